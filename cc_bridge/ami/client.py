@@ -1,0 +1,211 @@
+"""One AMI session: banner, login, actions with their answers, events, and a ping that keeps it honest.
+
+`ami/service.py` makes one for each connection; it never reconnects. When the link drops, everything
+that waits for an answer fails with `AmiLinkLost`.
+
+The trap: events can lie unsent in Asterisk until something else is sent or received (up to 22.10; 16.9 s
+were seen), so a ping goes out every 1.5 s; any input makes Asterisk flush. The ping's answer also tells
+that the other side lives, and its clock.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import md5
+from secrets import token_hex
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from cc_bridge.ami.codec import Codec, Event, Message, encode
+from cc_bridge.errors import AmiError, AmiLinkLost, AmiRefused, AmiTimeout
+
+__all__ = ["AmiClient", "Timeouts"]
+
+_log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """All in seconds."""
+
+    ping_every: float = 1.5  # see the trap above; Asterisk's lost wake-ups are repaired by this
+    answer: float = 10.0  # an action, the ping included; a login refusal takes Asterisk 1 s
+    list_gap: float = 10.0  # between two items of a list
+
+
+@dataclass(slots=True)
+class _Pending:
+    """An action that waits for its answer; lists collect items until their Complete event."""
+
+    done: Deferred[Any]
+    timer: IDelayedCall
+    items: list[Any] | None = None
+
+
+class AmiClient(Protocol):
+    """The protocol of one connection.
+
+    `on_event` gets every event that is not an answer, in order; what it raises is logged and the
+    session goes on. `lost` fires once, with the reason as a text.
+    """
+
+    def __init__(
+        self,
+        codec: Codec,
+        on_event: Callable[[Any], None],
+        clock: IReactorTime,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self.codec = codec
+        self.lost: Deferred[str] = Deferred()
+        self.clock_offset = 0.0  # seconds that the PBX's clock is ahead of ours
+        self.last_heard = clock.seconds()
+        self._on_event = on_event
+        self._clock = clock
+        self._timeouts = timeouts or Timeouts()
+        self._why: str | None = None
+        self._banner: Deferred[None] | None = Deferred()
+        self._banner_timer: IDelayedCall | None = None
+        self._pending: dict[str, _Pending] = {}
+        # Not guessable, so that no value inside an event can pass for an answer of ours.
+        self._prefix = token_hex(8)
+        self._sequence = 0
+        self._ping = LoopingCall(self._send_ping)
+        self._ping.clock = clock
+
+    # -- what Twisted calls
+
+    def connectionMade(self) -> None:
+        why = "nothing that looks like Asterisk's manager interface answered"
+        self._banner_timer = self._clock.callLater(self._timeouts.answer, self.close, why)
+
+    def dataReceived(self, data: bytes) -> None:
+        self.last_heard = self._clock.seconds()
+        messages = self.codec.feed(data)
+        if self._banner is not None and self.codec.banner is not None:
+            banner, self._banner = self._banner, None
+            self._stop_banner_timer()
+            banner.callback(None)
+        for message in messages:
+            try:
+                self._dispatch(message)
+            except Exception:  # a listener's fault must not end the session
+                _log.failure("an AMI message could not be handled: {name}", name=repr(message))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._ping.running:
+            self._ping.stop()
+        self._stop_banner_timer()
+        why = self._why or reason.getErrorMessage()
+        waiting = [pending.done for pending in self._pending.values()]
+        for pending in self._pending.values():
+            pending.timer.cancel()
+        self._pending.clear()
+        if self._banner is not None:
+            waiting.append(self._banner)
+        for done in waiting:
+            done.errback(Failure(AmiLinkLost(why)))
+        self.lost.callback(why)
+
+    # -- what the service calls
+
+    async def login(self, username: str, secret: str) -> None:
+        """Wait for the banner, log in by MD5 challenge, start the ping.
+
+        Raises AmiRefused for a wrong name, secret or address (Asterisk does not say which).
+        """
+        if self._banner is not None:
+            await self._banner
+        challenge = await self.action("Challenge", AuthType="MD5")
+        key = md5(
+            (challenge.headers.get("Challenge", "") + secret).encode(), usedforsecurity=False
+        ).hexdigest()
+        await self.action("Login", AuthType="MD5", Username=username, Key=key)
+        self._ping.start(self._timeouts.ping_every).addErrback(
+            lambda failure: self.close(failure.getErrorMessage())
+        )
+
+    def action(self, name: str, **headers: str) -> Deferred[Message]:
+        """Send an action; the answer is its response. Fails with AmiRefused, AmiTimeout or AmiLinkLost."""
+        return self._send(name, headers, items=None)
+
+    def list_items(self, name: str, **headers: str) -> Deferred[list[Event]]:
+        """Send a list action; the answer is its items, without the closing event."""
+        return cast("Deferred[list[Event]]", self._send(name, headers, items=[]))
+
+    def close(self, why: str) -> None:
+        """Drop the connection; `lost` then tells `why`."""
+        self._why = self._why or why
+        if self.transport is not None:
+            self.transport.abortConnection()  # type: ignore[attr-defined]  # ITCPTransport has it
+
+    # -- inside
+
+    def _stop_banner_timer(self) -> None:
+        if self._banner_timer is not None and self._banner_timer.active():
+            self._banner_timer.cancel()
+
+    def _send(self, name: str, headers: dict[str, str], items: list[Any] | None) -> Deferred[Any]:
+        self._sequence += 1
+        action_id = f"{self._prefix}-{self._sequence}"
+        data = encode([("Action", name), ("ActionID", action_id), *headers.items()])
+        done: Deferred[Any] = Deferred()
+        if self.transport is None or not self.connected:
+            done.errback(Failure(AmiLinkLost("not connected")))
+            return done
+        timer = self._clock.callLater(self._timeouts.answer, self._too_late, action_id, name)
+        self._pending[action_id] = _Pending(done, timer, items)
+        self.transport.write(data)
+        return done
+
+    def _too_late(self, action_id: str, name: str) -> None:
+        pending = self._pending.pop(action_id)
+        pending.done.errback(
+            Failure(AmiTimeout(f"Asterisk did not answer {name} in {self._timeouts.answer:g} s"))
+        )
+
+    def _dispatch(self, message: Any) -> None:
+        action_id = message.headers.get("ActionID")
+        pending = self._pending.get(action_id) if isinstance(action_id, str) else None
+        if pending is not None:
+            self._answer(action_id, pending, message)
+        elif isinstance(message, Event) and action_id is None:
+            self._on_event(message)
+
+    def _answer(self, action_id: str, pending: _Pending, message: Any) -> None:
+        headers = message.headers
+        if headers.get("Response") == "Error":
+            result: Any = Failure(AmiRefused(str(headers.get("Message", "refused without a reason"))))
+        elif pending.items is None:
+            result = message
+        elif headers.get("EventList") == "Complete":
+            result = pending.items
+        else:
+            if isinstance(message, Event):
+                pending.items.append(message)
+            pending.timer.reset(self._timeouts.list_gap)
+            return
+        del self._pending[action_id]
+        pending.timer.cancel()
+        pending.done.callback(result)  # a Failure makes it an errback
+
+    def _send_ping(self) -> Deferred[None]:
+        sent = self._clock.seconds()
+
+        def pong(answer: Message) -> None:
+            try:
+                stamp = float(answer.headers["Timestamp"])
+            except (KeyError, ValueError):
+                return
+            self.clock_offset = stamp - (sent + self._clock.seconds()) / 2
+
+        def silent(failure: Failure) -> None:
+            failure.trap(AmiError)
+            self.close(failure.getErrorMessage())
+
+        return self.action("Ping").addCallback(pong).addErrback(silent)

@@ -1,0 +1,210 @@
+"""Bytes of an AMI stream to messages, and actions to bytes; no I/O.
+
+Asterisk sends one banner line, then messages of `Key: value` lines that end with an empty line.
+`ami/client.py` feeds what a socket gave, `cc-bridge replay` what a file holds. Messages are pyst2's
+`ManagerMsg` and `Event`, so that whoever knows pyst2 knows ours; only `parse` is our own: pyst2 0.5.1
+raises on a `ChanVariable` header and keeps the last of repeated headers.
+
+The trap: an unfiltered manager user sends 170 events for one answered call, of which 30 matter. The
+name of an event is therefore read from its bytes, and what nobody wants is counted and never parsed.
+
+Values that come from callers (numbers, extensions) reach AMI raw, line breaks included (16.28 and
+22.10): a caller can cut an event in two and forge the second half. A message that does not have the
+shape that Asterisk gives it is tainted: it and the one after it are dropped and counted.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from asterisk.manager import Event, ManagerMsg
+
+__all__ = ["MAX_MESSAGE", "Codec", "Counts", "Event", "Message", "encode"]
+
+# The longest real message is a QueueStatus item or a VarSet of a few KiB; lines have no limit in Asterisk.
+MAX_MESSAGE = 256 * 1024
+
+# Asterisk reads lines of at most 1024 bytes, CRLF included, and 128 headers (main/manager.c).
+_MAX_LINE = 1022
+_MAX_HEADERS = 128
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+_BANNER = b"Asterisk Call Manager/"
+_EVENT = b"Event: "
+_RESPONSE = b"Response: "
+_NOTHING = b"\n\n"  # stands in no message
+
+
+class Message(ManagerMsg):  # type: ignore[misc]  # pyst2 is untyped
+    """A response or an event's content; `headers` maps names to values.
+
+    `ChanVariable` headers (with any prefix) become a mapping of their own, as in pyst2; other repeated
+    headers become a list and are named in `repeated`.
+    """
+
+    headers: dict[str, Any]
+    repeated: tuple[str, ...] = ()
+
+    def parse(self, response: list[str]) -> None:
+        """Fill `headers` from lines without their ends; a line without a colon is passed over."""
+        try:
+            headers: dict[str, Any] = dict([line.split(": ", 1) for line in response])
+        except ValueError:
+            headers = {}
+        if len(headers) == len(response) and "ChanVariable" not in headers:
+            self.headers = headers
+        else:
+            self._parse_slowly(response)
+
+    def _parse_slowly(self, lines: list[str]) -> None:
+        headers: dict[str, Any] = {}
+        repeated: list[str] = []
+        for line in lines:
+            name, colon, value = line.partition(":")
+            value = value.removeprefix(" ")
+            if not colon:
+                continue
+            if name.endswith("ChanVariable"):
+                variable, _, content = value.partition("=")
+                headers.setdefault(name, {})[variable] = content
+            elif name not in headers:
+                headers[name] = value
+            else:
+                repeated.append(name)
+                first = headers[name]
+                headers[name] = [*first, value] if isinstance(first, list) else [first, value]
+        self.headers = headers
+        self.repeated = tuple(repeated)
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the messages; one object may count for many sessions."""
+
+    received: int = 0
+    unwanted: int = 0  # by name, not parsed
+    tainted: int = 0
+    oversized: int = 0
+
+    @property
+    def dropped(self) -> int:
+        """Messages that were lost to us; the unwanted are not."""
+        return self.tainted + self.oversized
+
+
+class Codec:
+    """Splits a stream into messages. `feed` takes bytes cut anywhere and never raises.
+
+    `wanted` maps event names to None, or to a header line that the event must hold (such as
+    `Variable: QUEUESTATUS`; never its last line); without it every event is parsed. Responses and the
+    items of lists (events with an `ActionID`) always are.
+    """
+
+    def __init__(
+        self,
+        wanted: Mapping[str, str | None] | None = None,
+        counts: Counts | None = None,
+        max_message: int = MAX_MESSAGE,
+    ) -> None:
+        self.banner: str | None = None  # the AMI version, such as "11.0.0"
+        self.counts = counts or Counts()
+        self._wanted = (
+            None
+            if wanted is None
+            else {name.encode(): f"\n{line}\n".encode() if line else None for name, line in wanted.items()}
+        )
+        self._max_message = max_message
+        self._rest = b""  # the start of a message, line ends already \n
+        self._cr = b""  # a \r whose \n may follow
+        self._skip_to_end = False  # inside an oversized message
+        self._distrust_next = False  # after a tainted one
+
+    def feed(self, data: bytes) -> list[Any]:
+        """Return the messages that `data` completes: pyst2 `Event`s and `Message`s."""
+        data = self._cr + data
+        self._cr = b"\r" if data.endswith(b"\r") else b""
+        if self._cr:
+            data = data[:-1]
+        # Two places in 22.10 end a line with a bare \n (Agents, CoreShowChannelMap), so both ends count.
+        text = self._rest + data.replace(b"\r\n", b"\n")
+        if self.banner is None and text.startswith(_BANNER):
+            line, newline, after = text.partition(b"\n")
+            if newline:
+                self.banner = line[len(_BANNER) :].decode("ascii", "replace").strip()
+                text = after
+        blocks = text.split(b"\n\n")
+        rest = blocks.pop()
+        if self._skip_to_end and blocks:
+            self._skip_to_end = False
+            del blocks[0]
+        if len(rest) > self._max_message:
+            self.counts.oversized += not self._skip_to_end
+            self._skip_to_end = True
+        # A cut between two line ends must be found again, so the last byte stays.
+        self._rest = rest[-1:] if self._skip_to_end else rest
+        return [message for block in blocks if (message := self._read(block)) is not None]
+
+    def _read(self, block: bytes) -> Any | None:
+        block = block.lstrip(b"\n")
+        if not block:
+            return None
+        self.counts.received += 1
+        if len(block) > self._max_message:
+            self.counts.oversized += 1
+            return None
+        if block.startswith(_EVENT):
+            if not self._is_wanted(block):
+                self.counts.unwanted += 1
+                return None
+        elif not block.startswith(_RESPONSE):
+            self._taint(distrust_next=False)
+            return None
+        message = Message(block.decode("utf-8", "replace").split("\n"))
+        if not block.startswith(_EVENT):
+            return message
+        if self._distrust_next:
+            self._taint(distrust_next=False)
+            return None
+        if "ActionID" not in message.headers and not _is_whole(message):
+            self._taint(distrust_next=True)
+            return None
+        return Event(message)
+
+    def _is_wanted(self, block: bytes) -> bool:
+        end = block.find(b"\n")
+        if self._wanted is None or block.startswith(b"\nActionID: ", end):
+            return True
+        line = self._wanted.get(block[len(_EVENT) : end], _NOTHING)
+        return line is None or line in block
+
+    def _taint(self, *, distrust_next: bool) -> None:
+        self.counts.tainted += 1
+        self._distrust_next = distrust_next
+
+
+def _is_whole(message: Message) -> bool:
+    """Say whether an event has the shape that main/manager.c gives every event."""
+    headers = message.headers
+    if [*headers][1:2] != ["Privilege"]:
+        return False
+    if "Channel" in headers and not ("Uniqueid" in headers and "Linkedid" in headers):
+        return False
+    return not message.repeated
+
+
+def encode(headers: Iterable[tuple[str, str]]) -> bytes:
+    """Return an action's bytes.
+
+    Raises ValueError for what could add a header or an action of its own, or what Asterisk would
+    refuse: control characters, over-long lines, too many headers.
+    """
+    lines = [f"{name}: {value}" for name, value in headers]
+    for line in lines:
+        if _CONTROL.search(line):
+            raise ValueError(f"control character in the AMI header {line.split(':', 1)[0]!r}")
+        if len(line.encode()) > _MAX_LINE:
+            raise ValueError(f"the AMI header {line.split(':', 1)[0]!r} is over {_MAX_LINE} bytes")
+    if len(lines) > _MAX_HEADERS:
+        raise ValueError(f"an AMI action takes at most {_MAX_HEADERS} headers")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()

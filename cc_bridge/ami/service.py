@@ -1,0 +1,173 @@
+"""Staying connected: log in, take a snapshot, pass events on; when the link drops, come back.
+
+`app.py` starts one for the PBX. What it hears goes to a `Listener` in the order in which the PBX told
+it: first `ami_up` with the snapshot, then events, then `ami_down`, and so on.
+
+The trap: Asterisk replays nothing. Events that arrive before the snapshot is whole are kept and passed
+on after it; the listener must take an event that the snapshot already holds. While Asterisk is still
+booting its lists are empty, so nothing is asked before `FullyBooted`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol as Shape
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.endpoints import connectProtocol
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from cc_bridge.ami.client import AmiClient, Timeouts
+from cc_bridge.ami.codec import Codec, Counts
+from cc_bridge.errors import AmiError, AmiLinkLost, AmiTimeout
+
+__all__ = ["AmiService", "Listener", "Pauses"]
+
+_log = Logger()
+
+# A large Asterisk takes a minute to load its modules; it accepts logins before that.
+_BOOT_SECONDS = 300.0
+
+
+class Listener(Shape):
+    """Who is told; `app.py` and the tests have one each."""
+
+    def ami_up(self, queue_status: Sequence[Any], channels: Sequence[Any], taken_at: float) -> None:
+        """Take the items of QueueStatus and CoreShowChannels, asked at `taken_at` by the PBX's clock."""
+
+    def ami_event(self, event: Any) -> None:
+        """Take one event."""
+
+    def ami_down(self, why: str, at: float) -> None:
+        """Note that nothing is heard from `at` on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """Seconds between attempts to connect: doubled each time up to `longest`, then jittered by half.
+
+    The jitter keeps the daemons of one site from meeting an Asterisk that restarts all at once.
+    """
+
+    first: float = 0.5
+    longest: float = 30.0
+
+    def after(self, attempts: int, chance: float) -> float:
+        """Return the pause after `attempts` failed attempts; `chance` is from 0 to 1."""
+        longest: float = min(self.longest, self.first * 2 ** min(attempts, 16))
+        return longest * (0.5 + chance / 2)
+
+
+class AmiService:
+    """Keeps one AMI session up. `up` says whether the PBX is observed now, `why_down` why not."""
+
+    def __init__(
+        self,
+        endpoint: IStreamClientEndpoint,
+        credentials: tuple[str, str],
+        listener: Listener,
+        wanted: Mapping[str, str | None],
+        clock: IReactorTime,
+        wall_clock: Callable[[], float],
+        chance: Callable[[], float],
+        timeouts: Timeouts | None = None,
+        pauses: Pauses | None = None,
+    ) -> None:
+        self.up = False
+        self.why_down = "not connected yet"
+        self.logins = 0  # good ones; each but the first is a reconnect
+        self.counts = Counts()
+        self.last_event_at = 0.0  # our wall clock
+        self._endpoint = endpoint
+        self._credentials = credentials
+        self._listener = listener
+        self._wanted = wanted
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._chance = chance
+        self._timeouts = timeouts or Timeouts()
+        self._pauses = pauses or Pauses()
+        self._running: Deferred[None] | None = None
+        self._client: AmiClient | None = None
+        self._booted: Deferred[None] = Deferred()
+        self._early: list[Any] | None = None  # what came before the snapshot
+
+    def pbx_now(self) -> float:
+        """Return UTC epoch seconds by the PBX's clock, which stamps all records."""
+        return self._wall_clock() + (self._client.clock_offset if self._client else 0.0)
+
+    def start(self) -> None:
+        self._running = Deferred.fromCoroutine(self._stay_connected())
+        self._running.addErrback(lambda failure: failure.trap(CancelledError) and None)
+
+    def stop(self) -> None:
+        """End the session; the listener hears `ami_down` if it was up."""
+        if self._running is not None:
+            self._running.cancel()
+
+    async def _stay_connected(self) -> None:
+        failures = 0
+        while True:
+            logins = self.logins
+            try:
+                self.why_down = await self._session()
+            except AmiError as error:
+                self.why_down = str(error)
+            failures = 0 if self.logins > logins else failures + 1
+            pause = self._pauses.after(failures, self._chance())
+            _log.warn("no link to Asterisk: {why}; next try in {pause:.1f} s", why=self.why_down, pause=pause)
+            await deferLater(self._clock, pause)
+
+    async def _session(self) -> str:
+        """Connect, log in, take the snapshot, listen; return why it ended.
+
+        Raises AmiError if it never began.
+        """
+        self._early, self._booted = [], Deferred()
+        client = AmiClient(Codec(self._wanted, self.counts), self._hear, self._clock, self._timeouts)
+        client.lost.addCallback(self._lost)
+        try:
+            await connectProtocol(self._endpoint, client)
+        except Exception as error:  # refused, unreachable, no such host: Twisted has no common base for them
+            raise AmiLinkLost(str(error) or type(error).__name__) from error
+        self._client = client
+        try:
+            await client.login(*self._credentials)
+            self.logins += 1
+            await self._booted.addTimeout(_BOOT_SECONDS, self._clock, _not_booted)
+            taken_at = self.pbx_now()
+            queue_status = await client.list_items("QueueStatus")
+            channels = await client.list_items("CoreShowChannels")
+            self.up, self.why_down = True, ""
+            _log.info("linked to Asterisk, AMI {version}", version=client.codec.banner)
+            self._listener.ami_up(queue_status, channels, taken_at)
+            early, self._early = self._early, None
+            for event in early:
+                self._listener.ami_event(event)
+            return await client.lost
+        finally:
+            client.close("stopped")
+
+    def _hear(self, event: Any) -> None:
+        self.last_event_at = self._wall_clock()
+        if event.name == "FullyBooted" and not self._booted.called:
+            self._booted.callback(None)
+        if self._early is None:
+            self._listener.ami_event(event)
+        else:
+            self._early.append(event)
+
+    def _lost(self, why: str) -> str:
+        if not self._booted.called:
+            self._booted.errback(Failure(AmiLinkLost(why)))
+            self._booted.addErrback(lambda _: None)  # nobody waits for it before the login
+        if self.up:
+            self.up, self.why_down = False, why
+            self._listener.ami_down(why, self.pbx_now())
+        return why
+
+
+def _not_booted(_result: object, seconds: float) -> None:
+    raise AmiTimeout(f"no FullyBooted within {seconds:g} s: does the manager user have read=system?")

@@ -1,0 +1,1 @@
+"""Calls as the PBX lives them: AMI events in, records of visits, rings and talks out. Pure."""

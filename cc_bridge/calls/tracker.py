@@ -1,0 +1,397 @@
+"""All calls that live on one PBX: typed events in, finished records out, and the state of this moment.
+
+`app.py` feeds it from the AMI link and reads the live state for metrics and surveys; `cc-bridge replay`
+feeds it a recording. It knows no clock: time comes with the events, and with `tick` when there are none.
+
+The trap: nothing here may trust that every message came. Each handler takes what it gets, `unexpected`
+counts what does not fit, and whatever is still open when a channel ends is closed with what is known.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
+
+from cc_bridge.calls import events as ev
+from cc_bridge.calls.agent import Member
+from cc_bridge.calls.channels import Channels
+from cc_bridge.calls.ring import OpenRing
+from cc_bridge.calls.talk import OpenTalk, TalkPhase
+from cc_bridge.calls.visit import STATUS_OUTCOMES, Phase, Signal, Visit
+from cc_bridge.records import EndedBy, Outcome, QueueVisit, Ring, RingOutcome, Talk, Transfer
+
+__all__ = ["CallRecord", "Tracker"]
+
+CallRecord = QueueVisit | Ring | Talk
+
+# A parting that nothing undoes within this many seconds was the end; real returns take milliseconds.
+_SETTLE_SECONDS = 2.0
+# An answer follows the leaving within a millisecond; without one in this time the caller left by a key.
+_LEAVE_SECONDS = 1.0
+# A caller's last talk is remembered this long after the caller's channel ended, for late questions.
+_MEMORY_SECONDS = 10.0
+
+
+class Tracker:
+    """The calls of one PBX. `apply` and `tick` return the records that were completed."""
+
+    def __init__(self, pbx: str, queues: Iterable[str] = ()) -> None:
+        self.pbx = pbx
+        self.queues: set[str] = set(queues)  # every queue that was named, by configuration or by events
+        self.members: dict[tuple[str, str], Member] = {}  # by queue and interface
+        self.visits: dict[str, Visit] = {}  # open ones, by the caller's channel
+        self.unexpected = 0  # signals that the state tables do not know
+        self._channels = Channels()
+        self._rings: dict[str, OpenRing] = {}  # by the channel towards the agent
+        self._talks: dict[str, OpenTalk] = {}  # open ones, by each leg that takes part
+        self._last_talks: dict[str, OpenTalk] = {}  # by the caller's channel, until it is forgotten
+        self._parted: dict[int, OpenTalk] = {}  # waiting for more news, by identity
+        self._leaving: dict[str, float] = {}  # callers whose leaving has not settled yet, and when they left
+        self._forget: deque[tuple[float, str]] = deque()
+        self._next_tick = 0.0
+        self._done: list[CallRecord] = []
+
+    # -- what the world calls
+
+    def apply(self, event: ev.CallEvent) -> list[CallRecord]:
+        """Take one event; return what it completed."""
+        if event.at >= self._next_tick:
+            self._sweep(event.at)
+        self._HANDLERS[type(event)](self, event)
+        return self._take()
+
+    def tick(self, now: float) -> list[CallRecord]:
+        """Note that time has passed; `now` is the PBX's clock. Call it about once a second."""
+        self._sweep(now)
+        return self._take()
+
+    def finish(self, now: float) -> list[CallRecord]:
+        """Close everything that is open as unobserved, such as at the end of a recording."""
+        for visit in list(self.visits.values()):
+            self._tell(visit, Signal.MOVED_ON, now, "end of observation")
+        for uniqueid in list(self._rings):
+            self._close_ring(uniqueid, now)
+        for talk in {id(talk): talk for talk in self._talks.values()}.values():
+            self._close_talk(talk, now)
+        return self._take()
+
+    def last_talk(self, uniqueid: str) -> OpenTalk | None:
+        """Return the latest talk of a caller's channel, finished or not."""
+        return self._last_talks.get(uniqueid)
+
+    def talking(self) -> list[OpenTalk]:
+        """Return the talks that go on now."""
+        return [
+            talk
+            for leg, talk in self._talks.items()
+            if leg == talk.caller and talk.phase in (TalkPhase.TALKING, TalkPhase.CONSULTING)
+        ]
+
+    # -- queue
+
+    def _joined(self, event: ev.Joined) -> None:
+        self.queues.add(event.queue)
+        open_visit = self.visits.get(event.uniqueid)
+        if open_visit is not None:
+            if open_visit.queue == event.queue and open_visit.phase is Phase.WAITING:
+                # Seen before, in a snapshot whose Wait is in whole seconds: this instant is the better one.
+                open_visit.entered_at, open_visit.position = event.at, event.position
+                return
+            self._tell(open_visit, Signal.MOVED_ON, event.at, "QueueCallerJoin")
+        talk = self._talks.get(event.uniqueid)
+        if talk is not None and talk.caller == event.uniqueid:
+            self._close_talk(talk, event.at)
+        self.visits[event.uniqueid] = Visit.of(self.pbx, event)
+
+    def _gave_up(self, event: ev.GaveUp) -> None:
+        self._tell(self._visit_of(event), Signal.GAVE_UP, event.at, "QueueCallerAbandon")
+
+    def _left(self, event: ev.Left) -> None:
+        visit = self.visits.get(event.uniqueid)
+        if visit is None or visit.queue != event.queue:
+            self.unexpected += 1
+            return
+        self._leaving[event.uniqueid] = event.at
+        rings = [self._rings[ring] for ring in visit.rings]
+        # A ring without a DialEnd was picked up by another phone: a cancelled one has its DialEnd before.
+        picked_up = any(ring.outcome in (None, RingOutcome.ANSWERED) for ring in rings)
+        visit.ringing |= any(ring.outcome is RingOutcome.CALLER_GONE for ring in rings)
+        signal = Signal.LEFT_TO_AGENT if picked_up else Signal.LEFT
+        self._tell(visit, signal, event.at, "QueueCallerLeave")
+
+    def _connected(self, event: ev.Connected) -> None:
+        visit = self._visit_of(event)
+        visit.agent, visit.interface, visit.ringing = event.member, event.interface, False
+        self._tell(visit, Signal.CONNECTED, event.at, "AgentConnect")
+        for uniqueid in list(visit.rings):
+            ring = self._rings.get(uniqueid)
+            if ring is not None and ring.outcome is RingOutcome.ANSWERED:
+                self._close_ring(uniqueid, event.at)
+        behind_local = event.agent_channel.startswith("Local/")
+        talk = OpenTalk(
+            pbx=self.pbx,
+            call_id=visit.call_id,
+            uniqueid=event.uniqueid,
+            queue=event.queue,
+            member=event.member,
+            interface=event.interface,
+            dialed=event.agent_uniqueid,
+            caller=event.uniqueid,
+            agent=None if behind_local else event.agent_uniqueid,
+        )
+        self._last_talks[event.uniqueid] = talk
+        for leg in (event.uniqueid, event.agent_uniqueid):
+            self._talks[leg] = talk
+        self._bridge_again(talk, event.at)
+
+    def _status_set(self, event: ev.StatusSet) -> None:
+        outcome = STATUS_OUTCOMES.get(event.status)
+        visit = self.visits.get(event.uniqueid)
+        if outcome is not None and visit is not None and event.queue in ("", visit.queue):
+            self._tell(visit, Signal.STATUS, event.at, event.told_by, outcome)
+
+    # -- rings
+
+    def _called(self, event: ev.Called) -> None:
+        visit = self.visits.get(event.uniqueid)
+        if visit is not None:
+            visit.rings[event.ring_uniqueid] = None
+        self._rings[event.ring_uniqueid] = OpenRing(
+            self.pbx,
+            event.linkedid,
+            event.uniqueid,
+            event.ring_uniqueid,
+            event.queue,
+            event.member,
+            event.interface,
+            event.at,
+        )
+
+    def _dial_ended(self, event: ev.DialEnded) -> None:
+        ring = self._rings.get(event.dialed_uniqueid)
+        if ring is not None:
+            ring.dial_ended(event.status, event.at)
+
+    def _dumped(self, event: ev.Dumped) -> None:
+        ring = self._rings.get(event.ring_uniqueid)
+        if ring is not None:
+            ring.dumped()
+            self._close_ring(event.ring_uniqueid, event.at)
+
+    # -- channels and bridges
+
+    def _channel_started(self, event: ev.ChannelStarted) -> None:
+        self._channels.get(event.uniqueid)
+
+    def _hangup_requested(self, event: ev.HangupRequested) -> None:
+        channel = self._channels.get(event.uniqueid)
+        if event.by_pbx:
+            channel.killed_at = channel.killed_at or event.at
+        else:
+            channel.hung_up_at = channel.hung_up_at or event.at
+        visit = self.visits.get(event.uniqueid)
+        if visit is not None:
+            visit.hear(Signal.HUNG_UP, event.at, "HangupRequest")
+
+    def _channel_ended(self, event: ev.ChannelEnded) -> None:
+        uniqueid = event.uniqueid
+        ring = self._rings.get(uniqueid)
+        if ring is not None:
+            self._close_ring(uniqueid, event.at, event.cause)
+        visit = self.visits.get(uniqueid)
+        if visit is not None:
+            self._tell(visit, Signal.ENDED, event.at, "Hangup")
+        talk = self._talks.get(uniqueid)
+        if talk is not None and uniqueid in (talk.caller, talk.agent):
+            talk.parted(event.at, self._who_ended(talk, uniqueid))
+            self._close_talk(talk, event.at)
+        if uniqueid in self._last_talks:
+            self._forget.append((event.at + _MEMORY_SECONDS, uniqueid))
+        self._channels.ended(uniqueid)
+
+    def _bridge_entered(self, event: ev.BridgeEntered) -> None:
+        uniqueid = event.uniqueid
+        self._channels.entered_bridge(uniqueid, event.bridge)
+        talk = self._talks.get(uniqueid) or self._talks.get(event.swapped) or self._behind_local(event.bridge)
+        if talk is None:
+            return
+        if event.swapped:
+            self._swapped(talk, event.swapped, uniqueid)
+        if event.holding and uniqueid == talk.agent:
+            self._close_talk(talk, event.at)
+        elif not self._bridge_again(talk, event.at) and uniqueid == talk.agent:
+            talk.consulting(event.at)
+            self._parted.pop(id(talk), None)
+
+    def _bridge_left(self, event: ev.BridgeLeft) -> None:
+        uniqueid = event.uniqueid
+        talk = self._talks.get(uniqueid)
+        if talk is not None and uniqueid in (talk.caller, talk.agent):
+            talk.parted(event.at, self._who_ended(talk, uniqueid))
+            if talk.phase is TalkPhase.PARTED:
+                self._parted[id(talk)] = talk
+        self._channels.left_bridge(uniqueid)
+
+    def _local_joined(self, event: ev.LocalJoined) -> None:
+        self._channels.paired(event.one, event.two)
+
+    def _held(self, event: ev.Held) -> None:
+        talk = self._talks.get(event.uniqueid)
+        if talk is not None and event.uniqueid == talk.agent:
+            talk.held(event.at)
+
+    def _unheld(self, event: ev.Unheld) -> None:
+        talk = self._talks.get(event.uniqueid)
+        if talk is not None and event.uniqueid == talk.agent:
+            talk.unheld(event.at)
+
+    def _blind_transferred(self, event: ev.BlindTransferred) -> None:
+        talk = self._talks.get(event.transferer)
+        if talk is not None and event.transferer == talk.agent:
+            talk.transferred(Transfer.BLIND, event.target)
+
+    def _attended_transferred(self, event: ev.AttendedTransferred) -> None:
+        for transferer in event.transferers:
+            talk = self._talks.get(transferer)
+            if talk is not None and transferer == talk.agent:
+                talk.transferred(Transfer.ATTENDED, event.target)
+                talk.parted(event.at, EndedBy.TRANSFER)
+                self._parted[id(talk)] = talk
+                return
+
+    # -- members
+
+    def _member_seen(self, event: ev.MemberSeen) -> None:
+        self.queues.add(event.queue)
+        self.members[event.queue, event.interface] = Member.of(event)
+
+    def _member_gone(self, event: ev.MemberGone) -> None:
+        self.members.pop((event.queue, event.interface), None)
+
+    # -- inside
+
+    def _take(self) -> list[CallRecord]:
+        done, self._done = self._done, []
+        return done
+
+    def _visit_of(self, event: ev.GaveUp | ev.Connected) -> Visit:
+        """Return the open visit, or the one that must have begun before we listened."""
+        visit = self.visits.get(event.uniqueid)
+        if visit is None or visit.queue != event.queue:
+            if visit is not None:
+                self._tell(visit, Signal.MOVED_ON, event.at, type(event).__name__)
+            self.queues.add(event.queue)
+            visit = self.visits[event.uniqueid] = Visit.of(self.pbx, event)
+        return visit
+
+    def _tell(
+        self, visit: Visit, signal: Signal, at: float, told_by: str, told: Outcome | None = None
+    ) -> None:
+        if not visit.hear(signal, at, told_by, told):
+            self.unexpected += 1
+        if visit.phase is Phase.CLOSED:
+            self.visits.pop(visit.uniqueid, None)
+            self._done.append(visit.record())
+
+    def _close_ring(self, uniqueid: str, at: float, cause: int = 0) -> None:
+        ring = self._rings.pop(uniqueid)
+        visit = self.visits.get(ring.uniqueid)
+        if visit is not None:
+            visit.rings.pop(uniqueid, None)
+        talk = self._talks.get(ring.uniqueid)
+        elsewhere = talk is not None and talk.dialed != uniqueid and talk.queue == ring.queue
+        record = ring.record(at, cause, answered_elsewhere=elsewhere)
+        if visit is not None:
+            visit.ringing |= record.outcome is RingOutcome.CALLER_GONE
+        self._done.append(record)
+
+    def _close_talk(self, talk: OpenTalk, at: float) -> None:
+        self._parted.pop(id(talk), None)
+        for leg in (talk.caller, talk.uniqueid, talk.dialed, talk.agent):
+            if leg is not None and self._talks.get(leg) is talk:
+                del self._talks[leg]
+        record = talk.record(at)
+        if record is not None:
+            self._done.append(record)
+
+    def _behind_local(self, bridge: str) -> OpenTalk | None:
+        """Return the talk whose agent side is the other end of a Local channel in this bridge."""
+        for member in self._channels.in_bridge(bridge):
+            talk = self._talks.get(self._channels.other_half(member) or "")
+            if talk is not None:
+                return talk
+        return None
+
+    def _bridge_again(self, talk: OpenTalk, at: float) -> bool:
+        """Begin or resume the talk if its two sides hear each other; find an agent behind Local channels."""
+        together = self._channels.heard_by(talk.caller)
+        if talk.agent is None:
+            talk.agent = next(iter(together), None)
+            if talk.agent is not None:
+                self._talks[talk.agent] = talk
+        if talk.agent not in together:
+            return False
+        talk.bridged(at)
+        self._parted.pop(id(talk), None)
+        return True
+
+    def _swapped(self, talk: OpenTalk, old: str, new: str) -> None:
+        """Follow a leg whose place another channel takes (a Local channel that is optimised away)."""
+        if old == talk.caller:
+            talk.caller = new
+        elif old in (talk.agent, talk.dialed):
+            talk.agent = new
+        else:
+            return
+        self._talks[new] = talk
+
+    def _who_ended(self, talk: OpenTalk, first: str) -> EndedBy:
+        """Say who ended a talk whose leg `first` left first.
+
+        An agent who uses a feature code leaves without a hang-up request, and so does a caller whom a
+        redirect takes away (16.28, 22.10).
+        """
+        hang_ups: list[tuple[float, EndedBy]] = []
+        for leg, side in ((talk.caller, EndedBy.CALLER), (talk.agent or talk.dialed, EndedBy.AGENT)):
+            channel = self._channels.find(leg)
+            if channel is not None and channel.hung_up_at is not None:
+                hang_ups.append((channel.hung_up_at, side))
+            if channel is not None and channel.killed_at is not None:
+                hang_ups.append((channel.killed_at, EndedBy.SYSTEM))
+        if hang_ups:
+            return min(hang_ups)[1]
+        return EndedBy.AGENT if first == talk.agent else EndedBy.SYSTEM
+
+    def _sweep(self, now: float) -> None:
+        self._next_tick = now + 1.0
+        for talk in [talk for talk in self._parted.values() if now - talk.parted_at >= _SETTLE_SECONDS]:
+            self._close_talk(talk, now)
+        for uniqueid in [caller for caller, at in self._leaving.items() if now - at >= _LEAVE_SECONDS]:
+            del self._leaving[uniqueid]
+            visit = self.visits.get(uniqueid)
+            if visit is not None and visit.phase is Phase.LEAVING:
+                self._tell(visit, Signal.SETTLED, now, "QueueCallerLeave")
+        while self._forget and self._forget[0][0] <= now:
+            self._last_talks.pop(self._forget.popleft()[1], None)
+
+    _HANDLERS: ClassVar[dict[type[Any], Callable[["Tracker", Any], None]]] = {
+        ev.ChannelStarted: _channel_started,
+        ev.ChannelEnded: _channel_ended,
+        ev.HangupRequested: _hangup_requested,
+        ev.Joined: _joined,
+        ev.Left: _left,
+        ev.GaveUp: _gave_up,
+        ev.Called: _called,
+        ev.Connected: _connected,
+        ev.Dumped: _dumped,
+        ev.DialEnded: _dial_ended,
+        ev.BridgeEntered: _bridge_entered,
+        ev.BridgeLeft: _bridge_left,
+        ev.LocalJoined: _local_joined,
+        ev.Held: _held,
+        ev.Unheld: _unheld,
+        ev.BlindTransferred: _blind_transferred,
+        ev.AttendedTransferred: _attended_transferred,
+        ev.StatusSet: _status_set,
+        ev.MemberSeen: _member_seen,
+        ev.MemberGone: _member_gone,
+    }

@@ -1,0 +1,48 @@
+"""The errors that cc_bridge raises on purpose.
+
+Raised where the fault is found, caught at an edge (one connection, one message, one batch, one
+command), where it is logged once and counted once. `cli.py` prints any of them as one line.
+"""
+
+__all__ = [
+    "AmiError",
+    "AmiLinkLost",
+    "AmiRefused",
+    "AmiTimeout",
+    "CcBridgeError",
+    "ConfigError",
+    "StorageError",
+    "SurveyError",
+]
+
+
+class CcBridgeError(Exception):
+    """Base of all; its text is one line that says what to do."""
+
+
+class ConfigError(CcBridgeError):
+    """The configuration is wrong; the text holds one line a fault."""
+
+
+class SurveyError(CcBridgeError):
+    """A survey definition or its prompts are wrong; found at start, never during a call."""
+
+
+class StorageError(CcBridgeError):
+    """The database cannot be opened, or its schema is not ours."""
+
+
+class AmiError(CcBridgeError):
+    """Base of what goes wrong on the link to Asterisk's manager interface."""
+
+
+class AmiLinkLost(AmiError):
+    """The connection ended; every action that waited for an answer gets this."""
+
+
+class AmiRefused(AmiError):
+    """Asterisk answered an action with `Response: Error`."""
+
+
+class AmiTimeout(AmiError):
+    """Asterisk did not answer in time."""

@@ -1,0 +1,197 @@
+"""The facts: what happened, in the contact centre's own words.
+
+`calls/` and `surveys/` make them, `metrics`, `storage/` and `web/` use them; nothing else passes
+between those. Instants are UTC seconds since the epoch as the PBX stamped them (float, microsecond
+resolution); durations are seconds.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = [
+    "Answer",
+    "EndedBy",
+    "Gap",
+    "Outcome",
+    "QueueVisit",
+    "Record",
+    "Ring",
+    "RingOutcome",
+    "SurveyAttempt",
+    "SurveyResult",
+    "Talk",
+    "Transfer",
+]
+
+
+class Outcome(StrEnum):
+    """How a stay in a queue ended; the outcomes of all visits add up to the visits."""
+
+    ANSWERED = "answered"
+    ABANDONED = "abandoned"  # the caller hung up
+    TIMED_OUT = "timed_out"
+    LEFT_BY_KEY = "left_by_key"
+    QUEUE_FULL = "queue_full"
+    JOIN_EMPTY = "join_empty"
+    LEAVE_EMPTY = "leave_empty"
+    JOIN_UNAVAILABLE = "join_unavailable"
+    LEAVE_UNAVAILABLE = "leave_unavailable"
+    TRANSFERRED_AWAY = "transferred_away"  # redirected by someone else
+    UNOBSERVED = "unobserved"  # we lost sight; never guessed
+
+
+class RingOutcome(StrEnum):
+    """How one attempt to reach one agent ended."""
+
+    ANSWERED = "answered"
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    CONGESTION = "congestion"
+    DECLINED = "declined"
+    ANSWERED_ELSEWHERE = "answered_elsewhere"
+    CALLER_GONE = "caller_gone"
+    UNOBSERVED = "unobserved"
+
+
+class EndedBy(StrEnum):
+    """Who ended a talk."""
+
+    CALLER = "caller"
+    AGENT = "agent"
+    TRANSFER = "transfer"
+    SYSTEM = "system"  # a redirect, a time limit or an administrator
+    UNOBSERVED = "unobserved"
+
+
+class Transfer(StrEnum):
+    """How the agent passed the caller on."""
+
+    BLIND = "blind"
+    ATTENDED = "attended"
+
+
+class SurveyResult(StrEnum):
+    """How far a started survey came."""
+
+    STARTED = "started"  # still running, or the daemon was killed in it
+    COMPLETE = "complete"  # every question answered
+    PARTIAL = "partial"  # some, not all
+    DECLINED = "declined"  # none
+
+
+@dataclass(frozen=True, slots=True)
+class QueueVisit:
+    """One stay of one caller in one queue. Key: pbx, uniqueid, queue, entered_at."""
+
+    pbx: str
+    call_id: str  # Asterisk's Linkedid: everything with the same one is one call
+    uniqueid: str  # the channel that ran Queue()
+    queue: str
+    entered_at: float
+    left_at: float
+    outcome: Outcome
+    agent: str | None  # the member's name, answered visits only
+    interface: str | None  # the member's interface, answered visits only
+    position: int  # on entry, from 1; 0 when the entry was not seen
+    caller_number: str
+    caller_name: str
+    language: str
+    ringing: bool  # an agent was ringing when the caller left
+    decided_by: str  # which message told the outcome
+
+    @property
+    def wait_seconds(self) -> float:
+        """Seconds in the queue, whatever the outcome: left_at - entered_at."""
+        return self.left_at - self.entered_at
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """One attempt to reach one agent. Key: pbx, ring_uniqueid, started_at."""
+
+    pbx: str
+    call_id: str
+    uniqueid: str  # the caller's channel
+    ring_uniqueid: str  # the channel towards the agent
+    queue: str
+    agent: str
+    interface: str
+    started_at: float
+    ended_at: float
+    outcome: RingOutcome
+
+    @property
+    def ring_seconds(self) -> float:
+        return self.ended_at - self.started_at
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """One agent with one caller. Key: pbx, uniqueid, agent_uniqueid, answered_at."""
+
+    pbx: str
+    call_id: str
+    uniqueid: str  # the caller's channel
+    agent_uniqueid: str  # the agent's own channel, behind Local channels too
+    queue: str
+    agent: str
+    interface: str
+    answered_at: float
+    ended_at: float
+    hold_seconds: float
+    holds: int
+    ended_by: EndedBy
+    transfer: Transfer | None
+    transfer_target: str | None  # extension, or what Asterisk says of the other side
+
+    @property
+    def talk_seconds(self) -> float:
+        """Agent's bridge entry to agent's leaving, hold included."""
+        return self.ended_at - self.answered_at
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyAttempt:
+    """One caller asked. Stored when it starts and again when it ends. Key: pbx, attempt_id."""
+
+    pbx: str
+    attempt_id: str
+    call_id: str
+    uniqueid: str
+    queue: str
+    agent: str
+    interface: str
+    survey: str  # the definition's id
+    version: int
+    language: str
+    started_at: float
+    ended_at: float | None
+    result: SurveyResult
+    reason: str  # why it is not complete: hung_up, no_input, invalid, time_limit, error, shutdown; else empty
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One valid answer. Key: pbx, attempt_id, question."""
+
+    pbx: str
+    attempt_id: str
+    question: str
+    kind: str  # csat
+    value: int
+    tries: int  # keys and silences until it was valid, 1 for the first
+    answered_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch in which the PBX was not observed. Key: pbx, started_at."""
+
+    pbx: str
+    started_at: float
+    ended_at: float
+    reason: str
+    calls_affected: int
+
+
+Record = QueueVisit | Ring | Talk | SurveyAttempt | Answer | Gap
