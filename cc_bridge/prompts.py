@@ -1,0 +1,118 @@
+"""Makes sound files of the catalogue's texts, with espeak-ng and sox.
+
+The command line calls `build`, which blocks while those run. The trap: people replace our robot by a human
+voice under the same file name. So a file counts as ours only if `generated.json` holds the hash of its very
+content; any other one is never touched.
+"""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from cc_bridge.errors import SurveyError
+from cc_bridge.surveys.catalogue import FOLDER, Catalogue, Voice
+
+__all__ = ["MANIFEST", "Prompt", "Status", "build"]
+
+MANIFEST = "generated.json"
+PEAK_DBFS = -3  # loud enough on a telephone, and no clipping when a PBX transcodes
+
+
+class Status(StrEnum):
+    """What `build` did about a prompt."""
+
+    BUILT = "built"
+    UNCHANGED = "unchanged"
+    HUMAN = "human"  # somebody recorded it; left alone
+    ASTERISK = "asterisk"  # comes with Asterisk
+    MISSING = "missing"  # the catalogue does not say it in this language
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One prompt in one language, and what became of it."""
+
+    name: str
+    language: str
+    status: Status
+
+
+def build(
+    catalogue: Catalogue, out_dir: Path, progress: Callable[[Prompt], None] = lambda _: None
+) -> list[Prompt]:
+    """Speak the texts into `out_dir/<language>/cc_bridge/<prompt>.wav`: 8 kHz, mono, 16 bits.
+
+    Files that are up to date or not ours stay as they are. Raises SurveyError when a tool is not installed
+    or fails; what was built until then stays.
+    """
+    built = []
+    for prompt in _build(catalogue, out_dir):
+        progress(prompt)
+        built.append(prompt)
+    return built
+
+
+def _build(catalogue: Catalogue, out_dir: Path) -> Iterator[Prompt]:
+    manifest_file = out_dir / MANIFEST
+    manifest = json.loads(manifest_file.read_text()) if manifest_file.exists() else {}
+    for name, languages in catalogue.prompts.items():
+        for language, voice in catalogue.voices.items():
+            spoken = languages.get(language)
+            if not isinstance(spoken, str):
+                yield Prompt(name, language, Status.MISSING if spoken is None else Status.ASTERISK)
+                continue
+            key = f"{language}/{FOLDER}/{name}.wav"
+            text_hash = _text_hash(voice, spoken)
+            status = _status(out_dir / key, text_hash, manifest.get(key, {}))
+            if status is Status.BUILT:
+                _speak(voice, spoken, out_dir / key)
+                manifest[key] = {"text": text_hash, "audio": _file_hash(out_dir / key)}
+                # At once: after an interruption the file would else pass for a human recording.
+                manifest_file.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+            yield Prompt(name, language, status)
+
+
+def _status(file: Path, text_hash: str, generated: Mapping[str, str]) -> Status:
+    if not any(file.parent.glob(f"{file.stem}.*")):  # a recording may also be in another format
+        return Status.BUILT
+    if not file.exists() or _file_hash(file) != generated.get("audio"):
+        return Status.HUMAN
+    return Status.UNCHANGED if generated.get("text") == text_hash else Status.BUILT
+
+
+def _text_hash(voice: Voice, text: str) -> str:
+    return sha256(f"{voice.name} {voice.words_per_minute} {text}".encode()).hexdigest()
+
+
+def _file_hash(file: Path) -> str:
+    return sha256(file.read_bytes()).hexdigest()
+
+
+def _speak(voice: Voice, text: str, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=file.parent) as folder:
+        raw, finished = f"{folder}/raw.wav", f"{folder}/finished.wav"
+        speed = str(voice.words_per_minute)
+        _run(["espeak-ng", "-v", voice.name, "-s", speed, "-b", "1", "--stdin", "-w", raw], text)
+        # -D and -R: no dither and a fixed seed, so that the same text gives the same bytes.
+        trim = ["silence", "1", "0.02", "0.5%", "reverse"]  # twice: the silence before and after the speech
+        effects = ["rate", "8000", *trim, *trim, "gain", "-n", str(PEAK_DBFS)]
+        _run(["sox", "-D", "-R", raw, "-c", "1", "-b", "16", finished, *effects])
+        Path(finished).replace(file)
+
+
+def _run(command: list[str], stdin: str = "") -> None:
+    program = shutil.which(command[0])
+    if program is None:
+        raise SurveyError(f"{command[0]} is not installed; generating prompts needs espeak-ng and sox")
+    done = subprocess.run(  # noqa: S603 (no shell; names and numbers are checked by the catalogue)
+        [program, *command[1:]], input=stdin.encode(), capture_output=True, check=False, timeout=60
+    )
+    if done.returncode:
+        raise SurveyError(f"{command[0]} failed: {done.stderr.decode(errors='replace').strip()}")

@@ -155,7 +155,7 @@ class AmiClient(Protocol):
         action_id = f"{self._prefix}-{self._sequence}"
         data = encode([("Action", name), ("ActionID", action_id), *headers.items()])
         done: Deferred[Any] = Deferred()
-        if self.transport is None or not self.connected:
+        if self.transport is None or self.lost.called:
             done.errback(Failure(AmiLinkLost("not connected")))
             return done
         timer = self._clock.callLater(self._timeouts.answer, self._too_late, action_id, name)

@@ -126,8 +126,9 @@ class AmiService:
         Raises AmiError if it never began.
         """
         self._early, self._booted = [], Deferred()
+        ended: Deferred[str] = Deferred()  # `stop` cancels what is awaited, and must not cancel `client.lost`
         client = AmiClient(Codec(self._wanted, self.counts), self._hear, self._clock, self._timeouts)
-        client.lost.addCallback(self._lost)
+        client.lost.addCallback(self._lost).addCallback(ended.callback)
         try:
             await connectProtocol(self._endpoint, client)
         except Exception as error:  # refused, unreachable, no such host: Twisted has no common base for them
@@ -146,7 +147,7 @@ class AmiService:
             early, self._early = self._early, None
             for event in early:
                 self._listener.ami_event(event)
-            return await client.lost
+            return await ended
         finally:
             client.close("stopped")
 

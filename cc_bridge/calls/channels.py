@@ -58,6 +58,11 @@ class Channels:
         if other is not None and other not in self._channels:
             self._pairs.pop(other, None)
 
+    def keep(self, living: Collection[str]) -> None:
+        """Forget every channel that is not among the living."""
+        for uniqueid in [known for known in self._channels if known not in living]:
+            self.ended(uniqueid)
+
     def paired(self, one: str, two: str) -> None:
         self._pairs[one], self._pairs[two] = two, one
 

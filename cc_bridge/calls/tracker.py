@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agent import Member
 from cc_bridge.calls.channels import Channels
+from cc_bridge.calls.resync import Snapshot
 from cc_bridge.calls.ring import OpenRing
 from cc_bridge.calls.talk import OpenTalk, TalkPhase
 from cc_bridge.calls.visit import STATUS_OUTCOMES, Phase, Signal, Visit
@@ -64,6 +65,29 @@ class Tracker:
         self._sweep(now)
         return self._take()
 
+    def resync(self, snapshot: Snapshot) -> list[CallRecord]:
+        """Compare with what Asterisk says itself; close what it no longer knows, take over what we do not.
+
+        A caller who left between the snapshot's two lists is corrected by the events that follow it.
+        """
+        now = snapshot.taken_at
+        self.queues |= snapshot.queues
+        self.members = {(seen.queue, seen.interface): Member.of(seen) for seen in snapshot.members}
+        still_waiting = {(entry.uniqueid, entry.queue) for entry in snapshot.waiting}
+        for visit in list(self.visits.values()):
+            if (visit.uniqueid, visit.queue) not in still_waiting:
+                self._tell(visit, Signal.MOVED_ON, now, "QueueStatus")
+        for uniqueid in [ring for ring in self._rings if ring not in snapshot.channels]:
+            self._close_ring(uniqueid, now)
+        for talk in list(self._talks.values()):
+            if talk.phase is not TalkPhase.ENDED and not {talk.caller, talk.agent} <= snapshot.channels:
+                self._close_talk(talk, now)
+        self._channels.keep(snapshot.channels)
+        for entry in snapshot.waiting:
+            if entry.uniqueid not in self.visits:
+                self.visits[entry.uniqueid] = Visit.of(self.pbx, entry)
+        return self._take()
+
     def finish(self, now: float) -> list[CallRecord]:
         """Close everything that is open as unobserved, such as at the end of a recording."""
         for visit in list(self.visits.values()):
@@ -77,6 +101,10 @@ class Tracker:
     def last_talk(self, uniqueid: str) -> OpenTalk | None:
         """Return the latest talk of a caller's channel, finished or not."""
         return self._last_talks.get(uniqueid)
+
+    def waiting(self) -> list[Visit]:
+        """Return the visits whose caller waits now."""
+        return [visit for visit in self.visits.values() if visit.left_at is None]
 
     def talking(self) -> list[OpenTalk]:
         """Return the talks that go on now."""

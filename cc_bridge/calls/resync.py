@@ -1,0 +1,68 @@
+"""What Asterisk says is going on, asked for instead of heard: the start of a session.
+
+`Snapshot.of` reads the items of QueueStatus and CoreShowChannels, and `Tracker.resync` compares them
+with what it believes. Anything that Asterisk no longer knows is closed as unobserved, callers that it
+knows and we do not are taken over with the wait that it tells (whole seconds).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from cc_bridge.calls.events import Joined, MemberSeen, read
+
+__all__ = ["Snapshot"]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The PBX at one instant, by its own clock."""
+
+    taken_at: float
+    queues: frozenset[str]
+    members: tuple[MemberSeen, ...]
+    waiting: tuple[Joined, ...]
+    channels: frozenset[str]
+
+    @classmethod
+    def of(cls, queue_status: Iterable[Any], channels: Iterable[Any], taken_at: float) -> "Snapshot":
+        """Read list items; those that are malformed are passed over."""
+        lived = {
+            item.headers["Uniqueid"]: item.headers
+            for item in channels
+            if item.name == "CoreShowChannel" and "Uniqueid" in item.headers
+        }
+        queues: set[str] = set()
+        members: list[MemberSeen] = []
+        waiting: list[Joined] = []
+        for item in queue_status:
+            if item.name == "QueueParams":
+                queues.add(item.headers.get("Queue", ""))
+            elif item.name == "QueueEntry":
+                entry = _entry(item.headers, lived, taken_at)
+                if entry is not None:
+                    waiting.append(entry)
+            else:
+                member = read(item, taken_at)
+                if isinstance(member, MemberSeen):
+                    members.append(member)
+        return cls(taken_at, frozenset(queues - {""}), tuple(members), tuple(waiting), frozenset(lived))
+
+
+def _entry(headers: dict[str, Any], channels: dict[str, dict[str, Any]], taken_at: float) -> Joined | None:
+    """Return a waiting caller as if the joining had been heard; the Linkedid is the channel's."""
+    try:
+        uniqueid = headers["Uniqueid"]
+        channel = channels.get(uniqueid, {})
+        return Joined(
+            at=taken_at - int(headers["Wait"]),
+            uniqueid=uniqueid,
+            linkedid=channel.get("Linkedid", uniqueid),
+            queue=headers["Queue"],
+            position=int(headers["Position"]),
+            number=headers["CallerIDNum"].replace("unknown", ""),
+            name=headers["CallerIDName"].replace("unknown", ""),
+            language=channel.get("Language", ""),
+        )
+    except (KeyError, ValueError, TypeError):
+        return None
