@@ -1,0 +1,126 @@
+"""The records between the reactor and the writer's thread; all that the two threads share.
+
+`writer.py` fills it from the reactor and empties it in its own thread. Every method may be called from
+any thread, none waits but `next_batch` and `pause`, and the lock is never held during I/O.
+
+The trap: a record stays at the head until `written` takes it off, so that whatever fails meanwhile, the
+backlog is exactly what is left to do.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import islice
+from threading import Condition
+from time import monotonic
+
+from twisted.internet.defer import Deferred
+
+from cc_bridge.records import Answer, Record, SurveyAttempt
+
+__all__ = ["BATCH", "GROUP_SECONDS", "Backlog", "Waiting"]
+
+GROUP_SECONDS = 0.2  # how long the first record of a batch waits for company
+BATCH = 1_000  # records a transaction: a commit that comes after them waits some 60 ms
+DRAINING_PAUSE = 0.1  # seconds between attempts once the deadline runs
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A record that is not on disk yet."""
+
+    record: Record
+    since: float  # monotonic seconds
+    done: Deferred[None] | None  # somebody waits for it
+
+
+class Backlog:
+    """Open, then draining (takes no more records), then closed (empty for ever)."""
+
+    def __init__(self, bound: int) -> None:
+        self.dropped = 0  # records that were not taken
+        self._bound = bound
+        self._wake = Condition()
+        self._queue: deque[Waiting] = deque()
+        self._urgent = 0  # how many in the queue somebody waits for
+        self._draining = self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    @property
+    def oldest_seconds(self) -> float:
+        """How long the first record has waited; 0 when there is none."""
+        with self._wake:
+            return monotonic() - self._queue[0].since if self._queue else 0.0
+
+    def add(self, record: Record, done: Deferred[None] | None = None) -> bool:
+        """Take a record, or count it as dropped and return False.
+
+        At the bound only what somebody waits for is taken, and answers with their attempts: they are few,
+        and a caller took the trouble.
+        """
+        if not isinstance(record, Record):
+            raise TypeError(f"not a record: {type(record).__name__}")
+        with self._wake:
+            length = len(self._queue)
+            full = length >= self._bound and done is None and not isinstance(record, Answer | SurveyAttempt)
+            if full or self._draining or self._closed:
+                self.dropped += 1
+                return False
+            self._queue.append(Waiting(record, monotonic(), done))
+            if done is not None:
+                self._urgent += 1
+            if done is not None or length in (0, BATCH - 1):  # else the thread wakes by itself in time
+                self._wake.notify()
+            return True
+
+    def next_batch(self) -> list[Waiting]:
+        """Wait for the next batch and return it, still at the head; an empty one is the end."""
+        with self._wake:
+            while not (self._queue or self._draining or self._closed):
+                self._wake.wait()
+            while not (self._urgent or self._draining or self._closed or len(self._queue) >= BATCH):
+                left = self._queue[0].since + GROUP_SECONDS - monotonic()
+                if left <= 0:
+                    break
+                self._wake.wait(left)
+            return list(islice(self._queue, BATCH))
+
+    def written(self, batch: list[Waiting]) -> bool:
+        """Take a batch off the head; False when it was given up by `close` meanwhile."""
+        with self._wake:
+            if self._closed:
+                return False
+            for _ in batch:
+                self._urgent -= self._queue.popleft().done is not None
+            return True
+
+    def pause(self, seconds: float) -> None:
+        """Wait before another attempt; when draining begins the next one is due, when closed none is."""
+        with self._wake:
+            if self._draining:
+                self._wake.wait_for(lambda: self._closed, min(seconds, DRAINING_PAUSE))
+            else:
+                self._wake.wait_for(lambda: self._closed or self._draining, seconds)
+
+    def drain(self) -> None:
+        """Take no more records; what is there goes without waiting for company."""
+        with self._wake:
+            self._draining = True
+            self._wake.notify()
+
+    def close(self) -> list[Waiting] | None:
+        """Give up what is left and return it, counted as dropped; None when it was closed before."""
+        with self._wake:
+            if self._closed:
+                return None
+            self._closed = True
+            left = list(self._queue)
+            self._queue.clear()
+            self.dropped += len(left)
+            self._wake.notify()
+            return left

@@ -1,0 +1,22 @@
+"""Run by Alembic for every command; `cc_bridge/storage/migrate.py` says what to run it on."""
+
+from alembic import context
+from sqlalchemy import URL, Connection
+
+from cc_bridge.storage.migrate import VERSION_TABLE
+from cc_bridge.storage.schema import metadata
+
+connection: Connection | None = context.config.attributes["connection"]
+url: URL | None = context.config.attributes["url"]
+
+context.configure(
+    connection=connection,
+    url=url,
+    target_metadata=metadata,
+    version_table=VERSION_TABLE,
+    literal_binds=context.is_offline_mode(),
+    render_as_batch=True,  # SQLite cannot alter a column; a batch copies the table there
+    user_module_prefix="columns.",
+)
+with context.begin_transaction():
+    context.run_migrations()

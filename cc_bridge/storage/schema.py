@@ -1,0 +1,241 @@
+"""The SQL tables, one for each kind of record, each column with its unit and meaning.
+
+`writer.py` fills them through `row_of`, `queries.py` and the reports of integrators read them, and
+`migrations/` must lead to exactly this. The trap: a column is filled from the record's attribute of the
+same name, so a new column needs that attribute and a migration.
+
+There are no foreign keys on purpose: an answer must never be refused because its attempt is missing.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table
+
+from cc_bridge.records import (
+    Answer,
+    EndedBy,
+    Gap,
+    Outcome,
+    QueueVisit,
+    Record,
+    Ring,
+    RingOutcome,
+    SurveyAttempt,
+    SurveyResult,
+    Talk,
+    Transfer,
+)
+from cc_bridge.storage.columns import CleanText, Instant, Seconds
+
+__all__ = [
+    "TABLES",
+    "answers",
+    "gaps",
+    "metadata",
+    "queue_visits",
+    "rings",
+    "row_of",
+    "survey_attempts",
+    "talks",
+]
+
+# In characters. A key of InnoDB holds 3,072 bytes, 768 characters of utf8mb4, and the widest here
+# (talks: PBX and two channels) needs 372. Over-long values of Asterisk's own are not known to exist.
+_PBX = 64
+_CHANNEL = 150  # Asterisk's AST_MAX_PUBLIC_UNIQUEID is 149
+_NAME = 128  # queue, agent, caller: Asterisk's own bounds are 80 bytes
+_NUMBER = 80  # AST_MAX_EXTENSION
+_LANGUAGE = 40  # MAX_LANGUAGE
+_WORD = 64  # one of our own words
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    },
+)
+
+
+def _text(name: str, length: int, comment: str, *, key: bool = False, null: bool = False) -> Column[str]:
+    return Column(name, CleanText(length), primary_key=key, nullable=null, comment=comment)
+
+
+def _instant(name: str, comment: str, *, key: bool = False, null: bool = False) -> Column[float]:
+    return Column(name, Instant(), primary_key=key, nullable=null, comment=f"{comment}, UTC")
+
+
+def _seconds(name: str, comment: str) -> Column[float]:
+    return Column(name, Seconds(), nullable=False, comment=f"{comment}, seconds")
+
+
+def _integer(name: str, comment: str) -> Column[int]:
+    return Column(name, Integer, nullable=False, comment=comment)
+
+
+def _words(enum: type[StrEnum]) -> str:
+    return ", ".join(enum)
+
+
+def _pbx() -> Column[str]:
+    return _text("pbx", _PBX, "Name of the PBX in the configuration", key=True)
+
+
+def _call() -> Column[str]:
+    return _text("call_id", _CHANNEL, "Linkedid: all rows of one call on one PBX share it")
+
+
+def _caller(*, key: bool = False) -> Column[str]:
+    return _text("uniqueid", _CHANNEL, "Uniqueid of the caller's channel", key=key)
+
+
+def _table(name: str, comment: str, *parts: Column[Any] | Index) -> Table[Any]:
+    # Binary collation: MariaDB's default one would take queues Sales and sales for the same.
+    options = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}
+    on_mysql: dict[str, Any] = {
+        f"{dialect}_{k}": v for dialect in ("mysql", "mariadb") for k, v in options.items()
+    }
+    return Table(name, metadata, *parts, comment=comment, **on_mysql)
+
+
+queue_visits = _table(
+    "queue_visits",
+    "One stay of one caller in one queue; a call has as many as queues it passed",
+    _pbx(),
+    _call(),
+    _caller(key=True),
+    _text("queue", _NAME, "Queue", key=True),
+    _instant("entered_at", "When the caller entered the queue", key=True),
+    _instant("left_at", "When the caller left the queue, whatever the outcome"),
+    _seconds("wait_seconds", "left_at - entered_at"),
+    _text("outcome", _WORD, f"How the stay ended: {_words(Outcome)}"),
+    _text("agent", _NAME, "Name of the agent who answered; null unless answered", null=True),
+    _text("interface", _NAME, "Interface of the agent who answered; null unless answered", null=True),
+    _integer("position", "Place in the queue on entry, from 1; 0 when the entry was not seen"),
+    _text("caller_number", _NUMBER, "Caller's number, personal data; empty when withheld"),
+    _text("caller_name", _NAME, "Caller's name as the network sent it, personal data"),
+    _text("language", _LANGUAGE, "Language of the caller's channel"),
+    Column("ringing", Boolean, nullable=False, comment="True when an agent was ringing as the caller left"),
+    _text("decided_by", _WORD, "Message of the PBX that told the outcome"),
+    Index(None, "queue", "entered_at"),
+    Index(None, "call_id"),
+)
+
+rings = _table(
+    "rings",
+    "One attempt to reach one agent for one caller",
+    _pbx(),
+    _call(),
+    _caller(),
+    _text("ring_uniqueid", _CHANNEL, "Uniqueid of the channel towards the agent", key=True),
+    _text("queue", _NAME, "Queue"),
+    _text("agent", _NAME, "Name of the agent"),
+    _text("interface", _NAME, "Interface of the agent"),
+    _instant("started_at", "When the ringing began", key=True),
+    _instant("ended_at", "When the ringing ended"),
+    _seconds("ring_seconds", "ended_at - started_at"),
+    _text("outcome", _WORD, f"How the attempt ended: {_words(RingOutcome)}"),
+    Index(None, "queue", "started_at"),
+    Index(None, "agent", "started_at"),
+    Index(None, "call_id"),
+)
+
+talks = _table(
+    "talks",
+    "One agent with one caller, from the agent's entry to the bridge until the agent leaves",
+    _pbx(),
+    _call(),
+    _caller(key=True),
+    _text("agent_uniqueid", _CHANNEL, "Uniqueid of the agent's own channel", key=True),
+    _text("queue", _NAME, "Queue"),
+    _text("agent", _NAME, "Name of the agent"),
+    _text("interface", _NAME, "Interface of the agent"),
+    _instant("answered_at", "When agent and caller could hear each other", key=True),
+    _instant("ended_at", "When the agent left"),
+    _seconds("talk_seconds", "ended_at - answered_at, hold included"),
+    _seconds("hold_seconds", "Part of talk_seconds in which the caller was on hold"),
+    _integer("holds", "How many times the caller was put on hold"),
+    _text("ended_by", _WORD, f"Who ended the talk: {_words(EndedBy)}"),
+    _text("transfer", _WORD, f"How the agent passed the caller on: {_words(Transfer)}; null: not", null=True),
+    _text("transfer_target", _NAME, "Where the caller was passed on to; null unless transferred", null=True),
+    Index(None, "queue", "answered_at"),
+    Index(None, "agent", "answered_at"),
+    Index(None, "call_id"),
+)
+
+survey_attempts = _table(
+    "survey_attempts",
+    "One caller asked to rate the service",
+    _pbx(),
+    _text("attempt_id", _CHANNEL, "Attempt, unique on its PBX", key=True),
+    _call(),
+    _caller(),
+    _text("queue", _NAME, "Queue of the rated talk"),
+    _text("agent", _NAME, "Agent of the rated talk"),
+    _text("interface", _NAME, "Interface of that agent"),
+    _text("survey", _WORD, "Survey definition"),
+    _integer("version", "Version of that definition"),
+    _text("language", _LANGUAGE, "Language of the prompts"),
+    _instant("started_at", "When the survey started"),
+    _instant("ended_at", "When the survey ended; null: it runs, or the daemon was killed in it", null=True),
+    _text("result", _WORD, f"How far the survey came: {_words(SurveyResult)}"),
+    _text(
+        "reason",
+        _WORD,
+        "Why it is not complete: hung_up, no_input, invalid, time_limit, error, shutdown; else empty",
+    ),
+    Index(None, "queue", "started_at"),
+    Index(None, "agent", "started_at"),
+    Index(None, "call_id"),
+)
+
+answers = _table(
+    "answers",
+    "One valid answer of a caller; pbx and attempt_id lead to its survey_attempts row",
+    _pbx(),
+    _text("attempt_id", _CHANNEL, "Attempt that the answer belongs to", key=True),
+    _text("question", _WORD, "Question in the survey definition", key=True),
+    _text("kind", _WORD, "Scale of the question: csat is 1 (bad) to 5 (good)"),
+    _integer("value", "What the caller chose on that scale"),
+    _integer("tries", "Keys and silences until the answer was valid, 1 for the first"),
+    _instant("answered_at", "When the key was pressed"),
+    Index(None, "answered_at"),
+)
+
+gaps = _table(
+    "gaps",
+    "A stretch in which the PBX was not observed; figures of that time are incomplete",
+    _pbx(),
+    _instant("started_at", "From when", key=True),
+    _instant("ended_at", "Until when"),
+    _text("reason", _NAME, "Why"),
+    _integer("calls_affected", "Open calls of which something may have been missed"),
+)
+
+TABLES: dict[type[Record], Table[Any]] = {
+    QueueVisit: queue_visits,
+    Ring: rings,
+    Talk: talks,
+    SurveyAttempt: survey_attempts,
+    Answer: answers,
+    Gap: gaps,
+}
+
+
+def _reader(table: Table[Any]) -> tuple[Table[Any], list[str], Callable[[Record], tuple[Any, ...]]]:
+    names = table.columns.keys()
+    return table, names, attrgetter(*names)
+
+
+_READERS = {kind: _reader(table) for kind, table in TABLES.items()}
+
+
+def row_of(record: Record) -> tuple[Table[Any], dict[str, Any]]:
+    """Return the table of a record and its row; every column is an attribute of the record."""
+    table, names, values = _READERS[type(record)]
+    return table, dict(zip(names, values(record), strict=True))

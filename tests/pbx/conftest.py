@@ -1,0 +1,46 @@
+"""Fixtures with a real Asterisk.
+
+`asterisk` runs one of each version for the whole session; `rig` is it with everyone hung up and nothing
+remembered. Where none can be run such tests are skipped, with the reason; CC_BRIDGE_REQUIRE=asterisk
+makes them fail.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from pbx.rig import Rig
+from pbx.rootfs import VERSIONS, Unavailable
+
+
+@pytest.fixture(scope="session", params=[pytest.param(each, marks=pytest.mark.asterisk) for each in VERSIONS])
+def asterisk(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    try:
+        running = Rig(request.param)
+    except Unavailable as reason:
+        if "asterisk" in os.environ.get("CC_BRIDGE_REQUIRE", "").split(","):
+            pytest.fail(f"no Asterisk {request.param}: {reason}")
+        pytest.skip(f"no Asterisk {request.param}: {reason}")
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def rig(asterisk: Rig, request: pytest.FixtureRequest) -> Rig:
+    request.node.asterisk_log = (asterisk, len(asterisk.log()))
+    asterisk.reset()
+    return asterisk
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Show what Asterisk logged during a test that failed."""
+    report = yield
+    if report.failed and hasattr(item, "asterisk_log"):
+        asterisk, start = item.asterisk_log
+        report.sections.append((f"Asterisk {asterisk.version}", asterisk.log()[start:]))
+    return report

@@ -1,0 +1,179 @@
+"""A PBX under test and a second Asterisk that is everybody's phone, joined by SIP on 127.0.0.1.
+
+Tests get it from the fixture `rig` (conftest.py). The PBX runs what we ship for it: the manager user,
+the queue settings, the dialplan and the prompts. Callers and agents do what a test tells their phones
+to do; a test waits for what the PBX says of it and then lets them do the next thing.
+"""
+
+import secrets
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from pbx.asterisk import Asterisk, free_port
+from pbx.driver import Driver, Event, event
+from pbx.rootfs import root_of
+
+__all__ = ["AGENTS", "SOUNDS", "Caller", "Rig"]
+
+REPOSITORY = Path(__file__).parents[2]
+SHIPPED = {  # what an administrator copies, by its place under /etc/asterisk
+    "manager.d/cc_bridge.conf": REPOSITORY / "config" / "asterisk" / "manager.d" / "cc_bridge.conf",
+    "queues_sample.conf": REPOSITORY / "config" / "asterisk" / "queues_sample.conf",
+    "extensions_cc_bridge.conf": REPOSITORY / "dialplans" / "extensions_cc_bridge.conf",
+}
+SOUNDS = REPOSITORY / "dialplans" / "sounds"
+AGENTS = {"alice": "Alice", "bob": "بهار", "carol": "Carol", "dave": "Dave"}  # phones and members' names
+KEY_PAUSE_SECONDS = 0.08  # no finger is faster, and Asterisk hears keys less than 45 ms apart twice
+FOREVER = 3600.0  # seconds, longer than any test
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Someone who has dialled the PBX, and is on the line."""
+
+    number: str  # as the PBX sees it, before the dialplan
+    phone: str  # the channel of his phone, at the phones
+    channel: str  # his channel at the PBX
+    uniqueid: str  # of his channel at the PBX
+    rig: "Rig"
+
+    def press(self, keys: str) -> None:
+        """Press keys, each a little after the PBX has heard the one before."""
+        for key in keys:
+            start = len(self.rig.driver.seen)
+            self.rig.phones_driver.action("PlayDTMF", Channel=self.phone, Digit=key)
+            heard = event("DTMFEnd", Uniqueid=self.uniqueid, Digit=key, Direction="Received")
+            self.rig.driver.wait_for(heard, start=start)
+            time.sleep(KEY_PAUSE_SECONDS)
+
+    def hang_up(self) -> None:
+        self.rig.phones_driver.action("Hangup", Channel=self.phone)
+
+
+class Rig:
+    """Both PBXs of one version; `driver` sits at the PBX under test, `phones_driver` at the phones."""
+
+    driver: Driver
+    phones_driver: Driver
+
+    def __init__(self, version: str) -> None:
+        root = root_of(version)
+        pbx_sip, phones_sip = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM)
+        values = {"PBX_SIP_PORT": pbx_sip, "PHONES_SIP_PORT": phones_sip}
+        values["CLOSED_PORT"] = self.closed_port = free_port(socket.SOCK_STREAM)  # nothing listens there
+        self.version = version
+        self.secret = values["SECRET"] = secrets.token_hex(16)  # every manager user's
+        self._calls = 0
+        shipped = {place: path.read_text() for place, path in SHIPPED.items()}
+        user = "manager.d/cc_bridge.conf"
+        shipped[user] = shipped[user].replace("CHANGE-ME", self.secret)
+        self.pbx = Asterisk(root, "pbx", _texts("pbx") | shipped, values | {"SIP_PORT": pbx_sip})
+        self.phones = Asterisk(root, "phones", _texts("phones"), values | {"SIP_PORT": phones_sip})
+
+    def start(self) -> None:
+        self.pbx.add_sounds(SOUNDS)
+        self.phones_driver = self.phones.start(self.secret)
+        self.driver = self.pbx.start(self.secret)
+        self.reset()
+
+    def stop(self) -> None:
+        self.pbx.stop()
+        self.phones.stop()
+
+    def reset(self) -> None:
+        """Hang everyone up, wait until all agents are free, and forget what was seen."""
+        for side in (self.phones_driver, self.driver):
+            side.action("Hangup", Channel="/.*/")
+            side.until(lambda side=side: not side.channels())
+        for agent in AGENTS:
+            self.agent(agent, does="never" if agent == "dave" else "answer")
+        self.survey_at(self.closed_port)
+        self.driver.set_global("CCB_SECONDS", "")
+        self.driver.action("QueuePause", Interface="PJSIP/dave", Paused="false")
+        self.driver.until(lambda: all(member["Status"] == "1" for member in self.members()))
+        self.driver.forget()
+        self.phones_driver.forget()
+
+    def login(self, user: str) -> Driver:
+        """Open a manager session at the PBX: `cc_bridge` as we ship it, or `unfiltered`."""
+        return Driver(self.pbx.ami_port, user, self.secret)
+
+    def members(self) -> list[Event]:
+        items = self.driver.ask("QueueStatus", "QueueStatusComplete")
+        return [item for item in items if item.name == "QueueMember"]
+
+    def survey_at(self, port: int) -> None:
+        """Tell the dialplan where the FastAGI server listens."""
+        self.driver.set_global("CCB_AGI", f"127.0.0.1:{port}")
+
+    # Agents
+
+    def agent(self, agent: str, does: str = "answer", rings: float = 0.2, talks: float = FOREVER) -> None:
+        """Set what an agent's phone does from now on: `answer` after some seconds, be `busy`, or `never`."""
+        self.phones_driver.set_global(f"{agent}_does", does)
+        self.phones_driver.set_global(f"{agent}_rings", rings)
+        self.phones_driver.set_global(f"{agent}_talks", talks)
+
+    def agent_hangs_up(self, agent: str) -> None:
+        self.phones_driver.action("Hangup", Channel=self._agents_phone(agent))
+
+    def agent_transfers(self, agent: str, exten: str) -> None:
+        """Pass the caller on without a word, as the phone's transfer key does (REFER)."""
+        phone = self._agents_phone(agent)
+        self.phones_driver.action("Setvar", Channel=phone, Variable="TRANSFER_TO", Value=exten)
+        self.phones_driver.action("Redirect", Channel=phone, Context="agents", Exten="transfer", Priority="1")
+
+    def _agents_phone(self, agent: str) -> str:
+        (phone,) = self.phones_driver.channels(Context="agents", Exten=agent)
+        return phone["Channel"]
+
+    # Callers
+
+    def call(
+        self,
+        exten: str,
+        number: str = "",
+        name: str = "Caller",
+        language: str = "",
+        patience: float = FOREVER,
+    ) -> Caller:
+        """Dial an extension of the PBX and return once the caller's channel is there.
+
+        He hangs up by himself after `patience` seconds on the line. Each caller has a number of his own.
+        """
+        self._calls += 1
+        number = number or f"0912{self._calls:07}"
+        start = len(self.driver.seen)
+        phone_id = f"caller-{self._calls}"
+        self.phones_driver.action(
+            "Originate",
+            Channel=f"PJSIP/{language}{'*' if language else ''}{exten}@pbx",
+            ChannelId=phone_id,
+            Context="caller",
+            Exten="s",
+            Priority="1",
+            CallerID=f'"{name}" <{number}>',
+            Variable=f"PATIENCE={patience}",
+            Async="true",
+        )
+        phone = self.phones_driver.wait_for(event("Newchannel", Uniqueid=phone_id))
+        there = self.driver.wait_for(
+            lambda seen: seen.name == "Newchannel" and seen["Channel"].startswith("PJSIP/trunk-"), start=start
+        )
+        return Caller(there["CallerIDNum"], phone["Channel"], there["Channel"], there["Uniqueid"], self)
+
+    def log(self) -> str:
+        """Return what the PBX under test logged."""
+        return self.pbx.log()
+
+
+def _texts(role: str) -> dict[str, str]:
+    """Read the configuration of one side, by place under etc."""
+    folders = [Path(__file__).parent / "etc" / folder for folder in ("both", role)]
+    return {
+        str(path.relative_to(folder)): path.read_text()
+        for folder in folders
+        for path in folder.rglob("*.conf")
+    }

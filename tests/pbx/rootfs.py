@@ -1,0 +1,115 @@
+"""Root file systems with a real Asterisk: 22 from Debian sid, 16 from bullseye.
+
+`rig.py` asks for one; the first time it is built (about 40 s, from the mirror that the host's own apt
+uses) and kept under `$CC_BRIDGE_TEST_CACHE`, by default `~/.cache/cc_bridge-tests`. The trap: sid moves
+on. A kept tree goes on working; when a new one can no longer be had, `Unavailable` names the version
+found.
+"""
+
+import fcntl
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["VERSIONS", "Unavailable", "root_of"]
+
+VERSIONS = {"22": "sid", "16": "bullseye"}
+PACKAGES = "asterisk,asterisk-modules,asterisk-core-sounds-en-wav"
+BUILD_SECONDS = 900.0  # a slow mirror; usually 40
+
+
+class Unavailable(Exception):
+    """No Asterisk can be run here; the text says why."""
+
+
+def root_of(version: str) -> Path:
+    """Return the root file system that holds this Asterisk, built now if need be."""
+    if platform.system() != "Linux" or os.geteuid() != 0:
+        raise Unavailable("a chroot needs Linux and root")
+    cache = Path(os.environ.get("CC_BRIDGE_TEST_CACHE") or Path.home() / ".cache" / "cc_bridge-tests")
+    cache.mkdir(parents=True, exist_ok=True)
+    root = cache / f"asterisk-{version}"
+    with _locked(cache / f"asterisk-{version}.lock"):
+        if not root.is_dir():
+            _build(version, root)
+        _name_hosts(root)
+    return root
+
+
+def _build(version: str, root: Path) -> None:
+    if shutil.which("mmdebstrap") is None:
+        raise Unavailable("no mmdebstrap here (Debian's package of that name)")
+    unfinished = Path(tempfile.mkdtemp(dir=root.parent, prefix=f"{root.name}."))
+    try:
+        _run(
+            "mmdebstrap",
+            "--mode=root",
+            "--variant=minbase",
+            f"--include={PACKAGES}",
+            '--aptopt=Acquire::Check-Valid-Until "false"',  # sid's Release file can be past its date
+            '--aptopt=APT::Install-Recommends "false"',
+            VERSIONS[version],
+            str(unfinished),
+            _debian_mirror(),
+        )
+        unfinished.chmod(0o755)
+        found = _run("chroot", str(unfinished), "asterisk", "-V").strip()
+        if not found.startswith(f"Asterisk {version}."):
+            raise Unavailable(f"Debian {VERSIONS[version]} has {found}, not {version}")
+        unfinished.rename(root)
+    finally:
+        if unfinished.exists():  # never into a file system that is still mounted there
+            subprocess.run(["rm", "-rf", "--one-file-system", str(unfinished)], check=False)
+
+
+def _debian_mirror() -> str:
+    """Return the address that this host's own apt has Debian from."""
+    if shutil.which("apt-get") is None:
+        raise Unavailable("no apt-get here to ask for Debian's mirror")
+    wanted = ("Created-By: Packages", "Component: main", "Label: Debian")
+    for line in _run("apt-get", "indextargets", "--format", "$(REPO_URI)", *wanted).splitlines():
+        return line
+    raise Unavailable("apt has no Debian mirror (run apt-get update)")
+
+
+def _run(*command: str) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(f"{command[0]} took more than {BUILD_SECONDS:.0f} s") from error
+    if done.returncode:
+        reason = "; ".join(done.stderr.strip().splitlines()[-3:])
+        raise Unavailable(f"{command[0]} failed: {reason}")
+    return done.stdout
+
+
+def _name_hosts(root: Path) -> None:
+    """Answer every name that Asterisk looks up by itself; otherwise each call waits for a name server."""
+    hosts = root / "etc" / "hosts"
+    wanted = f"127.0.0.1 localhost {socket.gethostname()} a.root-servers.net\n"
+    if not hosts.is_file() or hosts.read_text() != wanted:
+        hosts.write_text(wanted)
+        (root / "etc" / "resolv.conf").write_text("")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep a second test run from building the same tree at the same time."""
+    deadline = time.monotonic() + BUILD_SECONDS
+    with path.open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise Unavailable(f"another run holds {path}") from None
+                time.sleep(0.2)
+        yield

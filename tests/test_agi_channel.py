@@ -1,0 +1,268 @@
+"""One channel on a transport in memory: replies, hang-ups, silence and nonsense."""
+
+import re
+
+import pytest
+from asterisk.agi import AGIAppError, AGIError, AGIHangup, AGIInvalidCommand, AGIUsageError
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+
+from cc_bridge.agi.channel import PLAY_SECONDS, REPLY_SECONDS, Channel, NoReply, PromptMissing
+from cc_bridge.agi.replies import BadReply
+
+DEAD = b"511 Command Not Permitted on a dead channel or intercept routine\n"
+
+
+class Line:
+    """A channel, and the Asterisk at its other end played by the test."""
+
+    def __init__(self):
+        self.clock = Clock()
+        self.transport = StringTransport()
+        self.channel = Channel(self.transport, self.clock)
+        self.results = []
+
+    def start(self, coroutine):
+        running = Deferred.fromCoroutine(coroutine)
+        running.addBoth(self.results.append)
+        return running
+
+    def sent(self):
+        sent = self.transport.value().decode()
+        self.transport.clear()
+        return sent
+
+    def say(self, reply: bytes):
+        self.channel.received(reply)
+
+    def result(self):
+        (result,) = self.results
+        self.results.clear()
+        return result
+
+    def error(self):
+        return self.result().value
+
+    def ask(self, coroutine, reply: bytes):
+        self.start(coroutine)
+        self.say(reply)
+        return self.result()
+
+
+@pytest.fixture
+def line():
+    line = Line()
+    yield line
+    assert not line.clock.getDelayedCalls()
+
+
+def test_commands_are_quoted(line):
+    line.ask(line.channel.verbose('say "hi" \\o/', 3), b"200 result=1\n")
+    assert line.sent() == 'VERBOSE "say \\"hi\\" \\\\o/" "3"\n'
+
+
+@pytest.mark.parametrize(
+    ("reply", "key"),
+    [
+        (b"200 result=5\n", "5"),
+        (b"200 result=*\n", "*"),
+        (b"200 result=\n", "#"),
+        (b"200 result= (timeout)\n", ""),
+        (b"200 result=4 (timeout)\n", "4"),
+    ],
+)
+def test_get_key(line, reply, key):
+    assert line.ask(line.channel.get_key("cc_bridge/ask", 5), reply) == key
+    assert line.sent() == 'GET DATA "cc_bridge/ask" "5000" "1"\n'
+
+
+@pytest.mark.parametrize(
+    ("reply", "key"),
+    [(b"200 result=0 endpos=8000\n", ""), (b"200 result=52 endpos=1234\n", "4"), (b"200 result=35\n", "#")],
+)
+def test_stream_file(line, reply, key):
+    assert line.ask(line.channel.stream_file("thanks", "12345"), reply) == key
+    assert line.sent() == 'STREAM FILE "thanks" "12345"\n'
+
+
+@pytest.mark.parametrize("reply", [b"200 result=x\n", b"200 result=999\n", b"200 result=\n"])
+def test_a_result_that_is_no_key_closes_the_connection(line, reply):
+    error = line.ask(line.channel.stream_file("thanks"), reply).value
+    assert isinstance(error, BadReply)
+    assert line.transport.disconnecting or line.transport.disconnected
+
+
+def test_set_variable_and_channel_status(line):
+    line.ask(line.channel.set_variable("CHANNEL(language)", "fa"), b"200 result=1\n")
+    assert line.sent() == 'SET VARIABLE "CHANNEL(language)" "fa"\n'
+    assert line.ask(line.channel.channel_status(), b"200 result=6\n") == 6
+    assert line.sent() == "CHANNEL STATUS\n"
+    line.ask(line.channel.hangup(), b"200 result=1\n")
+    assert line.sent() == "HANGUP\n"
+
+
+@pytest.mark.parametrize("value", ["", "x", "a)\nHANGUP\nb) ", "hangup", "200 result=-1", "سارا", " x "])
+def test_get_full_variable_returns_any_value(line, value):
+    line.start(line.channel.get_full_variable("${CALLERID(name)}"))
+    (end,) = re.fullmatch(r'GET FULL VARIABLE "\$\{CALLERID\(name\)\}(\w+)"\n', line.sent()).groups()
+    for byte in f"200 result=1 ({value}{end})\n".encode():
+        assert not line.results
+        line.say(bytes([byte]))
+    assert line.result() == value
+    assert line.ask(line.channel.channel_status(), b"200 result=6\n") == 6
+
+
+def test_get_full_variable_of_another_channel_that_is_gone(line):
+    assert line.ask(line.channel.get_full_variable("${X}"), b"200 result=0\n") == ""
+
+
+def test_two_commands_at_once_are_a_fault_of_the_program(line):
+    line.start(line.channel.stream_file("a"))
+    with pytest.raises(RuntimeError, match="while another"):
+        raise line.ask(line.channel.stream_file("b"), b"").value
+    line.say(b"200 result=0 endpos=1\n")
+    assert line.result() == ""
+    assert line.sent() == 'STREAM FILE "a" ""\n'
+
+
+def test_a_refused_command_is_not_sent_and_leaves_the_channel_usable(line):
+    with pytest.raises(ValueError, match="line break"):
+        raise line.ask(line.channel.verbose("a\nHANGUP"), b"").value
+    assert line.sent() == ""
+    assert line.ask(line.channel.channel_status(), b"200 result=6\n") == 6
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (b"510 Invalid or unknown command\n", AGIInvalidCommand),
+        (b"520-Invalid command syntax.\nUsage: <b>x</b>\n520 End of proper usage.\n", AGIUsageError),
+        (b"520 Invalid command syntax.  Proper usage not available.\n", AGIUsageError),
+        (b"200 result=-1\n", AGIAppError),
+    ],
+)
+def test_a_command_that_failed_leaves_the_channel_usable(line, reply, error):
+    assert isinstance(line.ask(line.channel.execute("NOOP"), reply).value, error)
+    assert line.ask(line.channel.channel_status(), b"200 result=6\n") == 6
+
+
+@pytest.mark.parametrize("play", [lambda c: c.stream_file("nope"), lambda c: c.get_key("nope", 5)])
+def test_a_missing_sound_file_is_told_from_a_hangup(line, play):
+    line.start(play(line.channel))
+    line.say(b"200 result=-1 endpos=0\n")
+    assert line.sent().endswith("CHANNEL STATUS\n")
+    line.say(b"200 result=6\n")
+    error = line.error()
+    assert isinstance(error, PromptMissing)
+    assert not isinstance(error, AGIHangup)
+    assert line.ask(line.channel.channel_status(), b"200 result=6\n") == 6
+
+
+@pytest.mark.parametrize("after", [[DEAD], [b"HANGUP\n" + DEAD], [b"HANGUP\n"], [b"HAN", b"GUP\n"]])
+@pytest.mark.parametrize("play", [lambda c: c.stream_file("ask"), lambda c: c.get_key("ask", 5)])
+def test_a_hangup_while_a_prompt_plays(line, play, after):
+    line.start(play(line.channel))
+    line.say(b"200 result=-1 endpos=0\n")
+    for piece in after:
+        line.say(piece)
+    assert isinstance(line.error(), AGIHangup)
+
+
+def test_a_reply_and_the_hangup_line_may_come_together(line):
+    line.start(line.channel.get_key("ask", 5))
+    line.say(b"200 result=-1\nHANG")
+    line.say(b"UP\n")
+    assert isinstance(line.error(), AGIHangup)
+    assert line.sent() == 'GET DATA "ask" "5000" "1"\nCHANNEL STATUS\n'
+
+
+def test_the_hangup_line_may_come_twice(line):
+    line.start(line.channel.get_key("ask", 5))
+    line.say(b"200 result=-1\nHANGUP\nHANGUP\n")
+    assert isinstance(line.error(), AGIHangup)
+
+
+def test_a_second_reply_is_not_taken_for_the_next_commands(line):
+    line.start(line.channel.execute("EXEC", "x"))
+    line.say(b"200 result=1\n520-Invalid command syntax.\n520 End of proper usage.\n")
+    assert isinstance(line.error(), BadReply)
+    line.start(line.channel.channel_status())
+    assert isinstance(line.error(), BadReply)
+
+
+@pytest.mark.parametrize("first", [b"HANGUP\n", DEAD])
+def test_after_a_hangup_every_command_raises_it(line, first):
+    assert isinstance(line.ask(line.channel.stream_file("a"), first).value, AGIHangup)
+    line.sent()
+    line.say(b"200 result=1\n" + DEAD)  # late replies
+    for _ in range(2):
+        line.start(line.channel.set_variable("X", "1"))
+        assert isinstance(line.error(), AGIHangup)
+    assert line.sent() == ""
+
+
+def test_a_hangup_between_two_commands(line):
+    line.say(b"HANGUP\n")
+    line.start(line.channel.stream_file("a"))
+    assert isinstance(line.error(), AGIHangup)
+    assert line.sent() == ""
+
+
+@pytest.mark.parametrize("before", [b"", b"200 res", b"520-Invalid\nusage\n"])
+def test_end_of_file_is_a_hangup(line, before):
+    line.start(line.channel.get_key("ask", 5))
+    line.say(before)
+    line.channel.connection_lost()
+    assert isinstance(line.error(), AGIHangup)
+    line.start(line.channel.channel_status())
+    assert isinstance(line.error(), AGIHangup)
+
+
+@pytest.mark.parametrize("nonsense", [b"what?\n", b"\n", b"\xff\xfe\n", b"200\n", b"x" * 5000])
+def test_nonsense_closes_the_connection(line, nonsense):
+    error = line.ask(line.channel.channel_status(), nonsense).value
+    assert isinstance(error, BadReply)
+    assert not isinstance(error, AGIHangup)
+    assert line.transport.disconnected or line.transport.disconnecting
+    line.start(line.channel.channel_status())
+    assert isinstance(line.error(), BadReply)
+
+
+def test_a_line_that_nobody_waits_for_closes_the_connection(line):
+    line.say(b"agi_extension: 8001\n")
+    line.start(line.channel.channel_status())
+    assert isinstance(line.error(), BadReply)
+
+
+def test_asterisk_has_a_limited_time_to_reply(line):
+    line.start(line.channel.channel_status())
+    line.clock.advance(REPLY_SECONDS - 0.1)
+    assert not line.results
+    line.clock.advance(0.1)
+    assert isinstance(line.error(), NoReply)
+    assert line.transport.disconnected or line.transport.disconnecting
+
+
+def test_a_prompt_may_take_longer_and_the_wait_for_a_key_comes_on_top(line):
+    line.start(line.channel.get_key("ask", 30))
+    line.clock.advance(PLAY_SECONDS + 29)
+    assert not line.results
+    line.clock.advance(1)
+    assert isinstance(line.error(), NoReply)
+
+
+def test_closing_from_our_side(line):
+    line.start(line.channel.get_key("ask", 5))
+    line.channel.close("time_limit")
+    assert isinstance(line.error(), AGIHangup)
+    line.channel.close("shutdown")
+    assert line.channel.closed_because == "time_limit"
+
+
+def test_cancelling_a_command_closes_the_connection(line):
+    line.start(line.channel.get_key("ask", 5)).cancel()
+    assert isinstance(line.error(), CancelledError)
+    line.say(b"200 result=5\n")  # its reply must not become the next command's
+    line.start(line.channel.channel_status())
+    assert isinstance(line.error(), AGIError)

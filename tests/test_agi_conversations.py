@@ -1,0 +1,454 @@
+"""Whole conversations over a loopback connection: our listener, and an Asterisk played by a thread.
+
+The fake Asterisk knows callers who press keys, hang up and lack sound files; it answers commands as
+Asterisk 16.28 and 22.10 do.
+"""
+
+import re
+import socket
+import time
+from dataclasses import dataclass, field
+
+import pytest
+from twisted.internet.defer import Deferred, fail, gatherResults, succeed
+from twisted.internet.epollreactor import EPollReactor
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import globalLogPublisher
+from twisted.python.threadpool import ThreadPool
+
+from cc_bridge.agi import survey as agi_survey
+from cc_bridge.agi.server import FastAgiFactory, Limits
+from cc_bridge.agi.survey import Interviewer
+from cc_bridge.records import Answer, SurveyAttempt, SurveyResult
+from cc_bridge.surveys.attribution import Attribution
+from cc_bridge.surveys.definition import parse_survey
+
+DEADLINE = 20  # seconds for one test; every conversation takes milliseconds
+
+SURVEY = """
+id = "csat"
+version = 3
+languages = ["en", "fa"]
+thanks = "thanks"
+goodbye = "goodbye"
+[[questions]]
+id = "agent"
+kind = "csat"
+ask = "ask_agent"
+invalid = "invalid"
+[[questions]]
+id = "wait"
+kind = "csat"
+ask = "ask_wait"
+invalid = "invalid"
+"""
+SOUNDS = {
+    name: {"en": f"cc_bridge/{name}", "fa": f"cc_bridge/{name}"}
+    for name in ("ask_agent", "ask_wait", "invalid", "thanks")
+} | {"goodbye": {"en": "vm-goodbye", "fa": "cc_bridge/goodbye"}}
+
+DEAD = "511 Command Not Permitted on a dead channel or intercept routine\n"
+WORKS_WHEN_DEAD = ("SET VARIABLE", "VERBOSE")
+
+
+@dataclass
+class FakeAsterisk:
+    """One call: what the caller does, and what we saw and heard of it."""
+
+    keys: list[str] = field(default_factory=list)  # one for each question played; "" is silence
+    hangs_up_at: str = ""  # the start of a command
+    hangup: str = "result"  # result, line_first, dead, close or exit (AGIEXITONHANGUP=yes)
+    missing: tuple[str, ...] = ()
+    says: dict[str, str] = field(default_factory=dict)  # command -> a reply of the test's own
+    language: str = "en"
+    uniqueid: str = "1716.5"
+    head: bytes | None = None
+
+    heard: list[str] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
+    gone: bool = False
+
+    def call(self, port: int) -> "FakeAsterisk":
+        with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE) as self.socket:
+            try:
+                self.socket.sendall(self.head if self.head is not None else self._head())
+                for line in self.socket.makefile("r", encoding="utf-8", newline="\n"):
+                    if not self._answer(line.rstrip("\n")):
+                        break
+            except (ConnectionResetError, BrokenPipeError):
+                pass  # closed by the server, as it may
+        return self
+
+    def _head(self) -> bytes:
+        return (
+            f"agi_network: yes\nagi_network_script: survey\nagi_channel: PJSIP/trunk-1\n"
+            f"agi_language: {self.language}\nagi_uniqueid: {self.uniqueid}\nagi_callerid: 0912\n\n"
+        ).encode()
+
+    def _send(self, text: str) -> None:
+        self.socket.sendall(text.encode())
+
+    def _answer(self, command: str) -> bool:
+        """Reply; False when Asterisk has closed the connection."""
+        own = [reply for start, reply in self.says.items() if command.startswith(start)]
+        if own:
+            self._send(own[0])
+        elif self.gone:
+            self._send("200 result=1\n" if command.startswith(WORKS_WHEN_DEAD) else DEAD)
+        elif self.hangs_up_at and command.startswith(self.hangs_up_at):
+            self.gone = True
+            if self.hangup == "close":
+                return False
+            self._send(
+                {
+                    "result": "200 result=-1 endpos=0\nHANGUP\n",
+                    "line_first": f"HANGUP\n{DEAD}",
+                    "dead": DEAD,
+                    "exit": "200 result=-1 endpos=0\nHANGUP\nHANGUP\n",
+                }[self.hangup]
+            )
+            return self.hangup != "exit"
+        else:
+            self._send(self._reply(command))
+        return True
+
+    def _reply(self, command: str) -> str:
+        words = re.findall(r'"([^"]*)"', command)
+        if command.startswith("SET VARIABLE"):
+            self.variables[words[0]] = words[1]
+            return "200 result=1\n"
+        if command == "CHANNEL STATUS":
+            return "200 result=6\n"
+        if words[0] in self.missing:
+            return "200 result=-1 endpos=0\n"
+        self.heard.append(words[0])
+        if command.startswith("STREAM FILE"):
+            return "200 result=0 endpos=14880\n"
+        key = self.keys.pop(0) if self.keys else ""
+        return f"200 result={key}\n" if key else "200 result= (timeout)\n"
+
+
+@dataclass
+class Bridge:
+    """Our side: records and stages as they came, and knobs to make storing go wrong."""
+
+    limits: Limits = field(default_factory=Limits)
+    agent: str | None = "Sara"
+    fails_on: type | None = None
+    hangs_on: type | None = None
+    records: list = field(default_factory=list)
+    stages: list[str] = field(default_factory=list)
+    factory: FastAgiFactory | None = None
+
+    def attribute(self, uniqueid):
+        if self.agent is None or uniqueid != "1716.5":
+            return None
+        return Attribution("1716.1", "sales", self.agent, "PJSIP/sara")
+
+    def store(self, record):
+        if isinstance(record, self.fails_on or ()):
+            return fail(OSError("disk full"))
+        if isinstance(record, self.hangs_on or ()):
+            return Deferred()
+        self.records.append(record)
+        return succeed(None)
+
+    def converse(self, *callers: FakeAsterisk, during=None) -> None:
+        """Run every caller's conversation to its end; `during` may wait for and change things meanwhile."""
+        reactor = EPollReactor()
+        interviewer = Interviewer(
+            "pbx1",
+            parse_survey(SURVEY, "survey.toml", SOUNDS),
+            self.attribute,
+            self.store,
+            time.time,
+            clock=reactor,
+            on_stage=self.stages.append,
+        )
+        self.factory = FastAgiFactory(interviewer.interview, self.limits, reactor)
+        pool = ThreadPool(0, len(callers) or 1)
+        outcomes = []
+
+        async def main():
+            listening = reactor.listenTCP(0, self.factory, interface="127.0.0.1")
+            port = listening.getHost().port
+            calls = [deferToThreadPool(reactor, pool, caller.call, port) for caller in callers]
+            if during is not None:
+                await during(self, reactor, port)
+            await gatherResults(calls, consumeErrors=True)
+            while self.factory.in_progress:
+                await turn(reactor)
+            await listening.stopListening()
+
+        def start():
+            pool.start()
+            running = Deferred.fromCoroutine(main()).addTimeout(DEADLINE, reactor)
+            running.addBoth(outcomes.append).addBoth(lambda _: reactor.stop())
+
+        reactor.callWhenRunning(start)
+        reactor.run(installSignalHandlers=False)
+        pool.stop()
+        reactor.removeAll()
+        if outcomes[0] is not None:
+            outcomes[0].raiseException()
+
+    @property
+    def answers(self):
+        return [
+            (record.question, record.value, record.tries) for record in self.records if type(record) is Answer
+        ]
+
+    @property
+    def attempts(self):
+        return [record for record in self.records if type(record) is SurveyAttempt]
+
+    @property
+    def outcome(self):
+        """The two versions of the attempt agree but for the end; this is the end."""
+        started, ended = self.attempts
+        assert (started.result, started.ended_at, started.reason) == (SurveyResult.STARTED, None, "")
+        assert ended.attempt_id == started.attempt_id
+        assert ended.ended_at >= ended.started_at == started.started_at
+        return (ended.result.value, ended.reason)
+
+
+def turn(reactor):
+    """Wait for the reactor's next round."""
+    done = Deferred()
+    reactor.callLater(0.005, done.callback, None)
+    return done
+
+
+@pytest.fixture
+def bridge():
+    return Bridge()
+
+
+@pytest.fixture
+def logged():
+    events = []
+    globalLogPublisher.addObserver(events.append)
+    yield events
+    globalLogPublisher.removeObserver(events.append)
+
+
+def talk(bridge, **caller) -> FakeAsterisk:
+    call = FakeAsterisk(**caller)
+    bridge.converse(call)
+    return call
+
+
+def test_two_right_keys(bridge):
+    call = talk(bridge, keys=["5", "2"])
+    assert call.heard == ["cc_bridge/ask_agent", "cc_bridge/ask_wait", "cc_bridge/thanks", "vm-goodbye"]
+    assert call.variables == {"CCB_SURVEY": "complete"}
+    assert bridge.answers == [("agent", 5, 1), ("wait", 2, 1)]
+    assert bridge.outcome == ("complete", "")
+    assert bridge.stages == ["invited", "started", "answered", "answered", "complete"]
+    attempt = bridge.attempts[-1]
+    assert attempt.attempt_id == f"1716.5-{round(attempt.started_at * 1000)}"
+    assert (attempt.pbx, attempt.call_id, attempt.uniqueid) == ("pbx1", "1716.1", "1716.5")
+    assert (attempt.queue, attempt.agent, attempt.interface) == ("sales", "Sara", "PJSIP/sara")
+    assert (attempt.survey, attempt.version, attempt.language) == ("csat", 3, "en")
+    assert type(bridge.records[0]) is SurveyAttempt
+
+
+def test_wrong_then_right(bridge):
+    call = talk(bridge, keys=["9", "4", "#", "1"])
+    ask_twice = ["cc_bridge/ask_agent", "cc_bridge/invalid", "cc_bridge/ask_agent"]
+    assert call.heard[:3] == ask_twice
+    assert bridge.answers == [("agent", 4, 2), ("wait", 1, 2)]
+    assert bridge.stages.count("invalid") == 2
+
+
+def test_a_key_while_the_correction_plays(bridge):
+    call = talk(
+        bridge, keys=["9", "3"], says={'STREAM FILE "cc_bridge/invalid"': "200 result=52 endpos=800\n"}
+    )
+    assert call.heard[:2] == ["cc_bridge/ask_agent", "cc_bridge/ask_wait"]
+    assert bridge.answers == [("agent", 4, 2), ("wait", 3, 1)]
+
+
+def test_no_key(bridge):
+    call = talk(bridge)
+    assert call.heard == ["cc_bridge/ask_agent", "cc_bridge/ask_agent", "vm-goodbye"]
+    assert call.variables["CCB_SURVEY"] == "declined"
+    assert bridge.outcome == ("declined", "no_input")
+    assert bridge.stages == ["invited", "started", "no_input", "no_input", "declined"]
+
+
+def test_half_an_interview(bridge):
+    call = talk(bridge, keys=["5"])
+    assert call.heard[-1] == "vm-goodbye"
+    assert call.variables["CCB_SURVEY"] == "partial"
+    assert bridge.outcome == ("partial", "no_input")
+
+
+@pytest.mark.parametrize(
+    ("language", "asked_in", "switched"),
+    [("en", "en", None), ("fa", "fa", None), ("fa_IR", "fa", "fa"), ("de", "en", "en")],
+)
+def test_languages(bridge, language, asked_in, switched):
+    call = talk(bridge, keys=["5", "5"], language=language)
+    assert call.variables.get("CHANNEL(language)") == switched
+    assert call.heard[-1] == SOUNDS["goodbye"][asked_in]
+    assert bridge.attempts[0].language == asked_in
+
+
+def test_nobody_to_rate(bridge):
+    call = talk(bridge, uniqueid="99.9")
+    assert call.variables == {"CCB_SURVEY": "no_agent"}
+    assert not call.heard
+    assert not bridge.records
+    assert not bridge.stages
+
+
+@pytest.mark.parametrize("hangup", ["result", "line_first", "dead", "close", "exit"])
+@pytest.mark.parametrize(
+    ("command", "answers", "outcome"),
+    [
+        ("SET VARIABLE", 0, ("declined", "hung_up")),
+        ('GET DATA "cc_bridge/ask_agent"', 0, ("declined", "hung_up")),
+        ('STREAM FILE "cc_bridge/invalid"', 0, ("declined", "hung_up")),
+        ('GET DATA "cc_bridge/ask_wait"', 1, ("partial", "hung_up")),
+        ('STREAM FILE "cc_bridge/thanks"', 2, ("complete", "")),
+        ('STREAM FILE "vm-goodbye"', 2, ("complete", "")),
+    ],
+)
+def test_hanging_up_in_each_state(bridge, hangup, command, answers, outcome):
+    if command == "SET VARIABLE" and hangup in {"result", "exit"}:
+        hangup = "line_first"  # this command has no result=-1
+    keys = ["9"] if "invalid" in command else ["4", "4"]
+    talk(bridge, keys=keys, hangs_up_at=command, hangup=hangup)
+    assert len(bridge.answers) == answers
+    assert bridge.outcome == outcome
+    assert ("hung_up" in bridge.stages) is True
+    assert bridge.stages[-1] == outcome[0]
+
+
+def test_missing_sound_files(bridge, logged):
+    call = talk(bridge, keys=["9", "4", "5"], missing=("cc_bridge/invalid", "cc_bridge/thanks"))
+    assert call.heard == ["cc_bridge/ask_agent", "cc_bridge/ask_agent", "cc_bridge/ask_wait", "vm-goodbye"]
+    assert bridge.outcome == ("complete", "")
+    assert any("cc_bridge/thanks" in str(event.get("error")) for event in logged)
+
+
+def test_a_question_without_its_sound_file(bridge):
+    call = talk(bridge, missing=("cc_bridge/ask_agent",))
+    assert call.heard == ["vm-goodbye"]
+    assert bridge.outcome == ("declined", "error")
+
+
+def test_an_answer_that_cannot_be_stored(logged):
+    bridge = Bridge(fails_on=Answer)
+    call = talk(bridge, keys=["5", "5"])
+    assert call.heard == ["cc_bridge/ask_agent", "vm-goodbye"]
+    assert call.variables["CCB_SURVEY"] == "declined"
+    assert bridge.outcome == ("declined", "error")
+    assert any("log_failure" in event and event["log_failure"].check(OSError) for event in logged)
+
+
+def test_nothing_can_be_stored(logged):
+    bridge = Bridge(fails_on=SurveyAttempt)
+    call = talk(bridge, keys=["5", "5"])
+    assert call.heard == ["vm-goodbye"]
+    assert not bridge.records
+    assert len([event for event in logged if "log_failure" in event]) == 2
+
+
+@pytest.mark.parametrize("slow", [Answer, SurveyAttempt])
+def test_slow_storing(monkeypatch, slow):
+    monkeypatch.setattr(agi_survey, "STORE_SECONDS", 0.05)
+    bridge = Bridge(hangs_on=slow)
+    call = talk(bridge, keys=["5", "5"])
+    assert call.heard[-1] == "vm-goodbye"
+    assert not bridge.answers
+    assert bridge.stages[-1] == "declined"
+
+
+@pytest.mark.parametrize("garbage", ["what?\n", "\n", "200 result=1\n200 result=1\n", "x" * 5000 + "\n"])
+def test_garbage_instead_of_a_reply(bridge, garbage):
+    talk(bridge, keys=["5", "5"], says={"GET DATA": garbage})
+    assert bridge.outcome == ("declined", "error")
+    assert bridge.factory.in_progress == 0
+
+
+def test_asterisk_refuses_a_command(bridge):
+    talk(
+        bridge, says={"GET DATA": "520-Invalid command syntax.\nUsage: GET DATA\n520 End of proper usage.\n"}
+    )
+    assert bridge.outcome == ("declined", "error")
+
+
+def test_the_time_limit(bridge):
+    bridge.limits = Limits(call_seconds=0.2)
+    talk(bridge, says={"GET DATA": ""})
+    assert bridge.outcome == ("declined", "time_limit")
+    assert bridge.factory.cut == {"time_limit": 1}
+
+
+def test_shutdown_in_the_middle_of_a_question(bridge):
+    async def stop(bridge, reactor, _):
+        while "answered" not in bridge.stages:
+            await turn(reactor)
+        await bridge.factory.stop(0.05)
+
+    call = FakeAsterisk(keys=["5"], says={'GET DATA "cc_bridge/ask_wait"': ""})
+    bridge.converse(call, during=stop)
+    assert bridge.answers == [("agent", 5, 1)]
+    assert bridge.outcome == ("partial", "shutdown")
+
+
+def test_a_running_interview_may_end_before_the_shutdown(bridge):
+    async def stop(bridge, reactor, _):
+        while "invited" not in bridge.stages:
+            await turn(reactor)
+        await bridge.factory.stop(DEADLINE)
+
+    call = FakeAsterisk(keys=["5", "5"])
+    bridge.converse(call, during=stop)
+    assert bridge.outcome == ("complete", "")
+
+
+def test_over_the_limit_of_callers_the_dialplan_goes_on(bridge):
+    bridge.limits = Limits(callers=1, call_seconds=DEADLINE)
+    second = FakeAsterisk(keys=["5", "5"])
+
+    async def another(bridge, reactor, port):
+        while bridge.factory.in_progress < 1:
+            await turn(reactor)
+        pool = ThreadPool(1, 1)
+        pool.start()
+        await deferToThreadPool(reactor, pool, second.call, port)
+        pool.stop()
+        await bridge.factory.stop(0)
+
+    bridge.converse(FakeAsterisk(says={"GET DATA": ""}), during=another)
+    assert bridge.factory.refused == {"busy": 1}
+    assert not second.heard
+    assert not second.variables
+
+
+def test_fifty_callers_at_once(bridge):
+    calls = [FakeAsterisk(keys=["9", "5", "", "3"]) for _ in range(50)]
+    bridge.converse(*calls)
+    assert len(bridge.answers) == 100
+    assert bridge.stages.count("complete") == 50
+    assert all(call.heard[-1] == "vm-goodbye" for call in calls)
+
+
+@pytest.mark.parametrize(
+    ("head", "reason"),
+    [
+        (b"agi_x: y\n" * 200, "bad_head"),
+        (b"agi_" + b"x" * 20000, "bad_head"),
+        (b"\x16\x03\x01\x02\x00\n\n", "bad_head"),
+        (b"agi_network: yes\n", "slow_head"),
+        (b"agi_network_script: nope\nagi_uniqueid: 1.1\n\n", "unknown_script"),
+    ],
+)
+def test_bad_heads(bridge, head, reason):
+    bridge.limits = Limits(head_seconds=0.1)
+    talk(bridge, head=head)
+    assert bridge.factory.refused == {reason: 1}
+    assert not bridge.records

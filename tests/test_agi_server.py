@@ -1,0 +1,274 @@
+"""The FastAGI listener on transports in memory: limits, refusals, faults and stopping."""
+
+import pytest
+from asterisk.agi import AGIHangup
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.logger import globalLogPublisher
+from twisted.python.failure import Failure
+
+from cc_bridge.agi.server import LAST_WORDS_SECONDS, FastAgiFactory, Limits
+
+HEAD = b"agi_network_script: survey\nagi_uniqueid: 1.5\nagi_language: en\nagi_callerid: 0912\n\n"
+
+
+class Calls:
+    """A handler whose calls wait until the test lets them end."""
+
+    def __init__(self):
+        self.requests = []
+        self.channels = []
+        self.ends = []
+        self.outcomes = []
+
+    async def handle(self, request, channel):
+        self.requests.append(request)
+        self.channels.append(channel)
+        end = Deferred()
+        self.ends.append(end)
+        try:
+            await end
+        except BaseException as error:
+            self.outcomes.append(type(error))
+            raise
+        self.outcomes.append(None)
+
+
+@pytest.fixture
+def clock():
+    clock = Clock()
+    yield clock
+    assert not clock.getDelayedCalls()
+
+
+@pytest.fixture
+def logged():
+    events = []
+    globalLogPublisher.addObserver(events.append)
+    yield events
+    globalLogPublisher.removeObserver(events.append)
+
+
+@pytest.fixture
+def calls():
+    return Calls()
+
+
+@pytest.fixture
+def factory(calls, clock):
+    return FastAgiFactory(calls.handle, Limits(callers=2), clock)
+
+
+def connect(factory, data=HEAD):
+    protocol = factory.buildProtocol(None)
+    transport = StringTransport()
+    protocol.makeConnection(transport)
+    if data:
+        protocol.dataReceived(data)
+    return protocol, transport
+
+
+def closed(transport):
+    return transport.disconnecting or transport.disconnected
+
+
+def test_a_call_is_handled_and_then_closed(factory, calls):
+    protocol, transport = connect(factory)
+    assert calls.requests[0].uniqueid == "1.5"
+    assert (factory.in_progress, factory.accepted) == (1, 1)
+    assert not closed(transport)
+    calls.ends[0].callback(None)
+    assert closed(transport)
+    protocol.connectionLost(Failure(ConnectionDone()))
+    assert factory.in_progress == 0
+    assert not factory.refused
+    assert factory.failed == 0
+
+
+def test_the_head_may_come_in_pieces(factory, calls):
+    protocol, _ = connect(factory, b"")
+    for byte in HEAD:
+        protocol.dataReceived(bytes([byte]))
+    assert calls.requests[0].language == "en"
+    calls.ends[0].callback(None)
+
+
+def test_a_reply_reaches_the_channel(clock):
+    states = []
+
+    async def handle(_, channel):
+        states.append(await channel.channel_status())
+
+    protocol, transport = connect(FastAgiFactory(handle, Limits(), clock))
+    assert transport.value() == b"CHANNEL STATUS\n"
+    protocol.dataReceived(b"200 result=6\n")
+    assert states == [6]
+    assert closed(transport)
+
+
+def test_callers_over_the_limit_are_closed_at_once(factory, calls):
+    connect(factory)
+    connect(factory, b"")
+    third, transport = connect(factory, b"")
+    assert closed(transport)
+    third.dataReceived(HEAD)
+    assert len(calls.requests) == 1
+    assert factory.refused == {"busy": 1}
+    assert factory.in_progress == 2
+    calls.ends[0].callback(None)
+    _, transport = connect(factory)
+    assert not closed(transport)
+    calls.ends[1].callback(None)
+    factory.clock.advance(5)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\n\n", b"GET / HTTP/1.1\r\n\r\n", b"x: y\n" * 101, b"agi_" + b"x" * 16385, HEAD.replace(b"1.5", b"")],
+)
+def test_a_bad_head_is_refused(factory, calls, data):
+    _, transport = connect(factory, data)
+    assert closed(transport)
+    assert factory.refused == {"bad_head": 1}
+    assert factory.in_progress == 0
+    assert not calls.requests
+
+
+def test_a_slow_head_is_refused(factory, clock):
+    protocol, transport = connect(factory, HEAD[:-1])
+    clock.advance(4.9)
+    assert not closed(transport)
+    clock.advance(0.1)
+    assert closed(transport)
+    protocol.dataReceived(HEAD[-1:])
+    assert factory.refused == {"slow_head": 1}
+    assert factory.in_progress == 0
+
+
+def test_a_peer_that_leaves_during_the_head_frees_its_place(factory):
+    protocol, _ = connect(factory, b"agi_network: yes\n")
+    protocol.connectionLost(Failure(ConnectionDone()))
+    assert factory.in_progress == 0
+
+
+def test_an_unknown_script_is_closed(factory, calls):
+    _, transport = connect(factory, HEAD.replace(b"survey", b"../etc/passwd"))
+    assert closed(transport)
+    assert factory.refused == {"unknown_script": 1}
+    assert factory.accepted == 0
+    assert not calls.requests
+
+
+def test_a_handlers_fault_is_logged_once_with_the_uniqueid_and_without_the_caller(clock, logged):
+    async def handle(request, _):
+        raise LookupError(request.script)
+
+    factory = FastAgiFactory(handle, Limits(), clock)
+    _, transport = connect(factory)
+    assert closed(transport)
+    (event,) = (event for event in logged if "log_failure" in event)
+    assert event["uniqueid"] == "1.5"
+    assert event["log_failure"].check(LookupError)
+    assert "0912" not in repr({name: value for name, value in event.items() if name != "log_failure"})
+    assert factory.failed == 1
+    assert factory.in_progress == 0
+
+
+def test_a_hangup_is_no_fault(clock, logged):
+    async def handle(_, channel):
+        await channel.stream_file("goodbye")
+
+    factory = FastAgiFactory(handle, Limits(), clock)
+    protocol, _ = connect(factory)
+    protocol.connectionLost(Failure(ConnectionDone()))
+    assert factory.failed == 0
+    assert factory.in_progress == 0
+    assert not [event for event in logged if "log_failure" in event]
+
+
+def test_a_handler_goes_on_after_the_caller_left(factory, calls):
+    protocol, _ = connect(factory)
+    protocol.connectionLost(Failure(ConnectionDone()))
+    assert factory.in_progress == 1
+    calls.ends[0].callback(None)
+    assert factory.in_progress == 0
+    assert calls.outcomes == [None]
+
+
+def test_a_call_over_its_time_loses_its_channel_first_and_is_cancelled_later(factory, calls, clock):
+    _, transport = connect(factory)
+    clock.advance(90)
+    assert closed(transport)
+    assert calls.channels[0].closed_because == "time_limit"
+    assert factory.cut == {"time_limit": 1}
+    assert not calls.outcomes
+    clock.advance(LAST_WORDS_SECONDS)
+    assert calls.outcomes == [CancelledError]
+    assert factory.in_progress == 0
+    assert factory.failed == 0
+
+
+def test_the_time_limit_reaches_a_running_command(clock):
+    errors = []
+
+    async def handle(_, channel):
+        try:
+            await channel.get_key("ask", 60)
+        except AGIHangup:
+            errors.append(channel.closed_because)
+
+    factory = FastAgiFactory(handle, Limits(call_seconds=30), clock)
+    connect(factory)
+    clock.advance(30)
+    assert errors == ["time_limit"]
+    assert factory.in_progress == 0
+
+
+def test_stop_lets_running_calls_finish(factory, calls):
+    connect(factory)
+    stopped = Deferred.fromCoroutine(factory.stop(20))
+    _, late = connect(factory)
+    assert closed(late)
+    assert factory.refused == {"stopping": 1}
+    assert not stopped.called
+    calls.ends[0].callback(None)
+    assert stopped.called
+    assert not factory.cut
+
+
+def test_stop_cuts_what_is_left_at_the_deadline(factory, calls, clock):
+    connect(factory)
+    connect(factory)
+    stopped = Deferred.fromCoroutine(factory.stop(20))
+    calls.ends[0].callback(None)
+    clock.advance(20)
+    assert calls.channels[0].closed_because == ""
+    assert calls.channels[1].closed_because == "shutdown"
+    assert not stopped.called  # it may still be storing
+    calls.ends[1].callback(None)
+    assert stopped.called
+    assert factory.cut == {"shutdown": 1}
+
+
+def test_stop_does_not_wait_for_a_handler_that_never_ends(factory, calls, clock):
+    connect(factory)
+    stopped = Deferred.fromCoroutine(factory.stop(0))
+    clock.advance(0)
+    clock.advance(LAST_WORDS_SECONDS)
+    assert stopped.called
+    assert calls.outcomes == [CancelledError]
+
+
+def test_stop_refuses_whoever_has_not_told_its_head(factory, calls):
+    protocol, transport = connect(factory, b"agi_network: yes\n")
+    stopped = Deferred.fromCoroutine(factory.stop(20))
+    protocol.dataReceived(HEAD)
+    assert closed(transport)
+    assert stopped.called
+    assert not calls.requests
+
+
+def test_stop_without_calls_is_done_at_once(factory):
+    assert Deferred.fromCoroutine(factory.stop(20)).called

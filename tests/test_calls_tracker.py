@@ -1,0 +1,254 @@
+"""The tracker told by hand: joining in mid-call, snapshots, lost messages."""
+
+import pytest
+
+from cc_bridge.calls.agent import MemberState
+from cc_bridge.calls.events import (
+    BridgeEntered,
+    BridgeLeft,
+    Called,
+    ChannelEnded,
+    Connected,
+    DialEnded,
+    GaveUp,
+    HangupRequested,
+    Joined,
+    Left,
+    MemberGone,
+    MemberSeen,
+    StatusSet,
+)
+from cc_bridge.calls.resync import Snapshot
+from cc_bridge.calls.tracker import Tracker
+from cc_bridge.records import EndedBy, Outcome, QueueVisit, Ring, RingOutcome, Talk
+
+CALLER, AGENT, BRIDGE = "1.1", "1.2", "b-1"
+
+
+def joined(at=0.0, queue="sales", position=1):
+    return Joined(at, CALLER, CALLER, queue, position, "0912", "سارا", "fa")
+
+
+def connected(at, agent=AGENT, hold_time=0):
+    return Connected(
+        at,
+        CALLER,
+        CALLER,
+        "sales",
+        "PJSIP/alice",
+        "Alice",
+        agent,
+        "PJSIP/alice-1",
+        hold_time,
+        "0912",
+        "سارا",
+        "fa",
+    )
+
+
+def gave_up(at, hold_time=5):
+    return GaveUp(at, CALLER, CALLER, "sales", hold_time, 1, "0912", "سارا", "fa")
+
+
+def member(status=1, *, paused=False, wrap_up=0):
+    return MemberSeen(0.0, "sales", "PJSIP/alice", "Alice", status, paused, "", wrap_up)
+
+
+def snapshot(at, *, waiting=(), channels=(), members=()):
+    return Snapshot(at, frozenset({"sales"}), tuple(members), tuple(waiting), frozenset(channels))
+
+
+class Calls:
+    """A tracker with all records that it gave."""
+
+    def __init__(self):
+        self.tracker = Tracker("pbx", ["sales"])
+        self.records = []
+
+    def hear(self, *events):
+        for event in events:
+            self.records += self.tracker.apply(event)
+        return self
+
+    def talk_until_now(self):
+        return self.hear(
+            joined(0),
+            Called(0.1, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", AGENT),
+            DialEnded(2, AGENT, "ANSWER"),
+            Left(2, CALLER, "sales"),
+            connected(2),
+            BridgeEntered(2.1, BRIDGE, AGENT, "", holding=False),
+            BridgeEntered(2.2, BRIDGE, CALLER, "", holding=False),
+        )
+
+    def of(self, kind):
+        return [record for record in self.records if isinstance(record, kind)]
+
+    def outcomes(self):
+        return [(str(visit.outcome), visit.decided_by) for visit in self.of(QueueVisit)]
+
+
+@pytest.fixture
+def calls():
+    return Calls()
+
+
+def test_an_abandon_needs_a_hang_up(calls):
+    calls.hear(joined(0), HangupRequested(5, CALLER, by_pbx=False), gave_up(5), Left(5, CALLER, "sales"))
+    assert calls.outcomes() == [("abandoned", "HangupRequest")]
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        ("TIMEOUT", Outcome.TIMED_OUT),
+        ("LEAVEEMPTY", Outcome.LEAVE_EMPTY),
+        ("LEAVEUNAVAIL", Outcome.LEAVE_UNAVAILABLE),
+        ("WITHDRAW", Outcome.TRANSFERRED_AWAY),
+    ],
+)
+@pytest.mark.parametrize("told_by", ["VarSet QUEUESTATUS", "UserEvent CCQueueExit"])
+def test_queuestatus_tells_why_the_queue_gave_the_caller_up(calls, status, outcome, told_by):
+    queue = "sales" if told_by.startswith("User") else ""
+    calls.hear(
+        joined(0), gave_up(5), Left(5, CALLER, "sales"), StatusSet(5.1, CALLER, queue, status, told_by)
+    )
+    assert calls.outcomes() == [(outcome, told_by)]
+    assert calls.of(QueueVisit)[0].wait_seconds == 5
+
+
+def test_given_up_without_a_reason_is_unobserved_not_a_guess(calls):
+    calls.hear(joined(0), gave_up(5), Left(5, CALLER, "sales"), ChannelEnded(9, CALLER, 16))
+    assert calls.outcomes() == [("unobserved", "Hangup")]
+    assert calls.of(QueueVisit)[0].left_at == 5
+
+
+def test_leaving_without_any_reason_is_by_key_once_it_has_settled(calls):
+    calls.hear(joined(0), Left(5, CALLER, "sales"))
+    assert calls.outcomes() == []
+    calls.records += calls.tracker.tick(6.5)
+    assert calls.outcomes() == [("left_by_key", "QueueCallerLeave")]
+
+
+def test_an_answer_may_follow_the_leaving(calls):
+    calls.hear(joined(0), Left(5, CALLER, "sales"), connected(5.001))
+    assert calls.outcomes() == [("answered", "AgentConnect")]
+
+
+def test_a_caller_taken_over_from_a_snapshot_keeps_the_wait(calls):
+    calls.records += calls.tracker.resync(snapshot(100, waiting=[joined(70)], channels=[CALLER]))
+    assert [visit.entered_at for visit in calls.tracker.waiting()] == [70]
+    calls.hear(joined(69.7), Called(100.5, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", AGENT))
+    calls.hear(DialEnded(101, AGENT, "ANSWER"), Left(101, CALLER, "sales"), connected(101))
+    (visit,) = calls.of(QueueVisit)
+    assert (visit.entered_at, visit.left_at, visit.outcome) == (69.7, 101, Outcome.ANSWERED)
+
+
+def test_a_caller_whom_the_snapshot_does_not_know_is_unobserved(calls):
+    calls.hear(joined(0))
+    calls.records += calls.tracker.resync(snapshot(60))
+    assert calls.outcomes() == [("unobserved", "QueueStatus")]
+    assert calls.tracker.waiting() == []
+
+
+def test_a_talk_whose_agent_is_gone_ends_unobserved(calls):
+    calls.talk_until_now()
+    calls.records += calls.tracker.resync(snapshot(60, channels=[CALLER]))
+    (talk,) = calls.of(Talk)
+    assert (talk.answered_at, talk.ended_at, talk.ended_by) == (2.2, 60, EndedBy.UNOBSERVED)
+
+
+def test_a_talk_that_goes_on_survives_a_snapshot(calls):
+    calls.talk_until_now()
+    calls.records += calls.tracker.resync(snapshot(60, channels=[CALLER, AGENT]))
+    assert calls.of(Talk) == []
+    calls.hear(
+        HangupRequested(70, AGENT, by_pbx=False), BridgeLeft(70, BRIDGE, AGENT), ChannelEnded(70.1, AGENT, 16)
+    )
+    (talk,) = calls.of(Talk)
+    assert (talk.answered_at, talk.ended_at, talk.ended_by) == (2.2, 70, EndedBy.AGENT)
+
+
+def test_an_answer_whose_joining_was_missed_began_when_asterisk_says(calls):
+    calls.hear(connected(100, hold_time=30))
+    (visit,) = calls.of(QueueVisit)
+    assert (visit.entered_at, visit.outcome, visit.position) == (70, Outcome.ANSWERED, 0)
+
+
+def test_an_agents_channel_that_vanishes_ends_the_talk(calls):
+    calls.talk_until_now().hear(ChannelEnded(30, AGENT, 16))
+    (talk,) = calls.of(Talk)
+    assert talk.talk_seconds == pytest.approx(27.8)
+
+
+def test_a_parting_that_nothing_explains_is_the_end_after_two_seconds(calls):
+    calls.talk_until_now().hear(BridgeLeft(30, BRIDGE, AGENT))
+    assert calls.of(Talk) == []
+    calls.records += calls.tracker.tick(32.1)
+    assert [talk.ended_at for talk in calls.of(Talk)] == [30]
+
+
+def test_the_last_talk_is_known_while_the_caller_lives_and_a_little_longer(calls):
+    calls.talk_until_now().hear(BridgeLeft(30, BRIDGE, AGENT), ChannelEnded(30, AGENT, 16))
+    assert calls.tracker.last_talk(CALLER).member == "Alice"
+    calls.hear(ChannelEnded(50, CALLER, 16))
+    calls.tracker.tick(55)
+    assert calls.tracker.last_talk(CALLER).member == "Alice"
+    calls.tracker.tick(61)
+    assert calls.tracker.last_talk(CALLER) is None
+
+
+def test_only_the_first_dial_end_counts(calls):
+    calls.hear(joined(0), Called(1, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", AGENT))
+    calls.hear(DialEnded(11, AGENT, "NOANSWER"), DialEnded(12, AGENT, "CANCEL"), ChannelEnded(12, AGENT, 0))
+    (ring,) = calls.of(Ring)
+    assert (ring.ring_seconds, ring.outcome) == (10, RingOutcome.NO_ANSWER)
+
+
+@pytest.mark.parametrize(
+    ("status", "cause", "outcome"),
+    [
+        ("NOANSWER", 17, RingOutcome.BUSY),
+        ("NOANSWER", 21, RingOutcome.DECLINED),
+        ("BUSY", 17, RingOutcome.BUSY),
+        ("CHANUNAVAIL", 20, RingOutcome.CONGESTION),
+        ("CANCEL", 26, RingOutcome.ANSWERED_ELSEWHERE),
+        ("CANCEL", 0, RingOutcome.CALLER_GONE),
+    ],
+)
+def test_how_a_ring_ended(calls, status, cause, outcome):
+    calls.hear(joined(0), Called(1, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", AGENT))
+    calls.hear(DialEnded(2, AGENT, status), ChannelEnded(2, AGENT, cause))
+    assert [ring.outcome for ring in calls.of(Ring)] == [outcome]
+
+
+@pytest.mark.parametrize(
+    ("status", "paused", "state"),
+    [
+        (1, False, MemberState.AVAILABLE),
+        (1, True, MemberState.PAUSED),
+        (2, True, MemberState.TALKING),
+        (3, False, MemberState.TALKING),
+        (6, False, MemberState.RINGING),
+        (5, False, MemberState.UNREACHABLE),
+        (4, True, MemberState.UNREACHABLE),
+    ],
+)
+def test_states_of_members(calls, status, paused, state):
+    calls.hear(member(status, paused=paused))
+    assert [member.state for member in calls.tracker.members.values()] == [state]
+
+
+def test_a_member_who_leaves_the_queue_is_gone(calls):
+    calls.hear(member(), MemberGone(1, "sales", "PJSIP/alice"))
+    assert calls.tracker.members == {}
+
+
+def test_all_that_is_open_at_the_end_is_unobserved(calls):
+    calls.talk_until_now().hear(Joined(3, "9.9", "9.9", "sales", 1, "", "", ""))
+    calls.hear(Called(4, "9.9", "9.9", "sales", "PJSIP/bob", "Bob", "9.8"))
+    calls.records.clear()
+    calls.records += calls.tracker.finish(10)
+    assert calls.outcomes() == [("unobserved", "end of observation")]
+    assert [talk.ended_by for talk in calls.of(Talk)] == [EndedBy.UNOBSERVED]
+    assert [ring.outcome for ring in calls.of(Ring)] == [RingOutcome.UNOBSERVED]

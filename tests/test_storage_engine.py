@@ -1,0 +1,90 @@
+"""URLs that cannot work say so in one line; an SQLite file is opened safely and noticed when it is lost."""
+
+import sqlite3
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from cc_bridge.errors import StorageError
+from cc_bridge.storage.engine import make_engine
+
+
+@pytest.fixture
+def engine(tmp_path):
+    engine = make_engine(f"sqlite:///{tmp_path / 'calls.sqlite3'}")
+    yield engine
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("calls.sqlite3", "not valid"),
+        ("postgresql://bridge:s3cret@host:port/db", "not valid"),
+        ("nothing+like://bridge:s3cret@host/db", "nothing is not supported"),
+        ("oracle://bridge:s3cret@host/db", "oracle is not supported"),
+        ("mysql+nothing://bridge:s3cret@host/db", "not valid"),
+        ("sqlite://", "needs an SQLite file"),
+        ("sqlite:///:memory:", "needs an SQLite file"),
+        ("sqlite:////nowhere/at/all/calls.sqlite3", "does not exist: /nowhere/at/all"),
+        ("mysql+mysqldb://bridge:s3cret@host/db", r"install cc-bridge\[mysql\]"),
+    ],
+)
+def test_a_url_that_cannot_work_is_refused_in_one_line(url, says):
+    with pytest.raises(StorageError, match=says) as refused:
+        make_engine(url)
+    assert "s3cret" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_sqlite_is_durable_and_lets_readers_in(engine):
+    with engine.connect() as connection:
+        for name, value in {
+            "journal_mode": "wal",
+            "synchronous": 2,
+            "foreign_keys": 1,
+            "busy_timeout": 5000,
+        }.items():
+            assert connection.scalar(text(f"PRAGMA {name}")) == value
+
+
+def test_the_busy_timeout_is_that_of_the_url(tmp_path):
+    engine = make_engine(f"sqlite:///{tmp_path / 'calls.sqlite3'}?timeout=0.25")
+    with engine.connect() as connection:
+        assert connection.scalar(text("PRAGMA busy_timeout")) == 250
+    engine.dispose()
+
+
+def test_a_failed_transaction_takes_its_tables_back(engine):
+    def create_and_fail():
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE t (a)"))
+            connection.execute(text("nonsense"))
+
+    with pytest.raises(OperationalError):
+        create_and_fail()
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT name FROM sqlite_master")).all() == []
+
+
+@pytest.mark.parametrize("loss", ["deleted", "moved", "replaced"])
+def test_a_lost_file_is_noticed_instead_of_written_to(engine, tmp_path, loss):
+    file = tmp_path / "calls.sqlite3"
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE t (a)"))
+    for path in tmp_path.glob("calls.sqlite3*"):
+        if loss == "deleted":
+            path.unlink()
+        else:
+            path.rename(path.with_name("away-" + path.name))
+    if loss == "replaced":
+        sqlite3.connect(file).close()
+    with pytest.raises(OperationalError, match="no such table"), engine.begin() as connection:
+        connection.execute(text("INSERT INTO t VALUES (1)"))
+
+
+def test_the_values_of_a_failed_statement_are_not_in_its_error(engine):
+    with pytest.raises(OperationalError) as failed, engine.begin() as connection:
+        connection.execute(text("INSERT INTO missing VALUES (:number)"), {"number": "+982112345678"})
+    assert "+982112345678" not in str(failed.value)

@@ -1,0 +1,162 @@
+"""Every record has its table, every column its meaning, and both come back as they went in."""
+
+from dataclasses import fields, replace
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+from cc_bridge.records import (
+    Answer,
+    EndedBy,
+    Gap,
+    Outcome,
+    QueueVisit,
+    Ring,
+    RingOutcome,
+    SurveyAttempt,
+    SurveyResult,
+    Talk,
+    Transfer,
+)
+from cc_bridge.storage.columns import CleanText
+from cc_bridge.storage.migrate import open_database
+from cc_bridge.storage.schema import TABLES, metadata, row_of
+from cc_bridge.storage.upsert import upsert
+
+T = 1_795_309_819.123456
+CALL = {"pbx": "main", "call_id": "pbx1-1795309800.1", "uniqueid": "pbx1-1795309800.1"}
+ZAHRA = {"agent": "زهرا کریمی‌نژاد", "interface": "PJSIP/201"}
+RECORDS = [
+    QueueVisit(**CALL, **ZAHRA, queue="sales", entered_at=T, left_at=T + 12.3, outcome=Outcome.ANSWERED,
+               position=1, caller_number="+982112345678", caller_name='O\'Brien "; DROP TABLE rings; --',
+               language="fa", ringing=False, decided_by="AgentConnect"),
+    QueueVisit(**CALL, agent=None, interface=None, queue="پشتیبانی", entered_at=T, left_at=T + 3,
+               outcome=Outcome.ABANDONED, position=0, caller_number="", caller_name="📞 مریم", language="",
+               ringing=True, decided_by="QueueCallerAbandon"),
+    Ring(**CALL, **ZAHRA, ring_uniqueid="pbx1-1795309800.2", queue="sales", started_at=T, ended_at=T + 4.5,
+         outcome=RingOutcome.NO_ANSWER),
+    Talk(**CALL, **ZAHRA, agent_uniqueid="pbx1-1795309800.2", queue="sales", answered_at=T, ended_at=T + 95,
+         hold_seconds=7.25, holds=2, ended_by=EndedBy.TRANSFER, transfer=Transfer.BLIND,
+         transfer_target="300"),
+    Talk(**CALL, **ZAHRA, agent_uniqueid="pbx1-1795309800.3", queue="sales", answered_at=T, ended_at=T + 5,
+         hold_seconds=0.0, holds=0, ended_by=EndedBy.CALLER, transfer=None, transfer_target=None),
+    SurveyAttempt(**CALL, **ZAHRA, attempt_id="a1", queue="sales", survey="csat", version=3, language="fa",
+                  started_at=T, ended_at=None, result=SurveyResult.STARTED, reason=""),
+    Answer(pbx="main", attempt_id="a1", question="agent", kind="csat", value=5, tries=2, answered_at=T),
+    Gap(pbx="main", started_at=T, ended_at=T + 60, reason="connection lost", calls_affected=4),
+]  # fmt: skip
+
+
+@pytest.fixture
+def connection(tmp_path):
+    engine = open_database(f"sqlite:///{tmp_path / 'calls.sqlite3'}")
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+def store(connection, record):
+    table, row = row_of(record)
+    connection.execute(upsert(table, "sqlite"), [row])
+    return table
+
+
+def read_back(connection, record):
+    """Return the one stored record of this record's kind and key."""
+    table, row = row_of(record)
+    mine = [table.c[key.name] == row[key.name] for key in table.primary_key]
+    stored = connection.execute(select(table).where(*mine)).one()._mapping
+    return type(record)(**{field.name: stored[field.name] for field in fields(record)})
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
+def test_every_record_comes_back_as_it_went_in(connection, record):
+    for other in RECORDS:
+        store(connection, other)
+    assert read_back(connection, record) == record
+
+
+def test_the_samples_hold_every_kind_of_record():
+    assert {type(record) for record in RECORDS} == set(TABLES)
+
+
+def test_durations_are_stored_for_those_who_query(connection):
+    for record in RECORDS:
+        store(connection, record)
+    for sql, seconds in (
+        ("SELECT wait_seconds FROM queue_visits WHERE queue = 'sales'", 12.3),
+        ("SELECT ring_seconds FROM rings", 4.5),
+        ("SELECT talk_seconds FROM talks WHERE transfer = 'blind'", 95.0),
+    ):
+        assert connection.exec_driver_sql(sql).scalar_one() == seconds
+
+
+def test_a_record_stored_again_replaces_its_row(connection):
+    started = next(record for record in RECORDS if isinstance(record, SurveyAttempt))
+    ended = replace(started, ended_at=T + 20, result=SurveyResult.PARTIAL, reason="hung_up")
+    store(connection, started)
+    table = store(connection, ended)
+    assert len(connection.execute(select(table)).all()) == 1
+    assert read_back(connection, ended) == ended
+
+
+def test_the_key_is_the_one_that_the_record_names():
+    for kind, table in TABLES.items():
+        named = kind.__doc__.split("Key: ")[1].split(".")[0].split(", ")
+        assert [column.name for column in table.primary_key] == named
+        assert named[0] == "pbx"
+
+
+def test_every_field_of_a_record_has_its_column():
+    for kind, table in TABLES.items():
+        assert {field.name for field in fields(kind)} <= set(table.columns.keys())
+
+
+def test_every_table_and_column_says_what_it_means():
+    for table in metadata.sorted_tables:
+        assert table.comment
+        for column in table.columns:
+            assert column.comment, column
+            assert not column.name.endswith("_seconds") or column.comment.endswith("seconds")
+            assert not column.name.endswith("_at") or column.comment.endswith("UTC")
+
+
+def test_the_outcome_columns_list_their_words():
+    for column, words in (
+        (TABLES[QueueVisit].c.outcome, Outcome),
+        (TABLES[Ring].c.outcome, RingOutcome),
+        (TABLES[Talk].c.ended_by, EndedBy),
+        (TABLES[Talk].c.transfer, Transfer),
+        (TABLES[SurveyAttempt].c.result, SurveyResult),
+    ):
+        for word in words:
+            assert word in column.comment
+            assert len(word) <= column.type.length
+
+
+def test_keys_and_indexes_fit_into_those_of_mariadb():
+    def size(column):
+        return 4 * column.type.length if isinstance(column.type, CleanText) else 8
+
+    for table in metadata.sorted_tables:
+        for columns in (table.primary_key, *(index.columns for index in table.indexes)):
+            assert sum(size(column) for column in columns) <= 3072
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
+def test_the_upsert_is_one_statement_in_each_database(table):
+    def compiled(name, dialect):
+        return str(upsert(table, name).compile(dialect=dialect))
+
+    for name, dialect in (("sqlite", sqlite.dialect()), ("postgresql", postgresql.dialect())):
+        assert f"ON CONFLICT ({', '.join(table.primary_key.columns.keys())}) DO UPDATE SET" in compiled(
+            name, dialect
+        )
+    for name in ("mysql", "mariadb"):
+        assert " ON DUPLICATE KEY UPDATE " in compiled(name, mysql.dialect())
+
+
+def test_what_is_not_a_record_has_no_row():
+    with pytest.raises(KeyError):
+        row_of("a text")
