@@ -1,5 +1,7 @@
 """The `cc-bridge` command. Every error that a user can mend is told without a traceback, exit code 1."""
 
+import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +101,13 @@ def replay_command(file: Path, *, json_lines: bool, pbx: str) -> None:
                cc-bridge replay --json monday.ami.gz | jq 'select(.record == "talk")'
     """
     counts = Counts()
-    for record in replay(read_stream(file), Tracker(pbx), counts):
-        click.echo(as_json(record) if json_lines else as_text(record))
+    try:
+        for record in replay(read_stream(file), Tracker(pbx), counts):
+            click.echo(as_json(record) if json_lines else as_text(record))
+    except (OSError, EOFError, zlib.error) as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise click.ClickException(f"{file}: {error}") from error
     if counts.dropped:
         click.echo(f"{counts.dropped} of {counts.received} messages were malformed and dropped", err=True)
 
@@ -158,7 +165,7 @@ def prompts(catalogue: Path, out: Path) -> None:
 
     parsed = parse_catalogue(catalogue.read_text(encoding="utf-8"), str(catalogue))
     total = len(parsed.prompts) * len(parsed.voices)
-    with click.progressbar(length=total, label="prompts", file=click.get_text_stream("stderr")) as bar:
+    with click.progressbar(length=total, label="prompts", file=sys.stderr) as bar:
         done = build(parsed, out, lambda _prompt: bar.update(1))
     for prompt in done:
         click.echo(f"{prompt.language}  {prompt.name:<24} {prompt.status}")

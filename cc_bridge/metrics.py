@@ -149,8 +149,8 @@ class Metrics:
         )
         self._stages = Counter(
             "cc_bridge_surveys",
-            "Surveys that reached a stage: not_asked, invited, started, answered, invalid, no_input, hung_up, "
-            "complete, partial, declined.",
+            "Surveys that reached a stage: invited, started, answered, invalid, no_input, hung_up, complete, "
+            "partial, declined.",
             ("pbx", "queue", "stage"),
             registry=registry,
         )

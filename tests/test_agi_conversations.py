@@ -22,6 +22,7 @@ from cc_bridge.agi.survey import Interviewer
 from cc_bridge.records import Answer, SurveyAttempt, SurveyResult
 from cc_bridge.surveys.attribution import Attribution
 from cc_bridge.surveys.definition import parse_survey
+from cc_bridge.surveys.policy import NotAsked
 
 DEADLINE = 20  # seconds for one test; every conversation takes milliseconds
 
@@ -142,8 +143,12 @@ class Bridge:
 
     def attribute(self, uniqueid):
         if self.agent is None or uniqueid != "1716.5":
-            return None
+            return NotAsked.NO_AGENT
         return Attribution("1716.1", "sales", self.agent, "PJSIP/sara")
+
+    def staged(self, stage, queue):
+        assert queue == "sales"
+        self.stages.append(stage)
 
     def store(self, record):
         if isinstance(record, self.fails_on or ()):
@@ -163,7 +168,7 @@ class Bridge:
             self.store,
             time.time,
             clock=reactor,
-            on_stage=self.stages.append,
+            on_stage=self.staged,
         )
         self.factory = FastAgiFactory(interviewer.interview, self.limits, reactor)
         pool = ThreadPool(0, len(callers) or 1)

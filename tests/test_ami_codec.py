@@ -6,11 +6,11 @@ import tracemalloc
 import pytest
 from asterisk.manager import Event, ManagerMsg
 from hypothesis import given, settings, strategies as st
-from recordings import all_recordings, recording
 
 from cc_bridge.ami.codec import Codec, Message, encode
 from cc_bridge.calls.events import WANTED
 from cc_bridge.replay import read_stream
+from recordings import all_recordings, recording
 
 JOIN = (
     b"Event: QueueCallerJoin\r\nPrivilege: agent,all\r\nChannel: PJSIP/a-1\r\nCallerIDNum: 0912\r\n"

@@ -3,7 +3,6 @@
 from collections import deque
 
 import pytest
-from reactor_loop import until
 from twisted.internet import reactor
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.protocol import Factory
@@ -11,6 +10,7 @@ from twisted.protocols.basic import LineReceiver
 
 from cc_bridge.ami.client import Timeouts
 from cc_bridge.ami.service import AmiService, Pauses
+from reactor_loop import until
 
 EVENT = b"Event: Hangup\r\nPrivilege: call,all\r\nUniqueid: %d.0\r\nLinkedid: 1.0\r\nCause: 16\r\n\r\n"
 

@@ -5,12 +5,12 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from recordings import EVERYDAY, FIXTURES, all_recordings, queue_log, recording
 
 from cc_bridge.ami.codec import Counts
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.records import QueueVisit, Ring, Talk
 from cc_bridge.replay import read_stream, replay
+from recordings import EVERYDAY, FIXTURES, all_recordings, queue_log, recording
 
 
 def records_of(name):

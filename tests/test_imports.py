@@ -28,8 +28,9 @@ MIDDLE_PARTS = {"ami", "agi", "storage", "web", "metrics", "config", "logs", "pr
 
 # What pure code must not touch: the network, threads, the database, the clock, chance.
 IMPURE = {
-    "alembic", "asyncio", "click", "prometheus_client", "pydantic_settings", "random", "requests", "secrets",
-    "select", "signal", "socket", "sqlalchemy", "sqlite3", "subprocess", "threading", "time", "twisted", "uuid",
+    "alembic", "asyncio", "click", "prometheus_client", "pydantic_settings", "random", "requests",
+    "secrets", "select", "signal", "socket", "sqlalchemy", "sqlite3", "subprocess", "threading", "time",
+    "twisted", "uuid",
 }  # fmt: skip
 
 

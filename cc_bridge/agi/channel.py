@@ -165,8 +165,8 @@ class Channel:
             return
         if self._waiting is None:
             raise BadReply("a line that nobody waits for")
-        # With AGIEXITONHANGUP the line even comes twice (22.10). Anything else is a second reply, which the
-        # next command would take for its own.
+        # With AGIEXITONHANGUP the line comes twice (16.28, 22.10). Anything else is a second reply, which
+        # the next command would take for its own.
         if not _HANGUP.startswith(bytes(self._buffer).replace(_HANGUP, b"")):
             raise BadReply("more than one reply to a command")
         try:

@@ -34,6 +34,7 @@ from cc_bridge.surveys.interview import (
     Save,
     Step,
 )
+from cc_bridge.surveys.policy import NotAsked
 
 __all__ = ["STORE_SECONDS", "VARIABLE", "Interviewer"]
 
@@ -64,21 +65,21 @@ class _Call:
 class Interviewer:
     """Asks one survey on one PBX.
 
-    `attribute` tells from a Uniqueid whom to rate, None if nobody. The Deferred of `store` fires once the
-    record is on disk. `now` gives UTC seconds since the epoch. `on_stage` hears each stage of the funnel:
-    invited, started, answered, invalid, no_input, hung_up, complete, partial, declined.
+    `attribute` tells from a Uniqueid whom to rate, or why the caller is not asked. The Deferred of `store`
+    fires once the record is on disk. `now` gives UTC seconds since the epoch. `on_stage` hears each stage of the funnel,
+    with the queue: invited, started, answered, invalid, no_input, hung_up, complete, partial, declined.
     """
 
     def __init__(
         self,
         pbx: str,
         definition: Survey,
-        attribute: Callable[[str], Attribution | None],
+        attribute: Callable[[str], Attribution | NotAsked],
         store: Callable[[SurveyAttempt | Answer], Deferred[Any]],
         now: Callable[[], float],
         *,
         clock: IReactorTime,
-        on_stage: Callable[[str], None] = lambda _: None,
+        on_stage: Callable[[str, str], None] = lambda _stage, _queue: None,
     ) -> None:
         self._pbx = pbx
         self._survey = definition
@@ -91,19 +92,20 @@ class Interviewer:
     async def interview(self, request: Request, channel: Channel) -> None:
         """Ask the caller, if there is somebody to rate; returns when all is stored."""
         attribution = self._attribute(request.uniqueid)
-        if attribution is None:
-            await channel.set_variable(VARIABLE, "no_agent")
+        if isinstance(attribution, NotAsked):
+            await channel.set_variable(VARIABLE, attribution)
             return
-        self._on_stage("invited")
+        self._on_stage("invited", attribution.queue)
         interview = Interview(self._survey)
         call = _Call(request, channel, interview, self._attempt(request, attribution))
         step = interview.begin()
         while not isinstance(step, Finish):
             event = await self._carry_out(step, call)
             following = interview.next(event)
-            self._count(step, event, following)
+            if stage := _stage(step, event, following):
+                self._on_stage(stage, attribution.queue)
             step = following
-        self._on_stage(step.result)
+        self._on_stage(step.result, attribution.queue)
         ended = replace(call.attempt, ended_at=self._now(), result=step.result, reason=step.reason)
         await self._stored(ended)
 
@@ -208,15 +210,18 @@ class Interviewer:
             if timer.active():
                 timer.cancel()
 
-    def _count(self, step: Step, event: Event | Ending | Key, following: Step) -> None:
-        match step, event:
-            case Begin(), Event.DONE:
-                self._on_stage("started")
-            case Save(), Event.DONE:
-                self._on_stage("answered")
-            case _, Event.SILENCE:
-                self._on_stage("no_input")
-            case _, Ending.HUNG_UP:
-                self._on_stage("hung_up")
-            case _, Key() if not isinstance(following, Save):
-                self._on_stage("invalid")
+
+def _stage(step: Step, event: Event | Ending | Key, following: Step) -> str:
+    """Return the stage of the funnel that was reached, if any."""
+    match step, event:
+        case Begin(), Event.DONE:
+            return "started"
+        case Save(), Event.DONE:
+            return "answered"
+        case _, Event.SILENCE:
+            return "no_input"
+        case _, Ending.HUNG_UP:
+            return "hung_up"
+        case _, Key() if not isinstance(following, Save):
+            return "invalid"
+    return ""

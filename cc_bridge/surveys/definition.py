@@ -33,6 +33,11 @@ class Question(Table):
         """Return the value that a key stands for, None for a wrong key."""
         return _KEYS[self.kind].get(key)
 
+    @property
+    def values(self) -> list[int]:
+        """Return all values that an answer can have."""
+        return list(_KEYS[self.kind].values())
+
 
 class _Definition(Table):
     id: Name

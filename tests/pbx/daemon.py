@@ -1,0 +1,139 @@
+"""The daemon as it is run in production: a process of its own, beside the rig's PBX.
+
+Tests start it with a configuration file, look at what it answers over HTTP and at what it wrote, and stop
+or kill it like an administrator would.
+"""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import create_engine, text
+
+from pbx.asterisk import free_port
+from pbx.rig import Rig
+
+__all__ = ["Daemon"]
+
+_DEADLINE = 20.0  # seconds; everything here takes far less
+
+
+class Daemon:
+    """One daemon with its own directory, ports and database; it can be started again."""
+
+    def __init__(self, rig: Rig, folder: Path, user: str = "cc_bridge", extra: str = "") -> None:
+        self.http_port, self.agi_port = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_STREAM)
+        self.url = f"sqlite:///{folder}/calls.sqlite"
+        self._config = folder / "cc-bridge.toml"
+        self._secret = folder / "secret"
+        self._secret.write_text(rig.secret + "\n")
+        self._log = (folder / "log").open("ab+")
+        self._config.write_text(
+            f"""
+            [pbx]
+            name = "test"
+            [ami]
+            port = {rig.pbx.ami_port}
+            username = "{user}"
+            secret_file = "{self._secret}"
+            longest_pause_seconds = 1
+            [agi]
+            port = {self.agi_port}
+            [http]
+            port = {self.http_port}
+            [storage]
+            url = "{self.url}"
+            [queues.sales]
+            service_level_seconds = 15
+            {extra}
+            """
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    # Life
+
+    def start(self) -> "Daemon":
+        """Start it and wait until it says that it is ready."""
+        command = [sys.executable, "-m", "cc_bridge", "run", "--config", str(self._config)]
+        self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
+        self.until(lambda: self.get("/readyz")[0] == 200)
+        return self
+
+    def stop(self) -> int:
+        """Ask it to stop, and return its exit code."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def close(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+        self._log.close()
+
+    def log(self) -> str:
+        self._log.seek(0)
+        return self._log.read().decode()
+
+    def _end(self, sign: signal.Signals) -> int:
+        assert self._process is not None
+        self._process.send_signal(sign)
+        return self._process.wait(_DEADLINE)
+
+    # What it says and wrote
+
+    def until(self, condition: Callable[[], Any], seconds: float = _DEADLINE) -> Any:
+        """Wait until `condition()` is true and return what it gave."""
+        deadline = time.monotonic() + seconds
+        while not (got := condition()):
+            assert self._process is None or self._process.poll() is None, f"it ended:\n{self.log()}"
+            assert time.monotonic() < deadline, f"not true within {seconds} s:\n{self.log()}"
+            time.sleep(0.02)
+        return got
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Return status and body of a page; 0 while nothing listens."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def readiness(self) -> dict[str, Any]:
+        return json.loads(self.get("/readyz")[1])
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Return the sum of a metric's samples that have these labels."""
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(self.get("/metrics")[1])
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """Return what a table holds now, in the order of writing."""
+        engine = create_engine(self.url)
+        try:
+            with engine.connect() as connection:
+                return [
+                    dict(row)
+                    for row in connection.execute(text(f"SELECT * FROM {table} ORDER BY rowid")).mappings()
+                ]
+        finally:
+            engine.dispose()
+
+    def wait_for_rows(self, table: str, n: int = 1) -> list[dict[str, Any]]:
+        """Wait until a table holds `n` rows, and return them."""
+        return self.until(lambda: rows if len(rows := self.rows(table)) >= n else None)
