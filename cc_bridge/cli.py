@@ -72,6 +72,21 @@ def run(path: Path | None) -> None:
 
 
 @main.command()
+@click.option("--seconds", type=click.FloatRange(min=0), help="End after so many seconds; else by Ctrl-C.")
+def demo(*, seconds: float | None) -> None:
+    """Show it all without an Asterisk: a recorded contact centre, and a table of its queues.
+
+    Callers wait, talk, and rate the agent on their keypad. Nothing leaves this machine, nothing is kept.
+
+    \b
+    Example:  cc-bridge demo --seconds 120
+    """  # noqa: D301  # click looks for the backspace itself
+    from cc_bridge.demo import demo  # noqa: PLC0415  # it takes over the signals
+
+    demo(seconds)
+
+
+@main.command()
 @_config_option
 def check(path: Path | None) -> None:
     r"""Print the configuration in force, secrets masked, or every error in it.

@@ -1,6 +1,9 @@
 """The command line, as a user types it."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -46,10 +49,12 @@ def test_check_tells_every_error_without_a_traceback(cc_bridge, tmp_path):
     assert "Traceback" not in result.output
 
 
-def test_run_refuses_what_can_never_work_in_one_line(cc_bridge, monkeypatch):
-    monkeypatch.setenv("CC_BRIDGE_STORAGE__URL", "sqlite:////no/such/folder/x.sqlite")
-    result = cc_bridge("run")
-    assert result.exit_code == 1
+def test_run_refuses_what_can_never_work_in_one_line():
+    # A process of its own: it starts the reactor and the logging of the whole process.
+    environment = os.environ | {"CC_BRIDGE_STORAGE__URL": "sqlite:////no/such/folder/x.sqlite"}
+    command = [sys.executable, "-m", "cc_bridge", "run"]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    assert result.returncode == 1
     assert result.stderr == "Error: the directory of the SQLite file does not exist: /no/such/folder\n"
 
 
@@ -70,8 +75,8 @@ def test_replay_prints_json_for_programs(cc_bridge):
         "call_id": call,
         "uniqueid": call,
         "queue": "support",
-        "entered_at": "2026-11-21T23:57:29.848Z",
-        "left_at": "2026-11-21T23:57:30.861Z",
+        "entered_at": "2026-11-21T23:57:29.656Z",
+        "left_at": "2026-11-21T23:57:30.669Z",
         "outcome": "answered",
         "wait_seconds": pytest.approx(1.013, abs=0.001),
         "agent": "Alice",

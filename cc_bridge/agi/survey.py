@@ -66,8 +66,8 @@ class Interviewer:
     """Asks one survey on one PBX.
 
     `attribute` tells from a Uniqueid whom to rate, or why the caller is not asked. The Deferred of `store`
-    fires once the record is on disk. `now` gives UTC seconds since the epoch. `on_stage` hears each stage of the funnel,
-    with the queue: invited, started, answered, invalid, no_input, hung_up, complete, partial, declined.
+    fires once the record is on disk. `now` gives UTC seconds since the epoch. `on_stage` hears each stage
+    of the funnel, with the queue: invited, started, answered, invalid, no_input, hung_up, complete, partial, declined.
     """
 
     def __init__(

@@ -55,7 +55,7 @@ def through_a_talk(rig, caller):
 
 
 def ended(rig, caller):
-    return rig.driver.wait_for(event("Hangup", Uniqueid=caller.uniqueid), timeout=30)
+    return rig.driver.wait_for(event("Hangup", Uniqueid=caller.uniqueid), timeout=60)
 
 
 def test_waits_talks_and_rates(rig, daemon):
