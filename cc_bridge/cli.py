@@ -1,18 +1,21 @@
-"""The `cc-bridge` command. Every error that a user can mend is told without a traceback, exit code 1."""
+"""The `cc-bridge` command. Every error that a user can mend is told without a traceback, exit code 1.
+
+Each command imports what it needs, so that --help answers at once and Ctrl-C finds a command that can
+handle it, and because some of the modules install Twisted's reactor.
+"""
 
 import sys
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cc_bridge import __version__, shipped
-from cc_bridge.ami.codec import Counts
-from cc_bridge.calls.tracker import Tracker
-from cc_bridge.config import Config, load, show
 from cc_bridge.errors import CcBridgeError
-from cc_bridge.replay import as_json, as_text, read_stream, replay
+
+if TYPE_CHECKING:
+    from cc_bridge.config import Config
 
 __all__ = ["main"]
 
@@ -40,14 +43,16 @@ _config_option = click.option(
 )
 
 
-def _load(path: Path | None) -> Config:
+def _load(path: Path | None) -> "Config":
+    from cc_bridge.config import load
+
     return load(path or (_DEFAULT_CONFIG if _DEFAULT_CONFIG.exists() else None))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="cc-bridge")
 def main() -> None:
-    r"""Measure queue calls on an Asterisk PBX, ask callers to rate them, store and export both.
+    """Measure queue calls on an Asterisk PBX, ask callers to rate them, store and export both.
 
     \b
     Try it without an Asterisk:  cc-bridge demo
@@ -58,7 +63,7 @@ def main() -> None:
 @main.command()
 @_config_option
 def run(path: Path | None) -> None:
-    r"""Run the daemon in the foreground until SIGTERM or Ctrl-C.
+    """Run the daemon in the foreground until SIGTERM or Ctrl-C.
 
     SIGTERM: no more surveys begin, those that run may finish within run.stop_seconds, what is left is
     written, exit code 0. SIGHUP: the configuration is loaded again; a bad one is refused.
@@ -66,7 +71,7 @@ def run(path: Path | None) -> None:
     \b
     Example:  cc-bridge run --config /etc/cc-bridge/cc-bridge.toml
     """
-    from cc_bridge import daemon  # noqa: PLC0415  # it installs Twisted's reactor
+    from cc_bridge import daemon
 
     daemon.run(lambda: _load(path))
 
@@ -80,8 +85,8 @@ def demo(*, seconds: float | None) -> None:
 
     \b
     Example:  cc-bridge demo --seconds 120
-    """  # noqa: D301  # click looks for the backspace itself
-    from cc_bridge.demo import demo  # noqa: PLC0415  # it takes over the signals
+    """
+    from cc_bridge.demo import demo
 
     demo(seconds)
 
@@ -89,12 +94,13 @@ def demo(*, seconds: float | None) -> None:
 @main.command()
 @_config_option
 def check(path: Path | None) -> None:
-    r"""Print the configuration in force, secrets masked, or every error in it.
+    """Print the configuration in force, secrets masked, or every error in it.
 
     \b
     Example:  CC_BRIDGE_AMI__HOST=10.0.0.5 cc-bridge check -c cc-bridge.toml
     """
-    from cc_bridge.app import load_survey  # noqa: PLC0415  # as above
+    from cc_bridge.app import load_survey
+    from cc_bridge.config import show
 
     config = _load(path)
     load_survey(config)
@@ -107,7 +113,7 @@ def check(path: Path | None) -> None:
 @click.option("--json", "json_lines", is_flag=True, help="One JSON object a line.")
 @click.option("--pbx", default="pbx", show_default=True, help="The PBX's name in the records.")
 def replay_command(file: Path, *, json_lines: bool, pbx: str) -> None:
-    r"""Print the visits, rings and talks of a recorded AMI stream (FILE may end in .gz).
+    """Print the visits, rings and talks of a recorded AMI stream (FILE may end in .gz).
 
     The same code as in the daemon reads it. What is open at its end comes last, as unobserved.
 
@@ -115,6 +121,10 @@ def replay_command(file: Path, *, json_lines: bool, pbx: str) -> None:
     Examples:  cc-bridge replay monday.ami
                cc-bridge replay --json monday.ami.gz | jq 'select(.record == "talk")'
     """
+    from cc_bridge.ami.codec import Counts
+    from cc_bridge.calls.tracker import Tracker
+    from cc_bridge.replay import as_json, as_text, read_stream, replay
+
     counts = Counts()
     try:
         for record in replay(read_stream(file), Tracker(pbx), counts):
@@ -136,13 +146,13 @@ def db() -> None:
 @_config_option
 @click.option("--sql", is_flag=True, help="Print the SQL for an empty database instead of running it.")
 def upgrade(path: Path | None, *, sql: bool) -> None:
-    r"""Bring the database of storage.url to this version's schema; `run` does it by itself too.
+    """Bring the database of storage.url to this version's schema; `run` does it by itself too.
 
     \b
     Examples:  cc-bridge db upgrade
                cc-bridge db upgrade --sql > schema.sql
     """
-    from cc_bridge.storage import migrate  # noqa: PLC0415  # Alembic takes 0.3 s to load
+    from cc_bridge.storage import migrate
 
     url = _load(path).storage.url
     if sql:
@@ -168,15 +178,15 @@ def upgrade(path: Path | None, *, sql: bool) -> None:
     help="Folder that gets LANGUAGE/cc_bridge/NAME.wav.",
 )
 def prompts(catalogue: Path, out: Path) -> None:
-    r"""Speak the catalogue's prompts into sound files with espeak-ng (8 kHz, mono, 16 bit).
+    """Speak the catalogue's prompts into sound files with espeak-ng (8 kHz, mono, 16 bit).
 
     Recordings of people with the same name are left alone. What is missing is said.
 
     \b
     Example:  cc-bridge prompts --out /usr/share/asterisk/sounds
     """
-    from cc_bridge.prompts import Status, build  # noqa: PLC0415
-    from cc_bridge.surveys.catalogue import parse_catalogue  # noqa: PLC0415
+    from cc_bridge.prompts import Status, build
+    from cc_bridge.surveys.catalogue import parse_catalogue
 
     parsed = parse_catalogue(catalogue.read_text(encoding="utf-8"), str(catalogue))
     total = len(parsed.prompts) * len(parsed.voices)

@@ -14,9 +14,10 @@ from twisted.logger import Logger
 
 from cc_bridge.app import Bridge
 from cc_bridge.config import Config
-from cc_bridge.errors import CcBridgeError, ConfigError
+from cc_bridge.errors import CcBridgeError, ConfigError, StorageError
 from cc_bridge.logs import set_level, start_logging
 from cc_bridge.storage.engine import make_engine
+from cc_bridge.storage.migrate import upgrade
 
 __all__ = ["run", "start"]
 
@@ -26,7 +27,7 @@ reactor: Any = _reactor  # the interfaces that it has depend on the platform
 
 def start(config: Config) -> Bridge:
     """Start a bridge in the reactor, which stops with it. Raises ConfigError, SurveyError or StorageError."""
-    make_engine(config.storage.url).dispose()  # what can never work is told now; what is only away is retried
+    _check_database(config.storage.url)
     bridge = Bridge(config, reactor)
     try:
         bridge.start()
@@ -34,6 +35,17 @@ def start(config: Config) -> Bridge:
         raise ConfigError(f"{error}: is another cc-bridge running?") from error
     reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(bridge.stop()))
     return bridge
+
+
+def _check_database(url: str) -> None:
+    """Make or upgrade the tables. A server that is only away is no reason not to start."""
+    make_engine(url).dispose()  # raises for what can never work
+    try:
+        upgrade(url)
+    except StorageError as error:
+        if url.startswith("sqlite"):
+            raise
+        _log.warn("records wait until the database is there: {error}", error=error)
 
 
 def run(load: Callable[[], Config]) -> None:

@@ -113,8 +113,9 @@ def test_unwanted_events_are_counted_and_not_parsed():
 
 
 def test_list_items_are_always_wanted():
-    item = b"Event: QueueEntry\r\nActionID: 5\r\nQueue: sales\r\nChannel: PJSIP/a-1\r\n\r\n"
-    assert len(Codec({}).feed(item)) == 1
+    first = b"Event: CoreShowChannel\r\nActionID: 5\r\nChannel: PJSIP/a-1\r\n\r\n"
+    last = b"Event: QueueEntry\r\nQueue: sales\r\nChannel: PJSIP/a-1\r\nActionID: 5\r\n\r\n"
+    assert len(Codec({}).feed(first + last)) == 2
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ class _Session(LineReceiver):
             self.transport.write(EVENT % 1)
             say("Event: FullyBooted", "Privilege: system,all", "Status: Fully Booted")
         if action == "QueueStatus":
-            say("Event: QueueParams", f"ActionID: {action_id}", "Queue: sales")
+            say("Event: QueueParams", "Queue: sales", f"ActionID: {action_id}")
             self.transport.write(EVENT % 2)  # in the middle of the snapshot
         if action in ("QueueStatus", "CoreShowChannels"):
             say(f"Event: {action}Complete", f"ActionID: {action_id}", "EventList: Complete", "ListItems: 1")
@@ -167,6 +167,14 @@ def test_stopping_ends_the_session_for_good(asterisk, connect):
     until(lambda: not service.up)
     assert heard.story[-1] == ("down", "stopped")
     assert len(asterisk.sessions) == 1
+
+
+def test_stopping_while_it_connects_is_quiet(asterisk, connect):
+    service, heard = connect()
+    service.stop()
+    until(lambda: service._running.called)
+    assert heard.story == []
+    assert not asterisk.sessions
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,8 @@ class Interviewer:
 
     `attribute` tells from a Uniqueid whom to rate, or why the caller is not asked. The Deferred of `store`
     fires once the record is on disk. `now` gives UTC seconds since the epoch. `on_stage` hears each stage
-    of the funnel, with the queue: invited, started, answered, invalid, no_input, hung_up, complete, partial, declined.
+    of the funnel, with the queue: invited, started, answered, invalid, no_input, hung_up, complete, partial,
+    declined.
     """
 
     def __init__(

@@ -172,11 +172,11 @@ class Codec:
         return Event(message)
 
     def _is_wanted(self, block: bytes) -> bool:
-        end = block.find(b"\n")
-        if self._wanted is None or block.startswith(b"\nActionID: ", end):
+        if self._wanted is None:
             return True
-        line = self._wanted.get(block[len(_EVENT) : end], _NOTHING)
-        return line is None or line in block
+        line = self._wanted.get(block[len(_EVENT) : block.find(b"\n")], _NOTHING)
+        # QueueStatus puts the ActionID of its items last, CoreShowChannels second (16.28, 22.10).
+        return line is None or line in block or b"\nActionID: " in block
 
     def _taint(self, *, distrust_next: bool) -> None:
         self.counts.tainted += 1

@@ -90,6 +90,7 @@ class AmiService:
         self._timeouts = timeouts or Timeouts()
         self._pauses = pauses or Pauses()
         self._running: Deferred[None] | None = None
+        self._stopping = False
         self._client: AmiClient | None = None
         self._booted: Deferred[None] = Deferred()
         self._early: list[Any] | None = None  # what came before the snapshot
@@ -104,17 +105,21 @@ class AmiService:
 
     def stop(self) -> None:
         """End the session; the listener hears `ami_down` if it was up."""
+        # A cancelled connect fails with whatever the endpoint makes of it, so the loop must be told too.
+        self._stopping = True
         if self._running is not None:
             self._running.cancel()
 
     async def _stay_connected(self) -> None:
         failures = 0
-        while True:
+        while not self._stopping:
             logins = self.logins
             try:
                 self.why_down = await self._session()
             except AmiError as error:
                 self.why_down = str(error)
+            if self._stopping:
+                return
             failures = 0 if self.logins > logins else failures + 1
             pause = self._pauses.after(failures, self._chance())
             _log.warn("no link to Asterisk: {why}; next try in {pause:.1f} s", why=self.why_down, pause=pause)

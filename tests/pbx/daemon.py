@@ -30,50 +30,61 @@ _DEADLINE = 20.0  # seconds; everything here takes far less
 class Daemon:
     """One daemon with its own directory, ports and database; it can be started again."""
 
-    def __init__(self, rig: Rig, folder: Path, user: str = "cc_bridge", extra: str = "") -> None:
+    def __init__(self, rig: Rig, folder: Path, user: str = "cc_bridge", ami_port: int = 0) -> None:
         self.http_port, self.agi_port = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_STREAM)
         self.url = f"sqlite:///{folder}/calls.sqlite"
-        self._config = folder / "cc-bridge.toml"
-        self._secret = folder / "secret"
-        self._secret.write_text(rig.secret + "\n")
+        secret = folder / "secret"
+        secret.write_text(rig.secret + "\n")
         self._log = (folder / "log").open("ab+")
-        self._config.write_text(
-            f"""
-            [pbx]
-            name = "test"
-            [ami]
-            port = {rig.pbx.ami_port}
-            username = "{user}"
-            secret_file = "{self._secret}"
-            longest_pause_seconds = 1
-            [agi]
-            port = {self.agi_port}
-            [http]
-            port = {self.http_port}
-            [storage]
-            url = "{self.url}"
-            [queues.sales]
-            service_level_seconds = 15
-            {extra}
-            """
-        )
+        self._file = folder / "cc-bridge.toml"
         self._process: subprocess.Popen[bytes] | None = None
+        self._sections: dict[str, dict[str, Any]] = {}
+        self.configure("pbx", name="test")
+        self.configure("ami", port=ami_port or rig.pbx.ami_port, username=user, secret_file=str(secret))
+        self.configure("ami", longest_pause_seconds=1)
+        self.configure("agi", port=self.agi_port)
+        self.configure("http", port=self.http_port)
+        self.configure("storage", url=self.url)
+        self.configure("queues.sales", service_level_seconds=15)
+
+    def configure(self, section: str, **values: Any) -> None:
+        """Change keys in its configuration file, which it reads at the start and on SIGHUP."""
+        self._sections.setdefault(section, {}).update(values)
+        tables = [
+            f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+            for name, table in self._sections.items()
+        ]
+        self._file.write_text("\n".join(tables))
 
     # Life
 
     def start(self) -> "Daemon":
         """Start it and wait until it says that it is ready."""
-        command = [sys.executable, "-m", "cc_bridge", "run", "--config", str(self._config)]
-        self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
+        self.launch()
         self.until(lambda: self.get("/readyz")[0] == 200)
         return self
 
+    def launch(self) -> None:
+        command = [sys.executable, "-m", "cc_bridge", "run", "--config", str(self._file)]
+        self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log)
+
+    def signal(self, sign: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(sign)
+
+    def ended(self) -> int:
+        """Wait for its end and return its exit code."""
+        assert self._process is not None
+        return self._process.wait(_DEADLINE)
+
     def stop(self) -> int:
         """Ask it to stop, and return its exit code."""
-        return self._end(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
+        return self.ended()
 
     def kill(self) -> None:
-        self._end(signal.SIGKILL)
+        self.signal(signal.SIGKILL)
+        self.ended()
 
     def close(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -83,11 +94,6 @@ class Daemon:
     def log(self) -> str:
         self._log.seek(0)
         return self._log.read().decode()
-
-    def _end(self, sign: signal.Signals) -> int:
-        assert self._process is not None
-        self._process.send_signal(sign)
-        return self._process.wait(_DEADLINE)
 
     # What it says and wrote
 

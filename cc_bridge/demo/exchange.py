@@ -1,0 +1,114 @@
+"""What is going on at the recorded PBX now: who lives, who waits, how the members are. Pure.
+
+`pbx.py` tells it every event that it plays, and answers QueueStatus and CoreShowChannels from it. The trap: a
+daemon may log in at any moment of a take, so this follows the events whether anybody listens or not.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from cc_bridge.demo.recording import Headers, Told
+
+__all__ = ["Exchange", "Item"]
+
+Item = list[tuple[str, str]]
+"""The headers of one item of a list, the first one is its Event."""
+
+_CHANNEL = (
+    "Channel", "ChannelState", "ChannelStateDesc", "CallerIDNum", "CallerIDName", "ConnectedLineNum",
+    "ConnectedLineName", "Language", "AccountCode", "Context", "Exten", "Priority", "Uniqueid", "Linkedid",
+)  # fmt: skip
+_ENTRY = (
+    "Channel", "Uniqueid", "CallerIDNum", "CallerIDName", "ConnectedLineNum", "ConnectedLineName",
+)  # fmt: skip
+_MEMBER = (
+    "StateInterface", "Membership", "Penalty", "CallsTaken", "LastCall", "LastPause", "InCall", "Status",
+    "Paused", "PausedReason", "Wrapuptime",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Channel:
+    began_at: float
+    headers: Headers  # of the latest event that described it
+    bridge: str = ""
+
+
+class Exchange:
+    """The state of one PBX; it begins with free members and no calls."""
+
+    def __init__(self, queues: Iterable[str], members: Iterable[Headers]) -> None:
+        self._queues = sorted(queues)
+        self._members = {(member["Queue"], member["Interface"]): member for member in members}
+        self._waiting: dict[str, Told] = {}  # by Uniqueid, in the order of joining
+        self._channels: dict[str, _Channel] = {}
+        self._ended: Counter[tuple[str, str]] = Counter()  # by queue and event
+
+    def hear(self, told: Told) -> None:
+        """Take one event."""
+        headers, name = told.headers, told.headers["Event"]
+        uniqueid = headers.get("Uniqueid", "")
+        if name == "Newchannel":
+            self._channels[uniqueid] = _Channel(told.at, headers)
+        channel = self._channels.get(uniqueid)
+        if channel is not None:
+            channel.headers = headers
+        match name:
+            case "Hangup":
+                self._channels.pop(uniqueid, None)
+            case "BridgeEnter" | "BridgeLeave" if channel is not None:
+                channel.bridge = headers["BridgeUniqueid"] if name == "BridgeEnter" else ""
+            case "QueueCallerJoin":
+                self._waiting[uniqueid] = told
+            case "QueueCallerLeave":
+                self._waiting.pop(uniqueid, None)
+            case "QueueMemberStatus" | "QueueMemberPause":
+                self._members[headers["Queue"], headers["Interface"]] = headers
+        if name in self._ENDS:
+            self._ended[headers["Queue"], name] += 1
+
+    def queue_status(self, now: float) -> Iterator[Item]:
+        """Return the items that QueueStatus lists: each queue, then its members and its callers."""
+        for queue in self._queues:
+            callers = [told for told in self._waiting.values() if told.headers["Queue"] == queue]
+            yield [
+                ("Event", "QueueParams"),
+                ("Queue", queue),
+                ("Max", "0"),
+                ("Calls", str(len(callers))),
+                *((header, str(self._ended[queue, event])) for event, header in self._ENDS.items()),
+            ]
+            for (of_queue, _), member in self._members.items():
+                if of_queue == queue:
+                    yield [
+                        ("Event", "QueueMember"),
+                        ("Queue", queue),
+                        ("Name", member["MemberName"]),
+                        ("Location", member["Interface"]),
+                        *((name, member[name]) for name in _MEMBER),
+                    ]
+            for position, told in enumerate(callers, start=1):
+                yield [
+                    ("Event", "QueueEntry"),
+                    ("Queue", queue),
+                    ("Position", str(position)),
+                    *((name, told.headers[name].replace("<unknown>", "unknown")) for name in _ENTRY),
+                    ("Wait", str(int(now - told.at))),
+                    ("Priority", "0"),
+                ]
+
+    def channels(self, now: float) -> Iterator[Item]:
+        """Return the items that CoreShowChannels lists."""
+        for channel in self._channels.values():
+            minutes, seconds = divmod(int(now - channel.began_at), 60)
+            yield [
+                ("Event", "CoreShowChannel"),
+                *((name, channel.headers[name]) for name in _CHANNEL),
+                ("Duration", f"00:{minutes:02}:{seconds:02}"),
+                ("BridgeId", channel.bridge),
+            ]
+
+    # An event that ends a visit, and the figure of the queue in which app_queue counts it.
+    _ENDS: ClassVar[dict[str, str]] = {"AgentComplete": "Completed", "QueueCallerAbandon": "Abandoned"}

@@ -1,0 +1,134 @@
+"""Two minutes of a contact centre as an endless story: a recording that is made fresh each time. Pure.
+
+`pbx.py` plays it, the tests replay it. Each take has ids and instants of its own, in all headers alike, so
+that a daemon takes its calls for new ones.
+
+The trap: a member cannot be in two calls, so a take can only follow when each member is free for what the
+new take wants first, and each queue empty. Callers of the old take who are past that, in their survey, end
+during the new one. That moment is the `period`; the recording's last seconds overlap the next take.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
+
+__all__ = ["Headers", "Recording", "Told"]
+
+Headers = Mapping[str, str]
+
+_ENDS = "\r\n\r\n"
+# More channels than a take has (about 440): each take's numbers begin this much higher.
+_CHANNELS = 0x1000
+# Between the last news of a member and its first in the next take, in seconds.
+_BREATH = 0.5
+
+_STALE = re.compile(
+    r"(?P<stamp>(?<=\nTimestamp: )\d+\.\d+)"
+    r"|(?P<since>(?:(?<=\nLastCall: )|(?<=\nLastPause: )|(?<=\nLoginTime: ))[1-9]\d*)"
+    r"|(?P<born>\b\d{10})\.(?P<number>\d+)\b"  # a Uniqueid, behind the system's name
+    r"|(?P<bridge>\b[0-9a-f]{8})(?=-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b)"
+    r"|(?<=-)(?P<channel>[0-9a-f]{8})(?![0-9a-f])"  # the end of a channel's name
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One event, when it is due (seconds since the epoch) and as Asterisk would send it."""
+
+    at: float
+    text: str
+    headers: Headers
+
+
+class Recording:
+    """A recorded stream of AMI events with Timestamp headers, in the order of their instants."""
+
+    def __init__(self, stream: bytes) -> None:
+        self.texts = tuple(text + _ENDS for text in stream.decode().split(_ENDS) if text)
+        heads = [_headers(text) for text in self.texts]
+        instants = [float(headers["Timestamp"]) for headers in heads]
+        self._began_at = instants[0]
+        self._offsets = [at - self._began_at for at in instants]
+        self.queues = frozenset(queue for headers in heads if (queue := _queue(headers)))
+        self.members = tuple(_members(heads))
+        self.period = _period(heads, self._offsets)
+
+    def take(self, number: int, began_at: float) -> Iterator[Told]:
+        """Tell one take from its beginning to its end."""
+        return (
+            self._told(text, offset, number, began_at)
+            for text, offset in zip(self.texts, self._offsets, strict=True)
+        )
+
+    def endless(self, began_at: float) -> Iterator[Told]:
+        """Tell take after take, each `period` seconds after the one before, in the order of instants."""
+        # What comes later than a period is told in the turn of a later take, among that one's events.
+        turn = sorted(zip(self.texts, self._offsets, strict=True), key=lambda event: event[1] % self.period)
+        for number in count():
+            for text, offset in turn:
+                take = number - int(offset // self.period)
+                if take >= 0:
+                    yield self._told(text, offset, take, began_at + take * self.period)
+
+    def _told(self, text: str, offset: float, take: int, began_at: float) -> Told:
+        fresh = _fresh(text, take, began_at - self._began_at)
+        return Told(began_at + offset, fresh, _headers(fresh))
+
+
+def _headers(text: str) -> Headers:
+    return dict(line.split(": ", 1) for line in text.removesuffix(_ENDS).split("\r\n"))
+
+
+def _fresh(text: str, take: int, later: float) -> str:
+    """Return an event with a take's own ids, and all its instants so many seconds later."""
+
+    def renew(stale: re.Match[str]) -> str:
+        value = stale[0]
+        match stale.lastgroup:
+            case "stamp":
+                return f"{float(value) + later:.6f}"
+            case "since":
+                return str(int(value) + round(later))
+            case "number":
+                born, number = int(stale["born"]), int(stale["number"])
+                return f"{born + round(later)}.{number + take * _CHANNELS}"
+            case "bridge":  # the rest of it tells the recording's bridges apart
+                return f"{(int(value, 16) + take) % 2**32:08x}"
+            case _:
+                return f"{int(value, 16) + take * _CHANNELS:08x}"
+
+    return _STALE.sub(renew, text)
+
+
+def _queue(headers: Headers) -> str:
+    """Return the queue that an event names; one that lets nobody in is named by its Queue() call only."""
+    return headers.get("Queue") or headers.get("AppData", "").partition(",")[0]
+
+
+def _members(heads: list[Headers]) -> Iterator[Headers]:
+    """Return each queue's members as they were before the first call: free, and without a call."""
+    seen: set[tuple[str, str]] = set()
+    for headers in heads:
+        if headers["Event"].startswith("QueueMember"):
+            key = headers["Queue"], headers["Interface"]
+            if key not in seen:
+                yield {
+                    **headers,
+                    **dict.fromkeys(("CallsTaken", "LastCall", "LastPause", "InCall", "Paused"), "0"),
+                    "Status": "1",
+                    "PausedReason": "",
+                }
+            seen.add(key)
+
+
+def _period(heads: list[Headers], offsets: list[float]) -> float:
+    """Return the seconds after which no member and no queue is needed twice; see the module's trap."""
+    first: dict[str, float] = {}
+    last: dict[str, float] = {}
+    for headers, offset in zip(heads, offsets, strict=True):
+        needed = headers.get("Interface") or headers.get("Queue")
+        if needed:
+            first.setdefault(needed, offset)
+            last[needed] = offset
+    return max(last[needed] - first[needed] for needed in first) + _BREATH

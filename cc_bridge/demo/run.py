@@ -1,0 +1,188 @@
+"""The demo tied together: the recorded PBX, its callers, the daemon and the table on the screen.
+
+`demo` runs it once the signals are taken care of. The trap: Twisted's own signal handlers answer a second
+Ctrl-C with a traceback, so the demo has its own (`_Ending`).
+"""
+
+import os
+import random
+import signal
+import socket
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import click
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+from sqlalchemy import Engine
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from cc_bridge import daemon
+from cc_bridge.app import Bridge
+from cc_bridge.config import AgiConfig, AmiConfig, Config, HttpConfig, PbxConfig, RunConfig, StorageConfig
+from cc_bridge.demo import ENDINGS
+from cc_bridge.demo.callers import Callers
+from cc_bridge.demo.pbx import RecordedPbx
+from cc_bridge.demo.recording import Recording
+from cc_bridge.demo.screen import Screen
+from cc_bridge.demo.table import Row, table
+from cc_bridge.logs import set_level, start_logging
+from cc_bridge.records import Outcome
+from cc_bridge.replay import read_stream
+from cc_bridge.storage.migrate import open_database
+from cc_bridge.storage.queries import ratings_by_queue, visits_by_outcome
+
+__all__ = ["RECORDING", "run"]
+
+_log = Logger()
+
+RECORDING = Path(__file__).with_name("mix.ami.gz")
+
+_HOST = "127.0.0.1"
+# Seconds from one table to the next: on a terminal, and into a file or a pipe.
+_IN_PLACE, _IN_LINES = 1.0, 5.0
+
+_GREETING = """\
+A recorded contact centre, and beside it the daemon as it is:
+  metrics    http://{http}/metrics
+  readiness  http://{http}/readyz
+  database   {file}
+Nothing leaves this machine, nothing is kept. Ctrl-C ends the demo.
+"""
+
+
+class _Config(Config):
+    """Takes nothing from the environment: made-up calls must never reach a real database."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # pydantic-settings' signature, likewise the next ones
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def run(seconds: float | None, seed: int | None = None) -> None:
+    """Run until a signal comes, or for so many seconds; the same `seed` makes callers press the same keys."""
+    end = _Ending(daemon.reactor)
+    for number in ENDINGS:
+        signal.signal(number, end)
+    with tempfile.TemporaryDirectory(prefix="cc-bridge-demo-") as folder, Screen() as screen:
+        levels = start_logging("warn", screen.log)
+        # What breaks off because the demo ends is no news.
+        daemon.reactor.addSystemEventTrigger("before", "shutdown", set_level, levels, "error")
+        if seconds is not None:
+            daemon.reactor.callLater(seconds, end)
+        _run(Path(folder) / "cc-bridge.sqlite", screen, end, random.Random(seed))  # noqa: S311  # no secret
+    for number in ENDINGS:  # Python's own end takes a moment too
+        signal.signal(number, signal.SIG_IGN)
+
+
+class _Ending:
+    """Stops the reactor once, however often it is called: by signals, the clock, or a reader who left."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._begun = False
+
+    def __call__(self, *_: object) -> None:
+        # A second signal may interrupt the handling of the first; in the reactor they take turns.
+        self._reactor.callFromThread(self._stop)
+
+    def _stop(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self._reactor.stop()
+
+
+def _run(file: Path, screen: Screen, end: Callable[[], None], rng: random.Random) -> None:
+    reactor = daemon.reactor
+    credentials = "demo", token_hex(16)
+    pbx = RecordedPbx(Recording(b"".join(read_stream(RECORDING))), credentials, reactor)
+    ami_port = reactor.listenTCP(0, pbx, interface=_HOST).getHost().port
+    url = f"sqlite:///{file}"
+    engine = open_database(url)  # with its tables, since ours reads them before the daemon writes there
+    bridge = daemon.start(_config(url, ami_port, credentials))
+    agi_port = int(bridge.agi_address.rpartition(":")[2])
+    callers = Callers(TCP4ClientEndpoint(reactor, _HOST, agi_port), reactor, rng)
+    pbx.listeners.append(callers.heard)
+    reactor.callWhenRunning(pbx.start)
+    for last in (pbx.stop, callers.hang_up):
+        reactor.addSystemEventTrigger("before", "shutdown", last)
+
+    def show() -> None:
+        try:
+            screen.draw(table(_rows(bridge, engine)))
+        except OSError:  # nobody reads any more, as behind `| head`; Python would complain again at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            end()
+
+    click.echo(_GREETING.format(http=bridge.http_address, file=file))
+    showing = LoopingCall(show)
+    showing.start(_IN_PLACE if screen.in_place else _IN_LINES, now=False).addErrback(
+        lambda failure: _log.failure("the table broke off", failure)
+    )
+    reactor.run(installSignalHandlers=False)
+    show()
+    engine.dispose()
+
+
+def _config(url: str, ami_port: int, credentials: tuple[str, str]) -> Config:
+    username, secret = credentials
+    return _Config(
+        pbx=PbxConfig(name="demo"),
+        ami=AmiConfig(host=_HOST, port=ami_port, username=username, secret=SecretStr(secret)),
+        agi=AgiConfig(host=_HOST, port=0),
+        http=HttpConfig(host=_HOST, port=_http_port()),
+        storage=StorageConfig(url=url),
+        run=RunConfig(stop_seconds=2),  # their callers have hung up before that
+    )
+
+
+def _http_port() -> int:
+    """Return the usual port if nobody listens there, else 0 for any."""
+    usual = HttpConfig().port
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, usual))
+        except OSError:
+            return 0
+    return usual
+
+
+def _rows(bridge: Bridge, engine: Engine) -> list[Row]:
+    """Return the queues as they are: the live figures from the tracker, all others as they are stored."""
+    tracker, now = bridge.tracker, bridge.link.pbx_now()
+    waits: dict[str, list[float]] = {queue: [] for queue in tracker.queues}
+    for visit in tracker.waiting():
+        waits[visit.queue].append(now - visit.entered_at)
+    talking = Counter(talk.queue for talk in tracker.talking())
+    with engine.connect() as connection:
+        ended = {(row.queue, row.outcome): row.n for row in visits_by_outcome(connection, since=0)}
+        ratings = {rating.queue: rating for rating in ratings_by_queue(connection, since=0)}
+    return [
+        Row(
+            queue=queue,
+            waiting=len(waits[queue]),
+            longest_wait=max(waits[queue], default=0.0),
+            talking=talking[queue],
+            answered=ended.get((queue, Outcome.ANSWERED), 0),
+            abandoned=ended.get((queue, Outcome.ABANDONED), 0),
+            timed_out=ended.get((queue, Outcome.TIMED_OUT), 0),
+            ratings=ratings[queue].n if queue in ratings else 0,
+            mean_rating=ratings[queue].mean if queue in ratings else 0.0,
+        )
+        for queue in sorted(waits)
+    ]

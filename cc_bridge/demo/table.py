@@ -1,0 +1,67 @@
+"""The live table of queues, as text. Pure; `run.py` fills the rows and `screen.py` shows the lines."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["Row", "table"]
+
+_TITLES = ("queue", "waiting", "longest", "talking", "answered", "abandoned", "timed out", "rating")
+_WIDTHS = (10, 9, 9, 9, 10, 11, 11, 16)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One queue: now, and since the demo began."""
+
+    queue: str
+    waiting: int = 0
+    longest_wait: float = 0.0  # seconds, of those who wait now
+    talking: int = 0
+    answered: int = 0
+    abandoned: int = 0
+    timed_out: int = 0
+    ratings: int = 0
+    mean_rating: float = 0.0  # of 1 to 5; says nothing without ratings
+
+
+def table(rows: Sequence[Row]) -> list[str]:
+    """Return the table's lines: titles, the queues, and all of them together."""
+    lines = [_line(_TITLES), *(_line(_cells(row)) for row in rows)]
+    return [*lines, _line(_cells(_together(rows)))] if len(rows) > 1 else lines
+
+
+def _together(rows: Sequence[Row]) -> Row:
+    ratings = sum(row.ratings for row in rows)
+    return Row(
+        queue="all",
+        waiting=sum(row.waiting for row in rows),
+        longest_wait=max(row.longest_wait for row in rows),
+        talking=sum(row.talking for row in rows),
+        answered=sum(row.answered for row in rows),
+        abandoned=sum(row.abandoned for row in rows),
+        timed_out=sum(row.timed_out for row in rows),
+        ratings=ratings,
+        mean_rating=sum(row.mean_rating * row.ratings for row in rows) / max(ratings, 1),
+    )
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    minutes, seconds = divmod(int(row.longest_wait), 60)
+    return (
+        row.queue,
+        str(row.waiting),
+        f"{minutes}:{seconds:02}" if row.waiting else "-",
+        str(row.talking),
+        str(row.answered),
+        str(row.abandoned),
+        str(row.timed_out),
+        f"{row.mean_rating:.2f} (n {row.ratings})" if row.ratings else "-",
+    )
+
+
+def _line(cells: Sequence[str]) -> str:
+    first, *others = cells
+    width, *widths = _WIDTHS
+    return f"{first:<{width}}" + "".join(
+        f"{cell:>{width}}" for cell, width in zip(others, widths, strict=True)
+    )

@@ -1,0 +1,111 @@
+"""The daemon's own life beside a real Asterisk: signals, limits, a link that is cut."""
+
+import contextlib
+import signal
+
+import pytest
+
+from pbx.daemon import Daemon
+from pbx.driver import event
+from pbx.proxy import Proxy
+from pbx.test_one_call import ended, question_is_asked, through_a_talk
+
+
+@pytest.fixture
+def daemon(rig, tmp_path):
+    running = Daemon(rig, tmp_path).start()
+    rig.survey_at(running.agi_port)
+    yield running
+    running.close()
+
+
+def test_sigterm_lets_a_running_survey_finish_and_takes_no_new_one(rig, daemon):
+    caller = rig.call("sales")
+    through_a_talk(rig, caller)
+    question_is_asked(rig, caller)
+    daemon.signal(signal.SIGTERM)
+    daemon.until(
+        lambda: "surveys" in str(daemon.readiness()) and daemon.readiness()["checks"]["surveys"] != "ok"
+    )
+    caller.press("5")
+    assert daemon.ended() == 0
+    assert [row["value"] for row in daemon.rows("answers")] == [5]
+    assert [row["result"] for row in daemon.rows("survey_attempts")] == ["complete"]
+    ended(rig, caller)
+
+
+def test_sigterm_cuts_a_survey_at_the_deadline_and_stores_how_far_it_came(rig, daemon):
+    daemon.configure("run", stop_seconds=0.5)
+    daemon.stop()
+    daemon.start()
+    caller = rig.call("sales")
+    through_a_talk(rig, caller)
+    question_is_asked(rig, caller)
+    assert daemon.stop() == 0
+    (attempt,) = daemon.rows("survey_attempts")
+    assert (attempt["result"], attempt["reason"]) == ("declined", "shutdown")
+    ended(rig, caller)
+
+
+def test_sighup_takes_over_a_good_configuration_and_refuses_a_bad_one(rig, daemon):
+    daemon.configure("agi", max_callers="none")
+    daemon.signal(signal.SIGHUP)
+    daemon.until(lambda: "is not reloaded, the old one stays" in daemon.log())
+    daemon.configure("agi", max_callers=100)
+    daemon.configure("queues.sales", survey=False)
+    daemon.signal(signal.SIGHUP)
+    daemon.until(lambda: "the configuration is reloaded" in daemon.log())
+    caller = rig.call("sales")
+    through_a_talk(rig, caller)
+    ended(rig, caller)
+    assert daemon.wait_for_rows("talks")
+    assert daemon.rows("survey_attempts") == []
+    assert rig.driver.events(event("VarSet", Variable="CCB_SURVEY", Value="disabled"))
+
+
+def test_over_the_limit_of_callers_the_call_goes_on_without_a_survey(rig, daemon):
+    daemon.configure("agi", max_callers=1)
+    daemon.signal(signal.SIGHUP)
+    daemon.until(lambda: "the configuration is reloaded" in daemon.log())
+    first, second = rig.call("sales"), rig.call("sales")
+    rig.driver.wait_for(event("BridgeEnter", Uniqueid=first.uniqueid))
+    rig.driver.wait_for(event("BridgeEnter", Uniqueid=second.uniqueid))
+    rig.agent_hangs_up("alice")
+    daemon.until(lambda: daemon.metric("cc_bridge_agi_callers") == 1)
+    rig.agent_hangs_up("bob")
+    daemon.until(lambda: daemon.metric("cc_bridge_agi_refused_total", reason="busy") == 1)
+    rig.driver.until(lambda: len(rig.driver.channels()) == 1)
+
+
+def test_a_cut_link_is_a_gap_and_the_daemon_comes_back(rig, tmp_path):
+    with (
+        Proxy(rig.pbx.ami_port) as link,
+        contextlib.closing(Daemon(rig, tmp_path, ami_port=link.port)) as daemon,
+    ):
+        daemon.start()
+        _cut_in_mid_call(rig, daemon, link)
+
+
+def _cut_in_mid_call(rig, daemon, link):
+    caller = rig.call("sales")
+    rig.driver.wait_for(event("BridgeEnter", Uniqueid=caller.uniqueid))
+    daemon.until(lambda: daemon.metric("cc_bridge_talks", queue="sales") == 1)
+    link.cut()
+    daemon.until(
+        lambda: daemon.metric("cc_bridge_ami_reconnects_total") == 1 and daemon.get("/readyz")[0] == 200
+    )
+    (gap,) = daemon.wait_for_rows("gaps")
+    assert gap["calls_affected"] == 1
+    rig.agent_hangs_up("alice")
+    (talk,) = daemon.wait_for_rows("talks")
+    assert (talk["agent"], talk["ended_by"]) == ("Alice", "agent")
+
+
+def test_it_says_why_it_is_not_ready(daemon):
+    daemon.configure("ami", username="nobody")
+    daemon.stop()
+    daemon.launch()
+    daemon.until(lambda: "Authentication failed" in str(daemon.get("/readyz")[1]))
+    assert daemon.get("/readyz")[0] == 503
+    assert daemon.get("/healthz")[0] == 200
+    assert daemon.metric("cc_bridge_ami_up") == 0
