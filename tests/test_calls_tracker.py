@@ -55,7 +55,7 @@ def member(status=1, *, paused=False, wrap_up=0):
 
 
 def snapshot(at, *, waiting=(), channels=(), members=()):
-    return Snapshot(at, frozenset({"sales"}), tuple(members), tuple(waiting), frozenset(channels))
+    return Snapshot(at, frozenset({"sales"}), tuple(members), tuple(waiting), dict(channels))
 
 
 class Calls:
@@ -136,7 +136,7 @@ def test_an_answer_may_follow_the_leaving(calls):
 
 
 def test_a_caller_taken_over_from_a_snapshot_keeps_the_wait(calls):
-    calls.records += calls.tracker.resync(snapshot(100, waiting=[joined(70)], channels=[CALLER]))
+    calls.records += calls.tracker.resync(snapshot(100, waiting=[joined(70)], channels={CALLER: ""}))
     assert [visit.entered_at for visit in calls.tracker.waiting()] == [70]
     calls.hear(joined(69.7), Called(100.5, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", AGENT))
     calls.hear(DialEnded(101, AGENT, "ANSWER"), Left(101, CALLER, "sales"), connected(101))
@@ -153,14 +153,14 @@ def test_a_caller_whom_the_snapshot_does_not_know_is_unobserved(calls):
 
 def test_a_talk_whose_agent_is_gone_ends_unobserved(calls):
     calls.talk_until_now()
-    calls.records += calls.tracker.resync(snapshot(60, channels=[CALLER]))
+    calls.records += calls.tracker.resync(snapshot(60, channels={CALLER: ""}))
     (talk,) = calls.of(Talk)
     assert (talk.answered_at, talk.ended_at, talk.ended_by) == (2.2, 60, EndedBy.UNOBSERVED)
 
 
 def test_a_talk_that_goes_on_survives_a_snapshot(calls):
     calls.talk_until_now()
-    calls.records += calls.tracker.resync(snapshot(60, channels=[CALLER, AGENT]))
+    calls.records += calls.tracker.resync(snapshot(60, channels={CALLER: BRIDGE, AGENT: BRIDGE}))
     assert calls.of(Talk) == []
     calls.hear(
         HangupRequested(70, AGENT, by_pbx=False), BridgeLeft(70, BRIDGE, AGENT), ChannelEnded(70.1, AGENT, 16)

@@ -5,7 +5,7 @@ shares one with the near half, `;1`; the far half, `;2`, shares another with the
 the halves together once, by LocalBridge.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 __all__ = ["Channel", "Channels"]
@@ -58,10 +58,16 @@ class Channels:
         if other is not None and other not in self._channels:
             self._pairs.pop(other, None)
 
-    def keep(self, living: Collection[str]) -> None:
-        """Forget every channel that is not among the living."""
+    def resync(self, living: Mapping[str, str]) -> None:
+        """Take over which channels live and in which bridge each is; pairs of Local halves stay known."""
         for uniqueid in [known for known in self._channels if known not in living]:
             self.ended(uniqueid)
+        for uniqueid, bridge in living.items():
+            if not bridge:
+                self.get(uniqueid)
+                self.left_bridge(uniqueid)
+            elif self.get(uniqueid).bridge != bridge:
+                self.entered_bridge(uniqueid, bridge)
 
     def paired(self, one: str, two: str) -> None:
         self._pairs[one], self._pairs[two] = two, one

@@ -43,6 +43,19 @@ class HangupRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueRun:
+    """The dialplan ran Queue(), be the caller let in or not. Nothing else names a queue that refuses."""
+
+    at: float
+    uniqueid: str
+    linkedid: str
+    queue: str
+    number: str
+    name: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
 class Joined:
     at: float
     uniqueid: str
@@ -180,8 +193,8 @@ class StatusSet:
 
     at: float
     uniqueid: str
-    queue: str
-    status: str
+    queue: str  # empty when it is not told
+    status: str  # empty when the dialplan clears it
     told_by: str
 
 
@@ -210,6 +223,7 @@ CallEvent = (
     ChannelStarted
     | ChannelEnded
     | HangupRequested
+    | QueueRun
     | Joined
     | Left
     | GaveUp
@@ -246,6 +260,11 @@ def _caller(h: Headers) -> dict[str, str]:
         "name": _ESCAPED.sub(r"\1", _known(h["CallerIDName"])),
         "language": h.get("Language", ""),
     }
+
+
+def _queue_run(h: Headers, at: float) -> QueueRun | None:
+    queue = h["AppData"].partition(",")[0].strip()
+    return QueueRun(at, h["Uniqueid"], h["Linkedid"], queue, **_caller(h)) if queue else None
 
 
 def _joined(h: Headers, at: float) -> Joined:
@@ -321,6 +340,7 @@ _READERS: dict[str, Callable[[Headers, float], CallEvent | None]] = {
     "Hangup": lambda h, at: ChannelEnded(at, h["Uniqueid"], int(h["Cause"])),
     "HangupRequest": lambda h, at: HangupRequested(at, h["Uniqueid"], by_pbx=False),
     "SoftHangupRequest": _soft_hangup,
+    "Newexten": _queue_run,
     "QueueCallerJoin": _joined,
     "QueueCallerLeave": lambda h, at: Left(at, h["Uniqueid"], h["Queue"]),
     "QueueCallerAbandon": _gave_up,
@@ -356,6 +376,7 @@ _READERS: dict[str, Callable[[Headers, float], CallEvent | None]] = {
 WANTED: dict[str, str | None] = {
     **dict.fromkeys(_READERS),
     "VarSet": "Variable: QUEUESTATUS",
+    "Newexten": "Application: Queue",
     "UserEvent": "UserEvent: CCQueueExit",
     "FullyBooted": None,
     "Shutdown": None,

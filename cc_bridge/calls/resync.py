@@ -5,7 +5,7 @@ with what it believes. Anything that Asterisk no longer knows is closed as unobs
 knows and we do not are taken over with the wait that it tells (whole seconds).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ class Snapshot:
     queues: frozenset[str]
     members: tuple[MemberSeen, ...]
     waiting: tuple[Joined, ...]
-    channels: frozenset[str]
+    channels: Mapping[str, str]  # all that live, with the bridge that they are in or an empty text
 
     @classmethod
     def of(cls, queue_status: Iterable[Any], channels: Iterable[Any], taken_at: float) -> "Snapshot":
@@ -32,6 +32,7 @@ class Snapshot:
             for item in channels
             if item.name == "CoreShowChannel" and "Uniqueid" in item.headers
         }
+        bridges = {uniqueid: headers.get("BridgeId", "") for uniqueid, headers in lived.items()}
         queues: set[str] = set()
         members: list[MemberSeen] = []
         waiting: list[Joined] = []
@@ -46,7 +47,7 @@ class Snapshot:
                 member = read(item, taken_at)
                 if isinstance(member, MemberSeen):
                     members.append(member)
-        return cls(taken_at, frozenset(queues - {""}), tuple(members), tuple(waiting), frozenset(lived))
+        return cls(taken_at, frozenset(queues - {""}), tuple(members), tuple(waiting), bridges)
 
 
 def _entry(headers: dict[str, Any], channels: dict[str, dict[str, Any]], taken_at: float) -> Joined | None:

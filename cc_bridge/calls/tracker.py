@@ -17,7 +17,7 @@ from cc_bridge.calls.channels import Channels
 from cc_bridge.calls.resync import Snapshot
 from cc_bridge.calls.ring import OpenRing
 from cc_bridge.calls.talk import OpenTalk, TalkPhase
-from cc_bridge.calls.visit import STATUS_OUTCOMES, Phase, Signal, Visit
+from cc_bridge.calls.visit import REFUSALS, STATUS_OUTCOMES, Phase, Signal, Visit
 from cc_bridge.records import EndedBy, Outcome, QueueVisit, Ring, RingOutcome, Talk, Transfer
 
 __all__ = ["CallRecord", "Tracker"]
@@ -46,6 +46,8 @@ class Tracker:
         self._talks: dict[str, OpenTalk] = {}  # open ones, by each leg that takes part
         self._last_talks: dict[str, OpenTalk] = {}  # by the caller's channel, until it is forgotten
         self._parted: dict[int, OpenTalk] = {}  # waiting for more news, by identity
+        self._runs: dict[str, ev.QueueRun] = {}  # callers for whom Queue() ran, until more is known
+        self._statuses_told = False  # QUEUESTATUS is visible to our manager user
         self._leaving: dict[str, float] = {}  # callers whose leaving has not settled yet, and when they left
         self._forget: deque[tuple[float, str]] = deque()
         self._next_tick = 0.0
@@ -79,13 +81,19 @@ class Tracker:
                 self._tell(visit, Signal.MOVED_ON, now, "QueueStatus")
         for uniqueid in [ring for ring in self._rings if ring not in snapshot.channels]:
             self._close_ring(uniqueid, now)
-        for talk in list(self._talks.values()):
-            if talk.phase is not TalkPhase.ENDED and not {talk.caller, talk.agent} <= snapshot.channels:
+        self._channels.resync(snapshot.channels)
+        for talk in {id(talk): talk for talk in self._talks.values()}.values():
+            consulting = (
+                talk.phase is TalkPhase.CONSULTING and {talk.caller, talk.agent} <= snapshot.channels.keys()
+            )
+            if not consulting and talk.agent not in self._channels.heard_by(talk.caller):
                 self._close_talk(talk, now)
-        self._channels.keep(snapshot.channels)
+        for uniqueid in [caller for caller in self._runs if caller not in snapshot.channels]:
+            self._forget_run(uniqueid)
         for entry in snapshot.waiting:
             if entry.uniqueid not in self.visits:
-                self.visits[entry.uniqueid] = Visit.of(self.pbx, entry)
+                visit = self.visits[entry.uniqueid] = Visit.of(self.pbx, entry)
+                visit.approximate = True
         return self._take()
 
     def finish(self, now: float) -> list[CallRecord]:
@@ -120,11 +128,13 @@ class Tracker:
         self.queues.add(event.queue)
         open_visit = self.visits.get(event.uniqueid)
         if open_visit is not None:
-            if open_visit.queue == event.queue and open_visit.phase is Phase.WAITING:
+            if open_visit.queue == event.queue and open_visit.approximate:
                 # Seen before, in a snapshot whose Wait is in whole seconds: this instant is the better one.
                 open_visit.entered_at, open_visit.position = event.at, event.position
+                open_visit.approximate = False
                 return
             self._tell(open_visit, Signal.MOVED_ON, event.at, "QueueCallerJoin")
+        self._forget_run(event.uniqueid)
         talk = self._talks.get(event.uniqueid)
         if talk is not None and talk.caller == event.uniqueid:
             self._close_talk(talk, event.at)
@@ -139,7 +149,7 @@ class Tracker:
             self.unexpected += 1
             return
         self._leaving[event.uniqueid] = event.at
-        rings = [self._rings[ring] for ring in visit.rings]
+        rings = [ring for uniqueid in visit.rings if (ring := self._rings.get(uniqueid)) is not None]
         # A ring without a DialEnd was picked up by another phone: a cancelled one has its DialEnd before.
         picked_up = any(ring.outcome in (None, RingOutcome.ANSWERED) for ring in rings)
         visit.ringing |= any(ring.outcome is RingOutcome.CALLER_GONE for ring in rings)
@@ -171,11 +181,26 @@ class Tracker:
             self._talks[leg] = talk
         self._bridge_again(talk, event.at)
 
+    def _queue_run(self, event: ev.QueueRun) -> None:
+        self._runs[event.uniqueid] = event
+
     def _status_set(self, event: ev.StatusSet) -> None:
+        self._statuses_told = True
         outcome = STATUS_OUTCOMES.get(event.status)
+        if outcome is None:
+            return
         visit = self.visits.get(event.uniqueid)
-        if outcome is not None and visit is not None and event.queue in ("", visit.queue):
-            self._tell(visit, Signal.STATUS, event.at, event.told_by, outcome)
+        run = self._runs.get(event.uniqueid)
+        if visit is not None:
+            if event.queue in ("", visit.queue):
+                self._tell(visit, Signal.STATUS, event.at, event.told_by, outcome)
+        elif outcome in REFUSALS and run is not None and event.queue in ("", run.queue):
+            self.queues.add(run.queue)
+            self._done.append(Visit.refused(self.pbx, run, outcome, event.at, event.told_by).record())
+        self._forget_run(event.uniqueid)  # told twice, by VarSet and UserEvent, it counts once
+
+    def _forget_run(self, uniqueid: str) -> None:
+        self._runs.pop(uniqueid, None)
 
     # -- rings
 
@@ -234,6 +259,7 @@ class Tracker:
             self._close_talk(talk, event.at)
         if uniqueid in self._last_talks:
             self._forget.append((event.at + _MEMORY_SECONDS, uniqueid))
+        self._forget_run(uniqueid)
         self._channels.ended(uniqueid)
 
     def _bridge_entered(self, event: ev.BridgeEntered) -> None:
@@ -398,6 +424,8 @@ class Tracker:
             visit = self.visits.get(uniqueid)
             if visit is not None and visit.phase is Phase.LEAVING:
                 self._tell(visit, Signal.SETTLED, now, "QueueCallerLeave")
+            elif visit is not None and visit.phase is Phase.UNDECIDED and self._statuses_told:
+                self._tell(visit, Signal.STAYED, now, "")
         while self._forget and self._forget[0][0] <= now:
             self._last_talks.pop(self._forget.popleft()[1], None)
 
@@ -405,6 +433,7 @@ class Tracker:
         ev.ChannelStarted: _channel_started,
         ev.ChannelEnded: _channel_ended,
         ev.HangupRequested: _hangup_requested,
+        ev.QueueRun: _queue_run,
         ev.Joined: _joined,
         ev.Left: _left,
         ev.GaveUp: _gave_up,

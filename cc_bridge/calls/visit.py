@@ -12,10 +12,10 @@ with neither the visit is `unobserved`, never a guess.
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from cc_bridge.calls.events import Connected, GaveUp, Joined
+from cc_bridge.calls.events import Connected, GaveUp, Joined, QueueRun
 from cc_bridge.records import Outcome, QueueVisit
 
-__all__ = ["STATUS_OUTCOMES", "Phase", "Signal", "Visit"]
+__all__ = ["REFUSALS", "STATUS_OUTCOMES", "Phase", "Signal", "Visit"]
 
 
 class Phase(Enum):
@@ -36,6 +36,7 @@ class Signal(Enum):
     CONNECTED = auto()
     STATUS = auto()  # QUEUESTATUS told an outcome
     SETTLED = auto()  # a second has passed since it left
+    STAYED = auto()  # ... the channel lives, and QUEUESTATUS would have been seen
     MOVED_ON = auto()  # the channel joined a queue again, or a snapshot no longer shows it
     ENDED = auto()  # the channel is gone
 
@@ -65,6 +66,7 @@ _TABLE: dict[tuple[Phase, Signal], tuple[Phase, Outcome | None]] = {
     (_P.WITHDRAWN, _S.MOVED_ON): (_P.CLOSED, _O.UNOBSERVED),
     (_P.WITHDRAWN, _S.ENDED): (_P.CLOSED, _O.UNOBSERVED),
     (_P.UNDECIDED, _S.STATUS): (_P.CLOSED, None),
+    (_P.UNDECIDED, _S.STAYED): (_P.CLOSED, _O.TRANSFERRED_AWAY),
     (_P.UNDECIDED, _S.MOVED_ON): (_P.CLOSED, _O.UNOBSERVED),
     (_P.UNDECIDED, _S.ENDED): (_P.CLOSED, _O.UNOBSERVED),
     (_P.LEAVING, _S.CONNECTED): (_P.CLOSED, _O.ANSWERED),
@@ -72,7 +74,7 @@ _TABLE: dict[tuple[Phase, Signal], tuple[Phase, Outcome | None]] = {
     (_P.LEAVING, _S.SETTLED): (_P.CLOSED, _O.LEFT_BY_KEY),
     (_P.LEAVING, _S.MOVED_ON): (_P.CLOSED, _O.LEFT_BY_KEY),
     (_P.LEAVING, _S.ENDED): (_P.CLOSED, _O.LEFT_BY_KEY),
-    (_P.ANSWERING, _S.HUNG_UP): (_P.HANGING_UP, None),
+    (_P.ANSWERING, _S.HUNG_UP): (_P.ANSWERING, None),  # perhaps talking already, Connected lost
     (_P.ANSWERING, _S.CONNECTED): (_P.CLOSED, _O.ANSWERED),
     (_P.ANSWERING, _S.STATUS): (_P.CLOSED, None),
     (_P.ANSWERING, _S.MOVED_ON): (_P.CLOSED, _O.UNOBSERVED),
@@ -83,6 +85,7 @@ _TABLE: dict[tuple[Phase, Signal], tuple[Phase, Outcome | None]] = {
 _DECIDED_BY: dict[Outcome, str] = {
     Outcome.ABANDONED: "HangupRequest",
     Outcome.LEFT_BY_KEY: "QueueCallerLeave",
+    Outcome.TRANSFERRED_AWAY: "no QUEUESTATUS",
 }
 
 # QUEUESTATUS as app_queue sets it; CONTINUE says only that a talk ended. WITHDRAW is somebody's action.
@@ -95,6 +98,9 @@ STATUS_OUTCOMES: dict[str, Outcome] = {
     "LEAVEUNAVAIL": Outcome.LEAVE_UNAVAILABLE,
     "WITHDRAW": Outcome.TRANSFERRED_AWAY,
 }
+
+# A caller who is refused never joins; only QUEUESTATUS tells.
+REFUSALS = frozenset({Outcome.QUEUE_FULL, Outcome.JOIN_EMPTY, Outcome.JOIN_UNAVAILABLE})
 
 
 @dataclass(slots=True)
@@ -114,6 +120,7 @@ class Visit:
     left_at: float | None = None
     outcome: Outcome | None = None
     decided_by: str = ""
+    approximate: bool = False  # entered_at is by Asterisk's whole seconds
     ringing: bool = False
     agent: str | None = None
     interface: str | None = None
@@ -133,7 +140,26 @@ class Visit:
             event.number,
             event.name,
             event.language,
+            approximate=not isinstance(event, Joined),
         )
+
+    @classmethod
+    def refused(cls, pbx: str, run: QueueRun, outcome: Outcome, at: float, told_by: str) -> "Visit":
+        """Return the closed visit of a caller whom the queue did not let in."""
+        visit = cls(
+            pbx,
+            run.linkedid,
+            run.uniqueid,
+            run.queue,
+            run.at,
+            0,
+            run.number,
+            run.name,
+            run.language,
+            Phase.CLOSED,
+        )
+        visit.left_at, visit.outcome, visit.decided_by = at, outcome, told_by
+        return visit
 
     def hear(self, signal: Signal, at: float, told_by: str, told: Outcome | None = None) -> bool:
         """Take a signal; return False if it was not expected here."""
@@ -145,7 +171,8 @@ class Visit:
             self.left_at = at
         if self.phase is Phase.CLOSED:
             self.outcome = told if signal is Signal.STATUS else outcome
-            self.decided_by = _DECIDED_BY.get(self.outcome, told_by) if self.outcome else told_by
+            decided_earlier = self.outcome in _DECIDED_BY and signal is not Signal.STATUS
+            self.decided_by = _DECIDED_BY[self.outcome] if self.outcome and decided_earlier else told_by
             if self.left_at is None or signal is Signal.CONNECTED:
                 self.left_at = at
         return True
