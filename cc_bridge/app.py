@@ -11,6 +11,7 @@ import random
 import re
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from OpenSSL.crypto import Error as CryptoError
@@ -33,7 +34,7 @@ from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import AmiConfig, Config
 from cc_bridge.errors import ConfigError
 from cc_bridge.metrics import Metrics
-from cc_bridge.records import Answer, Gap, QueueVisit, Record, Ring, SurveyAttempt, Talk
+from cc_bridge.records import Answer, Gap, GapReason, QueueVisit, Record, Ring, SurveyAttempt, Talk
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.writer import Writer
 from cc_bridge.surveys.attribution import Attribution
@@ -46,6 +47,9 @@ __all__ = ["Bridge", "load_survey"]
 
 _log = Logger()
 
+# Seconds between two looks at what Asterisk itself says goes on, and before a doubt is looked at again.
+_CHECK_SECONDS = 60.0
+_DOUBT_SECONDS = 3.0
 # Batches are written every 200 ms; a backlog this old means that the database is away.
 _LATE_SECONDS = 30.0
 
@@ -90,7 +94,9 @@ class Bridge:
         self._reactor = reactor
         self._survey = load_survey(config)
         self.agi = FastAgiFactory(self._interviewer().interview, _limits(config), reactor)
-        self._lost: tuple[float, str, int] | None = None  # since when, why, how many calls were going on
+        self._gap: Gap | None = None  # one that goes on, its end not known yet
+        self._dropped = 0  # messages that the link had dropped when we looked last
+        self._ticked_at = self._next_check = 0.0
         self._attempts: dict[str, str] = {}  # queues of the surveys that run, by attempt
         self._ports: list[IListeningPort] = []
         self._ticking = LoopingCall(self._tick)
@@ -153,11 +159,11 @@ class Bridge:
     # -- what the AMI link tells (ami.service.Listener)
 
     def ami_up(self, queue_status: Sequence[Any], channels: Sequence[Any], taken_at: float) -> None:
-        if self._lost is not None:
-            at, why, calls = self._lost
-            self._lost = None
-            self._recorded([Gap(self.config.pbx.name, at, taken_at, why, calls)])
         self._recorded(self.tracker.resync(Snapshot.of(queue_status, channels, taken_at)))
+        if self._gap is not None and self.link.started_at > self._gap.started_at - 1:
+            self._gap = replace(self._gap, reason=GapReason.PBX_RESTARTED)
+        self._end_gap(taken_at)
+        self._dropped = self.link.counts.dropped
         self._know_queues()
 
     def ami_event(self, event: Any) -> None:
@@ -165,14 +171,43 @@ class Bridge:
         if typed is not None:
             self._recorded(self.tracker.apply(typed))
 
+    def ami_checked(self, queue_status: Sequence[Any], channels: Sequence[Any], taken_at: float) -> None:
+        snapshot = Snapshot.of(queue_status, channels, taken_at)
+        self._recorded(self.tracker.resync(snapshot, fresh=False))
+        self._end_gap(taken_at)
+        self._know_queues()
+        self._next_check = taken_at + (_DOUBT_SECONDS if self.tracker.doubts else _CHECK_SECONDS)
+
     def ami_down(self, why: str, at: float) -> None:
-        self._lost = at, why, len(self.tracker.visits) + len(self.tracker.talking())
+        _log.warn("calls are not observed: {why}", why=why)
+        self._begin_gap(GapReason.LINK_LOST, at)
 
     # -- inside
 
     def _tick(self) -> None:
-        if self.link.up:
-            self._recorded(self.tracker.tick(self.link.pbx_now()))
+        if not self.link.up:
+            return
+        now = self.link.pbx_now()
+        self._recorded(self.tracker.tick(now))
+        if self.link.counts.dropped > self._dropped:
+            # What the message would have told is not known; the next snapshot says what is true now.
+            self._dropped = self.link.counts.dropped
+            self._begin_gap(GapReason.MESSAGE_DROPPED, self._ticked_at)
+            self._next_check = now
+        if now >= self._next_check:
+            self._next_check = now + _CHECK_SECONDS
+            self.link.check()
+        self._ticked_at = now
+
+    def _begin_gap(self, reason: GapReason, at: float) -> None:
+        if self._gap is None:
+            calls = len(self.tracker.visits) + len(self.tracker.talking())
+            self._gap = Gap(self.config.pbx.name, at, at, reason, calls)
+
+    def _end_gap(self, at: float) -> None:
+        if self._gap is not None:
+            gap, self._gap = replace(self._gap, ended_at=at), None
+            self._recorded([gap])
 
     def _recorded(self, records: Iterable[Record]) -> None:
         for record in records:
@@ -191,6 +226,8 @@ class Bridge:
                 self.metrics.count_visit(record, short)
             case Ring():
                 self.metrics.count_ring(record)
+            case Gap():
+                self.metrics.count_gap(record)
             case Talk():
                 self.metrics.count_talk(record, self._wrap_up(record))
             case SurveyAttempt(ended_at=None):

@@ -20,7 +20,8 @@ from cc_bridge import __version__
 from cc_bridge.ami.codec import Counts
 from cc_bridge.calls.agent import MemberState
 from cc_bridge.calls.tracker import Tracker
-from cc_bridge.records import Answer, Outcome, QueueVisit, Ring, RingOutcome, Talk
+from cc_bridge.measures import help_text
+from cc_bridge.records import Answer, Gap, Outcome, QueueVisit, Ring, RingOutcome, Talk
 from cc_bridge.surveys.definition import Question
 
 __all__ = ["AgiState", "LinkState", "Metrics", "StoreState"]
@@ -98,66 +99,77 @@ class Metrics:
         self._pbx = pbx
         self._visits = Counter(
             "cc_bridge_visits",
-            "Stays of callers in queues that ended, by how they ended; the outcomes add up to all visits.",
+            help_text("visit_outcomes"),
             ("pbx", "queue", "outcome"),
             registry=registry,
         )
         self._short_abandons = Counter(
             "cc_bridge_short_abandons",
-            "Abandoned visits that ended under the queue's short_abandon_seconds; also in visits_total.",
+            help_text("short_abandons"),
             ("pbx", "queue"),
             registry=registry,
         )
         self._wait = Histogram(
             "cc_bridge_wait_seconds",
-            "Seconds from joining the queue to leaving it, by outcome (left_at - entered_at).",
+            help_text("wait"),
             ("pbx", "queue", "outcome"),
             buckets=bounds,
             registry=registry,
         )
         self._rings = Counter(
             "cc_bridge_rings",
-            "Attempts to reach an agent that ended, by how they ended.",
+            help_text("ring_outcomes"),
             ("pbx", "queue", "outcome"),
             registry=registry,
         )
         self._talk = Histogram(
             "cc_bridge_talk_seconds",
-            "Seconds from the bridge of agent and caller to the first of them leaving it, hold included.",
+            help_text("talk"),
             ("pbx", "queue"),
             buckets=bounds,
             registry=registry,
         )
         self._handle = Histogram(
             "cc_bridge_handle_seconds",
-            "Seconds of talk and wrap-up: talk + the wrap-up time of the member, else of the queue.",
+            help_text("handle"),
             ("pbx", "queue"),
             buckets=bounds,
             registry=registry,
         )
         self._hold = Counter(
             "cc_bridge_hold_seconds",
-            "Seconds that callers were on hold during talks; part of talk_seconds.",
+            help_text("hold"),
             ("pbx", "queue"),
             registry=registry,
         )
         self._talks_ended = Counter(
             "cc_bridge_talks_ended",
-            "Talks that ended, by who ended them.",
+            help_text("talk_ends"),
             ("pbx", "queue", "ended_by"),
             registry=registry,
         )
         self._stages = Counter(
             "cc_bridge_surveys",
-            "Surveys that reached a stage: invited, started, answered, invalid, no_input, hung_up, complete, "
-            "partial, declined.",
+            help_text("survey_stages"),
             ("pbx", "queue", "stage"),
             registry=registry,
         )
         self._ratings = Counter(
             "cc_bridge_ratings",
-            "Valid answers of callers, by question and value.",
+            help_text("ratings"),
             ("pbx", "queue", "question", "value"),
+            registry=registry,
+        )
+        self._gap_seconds = Counter(
+            "cc_bridge_observed_gap_seconds",
+            help_text("gap"),
+            ("pbx", "reason"),
+            registry=registry,
+        )
+        self._gap_calls = Counter(
+            "cc_bridge_observed_gap_calls",
+            "Calls that were going on when the PBX was lost sight of, by reason.",
+            ("pbx", "reason"),
             registry=registry,
         )
         info = Info("cc_bridge_build", "The version that runs.", registry=registry)
@@ -196,6 +208,10 @@ class Metrics:
 
     def count_answer(self, answer: Answer, queue: str) -> None:
         self._ratings.labels(self._pbx, queue, answer.question, answer.value).inc()
+
+    def count_gap(self, gap: Gap) -> None:
+        self._gap_seconds.labels(self._pbx, gap.reason).inc(gap.ended_at - gap.started_at)
+        self._gap_calls.labels(self._pbx, gap.reason).inc(gap.calls_affected)
 
     def survey_stage(self, stage: str, queue: str) -> None:
         self._stages.labels(self._pbx, queue, stage).inc()

@@ -12,6 +12,7 @@ __all__ = [
     "Answer",
     "EndedBy",
     "Gap",
+    "GapReason",
     "Outcome",
     "QueueVisit",
     "Record",
@@ -79,6 +80,15 @@ class SurveyResult(StrEnum):
     DECLINED = "declined"  # none
 
 
+class GapReason(StrEnum):
+    """Why the PBX was not observed."""
+
+    LINK_LOST = "link_lost"
+    PBX_RESTARTED = "pbx_restarted"
+    MESSAGE_DROPPED = "message_dropped"  # malformed or forged; what it would have told is not known
+    DAEMON_DOWN = "daemon_down"
+
+
 @dataclass(frozen=True, slots=True)
 class QueueVisit:
     """One stay of one caller in one queue. Key: pbx, uniqueid, queue, entered_at."""
@@ -102,7 +112,7 @@ class QueueVisit:
     @property
     def wait_seconds(self) -> float:
         """Seconds in the queue, whatever the outcome: left_at - entered_at."""
-        return self.left_at - self.entered_at
+        return round(self.left_at - self.entered_at, 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +200,8 @@ class Gap:
     pbx: str
     started_at: float
     ended_at: float
-    reason: str
-    calls_affected: int
+    reason: GapReason
+    calls_affected: int  # visits and talks that went on when it began
 
 
 Record = QueueVisit | Ring | Talk | SurveyAttempt | Answer | Gap

@@ -151,6 +151,41 @@ def test_a_caller_whom_the_snapshot_does_not_know_is_unobserved(calls):
     assert calls.tracker.waiting() == []
 
 
+def test_in_mid_session_a_difference_counts_when_it_is_seen_twice(calls):
+    """Events and snapshot cross: a caller may have left, and the event may still be on its way."""
+    calls.hear(joined(0))
+    calls.records += calls.tracker.resync(snapshot(60), fresh=False)
+    assert calls.outcomes() == []
+    assert calls.tracker.doubts > 0
+    calls.records += calls.tracker.resync(snapshot(63), fresh=False)
+    assert calls.outcomes() == [("unobserved", "QueueStatus")]
+    assert calls.tracker.doubts == 0
+
+
+def test_a_doubt_that_an_event_explains_is_forgotten(calls):
+    calls.hear(joined(0))
+    calls.records += calls.tracker.resync(snapshot(60), fresh=False)
+    calls.hear(HangupRequested(59.9, CALLER, by_pbx=False), gave_up(59.9), Left(59.9, CALLER, "sales"))
+    calls.records += calls.tracker.resync(snapshot(63), fresh=False)
+    assert calls.outcomes() == [("abandoned", "HangupRequest")]
+
+
+def test_a_caller_whom_we_missed_is_taken_over_in_mid_session_when_seen_twice(calls):
+    here = snapshot(60, waiting=[joined(50)], channels={CALLER: ""})
+    calls.tracker.resync(here, fresh=False)
+    assert calls.tracker.waiting() == []
+    calls.tracker.resync(here, fresh=False)
+    assert [visit.entered_at for visit in calls.tracker.waiting()] == [50]
+
+
+def test_a_channel_that_asterisk_no_longer_knows_is_swept(calls):
+    calls.talk_until_now()
+    for at in (60, 63):
+        calls.records += calls.tracker.resync(snapshot(at), fresh=False)
+    assert [talk.ended_by for talk in calls.of(Talk)] == [EndedBy.UNOBSERVED]
+    assert len(calls.tracker._channels) == 0
+
+
 def test_a_talk_whose_agent_is_gone_ends_unobserved(calls):
     calls.talk_until_now()
     calls.records += calls.tracker.resync(snapshot(60, channels={CALLER: ""}))

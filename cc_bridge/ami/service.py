@@ -40,6 +40,9 @@ class Listener(Shape):
     def ami_event(self, event: Any) -> None:
         """Take one event."""
 
+    def ami_checked(self, queue_status: Sequence[Any], channels: Sequence[Any], taken_at: float) -> None:
+        """Take a snapshot that was asked for in mid-session; events kept coming while it was written."""
+
     def ami_down(self, why: str, at: float) -> None:
         """Note that nothing is heard from `at` on."""
 
@@ -80,6 +83,7 @@ class AmiService:
         self.logins = 0  # good ones; each but the first is a reconnect
         self.counts = Counts()
         self.last_event_at = 0.0  # our wall clock
+        self.started_at = 0.0  # when Asterisk started, by its clock in whole seconds; 0 when not told
         self._endpoint = endpoint
         self._credentials = credentials
         self._listener = listener
@@ -91,6 +95,7 @@ class AmiService:
         self._pauses = pauses or Pauses()
         self._running: Deferred[None] | None = None
         self._stopping = False
+        self._checking: Deferred[None] | None = None
         self._client: AmiClient | None = None
         self._booted: Deferred[None] = Deferred()
         self._early: list[Any] | None = None  # what came before the snapshot
@@ -109,6 +114,11 @@ class AmiService:
         self._stopping = True
         if self._running is not None:
             self._running.cancel()
+
+    def check(self) -> None:
+        """Ask for a snapshot, unless one is on its way; the listener hears `ami_checked`."""
+        if self.up and self._client is not None and self._checking is None:
+            self._checking = Deferred.fromCoroutine(self._check(self._client))
 
     async def _stay_connected(self) -> None:
         failures = 0
@@ -143,12 +153,10 @@ class AmiService:
             await client.login(*self._credentials)
             self.logins += 1
             await self._booted.addTimeout(_BOOT_SECONDS, self._clock, _not_booted)
-            taken_at = self.pbx_now()
-            queue_status = await client.list_items("QueueStatus")
-            channels = await client.list_items("CoreShowChannels")
+            snapshot = await self._snapshot(client)
             self.up, self.why_down = True, ""
             _log.info("linked to Asterisk, AMI {version}", version=client.codec.banner)
-            self._listener.ami_up(queue_status, channels, taken_at)
+            self._listener.ami_up(*snapshot)
             early, self._early = self._early, None
             for event in early:
                 self._listener.ami_event(event)
@@ -156,9 +164,23 @@ class AmiService:
         finally:
             client.close("stopped")
 
+    async def _snapshot(self, client: AmiClient) -> tuple[Sequence[Any], Sequence[Any], float]:
+        taken_at = self.pbx_now()
+        return await client.list_items("QueueStatus"), await client.list_items("CoreShowChannels"), taken_at
+
+    async def _check(self, client: AmiClient) -> None:
+        try:
+            self._listener.ami_checked(*await self._snapshot(client))
+        except AmiError as error:
+            _log.warn("Asterisk could not be asked what goes on: {error}", error=error)
+        finally:
+            self._checking = None
+
     def _hear(self, event: Any) -> None:
         self.last_event_at = self._wall_clock()
         if event.name == "FullyBooted" and not self._booted.called:
+            uptime = str(event.headers.get("Uptime", ""))
+            self.started_at = self.pbx_now() - int(uptime) if uptime.isdigit() else 0.0
             self._booted.callback(None)
         if self._early is None:
             self._listener.ami_event(event)

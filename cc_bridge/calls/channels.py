@@ -58,10 +58,12 @@ class Channels:
         if other is not None and other not in self._channels:
             self._pairs.pop(other, None)
 
-    def resync(self, living: Mapping[str, str]) -> None:
+    def unknown_to(self, living: Collection[str]) -> list[str]:
+        """Return the channels that we believe to live and that are not among the living."""
+        return [known for known in self._channels if known not in living]
+
+    def place(self, living: Mapping[str, str]) -> None:
         """Take over which channels live and in which bridge each is; pairs of Local halves stay known."""
-        for uniqueid in [known for known in self._channels if known not in living]:
-            self.ended(uniqueid)
         for uniqueid, bridge in living.items():
             if not bridge:
                 self.get(uniqueid)

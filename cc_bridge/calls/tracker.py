@@ -8,7 +8,8 @@ counts what does not fit, and whatever is still open when a channel ends is clos
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, ClassVar
 
 from cc_bridge.calls import events as ev
@@ -50,6 +51,7 @@ class Tracker:
         self._statuses_told = False  # QUEUESTATUS is visible to our manager user
         self._leaving: dict[str, float] = {}  # callers whose leaving has not settled yet, and when they left
         self._forget: deque[tuple[float, str]] = deque()
+        self._doubted: set[tuple[str, ...]] = set()  # differences that the last snapshot showed first
         self._next_tick = 0.0
         self._done: list[CallRecord] = []
 
@@ -67,34 +69,67 @@ class Tracker:
         self._sweep(now)
         return self._take()
 
-    def resync(self, snapshot: Snapshot) -> list[CallRecord]:
+    def resync(self, snapshot: Snapshot, *, fresh: bool = True) -> list[CallRecord]:
         """Compare with what Asterisk says itself; close what it no longer knows, take over what we do not.
 
-        A caller who left between the snapshot's two lists is corrected by the events that follow it.
+        `fresh`: the snapshot begins a session, and no event was heard since it was asked for. Else events
+        and snapshot cross, so a difference counts only when the snapshot before showed it too; `doubts`
+        then says how many wait for the next one.
         """
         now = snapshot.taken_at
         self.queues |= snapshot.queues
         self.members = {(seen.queue, seen.interface): Member.of(seen) for seen in snapshot.members}
-        still_waiting = {(entry.uniqueid, entry.queue) for entry in snapshot.waiting}
-        for visit in list(self.visits.values()):
-            if (visit.uniqueid, visit.queue) not in still_waiting:
-                self._tell(visit, Signal.MOVED_ON, now, "QueueStatus")
-        for uniqueid in [ring for ring in self._rings if ring not in snapshot.channels]:
-            self._close_ring(uniqueid, now)
-        self._channels.resync(snapshot.channels)
-        for talk in {id(talk): talk for talk in self._talks.values()}.values():
-            consulting = (
-                talk.phase is TalkPhase.CONSULTING and {talk.caller, talk.agent} <= snapshot.channels.keys()
-            )
-            if not consulting and talk.agent not in self._channels.heard_by(talk.caller):
-                self._close_talk(talk, now)
-        for uniqueid in [caller for caller in self._runs if caller not in snapshot.channels]:
-            self._forget_run(uniqueid)
-        for entry in snapshot.waiting:
-            if entry.uniqueid not in self.visits:
-                visit = self.visits[entry.uniqueid] = Visit.of(self.pbx, entry)
-                visit.approximate = True
+        if fresh:
+            self._channels.place(snapshot.channels)
+        differences = dict(self._differences(snapshot, now))
+        certain = differences.keys() if fresh else differences.keys() & self._doubted
+        for key in certain:
+            differences[key]()
+        self._doubted = set(differences.keys() - certain)
         return self._take()
+
+    @property
+    def doubts(self) -> int:
+        """Return how many differences to the last snapshot the next one has to confirm."""
+        return len(self._doubted)
+
+    def _differences(
+        self, snapshot: Snapshot, now: float
+    ) -> Iterator[tuple[tuple[str, ...], Callable[[], None]]]:
+        """Yield what differs, by a name that is the same in the next snapshot, and what puts it right."""
+        waiting = {(entry.uniqueid, entry.queue): entry for entry in snapshot.waiting}
+        for visit in self.visits.values():
+            if (visit.uniqueid, visit.queue) not in waiting and visit.uniqueid not in self._leaving:
+                gone = partial(self._tell, visit, Signal.MOVED_ON, now, "QueueStatus")
+                yield ("visit", visit.uniqueid, visit.queue), gone
+        for uniqueid in self._rings:
+            if uniqueid not in snapshot.channels:
+                yield ("ring", uniqueid), partial(self._close_ring, uniqueid, now)
+        for talk in {id(talk): talk for talk in self._talks.values()}.values():
+            if not self._goes_on(talk, snapshot):
+                yield (
+                    ("talk", talk.uniqueid, talk.queue, str(talk.answered_at)),
+                    partial(self._close_talk, talk, now),
+                )
+        for uniqueid in self._channels.unknown_to(snapshot.channels):
+            yield ("channel", uniqueid), partial(self._channel_gone, uniqueid, now)
+        for key, entry in waiting.items():
+            if entry.uniqueid not in self.visits:
+                yield ("entry", *key), partial(self._take_over, entry)
+
+    def _goes_on(self, talk: OpenTalk, snapshot: Snapshot) -> bool:
+        bridges = [snapshot.channels.get(leg or "") for leg in (talk.caller, talk.agent)]
+        if talk.phase is not TalkPhase.TALKING:
+            return None not in bridges
+        behind_local = talk.agent != talk.dialed
+        return all(bridges) and (behind_local or bridges[0] == bridges[1])
+
+    def _channel_gone(self, uniqueid: str, now: float) -> None:
+        self._channel_ended(ev.ChannelEnded(now, uniqueid, 0))
+
+    def _take_over(self, entry: ev.Joined) -> None:
+        visit = self.visits[entry.uniqueid] = Visit.of(self.pbx, entry)
+        visit.approximate = True
 
     def finish(self, now: float) -> list[CallRecord]:
         """Close everything that is open as unobserved, such as at the end of a recording."""
