@@ -34,7 +34,7 @@ from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import AmiConfig, Config
 from cc_bridge.errors import ConfigError
 from cc_bridge.metrics import Metrics
-from cc_bridge.records import Answer, Gap, GapReason, QueueVisit, Record, Ring, SurveyAttempt, Talk
+from cc_bridge.records import Answer, Gap, GapReason, Observed, QueueVisit, Record, Ring, SurveyAttempt, Talk
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.writer import Writer
 from cc_bridge.surveys.attribution import Attribution
@@ -47,6 +47,8 @@ __all__ = ["Bridge", "load_survey"]
 
 _log = Logger()
 
+# Seconds between two marks in the database of how far the PBX was observed.
+_MARK_SECONDS = 5.0
 # Seconds between two looks at what Asterisk itself says goes on, and before a doubt is looked at again.
 _CHECK_SECONDS = 60.0
 _DOUBT_SECONDS = 3.0
@@ -72,7 +74,8 @@ class Bridge:
     It is also the `Listener` of the AMI link.
     """
 
-    def __init__(self, config: Config, reactor: Any) -> None:
+    def __init__(self, config: Config, reactor: Any, observed_until: float | None = None) -> None:
+        """`observed_until`: when an earlier daemon saw this PBX last, by the database."""
         self.config = config
         self.tracker = Tracker(config.pbx.name, config.queues)
         self.registry = CollectorRegistry()
@@ -96,7 +99,9 @@ class Bridge:
         self.agi = FastAgiFactory(self._interviewer().interview, _limits(config), reactor)
         self._gap: Gap | None = None  # one that goes on, its end not known yet
         self._dropped = 0  # messages that the link had dropped when we looked last
-        self._ticked_at = self._next_check = 0.0
+        self._ticked_at = self._next_check = self._next_mark = 0.0
+        if observed_until is not None:
+            self._begin_gap(GapReason.DAEMON_DOWN, observed_until)
         self._attempts: dict[str, str] = {}  # queues of the surveys that run, by attempt
         self._ports: list[IListeningPort] = []
         self._ticking = LoopingCall(self._tick)
@@ -132,6 +137,8 @@ class Bridge:
         seconds = self.config.run.stop_seconds
         await maybeDeferred(self._ports[1].stopListening)
         await self.agi.stop(seconds)
+        if self.link.up:
+            self._mark(self.link.pbx_now())
         self.link.stop()
         if self._ticking.running:
             self._ticking.stop()
@@ -164,6 +171,7 @@ class Bridge:
             self._gap = replace(self._gap, reason=GapReason.PBX_RESTARTED)
         self._end_gap(taken_at)
         self._dropped = self.link.counts.dropped
+        self._mark(taken_at)
         self._know_queues()
 
     def ami_event(self, event: Any) -> None:
@@ -194,10 +202,17 @@ class Bridge:
             self._dropped = self.link.counts.dropped
             self._begin_gap(GapReason.MESSAGE_DROPPED, self._ticked_at)
             self._next_check = now
+        if now >= self._next_mark:
+            self._mark(now)
         if now >= self._next_check:
             self._next_check = now + _CHECK_SECONDS
             self.link.check()
         self._ticked_at = now
+
+    def _mark(self, now: float) -> None:
+        """Note in the database how far the PBX was observed."""
+        self._next_mark = now + _MARK_SECONDS
+        self.writer.put(Observed(self.config.pbx.name, now))
 
     def _begin_gap(self, reason: GapReason, at: float) -> None:
         if self._gap is None:

@@ -17,7 +17,8 @@ from cc_bridge.config import Config
 from cc_bridge.errors import CcBridgeError, ConfigError, StorageError
 from cc_bridge.logs import set_level, start_logging
 from cc_bridge.storage.engine import make_engine
-from cc_bridge.storage.migrate import upgrade
+from cc_bridge.storage.migrate import open_database
+from cc_bridge.storage.queries import observed_until
 
 __all__ = ["run", "start"]
 
@@ -27,8 +28,7 @@ reactor: Any = _reactor  # the interfaces that it has depend on the platform
 
 def start(config: Config) -> Bridge:
     """Start a bridge in the reactor, which stops with it. Raises ConfigError, SurveyError or StorageError."""
-    _check_database(config.storage.url)
-    bridge = Bridge(config, reactor)
+    bridge = Bridge(config, reactor, _observed_until(config))
     try:
         bridge.start()
     except CannotListenError as error:
@@ -37,15 +37,23 @@ def start(config: Config) -> Bridge:
     return bridge
 
 
-def _check_database(url: str) -> None:
-    """Make or upgrade the tables. A server that is only away is no reason not to start."""
-    make_engine(url).dispose()  # raises for what can never work
+def _observed_until(config: Config) -> float | None:
+    """Make or upgrade the tables, and return until when an earlier daemon observed this PBX.
+
+    A server that is only away is no reason not to start.
+    """
+    make_engine(config.storage.url).dispose()  # raises for what can never work
     try:
-        upgrade(url)
+        engine = open_database(config.storage.url)
     except StorageError as error:
-        if url.startswith("sqlite"):
+        if config.storage.url.startswith("sqlite"):
             raise
         _log.warn("records wait until the database is there: {error}", error=error)
+        return None
+    with engine.connect() as connection:
+        until = observed_until(connection, config.pbx.name)
+    engine.dispose()
+    return until
 
 
 def run(load: Callable[[], Config]) -> None:

@@ -200,10 +200,14 @@ class Metrics:
         self._rings.labels(self._pbx, ring.queue, ring.outcome).inc()
 
     def count_talk(self, talk: Talk, wrap_up: float) -> None:
-        """Count a talk; `wrap_up` is what its handling takes after it, in seconds."""
-        self._talk.labels(self._pbx, talk.queue).observe(talk.talk_seconds)
-        self._handle.labels(self._pbx, talk.queue).observe(talk.talk_seconds + wrap_up)
-        self._hold.labels(self._pbx, talk.queue).inc(talk.hold_seconds)
+        """Count a talk; `wrap_up` is what its handling takes after it, in seconds.
+
+        One that was seen in part has no duration to count.
+        """
+        if not talk.partial:
+            self._talk.labels(self._pbx, talk.queue).observe(talk.talk_seconds)
+            self._handle.labels(self._pbx, talk.queue).observe(talk.talk_seconds + wrap_up)
+            self._hold.labels(self._pbx, talk.queue).inc(talk.hold_seconds)
         self._talks_ended.labels(self._pbx, talk.queue, talk.ended_by).inc()
 
     def count_answer(self, answer: Answer, queue: str) -> None:

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 __all__ = [
+    "AgentInterval",
+    "AgentState",
     "Answer",
     "EndedBy",
     "Gap",
     "GapReason",
+    "Observed",
     "Outcome",
     "QueueVisit",
     "Record",
@@ -69,6 +72,18 @@ class Transfer(StrEnum):
 
     BLIND = "blind"
     ATTENDED = "attended"
+
+
+class AgentState(StrEnum):
+    """What an agent does; one state at a time, whatever the number of queues."""
+
+    LOGGED_OUT = "logged_out"  # member of no queue
+    AVAILABLE = "available"
+    RINGING = "ringing"
+    TALKING = "talking"  # a talk of a queue, or the phone is in use otherwise
+    WRAP_UP = "wrap_up"
+    PAUSED = "paused"  # in every queue; a pause in some of them leaves the agent available
+    UNREACHABLE = "unreachable"
 
 
 class SurveyResult(StrEnum):
@@ -153,11 +168,31 @@ class Talk:
     ended_by: EndedBy
     transfer: Transfer | None
     transfer_target: str | None  # extension, or what Asterisk says of the other side
+    picked_up: bool = False  # another phone than the one that rang; agent and interface are of that phone
+    partial: bool = False  # its begin or its end was not seen: no duration to count
 
     @property
     def talk_seconds(self) -> float:
         """Agent's bridge entry to agent's leaving, hold included."""
         return self.ended_at - self.answered_at
+
+
+@dataclass(frozen=True, slots=True)
+class AgentInterval:
+    """One stretch of one agent in one state. Key: pbx, agent, started_at."""
+
+    pbx: str
+    agent: str
+    state: AgentState
+    started_at: float
+    ended_at: float
+    reason: str  # of the pause, else empty
+    queue: str  # whose talk is wrapped up, else empty
+    flagged: bool  # a wrap-up that was cut off at the cap
+
+    @property
+    def seconds(self) -> float:
+        return self.ended_at - self.started_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,4 +239,12 @@ class Gap:
     calls_affected: int  # visits and talks that went on when it began
 
 
-Record = QueueVisit | Ring | Talk | SurveyAttempt | Answer | Gap
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Until when a PBX was observed; the next daemon's gap begins there. Key: pbx."""
+
+    pbx: str
+    until: float
+
+
+Record = QueueVisit | Ring | Talk | AgentInterval | SurveyAttempt | Answer | Gap | Observed

@@ -160,10 +160,10 @@ HARDER = {
         "  talked to Agent One 3.0, ended by agent",
     ],
     "queue_empties_while_waiting": ["qleave: leave_empty after 6.0", "  rang Agent One 6.0: no_answer"],
-    "ringing_member_picked_up_by_another": [
-        "qa: answered by Agent One after 2.0",
+    "ringing_member_picked_up_by_another": [  # AgentConnect says Agent One, whose phone only rang
+        "qa: answered by Agent Two after 2.0",
         "  rang Agent One 2.0: answered_elsewhere",
-        "  talked to Agent One 3.0, ended by agent",
+        "  talked to Agent Two 3.0, ended by agent",
     ],
 }
 

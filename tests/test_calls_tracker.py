@@ -1,5 +1,7 @@
 """The tracker told by hand: joining in mid-call, snapshots, lost messages."""
 
+from dataclasses import replace
+
 import pytest
 
 from cc_bridge.calls.agent import MemberState
@@ -18,7 +20,7 @@ from cc_bridge.calls.events import (
     MemberSeen,
     StatusSet,
 )
-from cc_bridge.calls.resync import Snapshot
+from cc_bridge.calls.resync import SeenTalk, Snapshot
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.records import EndedBy, Outcome, QueueVisit, Ring, RingOutcome, Talk
 
@@ -54,8 +56,8 @@ def member(status=1, *, paused=False, wrap_up=0):
     return MemberSeen(0.0, "sales", "PJSIP/alice", "Alice", status, paused, "", wrap_up)
 
 
-def snapshot(at, *, waiting=(), channels=(), members=()):
-    return Snapshot(at, frozenset({"sales"}), tuple(members), tuple(waiting), dict(channels))
+def snapshot(at, *, waiting=(), channels=(), members=(), talks=()):
+    return Snapshot(at, frozenset({"sales"}), tuple(members), tuple(waiting), tuple(talks), dict(channels))
 
 
 class Calls:
@@ -176,6 +178,34 @@ def test_a_caller_whom_we_missed_is_taken_over_in_mid_session_when_seen_twice(ca
     assert calls.tracker.waiting() == []
     calls.tracker.resync(here, fresh=False)
     assert [visit.entered_at for visit in calls.tracker.waiting()] == [50]
+
+
+def test_a_talk_that_began_unseen_is_followed_but_has_no_duration(calls):
+    seen = SeenTalk(CALLER, CALLER, "sales", AGENT, "PJSIP/alice-00000001")
+    here = snapshot(60, members=[member(2)], talks=[seen], channels={CALLER: BRIDGE, AGENT: BRIDGE})
+    calls.records += calls.tracker.resync(here)
+    assert calls.tracker.last_talk(CALLER).member == "Alice"
+    calls.hear(
+        HangupRequested(70, AGENT, by_pbx=False), BridgeLeft(70, BRIDGE, AGENT), ChannelEnded(70, AGENT, 16)
+    )
+    (talk,) = calls.of(Talk)
+    assert (talk.agent, talk.ended_at, talk.ended_by, talk.partial) == ("Alice", 70, EndedBy.AGENT, True)
+
+
+def test_a_call_that_another_phone_picked_up_belongs_to_that_phone(calls):
+    calls.hear(MemberSeen(0, "sales", "PJSIP/bob", "بهار", 1, False, "", 0))
+    calls.hear(
+        joined(0), Called(1, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", "1.9"), Left(2, CALLER, "sales")
+    )
+    calls.hear(replace(connected(2), agent_channel="PJSIP/bob-00000002"))
+    calls.hear(
+        BridgeEntered(2, BRIDGE, AGENT, "", holding=False),
+        BridgeEntered(2, BRIDGE, CALLER, "", holding=False),
+    )
+    calls.hear(ChannelEnded(9, AGENT, 16))
+    (talk,) = calls.of(Talk)
+    assert (talk.agent, talk.interface, talk.picked_up) == ("بهار", "PJSIP/bob", True)
+    assert calls.of(QueueVisit)[0].agent == "بهار"
 
 
 def test_a_channel_that_asterisk_no_longer_knows_is_swept(calls):

@@ -26,7 +26,7 @@ from cc_bridge.storage.migrate import (
 )
 from cc_bridge.storage.schema import metadata
 
-HEAD = "0001"
+HEAD = max(path.name[:4] for path in (migrate._SCRIPTS / "versions").glob("0*.py"))
 
 
 @pytest.fixture
@@ -85,17 +85,30 @@ def test_the_script_for_each_database_is_that_of_the_code(server):
 
     def statements(script):
         without_remarks = re.sub(r"^--.*$", "", script, flags=re.MULTILINE)
-        return {re.sub(r"\s+", " ", statement).strip() for statement in without_remarks.split(";")}
+        found = [
+            re.sub(r"\s+", " ", statement).strip() for statement in re.split(r";\s*(?:\n|$)", without_remarks)
+        ]
+        for added in [statement for statement in found if " ADD COLUMN " in statement]:
+            # A column that came later is the last one before the key.
+            table, column = re.fullmatch(r"ALTER TABLE (\w+) ADD COLUMN (.+)", added).groups()
+            found.remove(added)
+            found = [
+                re.sub(
+                    rf"(CREATE TABLE {table} \(.*), CONSTRAINT", lambda m: f"{m[1]}, {column}, CONSTRAINT", s
+                )
+                for s in found
+            ]
+        return set(found)
 
     wanted = []
     url = {"mysql": "mysql+pymysql://", "mariadb": "mariadb+pymysql://"}.get(server, f"{server}://")
     mock = create_mock_engine(url, lambda ddl, _: wanted.append(str(ddl.compile(dialect=mock.dialect))))
     metadata.create_all(mock, checkfirst=False)
     script = statements(upgrade_script(url))
-    missing = statements(";".join(wanted)) - script
+    missing = statements(";\n".join(wanted)) - script
     assert missing == set()
     more = {statement for statement in script if VERSION_TABLE not in statement} - statements(
-        ";".join(wanted)
+        ";\n".join(wanted)
     )
     assert more <= {"", "BEGIN", "COMMIT"}
 
@@ -108,6 +121,22 @@ def test_downgrade_takes_everything_back(url, engine):
     assert current(url) is None
     upgrade(url)
     assert is_current(engine)
+
+
+def test_rows_from_before_the_column_source_are_observed_ones(url, file, engine):
+    with engine.begin() as connection:
+        command.upgrade(configuration(connection), "0001")
+    sql(
+        file,
+        "INSERT INTO talks VALUES ('pbx', 'c', 'c', 'a', 'q', 'Zahra', 'SIP/1', '2026-11-22 01:00:00.000000', "
+        "'2026-11-22 01:01:00.000000', 60, 0, 0, 'agent', NULL, NULL)",
+    )
+    upgrade(url)
+    assert sql(file, "SELECT agent, source FROM talks") == [("Zahra", "observed")]
+    with engine.begin() as connection:
+        command.downgrade(configuration(connection), "0001")
+    upgrade(url)
+    assert sql(file, "SELECT agent, source FROM talks") == [("Zahra", "observed")]
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(url, engine, tmp_path, monkeypatch):
@@ -128,13 +157,13 @@ def test_a_new_migration_of_an_unchanged_schema_is_empty(url, engine, tmp_path, 
     shutil.copytree(migrate._SCRIPTS, scripts)
     monkeypatch.setattr(migrate, "_SCRIPTS", scripts)
     with engine.connect() as connection:
-        made = command.revision(configuration(connection), "nothing", autogenerate=True, rev_id="0002")
-    text = (scripts / "versions" / "0002_nothing.py").read_text()
-    assert made.revision == "0002"
+        made = command.revision(configuration(connection), "nothing", autogenerate=True, rev_id="9998")
+    text = (scripts / "versions" / "9998_nothing.py").read_text()
+    assert made.revision == "9998"
     assert text.count("    pass\n") == 2
     assert "op.create" not in text
     upgrade(url)
-    assert current(url) == "0002"
+    assert current(url) == "9998"
 
 
 def test_a_database_of_a_newer_version_is_refused(url, file):

@@ -7,9 +7,13 @@ from sqlalchemy import select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from cc_bridge.records import (
+    AgentInterval,
+    AgentState,
     Answer,
     EndedBy,
     Gap,
+    GapReason,
+    Observed,
     Outcome,
     QueueVisit,
     Ring,
@@ -44,7 +48,10 @@ RECORDS = [
     SurveyAttempt(**CALL, **ZAHRA, attempt_id="a1", queue="sales", survey="csat", version=3, language="fa",
                   started_at=T, ended_at=None, result=SurveyResult.STARTED, reason=""),
     Answer(pbx="main", attempt_id="a1", question="agent", kind="csat", value=5, tries=2, answered_at=T),
-    Gap(pbx="main", started_at=T, ended_at=T + 60, reason="connection lost", calls_affected=4),
+    Gap(pbx="main", started_at=T, ended_at=T + 60, reason=GapReason.LINK_LOST, calls_affected=4),
+    AgentInterval(pbx="main", agent="زهرا کریمی‌نژاد", state=AgentState.PAUSED, started_at=T, ended_at=T + 600,
+                  reason="ناهار", queue="", flagged=False),
+    Observed(pbx="main", until=T),
 ]  # fmt: skip
 
 

@@ -11,7 +11,18 @@ from typing import Any
 
 from cc_bridge.calls.events import Joined, MemberSeen, read
 
-__all__ = ["Snapshot"]
+__all__ = ["SeenTalk", "Snapshot"]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenTalk:
+    """A caller of a queue who shares a bridge with somebody; when it began is not known."""
+
+    uniqueid: str
+    linkedid: str
+    queue: str
+    agent_uniqueid: str
+    agent_channel: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +33,7 @@ class Snapshot:
     queues: frozenset[str]
     members: tuple[MemberSeen, ...]
     waiting: tuple[Joined, ...]
+    talks: tuple[SeenTalk, ...]
     channels: Mapping[str, str]  # all that live, with the bridge that they are in or an empty text
 
     @classmethod
@@ -47,7 +59,27 @@ class Snapshot:
                 member = read(item, taken_at)
                 if isinstance(member, MemberSeen):
                     members.append(member)
-        return cls(taken_at, frozenset(queues - {""}), tuple(members), tuple(waiting), bridges)
+        return cls(taken_at, frozenset(queues - {""}), tuple(members), tuple(waiting), _talks(lived), bridges)
+
+
+def _talks(channels: dict[str, dict[str, Any]]) -> tuple[SeenTalk, ...]:
+    """Return who talks: the channel that runs Queue() and the one in its bridge that Queue() has called."""
+    agents = {
+        headers.get("BridgeId", ""): headers
+        for headers in channels.values()
+        if headers.get("Application") == "AppQueue"
+    }
+    return tuple(
+        SeenTalk(
+            uniqueid,
+            headers.get("Linkedid", uniqueid),
+            headers.get("ApplicationData", "").partition(",")[0],
+            agents[headers["BridgeId"]]["Uniqueid"],
+            agents[headers["BridgeId"]].get("Channel", ""),
+        )
+        for uniqueid, headers in channels.items()
+        if headers.get("Application") == "Queue" and headers.get("BridgeId") in agents and headers["BridgeId"]
+    )
 
 
 def _entry(headers: dict[str, Any], channels: dict[str, dict[str, Any]], taken_at: float) -> Joined | None:

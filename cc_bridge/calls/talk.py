@@ -48,6 +48,8 @@ class OpenTalk:
     hold_seconds: float = 0.0
     holds: int = 0
     held_at: float | None = None
+    picked_up: bool = False
+    partial: bool = False
 
     def bridged(self, at: float) -> None:
         """Both legs are in one bridge: the talk begins, or goes on as if they had not parted."""
@@ -110,4 +112,6 @@ class OpenTalk:
             ended_by=ended_by,
             transfer=self.transfer,
             transfer_target=self.target,
+            picked_up=self.picked_up,
+            partial=self.partial or not parted,
         )

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agent import Member
 from cc_bridge.calls.channels import Channels
-from cc_bridge.calls.resync import Snapshot
+from cc_bridge.calls.resync import SeenTalk, Snapshot
 from cc_bridge.calls.ring import OpenRing
 from cc_bridge.calls.talk import OpenTalk, TalkPhase
 from cc_bridge.calls.visit import REFUSALS, STATUS_OUTCOMES, Phase, Signal, Visit
@@ -24,6 +24,8 @@ from cc_bridge.records import EndedBy, Outcome, QueueVisit, Ring, RingOutcome, T
 __all__ = ["CallRecord", "Tracker"]
 
 CallRecord = QueueVisit | Ring | Talk
+# A name that is the same in the next snapshot, and what puts the difference right.
+Difference = tuple[tuple[str, ...], Callable[[], None]]
 
 # A parting that nothing undoes within this many seconds was the end; real returns take milliseconds.
 _SETTLE_SECONDS = 2.0
@@ -82,10 +84,10 @@ class Tracker:
         if fresh:
             self._channels.place(snapshot.channels)
         differences = dict(self._differences(snapshot, now))
-        certain = differences.keys() if fresh else differences.keys() & self._doubted
+        certain = [key for key in differences if fresh or key in self._doubted]
         for key in certain:
             differences[key]()
-        self._doubted = set(differences.keys() - certain)
+        self._doubted = differences.keys() - certain
         return self._take()
 
     @property
@@ -93,9 +95,7 @@ class Tracker:
         """Return how many differences to the last snapshot the next one has to confirm."""
         return len(self._doubted)
 
-    def _differences(
-        self, snapshot: Snapshot, now: float
-    ) -> Iterator[tuple[tuple[str, ...], Callable[[], None]]]:
+    def _differences(self, snapshot: Snapshot, now: float) -> Iterator[Difference]:
         """Yield what differs, by a name that is the same in the next snapshot, and what puts it right."""
         waiting = {(entry.uniqueid, entry.queue): entry for entry in snapshot.waiting}
         for visit in self.visits.values():
@@ -113,6 +113,15 @@ class Tracker:
                 )
         for uniqueid in self._channels.unknown_to(snapshot.channels):
             yield ("channel", uniqueid), partial(self._channel_gone, uniqueid, now)
+        yield from self._unknown(snapshot, waiting, now)
+
+    def _unknown(
+        self, snapshot: Snapshot, waiting: dict[tuple[str, str], ev.Joined], now: float
+    ) -> Iterator[Difference]:
+        """Yield the callers that Asterisk knows and we do not."""
+        for seen in snapshot.talks:
+            if seen.uniqueid not in self._talks:
+                yield ("joined talk", seen.uniqueid), partial(self._take_over_talk, seen, now)
         for key, entry in waiting.items():
             if entry.uniqueid not in self.visits:
                 yield ("entry", *key), partial(self._take_over, entry)
@@ -126,6 +135,29 @@ class Tracker:
 
     def _channel_gone(self, uniqueid: str, now: float) -> None:
         self._channel_ended(ev.ChannelEnded(now, uniqueid, 0))
+
+    def _take_over_talk(self, seen: SeenTalk, now: float) -> None:
+        """Follow a talk that began unseen, so that a survey after it knows the agent."""
+        device = seen.agent_channel.rpartition("-")[0]
+        names = {
+            member.interface.removesuffix("/n"): (member.name, member.interface)
+            for member in self.members.values()
+            if member.queue == seen.queue
+        }
+        name, interface = names.get(device, (device, device))
+        talk = OpenTalk(
+            pbx=self.pbx,
+            call_id=seen.linkedid,
+            uniqueid=seen.uniqueid,
+            queue=seen.queue,
+            member=name,
+            interface=interface,
+            dialed=seen.agent_uniqueid,
+            caller=seen.uniqueid,
+            agent=seen.agent_uniqueid,
+            partial=True,
+        )
+        self._open_talk(talk, now)
 
     def _take_over(self, entry: ev.Joined) -> None:
         visit = self.visits[entry.uniqueid] = Visit.of(self.pbx, entry)
@@ -193,28 +225,46 @@ class Tracker:
 
     def _connected(self, event: ev.Connected) -> None:
         visit = self._visit_of(event)
-        visit.agent, visit.interface, visit.ringing = event.member, event.interface, False
+        visit.agent, visit.interface = self._who_answered(event, visit)
+        visit.ringing = False
         self._tell(visit, Signal.CONNECTED, event.at, "AgentConnect")
         for uniqueid in list(visit.rings):
             ring = self._rings.get(uniqueid)
             if ring is not None and ring.outcome is RingOutcome.ANSWERED:
                 self._close_ring(uniqueid, event.at)
-        behind_local = event.agent_channel.startswith("Local/")
-        talk = OpenTalk(
-            pbx=self.pbx,
-            call_id=visit.call_id,
-            uniqueid=event.uniqueid,
-            queue=event.queue,
-            member=event.member,
-            interface=event.interface,
-            dialed=event.agent_uniqueid,
-            caller=event.uniqueid,
-            agent=None if behind_local else event.agent_uniqueid,
+        self._open_talk(
+            OpenTalk(
+                pbx=self.pbx,
+                call_id=visit.call_id,
+                uniqueid=event.uniqueid,
+                queue=event.queue,
+                member=visit.agent,
+                interface=visit.interface,
+                dialed=event.agent_uniqueid,
+                caller=event.uniqueid,
+                agent=None if _is_local(event.agent_channel) else event.agent_uniqueid,
+                picked_up=visit.interface != event.interface,
+            ),
+            event.at,
         )
-        self._last_talks[event.uniqueid] = talk
-        for leg in (event.uniqueid, event.agent_uniqueid):
+
+    def _open_talk(self, talk: OpenTalk, at: float) -> None:
+        self._last_talks[talk.uniqueid] = talk
+        for leg in (talk.caller, talk.dialed):
             self._talks[leg] = talk
-        self._bridge_again(talk, event.at)
+        self._bridge_again(talk, at)
+
+    def _who_answered(self, event: ev.Connected, visit: Visit) -> tuple[str, str]:
+        """Return name and interface of the agent.
+
+        AgentConnect keeps those of the phone that rang when another one picks the call up (16.28, 22.10).
+        """
+        device = event.agent_channel.rpartition("-")[0]
+        rang = event.agent_uniqueid in visit.rings or not visit.rings
+        if rang or device == event.interface or _is_local(event.agent_channel) or _is_local(event.interface):
+            return event.member, event.interface
+        names = (member.name for member in self.members.values() if member.interface == device)
+        return next(names, device), device
 
     def _queue_run(self, event: ev.QueueRun) -> None:
         self._runs[event.uniqueid] = event
@@ -487,3 +537,8 @@ class Tracker:
         ev.MemberSeen: _member_seen,
         ev.MemberGone: _member_gone,
     }
+
+
+def _is_local(name: str) -> bool:
+    """Say whether a channel or interface is a Local one, which stands for a phone that is not known yet."""
+    return name.startswith("Local/")

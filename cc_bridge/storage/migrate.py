@@ -7,7 +7,7 @@ program's Alembic in the same database is never taken for ours.
 A new migration, from a checkout, once schema.py has changed:
 
     with make_engine(url).connect() as connection:
-        alembic.command.revision(configuration(connection), "what changes", autogenerate=True, rev_id="0002")
+        alembic.command.revision(configuration(connection), "what changes", autogenerate=True, rev_id="0004")
 """
 
 from collections.abc import Generator

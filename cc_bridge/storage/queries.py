@@ -1,6 +1,6 @@
 """Counts of what is stored, for a live table on the screen and for tests; reports have their own.
 
-Every function takes an open connection and `since`, UTC seconds since the epoch.
+Every function takes an open connection; `since` is in UTC seconds since the epoch.
 """
 
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from cc_bridge.records import Outcome
-from cc_bridge.storage.schema import answers, queue_visits, survey_attempts
+from cc_bridge.storage.schema import answers, observed, queue_visits, survey_attempts
 
-__all__ = ["Rating", "Visits", "ratings_by_queue", "visits_by_outcome"]
+__all__ = ["Rating", "Visits", "observed_until", "ratings_by_queue", "visits_by_outcome"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +53,9 @@ def visits_by_outcome(connection: Connection, since: float) -> list[Visits]:
         select(*by, func.count()).where(queue_visits.c.entered_at >= since).group_by(*by).order_by(*by)
     )
     return [Visits(queue, Outcome(outcome), n) for queue, outcome, n in rows]
+
+
+def observed_until(connection: Connection, pbx: str) -> float | None:
+    """Return until when a PBX was observed, UTC seconds since the epoch; None if it never was."""
+    until: float | None = connection.scalar(select(observed.c.until).where(observed.c.pbx == pbx))
+    return until

@@ -2,7 +2,8 @@
 
 `writer.py` fills them through `row_of`, `queries.py` and the reports of integrators read them, and
 `migrations/` must lead to exactly this. The trap: a column is filled from the record's attribute of the
-same name, so a new column needs that attribute and a migration.
+same name, so a new column needs that attribute and a migration; one that the database fills by itself,
+as `source`, needs only the migration.
 
 There are no foreign keys on purpose: an answer must never be refused because its attempt is missing.
 """
@@ -12,12 +13,15 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table
+from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table, false
 
 from cc_bridge.records import (
+    AgentInterval,
+    AgentState,
     Answer,
     EndedBy,
     Gap,
+    Observed,
     Outcome,
     QueueVisit,
     Record,
@@ -94,6 +98,15 @@ def _caller(*, key: bool = False) -> Column[str]:
     return _text("uniqueid", _CHANNEL, "Uniqueid of the caller's channel", key=key)
 
 
+def _source() -> Column[str]:
+    comment = "Where the row is from: observed (events of the PBX), queue_log (imported)"
+    return Column("source", CleanText(_WORD), nullable=False, server_default="observed", comment=comment)
+
+
+def _flag(name: str, comment: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False, server_default=false(), comment=comment)
+
+
 def _table(name: str, comment: str, *parts: Column[Any] | Index) -> Table[Any]:
     # Binary collation: MariaDB's default one would take queues Sales and sales for the same.
     options = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}
@@ -122,6 +135,7 @@ queue_visits = _table(
     _text("language", _LANGUAGE, "Language of the caller's channel"),
     Column("ringing", Boolean, nullable=False, comment="True when an agent was ringing as the caller left"),
     _text("decided_by", _WORD, "Message of the PBX that told the outcome"),
+    _source(),
     Index(None, "queue", "entered_at"),
     Index(None, "call_id"),
 )
@@ -163,9 +177,27 @@ talks = _table(
     _text("ended_by", _WORD, f"Who ended the talk: {_words(EndedBy)}"),
     _text("transfer", _WORD, f"How the agent passed the caller on: {_words(Transfer)}; null: not", null=True),
     _text("transfer_target", _NAME, "Where the caller was passed on to; null unless transferred", null=True),
+    _source(),
+    _flag("picked_up", "True when another phone than the one that rang picked the call up"),
+    _flag("partial", "True when begin or end was not seen: talk_seconds is not to be counted"),
     Index(None, "queue", "answered_at"),
     Index(None, "agent", "answered_at"),
     Index(None, "call_id"),
+)
+
+agent_intervals = _table(
+    "agent_intervals",
+    "One stretch of one agent in one state, across all queues of the agent",
+    _pbx(),
+    _text("agent", _NAME, "Name of the agent", key=True),
+    _text("state", _WORD, f"State: {_words(AgentState)}"),
+    _instant("started_at", "From when", key=True),
+    _instant("ended_at", "Until when"),
+    _seconds("seconds", "ended_at - started_at"),
+    _text("reason", _NAME, "Reason of the pause, else empty"),
+    _text("queue", _NAME, "Queue whose talk is wrapped up, else empty"),
+    Column("flagged", Boolean, nullable=False, comment="True for a wrap-up that was cut off at its cap"),
+    Index(None, "started_at"),
 )
 
 survey_attempts = _table(
@@ -217,25 +249,36 @@ gaps = _table(
     _integer("calls_affected", "Open calls of which something may have been missed"),
 )
 
+observed = _table(
+    "observed",
+    "Until when each PBX was observed, renewed every few seconds",
+    _pbx(),
+    _instant("until", "Until when"),
+)
+
 TABLES: dict[type[Record], Table[Any]] = {
     QueueVisit: queue_visits,
     Ring: rings,
     Talk: talks,
+    AgentInterval: agent_intervals,
     SurveyAttempt: survey_attempts,
     Answer: answers,
     Gap: gaps,
+    Observed: observed,
 }
 
 
-def _reader(table: Table[Any]) -> tuple[Table[Any], list[str], Callable[[Record], tuple[Any, ...]]]:
-    names = table.columns.keys()
+def _reader(
+    kind: type[Record], table: Table[Any]
+) -> tuple[Table[Any], list[str], Callable[[Record], tuple[Any, ...]]]:
+    names = [column.name for column in table.columns if hasattr(kind, column.name)]
     return table, names, attrgetter(*names)
 
 
-_READERS = {kind: _reader(table) for kind, table in TABLES.items()}
+_READERS = {kind: _reader(kind, table) for kind, table in TABLES.items()}
 
 
 def row_of(record: Record) -> tuple[Table[Any], dict[str, Any]]:
-    """Return the table of a record and its row; every column is an attribute of the record."""
+    """Return the table of a record and its row; its columns are attributes of the record."""
     table, names, values = _READERS[type(record)]
     return table, dict(zip(names, values(record), strict=True))

@@ -204,6 +204,7 @@ def test_a_daemon_restarted_while_a_caller_waits(rig, daemon):
     caller = rig.call("sales")
     joined = stamp(rig, "QueueCallerJoin")
     daemon.until(lambda: daemon.metric("cc_bridge_callers_waiting", queue="sales") == 1)
+    daemon.wait_for_rows("observed")
     daemon.kill()
     daemon.start()
     assert daemon.metric("cc_bridge_callers_waiting", queue="sales") == 1
@@ -217,3 +218,24 @@ def test_a_daemon_restarted_while_a_caller_waits(rig, daemon):
     caller.hang_up()
     (talk,) = daemon.wait_for_rows("talks")
     assert (talk["ended_by"], talk["agent"]) == ("caller", visit["agent"])
+    (gap,) = daemon.rows("gaps")
+    assert gap["reason"] == "daemon_down"
+    assert gap["started_at"] < gap["ended_at"]
+
+
+def test_a_daemon_killed_while_a_caller_talks_still_asks_about_the_agent(rig, daemon):
+    caller = rig.call("sales")
+    rig.driver.wait_for(event("BridgeEnter", Uniqueid=caller.uniqueid))
+    daemon.until(lambda: daemon.metric("cc_bridge_talks", queue="sales") == 1)
+    daemon.kill()
+    daemon.start()
+    rig.agent_hangs_up("alice")
+    question_is_asked(rig, caller)
+    caller.press("3")
+    (answer,) = daemon.wait_for_rows("answers")
+    assert answer["value"] == 3
+    (attempt,) = daemon.rows("survey_attempts")
+    assert (attempt["agent"], attempt["queue"]) == ("Alice", "sales")
+    (talk,) = daemon.wait_for_rows("talks")
+    assert (talk["ended_by"], bool(talk["partial"])) == ("agent", True)
+    assert daemon.metric("cc_bridge_talk_seconds_count") == 0
