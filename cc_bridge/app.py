@@ -28,6 +28,7 @@ from cc_bridge.agi.server import FastAgiFactory, Limits
 from cc_bridge.agi.survey import Interviewer
 from cc_bridge.ami.client import Timeouts
 from cc_bridge.ami.service import AmiService, Pauses
+from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.events import WANTED, read
 from cc_bridge.calls.resync import Snapshot
 from cc_bridge.calls.tracker import Tracker
@@ -77,7 +78,13 @@ class Bridge:
     def __init__(self, config: Config, reactor: Any, observed_until: float | None = None) -> None:
         """`observed_until`: when an earlier daemon saw this PBX last, by the database."""
         self.config = config
-        self.tracker = Tracker(config.pbx.name, config.queues)
+        agents = Agents(
+            config.pbx.name,
+            lambda queue: self.config.queue(queue).wrap_up_seconds,
+            config.agents.wrap_up_reasons,
+            config.agents.longest_wrap_up_seconds,
+        )
+        self.tracker = Tracker(config.pbx.name, config.queues, agents)
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry, config.pbx.name, _thresholds(config))
         self.writer = Writer(
@@ -153,7 +160,7 @@ class Bridge:
         Raises SurveyError or ConfigError, and then keeps everything as it was.
         """
         survey = load_survey(config)
-        fixed = ["pbx", "ami", "http", "storage", "queue_defaults", "queues"]
+        fixed = ["pbx", "ami", "http", "storage", "agents", "queue_defaults", "queues"]
         waits = [name for name in fixed if getattr(config, name) != getattr(self.config, name)]
         if (config.agi.host, config.agi.port) != (self.config.agi.host, self.config.agi.port):
             waits.append("agi")
@@ -188,6 +195,7 @@ class Bridge:
 
     def ami_down(self, why: str, at: float) -> None:
         _log.warn("calls are not observed: {why}", why=why)
+        self._recorded(self.tracker.lost_sight(at))
         self._begin_gap(GapReason.LINK_LOST, at)
 
     # -- inside
@@ -244,18 +252,15 @@ class Bridge:
             case Gap():
                 self.metrics.count_gap(record)
             case Talk():
-                self.metrics.count_talk(record, self._wrap_up(record))
+                self.metrics.count_talk(
+                    record, self.tracker.agents.wrap_up_seconds(record.agent, record.queue)
+                )
             case SurveyAttempt(ended_at=None):
                 self._attempts[record.attempt_id] = record.queue
             case SurveyAttempt():
                 self._attempts.pop(record.attempt_id, None)
             case Answer():
                 self.metrics.count_answer(record, self._attempts.get(record.attempt_id, ""))
-
-    def _wrap_up(self, talk: Talk) -> float:
-        """Return the wrap-up seconds after a talk: the member's own, else the queue's."""
-        member = self.tracker.members.get((talk.queue, talk.interface))
-        return float(member.wrap_up if member else 0) or self.config.queue(talk.queue).wrap_up_seconds
 
     def _know_queues(self) -> None:
         for queue in self.tracker.queues:

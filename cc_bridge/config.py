@@ -107,6 +107,11 @@ class QueueConfig(_Section):
     survey: bool = True
 
 
+class AgentsConfig(_Section):
+    wrap_up_reasons: list[str] = []
+    longest_wrap_up_seconds: float = Field(default=1800, ge=1, le=86400)
+
+
 class SurveyConfig(_Section):
     enabled: bool = True
     file: OptionalPath = None
@@ -132,6 +137,7 @@ class Config(BaseSettings):
     agi: AgiConfig = AgiConfig()
     http: HttpConfig = HttpConfig()
     storage: StorageConfig = StorageConfig()
+    agents: AgentsConfig = AgentsConfig()
     survey: SurveyConfig = SurveyConfig()
     log: LogConfig = LogConfig()
     run: RunConfig = RunConfig()
@@ -201,8 +207,8 @@ def show(config: Config) -> str:
 def _toml(value: object) -> str:
     if isinstance(value, SecretStr):
         return json.dumps(_MASK if value.get_secret_value() else "")
-    if isinstance(value, bool | int | float):
-        return json.dumps(value)
+    if isinstance(value, bool | int | float | list):
+        return json.dumps(value, ensure_ascii=False)
     return json.dumps("" if value is None else str(value), ensure_ascii=False)
 
 

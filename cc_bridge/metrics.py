@@ -18,10 +18,9 @@ from prometheus_client.registry import Collector
 
 from cc_bridge import __version__
 from cc_bridge.ami.codec import Counts
-from cc_bridge.calls.agent import MemberState
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.measures import help_text
-from cc_bridge.records import Answer, Gap, Outcome, QueueVisit, Ring, RingOutcome, Talk
+from cc_bridge.records import AgentState, Answer, Gap, Outcome, QueueVisit, Ring, RingOutcome, Talk
 from cc_bridge.surveys.definition import Question
 
 __all__ = ["AgiState", "LinkState", "Metrics", "StoreState"]
@@ -47,6 +46,7 @@ _BOUNDS = (
     3600.0,
 )
 # Outcomes whose waits have series from the start; the others appear when they first happen.
+_MEMBER_STATES = [state for state in AgentState if state is not AgentState.LOGGED_OUT]
 _USUAL = (Outcome.ANSWERED, Outcome.ABANDONED)
 
 
@@ -271,9 +271,11 @@ class _Live(Collector):
         talks: dict[tuple[str, ...], float] = {(queue,): 0 for queue in tracker.queues}
         for talk in tracker.talking():
             talks[talk.queue,] = talks.get((talk.queue,), 0) + 1
-        counted = Tally((member.queue, member.state) for member in tracker.members.values())
+        counted = tracker.agents.counts()
         members: dict[tuple[str, ...], float] = {
-            (queue, state): counted[queue, state] for queue in tracker.queues for state in MemberState
+            (queue, state): counted.get((queue, state), 0)
+            for queue in tracker.queues
+            for state in _MEMBER_STATES
         }
         yield self._gauge("callers_waiting", "Callers in the queue now.", waiting, "queue")
         yield self._gauge(

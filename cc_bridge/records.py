@@ -126,7 +126,7 @@ class QueueVisit:
 
     @property
     def wait_seconds(self) -> float:
-        """Seconds in the queue, whatever the outcome: left_at - entered_at."""
+        """Seconds in the queue, whatever the outcome: left_at - entered_at, to the microsecond of both."""
         return round(self.left_at - self.entered_at, 6)
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from cc_bridge.ami.codec import Codec, Counts, Event
 from cc_bridge.calls.events import WANTED, read
-from cc_bridge.calls.tracker import CallRecord, Tracker
-from cc_bridge.records import QueueVisit, Ring, Talk
+from cc_bridge.calls.tracker import Tracker, TrackerRecord
+from cc_bridge.records import AgentInterval, QueueVisit, Ring, Talk
 
-__all__ = ["as_json", "as_text", "read_stream", "replay"]
+__all__ = ["CallRecord", "as_json", "as_text", "read_stream", "replay"]
 
+CallRecord = QueueVisit | Ring | Talk
 _CHUNK = 64 * 1024
 
 
@@ -35,8 +36,12 @@ def replay(chunks: Iterator[bytes], tracker: Tracker, counts: Counts) -> Iterato
             event = read(message, now) if isinstance(message, Event) else None
             if event is not None:
                 now = max(now, event.at)
-                yield from tracker.apply(event)
-    yield from tracker.finish(now)
+                yield from _of_calls(tracker.apply(event))
+    yield from _of_calls(tracker.finish(now))
+
+
+def _of_calls(records: list[TrackerRecord]) -> list[CallRecord]:
+    return [record for record in records if not isinstance(record, AgentInterval)]
 
 
 def as_json(record: CallRecord) -> str:

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from cc_bridge.ami.codec import Codec, Counts, Event
-from cc_bridge.calls.agent import AgentState
 from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.events import WANTED, Called, Connected, MemberGone, MemberSeen, read
 from cc_bridge.calls.tracker import Tracker
-from cc_bridge.records import Ring, Talk
+from cc_bridge.records import AgentState, Ring, Talk
 from recordings import all_recordings, recording
 
 FREE, IN_USE, GONE, RINGING = 1, 2, 5, 6

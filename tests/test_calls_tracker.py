@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from cc_bridge.calls.agent import MemberState
 from cc_bridge.calls.events import (
     BridgeEntered,
     BridgeLeft,
@@ -285,23 +284,6 @@ def test_how_a_ring_ended(calls, status, cause, outcome):
     calls.hear(joined(0), Called(1, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", AGENT))
     calls.hear(DialEnded(2, AGENT, status), ChannelEnded(2, AGENT, cause))
     assert [ring.outcome for ring in calls.of(Ring)] == [outcome]
-
-
-@pytest.mark.parametrize(
-    ("status", "paused", "state"),
-    [
-        (1, False, MemberState.AVAILABLE),
-        (1, True, MemberState.PAUSED),
-        (2, True, MemberState.TALKING),
-        (3, False, MemberState.TALKING),
-        (6, False, MemberState.RINGING),
-        (5, False, MemberState.UNREACHABLE),
-        (4, True, MemberState.UNREACHABLE),
-    ],
-)
-def test_states_of_members(calls, status, paused, state):
-    calls.hear(member(status, paused=paused))
-    assert [member.state for member in calls.tracker.members.values()] == [state]
 
 
 def test_a_member_who_leaves_the_queue_is_gone(calls):

@@ -11,42 +11,12 @@ said last is news about the phone.
 import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import NamedTuple
 
 from cc_bridge.calls.events import MemberSeen
+from cc_bridge.records import AgentState
 
-__all__ = ["Agent", "AgentInterval", "AgentState", "Condition", "Member", "MemberState", "WrapUp"]
-
-
-class AgentState(StrEnum):
-    """What an agent does; one state at a time, whatever the number of queues."""
-
-    LOGGED_OUT = "logged_out"  # member of no queue
-    AVAILABLE = "available"
-    RINGING = "ringing"
-    TALKING = "talking"  # a talk of a queue, or the phone is in use otherwise
-    WRAP_UP = "wrap_up"
-    PAUSED = "paused"  # in every queue; a pause in some of them leaves the agent available
-    UNREACHABLE = "unreachable"
-
-
-@dataclass(frozen=True, slots=True)
-class AgentInterval:
-    """One stretch of one agent in one state. Key: pbx, agent, started_at."""
-
-    pbx: str
-    agent: str
-    state: AgentState
-    started_at: float
-    ended_at: float
-    reason: str  # of the pause, else empty
-    queue: str  # whose talk is wrapped up, else empty
-    flagged: bool  # a wrap-up that was cut off at the cap
-
-    @property
-    def seconds(self) -> float:
-        return self.ended_at - self.started_at
+__all__ = ["Agent", "Condition", "WrapUp"]
 
 
 _S = AgentState
@@ -198,43 +168,3 @@ _RULES: tuple[tuple[AgentState, Callable[[Agent, AgentState, float], bool]], ...
     (_S.PAUSED, lambda agent, *_: agent.pause() is not None),
     (_S.AVAILABLE, lambda *_: True),
 )
-
-
-# -- one member in one queue, for the live counts by queue and state
-
-
-class MemberState(StrEnum):
-    AVAILABLE = "available"
-    RINGING = "ringing"
-    TALKING = "talking"  # in use, be it by a call of the queue or another
-    PAUSED = "paused"
-    UNREACHABLE = "unreachable"
-
-
-# Asterisk's device states (QueueMemberStatus: Status). device_state_busy_at=1 shows talking as 3 (busy).
-_STATES: dict[int, MemberState] = {
-    1: MemberState.AVAILABLE,
-    2: MemberState.TALKING,
-    3: MemberState.TALKING,
-    6: MemberState.RINGING,
-    7: MemberState.TALKING,
-    8: MemberState.TALKING,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    queue: str
-    interface: str
-    name: str
-    state: MemberState
-    pause_reason: str
-    wrap_up: int  # seconds, the member's own; 0 when unset
-
-    @classmethod
-    def of(cls, seen: MemberSeen) -> "Member":
-        """Return the member; a pause shows only on one who could otherwise be called."""
-        state = _STATES.get(seen.status, MemberState.UNREACHABLE)
-        if seen.paused and state is MemberState.AVAILABLE:
-            state = MemberState.PAUSED
-        return cls(seen.queue, seen.interface, seen.name, state, seen.reason, seen.wrap_up)

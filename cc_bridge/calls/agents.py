@@ -9,8 +9,9 @@ an interval may end before the latest event; it never ends before it began, and 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 
-from cc_bridge.calls.agent import Agent, AgentInterval, AgentState, WrapUp
+from cc_bridge.calls.agent import Agent, WrapUp
 from cc_bridge.calls.events import MemberGone, MemberSeen
+from cc_bridge.records import AgentInterval, AgentState
 
 __all__ = ["WRAP_UP_CAP", "Agents"]
 

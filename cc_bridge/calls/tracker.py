@@ -13,17 +13,17 @@ from functools import partial
 from typing import Any, ClassVar
 
 from cc_bridge.calls import events as ev
-from cc_bridge.calls.agent import Member
+from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.channels import Channels
 from cc_bridge.calls.resync import SeenTalk, Snapshot
 from cc_bridge.calls.ring import OpenRing
 from cc_bridge.calls.talk import OpenTalk, TalkPhase
 from cc_bridge.calls.visit import REFUSALS, STATUS_OUTCOMES, Phase, Signal, Visit
-from cc_bridge.records import EndedBy, Outcome, QueueVisit, Ring, RingOutcome, Talk, Transfer
+from cc_bridge.records import AgentInterval, EndedBy, Outcome, QueueVisit, Ring, RingOutcome, Talk, Transfer
 
-__all__ = ["CallRecord", "Tracker"]
+__all__ = ["Tracker", "TrackerRecord"]
 
-CallRecord = QueueVisit | Ring | Talk
+TrackerRecord = QueueVisit | Ring | Talk | AgentInterval
 # A name that is the same in the next snapshot, and what puts the difference right.
 Difference = tuple[tuple[str, ...], Callable[[], None]]
 
@@ -38,10 +38,11 @@ _MEMORY_SECONDS = 10.0
 class Tracker:
     """The calls of one PBX. `apply` and `tick` return the records that were completed."""
 
-    def __init__(self, pbx: str, queues: Iterable[str] = ()) -> None:
+    def __init__(self, pbx: str, queues: Iterable[str] = (), agents: Agents | None = None) -> None:
         self.pbx = pbx
+        self.agents = agents or Agents(pbx)
         self.queues: set[str] = set(queues)  # every queue that was named, by configuration or by events
-        self.members: dict[tuple[str, str], Member] = {}  # by queue and interface
+        self.members: dict[tuple[str, str], ev.MemberSeen] = {}  # by queue and interface
         self.visits: dict[str, Visit] = {}  # open ones, by the caller's channel
         self.unexpected = 0  # signals that the state tables do not know
         self._channels = Channels()
@@ -55,23 +56,23 @@ class Tracker:
         self._forget: deque[tuple[float, str]] = deque()
         self._doubted: set[tuple[str, ...]] = set()  # differences that the last snapshot showed first
         self._next_tick = 0.0
-        self._done: list[CallRecord] = []
+        self._done: list[TrackerRecord] = []
 
     # -- what the world calls
 
-    def apply(self, event: ev.CallEvent) -> list[CallRecord]:
+    def apply(self, event: ev.CallEvent) -> list[TrackerRecord]:
         """Take one event; return what it completed."""
         if event.at >= self._next_tick:
             self._sweep(event.at)
         self._HANDLERS[type(event)](self, event)
         return self._take()
 
-    def tick(self, now: float) -> list[CallRecord]:
+    def tick(self, now: float) -> list[TrackerRecord]:
         """Note that time has passed; `now` is the PBX's clock. Call it about once a second."""
         self._sweep(now)
         return self._take()
 
-    def resync(self, snapshot: Snapshot, *, fresh: bool = True) -> list[CallRecord]:
+    def resync(self, snapshot: Snapshot, *, fresh: bool = True) -> list[TrackerRecord]:
         """Compare with what Asterisk says itself; close what it no longer knows, take over what we do not.
 
         `fresh`: the snapshot begins a session, and no event was heard since it was asked for. Else events
@@ -80,7 +81,7 @@ class Tracker:
         """
         now = snapshot.taken_at
         self.queues |= snapshot.queues
-        self.members = {(seen.queue, seen.interface): Member.of(seen) for seen in snapshot.members}
+        self.members = {(seen.queue, seen.interface): seen for seen in snapshot.members}
         if fresh:
             self._channels.place(snapshot.channels)
         differences = dict(self._differences(snapshot, now))
@@ -88,6 +89,7 @@ class Tracker:
         for key in certain:
             differences[key]()
         self._doubted = differences.keys() - certain
+        self._done += self.agents.resync(snapshot.members, now)
         return self._take()
 
     @property
@@ -158,12 +160,13 @@ class Tracker:
             partial=True,
         )
         self._open_talk(talk, now)
+        self._done += self.agents.talk_began(talk.member, now)
 
     def _take_over(self, entry: ev.Joined) -> None:
         visit = self.visits[entry.uniqueid] = Visit.of(self.pbx, entry)
         visit.approximate = True
 
-    def finish(self, now: float) -> list[CallRecord]:
+    def finish(self, now: float) -> list[TrackerRecord]:
         """Close everything that is open as unobserved, such as at the end of a recording."""
         for visit in list(self.visits.values()):
             self._tell(visit, Signal.MOVED_ON, now, "end of observation")
@@ -171,6 +174,12 @@ class Tracker:
             self._close_ring(uniqueid, now)
         for talk in {id(talk): talk for talk in self._talks.values()}.values():
             self._close_talk(talk, now)
+        self._done += self.agents.unobserved(now)
+        return self._take()
+
+    def lost_sight(self, now: float) -> list[TrackerRecord]:
+        """Note that nothing is heard from now on: what agents do is not known until the next snapshot."""
+        self._done += self.agents.unobserved(now)
         return self._take()
 
     def last_talk(self, uniqueid: str) -> OpenTalk | None:
@@ -228,6 +237,11 @@ class Tracker:
         visit.agent, visit.interface = self._who_answered(event, visit)
         visit.ringing = False
         self._tell(visit, Signal.CONNECTED, event.at, "AgentConnect")
+        before = self._talks.get(event.uniqueid)
+        if before is not None:
+            self._close_talk(before, event.at)
+        # Before the ring ends: in between the agent would look available for a millisecond.
+        self._done += self.agents.talk_began(visit.agent, event.at)
         for uniqueid in list(visit.rings):
             ring = self._rings.get(uniqueid)
             if ring is not None and ring.outcome is RingOutcome.ANSWERED:
@@ -303,6 +317,7 @@ class Tracker:
             event.interface,
             event.at,
         )
+        self._done += self.agents.rang(event.member, event.at)
 
     def _dial_ended(self, event: ev.DialEnded) -> None:
         ring = self._rings.get(event.dialed_uniqueid)
@@ -401,14 +416,16 @@ class Tracker:
 
     def _member_seen(self, event: ev.MemberSeen) -> None:
         self.queues.add(event.queue)
-        self.members[event.queue, event.interface] = Member.of(event)
+        self.members[event.queue, event.interface] = event
+        self._done += self.agents.seen(event)
 
     def _member_gone(self, event: ev.MemberGone) -> None:
         self.members.pop((event.queue, event.interface), None)
+        self._done += self.agents.gone(event)
 
     # -- inside
 
-    def _take(self) -> list[CallRecord]:
+    def _take(self) -> list[TrackerRecord]:
         done, self._done = self._done, []
         return done
 
@@ -442,15 +459,19 @@ class Tracker:
         if visit is not None:
             visit.ringing |= record.outcome is RingOutcome.CALLER_GONE
         self._done.append(record)
+        self._done += self.agents.ring_ended(record.agent, record.ended_at)
 
     def _close_talk(self, talk: OpenTalk, at: float) -> None:
         self._parted.pop(id(talk), None)
         for leg in (talk.caller, talk.uniqueid, talk.dialed, talk.agent):
             if leg is not None and self._talks.get(leg) is talk:
                 del self._talks[leg]
+        over = talk.phase is TalkPhase.ENDED
         record = talk.record(at)
         if record is not None:
             self._done.append(record)
+        if not over:
+            self._done += self.agents.talk_ended(talk.member, talk.queue, record.ended_at if record else at)
 
     def _behind_local(self, bridge: str) -> OpenTalk | None:
         """Return the talk whose agent side is the other end of a Local channel in this bridge."""
@@ -502,6 +523,7 @@ class Tracker:
 
     def _sweep(self, now: float) -> None:
         self._next_tick = now + 1.0
+        self._done += self.agents.tick(now)
         for talk in [talk for talk in self._parted.values() if now - talk.parted_at >= _SETTLE_SECONDS]:
             self._close_talk(talk, now)
         for uniqueid in [caller for caller, at in self._leaving.items() if now - at >= _LEAVE_SECONDS]:

@@ -199,3 +199,30 @@ def test_a_caller_who_is_redirected_while_waiting(rig, daemon):
     visits, _ = story(daemon, 1)
     assert visits == [("keyexit", "transferred_away", None)]
     caller.hang_up()
+
+
+def states(daemon, agent):
+    """Return the finished states of an agent, with the reason of a pause."""
+    rows = sorted(daemon.rows("agent_intervals"), key=lambda row: row["started_at"])
+    return [(row["state"], row["reason"]) for row in rows if row["agent"] == agent]
+
+
+def test_a_pause_with_its_reason(rig, daemon):
+    rig.driver.action("QueuePause", Interface="PJSIP/alice", Paused="true", Reason="lunch")
+    rig.driver.wait_for(event("QueueMemberPause", Interface="PJSIP/alice", Paused="1"))
+    daemon.until(lambda: daemon.metric("cc_bridge_members", queue="sales", state="paused") == 1)
+    rig.driver.action("QueuePause", Interface="PJSIP/alice", Paused="false")
+    daemon.until(lambda: ("paused", "lunch") in states(daemon, "Alice"))
+    assert daemon.metric("cc_bridge_members", queue="sales", state="paused") == 0
+
+
+def test_what_an_agent_does_during_a_call(rig, daemon):
+    caller = rig.call("sales")
+    in_talk(rig, caller)
+    daemon.until(lambda: daemon.metric("cc_bridge_members", queue="sales", state="talking") == 1)
+    rig.agent_hangs_up("alice")
+    daemon.until(lambda: ("talking", "") in states(daemon, "Alice"))
+    assert [state for state, _ in states(daemon, "Alice")] == ["available", "ringing", "talking"]
+    (talk,) = daemon.rows("talks")
+    (interval,) = [row for row in daemon.rows("agent_intervals") if row["state"] == "talking"]
+    assert interval["seconds"] == pytest.approx(talk["talk_seconds"], abs=NEAR)
