@@ -101,6 +101,14 @@ class Asterisk:
                 return Driver(self.ami_port, "driver", secret)
         raise AssertionError(f"{self.name} did not start:\n{self.log()[-4000:]}")
 
+    def crash(self) -> None:
+        """End it as a crash does; `start` brings it back with the same configuration and ports."""
+        if self._driver:
+            self._driver.close()
+        if self._process:
+            self._process.kill()
+            self._process.wait(STOP_SECONDS)
+
     def stop(self) -> None:
         """Stop it, politely first, and leave nothing behind."""
         if self._driver:

@@ -82,6 +82,11 @@ class Rig:
         self.pbx.stop()
         self.phones.stop()
 
+    def restart(self) -> None:
+        """Let the PBX under test crash and come back; all its calls are gone, the phones live on."""
+        self.pbx.crash()
+        self.driver = self.pbx.start(self.secret)
+
     def reset(self) -> None:
         """Hang everyone up, wait until all agents are free, and forget what was seen."""
         for side in (self.phones_driver, self.driver):

@@ -109,3 +109,18 @@ def test_it_says_why_it_is_not_ready(daemon):
     assert daemon.get("/readyz")[0] == 503
     assert daemon.get("/healthz")[0] == 200
     assert daemon.metric("cc_bridge_ami_up") == 0
+
+
+def test_asterisk_killed_in_mid_call_leaves_a_gap_and_no_call(rig, daemon):
+    caller = rig.call("sales")
+    rig.driver.wait_for(event("BridgeEnter", Uniqueid=caller.uniqueid))
+    daemon.until(lambda: daemon.metric("cc_bridge_talks", queue="sales") == 1)
+    rig.restart()
+    (gap,) = daemon.wait_for_rows("gaps")
+    assert (gap["reason"], gap["calls_affected"]) == ("pbx_restarted", 1)
+    (talk,) = daemon.wait_for_rows("talks")
+    assert (talk["agent"], talk["ended_by"], bool(talk["partial"])) == ("Alice", "unobserved", True)
+    daemon.until(lambda: daemon.get("/readyz")[0] == 200)
+    assert daemon.metric("cc_bridge_talks") == 0
+    assert daemon.metric("cc_bridge_observed_gap_seconds_total", reason="pbx_restarted") > 0
+    assert daemon.metric("cc_bridge_talk_seconds_count") == 0
