@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from cc_bridge.calls.events import (
+    BlindTransferred,
     BridgeEntered,
     BridgeLeft,
     Called,
@@ -15,6 +16,7 @@ from cc_bridge.calls.events import (
     HangupRequested,
     Joined,
     Left,
+    LocalJoined,
     MemberGone,
     MemberSeen,
     StatusSet,
@@ -205,6 +207,19 @@ def test_a_call_that_another_phone_picked_up_belongs_to_that_phone(calls):
     (talk,) = calls.of(Talk)
     assert (talk.agent, talk.interface, talk.picked_up) == ("بهار", "PJSIP/bob", True)
     assert calls.of(QueueVisit)[0].agent == "بهار"
+
+
+def test_a_transfer_may_name_the_near_half_of_a_local_channel(calls):
+    near = "1.3"
+    calls.hear(joined(0), replace(connected(2, agent=near), agent_channel="Local/alice@agents-00000001;1"))
+    calls.hear(LocalJoined(2, near, "1.4"), BridgeEntered(2, "b-2", "1.4", "", holding=False))
+    calls.hear(
+        BridgeEntered(2, "b-2", AGENT, "", holding=False), BridgeEntered(2, BRIDGE, near, "", holding=False)
+    )
+    calls.hear(BridgeEntered(2, BRIDGE, CALLER, "", holding=False), BlindTransferred(9, near, "300"))
+    calls.hear(BridgeLeft(9, BRIDGE, CALLER), ChannelEnded(9, AGENT, 16))
+    (talk,) = calls.of(Talk)
+    assert (talk.agent_uniqueid, talk.ended_by, talk.transfer_target) == (AGENT, EndedBy.TRANSFER, "300")
 
 
 def test_a_channel_that_asterisk_no_longer_knows_is_swept(calls):

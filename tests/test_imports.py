@@ -17,13 +17,23 @@ INNER = {
     "cc_bridge",
     "cc_bridge.errors",
     "cc_bridge.records",
+    "cc_bridge.measures",
+    "cc_bridge.service_level",
     "cc_bridge.ami",
     "cc_bridge.ami.codec",
     "cc_bridge.calls",
     "cc_bridge.surveys",
+    "cc_bridge.queue_log",
     "cc_bridge.replay",
 }
-OUTER = {"cc_bridge.app", "cc_bridge.cli", "cc_bridge.daemon", "cc_bridge.__main__", "cc_bridge.demo"}
+OUTER = {
+    "cc_bridge.app",
+    "cc_bridge.cli",
+    "cc_bridge.daemon",
+    "cc_bridge.history",
+    "cc_bridge.__main__",
+    "cc_bridge.demo",
+}
 MIDDLE_PARTS = {"ami", "agi", "storage", "web", "metrics", "config", "logs", "prompts"}
 
 # What pure code must not touch: the network, threads, the database, the clock, chance.

@@ -44,7 +44,7 @@ def test_every_metric_in_a_query_exists():
 
 
 def test_every_command_is_in_the_table():
-    named = re.findall(r"^\| `cc-bridge ([a-z ]+?)(?: [A-Z]+)?` \|", README, re.MULTILINE)
+    named = re.findall(r"^\| `cc-bridge ([a-z -]+?)(?: [A-Z.]+)?` \|", README, re.MULTILINE)
     assert Tally(named) == Tally(commands(main))
 
 

@@ -399,14 +399,15 @@ class Tracker:
             talk.unheld(event.at)
 
     def _blind_transferred(self, event: ev.BlindTransferred) -> None:
+        # For an agent behind Local channels the near half may be named, not the phone (22.10).
         talk = self._talks.get(event.transferer)
-        if talk is not None and event.transferer == talk.agent:
+        if talk is not None and event.transferer in (talk.agent, talk.dialed):
             talk.transferred(Transfer.BLIND, event.target)
 
     def _attended_transferred(self, event: ev.AttendedTransferred) -> None:
         for transferer in event.transferers:
             talk = self._talks.get(transferer)
-            if talk is not None and transferer == talk.agent:
+            if talk is not None and transferer in (talk.agent, talk.dialed):
                 talk.transferred(Transfer.ATTENDED, event.target)
                 talk.parted(event.at, EndedBy.TRANSFER)
                 self._parted[id(talk)] = talk

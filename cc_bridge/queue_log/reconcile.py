@@ -1,0 +1,264 @@
+"""Our visits and talks against those of Asterisk's queue_log: what differs, and why, if that is known.
+
+`cc-bridge reconcile` and the tests use it, `report.py` prints what comes out. A difference is explained
+only by something that the records themselves show; what is merely likely stays unexplained.
+
+The trap: queue_log counts whole seconds of its own clock, so its instants are up to a second early. Where
+an edge cuts through a second, a difference is not excused by it.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import inf
+
+from cc_bridge.queue_log.pairs import pairs, talks_of
+from cc_bridge.queue_log.visits import TRANSFERS, LoggedVisit, ended_by
+from cc_bridge.records import EndedBy, Gap, Outcome, QueueVisit, Talk
+
+__all__ = ["Comparison", "Difference", "Ours", "Reason", "Theirs", "What", "compare"]
+
+_ROUNDING = 1.1  # seconds: two clocks' whole ones, and the moment between a line and its event
+_TAKEN_OVER = 2.0  # seconds that the wait may be off of a caller who waited when we came back
+_SECOND = 1.0
+
+
+class What(StrEnum):
+    """What differs."""
+
+    MISSING = "missing"  # only queue_log has the visit
+    EXTRA = "extra"  # only we have it
+    CHANNEL = "channel"
+    OUTCOME = "outcome"
+    AGENT = "agent"
+    WAIT = "wait"
+    TALK = "talk"
+    TALK_END = "talk_end"
+
+
+class Reason(StrEnum):
+    """Why it differs, where that is known."""
+
+    NOT_LET_IN = "not_let_in"
+    ONE_WORD = "one_word"
+    REDIRECTED = "redirected"
+    OTHER_LEG = "other_leg"
+    PICKED_UP = "picked_up"
+    LATE_END = "late_end"
+    UNSEEN_TRANSFER = "unseen_transfer"
+    NO_END = "no_end"
+    NEVER_SPOKE = "never_spoke"
+    RESTART = "restart"
+    LOG_BEGAN = "log_began"
+    LOG_ENDED = "log_ended"
+    WE_BEGAN = "we_began"
+    WE_ENDED = "we_ended"
+    GAP = "gap"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that differs in one visit; `reason` is None when nothing explains it."""
+
+    what: What
+    call: str
+    queue: str
+    at: float  # when the caller entered the queue
+    logged: str
+    observed: str
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class Theirs:
+    """What queue_log says; `since` and `until` are its first and last line."""
+
+    visits: list[LoggedVisit]
+    since: float = -inf
+    until: float = inf
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """What we say, and when we looked."""
+
+    visits: list[QueueVisit]
+    talks: list[Talk]
+    since: float = -inf
+    until: float = inf
+    gaps: list[Gap] = field(default_factory=list)
+
+    def blind_to(self, start: float, end: float) -> Reason | None:
+        """Say why we cannot have seen all of a stretch of queue_log's time; None: we should have."""
+        if start + _SECOND <= self.since:
+            return Reason.WE_BEGAN
+        if end >= self.until:
+            return Reason.WE_ENDED
+        if any(gap.started_at <= end + _SECOND and start <= gap.ended_at for gap in self.gaps):
+            return Reason.GAP
+        return None
+
+
+@dataclass(slots=True)
+class Comparison:
+    """The result: visits by outcome on both sides, pairs without a difference, and all differences."""
+
+    logged: Counter[Outcome | None] = field(default_factory=Counter)  # None: the log does not say
+    observed: Counter[Outcome | None] = field(default_factory=Counter)
+    matched: int = 0
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def explained(self) -> Counter[Reason]:
+        return Counter(difference.reason for difference in self.differences if difference.reason)
+
+    @property
+    def unexplained(self) -> list[Difference]:
+        return [difference for difference in self.differences if difference.reason is None]
+
+
+# What we call an outcome for which queue_log has only another word.
+_WORDS: dict[tuple[Outcome, Outcome], Reason] = {
+    (Outcome.LEAVE_EMPTY, Outcome.LEAVE_UNAVAILABLE): Reason.ONE_WORD,
+    (Outcome.LEAVE_EMPTY, Outcome.TRANSFERRED_AWAY): Reason.ONE_WORD,
+    (Outcome.ABANDONED, Outcome.TRANSFERRED_AWAY): Reason.REDIRECTED,
+}
+_NOT_LET_IN = {Outcome.QUEUE_FULL, Outcome.JOIN_EMPTY, Outcome.JOIN_UNAVAILABLE}
+
+
+def compare(logged: Theirs, observed: Ours, since: float = -inf, until: float = inf) -> Comparison:
+    """Compare the visits that entered their queue from `since` to before `until`."""
+    result = Comparison()
+    talks = talks_of(observed.visits, observed.talks)
+    for theirs, ours in pairs(logged.visits, observed.visits):
+        entered_at = theirs.entered_at if theirs else ours.entered_at if ours else since
+        if not since <= entered_at < until:
+            continue
+        if theirs:
+            result.logged[theirs.outcome] += 1
+        if ours:
+            result.observed[ours.outcome] += 1
+        differences = list(_differences(theirs, ours, talks, logged, observed))
+        result.matched += not differences
+        result.differences += differences
+    result.differences.sort(key=lambda difference: difference.at)
+    return result
+
+
+def _differences(
+    theirs: LoggedVisit | None,
+    ours: QueueVisit | None,
+    talks: dict[int, Talk],
+    log: Theirs,
+    we: Ours,
+) -> Iterator[Difference]:
+    if theirs is None and ours is not None:
+        yield _extra(ours, log)
+    elif theirs is not None:
+        found = _missing(theirs, we) if ours is None else _of_pair(theirs, ours, talks.get(id(ours)), log, we)
+        for what, logged, observed, reason in found:
+            yield Difference(
+                what, theirs.call, theirs.queue, theirs.entered_at, str(logged), str(observed), reason
+            )
+
+
+# What differs, what the log says, what we say, and why.
+_Found = Iterator[tuple[What, str | None, str | None, Reason | None]]
+
+
+def _missing(theirs: LoggedVisit, we: Ours) -> _Found:
+    waits = theirs.open and theirs.outcome is None  # we too write a visit when it has ended
+    yield (
+        What.MISSING,
+        theirs.outcome or "no end",
+        "nothing",
+        Reason.LOG_ENDED if waits else _blind(theirs, we),
+    )
+
+
+def _blind(theirs: LoggedVisit, we: Ours) -> Reason | None:
+    left_at = theirs.entered_at if theirs.left_at is None else theirs.left_at
+    return we.blind_to(theirs.entered_at, left_at)
+
+
+def _of_pair(theirs: LoggedVisit, ours: QueueVisit, talk: Talk | None, log: Theirs, we: Ours) -> _Found:
+    if theirs.call != ours.uniqueid:
+        yield What.CHANNEL, theirs.call, ours.uniqueid, Reason.OTHER_LEG
+    if theirs.outcome is not ours.outcome:
+        reason = _of_outcome(theirs, ours, log)
+        if ours.outcome is Outcome.UNOBSERVED:
+            reason = reason or _blind(theirs, we)
+        yield What.OUTCOME, theirs.outcome or "no end", ours.outcome, reason
+        return
+    if theirs.agent != ours.agent:
+        yield What.AGENT, theirs.agent, ours.agent, Reason.PICKED_UP if talk and talk.picked_up else None
+    off = abs(theirs.wait_seconds - ours.wait_seconds)
+    if off > _ROUNDING:
+        reason = _blind(theirs, we) if off <= _TAKEN_OVER else None
+        yield What.WAIT, f"{theirs.wait_seconds:.0f} s", f"{ours.wait_seconds:.1f} s", reason
+    if ours.outcome is Outcome.ANSWERED:
+        yield from _of_talk(theirs, talk, log, we)
+
+
+def _extra(ours: QueueVisit, log: Theirs) -> Difference:
+    reason = None
+    if ours.outcome in _NOT_LET_IN:
+        reason = Reason.NOT_LET_IN
+    elif ours.entered_at < log.since:
+        reason = Reason.LOG_BEGAN
+    elif ours.left_at > log.until + _SECOND:
+        reason = Reason.LOG_ENDED
+    return Difference(
+        What.EXTRA, ours.uniqueid, ours.queue, ours.entered_at, "nothing", str(ours.outcome), reason
+    )
+
+
+def _of_outcome(theirs: LoggedVisit, ours: QueueVisit, log: Theirs) -> Reason | None:
+    if theirs.outcome is not None:
+        return _WORDS.get((theirs.outcome, ours.outcome))
+    if theirs.restarted:
+        return Reason.RESTART
+    return Reason.LOG_ENDED if theirs.open and ours.left_at >= log.until else None
+
+
+def _of_talk(theirs: LoggedVisit, talk: Talk | None, log: Theirs, we: Ours) -> _Found:
+    answered_at = theirs.entered_at if theirs.left_at is None else theirs.left_at
+    logged = f"{theirs.talk_seconds:.0f} s, {theirs.end}"
+    if theirs.ended_at is None:
+        if talk is not None:
+            ended_late = talk.ended_at >= log.until
+            no_end = Reason.LOG_ENDED if ended_late else Reason.RESTART if theirs.restarted else Reason.NO_END
+            yield What.TALK, "no end", _told(talk), no_end
+        return
+    blind = we.blind_to(answered_at, answered_at + theirs.talk_seconds)
+    if talk is None:
+        brief = theirs.talk_seconds <= _SECOND
+        yield What.TALK, logged, "nothing", Reason.NEVER_SPOKE if brief else blind
+        return
+    if talk.ended_by is not EndedBy.UNOBSERVED and not talk.partial:
+        blind = None
+    longer = theirs.talk_seconds - talk.talk_seconds
+    if abs(longer) > _ROUNDING:
+        yield What.TALK, logged, _told(talk), blind or (_overlong(theirs, talk) if longer > 0 else None)
+    if not _same_end(theirs, talk):
+        yield What.TALK_END, logged, _told(talk), blind or _overlong(theirs, talk)
+
+
+def _overlong(theirs: LoggedVisit, talk: Talk) -> Reason | None:
+    """Return why queue_log ends a talk later than the agent did, if it has the marks of a known cause."""
+    if talk.transfer is not None and theirs.end not in TRANSFERS:
+        return Reason.UNSEEN_TRANSFER
+    if theirs.end == "COMPLETECALLER" and talk.ended_by in (EndedBy.AGENT, EndedBy.SYSTEM):
+        return Reason.LATE_END
+    return None
+
+
+def _same_end(theirs: LoggedVisit, talk: Talk) -> bool:
+    if talk.transfer is not TRANSFERS.get(theirs.end):
+        return False
+    return talk.ended_by not in (EndedBy.AGENT, EndedBy.CALLER) or talk.ended_by is ended_by(theirs.end)
+
+
+def _told(talk: Talk) -> str:
+    return f"{talk.talk_seconds:.1f} s, ended by {talk.ended_by}"

@@ -1,0 +1,91 @@
+"""A comparison as a table for people, or as JSON for programs; `cc-bridge reconcile` prints it."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from cc_bridge.queue_log.parse import Counts
+from cc_bridge.queue_log.reconcile import Comparison, Difference, Reason
+from cc_bridge.records import Outcome
+
+__all__ = ["as_json", "as_text"]
+
+_MEANINGS: dict[Reason, str] = {
+    Reason.NOT_LET_IN: "queue_log has no line for a caller who was not let in",
+    Reason.ONE_WORD: "queue_log writes EXITEMPTY for other ends too",
+    Reason.REDIRECTED: "queue_log writes ABANDON for a caller whom somebody took out of the queue",
+    Reason.OTHER_LEG: "queue_log names another channel of the same call",
+    Reason.PICKED_UP: "queue_log names the agent whose phone rang, another picked the call up",
+    Reason.LATE_END: "queue_log's talk goes on after the agent left: survey, consultation, redirect",
+    Reason.UNSEEN_TRANSFER: "queue_log missed a transfer, its talk holds what came after it",
+    Reason.NO_END: "queue_log never says that the talk ended",
+    Reason.NEVER_SPOKE: "the agent answered, but the two never heard each other",
+    Reason.RESTART: "Asterisk stopped meanwhile, queue_log has no end",
+    Reason.LOG_BEGAN: "it began before queue_log's first line",
+    Reason.LOG_ENDED: "it went on after queue_log's last line",
+    Reason.WE_BEGAN: "it began before our first record",
+    Reason.WE_ENDED: "it went on after our last event",
+    Reason.GAP: "the PBX was not observed for a part of it",
+}
+
+
+def as_text(comparison: Comparison, counts: Counts) -> Iterator[str]:
+    """Yield lines: visits by outcome, explained differences by reason, and each unexplained one."""
+    yield f"{'visits':<20}{'queue_log':>10}{'ours':>10}"
+    for name, logged, observed in _by_outcome(comparison):
+        yield f"  {name:<18}{logged:>10}{observed:>10}"
+    yield f"  {'all':<18}{comparison.logged.total():>10}{comparison.observed.total():>10}"
+    yield ""
+    yield f"{'visits that match':<20}{comparison.matched:>10}"
+    yield f"{'differences':<20}{len(comparison.differences):>10}"
+    for reason, n in comparison.explained.most_common():
+        yield f"  {reason:<18}{n:>10}  {_MEANINGS[reason]}"
+    yield f"  {'unexplained':<18}{len(comparison.unexplained):>10}"
+    if counts.junk:
+        yield f"{counts.junk} of {counts.lines} lines of queue_log did not fit and were left out"
+    if comparison.unexplained:
+        yield ""
+    for difference in comparison.unexplained:
+        clock = datetime.fromtimestamp(difference.at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        yield (
+            f"{clock}  {difference.call:<24} {difference.queue:<12} {difference.what:<8} "
+            f"queue_log: {difference.logged}; ours: {difference.observed}"
+        )
+
+
+def as_json(comparison: Comparison, counts: Counts) -> str:
+    """Return one object; instants as ISO 8601 UTC."""
+    return json.dumps(
+        {
+            "lines": counts.lines,
+            "junk_lines": counts.junk,
+            "visits": {
+                name: {"queue_log": logged, "ours": observed}
+                for name, logged, observed in _by_outcome(comparison)
+            },
+            "matched": comparison.matched,
+            "explained": dict(comparison.explained),
+            "unexplained": len(comparison.unexplained),
+            "differences": [_fields(difference) for difference in comparison.differences],
+        },
+        ensure_ascii=False,
+    )
+
+
+def _by_outcome(comparison: Comparison) -> Iterator[tuple[str, int, int]]:
+    for outcome in (*Outcome, None):
+        logged, observed = comparison.logged[outcome], comparison.observed[outcome]
+        if logged or observed:
+            yield outcome or "no end", logged, observed
+
+
+def _fields(difference: Difference) -> dict[str, str | None]:
+    return {
+        "what": difference.what,
+        "call": difference.call,
+        "queue": difference.queue,
+        "entered_at": datetime.fromtimestamp(difference.at, UTC).isoformat().replace("+00:00", "Z"),
+        "queue_log": difference.logged,
+        "ours": difference.observed,
+        "reason": difference.reason,
+    }
