@@ -25,26 +25,10 @@ from cc_bridge.surveys.definition import Question
 
 __all__ = ["AgiState", "LinkState", "Metrics", "StoreState"]
 
-# Seconds. Up to minutes for waits and talks; the configuration adds its own thresholds.
-_BOUNDS = (
-    1.0,
-    2.0,
-    5.0,
-    10.0,
-    15.0,
-    20.0,
-    30.0,
-    45.0,
-    60.0,
-    90.0,
-    120.0,
-    180.0,
-    300.0,
-    600.0,
-    1200.0,
-    1800.0,
-    3600.0,
-)
+# Seconds. The configuration adds its own thresholds to both. Each bound is a line for each queue and
+# histogram in every scrape, which holds up the reactor.
+_WAIT_BOUNDS = (5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0, 1800.0)
+_TALK_BOUNDS = (15.0, 30.0, 60.0, 120.0, 180.0, 300.0, 600.0, 900.0, 1800.0, 3600.0)
 # Outcomes whose waits have series from the start; the others appear when they first happen.
 _MEMBER_STATES = [state for state in AgentState if state is not AgentState.LOGGED_OUT]
 _USUAL = (Outcome.ANSWERED, Outcome.ABANDONED)
@@ -94,7 +78,8 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry, pbx: str, thresholds: Iterable[float]) -> None:
         disable_created_metrics()
-        bounds = sorted({*_BOUNDS, *(float(threshold) for threshold in thresholds if threshold > 0)})
+        configured = {float(threshold) for threshold in thresholds if threshold > 0}
+        wait_bounds, talk_bounds = sorted({*_WAIT_BOUNDS, *configured}), sorted({*_TALK_BOUNDS, *configured})
         self.registry = registry
         self._pbx = pbx
         self._visits = Counter(
@@ -113,7 +98,7 @@ class Metrics:
             "cc_bridge_wait_seconds",
             help_text("wait"),
             ("pbx", "queue", "outcome"),
-            buckets=bounds,
+            buckets=wait_bounds,
             registry=registry,
         )
         self._rings = Counter(
@@ -126,14 +111,14 @@ class Metrics:
             "cc_bridge_talk_seconds",
             help_text("talk"),
             ("pbx", "queue"),
-            buckets=bounds,
+            buckets=talk_bounds,
             registry=registry,
         )
         self._handle = Histogram(
             "cc_bridge_handle_seconds",
             help_text("handle"),
             ("pbx", "queue"),
-            buckets=bounds,
+            buckets=talk_bounds,
             registry=registry,
         )
         self._hold = Counter(

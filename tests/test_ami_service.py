@@ -10,6 +10,7 @@ from twisted.protocols.basic import LineReceiver
 
 from cc_bridge.ami.client import Timeouts
 from cc_bridge.ami.service import AmiService, Pauses
+from cc_bridge.calls.events import WANTED
 from reactor_loop import until
 
 EVENT = b"Event: Hangup\r\nPrivilege: call,all\r\nUniqueid: %d.0\r\nLinkedid: 1.0\r\nCause: 16\r\n\r\n"
@@ -109,7 +110,7 @@ def connect(asterisk):
             HostnameEndpoint(reactor, "127.0.0.1", asterisk.port.getHost().port),
             ("bridge", "secret"),
             heard,
-            {"Hangup": None, "FullyBooted": None},
+            WANTED,
             reactor,
             wall_clock=reactor.seconds,
             chance=lambda: 1.0,

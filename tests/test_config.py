@@ -58,7 +58,9 @@ def test_every_key_of_the_shipped_file_is_explained():
 def test_the_readme_names_only_keys_that_exist():
     text = (ROOT / "README.md").read_text()
     named = set(
-        re.findall(r"`((?:pbx|ami|agi|http|storage|survey|log|run|queue_defaults|queues)\.[a-z_.<>]+)`", text)
+        re.findall(
+            r"`((?:pbx|ami|agi|http|storage|agents|survey|log|run|queue_defaults|queues)\.[a-z_.<>]+)`", text
+        )
     )
     known = {f"{section}.{key}" for section, values in Config().model_dump().items() for key in values}
     known |= {f"queues.<name>.{key}" for key in QueueConfig.model_fields}

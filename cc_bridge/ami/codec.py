@@ -33,7 +33,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BANNER = b"Asterisk Call Manager/"
 _EVENT = b"Event: "
 _RESPONSE = b"Response: "
-_NOTHING = b"\n\n"  # stands in no message
+_END = b"\r\n\r\n"
+_ANY_END = re.compile(rb"\n\r?\n")
+_UNWANTED = b""
 
 
 class Message(ManagerMsg):  # type: ignore[misc]  # pyst2 is untyped
@@ -97,8 +99,8 @@ class Codec:
     """Splits a stream into messages. `feed` takes bytes cut anywhere and never raises.
 
     `wanted` maps event names to None, or to a header line that the event must hold (such as
-    `Variable: QUEUESTATUS`; never its last line); without it every event is parsed. Responses and the
-    items of lists (events with an `ActionID`) always are.
+    `Variable: QUEUESTATUS`; never its last line); without it every event is parsed. The items of lists
+    are events like others, so it names those too. Responses are always parsed.
     """
 
     def __init__(
@@ -112,28 +114,29 @@ class Codec:
         self._wanted = (
             None
             if wanted is None
-            else {name.encode(): f"\n{line}\n".encode() if line else None for name, line in wanted.items()}
+            else {
+                f"Event: {name}\r".encode(): f"\n{line}\r".encode() if line else None
+                for name, line in wanted.items()
+            }
         )
         self._max_message = max_message
-        self._rest = b""  # the start of a message, line ends already \n
-        self._cr = b""  # a \r whose \n may follow
+        self._rest = b""  # the start of a message
         self._skip_to_end = False  # inside an oversized message
         self._distrust_next = False  # after a tainted one
 
     def feed(self, data: bytes) -> list[Any]:
         """Return the messages that `data` completes: pyst2 `Event`s and `Message`s."""
-        data = self._cr + data
-        self._cr = b"\r" if data.endswith(b"\r") else b""
-        if self._cr:
-            data = data[:-1]
-        # Two places in 22.10 end a line with a bare \n (Agents, CoreShowChannelMap), so both ends count.
-        text = self._rest + data.replace(b"\r\n", b"\n")
+        text = self._rest + data
         if self.banner is None and text.startswith(_BANNER):
             line, newline, after = text.partition(b"\n")
             if newline:
                 self.banner = line[len(_BANNER) :].decode("ascii", "replace").strip()
                 text = after
-        blocks = text.split(b"\n\n")
+        # Cutting at CRLF CRLF alone takes a third of the time of doing it line end by line end; the two
+        # places in 22.10 that end a line with a bare \n (Agents, CoreShowChannelMap) are cut again.
+        blocks = text.split(_END)
+        if _ANY_END.search(blocks[-1]):
+            blocks += _ANY_END.split(blocks.pop())
         rest = blocks.pop()
         if self._skip_to_end and blocks:
             self._skip_to_end = False
@@ -141,52 +144,64 @@ class Codec:
         if len(rest) > self._max_message:
             self.counts.oversized += not self._skip_to_end
             self._skip_to_end = True
-        # A cut between two line ends must be found again, so the last byte stays.
-        self._rest = rest[-1:] if self._skip_to_end else rest
-        return [message for block in blocks if (message := self._read(block)) is not None]
+        # An end that is cut must be found again, so its first bytes stay.
+        self._rest = rest[-3:] if self._skip_to_end else rest
+        messages: list[Any] = []
+        unwanted = 0
+        for block in blocks:
+            # Most messages end here: a look-up of the first line, and nothing else (0.5 us of 9).
+            if self._wanted is not None and block.startswith(_EVENT):
+                held = self._wanted.get(block[: block.find(b"\n")], _UNWANTED)
+                if held is _UNWANTED or (held is not None and held not in block):
+                    unwanted += 1
+                    continue
+            for part in _ANY_END.split(block) if b"\n\n" in block or b"\n\r\n" in block else (block,):
+                self._read(part, messages)
+        self.counts.received += unwanted
+        self.counts.unwanted += unwanted
+        return messages
 
-    def _read(self, block: bytes) -> Any | None:
-        block = block.lstrip(b"\n")
+    def _read(self, block: bytes, messages: list[Any]) -> None:
+        """Append the message that a block holds, or count why there is none."""
+        block = block.lstrip(b"\r\n")
         if not block:
-            return None
+            return
         self.counts.received += 1
         if len(block) > self._max_message:
             self.counts.oversized += 1
-            return None
-        if block.startswith(_EVENT):
-            if not self._is_wanted(block):
-                self.counts.unwanted += 1
-                return None
-        elif not block.startswith(_RESPONSE):
+        elif block.startswith(_EVENT):
+            self._read_event(block, messages)
+        elif block.startswith(_RESPONSE):
+            messages.append(_message(block))
+        else:
             self._taint(distrust_next=False)
-            return None
-        message = Message(block.decode("utf-8", "replace").split("\n"))
-        if not block.startswith(_EVENT):
-            return message
+
+    def _read_event(self, block: bytes, messages: list[Any]) -> None:
         if self._distrust_next:
             self._taint(distrust_next=False)
-            return None
-        if "ActionID" not in message.headers and not _is_whole(message):
+            return
+        message = _message(block)
+        if self._wanted is not None and f"Event: {message.headers['Event']}\r".encode() not in self._wanted:
+            # Behind an end that Asterisk did not write the quick look above has not seen it.
+            self.counts.unwanted += 1
+        elif "ActionID" in message.headers or _is_whole(message, block):
+            messages.append(Event(message))
+        else:
             self._taint(distrust_next=True)
-            return None
-        return Event(message)
-
-    def _is_wanted(self, block: bytes) -> bool:
-        if self._wanted is None:
-            return True
-        line = self._wanted.get(block[len(_EVENT) : block.find(b"\n")], _NOTHING)
-        # QueueStatus puts the ActionID of its items last, CoreShowChannels second (16.28, 22.10).
-        return line is None or line in block or b"\nActionID: " in block
 
     def _taint(self, *, distrust_next: bool) -> None:
         self.counts.tainted += 1
         self._distrust_next = distrust_next
 
 
-def _is_whole(message: Message) -> bool:
+def _message(block: bytes) -> Message:
+    return Message(block.decode("utf-8", "replace").replace("\r\n", "\n").split("\n"))
+
+
+def _is_whole(message: Message, block: bytes) -> bool:
     """Say whether an event has the shape that main/manager.c gives every event."""
     headers = message.headers
-    if [*headers][1:2] != ["Privilege"]:
+    if not block.startswith(b"Privilege: ", block.find(b"\n") + 1):
         return False
     if "Channel" in headers and not ("Uniqueid" in headers and "Linkedid" in headers):
         return False

@@ -379,7 +379,9 @@ WANTED: dict[str, str | None] = {
     "Newexten": "Application: Queue",
     "UserEvent": "UserEvent: CCQueueExit",
     "FullyBooted": None,
-    "Shutdown": None,
+    # The items of QueueStatus and CoreShowChannels, and what ends them.
+    **dict.fromkeys(("QueueParams", "QueueEntry", "QueueStatusComplete")),
+    **dict.fromkeys(("CoreShowChannel", "CoreShowChannelsComplete")),
 }
 
 

@@ -1,0 +1,86 @@
+"""A large contact centre as a PBX would tell of it: queues, members and calls that go on.
+
+`ami.py` gives the lists to the `Sender` and then sends the events; they have the headers of Asterisk 22.10
+that matter and a few that do not.
+"""
+
+import time
+from collections.abc import Iterator
+
+__all__ = ["events_of_calls", "queue_status"]
+
+
+def queue_status(queues: int, agents: int) -> list[bytes]:
+    """Return the items of QueueStatus: each agent is a member of one queue."""
+    items = [
+        _lines("QueueParams", Queue=_queue(i), Max=0, Strategy="rrmemory", Calls=0) for i in range(queues)
+    ]
+    for i in range(agents):
+        member = {
+            "Queue": _queue(i % queues),
+            "Name": _agent(i),
+            "Location": f"PJSIP/{2000 + i}",
+            "StateInterface": f"PJSIP/{2000 + i}",
+            "Membership": "static",
+            "Penalty": 0,
+            "CallsTaken": 0,
+            "Status": 1,
+            "Paused": 0,
+            "PausedReason": "",
+            "Wrapuptime": 0,
+        }
+        items.append(_lines("QueueMember", **member))
+    return items
+
+
+def events_of_calls(calls: int, queues: int) -> Iterator[bytes]:
+    """Yield the events that open the calls; every other one is answered, the others wait and ring."""
+    for i in range(calls):
+        caller, phone = _channel("trunk", 2 * i), _channel(str(2000 + i), 2 * i + 1)
+        call = {"Linkedid": caller["Uniqueid"]}
+        queue = {"Queue": _queue(i % queues)}
+        dialed = {f"Dest{name}": value for name, value in phone.items()}
+        member = {"Interface": f"PJSIP/{2000 + i}", "MemberName": _agent(i)}
+        yield _event("Newchannel", **caller, **call)
+        yield _event("QueueCallerJoin", **caller, **call, **queue, Position=1, Count=1)
+        yield _event("Newchannel", **phone, **call)
+        yield _event("AgentCalled", **caller, **call, **dialed, **queue, **member)
+        if i % 2:
+            continue
+        yield _event("DialEnd", **caller, **call, **dialed, DialStatus="ANSWER")
+        yield _event("QueueCallerLeave", **caller, **call, **queue, Position=1, Count=0)
+        yield _event("AgentConnect", **caller, **call, **dialed, **queue, **member, RingTime=1, HoldTime=1)
+        bridge = {
+            "BridgeUniqueid": f"{i:08x}-0000-4000-8000-000000000000",
+            "BridgeType": "basic",
+            "BridgeTechnology": "simple_bridge",
+        }
+        yield _event("BridgeEnter", **bridge, **caller, **call)
+        yield _event("BridgeEnter", **bridge, **phone, **call)
+
+
+def _queue(number: int) -> str:
+    return f"queue-{number:03}"
+
+
+def _agent(number: int) -> str:
+    return f"Agent {number:04}"
+
+
+def _channel(peer: str, number: int) -> dict[str, str]:
+    return {
+        "Channel": f"PJSIP/{peer}-{number:08x}",
+        "ChannelStateDesc": "Up",
+        "CallerIDNum": f"0912{number:07}",
+        "CallerIDName": f"Caller {number}",
+        "Language": "en",
+        "Uniqueid": f"pbx-1790000000.{number}",
+    }
+
+
+def _event(name: str, **headers: object) -> bytes:
+    return _lines(name, Privilege="call,all", Timestamp=f"{time.time():.6f}", **headers) + b"\r\n"
+
+
+def _lines(event: str, **headers: object) -> bytes:
+    return "".join(f"{name}: {value}\r\n" for name, value in {"Event": event, **headers}.items()).encode()

@@ -1,0 +1,247 @@
+"""What is measured, each in a process of its own: `python contestants.py NAME PORT`.
+
+`ami.py` starts it. It connects, logs in, writes `ready`, and after the last byte one line of JSON: CPU
+seconds since `ready` (user and system, all threads) and the events that it saw.
+
+Each imports what it needs itself: a peer that is missing stops no other, and nobody carries another's
+modules. The trap: a peer may go deaf without an end. None of them waits here without looking whether the
+thread that it waits for still lives; `ami.py` has a deadline for the rest.
+"""
+
+import asyncio
+import json
+import os
+import resource
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def ours(port: int) -> None:
+    """From the socket to counted records as the daemon does it; only storage is left out."""
+    _run(_bridge(port), lambda bridge: {"records": bridge.records, "unexpected": bridge.tracker.unexpected})
+
+
+def ours_unfiltered(port: int) -> None:
+    """As `ours`, but told to parse what it does not want, too."""
+    bridge = _bridge(port)
+    bridge.link._wanted = None
+    _run(bridge, lambda _: {})
+
+
+def lag(port: int) -> None:
+    """Run the whole daemon, SQLite included; tell how old the event was that completed a record, in ms."""
+    with tempfile.TemporaryDirectory() as folder:
+        bridge = _bridge(port, folder)
+        _run(bridge, lambda bridge: {"lags": bridge.lags})
+
+
+def live(port: int, calls: str) -> None:
+    """Run the whole daemon, SQLite included; at so many calls tell its RSS and a scrape's time."""
+    from prometheus_client import generate_latest
+    from twisted.internet import reactor
+    from twisted.internet.task import LoopingCall
+
+    with tempfile.TemporaryDirectory() as folder:
+        bridge = _bridge(port, folder)
+        tracker = bridge.tracker
+
+        def look() -> None:
+            waiting, talking = len(tracker.visits), len(tracker.talking())
+            if waiting + talking < int(calls):
+                return
+            looking.stop()
+            times = []
+            for _ in range(5):
+                begun = time.perf_counter()
+                page = generate_latest(bridge.registry)
+                times.append((time.perf_counter() - begun) * 1000)
+            bridge.found = {
+                "rss_mb": _rss_mb(),
+                "scrape_ms": statistics.median(times),
+                "lines": page.count(b"\n"),
+                "queues": len(tracker.queues),
+                "members": len(tracker.members),
+                "waiting": waiting,
+                "talking": talking,
+            }
+            reactor.stop()
+
+        looking = LoopingCall(look)
+        looking.start(0.05)
+        _run(bridge, lambda bridge: bridge.found)
+
+
+def panoramisk(port: int) -> None:
+    """Count every event in a `*` callback of panoramisk's Manager."""
+    from panoramisk import Manager
+
+    async def main() -> None:
+        seen = 0
+        gone = asyncio.Event()
+
+        def count(_manager: Any, _event: Any) -> None:
+            nonlocal seen
+            seen += 1
+
+        manager = Manager(
+            host="127.0.0.1",
+            port=port,
+            username="bench",
+            secret="bench",
+            on_login=lambda _manager: begin.append(_ready()),
+            on_disconnect=lambda _manager, _error: gone.set(),
+        )
+        begin: list[float] = []
+        manager.register_event("*", count)
+        await manager.connect()
+        await gone.wait()
+        _tell(begin[0], seen)
+
+    asyncio.run(main())
+
+
+def pyst2(port: int) -> None:
+    """Count every event in a `*` callback of pyst2's Manager."""
+    from asterisk.manager import Manager
+
+    seen = 0
+
+    def count(_event: Any, _manager: Any) -> None:
+        nonlocal seen
+        seen += 1
+
+    manager = Manager()
+    manager.register_event("*", count)
+    manager.connect("127.0.0.1", port)
+    manager.login("bench", "bench")
+    begin = _ready()
+    # At the end of the stream the message thread ends, and by its last message the dispatching one.
+    while manager.message_thread.is_alive():
+        manager.message_thread.join(0.1)
+    manager.event_dispatch_thread.join(5)
+    _tell(begin, seen)
+
+
+def floor(port: int) -> None:
+    """Receive and count empty lines: what no AMI client can do without."""
+    seen = 0
+    rest = b""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        begin = _ready()
+        while data := connection.recv(65536):
+            data = rest + data
+            seen += data.count(b"\r\n\r\n")
+            rest = data[-3:]
+    _tell(begin, seen)
+
+
+def floor_by_line(port: int) -> None:
+    """Count them line by line: what it costs to look at each line and do nothing with it."""
+    seen = 0
+    with (
+        socket.create_connection(("127.0.0.1", port)) as connection,
+        connection.makefile("rb", buffering=65536) as lines,
+    ):
+        begin = _ready()
+        for line in lines:
+            seen += line == b"\r\n"
+    _tell(begin, seen)
+
+
+def _bridge(port: int, folder: str | None = None) -> Any:
+    """Return the daemon's own wiring; without a folder its records end where storage would take them."""
+    from twisted.internet import reactor
+
+    from cc_bridge.app import Bridge
+    from cc_bridge.config import AgiConfig, AmiConfig, Config, HttpConfig, StorageConfig
+
+    class Measured(Bridge):
+        def __init__(self) -> None:
+            database = f"sqlite:///{folder}/bench.sqlite" if folder else "sqlite://"
+            config = Config(
+                ami=AmiConfig(port=port, secret="bench"),
+                agi=AgiConfig(port=0),
+                http=HttpConfig(port=0),
+                storage=StorageConfig(url=database),
+            )
+            super().__init__(config, reactor)
+            self.records = 0
+            self.lags: list[float] = []
+            self.found: dict[str, Any] = {}
+            self.begin = 0.0
+            if folder is None:
+                self.writer = _Nowhere()
+                self.start = self.link.start  # no pages, no surveys, no ticking
+            else:
+                self.ami_event = self._ami_event_timed
+
+        def ami_up(self, *snapshot: Any) -> None:
+            super().ami_up(*snapshot)
+            self.begin = _ready()
+
+        def ami_down(self, why: str, at: float) -> None:
+            super().ami_down(why, at)
+            reactor.stop()
+
+        def _ami_event_timed(self, event: Any) -> None:
+            before = self.records
+            super().ami_event(event)
+            if self.records > before:
+                self.lags.append((time.time() - float(event.headers["Timestamp"])) * 1000)
+
+        def _recorded(self, records: Any) -> None:
+            records = list(records)
+            super()._recorded(records)
+            self.records += len(records)
+
+    return Measured()
+
+
+class _Nowhere:
+    """Stands where the storage writer does."""
+
+    def put(self, _record: Any) -> None:
+        pass
+
+
+def _run(bridge: Any, more: Any) -> None:
+    from twisted.internet import reactor
+
+    reactor.callWhenRunning(bridge.start)
+    reactor.run(installSignalHandlers=False)
+    _tell(bridge.begin, bridge.link.counts.received, **more(bridge))
+
+
+def _ready() -> float:
+    click.echo("ready")
+    return _cpu()
+
+
+def _tell(begin: float, seen: int, **more: Any) -> None:
+    click.echo(json.dumps({"cpu": _cpu() - begin, "seen": seen, **more}))
+
+
+def _cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _rss_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+CONTESTANTS = (ours, ours_unfiltered, panoramisk, pyst2, floor, floor_by_line, lag, live)
+
+if __name__ == "__main__":
+    _, name, port, *more = sys.argv
+    next(contestant for contestant in CONTESTANTS if contestant.__name__ == name)(int(port), *more)
+    sys.stdout.flush()
+    os._exit(0)  # a peer's threads must not keep the process

@@ -1,0 +1,76 @@
+"""A recorded AMI stream cut into pieces that can be sent again and again as if they were new calls.
+
+`sender.py` plays it. The trap: a second pass with the same ids would find the calls of the first one, so
+each pass gets its own. All ids and instants of a recording share the leading digits of its epoch seconds
+(`pbx-1795304892.17`, `Timestamp: 1795304892.710359`): counting those up moves both. Bridges have UUIDs,
+whose first part is replaced. Neither changes a length, so all cuts are found once.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+from cc_bridge.replay import read_stream
+
+__all__ = ["END", "Recording"]
+
+END = b"\r\n\r\n"
+_PIECE = 64 * 1024
+_STAMP = re.compile(rb"\r\nTimestamp: (\d+\.\d+)")
+_UUID = re.compile(rb"\b[0-9a-f]{8}(?=(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b)")
+_MARK = b"@UUID-1@"
+
+
+class Recording:
+    """The events of a file, without what the PBX said before the first of them."""
+
+    def __init__(self, path: Path) -> None:
+        stream = b"".join(read_stream(path))
+        start, end = stream.find(b"Event: "), stream.rfind(END) + len(END)
+        if start < 0 or end < start or not _STAMP.search(stream):
+            raise ValueError(f"{path}: no AMI events with timestamps in CRLF lines")
+        stamps = [stamp.split(b".")[0] for stamp in _STAMP.findall(stream)]
+        self._epoch = _common_start(min(stamps), max(stamps))
+        self._pieces = _cut(_UUID.sub(_MARK, stream[start:end]))
+        self.events = sum(events for _, events in self._pieces)
+        self.bytes = end - start
+
+    def one_pass(self, number: int) -> Iterator[tuple[bytes, int]]:
+        """Yield pieces of whole messages, each with the number of its events, with the ids of this pass."""
+        epoch = b"%d" % (int(self._epoch) + number)
+        uuid = b"%08x" % number
+        for piece, events in self._pieces:
+            yield piece.replace(self._epoch, epoch).replace(_MARK, uuid), events
+
+    def for_ever(self) -> Iterator[tuple[bytes, int]]:
+        for number in count():
+            yield from self.one_pass(number)
+
+    def one_by_one(self, number: int) -> Iterator[tuple[bytes, bytes]]:
+        """Yield each event as what stands before and after the instant in its Timestamp header.
+
+        Both are empty or whole where there is none: then the event is all in the first part.
+        """
+        for piece, _ in self.one_pass(number):
+            for event in piece.split(END)[:-1]:
+                stamp = _STAMP.search(event)
+                if stamp is None:
+                    yield event + END, b""
+                else:
+                    yield event[: stamp.start(1)], event[stamp.end(1) :] + END
+
+
+def _common_start(one: bytes, other: bytes) -> bytes:
+    length = next((i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a != b), len(one))
+    return one[: min(length, len(one) - 1)]
+
+
+def _cut(stream: bytes) -> list[tuple[bytes, int]]:
+    pieces = []
+    start = 0
+    while start < len(stream):
+        end = stream.find(END, min(start + _PIECE, len(stream) - len(END))) + len(END)
+        pieces.append((stream[start:end], stream.count(END, start, end)))
+        start = end
+    return pieces
