@@ -145,7 +145,9 @@ class Bridge:
         await maybeDeferred(self._ports[1].stopListening)
         await self.agi.stop(seconds)
         if self.link.up:
-            self._mark(self.link.pbx_now())
+            now = self.link.pbx_now()
+            self._recorded(self.tracker.lost_sight(now))
+            self._mark(now)
         self.link.stop()
         if self._ticking.running:
             self._ticking.stop()
