@@ -226,7 +226,7 @@ class Bridge:
 
     def _begin_gap(self, reason: GapReason, at: float) -> None:
         if self._gap is None:
-            calls = len(self.tracker.visits) + len(self.tracker.talking())
+            calls = len(self.tracker.visits) + len(self.tracker.talks.going_on())
             self._gap = Gap(self.config.pbx.name, at, at, reason, calls)
 
     def _end_gap(self, at: float) -> None:
@@ -281,7 +281,7 @@ class Bridge:
 
     def _attribute(self, uniqueid: str) -> Attribution | NotAsked:
         """Say whom a caller may rate, or why the caller is not asked."""
-        talk = self.tracker.last_talk(uniqueid)
+        talk = self.tracker.talks.last(uniqueid)
         if talk is None:
             return NotAsked.NO_AGENT
         if not (self.config.survey.enabled and self.config.queue(talk.queue).survey):

@@ -254,7 +254,7 @@ class _Live(Collector):
             waiting[visit.queue,] += 1
             oldest[visit.queue,] = max(oldest[visit.queue,], now - visit.entered_at)
         talks: dict[tuple[str, ...], float] = {(queue,): 0 for queue in tracker.queues}
-        for talk in tracker.talking():
+        for talk in tracker.talks.going_on():
             talks[talk.queue,] = talks.get((talk.queue,), 0) + 1
         counted = tracker.agents.counts()
         members: dict[tuple[str, ...], float] = {

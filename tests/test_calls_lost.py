@@ -31,8 +31,8 @@ def records_of(events):
     records += tracker.finish(events[-1].at if events else 0.0)
     assert not tracker.visits
     assert not tracker._rings
-    assert not tracker._talks
-    assert not tracker._parted
+    assert not tracker.talks.all()
+    assert not tracker.talks._parted
     return records
 
 

@@ -228,9 +228,9 @@ def test_nothing_stays_behind_and_nothing_is_unexpected(path):
     assert counts.dropped == 0
     assert tracker.unexpected == 0
     assert not tracker.visits
-    assert not tracker._talks
+    assert not tracker.talks.all()
     assert not tracker._rings
-    assert not tracker._parted
+    assert not tracker.talks._parted
 
 
 @pytest.mark.parametrize("path", all_recordings(), ids=lambda path: f"{path.parent.name}/{path.stem}")

@@ -185,7 +185,7 @@ def test_a_talk_that_began_unseen_is_followed_but_has_no_duration(calls):
     seen = SeenTalk(CALLER, CALLER, "sales", AGENT, "PJSIP/alice-00000001")
     here = snapshot(60, members=[member(2)], talks=[seen], channels={CALLER: BRIDGE, AGENT: BRIDGE})
     calls.records += calls.tracker.resync(here)
-    assert calls.tracker.last_talk(CALLER).member == "Alice"
+    assert calls.tracker.talks.last(CALLER).member == "Alice"
     calls.hear(
         HangupRequested(70, AGENT, by_pbx=False), BridgeLeft(70, BRIDGE, AGENT), ChannelEnded(70, AGENT, 16)
     )
@@ -227,7 +227,7 @@ def test_a_channel_that_asterisk_no_longer_knows_is_swept(calls):
     for at in (60, 63):
         calls.records += calls.tracker.resync(snapshot(at), fresh=False)
     assert [talk.ended_by for talk in calls.of(Talk)] == [EndedBy.UNOBSERVED]
-    assert len(calls.tracker._channels) == 0
+    assert len(calls.tracker.talks.channels) == 0
 
 
 def test_a_talk_whose_agent_is_gone_ends_unobserved(calls):
@@ -269,12 +269,12 @@ def test_a_parting_that_nothing_explains_is_the_end_after_two_seconds(calls):
 
 def test_the_last_talk_is_known_while_the_caller_lives_and_a_little_longer(calls):
     calls.talk_until_now().hear(BridgeLeft(30, BRIDGE, AGENT), ChannelEnded(30, AGENT, 16))
-    assert calls.tracker.last_talk(CALLER).member == "Alice"
+    assert calls.tracker.talks.last(CALLER).member == "Alice"
     calls.hear(ChannelEnded(50, CALLER, 16))
     calls.tracker.tick(55)
-    assert calls.tracker.last_talk(CALLER).member == "Alice"
+    assert calls.tracker.talks.last(CALLER).member == "Alice"
     calls.tracker.tick(61)
-    assert calls.tracker.last_talk(CALLER) is None
+    assert calls.tracker.talks.last(CALLER) is None
 
 
 def test_only_the_first_dial_end_counts(calls):

@@ -7,19 +7,18 @@ The trap: nothing here may trust that every message came. Each handler takes wha
 counts what does not fit, and whatever is still open when a channel ends is closed with what is known.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, ClassVar
 
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agents import Agents
-from cc_bridge.calls.channels import Channels
 from cc_bridge.calls.resync import SeenTalk, Snapshot
 from cc_bridge.calls.ring import OpenRing
 from cc_bridge.calls.talk import OpenTalk, TalkPhase
+from cc_bridge.calls.talks import Talks
 from cc_bridge.calls.visit import REFUSALS, STATUS_OUTCOMES, Phase, Signal, Visit
-from cc_bridge.records import AgentInterval, EndedBy, Outcome, QueueVisit, Ring, RingOutcome, Talk, Transfer
+from cc_bridge.records import AgentInterval, Outcome, QueueVisit, Ring, RingOutcome, Talk
 
 __all__ = ["Tracker", "TrackerRecord"]
 
@@ -27,12 +26,8 @@ TrackerRecord = QueueVisit | Ring | Talk | AgentInterval
 # A name that is the same in the next snapshot, and what puts the difference right.
 Difference = tuple[tuple[str, ...], Callable[[], None]]
 
-# A parting that nothing undoes within this many seconds was the end; real returns take milliseconds.
-_SETTLE_SECONDS = 2.0
 # An answer follows the leaving within a millisecond; without one in this time the caller left by a key.
 _LEAVE_SECONDS = 1.0
-# A caller's last talk is remembered this long after the caller's channel ended, for late questions.
-_MEMORY_SECONDS = 10.0
 
 
 class Tracker:
@@ -45,15 +40,11 @@ class Tracker:
         self.members: dict[tuple[str, str], ev.MemberSeen] = {}  # by queue and interface
         self.visits: dict[str, Visit] = {}  # open ones, by the caller's channel
         self.unexpected = 0  # signals that the state tables do not know
-        self._channels = Channels()
+        self.talks = Talks(self._talk_ended)
         self._rings: dict[str, OpenRing] = {}  # by the channel towards the agent
-        self._talks: dict[str, OpenTalk] = {}  # open ones, by each leg that takes part
-        self._last_talks: dict[str, OpenTalk] = {}  # by the caller's channel, until it is forgotten
-        self._parted: dict[int, OpenTalk] = {}  # waiting for more news, by identity
         self._runs: dict[str, ev.QueueRun] = {}  # callers for whom Queue() ran, until more is known
         self._statuses_told = False  # QUEUESTATUS is visible to our manager user
         self._leaving: dict[str, float] = {}  # callers whose leaving has not settled yet, and when they left
-        self._forget: deque[tuple[float, str]] = deque()
         self._doubted: set[tuple[str, ...]] = set()  # differences that the last snapshot showed first
         self._next_tick = 0.0
         self._done: list[TrackerRecord] = []
@@ -83,7 +74,7 @@ class Tracker:
         self.queues |= snapshot.queues
         self.members = {(seen.queue, seen.interface): seen for seen in snapshot.members}
         if fresh:
-            self._channels.place(snapshot.channels)
+            self.talks.channels.place(snapshot.channels)
         differences = dict(self._differences(snapshot, now))
         certain = [key for key in differences if fresh or key in self._doubted]
         for key in certain:
@@ -107,13 +98,13 @@ class Tracker:
         for uniqueid in self._rings:
             if uniqueid not in snapshot.channels:
                 yield ("ring", uniqueid), partial(self._close_ring, uniqueid, now)
-        for talk in {id(talk): talk for talk in self._talks.values()}.values():
+        for talk in list(self.talks.all()):
             if not self._goes_on(talk, snapshot):
                 yield (
                     ("talk", talk.uniqueid, talk.queue, str(talk.answered_at)),
-                    partial(self._close_talk, talk, now),
+                    partial(self.talks.close, talk, now),
                 )
-        for uniqueid in self._channels.unknown_to(snapshot.channels):
+        for uniqueid in self.talks.channels.unknown_to(snapshot.channels):
             yield ("channel", uniqueid), partial(self._channel_gone, uniqueid, now)
         yield from self._unknown(snapshot, waiting, now)
 
@@ -122,7 +113,7 @@ class Tracker:
     ) -> Iterator[Difference]:
         """Yield the callers that Asterisk knows and we do not."""
         for seen in snapshot.talks:
-            if seen.uniqueid not in self._talks:
+            if self.talks.of(seen.uniqueid) is None:
                 yield ("joined talk", seen.uniqueid), partial(self._take_over_talk, seen, now)
         for key, entry in waiting.items():
             if entry.uniqueid not in self.visits:
@@ -159,7 +150,7 @@ class Tracker:
             agent=seen.agent_uniqueid,
             partial=True,
         )
-        self._open_talk(talk, now)
+        self.talks.begin(talk, now)
         self._done += self.agents.talk_began(talk.member, now)
 
     def _take_over(self, entry: ev.Joined) -> None:
@@ -172,8 +163,8 @@ class Tracker:
             self._tell(visit, Signal.MOVED_ON, now, "end of observation")
         for uniqueid in list(self._rings):
             self._close_ring(uniqueid, now)
-        for talk in {id(talk): talk for talk in self._talks.values()}.values():
-            self._close_talk(talk, now)
+        for talk in list(self.talks.all()):
+            self.talks.close(talk, now)
         self._done += self.agents.unobserved(now)
         return self._take()
 
@@ -182,21 +173,9 @@ class Tracker:
         self._done += self.agents.unobserved(now)
         return self._take()
 
-    def last_talk(self, uniqueid: str) -> OpenTalk | None:
-        """Return the latest talk of a caller's channel, finished or not."""
-        return self._last_talks.get(uniqueid)
-
     def waiting(self) -> list[Visit]:
         """Return the visits whose caller waits now."""
         return [visit for visit in self.visits.values() if visit.left_at is None]
-
-    def talking(self) -> list[OpenTalk]:
-        """Return the talks that go on now."""
-        return [
-            talk
-            for leg, talk in self._talks.items()
-            if leg == talk.caller and talk.phase in (TalkPhase.TALKING, TalkPhase.CONSULTING)
-        ]
 
     # -- queue
 
@@ -211,9 +190,9 @@ class Tracker:
                 return
             self._tell(open_visit, Signal.MOVED_ON, event.at, "QueueCallerJoin")
         self._forget_run(event.uniqueid)
-        talk = self._talks.get(event.uniqueid)
+        talk = self.talks.of(event.uniqueid)
         if talk is not None and talk.caller == event.uniqueid:
-            self._close_talk(talk, event.at)
+            self.talks.close(talk, event.at)
         self.visits[event.uniqueid] = Visit.of(self.pbx, event)
 
     def _gave_up(self, event: ev.GaveUp) -> None:
@@ -237,16 +216,16 @@ class Tracker:
         visit.agent, visit.interface = self._who_answered(event, visit)
         visit.ringing = False
         self._tell(visit, Signal.CONNECTED, event.at, "AgentConnect")
-        before = self._talks.get(event.uniqueid)
+        before = self.talks.of(event.uniqueid)
         if before is not None:
-            self._close_talk(before, event.at)
+            self.talks.close(before, event.at)
         # Before the ring ends: in between the agent would look available for a millisecond.
         self._done += self.agents.talk_began(visit.agent, event.at)
         for uniqueid in list(visit.rings):
             ring = self._rings.get(uniqueid)
             if ring is not None and ring.outcome is RingOutcome.ANSWERED:
                 self._close_ring(uniqueid, event.at)
-        self._open_talk(
+        self.talks.begin(
             OpenTalk(
                 pbx=self.pbx,
                 call_id=visit.call_id,
@@ -261,12 +240,6 @@ class Tracker:
             ),
             event.at,
         )
-
-    def _open_talk(self, talk: OpenTalk, at: float) -> None:
-        self._last_talks[talk.uniqueid] = talk
-        for leg in (talk.caller, talk.dialed):
-            self._talks[leg] = talk
-        self._bridge_again(talk, at)
 
     def _who_answered(self, event: ev.Connected, visit: Visit) -> tuple[str, str]:
         """Return name and interface of the agent.
@@ -333,10 +306,10 @@ class Tracker:
     # -- channels and bridges
 
     def _channel_started(self, event: ev.ChannelStarted) -> None:
-        self._channels.get(event.uniqueid)
+        self.talks.channels.get(event.uniqueid)
 
     def _hangup_requested(self, event: ev.HangupRequested) -> None:
-        channel = self._channels.get(event.uniqueid)
+        channel = self.talks.channels.get(event.uniqueid)
         if event.by_pbx:
             channel.killed_at = channel.killed_at or event.at
         else:
@@ -353,65 +326,8 @@ class Tracker:
         visit = self.visits.get(uniqueid)
         if visit is not None:
             self._tell(visit, Signal.ENDED, event.at, "Hangup")
-        talk = self._talks.get(uniqueid)
-        if talk is not None and uniqueid in (talk.caller, talk.agent):
-            talk.parted(event.at, self._who_ended(talk, uniqueid))
-            self._close_talk(talk, event.at)
-        if uniqueid in self._last_talks:
-            self._forget.append((event.at + _MEMORY_SECONDS, uniqueid))
+        self.talks.channel_ended(uniqueid, event.at)
         self._forget_run(uniqueid)
-        self._channels.ended(uniqueid)
-
-    def _bridge_entered(self, event: ev.BridgeEntered) -> None:
-        uniqueid = event.uniqueid
-        self._channels.entered_bridge(uniqueid, event.bridge)
-        talk = self._talks.get(uniqueid) or self._talks.get(event.swapped) or self._behind_local(event.bridge)
-        if talk is None:
-            return
-        if event.swapped:
-            self._swapped(talk, event.swapped, uniqueid)
-        if event.holding and uniqueid == talk.agent:
-            self._close_talk(talk, event.at)
-        elif not self._bridge_again(talk, event.at) and uniqueid == talk.agent:
-            talk.consulting(event.at)
-            self._parted.pop(id(talk), None)
-
-    def _bridge_left(self, event: ev.BridgeLeft) -> None:
-        uniqueid = event.uniqueid
-        talk = self._talks.get(uniqueid)
-        if talk is not None and uniqueid in (talk.caller, talk.agent):
-            talk.parted(event.at, self._who_ended(talk, uniqueid))
-            if talk.phase is TalkPhase.PARTED:
-                self._parted[id(talk)] = talk
-        self._channels.left_bridge(uniqueid)
-
-    def _local_joined(self, event: ev.LocalJoined) -> None:
-        self._channels.paired(event.one, event.two)
-
-    def _held(self, event: ev.Held) -> None:
-        talk = self._talks.get(event.uniqueid)
-        if talk is not None and event.uniqueid == talk.agent:
-            talk.held(event.at)
-
-    def _unheld(self, event: ev.Unheld) -> None:
-        talk = self._talks.get(event.uniqueid)
-        if talk is not None and event.uniqueid == talk.agent:
-            talk.unheld(event.at)
-
-    def _blind_transferred(self, event: ev.BlindTransferred) -> None:
-        # For an agent behind Local channels the near half may be named, not the phone (22.10).
-        talk = self._talks.get(event.transferer)
-        if talk is not None and event.transferer in (talk.agent, talk.dialed):
-            talk.transferred(Transfer.BLIND, event.target)
-
-    def _attended_transferred(self, event: ev.AttendedTransferred) -> None:
-        for transferer in event.transferers:
-            talk = self._talks.get(transferer)
-            if talk is not None and transferer in (talk.agent, talk.dialed):
-                talk.transferred(Transfer.ATTENDED, event.target)
-                talk.parted(event.at, EndedBy.TRANSFER)
-                self._parted[id(talk)] = talk
-                return
 
     # -- members
 
@@ -454,7 +370,7 @@ class Tracker:
         visit = self.visits.get(ring.uniqueid)
         if visit is not None:
             visit.rings.pop(uniqueid, None)
-        talk = self._talks.get(ring.uniqueid)
+        talk = self.talks.of(ring.uniqueid)
         elsewhere = talk is not None and talk.dialed != uniqueid and talk.queue == ring.queue
         record = ring.record(at, cause, answered_elsewhere=elsewhere)
         if visit is not None:
@@ -462,71 +378,15 @@ class Tracker:
         self._done.append(record)
         self._done += self.agents.ring_ended(record.agent, record.ended_at)
 
-    def _close_talk(self, talk: OpenTalk, at: float) -> None:
-        self._parted.pop(id(talk), None)
-        for leg in (talk.caller, talk.uniqueid, talk.dialed, talk.agent):
-            if leg is not None and self._talks.get(leg) is talk:
-                del self._talks[leg]
-        over = talk.phase is TalkPhase.ENDED
-        record = talk.record(at)
+    def _talk_ended(self, talk: OpenTalk, record: Talk | None, at: float) -> None:
         if record is not None:
             self._done.append(record)
-        if not over:
-            self._done += self.agents.talk_ended(talk.member, talk.queue, record.ended_at if record else at)
-
-    def _behind_local(self, bridge: str) -> OpenTalk | None:
-        """Return the talk whose agent side is the other end of a Local channel in this bridge."""
-        for member in self._channels.in_bridge(bridge):
-            talk = self._talks.get(self._channels.other_half(member) or "")
-            if talk is not None:
-                return talk
-        return None
-
-    def _bridge_again(self, talk: OpenTalk, at: float) -> bool:
-        """Begin or resume the talk if its two sides hear each other; find an agent behind Local channels."""
-        together = self._channels.heard_by(talk.caller)
-        if talk.agent is None:
-            talk.agent = next(iter(together), None)
-            if talk.agent is not None:
-                self._talks[talk.agent] = talk
-        if talk.agent not in together:
-            return False
-        talk.bridged(at)
-        self._parted.pop(id(talk), None)
-        return True
-
-    def _swapped(self, talk: OpenTalk, old: str, new: str) -> None:
-        """Follow a leg whose place another channel takes (a Local channel that is optimised away)."""
-        if old == talk.caller:
-            talk.caller = new
-        elif old in (talk.agent, talk.dialed):
-            talk.agent = new
-        else:
-            return
-        self._talks[new] = talk
-
-    def _who_ended(self, talk: OpenTalk, first: str) -> EndedBy:
-        """Say who ended a talk whose leg `first` left first.
-
-        An agent who uses a feature code leaves without a hang-up request, and so does a caller whom a
-        redirect takes away (16.28, 22.10).
-        """
-        hang_ups: list[tuple[float, EndedBy]] = []
-        for leg, side in ((talk.caller, EndedBy.CALLER), (talk.agent or talk.dialed, EndedBy.AGENT)):
-            channel = self._channels.find(leg)
-            if channel is not None and channel.hung_up_at is not None:
-                hang_ups.append((channel.hung_up_at, side))
-            if channel is not None and channel.killed_at is not None:
-                hang_ups.append((channel.killed_at, EndedBy.SYSTEM))
-        if hang_ups:
-            return min(hang_ups)[1]
-        return EndedBy.AGENT if first == talk.agent else EndedBy.SYSTEM
+        self._done += self.agents.talk_ended(talk.member, talk.queue, record.ended_at if record else at)
 
     def _sweep(self, now: float) -> None:
         self._next_tick = now + 1.0
         self._done += self.agents.tick(now)
-        for talk in [talk for talk in self._parted.values() if now - talk.parted_at >= _SETTLE_SECONDS]:
-            self._close_talk(talk, now)
+        self.talks.settle(now)
         for uniqueid in [caller for caller, at in self._leaving.items() if now - at >= _LEAVE_SECONDS]:
             del self._leaving[uniqueid]
             visit = self.visits.get(uniqueid)
@@ -534,8 +394,6 @@ class Tracker:
                 self._tell(visit, Signal.SETTLED, now, "QueueCallerLeave")
             elif visit is not None and visit.phase is Phase.UNDECIDED and self._statuses_told:
                 self._tell(visit, Signal.STAYED, now, "")
-        while self._forget and self._forget[0][0] <= now:
-            self._last_talks.pop(self._forget.popleft()[1], None)
 
     _HANDLERS: ClassVar[dict[type[Any], Callable[["Tracker", Any], None]]] = {
         ev.ChannelStarted: _channel_started,
@@ -549,13 +407,13 @@ class Tracker:
         ev.Connected: _connected,
         ev.Dumped: _dumped,
         ev.DialEnded: _dial_ended,
-        ev.BridgeEntered: _bridge_entered,
-        ev.BridgeLeft: _bridge_left,
-        ev.LocalJoined: _local_joined,
-        ev.Held: _held,
-        ev.Unheld: _unheld,
-        ev.BlindTransferred: _blind_transferred,
-        ev.AttendedTransferred: _attended_transferred,
+        ev.BridgeEntered: lambda tracker, event: tracker.talks.bridge_entered(event),
+        ev.BridgeLeft: lambda tracker, event: tracker.talks.bridge_left(event),
+        ev.LocalJoined: lambda tracker, event: tracker.talks.local_joined(event),
+        ev.Held: lambda tracker, event: tracker.talks.held(event),
+        ev.Unheld: lambda tracker, event: tracker.talks.unheld(event),
+        ev.BlindTransferred: lambda tracker, event: tracker.talks.blind_transferred(event),
+        ev.AttendedTransferred: lambda tracker, event: tracker.talks.attended_transferred(event),
         ev.StatusSet: _status_set,
         ev.MemberSeen: _member_seen,
         ev.MemberGone: _member_gone,

@@ -53,7 +53,7 @@ def live(port: int, calls: str) -> None:
         tracker = bridge.tracker
 
         def look() -> None:
-            waiting, talking = len(tracker.visits), len(tracker.talking())
+            waiting, talking = len(tracker.visits), len(tracker.talks.going_on())
             if waiting + talking < int(calls):
                 return
             looking.stop()

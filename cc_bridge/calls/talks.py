@@ -1,0 +1,183 @@
+"""All talks that live on one PBX: which channels take part, who hears whom, who left first.
+
+The tracker begins a talk, tells this what channels and bridges do, and is told when a talk has ended.
+
+The trap: see `talk.py`. A talk is found by each leg that takes part, and legs change: the phone behind a
+Local channel is known only when it is bridged, and an optimised Local channel gives its place away.
+"""
+
+from collections import deque
+from collections.abc import Callable, Collection
+
+from cc_bridge.calls import events as ev
+from cc_bridge.calls.channels import Channels
+from cc_bridge.calls.talk import OpenTalk, TalkPhase
+from cc_bridge.records import EndedBy, Talk, Transfer
+
+__all__ = ["Talks"]
+
+# A parting that nothing undoes within this many seconds was the end; real returns take milliseconds.
+_SETTLE_SECONDS = 2.0
+# A caller's last talk is remembered this long after the caller's channel ended, for late questions.
+_MEMORY_SECONDS = 10.0
+
+
+class Talks:
+    """The open talks of one PBX, and its channels.
+
+    `ended` hears of each end, with the record unless the two never spoke.
+    """
+
+    def __init__(self, ended: Callable[[OpenTalk, Talk | None, float], None]) -> None:
+        self.channels = Channels()
+        self._ended = ended
+        self._by_leg: dict[str, OpenTalk] = {}  # open ones, by each leg that takes part
+        self._last: dict[str, OpenTalk] = {}  # by the caller's channel, until it is forgotten
+        self._parted: dict[int, OpenTalk] = {}  # waiting for more news, by identity
+        self._forget: deque[tuple[float, str]] = deque()
+
+    def all(self) -> Collection[OpenTalk]:
+        return {id(talk): talk for talk in self._by_leg.values()}.values()
+
+    def of(self, leg: str) -> OpenTalk | None:
+        """Return the open talk that a channel takes part in."""
+        return self._by_leg.get(leg)
+
+    def last(self, uniqueid: str) -> OpenTalk | None:
+        """Return the latest talk of a caller's channel, finished or not."""
+        return self._last.get(uniqueid)
+
+    def going_on(self) -> list[OpenTalk]:
+        """Return the talks in which caller and agent are connected, on hold or not."""
+        return [talk for talk in self.all() if talk.phase in (TalkPhase.TALKING, TalkPhase.CONSULTING)]
+
+    def settle(self, now: float) -> None:
+        """Take partings that nothing undid as ends, and forget what was long ago."""
+        for talk in [talk for talk in self._parted.values() if now - talk.parted_at >= _SETTLE_SECONDS]:
+            self.close(talk, now)
+        while self._forget and self._forget[0][0] <= now:
+            self._last.pop(self._forget.popleft()[1], None)
+
+    def channel_ended(self, uniqueid: str, at: float) -> None:
+        talk = self._by_leg.get(uniqueid)
+        if talk is not None and uniqueid in (talk.caller, talk.agent):
+            talk.parted(at, self._who_ended(talk, uniqueid))
+            self.close(talk, at)
+        if uniqueid in self._last:
+            self._forget.append((at + _MEMORY_SECONDS, uniqueid))
+        self.channels.ended(uniqueid)
+
+    def begin(self, talk: OpenTalk, at: float) -> None:
+        self._last[talk.uniqueid] = talk
+        for leg in (talk.caller, talk.dialed):
+            self._by_leg[leg] = talk
+        self._bridge_again(talk, at)
+
+    def bridge_entered(self, event: ev.BridgeEntered) -> None:
+        uniqueid = event.uniqueid
+        self.channels.entered_bridge(uniqueid, event.bridge)
+        talk = (
+            self._by_leg.get(uniqueid) or self._by_leg.get(event.swapped) or self._behind_local(event.bridge)
+        )
+        if talk is None:
+            return
+        if event.swapped:
+            self._swapped(talk, event.swapped, uniqueid)
+        if event.holding and uniqueid == talk.agent:
+            self.close(talk, event.at)
+        elif not self._bridge_again(talk, event.at) and uniqueid == talk.agent:
+            talk.consulting(event.at)
+            self._parted.pop(id(talk), None)
+
+    def bridge_left(self, event: ev.BridgeLeft) -> None:
+        uniqueid = event.uniqueid
+        talk = self._by_leg.get(uniqueid)
+        if talk is not None and uniqueid in (talk.caller, talk.agent):
+            talk.parted(event.at, self._who_ended(talk, uniqueid))
+            if talk.phase is TalkPhase.PARTED:
+                self._parted[id(talk)] = talk
+        self.channels.left_bridge(uniqueid)
+
+    def local_joined(self, event: ev.LocalJoined) -> None:
+        self.channels.paired(event.one, event.two)
+
+    def held(self, event: ev.Held) -> None:
+        talk = self._by_leg.get(event.uniqueid)
+        if talk is not None and event.uniqueid == talk.agent:
+            talk.held(event.at)
+
+    def unheld(self, event: ev.Unheld) -> None:
+        talk = self._by_leg.get(event.uniqueid)
+        if talk is not None and event.uniqueid == talk.agent:
+            talk.unheld(event.at)
+
+    def blind_transferred(self, event: ev.BlindTransferred) -> None:
+        # For an agent behind Local channels the near half may be named, not the phone (22.10).
+        talk = self._by_leg.get(event.transferer)
+        if talk is not None and event.transferer in (talk.agent, talk.dialed):
+            talk.transferred(Transfer.BLIND, event.target)
+
+    def attended_transferred(self, event: ev.AttendedTransferred) -> None:
+        for transferer in event.transferers:
+            talk = self._by_leg.get(transferer)
+            if talk is not None and transferer in (talk.agent, talk.dialed):
+                talk.transferred(Transfer.ATTENDED, event.target)
+                talk.parted(event.at, EndedBy.TRANSFER)
+                self._parted[id(talk)] = talk
+                return
+
+    def close(self, talk: OpenTalk, at: float) -> None:
+        self._parted.pop(id(talk), None)
+        for leg in (talk.caller, talk.uniqueid, talk.dialed, talk.agent):
+            if leg is not None and self._by_leg.get(leg) is talk:
+                del self._by_leg[leg]
+        if talk.phase is not TalkPhase.ENDED:
+            self._ended(talk, talk.record(at), at)
+
+    def _bridge_again(self, talk: OpenTalk, at: float) -> bool:
+        """Begin or resume the talk if its two sides hear each other; find an agent behind Local channels."""
+        together = self.channels.heard_by(talk.caller)
+        if talk.agent is None:
+            talk.agent = next(iter(together), None)
+            if talk.agent is not None:
+                self._by_leg[talk.agent] = talk
+        if talk.agent not in together:
+            return False
+        talk.bridged(at)
+        self._parted.pop(id(talk), None)
+        return True
+
+    def _behind_local(self, bridge: str) -> OpenTalk | None:
+        """Return the talk whose agent side is the other end of a Local channel in this bridge."""
+        for member in self.channels.in_bridge(bridge):
+            talk = self._by_leg.get(self.channels.other_half(member) or "")
+            if talk is not None:
+                return talk
+        return None
+
+    def _swapped(self, talk: OpenTalk, old: str, new: str) -> None:
+        """Follow a leg whose place another channel takes (a Local channel that is optimised away)."""
+        if old == talk.caller:
+            talk.caller = new
+        elif old in (talk.agent, talk.dialed):
+            talk.agent = new
+        else:
+            return
+        self._by_leg[new] = talk
+
+    def _who_ended(self, talk: OpenTalk, first: str) -> EndedBy:
+        """Say who ended a talk whose leg `first` left first.
+
+        An agent who uses a feature code leaves without a hang-up request, and so does a caller whom a
+        redirect takes away (16.28, 22.10).
+        """
+        hang_ups: list[tuple[float, EndedBy]] = []
+        for leg, side in ((talk.caller, EndedBy.CALLER), (talk.agent or talk.dialed, EndedBy.AGENT)):
+            channel = self.channels.find(leg)
+            if channel is not None and channel.hung_up_at is not None:
+                hang_ups.append((channel.hung_up_at, side))
+            if channel is not None and channel.killed_at is not None:
+                hang_ups.append((channel.killed_at, EndedBy.SYSTEM))
+        if hang_ups:
+            return min(hang_ups)[1]
+        return EndedBy.AGENT if first == talk.agent else EndedBy.SYSTEM
