@@ -209,6 +209,17 @@ def test_a_call_that_another_phone_picked_up_belongs_to_that_phone(calls):
     assert calls.of(QueueVisit)[0].agent == "بهار"
 
 
+def test_a_transfer_may_be_told_after_the_caller_is_in_the_next_queue(calls):
+    calls.talk_until_now()
+    calls.hear(
+        BridgeLeft(9, BRIDGE, CALLER), joined(9, queue="support"), BlindTransferred(9.001, AGENT, "support")
+    )
+    calls.hear(BridgeLeft(9.002, BRIDGE, AGENT), ChannelEnded(9.003, AGENT, 16))
+    (talk,) = calls.of(Talk)
+    assert (talk.ended_at, talk.ended_by, talk.transfer_target) == (9, EndedBy.TRANSFER, "support")
+    assert [visit.queue for visit in calls.tracker.waiting()] == ["support"]
+
+
 def test_a_transfer_may_name_the_near_half_of_a_local_channel(calls):
     near = "1.3"
     calls.hear(joined(0), replace(connected(2, agent=near), agent_channel="Local/alice@agents-00000001;1"))

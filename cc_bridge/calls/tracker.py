@@ -191,7 +191,8 @@ class Tracker:
             self._tell(open_visit, Signal.MOVED_ON, event.at, "QueueCallerJoin")
         self._forget_run(event.uniqueid)
         talk = self.talks.of(event.uniqueid)
-        if talk is not None and talk.caller == event.uniqueid:
+        # One that has parted waits for more: BlindTransfer can come after the joining that it caused (22.10).
+        if talk is not None and talk.caller == event.uniqueid and talk.phase is not TalkPhase.PARTED:
             self.talks.close(talk, event.at)
         self.visits[event.uniqueid] = Visit.of(self.pbx, event)
 
