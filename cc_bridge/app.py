@@ -29,7 +29,7 @@ from cc_bridge.agi.survey import Interviewer
 from cc_bridge.ami.client import Timeouts
 from cc_bridge.ami.service import AmiService, Pauses
 from cc_bridge.calls.agents import Agents
-from cc_bridge.calls.events import WANTED, read
+from cc_bridge.calls.reading import WANTED, read
 from cc_bridge.calls.resync import Snapshot
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import AmiConfig, Config
@@ -184,7 +184,7 @@ class Bridge:
         self._know_queues()
 
     def ami_event(self, event: Any) -> None:
-        typed = read(event, self.link.pbx_now())
+        typed = read(event, self.link.pbx_now)
         if typed is not None:
             self._recorded(self.tracker.apply(typed))
 

@@ -7,10 +7,11 @@ import gzip
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from cc_bridge.ami.codec import Codec, Counts, Event
-from cc_bridge.calls.events import WANTED, read
+from cc_bridge.calls.reading import WANTED, read
 from cc_bridge.calls.tracker import Tracker, TrackerRecord
 from cc_bridge.records import AgentInterval, QueueVisit, Ring, Talk
 
@@ -33,7 +34,7 @@ def replay(chunks: Iterator[bytes], tracker: Tracker, counts: Counts) -> Iterato
     now = 0.0
     for chunk in chunks:
         for message in codec.feed(chunk):
-            event = read(message, now) if isinstance(message, Event) else None
+            event = read(message, partial(float, now)) if isinstance(message, Event) else None
             if event is not None:
                 now = max(now, event.at)
                 yield from _of_calls(tracker.apply(event))

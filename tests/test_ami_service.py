@@ -10,7 +10,7 @@ from twisted.protocols.basic import LineReceiver
 
 from cc_bridge.ami.client import Timeouts
 from cc_bridge.ami.service import AmiService, Pauses
-from cc_bridge.calls.events import WANTED
+from cc_bridge.calls.reading import WANTED
 from reactor_loop import until
 
 EVENT = b"Event: Hangup\r\nPrivilege: call,all\r\nUniqueid: %d.0\r\nLinkedid: 1.0\r\nCause: 16\r\n\r\n"

@@ -9,7 +9,8 @@ from hypothesis import given, strategies as st
 
 from cc_bridge.ami.codec import Codec, Counts, Event
 from cc_bridge.calls.agents import Agents
-from cc_bridge.calls.events import WANTED, Called, Connected, MemberGone, MemberSeen, read
+from cc_bridge.calls.events import Called, Connected, MemberGone, MemberSeen
+from cc_bridge.calls.reading import WANTED, read
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.records import AgentState, Ring, Talk
 from recordings import all_recordings, recording
@@ -396,7 +397,7 @@ def heard(name):
     """Return the agents' intervals of a recording as lines by agent, seconds from its first event."""
     tracker, agents = Tracker("pbx"), Agents("pbx")
     messages = Codec(WANTED, Counts()).feed(recording(name))
-    events = [read(message, 0.0) for message in messages if isinstance(message, Event)]
+    events = [read(message, float) for message in messages if isinstance(message, Event)]
     events = [event for event in events if event is not None]
     intervals = [interval for event in events for interval in tell(agents, tracker, event)]
     intervals += agents.unobserved(events[-1].at)

@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 
 from cc_bridge.ami.codec import Codec, Event
-from cc_bridge.calls.events import WANTED, read
+from cc_bridge.calls.reading import WANTED, read
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.records import EndedBy, Outcome, QueueVisit, Talk
 from recordings import all_recordings, recording
@@ -21,7 +21,7 @@ SEEDS = 100
 def events_of(name):
     """Return the typed events of a recording."""
     messages = Codec(WANTED).feed(recording(name))
-    typed = (read(message, 0.0) for message in messages if isinstance(message, Event))
+    typed = (read(message, float) for message in messages if isinstance(message, Event))
     return [event for event in typed if event is not None]
 
 

@@ -1,6 +1,5 @@
 """The tracker told by hand: joining in mid-call, snapshots, lost messages."""
 
-from dataclasses import replace
 
 import pytest
 
@@ -198,7 +197,7 @@ def test_a_call_that_another_phone_picked_up_belongs_to_that_phone(calls):
     calls.hear(
         joined(0), Called(1, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", "1.9"), Left(2, CALLER, "sales")
     )
-    calls.hear(replace(connected(2), agent_channel="PJSIP/bob-00000002"))
+    calls.hear(connected(2)._replace(agent_channel="PJSIP/bob-00000002"))
     calls.hear(
         BridgeEntered(2, BRIDGE, AGENT, "", holding=False),
         BridgeEntered(2, BRIDGE, CALLER, "", holding=False),
@@ -222,7 +221,7 @@ def test_a_transfer_may_be_told_after_the_caller_is_in_the_next_queue(calls):
 
 def test_a_transfer_may_name_the_near_half_of_a_local_channel(calls):
     near = "1.3"
-    calls.hear(joined(0), replace(connected(2, agent=near), agent_channel="Local/alice@agents-00000001;1"))
+    calls.hear(joined(0), connected(2, agent=near)._replace(agent_channel="Local/alice@agents-00000001;1"))
     calls.hear(LocalJoined(2, near, "1.4"), BridgeEntered(2, "b-2", "1.4", "", holding=False))
     calls.hear(
         BridgeEntered(2, "b-2", AGENT, "", holding=False), BridgeEntered(2, BRIDGE, near, "", holding=False)

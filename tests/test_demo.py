@@ -26,7 +26,7 @@ from twisted.internet.testing import StringTransport
 
 from cc_bridge import shipped
 from cc_bridge.ami.codec import Codec, Counts, encode
-from cc_bridge.calls.events import WANTED, read
+from cc_bridge.calls.reading import WANTED, read
 from cc_bridge.calls.resync import Snapshot
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.cli import main
@@ -136,7 +136,7 @@ def test_no_member_has_two_calls_where_takes_overlap():
     tracker, codec = Tracker("pbx"), Codec(WANTED)
     for told in takewhile(lambda told: told.at < NOW + 3 * MIX.period, MIX.endless(NOW)):
         for message in codec.feed(told.text.encode()):
-            event = read(message, 0.0)
+            event = read(message, float)
             talks += [r for r in tracker.apply(event) if isinstance(r, Talk)] if event else []
     assert tracker.unexpected == 0
     assert len(talks) > 350
@@ -184,7 +184,7 @@ def test_the_lists_agree_with_the_events_at_any_moment():
             check_at = told.at + 1
         exchange.hear(told)
         for message in codec.feed(told.text.encode()):
-            event = read(message, 0.0)
+            event = read(message, float)
             if event:
                 tracker.apply(event)
     assert most_waiting >= 5

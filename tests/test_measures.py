@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from prometheus_client import CollectorRegistry
 from sqlalchemy import case, func, insert, select
 
-from cc_bridge.calls.events import WANTED
+from cc_bridge.calls.reading import WANTED
 from cc_bridge.measures import MEASURES, help_text, page
 from cc_bridge.metrics import Metrics
 from cc_bridge.records import EndedBy, Gap, GapReason, Outcome, QueueVisit, Ring, RingOutcome, Talk

@@ -171,11 +171,13 @@ class AmiClient(Protocol):
 
     def _dispatch(self, message: Any) -> None:
         action_id = message.headers.get("ActionID")
+        if action_id is None:
+            if isinstance(message, Event):
+                self._on_event(message)
+            return
         pending = self._pending.get(action_id) if isinstance(action_id, str) else None
         if pending is not None:
             self._answer(action_id, pending, message)
-        elif isinstance(message, Event) and action_id is None:
-            self._on_event(message)
 
     def _answer(self, action_id: str, pending: _Pending, message: Any) -> None:
         headers = message.headers

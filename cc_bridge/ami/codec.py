@@ -5,8 +5,9 @@ Asterisk sends one banner line, then messages of `Key: value` lines that end wit
 `ManagerMsg` and `Event`, so that whoever knows pyst2 knows ours; only `parse` is our own: pyst2 0.5.1
 raises on a `ChanVariable` header and keeps the last of repeated headers.
 
-The trap: an unfiltered manager user sends 170 events for one answered call, of which 30 matter. The
-name of an event is therefore read from its bytes, and what nobody wants is counted and never parsed.
+The trap: an unfiltered manager user sends 170 events for one answered call, of which 30 matter, and of
+their 25 headers five. The name of an event is therefore read from its bytes, what nobody wants is counted
+and never parsed, and of the wanted only the named headers are cut out (`Wanted`).
 
 Values that come from callers (numbers, extensions) reach AMI raw, line breaks included (16.28 and
 22.10): a caller can cut an event in two and forge the second half. A message that does not have the
@@ -16,11 +17,12 @@ shape that Asterisk gives it is tainted: it and the one after it are dropped and
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from asterisk.manager import Event, ManagerMsg
 
-__all__ = ["MAX_MESSAGE", "Codec", "Counts", "Event", "Message", "encode"]
+__all__ = ["MAX_MESSAGE", "Codec", "Counts", "Event", "Message", "Wanted", "encode"]
 
 # The longest real message is a QueueStatus item or a VarSet of a few KiB; lines have no limit in Asterisk.
 MAX_MESSAGE = 256 * 1024
@@ -33,9 +35,17 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BANNER = b"Asterisk Call Manager/"
 _EVENT = b"Event: "
 _RESPONSE = b"Response: "
+_PRIVILEGE = b"Privilege: "
 _END = b"\r\n\r\n"
 _ANY_END = re.compile(rb"\n\r?\n")
-_UNWANTED = b""
+
+
+class Wanted(NamedTuple):
+    """What is wanted of the events of one name; by default all of them, with all their headers."""
+
+    headers: tuple[str, ...] = ()  # to cut out; an event without one of them is not Asterisk's
+    optional: tuple[str, ...] = ()  # to cut out where they are
+    line: str | None = None  # only events with a line that begins like this: `Variable: QUEUESTATUS`
 
 
 class Message(ManagerMsg):  # type: ignore[misc]  # pyst2 is untyped
@@ -80,6 +90,25 @@ class Message(ManagerMsg):  # type: ignore[misc]  # pyst2 is untyped
         self.repeated = tuple(repeated)
 
 
+class _Cut(Event):  # type: ignore[misc]
+    """An event with some of its headers."""
+
+    def __init__(self, headers: dict[str, str]) -> None:  # pyst2's would want a message first
+        self.message, self.data = None, ""
+        self.headers = headers
+        self.name = headers["Event"]
+
+
+class _Plan(NamedTuple):
+    """How to cut one event."""
+
+    name: str
+    line: bytes | None
+    privilege_at: int
+    headers: re.Pattern[str]  # finds name and value of each that is wanted
+    always: frozenset[str]
+
+
 @dataclass(slots=True)
 class Counts:
     """What became of the messages; one object may count for many sessions."""
@@ -98,26 +127,22 @@ class Counts:
 class Codec:
     """Splits a stream into messages. `feed` takes bytes cut anywhere and never raises.
 
-    `wanted` maps event names to None, or to a header line that the event must hold (such as
-    `Variable: QUEUESTATUS`; never its last line); without it every event is parsed. The items of lists
-    are events like others, so it names those too. Responses are always parsed.
+    `wanted` says by name what is read of events; without it every event is parsed whole. The items of
+    lists are events like others, so it names those too. Responses are always parsed.
     """
 
     def __init__(
         self,
-        wanted: Mapping[str, str | None] | None = None,
+        wanted: Mapping[str, Wanted] | None = None,
         counts: Counts | None = None,
         max_message: int = MAX_MESSAGE,
     ) -> None:
         self.banner: str | None = None  # the AMI version, such as "11.0.0"
         self.counts = counts or Counts()
-        self._wanted = (
+        self._plans = (
             None
             if wanted is None
-            else {
-                f"Event: {name}\r".encode(): f"\n{line}\r".encode() if line else None
-                for name, line in wanted.items()
-            }
+            else {f"Event: {name}\r".encode(): _plan(name, wish) for name, wish in wanted.items()}
         )
         self._max_message = max_message
         self._rest = b""  # the start of a message
@@ -126,6 +151,27 @@ class Codec:
 
     def feed(self, data: bytes) -> list[Any]:
         """Return the messages that `data` completes: pyst2 `Event`s and `Message`s."""
+        messages: list[Any] = []
+        unwanted = 0
+        plans = self._plans
+        for block in self._blocks(data):
+            # Most messages of an unfiltered stream end here: a look-up of the first line, and nothing else.
+            if plans is not None and block.startswith(_EVENT):
+                plan = plans.get(block[: block.find(b"\n")])
+                if plan is None or (plan.line is not None and plan.line not in block):
+                    unwanted += 1
+                    continue
+                if plan.always:
+                    self._cut_event(block, plan, messages)
+                    continue
+            for part in _ANY_END.split(block) if b"\n\n" in block or b"\n\r\n" in block else (block,):
+                self._read(part, messages)
+        self.counts.received += unwanted
+        self.counts.unwanted += unwanted
+        return messages
+
+    def _blocks(self, data: bytes) -> list[bytes]:
+        """Return what ends in `data`, without the ends; what goes on is kept for the next time."""
         text = self._rest + data
         if self.banner is None and text.startswith(_BANNER):
             line, newline, after = text.partition(b"\n")
@@ -146,20 +192,27 @@ class Codec:
             self._skip_to_end = True
         # An end that is cut must be found again, so its first bytes stay.
         self._rest = rest[-3:] if self._skip_to_end else rest
-        messages: list[Any] = []
-        unwanted = 0
-        for block in blocks:
-            # Most messages of an unfiltered stream end here: a look-up of the first line, and nothing else.
-            if self._wanted is not None and block.startswith(_EVENT):
-                held = self._wanted.get(block[: block.find(b"\n")], _UNWANTED)
-                if held is _UNWANTED or (held is not None and held not in block):
-                    unwanted += 1
-                    continue
-            for part in _ANY_END.split(block) if b"\n\n" in block or b"\n\r\n" in block else (block,):
-                self._read(part, messages)
-        self.counts.received += unwanted
-        self.counts.unwanted += unwanted
-        return messages
+        return blocks
+
+    def _cut_event(self, block: bytes, plan: _Plan, messages: list[Any]) -> None:
+        """Append the event with the headers that the plan names, each of which stands there once."""
+        counts = self.counts
+        counts.received += 1
+        if len(block) > self._max_message:
+            counts.oversized += 1
+            return
+        if self._distrust_next:
+            self._taint(distrust_next=False)
+            return
+        found = plan.headers.findall(block.decode("utf-8", "replace"))
+        headers = dict(found)
+        # Asterisk writes each once, and its privilege before anything that a caller can fill.
+        whole = len(headers) == len(found) and plan.always <= headers.keys()
+        if whole and block.startswith(_PRIVILEGE, plan.privilege_at):
+            headers["Event"] = plan.name
+            messages.append(_Cut(headers))
+        else:
+            self._taint(distrust_next=True)
 
     def _read(self, block: bytes, messages: list[Any]) -> None:
         """Append the message that a block holds, or count why there is none."""
@@ -181,7 +234,7 @@ class Codec:
             self._taint(distrust_next=False)
             return
         message = _message(block)
-        if self._wanted is not None and f"Event: {message.headers['Event']}\r".encode() not in self._wanted:
+        if self._plans is not None and f"Event: {message.headers['Event']}\r".encode() not in self._plans:
             # Behind an end that Asterisk did not write the quick look above has not seen it.
             self.counts.unwanted += 1
         elif "ActionID" in message.headers or _is_whole(message, block):
@@ -194,6 +247,18 @@ class Codec:
         self._distrust_next = distrust_next
 
 
+@cache
+def _plan(name: str, wish: Wanted) -> _Plan:
+    names = "|".join(map(re.escape, wish.headers + wish.optional))
+    return _Plan(
+        name,
+        f"\n{wish.line}".encode() if wish.line else None,
+        len(f"Event: {name}\r\n"),
+        re.compile(f"\n({names}): ([^\r]*)"),
+        frozenset(wish.headers),
+    )
+
+
 def _message(block: bytes) -> Message:
     return Message(block.decode("utf-8", "replace").replace("\r\n", "\n").split("\n"))
 
@@ -201,7 +266,7 @@ def _message(block: bytes) -> Message:
 def _is_whole(message: Message, block: bytes) -> bool:
     """Say whether an event has the shape that main/manager.c gives every event."""
     headers = message.headers
-    if not block.startswith(b"Privilege: ", block.find(b"\n") + 1):
+    if not block.startswith(_PRIVILEGE, block.find(b"\n") + 1):
         return False
     if "Channel" in headers and not ("Uniqueid" in headers and "Linkedid" in headers):
         return False

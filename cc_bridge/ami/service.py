@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cc_bridge.ami.client import AmiClient, Timeouts
-from cc_bridge.ami.codec import Codec, Counts
+from cc_bridge.ami.codec import Codec, Counts, Wanted
 from cc_bridge.errors import AmiError, AmiLinkLost, AmiTimeout
 
 __all__ = ["AmiService", "Listener", "Pauses"]
@@ -71,7 +71,7 @@ class AmiService:
         endpoint: IStreamClientEndpoint,
         credentials: tuple[str, str],
         listener: Listener,
-        wanted: Mapping[str, str | None],
+        wanted: Mapping[str, Wanted],
         clock: IReactorTime,
         wall_clock: Callable[[], float],
         chance: Callable[[], float],
@@ -98,7 +98,7 @@ class AmiService:
         self._checking: Deferred[None] | None = None
         self._client: AmiClient | None = None
         self._booted: Deferred[None] = Deferred()
-        self._early: list[Any] | None = None  # what came before the snapshot
+        self._early: list[Any] = []  # what came before the snapshot
 
     def pbx_now(self) -> float:
         """Return UTC epoch seconds by the PBX's clock, which stamps all records."""
@@ -157,7 +157,7 @@ class AmiService:
             self.up, self.why_down = True, ""
             _log.info("linked to Asterisk, AMI {version}", version=client.codec.banner)
             self._listener.ami_up(*snapshot)
-            early, self._early = self._early, None
+            early, self._early = self._early, []
             for event in early:
                 self._listener.ami_event(event)
             return await ended
@@ -178,14 +178,14 @@ class AmiService:
 
     def _hear(self, event: Any) -> None:
         self.last_event_at = self._wall_clock()
+        if self.up:
+            self._listener.ami_event(event)
+            return
         if event.name == "FullyBooted" and not self._booted.called:
             uptime = str(event.headers.get("Uptime", ""))
             self.started_at = self.pbx_now() - int(uptime) if uptime.isdigit() else 0.0
             self._booted.callback(None)
-        if self._early is None:
-            self._listener.ami_event(event)
-        else:
-            self._early.append(event)
+        self._early.append(event)
 
     def _lost(self, why: str) -> str:
         if not self._booted.called:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cc_bridge.calls.events import Joined, MemberSeen, read
+from cc_bridge.calls.events import Joined, MemberSeen
+from cc_bridge.calls.reading import read
 
 __all__ = ["SeenTalk", "Snapshot"]
 
@@ -56,7 +57,7 @@ class Snapshot:
                 if entry is not None:
                     waiting.append(entry)
             else:
-                member = read(item, taken_at)
+                member = read(item, lambda: taken_at)
                 if isinstance(member, MemberSeen):
                     members.append(member)
         return cls(taken_at, frozenset(queues - {""}), tuple(members), tuple(waiting), _talks(lived), bridges)

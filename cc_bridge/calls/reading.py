@@ -1,0 +1,260 @@
+"""AMI messages to typed events: which headers of which event are read, and what they mean.
+
+`read` turns one pyst2 `Event` into a typed one of `events.py`, or into None when it says nothing to us.
+`WANTED` tells the codec which events to take and which of their headers to cut out.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from cc_bridge.ami.codec import Wanted
+from cc_bridge.calls.events import (
+    AttendedTransferred,
+    BlindTransferred,
+    BridgeEntered,
+    BridgeLeft,
+    Called,
+    CallEvent,
+    ChannelEnded,
+    ChannelStarted,
+    Connected,
+    DialEnded,
+    Dumped,
+    GaveUp,
+    HangupRequested,
+    Held,
+    Joined,
+    Left,
+    LocalJoined,
+    MemberGone,
+    MemberSeen,
+    QueueRun,
+    StatusSet,
+    Unheld,
+)
+
+__all__ = ["WANTED", "read"]
+
+Headers = Mapping[str, Any]
+
+
+class _Reader(NamedTuple):
+    """How one event is read: headers that it always has, headers that it may have, and what they make."""
+
+    always: tuple[str, ...]
+    maybe: tuple[str, ...]
+    make: Callable[[Headers, float], CallEvent | None]
+
+
+# AST_SOFTHANGUP_EXPLICIT: somebody asked for it. 16 only says that the dialplan came to its end.
+_EXPLICIT = 32
+_ESCAPED = re.compile(r"\\(.)")
+_UNKNOWN = ("<unknown>", "unknown")
+
+
+def _known(value: str) -> str:
+    return "" if value in _UNKNOWN else value
+
+
+def _caller(h: Headers) -> dict[str, str]:
+    """Return number, name and language; Asterisk escapes the name alone, and with backslashes."""
+    return {
+        "number": _known(h["CallerIDNum"]),
+        "name": _ESCAPED.sub(r"\1", _known(h["CallerIDName"])),
+        "language": h.get("Language", ""),
+    }
+
+
+def _queue_run(h: Headers, at: float) -> QueueRun | None:
+    if h["Application"] != "Queue":
+        return None
+    queue = h["AppData"].partition(",")[0].strip()
+    return QueueRun(at, h["Uniqueid"], h["Linkedid"], queue, **_caller(h)) if queue else None
+
+
+def _joined(h: Headers, at: float) -> Joined:
+    return Joined(at, h["Uniqueid"], h["Linkedid"], h["Queue"], int(h["Position"]), **_caller(h))
+
+
+def _gave_up(h: Headers, at: float) -> GaveUp:
+    return GaveUp(
+        at,
+        h["Uniqueid"],
+        h["Linkedid"],
+        h["Queue"],
+        int(h["HoldTime"]),
+        int(h["OriginalPosition"]),
+        **_caller(h),
+    )
+
+
+def _connected(h: Headers, at: float) -> Connected:
+    return Connected(
+        at,
+        h["Uniqueid"],
+        h["Linkedid"],
+        h["Queue"],
+        h["Interface"],
+        h["MemberName"],
+        h["DestUniqueid"],
+        h["DestChannel"],
+        int(h["HoldTime"]),
+        **_caller(h),
+    )
+
+
+def _soft_hangup(h: Headers, at: float) -> HangupRequested | None:
+    return HangupRequested(at, h["Uniqueid"], by_pbx=True) if int(h["Cause"]) == _EXPLICIT else None
+
+
+def _blind(h: Headers, at: float) -> BlindTransferred | None:
+    if h["Result"] != "Success":
+        return None
+    return BlindTransferred(at, h["TransfererUniqueid"], h["Extension"])
+
+
+def _attended(h: Headers, at: float) -> AttendedTransferred | None:
+    if h["Result"] != "Success":
+        return None
+    number = _known(h.get("SecondTransfererConnectedLineNum", ""))
+    target = number or h.get("TransferTargetChannel") or h.get("DestApp") or h["DestType"]
+    return AttendedTransferred(at, (h["OrigTransfererUniqueid"], h["SecondTransfererUniqueid"]), target)
+
+
+def _status_set(h: Headers, at: float) -> StatusSet | None:
+    if h["Variable"] != "QUEUESTATUS":
+        return None
+    return StatusSet(at, h["Uniqueid"], "", h["Value"], "VarSet QUEUESTATUS")
+
+
+def _user_event(h: Headers, at: float) -> StatusSet | None:
+    if h["UserEvent"] != "CCQueueExit":
+        return None
+    return StatusSet(at, h["Uniqueid"], h["Queue"], h["QueueStatus"], "UserEvent CCQueueExit")
+
+
+def _member(h: Headers, at: float) -> MemberSeen:
+    return MemberSeen(
+        at,
+        h["Queue"],
+        h.get("Interface") or h["Location"],  # events say Interface, QueueStatus says Location
+        h.get("MemberName") or h["Name"],
+        int(h["Status"]),
+        h["Paused"] == "1",
+        h.get("PausedReason", ""),
+        int(h.get("Wrapuptime") or 0),
+    )
+
+
+def _bridge_entered(h: Headers, at: float) -> BridgeEntered:
+    holding = h["BridgeType"] == "agent_hold" or h["BridgeTechnology"] == "holding_bridge"
+    return BridgeEntered(at, h["BridgeUniqueid"], h["Uniqueid"], h.get("SwapUniqueid", ""), holding)
+
+
+def _reader(make: Callable[[Headers, float], CallEvent | None], always: str, maybe: str = "") -> _Reader:
+    return _Reader(tuple(always.split()), tuple(maybe.split()), make)
+
+
+_MEMBER = _reader(_member, "Queue Interface MemberName Status Paused", "PausedReason Wrapuptime")
+
+_READERS: dict[str, _Reader] = {
+    "Newchannel": _reader(
+        lambda h, at: ChannelStarted(at, h["Uniqueid"], h["Linkedid"], h["Channel"]),
+        "Uniqueid Linkedid Channel",
+    ),
+    "Hangup": _reader(lambda h, at: ChannelEnded(at, h["Uniqueid"], int(h["Cause"])), "Uniqueid Cause"),
+    "HangupRequest": _reader(lambda h, at: HangupRequested(at, h["Uniqueid"], by_pbx=False), "Uniqueid"),
+    "SoftHangupRequest": _reader(_soft_hangup, "Uniqueid Cause"),
+    "Newexten": _reader(
+        _queue_run, "Uniqueid Linkedid CallerIDNum CallerIDName Application AppData", "Language"
+    ),
+    "QueueCallerJoin": _reader(
+        _joined, "Uniqueid Linkedid Queue Position CallerIDNum CallerIDName", "Language"
+    ),
+    "QueueCallerLeave": _reader(lambda h, at: Left(at, h["Uniqueid"], h["Queue"]), "Uniqueid Queue"),
+    "QueueCallerAbandon": _reader(
+        _gave_up, "Uniqueid Linkedid Queue HoldTime OriginalPosition CallerIDNum CallerIDName", "Language"
+    ),
+    "AgentCalled": _reader(
+        lambda h, at: Called(
+            at, h["Uniqueid"], h["Linkedid"], h["Queue"], h["Interface"], h["MemberName"], h["DestUniqueid"]
+        ),
+        "Uniqueid Linkedid Queue Interface MemberName DestUniqueid",
+    ),
+    "AgentConnect": _reader(
+        _connected,
+        "Uniqueid Linkedid Queue Interface MemberName DestUniqueid DestChannel HoldTime"
+        " CallerIDNum CallerIDName",
+        "Language",
+    ),
+    "AgentDump": _reader(lambda h, at: Dumped(at, h["Uniqueid"], h["DestUniqueid"]), "Uniqueid DestUniqueid"),
+    "DialEnd": _reader(
+        lambda h, at: DialEnded(at, h["DestUniqueid"], h["DialStatus"]), "DestUniqueid DialStatus"
+    ),
+    "BridgeEnter": _reader(
+        _bridge_entered, "BridgeUniqueid Uniqueid BridgeType BridgeTechnology", "SwapUniqueid"
+    ),
+    "BridgeLeave": _reader(
+        lambda h, at: BridgeLeft(at, h["BridgeUniqueid"], h["Uniqueid"]), "BridgeUniqueid Uniqueid"
+    ),
+    "Hold": _reader(lambda h, at: Held(at, h["Uniqueid"]), "Uniqueid"),
+    "Unhold": _reader(lambda h, at: Unheld(at, h["Uniqueid"]), "Uniqueid"),
+    "BlindTransfer": _reader(_blind, "Result TransfererUniqueid Extension"),
+    "AttendedTransfer": _reader(
+        _attended,
+        "Result OrigTransfererUniqueid",
+        "SecondTransfererUniqueid SecondTransfererConnectedLineNum TransferTargetChannel DestType DestApp",
+    ),
+    "LocalBridge": _reader(
+        lambda h, at: LocalJoined(at, h["LocalOneUniqueid"], h["LocalTwoUniqueid"]),
+        "LocalOneUniqueid LocalTwoUniqueid",
+    ),
+    "VarSet": _reader(_status_set, "Uniqueid Variable Value"),
+    "UserEvent": _reader(_user_event, "UserEvent Uniqueid Queue QueueStatus"),
+    "QueueMemberStatus": _MEMBER,
+    "QueueMemberPause": _MEMBER,
+    "QueueMemberAdded": _MEMBER,
+    "QueueMemberRemoved": _reader(
+        lambda h, at: MemberGone(at, h["Queue"], h["Interface"]), "Queue Interface"
+    ),
+}
+_ITEMS = {"QueueMember": _member}
+
+# Events of which only those with a line that begins like this concern us.
+_LINES = {
+    "SoftHangupRequest": f"Cause: {_EXPLICIT}",
+    "VarSet": "Variable: QUEUESTATUS",
+    "Newexten": "Application: Queue",
+    "UserEvent": "UserEvent: CCQueueExit",
+}
+
+WANTED: dict[str, Wanted] = {
+    **{
+        name: Wanted(reader.always, ("Timestamp", *reader.maybe), _LINES.get(name))
+        for name, reader in _READERS.items()
+    },
+    "FullyBooted": Wanted(),
+    # The items of QueueStatus and CoreShowChannels, and what ends them.
+    **dict.fromkeys(("QueueParams", "QueueMember", "QueueEntry", "QueueStatusComplete"), Wanted()),
+    **dict.fromkeys(("CoreShowChannel", "CoreShowChannelsComplete"), Wanted()),
+}
+
+_MAKE = {name: reader.make for name, reader in _READERS.items()} | _ITEMS
+
+
+def read(event: Any, received_at: Callable[[], float]) -> CallEvent | None:
+    """Return the typed form of a pyst2 `Event`, or None if it says nothing to us or is malformed.
+
+    Its instant is the `Timestamp` header (microseconds, written when AMI formats the event);
+    `received_at` is asked when the PBX has timestampevents=no.
+    """
+    make = _MAKE.get(event.name)
+    if make is None:
+        return None
+    headers = event.headers
+    try:
+        stamp = headers.get("Timestamp")
+        return make(headers, float(stamp) if stamp else received_at())
+    except (KeyError, ValueError, TypeError):
+        return None
