@@ -1,114 +1,122 @@
 """The wiring: one PBX, its calls, surveys, storage, metrics and pages, tied together.
 
-`cli.py` and the demo make a `Bridge` and start it. This is the only place that knows the reactor and the
-wall clock, and the only one where the parts meet: every record goes through `_recorded`.
+`cli.py` and the demo make a `Bridge` and start it. This is the only place where the parts meet (`parts.py`
+makes them): every record goes through `_recorded`.
 
 The trap: order at the end. Surveys finish first (their answers still need the writer), then the link to
-the PBX closes, and the writer flushes last.
+the PBX closes, then the writer flushes and what copies its journal to a server ends last.
 """
 
-import random
-import re
-import time
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
-from OpenSSL.crypto import Error as CryptoError
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IListeningPort, IStreamClientEndpoint
-from twisted.internet.ssl import Certificate, optionsForClientTLS, platformTrust, trustRootFromCertificates
+from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from cc_bridge import shipped
-from cc_bridge.agi.server import FastAgiFactory, Limits
+from cc_bridge.agi.channel import Channel
+from cc_bridge.agi.consent import ConsentAsker
+from cc_bridge.agi.request import Request
+from cc_bridge.agi.server import BACKLOG, FastAgiFactory
 from cc_bridge.agi.survey import Interviewer
-from cc_bridge.ami.client import Timeouts
-from cc_bridge.ami.service import AmiService, Pauses
-from cc_bridge.calls.agents import Agents
-from cc_bridge.calls.reading import WANTED, read
-from cc_bridge.calls.resync import Snapshot
-from cc_bridge.calls.tracker import Tracker
-from cc_bridge.config import AmiConfig, Config
-from cc_bridge.errors import ConfigError
+from cc_bridge.asking import Asking
+from cc_bridge.config import Config
 from cc_bridge.metrics import Metrics
-from cc_bridge.records import Answer, Gap, GapReason, Observed, QueueVisit, Record, Ring, SurveyAttempt, Talk
+from cc_bridge.observation import Observation
+from cc_bridge.parts import (
+    limits,
+    load_surveys,
+    make_calling_back,
+    make_forwarder,
+    make_link,
+    make_tracker,
+    thresholds,
+)
+from cc_bridge.records import (
+    Answer,
+    Call,
+    FunnelEntry,
+    Gap,
+    OptOut,
+    QueueVisit,
+    Record,
+    Ring,
+    SurveyAttempt,
+    Talk,
+)
+from cc_bridge.remembering import Remembering
+from cc_bridge.storage.database import Database
+from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.writer import Writer
-from cc_bridge.surveys.attribution import Attribution
-from cc_bridge.surveys.catalogue import parse_catalogue
-from cc_bridge.surveys.definition import Survey, parse_survey
-from cc_bridge.surveys.policy import NotAsked
 from cc_bridge.web.server import site
 
-__all__ = ["Bridge", "load_survey"]
+__all__ = ["Bridge"]
 
 _log = Logger()
 
-# Seconds between two marks in the database of how far the PBX was observed.
-_MARK_SECONDS = 5.0
-# Seconds between two looks at what Asterisk itself says goes on, and before a doubt is looked at again.
-_CHECK_SECONDS = 60.0
-_DOUBT_SECONDS = 3.0
-# Batches are written every 200 ms; a backlog this old means that the database is away.
+# Batches are written every 200 ms; a backlog this old means that the disk or the database is away.
 _LATE_SECONDS = 30.0
-
-
-def load_survey(config: Config) -> Survey:
-    """Return the configured survey. Raises SurveyError or ConfigError."""
-    catalogue_file = shipped("dialplans/prompts.toml")
-    file = config.survey.file or shipped("config/surveys/csat.toml")
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"survey.file = {str(file)!r}: cannot be read: {error}") from error
-    catalogue = parse_catalogue(catalogue_file.read_text(encoding="utf-8"), str(catalogue_file))
-    return parse_survey(text, str(file), catalogue.sounds)
+# At the end the forwarder may go on for so long; what is left stays in the journal.
+_FORWARD_SECONDS = 5.0
 
 
 class Bridge:
-    """One daemon: `start` opens everything, `stop` fires when all is closed and on disk.
-
-    It is also the `Listener` of the AMI link.
-    """
+    """One daemon: `start` opens everything, `stop` fires when all is closed and on disk."""
 
     def __init__(self, config: Config, reactor: Any, observed_until: float | None = None) -> None:
-        """`observed_until`: when an earlier daemon saw this PBX last, by the database."""
+        """`observed_until`: when an earlier daemon saw this PBX last, by the database or its journal."""
         self.config = config
-        agents = Agents(
-            config.pbx.name,
-            lambda queue: self.config.queue(queue).wrap_up_seconds,
-            config.agents.wrap_up_reasons,
-            config.agents.longest_wrap_up_seconds,
-        )
-        self.tracker = Tracker(config.pbx.name, config.queues, agents)
+        self.tracker = make_tracker(config)
         self.registry = CollectorRegistry()
-        self.metrics = Metrics(self.registry, config.pbx.name, _thresholds(config))
-        self.writer = Writer(
-            lambda: open_database(config.storage.url), reactor.callFromThread, config.storage.max_backlog
+        self.metrics = Metrics(self.registry, config.pbx.name, thresholds(config))
+        self.forwarder = make_forwarder(config.storage, reactor)
+        sink = (
+            self.forwarder.journal if self.forwarder else Database(partial(open_database, config.storage.url))
         )
-        self.link = AmiService(
-            endpoint=_ami_endpoint(config.ami, reactor),
-            credentials=(config.ami.username, config.ami.password()),
-            listener=self,
-            wanted=WANTED,
-            clock=reactor,
-            wall_clock=time.time,
-            chance=random.random,
-            timeouts=Timeouts(ping_every=config.ami.ping_seconds, answer=config.ami.answer_seconds),
-            pauses=Pauses(longest=config.ami.longest_pause_seconds),
+        self.writer = Writer(sink, reactor.callFromThread, config.storage.max_backlog)
+        self.observation = Observation(
+            self.tracker, self._recorded, observed_until=observed_until, queues_known=self._know_queues
         )
+        self.link = self.observation.link = make_link(config, self.observation, reactor)
         self._reactor = reactor
-        self._survey = load_survey(config)
-        self.agi = FastAgiFactory(self._interviewer().interview, _limits(config), reactor)
-        self._gap: Gap | None = None  # one that goes on, its end not known yet
-        self._dropped = 0  # messages that the link had dropped when we looked last
-        self._ticked_at = self._next_check = self._next_mark = 0.0
-        if observed_until is not None:
-            self._begin_gap(GapReason.DAEMON_DOWN, observed_until)
+        surveys, sounds = load_surveys(config)
+        self.asking = Asking(
+            config,
+            surveys,
+            sounds,
+            self.tracker,
+            self.link,
+            record=self._enter,
+            running=lambda: self.agi.in_progress,
+            clock=reactor,
+        )
+        self.calling_back = make_calling_back(
+            config, self.asking, self.link, self._enter, self.metrics.survey_stage, reactor
+        )
+        self._remembering = Remembering(
+            partial(make_engine, config.storage.url),
+            self.asking.asked,
+            self.calling_back.plan.called_at if self.calling_back else {},
+            days=lambda: self.config.days_to_remember,
+            now=self.link.pbx_now,
+            in_thread=partial(deferToThreadPool, reactor, reactor.getThreadPool()),
+            clock=reactor,
+        )
+        self._interviewer = Interviewer(
+            config.pbx.name,
+            self.asking.invite,
+            store=self._stored,
+            now=self.link.pbx_now,
+            clock=reactor,
+            on_stage=self.metrics.survey_stage,
+            recordings=config.survey.recordings,
+        )
+        self.agi = FastAgiFactory(self._serve, limits(config), reactor, scripts={"survey", "consent"})
         self._attempts: dict[str, str] = {}  # queues of the surveys that run, by attempt
         self._ports: list[IListeningPort] = []
         self._ticking = LoopingCall(self._tick)
@@ -121,12 +129,15 @@ class Bridge:
         config = self.config
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
-        self.metrics.watch(self.tracker, self.link, self.writer, self.agi)
+        self.metrics.watch(self.tracker, self.link, self.writer, self.agi, self.forwarder)
         self._know_queues()
-        pages = site(self.registry, self._alive, self._ready)
+        pages = site(self.metrics.page, self._alive, self._ready)
         self._ports.append(self._reactor.listenTCP(config.http.port, pages, interface=config.http.host))
-        self._ports.append(self._reactor.listenTCP(config.agi.port, self.agi, interface=config.agi.host))
+        self._ports.append(self._reactor.listenTCP(config.agi.port, self.agi, BACKLOG, config.agi.host))
         self.writer.start()
+        if self.forwarder:
+            self.forwarder.start()
+        self._remembering.start()
         self.link.start()
         self._ticking.start(1.0)
         _log.info("pages on {http}, surveys on {agi}", http=self.http_address, agi=self.agi_address)
@@ -144,16 +155,19 @@ class Bridge:
         seconds = self.config.run.stop_seconds
         await maybeDeferred(self._ports[1].stopListening)
         await self.agi.stop(seconds)
-        if self.link.up:
-            now = self.link.pbx_now()
-            self._recorded(self.tracker.lost_sight(now))
-            self._mark(now)
+        self.observation.stop()
         self.link.stop()
+        self._remembering.stop()
+        if self.calling_back:
+            self.calling_back.stop()
         if self._ticking.running:
             self._ticking.stop()
         lost = await self.writer.stop(max(seconds, 5.0))
         if lost:
             _log.error("{lost} records could not be written before the end", lost=lost)
+        if self.forwarder:
+            await self.forwarder.stop(_FORWARD_SECONDS)
+            self.forwarder.journal.close()
         await maybeDeferred(self._ports[0].stopListening)
 
     def reload(self, config: Config) -> list[str]:
@@ -161,91 +175,50 @@ class Bridge:
 
         Raises SurveyError or ConfigError, and then keeps everything as it was.
         """
-        survey = load_survey(config)
-        fixed = ["pbx", "ami", "http", "storage", "agents", "queue_defaults", "queues"]
+        surveys, sounds = load_surveys(config)
+        fixed = ["pbx", "ami", "http", "storage", "agents", "callers", "direct_calls", "callback"]
+        fixed += ["queue_defaults", "queues"]
         waits = [name for name in fixed if getattr(config, name) != getattr(self.config, name)]
         if (config.agi.host, config.agi.port) != (self.config.agi.host, self.config.agi.port):
             waits.append("agi")
         # Surveys by queue change at once; thresholds are bounds of histograms, which cannot.
-        self.config, self._survey = config, survey
-        self.agi.limits, self.agi.handler = _limits(config), self._interviewer().interview
+        self.config = self.asking.config = config
+        self.asking.surveys, self.asking.sounds = surveys, sounds
+        self.agi.limits = limits(config)
         self._know_queues()
         return waits
-
-    # -- what the AMI link tells (ami.service.Listener)
-
-    def ami_up(self, queue_status: Sequence[Any], channels: Sequence[Any], taken_at: float) -> None:
-        self._recorded(self.tracker.resync(Snapshot.of(queue_status, channels, taken_at)))
-        if self._gap is not None and self.link.started_at > self._gap.started_at - 1:
-            self._gap = replace(self._gap, reason=GapReason.PBX_RESTARTED)
-        self._end_gap(taken_at)
-        self._dropped = self.link.counts.dropped
-        self._mark(taken_at)
-        self._know_queues()
-
-    def ami_event(self, event: Any) -> None:
-        typed = read(event, self.link.pbx_now)
-        if typed is not None:
-            self._recorded(self.tracker.apply(typed))
-
-    def ami_checked(self, queue_status: Sequence[Any], channels: Sequence[Any], taken_at: float) -> None:
-        snapshot = Snapshot.of(queue_status, channels, taken_at)
-        self._recorded(self.tracker.resync(snapshot, fresh=False))
-        self._end_gap(taken_at)
-        self._know_queues()
-        self._next_check = taken_at + (_DOUBT_SECONDS if self.tracker.doubts else _CHECK_SECONDS)
-
-    def ami_down(self, why: str, at: float) -> None:
-        _log.warn("calls are not observed: {why}", why=why)
-        self._recorded(self.tracker.lost_sight(at))
-        self._begin_gap(GapReason.LINK_LOST, at)
 
     # -- inside
 
     def _tick(self) -> None:
-        if not self.link.up:
-            return
-        now = self.link.pbx_now()
-        self._recorded(self.tracker.tick(now))
-        if self.link.counts.dropped > self._dropped:
-            # What the message would have told is not known; the next snapshot says what is true now.
-            self._dropped = self.link.counts.dropped
-            self._begin_gap(GapReason.MESSAGE_DROPPED, self._ticked_at)
-            self._next_check = now
-        if now >= self._next_mark:
-            self._mark(now)
-        if now >= self._next_check:
-            self._next_check = now + _CHECK_SECONDS
-            self.link.check()
-        self._ticked_at = now
+        self.observation.tick()
+        if self.calling_back and self.link.up:
+            self.calling_back.tick()
 
-    def _mark(self, now: float) -> None:
-        """Note in the database how far the PBX was observed."""
-        self._next_mark = now + _MARK_SECONDS
-        self.writer.put(Observed(self.config.pbx.name, now))
-
-    def _begin_gap(self, reason: GapReason, at: float) -> None:
-        if self._gap is None:
-            calls = len(self.tracker.visits) + len(self.tracker.talks.going_on())
-            self._gap = Gap(self.config.pbx.name, at, at, reason, calls)
-
-    def _end_gap(self, at: float) -> None:
-        if self._gap is not None:
-            gap, self._gap = replace(self._gap, ended_at=at), None
-            self._recorded([gap])
+    async def _serve(self, request: Request, channel: Channel) -> None:
+        """Serve a caller whom the dialplan sends to agi://.../<script>."""
+        if request.script == "consent":
+            await ConsentAsker(self.asking.sounds, self.asking.consented).ask(request, channel)
+        else:
+            await self._interviewer.interview(request, channel)
 
     def _recorded(self, records: Iterable[Record]) -> None:
         for record in records:
             self._count(record)
             self.writer.put(record)
 
-    def _stored(self, record: SurveyAttempt | Answer) -> Deferred[None]:
+    def _enter(self, entry: FunnelEntry) -> None:
+        self._recorded([entry])
+
+    def _stored(self, record: SurveyAttempt | Answer | OptOut) -> Deferred[None]:
         """Count and write what a survey brings; fires when it is on disk."""
         self._count(record)
         return self.writer.commit(record)
 
     def _count(self, record: Record) -> None:
         match record:
+            case Call():
+                self.metrics.count_call(record)
             case QueueVisit():
                 short = self.config.queue(record.queue).short_abandon_seconds
                 self.metrics.count_visit(record, short)
@@ -254,11 +227,22 @@ class Bridge:
             case Gap():
                 self.metrics.count_gap(record)
             case Talk():
-                self.metrics.count_talk(
-                    record, self.tracker.agents.wrap_up_seconds(record.agent, record.queue)
-                )
+                if record.queue:  # else it is counted with its call
+                    wrap_up = self.tracker.agents.wrap_up_seconds(record.agent, record.queue)
+                    self.metrics.count_talk(record, wrap_up)
+                self.asking.talk_ended(record)
+            case FunnelEntry() | OptOut() | SurveyAttempt() | Answer():
+                self._count_survey(record)
+
+    def _count_survey(self, record: FunnelEntry | OptOut | SurveyAttempt | Answer) -> None:
+        match record:
+            case FunnelEntry():
+                self.metrics.count_funnel(record)
+            case OptOut():
+                self.asking.asked.opt(record)
             case SurveyAttempt(ended_at=None):
                 self._attempts[record.attempt_id] = record.queue
+                self.asking.asked.note(record, record.started_at)
             case SurveyAttempt():
                 self._attempts.pop(record.attempt_id, None)
             case Answer():
@@ -266,75 +250,28 @@ class Bridge:
 
     def _know_queues(self) -> None:
         for queue in self.tracker.queues:
-            self.metrics.know_queue(queue, self._survey.questions)
-
-    def _interviewer(self) -> Interviewer:
-        return Interviewer(
-            self.config.pbx.name,
-            self._survey,
-            attribute=self._attribute,
-            store=self._stored,
-            now=self.link.pbx_now,
-            clock=self._reactor,
-            on_stage=self.metrics.survey_stage,
-        )
-
-    def _attribute(self, uniqueid: str) -> Attribution | NotAsked:
-        """Say whom a caller may rate, or why the caller is not asked."""
-        talk = self.tracker.talks.last(uniqueid)
-        if talk is None:
-            return NotAsked.NO_AGENT
-        if not (self.config.survey.enabled and self.config.queue(talk.queue).survey):
-            return NotAsked.DISABLED
-        return Attribution(talk.call_id, talk.queue, talk.member, talk.interface)
+            survey = self.asking.surveys.get(self.config.queue(queue).survey)
+            self.metrics.know_queue(queue, survey.questions if survey else ())
 
     def _alive(self) -> dict[str, str]:
-        return {"writer": "" if self.writer.alive else "the storage writer has ended"}
+        threads = {"writer": self.writer.alive, "forwarder": self.forwarder is None or self.forwarder.alive}
+        return {name: "" if alive else f"the storage {name} has ended" for name, alive in threads.items()}
 
     def _ready(self) -> dict[str, str]:
-        backlog = self.writer.oldest_seconds
-        late = f"records wait for the database since {backlog:.0f} s" if backlog > _LATE_SECONDS else ""
-        return {
+        ready = {
             "ami": "" if self.link.up else self.link.why_down,
-            "storage": self._alive()["writer"] or late,
+            "storage": self._alive()["writer"] or _late("the disk", self.writer.oldest_seconds),
             "surveys": "stopping" if self.agi.stopping else "",
         }
+        if self.forwarder:
+            journal = self.forwarder.journal
+            ready["database"] = _late("the database", journal.oldest_seconds)
+            ready["journal"] = "full, only ratings are kept" if journal.full else ""
+        return ready
 
 
-def _thresholds(config: Config) -> list[float]:
-    queues = [config.queue_defaults, *config.queues.values()]
-    return [
-        seconds for queue in queues for seconds in (queue.service_level_seconds, queue.short_abandon_seconds)
-    ]
-
-
-def _limits(config: Config) -> Limits:
-    agi = config.agi
-    return Limits(agi.max_callers, agi.max_seconds, agi.head_lines, agi.head_bytes, agi.head_seconds)
-
-
-def _ami_endpoint(ami: AmiConfig, reactor: Any) -> IStreamClientEndpoint:
-    """Return where to connect; with TLS the certificate must fit the host's name and the CA."""
-    endpoint: IStreamClientEndpoint = HostnameEndpoint(
-        reactor, ami.host, ami.port, timeout=ami.answer_seconds
-    )
-    if not ami.tls:
-        return endpoint
-    trust = platformTrust()
-    if ami.tls_ca_file is not None:
-        try:
-            authorities = [Certificate.loadPEM(part) for part in _pem_parts(ami.tls_ca_file.read_bytes())]
-        except (OSError, CryptoError) as error:
-            raise ConfigError(
-                f"ami.tls_ca_file = {str(ami.tls_ca_file)!r}: cannot be read: {error}"
-            ) from error
-        trust = trustRootFromCertificates(authorities)
-    return wrapClientTLS(optionsForClientTLS(ami.host, trustRoot=trust), endpoint)
-
-
-def _pem_parts(pem: bytes) -> list[bytes]:
-    """Return the certificates of a file one by one."""
-    return re.findall(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", pem, re.DOTALL)
+def _late(what: str, seconds: float) -> str:
+    return f"records wait for {what} since {seconds:.0f} s" if seconds > _LATE_SECONDS else ""
 
 
 def _address(port: IListeningPort) -> str:

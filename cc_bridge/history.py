@@ -6,26 +6,21 @@
 
 import gzip
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from datetime import tzinfo
 from itertools import islice
 from math import inf
 from pathlib import Path
 
-from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
-
 from cc_bridge.ami.codec import Counts as AmiCounts
 from cc_bridge.calls.events import CallEvent
 from cc_bridge.calls.tracker import Tracker, TrackerRecord
-from cc_bridge.errors import StorageError
 from cc_bridge.queue_log.parse import Counts, Line, read
 from cc_bridge.queue_log.reconcile import Comparison, Ours, Theirs, compare
 from cc_bridge.queue_log.visits import LoggedVisit, Visits
 from cc_bridge.records import QueueVisit, Talk
 from cc_bridge.replay import read_stream, replay
 from cc_bridge.storage.history import Imported, add, observed
-from cc_bridge.storage.migrate import open_database
+from cc_bridge.storage.migrate import database
 from cc_bridge.storage.queue_log_table import read_table
 
 __all__ = ["TABLE", "compared", "from_database", "from_recording", "import_log"]
@@ -60,7 +55,7 @@ def from_database(url: str, pbx: str) -> Callable[[float, float], Ours]:
     """Return what reads our records from the database."""
 
     def read_observed(since: float, until: float) -> Ours:
-        with _database(url) as engine, engine.connect() as connection:
+        with database(url) as engine, engine.connect() as connection:
             return observed(connection, pbx, since, until)
 
     return read_observed
@@ -89,7 +84,7 @@ def import_log(
     counts, imported = Counts(), Imported()
     chunks = (chunk for path in paths for chunk in _chunks(path, progress))
     told = _visits(read(chunks, counts), Visits())
-    with _database(url) as engine:
+    with database(url) as engine:
         while batch := list(islice(told, _BATCH)):
             add(engine, pbx, batch, imported)
     return imported, counts
@@ -105,17 +100,6 @@ class _Watched(Tracker):
             self.first_at = self.last_at = event.at
         self.last_at = max(self.last_at, event.at)
         return super().apply(event)
-
-
-@contextmanager
-def _database(url: str) -> Iterator[Engine]:
-    engine = open_database(url)
-    try:
-        yield engine
-    except DBAPIError as error:
-        raise StorageError(f"the database failed: {' '.join(str(error.orig).split())}") from error
-    finally:
-        engine.dispose()
 
 
 def _visits(lines: Iterable[Line], visits: Visits) -> Iterator[LoggedVisit]:

@@ -30,6 +30,32 @@ class Measure:
 
 
 MEASURES: Mapping[str, tuple[Measure, ...]] = {
+    "Calls": (
+        Measure(
+            "calls",
+            "Calls that ended, by direction (in, out, internal) and whether anybody answered; those without a"
+            " queue only if direct_calls.enabled",
+            "number of calls with the direction and the answer",
+            "calls",
+            "Newchannel of the first to Hangup of the last channel; calls.direction, calls.answered",
+            "cc_bridge_calls_total",
+        ),
+        Measure(
+            "call_wait",
+            "Time of a call in its queues until the first answer; a caller who went on to a second queue has"
+            " waited in both",
+            "sum of the waits before the first answer",
+            "seconds",
+            "calls.wait_seconds",
+        ),
+        Measure(
+            "call_share",
+            "What part of the talking of a call each agent did",
+            "talk of the agent / sum of the talks of the call",
+            "%",
+            "talks.call_id, talks.agent, talks.talk_seconds, calls.talk_seconds",
+        ),
+    ),
     "Visits": (
         Measure(
             "visit_outcomes",
@@ -185,19 +211,29 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
     "Survey": (
         Measure(
             "survey_stages",
-            "Surveys that reached a stage: invited, started, answered, invalid, no_input, hung_up, complete,"
-            " partial, declined",
+            "Callers who reached a stage: invited or the reason why not, caller_left_first, started,"
+            " answered, invalid, no_input, skipped, not_recorded, opted_out, hung_up, complete, partial,"
+            " declined",
             "number of times the stage was reached",
             "surveys",
-            "FastAGI; survey_attempts.result, survey_attempts.reason",
+            "FastAGI; funnel.stage, survey_attempts.result, survey_attempts.reason",
             "cc_bridge_surveys_total",
         ),
         Measure(
             "response_rate",
             "Share of the callers who could be asked, asked or not, of whom there is a valid answer",
-            "attempts with an answer / eligible callers",
+            "answered / eligible",
             "%",
-            "FastAGI; survey_attempts.attempt_id, answers.attempt_id",
+            "FastAGI; funnel.stage, answers.attempt_id",
+        ),
+        Measure(
+            "left_first",
+            "Share of the callers who would be asked that hung up while the agent was still in the talk; of"
+            " an agent, to be read beside the share of the queue's other agents",
+            "caller_left_first / (caller_left_first + invited)",
+            "%",
+            "HangupRequest, BridgeLeave; talks.ended_by, funnel.stage, funnel.queue, funnel.agent",
+            "cc_bridge_caller_left_first_ratio",
         ),
         Measure(
             "ratings",
@@ -209,29 +245,44 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
         ),
         Measure(
             "csat",
-            "Share of satisfied callers on the scale of 1 to 5; the mean is shown beside it",
-            "answers of 4 and 5 / all answers",
+            "Share of satisfied callers on the scale of 1 to 5",
+            "(answers[4] + answers[5]) / n",
             "%",
             "answers.kind, answers.value",
         ),
         Measure(
+            "csat_mean",
+            "Mean satisfaction on the scale of 1 to 5, shown beside the share",
+            "sum of the answers / n",
+            "points",
+            "answers.kind, answers.value",
+        ),
+        Measure(
             "nps",
-            "Promoters less detractors on the scale of 0 to 10, from -100 to 100",
-            "100 * (answers of 9 and 10 - answers of 0 to 6) / all answers",
+            "Promoters (9 and 10) less detractors (0 to 6) on the scale of 0 to 10, from -100 to 100",
+            "100 * (promoters - detractors) / n",
+            "points",
+            "answers.kind, answers.value",
+        ),
+        Measure(
+            "nps_0_9",
+            "Promoters (8 and 9) less detractors (0 to 5) on the scale of 0 to 9, which takes one key: no"
+            " NPS, and not to be compared with one",
+            "100 * (promoters - detractors) / n",
             "points",
             "answers.kind, answers.value",
         ),
         Measure(
             "ces",
-            "Mean effort on the scale of 1 to 7",
-            "sum of the answers / all answers",
+            "Mean ease of getting help on the scale of 1 to 7, where 7 is very easy",
+            "sum of the answers / n",
             "points",
             "answers.kind, answers.value",
         ),
         Measure(
             "yes_no",
-            "Share of the callers who said yes",
-            "answers of yes / all answers",
+            "Share of the callers who said yes, which is stored as 1; no is 0",
+            "answers[1] / n",
             "%",
             "answers.kind, answers.value",
         ),
@@ -295,6 +346,12 @@ T is the queue's `service_level_seconds`. Within T is wait <= T; a short abandon
 `short_abandon_seconds`. No calls is no data, not 100 %. `{DEFAULT}` is the one that is meant where none is
 named. Example day: 100 visits, 80 answered (70 of them within T), 20 abandoned (8 short, 4 more within T)."""
 
+_SURVEY = """\
+n is the number of answers (of callers, for `response_rate` and `left_first`), `answers[4]` how many gave a 4.
+Every score is shown with n and a 95 % interval: Wilson's for shares, Student's t for means, that of the
+variance with three answers added for NPS. With fewer than 15 answers it is shown as "too few" and never
+ranked; no answers is no data, not 0 %."""
+
 _EXAMPLE_DAY = VisitCounts(100, 80, 70, 20, 12, short_abandons=8)
 
 
@@ -312,6 +369,8 @@ def page() -> str:
                 ),
             )
         )
+        if heading == "Survey":
+            parts.append(_SURVEY)
         if heading == "Service level":
             parts.append(_SERVICE_LEVEL)
             parts.append(_table(("definition", "also used by", "example day"), _examples()))

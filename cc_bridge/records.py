@@ -12,10 +12,15 @@ __all__ = [
     "AgentInterval",
     "AgentState",
     "Answer",
+    "AttributedBy",
+    "Call",
+    "Direction",
     "EndedBy",
+    "FunnelEntry",
     "Gap",
     "GapReason",
     "Observed",
+    "OptOut",
     "Outcome",
     "QueueVisit",
     "Record",
@@ -25,6 +30,7 @@ __all__ = [
     "SurveyResult",
     "Talk",
     "Transfer",
+    "Trigger",
 ]
 
 
@@ -42,6 +48,14 @@ class Outcome(StrEnum):
     LEAVE_UNAVAILABLE = "leave_unavailable"
     TRANSFERRED_AWAY = "transferred_away"  # redirected by someone else
     UNOBSERVED = "unobserved"  # we lost sight; never guessed
+
+
+class Direction(StrEnum):
+    """Which way a call goes, as the contact centre sees it."""
+
+    IN = "in"
+    OUT = "out"
+    INTERNAL = "internal"
 
 
 class RingOutcome(StrEnum):
@@ -90,9 +104,25 @@ class SurveyResult(StrEnum):
     """How far a started survey came."""
 
     STARTED = "started"  # still running, or the daemon was killed in it
-    COMPLETE = "complete"  # every question answered
-    PARTIAL = "partial"  # some, not all
-    DECLINED = "declined"  # none
+    COMPLETE = "complete"  # at least one answer, and walked to the end; what was skipped counts as walked
+    PARTIAL = "partial"  # at least one answer, but it ended on the way
+    DECLINED = "declined"  # no answer
+
+
+class Trigger(StrEnum):
+    """What brought the caller to the survey."""
+
+    QUEUE = "queue"  # the dialplan after Queue()
+    DIAL = "dial"  # the dialplan after Dial()
+    EXTENSION = "extension"  # an agent or supervisor transferred the caller to it
+    CALLBACK = "callback"  # we called the caller back
+
+
+class AttributedBy(StrEnum):
+    """Where it is known from whom a survey rates."""
+
+    EVENTS = "events"  # the tracker saw the talk
+    CHANNEL = "channel"  # the dialplan's word, when events were not heard; it can be wrong
 
 
 class GapReason(StrEnum):
@@ -102,6 +132,33 @@ class GapReason(StrEnum):
     PBX_RESTARTED = "pbx_restarted"
     MESSAGE_DROPPED = "message_dropped"  # malformed or forged; what it would have told is not known
     DAEMON_DOWN = "daemon_down"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Everything with one Linkedid, from the first channel to the end of the last. Key: pbx, call_id."""
+
+    pbx: str
+    call_id: str  # Asterisk's Linkedid when the call began
+    uniqueid: str  # the first channel
+    direction: Direction
+    started_at: float
+    ended_at: float
+    caller_number: str
+    caller_name: str
+    dialed: str  # the first extension
+    language: str
+    queue: str  # the first one, where the caller came in; empty without any
+    answered: bool  # there was a talk, or a queue had an agent answer
+    queues: int  # visits
+    talks: int
+    wait_seconds: float  # in queues, before the first answer
+    talk_seconds: float  # of all talks that were seen whole
+    partial: bool  # its begin, its end or a part of a talk was not seen
+
+    @property
+    def call_seconds(self) -> float:
+        return self.ended_at - self.started_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +213,14 @@ class Talk:
 
     pbx: str
     call_id: str
-    uniqueid: str  # the caller's channel
+    uniqueid: str  # the caller's channel; of an outgoing call the one of whom was called
     agent_uniqueid: str  # the agent's own channel, behind Local channels too
-    queue: str
+    queue: str  # empty for a call without a queue
     agent: str
     interface: str
     answered_at: float
     ended_at: float
-    hold_seconds: float
+    hold_seconds: float  # as far as it was observed; a gap may hide a part
     holds: int
     ended_by: EndedBy
     transfer: Transfer | None
@@ -196,6 +253,23 @@ class AgentInterval:
 
 
 @dataclass(frozen=True, slots=True)
+class FunnelEntry:
+    """One call that could have been rated: asked, or why not. Key: pbx, uniqueid, at."""
+
+    pbx: str
+    call_id: str
+    uniqueid: str  # the caller's channel
+    queue: str
+    agent: str
+    interface: str
+    at: float
+    survey: str  # the definition's id; empty when none was chosen
+    trigger: Trigger
+    stage: str  # invited, caller_left_first, or the reason why the caller was not asked
+    caller_key: str  # the same for the same caller, see callers.py; empty when the number is withheld
+
+
+@dataclass(frozen=True, slots=True)
 class SurveyAttempt:
     """One caller asked. Stored when it starts and again when it ends. Key: pbx, attempt_id."""
 
@@ -212,7 +286,11 @@ class SurveyAttempt:
     started_at: float
     ended_at: float | None
     result: SurveyResult
-    reason: str  # why it is not complete: hung_up, no_input, invalid, time_limit, error, shutdown; else empty
+    # Why it is not complete: hung_up, no_input, invalid, skipped, opted_out, time_limit, error, shutdown.
+    reason: str
+    trigger: Trigger = Trigger.QUEUE
+    attributed_by: AttributedBy = AttributedBy.EVENTS
+    caller_key: str = ""  # the same for the same caller; empty when the number is withheld
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,10 +300,25 @@ class Answer:
     pbx: str
     attempt_id: str
     question: str
-    kind: str  # csat
-    value: int
+    kind: str  # csat, nps, nps_0_9, ces, yes_no, choice, comment
+    value: int  # the score; the key of a choice; the seconds of a comment
     tries: int  # keys and silences until it was valid, 1 for the first
     answered_at: float
+    queue: str = ""  # whom it rates: empty for the company as a whole
+    agent: str = ""
+    interface: str = ""
+    label: str = ""  # what the key of a choice means
+    recording: str = ""  # where the PBX keeps a spoken comment
+
+
+@dataclass(frozen=True, slots=True)
+class OptOut:
+    """One caller's wish not to be asked, or to be asked again. Key: caller_key."""
+
+    caller_key: str
+    at: float
+    opted_out: bool
+    told_by: str  # key, command
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,4 +340,16 @@ class Observed:
     until: float
 
 
-Record = QueueVisit | Ring | Talk | AgentInterval | SurveyAttempt | Answer | Gap | Observed
+Record = (
+    Call
+    | QueueVisit
+    | Ring
+    | Talk
+    | AgentInterval
+    | FunnelEntry
+    | SurveyAttempt
+    | Answer
+    | OptOut
+    | Gap
+    | Observed
+)

@@ -13,7 +13,7 @@ from pathlib import Path
 from cc_bridge.ami.codec import Codec, Counts, Event
 from cc_bridge.calls.reading import WANTED, read
 from cc_bridge.calls.tracker import Tracker, TrackerRecord
-from cc_bridge.records import AgentInterval, QueueVisit, Ring, Talk
+from cc_bridge.records import QueueVisit, Ring, Talk
 
 __all__ = ["CallRecord", "as_json", "as_text", "read_stream", "replay"]
 
@@ -42,7 +42,7 @@ def replay(chunks: Iterator[bytes], tracker: Tracker, counts: Counts) -> Iterato
 
 
 def _of_calls(records: list[TrackerRecord]) -> list[CallRecord]:
-    return [record for record in records if not isinstance(record, AgentInterval)]
+    return [record for record in records if isinstance(record, CallRecord)]
 
 
 def as_json(record: CallRecord) -> str:

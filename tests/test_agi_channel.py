@@ -8,7 +8,16 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from cc_bridge.agi.channel import PLAY_SECONDS, REPLY_SECONDS, Channel, NoReply, PromptMissing
+from cc_bridge.agi.channel import (
+    PLAY_SECONDS,
+    REPLY_SECONDS,
+    Channel,
+    Interrupted,
+    NoReply,
+    NotRecorded,
+    PromptMissing,
+    Recording,
+)
 from cc_bridge.agi.replies import BadReply
 
 DEAD = b"511 Command Not Permitted on a dead channel or intercept routine\n"
@@ -266,3 +275,102 @@ def test_cancelling_a_command_closes_the_connection(line):
     line.say(b"200 result=5\n")  # its reply must not become the next command's
     line.start(line.channel.channel_status())
     assert isinstance(line.error(), AGIError)
+
+
+@pytest.mark.parametrize(
+    ("reply", "key"), [(b"200 result=48\n", "0"), (b"200 result=35\n", "#"), (b"200 result=0\n", "")]
+)
+def test_wait_for_key(line, reply, key):
+    assert line.ask(line.channel.wait_for_key(2), reply) == key
+    assert line.sent() == 'WAIT FOR DIGIT "2000"\n'
+
+
+# Recordings: the replies are those of Asterisk 16.28 and 22.10
+
+
+@pytest.mark.parametrize(
+    ("reply", "recording"),
+    [
+        (b"200 result=35 (dtmf) endpos=19040\n", Recording(2.38, "dtmf")),
+        (b"200 result=0 (timeout) endpos=16000\n", Recording(2.0, "timeout")),
+        (b"200 result=5734 (timeout) endpos=8160\n", Recording(1.02, "timeout")),
+        (b"200 result=35 (randomerror) endpos=0\n", Recording(0.0, "randomerror")),
+    ],
+)
+def test_record_file(line, reply, recording):
+    assert line.ask(line.channel.record_file("/var/spool/x-1", 30, 3), reply) == recording
+    assert line.sent() == 'RECORD FILE "/var/spool/x-1" "wav" "#" "30000" "BEEP" "s=3"\n'
+
+
+@pytest.mark.parametrize("after", [b"", b"HANGUP\n", b"HANGUP\nHANGUP\n"])
+def test_what_was_said_before_a_hangup_is_kept(line, after):
+    line.start(line.channel.record_file("x", 30, 3))
+    line.say(b"200 result=-1 (hangup) endpos=20320\n" + after)
+    assert line.result() == Recording(2.54, "hangup")
+    line.start(line.channel.stream_file("thanks"))
+    assert isinstance(line.error(), AGIHangup)
+
+
+def test_a_hangup_before_the_recording(line):
+    assert isinstance(line.ask(line.channel.record_file("x", 30, 3), DEAD).value, AGIHangup)
+
+
+@pytest.mark.parametrize("reply", [b"200 result=-1 (writefile)\n", b"200 result=-1 (randomerror) endpos=0\n"])
+def test_what_cannot_be_recorded_is_told_from_a_hangup(line, reply):
+    line.start(line.channel.record_file("/nowhere/x", 30, 3))
+    line.say(reply)
+    assert line.sent().endswith("CHANNEL STATUS\n")
+    line.say(b"200 result=6\n")
+    error = line.error()
+    assert isinstance(error, NotRecorded)
+    assert "/nowhere/x.wav" in str(error)
+    assert line.ask(line.channel.channel_status(), b"200 result=6\n") == 6
+
+
+def test_a_path_cannot_break_out_of_the_command(line):
+    line.ask(line.channel.record_file('a" "b', 5, 1), b"200 result=0 (timeout) endpos=0\n")
+    assert line.sent().startswith('RECORD FILE "a\\" \\"b" "wav"')
+
+
+# Interruptions
+
+
+@pytest.mark.parametrize(
+    "play", [lambda c: c.stream_file("a"), lambda c: c.get_key("a", 5), lambda c: c.wait_for_key(5)]
+)
+@pytest.mark.parametrize(
+    "late", [b"", b"200 result=1\n", b"200 result=53 endpos=99\n", b"200 result= (timeout)\n"]
+)
+def test_an_interruption(line, play, late):
+    """A late reply came before Asterisk read the interruption; WAIT FOR DIGIT always sends one."""
+    line.start(play(line.channel))
+    line.sent()
+    line.channel.interrupt()
+    line.channel.interrupt()
+    (word,) = re.fullmatch(r'GET FULL VARIABLE "(\w+)"\n', line.sent()).groups()
+    for byte in late + f"200 result=1 ({word})\n".encode():
+        assert not line.results
+        line.say(bytes([byte]))
+    assert isinstance(line.error(), Interrupted)
+    assert line.ask(line.channel.stream_file("goodbye"), b"200 result=0 endpos=1\n") == ""
+
+
+def test_an_interruption_of_nothing(line):
+    line.channel.interrupt()
+    assert line.sent() == ""
+    assert line.ask(line.channel.channel_status(), b"200 result=6\n") == 6
+
+
+@pytest.mark.parametrize("reply", [b"HANGUP\n", b"200 result=-1\nHANGUP\n"])
+def test_a_hangup_while_being_interrupted(line, reply):
+    line.start(line.channel.get_key("a", 5))
+    line.channel.interrupt()
+    line.say(reply)
+    assert isinstance(line.error(), AGIHangup)
+
+
+def test_an_interruption_without_a_reply(line):
+    line.start(line.channel.wait_for_key(5))
+    line.channel.interrupt()
+    line.clock.advance(REPLY_SECONDS + 5)
+    assert isinstance(line.error(), NoReply)

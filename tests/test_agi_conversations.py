@@ -16,11 +16,11 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import globalLogPublisher
 from twisted.python.threadpool import ThreadPool
 
-from cc_bridge.agi import survey as agi_survey
+from cc_bridge.agi import conversation
 from cc_bridge.agi.server import FastAgiFactory, Limits
 from cc_bridge.agi.survey import Interviewer
-from cc_bridge.records import Answer, SurveyAttempt, SurveyResult
-from cc_bridge.surveys.attribution import Attribution
+from cc_bridge.records import Answer, AttributedBy, OptOut, SurveyAttempt, SurveyResult, Trigger
+from cc_bridge.surveys.attribution import Attribution, Invitation, Segment
 from cc_bridge.surveys.definition import parse_survey
 from cc_bridge.surveys.policy import NotAsked
 
@@ -43,10 +43,56 @@ kind = "csat"
 ask = "ask_wait"
 invalid = "invalid"
 """
+FULL = """
+id = "full"
+version = 1
+languages = ["en", "fa"]
+max_seconds = 100
+skip_key = "*"
+opt_out_key = "*0"
+welcome = "welcome"
+skipped = "skipped"
+opted_out = "opted_out"
+thanks = "thanks"
+goodbye = "goodbye"
+[ask_language]
+prompt = "which_language"
+keys = { 1 = "en", 2 = "fa" }
+[[questions]]
+id = "agent"
+kind = "csat"
+ask = "ask_agent"
+invalid = "invalid"
+rates = "first_agent"
+[[questions]]
+id = "why"
+kind = "comment"
+consent = "may_we_record"
+ask = "after_the_beep"
+max_seconds = 30
+silence_seconds = 2
+rates = "queue:support"
+[[questions]]
+id = "recommend"
+kind = "nps"
+ask = "ask_recommend"
+invalid = "invalid"
+rates = "company"
+[[questions]]
+id = "reason"
+kind = "choice"
+ask = "ask_reason"
+invalid = "invalid"
+keys = { 1 = "delivery", 2 = "bill" }
+"""
 SOUNDS = {
     name: {"en": f"cc_bridge/{name}", "fa": f"cc_bridge/{name}"}
-    for name in ("ask_agent", "ask_wait", "invalid", "thanks")
-} | {"goodbye": {"en": "vm-goodbye", "fa": "cc_bridge/goodbye"}}
+    for name in (
+        "ask_agent", "ask_wait", "invalid", "thanks", "welcome", "skipped", "opted_out", "which_language",
+        "may_we_record", "after_the_beep", "ask_recommend", "ask_reason",
+    )
+} | {"goodbye": {"en": "vm-goodbye", "fa": "cc_bridge/goodbye"}}  # fmt: skip
+SARA, OMID = Segment("sales", "Sara", "PJSIP/sara"), Segment("support", "Omid", "PJSIP/omid")
 
 DEAD = "511 Command Not Permitted on a dead channel or intercept routine\n"
 WORKS_WHEN_DEAD = ("SET VARIABLE", "VERBOSE")
@@ -56,7 +102,7 @@ WORKS_WHEN_DEAD = ("SET VARIABLE", "VERBOSE")
 class FakeAsterisk:
     """One call: what the caller does, and what we saw and heard of it."""
 
-    keys: list[str] = field(default_factory=list)  # one for each question played; "" is silence
+    keys: list[str] = field(default_factory=list)  # one each time that we wait for one; "" is silence
     hangs_up_at: str = ""  # the start of a command
     hangup: str = "result"  # result, line_first, dead, close or exit (AGIEXITONHANGUP=yes)
     missing: tuple[str, ...] = ()
@@ -65,8 +111,10 @@ class FakeAsterisk:
     uniqueid: str = "1716.5"
     head: bytes | None = None
 
-    heard: list[str] = field(default_factory=list)
+    heard: list[str] = field(default_factory=list)  # without our folder
+    recorded: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
+    languages: list[str] = field(default_factory=list)  # that the channel was given
     gone: bool = False
 
     def call(self, port: int) -> "FakeAsterisk":
@@ -115,14 +163,23 @@ class FakeAsterisk:
 
     def _reply(self, command: str) -> str:
         words = re.findall(r'"([^"]*)"', command)
-        if command.startswith("SET VARIABLE"):
+        if command.startswith('SET VARIABLE "CHANNEL(language)"'):
+            self.languages.append(words[1])
+        elif command.startswith("SET VARIABLE"):
             self.variables[words[0]] = words[1]
+        if command.startswith("SET VARIABLE"):
             return "200 result=1\n"
         if command == "CHANNEL STATUS":
             return "200 result=6\n"
+        if command.startswith("WAIT FOR DIGIT"):
+            key = self.keys.pop(0) if self.keys else ""
+            return f"200 result={ord(key) if key else 0}\n"
+        if command.startswith("RECORD FILE"):
+            self.recorded.append(words[0])
+            return "200 result=35 (dtmf) endpos=60000\n"
         if words[0] in self.missing:
             return "200 result=-1 endpos=0\n"
-        self.heard.append(words[0])
+        self.heard.append(words[0].removeprefix("cc_bridge/"))
         if command.startswith("STREAM FILE"):
             return "200 result=0 endpos=14880\n"
         key = self.keys.pop(0) if self.keys else ""
@@ -134,20 +191,29 @@ class Bridge:
     """Our side: records and stages as they came, and knobs to make storing go wrong."""
 
     limits: Limits = field(default_factory=Limits)
-    agent: str | None = "Sara"
+    survey: str = SURVEY
+    asked: bool = True
+    segments: tuple[Segment, ...] = (SARA,)
+    caller_key: str = "98912"
+    uniqueid: str = "1716.5"
     fails_on: type | None = None
     hangs_on: type | None = None
     records: list = field(default_factory=list)
     stages: list[str] = field(default_factory=list)
+    excused: list[str] = field(default_factory=list)
     factory: FastAgiFactory | None = None
 
-    def attribute(self, uniqueid):
-        if self.agent is None or uniqueid != "1716.5":
+    async def invite(self, request, channel):
+        if not self.asked:
             return NotAsked.NO_AGENT
-        return Attribution("1716.1", "sales", self.agent, "PJSIP/sara")
+        assert request.uniqueid == self.uniqueid
+        assert await channel.channel_status() == 6  # whoever decides may use the channel
+        attribution = Attribution("1716.1", self.segments, AttributedBy.CHANNEL)
+        survey = parse_survey(self.survey, "survey.toml", SOUNDS)
+        return Invitation(survey, attribution, request.language, self.caller_key, Trigger.EXTENSION)
 
     def staged(self, stage, queue):
-        assert queue == "sales"
+        assert queue == self.segments[-1].queue
         self.stages.append(stage)
 
     def store(self, record):
@@ -163,12 +229,13 @@ class Bridge:
         reactor = EPollReactor()
         interviewer = Interviewer(
             "pbx1",
-            parse_survey(SURVEY, "survey.toml", SOUNDS),
-            self.attribute,
+            self.invite,
             self.store,
             time.time,
             clock=reactor,
             on_stage=self.staged,
+            opted_out=self.excused.append,
+            recordings="/recordings",
         )
         self.factory = FastAgiFactory(interviewer.interview, self.limits, reactor)
         pool = ThreadPool(0, len(callers) or 1)
@@ -245,7 +312,7 @@ def talk(bridge, **caller) -> FakeAsterisk:
 
 def test_two_right_keys(bridge):
     call = talk(bridge, keys=["5", "2"])
-    assert call.heard == ["cc_bridge/ask_agent", "cc_bridge/ask_wait", "cc_bridge/thanks", "vm-goodbye"]
+    assert call.heard == ["ask_agent", "ask_wait", "thanks", "vm-goodbye"]
     assert call.variables == {"CCB_SURVEY": "complete"}
     assert bridge.answers == [("agent", 5, 1), ("wait", 2, 1)]
     assert bridge.outcome == ("complete", "")
@@ -255,12 +322,14 @@ def test_two_right_keys(bridge):
     assert (attempt.pbx, attempt.call_id, attempt.uniqueid) == ("pbx1", "1716.1", "1716.5")
     assert (attempt.queue, attempt.agent, attempt.interface) == ("sales", "Sara", "PJSIP/sara")
     assert (attempt.survey, attempt.version, attempt.language) == ("csat", 3, "en")
+    assert (attempt.caller_key, attempt.trigger) == ("98912", Trigger.EXTENSION)
+    assert attempt.attributed_by is AttributedBy.CHANNEL
     assert type(bridge.records[0]) is SurveyAttempt
 
 
 def test_wrong_then_right(bridge):
-    call = talk(bridge, keys=["9", "4", "#", "1"])
-    ask_twice = ["cc_bridge/ask_agent", "cc_bridge/invalid", "cc_bridge/ask_agent"]
+    call = talk(bridge, keys=["9", "4", "*", "1"])
+    ask_twice = ["ask_agent", "invalid", "ask_agent"]
     assert call.heard[:3] == ask_twice
     assert bridge.answers == [("agent", 4, 2), ("wait", 1, 2)]
     assert bridge.stages.count("invalid") == 2
@@ -270,13 +339,13 @@ def test_a_key_while_the_correction_plays(bridge):
     call = talk(
         bridge, keys=["9", "3"], says={'STREAM FILE "cc_bridge/invalid"': "200 result=52 endpos=800\n"}
     )
-    assert call.heard[:2] == ["cc_bridge/ask_agent", "cc_bridge/ask_wait"]
+    assert call.heard[:2] == ["ask_agent", "ask_wait"]
     assert bridge.answers == [("agent", 4, 2), ("wait", 3, 1)]
 
 
 def test_no_key(bridge):
     call = talk(bridge)
-    assert call.heard == ["cc_bridge/ask_agent", "cc_bridge/ask_agent", "vm-goodbye"]
+    assert call.heard == ["ask_agent", "ask_agent", "vm-goodbye"]
     assert call.variables["CCB_SURVEY"] == "declined"
     assert bridge.outcome == ("declined", "no_input")
     assert bridge.stages == ["invited", "started", "no_input", "no_input", "declined"]
@@ -295,13 +364,15 @@ def test_half_an_interview(bridge):
 )
 def test_languages(bridge, language, asked_in, switched):
     call = talk(bridge, keys=["5", "5"], language=language)
-    assert call.variables.get("CHANNEL(language)") == switched
-    assert call.heard[-1] == SOUNDS["goodbye"][asked_in]
+    # Switched for us, and given back as it was.
+    assert call.languages == ([switched, language] if switched else [])
+    assert call.heard[-1] == SOUNDS["goodbye"][asked_in].removeprefix("cc_bridge/")
     assert bridge.attempts[0].language == asked_in
 
 
 def test_nobody_to_rate(bridge):
-    call = talk(bridge, uniqueid="99.9")
+    bridge.asked = False
+    call = talk(bridge)
     assert call.variables == {"CCB_SURVEY": "no_agent"}
     assert not call.heard
     assert not bridge.records
@@ -333,7 +404,7 @@ def test_hanging_up_in_each_state(bridge, hangup, command, answers, outcome):
 
 def test_missing_sound_files(bridge, logged):
     call = talk(bridge, keys=["9", "4", "5"], missing=("cc_bridge/invalid", "cc_bridge/thanks"))
-    assert call.heard == ["cc_bridge/ask_agent", "cc_bridge/ask_agent", "cc_bridge/ask_wait", "vm-goodbye"]
+    assert call.heard == ["ask_agent", "ask_agent", "ask_wait", "vm-goodbye"]
     assert bridge.outcome == ("complete", "")
     assert any("cc_bridge/thanks" in str(event.get("error")) for event in logged)
 
@@ -347,7 +418,7 @@ def test_a_question_without_its_sound_file(bridge):
 def test_an_answer_that_cannot_be_stored(logged):
     bridge = Bridge(fails_on=Answer)
     call = talk(bridge, keys=["5", "5"])
-    assert call.heard == ["cc_bridge/ask_agent", "vm-goodbye"]
+    assert call.heard == ["ask_agent", "vm-goodbye"]
     assert call.variables["CCB_SURVEY"] == "declined"
     assert bridge.outcome == ("declined", "error")
     assert any("log_failure" in event and event["log_failure"].check(OSError) for event in logged)
@@ -363,7 +434,7 @@ def test_nothing_can_be_stored(logged):
 
 @pytest.mark.parametrize("slow", [Answer, SurveyAttempt])
 def test_slow_storing(monkeypatch, slow):
-    monkeypatch.setattr(agi_survey, "STORE_SECONDS", 0.05)
+    monkeypatch.setattr(conversation, "STORE_SECONDS", 0.05)
     bridge = Bridge(hangs_on=slow)
     call = talk(bridge, keys=["5", "5"])
     assert call.heard[-1] == "vm-goodbye"
@@ -390,6 +461,128 @@ def test_the_time_limit(bridge):
     talk(bridge, says={"GET DATA": ""})
     assert bridge.outcome == ("declined", "time_limit")
     assert bridge.factory.cut == {"time_limit": 1}
+
+
+# A survey with everything
+
+
+@pytest.fixture
+def full():
+    return Bridge(survey=FULL, segments=(SARA, OMID, SARA))
+
+
+def test_a_whole_survey(full):
+    call = talk(full, language="fa", keys=["2", "1", "1", "0", "2"])
+    assert call.heard == [
+        "welcome",
+        "ask_agent",
+        "may_we_record",
+        "after_the_beep",
+        "ask_recommend",
+        "ask_reason",
+        "thanks",
+        "goodbye",
+    ]
+    assert full.answers == [("agent", 2, 1), ("why", 8, 1), ("recommend", 10, 1), ("reason", 2, 1)]
+    assert full.outcome == ("complete", "")
+    assert full.stages == ["invited", "started", *["answered"] * 4, "complete"]
+    agent, why, recommend, reason = (record for record in full.records if type(record) is Answer)
+    whom = [(answer.queue, answer.agent, answer.interface) for answer in (agent, why, recommend, reason)]
+    assert whom == [
+        ("sales", "Sara", "PJSIP/sara"),
+        ("support", "Omid", "PJSIP/omid"),
+        ("", "", ""),
+        ("sales", "Sara", "PJSIP/sara"),
+    ]
+    assert [answer.label for answer in (agent, why, recommend, reason)] == ["", "", "", "bill"]
+    assert call.recorded == [f"/recordings/{why.attempt_id}-why"]
+    assert why.recording == f"{call.recorded[0]}.wav"
+    assert not agent.recording
+
+
+def test_the_language_is_chosen_and_given_back(full):
+    call = talk(full, language="de", keys=["2", "1", "2", "7", "1"])
+    assert call.heard[:2] == ["which_language", "fa/cc_bridge/which_language"]
+    assert call.heard[-1] == "goodbye"
+    assert call.languages == ["en", "fa", "de"]
+    first, chosen, last = full.attempts
+    assert (first.language, chosen.language, last.language) == ("en", "fa", "fa")
+    assert chosen.result is SurveyResult.STARTED
+    assert (last.result, last.attempt_id) == (SurveyResult.COMPLETE, first.attempt_id)
+
+
+def test_a_declined_comment_and_a_skipped_question(full):
+    call = talk(full, language="fa", keys=["5", "2", "*", "", "1"])
+    assert call.heard[3:6] == ["ask_recommend", "skipped", "ask_reason"]
+    assert full.answers == [("agent", 5, 1), ("reason", 1, 1)]
+    assert full.outcome == ("complete", "")
+    assert full.stages.count("skipped") == 2
+
+
+@pytest.mark.parametrize("reply", ["200 result=-1 (writefile)\n", "200 result=-1 (randomerror) endpos=0\n"])
+def test_a_comment_that_the_pbx_cannot_keep(full, logged, reply):
+    call = talk(full, language="fa", keys=["5", "1", "9", "1"], says={"RECORD FILE": reply})
+    assert call.heard[-3:] == ["ask_reason", "thanks", "goodbye"]
+    assert full.outcome == ("complete", "")
+    assert "not_recorded" in full.stages
+    told = [event for event in logged if "does the folder exist" in str(event.get("error"))]
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "value"),
+    [
+        ("200 result=35 (randomerror) endpos=0\n", None),  # a key while it beeped
+        ("200 result=0 (timeout) endpos=8200\n", None),  # three seconds of silence, two of them cut
+        ("200 result=0 (timeout) endpos=240000\n", 30),
+        ("200 result=35 (dtmf) endpos=6000\n", 1),  # "Good."
+    ],
+)
+def test_what_counts_as_a_comment(full, reply, value):
+    talk(full, language="fa", keys=["5", "1", "9", "1"], says={"RECORD FILE": reply})
+    assert {question: answer for question, answer, _ in full.answers}.get("why") == value
+    assert full.outcome == ("complete", "")
+
+
+def test_who_hangs_up_while_speaking_has_left_a_comment(full):
+    reply = "200 result=-1 (hangup) endpos=20320\nHANGUP\nHANGUP\n"
+    talk(full, language="fa", keys=["1", "1"], says={"RECORD FILE": reply})
+    assert full.answers == [("agent", 1, 1), ("why", 3, 1)]
+    assert full.outcome == ("partial", "hung_up")
+
+
+@pytest.mark.parametrize("uniqueid", ["../../etc/x", "1/2 3", 'a"b', "x" * 300, "pbx-1.5"])
+def test_a_recording_stays_in_its_folder(full, uniqueid):
+    full.uniqueid = uniqueid
+    call = talk(full, language="fa", keys=["1", "1"], uniqueid=uniqueid)
+    (file,) = call.recorded
+    assert re.fullmatch(r"/recordings/[A-Za-z0-9._-]{1,100}-why", file)
+
+
+def test_opting_out(full):
+    call = talk(full, language="fa", keys=["5", "*", "0"])
+    assert call.heard[-2:] == ["opted_out", "goodbye"]
+    (wish,) = (record for record in full.records if type(record) is OptOut)
+    assert (wish.caller_key, wish.opted_out, wish.told_by) == ("98912", True, "key")
+    assert full.excused == ["98912"]
+    assert full.outcome == ("partial", "opted_out")
+
+
+def test_opting_out_with_a_withheld_number(full):
+    full.caller_key = ""
+    call = talk(full, language="fa", keys=["*", "0"])
+    assert call.heard[-2:] == ["opted_out", "goodbye"]
+    assert full.outcome == ("declined", "opted_out")
+    assert not full.excused
+
+
+def test_a_wish_that_cannot_be_stored_is_not_confirmed(full, logged):
+    full.fails_on = OptOut
+    call = talk(full, language="fa", keys=["*", "0"])
+    assert call.heard[-2:] == ["ask_agent", "goodbye"]
+    assert full.outcome == ("declined", "error")
+    assert not full.excused
+    assert any("log_failure" in event for event in logged)
 
 
 def test_shutdown_in_the_middle_of_a_question(bridge):

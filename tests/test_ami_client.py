@@ -103,6 +103,7 @@ def test_pings_go_out_and_tell_the_clock_of_the_pbx(asterisk):
     (first,) = asterisk.sent()
     assert first["Action"] == "Ping"
     asterisk.answers(first, "Ping: Pong", "Timestamp: 100.5")
+    assert asterisk.client.told_until == 100.5
     assert asterisk.client.clock_offset == pytest.approx(100.5)
     asterisk.clock.advance(1.5)
     assert [action["Action"] for action in asterisk.sent()] == ["Ping"]
@@ -122,27 +123,28 @@ def test_a_port_without_a_banner_is_dropped(asterisk):
     assert asterisk.transport.aborted
 
 
-def test_lists_give_their_items(asterisk):
+def test_lists_give_their_items_as_they_come(asterisk):
     asterisk.login()
     asterisk.sent()
-    done = outcome(asterisk.client.list_items("QueueStatus"))
+    items = []
+    done = outcome(asterisk.client.list_items("QueueStatus", lambda item: items.append(item.name)))
     (action,) = asterisk.sent()
     asterisk.answers(action, "EventList: start", "Message: Queue status will follow")
     asterisk.says("Event: QueueParams", f"ActionID: {action['ActionID']}", "Queue: sales")
     asterisk.client.dataReceived(EVENT)
     asterisk.says("Event: QueueEntry", f"ActionID: {action['ActionID']}", "Queue: sales", "Position: 1")
-    assert done == []
+    assert (items, done) == (["QueueParams", "QueueEntry"], [])
     asterisk.says(
         "Event: QueueStatusComplete", f"ActionID: {action['ActionID']}", "EventList: Complete", "ListItems: 2"
     )
-    assert [item.name for item in done[0]] == ["QueueParams", "QueueEntry"]
+    assert (items, done) == (["QueueParams", "QueueEntry"], [None])
     assert [event.name for event in asterisk.events] == ["Reload"]
 
 
 def test_a_list_may_take_long_as_long_as_items_come(asterisk):
     asterisk.login()
     asterisk.answers(asterisk.sent()[0], "Ping: Pong")
-    done = outcome(asterisk.client.list_items("QueueStatus"))
+    done = outcome(asterisk.client.list_items("QueueStatus", id))
     (action,) = asterisk.sent()
     for _ in range(4):
         asterisk.clock.advance(6)
@@ -157,7 +159,7 @@ def test_a_list_may_take_long_as_long_as_items_come(asterisk):
 def test_a_refused_action_fails_alone(asterisk):
     asterisk.login()
     asterisk.sent()
-    done = outcome(asterisk.client.list_items("CoreShowChannels"))
+    done = outcome(asterisk.client.list_items("CoreShowChannels", id))
     asterisk.answers(asterisk.sent()[0], "Message: Permission denied", response="Error")
     assert isinstance(done[0], AmiRefused)
     assert not asterisk.transport.aborted

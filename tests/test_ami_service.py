@@ -6,6 +6,7 @@ import pytest
 from twisted.internet import reactor
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.protocol import Factory
+from twisted.logger import capturedLogs
 from twisted.protocols.basic import LineReceiver
 
 from cc_bridge.ami.client import Timeouts
@@ -65,7 +66,7 @@ class _Session(LineReceiver):
             say("Response: Error", f"ActionID: {action_id}", "Message: Authentication failed")
             self.transport.loseConnection()
             return
-        say("Response: Success", f"ActionID: {action_id}", "Challenge: 1", "Ping: Pong")
+        say("Response: Success", f"ActionID: {action_id}", "Challenge: 1", "Ping: Pong", "Timestamp: 77.5")
         if action == "Login" and self.behaviour == "ok":
             self.transport.write(EVENT % 1)
             say("Event: FullyBooted", "Privilege: system,all", "Status: Fully Booted")
@@ -82,14 +83,18 @@ class Heard:
     def __init__(self):
         self.story = []
 
-    def ami_up(self, queue_status, channels, taken_at):
-        self.story.append(("up", [item["Queue"] for item in queue_status]))
+    def ami_item(self, item, taken_at):
+        return item["Queue"]
+
+    def ami_up(self, items, taken_at):
+        self.story.append(("up", items))
 
     def ami_event(self, event):
         self.story.append((event.name, event.headers.get("Uniqueid")))
 
     def ami_down(self, why, at):
         self.story.append(("down", why))
+        self.heard_until = at
 
 
 @pytest.fixture
@@ -139,6 +144,24 @@ def test_it_comes_back_and_takes_a_new_snapshot(asterisk, connect):
     asterisk.sessions[0].transport.abortConnection()
     until(lambda: service.up and service.logins == 2)
     assert [name for name, _ in heard.story if name in ("up", "down")] == ["up", "down", "up"]
+    assert heard.heard_until == 77.5  # the last pong; whatever came after it may be lost
+
+
+def test_a_snapshot_that_the_listener_cannot_take_does_not_end_the_link(connect):
+    service, heard = connect()
+    told = []
+
+    def ami_up(items, _taken_at):
+        told.append(items)
+        if len(told) < 3:
+            raise LookupError("a fault of the listener")
+
+    heard.ami_up = ami_up
+    with capturedLogs() as logged:
+        until(lambda: len(told) == 3)
+    assert service.up
+    failures = [event["log_failure"].type for event in logged if "log_failure" in event]
+    assert failures == [LookupError, LookupError]
 
 
 def test_refusals_and_drops_are_survived_and_explained(asterisk, connect):

@@ -1,6 +1,5 @@
 """The tracker told by hand: joining in mid-call, snapshots, lost messages."""
 
-
 import pytest
 
 from cc_bridge.calls.events import (
@@ -149,8 +148,11 @@ def test_a_caller_taken_over_from_a_snapshot_keeps_the_wait(calls):
 def test_a_caller_whom_the_snapshot_does_not_know_is_unobserved(calls):
     calls.hear(joined(0))
     calls.records += calls.tracker.resync(snapshot(60))
-    assert calls.outcomes() == [("unobserved", "QueueStatus")]
     assert calls.tracker.waiting() == []
+    calls.records += calls.tracker.tick(61)
+    assert calls.outcomes() == [("unobserved", "QueueStatus")]
+    assert calls.of(QueueVisit)[0].left_at == 60
+    assert len(calls.tracker.talks.channels) == 0
 
 
 def test_in_mid_session_a_difference_counts_when_it_is_seen_twice(calls):
@@ -160,8 +162,9 @@ def test_in_mid_session_a_difference_counts_when_it_is_seen_twice(calls):
     assert calls.outcomes() == []
     assert calls.tracker.doubts > 0
     calls.records += calls.tracker.resync(snapshot(63), fresh=False)
-    assert calls.outcomes() == [("unobserved", "QueueStatus")]
     assert calls.tracker.doubts == 0
+    calls.records += calls.tracker.tick(64)
+    assert calls.outcomes() == [("unobserved", "QueueStatus")]
 
 
 def test_a_doubt_that_an_event_explains_is_forgotten(calls):
@@ -285,6 +288,20 @@ def test_the_last_talk_is_known_while_the_caller_lives_and_a_little_longer(calls
     assert calls.tracker.talks.last(CALLER).member == "Alice"
     calls.tracker.tick(61)
     assert calls.tracker.talks.last(CALLER) is None
+
+
+def test_the_talks_of_a_call_are_known_in_their_order_as_long_as_the_last_one(calls):
+    calls.talk_until_now()
+    calls.hear(BridgeLeft(9, BRIDGE, CALLER), joined(9, queue="support"))
+    calls.hear(connected(10, agent="1.7")._replace(queue="support", member="Bob", interface="PJSIP/bob"))
+    calls.hear(
+        BridgeEntered(10, "b-2", "1.7", "", holding=False),
+        BridgeEntered(10, "b-2", CALLER, "", holding=False),
+    )
+    assert [talk.member for talk in calls.tracker.talks.of_call(CALLER)] == ["Alice", "Bob"]
+    calls.hear(ChannelEnded(12, CALLER, 16))
+    calls.tracker.tick(30)
+    assert calls.tracker.talks.of_call(CALLER) == []
 
 
 def test_only_the_first_dial_end_counts(calls):

@@ -4,13 +4,17 @@ import os
 import re
 import tomllib
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import SecretStr
 
 from cc_bridge import config as module
-from cc_bridge.config import Config, QueueConfig, load, show
+from cc_bridge.callers import CallerKeys
+from cc_bridge.config import Config, QueueConfig, load, rules_of, show
 from cc_bridge.errors import ConfigError
+from cc_bridge.surveys.hours import Hours
+from cc_bridge.surveys.policy import Rules
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "config" / "cc-bridge.toml"
@@ -38,6 +42,7 @@ def test_the_shipped_file_holds_every_key_with_its_default():
             key: value.get_secret_value() if isinstance(value, SecretStr) else "" if value is None else value
             for key, value in values.items()
         }
+        plain |= {key: str(value) for key, value in plain.items() if isinstance(value, Path)}
         assert content[section] == plain, section
 
 
@@ -59,7 +64,9 @@ def test_the_readme_names_only_keys_that_exist():
     text = (ROOT / "README.md").read_text()
     named = set(
         re.findall(
-            r"`((?:pbx|ami|agi|http|storage|agents|survey|log|run|queue_defaults|queues)\.[a-z_.<>]+)`", text
+            r"`((?:pbx|ami|agi|http|storage|callers|agents|direct_calls|survey|log|run|queue_defaults|queues)"
+            r"\.[a-z_.<>]+)`",
+            text,
         )
     )
     known = {f"{section}.{key}" for section, values in Config().model_dump().items() for key in values}
@@ -155,13 +162,132 @@ def test_secrets_are_never_shown(tmp_path, monkeypatch):
 
 
 def test_what_is_shown_can_be_loaded(tmp_path):
-    config = load(written(tmp_path, '[queues."the sales"]\nsurvey = false\n'))
+    config = load(written(tmp_path, '[queues."the sales"]\nsurvey = ""\n'))
     assert load(written(tmp_path, show(config))) == config
+
+
+def test_hashed_keys_need_a_secret_which_is_never_shown(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("a secret of the house\n")
+    plain = load(written(tmp_path, '[callers]\ncountry_code = "98"\n')).callers.caller_keys()
+    assert plain == CallerKeys("plain", b"", "98")
+    text = f'[callers]\nkeys = "hashed"\nhash_secret_file = "{secret}"\n'
+    assert load(written(tmp_path, text)).callers.caller_keys().secret == b"a secret of the house"
+    inline = load(written(tmp_path, '[callers]\nkeys = "hashed"\nhash_secret = "a secret of the house"\n'))
+    assert "of the house" not in show(inline)
+    assert "of the house" not in repr(inline)
+    for faulty in (
+        '[callers]\nkeys = "hashed"\n',
+        f'[callers]\nhash_secret = "a secret of the house"\nhash_secret_file = "{secret}"\n',
+    ):
+        with pytest.raises(ConfigError, match=r"^callers: hashed keys need") as error:
+            load(written(tmp_path, faulty))
+        assert "of the house" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", ["", "15 characters..", None])
+def test_a_secret_that_hides_nothing_is_refused(tmp_path, content):
+    secret = tmp_path / "secret"
+    if content is not None:
+        secret.write_text(content + "\n")
+    config = load(written(tmp_path, f'[callers]\nkeys = "hashed"\nhash_secret_file = "{secret}"\n'))
+    with pytest.raises(ConfigError, match=r"^callers\.hash_secret"):
+        config.callers.caller_keys()
+
+
+def test_the_value_of_a_secret_is_not_told_with_its_fault(tmp_path):
+    with pytest.raises(ConfigError) as error:
+        load(written(tmp_path, "[callers]\nhash_secret = 12345678\n[ami]\nsecret = 12345678\n"))
+    assert len(str(error.value).splitlines()) == 2
+    assert "12345678" not in str(error.value)
+
+
+def test_the_rules_are_those_of_the_queue(tmp_path):
+    config = load(
+        written(
+            tmp_path,
+            """
+            [agi]
+            max_callers = 50
+            [survey]
+            time_zone = "Asia/Tehran"
+            busy_share = 0.5
+            [queue_defaults]
+            ask_percent = 25
+            [queues.sales]
+            survey = "sales_nps"
+            ask_min_talk_seconds = 30
+            ask_transferred = false
+            ask_ended_by = "agent"
+            ask_again_after_days = 30
+            ask_per_day = 200
+            ask_per_agent_and_day = 10
+            ask_from = "20:00"
+            ask_until = "02:00"
+            ask_weekdays = "sat-wed"
+            ask_consent = "needed"
+            """,
+        )
+    )
+    assert rules_of(config.queue("sales"), config.survey, config.agi) == Rules(
+        survey="sales_nps",
+        percent=25.0,
+        min_talk_seconds=30.0,
+        transferred=False,
+        only_ended_by_agent=True,
+        again_after_days=30.0,
+        per_day=200,
+        per_agent_and_day=10,
+        hours=Hours(ZoneInfo("Asia/Tehran"), 20 * 60, 2 * 60, frozenset({5, 6, 0, 1, 2})),
+        consent_needed=True,
+        most_running=25,
+    )
+    assert config.days_to_remember == 30
+
+
+def test_by_default_everybody_is_asked_after_a_talk_of_five_seconds():
+    config = Config()
+    rules = rules_of(config.queue("sales"), config.survey, config.agi)
+    assert rules == Rules(min_talk_seconds=5.0, most_running=80)
+    assert config.days_to_remember == 2
+
+
+def test_where_surveys_are_off_no_queue_has_one(tmp_path):
+    config = load(written(tmp_path, "[survey]\nenabled = false\n"))
+    assert rules_of(config.queue("sales"), config.survey, config.agi).survey == ""
+
+
+def test_at_least_one_survey_may_run(tmp_path):
+    config = load(written(tmp_path, "[agi]\nmax_callers = 1\n[survey]\nbusy_share = 0.1\n"))
+    assert rules_of(config.queue("sales"), config.survey, config.agi).most_running == 1
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "says"),
+    [
+        ("queues.sales", 'ask_from = "24:00"', "'24:00': must be before 24:00"),
+        ("queues.sales", 'ask_until = "25:00"', "'25:00': must be a time such as 08:30"),
+        ("queues.sales", 'ask_weekdays = "mon-fry"', "'mon-fry': must be weekdays such as mon-fri"),
+        ("queues.sales", 'ask_ended_by = "caller"', "'caller': must be 'anyone' or 'agent'"),
+        ("queues.sales", "ask_percent = 101", "101: must be less than or equal to 100"),
+        ("queues.sales", "survey = true", "True: must be a valid string"),
+        ("survey", 'time_zone = "Asia"', "'Asia': must be a time zone such as Asia/Tehran"),
+        ("survey", 'time_zone = "Tehran"', "'Tehran': must be a time zone such as Asia/Tehran"),
+        ("survey", 'time_zone = "../../etc/passwd"', "'../../etc/passwd': must be a time zone"),
+        ("callers", 'keys = "md5"', "'md5': must be 'plain' or 'hashed'"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_with_key_and_value(tmp_path, section, line, says):
+    with pytest.raises(ConfigError) as error:
+        load(written(tmp_path, f"[{section}]\n{line}\n"))
+    key = line.split(" = ")[0]
+    assert str(error.value).startswith(f"{section}.{key} = {says}")
+    assert len(str(error.value).splitlines()) == 1
 
 
 def test_queues_inherit_what_they_do_not_say(tmp_path):
     config = load(
-        written(tmp_path, "[queue_defaults]\nservice_level_seconds = 30\n[queues.sales]\nsurvey = false\n")
+        written(tmp_path, "[queue_defaults]\nservice_level_seconds = 30\n[queues.sales]\nsurvey = ''\n")
     )
     assert config.queue("sales").service_level_seconds == 30
     assert not config.queue("sales").survey

@@ -27,7 +27,7 @@ from twisted.internet.testing import StringTransport
 from cc_bridge import shipped
 from cc_bridge.ami.codec import Codec, Counts, encode
 from cc_bridge.calls.reading import WANTED, read
-from cc_bridge.calls.resync import Snapshot
+from cc_bridge.calls.resync import Snapshot, read_item
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.cli import main
 from cc_bridge.demo.callers import Callers, keys
@@ -153,8 +153,8 @@ def snapshot(exchange, now):
     action = ("ActionID", "1")
     items = [[event, action, *rest] for event, *rest in exchange.queue_status(now)]
     shown = [[event, action, *rest] for event, *rest in exchange.channels(now)]
-    queues, channels = (codec.feed(b"".join(encode(item) for item in each)) for each in (items, shown))
-    return Snapshot.of(queues, channels, now)
+    told = codec.feed(b"".join(encode(item) for item in [*items, *shown]))
+    return Snapshot.of([read_item(item, now) for item in told], now)
 
 
 def states(tracker):

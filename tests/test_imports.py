@@ -15,7 +15,9 @@ PACKAGE = Path(cc_bridge.__file__).parent
 
 INNER = {
     "cc_bridge",
+    "cc_bridge.callers",
     "cc_bridge.errors",
+    "cc_bridge.exposition",
     "cc_bridge.records",
     "cc_bridge.measures",
     "cc_bridge.service_level",
@@ -28,9 +30,14 @@ INNER = {
 }
 OUTER = {
     "cc_bridge.app",
+    "cc_bridge.asking",
+    "cc_bridge.calling_back",
     "cc_bridge.cli",
     "cc_bridge.daemon",
     "cc_bridge.history",
+    "cc_bridge.observation",
+    "cc_bridge.parts",
+    "cc_bridge.remembering",
     "cc_bridge.__main__",
     "cc_bridge.demo",
 }

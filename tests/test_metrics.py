@@ -1,9 +1,12 @@
 """What Prometheus scrapes."""
 
+import shutil
+import subprocess
 from collections import Counter as Tally
 
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from cc_bridge.ami.codec import Counts
@@ -31,6 +34,15 @@ class Store:
     backlog, oldest_seconds = 7, 0.25
 
 
+class Journal:
+    limit, size, pending, set_aside, oldest_seconds = 1024, 512, 6, 2, 1.5
+
+
+class Forwarder:
+    journal = Journal()
+    forwarded, failures = 8, 3
+
+
 class Agi:
     accepted, failed, in_progress = 9, 1, 2
     refused, cut = Tally(busy=4), Tally(time_limit=1)
@@ -49,7 +61,7 @@ def metrics():
 
 def samples(metrics):
     """Return name and labels (pbx left out) -> value."""
-    text = generate_latest(metrics.registry).decode()
+    text = metrics.page("")[0].decode()
     return {
         (sample.name, *(value for key, value in sorted(sample.labels.items()) if key != "pbx")): sample.value
         for family in text_string_to_metric_families(text)
@@ -133,8 +145,57 @@ def test_the_state_of_link_storage_and_surveys(metrics):
     assert got["cc_bridge_agi_refused_total", "busy"] == 4
 
 
+def test_the_state_of_the_journal_where_there_is_one(metrics):
+    metrics.watch(Tracker("pbx"), Link(), Store(), Agi(), Forwarder())
+    got = samples(metrics)
+    assert got["cc_bridge_journal_pending_records",] == 6
+    assert got["cc_bridge_journal_oldest_seconds",] == 1.5
+    assert (got["cc_bridge_journal_bytes",], got["cc_bridge_journal_limit_bytes",]) == (512, 1024)
+    assert got["cc_bridge_journal_set_aside_records",] == 2
+    assert (got["cc_bridge_forwarded_records_total",], got["cc_bridge_forward_failures_total",]) == (8, 3)
+    without = Metrics(CollectorRegistry(), "pbx", [])
+    without.watch(Tracker("pbx"), Link(), Store(), Agi())
+    assert not [name for name, *_ in samples(without) if "journal" in name or "forward" in name]
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind", "parse"),
+    [
+        ("", "text/plain", text_string_to_metric_families),
+        ("text/plain;version=1.0.0;q=0.5", "text/plain", text_string_to_metric_families),
+        ("application/openmetrics-text;version=1.0.0", "application/openmetrics-text", openmetrics),
+    ],
+)
+def test_the_page_has_all_families_whole_in_either_format(metrics, accept, kind, parse):
+    metrics.watch(Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder())
+    metrics.know_queue("sales")
+    metrics.count_visit(visit(), short=5)
+    page, content_type = metrics.page(accept)
+    assert content_type.startswith(kind)
+    families = {family.name: family for family in parse(page.decode())}
+    known = {family.name: family for family in metrics.registry.collect()}
+    suffix = "" if kind == "application/openmetrics-text" else "_info"
+    assert families.keys() == (known.keys() - {"cc_bridge_build"}) | {f"cc_bridge_build{suffix}"}
+    for name in families.keys() & known.keys():
+        assert (families[name].type, families[name].documentation) == (
+            known[name].type,
+            known[name].documentation,
+        )
+    assert len(families["cc_bridge_wait_seconds"].samples) > 30
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool")
+def test_promtool_finds_nothing_wrong(metrics):
+    metrics.watch(Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder())
+    metrics.know_queue("sales")
+    metrics.count_visit(visit(), short=5)
+    page, _ = metrics.page("")
+    checked = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, check=False)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
+
+
 def test_no_caller_is_ever_a_label(metrics):
     metrics.count_visit(visit(), short=5)
-    text = generate_latest(metrics.registry).decode()
+    text = metrics.page("")[0].decode()
     assert "0912" not in text
     assert "سارا" not in text

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import select
 
 from cc_bridge.ami.codec import Counts
 from cc_bridge.calls.tracker import Tracker
@@ -16,7 +17,7 @@ from cc_bridge.history import import_log
 from cc_bridge.records import QueueVisit, Talk
 from cc_bridge.replay import replay
 from cc_bridge.storage.migrate import open_database
-from cc_bridge.storage.schema import row_of
+from cc_bridge.storage.schema import queue_visits, row_of, talks
 from cc_bridge.storage.upsert import upsert
 from recordings import FIXTURES, all_recordings, queue_log, recording
 
@@ -58,6 +59,26 @@ def store(url, records):
             table, row = row_of(record)
             connection.execute(upsert(table, "sqlite"), [row])
     engine.dispose()
+
+
+def test_a_server_gets_the_same_rows_and_again_no_more(server_url, tmp_path):
+    """From the same log as an SQLite file, compared by all that they hold."""
+
+    def rows(url):
+        engine = open_database(url)
+        with engine.connect() as connection:
+            found = [
+                sorted(repr(tuple(row)) for row in connection.execute(select(table)))
+                for table in (queue_visits, talks)
+            ]
+        engine.dispose()
+        return found
+
+    file = f"sqlite:///{tmp_path / 'calls.sqlite'}"
+    import_log([MIX], file, "pbx", lambda _: None)
+    for _ in range(2):
+        import_log([MIX], server_url, "pbx", lambda _: None)
+        assert rows(server_url) == rows(file)
 
 
 def test_visits_and_talks_come_in_marked(database):

@@ -3,6 +3,11 @@
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from alembic import command
@@ -10,7 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_mock_engine, inspect
+from sqlalchemy import MetaData, Table, create_mock_engine, inspect, select, text
 
 from cc_bridge.errors import StorageError
 from cc_bridge.storage import migrate
@@ -19,14 +24,14 @@ from cc_bridge.storage.migrate import (
     VERSION_TABLE,
     configuration,
     current,
-    is_current,
     open_database,
     upgrade,
     upgrade_script,
 )
-from cc_bridge.storage.schema import metadata
+from cc_bridge.storage.schema import metadata, survey_attempts
 
-HEAD = max(path.name[:4] for path in (migrate._SCRIPTS / "versions").glob("0*.py"))
+VERSIONS = sorted(path.name[:4] for path in (migrate._SCRIPTS / "versions").glob("0*.py"))
+HEAD = VERSIONS[-1]
 
 
 @pytest.fixture
@@ -55,6 +60,11 @@ def sql(file, statement):
         connection.close()
 
 
+def migrate_to(engine, version):
+    with engine.begin() as connection:
+        command.upgrade(configuration(connection), version)
+
+
 def tables(engine):
     with engine.connect() as connection:
         return set(inspect(connection).get_table_names())
@@ -62,21 +72,50 @@ def tables(engine):
 
 def test_an_empty_database_becomes_current(url, engine):
     assert current(url) is None
-    assert not is_current(engine)
     upgrade(url)
     assert current(url) == HEAD
-    assert is_current(engine)
     upgrade(url)  # again: nothing to do
     assert tables(engine) == {VERSION_TABLE, *metadata.tables}
 
 
 def test_the_migrated_schema_is_that_of_the_code(url, engine):
-    upgrade(url)
+    migrate_to(engine, "head")
+    assert current(url) == HEAD
     with engine.connect() as connection:
         context = MigrationContext.configure(
             connection, opts={"version_table": VERSION_TABLE, "compare_type": True}
         )
         assert compare_metadata(context, metadata) == []
+
+
+def test_the_version_table_is_as_alembic_makes_it(engine):
+    migrate_to(engine, "head")
+    made = inspect(engine)
+    (column,) = made.get_columns(VERSION_TABLE)
+    (ours,) = migrate._version_table.columns
+    assert (column["name"], str(column["type"]), column["nullable"]) == (ours.name, str(ours.type), False)
+    key = made.get_pk_constraint(VERSION_TABLE)
+    assert (key["name"], key["constrained_columns"]) == (migrate._version_table.primary_key.name, [ours.name])
+
+
+def test_alembic_is_imported_for_an_older_database_alone(url, engine):
+    program = (
+        "import sys, cc_bridge.app\n"
+        "from cc_bridge.storage.migrate import upgrade\n"
+        "upgrade(sys.argv[1])\n"
+        "print('alembic' in sys.modules)"
+    )
+
+    def imported():
+        python = [sys.executable, "-c", program, url]
+        return subprocess.run(python, check=True, capture_output=True, text=True).stdout.strip()
+
+    assert imported() == "False"  # empty
+    assert imported() == "False"  # current
+    with engine.begin() as connection:
+        command.downgrade(configuration(connection), "0001")
+    assert imported() == "True"
+    assert current(url) == HEAD
 
 
 @pytest.mark.parametrize("server", ["postgresql", "mysql", "mariadb", "sqlite"])
@@ -107,7 +146,8 @@ def test_the_script_for_each_database_is_that_of_the_code(server):
     more = {statement for statement in script if VERSION_TABLE not in statement} - statements(
         ";\n".join(wanted)
     )
-    assert more <= {"", "BEGIN", "COMMIT"}
+    in_old_rows = {statement for statement in more if statement.startswith("UPDATE answers SET ")}
+    assert more - in_old_rows <= {"", "BEGIN", "COMMIT"}
 
 
 def test_downgrade_takes_everything_back(url, engine):
@@ -117,12 +157,11 @@ def test_downgrade_takes_everything_back(url, engine):
     assert tables(engine) == {VERSION_TABLE}
     assert current(url) is None
     upgrade(url)
-    assert is_current(engine)
+    assert current(url) == HEAD
 
 
 def test_rows_from_before_the_column_source_are_observed_ones(url, file, engine):
-    with engine.begin() as connection:
-        command.upgrade(configuration(connection), "0001")
+    migrate_to(engine, "0001")
     sql(
         file,
         "INSERT INTO talks VALUES ('pbx', 'c', 'c', 'a', 'q', 'Zahra', 'SIP/1', '2026-11-22 01:00:00', "
@@ -136,16 +175,168 @@ def test_rows_from_before_the_column_source_are_observed_ones(url, file, engine)
     assert sql(file, "SELECT agent, source FROM talks") == [("Zahra", "observed")]
 
 
-def test_a_migration_that_fails_leaves_nothing_behind(url, engine, tmp_path, monkeypatch):
+def test_old_answers_rate_whom_their_attempt_rated(database_url):
+    engine = make_engine(database_url)
+
+    def run(statement):
+        with engine.begin() as connection:
+            result = connection.execute(text(statement))
+            return [tuple(row) for row in result] if result.returns_rows else []
+
+    migrate_to(engine, "0004")
+    for attempt, queue, agent in (("a1", "sales", "Zahra"), ("a2", "پشتیبانی", "مریم")):
+        run(
+            "INSERT INTO survey_attempts (pbx, attempt_id, call_id, uniqueid, queue, agent, interface, "
+            "survey, version, language, started_at, result, reason) "
+            f"VALUES ('pbx', '{attempt}', 'c', 'c', '{queue}', '{agent}', 'SIP/1', "
+            "'csat', 1, 'fa', '2026-11-22 01:00:00', 'partial', 'hung_up')"
+        )
+    for pbx, attempt in (("pbx", "a1"), ("pbx", "a2"), ("other", "a1")):
+        run(
+            "INSERT INTO answers (pbx, attempt_id, question, kind, value, tries, answered_at) "
+            f"VALUES ('{pbx}', '{attempt}', 'agent', 'csat', 5, 1, '2026-11-22 01:00:09')"
+        )
+    upgrade(database_url)
+    columns = "pbx, attempt_id, queue, agent, interface, value, label, recording"
+    whom = f"SELECT {columns} FROM answers ORDER BY pbx, attempt_id"
+    rated = [
+        ("other", "a1", "", "", "", 5, "", ""),  # its attempt was never stored
+        ("pbx", "a1", "sales", "Zahra", "SIP/1", 5, "", ""),
+        ("pbx", "a2", "پشتیبانی", "مریم", "SIP/1", 5, "", ""),
+    ]
+    assert run(whom) == rated
+    attempts = survey_attempts.c
+    asked = select(attempts.trigger, attempts.attributed_by, attempts.caller_key).distinct()
+    with engine.connect() as connection:
+        assert connection.execute(asked).all() == [("queue", "events", "")]
+    with engine.begin() as connection:
+        command.downgrade(configuration(connection), "0004")
+    assert tables(engine) == {VERSION_TABLE, *metadata.tables} - {"funnel", "opt_outs"}
+    assert run("SELECT count(*) FROM answers") == [(3,)]
+    upgrade(database_url)
+    assert run(whom) == rated
+    engine.dispose()
+
+
+def differences(engine):
+    with engine.connect() as connection:
+        opts = {"version_table": VERSION_TABLE, "compare_type": True}
+        return compare_metadata(MigrationContext.configure(connection, opts=opts), metadata)
+
+
+def test_each_database_goes_up_and_down_step_by_step(database_url):
+    engine = make_engine(database_url)
+    for version in VERSIONS:
+        migrate_to(engine, version)
+        assert current(database_url) == version
+    assert differences(engine) == []
+    for version in [*VERSIONS[-2::-1], "base"]:
+        with engine.begin() as connection:
+            command.downgrade(configuration(connection), version)
+        assert current(database_url) == (None if version == "base" else version)
+    assert tables(engine) == {VERSION_TABLE}
+    upgrade(database_url)
+    assert differences(engine) == []
+    engine.dispose()
+
+
+def test_an_empty_database_of_each_kind_gets_the_tables_of_the_code(database_url):
+    engine = open_database(database_url)
+    assert differences(engine) == []
+    engine.dispose()
+
+
+def samples(engine):
+    """Put a row into each table that is there; return all rows by table, as they are stored."""
+    found = MetaData()
+    found.reflect(engine, only=lambda name, _: name != VERSION_TABLE)
+    some = {str: "پ1", float: 1.5, Decimal: 1.5, int: 1, bool: True,
+            datetime: datetime(2026, 11, 22, 1, 2, 3, 456789, tzinfo=UTC)}  # fmt: skip
+    with engine.begin() as connection:
+        for table in found.sorted_tables:
+            connection.execute(table.insert(), {c.name: some[c.type.python_type] for c in table.columns})
+    return {table.name: stored(engine, table) for table in found.sorted_tables}
+
+
+def stored(engine, table):
+    with engine.connect() as connection:
+        return [dict(row._mapping) for row in connection.execute(select(table))]
+
+
+@pytest.mark.parametrize("version", VERSIONS[:-1])
+def test_rows_of_every_earlier_version_survive_the_way_up_and_back(database_url, version):
+    engine = make_engine(database_url)
+    migrate_to(engine, version)
+    before = samples(engine)
+    upgrade(database_url)
+    assert differences(engine) == []
+    for name, rows in before.items():
+        now = Table(name, MetaData(), autoload_with=engine)
+        assert [{key: row[key] for key in rows[0]} for row in stored(engine, now)] == rows
+    with engine.connect() as connection:
+        answered = "SELECT queue, agent, interface FROM answers"  # of an attempt that has them
+        assert connection.exec_driver_sql(answered).all() == [("پ1", "پ1", "پ1")]
+    with engine.begin() as connection:
+        command.downgrade(configuration(connection), version)
+    for name, rows in before.items():
+        assert stored(engine, Table(name, MetaData(), autoload_with=engine)) == rows
+    engine.dispose()
+
+
+def test_two_who_upgrade_at_once_do_not_disturb_each_other(server_url):
+    engine = make_engine(server_url)
+    migrate_to(engine, "0001")
+    samples(engine)
+    faults = []
+
+    def up():
+        try:
+            upgrade(server_url)
+        except Exception as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=up) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert faults == []
+    assert current(server_url) == HEAD
+    assert differences(engine) == []
+    engine.dispose()
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(url, file, engine, tmp_path, monkeypatch):
+    migrate_to(engine, "0001")
     scripts = tmp_path / "migrations"
     shutil.copytree(migrate._SCRIPTS, scripts)
-    (first,) = (scripts / "versions").glob("0001_*.py")
+    (second,) = (scripts / "versions").glob("0002_*.py")
     broken = '\n    op.execute("SELECT nonsense FROM nowhere")\n\n\ndef downgrade'
-    first.write_text(first.read_text().replace("\n\n\ndef downgrade", broken))
+    second.write_text(second.read_text().replace("\n\n\ndef downgrade", broken))
     monkeypatch.setattr(migrate, "_SCRIPTS", scripts)
+    before = sql(file, "SELECT sql FROM sqlite_master ORDER BY name")
     with pytest.raises(StorageError, match="no such table: nowhere"):
         upgrade(url)
+    assert sql(file, "SELECT sql FROM sqlite_master ORDER BY name") == before
+    assert current(url) == "0001"
+
+
+def test_an_empty_database_gets_all_tables_or_none(url, engine, monkeypatch):
+    # Looked at, then looked at again, then written: which the version's column refuses.
+    monkeypatch.setattr(migrate, "newest", iter([HEAD, None]).__next__)
+    with pytest.raises(StorageError, match="NOT NULL"):
+        upgrade(url)
     assert tables(engine) == set()
+
+
+def test_tables_of_an_attempt_that_broke_off_are_kept(url, engine):
+    """MariaDB commits each table by itself."""
+    with engine.begin() as connection:
+        migrate._version_table.create(connection)
+        next(iter(metadata.tables.values())).create(connection)
+    upgrade(url)
+    assert tables(engine) == {VERSION_TABLE, *metadata.tables}
+    assert current(url) == HEAD
 
 
 def test_a_new_migration_of_an_unchanged_schema_is_empty(url, engine, tmp_path, monkeypatch):

@@ -10,10 +10,15 @@ from cc_bridge.records import (
     AgentInterval,
     AgentState,
     Answer,
+    AttributedBy,
+    Call,
+    Direction,
     EndedBy,
+    FunnelEntry,
     Gap,
     GapReason,
     Observed,
+    OptOut,
     Outcome,
     QueueVisit,
     Ring,
@@ -22,6 +27,7 @@ from cc_bridge.records import (
     SurveyResult,
     Talk,
     Transfer,
+    Trigger,
 )
 from cc_bridge.storage.columns import CleanText
 from cc_bridge.storage.migrate import open_database
@@ -47,17 +53,30 @@ RECORDS = [
          hold_seconds=0.0, holds=0, ended_by=EndedBy.CALLER, transfer=None, transfer_target=None),
     SurveyAttempt(**CALL, **ZAHRA, attempt_id="a1", queue="sales", survey="csat", version=3, language="fa",
                   started_at=T, ended_at=None, result=SurveyResult.STARTED, reason=""),
+    SurveyAttempt(**CALL, **ZAHRA, attempt_id="a2", queue="sales", survey="csat", version=3, language="fa",
+                  started_at=T, ended_at=T + 20, result=SurveyResult.COMPLETE, reason="",
+                  trigger=Trigger.EXTENSION, attributed_by=AttributedBy.CHANNEL, caller_key="982112345678"),
     Answer(pbx="main", attempt_id="a1", question="agent", kind="csat", value=5, tries=2, answered_at=T),
+    Answer(pbx="main", attempt_id="a1", question="why", kind="choice", value=3, tries=1, answered_at=T,
+           queue="sales", **ZAHRA, label="زمان انتظار"),
+    Answer(pbx="main", attempt_id="a1", question="more", kind="comment", value=12, tries=1, answered_at=T,
+           recording="/var/spool/asterisk/cc_bridge/a1-more.wav"),
+    FunnelEntry(**CALL, **ZAHRA, queue="sales", at=T, survey="csat", trigger=Trigger.QUEUE, stage="too_short",
+                caller_key="982112345678"),
+    OptOut(caller_key="982112345678", at=T, opted_out=True, told_by="key"),
     Gap(pbx="main", started_at=T, ended_at=T + 60, reason=GapReason.LINK_LOST, calls_affected=4),
     AgentInterval(pbx="main", agent="زهرا کریمی‌نژاد", state=AgentState.PAUSED, started_at=T, ended_at=T + 600,
                   reason="ناهار", queue="", flagged=False),
     Observed(pbx="main", until=T),
+    Call(**CALL, direction=Direction.INTERNAL, started_at=T, ended_at=T + 90.5, caller_number="201",
+         caller_name="زهرا", dialed="+98 21\r\n", language="fa", queue="", answered=True, queues=0, talks=1,
+         wait_seconds=0.0, talk_seconds=77.125, partial=False),
 ]  # fmt: skip
 
 
 @pytest.fixture
-def connection(tmp_path):
-    engine = open_database(f"sqlite:///{tmp_path / 'calls.sqlite3'}")
+def connection(database_url):
+    engine = open_database(database_url)
     with engine.connect() as connection:
         yield connection
     engine.dispose()
@@ -65,7 +84,7 @@ def connection(tmp_path):
 
 def store(connection, record):
     table, row = row_of(record)
-    connection.execute(upsert(table, "sqlite"), [row])
+    connection.execute(upsert(table, connection.dialect.name), [row])
     return table
 
 
@@ -94,6 +113,7 @@ def test_durations_are_stored_for_those_who_query(connection):
     for sql, seconds in (
         ("SELECT wait_seconds FROM queue_visits WHERE queue = 'sales'", 12.3),
         ("SELECT ring_seconds FROM rings", 4.5),
+        ("SELECT call_seconds FROM calls", 90.5),
         ("SELECT talk_seconds FROM talks WHERE transfer = 'blind'", 95.0),
     ):
         assert connection.exec_driver_sql(sql).scalar_one() == seconds
@@ -108,11 +128,27 @@ def test_a_record_stored_again_replaces_its_row(connection):
     assert read_back(connection, ended) == ended
 
 
+def test_what_a_caller_said_last_holds_whichever_is_stored_last(database_url):
+    said = OptOut(caller_key="982112345678", at=T, opted_out=False, told_by="command")
+    engine = open_database(database_url)
+    with engine.connect() as connection:
+        store(connection, said)
+        for late in (T - 60, T - 0.000001):  # from a daemon that caught up
+            store(connection, replace(said, at=late, opted_out=True, told_by="key"))
+            assert read_back(connection, said) == said
+        again = replace(said, at=T + 0.000001, opted_out=True, told_by="key")
+        for _ in range(2):
+            store(connection, again)
+            assert read_back(connection, said) == again
+    engine.dispose()
+
+
 def test_the_key_is_the_one_that_the_record_names():
     for kind, table in TABLES.items():
         named = kind.__doc__.split("Key: ")[1].split(".")[0].split(", ")
         assert [column.name for column in table.primary_key] == named
-        assert named[0] == "pbx"
+        # A caller's wish holds on every PBX.
+        assert named[0] == "pbx" or (kind, named) == (OptOut, ["caller_key"])
 
 
 def test_every_field_of_a_record_has_its_column():
@@ -131,11 +167,15 @@ def test_every_table_and_column_says_what_it_means():
 
 def test_the_outcome_columns_list_their_words():
     for column, words in (
+        (TABLES[Call].c.direction, Direction),
         (TABLES[QueueVisit].c.outcome, Outcome),
         (TABLES[Ring].c.outcome, RingOutcome),
         (TABLES[Talk].c.ended_by, EndedBy),
         (TABLES[Talk].c.transfer, Transfer),
         (TABLES[SurveyAttempt].c.result, SurveyResult),
+        (TABLES[SurveyAttempt].c.trigger, Trigger),
+        (TABLES[SurveyAttempt].c.attributed_by, AttributedBy),
+        (TABLES[FunnelEntry].c.trigger, Trigger),
     ):
         for word in words:
             assert word in column.comment

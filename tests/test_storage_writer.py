@@ -7,9 +7,7 @@ import sys
 import threading
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from tempfile import TemporaryDirectory
 from time import monotonic
 from unittest.mock import patch
@@ -22,72 +20,12 @@ from twisted.internet.defer import CancelledError
 from twisted.logger import capturedLogs, formatEvent
 
 from cc_bridge.errors import StorageError
-from cc_bridge.records import Answer, Gap, Outcome, QueueVisit
+from cc_bridge.records import Answer, Gap, QueueVisit
 from cc_bridge.storage import backlog, writer as writer_module
+from cc_bridge.storage.database import Database
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.writer import Writer
-
-T = 1_795_309_819.123456
-NUMBER = "+982112345678"
-
-
-def visit(n, queue="sales"):
-    return QueueVisit(
-        pbx="main",
-        call_id=f"{n}",
-        uniqueid=f"{n}",
-        queue=queue,
-        entered_at=T,
-        left_at=T + 5,
-        outcome=Outcome.ABANDONED,
-        agent=None,
-        interface=None,
-        position=1,
-        caller_number=NUMBER,
-        caller_name="مریم",
-        language="fa",
-        ringing=False,
-        decided_by="QueueCallerAbandon",
-    )
-
-
-def answer(n, value=5):
-    return Answer(
-        pbx="main", attempt_id=f"{n}", question="agent", kind="csat", value=value, tries=1, answered_at=T
-    )
-
-
-class FakeReactor:
-    """Runs what other threads ask for in the test's own thread."""
-
-    def __init__(self):
-        self.calls = SimpleQueue()
-
-    def call_from_thread(self, function, *args):
-        self.calls.put((function, args))
-
-    def run_until(self, condition, seconds=20):
-        end = monotonic() + seconds
-        while not condition():
-            assert monotonic() < end, "waited in vain"
-            try:
-                function, args = self.calls.get(timeout=0.01)
-            except Empty:
-                continue
-            function(*args)
-
-
-class Fired:
-    """What came of a Deferred."""
-
-    def __init__(self, deferred, then=lambda: None):
-        self.done, self.result, self.saw = False, None, None
-        self.then = then
-        deferred.addBoth(self.fire)
-
-    def fire(self, result):
-        self.done, self.saw = True, self.then()
-        self.result = getattr(result, "value", result)
+from storing import NUMBER, POISON, FakeReactor, Fired, T, answer, visit
 
 
 @pytest.fixture
@@ -112,7 +50,7 @@ def start(reactor, opener):
     writers = []
 
     def start(open_engine=opener, **options):
-        writer = Writer(open_engine, reactor.call_from_thread, **options)
+        writer = Writer(Database(open_engine), reactor.call_from_thread, **options)
         writer.start()
         writers.append(writer)
         return writer
@@ -238,9 +176,10 @@ def test_a_committed_answer_survives_a_kill(file):
     program = f"""
 from twisted.internet import reactor
 from cc_bridge.records import Answer
+from cc_bridge.storage.database import Database
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.writer import Writer
-writer = Writer(lambda: open_database("sqlite:///{file}"), reactor.callFromThread)
+writer = Writer(Database(lambda: open_database("sqlite:///{file}")), reactor.callFromThread)
 def rate():
     writer.start()
     done = writer.commit(Answer("main", "a1", "agent", "csat", 5, 1, {T}))
@@ -283,7 +222,7 @@ def test_the_pauses_between_attempts_grow_to_a_bound(reactor):
     def no_database():
         raise StorageError("away")
 
-    writer, pauses = Writer(no_database, reactor.call_from_thread), []
+    writer, pauses = Writer(Database(no_database), reactor.call_from_thread), []
 
     def pause(seconds):
         pauses.append(seconds)
@@ -334,15 +273,6 @@ def test_a_directory_that_vanishes_is_waited_for(start, reactor, file, comes_bac
         away.rename(file.parent)
     reactor.run_until(lambda: done.done)
     assert visits(file) == ([2] if comes_back == "empty" else [1, 2])
-
-
-POISON = {
-    "not a number": replace(visit(13), left_at=float("nan")),
-    "year 10000": replace(visit(13), left_at=1e12),
-    "number too large": replace(visit(13), position=2**70),
-    "null": replace(visit(13), caller_name=None),
-    "no float": replace(visit(13), left_at="soon"),
-}
 
 
 @pytest.mark.parametrize("poison", POISON.values(), ids=POISON)
@@ -444,7 +374,7 @@ def test_what_a_hanging_database_wrote_after_the_deadline_is_not_told_twice(star
 
 
 def test_a_writer_that_never_started_stops_at_once(opener, reactor):
-    writer = Writer(opener, reactor.call_from_thread)
+    writer = Writer(Database(opener), reactor.call_from_thread)
     writer.put(visit(1))
     assert not writer.alive
     stopped = Fired(writer.stop(20))
@@ -489,7 +419,7 @@ def test_a_reactor_that_is_gone_does_not_end_the_thread(opener, file):
     def gone(*_):
         raise RuntimeError("no reactor")
 
-    writer = Writer(opener, gone)
+    writer = Writer(Database(opener), gone)
     writer.start()
     with capturedLogs() as logs:
         writer.commit(answer(1))
@@ -557,7 +487,7 @@ def test_any_order_of_puts_commits_and_faults_ends_in_the_last_state_of_each_key
 
             return engine
 
-        writer = Writer(open_flaky, reactor.call_from_thread)
+        writer = Writer(Database(open_flaky), reactor.call_from_thread)
         writer.start()
         commits, fired, model, asked = [], [], {}, Counter()
         with capturedLogs():

@@ -1,11 +1,24 @@
 """The interview as a conversation: what happens, and what the caller hears next."""
 
 import pytest
-from hypothesis import given, strategies as st
 
-from cc_bridge.records import SurveyResult
 from cc_bridge.surveys.definition import parse_survey
-from cc_bridge.surveys.interview import Ask, Begin, Ending, Event, Finish, Interview, Key, Play, Save
+from cc_bridge.surveys.interview import NEXT_KEY_SECONDS, Interview
+from cc_bridge.surveys.steps import (
+    Ask,
+    Begin,
+    Ending,
+    Event,
+    Finish,
+    Key,
+    Listen,
+    Play,
+    Record,
+    Recorded,
+    Save,
+    Speak,
+    StopAsking,
+)
 
 ONE = """
 id = "csat"
@@ -16,11 +29,45 @@ goodbye = "goodbye"
 questions = [{ id = "agent", kind = "csat", ask = "ask_agent", invalid = "invalid" }]
 """
 TWO = ONE.replace("}]", '}, { id = "wait", kind = "csat", ask = "ask_wait", invalid = "invalid" }]')
-SOUNDS = {name: {"en": name} for name in ("thanks", "goodbye", "ask_agent", "ask_wait", "invalid")}
+NPS = ONE.replace('"csat", ask', '"nps", ask')
+KEYS = TWO.replace(
+    "thanks =", 'skip_key = "*"\nopt_out_key = "*0"\nskipped = "skipped"\nopted_out = "opted_out"\nthanks ='
+)
+WELCOME = KEYS.replace("thanks =", 'welcome = "welcome"\nthanks =')
+COMMENT = """
+id = "spoken"
+version = 1
+languages = ["en"]
+thanks = "thanks"
+goodbye = "goodbye"
+[[questions]]
+id = "agent"
+kind = "csat"
+ask = "ask_agent"
+invalid = "invalid"
+next = [{ when = ">=3", go = "wait" }]
+[[questions]]
+id = "why"
+kind = "comment"
+consent = "may_we_record"
+ask = "speak_after_the_beep"
+thanks = "comment_thanks"
+max_seconds = 30
+[[questions]]
+id = "wait"
+kind = "csat"
+ask = "ask_wait"
+invalid = "invalid"
+"""
+PROMPTS = (
+    "thanks", "goodbye", "ask_agent", "ask_wait", "invalid", "skipped", "opted_out", "welcome",
+    "may_we_record", "speak_after_the_beep", "comment_thanks", "which_language",
+)  # fmt: skip
+SOUNDS = {name: {"en": name, "fa": name} for name in PROMPTS}
 
 
-def begun(text=ONE):
-    interview = Interview(parse_survey(text, "csat.toml", SOUNDS))
+def begun(text=ONE, language=""):
+    interview = Interview(parse_survey(text, "csat.toml", SOUNDS), language)
     assert interview.begin() == Begin()
     return interview
 
@@ -34,13 +81,23 @@ def short(step):
     match step:
         case Ask(prompt) | Play(prompt):
             return prompt
+        case Listen(seconds):
+            assert seconds == NEXT_KEY_SECONDS
+            return "..."
         case Save(question, value, tries):
             return (question.id, value, tries)
+        case Record(question, seconds, silence):
+            return ("record", question.id, seconds, silence)
+        case StopAsking():
+            return "stop asking"
+        case Speak(language):
+            return ("speak", language)
         case Finish(result, reason):
             return (result.value, reason)
 
 
 DONE, SILENCE, MISSING, NOT_STORED = Event.DONE, Event.SILENCE, Event.PROMPT_MISSING, Event.NOT_STORED
+NOT_RECORDED, TIME_IS_UP = Event.NOT_RECORDED, Event.TIME_IS_UP
 
 
 def test_a_right_key():
@@ -69,8 +126,9 @@ def test_a_key_during_the_correction_counts():
     assert told(begun(), DONE, Key("*"), Key("3"), DONE)[2:] == [("agent", 3, 2), "thanks"]
 
 
-def test_no_key_is_asked_again():
-    assert told(begun(), DONE, SILENCE, Key("1"))[1:] == ["ask_agent", ("agent", 1, 2)]
+@pytest.mark.parametrize("nothing", [SILENCE, Key("#")])
+def test_no_key_is_asked_again(nothing):
+    assert told(begun(), DONE, nothing, Key("1"))[1:] == ["ask_agent", ("agent", 1, 2)]
 
 
 @pytest.mark.parametrize(
@@ -79,8 +137,9 @@ def test_no_key_is_asked_again():
         ([SILENCE, SILENCE], "no_input"),
         ([Key("9"), DONE, Key("0")], "invalid"),
         ([Key("9"), Key("0")], "invalid"),
-        ([SILENCE, Key("#")], "invalid"),
-        ([Key("#"), DONE, SILENCE], "no_input"),
+        ([SILENCE, Key("*")], "invalid"),
+        ([Key("#"), Key("#")], "no_input"),
+        ([Key("*"), DONE, SILENCE], "no_input"),
     ],
 )
 def test_one_retry_and_no_thanks_for_nothing(events, reason):
@@ -105,6 +164,229 @@ def test_half_of_the_questions():
     ]
 
 
+# Answers of more than one key
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        ([Key("9")], 9),
+        ([Key("0")], 0),
+        ([Key("1"), SILENCE], 1),
+        ([Key("1"), Key("#")], 1),
+        ([Key("1"), Key("0")], 10),
+    ],
+)
+def test_from_zero_to_ten(keys, value):
+    steps = told(begun(NPS), DONE, *keys)
+    assert steps == ["ask_agent", *["..."] * (len(keys) - 1), ("agent", value, 1)]
+
+
+def test_eleven_is_wrong():
+    assert told(begun(NPS), DONE, Key("1"), Key("1"), Key("1"), Key("0"))[2:] == [
+        "invalid",
+        "...",
+        ("agent", 10, 2),
+    ]
+
+
+# Keys that mean the same everywhere
+
+
+def test_what_is_typed_while_the_welcome_plays_counts():
+    assert told(begun(WELCOME), DONE, Key("4"))[0:] == ["welcome", ("agent", 4, 1)]
+    assert told(begun(WELCOME), DONE, DONE, Key("4")) == ["welcome", "ask_agent", ("agent", 4, 1)]
+    assert told(begun(WELCOME), DONE, Key("#"), Key("4")) == ["welcome", "ask_agent", ("agent", 4, 1)]
+    assert told(begun(WELCOME), DONE, Key("9"), Key("4")) == ["welcome", "invalid", ("agent", 4, 2)]
+    assert told(begun(WELCOME), DONE, MISSING) == ["welcome", "ask_agent"]
+
+
+def test_a_skipped_question():
+    assert told(begun(KEYS), DONE, Key("*"), SILENCE, DONE, Key("3"), DONE, DONE, DONE) == [
+        "ask_agent",
+        "...",
+        "skipped",
+        "ask_wait",
+        ("wait", 3, 1),
+        "thanks",
+        "goodbye",
+        ("complete", ""),
+    ]
+
+
+def test_the_last_question_skipped_is_thanked_for_the_first():
+    assert told(begun(KEYS), DONE, Key("3"), DONE, Key("*"), Key("#"), DONE, DONE)[4:] == [
+        "thanks",
+        "goodbye",
+        ("complete", ""),
+    ]
+
+
+def test_all_skipped():
+    steps = told(begun(KEYS), DONE, Key("*"), Key("#"), Key("*"), Key("#"), DONE)
+    assert steps[-2:] == ["goodbye", ("declined", "skipped")]
+
+
+def test_a_question_that_cannot_be_skipped():
+    text = KEYS.replace('"ask_agent",', '"ask_agent", skippable = false,')
+    assert told(begun(text), DONE, Key("*"), SILENCE)[2] == "invalid"
+
+
+def test_opting_out():
+    assert told(begun(KEYS), DONE, Key("3"), DONE, Key("*"), Key("0"), DONE, DONE, DONE)[3:] == [
+        "...",
+        "stop asking",
+        "opted_out",
+        "goodbye",
+        ("partial", "opted_out"),
+    ]
+
+
+def test_opting_out_while_the_welcome_plays():
+    assert told(begun(WELCOME), DONE, Key("*"), Key("0"), DONE, MISSING, DONE)[2:] == [
+        "stop asking",
+        "opted_out",
+        "goodbye",
+        ("declined", "opted_out"),
+    ]
+
+
+def test_nobody_is_told_that_it_worked_when_it_did_not():
+    assert told(begun(KEYS), DONE, Key("*"), Key("0"), NOT_STORED, DONE)[3:] == [
+        "goodbye",
+        ("declined", "error"),
+    ]
+
+
+# The language
+
+
+LANGUAGES = WELCOME.replace(
+    'languages = ["en"]',
+    'languages = ["en", "fa"]\nask_language = { prompt = "which_language", keys = { 1 = "en", 2 = "fa" } }',
+)
+
+
+def test_each_language_offers_itself():
+    interview = begun(LANGUAGES, "de")
+    assert interview.language == "en"
+    assert interview.next(DONE) == Play("which_language", listens=True, language="en")
+    assert interview.next(DONE) == Ask("which_language", 5, language="fa")
+    assert interview.next(Key("2")) == Speak("fa")
+    assert interview.language == "fa"
+    assert told(interview, DONE, Key("1")) == ["welcome", ("agent", 1, 1)]
+
+
+def test_a_choice_of_language_while_the_first_offer_plays():
+    assert told(begun(LANGUAGES), DONE, Key("2"), DONE)[1:] == [("speak", "fa"), "welcome"]
+
+
+@pytest.mark.parametrize("nothing", [SILENCE, Key("5"), Key("#"), MISSING])
+def test_without_a_choice_it_goes_on_in_the_first_language(nothing):
+    interview = begun(LANGUAGES)
+    assert told(interview, DONE, DONE, nothing, DONE, nothing, Key("1")) == [
+        "which_language",
+        "which_language",
+        "which_language",
+        "which_language",
+        "welcome",
+        ("agent", 1, 1),
+    ]
+    assert interview.language == "en"
+
+
+def test_a_known_language_is_not_asked_for():
+    assert told(begun(LANGUAGES, "fa_IR"), DONE) == ["welcome"]
+    always = LANGUAGES.replace('prompt = "which_language"', 'prompt = "which_language", when = "always"')
+    interview = begun(always, "fa_IR")
+    assert told(interview, DONE, DONE, SILENCE, DONE, SILENCE)[-1] == "welcome"
+    assert interview.language == "fa"
+
+
+# Branches and comments
+
+
+def test_a_satisfied_caller_is_not_asked_for_a_comment():
+    assert told(begun(COMMENT), DONE, Key("3"), DONE, Key("4"), DONE, DONE, DONE)[2:] == [
+        "ask_wait",
+        ("wait", 4, 1),
+        "thanks",
+        "goodbye",
+        ("complete", ""),
+    ]
+
+
+def test_a_comment():
+    assert told(begun(COMMENT), DONE, Key("2"), DONE, Key("1"), DONE, Recorded(12), DONE, DONE, Key("4"))[
+        2:
+    ] == [
+        "may_we_record",
+        "speak_after_the_beep",
+        ("record", "why", 30, 3),
+        ("why", 12, 1),
+        "comment_thanks",
+        "ask_wait",
+        ("wait", 4, 1),
+    ]
+
+
+ASKED_FOR_COMMENT = [DONE, Key("2"), DONE]
+
+
+@pytest.mark.parametrize("no", [SILENCE, Key("2"), Key("9"), Key("*"), Key("#")])
+def test_a_declined_comment_does_not_make_it_partial(no):
+    assert told(begun(COMMENT), *ASKED_FOR_COMMENT, no, Key("4"), DONE, DONE, DONE)[3:] == [
+        "ask_wait",
+        ("wait", 4, 1),
+        "thanks",
+        "goodbye",
+        ("complete", ""),
+    ]
+
+
+def test_a_key_stops_the_instruction():
+    assert told(begun(COMMENT), *ASKED_FOR_COMMENT, Key("1"), Key("1"))[4] == ("record", "why", 30, 3)
+
+
+@pytest.mark.parametrize(
+    ("events", "heard"),
+    [
+        ([Key("1"), DONE, SILENCE], "ask_wait"),  # nothing was said
+        ([Key("1"), DONE, NOT_RECORDED], "comment_thanks"),  # the caller need not know
+        ([Key("1"), MISSING], "ask_wait"),  # nobody is recorded without notice
+        ([Key("1"), DONE, Recorded(5), NOT_STORED], "goodbye"),
+        ([MISSING], "goodbye"),
+    ],
+)
+def test_comments_that_came_to_nothing(events, heard):
+    interview = begun(COMMENT)
+    assert told(interview, *ASKED_FOR_COMMENT, *events)[-1] == heard
+    assert interview.answered == 1
+
+
+def test_nobody_consents_to_a_recording_by_a_key_that_was_typed_ahead():
+    text = COMMENT.replace(
+        "thanks = ", 'skip_key = "*"\nskipped = "skipped"\nthanks = ', 1
+    ).replace('next = [{ when = ">=3", go = "wait" }]\n', "")  # fmt: skip
+    assert told(begun(text), DONE, Key("*"), Key("1"), Key("1"))[1:] == [
+        "skipped",
+        "may_we_record",
+        "speak_after_the_beep",
+    ]
+
+
+def test_the_thanks_for_a_last_comment_is_the_surveys_own():
+    text = COMMENT.replace("max_seconds = 30", 'max_seconds = 30\nnext = [{ go = "end" }]')
+    assert told(begun(text), *ASKED_FOR_COMMENT, Key("1"), DONE, Recorded(3), DONE, DONE, DONE)[-3:] == [
+        "thanks",
+        "goodbye",
+        ("complete", ""),
+    ]
+
+
+# The end
+
+
 @pytest.mark.parametrize("ending", Ending)
 @pytest.mark.parametrize(
     ("before", "result"),
@@ -124,12 +406,31 @@ def test_it_may_end_at_any_moment(ending, before, result):
     assert told(interview, ending) == [(result, kept)]
 
 
-@pytest.mark.parametrize("ending", Ending)
+@pytest.mark.parametrize("ending", [*Ending, TIME_IS_UP])
 @pytest.mark.parametrize("before", [[DONE, Key("4"), DONE], [DONE, Key("4"), DONE, DONE]])
 def test_who_hangs_up_while_being_thanked_has_answered_all(ending, before):
     interview = begun()
     told(interview, *before)
-    assert told(interview, ending) == [("complete", "")]
+    assert told(interview, ending, DONE)[-1] == ("complete", "")
+
+
+@pytest.mark.parametrize(
+    ("before", "result"),
+    [
+        ([DONE], "declined"),
+        ([DONE, Key("2"), DONE, Key("1")], "partial"),
+        ([DONE, Key("2"), DONE, Key("1"), DONE], "partial"),
+        ([DONE, Key("2"), DONE, Key("1"), DONE, Recorded(4), DONE], "partial"),
+    ],
+)
+def test_when_the_time_is_up_the_caller_hears_goodbye(before, result):
+    interview = begun(COMMENT)
+    told(interview, *before)
+    assert told(interview, TIME_IS_UP, DONE) == ["goodbye", (result, "time_limit")]
+
+
+def test_a_goodbye_that_takes_too_long_is_cut():
+    assert told(begun(), DONE, TIME_IS_UP, TIME_IS_UP) == ["ask_agent", "goodbye", ("declined", "time_limit")]
 
 
 def test_missing_sound_files():
@@ -145,26 +446,21 @@ def test_what_cannot_be_stored_ends_with_a_goodbye():
     assert told(begun(TWO), DONE, Key("4"), DONE, Key("4"), NOT_STORED, DONE)[-1] == ("partial", "error")
 
 
-HAPPENINGS = st.one_of(
-    st.sampled_from([*Event, *Ending]), st.builds(Key, st.sampled_from([*"0123456789*#", "", "55", "x", "٣"]))
-)
+def stages(interview, *events):
+    found = []
+    for event in events:
+        interview.next(event)
+        found.append(interview.stage)
+    return found
 
 
-@given(st.sampled_from([ONE, TWO]), st.data())
-def test_whatever_happens_it_ends_and_adds_up(text, data):
-    interview = begun(text)
-    questions = text.count("kind")
-    saved = []
-    step, steps = Begin(), 0
-    while not isinstance(step, Finish):
-        happening = data.draw(HAPPENINGS)
-        if isinstance(step, Save) and happening is DONE:
-            saved.append((step.question.id, step.value))
-        step = interview.next(happening)
-        steps += 1
-        assert steps <= 3 + 5 * questions
-    assert len({question for question, _ in saved}) == len(saved)
-    assert all(1 <= value <= 5 for _, value in saved)
-    expected = {0: SurveyResult.DECLINED, questions: SurveyResult.COMPLETE}
-    assert step.result is expected.get(len(saved), SurveyResult.PARTIAL)
-    assert bool(step.reason) is (step.result is not SurveyResult.COMPLETE)
+def test_stages_of_the_funnel():
+    assert stages(begun(WELCOME), DONE, Key("9"), DONE, SILENCE) == ["started", "invalid", "", "no_input"]
+    assert stages(begun(WELCOME), DONE, Key("*"), SILENCE, DONE, Key("1"), DONE) == [
+        "started", "", "skipped", "", "", "answered",
+    ]  # fmt: skip
+    assert stages(begun(KEYS), DONE, Key("*"), Key("0"), DONE) == ["started", "", "", "opted_out"]
+    assert stages(begun(COMMENT), *ASKED_FOR_COMMENT, Key("2"))[2:] == ["answered", "skipped"]
+    assert stages(begun(COMMENT), *ASKED_FOR_COMMENT, Key("1"), DONE, NOT_RECORDED)[5] == "not_recorded"
+    assert stages(begun(), DONE, Ending.HUNG_UP) == ["started", "hung_up"]
+    assert stages(begun(), DONE, Ending.SHUTDOWN, TIME_IS_UP) == ["started", "", ""]

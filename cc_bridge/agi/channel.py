@@ -5,21 +5,32 @@ pyst2's, so that a script for `asterisk.agi` reads the same here; `AGIHangup` al
 connection. Once an error ended the channel, every further command raises that same error.
 
 The trap: a command sent while another one runs stops that one, and its reply never comes (seen on 16 and
-22). So a second command at once is refused here as the fault of the program that it is.
+22). So a second command at once is refused here as the fault of the program that it is. Only `interrupt`
+makes use of it: the command that it sends is answered with a word that nobody can guess, and whatever
+comes before that is passed over.
 """
 
+from dataclasses import dataclass
 from secrets import token_hex
 
-from asterisk.agi import AGIAppError, AGIError, AGIHangup
+from asterisk.agi import AGIAppError, AGIError, AGIHangup, AGIResultHangup
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, ITCPTransport
 
-from cc_bridge.agi.replies import BadReply, Reply, command_line, read_reply, take_reply
+from cc_bridge.agi.replies import (
+    BadReply,
+    Reply,
+    command_line,
+    end_position,
+    read_reply,
+    take_reply,
+)
 
-__all__ = ["Channel", "NoReply", "PromptMissing"]
+__all__ = ["Channel", "Interrupted", "NoReply", "NotRecorded", "PromptMissing", "Recording"]
 
 REPLY_SECONDS = 5.0  # for a command that Asterisk answers at once
 PLAY_SECONDS = 60.0  # for one that plays a prompt first; the longest shipped one takes 15 s
+SAMPLES = 8000  # a second, of the format wav
 
 _HANGUP = b"HANGUP\n"
 _ASCII_CODES = 128
@@ -29,8 +40,24 @@ class PromptMissing(AGIAppError):  # type: ignore[misc]  # pyst2 is untyped
     """Asterisk has no sound file of that name in the channel's language; the caller is still there."""
 
 
+class NotRecorded(AGIAppError):  # type: ignore[misc]  # pyst2 is untyped
+    """Asterisk could not write the file: it makes no folders, and must own this one. The caller is there."""
+
+
+class Interrupted(AGIError):  # type: ignore[misc]  # pyst2 is untyped
+    """`interrupt` stopped what was played or waited for; the caller is still there."""
+
+
 class NoReply(AGIError):  # type: ignore[misc]  # pyst2 is untyped
     """Asterisk did not reply in time; the connection was closed, since Asterisk would wait for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What RECORD FILE tells of a recording."""
+
+    seconds: float
+    ended_by: str  # dtmf, timeout (silence, or the limit), hangup; randomerror: a key during the beep
 
 
 class Channel:
@@ -44,6 +71,7 @@ class Channel:
         self._waiting: Deferred[Reply] | None = None
         self._value_end = b""
         self._ended: AGIError | None = None
+        self._stopped_by = ""  # the word that ends an interruption; empty when there is none
 
     # -- what an interview calls
 
@@ -90,6 +118,43 @@ class Channel:
         if reply.result or reply.timed_out:
             return reply.result
         return "#"  # it ends the input and is left out of the reply
+
+    async def wait_for_key(self, seconds: float) -> str:
+        """Return the next key, empty if none came."""
+        code = self._number(
+            await self.execute(
+                "WAIT FOR DIGIT", max(1, round(seconds * 1000)), seconds=REPLY_SECONDS + seconds
+            )
+        )
+        return chr(code) if code else ""
+
+    async def record_file(self, file: str, seconds: float, silence_seconds: float) -> Recording:
+        """Beep, then record the caller into `file`.wav until `#`, a silence, the limit or the hang-up.
+
+        After a hang-up the recording is returned as well, and the next command raises AGIHangup. Raises
+        NotRecorded. `file` is a path on the PBX.
+        """
+        limits = round(seconds * 1000), "BEEP", f"s={max(1, round(silence_seconds))}"
+        command = self.execute("RECORD FILE", file, "wav", "#", *limits, seconds=PLAY_SECONDS + seconds)
+        try:
+            reply = await command
+        except AGIResultHangup as hangup:
+            return Recording(end_position(str(hangup)) / SAMPLES, "hangup")
+        except AGIHangup:
+            raise
+        except AGIAppError as error:
+            await self.channel_status()
+            raise NotRecorded(f"{file}.wav was not recorded: does the folder exist on the PBX?") from error
+        return Recording(reply.end_position / SAMPLES, reply.data)
+
+    def interrupt(self) -> None:
+        """Stop the prompt or the wait for a key that goes on: its command raises Interrupted.
+
+        Anything but a recording stops, which ends by its own limit. Without a command it does nothing.
+        """
+        if self._waiting is not None and not self._stopped_by:
+            self._stopped_by = token_hex(8)
+            self._transport.write(command_line("GET FULL VARIABLE", self._stopped_by))
 
     async def set_variable(self, name: str, value: str) -> None:
         await self.execute("SET VARIABLE", name, value)
@@ -165,6 +230,12 @@ class Channel:
             return
         if self._waiting is None:
             raise BadReply("a line that nobody waits for")
+        if self._stopped_by:
+            if line == f"200 result=1 ({self._stopped_by})".encode():
+                self._stopped_by = ""
+                waiting, self._waiting = self._waiting, None
+                waiting.errback(Interrupted("stopped"))
+            return  # else the reply came just before Asterisk read the interruption
         # With AGIEXITONHANGUP the line comes twice (16.28, 22.10). Anything else is a second reply, which
         # the next command would take for its own.
         if not _HANGUP.startswith(bytes(self._buffer).replace(_HANGUP, b"")):

@@ -8,13 +8,15 @@ away what that function cannot take:
 - it reads one line, so a line break inside a variable's value travels as a lone surrogate, which
   no decoded UTF-8 can hold;
 - its pattern needs quadratic time on a long word (0.5 s for 8 KB), hence `MAX_LINE`;
-- 511 (the channel is dead) is an unknown code to it; to us it is a hang-up.
+- 511 (the channel is dead) is an unknown code to it; to us it is a hang-up;
+- a hang-up that ends a recording is an error to it; how much was recorded until then is in that reply only.
 """
 
+import re
 from dataclasses import dataclass
 from io import StringIO
 
-from asterisk.agi import AGI, AGIHangup, AGIUnknownError
+from asterisk.agi import AGI, AGIHangup, AGIResultHangup, AGIUnknownError
 
 __all__ = [
     "MAX_COMMAND",
@@ -23,6 +25,7 @@ __all__ = [
     "BadReply",
     "Reply",
     "command_line",
+    "end_position",
     "read_reply",
     "take_reply",
 ]
@@ -31,6 +34,7 @@ MAX_COMMAND = 2047  # bytes with the LF: Asterisk's buffer up to 20.0; newer one
 MAX_LINE = 2048  # bytes; the longest ordinary reply carries a value of 1023
 MAX_REPLY = 65536  # bytes of a reply with many lines: a value or the usage of a command
 
+_END_POSITION = re.compile(r"endpos=(\d{1,12})\s*$")
 _LINE_BREAK = "\udc0a"
 
 
@@ -45,6 +49,7 @@ class Reply:
     result: str
     data: str
     timed_out: bool  # GET DATA without the key that ends it
+    end_position: int = 0  # in samples: where a prompt was stopped, how much was recorded
 
 
 class _Grammar(AGI):  # type: ignore[misc]  # pyst2 is untyped
@@ -105,8 +110,9 @@ def take_reply(buffer: bytearray, value_end: bytes = b"") -> bytes | None:
 def read_reply(reply: bytes) -> Reply:
     """Tell what a whole reply means.
 
-    Raises pyst2's errors: AGIHangup for a dead channel, AGIAppError for `result=-1` (a hang-up or a failure:
-    the reply does not tell which), AGIInvalidCommand (510), AGIUsageError (520); BadReply for all else.
+    Raises pyst2's errors: AGIHangup for a dead channel, AGIResultHangup with the reply for one that was
+    being recorded, AGIAppError for `result=-1` (a hang-up or a failure: the reply does not tell which),
+    AGIInvalidCommand (510), AGIUsageError (520); BadReply for all else.
     """
     text = reply.decode("utf-8", "replace")
     code = text[:4].rstrip()
@@ -116,6 +122,16 @@ def read_reply(reply: bytes) -> Reply:
         text = text.replace("\n", _LINE_BREAK)
     elif code not in {"510", "520", "520-"}:
         raise BadReply(f"not an AGI reply: {text[:80]!r}")
-    fields = _Grammar(f"{text}\n520 \n").get_result()
+    try:
+        fields = _Grammar(f"{text}\n520 \n").get_result()
+    except AGIResultHangup as error:
+        raise AGIResultHangup(text) from error
     result, data = fields["result"]
-    return Reply(result, data.replace(_LINE_BREAK, "\n"), timed_out=text.rstrip().endswith("(timeout)"))
+    timed_out = text.rstrip().endswith("(timeout)")
+    return Reply(result, data.replace(_LINE_BREAK, "\n"), timed_out, end_position(text))
+
+
+def end_position(reply: str) -> int:
+    """Return where a reply says that a prompt or a recording ended, in samples; 0 if it does not."""
+    found = _END_POSITION.search(reply)
+    return int(found[1]) if found else 0

@@ -23,12 +23,13 @@ from twisted.python.failure import Failure
 from cc_bridge.agi.channel import Channel
 from cc_bridge.agi.request import BadHead, HeadReader, Request
 
-__all__ = ["FastAgiFactory", "Handler", "Limits"]
+__all__ = ["BACKLOG", "FastAgiFactory", "Handler", "Limits"]
 
 _log = Logger()
 
 Handler = Callable[[Request, Channel], Coroutine[Any, Any, None]]
 
+BACKLOG = 1024  # callers who wait to be accepted; of 1,000 a second, Twisted's 50 let some wait for a second
 LAST_WORDS_SECONDS = 15.0  # between the loss of the channel and the cancelling: two slow stores of 5 s fit in
 
 
@@ -160,6 +161,7 @@ class _Call(Protocol):
             return
         self._factory.accepted += 1
         self._start_timer(self._factory.limits.call_seconds, self.cut, "time_limit")
+        self._head = None
         self._channel = Channel(self.transport, self._factory.clock)
         self._handling = Deferred.fromCoroutine(self._factory.handler(request, self._channel))
         self._handling.addErrback(self._failed, request)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import md5
 from secrets import token_hex
-from typing import Any, cast
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -40,11 +40,11 @@ class Timeouts:
 
 @dataclass(slots=True)
 class _Pending:
-    """An action that waits for its answer; lists collect items until their Complete event."""
+    """An action that waits for its answer; a list goes on until its Complete event."""
 
     done: Deferred[Any]
     timer: IDelayedCall
-    items: list[Any] | None = None
+    on_item: Callable[[Event], None] | None = None
 
 
 class AmiClient(Protocol):
@@ -64,6 +64,7 @@ class AmiClient(Protocol):
         self.codec = codec
         self.lost: Deferred[str] = Deferred()
         self.clock_offset = 0.0  # seconds that the PBX's clock is ahead of ours
+        self.told_until = 0.0  # all that happened until then, by the PBX's clock, has come: the last pong
         self.last_heard = clock.seconds()
         self._on_event = on_event
         self._clock = clock
@@ -132,11 +133,18 @@ class AmiClient(Protocol):
 
     def action(self, name: str, **headers: str) -> Deferred[Message]:
         """Send an action; the answer is its response. Fails with AmiRefused, AmiTimeout or AmiLinkLost."""
-        return self._send(name, headers, items=None)
+        return self._send(name, headers, on_item=None)
 
-    def list_items(self, name: str, **headers: str) -> Deferred[list[Event]]:
-        """Send a list action; the answer is its items, without the closing event."""
-        return cast("Deferred[list[Event]]", self._send(name, headers, items=[]))
+    def list_items(self, name: str, on_item: Callable[[Event], None], **headers: str) -> Deferred[None]:
+        """Send a list action; `on_item` gets its items as they come, the answer says that these were all.
+
+        They are not kept: 10,000 memberships of parsed headers would take 25 MB.
+        """
+        return self._send(name, headers, on_item)
+
+    def flush(self) -> None:
+        """Ping at once: any input makes Asterisk send the events that it holds back."""
+        self._send_ping()
 
     def close(self, why: str) -> None:
         """Drop the connection; `lost` then tells `why`."""
@@ -150,7 +158,9 @@ class AmiClient(Protocol):
         if self._banner_timer is not None and self._banner_timer.active():
             self._banner_timer.cancel()
 
-    def _send(self, name: str, headers: dict[str, str], items: list[Any] | None) -> Deferred[Any]:
+    def _send(
+        self, name: str, headers: dict[str, str], on_item: Callable[[Event], None] | None
+    ) -> Deferred[Any]:
         self._sequence += 1
         action_id = f"{self._prefix}-{self._sequence}"
         data = encode([("Action", name), ("ActionID", action_id), *headers.items()])
@@ -159,7 +169,7 @@ class AmiClient(Protocol):
             done.errback(Failure(AmiLinkLost("not connected")))
             return done
         timer = self._clock.callLater(self._timeouts.answer, self._too_late, action_id, name)
-        self._pending[action_id] = _Pending(done, timer, items)
+        self._pending[action_id] = _Pending(done, timer, on_item)
         self.transport.write(data)
         return done
 
@@ -183,14 +193,14 @@ class AmiClient(Protocol):
         headers = message.headers
         if headers.get("Response") == "Error":
             result: Any = Failure(AmiRefused(str(headers.get("Message", "refused without a reason"))))
-        elif pending.items is None:
+        elif pending.on_item is None:
             result = message
         elif headers.get("EventList") == "Complete":
-            result = pending.items
+            result = None
         else:
-            if isinstance(message, Event):
-                pending.items.append(message)
             pending.timer.reset(self._timeouts.list_gap)
+            if isinstance(message, Event):
+                pending.on_item(message)
             return
         del self._pending[action_id]
         pending.timer.cancel()
@@ -204,6 +214,7 @@ class AmiClient(Protocol):
                 stamp = float(answer.headers["Timestamp"])
             except (KeyError, ValueError):
                 return
+            self.told_until = stamp
             self.clock_offset = stamp - (sent + self._clock.seconds()) / 2
 
         def silent(failure: Failure) -> None:

@@ -34,17 +34,20 @@ _BOOT_SECONDS = 300.0
 class Listener(Shape):
     """Who is told; `app.py` and the tests have one each."""
 
-    def ami_up(self, queue_status: Sequence[Any], channels: Sequence[Any], taken_at: float) -> None:
-        """Take the items of QueueStatus and CoreShowChannels, asked at `taken_at` by the PBX's clock."""
+    def ami_item(self, item: Any, taken_at: float) -> Any:
+        """Return what to keep of an item of QueueStatus or CoreShowChannels until the snapshot is whole."""
+
+    def ami_up(self, items: Sequence[Any], taken_at: float) -> None:
+        """Take what was kept of the lists, asked for at `taken_at` by the PBX's clock."""
 
     def ami_event(self, event: Any) -> None:
         """Take one event."""
 
-    def ami_checked(self, queue_status: Sequence[Any], channels: Sequence[Any], taken_at: float) -> None:
+    def ami_checked(self, items: Sequence[Any], taken_at: float) -> None:
         """Take a snapshot that was asked for in mid-session; events kept coming while it was written."""
 
     def ami_down(self, why: str, at: float) -> None:
-        """Note that nothing is heard from `at` on."""
+        """Note that nothing is heard any more; until `at`, by the last answer to a ping, all was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,11 @@ class AmiService:
         if self._running is not None:
             self._running.cancel()
 
+    def flush(self) -> None:
+        """Make Asterisk send what lies unsent; any input does (see client.py)."""
+        if self.up and self._client is not None:
+            self._client.flush()
+
     def check(self) -> None:
         """Ask for a snapshot, unless one is on its way; the listener hears `ami_checked`."""
         if self.up and self._client is not None and self._checking is None:
@@ -128,6 +136,11 @@ class AmiService:
                 self.why_down = await self._session()
             except AmiError as error:
                 self.why_down = str(error)
+            except Exception as error:  # a fault of ours or the listener's must not end the link for good
+                if not self._stopping:
+                    _log.failure("an AMI session was broken off")
+                self.why_down = repr(error)
+                logins = self.logins  # it may come again, so the good login counts for nothing
             if self._stopping:
                 return
             failures = 0 if self.logins > logins else failures + 1
@@ -164,9 +177,14 @@ class AmiService:
         finally:
             client.close("stopped")
 
-    async def _snapshot(self, client: AmiClient) -> tuple[Sequence[Any], Sequence[Any], float]:
+    async def _snapshot(self, client: AmiClient) -> tuple[list[Any], float]:
         taken_at = self.pbx_now()
-        return await client.list_items("QueueStatus"), await client.list_items("CoreShowChannels"), taken_at
+        items: list[Any] = []
+        for action in ("QueueStatus", "CoreShowChannels"):
+            await client.list_items(
+                action, lambda item: items.append(self._listener.ami_item(item, taken_at))
+            )
+        return items, taken_at
 
     async def _check(self, client: AmiClient) -> None:
         try:
@@ -193,7 +211,9 @@ class AmiService:
             self._booted.addErrback(lambda _: None)  # nobody waits for it before the login
         if self.up:
             self.up, self.why_down = False, why
-            self._listener.ami_down(why, self.pbx_now())
+            # Not now: a link that died silently is noticed only when a ping has no answer.
+            told_until = self._client.told_until if self._client else 0.0
+            self._listener.ami_down(why, told_until or self.pbx_now())
         return why
 
 

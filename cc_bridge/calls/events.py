@@ -16,13 +16,18 @@ class ChannelStarted(NamedTuple):
     at: float  # UTC epoch seconds by the PBX, as in all of these
     uniqueid: str
     linkedid: str
+    context: str
+    exten: str
+    number: str
     name: str
+    language: str
 
 
 class ChannelEnded(NamedTuple):
     at: float
     uniqueid: str
     cause: int  # Q.850
+    linkedid: str = ""  # at its end: another than at its start when its call met an older one
 
 
 class HangupRequested(NamedTuple):
@@ -107,6 +112,31 @@ class Dumped(NamedTuple):
     at: float
     uniqueid: str
     ring_uniqueid: str
+
+
+class DialStarted(NamedTuple):
+    """A channel dials another: by Dial(), or by Queue() after `Called`."""
+
+    at: float
+    uniqueid: str
+    linkedid: str
+    channel: str
+    context: str
+    exten: str
+    dialed_uniqueid: str
+    dialed_channel: str
+    number: str
+    name: str
+    language: str
+
+
+class PickedUp(NamedTuple):
+    """Another phone answers for one that rings."""
+
+    at: float
+    uniqueid: str
+    channel: str
+    rung: str
 
 
 class DialEnded(NamedTuple):
@@ -203,6 +233,8 @@ CallEvent = (
     | Called
     | Connected
     | Dumped
+    | DialStarted
+    | PickedUp
     | DialEnded
     | BridgeEntered
     | BridgeLeft

@@ -20,6 +20,7 @@ from cc_bridge.calls.events import (
     ChannelStarted,
     Connected,
     DialEnded,
+    DialStarted,
     Dumped,
     GaveUp,
     HangupRequested,
@@ -29,12 +30,13 @@ from cc_bridge.calls.events import (
     LocalJoined,
     MemberGone,
     MemberSeen,
+    PickedUp,
     QueueRun,
     StatusSet,
     Unheld,
 )
 
-__all__ = ["WANTED", "read"]
+__all__ = ["WANTED", "WANTED_FOR_DIRECT_CALLS", "read"]
 
 Headers = Mapping[str, Any]
 
@@ -147,6 +149,21 @@ def _member(h: Headers, at: float) -> MemberSeen:
     )
 
 
+def _dial_started(h: Headers, at: float) -> DialStarted:
+    # Where the PBX itself dials, as for a manager's Originate, the caller's headers are not there.
+    return DialStarted(
+        at,
+        h["Uniqueid"],
+        h["Linkedid"],
+        h["Channel"],
+        h["Context"],
+        h["Exten"],
+        h["DestUniqueid"],
+        h["DestChannel"],
+        **_caller(h),
+    )
+
+
 def _bridge_entered(h: Headers, at: float) -> BridgeEntered:
     holding = h["BridgeType"] == "agent_hold" or h["BridgeTechnology"] == "holding_bridge"
     return BridgeEntered(at, h["BridgeUniqueid"], h["Uniqueid"], h.get("SwapUniqueid", ""), holding)
@@ -160,10 +177,16 @@ _MEMBER = _reader(_member, "Queue Interface MemberName Status Paused", "PausedRe
 
 _READERS: dict[str, _Reader] = {
     "Newchannel": _reader(
-        lambda h, at: ChannelStarted(at, h["Uniqueid"], h["Linkedid"], h["Channel"]),
-        "Uniqueid Linkedid Channel",
+        lambda h, at: ChannelStarted(
+            at, h["Uniqueid"], h["Linkedid"], h["Context"], h["Exten"], **_caller(h)
+        ),
+        "Uniqueid Linkedid Context Exten CallerIDNum CallerIDName",
+        "Language",
     ),
-    "Hangup": _reader(lambda h, at: ChannelEnded(at, h["Uniqueid"], int(h["Cause"])), "Uniqueid Cause"),
+    "Hangup": _reader(
+        lambda h, at: ChannelEnded(at, h["Uniqueid"], int(h["Cause"]), h["Linkedid"]),
+        "Uniqueid Linkedid Cause",
+    ),
     "HangupRequest": _reader(lambda h, at: HangupRequested(at, h["Uniqueid"], by_pbx=False), "Uniqueid"),
     "SoftHangupRequest": _reader(_soft_hangup, "Uniqueid Cause"),
     "Newexten": _reader(
@@ -220,6 +243,17 @@ _READERS: dict[str, _Reader] = {
     ),
 }
 _ITEMS = {"QueueMember": _member}
+_OF_DIRECT_CALLS = {
+    "DialBegin": _reader(
+        _dial_started,
+        "DestUniqueid DestChannel",
+        "Uniqueid Linkedid Channel Context Exten CallerIDNum CallerIDName Language",
+    ),
+    "Pickup": _reader(
+        lambda h, at: PickedUp(at, h["Uniqueid"], h["Channel"], h["TargetUniqueid"]),
+        "Uniqueid Channel TargetUniqueid",
+    ),
+}
 
 # Events of which only those with a line that begins like this concern us.
 _LINES = {
@@ -229,18 +263,26 @@ _LINES = {
     "UserEvent": "UserEvent: CCQueueExit",
 }
 
-WANTED: dict[str, Wanted] = {
-    **{
+
+def _wanted(readers: dict[str, _Reader]) -> dict[str, Wanted]:
+    return {
         name: Wanted(reader.always, ("Timestamp", *reader.maybe), _LINES.get(name))
-        for name, reader in _READERS.items()
-    },
+        for name, reader in readers.items()
+    }
+
+
+WANTED: dict[str, Wanted] = {
+    **_wanted(_READERS),
     "FullyBooted": Wanted(),
     # The items of QueueStatus and CoreShowChannels, and what ends them.
     **dict.fromkeys(("QueueParams", "QueueMember", "QueueEntry", "QueueStatusComplete"), Wanted()),
     **dict.fromkeys(("CoreShowChannel", "CoreShowChannelsComplete"), Wanted()),
 }
 
-_MAKE = {name: reader.make for name, reader in _READERS.items()} | _ITEMS
+# Calls without a queue need more, which costs nothing while they are off.
+WANTED_FOR_DIRECT_CALLS = WANTED | _wanted(_OF_DIRECT_CALLS)
+
+_MAKE = {name: reader.make for name, reader in (_READERS | _OF_DIRECT_CALLS).items()} | _ITEMS
 
 
 def read(event: Any, received_at: Callable[[], float]) -> CallEvent | None:

@@ -13,7 +13,7 @@ transfer is done, or nothing brings the two together again.
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from cc_bridge.records import EndedBy, Talk, Transfer
+from cc_bridge.records import Direction, EndedBy, Talk, Transfer
 
 __all__ = ["OpenTalk", "TalkPhase"]
 
@@ -50,6 +50,20 @@ class OpenTalk:
     held_at: float | None = None
     picked_up: bool = False
     partial: bool = False
+    # Of the call, known when the talk has ended.
+    number: str = ""
+    language: str = ""
+    direction: Direction | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.phase is TalkPhase.ENDED
+
+    def ending(self) -> EndedBy:
+        """Return who ended it; the agent, if the caller's dialplan goes on and nothing else was heard."""
+        if self.transfer:
+            return EndedBy.TRANSFER
+        return self.parted_by if self.parted_at else EndedBy.AGENT
 
     def bridged(self, at: float) -> None:
         """Both legs are in one bridge: the talk begins, or goes on as if they had not parted."""
@@ -59,6 +73,11 @@ class OpenTalk:
             self.unheld(at)
         if self.phase is not TalkPhase.ENDED:
             self.phase = TalkPhase.TALKING
+
+    def began(self, at: float) -> None:
+        """Take the instant of the answer, told after the talk was seen to go on."""
+        if self.phase is not TalkPhase.CONNECTING:
+            self.answered_at, self.partial = at, False
 
     def parted(self, at: float, by: EndedBy) -> None:
         """One leg left. From a consultation only the later moment can be the end."""

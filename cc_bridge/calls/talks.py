@@ -7,7 +7,7 @@ Local channel is known only when it is bridged, and an optimised Local channel g
 """
 
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.channels import Channels
@@ -33,6 +33,7 @@ class Talks:
         self._ended = ended
         self._by_leg: dict[str, OpenTalk] = {}  # open ones, by each leg that takes part
         self._last: dict[str, OpenTalk] = {}  # by the caller's channel, until it is forgotten
+        self._of_call: dict[str, list[OpenTalk]] = {}  # all of a call, as long
         self._parted: dict[int, OpenTalk] = {}  # waiting for more news, by identity
         self._forget: deque[tuple[float, str]] = deque()
 
@@ -47,16 +48,39 @@ class Talks:
         """Return the latest talk of a caller's channel, finished or not."""
         return self._last.get(uniqueid)
 
+    def of_call(self, call_id: str) -> list[OpenTalk]:
+        """Return the talks of a call in their order, finished or not; a ring that came to no talk is none."""
+        return [talk for talk in self._of_call.get(call_id, ()) if talk.answered_at or not talk.ended]
+
     def going_on(self) -> list[OpenTalk]:
         """Return the talks in which caller and agent are connected, on hold or not."""
         return [talk for talk in self.all() if talk.phase in (TalkPhase.TALKING, TalkPhase.CONSULTING)]
+
+    def placed(self, at: float, living: Mapping[str, str], halves: Iterable[tuple[str, str]]) -> None:
+        """Take over who is where, as Asterisk tells it after a stretch that was not observed."""
+        for one, two in halves:
+            self.channels.paired(one, two)
+        self.channels.place(living)
+        for talk in list(self.all()):
+            unseen = talk.phase is TalkPhase.CONNECTING
+            if self._bridge_again(talk, at) and unseen:
+                talk.partial = True  # they met while nobody looked
+
+    def lost_sight(self, at: float) -> None:
+        """Note that nothing is heard from now on, and take nothing for granted that may change meanwhile."""
+        for talk in self.all():
+            talk.unheld(at)  # a hold counts as far as it was seen
+            if talk.phase is TalkPhase.PARTED:
+                talk.partial = True  # perhaps they meet again
 
     def settle(self, now: float) -> None:
         """Take partings that nothing undid as ends, and forget what was long ago."""
         for talk in [talk for talk in self._parted.values() if now - talk.parted_at >= _SETTLE_SECONDS]:
             self.close(talk, now)
         while self._forget and self._forget[0][0] <= now:
-            self._last.pop(self._forget.popleft()[1], None)
+            forgotten = self._last.pop(self._forget.popleft()[1], None)
+            if forgotten is not None:
+                self._of_call.pop(forgotten.call_id, None)
 
     def channel_ended(self, uniqueid: str, at: float) -> None:
         talk = self._by_leg.get(uniqueid)
@@ -69,6 +93,7 @@ class Talks:
 
     def begin(self, talk: OpenTalk, at: float) -> None:
         self._last[talk.uniqueid] = talk
+        self._of_call.setdefault(talk.call_id, []).append(talk)
         for leg in (talk.caller, talk.dialed):
             self._by_leg[leg] = talk
         self._bridge_again(talk, at)

@@ -7,33 +7,54 @@ The trap: nothing here may trust that every message came. Each handler takes wha
 counts what does not fit, and whatever is still open when a channel ends is closed with what is known.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agents import Agents
+from cc_bridge.calls.call import Calls
+from cc_bridge.calls.direct import Contexts, DirectCalls, is_local
 from cc_bridge.calls.resync import SeenTalk, Snapshot
 from cc_bridge.calls.ring import OpenRing
 from cc_bridge.calls.talk import OpenTalk, TalkPhase
 from cc_bridge.calls.talks import Talks
 from cc_bridge.calls.visit import REFUSALS, STATUS_OUTCOMES, Phase, Signal, Visit
-from cc_bridge.records import AgentInterval, Outcome, QueueVisit, Ring, RingOutcome, Talk
+from cc_bridge.records import AgentInterval, Call, Outcome, QueueVisit, Ring, RingOutcome, Talk
 
 __all__ = ["Tracker", "TrackerRecord"]
 
-TrackerRecord = QueueVisit | Ring | Talk | AgentInterval
+TrackerRecord = Call | QueueVisit | Ring | Talk | AgentInterval
 # A name that is the same in the next snapshot, and what puts the difference right.
 Difference = tuple[tuple[str, ...], Callable[[], None]]
 
 # An answer follows the leaving within a millisecond; without one in this time the caller left by a key.
 _LEAVE_SECONDS = 1.0
+# ... and if the call went on for this long without one, that is told by its end or by a lost link.
+_SILENCE_SECONDS = 0.1
+# QueueStatus tells since when a caller waits in whole seconds of two clocks' readings.
+_SAME_SECONDS = 2.5
+
+
+# A snapshot alone does not end these: the leaving may be on its way to us.
+_MISSED = (Phase.WAITING, Phase.MISSED, Phase.MISSED_HANGING_UP)
 
 
 class Tracker:
-    """The calls of one PBX. `apply` and `tick` return the records that were completed."""
+    """The calls of one PBX. `apply` and `tick` return the records that were completed.
 
-    def __init__(self, pbx: str, queues: Iterable[str] = (), agents: Agents | None = None) -> None:
+    `contexts` tell the direction of a call; with `direct` calls without a queue are recorded too.
+    """
+
+    def __init__(
+        self,
+        pbx: str,
+        queues: Iterable[str] = (),
+        agents: Agents | None = None,
+        contexts: Contexts = Contexts(),  # noqa: B008  # frozen
+        *,
+        direct: bool = False,
+    ) -> None:
         self.pbx = pbx
         self.agents = agents or Agents(pbx)
         self.queues: set[str] = set(queues)  # every queue that was named, by configuration or by events
@@ -41,10 +62,13 @@ class Tracker:
         self.visits: dict[str, Visit] = {}  # open ones, by the caller's channel
         self.unexpected = 0  # signals that the state tables do not know
         self.talks = Talks(self._talk_ended)
+        self.calls = Calls(pbx, contexts.of_first, every=direct)
+        self.direct = DirectCalls(pbx, contexts, self.calls, self.talks, self._members)
         self._rings: dict[str, OpenRing] = {}  # by the channel towards the agent
         self._runs: dict[str, ev.QueueRun] = {}  # callers for whom Queue() ran, until more is known
         self._statuses_told = False  # QUEUESTATUS is visible to our manager user
         self._leaving: dict[str, float] = {}  # callers whose leaving has not settled yet, and when they left
+        self._vanished: set[str] = set()  # those of them whose channel the snapshot did not show either
         self._doubted: set[tuple[str, ...]] = set()  # differences that the last snapshot showed first
         self._next_tick = 0.0
         self._done: list[TrackerRecord] = []
@@ -74,7 +98,7 @@ class Tracker:
         self.queues |= snapshot.queues
         self.members = {(seen.queue, seen.interface): seen for seen in snapshot.members}
         if fresh:
-            self.talks.channels.place(snapshot.channels)
+            self.talks.placed(now, snapshot.channels, snapshot.halves)
         differences = dict(self._differences(snapshot, now))
         certain = [key for key in differences if fresh or key in self._doubted]
         for key in certain:
@@ -92,8 +116,8 @@ class Tracker:
         """Yield what differs, by a name that is the same in the next snapshot, and what puts it right."""
         waiting = {(entry.uniqueid, entry.queue): entry for entry in snapshot.waiting}
         for visit in self.visits.values():
-            if (visit.uniqueid, visit.queue) not in waiting and visit.uniqueid not in self._leaving:
-                gone = partial(self._tell, visit, Signal.MOVED_ON, now, "QueueStatus")
+            if not _shown(visit, waiting) and visit.uniqueid not in self._leaving:
+                gone = partial(self._miss, visit, now, vanished=visit.uniqueid not in snapshot.channels)
                 yield ("visit", visit.uniqueid, visit.queue), gone
         for uniqueid in self._rings:
             if uniqueid not in snapshot.channels:
@@ -104,7 +128,10 @@ class Tracker:
                     ("talk", talk.uniqueid, talk.queue, str(talk.answered_at)),
                     partial(self.talks.close, talk, now),
                 )
-        for uniqueid in self.talks.channels.unknown_to(snapshot.channels):
+        living = snapshot.channels
+        unknown = {*self.talks.channels.unknown_to(living), *self.calls.unknown_to(living)}
+        missed = {uniqueid for uniqueid, visit in self.visits.items() if visit.phase in _MISSED}
+        for uniqueid in unknown - missed:
             yield ("channel", uniqueid), partial(self._channel_gone, uniqueid, now)
         yield from self._unknown(snapshot, waiting, now)
 
@@ -113,20 +140,33 @@ class Tracker:
     ) -> Iterator[Difference]:
         """Yield the callers that Asterisk knows and we do not."""
         for seen in snapshot.talks:
-            if self.talks.of(seen.uniqueid) is None:
+            going_on = self.talks.of(seen.uniqueid)
+            last = self.talks.last(seen.uniqueid)
+            # Behind a Local channel somebody else may speak by now: Queue() does not notice a transfer.
+            over = last is not None and last.dialed == seen.agent_uniqueid
+            if not over and (going_on is None or not self._goes_on(going_on, snapshot)):
                 yield ("joined talk", seen.uniqueid), partial(self._take_over_talk, seen, now)
         for key, entry in waiting.items():
-            if entry.uniqueid not in self.visits:
+            visit = self.visits.get(entry.uniqueid)
+            if visit is None or not _shown(visit, waiting):
                 yield ("entry", *key), partial(self._take_over, entry)
 
     def _goes_on(self, talk: OpenTalk, snapshot: Snapshot) -> bool:
-        bridges = [snapshot.channels.get(leg or "") for leg in (talk.caller, talk.agent)]
+        bridges = [snapshot.channels.get(leg) for leg in (talk.caller, talk.agent or talk.dialed)]
         if talk.phase is not TalkPhase.TALKING:
             return None not in bridges
         behind_local = talk.agent != talk.dialed
         return all(bridges) and (behind_local or bridges[0] == bridges[1])
 
+    def _miss(self, visit: Visit, now: float, *, vanished: bool) -> None:
+        """Note that Asterisk does not know a caller in the queue; the leaving may be on its way to us."""
+        self._leaving[visit.uniqueid] = now
+        if vanished:
+            self._vanished.add(visit.uniqueid)
+        self._tell(visit, Signal.NOT_SHOWN, now, "QueueStatus")
+
     def _channel_gone(self, uniqueid: str, now: float) -> None:
+        self.calls.lost(uniqueid)
         self._channel_ended(ev.ChannelEnded(now, uniqueid, 0))
 
     def _take_over_talk(self, seen: SeenTalk, now: float) -> None:
@@ -138,24 +178,29 @@ class Tracker:
             if member.queue == seen.queue
         }
         name, interface = names.get(device, (device, device))
+        call = self.calls.known(seen.linkedid, seen.uniqueid, now)
+        call.queue = call.queue or seen.queue
         talk = OpenTalk(
             pbx=self.pbx,
-            call_id=seen.linkedid,
+            call_id=call.call_id,
             uniqueid=seen.uniqueid,
             queue=seen.queue,
             member=name,
             interface=interface,
             dialed=seen.agent_uniqueid,
             caller=seen.uniqueid,
-            agent=seen.agent_uniqueid,
+            agent=None if self.talks.channels.other_half(seen.agent_uniqueid) else seen.agent_uniqueid,
             partial=True,
         )
         self.talks.begin(talk, now)
         self._done += self.agents.talk_began(talk.member, now)
 
     def _take_over(self, entry: ev.Joined) -> None:
-        visit = self.visits[entry.uniqueid] = Visit.of(self.pbx, entry)
-        visit.approximate = True
+        earlier = self.visits.get(entry.uniqueid)
+        if earlier is not None:
+            self._tell(earlier, Signal.MOVED_ON, entry.at, "QueueStatus")
+        self._leaving.pop(entry.uniqueid, None)
+        self._begin_visit(entry).approximate = True
 
     def finish(self, now: float) -> list[TrackerRecord]:
         """Close everything that is open as unobserved, such as at the end of a recording."""
@@ -165,11 +210,19 @@ class Tracker:
             self._close_ring(uniqueid, now)
         for talk in list(self.talks.all()):
             self.talks.close(talk, now)
+        self._done += self.calls.finish(now)
         self._done += self.agents.unobserved(now)
         return self._take()
 
     def lost_sight(self, now: float) -> list[TrackerRecord]:
-        """Note that nothing is heard from now on: what agents do is not known until the next snapshot."""
+        """Note that nothing is heard from now on: what was not told until now will not be."""
+        for uniqueid, left_at in list(self._leaving.items()):
+            self._settle(uniqueid, now, certain=now - left_at >= _SILENCE_SECONDS)
+        for visit in list(self.visits.values()):
+            if visit.phase is Phase.UNDECIDED:
+                self._tell(visit, Signal.LOST, now, "end of observation")
+        self._runs.clear()
+        self.talks.lost_sight(now)
         self._done += self.agents.unobserved(now)
         return self._take()
 
@@ -188,13 +241,19 @@ class Tracker:
                 open_visit.entered_at, open_visit.position = event.at, event.position
                 open_visit.approximate = False
                 return
-            self._tell(open_visit, Signal.MOVED_ON, event.at, "QueueCallerJoin")
+            # The dialplan would have been told why before it came to the next queue.
+            taken_away = open_visit.phase is Phase.UNDECIDED and self._statuses_told
+            self._tell(
+                open_visit, Signal.STAYED if taken_away else Signal.MOVED_ON, event.at, "QueueCallerJoin"
+            )
         self._forget_run(event.uniqueid)
+        self._leaving.pop(event.uniqueid, None)
         talk = self.talks.of(event.uniqueid)
         # One that has parted waits for more: BlindTransfer can come after the joining that it caused (22.10).
         if talk is not None and talk.caller == event.uniqueid and talk.phase is not TalkPhase.PARTED:
             self.talks.close(talk, event.at)
-        self.visits[event.uniqueid] = Visit.of(self.pbx, event)
+        self.direct.joined_a_queue(event.uniqueid, event.at)
+        self._begin_visit(event)
 
     def _gave_up(self, event: ev.GaveUp) -> None:
         self._tell(self._visit_of(event), Signal.GAVE_UP, event.at, "QueueCallerAbandon")
@@ -218,14 +277,21 @@ class Tracker:
         visit.ringing = False
         self._tell(visit, Signal.CONNECTED, event.at, "AgentConnect")
         before = self.talks.of(event.uniqueid)
-        if before is not None:
+        # The snapshot that began this session may have shown the talk before its begin is told.
+        shown = before is not None and before.partial and before.dialed == event.agent_uniqueid
+        if before is not None and shown:
+            before.began(event.at)
+        elif before is not None:
             self.talks.close(before, event.at)
         # Before the ring ends: in between the agent would look available for a millisecond.
-        self._done += self.agents.talk_began(visit.agent, event.at)
+        if not shown:
+            self._done += self.agents.talk_began(visit.agent, event.at)
         for uniqueid in list(visit.rings):
             ring = self._rings.get(uniqueid)
             if ring is not None and ring.outcome is RingOutcome.ANSWERED:
                 self._close_ring(uniqueid, event.at)
+        if shown:
+            return
         self.talks.begin(
             OpenTalk(
                 pbx=self.pbx,
@@ -236,7 +302,7 @@ class Tracker:
                 interface=visit.interface,
                 dialed=event.agent_uniqueid,
                 caller=event.uniqueid,
-                agent=None if _is_local(event.agent_channel) else event.agent_uniqueid,
+                agent=None if is_local(event.agent_channel) else event.agent_uniqueid,
                 picked_up=visit.interface != event.interface,
             ),
             event.at,
@@ -249,7 +315,7 @@ class Tracker:
         """
         device = event.agent_channel.rpartition("-")[0]
         rang = event.agent_uniqueid in visit.rings or not visit.rings
-        if rang or device == event.interface or _is_local(event.agent_channel) or _is_local(event.interface):
+        if rang or device == event.interface or is_local(event.agent_channel) or is_local(event.interface):
             return event.member, event.interface
         names = (member.name for member in self.members.values() if member.interface == device)
         return next(names, device), device
@@ -258,7 +324,7 @@ class Tracker:
         self._runs[event.uniqueid] = event
 
     def _status_set(self, event: ev.StatusSet) -> None:
-        self._statuses_told = True
+        self._statuses_told |= not event.queue  # a UserEvent speaks for its own dialplan alone
         outcome = STATUS_OUTCOMES.get(event.status)
         if outcome is None:
             return
@@ -269,7 +335,9 @@ class Tracker:
                 self._tell(visit, Signal.STATUS, event.at, event.told_by, outcome)
         elif outcome in REFUSALS and run is not None and event.queue in ("", run.queue):
             self.queues.add(run.queue)
-            self._done.append(Visit.refused(self.pbx, run, outcome, event.at, event.told_by).record())
+            refused = Visit.refused(self.pbx, run, outcome, event.at, event.told_by)
+            refused.call_id = self.calls.known(run.linkedid, run.uniqueid, run.at).call_id
+            self._visited(refused)
         self._forget_run(event.uniqueid)  # told twice, by VarSet and UserEvent, it counts once
 
     def _forget_run(self, uniqueid: str) -> None:
@@ -283,7 +351,7 @@ class Tracker:
             visit.rings[event.ring_uniqueid] = None
         self._rings[event.ring_uniqueid] = OpenRing(
             self.pbx,
-            event.linkedid,
+            visit.call_id if visit else event.linkedid,
             event.uniqueid,
             event.ring_uniqueid,
             event.queue,
@@ -297,6 +365,8 @@ class Tracker:
         ring = self._rings.get(event.dialed_uniqueid)
         if ring is not None:
             ring.dial_ended(event.status, event.at)
+        elif event.status == "ANSWER":
+            self.direct.answered(event.dialed_uniqueid, event.at)
 
     def _dumped(self, event: ev.Dumped) -> None:
         ring = self._rings.get(event.ring_uniqueid)
@@ -304,10 +374,15 @@ class Tracker:
             ring.dumped()
             self._close_ring(event.ring_uniqueid, event.at)
 
+    def _picked_up(self, event: ev.PickedUp) -> None:
+        if event.rung not in self._rings:  # else AgentConnect follows
+            self.direct.picked_up(event)
+
     # -- channels and bridges
 
     def _channel_started(self, event: ev.ChannelStarted) -> None:
         self.talks.channels.get(event.uniqueid)
+        self.calls.started(event)
 
     def _hangup_requested(self, event: ev.HangupRequested) -> None:
         channel = self.talks.channels.get(event.uniqueid)
@@ -324,13 +399,21 @@ class Tracker:
         ring = self._rings.get(uniqueid)
         if ring is not None:
             self._close_ring(uniqueid, event.at, event.cause)
+        self._vanished.discard(uniqueid)
+        if uniqueid in self._leaving and event.at - self._leaving[uniqueid] >= _SILENCE_SECONDS:
+            self._settle(uniqueid, event.at)
         visit = self.visits.get(uniqueid)
         if visit is not None:
             self._tell(visit, Signal.ENDED, event.at, "Hangup")
         self.talks.channel_ended(uniqueid, event.at)
         self._forget_run(uniqueid)
+        self.direct.channel_ended(uniqueid)
+        self._done += self.calls.ended(event)  # last: by now its visits and talks are told
 
     # -- members
+
+    def _members(self) -> Iterable[ev.MemberSeen]:
+        return self.members.values()
 
     def _member_seen(self, event: ev.MemberSeen) -> None:
         self.queues.add(event.queue)
@@ -354,8 +437,18 @@ class Tracker:
             if visit is not None:
                 self._tell(visit, Signal.MOVED_ON, event.at, type(event).__name__)
             self.queues.add(event.queue)
-            visit = self.visits[event.uniqueid] = Visit.of(self.pbx, event)
+            visit = self._begin_visit(event)
         return visit
+
+    def _begin_visit(self, event: ev.Joined | ev.GaveUp | ev.Connected) -> Visit:
+        visit = self.visits[event.uniqueid] = Visit.of(self.pbx, event)
+        visit.call_id = self.calls.known(event.linkedid, event.uniqueid, visit.entered_at).call_id
+        return visit
+
+    def _visited(self, visit: Visit) -> None:
+        record = visit.record()
+        self._done.append(record)
+        self.calls.visited(record)
 
     def _tell(
         self, visit: Visit, signal: Signal, at: float, told_by: str, told: Outcome | None = None
@@ -364,7 +457,7 @@ class Tracker:
             self.unexpected += 1
         if visit.phase is Phase.CLOSED:
             self.visits.pop(visit.uniqueid, None)
-            self._done.append(visit.record())
+            self._visited(visit)
 
     def _close_ring(self, uniqueid: str, at: float, cause: int = 0) -> None:
         ring = self._rings.pop(uniqueid)
@@ -380,21 +473,34 @@ class Tracker:
         self._done += self.agents.ring_ended(record.agent, record.ended_at)
 
     def _talk_ended(self, talk: OpenTalk, record: Talk | None, at: float) -> None:
+        call = self.calls.of(talk.uniqueid)
+        if call is not None:
+            talk.number, talk.language, talk.direction = call.number, call.language, call.direction
         if record is not None:
             self._done.append(record)
-        self._done += self.agents.talk_ended(talk.member, talk.queue, record.ended_at if record else at)
+            self.calls.talked(record)
+        if talk.queue:  # no queue spares an agent after a direct call
+            self._done += self.agents.talk_ended(talk.member, talk.queue, record.ended_at if record else at)
 
     def _sweep(self, now: float) -> None:
         self._next_tick = now + 1.0
         self._done += self.agents.tick(now)
         self.talks.settle(now)
         for uniqueid in [caller for caller, at in self._leaving.items() if now - at >= _LEAVE_SECONDS]:
-            del self._leaving[uniqueid]
-            visit = self.visits.get(uniqueid)
-            if visit is not None and visit.phase is Phase.LEAVING:
-                self._tell(visit, Signal.SETTLED, now, "QueueCallerLeave")
-            elif visit is not None and visit.phase is Phase.UNDECIDED and self._statuses_told:
-                self._tell(visit, Signal.STAYED, now, "")
+            self._settle(uniqueid, now)
+
+    def _settle(self, uniqueid: str, now: float, *, certain: bool = True) -> None:
+        """Say what it means that nothing followed a leaving; `certain`: it would have been heard."""
+        del self._leaving[uniqueid]
+        visit = self.visits.get(uniqueid)
+        if visit is not None and not certain:
+            self._tell(visit, Signal.LOST, now, "end of observation")
+        elif visit is not None and visit.phase is Phase.UNDECIDED and self._statuses_told:
+            self._tell(visit, Signal.STAYED, now, "")
+        elif visit is not None and visit.phase in (Phase.LEAVING, Phase.MISSED, Phase.MISSED_HANGING_UP):
+            self._tell(visit, Signal.SETTLED, now, "QueueStatus")
+        if uniqueid in self._vanished:
+            self._channel_gone(uniqueid, now)
 
     _HANDLERS: ClassVar[dict[type[Any], Callable[["Tracker", Any], None]]] = {
         ev.ChannelStarted: _channel_started,
@@ -408,6 +514,8 @@ class Tracker:
         ev.Connected: _connected,
         ev.Dumped: _dumped,
         ev.DialEnded: _dial_ended,
+        ev.DialStarted: lambda tracker, event: tracker.direct.dial_started(event),
+        ev.PickedUp: _picked_up,
         ev.BridgeEntered: lambda tracker, event: tracker.talks.bridge_entered(event),
         ev.BridgeLeft: lambda tracker, event: tracker.talks.bridge_left(event),
         ev.LocalJoined: lambda tracker, event: tracker.talks.local_joined(event),
@@ -421,6 +529,7 @@ class Tracker:
     }
 
 
-def _is_local(name: str) -> bool:
-    """Say whether a channel or interface is a Local one, which stands for a phone that is not known yet."""
-    return name.startswith("Local/")
+def _shown(visit: Visit, waiting: Mapping[tuple[str, str], ev.Joined]) -> bool:
+    """Say whether a visit is among the waiting, and not another one of the same caller in the same queue."""
+    entry = waiting.get((visit.uniqueid, visit.queue))
+    return entry is not None and abs(entry.at - visit.entered_at) < _SAME_SECONDS

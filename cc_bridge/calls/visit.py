@@ -25,6 +25,8 @@ class Phase(Enum):
     UNDECIDED = auto()  # ... and the caller has left it
     LEAVING = auto()  # left, not given up and not seen answered: by key, unless an answer follows at once
     ANSWERING = auto()  # left because an agent picked up; a gosub or announcement may still run
+    MISSED = auto()  # a snapshot does not show the caller; the leaving may be on its way, or was not seen
+    MISSED_HANGING_UP = auto()  # ... and the caller hung up, perhaps in the queue, perhaps long after it
     CLOSED = auto()
 
 
@@ -35,9 +37,11 @@ class Signal(Enum):
     LEFT_TO_AGENT = auto()  # an agent had picked up
     CONNECTED = auto()
     STATUS = auto()  # QUEUESTATUS told an outcome
-    SETTLED = auto()  # a second has passed since it left
+    SETTLED = auto()  # a second has passed since it left, or was missed
     STAYED = auto()  # ... the channel lives, and QUEUESTATUS would have been seen
-    MOVED_ON = auto()  # the channel joined a queue again, or a snapshot no longer shows it
+    NOT_SHOWN = auto()  # Asterisk was asked, and does not know the caller in this queue
+    LOST = auto()  # nothing is heard from now on
+    MOVED_ON = auto()  # the channel joined a queue again, or observation ends
     ENDED = auto()  # the channel is gone
 
 
@@ -51,6 +55,7 @@ _TABLE: dict[tuple[Phase, Signal], tuple[Phase, Outcome | None]] = {
     (_P.WAITING, _S.LEFT_TO_AGENT): (_P.ANSWERING, None),
     (_P.WAITING, _S.CONNECTED): (_P.CLOSED, _O.ANSWERED),
     (_P.WAITING, _S.STATUS): (_P.CLOSED, None),
+    (_P.WAITING, _S.NOT_SHOWN): (_P.MISSED, None),
     (_P.WAITING, _S.MOVED_ON): (_P.CLOSED, _O.UNOBSERVED),
     (_P.WAITING, _S.ENDED): (_P.CLOSED, _O.UNOBSERVED),
     (_P.HANGING_UP, _S.GAVE_UP): (_P.HANGING_UP, None),
@@ -58,27 +63,48 @@ _TABLE: dict[tuple[Phase, Signal], tuple[Phase, Outcome | None]] = {
     (_P.HANGING_UP, _S.LEFT_TO_AGENT): (_P.ANSWERING, None),
     (_P.HANGING_UP, _S.CONNECTED): (_P.CLOSED, _O.ANSWERED),  # hung up in the moment of the answer
     (_P.HANGING_UP, _S.STATUS): (_P.CLOSED, None),
+    (_P.HANGING_UP, _S.NOT_SHOWN): (_P.CLOSED, _O.ABANDONED),
     (_P.HANGING_UP, _S.MOVED_ON): (_P.CLOSED, _O.ABANDONED),
     (_P.HANGING_UP, _S.ENDED): (_P.CLOSED, _O.ABANDONED),
     (_P.WITHDRAWN, _S.LEFT): (_P.UNDECIDED, None),
     (_P.WITHDRAWN, _S.LEFT_TO_AGENT): (_P.UNDECIDED, None),
     (_P.WITHDRAWN, _S.STATUS): (_P.CLOSED, None),
+    (_P.WITHDRAWN, _S.NOT_SHOWN): (_P.CLOSED, _O.UNOBSERVED),
     (_P.WITHDRAWN, _S.MOVED_ON): (_P.CLOSED, _O.UNOBSERVED),
     (_P.WITHDRAWN, _S.ENDED): (_P.CLOSED, _O.UNOBSERVED),
     (_P.UNDECIDED, _S.STATUS): (_P.CLOSED, None),
     (_P.UNDECIDED, _S.STAYED): (_P.CLOSED, _O.TRANSFERRED_AWAY),
+    (_P.UNDECIDED, _S.NOT_SHOWN): (_P.CLOSED, _O.UNOBSERVED),
+    (_P.UNDECIDED, _S.LOST): (_P.CLOSED, _O.UNOBSERVED),
     (_P.UNDECIDED, _S.MOVED_ON): (_P.CLOSED, _O.UNOBSERVED),
     (_P.UNDECIDED, _S.ENDED): (_P.CLOSED, _O.UNOBSERVED),
     (_P.LEAVING, _S.CONNECTED): (_P.CLOSED, _O.ANSWERED),
     (_P.LEAVING, _S.STATUS): (_P.CLOSED, None),
     (_P.LEAVING, _S.SETTLED): (_P.CLOSED, _O.LEFT_BY_KEY),
+    (_P.LEAVING, _S.LOST): (_P.CLOSED, _O.UNOBSERVED),
     (_P.LEAVING, _S.MOVED_ON): (_P.CLOSED, _O.LEFT_BY_KEY),
     (_P.LEAVING, _S.ENDED): (_P.CLOSED, _O.LEFT_BY_KEY),
     (_P.ANSWERING, _S.HUNG_UP): (_P.ANSWERING, None),  # perhaps talking already, Connected lost
     (_P.ANSWERING, _S.CONNECTED): (_P.CLOSED, _O.ANSWERED),
     (_P.ANSWERING, _S.STATUS): (_P.CLOSED, None),
+    (_P.ANSWERING, _S.NOT_SHOWN): (_P.ANSWERING, None),  # the queue's list is without such callers
+    (_P.ANSWERING, _S.LOST): (_P.ANSWERING, None),
     (_P.ANSWERING, _S.MOVED_ON): (_P.CLOSED, _O.UNOBSERVED),
     (_P.ANSWERING, _S.ENDED): (_P.CLOSED, _O.UNOBSERVED),
+    (_P.MISSED, _S.HUNG_UP): (_P.MISSED_HANGING_UP, None),
+    (_P.MISSED, _S.GAVE_UP): (_P.WITHDRAWN, None),
+    (_P.MISSED, _S.LEFT): (_P.LEAVING, None),
+    (_P.MISSED, _S.LEFT_TO_AGENT): (_P.ANSWERING, None),
+    (_P.MISSED, _S.CONNECTED): (_P.CLOSED, _O.ANSWERED),
+    (_P.MISSED_HANGING_UP, _S.GAVE_UP): (_P.HANGING_UP, None),
+    (_P.MISSED_HANGING_UP, _S.LEFT): (_P.CLOSED, _O.ABANDONED),
+    (_P.MISSED_HANGING_UP, _S.LEFT_TO_AGENT): (_P.ANSWERING, None),
+    (_P.MISSED_HANGING_UP, _S.CONNECTED): (_P.CLOSED, _O.ANSWERED),
+    **{
+        (phase, signal): (_P.CLOSED, _O.UNOBSERVED)
+        for phase in (_P.MISSED, _P.MISSED_HANGING_UP)
+        for signal in (_S.STATUS, _S.SETTLED, _S.LOST, _S.MOVED_ON, _S.ENDED)
+    },
 }
 
 # Outcomes that an earlier message decided, whichever closed the visit.
@@ -167,10 +193,11 @@ class Visit:
         if move is None:
             return False
         self.phase, outcome = move
-        if signal in (Signal.LEFT, Signal.LEFT_TO_AGENT) and self.left_at is None:
-            self.left_at = at
+        leaves = signal in (Signal.LEFT, Signal.LEFT_TO_AGENT)
+        if leaves or (signal in (Signal.HUNG_UP, Signal.NOT_SHOWN) and self.left_at is None):
+            self.left_at = at  # the best that is known; the leaving itself is better
         if self.phase is Phase.CLOSED:
-            self.outcome = told if signal is Signal.STATUS else outcome
+            self.outcome = outcome or told
             decided_earlier = self.outcome in _DECIDED_BY and signal is not Signal.STATUS
             self.decided_by = _DECIDED_BY[self.outcome] if self.outcome and decided_earlier else told_by
             if self.left_at is None or signal is Signal.CONNECTED:

@@ -26,7 +26,16 @@ from twisted.logger import Logger
 
 from cc_bridge import daemon
 from cc_bridge.app import Bridge
-from cc_bridge.config import AgiConfig, AmiConfig, Config, HttpConfig, PbxConfig, RunConfig, StorageConfig
+from cc_bridge.config import (
+    AgiConfig,
+    AmiConfig,
+    Config,
+    HttpConfig,
+    PbxConfig,
+    QueueConfig,
+    RunConfig,
+    StorageConfig,
+)
 from cc_bridge.demo import ENDINGS
 from cc_bridge.demo.callers import Callers
 from cc_bridge.demo.pbx import RecordedPbx
@@ -146,6 +155,7 @@ def _config(url: str, ami_port: int, credentials: tuple[str, str]) -> Config:
         agi=AgiConfig(host=_HOST, port=0),
         http=HttpConfig(host=_HOST, port=_http_port()),
         storage=StorageConfig(url=url),
+        queue_defaults=QueueConfig(ask_min_talk_seconds=0),  # some of the recorded talks last two seconds
         run=RunConfig(stop_seconds=2),  # their callers have hung up before that
     )
 

@@ -8,6 +8,7 @@ backlog is exactly what is left to do.
 """
 
 from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from threading import Condition
@@ -15,7 +16,7 @@ from time import monotonic
 
 from twisted.internet.defer import Deferred
 
-from cc_bridge.records import Answer, Record, SurveyAttempt
+from cc_bridge.records import Answer, OptOut, Record, SurveyAttempt
 
 __all__ = ["BATCH", "GROUP_SECONDS", "Backlog", "Waiting"]
 
@@ -36,9 +37,11 @@ class Waiting:
 class Backlog:
     """Open, then draining (takes no more records), then closed (empty for ever)."""
 
-    def __init__(self, bound: int) -> None:
+    def __init__(self, bound: int, full: Callable[[], bool] = lambda: False) -> None:
+        """`bound` is in records; `full` tells whether the disk that they go to is full."""
         self.dropped = 0  # records that were not taken
         self._bound = bound
+        self._full = full
         self._wake = Condition()
         self._queue: deque[Waiting] = deque()
         self._urgent = 0  # how many in the queue somebody waits for
@@ -60,15 +63,15 @@ class Backlog:
     def add(self, record: Record, done: Deferred[None] | None = None) -> bool:
         """Take a record, or count it as dropped and return False.
 
-        At the bound only what somebody waits for is taken, and answers with their attempts: they are few,
-        and a caller took the trouble.
+        At the bound, and with a full disk, only what somebody waits for is taken, and what callers said:
+        that is little, and they took the trouble.
         """
         if not isinstance(record, Record):
             raise TypeError(f"not a record: {type(record).__name__}")
         with self._wake:
             length = len(self._queue)
-            full = length >= self._bound and done is None and not isinstance(record, Answer | SurveyAttempt)
-            if full or self._draining or self._closed:
+            said = done is not None or isinstance(record, Answer | SurveyAttempt | OptOut)
+            if (not said and (length >= self._bound or self._full())) or self._draining or self._closed:
                 self.dropped += 1
                 return False
             self._queue.append(Waiting(record, monotonic(), done))
@@ -90,7 +93,7 @@ class Backlog:
                 self._wake.wait(left)
             return list(islice(self._queue, BATCH))
 
-    def written(self, batch: list[Waiting]) -> bool:
+    def written(self, batch: Sequence[Waiting]) -> bool:
         """Take a batch off the head; False when it was given up by `close` meanwhile."""
         with self._wake:
             if self._closed:

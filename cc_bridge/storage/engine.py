@@ -14,7 +14,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from cc_bridge.errors import StorageError
 
-__all__ = ["make_engine"]
+__all__ = ["identity", "make_engine"]
 
 # Seconds until a server that does not answer counts as lost; without a bound, a dead network path
 # holds the writer for the two hours of TCP's keepalive. By driver, in the driver's own terms.
@@ -75,11 +75,11 @@ def _sqlite(url: URL) -> Engine:
         ):
             connection.execute(f"PRAGMA {pragma}").close()
         # A lock is waited for as long as the driver's own busy timeout says: 5 s, or `?timeout=` of the URL.
-        entry.info["file"] = _identity(path)
+        entry.info["file"] = identity(path)
 
     @event.listens_for(engine, "checkout")
     def checked_out(_connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
-        if entry.info["file"] != _identity(path):
+        if entry.info["file"] != identity(path):
             raise DisconnectionError("the SQLite file is not the one that was opened")
 
     @event.listens_for(engine, "begin")
@@ -89,7 +89,8 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another in its place; None when there is none."""
     try:
         status = path.stat()
     except OSError:

@@ -40,12 +40,15 @@ class Imported:
 
 
 def observed(connection: Connection, pbx: str, since: float, until: float) -> Ours:
-    """Return the visits and talks of one PBX that touch a stretch of time, imported ones included."""
+    """Return the visits and talks of one PBX that touch a stretch of time, imported ones included.
+
+    queue_log knows nothing of talks without a queue, so they are left out.
+    """
     since, until = max(since, _EARLIEST), min(until, _LATEST)
     v, t, g = queue_visits.c, talks.c, gaps.c
     first = connection.execute(select(func.min(v.entered_at)).where(v.pbx == pbx)).scalar_one()
     waited = _rows(connection, QueueVisit, v.pbx == pbx, v.entered_at <= until, v.left_at >= since)
-    talked = _rows(connection, Talk, t.pbx == pbx, t.answered_at <= until, t.ended_at >= since)
+    talked = _rows(connection, Talk, t.pbx == pbx, t.queue != "", t.answered_at <= until, t.ended_at >= since)
     unseen = _rows(connection, Gap, g.pbx == pbx, g.started_at <= until, g.ended_at >= since)
     return Ours(
         visits=[QueueVisit(**row) for row in waited],

@@ -4,6 +4,10 @@ The `cc-bridge` command and the writer's `open_database` call it. There is no al
 configuration is built here, and the version is kept in a table of our own name, so that another
 program's Alembic in the same database is never taken for ours.
 
+An empty database gets the tables of schema.py at once; Alembic is for older ones and only then imported,
+since it brings 11 MB (Mako, Pygments, all dialects) that the daemon would keep. The trap: a migration that
+puts rows into a new table must do so for an empty database in `_create` too.
+
 A new migration, from a checkout, once schema.py has changed:
 
     with make_engine(url).connect() as connection:
@@ -14,23 +18,37 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, inspect, make_url
+from sqlalchemy import (
+    URL,
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    func,
+    inspect,
+    make_url,
+    select,
+)
 from sqlalchemy.exc import DBAPIError
 
 from cc_bridge.errors import StorageError
 from cc_bridge.storage.engine import make_engine
+from cc_bridge.storage.schema import metadata
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 __all__ = [
     "VERSION_TABLE",
     "configuration",
     "current",
-    "is_current",
+    "database",
+    "newest",
     "open_database",
     "upgrade",
     "upgrade_script",
@@ -38,12 +56,23 @@ __all__ = [
 
 VERSION_TABLE = "cc_bridge_version"
 _SCRIPTS = Path(__file__).parent / "migrations"
+_LOCK_NUMBER = 0x63635F627269  # PostgreSQL's are numbered: "cc_bri"
+_LOCK_SECONDS = 25  # less than a statement may take, see engine.py
+# As Alembic would make it.
+_version_table = Table(
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
+)
 
 
 def configuration(
     connection: Connection | None = None, *, url: URL | None = None, output: TextIO | None = None
-) -> Config:
+) -> "Config":
     """Return Alembic's configuration for an open connection, or for a script to `output` for a URL."""
+    from alembic.config import Config  # noqa: PLC0415 - see the module
+
     config = Config(output_buffer=output, attributes={"connection": connection, "url": url})
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
@@ -51,15 +80,26 @@ def configuration(
 
 
 def open_database(url: str | URL) -> Engine:
-    """Return an engine on a database whose schema is this version's; upgrades it when needed."""
+    """Return an engine on a database with this version's schema; makes or upgrades it when needed."""
     engine = make_engine(url)
     try:
-        if not is_current(engine):
-            _upgrade(engine)
+        if _version(engine) != newest():
+            _migrate(engine)
     except BaseException:
         engine.dispose()
         raise
     return engine
+
+
+@contextmanager
+def database(url: str | URL) -> Generator[Engine]:
+    """Open the database for a command; whatever it says within comes as StorageError."""
+    engine = open_database(url)
+    try:
+        with _clear_errors(engine):
+            yield engine
+    finally:
+        engine.dispose()
 
 
 def upgrade(url: str | URL) -> None:
@@ -69,6 +109,8 @@ def upgrade(url: str | URL) -> None:
 
 def upgrade_script(url: str | URL) -> str:
     """Return the SQL that builds the schema from nothing, for an administrator who runs it by hand."""
+    from alembic import command  # noqa: PLC0415 - see the module
+
     script = StringIO()
     command.upgrade(configuration(url=make_url(url), output=script), "head", sql=True)
     return script.getvalue()
@@ -83,13 +125,14 @@ def current(url: str | URL) -> str | None:
         engine.dispose()
 
 
-def is_current(engine: Engine) -> bool:
-    """Tell whether the schema is this version's."""
-    return _version(engine) == _scripts().get_current_head()
+def _versions() -> set[str]:
+    """Return all versions that this cc_bridge knows, by the files of the migrations."""
+    return {path.name.partition("_")[0] for path in (_SCRIPTS / "versions").glob("[0-9]*_*.py")}
 
 
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory(str(_SCRIPTS))
+def newest() -> str:
+    """Return the version that this cc_bridge makes."""
+    return max(_versions())
 
 
 @contextmanager
@@ -101,20 +144,60 @@ def _clear_errors(engine: Engine) -> Generator[None]:
         raise StorageError(f"{where}: {' '.join(str(error.orig).split())}") from error
 
 
-def _upgrade(engine: Engine) -> None:
-    with _clear_errors(engine), engine.begin() as connection:
-        command.upgrade(configuration(connection), "head")
+def _migrate(engine: Engine) -> None:
+    """Make the tables of an empty database, or upgrade those of an older one."""
+    with _clear_errors(engine), _alone(engine), engine.begin() as connection:
+        version = _version_of(connection)  # another daemon may just have done it
+        if version is None:
+            _create(connection)
+        elif version != newest():
+            from alembic import command  # noqa: PLC0415 - see the module
+
+            command.upgrade(configuration(connection), "head")
+
+
+@contextmanager
+def _alone(engine: Engine) -> Generator[None]:
+    """Let the daemons of several PBXs, which share a server, change its schema one after the other.
+
+    By a connection of its own, since the lock must outlast the transaction that it is for.
+    """
+    if engine.dialect.name == "sqlite":
+        yield
+        return
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(_LOCK_NUMBER)))
+            yield
+            return
+        if not connection.scalar(select(func.get_lock(VERSION_TABLE, _LOCK_SECONDS))):
+            raise StorageError("another cc-bridge is changing the schema")
+        try:
+            yield
+        finally:
+            connection.execute(select(func.release_lock(VERSION_TABLE)))
+
+
+def _create(connection: Connection) -> None:
+    """Make all tables. On MariaDB, which commits each one by itself, the next try finishes a broken one."""
+    _version_table.create(connection, checkfirst=True)
+    metadata.create_all(connection)
+    connection.execute(_version_table.insert().values(version_num=newest()))
 
 
 def _version(engine: Engine) -> str | None:
     with _clear_errors(engine), engine.connect() as connection:
-        tables = inspect(connection).get_table_names()
-        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-        version = context.get_current_revision()
-    where = engine.url.render_as_string(hide_password=True)
-    if VERSION_TABLE not in tables and tables:
+        return _version_of(connection)
+
+
+def _version_of(connection: Connection) -> str | None:
+    tables = inspect(connection).get_table_names()
+    ours = VERSION_TABLE in tables
+    version = connection.scalar(select(_version_table.c.version_num)) if ours else None
+    where = connection.engine.url.render_as_string(hide_password=True)
+    if tables and not ours:
         raise StorageError(f"{where} holds tables of something else ({', '.join(sorted(tables)[:3])}, ...): "
                            "give cc_bridge a database of its own")  # fmt: skip
-    if version is not None and version not in {script.revision for script in _scripts().walk_revisions()}:
+    if version is not None and version not in _versions():
         raise StorageError(f"{where} was made by a newer cc_bridge (schema {version}): upgrade this one")
     return version

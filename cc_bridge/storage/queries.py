@@ -1,16 +1,33 @@
-"""Counts of what is stored, for a live table on the screen and for tests; reports have their own.
+"""What is stored, counted for a live table on the screen, and read back for who may be asked again.
 
 Every function takes an open connection; `since` is in UTC seconds since the epoch.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from sqlalchemy import Connection, func, select
 
-from cc_bridge.records import Outcome
-from cc_bridge.storage.schema import answers, observed, queue_visits, survey_attempts
+from cc_bridge.records import OptOut, Outcome, Trigger
+from cc_bridge.storage.schema import (
+    answers,
+    funnel,
+    observed,
+    opt_outs as said,
+    queue_visits,
+    survey_attempts,
+)
+from cc_bridge.surveys.asked import Asking
 
-__all__ = ["Rating", "Visits", "observed_until", "ratings_by_queue", "visits_by_outcome"]
+__all__ = [
+    "Rating",
+    "Visits",
+    "asked_since",
+    "called_since",
+    "observed_until",
+    "opt_outs",
+    "ratings_by_queue",
+    "visits_by_outcome",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +76,28 @@ def observed_until(connection: Connection, pbx: str) -> float | None:
     """Return until when a PBX was observed, UTC seconds since the epoch; None if it never was."""
     until: float | None = connection.scalar(select(observed.c.until).where(observed.c.pbx == pbx))
     return until
+
+
+def asked_since(connection: Connection, since: float) -> list[Asking]:
+    """Return who was asked since then on all PBXs, oldest first."""
+    columns = [survey_attempts.c[field.name] for field in fields(Asking)]
+    rows = connection.execute(
+        select(*columns).where(survey_attempts.c.started_at >= since).order_by(survey_attempts.c.started_at)
+    )
+    return [Asking(*row) for row in rows]
+
+
+def called_since(connection: Connection, since: float) -> dict[str, float]:
+    """Return whom call-backs called since then, by caller key, with the last instant."""
+    rows = connection.execute(
+        select(funnel.c.caller_key, func.max(funnel.c.at))
+        .where(funnel.c.at >= since, funnel.c.trigger == Trigger.CALLBACK, funnel.c.caller_key != "")
+        .group_by(funnel.c.caller_key)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def opt_outs(connection: Connection) -> list[OptOut]:
+    """Return what each caller said last, not to be asked or to be asked again, longest ago first."""
+    columns = [said.c[field.name] for field in fields(OptOut)]
+    return [OptOut(*row) for row in connection.execute(select(*columns).order_by(said.c.at))]

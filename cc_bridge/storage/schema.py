@@ -19,9 +19,14 @@ from cc_bridge.records import (
     AgentInterval,
     AgentState,
     Answer,
+    AttributedBy,
+    Call,
+    Direction,
     EndedBy,
+    FunnelEntry,
     Gap,
     Observed,
+    OptOut,
     Outcome,
     QueueVisit,
     Record,
@@ -31,14 +36,19 @@ from cc_bridge.records import (
     SurveyResult,
     Talk,
     Transfer,
+    Trigger,
 )
 from cc_bridge.storage.columns import CleanText, Instant, Seconds
 
 __all__ = [
+    "NEWEST",
     "TABLES",
     "answers",
+    "calls",
+    "funnel",
     "gaps",
     "metadata",
+    "opt_outs",
     "queue_visits",
     "rings",
     "row_of",
@@ -54,6 +64,9 @@ _NAME = 128  # queue, agent, caller: Asterisk's own bounds are 80 bytes
 _NUMBER = 80  # AST_MAX_EXTENSION
 _LANGUAGE = 40  # MAX_LANGUAGE
 _WORD = 64  # one of our own words
+_FILE = 255  # a name on the PBX
+
+NEWEST = "newest"  # in a table's info: the column by which an older row never replaces a newer one
 
 metadata = MetaData(
     naming_convention={
@@ -68,6 +81,11 @@ metadata = MetaData(
 
 def _text(name: str, length: int, comment: str, *, key: bool = False, null: bool = False) -> Column[str]:
     return Column(name, CleanText(length), primary_key=key, nullable=null, comment=comment)
+
+
+def _later(name: str, length: int, comment: str, *, before: str = "") -> Column[str]:
+    """Return a column that came when there were rows already; they hold what was true `before` it."""
+    return Column(name, CleanText(length), nullable=False, server_default=before, comment=comment)
 
 
 def _instant(name: str, comment: str, *, key: bool = False, null: bool = False) -> Column[float]:
@@ -100,21 +118,46 @@ def _caller(*, key: bool = False) -> Column[str]:
 
 def _source() -> Column[str]:
     comment = "Where the row is from: observed (events of the PBX), queue_log (imported)"
-    return Column("source", CleanText(_WORD), nullable=False, server_default="observed", comment=comment)
+    return _later("source", _WORD, comment, before="observed")
 
 
 def _flag(name: str, comment: str) -> Column[bool]:
     return Column(name, Boolean, nullable=False, server_default=false(), comment=comment)
 
 
-def _table(name: str, comment: str, *parts: Column[Any] | Index) -> Table[Any]:
+def _table(name: str, comment: str, *parts: Column[Any] | Index, newest: str = "") -> Table[Any]:
     # Binary collation: MariaDB's default one would take queues Sales and sales for the same.
     options = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}
     on_mysql: dict[str, Any] = {
         f"{dialect}_{k}": v for dialect in ("mysql", "mariadb") for k, v in options.items()
     }
-    return Table(name, metadata, *parts, comment=comment, **on_mysql)
+    return Table(name, metadata, *parts, comment=comment, info={NEWEST: newest}, **on_mysql)
 
+
+calls = _table(
+    "calls",
+    "One call from its first channel to the end of its last; those without a queue if direct_calls.enabled",
+    _pbx(),
+    _text("call_id", _CHANNEL, "Linkedid: all rows of one call on one PBX share it", key=True),
+    _text("uniqueid", _CHANNEL, "Uniqueid of the first channel"),
+    _text("direction", _WORD, f"Which way the call went: {_words(Direction)}"),
+    _instant("started_at", "When the first channel began"),
+    _instant("ended_at", "When the last channel ended"),
+    _seconds("call_seconds", "ended_at - started_at"),
+    _text("caller_number", _NUMBER, "Caller's number, personal data; empty when withheld"),
+    _text("caller_name", _NAME, "Caller's name as the network sent it, personal data"),
+    _text("dialed", _NUMBER, "First extension that was dialled; a number that was called is personal data"),
+    _text("language", _LANGUAGE, "Language of the caller's channel"),
+    _text("queue", _NAME, "First queue that the caller was in; empty without any"),
+    Column("answered", Boolean, nullable=False, comment="True when an agent of a queue or a phone answered"),
+    _integer("queues", "Visits of queues, rows of queue_visits"),
+    _integer("talks", "Talks, rows of talks"),
+    _seconds("wait_seconds", "Sum of the waits in queues before the first answer"),
+    _seconds("talk_seconds", "Sum of the talks that are not partial, hold included"),
+    Column("partial", Boolean, nullable=False, comment="True when begin, end or part of a talk was not seen"),
+    Index(None, "started_at"),
+    Index(None, "queue", "started_at"),
+)
 
 queue_visits = _table(
     "queue_visits",
@@ -200,6 +243,28 @@ agent_intervals = _table(
     Index(None, "started_at"),
 )
 
+_TRIGGER = f"What brought the caller to the survey: {_words(Trigger)}"
+_CALLER_KEY = "The same for the same caller, personal data; empty when the number is withheld"
+
+funnel = _table(
+    "funnel",
+    "One call that could have been rated: asked, or why not",
+    _pbx(),
+    _call(),
+    _caller(key=True),
+    _text("queue", _NAME, "Queue of the last talk"),
+    _text("agent", _NAME, "Agent of the last talk"),
+    _text("interface", _NAME, "Interface of that agent"),
+    _instant("at", "When it was decided", key=True),
+    _text("survey", _WORD, "Survey definition; empty when none was chosen"),
+    _text("trigger", _WORD, _TRIGGER),
+    _text("stage", _WORD, "invited, caller_left_first, or the reason why the caller was not asked"),
+    _text("caller_key", _WORD, _CALLER_KEY),
+    Index(None, "queue", "at"),
+    Index(None, "agent", "at"),
+    Index(None, "call_id"),
+)
+
 survey_attempts = _table(
     "survey_attempts",
     "One caller asked to rate the service",
@@ -221,6 +286,12 @@ survey_attempts = _table(
         _WORD,
         "Why it is not complete: hung_up, no_input, invalid, time_limit, error, shutdown; else empty",
     ),
+    _later("trigger", _WORD, _TRIGGER, before=Trigger.QUEUE),
+    _later(
+        "attributed_by", _WORD, f"Who says whom it rates: {_words(AttributedBy)}", before=AttributedBy.EVENTS
+    ),
+    _later("caller_key", _WORD, _CALLER_KEY),
+    Index(None, "started_at"),
     Index(None, "queue", "started_at"),
     Index(None, "agent", "started_at"),
     Index(None, "call_id"),
@@ -236,7 +307,22 @@ answers = _table(
     _integer("value", "What the caller chose on that scale"),
     _integer("tries", "Keys and silences until the answer was valid, 1 for the first"),
     _instant("answered_at", "When the key was pressed"),
+    _later("queue", _NAME, "Queue that it rates; empty for the company as a whole"),
+    _later("agent", _NAME, "Agent whom it rates; empty for the company as a whole"),
+    _later("interface", _NAME, "Interface of that agent"),
+    _later("label", _NAME, "What the key of a choice means, else empty"),
+    _later("recording", _FILE, "File of a spoken comment on the PBX, personal data; else empty"),
     Index(None, "answered_at"),
+)
+
+opt_outs = _table(
+    "opt_outs",
+    "What a caller said last about being asked to rate; it holds for all PBXs",
+    _text("caller_key", _WORD, _CALLER_KEY, key=True),
+    _instant("at", "When it was said"),
+    Column("opted_out", Boolean, nullable=False, comment="True: not to be asked; false: to be asked again"),
+    _text("told_by", _WORD, "How it was said: key (in a survey), command"),
+    newest="at",
 )
 
 gaps = _table(
@@ -257,12 +343,15 @@ observed = _table(
 )
 
 TABLES: dict[type[Record], Table[Any]] = {
+    Call: calls,
     QueueVisit: queue_visits,
     Ring: rings,
     Talk: talks,
     AgentInterval: agent_intervals,
+    FunnelEntry: funnel,
     SurveyAttempt: survey_attempts,
     Answer: answers,
+    OptOut: opt_outs,
     Gap: gaps,
     Observed: observed,
 }

@@ -46,14 +46,14 @@ class Catalogue(Table):
 
 
 def parse_catalogue(text: str, file: str) -> Catalogue:
-    """Read a catalogue; raises SurveyError with one line for each fault, each beginning with the file."""
+    """Read a catalogue; raises SurveyError with one line for each fault, each with file and line."""
     catalogue = read_toml(Catalogue, text, file)
     voiceless = [
-        f"prompts.{prompt}.{language}: no voice for {language}"
+        (("prompts", prompt, language), f"no voice for {language}")
         for prompt, languages in catalogue.prompts.items()
         for language, spoken in languages.items()
         if isinstance(spoken, str) and language not in catalogue.voices
     ]
     if voiceless:
-        raise faulty(file, voiceless)
+        raise faulty(file, text, voiceless)
     return catalogue

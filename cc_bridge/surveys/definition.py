@@ -1,53 +1,33 @@
 """What a survey asks: `config/surveys/*.toml` in, a checked Survey out. Pure.
 
-The wiring loads it at start, `interview.py` follows it. The trap: a fault found during a call is heard by a
-customer, so everything is checked here, the prompts in each language too, and all faults are told at once.
+`library.py` loads them at start, `interview.py` follows one. The trap: a fault found during a call is heard
+by a customer, so everything is checked here, the prompts in each language too, and all faults are told at
+once.
+
+The way through a survey leads only forward: a branch goes to a later question or to the end. So there are no
+loops, and every interview ends.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 
-from pydantic import Field
+from cc_bridge.surveys.questions import SCORES, YES_NO, Branch, Comment, Question, condition
+from cc_bridge.surveys.tables import Fault, Path, Table, faulty, read_toml
+from cc_bridge.surveys.written import (
+    END,
+    AskLanguage,
+    WrittenChoice,
+    WrittenComment,
+    WrittenQuestion,
+    WrittenScore,
+    WrittenSurvey,
+)
 
-from cc_bridge.surveys.tables import Language, Name, Table, faulty, read_toml
-
-__all__ = ["Question", "Sounds", "Survey", "parse_survey"]
+__all__ = ["AskLanguage", "Question", "Sounds", "Survey", "parse_survey"]
 
 Sounds = Mapping[str, Mapping[str, str]]
 """Prompt -> language -> the sound file that Asterisk plays; `Catalogue.sounds` makes it."""
-
-_KEYS: Mapping[str, Mapping[str, int]] = {"csat": {str(value): value for value in range(1, 6)}}
-"""Kind of question -> key -> what is stored for it."""
-
-
-class Question(Table):
-    """One question, in the order of the file."""
-
-    id: Name
-    kind: Literal["csat"]
-    ask: Name  # prompts
-    invalid: Name
-
-    def value_of(self, key: str) -> int | None:
-        """Return the value that a key stands for, None for a wrong key."""
-        return _KEYS[self.kind].get(key)
-
-    @property
-    def values(self) -> list[int]:
-        """Return all values that an answer can have."""
-        return list(_KEYS[self.kind].values())
-
-
-class _Definition(Table):
-    id: Name
-    version: int = Field(ge=1)
-    languages: list[Language] = Field(min_length=1)
-    retries: int = Field(default=1, ge=0, le=5)
-    wait_seconds: float = Field(default=5, ge=1, le=30)
-    thanks: Name
-    goodbye: Name
-    questions: list[Question] = Field(min_length=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,53 +36,184 @@ class Survey:
 
     id: str
     version: int
-    languages: tuple[str, ...]  # the first is for callers whose language it does not speak
-    questions: tuple[Question, ...]
+    languages: Sequence[str]  # the first is for callers whose language it does not speak
+    questions: Sequence[Question]
+    ask_language: AskLanguage | None
+    max_seconds: float  # from the first prompt to the end of the last
+    skip_key: str | None
+    opt_out_key: str | None
     retries: int  # after a wrong or missing key, for each question
     wait_seconds: float  # for a key, after the question was heard
+    welcome: str | None  # prompts
+    skipped: str | None  # before the question that follows a skipped one
+    opted_out: str | None
     thanks: str
     goodbye: str
     sounds: Sounds = field(repr=False)
 
-    def language_for(self, language: str) -> str:
-        """Return the channel's language if we speak it, else its base (`fa` of `fa_IR`), else our first."""
+    def speaks(self, language: str) -> str | None:
+        """Return which of its languages the channel's is, or is a part of: `fa` for `fa_IR`."""
         base = language.replace("-", "_").partition("_")[0]
-        return next((known for known in (language, base) if known in self.languages), self.languages[0])
+        return next((known for known in (language, base) if known in self.languages), None)
+
+    def language_for(self, language: str) -> str:
+        """Return the channel's language if we speak it, else its base, else our first."""
+        return self.speaks(language) or self.languages[0]
 
     def sound(self, prompt: str, language: str) -> str:
-        """Return what Asterisk plays for a prompt."""
+        """Return what Asterisk plays for a prompt on a channel of that language."""
         return self.sounds[prompt][language]
+
+    def following(self, number: int, value: int | None) -> int:
+        """Return the number of the question after an answer (None: skipped); behind the last is the end."""
+        branches = self.questions[number].branches
+        return next((branch.go for branch in branches if branch.takes(value)), number + 1)
 
 
 def parse_survey(text: str, file: str, sounds: Sounds) -> Survey:
-    """Read a definition; raises SurveyError with one line for each fault, each beginning with the file."""
-    definition = read_toml(_Definition, text, file)
-    if found := list(_faults(definition, sounds)):
-        raise faulty(file, found)
-    return Survey(
-        id=definition.id,
-        version=definition.version,
-        languages=tuple(definition.languages),
-        questions=tuple(definition.questions),
-        retries=definition.retries,
-        wait_seconds=definition.wait_seconds,
-        thanks=definition.thanks,
-        goodbye=definition.goodbye,
+    """Read a definition; raises SurveyError with one line for each fault, each with file and line."""
+    written = read_toml(WrittenSurvey, text, file)
+    faults = [*_missing_prompts(written, sounds), *_wrong_names(written), *_wrong_keys(written)]
+    questions = [
+        _question(asked, written, tuple(_branches(written, number, faults)))
+        for number, asked in enumerate(written.questions)
+    ]
+    survey = Survey(
+        languages=tuple(written.languages),
+        questions=tuple(questions),
         sounds=sounds,
+        **{name: getattr(written, name) for name in _AS_WRITTEN},
+    )
+    if faults := faults or list(_never_asked(survey)):
+        raise faulty(file, text, faults)
+    return survey
+
+
+_AS_WRITTEN = {each.name for each in fields(Survey)} - {"languages", "questions", "sounds"}
+
+
+def _question(asked: WrittenQuestion, written: WrittenSurvey, branches: tuple[Branch, ...]) -> Question:
+    keys: Mapping[str, int]
+    labels: Mapping[int, str] = {}
+    comment = None
+    match asked:
+        case WrittenScore(kind="yes_no"):
+            keys = YES_NO
+        case WrittenScore():
+            keys = {str(value): value for value in SCORES[asked.kind]}
+        case WrittenChoice():
+            keys = {key: int(key) for key in asked.keys}
+            labels = {int(key): label for key, label in asked.keys.items()}
+        case WrittenComment():
+            keys = {asked.yes_key: 1}
+            comment = Comment(asked.ask, asked.thanks, asked.max_seconds, asked.silence_seconds)
+    return Question(
+        id=asked.id,
+        kind=asked.kind,
+        ask=asked.consent if isinstance(asked, WrittenComment) else asked.ask,
+        invalid="" if isinstance(asked, WrittenComment) else asked.invalid,
+        keys=keys,
+        retries=written.retries if asked.retries is None else asked.retries,
+        wait_seconds=asked.wait_seconds or written.wait_seconds,
+        rates=asked.rates,
+        skippable=asked.skippable,
+        branches=branches,
+        labels=labels,
+        comment=comment,
     )
 
 
-def _faults(definition: _Definition, sounds: Sounds) -> Iterator[str]:
-    places = [("thanks", definition.thanks), ("goodbye", definition.goodbye)]
-    seen: set[str] = set()
-    for number, question in enumerate(definition.questions):
-        if question.id in seen:
-            yield f"questions.{number}.id: {question.id!r} is taken by an earlier question"
-        seen.add(question.id)
-        places.append((f"questions.{number}.ask", question.ask))
-        places.append((f"questions.{number}.invalid", question.invalid))
-    for place, prompt in places:
+def _branches(written: WrittenSurvey, number: int, faults: list[Fault]) -> Iterator[Branch]:
+    asked = written.questions[number]
+    ids = [question.id for question in written.questions]
+    values = _question(asked, written, ()).values
+    # Without a value: a question that was skipped, a comment that was declined.
+    left: set[int | None] = set(values)
+    if isinstance(asked, WrittenComment):
+        left = {0, None}
+    elif written.skip_key and asked.skippable:
+        left.add(None)
+    for place, branch in enumerate(asked.next):
+        path: Path = ("questions", number, "next", place)
+        try:
+            taken = condition(branch.when, values)
+        except ValueError as error:
+            faults.append(((*path, "when"), str(error)))
+            continue
+        if not left & (left if taken is None else taken):
+            faults.append(((*path, "when"), "never: no answer is left for it"))
+        left -= left if taken is None else taken
+        if branch.go == END:
+            yield Branch(taken, len(ids))
+        elif branch.go not in ids:
+            similar = get_close_matches(branch.go, ids, n=1)
+            meant = f", did you mean {similar[0]!r}?" if similar else ""
+            faults.append(((*path, "go"), f"no question {branch.go!r}{meant}"))
+        elif ids.index(branch.go) <= number:
+            faults.append(((*path, "go"), f"{branch.go!r} does not come later; the way leads only forward"))
+        else:
+            yield Branch(taken, ids.index(branch.go))
+
+
+def _never_asked(survey: Survey) -> Iterator[Fault]:
+    asked = {0}
+    for number, question in enumerate(survey.questions):
+        if number not in asked:
+            yield ("questions", number), f"{question.id!r} is never asked: every way leads around it"
+            continue
+        skipped = {None} if question.comment or (survey.skip_key and question.skippable) else set()
+        outcomes: set[int | None] = {*(question.values or [0]), *skipped}
+        asked |= {survey.following(number, value) for value in outcomes}
+
+
+def _missing_prompts(written: WrittenSurvey, sounds: Sounds) -> Iterator[Fault]:
+    for path, prompt in _prompts(written):
         spoken = sounds.get(prompt, {})
-        missing = [language for language in definition.languages if language not in spoken]
+        missing = [language for language in written.languages if language not in spoken]
         if missing:
-            yield f"{place}: the catalogue has no prompt {prompt!r} in {', '.join(missing)}"
+            yield path, f"the catalogue has no prompt {prompt!r} in {', '.join(missing)}"
+    if written.opt_out_key and not written.opted_out:
+        yield ("opt_out_key",), "needs the prompt opted_out, which tells the caller that it worked"
+
+
+def _prompts(written: WrittenSurvey) -> Iterator[tuple[Path, str]]:
+    places: list[tuple[Path, Table]] = [((), written)]
+    places += [(("questions", number), asked) for number, asked in enumerate(written.questions)]
+    if written.ask_language:
+        places.append((("ask_language",), written.ask_language))
+    for path, table in places:
+        for key in _PROMPTS:
+            if prompt := getattr(table, key, None):
+                yield (*path, key), prompt
+
+
+_PROMPTS = ("welcome", "skipped", "opted_out", "thanks", "goodbye", "prompt", "consent", "ask", "invalid")
+
+
+def _wrong_names(written: WrittenSurvey) -> Iterator[Fault]:
+    seen = {END}
+    for number, asked in enumerate(written.questions):
+        if asked.id in seen:
+            taken = "is what ends a survey" if asked.id == END else "is taken by an earlier question"
+            yield ("questions", number, "id"), f"{asked.id!r} {taken}"
+        seen.add(asked.id)
+        if isinstance(asked, WrittenComment) and asked.max_seconds >= written.max_seconds:
+            yield (
+                ("questions", number, "max_seconds"),
+                f"does not fit into the survey's {written.max_seconds:g} s",
+            )
+    if written.ask_language:
+        told = set(written.ask_language.keys.values())
+        if wrong := sorted(told ^ set(written.languages)):
+            yield ("ask_language", "keys"), f"must be the survey's languages, each once: {', '.join(wrong)}"
+
+
+def _wrong_keys(written: WrittenSurvey) -> Iterator[Fault]:
+    special = {"skip_key": written.skip_key, "opt_out_key": written.opt_out_key}
+    for number, asked in enumerate(written.questions):
+        keys = _question(asked, written, ()).keys
+        for name, key in special.items():
+            if key in keys:
+                yield (name,), f"{key!r} is an answer to questions.{number} ({asked.id!r})"
+    if written.skip_key and written.skip_key == written.opt_out_key:
+        yield ("opt_out_key",), "is the skip_key too"

@@ -1,20 +1,39 @@
-"""Reads the survey files: TOML into checked, frozen tables, all faults of a file told at once. Pure."""
+"""Reads the survey files: TOML into checked, frozen tables, all faults of a file told at once. Pure.
 
+A fault is told with the line it is about, which `tomllib` does not keep: `_lines` finds it again. The trap:
+it knows tables and keys, not what stands inside a value, so a fault within a list that is written inline
+gets the line where the list begins.
+"""
+
+import re
 import tomllib
-from collections.abc import Iterable
-from typing import Annotated, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from operator import itemgetter
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from cc_bridge.errors import SurveyError
 
-__all__ = ["Language", "Name", "Table", "faulty", "read_toml"]
+__all__ = ["Fault", "Language", "Name", "Path", "Table", "faulty", "read_toml"]
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 """Of a survey, a question or a prompt: it becomes a file name, a label and a key in SQL."""
 
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}([_-][A-Za-z]{2,4})?$")]
 """As Asterisk names it, which is also the folder of its sounds: `fa`, `en_GB`."""
+
+Path = tuple[int | str, ...]
+"""The keys from the file's top to a value: `("questions", 1, "ask")`."""
+
+Fault = tuple[Path, str]
+
+_KEY = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
+_DOTTED = rf"\s*({_KEY}(?:\s*\.\s*{_KEY})*)\s*"
+_HEADER = re.compile(rf"\s*(\[\[?){_DOTTED}\]")
+_ENTRY = re.compile(rf"{_DOTTED}=")
 
 
 class Table(BaseModel):
@@ -31,12 +50,86 @@ def read_toml(model: type[_AnyTable], text: str, file: str) -> _AnyTable:
     try:
         return model.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:  # its text names line and column
-        raise faulty(file, [str(error)]) from error
+        line = re.search(r"line (\d+)", str(error))
+        raise SurveyError(f"{file}:{line[1] if line else 1}: {error}") from error
     except ValidationError as error:
-        faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise faulty(file, faults) from error
+        raise faulty(file, text, (_fault(model, found) for found in error.errors())) from error
 
 
-def faulty(file: str, faults: Iterable[str]) -> SurveyError:
-    """Return the error that tells every fault in a line of its own."""
-    return SurveyError("\n".join(f"{file}: {fault}" for fault in faults))
+def faulty(file: str, text: str, faults: Iterable[Fault]) -> SurveyError:
+    """Return the error that tells every fault in a line of its own, in the order of the file."""
+    lines = dict(_lines(text))
+    found = sorted(((_line_of(path, lines), path, told) for path, told in faults), key=itemgetter(0))
+    return SurveyError(
+        "\n".join(f"{file}:{line}: {'.'.join(map(str, path))}: {told}" for line, path, told in found)
+    )
+
+
+def _fault(model: type[Table], found: ErrorDetails) -> Fault:
+    """Return pydantic's fault at its place in the file; for an unknown key, with the one that was meant."""
+    tables: list[type[Table]] = [model]
+    path: Path = ()
+    for step in found["loc"]:
+        fields = [table.model_fields[step] for table in tables if step in table.model_fields]
+        kinds = [table for table in tables if step in _kinds(table)]
+        if fields:
+            tables = [inner for field in fields for inner in _tables_in(field.annotation)]
+        elif kinds:  # pydantic names the kind that a table says it is; the file has no such key
+            tables = kinds
+            continue
+        path += (step,)
+    if found["type"] != "extra_forbidden":
+        return path, found["msg"]
+    known = {key for table in tables for key in table.model_fields}
+    similar = get_close_matches(str(path[-1]), known, n=1)
+    return path, f"unknown key{f', did you mean {similar[0]!r}?' if similar else ''}"
+
+
+def _kinds(table: type[Table]) -> tuple[Any, ...]:
+    return get_args(table.model_fields["kind"].annotation) if "kind" in table.model_fields else ()
+
+
+def _tables_in(annotation: Any) -> Iterator[type[Table]]:
+    if isinstance(annotation, type) and issubclass(annotation, Table):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _tables_in(part)
+
+
+def _line_of(path: Path, lines: Mapping[Path, int]) -> int:
+    """Return the line of a value; for one that is missing, of the table that lacks it."""
+    while path and path not in lines:
+        path = path[:-1]
+    return lines.get(path, 1)
+
+
+def _lines(text: str) -> Iterator[tuple[Path, int]]:
+    """Yield the path and the line, from 1, of each table and key."""
+    table: Path = ()
+    counts: dict[Path, int] = {}
+    quotes = ""  # of the long string that we are in
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not quotes:
+            if header := _HEADER.match(line):
+                table = _inside_lists(_keys(header[2]), counts, new=header[1] == "[[")
+                yield table, number
+            elif entry := _ENTRY.match(line):
+                yield table + _keys(entry[1]), number
+        for mark in re.findall(r'"""|' + "'''", line):
+            quotes = {"": mark, mark: ""}.get(quotes, quotes)
+
+
+def _inside_lists(keys: Path, counts: dict[Path, int], *, new: bool) -> Path:
+    """Return the path of a header's table, with the numbers of the lists of tables that it lies in."""
+    path: Path = ()
+    for depth, key in enumerate(keys, start=1):
+        path += (key,)
+        if new and depth == len(keys):
+            counts[path] = counts.get(path, -1) + 1
+        if path in counts:
+            path += (counts[path],)
+    return path
+
+
+def _keys(dotted: str) -> Path:
+    return tuple(key.strip("\"'") for key in re.findall(_KEY, dotted))

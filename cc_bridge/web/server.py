@@ -1,20 +1,20 @@
 """The HTTP site: /metrics for Prometheus, /healthz and /readyz for whoever starts and watches the daemon.
 
 `app.py` listens with `site`. The trap: prometheus_client's own Twisted resource renders in a pool thread,
-while our gauges read live objects of the reactor; so it is rendered here, in the reactor.
+while our gauges read live objects of the reactor; so the page is made here, in the reactor.
 """
 
 import json
 from collections.abc import Callable, Mapping
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-__all__ = ["Checks", "site"]
+__all__ = ["Checks", "Scrape", "site"]
 
+# What a scrape with this Accept header gets, and its content type.
+Scrape = Callable[[str], tuple[bytes, str]]
 # Each check's name, and why it fails or an empty text.
 Checks = Callable[[], Mapping[str, str]]
 
@@ -27,14 +27,14 @@ class _Page(Resource):
 
 
 class _Metrics(_Page):
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, scrape: Scrape) -> None:
         super().__init__()
-        self._registry = registry
+        self._scrape = scrape
 
     def render_GET(self, request: Request) -> bytes:
-        encode, content_type = choose_encoder(request.getHeader("accept") or "")
+        page, content_type = self._scrape(request.getHeader("accept") or "")
         request.setHeader("content-type", content_type)
-        return encode(self._registry)
+        return page
 
 
 class _Json(_Page):
@@ -60,11 +60,11 @@ class _Home(_Page):
         return b"cc_bridge: /metrics /healthz /readyz\n"
 
 
-def site(registry: CollectorRegistry, alive: Checks, ready: Checks) -> Site:
+def site(scrape: Scrape, alive: Checks, ready: Checks) -> Site:
     """Return the site; `alive` tells why the process should be restarted, `ready` why it cannot work."""
     root = Resource()
     root.putChild(b"", _Home())
-    root.putChild(b"metrics", _Metrics(registry))
+    root.putChild(b"metrics", _Metrics(scrape))
     root.putChild(b"healthz", _Json(alive))
     root.putChild(b"readyz", _Json(ready))
     factory = Site(root)

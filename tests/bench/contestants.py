@@ -22,6 +22,12 @@ from typing import Any
 
 import click
 
+# What Prometheus 2.42 asks for.
+_ACCEPT = (
+    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+)
+
 
 def ours(port: int) -> None:
     """From the socket to counted records as the daemon does it; only storage is left out."""
@@ -44,7 +50,6 @@ def lag(port: int) -> None:
 
 def live(port: int, calls: str) -> None:
     """Run the whole daemon, SQLite included; at so many calls tell its RSS and a scrape's time."""
-    from prometheus_client import generate_latest
     from twisted.internet import reactor
     from twisted.internet.task import LoopingCall
 
@@ -60,7 +65,7 @@ def live(port: int, calls: str) -> None:
             times = []
             for _ in range(5):
                 begun = time.perf_counter()
-                page = generate_latest(bridge.registry)
+                page, _ = bridge.metrics.page(_ACCEPT)
                 times.append((time.perf_counter() - begun) * 1000)
             bridge.found = {
                 "rss_mb": _rss_mb(),

@@ -132,6 +132,11 @@ class Asterisk:
                 continue
             return
 
+    def queue_log(self, start: int = 0) -> bytes:
+        """Return what its queue_log holds, from this byte on."""
+        file = self._home / "log" / "queue_log"
+        return file.read_bytes()[start:] if file.is_file() else b""
+
     def log(self, start: int = 0) -> str:
         """Return what it logged, from this character on."""
         texts = [self._home / "console", self._home / "log" / "messages.log"]

@@ -1,8 +1,9 @@
 """Fixtures with a real Asterisk.
 
 `asterisk` runs one of each version for the whole session; `rig` is it with everyone hung up and nothing
-remembered. Where none can be run such tests are skipped, with the reason; CC_BRIDGE_REQUIRE=asterisk
-makes them fail.
+remembered. `measuring` is a daemon beside it for a whole module, since starting one takes longer than a
+call; it asks nobody to rate. Where none can be run such tests are skipped, with the reason;
+CC_BRIDGE_REQUIRE=asterisk makes them fail.
 """
 
 import os
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from pbx.daemon import Daemon
 from pbx.rig import Rig
 from pbx.rootfs import VERSIONS, Unavailable
 
@@ -34,6 +36,30 @@ def rig(asterisk: Rig, request: pytest.FixtureRequest) -> Rig:
     request.node.asterisk_log = (asterisk, len(asterisk.log()))
     asterisk.reset()
     return asterisk
+
+
+@pytest.fixture(scope="module")
+def _running(asterisk: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    daemon = Daemon(asterisk, tmp_path_factory.mktemp("daemon"))
+    daemon.configure("survey", enabled=False)
+    try:
+        yield daemon.start()
+    finally:
+        daemon.close()
+
+
+@pytest.fixture
+def measuring(rig: Rig, _running: Daemon) -> Daemon:
+    rig.survey_at(_running.agi_port)
+    _running.until(
+        lambda: (
+            _running.metric("cc_bridge_members", state="available") == len(rig.members())
+            and _running.metric("cc_bridge_callers_waiting") == 0
+            and _running.metric("cc_bridge_talks") == 0
+        )
+    )
+    _running.forget()
+    return _running
 
 
 @pytest.hookimpl(wrapper=True)

@@ -19,6 +19,7 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import create_engine, text
 
+from cc_bridge.storage.schema import TABLES
 from pbx.asterisk import free_port
 from pbx.rig import Rig
 
@@ -38,6 +39,7 @@ class Daemon:
         self._log = (folder / "log").open("ab+")
         self._file = folder / "cc-bridge.toml"
         self._process: subprocess.Popen[bytes] | None = None
+        self._forgotten: dict[str, int] = {}  # the last row of each table that is not told any more
         self._sections: dict[str, dict[str, Any]] = {}
         self.configure("pbx", name="test")
         self.configure("ami", port=ami_port or rig.pbx.ami_port, username=user, secret_file=str(secret))
@@ -45,6 +47,7 @@ class Daemon:
         self.configure("agi", port=self.agi_port)
         self.configure("http", port=self.http_port)
         self.configure("storage", url=self.url)
+        self.configure("queue_defaults", ask_min_talk_seconds=0)
         self.configure("queues.sales", service_level_seconds=15)
 
     def configure(self, section: str, **values: Any) -> None:
@@ -85,6 +88,11 @@ class Daemon:
     def kill(self) -> None:
         self.signal(signal.SIGKILL)
         self.ended()
+
+    def command(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of `cc-bridge` with this daemon's configuration."""
+        command = [sys.executable, "-m", "cc_bridge", name, "--config", str(self._file), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     def close(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -129,14 +137,24 @@ class Daemon:
         )
 
     def rows(self, table: str) -> list[dict[str, Any]]:
-        """Return what a table holds now, in the order of writing."""
+        """Return what a table holds now, in the order of writing, without what is forgotten."""
+        rows = self._select(
+            f"SELECT * FROM {table} WHERE rowid > {self._forgotten.get(table, 0)} ORDER BY rowid"
+        )
+        return [dict(row) for row in rows]
+
+    def forget(self) -> None:
+        """Let `rows` begin anew, once all that there was has been written."""
+        self.until(lambda: self.metric("cc_bridge_storage_backlog_records") == 0)
+        for table in TABLES.values():
+            ((last,),) = (row.values() for row in self._select(f"SELECT max(rowid) FROM {table.name}"))
+            self._forgotten[table.name] = last or 0
+
+    def _select(self, sql: str) -> list[Any]:
         engine = create_engine(self.url)
         try:
             with engine.connect() as connection:
-                return [
-                    dict(row)
-                    for row in connection.execute(text(f"SELECT * FROM {table} ORDER BY rowid")).mappings()
-                ]
+                return list(connection.execute(text(sql)).mappings())
         finally:
             engine.dispose()
 

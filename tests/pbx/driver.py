@@ -93,6 +93,16 @@ class Driver:
             if not fresh:
                 self.action("Ping")
 
+    def since(self, start: int, timeout: float = FLUSH_SECONDS) -> list[Event]:
+        """Return the events from `seen[start]` on; wait a little for one."""
+        with self._news:
+            if start >= len(self.seen):
+                self._news.wait(timeout)
+            fresh = self.seen[start:]
+        if not fresh:
+            self.action("Ping")
+        return fresh
+
     def events(self, wanted: Predicate) -> list[Event]:
         """Return the events seen until now that are wanted."""
         with self._news:
@@ -103,6 +113,10 @@ class Driver:
         self.action("Ping")
         with self._news:
             self.seen.clear()
+
+    def hear_only(self, *classes: str) -> None:
+        """Hear events of these classes only, such as `call`; `on` for all. A busy PBX says much."""
+        self.action("Events", EventMask=",".join(classes))
 
     # Doing things
 

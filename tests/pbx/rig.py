@@ -20,11 +20,24 @@ __all__ = ["AGENTS", "SOUNDS", "Caller", "Rig"]
 REPOSITORY = Path(__file__).parents[2]
 SHIPPED = {  # what an administrator copies, by its place under /etc/asterisk
     "manager.d/cc_bridge.conf": REPOSITORY / "config" / "asterisk" / "manager.d" / "cc_bridge.conf",
+    "manager.d/cc_bridge_callback.conf": (
+        REPOSITORY / "config" / "asterisk" / "manager.d" / "cc_bridge_callback.conf"
+    ),
     "queues_sample.conf": REPOSITORY / "config" / "asterisk" / "queues_sample.conf",
     "extensions_cc_bridge.conf": REPOSITORY / "dialplans" / "extensions_cc_bridge.conf",
+    "extensions_custom.conf": REPOSITORY / "dialplans" / "freepbx" / "extensions_custom.conf",
 }
 SOUNDS = REPOSITORY / "dialplans" / "sounds"
 AGENTS = {"alice": "Alice", "bob": "بهار", "carol": "Carol", "dave": "Dave"}  # phones and members' names
+BACK_OFFICE = "erin"  # extension 700; in no queue
+CREW = tuple(f"op{number}" for number in range(18))  # for many calls at once: the queues named help...
+PHONE = """\
+[{name}](phone)
+aors = {name}
+
+[{name}](place)
+contact = sip:{name}@127.0.0.1:{port}
+"""
 KEY_PAUSE_SECONDS = 0.08  # no finger is faster, and Asterisk hears keys less than 45 ms apart twice
 FOREVER = 3600.0  # seconds, longer than any test
 
@@ -40,13 +53,7 @@ class Caller:
     rig: "Rig"
 
     def press(self, keys: str) -> None:
-        """Press keys, each a little after the PBX has heard the one before."""
-        for key in keys:
-            start = len(self.rig.driver.seen)
-            self.rig.phones_driver.action("PlayDTMF", Channel=self.phone, Digit=key)
-            heard = event("DTMFEnd", Uniqueid=self.uniqueid, Digit=key, Direction="Received")
-            self.rig.driver.wait_for(heard, start=start)
-            time.sleep(KEY_PAUSE_SECONDS)
+        self.rig.press(self.phone, self.uniqueid, keys)
 
     def hang_up(self) -> None:
         self.rig.phones_driver.action("Hangup", Channel=self.phone)
@@ -61,14 +68,15 @@ class Rig:
     def __init__(self, version: str) -> None:
         root = root_of(version)
         pbx_sip, phones_sip = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_DGRAM)
-        values = {"PBX_SIP_PORT": pbx_sip, "PHONES_SIP_PORT": phones_sip}
+        values: dict[str, object] = {"PBX_SIP_PORT": pbx_sip, "PHONES_SIP_PORT": phones_sip}
+        values |= _crew(phones_sip)
         values["CLOSED_PORT"] = self.closed_port = free_port(socket.SOCK_STREAM)  # nothing listens there
-        self.version = version
+        self.version, self.sip_port = version, pbx_sip
         self.secret = values["SECRET"] = secrets.token_hex(16)  # every manager user's
         self._calls = 0
         shipped = {place: path.read_text() for place, path in SHIPPED.items()}
-        user = "manager.d/cc_bridge.conf"
-        shipped[user] = shipped[user].replace("CHANGE-ME", self.secret)
+        for user in ("manager.d/cc_bridge.conf", "manager.d/cc_bridge_callback.conf"):
+            shipped[user] = shipped[user].replace("CHANGE-ME", self.secret)
         self.pbx = Asterisk(root, "pbx", _texts("pbx") | shipped, values | {"SIP_PORT": pbx_sip})
         self.phones = Asterisk(root, "phones", _texts("phones"), values | {"SIP_PORT": phones_sip})
 
@@ -92,7 +100,7 @@ class Rig:
         for side in (self.phones_driver, self.driver):
             side.action("Hangup", Channel="/.*/")
             side.until(lambda side=side: not side.channels())
-        for agent in AGENTS:
+        for agent in (*AGENTS, BACK_OFFICE):
             self.agent(agent, does="never" if agent == "dave" else "answer")
         self.survey_at(self.closed_port)
         self.driver.set_global("CCB_SECONDS", "")
@@ -117,24 +125,81 @@ class Rig:
 
     def agent(self, agent: str, does: str = "answer", rings: float = 0.2, talks: float = FOREVER) -> None:
         """Set what an agent's phone does from now on: `answer` after some seconds, be `busy`, or `never`."""
-        self.phones_driver.set_global(f"{agent}_does", does)
-        self.phones_driver.set_global(f"{agent}_rings", rings)
-        self.phones_driver.set_global(f"{agent}_talks", talks)
+        self.plan(agent, does=does, rings=rings, talks=talks)
+
+    def plan(self, whose: str, **plan: object) -> None:
+        """Set what an agent's phone does, or all phones for a caller's number; see phones/extensions.conf."""
+        for what, value in plan.items():
+            self.phones_driver.set_global(f"{whose}_{what}", value)
 
     def agent_hangs_up(self, agent: str) -> None:
         self.phones_driver.action("Hangup", Channel=self._agents_phone(agent))
+
+    def agent_holds(self, agent: str) -> None:
+        self._agent_goes_to(agent, "holds")
+
+    def agent_resumes(self, agent: str) -> None:
+        self._agent_goes_to(agent, "resumes")
+
+    def agent_presses(self, agent: str, keys: str) -> None:
+        """Press keys, such as a feature code, each a little after the PBX has heard the one before."""
+        channels = self.driver.channels()
+        (channel,) = (each for each in channels if each["Channel"].startswith(f"PJSIP/{agent}-"))
+        self.press(self._agents_phone(agent), channel["Uniqueid"], keys)
 
     def agent_transfers(self, agent: str, exten: str) -> None:
         """Pass the caller on without a word, as the phone's transfer key does (REFER)."""
         phone = self._agents_phone(agent)
         self.phones_driver.action("Setvar", Channel=phone, Variable="TRANSFER_TO", Value=exten)
-        self.phones_driver.action("Redirect", Channel=phone, Context="agents", Exten="transfer", Priority="1")
+        self._agent_goes_to(agent, "transfers")
+
+    def agent_consults_on_second_line(self, exten: str) -> None:
+        """Dial an extension of the PBX from another line of an agent's phone."""
+        self.phones_driver.action(
+            "Originate",
+            Channel=f"PJSIP/{exten}@pbx",
+            ChannelId="second-line",
+            Context="caller",
+            Exten="s",
+            Priority="1",
+            Variable=f"PATIENCE={FOREVER}",
+            Async="true",
+        )
+        self.phones_driver.wait_for(event("Newchannel", Uniqueid="second-line"))
+
+    def agent_joins_lines(self, agent: str) -> None:
+        """Pass the caller on to the second line, as the phone's transfer key does (REFER with Replaces)."""
+        (line,) = self.phones_driver.channels(Uniqueid="second-line")
+
+        def dialog(part: str) -> str:
+            variable = f"CHANNEL(pjsip,{part})"
+            return self.phones_driver.action("Getvar", Channel=line["Channel"], Variable=variable)["Value"]
+
+        call_id, ours, theirs = dialog("call-id"), dialog("local_tag"), dialog("remote_tag")
+        replaces = f"{call_id}%3Bto-tag%3D{theirs}%3Bfrom-tag%3D{ours}"
+        target = f"sip:s@127.0.0.1:{self.sip_port}?Replaces={replaces}"
+        phone = self._agents_phone(agent)
+        self.phones_driver.action("Setvar", Channel=phone, Variable="JOINS", Value=target)
+        self.phones_driver.action("Redirect", Channel=phone, Context="joins", Exten="s", Priority="1")
+
+    def _agent_goes_to(self, agent: str, label: str) -> None:
+        phone = self._agents_phone(agent)
+        self.phones_driver.action("Redirect", Channel=phone, Context="agents", Exten=agent, Priority=label)
 
     def _agents_phone(self, agent: str) -> str:
         (phone,) = self.phones_driver.channels(Context="agents", Exten=agent)
         return phone["Channel"]
 
     # Callers
+
+    def press(self, phone: str, uniqueid: str, keys: str) -> None:
+        """Press keys of a phone, each a little after the PBX has heard the one before on its channel."""
+        for key in keys:
+            start = len(self.driver.seen)
+            self.phones_driver.action("PlayDTMF", Channel=phone, Digit=key)
+            heard = event("DTMFEnd", Uniqueid=uniqueid, Digit=key, Direction="Received")
+            self.driver.wait_for(heard, start=start)
+            time.sleep(KEY_PAUSE_SECONDS)
 
     def call(
         self,
@@ -172,6 +237,17 @@ class Rig:
     def log(self) -> str:
         """Return what the PBX under test logged."""
         return self.pbx.log()
+
+
+def _crew(sip_port: int) -> dict[str, object]:
+    """Return what fills the places of the phones and of the crew's queues in the PBX's configuration."""
+    phones = (PHONE.format(name=name, port=sip_port) for name in (*AGENTS, BACK_OFFICE, *CREW))
+    return {
+        "PHONES": "\n".join(phones),
+        "HELPDESK": "\n".join(f"member => PJSIP/{op},0,{op}" for op in CREW[:12]),
+        "HELPALL": "\n".join(f"member => PJSIP/{op},0,{op}" for op in CREW[:3]),
+        "HELPLOCAL": "\n".join(f"member => Local/{op}@agents/n,0,{op},PJSIP/{op}" for op in CREW[12:]),
+    }
 
 
 def _texts(role: str) -> dict[str, str]:

@@ -52,7 +52,7 @@ def test_sighup_takes_over_a_good_configuration_and_refuses_a_bad_one(rig, daemo
     daemon.signal(signal.SIGHUP)
     daemon.until(lambda: "is not reloaded, the old one stays" in daemon.log())
     daemon.configure("agi", max_callers=100)
-    daemon.configure("queues.sales", survey=False)
+    daemon.configure("queues.sales", survey="")
     daemon.signal(signal.SIGHUP)
     daemon.until(lambda: "the configuration is reloaded" in daemon.log())
     caller = rig.call("sales")

@@ -197,7 +197,7 @@ def test_the_survey_is_told_the_queue_the_phone_and_the_language(rig: Rig, agi: 
     assert head["agi_network_script"] == "survey"
     assert head["agi_uniqueid"] == caller.uniqueid
     assert head["agi_language"] == "fa"
-    assert (head["agi_arg_1"], head["agi_arg_2"]) == ("sales", "PJSIP/alice")
+    assert [head[f"agi_arg_{n}"] for n in (1, 2, 3)] == ["queue", "sales", "PJSIP/alice"]
     rig.driver.wait_for(reached(caller, "incoming", "Hangup"))
 
 

@@ -6,7 +6,6 @@ Asterisk's own events show, within 0.1 s.
 
 import pytest
 
-from pbx.daemon import Daemon
 from pbx.driver import event
 from pbx.test_one_call import ended, seconds
 
@@ -14,13 +13,8 @@ NEAR = 0.1  # seconds between a talk and its bridges
 
 
 @pytest.fixture
-def daemon(rig, tmp_path):
-    running = Daemon(rig, tmp_path)
-    running.configure("survey", enabled=False)
-    running.start()
-    rig.survey_at(running.agi_port)
-    yield running
-    running.close()
+def daemon(measuring):
+    return measuring
 
 
 def story(daemon, visits=0, talks=0):

@@ -1,0 +1,43 @@
+"""Waits until a record is on disk, but not longer than a caller may wait in silence.
+
+`agi/survey.py` stores every record through it.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+__all__ = ["stored"]
+
+_log = Logger()
+_Record = TypeVar("_Record")
+
+
+async def stored(
+    record: _Record, store: Callable[[_Record], Deferred[Any]], clock: IReactorTime, seconds: float, of: str
+) -> bool:
+    """Tell whether the record is on disk in time. A slow store goes on and may still succeed.
+
+    `of` is the channel's Uniqueid, for the log.
+    """
+    settled: Deferred[bool] = Deferred()
+
+    def settle(in_time: bool) -> None:
+        if not settled.called:
+            settled.callback(in_time)
+
+    def failed(failure: Failure) -> None:
+        _log.failure("{kind} of channel {of!r} is not stored", failure, kind=type(record).__name__, of=of)
+        settle(False)
+
+    timer = clock.callLater(seconds, settle, False)
+    maybeDeferred(store, record).addCallbacks(lambda _: settle(True), failed)
+    try:
+        return await settled
+    finally:
+        if timer.active():
+            timer.cancel()

@@ -1,0 +1,186 @@
+"""All calls that live on one PBX, each from its first channel to the end of its last one.
+
+The tracker tells this which channels start and end and which visits and talks came of them. Each call that
+passed a queue becomes a `Call`; the others only with `every`, and only if they have a direction.
+
+The trap: when two calls meet in a bridge (an attended transfer, a pickup) Asterisk gives the channels of the
+younger one the older one's Linkedid. Here a channel stays with the call that it began in, because that
+one's visits and talks are already told by its name; a call that met another before it had any was only a
+part of that one, and is forgotten.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from cc_bridge.calls.events import ChannelEnded, ChannelStarted, DialStarted
+from cc_bridge.records import Call, Direction, Outcome, QueueVisit, Talk
+
+__all__ = ["Calls", "OpenCall"]
+
+# What stands for an extension when nobody has dialled: the PBX itself made the channel.
+_NOT_DIALED = ("", "s")
+
+
+@dataclass(slots=True)
+class OpenCall:
+    """A call in progress; `record` when its last channel has ended."""
+
+    call_id: str
+    uniqueid: str
+    started_at: float
+    direction: Direction | None = None  # not known, or of no interest
+    dialed: str = ""
+    number: str = ""
+    name: str = ""
+    language: str = ""
+    channels: set[str] = field(default_factory=set)  # those that live
+    queue: str = ""
+    queues: int = 0
+    talks: int = 0
+    answered: bool = False
+    wait_seconds: float = 0.0
+    talk_seconds: float = 0.0
+    merged: bool = False  # it met another call
+    partial: bool = False
+
+    def dials(self, event: DialStarted, direction: Direction | None) -> None:
+        """Take what a Dial of it tells: that the call goes out, and what the first channel did not know."""
+        if not self.queue and self.direction is not Direction.IN:
+            self.direction = direction or self.direction
+        if not self.number:
+            self.number, self.name, self.language = event.number, event.name, event.language
+        if self.dialed in _NOT_DIALED:
+            self.dialed = event.exten
+
+    def visited(self, visit: QueueVisit) -> None:
+        if not self.queues:
+            # The dialplan has cleaned the number and chosen the language by then.
+            self.queue = self.queue or visit.queue
+            self.number, self.name = visit.caller_number, visit.caller_name
+            self.language = visit.language
+        self.queues += 1
+        self.direction = self.direction or Direction.IN
+        if not self.answered:
+            self.wait_seconds += visit.wait_seconds
+        self.answered |= visit.outcome is Outcome.ANSWERED
+
+    def talked(self, talk: Talk) -> None:
+        self.talks += 1
+        self.answered = True
+        self.partial |= talk.partial
+        if not talk.partial:
+            self.talk_seconds += talk.talk_seconds
+
+    def record(self, pbx: str, at: float) -> Call:
+        return Call(
+            pbx=pbx,
+            call_id=self.call_id,
+            uniqueid=self.uniqueid,
+            direction=self.direction or Direction.IN,
+            started_at=self.started_at,
+            ended_at=at,
+            caller_number=self.number,
+            caller_name=self.name,
+            dialed=self.dialed,
+            language=self.language,
+            queue=self.queue,
+            answered=self.answered,
+            queues=self.queues,
+            talks=self.talks,
+            wait_seconds=self.wait_seconds,
+            talk_seconds=self.talk_seconds,
+            partial=self.partial,
+        )
+
+
+class Calls:
+    """The open calls of one PBX, by Linkedid and by each channel.
+
+    `direction_of` says what a call is whose first channel begins in a context; None is no answer.
+    """
+
+    def __init__(
+        self, pbx: str, direction_of: Callable[[str], Direction | None], *, every: bool = False
+    ) -> None:
+        self._pbx = pbx
+        self._direction_of = direction_of
+        self._every = every
+        self._open: dict[str, OpenCall] = {}
+        self._of: dict[str, OpenCall] = {}  # by channel
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def of(self, uniqueid: str) -> OpenCall | None:
+        """Return the call that a channel belongs to."""
+        return self._of.get(uniqueid)
+
+    def started(self, event: ChannelStarted) -> None:
+        call = self._open.get(event.linkedid)
+        if call is None:
+            call = self._open[event.linkedid] = OpenCall(
+                event.linkedid,
+                event.uniqueid,
+                event.at,
+                self._direction_of(event.context),
+                event.exten,
+                event.number,
+                event.name,
+                event.language,
+                partial=event.uniqueid != event.linkedid,
+            )
+        call.channels.add(event.uniqueid)
+        self._of[event.uniqueid] = call
+
+    def known(self, call_id: str, uniqueid: str, at: float) -> OpenCall:
+        """Return the call of a channel; one whose begin was not seen is taken over from now on."""
+        call = self._of.get(uniqueid) or self._open.get(call_id)
+        if call is None:
+            call = self._open[call_id] = OpenCall(call_id, uniqueid, at, partial=True)
+        if uniqueid not in self._of:
+            call.channels.add(uniqueid)
+            self._of[uniqueid] = call
+        return call
+
+    def visited(self, visit: QueueVisit) -> None:
+        call = self._open.get(visit.call_id)
+        if call is not None:
+            call.visited(visit)
+
+    def talked(self, talk: Talk) -> None:
+        call = self._open.get(talk.call_id)
+        if call is not None:
+            call.talked(talk)
+
+    def unknown_to(self, living: Collection[str]) -> list[str]:
+        """Return the channels that we believe to live and that are not among the living."""
+        return [uniqueid for uniqueid in self._of if uniqueid not in living]
+
+    def lost(self, uniqueid: str) -> None:
+        """Note that the end of a channel was not seen; `ended` follows."""
+        call = self._of.get(uniqueid)
+        if call is not None:
+            call.partial = True
+
+    def ended(self, event: ChannelEnded) -> list[Call]:
+        call = self._of.pop(event.uniqueid, None)
+        if call is None:
+            return []
+        call.channels.discard(event.uniqueid)
+        call.merged |= event.linkedid not in ("", call.call_id)
+        return [] if call.channels else self._close(call, event.at)
+
+    def finish(self, at: float) -> list[Call]:
+        """Close all that is open; the ends were not seen."""
+        closed: list[Call] = []
+        for call in list(self._open.values()):
+            call.partial = True
+            closed += self._close(call, at)
+        self._of.clear()
+        return closed
+
+    def _close(self, call: OpenCall, at: float) -> list[Call]:
+        del self._open[call.call_id]
+        of_interest = self._every and call.direction is not None
+        part_of_another = call.merged and not call.talks
+        return [call.record(self._pbx, at)] if call.queue or (of_interest and not part_of_another) else []

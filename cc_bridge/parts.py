@@ -1,0 +1,175 @@
+"""The parts that the configuration asks for: what `app.py` ties together, made of its settings.
+
+Nothing here does anything yet: no port is opened, no thread runs. What a setting makes impossible is told
+as a ConfigError here, before the daemon begins.
+"""
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from OpenSSL.crypto import Error as CryptoError
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.ssl import Certificate, optionsForClientTLS, platformTrust, trustRootFromCertificates
+
+from cc_bridge import shipped
+from cc_bridge.agi.server import Limits
+from cc_bridge.ami.client import Timeouts
+from cc_bridge.ami.originate import Originator, Outgoing
+from cc_bridge.ami.service import AmiService, Listener, Pauses
+from cc_bridge.asking import Asking
+from cc_bridge.calling_back import CallingBack
+from cc_bridge.calls.agents import Agents
+from cc_bridge.calls.direct import Contexts
+from cc_bridge.calls.reading import WANTED, WANTED_FOR_DIRECT_CALLS
+from cc_bridge.calls.tracker import Tracker
+from cc_bridge.config import AmiConfig, Config, StorageConfig
+from cc_bridge.errors import ConfigError
+from cc_bridge.records import FunnelEntry
+from cc_bridge.storage.forwarder import Forwarder
+from cc_bridge.storage.journal import Journal
+from cc_bridge.storage.migrate import open_database
+from cc_bridge.surveys.callback import CallbackPlan, Candidate, NoCallback
+from cc_bridge.surveys.catalogue import parse_catalogue
+from cc_bridge.surveys.definition import Sounds
+from cc_bridge.surveys.library import Library
+
+__all__ = [
+    "limits",
+    "load_surveys",
+    "make_calling_back",
+    "make_forwarder",
+    "make_link",
+    "make_tracker",
+    "thresholds",
+]
+
+
+def make_tracker(config: Config) -> Tracker:
+    agents = Agents(
+        config.pbx.name,
+        lambda queue: config.queue(queue).wrap_up_seconds,
+        config.agents.wrap_up_reasons,
+        config.agents.longest_wrap_up_seconds,
+    )
+    direct = config.direct_calls
+    contexts = Contexts(
+        tuple(direct.in_contexts), tuple(direct.out_contexts), tuple(direct.internal_contexts)
+    )
+    return Tracker(config.pbx.name, config.queues, agents, contexts, direct=direct.enabled)
+
+
+def make_link(config: Config, listener: Listener, reactor: Any) -> AmiService:
+    ami = config.ami
+    return AmiService(
+        endpoint=_ami_endpoint(ami, reactor),
+        credentials=(ami.username, ami.password()),
+        listener=listener,
+        wanted=WANTED_FOR_DIRECT_CALLS if config.direct_calls.enabled else WANTED,
+        clock=reactor,
+        wall_clock=time.time,
+        chance=random.random,
+        timeouts=Timeouts(ping_every=ami.ping_seconds, answer=ami.answer_seconds),
+        pauses=Pauses(longest=ami.longest_pause_seconds),
+    )
+
+
+def make_forwarder(storage: StorageConfig, reactor: Any) -> Forwarder | None:
+    """Return what copies a journal to the database; None: the database is a file, and needs no journal."""
+    if not storage.on_server:
+        return None
+    journal = Journal(storage.journal, storage.journal_max_mb * 1024**2)
+    return Forwarder(journal, partial(open_database, storage.url), reactor.callFromThread)
+
+
+def load_surveys(config: Config) -> tuple[Library, Sounds]:
+    """Return the surveys of the configured folder, and what Asterisk plays for each prompt.
+
+    Raises SurveyError or ConfigError.
+    """
+    catalogue_file = shipped("dialplans/prompts.toml")
+    sounds = parse_catalogue(catalogue_file.read_text(encoding="utf-8"), str(catalogue_file)).sounds
+    surveys = Library.load(config.survey.folder or shipped("config/surveys"), sounds)
+    if faults := list(_survey_faults(config, surveys)):
+        raise ConfigError("\n".join(faults))
+    return surveys, sounds
+
+
+def _survey_faults(config: Config, surveys: Library) -> Iterator[str]:
+    """Yield what would go wrong when a queue's survey is asked."""
+    queues = {f"queues.{name}": queue for name, queue in config.queues.items()}
+    for place, queue in {"queue_defaults": config.queue_defaults, **queues}.items():
+        if queue.survey and queue.survey not in surveys:
+            yield f"{place}.survey = {queue.survey!r}: no such survey; known are {', '.join(surveys)}"
+        elif queue.survey and surveys[queue.survey].max_seconds >= config.agi.max_seconds:
+            longest, limit = surveys[queue.survey].max_seconds, config.agi.max_seconds
+            yield f"agi.max_seconds = {limit:g}: survey {queue.survey!r} may take {longest:g} s"
+
+
+def make_calling_back(
+    config: Config,
+    asking: Asking,
+    link: AmiService,
+    record: Callable[[FunnelEntry], None],
+    on_stage: Callable[[str, str], None],
+    reactor: Any,
+) -> CallingBack | None:
+    """Return what calls back who hung up first, if the configuration wants that."""
+    callback = config.callback
+    if not callback.enabled:
+        return None
+    originator = Originator(
+        _ami_endpoint(config.ami, reactor),
+        (callback.username, callback.password()),
+        Outgoing(callback.channel, callback.caller_id, callback.ring_seconds),
+        reactor,
+    )
+
+    def done(candidate: Candidate, reason: NoCallback) -> None:
+        on_stage(f"callback_{reason}", candidate.invitation.attribution.last.queue)
+
+    plan = CallbackPlan(callback.rules(config.survey.zone), done)
+    calling = CallingBack(config.pbx.name, plan, originator.call, link.pbx_now, asking.consents.get, record)
+    asking.left_first, asking.called_back = calling.left_first, calling.invitation
+    return calling
+
+
+def thresholds(config: Config) -> list[float]:
+    """Return the seconds that must be bounds of a histogram."""
+    queues = [config.queue_defaults, *config.queues.values()]
+    return [
+        seconds for queue in queues for seconds in (queue.service_level_seconds, queue.short_abandon_seconds)
+    ]
+
+
+def limits(config: Config) -> Limits:
+    agi = config.agi
+    return Limits(agi.max_callers, agi.max_seconds, agi.head_lines, agi.head_bytes, agi.head_seconds)
+
+
+def _ami_endpoint(ami: AmiConfig, reactor: Any) -> IStreamClientEndpoint:
+    """Return where to connect; with TLS the certificate must fit the host's name and the CA."""
+    endpoint: IStreamClientEndpoint = HostnameEndpoint(
+        reactor, ami.host, ami.port, timeout=ami.answer_seconds
+    )
+    if not ami.tls:
+        return endpoint
+    trust = platformTrust()
+    if ami.tls_ca_file is not None:
+        try:
+            authorities = [Certificate.loadPEM(part) for part in _pem_parts(ami.tls_ca_file.read_bytes())]
+        except (OSError, CryptoError) as error:
+            raise ConfigError(
+                f"ami.tls_ca_file = {str(ami.tls_ca_file)!r}: cannot be read: {error}"
+            ) from error
+        trust = trustRootFromCertificates(authorities)
+    return wrapClientTLS(optionsForClientTLS(ami.host, trustRoot=trust), endpoint)
+
+
+def _pem_parts(pem: bytes) -> list[bytes]:
+    """Return the certificates of a file one by one."""
+    return re.findall(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", pem, re.DOTALL)

@@ -1,0 +1,232 @@
+"""Whom to call back, when, and how often: callers who hung up before they could be asked. Pure.
+
+The wiring tells it who hung up first, asks `due` each second, has `ami/originate.py` call those, and tells
+what came of it. A call-back goes like this:
+
+    PLANNED --due--> CALLING --answered--> ANSWERED --the dialplan asks--> the survey
+                             --busy------> BUSY_ONCE --due--> CALLING_AGAIN, and no third time
+
+The traps: it is a machine that rings people, so everything is refused unless it is allowed, and what can no
+longer be done in time is given up, never caught up on. And `called_at` must survive a restart, or a daemon
+that restarts would call the same people again: the wiring fills it from the database.
+"""
+
+import re
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum, StrEnum, auto
+
+from cc_bridge.records import Trigger
+from cc_bridge.surveys.attribution import Invitation
+from cc_bridge.surveys.hours import Hours
+
+__all__ = ["CallResult", "CallbackPlan", "CallbackRules", "Candidate", "NoCallback", "dialable"]
+
+MAX_PLANNED = 1000  # a caller costs 1 KB; at a cap of 100 an hour more could never be called
+ANSWERED_SECONDS = 600.0  # the dialplan comes for the survey at once, or never
+
+_HOUR, _DAY = 3600.0, 86400.0
+_DIALABLE = re.compile(r"\+?[0-9]{3,15}", re.ASCII)  # E.164 has 15 digits; a PBX's codes begin with * or #
+
+
+def dialable(number: str) -> bool:
+    """Say whether it is a number, and nothing that a dialplan could take for more."""
+    return _DIALABLE.fullmatch(number) is not None
+
+
+class CallResult(StrEnum):
+    """What came of one call."""
+
+    ANSWERED = "answered"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    FAILED = "failed"
+
+
+class NoCallback(StrEnum):
+    """Why a caller is not called back, or no more."""
+
+    NO_CONSENT = "no_consent"
+    WITHHELD = "withheld"  # no number, or one that cannot be dialled
+    CALLED_RECENTLY = "called_recently"
+    TOO_MANY = "too_many"  # planned already
+    OUTSIDE_HOURS = "outside_hours"
+    HOUR_FULL = "hour_full"
+    DAY_FULL = "day_full"
+    BUSY = "busy"  # twice
+    NO_ANSWER = "no_answer"
+    FAILED = "failed"
+    NOT_ASKED = "not_asked"  # answered, and hung up before the survey began
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackRules:
+    """What is allowed."""
+
+    lawful_interest: bool = False  # call without the caller's own yes
+    delay_seconds: float = 60.0  # after the hang-up
+    retry_seconds: float = 1800.0  # after busy
+    hours: Hours = field(default_factory=lambda: Hours(begin=9 * 60, end=20 * 60))
+    per_hour: int = 20
+    per_day: int = 100
+    again_after_days: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A caller who hung up first, and what he would have been asked."""
+
+    uniqueid: str  # of the call that is asked about
+    number: str = field(repr=False)
+    consented: bool | None  # before the queue; None: was not asked
+    invitation: Invitation
+
+
+class _State(Enum):
+    PLANNED = auto()
+    CALLING = auto()
+    BUSY_ONCE = auto()
+    CALLING_AGAIN = auto()
+    ANSWERED = auto()
+
+
+_S, _R = _State, CallResult
+
+_DUE: Mapping[_State, _State] = {_S.PLANNED: _S.CALLING, _S.BUSY_ONCE: _S.CALLING_AGAIN}
+"""The state of who waits for a call -> of who is called."""
+
+_TOLD: Mapping[_State, Mapping[CallResult, _State | NoCallback]] = {
+    _S.CALLING: {
+        _R.ANSWERED: _S.ANSWERED,
+        _R.BUSY: _S.BUSY_ONCE,
+        _R.NO_ANSWER: NoCallback.NO_ANSWER,
+        _R.FAILED: NoCallback.FAILED,
+    },
+    _S.CALLING_AGAIN: {
+        _R.ANSWERED: _S.ANSWERED,
+        _R.BUSY: NoCallback.BUSY,
+        _R.NO_ANSWER: NoCallback.NO_ANSWER,
+        _R.FAILED: NoCallback.FAILED,
+    },
+}
+"""What came of a call -> the next state, or why it is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Callback:
+    candidate: Candidate
+    state: _State
+    at: float  # when to call; when it was answered
+
+
+class CallbackPlan:
+    """All call-backs of one PBX. Instants are UTC seconds since the epoch.
+
+    `on_done` hears of each candidate that was taken and is called no more without a survey, and why.
+    """
+
+    def __init__(
+        self,
+        rules: CallbackRules,
+        on_done: Callable[[Candidate, NoCallback], None] = lambda _candidate, _reason: None,
+    ) -> None:
+        self.rules = rules
+        self.called_at: dict[str, float] = {}  # caller_key -> the last time; filled at start
+        self.results: Counter[CallResult] = Counter()
+        self._on_done = on_done
+        self._callbacks: dict[str, _Callback] = {}  # by uniqueid
+        self._calls: deque[float] = deque()  # when calls were made, the last day's
+
+    def __len__(self) -> int:
+        return len(self._callbacks)
+
+    def hung_up_first(self, candidate: Candidate, now: float) -> NoCallback | None:
+        """Plan a call-back, or say why there is none."""
+        if (refusal := self._refusal(candidate, now)) is not None:
+            return refusal
+        at = now + self.rules.delay_seconds
+        self._callbacks[candidate.uniqueid] = _Callback(candidate, _State.PLANNED, at)
+        return None
+
+    def due(self, now: float) -> list[Candidate]:
+        """Return who is to be called now; `told` must follow for each."""
+        self._forget(now)
+        calling: list[Candidate] = []
+        for waiting in list(self._callbacks.values()):
+            following = _DUE.get(waiting.state)
+            if following is None or now < waiting.at:
+                continue
+            if (refusal := self._not_now(now)) is not None:
+                self._done(waiting.candidate, refusal)
+                continue
+            self._change(waiting, following, now)
+            self._calls.append(now)
+            self.called_at[waiting.candidate.invitation.caller_key] = now
+            calling.append(waiting.candidate)
+        return calling
+
+    def told(self, uniqueid: str, result: CallResult, now: float) -> None:
+        """Take what came of a call that was due."""
+        self.results[result] += 1
+        callback = self._callbacks.get(uniqueid)
+        following = _TOLD.get(callback.state, {}).get(result) if callback is not None else None
+        if callback is None or following is None:
+            return  # the dialplan was faster: the survey has begun
+        if isinstance(following, NoCallback):
+            self._done(callback.candidate, following)
+        else:
+            wait = self.rules.retry_seconds if following is _State.BUSY_ONCE else 0.0
+            self._change(callback, following, now + wait)
+
+    def invitation(self, uniqueid: str) -> Invitation | None:
+        """Return what to ask somebody who answered, about the call of this uniqueid; once.
+
+        The dialplan may come for it before Asterisk's manager interface tells that the call was answered.
+        """
+        callback = self._callbacks.get(uniqueid)
+        if callback is None or callback.state in _DUE:
+            return None
+        del self._callbacks[uniqueid]
+        return replace(callback.candidate.invitation, trigger=Trigger.CALLBACK)
+
+    # -- inside
+
+    def _refusal(self, candidate: Candidate, now: float) -> NoCallback | None:
+        # A no is a no, whatever the interest; where nobody asked, the interest decides.
+        if not (self.rules.lawful_interest if candidate.consented is None else candidate.consented):
+            return NoCallback.NO_CONSENT
+        key = candidate.invitation.caller_key
+        if not (key and dialable(candidate.number)):
+            return NoCallback.WITHHELD
+        called_at = self.called_at.get(key)
+        planned = any(each.candidate.invitation.caller_key == key for each in self._callbacks.values())
+        if planned or (called_at is not None and now - called_at < self.rules.again_after_days * _DAY):
+            return NoCallback.CALLED_RECENTLY
+        return NoCallback.TOO_MANY if len(self._callbacks) >= MAX_PLANNED else None
+
+    def _not_now(self, now: float) -> NoCallback | None:
+        if not self.rules.hours.hold(now):
+            return NoCallback.OUTSIDE_HOURS
+        while self._calls and now - self._calls[0] >= _DAY:
+            self._calls.popleft()
+        if len(self._calls) >= self.rules.per_day:
+            return NoCallback.DAY_FULL
+        in_this_hour = sum(now - made < _HOUR for made in self._calls)
+        return NoCallback.HOUR_FULL if in_this_hour >= self.rules.per_hour else None
+
+    def _change(self, callback: _Callback, state: _State, at: float) -> None:
+        self._callbacks[callback.candidate.uniqueid] = replace(callback, state=state, at=at)
+
+    def _done(self, candidate: Candidate, reason: NoCallback) -> None:
+        del self._callbacks[candidate.uniqueid]
+        self._on_done(candidate, reason)
+
+    def _forget(self, now: float) -> None:
+        """Let go of who answered and was never asked, and of who may be called again."""
+        for callback in list(self._callbacks.values()):
+            if callback.state is _State.ANSWERED and now - callback.at > ANSWERED_SECONDS:
+                self._done(callback.candidate, NoCallback.NOT_ASKED)
+        kept = self.rules.again_after_days * _DAY
+        for key in [key for key, at in self.called_at.items() if now - at >= kept]:
+            del self.called_at[key]

@@ -1,0 +1,54 @@
+"""All surveys of a folder, by their ids.
+
+The wiring loads one at start and another on SIGHUP. The trap: a caller in the middle of a survey keeps the
+one that was begun, and a folder with a fault must change nothing; so a library never changes, a new one
+takes its place or the error does.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Self
+
+from cc_bridge.errors import SurveyError
+from cc_bridge.surveys.definition import Sounds, Survey, parse_survey
+
+__all__ = ["Library"]
+
+
+class Library(Mapping[str, Survey]):
+    """Surveys by id, in the order of their ids."""
+
+    def __init__(self, surveys: Mapping[str, Survey]) -> None:
+        self._surveys = dict(sorted(surveys.items()))
+
+    @classmethod
+    def load(cls, folder: Path, sounds: Sounds) -> Self:
+        """Read every .toml file of a folder; raises SurveyError with the faults of all of them."""
+        surveys: dict[str, Survey] = {}
+        files: dict[str, Path] = {}
+        faults: list[str] = []
+        for file in sorted(folder.glob("*.toml")):
+            try:
+                survey = parse_survey(file.read_text(encoding="utf-8"), str(file), sounds)
+            except SurveyError as error:
+                faults.append(str(error))
+            except (OSError, UnicodeDecodeError) as error:
+                faults.append(f"{file}:1: cannot be read: {error}")
+            else:
+                if survey.id in surveys:
+                    faults.append(f"{file}:1: id: {survey.id!r} is taken by {files[survey.id]}")
+                surveys[survey.id], files[survey.id] = survey, file
+        if not surveys and not faults:
+            faults.append(f"{folder}: no survey in this folder: no *.toml")
+        if faults:
+            raise SurveyError("\n".join(faults))
+        return cls(surveys)
+
+    def __getitem__(self, survey_id: str) -> Survey:
+        return self._surveys[survey_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._surveys)
+
+    def __len__(self) -> int:
+        return len(self._surveys)

@@ -1,0 +1,192 @@
+"""Who answers the callers, each in a process of its own: `python agi_contestants.py NAME`.
+
+`agi.py` starts it. It writes the port on which it listens and serves until it is killed. Everybody gives
+a caller the same 12 commands, those of `ours`: two variables, six questions, a variable, two prompts, and
+the variable that gives the channel its language back.
+
+Each imports what it needs itself, so that nobody carries another's modules.
+"""
+
+import asyncio
+import gc
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+_QUESTIONS = 6
+_CALLERS = 5000  # more than come
+_HOST = "127.0.0.1"
+
+
+def ours() -> None:
+    """Run the daemon's listener and Interviewer; the store is told done at once."""
+    from twisted.internet.defer import succeed
+
+    _serve(_interview(lambda _record: succeed(None)))
+
+
+def ours_sqlite() -> None:
+    """As `ours`, with each answer committed to SQLite by the daemon's writer before the next prompt."""
+    from twisted.internet import reactor
+
+    from cc_bridge.storage.database import Database
+    from cc_bridge.storage.migrate import open_database
+    from cc_bridge.storage.writer import Writer
+
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{Path(folder) / 'bench.sqlite3'}"
+        writer = Writer(Database(lambda: open_database(url)), reactor.callFromThread)
+        writer.start()
+        _serve(_interview(writer.commit))
+
+
+def ours_channel() -> None:
+    """Run the daemon's listener with twelve bare commands: what `ours` costs without an interview."""
+
+    async def handle(_request: Any, channel: Any) -> None:
+        await channel.set_variable("CCB_SURVEY", "started")
+        await channel.set_variable("CHANNEL(language)", "fa")
+        for _ in range(_QUESTIONS):
+            await channel.get_key("cc_bridge/ask_agent", 5)
+        await channel.set_variable("CCB_SURVEY", "complete")
+        await channel.stream_file("cc_bridge/thanks")
+        await channel.stream_file("cc_bridge/goodbye")
+        await channel.set_variable("CHANNEL(language)", "en")
+
+    _serve(handle)
+
+
+def pyst2() -> None:
+    """Run an `asterisk.agi.AGI` in a thread for each caller, as its FastAGI does with socketserver."""
+    import socketserver
+    from types import SimpleNamespace
+
+    from asterisk import agi
+
+    # Its AGI takes over SIGHUP, which no thread but the main one may, and writes a protocol to stderr.
+    agi.signal = SimpleNamespace(signal=lambda *_: None, SIGHUP=None)
+    nowhere = SimpleNamespace(write=lambda _: None)
+
+    class Call(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            channel = agi.AGI(self.rfile, _Lines(self.wfile), nowhere)
+            channel.set_variable("CCB_SURVEY", "started")
+            channel.set_variable("CHANNEL(language)", "fa")
+            for _ in range(_QUESTIONS):
+                channel.get_data("cc_bridge/ask_agent", 5000, 1)
+            channel.set_variable("CCB_SURVEY", "complete")
+            channel.stream_file("cc_bridge/thanks")
+            channel.stream_file("cc_bridge/goodbye")
+            channel.set_variable("CHANNEL(language)", "en")
+
+    class Server(socketserver.ThreadingTCPServer):
+        request_queue_size = 1024  # 5 would turn callers away
+        daemon_threads = True
+
+    with Server((_HOST, 0), Call) as server:
+        _listening(server.server_address[1])
+        server.serve_forever()
+
+
+class _Lines:
+    """What pyst2 writes is text, a socket takes bytes."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        self._file.write(text.encode())
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def panoramisk() -> None:
+    """Run panoramisk's FastAGI application."""
+    from panoramisk.fast_agi import Application
+
+    async def survey(request: Any) -> None:
+        await request.send_command('SET VARIABLE CCB_SURVEY "started"')
+        await request.send_command('SET VARIABLE CHANNEL(language) "fa"')
+        for _ in range(_QUESTIONS):
+            await request.send_command("GET DATA cc_bridge/ask_agent 5000 1")
+        await request.send_command('SET VARIABLE CCB_SURVEY "complete"')
+        await request.send_command('STREAM FILE cc_bridge/thanks ""')
+        await request.send_command('STREAM FILE cc_bridge/goodbye ""')
+        await request.send_command('SET VARIABLE CHANNEL(language) "en"')
+
+    async def main() -> None:
+        application = Application(loop=asyncio.get_running_loop())
+        application.add_route("survey", survey)
+        server = await asyncio.start_server(application.handler, _HOST, 0, backlog=1024)
+        _listening(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    asyncio.run(main())
+
+
+def _serve(handle: Any) -> None:
+    from twisted.internet import reactor
+
+    from cc_bridge.agi.server import BACKLOG, FastAgiFactory, Limits
+
+    factory = FastAgiFactory(handle, Limits(callers=_CALLERS, call_seconds=600), reactor)
+    port = reactor.listenTCP(0, factory, BACKLOG, _HOST)
+    reactor.callWhenRunning(_listening, port.getHost().port)
+    gc.collect()  # as the daemon does
+    gc.freeze()
+    reactor.run(installSignalHandlers=False)
+
+
+def _interview(store: Any) -> Any:
+    """Return the daemon's interview of a caller whom somebody decided to ask."""
+    import time
+
+    from twisted.internet import reactor
+
+    from cc_bridge.agi.survey import Interviewer
+    from cc_bridge.surveys.attribution import Attribution, Invitation, Segment
+    from cc_bridge.surveys.definition import parse_survey
+
+    sounds = {prompt: {"fa": f"cc_bridge/{prompt}"} for prompt in ("ask", "invalid", "thanks", "goodbye")}
+    survey = parse_survey(_SURVEY, "bench.toml", sounds)
+    attribution = Attribution("pbx-1790000000.1", [Segment("sales", "Sara", "PJSIP/201")])
+
+    async def invite(request: Any, _channel: Any) -> Invitation:
+        return Invitation(survey, attribution, request.language, request.uniqueid)
+
+    return Interviewer("pbx", invite, store, time.time, clock=reactor).interview
+
+
+# Persian only, so that the channel has to be told.
+_SURVEY = """
+id = "bench"
+version = 1
+languages = ["fa"]
+max_seconds = 600
+thanks = "thanks"
+goodbye = "goodbye"
+""" + "".join(
+    f"""
+[[questions]]
+id = "question_{number}"
+kind = "csat"
+ask = "ask"
+invalid = "invalid"
+"""
+    for number in range(_QUESTIONS)
+)
+
+
+def _listening(port: int) -> None:
+    click.echo(port)
+
+
+CONTESTANTS = (ours, ours_sqlite, ours_channel, pyst2, panoramisk)
+
+if __name__ == "__main__":
+    (name,) = sys.argv[1:]
+    next(contestant for contestant in CONTESTANTS if contestant.__name__ == name)()

@@ -1,0 +1,257 @@
+"""Real databases for tests: PostgreSQL and MariaDB of Debian's packages, each in a directory of its own.
+
+A server listens on a free port of loopback, runs as the user of its package when we are root (PostgreSQL
+refuses root) and starts with the first test that asks for it. Every test gets a fresh database in it.
+Where a server is not installed its tests are skipped, with the reason; CC_BRIDGE_REQUIRE=postgres,mariadb
+makes them fail.
+
+The trap: nothing here is synced to disk. What a server forgets when the machine loses power is its own
+affair; what these tests kill are processes.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, create_engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+
+__all__ = ["MariaDb", "PostgreSql", "Server", "database_url", "mariadb", "postgres", "server", "server_url"]
+
+_DEADLINE = 60.0  # seconds; a start takes 1, on a busy machine more
+_DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+
+
+class Unavailable(Exception):
+    """The server's programs are not there."""
+
+
+class Server:
+    """One database server; `start` and `stop` it as often as needed, `close` removes its data."""
+
+    user: str  # who runs it when we are root
+    admin: URL  # a database to make others from; its port is filled in
+    setting: str  # the statements that make it read-only, for {} = on or off
+    at_once: signal.Signals  # ends it in good order without waiting for connections to end
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="cc-bridge-"))
+        self._data = self.folder / "data"
+        self._as_user: dict[str, object] = {}
+        if os.geteuid() == 0:
+            group = pwd.getpwnam(self.user).pw_gid
+            self._as_user = {"user": self.user, "group": group, "extra_groups": []}
+            os.chown(self.folder, pwd.getpwnam(self.user).pw_uid, group)
+        self._port = _free_port()
+        self.admin = self.admin.set(host="127.0.0.1", port=self._port)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._numbers = count(1)
+
+    def _make(self) -> list[str]:
+        """Return the command that makes the data directory."""
+        raise NotImplementedError
+
+    def _serve(self) -> list[str]:
+        """Return the command that runs the server in the foreground."""
+        raise NotImplementedError
+
+    def _ended(self) -> list[str]:
+        """Return the statements that end every connection but the one that runs them."""
+        raise NotImplementedError
+
+    def _drop(self, name: str) -> str:
+        return f"DROP DATABASE {name}"
+
+    def make(self) -> None:
+        made = subprocess.run(
+            self._make(), cwd=self.folder, capture_output=True, text=True, check=False, **self._as_user
+        )
+        assert made.returncode == 0, made.stdout + made.stderr
+
+    def start(self) -> None:
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._serve(), cwd=self.folder, stdout=log, stderr=log, **self._as_user
+            )
+        end = time.monotonic() + _DEADLINE
+        while True:
+            try:
+                self.run("SELECT 1")
+            except OperationalError:
+                assert self._process.poll() is None, (self.folder / "log").read_text()
+                assert time.monotonic() < end, (self.folder / "log").read_text()
+                time.sleep(0.05)
+            else:
+                return
+
+    def stop(self, how: signal.Signals | None = None) -> None:
+        """Stop it in good order, but at once, or by a signal: SIGKILL is a crash."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(how or self.at_once)
+            process.wait(_DEADLINE)
+
+    def close(self) -> None:
+        self.stop(signal.SIGKILL)
+        shutil.rmtree(self.folder)
+
+    def fresh(self) -> URL:
+        """Make a database and return its URL."""
+        name = f"test_{next(self._numbers)}"
+        self.run(f"CREATE DATABASE {name}")
+        return self.admin.set(database=name)
+
+    def drop(self, url: URL) -> None:
+        self.run(self._drop(url.database))
+
+    def run(self, *statements: str, url: URL | None = None) -> list[tuple]:
+        """Run statements one by one, each for itself; return the rows of the last."""
+        engine = create_engine(url or self.admin, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        with engine.connect() as connection:
+            for statement in statements:
+                result = connection.exec_driver_sql(statement)
+            return [tuple(row) for row in result] if result.returns_rows else []
+
+    def cut_connections(self) -> None:
+        """End every connection but our own, as an administrator or a failover does."""
+        for statement in self._ended():
+            self.run(statement)
+
+    def read_only(self, on: bool) -> None:
+        """Let it refuse writes, or take them again, as a standby does."""
+        self.run(*self.setting.format("on" if on else "off").split("; "))
+        self.cut_connections()  # the setting holds for new sessions
+
+
+class PostgreSql(Server):
+    user = "postgres"
+    admin = URL.create("postgresql", "bridge", database="postgres")
+    at_once = signal.SIGINT
+    setting = "ALTER SYSTEM SET default_transaction_read_only = {}; SELECT pg_reload_conf()"
+
+    def _make(self) -> list[str]:
+        program = _program("initdb")
+        return [program, "-D", str(self._data), "-U", "bridge", "-A", "trust", "-E", "UTF8", "--no-locale",
+                "--no-sync"]  # fmt: skip
+
+    def _serve(self) -> list[str]:
+        return [_program("postgres"), "-D", str(self._data), "-p", str(self._port), "-k", str(self.folder),
+                "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]  # fmt: skip
+
+    def _ended(self) -> list[str]:
+        others = "pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        return [f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"]
+
+    def _drop(self, name: str) -> str:
+        return f"DROP DATABASE {name} WITH (FORCE)"
+
+
+class MariaDb(Server):
+    user = "mysql"
+    admin = URL.create("mysql+pymysql", "root", database="mysql")
+    at_once = signal.SIGTERM
+    setting = "SET GLOBAL read_only = {}"
+
+    def _make(self) -> list[str]:
+        program = _program("mariadb-install-db")
+        return [program, "--no-defaults", f"--datadir={self._data}", "--skip-test-db", "--skip-name-resolve",
+                "--auth-root-authentication-method=normal"]  # fmt: skip
+
+    def _serve(self) -> list[str]:
+        # latin1 was the default for long; our tables must not depend on it.
+        return [_program("mariadbd"), "--no-defaults", f"--datadir={self._data}", f"--port={self._port}",
+                f"--socket={self.folder}/socket", "--bind-address=127.0.0.1", "--skip-name-resolve",
+                f"--pid-file={self.folder}/pid", "--innodb-flush-log-at-trx-commit=2",
+                "--innodb-flush-method=nosync", "--innodb-doublewrite=0", "--innodb-log-file-size=16M",
+                "--innodb-buffer-pool-size=64M", "--character-set-server=latin1",
+                "--collation-server=latin1_swedish_ci"]  # fmt: skip
+
+    def _ended(self) -> list[str]:
+        others = "id <> connection_id() AND user <> 'system user'"
+        found = self.run(f"SELECT id FROM information_schema.processlist WHERE {others}")
+        return [f"KILL {number}" for (number,) in found]
+
+    def fresh(self) -> URL:
+        url = super().fresh()
+        # root may write to a read-only server, an ordinary user may not.
+        self.run("CREATE USER IF NOT EXISTS bridge", f"GRANT ALL ON {url.database}.* TO bridge")
+        return url.set(username="bridge")
+
+
+def _program(name: str) -> str:
+    path = os.pathsep.join([*map(str, _DEBIAN), os.environ.get("PATH", ""), "/usr/sbin"])
+    program = shutil.which(name, path=path)
+    if program is None:
+        raise Unavailable(f"{name} is not installed")
+    return program
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _running(kind: type[Server], name: str) -> Iterator[Server]:
+    try:
+        for program in ("initdb", "postgres") if kind is PostgreSql else ("mariadb-install-db", "mariadbd"):
+            _program(program)
+    except Unavailable as reason:
+        if name in os.environ.get("CC_BRIDGE_REQUIRE", "").split(","):
+            pytest.fail(f"no {name}: {reason}")
+        pytest.skip(f"no {name}: {reason}")
+    server = kind()
+    try:
+        server.make()
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgreSql]:
+    yield from _running(PostgreSql, "postgres")
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDb]:
+    yield from _running(MariaDb, "mariadb")
+
+
+_SERVERS = [pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("postgres", "mariadb")]
+
+
+@pytest.fixture(params=_SERVERS)
+def server(request: pytest.FixtureRequest) -> Server:
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def server_url(server: Server) -> Iterator[str]:
+    """Return the URL of an empty database in each kind of server."""
+    url = server.fresh()
+    yield url.render_as_string(hide_password=False)
+    server.drop(url)
+
+
+@pytest.fixture(params=["sqlite", *_SERVERS])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Return the URL of an empty database of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'calls.sqlite3'}"
+        return
+    server = request.getfixturevalue(request.param)
+    url = server.fresh()
+    yield url.render_as_string(hide_password=False)
+    server.drop(url)

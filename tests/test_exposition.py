@@ -1,0 +1,78 @@
+"""Our families say what prometheus_client's own would say."""
+
+import prometheus_client
+import pytest
+from hypothesis import given, strategies as st
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from cc_bridge.exposition import Counter, Family, Histogram
+
+HOSTILE = 'a "queue" \\ with\na new line, {braces} and گفتگو'
+NAMES = st.sampled_from(["sales", HOSTILE, "", "\\n"]) | st.text(
+    st.characters(exclude_categories=["Cs"]), max_size=5
+)
+AMOUNTS = st.floats(0, 1e9) | st.integers(0, 10**12) | st.sampled_from([5, 20.0, 20.000001, 1800])
+
+
+def samples(text):
+    """Return values by name and labels; `_created` ones, which we have none of, are left out."""
+    found = [
+        ((sample.name, *sorted(sample.labels.items())), sample.value)
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if not sample.name.endswith("_created")
+    ]
+    assert len(dict(found)) == len(found)
+    return dict(found)
+
+
+def with_heading(family):
+    name = f"{family.name}_total" if family.kind == "counter" else family.name
+    return f"# HELP {name} {family.text}\n# TYPE {name} {family.kind}\n{''.join(family.written())}"
+
+
+@given(st.lists(st.tuples(NAMES, NAMES, AMOUNTS), max_size=20))
+def test_a_counter_is_as_prometheus_client_has_it(counted):
+    registry = CollectorRegistry()
+    theirs = prometheus_client.Counter("visits", "Visits.", ["pbx", "queue", "outcome"], registry=registry)
+    ours = Counter("visits", "Visits.", HOSTILE, "queue", "outcome")
+    for queue, outcome, amount in counted:
+        theirs.labels(HOSTILE, queue, outcome).inc(amount)
+        ours.inc(queue, outcome, by=amount)
+    assert samples(with_heading(ours)) == samples(generate_latest(registry).decode())
+
+
+@given(st.lists(st.tuples(NAMES, AMOUNTS), max_size=20))
+def test_a_histogram_is_as_prometheus_client_has_it(observed):
+    registry, bounds = CollectorRegistry(), [5, 20.0, 300, 1800]
+    theirs = prometheus_client.Histogram("wait", "Wait.", ["pbx", "queue"], buckets=bounds, registry=registry)
+    ours = Histogram("wait", "Wait.", bounds, "main", "queue")
+    theirs.labels("main", "known")
+    ours.know("known")
+    for queue, amount in observed:
+        theirs.labels("main", queue).observe(amount)
+        ours.observe(amount, queue)
+    assert samples(with_heading(ours)) == samples(generate_latest(registry).decode())
+
+
+def test_what_was_not_counted_yet_can_be_there_at_zero():
+    counter = Counter("visits", "Visits.", "main", "queue")
+    counter.inc("sales", by=0)
+    assert list(counter.written()) == ['visits_total{pbx="main",queue="sales"} 0\n']
+    counter.inc("sales")
+    counter.inc("sales", by=0)
+    assert list(counter.written()) == ['visits_total{pbx="main",queue="sales"} 1\n']
+
+
+def test_a_gauge_has_the_values_that_it_is_given():
+    gauge = Family("gauge", "waiting", "Callers.", "main", "queue")
+    assert list(gauge.lines({gauge.series("sales"): 2, gauge.series('"'): 0.5})) == [
+        'waiting{pbx="main",queue="sales"} 2\n',
+        'waiting{pbx="main",queue="\\""} 0.5\n',
+    ]
+
+
+def test_labels_without_a_value_are_refused():
+    with pytest.raises(ValueError, match="shorter"):
+        Counter("visits", "Visits.", "main", "queue", "outcome").inc("sales")
