@@ -80,8 +80,10 @@ class Server:
 
     def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
+            # With us dies the server, however we end.
+            command = ["setpriv", "--pdeathsig", "KILL", *self._serve()]
             self._process = subprocess.Popen(
-                self._serve(), cwd=self.folder, stdout=log, stderr=log, **self._as_user
+                command, cwd=self.folder, stdout=log, stderr=log, **self._as_user
             )
         end = time.monotonic() + _DEADLINE
         while True:

@@ -74,8 +74,9 @@ class OpenTalk:
         if self.phase is not TalkPhase.ENDED:
             self.phase = TalkPhase.TALKING
 
-    def began(self, at: float) -> None:
-        """Take the instant of the answer, told after the talk was seen to go on."""
+    def began(self, at: float, member: str, interface: str) -> None:
+        """Take when it began and whose it is, told after it was seen to go on."""
+        self.member, self.interface = member, interface
         if self.phase is not TalkPhase.CONNECTING:
             self.answered_at, self.partial = at, False
 

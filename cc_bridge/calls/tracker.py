@@ -177,7 +177,7 @@ class Tracker:
             for member in self.members.values()
             if member.queue == seen.queue
         }
-        name, interface = names.get(device, (device, device))
+        name, interface = names.get(device) or (agent_at(device, self.members.values()), device)
         call = self.calls.known(seen.linkedid, seen.uniqueid, now)
         call.queue = call.queue or seen.queue
         talk = OpenTalk(
@@ -190,6 +190,7 @@ class Tracker:
             dialed=seen.agent_uniqueid,
             caller=seen.uniqueid,
             agent=None if self.talks.channels.other_half(seen.agent_uniqueid) else seen.agent_uniqueid,
+            picked_up=bool(names) and device not in names,
             partial=True,
         )
         self.talks.begin(talk, now)
@@ -280,12 +281,13 @@ class Tracker:
         # The snapshot that began this session may have shown the talk before its begin is told.
         shown = before is not None and before.partial and before.dialed == event.agent_uniqueid
         if before is not None and shown:
-            before.began(event.at)
+            self._done += self.agents.talk_ended(before.member, before.queue, event.at)
+            before.began(event.at, visit.agent, visit.interface)
+            before.picked_up = visit.interface != event.interface
         elif before is not None:
             self.talks.close(before, event.at)
         # Before the ring ends: in between the agent would look available for a millisecond.
-        if not shown:
-            self._done += self.agents.talk_began(visit.agent, event.at)
+        self._done += self.agents.talk_began(visit.agent, event.at)
         for uniqueid in list(visit.rings):
             ring = self._rings.get(uniqueid)
             if ring is not None and ring.outcome is RingOutcome.ANSWERED:
@@ -314,11 +316,11 @@ class Tracker:
         AgentConnect keeps those of the phone that rang when another one picks the call up (16.28, 22.10).
         """
         device = event.agent_channel.rpartition("-")[0]
-        rang = event.agent_uniqueid in visit.rings or not visit.rings
+        names = [member.name for member in self.members.values() if member.interface == device]
+        rang = event.agent_uniqueid in visit.rings or not (visit.rings or names)
         if rang or device == event.interface or is_local(event.agent_channel) or is_local(event.interface):
             return event.member, event.interface
-        names = (member.name for member in self.members.values() if member.interface == device)
-        return next(names, device), device
+        return next(iter(names), device), device
 
     def _queue_run(self, event: ev.QueueRun) -> None:
         self._runs[event.uniqueid] = event

@@ -192,13 +192,21 @@ def _of_pair(theirs: LoggedVisit, ours: QueueVisit, talk: Talk | None, log: Thei
         yield What.OUTCOME, theirs.outcome or "no end", ours.outcome, reason
         return
     if theirs.agent != ours.agent:
-        yield What.AGENT, theirs.agent, ours.agent, Reason.PICKED_UP if talk and talk.picked_up else None
+        yield What.AGENT, theirs.agent, ours.agent, _other_agent(theirs, talk, we)
     off = abs(theirs.wait_seconds - ours.wait_seconds)
     if off > _ROUNDING:
         reason = _blind(theirs, we) if off <= _TAKEN_OVER else None
         yield What.WAIT, f"{theirs.wait_seconds:.0f} s", f"{ours.wait_seconds:.1f} s", reason
     if ours.outcome is Outcome.ANSWERED:
         yield from _of_talk(theirs, talk, log, we)
+
+
+def _other_agent(theirs: LoggedVisit, talk: Talk | None, we: Ours) -> Reason | None:
+    if talk is not None:
+        return Reason.PICKED_UP if talk.picked_up else None
+    # The talk would tell that another phone picked up.
+    answered_at = theirs.entered_at if theirs.left_at is None else theirs.left_at
+    return we.blind_to(answered_at, answered_at + theirs.talk_seconds)
 
 
 def _extra(ours: QueueVisit, log: Theirs) -> Difference:

@@ -97,9 +97,7 @@ class Rig:
 
     def reset(self) -> None:
         """Hang everyone up, wait until all agents are free, and forget what was seen."""
-        for side in (self.phones_driver, self.driver):
-            side.action("Hangup", Channel="/.*/")
-            side.until(lambda side=side: not side.channels())
+        self.driver.until(self._all_hung_up)
         for agent in (*AGENTS, BACK_OFFICE):
             self.agent(agent, does="never" if agent == "dave" else "answer")
         self.survey_at(self.closed_port)
@@ -108,6 +106,13 @@ class Rig:
         self.driver.until(lambda: all(member["Status"] == "1" for member in self.members()))
         self.driver.forget()
         self.phones_driver.forget()
+
+    def _all_hung_up(self) -> bool:
+        """Hang up whoever is on a line; a queue may ring somebody meanwhile, so look again until nobody is."""
+        busy = [side for side in (self.driver, self.phones_driver, self.driver) if side.channels()]
+        for side in busy:
+            side.action("Hangup", Channel="/.*/")
+        return not busy
 
     def login(self, user: str) -> Driver:
         """Open a manager session at the PBX: `cc_bridge` as we ship it, or `unfiltered`."""
