@@ -17,12 +17,13 @@ from cc_bridge.calls.events import (
     Held,
     Joined,
     Left,
+    MemberSeen,
     StatusSet,
     Unheld,
 )
 from cc_bridge.calls.resync import SeenTalk, Snapshot
 from cc_bridge.calls.tracker import Tracker
-from cc_bridge.records import Outcome, QueueVisit, Talk
+from cc_bridge.records import AgentState, Outcome, QueueVisit, Talk
 
 CALLER, AGENT, BRIDGE = "1.1", "1.2", "b-1"
 NEAR_HALF, FAR_HALF, PHONE = "1.3", "1.4", "1.5"
@@ -48,7 +49,7 @@ class Pbx:
             Snapshot(
                 end,
                 frozenset({"sales"}),
-                (),
+                tuple(seen.get("members", ())),
                 tuple(seen.get("waiting", ())),
                 tuple(seen.get("talks", ())),
                 dict(seen.get("channels", {})),
@@ -110,6 +111,7 @@ def talking(pbx):
     return pbx.hear(joined(0), left(5), connected(5), *meet(5, AGENT, CALLER))
 
 
+BOTH = [("sales", "Alice"), ("support", "Bob")]
 TALK = SeenTalk(CALLER, CALLER, "sales", AGENT, "PJSIP/alice-1")
 IN_TALK = {CALLER: BRIDGE, AGENT: BRIDGE}
 
@@ -215,6 +217,25 @@ def test_an_answer_that_is_told_after_the_snapshot_that_shows_the_talk(pbx):
     pbx.hear(connected(19.9), *meet(19.9, AGENT, CALLER), hangs_up(30))
     pbx.hear(BridgeLeft(30, BRIDGE, CALLER), ChannelEnded(30, AGENT, 16))
     assert (pbx.talk().answered_at, pbx.talk().ended_at, pbx.talk().partial) == (19.9, 30, False)
+
+
+def test_such_an_answer_says_that_another_phone_picked_the_call_up(pbx):
+    bob = SeenTalk(CALLER, CALLER, "sales", AGENT, "PJSIP/bob-2")
+    members = [MemberSeen(20, queue, f"PJSIP/{name.lower()}", name, 1, False, "", 0) for queue, name in BOTH]
+    pbx.hear(joined(0)).gap(10, 20, talks=[bob], channels=IN_TALK, members=members)
+    pbx.hear(left(19.9), connected(19.9, AGENT, "PJSIP/bob-2")._replace(interface="PJSIP/alice"))
+    pbx.hear(BridgeLeft(30, BRIDGE, CALLER), ChannelEnded(30, AGENT, 16))
+    talk = pbx.talk()
+    assert (talk.agent, talk.interface, talk.picked_up, talk.partial) == ("Bob", "PJSIP/bob", True, False)
+    assert pbx.visit().agent == "Bob"
+    assert pbx.tracker.agents.state_of("Bob")[0] is not AgentState.TALKING
+
+
+def test_a_talk_of_a_phone_that_is_not_in_the_queue_was_picked_up(pbx):
+    bob = SeenTalk(CALLER, CALLER, "sales", AGENT, "PJSIP/bob-2")
+    members = [MemberSeen(20, queue, f"PJSIP/{name.lower()}", name, 1, False, "", 0) for queue, name in BOTH]
+    pbx.gap(10, 20, talks=[bob], channels=IN_TALK, members=members).hear(ChannelEnded(30, AGENT, 16))
+    assert (pbx.talk().agent, pbx.talk().picked_up, pbx.talk().partial) == ("Bob", True, True)
 
 
 def test_the_next_agent_answered_meanwhile(pbx):

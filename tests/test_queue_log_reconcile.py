@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -297,6 +298,20 @@ def test_talks(end, ours, differences):
 def test_a_talk_that_a_gap_cut_off():
     ours = Ours([ANSWERED], [talk(ended=9, by=EndedBy.UNOBSERVED)], gaps=[gap(9, 20)])
     assert reasons(log(ENTER, CONNECT, COMPLETE), ours) == [(What.TALK, Reason.GAP)]
+
+
+@pytest.mark.parametrize(
+    ("talks", "gaps", "reason"),
+    [
+        ([replace(talk(), picked_up=True)], [], Reason.PICKED_UP),
+        ([talk()], [gap(9, 20)], None),
+        ([], [gap(9, 20)], Reason.GAP),
+    ],
+)
+def test_another_agent_is_explained_by_a_talk_or_by_its_absence(talks, gaps, reason):
+    other = replace(ANSWERED, agent="Bob")
+    found = reasons(log(ENTER, CONNECT, COMPLETE), Ours([other], talks, gaps=gaps))
+    assert (What.AGENT, reason) in found
 
 
 def test_another_channel_of_the_same_call_is_the_same_visit():

@@ -177,7 +177,7 @@ class Tracker:
             for member in self.members.values()
             if member.queue == seen.queue
         }
-        name, interface = names.get(device) or (agent_at(device, self.members.values()), device)
+        name, interface = names.get(device) or (self._member_at(device) or device, device)
         call = self.calls.known(seen.linkedid, seen.uniqueid, now)
         call.queue = call.queue or seen.queue
         talk = OpenTalk(
@@ -316,11 +316,14 @@ class Tracker:
         AgentConnect keeps those of the phone that rang when another one picks the call up (16.28, 22.10).
         """
         device = event.agent_channel.rpartition("-")[0]
-        names = [member.name for member in self.members.values() if member.interface == device]
-        rang = event.agent_uniqueid in visit.rings or not (visit.rings or names)
+        name = self._member_at(device)
+        rang = event.agent_uniqueid in visit.rings or not (visit.rings or name)
         if rang or device == event.interface or is_local(event.agent_channel) or is_local(event.interface):
             return event.member, event.interface
-        return next(iter(names), device), device
+        return name or device, device
+
+    def _member_at(self, interface: str) -> str | None:
+        return next((each.name for each in self.members.values() if each.interface == interface), None)
 
     def _queue_run(self, event: ev.QueueRun) -> None:
         self._runs[event.uniqueid] = event

@@ -108,7 +108,7 @@ class Rig:
         self.phones_driver.forget()
 
     def _all_hung_up(self) -> bool:
-        """Hang up whoever is on a line; a queue may ring somebody meanwhile, so look again until nobody is."""
+        """Hang up whoever is on a line; a queue may ring somebody meanwhile, so it is asked again."""
         busy = [side for side in (self.driver, self.phones_driver, self.driver) if side.channels()]
         for side in busy:
             side.action("Hangup", Channel="/.*/")

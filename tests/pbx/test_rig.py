@@ -249,7 +249,7 @@ def test_the_call_gets_its_own_time_limit_back(rig: Rig, exten: str, least: floa
     ended(rig, caller)
     steps = rig.driver.events(event("Newexten", Uniqueid=caller.uniqueid, Context="cc-bridge-survey"))
     limits = [step["AppData"] for step in steps if step["AppData"].startswith("TIMEOUT(absolute)=")]
-    assert limits[0] == "TIMEOUT(absolute)=120"
+    assert limits[0] == "TIMEOUT(absolute)=300"
     assert least <= float(limits[1].partition("=")[2]) <= most
 
 
