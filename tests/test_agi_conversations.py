@@ -533,6 +533,7 @@ def test_a_comment_that_the_pbx_cannot_keep(full, logged, reply):
     ("reply", "value"),
     [
         ("200 result=35 (randomerror) endpos=0\n", None),  # a key while it beeped
+        ("200 result=35 (dtmf) endpos=160\n", None),  # a key right after the beep
         ("200 result=0 (timeout) endpos=8200\n", None),  # three seconds of silence, two of them cut
         ("200 result=0 (timeout) endpos=240000\n", 30),
         ("200 result=35 (dtmf) endpos=6000\n", 1),  # "Good."

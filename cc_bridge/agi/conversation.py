@@ -54,6 +54,7 @@ STORE_SECONDS = 5.0  # a commit takes milliseconds; a caller waits in silence me
 _ANY_KEY = "0123456789*#"
 # A recording that silence ended keeps its last second: so short a one holds no word.
 _SILENT_SECONDS = 1.2
+_WORDLESS_SECONDS = 0.3  # one that a key or a hang-up ended; 22.10 writes 0.02 s of who leaves at the beep
 _BEEP_SECONDS = 1.0
 _LEAST_STORE_SECONDS = 0.5  # even if the survey's time is nearly over
 _LONGEST_NAME = 100  # of a recording; a Uniqueid has about 15 characters
@@ -211,7 +212,7 @@ class Conversation:
         recording = await self._channel.record_file(
             self._file(step.question.id), seconds, step.silence_seconds
         )
-        silent = _SILENT_SECONDS if recording.ended_by == "timeout" else 0
+        silent = _SILENT_SECONDS if recording.ended_by == "timeout" else _WORDLESS_SECONDS
         if recording.seconds <= silent:
             return Event.SILENCE
         return Recorded(max(1, round(recording.seconds)))
