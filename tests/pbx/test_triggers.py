@@ -6,6 +6,7 @@ Asterisk 16 and 22 behave alike in all of it.
 
 import re
 import socket
+import time
 from contextlib import suppress
 
 import pytest
@@ -525,3 +526,21 @@ def test_without_consent_nobody_is_called_back(rig, house):
     second.hang_up()
     dialled = rig.driver.wait_for(event("Newexten", Context="to-customers"), timeout=30)
     assert dialled["Extension"] == "09127654322"
+
+
+def test_outside_the_hours_nobody_is_called_back(rig, house):
+    later = time.localtime(time.time() + 7_200)
+    until = time.localtime(time.time() + 10_800)
+    house.configure("callback", enabled=True, secret=rig.secret, channel="Local/{number}@to-customers/n")
+    house.configure("callback", delay_seconds=0, call_from=time.strftime("%H:00", later))
+    house.configure("callback", call_until=time.strftime("%H:00", until))
+    house.start()
+    caller = rig.call("asked", number="09127654321")
+    assert consent(rig, caller, "1") == "yes"
+    talking(rig, caller)
+    caller.hang_up()
+    given_up = {"queue": "sales", "stage": "callback_outside_hours"}
+    house.until(lambda: house.metric("cc_bridge_surveys_total", **given_up) == 1)
+    assert not rig.driver.events(event("Newexten", Context="to-customers"))
+    stages = [row["stage"] for row in house.rows("funnel")]
+    assert stages == ["caller_left_first"]  # and not called_back
