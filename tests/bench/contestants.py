@@ -181,23 +181,26 @@ def _bridge(port: int, folder: str | None = None) -> Any:
             self.lags: list[float] = []
             self.found: dict[str, Any] = {}
             self.begin = 0.0
+            observed = self.observation
+            self._up, self._down, self._event = observed.ami_up, observed.ami_down, observed.ami_event
+            observed.ami_up, observed.ami_down = self.ami_up, self.ami_down
             if folder is None:
                 self.writer = _Nowhere()
                 self.start = self.link.start  # no pages, no surveys, no ticking
             else:
-                self.ami_event = self._ami_event_timed
+                observed.ami_event = self._ami_event_timed
 
         def ami_up(self, *snapshot: Any) -> None:
-            super().ami_up(*snapshot)
+            self._up(*snapshot)
             self.begin = _ready()
 
         def ami_down(self, why: str, at: float) -> None:
-            super().ami_down(why, at)
+            self._down(why, at)
             reactor.stop()
 
         def _ami_event_timed(self, event: Any) -> None:
             before = self.records
-            super().ami_event(event)
+            self._event(event)
             if self.records > before:
                 self.lags.append((time.time() - float(event.headers["Timestamp"])) * 1000)
 
