@@ -74,6 +74,8 @@ def _channel(peer: str, number: int) -> dict[str, str]:
         "CallerIDNum": f"0912{number:07}",
         "CallerIDName": f"Caller {number}",
         "Language": "en",
+        "Context": "incoming",
+        "Exten": "8001",
         "Uniqueid": f"pbx-1790000000.{number}",
     }
 
