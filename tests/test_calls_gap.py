@@ -18,6 +18,7 @@ from cc_bridge.calls.events import (
     Joined,
     Left,
     MemberSeen,
+    QueueRun,
     StatusSet,
     Unheld,
 )
@@ -190,6 +191,12 @@ def test_an_agent_who_has_picked_up_may_still_be_put_through(pbx):
     assert (pbx.visit().outcome, pbx.visit().entered_at) == (Outcome.ANSWERED, 0)
 
 
+def test_a_refusal_after_the_gap_is_not_of_the_queue_that_was_called_before_it(pbx):
+    pbx.hear(QueueRun(9, CALLER, CALLER, "sales", "0912", "", "fa")).gap(10, 20, channels={CALLER: ""})
+    pbx.hear(StatusSet(21, CALLER, "", "FULL", "VarSet QUEUESTATUS"))
+    assert pbx.outcomes() == []
+
+
 # They talk when the link is lost
 
 
@@ -261,6 +268,16 @@ def test_the_halves_of_a_local_channel_are_told_by_the_snapshot_too(pbx):
     pbx.hear(ChannelEnded(30, PHONE, 16))
     talk = pbx.talk()
     assert (talk.agent_uniqueid, talk.answered_at, talk.ended_at, talk.partial) == (PHONE, 25, 30, False)
+
+
+def test_the_two_were_being_put_through_when_the_link_was_lost(pbx):
+    places = PLACES | {CALLER: "", NEAR_HALF: ""}
+    pbx.hear(joined(0), left(9.9), connected(9.9, NEAR_HALF, LOCAL)).gap(
+        10, 20, channels=places, halves=HALVES
+    )
+    pbx.hear(*meet(20.5, NEAR_HALF, CALLER), BridgeLeft(30, "b-2", PHONE), ChannelEnded(30, PHONE, 16))
+    talk = pbx.talk()
+    assert (talk.agent_uniqueid, talk.answered_at, talk.ended_at) == (PHONE, 20.5, 30)
 
 
 def test_a_talk_that_began_unseen_is_of_the_phone_behind(pbx):
