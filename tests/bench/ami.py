@@ -8,8 +8,6 @@ the other core.
 
 import json
 import os
-import platform
-import re
 import select
 import statistics
 import subprocess
@@ -18,12 +16,12 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import click
 from contact_centre import events_of_calls, queue_status
+from machine import machine
 from recording import Recording
 from sender import Sender
 
@@ -212,7 +210,7 @@ def live() -> dict[str, Any]:
 def main(file: Path, *, quick: bool) -> None:
     effort = _QUICK if quick else Effort()
     recording = Recording(file)
-    click.echo(_machine())
+    click.echo(machine())
     click.echo(f"{file.name}: {recording.events} events, {recording.bytes / 1e6:.1f} MB")
     figures = _speeds(recording, effort) | dict.fromkeys(_MOST, float("nan"))
 
@@ -254,17 +252,6 @@ def _speeds(recording: Recording, effort: Effort) -> dict[str, float]:
         "ratio_panoramisk": ours / medians["panoramisk"],
         "ratio_floor": ours / medians["floor"],
     }
-
-
-def _machine() -> str:
-    models = re.findall(
-        r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(encoding="ascii"), re.MULTILINE
-    )
-    versions = [f"Python {platform.python_version()}"]
-    for package in ("twisted", "pyst2", "panoramisk", "prometheus-client"):
-        with suppress(PackageNotFoundError):
-            versions.append(f"{package} {version(package)}")
-    return f"{len(models)} x {models[0] if models else platform.machine()}; {', '.join(versions)}"
 
 
 def _plain(value: float) -> str:

@@ -14,7 +14,7 @@ def machine() -> str:
     """Return processors and versions in one line."""
     models = re.findall(r"^model name\s*: (.*)$", _read("cpuinfo"), re.MULTILINE)
     versions = [f"Python {platform.python_version()}"]
-    for package in ("twisted", "pyst2", "panoramisk"):
+    for package in ("twisted", "pyst2", "panoramisk", "prometheus-client"):
         with suppress(PackageNotFoundError):
             versions.append(f"{package} {version(package)}")
     return f"{len(models)} x {models[0] if models else platform.machine()}; {', '.join(versions)}"
