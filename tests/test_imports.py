@@ -33,6 +33,7 @@ OUTER = {
     "cc_bridge.asking",
     "cc_bridge.calling_back",
     "cc_bridge.cli",
+    "cc_bridge.commands",
     "cc_bridge.daemon",
     "cc_bridge.history",
     "cc_bridge.observation",
@@ -81,7 +82,7 @@ def imports(name):
 
 def ring(name):
     """Return 1, 2 or 3; a package's ring is that of all its modules, but `ami` and the top have both."""
-    if name in OUTER or name.startswith("cc_bridge.demo."):
+    if name in OUTER or name.startswith(("cc_bridge.commands.", "cc_bridge.demo.")):
         return 3
     package = ".".join(name.split(".")[:2])
     return 1 if name in INNER or (package in INNER and package != "cc_bridge.ami") else 2

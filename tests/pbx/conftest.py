@@ -51,13 +51,7 @@ def _running(asterisk: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture
 def measuring(rig: Rig, _running: Daemon) -> Daemon:
     rig.survey_at(_running.agi_port)
-    _running.until(
-        lambda: (
-            _running.metric("cc_bridge_members", state="available") == len(rig.members())
-            and _running.metric("cc_bridge_callers_waiting") == 0
-            and _running.metric("cc_bridge_talks") == 0
-        )
-    )
+    _running.until_idle(rig)
     _running.forget()
     return _running
 

@@ -26,6 +26,7 @@ from pbx.rig import Rig
 __all__ = ["Daemon"]
 
 _DEADLINE = 20.0  # seconds; everything here takes far less
+_BUSY = ("callers_waiting", "talks", "agi_callers")  # metrics that count who is on the line
 
 
 class Daemon:
@@ -110,9 +111,24 @@ class Daemon:
         deadline = time.monotonic() + seconds
         while not (got := condition()):
             assert self._process is None or self._process.poll() is None, f"it ended:\n{self.log()}"
-            assert time.monotonic() < deadline, f"not true within {seconds} s:\n{self.log()}"
+            assert time.monotonic() < deadline, f"not true within {seconds} s:\n{self._live()}\n{self.log()}"
             time.sleep(0.02)
         return got
+
+    def until_idle(self, rig: Rig) -> None:
+        """Wait until it sees nobody on the line and every agent free."""
+        self.until(
+            lambda: (
+                self.metric("cc_bridge_members", state="available") == len(rig.members())
+                and not any(self.metric(f"cc_bridge_{busy}") for busy in _BUSY)
+            )
+        )
+
+    def _live(self) -> str:
+        """Return what it says is going on."""
+        lines = self.get("/metrics")[1].splitlines()
+        names = tuple(f"cc_bridge_{name}" for name in ("members", *_BUSY))
+        return "\n".join(line for line in lines if line.startswith(names) and not line.endswith(" 0.0"))
 
     def get(self, path: str) -> tuple[int, str]:
         """Return status and body of a page; 0 while nothing listens."""

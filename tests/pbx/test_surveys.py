@@ -38,13 +38,7 @@ def _asking(asterisk, tmp_path_factory):
 @pytest.fixture
 def daemon(rig, _asking):
     rig.survey_at(_asking.agi_port)
-    _asking.until(
-        lambda: (
-            _asking.metric("cc_bridge_members", state="available") == len(rig.members())
-            and _asking.metric("cc_bridge_talks") == 0
-            and _asking.metric("cc_bridge_agi_callers") == 0
-        )
-    )
+    _asking.until_idle(rig)
     _asking.forget()
     return _asking
 

@@ -1,0 +1,43 @@
+"""What the commands share: the configuration file, and errors told without a traceback."""
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from cc_bridge.config import Config
+
+__all__ = ["FILE", "config_option", "load_config", "reading"]
+
+_DEFAULT_CONFIG = Path("/etc/cc-bridge/cc-bridge.toml")
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+config_option = click.option(
+    "-c",
+    "--config",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="CC_BRIDGE_CONFIG",
+    help=f"The configuration file; else $CC_BRIDGE_CONFIG, else {_DEFAULT_CONFIG} if it exists.",
+)
+
+
+def load_config(path: Path | None) -> "Config":
+    from cc_bridge.config import load
+
+    return load(path or (_DEFAULT_CONFIG if _DEFAULT_CONFIG.exists() else None))
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Tell what is wrong with a file that cannot be read to its end."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except (OSError, EOFError, zlib.error) as error:
+        raise click.ClickException(str(error)) from error

@@ -1,0 +1,104 @@
+"""Who is never asked: `optout add`, `remove` and `list`."""
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from cc_bridge.commands.common import config_option, load_config
+
+__all__ = ["optout"]
+
+
+@click.group()
+def optout() -> None:
+    """Callers who are never asked to rate the service, on any PBX of the database.
+
+    A running daemon takes a change over within a minute.
+
+    \b
+    Example:  cc-bridge optout add +989121234567
+    """
+
+
+@optout.command("add")
+@config_option
+@click.argument("number")
+def optout_add(number: str, path: Path | None) -> None:
+    """Never ask the caller with this NUMBER again.
+
+    \b
+    Examples:  cc-bridge optout add +989121234567
+               cc-bridge optout add 09121234567     (with callers.country_code = "98" the same)
+    """
+    _opt(path, number, opted_out=True)
+
+
+@optout.command("remove")
+@config_option
+@click.argument("number")
+def optout_remove(number: str, path: Path | None) -> None:
+    """Let the caller with this NUMBER be asked again.
+
+    \b
+    Example:  cc-bridge optout remove +989121234567
+    """
+    _opt(path, number, opted_out=False)
+
+
+def _opt(path: Path | None, number: str, *, opted_out: bool) -> None:
+    from time import time
+
+    from cc_bridge.callers import shown
+    from cc_bridge.records import OptOut
+    from cc_bridge.storage.migrate import database
+    from cc_bridge.storage.queries import opt_outs
+    from cc_bridge.storage.schema import row_of
+    from cc_bridge.storage.upsert import upsert
+
+    config = load_config(path)
+    key = config.callers.caller_keys().key(number)
+    if not key:
+        raise click.ClickException(f"not a phone number: {number!r}")
+    with database(config.storage.url) as engine:
+        with engine.connect() as connection:
+            known = next((said for said in opt_outs(connection) if said.caller_key == key), None)
+        if not opted_out and not (known and known.opted_out):
+            raise click.ClickException(f"{shown(key)} has not opted out")
+        # The PBX's clock, by which a key in a survey is dated, may be ahead of this machine's.
+        at = max(time(), known.at if known else 0.0)
+        table, row = row_of(OptOut(key, at, opted_out, "command"))
+        with engine.begin() as connection:
+            connection.execute(upsert(table, engine.dialect.name), [row])
+    click.echo(f"{shown(key)} {'is never asked again' if opted_out else 'can be asked again'}")
+
+
+@optout.command("list")
+@config_option
+@click.option("--json", "json_lines", is_flag=True, help="One JSON object a line, hashed keys whole.")
+def optout_list(path: Path | None, *, json_lines: bool) -> None:
+    """Print who has opted out: the number or the begin of its hash, when (local time), and how.
+
+    \b
+    Examples:  cc-bridge optout list
+               cc-bridge optout list --json | jq -r .caller_key
+    """
+    import json
+    from datetime import UTC
+
+    from cc_bridge.callers import shown
+    from cc_bridge.storage.migrate import database
+    from cc_bridge.storage.queries import opt_outs
+
+    with database(load_config(path).storage.url) as engine, engine.connect() as connection:
+        out = [said for said in opt_outs(connection) if said.opted_out]
+    if json_lines:
+        for said in out:
+            at = datetime.fromtimestamp(said.at, UTC).isoformat(timespec="milliseconds")
+            said_at = at.replace("+00:00", "Z")
+            click.echo(json.dumps({"caller_key": said.caller_key, "at": said_at, "told_by": said.told_by}))
+        return
+    click.echo(f"{'caller':<22}{'since':<22}told by" if out else "nobody has opted out")
+    for said in out:
+        since = datetime.fromtimestamp(said.at).astimezone()
+        click.echo(f"{shown(said.caller_key):<22}{since:%Y-%m-%d %H:%M:%S}   {said.told_by}")

@@ -1,0 +1,46 @@
+"""The prompts: `prompts` speaks them into sound files."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from cc_bridge import shipped
+from cc_bridge.commands.common import FILE
+
+__all__ = ["prompts"]
+
+
+@click.command()
+@click.option(
+    "--catalogue",
+    type=FILE,
+    default=lambda: shipped("dialplans/prompts.toml"),
+    help="Prompts and their texts; default: the shipped one.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("sounds"),
+    show_default=True,
+    help="Folder that gets LANGUAGE/cc_bridge/NAME.wav.",
+)
+def prompts(catalogue: Path, out: Path) -> None:
+    """Speak the catalogue's prompts into sound files with espeak-ng (8 kHz, mono, 16 bit).
+
+    Recordings of people with the same name are left alone. What is missing is said.
+
+    \b
+    Example:  cc-bridge prompts --out /usr/share/asterisk/sounds
+    """
+    from cc_bridge.prompts import Status, build
+    from cc_bridge.surveys.catalogue import parse_catalogue
+
+    parsed = parse_catalogue(catalogue.read_text(encoding="utf-8"), str(catalogue))
+    total = len(parsed.prompts) * len(parsed.voices)
+    with click.progressbar(length=total, label="prompts", file=sys.stderr) as bar:
+        done = build(parsed, out, lambda _prompt: bar.update(1))
+    for prompt in done:
+        click.echo(f"{prompt.language}  {prompt.name:<24} {prompt.status}")
+    if any(prompt.status is Status.MISSING for prompt in done):
+        raise click.ClickException("some prompts have no text in some languages")

@@ -1,0 +1,14 @@
+"""Calls in progress, so that a daemon that was killed can finish them."""
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
