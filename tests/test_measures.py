@@ -212,7 +212,7 @@ def test_the_noise_of_two_instants_moves_no_visit_over_a_bound():
     assert VisitCounts.of([less], 20, 7.3).short_abandons == 0
 
 
-@pytest.mark.parametrize("outcome", set(Outcome) - {Outcome.ANSWERED, Outcome.ABANDONED})
+@pytest.mark.parametrize("outcome", sorted(set(Outcome) - {Outcome.ANSWERED, Outcome.ABANDONED}))
 def test_who_was_neither_answered_nor_abandoned(outcome):
     day = [*stays(Outcome.ANSWERED, 10), *stays(outcome, 90)]
     offered = outcome in (Outcome.TIMED_OUT, Outcome.LEFT_BY_KEY)
