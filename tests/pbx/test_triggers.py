@@ -25,6 +25,7 @@ from reactor_loop import result_of
 
 DIALPLANS = REPOSITORY / "dialplans"
 SHIPPED = [DIALPLANS / "extensions_cc_bridge.conf", DIALPLANS / "freepbx" / "extensions_custom.conf"]
+both_languages = pytest.mark.parametrize("language", ["en", "fa"])
 CALLER_SECONDS = 15.0  # until a caller comes to the survey; usually one
 
 
@@ -226,16 +227,18 @@ def test_after_dial_nobody_is_asked_who_hung_up(rig, desk):
     assert not rig.driver.events(event("UserEvent", UserEvent="Dialled"))
 
 
-def test_after_dial_a_real_key_is_stored(rig, house):
+@both_languages
+def test_after_dial_a_real_key_is_stored(rig, house, language):
     house.configure("direct_calls", enabled=True, in_contexts=["incoming"])
     house.start()
-    caller = rig.call("dialled")
+    caller = rig.call("dialled", language=language)
     through_a_talk(rig, caller)
     question_is_asked(rig, caller)
     caller.press("4")
     (answer,) = house.wait_for_rows("answers")
     attempt = house.rows("survey_attempts")[0]
     assert (answer["value"], attempt["trigger"], attempt["interface"]) == (4, "dial", "PJSIP/alice")
+    assert attempt["language"] == language
     ended(rig, caller)
 
 
@@ -312,10 +315,12 @@ def test_a_transferred_caller_hears_a_goodbye_when_the_daemon_is_down(rig):
     nobody_is_left(rig)
 
 
-@pytest.mark.parametrize("how", ["blind", "code", "second line"])
-def test_a_transferred_caller_rates_the_agent_who_transferred(rig, house, how):
+@pytest.mark.parametrize(
+    ("how", "language"), [("blind", "en"), ("blind", "fa"), ("code", "fa"), ("second line", "fa")]
+)
+def test_a_transferred_caller_rates_the_agent_who_transferred(rig, house, how, language):
     house.start()
-    caller = rig.call("codes")
+    caller = rig.call("codes", language=language)
     talking(rig, caller)
     if how == "blind":
         rig.agent_transfers("alice", "8099")
@@ -333,6 +338,7 @@ def test_a_transferred_caller_rates_the_agent_who_transferred(rig, house, how):
     (attempt,) = house.rows("survey_attempts")
     assert (answer["value"], attempt["trigger"], attempt["agent"]) == (5, "extension", "Alice")
     assert (attempt["uniqueid"], attempt["call_id"]) == (is_asked["Uniqueid"], caller.uniqueid)
+    assert attempt["language"] == language
     ended(rig, caller)
     nobody_is_left(rig)
     # He came back from the queue after a transfer by code, and was not asked a second time.
@@ -350,11 +356,12 @@ def consent(rig, caller, keys):
     )["Value"]
 
 
+@both_languages
 @pytest.mark.parametrize(("key", "given", "survey"), [("1", "yes", "started"), ("2", "no", "no_consent")])
-def test_who_is_asked_before_the_queue_decides(rig, house, key, given, survey):
+def test_who_is_asked_before_the_queue_decides(rig, house, key, given, survey, language):
     house.configure("queues.sales", ask_consent="needed")
     house.start()
-    caller = rig.call("asked", number="09127654321", name="Sara")
+    caller = rig.call("asked", number="09127654321", name="Sara", language=language)
     assert consent(rig, caller, key) == given
     talking(rig, caller)
     rig.agent_hangs_up("alice")
@@ -366,6 +373,7 @@ def test_who_is_asked_before_the_queue_decides(rig, house, key, given, survey):
         question_is_asked(rig, caller)
         caller.press("5")
         assert house.wait_for_rows("answers")[0]["value"] == 5
+        assert house.rows("survey_attempts")[0]["language"] == language
     ended(rig, caller)
 
 
@@ -484,11 +492,12 @@ def test_who_may_call_and_what_else(rig):
         driver.close()
 
 
-def test_a_caller_who_hung_up_first_is_called_back_and_asked(rig, house):
+@both_languages
+def test_a_caller_who_hung_up_first_is_called_back_and_asked(rig, house, language):
     house.configure("callback", enabled=True, secret=rig.secret, channel="Local/{number}@to-customers/n")
     house.configure("callback", delay_seconds=0, call_from="00:00", call_until="24:00")
     house.start()
-    caller = rig.call("asked", number="09127654321")
+    caller = rig.call("asked", number="09127654321", language=language)
     assert consent(rig, caller, "1") == "yes"
     talking(rig, caller)
     caller.hang_up()
@@ -502,7 +511,7 @@ def test_a_caller_who_hung_up_first_is_called_back_and_asked(rig, house):
     (answer,) = house.wait_for_rows("answers")
     (attempt,) = house.rows("survey_attempts")
     assert (answer["value"], attempt["trigger"], attempt["agent"]) == (4, "callback", "Alice")
-    assert attempt["call_id"] == caller.uniqueid
+    assert (attempt["call_id"], attempt["language"]) == (caller.uniqueid, language)
     nobody_is_left(rig)
     said = rig.driver.events(event("AGIExecStart", Uniqueid=asked["Uniqueid"]))
     assert any("callback_greeting" in each["Command"] for each in said)
