@@ -12,6 +12,7 @@ import pytest
 
 from pbx.daemon import Daemon
 from pbx.driver import event
+from pbx.rig import REPOSITORY
 from pbx.test_one_call import ended
 from pbx.test_triggers import nobody_is_left, played, talking
 
@@ -23,11 +24,21 @@ ALICE = ("sales", "Alice", "PJSIP/alice")
 BAHAR = ("sales", "بهار", "PJSIP/bob")
 
 
+def patient_surveys(folder):
+    """Copy the shipped surveys; `csat` waits long for a key, as 50 callers come one after the other."""
+    for file in (REPOSITORY / "config" / "surveys").glob("*.toml"):
+        (folder / file.name).write_text(file.read_text())
+    csat = folder / "csat.toml"
+    csat.write_text(csat.read_text().replace("wait_seconds = 5 ", "wait_seconds = 30 "))
+    return folder
+
+
 @pytest.fixture(scope="module")
 def _asking(asterisk, tmp_path_factory):
     running = Daemon(asterisk, tmp_path_factory.mktemp("daemon"))
     (asterisk.pbx._home / "spool" / "comments").mkdir()
     running.configure("survey", recordings=str(asterisk.pbx._inside / "spool" / "comments"))
+    running.configure("survey", folder=str(patient_surveys(tmp_path_factory.mktemp("surveys"))))
     running.configure("queues.sales", survey="full")
     try:
         yield running.start()
