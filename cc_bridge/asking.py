@@ -10,7 +10,7 @@ would hear silence meanwhile hears a prompt. If nothing comes, the dialplan's ow
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from twisted.internet.interfaces import IReactorTime
@@ -119,7 +119,7 @@ class Asking:
         """
         said = asked_by(request.args)
         if said.trigger is Trigger.CALLBACK:
-            return await self._greet(self.called_back(said), channel)
+            return await self._greet(self.called_back(said), request, channel)
         talked = await self._talked(request, channel, said)
         queue = talked.attribution.last.queue if talked else said.queue
         uniqueid, number, language = request.uniqueid, request.caller_id, request.language
@@ -188,6 +188,8 @@ class Asking:
             consented=self.consents.get(caller.uniqueid),
         )
         standing = self.asked.standing(candidate, day_began(now, self.config.survey.zone), running)
+        if self.asked.opted_out(self._keys.hashed(caller.number)):  # all that an erasure has left
+            standing = replace(standing, opted_out=True)
         found = judge(candidate, rules, standing, call_id)
         self._record(
             FunnelEntry(
@@ -221,7 +223,7 @@ class Asking:
                 await deferLater(self._clock, _LOOK_SECONDS)
                 if (talked := self._observed(request.uniqueid)) is not None:
                     return talked
-            await self._play(MOMENT, request.language, channel)
+            await self._play(MOMENT, request.language, request, channel)
         call_id = await channel.get_full_variable("${CHANNEL(linkedid)}")
         talked = self._observed(request.uniqueid) or self._observed_in_call(call_id, said)
         if talked is not None or not said.interface:
@@ -232,22 +234,24 @@ class Asking:
         attribution = Attribution(call_id, [segment], AttributedBy.CHANNEL)
         return _Talked(attribution, math.inf, EndedBy.AGENT, request.uniqueid)
 
-    async def _greet(self, invitation: Invitation | None, channel: Channel) -> Invitation | NotAsked:
+    async def _greet(
+        self, invitation: Invitation | None, request: Request, channel: Channel
+    ) -> Invitation | NotAsked:
         """Say who calls and why; None: nobody was called about this."""
         if invitation is None:
             return NotAsked.NO_AGENT
         language = invitation.survey.language_for(invitation.language)
         await channel.set_variable("CHANNEL(language)", language)
-        await self._play(GREETING, language, channel)
+        await self._play(GREETING, language, request, channel)
         return invitation
 
-    async def _play(self, prompt: str, language: str, channel: Channel) -> None:
+    async def _play(self, prompt: str, language: str, request: Request, channel: Channel) -> None:
         spoken = self.sounds.get(prompt, {})
         if language in spoken:
             try:
                 await channel.stream_file(spoken[language])
             except PromptMissing as error:
-                _log.error("{error}", error=error)
+                _log.error("{error}", error=error, uniqueid=request.uniqueid)
 
     def _observed(self, uniqueid: str) -> _Talked | None:
         last = self._tracker.talks.last(uniqueid)

@@ -91,14 +91,16 @@ class CallingBack:
         )
 
     async def _make(self, candidate: Candidate) -> None:
+        uniqueid, call_id = candidate.uniqueid, candidate.invitation.attribution.call_id
         try:
             result = await self._call(candidate.number, candidate.uniqueid)
         except CancelledError:
             return
         except (AmiError, ValueError) as error:
-            _log.warn("call-back about {uniqueid!r}: {error}", uniqueid=candidate.uniqueid, error=error)
+            text = "call-back about {uniqueid!r}: {error}"
+            _log.warn(text, error=error, uniqueid=uniqueid, call_id=call_id)
             result = CallResult.FAILED
         except Exception:
-            _log.failure("call-back about {uniqueid!r} failed", uniqueid=candidate.uniqueid)
+            _log.failure("call-back about {uniqueid!r} failed", uniqueid=uniqueid, call_id=call_id)
             result = CallResult.FAILED
         self.plan.told(candidate.uniqueid, result, self._now())

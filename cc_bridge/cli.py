@@ -9,11 +9,16 @@ from typing import Any
 import click
 
 from cc_bridge import __version__
+from cc_bridge.commands.caller import caller
 from cc_bridge.commands.db import db
+from cc_bridge.commands.doctor import doctor
+from cc_bridge.commands.metrics import metrics
 from cc_bridge.commands.optout import optout
+from cc_bridge.commands.outbox import outbox
 from cc_bridge.commands.prompts import prompts
 from cc_bridge.commands.proving import import_queue_log, reconcile, replay_command
-from cc_bridge.commands.running import check, demo, run
+from cc_bridge.commands.purge import purge
+from cc_bridge.commands.running import check, demo, health, run
 from cc_bridge.errors import CcBridgeError
 
 __all__ = ["main"]
@@ -37,8 +42,25 @@ def main() -> None:
     \b
     Try it without an Asterisk:  cc-bridge demo
     Beside a real one:           cc-bridge check && cc-bridge run
+    Is all of it well:           cc-bridge doctor
     """
 
 
-for _command in (run, demo, check, replay_command, reconcile, import_queue_log, optout, db, prompts):
+for _command in (
+    run,
+    demo,
+    check,
+    doctor,
+    health,
+    replay_command,
+    reconcile,
+    import_queue_log,
+    optout,
+    outbox,
+    db,
+    metrics,
+    prompts,
+    caller,
+    purge,
+):
     main.add_command(_command)

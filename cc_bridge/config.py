@@ -10,11 +10,13 @@ key, value and what is allowed.
 
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Callable
 from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -25,6 +27,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails
@@ -44,9 +47,11 @@ __all__ = ["ENV_PREFIX", "Config", "QueueConfig", "load", "rules_of", "show"]
 
 ENV_PREFIX = "CC_BRIDGE_"
 _MASK = "********"
-_SECRETS = {"secret", "hash_secret"}  # keys whose values are never told
+_SECRETS = {"secret", "hash_secret", "token"}  # keys whose values are never told
 _SHORTEST_SECRET = 16  # characters; all phone numbers of a country are soon tried with a guessed one
+_TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,200}")  # such as need no quoting in a URL or a header
 
+_THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
 
 # In the file an unset path is an empty text, so that every key can stand there with its default.
 OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: None if value == "" else value)]
@@ -134,6 +139,52 @@ class AgiConfig(_Section):
 class HttpConfig(_Section):
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=19531, ge=0, le=65535)
+    token: SecretStr = SecretStr("")
+    token_file: OptionalPath = None
+
+    @model_validator(mode="after")
+    def _one_token(self) -> "HttpConfig":
+        if self.token_file is not None and self.token.get_secret_value():
+            raise ValueError("give token or token_file, not both")
+        return self
+
+    def access_token(self) -> str:
+        """Return the token, from its file if one is named. Raises ConfigError for one that cannot be used."""
+        token = _password(self.token, self.token_file, "http.token_file")
+        unset = not token and self.token_file is None
+        if not unset and not _TOKEN.fullmatch(token):
+            raise ConfigError("http.token: must have 16 to 200 characters: letters, digits, and . _ ~ -")
+        return token
+
+
+class WallboardConfig(_Section):
+    queues: list[str] = []
+    show_agent_names: bool = False
+    max_listeners: int = Field(default=50, ge=1, le=1000)
+    waiting_watch: int = Field(default=3, ge=1)
+    waiting_act: int = Field(default=6, ge=1)
+    longest_wait_watch: float = Field(default=30, gt=0, le=86400)
+    longest_wait_act: float = Field(default=90, gt=0, le=86400)
+    service_level_watch: float = Field(default=80, ge=0, le=100)
+    service_level_act: float = Field(default=70, ge=0, le=100)
+    abandoned_watch: float = Field(default=5, ge=0, le=100)
+    abandoned_act: float = Field(default=10, ge=0, le=100)
+    csat_watch: float = Field(default=80, ge=0, le=100)
+    csat_act: float = Field(default=65, ge=0, le=100)
+
+    @model_validator(mode="after")
+    def _act_is_worse(self) -> "WallboardConfig":
+        for more_is_worse in ("waiting", "longest_wait", "abandoned"):
+            if getattr(self, f"{more_is_worse}_act") < getattr(self, f"{more_is_worse}_watch"):
+                raise ValueError(f"{more_is_worse}_act must not be below {more_is_worse}_watch")
+        for less_is_worse in ("service_level", "csat"):
+            if getattr(self, f"{less_is_worse}_act") >= getattr(self, f"{less_is_worse}_watch"):
+                raise ValueError(f"{less_is_worse}_act must be below {less_is_worse}_watch")
+        return self
+
+
+class MetricsConfig(_Section):
+    agents: bool = False
 
 
 class StorageConfig(_Section):
@@ -150,27 +201,35 @@ class StorageConfig(_Section):
 
 class CallersConfig(_Section):
     country_code: str = Field(default="", pattern=r"^([1-9][0-9]{0,2})?$")
-    keys: Mode = "plain"
+    numbers: Mode = "plain"
     hash_secret: SecretStr = SecretStr("")
     hash_secret_file: OptionalPath = None
 
     @model_validator(mode="after")
     def _one_secret(self) -> "CallersConfig":
         given = bool(self.hash_secret.get_secret_value()) + (self.hash_secret_file is not None)
-        if given > 1 or (self.keys == "hashed" and not given):
-            raise ValueError("hashed keys need hash_secret or hash_secret_file, not both")
+        if given > 1 or (self.numbers != "plain" and not given):
+            raise ValueError("masked and hashed numbers need hash_secret or hash_secret_file, not both")
         return self
 
     def caller_keys(self) -> CallerKeys:
         """Return what makes the callers' keys. Raises ConfigError for a secret that cannot be used."""
-        if self.keys == "plain":
-            return CallerKeys("plain", country=self.country_code)
         secret = self.hash_secret.get_secret_value()
         if self.hash_secret_file is not None:
             secret = _secret(self.hash_secret_file, "callers.hash_secret_file")
+        elif not secret:  # and numbers are plain
+            return CallerKeys("plain", country=self.country_code)
         if len(secret) < _SHORTEST_SECRET:
             raise ConfigError(f"callers.hash_secret: must have at least {_SHORTEST_SECRET} characters")
-        return CallerKeys("hashed", secret.encode(), self.country_code)
+        return CallerKeys(self.numbers, secret.encode(), self.country_code)
+
+
+class RetentionConfig(_Section):
+    calls_days: float = Field(default=0, ge=0, le=36500)
+    ratings_days: float = Field(default=0, ge=0, le=36500)
+    comments_days: float = Field(default=90, ge=0, le=36500)
+    funnel_days: float = Field(default=400, ge=0, le=36500)
+    hour: int = Field(default=3, ge=0, le=23)
 
 
 class QueueConfig(_Section):
@@ -258,8 +317,62 @@ class CallbackConfig(_Section):
         )
 
 
+class WebhookConfig(_Section):
+    name: str = Field(pattern=r"^[a-z0-9_-]{1,32}$")
+    url: str = Field(pattern=r"^https?://[!-~]{1,2000}$")
+    secret: SecretStr = SecretStr("")
+    secret_file: OptionalPath = None
+    events: list[Literal["call_ended", "rating_given", "low_rating", "survey_completed"]] = [
+        "call_ended",
+        "rating_given",
+        "low_rating",
+        "survey_completed",
+    ]
+    low_ratings: dict[Literal["csat", "nps", "nps_0_9", "ces", "yes_no"], int] = {
+        "csat": 2,
+        "nps": 6,
+        "nps_0_9": 5,
+        "ces": 3,
+    }
+    plain_http: bool = False
+    tls_ca_file: OptionalPath = None
+    answer_seconds: float = Field(default=15, ge=1, le=120)
+    longest_pause_seconds: float = Field(default=3600, ge=5, le=86400)
+    give_up_attempts: int = Field(default=100, ge=1)
+    give_up_days: float = Field(default=3, gt=0, le=30)
+    max_events: int = Field(default=10_000, ge=100, le=1_000_000)
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> "WebhookConfig":
+        _only_one(self.secret, self.secret_file)
+        return self
+
+    @model_validator(mode="after")
+    def _safe_address(self) -> "WebhookConfig":
+        address = urlsplit(self.url)
+        if not address.hostname or address.username is not None or address.fragment:
+            raise ValueError("url must be an address such as https://example.com/events, without user or #")
+        if address.scheme == "http" and address.hostname not in _THIS_MACHINE and not self.plain_http:
+            raise ValueError(
+                "url must begin with https://, since events hold personal data;"
+                " plain_http = true allows http:// in a network of your own"
+            )
+        return self
+
+    def keys(self) -> tuple[bytes, ...]:
+        """Return what signs. Raises ConfigError for a secret that cannot be read or used."""
+        from cc_bridge.webhooks.signing import keys_of  # noqa: PLC0415 - only who has webhooks needs it
+
+        key = f"webhooks.{self.name}.secret"
+        try:
+            return keys_of(_password(self.secret, self.secret_file, f"{key}_file"))
+        except ValueError as error:
+            raise ConfigError(f"{key}: {error}") from error
+
+
 class LogConfig(_Section):
     level: Literal["debug", "info", "warn", "error"] = "info"
+    format: Literal["auto", "text", "json"] = "auto"
 
 
 class RunConfig(_Section):
@@ -277,12 +390,16 @@ class Config(BaseSettings):
     ami: AmiConfig = AmiConfig()
     agi: AgiConfig = AgiConfig()
     http: HttpConfig = HttpConfig()
+    wallboard: WallboardConfig = WallboardConfig()
+    metrics: MetricsConfig = MetricsConfig()
     storage: StorageConfig = StorageConfig()
     callers: CallersConfig = CallersConfig()
+    retention: RetentionConfig = RetentionConfig()
     agents: AgentsConfig = AgentsConfig()
     direct_calls: DirectCallsConfig = DirectCallsConfig()
     survey: SurveyConfig = SurveyConfig()
     callback: CallbackConfig = CallbackConfig()
+    webhooks: list[WebhookConfig] = []
     log: LogConfig = LogConfig()
     run: RunConfig = RunConfig()
     queue_defaults: QueueConfig = QueueConfig()
@@ -311,17 +428,40 @@ class Config(BaseSettings):
             }
         return data
 
+    @field_validator("webhooks")
+    @classmethod
+    def _names_differ(cls, webhooks: list[WebhookConfig]) -> list[WebhookConfig]:
+        if len({webhook.name for webhook in webhooks}) < len(webhooks):
+            raise ValueError("each needs a name of its own")
+        return webhooks
+
     def queue(self, name: str) -> QueueConfig:
         """Return the settings of a queue, named in the configuration or not."""
         return self.queues.get(name, self.queue_defaults)
 
+    @model_validator(mode="after")
+    def _kept_as_long_as_needed(self) -> "Config":
+        """Let nobody be asked or called too soon because it is forgotten that they were."""
+        for key, needed in (("ratings_days", self._days_asked), ("funnel_days", self._days_called)):
+            days: float = getattr(self.retention, key)
+            if 0 < days < needed:
+                raise ValueError(f"retention.{key} = {days:g}: must be 0 or at least {needed:g}, to know so "
+                                 "long who was asked or called back")  # fmt: skip
+        return self
+
     @property
     def days_to_remember(self) -> float:
         """For how long it must be known who was asked or called back: the longest of all, and today."""
+        return max(self._days_asked, self._days_called)
+
+    @property
+    def _days_asked(self) -> float:
         queues = (self.queue_defaults, *self.queues.values())
-        again = (queue.ask_again_after_days for queue in queues)
-        called = self.callback.again_after_days if self.callback.enabled else 0.0
-        return max(2.0, called, *again)  # a day can have 25 hours
+        return max(2.0, *(queue.ask_again_after_days for queue in queues))  # a day can have 25 hours
+
+    @property
+    def _days_called(self) -> float:
+        return max(2.0, self.callback.again_after_days if self.callback.enabled else 0.0)
 
 
 def rules_of(queue: QueueConfig, survey: SurveyConfig, agi: AgiConfig) -> Rules:
@@ -369,10 +509,13 @@ def show(config: Config) -> str:
     """Return the effective configuration as TOML, secrets masked."""
     sections = config.model_dump()
     queues = sections.pop("queues")
-    sections |= {f'queues."{name}"': values for name, values in queues.items()}
+    webhooks = sections.pop("webhooks")
+    tables = [(f"[{name}]", values) for name, values in sections.items()]
+    tables += [("[[webhooks]]", values) for values in webhooks]
+    tables += [(f'[queues."{name}"]', values) for name, values in queues.items()]
     lines: list[str] = []
-    for name, values in sections.items():
-        lines.append(f"[{name}]")
+    for heading, values in tables:
+        lines.append(heading)
         lines += [f"{key} = {_toml(value)}" for key, value in values.items()]
         lines.append("")
     return "\n".join(lines).rstrip()
@@ -383,6 +526,8 @@ def _toml(value: object) -> str:
         return json.dumps(_MASK if value.get_secret_value() else "")
     if isinstance(value, bool | int | float | list):
         return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key} = {_toml(each)}' for key, each in value.items())}}}"
     return json.dumps("" if value is None else str(value), ensure_ascii=False)
 
 
@@ -396,7 +541,9 @@ def _line(fault: ErrorDetails) -> str:
         return f"{'.'.join(keys)}: no such key; {hint}"
     value = _MASK if _SECRETS.intersection(keys[-1:]) else fault["input"]
     says = fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    if isinstance(value, dict):  # the fault is in the section as a whole
+    if not keys:  # the fault is between sections
+        return says
+    if isinstance(value, dict) or keys == ["webhooks"]:  # the fault is in the section as a whole
         return f"{'.'.join(keys)}: {says}"
     must = "must be " if fault["msg"].startswith("Input should be ") else ""
     return f"{'.'.join(keys)} = {value!r}: {must}{says}"
@@ -406,5 +553,6 @@ def _fields(keys: list[str]) -> list[str]:
     """Return the keys that a section knows."""
     if not keys:
         return list(Config.model_fields)
-    section = QueueConfig if keys[0] == "queues" else type(Config.model_fields[keys[0]].default)
+    of_many: dict[str, type[_Section]] = {"queues": QueueConfig, "webhooks": WebhookConfig}
+    section = of_many.get(keys[0]) or type(Config.model_fields[keys[0]].default)
     return list(section.model_fields)

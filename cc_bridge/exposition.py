@@ -45,11 +45,12 @@ class Counter(Family):
 
     def __init__(self, name: str, text: str, pbx: str, *labels: str) -> None:
         super().__init__("counter", name, text, pbx, *labels)
+        self._series = cache(self.series)  # written once: this is for each thing that is counted
         self._values: dict[str, float] = {}
 
     def inc(self, *values: object, by: float = 1) -> None:
         """Count `by` more; with 0 the series exists from now on."""
-        series = self.series(*values)
+        series = self._series(*values)
         self._values[series] = self._values.get(series, 0) + by
 
     def written(self) -> Iterator[str]:
@@ -61,6 +62,7 @@ class Histogram(Family):
 
     def __init__(self, name: str, text: str, bounds: Iterable[float], pbx: str, *labels: str) -> None:
         super().__init__("histogram", name, text, pbx, *labels)
+        self._series = cache(self.series)
         self._bounds = sorted(map(float, bounds))
         self._heads = [f'{name}_bucket{{le="{bound}",' for bound in (*self._bounds, "+Inf")]
         self._buckets: dict[str, list[int]] = {}
@@ -68,7 +70,7 @@ class Histogram(Family):
 
     def know(self, *values: object) -> str:
         """Make the series exist; return it."""
-        series = self.series(*values)
+        series = self._series(*values)
         if series not in self._sums:
             self._buckets[series] = [0] * len(self._heads)
             self._sums[series] = 0.0

@@ -14,6 +14,7 @@ from pathlib import Path
 from cc_bridge.ami.codec import Counts as AmiCounts
 from cc_bridge.calls.events import CallEvent
 from cc_bridge.calls.tracker import Tracker, TrackerRecord
+from cc_bridge.privacy import Privacy
 from cc_bridge.queue_log.parse import Counts, Line, read
 from cc_bridge.queue_log.reconcile import Comparison, Ours, Theirs, compare
 from cc_bridge.queue_log.visits import LoggedVisit, Visits
@@ -78,7 +79,7 @@ def from_recording(path: Path) -> Callable[[float, float], Ours]:
 
 
 def import_log(
-    paths: Iterable[Path], url: str, pbx: str, progress: Callable[[int], None]
+    paths: Iterable[Path], url: str, pbx: str, progress: Callable[[int], None], privacy: Privacy
 ) -> tuple[Imported, Counts]:
     """Take in the visits and talks of log files, oldest first; `progress` is told of the bytes read."""
     counts, imported = Counts(), Imported()
@@ -86,7 +87,7 @@ def import_log(
     told = _visits(read(chunks, counts), Visits())
     with database(url) as engine:
         while batch := list(islice(told, _BATCH)):
-            add(engine, pbx, batch, imported)
+            add(engine, pbx, batch, imported, privacy.of)
     return imported, counts
 
 

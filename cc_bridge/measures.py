@@ -74,6 +74,22 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "cc_bridge_short_abandons_total",
         ),
         Measure(
+            "answered_within",
+            "Callers answered within the T of their queue's service level",
+            "number of answered visits with wait <= T",
+            "visits",
+            "queue_visits.outcome, queue_visits.wait_seconds",
+            "cc_bridge_answered_within_total",
+        ),
+        Measure(
+            "abandoned_within",
+            "Callers who hung up within the T of their queue's service level; they are also in abandoned",
+            "number of abandoned visits with wait <= T",
+            "visits",
+            "queue_visits.outcome, queue_visits.wait_seconds",
+            "cc_bridge_abandoned_within_total",
+        ),
+        Measure(
             "abandonment",
             "Share of the offered callers who hung up while they waited, short abandons left out",
             "(abandoned - short_abandons)"
@@ -160,6 +176,22 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "cc_bridge_handle_seconds",
         ),
         Measure(
+            "agent_talks",
+            "Talks that ended and were seen whole, by agent",
+            "number of talks of the agent",
+            "talks",
+            "talks.queue, talks.agent",
+            "cc_bridge_agent_talks_total",
+        ),
+        Measure(
+            "agent_handle",
+            "Time that the talks of an agent took, those that were seen whole",
+            "sum of talk + wrap_up",
+            "seconds",
+            "talks.agent, talks.talk_seconds",
+            "cc_bridge_agent_handle_seconds_total",
+        ),
+        Measure(
             "occupancy",
             "Share of the logged-in time without pauses in which the agent worked",
             "(talk + wrap_up) / (talk + wrap_up + available)",
@@ -210,6 +242,15 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
     ),
     "Survey": (
         Measure(
+            "survey_eligible",
+            "Callers who could have been asked, asked or not; not those of queues without a survey, nor those"
+            " whose call was none to be rated",
+            "number of callers with a stage other than disabled and not_eligible, call-backs left out",
+            "callers",
+            "FastAGI; funnel.stage, funnel.trigger",
+            "cc_bridge_survey_eligible_total",
+        ),
+        Measure(
             "survey_stages",
             "Callers who reached a stage: invited or the reason why not, caller_left_first, started,"
             " answered, invalid, no_input, skipped, not_recorded, opted_out, hung_up, complete, partial,"
@@ -242,6 +283,14 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "answers",
             "FastAGI; answers.question, answers.value",
             "cc_bridge_ratings_total",
+        ),
+        Measure(
+            "agent_ratings",
+            "Valid answers of callers about an agent, by question and value",
+            "number of answers about the agent with the value",
+            "answers",
+            "FastAGI; answers.agent, answers.question, answers.value",
+            "cc_bridge_agent_ratings_total",
         ),
         Measure(
             "csat",
@@ -292,6 +341,14 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "claimed talks / talks - confirmed answers / all answers",
             "%",
             "talks.answered_at, queue_visits.wait_seconds, answers.value",
+        ),
+        Measure(
+            "delivery_gap_in_time",
+            "The delivery gap of promptness: what we count as answered in time, less the share of satisfied"
+            " callers of the same queue and span, with the n of both",
+            "service_level_no_short - csat",
+            "%",
+            "queue_visits.wait_seconds, queue_visits.outcome, answers.value",
         ),
     ),
     "Follow-up": (

@@ -1,9 +1,10 @@
 """What Prometheus scrapes: counters and histograms fed by records, gauges computed when asked.
 
-`app.py` makes one for its own registry and hands it every record; `web/` shows its page. prometheus_client
-gives the registry, the headings, both formats and the families of the process; the lines of ours are
-written by `exposition.py`. So `page` is what knows all, and `generate_latest` gives our headings alone.
-The gauges read live objects, so it must run in the reactor thread and never in a pool.
+What each metric is called, and means, stands in `metric_families.py`. `app.py` makes one for its own registry
+and hands it every record; `web/` shows its page. prometheus_client gives the registry, the headings, both
+formats and the families of the process; the lines of ours are written by `exposition.py`. So `page` is what
+knows all, and `generate_latest` gives our headings alone. The gauges read live objects, so it must run in
+the reactor thread and never in a pool.
 
 The trap: a histogram can only answer "within T seconds" at a bound that it has. Every service-level
 threshold and short-abandon limit of the configuration is therefore an exact bound (`le="20.0"`).
@@ -23,25 +24,29 @@ from cc_bridge import __version__
 from cc_bridge.ami.codec import Counts
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.exposition import Counter, Family, Histogram
-from cc_bridge.measures import help_text
+from cc_bridge.metric_families import BY_NAME, PREFIX
 from cc_bridge.records import (
     AgentState,
     Answer,
     Call,
     Direction,
+    EndedBy,
     FunnelEntry,
     Gap,
+    GapReason,
     Outcome,
     QueueVisit,
     Ring,
     RingOutcome,
+    SurveyResult,
     Talk,
+    Trigger,
 )
 from cc_bridge.surveys.definition import Question
 from cc_bridge.surveys.guard import Lingering
-from cc_bridge.surveys.policy import Stage
+from cc_bridge.surveys.policy import NotAsked, Stage
 
-__all__ = ["AgiState", "ForwarderState", "JournalState", "LinkState", "Metrics", "StoreState"]
+__all__ = ["AgiState", "ForwarderState", "JournalState", "LinkState", "Metrics", "StoreState", "WebhookState"]
 
 # Seconds. The configuration adds its own thresholds to the first. Each bound is a series more for each queue
 # and histogram.
@@ -51,6 +56,12 @@ _MEMBER_STATES = [state for state in AgentState if state is not AgentState.LOGGE
 # Outcomes whose waits have series from the start; the others appear when they first happen.
 _USUAL = (Outcome.ANSWERED, Outcome.ABANDONED)
 _ANSWERED = {True: "yes", False: "no"}
+# What a survey comes to, likewise, where there is one.
+_COMES_TO = (Stage.INVITED, SurveyResult.COMPLETE, SurveyResult.PARTIAL, SurveyResult.DECLINED)
+_NOT_ELIGIBLE = {NotAsked.DISABLED, NotAsked.NOT_ELIGIBLE}
+# As `agi/server.py` names them.
+_REFUSED = dict.fromkeys(("busy", "bad_head", "slow_head", "unknown_script", "stopping"), 0)
+_CUT = dict.fromkeys(("time_limit", "shutdown"), 0)
 
 
 class LinkState(Protocol):
@@ -60,6 +71,9 @@ class LinkState(Protocol):
     logins: int
     last_event_at: float
     counts: Counts
+
+    @property
+    def clock_offset(self) -> float: ...
 
     def pbx_now(self) -> float: ...
 
@@ -104,6 +118,18 @@ class ForwarderState(Protocol):
     def failures(self) -> int: ...
 
 
+class WebhookState(Protocol):
+    """What is asked of the deliveries to webhook receivers."""
+
+    results: Tally[tuple[str, str]]
+
+    @property
+    def receivers(self) -> Iterable[str]: ...
+    def pending(self, receiver: str) -> int: ...
+    def oldest_seconds(self, receiver: str) -> float: ...
+    def dead(self, receiver: str) -> int: ...
+
+
 class AgiState(Protocol):
     """What is asked of the FastAGI listener."""
 
@@ -119,36 +145,47 @@ class AgiState(Protocol):
 class Metrics:
     """The metric catalogue of one daemon; all names start with `cc_bridge_`."""
 
-    def __init__(self, registry: CollectorRegistry, pbx: str, thresholds: Iterable[float]) -> None:
+    def __init__(
+        self, registry: CollectorRegistry, pbx: str, thresholds: Iterable[float], *, agents: bool = False
+    ) -> None:
+        """`thresholds`: seconds that must be bounds; `agents`: count by agent too, with their names."""
         self.registry = registry
         self._pbx = pbx
+        self._by_agent = agents
         self._counted: list[Counter | Histogram] = []
-        self._calls = self._counter("calls", help_text("calls"), "direction", "answered")
+        self._calls = self._counter("calls")
         for direction in Direction:
             for answered in _ANSWERED.values():
                 self._calls.inc(direction, answered, by=0)
-        self._visits = self._counter("visits", help_text("visit_outcomes"), "queue", "outcome")
-        self._short_abandons = self._counter("short_abandons", help_text("short_abandons"), "queue")
+        self._visits = self._counter("visits")
+        self._short_abandons = self._counter("short_abandons")
+        self._answered_within = self._counter("answered_within")
+        self._abandoned_within = self._counter("abandoned_within")
         wait_bounds = {*_WAIT_BOUNDS, *(seconds for seconds in thresholds if seconds > 0)}
-        self._wait = self._histogram("wait", wait_bounds, "queue", "outcome")
-        self._rings = self._counter("rings", help_text("ring_outcomes"), "queue", "outcome")
-        self._talk = self._histogram("talk", _TALK_BOUNDS, "queue")
-        self._handle = self._histogram("handle", _TALK_BOUNDS, "queue")
-        self._hold = self._counter("hold_seconds", help_text("hold"), "queue")
-        self._talks_ended = self._counter("talks_ended", help_text("talk_ends"), "queue", "ended_by")
-        self._stages = self._counter("surveys", help_text("survey_stages"), "queue", "stage")
-        self._ratings = self._counter("ratings", help_text("ratings"), "queue", "question", "value")
-        self._gap_seconds = self._counter("observed_gap_seconds", help_text("gap"), "reason")
-        self._gap_calls = self._counter(
-            "observed_gap_calls",
-            "Calls that were going on when the PBX was lost sight of, by reason.",
-            "reason",
-        )
+        self._wait = self._histogram("wait_seconds", wait_bounds)
+        self._rings = self._counter("rings")
+        self._talk = self._histogram("talk_seconds", _TALK_BOUNDS)
+        self._handle = self._histogram("handle_seconds", _TALK_BOUNDS)
+        self._hold = self._counter("hold_seconds")
+        self._talks_ended = self._counter("talks_ended")
+        self._eligible = self._counter("survey_eligible")
+        self._stages = self._counter("surveys")
+        self._ratings = self._counter("ratings")
+        if agents:
+            self._agent_talks = self._counter("agent_talks")
+            self._agent_handle = self._counter("agent_handle_seconds")
+            self._agent_ratings = self._counter("agent_ratings")
+        self._gap_seconds = self._counter("observed_gap_seconds")
+        self._gap_calls = self._counter("observed_gap_calls")
+        for reason in GapReason:
+            self._gap_seconds.inc(reason, by=0)
+            self._gap_calls.inc(reason, by=0)
+        self._thresholds: dict[str, float] = {}  # by queue
         self._lingering = Lingering()
         registry.register(_Counted(self._counted))
-        registry.register(_Guard(pbx, self._lingering))
-        info = Info("cc_bridge_build", "The version that runs.", registry=registry)
-        info.info({"version": __version__, "python": platform.python_version()})
+        registry.register(_Queues(pbx, self._lingering, self._thresholds))
+        info = Info(f"{PREFIX}build", BY_NAME["build"].text, ["pbx"], registry=registry)
+        info.labels(pbx).info({"version": __version__, "python": platform.python_version()})
 
     def page(self, accept: str) -> tuple[bytes, str]:
         """Return what a scrape gets, and its content type, for its Accept header."""
@@ -162,40 +199,59 @@ class Metrics:
         page.write(end)
         return page.getvalue(), content_type
 
-    def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        counter = Counter(f"cc_bridge_{name}", text, self._pbx, *labels)
+    def _counter(self, name: str) -> Counter:
+        family = BY_NAME[name]
+        counter = Counter(f"{PREFIX}{name}", family.text, self._pbx, *family.labels)
         self._counted.append(counter)
         return counter
 
-    def _histogram(self, measure: str, bounds: Iterable[float], *labels: str) -> Histogram:
-        name = f"cc_bridge_{measure}_seconds"
-        histogram = Histogram(name, help_text(measure), bounds, self._pbx, *labels)
+    def _histogram(self, name: str, bounds: Iterable[float]) -> Histogram:
+        family = BY_NAME[name]
+        histogram = Histogram(f"{PREFIX}{name}", family.text, bounds, self._pbx, *family.labels)
         self._counted.append(histogram)
         return histogram
 
-    def know_queue(self, queue: str, questions: Iterable[Question] = ()) -> None:
-        """Make the queue's series exist at 0, and those of the questions that its callers are asked."""
+    def know_queue(self, queue: str, threshold: float, questions: Iterable[Question] = ()) -> None:
+        """Make the queue's series exist at 0, and those of the questions that its callers are asked.
+
+        `threshold` is the T of its service level, in seconds.
+        """
+        self._thresholds[queue] = threshold
         for outcome in Outcome:
             self._visits.inc(queue, outcome, by=0)
         for outcome in _USUAL:
             self._wait.know(queue, outcome)
         for ring_outcome in RingOutcome:
             self._rings.inc(queue, ring_outcome, by=0)
-        for counter in (self._short_abandons, self._hold):
+        for ended_by in EndedBy:
+            self._talks_ended.inc(queue, ended_by, by=0)
+        for counter in (
+            self._short_abandons, self._answered_within, self._abandoned_within, self._hold, self._eligible,
+        ):  # fmt: skip
             counter.inc(queue, by=0)
         for histogram in (self._talk, self._handle):
             histogram.know(queue)
         for question in questions:
+            for stage in _COMES_TO:
+                self._stages.inc(queue, stage, by=0)
             for value in question.values:
-                self._ratings.inc(queue, question.id, value, by=0)
+                self._ratings.inc(queue, question.id, question.kind, value, by=0)
 
     def count_call(self, call: Call) -> None:
         self._calls.inc(call.direction, _ANSWERED[call.answered])
 
-    def count_visit(self, visit: QueueVisit, short: float) -> None:
-        """Count a visit; an abandon under `short` seconds is a short one."""
+    def count_visit(self, visit: QueueVisit, threshold: float, short: float) -> None:
+        """Count a visit; its queue's service level is at `threshold` seconds, an abandon under `short` short.
+
+        The bounds are those of `service_level.py`.
+        """
         self._visits.inc(visit.queue, visit.outcome)
         self._wait.observe(visit.wait_seconds, visit.queue, visit.outcome)
+        within = visit.wait_seconds <= threshold
+        if visit.outcome is Outcome.ANSWERED and within:
+            self._answered_within.inc(visit.queue)
+        if visit.outcome is Outcome.ABANDONED and within:
+            self._abandoned_within.inc(visit.queue)
         if visit.outcome is Outcome.ABANDONED and visit.wait_seconds < short:
             self._short_abandons.inc(visit.queue)
 
@@ -208,14 +264,21 @@ class Metrics:
         One that was seen in part has no duration to count.
         """
         if not talk.partial:
+            handle = talk.talk_seconds + wrap_up
             self._talk.observe(talk.talk_seconds, talk.queue)
-            self._handle.observe(talk.talk_seconds + wrap_up, talk.queue)
+            self._handle.observe(handle, talk.queue)
             self._hold.inc(talk.queue, by=talk.hold_seconds)
+            if self._by_agent:
+                self._agent_talks.inc(talk.queue, talk.agent)
+                self._agent_handle.inc(talk.queue, talk.agent, by=handle)
         self._talks_ended.inc(talk.queue, talk.ended_by)
 
     def count_answer(self, answer: Answer, queue: str) -> None:
-        if answer.kind != "comment":  # whose value is its length
-            self._ratings.inc(queue, answer.question, answer.value)
+        if answer.kind == "comment":  # whose value is its length
+            return
+        self._ratings.inc(queue, answer.question, answer.kind, answer.value)
+        if self._by_agent and answer.agent:  # else it rates a queue or the company
+            self._agent_ratings.inc(answer.queue, answer.agent, answer.question, answer.kind, answer.value)
 
     def count_gap(self, gap: Gap) -> None:
         self._gap_seconds.inc(gap.reason, by=gap.ended_at - gap.started_at)
@@ -224,6 +287,9 @@ class Metrics:
     def count_funnel(self, entry: FunnelEntry) -> None:
         """Count a caller who could have been asked; that one was, the interview tells itself."""
         self._lingering.count(entry)
+        # Who is called back was counted when the call ended.
+        if entry.stage not in _NOT_ELIGIBLE and entry.trigger != Trigger.CALLBACK:
+            self._eligible.inc(entry.queue)
         if entry.stage != Stage.INVITED:
             self.survey_stage(entry.stage, entry.queue)
 
@@ -237,9 +303,10 @@ class Metrics:
         store: StoreState,
         agi: AgiState,
         forwarder: ForwarderState | None = None,
+        webhooks: WebhookState | None = None,
     ) -> None:
         """Export the state of these at each scrape."""
-        self.registry.register(_Live(self._pbx, tracker, link, store, agi, forwarder))
+        self.registry.register(_Live(self._pbx, tracker, link, store, agi, forwarder, webhooks))
 
 
 class _Written(Metric):
@@ -271,34 +338,34 @@ class _Counted(Collector):
             yield _Written(family, family.written())
 
 
-class _Guard(Collector):
-    """Whose callers hang up first, by queue; no agent is named, a report does that."""
+# Values by their labels, pbx left out.
+Values = Mapping[tuple[str, ...], float]
 
-    def __init__(self, pbx: str, lingering: Lingering) -> None:
+
+def _read(name: str, pbx: str, values: Values) -> Metric:
+    """Return a family whose values are read when asked; a counter can be one too."""
+    known = BY_NAME[name]
+    family = Family(known.kind, f"{PREFIX}{name}", known.text, pbx, *known.labels)
+    return _Written(family, family.lines({family.series(*key): n for key, n in values.items()}))
+
+
+class _Queues(Collector):
+    """The queues' thresholds, and whose callers hang up first; no agent is named, a report does that."""
+
+    def __init__(self, pbx: str, lingering: Lingering, thresholds: Mapping[str, float]) -> None:
         self._pbx = pbx
         self._lingering = lingering
+        self._thresholds = thresholds
 
     def describe(self) -> Iterable[Metric]:
         return ()
 
     def collect(self) -> Iterator[Metric]:
+        seconds: dict[tuple[str, ...], float] = {(queue,): t for queue, t in self._thresholds.items()}
+        yield _read("service_level_threshold_seconds", self._pbx, seconds)
         shares = list(self._lingering.queues())
-        ratios = {share.queue: share.share for share in shares}
-        yield self._gauge("caller_left_first_ratio", help_text("left_first"), ratios)
-        yield self._gauge(
-            "agents_standing_out",
-            "Agents whose callers hang up first more often than those of the queue's other agents, by more"
-            " than chance explains.",
-            {share.queue: share.suspicious for share in shares},
-        )
-
-    def _gauge(self, name: str, text: str, of_queues: Mapping[str, float]) -> Metric:
-        family = Family("gauge", f"cc_bridge_{name}", text, self._pbx, "queue")
-        return _Written(family, family.lines({family.series(q): value for q, value in of_queues.items()}))
-
-
-# Values by their labels, pbx left out.
-Values = Mapping[tuple[str, ...], float]
+        yield _read("caller_left_first_ratio", self._pbx, {(share.queue,): share.share for share in shares})
+        yield _read("agents_standing_out", self._pbx, {(share.queue,): share.suspicious for share in shares})
 
 
 class _Live(Collector):
@@ -312,6 +379,7 @@ class _Live(Collector):
         store: StoreState,
         agi: AgiState,
         forwarder: ForwarderState | None,
+        webhooks: WebhookState | None,
     ) -> None:
         self._pbx = pbx
         self._tracker = tracker
@@ -319,6 +387,7 @@ class _Live(Collector):
         self._store = store
         self._agi_state = agi
         self._forwarder = forwarder
+        self._webhook_state = webhooks
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing: the registry need not ask for values to check the names."""
@@ -331,16 +400,11 @@ class _Live(Collector):
         yield from self._storage()
         if self._forwarder is not None:
             yield from self._journal(self._forwarder)
+        if self._webhook_state is not None:
+            yield from self._webhooks(self._webhook_state)
 
-    def _gauge(self, name: str, text: str, values: Values, *labels: str) -> Metric:
-        return self._family("gauge", name, text, values, labels)
-
-    def _counter(self, name: str, text: str, values: Values, *labels: str) -> Metric:
-        return self._family("counter", name, text, values, labels)
-
-    def _family(self, kind: str, name: str, text: str, values: Values, labels: tuple[str, ...]) -> Metric:
-        family = Family(kind, f"cc_bridge_{name}", text, self._pbx, *labels)
-        return _Written(family, family.lines({family.series(*key): n for key, n in values.items()}))
+    def _family(self, name: str, values: Values) -> Metric:
+        return _read(name, self._pbx, values)
 
     def _calls(self) -> Iterator[Metric]:
         tracker, now = self._tracker, self._link.pbx_now()
@@ -359,20 +423,11 @@ class _Live(Collector):
             for queue in tracker.queues
             for state in _MEMBER_STATES
         }
-        yield self._gauge("callers_waiting", "Callers in the queue now.", waiting, "queue")
-        yield self._gauge(
-            "oldest_wait_seconds",
-            "Seconds that the caller who waits longest has waited; 0 if none waits.",
-            oldest,
-            "queue",
-        )
-        yield self._gauge("talks", "Callers of the queue who talk with an agent now.", talks, "queue")
-        yield self._gauge("members", "Members of the queue by their state now.", members, "queue", "state")
-        yield self._counter(
-            "unexpected_signals",
-            "Signals about calls that did not fit what was known, such as after lost messages.",
-            {(): tracker.unexpected},
-        )
+        yield self._family("callers_waiting", waiting)
+        yield self._family("oldest_wait_seconds", oldest)
+        yield self._family("talks", talks)
+        yield self._family("members", members)
+        yield self._family("unexpected_signals", {(): tracker.unexpected})
 
     def _ami(self) -> Iterator[Metric]:
         link, counts = self._link, self._link.counts
@@ -383,91 +438,46 @@ class _Live(Collector):
             "tainted": counts.tainted,
             "oversized": counts.oversized,
         }
-        yield self._gauge("ami_up", "1 while the PBX is observed, else 0.", {(): float(link.up)})
-        yield self._gauge(
-            "ami_last_event_timestamp_seconds",
-            "When the last event came, in seconds since the epoch; 0 before the first.",
-            {(): link.last_event_at},
-        )
-        yield self._counter("ami_reconnects", "Good logins after the first.", {(): max(0, link.logins - 1)})
-        yield self._counter(
-            "ami_messages",
-            "AMI messages: parsed, unwanted (known by name, skipped), tainted or oversized (dropped).",
-            {(kind,): n for kind, n in kinds.items()},
-            "kind",
-        )
+        yield self._family("ami_up", {(): float(link.up)})
+        yield self._family("ami_last_event_timestamp_seconds", {(): link.last_event_at})
+        yield self._family("ami_reconnects", {(): max(0, link.logins - 1)})
+        yield self._family("ami_messages", {(kind,): n for kind, n in kinds.items()})
+        yield self._family("pbx_clock_offset_seconds", {(): link.clock_offset})
 
     def _agi(self) -> Iterator[Metric]:
         agi = self._agi_state
-        yield self._gauge("agi_callers", "Callers in a FastAGI session now.", {(): agi.in_progress})
-        yield self._counter("agi_sessions", "FastAGI sessions that were taken.", {(): agi.accepted})
-        yield self._counter(
-            "agi_failures", "FastAGI sessions that ended by an error of ours.", {(): agi.failed}
-        )
-        yield self._counter(
-            "agi_refused",
-            "FastAGI connections that were not served, by reason.",
-            {(reason,): n for reason, n in agi.refused.items()},
-            "reason",
-        )
-        yield self._counter(
-            "agi_cut",
-            "FastAGI sessions that were cut, by reason.",
-            {(reason,): n for reason, n in agi.cut.items()},
-            "reason",
-        )
+        yield self._family("agi_callers", {(): agi.in_progress})
+        yield self._family("agi_sessions", {(): agi.accepted})
+        yield self._family("agi_failures", {(): agi.failed})
+        yield self._family("agi_refused", {(reason,): n for reason, n in (_REFUSED | agi.refused).items()})
+        yield self._family("agi_cut", {(reason,): n for reason, n in (_CUT | agi.cut).items()})
 
     def _storage(self) -> Iterator[Metric]:
         store = self._store
-        yield self._gauge("storage_backlog_records", "Records that wait to be written.", {(): store.backlog})
-        yield self._gauge(
-            "storage_backlog_seconds",
-            "Age of the oldest record that waits to be written; 0 if none waits.",
-            {(): store.oldest_seconds},
-        )
-        yield self._counter(
-            "storage_written",
-            "Records on disk, by table.",
-            {(table,): n for table, n in store.written.items()},
-            "table",
-        )
-        yield self._counter("storage_batches", "Transactions that were committed.", {(): store.batches})
-        yield self._counter("storage_failures", "Attempts to write that failed.", {(): store.failures})
-        yield self._counter(
-            "storage_set_aside", "Records that storage refused; they are lost.", {(): store.set_aside}
-        )
-        yield self._counter(
-            "storage_dropped",
-            "Records lost to a full backlog, a full journal or a forced end.",
-            {(): store.dropped},
-        )
+        yield self._family("storage_backlog_records", {(): store.backlog})
+        yield self._family("storage_backlog_seconds", {(): store.oldest_seconds})
+        yield self._family("storage_written", {(table,): n for table, n in store.written.items()})
+        yield self._family("storage_batches", {(): store.batches})
+        yield self._family("storage_failures", {(): store.failures})
+        yield self._family("storage_set_aside", {(): store.set_aside})
+        yield self._family("storage_dropped", {(): store.dropped})
 
     def _journal(self, forwarder: ForwarderState) -> Iterator[Metric]:
         journal = forwarder.journal
-        yield self._gauge("journal_bytes", "What the journal holds, on local disk.", {(): journal.size})
-        yield self._gauge(
-            "journal_limit_bytes",
-            "What the journal may hold; beyond it only ratings are kept.",
-            {(): journal.limit},
+        yield self._family("journal_bytes", {(): journal.size})
+        yield self._family("journal_limit_bytes", {(): journal.limit})
+        yield self._family("journal_pending_records", {(): journal.pending})
+        yield self._family("journal_oldest_seconds", {(): journal.oldest_seconds})
+        yield self._family("journal_set_aside_records", {(): journal.set_aside})
+        yield self._family("forwarded_records", {(): forwarder.forwarded})
+        yield self._family("forward_failures", {(): forwarder.failures})
+
+    def _webhooks(self, webhooks: WebhookState) -> Iterator[Metric]:
+        names = list(webhooks.receivers)
+        results = [(name, result) for name in names for result in ("delivered", "failed", "dead", "dropped")]
+        yield self._family("webhook_deliveries", {result: webhooks.results[result] for result in results})
+        yield self._family("webhook_pending", {(name,): webhooks.pending(name) for name in names})
+        yield self._family(
+            "webhook_oldest_pending_seconds", {(name,): webhooks.oldest_seconds(name) for name in names}
         )
-        yield self._gauge(
-            "journal_pending_records",
-            "Records in the journal that the database server does not have.",
-            {(): journal.pending},
-        )
-        yield self._gauge(
-            "journal_oldest_seconds",
-            "Age of the oldest record that the database server does not have; 0 if it has all.",
-            {(): journal.oldest_seconds},
-        )
-        yield self._gauge(
-            "journal_set_aside_records",
-            "Records that the database server refused, kept in the journal.",
-            {(): journal.set_aside},
-        )
-        yield self._counter(
-            "forwarded_records", "Records that the database server has committed.", {(): forwarder.forwarded}
-        )
-        yield self._counter(
-            "forward_failures", "Attempts that failed with the database server.", {(): forwarder.failures}
-        )
+        yield self._family("webhook_dead", {(name,): webhooks.dead(name) for name in names})

@@ -1,8 +1,8 @@
 """What the AMI link tells, passed on to the tracker; and the gaps, when it tells nothing.
 
 `app.py` makes one, gives it to the link as its `Listener` and lets it `tick` once a second. It also looks
-every minute at what Asterisk itself says goes on, and notes how far the PBX was observed, so that the next
-daemon knows from when on nobody looked.
+every minute at what Asterisk itself says goes on. `cut` tells what goes on and how far the PBX was observed,
+so that the next daemon knows from when on nobody looked, and what it has to look for.
 
 The trap: a gap begins where the last thing was heard and ends with a whole snapshot, not with a login.
 """
@@ -17,7 +17,7 @@ from cc_bridge.ami.service import AmiService
 from cc_bridge.calls.reading import read
 from cc_bridge.calls.resync import Seen, Snapshot, read_item
 from cc_bridge.calls.tracker import Tracker
-from cc_bridge.records import Gap, GapReason, Observed, Record
+from cc_bridge.records import Gap, GapReason, Observed, Record, Unfinished
 
 __all__ = ["Observation"]
 
@@ -41,9 +41,13 @@ class Observation:
         record: Callable[[Iterable[Record]], None],
         *,
         observed_until: float | None = None,
+        unfinished: Sequence[Unfinished] = (),
         queues_known: Callable[[], None] = lambda: None,
     ) -> None:
-        """`observed_until`: when an earlier daemon saw this PBX last. `queues_known` hears of a snapshot."""
+        """`observed_until`: when an earlier daemon saw this PBX last; `unfinished`: what went on then.
+
+        `queues_known` hears of a snapshot.
+        """
         self._tracker = tracker
         self._record = record
         self._queues_known = queues_known
@@ -51,7 +55,10 @@ class Observation:
         self._heard_at = 0.0  # when the last event happened
         self._dropped = 0  # messages that the link had dropped when we looked last
         self._ticked_at = self._next_check = self._next_mark = 0.0
+        self._compared = False  # what was unfinished has been held against a snapshot
         if observed_until is not None:
+            for refused in tracker.restore(unfinished, observed_until):
+                _log.error("what an earlier cc-bridge left cannot be read: {what}", what=refused)
             self._begin_gap(GapReason.DAEMON_DOWN, observed_until)
 
     # -- what the link tells (ami.service.Listener)
@@ -61,6 +68,8 @@ class Observation:
 
     def ami_up(self, items: Sequence[Seen | None], taken_at: float) -> None:
         self._record(self._tracker.resync(Snapshot.of(items, taken_at)))
+        self._compared = True
+        self._heard_at = taken_at
         if self._gap is not None and self.link.started_at > self._gap.started_at - 1:
             self._gap = replace(self._gap, reason=GapReason.PBX_RESTARTED)
         self._end_gap(taken_at)
@@ -84,6 +93,8 @@ class Observation:
         _log.warn("calls are not observed: {why}", why=why)
         at = max(at, self._heard_at)
         self._record(self._tracker.lost_sight(at))
+        if self._gap is None:
+            self._mark(at)
         self._begin_gap(GapReason.LINK_LOST, at)
 
     # -- what the wiring calls
@@ -98,26 +109,42 @@ class Observation:
             self._dropped = self.link.counts.dropped
             self._begin_gap(GapReason.MESSAGE_DROPPED, self._ticked_at)
             self._next_check = now
-        if now >= self._next_mark:
-            self._mark(now)
         if now >= self._next_check:
             self._next_check = now + _CHECK_SECONDS
             self.link.check()
         self._ticked_at = now
 
+    def cut(self) -> list[Record]:
+        """Return what has changed of what goes on, and until when the PBX was observed.
+
+        It belongs to all that was recorded until now: the next daemon needs both, or what was before both.
+        """
+        if not self._compared:
+            return []  # what is stored is as true as before
+        cut: list[Record] = [*self._tracker.changes()]
+        now = self.link.pbx_now()
+        if self.link.up and (cut or now >= self._next_mark):
+            self._next_mark = now + _MARK_SECONDS
+            cut.append(Observed(self._tracker.pbx, self._told_until()))
+        return cut
+
     def stop(self) -> None:
         """Note that nobody looks from now on; the link may close."""
         if self.link.up:
-            now = self.link.pbx_now()
-            self._record(self._tracker.lost_sight(now))
-            self._mark(now)
+            until = self._told_until()
+            self._record(self._tracker.lost_sight(until))
+            self._mark(until)
+            self._begin_gap(GapReason.DAEMON_DOWN, until)
 
     # -- inside
 
-    def _mark(self, now: float) -> None:
-        """Note in the database how far the PBX was observed."""
-        self._next_mark = now + _MARK_SECONDS
-        self._record([Observed(self._tracker.pbx, now)])
+    def _told_until(self) -> float:
+        """Return until when all is known that happened: what happened a moment ago may be on its way."""
+        return max(self.link.told_until, self._heard_at)
+
+    def _mark(self, until: float) -> None:
+        """Note how far the PBX was observed."""
+        self._record([Observed(self._tracker.pbx, until)])
 
     def _begin_gap(self, reason: GapReason, at: float) -> None:
         if self._gap is None:
@@ -126,5 +153,6 @@ class Observation:
 
     def _end_gap(self, at: float) -> None:
         if self._gap is not None:
-            gap, self._gap = replace(self._gap, ended_at=at), None
+            # Not before it began, even if the PBX's clock was put back.
+            gap, self._gap = replace(self._gap, ended_at=max(at, self._gap.started_at)), None
             self._record([gap])

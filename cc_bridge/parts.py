@@ -5,16 +5,13 @@ as a ConfigError here, before the daemon begins.
 """
 
 import random
-import re
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from OpenSSL.crypto import Error as CryptoError
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
-from twisted.internet.ssl import Certificate, optionsForClientTLS, platformTrust, trustRootFromCertificates
 
 from cc_bridge import shipped
 from cc_bridge.agi.server import Limits
@@ -27,23 +24,29 @@ from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.direct import Contexts
 from cc_bridge.calls.reading import WANTED, WANTED_FOR_DIRECT_CALLS
 from cc_bridge.calls.tracker import Tracker
-from cc_bridge.config import AmiConfig, Config, StorageConfig
+from cc_bridge.config import AmiConfig, Config, RetentionConfig, StorageConfig
 from cc_bridge.errors import ConfigError
 from cc_bridge.records import FunnelEntry
+from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.forwarder import Forwarder
 from cc_bridge.storage.journal import Journal
 from cc_bridge.storage.migrate import open_database
+from cc_bridge.storage.recordings import Recordings
+from cc_bridge.storage.retention import Keep, Purge, Purged, tables_before
 from cc_bridge.surveys.callback import CallbackPlan, Candidate, NoCallback
 from cc_bridge.surveys.catalogue import parse_catalogue
 from cc_bridge.surveys.definition import Sounds
 from cc_bridge.surveys.library import Library
 
 __all__ = [
+    "ami_endpoint",
+    "keep",
     "limits",
     "load_surveys",
     "make_calling_back",
     "make_forwarder",
     "make_link",
+    "make_purge",
     "make_tracker",
     "thresholds",
 ]
@@ -60,13 +63,20 @@ def make_tracker(config: Config) -> Tracker:
     contexts = Contexts(
         tuple(direct.in_contexts), tuple(direct.out_contexts), tuple(direct.internal_contexts)
     )
-    return Tracker(config.pbx.name, config.queues, agents, contexts, direct=direct.enabled)
+    return Tracker(
+        config.pbx.name,
+        config.queues,
+        agents,
+        contexts,
+        direct=direct.enabled,
+        numbers=config.callers.numbers == "plain",
+    )
 
 
 def make_link(config: Config, listener: Listener, reactor: Any) -> AmiService:
     ami = config.ami
     return AmiService(
-        endpoint=_ami_endpoint(ami, reactor),
+        endpoint=ami_endpoint(ami, reactor),
         credentials=(ami.username, ami.password()),
         listener=listener,
         wanted=WANTED_FOR_DIRECT_CALLS if config.direct_calls.enabled else WANTED,
@@ -123,7 +133,7 @@ def make_calling_back(
     if not callback.enabled:
         return None
     originator = Originator(
-        _ami_endpoint(config.ami, reactor),
+        ami_endpoint(config.ami, reactor),
         (callback.username, callback.password()),
         Outgoing(callback.channel, callback.caller_id, callback.ring_seconds),
         reactor,
@@ -136,6 +146,32 @@ def make_calling_back(
     calling = CallingBack(config.pbx.name, plan, originator.call, link.pbx_now, asking.consents.get, record)
     asking.left_first, asking.called_back = calling.left_first, calling.invitation
     return calling
+
+
+def keep(retention: RetentionConfig) -> Keep:
+    return Keep(
+        retention.calls_days, retention.ratings_days, retention.comments_days, retention.funnel_days
+    )
+
+
+def make_purge(
+    config: Callable[[], Config], journal: Journal | None, now: Callable[[], float]
+) -> Callable[[Callable[[float], bool]], Purged]:
+    """Return what deletes what was kept for long enough, for a thread; `config` gives what is in force."""
+
+    def purge(pause: Callable[[float], bool]) -> Purged:
+        current, at = config(), now()
+        kept = keep(current.retention)
+        if journal is not None:
+            journal.forget(tables_before(kept, at))
+        engine = make_engine(current.storage.url)
+        try:
+            recordings = Recordings(current.survey.recordings)
+            return Purge(engine, current.pbx.name, kept, at, recordings, pause).run()
+        finally:
+            engine.dispose()
+
+    return purge
 
 
 def thresholds(config: Config) -> list[float]:
@@ -151,25 +187,13 @@ def limits(config: Config) -> Limits:
     return Limits(agi.max_callers, agi.max_seconds, agi.head_lines, agi.head_bytes, agi.head_seconds)
 
 
-def _ami_endpoint(ami: AmiConfig, reactor: Any) -> IStreamClientEndpoint:
+def ami_endpoint(ami: AmiConfig, reactor: Any) -> IStreamClientEndpoint:
     """Return where to connect; with TLS the certificate must fit the host's name and the CA."""
     endpoint: IStreamClientEndpoint = HostnameEndpoint(
         reactor, ami.host, ami.port, timeout=ami.answer_seconds
     )
     if not ami.tls:
         return endpoint
-    trust = platformTrust()
-    if ami.tls_ca_file is not None:
-        try:
-            authorities = [Certificate.loadPEM(part) for part in _pem_parts(ami.tls_ca_file.read_bytes())]
-        except (OSError, CryptoError) as error:
-            raise ConfigError(
-                f"ami.tls_ca_file = {str(ami.tls_ca_file)!r}: cannot be read: {error}"
-            ) from error
-        trust = trustRootFromCertificates(authorities)
-    return wrapClientTLS(optionsForClientTLS(ami.host, trustRoot=trust), endpoint)
+    from cc_bridge.ami.tls import over_tls  # noqa: PLC0415 - see lean.py
 
-
-def _pem_parts(pem: bytes) -> list[bytes]:
-    """Return the certificates of a file one by one."""
-    return re.findall(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", pem, re.DOTALL)
+    return over_tls(endpoint, ami.host, ami.tls_ca_file)

@@ -27,10 +27,12 @@ __all__ = [
     "Ring",
     "RingOutcome",
     "SurveyAttempt",
+    "SurveyDefinition",
     "SurveyResult",
     "Talk",
     "Transfer",
     "Trigger",
+    "Unfinished",
 ]
 
 
@@ -155,6 +157,7 @@ class Call:
     wait_seconds: float  # in queues, before the first answer
     talk_seconds: float  # of all talks that were seen whole
     partial: bool  # its begin, its end or a part of a talk was not seen
+    caller_key: str = ""  # of the person outside: who called, or whom a call that went out has called
 
     @property
     def call_seconds(self) -> float:
@@ -180,6 +183,7 @@ class QueueVisit:
     language: str
     ringing: bool  # an agent was ringing when the caller left
     decided_by: str  # which message told the outcome
+    caller_key: str = ""  # the same for the same caller; empty when the number is withheld
 
     @property
     def wait_seconds(self) -> float:
@@ -250,6 +254,18 @@ class AgentInterval:
     @property
     def seconds(self) -> float:
         return self.ended_at - self.started_at
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyDefinition:
+    """What a version of a survey asks, as it was loaded first. Key: pbx, survey, version."""
+
+    pbx: str
+    survey: str  # the definition's id
+    version: int
+    languages: str  # the survey's, with commas between; the first is for callers of another one
+    questions: str  # JSON, see surveys/versions.py
+    first_seen: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,16 +356,31 @@ class Observed:
     until: float
 
 
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """What goes on, for the daemon that comes after one that was killed. Key: pbx, kind, name.
+
+    Nothing but `calls/keeping.py` writes and reads it, and it goes when what it tells of has ended.
+    """
+
+    pbx: str
+    kind: str  # call or agent
+    name: str  # the call's id or the agent's name
+    state: str  # JSON, see calls/state.py; empty when it is over
+
+
 Record = (
     Call
     | QueueVisit
     | Ring
     | Talk
     | AgentInterval
+    | SurveyDefinition
     | FunnelEntry
     | SurveyAttempt
     | Answer
     | OptOut
     | Gap
     | Observed
+    | Unfinished
 )

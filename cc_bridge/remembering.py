@@ -1,4 +1,4 @@
-"""Reads from the database who was asked, called back or has opted out, again and again, into memory.
+"""Reads from the database who was asked, called back or has opted out, and what surveys asked, into memory.
 
 `app.py` starts one. The daemons of other PBXs and `cc-bridge optout` write there too, so each minute it looks
 at the last hour, and each hour at all days that count: what another daemon's journal kept back comes late.
@@ -17,8 +17,8 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cc_bridge.records import OptOut
-from cc_bridge.storage.queries import asked_since, called_since, opt_outs
+from cc_bridge.records import OptOut, SurveyDefinition
+from cc_bridge.storage.queries import asked_since, called_since, definitions, opt_outs
 from cc_bridge.surveys.asked import Asked, Asking
 
 __all__ = ["Remembering"]
@@ -35,11 +35,13 @@ class _Found(NamedTuple):
     attempts: list[Asking]
     said: list[OptOut]
     called: dict[str, float]
+    defined: list[SurveyDefinition]
 
 
 class Remembering:
     """Keeps `asked` up to date, and `called`: whom call-backs called when, by caller key.
 
+    `defined` hears what the surveys of all PBXs asked, as the database knows it.
     `days` says for how long it matters when that was. `in_thread` calls a function in a thread
     and fires in the reactor with what it returned.
     """
@@ -49,6 +51,7 @@ class Remembering:
         open_engine: Callable[[], Engine],
         asked: Asked,
         called: dict[str, float],
+        defined: Callable[[list[SurveyDefinition]], None],
         days: Callable[[], float],
         now: Callable[[], float],
         in_thread: Callable[..., Deferred[Any]],
@@ -58,6 +61,7 @@ class Remembering:
         self._engine: Engine | None = None  # the thread's
         self._asked = asked
         self._called = called
+        self._defined = defined
         self._days = days
         self._now = now
         self._in_thread = in_thread
@@ -90,7 +94,10 @@ class Remembering:
             self._engine = self._open_engine()
         with self._engine.connect() as connection:
             return _Found(
-                asked_since(connection, since), opt_outs(connection), called_since(connection, since)
+                asked_since(connection, since),
+                opt_outs(connection),
+                called_since(connection, since),
+                definitions(connection),
             )
 
     def _remember(self, found: _Found, now: float, everything: bool) -> None:
@@ -100,6 +107,7 @@ class Remembering:
             self._asked.opt(opted)
         for key, at in found.called.items():
             self._called[key] = max(at, self._called.get(key, 0.0))
+        self._defined(found.defined)
         if everything:
             self._all_at = now
             self._asked.forget(now - self._days() * _DAY, now)

@@ -304,6 +304,12 @@ def logged():
     globalLogPublisher.removeObserver(events.append)
 
 
+def assert_tells_which_call(event, bridge):
+    (attempt, *_) = [record for record in bridge.records if isinstance(record, SurveyAttempt)]
+    told = (event["uniqueid"], event["call_id"], event["attempt_id"])
+    assert told == (attempt.uniqueid, attempt.call_id, attempt.attempt_id)
+
+
 def talk(bridge, **caller) -> FakeAsterisk:
     call = FakeAsterisk(**caller)
     bridge.converse(call)
@@ -406,7 +412,8 @@ def test_missing_sound_files(bridge, logged):
     call = talk(bridge, keys=["9", "4", "5"], missing=("cc_bridge/invalid", "cc_bridge/thanks"))
     assert call.heard == ["ask_agent", "ask_agent", "ask_wait", "vm-goodbye"]
     assert bridge.outcome == ("complete", "")
-    assert any("cc_bridge/thanks" in str(event.get("error")) for event in logged)
+    (told,) = [event for event in logged if "cc_bridge/thanks" in str(event.get("error"))]
+    assert_tells_which_call(told, bridge)
 
 
 def test_a_question_without_its_sound_file(bridge):
@@ -421,7 +428,9 @@ def test_an_answer_that_cannot_be_stored(logged):
     assert call.heard == ["ask_agent", "vm-goodbye"]
     assert call.variables["CCB_SURVEY"] == "declined"
     assert bridge.outcome == ("declined", "error")
-    assert any("log_failure" in event and event["log_failure"].check(OSError) for event in logged)
+    (told,) = [event for event in logged if "log_failure" in event]
+    assert told["log_failure"].check(OSError)
+    assert_tells_which_call(told, bridge)
 
 
 def test_nothing_can_be_stored(logged):

@@ -112,6 +112,24 @@ def test_unwanted_events_are_counted_and_not_parsed():
     assert codec.counts.unwanted == 2
 
 
+def test_of_a_line_that_is_wanted_the_last_one_counts():
+    codec = Codec({"VarSet": Wanted(line="Variable: QUEUESTATUS")})
+    varset = b"Event: VarSet\r\nPrivilege: dialplan,all\r\nVariable: %s\r\nValue: %s\r\n\r\n"
+    first, last = varset % (b"QUEUESTATUS\r\nVariable: X", b"1"), varset % (b"QUEUESTATUS", b"TIMEOUT")
+    assert [event["Value"] for event in codec.feed(first + last)] == ["TIMEOUT"]
+    assert (codec.counts.unwanted, codec.counts.tainted) == (1, 0)
+
+
+def test_events_behind_empty_lines_are_read_like_others():
+    codec = Codec({"QueueCallerJoin": Wanted(("Queue",)), "Newexten": Wanted(line="Application: Queue")})
+    messages = codec.feed(
+        b"\r\n" + JOIN + b"\r\n" + JOIN.replace(b"QueueCallerJoin", b"Newexten") + b"\r\n" + PONG
+    )
+    assert headers(messages)[0] == {"Event": "QueueCallerJoin", "Queue": "sales"}
+    assert headers(messages)[1:] == headers(Codec().feed(PONG))
+    assert (codec.counts.received, codec.counts.unwanted) == (3, 1)
+
+
 def test_of_a_wanted_event_only_the_named_headers_are_cut_out():
     codec = Codec({"QueueCallerJoin": Wanted(("Queue", "CallerIDName"), ("Linkedid", "Language"))})
     (event,) = codec.feed(JOIN)

@@ -7,6 +7,7 @@ from twisted.internet.task import Clock
 
 from cc_bridge.agi.request import Request
 from cc_bridge.asking import GREETING, MOMENT, Asking
+from cc_bridge.callers import CallerKeys
 from cc_bridge.calls.events import (
     BridgeEntered,
     BridgeLeft,
@@ -231,6 +232,15 @@ def test_who_opted_out_is_not_asked_again(centre):
     centre.agent_leaves()
     centre.asking.asked.opt(OptOut(NUMBER, 950.0, opted_out=True, told_by="key"))
     assert centre.comes() is NotAsked.OPTED_OUT
+
+
+def test_who_opted_out_and_was_erased_is_not_asked_again(centre):
+    keys = centre.asking._keys = CallerKeys("plain", b"a secret of the house", "98")
+    centre.talk()
+    centre.agent_leaves()
+    centre.asking.asked.opt(OptOut(keys.hashed(NUMBER), 950.0, opted_out=True, told_by="key"))
+    assert centre.comes() is NotAsked.OPTED_OUT
+    assert centre.funnel[-1].caller_key == "989121234567"
 
 
 def test_consent_that_is_needed():

@@ -119,3 +119,26 @@ def test_people_are_shown_the_begin_of_a_hash_and_all_of_a_number():
     assert shown(key) == f"{key[:8]}…"
     assert shown("989121234567") == "989121234567"
     assert shown("9" * 20) == "9" * 20
+
+
+def test_a_masked_number_hides_its_last_four_digits():
+    keys = CallerKeys("masked", SECRET, "98")
+    ways = ("09121234567", "+98 912 123 4567", "۰۹۱۲۱۲۳۴۵۶۷")
+    assert {keys.stored(way) for way in ways} == {"98912123xxxx"}
+    assert keys.stored("201") == "xxx"
+    assert keys.stored("ali@example.com") == ""
+    assert keys.key("09121234567") == CallerKeys("hashed", SECRET, "98").key("09121234567")
+
+
+def test_what_is_stored_of_a_number_is_what_the_mode_says():
+    assert CallerKeys(country="98").stored("+98 912 1234567") == "+98 912 1234567"
+    hashed = CallerKeys("hashed", SECRET, "98")
+    assert hashed.stored("09121234567") == hashed.key("+989121234567")
+
+
+def test_a_caller_is_known_by_the_key_of_now_and_by_the_hash():
+    plain = CallerKeys("plain", SECRET, "98")
+    assert plain.known_by("0912 1234567") == ("989121234567", plain.hashed("09121234567"))
+    assert CallerKeys(country="98").known_by("09121234567") == ("989121234567",)
+    assert len(CallerKeys("masked", SECRET, "98").known_by("09121234567")) == 1
+    assert plain.known_by("anonymous") == ()

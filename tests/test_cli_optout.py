@@ -27,7 +27,7 @@ def url(tmp_path, monkeypatch):
 
 @pytest.fixture
 def hashed(monkeypatch):
-    monkeypatch.setenv("CC_BRIDGE_CALLERS__KEYS", "hashed")
+    monkeypatch.setenv("CC_BRIDGE_CALLERS__NUMBERS", "hashed")
     monkeypatch.setenv("CC_BRIDGE_CALLERS__HASH_SECRET", SECRET)
     return CallerKeys("hashed", SECRET.encode(), "98")
 
@@ -118,6 +118,14 @@ def test_who_has_not_opted_out_cannot_be_removed(optout, url):
     assert refused(optout("remove", "201")) == "Error: 201 has not opted out\n"
 
 
+def test_the_wish_that_an_erasure_has_left_can_be_taken_back(optout, url, monkeypatch):
+    monkeypatch.setenv("CC_BRIDGE_CALLERS__HASH_SECRET", SECRET)
+    left = CallerKeys("plain", SECRET.encode(), "98").hashed("09121234567")
+    say(url, OptOut(left, 1.0, opted_out=True, told_by="key"))
+    assert optout("remove", "+989121234567").exit_code == 0
+    assert stored(url) == {left: (False, "command")}
+
+
 def test_a_wish_dated_by_a_pbx_whose_clock_is_ahead_can_be_taken_back(optout, url):
     ahead = 4_000_000_000.0
     say(url, OptOut("201", ahead, opted_out=True, told_by="key"))
@@ -148,8 +156,9 @@ def test_a_database_that_stays_locked_is_told_in_one_line(optout, url, monkeypat
 
 
 def test_what_is_wrong_with_the_configuration_is_told_in_one_line(optout, monkeypatch, tmp_path):
-    monkeypatch.setenv("CC_BRIDGE_CALLERS__KEYS", "hashed")
-    assert refused(optout("add", "201")).startswith("Error: callers: hashed keys need hash_secret")
+    monkeypatch.setenv("CC_BRIDGE_CALLERS__NUMBERS", "hashed")
+    says = refused(optout("add", "201"))
+    assert says.startswith("Error: callers: masked and hashed numbers need hash_secret")
     monkeypatch.setenv("CC_BRIDGE_CALLERS__HASH_SECRET", "short")
     says = refused(optout("add", "201"))
     assert "16 characters" in says

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from cc_bridge import config as module
 from cc_bridge.callers import CallerKeys
-from cc_bridge.config import Config, QueueConfig, load, rules_of, show
+from cc_bridge.config import Config, QueueConfig, WebhookConfig, load, rules_of, show
 from cc_bridge.errors import ConfigError
 from cc_bridge.surveys.hours import Hours
 from cc_bridge.surveys.policy import Rules
@@ -36,6 +36,7 @@ def test_the_shipped_file_holds_every_key_with_its_default():
     content = tomllib.loads(SHIPPED.read_text())
     defaults = Config().model_dump()
     assert defaults.pop("queues") == {}
+    assert defaults.pop("webhooks") == []
     assert content.keys() == defaults.keys()
     for section, values in defaults.items():
         plain = {
@@ -44,6 +45,65 @@ def test_the_shipped_file_holds_every_key_with_its_default():
         }
         plain |= {key: str(value) for key, value in plain.items() if isinstance(value, Path)}
         assert content[section] == plain, section
+
+
+def test_the_shipped_file_shows_every_key_of_a_webhook_with_its_default():
+    commented = SHIPPED.read_text().split("# [[webhooks]]\n")[1].split("\n\n")[0]
+    shown = tomllib.loads("\n".join(re.findall(r"^# ([a-z_]+ = .+)$", commented, re.MULTILINE)))
+    fields = WebhookConfig.model_fields
+    assert shown.keys() == fields.keys()
+    defaults = WebhookConfig(name=shown["name"], url=shown["url"]).model_dump()
+    for key in fields.keys() - {"name", "url", "secret", "secret_file", "tls_ca_file"}:
+        assert shown[key] == defaults[key], key
+    assert shown["secret"] == shown["secret_file"] == shown["tls_ca_file"] == ""
+
+
+WEBHOOK = '[[webhooks]]\nname = "crm"\nsecret = "whsec_x"\nurl = '
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (WEBHOOK + '"http://crm.example.com/"', "begin with https://"),
+        (WEBHOOK + '"https://user:pass@crm.example.com/"', "without user"),
+        (WEBHOOK + '"https:///events"', "must be an address"),
+        (WEBHOOK + '"ftp://crm.example.com/"', "webhooks.0.url"),
+        (WEBHOOK + '"https://a/"\nsecret_file = "/x"', "not both"),
+        (WEBHOOK + '"https://a/"\nevents = ["call_began"]', "must be 'call_ended'"),
+        (WEBHOOK + '"https://a/"\nurls = 1', "did you mean url?"),
+        (2 * (WEBHOOK + '"https://a/"\n'), "each needs a name of its own"),
+    ],
+)
+def test_webhooks_that_cannot_be_meant_are_told_without_their_secret(tmp_path, text, says):
+    with pytest.raises(ConfigError) as error:
+        load(written(tmp_path, text))
+    assert says in str(error.value)
+    assert "whsec_x" not in str(error.value)
+
+
+def test_the_secret_of_a_webhook_is_of_its_form_and_comes_from_a_file(tmp_path):
+    file = tmp_path / "secret"
+    text = f'[[webhooks]]\nname = "crm"\nurl = "https://a/"\nsecret_file = "{file}"\n'
+    webhook = load(written(tmp_path, text)).webhooks[0]
+    with pytest.raises(ConfigError, match=r"webhooks\.crm\.secret_file"):
+        webhook.keys()
+    file.write_text("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n")
+    assert webhook.keys() == (bytes(24),)
+    file.write_text("hush")
+    with pytest.raises(ConfigError, match=r"^webhooks\.crm\.secret: must be whsec_") as error:
+        webhook.keys()
+    assert "hush" not in str(error.value)
+
+
+def test_webhooks_are_shown_and_can_be_loaded_again(tmp_path):
+    text = WEBHOOK + '"http://127.0.0.1:8080/"\nlow_ratings = {csat = 1}\n[queues.sales]\nsurvey = ""\n'
+    config = load(written(tmp_path, text))
+    assert config.webhooks[0].low_ratings == {"csat": 1}
+    assert "whsec_x" not in show(config)
+    again = load(written(tmp_path, show(config).replace("********", "whsec_x")))
+    assert again == config
+    inside = WEBHOOK + '"http://crm:8080/"\nplain_http = true\n'
+    assert load(written(tmp_path, inside)).webhooks[0].plain_http
 
 
 def test_every_key_of_the_shipped_file_is_explained():
@@ -64,7 +124,7 @@ def test_the_readme_names_only_keys_that_exist():
     text = (ROOT / "README.md").read_text()
     named = set(
         re.findall(
-            r"`((?:pbx|ami|agi|http|storage|callers|agents|direct_calls|survey|log|run|queue_defaults|queues)"
+            r"`((?:pbx|ami|agi|http|wallboard|storage|callers|agents|direct_calls|survey|retention|log|run|queue_defaults|queues)"
             r"\.[a-z_.<>]+)`",
             text,
         )
@@ -171,16 +231,17 @@ def test_hashed_keys_need_a_secret_which_is_never_shown(tmp_path):
     secret.write_text("a secret of the house\n")
     plain = load(written(tmp_path, '[callers]\ncountry_code = "98"\n')).callers.caller_keys()
     assert plain == CallerKeys("plain", b"", "98")
-    text = f'[callers]\nkeys = "hashed"\nhash_secret_file = "{secret}"\n'
+    text = f'[callers]\nnumbers = "hashed"\nhash_secret_file = "{secret}"\n'
     assert load(written(tmp_path, text)).callers.caller_keys().secret == b"a secret of the house"
-    inline = load(written(tmp_path, '[callers]\nkeys = "hashed"\nhash_secret = "a secret of the house"\n'))
+    inline = load(written(tmp_path, '[callers]\nnumbers = "hashed"\nhash_secret = "a secret of the house"\n'))
     assert "of the house" not in show(inline)
     assert "of the house" not in repr(inline)
     for faulty in (
-        '[callers]\nkeys = "hashed"\n',
+        '[callers]\nnumbers = "hashed"\n',
+        '[callers]\nnumbers = "masked"\n',
         f'[callers]\nhash_secret = "a secret of the house"\nhash_secret_file = "{secret}"\n',
     ):
-        with pytest.raises(ConfigError, match=r"^callers: hashed keys need") as error:
+        with pytest.raises(ConfigError, match=r"^callers: masked and hashed numbers need") as error:
             load(written(tmp_path, faulty))
         assert "of the house" not in str(error.value)
 
@@ -190,7 +251,7 @@ def test_a_secret_that_hides_nothing_is_refused(tmp_path, content):
     secret = tmp_path / "secret"
     if content is not None:
         secret.write_text(content + "\n")
-    config = load(written(tmp_path, f'[callers]\nkeys = "hashed"\nhash_secret_file = "{secret}"\n'))
+    config = load(written(tmp_path, f'[callers]\nnumbers = "hashed"\nhash_secret_file = "{secret}"\n'))
     with pytest.raises(ConfigError, match=r"^callers\.hash_secret"):
         config.callers.caller_keys()
 
@@ -274,7 +335,7 @@ def test_at_least_one_survey_may_run(tmp_path):
         ("survey", 'time_zone = "Asia"', "'Asia': must be a time zone such as Asia/Tehran"),
         ("survey", 'time_zone = "Tehran"', "'Tehran': must be a time zone such as Asia/Tehran"),
         ("survey", 'time_zone = "../../etc/passwd"', "'../../etc/passwd': must be a time zone"),
-        ("callers", 'keys = "md5"', "'md5': must be 'plain' or 'hashed'"),
+        ("callers", 'numbers = "md5"', "'md5': must be 'plain', 'masked' or 'hashed'"),
     ],
 )
 def test_what_cannot_be_meant_is_told_with_key_and_value(tmp_path, section, line, says):
@@ -292,3 +353,56 @@ def test_queues_inherit_what_they_do_not_say(tmp_path):
     assert config.queue("sales").service_level_seconds == 30
     assert not config.queue("sales").survey
     assert config.queue("unknown") == config.queue_defaults
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[retention]\nratings_days = 29\n[queues.sales]\nask_again_after_days = 30\n",
+         "retention.ratings_days = 29: must be 0 or at least 30"),
+        ("[retention]\nfunnel_days = 10\n[callback]\nenabled = true\n",
+         "retention.funnel_days = 10: must be 0 or at least 30"),
+        ("[retention]\nratings_days = 1\n", "retention.ratings_days = 1: must be 0 or at least 2"),
+    ],
+)  # fmt: skip
+def test_nothing_is_deleted_that_must_be_known_to_ask_nobody_too_often(tmp_path, text, says):
+    with pytest.raises(ConfigError) as error:
+        load(written(tmp_path, text))
+    assert str(error.value).startswith(says)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_the_token_of_the_pages_comes_from_a_file_and_is_never_shown(tmp_path):
+    token = tmp_path / "token"
+    token.write_text("a-token-of-the-house\n")
+    config = load(written(tmp_path, f'[http]\ntoken_file = "{token}"\n'))
+    assert config.http.access_token() == "a-token-of-the-house"
+    inline = load(written(tmp_path, '[http]\ntoken = "a-token-of-the-house"\n'))
+    assert "of-the-house" not in show(inline) + repr(inline)
+    with pytest.raises(ConfigError, match="give token or token_file, not both"):
+        load(written(tmp_path, f'[http]\ntoken = "a-token-of-the-house"\ntoken_file = "{token}"\n'))
+    assert not Config().http.access_token()
+
+
+@pytest.mark.parametrize("content", ["", "too-short", "with a blank in it", "x" * 201, "گفتگو" * 4, None])
+def test_a_token_that_no_browser_could_send_is_refused(tmp_path, content):
+    token = tmp_path / "token"
+    if content is not None:
+        token.write_text(content)
+    config = load(written(tmp_path, f'[http]\ntoken_file = "{token}"\n'))
+    with pytest.raises(ConfigError, match=r"^http\.token"):
+        config.http.access_token()
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("waiting_act = 2", "waiting_act must not be below waiting_watch"),
+        ("abandoned_watch = 50", "abandoned_act must not be below abandoned_watch"),
+        ("service_level_act = 80", "service_level_act must be below service_level_watch"),
+        ("csat_watch = 10", "csat_act must be below csat_watch"),
+    ],
+)
+def test_to_act_is_worse_than_to_watch(tmp_path, line, says):
+    with pytest.raises(ConfigError, match=rf"^wallboard: {says}$"):
+        load(written(tmp_path, f"[wallboard]\n{line}\n"))

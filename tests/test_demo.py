@@ -511,8 +511,8 @@ class Demo:
         )
 
     def greeting(self):
-        lines = [self.process.stdout.readline().decode() for _ in range(6)]
-        return dict(line.split() for line in lines[1:4])
+        lines = [self.process.stdout.readline().decode() for _ in range(7)]
+        return dict(line.split() for line in lines[1:5])
 
     def end(self, *signals):
         """Send the signals, wait, and check that the demo ended well and left nothing."""
@@ -564,6 +564,7 @@ def test_the_demo_shows_waiting_talking_and_rating_callers_and_leaves_nothing_be
         with urllib.request.urlopen(shown[name], timeout=5) as answer:
             return answer.read().decode()
 
+    assert "<html" in page("wallboard")
     peaks = Counter()
 
     def all_seen():

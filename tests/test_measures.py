@@ -76,7 +76,7 @@ def test_every_metric_of_the_catalogue_exists_and_has_its_help_from_it():
     suffix = {"counter": "_total"}
     exported = {
         family.name + suffix.get(family.type, ""): family.documentation
-        for family in Metrics(CollectorRegistry(), "pbx", []).registry.collect()
+        for family in Metrics(CollectorRegistry(), "pbx", [], agents=True).registry.collect()
     }
     named = {measure.metric: help_text(measure.name) for measure in ALL if measure.metric}
     assert len(named) >= 10
@@ -328,9 +328,9 @@ def test_stored_rows_and_counts_of_sql_give_what_live_visits_give(tmp_path):
 
 def test_the_metrics_give_what_the_visits_give():
     metrics = Metrics(CollectorRegistry(), "main", [20, 5])
-    metrics.know_queue("sales")
+    metrics.know_queue("sales", 20)
     for record in DAY:
-        metrics.count_visit(record, 5)
+        metrics.count_visit(record, 20, 5)
     got = samples(metrics)
     offered = [Outcome.ANSWERED, Outcome.ABANDONED, Outcome.TIMED_OUT, Outcome.LEFT_BY_KEY]
     within = got["cc_bridge_wait_seconds_bucket", "20.0", "answered", "sales"]

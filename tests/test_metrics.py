@@ -20,6 +20,7 @@ class Link:
     up = True
     logins = 3
     last_event_at = 1000.5
+    clock_offset = -0.25
     counts = Counts(received=100, unwanted=60, tainted=2, oversized=1)
 
     def pbx_now(self):
@@ -41,6 +42,22 @@ class Journal:
 class Forwarder:
     journal = Journal()
     forwarded, failures = 8, 3
+
+
+class Webhooks:
+    receivers = ("crm",)
+
+    def __init__(self):
+        self.results = Tally({("crm", "delivered"): 9, ("crm", "failed"): 2})
+
+    def pending(self, _receiver):
+        return 3
+
+    def oldest_seconds(self, _receiver):
+        return 1.5
+
+    def dead(self, _receiver):
+        return 1
 
 
 class Agi:
@@ -70,7 +87,7 @@ def samples(metrics):
 
 
 def test_a_visit_is_counted_by_outcome_and_its_wait_in_its_buckets(metrics):
-    metrics.count_visit(visit(), short=5)
+    metrics.count_visit(visit(), 20, short=5)
     got = samples(metrics)
     assert got["cc_bridge_visits_total", "answered", "sales"] == 1
     assert got["cc_bridge_wait_seconds_sum", "answered", "sales"] == 12.5
@@ -79,22 +96,22 @@ def test_a_visit_is_counted_by_outcome_and_its_wait_in_its_buckets(metrics):
 
 
 def test_every_threshold_of_the_configuration_is_an_exact_bound(metrics):
-    metrics.know_queue("sales")
+    metrics.know_queue("sales", 20)
     bounds = {key[1] for key in samples(metrics) if key[0] == "cc_bridge_wait_seconds_bucket"}
     assert {"5.0", "17.0", "20.0"} <= bounds
 
 
 @pytest.mark.parametrize(("wait", "short"), [(4.9, 1), (5.0, 0), (30, 0)])
 def test_short_abandons_have_a_bucket_of_their_own(metrics, wait, short):
-    metrics.know_queue("sales")
-    metrics.count_visit(visit(Outcome.ABANDONED, wait), short=5)
+    metrics.know_queue("sales", 20)
+    metrics.count_visit(visit(Outcome.ABANDONED, wait), 20, short=5)
     got = samples(metrics)
     assert got["cc_bridge_short_abandons_total", "sales"] == short
     assert got["cc_bridge_visits_total", "abandoned", "sales"] == 1
 
 
 def test_a_known_queue_has_all_its_series_at_zero(metrics):
-    metrics.know_queue("sales")
+    metrics.know_queue("sales", 20)
     got = samples(metrics)
     for outcome in Outcome:
         assert got["cc_bridge_visits_total", outcome, "sales"] == 0
@@ -114,7 +131,7 @@ def test_talks_handling_rings_and_ratings(metrics):
     assert got["cc_bridge_hold_seconds_total", "sales"] == 10
     assert got["cc_bridge_talks_ended_total", "agent", "sales"] == 1
     assert got["cc_bridge_rings_total", "answered", "sales"] == 1
-    assert got["cc_bridge_ratings_total", "csat", "sales", "4"] == 1
+    assert got["cc_bridge_ratings_total", "csat", "csat", "sales", "4"] == 1
     assert got["cc_bridge_surveys_total", "sales", "started"] == 1
 
 
@@ -137,6 +154,7 @@ def test_the_state_of_link_storage_and_surveys(metrics):
     got = samples(metrics)
     assert got["cc_bridge_ami_up",] == 1
     assert got["cc_bridge_ami_reconnects_total",] == 2
+    assert got["cc_bridge_pbx_clock_offset_seconds",] == -0.25
     assert got["cc_bridge_ami_last_event_timestamp_seconds",] == 1000.5
     assert got["cc_bridge_ami_messages_total", "parsed"] == 37
     assert got["cc_bridge_ami_messages_total", "tainted"] == 2
@@ -158,6 +176,20 @@ def test_the_state_of_the_journal_where_there_is_one(metrics):
     assert not [name for name, *_ in samples(without) if "journal" in name or "forward" in name]
 
 
+def test_the_state_of_webhooks_where_there_are_receivers(metrics):
+    metrics.watch(Tracker("pbx"), Link(), Store(), Agi(), webhooks=Webhooks())
+    got = samples(metrics)
+    results = {"delivered": 9, "failed": 2, "dead": 0, "dropped": 0}
+    for result, n in results.items():
+        assert got["cc_bridge_webhook_deliveries_total", "crm", result] == n
+    assert got["cc_bridge_webhook_pending", "crm"] == 3
+    assert got["cc_bridge_webhook_oldest_pending_seconds", "crm"] == 1.5
+    assert got["cc_bridge_webhook_dead", "crm"] == 1
+    without = Metrics(CollectorRegistry(), "pbx", [])
+    without.watch(Tracker("pbx"), Link(), Store(), Agi())
+    assert not [name for name, *_ in samples(without) if "webhook" in name]
+
+
 @pytest.mark.parametrize(
     ("accept", "kind", "parse"),
     [
@@ -167,9 +199,9 @@ def test_the_state_of_the_journal_where_there_is_one(metrics):
     ],
 )
 def test_the_page_has_all_families_whole_in_either_format(metrics, accept, kind, parse):
-    metrics.watch(Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder())
-    metrics.know_queue("sales")
-    metrics.count_visit(visit(), short=5)
+    metrics.watch(Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks())
+    metrics.know_queue("sales", 20)
+    metrics.count_visit(visit(), 20, short=5)
     page, content_type = metrics.page(accept)
     assert content_type.startswith(kind)
     families = {family.name: family for family in parse(page.decode())}
@@ -186,16 +218,24 @@ def test_the_page_has_all_families_whole_in_either_format(metrics, accept, kind,
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool")
 def test_promtool_finds_nothing_wrong(metrics):
-    metrics.watch(Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder())
-    metrics.know_queue("sales")
-    metrics.count_visit(visit(), short=5)
+    metrics.watch(Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks())
+    metrics.know_queue("sales", 20)
+    metrics.count_visit(visit(), 20, short=5)
     page, _ = metrics.page("")
     checked = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, check=False)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
 
 
 def test_no_caller_is_ever_a_label(metrics):
-    metrics.count_visit(visit(), short=5)
+    metrics.count_visit(visit(), 20, short=5)
     text = metrics.page("")[0].decode()
     assert "0912" not in text
     assert "سارا" not in text
+
+
+def test_every_sample_of_ours_says_of_which_pbx(metrics):
+    metrics.watch(Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks())
+    metrics.know_queue("sales", 20)
+    for family in text_string_to_metric_families(metrics.page("")[0].decode()):
+        for sample in family.samples:
+            assert not sample.name.startswith("cc_bridge_") or sample.labels["pbx"] == "pbx", sample.name

@@ -11,9 +11,11 @@ from click.testing import CliRunner
 from sqlalchemy import select
 
 from cc_bridge.ami.codec import Counts
+from cc_bridge.callers import CallerKeys
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.cli import main
 from cc_bridge.history import import_log
+from cc_bridge.privacy import Privacy
 from cc_bridge.records import QueueVisit, Talk
 from cc_bridge.replay import replay
 from cc_bridge.storage.migrate import open_database
@@ -22,6 +24,7 @@ from cc_bridge.storage.upsert import upsert
 from recordings import FIXTURES, all_recordings, queue_log, recording
 
 MIX = FIXTURES / "22" / "mix.queue_log"
+PLAIN = Privacy(CallerKeys())
 
 
 @pytest.fixture
@@ -75,9 +78,9 @@ def test_a_server_gets_the_same_rows_and_again_no_more(server_url, tmp_path):
         return found
 
     file = f"sqlite:///{tmp_path / 'calls.sqlite'}"
-    import_log([MIX], file, "pbx", lambda _: None)
+    import_log([MIX], file, "pbx", lambda _: None, PLAIN)
     for _ in range(2):
-        import_log([MIX], server_url, "pbx", lambda _: None)
+        import_log([MIX], server_url, "pbx", lambda _: None, PLAIN)
         assert rows(server_url) == rows(file)
 
 
@@ -231,6 +234,15 @@ def test_progress_adds_up_to_the_size_of_the_files(database, tmp_path, suffix):
     log = tmp_path / f"queue_log{suffix}"
     log.write_bytes(gzip.compress(MIX.read_bytes()) if suffix else MIX.read_bytes())
     seen = []
-    _, counts = import_log([log], database.url, "pbx", seen.append)
+    _, counts = import_log([log], database.url, "pbx", seen.append, PLAIN)
     assert sum(seen) == log.stat().st_size
     assert counts.lines == len(queue_log("22/mix"))
+
+
+def test_numbers_are_imported_as_the_configuration_wants_them_stored(database, monkeypatch):
+    monkeypatch.setenv("CC_BRIDGE_CALLERS__NUMBERS", "masked")
+    monkeypatch.setenv("CC_BRIDGE_CALLERS__HASH_SECRET", "a secret of the house")
+    assert run("import-queue-log", MIX).exit_code == 0
+    stored = {number for (number,) in database("SELECT caller_number FROM queue_visits")} - {""}
+    assert stored
+    assert all(re.fullmatch(r"[0-9]*x{1,4}", number) for number in stored)

@@ -7,7 +7,15 @@ from sqlalchemy.exc import OperationalError
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 
-from cc_bridge.records import EndedBy, FunnelEntry, OptOut, SurveyAttempt, SurveyResult, Trigger
+from cc_bridge.records import (
+    EndedBy,
+    FunnelEntry,
+    OptOut,
+    SurveyAttempt,
+    SurveyDefinition,
+    SurveyResult,
+    Trigger,
+)
 from cc_bridge.remembering import Remembering
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.schema import row_of
@@ -37,11 +45,13 @@ class Site:
     def __init__(self, engine):
         self.engine, self.clock, self.asked = engine, Clock(), Asked("pbx")
         self.called = {}
+        self.defined = []
         self.reads = 0
         self.remembering = Remembering(
             self.open,
             self.asked,
             self.called,
+            self.defined.append,
             lambda: 30.0,
             lambda: NOW + self.clock.seconds(),
             self.in_thread,
@@ -76,6 +86,17 @@ def test_what_other_pbxs_asked_within_the_days_that_count_is_known_at_once(datab
     site.remembering.start()
     assert site.standing().last_asked_at == NOW - 29 * 86_400
     assert site.standing().opted_out
+    site.remembering.stop()
+
+
+def test_what_surveys_asked_is_told(database):
+    site = Site(database)
+    asked = SurveyDefinition("pbx", "csat", 1, "fa", "[]", NOW - 100)
+    site.write(asked)
+    site.write(replace(asked, pbx="other", questions="[1]"))
+    site.remembering.start()
+    (told,) = site.defined
+    assert sorted(told, key=lambda each: each.pbx) == [replace(asked, pbx="other", questions="[1]"), asked]
     site.remembering.stop()
 
 

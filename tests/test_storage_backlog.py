@@ -6,7 +6,7 @@ from time import monotonic, sleep
 import pytest
 from twisted.internet.defer import Deferred
 
-from cc_bridge.records import Answer, Gap
+from cc_bridge.records import Answer, Gap, Unfinished
 from cc_bridge.storage import backlog as module
 from cc_bridge.storage.backlog import BATCH, Backlog
 
@@ -127,6 +127,39 @@ def test_a_pause_ends_when_closed(backlog, asleep):
     pause = asleep(backlog.pause, 3600)
     backlog.close()
     assert pause.result(20) is None
+
+
+def test_what_is_of_one_cut_is_never_in_two_batches(backlog, asleep):
+    for n in range(BATCH + 5):
+        backlog.add(gap(n), last=False)
+    batch = asleep(backlog.next_batch)
+    assert not batch.done()
+    backlog.end_cut()
+    backlog.add(gap(-1))
+    backlog.add(gap(-2), last=False)
+    assert records(batch.result(20)) == [gap(n) for n in range(BATCH + 5)]
+    backlog.written(batch.result())
+    backlog.add(gap(-3), Deferred())  # which ends the cut
+    assert records(backlog.next_batch()) == [gap(-1), gap(-2), gap(-3)]
+
+
+def test_a_batch_ends_with_a_cut_once_it_is_full(backlog):
+    for n in range(3 * BATCH):
+        backlog.add(gap(n), last=n % 700 == 699)
+    for length in (1_400, 1_400):
+        batch = backlog.next_batch()
+        assert len(batch) == length
+        backlog.written(batch)
+    backlog.drain()  # what is begun will not be whole any more, and is written all the same
+    assert len(backlog.next_batch()) == 3 * BATCH - 2_800
+
+
+def test_what_goes_on_is_taken_when_the_disk_is_full():
+    full = Backlog(bound=2, full=lambda: True)
+    assert full.add(Unfinished("main", "call", "1", ""))
+    assert not full.add(gap(1))
+    assert full.add(Unfinished("main", "call", "2", ""))
+    assert not full.add(Unfinished("main", "call", "3", ""))
 
 
 def test_answers_are_taken_beyond_the_bound():

@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import inspect, select, text
 
+from cc_bridge.records import Unfinished
 from cc_bridge.storage.columns import CleanText
 from cc_bridge.storage.database import Database, Refused, parts
 from cc_bridge.storage.migrate import open_database
+from cc_bridge.storage.queries import unfinished
 from cc_bridge.storage.schema import (
     TABLES,
     answers,
@@ -65,6 +67,19 @@ def test_of_what_a_caller_said_the_newest_stays_however_it_comes(database, engin
     assert stored(engine, opt_outs, "at", "opted_out") == [(T + 5, True)]
     database.write([said(T + 9, False), said(T + 8, True)])
     assert stored(engine, opt_outs, "at", "opted_out") == [(T + 9, False)]
+
+
+def test_what_goes_on_is_replaced_until_it_is_over(database, engine):
+    going_on = [Unfinished("main", "agent", name, f"{n}") for n, name in enumerate(["a", "زهرا", "b "])]
+    other = Unfinished("other", "call", "a", "there")
+    database.write([row_of(visit(1)), *map(row_of, [*going_on, other])])
+    later = Unfinished("main", "agent", "a", "later")
+    over = [Unfinished("main", "agent", name, "") for name in ("زهرا", "never there")]
+    database.write([*map(row_of, [replace(later, state="then"), later, *over]), row_of(visit(2))])
+    with engine.connect() as connection:
+        assert sorted(unfinished(connection, "main"), key=str) == sorted([later, going_on[2]], key=str)
+        assert unfinished(connection, "other") == [other]
+    assert len(stored(engine, queue_visits, "uniqueid")) == 2
 
 
 def test_text_comes_back_as_it_went_in(database, engine):

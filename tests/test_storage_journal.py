@@ -9,13 +9,14 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from twisted.logger import capturedLogs, formatEvent
 
 from cc_bridge.errors import StorageError
-from cc_bridge.records import Observed
+from cc_bridge.records import Observed, Unfinished
 from cc_bridge.storage import journal as module
 from cc_bridge.storage.database import Refused
 from cc_bridge.storage.journal import Journal
@@ -168,6 +169,23 @@ def test_it_remembers_how_far_a_pbx_was_observed(journal, file):
     again.close()
 
 
+def test_it_keeps_what_goes_on_and_forwards_none_of_it(journal, file):
+    names = ["1.1", "زهرا", "half \ud83d of a pair", "1.2"]
+    going_on = [Unfinished("main", "call", name, f"{n}") for n, name in enumerate(names)]
+    other = Unfinished("other", "call", "1.1", "there")
+    journal.write([*rows(1), *map(row_of, [*going_on, other])])
+    later = Unfinished("main", "call", "1.1", "later")
+    over = [Unfinished("main", "call", name, "") for name in ("1.2", "never there")]
+    journal.write([*map(row_of, [replace(later, state="then"), later, *over]), *rows(2)])
+    assert (numbers(journal), journal.pending) == ([1, 2], 2)
+    journal.forwarded(2)
+    journal.close()
+    again = Journal(file, MEGABYTE)
+    assert sorted(again.unfinished("main"), key=str) == sorted([later, *going_on[1:3]], key=str)
+    assert again.unfinished("other") == [other]
+    again.close()
+
+
 def test_a_row_is_kept_with_the_version_of_its_schema(journal, file):
     journal.write(rows(1))
     journal.close()
@@ -193,7 +211,7 @@ def test_what_json_cannot_hold_is_refused_and_nothing_else_is_written(journal):
 
 def test_every_commit_is_synced_and_the_file_shrinks(journal, file, clock):
     journal.open()
-    asked = {"journal_mode": "wal", "synchronous": 2, "auto_vacuum": 2, "locking_mode": "exclusive"}
+    asked = {"journal_mode": "wal", "synchronous": 2, "auto_vacuum": 2}
     for name, value in asked.items():
         assert journal._connection.execute(f"PRAGMA {name}").fetchone()[0] == value
     for start in range(0, 40_000, 1_000):

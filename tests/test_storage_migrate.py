@@ -16,9 +16,10 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, Table, create_mock_engine, inspect, select, text
+from sqlalchemy.exc import IntegrityError
 
 from cc_bridge.errors import StorageError
-from cc_bridge.storage import migrate
+from cc_bridge.storage import migrate, views
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.migrate import (
     VERSION_TABLE,
@@ -134,12 +135,13 @@ def test_the_script_for_each_database_is_that_of_the_code(server):
             before, key, after = made.partition(", CONSTRAINT ")
             found[found.index(made)] = f"{before}, {column}{key}{after}"
             found.remove(added)
-        return set(found)
+        return set(_changed_later(found))
 
     wanted = []
     url = {"mysql": "mysql+pymysql://", "mariadb": "mariadb+pymysql://"}.get(server, f"{server}://")
     mock = create_mock_engine(url, lambda ddl, _: wanted.append(str(ddl.compile(dialect=mock.dialect))))
     metadata.create_all(mock, checkfirst=False)
+    wanted += [str(ddl.compile(dialect=mock.dialect)) for ddl in views.creation(mock.dialect.name)]
     script = statements(upgrade_script(url))
     missing = statements(";\n".join(wanted)) - script
     assert missing == set()
@@ -148,6 +150,29 @@ def test_the_script_for_each_database_is_that_of_the_code(server):
     )
     in_old_rows = {statement for statement in more if statement.startswith("UPDATE answers SET ")}
     assert more - in_old_rows <= {"", "BEGIN", "COMMIT"}
+
+
+def _changed_later(statements):
+    """Return statements in which what later ones change is so from the first."""
+    comments = {}  # PostgreSQL's; of some the last one counts
+    tables = {}
+    others = []
+    for statement in statements:
+        if commented := re.fullmatch(r"(COMMENT ON \S+ \S+) IS .+", statement):
+            comments[commented[1]] = statement
+        elif created := re.match(r"CREATE TABLE (\w+) ", statement):
+            tables[created[1]] = statement
+        elif altered := re.fullmatch(r"ALTER TABLE (\w+) MODIFY (.+) COMMENT '(.+)'", statement):
+            table, column, comment = altered.groups()
+            tables[table], changes = re.subn(
+                rf"{re.escape(column)} COMMENT '[^']*'", f"{column} COMMENT '{comment}'", tables[table]
+            )
+            assert changes == 1, statement
+        elif altered := re.fullmatch(r"ALTER TABLE (\w+) CONVERT TO CHARACTER SET (\w+) (.+)", statement):
+            tables[altered[1]] = tables[altered[1]].replace("COLLATE utf8mb4_bin", altered[3])
+        else:
+            others.append(statement)
+    return [*comments.values(), *tables.values(), *others]
 
 
 def test_downgrade_takes_everything_back(url, engine):
@@ -211,7 +236,8 @@ def test_old_answers_rate_whom_their_attempt_rated(database_url):
         assert connection.execute(asked).all() == [("queue", "events", "")]
     with engine.begin() as connection:
         command.downgrade(configuration(connection), "0004")
-    assert tables(engine) == {VERSION_TABLE, *metadata.tables} - {"funnel", "opt_outs"}
+    later = {"funnel", "opt_outs", "unfinished", "surveys"}
+    assert tables(engine) == {VERSION_TABLE, *metadata.tables} - later
     assert run("SELECT count(*) FROM answers") == [(3,)]
     upgrade(database_url)
     assert run(whom) == rated
@@ -242,6 +268,70 @@ def test_each_database_goes_up_and_down_step_by_step(database_url):
 
 def test_an_empty_database_of_each_kind_gets_the_tables_of_the_code(database_url):
     engine = open_database(database_url)
+    assert differences(engine) == []
+    engine.dispose()
+
+
+def view_definitions(engine):
+    """Return the views by name, as the database keeps them."""
+    with engine.connect() as connection:
+        inspector = inspect(connection)
+        return {name: inspector.get_view_definition(name) for name in inspector.get_view_names()}
+
+
+def test_views_are_the_same_made_or_migrated_and_go_with_their_migration(database_url):
+    engine = make_engine(database_url)
+    migrate_to(engine, "0006")
+    samples(engine)
+    assert view_definitions(engine) == {}
+    migrate_to(engine, "0007")
+    migrated = view_definitions(engine)
+    assert set(migrated) == {view.table.name for view in views.VIEWS}
+    with engine.connect() as connection:
+        for view in views.VIEWS:
+            assert len(connection.execute(select(view.table)).all()) == 1
+    with engine.begin() as connection:
+        command.downgrade(configuration(connection), "0006")
+    assert view_definitions(engine) == {}
+    with engine.begin() as connection:
+        command.downgrade(configuration(connection), "base")
+        connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
+    open_database(database_url).dispose()
+    assert view_definitions(engine) == migrated
+    engine.dispose()
+
+
+def test_the_tables_of_mariadb_tell_keys_apart_that_differ_in_blanks_at_their_end(mariadb):
+    url = mariadb.fresh().render_as_string(hide_password=False)
+    engine = make_engine(url)
+    migrate_to(engine, "0006")
+
+    def run(statement):
+        with engine.begin() as connection:
+            return connection.execute(text(statement))
+
+    def paused(agent):
+        run(
+            "INSERT INTO agent_intervals VALUES ('pbx', "
+            f"'{agent}', 'paused', '2026-11-22 01:00:00', '2026-11-22 01:01:00', 60, '', '', 0)"
+        )
+
+    paused("Ali")
+    with pytest.raises(IntegrityError):
+        paused("Ali ")
+    upgrade(url)
+    collations = run(
+        "SELECT DISTINCT collation_name FROM information_schema.columns WHERE collation_name IS NOT NULL "
+        f"AND table_schema = database() AND table_name <> '{VERSION_TABLE}' AND table_name NOT LIKE 'v\\_%'"
+    )
+    assert collations.all() == [("utf8mb4_nopad_bin",)]
+    paused("Ali ")
+    assert run("SELECT count(*) FROM agent_intervals WHERE agent = 'Ali '").scalar_one() == 1
+    with engine.begin() as connection:
+        command.downgrade(configuration(connection), "0006")  # which keeps both
+    assert run("SELECT count(*) FROM agent_intervals").scalar_one() == 2
+    upgrade(url)
+    assert run("SELECT count(*) FROM agent_intervals").scalar_one() == 2
     assert differences(engine) == []
     engine.dispose()
 

@@ -41,7 +41,7 @@ class ConsentAsker:
         try:
             given = await self._key(request.language, channel) == YES
         except PromptMissing as error:
-            _log.error("{error}: nobody is asked for consent", error=error)
+            _log.error("{error}: nobody is asked for consent", error=error, uniqueid=request.uniqueid)
         finally:
             self._remember(request.uniqueid, given)
         await channel.set_variable(VARIABLE, "yes" if given else "no")

@@ -88,6 +88,7 @@ class Conversation:
         self._channel = channel
         self._interview = Interview(invitation.survey, invitation.language)
         self._attempt = self._new_attempt()
+        self._ids = {name: getattr(self._attempt, name) for name in ("uniqueid", "call_id", "attempt_id")}
         self._began_at = around.clock.seconds()
         self._told = ""  # what VARIABLE holds
         self._speaks = request.language  # the channel
@@ -137,10 +138,10 @@ class Conversation:
         try:
             return await self._do(step)
         except PromptMissing as error:
-            _log.error("{error} for survey {survey}", error=error, survey=self._survey.id)
+            _log.error("{error} for survey {survey}", error=error, survey=self._survey.id, **self._ids)
             return Event.PROMPT_MISSING
         except NotRecorded as error:
-            _log.error("{error}", error=error)
+            _log.error("{error}", error=error, **self._ids)
             return Event.NOT_RECORDED
         except Interrupted:
             return Event.TIME_IS_UP
@@ -149,11 +150,7 @@ class Conversation:
         except CancelledError:
             return Ending(self._channel.closed_because or Ending.SHUTDOWN)
         except AGIError as error:
-            _log.error(
-                "survey on channel {uniqueid!r} broke off: {error!r}",
-                uniqueid=self._request.uniqueid,
-                error=error,
-            )
+            _log.error("survey on channel {uniqueid!r} broke off: {error!r}", error=error, **self._ids)
             return Ending.FAILED
 
     async def _do(self, step: Step) -> Happening:
@@ -284,4 +281,4 @@ class Conversation:
     async def _stored(self, record: SurveyAttempt | Answer | OptOut) -> bool:
         around = self._around
         seconds = min(STORE_SECONDS, max(self._seconds_left(), _LEAST_STORE_SECONDS))
-        return await stored(record, around.store, around.clock, seconds, self._request.uniqueid)
+        return await stored(record, around.store, around.clock, seconds, self._ids)

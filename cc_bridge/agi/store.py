@@ -3,12 +3,12 @@
 `agi/survey.py` stores every record through it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 __all__ = ["stored"]
@@ -18,11 +18,15 @@ _Record = TypeVar("_Record")
 
 
 async def stored(
-    record: _Record, store: Callable[[_Record], Deferred[Any]], clock: IReactorTime, seconds: float, of: str
+    record: _Record,
+    store: Callable[[_Record], Deferred[Any]],
+    clock: IReactorTime,
+    seconds: float,
+    ids: Mapping[str, str],
 ) -> bool:
     """Tell whether the record is on disk in time. A slow store goes on and may still succeed.
 
-    `of` is the channel's Uniqueid, for the log.
+    `ids` tell which caller it is, for the log: uniqueid, call_id, attempt_id.
     """
     settled: Deferred[bool] = Deferred()
 
@@ -31,7 +35,8 @@ async def stored(
             settled.callback(in_time)
 
     def failed(failure: Failure) -> None:
-        _log.failure("{kind} of channel {of!r} is not stored", failure, kind=type(record).__name__, of=of)
+        kind, level = type(record).__name__, LogLevel.critical
+        _log.failure("{kind} of channel {uniqueid!r} is not stored", failure, level, kind=kind, **ids)
         settle(False)
 
     timer = clock.callLater(seconds, settle, False)

@@ -142,9 +142,9 @@ class AmiClient(Protocol):
         """
         return self._send(name, headers, on_item)
 
-    def flush(self) -> None:
-        """Ping at once: any input makes Asterisk send the events that it holds back."""
-        self._send_ping()
+    def flush(self) -> Deferred[None]:
+        """Ping at once: any input makes Asterisk send what it holds back. Fires when it has answered."""
+        return self._send_ping()
 
     def close(self, why: str) -> None:
         """Drop the connection; `lost` then tells `why`."""

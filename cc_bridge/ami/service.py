@@ -105,7 +105,17 @@ class AmiService:
 
     def pbx_now(self) -> float:
         """Return UTC epoch seconds by the PBX's clock, which stamps all records."""
-        return self._wall_clock() + (self._client.clock_offset if self._client else 0.0)
+        return self._wall_clock() + self.clock_offset
+
+    @property
+    def clock_offset(self) -> float:
+        """Seconds that the PBX's clock is ahead of ours, as the last answer to a ping had it."""
+        return self._client.clock_offset if self._client else 0.0
+
+    @property
+    def told_until(self) -> float:
+        """Return until when, by the PBX's clock, all that happened has come; 0 when not known yet."""
+        return self._client.told_until if self._client else 0.0
 
     def start(self) -> None:
         self._running = Deferred.fromCoroutine(self._stay_connected())
@@ -166,6 +176,7 @@ class AmiService:
             await client.login(*self._credentials)
             self.logins += 1
             await self._booted.addTimeout(_BOOT_SECONDS, self._clock, _not_booted)
+            await client.flush()  # from here on we know the PBX's clock, by which the snapshot is dated
             snapshot = await self._snapshot(client)
             self.up, self.why_down = True, ""
             _log.info("linked to Asterisk, AMI {version}", version=client.codec.banner)
@@ -212,8 +223,7 @@ class AmiService:
         if self.up:
             self.up, self.why_down = False, why
             # Not now: a link that died silently is noticed only when a ping has no answer.
-            told_until = self._client.told_until if self._client else 0.0
-            self._listener.ami_down(why, told_until or self.pbx_now())
+            self._listener.ami_down(why, self.told_until or self.pbx_now())
         return why
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from cc_bridge.calls.agent import Agent, WrapUp
 from cc_bridge.calls.events import MemberGone, MemberSeen
+from cc_bridge.calls.state import AgentNow
 from cc_bridge.records import AgentInterval, AgentState
 
 __all__ = ["WRAP_UP_CAP", "Agents"]
@@ -25,6 +26,8 @@ class Agents:
     `wrap_up_of` gives a queue's wrapuptime in seconds, which AMI does not tell; a member's own one goes
     before it. After a talk a pause with one of `wrap_up_reasons` prolongs the wrap-up, to `wrap_up_cap`
     seconds from the talk at most.
+
+    changed: names of agents whose state, or its end, may be another one than before; for `keeping.py`
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class Agents:
         wrap_up_cap: float = WRAP_UP_CAP,
     ) -> None:
         self.pbx = pbx
+        self.changed: set[str] = set()
         self._wrap_up_of = wrap_up_of
         self._wrap_up_reasons = frozenset(wrap_up_reasons)
         self._wrap_up_cap = wrap_up_cap
@@ -119,6 +123,7 @@ class Agents:
         for agent in self._agents.values():
             self._settle(agent, at)
             self._close(agent, at)
+        self.changed.update(self._agents)
         self._agents.clear()
         self._holders.clear()
         return self._take()
@@ -129,6 +134,17 @@ class Agents:
         """Return what an agent does and since when, or None for one who was never a member."""
         agent = self._agents.get(name)
         return None if agent is None else (agent.shown.state, agent.since)
+
+    def now(self, name: str) -> AgentNow | None:
+        """Return what an agent does, so that it can be told once nobody has seen how it went on."""
+        agent = self._agents.get(name)
+        if agent is None:
+            return None
+        state, reason, queue = agent.shown
+        wrap_up = agent.wrap_up if state is AgentState.WRAP_UP else None
+        ends_at = wrap_up.ends(agent.pause()) if wrap_up else None
+        flagged = wrap_up is not None and ends_at != wrap_up.until
+        return AgentNow(agent.name, state, agent.since, reason, queue, ends_at, flagged)
 
     def counts(self) -> dict[tuple[str, AgentState], int]:
         """Count the members of each queue by state; a pause in one queue alone shows there."""
@@ -194,6 +210,7 @@ class Agents:
 
     def _show(self, agent: Agent, at: float, *, flagged: bool = False) -> None:
         """Begin a new interval if the agent's condition differs from what the current one shows."""
+        self.changed.add(agent.name)
         at = max(at, agent.since)
         condition = agent.condition(at)
         if condition != agent.shown:

@@ -63,6 +63,7 @@ class OpenCall:
         if not self.answered:
             self.wait_seconds += visit.wait_seconds
         self.answered |= visit.outcome is Outcome.ANSWERED
+        self.partial |= visit.outcome is Outcome.UNOBSERVED  # an agent may have answered
 
     def talked(self, talk: Talk) -> None:
         self.talks += 1
@@ -114,6 +115,16 @@ class Calls:
     def of(self, uniqueid: str) -> OpenCall | None:
         """Return the call that a channel belongs to."""
         return self._of.get(uniqueid)
+
+    def named(self, call_id: str) -> OpenCall | None:
+        return self._open.get(call_id)
+
+    def names(self) -> Collection[str]:
+        return self._open.keys()
+
+    def restore(self, call: OpenCall) -> None:
+        self._open[call.call_id] = call
+        self._of |= dict.fromkeys(call.channels, call)
 
     def started(self, event: ChannelStarted) -> None:
         call = self._open.get(event.linkedid)

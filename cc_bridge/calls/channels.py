@@ -48,6 +48,10 @@ class Channels:
     def find(self, uniqueid: str) -> Channel | None:
         return self._channels.get(uniqueid)
 
+    def bridge_of(self, uniqueid: str) -> str | None:
+        channel = self._channels.get(uniqueid)
+        return None if channel is None else channel.bridge
+
     def in_bridge(self, bridge: str) -> Collection[str]:
         return self._bridges.get(bridge, ())
 

@@ -7,7 +7,7 @@ The trap: Dials lie in each other. Queue() dials `Local/100@from-queue/n`, and b
 the phone; the inner Dial is no talk of its own, it only says which phone answered.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -17,7 +17,7 @@ from cc_bridge.calls.talk import OpenTalk, TalkPhase
 from cc_bridge.calls.talks import Talks
 from cc_bridge.records import Direction
 
-__all__ = ["Contexts", "DirectCalls", "is_local"]
+__all__ = ["Contexts", "Dial", "DirectCalls", "is_local"]
 
 _LOCAL = "Local/"
 
@@ -103,6 +103,13 @@ class DirectCalls:
 
     def __len__(self) -> int:
         return len(self._dials)
+
+    def of(self, dialed: str) -> Dial | None:
+        """Return the Dial whose dialled channel this is."""
+        return self._dials.get(dialed)
+
+    def restore(self, dials: Mapping[str, Dial]) -> None:
+        self._dials |= dials
 
     def dial_started(self, event: DialStarted) -> None:
         channels = self._talks.channels

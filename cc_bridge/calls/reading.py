@@ -61,9 +61,10 @@ def _known(value: str) -> str:
 
 def _caller(h: Headers) -> dict[str, str]:
     """Return number, name and language; Asterisk escapes the name alone, and with backslashes."""
+    name = _known(h["CallerIDName"])
     return {
         "number": _known(h["CallerIDNum"]),
-        "name": _ESCAPED.sub(r"\1", _known(h["CallerIDName"])),
+        "name": _ESCAPED.sub(r"\1", name) if "\\" in name else name,
         "language": h.get("Language", ""),
     }
 

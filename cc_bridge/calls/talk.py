@@ -11,14 +11,14 @@ transfer is done, or nothing brings the two together again.
 """
 
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import StrEnum, auto
 
 from cc_bridge.records import Direction, EndedBy, Talk, Transfer
 
 __all__ = ["OpenTalk", "TalkPhase"]
 
 
-class TalkPhase(Enum):
+class TalkPhase(StrEnum):
     CONNECTING = auto()  # the agent picked up, the two are not bridged yet
     TALKING = auto()
     PARTED = auto()  # one of them left; perhaps to come back at once

@@ -56,15 +56,36 @@ class Talks:
         """Return the talks in which caller and agent are connected, on hold or not."""
         return [talk for talk in self.all() if talk.phase in (TalkPhase.TALKING, TalkPhase.CONSULTING)]
 
+    def bridges_of(self, talk: OpenTalk) -> list[str | None]:
+        """Return where the two legs are."""
+        return [self.channels.bridge_of(leg) for leg in (talk.caller, talk.agent or talk.dialed)]
+
     def placed(self, at: float, living: Mapping[str, str], halves: Iterable[tuple[str, str]]) -> None:
-        """Take over who is where, as Asterisk tells it after a stretch that was not observed."""
+        """Take over who is where, as Asterisk tells it after a stretch that was not observed.
+
+        Two who are in the bridge in which they were have talked on, as far as anybody can tell: a bridge
+        goes with its last channel, and its name never comes again. What else they did meanwhile, such as a
+        hold, is not known and does not count; the talk does, whole. In another bridge they may have been
+        apart, so the talk is partial.
+        """
+        before = [(talk, talk.phase, self.bridges_of(talk)) for talk in self.all()]
         for one, two in halves:
             self.channels.paired(one, two)
         self.channels.place(living)
-        for talk in list(self.all()):
-            unseen = talk.phase is TalkPhase.CONNECTING
-            if self._bridge_again(talk, at) and unseen:
-                talk.partial = True  # they met while nobody looked
+        for talk, phase, bridges in before:
+            together = self._bridge_again(talk, at)
+            if together and (phase is TalkPhase.CONNECTING or self.bridges_of(talk) != bridges):
+                talk.partial = True
+
+    def restore(self, talk: OpenTalk) -> None:
+        """Take a talk back in as an earlier daemon knew it; those of a call come in their order."""
+        self._last[talk.uniqueid] = talk
+        self._of_call.setdefault(talk.call_id, []).append(talk)
+        if not talk.ended:
+            legs = (talk.caller, talk.dialed, talk.agent)
+            self._by_leg |= {leg: talk for leg in legs if leg is not None}
+        if talk.phase is TalkPhase.PARTED:
+            self._parted[id(talk)] = talk
 
     def lost_sight(self, at: float) -> None:
         """Note that nothing is heard from now on, and take nothing for granted that may change meanwhile."""

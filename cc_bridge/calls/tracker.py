@@ -7,43 +7,51 @@ The trap: nothing here may trust that every message came. Each handler takes wha
 counts what does not fit, and whatever is still open when a channel ends is closed with what is known.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.call import Calls
+from cc_bridge.calls.comparison import Comparison
 from cc_bridge.calls.direct import Contexts, DirectCalls, is_local
-from cc_bridge.calls.resync import SeenTalk, Snapshot
+from cc_bridge.calls.keeping import Keeping
+from cc_bridge.calls.resync import Snapshot
 from cc_bridge.calls.ring import OpenRing
 from cc_bridge.calls.talk import OpenTalk, TalkPhase
 from cc_bridge.calls.talks import Talks
 from cc_bridge.calls.visit import REFUSALS, STATUS_OUTCOMES, Phase, Signal, Visit
-from cc_bridge.records import AgentInterval, Call, Outcome, QueueVisit, Ring, RingOutcome, Talk
+from cc_bridge.records import (
+    AgentInterval,
+    Call,
+    Outcome,
+    QueueVisit,
+    Ring,
+    RingOutcome,
+    Talk,
+    Unfinished,
+)
 
 __all__ = ["Tracker", "TrackerRecord"]
 
 TrackerRecord = Call | QueueVisit | Ring | Talk | AgentInterval
-# A name that is the same in the next snapshot, and what puts the difference right.
-Difference = tuple[tuple[str, ...], Callable[[], None]]
 
 # An answer follows the leaving within a millisecond; without one in this time the caller left by a key.
 _LEAVE_SECONDS = 1.0
 # ... and if the call went on for this long without one, that is told by its end or by a lost link.
 _SILENCE_SECONDS = 0.1
-# QueueStatus tells since when a caller waits in whole seconds of two clocks' readings.
-_SAME_SECONDS = 2.5
+# A clock that reads so much earlier than before was put back; less is the noise of estimating it.
+_PUT_BACK_SECONDS = 2.0
 
-
-# A snapshot alone does not end these: the leaving may be on its way to us.
-_MISSED = (Phase.WAITING, Phase.MISSED, Phase.MISSED_HANGING_UP)
+# Where an event has the channel that it is about; elsewhere it is the field after the instant.
+_CHANNEL_AT: dict[type[Any], int] = {ev.BridgeEntered: 2, ev.BridgeLeft: 2}
 
 
 class Tracker:
     """The calls of one PBX. `apply` and `tick` return the records that were completed.
 
-    `contexts` tell the direction of a call; with `direct` calls without a queue are recorded too.
+    `contexts` tell the direction of a call; with `direct` calls without a queue are recorded too. Without
+    `numbers` those of callers are not in what `changes` returns.
     """
 
     def __init__(
@@ -54,6 +62,7 @@ class Tracker:
         contexts: Contexts = Contexts(),  # noqa: B008  # frozen
         *,
         direct: bool = False,
+        numbers: bool = True,
     ) -> None:
         self.pbx = pbx
         self.agents = agents or Agents(pbx)
@@ -64,12 +73,16 @@ class Tracker:
         self.talks = Talks(self._talk_ended)
         self.calls = Calls(pbx, contexts.of_first, every=direct)
         self.direct = DirectCalls(pbx, contexts, self.calls, self.talks, self._members)
-        self._rings: dict[str, OpenRing] = {}  # by the channel towards the agent
+        self.rings: dict[str, OpenRing] = {}  # open ones, by the channel towards the agent
+        self.leaving: dict[str, float] = {}  # callers whose leaving has not settled yet, and when they left
+        self.vanished: dict[
+            str, float
+        ] = {}  # those whose channel a snapshot did not show either, and since when
         self._runs: dict[str, ev.QueueRun] = {}  # callers for whom Queue() ran, until more is known
         self._statuses_told = False  # QUEUESTATUS is visible to our manager user
-        self._leaving: dict[str, float] = {}  # callers whose leaving has not settled yet, and when they left
-        self._vanished: set[str] = set()  # those of them whose channel the snapshot did not show either
-        self._doubted: set[tuple[str, ...]] = set()  # differences that the last snapshot showed first
+        self._comparison = Comparison(self)
+        self._keeping = Keeping(self, numbers=numbers)
+        self._seen_until: float | None = None  # when sight was lost, until a snapshot gives it back
         self._next_tick = 0.0
         self._done: list[TrackerRecord] = []
 
@@ -79,7 +92,9 @@ class Tracker:
         """Take one event; return what it completed."""
         if event.at >= self._next_tick:
             self._sweep(event.at)
-        self._HANDLERS[type(event)](self, event)
+        kind = type(event)
+        self._HANDLERS[kind](self, event)
+        self._keeping.touched.add(event[_CHANNEL_AT.get(kind, 1)])
         return self._take()
 
     def tick(self, now: float) -> list[TrackerRecord]:
@@ -92,140 +107,70 @@ class Tracker:
 
         `fresh`: the snapshot begins a session, and no event was heard since it was asked for. Else events
         and snapshot cross, so a difference counts only when the snapshot before showed it too; `doubts`
-        then says how many wait for the next one.
+        then says how many wait for the next one. What ended unseen ended when sight was lost, as far as
+        anybody knows; with a clock that was put back meanwhile nothing can go on.
         """
-        now = snapshot.taken_at
+        now = gone_at = snapshot.taken_at
+        if fresh and self._seen_until is not None:
+            gone_at, self._seen_until = self._seen_until, None
+            if now < gone_at - _PUT_BACK_SECONDS:
+                self._close_all(gone_at)
         self.queues |= snapshot.queues
         self.members = {(seen.queue, seen.interface): seen for seen in snapshot.members}
         if fresh:
             self.talks.placed(now, snapshot.channels, snapshot.halves)
-        differences = dict(self._differences(snapshot, now))
-        certain = [key for key in differences if fresh or key in self._doubted]
-        for key in certain:
-            differences[key]()
-        self._doubted = differences.keys() - certain
+        if self._comparison.with_snapshot(snapshot, fresh=fresh, gone_at=gone_at) or fresh:
+            self._keeping.touched.update(self.calls.names())
         self._done += self.agents.resync(snapshot.members, now)
         return self._take()
 
     @property
     def doubts(self) -> int:
         """Return how many differences to the last snapshot the next one has to confirm."""
-        return len(self._doubted)
-
-    def _differences(self, snapshot: Snapshot, now: float) -> Iterator[Difference]:
-        """Yield what differs, by a name that is the same in the next snapshot, and what puts it right."""
-        waiting = {(entry.uniqueid, entry.queue): entry for entry in snapshot.waiting}
-        for visit in self.visits.values():
-            if not _shown(visit, waiting) and visit.uniqueid not in self._leaving:
-                gone = partial(self._miss, visit, now, vanished=visit.uniqueid not in snapshot.channels)
-                yield ("visit", visit.uniqueid, visit.queue), gone
-        for uniqueid in self._rings:
-            if uniqueid not in snapshot.channels:
-                yield ("ring", uniqueid), partial(self._close_ring, uniqueid, now)
-        for talk in list(self.talks.all()):
-            if not self._goes_on(talk, snapshot):
-                yield (
-                    ("talk", talk.uniqueid, talk.queue, str(talk.answered_at)),
-                    partial(self.talks.close, talk, now),
-                )
-        living = snapshot.channels
-        unknown = {*self.talks.channels.unknown_to(living), *self.calls.unknown_to(living)}
-        missed = {uniqueid for uniqueid, visit in self.visits.items() if visit.phase in _MISSED}
-        for uniqueid in unknown - missed:
-            yield ("channel", uniqueid), partial(self._channel_gone, uniqueid, now)
-        yield from self._unknown(snapshot, waiting, now)
-
-    def _unknown(
-        self, snapshot: Snapshot, waiting: dict[tuple[str, str], ev.Joined], now: float
-    ) -> Iterator[Difference]:
-        """Yield the callers that Asterisk knows and we do not."""
-        for seen in snapshot.talks:
-            going_on = self.talks.of(seen.uniqueid)
-            last = self.talks.last(seen.uniqueid)
-            # Behind a Local channel somebody else may speak by now: Queue() does not notice a transfer.
-            over = last is not None and last.dialed == seen.agent_uniqueid
-            if not over and (going_on is None or not self._goes_on(going_on, snapshot)):
-                yield ("joined talk", seen.uniqueid), partial(self._take_over_talk, seen, now)
-        for key, entry in waiting.items():
-            visit = self.visits.get(entry.uniqueid)
-            if visit is None or not _shown(visit, waiting):
-                yield ("entry", *key), partial(self._take_over, entry)
-
-    def _goes_on(self, talk: OpenTalk, snapshot: Snapshot) -> bool:
-        bridges = [snapshot.channels.get(leg) for leg in (talk.caller, talk.agent or talk.dialed)]
-        if talk.phase is not TalkPhase.TALKING:
-            return None not in bridges
-        behind_local = talk.agent != talk.dialed
-        return all(bridges) and (behind_local or bridges[0] == bridges[1])
-
-    def _miss(self, visit: Visit, now: float, *, vanished: bool) -> None:
-        """Note that Asterisk does not know a caller in the queue; the leaving may be on its way to us."""
-        self._leaving[visit.uniqueid] = now
-        if vanished:
-            self._vanished.add(visit.uniqueid)
-        self._tell(visit, Signal.NOT_SHOWN, now, "QueueStatus")
-
-    def _channel_gone(self, uniqueid: str, now: float) -> None:
-        self.calls.lost(uniqueid)
-        self._channel_ended(ev.ChannelEnded(now, uniqueid, 0))
-
-    def _take_over_talk(self, seen: SeenTalk, now: float) -> None:
-        """Follow a talk that began unseen, so that a survey after it knows the agent."""
-        device = seen.agent_channel.rpartition("-")[0]
-        names = {
-            member.interface.removesuffix("/n"): (member.name, member.interface)
-            for member in self.members.values()
-            if member.queue == seen.queue
-        }
-        name, interface = names.get(device) or (self._member_at(device) or device, device)
-        call = self.calls.known(seen.linkedid, seen.uniqueid, now)
-        call.queue = call.queue or seen.queue
-        talk = OpenTalk(
-            pbx=self.pbx,
-            call_id=call.call_id,
-            uniqueid=seen.uniqueid,
-            queue=seen.queue,
-            member=name,
-            interface=interface,
-            dialed=seen.agent_uniqueid,
-            caller=seen.uniqueid,
-            agent=None if self.talks.channels.other_half(seen.agent_uniqueid) else seen.agent_uniqueid,
-            picked_up=bool(names) and device not in names,
-            partial=True,
-        )
-        self.talks.begin(talk, now)
-        self._done += self.agents.talk_began(talk.member, now)
-
-    def _take_over(self, entry: ev.Joined) -> None:
-        earlier = self.visits.get(entry.uniqueid)
-        if earlier is not None:
-            self._tell(earlier, Signal.MOVED_ON, entry.at, "QueueStatus")
-        self._leaving.pop(entry.uniqueid, None)
-        self._begin_visit(entry).approximate = True
+        return len(self._comparison.doubted)
 
     def finish(self, now: float) -> list[TrackerRecord]:
         """Close everything that is open as unobserved, such as at the end of a recording."""
-        for visit in list(self.visits.values()):
-            self._tell(visit, Signal.MOVED_ON, now, "end of observation")
-        for uniqueid in list(self._rings):
-            self._close_ring(uniqueid, now)
-        for talk in list(self.talks.all()):
-            self.talks.close(talk, now)
-        self._done += self.calls.finish(now)
+        self._close_all(now)
         self._done += self.agents.unobserved(now)
         return self._take()
 
+    def _close_all(self, now: float) -> None:
+        self._keeping.touched.update(self.calls.names())
+        for visit in list(self.visits.values()):
+            self.tell(visit, Signal.MOVED_ON, now, "end of observation")
+        for uniqueid in list(self.rings):
+            self.close_ring(uniqueid, now)
+        for talk in list(self.talks.all()):
+            self.talks.close(talk, now)
+        self._done += self.calls.finish(now)
+
     def lost_sight(self, now: float) -> list[TrackerRecord]:
         """Note that nothing is heard from now on: what was not told until now will not be."""
-        for uniqueid, left_at in list(self._leaving.items()):
+        for uniqueid, left_at in list(self.leaving.items()):
             self._settle(uniqueid, now, certain=now - left_at >= _SILENCE_SECONDS)
         for visit in list(self.visits.values()):
             if visit.phase is Phase.UNDECIDED:
-                self._tell(visit, Signal.LOST, now, "end of observation")
+                self.tell(visit, Signal.LOST, now, "end of observation")
         self._runs.clear()
         self.talks.lost_sight(now)
         self._done += self.agents.unobserved(now)
+        self._seen_until = now
+        self._keeping.touched.update(self.calls.names())
         return self._take()
+
+    def changes(self) -> list[Unfinished]:
+        """Return what goes on now, as far as it has changed: a daemon that comes after may `restore` it."""
+        return self._keeping.changes()
+
+    def restore(self, stored: Iterable[Unfinished], until: float) -> list[str]:
+        """Take back in what an earlier daemon saw last at `until`; return the names of what is refused.
+
+        Comes before all else. The first `resync` tells what that ends.
+        """
+        intervals, refused = self._keeping.restore(stored, until)
+        self._done = [*intervals, *self.lost_sight(until)]
+        return refused
 
     def waiting(self) -> list[Visit]:
         """Return the visits whose caller waits now."""
@@ -244,39 +189,39 @@ class Tracker:
                 return
             # The dialplan would have been told why before it came to the next queue.
             taken_away = open_visit.phase is Phase.UNDECIDED and self._statuses_told
-            self._tell(
+            self.tell(
                 open_visit, Signal.STAYED if taken_away else Signal.MOVED_ON, event.at, "QueueCallerJoin"
             )
         self._forget_run(event.uniqueid)
-        self._leaving.pop(event.uniqueid, None)
+        self.leaving.pop(event.uniqueid, None)
         talk = self.talks.of(event.uniqueid)
         # One that has parted waits for more: BlindTransfer can come after the joining that it caused (22.10).
         if talk is not None and talk.caller == event.uniqueid and talk.phase is not TalkPhase.PARTED:
             self.talks.close(talk, event.at)
         self.direct.joined_a_queue(event.uniqueid, event.at)
-        self._begin_visit(event)
+        self.begin_visit(event)
 
     def _gave_up(self, event: ev.GaveUp) -> None:
-        self._tell(self._visit_of(event), Signal.GAVE_UP, event.at, "QueueCallerAbandon")
+        self.tell(self._visit_of(event), Signal.GAVE_UP, event.at, "QueueCallerAbandon")
 
     def _left(self, event: ev.Left) -> None:
         visit = self.visits.get(event.uniqueid)
         if visit is None or visit.queue != event.queue:
             self.unexpected += 1
             return
-        self._leaving[event.uniqueid] = event.at
-        rings = [ring for uniqueid in visit.rings if (ring := self._rings.get(uniqueid)) is not None]
+        self.leaving[event.uniqueid] = event.at
+        rings = [ring for uniqueid in visit.rings if (ring := self.rings.get(uniqueid)) is not None]
         # A ring without a DialEnd was picked up by another phone: a cancelled one has its DialEnd before.
         picked_up = any(ring.outcome in (None, RingOutcome.ANSWERED) for ring in rings)
         visit.ringing |= any(ring.outcome is RingOutcome.CALLER_GONE for ring in rings)
         signal = Signal.LEFT_TO_AGENT if picked_up else Signal.LEFT
-        self._tell(visit, signal, event.at, "QueueCallerLeave")
+        self.tell(visit, signal, event.at, "QueueCallerLeave")
 
     def _connected(self, event: ev.Connected) -> None:
         visit = self._visit_of(event)
         visit.agent, visit.interface = self._who_answered(event, visit)
         visit.ringing = False
-        self._tell(visit, Signal.CONNECTED, event.at, "AgentConnect")
+        self.tell(visit, Signal.CONNECTED, event.at, "AgentConnect")
         before = self.talks.of(event.uniqueid)
         # The snapshot that began this session may have shown the talk before its begin is told.
         shown = before is not None and before.partial and before.dialed == event.agent_uniqueid
@@ -289,9 +234,9 @@ class Tracker:
         # Before the ring ends: in between the agent would look available for a millisecond.
         self._done += self.agents.talk_began(visit.agent, event.at)
         for uniqueid in list(visit.rings):
-            ring = self._rings.get(uniqueid)
+            ring = self.rings.get(uniqueid)
             if ring is not None and ring.outcome is RingOutcome.ANSWERED:
-                self._close_ring(uniqueid, event.at)
+                self.close_ring(uniqueid, event.at)
         if shown:
             return
         self.talks.begin(
@@ -316,13 +261,13 @@ class Tracker:
         AgentConnect keeps those of the phone that rang when another one picks the call up (16.28, 22.10).
         """
         device = event.agent_channel.rpartition("-")[0]
-        name = self._member_at(device)
+        name = self.member_at(device)
         rang = event.agent_uniqueid in visit.rings or not (visit.rings or name)
         if rang or device == event.interface or is_local(event.agent_channel) or is_local(event.interface):
             return event.member, event.interface
         return name or device, device
 
-    def _member_at(self, interface: str) -> str | None:
+    def member_at(self, interface: str) -> str | None:
         return next((each.name for each in self.members.values() if each.interface == interface), None)
 
     def _queue_run(self, event: ev.QueueRun) -> None:
@@ -337,7 +282,7 @@ class Tracker:
         run = self._runs.get(event.uniqueid)
         if visit is not None:
             if event.queue in ("", visit.queue):
-                self._tell(visit, Signal.STATUS, event.at, event.told_by, outcome)
+                self.tell(visit, Signal.STATUS, event.at, event.told_by, outcome)
         elif outcome in REFUSALS and run is not None and event.queue in ("", run.queue):
             self.queues.add(run.queue)
             refused = Visit.refused(self.pbx, run, outcome, event.at, event.told_by)
@@ -354,7 +299,7 @@ class Tracker:
         visit = self.visits.get(event.uniqueid)
         if visit is not None:
             visit.rings[event.ring_uniqueid] = None
-        self._rings[event.ring_uniqueid] = OpenRing(
+        self.rings[event.ring_uniqueid] = OpenRing(
             self.pbx,
             visit.call_id if visit else event.linkedid,
             event.uniqueid,
@@ -367,20 +312,20 @@ class Tracker:
         self._done += self.agents.rang(event.member, event.at)
 
     def _dial_ended(self, event: ev.DialEnded) -> None:
-        ring = self._rings.get(event.dialed_uniqueid)
+        ring = self.rings.get(event.dialed_uniqueid)
         if ring is not None:
             ring.dial_ended(event.status, event.at)
         elif event.status == "ANSWER":
             self.direct.answered(event.dialed_uniqueid, event.at)
 
     def _dumped(self, event: ev.Dumped) -> None:
-        ring = self._rings.get(event.ring_uniqueid)
+        ring = self.rings.get(event.ring_uniqueid)
         if ring is not None:
             ring.dumped()
-            self._close_ring(event.ring_uniqueid, event.at)
+            self.close_ring(event.ring_uniqueid, event.at)
 
     def _picked_up(self, event: ev.PickedUp) -> None:
-        if event.rung not in self._rings:  # else AgentConnect follows
+        if event.rung not in self.rings:  # else AgentConnect follows
             self.direct.picked_up(event)
 
     # -- channels and bridges
@@ -401,19 +346,31 @@ class Tracker:
 
     def _channel_ended(self, event: ev.ChannelEnded) -> None:
         uniqueid = event.uniqueid
-        ring = self._rings.get(uniqueid)
+        ring = self.rings.get(uniqueid)
         if ring is not None:
-            self._close_ring(uniqueid, event.at, event.cause)
-        self._vanished.discard(uniqueid)
-        if uniqueid in self._leaving and event.at - self._leaving[uniqueid] >= _SILENCE_SECONDS:
+            self.close_ring(uniqueid, event.at, event.cause)
+        self.vanished.pop(uniqueid, None)
+        if uniqueid in self.leaving and event.at - self.leaving[uniqueid] >= _SILENCE_SECONDS:
             self._settle(uniqueid, event.at)
         visit = self.visits.get(uniqueid)
         if visit is not None:
-            self._tell(visit, Signal.ENDED, event.at, "Hangup")
+            self.tell(visit, Signal.ENDED, event.at, "Hangup")
         self.talks.channel_ended(uniqueid, event.at)
         self._forget_run(uniqueid)
         self.direct.channel_ended(uniqueid)
+        call = self.calls.of(uniqueid)
+        if call is not None:
+            self._keeping.touched.add(call.call_id)
         self._done += self.calls.ended(event)  # last: by now its visits and talks are told
+
+    def channel_gone(self, uniqueid: str, at: float) -> None:
+        """Take it that a channel has ended unseen."""
+        call = self.calls.of(uniqueid)
+        visits = [self.visits.get(channel) for channel in call.channels] if call else []
+        # While the caller waits on, it was a phone that rang in vain.
+        if not any(visit is not None and visit.left_at is None for visit in visits):
+            self.calls.lost(uniqueid)
+        self._channel_ended(ev.ChannelEnded(at, uniqueid, 0))
 
     # -- members
 
@@ -440,22 +397,23 @@ class Tracker:
         visit = self.visits.get(event.uniqueid)
         if visit is None or visit.queue != event.queue:
             if visit is not None:
-                self._tell(visit, Signal.MOVED_ON, event.at, type(event).__name__)
+                self.tell(visit, Signal.MOVED_ON, event.at, type(event).__name__)
             self.queues.add(event.queue)
-            visit = self._begin_visit(event)
+            visit = self.begin_visit(event)
         return visit
 
-    def _begin_visit(self, event: ev.Joined | ev.GaveUp | ev.Connected) -> Visit:
+    def begin_visit(self, event: ev.Joined | ev.GaveUp | ev.Connected) -> Visit:
         visit = self.visits[event.uniqueid] = Visit.of(self.pbx, event)
         visit.call_id = self.calls.known(event.linkedid, event.uniqueid, visit.entered_at).call_id
         return visit
 
     def _visited(self, visit: Visit) -> None:
         record = visit.record()
+        self._keeping.touched.add(record.call_id)
         self._done.append(record)
         self.calls.visited(record)
 
-    def _tell(
+    def tell(
         self, visit: Visit, signal: Signal, at: float, told_by: str, told: Outcome | None = None
     ) -> None:
         if not visit.hear(signal, at, told_by, told):
@@ -464,8 +422,12 @@ class Tracker:
             self.visits.pop(visit.uniqueid, None)
             self._visited(visit)
 
-    def _close_ring(self, uniqueid: str, at: float, cause: int = 0) -> None:
-        ring = self._rings.pop(uniqueid)
+    def begin_talk(self, talk: OpenTalk, at: float) -> None:
+        self.talks.begin(talk, at)
+        self._done += self.agents.talk_began(talk.member, at)
+
+    def close_ring(self, uniqueid: str, at: float, cause: int = 0) -> None:
+        ring = self.rings.pop(uniqueid)
         visit = self.visits.get(ring.uniqueid)
         if visit is not None:
             visit.rings.pop(uniqueid, None)
@@ -474,10 +436,12 @@ class Tracker:
         record = ring.record(at, cause, answered_elsewhere=elsewhere)
         if visit is not None:
             visit.ringing |= record.outcome is RingOutcome.CALLER_GONE
+        self._keeping.touched.add(record.call_id)
         self._done.append(record)
         self._done += self.agents.ring_ended(record.agent, record.ended_at)
 
     def _talk_ended(self, talk: OpenTalk, record: Talk | None, at: float) -> None:
+        self._keeping.touched.add(talk.call_id)
         call = self.calls.of(talk.uniqueid)
         if call is not None:
             talk.number, talk.language, talk.direction = call.number, call.language, call.direction
@@ -491,21 +455,21 @@ class Tracker:
         self._next_tick = now + 1.0
         self._done += self.agents.tick(now)
         self.talks.settle(now)
-        for uniqueid in [caller for caller, at in self._leaving.items() if now - at >= _LEAVE_SECONDS]:
+        for uniqueid in [caller for caller, at in self.leaving.items() if now - at >= _LEAVE_SECONDS]:
             self._settle(uniqueid, now)
 
     def _settle(self, uniqueid: str, now: float, *, certain: bool = True) -> None:
         """Say what it means that nothing followed a leaving; `certain`: it would have been heard."""
-        del self._leaving[uniqueid]
+        del self.leaving[uniqueid]
         visit = self.visits.get(uniqueid)
         if visit is not None and not certain:
-            self._tell(visit, Signal.LOST, now, "end of observation")
+            self.tell(visit, Signal.LOST, now, "end of observation")
         elif visit is not None and visit.phase is Phase.UNDECIDED and self._statuses_told:
-            self._tell(visit, Signal.STAYED, now, "")
+            self.tell(visit, Signal.STAYED, now, "")
         elif visit is not None and visit.phase in (Phase.LEAVING, Phase.MISSED, Phase.MISSED_HANGING_UP):
-            self._tell(visit, Signal.SETTLED, now, "QueueStatus")
-        if uniqueid in self._vanished:
-            self._channel_gone(uniqueid, now)
+            self.tell(visit, Signal.SETTLED, now, "QueueStatus")
+        if uniqueid in self.vanished:
+            self.channel_gone(uniqueid, self.vanished[uniqueid])
 
     _HANDLERS: ClassVar[dict[type[Any], Callable[["Tracker", Any], None]]] = {
         ev.ChannelStarted: _channel_started,
@@ -532,9 +496,3 @@ class Tracker:
         ev.MemberSeen: _member_seen,
         ev.MemberGone: _member_gone,
     }
-
-
-def _shown(visit: Visit, waiting: Mapping[tuple[str, str], ev.Joined]) -> bool:
-    """Say whether a visit is among the waiting, and not another one of the same caller in the same queue."""
-    entry = waiting.get((visit.uniqueid, visit.queue))
-    return entry is not None and abs(entry.at - visit.entered_at) < _SAME_SECONDS

@@ -10,7 +10,7 @@ with neither the visit is `unobserved`, never a guess.
 """
 
 from dataclasses import dataclass, field
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 
 from cc_bridge.calls.events import Connected, GaveUp, Joined, QueueRun
 from cc_bridge.records import Outcome, QueueVisit
@@ -18,7 +18,7 @@ from cc_bridge.records import Outcome, QueueVisit
 __all__ = ["REFUSALS", "STATUS_OUTCOMES", "Phase", "Signal", "Visit"]
 
 
-class Phase(Enum):
+class Phase(StrEnum):
     WAITING = auto()
     HANGING_UP = auto()  # the caller hung up; the queue has not noticed yet
     WITHDRAWN = auto()  # the queue gave the caller up, reason not known

@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from cc_bridge.config import Config
 
-__all__ = ["FILE", "config_option", "load_config", "reading"]
+__all__ = ["FILE", "config_file", "config_option", "load_config", "reading"]
 
 _DEFAULT_CONFIG = Path("/etc/cc-bridge/cc-bridge.toml")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -26,10 +26,15 @@ config_option = click.option(
 )
 
 
+def config_file(path: Path | None) -> Path | None:
+    """Return the file that is read; None: there is none, the defaults hold."""
+    return path or (_DEFAULT_CONFIG if _DEFAULT_CONFIG.exists() else None)
+
+
 def load_config(path: Path | None) -> "Config":
     from cc_bridge.config import load
 
-    return load(path or (_DEFAULT_CONFIG if _DEFAULT_CONFIG.exists() else None))
+    return load(config_file(path))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The tables: `db upgrade`."""
+"""The tables: `db upgrade`, `db schema`."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ __all__ = ["db"]
 
 @click.group()
 def db() -> None:
-    """Make and change the database's tables."""
+    """Make, change and describe the database's tables."""
 
 
 @db.command()
@@ -33,3 +33,15 @@ def upgrade(path: Path | None, *, sql: bool) -> None:
     before = migrate.current(url)
     migrate.upgrade(url)
     click.echo(f"schema {before or 'empty'} -> {migrate.current(url)}")
+
+
+@db.command()
+def schema() -> None:
+    """Print what each table, view and column means, with examples of queries, as Markdown.
+
+    \b
+    Example:  cc-bridge db schema > schema.md
+    """
+    from cc_bridge.storage.schema_page import page
+
+    click.echo(page(), nl=False)

@@ -57,19 +57,24 @@ def _opt(path: Path | None, number: str, *, opted_out: bool) -> None:
     from cc_bridge.storage.upsert import upsert
 
     config = load_config(path)
-    key = config.callers.caller_keys().key(number)
+    keys = config.callers.caller_keys()
+    key = keys.key(number)
     if not key:
         raise click.ClickException(f"not a phone number: {number!r}")
     with database(config.storage.url) as engine:
         with engine.connect() as connection:
-            known = next((said for said in opt_outs(connection) if said.caller_key == key), None)
-        if not opted_out and not (known and known.opted_out):
+            # Of an erased caller only the hashed key is left, which is taken back here too.
+            known = [said for said in opt_outs(connection) if said.caller_key in keys.known_by(number)]
+        out = {said.caller_key for said in known if said.opted_out}
+        if not opted_out and not out:
             raise click.ClickException(f"{shown(key)} has not opted out")
         # The PBX's clock, by which a key in a survey is dated, may be ahead of this machine's.
-        at = max(time(), known.at if known else 0.0)
-        table, row = row_of(OptOut(key, at, opted_out, "command"))
+        at = max(time(), *(said.at for said in known), 0.0)
+        rows = [OptOut(each, at, opted_out, "command") for each in ([key] if opted_out else sorted(out))]
         with engine.begin() as connection:
-            connection.execute(upsert(table, engine.dialect.name), [row])
+            for one in rows:
+                table, row = row_of(one)
+                connection.execute(upsert(table, engine.dialect.name), [row])
     click.echo(f"{shown(key)} {'is never asked again' if opted_out else 'can be asked again'}")
 
 

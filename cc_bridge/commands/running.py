@@ -1,12 +1,15 @@
-"""Running it: `run`, `demo`, and `check` of the configuration."""
+"""Running it: `run`, `demo`, `check` of the configuration, and `health` of a daemon that runs."""
 
+from http import HTTPStatus
 from pathlib import Path
 
 import click
 
 from cc_bridge.commands.common import config_option, load_config
 
-__all__ = ["check", "demo", "run"]
+__all__ = ["check", "demo", "health", "run"]
+
+_HEALTH_SECONDS = 3.0  # the page is made in the reactor, which never takes so long
 
 
 @click.command()
@@ -20,9 +23,13 @@ def run(path: Path | None) -> None:
     \b
     Example:  cc-bridge run --config /etc/cc-bridge/cc-bridge.toml
     """
+    from cc_bridge.lean import leave_out_tls
+
+    config = load_config(path)
+    leave_out_tls(config)
     from cc_bridge import daemon
 
-    daemon.run(lambda: load_config(path))
+    daemon.run(config, lambda: load_config(path))
 
 
 @click.command()
@@ -55,4 +62,35 @@ def check(path: Path | None) -> None:
     load_surveys(config)
     config.ami.password()
     config.callers.caller_keys()
+    config.http.access_token()
+    for webhook in config.webhooks:
+        webhook.keys()
     click.echo(show(config))
+
+
+@click.command()
+@config_option
+def health(path: Path | None) -> None:
+    """Ask the daemon on this machine whether it is alive; exit code 1 when it must be restarted.
+
+    What a container's health check runs. Whether it has all that it needs, such as the PBX, says /readyz.
+
+    \b
+    Example:  cc-bridge health || systemctl restart cc-bridge
+    """
+    from http.client import HTTPConnection, HTTPException
+
+    http = load_config(path).http
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(http.host, http.host)  # noqa: S104  # nothing is bound
+    connection = HTTPConnection(host, http.port, timeout=_HEALTH_SECONDS)
+    try:
+        connection.request("GET", "/healthz")
+        answer = connection.getresponse()
+        text = answer.read().decode("utf-8", "replace").strip()
+    except (OSError, HTTPException) as error:
+        raise click.ClickException(f"no answer from {host}:{http.port}: {error}") from error
+    finally:
+        connection.close()
+    if answer.status != HTTPStatus.OK:
+        raise click.ClickException(text)
+    click.echo(text)

@@ -60,6 +60,7 @@ _IN_PLACE, _IN_LINES = 1.0, 5.0
 
 _GREETING = """\
 A recorded contact centre, and beside it the daemon as it is:
+  wallboard  http://{http}/wallboard
   metrics    http://{http}/metrics
   readiness  http://{http}/readyz
   database   {file}

@@ -14,9 +14,10 @@ from sqlalchemy import Engine, Table, event
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from twisted.logger import Logger
 
+from cc_bridge.storage import unfinished
 from cc_bridge.storage.upsert import upsert
 
-__all__ = ["Database", "Refused", "Row", "Sink", "parts"]
+__all__ = ["Database", "Refused", "Row", "Sink", "named", "parts"]
 
 _log = Logger()
 
@@ -62,6 +63,7 @@ class Database:
             self._engine = self._open_engine()
             self.reconnects += 1
             event.listen(self._engine, "connect", self._reconnected)
+        rows, states = unfinished.part(rows)
         # A row of an earlier version may lack columns: they get what the migration gave to rows of before.
         alike: dict[tuple[Table[Any], tuple[str, ...]], list[dict[str, Any]]] = {}
         for table, row in rows:
@@ -70,6 +72,7 @@ class Database:
             with self._engine.begin() as connection:
                 for (table, _), some in alike.items():
                     connection.execute(upsert(table, self._engine.dialect.name), some)
+                unfinished.keep(connection, states)
         except Exception as error:
             if _is_refusal(error):
                 raise Refused(type(getattr(error, "orig", None) or error).__name__) from error
@@ -102,6 +105,11 @@ def parts(
             yield from parts(batch[middle:], write)
     else:
         yield batch, None
+
+
+def named(table: Table[Any]) -> list[str]:
+    """Return the columns by which the log may name a row: a caller's key can be the number."""
+    return [column.name for column in table.primary_key if column.name != "caller_key"]
 
 
 def _is_refusal(error: Exception) -> bool:

@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from cc_bridge.storage.database import Database, parts
+from cc_bridge.storage.database import Database, named, parts
 from cc_bridge.storage.journal import Entry, Journal
 from cc_bridge.storage.outage import Outage
 
@@ -126,7 +126,7 @@ class Forwarder:
         _log.error(
             "the database server refused a record, set aside in the journal: {table} {key} ({cause})",
             table=table.name,
-            key={column.name: row.get(column.name) for column in table.primary_key},
+            key={name: row.get(name) for name in named(table)},
             cause=why,
         )
 

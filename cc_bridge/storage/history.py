@@ -5,7 +5,7 @@ the two agree on the second at best. So a visit counts as known when a row of it
 it; only rows of the very same key that were imported themselves are written again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from math import inf
@@ -58,8 +58,14 @@ def observed(connection: Connection, pbx: str, since: float, until: float) -> Ou
     )
 
 
-def add(engine: Engine, pbx: str, visits: list[LoggedVisit], counts: Imported) -> None:
-    """Take in some visits with their talks, in one transaction."""
+def add(
+    engine: Engine,
+    pbx: str,
+    visits: list[LoggedVisit],
+    counts: Imported,
+    storable: Callable[[Record], Record] = lambda record: record,
+) -> None:
+    """Take in some visits with their talks, in one transaction; `storable` is `Privacy.of`."""
     told = [visit for visit in visits if visit.outcome is not None]
     counts.unfinished += len(visits) - len(told)
     rows: dict[Table[Any], list[dict[str, Any]]] = {queue_visits: [], talks: []}
@@ -73,7 +79,7 @@ def add(engine: Engine, pbx: str, visits: list[LoggedVisit], counts: Imported) -
                 continue
             for record in visit.records(pbx):
                 if record is not None:
-                    table, row = row_of(record)
+                    table, row = row_of(storable(record))
                     rows[table].append(row | {"source": QUEUE_LOG})
         for table, of_table in rows.items():
             if of_table:

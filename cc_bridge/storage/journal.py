@@ -10,31 +10,40 @@ A row is kept as the row of its table, in JSON, with the version of the schema t
 that came later are filled by the server as for rows of before, and a migration that renames or drops a
 column must say here what becomes of rows that an older version left.
 
-Its own `observed` holds how far the PBX was observed: what a start must know without asking the server.
+Its own `observed` holds how far the PBX was observed, and `unfinished` what went on then: what a start must
+know without asking the server. Neither state is forwarded, nor does the limit stop it.
 
 Libraries were looked at and not taken, since none takes or gives a batch in one transaction: persist-queue
 1.1 also has no bound, queuelib 1.10 never syncs and forgets an item as it hands it out, litequeue 0.9 does
 not sync each commit.
 
-The trap: the file is locked for as long as it is open, so one daemon has one journal, and the sqlite3
-command sees it only when that has stopped. All threads of the daemon share the one connection.
+Its table `outbox` is no part of that: events for receivers nearby are delivered from here, see outbox.py.
+
+The trap: one daemon has one journal. A file beside it is locked for as long as it is open, and not the
+journal itself, so that commands can look into the outbox meanwhile. All threads of the daemon share the one
+connection.
 """
 
+import fcntl
 import json
 import sqlite3
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock
 from time import time
+from typing import IO
 
 from twisted.logger import Logger
 
 from cc_bridge.errors import StorageError
+from cc_bridge.records import Unfinished
+from cc_bridge.storage import unfinished
 from cc_bridge.storage.database import Refused, Row
 from cc_bridge.storage.engine import identity
 from cc_bridge.storage.migrate import newest
+from cc_bridge.storage.outbox import INSERT, outbox, statements
 from cc_bridge.storage.schema import metadata, observed
 
 __all__ = ["Entry", "Journal"]
@@ -58,7 +67,8 @@ CREATE TABLE observed (pbx TEXT PRIMARY KEY, until REAL NOT NULL);
 PRAGMA user_version = 1;
 COMMIT;
 """
-_BUSY_SECONDS = 1.0  # nobody else should have it open at all
+_KEPT_IN = ("entries", "set_aside")
+_BUSY_SECONDS = 5.0  # a command looks into the outbox
 # What callers say is taken when the journal is full, but the disk of a machine is not ours alone.
 _HARD_LIMIT = 1.1
 # What PostgreSQL and MariaDB confirm before it is on their disk is older after a second, what they confirm
@@ -102,6 +112,7 @@ class Journal:
         self._lock = Lock()
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
+        self._held: IO[bytes] | None = None
 
     @property
     def oldest_seconds(self) -> float:
@@ -114,14 +125,15 @@ class Journal:
             with self._transaction():
                 pass
         except sqlite3.Error as error:
-            held = ": is another cc-bridge running with it?" if "locked" in str(error) else ""
-            raise StorageError(f"the journal {self._file}: {error}{held}") from error
+            raise StorageError(f"the journal {self._file}: {error}") from error
 
     def write(self, rows: Sequence[Row]) -> None:
         """Append rows; they are on disk when it returns. Raises Refused for what JSON cannot hold."""
         now = self._now()
         try:
-            entries = [(now, self._version, table.name, _packed(row)) for table, row in rows]
+            rows, states = unfinished.part(rows)
+            kept = [(table, row) for table, row in rows if table is not outbox]
+            entries = [(now, self._version, table.name, _packed(row)) for table, row in kept]
         except (TypeError, ValueError) as error:
             raise Refused(type(error).__name__) from error
         marks = [row for table, row in rows if table is observed]
@@ -130,6 +142,8 @@ class Journal:
                 "INSERT INTO entries (at, version, name, row) VALUES (?, ?, ?, ?)", entries
             )
             connection.executemany("INSERT OR REPLACE INTO observed VALUES (:pbx, :until)", marks)
+            connection.executemany(INSERT, [row for table, row in rows if table is outbox])
+            unfinished.keep_in_journal(connection, states)
         self.arrived.set()
 
     def head(self, most: int) -> list[Entry]:
@@ -181,6 +195,23 @@ class Journal:
             row = connection.execute("SELECT until FROM observed WHERE pbx = ?", (pbx,)).fetchone()
         return None if row is None else float(row[0])
 
+    def unfinished(self, pbx: str) -> list[Unfinished]:
+        """Return what went on at a PBX when it was observed last."""
+        with self._transaction() as connection:
+            rows = connection.execute("SELECT key, state FROM unfinished ORDER BY rowid").fetchall()
+        return unfinished.read_journal(rows, pbx)
+
+    def forget(self, before: Mapping[str, float]) -> int:
+        """Delete entries of these tables that were written before an instant; return how many."""
+        gone = 0
+        with self._transaction() as connection:
+            for name, instant in before.items():
+                for kept_in in _KEPT_IN:
+                    forgotten = f"DELETE FROM {kept_in} WHERE name = ? AND at < ?"  # noqa: S608 - our own
+                    gone += connection.execute(forgotten, (name, instant)).rowcount
+            (self.set_aside,) = connection.execute("SELECT count(*) FROM set_aside").fetchone()
+        return gone
+
     def close(self) -> None:
         """Let go of the file; whatever comes next opens it again."""
         with self._lock:
@@ -211,6 +242,7 @@ class Journal:
         if self._connection is None:
             if not self._file.parent.is_dir():
                 raise StorageError(f"the directory of the journal does not exist: {self._file.parent}")
+            self._held = self._hold()
             self._connection = sqlite3.connect(
                 self._file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
@@ -218,9 +250,23 @@ class Journal:
             self._identity = identity(self._file)
         return self._connection
 
+    def _hold(self) -> IO[bytes]:
+        """Lock the file beside it, until that is closed. Raises StorageError when another daemon has it."""
+        try:
+            lock = self._file.with_name(f"{self._file.name}.lock").open("wb")
+        except OSError as error:
+            raise StorageError(f"the journal {self._file}: {error}") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            raise StorageError(
+                f"the journal {self._file} is held: is another cc-bridge running with it?"
+            ) from error
+        return lock
+
     def _prepare(self, connection: sqlite3.Connection) -> None:
         for pragma in (
-            "locking_mode = EXCLUSIVE",
             "auto_vacuum = INCREMENTAL",
             "journal_mode = WAL",
             "synchronous = FULL",  # a commit is on disk, whatever happens to the machine next
@@ -231,6 +277,8 @@ class Journal:
             connection.executescript(_TABLES)
         elif version != _FORMAT:
             raise StorageError(f"{self._file} is not a journal of this cc_bridge")
+        for statement in (*statements(), unfinished.MAKE):
+            connection.execute(statement)
         (page,) = connection.execute("PRAGMA page_size").fetchone()
         connection.execute(f"PRAGMA max_page_count = {int(_HARD_LIMIT * self.limit) // page}").fetchall()
         (self.set_aside,) = connection.execute("SELECT count(*) FROM set_aside").fetchone()
@@ -242,6 +290,9 @@ class Journal:
                 connection.close()
             except sqlite3.Error as error:
                 _log.warn("the journal did not close: {error!r}", error=error)
+        held, self._held = self._held, None
+        if held is not None:
+            held.close()
 
     def _measure(self, connection: sqlite3.Connection) -> None:
         self._sent, first, last, oldest_at = connection.execute(

@@ -4,9 +4,9 @@ The `cc-bridge` command and the writer's `open_database` call it. There is no al
 configuration is built here, and the version is kept in a table of our own name, so that another
 program's Alembic in the same database is never taken for ours.
 
-An empty database gets the tables of schema.py at once; Alembic is for older ones and only then imported,
-since it brings 11 MB (Mako, Pygments, all dialects) that the daemon would keep. The trap: a migration that
-puts rows into a new table must do so for an empty database in `_create` too.
+An empty database gets the tables of schema.py and the views at once; Alembic is for older ones and only then
+imported, since it brings 11 MB (Mako, Pygments, all dialects) that the daemon would keep. The trap: a
+migration that puts rows into a new table must do so for an empty database in `_create` too.
 
 A new migration, from a checkout, once schema.py has changed:
 
@@ -37,6 +37,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 
 from cc_bridge.errors import StorageError
+from cc_bridge.storage import views
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.schema import metadata
 
@@ -179,9 +180,11 @@ def _alone(engine: Engine) -> Generator[None]:
 
 
 def _create(connection: Connection) -> None:
-    """Make all tables. On MariaDB, which commits each one by itself, the next try finishes a broken one."""
+    """Make all there is. On MariaDB, which commits each one by itself, the next try finishes a broken one."""
     _version_table.create(connection, checkfirst=True)
     metadata.create_all(connection)
+    for statement in views.creation(connection.dialect.name):
+        connection.execute(statement)
     connection.execute(_version_table.insert().values(version_num=newest()))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 from sqlalchemy import Connection, func, select
 
-from cc_bridge.records import OptOut, Outcome, Trigger
+from cc_bridge.records import OptOut, Outcome, SurveyDefinition, Trigger, Unfinished
 from cc_bridge.storage.schema import (
     answers,
     funnel,
@@ -15,6 +15,8 @@ from cc_bridge.storage.schema import (
     opt_outs as said,
     queue_visits,
     survey_attempts,
+    surveys,
+    unfinished as going_on,
 )
 from cc_bridge.surveys.asked import Asking
 
@@ -23,9 +25,11 @@ __all__ = [
     "Visits",
     "asked_since",
     "called_since",
+    "definitions",
     "observed_until",
     "opt_outs",
     "ratings_by_queue",
+    "unfinished",
     "visits_by_outcome",
 ]
 
@@ -78,6 +82,12 @@ def observed_until(connection: Connection, pbx: str) -> float | None:
     return until
 
 
+def unfinished(connection: Connection, pbx: str) -> list[Unfinished]:
+    """Return what went on at a PBX when it was observed last."""
+    columns = [going_on.c[field.name] for field in fields(Unfinished)]
+    return [Unfinished(*row) for row in connection.execute(select(*columns).where(going_on.c.pbx == pbx))]
+
+
 def asked_since(connection: Connection, since: float) -> list[Asking]:
     """Return who was asked since then on all PBXs, oldest first."""
     columns = [survey_attempts.c[field.name] for field in fields(Asking)]
@@ -95,6 +105,12 @@ def called_since(connection: Connection, since: float) -> dict[str, float]:
         .group_by(funnel.c.caller_key)
     )
     return {row[0]: row[1] for row in rows}
+
+
+def definitions(connection: Connection) -> list[SurveyDefinition]:
+    """Return what each version of the surveys of all PBXs asks, as it was loaded there first."""
+    columns = [surveys.c[field.name] for field in fields(SurveyDefinition)]
+    return [SurveyDefinition(*row) for row in connection.execute(select(*columns))]
 
 
 def opt_outs(connection: Connection) -> list[OptOut]:

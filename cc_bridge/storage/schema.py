@@ -13,7 +13,7 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table, false
+from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table, Text, false
 
 from cc_bridge.records import (
     AgentInterval,
@@ -25,6 +25,7 @@ from cc_bridge.records import (
     EndedBy,
     FunnelEntry,
     Gap,
+    GapReason,
     Observed,
     OptOut,
     Outcome,
@@ -33,15 +34,18 @@ from cc_bridge.records import (
     Ring,
     RingOutcome,
     SurveyAttempt,
+    SurveyDefinition,
     SurveyResult,
     Talk,
     Transfer,
     Trigger,
+    Unfinished,
 )
 from cc_bridge.storage.columns import CleanText, Instant, Seconds
 
 __all__ = [
     "NEWEST",
+    "OLDEST",
     "TABLES",
     "answers",
     "calls",
@@ -53,7 +57,9 @@ __all__ = [
     "rings",
     "row_of",
     "survey_attempts",
+    "surveys",
     "talks",
+    "unfinished",
 ]
 
 # In characters. A key of InnoDB holds 3,072 bytes, 768 characters of utf8mb4, and the widest here
@@ -66,7 +72,8 @@ _LANGUAGE = 40  # MAX_LANGUAGE
 _WORD = 64  # one of our own words
 _FILE = 255  # a name on the PBX
 
-NEWEST = "newest"  # in a table's info: the column by which an older row never replaces a newer one
+# In a table's info: the column by which an older row never replaces a newer one, or the other way round.
+NEWEST, OLDEST = "newest", "oldest"
 
 metadata = MetaData(
     naming_convention={
@@ -125,14 +132,21 @@ def _flag(name: str, comment: str) -> Column[bool]:
     return Column(name, Boolean, nullable=False, server_default=false(), comment=comment)
 
 
-def _table(name: str, comment: str, *parts: Column[Any] | Index, newest: str = "") -> Table[Any]:
-    # Binary collation: MariaDB's default one would take queues Sales and sales for the same.
-    options = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}
+def _table(
+    name: str, comment: str, *parts: Column[Any] | Index, newest: str = "", oldest: str = ""
+) -> Table[Any]:
+    # MariaDB's default collation would take queues Sales and sales for the same, and utf8mb4_bin two keys
+    # that differ in blanks at the end.
+    options = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_nopad_bin"}
     on_mysql: dict[str, Any] = {
         f"{dialect}_{k}": v for dialect in ("mysql", "mariadb") for k, v in options.items()
     }
-    return Table(name, metadata, *parts, comment=comment, info={NEWEST: newest}, **on_mysql)
+    info = {NEWEST: newest, OLDEST: oldest}
+    return Table(name, metadata, *parts, comment=comment, info=info, **on_mysql)
 
+
+_CALLER_KEY = "The same for the same caller, personal data; empty when the number is withheld"
+_OTHER_SIDE = "Key of the person outside: who called, or whom a call that went out has called, personal data"
 
 calls = _table(
     "calls",
@@ -155,8 +169,12 @@ calls = _table(
     _seconds("wait_seconds", "Sum of the waits in queues before the first answer"),
     _seconds("talk_seconds", "Sum of the talks that are not partial, hold included"),
     Column("partial", Boolean, nullable=False, comment="True when begin, end or part of a talk was not seen"),
+    _later("caller_key", _WORD, _OTHER_SIDE),
     Index(None, "started_at"),
     Index(None, "queue", "started_at"),
+    Index(None, "caller_key", "started_at"),
+    Index(None, "caller_number", "started_at"),
+    Index(None, "dialed", "started_at"),
 )
 
 queue_visits = _table(
@@ -179,7 +197,12 @@ queue_visits = _table(
     Column("ringing", Boolean, nullable=False, comment="True when an agent was ringing as the caller left"),
     _text("decided_by", _WORD, "Message of the PBX that told the outcome"),
     _source(),
+    _later("caller_key", _WORD, _CALLER_KEY),
+    Index(None, "entered_at"),
     Index(None, "queue", "entered_at"),
+    Index(None, "agent", "entered_at"),
+    Index(None, "caller_key", "entered_at"),
+    Index(None, "caller_number", "entered_at"),
     Index(None, "call_id"),
 )
 
@@ -197,6 +220,7 @@ rings = _table(
     _instant("ended_at", "When the ringing ended"),
     _seconds("ring_seconds", "ended_at - started_at"),
     _text("outcome", _WORD, f"How the attempt ended: {_words(RingOutcome)}"),
+    Index(None, "started_at"),
     Index(None, "queue", "started_at"),
     Index(None, "agent", "started_at"),
     Index(None, "call_id"),
@@ -209,7 +233,7 @@ talks = _table(
     _call(),
     _caller(key=True),
     _text("agent_uniqueid", _CHANNEL, "Uniqueid of the agent's own channel", key=True),
-    _text("queue", _NAME, "Queue"),
+    _text("queue", _NAME, "Queue; empty for a direct call, which passed none"),
     _text("agent", _NAME, "Name of the agent"),
     _text("interface", _NAME, "Interface of the agent"),
     _instant("answered_at", "When agent and caller could hear each other", key=True),
@@ -223,6 +247,7 @@ talks = _table(
     _source(),
     _flag("picked_up", "True when another phone than the one that rang picked the call up"),
     _flag("partial", "True when begin or end was not seen: talk_seconds is not to be counted"),
+    Index(None, "answered_at"),
     Index(None, "queue", "answered_at"),
     Index(None, "agent", "answered_at"),
     Index(None, "call_id"),
@@ -244,7 +269,6 @@ agent_intervals = _table(
 )
 
 _TRIGGER = f"What brought the caller to the survey: {_words(Trigger)}"
-_CALLER_KEY = "The same for the same caller, personal data; empty when the number is withheld"
 
 funnel = _table(
     "funnel",
@@ -260,6 +284,8 @@ funnel = _table(
     _text("trigger", _WORD, _TRIGGER),
     _text("stage", _WORD, "invited, caller_left_first, or the reason why the caller was not asked"),
     _text("caller_key", _WORD, _CALLER_KEY),
+    Index(None, "at"),
+    Index(None, "caller_key", "at"),
     Index(None, "queue", "at"),
     Index(None, "agent", "at"),
     Index(None, "call_id"),
@@ -284,7 +310,8 @@ survey_attempts = _table(
     _text(
         "reason",
         _WORD,
-        "Why it is not complete: hung_up, no_input, invalid, time_limit, error, shutdown; else empty",
+        "Why it is not complete: hung_up, no_input, invalid, skipped, opted_out, time_limit, error, "
+        "shutdown; else empty",
     ),
     _later("trigger", _WORD, _TRIGGER, before=Trigger.QUEUE),
     _later(
@@ -292,9 +319,15 @@ survey_attempts = _table(
     ),
     _later("caller_key", _WORD, _CALLER_KEY),
     Index(None, "started_at"),
+    Index(None, "caller_key", "started_at"),
     Index(None, "queue", "started_at"),
     Index(None, "agent", "started_at"),
     Index(None, "call_id"),
+)
+
+_KIND = (
+    "Kind of the question: csat (1 bad to 5 good), nps (0 to 10), nps_0_9, ces (1 to 7), yes_no, choice, "
+    "comment"
 )
 
 answers = _table(
@@ -303,8 +336,8 @@ answers = _table(
     _pbx(),
     _text("attempt_id", _CHANNEL, "Attempt that the answer belongs to", key=True),
     _text("question", _WORD, "Question in the survey definition", key=True),
-    _text("kind", _WORD, "Scale of the question: csat is 1 (bad) to 5 (good)"),
-    _integer("value", "What the caller chose on that scale"),
+    _text("kind", _WORD, _KIND),
+    _integer("value", "Score; 1 for yes, 0 for no; key of a choice; seconds of a spoken comment"),
     _integer("tries", "Keys and silences until the answer was valid, 1 for the first"),
     _instant("answered_at", "When the key was pressed"),
     _later("queue", _NAME, "Queue that it rates; empty for the company as a whole"),
@@ -313,6 +346,26 @@ answers = _table(
     _later("label", _NAME, "What the key of a choice means, else empty"),
     _later("recording", _FILE, "File of a spoken comment on the PBX, personal data; else empty"),
     Index(None, "answered_at"),
+    Index(None, "queue", "answered_at"),
+    Index(None, "agent", "answered_at"),
+)
+
+surveys = _table(
+    "surveys",
+    "What each version of a survey asks, as it was loaded first",
+    _pbx(),
+    _text("survey", _WORD, "Survey definition", key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False, nullable=False, comment="Its version"),
+    _text("languages", _FILE, "Its languages, with commas between; callers of another one hear the first"),
+    Column(
+        "questions",
+        Text(),
+        nullable=False,
+        comment="JSON: a list of questions in their order, each with id, kind, ask (prompt), rates (whom), "
+        "scale (lowest and highest value, or null) and labels (value: meaning)",
+    ),
+    _instant("first_seen", "When it was first loaded"),
+    oldest="first_seen",
 )
 
 opt_outs = _table(
@@ -331,7 +384,7 @@ gaps = _table(
     _pbx(),
     _instant("started_at", "From when", key=True),
     _instant("ended_at", "Until when"),
-    _text("reason", _NAME, "Why"),
+    _text("reason", _NAME, f"Why: {_words(GapReason)}"),
     _integer("calls_affected", "Open calls of which something may have been missed"),
 )
 
@@ -342,18 +395,30 @@ observed = _table(
     _instant("until", "Until when"),
 )
 
+unfinished = _table(
+    "unfinished",
+    "Calls and agents' states that go on, for a daemon that comes after one that was killed; "
+    "on a server always empty, since the journal holds them",
+    _pbx(),
+    _text("kind", _WORD, "What goes on: call, agent", key=True),
+    _text("name", _CHANNEL, "The call_id or the agent's name", key=True),
+    Column("state", Text, nullable=False, comment="All that is known of it, JSON; personal data"),
+)
+
 TABLES: dict[type[Record], Table[Any]] = {
     Call: calls,
     QueueVisit: queue_visits,
     Ring: rings,
     Talk: talks,
     AgentInterval: agent_intervals,
+    SurveyDefinition: surveys,
     FunnelEntry: funnel,
     SurveyAttempt: survey_attempts,
     Answer: answers,
     OptOut: opt_outs,
     Gap: gaps,
     Observed: observed,
+    Unfinished: unfinished,
 }
 
 

@@ -13,7 +13,7 @@ The trap: a commit waits as long as the sink is away, so whoever has a caller on
 their own on it; the record is written all the same.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from threading import Thread, Timer
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -22,22 +22,27 @@ from twisted.logger import Logger
 from cc_bridge.errors import StorageError
 from cc_bridge.records import Record
 from cc_bridge.storage.backlog import Backlog, Waiting
-from cc_bridge.storage.database import Refused, Sink, parts
+from cc_bridge.storage.database import Refused, Row, Sink, named, parts
 from cc_bridge.storage.outage import Outage
 from cc_bridge.storage.schema import TABLES, row_of
 
-__all__ = ["Writer"]
+__all__ = ["Writer", "nothing_beside"]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between attempts; a caller may be waiting for the next one
 
 _log = Logger()
 
 
+def nothing_beside(_record: Record) -> Iterable[Row]:
+    return ()
+
+
 class Writer:
     """Writes records to a sink, which works in the writer's thread alone; see the module.
 
     `call_from_thread` is the reactor's. `bound` is the longest backlog, in records; a sink that is full
-    counts like a full backlog.
+    counts like a full backlog. `beside` gives rows that are written with a record, in one transaction; the
+    writer's thread calls it, again when the record is written again.
 
     For the metrics, readable from any thread:
     written: records on disk, by table
@@ -50,10 +55,12 @@ class Writer:
         sink: Sink,
         call_from_thread: Callable[..., object],
         bound: int = 100_000,
+        beside: Callable[[Record], Iterable[Row]] = nothing_beside,
     ) -> None:
         self.written = {table.name: 0 for table in TABLES.values()}
         self.batches = self.set_aside = 0
         self._sink = sink
+        self._beside = beside
         self._call_from_thread = call_from_thread
         self._backlog = Backlog(bound, lambda: sink.full)
         self._outage = Outage(_log, "storage", FIRST_PAUSE, LONGEST_PAUSE)
@@ -88,9 +95,17 @@ class Writer:
     def start(self) -> None:
         self._thread.start()
 
-    def put(self, record: Record) -> None:
-        """Write the record soon, or drop and count it: the backlog is full, or the writer has stopped."""
-        self._backlog.add(record)
+    def put(self, record: Record, *, last: bool = True) -> None:
+        """Write the record soon, or drop and count it: the backlog is full, or the writer has stopped.
+
+        One that is not the `last` of its cut waits for that, or for `end_cut`: all are written in one
+        transaction.
+        """
+        self._backlog.add(record, last=last)
+
+    def end_cut(self) -> None:
+        """Let what was put be written."""
+        self._backlog.end_cut()
 
     def commit(self, record: Record) -> Deferred[None]:
         """Write the record at once, after all earlier ones; fires in the reactor when it is on disk.
@@ -142,7 +157,8 @@ class Writer:
 
         def write(some: Sequence[Waiting]) -> None:
             try:
-                rows = [row_of(waiting.record) for waiting in some]
+                records = [waiting.record for waiting in some]
+                rows = [row for record in records for row in (row_of(record), *self._beside(record))]
             except (ArithmeticError, TypeError, ValueError) as error:
                 raise Refused(type(error).__name__) from error
             self._sink.write(rows)
@@ -168,7 +184,7 @@ class Writer:
         _log.error(
             "storage refused a record, set aside: {table} {key} ({cause})",
             table=table.name,
-            key={column.name: getattr(record, column.name) for column in table.primary_key},
+            key={name: getattr(record, name) for name in named(table)},
             cause=refusal,
         )
         self._fire(alone, StorageError("storage refused the record"))

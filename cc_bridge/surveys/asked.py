@@ -70,12 +70,15 @@ class Asked:
         if said.caller_key and (known is None or said.at >= known.at):
             self._said[said.caller_key] = said
 
+    def opted_out(self, caller_key: str) -> bool:
+        said = self._said.get(caller_key)
+        return said is not None and said.opted_out
+
     def standing(self, candidate: Candidate, day_began: float, running: int) -> Standing:
         """Return what was before a caller; `day_began` is local midnight, `running` counts other surveys."""
-        said = self._said.get(candidate.caller_key)
         return Standing(
             last_asked_at=self._last.get(candidate.caller_key),
-            opted_out=said is not None and said.opted_out,
+            opted_out=self.opted_out(candidate.caller_key),
             asked_today_in_queue=_since(day_began, self._in_queue.get(candidate.queue, {})),
             asked_today_of_agent=_since(day_began, self._of_agent.get(candidate.agent, {})),
             running=running,

@@ -1,4 +1,4 @@
-"""The HTTP site: /metrics for Prometheus, /healthz and /readyz for whoever starts and watches the daemon.
+"""The HTTP site: /metrics, /healthz and /readyz for all; /wallboard and /api/live for whom `access` lets in.
 
 `app.py` listens with `site`. The trap: prometheus_client's own Twisted resource renders in a pool thread,
 while our gauges read live objects of the reactor; so the page is made here, in the reactor.
@@ -8,8 +8,11 @@ import json
 from collections.abc import Callable, Mapping
 
 from twisted.web.http import Request
-from twisted.web.resource import Resource
-from twisted.web.server import Site
+
+from cc_bridge.web.access import Access
+from cc_bridge.web.board import wallboard
+from cc_bridge.web.live import Events, Json, Live, Stream
+from cc_bridge.web.page import Folder, Page, Pages
 
 __all__ = ["Checks", "Scrape", "site"]
 
@@ -19,55 +22,59 @@ Scrape = Callable[[str], tuple[bytes, str]]
 Checks = Callable[[], Mapping[str, str]]
 
 
-class _Page(Resource):
-    isLeaf = True
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Twisted has no types here
-
-
-class _Metrics(_Page):
+class _Metrics(Page):
     def __init__(self, scrape: Scrape) -> None:
         super().__init__()
         self._scrape = scrape
 
-    def render_GET(self, request: Request) -> bytes:
+    def answer(self, request: Request) -> bytes:
         page, content_type = self._scrape(request.getHeader("accept") or "")
         request.setHeader("content-type", content_type)
         return page
 
 
-class _Json(_Page):
+class _Json(Page):
     """A page that is 200 while `checks` finds no fault, else 503; the JSON names each fault."""
+
+    content_type = "application/json"
 
     def __init__(self, checks: Checks) -> None:
         super().__init__()
         self._checks = checks
 
-    def render_GET(self, request: Request) -> bytes:
+    def answer(self, request: Request) -> bytes:
         checks = dict(self._checks())
         faults = {name: why for name, why in checks.items() if why}
         request.setResponseCode(503 if faults else 200)
-        request.setHeader("content-type", "application/json")
-        request.setHeader("cache-control", "no-store")
         answer = {"ok": not faults, "checks": {name: why or "ok" for name, why in checks.items()}}
         return json.dumps(answer).encode() + b"\n"
 
 
-class _Home(_Page):
-    def render_GET(self, request: Request) -> bytes:
-        request.setHeader("content-type", "text/plain; charset=utf-8")
-        return b"cc_bridge: /metrics /healthz /readyz\n"
+class _Home(Page):
+    def answer(self, request: Request) -> bytes:  # noqa: ARG002
+        return b"cc_bridge: /wallboard /api/live /metrics /healthz /readyz\n"
 
 
-def site(scrape: Scrape, alive: Checks, ready: Checks) -> Site:
-    """Return the site; `alive` tells why the process should be restarted, `ready` why it cannot work."""
-    root = Resource()
-    root.putChild(b"", _Home())
-    root.putChild(b"metrics", _Metrics(scrape))
-    root.putChild(b"healthz", _Json(alive))
-    root.putChild(b"readyz", _Json(ready))
-    factory = Site(root)
-    factory.displayTracebacks = False
-    factory.noisy = False
-    return factory
+def site(
+    scrape: Scrape,
+    alive: Checks,
+    ready: Checks,
+    access: Access,
+    board: Callable[[], Json],
+    stream: Stream,
+) -> Pages:
+    """Return the site; `alive` tells why the process should be restarted, `ready` why it cannot work.
+
+    `board` gives the JSON of this moment, `stream` sends it on as it changes.
+    """
+    live = Folder(Live(board, access), events=Events(stream, access))
+    return Pages(
+        Folder(
+            _Home(),
+            metrics=_Metrics(scrape),
+            healthz=_Json(alive),
+            readyz=_Json(ready),
+            wallboard=wallboard(access),
+            api=Folder(live=live),
+        )
+    )

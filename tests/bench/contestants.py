@@ -9,6 +9,7 @@ thread that it waits for still lives; `ami.py` has a deadline for the rest.
 """
 
 import asyncio
+import gc
 import json
 import os
 import resource
@@ -50,12 +51,12 @@ def lag(port: int) -> None:
 
 def live(port: int, calls: str) -> None:
     """Run the whole daemon, SQLite included; at so many calls tell its RSS and a scrape's time."""
-    from twisted.internet import reactor
-    from twisted.internet.task import LoopingCall
-
     with tempfile.TemporaryDirectory() as folder:
         bridge = _bridge(port, folder)
         tracker = bridge.tracker
+
+        from twisted.internet import reactor
+        from twisted.internet.task import LoopingCall
 
         def look() -> None:
             waiting, talking = len(tracker.visits), len(tracker.talks.going_on())
@@ -162,20 +163,23 @@ def floor_by_line(port: int) -> None:
 
 def _bridge(port: int, folder: str | None = None) -> Any:
     """Return the daemon's own wiring; without a folder its records end where storage would take them."""
+    from cc_bridge.config import AgiConfig, AmiConfig, Config, HttpConfig, StorageConfig
+    from cc_bridge.lean import leave_out_tls
+
+    config = Config(
+        ami=AmiConfig(port=port, secret="bench"),
+        agi=AgiConfig(port=0),
+        http=HttpConfig(port=0),
+        storage=StorageConfig(url=f"sqlite:///{folder}/bench.sqlite" if folder else "sqlite://"),
+    )
+    leave_out_tls(config)  # as `cc-bridge run` does, before the reactor is there
+
     from twisted.internet import reactor
 
     from cc_bridge.app import Bridge
-    from cc_bridge.config import AgiConfig, AmiConfig, Config, HttpConfig, StorageConfig
 
     class Measured(Bridge):
         def __init__(self) -> None:
-            database = f"sqlite:///{folder}/bench.sqlite" if folder else "sqlite://"
-            config = Config(
-                ami=AmiConfig(port=port, secret="bench"),
-                agi=AgiConfig(port=0),
-                http=HttpConfig(port=0),
-                storage=StorageConfig(url=database),
-            )
             super().__init__(config, reactor)
             self.records = 0
             self.lags: list[float] = []
@@ -215,7 +219,10 @@ def _bridge(port: int, folder: str | None = None) -> Any:
 class _Nowhere:
     """Stands where the storage writer does."""
 
-    def put(self, _record: Any) -> None:
+    def put(self, _record: Any, *, last: bool = True) -> None:
+        pass
+
+    def end_cut(self) -> None:
         pass
 
 
@@ -223,6 +230,8 @@ def _run(bridge: Any, more: Any) -> None:
     from twisted.internet import reactor
 
     reactor.callWhenRunning(bridge.start)
+    gc.collect()  # as daemon.py does
+    gc.freeze()
     reactor.run(installSignalHandlers=False)
     _tell(bridge.begin, bridge.link.counts.received, **more(bridge))
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["VERSIONS", "Unavailable", "root_of"]
+__all__ = ["VERSIONS", "Unavailable", "cache", "debian_mirror", "locked", "root_of", "run_tool"]
 
 VERSIONS = {"22": "sid", "16": "bullseye"}
 PACKAGES = "asterisk,asterisk-modules,asterisk-core-sounds-en-wav"
@@ -33,14 +33,19 @@ def root_of(version: str) -> Path:
     """Return the root file system that holds this Asterisk, built now if need be."""
     if platform.system() != "Linux" or os.geteuid() != 0:
         raise Unavailable("a chroot needs Linux and root")
-    cache = Path(os.environ.get("CC_BRIDGE_TEST_CACHE") or Path.home() / ".cache" / "cc_bridge-tests")
-    cache.mkdir(parents=True, exist_ok=True)
-    root = cache / f"asterisk-{version}"
-    with _locked(cache / f"asterisk-{version}.lock"):
+    root = cache() / f"asterisk-{version}"
+    with locked(root.with_name(f"{root.name}.lock")):
         if not root.is_dir():
             _build(version, root)
         _name_hosts(root)
     return root
+
+
+def cache() -> Path:
+    """Return the folder of what takes long to make, and stays for the next test run."""
+    folder = Path(os.environ.get("CC_BRIDGE_TEST_CACHE") or Path.home() / ".cache" / "cc_bridge-tests")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _build(version: str, root: Path) -> None:
@@ -48,7 +53,7 @@ def _build(version: str, root: Path) -> None:
         raise Unavailable("no mmdebstrap here (Debian's package of that name)")
     unfinished = Path(tempfile.mkdtemp(dir=root.parent, prefix=f"{root.name}."))
     try:
-        _run(
+        run_tool(
             "mmdebstrap",
             "--mode=root",
             "--variant=minbase",
@@ -57,10 +62,10 @@ def _build(version: str, root: Path) -> None:
             '--aptopt=APT::Install-Recommends "false"',
             VERSIONS[version],
             str(unfinished),
-            _debian_mirror(),
+            debian_mirror(),
         )
         unfinished.chmod(0o755)
-        found = _run("chroot", str(unfinished), "asterisk", "-V").strip()
+        found = run_tool("chroot", str(unfinished), "asterisk", "-V").strip()
         if not found.startswith(f"Asterisk {version}."):
             raise Unavailable(f"Debian {VERSIONS[version]} has {found}, not {version}")
         unfinished.rename(root)
@@ -69,17 +74,18 @@ def _build(version: str, root: Path) -> None:
             subprocess.run(["rm", "-rf", "--one-file-system", str(unfinished)], check=False)
 
 
-def _debian_mirror() -> str:
+def debian_mirror() -> str:
     """Return the address that this host's own apt has Debian from."""
     if shutil.which("apt-get") is None:
         raise Unavailable("no apt-get here to ask for Debian's mirror")
     wanted = ("Created-By: Packages", "Component: main", "Label: Debian")
-    for line in _run("apt-get", "indextargets", "--format", "$(REPO_URI)", *wanted).splitlines():
+    for line in run_tool("apt-get", "indextargets", "--format", "$(REPO_URI)", *wanted).splitlines():
         return line
     raise Unavailable("apt has no Debian mirror (run apt-get update)")
 
 
-def _run(*command: str) -> str:
+def run_tool(*command: str) -> str:
+    """Return what a command prints. Raises Unavailable with its last words if it fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
@@ -100,7 +106,7 @@ def _name_hosts(root: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Keep a second test run from building the same tree at the same time."""
     deadline = time.monotonic() + BUILD_SECONDS
     with path.open("w") as lock:

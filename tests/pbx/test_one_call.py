@@ -216,20 +216,31 @@ def test_a_daemon_restarted_while_a_caller_waits(rig, daemon):
     rig.driver.wait_for(event("BridgeEnter", Uniqueid=caller.uniqueid), timeout=40)
     (visit,) = daemon.wait_for_rows("queue_visits")
     assert visit["outcome"] == "answered"
-    # QueueStatus tells the wait in whole seconds.
-    assert seconds(visit["entered_at"]) == pytest.approx(joined, abs=1.1)
+    assert seconds(visit["entered_at"]) == pytest.approx(joined, abs=0.1)
     caller.hang_up()
     (talk,) = daemon.wait_for_rows("talks")
-    assert (talk["ended_by"], talk["agent"]) == ("caller", visit["agent"])
+    assert (talk["ended_by"], talk["agent"], talk["partial"]) == ("caller", visit["agent"], 0)
+    (call,) = daemon.wait_for_rows("calls")
+    began = float(rig.driver.events(event("Newchannel", Uniqueid=caller.uniqueid))[0]["Timestamp"])
+    assert seconds(call["started_at"]) == pytest.approx(began, abs=0.1)
+    assert (call["partial"], call["queues"], call["talks"]) == (0, 1, 1)
+    one_gap_and_nothing_left(daemon)
+    assert daemon.metric("cc_bridge_visits_total") == daemon.metric("cc_bridge_talk_seconds_count") == 1
+    assert daemon.metric("cc_bridge_calls_total") == 1
+
+
+def one_gap_and_nothing_left(daemon):
     (gap,) = daemon.rows("gaps")
     assert gap["reason"] == "daemon_down"
     assert gap["started_at"] < gap["ended_at"]
+    daemon.until(lambda: not [row for row in daemon.rows("unfinished") if row["kind"] == "call"])
 
 
 def test_a_daemon_killed_while_a_caller_talks_still_asks_about_the_agent(rig, daemon):
     caller = rig.call("sales")
     rig.driver.wait_for(event("BridgeEnter", Uniqueid=caller.uniqueid))
     daemon.until(lambda: daemon.metric("cc_bridge_talks", queue="sales") == 1)
+    keeps(daemon, caller, "talking")
     daemon.kill()
     daemon.start()
     rig.agent_hangs_up("alice")
@@ -240,5 +251,71 @@ def test_a_daemon_killed_while_a_caller_talks_still_asks_about_the_agent(rig, da
     (attempt,) = daemon.rows("survey_attempts")
     assert (attempt["agent"], attempt["queue"]) == ("Alice", "sales")
     (talk,) = daemon.wait_for_rows("talks")
-    assert (talk["ended_by"], bool(talk["partial"])) == ("agent", True)
-    assert daemon.metric("cc_bridge_talk_seconds_count") == 0
+    assert (talk["ended_by"], talk["partial"]) == ("agent", 0)
+    entered, left = stamp(rig, "BridgeEnter", Uniqueid=caller.uniqueid), stamp(rig, "BridgeLeave")
+    assert seconds(talk["answered_at"]) == pytest.approx(entered, abs=0.1)
+    assert seconds(talk["ended_at"]) == pytest.approx(left, abs=0.1)
+    assert daemon.metric("cc_bridge_talk_seconds_count") == 1
+    ended(rig, caller)
+    (call,) = daemon.wait_for_rows("calls")
+    assert (call["partial"], call["talks"]) == (0, 1)
+    assert len(daemon.rows("queue_visits")) == len(daemon.rows("rings")) == 1
+    one_gap_and_nothing_left(daemon)
+
+
+def keeps(daemon, caller, phase):
+    """Wait until what the daemon keeps of a call says how its talk stands."""
+    daemon.until(
+        lambda: any(
+            row["name"] == caller.uniqueid and f'"phase":"{phase}"' in row["state"]
+            for row in daemon.rows("unfinished")
+        )
+    )
+
+
+def test_a_daemon_killed_while_a_caller_is_on_hold_and_another_agent_in_a_pause(rig, daemon):
+    rig.driver.action("QueuePause", Interface="PJSIP/dave", Paused="true", Reason="lunch")
+    paused = stamp(rig, "QueueMemberPause", Interface="PJSIP/dave")
+    caller = rig.call("sales")
+    rig.driver.wait_for(event("BridgeEnter", Uniqueid=caller.uniqueid))
+    rig.driver.wait_for(lambda e: e.name == "BridgeEnter" and e["Channel"].startswith("PJSIP/alice-"))
+    rig.agent_holds("alice")
+    held = float(rig.driver.wait_for(lambda e: e.name == "Hold")["Timestamp"])
+    daemon.until(lambda: any('"holds":1' in row["state"] for row in daemon.rows("unfinished")))
+    daemon.until(lambda: any('"reason":"lunch"' in row["state"] for row in daemon.rows("unfinished")))
+    daemon.kill()
+    daemon.start()
+    rig.agent_resumes("alice")
+    rig.driver.wait_for(lambda e: e.name == "Unhold")
+    caller.hang_up()
+    (talk,) = daemon.wait_for_rows("talks")
+    daemon.wait_for_rows("calls")
+    entered = stamp(rig, "BridgeEnter", Uniqueid=caller.uniqueid)
+    assert seconds(talk["answered_at"]) == pytest.approx(entered, abs=0.1)
+    assert (talk["agent"], talk["ended_by"], talk["partial"], talk["holds"]) == ("Alice", "caller", 0, 1)
+    (gap,) = daemon.rows("gaps")
+    # On hold as far as it was seen: until the gap began.
+    assert talk["hold_seconds"] == pytest.approx(seconds(gap["started_at"]) - held, abs=0.1)
+    (lunch,) = (row for row in daemon.rows("agent_intervals") if row["reason"] == "lunch")
+    assert seconds(lunch["started_at"]) == pytest.approx(paused, abs=0.1)
+    assert lunch["ended_at"] == gap["started_at"]
+    one_gap_and_nothing_left(daemon)
+
+
+def test_a_caller_who_hung_up_while_the_daemon_was_dead_is_not_observed(rig, daemon):
+    rig.agent("alice", does="never")
+    rig.agent("bob", does="never")
+    caller = rig.call("sales")
+    joined = stamp(rig, "QueueCallerJoin")
+    daemon.until(lambda: any("waiting" in row["state"] for row in daemon.rows("unfinished")))
+    daemon.kill()
+    caller.hang_up()
+    ended(rig, caller)
+    daemon.start()
+    (visit,) = daemon.wait_for_rows("queue_visits")
+    (call,) = daemon.wait_for_rows("calls")
+    (gap,) = daemon.rows("gaps")
+    assert seconds(visit["entered_at"]) == pytest.approx(joined, abs=0.1)
+    assert (visit["outcome"], visit["left_at"], call["partial"]) == ("unobserved", gap["started_at"], 1)
+    assert call["ended_at"] == gap["started_at"]
+    one_gap_and_nothing_left(daemon)

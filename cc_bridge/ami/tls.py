@@ -1,0 +1,45 @@
+"""Connections over TLS whose certificate is checked.
+
+`parts.py` imports it only when the configuration asks for TLS (see lean.py), `telling.py` for webhooks.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from OpenSSL.crypto import Error as CryptoError
+from twisted.internet.endpoints import wrapClientTLS
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.ssl import Certificate, optionsForClientTLS, platformTrust, trustRootFromCertificates
+
+from cc_bridge.errors import ConfigError
+
+__all__ = ["over_tls", "trust_root"]
+
+
+def over_tls(endpoint: IStreamClientEndpoint, host: str, ca_file: Path | None) -> IStreamClientEndpoint:
+    """Return an endpoint whose peer must prove to be `host`, by a CA of the file, or of this machine if None.
+
+    Raises ConfigError for a file that cannot be read.
+    """
+    trust = trust_root(ca_file, "ami.tls_ca_file")
+    return wrapClientTLS(optionsForClientTLS(host, trustRoot=trust), endpoint)
+
+
+def trust_root(ca_file: Path | None, key: str) -> Any:
+    """Return whose certificates are believed: the CAs of a file, or of this machine if None.
+
+    Raises ConfigError, which names the `key` of the configuration, for a file that cannot be read.
+    """
+    if ca_file is None:
+        return platformTrust()
+    try:
+        authorities = [Certificate.loadPEM(part) for part in _pem_parts(ca_file.read_bytes())]
+    except (OSError, CryptoError) as error:
+        raise ConfigError(f"{key} = {str(ca_file)!r}: cannot be read: {error}") from error
+    return trustRootFromCertificates(authorities)
+
+
+def _pem_parts(pem: bytes) -> list[bytes]:
+    """Return the certificates of a file one by one."""
+    return re.findall(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", pem, re.DOTALL)

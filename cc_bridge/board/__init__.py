@@ -1,0 +1,1 @@
+"""The figures that a wallboard shows: what goes on, and how today went. Pure."""

@@ -1,0 +1,57 @@
+"""What has been kept for long enough: `purge`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from cc_bridge.commands.common import config_option, load_config
+
+__all__ = ["purge"]
+
+
+@click.command()
+@config_option
+@click.option("--dry-run", is_flag=True, help="Only count what would be deleted.")
+def purge(path: Path | None, *, dry_run: bool) -> None:
+    """Delete this PBX's calls, ratings, comments and funnel that are older than [retention] says.
+
+    The daemon does it every night by itself, in its journal too. It may run meanwhile: nobody waits for it.
+
+    \b
+    Examples:  cc-bridge purge --dry-run
+               CC_BRIDGE_RETENTION__CALLS_DAYS=730 cc-bridge purge
+               CC_BRIDGE_PBX__NAME=old-name cc-bridge purge    (a PBX that is no more)
+    """
+    from threading import Event
+    from time import time
+
+    from cc_bridge.parts import keep
+    from cc_bridge.storage.migrate import database
+    from cc_bridge.storage.recordings import Recordings
+    from cc_bridge.storage.retention import Purge
+
+    config = load_config(path)
+    folder = config.survey.recordings
+    with database(config.storage.url) as engine:
+        purging = Purge(
+            engine, config.pbx.name, keep(config.retention), time(), Recordings(folder), Event().wait
+        )
+        counts = purging.count()
+        if not counts:
+            click.echo("everything is kept for ever: see [retention] in the configuration")
+            return
+        if dry_run:
+            for name, rows in counts.items():
+                click.echo(f"{name:<16}{rows:>10}  would be deleted")
+            return
+        with click.progressbar(length=sum(counts.values()), label="purge", file=sys.stderr) as bar:
+            done = purging.run(bar.update)
+    for name in counts:
+        click.echo(f"{name:<16}{done.rows.get(name, 0):>10}  deleted")
+    if done.not_here:
+        click.echo(
+            f"{done.not_here} recordings were not found in {folder} on this machine; if that is the PBX's, "
+            f"delete them there: find {folder} -name '*.wav' -mtime +DAYS -delete",
+            err=True,
+        )

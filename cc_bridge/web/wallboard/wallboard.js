@@ -1,0 +1,303 @@
+// The wallboard: draws what /api/live/events sends, and says so when it is old.
+//
+// Figures come from the daemon with their level (good, watch, act); the browser counts the seconds between two
+// events, by the daemon's clock. The trap: a connection can be dead without anybody telling, so an event that
+// does not come in time counts as a cut, too.
+"use strict";
+
+const LATE_MS = 10000; // three beats and a little
+const AGAIN_MS = 3000;
+
+const WORDS = {
+  en: {
+    board: "Wallboard", queue: "Queue", waiting: "Waiting", longest_wait: "Longest wait",
+    service_level: "Service level", answered: "Answered", abandoned: "Abandoned",
+    calls: "of {n} calls", free: "Free agents", rating: "Rating", n: "n {n}", within: "within {n} s",
+    too_few: "too few", no_data: "no data", agents: "Agents", of: "of {n}",
+    csat: "satisfied", nps: "NPS", nps_0_9: "0 to 9", ces: "of 7, ease", yes_no: "said yes",
+    watch: "to be watched", act: "act now",
+    available: "free", ringing: "ringing", talking: "talking", wrap_up: "wrapping up", paused: "paused",
+    unreachable: "unreachable",
+    live: "live", connecting: "connecting", unseen: "PBX not seen",
+    lost: "No connection to cc_bridge for {since}. These figures are old.",
+    unobserved: "The PBX has not been seen for {since}. Nobody knows who waits now.",
+    incomplete: "today's figures are still being read", no_queues: "No queue is known yet.",
+    refused: "Too many screens are open, or access was refused: {url}",
+  },
+  fa: {
+    board: "تابلوی مرکز تماس", queue: "صف", waiting: "در انتظار", longest_wait: "بیشترین انتظار",
+    service_level: "سطح خدمت", answered: "پاسخ داده‌شده", abandoned: "رهاشده",
+    calls: "از {n} تماس", free: "کارشناس آزاد", rating: "رضایت", n: "{n} مورد", within: "تا {n} ثانیه",
+    too_few: "پاسخ کم", no_data: "بدون داده", agents: "کارشناسان", of: "از {n}",
+    csat: "راضی", nps: "NPS", nps_0_9: "۰ تا ۹", ces: "از ۷، آسانی", yes_no: "پاسخ بله",
+    watch: "نیازمند توجه", act: "اقدام فوری",
+    available: "آزاد", ringing: "در حال زنگ", talking: "در گفتگو", wrap_up: "کار پس از تماس", paused: "توقف",
+    unreachable: "خارج از دسترس",
+    live: "زنده", connecting: "در حال اتصال", unseen: "مرکز تلفن دیده نمی‌شود",
+    lost: "{since} است که ارتباط با cc_bridge قطع است. این ارقام قدیمی‌اند.",
+    unobserved: "{since} است که مرکز تلفن دیده نمی‌شود. معلوم نیست چه کسی در انتظار است.",
+    incomplete: "ارقام امروز هنوز خوانده می‌شود", no_queues: "هنوز صفی شناخته نشده است.",
+    refused: "صفحه‌های باز بیش از حد است، یا دسترسی رد شد: {url}",
+  },
+};
+
+const STATES = ["available", "ringing", "talking", "wrap_up", "paused", "unreachable"];
+const page = document.documentElement;
+const language = page.lang;
+const words = WORDS[language];
+const locale = language === "fa" ? "fa-IR" : "en-GB";
+const NONE = "–";
+const DIGIT = /[0-9\u06f0-\u06f9]/;
+
+const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+const two = new Intl.NumberFormat(locale, { minimumIntegerDigits: 2, useGrouping: false });
+const percents = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 });
+const one = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const signed = new Intl.NumberFormat(locale, { maximumFractionDigits: 0, signDisplay: "exceptZero" });
+const date = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long", timeZone: "UTC" });
+const time = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone: "UTC" });
+
+let board = null; // the last one
+let clock = null; // the daemon's, in seconds, less ours
+let heardAt = performance.now(); // any event
+let triedAt = heardAt; // to connect
+let connected = false;
+let refused = false; // the daemon answers, but not with events
+let source = null;
+
+const $ = (id) => document.getElementById(id);
+const say = (word, values = {}) => words[word].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+const percent = (value) => (value === null ? NONE : percents.format(value / 100));
+const count = (value) => (value === null ? NONE : whole.format(value));
+const now = () => performance.now() / 1000 + clock;
+
+function duration(seconds) {
+  if (seconds === null) return NONE;
+  const all = Math.max(0, Math.floor(seconds));
+  const [hours, minutes, rest] = [Math.floor(all / 3600), Math.floor(all / 60) % 60, all % 60];
+  const tail = `${hours ? two.format(minutes) : whole.format(minutes)}:${two.format(rest)}`;
+  return hours ? `${whole.format(hours)}:${tail}` : tail;
+}
+
+function make(name, className = "", ...children) {
+  const element = document.createElement(name);
+  if (className) element.className = className;
+  element.append(...children);
+  return element;
+}
+
+// -- figures: what is written large, what stands small beside it, and its level
+
+function rating(score, wide) {
+  if (score === null) return [NONE, words.no_data];
+  const n = say("n", { n: whole.format(score.n) });
+  if (!score.enough) return [words.too_few, n];
+  const format = { csat: percent, yes_no: percent, ces: one.format, nps: signed.format, nps_0_9: signed.format };
+  const plain = score.name === "csat" && !wide; // what most queues ask
+  return [format[score.name](score.value), plain ? n : `${words[score.name]} · ${n}`];
+}
+
+function longestLevel(seconds) {
+  const { watch, act } = board.thresholds.longest_wait;
+  return seconds === null ? "none" : seconds >= act ? "act" : seconds >= watch ? "watch" : "good";
+}
+
+function waited(figures) {
+  if (figures.longest_wait_since === null || stale()) return figures.longest_wait_seconds;
+  return now() - figures.longest_wait_since;
+}
+
+function inTime(figures, wide) {
+  if (!figures.service_level_n) return words.no_data;
+  const n = say("n", { n: whole.format(figures.service_level_n) });
+  const seconds = figures.service_level_seconds;
+  return wide && seconds !== null ? `${say("within", { n: whole.format(seconds) })} · ${n}` : n;
+}
+
+const COLUMNS = {
+  waiting: (f) => [count(f.waiting), ""],
+  longest_wait: (f) => [f.waiting === 0 ? NONE : duration(waited(f)), ""],
+  free: (f) => [
+    f.agents === null ? NONE : count(f.agents.available),
+    f.agents === null ? "" : say("of", { n: whole.format(STATES.reduce((sum, state) => sum + f.agents[state], 0)) }),
+  ],
+  service_level: (f, wide) => [percent(f.service_level_percent), inTime(f, wide)],
+  answered: (f, wide) => [count(f.answered), say(wide ? "calls" : "of", { n: whole.format(f.offered) })],
+  abandoned: (f) => [count(f.abandoned), f.abandoned_percent === null ? "" : percent(f.abandoned_percent)],
+  rating: (f, wide) => rating(f.rating, wide),
+};
+const OF_NOW = ["waiting", "longest_wait", "free"];
+
+function level(figures, column) {
+  if (column === "longest_wait") return figures.waiting ? longestLevel(waited(figures)) : "none";
+  if (column === "waiting" && !figures.waiting) return "none";
+  return figures.levels[column] ?? "none";
+}
+
+function fill(box, figures) {
+  const { column } = box.dataset;
+  const tile = box.classList.contains("tile");
+  const [large, small] = COLUMNS[column](figures, tile);
+  const judged = level(figures, column);
+  const mark = box.querySelector(".mark");
+  box.dataset.level = judged;
+  box.classList.toggle("long", large.length > 5);
+  box.classList.toggle("words", !DIGIT.test(large) && large !== NONE);
+  write(box.querySelector("b"), large);
+  write(box.querySelector("small"), small);
+  mark.setAttribute("aria-label", judged === "watch" || judged === "act" ? words[judged] : "");
+}
+
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function figure(column, ...title) {
+  const mark = make("span", "mark");
+  mark.setAttribute("role", "img");
+  const box = make("div", "figure", ...title, mark, make("b"), make("small"));
+  box.dataset.column = column;
+  box.classList.toggle("of-now", OF_NOW.includes(column));
+  return box;
+}
+
+// -- the page
+
+function build() {
+  document.title = `${words.board} · ${board.pbx}`;
+  const [only] = board.queues.length === 1 ? board.queues : [];
+  write($("title"), only ? `${only.queue} · ${board.pbx}` : board.pbx);
+  if (!$("tiles").children.length) {
+    for (const column of Object.keys(COLUMNS)) {
+      const tile = figure(column, make("h2", "", words[column]));
+      tile.classList.add("tile");
+      $("tiles").append(tile);
+      $("titles").append(make("th", "", words[column]));
+    }
+    $("titles").prepend(make("th", "", words.queue));
+  }
+  const names = board.queues.map((queue) => queue.queue);
+  const rows = [...$("queues").children];
+  if (JSON.stringify(rows.map((row) => row.dataset.queue)) !== JSON.stringify(names)) {
+    $("queues").replaceChildren(
+      ...names.map((name) => {
+        const label = make("span", "", make("bdi", "", name));
+        label.title = name;
+        const cells = Object.keys(COLUMNS).map((column) => make("td", "", figure(column)));
+        const row = make("tr", "", make("th", "", label), ...cells);
+        row.dataset.queue = name;
+        return row;
+      }),
+    );
+    page.style.setProperty("--rows", Math.max(names.length, 1));
+    page.classList.toggle("roomy", names.length <= 8);
+    page.classList.toggle("single", names.length === 1);
+  }
+}
+
+function drawAgents() {
+  const { agents: named, total: { agents: of } } = board;
+  $("agents").hidden = of === null;
+  const chips = of === null ? [] : STATES.map((state) => {
+    const chip = make("span", "chip", make("b", "", whole.format(of[state])), make("span", "", words[state]));
+    chip.dataset.state = state;
+    return chip;
+  });
+  const people = (named ?? []).map((agent) => {
+    const name = make("span", "name", make("bdi", "", agent.name));
+    const seconds = stale() ? agent.seconds : now() - agent.since;
+    const person = make("span", "person", name, make("span", "does", words[agent.state]), make("b", "", duration(seconds)));
+    person.dataset.state = agent.state;
+    return person;
+  });
+  const counts = make("div", "chips", make("h2", "", words.agents), ...chips);
+  $("agents").replaceChildren(counts, ...(people.length ? [make("div", "people", ...people)] : []));
+  page.style.setProperty("--people", Math.ceil(people.length / 5));
+}
+
+function stale() {
+  return !connected || performance.now() - heardAt > LATE_MS;
+}
+
+function drawTrouble() {
+  const cut = stale();
+  const silent = duration((performance.now() - heardAt) / 1000);
+  let alarm = "";
+  if (refused) alarm = say("refused", { url: "api/live" });
+  else if (cut && (board || performance.now() > AGAIN_MS)) alarm = say("lost", { since: silent });
+  else if (board && !board.observed) alarm = say("unobserved", { since: duration(now() - board.unobserved_since) });
+  else if (board && !board.queues.length) alarm = words.no_queues;
+  $("alarm").hidden = !alarm;
+  write($("alarm"), alarm);
+  page.classList.toggle("stale", cut);
+  page.classList.toggle("unobserved", !cut && board !== null && !board.observed);
+  const state = cut || !board ? "cut" : board.observed ? "live" : "unseen";
+  const waits = state === "live" && !board.today_complete;
+  write($("state"), waits ? words.incomplete : words[state === "cut" ? "connecting" : state]);
+  $("state").dataset.state = state;
+}
+
+function draw() {
+  drawTrouble();
+  if (board === null) return;
+  for (const tile of $("tiles").children) fill(tile, board.total);
+  [...$("queues").children].forEach((row, number) => {
+    for (const box of row.querySelectorAll(".figure")) fill(box, board.queues[number]);
+  });
+  drawAgents();
+  const there = new Date((now() + board.utc_offset_seconds) * 1000);
+  $("date").textContent = date.format(there);
+  $("time").textContent = time.format(there);
+}
+
+// -- the connection
+
+function heard(at) {
+  heardAt = performance.now();
+  clock = at - heardAt / 1000;
+  connected = true;
+  refused = false;
+}
+
+function connect() {
+  source?.close();
+  triedAt = performance.now();
+  source = new EventSource("api/live/events");
+  source.addEventListener("board", (event) => {
+    board = JSON.parse(event.data);
+    heard(board.at);
+    build();
+    draw();
+  });
+  source.addEventListener("beat", (event) => heard(JSON.parse(event.data).at));
+  source.addEventListener("error", () => {
+    connected = false;
+    // CLOSED is an answer that was no stream of events; anything else the browser tries again by itself.
+    refused = source.readyState === EventSource.CLOSED;
+    if (refused) setTimeout(connect, AGAIN_MS);
+    draw();
+  });
+}
+
+function theme() {
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  page.dataset.theme = page.dataset.asked || (dark ? "dark" : "light");
+}
+
+theme();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", theme);
+
+const address = new URL(location.href);
+if (address.searchParams.has("token")) { // the cookie has taken its place
+  address.searchParams.delete("token");
+  history.replaceState(null, "", address);
+}
+
+connect();
+setInterval(() => {
+  if (performance.now() - Math.max(heardAt, triedAt) > LATE_MS) {
+    connected = false;
+    connect();
+  }
+  draw();
+}, 1000);

@@ -1,0 +1,1 @@
+"""Events to other programs: signed HTTP requests out of an outbox, each at least once."""

@@ -1,0 +1,137 @@
+"""What other programs are told: events made of records, as JSON. Pure.
+
+The writer's thread asks `Events` for each record and writes what it gets in the same transaction, so an
+event is as durable as its record. `storage/outbox.py` keeps them, `delivery.py` sends them.
+
+An event's id is made of its record's key: a record that is written again, such as after a failed
+transaction, gives the same event and never a second one.
+
+The trap: an answer does not know its call, so an attempt is remembered from its start. Its events are put
+in the order of the call that way; an answer whose attempt began in an earlier life is in its attempt's
+order only.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+
+from cc_bridge.records import Answer, Call, Record, SurveyAttempt, SurveyResult
+
+__all__ = ["Event", "EventType", "Events", "Wishes", "instant"]
+
+_REMEMBERED = 5_000  # attempts; as many as there may be callers in a survey
+_LONGEST = 255  # characters of a text, as in the widest column of the tables
+
+
+class EventType(StrEnum):
+    """What can be told."""
+
+    CALL_ENDED = "call_ended"
+    RATING_GIVEN = "rating_given"  # every answer, a spoken comment too
+    LOW_RATING = "low_rating"  # besides rating_given
+    SURVEY_COMPLETED = "survey_completed"  # walked to its end with at least one answer
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something to tell one receiver."""
+
+    id: str  # the same for all receivers and all attempts
+    type: EventType
+    call_id: str  # events of one call are delivered in their order
+    body: str  # JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What one receiver wants to be told; `low` holds the highest low value for each kind of question."""
+
+    receiver: str
+    types: frozenset[EventType]
+    low: Mapping[str, int]
+
+
+class Events:
+    """Makes events of records, for receivers with their wishes."""
+
+    def __init__(self, wishes: Sequence[Wishes]) -> None:
+        self._wishes = wishes
+        self._attempts: dict[tuple[str, str], SurveyAttempt] = {}
+
+    def of(self, record: Record) -> Iterator[tuple[str, Event]]:
+        """Yield receivers and what they are told. Raises ValueError or so for what JSON cannot hold."""
+        match record:
+            case Call():
+                more = {"call_seconds": round(record.call_seconds, 6)}
+                yield from self._told(
+                    EventType.CALL_ENDED, record, record.ended_at, record.call_id, record.call_id, more
+                )
+            case SurveyAttempt(ended_at=None):
+                self._remember(record)
+            case SurveyAttempt(result=SurveyResult.COMPLETE, ended_at=float(at)):
+                yield from self._told(
+                    EventType.SURVEY_COMPLETED, record, at, record.call_id, record.attempt_id, {}
+                )
+            case Answer():
+                yield from self._answered(record)
+
+    def _answered(self, answer: Answer) -> Iterator[tuple[str, Event]]:
+        attempt = self._attempts.get((answer.pbx, answer.attempt_id))
+        more = {"call_id": attempt.call_id, "survey": attempt.survey} if attempt else {}
+        call_id = attempt.call_id if attempt else answer.attempt_id
+        key = f"{answer.attempt_id}\0{answer.question}"
+        for kind in (EventType.RATING_GIVEN, EventType.LOW_RATING):
+            yield from self._told(kind, answer, answer.answered_at, call_id, key, more)
+
+    def _told(
+        self,
+        kind: EventType,
+        record: Call | SurveyAttempt | Answer,
+        at: float,
+        call_id: str,
+        key: str,
+        more: Mapping[str, Any],
+    ) -> Iterator[tuple[str, Event]]:
+        receivers = [wishes.receiver for wishes in self._wishes if _wanted(wishes, kind, record)]
+        if receivers:
+            name = sha256(f"{kind}\0{record.pbx}\0{key}".encode("utf-8", "surrogatepass")).hexdigest()
+            event_id = f"evt_{name[:32]}"
+            data = {**_fields(record), **more}
+            body = {"id": event_id, "type": kind, "timestamp": instant(at), "pbx": record.pbx, "data": data}
+            # ASCII, so that half of a surrogate pair, which a caller's name may hold, can be sent.
+            text = json.dumps(body, separators=(",", ":"), allow_nan=False)
+            for receiver in receivers:
+                yield receiver, Event(event_id, kind, call_id, text)
+
+    def _remember(self, attempt: SurveyAttempt) -> None:
+        self._attempts[attempt.pbx, attempt.attempt_id] = attempt
+        if len(self._attempts) > _REMEMBERED:
+            del self._attempts[next(iter(self._attempts))]
+
+
+def _wanted(wishes: Wishes, kind: EventType, record: Record) -> bool:
+    if kind is EventType.LOW_RATING:
+        low = wishes.low.get(record.kind) if isinstance(record, Answer) else None
+        return kind in wishes.types and isinstance(record, Answer) and low is not None and record.value <= low
+    return kind in wishes.types
+
+
+def _fields(record: Record) -> dict[str, Any]:
+    """Return what is in a record, by the names of its columns."""
+    return {each.name: _plain(each.name, getattr(record, each.name)) for each in fields(record)
+            if each.name != "pbx"}  # fmt: skip
+
+
+def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, float) and name.endswith("_at"):
+        return instant(value)
+    return str(value)[:_LONGEST] if isinstance(value, str) else value
+
+
+def instant(at: float) -> str:
+    """Return seconds since the epoch as UTC in ISO 8601, to the millisecond."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
