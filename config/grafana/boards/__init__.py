@@ -1,0 +1,1 @@
+"""Grafana's dashboards as code: a module a dashboard, written as JSON by `__main__.py`."""

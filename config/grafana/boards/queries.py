@@ -1,0 +1,50 @@
+"""Queries as Grafana's two data sources take them; a dashboard's variables say which two."""
+
+from typing import Self
+
+from grafana_foundation_sdk.builders import prometheus
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.variants import Dataquery
+from grafana_foundation_sdk.models.common import DataSourceRef
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+__all__ = ["POSTGRES", "PROMETHEUS", "Sql", "prom"]
+
+PROMETHEUS = DataSourceRef("prometheus", "${datasource}")
+POSTGRES = DataSourceRef("grafana-postgresql-datasource", "${database}")
+
+
+def prom(
+    expr: str, legend: str = "", *, now: bool = False, form: str = "time_series"
+) -> prometheus.Dataquery:
+    """Return a query over time or, with `now`, of the end of the time shown; `form` may be heatmap too."""
+    query = prometheus.Dataquery().expr(expr).datasource(PROMETHEUS).format(PromQueryFormat(form))
+    if legend:
+        query.legend_format(legend)
+    return query.instant() if now else query.range()
+
+
+class Sql(Builder[Dataquery], Dataquery):
+    """A query of Grafana's PostgreSQL source, which the SDK does not know."""
+
+    def __init__(self, sql: str) -> None:
+        self._sql = " ".join(sql.split())
+        self._ref = "A"
+
+    def ref_id(self, ref_id: str) -> Self:
+        self._ref = ref_id
+        return self
+
+    def build(self) -> Dataquery:
+        return self
+
+    def to_json(self) -> dict[str, object]:
+        """Return what Grafana's query editor would save."""
+        return {
+            "datasource": POSTGRES,
+            "refId": self._ref,
+            "rawSql": self._sql,
+            "rawQuery": True,
+            "editorMode": "code",
+            "format": "table",
+        }
