@@ -21,7 +21,7 @@ from cc_bridge.app import Bridge
 from cc_bridge.cli import main
 from cc_bridge.config import CallersConfig, Config, RetentionConfig
 from cc_bridge.errors import StorageError
-from cc_bridge.records import Observed
+from cc_bridge.records import Observed, OptOut
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries import definitions
 from cc_bridge.surveys.versions import definition_of
@@ -121,12 +121,20 @@ def test_what_waited_is_forwarded_by_the_next_one(config, start, server_url):
     assert len(query(server_url, "SELECT uniqueid FROM queue_visits")) == 3
 
 
+def test_who_opted_out_is_known_after_a_restart_while_the_server_is_away(config, start):
+    first = start(config())
+    result_of(first._stored(OptOut("989121234567", T, opted_out=True, told_by="key")))
+    stop(first)
+    second = start(config())
+    until(lambda: second.asking.asked.opted_out("989121234567"), 60)
+
+
 def test_a_full_journal_is_told_and_ratings_go_on(config, start):
     bridge = start(config())
     number = 0
     while not bridge.forwarder.journal.full:
-        bridge._recorded([visit(number + n) for n in range(500)])
-        number += 500
+        bridge._recorded([visit(number + n) for n in range(200)])
+        number += 200
         until(lambda: bridge.writer.backlog == 0)
     bridge._recorded([visit(number)])
     result_of(bridge._stored(answer("a")))
