@@ -126,9 +126,11 @@ class Daemon:
 
     def _live(self) -> str:
         """Return what it says is going on."""
+        ready = self.get("/readyz")[1]
         lines = self.get("/metrics")[1].splitlines()
-        names = tuple(f"cc_bridge_{name}" for name in ("members", *_BUSY))
-        return "\n".join(line for line in lines if line.startswith(names) and not line.endswith(" 0.0"))
+        names = tuple(f"cc_bridge_{name}{{" for name in ("members", *_BUSY))
+        going_on = [line for line in lines if line.startswith(names) and not line.endswith((" 0", " 0.0"))]
+        return "\n".join([ready, *going_on])
 
     def get(self, path: str) -> tuple[int, str]:
         """Return status and body of a page; 0 while nothing listens."""
