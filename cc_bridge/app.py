@@ -26,6 +26,7 @@ from cc_bridge.agi.server import BACKLOG, FastAgiFactory
 from cc_bridge.agi.survey import Interviewer
 from cc_bridge.asking import Asking
 from cc_bridge.config import Config
+from cc_bridge.knowing import Knowing
 from cc_bridge.metrics import Metrics
 from cc_bridge.nightly import Nightly
 from cc_bridge.observation import Observation
@@ -43,6 +44,7 @@ from cc_bridge.privacy import Privacy
 from cc_bridge.records import (
     Answer,
     Call,
+    CustomerNumber,
     FunnelEntry,
     Gap,
     OptOut,
@@ -138,6 +140,7 @@ class Bridge:
             now=self.link.pbx_now,
             in_thread=partial(deferToThreadPool, reactor, reactor.getThreadPool()),
             clock=reactor,
+            kept=self.forwarder.journal.said if self.forwarder else None,
         )
         self._nightly = Nightly(
             make_purge(
@@ -167,7 +170,11 @@ class Bridge:
             on_stage=self.metrics.survey_stage,
             recordings=config.survey.recordings,
         )
-        self.agi = FastAgiFactory(self._serve, limits(config), reactor, scripts={"survey", "consent", "doctor"})
+        self.knowing = Knowing(
+            config, self._told_of_customer, self.link.pbx_now, self.metrics.count_greeting, reactor
+        )
+        scripts = {"survey", "consent", "greet", "doctor"}
+        self.agi = FastAgiFactory(self._serve, limits(config), reactor, scripts)
         self._attempts: dict[str, str] = {}  # queues of the surveys that run, by attempt
         self._ports: list[IListeningPort] = []
         self._cutting: IDelayedCall | None = None
@@ -186,7 +193,15 @@ class Bridge:
         self._know_queues()
         self._know_surveys()
         board = self.wallboard
-        pages = site(self.metrics.page, self.alive, self._ready, self._access, board.current, board.stream)
+        pages = site(
+            self.metrics.page,
+            self.alive,
+            self._ready,
+            self._access,
+            board.current,
+            board.stream,
+            customers=self.knowing.pages,
+        )
         self._ports.append(self._reactor.listenTCP(config.http.port, pages, interface=config.http.host))
         self._ports.append(self._reactor.listenTCP(config.agi.port, self.agi, BACKLOG, config.agi.host))
         self.writer.start()
@@ -195,6 +210,7 @@ class Bridge:
         if deliveries:
             deliveries.start()
         self._remembering.start()
+        self.knowing.start()
         self.wallboard.start()
         self._nightly.start()
         self.link.start()
@@ -217,6 +233,7 @@ class Bridge:
         self.observation.stop()
         self.link.stop()
         self._remembering.stop()
+        self.knowing.stop()
         self.wallboard.stop()
         self._nightly.stop()
         if self.calling_back:
@@ -241,7 +258,7 @@ class Bridge:
         """
         surveys, sounds = load_surveys(config)
         fixed = ["pbx", "ami", "http", "metrics", "storage", "agents", "callers", "direct_calls", "callback"]
-        fixed += ["queue_defaults", "queues", "webhooks"]
+        fixed += ["customers", "queue_defaults", "queues", "webhooks"]
         waits = [name for name in fixed if getattr(config, name) != getattr(self.config, name)]
         if (config.agi.host, config.agi.port) != (self.config.agi.host, self.config.agi.port):
             waits.append("agi")
@@ -266,7 +283,9 @@ class Bridge:
         """Serve a caller whom the dialplan sends to agi://.../<script>."""
         if request.script == "doctor":
             return  # it only looks whether the PBX reaches us
-        if request.script == "consent":
+        if request.script == "greet":
+            await self.knowing.greeter.greet(request, channel)
+        elif request.script == "consent":
             await ConsentAsker(self.asking.sounds, self.asking.consented).ask(request, channel)
         else:
             await self._interviewer.interview(request, channel)
@@ -298,6 +317,10 @@ class Bridge:
         self._cut()
         self._count(record)
         return self.writer.commit(record)
+
+    def _told_of_customer(self, number: CustomerNumber) -> Deferred[None]:
+        """Write what a CRM says; fires when it is on disk."""
+        return self.writer.commit(self._privacy.of(number))
 
     def _count(self, record: Record) -> None:
         match record:

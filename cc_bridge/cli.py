@@ -10,6 +10,7 @@ import click
 
 from cc_bridge import __version__
 from cc_bridge.commands.caller import caller
+from cc_bridge.commands.customer import customer
 from cc_bridge.commands.db import db
 from cc_bridge.commands.doctor import doctor
 from cc_bridge.commands.metrics import metrics
@@ -18,6 +19,7 @@ from cc_bridge.commands.outbox import outbox
 from cc_bridge.commands.prompts import prompts
 from cc_bridge.commands.proving import import_queue_log, reconcile, replay_command
 from cc_bridge.commands.purge import purge
+from cc_bridge.commands.report import report
 from cc_bridge.commands.running import check, demo, health, run
 from cc_bridge.errors import CcBridgeError
 
@@ -61,6 +63,8 @@ for _command in (
     metrics,
     prompts,
     caller,
+    customer,
     purge,
+    report,
 ):
     main.add_command(_command)

@@ -38,6 +38,7 @@ from pydantic_settings import (
 )
 
 from cc_bridge.callers import CallerKeys, Mode
+from cc_bridge.customers.profile import Priorities
 from cc_bridge.errors import ConfigError
 from cc_bridge.surveys.callback import CallbackRules
 from cc_bridge.surveys.hours import Hours, minute_of, weekdays_of
@@ -224,6 +225,31 @@ class CallersConfig(_Section):
         return CallerKeys(self.numbers, secret.encode(), self.country_code)
 
 
+class CustomersConfig(_Section):
+    region: str = Field(default="", pattern=r"^([A-Z]{2})?$")
+    shared: list[str] = []
+    queue_groups: dict[str, list[str]] = {}
+    rating: Literal["csat", "nps", "nps_0_9", "ces"] = "csat"
+    low_rating: int = Field(default=2, ge=0, le=10)
+    priority_after_low_rating: int = Field(default=0, ge=0, le=1000)
+    priority_after_lost_call: int = Field(default=0, ge=0, le=1000)
+
+    @field_validator("queue_groups")
+    @classmethod
+    def _one_group_each(cls, groups: dict[str, list[str]]) -> dict[str, list[str]]:
+        queues = [queue for group in groups.values() for queue in group]
+        if len(set(queues)) < len(queues):
+            raise ValueError("a queue belongs to one group only")
+        return groups
+
+    def priorities(self) -> Priorities:
+        return Priorities(self.low_rating, self.priority_after_low_rating, self.priority_after_lost_call)
+
+    def group(self, queue: str) -> str:
+        """Return the name of a queue's group, its own where it has none."""
+        return next((name for name, queues in self.queue_groups.items() if queue in queues), queue)
+
+
 class RetentionConfig(_Section):
     calls_days: float = Field(default=0, ge=0, le=36500)
     ratings_days: float = Field(default=0, ge=0, le=36500)
@@ -232,10 +258,32 @@ class RetentionConfig(_Section):
     hour: int = Field(default=3, ge=0, le=23)
 
 
+class ReportsConfig(_Section):
+    language: Literal["en", "fa"] = "en"
+    calendar: Literal["gregorian", "persian"] = "gregorian"
+    digits: Literal["latin", "persian"] = "latin"
+    week_starts: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = "mon"
+    minimum: int = Field(default=15, ge=2, le=10_000)
+    wait_bands: list[Annotated[int, Field(ge=1, le=86400)]] = Field(
+        default=[20, 60, 120, 300], min_length=1, max_length=20
+    )
+
+    @field_validator("wait_bands")
+    @classmethod
+    def _grow(cls, bands: list[int]) -> list[int]:
+        if sorted(set(bands)) != bands:
+            raise ValueError("must grow, as in [20, 60, 120, 300]")
+        return bands
+
+
 class QueueConfig(_Section):
     service_level_seconds: float = Field(default=20, gt=0, le=3600)
     short_abandon_seconds: float = Field(default=5, ge=0, le=600)
     wrap_up_seconds: float = Field(default=0, ge=0, le=3600)
+    stage: Literal["", "first_contact", "service", "support", "feedback"] = ""
+    open_from: Annotated[str, _readable(_before_midnight)] = "00:00"
+    open_until: Annotated[str, _readable(minute_of)] = "24:00"
+    open_weekdays: Annotated[str, _readable(weekdays_of)] = "mon-sun"
     survey: str = Field(default="csat", pattern=r"^([a-z][a-z0-9_]{0,31})?$")
     language: str = Field(default="", pattern=r"^([a-z]{2,3}([_-][A-Za-z]{2,4})?)?$")
     ask_percent: float = Field(default=100, ge=0, le=100)
@@ -394,12 +442,14 @@ class Config(BaseSettings):
     metrics: MetricsConfig = MetricsConfig()
     storage: StorageConfig = StorageConfig()
     callers: CallersConfig = CallersConfig()
+    customers: CustomersConfig = CustomersConfig()
     retention: RetentionConfig = RetentionConfig()
     agents: AgentsConfig = AgentsConfig()
     direct_calls: DirectCallsConfig = DirectCallsConfig()
     survey: SurveyConfig = SurveyConfig()
     callback: CallbackConfig = CallbackConfig()
     webhooks: list[WebhookConfig] = []
+    reports: ReportsConfig = ReportsConfig()
     log: LogConfig = LogConfig()
     run: RunConfig = RunConfig()
     queue_defaults: QueueConfig = QueueConfig()

@@ -358,7 +358,8 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             " unless set; lost is abandoned, timed_out, left_by_key, queue_full, empty or unavailable",
             "lost calls recalled / lost calls",
             "%",
-            "queue_visits.caller_number, queue_visits.outcome, queue_visits.left_at, talks.answered_at",
+            "queue_visits.caller_key, queue_visits.outcome, queue_visits.left_at, calls.caller_key,"
+            " talks.answered_at",
         ),
         Measure(
             "repeat",
@@ -366,7 +367,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             " not when back within 60 s, nor for withheld and shared numbers",
             "visits followed by another / visits",
             "%",
-            "queue_visits.caller_number, queue_visits.queue, queue_visits.entered_at",
+            "queue_visits.caller_key, queue_visits.queue, queue_visits.entered_at, calls.ended_at",
         ),
     ),
     "Observation": (

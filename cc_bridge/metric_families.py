@@ -24,7 +24,7 @@ SIZES: Mapping[str, str] = {
     "thresholds": "the service-level thresholds and short-abandon limits in use that are no bound anyway",
     "values": "the values of all questions that a queue's callers are asked, 5 for one on 1 to 5",
     "receivers": "the webhooks' receivers",
-    "tables": "the tables of the database, some 12",
+    "tables": "the tables of the database, some 13",
 }
 
 
@@ -285,6 +285,16 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         ),
         MetricFamily(
             "agi_cut", "counter", "FastAGI sessions that were cut, by reason.", "sessions", ("reason",), "2"
+        ),
+        MetricFamily(
+            "greetings",
+            "counter",
+            "Callers before their queue: told (the dialplan knows them), nobody (a withheld or shared"
+            " number), late (the database did not answer in time) or failed.",
+            "callers",
+            ("result",),
+            "4",
+            "whether the database is fast enough for agi://.../greet",
         ),
     ),
     "Storage": (

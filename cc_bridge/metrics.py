@@ -62,6 +62,8 @@ _NOT_ELIGIBLE = {NotAsked.DISABLED, NotAsked.NOT_ELIGIBLE}
 # As `agi/server.py` names them.
 _REFUSED = dict.fromkeys(("busy", "bad_head", "slow_head", "unknown_script", "stopping"), 0)
 _CUT = dict.fromkeys(("time_limit", "shutdown"), 0)
+# As `agi/greeting.py` names them.
+_GREETINGS = ("told", "nobody", "late", "failed")
 
 
 class LinkState(Protocol):
@@ -180,6 +182,9 @@ class Metrics:
         for reason in GapReason:
             self._gap_seconds.inc(reason, by=0)
             self._gap_calls.inc(reason, by=0)
+        self._greetings = self._counter("greetings")
+        for how in _GREETINGS:
+            self._greetings.inc(how, by=0)
         self._thresholds: dict[str, float] = {}  # by queue
         self._lingering = Lingering()
         registry.register(_Counted(self._counted))
@@ -295,6 +300,9 @@ class Metrics:
 
     def survey_stage(self, stage: str, queue: str) -> None:
         self._stages.inc(queue, stage)
+
+    def count_greeting(self, how: str) -> None:
+        self._greetings.inc(how)
 
     def watch(
         self,

@@ -25,6 +25,7 @@ from cc_bridge.calls.direct import Contexts
 from cc_bridge.calls.reading import WANTED, WANTED_FOR_DIRECT_CALLS
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import AmiConfig, Config, RetentionConfig, StorageConfig
+from cc_bridge.customers.numbers import Numbers
 from cc_bridge.errors import ConfigError
 from cc_bridge.records import FunnelEntry
 from cc_bridge.storage.engine import make_engine
@@ -46,6 +47,7 @@ __all__ = [
     "make_calling_back",
     "make_forwarder",
     "make_link",
+    "make_numbers",
     "make_purge",
     "make_tracker",
     "thresholds",
@@ -86,6 +88,16 @@ def make_link(config: Config, listener: Listener, reactor: Any) -> AmiService:
         timeouts=Timeouts(ping_every=ami.ping_seconds, answer=ami.answer_seconds),
         pauses=Pauses(longest=ami.longest_pause_seconds),
     )
+
+
+def make_numbers(config: Config) -> Numbers:
+    """Return what knows a customer's number in every writing. Raises ConfigError."""
+    customers = config.customers
+    numbers = Numbers(config.callers.caller_keys(), customers.region, customers.shared)
+    for number in customers.shared:
+        if not numbers.keys(number):
+            raise ConfigError(f"customers.shared = {number!r}: is no phone number")
+    return numbers
 
 
 def make_forwarder(storage: StorageConfig, reactor: Any) -> Forwarder | None:
@@ -149,9 +161,7 @@ def make_calling_back(
 
 
 def keep(retention: RetentionConfig) -> Keep:
-    return Keep(
-        retention.calls_days, retention.ratings_days, retention.comments_days, retention.funnel_days
-    )
+    return Keep(retention.calls_days, retention.ratings_days, retention.comments_days, retention.funnel_days)
 
 
 def make_purge(

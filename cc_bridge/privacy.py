@@ -16,7 +16,7 @@ import re
 from dataclasses import replace
 
 from cc_bridge.callers import CallerKeys
-from cc_bridge.records import Call, Direction, QueueVisit, Record, Talk
+from cc_bridge.records import Call, CustomerNumber, Direction, QueueVisit, Record, Talk
 
 __all__ = ["Privacy"]
 
@@ -42,6 +42,8 @@ class Privacy:
                     return replace(record, caller_key=key)
                 number = self._keys.stored(record.caller_number)
                 return replace(record, caller_number=number, caller_name="", caller_key=key)
+            case CustomerNumber() if not self._plain:
+                return replace(record, name="")
             case Talk(transfer_target=str(target)) if not self._plain:
                 return replace(record, transfer_target=self._other(target))
         return record

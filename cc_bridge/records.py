@@ -14,6 +14,7 @@ __all__ = [
     "Answer",
     "AttributedBy",
     "Call",
+    "CustomerNumber",
     "Direction",
     "EndedBy",
     "FunnelEntry",
@@ -338,6 +339,16 @@ class OptOut:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomerNumber:
+    """One number of a customer, as the CRM knows them. Key: caller_key."""
+
+    caller_key: str
+    customer_id: str  # the CRM's; empty when it has only a name
+    name: str
+    updated_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """A stretch in which the PBX was not observed. Key: pbx, started_at."""
 
@@ -380,6 +391,7 @@ Record = (
     | SurveyAttempt
     | Answer
     | OptOut
+    | CustomerNumber
     | Gap
     | Observed
     | Unfinished

@@ -2,12 +2,14 @@
 
 `app.py` starts one. The daemons of other PBXs and `cc-bridge optout` write there too, so each minute it looks
 at the last hour, and each hour at all days that count: what another daemon's journal kept back comes late.
+What is in our own is read once, at the start: the server may still be away.
 
 The trap: a database that is slow or gone must never be waited for. It is read in a thread, and until that
 comes back, what is in memory decides.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
@@ -18,7 +20,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cc_bridge.records import OptOut, SurveyDefinition
+from cc_bridge.storage.database import Row
 from cc_bridge.storage.queries import asked_since, called_since, definitions, opt_outs
+from cc_bridge.storage.schema import opt_outs as opt_outs_table
 from cc_bridge.surveys.asked import Asked, Asking
 
 __all__ = ["Remembering"]
@@ -56,7 +60,9 @@ class Remembering:
         now: Callable[[], float],
         in_thread: Callable[..., Deferred[Any]],
         clock: IReactorTime,
+        kept: Callable[[], Sequence[Row]] | None = None,
     ) -> None:
+        """`kept` gives the rows of attempts and opt-outs that a journal holds, if there is one."""
         self._open_engine = open_engine
         self._engine: Engine | None = None  # the thread's
         self._asked = asked
@@ -65,6 +71,7 @@ class Remembering:
         self._days = days
         self._now = now
         self._in_thread = in_thread
+        self._kept = kept
         self._all_at = 0.0  # when all days were read
         self._next = 0.0  # when to look again
         self._failures = 0  # in a row
@@ -72,6 +79,8 @@ class Remembering:
         self._looking.clock = clock
 
     def start(self) -> None:
+        if self._kept is not None:
+            self._in_thread(self._kept).addCallbacks(self._take, self._failed)
         self._looking.start(_RETRY_SECONDS)
 
     def stop(self) -> None:
@@ -79,6 +88,15 @@ class Remembering:
             self._looking.stop()
         if self._engine is not None:
             self._engine.dispose()
+
+    def _take(self, kept: Sequence[Row]) -> None:
+        now = self._now()
+        for table, row in kept:
+            if table is opt_outs_table:
+                self._asked.opt(OptOut(**row))
+            else:  # an earlier version's may lack a column
+                attempt = Asking(**{field.name: row.get(field.name, "") for field in fields(Asking)})
+                self._asked.note(attempt, now)
 
     def _look(self) -> Deferred[None] | None:
         now = self._now()

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from cc_bridge.records import (
     Answer,
     Call,
+    CustomerNumber,
     Direction,
     EndedBy,
     FunnelEntry,
@@ -47,6 +48,7 @@ def records(n, number, keys, name="Maryam", at=T, folder="/nowhere", pbx="pbx"):
         SurveyAttempt(pbx, f"{n}-a", call, uniqueid, "sales", "Alice", "PJSIP/alice", "csat", 1, "fa",
                       at + 55, at + 60, SurveyResult.COMPLETE, "", caller_key=key),
         Answer(pbx, f"{n}-a", "agent", "csat", 4, 1, at + 57, "sales", "Alice", "PJSIP/alice"),
+        CustomerNumber(key, f"C-{name}", name, at),
         Answer(pbx, f"{n}-a", "why", "comment", 9, 1, at + 58, recording=f"{folder}/{n}-a-why.wav"),
     ]  # fmt: skip
 

@@ -87,7 +87,7 @@ def test_asterisklint_would_find_a_slip(etc: Path, right: str, wrong: str, found
 def test_no_extension_is_a_pattern():
     shipped = lines_of(DIALPLAN) + lines_of(FREEPBX)
     extensions = {line.split("=>")[1].split(",")[0].strip() for line in shipped if line.startswith("exten")}
-    assert extensions == {"s", "T", "survey", "consent", "after", "8099"}
+    assert extensions == {"s", "T", "survey", "consent", "greet", "after", "8099"}
 
 
 def test_every_context_is_ours():
@@ -118,8 +118,8 @@ def test_no_variable_reaches_the_agents_channel():
 
 
 def test_whoever_is_sent_to_the_daemon_gets_the_time_limit_back_and_leaves_no_channel():
-    for lines in contexts_of(DIALPLAN).values():
-        if not any("AGI(" in line for line in lines):
+    for context, lines in contexts_of(DIALPLAN).items():
+        if context == "cc-bridge-doctor" or not any("AGI(" in line for line in lines):
             continue
         text = "\n".join(lines)
         limited = text.index("Set(LOCAL(ccb_limit)=${TIMEOUT(absolute)})")
@@ -127,6 +127,14 @@ def test_whoever_is_sent_to_the_daemon_gets_the_time_limit_back_and_leaves_no_ch
         assert text.index("AGIEXITONHANGUP=yes") < limited < asked < restored
         assert "exten => T,1,Goto(s,done)" in lines
         assert "same => n(done),Set(TIMEOUT(absolute)=${ccb_limit})" in lines
+
+
+def test_the_doctors_call_ends_whatever_the_daemon_does():
+    text = "\n".join(contexts_of(DIALPLAN)["cc-bridge-doctor"])
+    asked = text.index(",AGI(agi://")
+    assert max(text.index("AGIEXITONHANGUP=yes"), text.index("Set(TIMEOUT(absolute)=5)")) < asked
+    assert "same => n(told),UserEvent(CCBDoctor," in text
+    assert "exten => T,1,Goto(s,told)" in text
 
 
 def test_the_user_who_calls_back_can_do_nothing_else():

@@ -35,6 +35,8 @@ INNER = {
     "cc_bridge.surveys",
     "cc_bridge.queue_log",
     "cc_bridge.board",
+    "cc_bridge.reports",
+    "cc_bridge.customers",
     "cc_bridge.replay",
 }
 OUTER = {
@@ -45,6 +47,7 @@ OUTER = {
     "cc_bridge.commands",
     "cc_bridge.daemon",
     "cc_bridge.history",
+    "cc_bridge.knowing",
     "cc_bridge.lean",
     "cc_bridge.observation",
     "cc_bridge.nightly",

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import inspect, select, text
 
-from cc_bridge.records import Unfinished
+from cc_bridge.records import OptOut, Unfinished
 from cc_bridge.storage.columns import CleanText
 from cc_bridge.storage.database import Database, Refused, parts
 from cc_bridge.storage.migrate import open_database
@@ -149,9 +149,9 @@ def test_what_is_refused_stands_alone_and_the_rest_is_there(database, engine):
 
 def test_a_failure_that_is_not_about_the_rows_is_no_refusal(database, engine):
     with engine.begin() as connection:
-        connection.execute(text("DROP TABLE answers"))
-    with pytest.raises(Exception, match="answers") as failed:
-        database.write([row_of(answer(1))])
+        connection.execute(text("DROP TABLE opt_outs"))
+    with pytest.raises(Exception, match="opt_outs") as failed:
+        database.write([row_of(OptOut("98912", 1.0, opted_out=True, told_by="key"))])
     assert not isinstance(failed.value, Refused)
 
 

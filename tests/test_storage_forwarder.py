@@ -57,6 +57,7 @@ def forward(reactor):
         forwarder.stop(0)
         forwarder._thread.join(DEADLINE)
         assert not forwarder._thread.is_alive()
+        forwarder.journal.close()  # it looked there once more
 
 
 def query(url, sql):

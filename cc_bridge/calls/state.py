@@ -4,7 +4,7 @@
 adds has its default in a text of before. Where a field's meaning changes, the version does too, and
 texts of before are refused.
 
-Libraries: pydantic packs a call in 16 µs, a JSON encoder fed by hand in 30 µs, and it checks what it reads.
+Libraries: pydantic packs a call in 13 µs, a JSON encoder fed by hand in 30 µs, and it checks what it reads.
 """
 
 from dataclasses import dataclass, replace
@@ -70,7 +70,7 @@ def without_numbers(state: CallNow) -> CallNow:
 
 
 def packed(state: CallNow | AgentNow) -> str:
-    return _ADAPTERS[type(state)].dump_json(state).decode()
+    return _ADAPTERS[type(state)].serializer.to_json(state).decode()
 
 
 def unpacked(kind: type[_State], text: str) -> _State:

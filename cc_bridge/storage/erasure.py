@@ -2,9 +2,10 @@
 
 `cc-bridge caller erase` calls it.
 
-Numbers, names and keys are emptied, and spoken comments are removed. The one thing that is kept is that the
-person has opted out: the wish not to be asked outlives the erasure, or the next survey would ask again. It is
-kept as the hashed key alone, which tells the number to nobody without the secret.
+Numbers, names and keys are emptied, what a CRM said of the person is deleted, and spoken comments are
+removed. The one thing that is kept is that the person has opted out: the wish not to be asked outlives the
+erasure, or the next survey would ask again. It is kept as the hashed key alone, which tells the number to
+nobody without the secret.
 
 In an SQLite file the old bytes would stay in free space and in the write-ahead log. So the file is written
 anew (VACUUM) and its log emptied, which locks it for some seconds a gigabyte.
@@ -26,8 +27,17 @@ from cc_bridge.person import Person
 from cc_bridge.records import OptOut
 from cc_bridge.storage.recordings import Recordings
 from cc_bridge.storage.retention import in_batches
-from cc_bridge.storage.schema import answers, calls, funnel, opt_outs, queue_visits, row_of, survey_attempts
-from cc_bridge.storage.traces import Traces, find, other_rows, someones, someones_attempts
+from cc_bridge.storage.schema import (
+    answers,
+    calls,
+    customers,
+    funnel,
+    opt_outs,
+    queue_visits,
+    row_of,
+    survey_attempts,
+)
+from cc_bridge.storage.traces import Traces, customer_keys, find, other_rows, someones, someones_attempts
 from cc_bridge.storage.upsert import upsert
 
 __all__ = ["Erased", "OptedOut", "erase", "leave_no_bytes"]
@@ -82,6 +92,7 @@ def erase(
             _erase_journal(journal, person, opt_out_key, erased)
         _erase_rows(database, person, erased, progress)
         _erase_others(database, person, erased)
+        _forget_customer(database, person, erased)
         _settle_opt_out(database, person, opt_out_key, erased)
         if erased.rows == before:
             break
@@ -163,6 +174,10 @@ def _erase_journal(journal: Engine, person: Person, opt_out_key: str | None, era
     """Erase what waits, was just forwarded or was set aside: rows of the tables, in JSON."""
     with journal.begin() as connection:
         for table, entry, left in list(other_rows(connection, person)):
+            if entry.get("name") == customers.name:
+                connection.execute(_one(delete(table), table, entry))
+                erased.add(table, 1)
+                continue
             if entry.get("name") == opt_outs.name:
                 said = json.loads(entry["row"])
                 if said["caller_key"] == opt_out_key:
@@ -174,6 +189,13 @@ def _erase_journal(journal: Engine, person: Person, opt_out_key: str | None, era
                 left["row"] = json.dumps({**said, "caller_key": opt_out_key})
             connection.execute(_one(update(table), table, entry).values(left))
             erased.add(table, 1)
+
+
+def _forget_customer(database: Engine, person: Person, erased: Erased) -> None:
+    with database.begin() as connection:
+        for key in customer_keys(connection, person):
+            connection.execute(delete(customers).where(customers.c.caller_key == key))
+            erased.add(customers, 1)
 
 
 def _settle_opt_out(database: Engine, person: Person, opt_out_key: str | None, erased: Erased) -> None:

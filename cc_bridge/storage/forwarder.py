@@ -26,6 +26,7 @@ from cc_bridge.storage.outage import Outage
 __all__ = ["Forwarder"]
 
 BATCH = 1_000  # rows a transaction
+GROUP_SECONDS = 0.2  # how long the first row of a batch waits for company
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 15.0  # seconds between attempts; nobody waits for the next one
 
 _log = Logger()
@@ -92,8 +93,8 @@ class Forwarder:
 
     def _once(self) -> bool:
         """Forward what is at the head, or wait for it; False is the end."""
-        last_try = self._stopping.is_set()
         self.journal.arrived.clear()  # before looking: what comes later sets it again
+        last_try = self._stopping.is_set()
         try:
             entries = self.journal.head(BATCH)
             for part, refusal in parts(entries, self._write) if entries else ():
@@ -111,10 +112,11 @@ class Forwarder:
             self._database.close()
             self._stopping.wait(self._outage.failed(error, self.journal.pending))
             return not last_try
-        if not entries:
-            if last_try:
-                return False
+        if last_try:
+            return bool(entries)
+        if len(entries) < BATCH:  # that was all
             self.journal.arrived.wait()
+            self._stopping.wait(GROUP_SECONDS)
         return True
 
     def _write(self, entries: Sequence[Entry]) -> None:

@@ -30,6 +30,7 @@ import sqlite3
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from os import statvfs
 from pathlib import Path
 from threading import Event, Lock
 from time import time
@@ -44,7 +45,7 @@ from cc_bridge.storage.database import Refused, Row
 from cc_bridge.storage.engine import identity
 from cc_bridge.storage.migrate import newest
 from cc_bridge.storage.outbox import INSERT, outbox, statements
-from cc_bridge.storage.schema import metadata, observed
+from cc_bridge.storage.schema import metadata, observed, opt_outs, survey_attempts
 
 __all__ = ["Entry", "Journal"]
 
@@ -71,6 +72,8 @@ _KEPT_IN = ("entries", "set_aside")
 _BUSY_SECONDS = 5.0  # a command looks into the outbox
 # What callers say is taken when the journal is full, but the disk of a machine is not ours alone.
 _HARD_LIMIT = 1.1
+# The last of a disk is for what callers say: a survey's three answers take 3 KiB, SQLite's log up to 4 MiB.
+_SPARE = 8 * 1024**2
 # What PostgreSQL and MariaDB confirm before it is on their disk is older after a second, what they confirm
 # before a standby has it, usually after a few.
 _AGAIN_SECONDS = 120.0
@@ -94,7 +97,8 @@ class Journal:
     pending: entries that the server does not have, about
     set_aside: rows that the server refused, kept in the file for somebody to look at
     size: bytes that all these take
-    full: `size` has reached `limit`; until there is room only what callers said should be written
+    full: `size` has reached `limit`, or the disk is full but for a rest; until there is room only what
+        callers said should be written
     """
 
     def __init__(self, file: Path, limit: int, now: Callable[[], float] = time) -> None:
@@ -108,6 +112,7 @@ class Journal:
         self._oldest_at = 0.0
         self._first = self._sent = 0  # numbers of the first entry, and of the last that is forwarded
         self._free = 0  # pages that nothing uses
+        self._room = limit  # bytes
         self._version = newest()
         self._lock = Lock()
         self._connection: sqlite3.Connection | None = None
@@ -201,6 +206,15 @@ class Journal:
             rows = connection.execute("SELECT key, state FROM unfinished ORDER BY rowid").fetchall()
         return unfinished.read_journal(rows, pbx)
 
+    def said(self) -> list[Row]:
+        """Return the attempts and opt-outs that are here, longest ago first; the server may not have them."""
+        names = (survey_attempts.name, opt_outs.name)
+        with self._transaction() as connection:
+            found = connection.execute(
+                "SELECT name, row FROM entries WHERE name IN (?, ?) ORDER BY n", names
+            ).fetchall()
+        return [(metadata.tables[name], json.loads(row)) for name, row in found]
+
     def forget(self, before: Mapping[str, float]) -> int:
         """Delete entries of these tables that were written before an instant; return how many."""
         gone = 0
@@ -228,7 +242,7 @@ class Journal:
                 yield connection
                 connection.execute("COMMIT")
                 self._measure(connection)
-                if self.size >= self.limit and self._first <= self._sent:
+                if self._room <= 0 and self._first <= self._sent:
                     connection.execute("DELETE FROM entries WHERE n <= ?", (self._sent,))
                     self._measure(connection)
                 self._tell()
@@ -306,6 +320,9 @@ class Journal:
             for name in ("page_count", "freelist_count", "page_size")
         )
         self.size = (pages - self._free) * page
+        disk = statvfs(self._file)
+        spare = disk.f_bavail * disk.f_frsize + self._free * page - _SPARE
+        self._room = min(self.limit - self.size, spare)
 
     def _shrink(self) -> None:
         """Give some free pages back to the disk, if there are many and nothing waits."""
@@ -316,7 +333,7 @@ class Journal:
 
     def _tell(self) -> None:
         """Tell when it gets full, and when there is room again."""
-        full = self.size >= self.limit
+        full = self._room <= 0
         if full and not self.full:
             _log.error(
                 "the journal is full, {pending} records wait for the database: only ratings are still taken",

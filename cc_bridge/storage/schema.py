@@ -21,6 +21,7 @@ from cc_bridge.records import (
     Answer,
     AttributedBy,
     Call,
+    CustomerNumber,
     Direction,
     EndedBy,
     FunnelEntry,
@@ -49,6 +50,7 @@ __all__ = [
     "TABLES",
     "answers",
     "calls",
+    "customers",
     "funnel",
     "gaps",
     "metadata",
@@ -378,6 +380,17 @@ opt_outs = _table(
     newest="at",
 )
 
+customers = _table(
+    "customers",
+    "Who is behind a number, as imported from a CRM; it holds for all PBXs",
+    _text("caller_key", _WORD, _CALLER_KEY, key=True),
+    _text("customer_id", _WORD, "The CRM's id; all numbers with the same one are one customer; may be empty"),
+    _text("name", _NAME, "Name, personal data; empty unless callers.numbers is plain"),
+    _instant("updated_at", "When it was told last"),
+    Index(None, "customer_id"),
+    newest="updated_at",
+)
+
 gaps = _table(
     "gaps",
     "A stretch in which the PBX was not observed; figures of that time are incomplete",
@@ -416,6 +429,7 @@ TABLES: dict[type[Record], Table[Any]] = {
     SurveyAttempt: survey_attempts,
     Answer: answers,
     OptOut: opt_outs,
+    CustomerNumber: customers,
     Gap: gaps,
     Observed: observed,
     Unfinished: unfinished,

@@ -18,6 +18,7 @@ from cc_bridge.storage.schema import (
     TABLES,
     answers,
     calls,
+    customers,
     funnel,
     opt_outs,
     queue_visits,
@@ -27,7 +28,16 @@ from cc_bridge.storage.schema import (
     unfinished,
 )
 
-__all__ = ["Traces", "export", "export_other", "find", "other_rows", "someones", "someones_attempts"]
+__all__ = [
+    "Traces",
+    "customer_keys",
+    "export",
+    "export_other",
+    "find",
+    "other_rows",
+    "someones",
+    "someones_attempts",
+]
 
 # Columns that hold a number or a key. Whose the call is, the caller's number and key tell; what was
 # transferred to is somebody else's call.
@@ -91,6 +101,8 @@ def export(connection: Connection, person: Person) -> dict[str, list[dict[str, A
         add(answers, attempts)
     for key in someones(connection, person):
         add(opt_outs, opt_outs.c.caller_key == key)
+    for key in customer_keys(connection, person):
+        add(customers, customers.c.caller_key == key)
     return {name: list(rows.values()) for name, rows in found.items()} | export_other(connection, person)
 
 
@@ -105,6 +117,11 @@ def export_other(connection: Connection, person: Person) -> dict[str, list[dict[
 def someones(connection: Connection, person: Person) -> list[str]:
     """Return the keys by which a person has said something about being asked."""
     return [key for key in connection.scalars(select(opt_outs.c.caller_key)) if person.has_number(key)]
+
+
+def customer_keys(connection: Connection, person: Person) -> list[str]:
+    """Return the keys by which a CRM's table names a person."""
+    return [key for key in connection.scalars(select(customers.c.caller_key)) if person.has_number(key)]
 
 
 def someones_attempts(traces: Traces, connection: Connection) -> Iterator[ColumnElement[bool]]:

@@ -21,7 +21,7 @@ from sqlalchemy.types import TypeEngine
 
 from cc_bridge.storage.columns import CleanText, Instant, Seconds
 
-__all__ = ["VIEWS", "View", "creation", "removal"]
+__all__ = ["INDEXES", "VIEWS", "View", "creation", "removal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,7 @@ class View:
     def select(self, dialect: str) -> str:
         """Return what the view is, in the words of a kind of database."""
         columns = ",\n".join(f"    {column.info['sql']} AS {column.name}" for column in self.table.columns)
-        words = _WORDS[dialect]
-        said = {name: _Of(getattr(words, name)) for name in _Words.__slots__}
-        return f"{self.before}SELECT\n{columns}\n{self.rows}".format_map(said)
+        return f"{self.before}SELECT\n{columns}\n{self.rows}".format_map(_said(dialect))
 
 
 class _Of:
@@ -87,9 +85,17 @@ class _Of:
         return self._words.format(column)
 
 
+def _said(dialect: str) -> dict[str, _Of]:
+    words = _WORDS[dialect]
+    return {name: _Of(getattr(words, name)) for name in _Words.__slots__}
+
+
 def creation(dialect: str) -> Iterator[DDL]:
-    """Yield the statements that make all views, in place of any of before."""
-    yield from removal()
+    """Yield the statements that make all views, in place of any of before, and the indexes that they need."""
+    yield from removal(dialect)
+    if dialect == "postgresql":
+        for name, (table, expression) in INDEXES.items():
+            yield _ddl(f"CREATE INDEX {name} ON {table} (({expression.format_map(_said(dialect))}))")
     for view in VIEWS:
         yield _ddl(f"CREATE VIEW {view.table.name} AS\n{view.select(dialect)}")
         if dialect == "postgresql":  # MariaDB and SQLite keep no comments of views
@@ -98,10 +104,13 @@ def creation(dialect: str) -> Iterator[DDL]:
                 yield _comment(f"COLUMN {view.table.name}.{column.name}", column.comment)
 
 
-def removal() -> Iterator[DDL]:
-    """Yield the statements that drop all views that are there."""
+def removal(dialect: str) -> Iterator[DDL]:
+    """Yield the statements that drop all views that are there, and their indexes."""
     for view in VIEWS:
         yield _ddl(f"DROP VIEW IF EXISTS {view.table.name}")
+    if dialect == "postgresql":
+        for name in INDEXES:
+            yield _ddl(f"DROP INDEX IF EXISTS {name}")
 
 
 def _comment(what: str, text: str | None) -> DDL:
@@ -283,11 +292,12 @@ _agent_day = View(
         "split between the days, a talk counts on the day on which it began",
     ),
     key=("pbx", "agent", "day"),
-    # Most states end on the day on which they begin, and need no recursion.
+    # Most states end on the day on which they begin, and need no recursion. CASE, because PostgreSQL takes
+    # any two days for different, and knows better of an expression that is indexed.
     before="""\
 WITH RECURSIVE over_midnight (pbx, agent, state, started_at, ended_at) AS (
     SELECT pbx, agent, state, started_at, ended_at FROM agent_intervals
-    WHERE {day[started_at]} <> {day[ended_at]}
+    WHERE CASE WHEN {day[started_at]} <> {day[ended_at]} THEN 1 ELSE 0 END = 1
     UNION ALL
     SELECT pbx, agent, state, {next_day[started_at]}, ended_at FROM over_midnight
     WHERE {next_day[started_at]} < ended_at
@@ -387,5 +397,19 @@ FROM (
     ) AS given
 ) AS rated""",
 )
+
+# Where PostgreSQL looks when a view is asked about a day or an hour; without them it reads all there is.
+INDEXES = {
+    "ix_queue_visits_hour": ("queue_visits", "{hour[entered_at]}"),
+    "ix_talks_hour": ("talks", "{hour[answered_at]}"),
+    "ix_talks_day": ("talks", "{day[answered_at]}"),
+    "ix_rings_day": ("rings", "{day[started_at]}"),
+    "ix_agent_intervals_day": ("agent_intervals", "{day[started_at]}"),
+    "ix_agent_intervals_over_midnight": (
+        "agent_intervals",
+        "CASE WHEN {day[started_at]} <> {day[ended_at]} THEN 1 ELSE 0 END",
+    ),
+    "ix_answers_day": ("answers", "{day[answered_at]}"),
+}
 
 VIEWS = (_calls_by_hour, _agent_day, _ratings)

@@ -95,13 +95,13 @@ class Lingering:
             lingering.count(entry)
         return lingering
 
-    def count(self, entry: Asked) -> None:
-        """Take an entry of the funnel; stages other than the two do not matter here."""
+    def count(self, entry: Asked, times: int = 1) -> None:
+        """Take an entry of the funnel, or several alike; stages other than the two do not matter here."""
         if entry.stage not in {Stage.CALLER_LEFT_FIRST, Stage.INVITED} or entry.trigger == Trigger.CALLBACK:
             return
         counts = self._queues.setdefault(entry.queue, {}).setdefault(entry.agent, _Counts())
-        counts.left_first += entry.stage == Stage.CALLER_LEFT_FIRST
-        counts.n += 1
+        counts.left_first += times * (entry.stage == Stage.CALLER_LEFT_FIRST)
+        counts.n += times
         if self._fades and counts.n == REMEMBERED:
             counts.left_first //= 2
             counts.n //= 2

@@ -29,7 +29,10 @@ class Hours:
     def hold(self, at: float) -> bool:
         """Tell whether an instant, UTC seconds since the epoch, lies in these hours."""
         there = datetime.fromtimestamp(at, self.zone)
-        today, minute = there.weekday(), 60 * there.hour + there.minute
+        return self.hold_minute(there.weekday(), 60 * there.hour + there.minute)
+
+    def hold_minute(self, today: int, minute: int) -> bool:
+        """Tell whether a local minute of a weekday, Monday being 0, lies in these hours."""
         begun_today, begun_yesterday = today in self.weekdays, (today - 1) % 7 in self.weekdays
         if self.begin < self.end:
             return begun_today and self.begin <= minute < self.end

@@ -14,7 +14,7 @@ from ipaddress import ip_address
 
 from twisted.web.http import Request
 
-__all__ = ["Access", "is_loopback"]
+__all__ = ["Access", "Bearer", "is_loopback"]
 
 _COOKIE = "cc_bridge"
 _YEAR = 365 * 86_400  # seconds; a wall screen that was switched off for a weekend goes on by itself
@@ -27,6 +27,11 @@ _NEEDS_LOOPBACK = (
     "without a token this page is only for http://localhost or http://127.0.0.1: set http.token or"
     " http.token_file to open it by another name"
 )
+_ONLY_WITH_ONE = (
+    "this page tells of people, so it needs a token on any address: set http.token or http.token_file"
+    " (openssl rand -hex 32)"
+)
+_WRONG_BEARER = "this page needs the token of http.token: send Authorization: Bearer"
 _WRONG = "this page needs the token of http.token: open it with ?token=..., or send Authorization: Bearer"
 
 
@@ -57,10 +62,8 @@ class Access:
             return None if is_loopback(named) else (403, _NEEDS_LOOPBACK)
         if _same(request.getCookie(_COOKIE.encode()) or b"", self._cookie):
             return None
-        authorization = request.requestHeaders.getRawHeaders(b"authorization") or [b""]
-        kind, _, bearer = authorization[-1].partition(b" ")
         shown = (request.args or {}).get(b"token", [b""])[-1]
-        if kind.lower() == b"bearer" and _same(bearer.strip(), self._token):
+        if _same(_bearer(request), self._token):
             return None
         if _same(shown, self._token):
             request.addCookie(
@@ -69,6 +72,28 @@ class Access:
             return None
         request.setHeader("www-authenticate", "Bearer")
         return 401, _WRONG
+
+
+class Bearer(Access):
+    """The rule for what is known of people: the token itself, from a program, and nothing else.
+
+    A browser's cookie does not do, since the wall screen has it, nor does being on this machine.
+    """
+
+    def refusal(self, request: Request) -> tuple[int, str] | None:
+        if not self._token:
+            return 403, _ONLY_WITH_ONE
+        if _same(_bearer(request), self._token):
+            return None
+        request.setHeader("www-authenticate", "Bearer")
+        return 401, _WRONG_BEARER
+
+
+def _bearer(request: Request) -> bytes:
+    """Return the token that a program sends; empty if it sends none."""
+    authorization = request.requestHeaders.getRawHeaders(b"authorization") or [b""]
+    kind, _, bearer = authorization[-1].partition(b" ")
+    return bearer.strip() if kind.lower() == b"bearer" else b""
 
 
 def _same(shown: bytes, true: bytes) -> bool:

@@ -45,6 +45,7 @@ class Page(Resource):
 
     isLeaf = True
     content_type = "text/plain; charset=utf-8"
+    methods: tuple[bytes, ...] = (b"GET", b"HEAD")
 
     def __init__(self, access: Access | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted has no types here
@@ -60,9 +61,10 @@ class Page(Resource):
             return fault(request, 414, f"this address is longer than {_LONGEST_URL} bytes")
         if any(request.postpath):  # type: ignore[attr-defined]  # twisted.web.server.Request
             return fault(request, 404, "there is no such page")
-        if request.method not in (b"GET", b"HEAD"):
-            request.setHeader("allow", "GET, HEAD")
-            return fault(request, 405, "only GET and HEAD are answered here")
+        if request.method not in self.methods:
+            allowed = [method.decode() for method in self.methods]
+            request.setHeader("allow", ", ".join(allowed))
+            return fault(request, 405, f"only {' and '.join(allowed)} are answered here")
         if self._access is not None and (refusal := self._access.refusal(request)):
             return fault(request, *refusal)
         request.setHeader("content-type", self.content_type)

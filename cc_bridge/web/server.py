@@ -1,4 +1,4 @@
-"""The HTTP site: /metrics, /healthz and /readyz for all; /wallboard and /api/live for whom `access` lets in.
+"""The HTTP site: /metrics, /healthz and /readyz for all; /wallboard and /api for whom `access` lets in.
 
 `app.py` listens with `site`. The trap: prometheus_client's own Twisted resource renders in a pool thread,
 while our gauges read live objects of the reactor; so the page is made here, in the reactor.
@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 
 from twisted.web.http import Request
+from twisted.web.resource import Resource
 
 from cc_bridge.web.access import Access
 from cc_bridge.web.board import wallboard
@@ -62,10 +63,11 @@ def site(
     access: Access,
     board: Callable[[], Json],
     stream: Stream,
+    **api: Resource,
 ) -> Pages:
     """Return the site; `alive` tells why the process should be restarted, `ready` why it cannot work.
 
-    `board` gives the JSON of this moment, `stream` sends it on as it changes.
+    `board` gives the JSON of this moment, `stream` sends it on as it changes; under /api is also `api`.
     """
     live = Folder(Live(board, access), events=Events(stream, access))
     return Pages(
@@ -75,6 +77,6 @@ def site(
             healthz=_Json(alive),
             readyz=_Json(ready),
             wallboard=wallboard(access),
-            api=Folder(live=live),
+            api=Folder(None, live=live, **api),
         )
     )

@@ -70,9 +70,14 @@ class Asterisk:
             (share / "sounds" / "en" / entry.name).symlink_to(english / entry.name)
         (self._home / "moh" / "music.wav").symlink_to(english / "demo-congrats.wav")
 
+    @property
+    def sounds(self) -> Path:
+        """Its folder of sounds, as this machine sees it."""
+        return self._home / "share" / "sounds"
+
     def add_sounds(self, folder: Path) -> None:
         """Copy a folder of languages: `folder`/fa/cc_bridge/x.wav is played as cc_bridge/x in fa."""
-        shutil.copytree(folder, self._home / "share" / "sounds", dirs_exist_ok=True)
+        shutil.copytree(folder, self.sounds, dirs_exist_ok=True)
 
     def start(self, secret: str) -> Driver:
         """Start it and return a driver, as soon as it is fully booted."""

@@ -145,7 +145,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     # The tables of MariaDB keep their collation: the one of before could find two rows with one key.
     dialect = op.get_context().dialect.name
-    for statement in removal():
+    for statement in removal(dialect):
         op.execute(statement)
     for table, *columns in _INDEXES:
         op.drop_index(_index(table, columns), table)

@@ -1,0 +1,131 @@
+"""Knows who calls: what the greeting and the pages of customers ask of the database, and how they may ask.
+
+`app.py` makes one. The trap: a database that hangs takes a thread for as long as it hangs, and nothing in
+Python can take it back. So there are few threads, apart from the reactor's own, and the greeting shares
+none with the pages. When all of them hang, the next reading is refused at once instead of waiting behind
+them. They are daemon threads: none keeps the process from ending.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from threading import Thread
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
+
+from cc_bridge.agi.greeting import Greeter
+from cc_bridge.config import Config
+from cc_bridge.customers.profile import Profile
+from cc_bridge.customers.timeline import Timeline
+from cc_bridge.errors import StorageError
+from cc_bridge.parts import make_numbers
+from cc_bridge.records import CustomerNumber
+from cc_bridge.storage.customers import profile, timeline
+from cc_bridge.storage.engine import make_engine
+from cc_bridge.web.access import Bearer
+from cc_bridge.web.customers import Customers
+
+__all__ = ["Knowing", "Readers"]
+
+_Found = TypeVar("_Found")
+
+# Readings at a time: of some milliseconds each, that is hundreds a second.
+_GREETINGS = 4
+_PAGES = 2
+
+
+class Readers:
+    """At most `most` readings at a time, each with a connection that is kept for the next one."""
+
+    def __init__(self, open_engine: Callable[[], Engine], most: int, name: str, reactor: Any) -> None:
+        self.running = 0
+        self._open_engine = open_engine
+        self._engine: Engine | None = None
+        self._most = most
+        self._reactor = reactor
+        self._pool = ThreadPool(0, most, name)
+        self._pool.threadFactory = partial(Thread, daemon=True)  # type: ignore[assignment]
+
+    def start(self) -> None:
+        self._engine = self._open_engine()
+        self._pool.start()
+
+    def stop(self) -> None:
+        """Let the threads end when they can; nobody waits for them."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            self._pool.adjustPoolsize(0, 0)
+            engine.dispose()
+
+    def read(self, what: Callable[[Connection], _Found]) -> Deferred[_Found]:
+        """Fire in the reactor with what was found; fails with StorageError when too many wait already."""
+        if self._engine is None or self.running >= self._most:
+            return fail(StorageError("the database is too slow"))
+        self.running += 1
+        found: Deferred[_Found] = Deferred()
+        reading = deferToThreadPool(self._reactor, self._pool, self._read, self._engine, what)
+        reading.addBoth(self._done, found)
+        return found
+
+    @staticmethod
+    def _read(engine: Engine, what: Callable[[Connection], _Found]) -> _Found:
+        with engine.connect() as connection:
+            return what(connection)
+
+    def _done(self, result: Any, found: Deferred[Any]) -> None:
+        self.running -= 1
+        if isinstance(result, Failure):
+            found.errback(result)  # nothing happens when nobody could wait
+        else:
+            found.callback(result)
+
+
+class Knowing:
+    """`greeter` serves agi://.../greet and `pages` /api/customers, from `start` on.
+
+    `store` fires when a record is on disk, `now` is the PBX's clock, `on_greeting` counts.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        store: Callable[[CustomerNumber], Deferred[None]],
+        now: Callable[[], float],
+        on_greeting: Callable[[str], None],
+        reactor: Any,
+    ) -> None:
+        open_engine = partial(make_engine, config.storage.url)
+        self._kind = config.customers.rating
+        self._numbers = make_numbers(config)
+        self._store = store
+        self._now = now
+        self._door = Readers(open_engine, _GREETINGS, "greetings", reactor)
+        self._desk = Readers(open_engine, _PAGES, "customers", reactor)
+        self.greeter = Greeter(self._profile, config.customers.priorities(), reactor, on_greeting)
+        access = Bearer(config.http.host, config.http.access_token())
+        self.pages = Customers(self._numbers, self._timeline, self._told, access, reactor)
+
+    def start(self) -> None:
+        self._door.start()
+        self._desk.start()
+
+    def stop(self) -> None:
+        self._door.stop()
+        self._desk.stop()
+
+    def _profile(self, number: str) -> Deferred[Profile] | None:
+        keys = self._numbers.keys(number)
+        if not keys or self._numbers.is_shared(number):
+            return None
+        shared = self._numbers.shared
+        return self._door.read(partial(profile, keys=keys, kind=self._kind, now=self._now(), shared=shared))
+
+    def _timeline(self, keys: Sequence[str]) -> Deferred[Timeline]:
+        return self._desk.read(partial(timeline, keys=keys, now=self._now(), shared=self._numbers.shared))
+
+    def _told(self, key: str, customer_id: str, name: str) -> Deferred[None]:
+        return self._store(CustomerNumber(key, customer_id, name, self._now()))
