@@ -26,6 +26,7 @@ from cc_bridge.agi.server import BACKLOG, FastAgiFactory
 from cc_bridge.agi.survey import Interviewer
 from cc_bridge.asking import Asking
 from cc_bridge.config import Config
+from cc_bridge.counting import Counting
 from cc_bridge.knowing import Knowing
 from cc_bridge.metrics import Metrics
 from cc_bridge.nightly import Nightly
@@ -43,17 +44,12 @@ from cc_bridge.parts import (
 from cc_bridge.privacy import Privacy
 from cc_bridge.records import (
     Answer,
-    Call,
     CustomerNumber,
     FunnelEntry,
-    Gap,
     OptOut,
-    QueueVisit,
     Record,
-    Ring,
     SurveyAttempt,
     SurveyDefinition,
-    Talk,
     Unfinished,
 )
 from cc_bridge.remembering import Remembering
@@ -175,7 +171,9 @@ class Bridge:
         )
         scripts = {"survey", "consent", "greet", "doctor"}
         self.agi = FastAgiFactory(self._serve, limits(config), reactor, scripts)
-        self._attempts: dict[str, str] = {}  # queues of the surveys that run, by attempt
+        self._counting = Counting(
+            lambda: self.config, self.metrics, self.tracker.agents, self.asking, self.wallboard
+        )
         self._ports: list[IListeningPort] = []
         self._cutting: IDelayedCall | None = None
         self._ticking = LoopingCall(self._tick)
@@ -292,7 +290,7 @@ class Bridge:
 
     def _recorded(self, records: Iterable[Record]) -> None:
         for record in map(self._privacy.of, records):
-            self._count(record)
+            self._counting.count(record)
             self.writer.put(record, last=False)
             if self._cutting is None:
                 self._cutting = self._reactor.callLater(_CUT_SECONDS, self._cut)
@@ -315,48 +313,12 @@ class Bridge:
     def _stored(self, record: SurveyAttempt | Answer | OptOut) -> Deferred[None]:
         """Count and write what a survey brings; fires when it is on disk."""
         self._cut()
-        self._count(record)
+        self._counting.count(record)
         return self.writer.commit(record)
 
     def _told_of_customer(self, number: CustomerNumber) -> Deferred[None]:
         """Write what a CRM says; fires when it is on disk."""
         return self.writer.commit(self._privacy.of(number))
-
-    def _count(self, record: Record) -> None:
-        match record:
-            case Call():
-                self.metrics.count_call(record)
-            case QueueVisit():
-                queue = self.config.queue(record.queue)
-                self.metrics.count_visit(record, queue.service_level_seconds, queue.short_abandon_seconds)
-                self.wallboard.visited(record)
-            case Ring():
-                self.metrics.count_ring(record)
-            case Gap():
-                self.metrics.count_gap(record)
-            case Talk():
-                if record.queue:  # else it is counted with its call
-                    wrap_up = self.tracker.agents.wrap_up_seconds(record.agent, record.queue)
-                    self.metrics.count_talk(record, wrap_up)
-                self.asking.talk_ended(record)
-            case FunnelEntry() | OptOut() | SurveyAttempt() | Answer():
-                self._count_survey(record)
-
-    def _count_survey(self, record: FunnelEntry | OptOut | SurveyAttempt | Answer) -> None:
-        match record:
-            case FunnelEntry():
-                self.metrics.count_funnel(record)
-            case OptOut():
-                self.asking.asked.opt(record)
-            case SurveyAttempt(ended_at=None):
-                self._attempts[record.attempt_id] = record.queue
-                self.asking.asked.note(record, record.started_at)
-            case SurveyAttempt():
-                self._attempts.pop(record.attempt_id, None)
-            case Answer():
-                queue = self._attempts.get(record.attempt_id, "")
-                self.metrics.count_answer(record, queue)
-                self.wallboard.rated(record, queue)
 
     def _know_queues(self) -> None:
         for queue in self.tracker.queues:

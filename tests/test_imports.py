@@ -45,6 +45,7 @@ OUTER = {
     "cc_bridge.calling_back",
     "cc_bridge.cli",
     "cc_bridge.commands",
+    "cc_bridge.counting",
     "cc_bridge.daemon",
     "cc_bridge.history",
     "cc_bridge.knowing",

@@ -168,7 +168,7 @@ def test_handle_time_has_the_wrap_up_of_each_queue(engine, inside):
         assert (cell.value, cell.n) == (pytest.approx(sum(whole) / len(whole)), len(whole))
 
 
-def test_a_day_of_25_hours_is_one_day(engine, inside):
+def test_a_day_of_25_hours_is_one_day(engine):
     days = {row.keys[0] for row in made(engine, "service", By.DAY).tables[0].rows}
     assert len(days) == (LAST - FIRST).days + 1
     late = Ask(date(2026, 10, 25), date(2026, 10, 25), days=Days(ZONE))
@@ -189,11 +189,11 @@ def test_a_queue_alone(engine, inside):
 
 
 ANSWER_KEYS = {
-    By.AGENT: lambda answer, attempt, call: answer.agent,
-    By.QUEUE: lambda answer, attempt, call: answer.queue or attempt.queue,
-    By.HOUR: lambda answer, attempt, call: there(answer.answered_at).hour,
-    By.LANGUAGE: lambda answer, attempt, call: attempt.language,
-    By.WAIT_BAND: lambda answer, attempt, call: band(call.wait_seconds),
+    By.AGENT: lambda answer, _attempt, _call: answer.agent,
+    By.QUEUE: lambda answer, attempt, _call: answer.queue or attempt.queue,
+    By.HOUR: lambda answer, _attempt, _call: there(answer.answered_at).hour,
+    By.LANGUAGE: lambda _answer, attempt, _call: attempt.language,
+    By.WAIT_BAND: lambda _answer, _attempt, call: band(call.wait_seconds),
 }
 
 
@@ -314,9 +314,9 @@ def test_hours_claimed_staffed_answered(engine, inside, every, by):
     staffed = defaultdict(float)
     for each in every:
         if isinstance(each, AgentInterval) and each.state not in ("logged_out", "unreachable"):
-            at = each.started_at
-            while ask.since <= each.started_at < ask.until and at < each.ended_at:
-                end = min((at // 3600 + 1) * 3600, each.ended_at)
+            at = max(each.started_at, ask.since)
+            while at < min(each.ended_at, ask.until):
+                end = min((at // 3600 + 1) * 3600, each.ended_at, ask.until)
                 staffed[there(at).hour if by is By.HOUR else there(at).weekday()] += end - at
                 at = end
     for row in table.rows:
@@ -384,8 +384,8 @@ def test_without_any_call_there_is_no_data(tmp_path):
 
 
 HEADERS = {
-    "service": "queue,visits,offered,answered,abandoned,short_abandons,abandonment,abandonment_n,abandonment_low,"
-    "abandonment_high,service_level_no_short,service_level_no_short_n,service_level_no_short_low,"
+    "service": "queue,visits,offered,answered,abandoned,short_abandons,abandonment,abandonment_n,"
+    "abandonment_low,abandonment_high,service_level_no_short,service_level_no_short_n,service_level_no_short_low,"
     "service_level_no_short_high,threshold",
     "delivery-gap": "queue,service_level_no_short,service_level_no_short_n,service_level_no_short_low,"
     "service_level_no_short_high,csat,csat_n,csat_low,csat_high,gap",
@@ -468,7 +468,7 @@ def test_every_word_that_is_shown_is_in_the_catalogue(engine, name, by):
                 assert kind != "word" or key in words["en"]["words"]
 
 
-@pytest.mark.parametrize("text", ["2026-11-22", "2026/11/22", "1405-09-01", "1405/9/1", "۱۴۰۵/۰۹/۰۱"])
+@pytest.mark.parametrize("text", ["2026-11-22", "2026/11/22", "1405-09-01", "1405/9/1", "۱۴۰۵/۰۹/۰۱"])  # noqa: RUF001 - Persian digits
 def test_dates_of_both_calendars(text):
     assert read_date(text) == date(2026, 11, 22)
 
@@ -481,7 +481,7 @@ def test_what_is_no_date_says_so(text):
 
 def test_persian_dates_and_digits():
     wording = Wording("fa", "persian", Days(ZoneInfo("Asia/Tehran"), 5, "persian"))
-    assert wording.date(date(2026, 11, 22)) == "۱۴۰۵/۰۹/۰۱"
+    assert wording.date(date(2026, 11, 22)) == "۱۴۰۵/۰۹/۰۱"  # noqa: RUF001 - Persian digits
     assert Days(kind="persian").first_of_month(date(2026, 11, 30)) == date(2026, 11, 22)
 
 
@@ -515,7 +515,7 @@ def test_every_server_says_what_sqlite_says(engine, every, server_url):
 
 
 @pytest.fixture
-def run(engine, monkeypatch, tmp_path):
+def run(engine, monkeypatch):
     monkeypatch.setenv("CC_BRIDGE_STORAGE__URL", engine.url.render_as_string())
     monkeypatch.setenv("CC_BRIDGE_SURVEY__TIME_ZONE", "Europe/Berlin")
 

@@ -1,0 +1,127 @@
+"""What the agents did and how callers rated it. Pure.
+
+The trap: with few ratings an agent's score says nothing, and even good intervals compare many agents at once;
+rows are in the order of names, never of scores.
+"""
+
+from collections import Counter, defaultdict
+
+from cc_bridge.records import AgentState, RingOutcome
+from cc_bridge.reports.ask import Ask, By, Key
+from cc_bridge.reports.facts import Source
+from cc_bridge.reports.figures import (
+    Cell,
+    Column,
+    Figure,
+    Finding,
+    Mark,
+    Report,
+    Row,
+    Table,
+    Unit,
+    count,
+    ratio,
+    share,
+)
+from cc_bridge.reports.opinions import by_key, scores
+from cc_bridge.surveys.guard import Lingering
+from cc_bridge.surveys.policy import Stage
+
+__all__ = ["BY", "agents"]
+
+BY = (By.AGENT,)
+
+_COLUMNS = (
+    Column("talks", Unit.COUNT, measure="agent_talks"),
+    Column("talk_time", Unit.TIME, formula="sum of talk"),
+    Column("hold_time", Unit.TIME, formula="sum of hold"),
+    Column("wrap_up_time", Unit.TIME, formula="agent_intervals[wrap_up]"),
+    Column("available_time", Unit.TIME, formula="agent_intervals[available]"),
+    Column("paused_time", Unit.TIME, formula="agent_intervals[paused]"),
+    Column("occupancy", Unit.PERCENT, measure="occupancy"),
+    Column("rings", Unit.COUNT, formula="number of rings"),
+    Column("rings_missed", Unit.COUNT, formula="rings[no_answer] + rings[declined]"),
+    Column("csat", Unit.PERCENT, measure="csat", has_n=True, has_interval=True),
+    Column("csat_mean", Unit.MEAN, measure="csat_mean", has_n=True, has_interval=True),
+    Column("left_first", Unit.PERCENT, measure="left_first", has_n=True, has_interval=True),
+)
+_MISSED = (RingOutcome.NO_ANSWER, RingOutcome.DECLINED)
+
+
+class _Agent:
+    def __init__(self) -> None:
+        self.talks, self.talk, self.hold = 0, 0.0, 0.0
+        self.states: defaultdict[str, float] = defaultdict(float)
+        self.rings: Counter[str] = Counter()
+        self.stages: Counter[str] = Counter()
+
+    def cells(self, ask: Ask, ratings: dict[str, Cell]) -> tuple[Cell, ...]:
+        states = self.states
+        worked = self.talk + states[AgentState.WRAP_UP]
+        left, asked = self.stages[Stage.CALLER_LEFT_FIRST], self.stages[Stage.INVITED]
+        return (
+            count(self.talks),
+            count(self.talk),
+            count(self.hold),
+            *(
+                count(states[state])
+                for state in (AgentState.WRAP_UP, AgentState.AVAILABLE, AgentState.PAUSED)
+            ),
+            ratio(worked, worked + states[AgentState.AVAILABLE]),
+            count(self.rings.total()),
+            count(sum(self.rings[outcome] for outcome in _MISSED)),
+            ratings["csat"],
+            ratings["csat_mean"],
+            share(left, left + asked, ask.minimum),
+        )
+
+
+def agents(ask: Ask, source: Source) -> Report:
+    """Return times, rings and ratings of each agent, and who may be avoiding surveys."""
+    found: defaultdict[Key, _Agent] = defaultdict(_Agent)
+    everyone = _Agent()
+    for talks in source.talks(By.AGENT):
+        for agent in (found[talks.key], everyone):
+            agent.talks += talks.whole
+            agent.talk += talks.talk
+            agent.hold += talks.hold
+    for ring in source.rings():
+        for agent in (found[ring.agent], everyone):
+            agent.rings[ring.outcome] += ring.n
+    for state in source.states():
+        for agent in (found[state.agent], everyone):
+            agent.states[state.state] += state.seconds
+    said, all_said = by_key(ask, source.answers(By.AGENT))
+    lingering = Lingering(ask.minimum, fades=False)
+    for row in source.lingered():
+        lingering.count(row, row.n)
+        if row.trigger != "callback":
+            for agent in (found[row.agent], everyone):
+                agent.stages[row.stage] += row.n
+    keys = ask.ordered({key for key in {*found, *said} if key})
+    rows = (Row((key,), found[key].cells(ask, scores(said.get(key), "csat", ask.minimum))) for key in keys)
+    total = Row(("",), everyone.cells(ask, scores(all_said, "csat", ask.minimum)))
+    table = Table("agents", (("agent", By.AGENT),), _COLUMNS, tuple(rows), total, ("csat", "occupancy"))
+    return Report(
+        "agents",
+        ask,
+        (table,),
+        findings=tuple(_suspicions(lingering)),
+        tiles=("talks", "occupancy", "rings_missed", "csat", "left_first"),
+        notes=("agents_are_people",),
+    )
+
+
+def _suspicions(lingering: Lingering) -> list[Finding]:
+    suspicious = [each for each in lingering.agents() if each.suspicious and each.norm is not None]
+    return [
+        Finding(
+            "lingers",
+            {"agent": (By.AGENT, one.agent), "queue": (Mark.TEXT, one.queue)},
+            {
+                "own": (Unit.PERCENT, Figure(100 * one.share, one.n, 100 * one.low, 100 * one.high)),
+                "others": (Unit.PERCENT, Figure(100 * (one.norm or 0.0))),
+            },
+        )
+        for one in sorted(suspicious, key=lambda one: (one.agent, one.queue))
+    ]

@@ -1,0 +1,104 @@
+"""What low ratings go together with: waiting, being passed on, hour, queue, agent. Pure.
+
+Each group of callers is compared with all the others. The trap: with many groups chance alone puts some
+apart, so the intervals are as much wider as there are more comparisons (Bonferroni), and only those that do
+not overlap are called out. Even so what goes together is no cause: a queue's hours may be its long waits.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from statistics import NormalDist
+
+from cc_bridge.reports.ask import Ask, By, Key
+from cc_bridge.reports.facts import Rated, Source
+from cc_bridge.reports.figures import Column, Figure, Finding, Mark, Report, Row, Table, Unit, apart, share
+
+__all__ = ["BY", "LOW", "causes"]
+
+BY = (By.QUEUE,)  # it looks at all at once
+LOW = 2  # on the scale of 1 to 5, as for webhooks
+
+_COLUMNS = (
+    Column("low", Unit.PERCENT, formula="(answers[1] + answers[2]) / n", has_n=True, has_interval=True),
+    Column(
+        "low_of_others", Unit.PERCENT, formula="the same of all other callers", has_n=True, has_interval=True
+    ),
+    Column("difference", Unit.POINTS, formula="low - low_of_others"),
+)
+_FACTORS: Mapping[By | str, Callable[[Rated], Key]] = {
+    By.WAIT_BAND: lambda row: row.band,
+    "agents_spoken": lambda row: row.talks,
+    By.HOUR: lambda row: row.hour,
+    By.QUEUE: lambda row: row.queue,
+}
+
+
+class _Ratings:
+    """Of one group of callers."""
+
+    def __init__(self) -> None:
+        self.n, self.low = 0, 0
+
+    def add(self, value: int, n: int) -> None:
+        self.n += n
+        self.low += n if value <= LOW else 0
+
+
+def causes(ask: Ask, source: Source) -> Report:
+    """Return the share of low ratings in each group of callers, and where it stands out."""
+    factors: dict[By | str, dict[Key, _Ratings]] = {factor: {} for factor in (*_FACTORS, By.AGENT)}
+    everyone = _Ratings()
+    for row in source.rated():
+        everyone.add(row.value, row.n)
+        for factor, key_of in _FACTORS.items():
+            factors[factor].setdefault(key_of(row), _Ratings()).add(row.value, row.n)
+    rated_agents = _Ratings()
+    for answers in source.answers(By.AGENT):
+        if answers.kind == "csat":
+            rated_agents.add(answers.value, answers.n)
+            factors[By.AGENT].setdefault(answers.key, _Ratings()).add(answers.value, answers.n)
+    compared = sum(
+        1
+        for groups in factors.values()
+        for each in groups.values()
+        if each.n >= ask.minimum and len(groups) > 1
+    )
+    z = NormalDist().inv_cdf(1 - 0.025 / max(compared, 1))
+    tables: list[Table] = []
+    findings: list[Finding] = []
+    for factor, groups in factors.items():
+        whole = rated_agents if factor is By.AGENT else everyone
+        rows = list(_rows(ask, groups, whole, z))
+        kind = factor if isinstance(factor, By) else Mark.WORD
+        named = [_named(factor, row) for row in rows]
+        charts = ("low",) if factor is not By.AGENT else ()
+        tables.append(Table(f"by_{factor}", ((str(factor), kind),), _COLUMNS, tuple(named), None, charts))
+        findings += _standing_out(kind, str(factor), named)
+    return Report("causes", ask, tuple(tables), findings=tuple(findings), notes=("no_cause", "bonferroni"))
+
+
+def _named(factor: By | str, row: Row) -> Row:
+    """Give a number of agents its word."""
+    return Row((f"agents_{row.keys[0]}",), row.cells) if factor == "agents_spoken" else row
+
+
+def _rows(ask: Ask, groups: dict[Key, _Ratings], whole: _Ratings, z: float) -> Iterable[Row]:
+    for key in sorted(groups, key=lambda key: (isinstance(key, str), key)):
+        own = groups[key]
+        low = share(own.low, own.n, ask.minimum, z)
+        others = share(whole.low - own.low, whole.n - own.n, ask.minimum, z)
+        difference = None
+        if low and others and low.enough and others.enough:
+            difference = Figure(low.value - others.value)
+        yield Row((key,), (low, others, difference))
+
+
+def _standing_out(kind: By | Mark, factor: str, rows: Iterable[Row]) -> Iterable[Finding]:
+    for row in rows:
+        low, others, difference = row.cells
+        if low is None or others is None or difference is None or not apart(low, others):
+            continue
+        yield Finding(
+            "more_low" if difference.value > 0 else "fewer_low",
+            {"factor": (Mark.WORD, factor), "key": (kind, row.keys[0])},
+            {"own": (Unit.PERCENT, low), "others": (Unit.PERCENT, others)},
+        )

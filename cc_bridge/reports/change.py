@@ -1,0 +1,87 @@
+"""Before and after a day on which something changed. Pure.
+
+The trap: a difference is only called one if the intervals do not overlap; and what else changed that day, or
+with the season, is in it too.
+"""
+
+from collections.abc import Mapping
+
+from cc_bridge.reports.ask import Ask, By
+from cc_bridge.reports.facts import Source, Talks
+from cc_bridge.reports.figures import (
+    Cell,
+    Column,
+    Figure,
+    Finding,
+    Mark,
+    Report,
+    Row,
+    Table,
+    Unit,
+    apart,
+    mean,
+    share,
+)
+from cc_bridge.reports.opinions import UNITS, by_key as said_by_key, scores
+from cc_bridge.reports.waits import Waits, by_key
+from cc_bridge.service_level import Definition
+from cc_bridge.surveys.scores import OF_KIND
+
+__all__ = ["BY", "change"]
+
+BY = (By.QUEUE,)  # it has a row for each measure
+
+_COLUMNS = (
+    Column("before", Unit.MEAN, formula="the measure, up to the day", has_n=True, has_interval=True),
+    Column("after", Unit.MEAN, formula="the measure, from the day on", has_n=True, has_interval=True),
+    Column("difference", Unit.MEAN, formula="after - before"),
+)
+_SERVICE: Mapping[str, Unit] = {
+    "service_level_no_short": Unit.PERCENT,
+    "abandonment": Unit.PERCENT,
+    "lost_share": Unit.PERCENT,
+    "wait_mean": Unit.SECONDS,
+    "answer_mean": Unit.SECONDS,
+    "handle_mean": Unit.SECONDS,
+}
+
+
+def change(ask: Ask, source: Source) -> Report:
+    """Return the measures of service and voice before and after `ask.change`."""
+    waits, _ = by_key(ask, source.visits(By.PART))
+    talks = {row.key: row for row in source.talks(By.PART)}
+    said, _ = said_by_key(ask, source.answers(By.PART))
+    parts = [
+        _service(ask, waits.get(part, Waits()), talks.get(part))
+        | {name: cell for kind in OF_KIND for name, cell in scores(said.get(part), kind, ask.minimum).items()}
+        for part in (0, 1)
+    ]
+    rows, findings = [], []
+    for name, unit in {**_SERVICE, **UNITS}.items():
+        before, after = parts[0][name], parts[1][name]
+        if before is None and after is None:
+            continue
+        difference = None
+        if before and after and before.enough and after.enough:
+            difference = Figure(after.value - before.value)
+        rows.append(Row((name,), (before, after, difference), unit))
+        if before and after and difference and apart(before, after):
+            figures = {"before": (unit, before), "after": (unit, after)}
+            sentence = "rose" if difference.value > 0 else "fell"
+            findings.append(Finding(sentence, {"measure": (Mark.WORD, name)}, figures))
+    table = Table("change", (("measure", Mark.WORD),), _COLUMNS, tuple(rows))
+    return Report("change", ask, (table,), findings=tuple(findings), notes=("no_cause",))
+
+
+def _service(ask: Ask, waits: Waits, talks: Talks | None) -> dict[str, Cell]:
+    handle = None
+    if talks is not None:
+        handle = mean(talks.talk + talks.wrap_up, talks.squares, talks.whole, ask.minimum)
+    return {
+        "service_level_no_short": waits.level(Definition.NO_SHORT, ask.minimum),
+        "abandonment": waits.abandonment(ask.minimum),
+        "lost_share": share(waits.lost, waits.visits, ask.minimum),
+        "wait_mean": waits.mean(ask.minimum),
+        "answer_mean": waits.answer_mean(ask.minimum),
+        "handle_mean": handle,
+    }

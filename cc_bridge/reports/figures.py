@@ -1,0 +1,159 @@
+"""What a report consists of: figures with n and interval, in tables, with what stands out. Pure.
+
+The reports make them, the modules `as_*.py` write them. The trap: no data is None, never 0.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from math import sqrt
+
+from cc_bridge.reports.ask import Ask, By, Key
+from cc_bridge.surveys.scores import MINIMUM, Score, student_t, wilson
+
+__all__ = [
+    "Cell", "Column", "Figure", "Finding", "Mark", "Report", "Row", "Table", "Unit", "apart", "count",
+    "mean", "of_score", "ratio", "share",
+]  # fmt: skip
+
+
+class Unit(StrEnum):
+    """In what a figure is, and so how it is written."""
+
+    COUNT = "count"
+    SECONDS = "seconds"  # of one call: written as minutes and seconds
+    TIME = "time"  # of many: written as hours and minutes, in seconds where programs read it
+    PERCENT = "percent"
+    POINTS = "points"  # with a sign
+    MEAN = "mean"
+
+
+class Mark(StrEnum):
+    """What a key column holds besides a By: a word of the catalogue, or a text as it is."""
+
+    WORD = "word"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number, of n calls or answers if that is another number, with its interval if it has one."""
+
+    value: float
+    n: int | None = None
+    low: float | None = None
+    high: float | None = None
+    enough: bool = True  # to be compared; else it is shown as "too few"
+
+
+Cell = Figure | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A figure of each row. Its formula is that of the measure in measures.py, or its own."""
+
+    name: str  # of its words in texts.toml, and in CSV and JSON
+    unit: Unit
+    measure: str = ""
+    formula: str = ""
+    has_n: bool = False
+    has_interval: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    keys: tuple[Key, ...]
+    cells: tuple[Cell, ...]
+    unit: Unit | None = None  # of all its figures, where rows differ in it
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    name: str
+    keys: tuple[tuple[str, By | Mark], ...]  # name and kind of each key column
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    total: Row | None = None
+    charts: tuple[str, ...] = ()  # names of columns to be drawn, each with a bar a row
+
+    def with_data(self) -> "Table":
+        """Return the table for people: without the columns that have no data in any row."""
+        rows = (*self.rows, self.total) if self.total else self.rows
+        kept = [place for place in range(len(self.columns)) if any(row.cells[place] for row in rows)]
+
+        def less(row: Row) -> Row:
+            return replace(row, cells=tuple(row.cells[place] for place in kept))
+
+        columns = tuple(self.columns[place] for place in kept)
+        return replace(
+            self,
+            columns=columns,
+            rows=tuple(map(less, self.rows)),
+            total=less(self.total) if self.total else None,
+            charts=tuple(name for name in self.charts if name in {column.name for column in columns}),
+        )
+
+    def cell(self, row: Row, name: str) -> Cell:
+        return row.cells[[column.name for column in self.columns].index(name)]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that stands out, as a sentence of the catalogue with these in its places."""
+
+    sentence: str
+    keys: Mapping[str, tuple[By | Mark, Key]] = field(default_factory=dict)
+    figures: Mapping[str, tuple[Unit, Figure]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    name: str
+    ask: Ask
+    tables: tuple[Table, ...]
+    findings: tuple[Finding, ...] | None = None  # None: the report looks for none
+    tiles: tuple[str, ...] = ()  # columns whose totals come first
+    notes: tuple[str, ...] = ()  # sentences of the catalogue
+    unobserved: float = 0.0  # seconds of the span
+
+
+def count(value: float) -> Figure:
+    return Figure(value)
+
+
+def ratio(part: float, whole: float, n: int | None = None) -> Cell:
+    """Return a share in % that no interval is known of, such as of time."""
+    return Figure(100 * part / whole, n) if whole else None
+
+
+def share(part: int, n: int, minimum: int = MINIMUM, z: float | None = None) -> Cell:
+    """Return a share in % with Wilson's interval, of 95 % unless `z` says otherwise."""
+    if not n:
+        return None
+    low, high = wilson(part, n, z) if z else wilson(part, n)
+    return Figure(100 * part / n, n, 100 * low, 100 * high, n >= minimum)
+
+
+def mean(total: float, squares: float, n: int, minimum: int = MINIMUM) -> Cell:
+    """Return a mean with the interval by Student's t; of one value there is no interval."""
+    if not n:
+        return None
+    middle = total / n
+    if n == 1:
+        return Figure(middle, n, enough=n >= minimum)
+    half = student_t(n - 1) * sqrt(max(0.0, squares - n * middle**2) / (n - 1) / n)
+    return Figure(middle, n, middle - half, middle + half, n >= minimum)
+
+
+def of_score(score: Score | None) -> Cell:
+    return Figure(score.value, score.n, score.low, score.high, score.enough) if score else None
+
+
+def apart(one: Cell, other: Cell) -> bool:
+    """Tell whether two figures differ by more than chance explains: both known well, and no overlap."""
+    if one is None or other is None or not (one.enough and other.enough):
+        return False
+    if None in (one.low, one.high, other.low, other.high):
+        return False
+    return one.low > other.high or other.low > one.high  # type: ignore[operator] # None is left out above

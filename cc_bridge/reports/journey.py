@@ -1,0 +1,66 @@
+"""Callers' ways through the house: several queues, transfers. Pure."""
+
+from collections import Counter
+
+from cc_bridge.records import Transfer
+from cc_bridge.reports.ask import Ask, By, Key
+from cc_bridge.reports.facts import Source
+from cc_bridge.reports.figures import Cell, Column, Report, Row, Table, Unit, count, share
+
+__all__ = ["BY", "journey"]
+
+BY = (By.QUEUE, By.HOUR, By.WEEKDAY, By.DAY, By.STAGE)
+
+_COLUMNS = (
+    Column("calls", Unit.COUNT, formula="calls whose first queue it is"),
+    Column("calls_answered", Unit.PERCENT, formula="calls[answered] / calls", has_n=True, has_interval=True),
+    Column("several_queues", Unit.COUNT, formula="calls with queues > 1"),
+    Column(
+        "several_queues_share", Unit.PERCENT, formula="several_queues / calls", has_n=True, has_interval=True
+    ),
+    Column("several_agents", Unit.COUNT, formula="calls with talks > 1"),
+    Column(
+        "several_agents_share", Unit.PERCENT, formula="several_agents / calls", has_n=True, has_interval=True
+    ),
+    Column("transfers_blind", Unit.COUNT, formula="talks[transfer = blind]"),
+    Column("transfers_attended", Unit.COUNT, formula="talks[transfer = attended]"),
+)
+
+
+class _Calls:
+    def __init__(self) -> None:
+        self.n, self.answered, self.queues, self.agents = 0, 0, 0, 0
+        self.transfers: Counter[str] = Counter()
+
+    def cells(self, minimum: int) -> tuple[Cell, ...]:
+        return (
+            count(self.n),
+            share(self.answered, self.n, minimum),
+            count(self.queues),
+            share(self.queues, self.n, minimum),
+            count(self.agents),
+            share(self.agents, self.n, minimum),
+            count(self.transfers[Transfer.BLIND]),
+            count(self.transfers[Transfer.ATTENDED]),
+        )
+
+
+def journey(ask: Ask, source: Source) -> Report:
+    """Return how many calls needed more than one queue or agent, and the transfers out of each queue."""
+    found: dict[Key, _Calls] = {}
+    everyone = _Calls()
+    for row in source.journeys(ask.counted_by):
+        for calls in (found.setdefault(ask.row(row.key), _Calls()), everyone):
+            calls.n += row.n
+            calls.answered += row.n if row.answered else 0
+            calls.queues += row.n if row.queues > 1 else 0
+            calls.agents += row.n if row.talks > 1 else 0
+    for transfer in source.transfers(ask.counted_by):
+        for calls in (found.setdefault(ask.row(transfer.key), _Calls()), everyone):
+            calls.transfers[transfer.kind] += transfer.n
+    rows = (Row((key,), found[key].cells(ask.minimum)) for key in ask.ordered(set(found)))
+    total = Row(("",), everyone.cells(ask.minimum))
+    charts = ("several_queues_share", "several_agents_share")
+    table = Table("journey", ((ask.by.value, ask.by),), _COLUMNS, tuple(rows), total, charts)
+    tiles = ("calls", "calls_answered", "several_queues_share", "several_agents_share")
+    return Report("journey", ask, (table,), tiles=tiles)

@@ -1,0 +1,125 @@
+"""How the queues were served: who came, how it ended, how long it took. Pure."""
+
+from collections.abc import Callable
+
+from cc_bridge.records import Outcome
+from cc_bridge.reports.ask import Ask, By, Key
+from cc_bridge.reports.facts import Source, Talks
+from cc_bridge.reports.figures import Cell, Column, Figure, Report, Row, Table, Unit, count, mean
+from cc_bridge.reports.waits import LEVELS, Waits, by_key
+from cc_bridge.service_level import Definition
+
+__all__ = ["BY", "service"]
+
+BY = (By.QUEUE, By.HOUR, By.WEEKDAY, By.DAY, By.STAGE, By.LANGUAGE, By.WAIT_BAND)
+
+_COLUMNS = (
+    Column("visits", Unit.COUNT, measure="visit_outcomes"),
+    Column("offered", Unit.COUNT, formula="answered + abandoned + timed_out + left_by_key"),
+    Column("answered", Unit.COUNT, formula="visits[answered]"),
+    Column("abandoned", Unit.COUNT, formula="visits[abandoned]"),
+    Column("short_abandons", Unit.COUNT, measure="short_abandons"),
+    Column("abandonment", Unit.PERCENT, measure="abandonment", has_n=True, has_interval=True),
+    LEVELS[0],
+    Column("threshold", Unit.SECONDS, formula="queues.NAME.service_level_seconds"),
+)
+_WAIT_COLUMNS = (
+    Column("wait_mean", Unit.SECONDS, formula="sum of the waits / visits", has_n=True, has_interval=True),
+    Column(
+        "wait_median", Unit.SECONDS, formula="least whole T with wait <= T for 50 % of visits", has_n=True
+    ),
+    Column("wait_p90", Unit.SECONDS, formula="least whole T with wait <= T for 90 % of visits", has_n=True),
+    Column("wait_max", Unit.SECONDS, measure="longest_wait", has_n=True),
+    Column("answer_mean", Unit.SECONDS, measure="average_speed_of_answer", has_n=True, has_interval=True),
+    Column(
+        "handle_mean", Unit.SECONDS, formula="sum of talk + wrap_up / talks", has_n=True, has_interval=True
+    ),
+)
+_LEVEL_COLUMNS = (Column("threshold", Unit.SECONDS, formula="queues.NAME.service_level_seconds"), *LEVELS)
+_OUTCOME_COLUMNS = tuple(Column(f"outcome_{one}", Unit.COUNT, formula=f"visits[{one}]") for one in Outcome)
+
+
+def service(ask: Ask, source: Source) -> Report:
+    """Return outcomes, waits, service levels and handle times."""
+    waits, everyone = by_key(ask, source.visits(ask.counted_by))
+    handled: dict[Key, _Handled] = {}
+    together = _Handled()
+    if ask.by not in {By.LANGUAGE, By.WAIT_BAND}:  # a talk knows neither
+        for talks in source.talks(ask.counted_by):
+            handled.setdefault(ask.row(talks.key), _Handled()).add(talks)
+            together.add(talks)
+    keys = ask.ordered(set(waits))
+    key = ((ask.by.value, ask.by),)
+
+    def table(name: str, columns: tuple[Column, ...], cells: "_Cells", *charts: str) -> Table:
+        rows = (Row((each,), cells(ask, each, waits[each], handled.get(each))) for each in keys)
+        total = Row(("",), cells(ask, None, everyone, together))
+        return Table(name, key, columns, tuple(rows), total, charts)
+
+    return Report(
+        "service",
+        ask,
+        (
+            table("service", _COLUMNS, _cells, "service_level_no_short", "abandonment"),
+            table("waits", _WAIT_COLUMNS, _waits, "wait_p90", "handle_mean"),
+            table("levels", _LEVEL_COLUMNS, _levels),
+            table("outcomes", _OUTCOME_COLUMNS, _outcomes),
+        ),
+        tiles=("offered", "answered", "abandonment", "service_level_no_short", "wait_median", "handle_mean"),
+    )
+
+
+class _Handled:
+    def __init__(self) -> None:
+        self.n, self.sum, self.squares = 0, 0.0, 0.0
+
+    def add(self, talks: Talks) -> None:
+        self.n += talks.whole
+        self.sum += talks.talk + talks.wrap_up
+        self.squares += talks.squares
+
+
+_Cells = Callable[[Ask, Key | None, Waits, _Handled | None], tuple[Cell, ...]]
+
+
+def _threshold(ask: Ask, key: Key | None) -> Cell:
+    """Return the threshold of a row that is a queue, or that of all where they have the same."""
+    if ask.by is By.QUEUE and key is not None:
+        return Figure(ask.of(str(key)).threshold)
+    thresholds = {ask.others.threshold, *(each.threshold for each in ask.settings.values())}
+    return Figure(thresholds.pop()) if len(thresholds) == 1 else None
+
+
+def _cells(ask: Ask, key: Key | None, waits: Waits, _handled: _Handled | None) -> tuple[Cell, ...]:
+    return (
+        count(waits.visits),
+        count(waits.offered),
+        count(waits.outcomes[Outcome.ANSWERED]),
+        count(waits.outcomes[Outcome.ABANDONED]),
+        count(waits.short_abandons),
+        waits.abandonment(ask.minimum),
+        waits.level(Definition.NO_SHORT, ask.minimum),
+        _threshold(ask, key),
+    )
+
+
+def _waits(ask: Ask, _key: Key | None, waits: Waits, handled: _Handled | None) -> tuple[Cell, ...]:
+    return (
+        waits.mean(ask.minimum),
+        waits.within(0.5),
+        waits.within(0.9),
+        waits.longest_wait,
+        waits.answer_mean(ask.minimum),
+        mean(handled.sum, handled.squares, handled.n, ask.minimum) if handled else None,
+    )
+
+
+def _levels(ask: Ask, key: Key | None, waits: Waits, _handled: _Handled | None) -> tuple[Cell, ...]:
+    levels = (
+        waits.level(Definition(column.name.removeprefix("service_level_")), ask.minimum) for column in LEVELS
+    )
+    return (_threshold(ask, key), *levels)
+
+
+def _outcomes(_ask: Ask, _key: Key | None, waits: Waits, _handled: _Handled | None) -> tuple[Cell, ...]:
+    return tuple(count(waits.outcomes[outcome]) for outcome in Outcome)

@@ -1,0 +1,135 @@
+"""The voice of the callers: what they answered, and who did not, and why. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from cc_bridge.records import SurveyResult
+from cc_bridge.reports.ask import Ask, By, Key
+from cc_bridge.reports.facts import Attempts, Callers, Source
+from cc_bridge.reports.figures import Cell, Column, Mark, Report, Row, Table, Unit, count, share
+from cc_bridge.reports.opinions import UNITS, Opinions, by_key, scores
+from cc_bridge.surveys.policy import NotAsked, Stage
+
+__all__ = ["BY", "voice"]
+
+BY = (By.QUEUE, By.AGENT, By.HOUR, By.WEEKDAY, By.DAY, By.STAGE, By.LANGUAGE, By.WAIT_BAND)
+
+_SCORES = tuple(
+    Column(name, unit, measure=name, has_n=True, has_interval=True) for name, unit in UNITS.items()
+)
+_EACH = (Column("score", Unit.MEAN, formula="by the score's name", has_n=True, has_interval=True),)
+_FUNNEL = (
+    Column("eligible", Unit.COUNT, measure="survey_eligible"),
+    Column("invited", Unit.COUNT, formula="funnel[invited]"),
+    Column("caller_left_first", Unit.COUNT, formula="funnel[caller_left_first]"),
+    Column("started", Unit.COUNT, formula="complete + partial + declined + those cut off"),
+    Column("complete", Unit.COUNT, formula="survey_attempts[complete]"),
+    Column("partial", Unit.COUNT, formula="survey_attempts[partial]"),
+    Column("declined", Unit.COUNT, formula="survey_attempts[declined]"),
+    Column("response_rate", Unit.PERCENT, measure="response_rate", has_n=True, has_interval=True),
+)
+_REASONS = (
+    Column("callers", Unit.COUNT, measure="survey_stages"),
+    Column("of_all", Unit.PERCENT, formula="callers / all of the same step", has_n=True, has_interval=True),
+)
+_NO_CALLERS = {NotAsked.DISABLED, NotAsked.NOT_ELIGIBLE}
+_NO_FUNNEL = {By.LANGUAGE, By.WAIT_BAND}  # the funnel knows neither
+
+
+class _Asked:
+    """How far the callers of one row came."""
+
+    def __init__(self) -> None:
+        self.stages: Counter[str] = Counter()
+        self.results: Counter[str] = Counter()
+        self.reasons: Counter[str] = Counter()
+        self.answered = 0
+
+    @property
+    def eligible(self) -> int:
+        return sum(n for stage, n in self.stages.items() if stage not in _NO_CALLERS)
+
+    def cells(self, minimum: int) -> tuple[Cell, ...]:
+        # A survey that began in the span can be of a call that was counted before it.
+        rate = share(min(self.answered, self.eligible), self.eligible, minimum)
+        return (
+            count(self.eligible),
+            count(self.stages[Stage.INVITED]),
+            count(self.stages[Stage.CALLER_LEFT_FIRST]),
+            count(self.results.total()),
+            *(count(self.results[one]) for one in (SurveyResult.COMPLETE, SurveyResult.PARTIAL)),
+            count(self.results[SurveyResult.DECLINED]),
+            rate,
+        )
+
+
+def voice(ask: Ask, source: Source) -> Report:
+    """Return scores, the funnel with its reasons, and the response rate."""
+    said, everyone = by_key(ask, source.answers(ask.counted_by))
+    overall = Table(
+        "scores",
+        ((ask.by.value, ask.by),),
+        _SCORES,
+        tuple(Row((key,), _all_scores(said[key], ask.minimum)) for key in ask.ordered(set(said))),
+        Row(("",), _all_scores(everyone, ask.minimum)),
+        charts=tuple(
+            column.name
+            for column, cell in zip(_SCORES, _all_scores(everyone, ask.minimum), strict=True)
+            if cell
+        ),
+    )
+    tables = [overall, _questions(ask, said)]
+    if ask.by not in _NO_FUNNEL:
+        tables += _funnel(ask, source.callers(ask.counted_by), source.attempts(ask.counted_by))
+    notes = ("no_funnel",) if ask.by in _NO_FUNNEL else ()
+    tiles = tuple(name for name in overall.charts if name != "csat_mean")
+    return Report("voice", ask, tuple(tables), tiles=tiles, notes=notes)
+
+
+def _all_scores(opinions: Opinions, minimum: int) -> tuple[Cell, ...]:
+    found = {name: cell for kind in ("csat", "nps", "nps_0_9", "ces", "yes_no")
+             for name, cell in scores(opinions, kind, minimum).items()}  # fmt: skip
+    return tuple(found[name] for name in UNITS)
+
+
+def _questions(ask: Ask, said: dict[Key, Opinions]) -> Table:
+    """Return each question's scores for itself."""
+    rows = []
+    for question, kind in sorted({which for opinions in said.values() for which in opinions}):
+        for key in ask.ordered(set(said)):
+            if which := said[key].get((question, kind)):
+                for name, cell in scores({(question, kind): which}, kind, ask.minimum).items():
+                    rows.append(Row((question, name, key), (cell,), UNITS[name]))
+    keys = (("question", Mark.TEXT), ("score_name", Mark.WORD), (ask.by.value, ask.by))
+    return Table("questions", keys, _EACH, tuple(rows))
+
+
+def _funnel(ask: Ask, callers: Iterable[Callers], attempts: Iterable[Attempts]) -> list[Table]:
+    found: dict[Key, _Asked] = {}
+    everyone = _Asked()
+    for row in callers:
+        for asked in (found.setdefault(ask.row(row.key), _Asked()), everyone):
+            asked.stages[row.stage] += row.n
+    for attempt in attempts:
+        for asked in (found.setdefault(ask.row(attempt.key), _Asked()), everyone):
+            asked.results[attempt.result] += attempt.n
+            asked.reasons[attempt.reason] += attempt.n
+            asked.answered += attempt.answered
+    rows = tuple(Row((key,), found[key].cells(ask.minimum)) for key in ask.ordered(set(found)))
+    total = Row(("",), everyone.cells(ask.minimum))
+    by = ((ask.by.value, ask.by),)
+    reasons = [
+        *_reasons("step_funnel", everyone.stages, ask.minimum),
+        *_reasons("step_survey", everyone.reasons, ask.minimum),
+    ]
+    steps = (("step", Mark.WORD), ("reason", Mark.WORD))
+    return [
+        Table("funnel", by, _FUNNEL, rows, total, ("response_rate",)),
+        Table("reasons", steps, _REASONS, tuple(reasons)),
+    ]
+
+
+def _reasons(step: str, found: Counter[str], minimum: int) -> Iterable[Row]:
+    everyone = found.total()
+    for reason, n in sorted(found.items(), key=lambda one: (-one[1], one[0])):
+        yield Row((step, reason or "complete"), (count(n), share(n, everyone, minimum)))
