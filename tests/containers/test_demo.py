@@ -62,9 +62,9 @@ def running(engine, asterisk, role, mounts, secret):
     volumes = [f"--volume={source}:{place}:ro" for place, source in mounts.items()]
     volumes.append(f"--volume={secret}:/run/secrets/ami-secret:ro")
     shut_in = ["--read-only", "--user=10001:10001", "--cap-drop=all", "--security-opt=no-new-privileges"]
-    # Nothing is copied into /tmp: tests that run beside this one keep their own Asterisk there, which changes.
-    mounts = ["--tmpfs=/run/demo:mode=1777", "--tmpfs=/tmp:notmpcopyup", *volumes]
-    where = ["--network=host", f"--name={role}", *mounts]
+    # Nothing is copied into /tmp: other tests keep an Asterisk of theirs there, which changes meanwhile.
+    volumes += ["--tmpfs=/run/demo:mode=1777", "--tmpfs=/tmp:notmpcopyup"]
+    where = ["--network=host", f"--name={role}", *volumes]
     start = ["sh", "/demo/start.sh", role]
     engine.run("podman", "run", "--detach", *shut_in, *where, "--rootfs", f"{asterisk}:O", *start)
     try:
