@@ -29,7 +29,7 @@ def patient_surveys(folder):
     for file in (REPOSITORY / "config" / "surveys").glob("*.toml"):
         (folder / file.name).write_text(file.read_text())
     csat = folder / "csat.toml"
-    csat.write_text(csat.read_text().replace("wait_seconds = 5 ", "wait_seconds = 30 "))
+    csat.write_text(csat.read_text().replace("wait_seconds = 5 ", "wait_seconds = 12 "))
     return folder
 
 
