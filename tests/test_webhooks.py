@@ -64,7 +64,7 @@ def test_the_body_says_the_record_in_its_own_words():
         "ended_at": "2026-11-22T01:10:19.123Z", "caller_number": "+982112345678",
         "caller_name": "مریم \ud83d", "dialed": "300", "language": "fa", "queue": "sales",
         "answered": True, "queues": 1, "talks": 1, "wait_seconds": 7.5, "talk_seconds": 40.0,
-        "partial": False, "call_seconds": 60.0,
+        "partial": False, "caller_key": "", "call_seconds": 60.0,
     }  # fmt: skip
     _, low, completed = bodies(STARTED, ANSWER, ENDED)
     assert (low["data"]["value"], low["data"]["call_id"], low["data"]["survey"]) == (2, "c1", "csat")
