@@ -1,0 +1,44 @@
+"""The configuration: every key, its type and its limits.
+
+`cli.py` loads it: a TOML file, then environment variables `CC_BRIDGE_SECTION__KEY`, the environment
+winning. Secrets come from the environment or from a file that the configuration names. What each key
+means stands in `config/cc-bridge.toml`; a test keeps the two in step.
+
+`whole.py` has the sections together, `file.py` reads and shows them; the other modules have a few
+sections each.
+"""
+
+from cc_bridge.config.asking import AgiConfig, CallbackConfig, QueueConfig, SurveyConfig, rules_of
+from cc_bridge.config.file import load, show
+from cc_bridge.config.keeping import CallersConfig, CustomersConfig, RetentionConfig, StorageConfig
+from cc_bridge.config.pbx import AgentsConfig, AmiConfig, DirectCallsConfig, PbxConfig
+from cc_bridge.config.showing import HttpConfig, MetricsConfig, ReportsConfig, WallboardConfig
+from cc_bridge.config.webhooks import WebhookConfig
+from cc_bridge.config.whole import ENV_PREFIX, Config, LogConfig, RunConfig
+
+__all__ = [
+    "ENV_PREFIX",
+    "AgentsConfig",
+    "AgiConfig",
+    "AmiConfig",
+    "CallbackConfig",
+    "CallersConfig",
+    "Config",
+    "CustomersConfig",
+    "DirectCallsConfig",
+    "HttpConfig",
+    "LogConfig",
+    "MetricsConfig",
+    "PbxConfig",
+    "QueueConfig",
+    "ReportsConfig",
+    "RetentionConfig",
+    "RunConfig",
+    "StorageConfig",
+    "SurveyConfig",
+    "WallboardConfig",
+    "WebhookConfig",
+    "load",
+    "rules_of",
+    "show",
+]

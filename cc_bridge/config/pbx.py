@@ -1,0 +1,45 @@
+"""What is observed: the PBX, the link to it, its agents and the calls without a queue."""
+
+from pydantic import Field, SecretStr, model_validator
+
+from cc_bridge.config.kinds import OptionalPath, Section, only_one, password_of
+
+__all__ = ["AgentsConfig", "AmiConfig", "DirectCallsConfig", "PbxConfig"]
+
+
+class PbxConfig(Section):
+    name: str = Field(default="pbx", min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_.-]+$")
+
+
+class AmiConfig(Section):
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=5038, ge=1, le=65535)
+    username: str = Field(default="cc_bridge", min_length=1)
+    secret: SecretStr = SecretStr("")
+    secret_file: OptionalPath = None
+    tls: bool = False
+    tls_ca_file: OptionalPath = None
+    ping_seconds: float = Field(default=1.5, ge=0.2, le=60)
+    answer_seconds: float = Field(default=10, ge=1, le=120)
+    longest_pause_seconds: float = Field(default=30, ge=1, le=3600)
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> "AmiConfig":
+        only_one(self.secret, self.secret_file)
+        return self
+
+    def password(self) -> str:
+        """Return the secret, from its file if one is named. Raises ConfigError if it cannot be read."""
+        return password_of(self.secret, self.secret_file, "ami.secret_file")
+
+
+class AgentsConfig(Section):
+    wrap_up_reasons: list[str] = []
+    longest_wrap_up_seconds: float = Field(default=1800, ge=1, le=86400)
+
+
+class DirectCallsConfig(Section):
+    enabled: bool = False
+    in_contexts: list[str] = ["from-trunk*", "from-pstn*", "from-did*"]
+    out_contexts: list[str] = ["*dialout*", "*outbound*"]
+    internal_contexts: list[str] = ["from-internal*"]

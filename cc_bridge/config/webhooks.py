@@ -1,0 +1,66 @@
+"""Who is told by HTTP what happens."""
+
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, model_validator
+
+from cc_bridge.config.kinds import OptionalPath, Section, only_one, password_of
+from cc_bridge.errors import ConfigError
+
+__all__ = ["WebhookConfig"]
+
+_THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
+
+
+class WebhookConfig(Section):
+    name: str = Field(pattern=r"^[a-z0-9_-]{1,32}$")
+    url: str = Field(pattern=r"^https?://[!-~]{1,2000}$")
+    secret: SecretStr = SecretStr("")
+    secret_file: OptionalPath = None
+    events: list[Literal["call_ended", "rating_given", "low_rating", "survey_completed"]] = [
+        "call_ended",
+        "rating_given",
+        "low_rating",
+        "survey_completed",
+    ]
+    low_ratings: dict[Literal["csat", "nps", "nps_0_9", "ces", "yes_no"], int] = {
+        "csat": 2,
+        "nps": 6,
+        "nps_0_9": 5,
+        "ces": 3,
+    }
+    plain_http: bool = False
+    tls_ca_file: OptionalPath = None
+    answer_seconds: float = Field(default=15, ge=1, le=120)
+    longest_pause_seconds: float = Field(default=3600, ge=5, le=86400)
+    give_up_attempts: int = Field(default=100, ge=1)
+    give_up_days: float = Field(default=3, gt=0, le=30)
+    max_events: int = Field(default=10_000, ge=100, le=1_000_000)
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> "WebhookConfig":
+        only_one(self.secret, self.secret_file)
+        return self
+
+    @model_validator(mode="after")
+    def _safe_address(self) -> "WebhookConfig":
+        address = urlsplit(self.url)
+        if not address.hostname or address.username is not None or address.fragment:
+            raise ValueError("url must be an address such as https://example.com/events, without user or #")
+        if address.scheme == "http" and address.hostname not in _THIS_MACHINE and not self.plain_http:
+            raise ValueError(
+                "url must begin with https://, since events hold personal data;"
+                " plain_http = true allows http:// in a network of your own"
+            )
+        return self
+
+    def keys(self) -> tuple[bytes, ...]:
+        """Return what signs. Raises ConfigError for a secret that cannot be read or used."""
+        from cc_bridge.webhooks.signing import keys_of  # noqa: PLC0415 - only who has webhooks needs it
+
+        key = f"webhooks.{self.name}.secret"
+        try:
+            return keys_of(password_of(self.secret, self.secret_file, f"{key}_file"))
+        except ValueError as error:
+            raise ConfigError(f"{key}: {error}") from error
