@@ -48,7 +48,8 @@ class Condition(NamedTuple):
     queue: str = ""
 
 
-_LOGGED_OUT = Condition(_S.LOGGED_OUT)
+# Most say no more than the state; one object for all of them.
+_PLAIN = {state: Condition(state) for state in _S}
 
 
 class Membership(NamedTuple):
@@ -94,7 +95,7 @@ class Agent:
 
     name: str
     since: float
-    shown: Condition = _LOGGED_OUT
+    shown: Condition = _PLAIN[_S.LOGGED_OUT]
     lines: dict[str, Line] = field(default_factory=dict)  # by interface
     talks: int = 0
     rings: int = 0
@@ -126,7 +127,8 @@ class Agent:
         return interface in self.lines and queue in self.lines[interface].queues
 
     def device(self) -> AgentState:
-        return min((line.device for line in self.lines.values()), key=_BUSIEST.index, default=_S.UNREACHABLE)
+        devices = [line.device for line in self.lines.values()]
+        return min(devices, key=_BUSIEST.index, default=_S.UNREACHABLE) if len(devices) != 1 else devices[0]
 
     def pause(self) -> str | None:
         """Return the reason, perhaps empty, of an agent who is paused in every queue; else None."""
@@ -149,12 +151,14 @@ class Agent:
     def condition(self, at: float) -> Condition:
         """Return what the agent does at this instant."""
         device = self.device()
-        state = next(state for state, holds in _RULES if holds(self, device, at))
+        for state, holds in _RULES:
+            if holds(self, device, at):
+                break
         if state is _S.PAUSED:
             return Condition(state, reason=self.pause() or "")
         if state is _S.WRAP_UP and self.wrap_up is not None:
             return Condition(state, queue=self.wrap_up.queue)
-        return Condition(state)
+        return _PLAIN[state]
 
 
 # The first that holds is the agent's state. A talk goes on when its agent logs out.

@@ -261,11 +261,13 @@ class Tracker:
         AgentConnect keeps those of the phone that rang when another one picks the call up (16.28, 22.10).
         """
         device = event.agent_channel.rpartition("-")[0]
+        as_told = event.member, event.interface
+        if event.agent_uniqueid in visit.rings or device == event.interface:
+            return as_told
+        if is_local(event.agent_channel) or is_local(event.interface):
+            return as_told
         name = self.member_at(device)
-        rang = event.agent_uniqueid in visit.rings or not (visit.rings or name)
-        if rang or device == event.interface or is_local(event.agent_channel) or is_local(event.interface):
-            return event.member, event.interface
-        return name or device, device
+        return (name or device, device) if visit.rings or name else as_told
 
     def member_at(self, interface: str) -> str | None:
         return next((each.name for each in self.members.values() if each.interface == interface), None)
