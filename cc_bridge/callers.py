@@ -22,6 +22,8 @@ _MASKED = 4  # digits: one of 10,000 callers, whose region or operator can still
 
 def folded(text: str) -> str:
     """Return a text with the digits of any script as 0 to 9."""
+    if text.isascii():
+        return text
     return "".join(str(int(sign)) if sign.isdecimal() else sign for sign in text)
 
 
@@ -33,8 +35,12 @@ def normalise(number: str, country: str = "") -> str:
     nothing but zeros, digits among letters.
     """
     text = folded(number)
-    digits = "".join(sign for sign in text if sign in "0123456789")
-    if any(sign.isalpha() for sign in text) or not digits.strip("0") or len(digits) > _LONGEST:
+    digits = text
+    if not text.isdecimal():
+        digits = "".join(sign for sign in text if sign in "0123456789")
+        if any(sign.isalpha() for sign in text):
+            return ""
+    if not digits.strip("0") or len(digits) > _LONGEST:
         return ""
     if "+" in text or digits.startswith("00"):
         worldwide = digits if "+" in text else digits[2:]

@@ -81,7 +81,9 @@ class Observation:
         typed = read(event, self.link.pbx_now)
         if typed is not None:
             self._heard_at = typed.at
-            self._record(self._tracker.apply(typed))
+            completed = self._tracker.apply(typed)
+            if completed:
+                self._record(completed)
 
     def ami_checked(self, items: Sequence[Seen | None], taken_at: float) -> None:
         self._record(self._tracker.resync(Snapshot.of(items, taken_at), fresh=False))

@@ -151,7 +151,7 @@ class Agent:
     def condition(self, at: float) -> Condition:
         """Return what the agent does at this instant."""
         device = self.device()
-        for state, holds in _RULES:
+        for state, holds in _RULES:  # noqa: B007 - it is used behind the loop; `next` takes twice as long
             if holds(self, device, at):
                 break
         if state is _S.PAUSED:

@@ -59,25 +59,23 @@ def _known(value: str) -> str:
     return "" if value in _UNKNOWN else value
 
 
-def _caller(h: Headers) -> dict[str, str]:
+def _caller(h: Headers) -> tuple[str, str, str]:
     """Return number, name and language; Asterisk escapes the name alone, and with backslashes."""
     name = _known(h["CallerIDName"])
-    return {
-        "number": _known(h["CallerIDNum"]),
-        "name": _ESCAPED.sub(r"\1", name) if "\\" in name else name,
-        "language": h.get("Language", ""),
-    }
+    if "\\" in name:
+        name = _ESCAPED.sub(r"\1", name)
+    return _known(h["CallerIDNum"]), name, h.get("Language", "")
 
 
 def _queue_run(h: Headers, at: float) -> QueueRun | None:
     if h["Application"] != "Queue":
         return None
     queue = h["AppData"].partition(",")[0].strip()
-    return QueueRun(at, h["Uniqueid"], h["Linkedid"], queue, **_caller(h)) if queue else None
+    return QueueRun(at, h["Uniqueid"], h["Linkedid"], queue, *_caller(h)) if queue else None
 
 
 def _joined(h: Headers, at: float) -> Joined:
-    return Joined(at, h["Uniqueid"], h["Linkedid"], h["Queue"], int(h["Position"]), **_caller(h))
+    return Joined(at, h["Uniqueid"], h["Linkedid"], h["Queue"], int(h["Position"]), *_caller(h))
 
 
 def _gave_up(h: Headers, at: float) -> GaveUp:
@@ -88,7 +86,7 @@ def _gave_up(h: Headers, at: float) -> GaveUp:
         h["Queue"],
         int(h["HoldTime"]),
         int(h["OriginalPosition"]),
-        **_caller(h),
+        *_caller(h),
     )
 
 
@@ -103,7 +101,7 @@ def _connected(h: Headers, at: float) -> Connected:
         h["DestUniqueid"],
         h["DestChannel"],
         int(h["HoldTime"]),
-        **_caller(h),
+        *_caller(h),
     )
 
 
@@ -161,7 +159,7 @@ def _dial_started(h: Headers, at: float) -> DialStarted:
         h["Exten"],
         h["DestUniqueid"],
         h["DestChannel"],
-        **_caller(h),
+        *_caller(h),
     )
 
 
@@ -178,9 +176,7 @@ _MEMBER = _reader(_member, "Queue Interface MemberName Status Paused", "PausedRe
 
 _READERS: dict[str, _Reader] = {
     "Newchannel": _reader(
-        lambda h, at: ChannelStarted(
-            at, h["Uniqueid"], h["Linkedid"], h["Context"], h["Exten"], **_caller(h)
-        ),
+        lambda h, at: ChannelStarted(at, h["Uniqueid"], h["Linkedid"], h["Context"], h["Exten"], *_caller(h)),
         "Uniqueid Linkedid Context Exten CallerIDNum CallerIDName",
         "Language",
     ),

@@ -1,12 +1,13 @@
 """The hours in which callers are asked, in the contact centre's own time. Pure.
 
-`policy.py` asks whether an instant lies in them, `config.py` reads them. The trap: hours may pass midnight;
+`policy.py` asks whether an instant lies in them, `config/` reads them. The trap: hours may pass midnight;
 those of Friday from 20:00 until 02:00 hold Saturday 01:00, and not Friday 01:00.
 """
 
 import re
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from functools import cache
 
 __all__ = ["ALL_DAY", "EVERY_DAY", "Hours", "day_began", "minute_of", "weekdays_of"]
 
@@ -46,6 +47,7 @@ def day_began(at: float, zone: tzinfo | None) -> float:
     return there.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).timestamp()
 
 
+@cache
 def minute_of(time: str) -> int:
     """Return the minute of the day of `08:30`, or `24:00`. Raises ValueError."""
     if not _TIME.fullmatch(time):
@@ -54,6 +56,7 @@ def minute_of(time: str) -> int:
     return 60 * int(hours) + int(minutes)
 
 
+@cache
 def weekdays_of(text: str) -> frozenset[int]:
     """Return the days of `mon-fri`, `sat-wed` or `mon,wed,fri-sun`, Monday is 0. Raises ValueError."""
     days: set[int] = set()

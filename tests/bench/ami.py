@@ -39,8 +39,8 @@ _EVENTS_PER_SECOND = 2000.0
 class Effort:
     """How long to measure."""
 
-    runs: int = 5  # of which the median counts
-    cpu_seconds: float = 2.2  # of each run
+    runs: int = 9  # of which the median counts
+    cpu_seconds: float = 1.1  # of each run
     passes: int = 40  # over the recording, for the growth of memory
     lag_seconds: float = 26.0
     beside: bool = True  # the contestants that no bar asks for, too
