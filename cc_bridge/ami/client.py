@@ -94,7 +94,10 @@ class AmiClient(Protocol):
             banner.callback(None)
         for message in messages:
             try:
-                self._dispatch(message)
+                if "ActionID" in message.headers:
+                    self._answered(message)
+                elif isinstance(message, Event):
+                    self._on_event(message)
             except Exception:  # a listener's fault must not end the session
                 _log.failure("an AMI message could not be handled: {name}", name=repr(message))
 
@@ -179,12 +182,8 @@ class AmiClient(Protocol):
             Failure(AmiTimeout(f"Asterisk did not answer {name} in {self._timeouts.answer:g} s"))
         )
 
-    def _dispatch(self, message: Any) -> None:
-        action_id = message.headers.get("ActionID")
-        if action_id is None:
-            if isinstance(message, Event):
-                self._on_event(message)
-            return
+    def _answered(self, message: Any) -> None:
+        action_id = message.headers["ActionID"]
         pending = self._pending.get(action_id) if isinstance(action_id, str) else None
         if pending is not None:
             self._answer(action_id, pending, message)

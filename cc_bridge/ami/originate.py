@@ -62,11 +62,11 @@ class _Session(AmiClient):
         self.cause: Deferred[str] = Deferred()
         self.lost.addCallback(self._link_lost)
 
-    def _dispatch(self, message: Any) -> None:
+    def _answered(self, message: Any) -> None:
         if isinstance(message, Event) and message.name == "OriginateResponse":
             self._hear(message)  # with the action's ActionID it would pass for a late answer
         else:
-            super()._dispatch(message)
+            super()._answered(message)
 
     def _hear(self, event: Any) -> None:
         if event.headers.get("Uniqueid") != self.channel_id:

@@ -23,6 +23,7 @@ __all__ = ["Limits", "Rated", "Today", "Visited"]
 
 # Visits are counted when somebody looks or so many have come: one by one it takes 20 times as long.
 _TOGETHER = 100
+_SHORTEST_DAY = 20 * 3600.0  # seconds; no clock has ever been put forward by more than some hours
 
 Limits = Callable[[str], tuple[float, float]]
 """A queue's threshold of the service level and its limit of a short abandon, seconds."""
@@ -56,6 +57,7 @@ class Today:
 
     def __init__(self, limits: Limits) -> None:
         self.began_at = 0.0  # UTC seconds since the epoch
+        self._zone: tzinfo | None = None
         self._limits = limits
         self._visits: dict[str, VisitCounts] = {}
         self._uncounted: dict[str, list[Visited]] = {}  # by queue
@@ -64,6 +66,9 @@ class Today:
 
     def begin(self, now: float, zone: tzinfo | None) -> bool:
         """Forget yesterday if another day has begun; tell whether one has."""
+        if zone == self._zone and self.began_at <= now < self.began_at + _SHORTEST_DAY:
+            return False
+        self._zone = zone
         began_at = day_began(now, zone)
         if began_at == self.began_at:
             return False
