@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.resync import SeenTalk, Snapshot
 from cc_bridge.calls.talk import OpenTalk, TalkPhase
-from cc_bridge.calls.visit import Phase, Signal, Visit
+from cc_bridge.calls.visit import Phase, Visit
 
 if TYPE_CHECKING:
     from cc_bridge.calls.tracker import Tracker
@@ -52,21 +52,21 @@ class Comparison:
         """Yield what differs, by a name that is the same in the next snapshot, and what puts it right."""
         tracker, living = self._tracker, snapshot.channels
         waiting = {(entry.uniqueid, entry.queue): entry for entry in snapshot.waiting}
-        for visit in tracker.visits.values():
-            if not _shown(visit, waiting) and visit.uniqueid not in tracker.leaving:
+        for visit in tracker.visits.all():
+            if not _shown(visit, waiting) and not tracker.visits.leaves(visit.uniqueid):
                 vanished = visit.uniqueid not in living
-                gone = partial(self._miss, visit, gone_at, snapshot.taken_at, vanished=vanished)
-                yield ("visit", visit.uniqueid, visit.queue), gone
-        for uniqueid in tracker.rings:
+                missed = partial(tracker.visits.missed, visit, gone_at, snapshot.taken_at, vanished=vanished)
+                yield ("visit", visit.uniqueid, visit.queue), missed
+        for uniqueid in tracker.rings.names():
             if uniqueid not in living:
-                yield ("ring", uniqueid), partial(tracker.close_ring, uniqueid, gone_at)
+                yield ("ring", uniqueid), partial(tracker.rings.close, uniqueid, gone_at)
         for talk in tracker.talks.all():
             if not _goes_on(talk, snapshot):
                 name = ("talk", talk.uniqueid, talk.queue, str(talk.answered_at))
                 yield name, partial(tracker.talks.close, talk, gone_at)
         unknown = {*tracker.talks.channels.unknown_to(living), *tracker.calls.unknown_to(living)}
-        missed = {uniqueid for uniqueid, visit in tracker.visits.items() if visit.phase in _MISSED}
-        for uniqueid in unknown - missed:
+        waits = {visit.uniqueid for visit in tracker.visits.all() if visit.phase in _MISSED}
+        for uniqueid in unknown - waits:
             yield ("channel", uniqueid), partial(tracker.channel_gone, uniqueid, gone_at)
         yield from self._unknown(snapshot, waiting)
 
@@ -81,16 +81,9 @@ class Comparison:
             if not over and (going_on is None or not _goes_on(going_on, snapshot)):
                 yield ("joined talk", seen.uniqueid), partial(self._take_over_talk, seen, snapshot.taken_at)
         for key, entry in waiting.items():
-            visit = self._tracker.visits.get(entry.uniqueid)
+            visit = self._tracker.visits.of(entry.uniqueid)
             if visit is None or not _shown(visit, waiting):
-                yield ("entry", *key), partial(self._take_over, entry)
-
-    def _miss(self, visit: Visit, gone_at: float, now: float, *, vanished: bool) -> None:
-        """Note that Asterisk does not know a caller in the queue; the leaving may be on its way to us."""
-        self._tracker.leaving[visit.uniqueid] = now
-        if vanished:
-            self._tracker.vanished[visit.uniqueid] = gone_at
-        self._tracker.tell(visit, Signal.NOT_SHOWN, gone_at, "QueueStatus")
+                yield ("entry", *key), partial(self._tracker.visits.take_over, entry)
 
     def _take_over_talk(self, seen: SeenTalk, now: float) -> None:
         """Follow a talk that began unseen, so that a survey after it knows the agent."""
@@ -119,13 +112,6 @@ class Comparison:
             partial=True,
         )
         tracker.begin_talk(talk, now)
-
-    def _take_over(self, entry: ev.Joined) -> None:
-        earlier = self._tracker.visits.get(entry.uniqueid)
-        if earlier is not None:
-            self._tracker.tell(earlier, Signal.MOVED_ON, entry.at, "QueueStatus")
-        self._tracker.leaving.pop(entry.uniqueid, None)
-        self._tracker.begin_visit(entry).approximate = True
 
 
 def _goes_on(talk: OpenTalk, snapshot: Snapshot) -> bool:

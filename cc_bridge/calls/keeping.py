@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from cc_bridge.calls.call import OpenCall
 from cc_bridge.calls.state import AgentNow, CallNow, packed, unpacked, without_numbers
 from cc_bridge.calls.talk import OpenTalk
-from cc_bridge.calls.visit import Phase
 from cc_bridge.records import AgentInterval, Unfinished
 
 if TYPE_CHECKING:
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["Keeping"]
 
 _CALL, _AGENT = "call", "agent"
-
-# The leaving was heard, and what it means was not known yet.
-_UNSETTLED = (Phase.LEAVING, Phase.UNDECIDED, Phase.MISSED, Phase.MISSED_HANGING_UP)
 
 
 class Keeping:
@@ -86,8 +82,8 @@ class Keeping:
         talks = tracker.talks.of_call(call.call_id)
         now = CallNow(
             call,
-            [visit for channel in call.channels if (visit := tracker.visits.get(channel)) is not None],
-            [ring for channel in call.channels if (ring := tracker.rings.get(channel)) is not None],
+            [visit for channel in call.channels if (visit := tracker.visits.of(channel)) is not None],
+            [ring for channel in call.channels if (ring := tracker.rings.of(channel)) is not None],
             talks,
             {channel: dial for channel in call.channels if (dial := tracker.direct.of(channel)) is not None},
             dict(self._bridges(talks)),
@@ -133,12 +129,9 @@ class Keeping:
         for leg, bridge in state.bridges.items():
             channels.entered_bridge(leg, bridge)
         for visit in state.visits:
-            tracker.visits[visit.uniqueid] = visit
-            tracker.queues.add(visit.queue)
-            if visit.phase in _UNSETTLED and visit.left_at is not None:
-                tracker.leaving[visit.uniqueid] = visit.left_at
+            tracker.visits.restore(visit)
         for ring in state.rings:
-            tracker.rings[ring.ring_uniqueid] = ring
+            tracker.rings.restore(ring)
         for talk in state.talks:
             tracker.talks.restore(talk)
         tracker.direct.restore(state.dials)
