@@ -4,6 +4,7 @@ Tests start it with a configuration file, look at what it answers over HTTP and 
 or kill it like an administrator would.
 """
 
+import copy
 import json
 import signal
 import socket
@@ -12,7 +13,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,19 @@ class Daemon:
     def configure(self, section: str, **values: Any) -> None:
         """Change keys in its configuration file, which it reads at the start and on SIGHUP."""
         self._sections.setdefault(section, {}).update(values)
+        self._write()
+
+    @contextmanager
+    def configuration_kept(self) -> Iterator[None]:
+        """Put the configuration file back afterwards."""
+        before = copy.deepcopy(self._sections)
+        try:
+            yield
+        finally:
+            self._sections = before
+            self._write()
+
+    def _write(self) -> None:
         tables = [
             f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
             for name, table in self._sections.items()

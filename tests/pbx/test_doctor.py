@@ -4,6 +4,7 @@ import json
 import shutil
 import socket
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -13,21 +14,28 @@ from pbx.driver import event
 WELL = {"ok", "skip"}
 
 
-@pytest.fixture
-def daemon(rig, tmp_path):
+@pytest.fixture(scope="module")
+def well(asterisk, tmp_path_factory):
     """Run a daemon to which all is well."""
-    running = Daemon(rig, tmp_path)
-    (tmp_path / "secret").chmod(0o600)
-    callback_secret = tmp_path / "callback-secret"
-    callback_secret.write_text(rig.secret)
+    folder = tmp_path_factory.mktemp("doctor")
+    running = Daemon(asterisk, folder)
+    (folder / "secret").chmod(0o600)
+    callback_secret = folder / "callback-secret"
+    callback_secret.write_text(asterisk.secret)
     callback_secret.chmod(0o600)
     running.configure("callback", enabled=True, secret_file=str(callback_secret))
     try:
-        running.start()
-        rig.survey_at(running.agi_port)
-        yield running
+        yield running.start()
     finally:
         running.close()
+
+
+@pytest.fixture
+def daemon(rig, well):
+    """Give it with a configuration that a test may change; it does not read it again."""
+    rig.survey_at(well.agi_port)
+    with well.configuration_kept():
+        yield well
 
 
 @pytest.fixture
@@ -67,15 +75,19 @@ def test_all_is_well_as_we_ship_it(rig, doctor):
 
 
 def test_nobody_is_disturbed(rig, daemon, doctor):
+    def counted():
+        names = ("sessions", "refused", "failures")
+        return [daemon.metric(f"cc_bridge_agi_{name}_total") for name in names]
+
     before = daemon.rows("calls"), daemon.rows("gaps"), daemon.rows("funnel")
+    sessions, refused, failures = counted()
     doctor("--call")
     rig.driver.until(lambda: not rig.driver.channels())
     assert not rig.driver.events(event("Reload"))
     daemon.until(lambda: daemon.metric("cc_bridge_storage_backlog_records") == 0)
     assert (daemon.rows("calls"), daemon.rows("gaps"), daemon.rows("funnel")) == before
     assert daemon.get("/readyz")[0] == 200
-    assert daemon.metric("cc_bridge_agi_sessions_total") == 1
-    assert daemon.metric("cc_bridge_agi_refused_total") == daemon.metric("cc_bridge_agi_failures_total") == 0
+    assert counted() == [sessions + 1, refused, failures]
     assert daemon.metric("cc_bridge_ami_messages_total", kind="parsed") > 0
     assert daemon.metric("cc_bridge_ami_messages_total", kind="tainted") == 0
 
@@ -159,14 +171,23 @@ def test_prompts_that_were_moved_away(doctor, sounds, tmp_path):
     assert findings["prompts.csat.fa"]["advice"] == f"cp -r dialplans/sounds/fa {folder}/"
 
 
+def set_version(daemon, version):
+    """Let the database say that its schema is of another version; return the one before."""
+    with closing(sqlite3.connect(daemon.url.removeprefix("sqlite:///"))) as database, database:
+        ((before,),) = database.execute("SELECT version_num FROM cc_bridge_version")
+        database.execute("UPDATE cc_bridge_version SET version_num = ?", (version,))
+    return before
+
+
 @pytest.mark.parametrize(
     ("version", "level", "says"), [("0005", "warn", "schema 0005"), ("9999", "FAIL", "newer cc_bridge")]
 )
 def test_a_database_of_another_version(daemon, doctor, version, level, says):
-    with sqlite3.connect(daemon.url.removeprefix("sqlite:///")) as database:
-        database.execute("UPDATE cc_bridge_version SET version_num = ?", (version,))
-    database.close()
-    findings = doctor()
+    of_now = set_version(daemon, version)
+    try:
+        findings = doctor()
+    finally:
+        set_version(daemon, of_now)
     assert unwell(findings) == {"database": level}
     assert says in findings["database"]["seen"]
 
@@ -200,7 +221,10 @@ def test_a_dialplan_without_ours(rig, doctor):
 
 def test_no_daemon(daemon, doctor):
     daemon.stop()
-    findings = doctor()
+    try:
+        findings = doctor()
+    finally:
+        daemon.start()
     assert unwell(findings) == {}
     assert findings["daemon"]["level"] == "skip"
     assert findings["agi.port"]["seen"].endswith("is free for the daemon")
