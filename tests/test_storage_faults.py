@@ -16,13 +16,16 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.pool import NullPool
 from twisted.internet import reactor
 
 from cc_bridge.demo.pbx import RecordedPbx
 from cc_bridge.demo.recording import Recording
 from cc_bridge.demo.run import RECORDING
+from cc_bridge.records import OptOut
 from cc_bridge.replay import read_stream
+from cc_bridge.storage.schema import TABLES, row_of
 from crowd import DEADLINE, Crowd, Daemon, percentile, query
 from databases import PostgreSql
 from reactor_loop import until
@@ -375,6 +378,14 @@ def test_on_a_disk_without_any_room_the_daemon_goes_on_and_writes_what_waited(
 # -- shared
 
 
+def opt_out(url, numbers):
+    """Let callers have said to somebody else that they never want to be asked."""
+    rows = [row_of(OptOut(number, time.time(), True, "command"))[1] for number in numbers]
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(TABLES[OptOut].insert(), rows)
+
+
 @pytest.mark.postgres
 def test_two_pbxs_on_one_server_keep_apart_what_is_theirs_and_share_who_was_asked(postgres, daemon, crowd):
     """With a hundred callers each, who have the same channels and, every second one, the same number."""
@@ -391,10 +402,15 @@ def test_two_pbxs_on_one_server_keep_apart_what_is_theirs_and_share_who_was_aske
         settled(bridges[pbx], callers, pbx)
     assert twice(url) == []
     again = crowd(bridges["b"].agi_port, 5)  # whom a asked
+    opt_out(url, (f"0912{n:07}" for n in range(30_001, 32_001)))
+    never = crowd(bridges["b"].agi_port, 2, name="never-", first=30_001)
     until(lambda: again.turned_away >= 50, DEADLINE)
     again.leave()
-    recently = "SELECT count(*) FROM funnel WHERE pbx = 'b' AND stage = 'asked_recently'"
-    until(lambda: query(url, recently) >= [(50,)], DEADLINE)
+    not_asked = "SELECT count(*) FROM funnel WHERE pbx = 'b' AND stage = "
+    until(lambda: query(url, not_asked + "'asked_recently'") >= [(50,)], DEADLINE)
+    until(lambda: never.turned_away >= 20, DEADLINE)
+    never.leave()
+    until(lambda: query(url, not_asked + "'opted_out'") >= [(20,)], DEADLINE)
     assert [bridge.end() for bridge in bridges.values()] == [0, 0]
     postgres.drop(make_url(url))
 
