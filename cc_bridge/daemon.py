@@ -26,6 +26,7 @@ from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.journal import Journal
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries import observed_until, unfinished
+from cc_bridge.storage.taking_in import waiting_in
 
 __all__ = ["run", "start"]
 
@@ -57,6 +58,12 @@ def _left(config: Config) -> tuple[float | None, list[Unfinished]]:
         left = journal.observed_until(config.pbx.name), journal.unfinished(config.pbx.name)
         journal.close()
         return left
+    if waiting := waiting_in(config.storage.journal):
+        _log.warn(
+            "{waiting} records in {file} waited for a server: `cc-bridge db take-in` writes them into this database",
+            waiting=waiting,
+            file=config.storage.journal,
+        )
     engine = open_database(config.storage.url)
     with engine.connect() as connection:
         left = observed_until(connection, config.pbx.name), unfinished(connection, config.pbx.name)

@@ -1,17 +1,18 @@
-"""The tables: `db upgrade`, `db schema`."""
+"""The database: `db upgrade`, `db schema`, `db take-in`."""
 
+import sys
 from pathlib import Path
 
 import click
 
-from cc_bridge.commands.common import config_option, load_config
+from cc_bridge.commands.common import FILE, config_option, load_config
 
 __all__ = ["db"]
 
 
 @click.group()
 def db() -> None:
-    """Make, change and describe the database's tables."""
+    """Make, change and describe the database's tables; write into them what a journal holds."""
 
 
 @db.command()
@@ -45,3 +46,42 @@ def schema() -> None:
     from cc_bridge.storage.schema_page import page
 
     click.echo(page(), nl=False)
+
+
+@db.command("take-in")
+@config_option
+@click.option("--journal", "file", type=FILE, help="The journal's file; else that of storage.journal.")
+def take_in(path: Path | None, file: Path | None) -> None:
+    """Write into the database what a journal still holds, such as after storage.url was changed.
+
+    With a server the daemon does it by itself. Again writes nothing twice.
+
+    \b
+    Examples:  cc-bridge db take-in
+               cc-bridge db take-in --journal /backup/journal.sqlite
+    """
+    from functools import partial
+
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from cc_bridge.storage import taking_in
+    from cc_bridge.storage.database import Database
+    from cc_bridge.storage.migrate import open_database
+
+    storage = load_config(path).storage
+    file = file or storage.journal
+    waiting = taking_in.waiting_in(file)
+    if not waiting:
+        click.echo(f"{file}: nothing waits")
+        return
+    database = Database(partial(open_database, storage.url))
+    try:
+        with click.progressbar(length=waiting, label="take in", file=sys.stderr) as bar:
+            done = taking_in.take_in(file, database, bar.update)
+    except SQLAlchemyError as error:
+        raise click.ClickException(f"{error}; what is written is noted, so start it again") from error
+    finally:
+        database.close()
+    click.echo(
+        f"{done.written} records written, {done.refused} refused by the database and kept aside in {file}"
+    )
