@@ -60,7 +60,8 @@ def _left(config: Config) -> tuple[float | None, list[Unfinished]]:
         return left
     if waiting := waiting_in(config.storage.journal):
         _log.warn(
-            "{waiting} records in {file} waited for a server: `cc-bridge db take-in` writes them into this database",
+            "{waiting} records in {file} wait for a server that is not asked any more:"
+            " `cc-bridge db take-in` writes them into this database",
             waiting=waiting,
             file=config.storage.journal,
         )

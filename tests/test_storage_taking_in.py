@@ -62,7 +62,7 @@ def test_what_is_refused_stays_and_holds_up_nothing(file, database, tmp_path):
 def test_the_command(file, tmp_path):
     config = tmp_path / "cc-bridge.toml"
     config.write_text(f'[storage]\nurl = "sqlite:///{tmp_path}/calls.sqlite"\njournal = "{file}"\n')
-    for says in ("1200 records written, 0 refused", "nothing waits"):
+    for says in ("1200 records written\n", "nothing waits"):
         told = CliRunner().invoke(main, ["db", "take-in", "--config", str(config)])
         assert (told.exit_code, says in told.output) == (0, True)
     assert stored(tmp_path) == 1200

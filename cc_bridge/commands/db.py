@@ -82,6 +82,5 @@ def take_in(path: Path | None, file: Path | None) -> None:
         raise click.ClickException(f"{error}; what is written is noted, so start it again") from error
     finally:
         database.close()
-    click.echo(
-        f"{done.written} records written, {done.refused} refused by the database and kept aside in {file}"
-    )
+    aside = f"; {done.refused} that the database refused are kept aside in {file}" if done.refused else ""
+    click.echo(f"{done.written} records written{aside}")
