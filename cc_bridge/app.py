@@ -27,6 +27,7 @@ from cc_bridge.agi.survey import Interviewer
 from cc_bridge.asking import Asking
 from cc_bridge.config import Config
 from cc_bridge.counting import Counting
+from cc_bridge.following_up import FollowingUp
 from cc_bridge.knowing import Knowing
 from cc_bridge.metrics import Metrics
 from cc_bridge.nightly import Nightly
@@ -37,6 +38,8 @@ from cc_bridge.parts import (
     make_calling_back,
     make_forwarder,
     make_link,
+    make_numbers,
+    make_publishing,
     make_purge,
     make_tracker,
     thresholds,
@@ -53,6 +56,7 @@ from cc_bridge.records import (
     Unfinished,
 )
 from cc_bridge.remembering import Remembering
+from cc_bridge.showing import Showing
 from cc_bridge.storage.database import Database
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.migrate import open_database
@@ -147,6 +151,21 @@ class Bridge:
             in_thread=partial(deferToThreadPool, reactor, reactor.getThreadPool()),
             clock=reactor,
         )
+        self.publishing = make_publishing(
+            lambda: self.config, partial(deferToThreadPool, reactor, reactor.getThreadPool()), reactor
+        )
+        self._following_up = FollowingUp(
+            lambda: self.config,
+            make_numbers(config).shared,
+            partial(make_engine, config.storage.url),
+            self.telling.follow_ups if self.telling else lambda _news: True,
+            self._oldest_seconds,
+            self.metrics.count_follow_ups,
+            self.link.pbx_now,
+            partial(deferToThreadPool, reactor, reactor.getThreadPool()),
+            reactor,
+            observed_until,
+        )
         self.wallboard = Wallboard(
             lambda: self.config,
             lambda: self.asking.surveys,
@@ -169,6 +188,7 @@ class Bridge:
         self.knowing = Knowing(
             config, self._told_of_customer, self.link.pbx_now, self.metrics.count_greeting, reactor
         )
+        self.showing = Showing(lambda: self.config, self.link.pbx_now, reactor)
         scripts = {"survey", "consent", "greet", "doctor"}
         self.agi = FastAgiFactory(self._serve, limits(config), reactor, scripts)
         self._counting = Counting(
@@ -187,7 +207,9 @@ class Bridge:
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
         deliveries = self.telling.deliveries if self.telling else None
-        self.metrics.watch(self.tracker, self.link, self.writer, self.agi, self.forwarder, deliveries)
+        self.metrics.watch(
+            self.tracker, self.link, self.writer, self.agi, self.forwarder, deliveries, self.publishing
+        )
         self._know_queues()
         self._know_surveys()
         board = self.wallboard
@@ -199,6 +221,8 @@ class Bridge:
             board.current,
             board.stream,
             customers=self.knowing.pages,
+            agent=self.showing.agent,
+            **{"follow-ups": self.showing.follow_ups},
         )
         self._ports.append(self._reactor.listenTCP(config.http.port, pages, interface=config.http.host))
         self._ports.append(self._reactor.listenTCP(config.agi.port, self.agi, BACKLOG, config.agi.host))
@@ -209,8 +233,11 @@ class Bridge:
             deliveries.start()
         self._remembering.start()
         self.knowing.start()
+        self.showing.start()
         self.wallboard.start()
         self._nightly.start()
+        self._following_up.start()
+        self.publishing.start()
         self.link.start()
         self._ticking.start(1.0)
         _log.info("pages on {http}, surveys on {agi}", http=self.http_address, agi=self.agi_address)
@@ -232,8 +259,11 @@ class Bridge:
         self.link.stop()
         self._remembering.stop()
         self.knowing.stop()
+        self.showing.stop()
         self.wallboard.stop()
         self._nightly.stop()
+        self._following_up.stop()
+        self.publishing.stop()
         if self.calling_back:
             self.calling_back.stop()
         if self._ticking.running:
@@ -319,6 +349,11 @@ class Bridge:
     def _told_of_customer(self, number: CustomerNumber) -> Deferred[None]:
         """Write what a CRM says; fires when it is on disk."""
         return self.writer.commit(self._privacy.of(number))
+
+    def _oldest_seconds(self) -> float:
+        """Return for how long the oldest record has been waiting for the database."""
+        in_journal = self.forwarder.journal.oldest_seconds if self.forwarder else 0.0
+        return max(self.writer.oldest_seconds, in_journal)
 
     def _know_queues(self) -> None:
         for queue in self.tracker.queues:

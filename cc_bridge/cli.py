@@ -9,10 +9,13 @@ from typing import Any
 import click
 
 from cc_bridge import __version__
+from cc_bridge.commands.agent import agent
 from cc_bridge.commands.caller import caller
 from cc_bridge.commands.customer import customer
 from cc_bridge.commands.db import db
+from cc_bridge.commands.digest import digest
 from cc_bridge.commands.doctor import doctor
+from cc_bridge.commands.follow_up import follow_up
 from cc_bridge.commands.metrics import metrics
 from cc_bridge.commands.optout import optout
 from cc_bridge.commands.outbox import outbox
@@ -62,9 +65,12 @@ for _command in (
     db,
     metrics,
     prompts,
+    agent,
     caller,
     customer,
+    follow_up,
     purge,
     report,
+    digest,
 ):
     main.add_command(_command)

@@ -11,6 +11,8 @@ __all__ = [
     "AmiTimeout",
     "CcBridgeError",
     "ConfigError",
+    "FollowUpError",
+    "MailError",
     "StorageError",
     "SurveyError",
 ]
@@ -32,6 +34,10 @@ class StorageError(CcBridgeError):
     """The database cannot be opened, or its schema is not ours."""
 
 
+class MailError(CcBridgeError):
+    """A mail was not sent, or nobody knows whether it was."""
+
+
 class AmiError(CcBridgeError):
     """Base of what goes wrong on the link to Asterisk's manager interface."""
 
@@ -46,3 +52,7 @@ class AmiRefused(AmiError):
 
 class AmiTimeout(AmiError):
     """Asterisk did not answer in time."""
+
+
+class FollowUpError(CcBridgeError):
+    """There is no such follow-up, or what is wanted of it does not fit its state."""

@@ -112,6 +112,8 @@ class Knowing:
     def start(self) -> None:
         self._door.start()
         self._desk.start()
+        # The first reading connects and compiles, which takes longer than a greeting may.
+        self._door.read(self._of([""])).addErrback(lambda _: None)
 
     def stop(self) -> None:
         self._door.stop()
@@ -121,8 +123,11 @@ class Knowing:
         keys = self._numbers.keys(number)
         if not keys or self._numbers.is_shared(number):
             return None
+        return self._door.read(self._of(keys))
+
+    def _of(self, keys: Sequence[str]) -> Callable[[Connection], Profile]:
         shared = self._numbers.shared
-        return self._door.read(partial(profile, keys=keys, kind=self._kind, now=self._now(), shared=shared))
+        return partial(profile, keys=keys, kind=self._kind, now=self._now(), shared=shared)
 
     def _timeline(self, keys: Sequence[str]) -> Deferred[Timeline]:
         return self._desk.read(partial(timeline, keys=keys, now=self._now(), shared=self._numbers.shared))

@@ -24,6 +24,7 @@ SIZES: Mapping[str, str] = {
     "thresholds": "the service-level thresholds and short-abandon limits in use that are no bound anyway",
     "values": "the values of all questions that a queue's callers are asked, 5 for one on 1 to 5",
     "receivers": "the webhooks' receivers",
+    "owners": "the owners of queues, in the configuration or of a follow-up that is not closed",
     "tables": "the tables of the database, some 13",
 }
 
@@ -212,6 +213,35 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             ("queue",),
             "queues",
             "a reason to listen to calls, not to wake anybody",
+        ),
+    ),
+    "Follow-ups": (
+        MetricFamily(
+            "follow_ups_open",
+            "gauge",
+            "Follow-ups that are not closed, taken or not, by owner; the owner - is nobody.",
+            "follow-ups",
+            ("owner",),
+            "owners",
+        ),
+        MetricFamily(
+            "follow_ups_overdue",
+            "gauge",
+            "Follow-ups that are not closed and should be by now, by owner; the owner - is nobody.",
+            "follow-ups",
+            ("owner",),
+            "owners",
+        ),
+        MetricFamily(
+            "follow_ups_opened", "counter", "Follow-ups that were opened.", "follow-ups", ("reason",), "5"
+        ),
+        MetricFamily(
+            "follow_up_close_seconds",
+            "histogram",
+            "Time from what opened a follow-up until it was closed, by what it came to: done or dropped.",
+            "seconds",
+            ("state",),
+            "2 * 12",
         ),
     ),
     "Observation": (
@@ -418,6 +448,32 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "events",
             ("receiver",),
             "receivers",
+        ),
+    ),
+    "Digests": (
+        MetricFamily(
+            "digest_due_timestamp_seconds",
+            "gauge",
+            "When the digest of a day, week or month was due last, in seconds since the epoch.",
+            "seconds",
+            ("digest",),
+            "1",
+        ),
+        MetricFamily(
+            "digest_last_published_timestamp_seconds",
+            "gauge",
+            "When one was sent last, by any daemon on this database, in seconds since the epoch; 0: never.",
+            "seconds",
+            ("digest",),
+            "1",
+        ),
+        MetricFamily(
+            "digest_failures",
+            "counter",
+            "Digests for one address that were given up: refused, not sent for a day, or unclear.",
+            "mails",
+            ("digest",),
+            "1",
         ),
     ),
     "Daemon": (

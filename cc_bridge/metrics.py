@@ -24,6 +24,7 @@ from cc_bridge import __version__
 from cc_bridge.ami.codec import Counts
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.exposition import Counter, Family, Histogram
+from cc_bridge.follow_ups.life import Count, FollowUp, Reason, State
 from cc_bridge.metric_families import BY_NAME, PREFIX
 from cc_bridge.records import (
     AgentState,
@@ -46,12 +47,23 @@ from cc_bridge.surveys.definition import Question
 from cc_bridge.surveys.guard import Lingering
 from cc_bridge.surveys.policy import NotAsked, Stage
 
-__all__ = ["AgiState", "ForwarderState", "JournalState", "LinkState", "Metrics", "StoreState", "WebhookState"]
+__all__ = [
+    "AgiState",
+    "DigestState",
+    "ForwarderState",
+    "JournalState",
+    "LinkState",
+    "Metrics",
+    "StoreState",
+    "WebhookState",
+]
 
 # Seconds. The configuration adds its own thresholds to the first. Each bound is a series more for each queue
 # and histogram.
 _WAIT_BOUNDS = (5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0, 1800.0)
 _TALK_BOUNDS = (15.0, 30.0, 60.0, 120.0, 180.0, 300.0, 600.0, 900.0, 1800.0, 3600.0)
+_HOUR = 3600.0
+_CLOSE_BOUNDS = tuple(hours * _HOUR for hours in (0.25, 1, 2, 4, 8, 24, 48, 72, 168))
 _MEMBER_STATES = [state for state in AgentState if state is not AgentState.LOGGED_OUT]
 # Outcomes whose waits have series from the start; the others appear when they first happen.
 _USUAL = (Outcome.ANSWERED, Outcome.ABANDONED)
@@ -64,6 +76,7 @@ _REFUSED = dict.fromkeys(("busy", "bad_head", "slow_head", "unknown_script", "st
 _CUT = dict.fromkeys(("time_limit", "shutdown"), 0)
 # As `agi/greeting.py` names them.
 _GREETINGS = ("told", "nobody", "late", "failed")
+_NO_OWNER = "-"  # which nobody can be called: a label without a value would be none
 
 
 class LinkState(Protocol):
@@ -132,6 +145,14 @@ class WebhookState(Protocol):
     def dead(self, receiver: str) -> int: ...
 
 
+class DigestState(Protocol):
+    """What is asked of the sending of digests; all by what they are about: day, week, month."""
+
+    failures: dict[str, int]
+    due_at: dict[str, float]
+    last_sent_at: dict[str, float]
+
+
 class AgiState(Protocol):
     """What is asked of the FastAGI listener."""
 
@@ -185,6 +206,14 @@ class Metrics:
         self._greetings = self._counter("greetings")
         for how in _GREETINGS:
             self._greetings.inc(how, by=0)
+        self._follow_ups_opened = self._counter("follow_ups_opened")
+        for why in Reason:
+            self._follow_ups_opened.inc(why, by=0)
+        self._follow_ups_closed = self._histogram("follow_up_close_seconds", _CLOSE_BOUNDS)
+        for state in (State.DONE, State.DROPPED):
+            self._follow_ups_closed.know(state)
+        self._follow_ups: dict[str, Count] = {}  # by owner
+        registry.register(_FollowUps(pbx, self._follow_ups))
         self._thresholds: dict[str, float] = {}  # by queue
         self._lingering = Lingering()
         registry.register(_Counted(self._counted))
@@ -304,6 +333,17 @@ class Metrics:
     def count_greeting(self, how: str) -> None:
         self._greetings.inc(how)
 
+    def count_follow_ups(
+        self, opened: Mapping[str, int], closed: Iterable[FollowUp], by_owner: Mapping[str, Count]
+    ) -> None:
+        """Count what was opened, by reason, and what was closed; `by_owner` is what is not closed by now."""
+        for reason, n in opened.items():
+            self._follow_ups_opened.inc(reason, by=n)
+        for follow_up in closed:
+            self._follow_ups_closed.observe(follow_up.seconds_to_close or 0.0, follow_up.state)
+        self._follow_ups.clear()
+        self._follow_ups.update(by_owner)
+
     def watch(
         self,
         tracker: Tracker,
@@ -312,8 +352,11 @@ class Metrics:
         agi: AgiState,
         forwarder: ForwarderState | None = None,
         webhooks: WebhookState | None = None,
+        digests: DigestState | None = None,
     ) -> None:
         """Export the state of these at each scrape."""
+        if digests is not None:
+            self.registry.register(_Digests(self._pbx, digests))
         self.registry.register(_Live(self._pbx, tracker, link, store, agi, forwarder, webhooks))
 
 
@@ -374,6 +417,47 @@ class _Queues(Collector):
         shares = list(self._lingering.queues())
         yield _read("caller_left_first_ratio", self._pbx, {(share.queue,): share.share for share in shares})
         yield _read("agents_standing_out", self._pbx, {(share.queue,): share.suspicious for share in shares})
+
+
+class _FollowUps(Collector):
+    """The follow-ups that are not closed."""
+
+    def __init__(self, pbx: str, by_owner: Mapping[str, Count]) -> None:
+        self._pbx = pbx
+        self._by_owner = by_owner
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        unclosed: dict[tuple[str, ...], float] = {}
+        overdue: dict[tuple[str, ...], float] = {}
+        for owner, count in self._by_owner.items():
+            unclosed[owner or _NO_OWNER,] = count.open + count.taken
+            overdue[owner or _NO_OWNER,] = count.overdue
+        yield _read("follow_ups_open", self._pbx, unclosed)
+        yield _read("follow_ups_overdue", self._pbx, overdue)
+
+
+class _Digests(Collector):
+    """When digests were due and sent last; nothing while the daemon sends none."""
+
+    def __init__(self, pbx: str, digests: DigestState) -> None:
+        self._pbx = pbx
+        self._digests = digests
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        digests = self._digests
+        yield _read("digest_due_timestamp_seconds", self._pbx, _by_name(digests.due_at))
+        yield _read("digest_last_published_timestamp_seconds", self._pbx, _by_name(digests.last_sent_at))
+        yield _read("digest_failures", self._pbx, _by_name(digests.failures))
+
+
+def _by_name(values: Mapping[str, float]) -> Values:
+    return {(name,): value for name, value in values.items()}
 
 
 class _Live(Collector):

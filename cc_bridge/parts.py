@@ -8,8 +8,12 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from importlib.util import find_spec
+from os import getpid, urandom
+from socket import gethostname
+from typing import TYPE_CHECKING, Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
 
@@ -27,11 +31,14 @@ from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import AmiConfig, Config, RetentionConfig, StorageConfig
 from cc_bridge.customers.numbers import Numbers
 from cc_bridge.errors import ConfigError
+from cc_bridge.follow_ups.due import due_at
+from cc_bridge.publishing import Publishing
 from cc_bridge.records import FunnelEntry
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.forwarder import Forwarder
 from cc_bridge.storage.journal import Journal
 from cc_bridge.storage.migrate import open_database
+from cc_bridge.storage.opener import Desk
 from cc_bridge.storage.recordings import Recordings
 from cc_bridge.storage.retention import Keep, Purge, Purged, tables_before
 from cc_bridge.surveys.callback import CallbackPlan, Candidate, NoCallback
@@ -39,15 +46,21 @@ from cc_bridge.surveys.catalogue import parse_catalogue
 from cc_bridge.surveys.definition import Sounds
 from cc_bridge.surveys.library import Library
 
+if TYPE_CHECKING:
+    from cc_bridge.posting import Posted
+
 __all__ = [
     "ami_endpoint",
+    "check_digest",
     "keep",
     "limits",
     "load_surveys",
     "make_calling_back",
+    "make_desk",
     "make_forwarder",
     "make_link",
     "make_numbers",
+    "make_publishing",
     "make_purge",
     "make_tracker",
     "thresholds",
@@ -161,7 +174,25 @@ def make_calling_back(
 
 
 def keep(retention: RetentionConfig) -> Keep:
-    return Keep(retention.calls_days, retention.ratings_days, retention.comments_days, retention.funnel_days)
+    return Keep(
+        retention.calls_days,
+        retention.ratings_days,
+        retention.comments_days,
+        retention.funnel_days,
+        retention.follow_ups_days,
+    )
+
+
+def make_desk(config: Config, shared: frozenset[str]) -> Desk:
+    """Return who is to call back, and until when; `shared` are the keys of numbers that are nobody's."""
+    follow_ups, hours = config.follow_ups, config.follow_ups.hours(config.survey.zone)
+    return Desk(
+        rules=follow_ups.rules(shared),
+        owner=lambda queue: config.queue(queue).owner,
+        owners={queue.owner for queue in (config.queue_defaults, *config.queues.values())},
+        due_at=lambda at: due_at(at, hours, follow_ups.due_hours * 3600),
+        short=lambda queue: config.queue(queue).short_abandon_seconds,
+    )
 
 
 def make_purge(
@@ -182,6 +213,30 @@ def make_purge(
             engine.dispose()
 
     return purge
+
+
+def check_digest(config: Config) -> None:
+    """Raise ConfigError for what would keep digests from being made and sent."""
+    config.digest.password()
+    needed = ["jinja2"] + (["persiantools"] if config.reports.calendar == "persian" else [])
+    if config.digest.enabled and not all(map(find_spec, needed)):
+        raise ConfigError(f"digest.enabled needs {' and '.join(needed)}: install cc-bridge[report]")
+
+
+def make_publishing(
+    config: Callable[[], Config], in_thread: Callable[..., Deferred[Any]], reactor: Any
+) -> Publishing:
+    """Return what sends digests, if the configuration wants that; `config` gives what is in force."""
+    me = f"{gethostname()[:20]}-{getpid()}-{urandom(8).hex()}"
+
+    check_digest(config())
+
+    def post(current: Config, stop: Callable[[], bool]) -> "Posted":
+        from cc_bridge.posting import post  # noqa: PLC0415 - its memory is for who has digests
+
+        return post(current, me, time.time, stop)
+
+    return Publishing(config, post, time.time, in_thread, reactor)
 
 
 def thresholds(config: Config) -> list[float]:

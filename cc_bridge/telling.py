@@ -8,8 +8,9 @@ cannot be made is left out, and logged.
 """
 
 import random
+import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from cc_bridge.ami.tls import trust_root
 from cc_bridge.config import Config, WebhookConfig
 from cc_bridge.records import Record
 from cc_bridge.storage.database import Row
+from cc_bridge.storage.opener import News
 from cc_bridge.storage.outbox import Outbox, local_file, row
 from cc_bridge.webhooks.client import Client
 from cc_bridge.webhooks.delivery import Deliveries, Receiver
@@ -31,6 +33,7 @@ __all__ = ["Telling"]
 _log = Logger()
 
 _DAY = 86_400.0
+_NEWS = {"opened": EventType.FOLLOW_UP_OPENED, "closed": EventType.FOLLOW_UP_CLOSED}
 
 
 class Telling:
@@ -38,8 +41,9 @@ class Telling:
 
     def __init__(self, config: Config, reactor: Any) -> None:
         self._events = Events([_wishes(webhook) for webhook in config.webhooks])
+        self._outbox = Outbox(local_file(config.storage.url, config.storage.journal))
         self.deliveries = Deliveries(
-            Outbox(local_file(config.storage.url, config.storage.journal)),
+            self._outbox,
             [_receiver(webhook, reactor) for webhook in config.webhooks],
             partial(deferToThreadPool, reactor, reactor.getThreadPool()),
             reactor,
@@ -56,6 +60,23 @@ class Telling:
                 "no event could be made of a {kind}: {error!r}", kind=type(record).__name__, error=error
             )
             return []
+
+    def follow_ups(self, news: Sequence[News]) -> bool:
+        """Keep what is to be told of follow-ups, in any thread; False: not now, tell again later.
+
+        The same news again makes no second event, as long as the first is kept: its id is the follow-up's.
+        """
+        now = time.time()
+        rows = [
+            row(receiver, event.id, event.type.value, event.call_id, event.body, now)[1]
+            for what, follow_up in news
+            for receiver, event in self._events.of_follow_up(follow_up, _NEWS[what])
+        ]
+        try:
+            return self._outbox.add(rows)
+        except sqlite3.Error as error:
+            _log.error("follow-ups could not be told of: {error!r}", error=error)
+            return False
 
     def _rows(self, record: Record) -> Iterator[Row]:
         now = time.time()

@@ -26,6 +26,7 @@ from cc_bridge.config import (
     AgiConfig,
     AmiConfig,
     Config,
+    FollowUpsConfig,
     HttpConfig,
     PbxConfig,
     QueueConfig,
@@ -69,7 +70,10 @@ def contact_centre(name, folder, url, dead_port):
             storage=StorageConfig(url=url, journal=folder / f"{name}.sqlite"),
             survey=SurveyConfig(folder=folder / "surveys"),
             # Some of the recorded talks last two seconds, and no wait twenty.
-            queue_defaults=QueueConfig(ask_min_talk_seconds=0, service_level_seconds=4, survey=name),
+            queue_defaults=QueueConfig(
+                ask_min_talk_seconds=0, service_level_seconds=4, survey=name, owner=name
+            ),
+            follow_ups=FollowUpsConfig(enabled=True),
             run=RunConfig(stop_seconds=0),
             webhooks=[
                 WebhookConfig(

@@ -17,6 +17,9 @@ from twisted.logger import capturedLogs, formatEvent
 from cc_bridge.app import Bridge
 from cc_bridge.config import Config
 from cc_bridge.errors import ConfigError
+from cc_bridge.follow_ups.life import Move
+from cc_bridge.storage.follow_ups import moved
+from cc_bridge.storage.migrate import database
 from cc_bridge.storage.outbox import Outbox, local_file
 from cc_bridge.webhooks.signing import headers, keys_of
 from reactor_loop import result_of, until
@@ -105,6 +108,30 @@ def test_a_receiver_that_is_away_bothers_nobody_and_gets_it_from_the_next_daemon
     start(config())
     until(lambda: receiver.taken)
     assert receiver.events[-1]["data"]["call_id"] == "c1"
+
+
+def test_a_follow_up_is_opened_by_what_was_recorded_and_told(config, start, receiver):
+    if config().storage.on_server:
+        pytest.skip("which is away, and follow-ups wait for it")
+    settings = config(events=["follow_up_opened", "follow_up_closed"])
+    wanted = {"follow_ups": {"enabled": True}, "queue_defaults": {"owner": "sara"}, "pbx": {"name": "main"}}
+    bridge = start(Config(**(settings.model_dump() | wanted)))
+    now = bridge.link.pbx_now()
+    started = replace(STARTED, started_at=now - 20, caller_key="982112345678")
+    for record in (started, replace(ANSWER, answered_at=now)):
+        result_of(bridge._stored(record))
+    until(lambda: receiver.taken, 60)
+    (event,) = receiver.events
+    assert (event["type"], event["data"]["reason"]) == ("follow_up_opened", "low_rating")
+    with database(settings.storage.url) as engine, engine.begin() as connection:
+        moved(connection, event["data"]["follow_up_id"], Move.DONE, "ali", "a new card", now + 1)
+    until(lambda: len(receiver.taken) == 2, 60)
+    assert receiver.events[1]["data"]["outcome"] == "a new card"
+    page = bridge.metrics.page("")[0].decode()
+    assert re.search(r'cc_bridge_follow_ups_opened_total\{.*reason="low_rating"\} 1\n', page)
+    until(lambda: re.search(r'cc_bridge_follow_up_close_seconds_count\{.*state="done"\} 1\n',
+                            bridge.metrics.page("")[0].decode()))  # fmt: skip
+    assert re.search(r'cc_bridge_follow_ups_open\{.*owner="sara"\} 0\n', bridge.metrics.page("")[0].decode())
 
 
 def test_a_number_is_told_as_it_is_stored(config, start, receiver):

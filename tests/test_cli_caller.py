@@ -10,9 +10,10 @@ from sqlalchemy import select
 from cc_bridge.callers import CallerKeys
 from cc_bridge.cli import main
 from cc_bridge.config import load
+from cc_bridge.follow_ups.life import FollowUp
 from cc_bridge.privacy import Privacy
 from cc_bridge.records import OptOut
-from cc_bridge.storage import outbox
+from cc_bridge.storage import follow_ups, outbox
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.journal import Journal
 from cc_bridge.storage.migrate import open_database
@@ -79,6 +80,11 @@ def filled(config, engine, journal, tmp_path):
         if journal:
             journal.write([row_of(record) for record in rows])
         (comments / f"{n}-a-why.wav").write_bytes(b"RIFF")
+        key = keys.key(number)
+        outcome = f"{name} has {number}"
+        opened = FollowUp(f"{n}fa94c01bb4f9a2e", "pbx", f"reason {n}", key, number, "sales", "Alice",
+                          f"{n}.1", "csat=1", "sara", T, T, outcome=outcome)  # fmt: skip
+        assert follow_ups.opened(engine, opened, key, [key])
     letters = [
         outbox.row("crm", f"evt_{n}", "call_ended", f"{n}.1", body(n, number), T)
         for n, number in enumerate([*WAYS, OTHER], 1)
@@ -128,7 +134,7 @@ def test_what_is_shown_is_all_of_the_caller_and_of_nobody_else(config, way):
     found = json.loads(result.stdout)
     counted = {name: len(rows) for name, rows in found.items() if name != "journal"}
     expected = {"calls": 10, "queue_visits": 5, "rings": 5, "talks": 5, "survey_attempts": 5, "funnel": 5,
-                "answers": 10, "customers": 1}  # fmt: skip
+                "answers": 10, "customers": 1, "follow_ups": 5}  # fmt: skip
     if not config.storage.on_server:
         expected |= {"outbox": 5, "unfinished": 1}
     else:
@@ -157,8 +163,9 @@ def test_the_figures_stay_and_so_does_everybody_else(config, engine, folder):
     before = everything(engine)
     assert run("erase", WAYS[0], "--yes").exit_code == 0
     after = everything(engine)
-    # What a CRM said is no figure.
-    assert {name: len(rows) + (name == "customers") for name, rows in after.items()} == {
+    # What a CRM said is no figure, nor is what somebody wrote.
+    gone = {"customers": 1, "follow_ups": 5}
+    assert {name: len(rows) + gone.get(name, 0) for name, rows in after.items()} == {
         name: len(rows) for name, rows in before.items()
     }
     for name, rows in before.items():

@@ -36,7 +36,9 @@ INNER = {
     "cc_bridge.queue_log",
     "cc_bridge.board",
     "cc_bridge.reports",
+    "cc_bridge.digest",
     "cc_bridge.customers",
+    "cc_bridge.follow_ups",
     "cc_bridge.replay",
 }
 OUTER = {
@@ -47,6 +49,7 @@ OUTER = {
     "cc_bridge.commands",
     "cc_bridge.counting",
     "cc_bridge.daemon",
+    "cc_bridge.following_up",
     "cc_bridge.history",
     "cc_bridge.knowing",
     "cc_bridge.lean",
@@ -55,14 +58,22 @@ OUTER = {
     "cc_bridge.parts",
     "cc_bridge.recalling",
     "cc_bridge.remembering",
+    "cc_bridge.showing",
     "cc_bridge.telling",
     "cc_bridge.wallboard",
     "cc_bridge.__main__",
     "cc_bridge.demo",
+    "cc_bridge.digests",
     "cc_bridge.doctor",
+    "cc_bridge.posting",
+    "cc_bridge.publishing",
+    "cc_bridge.reporting",
 }
 BOTH = {"cc_bridge.ami", "cc_bridge.webhooks"}  # packages with modules of the inner and the middle ring
-MIDDLE_PARTS = {"ami", "agi", "storage", "web", "webhooks", "metrics", "config", "logs", "notify", "prompts"}
+MIDDLE_PARTS = {
+    "ami", "agi", "storage", "web", "webhooks", "metrics", "config", "logs", "notify",
+    "prompts", "smtp",
+}  # fmt: skip
 
 # What pure code must not touch: the network, threads, the database, the clock, chance.
 IMPURE = {

@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 import cc_bridge
 from cc_bridge.calls.events import MemberSeen
 from cc_bridge.calls.tracker import Tracker
+from cc_bridge.follow_ups.life import Count
 from cc_bridge.metric_families import BY_NAME, SIZES
 from cc_bridge.metrics import Metrics
 from cc_bridge.records import (
@@ -30,7 +31,7 @@ from cc_bridge.records import (
 )
 from cc_bridge.surveys.callback import NoCallback
 from cc_bridge.surveys.policy import NotAsked, Stage
-from test_metrics import Agi, Forwarder, Link, Store, Webhooks, samples
+from test_metrics import Agi, Digests, Forwarder, Link, Store, Webhooks, samples
 
 # What an interview tells; `surveys/interview.py` and `agi/conversation.py` say so.
 STAGES = [
@@ -55,12 +56,13 @@ def everything():
     """Return metrics that have counted whatever there is to count."""
     metrics = Metrics(CollectorRegistry(), "main", [20, 5, 17], agents=True)
     tracker = Tracker("main", ["sales", "support"])
-    metrics.watch(tracker, Link(), Store(), Agi(), Forwarder(), Webhooks())
+    metrics.watch(tracker, Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests())
     for queue in ("sales", "support"):
         metrics.know_queue(queue, 17)
         count_calls(metrics, queue)
         count_surveys(metrics, queue)
         tracker.apply(MemberSeen(0, queue, "PJSIP/201", "Sara", 1, False, "", 0))
+    metrics.count_follow_ups({"comment": 1}, [], {"": Count(1, 1, 1), "sara": Count()})
     for reason in GapReason:
         metrics.count_gap(Gap("main", 0, 1, reason, 0))
     return metrics
@@ -103,7 +105,7 @@ def test_names_follow_the_conventions_of_prometheus():
 
 
 def test_the_catalogue_is_what_is_exported_with_no_more_series_than_it_says():
-    sizes = {"queues": 2, "agents": 4, "thresholds": 1, "values": 5, "receivers": 1, "tables": 1}
+    sizes = {"queues": 2, "agents": 4, "thresholds": 1, "values": 5, "receivers": 1, "owners": 2, "tables": 1}
     assert sizes.keys() == SIZES.keys()
     families = {
         family.name: family for family in text_string_to_metric_families(everything().page("")[0].decode())

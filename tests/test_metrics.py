@@ -60,6 +60,10 @@ class Webhooks:
         return 1
 
 
+class Digests:
+    failures, due_at, last_sent_at = {"week": 2}, {"week": 1_795_000_000.0}, {"week": 0.0}
+
+
 class Agi:
     accepted, failed, in_progress = 9, 1, 2
     refused, cut = Tally(busy=4), Tally(time_limit=1)
@@ -190,6 +194,14 @@ def test_the_state_of_webhooks_where_there_are_receivers(metrics):
     assert not [name for name, *_ in samples(without) if "webhook" in name]
 
 
+def test_digests_that_were_due_sent_or_given_up(metrics):
+    metrics.watch(Tracker("pbx"), Link(), Store(), Agi(), digests=Digests())
+    got = samples(metrics)
+    assert got["cc_bridge_digest_due_timestamp_seconds", "week"] == 1_795_000_000
+    assert got["cc_bridge_digest_last_published_timestamp_seconds", "week"] == 0
+    assert got["cc_bridge_digest_failures_total", "week"] == 2
+
+
 @pytest.mark.parametrize(
     ("accept", "kind", "parse"),
     [
@@ -199,7 +211,7 @@ def test_the_state_of_webhooks_where_there_are_receivers(metrics):
     ],
 )
 def test_the_page_has_all_families_whole_in_either_format(metrics, accept, kind, parse):
-    metrics.watch(Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks())
+    metrics.watch(Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests())
     metrics.know_queue("sales", 20)
     metrics.count_visit(visit(), 20, short=5)
     page, content_type = metrics.page(accept)
@@ -218,7 +230,7 @@ def test_the_page_has_all_families_whole_in_either_format(metrics, accept, kind,
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool")
 def test_promtool_finds_nothing_wrong(metrics):
-    metrics.watch(Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks())
+    metrics.watch(Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests())
     metrics.know_queue("sales", 20)
     metrics.count_visit(visit(), 20, short=5)
     page, _ = metrics.page("")
@@ -234,7 +246,7 @@ def test_no_caller_is_ever_a_label(metrics):
 
 
 def test_every_sample_of_ours_says_of_which_pbx(metrics):
-    metrics.watch(Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks())
+    metrics.watch(Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests())
     metrics.know_queue("sales", 20)
     for family in text_string_to_metric_families(metrics.page("")[0].decode()):
         for sample in family.samples:

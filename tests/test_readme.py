@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.cli import main
 from cc_bridge.metrics import Metrics
-from test_metrics import Agi, Forwarder, Link, Store, Webhooks
+from test_metrics import Agi, Digests, Forwarder, Link, Store, Webhooks
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -19,7 +19,7 @@ README = (ROOT / "README.md").read_text()
 def exported():
     """Return the names of all metrics, as Prometheus shows them."""
     metrics = Metrics(CollectorRegistry(), "pbx", [])
-    metrics.watch(Tracker("pbx"), Link(), Store(), Agi(), Forwarder(), Webhooks())
+    metrics.watch(Tracker("pbx"), Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests())
     suffix = {"counter": "_total", "info": "_info"}
     return {family.name + suffix.get(family.type, "") for family in metrics.registry.collect()}
 

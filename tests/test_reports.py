@@ -3,11 +3,13 @@
 import csv
 import json
 import math
+import random
 import re
 import tomllib
 from collections import Counter, defaultdict
 from datetime import date, datetime
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -22,11 +24,13 @@ from cc_bridge.records import (
     AgentInterval,
     Answer,
     Call,
+    Direction,
     FunnelEntry,
     Outcome,
     QueueVisit,
     Ring,
     SurveyAttempt,
+    SurveyResult,
     Talk,
 )
 from cc_bridge.reports.as_data import as_csv, as_json
@@ -332,6 +336,74 @@ def test_hours_claimed_staffed_answered(engine, inside, every, by):
         )
         agents = staffed[row.keys[0]] / 3600 / hours
         assert table.cell(row, "agents_there").value == pytest.approx(agents, rel=0.001)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tehran", "Asia/Kathmandu", "Australia/Lord_Howe"])
+def test_presence_is_of_local_hours_that_begin_at_half_past(database_url, zone):
+    """Clocks of Lord Howe go back by half an hour in the span."""
+    zone = ZoneInfo(zone)
+    first, last = date(2026, 4, 3), date(2026, 4, 6)
+    ask = Ask(first, last, days=Days(zone))
+    chance = random.Random(1)
+    ends = sorted(round(chance.uniform(ask.since - 5000, ask.until + 5000), 6) for _ in range(40))
+    states = [
+        AgentInterval("main", "Ali", "available" if n % 3 else "logged_out", *pair, "", "", flagged=False)
+        for n, pair in enumerate(pairwise(ends))
+    ]
+    expected = defaultdict(float)
+    for each in states:
+        at, end = max(each.started_at, ask.since), min(each.ended_at, ask.until)
+        while each.state == "available" and at < end:
+            later = min((at // 900 + 1) * 900, end)
+            local = datetime.fromtimestamp(at, zone)
+            expected[local.weekday(), local.hour] += later - at
+            at = later
+    other = open_database(database_url)
+    fill(other, states)
+    found = defaultdict(float)
+    with reading(other) as connection:
+        for each in Facts(connection, ask).presence():
+            found[each.weekday, each.hour] += each.seconds
+    other.dispose()
+    assert found == pytest.approx(expected, abs=0.01)  # SQLite has no better clock
+
+
+def test_answers_count_without_their_call_or_attempt(database_url):
+    at = midnight(FIRST) + 3600
+    interface = "PJSIP/Ali"
+
+    def attempt(name, result):
+        return SurveyAttempt("main", name, name, name, "sales", "Ali", interface, "csat", 1, "fa", at, None,
+                             result, "")  # fmt: skip
+
+    def answer(name, queue, value):
+        return Answer("main", name, "satisfaction", "csat", value, 1, at, queue, "", "")
+
+    given = [
+        attempt("whole", SurveyResult.COMPLETE), answer("whole", "sales", 5), answer("lost", "sales", 1),
+        attempt("no call", SurveyResult.STARTED), answer("no call", "", 2),
+        attempt("silent", SurveyResult.STARTED),
+        Call("main", "whole", "whole", Direction.IN, at, at, "", "", "", "fa", "sales", True, 1, 4, 61.0, 9.0,
+             partial=False),
+    ]  # fmt: skip
+    other = open_database(database_url)
+    fill(other, given)
+    with reading(other) as connection:
+        source = Facts(connection, asking())
+        rated = {(row.band, row.talks, row.queue, row.value): row.n for row in source.rated()}
+        bands = {(row.key, row.value): row.n for row in source.answers(By.WAIT_BAND)}
+        queues = {(row.key, row.value): row.n for row in source.answers(By.QUEUE)}
+        asked = Counter()
+        for row in source.attempts(By.QUEUE):
+            asked[row.result] += row.n
+            asked["answered"] += row.answered
+        of_sales = Facts(connection, asking(queues=("support",)))
+        assert not [*of_sales.rated(), *of_sales.answers(By.WAIT_BAND), *of_sales.answers(By.HOUR)]
+    other.dispose()
+    assert rated == {(2, 3, "sales", 5): 1, (-1, 0, "sales", 1): 1, (-1, 0, "sales", 2): 1}
+    assert bands == {(2, 5): 1, (-1, 1): 1, (-1, 2): 1}
+    assert queues == {("sales", 5): 1, ("sales", 1): 1, ("sales", 2): 1}
+    assert asked == {"complete": 1, "started": 2, "answered": 2}
 
 
 # -- what is called out

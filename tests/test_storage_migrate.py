@@ -19,7 +19,7 @@ from sqlalchemy import MetaData, Table, create_mock_engine, inspect, select, tex
 from sqlalchemy.exc import IntegrityError
 
 from cc_bridge.errors import StorageError
-from cc_bridge.storage import migrate, views
+from cc_bridge.storage import migrate, planning, views
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.migrate import (
     VERSION_TABLE,
@@ -142,6 +142,7 @@ def test_the_script_for_each_database_is_that_of_the_code(server):
     mock = create_mock_engine(url, lambda ddl, _: wanted.append(str(ddl.compile(dialect=mock.dialect))))
     metadata.create_all(mock, checkfirst=False)
     wanted += [str(ddl.compile(dialect=mock.dialect)) for ddl in views.creation(mock.dialect.name)]
+    wanted += [str(ddl.compile(dialect=mock.dialect)) for ddl in planning.told(mock.dialect.name)]
     script = statements(upgrade_script(url))
     missing = statements(";\n".join(wanted)) - script
     assert missing == set()
@@ -236,7 +237,7 @@ def test_old_answers_rate_whom_their_attempt_rated(database_url):
         assert connection.execute(asked).all() == [("queue", "events", "")]
     with engine.begin() as connection:
         command.downgrade(configuration(connection), "0004")
-    later = {"customers", "funnel", "opt_outs", "unfinished", "surveys"}
+    later = {"customers", "follow_ups", "funnel", "opt_outs", "publications", "surveys", "unfinished"}
     assert tables(engine) == {VERSION_TABLE, *metadata.tables} - later
     assert run("SELECT count(*) FROM answers") == [(3,)]
     upgrade(database_url)

@@ -81,7 +81,8 @@ def test_by_default_only_comments_and_the_funnel_go():
     kept = keep(Config().retention)
     assert (kept.calls, kept.ratings) == (0, 0)
     assert kept.comments > 0
-    assert tables_before(kept, NOW) == {"funnel": NOW - kept.funnel * DAY}
+    before = {"funnel": NOW - kept.funnel * DAY, "follow_ups": NOW - kept.follow_ups * DAY}
+    assert tables_before(kept, NOW) == before
 
 
 def test_what_is_kept_for_ever_is_not_looked_for(lite):

@@ -12,7 +12,8 @@ from cc_bridge.callers import CallerKeys
 from cc_bridge.customers.numbers import Numbers
 from cc_bridge.customers.timeline import Customer, Timeline, Visited
 from cc_bridge.web.access import Access, Bearer
-from cc_bridge.web.customers import Customers, Rate
+from cc_bridge.web.asked import Rate
+from cc_bridge.web.customers import Customers
 from cc_bridge.web.live import Stream
 from cc_bridge.web.server import site
 from test_web import Response, Transport

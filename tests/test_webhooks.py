@@ -11,6 +11,7 @@ from email.utils import formatdate
 import pytest
 
 from cc_bridge.config import WebhookConfig
+from cc_bridge.follow_ups.life import FollowUp, State
 from cc_bridge.records import Answer, Call, Direction, SurveyAttempt, SurveyResult, Trigger
 from cc_bridge.webhooks import events as module
 from cc_bridge.webhooks.events import Events, EventType, Wishes
@@ -70,6 +71,35 @@ def test_the_body_says_the_record_in_its_own_words():
     assert (low["data"]["value"], low["data"]["call_id"], low["data"]["survey"]) == (2, "c1", "csat")
     assert low["timestamp"] == "2026-11-22T01:10:14.123Z"
     assert (completed["data"]["result"], completed["data"]["trigger"]) == ("complete", Trigger.QUEUE)
+
+
+def test_a_follow_up_is_told_as_it_is_and_each_news_of_it_once():
+    opened = FollowUp("3fa94c01bb4f9a2e", "main", "low_rating", "982112345678", "+982112345678", "sales",
+                      "Zahra", "c1", "csat=1", "sara", T, T + 60)  # fmt: skip
+    closed = replace(opened, state=State.DONE, closed_by="ali", closed_at=T + 30, outcome="x" * 1000)
+    events = Events((Wishes("crm", ALL, {}), Wishes("calls", frozenset({EventType.CALL_ENDED}), {})))
+    found = [
+        next(events.of_follow_up(opened, EventType.FOLLOW_UP_OPENED)),
+        next(events.of_follow_up(closed, EventType.FOLLOW_UP_CLOSED)),
+        next(events.of_follow_up(closed, EventType.FOLLOW_UP_OPENED)),
+    ]
+    assert [(receiver, event.call_id) for receiver, event in found] == [("crm", "c1")] * 3
+    first, second, late = (event for _, event in found)
+    assert first.id == late.id != second.id
+    assert json.loads(first.body) == {
+        "id": first.id, "type": "follow_up_opened", "timestamp": "2026-11-22T01:10:19.123Z", "pbx": "main",
+        "data": {
+            "follow_up_id": "3fa94c01bb4f9a2e", "reason": "low_rating", "caller_key": "982112345678",
+            "number": "+982112345678", "queue": "sales", "agent": "Zahra", "call_id": "c1",
+            "detail": "csat=1", "owner": "sara", "opened_at": "2026-11-22T01:10:19.123Z",
+            "due_at": "2026-11-22T01:11:19.123Z", "state": "open", "taken_by": "", "taken_at": None,
+            "closed_by": "", "closed_at": None, "outcome": "", "linked_call_id": "", "linked_at": None,
+            "linked_pbx": "",
+        },
+    }  # fmt: skip
+    told_closed = json.loads(second.body)
+    assert (told_closed["type"], told_closed["timestamp"]) == ("follow_up_closed", "2026-11-22T01:10:49.123Z")
+    assert (told_closed["data"]["state"], told_closed["data"]["outcome"]) == ("done", "x" * 1000)
 
 
 def test_the_same_record_is_the_same_event_and_another_is_another():

@@ -172,7 +172,7 @@ def _lines(timeline: "Timeline") -> "Iterator[str]":
 
 
 def _words(entry: "Entry") -> str:
-    from cc_bridge.customers.timeline import Rated, Talked, Visited
+    from cc_bridge.customers.timeline import FollowedUp, Rated, Talked, Visited
 
     match entry:
         case Visited():
@@ -184,6 +184,10 @@ def _words(entry: "Entry") -> str:
             return f"talk ({entry.direction}) with {entry.agent}: {entry.talk_seconds:.0f} s"
         case Rated(kind="comment"):
             return f"comment: {entry.value} s, {entry.recording or 'removed'}"
+        case FollowedUp():
+            by = f" by {entry.by}" if entry.by else ""
+            came = f": {entry.outcome}" if entry.outcome else ""
+            return f"follow-up ({entry.reason}, {entry.detail}): {entry.state}{by}{came}"
         case Rated():
             return f"rating {entry.question} ({entry.kind}): {entry.label or entry.value}"
 

@@ -10,8 +10,8 @@ import click
 from cc_bridge.commands.common import config_option, load_config
 
 if TYPE_CHECKING:
-    from cc_bridge.config import Config, QueueConfig
-    from cc_bridge.reports.ask import Ask, QueueSettings
+    from cc_bridge.config import Config
+    from cc_bridge.reports.ask import Ask
     from cc_bridge.reports.catalogue import Kind
     from cc_bridge.reports.figures import Report
     from cc_bridge.reports.wording import Wording
@@ -80,7 +80,7 @@ def report(name: str, path: Path | None, **options: Any) -> None:
     kind = REPORTS[name]
     ask = _ask(config, name, kind, now, options)
     _written(ask, options)
-    made = _made(config, kind, ask)
+    made = _made(config, name, kind, ask, now)
     wording = _wording(config, ask, options)
     text = _text(made, wording, now, options)
     if options["out"] is None:
@@ -93,16 +93,14 @@ def report(name: str, path: Path | None, **options: Any) -> None:
 
 
 def _ask(config: "Config", name: str, kind: "Kind", now: float, options: dict[str, Any]) -> "Ask":
-    from cc_bridge.reports.ask import Ask, By
-    from cc_bridge.reports.days import Days
-    from cc_bridge.surveys.hours import WEEKDAYS
+    from dataclasses import replace
+
+    from cc_bridge.reporting import ask_of, days_of
+    from cc_bridge.reports.ask import By
 
     wishes = config.reports
-    days = Days(
-        options["zone"] or config.survey.zone,
-        WEEKDAYS.index(wishes.week_starts),
-        options["calendar"] or wishes.calendar,
-    )
+    usual = days_of(config)
+    days = replace(usual, zone=options["zone"] or usual.zone, kind=options["calendar"] or usual.kind)
     last = options["last"] or days.today(now)
     first = options["first"] or days.first_of_month(last)
     if first > last:
@@ -115,38 +113,13 @@ def _ask(config: "Config", name: str, kind: "Kind", now: float, options: dict[st
     by = By(options["by"]) if options["by"] else kind.by[0]
     if by not in kind.by:
         raise click.UsageError(f"the report {name} has no rows by {by}: use --by {'|'.join(kind.by)}")
-    return Ask(
-        first,
-        last,
-        by,
-        days,
-        options["pbx"],
-        options["queues"],
-        {queue: _settings(each, config) for queue, each in config.queues.items()},
-        _settings(config.queue_defaults, config),
-        options["minimum"] or wishes.minimum,
-        tuple(wishes.wait_bands),
-        changed,
-    )
-
-
-def _settings(queue: "QueueConfig", config: "Config") -> "QueueSettings":
-    from cc_bridge.reports.ask import QueueSettings
-    from cc_bridge.surveys.hours import ALL_DAY, EVERY_DAY, Hours, minute_of, weekdays_of
-
-    opening = Hours(
-        config.survey.zone,
-        minute_of(queue.open_from),
-        minute_of(queue.open_until),
-        weekdays_of(queue.open_weekdays),
-    )
-    always = (opening.begin, opening.end, opening.weekdays) == (0, ALL_DAY, EVERY_DAY)
-    return QueueSettings(
-        queue.service_level_seconds,
-        queue.short_abandon_seconds,
-        queue.wrap_up_seconds,
-        queue.stage,
-        None if always else opening,
+    return replace(
+        ask_of(config, first, last, options["queues"]),
+        by=by,
+        days=days,
+        pbx=options["pbx"],
+        minimum=options["minimum"] or wishes.minimum,
+        changed=changed,
     )
 
 
@@ -163,10 +136,13 @@ def _written(ask: "Ask", options: dict[str, Any]) -> None:
         raise click.ClickException(f"{error.name} is missing: install cc-bridge[report]") from error
 
 
-def _made(config: "Config", kind: "Kind", ask: "Ask") -> "Report":
+def _made(config: "Config", name: str, kind: "Kind", ask: "Ask", now: float) -> "Report":
     from dataclasses import replace
 
+    from cc_bridge.parts import make_numbers
+    from cc_bridge.reports.recalls import BY, recalls
     from cc_bridge.storage.migrate import database
+    from cc_bridge.storage.recalls import lost_between
     from cc_bridge.storage.reports import Facts, reading
 
     with (
@@ -176,6 +152,10 @@ def _made(config: "Config", kind: "Kind", ask: "Ask") -> "Report":
     ):
         source = Facts(connection, ask, lambda: bar.update(1))
         made = kind.make(ask, source)
+        if name == "lost" and ask.by in BY:
+            shared = make_numbers(config).shared
+            calls = lost_between(connection, ask.since, ask.until, now, shared)
+            made = replace(made, tables=(*made.tables, recalls(ask, calls)))
         return replace(made, unobserved=source.unobserved())
 
 

@@ -56,13 +56,14 @@ def check(path: Path | None) -> None:
     Example:  CC_BRIDGE_AMI__HOST=10.0.0.5 cc-bridge check -c cc-bridge.toml
     """
     from cc_bridge.config import show
-    from cc_bridge.parts import load_surveys
+    from cc_bridge.parts import check_digest, load_surveys
 
     config = load_config(path)
     load_surveys(config)
     config.ami.password()
     config.callers.caller_keys()
     config.http.access_token()
+    check_digest(config)
     for webhook in config.webhooks:
         webhook.keys()
     click.echo(show(config))

@@ -9,7 +9,9 @@ sections each.
 """
 
 from cc_bridge.config.asking import AgiConfig, CallbackConfig, QueueConfig, SurveyConfig, rules_of
+from cc_bridge.config.digest import DigestConfig
 from cc_bridge.config.file import load, show
+from cc_bridge.config.follow_ups import FollowUpsConfig
 from cc_bridge.config.keeping import CallersConfig, CustomersConfig, RetentionConfig, StorageConfig
 from cc_bridge.config.pbx import AgentsConfig, AmiConfig, DirectCallsConfig, PbxConfig
 from cc_bridge.config.showing import HttpConfig, MetricsConfig, ReportsConfig, WallboardConfig
@@ -25,7 +27,9 @@ __all__ = [
     "CallersConfig",
     "Config",
     "CustomersConfig",
+    "DigestConfig",
     "DirectCallsConfig",
+    "FollowUpsConfig",
     "HttpConfig",
     "LogConfig",
     "MetricsConfig",

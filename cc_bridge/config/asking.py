@@ -36,6 +36,7 @@ class QueueConfig(Section):
     short_abandon_seconds: float = Field(default=5, ge=0, le=600)
     wrap_up_seconds: float = Field(default=0, ge=0, le=3600)
     stage: Literal["", "first_contact", "service", "support", "feedback"] = ""
+    owner: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9_.-]{0,31})?$")
     open_from: Annotated[str, readable(before_midnight)] = "00:00"
     open_until: Annotated[str, readable(minute_of)] = "24:00"
     open_weekdays: Annotated[str, readable(weekdays_of)] = "mon-sun"

@@ -82,4 +82,5 @@ class RetentionConfig(Section):
     ratings_days: float = Field(default=0, ge=0, le=36500)
     comments_days: float = Field(default=90, ge=0, le=36500)
     funnel_days: float = Field(default=400, ge=0, le=36500)
+    follow_ups_days: float = Field(default=400, ge=0, le=36500)
     hour: int = Field(default=3, ge=0, le=23)

@@ -18,11 +18,22 @@ class WebhookConfig(Section):
     url: str = Field(pattern=r"^https?://[!-~]{1,2000}$")
     secret: SecretStr = SecretStr("")
     secret_file: OptionalPath = None
-    events: list[Literal["call_ended", "rating_given", "low_rating", "survey_completed"]] = [
+    events: list[
+        Literal[
+            "call_ended",
+            "rating_given",
+            "low_rating",
+            "survey_completed",
+            "follow_up_opened",
+            "follow_up_closed",
+        ]
+    ] = [
         "call_ended",
         "rating_given",
         "low_rating",
         "survey_completed",
+        "follow_up_opened",
+        "follow_up_closed",
     ]
     low_ratings: dict[Literal["csat", "nps", "nps_0_9", "ces", "yes_no"], int] = {
         "csat": 2,

@@ -6,11 +6,14 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from cc_bridge.config.asking import AgiConfig, CallbackConfig, QueueConfig, SurveyConfig
+from cc_bridge.config.digest import DigestConfig
+from cc_bridge.config.follow_ups import FollowUpsConfig
 from cc_bridge.config.keeping import CallersConfig, CustomersConfig, RetentionConfig, StorageConfig
 from cc_bridge.config.kinds import Section
 from cc_bridge.config.pbx import AgentsConfig, AmiConfig, DirectCallsConfig, PbxConfig
 from cc_bridge.config.showing import HttpConfig, MetricsConfig, ReportsConfig, WallboardConfig
 from cc_bridge.config.webhooks import WebhookConfig
+from cc_bridge.follow_ups.rules import DAYS_LOOKED_BACK
 
 __all__ = ["ENV_PREFIX", "Config", "LogConfig", "RunConfig"]
 
@@ -47,8 +50,10 @@ class Config(BaseSettings):
     direct_calls: DirectCallsConfig = DirectCallsConfig()
     survey: SurveyConfig = SurveyConfig()
     callback: CallbackConfig = CallbackConfig()
+    follow_ups: FollowUpsConfig = FollowUpsConfig()
     webhooks: list[WebhookConfig] = []
     reports: ReportsConfig = ReportsConfig()
+    digest: DigestConfig = DigestConfig()
     log: LogConfig = LogConfig()
     run: RunConfig = RunConfig()
     queue_defaults: QueueConfig = QueueConfig()
@@ -96,6 +101,19 @@ class Config(BaseSettings):
             if 0 < days < needed:
                 raise ValueError(f"retention.{key} = {days:g}: must be 0 or at least {needed:g}, to know so "
                                  "long who was asked or called back")  # fmt: skip
+        days = self.retention.follow_ups_days
+        if self.follow_ups.enabled and 0 < days < DAYS_LOOKED_BACK:
+            raise ValueError(f"retention.follow_ups_days = {days:g}: must be 0 or at least "
+                             f"{DAYS_LOOKED_BACK}, to know so long which calls have opened one")  # fmt: skip
+        return self
+
+    @model_validator(mode="after")
+    def _owners_own(self) -> "Config":
+        """Let nobody wait for a digest of no queue."""
+        owners = {queue.owner for queue in (self.queue_defaults, *self.queues.values())}
+        for owner in self.digest.owners:
+            if owner not in owners:
+                raise ValueError(f"digest.owners: no queue has owner = {owner!r}")
         return self
 
     @property

@@ -23,6 +23,7 @@ class Profile:
     calls: int = 0  # with a queue, in CALLS_SECONDS
     lost: bool = False  # the last of those was not answered
     language: str = ""  # spoken with them last
+    follow_ups: tuple[str, ...] = ()  # why somebody should call them back
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def variables(profile: Profile, priorities: Priorities) -> dict[str, str]:
     """Return the channel variables; empty is what is not known."""
     values = (
         "" if profile.last_rating is None else str(profile.last_rating),
-        "",  # follow-ups are not kept yet
+        "&".join(profile.follow_ups),  # as Asterisk writes lists
         str(profile.calls),
         profile.language if _LANGUAGE.fullmatch(profile.language) else "",
         str(priorities.of(profile)),

@@ -1,7 +1,7 @@
-"""One customer's history, newest first: visits, talks, ratings, comments, and lost calls made good. Pure.
+"""One customer's history, newest first: visits, talks, ratings, follow-ups, and lost calls made good.
 
-`storage/customers.py` reads it, `customer show` and /api/customers show it. The trap: entries of one call
-have the same instants at times; the kind decides then, so that two readings give the same order.
+Pure. `storage/customers.py` reads it, `customer show` and /api/customers show it. The trap: entries of one
+call have the same instants at times; the kind decides then, so that two readings give the same order.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,10 +10,22 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["VERSION", "Customer", "Entry", "Rated", "Talked", "Timeline", "Visited", "as_json", "instant"]
+__all__ = [
+    "VERSION",
+    "Customer",
+    "Entry",
+    "FollowedUp",
+    "Rated",
+    "Talked",
+    "Timeline",
+    "Visited",
+    "as_json",
+    "instant",
+]
 
 VERSION = 1
 _DECIMALS = 3
+_INSTANTS = {"at", "due_at", "closed_at"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +86,33 @@ class Rated:
     recording: str
 
 
-Entry = Visited | Talked | Rated
-_KINDS: Mapping[type, str] = {Visited: "visit", Talked: "talk", Rated: "rating"}
+@dataclass(frozen=True, slots=True)
+class FollowedUp:
+    """A follow-up, at the instant of what opened it."""
+
+    at: float
+    pbx: str
+    call_id: str  # that opened it
+    follow_up_id: str
+    reason: str
+    detail: str
+    queue: str
+    owner: str
+    due_at: float
+    state: str
+    by: str  # who closed it, or has taken it
+    closed_at: float | None
+    outcome: str  # what came of it, or why it was dropped
+    linked_call_id: str  # the next answered call with the customer
+
+
+Entry = Visited | Talked | Rated | FollowedUp
+_KINDS: Mapping[type, str] = {
+    Visited: "visit",
+    Talked: "talk",
+    Rated: "rating",
+    FollowedUp: "follow_up",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +151,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
     values: dict[str, Any] = {"kind_of_entry": _KINDS[type(entry)]}
     for field in fields(entry):
         value = getattr(entry, field.name)
-        if field.name == "at":
+        if field.name in _INSTANTS and value is not None:
             value = instant(value)
         elif isinstance(value, float):
             value = round(value, _DECIMALS)

@@ -45,6 +45,7 @@ _COLUMNS = (
     Column("csat_mean", Unit.MEAN, measure="csat_mean", has_n=True, has_interval=True),
     Column("left_first", Unit.PERCENT, measure="left_first", has_n=True, has_interval=True),
 )
+_SHOWN = (AgentState.WRAP_UP, AgentState.AVAILABLE, AgentState.PAUSED)
 _MISSED = (RingOutcome.NO_ANSWER, RingOutcome.DECLINED)
 
 
@@ -63,10 +64,7 @@ class _Agent:
             count(self.talks),
             count(self.talk),
             count(self.hold),
-            *(
-                count(states[state])
-                for state in (AgentState.WRAP_UP, AgentState.AVAILABLE, AgentState.PAUSED)
-            ),
+            *(count(states[state]) for state in _SHOWN),
             ratio(worked, worked + states[AgentState.AVAILABLE]),
             count(self.rings.total()),
             count(sum(self.rings[outcome] for outcome in _MISSED)),
@@ -88,7 +86,7 @@ def agents(ask: Ask, source: Source) -> Report:
     for ring in source.rings():
         for agent in (found[ring.agent], everyone):
             agent.rings[ring.outcome] += ring.n
-    for state in source.states():
+    for state in source.states(_SHOWN):
         for agent in (found[state.agent], everyone):
             agent.states[state.state] += state.seconds
     said, all_said = by_key(ask, source.answers(By.AGENT))

@@ -14,9 +14,9 @@ from cc_bridge.reports.charts import charts
 from cc_bridge.reports.figures import Column, Report, Row, Table, Unit
 from cc_bridge.reports.wording import Wording, measure_of
 
-__all__ = ["as_html"]
+__all__ = ["as_html", "in_words", "pages"]
 
-_pages = Environment(
+pages = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
     autoescape=True,
     undefined=StrictUndefined,
@@ -34,7 +34,7 @@ def as_html(report: Report, wording: Wording, now: float) -> str:
         wording.text("page", "queues"): ", ".join(ask.queues),
         wording.text("page", "change"): wording.date(ask.changed) if ask.changed else "",
     }
-    return _pages.get_template("page.html.j2").render(
+    return pages.get_template("page.html.j2").render(
         wording=wording,
         title=wording.text("titles", report.name),
         first=wording.date(ask.first),
@@ -45,7 +45,7 @@ def as_html(report: Report, wording: Wording, now: float) -> str:
         unobserved=wording.value(Unit.TIME, report.unobserved) if report.unobserved else "",
         tiles=list(_tiles(report, wording)),
         findings=None if report.findings is None else [wording.sentence(each) for each in report.findings],
-        tables=[_table(table.with_data(), wording) for table in report.tables],
+        tables=[in_words(table.with_data(), wording) for table in report.tables],
         notes=[wording.text("notes", note) for note in report.notes],
         formulas=list(_formulas(report, wording)),
     )
@@ -64,7 +64,8 @@ def _tiles(report: Report, wording: Wording) -> Iterator[dict[str, str]]:
         }
 
 
-def _table(table: Table, wording: Wording) -> dict[str, Any]:
+def in_words(table: Table, wording: Wording) -> dict[str, Any]:
+    """Return a table as its template reads it: texts, figures with n and interval, charts."""
     return {
         "title": wording.text("tables", table.name),
         "charts": charts(table, wording),

@@ -1,6 +1,6 @@
 """What a report is asked: which span, by what, of which queues, with which settings. Pure.
 
-`commands/report.py` makes it; `storage/reports.py` turns it into SQL and the reports read the rows by it.
+`commands/report.py` makes it; `storage/reports/` turns it into SQL and the reports read the rows by it.
 """
 
 from collections.abc import Mapping
@@ -58,6 +58,7 @@ class Ask:
     minimum: int = MINIMUM  # answers or calls; fewer are too few to be compared
     bands: tuple[int, ...] = BANDS
     changed: date | None = None  # the first day after a change
+    agent: str = ""  # empty: all; what belongs to no agent is left out then
 
     @property
     def since(self) -> float:

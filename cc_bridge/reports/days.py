@@ -89,6 +89,11 @@ class Days:
         """Return the first day of the month, in this calendar."""
         return day - timedelta((persian(day)[2] if self.kind == "persian" else day.day) - 1)
 
+    @staticmethod
+    def number(day: date) -> int:
+        """Return a day counted from 1970-01-01, as `day_of` reads it."""
+        return (day - _EPOCH).days
+
     def offsets(self, since: float, until: float) -> tuple[Offset, ...]:
         """Return the offsets of a span in their order, the last one without an end."""
         found, at = [], since

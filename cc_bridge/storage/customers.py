@@ -18,8 +18,10 @@ from sqlalchemy import Connection, Engine, Select, and_, func, literal, or_, sel
 
 from cc_bridge.customers.profile import CALLS_SECONDS, Profile
 from cc_bridge.customers.recall import LOST, Contact, LostCall, lost_calls
-from cc_bridge.customers.timeline import Customer, Entry, Rated, Talked, Timeline, Visited
+from cc_bridge.customers.timeline import Customer, Entry, FollowedUp, Rated, Talked, Timeline, Visited
+from cc_bridge.follow_ups.life import FollowUp
 from cc_bridge.records import CustomerNumber, Direction, Outcome
+from cc_bridge.storage.follow_ups import of_customer, reasons
 from cc_bridge.storage.schema import (
     answers,
     calls,
@@ -31,7 +33,7 @@ from cc_bridge.storage.schema import (
 )
 from cc_bridge.storage.upsert import upsert
 
-__all__ = ["ENTRIES", "contacts", "known", "profile", "rows_between", "take_in", "timeline"]
+__all__ = ["ENTRIES", "contacts", "known", "names", "profile", "rows_between", "take_in", "timeline"]
 
 ENTRIES = 500  # visits, talks or surveys of a timeline, the newest of each
 _NUMBERS = 50  # of one customer
@@ -65,6 +67,16 @@ def known(
     return Customer(newest.customer_id, newest.name, 1 + len(also)), (*keys, *also)
 
 
+def names(connection: Connection, keys: Collection[str]) -> dict[str, str]:
+    """Return the names that a CRM told, by key."""
+    c = customers.c
+    found: dict[str, str] = {}
+    for some in _parts(sorted(keys)):
+        rows = connection.execute(select(c.caller_key, c.name).where(c.caller_key.in_(some), c.name != ""))
+        found.update((row.caller_key, row.name) for row in rows)
+    return found
+
+
 def profile(
     connection: Connection, keys: Keys, kind: str, now: float, shared: Collection[str] = ()
 ) -> Profile:
@@ -91,6 +103,7 @@ def profile(
         calls=len({(row.pbx, row.call_id) for row in visits}),
         lost=bool(visits) and visits[0].outcome in LOST,
         language=max(spoken)[1] if spoken else "",
+        follow_ups=tuple(reasons(connection, keys)),
     )
 
 
@@ -112,7 +125,9 @@ def timeline(
     entries: list[Entry] = [_visited(row, lost) for row in found]
     entries += [_talked(row, ways[row.pbx, row.call_id]) for row in talked]
     entries += [_rated(row, surveys[row.pbx, row.attempt_id]) for row in _answers(connection, asked)]
-    more = most in (len(found), len(called), len(asked))
+    followed = of_customer(connection, keys, most)
+    entries += map(_followed_up, followed)
+    more = most in (len(found), len(called), len(asked), len(followed))
     return Timeline.of(customer, entries, more=more)
 
 
@@ -245,6 +260,25 @@ def _rated(row: Any, attempt: Any) -> Rated:
         row.queue,
         row.agent,
         row.recording,
+    )
+
+
+def _followed_up(follow_up: FollowUp) -> FollowedUp:
+    return FollowedUp(
+        follow_up.opened_at,
+        follow_up.pbx,
+        follow_up.call_id,
+        follow_up.follow_up_id,
+        follow_up.reason,
+        follow_up.detail,
+        follow_up.queue,
+        follow_up.owner,
+        follow_up.due_at,
+        follow_up.state,
+        follow_up.closed_by or follow_up.taken_by,
+        follow_up.closed_at,
+        follow_up.outcome,
+        follow_up.linked_call_id,
     )
 
 

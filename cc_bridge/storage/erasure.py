@@ -2,10 +2,10 @@
 
 `cc-bridge caller erase` calls it.
 
-Numbers, names and keys are emptied, what a CRM said of the person is deleted, and spoken comments are
-removed. The one thing that is kept is that the person has opted out: the wish not to be asked outlives the
-erasure, or the next survey would ask again. It is kept as the hashed key alone, which tells the number to
-nobody without the secret.
+Numbers, names and keys are emptied, what a CRM said of the person is deleted, and so are follow-ups, where
+others wrote about them; spoken comments are removed. The one thing that is kept is that the person has opted
+out: the wish not to be asked outlives the erasure, or the next survey would ask again. It is kept as the
+hashed key alone, which tells the number to nobody without the secret.
 
 In an SQLite file the old bytes would stay in free space and in the write-ahead log. So the file is written
 anew (VACUUM) and its log emptied, which locks it for some seconds a gigabyte.
@@ -31,6 +31,7 @@ from cc_bridge.storage.schema import (
     answers,
     calls,
     customers,
+    follow_ups,
     funnel,
     opt_outs,
     queue_visits,
@@ -142,10 +143,17 @@ def _erase_rows(database: Engine, person: Person, erased: Erased, progress: Call
     with database.connect() as connection:
         traces = find(connection, person)
         attempts = list(someones_attempts(traces, connection))
-    for table, where, change in _changes(traces, attempts):
+    for table, where, change in (*_deleted(traces), *_changes(traces, attempts)):
         for batch in in_batches(database, table, where, change):
             erased.add(table, len(batch))
             progress(len(batch))
+
+
+def _deleted(traces: Traces) -> Iterator[tuple[Table[Any], list[Any], Any]]:
+    """Yield the follow-ups that are the person's; one that names them in its outcome alone is not."""
+    named = [column.in_(traces.values[column]) for column in (follow_ups.c.caller_key, follow_ups.c.number)]
+    for theirs in (*traces.own(follow_ups), *named):
+        yield follow_ups, [theirs], delete(follow_ups)
 
 
 def _changes(traces: Traces, attempts: list[Any]) -> Iterator[tuple[Table[Any], list[Any], Any]]:

@@ -37,7 +37,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 
 from cc_bridge.errors import StorageError
-from cc_bridge.storage import views
+from cc_bridge.storage import planning, views
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.schema import metadata
 
@@ -183,7 +183,8 @@ def _create(connection: Connection) -> None:
     """Make all there is. On MariaDB, which commits each one by itself, the next try finishes a broken one."""
     _version_table.create(connection, checkfirst=True)
     metadata.create_all(connection)
-    for statement in views.creation(connection.dialect.name):
+    dialect = connection.dialect.name
+    for statement in (*views.creation(dialect), *planning.told(dialect)):
         connection.execute(statement)
     connection.execute(_version_table.insert().values(version_num=newest()))
 

@@ -189,6 +189,14 @@ class Outbox:
             rows = connection.execute(_COUNTS).fetchall() if connection else []
         return {receiver: Count(pending, oldest or 0.0, dead) for receiver, pending, oldest, dead in rows}
 
+    def add(self, rows: Sequence[Mapping[str, object]]) -> bool:
+        """Let these rows of `row` wait too, each once; False: there is no outbox yet. On disk on return."""
+        with self._transaction("FULL") as connection:
+            if connection is None:
+                return False
+            connection.executemany(INSERT, rows)
+        return True
+
     def delivered(self, receiver: str, event_id: str, now: float) -> None:
         with self._transaction() as connection:
             if connection:
@@ -263,14 +271,14 @@ class Outbox:
         return [Letter(*row) for row in rows]
 
     @contextmanager
-    def _transaction(self) -> Generator[sqlite3.Connection | None]:
+    def _transaction(self, synchronous: str = "NORMAL") -> Generator[sqlite3.Connection | None]:
         """Give a connection; None where there is no outbox (yet)."""
         if not self._file.exists():
             yield None
             return
         connection = sqlite3.connect(f"{self._file.absolute().as_uri()}?mode=rw", _BUSY_SECONDS, uri=True)
         try:
-            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
             made = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'outbox'").fetchone()
             with connection:
                 yield connection if made else None

@@ -28,6 +28,7 @@ __all__ = [
     "definitions",
     "observed_until",
     "opt_outs",
+    "queues_between",
     "ratings_by_queue",
     "unfinished",
     "visits_by_outcome",
@@ -74,6 +75,13 @@ def visits_by_outcome(connection: Connection, since: float) -> list[Visits]:
         select(*by, func.count()).where(queue_visits.c.entered_at >= since).group_by(*by).order_by(*by)
     )
     return [Visits(queue, Outcome(outcome), n) for queue, outcome, n in rows]
+
+
+def queues_between(connection: Connection, since: float, until: float) -> set[str]:
+    """Return the queues that somebody entered then."""
+    v = queue_visits.c
+    entered = select(v.queue).where(v.entered_at >= since, v.entered_at < until)
+    return set(connection.scalars(entered.distinct()))
 
 
 def observed_until(connection: Connection, pbx: str) -> float | None:

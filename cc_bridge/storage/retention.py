@@ -32,6 +32,7 @@ from cc_bridge.storage.schema import (
     agent_intervals,
     answers,
     calls,
+    follow_ups,
     funnel,
     queue_visits,
     rings,
@@ -58,6 +59,7 @@ _TABLES: dict[str, tuple[Column[float], ...]] = {
     ),
     "ratings": (survey_attempts.c.started_at, answers.c.answered_at),
     "funnel": (funnel.c.at,),
+    "follow_ups": (follow_ups.c.closed_at,),  # null in those that are not closed, which stay
 }
 
 
@@ -69,6 +71,7 @@ class Keep:
     ratings: float = 0
     comments: float = 0
     funnel: float = 0
+    follow_ups: float = 0
 
     def before(self, kind: str, now: float) -> float | None:
         """Return the instant before which rows of a kind go; None: none go."""

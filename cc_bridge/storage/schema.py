@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table, Text, false
 
+from cc_bridge.follow_ups.life import LONGEST_NAME, LONGEST_TEXT, Reason, State
 from cc_bridge.records import (
     AgentInterval,
     AgentState,
@@ -51,10 +52,12 @@ __all__ = [
     "answers",
     "calls",
     "customers",
+    "follow_ups",
     "funnel",
     "gaps",
     "metadata",
     "opt_outs",
+    "publications",
     "queue_visits",
     "rings",
     "row_of",
@@ -73,6 +76,7 @@ _NUMBER = 80  # AST_MAX_EXTENSION
 _LANGUAGE = 40  # MAX_LANGUAGE
 _WORD = 64  # one of our own words
 _FILE = 255  # a name on the PBX
+_ADDRESS = 255  # the longest of a mail has 254
 
 # In a table's info: the column by which an older row never replaces a newer one, or the other way round.
 NEWEST, OLDEST = "newest", "oldest"
@@ -389,6 +393,66 @@ customers = _table(
     _instant("updated_at", "When it was told last"),
     Index(None, "customer_id"),
     newest="updated_at",
+)
+
+# No record is written here: storage/follow_ups.py has the statements, and the one unique key besides a
+# primary key. `upsert` must never get this table.
+follow_ups = _table(
+    "follow_ups",
+    "One customer whom somebody should call back, for one reason",
+    _text("follow_up_id", _WORD, "Made of PBX, reason and what opened it, so that it opens once", key=True),
+    _text("pbx", _PBX, "Name of the PBX whose call opened it"),
+    _text("reason", _WORD, f"Why: {_words(Reason)}"),
+    _text("caller_key", _WORD, "The same for the same caller, personal data; never empty"),
+    _text("number", _NUMBER, "Caller's number as callers.numbers lets it be stored, personal data"),
+    _text("queue", _NAME, "Queue that opened it; empty for a direct call"),
+    _text("agent", _NAME, "Agent of the rated talk, or who answered after the wait; may be empty"),
+    _text("call_id", _CHANNEL, "Linkedid of the call that opened it"),
+    _text("detail", _FILE, "What opened it, such as csat=1 or waited 612 s"),
+    _text("owner", _WORD, "Owner of the queue in the configuration when it opened; may be empty"),
+    _instant("opened_at", "When that happened"),
+    _instant("due_at", "Until when it is to be closed, in business hours from opened_at on"),
+    _text("state", _WORD, f"How far it has come: {_words(State)}"),
+    _text("taken_by", LONGEST_NAME, "Who took it; empty: nobody yet"),
+    _instant("taken_at", "When it was taken", null=True),
+    _text("closed_by", LONGEST_NAME, "Who closed it; empty: nobody yet"),
+    _instant("closed_at", "When it was done or dropped", null=True),
+    _text("outcome", LONGEST_TEXT, "What came of it, or why it was dropped, in somebody's own words"),
+    _text("linked_pbx", _PBX, "PBX of the next answered call from or to the customer; empty: none yet"),
+    _text("linked_call_id", _CHANNEL, "Linkedid of that call; empty: none yet"),
+    _instant("linked_at", "When that call began", null=True),
+    _text(
+        "open_key",
+        _FILE,
+        "Reason and customer while it is not closed, unique; null when it is closed",
+        null=True,
+    ),
+    _text("told", _WORD, "What webhooks have been told of it: opened, closed; empty: nothing"),
+    Index(None, "open_key", unique=True),
+    Index(None, "owner", "state", "due_at"),
+    Index(None, "state", "due_at"),
+    Index(None, "caller_key"),
+    Index(None, "closed_at"),
+    Index(None, "told"),
+)
+
+# No record is written here: storage/publications.py has the statements.
+publications = _table(
+    "publications",
+    "One digest for one address, so that of several daemons only one sends it",
+    _text("every", _WORD, "How often it comes: day, week, month", key=True),
+    _text("first_day", _WORD, "First day that it is about, as 2026-11-16", key=True),
+    _text("owner", _WORD, "Owner of the queues that it is about; empty: it is about all", key=True),
+    _text("address", _ADDRESS, "Who gets it, personal data", key=True),
+    _text("last_day", _WORD, "Last day that it is about, with its end"),
+    _instant("wanted_at", "Since when it is to be sent"),
+    _text("state", _WORD, "How far it has come: waiting, claimed, sending, sent, failed, unclear"),
+    _text("claimed_by", _WORD, "Which process makes and sends it; empty: none yet"),
+    _integer("attempts", "Times that it was tried"),
+    _instant("next_at", "When it is tried next; of a claimed one, when another may take it over"),
+    _instant("ended_at", "When it was sent or given up", null=True),
+    _text("why", _FILE, "What the last attempt failed for"),
+    Index(None, "every", "state", "next_at"),
 )
 
 gaps = _table(

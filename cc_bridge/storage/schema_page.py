@@ -1,7 +1,7 @@
 """The tables and views as a page for people who query them: config/schema.md.
 
 `cc-bridge db schema` prints it, and a test keeps the committed page in step. Everything comes from schema.py
-and views.py but the examples, which the tests run on every kind of database.
+and views/ but the examples, which the tests run on every kind of database.
 """
 
 from collections.abc import Iterable, Iterator
@@ -35,7 +35,8 @@ Instants, hours and days are UTC whatever the session's time zone. PostgreSQL sh
 literal, in that of the session: `SET TIME ZONE 'UTC'` first. In SQLite compare with text of the same form.
 
 Read with a user who may do nothing but SELECT. The views hold no personal data; columns that do, say so.
-The views read all rows that can matter: for a short time in a large database, tables have the indexes."""
+The views read all rows that can matter: for a short time in a large database, tables have the indexes.
+A year of millions of calls is for `cc-bridge report`: a view counts each hour and day of it."""
 
 EXAMPLES = {
     "Service level of a day: answered within 20 s, without those who hung up within 5 s": """\

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from cc_bridge.board.today import Rated
 from cc_bridge.records import Outcome
+from cc_bridge.storage.columns import hidden
 from cc_bridge.storage.schema import answers, queue_visits, survey_attempts
 
 __all__ = ["Visited", "rated_since", "visited_since"]
@@ -32,7 +33,7 @@ def visited_since(connection: Connection, pbx: str, since: float) -> list[Visite
     """Return the visits of a PBX whose callers entered since then."""
     c = queue_visits.c
     columns = [c[field.name] for field in fields(Visited)]
-    rows = connection.execute(select(*columns).where(c.entered_at >= since, c.pbx == pbx))
+    rows = connection.execute(select(*columns).where(c.entered_at >= since, hidden(c.pbx) == pbx))
     return [Visited(*row) for row in rows if row.outcome in _OUTCOMES]
 
 
@@ -42,5 +43,7 @@ def rated_since(connection: Connection, pbx: str, since: float) -> list[Rated]:
     c = answers.c
     columns = survey_attempts.c.queue, c.attempt_id, c.question, c.kind, c.value, c.answered_at
     both = answers.join(survey_attempts, same)
-    rows = connection.execute(select(*columns).select_from(both).where(c.answered_at >= since, c.pbx == pbx))
+    rows = connection.execute(
+        select(*columns).select_from(both).where(c.answered_at >= since, hidden(c.pbx) == pbx)
+    )
     return [Rated(*row) for row in rows]

@@ -19,6 +19,7 @@ from cc_bridge.storage.schema import (
     answers,
     calls,
     customers,
+    follow_ups,
     funnel,
     opt_outs,
     queue_visits,
@@ -43,9 +44,12 @@ __all__ = [
 # transferred to is somebody else's call.
 _OF_CALLER = (
     calls.c.caller_number, calls.c.caller_key, queue_visits.c.caller_number, queue_visits.c.caller_key,
-    survey_attempts.c.caller_key, funnel.c.caller_key,
+    survey_attempts.c.caller_key, funnel.c.caller_key, follow_ups.c.caller_key, follow_ups.c.number,
 )  # fmt: skip
-_ELSEWHERE = (calls.c.dialed, calls.c.caller_name, queue_visits.c.caller_name, talks.c.transfer_target)
+_ELSEWHERE = (
+    calls.c.dialed, calls.c.caller_name, queue_visits.c.caller_name, talks.c.transfer_target,
+    follow_ups.c.outcome, follow_ups.c.taken_by, follow_ups.c.closed_by,
+)  # fmt: skip
 _IN_ROWS = 500  # calls in one statement
 
 
@@ -89,7 +93,7 @@ def export(connection: Connection, person: Person) -> dict[str, list[dict[str, A
         for row in connection.execute(select(table).where(where)).mappings():
             rows[tuple(row[key.name] for key in table.primary_key)] = _shown(table, dict(row))
 
-    for table in (calls, queue_visits, rings, talks, survey_attempts, funnel):
+    for table in (calls, queue_visits, rings, talks, survey_attempts, funnel, follow_ups):
         found[table.name] = {}
         for own in traces.own(table):
             add(table, own)
@@ -146,7 +150,7 @@ def other_rows(
     That is whatever table is there besides those of `schema.TABLES`: events that wait for their receivers,
     calls in progress, and in a journal every entry.
     """
-    ours = {table.name for table in TABLES.values() if table is not unfinished}
+    ours = {table.name for table in TABLES.values() if table is not unfinished} | {follow_ups.name}
     for name in inspect(connection).get_table_names():
         if name in ours:
             continue

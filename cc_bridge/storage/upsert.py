@@ -5,7 +5,7 @@ newer: two daemons and a command may tell about the same caller, and one of them
 one as `OLDEST`, only one that is newer: the first one stays.
 
 The trap: MariaDB replaces on a clash of any unique key, the others on the primary key alone, so no table
-may get a second unique key.
+of these may have a second unique key; `follow_ups` has one, and statements of its own.
 """
 
 from functools import cache

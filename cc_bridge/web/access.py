@@ -14,7 +14,7 @@ from ipaddress import ip_address
 
 from twisted.web.http import Request
 
-__all__ = ["Access", "Bearer", "is_loopback"]
+__all__ = ["ONLY_WITH_ONE", "Access", "Bearer", "bearer", "is_loopback", "same"]
 
 _COOKIE = "cc_bridge"
 _YEAR = 365 * 86_400  # seconds; a wall screen that was switched off for a weekend goes on by itself
@@ -27,7 +27,7 @@ _NEEDS_LOOPBACK = (
     "without a token this page is only for http://localhost or http://127.0.0.1: set http.token or"
     " http.token_file to open it by another name"
 )
-_ONLY_WITH_ONE = (
+ONLY_WITH_ONE = (
     "this page tells of people, so it needs a token on any address: set http.token or http.token_file"
     " (openssl rand -hex 32)"
 )
@@ -60,12 +60,12 @@ class Access:
                 return 403, _NEEDS_ONE
             named = _name(request.getHeader("host") or "")
             return None if is_loopback(named) else (403, _NEEDS_LOOPBACK)
-        if _same(request.getCookie(_COOKIE.encode()) or b"", self._cookie):
+        if same(request.getCookie(_COOKIE.encode()) or b"", self._cookie):
             return None
         shown = (request.args or {}).get(b"token", [b""])[-1]
-        if _same(_bearer(request), self._token):
+        if same(bearer(request), self._token):
             return None
-        if _same(shown, self._token):
+        if same(shown, self._token):
             request.addCookie(
                 _COOKIE, self._cookie, path=b"/", max_age=str(_YEAR), httpOnly=True, sameSite=b"strict"
             )
@@ -82,21 +82,21 @@ class Bearer(Access):
 
     def refusal(self, request: Request) -> tuple[int, str] | None:
         if not self._token:
-            return 403, _ONLY_WITH_ONE
-        if _same(_bearer(request), self._token):
+            return 403, ONLY_WITH_ONE
+        if same(bearer(request), self._token):
             return None
         request.setHeader("www-authenticate", "Bearer")
         return 401, _WRONG_BEARER
 
 
-def _bearer(request: Request) -> bytes:
+def bearer(request: Request) -> bytes:
     """Return the token that a program sends; empty if it sends none."""
     authorization = request.requestHeaders.getRawHeaders(b"authorization") or [b""]
-    kind, _, bearer = authorization[-1].partition(b" ")
-    return bearer.strip() if kind.lower() == b"bearer" else b""
+    kind, _, shown = authorization[-1].partition(b" ")
+    return shown.strip() if kind.lower() == b"bearer" else b""
 
 
-def _same(shown: bytes, true: bytes) -> bool:
+def same(shown: bytes, true: bytes) -> bool:
     return hmac.compare_digest(shown, true)
 
 

@@ -11,8 +11,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
-from twisted.python.failure import Failure
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 
@@ -20,16 +18,11 @@ from cc_bridge.customers.numbers import Numbers
 from cc_bridge.customers.table import check
 from cc_bridge.customers.timeline import Timeline, as_json
 from cc_bridge.web.access import Bearer
-from cc_bridge.web.page import NOT_DONE_YET, Folder, Page, fault
+from cc_bridge.web.asked import Asked, Rate, as_bytes
+from cc_bridge.web.page import Folder, fault
 
-__all__ = ["Customers", "Rate"]
+__all__ = ["Customers"]
 
-_log = Logger()
-
-# A CRM opens a customer for each phone that rings; it takes some milliseconds of the database.
-_AT_ONCE = 20
-_A_SECOND = 5.0
-_SECONDS = 5.0  # whoever asks waits no longer
 _LONGEST_BODY = 4096  # bytes; id and name have 200 characters
 
 Read = Callable[[Sequence[str]], Deferred[Timeline]]
@@ -45,23 +38,6 @@ def _is_customer(told: object) -> bool:
         and told.keys() <= set(_FIELDS)
         and all(isinstance(value, str) for value in told.values())
     )
-
-
-class Rate:
-    """Allows `at_once` and then so many a second."""
-
-    def __init__(self, at_once: int = _AT_ONCE, a_second: float = _A_SECOND) -> None:
-        self._most = self._left = float(at_once)
-        self._a_second = a_second
-        self._at = 0.0
-
-    def take(self, now: float) -> bool:
-        self._left = min(self._most, self._left + (now - self._at) * self._a_second)
-        self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
 
 
 class Customers(Folder):
@@ -86,26 +62,20 @@ class Customers(Folder):
         return _Customer(self, path.decode("utf-8", "replace"))
 
 
-class _Customer(Page):
+class _Customer(Asked):
     """The page of one number."""
 
-    content_type = "application/json"
     methods = (b"GET", b"HEAD", b"PUT")
+    subject = "customer"
 
     def __init__(self, customers: Customers, number: str) -> None:
-        super().__init__(customers.access)
+        super().__init__(customers.clock, customers.rate, customers.access)
         self._customers = customers
         self._number = number
 
-    def render(self, request: Request) -> bytes | int:
-        began_at = self._customers.clock.seconds()
-        request.notifyFinish().addBoth(lambda _: self._log(request, began_at))
-        return super().render(request)
-
     def answer(self, request: Request) -> bytes | int:
-        if not self._customers.rate.take(self._customers.clock.seconds()):
-            request.setHeader("retry-after", "1")
-            return fault(request, 429, "too many questions about customers at once")
+        if refused := self.refused(request, "customers"):
+            return refused
         numbers = self._customers.numbers
         keys = numbers.keys(self._number)
         if not keys:
@@ -118,14 +88,13 @@ class _Customer(Page):
 
     def _get(self, request: Request, keys: Sequence[str]) -> int:
         def found(timeline: Timeline) -> bytes:
-            return json.dumps(as_json(timeline), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+            return as_bytes(as_json(timeline))
 
-        return self._later(request, self._customers.read(keys).addCallback(found))
+        return self.later(request, self._customers.read(keys).addCallback(found))
 
     def _put(self, request: Request, key: str) -> bytes | int:
-        body: Any = request.content
-        told = body.read(_LONGEST_BODY + 1)
-        if len(told) > _LONGEST_BODY:
+        told = self.body(request, _LONGEST_BODY)
+        if told is None:
             return fault(request, 413, f"more than {_LONGEST_BODY} bytes")
         try:
             customer = json.loads(told)
@@ -141,31 +110,4 @@ class _Customer(Page):
             request.setResponseCode(204)
             return b""
 
-        return self._later(request, self._customers.store(key, customer_id, name).addCallback(stored))
-
-    def _later(self, request: Request, answer: Deferred[bytes]) -> int:
-        gone: list[object] = []
-        request.notifyFinish().addErrback(gone.append)
-
-        def failed(failure: Failure) -> bytes:
-            _log.warn("a customer could not be told of: {why}", why=type(failure.value).__name__)
-            request.setHeader("retry-after", "5")
-            return fault(request, 503, "the database does not answer in time")
-
-        def finish(page: bytes) -> None:
-            if not gone:
-                request.setHeader("content-length", str(len(page)))
-                request.write(page)
-                request.finish()
-
-        answer.addTimeout(_SECONDS, self._customers.clock).addErrback(failed).addCallback(finish)
-        return NOT_DONE_YET
-
-    def _log(self, request: Request, began_at: float) -> None:
-        _log.info(
-            "customer: {method} by {client}, {code} in {ms} ms",
-            method=request.method.decode("ascii", "replace"),
-            client=getattr(request.getClientAddress(), "host", ""),
-            code=request.code,
-            ms=round(1000 * (self._customers.clock.seconds() - began_at)),
-        )
+        return self.later(request, self._customers.store(key, customer_id, name).addCallback(stored))

@@ -1,5 +1,7 @@
 """The HTTP site: /metrics, /healthz and /readyz for all; /wallboard and /api for whom `access` lets in.
 
+/agent and /follow-ups are pages for people, who get in at what they ask of /api.
+
 `app.py` listens with `site`. The trap: prometheus_client's own Twisted resource renders in a pool thread,
 while our gauges read live objects of the reactor; so the page is made here, in the reactor.
 """
@@ -11,9 +13,9 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 
 from cc_bridge.web.access import Access
-from cc_bridge.web.board import wallboard
 from cc_bridge.web.live import Events, Json, Live, Stream
 from cc_bridge.web.page import Folder, Page, Pages
+from cc_bridge.web.screens import agent, follow_ups, wallboard
 
 __all__ = ["Checks", "Scrape", "site"]
 
@@ -53,7 +55,7 @@ class _Json(Page):
 
 class _Home(Page):
     def answer(self, request: Request) -> bytes:  # noqa: ARG002
-        return b"cc_bridge: /wallboard /api/live /metrics /healthz /readyz\n"
+        return b"cc_bridge: /wallboard /follow-ups /agent /api/live /metrics /healthz /readyz\n"
 
 
 def site(
@@ -78,5 +80,7 @@ def site(
             readyz=_Json(ready),
             wallboard=wallboard(access),
             api=Folder(None, live=live, **api),
+            agent=agent(),
+            **{"follow-ups": follow_ups()},
         )
     )

@@ -19,6 +19,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
+from cc_bridge.follow_ups.life import FollowUp
 from cc_bridge.records import Answer, Call, Record, SurveyAttempt, SurveyResult
 
 __all__ = ["Event", "EventType", "Events", "Wishes", "instant"]
@@ -34,6 +35,8 @@ class EventType(StrEnum):
     RATING_GIVEN = "rating_given"  # every answer, a spoken comment too
     LOW_RATING = "low_rating"  # besides rating_given
     SURVEY_COMPLETED = "survey_completed"  # walked to its end with at least one answer
+    FOLLOW_UP_OPENED = "follow_up_opened"
+    FOLLOW_UP_CLOSED = "follow_up_closed"  # done or dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,13 @@ class Events:
             case Answer():
                 yield from self._answered(record)
 
+    def of_follow_up(self, follow_up: FollowUp, kind: EventType) -> Iterator[tuple[str, Event]]:
+        """Yield receivers and what they are told of one that was opened or closed, as it is by now."""
+        closed_at = follow_up.closed_at if kind is EventType.FOLLOW_UP_CLOSED else None
+        at = follow_up.opened_at if closed_at is None else closed_at
+        whole = {"outcome": follow_up.outcome}  # the one text that people write; it has a bound of its own
+        yield from self._told(kind, follow_up, at, follow_up.call_id, follow_up.follow_up_id, whole)
+
     def _answered(self, answer: Answer) -> Iterator[tuple[str, Event]]:
         attempt = self._attempts.get((answer.pbx, answer.attempt_id))
         more = {"call_id": attempt.call_id, "survey": attempt.survey} if attempt else {}
@@ -90,7 +100,7 @@ class Events:
     def _told(
         self,
         kind: EventType,
-        record: Call | SurveyAttempt | Answer,
+        record: Call | SurveyAttempt | Answer | FollowUp,
         at: float,
         call_id: str,
         key: str,
@@ -113,14 +123,14 @@ class Events:
             del self._attempts[next(iter(self._attempts))]
 
 
-def _wanted(wishes: Wishes, kind: EventType, record: Record) -> bool:
+def _wanted(wishes: Wishes, kind: EventType, record: Record | FollowUp) -> bool:
     if kind is EventType.LOW_RATING:
         low = wishes.low.get(record.kind) if isinstance(record, Answer) else None
         return kind in wishes.types and isinstance(record, Answer) and low is not None and record.value <= low
     return kind in wishes.types
 
 
-def _fields(record: Record) -> dict[str, Any]:
+def _fields(record: Record | FollowUp) -> dict[str, Any]:
     """Return what is in a record, by the names of its columns."""
     return {each.name: _plain(each.name, getattr(record, each.name)) for each in fields(record)
             if each.name != "pbx"}  # fmt: skip

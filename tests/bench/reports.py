@@ -1,91 +1,161 @@
-"""The usual questions to the database, as an integrator asks them, and how long PostgreSQL takes for each.
+"""How long `cc-bridge report NAME` takes for a year of 2 million calls on PostgreSQL, and if it is right.
 
-For a day, a week and a month where the question has a time; and the examples of config/schema.md as they are.
+`python tests/bench/reports.py [--calls 2000000] [--verify]`; README.md in this directory says what each
+figure means.
 """
 
-import datetime as dt
-import re
+import json
+import math
+import os
 import statistics
+import sys
 import time
-from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import Engine
-from year import FIRST_DAY
+import click
+from counted import Counted
+from machine import machine
+from sqlalchemy import func, select
+from year import CHANGED, DAYS, FIRST_DAY, LINGERING, RUDE, Year
 
-__all__ = ["ask", "questions"]
+from cc_bridge.reports.as_data import as_json
+from cc_bridge.reports.ask import BANDS, Ask, QueueSettings
+from cc_bridge.reports.catalogue import REPORTS
+from cc_bridge.reports.days import Days
+from cc_bridge.reports.wording import Wording
+from cc_bridge.storage import schema
+from cc_bridge.storage.migrate import open_database
+from cc_bridge.storage.reports import Facts, reading
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from databases import PostgreSql
+
+_MOST = 2.0  # seconds for a report
 _REPEATS = 3
-_PAGE = Path(__file__).parents[2] / "config" / "schema.md"
-
-_LAST = FIRST_DAY + dt.timedelta(29)
-_SPANS = {"day": 1, "week": 7, "month": 30}  # days, the last of them all end with the month's
-
-_ASKED = {
-    "calls by hour and queue": """
-        SELECT queue, hour, visits, answered, abandoned, mean_answer_seconds, longest_wait_seconds
-        FROM v_calls_by_hour WHERE pbx = 'pbx' AND hour >= '{since}' AND hour < '{until}'
-        ORDER BY queue, hour""",
-    "service level by queue and day": """
-        SELECT queue, CAST(hour AS DATE) AS day, SUM(visits) AS visits,
-            100.0 * SUM(answered_in_20) / NULLIF(SUM(offered) - SUM(abandoned_under_5), 0) AS percent
-        FROM v_calls_by_hour WHERE hour >= '{since}' AND hour < '{until}'
-        GROUP BY queue, day ORDER BY queue, day""",
-    "service level by queue and day, of the table": """
-        SELECT queue, CAST(entered_at AS DATE) AS day,
-            100.0 * COUNT(*) FILTER (WHERE outcome = 'answered' AND wait_seconds <= 45)
-                / NULLIF(COUNT(*) FILTER (WHERE outcome <> 'abandoned' OR wait_seconds >= 5), 0) AS percent
-        FROM queue_visits WHERE entered_at >= '{since}' AND entered_at < '{until}' GROUP BY queue, day""",
-    "waits of one queue by hour, of the table": """
-        SELECT date_trunc('hour', entered_at) AS hour, COUNT(*),
-            percentile_cont(0.95) WITHIN GROUP (ORDER BY wait_seconds)
-        FROM queue_visits WHERE queue = 'queue 3' AND entered_at >= '{since}' AND entered_at < '{until}'
-        GROUP BY hour ORDER BY hour""",
-    "agents' days": """
-        SELECT agent, day, talks, talk_seconds, rings_no_answer, available_seconds, paused_seconds, csat_mean
-        FROM v_agent_day WHERE pbx = 'pbx' AND day >= '{since}' AND day < '{until}' ORDER BY agent, day""",
-    "one agent's days": """
-        SELECT * FROM v_agent_day WHERE agent = 'Agent 17' AND day >= '{since}' AND day < '{until}'
-        ORDER BY day""",
-    "talks of agents, of the table": """
-        SELECT agent, COUNT(*), SUM(talk_seconds), AVG(talk_seconds)
-        FROM talks WHERE answered_at >= '{since}' AND answered_at < '{until}'
-        GROUP BY agent ORDER BY agent""",
-    "ratings by queue": """
-        SELECT queue, COUNT(*) AS n, AVG(value), 100.0 * COUNT(CASE WHEN value >= 4 THEN 1 END) / COUNT(*)
-        FROM v_ratings WHERE kind = 'csat' AND rated_at >= '{since}' AND rated_at < '{until}'
-        GROUP BY queue ORDER BY queue""",
-    "ratings by agent": """
-        SELECT agent, COUNT(*) AS n, AVG(value) FROM v_ratings
-        WHERE kind = 'csat' AND rated_at >= '{since}' AND rated_at < '{until}'
-        GROUP BY agent ORDER BY agent""",
-    "ratings of one agent, one by one": """
-        SELECT rated_at, value, talk_seconds, wait_seconds FROM v_ratings
-        WHERE agent = 'Agent 17' AND rated_at >= '{since}' AND rated_at < '{until}' ORDER BY rated_at""",
+_PLAIN_TO_SEE = 1_000_000  # calls; with fewer the effects that are planted may hide behind chance
+_BERLIN = ZoneInfo("Europe/Berlin")  # whose clocks change twice in the year
+_SETTINGS = {
+    "queue 3": QueueSettings(threshold=45.0, wrap_up=10.0, stage="first_contact"),
+    "queue 4": QueueSettings(short_abandon=3.0, stage="support"),
 }
 
 
-def questions() -> Iterator[tuple[str, str]]:
-    """Yield each question in words, and in SQL."""
-    until = _LAST + dt.timedelta(1)
-    for words, sql in _ASKED.items():
-        for span, days in _SPANS.items():
-            yield f"{words}, a {span}", sql.format(since=until - dt.timedelta(days), until=until)
-    examples = _PAGE.read_text().partition("## Examples")[2]
-    for words, sql in re.findall(r"\n([^\n]+):\n\n```sql\n(.*?);\n```", examples, re.DOTALL):
-        yield f"schema.md: {words}", sql.replace("'1795309800.1'", "'1795309800.20'")  # a call that is there
+def asking(by):
+    # A day more at both ends, so that nothing of the year is outside.
+    first, last = FIRST_DAY - timedelta(1), FIRST_DAY + timedelta(DAYS)
+    return Ask(first, last, by, Days(_BERLIN), settings=_SETTINGS, changed=CHANGED)
 
 
-def ask(engine: Engine) -> dict[str, tuple[float, int]]:
-    """Return how many seconds each question takes and how many rows it finds, by its words."""
-    took = {}
+def made(engine, kind, by):
+    """Return a report, and the seconds that it took."""
+    ask = asking(by)
+    began = time.perf_counter()
+    with reading(engine) as connection:
+        source = Facts(connection, ask)
+        report = kind.make(ask, source)
+        source.unobserved()
+    return report, time.perf_counter() - began
+
+
+def measured(engine):
+    """Ask each report by each of what it has; return the slowest by its first, of which the median counts."""
+    worst = 0.0
+    for name, kind in REPORTS.items():
+        for by in kind.by:
+            usual = by is kind.by[0]
+            took = statistics.median(made(engine, kind, by)[1] for _ in range(_REPEATS if usual else 1))
+            click.echo(f"  {name:14}{by:12}{took:8.2f}")
+            if usual:
+                worst = max(worst, took)
+    return worst
+
+
+def verified(engine):
+    """Count everything once more, row by row; return how many figures were compared."""
+    figures = 0
     with engine.connect() as connection:
-        connection.exec_driver_sql("SET TIME ZONE 'UTC'")
-        for words, sql in questions():
-            times = []
-            for _ in range(_REPEATS):
-                began = time.perf_counter()
-                rows = connection.exec_driver_sql(sql.replace("%", "%%")).all()
-                times.append(time.perf_counter() - began)
-            took[words] = statistics.median(times), len(rows)
-    return took
+        counted = Counted(connection, asking(None))
+        plain = connection.scalar(select(func.count()).select_from(schema.calls)) >= _PLAIN_TO_SEE
+        wanted = [(name, by) for name, kind in REPORTS.items() for by in kind.by]
+        with click.progressbar(wanted, label="verifying", file=sys.stderr) as bar:
+            for name, by in bar:
+                kind = REPORTS[name]
+                expected = _content(kind.make(asking(by), counted))
+                figures += _same(_content(made(engine, kind, by)[0]), expected, f"{name} by {by}")
+                if plain:
+                    _called_out(name, expected["findings"])
+    return figures
+
+
+def _content(report):
+    return json.loads(as_json(report, Wording(days=report.ask.days, bands=BANDS), 0.0))
+
+
+def _same(told, expected, where):
+    """Compare two trees of JSON; return how many numbers they have."""
+    if isinstance(told, dict) and isinstance(expected, dict) and told.keys() == expected.keys():
+        return sum(_same(told[key], expected[key], f"{where}, {key}") for key in told)
+    if isinstance(told, list) and isinstance(expected, list) and len(told) == len(expected):
+        pairs = enumerate(zip(told, expected, strict=True))
+        return sum(_same(*pair, f"{where}, {place}") for place, pair in pairs)
+    numbers = isinstance(told, float | int) and isinstance(expected, float | int)
+    if told != expected and not (numbers and math.isclose(told, expected, rel_tol=1e-6, abs_tol=1e-6)):
+        raise click.ClickException(f"{where}: {told!r} is told, {expected!r} was counted")
+    return int(numbers)
+
+
+def _called_out(name, findings):
+    """See that what year.py plants is called out, and nothing else."""
+    match name:
+        case "causes":
+            found = {(each["sentence"], each["keys"]["factor"], each["keys"]["key"]) for each in findings}
+            agents = {key for sentence, factor, key in found if (sentence, factor) == ("more_low", "agent")}
+            right = agents == {f"Agent {number}" for number in RUDE}
+            right &= {factor for _, factor, _ in found} == {"wait-band", "agent"}
+        case "change":
+            found = {(each["sentence"], each["keys"]["measure"]) for each in findings}
+            planted = {("rose", "service_level_no_short"), ("fell", "wait_mean"), ("fell", "answer_mean")}
+            right = planted <= found <= planted | {
+                ("rose", "csat"), ("rose", "csat_mean"), ("fell", "abandonment"),
+            }  # fmt: skip
+        case "agents":
+            found = {each["keys"]["agent"] for each in findings}
+            right = found == {f"Agent {LINGERING}"}
+        case _:
+            found, right = findings, not findings
+    if not right:
+        raise click.ClickException(f"the report {name} calls out {sorted(map(str, found))}")
+
+
+@click.command(help=__doc__.partition("\n")[0])
+@click.option("--calls", default=2_000_000, help="How many the year has.", show_default=True)
+@click.option("--verify", is_flag=True, help="Count all once more in Python: ten minutes.")
+@click.option("--url", default="", help="A database that is filled already, in place of a new one.")
+def main(*, calls: int, verify: bool, url: str) -> None:
+    server = None
+    try:
+        if not url:
+            server = PostgreSql()
+            server.make()
+            server.start()
+            url = server.fresh().render_as_string(hide_password=False)
+        engine = open_database(url)
+        if server:
+            with click.progressbar(length=DAYS, label=f"{calls} calls", file=sys.stderr) as bar:
+                Year(engine, calls // DAYS).fill(DAYS, bar.update)
+        click.echo(f"{machine()}; load average before {os.getloadavg()[0]:.1f}; seconds a report of a year:")
+        worst = measured(engine)
+        click.echo(f"bars missed: {'none' if worst <= _MOST else f'report_s <= {_MOST:g}'}")
+        if verify:
+            click.echo(f"verified: {verified(engine)} figures are what was counted row by row")
+        click.echo(f"RESULT report_s={worst:.3g}")
+        engine.dispose()
+    finally:
+        if server:
+            server.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 from contact_records import PBX
 from machine import machine
-from reports import ask
+from questions import ask
 from sqlalchemy import create_engine, func, select
 from sqlalchemy.exc import DBAPIError
 from store_contestants import RATE

@@ -6,6 +6,7 @@ or kill it like an administrator would.
 
 import copy
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -105,10 +106,13 @@ class Daemon:
         self.signal(signal.SIGKILL)
         self.ended()
 
-    def command(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command of `cc-bridge` with this daemon's configuration."""
-        command = [sys.executable, "-m", "cc_bridge", name, "--config", str(self._file), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        command = [sys.executable, "-m", "cc_bridge", *words]
+        environment = {**os.environ, "CC_BRIDGE_CONFIG": str(self._file)}
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=60, check=False, env=environment
+        )
 
     def close(self) -> None:
         if self._process is not None and self._process.poll() is None:

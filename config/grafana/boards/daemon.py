@@ -277,6 +277,32 @@ def _webhooks() -> tuple[object, ...]:
     )
 
 
+def _digests() -> tuple[object, ...]:
+    last, due = (f"cc_bridge_digest_{name}_timestamp_seconds{{{PBX}}}" for name in ("last_published", "due"))
+    return (
+        table(
+            "Digests",
+            "Only with digests."
+            f" {_text('digest_due_timestamp_seconds', 'digest_last_published_timestamp_seconds')}",
+            {
+                "Value #A": Column("Due", "dateTimeAsIso"),
+                "Value #B": Column("Sent last", "dateTimeAsIso"),
+            },
+            prom(f"sum by (pbx, digest) ({due}) * 1000", now=True, form="table"),
+            prom(f"sum by (pbx, digest) ({last}) * 1000", now=True, form="table"),
+            names={"pbx": "PBX", "digest": "Digest of the"},
+            span=24,
+        ),
+        lines(
+            "Mails given up",
+            "short",
+            _text("digest_failures"),
+            prom(_sum("digest_failures_total", by="pbx, digest"), "{{pbx}} {{digest}}"),
+            span=24,
+        ),
+    )
+
+
 def _surveys() -> tuple[object, ...]:
     return (
         lines(
@@ -381,6 +407,8 @@ def board() -> Dashboard:
             *_journal(),
             row("Webhooks"),
             *_webhooks(),
+            row("Digests"),
+            *_digests(),
             row("Surveys"),
             *_surveys(),
             row("Process and scrape"),

@@ -4,7 +4,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from boards.frame import board as framed, row
 from boards.panels import LIMITS, PERCENT, PLAIN, Column, Limits, bars, less_is_worse, lines, table, tile
-from boards.promql import QUEUE, RECORDED, Scored, increase, too_few
+from boards.promql import PBX, QUEUE, RECORDED, Scored, increase, too_few
 from boards.queries import prom
 from boards.variables import DATASOURCE, JOB, PBX_OF_METRICS, QUEUE as QUEUES
 from cc_bridge.measures import help_text
@@ -237,6 +237,45 @@ def _gap() -> tuple[object, ...]:
     )
 
 
+def _follow_ups() -> tuple[object, ...]:
+    def each_hour(metric: str, label: str) -> str:
+        return f"sum by ({label}) (increase(cc_bridge_{metric}{{{PBX}}}[1h]))"
+
+    nobody = "The owner - is nobody. Empty without [follow_ups]."
+    return (
+        lines(
+            "Open follow-ups by owner",
+            "short",
+            f"Customers whom somebody should call back, taken or not. {nobody}",
+            prom(f"sum by (owner) (cc_bridge_follow_ups_open{{{PBX}}})", "{{owner}}"),
+            stacked=True,
+        ),
+        lines(
+            "Overdue follow-ups by owner",
+            "short",
+            f"Those that should be closed by now. {nobody}",
+            prom(f"sum by (owner) (cc_bridge_follow_ups_overdue{{{PBX}}})", "{{owner}}"),
+            stacked=True,
+        ),
+        lines(
+            "Follow-ups opened by hour and reason",
+            "short",
+            "What opened them, of each hour: low ratings, comments, lost and long waits.",
+            prom(each_hour("follow_ups_opened_total", "reason"), "{{reason}}"),
+            stacked=True,
+            step="1h",
+        ),
+        lines(
+            "Follow-ups closed by hour",
+            "short",
+            "Done, or dropped with a reason, of each hour.",
+            prom(each_hour("follow_up_close_seconds_count", "state"), "{{state}}"),
+            stacked=True,
+            step="1h",
+        ),
+    )
+
+
 def board() -> Dashboard:
     """Return the dashboard of scores and of how they came about."""
     return framed(
@@ -255,6 +294,8 @@ def board() -> Dashboard:
             *_answers(),
             row("Do the callers agree with us?"),
             *_gap(),
+            row("Follow-ups"),
+            *_follow_ups(),
         ),
         refresh="5m",
     )

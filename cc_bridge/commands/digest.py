@@ -1,0 +1,223 @@
+"""What owners of queues are mailed: `digest write`, `digest send`, `digest list`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cc_bridge.commands.common import config_option, load_config
+
+if TYPE_CHECKING:
+    from cc_bridge.config import Config
+    from cc_bridge.digest.content import Name
+    from cc_bridge.digest.periods import Period
+
+__all__ = ["digest"]
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_LISTED = 2000
+
+
+def _date(text: str) -> date:
+    from cc_bridge.reports.days import read_date
+
+    try:
+        return read_date(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@click.group()
+def digest() -> None:
+    """Tell owners of queues how they were served, by mail and as files: once a day, week or month.
+
+    \b
+    Example:  cc-bridge digest send --dry-run
+    """
+
+
+@digest.command()
+@config_option
+@click.option("--out", type=_FOLDER, required=True, help="The folder for the files; made if it is not there.")
+@click.option("--from", "first", type=_date, help="The first day.")
+@click.option("--to", "last", type=_date, help="The last day, with its end; else the same as --from.")
+@click.option("--week", type=_date, help="The week that this day is in.")
+@click.option("--last", "newest", is_flag=True, help="What was due last, as [digest] says; the default.")
+def write(
+    path: Path | None, out: Path, first: date | None, last: date | None, week: date | None, *, newest: bool
+) -> None:
+    """Write the digests as files: one for everyone, one for each owner of a queue.
+
+    Each is a page that needs nothing else. Days are compared with as many days before them.
+
+    \b
+    Examples:  cc-bridge digest write --out digests
+               cc-bridge digest write --out digests --week 2026-11-18
+               cc-bridge digest write --out digests --from 1405-08-01 --to 1405-08-30
+    """
+    from time import time
+
+    from cc_bridge.digests import as_page, made
+    from cc_bridge.storage.migrate import database
+
+    if (first is not None) + (week is not None) + newest > 1 or (last is not None and first is None):
+        raise click.UsageError("give --from with --to, or --week, or --last")
+    config, now = load_config(path), time()
+    _needs_report()
+    period, name = _asked(config, first, last, week, now)
+    owners = {queue.owner for queue in (config.queue_defaults, *config.queues.values())} | {""}
+    with _writing(out), database(config.storage.url) as engine:
+        out.mkdir(parents=True, exist_ok=True)
+        for owner in sorted(owners):
+            found = made(engine, config, owner, period, now, name)
+            if found is None:
+                continue
+            file = out / f"digest-{period.first}-{period.last}-{owner or 'everyone'}.html"
+            file.write_text(as_page(config, found, now), encoding="utf-8")
+            click.echo(str(file))
+
+
+@digest.command()
+@config_option
+@click.option("--to-file", "out", type=_FOLDER, help="Write the mails to this folder instead, as .eml.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be sent to whom.")
+@click.option("--again", is_flag=True, help="Send what was sent already, too.")
+def send(path: Path | None, out: Path | None, *, dry_run: bool, again: bool) -> None:
+    """Send what was due last, now, to whom it was not sent; needs no digest.enabled.
+
+    \b
+    Examples:  cc-bridge digest send --dry-run
+               cc-bridge digest send
+               cc-bridge digest send --to-file mails
+    """
+    from os import getpid, urandom
+    from time import time
+
+    from cc_bridge.posting import post, server_of
+
+    config = load_config(path)
+    _needs_report()
+    server_of(config)  # says what is missing
+    if out is not None:
+        _to_files(config, out, time())
+        return
+    if dry_run:
+        for line in _to_be_sent(config, time(), again=again):
+            click.echo(line)
+        return
+    posted = post(config, f"digest-send-{getpid()}-{urandom(8).hex()}", time, at_once=True, again=again)
+    for key in posted.sent:
+        click.echo(f"sent to {key.whom}")
+    if posted.why_not:
+        raise click.ClickException(posted.why_not)
+    if not (posted.sent or posted.put_off or posted.given_up):
+        click.echo("nothing to send: see digest list, and --again")
+    faults = [
+        *(f"{key.whom}: {why}; it goes again by itself if digest.enabled" for key, why in posted.put_off),
+        *(f"{key.whom}: given up: {why}" for key, why in posted.given_up),
+    ]
+    if faults:
+        raise click.ClickException("\n".join(faults))
+
+
+@digest.command("list")
+@config_option
+def list_(path: Path | None) -> None:
+    """List what was published: days, for whom, how many got it, when.
+
+    \b
+    Example:  cc-bridge digest list
+    """
+    from itertools import groupby
+    from operator import attrgetter
+
+    from cc_bridge.storage.migrate import database
+    from cc_bridge.storage.publications import Publications
+
+    config = load_config(path)
+    with database(config.storage.url) as engine:
+        known = Publications(engine, "").every(_LISTED)
+    click.echo(f"{'every':<6} {'first day':<11}{'last day':<11}{'for':<16}{'sent':>7}  {'at':<17}")
+    for (every, first, owner), group in groupby(known, attrgetter("every", "first_day", "owner")):
+        some = list(group)
+        sent = [each.ended_at for each in some if each.state == "sent" and each.ended_at]
+        at = f"{datetime.fromtimestamp(max(sent)).astimezone():%Y-%m-%d %H:%M}" if sent else "-"
+        others = sorted({f"{each.state}: {each.why}" for each in some if each.state != "sent"})
+        count = f"{len(sent)} of {len(some)}"
+        line = f"{every:<6} {first:<11}{some[0].last_day:<11}{owner or 'everyone':<16}{count:>7}  {at:<17}"
+        click.echo(f"{line}{'; '.join(others)}".rstrip(": "))
+
+
+def _needs_report() -> None:
+    try:
+        import jinja2  # noqa: F401
+    except ImportError as error:
+        raise click.ClickException(f"{error.name} is missing: install cc-bridge[report]") from error
+
+
+def _asked(
+    config: "Config", first: date | None, last: date | None, week: date | None, now: float
+) -> "tuple[Period, Name]":
+    from datetime import timedelta
+
+    from cc_bridge.digest.content import Name
+    from cc_bridge.digest.periods import Every, Period, period_of
+    from cc_bridge.digests import timer_of
+    from cc_bridge.posting import NAMES
+    from cc_bridge.reporting import days_of
+
+    if week is not None:
+        return period_of(Every.WEEK, week, days_of(config)), Name.WEEK
+    if first is None:
+        timer = timer_of(config)
+        return timer.due(now)[1], NAMES[timer.every]
+    last = last or first
+    if first > last:
+        raise click.UsageError(f"--from {first} is after --to {last}")
+    span = last - first + timedelta(1)
+    return Period(first, last, first - span, last - span), Name.SPAN
+
+
+def _to_files(config: "Config", out: Path, now: float) -> None:
+    """Write the mails that would be sent, whoever got them already."""
+    from cc_bridge.digests import made, mail_of
+    from cc_bridge.posting import NAMES, message_id, wanted
+    from cc_bridge.storage.migrate import database
+
+    with _writing(out), database(config.storage.url) as engine:
+        out.mkdir(parents=True, exist_ok=True)
+        timer, period, keys = wanted(config, now)
+        for number, key in enumerate(keys, start=1):
+            found = made(engine, config, key.owner, period, now, NAMES[timer.every])
+            if found is not None:
+                file = out / f"digest-{key.first_day}-{number}-{key.owner or 'everyone'}.eml"
+                mark = message_id(key, now, config.digest.sender)
+                file.write_bytes(mail_of(config, found, key.owner, key.address, mark, now))
+                click.echo(str(file))
+
+
+def _to_be_sent(config: "Config", now: float, *, again: bool) -> Iterator[str]:
+    from cc_bridge.posting import wanted
+    from cc_bridge.storage.migrate import database
+    from cc_bridge.storage.publications import Publications
+
+    _, period, keys = wanted(config, now)
+    with database(config.storage.url) as engine:
+        known = {each.key: each for each in Publications(engine, "").every(_LISTED)}
+    for key in keys:
+        state = known[key].state if key in known else "waiting"
+        if again or state in ("waiting", "claimed"):
+            yield f"would send {period.first} to {period.last} to {key.whom}"
+        else:
+            yield f"would not send to {key.whom}: {state}"
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or folder}: {error.strerror}") from error

@@ -1,0 +1,81 @@
+"""Who is sent a digest, when, and by which mail server."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from cc_bridge.config.kinds import OptionalPath, Section, only_one, password_of
+from cc_bridge.errors import ConfigError
+
+__all__ = ["OWNER", "DigestConfig"]
+
+_THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
+OWNER = r"[a-z0-9][a-z0-9_.-]{0,31}"  # it stands in names of files
+# What every server takes, and nothing that could end a line of a header or of SMTP.
+_ADDRESS = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,188}[A-Za-z0-9])?$"
+
+Address = Annotated[str, Field(pattern=_ADDRESS)]
+
+
+class DigestConfig(Section):
+    enabled: bool = False
+    every: Literal["day", "week", "month"] = "week"
+    weekday: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = "mon"
+    hour: int = Field(default=7, ge=0, le=23)
+    everyone: list[Address] = []
+    owners: dict[Annotated[str, Field(pattern=f"^{OWNER}$")], Address] = {}
+    sender: str = Field(default="", pattern=f"^$|{_ADDRESS}")
+    sender_name: str = Field(default="cc_bridge", pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]{0,64}$")
+    host: str = Field(default="", pattern=r"^[A-Za-z0-9.:_-]{0,255}$")
+    port: int = Field(default=587, ge=1, le=65535)
+    tls: Literal["starttls", "implicit", "none"] = "starttls"
+    tls_ca_file: OptionalPath = None
+    username: str = Field(default="", max_length=255)
+    secret: SecretStr = SecretStr("")
+    secret_file: OptionalPath = None
+    answer_seconds: float = Field(default=30, ge=1, le=300)
+
+    @field_validator("everyone")
+    @classmethod
+    def _once_each(cls, addresses: list[str]) -> list[str]:
+        if len(set(addresses)) < len(addresses):
+            raise ValueError("must name each address once")
+        return addresses
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> "DigestConfig":
+        only_one(self.secret, self.secret_file)
+        return self
+
+    @model_validator(mode="after")
+    def _no_password_in_plain(self) -> "DigestConfig":
+        if self.tls == "none" and self.username and self.host not in _THIS_MACHINE:
+            raise ValueError("tls = none would send the password in plain: use starttls or implicit")
+        return self
+
+    @model_validator(mode="after")
+    def _whole(self) -> "DigestConfig":
+        if self.enabled and self.missing:
+            raise ValueError(f"enabled needs {', '.join(self.missing)}")
+        return self
+
+    @property
+    def missing(self) -> list[str]:
+        """What must be set before anything can be sent."""
+        needed = {
+            "host": self.host,
+            "sender": self.sender,
+            "everyone or owners": self.everyone or self.owners,
+        }
+        return [name for name, value in needed.items() if not value]
+
+    def password(self) -> str:
+        """Return the secret, from its file if one is named. Raises ConfigError if it cannot be read."""
+        password = password_of(self.secret, self.secret_file, "digest.secret_file")
+        if bool(password) != bool(self.username):
+            raise ConfigError("digest: give username and secret, or neither")
+        return password
+
+    def recipients(self) -> list[tuple[str, str]]:
+        """Return owner, empty for everyone, and address of each mail."""
+        return [*self.owners.items(), *(("", address) for address in self.everyone)]

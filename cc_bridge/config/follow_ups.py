@@ -1,0 +1,57 @@
+"""Who is to be called back, and until when."""
+
+from datetime import tzinfo
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from cc_bridge.config.kinds import Section, before_midnight, readable
+from cc_bridge.follow_ups.rules import Rules
+from cc_bridge.surveys.hours import Hours, minute_of, weekdays_of
+from cc_bridge.surveys.questions import SCORES
+
+__all__ = ["FollowUpsConfig"]
+
+
+class FollowUpsConfig(Section):
+    enabled: bool = False
+    low_ratings: dict[Literal["csat", "nps", "nps_0_9", "ces"], int] = {
+        "csat": 2,
+        "nps": 6,
+        "nps_0_9": 5,
+        "ces": 3,
+    }
+    not_solved: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]] = ["solved"]
+    comments: bool = True
+    abandoned_twice_hours: float = Field(default=24, ge=0, le=168)
+    long_wait_minutes: float = Field(default=10, ge=0, le=1440)
+    due_hours: float = Field(default=8, gt=0, le=240)
+    work_from: Annotated[str, readable(before_midnight)] = "09:00"
+    work_until: Annotated[str, readable(minute_of)] = "17:00"
+    work_weekdays: Annotated[str, readable(weekdays_of)] = "mon-fri"
+
+    @field_validator("low_ratings")
+    @classmethod
+    def _on_the_scale(cls, low: dict[str, int]) -> dict[str, int]:
+        for kind, value in low.items():
+            if value not in SCORES[kind]:
+                scale = SCORES[kind]
+                raise ValueError(f"{kind} = {value}: must be from {scale[0]} to {scale[-1]}")
+        return low
+
+    def rules(self, shared: frozenset[str]) -> Rules:
+        """Return what opens one; `shared` are the keys of numbers that many people call from."""
+        return Rules(
+            low_ratings={str(kind): low for kind, low in self.low_ratings.items()},
+            not_solved=self.not_solved,
+            comments=self.comments,
+            abandoned_seconds=self.abandoned_twice_hours * 3600,
+            long_wait_seconds=self.long_wait_minutes * 60,
+            shared=shared,
+        )
+
+    def hours(self, zone: tzinfo | None) -> Hours:
+        """Return the hours of work in their time zone."""
+        return Hours(
+            zone, minute_of(self.work_from), minute_of(self.work_until), weekdays_of(self.work_weekdays)
+        )

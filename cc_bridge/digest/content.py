@@ -1,0 +1,201 @@
+"""What a digest says: the totals of the reports for a period and the one before, and what differs. Pure.
+
+`digests.py` gives it the rows, `as_mail.py` writes it. No figure is made here: each is a cell of a report, so
+that a mail never says something else than `cc-bridge report` of the same days.
+
+The trap: a difference that chance explains is no news. What is called out are only pairs of figures that are
+both known well, and whose intervals do not overlap.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+
+from cc_bridge.customers.recall import LostCall
+from cc_bridge.reports.ask import Ask, By
+from cc_bridge.reports.causes import LOW
+from cc_bridge.reports.facts import Source
+from cc_bridge.reports.figures import (
+    Cell,
+    Column,
+    Figure,
+    Finding,
+    Mark,
+    Report,
+    Row,
+    Table,
+    Unit,
+    apart,
+    count,
+    share,
+)
+from cc_bridge.reports.gap import delivery_gap
+from cc_bridge.reports.lost import lost
+from cc_bridge.reports.opinions import UNITS
+from cc_bridge.reports.recalls import recalls
+from cc_bridge.reports.service import service
+from cc_bridge.reports.voice import voice
+
+__all__ = ["Digest", "FollowUps", "Name", "digest"]
+
+_COLUMNS = (
+    Column("this_period", Unit.MEAN, formula="the measure in the period", has_n=True, has_interval=True),
+    Column(
+        "period_before", Unit.MEAN, formula="the measure in the one before", has_n=True, has_interval=True
+    ),
+)
+# The figures of each part, by the table of a report that has them in its last line.
+_SERVICE = {
+    "service": ("offered", "answered", "service_level_no_short", "abandonment"),
+    "waits": ("wait_mean", "answer_mean", "handle_mean"),
+}
+_VOICE = {"scores": tuple(UNITS), "low_ratings": ("low_ratings", "low"), "funnel": ("response_rate",)}
+_LOST = {
+    "lost": ("lost", "lost_share"),
+    "recalls": (
+        "recalled",
+        "self_served",
+        "not_managed",
+        "not_managed_share",
+        "recall_median",
+        "recall_open",
+    ),
+}
+_LOW = (
+    Column("low_ratings", Unit.COUNT, formula="answers[1] + answers[2] of csat"),
+    Column("low", Unit.PERCENT, formula="low_ratings / n", has_n=True, has_interval=True),
+)
+
+
+class Name(StrEnum):
+    """What a digest is called, by the days that it is about."""
+
+    DAY = "digest_day"
+    WEEK = "digest_week"
+    MONTH = "digest_month"
+    SPAN = "digest_span"
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUps:
+    """Callers who are to be called: how many now, and what was done in the period and the one before."""
+
+    waiting: int  # now, overdue ones too
+    overdue: int
+    closed: int
+    close_median: float | None  # seconds from open to closed
+    closed_before: int
+    close_median_before: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """`brief` is the mail itself, `whole` what is attached to it."""
+
+    brief: Report
+    whole: Report
+    before_first: date
+    before_last: date
+
+
+def digest(
+    name: Name,
+    ask: Ask,
+    before: Ask,
+    here: Source,
+    there: Source,
+    lost_calls: Iterable[LostCall],
+    follow_ups: FollowUps | None = None,
+) -> Digest:
+    """Return the digest of the days of `ask`, whose rows are in `here`; `lost_calls` are those of both."""
+    calls = list(lost_calls)
+    reports = _reports(ask, here)
+    tables = _tables(ask, here, reports, calls)
+    tables_before = _tables(before, there, _reports(before, there), calls)
+    parts: list[Table] = []
+    for part, of_tables in {"digest_service": _SERVICE, "digest_voice": _VOICE, "digest_lost": _LOST}.items():
+        rows = tuple(_compared(of_tables, tables, tables_before))
+        if rows:
+            parts.append(_part(part, rows))
+    if follow_ups is not None:
+        parts.append(_part("digest_follow_ups", tuple(_followed_up(follow_ups))))
+    gap = reports["delivery-gap"]
+    findings = (*_changes(parts), *(gap.findings or ()))
+    unobserved = here.unobserved()
+    brief = Report(name, ask, (*parts, *gap.tables), findings, notes=("no_cause",), unobserved=unobserved)
+    whole = replace(
+        brief,
+        tables=(*parts, *gap.tables, *(table for name, table in tables.items() if name not in _NOT_TWICE)),
+        tiles=reports["service"].tiles,
+    )
+    return Digest(brief, whole, before.first, before.last)
+
+
+_NOT_TWICE = {"delivery_gap", "low_ratings"}
+
+
+def _reports(ask: Ask, source: Source) -> dict[str, Report]:
+    made = (service(ask, source), voice(ask, source), delivery_gap(ask, source), lost(ask, source))
+    return {report.name: report for report in made}
+
+
+def _tables(
+    ask: Ask, source: Source, reports: Mapping[str, Report], calls: Iterable[LostCall]
+) -> dict[str, Table]:
+    """Return the tables of a period by their names."""
+    made = [table for report in reports.values() for table in report.tables]
+    made += [recalls(ask, calls), _low_ratings(ask, source)]
+    return {table.name: table for table in made}
+
+
+def _low_ratings(ask: Ask, source: Source) -> Table:
+    """Return the answers of the scale of 1 to 5 that are low, as `causes.py` counts them."""
+    n = low = 0
+    for row in source.answers(By.QUEUE):
+        if row.kind == "csat":
+            n += row.n
+            low += row.n if row.value <= LOW else 0
+    total = Row(("",), (count(low) if n else None, share(low, n, ask.minimum)))
+    return Table("low_ratings", (("queue", By.QUEUE),), _LOW, (), total)
+
+
+def _part(name: str, rows: tuple[Row, ...]) -> Table:
+    return Table(name, (("measure", Mark.WORD),), _COLUMNS, rows)
+
+
+def _compared(
+    names: Mapping[str, Iterable[str]], tables: Mapping[str, Table], before: Mapping[str, Table]
+) -> Iterator[Row]:
+    for table, columns in names.items():
+        units = {column.name: column.unit for column in tables[table].columns}
+        for name in columns:
+            cells = tuple(_total(one[table], name) for one in (tables, before))
+            if any(cells):
+                yield Row((name,), cells, units[name])
+
+
+def _total(table: Table, name: str) -> Cell:
+    return table.cell(table.total, name) if table.total else None
+
+
+def _followed_up(found: FollowUps) -> Iterator[Row]:
+    yield Row(("follow_ups_open",), (count(found.waiting), None), Unit.COUNT)
+    yield Row(("follow_ups_overdue",), (count(found.overdue), None), Unit.COUNT)
+    yield Row(("follow_ups_closed",), (count(found.closed), count(found.closed_before)), Unit.COUNT)
+    took = (found.close_median, found.closed), (found.close_median_before, found.closed_before)
+    cells = tuple(None if median is None else Figure(median, n) for median, n in took)
+    if any(cells):
+        yield Row(("follow_ups_close_median",), cells, Unit.TIME)
+
+
+def _changes(parts: Iterable[Table]) -> Iterator[Finding]:
+    """Yield what rose or fell by more than chance explains."""
+    for part in parts:
+        for row in part.rows:
+            now, before = row.cells
+            if now is None or before is None or row.unit is None or not apart(before, now):
+                continue
+            sentence = "rose" if now.value > before.value else "fell"
+            figures = {"before": (row.unit, before), "after": (row.unit, now)}
+            yield Finding(sentence, {"measure": (Mark.WORD, str(row.keys[0]))}, figures)

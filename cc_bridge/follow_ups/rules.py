@@ -1,0 +1,176 @@
+"""Which calls and answers call for a follow-up, by the rules of the configuration. Pure.
+
+`storage/follow_up_facts.py` reads what they are applied to, `following_up.py` opens what comes of it. Who
+withholds the number, and who calls from one that many share, is nobody who could be called back: they open
+none.
+
+The trap: everything is looked at again and again, and by a daemon that comes after another. So what a cause
+is made of, its id above all, depends on what happened alone, never on when that was looked at.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import pairwise
+from operator import attrgetter
+from typing import TypeVar
+
+from cc_bridge.follow_ups.life import FollowUp, Reason
+from cc_bridge.records import Outcome
+
+__all__ = ["DAYS_LOOKED_BACK", "Cause", "Given", "Rules", "Stay", "follow_up"]
+
+# What is older opens nothing, however late it comes into the database.
+DAYS_LOOKED_BACK = 7
+
+_ID = 16  # hexadecimal digits: of a million follow-ups no two should share one
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """One visit of a queue."""
+
+    pbx: str
+    call_id: str
+    caller_key: str
+    number: str
+    queue: str
+    agent: str
+    entered_at: float
+    left_at: float
+    outcome: str
+    short: bool = False  # abandoned so soon that it does not count
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One answer, and the talk that it is about."""
+
+    pbx: str
+    call_id: str
+    caller_key: str
+    number: str
+    queue: str
+    agent: str
+    attempt_id: str
+    question: str
+    kind: str
+    value: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What opens a follow-up; `source` tells it from others of its PBX and reason."""
+
+    reason: Reason
+    about: Stay | Given
+    source: str
+    detail: str
+    at: float
+
+    @property
+    def id(self) -> str:
+        name = f"{self.about.pbx}\0{self.reason}\0{self.source}"
+        return sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_ID]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What opens a follow-up; nothing does by itself."""
+
+    low_ratings: Mapping[str, int] = field(default_factory=dict)  # kind of question -> highest low value
+    not_solved: Collection[str] = ()  # ids of questions that ask whether it is solved
+    comments: bool = False
+    abandoned_seconds: float = 0  # abandoned twice within so many; 0: never
+    long_wait_seconds: float = 0  # waited longer; 0: never
+    shared: Collection[str] = ()  # keys of numbers that many people call from
+
+    def of_answers(self, answers: Iterable[Given]) -> Iterator[Cause]:
+        for given in answers:
+            if self._somebodys(given):
+                source = f"{given.attempt_id}\0{given.question}"
+                for reason, detail in self._said(given):
+                    yield Cause(reason, given, source, detail, given.at)
+
+    def of_stays(self, stays: Iterable[Stay], customer: Callable[[str], str] = str) -> Iterator[Cause]:
+        """Yield what visits cause; of a call that left one queue for another, all of them together.
+
+        `customer` is the same for all keys of a customer.
+        """
+        calls = _by((stay for stay in stays if self._somebodys(stay)), lambda stay: (stay.pbx, stay.call_id))
+        whole = [sorted(call, key=attrgetter("entered_at")) for call in calls]
+        if self.long_wait_seconds:
+            for call in whole:
+                yield from self._waited(call)
+        if self.abandoned_seconds:
+            lost = [call[-1] for call in whole if _abandoned(call)]
+            for theirs in _by(lost, lambda stay: customer(stay.caller_key)):
+                yield from self._abandoned_again(theirs)
+
+    def _somebodys(self, about: Stay | Given) -> bool:
+        return bool(about.caller_key) and about.caller_key not in self.shared
+
+    def _said(self, given: Given) -> Iterator[tuple[Reason, str]]:
+        low = self.low_ratings.get(given.kind)
+        if low is not None and given.value <= low:
+            yield Reason.LOW_RATING, f"{given.kind}={given.value}"
+        if given.kind == "yes_no" and given.value == 0 and given.question in self.not_solved:
+            yield Reason.NOT_SOLVED, f"{given.question}=no"
+        if given.kind == "comment" and self.comments:
+            yield Reason.COMMENT, f"spoke {given.value} s"
+
+    def _waited(self, call: list[Stay]) -> Iterator[Cause]:
+        """Yield a cause when the waits of a call, until its first answer, have become too long."""
+        seconds = 0.0
+        for stay in call:
+            if stay.outcome != Outcome.UNOBSERVED:  # nobody knows how long that was
+                seconds += stay.left_at - stay.entered_at
+            if seconds > self.long_wait_seconds:
+                yield Cause(Reason.LONG_WAIT, stay, stay.call_id, f"waited {seconds:.0f} s", stay.left_at)
+                return
+            if stay.outcome == Outcome.ANSWERED:
+                return
+
+    def _abandoned_again(self, lost: list[Stay]) -> Iterator[Cause]:
+        for before, stay in pairwise(sorted(lost, key=lambda stay: (stay.left_at, stay.pbx, stay.call_id))):
+            hours = (stay.left_at - before.left_at) / 3600
+            if hours * 3600 <= self.abandoned_seconds:
+                detail = f"abandoned again after {hours:.1f} h"
+                yield Cause(Reason.ABANDONED_TWICE, stay, stay.call_id, detail, stay.left_at)
+
+
+def follow_up(cause: Cause, owner: str, due_at: float) -> FollowUp:
+    """Return what is opened, the same whenever it is."""
+    about = cause.about
+    return FollowUp(
+        follow_up_id=cause.id,
+        pbx=about.pbx,
+        reason=cause.reason,
+        caller_key=about.caller_key,
+        number=about.number or about.caller_key,
+        queue=about.queue,
+        agent=about.agent,
+        call_id=about.call_id,
+        detail=cause.detail,
+        owner=owner,
+        opened_at=cause.at,
+        due_at=due_at,
+    )
+
+
+def _abandoned(call: list[Stay]) -> bool:
+    last = call[-1]
+    answered = any(stay.outcome == Outcome.ANSWERED for stay in call)
+    return last.outcome == Outcome.ABANDONED and not last.short and not answered
+
+
+_Each = TypeVar("_Each")
+
+
+def _by(all_of_them: Iterable[_Each], what: Callable[[_Each], object]) -> list[list[_Each]]:
+    """Return them apart by what they have in common, in their order."""
+    parts: dict[object, list[_Each]] = {}
+    for each in all_of_them:
+        parts.setdefault(what(each), []).append(each)
+    return list(parts.values())

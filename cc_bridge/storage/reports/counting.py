@@ -1,0 +1,95 @@
+"""What the questions of the reports share: the span, what is counted by, and the rows.
+
+The traps: the columns of a GROUP BY are written twice, and PostgreSQL takes two parameters for two different
+expressions; so what is grouped by is computed in a subquery, and grouped by its name. And no index of a name
+may look like a shortcut to its groups, since it leads through the whole table row by row.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from sqlalchemy import Column, ColumnElement, Connection, Double, Executable, Table, case, literal
+
+from cc_bridge.reports.ask import Ask, By, QueueSettings
+from cc_bridge.storage.columns import hidden
+from cc_bridge.storage.reports.instants import Instants
+
+__all__ = ["Counting", "Expression"]
+
+_Row = TypeVar("_Row")
+Expression = ColumnElement[Any]
+
+
+class Counting:
+    """Asks for the rows of one report's span."""
+
+    def __init__(self, connection: Connection, ask: Ask, asked: Callable[[], object] = lambda: None) -> None:
+        """`asked` hears of each question that was answered."""
+        self._connection = connection
+        self._dialect = connection.dialect.name
+        self._ask = ask
+        self._asked = asked
+        self._instants = Instants(self._dialect, ask.offsets)
+
+    def _rows(self, kind: Callable[..., _Row], *statements: Executable) -> Iterator[_Row]:
+        """Yield the rows of a question, which may take several statements."""
+        for statement in statements:
+            for row in self._read(statement):
+                yield kind(*row)
+        self._asked()
+
+    def _read(self, statement: Executable) -> Iterator[tuple[Any, ...]]:
+        # MariaDB gives a sum of whole numbers as Decimal.
+        for row in self._connection.execute(statement):
+            yield tuple(value if isinstance(value, str | int | float) else _number(value) for value in row)
+
+    def _span(self, table: Table[Any], at: Column[Any]) -> list[Expression]:
+        where = [at >= self._ask.since, at < self._ask.until, *self._of_pbx(table), *self._of_agent(table)]
+        if self._ask.queues:
+            where.append(table.c.queue.in_(self._ask.queues))
+        return where
+
+    def _of_pbx(self, table: Table[Any]) -> tuple[Expression, ...]:
+        if not self._ask.pbx:
+            return ()
+        all_of_it = self._dialect == "sqlite" and not self._ask.agent
+        return ((hidden(table.c.pbx) if all_of_it else table.c.pbx) == self._ask.pbx,)
+
+    def _of_agent(self, table: Table[Any]) -> tuple[Expression, ...]:
+        return (table.c.agent == self._ask.agent,) if self._ask.agent else ()
+
+    def _key(self, by: By, table: Table[Any], at: Column[Any]) -> Expression:
+        match by:
+            case By.HOUR:
+                return self._instants.hour(at)
+            case By.WEEKDAY:
+                return self._instants.weekday(at)
+            case By.DAY:
+                return self._instants.day(at)
+            case By.PART:
+                return case((at < self._ask.change, 0), else_=1)
+            case By.WAIT_BAND:
+                return self._band(table.c.wait_seconds)
+            case _:
+                return hidden(table.c[by.value])
+
+    def _band(self, wait: Column[Any]) -> Expression:
+        bounds = [(wait <= bound, number) for number, bound in enumerate(self._ask.bands)]
+        return case(*bounds, else_=len(self._ask.bands))
+
+    def _setting(self, queue: Column[Any], of: Callable[[QueueSettings], float]) -> Expression:
+        usual = of(self._ask.others)
+        own = {name: of(each) for name, each in self._ask.settings.items() if of(each) != usual}
+        if not own:
+            return literal(usual, Double)
+        by_value: Mapping[float, list[str]] = {
+            value: [name for name in own if own[name] == value] for value in set(own.values())
+        }
+        whens = [(queue.in_(names), literal(value, Double)) for value, names in by_value.items()]
+        return case(*whens, else_=literal(usual, Double))
+
+
+def _number(value: Any) -> float | None:
+    if value is None or isinstance(value, bool):
+        return value
+    return int(value) if value == int(value) else float(value)

@@ -1,0 +1,74 @@
+"""What the reports ask of visits and calls."""
+
+from collections.abc import Iterator
+from operator import attrgetter
+
+from sqlalchemy import case, func, select
+
+from cc_bridge.reports import facts
+from cc_bridge.reports.ask import By
+from cc_bridge.storage.reports.counting import Counting
+from cc_bridge.storage.schema import calls, queue_visits
+
+__all__ = ["Visits"]
+
+
+class Visits(Counting):
+    """The part of a Source that is about visits and calls."""
+
+    def visits(self, by: By) -> Iterator[facts.Visits]:
+        c = queue_visits.c
+        wait = c.wait_seconds
+        inner = (
+            select(
+                self._key(by, queue_visits, c.entered_at).label("key"),
+                c.outcome,
+                self._instants.up(wait).label("second"),
+                wait.label("wait"),
+                case((wait <= self._setting(c.queue, attrgetter("threshold")), 1)).label("within"),
+                case((wait < self._setting(c.queue, attrgetter("short_abandon")), 1)).label("short"),
+                case((c.ringing, 1)).label("ringing"),
+            )
+            .where(*self._span(queue_visits, c.entered_at))
+            .subquery()
+        )
+        i = inner.c
+        keys = (i.key, i.outcome, i.second)
+        sums = (
+            func.count(),
+            func.sum(i.wait),
+            func.sum(i.wait * i.wait),
+            func.max(i.wait),
+            func.count(i.within),
+            func.count(i.short),
+            func.count(i.ringing),
+        )
+        yield from self._rows(facts.Visits, select(*keys, *sums).group_by(*keys))
+
+    def visited_hours(self) -> Iterator[tuple[str, int, int, str, int]]:
+        """Yield queue, weekday, hour, outcome and number of visits."""
+        c = queue_visits.c
+        inner = (
+            select(
+                c.queue,
+                self._instants.hour_of_week(c.entered_at).label("hour"),
+                c.outcome,
+            )
+            .where(*self._span(queue_visits, c.entered_at))
+            .subquery()
+        )
+        keys = (inner.c.queue, inner.c.hour, inner.c.outcome)
+        statement = select(*keys, func.count()).group_by(*keys)
+        for queue, hour, outcome, n in self._rows(lambda *each: each, statement):
+            yield queue, hour // 24, hour % 24, outcome, n
+
+    def journeys(self, by: By) -> Iterator[facts.Journeys]:
+        c = calls.c
+        inner = (
+            select(self._key(by, calls, c.started_at).label("key"), c.queues, c.talks, c.answered)
+            .where(*self._span(calls, c.started_at), c.queues > 0)
+            .subquery()
+        )
+        i = inner.c
+        keys = (i.key, i.queues, i.talks, i.answered)
+        yield from self._rows(facts.Journeys, select(*keys, func.count()).group_by(*keys))

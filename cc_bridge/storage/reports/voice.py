@@ -1,0 +1,155 @@
+"""What the reports ask of surveys: answers, attempts, and who was not asked.
+
+The trap: an answer's attempt, or its call, may not be stored. PostgreSQL does an outer join to millions of
+calls in one process; so those that have both are joined, all are counted without, and the rest is what
+remains.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import FromClause, Select, and_, case, exists, func, literal_column, select
+
+from cc_bridge.records import SurveyResult, Trigger
+from cc_bridge.reports import facts
+from cc_bridge.reports.ask import By
+from cc_bridge.storage.columns import hidden
+from cc_bridge.storage.reports.counting import Counting, Expression
+from cc_bridge.storage.schema import answers, calls, funnel, survey_attempts
+
+__all__ = ["Voice"]
+
+_Part = tuple[FromClause, Expression, list[Expression]]
+_SEVERAL = 3  # talks; more are counted as so many
+_NO_CALL = -1  # instead of a band
+
+
+class Voice(Counting):
+    """The part of a Source that is about surveys."""
+
+    def answers(self, by: By) -> Iterator[facts.Answers]:
+        c = answers.c
+        what = (c.question, c.kind, c.value)
+        if by is By.WAIT_BAND:
+            known = self._of_calls(self._band(calls.c.wait_seconds), *what)
+            everyone = [_counted(source, where, *what) for source, _, where in self._answered()]
+            yield from (facts.Answers(*row) for row in self._with_others((_NO_CALL,), known, everyone))
+            return
+        match by:
+            case By.AGENT:
+                parts = [(s, hidden(c.agent), [*where, c.agent != ""]) for s, _, where in self._answered()]
+            case By.QUEUE:
+                parts = self._answered(by_queue=True)
+            case By.LANGUAGE:
+                language = func.coalesce(survey_attempts.c.language, "")
+                parts = [(_attempted(), language, self._where(_queue()))]
+            case _:
+                key = self._key(by, answers, c.answered_at)
+                parts = [(source, key, where) for source, _, where in self._answered()]
+        statements = (_counted(source, where, key, *what) for source, key, where in parts)
+        yield from self._rows(facts.Answers, *statements)
+
+    def rated(self) -> Iterator[facts.Rated]:
+        c = answers.c
+        hour = self._instants.hour(c.answered_at)
+        csat = c.kind == "csat"
+        talks = case((calls.c.talks >= _SEVERAL, _SEVERAL), else_=calls.c.talks)
+        known = self._of_calls(self._band(calls.c.wait_seconds), talks, hour, _queue(), c.value, where=csat)
+        everyone = [
+            _counted(source, [*where, csat], hour, queue, c.value)
+            for source, queue, where in self._answered(by_queue=True)
+        ]
+        yield from (facts.Rated(*row) for row in self._with_others((_NO_CALL, 0), known, everyone))
+
+    def callers(self, by: By) -> Iterator[facts.Callers]:
+        c = funnel.c
+        where = [*self._span(funnel, c.at), c.trigger != Trigger.CALLBACK]
+        yield from self._rows(facts.Callers, _counted(funnel, where, self._key(by, funnel, c.at), c.stage))
+
+    def lingered(self) -> Iterator[facts.Lingered]:
+        c = funnel.c
+        statement = _counted(funnel, self._span(funnel, c.at), hidden(c.queue), c.agent, c.stage, c.trigger)
+        yield from self._rows(facts.Lingered, statement)
+
+    def attempts(self, by: By) -> Iterator[facts.Attempts]:
+        c, given = survey_attempts.c, answers.c
+        of_answered = case((c.result.in_((SurveyResult.COMPLETE, SurveyResult.PARTIAL)), 1), else_=0)
+        key = self._key(by, survey_attempts, c.started_at)
+        span = self._span(survey_attempts, c.started_at)
+        inner = (
+            select(key.label("key"), c.result, c.reason, of_answered.label("answered"))
+            .where(*span)
+            .subquery()
+        )
+        keys = (inner.c.key, inner.c.result, inner.c.reason)
+        statement = select(*keys, func.count(), func.sum(inner.c.answered)).group_by(*keys)
+        # Attempts in which the daemon was killed; there are few, and none is counted twice.
+        some = exists().where(given.pbx == c.pbx, given.attempt_id == c.attempt_id)
+        cut_off = _counted(
+            survey_attempts,
+            [*span, c.result == SurveyResult.STARTED, some],
+            key, c.result, c.reason, literal_column("0"),
+        )  # fmt: skip
+        yield from self._rows(facts.Attempts, statement, cut_off)
+
+    def _answered(self, *, by_queue: bool = False) -> list[_Part]:
+        """Return where answers come from, whose queue, and which: in one part, or two."""
+        c = answers.c
+        if not (by_queue or self._ask.queues):
+            return [(answers, c.queue, self._where(None))]
+        # An answer about the company as a whole has the queue of its attempt. Only these need the attempt.
+        whole = func.coalesce(survey_attempts.c.queue, "")
+        return [
+            (answers, hidden(c.queue), [*self._where(c.queue), c.queue != ""]),
+            (_attempted(), whole, [*self._where(whole), c.queue == ""]),
+        ]
+
+    def _where(self, queue: Expression | None) -> list[Expression]:
+        c = answers.c
+        where = [c.answered_at >= self._ask.since, c.answered_at < self._ask.until]
+        where += [*self._of_pbx(answers), *self._of_agent(answers)]
+        if self._ask.queues and queue is not None:
+            where.append(queue.in_(self._ask.queues))
+        return where
+
+    def _of_calls(self, *keys: Expression, where: Expression | None = None) -> Select[Any]:
+        """Return answers counted by something of their calls."""
+        attempts = survey_attempts.c
+        same = (calls.c.pbx == attempts.pbx) & (calls.c.call_id == attempts.call_id)
+        source = answers.join(survey_attempts, _same_attempt()).join(calls, same)
+        only = [] if where is None else [where]
+        return _counted(source, [*self._where(_queue()), *only], *keys)
+
+    def _with_others(
+        self, missing: tuple[int, ...], known: Select[Any], everyone: list[Select[Any]]
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield what is known, and what remains of everyone, with what is `missing` in place of that."""
+        remaining: Counter[tuple[Any, ...]] = Counter()
+        for *key, n in self._rows(lambda *row: row, *everyone):
+            remaining[(*key,)] += n
+        for row in self._read(known):
+            remaining[row[len(missing) : -1]] -= row[-1]
+            yield row
+        yield from ((*missing, *key, n) for key, n in remaining.items() if n > 0)
+
+
+def _counted(source: FromClause, where: list[Expression], *keys: Expression) -> Select[Any]:
+    """Return how many rows there are of each key."""
+    named = [key.label(f"key_{number}") for number, key in enumerate(keys)]
+    inner = select(*named).select_from(source).where(*where).subquery()
+    return select(*inner.c, func.count()).group_by(*inner.c)
+
+
+def _same_attempt() -> Expression:
+    c, attempts = answers.c, survey_attempts.c
+    return and_(attempts.pbx == c.pbx, attempts.attempt_id == c.attempt_id)
+
+
+def _attempted() -> FromClause:
+    """Return the answers with their attempts, whose queue is that of the talk whatever is rated."""
+    return answers.outerjoin(survey_attempts, _same_attempt())
+
+
+def _queue() -> Expression:
+    return case((answers.c.queue != "", answers.c.queue), else_=func.coalesce(survey_attempts.c.queue, ""))

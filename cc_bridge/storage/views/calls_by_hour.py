@@ -1,0 +1,89 @@
+"""The view v_calls_by_hour: visits and talks of each queue by the hour.
+
+The rows of an hour are counted by how they ended before visits and talks are put together, so that what is
+put together is little. The hour comes first in a GROUP BY, because PostgreSQL has the rows in its order.
+"""
+
+from sqlalchemy import Column, MetaData, Table
+
+from cc_bridge.storage.views.view import View, count, instant, pbx, seconds, sum_of, text
+
+__all__ = ["CALLS_BY_HOUR"]
+
+_OFFERED = "'answered', 'abandoned', 'timed_out', 'left_by_key'"
+_OTHER_LOST = (
+    "'timed_out', 'left_by_key', 'queue_full', 'join_empty', 'leave_empty', 'join_unavailable', "
+    "'leave_unavailable'"
+)
+_LIMITS = (10, 20, 30, 60)  # seconds, within which visits are answered
+_IN_TIME = ", ".join(
+    f"COUNT(CASE WHEN wait_seconds <= {limit} THEN 1 END) AS in_{limit}" for limit in _LIMITS
+)
+
+
+def _mean(name: str, comment: str, condition: str) -> Column[float]:
+    total, n = (f"SUM(CASE WHEN {condition} THEN {each} END)" for each in ("seconds", "n"))
+    return seconds(name, f"{comment}; null without any", f"{total} / {n}")
+
+
+CALLS_BY_HOUR = View(
+    Table(
+        "v_calls_by_hour",
+        MetaData(),
+        pbx(),
+        text("queue", 128, "Queue"),
+        instant("hour", "When the hour began"),
+        count("visits", "Visits that began in the hour; the outcomes add up to them", "fact = 'visit'"),
+        count("offered", "Visits answered, abandoned, timed_out or left_by_key", f"outcome IN ({_OFFERED})"),
+        count("answered", "Visits that an agent answered", "outcome = 'answered'"),
+        count("abandoned", "Visits that ended when the caller hung up", "outcome = 'abandoned'"),
+        count(
+            "other_lost",
+            "Visits lost otherwise: timed_out, left_by_key, queue_full, *_empty, *_unavailable",
+            f"outcome IN ({_OTHER_LOST})",
+        ),
+        count("transferred_away", "Visits that somebody else ended", "outcome = 'transferred_away'"),
+        count("unobserved", "Visits whose end was not seen", "outcome = 'unobserved'"),
+        *(
+            count(
+                f"answered_in_{limit}",
+                f"Visits answered after a wait of at most {limit} s",
+                "outcome = 'answered'",
+                f"in_{limit}",
+            )
+            for limit in _LIMITS
+        ),
+        count(
+            "abandoned_under_5",
+            "Visits abandoned after a wait of less than 5 s, part of abandoned",
+            "outcome = 'abandoned'",
+            "under_5",
+        ),
+        sum_of("wait_seconds", "Sum of the waits of all visits", "seconds", "fact = 'visit'"),
+        _mean("mean_wait_seconds", "Mean wait of all visits", "fact = 'visit'"),
+        _mean("mean_answer_seconds", "Average speed of answer, the mean wait of the answered",
+              "outcome = 'answered'"),
+        seconds("longest_wait_seconds", "Longest wait of all visits; null without any", "MAX(longest)"),
+        count("talks", "Talks that began in the hour", "fact IN ('talk', 'partial')"),
+        count("partial_talks", "Talks seen in part, whose length is in no sum or mean", "fact = 'partial'"),
+        sum_of("talk_seconds", "Sum of the talks, hold included", "seconds", "fact = 'talk'"),
+        _mean("mean_talk_seconds", "Mean talk", "fact = 'talk'"),
+        sum_of("hold_seconds", "Sum of the holds, part of the talks", "hold_seconds", "fact = 'talk'"),
+        comment="Visits by the hour in which they began, talks by the hour in which they did",
+    ),
+    key=("pbx", "queue", "hour"),
+    rows=f"""\
+FROM (
+    SELECT pbx, queue, {{hour[entered_at]}} AS hour, 'visit' AS fact, outcome, COUNT(*) AS n,
+        SUM(wait_seconds) AS seconds, 0.0 AS hold_seconds, MAX(wait_seconds) AS longest,
+        {_IN_TIME},
+        COUNT(CASE WHEN wait_seconds < 5 THEN 1 END) AS under_5
+    FROM queue_visits GROUP BY hour, queue, pbx, outcome
+    UNION ALL
+    SELECT pbx, queue, {{hour[answered_at]}} AS hour,
+        CASE WHEN partial THEN 'partial' ELSE 'talk' END AS fact, '', COUNT(*),
+        SUM(talk_seconds), SUM(hold_seconds), NULL, {"0, " * len(_LIMITS)}0
+    FROM talks WHERE queue <> '' GROUP BY hour, queue, pbx, fact
+) AS facts
+GROUP BY hour, queue, pbx""",  # noqa: S608 - nothing but words of ours
+)  # fmt: skip

@@ -1,0 +1,80 @@
+"""The view v_ratings: one answer of a caller, with the wait and the talk that it is about.
+
+The trap: the COALESCE of what is never null, and the CASE, keep planners from the indexes of PBX, queue,
+agent and time: of a call there are few talks, of an agent all.
+"""
+
+from sqlalchemy import MetaData, Table
+
+from cc_bridge.storage.views.view import View, instant, integer, pbx, seconds, text
+
+__all__ = ["RATINGS"]
+
+RATINGS = View(
+    Table(
+        "v_ratings",
+        MetaData(),
+        pbx("rated.pbx"),
+        text("attempt_id", 150, "Attempt, unique on its PBX"),
+        text("question", 64, "Question in the survey definition"),
+        text("call_id", 150, "Linkedid of the call; null when the attempt is not stored"),
+        instant("rated_at", "When the key was pressed"),
+        text("survey", 64, "Survey definition; null when the attempt is not stored"),
+        integer("version", "Version of that definition; null when the attempt is not stored", "version"),
+        text("kind", 64, "Kind of the question: csat, nps, nps_0_9, ces, yes_no, choice, comment"),
+        integer("value", "Score; 1 for yes, 0 for no; key of a choice; seconds of a spoken comment", "value"),
+        text("label", 128, "What the key of a choice means, else empty"),
+        integer("tries", "Keys and silences until the answer was valid, 1 for the first", "tries"),
+        text("language", 40, "Language of the prompts; null when the attempt is not stored"),
+        text("queue", 128, "Queue that it rates; empty for the company as a whole", "rated.queue"),
+        text("agent", 128, "Agent whom it rates; empty for the company as a whole", "rated.agent"),
+        text("interface", 128, "Interface of that agent", "rated.interface"),
+        instant(
+            "talked_at",
+            "When the rated talk began, the agent's last one in that call and queue; of an answer about the "
+            "company the last talk; null when it was not seen",
+        ),
+        seconds(
+            "talk_seconds",
+            "Length of that talk; null when it was not seen whole",
+            """(
+        SELECT CASE WHEN talks.partial THEN NULL ELSE talks.talk_seconds END FROM talks
+        WHERE COALESCE(talks.pbx, '') = rated.pbx AND talks.call_id = rated.call_id
+            AND COALESCE(talks.queue, '') = rated.talk_queue AND COALESCE(talks.agent, '') = rated.talk_agent
+            AND talks.answered_at = rated.talked_at
+        ORDER BY talks.agent_uniqueid, talks.uniqueid LIMIT 1
+    )""",
+        ),
+        seconds(
+            "wait_seconds",
+            "Wait in that queue before that talk; null without a queue, or when the answer was not seen",
+            """(
+        SELECT queue_visits.wait_seconds FROM queue_visits
+        WHERE COALESCE(queue_visits.pbx, '') = rated.pbx AND queue_visits.call_id = rated.call_id
+            AND COALESCE(queue_visits.queue, '') = rated.talk_queue AND queue_visits.outcome = 'answered'
+            AND COALESCE(queue_visits.entered_at, queue_visits.left_at)
+                <= COALESCE(rated.talked_at, rated.rated_at)
+        ORDER BY COALESCE(queue_visits.entered_at, queue_visits.left_at) DESC, queue_visits.uniqueid LIMIT 1
+    )""",
+        ),
+        comment="One answer of a caller with the wait and the talk that it is about",
+    ),
+    key=("pbx", "attempt_id", "question"),
+    rows="""\
+FROM (
+    SELECT given.*, (
+        SELECT MAX(CASE WHEN talks.answered_at <= given.rated_at THEN talks.answered_at END) FROM talks
+        WHERE COALESCE(talks.pbx, '') = given.pbx AND talks.call_id = given.call_id
+            AND COALESCE(talks.queue, '') = given.talk_queue AND COALESCE(talks.agent, '') = given.talk_agent
+    ) AS talked_at
+    FROM (
+        SELECT answers.pbx, answers.attempt_id, answers.question, answers.kind, answers.value, answers.label,
+            answers.tries, answers.answered_at AS rated_at, answers.queue, answers.agent, answers.interface,
+            attempts.call_id, attempts.survey, attempts.version, attempts.language,
+            CASE WHEN answers.agent = '' THEN attempts.queue ELSE answers.queue END AS talk_queue,
+            CASE WHEN answers.agent = '' THEN attempts.agent ELSE answers.agent END AS talk_agent
+        FROM answers LEFT JOIN survey_attempts AS attempts
+            ON attempts.pbx = answers.pbx AND attempts.attempt_id = answers.attempt_id
+    ) AS given
+) AS rated""",
+)

@@ -1,0 +1,46 @@
+// What the pages about people share: numbers and times as they are read, elements made of text, colours.
+//
+// The trap: names, queues and comments come from outside. Nothing here makes HTML of a text.
+"use strict";
+
+const page = document.documentElement;
+const language = page.lang;
+const locale = language === "fa" ? "fa-IR" : "en-GB";
+const NONE = "–";
+
+const numbers = (options) => new Intl.NumberFormat(locale, options);
+const whole = numbers({ maximumFractionDigits: 0 });
+const one = numbers({ minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const percents = numbers({ style: "percent", maximumFractionDigits: 0 });
+const signed = numbers({ maximumFractionDigits: 0, signDisplay: "exceptZero" });
+const two = numbers({ minimumIntegerDigits: 2, useGrouping: false });
+const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "long", timeZone: "UTC" });
+const dayAndTime = new Intl.DateTimeFormat(locale, {
+  day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false, timeZone: "UTC",
+});
+
+const $ = (id) => document.getElementById(id);
+const say = (text, values = {}) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+// The daemon sends the contact centre's own time; its clock face is read as it stands.
+const face = (text) => new Date(`${text.slice(0, 19)}Z`);
+const when = (text) => (text ? dayAndTime.format(face(text)) : NONE);
+
+function make(name, className = "", ...children) {
+  const element = document.createElement(name);
+  if (className) element.className = className;
+  element.append(...children);
+  return element;
+}
+
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function theme() {
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  page.dataset.theme = page.dataset.asked || (dark ? "dark" : "light");
+}
+
+theme();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", theme);

@@ -1,0 +1,308 @@
+// The list of follow-ups: who is to be called back, by whom and until when; drawn from /api/follow-ups.
+//
+// The trap: the list is drawn anew while somebody writes. So an entry keeps its element as long as it is the
+// same follow-up, and only what is told in it changes.
+"use strict";
+
+const WORDS = {
+  en: {
+    page: "Follow-ups", by: "Your name", owner: "Owner", state: "Show", leave: "Log out",
+    token: "Token of the daemon (http.token)", enter: "Log in",
+    wrong_token: "This is not the token.", later: "Too many attempts. Wait some seconds.",
+    states: { "open,taken": "to be done", open: "open", taken: "taken", "done,dropped": "closed" },
+    reasons: {
+      low_rating: "Low rating", not_solved: "Not solved", comment: "Spoken comment",
+      abandoned_twice: "Hung up twice", long_wait: "Long wait",
+    },
+    details: {
+      csat: "{n} of 5", nps: "{n} on 0 to 10", nps_0_9: "{n} on 0 to 9", ces: "{n} of 7", no: "no to {question}",
+      spoke: "{n} s", waited: "waited {n}", again: "again after {n} h",
+    },
+    due: "Due {at}", overdue: "Overdue since {at}", since: "Since {at}", queue: "Queue", agent: "Agent",
+    customer: "Customer", taken: "{name} took it, {at}", done: "Done by {name}, {at}", dropped: "Dropped by {name}, {at}",
+    linked: "There was a call with the customer on {at}.", of: "For {name}", nobody: "no number",
+    take: "Take", finish: "Done", drop: "Drop", send: "Save", back: "Back",
+    outcome: "What came of it", why: "Why it is dropped",
+    name_first: "Write your name above first.", text_first: "Write a few words first.",
+    late_taken: "{name} took it meanwhile.", late_closed: "{name} closed it meanwhile.", gone: "It is not there any more.",
+    somebody: "Somebody", one: "{n} to be called", none: "Nobody is to be called. Well done.", nothing: "There are none.",
+    shown: "{n} follow-ups", more: "Only the first {n} are shown.",
+    busy: "The daemon is busy. It is tried again.", lost: "No connection to cc_bridge.",
+  },
+  fa: {
+    page: "پیگیری‌ها", by: "نام شما", owner: "مسئول", state: "نمایش", leave: "خروج",
+    token: "توکن سرویس (http.token)", enter: "ورود",
+    wrong_token: "این توکن درست نیست.", later: "تلاش بیش از حد بود. چند ثانیه صبر کنید.",
+    states: { "open,taken": "کارهای مانده", open: "باز", taken: "برداشته‌شده", "done,dropped": "بسته" },
+    reasons: {
+      low_rating: "امتیاز پایین", not_solved: "حل نشده", comment: "نظر صوتی",
+      abandoned_twice: "دو بار قطع تماس", long_wait: "انتظار طولانی",
+    },
+    details: {
+      csat: "{n} از ۵", nps: "{n} در ۰ تا ۱۰", nps_0_9: "{n} در ۰ تا ۹", ces: "{n} از ۷", no: "نه به {question}",
+      spoke: "{n} ثانیه", waited: "انتظار {n}", again: "دوباره پس از {n} ساعت",
+    },
+    due: "مهلت {at}", overdue: "دیرشده از {at}", since: "از {at}", queue: "صف", agent: "کارشناس",
+    customer: "مشتری", taken: "{name} برداشت، {at}", done: "{name} انجام داد، {at}", dropped: "{name} کنار گذاشت، {at}",
+    linked: "در {at} با مشتری گفتگو شد.", of: "برای {name}", nobody: "بدون شماره",
+    take: "برمی‌دارم", finish: "انجام شد", drop: "کنار گذاشتن", send: "ثبت", back: "بازگشت",
+    outcome: "نتیجه چه شد", why: "چرا کنار گذاشته می‌شود",
+    name_first: "نخست نام خود را بالا بنویسید.", text_first: "نخست چند کلمه بنویسید.",
+    late_taken: "در این میان {name} آن را برداشت.", late_closed: "در این میان {name} آن را بست.", gone: "دیگر در فهرست نیست.",
+    somebody: "کسی", one: "{n} تماس مانده است", none: "کسی در انتظار تماس نیست. آفرین.", nothing: "چیزی نیست.",
+    shown: "{n} پیگیری", more: "تنها {n} مورد نخست آمده است.",
+    busy: "سرویس مشغول است؛ دوباره تلاش می‌شود.", lost: "ارتباط با cc_bridge قطع است.",
+  },
+};
+
+const words = WORDS[language];
+const RENEW_MS = 15000;
+const OURS = { "X-CC-Bridge": "follow-ups" }; // no other page can send it
+const ISOLATE = "\u2068", END = "\u2069"; // a name keeps its own direction within a sentence
+
+let asking = 0; // the number of the last question: what an earlier one brings is late
+
+const isolated = (name) => `${ISOLATE}${name || words.somebody}${END}`;
+
+function alarm(text) {
+  $("alarm").hidden = !text;
+  write($("alarm"), text);
+}
+
+function outside() {
+  asking += 1;
+  $("enter").hidden = false;
+  $("choice").hidden = true;
+  $("list").replaceChildren();
+  write($("count"), "");
+}
+
+// -- one follow-up
+
+const clock = (seconds) => `${whole.format(Math.floor(seconds / 60))}:${two.format(seconds % 60)}`;
+const DETAILS = [ // how the daemon writes what opened one, and how people read it
+  [/^(csat|nps|nps_0_9|ces)=(\d+)$/, (kind, n) => say(words.details[kind], { n: whole.format(n) })],
+  [/^(.+)=no$/, (question) => say(words.details.no, { question: isolated(question) })],
+  [/^spoke (\d+) s$/, (n) => say(words.details.spoke, { n: whole.format(n) })],
+  [/^waited (\d+) s$/, (n) => say(words.details.waited, { n: clock(n) })],
+  [/^abandoned again after ([\d.]+) h$/, (n) => say(words.details.again, { n: one.format(n) })],
+];
+
+function detail(text) {
+  for (const [pattern, read] of DETAILS) {
+    const found = pattern.exec(text);
+    if (found) return read(...found.slice(1));
+  }
+  return text;
+}
+
+function fact(word, ...content) {
+  return make("div", "fact", make("span", "quiet", words[word]), " ", ...content);
+}
+
+function told(each) {
+  const reason = make("b", "", words.reasons[each.reason] ?? each.reason);
+  const late = each.overdue ? "late" : "quiet";
+  const closed = each.state === "done" || each.state === "dropped";
+  const due = closed ? "" : say(words[each.overdue ? "overdue" : "due"], { at: when(each.due_at) });
+  const head = make("div", "head", reason, make("bdi", "quiet", detail(each.detail)), make("span", `due ${late}`, due));
+  const number = each.number || words.nobody;
+  const customer = each.name ? [make("bdi", "", each.name), " ", make("bdi", "number", number)] : [make("bdi", "number", number)];
+  const facts = make(
+    "div", "facts",
+    fact("customer", ...customer),
+    fact("queue", make("bdi", "", each.queue || NONE)),
+    fact("agent", make("bdi", "", each.agent || NONE)),
+    make("div", "fact quiet", say(words.since, { at: when(each.opened_at) })),
+  );
+  if (each.owner) facts.append(make("div", "fact quiet", say(words.of, { name: isolated(each.owner) })));
+  const lines = [];
+  if (each.taken_by) lines.push(say(words.taken, { name: isolated(each.taken_by), at: when(each.taken_at) }));
+  if (closed) lines.push(say(words[each.state], { name: isolated(each.closed_by), at: when(each.closed_at) }));
+  if (each.linked_at) lines.push(say(words.linked, { at: when(each.linked_at) }));
+  const notes = lines.map((line) => make("p", "note", line));
+  if (each.outcome) notes.push(make("p", "outcome", each.outcome));
+  return make("div", "told", head, facts, ...notes);
+}
+
+function button(word, press, className = "") {
+  const element = make("button", className, words[word]);
+  element.type = "button";
+  element.dataset.move = word;
+  element.addEventListener("click", press);
+  return element;
+}
+
+function form(entry, move) {
+  const text = make("textarea");
+  text.maxLength = 1000;
+  text.rows = 2;
+  text.setAttribute("aria-label", words[move === "done" ? "outcome" : "why"]);
+  text.placeholder = words[move === "done" ? "outcome" : "why"];
+  const send = button("send", () => {
+    if (!text.value.trim()) {
+      complain(entry, words.text_first);
+      text.focus();
+      return;
+    }
+    press(entry, move, text.value);
+  }, "key");
+  const back = button("back", () => entry.querySelector(".writing").remove());
+  entry.querySelector(".writing")?.remove();
+  entry.querySelector(".buttons").before(make("div", "writing", text, send, back));
+  text.focus();
+}
+
+function complain(entry, text) {
+  const line = entry.querySelector(".complaint");
+  line.hidden = !text;
+  write(line, text);
+}
+
+function entryOf(one) {
+  const entry = make("li");
+  entry.dataset.id = one.id;
+  const complaint = make("p", "complaint");
+  complaint.hidden = true;
+  complaint.setAttribute("role", "alert");
+  const buttons = make(
+    "div", "buttons",
+    button("take", () => press(entry, "take", ""), "key"),
+    button("finish", () => form(entry, "done")),
+    button("drop", () => form(entry, "drop")),
+  );
+  entry.append(make("div", "told"), complaint, buttons);
+  fill(entry, one);
+  return entry;
+}
+
+function fill(entry, one) {
+  const text = JSON.stringify(one);
+  if (entry.dataset.shown === text) return;
+  entry.dataset.shown = text;
+  entry.dataset.state = one.state;
+  entry.querySelector(".told").replaceWith(told(one));
+  const closed = one.state === "done" || one.state === "dropped";
+  entry.querySelector(".buttons").hidden = closed;
+  entry.querySelector("[data-move=take]").hidden = one.state !== "open";
+  if (closed) entry.querySelector(".writing")?.remove();
+}
+
+// -- what is asked of the daemon
+
+async function send(method, path, said) {
+  const headers = { ...OURS, "Content-Type": "application/json" };
+  return fetch(`api/follow-ups/${path}`, { method, headers, body: said ? JSON.stringify(said) : undefined });
+}
+
+async function press(entry, move, text) {
+  const by = $("by").value.trim();
+  if (!by) {
+    complain(entry, words.name_first);
+    $("by").focus();
+    return;
+  }
+  complain(entry, "");
+  const pressed = entry.querySelectorAll("button");
+  for (const each of pressed) each.disabled = true;
+  try {
+    const answer = await send("POST", `${encodeURIComponent(entry.dataset.id)}/${move}`, { by, text });
+    if (answer.ok) {
+      entry.querySelector(".writing")?.remove();
+      fill(entry, await answer.json());
+      ask();
+    } else if (answer.status === 409) {
+      const { follow_up: one } = await answer.json();
+      fill(entry, one);
+      const who = one.closed_by || one.taken_by;
+      complain(entry, say(words[one.closed_by ? "late_closed" : "late_taken"], { name: isolated(who) }));
+    } else if (answer.status === 401) outside();
+    else if (answer.status === 404) complain(entry, words.gone);
+    else complain(entry, answer.status === 400 || answer.status === 403 ? (await answer.text()).trim() : words.busy);
+  } catch {
+    complain(entry, words.lost);
+  } finally {
+    for (const each of pressed) each.disabled = false;
+  }
+}
+
+function draw(found) {
+  const before = [...$("list").children];
+  const entries = new Map(before.map((entry) => [entry.dataset.id, entry]));
+  const wanted = found.follow_ups.map((one) => {
+    const entry = entries.get(one.id);
+    entries.delete(one.id);
+    if (!entry) return entryOf(one);
+    fill(entry, one);
+    return entry;
+  });
+  // What somebody writes in, or has just been told of, does not vanish under their hands.
+  for (const entry of entries.values()) {
+    if (entry.querySelector(".writing, .complaint:not([hidden])")) wanted.splice(before.indexOf(entry), 0, entry);
+    else entry.remove();
+  }
+  // An element that is moved loses the focus, so what has its place is left alone.
+  wanted.forEach((entry, place) => {
+    if ($("list").children[place] !== entry) $("list").insertBefore(entry, $("list").children[place] ?? null);
+  });
+  const n = whole.format(found.follow_ups.length);
+  const todo = $("state").value === "open,taken";
+  const empty = todo ? words.none : words.nothing;
+  const counted = say(todo ? words.one : words.shown, { n });
+  write($("count"), found.more ? say(words.more, { n }) : found.follow_ups.length ? counted : empty);
+}
+
+async function ask() {
+  asking += 1;
+  const mine = asking;
+  const wish = new URLSearchParams({ state: $("state").value });
+  if ($("owner").value.trim()) wish.set("owner", $("owner").value.trim());
+  try {
+    const answer = await fetch(`api/follow-ups?${wish}`);
+    if (mine !== asking) return;
+    if (answer.status === 401) {
+      outside();
+    } else if (answer.ok) {
+      const found = await answer.json();
+      if (mine !== asking) return;
+      $("enter").hidden = true;
+      $("choice").hidden = false;
+      alarm("");
+      draw(found);
+    } else alarm(answer.status === 403 ? (await answer.text()).trim() : words.busy);
+  } catch {
+    if (mine === asking) alarm(words.lost);
+  }
+}
+
+async function enter(event) {
+  event.preventDefault();
+  const token = $("token").value.trim();
+  $("token").value = "";
+  try {
+    const answer = await send("POST", "session", { token });
+    if (answer.ok) {
+      alarm("");
+      await ask();
+    } else if (answer.status === 401) alarm(words.wrong_token);
+    else alarm(answer.status === 429 ? words.later : (await answer.text()).trim());
+  } catch {
+    alarm(words.lost);
+  }
+}
+
+for (const each of document.querySelectorAll("[data-word]")) write(each, words[each.dataset.word]);
+document.title = words.page;
+$("state").replaceChildren(...Object.entries(words.states).map(([value, word]) => new Option(word, value)));
+$("by").value = localStorage.getItem("cc_bridge_by") ?? "";
+$("owner").value = new URLSearchParams(location.search).get("owner") ?? "";
+$("by").addEventListener("change", () => localStorage.setItem("cc_bridge_by", $("by").value.trim()));
+for (const id of ["owner", "state"]) $(id).addEventListener("change", ask);
+$("choice").addEventListener("submit", (event) => event.preventDefault());
+$("enter").addEventListener("submit", enter);
+$("leave").addEventListener("click", async () => {
+  await send("DELETE", "session").catch(() => undefined);
+  outside();
+});
+ask();
+setInterval(() => document.visibilityState === "visible" && $("enter").hidden && ask(), RENEW_MS);
