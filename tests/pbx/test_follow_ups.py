@@ -11,11 +11,11 @@ import pytest
 
 from databases import PostgreSql
 from pbx.daemon import Daemon
-from pbx.driver import event
 from pbx.test_greet import EMPTY, THROUGH_SECONDS, greeted
 from pbx.test_one_call import ended, question_is_asked, through_a_talk
 
 NUMBER = "09121234567"
+LINKED_SECONDS = 120.0  # it is looked for once a minute
 OUTCOME = "کارت تازه فرستاده شد."
 
 
@@ -90,15 +90,13 @@ def test_a_low_rating_is_followed_up(rig, house, server):
     assert (known["Rating"], known["FollowUp"], known["Calls"]) == ("1", "low_rating", "1")
     assert took < THROUGH_SECONDS
 
-    # Sara takes it, and the caller is talked with; that is seen by itself.
+    # Sara takes it, and the caller is talked with, which is seen by itself a little later.
     told(house, "follow-up", "take", opened["follow_up_id"], "--by", "sara")
     again = rig.call("sales", number=NUMBER)
     through_a_talk(rig, again)
     question_is_asked(rig, again)
     again.press("5")
     ended(rig, again)
-    linked = house.until(lambda: [one for one in follow_ups(house, "taken") if one["linked_call_id"]])
-    assert [(one["taken_by"], one["linked_call_id"]) for one in linked] == [("sara", again.uniqueid)]
 
     # It is done, and everything says so.
     told(house, "follow-up", "done", opened["follow_up_id"], "--by", "sara", "--outcome", OUTCOME)
@@ -118,6 +116,11 @@ def test_a_low_rating_is_followed_up(rig, house, server):
     assert (mean["value"], mean["n"]) == (sum(ratings) / len(ratings), len(ratings))
     assert house.metric("cc_bridge_ratings_total", queue="sales") == len(ratings)
 
+    linked = house.until(
+        lambda: [one for one in follow_ups(house, "done") if one["linked_call_id"]], LINKED_SECONDS
+    )
+    assert [(one["taken_by"], one["linked_call_id"]) for one in linked] == [("sara", again.uniqueid)]
+
     # Without its database nobody is held up.
     server.stop()
     for _ in range(3):
@@ -125,4 +128,3 @@ def test_a_low_rating_is_followed_up(rig, house, server):
         assert known == EMPTY
         assert took < THROUGH_SECONDS
     rig.driver.until(lambda: not rig.driver.channels())
-    assert not rig.driver.events(event("Hangup", Cause="0"))
