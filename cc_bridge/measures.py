@@ -1,6 +1,6 @@
 """What each number means: one catalogue of names, words, formulas, units and sources. Pure.
 
-`metrics.py` takes the HELP of its measures from here (`help_text`), `config/measures.md` is written from it
+`metrics/` takes the HELP of its measures from here (`help_text`), `config/measures.md` is written from it
 for people: `python -m cc_bridge.measures > config/measures.md`.
 
 The trap: a formula is read by people and run by the tests. Where code computes the number, the names in

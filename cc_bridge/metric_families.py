@@ -1,6 +1,6 @@
 """Every metric of the daemon: its name, type, labels, unit, meaning and how many series it can have. Pure.
 
-`metrics.py` exports what stands here and nothing else, with the text as HELP; `metric_page.py` writes
+`metrics/` exports what stands here and nothing else, with the text as HELP; `metric_page.py` writes
 `config/metrics.md` from it. What is a number of the contact centre has its words and formula from
 `measures.py`.
 

@@ -82,10 +82,10 @@ def verified(engine):
         with click.progressbar(wanted, label="verifying", file=sys.stderr) as bar:
             for name, by in bar:
                 kind = REPORTS[name]
-                expected = _content(kind.make(asking(by), counted))
-                figures += _same(_content(made(engine, kind, by)[0]), expected, f"{name} by {by}")
+                expected = kind.make(asking(by), counted)
+                figures += _same(_content(made(engine, kind, by)[0]), _content(expected), f"{name} by {by}")
                 if plain:
-                    _called_out(name, expected["findings"])
+                    _called_out(name, expected.findings)
     return figures
 
 
@@ -110,18 +110,18 @@ def _called_out(name, findings):
     """See that what year.py plants is called out, and nothing else."""
     match name:
         case "causes":
-            found = {(each["sentence"], each["keys"]["factor"], each["keys"]["key"]) for each in findings}
+            found = {(each.sentence, each.keys["factor"][1], each.keys["key"][1]) for each in findings}
             agents = {key for sentence, factor, key in found if (sentence, factor) == ("more_low", "agent")}
             right = agents == {f"Agent {number}" for number in RUDE}
             right &= {factor for _, factor, _ in found} == {"wait-band", "agent"}
         case "change":
-            found = {(each["sentence"], each["keys"]["measure"]) for each in findings}
+            found = {(each.sentence, each.keys["measure"][1]) for each in findings}
             planted = {("rose", "service_level_no_short"), ("fell", "wait_mean"), ("fell", "answer_mean")}
             right = planted <= found <= planted | {
                 ("rose", "csat"), ("rose", "csat_mean"), ("fell", "abandonment"),
             }  # fmt: skip
         case "agents":
-            found = {each["keys"]["agent"] for each in findings}
+            found = {each.keys["agent"][1] for each in findings}
             right = found == {f"Agent {LINGERING}"}
         case _:
             found, right = findings, not findings
