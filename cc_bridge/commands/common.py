@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,27 @@ import click
 if TYPE_CHECKING:
     from cc_bridge.config import Config
 
-__all__ = ["FILE", "config_file", "config_option", "load_config", "reading"]
+__all__ = ["DATE", "FILE", "config_file", "config_option", "load_config", "reading"]
 
 _DEFAULT_CONFIG = Path("/etc/cc-bridge/cc-bridge.toml")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class _Date(click.ParamType[date]):
+    """A day of the Gregorian or the Persian calendar."""
+
+    name = "date"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        from cc_bridge.reports.days import read_date
+
+        try:
+            return read_date(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+DATE = _Date()
 
 config_option = click.option(
     "-c",

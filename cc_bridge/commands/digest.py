@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cc_bridge.commands.common import config_option, load_config
+from cc_bridge.commands.common import DATE, config_option, load_config
 
 if TYPE_CHECKING:
     from cc_bridge.config import Config
@@ -19,15 +19,6 @@ __all__ = ["digest"]
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _LISTED = 2000
-
-
-def _date(text: str) -> date:
-    from cc_bridge.reports.days import read_date
-
-    try:
-        return read_date(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
 
 
 @click.group()
@@ -42,9 +33,9 @@ def digest() -> None:
 @digest.command()
 @config_option
 @click.option("--out", type=_FOLDER, required=True, help="The folder for the files; made if it is not there.")
-@click.option("--from", "first", type=_date, help="The first day.")
-@click.option("--to", "last", type=_date, help="The last day, with its end; else the same as --from.")
-@click.option("--week", type=_date, help="The week that this day is in.")
+@click.option("--from", "first", type=DATE, help="The first day.")
+@click.option("--to", "last", type=DATE, help="The last day, with its end; else the same as --from.")
+@click.option("--week", type=DATE, help="The week that this day is in.")
 @click.option("--last", "newest", is_flag=True, help="What was due last, as [digest] says; the default.")
 def write(
     path: Path | None, out: Path, first: date | None, last: date | None, week: date | None, *, newest: bool

@@ -1,13 +1,13 @@
 """What a team lead reads: `report`."""
 
 import sys
-from datetime import date, tzinfo
+from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cc_bridge.commands.common import config_option, load_config
+from cc_bridge.commands.common import DATE, config_option, load_config
 
 if TYPE_CHECKING:
     from cc_bridge.config import Config
@@ -23,15 +23,6 @@ _NAMES = ("service", "agents", "voice", "journey", "lost", "delivery-gap", "caus
 _BY = ("queue", "agent", "hour", "weekday", "day", "stage", "language", "wait-band")
 
 
-def _date(text: str) -> date:
-    from cc_bridge.reports.days import read_date
-
-    try:
-        return read_date(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
 def _zone(name: str) -> tzinfo:
     from zoneinfo import ZoneInfo
 
@@ -44,10 +35,10 @@ def _zone(name: str) -> tzinfo:
 @click.command()
 @click.argument("name", type=click.Choice(_NAMES))
 @config_option
-@click.option("--from", "first", type=_date, help="The first day; else the first of this month.")
-@click.option("--to", "last", type=_date, help="The last day, with its end; else today.")
+@click.option("--from", "first", type=DATE, help="The first day; else the first of this month.")
+@click.option("--to", "last", type=DATE, help="The last day, with its end; else today.")
 @click.option("--by", type=click.Choice(_BY), help="What a row is; not every report has all.")
-@click.option("--at", "changed", type=_date, help="The first day after a change, for the report change.")
+@click.option("--at", "changed", type=DATE, help="The first day after a change, for the report change.")
 @click.option("--queue", "queues", multiple=True, help="Only this queue; may be given several times.")
 @click.option("--pbx", default="", help="Only this PBX; else all of the database.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json", "html"]), default="table")
@@ -56,7 +47,9 @@ def _zone(name: str) -> tzinfo:
 @click.option("--language", type=click.Choice(["en", "fa"]), help="Else reports.language.")
 @click.option("--calendar", type=click.Choice(["gregorian", "persian"]), help="Else reports.calendar.")
 @click.option("--digits", type=click.Choice(["latin", "persian"]), help="Else reports.digits.")
-@click.option("--timezone", "zone", type=_zone, help="Of days and hours; else survey.time_zone.")
+@click.option(
+    "--timezone", "zone", type=_zone, metavar="ZONE", help="Of days; else survey.time_zone."
+)
 @click.option("--minimum", type=click.IntRange(2), help="Fewer answers are too few; else reports.minimum.")
 def report(name: str, path: Path | None, **options: Any) -> None:
     """Print a report: NAME is service, agents, voice, journey, lost, delivery-gap, causes, change or hours.
