@@ -74,7 +74,7 @@ class Driver:
 
     # What happened
 
-    def wait_for(self, wanted: Predicate, timeout: float = 10.0, start: int = 0) -> Event:
+    def wait_for(self, wanted: Predicate, timeout: float = 30.0, start: int = 0) -> Event:
         """Return the first event from `seen[start]` on that is wanted; TimeoutError names the last ones."""
         deadline = time.monotonic() + timeout
         checked = start
@@ -154,7 +154,7 @@ class Driver:
         items = self.ask("CoreShowChannels", "CoreShowChannelsComplete")
         return [item for item in items if headers.items() <= item.headers.items()]
 
-    def until(self, condition: Callable[[], bool], timeout: float = 10.0) -> None:
+    def until(self, condition: Callable[[], bool], timeout: float = 30.0) -> None:
         """Ask Asterisk again and again until what it says is right."""
         deadline = time.monotonic() + timeout
         while not condition():

@@ -36,7 +36,7 @@ def talking(rig, phone, *others):
     for each in (*others, phone):
         entered = rig.driver.wait_for(
             lambda e, each=each: e.name == "BridgeEnter" and e["Channel"].startswith(f"PJSIP/{each}-"),
-            timeout=20,
+            timeout=60,
         )
     return entered
 
@@ -172,7 +172,7 @@ def test_a_queues_call_has_its_row_with_direct_calls_off(rig, daemon):
     ended(rig, direct)
     rig.driver.until(lambda: not rig.driver.channels())
     caller = rig.call("overflow")
-    rig.driver.wait_for(event("BridgeEnter", Uniqueid=caller.uniqueid), timeout=20)
+    rig.driver.wait_for(event("BridgeEnter", Uniqueid=caller.uniqueid), timeout=60)
     caller.hang_up()
     calls, talks = story(daemon)
     assert calls == [("in", True, "nobody")]

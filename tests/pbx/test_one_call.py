@@ -213,7 +213,7 @@ def test_a_daemon_restarted_while_a_caller_waits(rig, daemon):
     assert daemon.metric("cc_bridge_callers_waiting", queue="sales") == 1
     rig.agent("bob", does="answer")
     rig.agent("alice", does="answer")
-    rig.driver.wait_for(event("BridgeEnter", Uniqueid=caller.uniqueid), timeout=40)
+    rig.driver.wait_for(event("BridgeEnter", Uniqueid=caller.uniqueid), timeout=90)
     (visit,) = daemon.wait_for_rows("queue_visits")
     assert visit["outcome"] == "answered"
     assert seconds(visit["entered_at"]) == pytest.approx(joined, abs=0.1)
@@ -275,7 +275,7 @@ def keeps(daemon, caller, phase):
 
 def test_a_daemon_killed_while_a_caller_is_on_hold_and_another_agent_in_a_pause(rig, daemon):
     rig.driver.action("QueuePause", Interface="PJSIP/dave", Paused="true", Reason="lunch")
-    paused = stamp(rig, "QueueMemberPause", Interface="PJSIP/dave")
+    paused = stamp(rig, "QueueMemberPause", Interface="PJSIP/dave", Paused="1")
     caller = rig.call("sales")
     rig.driver.wait_for(event("BridgeEnter", Uniqueid=caller.uniqueid))
     rig.driver.wait_for(lambda e: e.name == "BridgeEnter" and e["Channel"].startswith("PJSIP/alice-"))

@@ -115,7 +115,7 @@ def reached(rig, context, application):
 
 
 def nobody_is_left(rig):
-    rig.driver.until(lambda: not rig.driver.channels(), timeout=20)
+    rig.driver.until(lambda: not rig.driver.channels(), timeout=60)
 
 
 # The dialplans as Asterisk has loaded them
@@ -413,7 +413,7 @@ def test_a_daemon_that_hangs_keeps_nobody_from_the_queue(rig, desk):
     asked = desk.asked()
     assert asked.head["agi_network_script"] == "consent"
     step = reached(rig, "cc-bridge-consent", "AGI")
-    assert rig.driver.wait_for(event("QueueCallerJoin"), timeout=45)["Uniqueid"] == step["Uniqueid"]
+    assert rig.driver.wait_for(event("QueueCallerJoin"), timeout=90)["Uniqueid"] == step["Uniqueid"]
 
 
 # FreePBX
@@ -504,7 +504,7 @@ def test_a_caller_who_hung_up_first_is_called_back_and_asked(rig, house, languag
     ended(rig, caller)
     asked = rig.driver.wait_for(
         lambda e: e.name == "AGIExecStart" and "GET DATA" in e["Command"] and "consent" not in e["Command"],
-        timeout=30,
+        timeout=60,
     )
     assert asked["Uniqueid"].startswith("ccb-")
     rig.agent_presses("erin", "4")
@@ -533,7 +533,7 @@ def test_without_consent_nobody_is_called_back(rig, house):
     assert consent(rig, second, "1") == "yes"
     talking(rig, second)
     second.hang_up()
-    dialled = rig.driver.wait_for(event("Newexten", Context="to-customers"), timeout=30)
+    dialled = rig.driver.wait_for(event("Newexten", Context="to-customers"), timeout=60)
     assert dialled["Extension"] == "09127654322"
 
 
