@@ -47,9 +47,7 @@ def _zone(name: str) -> tzinfo:
 @click.option("--language", type=click.Choice(["en", "fa"]), help="Else reports.language.")
 @click.option("--calendar", type=click.Choice(["gregorian", "persian"]), help="Else reports.calendar.")
 @click.option("--digits", type=click.Choice(["latin", "persian"]), help="Else reports.digits.")
-@click.option(
-    "--timezone", "zone", type=_zone, metavar="ZONE", help="Of days; else survey.time_zone."
-)
+@click.option("--timezone", "zone", type=_zone, metavar="ZONE", help="Of days; else survey.time_zone.")
 @click.option("--minimum", type=click.IntRange(2), help="Fewer answers are too few; else reports.minimum.")
 def report(name: str, path: Path | None, **options: Any) -> None:
     """Print a report: NAME is service, agents, voice, journey, lost, delivery-gap, causes, change or hours.
