@@ -163,6 +163,15 @@ def test_a_caller_who_came_into_another_queue_or_the_same_one_again_meanwhile(pb
     assert pbx.outcomes() == [("sales", "unobserved"), (queue, "left_by_key")]
 
 
+def test_a_caller_who_went_on_to_the_next_queue_while_the_snapshot_was_taken(pbx):
+    """What happened before its end is heard after it: the leaving, though the next queue was shown."""
+    pbx.hear(joined(0), CLEARED).gap(10, 20, waiting=[joined(20, "support")], channels={CALLER: ""})
+    timed_out = StatusSet(20.011, CALLER, "", "TIMEOUT", "VarSet QUEUESTATUS")
+    pbx.hear(gave_up(20.01), left(20.01), timed_out, joined(20.02, "support"), left(30, "support")).until(32)
+    assert pbx.outcomes() == [("sales", "unobserved"), ("support", "left_by_key")]
+    assert pbx.records[-1].entered_at == 20.02
+
+
 def test_who_hung_up_before_the_gap_has_left_then(pbx):
     pbx.hear(joined(0), hangs_up(9.9)).gap(10, 20).until(22)
     assert (pbx.visit().outcome, pbx.visit().left_at) == (Outcome.ABANDONED, 9.9)

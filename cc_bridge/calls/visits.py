@@ -93,6 +93,8 @@ class Visits:
         return True
 
     def gave_up(self, event: ev.GaveUp) -> None:
+        if self._shown_in_another(event.uniqueid, event.queue):
+            return  # old news: the caller has come to the next queue meanwhile
         self.tell(self.open_for(event), Signal.GAVE_UP, event.at, "QueueCallerAbandon")
 
     def left(self, event: ev.Left, *, picked_up: bool, ringing: bool) -> None:
@@ -128,7 +130,7 @@ class Visits:
         visit = self._open.get(event.uniqueid)
         run = self._runs.get(event.uniqueid)
         if visit is not None:
-            if event.queue in ("", visit.queue):
+            if event.queue in ("", visit.queue) and not _is_shown(visit):
                 self.tell(visit, Signal.STATUS, event.at, event.told_by, outcome)
         elif outcome in REFUSALS and run is not None and event.queue in ("", run.queue):
             self.queues.add(run.queue)
@@ -210,6 +212,10 @@ class Visits:
             self._open.pop(visit.uniqueid, None)
             self._closed(visit)
 
+    def _shown_in_another(self, uniqueid: str, queue: str) -> bool:
+        visit = self._open.get(uniqueid)
+        return visit is not None and visit.queue != queue and _is_shown(visit)
+
     def _begin(self, event: ev.Joined | ev.GaveUp | ev.Connected) -> Visit:
         visit = self._open[event.uniqueid] = Visit.of(self._pbx, event)
         visit.call_id = self._calls.known(event.linkedid, event.uniqueid, visit.entered_at).call_id
@@ -227,3 +233,13 @@ class Visits:
             self.tell(visit, Signal.SETTLED, now, "QueueStatus")
         if uniqueid in self._vanished:
             self._gone(uniqueid, self._vanished[uniqueid])
+
+
+def _is_shown(visit: Visit) -> bool:
+    """Say whether all that is known of a visit is that a snapshot showed it.
+
+    What came before the snapshot's end is heard after it, so a caller who went from queue to queue in these
+    milliseconds is seen in the second one, and then heard leaving the first. Of this visit itself a leaving
+    would be heard before its QUEUESTATUS.
+    """
+    return visit.approximate and visit.phase is Phase.WAITING
