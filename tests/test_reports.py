@@ -7,6 +7,7 @@ import random
 import re
 import tomllib
 from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import date, datetime
 from io import StringIO
 from itertools import pairwise
@@ -39,6 +40,7 @@ from cc_bridge.reports.as_table import as_table
 from cc_bridge.reports.ask import BANDS, Ask, By, QueueSettings
 from cc_bridge.reports.catalogue import REPORTS
 from cc_bridge.reports.days import Days, read_date
+from cc_bridge.reports.figures import Figure, apart
 from cc_bridge.reports.wording import LANGUAGES, Wording
 from cc_bridge.service_level import Definition, VisitCounts, from_counts
 from cc_bridge.storage.migrate import open_database
@@ -433,6 +435,15 @@ def test_change_calls_out_what_changed_and_nothing_else(engine, inside):
             if (visit.entered_at < midnight(CHANGED)) == before
         ]  # fmt: skip
         assert (cell.value, cell.n) == (pytest.approx(sum(waits) / len(waits)), len(waits))
+
+
+def test_what_is_apart_once_may_be_chance_among_many():
+    one, other = Figure(50.0, 400, 45.0, 55.0), Figure(61.0, 400, 56.0, 66.0)
+    assert apart(one, other)
+    assert apart(other, one)
+    assert not apart(one, other, 9)
+    assert apart(one, replace(other, value=66.0, low=61.0, high=71.0), 9)
+    assert not apart(one, replace(other, enough=False))
 
 
 def test_too_few_are_compared_with_nothing(engine):

@@ -1,10 +1,10 @@
 """Before and after a day on which something changed. Pure.
 
-The trap: a difference is only called one if the intervals do not overlap; and what else changed that day, or
-with the season, is in it too.
+The trap: with many measures chance alone puts one apart, so a difference is only called one if the intervals
+would not overlap if they were as much wider. What else changed that day, or with the season, is in it too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from cc_bridge.reports.ask import Ask, By
 from cc_bridge.reports.facts import Source, Talks
@@ -56,7 +56,7 @@ def change(ask: Ask, source: Source) -> Report:
         | {name: cell for kind in OF_KIND for name, cell in scores(said.get(part), kind, ask.minimum).items()}
         for part in (0, 1)
     ]
-    rows, findings = [], []
+    rows = []
     for name, unit in {**_SERVICE, **UNITS}.items():
         before, after = parts[0][name], parts[1][name]
         if before is None and after is None:
@@ -65,12 +65,21 @@ def change(ask: Ask, source: Source) -> Report:
         if before and after and before.enough and after.enough:
             difference = Figure(after.value - before.value)
         rows.append(Row((name,), (before, after, difference), unit))
-        if before and after and difference and apart(before, after):
-            figures = {"before": (unit, before), "after": (unit, after)}
-            sentence = "rose" if difference.value > 0 else "fell"
-            findings.append(Finding(sentence, {"measure": (Mark.WORD, name)}, figures))
     table = Table("change", (("measure", Mark.WORD),), _COLUMNS, tuple(rows))
-    return Report("change", ask, (table,), findings=tuple(findings), notes=("no_cause",))
+    return Report("change", ask, (table,), findings=tuple(_differences(rows)), notes=("no_cause", "measures"))
+
+
+def _differences(rows: Sequence[Row]) -> Iterable[Finding]:
+    compared = sum(1 for row in rows if row.cells[2])
+    for row in rows:
+        before, after, difference = row.cells
+        if before and after and difference and row.unit and apart(before, after, compared):
+            figures: dict[str, tuple[Unit, Figure]] = {
+                "before": (row.unit, before),
+                "after": (row.unit, after),
+            }
+            sentence = "rose" if difference.value > 0 else "fell"
+            yield Finding(sentence, {"measure": (Mark.WORD, row.keys[0])}, figures)
 
 
 def _service(ask: Ask, waits: Waits, talks: Talks | None) -> dict[str, Cell]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import sqrt
+from statistics import NormalDist
 
 from cc_bridge.reports.ask import Ask, By, Key
 from cc_bridge.surveys.scores import MINIMUM, Score, student_t, wilson
@@ -15,6 +16,8 @@ __all__ = [
     "Cell", "Column", "Figure", "Finding", "Mark", "Report", "Row", "Table", "Unit", "apart", "count",
     "mean", "of_score", "ratio", "share",
 ]  # fmt: skip
+
+_NORMAL = NormalDist()
 
 
 class Unit(StrEnum):
@@ -150,10 +153,16 @@ def of_score(score: Score | None) -> Cell:
     return Figure(score.value, score.n, score.low, score.high, score.enough) if score else None
 
 
-def apart(one: Cell, other: Cell) -> bool:
-    """Tell whether two figures differ by more than chance explains: both known well, and no overlap."""
+def apart(one: Cell, other: Cell, comparisons: int = 1) -> bool:
+    """Tell whether two figures differ by more than chance explains: both known well, and no overlap.
+
+    Of several `comparisons` chance alone puts one apart, so intervals count as wider for them (Bonferroni).
+    """
     if one is None or other is None or not (one.enough and other.enough):
         return False
     if None in (one.low, one.high, other.low, other.high):
         return False
-    return one.low > other.high or other.low > one.high  # type: ignore[operator] # None is left out above
+    wider = _NORMAL.inv_cdf(1 - 0.025 / comparisons) / _NORMAL.inv_cdf(1 - 0.025)
+    below, above = sorted((one, other), key=lambda each: each.value)
+    reach = below.high - below.value + above.value - above.low  # type: ignore[operator] # None is left out above
+    return wider * reach < above.value - below.value
