@@ -59,7 +59,7 @@ def test_it_deletes_and_tells_what(engine):
 
 @pytest.mark.usefixtures("engine")
 def test_nothing_to_delete_is_said(monkeypatch):
-    for key in ("CALLS", "COMMENTS", "FUNNEL"):
+    for key in ("CALLS", "COMMENTS", "FUNNEL", "FOLLOW_UPS"):
         monkeypatch.setenv(f"CC_BRIDGE_RETENTION__{key}_DAYS", "0")
     assert "everything is kept for ever" in purge().stdout
 
