@@ -26,6 +26,7 @@ from cc_bridge.config import (
     AgiConfig,
     AmiConfig,
     Config,
+    DigestConfig,
     FollowUpsConfig,
     HttpConfig,
     PbxConfig,
@@ -74,6 +75,14 @@ def contact_centre(name, folder, url, dead_port):
                 ask_min_talk_seconds=0, service_level_seconds=4, survey=name, owner=name
             ),
             follow_ups=FollowUpsConfig(enabled=True),
+            digest=DigestConfig(
+                enabled=True,
+                everyone=["a@example.com"],
+                sender="b@example.com",
+                host=HOST,
+                port=dead_port,
+                tls="none",
+            ),
             run=RunConfig(stop_seconds=0),
             webhooks=[
                 WebhookConfig(
@@ -86,6 +95,7 @@ def contact_centre(name, folder, url, dead_port):
     callers = Callers(TCP4ClientEndpoint(reactor, HOST, agi_port), reactor, random.Random(name))
     pbx.listeners.append(callers.heard)
     reactor.callWhenRunning(pbx.start)
+    reactor.callWhenRunning(bridge.publishing._look)  # it begins by itself after a minute
     return bridge.http_address
 
 
