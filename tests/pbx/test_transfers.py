@@ -26,6 +26,7 @@ def daemon(measuring):
 
 def stamps(rig, name, **headers):
     """Return when the PBX sent such events, seconds since the epoch."""
+    rig.driver.action("Ping")  # it may keep events back until something else is to be sent
     return [float(each["Timestamp"]) for each in rig.driver.events(event(name, **headers))]
 
 
