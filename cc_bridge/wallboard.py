@@ -93,11 +93,7 @@ class Wallboard:
     def tick(self) -> None:
         """Publish what has changed in the last second."""
         self._begin_day()
-        up = self._link.up
-        if up:
-            self._unobserved_since = None
-        elif self._unobserved_since is None:
-            self._unobserved_since = self._link.pbx_now()
+        self._notice()
         if self.stream.listening:
             self._publish(False)
         self.stream.tick(self._link.pbx_now())
@@ -127,7 +123,15 @@ class Wallboard:
         self._made = as_json(seen, _levels(config.wallboard), self._link.pbx_now(), config.survey.zone)
         self._made_at = self._clock.seconds()
 
+    def _notice(self) -> None:
+        """Note since when the PBX is not seen."""
+        if self._link.up:
+            self._unobserved_since = None
+        elif self._unobserved_since is None:
+            self._unobserved_since = self._link.pbx_now()
+
     def _look(self) -> Board:
+        self._notice()  # the link may have come or gone since the last tick
         config = self._config()
         return board(
             config.pbx.name,

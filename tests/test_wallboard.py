@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -13,12 +14,14 @@ from twisted.internet.task import Clock
 
 from cc_bridge.app import Bridge
 from cc_bridge.board.today import Today
+from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config
 from cc_bridge.recalling import Recalling
 from cc_bridge.records import Answer, Outcome, QueueVisit, SurveyAttempt, SurveyResult
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.schema import row_of
 from cc_bridge.storage.upsert import upsert
+from cc_bridge.wallboard import Wallboard
 from reactor_loop import result_of, until
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
@@ -239,3 +242,15 @@ def test_without_a_pbx_the_board_says_so(start):
     assert not shown["observed"]
     assert shown["unobserved_since"] == pytest.approx(time.time(), abs=60)
     assert shown["total"]["waiting"] is shown["total"]["agents"] is shown["agents"] is None
+
+
+def test_a_board_between_two_ticks_agrees_with_itself():
+    clock, link = Clock(), SimpleNamespace(up=False, pbx_now=lambda: NOON + clock.seconds())
+    config = Config()
+    wall = Wallboard(lambda: config, dict, Tracker("main"), link, lambda: 0.0, maybeDeferred, clock)
+    for link.up in (True, False, True, False):
+        clock.advance(1.5)
+        shown = wall.current()
+        assert shown["observed"] is link.up
+        assert (shown["total"]["waiting"] is not None) is link.up
+        assert shown["unobserved_since"] == (None if link.up else NOON + clock.seconds())
