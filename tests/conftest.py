@@ -8,6 +8,7 @@ import re
 
 import pytest
 from twisted.internet import reactor
+from twisted.logger import globalLogPublisher
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from databases import database_url, mariadb, postgres, server, server_url
@@ -36,3 +37,12 @@ def pytest_sessionfinish():
         reactor.stop()
         while reactor.running:
             reactor.iterate(0.01)
+
+
+@pytest.fixture
+def logged():
+    """Yield the events that are logged meanwhile."""
+    events = []
+    globalLogPublisher.addObserver(events.append)
+    yield events
+    globalLogPublisher.removeObserver(events.append)

@@ -13,7 +13,6 @@ import pytest
 from twisted.internet.defer import Deferred, fail, gatherResults, succeed
 from twisted.internet.epollreactor import EPollReactor
 from twisted.internet.threads import deferToThreadPool
-from twisted.logger import globalLogPublisher
 from twisted.python.threadpool import ThreadPool
 
 from cc_bridge.agi import conversation
@@ -294,14 +293,6 @@ def turn(reactor):
 @pytest.fixture
 def bridge():
     return Bridge()
-
-
-@pytest.fixture
-def logged():
-    events = []
-    globalLogPublisher.addObserver(events.append)
-    yield events
-    globalLogPublisher.removeObserver(events.append)
 
 
 def assert_tells_which_call(event, bridge):

@@ -4,7 +4,7 @@ import pytest
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from twisted.logger import formatEvent, globalLogPublisher
+from twisted.logger import formatEvent
 
 from cc_bridge.agi.channel import Channel
 from cc_bridge.agi.greeting import SECONDS, Greeter
@@ -14,14 +14,6 @@ from cc_bridge.errors import StorageError
 
 NUMBER = "09121234567"
 SET = b"200 result=1\n"
-
-
-@pytest.fixture
-def logged():
-    events = []
-    globalLogPublisher.addObserver(events.append)
-    yield events
-    globalLogPublisher.removeObserver(events.append)
 
 
 class Line:

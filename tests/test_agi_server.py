@@ -6,7 +6,6 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
 from cc_bridge.agi.server import LAST_WORDS_SECONDS, FastAgiFactory, Limits
@@ -41,14 +40,6 @@ def clock():
     clock = Clock()
     yield clock
     assert not clock.getDelayedCalls()
-
-
-@pytest.fixture
-def logged():
-    events = []
-    globalLogPublisher.addObserver(events.append)
-    yield events
-    globalLogPublisher.removeObserver(events.append)
 
 
 @pytest.fixture

@@ -3,10 +3,9 @@
 import ast
 from pathlib import Path
 
-import pytest
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.logger import LogLevel, formatEvent, globalLogPublisher
+from twisted.logger import LogLevel, formatEvent
 
 import cc_bridge
 from cc_bridge.ami.codec import Counts
@@ -33,14 +32,6 @@ PERSONAL = {
     "record",
 }
 LEVELS = {"info", "warn", "error", "critical", "failure"}
-
-
-@pytest.fixture
-def logged():
-    events = []
-    globalLogPublisher.addObserver(events.append)
-    yield events
-    globalLogPublisher.removeObserver(events.append)
 
 
 def test_a_contact_centre_leaves_no_number_in_the_log(logged, tmp_path):

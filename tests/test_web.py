@@ -4,12 +4,9 @@ import json
 import re
 
 import pytest
-from twisted.internet.address import IPv4Address
-from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
-from twisted.python.failure import Failure
 
+from browsing import Response, sent
 from cc_bridge.web import live
 from cc_bridge.web.access import Access, is_loopback
 from cc_bridge.web.live import Stream
@@ -18,32 +15,6 @@ from cc_bridge.web.server import site
 TOKEN = "a-token-of-the-house"
 GUARDED = ["/wallboard", "/wallboard/wallboard.js", "/api/live", "/api/live/events"]
 OPEN = ["/", "/metrics", "/healthz", "/readyz"]
-
-
-class Transport(StringTransport):
-    """Has what was read before taken out, and ends the protocol when it is aborted."""
-
-    protocol = None
-
-    def abortConnection(self):  # noqa: N802
-        super().abortConnection()
-        self.protocol.connectionLost(Failure(ConnectionDone()))
-
-    def take(self):
-        data = self.value()
-        self.clear()
-        return data
-
-
-class Response:
-    def __init__(self, data):
-        head, _, self.body = data.partition(b"\r\n\r\n")
-        status, *lines = head.decode().split("\r\n")
-        self.code = int(status.split(" ")[1])
-        self.headers = {}
-        for line in lines:
-            name, _, value = line.partition(": ")
-            self.headers[name.lower()] = value
 
 
 class House:
@@ -70,12 +41,8 @@ class House:
 
     def ask(self, path, method="GET", *, version="1.1", **headers):
         """Send a request and return the transport."""
-        fields = {"Host": "localhost:19531"} | {name.replace("_", "-"): v for name, v in headers.items()}
-        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        transport = Transport(peerAddress=IPv4Address("TCP", "127.0.0.1", 5))
-        transport.protocol = self.site.buildProtocol(None)
-        transport.protocol.makeConnection(transport)
-        transport.protocol.dataReceived(f"{method} {path} HTTP/{version}\r\n{head}\r\n".encode())
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        transport = sent(self.site, f"{method} {path} HTTP/{version}", fields)
         self.transports.append(transport)
         return transport
 
@@ -90,7 +57,7 @@ class House:
         self.stream.close()
         for transport in self.transports:
             if not transport.disconnected:
-                transport.protocol.connectionLost(Failure(ConnectionDone()))
+                transport.end()
 
 
 @pytest.fixture
@@ -311,7 +278,7 @@ def test_who_listens_gets_the_board_at_once_and_each_change(house):
 def test_a_browser_that_comes_back_gets_everything_with_its_first_event(house):
     here = house()
     gone = here.listen()
-    gone.protocol.connectionLost(Failure(ConnectionDone()))
+    gone.end()
     assert here.stream.listening == 0
     here.board = {"version": 1, "waiting": 7}
     back = here.listen(Last_Event_ID="1001")
@@ -354,7 +321,7 @@ def test_too_many_are_told_to_come_later(house):
     full = here.get("/api/live/events")
     assert (full.code, full.headers["retry-after"]) == (503, "10")
     assert here.stream.listening == 2
-    first.protocol.connectionLost(Failure(ConnectionDone()))
+    first.end()
     assert here.get("/api/live/events").code == 200
 
 

@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import event, insert
-from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
-from twisted.logger import formatEvent, globalLogPublisher
+from twisted.logger import formatEvent
 
+from browsing import Browsing, Response
 from cc_bridge.cli import main
 from cc_bridge.records import Answer, FunnelEntry, SurveyAttempt, Talk
 from cc_bridge.reports.ask import Ask, By
@@ -32,7 +32,6 @@ from cc_bridge.web.links import LinkError, Links
 from cc_bridge.web.live import Stream
 from cc_bridge.web.server import site
 from contact_year import LAST, ZONE, fill, midnight, records
-from test_web import Response, Transport
 
 TOKEN = "a-token-of-the-house"
 NOW = 1_795_309_819.0
@@ -40,8 +39,10 @@ LINKS = Links(TOKEN, "main")
 KEY = LINKS.key("Sara", int(NOW) + 100)
 
 
-class House:
+class House(Browsing):
     """One daemon's site."""
+
+    path, token = "/api/agent", KEY
 
     def __init__(self, token=TOKEN):
         self.clock = Clock()
@@ -58,39 +59,10 @@ class House:
         self.read.append((agent, days, language))
         return self.found(agent)
 
-    def send(self, path="/api/agent", key=KEY, method="GET", **headers):
-        fields = {"Host": "localhost:19531"} | headers
-        if key:
-            fields["Authorization"] = f"Bearer {key}"
-        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        transport = Transport(peerAddress=IPv4Address("TCP", "192.0.2.7", 5))
-        transport.protocol = self.site.buildProtocol(None)
-        transport.protocol.makeConnection(transport)
-        transport.protocol.dataReceived(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1"))
-        return transport
-
-    def ask(self, *arguments, **options):
-        transport = self.send(*arguments, **options)
-        response = Response(transport.take())
-        transport.loseConnection()
-        return response
-
 
 @pytest.fixture
 def house():
     return House()
-
-
-@pytest.fixture
-def logged():
-    lines = []
-
-    def observe(event):
-        lines.append(formatEvent(event))
-
-    globalLogPublisher.addObserver(observe)
-    yield lines
-    globalLogPublisher.removeObserver(observe)
 
 
 # -- whose link opens what
@@ -122,15 +94,15 @@ def another(name):
      Links(TOKEN, "another").key("Sara", int(NOW) + 100)],
 )  # fmt: skip
 def test_nothing_else_opens_it(house, key):
-    assert house.ask(key=key).code == 401
+    assert house.ask(token=key).code == 401
     assert house.read == []
 
 
 def test_the_token_and_the_wall_screens_cookie_do_not_open_it(house):
-    cookie = house.ask(f"/api/live?token={TOKEN}", key="").headers["set-cookie"].partition(";")[0]
-    assert house.ask("/api/live", key="", Cookie=cookie).code == 200
-    assert house.ask(key="", Cookie=cookie).code == 401
-    assert house.ask(f"/api/agent?token={TOKEN}", key="").code == 401
+    cookie = house.ask(f"/api/live?token={TOKEN}", token="").headers["set-cookie"].partition(";")[0]
+    assert house.ask("/api/live", token="", Cookie=cookie).code == 200
+    assert house.ask(token="", Cookie=cookie).code == 401
+    assert house.ask(f"/api/agent?token={TOKEN}", token="").code == 401
 
 
 def test_a_link_ends(house):
@@ -155,12 +127,12 @@ def test_without_a_token_there_is_no_page():
 def test_the_page_itself_holds_nothing(house):
     kinds = {"": "html", "/agent.js": "javascript", "/common.js": "javascript", "/people.css": "css"}
     for path, kind in kinds.items():
-        response = house.ask(f"/agent{path}", key="")
+        response = house.ask(f"/agent{path}", token="")
         assert response.code == 200
         assert response.headers["content-type"].startswith(f"text/{kind}")
         assert "default-src 'none'" in response.headers["content-security-policy"]
         assert response.headers["referrer-policy"] == "no-referrer"
-    assert house.ask("/agent/", key="").headers["location"] == "../agent"
+    assert house.ask("/agent/", token="").headers["location"] == "../agent"
     assert house.read == []
 
 
@@ -187,12 +159,12 @@ def test_only_reading_is_answered(house):
 def test_the_log_does_not_say_who_looked(house, logged):
     house.found = lambda agent: fail(ValueError(agent))
     house.ask()
-    told = [line for line in logged if line.startswith("agent's own page: ")]
+    told = [line for line in map(formatEvent, logged) if line.startswith("agent's own page: ")]
     assert told == [
         "agent's own page: could not be told: ValueError",
         "agent's own page: GET by 192.0.2.7, 503 in 0 ms",
     ]
-    assert not any("Sara" in line or KEY in line for line in logged)
+    assert not any("Sara" in line or KEY in line for line in map(formatEvent, logged))
 
 
 def test_a_slow_database_is_not_waited_for(house):
@@ -207,7 +179,7 @@ def test_a_slow_database_is_not_waited_for(house):
 
 def test_too_many_questions_are_refused_and_strangers_take_no_turn(house):
     for _ in range(50):
-        house.ask(key=another("Ali"))
+        house.ask(token=another("Ali"))
     assert [house.ask().code for _ in range(22)] == [200] * 20 + [429] * 2
 
 

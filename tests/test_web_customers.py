@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
-from twisted.logger import formatEvent, globalLogPublisher
+from twisted.logger import formatEvent
 
+from browsing import Browsing, Response
 from cc_bridge.callers import CallerKeys
 from cc_bridge.customers.numbers import Numbers
 from cc_bridge.customers.timeline import Customer, Timeline, Visited
@@ -16,7 +16,6 @@ from cc_bridge.web.asked import Rate
 from cc_bridge.web.customers import Customers
 from cc_bridge.web.live import Stream
 from cc_bridge.web.server import site
-from test_web import Response, Transport
 
 TOKEN = "a-token-of-the-house"
 NUMBER = "09121234567"
@@ -26,8 +25,10 @@ HISTORY = Timeline.of(
 )
 
 
-class House:
+class House(Browsing):
     """One daemon's site."""
+
+    path, token = AT, TOKEN
 
     def __init__(self, token=TOKEN):
         self.clock = Clock()
@@ -48,43 +49,13 @@ class House:
         self.stored.append(told)
         return self.storing()
 
-    def send(self, path=AT, method="GET", body=b"", token=TOKEN, **headers):
-        fields = {"Host": "localhost:19531", "Content-Length": len(body)} | headers
-        if token:
-            fields["Authorization"] = f"Bearer {token}"
-        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-        transport = Transport(peerAddress=IPv4Address("TCP", "192.0.2.7", 5))
-        transport.protocol = self.site.buildProtocol(None)
-        transport.protocol.makeConnection(transport)
-        transport.protocol.dataReceived(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
-        return transport
-
-    def ask(self, *arguments, **options):
-        transport = self.send(*arguments, **options)
-        response = Response(transport.take())
-        transport.loseConnection()
-        return response
-
     def put(self, told, path=AT):
-        body = told if isinstance(told, bytes) else json.dumps(told).encode()
-        return self.ask(path, "PUT", body)
+        return self.ask(path, "PUT", told)
 
 
 @pytest.fixture
 def house():
     return House()
-
-
-@pytest.fixture
-def logged():
-    lines = []
-
-    def observe(event):
-        lines.append(formatEvent(event))
-
-    globalLogPublisher.addObserver(observe)
-    yield lines
-    globalLogPublisher.removeObserver(observe)
 
 
 # -- who gets in
@@ -113,13 +84,13 @@ def test_the_log_says_who_asked_and_not_for_whom(house, logged):
     house.ask()
     house.ask(token="")
     house.put({"name": "زهرا"})
-    told = [line for line in logged if line.startswith("customer: ")]
+    told = [line for line in map(formatEvent, logged) if line.startswith("customer: ")]
     assert told == [
         "customer: GET by 192.0.2.7, 200 in 0 ms",
         "customer: GET by 192.0.2.7, 401 in 0 ms",
         "customer: PUT by 192.0.2.7, 204 in 0 ms",
     ]
-    assert NUMBER[1:] not in "".join(logged)
+    assert NUMBER[1:] not in "".join(map(formatEvent, logged))
 
 
 # -- what is told
@@ -200,7 +171,7 @@ def test_whoever_asks_waits_five_seconds_and_no_longer(house):
 def test_an_error_is_told_without_what_it_says(house, logged):
     house.history = lambda: fail(ValueError(NUMBER))
     assert house.ask().code == 503
-    assert NUMBER not in "".join(logged)
+    assert NUMBER not in "".join(map(formatEvent, logged))
 
 
 def test_who_leaves_before_the_answer_breaks_nothing(house):

@@ -1,0 +1,74 @@
+"""Asks the site of a daemon over a transport in memory, for the tests of its pages."""
+
+import json
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+
+__all__ = ["Browsing", "Response", "Transport", "sent"]
+
+_HOST = "localhost:19531"
+
+
+class Transport(StringTransport):
+    """Has what was read before taken out, and ends the protocol when it is aborted."""
+
+    protocol = None
+
+    def abortConnection(self):  # noqa: N802
+        super().abortConnection()
+        self.end()
+
+    def end(self):
+        """Let the other side be gone."""
+        self.protocol.connectionLost(Failure(ConnectionDone()))
+
+    def take(self):
+        data = self.value()
+        self.clear()
+        return data
+
+
+class Response:
+    def __init__(self, data):
+        head, _, self.body = data.partition(b"\r\n\r\n")
+        status, *lines = head.decode().split("\r\n")
+        self.code = int(status.split(" ")[1])
+        self.headers = {}
+        for line in lines:
+            name, _, value = line.partition(": ")
+            self.headers[name.lower()] = value
+
+
+def sent(site, request, fields, body=b"", address="127.0.0.1"):
+    """Send a request, its first line without the end, and return the transport."""
+    head = "".join(f"{name}: {value}\r\n" for name, value in ({"Host": _HOST} | fields).items())
+    transport = Transport(peerAddress=IPv4Address("TCP", address, 5))
+    transport.protocol = site.buildProtocol(None)
+    transport.protocol.makeConnection(transport)
+    transport.protocol.dataReceived(f"{request}\r\n{head}\r\n".encode("latin-1") + body)
+    return transport
+
+
+class Browsing:
+    """Somebody outside who asks `site`, by `path` and with `token` if not told otherwise."""
+
+    site = None
+    path = ""
+    token = ""
+
+    def send(self, path=None, method="GET", body=b"", token=None, **headers):
+        """Send a request and return the transport; a body that is no bytes goes as JSON."""
+        body = body if isinstance(body, bytes) else json.dumps(body).encode()
+        fields = {"Content-Length": len(body)} | headers
+        if token := self.token if token is None else token:
+            fields["Authorization"] = f"Bearer {token}"
+        return sent(self.site, f"{method} {path or self.path} HTTP/1.1", fields, body, "192.0.2.7")
+
+    def ask(self, *arguments, **options):
+        transport = self.send(*arguments, **options)
+        response = Response(transport.take())
+        transport.loseConnection()
+        return response
