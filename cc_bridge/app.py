@@ -41,6 +41,7 @@ from cc_bridge.parts import (
     make_numbers,
     make_publishing,
     make_purge,
+    make_settling,
     make_tracker,
     thresholds,
 )
@@ -151,6 +152,7 @@ class Bridge:
             in_thread=partial(deferToThreadPool, reactor, reactor.getThreadPool()),
             clock=reactor,
         )
+        self._settling = make_settling(config.storage, reactor)
         self.publishing = make_publishing(
             lambda: self.config, partial(deferToThreadPool, reactor, reactor.getThreadPool()), reactor
         )
@@ -236,6 +238,8 @@ class Bridge:
         self.showing.start()
         self.wallboard.start()
         self._nightly.start()
+        if self._settling:
+            self._settling.start()
         self._following_up.start()
         self.publishing.start()
         self.link.start()
@@ -262,6 +266,8 @@ class Bridge:
         self.showing.stop()
         self.wallboard.stop()
         self._nightly.stop()
+        if self._settling:
+            self._settling.stop()
         self._following_up.stop()
         self.publishing.stop()
         if self.calling_back:

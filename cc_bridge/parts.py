@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.threads import deferToThreadPool
 
 from cc_bridge import shipped
 from cc_bridge.agi.server import Limits
@@ -48,6 +49,7 @@ from cc_bridge.surveys.library import Library
 
 if TYPE_CHECKING:
     from cc_bridge.posting import Posted
+    from cc_bridge.settling import Settling
 
 __all__ = [
     "ami_endpoint",
@@ -213,6 +215,16 @@ def make_purge(
             engine.dispose()
 
     return purge
+
+
+def make_settling(storage: StorageConfig, reactor: Any) -> "Settling | None":
+    """Return what counts the days that are over; None where the database has no need of it."""
+    if not storage.url.startswith("postgresql"):
+        return None
+    from cc_bridge.settling import Settling  # noqa: PLC0415 - only where it is needed
+
+    in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
+    return Settling(partial(make_engine, storage.url), in_thread, reactor)
 
 
 def check_digest(config: Config) -> None:

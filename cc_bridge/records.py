@@ -103,6 +103,9 @@ class AgentState(StrEnum):
     UNREACHABLE = "unreachable"
 
 
+AWAY = (AgentState.LOGGED_OUT, AgentState.UNREACHABLE)
+
+
 class SurveyResult(StrEnum):
     """How far a started survey came."""
 

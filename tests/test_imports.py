@@ -58,6 +58,7 @@ OUTER = {
     "cc_bridge.parts",
     "cc_bridge.recalling",
     "cc_bridge.remembering",
+    "cc_bridge.settling",
     "cc_bridge.showing",
     "cc_bridge.telling",
     "cc_bridge.wallboard",

@@ -392,7 +392,7 @@ def test_answers_count_without_their_call_or_attempt(database_url):
     fill(other, given)
     with reading(other) as connection:
         source = Facts(connection, asking())
-        rated = {(row.band, row.talks, row.queue, row.value): row.n for row in source.rated()}
+        rated = {(row.factor, row.key, row.value): row.n for row in source.rated() if row.factor != By.HOUR}
         bands = {(row.key, row.value): row.n for row in source.answers(By.WAIT_BAND)}
         queues = {(row.key, row.value): row.n for row in source.answers(By.QUEUE)}
         asked = Counter()
@@ -402,7 +402,13 @@ def test_answers_count_without_their_call_or_attempt(database_url):
         of_sales = Facts(connection, asking(queues=("support",)))
         assert not [*of_sales.rated(), *of_sales.answers(By.WAIT_BAND), *of_sales.answers(By.HOUR)]
     other.dispose()
-    assert rated == {(2, 3, "sales", 5): 1, (-1, 0, "sales", 1): 1, (-1, 0, "sales", 2): 1}
+    of_calls = {(By.WAIT_BAND, 2, 5): 1, ("agents_spoken", 3, 5): 1}
+    without = {
+        (factor, key, value): 1
+        for factor, key in ((By.WAIT_BAND, -1), ("agents_spoken", 0))
+        for value in (1, 2)
+    }
+    assert rated == of_calls | without | {(By.QUEUE, "sales", value): 1 for value in (1, 2, 5)}
     assert bands == {(2, 5): 1, (-1, 1): 1, (-1, 2): 1}
     assert queues == {("sales", 5): 1, ("sales", 1): 1, ("sales", 2): 1}
     assert asked == {"complete": 1, "started": 2, "answered": 2}

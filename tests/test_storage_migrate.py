@@ -19,7 +19,7 @@ from sqlalchemy import MetaData, Table, create_mock_engine, inspect, select, tex
 from sqlalchemy.exc import IntegrityError
 
 from cc_bridge.errors import StorageError
-from cc_bridge.storage import migrate, planning, views
+from cc_bridge.storage import migrate, planning, settling, views
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.migrate import (
     VERSION_TABLE,
@@ -141,8 +141,8 @@ def test_the_script_for_each_database_is_that_of_the_code(server):
     url = {"mysql": "mysql+pymysql://", "mariadb": "mariadb+pymysql://"}.get(server, f"{server}://")
     mock = create_mock_engine(url, lambda ddl, _: wanted.append(str(ddl.compile(dialect=mock.dialect))))
     metadata.create_all(mock, checkfirst=False)
-    wanted += [str(ddl.compile(dialect=mock.dialect)) for ddl in views.creation(mock.dialect.name)]
-    wanted += [str(ddl.compile(dialect=mock.dialect)) for ddl in planning.told(mock.dialect.name)]
+    for more in (settling.creation, views.creation, planning.told):
+        wanted += [str(ddl.compile(dialect=mock.dialect)) for ddl in more(mock.dialect.name)]
     script = statements(upgrade_script(url))
     missing = statements(";\n".join(wanted)) - script
     assert missing == set()
@@ -155,12 +155,14 @@ def test_the_script_for_each_database_is_that_of_the_code(server):
 
 def _changed_later(statements):
     """Return statements in which what later ones change is so from the first."""
-    comments = {}  # PostgreSQL's; of some the last one counts
+    comments, made = {}, {}  # PostgreSQL's comments, views; of some the last one counts
     tables = {}
     others = []
     for statement in statements:
         if commented := re.fullmatch(r"(COMMENT ON \S+ \S+) IS .+", statement):
             comments[commented[1]] = statement
+        elif view := re.match(r"CREATE VIEW \w+ ", statement):
+            made[view[0]] = statement
         elif created := re.match(r"CREATE TABLE (\w+) ", statement):
             tables[created[1]] = statement
         elif altered := re.fullmatch(r"ALTER TABLE (\w+) MODIFY (.+) COMMENT '(.+)'", statement):
@@ -173,7 +175,7 @@ def _changed_later(statements):
             tables[altered[1]] = tables[altered[1]].replace("COLLATE utf8mb4_bin", altered[3])
         else:
             others.append(statement)
-    return [*comments.values(), *tables.values(), *others]
+    return [*comments.values(), *made.values(), *tables.values(), *others]
 
 
 def test_downgrade_takes_everything_back(url, engine):
@@ -253,7 +255,8 @@ def differences(engine):
             "compare_type": True,
             "include_object": lambda _object, name, *_: name not in views.INDEXES,
         }
-        return compare_metadata(MigrationContext.configure(connection, opts=opts), metadata)
+        wanted = [metadata, settling.settled.metadata] if engine.dialect.name == "postgresql" else metadata
+        return compare_metadata(MigrationContext.configure(connection, opts=opts), wanted)
 
 
 def test_each_database_goes_up_and_down_step_by_step(database_url):
@@ -291,6 +294,8 @@ def test_views_are_the_same_made_or_migrated_and_go_with_their_migration(databas
     samples(engine)
     assert view_definitions(engine) == {}
     migrate_to(engine, "0007")
+    assert set(view_definitions(engine)) == {view.table.name for view in views.VIEWS}
+    migrate_to(engine, "head")
     migrated = view_definitions(engine)
     assert set(migrated) == {view.table.name for view in views.VIEWS}
     with engine.connect() as connection:

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 
 from cc_bridge.records import AgentState, RingOutcome
 from cc_bridge.reports.ask import Ask, By, Key
-from cc_bridge.reports.facts import Source
+from cc_bridge.reports.facts import Deed, Source
 from cc_bridge.reports.figures import (
     Cell,
     Column,
@@ -56,6 +56,17 @@ class _Agent:
         self.rings: Counter[str] = Counter()
         self.stages: Counter[str] = Counter()
 
+    def add(self, deed: Deed) -> None:
+        match deed.fact:
+            case "talk":
+                self.talks += deed.n
+                self.talk += deed.seconds
+                self.hold += deed.hold
+            case "ring":
+                self.rings[deed.word] += deed.n
+            case "state":
+                self.states[deed.word] += deed.seconds
+
     def cells(self, ask: Ask, ratings: dict[str, Cell]) -> tuple[Cell, ...]:
         states = self.states
         worked = self.talk + states[AgentState.WRAP_UP]
@@ -78,17 +89,9 @@ def agents(ask: Ask, source: Source) -> Report:
     """Return times, rings and ratings of each agent, and who may be avoiding surveys."""
     found: defaultdict[Key, _Agent] = defaultdict(_Agent)
     everyone = _Agent()
-    for talks in source.talks(By.AGENT):
-        for agent in (found[talks.key], everyone):
-            agent.talks += talks.whole
-            agent.talk += talks.talk
-            agent.hold += talks.hold
-    for ring in source.rings():
-        for agent in (found[ring.agent], everyone):
-            agent.rings[ring.outcome] += ring.n
-    for state in source.states(_SHOWN):
-        for agent in (found[state.agent], everyone):
-            agent.states[state.state] += state.seconds
+    for deed in source.deeds(_SHOWN):
+        for agent in (found[deed.agent], everyone):
+            agent.add(deed)
     said, all_said = by_key(ask, source.answers(By.AGENT))
     lingering = Lingering(ask.minimum, fades=False)
     for row in source.lingered():

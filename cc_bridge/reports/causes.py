@@ -5,11 +5,11 @@ apart, so the intervals are as much wider as there are more comparisons (Bonferr
 not overlap are called out. Even so what goes together is no cause: a queue's hours may be its long waits.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from statistics import NormalDist
 
 from cc_bridge.reports.ask import Ask, By, Key
-from cc_bridge.reports.facts import Rated, Source
+from cc_bridge.reports.facts import Source
 from cc_bridge.reports.figures import Column, Figure, Finding, Mark, Report, Row, Table, Unit, apart, share
 
 __all__ = ["BY", "LOW", "causes"]
@@ -24,12 +24,7 @@ _COLUMNS = (
     ),
     Column("difference", Unit.POINTS, formula="low - low_of_others"),
 )
-_FACTORS: Mapping[By | str, Callable[[Rated], Key]] = {
-    By.WAIT_BAND: lambda row: row.band,
-    "agents_spoken": lambda row: row.talks,
-    By.HOUR: lambda row: row.hour,
-    By.QUEUE: lambda row: row.queue,
-}
+_FACTORS: tuple[By | str, ...] = (By.WAIT_BAND, "agents_spoken", By.HOUR, By.QUEUE)
 
 
 class _Ratings:
@@ -48,9 +43,9 @@ def causes(ask: Ask, source: Source) -> Report:
     factors: dict[By | str, dict[Key, _Ratings]] = {factor: {} for factor in (*_FACTORS, By.AGENT)}
     everyone = _Ratings()
     for row in source.rated():
-        everyone.add(row.value, row.n)
-        for factor, key_of in _FACTORS.items():
-            factors[factor].setdefault(key_of(row), _Ratings()).add(row.value, row.n)
+        factors[row.factor].setdefault(row.key, _Ratings()).add(row.value, row.n)
+        if row.factor is By.HOUR:
+            everyone.add(row.value, row.n)
     rated_agents = _Ratings()
     for answers in source.answers(By.AGENT):
         if answers.kind == "csat":

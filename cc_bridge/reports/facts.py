@@ -12,8 +12,8 @@ from cc_bridge.records import AgentState
 from cc_bridge.reports.ask import By, Key
 
 __all__ = [
-    "Answers", "Attempts", "Callers", "Journeys", "Lingered", "Presence", "Rated", "Rings", "Source",
-    "States", "Talks", "Transfers", "Visits",
+    "Answers", "Attempts", "Callers", "Deed", "Journeys", "Lingered", "Presence", "Rated", "Source",
+    "Talks", "Transfers", "Visits",
 ]  # fmt: skip
 
 
@@ -45,19 +45,19 @@ class Talks:
 
 
 @dataclass(frozen=True, slots=True)
-class Rings:
+class Deed:
+    """What an agent did of one kind, cut at both ends of the span.
+
+    `fact` and `word`: "talk" and "partial" (a talk seen in part) of a "queue", "ring" and its outcome,
+    "state" and its name.
+    """
+
     agent: str
-    outcome: str
+    fact: str
+    word: str
     n: int
-
-
-@dataclass(frozen=True, slots=True)
-class States:
-    """How long an agent was in a state, cut at both ends of the span."""
-
-    agent: str
-    state: str
-    seconds: float
+    seconds: float  # of talks and states
+    hold: float  # of talks, part of seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Callers:
 
 @dataclass(frozen=True, slots=True)
 class Lingered:
-    """Callers who hung up on the agent, or did not; surveys/guard.py counts them."""
+    """Callers who hung up on the agent, or did not and were asked; surveys/guard.py counts them."""
 
     queue: str
     agent: str
@@ -100,12 +100,14 @@ class Attempts:
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """Answers on the scale of 1 to 5, and what the caller had gone through."""
+    """Answers on the scale of 1 to 5 by one of several things; each answer comes once for each of them.
 
-    band: int  # of the call's wait, -1: the call is not stored
-    talks: int  # of the call, 3: three or more, 0: the call is not stored
-    hour: int
-    queue: str
+    By wait band of the call (-1: the call is not stored), by how many agents the caller spoke with
+    ("agents_spoken", 3: three or more, 0: the call is not stored), by hour and by queue.
+    """
+
+    factor: By | str
+    key: Key
     value: int
     n: int
 
@@ -142,8 +144,7 @@ class Source(Protocol):
 
     def visits(self, by: By) -> Iterable[Visits]: ...
     def talks(self, by: By) -> Iterable[Talks]: ...
-    def rings(self) -> Iterable[Rings]: ...
-    def states(self, of: Collection[AgentState]) -> Iterable[States]: ...
+    def deeds(self, states: Collection[AgentState]) -> Iterable[Deed]: ...
     def answers(self, by: By) -> Iterable[Answers]: ...
     def callers(self, by: By) -> Iterable[Callers]: ...
     def lingered(self) -> Iterable[Lingered]: ...

@@ -37,7 +37,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 
 from cc_bridge.errors import StorageError
-from cc_bridge.storage import planning, views
+from cc_bridge.storage import planning, settling, views
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.schema import metadata
 
@@ -184,7 +184,7 @@ def _create(connection: Connection) -> None:
     _version_table.create(connection, checkfirst=True)
     metadata.create_all(connection)
     dialect = connection.dialect.name
-    for statement in (*views.creation(dialect), *planning.told(dialect)):
+    for statement in (*settling.creation(dialect), *views.creation(dialect), *planning.told(dialect)):
         connection.execute(statement)
     connection.execute(_version_table.insert().values(version_num=newest()))
 

@@ -39,6 +39,7 @@ from cc_bridge.storage.schema import (
     survey_attempts,
     talks,
 )
+from cc_bridge.storage.settling import forget
 
 __all__ = ["COMMENTS", "Keep", "Purge", "Purged", "in_batches", "tables_before"]
 
@@ -144,6 +145,8 @@ class Purge:
             for batch in in_batches(self._engine, table, old, delete(table), self._pause):
                 done.rows[table.name] = done.rows.get(table.name, 0) + len(batch)
                 progress(len(batch))
+        if (before := self._keep.before("calls", self._now)) is not None:
+            forget(self._engine, self._pbx, before)
         return done
 
     def _remove(

@@ -122,17 +122,23 @@ class Counted:
         return [facts.Transfers(*key, n) for key, n in found.items()]
 
     @_once
-    def rings(self):
-        found = Counter(self._read("agent, outcome", "rings"))
-        return [facts.Rings(*key, n) for key, n in found.items()]
+    def deeds(self, states):
+        found = {}
 
-    @_once
-    def states(self, of):
-        found = defaultdict(float)
+        def add(*key, seconds=0.0, hold=0.0):
+            sums = found.setdefault(key, [0, 0.0, 0.0])
+            for place, value in enumerate((1, seconds, hold)):
+                sums[place] += value
+
+        columns = "agent, talk_seconds, hold_seconds, partial::int::text AS flag"
+        for agent, talk, hold, partial in self._read(columns, "talks WHERE queue <> ''"):
+            add(agent, "talk" if partial == "0" else "partial", "queue", seconds=talk, hold=hold)
+        for agent, outcome in self._read("agent, outcome", "rings"):
+            add(agent, "ring", outcome)
         for agent, state, since, until in self._states():
-            if state in of:
-                found[agent, state] += until - since
-        return [facts.States(*key, seconds) for key, seconds in found.items()]
+            if state in states:
+                add(agent, "state", state, seconds=until - since)
+        return [facts.Deed(*key, *sums) for key, sums in found.items()]
 
     @_once
     def presence(self):
@@ -165,7 +171,10 @@ class Counted:
         found = Counter()
         for (wait, talks, hour, queue), _, kind, value, _ in self._answered(None):
             if kind == "csat":
-                found[self._band(wait), min(int(talks), 3), hour, queue, int(value)] += 1
+                found[By.WAIT_BAND, self._band(wait), int(value)] += 1
+                found["agents_spoken", min(int(talks), 3), int(value)] += 1
+                found[By.HOUR, hour, int(value)] += 1
+                found[By.QUEUE, queue, int(value)] += 1
         return [facts.Rated(*key, n) for key, n in found.items()]
 
     def _answered(self, by):

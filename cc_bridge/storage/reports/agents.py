@@ -1,23 +1,31 @@
-"""What the reports ask of agents: their talks, rings and states; and when nothing was observed."""
+"""What the reports ask of agents: their talks, rings and states; and when nothing was observed.
+
+Days that are over are counted once (settling.py); only what lies outside of them is counted from the rows.
+"""
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
 from operator import attrgetter
+from typing import Any
 
-from sqlalchemy import and_, case, func, literal, select
+from sqlalchemy import Select, Table, and_, case, func, literal, literal_column, or_, select
 
-from cc_bridge.records import AgentState
+from cc_bridge.records import AWAY, AgentState
 from cc_bridge.reports import facts
 from cc_bridge.reports.ask import By
 from cc_bridge.storage.columns import hidden
 from cc_bridge.storage.reports.counting import Counting, Expression
-from cc_bridge.storage.reports.instants import HOUR
+from cc_bridge.storage.reports.instants import DAY, HOUR
 from cc_bridge.storage.schema import agent_intervals, gaps, rings, talks
+from cc_bridge.storage.settling import QUARTER, agent_facts, agent_presence, settled_until
+from cc_bridge.storage.views.agent_day import OVER_MIDNIGHT
+from cc_bridge.storage.views.words import in_words
 
 __all__ = ["Agents"]
 
-_AWAY = (AgentState.LOGGED_OUT, AgentState.UNREACHABLE)
+_Span = tuple[float, float]  # from when until before when, UTC seconds since the epoch
 
 
 class Agents(Counting):
@@ -60,26 +68,42 @@ class Agents(Counting):
         keys = (inner.c.key, inner.c.transfer)
         yield from self._rows(facts.Transfers, select(*keys, func.count()).group_by(*keys))
 
-    def rings(self) -> Iterator[facts.Rings]:
-        c = rings.c
-        inner = (
-            select(hidden(c.agent).label("agent"), c.outcome)
-            .where(*self._span(rings, c.started_at))
-            .subquery()
-        )
-        keys = (inner.c.agent, inner.c.outcome)
-        yield from self._rows(facts.Rings, select(*keys, func.count()).group_by(*keys))
+    def deeds(self, states: Collection[AgentState]) -> Iterator[facts.Deed]:
+        settled, live = self._spans()
+        statements = [each for span in live for each in self._live_deeds(states, *span)]
+        if settled:
+            c = agent_facts.c
+            first, after = (datetime.fromtimestamp(at, UTC).date() for at in settled)
+            wanted = (c.fact == "ring", c.word == "queue", c.word.in_(states))
+            where = (c.day >= first, c.day < after, or_(*wanted), *self._of(agent_facts))
+            sums = (func.sum(c.n), func.sum(c.amount), func.sum(c.hold_seconds))
+            statements.append(
+                select(c.agent, c.fact, c.word, *sums).where(*where).group_by(c.agent, c.fact, c.word)
+            )
+        yield from self._rows(facts.Deed, *statements)
 
-    def states(self, of: Collection[AgentState]) -> Iterator[facts.States]:
-        c = agent_intervals.c
-        _, _, seconds = self._cut()
-        inner = (
-            select(hidden(c.agent).label("agent"), c.state, seconds.label("seconds"))
-            .where(*self._touching(), *self._of_agent(agent_intervals), c.state.in_(of))
-            .subquery()
+    def _live_deeds(
+        self, states: Collection[AgentState], since: float, until: float
+    ) -> Iterator[Select[Any]]:
+        """Yield what asks for talks, rings and states that no settled day has."""
+        t, r, i = talks.c, rings.c, agent_intervals.c
+        kind = case((t.partial.is_(False), "talk"), else_="partial")
+        within = self._span(talks, t.answered_at, since, until)
+        yield _did(
+            talks,
+            [*within, t.queue != ""],
+            hidden(t.agent),
+            kind,
+            literal("queue"),
+            t.talk_seconds,
+            t.hold_seconds,
         )
-        keys = (inner.c.agent, inner.c.state)
-        yield from self._rows(facts.States, select(*keys, func.sum(inner.c.seconds)).group_by(*keys))
+        nothing = literal(0.0)
+        within = self._span(rings, r.started_at, since, until)
+        yield _did(rings, within, hidden(r.agent), literal("ring"), r.outcome, nothing, nothing)
+        _, _, seconds = self._cut(since, until)
+        touching = [*self._touching(since, until), *self._of_agent(agent_intervals), i.state.in_(states)]
+        yield _did(agent_intervals, touching, hidden(i.agent), literal("state"), i.state, seconds, nothing)
 
     def presence(self) -> Iterator[facts.Presence]:
         """Yield presence by hours; what is counted is in which part of the clock a state began and ended.
@@ -87,26 +111,19 @@ class Agents(Counting):
         Parts are hours, or shorter where local clocks differ from UTC by less. All states of the same two
         parts come as one row: a head up to the end of the first part, whole parts, and the rest in the last.
         """
-        c = agent_intervals.c
         width = math.gcd(HOUR, *(each.seconds for each in self._ask.offsets))
-        begin, end, seconds = self._cut()
-        inner = (
-            select(
-                self._instants.part(begin, width).label("first"),
-                self._instants.part(end, width).label("last"),
-                seconds.label("seconds"),
-                self._instants.into(begin, width).label("late"),  # looked at where the two differ
-            )
-            .where(*self._touching(), c.state.not_in(_AWAY))
-            .subquery()
-        )
-        i = inner.c
-        late = case((i.first != i.last, i.late), else_=0.0)
-        counts = (i.first, i.last, func.count(), func.sum(i.seconds), func.sum(late))
-        statement = select(*counts).group_by(i.first, i.last)
+        settled, live = self._spans()
         parts: defaultdict[int, float] = defaultdict(float)
         steps: defaultdict[int, int] = defaultdict(int)  # how many more are there for the whole of a part
-        for *ends, n, total, lateness in self._rows(lambda *each: each, statement):
+        if settled and width % QUARTER:
+            settled, live = None, [(self._ask.since, self._ask.until)]
+        if settled:
+            p = agent_presence.c
+            where = (p.at >= settled[0], p.at < settled[1], *self._of_pbx(agent_presence))
+            for at, seconds in self._read(select(p.at, p.seconds).where(*where)):
+                parts[round(at) // width] += seconds
+        statements = (self._live_presence(width, *span) for span in live)
+        for *ends, n, total, lateness in self._rows(lambda *each: each, *statements):
             first, last = (round(end) // width for end in ends)
             if first == last:
                 parts[first] += total
@@ -122,6 +139,23 @@ class Agents(Counting):
             if held := parts[part] + there * width:
                 yield facts.Presence(*self._ask.days.hour_of(part * width), held)
 
+    def _live_presence(self, width: int, since: float, until: float) -> Select[Any]:
+        begin, end, seconds = self._cut(since, until)
+        inner = (
+            select(
+                self._instants.part(begin, width).label("first"),
+                self._instants.part(end, width).label("last"),
+                seconds.label("seconds"),
+                self._instants.into(begin, width).label("late"),  # looked at where the two differ
+            )
+            .where(*self._touching(since, until), agent_intervals.c.state.not_in(AWAY))
+            .subquery()
+        )
+        i = inner.c
+        late = case((i.first != i.last, i.late), else_=0.0)
+        counts = (i.first, i.last, func.count(), func.sum(i.seconds), func.sum(late))
+        return select(*counts).group_by(i.first, i.last)
+
     def unobserved(self) -> float:
         c = gaps.c
         since, until = self._ask.since, self._ask.until
@@ -129,18 +163,58 @@ class Agents(Counting):
         rows = self._connection.execute(select(c.started_at, c.ended_at).where(*where))
         return math.fsum(min(end, until) - max(begin, since) for begin, end in rows)
 
-    def _touching(self) -> tuple[Expression, ...]:
-        """Return that a state was within the span, if only in part."""
-        c = agent_intervals.c
-        return (c.started_at < self._ask.until, c.ended_at > self._ask.since, *self._of_pbx(agent_intervals))
+    def _spans(self) -> tuple[_Span | None, list[_Span]]:
+        """Return the part of the span that is settled days, None for none, and the parts that are not."""
+        since, until = self._ask.since, self._ask.until
+        first = math.ceil(since / DAY) * DAY
+        after = min(until // DAY * DAY, settled_until(self._connection))
+        if first >= after or self._ask.queues:  # days are settled for all queues together
+            return None, [(since, until)]
+        return (first, after), [
+            (begin, end) for begin, end in ((since, first), (after, until)) if begin < end
+        ]
 
-    def _cut(self) -> tuple[Expression, Expression, Expression]:
-        """Return begin, end and seconds of a state, cut at both ends of the span."""
+    def _touching(self, since: float, until: float) -> tuple[Expression, ...]:
+        """Return that a state was within a span, if only in part."""
         c = agent_intervals.c
-        since, until = (literal(at, c.started_at.type) for at in (self._ask.since, self._ask.until))
-        begin = case((c.started_at < since, since), else_=c.started_at)
-        end = case((c.ended_at > until, until), else_=c.ended_at)
+        touching = (c.started_at < until, c.ended_at > since, *self._of_pbx(agent_intervals))
+        if self._dialect != "postgresql":
+            return touching
+        # What began before that day lasted over a midnight. Both have an index, the end of a state has none.
+        day = datetime.fromtimestamp(since, UTC).date()
+        over = in_words(
+            f"{OVER_MIDNIGHT.where} AND {OVER_MIDNIGHT.expression} >= DATE '{day}'", self._dialect
+        )
+        return (*touching, or_(c.started_at >= since // DAY * DAY, literal_column(over)))
+
+    def _cut(self, since: float, until: float) -> tuple[Expression, Expression, Expression]:
+        """Return begin, end and seconds of a state, cut at both ends of a span."""
+        c = agent_intervals.c
+        first, last = (literal(at, c.started_at.type) for at in (since, until))
+        begin = case((c.started_at < first, first), else_=c.started_at)
+        end = case((c.ended_at > last, last), else_=c.ended_at)
         # Nearly all lie inside, and have their seconds; an instant is only taken apart at the ends.
-        inside = and_(c.started_at >= since, c.ended_at <= until)
+        inside = and_(c.started_at >= first, c.ended_at <= last)
         seconds = case((inside, c.seconds), else_=self._instants.exact(end) - self._instants.exact(begin))
         return begin, end, seconds
+
+
+def _did(
+    source: Table[Any],
+    where: Sequence[Expression],
+    agent: Expression,
+    fact: Expression,
+    word: Expression,
+    *sums: Expression,
+) -> Select[Any]:
+    """Return how many rows there are of each agent, fact and word, and the sums of them."""
+    named = (each.label(name) for name, each in zip(("amount", "hold"), sums, strict=True))
+    inner = (
+        select(agent.label("agent"), fact.label("fact"), word.label("word"), *named)
+        .where(*where)
+        .select_from(source)
+        .subquery()
+    )
+    i = inner.c
+    keys = (i.agent, i.fact, i.word)
+    return select(*keys, func.count(), func.sum(i.amount), func.sum(i.hold)).group_by(*keys)

@@ -43,11 +43,19 @@ class Counting:
         for row in self._connection.execute(statement):
             yield tuple(value if isinstance(value, str | int | float) else _number(value) for value in row)
 
-    def _span(self, table: Table[Any], at: Column[Any]) -> list[Expression]:
-        where = [at >= self._ask.since, at < self._ask.until, *self._of_pbx(table), *self._of_agent(table)]
+    def _span(
+        self, table: Table[Any], at: Column[Any], since: float | None = None, until: float | None = None
+    ) -> list[Expression]:
+        """Return what tells the rows that are asked for, of the whole span or of a part of it."""
+        since = self._ask.since if since is None else since
+        until = self._ask.until if until is None else until
+        where = [at >= since, at < until, *self._of(table)]
         if self._ask.queues:
             where.append(table.c.queue.in_(self._ask.queues))
         return where
+
+    def _of(self, table: Table[Any]) -> list[Expression]:
+        return [*self._of_pbx(table), *self._of_agent(table)]
 
     def _of_pbx(self, table: Table[Any]) -> tuple[Expression, ...]:
         if not self._ask.pbx:

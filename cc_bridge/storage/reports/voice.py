@@ -17,6 +17,7 @@ from cc_bridge.reports.ask import By
 from cc_bridge.storage.columns import hidden
 from cc_bridge.storage.reports.counting import Counting, Expression
 from cc_bridge.storage.schema import answers, calls, funnel, survey_attempts
+from cc_bridge.surveys.policy import Stage
 
 __all__ = ["Voice"]
 
@@ -34,7 +35,7 @@ class Voice(Counting):
         if by is By.WAIT_BAND:
             known = self._of_calls(self._band(calls.c.wait_seconds), *what)
             everyone = [_counted(source, where, *what) for source, _, where in self._answered()]
-            yield from (facts.Answers(*row) for row in self._with_others((_NO_CALL,), known, everyone))
+            yield from (facts.Answers(*row) for row in self._with_others(known, everyone))
             return
         match by:
             case By.AGENT:
@@ -52,15 +53,28 @@ class Voice(Counting):
 
     def rated(self) -> Iterator[facts.Rated]:
         c = answers.c
-        hour = self._instants.hour(c.answered_at)
         csat = c.kind == "csat"
-        talks = case((calls.c.talks >= _SEVERAL, _SEVERAL), else_=calls.c.talks)
-        known = self._of_calls(self._band(calls.c.wait_seconds), talks, hour, _queue(), c.value, where=csat)
         everyone = [
-            _counted(source, [*where, csat], hour, queue, c.value)
+            _counted(source, [*where, csat], self._instants.hour(c.answered_at), queue, c.value)
             for source, queue, where in self._answered(by_queue=True)
         ]
-        yield from (facts.Rated(*row) for row in self._with_others((_NO_CALL, 0), known, everyone))
+        without_call: Counter[int] = Counter()
+        for hour, queue, value, n in self._rows(lambda *row: row, *everyone):
+            yield facts.Rated(By.HOUR, hour, value, n)
+            yield facts.Rated(By.QUEUE, queue, value, n)
+            without_call[value] += n
+        talks = case((calls.c.talks >= _SEVERAL, _SEVERAL), else_=calls.c.talks)
+        # Few groups, which two processes count before they hand them over.
+        for band, spoken, value, n in self._read(
+            self._of_calls(self._band(calls.c.wait_seconds), talks, c.value, where=csat)
+        ):
+            yield facts.Rated(By.WAIT_BAND, band, value, n)
+            yield facts.Rated("agents_spoken", spoken, value, n)
+            without_call[value] -= n
+        for value, n in without_call.items():
+            if n > 0:
+                yield facts.Rated(By.WAIT_BAND, _NO_CALL, value, n)
+                yield facts.Rated("agents_spoken", 0, value, n)
 
     def callers(self, by: By) -> Iterator[facts.Callers]:
         c = funnel.c
@@ -69,7 +83,8 @@ class Voice(Counting):
 
     def lingered(self) -> Iterator[facts.Lingered]:
         c = funnel.c
-        statement = _counted(funnel, self._span(funnel, c.at), hidden(c.queue), c.agent, c.stage, c.trigger)
+        where = [*self._span(funnel, c.at), c.stage.in_((Stage.CALLER_LEFT_FIRST, Stage.INVITED))]
+        statement = _counted(funnel, where, hidden(c.queue), c.agent, c.stage, c.trigger)
         yield from self._rows(facts.Lingered, statement)
 
     def attempts(self, by: By) -> Iterator[facts.Attempts]:
@@ -119,19 +134,17 @@ class Voice(Counting):
         same = (calls.c.pbx == attempts.pbx) & (calls.c.call_id == attempts.call_id)
         source = answers.join(survey_attempts, _same_attempt()).join(calls, same)
         only = [] if where is None else [where]
-        return _counted(source, [*self._where(_queue()), *only], *keys)
+        return _counted(source, [*self._where(_queue() if self._ask.queues else None), *only], *keys)
 
-    def _with_others(
-        self, missing: tuple[int, ...], known: Select[Any], everyone: list[Select[Any]]
-    ) -> Iterator[tuple[Any, ...]]:
-        """Yield what is known, and what remains of everyone, with what is `missing` in place of that."""
+    def _with_others(self, known: Select[Any], everyone: list[Select[Any]]) -> Iterator[tuple[Any, ...]]:
+        """Yield what is known of a call, and what remains of everyone, without one."""
         remaining: Counter[tuple[Any, ...]] = Counter()
         for *key, n in self._rows(lambda *row: row, *everyone):
             remaining[(*key,)] += n
         for row in self._read(known):
-            remaining[row[len(missing) : -1]] -= row[-1]
+            remaining[row[1:-1]] -= row[-1]
             yield row
-        yield from ((*missing, *key, n) for key, n in remaining.items() if n > 0)
+        yield from ((_NO_CALL, *key, n) for key, n in remaining.items() if n > 0)
 
 
 def _counted(source: FromClause, where: list[Expression], *keys: Expression) -> Select[Any]:

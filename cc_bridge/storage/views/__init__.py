@@ -9,21 +9,23 @@ service level, which is a setting and may change: answers are counted within usu
 tells any other.
 
 The trap: whichever migration makes the views makes them as they are here now, so they may name only what
-the tables of 0007 have. A change that keeps the columns needs a migration that calls `creation` again.
+the tables of 0007 have, unless it says that there is more (`settled`). A change that keeps the columns needs
+a migration that makes them `again`.
 """
 
 from collections.abc import Iterator
 
 from sqlalchemy import DDL
 
-from cc_bridge.storage.views.agent_day import AGENT_DAY, OVER_A_DAY, OVER_MIDNIGHT
+from cc_bridge.storage.views.agent_day import AGENT_DAY, OVER_A_DAY, OVER_MIDNIGHT, SETTLED_AGENT_DAY
 from cc_bridge.storage.views.calls_by_hour import CALLS_BY_HOUR
 from cc_bridge.storage.views.ratings import RATINGS
 from cc_bridge.storage.views.view import Lookup, View
 
-__all__ = ["INDEXES", "VIEWS", "View", "creation", "removal"]
+__all__ = ["INDEXES", "VIEWS", "View", "again", "creation", "removal"]
 
 VIEWS = (CALLS_BY_HOUR, AGENT_DAY, RATINGS)
+_SETTLED = {AGENT_DAY: SETTLED_AGENT_DAY}
 
 # Where PostgreSQL looks when a view is asked about a day or an hour; without them it reads all there is.
 INDEXES = {
@@ -38,27 +40,45 @@ INDEXES = {
 }
 
 
-def creation(dialect: str) -> Iterator[DDL]:
-    """Yield the statements that make all views, in place of any of before, and the indexes that they need."""
+def creation(dialect: str, *, settled: bool = True) -> Iterator[DDL]:
+    """Yield the statements that make all views, in place of any of before, and the indexes that they need.
+
+    `settled`: the tables of settling.py are there, where the dialect has them.
+    """
     yield from removal(dialect)
     if dialect == "postgresql":
         for name, index in INDEXES.items():
             yield _ddl(index.creation(name))
+    yield from _made(dialect, settled=settled)
+
+
+def again(dialect: str, *, settled: bool = True) -> Iterator[DDL]:
+    """Yield the statements that make all views anew; their indexes, which may be large, stay."""
+    yield from _dropped()
+    yield from _made(dialect, settled=settled)
+
+
+def removal(dialect: str) -> Iterator[DDL]:
+    """Yield the statements that drop all views that are there, and their indexes."""
+    yield from _dropped()
+    if dialect == "postgresql":
+        for name in INDEXES:
+            yield _ddl(f"DROP INDEX IF EXISTS {name}")
+
+
+def _made(dialect: str, *, settled: bool) -> Iterator[DDL]:
     for view in VIEWS:
-        yield _ddl(f"CREATE VIEW {view.table.name} AS\n{view.select(dialect)}")
+        made = _SETTLED.get(view, view) if settled and dialect == "postgresql" else view
+        yield _ddl(f"CREATE VIEW {view.table.name} AS\n{made.select(dialect)}")
         if dialect == "postgresql":  # MariaDB and SQLite keep no comments of views
             yield _comment(f"VIEW {view.table.name}", view.table.comment)
             for column in view.table.columns:
                 yield _comment(f"COLUMN {view.table.name}.{column.name}", column.comment)
 
 
-def removal(dialect: str) -> Iterator[DDL]:
-    """Yield the statements that drop all views that are there, and their indexes."""
+def _dropped() -> Iterator[DDL]:
     for view in VIEWS:
         yield _ddl(f"DROP VIEW IF EXISTS {view.table.name}")
-    if dialect == "postgresql":
-        for name in INDEXES:
-            yield _ddl(f"DROP INDEX IF EXISTS {name}")
 
 
 def _comment(what: str, text: str | None) -> DDL:

@@ -9,11 +9,13 @@ The trap: PostgreSQL takes any two days for different, and an equation for rare,
 what is rarer still, or it would expect a recursion of a million rows.
 """
 
+from dataclasses import replace
+
 from sqlalchemy import Date, Double, MetaData, Table
 
 from cc_bridge.storage.views.view import Lookup, View, column, count, pbx, sum_of, text
 
-__all__ = ["AGENT_DAY", "OVER_A_DAY", "OVER_MIDNIGHT"]
+__all__ = ["AGENT_DAY", "LIVE_FACTS", "OVER_A_DAY", "OVER_MIDNIGHT", "SETTLED_AGENT_DAY", "WHOLE_DAYS"]
 
 _RING_OUTCOMES = (
     "answered",
@@ -33,6 +35,40 @@ _OVER_A_DAY = (
 
 OVER_MIDNIGHT = Lookup("agent_intervals", "{day[ended_at]}", _OVER_MIDNIGHT)
 OVER_A_DAY = Lookup("agent_intervals", "{day[ended_at]}", _OVER_A_DAY)
+
+# What is counted of a day: `word` tells what kind of a fact, `amount` is in seconds.
+WHOLE_DAYS = f"""\
+WITH RECURSIVE whole_days (pbx, agent, state, day, last_day) AS (
+    SELECT pbx, agent, state, {{tomorrow[started_at]}}, {{day[ended_at]}} FROM agent_intervals
+    WHERE {_OVER_A_DAY}
+    UNION ALL
+    SELECT pbx, agent, state, {{next_day[day]}}, last_day FROM whole_days WHERE {{next_day[day]}} < last_day
+)
+"""  # noqa: S608 - nothing but words of ours
+LIVE_FACTS = f"""\
+    SELECT pbx, agent, {{day[answered_at]}} AS day, CASE WHEN partial THEN 'partial' ELSE 'talk' END AS fact,
+        CASE WHEN queue = '' THEN 'direct' ELSE 'queue' END AS word, COUNT(*) AS n,
+        SUM(talk_seconds) AS amount, SUM(hold_seconds) AS hold_seconds
+    FROM talks GROUP BY day, agent, pbx, fact, word
+    UNION ALL
+    SELECT pbx, agent, {{day[started_at]}} AS day, 'ring', outcome, COUNT(*), 0.0, 0.0
+    FROM rings GROUP BY day, agent, pbx, outcome
+    UNION ALL
+    SELECT pbx, agent, {{day[started_at]}} AS day, 'state', state, 0,
+        SUM(CASE WHEN {_OVER_MIDNIGHT} THEN 86400 - {{second_of_day[started_at]}} ELSE seconds END), 0.0
+    FROM agent_intervals GROUP BY day, agent, pbx, state
+    UNION ALL
+    SELECT pbx, agent, {{day[ended_at]}}, 'state', state, 0, {{second_of_day[ended_at]}}, 0.0
+    FROM agent_intervals WHERE {_OVER_MIDNIGHT} AND {{second_of_day[ended_at]}} > 0
+    UNION ALL
+    SELECT pbx, agent, day, 'state', state, 0, 86400.0, 0.0 FROM whole_days"""  # noqa: S608 - as above
+_RATINGS = """\
+    SELECT pbx, agent, {day[answered_at]} AS day,
+        CASE WHEN kind = 'csat' THEN 'csat' ELSE 'rating' END AS fact,
+        CASE WHEN value >= 4 THEN 'satisfied' ELSE 'not satisfied' END AS word,
+        COUNT(*), SUM(value) * 1.0, 0.0
+    FROM answers WHERE kind <> 'comment' GROUP BY day, agent, pbx, fact, word"""
+_TOGETHER = "WHERE agent <> '' GROUP BY day, agent, pbx"
 
 AGENT_DAY = View(
     Table(
@@ -83,38 +119,23 @@ AGENT_DAY = View(
         "split between the days, a talk counts on the day on which it began",
     ),
     key=("pbx", "agent", "day"),
-    before=f"""\
-WITH RECURSIVE whole_days (pbx, agent, state, day, last_day) AS (
-    SELECT pbx, agent, state, {{tomorrow[started_at]}}, {{day[ended_at]}} FROM agent_intervals
-    WHERE {_OVER_A_DAY}
-    UNION ALL
-    SELECT pbx, agent, state, {{next_day[day]}}, last_day FROM whole_days WHERE {{next_day[day]}} < last_day
-)
-""",  # noqa: S608 - nothing but words of ours
+    before=WHOLE_DAYS,
+    rows=f"FROM (\n{LIVE_FACTS}\n    UNION ALL\n{_RATINGS}\n) AS facts\n{_TOGETHER}",
+)  # fmt: skip
+
+# On PostgreSQL days that are over are counted once, see settling.py.
+SETTLED_AGENT_DAY = replace(
+    AGENT_DAY,
     rows=f"""\
 FROM (
-    SELECT pbx, agent, {{day[answered_at]}} AS day, CASE WHEN partial THEN 'partial' ELSE 'talk' END AS fact,
-        CASE WHEN queue = '' THEN 'direct' ELSE 'queue' END AS word, COUNT(*) AS n,
-        SUM(talk_seconds) AS amount, SUM(hold_seconds) AS hold_seconds
-    FROM talks WHERE agent <> '' GROUP BY day, agent, pbx, fact, word
+    SELECT pbx, agent, day, fact, word, n, amount, hold_seconds
+    FROM agent_facts WHERE day < (SELECT until FROM settled)
     UNION ALL
-    SELECT pbx, agent, {{day[started_at]}} AS day, 'ring', outcome, COUNT(*), 0.0, 0.0
-    FROM rings WHERE agent <> '' GROUP BY day, agent, pbx, outcome
+    SELECT * FROM (
+{LIVE_FACTS}
+    ) AS live WHERE day >= (SELECT until FROM settled)
     UNION ALL
-    SELECT pbx, agent, {{day[started_at]}} AS day, 'state', state, 0,
-        SUM(CASE WHEN {_OVER_MIDNIGHT} THEN 86400 - {{second_of_day[started_at]}} ELSE seconds END), 0.0
-    FROM agent_intervals WHERE agent <> '' GROUP BY day, agent, pbx, state
-    UNION ALL
-    SELECT pbx, agent, {{day[ended_at]}}, 'state', state, 0, {{second_of_day[ended_at]}}, 0.0
-    FROM agent_intervals WHERE agent <> '' AND {_OVER_MIDNIGHT} AND {{second_of_day[ended_at]}} > 0
-    UNION ALL
-    SELECT pbx, agent, day, 'state', state, 0, 86400.0, 0.0 FROM whole_days WHERE agent <> ''
-    UNION ALL
-    SELECT pbx, agent, {{day[answered_at]}} AS day,
-        CASE WHEN kind = 'csat' THEN 'csat' ELSE 'rating' END AS fact,
-        CASE WHEN value >= 4 THEN 'satisfied' ELSE 'not satisfied' END AS word,
-        COUNT(*), SUM(value) * 1.0, 0.0
-    FROM answers WHERE agent <> '' AND kind <> 'comment' GROUP BY day, agent, pbx, fact, word
+{_RATINGS}
 ) AS facts
-GROUP BY day, agent, pbx""",  # noqa: S608 - as above
-)  # fmt: skip
+{_TOGETHER}""",  # noqa: S608 - nothing but words of ours
+)

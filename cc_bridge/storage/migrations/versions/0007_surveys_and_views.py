@@ -138,7 +138,7 @@ def upgrade() -> None:
         )
     for table, *columns in _INDEXES:
         op.create_index(_index(table, columns), table, columns)
-    for statement in creation(dialect):
+    for statement in creation(dialect, settled=False):
         op.execute(statement)
 
 

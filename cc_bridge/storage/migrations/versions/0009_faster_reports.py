@@ -16,7 +16,7 @@ depends_on = None
 
 def upgrade() -> None:
     dialect = op.get_context().dialect.name
-    for statement in (*creation(dialect), *told(dialect)):
+    for statement in (*creation(dialect, settled=False), *told(dialect)):
         op.execute(statement)
 
 
