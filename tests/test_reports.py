@@ -312,6 +312,16 @@ def test_the_gap_is_between_service_level_and_csat(engine):
             assert table.cell(row, "gap") is None
 
 
+def test_of_many_gaps_chance_makes_some(engine):
+    report = made(engine, "delivery-gap", By.DAY)
+    (table,) = report.tables
+    pairs = {row.keys[0]: row.cells[:2] for row in table.rows if row.cells[2]}
+    assert len(pairs) > 20
+    called = {finding.keys["key"][1] for finding in report.findings}
+    assert called == {day for day, pair in pairs.items() if apart(*pair, len(pairs))}
+    assert called < {day for day, pair in pairs.items() if apart(*pair)}
+
+
 @pytest.mark.parametrize("by", REPORTS["hours"].by)
 def test_hours_claimed_staffed_answered(engine, inside, every, by):
     (table,) = made(engine, "hours", by, queues=("sales",)).tables

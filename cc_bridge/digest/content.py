@@ -4,7 +4,7 @@
 that a mail never says something else than `cc-bridge report` of the same days.
 
 The trap: a difference that chance explains is no news. What is called out are only pairs of figures that are
-both known well, and whose intervals do not overlap.
+both known well, and whose intervals would not overlap if they were as much wider as there are more of them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,6 +27,7 @@ from cc_bridge.reports.figures import (
     Table,
     Unit,
     apart,
+    comparable,
     count,
     share,
 )
@@ -123,7 +124,8 @@ def digest(
     gap = reports["delivery-gap"]
     findings = (*_changes(parts), *(gap.findings or ()))
     unobserved = here.unobserved()
-    brief = Report(name, ask, (*parts, *gap.tables), findings, notes=("no_cause",), unobserved=unobserved)
+    notes = ("no_cause", "measures")
+    brief = Report(name, ask, (*parts, *gap.tables), findings, notes=notes, unobserved=unobserved)
     whole = replace(
         brief,
         tables=(*parts, *gap.tables, *(table for name, table in tables.items() if name not in _NOT_TWICE)),
@@ -191,11 +193,12 @@ def _followed_up(found: FollowUps) -> Iterator[Row]:
 
 def _changes(parts: Iterable[Table]) -> Iterator[Finding]:
     """Yield what rose or fell by more than chance explains."""
-    for part in parts:
-        for row in part.rows:
-            now, before = row.cells
-            if now is None or before is None or row.unit is None or not apart(before, now):
-                continue
-            sentence = "rose" if now.value > before.value else "fell"
-            figures = {"before": (row.unit, before), "after": (row.unit, now)}
-            yield Finding(sentence, {"measure": (Mark.WORD, str(row.keys[0]))}, figures)
+    rows = [row for part in parts for row in part.rows]
+    compared = sum(comparable(*row.cells) for row in rows)
+    for row in rows:
+        now, before = row.cells
+        if now is None or before is None or row.unit is None or not apart(before, now, compared):
+            continue
+        sentence = "rose" if now.value > before.value else "fell"
+        figures = {"before": (row.unit, before), "after": (row.unit, now)}
+        yield Finding(sentence, {"measure": (Mark.WORD, str(row.keys[0]))}, figures)

@@ -13,8 +13,8 @@ from cc_bridge.reports.ask import Ask, By, Key
 from cc_bridge.surveys.scores import MINIMUM, Score, student_t, wilson
 
 __all__ = [
-    "Cell", "Column", "Figure", "Finding", "Mark", "Report", "Row", "Table", "Unit", "apart", "count",
-    "mean", "of_score", "ratio", "share",
+    "Cell", "Column", "Figure", "Finding", "Mark", "Report", "Row", "Table", "Unit", "apart",
+    "comparable", "count", "mean", "of_score", "ratio", "share",
 ]  # fmt: skip
 
 _NORMAL = NormalDist()
@@ -153,14 +153,19 @@ def of_score(score: Score | None) -> Cell:
     return Figure(score.value, score.n, score.low, score.high, score.enough) if score else None
 
 
+def comparable(one: Cell, other: Cell) -> bool:
+    """Tell whether two figures are known well enough to be compared, both with their interval."""
+    if one is None or other is None or not (one.enough and other.enough):
+        return False
+    return None not in (one.low, one.high, other.low, other.high)
+
+
 def apart(one: Cell, other: Cell, comparisons: int = 1) -> bool:
     """Tell whether two figures differ by more than chance explains: both known well, and no overlap.
 
     Of several `comparisons` chance alone puts one apart, so intervals count as wider for them (Bonferroni).
     """
-    if one is None or other is None or not (one.enough and other.enough):
-        return False
-    if None in (one.low, one.high, other.low, other.high):
+    if one is None or other is None or not comparable(one, other):
         return False
     wider = _NORMAL.inv_cdf(1 - 0.025 / comparisons) / _NORMAL.inv_cdf(1 - 0.025)
     below, above = sorted((one, other), key=lambda each: each.value)

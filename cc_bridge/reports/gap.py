@@ -1,8 +1,23 @@
-"""The delivery gap: what we count as served in time, beside what callers say. Pure."""
+"""The delivery gap: what we count as served in time, beside what callers say. Pure.
+
+The trap: of many rows chance alone makes a gap in some, so one is only called out if it would be there with
+intervals as much wider as there are more rows.
+"""
 
 from cc_bridge.reports.ask import Ask, By
 from cc_bridge.reports.facts import Source
-from cc_bridge.reports.figures import Cell, Column, Figure, Finding, Report, Row, Table, Unit, apart
+from cc_bridge.reports.figures import (
+    Cell,
+    Column,
+    Figure,
+    Finding,
+    Report,
+    Row,
+    Table,
+    Unit,
+    apart,
+    comparable,
+)
 from cc_bridge.reports.opinions import Opinions, by_key as said_by_key, scores
 from cc_bridge.reports.waits import LEVELS, Waits, by_key
 from cc_bridge.service_level import DEFAULT
@@ -24,6 +39,7 @@ def delivery_gap(ask: Ask, source: Source) -> Report:
     said, all_said = said_by_key(ask, source.answers(ask.counted_by))
     rows = [Row((key,), _cells(ask, waits[key], said.get(key))) for key in ask.ordered(set(waits))]
     total = Row(("",), _cells(ask, everyone, all_said))
+    compared = sum(comparable(*row.cells[:2]) for row in rows)
     table = Table(
         "delivery_gap", ((ask.by.value, ask.by),), _COLUMNS, tuple(rows), total, (LEVELS[0].name, "csat")
     )
@@ -31,7 +47,7 @@ def delivery_gap(ask: Ask, source: Source) -> Report:
         "delivery-gap",
         ask,
         (table,),
-        findings=tuple(finding for row in rows for finding in _wide(ask, row)),
+        findings=tuple(finding for row in rows for finding in _wide(ask, row, compared)),
         tiles=(LEVELS[0].name, "csat", "gap"),
     )
 
@@ -45,9 +61,9 @@ def _cells(ask: Ask, waits: Waits, said: Opinions | None) -> tuple[Cell, ...]:
     return level, csat, gap
 
 
-def _wide(ask: Ask, row: Row) -> list[Finding]:
+def _wide(ask: Ask, row: Row, compared: int) -> list[Finding]:
     level, csat, gap = row.cells
-    if gap is None or level is None or csat is None or not apart(level, csat):
+    if gap is None or level is None or csat is None or not apart(level, csat, compared):
         return []
     figures = {"level": (Unit.PERCENT, level), "csat": (Unit.PERCENT, csat)}
     sentence = "claims_more" if gap.value > 0 else "claims_less"
