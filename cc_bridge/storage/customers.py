@@ -14,7 +14,19 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, and_, func, literal, or_, select, union_all
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 
 from cc_bridge.customers.profile import CALLS_SECONDS, Profile
 from cc_bridge.customers.recall import LOST, Contact, LostCall, lost_calls
@@ -137,13 +149,19 @@ def contacts(
     until: float,
     shared: Collection[str] = (),
     progress: Callable[[int], None] = lambda _rows: None,
+    *,
+    only_lost: bool = False,
 ) -> Iterator[list[Contact]]:
     """Yield the contacts of each caller who entered from `since` to `until`, in order, some rows in memory.
 
     Withheld and shared numbers are left out. Some contacts of the day before are there too, since what began
-    there may go on.
+    there may go on. `only_lost` leaves out callers whom no queue has lost meanwhile.
     """
-    statement = _contacts_between(since - _LOOK_BACK, until)
+    theirs = queue_visits.alias()
+    lost = select(theirs.c.caller_key).where(
+        theirs.c.entered_at >= since, theirs.c.entered_at < until, theirs.c.outcome.in_(sorted(LOST))
+    )
+    statement = _contacts_between(since - _LOOK_BACK, until, lost if only_lost else None)
     rows = connection.execution_options(yield_per=_BATCH).execute(statement)
 
     def counted() -> Iterator[Any]:
@@ -151,9 +169,9 @@ def contacts(
             progress(len(part))
             yield from part
 
-    for key, theirs in groupby(counted(), key=attrgetter("caller_key")):
+    for key, found in groupby(counted(), key=attrgetter("caller_key")):
         if key not in shared:
-            yield [_contact(row) for row in theirs]
+            yield [_contact(row) for row in found]
 
 
 def rows_between(connection: Connection, since: float, until: float) -> int:
@@ -300,8 +318,13 @@ def _contacts(
     return of_queues + without
 
 
-def _contacts_between(since: float, until: float) -> Select[Any]:
+def _contacts_between(since: float, until: float, keys: Select[Any] | None = None) -> Select[Any]:
+    """Return the statement; `keys` selects the callers, else it is everybody."""
     v, c, t = queue_visits.c, calls.c, talks.c
+
+    def wanted(key: Column[Any]) -> ColumnElement[bool]:
+        return key != "" if keys is None else and_(key != "", key.in_(keys))
+
     same = and_(c.pbx == v.pbx, c.call_id == v.call_id)
     of_queues = (
         select(
@@ -317,7 +340,7 @@ def _contacts_between(since: float, until: float) -> Select[Any]:
             v.agent,
         )
         .select_from(queue_visits.outerjoin(calls, same))
-        .where(v.entered_at >= since, v.entered_at < until, v.caller_key != "")
+        .where(v.entered_at >= since, v.entered_at < until, wanted(v.caller_key))
     )
     without = (
         select(
@@ -337,7 +360,7 @@ def _contacts_between(since: float, until: float) -> Select[Any]:
             t.answered_at >= since,
             t.answered_at < until,
             t.queue == "",
-            c.caller_key != "",
+            wanted(c.caller_key),
             or_(c.direction == Direction.IN, c.direction == Direction.OUT),
         )
     )
