@@ -20,7 +20,7 @@ from typing import Literal
 
 from cc_bridge.errors import ConfigError, MailError
 
-__all__ = ["MailFailed", "Outcome", "Server", "Tls", "send"]
+__all__ = ["MailFailed", "Outcome", "Server", "Tls", "send", "try_out"]
 
 Tls = Literal["starttls", "implicit", "none"]
 
@@ -73,6 +73,19 @@ def send(server: Server, sender: str, address: str, mail: bytes, on_text: Callab
         raise MailFailed(f"{server.host}:{server.port}: {_why(error)}", Outcome.LATER) from error
     finally:
         client.close()
+
+
+def try_out(server: Server) -> None:
+    """Be let in as `send` would be, and leave without a mail. Raises as `send` does."""
+    try:
+        client = _connected(server)
+        try:
+            client.ehlo_or_helo_if_needed()
+            client.quit()
+        finally:
+            client.close()
+    except (OSError, smtplib.SMTPException) as error:
+        raise MailFailed(f"{server.host}:{server.port}: {_why(error)}", Outcome.LATER) from error
 
 
 def _connected(server: Server) -> smtplib.SMTP:

@@ -74,6 +74,8 @@ class Examination:
         await self._apart("database", lambda: database.findings(config.storage))
         for webhook in config.webhooks:
             await self._apart(f"webhooks.{webhook.name}", partial(receivers.findings, webhook))
+        if not config.digest.missing:
+            await self._apart("digest.mail", self._mail)
 
     async def _pbx(self, password: str) -> Look | None:
         """Ask the PBX, judge what it says."""
@@ -107,6 +109,11 @@ class Examination:
             return seen
         finally:
             client.close("all is asked")
+
+    def _mail(self) -> Iterable[Finding]:
+        from cc_bridge.doctor import mail  # noqa: PLC0415 - only who sends mails needs it
+
+        return mail.findings(self._config.digest)
 
     def _all(self, findings: Iterable[Finding]) -> None:
         for finding in findings:
