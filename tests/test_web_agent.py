@@ -5,6 +5,7 @@ from base64 import urlsafe_b64encode
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from time import time
 
 import pytest
 from click.testing import CliRunner
@@ -15,7 +16,7 @@ from twisted.logger import formatEvent
 
 from browsing import Browsing, Response
 from cc_bridge.cli import main
-from cc_bridge.records import Answer, FunnelEntry, SurveyAttempt, Talk
+from cc_bridge.records import AgentInterval, Answer, EndedBy, FunnelEntry, SurveyAttempt, Talk
 from cc_bridge.reports.ask import Ask, By
 from cc_bridge.reports.days import Days
 from cc_bridge.reports.facts import Answers
@@ -189,7 +190,8 @@ def test_too_many_questions_are_refused_and_strangers_take_no_turn(house):
 @pytest.fixture
 def settings(tmp_path):
     file = tmp_path / "cc-bridge.toml"
-    file.write_text(f'[pbx]\nname = "main"\n[http]\ntoken = "{TOKEN}"\n')
+    url = f"sqlite:///{tmp_path}/calls.sqlite"  # there is none yet
+    file.write_text(f'[pbx]\nname = "main"\n[http]\ntoken = "{TOKEN}"\n[storage]\nurl = "{url}"\n')
     return file
 
 
@@ -209,6 +211,63 @@ def test_the_command_makes_a_link_that_opens(settings):
 
 def test_the_address_is_that_of_the_daemon(settings):
     assert link("Sara", "-c", str(settings)).stdout.startswith("http://127.0.0.1:19531/agent#")
+
+
+@pytest.fixture
+def known(settings):
+    """Let the database know some agents, one of them of another PBX."""
+    engine = open_database(f"sqlite:///{settings.parent}/calls.sqlite")
+    here = time()
+    talk = Talk("main", "1.1", "1.1", "1.2", "sales", "Sara", "PJSIP/201", here - 60, here, 0.0, 0,
+                EndedBy.CALLER, None, None)  # fmt: skip
+    there = {"reason": "", "queue": "", "flagged": False}
+    fill(engine, [
+        talk,
+        replace(talk, call_id="1.3", agent="Old Hand", answered_at=here - 1e7),
+        replace(talk, call_id="1.4", pbx="other", agent="Sarah"),
+        AgentInterval("main", "سارا رضایی", "available", here - 60, here, **there),
+        AgentInterval("main", "Maryam", "available", here - 60, here, **there),
+    ])  # fmt: skip
+    engine.dispose()
+    return settings
+
+
+@pytest.mark.parametrize("name", ["Sara", "Maryam", "Old Hand", "سارا رضایی"])
+def test_an_agent_of_the_database_is_not_doubted(known, name):
+    done = link(name, "-c", str(known))
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "like"),
+    [
+        ("sara", "'Sara'"),
+        ("Sarah", "'Sara'"),
+        ("سارا رضائی", "'سارا رضایی'"),
+        ("maryem", "'Maryam'"),
+        ("Bob", ""),
+    ],
+)
+def test_a_name_that_nobody_has_is_doubted_and_gets_its_link(known, name, like):
+    done = link(name, "-c", str(known))
+    assert (done.exit_code, LINKS.opened(done.stdout.strip().partition("#")[2], NOW)[0]) == (0, name)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"warning: no agent {name!r} was ever seen at the PBX 'main'")
+    assert f"; is it {like}" in line if like else line.endswith("'main'")
+
+
+def test_without_a_database_nothing_is_doubted_and_none_is_made(settings):
+    done = link("Sara", "-c", str(settings))
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert not (settings.parent / "calls.sqlite").exists()
+
+
+def test_a_database_that_cannot_be_asked_stops_no_link(settings):
+    (settings.parent / "calls.sqlite").write_text("no database" * 1000)
+    done = link("Sara", "-c", str(settings))
+    assert (done.exit_code, LINKS.opened(done.stdout.strip().partition("#")[2], NOW)[0]) == (0, "Sara")
+    (line,) = done.stderr.splitlines()
+    assert "nobody could look whether there is an agent 'Sara': file is not a database" in line
 
 
 @pytest.mark.parametrize("arguments", [["Sara", "--days", "0"], [""], ["a\nb"], ["Sara", "--days", "400"]])

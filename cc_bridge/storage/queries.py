@@ -5,10 +5,12 @@ Every function takes an open connection; `since` is in UTC seconds since the epo
 
 from dataclasses import dataclass, fields
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, union
 
 from cc_bridge.records import OptOut, Outcome, SurveyDefinition, Trigger, Unfinished
+from cc_bridge.storage.columns import hidden
 from cc_bridge.storage.schema import (
+    agent_intervals,
     answers,
     funnel,
     observed,
@@ -16,6 +18,7 @@ from cc_bridge.storage.schema import (
     queue_visits,
     survey_attempts,
     surveys,
+    talks,
     unfinished as going_on,
 )
 from cc_bridge.surveys.asked import Asking
@@ -23,9 +26,11 @@ from cc_bridge.surveys.asked import Asking
 __all__ = [
     "Rating",
     "Visits",
+    "agents_since",
     "asked_since",
     "called_since",
     "definitions",
+    "is_agent",
     "observed_until",
     "opt_outs",
     "queues_between",
@@ -51,6 +56,26 @@ class Visits:
     queue: str
     outcome: Outcome
     n: int
+
+
+def is_agent(connection: Connection, pbx: str, name: str) -> bool:
+    """Tell whether an agent of this name was ever seen at a PBX."""
+    i, t = agent_intervals.c, talks.c
+    seen = (
+        select(i.agent).where(i.pbx == pbx, i.agent == name),
+        select(t.agent).where(hidden(t.pbx) == pbx, t.agent == name),
+    )
+    return any(connection.scalar(each.limit(1)) is not None for each in seen)
+
+
+def agents_since(connection: Connection, pbx: str, since: float) -> list[str]:
+    """Return the names of the agents who were there, or talked."""
+    i, t = agent_intervals.c, talks.c
+    seen = union(
+        select(i.agent).where(hidden(i.pbx) == pbx, i.started_at >= since),
+        select(t.agent).where(hidden(t.pbx) == pbx, t.answered_at >= since, t.agent != ""),
+    )
+    return sorted(connection.scalars(seen))
 
 
 def ratings_by_queue(connection: Connection, since: float, kind: str = "csat") -> list[Rating]:
