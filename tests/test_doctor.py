@@ -6,6 +6,7 @@ import socket
 import sqlite3
 import ssl
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -20,10 +21,13 @@ from cc_bridge import shipped
 from cc_bridge.calls.reading import WANTED
 from cc_bridge.cli import main
 from cc_bridge.config import AmiConfig, Config
-from cc_bridge.doctor import daemon, database, manager, receivers, runner
+from cc_bridge.doctor import daemon, database, manager, others, receivers, runner
 from cc_bridge.doctor.events import held_back
 from cc_bridge.doctor.finding import Finding, Level, as_json, as_text, exit_code, fail, ok, skip, warn
+from cc_bridge.records import Observed
+from cc_bridge.storage.database import Database
 from cc_bridge.storage.migrate import open_database
+from cc_bridge.storage.schema import row_of
 from doctoring import Pbx
 from reactor_loop import result_of, until
 from test_ami_tls import certificate
@@ -317,6 +321,25 @@ def test_a_survey_that_does_not_exist(doctor):
 def test_a_database_that_has_no_folder(doctor):
     findings = doctor(storage={"url": "sqlite:////no/such/folder/x.sqlite"})
     assert unwell(findings) == {"database": Level.FAIL}
+
+
+@pytest.mark.parametrize(
+    ("name", "ago", "found"),
+    [("pbx", 3, {"database.daemons": Level.WARN}), ("pbx", 60, {}), ("other", 3, {})],
+)
+def test_another_daemon_that_observes_this_pbx(doctor, tmp_path, name, ago, found):
+    other = Database(lambda: open_database(f"sqlite:///{tmp_path}/calls.sqlite"))
+    other.write([row_of(Observed(name, time.time() - ago))])
+    other.close()
+    assert unwell(doctor(pbx={"name": "pbx"})) == found
+
+
+def test_a_daemon_that_runs_here_leaves_marks_of_its_own(doctor, tmp_path, monkeypatch):
+    monkeypatch.setattr(others, "runs", lambda _http: True)
+    ours = Database(lambda: open_database(f"sqlite:///{tmp_path}/calls.sqlite"))
+    ours.write([row_of(Observed("pbx", time.time()))])
+    ours.close()
+    assert unwell(doctor(pbx={"name": "pbx"})) == {}
 
 
 def test_a_database_that_is_not_there_yet_is_not_made(doctor, tmp_path):

@@ -16,7 +16,7 @@ from cc_bridge.config import Config, HttpConfig
 from cc_bridge.doctor.finding import Finding, fail, ok, skip, warn
 from cc_bridge.web.access import is_loopback
 
-__all__ = ["findings"]
+__all__ = ["findings", "runs"]
 
 _SECONDS = 3.0
 _LISTENS = "0A"  # TCP_LISTEN, as /proc writes it
@@ -43,6 +43,15 @@ def findings(config: Config) -> Iterator[Finding]:
         yield _metrics(http)
     yield _exposed(http, with_token=bool(http.token.get_secret_value() or http.token_file))
     yield _survey_port(config.agi.port, running=running)
+
+
+def runs(http: HttpConfig) -> bool:
+    """Tell whether one answers on this machine."""
+    try:
+        _get(http, "/healthz")
+    except (OSError, HTTPException):
+        return False
+    return True
 
 
 def _ready(status: int, page: str) -> Iterator[Finding]:

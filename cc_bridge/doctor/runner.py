@@ -16,7 +16,18 @@ from twisted.internet.endpoints import connectProtocol
 from twisted.python.failure import Failure
 
 from cc_bridge.config import Config
-from cc_bridge.doctor import daemon, database, dialplan, events, files, manager, queues, receivers, sounds
+from cc_bridge.doctor import (
+    daemon,
+    database,
+    dialplan,
+    events,
+    files,
+    manager,
+    others,
+    queues,
+    receivers,
+    sounds,
+)
 from cc_bridge.doctor.call import call, dialling
 from cc_bridge.doctor.finding import Finding, fail
 from cc_bridge.doctor.session import Look, Session, look
@@ -72,6 +83,7 @@ class Examination:
         data = told.data_folder if told and is_loopback(config.ami.host) else None
         await self._apart("prompts", lambda: sounds.findings(config, folder, data))
         await self._apart("database", lambda: database.findings(config.storage))
+        await self._apart("database.daemons", lambda: others.findings(config))
         for webhook in config.webhooks:
             await self._apart(f"webhooks.{webhook.name}", partial(receivers.findings, webhook))
         if not config.digest.missing:

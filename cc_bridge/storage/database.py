@@ -15,6 +15,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from twisted.logger import Logger
 
 from cc_bridge.storage import unfinished
+from cc_bridge.storage.lone import Lone
 from cc_bridge.storage.upsert import upsert
 
 __all__ = ["Database", "Refused", "Row", "Sink", "named", "parts"]
@@ -56,6 +57,7 @@ class Database:
     def __init__(self, open_engine: Callable[[], Engine]) -> None:
         self._open_engine = open_engine
         self._engine: Engine | None = None
+        self._lone = Lone()
         self.reconnects = -1  # the first one replaces none
 
     def write(self, rows: Sequence[Row]) -> None:
@@ -70,10 +72,12 @@ class Database:
             alike.setdefault((table, tuple(row)), []).append(row)
         try:
             with self._engine.begin() as connection:
+                self._lone.look(connection, rows)
                 for (table, _), some in alike.items():
                     connection.execute(upsert(table, self._engine.dialect.name), some)
                 unfinished.keep(connection, states)
         except Exception as error:
+            self._lone.forget()  # nobody knows what is stored now
             if _is_refusal(error):
                 raise Refused(type(getattr(error, "orig", None) or error).__name__) from error
             raise
