@@ -41,6 +41,7 @@ from cc_bridge.storage.migrate import VERSION_TABLE, open_database
 from cc_bridge.storage.schema import TABLES, metadata, row_of
 from cc_bridge.storage.schema_page import page
 from cc_bridge.storage.upsert import upsert
+from cc_bridge.storage.settling import settled
 from cc_bridge.storage.views import VIEWS
 
 ROOT = Path(__file__).parents[1]
@@ -228,7 +229,8 @@ def test_postgresql_tells_what_each_column_means(postgres):
         "FROM information_schema.columns WHERE table_schema = 'public'",
         url=url,
     )
-    described = [*metadata.tables.values(), *(view.table for view in VIEWS)]
+    of_settled_days = settled.metadata.tables.values()
+    described = [*metadata.tables.values(), *of_settled_days, *(view.table for view in VIEWS)]
     assert dict(tables).items() >= {table.name: table.comment for table in described}.items()
     wanted = {(table.name, column.name, column.comment) for table in described for column in table.columns}
     assert {column for column in columns if column[0] != VERSION_TABLE} == wanted

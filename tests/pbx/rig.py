@@ -192,8 +192,15 @@ class Rig:
         self.phones_driver.action("Redirect", Channel=phone, Context="agents", Exten=agent, Priority=label)
 
     def _agents_phone(self, agent: str) -> str:
-        (phone,) = self.phones_driver.channels(Context="agents", Exten=agent)
-        return phone["Channel"]
+        """Return the channel of an agent's phone; one of a call before may still be ending (seen on 22.10)."""
+        phones: list[Event] = []
+
+        def one_is_there() -> bool:
+            phones[:] = self.phones_driver.channels(Context="agents", Exten=agent)
+            return len(phones) == 1
+
+        self.phones_driver.until(one_is_there)
+        return phones[0]["Channel"]
 
     # Callers
 
