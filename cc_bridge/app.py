@@ -39,13 +39,13 @@ from cc_bridge.parts import (
     make_forwarder,
     make_link,
     make_numbers,
-    make_publishing,
     make_purge,
     make_settling,
     make_tracker,
     thresholds,
 )
 from cc_bridge.privacy import Privacy
+from cc_bridge.publishing.when_due import make_publishing
 from cc_bridge.records import (
     Answer,
     CustomerNumber,

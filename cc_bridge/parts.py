@@ -8,12 +8,8 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from importlib.util import find_spec
-from os import getpid, urandom
-from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.threads import deferToThreadPool
@@ -33,7 +29,6 @@ from cc_bridge.config import AmiConfig, Config, RetentionConfig, StorageConfig
 from cc_bridge.customers.numbers import Numbers
 from cc_bridge.errors import ConfigError
 from cc_bridge.follow_ups.due import due_at
-from cc_bridge.publishing import Publishing
 from cc_bridge.records import FunnelEntry
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.forwarder import Forwarder
@@ -48,12 +43,10 @@ from cc_bridge.surveys.definition import Sounds
 from cc_bridge.surveys.library import Library
 
 if TYPE_CHECKING:
-    from cc_bridge.posting import Posted
     from cc_bridge.settling import Settling
 
 __all__ = [
     "ami_endpoint",
-    "check_digest",
     "keep",
     "limits",
     "load_surveys",
@@ -62,7 +55,6 @@ __all__ = [
     "make_forwarder",
     "make_link",
     "make_numbers",
-    "make_publishing",
     "make_purge",
     "make_tracker",
     "thresholds",
@@ -225,30 +217,6 @@ def make_settling(storage: StorageConfig, reactor: Any) -> "Settling | None":
 
     in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
     return Settling(partial(make_engine, storage.url), in_thread, reactor)
-
-
-def check_digest(config: Config) -> None:
-    """Raise ConfigError for what would keep digests from being made and sent."""
-    config.digest.password()
-    needed = ["jinja2"] + (["persiantools"] if config.reports.calendar == "persian" else [])
-    if config.digest.enabled and not all(map(find_spec, needed)):
-        raise ConfigError(f"digest.enabled needs {' and '.join(needed)}: install cc-bridge[report]")
-
-
-def make_publishing(
-    config: Callable[[], Config], in_thread: Callable[..., Deferred[Any]], reactor: Any
-) -> Publishing:
-    """Return what sends digests, if the configuration wants that; `config` gives what is in force."""
-    me = f"{gethostname()[:20]}-{getpid()}-{urandom(8).hex()}"
-
-    check_digest(config())
-
-    def post(current: Config, stop: Callable[[], bool]) -> "Posted":
-        from cc_bridge.posting import post  # noqa: PLC0415 - its memory is for who has digests
-
-        return post(current, me, time.time, stop)
-
-    return Publishing(config, post, time.time, in_thread, reactor)
 
 
 def thresholds(config: Config) -> list[float]:

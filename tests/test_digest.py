@@ -19,9 +19,9 @@ from cc_bridge.customers.recall import lost_calls
 from cc_bridge.digest.as_mail import Envelope, as_mail, plain
 from cc_bridge.digest.content import FollowUps, Name, digest
 from cc_bridge.digest.periods import Every, Timer, period_of
-from cc_bridge.digests import made, mail_of, queues_of, timer_of
+from cc_bridge.publishing.making import made, mail_of, queues_of, timer_of
+from cc_bridge.publishing.settings import ask_of, wording_of
 from cc_bridge.records import QueueVisit
-from cc_bridge.reporting import ask_of, wording_of
 from cc_bridge.reports.ask import By
 from cc_bridge.reports.days import Days
 from cc_bridge.reports.figures import Figure, Unit, apart

@@ -6,7 +6,7 @@ from email.parser import BytesParser
 import pytest
 
 from cc_bridge.digest.content import Name
-from cc_bridge.digests import made, mail_of, timer_of
+from cc_bridge.publishing.making import made, mail_of, timer_of
 from cc_bridge.storage.migrate import open_database
 from chromium import browser
 from digesting import MONDAY, configured, filled

@@ -12,9 +12,8 @@ from twisted.internet.task import Clock
 from cc_bridge.cli import main
 from cc_bridge.config import load, show
 from cc_bridge.errors import ConfigError
-from cc_bridge.parts import check_digest
-from cc_bridge.posting import Posted
-from cc_bridge.publishing import Publishing
+from cc_bridge.publishing.posting import Posted
+from cc_bridge.publishing.when_due import Publishing, check_digest
 from cc_bridge.storage.publications import Key
 from contact_year import ZONE
 from digesting import MONDAY, configured, filled
@@ -76,7 +75,9 @@ def test_the_secret_is_from_a_file_or_the_environment_and_never_shown(tmp_path, 
 def test_a_daemon_that_could_make_no_digest_does_not_begin(url, monkeypatch):
     config = configured(url)
     check_digest(config)
-    monkeypatch.setattr("cc_bridge.parts.find_spec", lambda name: None if name == "jinja2" else object())
+    monkeypatch.setattr(
+        "cc_bridge.publishing.when_due.find_spec", lambda name: None if name == "jinja2" else object()
+    )
     with pytest.raises(ConfigError, match=r"install cc-bridge\[report\]"):
         check_digest(config)
 

@@ -7,8 +7,8 @@ from threading import Barrier
 
 import pytest
 
-from cc_bridge import posting
-from cc_bridge.posting import post
+from cc_bridge.publishing import posting
+from cc_bridge.publishing.posting import post
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.publications import CLAIM_SECONDS, Publications
 from digesting import MONDAY, configured, filled

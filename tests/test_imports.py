@@ -64,16 +64,17 @@ OUTER = {
     "cc_bridge.wallboard",
     "cc_bridge.__main__",
     "cc_bridge.demo",
-    "cc_bridge.digests",
     "cc_bridge.doctor",
-    "cc_bridge.posting",
     "cc_bridge.publishing",
-    "cc_bridge.reporting",
+    "cc_bridge.publishing.making",
+    "cc_bridge.publishing.posting",
+    "cc_bridge.publishing.settings",
+    "cc_bridge.publishing.when_due",
 }
 BOTH = {"cc_bridge.ami", "cc_bridge.webhooks"}  # packages with modules of the inner and the middle ring
 MIDDLE_PARTS = {
     "ami", "agi", "storage", "web", "webhooks", "metrics", "config", "logs", "notify",
-    "prompts", "smtp",
+    "prompts", "publishing",
 }  # fmt: skip
 
 # What pure code must not touch: the network, threads, the database, the clock, chance.

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from cc_bridge.errors import ConfigError
-from cc_bridge.smtp import MailFailed, Outcome, Server, send
+from cc_bridge.publishing.smtp import MailFailed, Outcome, Server, send
 from mail_server import PASSWORD, USER, MailServer, mail_server
 
 __all__ = ["mail_server"]

@@ -86,7 +86,7 @@ def report(name: str, path: Path | None, **options: Any) -> None:
 def _ask(config: "Config", name: str, kind: "Kind", now: float, options: dict[str, Any]) -> "Ask":
     from dataclasses import replace
 
-    from cc_bridge.reporting import ask_of, days_of
+    from cc_bridge.publishing.settings import ask_of, days_of
     from cc_bridge.reports.ask import By
 
     wishes = config.reports

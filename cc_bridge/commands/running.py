@@ -56,7 +56,8 @@ def check(path: Path | None) -> None:
     Example:  CC_BRIDGE_AMI__HOST=10.0.0.5 cc-bridge check -c cc-bridge.toml
     """
     from cc_bridge.config import show
-    from cc_bridge.parts import check_digest, load_surveys
+    from cc_bridge.parts import load_surveys
+    from cc_bridge.publishing.when_due import check_digest
 
     config = load_config(path)
     load_surveys(config)

@@ -1,7 +1,7 @@
 """What a digest says: the totals of the reports for a period and the one before, and what differs. Pure.
 
-`digests.py` gives it the rows, `as_mail.py` writes it. No figure is made here: each is a cell of a report, so
-that a mail never says something else than `cc-bridge report` of the same days.
+`publishing/making.py` gives it the rows, `as_mail.py` writes it. No figure is made here: each is a cell of a
+report, so that a mail never says something else than `cc-bridge report` of the same days.
 
 The trap: a difference that chance explains is no news. What is called out are only pairs of figures that are
 both known well, and whose intervals would not overlap if they were as much wider as there are more of them.

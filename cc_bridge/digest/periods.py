@@ -1,6 +1,6 @@
 """When a digest is due, and which days it is about. Pure.
 
-`publishing.py` asks on each look, `commands/digest.py` for the days that were asked for. Everything is local:
+`publishing/` asks on each look, `commands/digest.py` for the days that were asked for. Everything is local:
 days, weeks and months are those of reports, in their time zone and calendar.
 
 The trap: an hour of the clock may come twice or not at all. So a due instant is made from a date and an hour,

@@ -1,7 +1,8 @@
 """Digests to be sent and sent, each to one address: who may send one, and what became of it.
 
-`posting.py` sends by it, `cc-bridge digest list` reads it. Every function is one transaction of its own, so
-that what one process notes, every other one sees at once; instants are UTC seconds since the epoch.
+`publishing/posting.py` sends by it, `cc-bridge digest list` reads it. Every function is one transaction of
+its own, so that what one process notes, every other one sees at once; instants are UTC seconds since the
+epoch.
 
 A digest is claimed by an UPDATE that names the state which it must have, so of many processes one succeeds. A
 claim ends by itself: who claimed may be dead. But once it is `sending`, nobody takes it over.

@@ -1,6 +1,6 @@
 """What the configuration says to whoever makes a report: days, queues and their settings, words.
 
-`commands/report.py` and `digests.py` use it, so that both count alike.
+`commands/report.py` and `making.py` use it, so that both count alike.
 """
 
 from datetime import date

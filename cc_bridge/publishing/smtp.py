@@ -1,6 +1,6 @@
 """A mail to one address, by a server that proves who it is.
 
-`publishing.py` and `cc-bridge digest send` call it in a thread. smtplib of the standard library, and not
+`posting.py` calls it in a thread. smtplib of the standard library, and not
 twisted.mail: that one speaks TLS by pyOpenSSL, which a daemon otherwise does without (see lean.py), and a
 blocking client is what the command needs too, where no reactor runs.
 

@@ -1,6 +1,6 @@
 """Digests, sent: what is due is claimed, made, and handed to the mail server.
 
-`publishing.py` calls `post` in a thread of the daemon, `cc-bridge digest send` once. A daemon that was away
+`when_due.py` calls `post` in a thread of the daemon, `cc-bridge digest send` once. A daemon that was away
 sends what was due last, late and once; of several daemons on one database, one sends each. What fails goes
 again after pauses that grow, for a day, and is then given up. What the mail server refuses for good is given
 up at once; what may have arrived does not go again.
@@ -19,11 +19,11 @@ from sqlalchemy import Engine
 from cc_bridge.config import Config
 from cc_bridge.digest.content import Digest, Name
 from cc_bridge.digest.periods import Every, Period, Timer, period_of
-from cc_bridge.digests import made, mail_of, timer_of
 from cc_bridge.errors import CcBridgeError, ConfigError
-from cc_bridge.reporting import days_of
+from cc_bridge.publishing.making import made, mail_of, timer_of
+from cc_bridge.publishing.settings import days_of
+from cc_bridge.publishing.smtp import MailFailed, Outcome, Server, send
 from cc_bridge.reports.days import read_date
-from cc_bridge.smtp import MailFailed, Outcome, Server, send
 from cc_bridge.storage.migrate import database
 from cc_bridge.storage.publications import Key, Publication, Publications
 

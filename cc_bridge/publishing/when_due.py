@@ -1,13 +1,17 @@
 """The daemon sends digests by itself, when they are due.
 
-`app.py` starts a Publishing; what it does in a thread is in `posting.py`, which is imported there, the first
-time that something is to be sent. Off by default.
+`app.py` starts a Publishing, of `make_publishing`; what it does in a thread is in `posting.py`, which is
+imported there, the first time that something is to be sent. Off by default.
 
 The trap: the database may be away, and a mail server may take its time. So nothing waits for a look, a second
 one never begins beside it, and the next one comes whatever became of it.
 """
 
+import time
 from collections.abc import Callable
+from importlib.util import find_spec
+from os import getpid, urandom
+from socket import gethostname
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +22,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cc_bridge.config import Config
+from cc_bridge.errors import ConfigError
 
 if TYPE_CHECKING:
-    from cc_bridge.posting import Posted
+    from cc_bridge.publishing.posting import Posted
 
-__all__ = ["Publishing"]
+__all__ = ["Publishing", "check_digest", "make_publishing"]
 
 _log = Logger()
 
@@ -105,3 +110,27 @@ class Publishing:
     def _failed(self, failure: Failure) -> None:
         self._look_at = self._now() + _RETRY_SECONDS
         _log.error("digests cannot be made: {why}", why=failure.getErrorMessage())
+
+
+def make_publishing(
+    config: Callable[[], Config], in_thread: Callable[..., Deferred[Any]], reactor: Any
+) -> Publishing:
+    """Return what sends digests, if the configuration wants that; `config` gives what is in force."""
+    me = f"{gethostname()[:20]}-{getpid()}-{urandom(8).hex()}"
+
+    check_digest(config())
+
+    def post(current: Config, stop: Callable[[], bool]) -> "Posted":
+        from cc_bridge.publishing.posting import post  # noqa: PLC0415 - its memory is for who has digests
+
+        return post(current, me, time.time, stop)
+
+    return Publishing(config, post, time.time, in_thread, reactor)
+
+
+def check_digest(config: Config) -> None:
+    """Raise ConfigError for what would keep digests from being made and sent."""
+    config.digest.password()
+    needed = ["jinja2"] + (["persiantools"] if config.reports.calendar == "persian" else [])
+    if config.digest.enabled and not all(map(find_spec, needed)):
+        raise ConfigError(f"digest.enabled needs {' and '.join(needed)}: install cc-bridge[report]")
