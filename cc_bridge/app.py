@@ -29,7 +29,7 @@ from cc_bridge.config import Config
 from cc_bridge.counting import Counting
 from cc_bridge.following_up import FollowingUp
 from cc_bridge.knowing import Knowing
-from cc_bridge.metrics import Metrics
+from cc_bridge.metrics.counted import Metrics
 from cc_bridge.nightly import Nightly
 from cc_bridge.observation import Observation
 from cc_bridge.parts import (

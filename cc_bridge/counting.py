@@ -9,7 +9,7 @@ from collections.abc import Callable
 from cc_bridge.asking import Asking
 from cc_bridge.calls.agents import Agents
 from cc_bridge.config import Config
-from cc_bridge.metrics import Metrics
+from cc_bridge.metrics.counted import Metrics
 from cc_bridge.records import (
     Answer,
     Call,

@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from cc_bridge.exposition import Counter, Family, Histogram
+from cc_bridge.metrics.exposition import Counter, Family, Histogram
 
 HOSTILE = 'a "queue" \\ with\na new line, {braces} and گفتگو'
 NAMES = st.sampled_from(["sales", HOSTILE, "", "\\n"]) | st.text(

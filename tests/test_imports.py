@@ -17,15 +17,16 @@ INNER = {
     "cc_bridge",
     "cc_bridge.callers",
     "cc_bridge.errors",
-    "cc_bridge.exposition",
     "cc_bridge.person",
     "cc_bridge.privacy",
     "cc_bridge.records",
     "cc_bridge.measures",
-    "cc_bridge.metric_families",
-    "cc_bridge.metric_page",
     "cc_bridge.service_level",
     "cc_bridge.ami",
+    "cc_bridge.metrics",
+    "cc_bridge.metrics.exposition",
+    "cc_bridge.metrics.families",
+    "cc_bridge.metrics.families_page",
     "cc_bridge.webhooks",
     "cc_bridge.webhooks.events",
     "cc_bridge.webhooks.plan",
@@ -71,7 +72,8 @@ OUTER = {
     "cc_bridge.publishing.settings",
     "cc_bridge.publishing.when_due",
 }
-BOTH = {"cc_bridge.ami", "cc_bridge.webhooks"}  # packages with modules of the inner and the middle ring
+# packages with modules of the inner and the middle ring
+BOTH = {"cc_bridge.ami", "cc_bridge.metrics", "cc_bridge.webhooks"}
 MIDDLE_PARTS = {
     "ami", "agi", "storage", "web", "webhooks", "metrics", "config", "logs", "notify",
     "prompts", "publishing",

@@ -12,7 +12,7 @@ from sqlalchemy import case, func, insert, select
 
 from cc_bridge.calls.reading import WANTED
 from cc_bridge.measures import MEASURES, help_text, page
-from cc_bridge.metrics import Metrics
+from cc_bridge.metrics.counted import Metrics
 from cc_bridge.records import EndedBy, Gap, GapReason, Outcome, QueueVisit, Ring, RingOutcome, Talk
 from cc_bridge.service_level import DEFAULT, Definition, VisitCounts, from_counts, service_level
 from cc_bridge.storage.migrate import open_database

@@ -11,8 +11,8 @@ import cc_bridge
 from cc_bridge.calls.events import MemberSeen
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.follow_ups.life import Count
-from cc_bridge.metric_families import BY_NAME, SIZES
-from cc_bridge.metrics import Metrics
+from cc_bridge.metrics.counted import Metrics
+from cc_bridge.metrics.families import BY_NAME, SIZES
 from cc_bridge.records import (
     Answer,
     Call,

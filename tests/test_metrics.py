@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from cc_bridge.ami.codec import Counts
 from cc_bridge.calls.events import Joined, MemberSeen
 from cc_bridge.calls.tracker import Tracker
-from cc_bridge.metrics import Metrics
+from cc_bridge.metrics.counted import Metrics
 from cc_bridge.records import Answer, EndedBy, Outcome, QueueVisit, Ring, RingOutcome, Talk
 
 

@@ -13,8 +13,8 @@ import yaml
 from click.testing import CliRunner
 
 from cc_bridge.cli import main
-from cc_bridge.metric_families import BY_NAME
-from cc_bridge.metric_page import metrics_in, records_in, uses_in_dashboard, uses_in_rules
+from cc_bridge.metrics.families import BY_NAME
+from cc_bridge.metrics.families_page import metrics_in, records_in, uses_in_dashboard, uses_in_rules
 from cc_bridge.service_level import Definition
 
 ROOT = Path(__file__).parents[1]

@@ -20,7 +20,7 @@ import pytest
 import yaml
 from sqlalchemy import create_engine, text
 
-from cc_bridge.metric_families import BY_NAME
+from cc_bridge.metrics.families import BY_NAME
 from cc_bridge.service_level import Definition, VisitCounts, from_counts
 
 ROOT = Path(__file__).parents[1]

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.cli import main
-from cc_bridge.metrics import Metrics
+from cc_bridge.metrics.counted import Metrics
 from test_metrics import Agi, Digests, Forwarder, Link, Store, Webhooks
 
 ROOT = Path(__file__).parents[1]

@@ -1,8 +1,5 @@
 """What Prometheus scrapes: `counted.py` counts records and makes the page, `live.py` reads what goes on now.
 
-Names and meanings are in `metric_families.py`, which documents and tests read too.
+Names and meanings are in `families.py`, which Grafana's dashboards and the tests read too; `families_page.py`
+writes them for people. Both are pure, and so is `exposition.py`, which keeps series as lines of text.
 """
-
-from cc_bridge.metrics.counted import Metrics
-
-__all__ = ["Metrics"]

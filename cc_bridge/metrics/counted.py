@@ -1,6 +1,6 @@
 """What Prometheus scrapes: counters and histograms fed by records, and the page with all that is known.
 
-What each metric is called, and means, stands in `metric_families.py`; what is read only when asked, in
+What each metric is called, and means, stands in `families.py`; what is read only when asked, in
 `live.py`. `app.py` makes one for its own registry and hands it every record; `web/` shows its page.
 prometheus_client gives the registry, the headings, both formats and the families of the process; the lines
 of ours are written by `exposition.py`. So `page` is what knows all, and `generate_latest` gives our headings
@@ -20,9 +20,9 @@ from prometheus_client.registry import Collector
 
 from cc_bridge import __version__
 from cc_bridge.calls.tracker import Tracker
-from cc_bridge.exposition import Counter, Histogram
 from cc_bridge.follow_ups.life import Count, FollowUp, Reason, State
-from cc_bridge.metric_families import BY_NAME, PREFIX
+from cc_bridge.metrics.exposition import Counter, Histogram
+from cc_bridge.metrics.families import BY_NAME, PREFIX
 from cc_bridge.metrics.live import Digests, FollowUps, Live, Queues, Written
 from cc_bridge.metrics.sources import (
     AgiState,

@@ -10,9 +10,9 @@ from prometheus_client import Metric
 from prometheus_client.registry import Collector
 
 from cc_bridge.calls.tracker import Tracker
-from cc_bridge.exposition import Family
 from cc_bridge.follow_ups.life import Count
-from cc_bridge.metric_families import BY_NAME, PREFIX
+from cc_bridge.metrics.exposition import Family
+from cc_bridge.metrics.families import BY_NAME, PREFIX
 from cc_bridge.metrics.sources import (
     AgiState,
     DigestState,

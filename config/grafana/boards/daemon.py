@@ -8,7 +8,7 @@ from boards.promql import PBX
 from boards.queries import prom
 from boards.variables import DATASOURCE, JOB, PBX_OF_METRICS
 from cc_bridge.measures import help_text
-from cc_bridge.metric_families import BY_NAME
+from cc_bridge.metrics.families import BY_NAME
 
 _ZERO = more_is_worse(0.5, 0.5)  # nothing is good
 

@@ -18,7 +18,7 @@ from boards.promql import PBX, QUEUE, RECORDED
 from boards.queries import prom
 from boards.variables import DATASOURCE, JOB, PBX_OF_METRICS, QUEUE as QUEUES
 from cc_bridge.measures import help_text
-from cc_bridge.metric_families import BY_NAME
+from cc_bridge.metrics.families import BY_NAME
 
 _WAITING = more_is_worse(LIMITS.waiting_watch, LIMITS.waiting_act)
 _LONGEST = more_is_worse(LIMITS.longest_wait_watch, LIMITS.longest_wait_act)

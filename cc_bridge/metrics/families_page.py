@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from cc_bridge.metric_families import FAMILIES, PREFIX, SIZES, MetricFamily
+from cc_bridge.metrics.families import FAMILIES, PREFIX, SIZES, MetricFamily
 
 __all__ = ["metrics_in", "page", "records_in", "uses_in_dashboard", "uses_in_rules"]
 
