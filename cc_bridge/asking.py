@@ -1,6 +1,6 @@
 """Decides about each caller who comes to the survey, and about those who hung up before it.
 
-`app.py` makes one and gives `invite` to the Interviewer; `surveys/policy.py` has the rules and
+`app.py` makes one, `scripts.py` gives `invite` to the Interviewer; `surveys/policy.py` has the rules and
 `surveys/asked.py` what was before. Each caller who could have been asked becomes one FunnelEntry.
 
 The trap: the dialplan may be here before the event that tells of the talk, because events can lie unsent in

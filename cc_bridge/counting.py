@@ -1,13 +1,14 @@
 """Every record is counted once: by the metrics, by the wallboard, and by the memory of who was asked.
 
-`app.py` passes each one through `count` before it is written. The trap: an answer does not say in which queue
-its survey was asked, since it may rate the company; its attempt does, so attempts that run are remembered.
+`writing.py` passes each one through `count` before it is written. The trap: an answer does not say in which
+queue its survey was asked, since it may rate the company; its attempt does, so attempts that run are
+remembered.
 """
 
 from collections.abc import Callable
 
 from cc_bridge.asking import Asking
-from cc_bridge.calls.agents import Agents
+from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config
 from cc_bridge.metrics.counted import Metrics
 from cc_bridge.records import (
@@ -34,16 +35,25 @@ class Counting:
         self,
         config: Callable[[], Config],
         metrics: Metrics,
-        agents: Agents,
+        tracker: Tracker,
         asking: Asking,
         wallboard: Wallboard,
     ) -> None:
         self._config = config
         self._metrics = metrics
-        self._agents = agents
+        self._tracker = tracker
         self._asking = asking
         self._wallboard = wallboard
         self._attempts: dict[str, str] = {}  # queues of the surveys that run, by attempt
+
+    def know_queues(self) -> None:
+        """Let the series of every queue exist at 0 before anything is counted."""
+        for queue in self._tracker.queues:
+            settings = self._config().queue(queue)
+            survey = self._asking.surveys.get(settings.survey)
+            self._metrics.know_queue(
+                queue, settings.service_level_seconds, survey.questions if survey else ()
+            )
 
     def count(self, record: Record) -> None:
         match record:
@@ -59,7 +69,7 @@ class Counting:
                 self._metrics.count_gap(record)
             case Talk():
                 if record.queue:  # else it is counted with its call
-                    wrap_up = self._agents.wrap_up_seconds(record.agent, record.queue)
+                    wrap_up = self._tracker.agents.wrap_up_seconds(record.agent, record.queue)
                     self._metrics.count_talk(record, wrap_up)
                 self._asking.talk_ended(record)
             case FunnelEntry() | OptOut() | SurveyAttempt() | Answer():

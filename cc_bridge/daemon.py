@@ -79,7 +79,7 @@ def run(config: Config, load: Callable[[], Config]) -> None:
     bridge = start(config)
     notify = Notify(os.environ)
     status = f"pages on {bridge.http_address}, surveys on {bridge.agi_address}"
-    _tell(notify, status, bridge.alive)
+    _tell(notify, status, bridge.health.alive)
 
     def reload() -> None:
         notify.reloading()

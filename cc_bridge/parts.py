@@ -8,11 +8,11 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IStreamClientEndpoint
-from twisted.internet.threads import deferToThreadPool
 
 from cc_bridge import shipped
 from cc_bridge.agi.server import Limits
@@ -29,6 +29,7 @@ from cc_bridge.config import AmiConfig, Config, RetentionConfig, StorageConfig
 from cc_bridge.customers.numbers import Numbers
 from cc_bridge.errors import ConfigError
 from cc_bridge.follow_ups.due import due_at
+from cc_bridge.nightly import Nightly
 from cc_bridge.records import FunnelEntry
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.forwarder import Forwarder
@@ -42,9 +43,6 @@ from cc_bridge.surveys.catalogue import parse_catalogue
 from cc_bridge.surveys.definition import Sounds
 from cc_bridge.surveys.library import Library
 
-if TYPE_CHECKING:
-    from cc_bridge.settling import Settling
-
 __all__ = [
     "ami_endpoint",
     "keep",
@@ -54,8 +52,8 @@ __all__ = [
     "make_desk",
     "make_forwarder",
     "make_link",
+    "make_nightly",
     "make_numbers",
-    "make_purge",
     "make_tracker",
     "thresholds",
 ]
@@ -189,10 +187,14 @@ def make_desk(config: Config, shared: frozenset[str]) -> Desk:
     )
 
 
-def make_purge(
-    config: Callable[[], Config], journal: Journal | None, now: Callable[[], float]
-) -> Callable[[Callable[[float], bool]], Purged]:
-    """Return what deletes what was kept for long enough, for a thread; `config` gives what is in force."""
+def make_nightly(
+    config: Callable[[], Config],
+    journal: Journal | None,
+    now: Callable[[], float],
+    in_thread: Callable[..., Deferred[Any]],
+    reactor: Any,
+) -> Nightly:
+    """Return what deletes what was kept for long enough; `config` gives what is in force."""
 
     def purge(pause: Callable[[float], bool]) -> Purged:
         current, at = config(), now()
@@ -206,17 +208,7 @@ def make_purge(
         finally:
             engine.dispose()
 
-    return purge
-
-
-def make_settling(storage: StorageConfig, reactor: Any) -> "Settling | None":
-    """Return what counts the days that are over; None where the database has no need of it."""
-    if not storage.url.startswith("postgresql"):
-        return None
-    from cc_bridge.settling import Settling  # noqa: PLC0415 - only where it is needed
-
-    in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
-    return Settling(partial(make_engine, storage.url), in_thread, reactor)
+    return Nightly(purge, lambda: config().retention.hour, time.time, in_thread, reactor)
 
 
 def thresholds(config: Config) -> list[float]:

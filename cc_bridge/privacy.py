@@ -3,7 +3,7 @@
 Calls and visits get the caller's key here too: the one thing that ties a person's calls together, whatever
 is stored of the number.
 
-`app.py` passes every record through `Privacy.of` before it is counted, written or sent anywhere, and
+`writing.py` passes every record through `Privacy.of` before it is counted, written or sent anywhere, and
 `import-queue-log` does so with what it takes in; nothing behind them needs to know the setting. The tracker
 and the surveys go on with the true number, in memory: a call-back dials it.
 

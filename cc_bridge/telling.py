@@ -1,6 +1,6 @@
 """Webhooks, wired: which records become events, where they wait, who gets them.
 
-`app.py` imports this and with it `webhooks/` only where the configuration names receivers: Twisted's HTTP
+`writing.py` imports this and with it `webhooks/` only where the configuration names receivers: Twisted's HTTP
 client is memory that others need not spend.
 
 The trap: `beside` runs in the writer's thread. What it raises would hold up every record, so an event that

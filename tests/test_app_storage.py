@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from twisted.logger import formatEvent, globalLogPublisher
 
-from cc_bridge import app, daemon, shipped
+from cc_bridge import daemon, health, shipped, writing
 from cc_bridge.app import Bridge
 from cc_bridge.cli import main
 from cc_bridge.config import CallersConfig, Config, RetentionConfig
@@ -61,7 +61,7 @@ def start():
 
     yield start
     for bridge in bridges:
-        if bridge.writer.alive:
+        if bridge.writing.writer.alive:
             stop(bridge)
 
 
@@ -87,11 +87,11 @@ def query(url, sql):
 
 
 def test_without_its_server_it_starts_and_records_wait_in_the_journal(config, start, monkeypatch):
-    monkeypatch.setattr(app, "_LATE_SECONDS", 0.0)
+    monkeypatch.setattr(health, "_LATE_SECONDS", 0.0)
     assert daemon._left(config()) == (None, [])
     bridge = start(config())
-    bridge._recorded([visit(1), Observed("pbx", T)])
-    result_of(bridge._stored(answer("a")))  # a caller is not kept waiting
+    bridge.writing.record([visit(1), Observed("pbx", T)])
+    result_of(bridge.writing.commit(answer("a")))  # a caller is not kept waiting
     status, text = get(bridge, "/readyz")
     assert status == 503
     assert "records wait for the database" in text
@@ -101,29 +101,29 @@ def test_without_its_server_it_starts_and_records_wait_in_the_journal(config, st
     assert pending == 3 + len(bridge.asking.surveys)
     began = time.monotonic()
     stop(bridge)
-    assert time.monotonic() - began < app._FORWARD_SECONDS + 3
+    assert time.monotonic() - began < writing._FORWARD_SECONDS + 3
     assert daemon._left(config()) == (T, [])
 
 
 def test_what_waited_is_forwarded_by_the_next_one(config, start, server_url):
     first = start(config())
-    first._recorded([visit(1)])
-    result_of(first._stored(answer("a")))
+    first.writing.record([visit(1)])
+    result_of(first.writing.commit(answer("a")))
     stop(first)
     second = start(config(server_url))
-    second._recorded([visit(2)])
+    second.writing.record([visit(2)])
     # Each start tells of the surveys that it loaded.
-    until(lambda: second.forwarder.forwarded == 3 + 2 * len(second.asking.surveys), 60)
+    until(lambda: second.writing.forwarder.forwarded == 3 + 2 * len(second.asking.surveys), 60)
     assert sorted(query(server_url, "SELECT uniqueid FROM queue_visits")) == [("1",), ("2",)]
     assert query(server_url, "SELECT attempt_id FROM answers") == [("a",)]
-    second._recorded([visit(3)])
+    second.writing.record([visit(3)])
     stop(second)
     assert len(query(server_url, "SELECT uniqueid FROM queue_visits")) == 3
 
 
 def test_who_opted_out_is_known_after_a_restart_while_the_server_is_away(config, start):
     first = start(config())
-    result_of(first._stored(OptOut("989121234567", T, opted_out=True, told_by="key")))
+    result_of(first.writing.commit(OptOut("989121234567", T, opted_out=True, told_by="key")))
     stop(first)
     second = start(config())
     until(lambda: second.asking.asked.opted_out("989121234567"), 60)
@@ -132,20 +132,20 @@ def test_who_opted_out_is_known_after_a_restart_while_the_server_is_away(config,
 def test_a_full_journal_is_told_and_ratings_go_on(config, start):
     bridge = start(config())
     number = 0
-    while not bridge.forwarder.journal.full:
-        bridge._recorded([visit(number + n) for n in range(200)])
+    while not bridge.writing.forwarder.journal.full:
+        bridge.writing.record([visit(number + n) for n in range(200)])
         number += 200
-        until(lambda: bridge.writer.backlog == 0)
-    bridge._recorded([visit(number)])
-    result_of(bridge._stored(answer("a")))
+        until(lambda: bridge.writing.writer.backlog == 0)
+    bridge.writing.record([visit(number)])
+    result_of(bridge.writing.commit(answer("a")))
     assert "only ratings are kept" in get(bridge, "/readyz")[1]
     assert 'cc_bridge_storage_dropped_total{pbx="pbx"} 1\n' in get(bridge, "/metrics")[1]
 
 
 def test_two_daemons_with_one_journal_are_told_at_the_start(config, start):
     bridge = start(config())
-    bridge._recorded([visit(1)])
-    until(lambda: bridge.writer.backlog == 0)
+    bridge.writing.record([visit(1)])
+    until(lambda: bridge.writing.writer.backlog == 0)
     with pytest.raises(StorageError, match="is another cc-bridge running with it"):
         daemon._left(config())
 
@@ -160,8 +160,8 @@ def test_numbers_are_written_and_sent_as_the_configuration_says(config, start, s
     """The journal and the server get what may be stored, and so does whoever is told of the records."""
     callers = CallersConfig(numbers=numbers, hash_secret="a secret of the house", country_code="98")
     bridge = start(config(server_url).model_copy(update={"callers": callers}))
-    bridge._recorded([visit(1)])
-    until(lambda: bridge.forwarder.forwarded > 0, 60)
+    bridge.writing.record([visit(1)])
+    until(lambda: bridge.writing.forwarder.forwarded > 0, 60)
     until(lambda: query(server_url, "SELECT uniqueid FROM queue_visits") == [("1",)], 60)
     expected = {"plain": (NUMBER, "مریم"), "masked": ("98211234xxxx", ""),
                 "hashed": (callers.caller_keys().key(NUMBER), "")}  # fmt: skip
@@ -177,12 +177,12 @@ def test_a_caller_is_erased_beside_a_daemon_that_runs(config, start, database_ur
     bridge = start(config(database_url))
     monkeypatch.setenv("CC_BRIDGE_STORAGE__URL", database_url)
     monkeypatch.setenv("CC_BRIDGE_STORAGE__JOURNAL", str(tmp_path / "journal.sqlite"))
-    bridge._recorded([visit(n) for n in range(100)])
+    bridge.writing.record([visit(n) for n in range(100)])
     until(lambda: query(database_url, "SELECT count(*) FROM queue_visits") == [(100,)], 60)
     erasing = deferToThread(CliRunner().invoke, main, ["caller", "erase", NUMBER, "--yes"])
     erased = result_of(erasing, 60)
     assert erased.exit_code == 0, erased.output
-    bridge._recorded([visit("later")])
+    bridge.writing.record([visit("later")])
     until(lambda: query(database_url, "SELECT count(*) FROM queue_visits") == [(101,)], 60)
     with_number = query(database_url, "SELECT uniqueid FROM queue_visits WHERE caller_number <> ''")
     assert with_number == [("later",)]
@@ -190,7 +190,7 @@ def test_a_caller_is_erased_beside_a_daemon_that_runs(config, start, database_ur
     assert again.exit_code == 0
     files = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
     assert NUMBER.encode() not in files
-    assert bridge.writer.failures == 0
+    assert bridge.writing.writer.failures == 0
 
 
 def test_what_is_too_old_is_deleted_at_night_beside_a_daemon_that_runs(config, start, tmp_path):
@@ -198,8 +198,8 @@ def test_what_is_too_old_is_deleted_at_night_beside_a_daemon_that_runs(config, s
     bridge = start(config(url).model_copy(update={"retention": RetentionConfig(calls_days=30)}))
     now = bridge.link.pbx_now()
     old, fresh = replace(visit(1), pbx="pbx", entered_at=now - 31 * 86_400), replace(visit(2), entered_at=now)
-    bridge._recorded([old, fresh])
-    until(lambda: bridge.writer.written["queue_visits"] == 2, 60)
+    bridge.writing.record([old, fresh])
+    until(lambda: bridge.writing.writer.written["queue_visits"] == 2, 60)
     bridge._nightly._seen = 0.0  # when it looked last: the hour came meanwhile
     result_of(bridge._nightly._look(), 60)
     assert query(url, "SELECT uniqueid FROM queue_visits") == [("2",)]
@@ -209,7 +209,7 @@ def test_what_is_too_old_is_deleted_at_night_beside_a_daemon_that_runs(config, s
 def test_an_sqlite_database_needs_no_journal(config, start, tmp_path):
     url = f"sqlite:///{tmp_path / 'calls.sqlite'}"
     bridge = start(config(url))
-    bridge._recorded([visit(1)])
+    bridge.writing.record([visit(1)])
     assert "journal" not in get(bridge, "/readyz")[1] + get(bridge, "/metrics")[1].replace("full journal", "")
     stop(bridge)
     assert query(url, "SELECT uniqueid FROM queue_visits") == [("1",)]

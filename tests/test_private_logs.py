@@ -55,9 +55,9 @@ def test_a_contact_centre_leaves_no_number_in_the_log(logged, tmp_path):
     until(lambda: True)
     bridge.start()
     pbx.start()
-    until(lambda: bridge.writer.written["queue_visits"] > 3, 60)
-    bridge.writer.put(OptOut("989121234567", float("nan"), opted_out=True, told_by="key"))  # refused
-    until(lambda: bridge.writer.set_aside == 1, 60)
+    until(lambda: bridge.writing.writer.written["queue_visits"] > 3, 60)
+    bridge.writing.writer.put(OptOut("989121234567", float("nan"), opted_out=True, told_by="key"))  # refused
+    until(lambda: bridge.writing.writer.set_aside == 1, 60)
     pbx.stop()
     result_of(Deferred.fromCoroutine(bridge.stop()), 60)
     result_of(port.stopListening())

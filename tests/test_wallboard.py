@@ -210,7 +210,7 @@ def start(tmp_path):
 
     yield start
     for bridge in bridges:
-        if bridge.writer.alive:
+        if bridge.writing.writer.alive:
             stop(bridge)
 
 
@@ -223,9 +223,9 @@ def test_what_was_counted_before_a_restart_counts_after_it(start):
     begun = replace(attempt(1, pbx="pbx"), started_at=now, ended_at=None, result=SurveyResult.STARTED)
     first = start()
     assert first.wallboard.current()["total"]["offered"] == 0
-    first._recorded([visit(1, "pbx", now), visit(2, "pbx", now - 2 * 86_400)])
-    result_of(first._stored(begun))
-    result_of(first._stored(replace(answer(1, pbx="pbx", at=now), question="satisfaction")))
+    first.writing.record([visit(1, "pbx", now), visit(2, "pbx", now - 2 * 86_400)])
+    result_of(first.writing.commit(begun))
+    result_of(first.writing.commit(replace(answer(1, pbx="pbx", at=now), question="satisfaction")))
     until(lambda: first.wallboard.current()["total"]["offered"] == 1)
     before = first.wallboard.current()["queues"]
     assert before[0]["rating"]["n"] == 1
@@ -233,7 +233,7 @@ def test_what_was_counted_before_a_restart_counts_after_it(start):
     second = start()
     until(lambda: second.wallboard.current()["today_complete"])
     assert second.wallboard.current()["queues"] == before
-    second._recorded([visit(3, "pbx", now)])
+    second.writing.record([visit(3, "pbx", now)])
     until(lambda: second.wallboard.current()["total"]["offered"] == 2)
 
 

@@ -188,8 +188,9 @@ def _bridge(port: int, folder: str | None = None) -> Any:
             observed = self.observation
             self._up, self._down, self._event = observed.ami_up, observed.ami_down, observed.ami_event
             observed.ami_up, observed.ami_down = self.ami_up, self.ami_down
+            self._record, observed._record = observed._record, self._recorded
             if folder is None:
-                self.writer = _Nowhere()
+                self.writing.writer = _Nowhere()
                 self.start = self.link.start  # no pages, no surveys, no ticking
             else:
                 observed.ami_event = self._ami_event_timed
@@ -210,7 +211,7 @@ def _bridge(port: int, folder: str | None = None) -> Any:
 
         def _recorded(self, records: Any) -> None:
             records = list(records)
-            super()._recorded(records)
+            self._record(records)
             self.records += len(records)
 
     return Measured()

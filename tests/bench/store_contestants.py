@@ -30,7 +30,7 @@ from cc_bridge.storage.writer import Writer
 
 RATE = 2_000  # records a second
 _TICK = 0.005  # seconds
-_CUT = 0.2  # seconds, as in app.py
+_CUT = 0.2  # seconds, as in writing.py
 _MARK = 0.1  # seconds from a mark to the next
 _SEED = 19531
 _BATCH = 1_000

@@ -1,0 +1,46 @@
+"""How the daemon is: alive, for systemd and /healthz, and ready, for /readyz.
+
+`app.py` makes one. The trap: a PBX or a database that is away makes the daemon not ready, but never dead; a
+restart, which would cut surveys short, is for what nothing else mends.
+"""
+
+from cc_bridge.agi.server import FastAgiFactory
+from cc_bridge.ami.service import AmiService
+from cc_bridge.writing import Writing
+
+__all__ = ["Health"]
+
+# Batches are written every 200 ms; a backlog this old means that the disk or the database is away.
+_LATE_SECONDS = 30.0
+
+
+class Health:
+    """The checks of one daemon: each one's name, and why it fails or an empty text."""
+
+    def __init__(self, link: AmiService, writing: Writing, agi: FastAgiFactory) -> None:
+        self._link = link
+        self._writing = writing
+        self._agi = agi
+
+    def alive(self) -> dict[str, str]:
+        """Return whether each thread goes on: only a restart mends one that has ended."""
+        writer, forwarder = self._writing.writer, self._writing.forwarder
+        threads = {"writer": writer.alive, "forwarder": forwarder is None or forwarder.alive}
+        return {name: "" if alive else f"the storage {name} has ended" for name, alive in threads.items()}
+
+    def ready(self) -> dict[str, str]:
+        """Return whether calls are observed, callers are served, and records come where they belong."""
+        late = _late("the disk", self._writing.writer.oldest_seconds)
+        ready = {
+            "ami": "" if self._link.up else self._link.why_down,
+            "storage": self.alive()["writer"] or late,
+            "surveys": "stopping" if self._agi.stopping else "",
+        }
+        if journal := self._writing.journal:
+            ready["database"] = _late("the database", journal.oldest_seconds)
+            ready["journal"] = "full, only ratings are kept" if journal.full else ""
+        return ready
+
+
+def _late(what: str, seconds: float) -> str:
+    return f"records wait for {what} since {seconds:.0f} s" if seconds > _LATE_SECONDS else ""
