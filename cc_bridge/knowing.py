@@ -24,8 +24,9 @@ from cc_bridge.customers.timeline import Timeline
 from cc_bridge.errors import StorageError
 from cc_bridge.parts import make_numbers
 from cc_bridge.records import CustomerNumber
-from cc_bridge.storage.customers import profile, timeline
+from cc_bridge.storage.customers import profile
 from cc_bridge.storage.engine import make_engine
+from cc_bridge.storage.timeline import timeline
 from cc_bridge.web.access import Bearer
 from cc_bridge.web.customers import Customers
 

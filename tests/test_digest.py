@@ -26,7 +26,7 @@ from cc_bridge.reports.ask import By
 from cc_bridge.reports.days import Days
 from cc_bridge.reports.figures import Figure, Unit, apart
 from cc_bridge.reports.recalls import BY, recalls
-from cc_bridge.storage.customers import contacts
+from cc_bridge.storage.contacts import contacts
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.recalls import lost_between
 from cc_bridge.storage.reports import Facts, reading

@@ -19,8 +19,10 @@ from cc_bridge.records import (
     Talk,
 )
 from cc_bridge.storage import customers
+from cc_bridge.storage.contacts import contacts, rows_between
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.schema import customers as table
+from cc_bridge.storage.timeline import timeline
 from one_caller import write
 
 T = 1_795_309_819.0
@@ -42,7 +44,7 @@ def ask(engine):
     def ask(function, *arguments, **options):
         with engine.connect() as connection:
             found = function(connection, *arguments, **options)
-            return list(found) if function is customers.contacts else found
+            return list(found) if function is contacts else found
 
     return ask
 
@@ -92,7 +94,7 @@ def test_a_history_has_all_that_happened_newest_first(engine, ask):
     write(engine, *called("1", T, Outcome.ABANDONED), *called_back("2", T + HOUR), *called("3", T + 2 * HOUR))
     write(engine, *rated("3", T + 2 * HOUR + 95, ("agent", "csat", 4), ("why", "comment", 9)))
     write(engine, *called("9", T, key=OFFICE), *rated("9", T, ("agent", "csat", 1), key=OFFICE))
-    entries = ask(customers.timeline, [KEY], T + DAY).entries
+    entries = ask(timeline, [KEY], T + DAY).entries
     comment, rating, talk, visit, back, lost = entries
     assert (type(talk), talk.agent, talk.direction, talk.talk_seconds) == (Talked, "Sara", "in", 60.0)
     assert (type(back), back.agent, back.direction) == (Talked, "Ali", "out")
@@ -107,7 +109,7 @@ def test_the_same_ids_on_another_pbx_are_another_call(engine, ask):
     write(engine, *called("1", T), *rated("1", T + 95, ("agent", "csat", 5)))
     write(engine, *called("1", T, key=OFFICE, pbx="other"))
     write(engine, *rated("1", T + 95, ("agent", "csat", 1), key=OFFICE, pbx="other"))
-    found = ask(customers.timeline, [KEY], T + DAY)
+    found = ask(timeline, [KEY], T + DAY)
     assert {entry.pbx for entry in found.entries} == {"main"}
     assert len(found.entries) == 3
 
@@ -116,19 +118,19 @@ def test_all_numbers_of_one_customer_have_one_history(engine, ask):
     write(engine, *called("1", T), *called("2", T + HOUR, key=HOME), *called("3", T + 2 * HOUR, key=OFFICE))
     write(engine, *(CustomerNumber(key, "C-1", "Zahra", T) for key in (KEY, HOME, OFFICE)))
     write(engine, CustomerNumber("98913", "", "nobody's id", T))
-    found = ask(customers.timeline, [KEY], T + DAY, shared={OFFICE})
+    found = ask(timeline, [KEY], T + DAY, shared={OFFICE})
     assert found.customer == Customer("C-1", "Zahra", 2)
     assert {entry.call_id for entry in found.entries} == {"1", "2"}
-    assert ask(customers.timeline, ["98913"], T + DAY).customer == Customer("", "nobody's id", 1)
+    assert ask(timeline, ["98913"], T + DAY).customer == Customer("", "nobody's id", 1)
 
 
 def test_a_history_has_an_end_and_says_so(engine, ask):
     for n in range(5):
         write(engine, *called(str(n), T + n * HOUR))
-    found = ask(customers.timeline, [KEY], T + DAY, most=3)
+    found = ask(timeline, [KEY], T + DAY, most=3)
     assert found.more
     assert {entry.call_id for entry in found.entries} == {"2", "3", "4"}
-    assert not ask(customers.timeline, [KEY], T + DAY).more
+    assert not ask(timeline, [KEY], T + DAY).more
 
 
 # -- at the door
@@ -193,14 +195,14 @@ def test_a_clock_that_is_behind_changes_a_row_all_the_same(engine):
 
 
 def test_contacts_come_caller_by_caller_in_batches(engine, ask, monkeypatch):
-    monkeypatch.setattr(customers, "_BATCH", 3)
+    monkeypatch.setattr("cc_bridge.storage.contacts._BATCH", 3)
     write(engine, *called("1", T, Outcome.ABANDONED), *called_back("2", T + HOUR), *called("3", T + 2 * HOUR))
     write(engine, *called("4", T, key=""), *called("5", T, key=OFFICE), *called("6", T, key=HOME))
     write(engine, *called("7", T - 9 * DAY), *called("8", T + 9 * DAY))
     read = []
-    found = ask(customers.contacts, T, T + DAY, {OFFICE}, read.append)
+    found = ask(contacts, T, T + DAY, {OFFICE}, read.append)
     assert sorted([contact.call_id for contact in theirs] for theirs in found) == [["1", "2", "3"], ["6"]]
-    assert sum(read) == ask(customers.rows_between, T, T + DAY) == 5
+    assert sum(read) == ask(rows_between, T, T + DAY) == 5
     assert max(read) <= 3
     theirs = max(found, key=len)
     (lost,) = lost_calls(theirs, T + 2 * DAY)
@@ -211,7 +213,7 @@ def test_contacts_come_caller_by_caller_in_batches(engine, ask, monkeypatch):
 
 def test_an_imported_visit_has_no_call_and_counts(engine, ask):
     write(engine, called("1", T)[1])
-    ((contact,),) = ask(customers.contacts, T, T + DAY)
+    ((contact,),) = ask(contacts, T, T + DAY)
     assert contact.call_ended_at == contact.left_at == T + 30
 
 
@@ -223,7 +225,7 @@ def test_a_history_of_one_customer_reads_no_whole_table(tmp_path):
     with engine.connect() as connection:
         driver = connection.connection.driver_connection
         driver.set_trace_callback(statements.append)
-        customers.timeline(connection, [KEY], T)
+        timeline(connection, [KEY], T)
         customers.profile(connection, [KEY], "csat", T)
         driver.set_trace_callback(None)
         asked = [each for each in statements if each.startswith("SELECT")]

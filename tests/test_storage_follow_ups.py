@@ -30,13 +30,14 @@ from cc_bridge.records import (
     SurveyResult,
 )
 from cc_bridge.storage import follow_ups as stored
-from cc_bridge.storage.customers import profile, timeline
+from cc_bridge.storage.customers import profile
 from cc_bridge.storage.erasure import erase
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.opener import Looked, Opener
 from cc_bridge.storage.recordings import Recordings
 from cc_bridge.storage.retention import Keep, Purge
 from cc_bridge.storage.schema import answers, follow_ups, survey_attempts
+from cc_bridge.storage.timeline import timeline
 from cc_bridge.storage.traces import export
 from one_caller import write
 

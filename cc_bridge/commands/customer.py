@@ -139,8 +139,8 @@ def show(number: str, path: Path | None, *, as_object: bool) -> None:
 
     from cc_bridge.customers.timeline import as_json
     from cc_bridge.parts import make_numbers
-    from cc_bridge.storage.customers import timeline
     from cc_bridge.storage.migrate import database
+    from cc_bridge.storage.timeline import timeline
 
     config = load_config(path)
     numbers = make_numbers(config)
@@ -211,7 +211,7 @@ def recalls(path: Path | None, since: datetime, until: datetime | None, *, lost:
 
     from cc_bridge.customers.recall import REPEAT_SECONDS, Managed, lost_calls, repeats
     from cc_bridge.parts import make_numbers
-    from cc_bridge.storage.customers import contacts, rows_between
+    from cc_bridge.storage.contacts import contacts, rows_between
     from cc_bridge.storage.migrate import database
 
     config = load_config(path)

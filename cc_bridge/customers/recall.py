@@ -1,6 +1,6 @@
 """Lost calls that were made good or not, and callers who came again. Pure.
 
-`storage/customers.py` reads what both need of one caller after the other. Formulas and words are those of
+`storage/contacts.py` reads what both need of one caller after the other. Formulas and words are those of
 config/measures.md. All windows are hours, never calendar days: they pass midnight, a change to summer
 time and the end of a year like any other hour.
 

@@ -1,6 +1,6 @@
 """One customer's history, newest first: visits, talks, ratings, follow-ups, and lost calls made good.
 
-Pure. `storage/customers.py` reads it, `customer show` and /api/customers show it. The trap: entries of one
+Pure. `storage/timeline.py` reads it, `customer show` and /api/customers show it. The trap: entries of one
 call have the same instants at times; the kind decides then, so that two readings give the same order.
 """
 

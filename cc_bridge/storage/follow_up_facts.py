@@ -7,7 +7,7 @@ of ten minutes, since the PBX is the begin of a key, and groups by an index of t
 call are named in a way that fits no index where the time shall lead.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,13 +16,13 @@ from sqlalchemy import Connection, and_, case, func, or_, select
 from cc_bridge.follow_ups.rules import Given, Rules, Stay
 from cc_bridge.records import Direction, Outcome
 from cc_bridge.storage.columns import hidden
+from cc_bridge.storage.portions import portions
 from cc_bridge.storage.schema import answers, calls, customers, queue_visits, survey_attempts
 
 __all__ = ["Customer", "answers_since", "calls_after", "customers_of", "stays_since"]
 
 # A visit is known when it ends, and found by when it began: who waits longer is found by a longer look.
 _LONGEST_WAIT = 3600.0
-_AT_ONCE = 500  # keys in one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def stays_since(
     found = customers_of(connection, who, rules.shared).values()
     people = {key: person for person in found for key in person.keys}
     if rules.abandoned_seconds:
-        for keys in _parts(sorted(people)):
+        for keys in portions(sorted(people)):
             before = v.entered_at >= since - _LONGEST_WAIT - rules.abandoned_seconds
             stays.update(_stays(connection, [v.caller_key.in_(keys), before], short))
     return list(stays), people
@@ -100,7 +100,7 @@ def customers_of(
     keys = sorted(set(keys) - set(shared))
     found = {key: Customer(key, (key,)) for key in keys}
     one, other = customers.alias("one").c, customers.alias("other").c
-    for some in _parts(keys):
+    for some in portions(keys):
         told = (
             select(one.caller_key, one.customer_id, other.caller_key)
             .join_from(one.caller_key.table, other.caller_key.table, one.customer_id == other.customer_id)
@@ -121,7 +121,7 @@ def calls_after(
 ) -> Iterator[tuple[str, str, str, float]]:
     """Yield key, PBX, call and begin of the answered calls from or to these, each key's in their order."""
     c = calls.c
-    for some in _parts(sorted(keys)):
+    for some in portions(sorted(keys)):
         wanted = select(c.caller_key, c.pbx, c.call_id, c.started_at).where(
             c.caller_key.in_(some), c.started_at > since, c.answered
         )
@@ -136,8 +136,3 @@ def _stays(connection: Connection, where: list[Any], short: Callable[[str], floa
     for row in connection.execute(select(*columns).where(*where)):
         soon = row.outcome == Outcome.ABANDONED and row.left_at - row.entered_at < short(row.queue)
         yield Stay(*row[:5], row.agent or "", *row[6:], soon)
-
-
-def _parts(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    for first in range(0, len(keys), _AT_ONCE):
-        yield keys[first : first + _AT_ONCE]

@@ -12,7 +12,7 @@ and neither must what happened before that: whoever closed it had the whole matt
 covers all that happened until then, for that customer and reason.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -21,6 +21,7 @@ from sqlalchemy.exc import IntegrityError
 
 from cc_bridge.errors import FollowUpError
 from cc_bridge.follow_ups.life import MOVES, UNCLOSED, Count, FollowUp, Move, State, change, too_late
+from cc_bridge.storage.portions import portions
 from cc_bridge.storage.schema import follow_ups
 
 __all__ = [
@@ -48,7 +49,7 @@ NOTHING, OPENED, CLOSED = "", "opened", "closed"
 
 _LISTED = 200
 _OF_CUSTOMER = 500
-_AT_ONCE = 500  # ids in one statement, and follow-ups that are told of at once
+_AT_ONCE = 500  # follow-ups that are told of
 _LEAST_ID = 4  # characters of an id that somebody typed
 
 _c = follow_ups.c
@@ -153,7 +154,7 @@ def closed_between(connection: Connection, since: float, until: float) -> list[F
 def known_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
     """Return which of these exist."""
     found: set[str] = set()
-    for some in _parts(ids):
+    for some in portions(ids):
         found.update(connection.scalars(select(_c.follow_up_id).where(_c.follow_up_id.in_(some))))
     return found
 
@@ -224,8 +225,3 @@ def _found(rows: Iterable[Any]) -> list[FollowUp]:
 def _of(row: Any) -> FollowUp:
     values = {column.name: getattr(row, column.name) for column in _COLUMNS}
     return FollowUp(**{**values, "state": State(row.state)})
-
-
-def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for first in range(0, len(ids), _AT_ONCE):
-        yield ids[first : first + _AT_ONCE]

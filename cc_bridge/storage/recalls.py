@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from sqlalchemy import Connection
 
 from cc_bridge.customers.recall import RECALL_SECONDS, LostCall, lost_calls
-from cc_bridge.storage.customers import contacts
+from cc_bridge.storage.contacts import contacts
 
 __all__ = ["lost_between"]
 

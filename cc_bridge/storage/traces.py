@@ -14,6 +14,7 @@ from sqlalchemy import JSON, Column, ColumnElement, Connection, MetaData, String
 
 from cc_bridge.person import Person
 from cc_bridge.storage.columns import Instant
+from cc_bridge.storage.portions import portions
 from cc_bridge.storage.schema import (
     TABLES,
     answers,
@@ -50,7 +51,6 @@ _ELSEWHERE = (
     calls.c.dialed, calls.c.caller_name, queue_visits.c.caller_name, talks.c.transfer_target,
     follow_ups.c.outcome, follow_ups.c.taken_by, follow_ups.c.closed_by,
 )  # fmt: skip
-_IN_ROWS = 500  # calls in one statement
 
 
 @dataclass(slots=True)
@@ -63,9 +63,8 @@ class Traces:
     def own(self, table: Table[Any]) -> Iterator[ColumnElement[bool]]:
         """Yield conditions that, one or the other, hold for the rows of the person's own calls."""
         for pbx, ids in self.calls.items():
-            listed = sorted(ids)
-            for first in range(0, len(listed), _IN_ROWS):
-                yield and_(table.c.pbx == pbx, table.c.call_id.in_(listed[first : first + _IN_ROWS]))
+            for some in portions(sorted(ids)):
+                yield and_(table.c.pbx == pbx, table.c.call_id.in_(some))
 
 
 def find(connection: Connection, person: Person) -> Traces:
@@ -137,8 +136,7 @@ def someones_attempts(traces: Traces, connection: Connection) -> Iterator[Column
         for pbx, attempt_id in connection.execute(found):
             attempts.setdefault(pbx, []).append(attempt_id)
         for pbx, ids in attempts.items():
-            for first in range(0, len(ids), _IN_ROWS):
-                some = ids[first : first + _IN_ROWS]
+            for some in portions(ids):
                 yield and_(answers.c.pbx == pbx, answers.c.attempt_id.in_(some))
 
 
