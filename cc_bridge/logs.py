@@ -1,8 +1,8 @@
 """Log lines on standard error: text for people, JSON for programs, one line an event whatever is in it.
 
-`daemon.py` and the demo start it once. Log calls about a caller pass `uniqueid`, `call_id` and `attempt_id`,
-as far as they know them, as keywords: a program then finds all that was logged of one. Numbers and names of
-callers are never logged above debug.
+`daemon/process.py` and the demo start it once. Log calls about a caller pass `uniqueid`, `call_id` and
+`attempt_id`, as far as they know them, as keywords: a program then finds all that was logged of one. Numbers
+and names of callers are never logged above debug.
 
 The trap: values come from callers. A line break in one would forge a line, an escape sequence would repaint a
 terminal and U+202E turns text round; so nothing that is not printable gets through.

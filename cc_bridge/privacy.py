@@ -3,9 +3,9 @@
 Calls and visits get the caller's key here too: the one thing that ties a person's calls together, whatever
 is stored of the number.
 
-`writing.py` passes every record through `Privacy.of` before it is counted, written or sent anywhere, and
-`import-queue-log` does so with what it takes in; nothing behind them needs to know the setting. The tracker
-and the surveys go on with the true number, in memory: a call-back dials it.
+`daemon/writing.py` passes every record through `Privacy.of` before it is counted, written or sent anywhere,
+and `import-queue-log` does so with what it takes in; nothing behind them needs to know the setting. The
+tracker and the surveys go on with the true number, in memory: a call-back dials it.
 
 The trap: a record names other numbers than the caller's. Of a call that goes out the customer is whom it
 dialled, and a caller may be passed on to a number outside. What has seven digits or more counts as such; a

@@ -16,9 +16,9 @@ import alembic.command  # noqa: F401 - loaded for the children
 import psycopg  # noqa: F401
 import sqlalchemy.dialects.postgresql  # noqa: F401
 
-import cc_bridge.app  # noqa: F401
-from cc_bridge import remembering
+import cc_bridge.daemon.app  # noqa: F401
 from cc_bridge.cli import main as command
+from cc_bridge.daemon import remembering
 
 remembering._AGAIN_SECONDS = remembering._RETRY_SECONDS = 0.5
 

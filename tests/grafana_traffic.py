@@ -21,7 +21,6 @@ from pathlib import Path
 from pydantic import SecretStr
 from twisted.internet.endpoints import TCP4ClientEndpoint
 
-from cc_bridge import daemon
 from cc_bridge.config import (
     AgiConfig,
     AmiConfig,
@@ -36,6 +35,7 @@ from cc_bridge.config import (
     SurveyConfig,
     WebhookConfig,
 )
+from cc_bridge.daemon import process
 from cc_bridge.demo.callers import Callers
 from cc_bridge.demo.pbx import RecordedPbx
 from cc_bridge.demo.recording import Recording
@@ -59,10 +59,10 @@ def surveys(folder):
 
 def contact_centre(name, folder, url, dead_port):
     """Start a PBX, its callers and its daemon; return where the daemon's metrics are."""
-    reactor, credentials = daemon.reactor, (name, "secret")
+    reactor, credentials = process.reactor, (name, "secret")
     pbx = RecordedPbx(Recording(b"".join(read_stream(RECORDING))), credentials, reactor)
     ami_port = reactor.listenTCP(0, pbx, interface=HOST).getHost().port
-    bridge = daemon.start(
+    bridge = process.start(
         Config(
             pbx=PbxConfig(name=name),
             ami=AmiConfig(host=HOST, port=ami_port, username=name, secret=SecretStr("secret")),
@@ -115,7 +115,7 @@ def main():
         sys.stdout.write(json.dumps(found) + "\n")
         sys.stdout.flush()
         threading.Thread(target=end_with_input, daemon=True).start()
-        daemon.reactor.run()
+        process.reactor.run()
 
 
 if __name__ == "__main__":

@@ -16,10 +16,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from twisted.logger import formatEvent, globalLogPublisher
 
-from cc_bridge import daemon, health, shipped, writing
-from cc_bridge.app import Bridge
+from cc_bridge import shipped
 from cc_bridge.cli import main
 from cc_bridge.config import CallersConfig, Config, RetentionConfig
+from cc_bridge.daemon import health, process, writing
+from cc_bridge.daemon.app import Bridge
 from cc_bridge.errors import StorageError
 from cc_bridge.records import Observed, OptOut
 from cc_bridge.storage.migrate import open_database
@@ -88,7 +89,7 @@ def query(url, sql):
 
 def test_without_its_server_it_starts_and_records_wait_in_the_journal(config, start, monkeypatch):
     monkeypatch.setattr(health, "_LATE_SECONDS", 0.0)
-    assert daemon._left(config()) == (None, [])
+    assert process._left(config()) == (None, [])
     bridge = start(config())
     bridge.writing.record([visit(1), Observed("pbx", T)])
     result_of(bridge.writing.commit(answer("a")))  # a caller is not kept waiting
@@ -102,7 +103,7 @@ def test_without_its_server_it_starts_and_records_wait_in_the_journal(config, st
     began = time.monotonic()
     stop(bridge)
     assert time.monotonic() - began < writing._FORWARD_SECONDS + 3
-    assert daemon._left(config()) == (T, [])
+    assert process._left(config()) == (T, [])
 
 
 def test_what_waited_is_forwarded_by_the_next_one(config, start, server_url):
@@ -147,12 +148,12 @@ def test_two_daemons_with_one_journal_are_told_at_the_start(config, start):
     bridge.writing.record([visit(1)])
     until(lambda: bridge.writing.writer.backlog == 0)
     with pytest.raises(StorageError, match="is another cc-bridge running with it"):
-        daemon._left(config())
+        process._left(config())
 
 
 def test_a_url_that_can_never_work_ends_the_start(config):
     with pytest.raises(StorageError, match="not supported"):
-        daemon._left(config("oracle://bridge@host/calls"))
+        process._left(config("oracle://bridge@host/calls"))
 
 
 @pytest.mark.parametrize("numbers", ["plain", "masked", "hashed"])

@@ -14,8 +14,8 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs, formatEvent
 
-from cc_bridge.app import Bridge
 from cc_bridge.config import Config
+from cc_bridge.daemon.app import Bridge
 from cc_bridge.errors import ConfigError
 from cc_bridge.follow_ups.life import Move
 from cc_bridge.storage.follow_ups import moved
@@ -165,10 +165,10 @@ def test_without_webhooks_none_of_it_is_imported_and_there_is_no_outbox(tmp_path
     program = (
         "import sys\n"
         "from cc_bridge.config import Config\n"
-        "from cc_bridge.app import Bridge\n"
+        "from cc_bridge.daemon.app import Bridge\n"
         "from twisted.internet import reactor\n"
         f"Bridge(Config(storage={{'url': 'sqlite:///{tmp_path}/calls.sqlite'}}), reactor)\n"
-        "wanted = ('cc_bridge.webhooks', 'cc_bridge.telling', 'twisted.web.client')\n"
+        "wanted = ('cc_bridge.webhooks', 'cc_bridge.daemon.telling', 'twisted.web.client')\n"
         "print([name for name in sys.modules if name.startswith(wanted)])"
     )
     ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)

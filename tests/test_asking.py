@@ -6,7 +6,6 @@ from twisted.internet.defer import ensureDeferred, succeed
 from twisted.internet.task import Clock
 
 from cc_bridge.agi.request import Request
-from cc_bridge.asking import GREETING, MOMENT, Asking
 from cc_bridge.callers import CallerKeys
 from cc_bridge.calls.events import (
     BridgeEntered,
@@ -20,6 +19,7 @@ from cc_bridge.calls.events import (
 )
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config, QueueConfig
+from cc_bridge.daemon.asking import GREETING, MOMENT, Asking
 from cc_bridge.records import AttributedBy, Direction, EndedBy, OptOut, Talk, Trigger
 from cc_bridge.surveys.attribution import Invitation, Segment
 from cc_bridge.surveys.definition import parse_survey

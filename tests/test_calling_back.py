@@ -4,7 +4,7 @@ import pytest
 from twisted.internet.defer import Deferred, fail, succeed
 
 from cc_bridge.agi.arguments import asked_by
-from cc_bridge.calling_back import CallingBack
+from cc_bridge.daemon.calling_back import CallingBack
 from cc_bridge.errors import AmiLinkLost
 from cc_bridge.surveys.attribution import Attribution, Invitation, Segment
 from cc_bridge.surveys.callback import CallbackPlan, CallbackRules, CallResult, NoCallback

@@ -7,11 +7,11 @@ import pytest
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
-from cc_bridge import following_up as module
 from cc_bridge.config import Config, FollowUpsConfig
+from cc_bridge.daemon import following_up as module
+from cc_bridge.daemon.following_up import FollowingUp
 from cc_bridge.errors import StorageError
 from cc_bridge.follow_ups.life import Count
-from cc_bridge.following_up import FollowingUp
 
 T = 1_795_309_819.0
 DAY = 86_400.0

@@ -10,10 +10,10 @@ from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.threads import deferToThread
 
-from cc_bridge.app import Bridge
 from cc_bridge.config import Config
+from cc_bridge.daemon.app import Bridge
+from cc_bridge.daemon.knowing import Knowing, Readers
 from cc_bridge.errors import ConfigError, StorageError
-from cc_bridge.knowing import Knowing, Readers
 from cc_bridge.records import CustomerNumber
 from cc_bridge.storage.migrate import open_database
 from one_caller import write

@@ -8,11 +8,11 @@ import pytest
 LOADED = """
 import sys
 from cc_bridge.config import AmiConfig, Config
-from cc_bridge.lean import leave_out_tls
+from cc_bridge.daemon.lean import leave_out_tls
 config = Config(ami=AmiConfig(host="localhost", tls={tls}))
 leave_out_tls(config)
-from cc_bridge.daemon import reactor
-from cc_bridge.parts import ami_endpoint
+from cc_bridge.daemon.process import reactor
+from cc_bridge.daemon.parts import ami_endpoint
 ami_endpoint(config.ami, reactor)
 print(*(name for name in ("OpenSSL", "cryptography", "alembic") if sys.modules.get(name)))
 """

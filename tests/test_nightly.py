@@ -6,8 +6,8 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
+from cc_bridge.daemon.nightly import Nightly, next_at
 from cc_bridge.errors import StorageError
-from cc_bridge.nightly import Nightly, next_at
 from cc_bridge.storage.retention import Purged
 
 HOUR = 3600.0

@@ -14,7 +14,7 @@ import pytest
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import globalLogPublisher
 
-from cc_bridge import daemon
+from cc_bridge.daemon import process
 from cc_bridge.notify import Notify
 from pbx.asterisk import free_port
 
@@ -96,10 +96,10 @@ def test_without_systemd_it_says_nothing_and_nothing_goes_wrong():
 
 def test_when_a_part_has_ended_there_is_no_sign_of_life(systemd, monkeypatch):
     reactor = MemoryReactorClock()
-    monkeypatch.setattr(daemon, "reactor", reactor)
+    monkeypatch.setattr(process, "reactor", reactor)
     parts = {"writer": ""}
     environment = {"NOTIFY_SOCKET": systemd.name, "WATCHDOG_USEC": "10000000"}
-    daemon._tell(Notify(environment), "", lambda: parts)
+    process._tell(Notify(environment), "", lambda: parts)
     assert systemd.hears() == {"WATCHDOG": "1"}
     reactor.advance(5)
     assert systemd.hears() == {"WATCHDOG": "1"}
@@ -112,11 +112,11 @@ def test_when_a_part_has_ended_there_is_no_sign_of_life(systemd, monkeypatch):
 
 HANG = """
 import threading
-from cc_bridge import daemon
+from cc_bridge.daemon import process
 from cc_bridge.cli import main
 def hung_here():
     threading.Event().wait()
-daemon.reactor.callWhenRunning(daemon.reactor.callLater, 1, hung_here)
+process.reactor.callWhenRunning(process.reactor.callLater, 1, hung_here)
 main()
 """
 

@@ -9,9 +9,9 @@ from twisted.logger import LogLevel, formatEvent
 
 import cc_bridge
 from cc_bridge.ami.codec import Counts
-from cc_bridge.app import Bridge
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config
+from cc_bridge.daemon.app import Bridge
 from cc_bridge.demo.pbx import RecordedPbx
 from cc_bridge.demo.recording import Recording
 from cc_bridge.demo.run import RECORDING

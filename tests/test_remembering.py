@@ -7,6 +7,7 @@ from sqlalchemy.exc import OperationalError
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 
+from cc_bridge.daemon.remembering import Remembering
 from cc_bridge.records import (
     EndedBy,
     FunnelEntry,
@@ -16,7 +17,6 @@ from cc_bridge.records import (
     SurveyResult,
     Trigger,
 )
-from cc_bridge.remembering import Remembering
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.schema import row_of
 from cc_bridge.storage.upsert import upsert

@@ -14,9 +14,9 @@ from cc_bridge.callers import CallerKeys
 from cc_bridge.config import Config, FollowUpsConfig, QueueConfig
 from cc_bridge.customers.profile import Priorities, variables
 from cc_bridge.customers.timeline import FollowedUp, as_json
+from cc_bridge.daemon.parts import make_desk
 from cc_bridge.errors import FollowUpError
 from cc_bridge.follow_ups.life import Count, FollowUp, Move, State
-from cc_bridge.parts import make_desk
 from cc_bridge.person import Person
 from cc_bridge.privacy import Privacy
 from cc_bridge.records import (

@@ -9,8 +9,8 @@ from sqlalchemy import event
 
 from cc_bridge.callers import CallerKeys
 from cc_bridge.config import Config
+from cc_bridge.daemon.parts import keep
 from cc_bridge.errors import StorageError
-from cc_bridge.parts import keep
 from cc_bridge.storage.journal import Journal
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.recordings import Recordings

@@ -40,8 +40,8 @@ from cc_bridge.storage.columns import CleanText
 from cc_bridge.storage.migrate import VERSION_TABLE, open_database
 from cc_bridge.storage.schema import TABLES, metadata, row_of
 from cc_bridge.storage.schema_page import page
-from cc_bridge.storage.upsert import upsert
 from cc_bridge.storage.settling import settled
+from cc_bridge.storage.upsert import upsert
 from cc_bridge.storage.views import VIEWS
 
 ROOT = Path(__file__).parents[1]

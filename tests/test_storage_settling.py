@@ -14,10 +14,10 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 from twisted.logger import formatEvent
 
+from cc_bridge.daemon.settling import Settling
 from cc_bridge.records import AgentInterval, AgentState, EndedBy, Ring, RingOutcome, Talk
 from cc_bridge.reports.ask import Ask
 from cc_bridge.reports.days import Days
-from cc_bridge.settling import Settling
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.recordings import Recordings
@@ -275,7 +275,7 @@ def test_the_daemon_counts_every_hour_whatever_goes_wrong(engine, logged, monkey
     hours.settling.start()
     assert (hours.ran, settled_until(engine) > date(1970, 1, 1)) == (1, True)
     assert "days that are over are counted" in formatEvent(logged[-1])
-    monkeypatch.setattr("cc_bridge.settling.settle", lambda *_arguments, **_options: 1 / 0)
+    monkeypatch.setattr("cc_bridge.daemon.settling.settle", lambda *_arguments, **_options: 1 / 0)
     hours.clock.advance(3600)
     assert (
         formatEvent(logged[-1])

@@ -80,10 +80,10 @@ def test_one_that_a_daemon_holds_is_left_alone(file, tmp_path):
 
 
 def test_a_daemon_without_a_server_says_that_something_waits(file, tmp_path):
-    from cc_bridge import daemon  # noqa: PLC0415 - it takes the reactor
     from cc_bridge.config import Config  # noqa: PLC0415
+    from cc_bridge.daemon import process  # noqa: PLC0415 - it takes the reactor
 
     config = Config(storage={"url": f"sqlite:///{tmp_path}/calls.sqlite", "journal": file})
     with capturedLogs() as logs:
-        daemon._left(config)
+        process._left(config)
     assert any("1200 records in" in formatEvent(each) for each in logs)

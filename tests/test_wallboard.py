@@ -12,16 +12,16 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
-from cc_bridge.app import Bridge
 from cc_bridge.board.today import Today
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config
-from cc_bridge.recalling import Recalling
+from cc_bridge.daemon.app import Bridge
+from cc_bridge.daemon.recalling import Recalling
+from cc_bridge.daemon.wallboard import Wallboard
 from cc_bridge.records import Answer, Outcome, QueueVisit, SurveyAttempt, SurveyResult
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.schema import row_of
 from cc_bridge.storage.upsert import upsert
-from cc_bridge.wallboard import Wallboard
 from reactor_loop import result_of, until
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()

@@ -13,11 +13,11 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import LoopingCall
 
-from cc_bridge.app import Bridge
 from cc_bridge.board.board import Agent, Now, Question, board
 from cc_bridge.board.levels import Levels, Threshold
 from cc_bridge.board.today import Rated, Today
 from cc_bridge.config import Config
+from cc_bridge.daemon.app import Bridge
 from cc_bridge.demo.pbx import RecordedPbx
 from cc_bridge.demo.recording import Recording
 from cc_bridge.demo.run import RECORDING

@@ -12,10 +12,10 @@ from twisted.logger import formatEvent
 
 from browsing import Browsing, Response
 from cc_bridge.config import Config
+from cc_bridge.daemon.showing import Showing
 from cc_bridge.errors import FollowUpError, StorageError
 from cc_bridge.follow_ups.life import LONGEST_TEXT, FollowUp, Move, State
 from cc_bridge.records import CustomerNumber
-from cc_bridge.showing import Showing
 from cc_bridge.storage.follow_ups import one, opened
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.schema import row_of

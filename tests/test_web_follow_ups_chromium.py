@@ -9,9 +9,9 @@ from twisted.internet import reactor
 from twisted.internet.defer import maybeDeferred
 
 from cc_bridge.config import Config
+from cc_bridge.daemon.showing import Showing
 from cc_bridge.follow_ups.life import FollowUp, Move, State
 from cc_bridge.records import Answer, CustomerNumber
-from cc_bridge.showing import Showing
 from cc_bridge.storage.follow_ups import moved, one, opened
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.schema import row_of

@@ -1,6 +1,6 @@
 """Staying connected: log in, take a snapshot, pass events on; when the link drops, come back.
 
-`app.py` starts one for the PBX. What it hears goes to a `Listener` in the order in which the PBX told
+`daemon/app.py` starts one for the PBX. What it hears goes to a `Listener` in the order in which the PBX told
 it: first `ami_up` with the snapshot, then events, then `ami_down`, and so on.
 
 The trap: Asterisk replays nothing. Events that arrive before the snapshot is whole are kept and passed
@@ -32,7 +32,7 @@ _BOOT_SECONDS = 300.0
 
 
 class Listener(Shape):
-    """Who is told; `app.py` and the tests have one each."""
+    """Who is told; `daemon/observation.py` and the tests have one each."""
 
     def ami_item(self, item: Any, taken_at: float) -> Any:
         """Return what to keep of an item of QueueStatus or CoreShowChannels until the snapshot is whole."""

@@ -1,6 +1,7 @@
 """Connections over TLS whose certificate is checked.
 
-`parts.py` imports it only when the configuration asks for TLS (see lean.py), `telling.py` for webhooks.
+`daemon/parts.py` imports it only when the configuration asks for TLS (see daemon/lean.py),
+`daemon/telling.py` for webhooks.
 """
 
 import re

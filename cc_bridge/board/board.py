@@ -1,7 +1,7 @@
 """The board: all figures of one PBX at one moment, those of now and those of today. Pure.
 
-`wallboard.py` gives it what goes on (`Now`) and the day's counts, `web/figures.py` shows it. Two boards are
-equal when nothing has changed: instants stand here, and not the time since them.
+`daemon/wallboard.py` gives it what goes on (`Now`) and the day's counts, `web/figures.py` shows it. Two
+boards are equal when nothing has changed: instants stand here, and not the time since them.
 
 The trap: while the PBX is not observed nobody knows who waits. Then the figures of now are None, not 0 and
 not what they were.

@@ -3,8 +3,9 @@
 The tracker has one. It adds to `touched` whatever an event is about; `changes` finds the calls behind that
 and gives what is to be stored, a few times a second. `restore` is for the start, before the first snapshot.
 
-The trap: what is stored must fit what has been told as ended, so both are stored together (`writing.py` makes
-the cuts). Then nothing that was restored is told twice, and what ended after the last cut ends again.
+The trap: what is stored must fit what has been told as ended, so both are stored together
+(`daemon/writing.py` makes the cuts). Then nothing that was restored is told twice, and what ended after the
+last cut ends again.
 """
 
 from collections.abc import Iterable

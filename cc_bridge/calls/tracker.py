@@ -1,7 +1,8 @@
 """All calls that live on one PBX: typed events in, finished records out, and the state of this moment.
 
-`app.py` feeds it from the AMI link and reads the live state for metrics and surveys; `cc-bridge replay`
-feeds it a recording. It knows no clock: time comes with the events, and with `tick` when there are none.
+`daemon/app.py` feeds it from the AMI link and reads the live state for metrics and surveys; `cc-bridge
+replay` feeds it a recording. It knows no clock: time comes with the events, and with `tick` when there are
+none.
 
 The trap: nothing here may trust that every message came. Each handler takes what it gets, `unexpected`
 counts what does not fit, and whatever is still open when a channel ends is closed with what is known.

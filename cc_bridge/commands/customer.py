@@ -51,7 +51,7 @@ def import_customers(file: Path, path: Path | None) -> None:
     Example:  cc-bridge customer import customers.csv
     """
     from cc_bridge.customers.table import read
-    from cc_bridge.parts import make_numbers
+    from cc_bridge.daemon.parts import make_numbers
     from cc_bridge.storage.migrate import database
 
     config = load_config(path)
@@ -138,7 +138,7 @@ def show(number: str, path: Path | None, *, as_object: bool) -> None:
     from time import time
 
     from cc_bridge.customers.timeline import as_json
-    from cc_bridge.parts import make_numbers
+    from cc_bridge.daemon.parts import make_numbers
     from cc_bridge.storage.migrate import database
     from cc_bridge.storage.timeline import timeline
 
@@ -210,7 +210,7 @@ def recalls(path: Path | None, since: datetime, until: datetime | None, *, lost:
     from time import time
 
     from cc_bridge.customers.recall import REPEAT_SECONDS, Managed, lost_calls, repeats
-    from cc_bridge.parts import make_numbers
+    from cc_bridge.daemon.parts import make_numbers
     from cc_bridge.storage.contacts import contacts, rows_between
     from cc_bridge.storage.migrate import database
 

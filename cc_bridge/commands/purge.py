@@ -26,7 +26,7 @@ def purge(path: Path | None, *, dry_run: bool) -> None:
     from threading import Event
     from time import time
 
-    from cc_bridge.parts import keep
+    from cc_bridge.daemon.parts import keep
     from cc_bridge.storage.migrate import database
     from cc_bridge.storage.recordings import Recordings
     from cc_bridge.storage.retention import Purge

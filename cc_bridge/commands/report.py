@@ -130,7 +130,7 @@ def _written(ask: "Ask", options: dict[str, Any]) -> None:
 def _made(config: "Config", name: str, kind: "Kind", ask: "Ask", now: float) -> "Report":
     from dataclasses import replace
 
-    from cc_bridge.parts import make_numbers
+    from cc_bridge.daemon.parts import make_numbers
     from cc_bridge.reports.recalls import BY, recalls
     from cc_bridge.storage.migrate import database
     from cc_bridge.storage.recalls import lost_between

@@ -23,13 +23,13 @@ def run(path: Path | None) -> None:
     \b
     Example:  cc-bridge run --config /etc/cc-bridge/cc-bridge.toml
     """
-    from cc_bridge.lean import leave_out_tls
+    from cc_bridge.daemon.lean import leave_out_tls
 
     config = load_config(path)
     leave_out_tls(config)
-    from cc_bridge import daemon
+    from cc_bridge.daemon import process
 
-    daemon.run(config, lambda: load_config(path))
+    process.run(config, lambda: load_config(path))
 
 
 @click.command()
@@ -56,7 +56,7 @@ def check(path: Path | None) -> None:
     Example:  CC_BRIDGE_AMI__HOST=10.0.0.5 cc-bridge check -c cc-bridge.toml
     """
     from cc_bridge.config import show
-    from cc_bridge.parts import load_surveys
+    from cc_bridge.daemon.parts import load_surveys
     from cc_bridge.publishing.when_due import check_digest
 
     config = load_config(path)

@@ -24,8 +24,6 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from cc_bridge import daemon
-from cc_bridge.app import Bridge
 from cc_bridge.config import (
     AgiConfig,
     AmiConfig,
@@ -36,6 +34,8 @@ from cc_bridge.config import (
     RunConfig,
     StorageConfig,
 )
+from cc_bridge.daemon import process
+from cc_bridge.daemon.app import Bridge
 from cc_bridge.demo import ENDINGS
 from cc_bridge.demo.callers import Callers
 from cc_bridge.demo.pbx import RecordedPbx
@@ -85,15 +85,15 @@ class _Config(Config):
 
 def run(seconds: float | None, seed: int | None = None) -> None:
     """Run until a signal comes, or for so many seconds; the same `seed` makes callers press the same keys."""
-    end = _Ending(daemon.reactor)
+    end = _Ending(process.reactor)
     for number in ENDINGS:
         signal.signal(number, end)
     with tempfile.TemporaryDirectory(prefix="cc-bridge-demo-") as folder, Screen() as screen:
         levels = start_logging("warn", screen.log)
         # What breaks off because the demo ends is no news.
-        daemon.reactor.addSystemEventTrigger("before", "shutdown", set_level, levels, "error")
+        process.reactor.addSystemEventTrigger("before", "shutdown", set_level, levels, "error")
         if seconds is not None:
-            daemon.reactor.callLater(seconds, end)
+            process.reactor.callLater(seconds, end)
         _run(Path(folder) / "cc-bridge.sqlite", screen, end, random.Random(seed))  # noqa: S311  # no secret
     for number in ENDINGS:  # Python's own end takes a moment too
         signal.signal(number, signal.SIG_IGN)
@@ -117,13 +117,13 @@ class _Ending:
 
 
 def _run(file: Path, screen: Screen, end: Callable[[], None], rng: random.Random) -> None:
-    reactor = daemon.reactor
+    reactor = process.reactor
     credentials = "demo", token_hex(16)
     pbx = RecordedPbx(Recording(b"".join(read_stream(RECORDING))), credentials, reactor)
     ami_port = reactor.listenTCP(0, pbx, interface=_HOST).getHost().port
     url = f"sqlite:///{file}"
     engine = open_database(url)  # with its tables, since ours reads them before the daemon writes there
-    bridge = daemon.start(_config(url, ami_port, credentials))
+    bridge = process.start(_config(url, ami_port, credentials))
     agi_port = int(bridge.agi_address.rpartition(":")[2])
     callers = Callers(TCP4ClientEndpoint(reactor, _HOST, agi_port), reactor, rng)
     pbx.listeners.append(callers.heard)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cc_bridge.config import Config
+from cc_bridge.daemon.parts import load_surveys
 from cc_bridge.doctor.finding import Finding, fail, ok, warn
 from cc_bridge.errors import CcBridgeError, ConfigError
-from cc_bridge.parts import load_surveys
 
 __all__ = ["faulty", "findings"]
 

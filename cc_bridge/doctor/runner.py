@@ -16,6 +16,7 @@ from twisted.internet.endpoints import connectProtocol
 from twisted.python.failure import Failure
 
 from cc_bridge.config import Config
+from cc_bridge.daemon.parts import ami_endpoint
 from cc_bridge.doctor import (
     daemon,
     database,
@@ -32,7 +33,6 @@ from cc_bridge.doctor.call import call, dialling
 from cc_bridge.doctor.finding import Finding, fail
 from cc_bridge.doctor.session import Look, Session, look
 from cc_bridge.errors import AmiError, AmiRefused, CcBridgeError
-from cc_bridge.parts import ami_endpoint
 from cc_bridge.web.access import is_loopback
 
 __all__ = ["Examination"]

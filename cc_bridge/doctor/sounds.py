@@ -7,11 +7,11 @@ this machine has can be looked into: the PBX's own, or where `--sounds` says tha
 from collections.abc import Iterator
 from pathlib import Path
 
-from cc_bridge.asking import GREETING, MOMENT
 from cc_bridge.config import Config
+from cc_bridge.daemon.asking import GREETING, MOMENT
+from cc_bridge.daemon.parts import load_surveys
 from cc_bridge.doctor.finding import Finding, fail, ok, skip
 from cc_bridge.errors import CcBridgeError
-from cc_bridge.parts import load_surveys
 from cc_bridge.surveys.catalogue import FOLDER
 from cc_bridge.surveys.definition import Survey
 

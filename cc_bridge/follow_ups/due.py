@@ -1,8 +1,8 @@
 """Until when a follow-up is to be closed: so many hours of work later, nights and days off left out. Pure.
 
-`parts.py` makes `Hours` of the configuration. The trap: a day of work does not always have the same length.
-Where clocks are changed while people work, what counts is the time that passes, not what the clock shows;
-and hours that pass midnight belong to the day on which they begin.
+`daemon/parts.py` makes `Hours` of the configuration. The trap: a day of work does not always have the same
+length. Where clocks are changed while people work, what counts is the time that passes, not what the clock
+shows; and hours that pass midnight belong to the day on which they begin.
 """
 
 from datetime import date, datetime, timedelta

@@ -1,8 +1,8 @@
 """Which calls and answers call for a follow-up, by the rules of the configuration. Pure.
 
-`storage/follow_up_facts.py` reads what they are applied to, `following_up.py` opens what comes of it. Who
-withholds the number, and who calls from one that many share, is nobody who could be called back: they open
-none.
+`storage/follow_up_facts.py` reads what they are applied to, `daemon/following_up.py` opens what comes of it.
+Who withholds the number, and who calls from one that many share, is nobody who could be called back: they
+open none.
 
 The trap: everything is looked at again and again, and by a daemon that comes after another. So what a cause
 is made of, its id above all, depends on what happened alone, never on when that was looked at.

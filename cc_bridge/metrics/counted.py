@@ -1,10 +1,10 @@
 """What Prometheus scrapes: counters and histograms fed by records, and the page with all that is known.
 
 What each metric is called, and means, stands in `families.py`; what is read only when asked, in `live.py`.
-`app.py` makes one for its own registry, `counting.py` hands it every record and `web/` shows its page.
-prometheus_client gives the registry, the headings, both formats and the families of the process; the lines
-of ours are written by `exposition.py`. So `page` is what knows all, and `generate_latest` gives our headings
-alone. It must run in the reactor thread and never in a pool.
+`daemon/app.py` makes one for its own registry, `daemon/counting.py` hands it every record and `web/` shows
+its page. prometheus_client gives the registry, the headings, both formats and the families of the process;
+the lines of ours are written by `exposition.py`. So `page` is what knows all, and `generate_latest` gives our
+headings alone. It must run in the reactor thread and never in a pool.
 
 The trap: a histogram can only answer "within T seconds" at a bound that it has. Every service-level
 threshold and short-abandon limit of the configuration is therefore an exact bound (`le="20.0"`).

@@ -15,10 +15,10 @@ from statistics import median
 from sqlalchemy import Connection, Engine
 
 from cc_bridge.config import Config
+from cc_bridge.daemon.parts import make_numbers
 from cc_bridge.digest.as_mail import Envelope, as_mail
 from cc_bridge.digest.content import Digest, FollowUps, Name, digest
 from cc_bridge.digest.periods import Every, Period, Timer
-from cc_bridge.parts import make_numbers
 from cc_bridge.publishing.settings import ask_of, days_of, wording_of
 from cc_bridge.reports.as_html import as_html
 from cc_bridge.reports.ask import Ask

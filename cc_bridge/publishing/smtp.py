@@ -1,8 +1,8 @@
 """A mail to one address, by a server that proves who it is.
 
-`posting.py` calls it in a thread. smtplib of the standard library, and not
-twisted.mail: that one speaks TLS by pyOpenSSL, which a daemon otherwise does without (see lean.py), and a
-blocking client is what the command needs too, where no reactor runs.
+`posting.py` calls it in a thread. smtplib of the standard library, and not twisted.mail: that one speaks TLS
+by pyOpenSSL, which a daemon otherwise does without (see daemon/lean.py), and a blocking client is what the
+command needs too, where no reactor runs.
 
 The trap: once the server has been given the text, a line that breaks leaves open whether the mail goes on. So
 the caller is told before, by `on_text`, and then that it is UNCLEAR; a mail is never sent twice for fear.

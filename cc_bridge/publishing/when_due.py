@@ -1,7 +1,7 @@
 """The daemon sends digests by itself, when they are due.
 
-`app.py` starts a Publishing, of `make_publishing`; what it does in a thread is in `posting.py`, which is
-imported there, the first time that something is to be sent. Off by default.
+`daemon/app.py` starts a Publishing, of `make_publishing`; what it does in a thread is in `posting.py`, which
+is imported there, the first time that something is to be sent. Off by default.
 
 The trap: the database may be away, and a mail server may take its time. So nothing waits for a look, a second
 one never begins beside it, and the next one comes whatever became of it.

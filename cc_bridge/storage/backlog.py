@@ -3,7 +3,7 @@
 `writer.py` fills it from the reactor and empties it in its own thread. Every method may be called from
 any thread, none waits but `next_batch` and `pause`, and the lock is never held during I/O.
 
-Records can be put together: those of one cut (see writing.py) are never written without each other.
+Records can be put together: those of one cut (see daemon/writing.py) are never written without each other.
 
 The trap: a record stays at the head until `written` takes it off, so that whatever fails meanwhile, the
 backlog is exactly what is left to do.

@@ -1,6 +1,6 @@
 """Follow-ups as they are stored: opened once, listed, moved on, linked, told of.
 
-`cc_bridge/following_up.py` opens and links them, `cc-bridge follow-up` and the pages list and move them, the
+`daemon/following_up.py` opens and links them, `cc-bridge follow-up` and the pages list and move them, the
 greeting, a customer's history and digests read them. Every function takes an open connection, and whoever
 opened it commits; `opened` alone takes an engine, since each opening is a transaction of its own.
 

@@ -1,7 +1,7 @@
 """Opens follow-ups for what is in the database by now, links calls to them, and tells of them. In a thread.
 
-`following_up.py` runs it every few seconds. Nothing here touches a call: a database that is slow or away
-delays follow-ups, and that is all.
+`daemon/following_up.py` runs it every few seconds. Nothing here touches a call: a database that is slow or
+away delays follow-ups, and that is all.
 
 The trap: it may be killed anywhere, and begins again a little earlier. So each step by itself is one
 transaction, and does nothing the second time; receivers are told before that is noted.

@@ -1,4 +1,4 @@
-"""Reads one agent's own page, each question by an index of agent and time; `cc_bridge/showing.py` asks.
+"""Reads one agent's own page, each question by an index of agent and time; `daemon/showing.py` asks.
 
 The trap: the team's average needs the answers of all, the only question here that grows with the house: the
 answers of at most 30 days, counted by agent.

@@ -1,6 +1,6 @@
 """What happened with one customer, read for their timeline: visits, talks, ratings and follow-ups.
 
-`cc_bridge/knowing.py` reads it for the pages, `customer show` for the command line. `keys` are those of a
+`daemon/knowing.py` reads it for the pages, `customer show` for the command line. `keys` are those of a
 number; `customers.py` knows the others of the same customer. Each table is read by its index of caller keys,
 the newest rows only.
 

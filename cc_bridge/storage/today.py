@@ -1,6 +1,6 @@
 """What the database knows of today, for a wallboard whose daemon has just been started.
 
-`wallboard.py` reads it in a thread. The trap: rows that cannot be read, such as an outcome of a newer
+`daemon/wallboard.py` reads it in a thread. The trap: rows that cannot be read, such as an outcome of a newer
 version, must not keep all others away; so words stay words here.
 """
 

@@ -1,7 +1,7 @@
 """/api/customers/NUMBER: GET tells a customer's history, PUT takes an id and a name, for programs alone.
 
-`app.py` makes it. The trap: it tells of people. So it needs the token always, answers only so many a
-second, and its log lines hold no number; and since a database may be slow, it answers when that does and
+`daemon/knowing.py` makes it. The trap: it tells of people. So it needs the token always, answers only so many
+a second, and its log lines hold no number; and since a database may be slow, it answers when that does and
 the reactor never waits.
 """
 

@@ -2,8 +2,8 @@
 
 /agent and /follow-ups are pages for people, who get in at what they ask of /api.
 
-`app.py` listens with `site`. The trap: prometheus_client's own Twisted resource renders in a pool thread,
-while our gauges read live objects of the reactor; so the page is made here, in the reactor.
+`daemon/app.py` listens with `site`. The trap: prometheus_client's own Twisted resource renders in a pool
+thread, while our gauges read live objects of the reactor; so the page is made here, in the reactor.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Takes events out of the outbox and sends them, again and again until they are taken or given up.
 
-`parts.py` makes one if the configuration names receivers; it runs in the reactor, and every look into the
-outbox in a thread. Events of one call go to one receiver one after the other, those of other calls beside
-them, `AT_ONCE` at a time. What a failure means is decided in `plan.py`.
+`daemon/telling.py` makes one if the configuration names receivers; it runs in the reactor, and every look
+into the outbox in a thread. Events of one call go to one receiver one after the other, those of other calls
+beside them, `AT_ONCE` at a time. What a failure means is decided in `plan.py`.
 
 An event leaves the outbox after its receiver took it. A daemon that is killed between the two sends it
 again, with the same id: at least once, and never lost.

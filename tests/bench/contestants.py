@@ -164,7 +164,7 @@ def floor_by_line(port: int) -> None:
 def _bridge(port: int, folder: str | None = None) -> Any:
     """Return the daemon's own wiring; without a folder its records end where storage would take them."""
     from cc_bridge.config import AgiConfig, AmiConfig, Config, HttpConfig, StorageConfig
-    from cc_bridge.lean import leave_out_tls
+    from cc_bridge.daemon.lean import leave_out_tls
 
     config = Config(
         ami=AmiConfig(port=port, secret="bench"),
@@ -176,7 +176,7 @@ def _bridge(port: int, folder: str | None = None) -> Any:
 
     from twisted.internet import reactor
 
-    from cc_bridge.app import Bridge
+    from cc_bridge.daemon.app import Bridge
 
     class Measured(Bridge):
         def __init__(self) -> None:
@@ -231,7 +231,7 @@ def _run(bridge: Any, more: Any) -> None:
     from twisted.internet import reactor
 
     reactor.callWhenRunning(bridge.start)
-    gc.collect()  # as daemon.py does
+    gc.collect()  # as daemon/process.py does
     gc.freeze()
     reactor.run(installSignalHandlers=False)
     _tell(bridge.begin, bridge.link.counts.received, **more(bridge))

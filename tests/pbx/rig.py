@@ -192,7 +192,7 @@ class Rig:
         self.phones_driver.action("Redirect", Channel=phone, Context="agents", Exten=agent, Priority=label)
 
     def _agents_phone(self, agent: str) -> str:
-        """Return the channel of an agent's phone; one of a call before may still be ending (seen on 22.10)."""
+        """Return the channel of an agent's phone; one may still be ending (seen on 22.10)."""
         phones: list[Event] = []
 
         def one_is_there() -> bool:

@@ -20,9 +20,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cc_bridge.config import Config
+from cc_bridge.daemon.parts import make_desk
 from cc_bridge.follow_ups.life import Count, FollowUp
 from cc_bridge.follow_ups.rules import DAYS_LOOKED_BACK
-from cc_bridge.parts import make_desk
 from cc_bridge.storage.opener import Looked, Opener, Tell
 
 __all__ = ["FollowingUp"]

@@ -19,17 +19,17 @@ from cc_bridge.agi.server import Limits
 from cc_bridge.ami.client import Timeouts
 from cc_bridge.ami.originate import Originator, Outgoing
 from cc_bridge.ami.service import AmiService, Listener, Pauses
-from cc_bridge.asking import Asking
-from cc_bridge.calling_back import CallingBack
 from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.direct import Contexts
 from cc_bridge.calls.reading import WANTED, WANTED_FOR_DIRECT_CALLS
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import AmiConfig, Config, RetentionConfig, StorageConfig
 from cc_bridge.customers.numbers import Numbers
+from cc_bridge.daemon.asking import Asking
+from cc_bridge.daemon.calling_back import CallingBack
+from cc_bridge.daemon.nightly import Nightly
 from cc_bridge.errors import ConfigError
 from cc_bridge.follow_ups.due import due_at
-from cc_bridge.nightly import Nightly
 from cc_bridge.records import FunnelEntry
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.forwarder import Forwarder

@@ -13,9 +13,9 @@ from sqlalchemy import Connection
 from twisted.internet.defer import Deferred, fail
 
 from cc_bridge.config import Config
+from cc_bridge.daemon.knowing import Readers
 from cc_bridge.errors import FollowUpError
 from cc_bridge.follow_ups.life import FollowUp, Move, State, change
-from cc_bridge.knowing import Readers
 from cc_bridge.storage.customers import names
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.follow_ups import listed, moved, one

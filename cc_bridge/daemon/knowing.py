@@ -21,8 +21,8 @@ from cc_bridge.agi.greeting import Greeter
 from cc_bridge.config import Config
 from cc_bridge.customers.profile import Profile
 from cc_bridge.customers.timeline import Timeline
+from cc_bridge.daemon.parts import make_numbers
 from cc_bridge.errors import StorageError
-from cc_bridge.parts import make_numbers
 from cc_bridge.records import CustomerNumber
 from cc_bridge.storage.customers import profile
 from cc_bridge.storage.engine import make_engine

@@ -19,16 +19,15 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from cc_bridge.agi.server import BACKLOG
-from cc_bridge.asking import Asking
 from cc_bridge.config import Config
-from cc_bridge.counting import Counting
-from cc_bridge.defining import Defining
-from cc_bridge.following_up import FollowingUp
-from cc_bridge.health import Health
-from cc_bridge.knowing import Knowing
-from cc_bridge.metrics.counted import Metrics
-from cc_bridge.observation import Observation
-from cc_bridge.parts import (
+from cc_bridge.daemon.asking import Asking
+from cc_bridge.daemon.counting import Counting
+from cc_bridge.daemon.defining import Defining
+from cc_bridge.daemon.following_up import FollowingUp
+from cc_bridge.daemon.health import Health
+from cc_bridge.daemon.knowing import Knowing
+from cc_bridge.daemon.observation import Observation
+from cc_bridge.daemon.parts import (
     limits,
     load_surveys,
     make_calling_back,
@@ -38,17 +37,18 @@ from cc_bridge.parts import (
     make_tracker,
     thresholds,
 )
+from cc_bridge.daemon.remembering import Remembering
+from cc_bridge.daemon.scripts import make_agi
+from cc_bridge.daemon.settling import Settling
+from cc_bridge.daemon.showing import Showing
+from cc_bridge.daemon.wallboard import Wallboard
+from cc_bridge.daemon.writing import Writing
+from cc_bridge.metrics.counted import Metrics
 from cc_bridge.publishing.when_due import make_publishing
 from cc_bridge.records import Unfinished
-from cc_bridge.remembering import Remembering
-from cc_bridge.scripts import make_agi
-from cc_bridge.settling import Settling
-from cc_bridge.showing import Showing
 from cc_bridge.storage.engine import make_engine
-from cc_bridge.wallboard import Wallboard
 from cc_bridge.web.access import Access
 from cc_bridge.web.server import site
-from cc_bridge.writing import Writing
 
 __all__ = ["Bridge"]
 

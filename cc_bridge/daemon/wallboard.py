@@ -21,7 +21,7 @@ from cc_bridge.board.levels import Levels, Threshold
 from cc_bridge.board.today import Rated, Today
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config, WallboardConfig
-from cc_bridge.recalling import Recalling
+from cc_bridge.daemon.recalling import Recalling
 from cc_bridge.records import AgentState, Answer, QueueVisit
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.surveys.definition import Survey

@@ -16,8 +16,8 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from cc_bridge.app import Bridge
 from cc_bridge.config import Config
+from cc_bridge.daemon.app import Bridge
 from cc_bridge.errors import CcBridgeError, ConfigError
 from cc_bridge.logs import set_level, start_logging
 from cc_bridge.notify import Notify

@@ -15,9 +15,9 @@ from cc_bridge.agi.greeting import Greeter
 from cc_bridge.agi.request import Request
 from cc_bridge.agi.server import FastAgiFactory
 from cc_bridge.agi.survey import Interviewer
-from cc_bridge.asking import Asking
 from cc_bridge.config import Config
-from cc_bridge.parts import limits
+from cc_bridge.daemon.asking import Asking
+from cc_bridge.daemon.parts import limits
 from cc_bridge.records import Answer, OptOut, SurveyAttempt
 
 __all__ = ["make_agi"]

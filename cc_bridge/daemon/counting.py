@@ -7,9 +7,10 @@ remembered.
 
 from collections.abc import Callable
 
-from cc_bridge.asking import Asking
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config
+from cc_bridge.daemon.asking import Asking
+from cc_bridge.daemon.wallboard import Wallboard
 from cc_bridge.metrics.counted import Metrics
 from cc_bridge.records import (
     Answer,
@@ -23,7 +24,6 @@ from cc_bridge.records import (
     SurveyAttempt,
     Talk,
 )
-from cc_bridge.wallboard import Wallboard
 
 __all__ = ["Counting"]
 

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from cc_bridge.config import Config
-from cc_bridge.parts import make_forwarder
+from cc_bridge.daemon.parts import make_forwarder
 from cc_bridge.privacy import Privacy
 from cc_bridge.records import Answer, CustomerNumber, FunnelEntry, OptOut, Record, SurveyAttempt
 from cc_bridge.storage.database import Database
@@ -55,7 +55,7 @@ class Writing:
         self.journal = self.forwarder.journal if self.forwarder else None
         self.telling = None
         if config.webhooks:
-            from cc_bridge.telling import Telling  # noqa: PLC0415 - its docstring says why
+            from cc_bridge.daemon.telling import Telling  # noqa: PLC0415 - its docstring says why
 
             self.telling = Telling(config, reactor)
         beside = self.telling.beside if self.telling else nothing_beside
