@@ -1,6 +1,6 @@
 """Every hour the daemon counts the days that are over (storage/settling.py), for views and reports of years.
 
-`app.py` starts one; only PostgreSQL has something to count, after an upgrade years of it. It runs in a thread,
+`app.py` starts one; only PostgreSQL has something to count, after an upgrade years. It runs in a thread,
 one day at a time with as long a pause after each, and stops after a day when the daemon does. What it could
 not do for a database that is away, it does the next time.
 """

@@ -36,7 +36,12 @@ literal, in that of the session: `SET TIME ZONE 'UTC'` first. In SQLite compare 
 
 Read with a user who may do nothing but SELECT. The views hold no personal data; columns that do, say so.
 The views read all rows that can matter: for a short time in a large database, tables have the indexes.
-A year of millions of calls is for `cc-bridge report`: a view counts each hour and day of it."""
+A year of millions of calls is for `cc-bridge report`: a view counts each hour and day of it.
+
+On PostgreSQL three tables more, `agent_facts`, `agent_presence` and `settled`, hold what agents did on days
+that are over. The daemon counts them every hour, and again when a row comes late; `v_agent_day` and reports
+read them, so read the view. Rows that you delete by hand stay counted there, until you
+`UPDATE settled SET until = '...'` to the first of their days."""
 
 EXAMPLES = {
     "Service level of a day: answered within 20 s, without those who hung up within 5 s": """\
