@@ -19,7 +19,7 @@ from sqlalchemy import MetaData, Table, create_mock_engine, inspect, select, tex
 from sqlalchemy.exc import IntegrityError
 
 from cc_bridge.errors import StorageError
-from cc_bridge.storage import migrate, planning, settling, views
+from cc_bridge.storage import migrate, planning, settled, settling, views
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.migrate import (
     VERSION_TABLE,
@@ -255,7 +255,7 @@ def differences(engine):
             "compare_type": True,
             "include_object": lambda _object, name, *_: name not in views.INDEXES,
         }
-        wanted = [metadata, settling.settled.metadata] if engine.dialect.name == "postgresql" else metadata
+        wanted = [metadata, settled.metadata] if engine.dialect.name == "postgresql" else metadata
         return compare_metadata(MigrationContext.configure(connection, opts=opts), wanted)
 
 

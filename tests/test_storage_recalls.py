@@ -6,7 +6,8 @@ import pytest
 
 from cc_bridge.customers.recall import LOST, Managed, lost_calls
 from cc_bridge.records import Call, Direction, EndedBy, Outcome, QueueVisit, Talk
-from cc_bridge.storage import customers, recalls
+from cc_bridge.storage import recalls
+from cc_bridge.storage.contacts import contacts
 from cc_bridge.storage.migrate import open_database
 from one_caller import write
 
@@ -58,7 +59,7 @@ def test_who_was_never_lost_need_not_be_read(engine, monkeypatch, part):
             found = list(recalls.lost_between(connection, since, until, now, shared))
             expected = [
                 call
-                for theirs in customers.contacts(connection, since, min(now, until + 2 * DAY), shared)
+                for theirs in contacts(connection, since, min(now, until + 2 * DAY), shared)
                 for call in lost_calls(theirs, now)
                 if since <= call.entered_at < until
             ]
@@ -70,8 +71,8 @@ def test_who_was_never_lost_need_not_be_read(engine, monkeypatch, part):
 def test_only_callers_who_were_lost_are_read(engine):
     write(engine, *crowd(random.Random(12), 9, 400))
     with engine.connect() as connection:
-        everybody = list(customers.contacts(connection, T, T + 9 * DAY))
-        picked = list(customers.contacts(connection, T, T + 9 * DAY, only_lost=True))
+        everybody = list(contacts(connection, T, T + 9 * DAY))
+        picked = list(contacts(connection, T, T + 9 * DAY, only_lost=True))
     lost = [
         theirs for theirs in everybody
         if any(each.outcome in LOST and T <= each.entered_at < T + 9 * DAY for each in theirs)

@@ -36,11 +36,11 @@ from cc_bridge.records import (
     Trigger,
     Unfinished,
 )
+from cc_bridge.storage import settled
 from cc_bridge.storage.columns import CleanText
 from cc_bridge.storage.migrate import VERSION_TABLE, open_database
 from cc_bridge.storage.schema import TABLES, metadata, row_of
 from cc_bridge.storage.schema_page import page
-from cc_bridge.storage.settling import settled
 from cc_bridge.storage.upsert import upsert
 from cc_bridge.storage.views import VIEWS
 

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from threading import Thread
 from time import monotonic, time
@@ -15,8 +15,20 @@ from twisted.internet.task import Clock
 from twisted.logger import formatEvent
 
 from cc_bridge.daemon.settling import Settling
-from cc_bridge.records import AgentInterval, AgentState, EndedBy, Ring, RingOutcome, Talk
-from cc_bridge.reports.ask import Ask
+from cc_bridge.records import (
+    AgentInterval,
+    AgentState,
+    Answer,
+    Call,
+    Direction,
+    EndedBy,
+    Ring,
+    RingOutcome,
+    SurveyAttempt,
+    SurveyResult,
+    Talk,
+)
+from cc_bridge.reports.ask import Ask, By, QueueSettings
 from cc_bridge.reports.days import Days
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.migrate import open_database
@@ -24,7 +36,8 @@ from cc_bridge.storage.recordings import Recordings
 from cc_bridge.storage.reports import Facts, reading
 from cc_bridge.storage.retention import Keep, Purge
 from cc_bridge.storage.schema import row_of
-from cc_bridge.storage.settling import agent_facts, agent_presence, forget, settle, settled
+from cc_bridge.storage.settled import agent_facts, agent_presence, queue_talks, rated_calls, settled
+from cc_bridge.storage.settling import forget, settle
 from cc_bridge.storage.upsert import upsert
 from cc_bridge.storage.views.agent_day import AGENT_DAY
 from contact_year import fill
@@ -69,6 +82,19 @@ def state(agent, name, since, until):
     return AgentInterval("main", agent, name, since, until, "", "", flagged=False)
 
 
+def rating(number, agent, at, value, *, wait, talks, stored=True):
+    """Return an answer, its attempt, and its call, unless that is not stored."""
+    its = f"{number}"
+    given = [
+        Answer("main", its, "agent", "csat", value, 1, at + 9, "sales", agent, ""),
+        SurveyAttempt("main", its, its, its, "sales", agent, "PJSIP/1", "csat", 1, "fa", at, at + 20,
+                      SurveyResult.COMPLETE, ""),
+    ]  # fmt: skip
+    call = Call("main", its, its, Direction.IN, at - 300, at, "", "", "", "fa", "sales", True, 1, talks, wait,
+                9.0, partial=False)  # fmt: skip
+    return [*given, call] if stored else given
+
+
 def week(seed=1, agents=("Ali", "زهرا", "")):
     """Return what agents did in a week; some states last for days."""
     chance = random.Random(seed)
@@ -82,15 +108,12 @@ def week(seed=1, agents=("Ali", "زهرا", "")):
                 number += 1
                 begun = round(at + chance.uniform(0, length), 6)
                 records.append(ring(number, agent, begun, chance.choice(tuple(RingOutcome))))
-                records.append(
-                    talk(
-                        number,
-                        agent,
-                        begun,
-                        100.0,
-                        chance.choice(("sales", "")),
-                        partial=chance.random() < 0.2,
-                    )
+                queue, partial = chance.choice(("sales", "")), chance.random() < 0.2
+                records.append(talk(number, agent, begun, 100.0, queue, partial=partial))
+                wait, talks = chance.choice((20.0, 20.5, 61.25, 400.0)), chance.randint(1, 4)
+                stored = chance.random() < 0.9
+                records += rating(
+                    number, agent, begun, chance.randint(1, 5), wait=wait, talks=talks, stored=stored
                 )
             at += length
     return records
@@ -102,10 +125,10 @@ def asks():
     for zone in (UTC, *map(ZoneInfo, ("Europe/Berlin", "Asia/Tehran", "Asia/Kathmandu"))):
         for span in spans:
             first, last = (FIRST + timedelta(days) for days in span)
-            yield Ask(first, last, days=Days(zone))
+            yield Ask(first, last, days=Days(zone), changed=FIRST + timedelta(3))
     whole = FIRST + timedelta(DAYS)
     yield Ask(FIRST, whole, days=Days(UTC), agent="Ali")
-    yield Ask(FIRST, whole, days=Days(UTC), pbx="main", queues=("sales",))
+    yield Ask(FIRST, whole, days=Days(UTC), pbx="main", queues=("sales",), others=QueueSettings(wrap_up=7.0))
     yield Ask(FIRST, whole, days=Days(UTC), pbx="other")
 
 
@@ -118,15 +141,22 @@ def counted(engine):
                 if isinstance(value, int | float):
                     found["view", row["pbx"], row["agent"], row["day"], name] += value
         for number, ask in enumerate(asks()):
-            source = Facts(connection, ask)
-            for deed in source.deeds(STATES):
-                key = number, deed.agent, deed.fact, deed.word
-                found[*key, "n"] += deed.n if deed.fact != "state" else 0
-                found[*key, "seconds"] += deed.seconds
-                found[*key, "hold"] += deed.hold
-            for each in source.presence():
-                found[number, each.weekday, each.hour] += each.seconds
+            for *key, value in figures(Facts(connection, ask)):
+                found[number, *key] += value
     return {key: value for key, value in found.items() if abs(value) > 1e-4}
+
+
+def figures(source):
+    for deed in source.deeds(STATES):
+        key = deed.agent, deed.fact, deed.word
+        yield *key, "n", deed.n if deed.fact != "state" else 0
+        yield *key, "seconds", deed.seconds
+        yield *key, "hold", deed.hold
+    for by in (By.QUEUE, By.PART, By.AGENT):
+        for talks in source.talks(by):
+            yield from ((by, talks.key, each.name, getattr(talks, each.name)) for each in fields(talks)[1:])
+    yield from ((rated.factor, rated.key, rated.value, rated.n) for rated in source.rated())
+    yield from ((each.weekday, each.hour, each.seconds) for each in source.presence())
 
 
 def from_rows(engine):
@@ -162,7 +192,11 @@ def test_settled_days_tell_what_the_rows_tell(engine):
     with engine.begin() as connection:  # and they are what is read
         connection.execute(agent_facts.update().values(n=agent_facts.c.n + 1))
         connection.execute(agent_presence.update().values(seconds=0.0))
-    assert not same(engine)
+        connection.execute(queue_talks.update().values(n=queue_talks.c.n + 1))
+        connection.execute(rated_calls.update().values(n=rated_calls.c.n + 1))
+    other = counted(engine)
+    differ = {key[1] for key in rows if other.get(key) != pytest.approx(rows[key], abs=1e-3)}
+    assert differ >= {"main", "Ali", By.QUEUE, By.PART, By.WAIT_BAND, "agents_spoken", 0, 1, 2, 3, 4, 5, 6}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -232,27 +266,31 @@ def test_no_row_slips_in_while_its_day_is_counted(engine):
     other.dispose()
 
 
-def test_what_is_kept_for_long_enough_goes_with_its_rows(engine):
+@pytest.mark.parametrize(("calls", "ratings", "left"), [(30, 0, 3), (30, 29, 4), (30, 31, 3)])
+def test_what_is_kept_for_long_enough_goes_with_its_rows(engine, calls, ratings, left):
     store(engine, week())
     store(engine, [replace(talk(7, "Ali", MIDNIGHT, 60.0), pbx="other")])
     settle(engine, FIRST + timedelta(DAYS))
-    now = MIDNIGHT + 3.5 * DAY + 30 * DAY
-    Purge(engine, "main", Keep(calls=30), now, Recordings(""), lambda _seconds: False).run()
+    now = MIDNIGHT + (3.5 + 30) * DAY
+    Purge(
+        engine, "main", Keep(calls=calls, ratings=ratings), now, Recordings(""), lambda _seconds: False
+    ).run()
     with engine.connect() as connection:
-        days = select(agent_facts.c.pbx, func.min(agent_facts.c.day)).group_by(agent_facts.c.pbx)
+        days = select(queue_talks.c.pbx, func.min(queue_talks.c.day)).group_by(queue_talks.c.pbx)
         assert dict(connection.execute(days).all()) == {"main": FIRST + timedelta(3), "other": FIRST}
-        oldest = connection.scalar(
-            select(func.min(agent_presence.c.at)).where(agent_presence.c.pbx == "main")
-        )
-        assert oldest == pytest.approx(MIDNIGHT + 3 * DAY, abs=DAY / 2)
-        assert oldest >= MIDNIGHT + 3 * DAY
+        assert connection.scalar(select(func.min(agent_presence.c.day))) == FIRST + timedelta(3)
+        assert connection.scalar(select(func.min(rated_calls.c.day))) == FIRST + timedelta(left)
+    told, rows = counted(engine), from_rows(engine)
+    scores = [key for key in rows if key[1] in {By.QUEUE, By.WAIT_BAND, "agents_spoken"}]
+    assert len(scores) > 100
+    assert {key: told.get(key) for key in scores} == {key: rows[key] for key in scores}
 
 
 def test_nothing_is_settled_elsewhere(tmp_path):
     engine = open_database(f"sqlite:///{tmp_path / 'calls.sqlite3'}")
     fill(engine, [talk(1, "Ali", MIDNIGHT, 60.0)])
     assert settle(engine, FIRST + timedelta(DAYS)) == 0
-    forget(engine, "main", MIDNIGHT)
+    forget(engine, "main", MIDNIGHT, MIDNIGHT)
     engine.dispose()
 
 

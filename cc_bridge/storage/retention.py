@@ -145,8 +145,8 @@ class Purge:
             for batch in in_batches(self._engine, table, old, delete(table), self._pause):
                 done.rows[table.name] = done.rows.get(table.name, 0) + len(batch)
                 progress(len(batch))
-        if (before := self._keep.before("calls", self._now)) is not None:
-            forget(self._engine, self._pbx, before)
+        gone = (self._keep.before(kind, self._now) for kind in ("calls", "ratings"))
+        forget(self._engine, self._pbx, *gone)
         return done
 
     def _remove(

@@ -38,10 +38,10 @@ Read with a user who may do nothing but SELECT. The views hold no personal data;
 The views read all rows that can matter: for a short time in a large database, tables have the indexes.
 A year of millions of calls is for `cc-bridge report`: a view counts each hour and day of it.
 
-On PostgreSQL three tables more, `agent_facts`, `agent_presence` and `settled`, hold what agents did on days
-that are over. The daemon counts them every hour, and again when a row comes late; `v_agent_day` and reports
-read them, so read the view. Rows that you delete by hand stay counted there, until you
-`UPDATE settled SET until = '...'` to the first of their days."""
+On PostgreSQL some tables more hold what was counted of days that are over: `agent_facts`, `agent_presence`,
+`queue_talks`, `rated_calls`; `settled` says until when. The daemon counts them every hour, and again when a
+row comes late. `v_agent_day` and reports read them, so read the view. What you delete by hand stays counted
+there, until you `UPDATE settled SET until = '...'` to the first day of it."""
 
 EXAMPLES = {
     "Service level of a day: answered within 20 s, without those who hung up within 5 s": """\

@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 
 from cc_bridge.storage import views
 from cc_bridge.storage.schema import metadata
+from cc_bridge.storage.settling import settle
 
 __all__ = ["CHANGED", "DAYS", "FIRST_DAY", "LINGERING", "RUDE", "Year"]
 
@@ -216,5 +217,10 @@ class Year:
                 index.create(connection)
             for statement in views.creation("postgresql"):
                 connection.execute(statement)
+        self._analyze()
+        settle(self._engine, FIRST_DAY + dt.timedelta(self.days - 1))  # as the daemon has, all but the last day
+        self._analyze()
+
+    def _analyze(self) -> None:
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("VACUUM ANALYZE")

@@ -1,13 +1,9 @@
-"""What the reports ask of agents: their talks, rings and states; and when nothing was observed.
-
-Days that are over are counted once (settling.py); only what lies outside of them is counted from the rows.
-"""
+"""What the reports ask of agents: their talks, rings and states; and when nothing was observed."""
 
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from datetime import UTC, datetime
-from operator import attrgetter
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import Select, Table, and_, case, func, literal, literal_column, or_, select
@@ -19,44 +15,54 @@ from cc_bridge.storage.columns import hidden
 from cc_bridge.storage.reports.counting import Counting, Expression
 from cc_bridge.storage.reports.instants import DAY, HOUR
 from cc_bridge.storage.schema import agent_intervals, gaps, rings, talks
-from cc_bridge.storage.settling import QUARTER, agent_facts, agent_presence, settled_until
+from cc_bridge.storage.settled import QUARTER, agent_facts, agent_presence, queue_talks
 from cc_bridge.storage.views.agent_day import OVER_MIDNIGHT
 from cc_bridge.storage.views.words import in_words
 
 __all__ = ["Agents"]
 
-_Span = tuple[float, float]  # from when until before when, UTC seconds since the epoch
+_Span = tuple[float, float]
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 class Agents(Counting):
     """The part of a Source that is about agents."""
 
     def talks(self, by: By) -> Iterator[facts.Talks]:
-        c = talks.c
-        handle = c.talk_seconds + self._setting(c.queue, attrgetter("wrap_up"))
-        whole = c.partial.is_(False)
-        inner = (
-            select(
-                self._key(by, talks, c.answered_at).label("key"),
-                case((whole, 1), else_=0).label("whole"),
-                case((whole, c.talk_seconds), else_=0.0).label("talk"),
-                case((whole, c.hold_seconds), else_=0.0).label("hold"),
-                case((whole, handle), else_=0.0).label("handle"),
-            )
-            .where(*self._span(talks, c.answered_at), c.queue != "")
-            .subquery()
-        )
-        i = inner.c
-        statement = select(
-            i.key,
-            func.count(),
-            func.sum(i.whole),
-            func.sum(i.talk),
-            func.sum(i.hold),
-            func.sum(i.handle - i.talk),
-            func.sum(i.handle * i.handle),
-        ).group_by(i.key)
-        yield from self._rows(facts.Talks, statement)
+        """Yield talks; the wrap-up is a setting of the queue, so it is added to what a queue's talks took."""
+        found: dict[Any, list[Any]] = {}
+        for key, queue, partial, n, *sums in self._rows(lambda *row: row, *self._talks(by)):
+            its = found.setdefault(key, [0, 0, 0.0, 0.0, 0.0, 0.0])
+            its[0] += n
+            if partial:
+                continue
+            talk, hold, squares = sums
+            wrap_up = self._ask.of(queue).wrap_up
+            handled = squares + 2 * wrap_up * talk + n * wrap_up * wrap_up  # squares of talk + wrap_up
+            for place, value in enumerate((n, talk, hold, n * wrap_up, handled), 1):
+                its[place] += value
+        yield from (facts.Talks(key, *its) for key, its in found.items())
+
+    def _talks(self, by: By) -> Iterator[Select[Any]]:
+        """Yield what counts talks by key and queue; by queue and part of the span, days are settled."""
+        ask, t, q = self._ask, talks.c, queue_talks.c
+        whole = [(ask.since, ask.until)]
+        parts = {By.QUEUE: whole, By.PART: [(ask.since, ask.change), (ask.change, ask.until)]}
+        for number, (since, until) in enumerate(parts.get(by, whole)):
+            settled, live = None, [(since, until)]
+            if by in parts and not ask.agent:
+                settled, live = self._spans(since, until)
+            for span in live:
+                where = [*self._span(talks, t.answered_at, *span), t.queue != ""]
+                key = self._key(by, talks, t.answered_at)
+                yield _talked(where, key, t.queue, t.partial, literal(1), t.talk_seconds, t.hold_seconds,
+                              t.talk_seconds * t.talk_seconds)  # fmt: skip
+            if settled:
+                where = self._settled(queue_talks, settled)
+                if ask.queues:
+                    where.append(q.queue.in_(ask.queues))
+                key = q.queue if by is By.QUEUE else literal(number)
+                yield _talked(where, key, q.queue, q.partial, q.n, q.talk_seconds, q.hold_seconds, q.squares)
 
     def transfers(self, by: By) -> Iterator[facts.Transfers]:
         c = talks.c
@@ -69,17 +75,15 @@ class Agents(Counting):
         yield from self._rows(facts.Transfers, select(*keys, func.count()).group_by(*keys))
 
     def deeds(self, states: Collection[AgentState]) -> Iterator[facts.Deed]:
-        settled, live = self._spans()
+        settled, live = self._days()
         statements = [each for span in live for each in self._live_deeds(states, *span)]
         if settled:
             c = agent_facts.c
-            first, after = (datetime.fromtimestamp(at, UTC).date() for at in settled)
-            wanted = (c.fact == "ring", c.word == "queue", c.word.in_(states))
-            where = (c.day >= first, c.day < after, or_(*wanted), *self._of(agent_facts))
+            wanted = or_(c.fact == "ring", c.word == "queue", c.word.in_(states))
+            where = [*self._settled(agent_facts, settled), *self._of_agent(agent_facts), wanted]
+            keys = (c.agent, c.fact, c.word)
             sums = (func.sum(c.n), func.sum(c.amount), func.sum(c.hold_seconds))
-            statements.append(
-                select(c.agent, c.fact, c.word, *sums).where(*where).group_by(c.agent, c.fact, c.word)
-            )
+            statements.append(select(*keys, *sums).where(*where).group_by(*keys))
         yield from self._rows(facts.Deed, *statements)
 
     def _live_deeds(
@@ -112,16 +116,17 @@ class Agents(Counting):
         parts come as one row: a head up to the end of the first part, whole parts, and the rest in the last.
         """
         width = math.gcd(HOUR, *(each.seconds for each in self._ask.offsets))
-        settled, live = self._spans()
+        settled, live = self._days()
         parts: defaultdict[int, float] = defaultdict(float)
         steps: defaultdict[int, int] = defaultdict(int)  # how many more are there for the whole of a part
         if settled and width % QUARTER:
             settled, live = None, [(self._ask.since, self._ask.until)]
         if settled:
-            p = agent_presence.c
-            where = (p.at >= settled[0], p.at < settled[1], *self._of_pbx(agent_presence))
-            for at, seconds in self._read(select(p.at, p.seconds).where(*where)):
-                parts[round(at) // width] += seconds
+            c = agent_presence.c
+            at = c.quarter * QUARTER
+            kept = select(c.day, at, c.seconds).where(*self._settled(agent_presence, settled))
+            for day, second, seconds in self._connection.execute(kept):
+                parts[(day.toordinal() - _EPOCH) * DAY // width + second // width] += seconds
         statements = (self._live_presence(width, *span) for span in live)
         for *ends, n, total, lateness in self._rows(lambda *each: each, *statements):
             first, last = (round(end) // width for end in ends)
@@ -163,16 +168,10 @@ class Agents(Counting):
         rows = self._connection.execute(select(c.started_at, c.ended_at).where(*where))
         return math.fsum(min(end, until) - max(begin, since) for begin, end in rows)
 
-    def _spans(self) -> tuple[_Span | None, list[_Span]]:
-        """Return the part of the span that is settled days, None for none, and the parts that are not."""
+    def _days(self) -> tuple[_Span | None, list[_Span]]:
+        """Return what is settled of the whole span, and what is not; days are, for all queues together."""
         since, until = self._ask.since, self._ask.until
-        first = math.ceil(since / DAY) * DAY
-        after = min(until // DAY * DAY, settled_until(self._connection))
-        if first >= after or self._ask.queues:  # days are settled for all queues together
-            return None, [(since, until)]
-        return (first, after), [
-            (begin, end) for begin, end in ((since, first), (after, until)) if begin < end
-        ]
+        return (None, [(since, until)]) if self._ask.queues else self._spans(since, until)
 
     def _touching(self, since: float, until: float) -> tuple[Expression, ...]:
         """Return that a state was within a span, if only in part."""
@@ -197,6 +196,17 @@ class Agents(Counting):
         inside = and_(c.started_at >= first, c.ended_at <= last)
         seconds = case((inside, c.seconds), else_=self._instants.exact(end) - self._instants.exact(begin))
         return begin, end, seconds
+
+
+def _talked(
+    where: Sequence[Expression], key: Expression, queue: Expression, partial: Expression, *sums: Expression
+) -> Select[Any]:
+    """Return the sums of talks of each key, queue, and whether they were seen in part."""
+    named = [each.label(f"sum_{number}") for number, each in enumerate(sums)]
+    inner = select(key.label("key"), queue.label("queue"), partial.label("partial"), *named).where(*where)
+    i = inner.subquery().c
+    keys = (i.key, i.queue, i.partial)
+    return select(*keys, *(func.sum(i[each.name]) for each in named)).group_by(*keys)
 
 
 def _did(

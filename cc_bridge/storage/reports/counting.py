@@ -3,20 +3,27 @@
 The traps: the columns of a GROUP BY are written twice, and PostgreSQL takes two parameters for two different
 expressions; so what is grouped by is computed in a subquery, and grouped by its name. And no index of a name
 may look like a shortcut to its groups, since it leads through the whole table row by row.
+
+On PostgreSQL days that are over are counted once (`settled.py`); where that says what is asked, only the ends
+of the span are counted from the rows.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Connection, Double, Executable, Table, case, literal
 
 from cc_bridge.reports.ask import Ask, By, QueueSettings
 from cc_bridge.storage.columns import hidden
-from cc_bridge.storage.reports.instants import Instants
+from cc_bridge.storage.reports.instants import DAY, Instants
+from cc_bridge.storage.settling import settled_until
 
 __all__ = ["Counting", "Expression"]
 
 _Row = TypeVar("_Row")
+_Span = tuple[float, float]  # from when until before when, UTC seconds since the epoch
 Expression = ColumnElement[Any]
 
 
@@ -33,15 +40,17 @@ class Counting:
 
     def _rows(self, kind: Callable[..., _Row], *statements: Executable) -> Iterator[_Row]:
         """Yield the rows of a question, which may take several statements."""
-        for statement in statements:
-            for row in self._read(statement):
-                yield kind(*row)
+        for row in self._read(*statements):
+            yield kind(*row)
         self._asked()
 
-    def _read(self, statement: Executable) -> Iterator[tuple[Any, ...]]:
-        # MariaDB gives a sum of whole numbers as Decimal.
-        for row in self._connection.execute(statement):
-            yield tuple(value if isinstance(value, str | int | float) else _number(value) for value in row)
+    def _read(self, *statements: Executable) -> Iterator[tuple[Any, ...]]:
+        # MariaDB gives a sum of whole numbers as Decimal, PostgreSQL a sum of sums.
+        for statement in statements:
+            for row in self._connection.execute(statement):
+                yield tuple(
+                    value if isinstance(value, str | int | float) else _number(value) for value in row
+                )
 
     def _span(
         self, table: Table[Any], at: Column[Any], since: float | None = None, until: float | None = None
@@ -53,6 +62,21 @@ class Counting:
         if self._ask.queues:
             where.append(table.c.queue.in_(self._ask.queues))
         return where
+
+    def _spans(self, since: float, until: float) -> tuple[_Span | None, list[_Span]]:
+        """Return the part of a span that is settled days, None for none, and the parts that are not."""
+        first = math.ceil(since / DAY) * DAY
+        after = min(until // DAY * DAY, settled_until(self._connection))
+        if first >= after:
+            return None, [(since, until)]
+        return (first, after), [
+            (begin, end) for begin, end in ((since, first), (after, until)) if begin < end
+        ]
+
+    def _settled(self, table: Table[Any], span: _Span) -> list[Expression]:
+        """Return what tells the rows that were counted of the days of a span."""
+        first, after = (datetime.fromtimestamp(at, UTC).date() for at in span)
+        return [table.c.day >= first, table.c.day < after, *self._of_pbx(table)]
 
     def _of(self, table: Table[Any]) -> list[Expression]:
         return [*self._of_pbx(table), *self._of_agent(table)]

@@ -6,7 +6,7 @@ remains.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import FromClause, Select, and_, case, exists, func, literal_column, select
@@ -17,12 +17,12 @@ from cc_bridge.reports.ask import By
 from cc_bridge.storage.columns import hidden
 from cc_bridge.storage.reports.counting import Counting, Expression
 from cc_bridge.storage.schema import answers, calls, funnel, survey_attempts
+from cc_bridge.storage.settled import SEVERAL, rated_calls
 from cc_bridge.surveys.policy import Stage
 
 __all__ = ["Voice"]
 
 _Part = tuple[FromClause, Expression, list[Expression]]
-_SEVERAL = 3  # talks; more are counted as so many
 _NO_CALL = -1  # instead of a band
 
 
@@ -63,11 +63,7 @@ class Voice(Counting):
             yield facts.Rated(By.HOUR, hour, value, n)
             yield facts.Rated(By.QUEUE, queue, value, n)
             without_call[value] += n
-        talks = case((calls.c.talks >= _SEVERAL, _SEVERAL), else_=calls.c.talks)
-        # Few groups, which two processes count before they hand them over.
-        for band, spoken, value, n in self._read(
-            self._of_calls(self._band(calls.c.wait_seconds), talks, c.value, where=csat)
-        ):
+        for band, spoken, value, n in self._read(*self._rated_calls()):
             yield facts.Rated(By.WAIT_BAND, band, value, n)
             yield facts.Rated("agents_spoken", spoken, value, n)
             without_call[value] -= n
@@ -75,6 +71,22 @@ class Voice(Counting):
             if n > 0:
                 yield facts.Rated(By.WAIT_BAND, _NO_CALL, value, n)
                 yield facts.Rated("agents_spoken", 0, value, n)
+
+    def _rated_calls(self) -> Iterator[Select[Any]]:
+        """Yield what counts scores by the band of the call's wait and by its talks."""
+        ask, r = self._ask, rated_calls.c
+        settled, live = None, [(ask.since, ask.until)]
+        if not (ask.queues or ask.agent):
+            settled, live = self._spans(ask.since, ask.until)
+        talks = case((calls.c.talks >= SEVERAL, SEVERAL), else_=calls.c.talks)
+        for span in live:
+            band = self._band(calls.c.wait_seconds)
+            only = (answers.c.kind == "csat",)
+            yield self._of_calls(band, talks, answers.c.value, only=only, span=span)
+        if settled:
+            kept = select(self._band(r.wait_seconds).label("band"), r.talks, r.value, r.n)
+            i = kept.where(*self._settled(rated_calls, settled)).subquery().c
+            yield select(i.band, i.talks, i.value, func.sum(i.n)).group_by(i.band, i.talks, i.value)
 
     def callers(self, by: By) -> Iterator[facts.Callers]:
         c = funnel.c
@@ -120,21 +132,24 @@ class Voice(Counting):
             (_attempted(), whole, [*self._where(whole), c.queue == ""]),
         ]
 
-    def _where(self, queue: Expression | None) -> list[Expression]:
+    def _where(self, queue: Expression | None, since: float = 0.0, until: float = 0.0) -> list[Expression]:
+        """Return what tells the answers that are asked for, of the whole span if not told of another."""
         c = answers.c
-        where = [c.answered_at >= self._ask.since, c.answered_at < self._ask.until]
-        where += [*self._of_pbx(answers), *self._of_agent(answers)]
+        where = [c.answered_at >= (since or self._ask.since), c.answered_at < (until or self._ask.until)]
+        where += self._of(answers)
         if self._ask.queues and queue is not None:
             where.append(queue.in_(self._ask.queues))
         return where
 
-    def _of_calls(self, *keys: Expression, where: Expression | None = None) -> Select[Any]:
+    def _of_calls(
+        self, *keys: Expression, only: Sequence[Expression] = (), span: tuple[float, float] = (0.0, 0.0)
+    ) -> Select[Any]:
         """Return answers counted by something of their calls."""
         attempts = survey_attempts.c
         same = (calls.c.pbx == attempts.pbx) & (calls.c.call_id == attempts.call_id)
         source = answers.join(survey_attempts, _same_attempt()).join(calls, same)
-        only = [] if where is None else [where]
-        return _counted(source, [*self._where(_queue() if self._ask.queues else None), *only], *keys)
+        queue = _queue() if self._ask.queues else None
+        return _counted(source, [*self._where(queue, *span), *only], *keys)
 
     def _with_others(self, known: Select[Any], everyone: list[Select[Any]]) -> Iterator[tuple[Any, ...]]:
         """Yield what is known of a call, and what remains of everyone, without one."""
