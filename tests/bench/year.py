@@ -218,7 +218,7 @@ class Year:
             for statement in views.creation("postgresql"):
                 connection.execute(statement)
         self._analyze()
-        settle(self._engine, FIRST_DAY + dt.timedelta(self.days - 1))  # as the daemon has, all but the last day
+        settle(self._engine, FIRST_DAY + dt.timedelta(self.days - 1))  # as the daemon has
         self._analyze()
 
     def _analyze(self) -> None:
