@@ -8,7 +8,7 @@ out: the wish not to be asked outlives the erasure, or the next survey would ask
 hashed key alone, which tells the number to nobody without the secret.
 
 In an SQLite file the old bytes would stay in free space and in the write-ahead log. So the file is written
-anew (VACUUM) and its log emptied, which locks it for some seconds a gigabyte.
+anew (VACUUM) and its log emptied, which locks it for half a minute a gigabyte.
 
 The trap: whoever still sends or forwards may write a row again that was read before. So it all is done again
 until nothing is found. A call that goes on is written when it ends, that cannot be helped here.

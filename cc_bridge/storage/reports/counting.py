@@ -3,9 +3,6 @@
 The traps: the columns of a GROUP BY are written twice, and PostgreSQL takes two parameters for two different
 expressions; so what is grouped by is computed in a subquery, and grouped by its name. And no index of a name
 may look like a shortcut to its groups, since it leads through the whole table row by row.
-
-On PostgreSQL days that are over are counted once (`settled.py`); where that says what is asked, only the ends
-of the span are counted from the rows.
 """
 
 import math
@@ -20,10 +17,10 @@ from cc_bridge.storage.columns import hidden
 from cc_bridge.storage.reports.instants import DAY, Instants
 from cc_bridge.storage.settling import settled_until
 
-__all__ = ["Counting", "Expression"]
+__all__ = ["Counting", "Expression", "Span"]
 
 _Row = TypeVar("_Row")
-_Span = tuple[float, float]  # from when until before when, UTC seconds since the epoch
+Span = tuple[float, float]  # from when until before when, UTC seconds since the epoch
 Expression = ColumnElement[Any]
 
 
@@ -63,7 +60,7 @@ class Counting:
             where.append(table.c.queue.in_(self._ask.queues))
         return where
 
-    def _spans(self, since: float, until: float) -> tuple[_Span | None, list[_Span]]:
+    def _spans(self, since: float, until: float) -> tuple[Span | None, list[Span]]:
         """Return the part of a span that is settled days, None for none, and the parts that are not."""
         first = math.ceil(since / DAY) * DAY
         after = min(until // DAY * DAY, settled_until(self._connection))
@@ -73,7 +70,7 @@ class Counting:
             (begin, end) for begin, end in ((since, first), (after, until)) if begin < end
         ]
 
-    def _settled(self, table: Table[Any], span: _Span) -> list[Expression]:
+    def _settled(self, table: Table[Any], span: Span) -> list[Expression]:
         """Return what tells the rows that were counted of the days of a span."""
         first, after = (datetime.fromtimestamp(at, UTC).date() for at in span)
         return [table.c.day >= first, table.c.day < after, *self._of_pbx(table)]

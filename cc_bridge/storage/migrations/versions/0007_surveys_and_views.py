@@ -3,8 +3,8 @@
 Calls and visits get the caller's key; those of before have none.
 
 Comments of columns that said too little are mended. On MariaDB, where keys that differ in blanks at their
-end were the same, all tables get a collation that tells them apart: they are built anew, which takes a
-minute for some ten million rows.
+end were the same, all tables get a collation that tells them apart: they are built anew, which takes
+its time where there are millions of rows.
 """
 
 from typing import Any

@@ -1,0 +1,117 @@
+"""What the reports ask of states of agents: when they were there; and when nothing was observed.
+
+The trap: a state may begin before a span and end after it, so it is cut at both ends.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import Select, and_, case, func, literal, literal_column, or_, select
+
+from cc_bridge.records import AWAY
+from cc_bridge.reports import facts
+from cc_bridge.storage.reports.counting import Counting, Expression, Span
+from cc_bridge.storage.reports.instants import DAY, HOUR
+from cc_bridge.storage.schema import agent_intervals, gaps
+from cc_bridge.storage.settled import QUARTER, agent_presence
+from cc_bridge.storage.views.agent_day import OVER_MIDNIGHT
+from cc_bridge.storage.views.words import in_words
+
+__all__ = ["Presence"]
+
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+class Presence(Counting):
+    """The part of a Source that is about time."""
+
+    def presence(self) -> Iterator[facts.Presence]:
+        """Yield presence by hours; what is counted is in which part of the clock a state began and ended.
+
+        Parts are hours, or shorter where local clocks differ from UTC by less. All states of the same two
+        parts come as one row: a head up to the end of the first part, whole parts, and the rest in the last.
+        """
+        width = math.gcd(HOUR, *(each.seconds for each in self._ask.offsets))
+        settled, live = self._days()
+        parts: defaultdict[int, float] = defaultdict(float)
+        steps: defaultdict[int, int] = defaultdict(int)  # how many more are there for the whole of a part
+        if settled and width % QUARTER:
+            settled, live = None, [(self._ask.since, self._ask.until)]
+        if settled:
+            c = agent_presence.c
+            at = c.quarter * QUARTER
+            kept = select(c.day, at, c.seconds).where(*self._settled(agent_presence, settled))
+            for day, second, seconds in self._connection.execute(kept):
+                parts[(day.toordinal() - _EPOCH) * DAY // width + second // width] += seconds
+        statements = (self._live_presence(width, *span) for span in live)
+        for *ends, n, total, lateness in self._rows(lambda *each: each, *statements):
+            first, last = (round(end) // width for end in ends)
+            if first == last:
+                parts[first] += total
+                continue
+            head = n * width - lateness
+            parts[first] += head
+            parts[last] += total - head - n * width * (last - first - 1)
+            steps[first + 1] += n
+            steps[last] -= n
+        there = 0
+        for part in range(min(parts, default=0), max(parts, default=-1) + 1):
+            there += steps[part]
+            if held := parts[part] + there * width:
+                yield facts.Presence(*self._ask.days.hour_of(part * width), held)
+
+    def _live_presence(self, width: int, since: float, until: float) -> Select[Any]:
+        begin, end, seconds = self._cut(since, until)
+        inner = (
+            select(
+                self._instants.part(begin, width).label("first"),
+                self._instants.part(end, width).label("last"),
+                seconds.label("seconds"),
+                self._instants.into(begin, width).label("late"),  # looked at where the two differ
+            )
+            .where(*self._touching(since, until), agent_intervals.c.state.not_in(AWAY))
+            .subquery()
+        )
+        i = inner.c
+        late = case((i.first != i.last, i.late), else_=0.0)
+        counts = (i.first, i.last, func.count(), func.sum(i.seconds), func.sum(late))
+        return select(*counts).group_by(i.first, i.last)
+
+    def unobserved(self) -> float:
+        c = gaps.c
+        since, until = self._ask.since, self._ask.until
+        where = (c.started_at < until, c.ended_at > since, *self._of_pbx(gaps))
+        rows = self._connection.execute(select(c.started_at, c.ended_at).where(*where))
+        return math.fsum(min(end, until) - max(begin, since) for begin, end in rows)
+
+    def _days(self) -> tuple[Span | None, list[Span]]:
+        """Return what is settled of the whole span, and what is not; days are, for all queues together."""
+        since, until = self._ask.since, self._ask.until
+        return (None, [(since, until)]) if self._ask.queues else self._spans(since, until)
+
+    def _touching(self, since: float, until: float) -> tuple[Expression, ...]:
+        """Return that a state was within a span, if only in part."""
+        c = agent_intervals.c
+        touching = (c.started_at < until, c.ended_at > since, *self._of_pbx(agent_intervals))
+        if self._dialect != "postgresql":
+            return touching
+        # What began before that day lasted over a midnight. Both have an index, the end of a state has none.
+        day = datetime.fromtimestamp(since, UTC).date()
+        over = in_words(
+            f"{OVER_MIDNIGHT.where} AND {OVER_MIDNIGHT.expression} >= DATE '{day}'", self._dialect
+        )
+        return (*touching, or_(c.started_at >= since // DAY * DAY, literal_column(over)))
+
+    def _cut(self, since: float, until: float) -> tuple[Expression, Expression, Expression]:
+        """Return begin, end and seconds of a state, cut at both ends of a span."""
+        c = agent_intervals.c
+        first, last = (literal(at, c.started_at.type) for at in (since, until))
+        begin = case((c.started_at < first, first), else_=c.started_at)
+        end = case((c.ended_at > last, last), else_=c.ended_at)
+        # Nearly all lie inside, and have their seconds; an instant is only taken apart at the ends.
+        inside = and_(c.started_at >= first, c.ended_at <= last)
+        seconds = case((inside, c.seconds), else_=self._instants.exact(end) - self._instants.exact(begin))
+        return begin, end, seconds

@@ -1,0 +1,75 @@
+"""What the reports ask of talks of queues."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Select, func, literal, select
+
+from cc_bridge.reports import facts
+from cc_bridge.reports.ask import By
+from cc_bridge.storage.reports.counting import Counting, Expression
+from cc_bridge.storage.schema import talks
+from cc_bridge.storage.settled import queue_talks
+
+__all__ = ["Talks"]
+
+
+class Talks(Counting):
+    """The part of a Source that is about talks."""
+
+    def talks(self, by: By) -> Iterator[facts.Talks]:
+        """Yield talks; the wrap-up is a setting of the queue, so it is added to what a queue's talks took."""
+        found: dict[Any, list[Any]] = {}
+        for key, queue, partial, n, *sums in self._rows(lambda *row: row, *self._talks(by)):
+            its = found.setdefault(key, [0, 0, 0.0, 0.0, 0.0, 0.0])
+            its[0] += n
+            if partial:
+                continue
+            talk, hold, squares = sums
+            wrap_up = self._ask.of(queue).wrap_up
+            handled = squares + 2 * wrap_up * talk + n * wrap_up * wrap_up  # squares of talk + wrap_up
+            for place, value in enumerate((n, talk, hold, n * wrap_up, handled), 1):
+                its[place] += value
+        yield from (facts.Talks(key, *its) for key, its in found.items())
+
+    def _talks(self, by: By) -> Iterator[Select[Any]]:
+        """Yield what counts talks by key and queue; by queue and part of the span, days are settled."""
+        ask, t, q = self._ask, talks.c, queue_talks.c
+        whole = [(ask.since, ask.until)]
+        parts = {By.QUEUE: whole, By.PART: [(ask.since, ask.change), (ask.change, ask.until)]}
+        for number, (since, until) in enumerate(parts.get(by, whole)):
+            settled, live = None, [(since, until)]
+            if by in parts and not ask.agent:
+                settled, live = self._spans(since, until)
+            for span in live:
+                where = [*self._span(talks, t.answered_at, *span), t.queue != ""]
+                key = self._key(by, talks, t.answered_at)
+                yield _talked(where, key, t.queue, t.partial, literal(1), t.talk_seconds, t.hold_seconds,
+                              t.talk_seconds * t.talk_seconds)  # fmt: skip
+            if settled:
+                where = self._settled(queue_talks, settled)
+                if ask.queues:
+                    where.append(q.queue.in_(ask.queues))
+                key = q.queue if by is By.QUEUE else literal(number)
+                yield _talked(where, key, q.queue, q.partial, q.n, q.talk_seconds, q.hold_seconds, q.squares)
+
+    def transfers(self, by: By) -> Iterator[facts.Transfers]:
+        c = talks.c
+        inner = (
+            select(self._key(by, talks, c.answered_at).label("key"), c.transfer)
+            .where(*self._span(talks, c.answered_at), c.queue != "", c.transfer.is_not(None))
+            .subquery()
+        )
+        keys = (inner.c.key, inner.c.transfer)
+        yield from self._rows(facts.Transfers, select(*keys, func.count()).group_by(*keys))
+
+
+def _talked(
+    where: Sequence[Expression], key: Expression, queue: Expression, partial: Expression, *sums: Expression
+) -> Select[Any]:
+    """Return the sums of talks of each key, queue, and whether they were seen in part."""
+    named = [each.label(f"sum_{number}") for number, each in enumerate(sums)]
+    inner = select(key.label("key"), queue.label("queue"), partial.label("partial"), *named).where(*where)
+    i = inner.subquery().c
+    keys = (i.key, i.queue, i.partial)
+    return select(*keys, *(func.sum(i[each.name]) for each in named)).group_by(*keys)
