@@ -324,14 +324,27 @@ def test_a_database_that_has_no_folder(doctor):
 
 
 @pytest.mark.parametrize(
-    ("name", "ago", "found"),
-    [("pbx", 3, {"database.daemons": Level.WARN}), ("pbx", 60, {}), ("other", 3, {})],
+    ("name", "ago", "goes_on", "found"),
+    [
+        ("pbx", 3, True, ["database.daemons"]),
+        ("pbx", 3, False, []),
+        ("pbx", 60, True, []),
+        ("other", 3, True, []),
+    ],
 )
-def test_another_daemon_that_observes_this_pbx(doctor, tmp_path, name, ago, found):
-    other = Database(lambda: open_database(f"sqlite:///{tmp_path}/calls.sqlite"))
-    other.write([row_of(Observed(name, time.time() - ago))])
+def test_another_daemon_that_observes_this_pbx(free_port, tmp_path, name, ago, goes_on, found):
+    url = f"sqlite:///{tmp_path}/calls.sqlite"
+    other = Database(lambda: open_database(url))
+
+    def mark(at):
+        other.write([row_of(Observed(name, at))])
+
+    now = time.time()
+    mark(now - ago)
+    config = Config(pbx={"name": "pbx"}, http={"port": free_port}, storage={"url": url})
+    told = others.findings(config, lambda seconds: mark(now - ago + seconds) if goes_on else None)
+    assert [each.name for each in told] == found
     other.close()
-    assert unwell(doctor(pbx={"name": "pbx"})) == found
 
 
 def test_a_daemon_that_runs_here_leaves_marks_of_its_own(doctor, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Every hour the daemon counts the days that are over (storage/settling.py), for views and reports of years.
+"""Every ten minutes the daemon counts the days that are over (storage/settling.py), for views and reports.
 
 `app.py` starts one; only PostgreSQL has something to count, after an upgrade years. It runs in a thread,
 one day at a time with as long a pause after each, and stops after a day when the daemon does. What it could
@@ -22,7 +22,7 @@ __all__ = ["Settling"]
 
 _log = Logger()
 
-_EVERY_SECONDS = 3600.0
+_EVERY_SECONDS = 600.0
 _MANY = 7  # days that are worth a line in the log; an ordinary night brings one, a holiday's end some
 
 
@@ -39,7 +39,7 @@ class Settling:
         self._looking.clock = clock
 
     def start(self) -> None:
-        self._looking.start(_EVERY_SECONDS)
+        self._looking.start(_EVERY_SECONDS, now=False)  # the tables may not be made yet
 
     def stop(self) -> None:
         self._stopping.set()
@@ -62,5 +62,6 @@ class Settling:
 
     def _failed(self, failure: Failure) -> None:
         _log.warn(
-            "days that are over were not counted, next try in an hour: {why}", why=failure.getErrorMessage()
+            "days that are over were not counted, next try in ten minutes: {why}",
+            why=failure.getErrorMessage(),
         )

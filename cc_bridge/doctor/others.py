@@ -1,13 +1,15 @@
 """A daemon elsewhere that observes the same PBX: ours, not started yet, would be the second. Blocks.
 
 The trap: while one runs here its marks hide those of another, and only its log tells (storage/lone.py). So
-this looks only while none does; and one that was stopped a moment ago has left the same mark.
+this looks only while none does. And one that was stopped a moment ago has left a fresh mark: where there is
+one, this waits for the next.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from cc_bridge.config import Config
@@ -19,10 +21,11 @@ from cc_bridge.storage.queries import observed_until
 
 __all__ = ["findings"]
 
-_FRESH_SECONDS = 15.0  # a daemon leaves a mark every 5 s; clocks differ
+_FRESH_SECONDS = 15.0  # clocks differ
+_NEXT_SECONDS = 7.0  # a daemon leaves a mark every 5 s, and writes it within one
 
 
-def findings(config: Config) -> Iterator[Finding]:
+def findings(config: Config, wait: Callable[[float], None] = time.sleep) -> Iterator[Finding]:
     storage, pbx = config.storage, config.pbx.name
     if runs(config.http):
         return
@@ -31,15 +34,23 @@ def findings(config: Config) -> Iterator[Finding]:
         if not storage.on_server and not Path(str(engine.url.database)).exists():
             return  # to ask would make the file
         try:
-            with engine.connect() as connection:
-                until = observed_until(connection, pbx)
+            until = _mark(engine, pbx)
+            if until is None or abs(time.time() - until) > _FRESH_SECONDS:
+                return
+            wait(_NEXT_SECONDS)
+            later = _mark(engine, pbx)
         finally:
             engine.dispose()
     except (StorageError, SQLAlchemyError):
         return  # told with the database
-    if until is not None and abs(time.time() - until) < _FRESH_SECONDS:
+    if later is not None and later > until and not runs(config.http):
         yield warn(
             "database.daemons",
-            f"a daemon that does not run here observes the PBX {pbx!r}, or did a moment ago",
-            "ask again in a minute; if it stays, give each PBX a pbx.name of its own, or run one daemon",
+            f"a daemon that does not run here observes the PBX {pbx!r}",
+            "give each PBX a pbx.name of its own, or run one daemon",
         )
+
+
+def _mark(engine: Engine, pbx: str) -> float | None:
+    with engine.connect() as connection:
+        return observed_until(connection, pbx)

@@ -30,8 +30,10 @@ _LOCK_NUMBER = 0x63635F736574  # "cc_set"
 _FRESH = "1 hour"
 _SETTLED_AFTER = "2 hours"
 
+# The path, since pg_restore of data alone looks for no table without its schema.
 _FUNCTION = """\
-CREATE FUNCTION cc_bridge_unsettle_{table}() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION cc_bridge_unsettle_{table}() RETURNS trigger LANGUAGE plpgsql
+SET search_path FROM CURRENT AS $$
 DECLARE
     its_day date := {{day[LEAST(OLD.{at}, NEW.{at})]}};
 BEGIN
