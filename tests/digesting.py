@@ -14,10 +14,10 @@ QUEUES = {"sales": {"owner": "sara"}, "support": {"owner": "ali"}, "second": {"o
 OWNERS = {"sara": "sara@example.com", "ali": "ali@example.com"}
 
 
-def filled(url):
-    """Return an engine on a database with all records."""
+def filled(url, newest=0):
+    """Return an engine on a database with all records, or the newest of them."""
     engine = open_database(url)
-    fill(engine, records())
+    fill(engine, list(records())[-newest:])
     return engine
 
 
