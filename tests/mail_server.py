@@ -19,7 +19,7 @@ from aiosmtpd.smtp import AuthResult
 
 from test_ami_tls import certificate
 
-__all__ = ["MailServer", "mail_server"]
+__all__ = ["MailServer", "mail_server", "mail_servers"]
 
 USER, PASSWORD = "bridge", "s3cret-of-the-mail-server"
 
@@ -98,3 +98,17 @@ def mail_server(tmp_path):
     server = MailServer(tmp_path)
     yield server
     server.close()
+
+
+@pytest.fixture
+def mail_servers(tmp_path):
+    """Give servers of other kinds."""
+    made = []
+
+    def server(**kind):
+        made.append(MailServer(tmp_path, **kind))
+        return made[-1]
+
+    yield server
+    for each in made:
+        each.close()

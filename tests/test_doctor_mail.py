@@ -9,9 +9,9 @@ import pytest
 from cc_bridge.config import Config
 from cc_bridge.doctor import files, mail
 from cc_bridge.doctor.finding import Level
-from mail_server import PASSWORD, USER, MailServer, mail_server
+from mail_server import PASSWORD, USER, mail_server, mail_servers
 
-__all__ = ["mail_server"]
+__all__ = ["mail_server", "mail_servers"]
 
 # aiosmtpd takes only STARTTLS for TLS.
 BY_IMPLICIT_TLS = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
@@ -29,20 +29,6 @@ def told(there, **changes):
     assert PASSWORD not in finding.seen + finding.advice
     assert bool(finding.advice) == (finding.level is not Level.OK)
     return finding
-
-
-@pytest.fixture
-def others(tmp_path):
-    """Give servers of other kinds."""
-    made = []
-
-    def server(**kind):
-        made.append(MailServer(tmp_path, **kind))
-        return made[-1]
-
-    yield server
-    for each in made:
-        each.close()
 
 
 class Nobody:
@@ -64,14 +50,14 @@ def test_it_is_let_in_and_sends_no_mail(mail_server):
 
 
 @BY_IMPLICIT_TLS
-def test_over_tls_from_the_start(others):
-    there = others(tls="implicit")
+def test_over_tls_from_the_start(mail_servers):
+    there = mail_servers(tls="implicit")
     assert told(there).level is Level.OK
     assert "AUTH" in there.commands
 
 
-def test_a_server_of_this_machine_needs_neither(others):
-    there = others(tls="none", auth=False)
+def test_a_server_of_this_machine_needs_neither(mail_servers):
+    there = mail_servers(tls="none", auth=False)
     finding = told(there, username="", secret="")
     assert (finding.level, "in plain, on this machine" in finding.seen) == (Level.OK, True)
     assert there.commands == ["EHLO"]
@@ -104,8 +90,8 @@ def test_a_server_that_says_nothing():
     assert "465 for implicit" in finding.advice
 
 
-def test_a_server_without_starttls_hears_no_password(others):
-    there = others(tls="none", auth=False)
+def test_a_server_without_starttls_hears_no_password(mail_servers):
+    there = mail_servers(tls="none", auth=False)
     finding = told(there, tls="starttls")
     assert (finding.level, "offers no STARTTLS" in finding.seen) == (Level.FAIL, True)
     assert "another digest.port" in finding.advice
@@ -119,8 +105,8 @@ def test_tls_from_the_start_where_it_begins_in_plain(mail_server):
 
 @BY_IMPLICIT_TLS
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
-def test_a_certificate_for_another_host(others, tls):
-    there = others(tls=tls, host="other.example")
+def test_a_certificate_for_another_host(mail_servers, tls):
+    there = mail_servers(tls=tls, host="other.example")
     finding = told(there)
     assert (finding.level, "certificate" in finding.seen) == (Level.FAIL, True)
     assert "must be a name in its certificate" in finding.advice
@@ -139,8 +125,8 @@ def test_a_wrong_password(mail_server):
     assert "wrong-one" not in finding.seen + finding.advice
 
 
-def test_a_server_that_takes_no_log_in(others):
-    assert "takes no log-in" in told(others(tls="none", auth=False)).advice
+def test_a_server_that_takes_no_log_in(mail_servers):
+    assert "takes no log-in" in told(mail_servers(tls="none", auth=False)).advice
 
 
 def test_a_secret_that_cannot_be_read(mail_server, tmp_path):

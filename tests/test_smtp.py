@@ -6,9 +6,9 @@ import pytest
 
 from cc_bridge.errors import ConfigError
 from cc_bridge.publishing.smtp import MailFailed, Outcome, Server, send
-from mail_server import PASSWORD, USER, MailServer, mail_server
+from mail_server import PASSWORD, USER, mail_server, mail_servers
 
-__all__ = ["mail_server"]
+__all__ = ["mail_server", "mail_servers"]
 
 MAIL = (
     b"From: bridge@example.com\r\nTo: sara@example.com\r\nSubject: Hello\r\n\r\n.dots\r\n..\r\n.\r\nend\r\n"
@@ -37,20 +37,6 @@ def failed(server, outcome):
     return str(error.value)
 
 
-@pytest.fixture
-def others(tmp_path):
-    """Give servers of other kinds."""
-    made = []
-
-    def server(**kind):
-        made.append(MailServer(tmp_path, **kind))
-        return made[-1]
-
-    yield server
-    for each in made:
-        each.close()
-
-
 def test_a_mail_goes_over_starttls_after_the_login(mail_server):
     began = []
     sent(server_of(mail_server), began=began)
@@ -66,29 +52,29 @@ BY_IMPLICIT_TLS = pytest.mark.filterwarnings("ignore:Requiring AUTH while not re
 
 
 @BY_IMPLICIT_TLS
-def test_a_mail_goes_over_tls_from_the_start(others):
-    there = others(tls="implicit")
+def test_a_mail_goes_over_tls_from_the_start(mail_servers):
+    there = mail_servers(tls="implicit")
     sent(server_of(there))
     assert len(there.mails) == 1
 
 
-def test_without_a_password_nothing_is_asked_for_one(others):
-    there = others(auth=False)
+def test_without_a_password_nothing_is_asked_for_one(mail_servers):
+    there = mail_servers(auth=False)
     sent(server_of(there, username="", password=""))
     assert "AUTH" not in there.commands
     assert len(there.mails) == 1
 
 
-def test_a_server_without_starttls_gets_neither_mail_nor_password(others):
-    there = others(tls="none", auth=False)
+def test_a_server_without_starttls_gets_neither_mail_nor_password(mail_servers):
+    there = mail_servers(tls="none", auth=False)
     assert "offers no STARTTLS" in failed(server_of(there, tls="starttls"), Outcome.LATER)
     assert there.commands == ["EHLO"]
 
 
 @BY_IMPLICIT_TLS
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
-def test_a_certificate_for_another_host_is_refused(others, tls):
-    there = others(tls=tls, host="other.example")
+def test_a_certificate_for_another_host_is_refused(mail_servers, tls):
+    there = mail_servers(tls=tls, host="other.example")
     assert "certificate" in failed(server_of(there), Outcome.LATER)
     assert not {"AUTH", "MAIL"} & set(there.commands)
 

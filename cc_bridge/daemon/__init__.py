@@ -5,6 +5,6 @@ is wired. What happens on the PBX comes by `observation.py`, callers by `scripts
 `calling_back.py` decide who is asked. Every record goes through `writing.py`, where `counting.py` counts it.
 
 The other modules do one thing each beside the calls, at its own time, so that no call waits for a database:
-`remembering.py`, `recalling.py`, `following_up.py` and `nightly.py` on their own, `knowing.py`, `showing.py`
-and `wallboard.py` for those who look, `telling.py` for other programs.
+`remembering.py`, `recalling.py`, `following_up.py`, `settling.py` and `nightly.py` on their own,
+`knowing.py`, `showing.py` and `wallboard.py` for those who look, `telling.py` for other programs.
 """
