@@ -12,6 +12,7 @@ from cc_bridge import __version__
 from cc_bridge.commands.agent import agent
 from cc_bridge.commands.caller import caller
 from cc_bridge.commands.customer import customer
+from cc_bridge.commands.daemon import check, demo, health, run
 from cc_bridge.commands.db import db
 from cc_bridge.commands.digest import digest
 from cc_bridge.commands.doctor import doctor
@@ -20,10 +21,9 @@ from cc_bridge.commands.metrics import metrics
 from cc_bridge.commands.optout import optout
 from cc_bridge.commands.outbox import outbox
 from cc_bridge.commands.prompts import prompts
-from cc_bridge.commands.proving import import_queue_log, reconcile, replay_command
 from cc_bridge.commands.purge import purge
+from cc_bridge.commands.queue_log import import_queue_log, reconcile, replay_command
 from cc_bridge.commands.report import report
-from cc_bridge.commands.running import check, demo, health, run
 from cc_bridge.errors import CcBridgeError
 
 __all__ = ["main"]

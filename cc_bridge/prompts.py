@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from cc_bridge.errors import SurveyError
-from cc_bridge.surveys.catalogue import FOLDER, Catalogue, Voice
+from cc_bridge.surveys.prompt_catalogue import FOLDER, Catalogue, Voice
 
 __all__ = ["MANIFEST", "Prompt", "Status", "build"]
 

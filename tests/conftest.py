@@ -11,7 +11,7 @@ from twisted.internet import reactor
 from twisted.logger import globalLogPublisher
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
-from databases import database_url, mariadb, postgres, server, server_url
+from support.databases import database_url, mariadb, postgres, server, server_url
 
 __all__ = ["database_url", "mariadb", "postgres", "server", "server_url"]
 

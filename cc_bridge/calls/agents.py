@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 
 from cc_bridge.calls.agent import Agent, WrapUp
+from cc_bridge.calls.checkpoint_format import AgentNow
 from cc_bridge.calls.events import MemberGone, MemberSeen
-from cc_bridge.calls.state import AgentNow
 from cc_bridge.records import AgentInterval, AgentState
 
 __all__ = ["WRAP_UP_CAP", "Agents"]

@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.call import Calls
-from cc_bridge.calls.comparison import Comparison
-from cc_bridge.calls.direct import Contexts, DirectCalls, is_local
-from cc_bridge.calls.keeping import Keeping
-from cc_bridge.calls.resync import Snapshot
+from cc_bridge.calls.checkpoint import Keeping
+from cc_bridge.calls.direct_calls import Contexts, DirectCalls, is_local
 from cc_bridge.calls.rings import Rings
+from cc_bridge.calls.snapshot import Snapshot
+from cc_bridge.calls.snapshot_diff import Comparison
 from cc_bridge.calls.talk import OpenTalk, TalkPhase
 from cc_bridge.calls.talks import Talks
 from cc_bridge.calls.visit import Signal, Visit

@@ -43,7 +43,7 @@ def link(name: str, days: int, url: str, path: Path | None) -> None:
     """
     from time import time
 
-    from cc_bridge.web.links import Links
+    from cc_bridge.web.signed_links import Links
 
     config = load_config(path)
     token = config.http.access_token()
@@ -70,7 +70,7 @@ def _doubt(config: "Config", name: str, now: float) -> str:
 
     from cc_bridge.errors import StorageError
     from cc_bridge.storage.engine import make_engine
-    from cc_bridge.storage.queries import agents_since, is_agent
+    from cc_bridge.storage.queries.agents_and_queues import agents_since, is_agent
 
     storage, pbx = config.storage, config.pbx.name
     try:

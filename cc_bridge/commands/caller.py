@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from cc_bridge.config import Config
-    from cc_bridge.person import Person
+    from cc_bridge.privacy.data_subject import Person
 
 __all__ = ["caller"]
 
@@ -41,7 +41,7 @@ def export(number: str, path: Path | None) -> None:
     import json
 
     from cc_bridge.storage.migrate import database
-    from cc_bridge.storage.traces import export as rows_of, export_other
+    from cc_bridge.storage.personal_data.subject_data import export as rows_of, export_other
 
     config = load_config(path)
     person = _person(config, number)
@@ -71,9 +71,9 @@ def erase(number: str, path: Path | None, *, yes: bool, forget_opt_out: bool) ->
     Examples:  cc-bridge caller erase +989121234567
                cc-bridge caller erase 09121234567 --yes     (with callers.country_code = "98" the same)
     """
-    from cc_bridge.storage.erasure import OptedOut, erase as erase_person
     from cc_bridge.storage.migrate import database
-    from cc_bridge.storage.recordings import Recordings
+    from cc_bridge.storage.personal_data.erasure import OptedOut, erase as erase_person
+    from cc_bridge.storage.personal_data.recordings import Recordings
 
     config = load_config(path)
     person = _person(config, number)
@@ -106,7 +106,7 @@ def erase(number: str, path: Path | None, *, yes: bool, forget_opt_out: bool) ->
 
 
 def _person(config: "Config", number: str) -> "Person":
-    from cc_bridge.person import Person
+    from cc_bridge.privacy.data_subject import Person
 
     person = Person(number, config.callers.caller_keys())
     if not person:

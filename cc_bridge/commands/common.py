@@ -24,7 +24,7 @@ class _Date(click.ParamType[date]):
     name = "date"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        from cc_bridge.reports.days import read_date
+        from cc_bridge.reports.calendar import read_date
 
         try:
             return read_date(value)

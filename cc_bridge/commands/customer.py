@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from cc_bridge.config import Config
+    from cc_bridge.customers.csv_import import Fault, Line
+    from cc_bridge.customers.lost_calls import LostCall, Repeat
     from cc_bridge.customers.numbers import Numbers
-    from cc_bridge.customers.recall import LostCall, Repeat
-    from cc_bridge.customers.table import Fault, Line
     from cc_bridge.customers.timeline import Entry, Timeline
     from cc_bridge.records import CustomerNumber
 
@@ -50,8 +50,8 @@ def import_customers(file: Path, path: Path | None) -> None:
     \b
     Example:  cc-bridge customer import customers.csv
     """
-    from cc_bridge.customers.table import read
-    from cc_bridge.daemon.parts import make_numbers
+    from cc_bridge.config.customers import make_numbers
+    from cc_bridge.customers.csv_import import read
     from cc_bridge.storage.migrate import database
 
     config = load_config(path)
@@ -95,7 +95,7 @@ class _Intake:
         self._waiting: list[CustomerNumber] = []
 
     def take(self, line: "Line | Fault", numbers: "Numbers") -> None:
-        from cc_bridge.customers.table import Fault
+        from cc_bridge.customers.csv_import import Fault
         from cc_bridge.records import CustomerNumber
 
         if isinstance(line, Fault):
@@ -111,7 +111,7 @@ class _Intake:
                 self.store()
 
     def store(self) -> None:
-        from cc_bridge.storage.customers import take_in
+        from cc_bridge.storage.queries.customers import take_in
 
         new, changed = take_in(self._engine, self._waiting)
         self.counts.update(new=new, changed=changed, same=len(self._waiting) - new - changed)
@@ -137,10 +137,10 @@ def show(number: str, path: Path | None, *, as_object: bool) -> None:
     import json
     from time import time
 
+    from cc_bridge.config.customers import make_numbers
     from cc_bridge.customers.timeline import as_json
-    from cc_bridge.daemon.parts import make_numbers
     from cc_bridge.storage.migrate import database
-    from cc_bridge.storage.timeline import timeline
+    from cc_bridge.storage.queries.customer_timeline import timeline
 
     config = load_config(path)
     numbers = make_numbers(config)
@@ -209,10 +209,10 @@ def recalls(path: Path | None, since: datetime, until: datetime | None, *, lost:
     """
     from time import time
 
-    from cc_bridge.customers.recall import REPEAT_SECONDS, Managed, lost_calls, repeats
-    from cc_bridge.daemon.parts import make_numbers
-    from cc_bridge.storage.contacts import contacts, rows_between
+    from cc_bridge.config.customers import make_numbers
+    from cc_bridge.customers.lost_calls import REPEAT_SECONDS, Managed, lost_calls, repeats
     from cc_bridge.storage.migrate import database
+    from cc_bridge.storage.queries.contacts import contacts, rows_between
 
     config = load_config(path)
     now = time()
@@ -243,7 +243,7 @@ def recalls(path: Path | None, since: datetime, until: datetime | None, *, lost:
 def _figures(calls: "list[LostCall]", stays: "list[Repeat]", now: float) -> "Iterator[str]":
     from statistics import median
 
-    from cc_bridge.customers.recall import REPEAT_SECONDS, Managed
+    from cc_bridge.customers.lost_calls import REPEAT_SECONDS, Managed
 
     decided = [call for call in calls if call.decided]
     became = Counter(call.managed for call in decided)

@@ -43,7 +43,7 @@ def schema() -> None:
     \b
     Example:  cc-bridge db schema > schema.md
     """
-    from cc_bridge.storage.schema_page import page
+    from cc_bridge.storage.schema_reference import page
 
     click.echo(page(), nl=False)
 
@@ -64,20 +64,20 @@ def take_in(path: Path | None, file: Path | None) -> None:
 
     from sqlalchemy.exc import SQLAlchemyError
 
-    from cc_bridge.storage import taking_in
-    from cc_bridge.storage.database import Database
     from cc_bridge.storage.migrate import open_database
+    from cc_bridge.storage.pipeline import journal_import
+    from cc_bridge.storage.pipeline.sql_sink import Database
 
     storage = load_config(path).storage
     file = file or storage.journal
-    waiting = taking_in.waiting_in(file)
+    waiting = journal_import.waiting_in(file)
     if not waiting:
         click.echo(f"{file}: nothing waits")
         return
     database = Database(partial(open_database, storage.url))
     try:
         with click.progressbar(length=waiting, label="take in", file=sys.stderr) as bar:
-            done = taking_in.take_in(file, database, bar.update)
+            done = journal_import.take_in(file, database, bar.update)
     except SQLAlchemyError as error:
         raise click.ClickException(f"{error}; what is written is noted, so start it again") from error
     finally:

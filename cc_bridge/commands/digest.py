@@ -13,7 +13,7 @@ from cc_bridge.commands.common import DATE, config_option, load_config
 if TYPE_CHECKING:
     from cc_bridge.config import Config
     from cc_bridge.digest.content import Name
-    from cc_bridge.digest.periods import Period
+    from cc_bridge.digest.schedule import Period
 
 __all__ = ["digest"]
 
@@ -51,7 +51,7 @@ def write(
     """
     from time import time
 
-    from cc_bridge.publishing.making import as_page, made
+    from cc_bridge.digest.builder import as_page, made
     from cc_bridge.storage.migrate import database
 
     if (first is not None) + (week is not None) + newest > 1 or (last is not None and first is None):
@@ -87,7 +87,7 @@ def send(path: Path | None, out: Path | None, *, dry_run: bool, again: bool) -> 
     from os import getpid, urandom
     from time import time
 
-    from cc_bridge.publishing.posting import post, server_of
+    from cc_bridge.digest.delivery import post, server_of
 
     config = load_config(path)
     _needs_report()
@@ -126,7 +126,7 @@ def list_(path: Path | None) -> None:
     from operator import attrgetter
 
     from cc_bridge.storage.migrate import database
-    from cc_bridge.storage.publications import Publications
+    from cc_bridge.storage.queries.digest_deliveries import Publications
 
     config = load_config(path)
     with database(config.storage.url) as engine:
@@ -154,11 +154,11 @@ def _asked(
 ) -> "tuple[Period, Name]":
     from datetime import timedelta
 
+    from cc_bridge.digest.builder import timer_of
     from cc_bridge.digest.content import Name
-    from cc_bridge.digest.periods import Every, Period, period_of
-    from cc_bridge.publishing.making import timer_of
-    from cc_bridge.publishing.posting import NAMES
-    from cc_bridge.publishing.settings import days_of
+    from cc_bridge.digest.delivery import NAMES
+    from cc_bridge.digest.report_settings import days_of
+    from cc_bridge.digest.schedule import Every, Period, period_of
 
     if week is not None:
         return period_of(Every.WEEK, week, days_of(config)), Name.WEEK
@@ -174,8 +174,8 @@ def _asked(
 
 def _to_files(config: "Config", out: Path, now: float) -> None:
     """Write the mails that would be sent, whoever got them already."""
-    from cc_bridge.publishing.making import made, mail_of
-    from cc_bridge.publishing.posting import NAMES, message_id, wanted
+    from cc_bridge.digest.builder import made, mail_of
+    from cc_bridge.digest.delivery import NAMES, message_id, wanted
     from cc_bridge.storage.migrate import database
 
     with _writing(out), database(config.storage.url) as engine:
@@ -191,9 +191,9 @@ def _to_files(config: "Config", out: Path, now: float) -> None:
 
 
 def _to_be_sent(config: "Config", now: float, *, again: bool) -> Iterator[str]:
-    from cc_bridge.publishing.posting import wanted
+    from cc_bridge.digest.delivery import wanted
     from cc_bridge.storage.migrate import database
-    from cc_bridge.storage.publications import Publications
+    from cc_bridge.storage.queries.digest_deliveries import Publications
 
     _, period, keys = wanted(config, now)
     with database(config.storage.url) as engine:

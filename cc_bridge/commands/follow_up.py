@@ -9,7 +9,7 @@ import click
 from cc_bridge.commands.common import config_option, load_config
 
 if TYPE_CHECKING:
-    from cc_bridge.follow_ups.life import FollowUp, Move
+    from cc_bridge.follow_ups.follow_up import FollowUp, Move
 
 __all__ = ["follow_up"]
 
@@ -54,9 +54,9 @@ def list_follow_ups(
     import json
     from time import time
 
-    from cc_bridge.follow_ups.life import State
-    from cc_bridge.storage.follow_ups import listed
+    from cc_bridge.follow_ups.follow_up import State
     from cc_bridge.storage.migrate import database
+    from cc_bridge.storage.queries.follow_ups import listed
 
     now = time()
     wanted = [State(state) for state in states or ("open", "taken")]
@@ -85,7 +85,7 @@ def take(follow_up_id: str, by: str, path: Path | None) -> None:
     \b
     Example:  cc-bridge follow-up take 3fa94c01 --by sara
     """
-    from cc_bridge.follow_ups.life import Move
+    from cc_bridge.follow_ups.follow_up import Move
 
     _move(path, follow_up_id, Move.TAKE, by, "")
 
@@ -101,7 +101,7 @@ def done(follow_up_id: str, by: str, outcome: str, path: Path | None) -> None:
     \b
     Example:  cc-bridge follow-up done 3fa94c01 --by sara --outcome "A new card was sent."
     """
-    from cc_bridge.follow_ups.life import Move
+    from cc_bridge.follow_ups.follow_up import Move
 
     _move(path, follow_up_id, Move.DONE, by, outcome)
 
@@ -117,7 +117,7 @@ def drop(follow_up_id: str, by: str, why: str, path: Path | None) -> None:
     \b
     Example:  cc-bridge follow-up drop 3fa94c01 --by sara --why "A test call of ours."
     """
-    from cc_bridge.follow_ups.life import Move
+    from cc_bridge.follow_ups.follow_up import Move
 
     _move(path, follow_up_id, Move.DROP, by, why)
 
@@ -125,9 +125,9 @@ def drop(follow_up_id: str, by: str, why: str, path: Path | None) -> None:
 def _move(path: Path | None, follow_up_id: str, move: "Move", by: str, text: str) -> None:
     from time import time
 
-    from cc_bridge.follow_ups.life import short
-    from cc_bridge.storage.follow_ups import moved, one
+    from cc_bridge.follow_ups.follow_up import short
     from cc_bridge.storage.migrate import database
+    from cc_bridge.storage.queries.follow_ups import moved, one
 
     with database(load_config(path).storage.url) as engine:
         with engine.connect() as connection:
@@ -142,8 +142,8 @@ def _move(path: Path | None, follow_up_id: str, move: "Move", by: str, text: str
 
 
 def _line(each: "FollowUp", now: float) -> str:
-    from cc_bridge.callers import shown
-    from cc_bridge.follow_ups.life import short
+    from cc_bridge.follow_ups.follow_up import short
+    from cc_bridge.privacy.caller_keys import shown
 
     due = datetime.fromtimestamp(each.due_at).astimezone()
     state = "overdue" if each.overdue(now) and not each.taken_by else str(each.state)

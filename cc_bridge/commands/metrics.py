@@ -13,7 +13,7 @@ def metrics() -> None:
     Example:  cc-bridge metrics > config/metrics.md
     """
     from cc_bridge import shipped
-    from cc_bridge.metrics.families_page import page, uses_in_dashboard, uses_in_rules
+    from cc_bridge.metrics.reference import page, uses_in_dashboard, uses_in_rules
 
     rules = [path.read_text(encoding="utf-8") for path in shipped("config/prometheus").glob("*_rules.yml")]
     boards = [path.read_text(encoding="utf-8") for path in shipped("config/grafana").rglob("*.json")]

@@ -49,12 +49,12 @@ def optout_remove(number: str, path: Path | None) -> None:
 def _opt(path: Path | None, number: str, *, opted_out: bool) -> None:
     from time import time
 
-    from cc_bridge.callers import shown
+    from cc_bridge.privacy.caller_keys import shown
     from cc_bridge.records import OptOut
     from cc_bridge.storage.migrate import database
-    from cc_bridge.storage.queries import opt_outs
-    from cc_bridge.storage.schema import row_of
-    from cc_bridge.storage.upsert import upsert
+    from cc_bridge.storage.queries.survey_history import opt_outs
+    from cc_bridge.storage.schema.tables import row_of
+    from cc_bridge.storage.schema.upsert import upsert
 
     config = load_config(path)
     keys = config.callers.caller_keys()
@@ -91,9 +91,9 @@ def optout_list(path: Path | None, *, json_lines: bool) -> None:
     import json
     from datetime import UTC
 
-    from cc_bridge.callers import shown
+    from cc_bridge.privacy.caller_keys import shown
     from cc_bridge.storage.migrate import database
-    from cc_bridge.storage.queries import opt_outs
+    from cc_bridge.storage.queries.survey_history import opt_outs
 
     with database(load_config(path).storage.url) as engine, engine.connect() as connection:
         out = [said for said in opt_outs(connection) if said.opted_out]

@@ -11,7 +11,7 @@ from cc_bridge.commands.common import config_option, load_config
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cc_bridge.storage.outbox import Outbox
+    from cc_bridge.storage.pipeline.outbox import Outbox
 
 __all__ = ["outbox"]
 
@@ -41,7 +41,7 @@ def outbox_list(path: Path | None, *, only_dead: bool, json_lines: bool) -> None
     import json
     from datetime import UTC, datetime
 
-    from cc_bridge.storage.outbox import State
+    from cc_bridge.storage.pipeline.outbox import State
 
     with _opened(path) as opened:
         letters = [letter for letter in opened.undelivered() if letter.state == State.DEAD or not only_dead]
@@ -100,7 +100,7 @@ def _opened(path: Path | None) -> "Iterator[Outbox]":
     """Give the outbox of a configuration; what is wrong with its file is told in one line."""
     import sqlite3
 
-    from cc_bridge.storage.outbox import Outbox, local_file
+    from cc_bridge.storage.pipeline.outbox import Outbox, local_file
 
     storage = load_config(path).storage
     file = local_file(storage.url, storage.journal)

@@ -34,7 +34,7 @@ def prompts(catalogue: Path, out: Path) -> None:
     Example:  cc-bridge prompts --out /usr/share/asterisk/sounds
     """
     from cc_bridge.prompts import Status, build
-    from cc_bridge.surveys.catalogue import parse_catalogue
+    from cc_bridge.surveys.prompt_catalogue import parse_catalogue
 
     parsed = parse_catalogue(catalogue.read_text(encoding="utf-8"), str(catalogue))
     total = len(parsed.prompts) * len(parsed.voices)

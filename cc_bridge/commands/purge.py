@@ -28,8 +28,8 @@ def purge(path: Path | None, *, dry_run: bool) -> None:
 
     from cc_bridge.daemon.parts import keep
     from cc_bridge.storage.migrate import database
-    from cc_bridge.storage.recordings import Recordings
-    from cc_bridge.storage.retention import Purge
+    from cc_bridge.storage.personal_data.recordings import Recordings
+    from cc_bridge.storage.personal_data.retention import Purge
 
     config = load_config(path)
     folder = config.survey.recordings

@@ -11,10 +11,10 @@ from cc_bridge.commands.common import DATE, config_option, load_config
 
 if TYPE_CHECKING:
     from cc_bridge.config import Config
-    from cc_bridge.reports.ask import Ask
-    from cc_bridge.reports.catalogue import Kind
     from cc_bridge.reports.figures import Report
-    from cc_bridge.reports.wording import Wording
+    from cc_bridge.reports.query import Ask
+    from cc_bridge.reports.registry import Kind
+    from cc_bridge.reports.render.localization import Wording
 
 __all__ = ["report"]
 
@@ -64,7 +64,7 @@ def report(name: str, path: Path | None, **options: Any) -> None:
     """
     from time import time
 
-    from cc_bridge.reports.catalogue import REPORTS
+    from cc_bridge.reports.registry import REPORTS
 
     config = load_config(path)
     now = time()
@@ -86,8 +86,8 @@ def report(name: str, path: Path | None, **options: Any) -> None:
 def _ask(config: "Config", name: str, kind: "Kind", now: float, options: dict[str, Any]) -> "Ask":
     from dataclasses import replace
 
-    from cc_bridge.publishing.settings import ask_of, days_of
-    from cc_bridge.reports.ask import By
+    from cc_bridge.digest.report_settings import ask_of, days_of
+    from cc_bridge.reports.query import By
 
     wishes = config.reports
     usual = days_of(config)
@@ -130,10 +130,10 @@ def _written(ask: "Ask", options: dict[str, Any]) -> None:
 def _made(config: "Config", name: str, kind: "Kind", ask: "Ask", now: float) -> "Report":
     from dataclasses import replace
 
-    from cc_bridge.daemon.parts import make_numbers
-    from cc_bridge.reports.recalls import BY, recalls
+    from cc_bridge.config.customers import make_numbers
+    from cc_bridge.reports.lost_calls import BY, recalls
     from cc_bridge.storage.migrate import database
-    from cc_bridge.storage.recalls import lost_between
+    from cc_bridge.storage.queries.lost_calls import lost_between
     from cc_bridge.storage.reports import Facts, reading
 
     with (
@@ -151,7 +151,7 @@ def _made(config: "Config", name: str, kind: "Kind", ask: "Ask", now: float) -> 
 
 
 def _wording(config: "Config", ask: "Ask", options: dict[str, Any]) -> "Wording":
-    from cc_bridge.reports.wording import Wording
+    from cc_bridge.reports.render.localization import Wording
 
     wishes = config.reports
     return Wording(
@@ -162,7 +162,7 @@ def _wording(config: "Config", ask: "Ask", options: dict[str, Any]) -> "Wording"
 def _text(made: "Report", wording: "Wording", now: float, options: dict[str, Any]) -> str:
     match options["form"]:
         case "csv":
-            from cc_bridge.reports.as_data import as_csv
+            from cc_bridge.reports.render.data import as_csv
 
             tables = {table.name: table for table in made.tables}
             which = options["which"] or made.tables[0].name
@@ -170,15 +170,15 @@ def _text(made: "Report", wording: "Wording", now: float, options: dict[str, Any
                 raise click.UsageError(f"no table {which!r} in this report: use --table {'|'.join(tables)}")
             return as_csv(tables[which], wording)
         case "json":
-            from cc_bridge.reports.as_data import as_json
+            from cc_bridge.reports.render.data import as_json
 
             return as_json(made, wording, now)
         case "html":
-            from cc_bridge.reports.as_html import as_html
+            from cc_bridge.reports.render.html import as_html
 
             return as_html(made, wording, now)
         case _:
-            from cc_bridge.reports.as_table import as_table
+            from cc_bridge.reports.render.terminal import as_table
 
             terminal = options["out"] is None and sys.stdout.isatty()
             return as_table(made, wording, width=None if terminal else 200, colour=terminal)

@@ -8,15 +8,15 @@ means stands in `config/cc-bridge.toml`; a test keeps the two in step.
 sections each.
 """
 
-from cc_bridge.config.asking import AgiConfig, CallbackConfig, QueueConfig, SurveyConfig, rules_of
 from cc_bridge.config.digest import DigestConfig
-from cc_bridge.config.file import load, show
 from cc_bridge.config.follow_ups import FollowUpsConfig
-from cc_bridge.config.keeping import CallersConfig, CustomersConfig, RetentionConfig, StorageConfig
+from cc_bridge.config.loader import load, show
+from cc_bridge.config.outputs import HttpConfig, MetricsConfig, ReportsConfig, WallboardConfig
 from cc_bridge.config.pbx import AgentsConfig, AmiConfig, DirectCallsConfig, PbxConfig
-from cc_bridge.config.showing import HttpConfig, MetricsConfig, ReportsConfig, WallboardConfig
+from cc_bridge.config.settings import ENV_PREFIX, Config, LogConfig, RunConfig
+from cc_bridge.config.storage import CallersConfig, CustomersConfig, RetentionConfig, StorageConfig
+from cc_bridge.config.surveys import AgiConfig, CallbackConfig, QueueConfig, SurveyConfig, rules_of
 from cc_bridge.config.webhooks import WebhookConfig
-from cc_bridge.config.whole import ENV_PREFIX, Config, LogConfig, RunConfig
 
 __all__ = [
     "ENV_PREFIX",

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from cc_bridge.config.kinds import OptionalPath, Section, only_one, password_of
+from cc_bridge.config.fields import OptionalPath, Section, only_one, password_of
 from cc_bridge.errors import ConfigError
 
 __all__ = ["OWNER", "DigestConfig"]

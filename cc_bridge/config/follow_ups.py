@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from cc_bridge.config.kinds import Section, before_midnight, readable
+from cc_bridge.config.fields import Section, before_midnight, readable
 from cc_bridge.follow_ups.rules import Rules
-from cc_bridge.surveys.hours import Hours, minute_of, weekdays_of
+from cc_bridge.surveys.business_hours import Hours, minute_of, weekdays_of
 from cc_bridge.surveys.questions import SCORES
 
 __all__ = ["FollowUpsConfig"]

@@ -2,7 +2,7 @@
 
 from pydantic import Field, SecretStr, model_validator
 
-from cc_bridge.config.kinds import OptionalPath, Section, only_one, password_of
+from cc_bridge.config.fields import OptionalPath, Section, only_one, password_of
 
 __all__ = ["AgentsConfig", "AmiConfig", "DirectCallsConfig", "PbxConfig"]
 

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
-from cc_bridge.config.kinds import OptionalPath, Section, only_one, password_of
+from cc_bridge.config.fields import OptionalPath, Section, only_one, password_of
 from cc_bridge.errors import ConfigError
 
 __all__ = ["WebhookConfig"]

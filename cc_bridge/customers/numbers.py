@@ -16,7 +16,7 @@ from collections.abc import Iterable
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat
 
-from cc_bridge.callers import CallerKeys, normalise
+from cc_bridge.privacy.caller_keys import CallerKeys, normalise
 
 __all__ = ["Numbers"]
 

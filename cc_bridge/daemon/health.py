@@ -6,7 +6,7 @@ restart, which would cut surveys short, is for what nothing else mends.
 
 from cc_bridge.agi.server import FastAgiFactory
 from cc_bridge.ami.service import AmiService
-from cc_bridge.daemon.writing import Writing
+from cc_bridge.daemon.services.record_pipeline import Writing
 
 __all__ = ["Health"]
 

@@ -6,54 +6,44 @@ as a ConfigError here, before the daemon begins.
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.interfaces import IStreamClientEndpoint
 
-from cc_bridge import shipped
 from cc_bridge.agi.server import Limits
 from cc_bridge.ami.client import Timeouts
+from cc_bridge.ami.endpoint import ami_endpoint
 from cc_bridge.ami.originate import Originator, Outgoing
 from cc_bridge.ami.service import AmiService, Listener, Pauses
 from cc_bridge.calls.agents import Agents
-from cc_bridge.calls.direct import Contexts
-from cc_bridge.calls.reading import WANTED, WANTED_FOR_DIRECT_CALLS
+from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS
+from cc_bridge.calls.direct_calls import Contexts
 from cc_bridge.calls.tracker import Tracker
-from cc_bridge.config import AmiConfig, Config, RetentionConfig, StorageConfig
-from cc_bridge.customers.numbers import Numbers
-from cc_bridge.daemon.asking import Asking
-from cc_bridge.daemon.calling_back import CallingBack
-from cc_bridge.daemon.nightly import Nightly
-from cc_bridge.errors import ConfigError
-from cc_bridge.follow_ups.due import due_at
+from cc_bridge.config import Config, RetentionConfig, StorageConfig
+from cc_bridge.daemon.jobs.retention import Nightly
+from cc_bridge.daemon.services.callback_dialer import CallingBack
+from cc_bridge.daemon.services.survey_invitations import Asking
+from cc_bridge.follow_ups.due_dates import due_at
 from cc_bridge.records import FunnelEntry
 from cc_bridge.storage.engine import make_engine
-from cc_bridge.storage.forwarder import Forwarder
-from cc_bridge.storage.journal import Journal
 from cc_bridge.storage.migrate import open_database
-from cc_bridge.storage.opener import Desk
-from cc_bridge.storage.recordings import Recordings
-from cc_bridge.storage.retention import Keep, Purge, Purged, tables_before
+from cc_bridge.storage.personal_data.recordings import Recordings
+from cc_bridge.storage.personal_data.retention import Keep, Purge, Purged, tables_before
+from cc_bridge.storage.pipeline.forwarder import Forwarder
+from cc_bridge.storage.pipeline.journal import Journal
+from cc_bridge.storage.queries.follow_up_opener import Desk
 from cc_bridge.surveys.callback import CallbackPlan, Candidate, NoCallback
-from cc_bridge.surveys.catalogue import parse_catalogue
-from cc_bridge.surveys.definition import Sounds
-from cc_bridge.surveys.library import Library
 
 __all__ = [
-    "ami_endpoint",
     "keep",
     "limits",
-    "load_surveys",
     "make_calling_back",
     "make_desk",
     "make_forwarder",
     "make_link",
     "make_nightly",
-    "make_numbers",
     "make_tracker",
     "thresholds",
 ]
@@ -95,46 +85,12 @@ def make_link(config: Config, listener: Listener, reactor: Any) -> AmiService:
     )
 
 
-def make_numbers(config: Config) -> Numbers:
-    """Return what knows a customer's number in every writing. Raises ConfigError."""
-    customers = config.customers
-    numbers = Numbers(config.callers.caller_keys(), customers.region, customers.shared)
-    for number in customers.shared:
-        if not numbers.keys(number):
-            raise ConfigError(f"customers.shared = {number!r}: is no phone number")
-    return numbers
-
-
 def make_forwarder(storage: StorageConfig, reactor: Any) -> Forwarder | None:
     """Return what copies a journal to the database; None: the database is a file, and needs no journal."""
     if not storage.on_server:
         return None
     journal = Journal(storage.journal, storage.journal_max_mb * 1024**2)
     return Forwarder(journal, partial(open_database, storage.url), reactor.callFromThread)
-
-
-def load_surveys(config: Config) -> tuple[Library, Sounds]:
-    """Return the surveys of the configured folder, and what Asterisk plays for each prompt.
-
-    Raises SurveyError or ConfigError.
-    """
-    catalogue_file = shipped("dialplans/prompts.toml")
-    sounds = parse_catalogue(catalogue_file.read_text(encoding="utf-8"), str(catalogue_file)).sounds
-    surveys = Library.load(config.survey.folder or shipped("config/surveys"), sounds)
-    if faults := list(_survey_faults(config, surveys)):
-        raise ConfigError("\n".join(faults))
-    return surveys, sounds
-
-
-def _survey_faults(config: Config, surveys: Library) -> Iterator[str]:
-    """Yield what would go wrong when a queue's survey is asked."""
-    queues = {f"queues.{name}": queue for name, queue in config.queues.items()}
-    for place, queue in {"queue_defaults": config.queue_defaults, **queues}.items():
-        if queue.survey and queue.survey not in surveys:
-            yield f"{place}.survey = {queue.survey!r}: no such survey; known are {', '.join(surveys)}"
-        elif queue.survey and surveys[queue.survey].max_seconds >= config.agi.max_seconds:
-            longest, limit = surveys[queue.survey].max_seconds, config.agi.max_seconds
-            yield f"agi.max_seconds = {limit:g}: survey {queue.survey!r} may take {longest:g} s"
 
 
 def make_calling_back(
@@ -222,15 +178,3 @@ def thresholds(config: Config) -> list[float]:
 def limits(config: Config) -> Limits:
     agi = config.agi
     return Limits(agi.max_callers, agi.max_seconds, agi.head_lines, agi.head_bytes, agi.head_seconds)
-
-
-def ami_endpoint(ami: AmiConfig, reactor: Any) -> IStreamClientEndpoint:
-    """Return where to connect; with TLS the certificate must fit the host's name and the CA."""
-    endpoint: IStreamClientEndpoint = HostnameEndpoint(
-        reactor, ami.host, ami.port, timeout=ami.answer_seconds
-    )
-    if not ami.tls:
-        return endpoint
-    from cc_bridge.ami.tls import over_tls  # noqa: PLC0415 - see lean.py
-
-    return over_tls(endpoint, ami.host, ami.tls_ca_file)

@@ -16,7 +16,7 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
 from cc_bridge.ami.codec import encode
-from cc_bridge.demo.exchange import Exchange, Item
+from cc_bridge.demo.pbx_state import Exchange, Item
 from cc_bridge.demo.recording import Headers, Recording, Told
 
 __all__ = ["RecordedPbx"]

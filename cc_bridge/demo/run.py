@@ -34,8 +34,8 @@ from cc_bridge.config import (
     RunConfig,
     StorageConfig,
 )
-from cc_bridge.daemon import process
-from cc_bridge.daemon.app import Bridge
+from cc_bridge.daemon import main as daemon
+from cc_bridge.daemon.bridge import Bridge
 from cc_bridge.demo import ENDINGS
 from cc_bridge.demo.callers import Callers
 from cc_bridge.demo.pbx import RecordedPbx
@@ -43,10 +43,10 @@ from cc_bridge.demo.recording import Recording
 from cc_bridge.demo.screen import Screen
 from cc_bridge.demo.table import Row, table
 from cc_bridge.logs import set_level, start_logging
+from cc_bridge.offline.replay import read_stream
 from cc_bridge.records import Outcome
-from cc_bridge.replay import read_stream
 from cc_bridge.storage.migrate import open_database
-from cc_bridge.storage.queries import ratings_by_queue, visits_by_outcome
+from cc_bridge.storage.queries.demo_table import ratings_by_queue, visits_by_outcome
 
 __all__ = ["RECORDING", "run"]
 
@@ -85,15 +85,15 @@ class _Config(Config):
 
 def run(seconds: float | None, seed: int | None = None) -> None:
     """Run until a signal comes, or for so many seconds; the same `seed` makes callers press the same keys."""
-    end = _Ending(process.reactor)
+    end = _Ending(daemon.reactor)
     for number in ENDINGS:
         signal.signal(number, end)
     with tempfile.TemporaryDirectory(prefix="cc-bridge-demo-") as folder, Screen() as screen:
         levels = start_logging("warn", screen.log)
         # What breaks off because the demo ends is no news.
-        process.reactor.addSystemEventTrigger("before", "shutdown", set_level, levels, "error")
+        daemon.reactor.addSystemEventTrigger("before", "shutdown", set_level, levels, "error")
         if seconds is not None:
-            process.reactor.callLater(seconds, end)
+            daemon.reactor.callLater(seconds, end)
         _run(Path(folder) / "cc-bridge.sqlite", screen, end, random.Random(seed))  # noqa: S311  # no secret
     for number in ENDINGS:  # Python's own end takes a moment too
         signal.signal(number, signal.SIG_IGN)
@@ -117,13 +117,13 @@ class _Ending:
 
 
 def _run(file: Path, screen: Screen, end: Callable[[], None], rng: random.Random) -> None:
-    reactor = process.reactor
+    reactor = daemon.reactor
     credentials = "demo", token_hex(16)
     pbx = RecordedPbx(Recording(b"".join(read_stream(RECORDING))), credentials, reactor)
     ami_port = reactor.listenTCP(0, pbx, interface=_HOST).getHost().port
     url = f"sqlite:///{file}"
     engine = open_database(url)  # with its tables, since ours reads them before the daemon writes there
-    bridge = process.start(_config(url, ami_port, credentials))
+    bridge = daemon.start(_config(url, ami_port, credentials))
     agi_port = int(bridge.agi_address.rpartition(":")[2])
     callers = Callers(TCP4ClientEndpoint(reactor, _HOST, agi_port), reactor, rng)
     pbx.listeners.append(callers.heard)

@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
-from cc_bridge.customers.recall import LostCall
-from cc_bridge.reports.ask import Ask, By
+from cc_bridge.customers.lost_calls import LostCall
 from cc_bridge.reports.causes import LOW
-from cc_bridge.reports.facts import Source
+from cc_bridge.reports.delivery_gap import delivery_gap
 from cc_bridge.reports.figures import (
     Cell,
     Column,
@@ -31,11 +30,12 @@ from cc_bridge.reports.figures import (
     count,
     share,
 )
-from cc_bridge.reports.gap import delivery_gap
-from cc_bridge.reports.lost import lost
-from cc_bridge.reports.opinions import UNITS
-from cc_bridge.reports.recalls import recalls
+from cc_bridge.reports.lost_calls import recalls
+from cc_bridge.reports.lost_visits import lost
+from cc_bridge.reports.query import Ask, By
+from cc_bridge.reports.score_totals import UNITS
 from cc_bridge.reports.service import service
+from cc_bridge.reports.source import Source
 from cc_bridge.reports.voice import voice
 
 __all__ = ["Digest", "FollowUps", "Name", "digest"]

@@ -10,9 +10,9 @@ from typing import Any
 
 from twisted.internet.endpoints import connectProtocol
 
+from cc_bridge.ami.endpoint import ami_endpoint
 from cc_bridge.ami.originate import CHANNEL_ID
 from cc_bridge.config import Config
-from cc_bridge.daemon.parts import ami_endpoint
 from cc_bridge.doctor.finding import Finding, fail, ok, skip, warn
 from cc_bridge.doctor.session import DOCTOR_CONTEXT, DOCTOR_EVENT, Session, privileges
 from cc_bridge.errors import CcBridgeError

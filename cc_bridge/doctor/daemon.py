@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cc_bridge.config import Config, HttpConfig
 from cc_bridge.doctor.finding import Finding, fail, ok, skip, warn
-from cc_bridge.web.access import is_loopback
+from cc_bridge.web.auth import is_loopback
 
 __all__ = ["findings", "runs"]
 

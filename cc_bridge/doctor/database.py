@@ -18,7 +18,7 @@ from cc_bridge.doctor.finding import Finding, fail, ok, warn
 from cc_bridge.errors import StorageError
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.migrate import current, newest
-from cc_bridge.storage.schema import observed
+from cc_bridge.storage.schema.tables import observed
 
 __all__ = ["findings"]
 

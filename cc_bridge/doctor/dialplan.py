@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from cc_bridge.config import Config
 from cc_bridge.doctor.finding import Finding, fail, ok, skip, warn
 from cc_bridge.doctor.session import DOCTOR_CONTEXT, Look
-from cc_bridge.web.access import is_loopback
+from cc_bridge.web.auth import is_loopback
 
 __all__ = ["findings"]
 

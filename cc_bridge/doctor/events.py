@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from cc_bridge import shipped
 from cc_bridge.ami.codec import Wanted
-from cc_bridge.calls.reading import WANTED, WANTED_FOR_DIRECT_CALLS
+from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS
 from cc_bridge.config import Config
 from cc_bridge.doctor.finding import Finding, fail, ok, skip, warn
 from cc_bridge.doctor.manager import CLASSES, reading

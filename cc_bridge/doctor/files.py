@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cc_bridge.config import Config
-from cc_bridge.daemon.parts import load_surveys
+from cc_bridge.config.survey_files import load_surveys
 from cc_bridge.doctor.finding import Finding, fail, ok, warn
 from cc_bridge.errors import CcBridgeError, ConfigError
 

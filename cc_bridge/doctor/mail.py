@@ -9,10 +9,10 @@ import ssl
 from collections.abc import Iterator
 
 from cc_bridge.config import DigestConfig
+from cc_bridge.digest.smtp import MailFailed, Server, try_out
 from cc_bridge.doctor.finding import Finding, fail, ok, warn
 from cc_bridge.errors import ConfigError
-from cc_bridge.publishing.smtp import MailFailed, Server, try_out
-from cc_bridge.web.access import is_loopback
+from cc_bridge.web.auth import is_loopback
 
 __all__ = ["findings"]
 

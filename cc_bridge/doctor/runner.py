@@ -15,25 +15,25 @@ from twisted.internet.defer import Deferred, TimeoutError as TooLate
 from twisted.internet.endpoints import connectProtocol
 from twisted.python.failure import Failure
 
+from cc_bridge.ami.endpoint import ami_endpoint
 from cc_bridge.config import Config
-from cc_bridge.daemon.parts import ami_endpoint
 from cc_bridge.doctor import (
     daemon,
     database,
     dialplan,
+    duplicate_daemon,
     events,
     files,
     manager,
-    others,
     queues,
-    receivers,
     sounds,
+    webhooks,
 )
 from cc_bridge.doctor.call import call, dialling
 from cc_bridge.doctor.finding import Finding, fail
 from cc_bridge.doctor.session import Look, Session, look
 from cc_bridge.errors import AmiError, AmiRefused, CcBridgeError
-from cc_bridge.web.access import is_loopback
+from cc_bridge.web.auth import is_loopback
 
 __all__ = ["Examination"]
 
@@ -83,9 +83,9 @@ class Examination:
         data = told.data_folder if told and is_loopback(config.ami.host) else None
         await self._apart("prompts", lambda: sounds.findings(config, folder, data))
         await self._apart("database", lambda: database.findings(config.storage))
-        await self._apart("database.daemons", lambda: others.findings(config))
+        await self._apart("database.daemons", lambda: duplicate_daemon.findings(config))
         for webhook in config.webhooks:
-            await self._apart(f"webhooks.{webhook.name}", partial(receivers.findings, webhook))
+            await self._apart(f"webhooks.{webhook.name}", partial(webhooks.findings, webhook))
         if not config.digest.missing:
             await self._apart("digest.mail", self._mail)
 

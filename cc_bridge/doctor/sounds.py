@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cc_bridge.config import Config
-from cc_bridge.daemon.asking import GREETING, MOMENT
-from cc_bridge.daemon.parts import load_surveys
+from cc_bridge.config.survey_files import load_surveys
+from cc_bridge.daemon.services.survey_invitations import GREETING, MOMENT
 from cc_bridge.doctor.finding import Finding, fail, ok, skip
 from cc_bridge.errors import CcBridgeError
-from cc_bridge.surveys.catalogue import FOLDER
 from cc_bridge.surveys.definition import Survey
+from cc_bridge.surveys.prompt_catalogue import FOLDER
 
 __all__ = ["findings"]
 

@@ -15,7 +15,7 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import TypeVar
 
-from cc_bridge.follow_ups.life import FollowUp, Reason
+from cc_bridge.follow_ups.follow_up import FollowUp, Reason
 from cc_bridge.records import Outcome
 
 __all__ = ["DAYS_LOOKED_BACK", "Cause", "Given", "Rules", "Stay", "follow_up"]

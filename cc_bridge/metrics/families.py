@@ -11,7 +11,7 @@ Its names are those of `SIZES`.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cc_bridge.measures import help_text
+from cc_bridge.kpis.catalogue import help_text
 
 __all__ = ["BY_NAME", "FAMILIES", "PREFIX", "SIZES", "MetricFamily"]
 

@@ -7,8 +7,6 @@ rows are in the order of names, never of scores.
 from collections import Counter, defaultdict
 
 from cc_bridge.records import AgentState, RingOutcome
-from cc_bridge.reports.ask import Ask, By, Key
-from cc_bridge.reports.facts import Deed, Source
 from cc_bridge.reports.figures import (
     Cell,
     Column,
@@ -23,9 +21,11 @@ from cc_bridge.reports.figures import (
     ratio,
     share,
 )
-from cc_bridge.reports.opinions import by_key, scores
-from cc_bridge.surveys.guard import Lingering
-from cc_bridge.surveys.policy import Stage
+from cc_bridge.reports.query import Ask, By, Key
+from cc_bridge.reports.score_totals import by_key, scores
+from cc_bridge.reports.source import Deed, Source
+from cc_bridge.surveys.eligibility import Stage
+from cc_bridge.surveys.hangup_outliers import Lingering
 
 __all__ = ["BY", "agents"]
 

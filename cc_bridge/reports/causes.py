@@ -8,9 +8,9 @@ not overlap are called out. Even so what goes together is no cause: a queue's ho
 from collections.abc import Iterable
 from statistics import NormalDist
 
-from cc_bridge.reports.ask import Ask, By, Key
-from cc_bridge.reports.facts import Source
 from cc_bridge.reports.figures import Column, Figure, Finding, Mark, Report, Row, Table, Unit, apart, share
+from cc_bridge.reports.query import Ask, By, Key
+from cc_bridge.reports.source import Source
 
 __all__ = ["BY", "LOW", "causes"]
 

@@ -6,8 +6,8 @@ would not overlap if they were as much wider. What else changed that day, or wit
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from cc_bridge.reports.ask import Ask, By
-from cc_bridge.reports.facts import Source, Talks
+from cc_bridge.kpis.scores import OF_KIND
+from cc_bridge.kpis.service_level import Definition
 from cc_bridge.reports.figures import (
     Cell,
     Column,
@@ -22,10 +22,10 @@ from cc_bridge.reports.figures import (
     mean,
     share,
 )
-from cc_bridge.reports.opinions import UNITS, by_key as said_by_key, scores
-from cc_bridge.reports.waits import Waits, by_key
-from cc_bridge.service_level import Definition
-from cc_bridge.surveys.scores import OF_KIND
+from cc_bridge.reports.query import Ask, By
+from cc_bridge.reports.score_totals import UNITS, by_key as said_by_key, scores
+from cc_bridge.reports.source import Source, Talks
+from cc_bridge.reports.visit_totals import Waits, by_key
 
 __all__ = ["BY", "change"]
 

@@ -9,8 +9,8 @@ from enum import StrEnum
 from math import sqrt
 from statistics import NormalDist
 
-from cc_bridge.reports.ask import Ask, By, Key
-from cc_bridge.surveys.scores import MINIMUM, Score, student_t, wilson
+from cc_bridge.kpis.scores import MINIMUM, Score, student_t, wilson
+from cc_bridge.reports.query import Ask, By, Key
 
 __all__ = [
     "Cell", "Column", "Figure", "Finding", "Mark", "Report", "Row", "Table", "Unit", "apart",

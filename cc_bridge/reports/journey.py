@@ -3,9 +3,9 @@
 from collections import Counter
 
 from cc_bridge.records import Transfer
-from cc_bridge.reports.ask import Ask, By, Key
-from cc_bridge.reports.facts import Source
 from cc_bridge.reports.figures import Cell, Column, Report, Row, Table, Unit, count, share
+from cc_bridge.reports.query import Ask, By, Key
+from cc_bridge.reports.source import Source
 
 __all__ = ["BY", "journey"]
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
+from cc_bridge.kpis.service_level import Definition
 from cc_bridge.records import Outcome
-from cc_bridge.reports.ask import Ask, By, Key
-from cc_bridge.reports.facts import Source, Talks
 from cc_bridge.reports.figures import Cell, Column, Figure, Report, Row, Table, Unit, count, mean
-from cc_bridge.reports.waits import LEVELS, Waits, by_key
-from cc_bridge.service_level import Definition
+from cc_bridge.reports.query import Ask, By, Key
+from cc_bridge.reports.source import Source, Talks
+from cc_bridge.reports.visit_totals import LEVELS, Waits, by_key
 
 __all__ = ["BY", "service"]
 

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterable
 
 from cc_bridge.records import SurveyResult
-from cc_bridge.reports.ask import Ask, By, Key
-from cc_bridge.reports.facts import Attempts, Callers, Source
 from cc_bridge.reports.figures import Cell, Column, Mark, Report, Row, Table, Unit, count, share
-from cc_bridge.reports.opinions import UNITS, Opinions, by_key, scores
-from cc_bridge.surveys.policy import NotAsked, Stage
+from cc_bridge.reports.query import Ask, By, Key
+from cc_bridge.reports.score_totals import UNITS, Opinions, by_key, scores
+from cc_bridge.reports.source import Attempts, Callers, Source
+from cc_bridge.surveys.eligibility import NotAsked, Stage
 
 __all__ = ["BY", "voice"]
 

@@ -37,9 +37,11 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 
 from cc_bridge.errors import StorageError
-from cc_bridge.storage import planning, settling, views
+from cc_bridge.storage import views
 from cc_bridge.storage.engine import make_engine
-from cc_bridge.storage.schema import metadata
+from cc_bridge.storage.rollups import refresh
+from cc_bridge.storage.schema import planner_hints
+from cc_bridge.storage.schema.tables import metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -184,7 +186,7 @@ def _create(connection: Connection) -> None:
     _version_table.create(connection, checkfirst=True)
     metadata.create_all(connection)
     dialect = connection.dialect.name
-    for statement in (*settling.creation(dialect), *views.creation(dialect), *planning.told(dialect)):
+    for statement in (*refresh.creation(dialect), *views.creation(dialect), *planner_hints.told(dialect)):
         connection.execute(statement)
     connection.execute(_version_table.insert().values(version_num=newest()))
 

@@ -19,7 +19,7 @@ from enum import Enum, StrEnum, auto
 
 from cc_bridge.records import Trigger
 from cc_bridge.surveys.attribution import Invitation
-from cc_bridge.surveys.hours import Hours
+from cc_bridge.surveys.business_hours import Hours
 
 __all__ = ["CallResult", "CallbackPlan", "CallbackRules", "Candidate", "NoCallback", "dialable"]
 

@@ -12,9 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 
-from cc_bridge.surveys.questions import SCORES, YES_NO, Branch, Comment, Question, condition
-from cc_bridge.surveys.tables import Fault, Path, Table, faulty, read_toml
-from cc_bridge.surveys.written import (
+from cc_bridge.surveys.file_format import (
     END,
     AskLanguage,
     WrittenChoice,
@@ -23,6 +21,8 @@ from cc_bridge.surveys.written import (
     WrittenScore,
     WrittenSurvey,
 )
+from cc_bridge.surveys.questions import SCORES, YES_NO, Branch, Comment, Question, condition
+from cc_bridge.surveys.toml_reader import Fault, Path, Table, faulty, read_toml
 
 __all__ = ["AskLanguage", "Question", "Sounds", "Survey", "parse_survey"]
 

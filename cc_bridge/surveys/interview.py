@@ -22,7 +22,8 @@ from typing import ClassVar
 
 from cc_bridge.records import SurveyResult
 from cc_bridge.surveys.definition import Survey
-from cc_bridge.surveys.language import LanguageChoice
+from cc_bridge.surveys.keypad import Typed, Typing
+from cc_bridge.surveys.language_choice import LanguageChoice
 from cc_bridge.surveys.questions import Comment, Question
 from cc_bridge.surveys.steps import (
     Ask,
@@ -41,7 +42,6 @@ from cc_bridge.surveys.steps import (
     Step,
     StopAsking,
 )  # fmt: skip
-from cc_bridge.surveys.typed import Typed, Typing
 
 __all__ = ["NEXT_KEY_SECONDS", "Interview", "State"]
 

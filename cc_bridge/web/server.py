@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 
-from cc_bridge.web.access import Access
-from cc_bridge.web.live import Events, Json, Live, Stream
-from cc_bridge.web.page import Folder, Page, Pages
-from cc_bridge.web.screens import agent, follow_ups, wallboard
+from cc_bridge.web.auth import Access
+from cc_bridge.web.resources import Folder, Page, Pages
+from cc_bridge.web.static_pages import agent, follow_ups, wallboard
+from cc_bridge.web.wallboard_stream import Events, Json, Live, Stream
 
 __all__ = ["Checks", "Scrape", "site"]
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from twisted.web.http import Request
 
-from cc_bridge.web.access import ONLY_WITH_ONE, Access, bearer, same
+from cc_bridge.web.auth import ONLY_WITH_ONE, Access, bearer, same
 
 __all__ = ["Session"]
 

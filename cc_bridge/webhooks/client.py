@@ -30,7 +30,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from cc_bridge import __version__
-from cc_bridge.webhooks.plan import AT_ONCE, Reply, retry_after
+from cc_bridge.webhooks.retry_policy import AT_ONCE, Reply, retry_after
 
 __all__ = ["Client"]
 

@@ -21,7 +21,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
-from cc_bridge.webhooks.plan import Patience, Reply, Rules, Verdict, verdict
+from cc_bridge.webhooks.retry_policy import Patience, Reply, Rules, Verdict, verdict
 from cc_bridge.webhooks.signing import headers
 
 __all__ = ["Deliveries", "Outbox", "Receiver", "Waiting"]

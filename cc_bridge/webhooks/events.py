@@ -19,7 +19,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-from cc_bridge.follow_ups.life import FollowUp
+from cc_bridge.follow_ups.follow_up import FollowUp
 from cc_bridge.records import Answer, Call, Record, SurveyAttempt, SurveyResult
 
 __all__ = ["Event", "EventType", "Events", "Wishes", "instant"]

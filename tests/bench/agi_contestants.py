@@ -32,9 +32,9 @@ def ours_sqlite() -> None:
     """As `ours`, with each answer committed to SQLite by the daemon's writer before the next prompt."""
     from twisted.internet import reactor
 
-    from cc_bridge.storage.database import Database
     from cc_bridge.storage.migrate import open_database
-    from cc_bridge.storage.writer import Writer
+    from cc_bridge.storage.pipeline.sql_sink import Database
+    from cc_bridge.storage.pipeline.writer import Writer
 
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder) / 'bench.sqlite3'}"
@@ -147,7 +147,7 @@ def _interview(store: Any) -> Any:
 
     from twisted.internet import reactor
 
-    from cc_bridge.agi.survey import Interviewer
+    from cc_bridge.agi.survey_script import Interviewer
     from cc_bridge.surveys.attribution import Attribution, Invitation, Segment
     from cc_bridge.surveys.definition import parse_survey
 

@@ -176,7 +176,7 @@ def _bridge(port: int, folder: str | None = None) -> Any:
 
     from twisted.internet import reactor
 
-    from cc_bridge.daemon.app import Bridge
+    from cc_bridge.daemon.bridge import Bridge
 
     class Measured(Bridge):
         def __init__(self) -> None:

@@ -9,8 +9,8 @@ from collections import Counter, defaultdict
 from datetime import datetime
 from functools import wraps
 
-from cc_bridge.reports import facts
-from cc_bridge.reports.ask import By
+from cc_bridge.reports import source
+from cc_bridge.reports.query import By
 
 __all__ = ["Counted"]
 
@@ -87,7 +87,7 @@ class Counted:
             sums[4] += wait <= settings.threshold
             sums[5] += wait < settings.short_abandon
             sums[6] += ringing == "1"
-        return [facts.Visits(*key, *sums) for key, sums in found.items()]
+        return [source.Visits(*key, *sums) for key, sums in found.items()]
 
     @_once
     def visited_hours(self):
@@ -110,7 +110,7 @@ class Counted:
                 wrap_up = self._ask.of(queue).wrap_up
                 for place, value in enumerate((1, talk, hold, wrap_up, (talk + wrap_up) ** 2), 1):
                     sums[place] += value
-        return [facts.Talks(key, *sums) for key, sums in found.items()]
+        return [source.Talks(key, *sums) for key, sums in found.items()]
 
     @_once
     def transfers(self, by):
@@ -119,7 +119,7 @@ class Counted:
         for at, queue, kind in self._read(columns, "talks WHERE queue <> ''"):
             if kind is not None:
                 found[self._key(by, at, queue), kind] += 1
-        return [facts.Transfers(*key, n) for key, n in found.items()]
+        return [source.Transfers(*key, n) for key, n in found.items()]
 
     @_once
     def deeds(self, states):
@@ -138,7 +138,7 @@ class Counted:
         for agent, state, since, until in self._states():
             if state in states:
                 add(agent, "state", state, seconds=until - since)
-        return [facts.Deed(*key, *sums) for key, sums in found.items()]
+        return [source.Deed(*key, *sums) for key, sums in found.items()]
 
     @_once
     def presence(self):
@@ -149,7 +149,7 @@ class Counted:
                 later = min((at // _QUARTER + 1) * _QUARTER, until)
                 found[self._local(at)[1:]] += later - at
                 at = later
-        return [facts.Presence(*key, seconds) for key, seconds in found.items()]
+        return [source.Presence(*key, seconds) for key, seconds in found.items()]
 
     def _states(self):
         columns = f"agent, state, {_at('started_at')}, {_at('ended_at')}"
@@ -164,7 +164,7 @@ class Counted:
         for key, question, kind, value, _ in self._answered(by):
             if by is not By.AGENT or key:
                 found[key, question, kind, int(value)] += 1
-        return [facts.Answers(*key, n) for key, n in found.items()]
+        return [source.Answers(*key, n) for key, n in found.items()]
 
     @_once
     def rated(self):
@@ -175,7 +175,7 @@ class Counted:
                 found["agents_spoken", min(int(talks), 3), int(value)] += 1
                 found[By.HOUR, hour, int(value)] += 1
                 found[By.QUEUE, queue, int(value)] += 1
-        return [facts.Rated(*key, n) for key, n in found.items()]
+        return [source.Rated(*key, n) for key, n in found.items()]
 
     def _answered(self, by):
         calls = {call: rest for call, *rest in self._read("call_id, wait_seconds, talks", "calls")}
@@ -201,12 +201,12 @@ class Counted:
         for at, queue, agent, stage, trigger in self._read(columns, "funnel"):
             if trigger != "callback":
                 found[self._key(by, at, queue, agent), stage] += 1
-        return [facts.Callers(*key, n) for key, n in found.items()]
+        return [source.Callers(*key, n) for key, n in found.items()]
 
     @_once
     def lingered(self):
         found = Counter(self._read("queue, agent, stage, trigger", "funnel"))
-        return [facts.Lingered(*key, n) for key, n in found.items()]
+        return [source.Lingered(*key, n) for key, n in found.items()]
 
     @_once
     def attempts(self, by):
@@ -217,7 +217,7 @@ class Counted:
             sums = found.setdefault((self._key(by, at, queue, agent, language), result, reason), [0, 0])
             sums[0] += 1
             sums[1] += result in {"complete", "partial"} or (result == "started" and attempt in with_answer)
-        return [facts.Attempts(*key, *sums) for key, sums in found.items()]
+        return [source.Attempts(*key, *sums) for key, sums in found.items()]
 
     @_once
     def journeys(self, by):
@@ -226,7 +226,7 @@ class Counted:
         for at, queue, queues, talks, answered in self._read(columns, "calls"):
             if queues > 0:
                 found[self._key(by, at, queue), queues, talks, answered == "1"] += 1
-        return [facts.Journeys(*key, n) for key, n in found.items()]
+        return [source.Journeys(*key, n) for key, n in found.items()]
 
 
 _TEXT = {

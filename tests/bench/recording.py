@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-from cc_bridge.replay import read_stream
+from cc_bridge.offline.replay import read_stream
 
 __all__ = ["END", "Recording"]
 

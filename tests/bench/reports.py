@@ -20,17 +20,17 @@ from machine import machine
 from sqlalchemy import func, select
 from year import CHANGED, DAYS, FIRST_DAY, LINGERING, RUDE, Year
 
-from cc_bridge.reports.as_data import as_json
-from cc_bridge.reports.ask import BANDS, Ask, QueueSettings
-from cc_bridge.reports.catalogue import REPORTS
-from cc_bridge.reports.days import Days
-from cc_bridge.reports.wording import Wording
-from cc_bridge.storage import schema
+from cc_bridge.reports.calendar import Days
+from cc_bridge.reports.query import BANDS, Ask, QueueSettings
+from cc_bridge.reports.registry import REPORTS
+from cc_bridge.reports.render.data import as_json
+from cc_bridge.reports.render.localization import Wording
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.reports import Facts, reading
+from cc_bridge.storage.schema import tables
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from databases import PostgreSql
+from support.databases import PostgreSql
 
 _MOST = 2.0  # seconds for a report
 _REPEATS = 3
@@ -77,7 +77,7 @@ def verified(engine):
     figures = 0
     with engine.connect() as connection:
         counted = Counted(connection, asking(None))
-        plain = connection.scalar(select(func.count()).select_from(schema.calls)) >= _PLAIN_TO_SEE
+        plain = connection.scalar(select(func.count()).select_from(tables.calls)) >= _PLAIN_TO_SEE
         wanted = [(name, by) for name, kind in REPORTS.items() for by in kind.by]
         with click.progressbar(wanted, label="verifying", file=sys.stderr) as bar:
             for name, by in bar:

@@ -25,12 +25,12 @@ from store_contestants import RATE
 from year import DAYS, Year
 
 from cc_bridge.storage.migrate import open_database
-from cc_bridge.storage.queries import observed_until
-from cc_bridge.storage.schema import metadata
+from cc_bridge.storage.queries.restart_state import observed_until
+from cc_bridge.storage.schema.tables import metadata
 
 _HERE = Path(__file__).parent
 sys.path.insert(0, str(_HERE.parent))
-from databases import PostgreSql  # noqa: E402 - tests are no package
+from support.databases import PostgreSql  # noqa: E402 - tests are no package
 
 _POLL = 0.05  # seconds
 _LEAST = 0.02  # seconds

@@ -21,12 +21,12 @@ from typing import Any
 from contact_records import PBX, records
 
 from cc_bridge.records import Answer, Observed, Record, SurveyAttempt, Unfinished
-from cc_bridge.storage.database import Database
-from cc_bridge.storage.forwarder import Forwarder
-from cc_bridge.storage.journal import Journal
 from cc_bridge.storage.migrate import open_database
-from cc_bridge.storage.schema import row_of, unfinished
-from cc_bridge.storage.writer import Writer
+from cc_bridge.storage.pipeline.forwarder import Forwarder
+from cc_bridge.storage.pipeline.journal import Journal
+from cc_bridge.storage.pipeline.sql_sink import Database
+from cc_bridge.storage.pipeline.writer import Writer
+from cc_bridge.storage.schema.tables import row_of, unfinished
 
 RATE = 2_000  # records a second
 _TICK = 0.005  # seconds

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 
 from cc_bridge.storage import views
-from cc_bridge.storage.schema import metadata
-from cc_bridge.storage.settling import settle
+from cc_bridge.storage.rollups.refresh import settle
+from cc_bridge.storage.schema.tables import metadata
 
 __all__ = ["CHANGED", "DAYS", "FIRST_DAY", "LINGERING", "RUDE", "Year"]
 

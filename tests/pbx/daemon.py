@@ -22,7 +22,7 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import create_engine, text
 
-from cc_bridge.storage.schema import TABLES
+from cc_bridge.storage.schema.tables import TABLES
 from pbx.asterisk import free_port
 from pbx.rig import Rig
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from databases import PostgreSql
 from pbx.daemon import Daemon
 from pbx.test_greet import EMPTY, THROUGH_SECONDS, greeted
 from pbx.test_one_call import ended, question_is_asked, through_a_talk
+from support.databases import PostgreSql
 
 NUMBER = "09121234567"
 LINKED_SECONDS = 120.0  # it is looked for once a minute

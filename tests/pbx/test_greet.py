@@ -8,10 +8,10 @@ import pytest
 
 from cc_bridge.records import Answer, Outcome, QueueVisit, SurveyAttempt, SurveyResult
 from cc_bridge.storage.migrate import open_database
-from one_caller import write
 from pbx.asterisk import free_port
 from pbx.daemon import Daemon
 from pbx.driver import event
+from support.survey_caller import write
 
 NUMBER = "09121234567"
 KEY = "989121234567"

@@ -21,7 +21,7 @@ from pbx.daemon import Daemon
 from pbx.driver import event
 from pbx.rig import REPOSITORY
 from pbx.test_one_call import ended, question_is_asked, through_a_talk
-from reactor_loop import result_of
+from support.reactor_loop import result_of
 
 DIALPLANS = REPOSITORY / "dialplans"
 SHIPPED = [DIALPLANS / "extensions_cc_bridge.conf", DIALPLANS / "freepbx" / "extensions_custom.conf"]

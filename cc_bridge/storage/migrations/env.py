@@ -4,7 +4,7 @@ from alembic import context
 from sqlalchemy import URL, Connection
 
 from cc_bridge.storage.migrate import VERSION_TABLE
-from cc_bridge.storage.schema import metadata
+from cc_bridge.storage.schema.tables import metadata
 
 connection: Connection | None = context.config.attributes["connection"]
 url: URL | None = context.config.attributes["url"]

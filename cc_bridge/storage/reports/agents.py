@@ -6,12 +6,12 @@ from typing import Any
 from sqlalchemy import Select, Table, case, func, literal, or_, select
 
 from cc_bridge.records import AgentState
-from cc_bridge.reports import facts
-from cc_bridge.storage.columns import hidden
+from cc_bridge.reports import source
 from cc_bridge.storage.reports.counting import Expression
 from cc_bridge.storage.reports.presence import Presence
-from cc_bridge.storage.schema import agent_intervals, rings, talks
-from cc_bridge.storage.settled import agent_facts
+from cc_bridge.storage.rollups.tables import agent_facts
+from cc_bridge.storage.schema.column_types import hidden
+from cc_bridge.storage.schema.tables import agent_intervals, rings, talks
 
 __all__ = ["Agents"]
 
@@ -19,7 +19,7 @@ __all__ = ["Agents"]
 class Agents(Presence):
     """The part of a Source that is about agents."""
 
-    def deeds(self, states: Collection[AgentState]) -> Iterator[facts.Deed]:
+    def deeds(self, states: Collection[AgentState]) -> Iterator[source.Deed]:
         settled, live = self._days()
         statements = [each for span in live for each in self._live_deeds(states, *span)]
         if settled:
@@ -29,7 +29,7 @@ class Agents(Presence):
             keys = (c.agent, c.fact, c.word)
             sums = (func.sum(c.n), func.sum(c.amount), func.sum(c.hold_seconds))
             statements.append(select(*keys, *sums).where(*where).group_by(*keys))
-        yield from self._rows(facts.Deed, *statements)
+        yield from self._rows(source.Deed, *statements)
 
     def _live_deeds(
         self, states: Collection[AgentState], since: float, until: float

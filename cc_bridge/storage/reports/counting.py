@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Connection, Double, Executable, Table, case, literal
 
-from cc_bridge.reports.ask import Ask, By, QueueSettings
-from cc_bridge.storage.columns import hidden
+from cc_bridge.reports.query import Ask, By, QueueSettings
 from cc_bridge.storage.reports.instants import DAY, Instants
-from cc_bridge.storage.settling import settled_until
+from cc_bridge.storage.rollups.refresh import settled_until
+from cc_bridge.storage.schema.column_types import hidden
 
 __all__ = ["Counting", "Expression", "Span"]
 

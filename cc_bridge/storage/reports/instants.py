@@ -20,8 +20,8 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from cc_bridge.reports.days import Offset
-from cc_bridge.storage.columns import Instant
+from cc_bridge.reports.calendar import Offset
+from cc_bridge.storage.schema.column_types import Instant
 
 __all__ = ["DAY", "HOUR", "THURSDAY", "Instants"]
 

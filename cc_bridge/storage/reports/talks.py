@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlalchemy import Select, func, literal, select
 
-from cc_bridge.reports import facts
-from cc_bridge.reports.ask import By
+from cc_bridge.reports import source
+from cc_bridge.reports.query import By
 from cc_bridge.storage.reports.counting import Counting, Expression
-from cc_bridge.storage.schema import talks
-from cc_bridge.storage.settled import queue_talks
+from cc_bridge.storage.rollups.tables import queue_talks
+from cc_bridge.storage.schema.tables import talks
 
 __all__ = ["Talks"]
 
@@ -17,7 +17,7 @@ __all__ = ["Talks"]
 class Talks(Counting):
     """The part of a Source that is about talks."""
 
-    def talks(self, by: By) -> Iterator[facts.Talks]:
+    def talks(self, by: By) -> Iterator[source.Talks]:
         """Yield talks; the wrap-up is a setting of the queue, so it is added to what a queue's talks took."""
         found: dict[Any, list[Any]] = {}
         for key, queue, partial, n, *sums in self._rows(lambda *row: row, *self._talks(by)):
@@ -30,7 +30,7 @@ class Talks(Counting):
             handled = squares + 2 * wrap_up * talk + n * wrap_up * wrap_up  # squares of talk + wrap_up
             for place, value in enumerate((n, talk, hold, n * wrap_up, handled), 1):
                 its[place] += value
-        yield from (facts.Talks(key, *its) for key, its in found.items())
+        yield from (source.Talks(key, *its) for key, its in found.items())
 
     def _talks(self, by: By) -> Iterator[Select[Any]]:
         """Yield what counts talks by key and queue; by queue and part of the span, days are settled."""
@@ -53,7 +53,7 @@ class Talks(Counting):
                 key = q.queue if by is By.QUEUE else literal(number)
                 yield _talked(where, key, q.queue, q.partial, q.n, q.talk_seconds, q.hold_seconds, q.squares)
 
-    def transfers(self, by: By) -> Iterator[facts.Transfers]:
+    def transfers(self, by: By) -> Iterator[source.Transfers]:
         c = talks.c
         inner = (
             select(self._key(by, talks, c.answered_at).label("key"), c.transfer)
@@ -61,7 +61,7 @@ class Talks(Counting):
             .subquery()
         )
         keys = (inner.c.key, inner.c.transfer)
-        yield from self._rows(facts.Transfers, select(*keys, func.count()).group_by(*keys))
+        yield from self._rows(source.Transfers, select(*keys, func.count()).group_by(*keys))
 
 
 def _talked(

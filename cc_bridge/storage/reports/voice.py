@@ -12,13 +12,13 @@ from typing import Any
 from sqlalchemy import FromClause, Select, and_, case, exists, func, literal_column, select
 
 from cc_bridge.records import SurveyResult, Trigger
-from cc_bridge.reports import facts
-from cc_bridge.reports.ask import By
-from cc_bridge.storage.columns import hidden
+from cc_bridge.reports import source
+from cc_bridge.reports.query import By
 from cc_bridge.storage.reports.counting import Counting, Expression
-from cc_bridge.storage.schema import answers, calls, funnel, survey_attempts
-from cc_bridge.storage.settled import SEVERAL, rated_calls
-from cc_bridge.surveys.policy import Stage
+from cc_bridge.storage.rollups.tables import SEVERAL, rated_calls
+from cc_bridge.storage.schema.column_types import hidden
+from cc_bridge.storage.schema.tables import answers, calls, funnel, survey_attempts
+from cc_bridge.surveys.eligibility import Stage
 
 __all__ = ["Voice"]
 
@@ -29,13 +29,13 @@ _NO_CALL = -1  # instead of a band
 class Voice(Counting):
     """The part of a Source that is about surveys."""
 
-    def answers(self, by: By) -> Iterator[facts.Answers]:
+    def answers(self, by: By) -> Iterator[source.Answers]:
         c = answers.c
         what = (c.question, c.kind, c.value)
         if by is By.WAIT_BAND:
             known = self._of_calls(self._band(calls.c.wait_seconds), *what)
             everyone = [_counted(source, where, *what) for source, _, where in self._answered()]
-            yield from (facts.Answers(*row) for row in self._with_others(known, everyone))
+            yield from (source.Answers(*row) for row in self._with_others(known, everyone))
             return
         match by:
             case By.AGENT:
@@ -49,9 +49,9 @@ class Voice(Counting):
                 key = self._key(by, answers, c.answered_at)
                 parts = [(source, key, where) for source, _, where in self._answered()]
         statements = (_counted(source, where, key, *what) for source, key, where in parts)
-        yield from self._rows(facts.Answers, *statements)
+        yield from self._rows(source.Answers, *statements)
 
-    def rated(self) -> Iterator[facts.Rated]:
+    def rated(self) -> Iterator[source.Rated]:
         c = answers.c
         csat = c.kind == "csat"
         everyone = [
@@ -60,17 +60,17 @@ class Voice(Counting):
         ]
         without_call: Counter[int] = Counter()
         for hour, queue, value, n in self._rows(lambda *row: row, *everyone):
-            yield facts.Rated(By.HOUR, hour, value, n)
-            yield facts.Rated(By.QUEUE, queue, value, n)
+            yield source.Rated(By.HOUR, hour, value, n)
+            yield source.Rated(By.QUEUE, queue, value, n)
             without_call[value] += n
         for band, spoken, value, n in self._read(*self._rated_calls()):
-            yield facts.Rated(By.WAIT_BAND, band, value, n)
-            yield facts.Rated("agents_spoken", spoken, value, n)
+            yield source.Rated(By.WAIT_BAND, band, value, n)
+            yield source.Rated("agents_spoken", spoken, value, n)
             without_call[value] -= n
         for value, n in without_call.items():
             if n > 0:
-                yield facts.Rated(By.WAIT_BAND, _NO_CALL, value, n)
-                yield facts.Rated("agents_spoken", 0, value, n)
+                yield source.Rated(By.WAIT_BAND, _NO_CALL, value, n)
+                yield source.Rated("agents_spoken", 0, value, n)
 
     def _rated_calls(self) -> Iterator[Select[Any]]:
         """Yield what counts scores by the band of the call's wait and by its talks."""
@@ -88,18 +88,18 @@ class Voice(Counting):
             i = kept.where(*self._settled(rated_calls, settled)).subquery().c
             yield select(i.band, i.talks, i.value, func.sum(i.n)).group_by(i.band, i.talks, i.value)
 
-    def callers(self, by: By) -> Iterator[facts.Callers]:
+    def callers(self, by: By) -> Iterator[source.Callers]:
         c = funnel.c
         where = [*self._span(funnel, c.at), c.trigger != Trigger.CALLBACK]
-        yield from self._rows(facts.Callers, _counted(funnel, where, self._key(by, funnel, c.at), c.stage))
+        yield from self._rows(source.Callers, _counted(funnel, where, self._key(by, funnel, c.at), c.stage))
 
-    def lingered(self) -> Iterator[facts.Lingered]:
+    def lingered(self) -> Iterator[source.Lingered]:
         c = funnel.c
         where = [*self._span(funnel, c.at), c.stage.in_((Stage.CALLER_LEFT_FIRST, Stage.INVITED))]
         statement = _counted(funnel, where, hidden(c.queue), c.agent, c.stage, c.trigger)
-        yield from self._rows(facts.Lingered, statement)
+        yield from self._rows(source.Lingered, statement)
 
-    def attempts(self, by: By) -> Iterator[facts.Attempts]:
+    def attempts(self, by: By) -> Iterator[source.Attempts]:
         c, given = survey_attempts.c, answers.c
         of_answered = case((c.result.in_((SurveyResult.COMPLETE, SurveyResult.PARTIAL)), 1), else_=0)
         key = self._key(by, survey_attempts, c.started_at)
@@ -118,7 +118,7 @@ class Voice(Counting):
             [*span, c.result == SurveyResult.STARTED, some],
             key, c.result, c.reason, literal_column("0"),
         )  # fmt: skip
-        yield from self._rows(facts.Attempts, statement, cut_off)
+        yield from self._rows(source.Attempts, statement, cut_off)
 
     def _answered(self, *, by_queue: bool = False) -> list[_Part]:
         """Return where answers come from, whose queue, and which: in one part, or two."""

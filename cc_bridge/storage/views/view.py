@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Column, Integer, Table
 from sqlalchemy.types import TypeEngine
 
-from cc_bridge.storage.columns import CleanText, Instant, Seconds
+from cc_bridge.storage.schema.column_types import CleanText, Instant, Seconds
 from cc_bridge.storage.views.words import in_words
 
 __all__ = ["Lookup", "View", "column", "count", "instant", "integer", "pbx", "seconds", "sum_of", "text"]

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from cc_bridge.storage.columns import CleanText
+from cc_bridge.storage.schema.column_types import CleanText
 
 revision = "0002"
 down_revision = "0001"

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from cc_bridge.storage.columns import CleanText, Instant, Seconds
+from cc_bridge.storage.schema.column_types import CleanText, Instant, Seconds
 
 revision = "0004"
 down_revision = "0003"

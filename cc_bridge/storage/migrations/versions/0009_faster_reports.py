@@ -5,7 +5,7 @@ The views look as before, so a downgrade leaves them.
 
 from alembic import op
 
-from cc_bridge.storage.planning import taken_back, told
+from cc_bridge.storage.schema.planner_hints import taken_back, told
 from cc_bridge.storage.views import creation
 
 revision = "0009"

@@ -1,0 +1,316 @@
+"""One caller is interviewed: the steps of an `Interview` are done on a `Channel`, and what is said is stored.
+
+`agi/survey.py` makes one for each caller who is invited. The trap: a caller may hang up at any moment, so
+an answer is on disk before the next prompt is sent, and the attempt is stored when it starts and again when
+it ends, whatever ended it. A store that fails or is slow must not be heard: the caller gets the goodbye.
+
+A survey has `max_seconds`. Its last FAREWELL_SECONDS belong to the goodbye: what plays when they begin is
+stopped, and nobody is cut off without a word.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from asterisk.agi import AGIError, AGIHangup
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger, LogLevel
+from twisted.python.failure import Failure
+
+from cc_bridge.agi.channel import Channel, Interrupted, NotRecorded, PromptMissing
+from cc_bridge.agi.request import Request
+from cc_bridge.records import Answer, OptOut, SurveyAttempt, SurveyResult
+from cc_bridge.surveys.attribution import Invitation
+from cc_bridge.surveys.interview import Interview, State
+from cc_bridge.surveys.steps import (
+    Ask,
+    Begin,
+    Ending,
+    Event,
+    Finish,
+    Happening,
+    Key,
+    Listen,
+    Play,
+    Record,
+    Recorded,
+    Save,
+    Speak,
+    Step,
+    StopAsking,
+)
+
+__all__ = ["FAREWELL_SECONDS", "STORE_SECONDS", "VARIABLE", "Conversation", "Store", "Surroundings"]
+
+_log = Logger()
+_Record = TypeVar("_Record")
+
+VARIABLE = "CCB_SURVEY"
+FAREWELL_SECONDS = 5.0  # the shipped goodbyes take 1 to 4
+STORE_SECONDS = 5.0  # a commit takes milliseconds; a caller waits in silence meanwhile
+
+_ANY_KEY = "0123456789*#"
+# A recording that silence ended keeps its last second: so short a one holds no word.
+_SILENT_SECONDS = 1.2
+_WORDLESS_SECONDS = 0.3  # one that a key or a hang-up ended; 22.10 writes 0.02 s of who leaves at the beep
+_BEEP_SECONDS = 1.0
+_LEAST_STORE_SECONDS = 0.5  # even if the survey's time is nearly over
+_LONGEST_NAME = 100  # of a recording; a Uniqueid has about 15 characters
+
+Store = Callable[[SurveyAttempt | Answer | OptOut], Deferred[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all interviews of one PBX share; `Interviewer` tells what each is."""
+
+    pbx: str
+    store: Store
+    now: Callable[[], float]
+    clock: IReactorTime
+    on_stage: Callable[[str, str], None]
+    opted_out: Callable[[str], None]
+    recordings: str
+
+
+class Conversation:
+    """One interview: the caller's channel, and the attempt that is stored of it."""
+
+    def __init__(
+        self, around: Surroundings, invitation: Invitation, request: Request, channel: Channel
+    ) -> None:
+        self._around = around
+        self._invitation = invitation
+        self._survey = invitation.survey
+        self._request = request
+        self._channel = channel
+        self._interview = Interview(invitation.survey, invitation.language)
+        self._attempt = self._new_attempt()
+        self._ids = {name: getattr(self._attempt, name) for name in ("uniqueid", "call_id", "attempt_id")}
+        self._began_at = around.clock.seconds()
+        self._told = ""  # what VARIABLE holds
+        self._speaks = request.language  # the channel
+
+    async def run(self) -> None:
+        queue = self._attempt.queue
+        self._around.on_stage("invited", queue)
+        step = self._interview.begin()
+        while not isinstance(step, Finish):
+            step = self._interview.next(await self._carry_out(step))
+            if self._interview.stage:
+                self._around.on_stage(self._interview.stage, queue)
+        self._around.on_stage(step.result, queue)
+        await self._give_back()
+        self._attempt = replace(
+            self._attempt, ended_at=self._around.now(), result=step.result, reason=step.reason
+        )
+        await self._stored(self._attempt)
+
+    def _new_attempt(self) -> SurveyAttempt:
+        attribution, started_at = self._invitation.attribution, self._around.now()
+        rated = attribution.last
+        return SurveyAttempt(
+            pbx=self._around.pbx,
+            attempt_id=f"{self._request.uniqueid}-{round(started_at * 1000)}",
+            call_id=attribution.call_id,
+            uniqueid=self._request.uniqueid,
+            queue=rated.queue,
+            agent=rated.agent,
+            interface=rated.interface,
+            survey=self._survey.id,
+            version=self._survey.version,
+            language=self._interview.language,
+            started_at=started_at,
+            ended_at=None,
+            result=SurveyResult.STARTED,
+            reason="",
+            trigger=self._invitation.trigger,
+            attributed_by=attribution.by,
+            caller_key=self._invitation.caller_key,
+        )
+
+    # -- one step
+
+    async def _carry_out(self, step: Step) -> Happening:
+        """Do what the interview wants next, and turn whatever goes wrong into an event."""
+        try:
+            return await self._do(step)
+        except PromptMissing as error:
+            _log.error("{error} for survey {survey}", error=error, survey=self._survey.id, **self._ids)
+            return Event.PROMPT_MISSING
+        except NotRecorded as error:
+            _log.error("{error}", error=error, **self._ids)
+            return Event.NOT_RECORDED
+        except Interrupted:
+            return Event.TIME_IS_UP
+        except AGIHangup:
+            return Ending(self._channel.closed_because or Ending.HUNG_UP)
+        except CancelledError:
+            return Ending(self._channel.closed_because or Ending.SHUTDOWN)
+        except AGIError as error:
+            _log.error("survey on channel {uniqueid!r} broke off: {error!r}", error=error, **self._ids)
+            return Ending.FAILED
+
+    async def _do(self, step: Step) -> Happening:
+        match step:
+            case Begin():
+                return await self._begin()
+            case Speak(language):
+                self._attempt = replace(self._attempt, language=language)
+                await self._speak(language)
+                return await self._kept(self._attempt)
+            case Save():
+                return await self._kept(self._answer(step))
+            case StopAsking():
+                return await self._stop_asking()
+            case Finish():
+                raise AssertionError("a finished interview has no further step")
+        left = self._seconds_left()
+        if left <= 0:
+            return Event.TIME_IS_UP
+        if isinstance(step, Record):
+            return await self._record(step, left)
+        timer = self._around.clock.callLater(left, self._channel.interrupt)
+        try:
+            return await self._listen(step)
+        finally:
+            if timer.active():
+                timer.cancel()
+
+    async def _listen(self, step: Ask | Play | Listen) -> Happening:
+        match step:
+            case Ask(prompt, wait_seconds, language):
+                key = await self._channel.get_key(self._sound(prompt, language), wait_seconds)
+                return Key(key) if key else Event.SILENCE
+            case Play(prompt, listens=True, language=language):
+                key = await self._channel.stream_file(self._sound(prompt, language), _ANY_KEY)
+                return Key(key) if key else Event.DONE
+            case Play(prompt):
+                # Nothing can change the result any more, and many callers hang up while they are thanked.
+                await self._tell(self._interview.result)
+                await self._channel.stream_file(self._sound(prompt))
+                return Event.DONE
+            case Listen(wait_seconds):
+                key = await self._channel.wait_for_key(wait_seconds)
+                return Key(key) if key else Event.SILENCE
+
+    async def _begin(self) -> Event:
+        kept = await self._kept(self._attempt)
+        await self._tell(self._attempt.result)
+        await self._speak(self._attempt.language)
+        return kept
+
+    async def _record(self, step: Record, left: float) -> Happening:
+        seconds = min(step.max_seconds, left - _BEEP_SECONDS)
+        if seconds < _BEEP_SECONDS:
+            return Event.TIME_IS_UP
+        recording = await self._channel.record_file(
+            self._file(step.question.id), seconds, step.silence_seconds
+        )
+        silent = _SILENT_SECONDS if recording.ended_by == "timeout" else _WORDLESS_SECONDS
+        if recording.seconds <= silent:
+            return Event.SILENCE
+        return Recorded(max(1, round(recording.seconds)))
+
+    async def _stop_asking(self) -> Event:
+        caller_key = self._attempt.caller_key
+        if not caller_key:
+            return Event.DONE  # a withheld number, which nobody can ask again
+        kept = await self._kept(OptOut(caller_key, self._around.now(), opted_out=True, told_by="key"))
+        if kept is Event.DONE:
+            self._around.opted_out(caller_key)
+        return kept
+
+    # -- inside
+
+    def _seconds_left(self) -> float:
+        """Return the seconds for what the interview wants next; only the goodbye may use the last ones."""
+        parting = self._interview.state is State.PARTING
+        limit = self._survey.max_seconds - (0 if parting else FAREWELL_SECONDS)
+        return self._began_at + limit - self._around.clock.seconds()
+
+    def _sound(self, prompt: str, language: str = "") -> str:
+        """Return a sound file; in another language than the channel's it is named with its folder."""
+        if not language or language == self._speaks:
+            return self._survey.sound(prompt, self._interview.language)
+        return f"{language}/{self._survey.sound(prompt, language)}"
+
+    def _file(self, question: str) -> str:
+        """Return where a comment is recorded; the Uniqueid comes from outside."""
+        name = re.sub(r"[^A-Za-z0-9.-]", "_", f"{self._attempt.attempt_id}-{question}")
+        return f"{self._around.recordings}/{name[-_LONGEST_NAME:]}"
+
+    def _answer(self, answered: Save) -> Answer:
+        question = answered.question
+        rated = self._invitation.attribution.rated(question.rates)
+        return Answer(
+            pbx=self._around.pbx,
+            attempt_id=self._attempt.attempt_id,
+            question=question.id,
+            kind=question.kind,
+            value=answered.value,
+            tries=answered.tries,
+            answered_at=self._around.now(),
+            queue=rated.queue if rated else "",
+            agent=rated.agent if rated else "",
+            interface=rated.interface if rated else "",
+            label=question.label(answered.value),
+            recording=f"{self._file(question.id)}.wav" if question.comment else "",
+        )
+
+    async def _tell(self, outcome: str) -> None:
+        if outcome != self._told:
+            await self._channel.set_variable(VARIABLE, outcome)
+            self._told = outcome
+
+    async def _speak(self, language: str) -> None:
+        if language != self._speaks:
+            await self._channel.set_variable("CHANNEL(language)", language)
+            self._speaks = language
+
+    async def _give_back(self) -> None:
+        """Leave the channel as it came, if it is still there."""
+        with suppress(AGIError, CancelledError):
+            await self._speak(self._request.language or self._speaks)
+
+    async def _kept(self, record: SurveyAttempt | Answer | OptOut) -> Event:
+        return Event.DONE if await self._stored(record) else Event.NOT_STORED
+
+    async def _stored(self, record: SurveyAttempt | Answer | OptOut) -> bool:
+        around = self._around
+        seconds = min(STORE_SECONDS, max(self._seconds_left(), _LEAST_STORE_SECONDS))
+        return await _stored_in_time(record, around.store, around.clock, seconds, self._ids)
+
+
+async def _stored_in_time(
+    record: _Record,
+    store: Callable[[_Record], Deferred[Any]],
+    clock: IReactorTime,
+    seconds: float,
+    ids: Mapping[str, str],
+) -> bool:
+    """Tell whether the record is on disk in time. A slow store goes on and may still succeed.
+
+    `ids` tell which caller it is, for the log: uniqueid, call_id, attempt_id.
+    """
+    settled: Deferred[bool] = Deferred()
+
+    def settle(in_time: bool) -> None:
+        if not settled.called:
+            settled.callback(in_time)
+
+    def failed(failure: Failure) -> None:
+        kind, level = type(record).__name__, LogLevel.critical
+        _log.failure("{kind} of channel {uniqueid!r} is not stored", failure, level, kind=kind, **ids)
+        settle(False)
+
+    timer = clock.callLater(seconds, settle, False)
+    maybeDeferred(store, record).addCallbacks(lambda _: settle(True), failed)
+    try:
+        return await settled
+    finally:
+        if timer.active():
+            timer.cancel()

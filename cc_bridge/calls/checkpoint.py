@@ -1,0 +1,154 @@
+"""What goes on, written down whenever it changes, and taken back in by the daemon after one that was killed.
+
+The tracker has one. It adds to `touched` whatever an event is about; `changes` finds the calls behind that
+and gives what is to be stored, a few times a second. `restore` is for the start, before the first snapshot.
+
+The trap: what is stored must fit what has been told as ended, so both are stored together
+(`daemon/writing.py` makes the cuts). Then nothing that was restored is told twice, and what ended after the
+last cut ends again.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from cc_bridge.calls.call import OpenCall
+from cc_bridge.calls.checkpoint_format import AgentNow, CallNow, packed, unpacked, without_numbers
+from cc_bridge.calls.talk import OpenTalk
+from cc_bridge.records import AgentInterval, Unfinished
+
+if TYPE_CHECKING:
+    from cc_bridge.calls.tracker import Tracker
+
+__all__ = ["Keeping"]
+
+_CALL, _AGENT = "call", "agent"
+
+
+class Keeping:
+    """Keeps the open calls and the agents' states of a tracker.
+
+    touched: channels, or names of calls, of which something may have changed; other names do no harm
+    """
+
+    def __init__(self, tracker: "Tracker", *, numbers: bool) -> None:
+        """`numbers`: callers' numbers may be stored."""
+        self._numbers = numbers
+        self.touched: set[Any] = set()
+        self._tracker = tracker
+        self._kept: dict[tuple[str, str], int] = {}  # what is stored, by kind and name, with its state's hash
+
+    # -- out
+
+    def changes(self) -> list[Unfinished]:
+        """Return what is to be stored anew, and with an empty state what is over."""
+        names = [*((_CALL, name) for name in self._calls()), *((_AGENT, name) for name in self._agents())]
+        return [change for key in names if (change := self._change(*key)) is not None]
+
+    def _calls(self) -> Iterable[str]:
+        """Return the calls that were touched, by a channel, a talk or their name; each once."""
+        calls, talks = self._tracker.calls, self._tracker.talks
+        found: dict[str, None] = {}
+        for name in self.touched:
+            call, talk = calls.of(name), talks.of(name)
+            if call is not None:
+                found[call.call_id] = None
+            if talk is not None:
+                found[talk.call_id] = None
+            if (_CALL, name) in self._kept or calls.named(name) is not None:
+                found[name] = None
+        self.touched.clear()
+        return found
+
+    def _agents(self) -> Iterable[str]:
+        changed, self._tracker.agents.changed = self._tracker.agents.changed, set()
+        return changed
+
+    def _change(self, kind: str, name: str) -> Unfinished | None:
+        state: CallNow | AgentNow | None
+        if kind == _CALL:
+            call = self._tracker.calls.named(name)
+            state = None if call is None else self._now(call)
+        else:
+            state = self._tracker.agents.now(name)
+        text = "" if state is None else packed(state)
+        before = self._kept.pop((kind, name), None)
+        if text:
+            self._kept[kind, name] = hash(text)
+        if before == (hash(text) if text else None):
+            return None
+        return Unfinished(self._tracker.pbx, kind, name, text)
+
+    def _now(self, call: OpenCall) -> CallNow:
+        tracker = self._tracker
+        talks = tracker.talks.of_call(call.call_id)
+        now = CallNow(
+            call,
+            [visit for channel in call.channels if (visit := tracker.visits.of(channel)) is not None],
+            [ring for channel in call.channels if (ring := tracker.rings.of(channel)) is not None],
+            talks,
+            {channel: dial for channel in call.channels if (dial := tracker.direct.of(channel)) is not None},
+            dict(self._bridges(talks)),
+        )
+        return now if self._numbers else without_numbers(now)
+
+    def _bridges(self, talks: Iterable[OpenTalk]) -> Iterable[tuple[str, str]]:
+        for talk in talks:
+            legs = () if talk.ended else (talk.caller, talk.agent or talk.dialed)
+            for leg in legs:
+                bridge = self._tracker.talks.channels.bridge_of(leg)
+                if bridge is not None:
+                    yield leg, bridge
+
+    # -- in
+
+    def restore(self, stored: Iterable[Unfinished], until: float) -> tuple[list[AgentInterval], list[str]]:
+        """Take back in what went on at an instant.
+
+        Return what agents did until then, and the names of what is refused.
+        """
+        intervals: list[AgentInterval] = []
+        refused: list[str] = []
+        for each in stored:
+            self._kept[each.kind, each.name] = 0  # no hash: it will be another state, or over
+            (self.touched if each.kind == _CALL else self._tracker.agents.changed).add(each.name)
+            try:
+                if each.kind == _CALL:
+                    self._take_in(unpacked(CallNow, each.state))
+                else:
+                    intervals += self._interval(unpacked(AgentNow, each.state), until)
+            except ValueError:  # its text would tell the caller's number
+                refused.append(f"{each.kind} {each.name}")
+        return intervals, refused
+
+    def _take_in(self, state: CallNow) -> None:
+        tracker, channels = self._tracker, self._tracker.talks.channels
+        if not state.call.channels:
+            raise ValueError("a call without channels")
+        tracker.calls.restore(state.call)
+        for channel in state.call.channels:
+            channels.get(channel)
+        for leg, bridge in state.bridges.items():
+            channels.entered_bridge(leg, bridge)
+        for visit in state.visits:
+            tracker.visits.restore(visit)
+        for ring in state.rings:
+            tracker.rings.restore(ring)
+        for talk in state.talks:
+            tracker.talks.restore(talk)
+        tracker.direct.restore(state.dials)
+
+    def _interval(self, agent: AgentNow, until: float) -> Iterable[AgentInterval]:
+        """Return what is certain: the PBX was observed no longer, and a wrap-up ends by itself."""
+        ends_itself = agent.ends_at is not None and agent.ends_at <= until
+        end = agent.ends_at if ends_itself and agent.ends_at is not None else until
+        if end > agent.since:
+            yield AgentInterval(
+                self._tracker.pbx,
+                agent.name,
+                agent.state,
+                agent.since,
+                end,
+                agent.reason,
+                agent.queue,
+                flagged=ends_itself and agent.flagged,
+            )

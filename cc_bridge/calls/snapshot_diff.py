@@ -1,0 +1,128 @@
+"""What the tracker believes, held against what Asterisk says: a snapshot's differences, and what they mean.
+
+The tracker has one and calls it for each snapshot: the whole one that begins a session, and those that are
+asked for while events go on. What Asterisk no longer knows is closed as unobserved, with the instant when it
+was seen last; what it knows and we do not is taken over.
+
+The trap: in mid-session events and snapshot cross, so there a difference counts only when the snapshot before
+showed it too. And even at the start of a session the leaving of a caller who is not shown may be on its way.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from cc_bridge.calls import events as ev
+from cc_bridge.calls.snapshot import SeenTalk, Snapshot
+from cc_bridge.calls.talk import OpenTalk, TalkPhase
+from cc_bridge.calls.visit import Phase, Visit
+
+if TYPE_CHECKING:
+    from cc_bridge.calls.tracker import Tracker
+
+__all__ = ["Comparison"]
+
+# A name that is the same in the next snapshot, and what puts the difference right.
+Difference = tuple[tuple[str, ...], Callable[[], None]]
+Waiting = Mapping[tuple[str, str], ev.Joined]  # by channel and queue
+
+# QueueStatus tells since when a caller waits in whole seconds of two clocks' readings.
+_SAME_SECONDS = 2.5
+# A snapshot alone does not end these: the leaving may be on its way to us.
+_MISSED = (Phase.WAITING, Phase.MISSED, Phase.MISSED_HANGING_UP)
+
+
+class Comparison:
+    """Compares a tracker with snapshots; `doubted` are the differences that the last one showed first."""
+
+    def __init__(self, tracker: "Tracker") -> None:
+        self.doubted: set[tuple[str, ...]] = set()
+        self._tracker = tracker
+
+    def with_snapshot(self, snapshot: Snapshot, *, fresh: bool, gone_at: float) -> bool:
+        """Put right what differs; return whether anything did. What is gone ended at `gone_at`."""
+        differences = dict(self._differences(snapshot, gone_at))
+        certain = [key for key in differences if fresh or key in self.doubted]
+        for key in certain:
+            differences[key]()
+        self.doubted = differences.keys() - certain
+        return bool(certain)
+
+    def _differences(self, snapshot: Snapshot, gone_at: float) -> Iterator[Difference]:
+        """Yield what differs, by a name that is the same in the next snapshot, and what puts it right."""
+        tracker, living = self._tracker, snapshot.channels
+        waiting = {(entry.uniqueid, entry.queue): entry for entry in snapshot.waiting}
+        for visit in tracker.visits.all():
+            if not _shown(visit, waiting) and not tracker.visits.leaves(visit.uniqueid):
+                vanished = visit.uniqueid not in living
+                missed = partial(tracker.visits.missed, visit, gone_at, snapshot.taken_at, vanished=vanished)
+                yield ("visit", visit.uniqueid, visit.queue), missed
+        for uniqueid in tracker.rings.names():
+            if uniqueid not in living:
+                yield ("ring", uniqueid), partial(tracker.rings.close, uniqueid, gone_at)
+        for talk in tracker.talks.all():
+            if not _goes_on(talk, snapshot):
+                name = ("talk", talk.uniqueid, talk.queue, str(talk.answered_at))
+                yield name, partial(tracker.talks.close, talk, gone_at)
+        unknown = {*tracker.talks.channels.unknown_to(living), *tracker.calls.unknown_to(living)}
+        waits = {visit.uniqueid for visit in tracker.visits.all() if visit.phase in _MISSED}
+        for uniqueid in unknown - waits:
+            yield ("channel", uniqueid), partial(tracker.channel_gone, uniqueid, gone_at)
+        yield from self._unknown(snapshot, waiting)
+
+    def _unknown(self, snapshot: Snapshot, waiting: Waiting) -> Iterator[Difference]:
+        """Yield the callers that Asterisk knows and we do not."""
+        talks = self._tracker.talks
+        for seen in snapshot.talks:
+            going_on = talks.of(seen.uniqueid)
+            last = talks.last(seen.uniqueid)
+            # Behind a Local channel somebody else may speak by now: Queue() does not notice a transfer.
+            over = last is not None and last.dialed == seen.agent_uniqueid
+            if not over and (going_on is None or not _goes_on(going_on, snapshot)):
+                yield ("joined talk", seen.uniqueid), partial(self._take_over_talk, seen, snapshot.taken_at)
+        for key, entry in waiting.items():
+            visit = self._tracker.visits.of(entry.uniqueid)
+            if visit is None or not _shown(visit, waiting):
+                yield ("entry", *key), partial(self._tracker.visits.take_over, entry)
+
+    def _take_over_talk(self, seen: SeenTalk, now: float) -> None:
+        """Follow a talk that began unseen, so that a survey after it knows the agent."""
+        tracker = self._tracker
+        device = seen.agent_channel.rpartition("-")[0]
+        names = {
+            member.interface.removesuffix("/n"): (member.name, member.interface)
+            for member in tracker.members.values()
+            if member.queue == seen.queue
+        }
+        name, interface = names.get(device) or (tracker.member_at(device) or device, device)
+        call = tracker.calls.known(seen.linkedid, seen.uniqueid, now)
+        call.queue = call.queue or seen.queue
+        behind_local = tracker.talks.channels.other_half(seen.agent_uniqueid)
+        talk = OpenTalk(
+            pbx=tracker.pbx,
+            call_id=call.call_id,
+            uniqueid=seen.uniqueid,
+            queue=seen.queue,
+            member=name,
+            interface=interface,
+            dialed=seen.agent_uniqueid,
+            caller=seen.uniqueid,
+            agent=None if behind_local else seen.agent_uniqueid,
+            picked_up=bool(names) and device not in names,
+            partial=True,
+        )
+        tracker.begin_talk(talk, now)
+
+
+def _goes_on(talk: OpenTalk, snapshot: Snapshot) -> bool:
+    bridges = [snapshot.channels.get(leg) for leg in (talk.caller, talk.agent or talk.dialed)]
+    if talk.phase is not TalkPhase.TALKING:
+        return None not in bridges
+    behind_local = talk.agent != talk.dialed
+    return all(bridges) and (behind_local or bridges[0] == bridges[1])
+
+
+def _shown(visit: Visit, waiting: Waiting) -> bool:
+    """Say whether a visit is among the waiting, and not another one of the same caller in the same queue."""
+    entry = waiting.get((visit.uniqueid, visit.queue))
+    return entry is not None and abs(entry.at - visit.entered_at) < _SAME_SECONDS

@@ -1,0 +1,136 @@
+"""Is it right, and what was before: `replay`, `reconcile` and `import-queue-log`."""
+
+import sys
+import zlib
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from cc_bridge.commands.common import FILE, config_option, load_config, reading
+
+__all__ = ["import_queue_log", "reconcile", "replay_command"]
+
+
+@click.command("replay")
+@click.argument("file", type=FILE)
+@click.option("--json", "json_lines", is_flag=True, help="One JSON object a line.")
+@click.option("--pbx", default="pbx", show_default=True, help="The PBX's name in the records.")
+def replay_command(file: Path, *, json_lines: bool, pbx: str) -> None:
+    """Print the visits, rings and talks of a recorded AMI stream (FILE may end in .gz).
+
+    The same code as in the daemon reads it. What is open at its end comes last, as unobserved.
+
+    \b
+    Examples:  cc-bridge replay monday.ami
+               cc-bridge replay --json monday.ami.gz | jq 'select(.record == "talk")'
+    """
+    from cc_bridge.ami.codec import Counts
+    from cc_bridge.calls.tracker import Tracker
+    from cc_bridge.offline.replay import as_json, as_text, read_stream, replay
+
+    counts = Counts()
+    try:
+        for record in replay(read_stream(file), Tracker(pbx), counts):
+            click.echo(as_json(record) if json_lines else as_text(record))
+    except (OSError, EOFError, zlib.error) as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise click.ClickException(f"{file}: {error}") from error
+    if counts.dropped:
+        click.echo(f"{counts.dropped} of {counts.received} messages were malformed and dropped", err=True)
+
+
+@click.command()
+@config_option
+@click.option(
+    "--queue-log",
+    "log",
+    required=True,
+    envvar="CC_BRIDGE_QUEUE_LOG",
+    help="A file (may end in .gz), or table:URL for the realtime table; else $CC_BRIDGE_QUEUE_LOG.",
+)
+@click.option("--database", is_flag=True, help="With the visits and talks of the configured database.")
+@click.option("--replay", "recording", type=FILE, help="With those of a recorded AMI stream.")
+@click.option("--json", "json_object", is_flag=True, help="One JSON object with every difference.")
+@click.option("--from", "since", type=click.DateTime(), help="Visits that began then or later, local time.")
+@click.option("--to", "until", type=click.DateTime(), help="Visits that began before then, local time.")
+@click.option("--timezone", help="The PBX's, for a table, such as Asia/Tehran; default: this machine's.")
+@click.pass_context
+def reconcile(
+    ctx: click.Context,
+    path: Path | None,
+    log: str,
+    recording: Path | None,
+    since: datetime | None,
+    until: datetime | None,
+    timezone: str | None,
+    *,
+    database: bool,
+    json_object: bool,
+) -> None:
+    """Compare our visits and talks with Asterisk's queue_log; exit code 1 if anything is unexplained.
+
+    Known errors of queue_log are named as such, and so is what either side could not see.
+
+    \b
+    Examples:  cc-bridge reconcile --queue-log /var/log/asterisk/queue_log.1 --database
+               cc-bridge reconcile --queue-log queue_log --replay monday.ami.gz --json
+    """
+    from math import inf
+    from zoneinfo import ZoneInfo
+
+    from cc_bridge.offline.queue_log import compared, from_database, from_recording
+    from cc_bridge.queue_log.parse import Counts
+    from cc_bridge.queue_log.report import as_json, as_text
+
+    if database == (recording is not None):
+        raise click.UsageError("say either --database or --replay FILE")
+    if recording is None:
+        config = load_config(path)
+        ours = from_database(config.storage.url, config.pbx.name)
+    else:
+        ours = from_recording(recording)
+    try:
+        zone = ZoneInfo(timezone) if timezone else None
+    except (KeyError, ValueError) as error:
+        raise click.UsageError(f"no such time zone: {timezone}") from error
+    start, end = since.timestamp() if since else -inf, until.timestamp() if until else inf
+    counts = Counts()
+    with reading():
+        comparison = compared(log, ours, counts, start, end, zone)
+    lines = [as_json(comparison, counts)] if json_object else as_text(comparison, counts)
+    for line in lines:
+        click.echo(line)
+    ctx.exit(1 if comparison.unexplained else 0)
+
+
+@click.command("import-queue-log")
+@config_option
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=FILE)
+@click.option("--pbx", help="The PBX's name in the rows; default: pbx.name of the configuration.")
+def import_queue_log(files: tuple[Path, ...], path: Path | None, pbx: str | None) -> None:
+    """Take in visits and talks from before the installation, marked source=queue_log.
+
+    FILEs (may end in .gz) go oldest first. What was observed live stays as it is; again it adds nothing.
+
+    \b
+    Example:  cc-bridge import-queue-log /var/log/asterisk/queue_log.2.gz /var/log/asterisk/queue_log.1
+    """
+    from cc_bridge.offline.queue_log import import_log
+    from cc_bridge.privacy.pseudonymizer import Privacy
+
+    config = load_config(path)
+    size = sum(file.stat().st_size for file in files)
+    with reading(), click.progressbar(length=size, label="queue_log", file=sys.stderr) as bar:
+        privacy = Privacy(config.callers.caller_keys())
+        done, counts = import_log(files, config.storage.url, pbx or config.pbx.name, bar.update, privacy)
+    click.echo(f"{done.visits} visits and {done.talks} talks from {counts.lines} lines")
+    for number, what in (
+        (done.observed, "visits were observed live and stay as they are"),
+        (done.known, "visits were imported before"),
+        (done.unfinished, "visits have no end in the log and were left out"),
+        (counts.junk, "lines did not fit and were left out"),
+    ):
+        if number:
+            click.echo(f"{number} {what}", err=True)

@@ -1,0 +1,17 @@
+"""The customers' number matcher, built from the configuration."""
+
+from cc_bridge.config import Config
+from cc_bridge.customers.numbers import Numbers
+from cc_bridge.errors import ConfigError
+
+__all__ = ["make_numbers"]
+
+
+def make_numbers(config: Config) -> Numbers:
+    """Return what knows a customer's number in every writing. Raises ConfigError."""
+    customers = config.customers
+    numbers = Numbers(config.callers.caller_keys(), customers.region, customers.shared)
+    for number in customers.shared:
+        if not numbers.keys(number):
+            raise ConfigError(f"customers.shared = {number!r}: is no phone number")
+    return numbers

@@ -1,0 +1,131 @@
+"""The configuration as a whole: its sections, and what holds between them."""
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from cc_bridge.config.digest import DigestConfig
+from cc_bridge.config.fields import Section
+from cc_bridge.config.follow_ups import FollowUpsConfig
+from cc_bridge.config.outputs import HttpConfig, MetricsConfig, ReportsConfig, WallboardConfig
+from cc_bridge.config.pbx import AgentsConfig, AmiConfig, DirectCallsConfig, PbxConfig
+from cc_bridge.config.storage import CallersConfig, CustomersConfig, RetentionConfig, StorageConfig
+from cc_bridge.config.surveys import AgiConfig, CallbackConfig, QueueConfig, SurveyConfig
+from cc_bridge.config.webhooks import WebhookConfig
+from cc_bridge.follow_ups.rules import DAYS_LOOKED_BACK
+
+__all__ = ["ENV_PREFIX", "Config", "LogConfig", "RunConfig"]
+
+ENV_PREFIX = "CC_BRIDGE_"
+
+
+class LogConfig(Section):
+    level: Literal["debug", "info", "warn", "error"] = "info"
+    format: Literal["auto", "text", "json"] = "auto"
+
+
+class RunConfig(Section):
+    stop_seconds: float = Field(default=20, ge=0, le=600)
+
+
+class Config(BaseSettings):
+    """The whole configuration, checked."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    pbx: PbxConfig = PbxConfig()
+    ami: AmiConfig = AmiConfig()
+    agi: AgiConfig = AgiConfig()
+    http: HttpConfig = HttpConfig()
+    wallboard: WallboardConfig = WallboardConfig()
+    metrics: MetricsConfig = MetricsConfig()
+    storage: StorageConfig = StorageConfig()
+    callers: CallersConfig = CallersConfig()
+    customers: CustomersConfig = CustomersConfig()
+    retention: RetentionConfig = RetentionConfig()
+    agents: AgentsConfig = AgentsConfig()
+    direct_calls: DirectCallsConfig = DirectCallsConfig()
+    survey: SurveyConfig = SurveyConfig()
+    callback: CallbackConfig = CallbackConfig()
+    follow_ups: FollowUpsConfig = FollowUpsConfig()
+    webhooks: list[WebhookConfig] = []
+    reports: ReportsConfig = ReportsConfig()
+    digest: DigestConfig = DigestConfig()
+    log: LogConfig = LogConfig()
+    run: RunConfig = RunConfig()
+    queue_defaults: QueueConfig = QueueConfig()
+    queues: dict[str, QueueConfig] = {}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # pydantic-settings' signature, likewise the next ones
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+    @model_validator(mode="before")
+    @classmethod
+    def _queues_inherit(cls, data: Any) -> Any:
+        """Let each queue take what it does not set from `queue_defaults`."""
+        queues, defaults = data.get("queues"), data.get("queue_defaults", {})
+        if isinstance(queues, dict) and isinstance(defaults, dict):
+            data["queues"] = {
+                name: {**defaults, **queue} if isinstance(queue, dict) else queue
+                for name, queue in queues.items()
+            }
+        return data
+
+    @field_validator("webhooks")
+    @classmethod
+    def _names_differ(cls, webhooks: list[WebhookConfig]) -> list[WebhookConfig]:
+        if len({webhook.name for webhook in webhooks}) < len(webhooks):
+            raise ValueError("each needs a name of its own")
+        return webhooks
+
+    def queue(self, name: str) -> QueueConfig:
+        """Return the settings of a queue, named in the configuration or not."""
+        return self.queues.get(name, self.queue_defaults)
+
+    @model_validator(mode="after")
+    def _kept_as_long_as_needed(self) -> "Config":
+        """Let nobody be asked or called too soon because it is forgotten that they were."""
+        for key, needed in (("ratings_days", self._days_asked), ("funnel_days", self._days_called)):
+            days: float = getattr(self.retention, key)
+            if 0 < days < needed:
+                raise ValueError(f"retention.{key} = {days:g}: must be 0 or at least {needed:g}, to know so "
+                                 "long who was asked or called back")  # fmt: skip
+        days = self.retention.follow_ups_days
+        if self.follow_ups.enabled and 0 < days < DAYS_LOOKED_BACK:
+            raise ValueError(f"retention.follow_ups_days = {days:g}: must be 0 or at least "
+                             f"{DAYS_LOOKED_BACK}, to know so long which calls have opened one")  # fmt: skip
+        return self
+
+    @model_validator(mode="after")
+    def _owners_own(self) -> "Config":
+        """Let nobody wait for a digest of no queue."""
+        owners = {queue.owner for queue in (self.queue_defaults, *self.queues.values())}
+        for owner in self.digest.owners:
+            if owner not in owners:
+                raise ValueError(f"digest.owners: no queue has owner = {owner!r}")
+        return self
+
+    @property
+    def days_to_remember(self) -> float:
+        """For how long it must be known who was asked or called back: the longest of all, and today."""
+        return max(self._days_asked, self._days_called)
+
+    @property
+    def _days_asked(self) -> float:
+        queues = (self.queue_defaults, *self.queues.values())
+        return max(2.0, *(queue.ask_again_after_days for queue in queues))  # a day can have 25 hours
+
+    @property
+    def _days_called(self) -> float:
+        return max(2.0, self.callback.again_after_days if self.callback.enabled else 0.0)

@@ -1,0 +1,36 @@
+"""The surveys and prompts that the configuration names, loaded and checked."""
+
+from collections.abc import Iterator
+
+from cc_bridge import shipped
+from cc_bridge.config import Config
+from cc_bridge.errors import ConfigError
+from cc_bridge.surveys.definition import Sounds
+from cc_bridge.surveys.library import Library
+from cc_bridge.surveys.prompt_catalogue import parse_catalogue
+
+__all__ = ["load_surveys"]
+
+
+def load_surveys(config: Config) -> tuple[Library, Sounds]:
+    """Return the surveys of the configured folder, and what Asterisk plays for each prompt.
+
+    Raises SurveyError or ConfigError.
+    """
+    catalogue_file = shipped("dialplans/prompts.toml")
+    sounds = parse_catalogue(catalogue_file.read_text(encoding="utf-8"), str(catalogue_file)).sounds
+    surveys = Library.load(config.survey.folder or shipped("config/surveys"), sounds)
+    if faults := list(_survey_faults(config, surveys)):
+        raise ConfigError("\n".join(faults))
+    return surveys, sounds
+
+
+def _survey_faults(config: Config, surveys: Library) -> Iterator[str]:
+    """Yield what would go wrong when a queue's survey is asked."""
+    queues = {f"queues.{name}": queue for name, queue in config.queues.items()}
+    for place, queue in {"queue_defaults": config.queue_defaults, **queues}.items():
+        if queue.survey and queue.survey not in surveys:
+            yield f"{place}.survey = {queue.survey!r}: no such survey; known are {', '.join(surveys)}"
+        elif queue.survey and surveys[queue.survey].max_seconds >= config.agi.max_seconds:
+            longest, limit = surveys[queue.survey].max_seconds, config.agi.max_seconds
+            yield f"agi.max_seconds = {limit:g}: survey {queue.survey!r} may take {longest:g} s"

@@ -1,0 +1,1 @@
+"""Jobs of the daemon that run periodically in a thread."""

@@ -1,0 +1,1 @@
+"""Services of the daemon that answer: the PBX, callers, pages and webhook receivers."""

@@ -1,0 +1,280 @@
+"""Decides about each caller who comes to the survey, and about those who hung up before it.
+
+`app.py` makes one, `scripts.py` gives `invite` to the Interviewer; `surveys/policy.py` has the rules and
+`surveys/asked.py` what was before. Each caller who could have been asked becomes one FunnelEntry.
+
+The trap: the dialplan may be here before the event that tells of the talk, because events can lie unsent in
+Asterisk (up to 22.10) until something else is sent. So the link is flushed and waited for, and a caller who
+would hear silence meanwhile hears a prompt. If nothing comes, the dialplan's own word counts, marked.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from cc_bridge.agi.channel import Channel, PromptMissing
+from cc_bridge.agi.request import Request
+from cc_bridge.agi.script_arguments import AskedBy, asked_by
+from cc_bridge.calls.talk import OpenTalk
+from cc_bridge.calls.tracker import Tracker
+from cc_bridge.config import Config, rules_of
+from cc_bridge.records import AttributedBy, Direction, EndedBy, FunnelEntry, Talk, Trigger
+from cc_bridge.surveys.attribution import Attribution, Invitation, Segment
+from cc_bridge.surveys.business_hours import day_began
+from cc_bridge.surveys.definition import Sounds, Survey
+from cc_bridge.surveys.eligibility import Candidate, NotAsked, Rules, Stage, Standing, decide, left_first
+from cc_bridge.surveys.history import Asked
+
+__all__ = ["GREETING", "MOMENT", "Asking", "Link"]
+
+_log = Logger()
+
+MOMENT = "moment"  # the prompt for who has to wait
+GREETING = "callback_greeting"  # for whom we called
+_SILENT_SECONDS = 0.6  # nobody may hear silence for a second
+_LOOK_SECONDS = 0.05
+_MOST_CALLS = 10_000  # that go on; the oldest is forgotten first
+
+
+_Value = TypeVar("_Value")
+
+
+class Link(Protocol):
+    """What is asked of the AMI link."""
+
+    up: bool
+
+    def pbx_now(self) -> float: ...
+    def flush(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Who is considered, as far as the channel tells."""
+
+    uniqueid: str
+    queue: str
+    language: str
+    number: str
+    trigger: Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class _Talked:
+    """What is known of the caller's talks."""
+
+    attribution: Attribution
+    talk_seconds: float
+    ended_by: EndedBy
+    uniqueid: str  # of the caller's channel, which may be another one than the survey's
+
+
+class Asking:
+    """The decisions of one PBX.
+
+    `config`, `surveys` and `sounds` may be replaced at any time; who is being asked keeps what there was.
+    `record` takes the entries of the funnel. `running` counts the surveys under way, the new one among them.
+    `left_first` hears of callers with consent or chosen by chance who hung up on the agent; `called_back`
+    gives the invitation of a caller whom we called.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        surveys: Mapping[str, Survey],
+        sounds: Sounds,
+        tracker: Tracker,
+        link: Link,
+        record: Callable[[FunnelEntry], None],
+        running: Callable[[], int],
+        clock: IReactorTime,
+    ) -> None:
+        self.config = config
+        self.surveys = surveys
+        self.sounds = sounds
+        self.asked = Asked(config.pbx.name)
+        self.consents: dict[str, bool] = {}  # what callers said who were asked before the queue, by Uniqueid
+        self.left_first: Callable[[Invitation, str, str], None] = lambda _invitation, _uniqueid, _number: None
+        self.called_back: Callable[[AskedBy], Invitation | None] = lambda _said: None
+        self._invited: dict[str, None] = {}  # calls
+        self._keys = config.callers.caller_keys()
+        self._tracker = tracker
+        self._link = link
+        self._record = record
+        self._running = running
+        self._clock = clock
+
+    def consented(self, uniqueid: str, given: bool) -> None:  # ConsentAsker calls it
+        _keep(self.consents, uniqueid, given)
+
+    async def invite(self, request: Request, channel: Channel) -> Invitation | NotAsked:
+        """Return what to ask a caller who came to the survey, or why not to.
+
+        Raises AGIHangup for one who has gone meanwhile.
+        """
+        said = asked_by(request.args)
+        if said.trigger is Trigger.CALLBACK:
+            return await self._greet(self.called_back(said), request, channel)
+        talked = await self._talked(request, channel, said)
+        queue = talked.attribution.last.queue if talked else said.queue
+        uniqueid, number, language = request.uniqueid, request.caller_id, request.language
+        if talked and talked.uniqueid != uniqueid:
+            # A transfer brought another channel here, with the number and the language of the agent's.
+            uniqueid = talked.uniqueid
+            call = self._tracker.calls.of(uniqueid)
+            number, language = (call.number, call.language) if call else ("", language)
+        caller = _Caller(uniqueid, queue, language, number, said.trigger)
+        return self._consider(caller, talked, self._running() - 1, decide)
+
+    def talk_ended(self, talk: Talk) -> None:
+        """Consider a caller who ended the talk, and so never comes to the survey."""
+        if talk.ended_by is not EndedBy.CALLER:
+            return
+        ended = self._tracker.talks.last(talk.uniqueid)
+        if not talk.queue and (ended is None or ended.direction is not Direction.IN):
+            return  # a colleague, or somebody whom we called
+        number, language = (ended.number, ended.language) if ended else ("", "")
+        trigger = Trigger.QUEUE if talk.queue else Trigger.DIAL
+        caller = _Caller(talk.uniqueid, talk.queue, language, number, trigger)
+        segments = self._segments(self._tracker.talks.of_call(talk.call_id)) or [
+            Segment(talk.queue, talk.agent, talk.interface)
+        ]
+        attribution = Attribution(talk.call_id, segments)
+        talked = _Talked(attribution, talk.talk_seconds, talk.ended_by, talk.uniqueid)
+        invitation = self._consider(caller, talked, self._running(), left_first)
+        if isinstance(invitation, Invitation):
+            self.left_first(invitation, caller.uniqueid, number)
+
+    # -- the decision
+
+    def _consider(
+        self,
+        caller: _Caller,
+        talked: _Talked | None,
+        running: int,
+        judge: Callable[[Candidate, Rules, Standing, str], NotAsked | Stage | None],
+    ) -> Invitation | NotAsked:
+        queue = self.config.queue(caller.queue)
+        rules = rules_of(queue, self.config.survey, self.config.agi)
+        survey = self.surveys.get(rules.survey)
+        if survey is None:
+            return NotAsked.DISABLED
+        attribution = talked.attribution if talked else Attribution("", [Segment(caller.queue, "", "")])
+        call_id = attribution.call_id or caller.uniqueid
+        if call_id in self._invited:
+            # On another channel: a caller behind a Local channel may still be inside Queue() meanwhile, and
+            # its dialplan comes here again.
+            return NotAsked.ASKED_RECENTLY
+        language = queue.language or caller.language
+        now = self._link.pbx_now()
+        candidate = Candidate(
+            queue=caller.queue,
+            agent=attribution.last.agent,
+            interface=attribution.last.interface,
+            answered=True,  # an agent talked with the caller, and no queue came after
+            talk_seconds=talked.talk_seconds if talked else 0.0,
+            transferred=len(attribution.segments) > 1,
+            ended_by=talked.ended_by if talked else EndedBy.UNOBSERVED,
+            caller_key=self._keys.key(caller.number),
+            # A channel without a language is in Asterisk's default one, and so the survey's first.
+            language_known=not language or bool(survey.ask_language or survey.speaks(language)),
+            at=now,
+            trigger=caller.trigger,
+            consented=self.consents.get(caller.uniqueid),
+        )
+        standing = self.asked.standing(candidate, day_began(now, self.config.survey.zone), running)
+        if self.asked.opted_out(self._keys.hashed(caller.number)):  # all that an erasure has left
+            standing = replace(standing, opted_out=True)
+        found = judge(candidate, rules, standing, call_id)
+        self._record(
+            FunnelEntry(
+                pbx=self.config.pbx.name,
+                call_id=call_id,
+                uniqueid=caller.uniqueid,
+                queue=caller.queue,
+                agent=candidate.agent,
+                interface=candidate.interface,
+                at=now,
+                survey=survey.id,
+                trigger=caller.trigger,
+                stage=found or Stage.INVITED,
+                caller_key=candidate.caller_key,
+            )
+        )
+        if isinstance(found, NotAsked):
+            return found
+        _keep(self._invited, call_id, None)
+        return Invitation(survey, attribution, language, candidate.caller_key, caller.trigger)
+
+    # -- who talked with the caller
+
+    async def _talked(self, request: Request, channel: Channel, said: AskedBy) -> _Talked | None:
+        """Return what was observed, waiting for it if need be, else what the dialplan says."""
+        if (talked := self._observed(request.uniqueid)) is not None:
+            return talked
+        if self._link.up:
+            self._link.flush()
+            for _ in range(round(_SILENT_SECONDS / _LOOK_SECONDS)):
+                await deferLater(self._clock, _LOOK_SECONDS)
+                if (talked := self._observed(request.uniqueid)) is not None:
+                    return talked
+            await self._play(MOMENT, request.language, request, channel)
+        call_id = await channel.get_full_variable("${CHANNEL(linkedid)}")
+        talked = self._observed(request.uniqueid) or self._observed_in_call(call_id, said)
+        if talked is not None or not said.interface:
+            return talked
+        names = {member.interface: member.name for member in self._tracker.members.values()}
+        segment = Segment(said.queue, names.get(said.interface, said.interface), said.interface)
+        # The dialplan comes here when the agent has hung up; how long the talk was it does not know.
+        attribution = Attribution(call_id, [segment], AttributedBy.CHANNEL)
+        return _Talked(attribution, math.inf, EndedBy.AGENT, request.uniqueid)
+
+    async def _greet(
+        self, invitation: Invitation | None, request: Request, channel: Channel
+    ) -> Invitation | NotAsked:
+        """Say who calls and why; None: nobody was called about this."""
+        if invitation is None:
+            return NotAsked.NO_AGENT
+        language = invitation.survey.language_for(invitation.language)
+        await channel.set_variable("CHANNEL(language)", language)
+        await self._play(GREETING, language, request, channel)
+        return invitation
+
+    async def _play(self, prompt: str, language: str, request: Request, channel: Channel) -> None:
+        spoken = self.sounds.get(prompt, {})
+        if language in spoken:
+            try:
+                await channel.stream_file(spoken[language])
+            except PromptMissing as error:
+                _log.error("{error}", error=error, uniqueid=request.uniqueid)
+
+    def _observed(self, uniqueid: str) -> _Talked | None:
+        last = self._tracker.talks.last(uniqueid)
+        return self._talked_in(last.call_id) if last is not None else None
+
+    def _observed_in_call(self, call_id: str, said: AskedBy) -> _Talked | None:
+        """Look by the call for a caller who was transferred to the survey on another channel."""
+        return self._talked_in(call_id) if said.trigger is Trigger.EXTENSION else None
+
+    def _talked_in(self, call_id: str) -> _Talked | None:
+        talks = self._tracker.talks.of_call(call_id)
+        if not talks:
+            return None
+        last = talks[-1]
+        ended_at = last.parted_at or self._link.pbx_now()
+        attribution = Attribution(call_id, self._segments(talks))
+        return _Talked(attribution, ended_at - last.answered_at, last.ending(), last.uniqueid)
+
+    def _segments(self, talks: list[OpenTalk]) -> list[Segment]:
+        return [Segment(talk.queue, talk.member, talk.interface) for talk in talks]
+
+
+def _keep(memory: dict[str, _Value], key: str, value: _Value) -> None:
+    memory[key] = value
+    if len(memory) > _MOST_CALLS:
+        del memory[next(iter(memory))]

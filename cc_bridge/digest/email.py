@@ -1,0 +1,154 @@
+"""A digest as a mail: a body that mail programs show, the same as plain text, and the whole report attached.
+
+Mail programs drop style sheets, scripts and pictures from elsewhere, so every style stands in its tag and
+there is nothing to load. jinja2 escapes every value.
+
+The trap: names of queues come from the PBX, and a line break in a header would be a header of its own.
+Headers are made of our own words and of addresses that the configuration has checked; whatever they are
+given, control characters become blanks in it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import FileSystemLoader
+
+from cc_bridge.digest.content import Digest
+from cc_bridge.reports.figures import Unit
+from cc_bridge.reports.render.html import as_html, in_words, pages
+from cc_bridge.reports.render.localization import Wording
+
+__all__ = ["Envelope", "as_mail", "body", "plain", "subject"]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_SEVEN_BIT = SMTP.clone(cte_type="7bit")  # the server may not take more, and we need not ask
+_LEFT_TO_RIGHT, _ISOLATE, _END = "\u2066", "\u2068", "\u2069"
+_BETWEEN = " – "  # noqa: RUF001 - typography for readers
+_pages = pages.overlay(loader=FileSystemLoader(Path(__file__).parent))
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who gets it from whom; `message_id` is the same each time that the same mail is tried."""
+
+    sender: str
+    sender_name: str
+    address: str
+    message_id: str
+    at: float  # seconds since the epoch
+
+
+def as_mail(digest: Digest, wording: Wording, owner: str, envelope: Envelope) -> bytes:
+    """Return the mail, in 7-bit characters and with the line ends of SMTP."""
+    file = f"digest-{digest.brief.ask.first.isoformat()}.html"
+    mail = EmailMessage(_SEVEN_BIT)
+    mail["From"] = Address(_line(envelope.sender_name), addr_spec=envelope.sender)
+    mail["To"] = Address(addr_spec=envelope.address)
+    mail["Subject"] = _line(subject(digest, wording, owner))
+    mail["Date"] = format_datetime(datetime.fromtimestamp(envelope.at, UTC))
+    mail["Message-ID"] = envelope.message_id
+    mail["Auto-Submitted"] = "auto-generated"  # no answering machine answers that
+    mail.set_content(plain(digest, wording, owner, file))
+    mail.add_alternative(body(digest, wording, owner, file), subtype="html")
+    mail.add_attachment(as_html(digest.whole, wording, envelope.at), subtype="html", filename=file)
+    return mail.as_bytes()
+
+
+def subject(digest: Digest, wording: Wording, owner: str) -> str:
+    title = wording.text("titles", digest.brief.name)
+    ask = digest.brief.ask
+    days = _BETWEEN.join(_number(day, wording) for day in _span(wording, ask.first, ask.last))
+    return f"{title}: {days} ({owner or wording.text('page', 'everyone')})"
+
+
+def body(digest: Digest, wording: Wording, owner: str, file: str) -> str:
+    """Return the mail as HTML."""
+    return _pages.get_template("mail.html.j2").render(wording=wording, **_said(digest, wording, owner, file))
+
+
+def plain(digest: Digest, wording: Wording, owner: str, file: str) -> str:
+    """Return the mail as text."""
+    return "\n".join(_lines(_said(digest, wording, owner, file), wording)) + "\n"
+
+
+def _said(digest: Digest, wording: Wording, owner: str, file: str) -> dict[str, Any]:
+    """Return everything that both forms say, as texts."""
+    brief = digest.brief
+    ask = brief.ask
+    return {
+        "title": wording.text("titles", brief.name),
+        "span": _span(wording, ask.first, ask.last),
+        "before": _span(wording, digest.before_first, digest.before_last),
+        "owner": owner or wording.text("page", "everyone"),
+        "queues": [_line(queue) for queue in ask.queues],
+        "unobserved": wording.value(Unit.TIME, brief.unobserved) if brief.unobserved else "",
+        "findings": [_line(wording.sentence(each)) for each in brief.findings or ()],
+        "tables": [
+            in_words(replace(table.with_data(), charts=()), wording) for table in brief.tables if table.rows
+        ],
+        "notes": [wording.text("page", "every").format(minimum=wording.figures_of(str(ask.minimum)))]
+        + [wording.text("notes", note) for note in brief.notes],
+        "file": file,
+    }
+
+
+def _span(wording: Wording, first: date, last: date) -> list[str]:
+    """Return the days at its ends; each keeps its own order, the two go as the text does."""
+    return [wording.date(day) for day in sorted({first, last})]
+
+
+def _number(text: str, wording: Wording) -> str:
+    """Return a number or date that is read from left to right in any text."""
+    return f"{_LEFT_TO_RIGHT}{text}{_END}" if wording.direction == "rtl" else text
+
+
+def _lines(said: dict[str, Any], wording: Wording) -> Iterator[str]:
+    def isolated(text: str) -> str:
+        return f"{_ISOLATE}{text}{_END}" if wording.direction == "rtl" else text
+
+    def number(text: str) -> str:
+        return _number(text, wording)
+
+    def days(span: list[str]) -> str:
+        return _BETWEEN.join(map(number, span))
+
+    def said_of(name: str) -> str:
+        return wording.text("page", name)
+
+    yield f"{said['title']}: {days(said['span'])}"
+    yield f"{said_of('compared')}: {days(said['before'])}"
+    yield f"{said_of('owner')}: {isolated(said['owner'])}"
+    if said["queues"]:
+        yield f"{said_of('queues')}: {said_of('comma').join(map(isolated, said['queues']))}"
+    if said["unobserved"]:
+        yield said_of("unobserved").format(time=number(said["unobserved"]))
+    yield ""
+    yield said_of("findings").upper()
+    yield from (f"- {finding}" for finding in said["findings"] or [said_of("nothing")])
+    for table in said["tables"]:
+        yield ""
+        yield table["title"].upper()
+        for keys, cells in [
+            *table["rows"],
+            *([([said_of("total")], table["total"])] if table["total"] else []),
+        ]:
+            yield f"- {isolated(_line(', '.join(keys)))}"
+            for (label, _formula), (value, details, _weak) in zip(table["columns"], cells, strict=True):
+                yield f"    {label}: {number(f'{value} ({details})' if details else value)}"
+    yield ""
+    yield from said["notes"]
+    yield said_of("attached").format(file=number(said["file"]))
+    yield said_of("automatic")
+
+
+def _line(text: str) -> str:
+    """Return a text in one line, without what no line should hold."""
+    return _CONTROL.sub(" ", text).strip()

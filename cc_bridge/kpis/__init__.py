@@ -1,0 +1,1 @@
+"""KPIs: the catalogue of definitions, the service level, and scores with their intervals. Pure."""

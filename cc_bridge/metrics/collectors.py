@@ -1,0 +1,227 @@
+"""Gauges and counters that are read when Prometheus asks, from the live parts of a daemon.
+
+`counted.py` registers them. The trap: they read live objects, so they must be collected in the reactor's
+thread; and a family is there even when nothing has a value yet, or its alerts would see no data.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from prometheus_client import Metric
+from prometheus_client.registry import Collector
+
+from cc_bridge.calls.tracker import Tracker
+from cc_bridge.follow_ups.follow_up import Count
+from cc_bridge.metrics.exposition import Family
+from cc_bridge.metrics.families import BY_NAME, PREFIX
+from cc_bridge.metrics.protocols import (
+    AgiState,
+    DigestState,
+    ForwarderState,
+    LinkState,
+    StoreState,
+    WebhookState,
+)
+from cc_bridge.records import AgentState
+from cc_bridge.surveys.hangup_outliers import Lingering
+
+__all__ = ["Digests", "FollowUps", "Live", "Queues", "Written"]
+
+_MEMBER_STATES = [state for state in AgentState if state is not AgentState.LOGGED_OUT]
+# As `agi/server.py` names them.
+_REFUSED = dict.fromkeys(("busy", "bad_head", "slow_head", "unknown_script", "stopping"), 0)
+_CUT = dict.fromkeys(("time_limit", "shutdown"), 0)
+_NO_OWNER = "-"  # which nobody can be called: a label without a value would be none
+
+
+class Written(Metric):
+    """A family as prometheus_client knows it, without samples: we write its lines."""
+
+    def __init__(self, family: Family, lines: Iterator[str]) -> None:
+        super().__init__(family.name, family.text, family.kind)
+        self.lines = lines
+
+
+# Values by their labels, pbx left out.
+Values = Mapping[tuple[str, ...], float]
+
+
+def _read(name: str, pbx: str, values: Values) -> Metric:
+    """Return a family whose values are read when asked; a counter can be one too."""
+    known = BY_NAME[name]
+    family = Family(known.kind, f"{PREFIX}{name}", known.text, pbx, *known.labels)
+    return Written(family, family.lines({family.series(*key): n for key, n in values.items()}))
+
+
+class Queues(Collector):
+    """The queues' thresholds, and whose callers hang up first; no agent is named, a report does that."""
+
+    def __init__(self, pbx: str, lingering: Lingering, thresholds: Mapping[str, float]) -> None:
+        self._pbx = pbx
+        self._lingering = lingering
+        self._thresholds = thresholds
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        seconds: dict[tuple[str, ...], float] = {(queue,): t for queue, t in self._thresholds.items()}
+        yield _read("service_level_threshold_seconds", self._pbx, seconds)
+        shares = list(self._lingering.queues())
+        yield _read("caller_left_first_ratio", self._pbx, {(share.queue,): share.share for share in shares})
+        yield _read("agents_standing_out", self._pbx, {(share.queue,): share.suspicious for share in shares})
+
+
+class FollowUps(Collector):
+    """The follow-ups that are not closed."""
+
+    def __init__(self, pbx: str, by_owner: Mapping[str, Count]) -> None:
+        self._pbx = pbx
+        self._by_owner = by_owner
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        unclosed: dict[tuple[str, ...], float] = {}
+        overdue: dict[tuple[str, ...], float] = {}
+        for owner, count in self._by_owner.items():
+            unclosed[owner or _NO_OWNER,] = count.open + count.taken
+            overdue[owner or _NO_OWNER,] = count.overdue
+        yield _read("follow_ups_open", self._pbx, unclosed)
+        yield _read("follow_ups_overdue", self._pbx, overdue)
+
+
+class Digests(Collector):
+    """When digests were due and sent last; nothing while the daemon sends none."""
+
+    def __init__(self, pbx: str, digests: DigestState) -> None:
+        self._pbx = pbx
+        self._digests = digests
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        digests = self._digests
+        yield _read("digest_due_timestamp_seconds", self._pbx, _by_name(digests.due_at))
+        yield _read("digest_last_published_timestamp_seconds", self._pbx, _by_name(digests.last_sent_at))
+        yield _read("digest_failures", self._pbx, _by_name(digests.failures))
+
+
+def _by_name(values: Mapping[str, float]) -> Values:
+    return {(name,): value for name, value in values.items()}
+
+
+class Live(Collector):
+    """Gauges and counters that are read from live objects at each scrape."""
+
+    def __init__(
+        self,
+        pbx: str,
+        tracker: Tracker,
+        link: LinkState,
+        store: StoreState,
+        agi: AgiState,
+        forwarder: ForwarderState | None,
+        webhooks: WebhookState | None,
+    ) -> None:
+        self._pbx = pbx
+        self._tracker = tracker
+        self._link = link
+        self._store = store
+        self._agi_state = agi
+        self._forwarder = forwarder
+        self._webhook_state = webhooks
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing: the registry need not ask for values to check the names."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._calls()
+        yield from self._ami()
+        yield from self._agi()
+        yield from self._storage()
+        if self._forwarder is not None:
+            yield from self._journal(self._forwarder)
+        if self._webhook_state is not None:
+            yield from self._webhooks(self._webhook_state)
+
+    def _family(self, name: str, values: Values) -> Metric:
+        return _read(name, self._pbx, values)
+
+    def _calls(self) -> Iterator[Metric]:
+        tracker, now = self._tracker, self._link.pbx_now()
+        waiting: dict[tuple[str, ...], float] = {(queue,): 0 for queue in tracker.queues}
+        oldest = dict(waiting)
+        for visit in tracker.waiting():
+            waiting[visit.queue,] += 1
+            oldest[visit.queue,] = max(oldest[visit.queue,], now - visit.entered_at)
+        talks: dict[tuple[str, ...], float] = {(queue,): 0 for queue in tracker.queues}
+        for talk in tracker.talks.going_on():
+            if talk.queue:
+                talks[talk.queue,] = talks.get((talk.queue,), 0) + 1
+        counted = tracker.agents.counts()
+        members: dict[tuple[str, ...], float] = {
+            (queue, state): counted.get((queue, state), 0)
+            for queue in tracker.queues
+            for state in _MEMBER_STATES
+        }
+        yield self._family("callers_waiting", waiting)
+        yield self._family("oldest_wait_seconds", oldest)
+        yield self._family("talks", talks)
+        yield self._family("members", members)
+        yield self._family("unexpected_signals", {(): tracker.unexpected})
+
+    def _ami(self) -> Iterator[Metric]:
+        link, counts = self._link, self._link.counts
+        parsed = counts.received - counts.unwanted - counts.dropped
+        kinds = {
+            "parsed": parsed,
+            "unwanted": counts.unwanted,
+            "tainted": counts.tainted,
+            "oversized": counts.oversized,
+        }
+        yield self._family("ami_up", {(): float(link.up)})
+        yield self._family("ami_last_event_timestamp_seconds", {(): link.last_event_at})
+        yield self._family("ami_reconnects", {(): max(0, link.logins - 1)})
+        yield self._family("ami_messages", {(kind,): n for kind, n in kinds.items()})
+        yield self._family("pbx_clock_offset_seconds", {(): link.clock_offset})
+
+    def _agi(self) -> Iterator[Metric]:
+        agi = self._agi_state
+        yield self._family("agi_callers", {(): agi.in_progress})
+        yield self._family("agi_sessions", {(): agi.accepted})
+        yield self._family("agi_failures", {(): agi.failed})
+        yield self._family("agi_refused", {(reason,): n for reason, n in (_REFUSED | agi.refused).items()})
+        yield self._family("agi_cut", {(reason,): n for reason, n in (_CUT | agi.cut).items()})
+
+    def _storage(self) -> Iterator[Metric]:
+        store = self._store
+        yield self._family("storage_backlog_records", {(): store.backlog})
+        yield self._family("storage_backlog_seconds", {(): store.oldest_seconds})
+        yield self._family("storage_written", {(table,): n for table, n in store.written.items()})
+        yield self._family("storage_batches", {(): store.batches})
+        yield self._family("storage_failures", {(): store.failures})
+        yield self._family("storage_set_aside", {(): store.set_aside})
+        yield self._family("storage_dropped", {(): store.dropped})
+
+    def _journal(self, forwarder: ForwarderState) -> Iterator[Metric]:
+        journal = forwarder.journal
+        yield self._family("journal_bytes", {(): journal.size})
+        yield self._family("journal_limit_bytes", {(): journal.limit})
+        yield self._family("journal_pending_records", {(): journal.pending})
+        yield self._family("journal_oldest_seconds", {(): journal.oldest_seconds})
+        yield self._family("journal_set_aside_records", {(): journal.set_aside})
+        yield self._family("forwarded_records", {(): forwarder.forwarded})
+        yield self._family("forward_failures", {(): forwarder.failures})
+
+    def _webhooks(self, webhooks: WebhookState) -> Iterator[Metric]:
+        names = list(webhooks.receivers)
+        results = [(name, result) for name in names for result in ("delivered", "failed", "dead", "dropped")]
+        yield self._family("webhook_deliveries", {result: webhooks.results[result] for result in results})
+        yield self._family("webhook_pending", {(name,): webhooks.pending(name) for name in names})
+        yield self._family(
+            "webhook_oldest_pending_seconds", {(name,): webhooks.oldest_seconds(name) for name in names}
+        )
+        yield self._family("webhook_dead", {(name,): webhooks.dead(name) for name in names})

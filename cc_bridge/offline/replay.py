@@ -1,0 +1,124 @@
+"""A recorded AMI stream through the same codec and tracker as a live one.
+
+`cc-bridge replay` prints what comes out; it is also how the tests read recordings.
+"""
+
+import gzip
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from cc_bridge.ami.codec import Codec, Counts, Event
+from cc_bridge.calls.ami_events import WANTED, read
+from cc_bridge.calls.tracker import Tracker, TrackerRecord
+from cc_bridge.records import QueueVisit, Ring, Talk
+
+__all__ = ["CallRecord", "as_json", "as_text", "read_stream", "replay"]
+
+CallRecord = QueueVisit | Ring | Talk
+_CHUNK = 64 * 1024
+
+
+def read_stream(path: Path) -> Iterator[bytes]:
+    """Yield a recording's bytes, unpacked if its name ends in .gz."""
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            yield chunk
+
+
+def replay(chunks: Iterator[bytes], tracker: Tracker, counts: Counts) -> Iterator[CallRecord]:
+    """Yield records in the order of their completion; what is open at the end comes last, unobserved."""
+    codec = Codec(WANTED, counts)
+    now = 0.0
+    for chunk in chunks:
+        for message in codec.feed(chunk):
+            event = read(message, partial(float, now)) if isinstance(message, Event) else None
+            if event is not None:
+                now = max(now, event.at)
+                yield from _of_calls(tracker.apply(event))
+    yield from _of_calls(tracker.finish(now))
+
+
+def _of_calls(records: list[TrackerRecord]) -> list[CallRecord]:
+    return [record for record in records if isinstance(record, CallRecord)]
+
+
+def as_json(record: CallRecord) -> str:
+    """Return one line: instants as ISO 8601 UTC with milliseconds, seconds as floats."""
+    match record:
+        case QueueVisit():
+            fields = {
+                "record": "queue_visit",
+                "pbx": record.pbx,
+                "call_id": record.call_id,
+                "uniqueid": record.uniqueid,
+                "queue": record.queue,
+                "entered_at": _instant(record.entered_at),
+                "left_at": _instant(record.left_at),
+                "outcome": record.outcome,
+                "wait_seconds": _seconds(record.wait_seconds),
+                "agent": record.agent,
+                "position": record.position,
+            }
+        case Ring():
+            fields = {
+                "record": "ring",
+                "call_id": record.call_id,
+                "uniqueid": record.uniqueid,
+                "queue": record.queue,
+                "agent": record.agent,
+                "interface": record.interface,
+                "started_at": _instant(record.started_at),
+                "ended_at": _instant(record.ended_at),
+                "ring_seconds": _seconds(record.ring_seconds),
+                "outcome": record.outcome,
+            }
+        case Talk():
+            fields = {
+                "record": "talk",
+                "call_id": record.call_id,
+                "uniqueid": record.uniqueid,
+                "queue": record.queue,
+                "agent": record.agent,
+                "interface": record.interface,
+                "answered_at": _instant(record.answered_at),
+                "ended_at": _instant(record.ended_at),
+                "talk_seconds": _seconds(record.talk_seconds),
+                "hold_seconds": _seconds(record.hold_seconds),
+                "holds": record.holds,
+                "ended_by": record.ended_by,
+                "transfer": record.transfer,
+            }
+    return json.dumps(fields, ensure_ascii=False)
+
+
+def as_text(record: CallRecord) -> str:
+    """Return one line for people, by local time."""
+    match record:
+        case QueueVisit():
+            at, what = record.entered_at, f"waited {record.wait_seconds:.1f} s, {record.outcome}"
+            who = record.agent or ""
+        case Ring():
+            at, what, who = (
+                record.started_at,
+                f"rang {record.ring_seconds:.1f} s, {record.outcome}",
+                record.agent,
+            )
+        case Talk():
+            hold = f", {record.hold_seconds:.1f} s of it on hold" if record.holds else ""
+            passed_on = f" ({record.transfer} to {record.transfer_target})" if record.transfer else ""
+            what = f"talked {record.talk_seconds:.1f} s{hold}, ended by {record.ended_by}{passed_on}"
+            at, who = record.answered_at, record.agent
+    kind = {QueueVisit: "visit", Ring: "ring", Talk: "talk"}[type(record)]
+    clock = datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
+    return f"{clock}  {record.call_id:<24} {kind:<5}  {record.queue:<12} {who:<14} {what}"
+
+
+def _instant(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _seconds(seconds: float) -> float:
+    return round(seconds, 6)

@@ -1,0 +1,1 @@
+"""Personal data: keys of caller numbers, pseudonymisation of records, and the data subject. Pure."""

@@ -1,0 +1,152 @@
+"""What one agent sees of themselves: talks, times, who was asked, scores and comments of some days. Pure.
+
+`storage/own.py` reads it, /api/agent tells it. Talks and times are those of the report `agents`, scores and
+the funnel those of `voice`, each asked for this agent alone. The trap: no word here may name a colleague, a
+caller or a call; so what is told is listed, and a new column of a report does not get in by itself.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cc_bridge.reports.agents import agents
+from cc_bridge.reports.figures import Cell, Report, Row, Table, Unit
+from cc_bridge.reports.query import Ask
+from cc_bridge.reports.render.localization import Wording
+from cc_bridge.reports.source import Source
+from cc_bridge.reports.voice import voice
+
+__all__ = ["VERSION", "Comment", "Own", "as_json", "own"]
+
+VERSION = 1
+
+_WORK = (
+    "talks", "talk_time", "hold_time", "wrap_up_time", "available_time", "paused_time", "occupancy", "rings",
+    "rings_missed",
+)  # fmt: skip
+_FUNNEL = ("eligible", "invited", "complete", "partial", "declined", "caller_left_first", "response_rate")
+_INVITED = "invited"  # stands among the reasons of the funnel, and is none
+_DONE = "complete"
+_DECIMALS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """That a caller left a spoken comment."""
+
+    at: float  # UTC seconds since the epoch
+    queue: str
+    seconds: int
+    kept: bool  # the recording is still there
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """One agent's page. `ask.agent` says whose."""
+
+    ask: Ask
+    work: Report
+    voice: Report
+    team: Mapping[str, float]  # averages that may be told, by the score's name; see team.py
+    comments: tuple[Comment, ...]  # the newest first
+    more: bool  # there are older comments of these days
+
+
+def own(ask: Ask, source: Source, team: Mapping[str, float], comments: tuple[Comment, ...], most: int) -> Own:
+    """Return the page; `source` is of this agent alone, and of the comments at most `most` are shown."""
+    return Own(ask, agents(ask, source), voice(ask, source), team, comments[:most], len(comments) > most)
+
+
+def as_json(found: Own, wording: Wording, now: float) -> dict[str, Any]:
+    """Return the fields of /api/agent; README has them in a table."""
+    ask = found.ask
+    tables = {table.name: table for table in found.voice.tables}
+    return {
+        "version": VERSION,
+        "agent": ask.agent,
+        "at": _instant(now, ask),
+        "from": ask.first.isoformat(),
+        "to": ask.last.isoformat(),
+        "days": (ask.last - ask.first).days + 1,
+        "minimum": ask.minimum,
+        "work": list(_totals(found.work.tables[0], wording, _WORK)),
+        "funnel": list(_totals(tables["funnel"], wording, _FUNNEL)),
+        "reasons": list(_reasons(tables["reasons"], wording)),
+        "scores": [
+            {**each, "team": found.team.get(each["name"])}
+            for each in _totals(tables["scores"], wording, tuple(c.name for c in tables["scores"].columns))
+            if each["n"]
+        ],
+        "questions": list(_questions(tables["questions"], wording)),
+        "comments": [
+            {
+                "at": _instant(each.at, ask),
+                "queue": each.queue,
+                "seconds": each.seconds,
+                "kept": each.kept,
+            }
+            for each in found.comments
+        ],
+        "more_comments": found.more,
+    }
+
+
+def _totals(table: Table, wording: Wording, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    columns = {column.name: column for column in table.columns}
+    for name in names:
+        cell = table.cell(table.total, name) if table.total else None
+        yield {"name": name, "label": wording.label(columns[name]), **_figure(columns[name].unit, cell)}
+
+
+def _reasons(table: Table, wording: Wording) -> Iterator[dict[str, Any]]:
+    """Yield why callers were not asked, and why those who were did not come to the end."""
+    for row in table.rows:
+        step, reason = (str(key) for key in row.keys)
+        if reason not in {_INVITED, _DONE}:
+            callers = table.cell(row, "callers")
+            yield {
+                "step": step,
+                "step_label": wording.text("words", step),
+                "reason": reason,
+                "label": wording.text("words", reason),
+                "callers": callers.value if callers else 0,
+            }
+
+
+def _questions(table: Table, wording: Wording) -> Iterator[dict[str, Any]]:
+    for row in table.rows:
+        question, score, _ = (str(key) for key in row.keys)
+        yield {
+            "question": question,
+            "score": score,
+            "label": wording.text("words", score),
+            **_figure(_unit(row), table.cell(row, "score")),
+        }
+
+
+def _unit(row: Row) -> Unit:
+    return row.unit or Unit.COUNT
+
+
+def _figure(unit: Unit, cell: Cell) -> dict[str, Any]:
+    """Return a figure; of too few answers there is only their number."""
+    shown = cell if cell and cell.enough else None
+    decimals = None if unit in {Unit.COUNT, Unit.TIME} else _DECIMALS
+
+    def number(value: float | None) -> float | None:
+        return None if value is None else round(value, decimals)
+
+    return {
+        "unit": unit.value,
+        "value": number(shown.value) if shown else None,
+        "n": cell.n if cell else None,
+        "low": number(shown.low) if shown else None,
+        "high": number(shown.high) if shown else None,
+        "enough": shown is not None,
+    }
+
+
+def _instant(at: float, ask: Ask) -> str:
+    """Return an instant by the contact centre's clock, with its distance from UTC."""
+    return datetime.fromtimestamp(at, ask.days.zone).astimezone(ask.days.zone).isoformat(timespec="seconds")

@@ -1,0 +1,70 @@
+"""The delivery gap: what we count as served in time, beside what callers say. Pure.
+
+The trap: of many rows chance alone makes a gap in some, so one is only called out if it would be there with
+intervals as much wider as there are more rows.
+"""
+
+from cc_bridge.kpis.service_level import DEFAULT
+from cc_bridge.reports.figures import (
+    Cell,
+    Column,
+    Figure,
+    Finding,
+    Report,
+    Row,
+    Table,
+    Unit,
+    apart,
+    comparable,
+)
+from cc_bridge.reports.query import Ask, By
+from cc_bridge.reports.score_totals import Opinions, by_key as said_by_key, scores
+from cc_bridge.reports.source import Source
+from cc_bridge.reports.visit_totals import LEVELS, Waits, by_key
+
+__all__ = ["BY", "delivery_gap"]
+
+BY = (By.QUEUE, By.HOUR, By.WEEKDAY, By.DAY, By.STAGE, By.LANGUAGE, By.WAIT_BAND)
+
+_COLUMNS = (
+    LEVELS[0],
+    Column("csat", Unit.PERCENT, measure="csat", has_n=True, has_interval=True),
+    Column("gap", Unit.POINTS, measure="delivery_gap_in_time"),
+)
+
+
+def delivery_gap(ask: Ask, source: Source) -> Report:
+    """Return the share within service level against the share of satisfied callers."""
+    waits, everyone = by_key(ask, source.visits(ask.counted_by))
+    said, all_said = said_by_key(ask, source.answers(ask.counted_by))
+    rows = [Row((key,), _cells(ask, waits[key], said.get(key))) for key in ask.ordered(set(waits))]
+    total = Row(("",), _cells(ask, everyone, all_said))
+    compared = sum(comparable(*row.cells[:2]) for row in rows)
+    table = Table(
+        "delivery_gap", ((ask.by.value, ask.by),), _COLUMNS, tuple(rows), total, (LEVELS[0].name, "csat")
+    )
+    return Report(
+        "delivery-gap",
+        ask,
+        (table,),
+        findings=tuple(finding for row in rows for finding in _wide(ask, row, compared)),
+        tiles=(LEVELS[0].name, "csat", "gap"),
+    )
+
+
+def _cells(ask: Ask, waits: Waits, said: Opinions | None) -> tuple[Cell, ...]:
+    level = waits.level(DEFAULT, ask.minimum)
+    csat = scores(said, "csat", ask.minimum)["csat"]
+    gap = None
+    if level and csat and level.enough and csat.enough:
+        gap = Figure(level.value - csat.value)
+    return level, csat, gap
+
+
+def _wide(ask: Ask, row: Row, compared: int) -> list[Finding]:
+    level, csat, gap = row.cells
+    if gap is None or level is None or csat is None or not apart(level, csat, compared):
+        return []
+    figures = {"level": (Unit.PERCENT, level), "csat": (Unit.PERCENT, csat)}
+    sentence = "claims_more" if gap.value > 0 else "claims_less"
+    return [Finding(sentence, {"key": (ask.by, row.keys[0])}, figures)]

@@ -1,0 +1,118 @@
+"""Opening hours as the configuration claims them, against who was there and who was answered. Pure.
+
+The trap: agents belong to no queue (one agent serves many), so staffing is that of the house, in every row.
+"""
+
+from collections import Counter, defaultdict
+
+from cc_bridge.records import Outcome
+from cc_bridge.reports.figures import (
+    Cell,
+    Column,
+    Figure,
+    Finding,
+    Report,
+    Row,
+    Table,
+    Unit,
+    count,
+    ratio,
+    share,
+)
+from cc_bridge.reports.query import Ask, By
+from cc_bridge.reports.source import Source
+
+__all__ = ["BY", "hours"]
+
+BY = (By.HOUR, By.WEEKDAY)
+
+_COLUMNS = (
+    Column("open_hours", Unit.COUNT, formula="hours of the span in which a queue is claimed open"),
+    Column("agents_there", Unit.MEAN, formula="time not logged_out nor unreachable / hours of the span"),
+    Column("visits", Unit.COUNT, measure="visit_outcomes"),
+    Column("answered", Unit.COUNT, formula="visits[answered]"),
+    Column("answered_share", Unit.PERCENT, formula="answered / visits", has_n=True, has_interval=True),
+    Column("visits_open", Unit.COUNT, formula="visits within the claimed hours of their queue"),
+    Column(
+        "answered_open",
+        Unit.PERCENT,
+        formula="visits_open[answered] / visits_open",
+        has_n=True,
+        has_interval=True,
+    ),
+    Column("visits_closed_share", Unit.PERCENT, formula="(visits - visits_open) / visits", has_n=True),
+)
+_HOUR = 3600.0
+
+
+class _Row:
+    def __init__(self) -> None:
+        self.open, self.hours, self.there = 0, 0, 0.0
+        self.visits: Counter[str] = Counter()
+        self.visits_open: Counter[str] = Counter()
+
+    def cells(self, minimum: int) -> tuple[Cell, ...]:
+        visits, inside = self.visits.total(), self.visits_open.total()
+        return (
+            count(self.open),
+            Figure(self.there / _HOUR / self.hours) if self.hours else None,
+            count(visits),
+            count(self.visits[Outcome.ANSWERED]),
+            share(self.visits[Outcome.ANSWERED], visits, minimum),
+            count(inside),
+            share(self.visits_open[Outcome.ANSWERED], inside, minimum),
+            ratio(visits - inside, visits, visits),
+        )
+
+
+def hours(ask: Ask, source: Source) -> Report:
+    """Return for each hour or weekday what is claimed, who was there and who was answered."""
+    rows: defaultdict[int, _Row] = defaultdict(_Row)
+    everyone = _Row()
+
+    def both(weekday: int, hour: int) -> tuple[_Row, _Row]:
+        return rows[hour if ask.by is By.HOUR else weekday], everyone
+
+    visited = list(source.visited_hours())
+    queues = {queue for queue, *_ in visited} | set(ask.settings)
+    at = ask.since
+    while at < ask.until:  # each hour of the span, so that a day of 23 or 25 hours has as many
+        weekday, hour = ask.days.hour_of(at)
+        claimed = any(_open(ask, queue, weekday, hour) for queue in queues)
+        for row in both(weekday, hour):
+            row.hours += 1
+            row.open += claimed
+        at += _HOUR
+    for queue, weekday, hour, outcome, n in visited:
+        for row in both(weekday, hour):
+            row.visits[outcome] += n
+            if _open(ask, queue, weekday, hour):
+                row.visits_open[outcome] += n
+    for presence in source.presence():
+        for row in both(presence.weekday, presence.hour):
+            row.there += presence.seconds
+    keys = ask.ordered({*rows})
+    shown = tuple(Row((key,), rows[int(key)].cells(ask.minimum)) for key in keys)
+    table = Table(
+        "hours",
+        ((ask.by.value, ask.by),),
+        _COLUMNS,
+        shown,
+        Row(("",), everyone.cells(ask.minimum)),
+        ("agents_there", "answered_share"),
+    )
+    empty = [
+        Finding("nobody_there", {"key": (ask.by, key)}, {"open": (Unit.COUNT, count(rows[int(key)].open))})
+        for key in keys
+        if everyone.there and rows[int(key)].open and not rows[int(key)].there
+    ]
+    tiles = ("open_hours", "agents_there", "answered_open", "visits_closed_share")
+    said = any(ask.of(queue).opening for queue in queues)
+    notes = ("staff_of_the_house", *(() if said else ("no_hours",)))
+    return Report("hours", ask, (table,), findings=tuple(empty), tiles=tiles, notes=notes)
+
+
+def _open(ask: Ask, queue: str, weekday: int, hour: int) -> bool:
+    """Tell whether a queue claims to be open in some part of an hour; one that says nothing always is."""
+    opening = ask.of(queue).opening
+    return opening is None or any(opening.hold_minute(weekday, 60 * hour + minute) for minute in range(60))

@@ -1,0 +1,205 @@
+"""Bars with their intervals, as geometry that page.html.j2 draws in SVG. Pure.
+
+pygal was looked at and not taken: it knows no intervals and no right to left, its colours do not follow the
+reader's scheme, and its files ask for a script from elsewhere. What is needed here is four shapes.
+
+The trap: SVG does not turn with the page's direction; so for Persian all x are mirrored here.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import ceil, floor, log10
+
+from cc_bridge.reports.figures import Cell, Column, Row, Table, Unit
+from cc_bridge.reports.query import By
+from cc_bridge.reports.render.localization import Wording
+
+__all__ = ["Bar", "Chart", "Tick", "charts"]
+
+_MOST_LINES = 48  # a longer list of bars says less than its table
+_LYING, _STANDING = 540, 1080  # width; the page shows two lying charts beside each other
+_LINE, _LABEL, _VALUE, _AXIS = 24, 150, 62, 22
+_HEIGHT, _LEFT, _TOP = 170, 48, 8
+_MOST_LABELS = 16
+_IN_TIME = {By.DAY, By.HOUR, By.WEEKDAY}
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One row's figure; `low` and `high` are the ends of its interval along the bar."""
+
+    label: str  # empty where there is no room for all
+    text: str  # behind the bar
+    title: str  # on hovering
+    x: float
+    y: float
+    width: float
+    height: float
+    label_at: float
+    text_at: float
+    low: float | None = None
+    high: float | None = None
+    faint: bool = False  # too few to say
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    title: str
+    standing: bool  # bars that stand, for what goes on in time
+    width: float
+    height: float
+    base: float  # where the axis is
+    start: str  # text-anchor of what begins here, and of what ends here
+    end: str
+    bars: tuple[Bar, ...]
+    ticks: tuple[Tick, ...]
+
+
+def charts(table: Table, wording: Wording) -> list[Chart]:
+    """Return the charts that a table has; none of a single row, nor of more than can be seen."""
+    in_time = table.keys[-1][1] in _IN_TIME
+    if len(table.rows) < 2 or (len(table.rows) > _MOST_LINES and not in_time):  # noqa: PLR2004 - one bar compares nothing
+        return []
+    columns = {column.name: column for column in table.columns}
+    return [(_standing if in_time else _lying)(table, columns[name], wording) for name in table.charts]
+
+
+def _lying(table: Table, column: Column, wording: Wording) -> Chart:
+    mirrored = wording.direction == "rtl"
+    length = _LYING - _LABEL - _VALUE
+    bottom, top = _scale(table, column)
+
+    def turned(x: float, width: float = 0.0) -> float:
+        return round(_LYING - x - width if mirrored else x, 1)
+
+    def along(value: float) -> float:
+        return _LABEL + length * (max(bottom, min(value, top)) - bottom) / (top - bottom)
+
+    zero = along(0.0)
+    bars = []
+    for number, row in enumerate(table.rows):
+        cell = table.cell(row, column.name)
+        faint = cell is not None and not cell.enough
+        tip = along(cell.value) if cell and cell.enough else zero
+        width = abs(tip - zero)
+        low = high = None
+        if cell and cell.enough and cell.low is not None and cell.high is not None:
+            low, high = turned(along(cell.low)), turned(along(cell.high))
+        bars.append(
+            Bar(
+                _key(table, row, wording),
+                wording.cell(column.unit, cell),
+                f"{_key(table, row, wording)}: {wording.full(column.unit, cell)}",
+                turned(min(zero, tip), width),
+                number * _LINE + 5,
+                round(width, 1),
+                _LINE - 10,
+                turned(_LABEL - 8),
+                turned(max(along(_upper(cell)), zero) + 6),
+                low,
+                high,
+                faint,
+            )
+        )
+    ticks = tuple(Tick(turned(along(at)), wording.tick(column.unit, at)) for at in _ticks(bottom, top))
+    height = len(table.rows) * _LINE + _AXIS
+    start, end = ("end", "start") if mirrored else ("start", "end")
+    return Chart(wording.label(column), False, _LYING, height, turned(zero), start, end, tuple(bars), ticks)
+
+
+def _standing(table: Table, column: Column, wording: Wording) -> Chart:
+    mirrored = wording.direction == "rtl"
+    bottom, top = _scale(table, column)
+    step = (_STANDING - _LEFT - 8) / len(table.rows)
+    width = max(1.0, min(step * 0.7, 40.0))
+    every = ceil(len(table.rows) / _MOST_LABELS)
+
+    def up(value: float) -> float:
+        return round(_TOP + _HEIGHT * (top - max(bottom, min(value, top))) / (top - bottom), 1)
+
+    bars = []
+    for number, row in enumerate(table.rows):
+        cell = table.cell(row, column.name)
+        middle = _LEFT + (number + 0.5) * step
+        middle = _STANDING - middle if mirrored else middle
+        value = cell.value if cell and cell.enough else 0.0
+        low = high = None
+        if cell and cell.enough and cell.low is not None and cell.high is not None:
+            low, high = up(cell.low), up(cell.high)
+        bars.append(
+            Bar(
+                "" if number % every else _short(table, row, wording),
+                "",
+                f"{_key(table, row, wording)}: {wording.full(column.unit, cell)}",
+                round(middle - width / 2, 1),
+                min(up(value), up(0.0)),
+                round(width, 1),
+                round(abs(up(0.0) - up(value)), 1),
+                round(middle, 1),
+                0.0,
+                low,
+                high,
+                cell is not None and not cell.enough,
+            )
+        )
+    ticks = tuple(Tick(up(at), wording.tick(column.unit, at)) for at in _ticks(bottom, top))
+    start, end = ("end", "start") if mirrored else ("start", "end")
+    base = _STANDING - _LEFT if mirrored else _LEFT
+    height = _TOP + _HEIGHT + _AXIS
+    return Chart(wording.label(column), True, _STANDING, height, base, start, end, tuple(bars), ticks)
+
+
+def _key(table: Table, row: Row, wording: Wording) -> str:
+    return wording.key(table.keys[-1][1], row.keys[-1])
+
+
+def _short(table: Table, row: Row, wording: Wording) -> str:
+    """Return as much of a key as has room under a bar."""
+    text = _key(table, row, wording)
+    match table.keys[-1][1]:
+        case By.DAY:
+            return text[5:]  # without the year
+        case By.HOUR:
+            return text[:2]
+        case _:
+            return text
+
+
+def _upper(cell: Cell) -> float:
+    if cell is None or not cell.enough:
+        return 0.0
+    return cell.value if cell.high is None else cell.high
+
+
+def _scale(table: Table, column: Column) -> tuple[float, float]:
+    """Return where the scale begins and ends: round numbers that no bar passes."""
+    if column.unit is Unit.POINTS:
+        return -100.0, 100.0
+    return 0.0, _top(table, column)
+
+
+def _top(table: Table, column: Column) -> float:
+    if column.unit is Unit.PERCENT and max(_highest(table, column), default=0) > 50:  # noqa: PLR2004 - half the scale
+        return 100.0
+    highest = max(_highest(table, column), default=0.0)
+    if highest <= 0:
+        return 1.0
+    size: float = 10.0 ** floor(log10(highest))
+    return next(size * step for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if size * step >= highest)
+
+
+def _highest(table: Table, column: Column) -> Iterable[float]:
+    for row in table.rows:
+        cell = table.cell(row, column.name)
+        if cell and cell.enough:
+            yield cell.value if cell.high is None else cell.high
+
+
+def _ticks(bottom: float, top: float) -> Iterable[float]:
+    return (bottom + (top - bottom) * part / 4 for part in range(5))

@@ -1,0 +1,159 @@
+"""Reports for programs: CSV of one table, JSON of all. Pure.
+
+The trap: the header of a table depends on nothing but its report and what it is asked by, so that a program
+may rely on it; figures without data are empty in CSV and null in JSON.
+"""
+
+import csv
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from io import StringIO
+from typing import Any
+
+from cc_bridge.reports.calendar import day_of
+from cc_bridge.reports.figures import Cell, Column, Mark, Report, Row, Table
+from cc_bridge.reports.query import By, Key
+from cc_bridge.reports.render.localization import Wording, measure_of
+from cc_bridge.surveys.business_hours import WEEKDAYS
+
+__all__ = ["as_csv", "as_json"]
+
+_DECIMALS = 6
+_FORMULAS = tuple("=+-@\t\r")  # what a spreadsheet would compute at the begin of a cell
+
+
+def as_csv(table: Table, wording: Wording) -> str:
+    """Return one table with a line a row; a figure with n or interval has columns for them behind it."""
+    out = StringIO()
+    lines = csv.writer(out)
+    lines.writerow(
+        [*(name for name, _ in table.keys), *(name for one in table.columns for name in _header(one))]
+    )
+    for row in table.rows:
+        keys = (_key(kind, key, wording) for (_, kind), key in zip(table.keys, row.keys, strict=True))
+        cells = (
+            "" if value is None else value
+            for column, cell in zip(table.columns, row.cells, strict=True)
+            for value in _values(column, cell)
+        )
+        lines.writerow([*(_harmless(key) for key in keys), *cells])
+    return out.getvalue()
+
+
+def as_json(report: Report, wording: Wording, now: float) -> str:
+    """Return the whole report."""
+    ask = report.ask
+    content = {
+        "report": report.name,
+        "made_at": datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds"),
+        "from": ask.first.isoformat(),
+        "to": ask.last.isoformat(),
+        "since": datetime.fromtimestamp(ask.since, UTC).isoformat(),
+        "until": datetime.fromtimestamp(ask.until, UTC).isoformat(),
+        "change": ask.changed.isoformat() if ask.changed else None,
+        "by": ask.by.value,
+        "pbx": ask.pbx or None,
+        "queues": list(ask.queues) or None,
+        "minimum": ask.minimum,
+        "unobserved_seconds": round(report.unobserved, _DECIMALS),
+        "tables": [_table(table, wording) for table in report.tables],
+        "findings": None
+        if report.findings is None
+        else [
+            {
+                "finding": each.sentence,
+                **{name: _key(kind, key, wording) for name, (kind, key) in each.keys.items()},
+                **{name: _figure(figure) for name, (_, figure) in each.figures.items()},
+                "text": wording.sentence(each),
+            }
+            for each in report.findings
+        ],
+        "notes": [wording.text("notes", note) for note in report.notes],
+    }
+    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+
+
+def _table(table: Table, wording: Wording) -> dict[str, Any]:
+    return {
+        "name": table.name,
+        "keys": [name for name, _ in table.keys],
+        "columns": [
+            {
+                "name": one.name,
+                "unit": one.unit.value,
+                "label": wording.label(one),
+                "formula": measure.formula if (measure := measure_of(one)) else one.formula,
+            }
+            for one in table.columns
+        ],
+        "rows": [_row(table, row, wording) for row in table.rows],
+        "total": None if table.total is None else _cells(table, table.total),
+    }
+
+
+def _row(table: Table, row: Row, wording: Wording) -> dict[str, Any]:
+    keys = {name: _key(kind, key, wording) for (name, kind), key in zip(table.keys, row.keys, strict=True)}
+    unit = {"unit": row.unit.value} if row.unit else {}
+    return keys | unit | _cells(table, row)
+
+
+def _cells(table: Table, row: Row) -> dict[str, Any]:
+    return {one.name: _figure(cell) for one, cell in zip(table.columns, row.cells, strict=True)}
+
+
+def _figure(cell: Cell) -> dict[str, Any] | None:
+    if cell is None:
+        return None
+    found = {"value": _number(cell.value), "n": cell.n, "low": _number(cell.low), "high": _number(cell.high)}
+    return {name: value for name, value in found.items() if value is not None} | {"enough": cell.enough}
+
+
+def _key(kind: By | Mark, key: Key, wording: Wording) -> str | int:
+    """Return a key as programs compare it: ISO days, hours as numbers, words of ours untranslated."""
+    match kind:
+        case By.DAY:
+            return day_of(int(key)).isoformat()
+        case By.WEEKDAY:
+            return WEEKDAYS[int(key)]
+        case By.WAIT_BAND:
+            return _band(int(key), wording.bands)
+        case _:
+            return key
+
+
+def _band(number: int, bounds: tuple[int, ...]) -> str:
+    if number < 0:
+        return ""
+    above = [f">{bounds[number - 1]}"] if number else []
+    below = [f"<={bounds[number]}"] if number < len(bounds) else []
+    return " ".join(above + below)
+
+
+def _header(column: Column) -> Iterator[str]:
+    yield column.name
+    if column.has_n:
+        yield f"{column.name}_n"
+    if column.has_interval:
+        yield f"{column.name}_low"
+        yield f"{column.name}_high"
+
+
+def _values(column: Column, cell: Cell) -> Iterator[float | None]:
+    yield _number(cell.value) if cell else None
+    if column.has_n:
+        yield cell.n if cell else None
+    if column.has_interval:
+        yield _number(cell.low) if cell else None
+        yield _number(cell.high) if cell else None
+
+
+def _number(value: float | None) -> float | None:
+    if value is None or isinstance(value, int):
+        return value
+    return int(value) if value == int(value) else round(value, _DECIMALS)
+
+
+def _harmless(key: str | int) -> str | int:
+    """Let no name be taken for a formula by a spreadsheet."""
+    return f"'{key}" if isinstance(key, str) and key.startswith(_FORMULAS) else key

@@ -1,0 +1,106 @@
+"""A report as one HTML file that needs nothing else: for the screen, for paper, for a mail.
+
+jinja2 escapes every value: names of queues and agents come from the PBX. The page asks nobody for anything
+and runs no script; its own policy says so.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from cc_bridge.reports.figures import Column, Report, Row, Table, Unit
+from cc_bridge.reports.render.charts import charts
+from cc_bridge.reports.render.localization import Wording, measure_of
+
+__all__ = ["as_html", "in_words", "pages"]
+
+pages = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def as_html(report: Report, wording: Wording, now: float) -> str:
+    """Return the page."""
+    ask = report.ask
+    facts = {
+        wording.text("page", "zone"): str(ask.days.zone or ""),
+        wording.text("page", "pbx"): ask.pbx,
+        wording.text("page", "queues"): ", ".join(ask.queues),
+        wording.text("page", "change"): wording.date(ask.changed) if ask.changed else "",
+    }
+    return pages.get_template("page.html.j2").render(
+        wording=wording,
+        title=wording.text("titles", report.name),
+        first=wording.date(ask.first),
+        last=wording.date(ask.last),
+        facts={name: fact for name, fact in facts.items() if fact},
+        made=wording.instant(now),
+        minimum=wording.figures_of(str(ask.minimum)),
+        unobserved=wording.value(Unit.TIME, report.unobserved) if report.unobserved else "",
+        tiles=list(_tiles(report, wording)),
+        findings=None if report.findings is None else [wording.sentence(each) for each in report.findings],
+        tables=[in_words(table.with_data(), wording) for table in report.tables],
+        notes=[wording.text("notes", note) for note in report.notes],
+        formulas=list(_formulas(report, wording)),
+    )
+
+
+def _tiles(report: Report, wording: Wording) -> Iterator[dict[str, str]]:
+    for name in report.tiles:
+        table = next(each for each in report.tables if name in [column.name for column in each.columns])
+        column = next(each for each in table.columns if each.name == name)
+        cell = table.cell(table.total, name) if table.total else None
+        yield {
+            "label": wording.label(column),
+            "value": wording.cell(column.unit, cell),
+            "details": wording.details(column.unit, cell),
+            "formula": _formula(column),
+        }
+
+
+def in_words(table: Table, wording: Wording) -> dict[str, Any]:
+    """Return a table as its template reads it: texts, figures with n and interval, charts."""
+    return {
+        "title": wording.text("tables", table.name),
+        "charts": charts(table, wording),
+        "keys": [wording.text("by", name) for name, _ in table.keys],
+        "columns": [(wording.label(column), _formula(column)) for column in table.columns],
+        "rows": [
+            (
+                [wording.key(kind, key) for (_, kind), key in zip(table.keys, row.keys, strict=True)],
+                list(_cells(table, row, wording)),
+            )
+            for row in table.rows
+        ],
+        "total": None if table.total is None else list(_cells(table, table.total, wording)),
+    }
+
+
+def _cells(table: Table, row: Row, wording: Wording) -> Iterator[tuple[str, str, bool]]:
+    for column, cell in zip(table.columns, row.cells, strict=True):
+        unit = wording.unit(column, row)
+        weak = cell is None or not cell.enough
+        yield wording.cell(unit, cell), wording.details(unit, cell), weak
+
+
+def _formulas(report: Report, wording: Wording) -> Iterator[tuple[str, str, str]]:
+    """Yield label, formula and, in the language in which the measures are written, what it means."""
+    seen = set()
+    for table in report.tables:
+        for column in table.columns:
+            if column.name not in seen:
+                seen.add(column.name)
+                measure = measure_of(column)
+                words = measure.words if measure and wording.language == "en" else ""
+                yield wording.label(column), _formula(column), words
+
+
+def _formula(column: Column) -> str:
+    measure = measure_of(column)
+    return measure.formula if measure else column.formula

@@ -1,0 +1,73 @@
+"""Reports on a terminal, drawn by rich."""
+
+from collections.abc import Iterator
+
+from rich.console import Console, Group
+from rich.table import Table as Drawn
+from rich.text import Text
+
+from cc_bridge.reports.figures import Report, Row, Table, Unit
+from cc_bridge.reports.render.localization import Wording
+
+__all__ = ["as_table"]
+
+
+def as_table(report: Report, wording: Wording, *, width: int | None = None, colour: bool = False) -> str:
+    """Return what a terminal of this width shows."""
+    console = Console(width=width, force_terminal=colour, no_color=not colour, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(Group(*_parts(report, wording)), soft_wrap=False)
+    return capture.get()
+
+
+def _parts(report: Report, wording: Wording) -> Iterator[Text | Drawn]:
+    ask = report.ask
+    title = wording.text("titles", report.name)
+    until = wording.text("page", "until")
+    yield Text(f"{title}: {wording.date(ask.first)} {until} {wording.date(ask.last)}", style="bold")
+    if report.unobserved:
+        yield Text(_unobserved(report, wording), style="yellow")
+    for table in report.tables:
+        yield Text()
+        yield from _drawn(table.with_data(), wording)
+    if report.findings is not None:
+        yield Text()
+        yield Text(wording.text("page", "findings"), style="bold")
+        for finding in report.findings:
+            yield Text(f"• {wording.sentence(finding)}")
+        if not report.findings:
+            yield Text(wording.text("page", "nothing"))
+    for note in report.notes:
+        yield Text(wording.text("notes", note), style="dim")
+
+
+def _unobserved(report: Report, wording: Wording) -> str:
+    minutes = wording.value(Unit.TIME, report.unobserved)
+    return wording.text("page", "unobserved").format(time=minutes)
+
+
+def _drawn(table: Table, wording: Wording) -> Iterator[Text | Drawn]:
+    """Yield the table with a row a line, or with the columns as lines where there are too many to be read."""
+    drawn = Drawn(title=wording.text("tables", table.name), title_justify="left", title_style="bold")
+    for name, _ in table.keys:
+        drawn.add_column(wording.text("by", name), overflow="fold")
+    for column in table.columns:
+        drawn.add_column(wording.label(column), justify="right")
+    for row in table.rows:
+        keys = (wording.key(kind, key) for (_, kind), key in zip(table.keys, row.keys, strict=True))
+        drawn.add_row(*(Text(key) for key in keys), *_cells(table, row, wording))
+    if table.total is not None:
+        drawn.add_section()
+        words = [wording.text("page", "total"), *[""] * (len(table.keys) - 1)]
+        drawn.add_row(*words, *_cells(table, table.total, wording), style="bold")
+    yield drawn
+
+
+def _cells(table: Table, row: Row, wording: Wording) -> Iterator[Text]:
+    for column, cell in zip(table.columns, row.cells, strict=True):
+        unit = wording.unit(column, row)
+        details = wording.details(unit, cell)
+        text = Text(wording.cell(unit, cell))
+        if details:
+            text.append(f"\n{details}", style="dim")
+        yield text

@@ -1,0 +1,157 @@
+"""What SQL counts for the reports: one dataclass for each kind of row, and who gives them. Pure.
+
+`storage/reports/` is the Source. A `key` is what the report is asked by (see ask.By); durations are
+seconds. The trap: rows come unordered, and several may have the same key.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from cc_bridge.records import AgentState
+from cc_bridge.reports.query import By, Key
+
+__all__ = [
+    "Answers", "Attempts", "Callers", "Deed", "Journeys", "Lingered", "Presence", "Rated", "Source",
+    "Talks", "Transfers", "Visits",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Visits:
+    """Visits with one outcome that waited the same time to the second, rounded up."""
+
+    key: Key
+    outcome: str
+    second: int
+    n: int
+    wait: float  # sum
+    squares: float  # sum of the squares of the waits
+    longest: float
+    within: int  # after at most the queue's threshold
+    short: int  # before the queue's short_abandon_seconds, whatever the outcome
+    ringing: int  # with an agent ringing as the caller left
+
+
+@dataclass(frozen=True, slots=True)
+class Talks:
+    key: Key
+    n: int
+    whole: int  # of them those seen from begin to end; the sums are of these
+    talk: float
+    hold: float
+    wrap_up: float  # what the settings of their queues say
+    squares: float  # sum of the squares of talk + wrap_up
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What an agent did of one kind, cut at both ends of the span.
+
+    `fact` and `word`: "talk" and "partial" (a talk seen in part) of a "queue", "ring" and its outcome,
+    "state" and its name.
+    """
+
+    agent: str
+    fact: str
+    word: str
+    n: int
+    seconds: float  # of talks and states
+    hold: float  # of talks, part of seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    key: Key
+    question: str
+    kind: str
+    value: int
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """Entries of the funnel, call-backs left out."""
+
+    key: Key
+    stage: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lingered:
+    """Callers who hung up on the agent, or did not and were asked; surveys/guard.py counts them."""
+
+    queue: str
+    agent: str
+    stage: str
+    trigger: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    key: Key
+    result: str
+    reason: str
+    n: int
+    answered: int  # with at least one valid answer
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """Answers on the scale of 1 to 5 by one of several things; each answer comes once for each of them.
+
+    By wait band of the call (-1: the call is not stored), by how many agents the caller spoke with
+    ("agents_spoken", 3: three or more, 0: the call is not stored), by hour and by queue.
+    """
+
+    factor: By | str
+    key: Key
+    value: int
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Journeys:
+    """Calls that came into a queue."""
+
+    key: Key
+    queues: int
+    talks: int
+    answered: bool
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transfers:
+    key: Key
+    kind: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """How long agents were there, in an hour of a weekday, both local."""
+
+    weekday: int
+    hour: int
+    seconds: float
+
+
+class Source(Protocol):
+    """Gives the rows of the span that was asked."""
+
+    def visits(self, by: By) -> Iterable[Visits]: ...
+    def talks(self, by: By) -> Iterable[Talks]: ...
+    def deeds(self, states: Collection[AgentState]) -> Iterable[Deed]: ...
+    def answers(self, by: By) -> Iterable[Answers]: ...
+    def callers(self, by: By) -> Iterable[Callers]: ...
+    def lingered(self) -> Iterable[Lingered]: ...
+    def attempts(self, by: By) -> Iterable[Attempts]: ...
+    def rated(self) -> Iterable[Rated]: ...
+    def journeys(self, by: By) -> Iterable[Journeys]: ...
+    def transfers(self, by: By) -> Iterable[Transfers]: ...
+    def visited_hours(self) -> Iterable[tuple[str, int, int, str, int]]: ...
+    def presence(self) -> Iterable[Presence]: ...
+    def unobserved(self) -> float: ...

@@ -1,0 +1,129 @@
+"""Visits added up: outcomes, waits, service levels. Pure.
+
+service.py, lost.py, gap.py and change.py use it. The trap: SQL hands over waits by the second, rounded up, so
+a median is the shortest time in whole seconds within which half of the visits had ended.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from cc_bridge.kpis.service_level import DEFAULT, Definition, VisitCounts, from_counts
+from cc_bridge.records import Outcome
+from cc_bridge.reports.figures import Cell, Column, Figure, Unit, mean, share
+from cc_bridge.reports.query import Ask, Key
+from cc_bridge.reports.source import Visits
+
+__all__ = ["LEVELS", "LOST", "Waits", "by_key"]
+
+LOST = (
+    Outcome.ABANDONED, Outcome.TIMED_OUT, Outcome.LEFT_BY_KEY, Outcome.QUEUE_FULL, Outcome.JOIN_EMPTY,
+    Outcome.LEAVE_EMPTY, Outcome.JOIN_UNAVAILABLE, Outcome.LEAVE_UNAVAILABLE,
+)  # fmt: skip
+
+LEVELS = tuple(
+    Column(
+        f"service_level_{one}",
+        Unit.PERCENT,
+        measure=f"service_level_{one}",
+        has_n=True,
+        has_interval=True,
+    )
+    for one in (DEFAULT, *(one for one in Definition if one is not DEFAULT))
+)
+
+
+@dataclass(slots=True)
+class Waits:
+    """Visits of one row of a report."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    seconds: Counter[int] = field(default_factory=Counter)
+    wait: float = 0.0
+    squares: float = 0.0
+    longest: float = 0.0
+    answer_wait: float = 0.0
+    answer_squares: float = 0.0
+    answered_within: int = 0
+    abandoned_within: int = 0
+    short_abandons: int = 0
+    abandoned_ringing: int = 0
+
+    def add(self, visits: Visits) -> None:
+        self.outcomes[visits.outcome] += visits.n
+        self.seconds[visits.second] += visits.n
+        self.wait += visits.wait
+        self.squares += visits.squares
+        self.longest = max(self.longest, visits.longest)
+        if visits.outcome == Outcome.ANSWERED:
+            self.answered_within += visits.within
+            self.answer_wait += visits.wait
+            self.answer_squares += visits.squares
+        elif visits.outcome == Outcome.ABANDONED:
+            self.abandoned_within += visits.within
+            self.short_abandons += visits.short
+            self.abandoned_ringing += visits.ringing
+
+    @property
+    def visits(self) -> int:
+        return self.outcomes.total()
+
+    @property
+    def counts(self) -> VisitCounts:
+        return VisitCounts(
+            visits=self.visits,
+            answered=self.outcomes[Outcome.ANSWERED],
+            answered_within=self.answered_within,
+            abandoned=self.outcomes[Outcome.ABANDONED],
+            abandoned_within=self.abandoned_within,
+            short_abandons=self.short_abandons,
+            timed_out=self.outcomes[Outcome.TIMED_OUT],
+            left_by_key=self.outcomes[Outcome.LEFT_BY_KEY],
+        )
+
+    @property
+    def offered(self) -> int:
+        counts = self.counts
+        return counts.answered + counts.abandoned + counts.timed_out + counts.left_by_key
+
+    @property
+    def lost(self) -> int:
+        return sum(self.outcomes[outcome] for outcome in LOST)
+
+    def level(self, definition: Definition, minimum: int) -> Cell:
+        level = from_counts(self.counts, definition)
+        return share(level.numerator, level.n, minimum) if level else None
+
+    def abandonment(self, minimum: int) -> Cell:
+        short = self.short_abandons
+        return share(self.outcomes[Outcome.ABANDONED] - short, self.offered - short, minimum)
+
+    def mean(self, minimum: int) -> Cell:
+        return mean(self.wait, self.squares, self.visits, minimum)
+
+    def answer_mean(self, minimum: int) -> Cell:
+        answered = self.outcomes[Outcome.ANSWERED]
+        return mean(self.answer_wait, self.answer_squares, answered, minimum)
+
+    def within(self, part: float) -> Cell:
+        """Return the whole seconds within which a part of the visits, such as 0.5, had ended."""
+        ended = 0
+        for second, n in sorted(self.seconds.items()):
+            ended += n
+            if ended >= part * self.visits:
+                return Figure(second, self.visits)
+        return None
+
+    @property
+    def longest_wait(self) -> Cell:
+        return Figure(self.longest, self.visits) if self.visits else None
+
+
+def by_key(ask: Ask, rows: Iterable[Visits]) -> tuple[dict[Key, Waits], Waits]:
+    """Return the visits of each row of the report, and all of them."""
+    found: dict[Key, Waits] = {}
+    everyone = Waits()
+    for row in rows:
+        found.setdefault(ask.row(row.key), Waits()).add(row)
+        everyone.add(row)
+    return found, everyone

@@ -1,0 +1,1 @@
+"""Personal data in the database: subject access, erasure, retention and voice recordings."""

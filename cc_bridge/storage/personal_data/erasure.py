@@ -1,0 +1,231 @@
+"""One person is taken out of everything that is stored; the figures of the calls stay.
+
+`cc-bridge caller erase` calls it.
+
+Numbers, names and keys are emptied, what a CRM said of the person is deleted, and so are follow-ups, where
+others wrote about them; spoken comments are removed. The one thing that is kept is that the person has opted
+out: the wish not to be asked outlives the erasure, or the next survey would ask again. It is kept as the
+hashed key alone, which tells the number to nobody without the secret.
+
+In an SQLite file the old bytes would stay in free space and in the write-ahead log. So the file is written
+anew (VACUUM) and its log emptied, which locks it for half a minute a gigabyte.
+
+The trap: whoever still sends or forwards may write a row again that was read before. So it all is done again
+until nothing is found. A call that goes on is written when it ends, that cannot be helped here.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from time import monotonic, sleep
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, and_, delete, or_, select, update
+
+from cc_bridge.errors import StorageError
+from cc_bridge.privacy.data_subject import Person
+from cc_bridge.records import OptOut
+from cc_bridge.storage.personal_data.recordings import Recordings
+from cc_bridge.storage.personal_data.retention import in_batches
+from cc_bridge.storage.personal_data.subject_data import (
+    Traces,
+    customer_keys,
+    find,
+    other_rows,
+    someones,
+    someones_attempts,
+)
+from cc_bridge.storage.schema.tables import (
+    answers,
+    calls,
+    customers,
+    follow_ups,
+    funnel,
+    opt_outs,
+    queue_visits,
+    row_of,
+    survey_attempts,
+)
+from cc_bridge.storage.schema.upsert import upsert
+
+__all__ = ["Erased", "OptedOut", "erase", "leave_no_bytes"]
+
+_OF_CALLER = ("caller_number", "caller_name", "caller_key")
+_PASSES = 5  # the second one usually finds nothing
+_READERS_SECONDS = 30.0  # how long others may hold up the emptying of the write-ahead log
+
+
+class OptedOut(StorageError):
+    """The person has opted out, and there is no secret to remember that without the number."""
+
+
+@dataclass(slots=True)
+class Erased:
+    """What was done: rows changed by table, recordings removed, and those that were not on this machine."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    recordings: int = 0
+    not_here: list[str] = field(default_factory=list)
+    opted_out: bool = False  # which is still known, by the hash
+
+    def add(self, table: Table[Any], rows: int) -> None:
+        if rows:
+            self.rows[table.name] = self.rows.get(table.name, 0) + rows
+
+
+def erase(
+    database: Engine,
+    journal: Engine | None,
+    person: Person,
+    opt_out_key: str | None,
+    recordings: Recordings,
+    progress: Callable[[int], None] = lambda _rows: None,
+) -> Erased:
+    """Take a person out of a database and of what waits in this machine's journal for it.
+
+    `opt_out_key` is what may stay of an opt-out; empty if there is no secret, None: nothing. Raises OptedOut,
+    and StorageError for a recording that may not be removed, before anything is changed.
+    """
+    erased = Erased()
+    with database.connect() as connection:
+        said = [_said(connection, key) for key in someones(connection, person)]
+        out = bool(said) and max(said, key=lambda one: one.at).opted_out
+        erased.opted_out = out and opt_out_key is not None
+        if erased.opted_out and not opt_out_key:
+            raise OptedOut("the caller has opted out of surveys")
+        _remove_recordings(connection, person, recordings, erased)
+    for _ in range(_PASSES):
+        before = dict(erased.rows)
+        if journal is not None:
+            _erase_journal(journal, person, opt_out_key, erased)
+        _erase_rows(database, person, erased, progress)
+        _erase_others(database, person, erased)
+        _forget_customer(database, person, erased)
+        _settle_opt_out(database, person, opt_out_key, erased)
+        if erased.rows == before:
+            break
+    for engine in (database, journal):
+        if engine is not None and engine.dialect.name == "sqlite":
+            leave_no_bytes(engine)
+    return erased
+
+
+def leave_no_bytes(engine: Engine) -> None:
+    """Write an SQLite file anew and empty its log: of what was deleted or replaced no byte is left."""
+    raw = engine.raw_connection()
+    try:
+        cursor = raw.cursor()
+        cursor.execute("VACUUM")
+        end = monotonic() + _READERS_SECONDS
+        while cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            if monotonic() > end:
+                raise StorageError(
+                    f"{engine.url.database}-wal still holds old rows, since something reads the database "
+                    "all the time: end that and erase again"
+                )
+            sleep(0.1)
+    finally:
+        raw.close()
+
+
+def _said(connection: Connection, key: str) -> OptOut:
+    c = opt_outs.c
+    wanted = select(c.caller_key, c.at, c.opted_out, c.told_by).where(c.caller_key == key)
+    return OptOut(*connection.execute(wanted).one())
+
+
+def _remove_recordings(
+    connection: Connection, person: Person, recordings: Recordings, erased: Erased
+) -> None:
+    for theirs in someones_attempts(find(connection, person), connection):
+        spoken = select(answers.c.recording).where(theirs, answers.c.recording != "")
+        for recording in connection.scalars(spoken):
+            if recordings.remove(recording):
+                erased.recordings += 1
+            else:
+                erased.not_here.append(recording)
+
+
+def _erase_rows(database: Engine, person: Person, erased: Erased, progress: Callable[[int], None]) -> None:
+    with database.connect() as connection:
+        traces = find(connection, person)
+        attempts = list(someones_attempts(traces, connection))
+    for table, where, change in (*_deleted(traces), *_changes(traces, attempts)):
+        for batch in in_batches(database, table, where, change):
+            erased.add(table, len(batch))
+            progress(len(batch))
+
+
+def _deleted(traces: Traces) -> Iterator[tuple[Table[Any], list[Any], Any]]:
+    """Yield the follow-ups that are the person's; one that names them in its outcome alone is not."""
+    named = [column.in_(traces.values[column]) for column in (follow_ups.c.caller_key, follow_ups.c.number)]
+    for theirs in (*traces.own(follow_ups), *named):
+        yield follow_ups, [theirs], delete(follow_ups)
+
+
+def _changes(traces: Traces, attempts: list[Any]) -> Iterator[tuple[Table[Any], list[Any], Any]]:
+    for table in (calls, queue_visits):
+        named = or_(*(table.c[name] != "" for name in _OF_CALLER))
+        for own in traces.own(table):
+            yield table, [own, named], update(table).values(dict.fromkeys(_OF_CALLER, ""))
+    for own in attempts:
+        yield answers, [own, answers.c.recording != ""], update(answers).values(recording="")
+    for table in (survey_attempts, funnel):
+        for own in traces.own(table):
+            yield table, [and_(own, table.c.caller_key != "")], update(table).values(caller_key="")
+    for column, values in traces.values.items():
+        if values:
+            yield column.table, [column.in_(values)], update(column.table).values({column.name: ""})
+
+
+def _erase_others(engine: Engine, person: Person, erased: Erased) -> None:
+    with engine.begin() as connection:
+        for table, row, left in list(other_rows(connection, person)):
+            connection.execute(_one(update(table), table, row).values(left))
+            erased.add(table, 1)
+
+
+def _erase_journal(journal: Engine, person: Person, opt_out_key: str | None, erased: Erased) -> None:
+    """Erase what waits, was just forwarded or was set aside: rows of the tables, in JSON."""
+    with journal.begin() as connection:
+        for table, entry, left in list(other_rows(connection, person)):
+            if entry.get("name") == customers.name:
+                connection.execute(_one(delete(table), table, entry))
+                erased.add(table, 1)
+                continue
+            if entry.get("name") == opt_outs.name:
+                said = json.loads(entry["row"])
+                if said["caller_key"] == opt_out_key:
+                    continue
+                if not (said["opted_out"] and opt_out_key):
+                    connection.execute(_one(delete(table), table, entry))
+                    erased.add(table, 1)
+                    continue
+                left["row"] = json.dumps({**said, "caller_key": opt_out_key})
+            connection.execute(_one(update(table), table, entry).values(left))
+            erased.add(table, 1)
+
+
+def _forget_customer(database: Engine, person: Person, erased: Erased) -> None:
+    with database.begin() as connection:
+        for key in customer_keys(connection, person):
+            connection.execute(delete(customers).where(customers.c.caller_key == key))
+            erased.add(customers, 1)
+
+
+def _settle_opt_out(database: Engine, person: Person, opt_out_key: str | None, erased: Erased) -> None:
+    with database.begin() as connection:
+        said = [_said(connection, key) for key in someones(connection, person)]
+        if {one.caller_key for one in said} <= {opt_out_key}:
+            return
+        last = max(said, key=lambda one: one.at)
+        gone = [one.caller_key for one in said]
+        connection.execute(delete(opt_outs).where(opt_outs.c.caller_key.in_(gone)))
+        if last.opted_out and opt_out_key:
+            table, row = row_of(OptOut(opt_out_key, last.at, last.opted_out, last.told_by))
+            connection.execute(upsert(table, database.dialect.name), [row])
+        erased.add(opt_outs, len(gone))
+
+
+def _one(statement: Any, table: Table[Any], row: dict[str, Any]) -> Any:
+    return statement.where(*(key == row[key.name] for key in table.primary_key))

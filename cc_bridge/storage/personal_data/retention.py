@@ -1,0 +1,216 @@
+"""Rows that have been kept for long enough are deleted, a few at a time, and so are recordings.
+
+`cc-bridge purge` and, every night, the daemon do it. Each PBX deletes its own rows. Nothing depends on the
+order: there are no foreign keys, and a rating whose call is gone can still be read.
+
+The trap: on SQLite whoever deletes locks everybody else out, and a caller may be waiting for an answer to
+be stored. So a batch shrinks or grows until a transaction takes some 20 ms, and as long a pause comes after
+each.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Delete,
+    Engine,
+    Table,
+    Update,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
+
+from cc_bridge.storage.personal_data.recordings import Recordings
+from cc_bridge.storage.rollups.refresh import forget
+from cc_bridge.storage.schema.tables import (
+    agent_intervals,
+    answers,
+    calls,
+    follow_ups,
+    funnel,
+    queue_visits,
+    rings,
+    survey_attempts,
+    talks,
+)
+
+__all__ = ["COMMENTS", "Keep", "Purge", "Purged", "in_batches", "tables_before"]
+
+COMMENTS = "recordings"  # as counted beside the tables
+_DAY = 86_400.0
+_FOUND = 5_000  # keys that are looked up at a time: that takes no lock
+_FIRST, _LEAST, _MOST = 100, 10, 2_000  # rows a transaction
+_LOCK_SECONDS = 0.02  # what a transaction should take; a slow disk may double it before the batch shrinks
+
+# What each setting of [retention] deletes, by the instant that tells a row's age; every one has an index.
+_TABLES: dict[str, tuple[Column[float], ...]] = {
+    "calls": (
+        calls.c.started_at,
+        queue_visits.c.entered_at,
+        rings.c.started_at,
+        talks.c.answered_at,
+        agent_intervals.c.started_at,
+    ),
+    "ratings": (survey_attempts.c.started_at, answers.c.answered_at),
+    "funnel": (funnel.c.at,),
+    "follow_ups": (follow_ups.c.closed_at,),  # null in those that are not closed, which stay
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How long each kind is kept, in days; 0 is for ever."""
+
+    calls: float = 0
+    ratings: float = 0
+    comments: float = 0
+    funnel: float = 0
+    follow_ups: float = 0
+
+    def before(self, kind: str, now: float) -> float | None:
+        """Return the instant before which rows of a kind go; None: none go."""
+        days: float = getattr(self, kind)
+        return now - days * _DAY if days else None
+
+
+def tables_before(keep: Keep, now: float) -> dict[str, float]:
+    """Return from which tables something goes, and the instant before which it does."""
+    limits = {kind: keep.before(kind, now) for kind in _TABLES}
+    return {
+        column.table.name: limit
+        for kind, limit in limits.items()
+        if limit is not None
+        for column in _TABLES[kind]
+    }
+
+
+@dataclass(slots=True)
+class Purged:
+    """What was deleted: rows by table, recordings removed, and recordings that were not on this machine."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    not_here: int = 0
+
+
+class Purge:
+    """One going-over of one PBX's rows; `pause` sleeps for so many seconds and tells whether to stop."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        pbx: str,
+        keep: Keep,
+        now: float,
+        recordings: Recordings,
+        pause: Callable[[float], bool],
+    ) -> None:
+        """`now` is in UTC seconds since the epoch."""
+        self._engine = engine
+        self._pbx = pbx
+        self._keep = keep
+        self._now = now
+        self._recordings = recordings
+        self._pause = pause
+
+    def count(self) -> dict[str, int]:
+        """Return what `run` would delete, by table, and the recordings."""
+        counts: dict[str, int] = {}
+        with self._engine.connect() as connection:
+            for table, old in self._old():
+                counts[table.name] = (
+                    connection.scalar(select(func.count()).select_from(table).where(*old)) or 0
+                )
+            if spoken := self._spoken():
+                counts[COMMENTS] = (
+                    connection.scalar(select(func.count()).select_from(answers).where(*spoken)) or 0
+                )
+        return counts
+
+    def run(self, progress: Callable[[int], None] = lambda _rows: None) -> Purged:
+        """Delete, and tell `progress` of each batch. Raises StorageError for a file that may not be removed.
+
+        Recordings go before the rows that name them, so that none is forgotten.
+        """
+        done = Purged()
+        if spoken := self._spoken():
+            self._remove(spoken, done, progress)
+        for table, old in self._old():
+            for batch in in_batches(self._engine, table, old, delete(table), self._pause):
+                done.rows[table.name] = done.rows.get(table.name, 0) + len(batch)
+                progress(len(batch))
+        gone = (self._keep.before(kind, self._now) for kind in ("calls", "ratings"))
+        forget(self._engine, self._pbx, *gone)
+        return done
+
+    def _remove(
+        self, spoken: list[ColumnElement[bool]], done: Purged, progress: Callable[[int], None]
+    ) -> None:
+        def remove(batch: list[dict[str, Any]]) -> None:
+            removed = sum(self._recordings.remove(row["recording"]) for row in batch)
+            done.rows[COMMENTS] = done.rows.get(COMMENTS, 0) + removed
+            done.not_here += len(batch) - removed
+
+        cleared = update(answers).values(recording="")
+        for batch in in_batches(
+            self._engine, answers, spoken, cleared, self._pause, [answers.c.recording], remove
+        ):
+            progress(len(batch))
+
+    def _old(self) -> Iterator[tuple[Table[Any], list[ColumnElement[bool]]]]:
+        """Yield the tables from which something goes, with what tells its rows."""
+        for kind, columns in _TABLES.items():
+            before = self._keep.before(kind, self._now)
+            if before is not None:
+                for column in columns:
+                    yield column.table, [column.table.c.pbx == self._pbx, column < before]
+
+    def _spoken(self) -> list[ColumnElement[bool]]:
+        """Return what tells the rows whose recordings go, with their row at the latest; empty: none do."""
+        limits = [self._keep.before(kind, self._now) for kind in ("comments", "ratings")]
+        before = max((limit for limit in limits if limit is not None), default=None)
+        if before is None:
+            return []
+        c = answers.c
+        return [c.pbx == self._pbx, c.answered_at < before, c.recording != ""]
+
+
+def in_batches(
+    engine: Engine,
+    table: Table[Any],
+    where: list[ColumnElement[bool]],
+    change: Delete | Update,
+    pause: Callable[[float], bool] = lambda _seconds: False,
+    also: Sequence[Column[Any]] = (),
+    first: Callable[[list[dict[str, Any]]], None] = lambda _batch: None,
+) -> Iterator[list[dict[str, Any]]]:
+    """Execute `change`, after which `where` no longer holds, for all rows; yield each committed batch.
+
+    A batch has the rows' keys, and the columns `also`; `first` gets it before its transaction.
+    """
+    keys = [column.name for column in table.primary_key]
+    change = change.where(*(table.c[name] == bindparam(f"key_{name}") for name in keys))
+    look = select(*table.primary_key, *also).where(*where).limit(_FOUND)
+    size = _FIRST
+    while True:
+        with engine.connect() as connection:
+            found = [dict(row) for row in connection.execute(look).mappings()]
+        if not found:
+            return
+        while found:
+            batch, found = found[:size], found[size:]
+            first(batch)
+            began = monotonic()
+            with engine.begin() as connection:
+                connection.execute(change, [{f"key_{name}": row[name] for name in keys} for row in batch])
+            took = monotonic() - began
+            yield batch
+            size = max(_LEAST, min(_MOST, round(size * min(2.0, _LOCK_SECONDS / max(took, 1e-6)))))
+            if pause(took):
+                return

@@ -1,0 +1,176 @@
+"""What is on record of one person: which values are their number, and which calls are theirs.
+
+`export` returns it all, for the person who asks to see it; `erasure.py` takes it out. The trap: SQL cannot
+tell that 0912... and +98912... are one number. So the different values of each column, which an index holds,
+are read and compared here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, Column, ColumnElement, Connection, MetaData, String, Table, and_, inspect, select
+
+from cc_bridge.privacy.data_subject import Person
+from cc_bridge.storage.queries.id_batches import portions
+from cc_bridge.storage.schema.column_types import Instant
+from cc_bridge.storage.schema.tables import (
+    TABLES,
+    answers,
+    calls,
+    customers,
+    follow_ups,
+    funnel,
+    opt_outs,
+    queue_visits,
+    rings,
+    survey_attempts,
+    talks,
+    unfinished,
+)
+
+__all__ = [
+    "Traces",
+    "customer_keys",
+    "export",
+    "export_other",
+    "find",
+    "other_rows",
+    "someones",
+    "someones_attempts",
+]
+
+# Columns that hold a number or a key. Whose the call is, the caller's number and key tell; what was
+# transferred to is somebody else's call.
+_OF_CALLER = (
+    calls.c.caller_number, calls.c.caller_key, queue_visits.c.caller_number, queue_visits.c.caller_key,
+    survey_attempts.c.caller_key, funnel.c.caller_key, follow_ups.c.caller_key, follow_ups.c.number,
+)  # fmt: skip
+_ELSEWHERE = (
+    calls.c.dialed, calls.c.caller_name, queue_visits.c.caller_name, talks.c.transfer_target,
+    follow_ups.c.outcome, follow_ups.c.taken_by, follow_ups.c.closed_by,
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Traces:
+    """`values`: what stands for the number in a column; `calls`: the person's own, by PBX."""
+
+    values: dict[Column[str], list[str]] = field(default_factory=dict)
+    calls: dict[str, set[str]] = field(default_factory=dict)
+
+    def own(self, table: Table[Any]) -> Iterator[ColumnElement[bool]]:
+        """Yield conditions that, one or the other, hold for the rows of the person's own calls."""
+        for pbx, ids in self.calls.items():
+            for some in portions(sorted(ids)):
+                yield and_(table.c.pbx == pbx, table.c.call_id.in_(some))
+
+
+def find(connection: Connection, person: Person) -> Traces:
+    """Look through all tables whose columns we know."""
+    traces = Traces()
+    for column in (*_OF_CALLER, *_ELSEWHERE):
+        matches = person.is_in if column in _ELSEWHERE else person.has_number
+        values = connection.scalars(select(column).where(column != "").distinct())
+        traces.values[column] = [value for value in values if matches(value)]
+    for column in _OF_CALLER:
+        table = column.table
+        found = select(table.c.pbx, table.c.call_id).where(column.in_(traces.values[column])).distinct()
+        for pbx, call_id in connection.execute(found):
+            traces.calls.setdefault(pbx, set()).add(call_id)
+    return traces
+
+
+def export(connection: Connection, person: Person) -> dict[str, list[dict[str, Any]]]:
+    """Return every row about a person by table, as JSON can hold it: instants as text, UTC."""
+    traces = find(connection, person)
+    found: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
+
+    def add(table: Table[Any], where: ColumnElement[bool]) -> None:
+        rows = found.setdefault(table.name, {})
+        for row in connection.execute(select(table).where(where)).mappings():
+            rows[tuple(row[key.name] for key in table.primary_key)] = _shown(table, dict(row))
+
+    for table in (calls, queue_visits, rings, talks, survey_attempts, funnel, follow_ups):
+        found[table.name] = {}
+        for own in traces.own(table):
+            add(table, own)
+    for column, values in traces.values.items():
+        if values:
+            add(column.table, column.in_(values))
+    found[answers.name] = {}
+    for attempts in someones_attempts(traces, connection):
+        add(answers, attempts)
+    for key in someones(connection, person):
+        add(opt_outs, opt_outs.c.caller_key == key)
+    for key in customer_keys(connection, person):
+        add(customers, customers.c.caller_key == key)
+    return {name: list(rows.values()) for name, rows in found.items()} | export_other(connection, person)
+
+
+def export_other(connection: Connection, person: Person) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of `other_rows` by table."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for table, row, _ in other_rows(connection, person):
+        found.setdefault(table.name, []).append(_shown(table, row))
+    return found
+
+
+def someones(connection: Connection, person: Person) -> list[str]:
+    """Return the keys by which a person has said something about being asked."""
+    return [key for key in connection.scalars(select(opt_outs.c.caller_key)) if person.has_number(key)]
+
+
+def customer_keys(connection: Connection, person: Person) -> list[str]:
+    """Return the keys by which a CRM's table names a person."""
+    return [key for key in connection.scalars(select(customers.c.caller_key)) if person.has_number(key)]
+
+
+def someones_attempts(traces: Traces, connection: Connection) -> Iterator[ColumnElement[bool]]:
+    """Yield conditions that hold for the answers of a person's surveys."""
+    keyed = survey_attempts.c.caller_key.in_(traces.values[survey_attempts.c.caller_key])
+    for where in (keyed, *traces.own(survey_attempts)):
+        found = select(survey_attempts.c.pbx, survey_attempts.c.attempt_id).where(where)
+        attempts: dict[str, list[str]] = {}
+        for pbx, attempt_id in connection.execute(found):
+            attempts.setdefault(pbx, []).append(attempt_id)
+        for pbx, ids in attempts.items():
+            for some in portions(ids):
+                yield and_(answers.c.pbx == pbx, answers.c.attempt_id.in_(some))
+
+
+def other_rows(
+    connection: Connection, person: Person
+) -> Iterator[tuple[Table[Any], dict[str, Any], dict[str, Any]]]:
+    """Yield rows in which a record stands in another form, with what is left of their texts.
+
+    That is whatever table is there besides those of `schema.TABLES`: events that wait for their receivers,
+    calls in progress, and in a journal every entry.
+    """
+    ours = {table.name for table in TABLES.values() if table is not unfinished} | {follow_ups.name}
+    for name in inspect(connection).get_table_names():
+        if name in ours:
+            continue
+        table = Table(name, MetaData(), autoload_with=connection)
+        texts = [column.name for column in table.columns if _is_text(column) and not column.primary_key]
+        for row in connection.execute(select(table)).mappings():
+            left = {text: person.without(row[text]) for text in texts}
+            changed = {text: value for text, value in left.items() if value is not row[text]}
+            if changed:
+                yield table, dict(row), changed
+
+
+def _is_text(column: Column[Any]) -> bool:
+    return isinstance(column.type, String | JSON)
+
+
+def _shown(table: Table[Any], row: dict[str, Any]) -> dict[str, Any]:
+    def shown(name: str, value: Any) -> Any:
+        if isinstance(value, float) and isinstance(table.c[name].type, Instant):
+            return (
+                datetime.fromtimestamp(value, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            )
+        return str(value) if isinstance(value, datetime | bytes) else value
+
+    return {name: shown(name, value) for name, value in row.items()}

@@ -1,0 +1,1 @@
+"""The pipeline from a record to the database: queue, writer, journal, forwarder, outbox and checkpoints."""

@@ -1,0 +1,1 @@
+"""Queries, one module a subject; each function takes an open connection."""

@@ -1,0 +1,39 @@
+"""Reads one agent's own page, each question by an index of agent and time; `daemon/showing.py` asks.
+
+The trap: the team's average needs the answers of all, the only question here that grows with the house: the
+answers of at most 30 days, counted by agent.
+"""
+
+from dataclasses import replace
+
+from sqlalchemy import Connection, select
+
+from cc_bridge.reports import agent_page as page
+from cc_bridge.reports.query import Ask, By
+from cc_bridge.reports.team_average import averages, ended
+from cc_bridge.storage.reports import Facts
+from cc_bridge.storage.schema.tables import answers
+
+__all__ = ["COMMENTS", "own"]
+
+COMMENTS = 100  # the newest of the days
+
+
+def own(connection: Connection, ask: Ask) -> page.Own:
+    """Return the page of `ask.agent`."""
+    ask = replace(ask, by=By.AGENT)
+    whole = ended(ask)
+    team = averages(ask.agent, whole, Facts(connection, whole).answers(By.AGENT)) if whole else {}
+    return page.own(ask, Facts(connection, ask), team, _comments(connection, ask), COMMENTS)
+
+
+def _comments(connection: Connection, ask: Ask) -> tuple[page.Comment, ...]:
+    c = answers.c
+    span = (c.answered_at >= ask.since, c.answered_at < ask.until)
+    rows = connection.execute(
+        select(c.answered_at, c.queue, c.value, c.recording)
+        .where(c.agent == ask.agent, *span, c.pbx == ask.pbx, c.kind == "comment")
+        .order_by(c.answered_at.desc())
+        .limit(COMMENTS + 1)
+    )
+    return tuple(page.Comment(row.answered_at, row.queue, row.value, bool(row.recording)) for row in rows)

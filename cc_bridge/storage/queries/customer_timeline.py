@@ -1,0 +1,146 @@
+"""What happened with one customer, read for their timeline: visits, talks, ratings and follow-ups.
+
+`daemon/knowing.py` reads it for the pages, `customer show` for the command line. `keys` are those of a
+number; `customers.py` knows the others of the same customer. Each table is read by its index of caller keys,
+the newest rows only.
+
+The trap: a `call_id` or `attempt_id` may be another PBX's too. So rows are looked for by id, and then
+compared with their PBX.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from cc_bridge.customers.lost_calls import Contact, LostCall, lost_calls
+from cc_bridge.customers.timeline import Entry, FollowedUp, Rated, Talked, Timeline, Visited
+from cc_bridge.follow_ups.follow_up import FollowUp
+from cc_bridge.records import Direction, Outcome
+from cc_bridge.storage.queries.customers import Keys, answers_of, known
+from cc_bridge.storage.queries.follow_ups import of_customer
+from cc_bridge.storage.queries.id_batches import portions
+from cc_bridge.storage.schema.tables import calls, queue_visits, survey_attempts, talks
+
+__all__ = ["ENTRIES", "timeline"]
+
+ENTRIES = 500  # visits, talks or surveys, the newest of each
+
+
+def timeline(
+    connection: Connection, keys: Keys, now: float, shared: Collection[str] = (), most: int = ENTRIES
+) -> Timeline:
+    """Return the newest of what happened with a customer."""
+    customer, keys = known(connection, keys, shared)
+    v, c, s = queue_visits.c, calls.c, survey_attempts.c
+    found = _newest(connection, queue_visits, v.entered_at, keys, most)
+    direct = select(calls).where(c.caller_key.in_(keys), c.queues == 0)
+    called = connection.execute(direct.order_by(c.started_at.desc()).limit(most)).all()
+    asked = _newest(connection, survey_attempts, s.started_at, keys, most)
+    ways = {(row.pbx, row.call_id): row.direction for row in called}
+    ways |= {(row.pbx, row.call_id): Direction.IN for row in found}
+    talked = [row for row in _of_calls(connection, ways) if (row.pbx, row.call_id) in ways]
+    lost = {(each.pbx, each.call_id): each for each in lost_calls(_contacts(found, talked, ways), now)}
+    surveys = {(row.pbx, row.attempt_id): row for row in asked}
+    entries: list[Entry] = [_visited(row, lost) for row in found]
+    entries += [_talked(row, ways[row.pbx, row.call_id]) for row in talked]
+    entries += [_rated(row, surveys[row.pbx, row.attempt_id]) for row in answers_of(connection, asked)]
+    followed = of_customer(connection, keys, most)
+    entries += map(_followed_up, followed)
+    more = most in (len(found), len(called), len(asked), len(followed))
+    return Timeline.of(customer, entries, more=more)
+
+
+def _newest(connection: Connection, table: Any, at: Any, keys: Keys, most: int) -> Sequence[Any]:
+    theirs = select(table).where(table.c.caller_key.in_(keys))
+    return connection.execute(theirs.order_by(at.desc()).limit(most)).all()
+
+
+def _of_calls(connection: Connection, of: Collection[tuple[str, str]]) -> Iterator[Any]:
+    for some in portions(sorted({call_id for _, call_id in of})):
+        yield from connection.execute(select(talks).where(talks.c.call_id.in_(some)))
+
+
+def _contacts(
+    visits: Iterable[Any], talked: Iterable[Any], ways: dict[tuple[str, str], str]
+) -> list[Contact]:
+    """Return the contacts in what was read of one customer; when their calls ended does not matter here."""
+    of_queues = [
+        Contact(row.caller_key, row.pbx, row.call_id, Direction.IN, row.queue, row.entered_at, row.left_at,
+                row.left_at, Outcome(row.outcome), row.agent or "")
+        for row in visits
+    ]  # fmt: skip
+    without = [
+        Contact("", row.pbx, row.call_id, Direction(ways[row.pbx, row.call_id]), "", row.answered_at,
+                row.answered_at, row.ended_at, Outcome.ANSWERED, row.agent)
+        for row in talked
+        if not row.queue
+    ]  # fmt: skip
+    return of_queues + without
+
+
+def _visited(row: Any, lost: dict[tuple[str, str], LostCall]) -> Visited:
+    call = lost.get((row.pbx, row.call_id))
+    here = call if call is not None and call.lost_at == row.left_at and call.queue == row.queue else None
+    return Visited(
+        row.entered_at,
+        row.pbx,
+        row.call_id,
+        row.queue,
+        row.outcome,
+        row.wait_seconds,
+        row.agent or "",
+        here.managed if here else "",
+        here.agent if here else "",
+        here.seconds if here else None,
+    )
+
+
+def _talked(row: Any, direction: str) -> Talked:
+    return Talked(
+        row.answered_at,
+        row.pbx,
+        row.call_id,
+        direction,
+        row.queue,
+        row.agent,
+        row.talk_seconds,
+        row.hold_seconds,
+        row.ended_by,
+        row.transfer_target or "",
+    )
+
+
+def _rated(row: Any, attempt: Any) -> Rated:
+    return Rated(
+        row.answered_at,
+        row.pbx,
+        attempt.call_id,
+        attempt.survey,
+        row.question,
+        row.kind,
+        row.value,
+        row.label,
+        row.queue,
+        row.agent,
+        row.recording,
+    )
+
+
+def _followed_up(follow_up: FollowUp) -> FollowedUp:
+    return FollowedUp(
+        follow_up.opened_at,
+        follow_up.pbx,
+        follow_up.call_id,
+        follow_up.follow_up_id,
+        follow_up.reason,
+        follow_up.detail,
+        follow_up.queue,
+        follow_up.owner,
+        follow_up.due_at,
+        follow_up.state,
+        follow_up.closed_by or follow_up.taken_by,
+        follow_up.closed_at,
+        follow_up.outcome,
+        follow_up.linked_call_id,
+    )

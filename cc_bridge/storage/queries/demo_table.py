@@ -1,0 +1,56 @@
+"""Queries for the live table of the demo: ratings and visits by queue."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from cc_bridge.records import Outcome
+from cc_bridge.storage.schema.tables import (
+    answers,
+    queue_visits,
+    survey_attempts,
+)
+
+__all__ = ["Rating", "Visits", "ratings_by_queue", "visits_by_outcome"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """The answers of one kind in one queue."""
+
+    queue: str
+    n: int
+    mean: float
+
+
+@dataclass(frozen=True, slots=True)
+class Visits:
+    """The visits of one queue that ended in one way."""
+
+    queue: str
+    outcome: Outcome
+    n: int
+
+
+def ratings_by_queue(connection: Connection, since: float, kind: str = "csat") -> list[Rating]:
+    """Return number and mean of the answers on one scale, by the queue of the rated talk."""
+    same_attempt = (answers.c.pbx == survey_attempts.c.pbx) & (
+        answers.c.attempt_id == survey_attempts.c.attempt_id
+    )
+    rows = connection.execute(
+        select(survey_attempts.c.queue, func.count(), func.avg(answers.c.value))
+        .select_from(answers.join(survey_attempts, same_attempt))
+        .where(answers.c.answered_at >= since, answers.c.kind == kind)
+        .group_by(survey_attempts.c.queue)
+        .order_by(survey_attempts.c.queue)
+    )
+    return [Rating(queue, n, float(mean)) for queue, n, mean in rows]
+
+
+def visits_by_outcome(connection: Connection, since: float) -> list[Visits]:
+    """Return the number of visits that began since then, by queue and outcome."""
+    by = (queue_visits.c.queue, queue_visits.c.outcome)
+    rows = connection.execute(
+        select(*by, func.count()).where(queue_visits.c.entered_at >= since).group_by(*by).order_by(*by)
+    )
+    return [Visits(queue, Outcome(outcome), n) for queue, outcome, n in rows]

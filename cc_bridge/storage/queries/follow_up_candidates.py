@@ -1,0 +1,138 @@
+"""What follow-ups are opened by: answers, visits, and who is one customer, as the database knows them.
+
+`opener.py` reads it every few seconds, so every statement goes by an index and a short stretch of time.
+
+The trap: SQLite, which knows nothing of how many rows there are, takes all rows of a PBX for fewer than those
+of ten minutes, since the PBX is the begin of a key, and groups by an index of the whole table. So PBX and
+call are named in a way that fits no index where the time shall lead.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, case, func, or_, select
+
+from cc_bridge.follow_ups.rules import Given, Rules, Stay
+from cc_bridge.records import Direction, Outcome
+from cc_bridge.storage.queries.id_batches import portions
+from cc_bridge.storage.schema.column_types import hidden
+from cc_bridge.storage.schema.tables import answers, calls, customers, queue_visits, survey_attempts
+
+__all__ = ["Customer", "answers_since", "calls_after", "customers_of", "stays_since"]
+
+# A visit is known when it ends, and found by when it began: who waits longer is found by a longer look.
+_LONGEST_WAIT = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Who has a key: the same for all of a customer's numbers, with the keys of those."""
+
+    name: str
+    keys: tuple[str, ...]
+
+
+def answers_since(connection: Connection, pbx: str, since: float) -> list[Given]:
+    """Return the answers of a PBX's callers from then on; those who withhold the number are left out."""
+    a, s, v, c = answers.c, survey_attempts.c, queue_visits.c, calls.c
+    lately = and_(a.answered_at >= since, hidden(a.pbx) == pbx)
+    of_visit = select(v.caller_number).where(
+        v.call_id == s.call_id, v.pbx == s.pbx, v.caller_key == s.caller_key, v.caller_number != ""
+    )
+    outside = case((c.direction == Direction.OUT, c.dialed), else_=c.caller_number)
+    of_call = select(outside).where(c.pbx == s.pbx, c.call_id == s.call_id, c.caller_key == s.caller_key)
+    number = func.coalesce(of_visit.limit(1).scalar_subquery(), of_call.limit(1).scalar_subquery(), "")
+    same = and_(a.pbx == s.pbx, a.attempt_id == s.attempt_id)
+    rows = connection.execute(
+        select(
+            a.pbx,
+            s.call_id,
+            s.caller_key,
+            number,
+            case((a.queue != "", a.queue), else_=s.queue),
+            case((a.agent != "", a.agent), else_=s.agent),
+            a.attempt_id,
+            a.question,
+            a.kind,
+            a.value,
+            a.answered_at,
+        )
+        .select_from(answers.join(survey_attempts, same))
+        .where(lately, s.caller_key != "")
+    )
+    return [Given(*row) for row in rows]
+
+
+def stays_since(
+    connection: Connection, pbx: str, since: float, rules: Rules, short: Callable[[str], float]
+) -> tuple[list[Stay], Mapping[str, Customer]]:
+    """Return all visits of calls that may break a rule, earlier ones of who abandoned, and these callers.
+
+    The two abandons of one caller may be a day apart, on two PBXs, and from two numbers of one customer: so
+    their visits are read further back, and everywhere.
+    `short` tells the seconds under which an abandon of a queue is a short one.
+    """
+    v = queue_visits.c
+    lately = and_(v.entered_at >= since - _LONGEST_WAIT, hidden(v.pbx) == pbx, v.caller_key != "")
+    lost = func.sum(case((v.outcome == Outcome.ABANDONED, 1), else_=0)) > 0
+    long = func.sum(v.wait_seconds) > rules.long_wait_seconds
+    wanted = [rule for rule, on in ((lost, rules.abandoned_seconds), (long, rules.long_wait_seconds)) if on]
+    if not wanted:
+        return [], {}
+    call_id = hidden(v.call_id)
+    suspect = select(call_id).where(lately).group_by(call_id).having(or_(*wanted))
+    stays = set(_stays(connection, [lately, v.call_id.in_(suspect)], short))
+    who = {stay.caller_key for stay in stays if stay.outcome == Outcome.ABANDONED}
+    found = customers_of(connection, who, rules.shared).values()
+    people = {key: person for person in found for key in person.keys}
+    if rules.abandoned_seconds:
+        for keys in portions(sorted(people)):
+            before = v.entered_at >= since - _LONGEST_WAIT - rules.abandoned_seconds
+            stays.update(_stays(connection, [v.caller_key.in_(keys), before], short))
+    return list(stays), people
+
+
+def customers_of(
+    connection: Connection, keys: Iterable[str], shared: Collection[str] = ()
+) -> Mapping[str, Customer]:
+    """Return the customer of each key; one whom no CRM told of has that key alone."""
+    keys = sorted(set(keys) - set(shared))
+    found = {key: Customer(key, (key,)) for key in keys}
+    one, other = customers.alias("one").c, customers.alias("other").c
+    for some in portions(keys):
+        told = (
+            select(one.caller_key, one.customer_id, other.caller_key)
+            .join_from(one.caller_key.table, other.caller_key.table, one.customer_id == other.customer_id)
+            .where(one.caller_key.in_(some), one.customer_id != "")
+            .order_by(other.caller_key)
+        )
+        numbers: dict[tuple[str, str], list[str]] = {}
+        for key, customer_id, theirs in connection.execute(told):
+            if theirs not in shared:
+                numbers.setdefault((key, customer_id), []).append(theirs)
+        # Marked, so that an id is never taken for a number.
+        found |= {key: Customer(f"#{name}", tuple(theirs)) for (key, name), theirs in numbers.items()}
+    return found
+
+
+def calls_after(
+    connection: Connection, keys: Collection[str], since: float
+) -> Iterator[tuple[str, str, str, float]]:
+    """Yield key, PBX, call and begin of the answered calls from or to these, each key's in their order."""
+    c = calls.c
+    for some in portions(sorted(keys)):
+        wanted = select(c.caller_key, c.pbx, c.call_id, c.started_at).where(
+            c.caller_key.in_(some), c.started_at > since, c.answered
+        )
+        for row in connection.execute(wanted.order_by(c.started_at)):
+            yield row.caller_key, row.pbx, row.call_id, row.started_at
+
+
+def _stays(connection: Connection, where: list[Any], short: Callable[[str], float]) -> Iterator[Stay]:
+    v = queue_visits.c
+    columns = (v.pbx, v.call_id, v.caller_key, v.caller_number, v.queue, v.agent, v.entered_at, v.left_at,
+               v.outcome)  # fmt: skip
+    for row in connection.execute(select(*columns).where(*where)):
+        soon = row.outcome == Outcome.ABANDONED and row.left_at - row.entered_at < short(row.queue)
+        yield Stay(*row[:5], row.agent or "", *row[6:], soon)

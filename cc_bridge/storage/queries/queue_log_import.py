@@ -1,0 +1,125 @@
+"""Visits and talks read back to be compared with queue_log, and those of queue_log taken in.
+
+`cc_bridge/history.py` calls it. The trap: an imported row must never displace one that was observed, and
+the two agree on the second at best. So a visit counts as known when a row of its channel and queue covers
+it; only rows of the very same key that were imported themselves are written again.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from math import inf
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, func, select
+
+from cc_bridge.queue_log.reconcile import Ours
+from cc_bridge.queue_log.visits import LoggedVisit
+from cc_bridge.records import EndedBy, Gap, Outcome, QueueVisit, Record, Talk, Transfer
+from cc_bridge.storage.schema.tables import TABLES, gaps, queue_visits, row_of, talks
+from cc_bridge.storage.schema.upsert import upsert
+
+__all__ = ["QUEUE_LOG", "Imported", "add", "observed"]
+
+QUEUE_LOG = "queue_log"  # the word for it in the column `source`
+_SAME = 1.5  # seconds: whole ones against microseconds, and a moment
+_EARLIEST, _LATEST = 0.0, 4_102_444_800.0  # 1970 and 2100: dates that every database holds
+_TINY = 1e-6  # seconds
+_WORDS: dict[str, type[StrEnum]] = {"outcome": Outcome, "ended_by": EndedBy, "transfer": Transfer}
+
+
+@dataclass(slots=True)
+class Imported:
+    """What an import did."""
+
+    visits: int = 0
+    talks: int = 0
+    observed: int = 0  # visits that we have seen ourselves
+    known: int = 0  # visits that an earlier import knows by a slightly different time
+    unfinished: int = 0  # visits of which the log does not tell the outcome
+
+
+def observed(connection: Connection, pbx: str, since: float, until: float) -> Ours:
+    """Return the visits and talks of one PBX that touch a stretch of time, imported ones included.
+
+    queue_log knows nothing of talks without a queue, so they are left out.
+    """
+    since, until = max(since, _EARLIEST), min(until, _LATEST)
+    v, t, g = queue_visits.c, talks.c, gaps.c
+    first = connection.execute(select(func.min(v.entered_at)).where(v.pbx == pbx)).scalar_one()
+    waited = _rows(connection, QueueVisit, v.pbx == pbx, v.entered_at <= until, v.left_at >= since)
+    talked = _rows(connection, Talk, t.pbx == pbx, t.queue != "", t.answered_at <= until, t.ended_at >= since)
+    unseen = _rows(connection, Gap, g.pbx == pbx, g.started_at <= until, g.ended_at >= since)
+    return Ours(
+        visits=[QueueVisit(**row) for row in waited],
+        talks=[Talk(**row) for row in talked],
+        since=-inf if first is None else first,  # without any record of ours nothing is excused
+        gaps=[Gap(**row) for row in unseen],
+    )
+
+
+def add(
+    engine: Engine,
+    pbx: str,
+    visits: list[LoggedVisit],
+    counts: Imported,
+    storable: Callable[[Record], Record] = lambda record: record,
+) -> None:
+    """Take in some visits with their talks, in one transaction; `storable` is `Privacy.of`."""
+    told = [visit for visit in visits if visit.outcome is not None]
+    counts.unfinished += len(visits) - len(told)
+    rows: dict[Table[Any], list[dict[str, Any]]] = {queue_visits: [], talks: []}
+    with engine.begin() as connection:
+        stored = _stored(connection, pbx, {visit.call for visit in told})
+        for visit in told:
+            source = _covered_by(visit, stored.get((visit.call, visit.queue), []))
+            if source is not None:
+                counts.known += source == QUEUE_LOG
+                counts.observed += source != QUEUE_LOG
+                continue
+            for record in visit.records(pbx):
+                if record is not None:
+                    table, row = row_of(storable(record))
+                    rows[table].append(row | {"source": QUEUE_LOG})
+        for table, of_table in rows.items():
+            if of_table:
+                connection.execute(upsert(table, engine.dialect.name), of_table)
+    counts.visits += len(rows[queue_visits])
+    counts.talks += len(rows[talks])
+
+
+def _stored(connection: Connection, pbx: str, calls: set[str]) -> dict[tuple[str, str], list[Any]]:
+    """Return what is known of the visits of some channels, by channel and queue."""
+    c = queue_visits.c
+    found: dict[tuple[str, str], list[Any]] = {}
+    wanted = select(c.uniqueid, c.queue, c.entered_at, c.left_at, c.position, c.source)
+    for row in connection.execute(wanted.where(c.pbx == pbx, c.uniqueid.in_(sorted(calls)))):
+        found.setdefault((row.uniqueid, row.queue), []).append(row)
+    return found
+
+
+def _covered_by(visit: LoggedVisit, rows: list[Any]) -> str | None:
+    """Return the source of a row that is this visit; None: it is new, or to be written again."""
+    left_at = visit.entered_at if visit.left_at is None else visit.left_at
+    for row in rows:
+        if row.source == QUEUE_LOG:
+            # A log that begins in mid-visit tells the entry by the wait, which may be a second off.
+            computed = 0 in (visit.position, row.position) and row.entered_at != visit.entered_at
+            if computed and abs(row.left_at - left_at) < _TINY:
+                return QUEUE_LOG
+        else:
+            overlap = min(row.left_at, left_at) - max(row.entered_at, visit.entered_at)
+            if overlap > 1 or abs(row.entered_at - visit.entered_at) <= _SAME:
+                return str(row.source)
+    return None
+
+
+def _rows(connection: Connection, kind: type[Record], *where: Any) -> Iterator[dict[str, Any]]:
+    """Yield the fields of records, with our words as what they are in Python."""
+    table = TABLES[kind]
+    names = [field.name for field in fields(kind)]
+    for row in connection.execute(select(*(table.c[name] for name in names)).where(*where)):
+        yield {
+            name: _WORDS[name](value) if name in _WORDS and value is not None else value
+            for name, value in zip(names, row, strict=True)
+        }

@@ -1,0 +1,1 @@
+"""The schema: tables, column types, upserts and planner hints."""

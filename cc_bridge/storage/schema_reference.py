@@ -1,0 +1,152 @@
+"""The tables and views as a page for people who query them: config/schema.md.
+
+`cc-bridge db schema` prints it, and a test keeps the committed page in step. Everything comes from schema.py
+and views/ but the examples, which the tests run on every kind of database.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import Boolean, Column, Date, Integer, Table
+
+from cc_bridge.storage.schema.column_types import CleanText, Instant, Seconds
+from cc_bridge.storage.schema.tables import metadata
+from cc_bridge.storage.views import VIEWS
+
+__all__ = ["EXAMPLES", "page"]
+
+_INTRO = """\
+# The database, for those who query it
+
+Written by `cc-bridge db schema`: change the words in the code. [measures.md](measures.md) has the formulas.
+
+Everything of one call has its `pbx` and `call_id`. There are no foreign keys: a row may be there before the
+one that it belongs to, or without it. Rows are replaced as more gets known, so copy by key, not by position.
+Columns and tables may be added by a later version; name the columns that you select.
+
+| type | SQLite | PostgreSQL | MariaDB 10.2 and later |
+| --- | --- | --- | --- |
+| instant | text, `2026-11-22 01:10:19.123456` | `timestamptz` | `datetime(6)` |
+| number | `double` | `double precision` | `double` |
+| boolean | 0 or 1 | `boolean` | 0 or 1 |
+| text (n) | text | `varchar(n)` | `varchar(n)`; case and blanks at the end count |
+
+Instants, hours and days are UTC whatever the session's time zone. PostgreSQL shows them, and reads a
+literal, in that of the session: `SET TIME ZONE 'UTC'` first. In SQLite compare with text of the same form.
+
+Read with a user who may do nothing but SELECT. The views hold no personal data; columns that do, say so.
+The views read all rows that can matter: for a short time in a large database, tables have the indexes.
+A year of millions of calls is for `cc-bridge report`: a view counts each hour and day of it.
+
+On PostgreSQL some tables more hold what was counted of days that are over: `agent_facts`, `agent_presence`,
+`queue_talks`, `rated_calls`; `settled` says until when. The daemon counts them within ten minutes, and again
+when a row comes late. `v_agent_day` and reports read them, so read the view. What you delete by hand stays
+counted there, until you `UPDATE settled SET until = '...'` to the first day of it."""
+
+EXAMPLES = {
+    "Service level of a day: answered within 20 s, without those who hung up within 5 s": """\
+SELECT queue, SUM(visits) AS visits, SUM(answered) AS answered,
+    100.0 * SUM(answered_in_20) / NULLIF(SUM(offered) - SUM(abandoned_under_5), 0) AS percent
+FROM v_calls_by_hour
+WHERE hour >= '2026-11-22 00:00:00' AND hour < '2026-11-23 00:00:00'
+GROUP BY queue
+ORDER BY queue""",
+    "Occupancy of the agents on a day": """\
+SELECT agent, SUM(talks) AS talks,
+    100.0 * SUM(talk_seconds + wrap_up_seconds)
+        / NULLIF(SUM(talk_seconds + wrap_up_seconds + available_seconds), 0) AS percent
+FROM v_agent_day
+WHERE day = '2026-11-22'
+GROUP BY agent
+ORDER BY agent""",
+    "Do callers who waited longer rate worse?": """\
+SELECT CASE WHEN wait_seconds <= 20 THEN '1: up to 20 s' WHEN wait_seconds <= 60 THEN '2: up to 60 s'
+        ELSE '3: longer' END AS waited,
+    COUNT(*) AS n, 100.0 * COUNT(CASE WHEN value >= 4 THEN 1 END) / COUNT(*) AS csat_percent
+FROM v_ratings
+WHERE kind = 'csat' AND wait_seconds IS NOT NULL
+    AND rated_at >= '2026-11-22 00:00:00' AND rated_at < '2026-11-23 00:00:00'
+GROUP BY waited
+ORDER BY waited""",
+    "Lost callers whom nobody has talked with since, neither called back nor calling again": """\
+SELECT lost.entered_at, lost.queue, lost.outcome, lost.caller_number
+FROM queue_visits AS lost
+WHERE lost.entered_at >= '2026-11-22 00:00:00' AND lost.entered_at < '2026-11-23 00:00:00'
+    AND lost.outcome NOT IN ('answered', 'transferred_away', 'unobserved') AND lost.caller_number <> ''
+    AND NOT EXISTS (
+        SELECT 1 FROM queue_visits AS later
+        WHERE later.caller_number = lost.caller_number AND later.entered_at >= lost.left_at
+            AND later.outcome = 'answered'
+    )
+    AND NOT EXISTS (
+        SELECT 1 FROM calls
+        WHERE calls.dialed = lost.caller_number AND calls.started_at >= lost.left_at AND calls.answered
+    )
+ORDER BY lost.entered_at""",
+    "All that happened in one call": """\
+SELECT entered_at AS began_at, 'visit' AS what, queue AS who, outcome AS how, wait_seconds AS amount
+FROM queue_visits WHERE pbx = 'pbx' AND call_id = '1795309800.1'
+UNION ALL
+SELECT started_at, 'ring', agent, outcome, ring_seconds
+FROM rings WHERE pbx = 'pbx' AND call_id = '1795309800.1'
+UNION ALL
+SELECT answered_at, 'talk', agent, ended_by, talk_seconds
+FROM talks WHERE pbx = 'pbx' AND call_id = '1795309800.1'
+UNION ALL
+SELECT rated_at, 'rating', agent, question, value
+FROM v_ratings WHERE pbx = 'pbx' AND call_id = '1795309800.1'
+ORDER BY began_at, what""",
+}
+"""Title -> a query that is the same on every kind of database."""
+
+
+def page() -> str:
+    """Return the page as Markdown."""
+    parts = [_INTRO, "## Tables", *(part for table in metadata.tables.values() for part in _table(table))]
+    parts.append("## Views")
+    for view in VIEWS:
+        parts += _relation(view.table, view.key)
+    parts.append("## Examples")
+    for title, query in EXAMPLES.items():
+        parts.append(f"{title}:\n\n```sql\n{query};\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(table: Table[Any]) -> Iterator[str]:
+    yield from _relation(table, [column.name for column in table.primary_key])
+    if table.indexes:
+        indexes = sorted(", ".join(index.columns.keys()) for index in table.indexes)
+        yield f"Indexes: {'; '.join(f'({columns})' for columns in indexes)}."
+
+
+def _relation(table: Table[Any], key: Iterable[str]) -> Iterator[str]:
+    yield f"### {table.name}"
+    yield f"{table.comment}. Key: {', '.join(key)}."
+    rows = [("column", "type", "unit", "meaning"), ("---",) * 4, *map(_row, table.columns)]
+    yield "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+
+
+def _row(column: Column[Any]) -> tuple[str, ...]:
+    meaning, unit = column.comment or "", ""
+    for known in ("UTC", "seconds"):
+        if meaning.endswith(f", {known}"):
+            meaning, unit = meaning.removesuffix(f", {known}"), known
+    return f"`{column.name}`", _type(column), unit, meaning
+
+
+def _type(column: Column[Any]) -> str:
+    match column.type:
+        case Instant():
+            return "instant"
+        case CleanText() as text:
+            return f"text ({text.length})"
+        case Boolean():
+            return "boolean"
+        case Integer():
+            return "integer"
+        case Date():
+            return "date"
+        case Seconds():
+            return "number"
+        case other:
+            return {"DOUBLE": "number"}.get(str(other), str(other).lower())

@@ -1,0 +1,97 @@
+"""What may stand in a survey's file: its tables, their keys and limits. Pure.
+
+`definition.py` reads a file into a `WrittenSurvey`, checks what one table alone cannot tell, and makes the
+`Survey` of it. The shipped files in config/surveys explain each key.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from cc_bridge.surveys.toml_reader import Language, Name, Table
+
+__all__ = [
+    "END",
+    "AskLanguage",
+    "WrittenBranch",
+    "WrittenChoice",
+    "WrittenComment",
+    "WrittenQuestion",
+    "WrittenScore",
+    "WrittenSurvey",
+]
+
+Digit = Annotated[str, Field(pattern=r"^[0-9]$")]
+# `#` ends what a caller types, so it can mean nothing else.
+Special = Annotated[str, Field(pattern=r"^[0-9*]{1,2}$")]
+Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
+Retries = Annotated[int, Field(ge=0, le=5)]
+Wait = Annotated[float, Field(ge=1, le=30)]
+
+END = "end"  # a branch may go there
+
+
+class WrittenBranch(Table):
+    when: str = ""
+    go: Name
+
+
+class _Asked(Table):
+    id: Name
+    ask: Name
+    retries: Retries | None = None
+    wait_seconds: Wait | None = None
+    rates: str = Field(default="last_agent", pattern=r"^(last_agent|first_agent|company|queue:.{1,128})$")
+    skippable: bool = True
+    next: list[WrittenBranch] = Field(default_factory=list)
+
+
+class WrittenScore(_Asked):
+    kind: Literal["csat", "nps", "nps_0_9", "ces", "yes_no"]
+    invalid: Name
+
+
+class WrittenChoice(_Asked):
+    kind: Literal["choice"]
+    invalid: Name
+    keys: dict[Digit, Label] = Field(min_length=2)
+
+
+class WrittenComment(_Asked):
+    kind: Literal["comment"]
+    consent: Name
+    yes_key: Digit = "1"
+    thanks: Name | None = None
+    max_seconds: float = Field(ge=5, le=300)
+    silence_seconds: float = Field(default=3, ge=1, le=30)
+
+
+class AskLanguage(Table):
+    """The question which language the caller wants to hear."""
+
+    prompt: Name  # spoken in each language, one after the other
+    keys: dict[Digit, Language] = Field(min_length=2)
+    when: Literal["always", "unknown"] = "unknown"  # unknown: the channel's language is none of the survey's
+
+
+class WrittenSurvey(Table):
+    id: Name
+    version: int = Field(ge=1)
+    languages: list[Language] = Field(min_length=1)
+    ask_language: AskLanguage | None = None
+    retries: Retries = 1
+    wait_seconds: Wait = 5
+    max_seconds: float = Field(default=75, ge=15, le=600)
+    skip_key: Special | None = None
+    opt_out_key: Special | None = None
+    welcome: Name | None = None
+    skipped: Name | None = None
+    opted_out: Name | None = None
+    thanks: Name
+    goodbye: Name
+    questions: list[Annotated[WrittenScore | WrittenChoice | WrittenComment, Field(discriminator="kind")]] = (
+        Field(min_length=1)
+    )
+
+
+WrittenQuestion = WrittenScore | WrittenChoice | WrittenComment

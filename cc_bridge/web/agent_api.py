@@ -1,0 +1,63 @@
+"""/api/agent: what one agent sees of themselves, for the key of their own link; the page at /agent draws it.
+
+The trap: the key alone says whose page it is. Nothing of the address does, so that nobody gets another one's
+by a change of it; and the log does not say who looked at their figures.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.http import Request
+
+from cc_bridge.web.auth import ONLY_WITH_ONE, bearer
+from cc_bridge.web.json_resource import Asked, Rate, as_bytes
+from cc_bridge.web.resources import fault
+from cc_bridge.web.signed_links import LinkError, Links
+from cc_bridge.web.static_pages import chosen_language
+
+if TYPE_CHECKING:
+    from cc_bridge.reports.render.localization import Language
+
+__all__ = ["Agent"]
+
+SPANS = (1, 7, 30)  # days, today the last of them
+
+# Of an agent, of how many days, in which language.
+Read = Callable[[str, int, "Language"], Deferred[dict[str, Any]]]
+
+
+class Agent(Asked):
+    """The page of whoever shows a key. `read` fires with its fields."""
+
+    subject = "agent's own page"
+
+    def __init__(
+        self, links: Links | None, read: Read, now: Callable[[], float], clock: IReactorTime
+    ) -> None:
+        """`links` is None without a token: then there is no page. `now` is UTC seconds since the epoch."""
+        super().__init__(clock, Rate())
+        self._links = links
+        self._read = read
+        self._now = now
+
+    def answer(self, request: Request) -> bytes | int:
+        if self._links is None:
+            return fault(request, 403, ONLY_WITH_ONE)
+        try:
+            agent, until = self._links.opened(bearer(request).decode("ascii", "replace"), self._now())
+        except LinkError as error:
+            request.setHeader("www-authenticate", "Bearer")
+            return fault(request, 401, str(error))
+        if refused := self.refused(request, "agents"):
+            return refused
+        days = (request.args or {}).get(b"days", [b"7"])[-1].decode("ascii", "replace")
+        if days not in map(str, SPANS):
+            return fault(request, 400, f"days must be {', '.join(map(str, SPANS))}")
+
+        def found(told: dict[str, Any]) -> bytes:
+            return as_bytes(told | {"link_ends": until})
+
+        answer = self._read(agent, int(days), chosen_language(request))
+        return self.later(request, answer.addCallback(found))

@@ -1,0 +1,113 @@
+"""/api/customers/NUMBER: GET tells a customer's history, PUT takes an id and a name, for programs alone.
+
+`daemon/knowing.py` makes it. The trap: it tells of people. So it needs the token always, answers only so many
+a second, and its log lines hold no number; and since a database may be slow, it answers when that does and
+the reactor never waits.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.http import Request
+from twisted.web.resource import Resource
+
+from cc_bridge.customers.csv_import import check
+from cc_bridge.customers.numbers import Numbers
+from cc_bridge.customers.timeline import Timeline, as_json
+from cc_bridge.web.auth import Bearer
+from cc_bridge.web.json_resource import Asked, Rate, as_bytes
+from cc_bridge.web.resources import Folder, fault
+
+__all__ = ["Customers"]
+
+_LONGEST_BODY = 4096  # bytes; id and name have 200 characters
+
+Read = Callable[[Sequence[str]], Deferred[Timeline]]
+Store = Callable[[str, str, str], Deferred[None]]
+
+
+_FIELDS = ("customer_id", "name")
+
+
+def _is_customer(told: object) -> bool:
+    return (
+        isinstance(told, dict)
+        and told.keys() <= set(_FIELDS)
+        and all(isinstance(value, str) for value in told.values())
+    )
+
+
+class Customers(Folder):
+    """A page for each number.
+
+    `read` gets the keys of a number, `store` the key, id and name of one; both fire in the reactor, and
+    fail if the database or the disk does not answer.
+    """
+
+    def __init__(
+        self, numbers: Numbers, read: Read, store: Store, access: Bearer, clock: IReactorTime
+    ) -> None:
+        super().__init__()
+        self.numbers = numbers
+        self.read = read
+        self.store = store
+        self.access = access
+        self.clock = clock
+        self.rate = Rate()
+
+    def getChild(self, path: bytes, request: Any) -> Resource:  # noqa: ARG002, N802  # Twisted's
+        return _Customer(self, path.decode("utf-8", "replace"))
+
+
+class _Customer(Asked):
+    """The page of one number."""
+
+    methods = (b"GET", b"HEAD", b"PUT")
+    subject = "customer"
+
+    def __init__(self, customers: Customers, number: str) -> None:
+        super().__init__(customers.clock, customers.rate, customers.access)
+        self._customers = customers
+        self._number = number
+
+    def answer(self, request: Request) -> bytes | int:
+        if refused := self.refused(request, "customers"):
+            return refused
+        numbers = self._customers.numbers
+        keys = numbers.keys(self._number)
+        if not keys:
+            return fault(request, 404, "this is no phone number")
+        if numbers.is_shared(self._number):
+            return fault(request, 409, "many people call from this number, see customers.shared")
+        if request.method == b"PUT":
+            return self._put(request, numbers.key(self._number))
+        return self._get(request, keys)
+
+    def _get(self, request: Request, keys: Sequence[str]) -> int:
+        def found(timeline: Timeline) -> bytes:
+            return as_bytes(as_json(timeline))
+
+        return self.later(request, self._customers.read(keys).addCallback(found))
+
+    def _put(self, request: Request, key: str) -> bytes | int:
+        told = self.body(request, _LONGEST_BODY)
+        if told is None:
+            return fault(request, 413, f"more than {_LONGEST_BODY} bytes")
+        try:
+            customer = json.loads(told)
+        except (ValueError, RecursionError):
+            customer = None
+        if not _is_customer(customer):
+            return fault(request, 400, 'send {"customer_id": "...", "name": "..."}')
+        customer_id, name = (customer.get(field, "").strip() for field in _FIELDS)
+        if reason := check(customer_id, name):
+            return fault(request, 400, reason)
+
+        def stored(_: object) -> bytes:
+            request.setResponseCode(204)
+            return b""
+
+        return self.later(request, self._customers.store(key, customer_id, name).addCallback(stored))

@@ -1,0 +1,231 @@
+"""/api/follow-ups: the list, and POST ID/take, ID/done and ID/drop; the page at /follow-ups draws it.
+
+POST session with the token lets a browser in, DELETE session out again. The trap: two people press the same
+button. The one who is late gets 409 with the follow-up as it is by now, so that the page can say who was
+first.
+"""
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+from twisted.web.http import Request
+from twisted.web.resource import Resource
+
+from cc_bridge.errors import FollowUpError
+from cc_bridge.follow_ups.follow_up import UNCLOSED, FollowUp, Move, State
+from cc_bridge.web.json_resource import Asked, Rate, as_bytes
+from cc_bridge.web.resources import Folder, fault
+from cc_bridge.web.session import Session
+
+__all__ = ["VERSION", "FollowUps", "Listed", "Moved"]
+
+VERSION = 1
+
+_LONGEST_BODY = 16_384  # bytes; a text has 1,000 characters, of at most twelve bytes as JSON can write them
+# Whoever guesses tokens gets no further; those who are in do not feel it.
+_LOG_INS, _LOG_INS_A_SECOND = 5, 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What the database has, at one moment."""
+
+    follow_ups: tuple[FollowUp, ...]
+    names: Mapping[str, str]  # of customers, by caller key
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What became of a move. `refused` is empty if it was made; `now` is None if there is no such one."""
+
+    refused: str
+    now: Listed | None
+
+
+Read = Callable[[str, Collection[State]], Deferred[Listed]]
+MoveOn = Callable[[str, Move, str, str], Deferred[Moved]]
+
+
+class FollowUps(Folder):
+    """The list, and below it a folder for each follow-up.
+
+    `read` gets owner (empty for all) and states, `move` the id, the move, who and the text; `now` is UTC
+    seconds since the epoch, `zone` the contact centre's.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        read: Read,
+        move: MoveOn,
+        now: Callable[[], float],
+        zone: Callable[[], tzinfo | None],
+        clock: IReactorTime,
+    ) -> None:
+        self.session = session
+        self.move = move
+        self.clock = clock
+        self.rate = Rate()
+        self.shown = _Shown(now, zone)
+        super().__init__(_List(self, read))
+        self.putChild(b"session", _LogIn(session, clock))
+
+    def getChild(self, path: bytes, request: Any) -> Resource:  # noqa: ARG002, N802  # Twisted's
+        name = path.decode("ascii", "replace")
+        return Folder(None, **{move.value: _Move(self, name, move) for move in Move})
+
+
+class _Shown:
+    """How follow-ups are told: instants by the contact centre's clock, with their distance from UTC."""
+
+    def __init__(self, now: Callable[[], float], zone: Callable[[], tzinfo | None]) -> None:
+        self.now = now
+        self._zone = zone
+
+    def each(self, listed: Listed) -> list[dict[str, Any]]:
+        return [self._one(follow_up, listed.names) for follow_up in listed.follow_ups]
+
+    def _one(self, one: FollowUp, names: Mapping[str, str]) -> dict[str, Any]:
+        return {
+            "id": one.follow_up_id,
+            "pbx": one.pbx,
+            "reason": str(one.reason),
+            "detail": one.detail,
+            "number": one.number,
+            "name": names.get(one.caller_key, ""),
+            "queue": one.queue,
+            "agent": one.agent,
+            "call_id": one.call_id,
+            "owner": one.owner,
+            "state": one.state.value,
+            "opened_at": self.instant(one.opened_at),
+            "due_at": self.instant(one.due_at),
+            "overdue": one.overdue(self.now()),
+            "taken_by": one.taken_by,
+            "taken_at": self.instant(one.taken_at),
+            "closed_by": one.closed_by,
+            "closed_at": self.instant(one.closed_at),
+            "outcome": one.outcome,
+            "linked_pbx": one.linked_pbx,
+            "linked_call_id": one.linked_call_id,
+            "linked_at": self.instant(one.linked_at),
+        }
+
+    def instant(self, at: float | None) -> str | None:
+        if at is None:
+            return None
+        zone = self._zone()
+        return datetime.fromtimestamp(at, zone).astimezone(zone).isoformat(timespec="seconds")
+
+
+class _List(Asked):
+    subject = "follow-ups"
+
+    def __init__(self, house: FollowUps, read: Read) -> None:
+        super().__init__(house.clock, house.rate, house.session)
+        self._read = read
+        self._shown = house.shown
+
+    def answer(self, request: Request) -> bytes | int:
+        if refused := self.refused(request, "follow-ups"):
+            return refused
+        arguments = request.args or {}
+        owner = arguments.get(b"owner", [b""])[-1].decode("utf-8", "replace")
+        asked = b",".join(arguments.get(b"state", [])).decode("ascii", "replace")
+        try:
+            states = {State(word) for word in asked.split(",")} if asked else UNCLOSED
+        except ValueError:
+            return fault(request, 400, f"state must be of {', '.join(State)}, with commas between")
+
+        def found(listed: Listed) -> bytes:
+            return as_bytes(
+                {
+                    "version": VERSION,
+                    "at": self._shown.instant(self._shown.now()),
+                    "follow_ups": self._shown.each(listed),
+                    "more": listed.more,
+                }
+            )
+
+        return self.later(request, self._read(owner, states).addCallback(found))
+
+
+class _Move(Asked):
+    methods = (b"POST",)
+    subject = "follow-up"
+
+    def __init__(self, house: FollowUps, follow_up_id: str, move: Move) -> None:
+        super().__init__(house.clock, house.rate, house.session)
+        self._house = house
+        self._id = follow_up_id
+        self._move = move
+
+    def answer(self, request: Request) -> bytes | int:
+        if refused := self.refused(request, "follow-ups"):
+            return refused
+        told = self.body(request, _LONGEST_BODY)
+        if told is None:
+            return fault(request, 413, f"more than {_LONGEST_BODY} bytes")
+        said = _texts(told, {"by", "text"})
+        if said is None:
+            return fault(request, 400, 'send {"by": "...", "text": "..."}')
+
+        def moved(move: Moved) -> bytes:
+            if move.now is None:
+                return fault(request, 404, "there is no such follow-up")
+            (shown,) = self._house.shown.each(move.now)
+            if move.refused:
+                request.setResponseCode(409)
+                shown = {"error": move.refused, "follow_up": shown}
+            return as_bytes(shown)
+
+        def wrong(failure: Failure) -> bytes:
+            failure.trap(FollowUpError)
+            return fault(request, 400, str(failure.value))
+
+        answer = self._house.move(self._id, self._move, said.get("by", ""), said.get("text", ""))
+        return self.later(request, answer.addCallbacks(moved, wrong))
+
+
+class _LogIn(Asked):
+    methods = (b"POST", b"DELETE")
+    subject = "follow-ups session"
+
+    def __init__(self, session: Session, clock: IReactorTime) -> None:
+        super().__init__(clock, Rate(_LOG_INS, _LOG_INS_A_SECOND))
+        self._session = session
+
+    def answer(self, request: Request) -> bytes | int:
+        if self._session.is_foreign(request):
+            return fault(request, 403, "only the page itself logs in and out")
+        request.setResponseCode(204)
+        if request.method == b"DELETE":
+            self._session.end(request)
+            return b""
+        if refused := self.refused(request, "the token"):
+            return refused
+        said = _texts(self.body(request, _LONGEST_BODY) or b"", {"token"})
+        if said is None:
+            return fault(request, 400, 'send {"token": "..."}')
+        if not self._session.opens(said.get("token", "")):
+            return fault(request, 401, "this is not the token of http.token")
+        self._session.begin(request)
+        return b""
+
+
+def _texts(told: bytes, known: Collection[str]) -> dict[str, str] | None:
+    """Return an object of texts by known names; None for anything else."""
+    try:
+        said = json.loads(told)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(said, dict) or not said.keys() <= set(known):
+        return None
+    return said if all(isinstance(text, str) for text in said.values()) else None

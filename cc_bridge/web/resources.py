@@ -1,0 +1,112 @@
+"""What all pages have in common: methods, paths, faults in plain words, and headers that browsers obey.
+
+The trap: Twisted calls a leaf for every path below it too, and answers faults with HTML of its own. Here a
+leaf has one path, and a fault is one line of text.
+"""
+
+from typing import Any
+
+from twisted.web.http import Request
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Site
+
+from cc_bridge.web.auth import Access
+
+__all__ = ["NOT_DONE_YET", "Folder", "Page", "Pages", "fault"]
+
+# No page has a longer address; a token may have 200 characters.
+_LONGEST_URL = 2048  # bytes
+
+# Nothing from elsewhere, nothing inline, in nobody's frame.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "server": "cc_bridge",
+    "content-security-policy": _POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+
+def fault(request: Request, code: int, text: str) -> bytes:
+    """Answer with a code and one line."""
+    request.setResponseCode(code)
+    request.setHeader("content-type", "text/plain; charset=utf-8")
+    return text.encode() + b"\n"
+
+
+class Page(Resource):
+    """One address. `answer` returns the page, or NOT_DONE_YET; with `access` only to who may see it."""
+
+    isLeaf = True
+    content_type = "text/plain; charset=utf-8"
+    methods: tuple[bytes, ...] = (b"GET", b"HEAD")
+
+    def __init__(self, access: Access | None = None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Twisted has no types here
+        self._access = access
+
+    def answer(self, request: Request) -> bytes | int:
+        raise NotImplementedError
+
+    def render(self, request: Request) -> bytes | int:
+        for name, value in _HEADERS.items():
+            request.setHeader(name, value)
+        if len(request.uri) > _LONGEST_URL:
+            return fault(request, 414, f"this address is longer than {_LONGEST_URL} bytes")
+        if any(request.postpath):  # type: ignore[attr-defined]  # twisted.web.server.Request
+            return fault(request, 404, "there is no such page")
+        if request.method not in self.methods:
+            allowed = [method.decode() for method in self.methods]
+            request.setHeader("allow", ", ".join(allowed))
+            return fault(request, 405, f"only {' and '.join(allowed)} are answered here")
+        if self._access is not None and (refusal := self._access.refusal(request)):
+            return fault(request, *refusal)
+        request.setHeader("content-type", self.content_type)
+        return self.answer(request)
+
+
+class _NoPage(Page):
+    def render(self, request: Request) -> bytes | int:
+        request.postpath = [b"?"]  # type: ignore[attr-defined]  # something that no page is for
+        return super().render(request)
+
+
+class Folder(Resource):
+    """Pages by their names, and the page of its own address if there is one."""
+
+    def __init__(self, own: Page | None = None, **pages: Resource) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Twisted has no types here
+        self._own = own or _NoPage()
+        for name, page in pages.items():
+            self.putChild(name.encode(), page)
+
+    def getChild(self, path: bytes, request: Any) -> Resource:  # noqa: ARG002, N802  # Twisted's
+        return _NoPage()
+
+    def render(self, request: Request) -> bytes | int:
+        return self._own.render(request)
+
+
+class Pages(Site):
+    """The site of a folder; a log of its requests would hold tokens, so there is none."""
+
+    noisy = False
+
+    def __init__(self, root: Resource) -> None:
+        super().__init__(root)  # type: ignore[no-untyped-call]
+        self.displayTracebacks = False
+
+    def getResourceFor(self, request: Any) -> Resource:  # noqa: N802
+        if request.path == b"/":
+            request.postpath = []
+        resource: Resource = super().getResourceFor(request)  # type: ignore[no-untyped-call]
+        return resource
+
+    def log(self, request: Any) -> None:
+        pass

@@ -1,0 +1,114 @@
+"""The pages that a browser draws: /wallboard, /agent and /follow-ups, plain HTML, CSS and JavaScript.
+
+The server chooses the language and the colours that were asked for, so that the page never shows another one
+first; everything else comes from /api. The pages about people hold nothing of them, so whoever opens one may;
+it is /api that lets them in or not. The trap: what comes from the address goes into the page, so only known
+words are let in.
+"""
+
+import re
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+from twisted.web.http import Request
+
+from cc_bridge.web.auth import Access
+from cc_bridge.web.resources import Folder, Page, fault
+
+if TYPE_CHECKING:
+    from cc_bridge.reports.render.localization import Language
+
+__all__ = ["agent", "chosen_language", "follow_ups", "wallboard"]
+
+_HERE = Path(__file__).parent
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_DIRECTIONS = {"en": "ltr", "fa": "rtl"}  # by language, the first is for browsers that know none of them
+_THEMES = ("light", "dark")
+_ACCEPTED = re.compile(r"\s*([a-z]{1,8})[^,;]*(?:;\s*q=([0-9.]{1,5}))?", re.IGNORECASE | re.ASCII)
+
+
+class _Screen(Page):
+    content_type = "text/html; charset=utf-8"
+
+    def __init__(self, path: Path, access: Access | None) -> None:
+        super().__init__(access)
+        self._template = Template(path.read_text(encoding="utf-8"))
+
+    def answer(self, request: Request) -> bytes:
+        language = chosen_language(request)
+        theme = _asked(request, b"theme", _THEMES)
+        request.setHeader("content-language", language)
+        request.setHeader("vary", "Accept-Language")
+        page = self._template.substitute(language=language, direction=_DIRECTIONS[language], theme=theme)
+        return page.encode()
+
+
+class _File(Page):
+    def __init__(self, path: Path, access: Access | None) -> None:
+        super().__init__(access)
+        self.content_type = f"{_TYPES[path.suffix]}; charset=utf-8"
+        self._content = path.read_bytes()
+
+    def answer(self, request: Request) -> bytes:  # noqa: ARG002
+        return self._content
+
+
+class _Slash(Page):
+    """The address with a slash at its end, from which the page would not find its files."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def answer(self, request: Request) -> bytes:
+        _, _, query = request.uri.partition(b"?")
+        request.setHeader(b"location", f"../{self._name}".encode() + (b"?" + query if query else b""))
+        return fault(request, 308, f"the page is /{self._name}")
+
+
+def wallboard(access: Access) -> Folder:
+    """Return what is served at /wallboard."""
+    return _screen("wallboard", _HERE / "static" / "wallboard" / "wallboard.html", access)
+
+
+def agent() -> Folder:
+    """Return what is served at /agent."""
+    return _screen("agent", _HERE / "static" / "people" / "agent.html")
+
+
+def follow_ups() -> Folder:
+    """Return what is served at /follow-ups."""
+    return _screen("follow-ups", _HERE / "static" / "people" / "follow-ups.html")
+
+
+def _screen(name: str, page: Path, access: Access | None = None) -> Folder:
+    files = (path for path in page.parent.iterdir() if path.suffix in _TYPES)
+    folder = Folder(_Screen(page, access), **{path.name: _File(path, access) for path in files})
+    folder.putChild(b"", _Slash(name))
+    return folder
+
+
+def chosen_language(request: Request) -> "Language":
+    """Return the language that the address asks for, else the one that the browser likes best."""
+    asked = _asked(request, b"lang", _DIRECTIONS)
+    language = asked or _accepted(request.getHeader("accept-language") or "")
+    return "fa" if language == "fa" else "en"
+
+
+def _asked(request: Request, name: bytes, known: tuple[str, ...] | dict[str, str]) -> str:
+    """Return a word of the address if it is a known one, else an empty text."""
+    word = (request.args or {}).get(name, [b""])[-1].decode("ascii", "replace")
+    return word if word in known else ""
+
+
+def _accepted(header: str) -> str:
+    """Return the language that a browser likes best of those that we have (RFC 9110, 12.5.4)."""
+    liked: dict[str, float] = {}
+    for part in header.split(",")[:20]:
+        if found := _ACCEPTED.match(part):
+            try:
+                liked.setdefault(found[1].lower(), float(found[2] or 1))
+            except ValueError:
+                continue
+    return max(_DIRECTIONS, key=lambda language: liked.get(language, 0.0))

@@ -1,0 +1,114 @@
+"""A board as JSON: the fields of /api/live, stable within a `version`. Pure.
+
+Instants are UTC seconds since the epoch by the PBX's clock, durations seconds, shares per cent; `at` says
+when all of this was so. null is what nobody knows, or no data: never 0. README has the fields in a table.
+"""
+
+from datetime import datetime, tzinfo
+
+from cc_bridge.kpis.scores import Score
+from cc_bridge.kpis.service_level import Share
+from cc_bridge.wallboard.board import Board, Figures
+from cc_bridge.wallboard.thresholds import Level, Levels
+
+__all__ = ["VERSION", "as_json"]
+
+VERSION = 1
+_DECIMALS = 3
+
+
+def as_json(board: Board, levels: Levels, at: float, zone: tzinfo | None) -> dict[str, object]:
+    """Return the whole board; `zone` is the contact centre's, None for this machine's."""
+    offset = datetime.fromtimestamp(at, zone).astimezone(zone).utcoffset()
+    return {
+        "version": VERSION,
+        "pbx": board.pbx,
+        "at": round(at, _DECIMALS),
+        "utc_offset_seconds": int(offset.total_seconds()) if offset else 0,
+        "observed": board.unobserved_since is None,
+        "unobserved_since": _instant(board.unobserved_since),
+        "today_began": board.today_began,
+        "today_complete": board.complete,
+        "thresholds": {
+            name: {"watch": threshold.watch, "act": threshold.act}
+            for name in Levels.__slots__
+            for threshold in [getattr(levels, name)]
+        },
+        "total": _figures(board.total, levels, at),
+        "queues": [{"queue": each.queue, **_figures(each, levels, at)} for each in board.queues],
+        "agents": None
+        if board.agents is None
+        else [
+            {
+                "name": agent.name,
+                "state": agent.state,
+                "since": _instant(agent.since),
+                "seconds": _since(agent.since, at),
+            }
+            for agent in board.agents
+        ],
+    }
+
+
+def _figures(figures: Figures, levels: Levels, at: float) -> dict[str, object]:
+    counts, abandonment, service_level = figures.counts, figures.abandonment, figures.service_level
+    longest = _since(figures.oldest_at, at)
+    if longest is None and figures.waiting == 0:
+        longest = 0.0
+    return {
+        "waiting": figures.waiting,
+        "longest_wait_seconds": longest,
+        "longest_wait_since": _instant(figures.oldest_at),
+        "talking": figures.talking,
+        "agents": figures.agents,
+        "offered": figures.offered,
+        "answered": counts.answered,
+        "abandoned": counts.abandoned,
+        "short_abandons": counts.short_abandons,
+        "abandoned_percent": _percent(abandonment),
+        "service_level_seconds": figures.service_level_seconds,
+        "service_level_percent": _percent(service_level),
+        "service_level_n": service_level.n if service_level else 0,
+        "rating": _rating(figures.rating),
+        "levels": {
+            "waiting": levels.waiting.level(figures.waiting),
+            "longest_wait": levels.longest_wait.level(longest),
+            "service_level": levels.service_level.level(_percent(service_level)),
+            "abandoned": levels.abandoned.level(_percent(abandonment)),
+            "rating": _judged(figures.rating, levels),
+        },
+    }
+
+
+def _rating(score: Score | None) -> dict[str, object] | None:
+    """Return a score with its interval; of too few answers there is only their number."""
+    if score is None:
+        return None
+    figures = (score.value, score.low, score.high)
+    value, low, high = (round(each, _DECIMALS) if score.enough else None for each in figures)
+    return {
+        "name": score.name,
+        "n": score.n,
+        "enough": score.enough,
+        "value": value,
+        "low": low,
+        "high": high,
+    }
+
+
+def _judged(score: Score | None, levels: Levels) -> Level:
+    """Return the level of a CSAT; other scales have no thresholds."""
+    judged = score is not None and score.enough and score.name == "csat"
+    return levels.csat.level(score.value if score and judged else None)
+
+
+def _percent(share: Share | None) -> float | None:
+    return round(share.percent, _DECIMALS) if share else None
+
+
+def _since(instant: float | None, at: float) -> float | None:
+    return None if instant is None else round(max(0.0, at - instant), _DECIMALS)
+
+
+def _instant(instant: float | None) -> float | None:
+    return None if instant is None else round(instant, _DECIMALS)

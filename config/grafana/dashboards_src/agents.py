@@ -1,0 +1,206 @@
+"""Agents: what each did and how callers rated it, from the database, so that no metric names a person.
+
+Days are those of UTC, as in v_agent_day. The trap: an agent's CSAT of few answers says nothing about the
+agent; the queries give null below the minimum, which is shown as "too few", and n always stands beside it.
+"""
+
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from cc_bridge.kpis.catalogue import help_text
+from cc_bridge.kpis.scores import MINIMUM
+from cc_bridge.records import AgentState, RingOutcome
+from dashboards_src.layout import board as framed, row
+from dashboards_src.panels import LIMITS, PERCENT, Column, less_is_worse, lines, table, tile
+from dashboards_src.queries import Sql
+from dashboards_src.variables import AGENT, DATABASE, PBX_OF_DATABASE
+
+_CSAT = less_is_worse(LIMITS.csat_watch / 100, LIMITS.csat_act / 100)
+_FEW = f'n: answers on that scale. With fewer than {MINIMUM} it is "too few".'
+_OCCUPANCY = help_text("occupancy")
+
+# Grafana fills in what the reader chose, as quoted text.
+_CHOSEN = "pbx IN (${pbx:sqlstring}) AND agent IN (${agent:sqlstring})"
+_DAYS = f"FROM v_agent_day WHERE $__timeFilter(day) AND {_CHOSEN}"
+_WORKED = "SUM(talk_seconds + wrap_up_seconds)"
+_READY = "NULLIF(SUM(talk_seconds + wrap_up_seconds + available_seconds), 0)"
+_SATISFIED = (
+    f"CASE WHEN SUM(csat_ratings) >= {MINIMUM} THEN SUM(csat_satisfied)::float / SUM(csat_ratings) END"
+)
+_MEAN = f"CASE WHEN SUM(csat_ratings) >= {MINIMUM} THEN SUM(csat_mean * csat_ratings) / SUM(csat_ratings) END"
+_TALKS_SEEN = "NULLIF(SUM(talks - partial_talks), 0)"
+
+
+def _select(columns: str, rest: str = "") -> Sql:
+    return Sql(f"SELECT {columns} {_DAYS} {rest}")
+
+
+def _tiles() -> tuple[object, ...]:
+    tried = "SUM(rings - rings_answered_elsewhere - rings_caller_gone)"
+    return (
+        tile(
+            "Agents",
+            "short",
+            "Agents of whom something is on record in these days.",
+            _select("COUNT(DISTINCT (pbx, agent)) AS agents"),
+        ),
+        tile(
+            "Talks",
+            "short",
+            f"Talks that began in these days. {help_text('agent_talks')}",
+            _select("SUM(talks) AS talks"),
+        ),
+        tile(
+            "Mean talk",
+            "s",
+            f"{help_text('talk')} Mean of the talks that were seen whole; n is their number.",
+            _select(f"SUM(talk_seconds) / {_TALKS_SEEN} AS mean, {_TALKS_SEEN} AS n"),
+            decimals=0,
+        ),
+        tile(
+            "Occupancy",
+            PERCENT,
+            _OCCUPANCY,
+            _select(f"{_WORKED} / {_READY} AS occupancy"),
+            decimals=1,
+        ),
+        tile(
+            "Rings answered",
+            PERCENT,
+            "Part of the attempts to reach these agents that they answered, those left out that another"
+            f" answered or the caller gave up; n is how many. {help_text('ring_outcomes')}",
+            _select(f"SUM(rings_answered)::float / NULLIF({tried}, 0) AS answered, {tried} AS n"),
+            decimals=1,
+        ),
+        tile(
+            "CSAT",
+            PERCENT,
+            f"{help_text('csat')} {_FEW}",
+            _select(f"{_SATISFIED} AS csat, SUM(csat_ratings) AS n"),
+            limits=_CSAT,
+            decimals=1,
+        ),
+    )
+
+
+def _each() -> tuple[object, ...]:
+    columns: dict[str, tuple[str, Column]] = {
+        "talks": ("SUM(talks)", Column("Talks")),
+        "mean_talk": (f"SUM(talk_seconds) / {_TALKS_SEEN}", Column("Mean talk", "s")),
+        "hold": ("SUM(hold_seconds) / NULLIF(SUM(talk_seconds), 0)", Column("Hold in talk", PERCENT)),
+        "wrap_up": ("SUM(wrap_up_seconds)", Column("Wrap-up", "s")),
+        "available": ("SUM(available_seconds)", Column("Available", "s")),
+        "paused": ("SUM(paused_seconds)", Column("Paused", "s")),
+        "occupancy": (f"{_WORKED} / {_READY}", Column("Occupancy", PERCENT)),
+        "rings": ("SUM(rings)", Column("Rings")),
+        "no_answer": ("SUM(rings_no_answer + rings_declined)", Column("Not answered")),
+        "csat": (_SATISFIED, Column("CSAT", PERCENT, _CSAT)),
+        "csat_mean": (_MEAN, Column("Mean rating", "none")),
+        "n": ("SUM(csat_ratings)", Column("n")),
+    }
+    chosen = ", ".join(f"{sql} AS {name}" for name, (sql, _) in columns.items())
+    return (
+        table(
+            "Each agent",
+            f"Occupancy: {_OCCUPANCY} Not answered: no_answer and declined. CSAT: {help_text('csat')} {_FEW}"
+            " Agents are in the order of their names, not of their scores.",
+            {name: column for name, (_, column) in columns.items()},
+            _select(f"pbx, agent, {chosen}", "GROUP BY pbx, agent ORDER BY agent, pbx"),
+            names={"pbx": "PBX", "agent": "Agent"},
+        ),
+    )
+
+
+def _days() -> tuple[object, ...]:
+    by_day = "GROUP BY day ORDER BY day"
+    states = [state for state in AgentState if state is not AgentState.LOGGED_OUT]
+    seconds = ", ".join(f"SUM({state}_seconds) AS {state}" for state in states)
+    rings = ", ".join(f"SUM(rings_{outcome}) AS {outcome}" for outcome in RingOutcome)
+    return (
+        lines(
+            "Time in each state by day",
+            "s",
+            "Time of these agents together, each in one state at a time across all queues, logged_out aside.",
+            _select(f"day::timestamp AS time, {seconds}", by_day),
+            stacked=True,
+        ),
+        lines(
+            "Attempts to reach them by day",
+            "short",
+            help_text("ring_outcomes"),
+            _select(f"day::timestamp AS time, {rings}", by_day),
+            stacked=True,
+        ),
+        lines(
+            "CSAT by day",
+            PERCENT,
+            f"{help_text('csat')} {_FEW} Its n is in the panel beside it.",
+            _select(f"day::timestamp AS time, {_SATISFIED} AS csat", by_day),
+        ),
+        lines(
+            "Answers on satisfaction by day (n)",
+            "short",
+            "Answers on the scale of 1 to 5 that rate these agents, and those of 4 and 5 among them.",
+            _select(
+                "day::timestamp AS time, SUM(csat_ratings) AS n, SUM(csat_satisfied) AS satisfied", by_day
+            ),
+        ),
+    )
+
+
+def _ratings() -> tuple[object, ...]:
+    rated = f"FROM v_ratings WHERE $__timeFilter(rated_at) AND kind = 'csat' AND {_CHOSEN}"
+    waited = (
+        "CASE WHEN wait_seconds <= 20 THEN '1: up to 20 s' WHEN wait_seconds <= 60 THEN '2: up to 60 s'"
+        " ELSE '3: longer' END"
+    )
+    return (
+        table(
+            "Low ratings, the latest 50",
+            "Answers of 1 and 2 on the scale of 1 to 5, with the wait and the talk that they are about."
+            " Listen to the call before you talk about it: `call_id` leads to the recording.",
+            {
+                "value": Column("Rating"),
+                "wait_seconds": Column("Wait", "s"),
+                "talk_seconds": Column("Talk", "s"),
+            },
+            Sql(
+                "SELECT rated_at, pbx, queue, agent, value, wait_seconds, talk_seconds, question, call_id "
+                f"{rated} AND value <= 2 ORDER BY rated_at DESC LIMIT 50"
+            ),
+            names={"rated_at": "When", "pbx": "PBX", "queue": "Queue", "agent": "Agent"},
+            span=16,
+        ),
+        table(
+            "Do callers who waited longer rate worse?",
+            f"{help_text('csat')} {_FEW}",
+            {"csat": Column("CSAT", PERCENT, _CSAT), "n": Column("n")},
+            Sql(
+                f"SELECT {waited} AS waited, CASE WHEN COUNT(*) >= {MINIMUM} THEN"
+                " COUNT(*) FILTER (WHERE value >= 4)::float / COUNT(*) END AS csat, COUNT(*) AS n"
+                f" {rated} AND wait_seconds IS NOT NULL GROUP BY 1 ORDER BY 1"
+            ),
+            names={"waited": "Waited"},
+            span=8,
+        ),
+    )
+
+
+def board() -> Dashboard:
+    """Return the dashboard for team leads."""
+    return framed(
+        "agents",
+        "cc_bridge: agents",
+        "What agents did and how callers rated it, from the database. Days are those of UTC.",
+        "now-7d",
+        (DATABASE, PBX_OF_DATABASE, AGENT),
+        (
+            *_tiles(),
+            row("Agents"),
+            *_each(),
+            row("Days"),
+            *_days(),
+            row("Ratings"),
+            *_ratings(),
+        ),
+        refresh="15m",
+    )

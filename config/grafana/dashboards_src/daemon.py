@@ -1,0 +1,418 @@
+"""cc_bridge itself: whether it sees the PBX, every record is safe, and it has what it needs."""
+
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from cc_bridge.kpis.catalogue import help_text
+from cc_bridge.metrics.families import BY_NAME
+from dashboards_src.layout import board as framed, row
+from dashboards_src.panels import PERCENT, Column, less_is_worse, lines, more_is_worse, table, tile, values
+from dashboards_src.promql import PBX
+from dashboards_src.queries import prom
+from dashboards_src.variables import DATASOURCE, JOB, PBX_OF_METRICS
+
+_ZERO = more_is_worse(0.5, 0.5)  # nothing is good
+
+
+def _text(*names: str) -> str:
+    return " ".join(BY_NAME[name].text for name in names)
+
+
+def _sum(metric: str, labels: str = "", by: str = "pbx", window: str = "$__rate_interval") -> str:
+    chosen = f"{PBX}, {labels}" if labels else PBX
+    return f"sum by ({by}) (increase(cc_bridge_{metric}{{{chosen}}}[{window}]))"
+
+
+def _of_process(name: str) -> str:
+    """Return a series of the process with the PBX that it observes, which only our own metrics say."""
+    series = f'process_{name}{{job=~"$job"}}'
+    if name.endswith("_total"):
+        series = f"rate({series}[$__rate_interval])"
+    return f"{series} * on (job, instance) group_left (pbx) cc_bridge_build_info{{{PBX}}}"
+
+
+def _tiles() -> tuple[object, ...]:
+    return (
+        tile(
+            "PBX",
+            "none",
+            _text("ami_up"),
+            prom(f"cc_bridge_ami_up{{{PBX}}}", "{{pbx}}", now=True),
+            limits=less_is_worse(1, 0.5),
+            mapping=values({0: "not observed", 1: "observed"}),
+        ),
+        tile(
+            "Scraped",
+            "none",
+            "Daemons of the job that Prometheus reached last time.",
+            prom('up{job=~"$job"}', "{{instance}}", now=True),
+            limits=less_is_worse(1, 0.5),
+            mapping=values({0: "not reached", 1: "reached"}),
+        ),
+        tile(
+            "Alerts firing",
+            "short",
+            "Alerts of config/prometheus/alert_rules.yml that fire now. README.md says what to do.",
+            prom('count(ALERTS{alertname=~"CcBridge.+", alertstate="firing"}) or vector(0)', now=True),
+            limits=_ZERO,
+        ),
+        tile(
+            "Not observed",
+            "s",
+            help_text("gap"),
+            prom(f"sum (increase(cc_bridge_observed_gap_seconds_total{{{PBX}}}[$__range]))", now=True),
+            limits=more_is_worse(1, 60),
+            decimals=0,
+        ),
+        tile(
+            "Records lost",
+            "short",
+            _text("storage_dropped", "storage_set_aside"),
+            prom(
+                f"sum (increase(cc_bridge_storage_dropped_total{{{PBX}}}[$__range]))"
+                f" + sum (increase(cc_bridge_storage_set_aside_total{{{PBX}}}[$__range]))",
+                now=True,
+            ),
+            limits=_ZERO,
+            decimals=0,
+        ),
+        tile(
+            "Surveys that failed",
+            "short",
+            _text("agi_failures", "agi_refused", "agi_cut"),
+            prom(
+                f"sum (increase(cc_bridge_agi_failures_total{{{PBX}}}[$__range]))"
+                f' + sum (increase(cc_bridge_agi_refused_total{{{PBX}, reason!="stopping"}}[$__range]))'
+                f' + sum (increase(cc_bridge_agi_cut_total{{{PBX}, reason!="shutdown"}}[$__range]))',
+                now=True,
+            ),
+            limits=more_is_worse(1, 3),
+            decimals=0,
+        ),
+    )
+
+
+def _link() -> tuple[object, ...]:
+    return (
+        lines(
+            "Link up",
+            "bool",
+            _text("ami_up"),
+            prom(f"cc_bridge_ami_up{{{PBX}}}", "{{pbx}}"),
+            span=8,
+        ),
+        lines(
+            "Lag: seconds since the last event",
+            "s",
+            "Time of Prometheus less that of the last event. Long while nobody calls is no fault."
+            f" {_text('ami_last_event_timestamp_seconds')}",
+            prom(f"time() - (cc_bridge_ami_last_event_timestamp_seconds{{{PBX}}} > 0)", "{{pbx}}"),
+            span=8,
+        ),
+        lines(
+            "The PBX's clock is ahead by",
+            "s",
+            _text("pbx_clock_offset_seconds"),
+            prom(f"cc_bridge_pbx_clock_offset_seconds{{{PBX}}}", "{{pbx}}"),
+            signed=True,
+            span=8,
+        ),
+        lines(
+            "AMI messages a second",
+            "short",
+            _text("ami_messages"),
+            prom(
+                f"sum by (kind) (rate(cc_bridge_ami_messages_total{{{PBX}}}[$__rate_interval]))", "{{kind}}"
+            ),
+        ),
+        lines(
+            "Gaps",
+            "s",
+            help_text("gap"),
+            prom(_sum("observed_gap_seconds_total", by="pbx, reason"), "{{pbx}} {{reason}}"),
+            stacked=True,
+        ),
+        lines(
+            "Calls that a gap has cost",
+            "short",
+            _text("observed_gap_calls"),
+            prom(_sum("observed_gap_calls_total", by="pbx, reason"), "{{pbx}} {{reason}}"),
+            stacked=True,
+            span=8,
+        ),
+        lines(
+            "Reconnects",
+            "short",
+            _text("ami_reconnects"),
+            prom(_sum("ami_reconnects_total"), "{{pbx}}"),
+            stacked=True,
+            span=8,
+        ),
+        lines(
+            "Unexpected signals",
+            "short",
+            _text("unexpected_signals"),
+            prom(_sum("unexpected_signals_total"), "{{pbx}}"),
+            stacked=True,
+            span=8,
+        ),
+    )
+
+
+def _storage() -> tuple[object, ...]:
+    return (
+        lines(
+            "Records waiting for the disk",
+            "short",
+            _text("storage_backlog_records"),
+            prom(f"cc_bridge_storage_backlog_records{{{PBX}}}", "{{pbx}}"),
+            span=8,
+        ),
+        lines(
+            "Age of the oldest that waits for the disk",
+            "s",
+            _text("storage_backlog_seconds"),
+            prom(f"cc_bridge_storage_backlog_seconds{{{PBX}}}", "{{pbx}}"),
+            limits=more_is_worse(2, 10),
+            span=8,
+        ),
+        lines(
+            "Attempts to write that failed",
+            "short",
+            _text("storage_failures", "forward_failures"),
+            prom(_sum("storage_failures_total"), "{{pbx}} disk"),
+            prom(_sum("forward_failures_total"), "{{pbx}} server"),
+            stacked=True,
+            span=8,
+        ),
+        lines(
+            "Records written a second",
+            "short",
+            _text("storage_written"),
+            prom(
+                f"sum by (table) (rate(cc_bridge_storage_written_total{{{PBX}}}[$__rate_interval]))",
+                "{{table}}",
+            ),
+        ),
+        lines(
+            "Records in one transaction",
+            "short",
+            f"{_text('storage_batches')} Records divided by transactions.",
+            prom(
+                f"sum by (pbx) (rate(cc_bridge_storage_written_total{{{PBX}}}[$__rate_interval]))"
+                f" / (sum by (pbx) (rate(cc_bridge_storage_batches_total{{{PBX}}}[$__rate_interval])) > 0)",
+                "{{pbx}}",
+            ),
+        ),
+    )
+
+
+def _journal() -> tuple[object, ...]:
+    return (
+        lines(
+            "Journal full by",
+            PERCENT,
+            f"Only with a database server. {_text('journal_bytes', 'journal_limit_bytes')}",
+            prom(f"cc_bridge_journal_bytes{{{PBX}}} / cc_bridge_journal_limit_bytes{{{PBX}}}", "{{pbx}}"),
+            limits=more_is_worse(0.5, 0.9),
+            span=8,
+        ),
+        lines(
+            "Records that the server does not have",
+            "short",
+            _text("journal_pending_records", "journal_set_aside_records"),
+            prom(f"cc_bridge_journal_pending_records{{{PBX}}}", "{{pbx}} waiting"),
+            prom(f"cc_bridge_journal_set_aside_records{{{PBX}}}", "{{pbx}} refused"),
+            span=8,
+        ),
+        lines(
+            "Age of the oldest that waits for the server",
+            "s",
+            _text("journal_oldest_seconds"),
+            prom(f"cc_bridge_journal_oldest_seconds{{{PBX}}}", "{{pbx}}"),
+            limits=more_is_worse(10, 120),
+            span=8,
+        ),
+        lines(
+            "Records to the server a second",
+            "short",
+            _text("forwarded_records"),
+            prom(f"rate(cc_bridge_forwarded_records_total{{{PBX}}}[$__rate_interval])", "{{pbx}}"),
+            span=24,
+        ),
+    )
+
+
+def _webhooks() -> tuple[object, ...]:
+    receiver = "{{pbx}} {{receiver}}"
+    return (
+        table(
+            "Receivers",
+            "Only with webhooks."
+            f" {_text('webhook_pending', 'webhook_oldest_pending_seconds', 'webhook_dead')}",
+            {
+                "Value #A": Column("Waiting"),
+                "Value #B": Column("Oldest waits for", "s", more_is_worse(60, 900)),
+                "Value #C": Column("Given up", "short", _ZERO),
+            },
+            *(
+                prom(f"sum by (pbx, receiver) (cc_bridge_webhook_{name}{{{PBX}}})", now=True, form="table")
+                for name in ("pending", "oldest_pending_seconds", "dead")
+            ),
+            names={"pbx": "PBX", "receiver": "Receiver"},
+            span=24,
+        ),
+        lines(
+            "What became of events",
+            "short",
+            _text("webhook_deliveries"),
+            prom(_sum("webhook_deliveries_total", by="pbx, receiver, result"), f"{receiver} {{{{result}}}}"),
+            stacked=True,
+        ),
+        lines(
+            "Events waiting",
+            "short",
+            _text("webhook_pending"),
+            prom(f"cc_bridge_webhook_pending{{{PBX}}}", receiver),
+        ),
+    )
+
+
+def _digests() -> tuple[object, ...]:
+    last, due = (f"cc_bridge_digest_{name}_timestamp_seconds{{{PBX}}}" for name in ("last_published", "due"))
+    return (
+        table(
+            "Digests",
+            "Only with digests."
+            f" {_text('digest_due_timestamp_seconds', 'digest_last_published_timestamp_seconds')}",
+            {
+                "Value #A": Column("Due", "dateTimeAsIso"),
+                "Value #B": Column("Sent last", "dateTimeAsIso"),
+            },
+            prom(f"sum by (pbx, digest) ({due}) * 1000", now=True, form="table"),
+            prom(f"sum by (pbx, digest) ({last}) * 1000", now=True, form="table"),
+            names={"pbx": "PBX", "digest": "Digest of the"},
+            span=24,
+        ),
+        lines(
+            "Mails given up",
+            "short",
+            _text("digest_failures"),
+            prom(_sum("digest_failures_total", by="pbx, digest"), "{{pbx}} {{digest}}"),
+            span=24,
+        ),
+    )
+
+
+def _surveys() -> tuple[object, ...]:
+    return (
+        lines(
+            "Callers in a FastAGI session",
+            "short",
+            _text("agi_callers"),
+            prom(f"cc_bridge_agi_callers{{{PBX}}}", "{{pbx}}"),
+            span=8,
+        ),
+        lines(
+            "Sessions",
+            "short",
+            _text("agi_sessions"),
+            prom(_sum("agi_sessions_total"), "{{pbx}}"),
+            stacked=True,
+            span=8,
+        ),
+        lines(
+            "Refused, cut or failed",
+            "short",
+            _text("agi_refused", "agi_cut", "agi_failures"),
+            prom(_sum("agi_refused_total", by="pbx, reason"), "{{pbx}} refused: {{reason}}"),
+            prom(_sum("agi_cut_total", by="pbx, reason"), "{{pbx}} cut: {{reason}}"),
+            prom(_sum("agi_failures_total"), "{{pbx}} failed"),
+            stacked=True,
+            span=8,
+        ),
+    )
+
+
+def _process() -> tuple[object, ...]:
+    return (
+        lines(
+            "Memory",
+            "bytes",
+            "Resident memory of each daemon's process.",
+            prom(_of_process("resident_memory_bytes"), "{{pbx}}"),
+            span=8,
+        ),
+        lines(
+            "CPU",
+            PERCENT,
+            "Processor time a second; 100 % is one processor core, of which the daemon uses one.",
+            prom(_of_process("cpu_seconds_total"), "{{pbx}}"),
+            limits=more_is_worse(0.5, 0.8),
+            span=8,
+        ),
+        lines(
+            "Open files",
+            "short",
+            "File descriptors in use; each FastAGI session and each web page has one.",
+            prom(_of_process("open_fds"), "{{pbx}}"),
+            prom(_of_process("max_fds"), "{{pbx}} at most"),
+            span=8,
+        ),
+        lines(
+            "Running for",
+            "s",
+            "Seconds since the process started; each fall to 0 is a start.",
+            prom(f"time() - {_of_process('start_time_seconds')}", "{{pbx}}"),
+            span=8,
+        ),
+        lines(
+            "Time of a scrape",
+            "s",
+            "How long Prometheus took to get the metrics. The daemon makes the page between two events.",
+            prom('scrape_duration_seconds{job=~"$job"}', "{{instance}}"),
+            span=8,
+        ),
+        lines(
+            "Series",
+            "short",
+            "Samples of one scrape; config/metrics.md says how many there can be.",
+            prom('scrape_samples_scraped{job=~"$job"}', "{{instance}}"),
+            span=8,
+        ),
+        table(
+            "Versions",
+            _text("build"),
+            {"Value": Column("Daemons")},
+            prom(f"count by (pbx, version, python) (cc_bridge_build_info{{{PBX}}})", now=True, form="table"),
+            names={"pbx": "PBX", "version": "cc_bridge", "python": "Python"},
+        ),
+    )
+
+
+def board() -> Dashboard:
+    """Return the dashboard for whoever runs the daemons."""
+    return framed(
+        "daemon",
+        "cc_bridge: the daemon",
+        "Whether the PBX is observed, every record is safe and the machine suffices.",
+        "now-6h",
+        (DATASOURCE, JOB, PBX_OF_METRICS),
+        (
+            *_tiles(),
+            row("Link to the PBX"),
+            *_link(),
+            row("Disk"),
+            *_storage(),
+            row("Database server"),
+            *_journal(),
+            row("Webhooks"),
+            *_webhooks(),
+            row("Digests"),
+            *_digests(),
+            row("Surveys"),
+            *_surveys(),
+            row("Process and scrape"),
+            *_process(),
+        ),
+        refresh="30s",
+    )

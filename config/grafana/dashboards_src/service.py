@@ -1,0 +1,273 @@
+"""Service: how well callers were served in the time shown, by queue, by hour and by each definition."""
+
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from cc_bridge.kpis.catalogue import help_text
+from cc_bridge.kpis.service_level import Definition
+from dashboards_src.layout import board as framed, row
+from dashboards_src.panels import (
+    LIMITS,
+    PERCENT,
+    Column,
+    bars,
+    field,
+    grid,
+    less_is_worse,
+    lines,
+    more_is_worse,
+    table,
+    tile,
+)
+from dashboards_src.promql import RECORDED, increase
+from dashboards_src.queries import Sql, prom
+from dashboards_src.variables import DATABASE, DATASOURCE, JOB, PBX_OF_METRICS, QUEUE as QUEUES
+
+_LEVEL = less_is_worse(LIMITS.service_level_watch / 100, LIMITS.service_level_act / 100)
+_ABANDONED = more_is_worse(LIMITS.abandoned_watch / 100, LIMITS.abandoned_act / 100)
+
+_SHORT = increase("short_abandons_total")
+_IN_TIME = increase("answered_within_total")
+_OUTCOMES = 'outcome=~"answered|abandoned|timed_out|left_by_key"'
+_OFFERED = f"({increase('visits_total', _OUTCOMES)} - {_SHORT})"
+_ABOUT_N = "n: the offered without the short abandons."
+_OF_DAY = "Of the day before the end of the time shown."
+
+
+def _mean(metric: str, labels: str = "", by: str = "") -> str:
+    n = increase(f"{metric}_count", labels, by)
+    return f"{increase(f'{metric}_sum', labels, by)} / ({n} > 0.5)"
+
+
+def _of_queue(record: str, more: str = "") -> str:
+    return f"sum by (pbx, queue) (queue:cc_bridge_{record}{{{RECORDED}{more}}})"
+
+
+def _tiles() -> tuple[object, ...]:
+    answered, abandoned = 'outcome="answered"', 'outcome="abandoned"'
+    return (
+        tile(
+            "Visits",
+            "short",
+            help_text("visit_outcomes"),
+            prom(increase("visits_total"), now=True),
+            decimals=0,
+        ),
+        tile(
+            "Answered in time",
+            PERCENT,
+            f"{help_text('service_level_no_short')} T is each queue's own. {_ABOUT_N}",
+            prom(f"{_IN_TIME} / ({_OFFERED} > 0.5)", "no_short", now=True),
+            prom(_OFFERED, "n", now=True),
+            limits=_LEVEL,
+            decimals=1,
+        ),
+        tile(
+            "Abandoned",
+            PERCENT,
+            f"{help_text('abandonment')} {_ABOUT_N}",
+            prom(
+                f"({increase('visits_total', abandoned)} - {_SHORT}) / ({_OFFERED} > 0.5)",
+                "abandonment",
+                now=True,
+            ),
+            prom(_OFFERED, "n", now=True),
+            limits=_ABANDONED,
+            decimals=1,
+        ),
+        tile(
+            "Speed of answer",
+            "s",
+            f"{help_text('average_speed_of_answer')} n: answered visits.",
+            prom(_mean("wait_seconds", answered), "mean", now=True),
+            prom(increase("wait_seconds_count", answered), "n", now=True),
+            decimals=1,
+        ),
+        tile(
+            "Handle time (AHT)",
+            "s",
+            f"Mean of: {help_text('handle')} n: talks.",
+            prom(_mean("handle_seconds"), "mean", now=True),
+            prom(increase("handle_seconds_count"), "n", now=True),
+            decimals=0,
+        ),
+        tile(
+            "Hold in a talk",
+            PERCENT,
+            f"Part of the talks that callers spent on hold. {help_text('hold')} n: talks.",
+            prom(
+                f"{increase('hold_seconds_total')} / ({increase('talk_seconds_sum')} > 0)", "hold", now=True
+            ),
+            prom(increase("talk_seconds_count"), "n", now=True),
+            decimals=1,
+        ),
+    )
+
+
+def _levels() -> tuple[object, ...]:
+    """All five definitions, so that a figure can be compared with anybody's."""
+    letters = dict(zip("ABCDE", Definition, strict=True))
+    words = " ".join(f"{name}: {help_text(f'service_level_{name}')}" for name in Definition)
+    columns = {f"Value #{letter}": Column(str(name), PERCENT, _LEVEL) for letter, name in letters.items()}
+    levels = [
+        prom(_of_queue("service_level:ratio1d", f', definition="{name}"'), now=True, form="table")
+        for name in Definition
+    ]
+    rest = {
+        "Value #F": Column("Visits"),
+        "Value #G": Column("n of no_short"),
+        "Value #H": Column("Abandonment", PERCENT, _ABANDONED),
+        "Value #I": Column("Speed of answer", "s"),
+        "Value #J": Column("AHT", "s"),
+        "Value #K": Column("Occupancy", PERCENT),
+    }
+    others = ("visits:increase1d", "offered:increase1d", "abandonment:ratio1d",
+              "speed_of_answer_seconds:mean1d", "handle_seconds:mean1d", "occupancy:ratio1d")  # fmt: skip
+    return (
+        table(
+            "Service level by five definitions, last day",
+            f"{_OF_DAY} T is each queue's own. {words}",
+            {**columns, **rest},
+            *levels,
+            *(prom(_of_queue(record), now=True, form="table") for record in others),
+            names={"pbx": "PBX", "queue": "Queue"},
+        ),
+    )
+
+
+def _history() -> tuple[object, ...]:
+    half = "Of the 30 minutes before each moment."
+    queue = "{{pbx}} {{queue}}"
+    return (
+        lines(
+            "Answered in time by queue",
+            PERCENT,
+            f"{help_text('service_level_no_short')} {half} Its n is in the panel beside it.",
+            prom(_of_queue("service_level:ratio30m", ', definition="no_short"'), queue),
+        ),
+        lines(
+            "Offered by queue (n)",
+            "short",
+            f"Visits answered, abandoned, timed_out or left_by_key, without short abandons. {half}",
+            prom(_of_queue("offered:increase30m"), queue),
+        ),
+        lines(
+            "Speed of answer by queue",
+            "s",
+            f"{help_text('average_speed_of_answer')} {half}",
+            prom(_of_queue("speed_of_answer_seconds:mean30m"), queue),
+        ),
+        lines(
+            "Handle time (AHT) by queue",
+            "s",
+            f"Mean of: {help_text('handle')} {half}",
+            prom(_of_queue("handle_seconds:mean30m"), queue),
+        ),
+        lines(
+            "How callers left the queue",
+            "short",
+            f"{help_text('visit_outcomes')} Of each hour.",
+            prom(f"{increase('visits_total', by='outcome', window='1h')} > 0", "{{outcome}}"),
+            stacked=True,
+            step="1h",
+        ),
+        lines(
+            "Occupancy by queue",
+            PERCENT,
+            f"{help_text('occupancy')} {half} From the states of the members as they were at each scrape.",
+            prom(_of_queue("occupancy:ratio30m"), queue),
+        ),
+    )
+
+
+def _by_hour() -> tuple[object, ...]:
+    wait = help_text("wait")
+    return (
+        grid(
+            "Visits by hour",
+            "short",
+            f"{help_text('visit_outcomes')} Each field is the hour before it.",
+            prom(increase("visits_total", by="pbx, queue", window="1h"), "{{pbx}} {{queue}}"),
+            step="1h",
+        ),
+        field(
+            "Waits by hour",
+            "short",
+            f"How many waited how long, in seconds; a line of the picture ends at its number. {wait}",
+            prom(increase("wait_seconds_bucket", by="le", window="1h"), "{{le}}", form="heatmap"),
+            span=16,
+            step="1h",
+        ),
+        bars(
+            "Waits by length",
+            "short",
+            f"How many waited up to so many seconds and longer than the line above says. {wait}",
+            prom(increase("wait_seconds_bucket", by="le"), "{{le}} s", now=True, form="heatmap"),
+        ),
+        lines(
+            "Half, nine and 99 of a hundred waited at most",
+            "s",
+            f"Quantiles of the hour before each moment, from the buckets, so not exact. {wait}",
+            *(
+                prom(
+                    f"histogram_quantile({share}, {increase('wait_seconds_bucket', by='le', window='1h')})",
+                    f"{round(share * 100)} %",
+                )
+                for share in (0.5, 0.9, 0.99)
+            ),
+        ),
+        lines(
+            "Who ended the talks",
+            "short",
+            f"{help_text('talk_ends')} Of each hour.",
+            prom(f"{increase('talks_ended_total', by='ended_by', window='1h')} > 0", "{{ended_by}}"),
+            stacked=True,
+            step="1h",
+        ),
+    )
+
+
+def _of_database() -> tuple[object, ...]:
+    # One column for each hour: Grafana would sort lines of a long answer by itself.
+    hours = ", ".join(
+        f"SUM(visits) FILTER (WHERE EXTRACT(HOUR FROM hour AT TIME ZONE '${{__timezone}}') = {hour}) "
+        f'AS "{hour:02}"'
+        for hour in range(24)
+    )
+    day = "date_trunc('day', hour AT TIME ZONE '${__timezone}') AT TIME ZONE '${__timezone}'"
+    return (
+        field(
+            "Visits by hour of the day",
+            "short",
+            "Visits that began in each hour of the day, one column a day, in the time zone of the dashboard."
+            " The database's hours are those of UTC; where a zone is half an hour off, so are they. Empty"
+            " without PostgreSQL.",
+            Sql(
+                f"SELECT {day} AS time, {hours} FROM v_calls_by_hour WHERE $__timeFilter(hour)"  # noqa: S608  # from this file alone
+                " AND pbx IN (${pbx:sqlstring}) AND queue IN (${queue:sqlstring}) GROUP BY 1 ORDER BY 1"
+            ),
+            span=24,
+        ),
+    )
+
+
+def board() -> Dashboard:
+    """Return the dashboard for looking back."""
+    return framed(
+        "service",
+        "cc_bridge: service",
+        "How callers were served, by queue and hour. config/measures.md has every formula.",
+        "now-24h",
+        (DATASOURCE, DATABASE, JOB, PBX_OF_METRICS, QUEUES),
+        (
+            *_tiles(),
+            row("Queues"),
+            *_levels(),
+            row("History"),
+            *_history(),
+            row("By hour"),
+            *_by_hour(),
+            row("From the database"),
+            *_of_database(),
+        ),
+        refresh="1m",
+    )

@@ -1,0 +1,50 @@
+"""What the reader of a dashboard chooses: the data sources, and which job, PBXs, queues and agents."""
+
+from typing import Any
+
+from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.models.common import DataSourceRef
+from grafana_foundation_sdk.models.dashboard import VariableRefresh, VariableSort
+
+from dashboards_src.queries import POSTGRES, PROMETHEUS
+
+__all__ = ["AGENT", "DATABASE", "DATASOURCE", "JOB", "PBX_OF_DATABASE", "PBX_OF_METRICS", "QUEUE"]
+
+
+def _source(name: str, label: str, plugin: str) -> dashboard.DatasourceVariable:
+    return dashboard.DatasourceVariable(name).label(label).type(plugin)
+
+
+def _chosen(name: str, label: str, source: DataSourceRef, query: Any, words: str) -> dashboard.QueryVariable:
+    variable = dashboard.QueryVariable(name).label(label).description(words).datasource(source).query(query)
+    variable.refresh(VariableRefresh.ON_TIME_RANGE_CHANGED).sort(
+        VariableSort.ALPHABETICAL_CASE_INSENSITIVE_ASC
+    )
+    if name == "job":
+        return variable
+    return variable.multi(True).include_all(True)
+
+
+def _label_values(name: str, label: str, metric: str, words: str) -> dashboard.QueryVariable:
+    query = f"label_values({metric}, {name})"
+    of_editor = {"query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery"}
+    return _chosen(name, label, PROMETHEUS, of_editor, words).definition(query)
+
+
+DATASOURCE = _source("datasource", "Prometheus", "prometheus")
+DATABASE = _source("database", "PostgreSQL", "grafana-postgresql-datasource")
+JOB = _label_values("job", "Job", "cc_bridge_build_info", "Name of the scrape job of cc_bridge")
+PBX_OF_METRICS = _label_values("pbx", "PBX", 'cc_bridge_build_info{job=~"$job"}', "pbx.name of each daemon")
+QUEUE = _label_values(
+    "queue", "Queue", 'cc_bridge_callers_waiting{job=~"$job", pbx=~"$pbx"}', "Queues of these PBXs"
+)
+PBX_OF_DATABASE = _chosen(
+    "pbx", "PBX", POSTGRES, "SELECT DISTINCT pbx FROM v_agent_day ORDER BY pbx", "pbx.name of each daemon"
+)
+AGENT = _chosen(
+    "agent",
+    "Agent",
+    POSTGRES,
+    "SELECT DISTINCT agent FROM v_agent_day WHERE pbx IN (${pbx:sqlstring}) ORDER BY agent",
+    "Agents of these PBXs",
+)

@@ -1,0 +1,204 @@
+"""The whole bridge tells receivers what it records, with each kind of storage, and after a crash."""
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.logger import capturedLogs, formatEvent
+
+from cc_bridge.config import Config
+from cc_bridge.daemon.bridge import Bridge
+from cc_bridge.errors import ConfigError
+from cc_bridge.follow_ups.follow_up import Move
+from cc_bridge.storage.migrate import database
+from cc_bridge.storage.pipeline.outbox import Outbox, local_file
+from cc_bridge.storage.queries.follow_ups import moved
+from cc_bridge.webhooks.signing import headers, keys_of
+from support.paths import ROOT
+from support.reactor_loop import result_of, until
+from support.webhook_receiver import SECRET, Receiver
+from unit.webhooks.test_events import ANSWER, CALL, ENDED, STARTED
+
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.fixture
+def receiver():
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+    assert receiver.faults == []
+
+
+@pytest.fixture(params=["database", "dead server"])
+def config(request, tmp_path, receiver):
+    with socket.socket() as nobody:  # a port that stays closed: no PBX, no server
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        server = request.param == "dead server"
+        url = f"postgresql://b@127.0.0.1:{port}/c" if server else f"sqlite:///{tmp_path}/calls.sqlite"
+
+        def config(**webhook):
+            return Config(
+                ami={"port": port, "secret": "s"},
+                agi={"port": 0},
+                http={"port": 0},
+                run={"stop_seconds": 0},
+                storage={"url": url, "journal": tmp_path / "journal.sqlite"},
+                webhooks=[{"name": "crm", "url": receiver.url, "secret": SECRET, **webhook}],
+            )
+
+        yield config
+
+
+@pytest.fixture
+def start():
+    bridges = []
+
+    def start(config):
+        bridge = Bridge(config, reactor)
+        until(lambda: True)  # the reactor runs
+        bridge.start()
+        bridges.append(bridge)
+        return bridge
+
+    yield start
+    for bridge in bridges:
+        if bridge.writing.writer.alive:
+            stop(bridge)
+
+
+def stop(bridge):
+    result_of(Deferred.fromCoroutine(bridge.stop()), 30)
+
+
+def test_what_is_recorded_is_told_in_order(config, start, receiver):
+    bridge = start(config())
+    for record in (STARTED, ANSWER, ENDED):
+        result_of(bridge.writing.commit(record))
+    bridge.writing.record([CALL])
+    until(lambda: len(receiver.taken) == 4)
+    types = ["rating_given", "low_rating", "survey_completed", "call_ended"]
+    assert [event["type"] for event in receiver.events] == types
+    assert receiver.events[3]["data"]["wait_seconds"] == 7.5
+    until(lambda: bridge.writing.telling.deliveries.pending("crm") == 0)
+    page = bridge.metrics.page("")[0].decode()
+    assert re.search(r'cc_bridge_webhook_deliveries_total\{.*receiver="crm",result="delivered"\} 4\n', page)
+
+
+def test_a_receiver_that_is_away_bothers_nobody_and_gets_it_from_the_next_daemon(config, start, receiver):
+    receiver.behave = lambda _: 500
+    first = start(config())
+    ready = first.health.ready()
+    first.writing.record([CALL])
+    until(lambda: receiver.events)
+    assert first.health.ready().keys() == ready.keys()
+    stop(first)
+    receiver.behave = lambda _: 204
+    storage = config().storage
+    outbox = Outbox(local_file(storage.url, storage.journal))
+    outbox.retry(None, time.time())
+    start(config())
+    until(lambda: receiver.taken)
+    assert receiver.events[-1]["data"]["call_id"] == "c1"
+
+
+def test_a_follow_up_is_opened_by_what_was_recorded_and_told(config, start, receiver):
+    if config().storage.on_server:
+        pytest.skip("which is away, and follow-ups wait for it")
+    settings = config(events=["follow_up_opened", "follow_up_closed"])
+    wanted = {"follow_ups": {"enabled": True}, "queue_defaults": {"owner": "sara"}, "pbx": {"name": "main"}}
+    bridge = start(Config(**(settings.model_dump() | wanted)))
+    now = bridge.link.pbx_now()
+    started = replace(STARTED, started_at=now - 20, caller_key="982112345678")
+    for record in (started, replace(ANSWER, answered_at=now)):
+        result_of(bridge.writing.commit(record))
+    until(lambda: receiver.taken, 60)
+    (event,) = receiver.events
+    assert (event["type"], event["data"]["reason"]) == ("follow_up_opened", "low_rating")
+    with database(settings.storage.url) as engine, engine.begin() as connection:
+        moved(connection, event["data"]["follow_up_id"], Move.DONE, "ali", "a new card", now + 1)
+    until(lambda: len(receiver.taken) == 2, 60)
+    assert receiver.events[1]["data"]["outcome"] == "a new card"
+    page = bridge.metrics.page("")[0].decode()
+    assert re.search(r'cc_bridge_follow_ups_opened_total\{.*reason="low_rating"\} 1\n', page)
+    until(lambda: re.search(r'cc_bridge_follow_up_close_seconds_count\{.*state="done"\} 1\n',
+                            bridge.metrics.page("")[0].decode()))  # fmt: skip
+    assert re.search(r'cc_bridge_follow_ups_open\{.*owner="sara"\} 0\n', bridge.metrics.page("")[0].decode())
+
+
+def test_a_number_is_told_as_it_is_stored(config, start, receiver):
+    hidden = config().model_copy(
+        update={
+            "callers": Config(callers={"numbers": "hashed", "hash_secret": "a secret of the house"}).callers
+        }
+    )
+    bridge = start(hidden)
+    bridge.writing.record([CALL])
+    until(lambda: receiver.taken)
+    assert "98211" not in json.dumps(receiver.events)
+
+
+def test_an_event_that_cannot_be_made_takes_no_record_with_it(config, start, receiver):
+    with capturedLogs() as logs:
+        bridge = start(config())
+        bridge.writing.record([replace(CALL, talk_seconds=float("inf"), call_id="c0"), CALL])
+        until(lambda: receiver.taken)
+    assert [event["data"]["call_id"] for event in receiver.events] == ["c1"]
+    assert [entry for entry in logs if "no event could be made of a Call" in formatEvent(entry)]
+
+
+@pytest.mark.parametrize("wrong", [{"secret": "hush"}, {"secret": ""}, {"tls_ca_file": "/no/such/file"}])
+def test_a_webhook_that_cannot_work_ends_the_start(config, wrong):
+    with pytest.raises(ConfigError, match=r"^webhooks\.crm\."):
+        Bridge(config(**wrong), reactor)
+
+
+def test_without_webhooks_none_of_it_is_imported_and_there_is_no_outbox(tmp_path):
+    program = (
+        "import sys\n"
+        "from cc_bridge.config import Config\n"
+        "from cc_bridge.daemon.app import Bridge\n"
+        "from twisted.internet import reactor\n"
+        f"Bridge(Config(storage={{'url': 'sqlite:///{tmp_path}/calls.sqlite'}}), reactor)\n"
+        "wanted = ('cc_bridge.webhooks', 'cc_bridge.daemon.services.webhook_publisher', 'twisted.web.client')\n"
+        "print([name for name in sys.modules if name.startswith(wanted)])"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert ran.stdout == "[]\n"
+
+
+# What README tells receivers to do
+
+
+@pytest.fixture
+def is_genuine():
+    (source,) = re.findall(r"<!-- receiver -->\n```python\n(.+?)```", README, re.DOTALL)
+    assert len(source.splitlines()) <= 15
+    known = {}
+    exec(source, known)
+    return known["is_genuine"]
+
+
+def test_the_receiver_of_the_readme_tells_genuine_events_from_others(is_genuine):
+    now = int(time.time())
+    sent = headers(keys_of(SECRET), "evt_1", now, b"{}")
+    assert is_genuine(sent, b"{}", SECRET)
+    both = headers(keys_of(f"whsec_{'A' * 32} {SECRET}"), "evt_1", now, b"{}")
+    assert is_genuine(both, b"{}", SECRET)  # while secrets change
+    assert not is_genuine(sent, b"{} ", SECRET)
+    assert not is_genuine(sent, b"{}", "whsec_" + "A" * 32)
+    assert not is_genuine({**sent, "webhook-id": "evt_2"}, b"{}", SECRET)
+    assert not is_genuine(headers(keys_of(SECRET), "evt_1", now - 301, b"{}"), b"{}", SECRET)
+    for wrong in ("", "soon", "\u00b2", str(now + 1)):
+        assert not is_genuine({**sent, "webhook-timestamp": wrong}, b"{}", SECRET)
+    for wrong in ("", "v1,", "v1,é", "v2,x"):
+        assert not is_genuine({**sent, "webhook-signature": wrong}, b"{}", SECRET)
+    assert not is_genuine({}, b"{}", SECRET)

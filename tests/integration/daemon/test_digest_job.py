@@ -1,0 +1,265 @@
+"""Digests of a daemon and by hand: settings that cannot be meant, when the daemon looks, the commands."""
+
+from email import policy
+from email.parser import BytesParser
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+
+from cc_bridge.cli import main
+from cc_bridge.config import load, show
+from cc_bridge.daemon.jobs.digests import Publishing, check_digest
+from cc_bridge.digest.delivery import Posted
+from cc_bridge.errors import ConfigError
+from cc_bridge.storage.queries.digest_deliveries import Key
+from support.digest_fixtures import MONDAY, configured, filled
+from support.mail_server import mail_server
+from support.year_of_calls import ZONE
+
+__all__ = ["mail_server"]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    url = f"sqlite:///{tmp_path_factory.mktemp('digest') / 'calls.sqlite'}"
+    filled(url).dispose()
+    return url
+
+
+# -- the configuration
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("enabled = true", "enabled needs host, sender, everyone or owners"),
+        ('sender = "a@b>\\nBcc: c@d"', "digest.sender"),
+        ('everyone = ["no address"]', "digest.everyone.0"),
+        ('everyone = ["a@example.com", "a@example.com"]', "must name each address once"),
+        ('owners = {nobody = "a@example.com"}', "no queue has owner = 'nobody'"),
+        ('owners = {"../sara" = "a@example.com"}', "digest.owners"),
+        ('tls = "none"\nhost = "mail.example.com"\nusername = "u"\nsecret = "s3cret"', "in plain"),
+        ('secret = "s3cret"\nsecret_file = "/x"', "not both"),
+        ("hour = 24", "digest.hour = 24"),
+    ],
+)
+def test_what_cannot_be_meant_is_told(tmp_path, text, says):
+    file = tmp_path / "cc-bridge.toml"
+    file.write_text(f"[digest]\n{text}\n")
+    with pytest.raises(ConfigError) as error:
+        load(file)
+    assert says in str(error.value)
+    assert "s3cret" not in str(error.value)
+
+
+def test_the_secret_is_from_a_file_or_the_environment_and_never_shown(tmp_path, monkeypatch):
+    secret, file = tmp_path / "secret", tmp_path / "cc-bridge.toml"
+    secret.write_text("s3cret\n")
+    file.write_text(f'[digest]\nusername = "u"\nsecret_file = "{secret}"\n')
+    assert load(file).digest.password() == "s3cret"
+    secret.unlink()
+    with pytest.raises(ConfigError, match=r"digest\.secret_file"):
+        load(file).digest.password()
+    file.write_text('[digest]\nusername = "u"\n')
+    with pytest.raises(ConfigError, match="username and secret, or neither"):
+        load(file).digest.password()
+    monkeypatch.setenv("CC_BRIDGE_DIGEST__SECRET", "s3cret")
+    assert load(file).digest.password() == "s3cret"
+    assert "s3cret" not in show(load(file))
+    assert "s3cret" not in repr(load(file))
+
+
+def test_a_daemon_that_could_make_no_digest_does_not_begin(url, monkeypatch):
+    config = configured(url)
+    check_digest(config)
+    monkeypatch.setattr(
+        "cc_bridge.daemon.jobs.digests.find_spec", lambda name: None if name == "jinja2" else object()
+    )
+    with pytest.raises(ConfigError, match=r"install cc-bridge\[report\]"):
+        check_digest(config)
+
+
+# -- the daemon
+
+
+class Looking:
+    """A Publishing whose threads and clock are the test's."""
+
+    def __init__(self, config):
+        self.clock, self.config = Clock(), config
+        self.looks, self.results = [], []
+        self.publishing = Publishing(
+            lambda: self.config, self.post, lambda: MONDAY + self.clock.seconds(), self.in_thread, self.clock
+        )
+        self.publishing.start()
+
+    def in_thread(self, function, *args):
+        function(*args)
+        return self.results.pop(0) if self.results else succeed(self.posted())
+
+    def post(self, _config, stop):
+        self.looks.append((self.clock.seconds(), stop))
+
+    def posted(self, **what):
+        at = MONDAY + self.clock.seconds()
+        return Posted("week", MONDAY, **{"last_sent_at": at, "look_at": at + 3600} | what)
+
+    def pass_by(self, minutes):
+        self.clock.pump([60.0] * minutes)
+
+
+@pytest.fixture
+def looking(url):
+    looking = Looking(configured(url))
+    yield looking
+    looking.publishing.stop()
+    assert not looking.clock.getDelayedCalls()
+
+
+def test_it_looks_when_there_may_be_something_to_do(looking):
+    looking.pass_by(150)
+    assert [round(at / 60) for at, _ in looking.looks] == [1, 61, 121]
+    assert looking.publishing.due_at == {"week": MONDAY}
+    assert looking.publishing.last_sent_at["week"] == MONDAY + 121 * 60
+
+
+def test_a_changed_configuration_is_looked_at_soon_and_off_is_off(looking, url):
+    looking.pass_by(2)
+    looking.config = configured(url, hour=8)
+    looking.pass_by(1)
+    assert len(looking.looks) == 2
+    looking.config = configured(url, enabled=False)
+    looking.pass_by(600)
+    assert len(looking.looks) == 2
+    assert looking.publishing.due_at == looking.publishing.failures == {}
+
+
+def test_what_goes_wrong_is_counted_and_never_ends_the_looking(looking):
+    key = Key("week", "2026-11-09", "sara", "sara@example.com")
+    assert looking.publishing.failures == {"week": 0}
+    looking.results = [
+        succeed(looking.posted(given_up=[(key, "refused")], put_off=[(key, "later")], sent=[key])),
+        fail(RuntimeError("no thread")),
+        succeed(looking.posted(why_not="the database is away", last_sent_at=0.0)),
+    ]
+    looking.pass_by(1)
+    sent_at = looking.publishing.last_sent_at["week"]
+    looking.pass_by(180)
+    assert len(looking.looks) >= 4
+    assert looking.publishing.failures == {"week": 1}
+    assert sent_at > 0
+    assert looking.publishing.last_sent_at["week"] > 0
+
+
+def test_while_one_looks_no_other_does_and_a_stop_is_told(looking):
+    looking.results = [Deferred()]
+    looking.pass_by(300)
+    ((_, stop),) = looking.looks
+    assert not stop()
+    looking.publishing.stop()
+    assert stop()
+
+
+# -- the command
+
+
+@pytest.fixture
+def run(url, tmp_path, monkeypatch, mail_server):
+    copy = tmp_path / "copy.sqlite"
+    copy.write_bytes(Path(url.removeprefix("sqlite:///")).read_bytes())
+    monkeypatch.setattr("time.time", lambda: MONDAY)
+    file = tmp_path / "cc-bridge.toml"
+    file.write_text(f"""
+[storage]
+url = "sqlite:///{copy}"
+[survey]
+time_zone = "{ZONE}"
+[digest]
+everyone = ["board@example.com", "chief@example.com"]
+owners = {{sara = "sara@example.com"}}
+sender = "bridge@example.com"
+host = "localhost"
+port = {mail_server.port}
+tls_ca_file = "{mail_server.ca_file}"
+username = "bridge"
+secret = "s3cret-of-the-mail-server"
+[queues.sales]
+owner = "sara"
+""")
+    return lambda *words: CliRunner().invoke(main, ["digest", *words, "-c", str(file)])
+
+
+def test_files_are_written_for_everyone_and_each_owner(run, tmp_path):
+    for words, span in (
+        ((), "2026-11-09-2026-11-15"),
+        (("--last",), "2026-11-09-2026-11-15"),
+        (("--week", "2026-11-04"), "2026-11-02-2026-11-08"),
+        (("--from", "2026-11-03", "--to", "2026-11-05"), "2026-11-03-2026-11-05"),
+        (("--from", "1405-08-12"), "2026-11-03-2026-11-03"),
+    ):
+        out = tmp_path / "out" / span
+        result = run("write", "--out", str(out), *words)
+        assert result.exit_code == 0, result.output
+        assert {file.name for file in out.iterdir()} == {
+            f"digest-{span}-{who}.html" for who in ("everyone", "sara")
+        }
+        assert "support" not in (out / f"digest-{span}-sara.html").read_text()
+
+
+def test_sent_by_hand_once_and_listed(run, mail_server):
+    assert "would send 2026-11-09 to 2026-11-15 to sara@example.com (sara)" in run("send", "--dry-run").output
+    assert mail_server.mails == []
+    mail_server.replies["RCPT"].append("550 nobody of this name")
+    result = run("send")
+    assert result.exit_code == 1
+    assert "given up: the server says 550 nobody of this name" in result.stderr
+    assert len(mail_server.mails) == 2
+    assert run("send").output == "nothing to send: see digest list, and --again\n"
+    listed = run("list").output.splitlines()
+    assert [line.split()[3:7] for line in listed[1:]] == [
+        ["everyone", "1", "of", "2"], ["sara", "1", "of", "1"],
+    ]  # fmt: skip
+    assert listed[1].endswith("failed: the server says 550 nobody of this name")
+    assert "would not send to board@example.com (everyone): failed" in run("send", "--dry-run").output
+    assert run("send", "--again").exit_code == 0
+    assert len(mail_server.mails) == 5
+
+
+def test_mails_are_written_to_files(run, tmp_path, mail_server):
+    result = run("send", "--to-file", str(tmp_path / "mails"))
+    assert result.exit_code == 0, result.output
+    mails = [
+        BytesParser(policy=policy.default).parsebytes(file.read_bytes())
+        for file in sorted((tmp_path / "mails").iterdir())
+    ]
+    assert {mail["To"] for mail in mails} == {"sara@example.com", "board@example.com", "chief@example.com"}
+    assert mail_server.mails == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("write", "--out", "/proc/no"), "/proc/no"),
+        (
+            ("write", "--out", "x", "--week", "2026-11-04", "--last"),
+            "give --from with --to, or --week, or --last",
+        ),
+        (("write", "--out", "x", "--to", "2026-11-04"), "give --from with --to"),
+        (("write", "--out", "x", "--from", "2026-11-04", "--to", "2026-11-03"), "is after --to"),
+        (("write", "--out", "x", "--from", "soon"), "no date"),
+    ],
+)
+def test_a_wrong_command_says_what_to_do(run, words, says):
+    result = run(*words)
+    assert result.exit_code != 0
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_without_a_mail_server_it_says_what_to_set(tmp_path, monkeypatch):
+    monkeypatch.setenv("CC_BRIDGE_STORAGE__URL", f"sqlite:///{tmp_path}/calls.sqlite")
+    result = CliRunner().invoke(main, ["digest", "send"])
+    assert "digest: set host, sender, everyone or owners" in result.stderr

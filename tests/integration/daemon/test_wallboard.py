@@ -1,0 +1,256 @@
+"""The day so far, read back from the database: whole, once, and without anybody waiting for it."""
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import count
+from types import SimpleNamespace
+
+import pytest
+from sqlalchemy.exc import OperationalError
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import Clock
+
+from cc_bridge.calls.tracker import Tracker
+from cc_bridge.config import Config
+from cc_bridge.daemon.bridge import Bridge
+from cc_bridge.daemon.jobs.today_backfill import Recalling
+from cc_bridge.daemon.services.wallboard import Wallboard
+from cc_bridge.records import Answer, Outcome, QueueVisit, SurveyAttempt, SurveyResult
+from cc_bridge.storage.migrate import open_database
+from cc_bridge.storage.schema.tables import row_of
+from cc_bridge.storage.schema.upsert import upsert
+from cc_bridge.wallboard.today import Today
+from support.reactor_loop import result_of, until
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
+MIDNIGHT = NOON - 12 * 3600
+
+
+def visit(number, pbx="main", at=NOON, outcome=Outcome.ANSWERED):
+    return QueueVisit(
+        pbx=pbx, call_id=f"{number}", uniqueid=f"{number}", queue="sales", entered_at=at, left_at=at + 7.25,
+        outcome=outcome, agent=None, interface=None, position=1, caller_number="", caller_name="",
+        language="", ringing=False, decided_by="AgentConnect",
+    )  # fmt: skip
+
+
+def attempt(number, pbx="main", queue="sales"):
+    return SurveyAttempt(
+        pbx, f"{number}", f"{number}", f"{number}", queue, "Alice", "PJSIP/alice", "csat", 1, "fa", NOON,
+        NOON, SurveyResult.COMPLETE, "",
+    )  # fmt: skip
+
+
+def answer(number, value=5, pbx="main", at=NOON):
+    return Answer(pbx, f"{number}", "agent", "csat", value, 1, at)
+
+
+class Day:
+    """One daemon's reading of the day, with the database at hand."""
+
+    def __init__(self, url):
+        self.url, self.clock = url, Clock()
+        self.today = Today(lambda _queue: (20.0, 5.0))
+        self.today.begin(NOON, UTC)
+        self.waits_since = 0.0
+        self.reads = 0
+        self.recalling = Recalling(
+            self.open, "main", self.today, lambda: self.waits_since, self.in_thread, self.clock
+        )
+
+    def open(self):
+        self.reads += 1
+        return open_database(self.url)
+
+    def in_thread(self, function, *args):
+        return maybeDeferred(function, *args)
+
+    def start(self):
+        self.clock.advance(1)  # what was written before is older than this daemon
+        self.recalling.start()
+        self.clock.advance(0)
+
+    def store(self, *records):
+        engine = open_database(self.url)
+        with engine.begin() as connection:
+            for record in records:
+                table, row = row_of(record)
+                connection.execute(upsert(table, engine.dialect.name), [row])
+        engine.dispose()
+
+
+@pytest.fixture
+def day(database_url):
+    days = Day(database_url)
+    yield days
+    days.recalling.stop()
+
+
+def test_a_daemon_that_begins_at_noon_knows_the_morning(day):
+    day.store(
+        visit(1), visit(2, outcome=Outcome.ABANDONED), visit(3, at=MIDNIGHT),
+        visit(4, at=MIDNIGHT - 0.001), visit(5, pbx="other"),
+        attempt(1), answer(1, 4), attempt(2), answer(2, 5), attempt(3, pbx="other"), answer(3, pbx="other"),
+        answer(4, 1, at=MIDNIGHT - 1), attempt(4),
+    )  # fmt: skip
+    assert not day.recalling.complete
+    day.start()
+    assert day.recalling.complete
+    counts = day.today.visits("sales")
+    assert (counts.visits, counts.answered, counts.answered_within, counts.abandoned) == (3, 2, 2, 1)
+    assert day.today.answers("sales", "agent", "csat") == {4: 1, 5: 1}
+
+
+@pytest.fixture
+def here(tmp_path):
+    days = Day(f"sqlite:///{tmp_path / 'calls.sqlite'}")
+    yield days
+    days.recalling.stop()
+
+
+def test_what_was_counted_live_is_not_counted_again(here):
+    here.store(visit(1), visit(2), attempt(1), answer(1))
+    here.today.visited([visit(2), visit(3)])
+    here.start()
+    assert here.today.visits("sales").visits == 3
+    here.today.visited([visit(1)])
+    assert here.today.visits("sales").visits == 3
+
+
+def test_a_long_day_is_counted_in_parts(here):
+    here.store(*(visit(n) for n in range(1200)))
+    here.clock.advance(1)
+    here.recalling.start()
+    assert here.today.visits("sales").visits == 200
+    assert not here.recalling.complete
+    here.clock.advance(0)
+    assert here.today.visits("sales").visits == 1200
+    assert here.recalling.complete
+
+
+def test_it_is_read_again_while_an_earlier_daemons_records_wait_in_the_journal(here):
+    here.waits_since = 60.0
+    here.start()
+    assert (here.reads, here.recalling.complete) == (1, False)
+    here.store(visit(1))
+    here.clock.advance(29)
+    here.waits_since = 3.0  # only ours wait
+    assert here.reads == 1
+    here.clock.advance(5)
+    assert (here.reads, here.recalling.complete, here.today.visits("sales").visits) == (2, True, 1)
+    here.clock.pump([5.0] * 100)
+    assert here.reads == 2
+
+
+def test_a_database_that_is_away_is_asked_until_it_is_there(here, monkeypatch):
+    numbers = count()
+    whole = here.recalling._read
+
+    def read(since):
+        if next(numbers) < 3:
+            raise OperationalError("connect", {}, Exception("away"))
+        return whole(since)
+
+    monkeypatch.setattr(here.recalling, "_read", read)
+    here.store(visit(1))
+    here.start()
+    for _ in range(3):
+        assert not here.recalling.complete
+        here.clock.advance(5)
+    assert here.recalling.complete
+    assert here.today.visits("sales").visits == 1
+
+
+def test_at_midnight_the_new_day_is_read_too(here):
+    here.store(visit(1), visit(2, at=MIDNIGHT + 86_400 + 5))
+    here.start()
+    here.today.begin(NOON + 86_400, UTC)
+    here.recalling.again()
+    assert not here.recalling.complete
+    here.clock.advance(5)
+    assert here.recalling.complete
+    assert here.today.visits("sales").visits == 1
+
+
+def test_what_was_read_of_yesterday_is_not_counted_today(here):
+    here.store(*(visit(n) for n in range(600)))
+    here.clock.advance(1)
+    here.recalling.start()
+    here.today.begin(NOON + 86_400, UTC)
+    here.recalling.again()
+    here.clock.advance(0)
+    assert here.today.visits("sales").visits == 0
+    assert not here.recalling.complete
+
+
+# -- in a whole daemon
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start daemons without a PBX, one after another on the same database."""
+    bridges = []
+
+    def start():
+        config = Config(
+            ami={"port": 1, "secret": "s"},
+            agi={"port": 0},
+            http={"port": 0},
+            run={"stop_seconds": 0},
+            storage={"url": f"sqlite:///{tmp_path / 'calls.sqlite'}"},
+            survey={"time_zone": "UTC"},
+            queues={"sales": {}},
+        )
+        bridges.append(Bridge(config, reactor))
+        until(lambda: True)  # the reactor runs
+        bridges[-1].start()
+        return bridges[-1]
+
+    yield start
+    for bridge in bridges:
+        if bridge.writing.writer.alive:
+            stop(bridge)
+
+
+def stop(bridge):
+    result_of(Deferred.fromCoroutine(bridge.stop()), 30)
+
+
+def test_what_was_counted_before_a_restart_counts_after_it(start):
+    now = time.time()
+    begun = replace(attempt(1, pbx="pbx"), started_at=now, ended_at=None, result=SurveyResult.STARTED)
+    first = start()
+    assert first.wallboard.current()["total"]["offered"] == 0
+    first.writing.record([visit(1, "pbx", now), visit(2, "pbx", now - 2 * 86_400)])
+    result_of(first.writing.commit(begun))
+    result_of(first.writing.commit(replace(answer(1, pbx="pbx", at=now), question="satisfaction")))
+    until(lambda: first.wallboard.current()["total"]["offered"] == 1)
+    before = first.wallboard.current()["queues"]
+    assert before[0]["rating"]["n"] == 1
+    stop(first)
+    second = start()
+    until(lambda: second.wallboard.current()["today_complete"])
+    assert second.wallboard.current()["queues"] == before
+    second.writing.record([visit(3, "pbx", now)])
+    until(lambda: second.wallboard.current()["total"]["offered"] == 2)
+
+
+def test_without_a_pbx_the_board_says_so(start):
+    shown = start().wallboard.current()
+    assert not shown["observed"]
+    assert shown["unobserved_since"] == pytest.approx(time.time(), abs=60)
+    assert shown["total"]["waiting"] is shown["total"]["agents"] is shown["agents"] is None
+
+
+def test_a_board_between_two_ticks_agrees_with_itself():
+    clock, link = Clock(), SimpleNamespace(up=False, pbx_now=lambda: NOON + clock.seconds())
+    config = Config()
+    wall = Wallboard(lambda: config, dict, Tracker("main"), link, lambda: 0.0, maybeDeferred, clock)
+    for link.up in (True, False, True, False):
+        clock.advance(1.5)
+        shown = wall.current()
+        assert shown["observed"] is link.up
+        assert (shown["total"]["waiting"] is not None) is link.up
+        assert shown["unobserved_since"] == (None if link.up else NOON + clock.seconds())

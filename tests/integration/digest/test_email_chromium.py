@@ -1,0 +1,62 @@
+"""A digest's mail and its attachment in a real browser: whole, asking nobody, as wide as there is room."""
+
+from email import policy
+from email.parser import BytesParser
+
+import pytest
+
+from cc_bridge.digest.builder import made, mail_of, timer_of
+from cc_bridge.digest.content import Name
+from cc_bridge.storage.migrate import open_database
+from support.chromium import browser
+from support.digest_fixtures import MONDAY, configured, filled
+
+__all__ = ["browser"]
+
+pytestmark = pytest.mark.chromium
+
+WORDS = {
+    "en": {"language": "en"},
+    "fa": {"language": "fa", "calendar": "persian", "digits": "persian", "week_starts": "sat"},
+}
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    url = f"sqlite:///{tmp_path_factory.mktemp('pages') / 'calls.sqlite'}"
+    filled(url).dispose()
+    return url
+
+
+@pytest.mark.parametrize("width", [700, 390])
+@pytest.mark.parametrize("language", WORDS)
+def test_the_mail_fits_a_desk_and_a_telephone(browser, url, tmp_path, language, width):
+    config = configured(url, reports=WORDS[language])
+    engine = open_database(url)
+    digest = made(engine, config, "sara", timer_of(config).due(MONDAY)[1], MONDAY, Name.WEEK)
+    engine.dispose()
+    mail = mail_of(config, digest, "sara", "sara@example.com", "<one@example.com>", MONDAY)
+    parsed = BytesParser(policy=policy.default).parsebytes(mail)
+    body = parsed.get_body(("html",)).get_content()
+    (attached,) = parsed.iter_attachments()
+    for name, text in {"body": body, "whole": attached.get_content()}.items():
+        file = tmp_path / f"{name}.html"
+        file.write_text(text, encoding="utf-8")
+        page = browser.page(width=width, height=2600)
+        page.open(file.as_uri())
+        page.wait("document.readyState === 'complete' && document.querySelector('h1')")
+        if name == "body":
+            assert page.value("document.documentElement.scrollWidth") <= width
+            first, last = (
+                page.value(f"document.querySelectorAll('h1 + div span')[{n}].getBoundingClientRect().left")
+                for n in (0, 1)
+            )
+            assert (first > last) == (language == "fa")  # days go as the text goes
+        assert page.value("getComputedStyle(document.querySelector('h1')).direction") == (
+            "rtl" if language == "fa" else "ltr"
+        )
+        assert page.value("document.querySelectorAll('td').length") > 20
+        assert page.errors == []
+        assert page.requests == [file.as_uri()]
+        page.picture(tmp_path / f"{name}.png")
+        page.close()

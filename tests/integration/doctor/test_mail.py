@@ -1,0 +1,183 @@
+"""`cc-bridge doctor` and the mail server of digests: a real one on loopback, one fault at a time."""
+
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from cc_bridge.config import Config
+from cc_bridge.doctor import files, mail
+from cc_bridge.doctor.finding import Level
+from support.mail_server import PASSWORD, USER, mail_server, mail_servers
+
+__all__ = ["mail_server", "mail_servers"]
+
+# aiosmtpd takes only STARTTLS for TLS.
+BY_IMPLICIT_TLS = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
+
+
+def told(there, **changes):
+    """Return the finding; nothing of it may tell the password."""
+    given = {
+        "everyone": ["sara@example.com"], "sender": "bridge@example.com", "host": "localhost",
+        "port": there.port, "tls": there.tls, "tls_ca_file": there.ca_file, "username": USER,
+        "secret": PASSWORD, "answer_seconds": 2,
+    }  # fmt: skip
+    (finding,) = mail.findings(Config(digest=given | changes).digest)
+    assert finding.name == "digest.mail"
+    assert PASSWORD not in finding.seen + finding.advice
+    assert bool(finding.advice) == (finding.level is not Level.OK)
+    return finding
+
+
+class Nobody:
+    """Where no mail server is."""
+
+    tls, ca_file = "starttls", None
+
+    def __init__(self, port):
+        self.port = port
+
+
+def test_it_is_let_in_and_sends_no_mail(mail_server):
+    finding = told(mail_server)
+    assert (finding.level, finding.seen) == (
+        Level.OK, f"localhost:{mail_server.port} lets us in over TLS (no mail was sent)"
+    )  # fmt: skip
+    assert mail_server.commands == ["EHLO", "EHLO", "AUTH"]
+    assert mail_server.mails == []
+
+
+@BY_IMPLICIT_TLS
+def test_over_tls_from_the_start(mail_servers):
+    there = mail_servers(tls="implicit")
+    assert told(there).level is Level.OK
+    assert "AUTH" in there.commands
+
+
+def test_a_server_of_this_machine_needs_neither(mail_servers):
+    there = mail_servers(tls="none", auth=False)
+    finding = told(there, username="", secret="")
+    assert (finding.level, "in plain, on this machine" in finding.seen) == (Level.OK, True)
+    assert there.commands == ["EHLO"]
+
+
+def test_in_plain_through_a_network(monkeypatch):
+    monkeypatch.setattr(mail, "try_out", lambda _server: None)
+    nobody = Nobody(25)
+    finding = told(nobody, host="mail.example.com", tls="none", username="", secret="")
+    assert (finding.level, "in plain" in finding.seen) == (Level.WARN, True)
+
+
+def test_nobody_there():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        finding = told(Nobody(taken.getsockname()[1]), host="127.0.0.1")
+    assert (finding.level, "refused" in finding.seen) == (Level.FAIL, True)
+    assert "is it up" in finding.advice
+
+
+def test_a_name_that_nobody_knows():
+    assert "mend digest.host" in told(Nobody(25), host="mail.invalid").advice
+
+
+def test_a_server_that_says_nothing():
+    """As one does that waits for TLS, where we wait for its greeting."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        finding = told(Nobody(silent.getsockname()[1]), host="127.0.0.1", answer_seconds=1)
+    assert "no answer in time" in finding.seen
+    assert "465 for implicit" in finding.advice
+
+
+def test_a_server_without_starttls_hears_no_password(mail_servers):
+    there = mail_servers(tls="none", auth=False)
+    finding = told(there, tls="starttls")
+    assert (finding.level, "offers no STARTTLS" in finding.seen) == (Level.FAIL, True)
+    assert "another digest.port" in finding.advice
+    assert there.commands == ["EHLO"]
+
+
+def test_tls_from_the_start_where_it_begins_in_plain(mail_server):
+    finding = told(mail_server, tls="implicit")
+    assert (finding.level, "speaks no TLS there" in finding.advice) == (Level.FAIL, True)
+
+
+@BY_IMPLICIT_TLS
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+def test_a_certificate_for_another_host(mail_servers, tls):
+    there = mail_servers(tls=tls, host="other.example")
+    finding = told(there)
+    assert (finding.level, "certificate" in finding.seen) == (Level.FAIL, True)
+    assert "must be a name in its certificate" in finding.advice
+    assert "AUTH" not in there.commands
+
+
+def test_a_certificate_of_nobody_known(mail_server):
+    assert "tls_ca_file" in told(mail_server, tls_ca_file=None).advice
+    assert "AUTH" not in mail_server.commands
+
+
+def test_a_wrong_password(mail_server):
+    finding = told(mail_server, secret="wrong-one")
+    assert (finding.level, "does not let us in" in finding.seen) == (Level.FAIL, True)
+    assert "digest.secret_file" in finding.advice
+    assert "wrong-one" not in finding.seen + finding.advice
+
+
+def test_a_server_that_takes_no_log_in(mail_servers):
+    assert "takes no log-in" in told(mail_servers(tls="none", auth=False)).advice
+
+
+def test_a_secret_that_cannot_be_read(mail_server, tmp_path):
+    finding = told(mail_server, secret="", secret_file=tmp_path / "none")
+    assert (finding.level, "digest.secret_file" in finding.seen) == (Level.FAIL, True)
+    assert mail_server.commands == []
+
+
+@pytest.mark.parametrize(("mode", "level"), [(0o644, Level.WARN), (0o600, Level.OK)])
+def test_a_secret_that_everyone_can_read(tmp_path, mode, level):
+    secret = tmp_path / "mail-secret"
+    secret.write_text(PASSWORD)
+    secret.chmod(mode)
+    config = Config(ami={"secret": "s3cret"}, digest={"username": USER, "secret_file": secret})
+    (finding,) = [each for each in files.findings(config, None) if each.name == "secrets.permissions"]
+    assert finding.level is level
+
+
+RUN = """
+import sys
+from cc_bridge.cli import main
+main(["doctor", "-c", sys.argv[1]], standalone_mode=False)
+print("loaded:", "smtplib" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_whole_command_looks_only_if_mails_are_configured(mail_server, tmp_path, wanted):
+    ports = []
+    for _ in range(2):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            ports.append(taken.getsockname()[1])
+    file = tmp_path / "cc-bridge.toml"
+    digest = f"""
+[digest]
+everyone = ["sara@example.com"]
+sender = "bridge@example.com"
+host = "localhost"
+port = {mail_server.port}
+tls_ca_file = "{mail_server.ca_file}"
+username = "{USER}"
+secret = "{PASSWORD}"
+"""
+    file.write_text(
+        f'[ami]\nport = {ports[0]}\nsecret = "s3cret"\n[http]\nport = {ports[1]}\n'
+        f'[storage]\nurl = "sqlite:///{tmp_path}/calls.sqlite"\n{digest if wanted else ""}'
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, str(file)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert ("ok    digest.mail" in done.stdout) == wanted, done.stdout + done.stderr
+    assert f"loaded: {wanted}" in done.stdout
+    assert mail_server.commands == (["EHLO", "EHLO", "AUTH"] if wanted else [])

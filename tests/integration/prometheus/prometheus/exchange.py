@@ -1,0 +1,79 @@
+"""The demo's PBX with its callers, as a process that a test can kill: `exchange.py AMI AGI SECONDS`.
+
+AMI is the port where it listens, AGI the daemon's, SECONDS how far its clock is ahead. On a line of its
+standard input it logs all agents out as soon as somebody waits, and plays no more: who waits then waits on.
+"""
+
+import random
+import sys
+
+from twisted.internet import reactor
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.stdio import StandardIO
+from twisted.internet.task import LoopingCall
+from twisted.protocols.basic import LineOnlyReceiver
+
+from cc_bridge.ami.codec import encode
+from cc_bridge.demo.callers import Callers
+from cc_bridge.demo.pbx import RecordedPbx
+from cc_bridge.demo.recording import Recording
+from cc_bridge.demo.run import RECORDING
+from cc_bridge.offline.replay import read_stream
+
+SECRET = "word"
+USER = "demo"
+
+
+class Ahead:
+    """A clock that is so many seconds ahead of the reactor's."""
+
+    def __init__(self, seconds):
+        self._by = seconds
+        self.callLater = reactor.callLater
+
+    def seconds(self):
+        return reactor.seconds() + self._by
+
+
+class Orders(LineOnlyReceiver):
+    delimiter = b"\n"
+
+    def __init__(self, pbx):
+        self._pbx = pbx
+        self._looking = LoopingCall(self._log_out)
+
+    def lineReceived(self, line):
+        self._looking.start(0.05)
+
+    def _log_out(self):
+        exchange = self._pbx.exchange
+        if not exchange._waiting:
+            return
+        self._looking.stop()
+        self._pbx.stop()
+        for (queue, interface), member in list(exchange._members.items()):
+            removed = {
+                "Event": "QueueMemberRemoved",
+                "Timestamp": f"{self._pbx.clock.seconds():.6f}",
+                "Queue": queue,
+                "MemberName": member["MemberName"],
+                "Interface": interface,
+            }
+            del exchange._members[queue, interface]
+            for session in self._pbx.sessions:
+                session.transport.write(encode(removed.items()))
+
+
+def main():
+    ami, agi, ahead = (int(argument) for argument in sys.argv[1:])
+    pbx = RecordedPbx(Recording(b"".join(read_stream(RECORDING))), (USER, SECRET), Ahead(ahead))
+    callers = Callers(TCP4ClientEndpoint(reactor, "127.0.0.1", agi), reactor, random.Random(1))
+    pbx.listeners.append(callers.heard)
+    reactor.listenTCP(ami, pbx, interface="127.0.0.1")
+    reactor.callWhenRunning(pbx.start)
+    StandardIO(Orders(pbx))
+    reactor.run()
+
+
+if __name__ == "__main__":
+    main()

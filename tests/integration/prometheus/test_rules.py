@@ -1,0 +1,197 @@
+"""Rules, alerts, samples and catalogue: they fit each other, and promtool and amtool find nothing wrong."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections import Counter as Tally
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from cc_bridge.cli import main
+from cc_bridge.kpis.service_level import Definition
+from cc_bridge.metrics.families import BY_NAME
+from cc_bridge.metrics.reference import metrics_in, records_in, uses_in_dashboard, uses_in_rules
+from support.paths import ROOT
+
+FOLDER = ROOT / "config" / "prometheus"
+README = (ROOT / "README.md").read_text()
+RULE_FILES = sorted(FOLDER.glob("*_rules.yml"))
+BOARDS = sorted((ROOT / "config").glob("grafana/**/*.json"))
+GROUPS = [group for path in RULE_FILES for group in yaml.safe_load(path.read_text())["groups"]]
+RECORDS = [rule for group in GROUPS for rule in group["rules"] if "record" in rule]
+ALERTS = {rule["alert"]: rule for group in GROUPS for rule in group["rules"] if "alert" in rule}
+EXPRESSIONS = [rule["expr"] for group in GROUPS for rule in group["rules"]]
+KNOWN = {family.shown for family in BY_NAME.values()}
+
+
+def expressions(part):
+    """Yield every query in a dashboard."""
+    if isinstance(part, dict):
+        yield from (part[key] for key in ("expr", "query", "definition") if isinstance(part.get(key), str))
+        part = list(part.values())
+    if isinstance(part, list):
+        for each in part:
+            yield from expressions(each)
+
+
+QUERIES = [query for path in BOARDS for query in expressions(json.loads(path.read_text()))]
+
+
+def tool(name, *arguments):
+    """Run a program of Prometheus on our files; return what it says if it finds fault."""
+    program = shutil.which(name)
+    if program is None:
+        if "prometheus" in os.environ.get("CC_BRIDGE_REQUIRE", "").split(","):
+            pytest.fail(f"no {name}")
+        pytest.skip(f"no {name}")
+    done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr if done.returncode else ""
+
+
+# -- what the programs say
+
+
+@pytest.mark.prometheus
+@pytest.mark.parametrize("path", RULE_FILES, ids=lambda path: path.name)
+def test_promtool_finds_nothing_wrong_with_the_rules(path):
+    assert tool("promtool", "check", "rules", "--lint=all", "--lint-fatal", path) == ""
+
+
+@pytest.mark.prometheus
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "tests" / "prometheus").glob("*.yml")), ids=lambda path: path.name
+)
+def test_the_rules_do_what_their_tests_say(path):
+    assert tool("promtool", "test", "rules", path) == ""
+
+
+@pytest.mark.prometheus
+def test_the_samples_are_configurations():
+    assert tool("promtool", "check", "config", FOLDER / "prometheus.yml") == ""
+    assert tool("amtool", "check-config", FOLDER / "alertmanager.yml") == ""
+
+
+# -- names
+
+
+def test_every_metric_in_rules_alerts_and_panels_exists():
+    named = {name for text in [*EXPRESSIONS, *QUERIES] for name in metrics_in(text)}
+    assert len(named) > 25
+    assert named <= KNOWN
+
+
+def test_every_record_that_is_used_exists():
+    records = {rule["record"] for rule in RECORDS}
+    assert {name for text in [*EXPRESSIONS, *QUERIES] for name in records_in(text)} <= records
+
+
+def test_every_metric_is_used_or_says_what_it_is_for():
+    used = {metric for path in RULE_FILES for metric, _ in uses_in_rules(path.read_text())}
+    used |= {metric for path in BOARDS for metric, _ in uses_in_dashboard(path.read_text())}
+    assert {family.shown for family in BY_NAME.values() if not family.use} <= used
+
+
+def test_the_page_is_what_the_command_prints():
+    shown = CliRunner().invoke(main, ["metrics"])
+    committed = (ROOT / "config" / "metrics.md").read_text(encoding="utf-8")
+    assert shown.output == committed, "run: cc-bridge metrics > config/metrics.md"
+    assert "(config/metrics.md)" in README
+
+
+def test_who_uses_a_metric_is_read_from_rules_and_panels():
+    rules = """
+      - record: queue:cc_bridge_visits:increase5m
+        labels: {definition: strict}
+        expr: |
+          cc_bridge_visits_total
+          + cc_bridge_wait_seconds_bucket
+      # cc_bridge_talks is not in it
+      - alert: Low
+        expr: queue:cc_bridge_visits:increase5m > 2 * cc_bridge_ami_up
+        annotations: {summary: cc_bridge_members}
+    """
+    assert set(uses_in_rules(rules)) == {
+        ("cc_bridge_visits_total", "`queue:cc_bridge_visits:increase`"),
+        ("cc_bridge_wait_seconds", "`queue:cc_bridge_visits:increase`"),
+        ("cc_bridge_ami_up", "alert Low"),
+    }
+    panel = {"title": "Now", "targets": [{"expr": "sum(cc_bridge_talks)"}]}
+    board = {"title": "Live", "panels": [{"title": "Row", "panels": [panel]}]}
+    assert list(uses_in_dashboard(json.dumps(board))) == [("cc_bridge_talks", "panel Live: Now")]
+
+
+# -- alerts
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_an_alert_says_how_bad_it_is_what_it_means_and_where_help_is(name):
+    rule = ALERTS[name]
+    assert rule["labels"]["severity"] in {"critical", "warning", "info"}
+    assert {"summary", "description", "runbook_url"} == set(rule["annotations"])
+    page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+    assert page == "README.md"
+    section = README.split("\n## Alerts\n")[1].split("\n## ")[0]
+    # GitHub makes anchors of headings like this.
+    anchors = {
+        heading.lower().replace(" ", "-"): heading
+        for heading in re.findall(r"^### (.+)$", section, re.MULTILINE)
+    }
+    assert anchors[anchor] == name
+    assert len(section.split(f"### {name}\n")[1].split("\n### ")[0].split()) > 15
+
+
+def test_no_section_is_left_of_an_alert_that_is_gone():
+    section = README.split("\n## Alerts\n")[1].split("\n## ")[0]
+    assert Tally(re.findall(r"^### (.+)$", section, re.MULTILINE)) == Tally(list(ALERTS))
+
+
+def test_every_alert_is_seen_to_fire_and_not_to_fire():
+    cases = yaml.safe_load((ROOT / "tests" / "prometheus" / "alert_test.yml").read_text())["tests"]
+    fires, ends = set(), set()
+    for case in cases:
+        names: set[str] = set()
+        for test in case["promql_expr_test"]:
+            now = {re.search(r'alertname="(\w+)"', sample["labels"])[1] for sample in test["exp_samples"]}
+            ends |= names - now
+            names = now
+            fires |= now
+    assert fires == set(ALERTS)
+    assert ends == set(ALERTS)
+
+
+# -- records
+
+
+def test_every_window_says_the_same():
+    said = {}
+    for group in GROUPS:
+        if window := re.fullmatch(r"cc_bridge_(\d+[mhd])", group["name"]):
+            said[window[1]] = {
+                (rule["record"].replace(window[1], "W"), rule.get("labels", {}).get("definition")):
+                rule["expr"].replace(window[1], "W") for rule in group["rules"]
+            }  # fmt: skip
+    assert list(said) == ["5m", "30m", "1d"]
+    assert said["30m"] == said["1d"]
+    assert said["5m"].items() <= said["30m"].items()
+    missing = {record for record, _ in said["30m"].keys() - said["5m"].keys()}
+    assert all(re.search("csat|survey|delivery_gap", record) for record in missing)
+
+
+def test_every_level_has_every_definition():
+    for level in ("queue", "pbx"):
+        for window in ("5m", "30m", "1d"):
+            record = f"{level}:cc_bridge_service_level:ratio{window}"
+            found = [rule["labels"]["definition"] for rule in RECORDS if rule["record"] == record]
+            assert Tally(found) == Tally(Definition)
+
+
+def test_every_record_has_a_value_in_the_tests():
+    tested = "".join(path.read_text() for path in (ROOT / "tests" / "prometheus").glob("recording*.yml"))
+    for rule in RECORDS:
+        definition = rule.get("labels", {}).get("definition")
+        wanted = f'record="{rule["record"]}"' + (f', definition="{definition}"' if definition else "")
+        assert wanted in tested, wanted

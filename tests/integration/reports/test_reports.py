@@ -1,0 +1,662 @@
+"""Reports of generated weeks: each figure against a count of the test's own, and what is called out."""
+
+import csv
+import json
+import math
+import random
+import re
+import tomllib
+from collections import Counter, defaultdict
+from dataclasses import replace
+from datetime import date, datetime
+from io import StringIO
+from itertools import pairwise
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from click.testing import CliRunner
+
+import cc_bridge.reports
+from cc_bridge.cli import main
+from cc_bridge.commands import report as command
+from cc_bridge.kpis.catalogue import MEASURES
+from cc_bridge.kpis.scores import csat, nps, response_rate, yes_no
+from cc_bridge.kpis.service_level import Definition, VisitCounts, from_counts
+from cc_bridge.records import (
+    AgentInterval,
+    Answer,
+    Call,
+    Direction,
+    FunnelEntry,
+    Outcome,
+    QueueVisit,
+    Ring,
+    SurveyAttempt,
+    SurveyResult,
+    Talk,
+)
+from cc_bridge.reports.calendar import Days, read_date
+from cc_bridge.reports.figures import Figure, apart
+from cc_bridge.reports.query import BANDS, Ask, By, QueueSettings
+from cc_bridge.reports.registry import REPORTS
+from cc_bridge.reports.render.data import as_csv, as_json
+from cc_bridge.reports.render.html import as_html
+from cc_bridge.reports.render.localization import LANGUAGES, Wording
+from cc_bridge.reports.render.terminal import as_table
+from cc_bridge.storage.migrate import open_database
+from cc_bridge.storage.reports import Facts, reading
+from cc_bridge.surveys.business_hours import Hours
+from support.year_of_calls import CHANGED, FIRST, LAST, LINGERING, RUDE, ZONE, fill, midnight, records
+
+NOW = midnight(LAST) + 90_000
+SETTINGS = {
+    "sales": QueueSettings(30.0, 3.0, 12.0, "first_contact", Hours(ZONE, 480, 1080, frozenset(range(5)))),
+    "support": QueueSettings(wrap_up=5.0, stage="support"),
+}
+EVERY = [(name, by) for name, kind in REPORTS.items() for by in kind.by]
+
+
+def asking(by=By.QUEUE, **changes):
+    settings = {"days": Days(ZONE, 5), "settings": SETTINGS, "changed": CHANGED} | changes
+    return Ask(FIRST, LAST, by, **settings)
+
+
+def made(engine, name, by=None, **changes):
+    kind = REPORTS[name]
+    ask = asking(by or kind.by[0], **changes)
+    answered = []
+    with reading(engine) as connection:
+        report = kind.make(ask, Facts(connection, ask, lambda: answered.append(1)))
+    assert len(answered) <= kind.questions
+    return report
+
+
+def content(report):
+    return json.loads(as_json(report, Wording(days=report.ask.days, bands=report.ask.bands), NOW))
+
+
+@pytest.fixture(scope="module")
+def every():
+    return list(records())
+
+
+@pytest.fixture(scope="module")
+def engine(every, tmp_path_factory):
+    url = f"sqlite:///{tmp_path_factory.mktemp('reports') / 'calls.sqlite'}"
+    engine = open_database(url)
+    fill(engine, every)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def inside(every):
+    """Return the records of the span by kind."""
+    begins = {
+        QueueVisit: "entered_at", Talk: "answered_at", Ring: "started_at", FunnelEntry: "at",
+        SurveyAttempt: "started_at", Answer: "answered_at", Call: "started_at",
+    }  # fmt: skip
+    found = defaultdict(list)
+    since, until = midnight(FIRST), midnight(date.fromordinal(LAST.toordinal() + 1))
+    for record in every:
+        at = begins.get(type(record))
+        if at and since <= getattr(record, at) < until:
+            found[type(record)].append(record)
+    return found
+
+
+def there(at):
+    return datetime.fromtimestamp(at, ZONE)
+
+
+def band(seconds):
+    return sum(seconds > bound for bound in BANDS)
+
+
+VISIT_KEYS = {
+    By.QUEUE: lambda visit: visit.queue,
+    By.HOUR: lambda visit: there(visit.entered_at).hour,
+    By.WEEKDAY: lambda visit: there(visit.entered_at).weekday(),
+    By.DAY: lambda visit: there(visit.entered_at).toordinal() - 719163,
+    By.STAGE: lambda visit: SETTINGS[visit.queue].stage if visit.queue in SETTINGS else "",
+    By.LANGUAGE: lambda visit: visit.language,
+    By.WAIT_BAND: lambda visit: band(visit.wait_seconds),
+}
+
+
+# -- service
+
+
+@pytest.mark.parametrize("by", REPORTS["service"].by)
+def test_service_counts_what_is_there(engine, inside, by):
+    report = made(engine, "service", by)
+    visits = defaultdict(list)
+    for visit in inside[QueueVisit]:
+        visits[VISIT_KEYS[by](visit)].append(visit)
+    service, waits, levels, outcomes = report.tables
+    assert {row.keys[0] for row in service.rows} == set(visits)
+    for row, times, level, outcome in zip(service.rows, waits.rows, levels.rows, outcomes.rows, strict=True):
+        of_row = visits[row.keys[0]]
+        counts = VisitCounts()
+        for queue in {visit.queue for visit in of_row}:
+            settings = SETTINGS.get(queue, QueueSettings())
+            its = [visit for visit in of_row if visit.queue == queue]
+            counts += VisitCounts.of(its, settings.threshold, settings.short_abandon)
+        assert service.cell(row, "visits").value == len(of_row)
+        assert service.cell(row, "short_abandons").value == counts.short_abandons
+        for definition in Definition:
+            cell, share = levels.cell(level, f"service_level_{definition}"), from_counts(counts, definition)
+            assert (cell is None) == (share is None)
+            if share:
+                assert (cell.value, cell.n) == (pytest.approx(share.percent), share.n)
+        for word in Outcome:
+            assert outcomes.cell(outcome, f"outcome_{word}").value == sum(
+                visit.outcome == word for visit in of_row
+            )
+        seconds = sorted(visit.wait_seconds for visit in of_row)
+        assert waits.cell(times, "wait_mean").value == pytest.approx(sum(seconds) / len(seconds))
+        assert waits.cell(times, "wait_max").value == seconds[-1]
+        for name, part in (("wait_median", 0.5), ("wait_p90", 0.9)):
+            whole = sorted(math.ceil(wait) for wait in seconds)
+            assert waits.cell(times, name).value == whole[math.ceil(part * len(whole)) - 1]
+
+
+def test_handle_time_has_the_wrap_up_of_each_queue(engine, inside):
+    waits = made(engine, "service").tables[1]
+    for row in waits.rows:
+        queue = row.keys[0]
+        wrap_up = SETTINGS.get(queue, QueueSettings()).wrap_up
+        whole = [
+            talk.talk_seconds + wrap_up for talk in inside[Talk] if talk.queue == queue and not talk.partial
+        ]
+        cell = waits.cell(row, "handle_mean")
+        assert (cell.value, cell.n) == (pytest.approx(sum(whole) / len(whole)), len(whole))
+
+
+def test_a_day_of_25_hours_is_one_day(engine):
+    days = {row.keys[0] for row in made(engine, "service", By.DAY).tables[0].rows}
+    assert len(days) == (LAST - FIRST).days + 1
+    late = Ask(date(2026, 10, 25), date(2026, 10, 25), days=Days(ZONE))
+    assert late.until - late.since == 25 * 3600
+
+
+def test_the_week_starts_on_the_day_that_is_asked_for(engine):
+    rows = made(engine, "service", By.WEEKDAY).tables[0].rows
+    assert [row.keys[0] for row in rows] == [5, 6, 0, 1, 2, 3, 4]
+
+
+def test_a_queue_alone(engine, inside):
+    (row,) = made(engine, "service", queues=("sales",)).tables[0].rows
+    assert row.cells[0].value == sum(visit.queue == "sales" for visit in inside[QueueVisit])
+
+
+# -- voice
+
+
+ANSWER_KEYS = {
+    By.AGENT: lambda answer, _attempt, _call: answer.agent,
+    By.QUEUE: lambda answer, attempt, _call: answer.queue or attempt.queue,
+    By.HOUR: lambda answer, _attempt, _call: there(answer.answered_at).hour,
+    By.LANGUAGE: lambda _answer, attempt, _call: attempt.language,
+    By.WAIT_BAND: lambda _answer, _attempt, call: band(call.wait_seconds),
+}
+
+
+@pytest.mark.parametrize("by", ANSWER_KEYS)
+def test_voice_scores_what_was_answered(engine, inside, every, by):
+    attempts = {each.attempt_id: each for each in every if isinstance(each, SurveyAttempt)}
+    calls = {each.call_id: each for each in every if isinstance(each, Call)}
+    values = defaultdict(lambda: defaultdict(Counter))
+    for answer in inside[Answer]:
+        attempt = attempts[answer.attempt_id]
+        key = ANSWER_KEYS[by](answer, attempt, calls[attempt.call_id])
+        if key != "":
+            values[key][answer.kind][answer.value] += 1
+    table = made(engine, "voice", by).tables[0]
+    assert {row.keys[0] for row in table.rows} == set(values)
+    for row in table.rows:
+        for score in (csat, nps, yes_no):
+            expected = score(values[row.keys[0]][score.__name__])
+            cell = table.cell(row, score.__name__)
+            assert (cell is None) == (expected is None)
+            if expected:
+                assert (cell.value, cell.n, cell.low, cell.high) == pytest.approx(
+                    (expected.value, expected.n, expected.low, expected.high)
+                )
+
+
+def test_the_funnel_adds_up(engine, inside):
+    report = made(engine, "voice")
+    funnel = next(table for table in report.tables if table.name == "funnel")
+    reasons = next(table for table in report.tables if table.name == "reasons")
+    stages = Counter(entry.stage for entry in inside[FunnelEntry])
+    eligible = stages.total() - stages["not_eligible"]
+    answered = sum(attempt.result != "declined" for attempt in inside[SurveyAttempt])
+    cell = funnel.cell(funnel.total, "response_rate")
+    assert cell.value == pytest.approx(response_rate(answered, eligible).value)
+    assert funnel.cell(funnel.total, "eligible").value == eligible
+    counted = {row.keys[1]: row.cells[0].value for row in reasons.rows if row.keys[0] == "step_funnel"}
+    assert counted == stages
+
+
+# -- agents
+
+
+def test_agents_do_what_they_did(engine, inside, every):
+    report = made(engine, "agents", By.AGENT)
+    (table,) = report.tables
+    since, until = report.ask.since, report.ask.until
+    for row in table.rows:
+        agent = row.keys[0]
+        talks = [talk for talk in inside[Talk] if talk.agent == agent and not talk.partial]
+        states = defaultdict(float)
+        for each in every:
+            if isinstance(each, AgentInterval) and each.agent == agent:
+                states[each.state] += max(0, min(each.ended_at, until) - max(each.started_at, since))
+        talking = sum(talk.talk_seconds for talk in talks)
+        assert table.cell(row, "talks").value == len(talks)
+        assert table.cell(row, "talk_time").value == pytest.approx(talking)
+        assert table.cell(row, "paused_time").value == pytest.approx(states["paused"], abs=0.01)
+        worked = talking + states["wrap_up"]
+        assert table.cell(row, "occupancy").value == pytest.approx(
+            100 * worked / (worked + states["available"]), abs=1e-4
+        )
+        missed = sum(ring.agent == agent and ring.outcome == "no_answer" for ring in inside[Ring])
+        assert table.cell(row, "rings_missed").value == missed
+        stages = Counter(entry.stage for entry in inside[FunnelEntry] if entry.agent == agent)
+        left, n = stages["caller_left_first"], stages["caller_left_first"] + stages["invited"]
+        assert (table.cell(row, "left_first").value, table.cell(row, "left_first").n) == (
+            pytest.approx(100 * left / n), n,
+        )  # fmt: skip
+
+
+def test_only_who_lingers_is_suspected(engine):
+    findings = made(engine, "agents", By.AGENT).findings
+    assert {finding.keys["agent"][1] for finding in findings} == {LINGERING}
+
+
+# -- lost, journey, gap, hours
+
+
+def test_lost_are_all_that_nobody_answered(engine, inside):
+    (table,) = made(engine, "lost").tables
+    others = {"answered", "transferred_away", "unobserved"}
+    for row in table.rows:
+        its = [visit for visit in inside[QueueVisit] if visit.queue == row.keys[0]]
+        assert table.cell(row, "lost").value == sum(visit.outcome not in others for visit in its)
+        ringing = sum(visit.ringing and visit.outcome == "abandoned" for visit in its)
+        assert table.cell(row, "abandoned_ringing").value == ringing
+
+
+def test_journeys_are_calls(engine, inside):
+    (table,) = made(engine, "journey").tables
+    for row in table.rows:
+        calls = [call for call in inside[Call] if call.queue == row.keys[0]]
+        talks = [talk for talk in inside[Talk] if talk.queue == row.keys[0]]
+        assert table.cell(row, "calls").value == len(calls)
+        assert table.cell(row, "several_queues").value == sum(call.queues > 1 for call in calls)
+        assert table.cell(row, "transfers_blind").value == sum(talk.transfer == "blind" for talk in talks)
+
+
+def test_the_gap_is_between_service_level_and_csat(engine):
+    service = made(engine, "service").tables[0]
+    voice = {row.keys: row for row in made(engine, "voice").tables[0].rows}
+    (table,) = made(engine, "delivery-gap").tables
+    for row, of_service in zip(table.rows, service.rows, strict=True):
+        level = service.cell(of_service, "service_level_no_short")
+        assert table.cell(row, "service_level_no_short") == level
+        if row.keys in voice:
+            assert table.cell(row, "gap").value == pytest.approx(level.value - voice[row.keys].cells[0].value)
+        else:
+            assert table.cell(row, "gap") is None
+
+
+def test_of_many_gaps_chance_makes_some(engine):
+    report = made(engine, "delivery-gap", By.DAY)
+    (table,) = report.tables
+    pairs = {row.keys[0]: row.cells[:2] for row in table.rows if row.cells[2]}
+    assert len(pairs) > 20
+    called = {finding.keys["key"][1] for finding in report.findings}
+    assert called == {day for day, pair in pairs.items() if apart(*pair, len(pairs))}
+    assert called < {day for day, pair in pairs.items() if apart(*pair)}
+
+
+@pytest.mark.parametrize("by", REPORTS["hours"].by)
+def test_hours_claimed_staffed_answered(engine, inside, every, by):
+    (table,) = made(engine, "hours", by, queues=("sales",)).tables
+    opening = SETTINGS["sales"].opening
+    ask = asking()
+    staffed = defaultdict(float)
+    for each in every:
+        if isinstance(each, AgentInterval) and each.state not in ("logged_out", "unreachable"):
+            at = max(each.started_at, ask.since)
+            while at < min(each.ended_at, ask.until):
+                end = min((at // 3600 + 1) * 3600, each.ended_at, ask.until)
+                staffed[there(at).hour if by is By.HOUR else there(at).weekday()] += end - at
+                at = end
+    for row in table.rows:
+        its = [
+            visit for visit in inside[QueueVisit]
+            if visit.queue == "sales" and VISIT_KEYS[by](visit) == row.keys[0]
+        ]  # fmt: skip
+        assert table.cell(row, "visits").value == len(its)
+        assert table.cell(row, "visits_open").value == sum(opening.hold(visit.entered_at) for visit in its)
+        hours = sum(
+            (there(at).hour if by is By.HOUR else there(at).weekday()) == row.keys[0]
+            for at in range(round(ask.since), round(ask.until), 3600)
+        )
+        agents = staffed[row.keys[0]] / 3600 / hours
+        assert table.cell(row, "agents_there").value == pytest.approx(agents, rel=0.001)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tehran", "Asia/Kathmandu", "Australia/Lord_Howe"])
+def test_presence_is_of_local_hours_that_begin_at_half_past(database_url, zone):
+    """Clocks of Lord Howe go back by half an hour in the span."""
+    zone = ZoneInfo(zone)
+    first, last = date(2026, 4, 3), date(2026, 4, 6)
+    ask = Ask(first, last, days=Days(zone))
+    chance = random.Random(1)
+    ends = sorted(round(chance.uniform(ask.since - 5000, ask.until + 5000), 6) for _ in range(40))
+    states = [
+        AgentInterval("main", "Ali", "available" if n % 3 else "logged_out", *pair, "", "", flagged=False)
+        for n, pair in enumerate(pairwise(ends))
+    ]
+    expected = defaultdict(float)
+    for each in states:
+        at, end = max(each.started_at, ask.since), min(each.ended_at, ask.until)
+        while each.state == "available" and at < end:
+            later = min((at // 900 + 1) * 900, end)
+            local = datetime.fromtimestamp(at, zone)
+            expected[local.weekday(), local.hour] += later - at
+            at = later
+    other = open_database(database_url)
+    fill(other, states)
+    found = defaultdict(float)
+    with reading(other) as connection:
+        for each in Facts(connection, ask).presence():
+            found[each.weekday, each.hour] += each.seconds
+    other.dispose()
+    assert found == pytest.approx(expected, abs=0.01)  # SQLite has no better clock
+
+
+def test_answers_count_without_their_call_or_attempt(database_url):
+    at = midnight(FIRST) + 3600
+    interface = "PJSIP/Ali"
+
+    def attempt(name, result):
+        return SurveyAttempt("main", name, name, name, "sales", "Ali", interface, "csat", 1, "fa", at, None,
+                             result, "")  # fmt: skip
+
+    def answer(name, queue, value):
+        return Answer("main", name, "satisfaction", "csat", value, 1, at, queue, "", "")
+
+    given = [
+        attempt("whole", SurveyResult.COMPLETE), answer("whole", "sales", 5), answer("lost", "sales", 1),
+        attempt("no call", SurveyResult.STARTED), answer("no call", "", 2),
+        attempt("silent", SurveyResult.STARTED),
+        Call("main", "whole", "whole", Direction.IN, at, at, "", "", "", "fa", "sales", True, 1, 4, 61.0, 9.0,
+             partial=False),
+    ]  # fmt: skip
+    other = open_database(database_url)
+    fill(other, given)
+    with reading(other) as connection:
+        source = Facts(connection, asking())
+        rated = {(row.factor, row.key, row.value): row.n for row in source.rated() if row.factor != By.HOUR}
+        bands = {(row.key, row.value): row.n for row in source.answers(By.WAIT_BAND)}
+        queues = {(row.key, row.value): row.n for row in source.answers(By.QUEUE)}
+        asked = Counter()
+        for row in source.attempts(By.QUEUE):
+            asked[row.result] += row.n
+            asked["answered"] += row.answered
+        of_sales = Facts(connection, asking(queues=("support",)))
+        assert not [*of_sales.rated(), *of_sales.answers(By.WAIT_BAND), *of_sales.answers(By.HOUR)]
+    other.dispose()
+    of_calls = {(By.WAIT_BAND, 2, 5): 1, ("agents_spoken", 3, 5): 1}
+    without = {
+        (factor, key, value): 1
+        for factor, key in ((By.WAIT_BAND, -1), ("agents_spoken", 0))
+        for value in (1, 2)
+    }
+    assert rated == of_calls | without | {(By.QUEUE, "sales", value): 1 for value in (1, 2, 5)}
+    assert bands == {(2, 5): 1, (-1, 1): 1, (-1, 2): 1}
+    assert queues == {("sales", 5): 1, ("sales", 1): 1, ("sales", 2): 1}
+    assert asked == {"complete": 1, "started": 2, "answered": 2}
+
+
+# -- what is called out
+
+
+def test_causes_call_out_what_was_planted_and_nothing_else(engine):
+    findings = made(engine, "causes").findings
+    found = {(each.sentence, each.keys["factor"][1], each.keys["key"][1]) for each in findings}
+    more = {(factor, key) for sentence, factor, key in found if sentence == "more_low"}
+    assert (
+        {("wait-band", 2), ("agent", RUDE)} <= more <= {("wait-band", 2), ("wait-band", 3), ("agent", RUDE)}
+    )
+    assert {factor for _, factor, _ in found} == {"wait-band", "agent"}
+
+
+def test_change_calls_out_what_changed_and_nothing_else(engine, inside):
+    report = made(engine, "change")
+    found = {(each.sentence, each.keys["measure"][1]) for each in report.findings}
+    planted = {("rose", "service_level_no_short"), ("fell", "wait_mean"), ("fell", "answer_mean")}
+    through_waits = {("rose", "csat"), ("rose", "csat_mean"), ("fell", "abandonment")}
+    assert planted <= found <= planted | through_waits
+    (table,) = report.tables
+    (row,) = (row for row in table.rows if row.keys == ("wait_mean",))
+    for cell, before in zip(row.cells, (True, False), strict=False):
+        waits = [
+            visit.wait_seconds for visit in inside[QueueVisit]
+            if (visit.entered_at < midnight(CHANGED)) == before
+        ]  # fmt: skip
+        assert (cell.value, cell.n) == (pytest.approx(sum(waits) / len(waits)), len(waits))
+
+
+def test_what_is_apart_once_may_be_chance_among_many():
+    one, other = Figure(50.0, 400, 45.0, 55.0), Figure(61.0, 400, 56.0, 66.0)
+    assert apart(one, other)
+    assert apart(other, one)
+    assert not apart(one, other, 9)
+    assert apart(one, replace(other, value=66.0, low=61.0, high=71.0), 9)
+    assert not apart(one, replace(other, enough=False))
+
+
+def test_too_few_are_compared_with_nothing(engine):
+    report = made(engine, "causes", minimum=100_000)
+    assert report.findings == ()
+    assert "too few" in as_table(report, Wording(bands=BANDS), width=150)
+
+
+def test_without_any_call_there_is_no_data(tmp_path):
+    empty = open_database(f"sqlite:///{tmp_path / 'empty.sqlite'}")
+    for name, by in EVERY:
+        report = made(empty, name, by)
+        as_html(report, Wording(days=report.ask.days, bands=BANDS), NOW)
+        assert not report.findings
+        assert content(report)["report"] == name
+    assert made(empty, "service").tables[0].total.cells[6] is None
+    empty.dispose()
+
+
+# -- formats
+
+
+HEADERS = {
+    "service": "queue,visits,offered,answered,abandoned,short_abandons,abandonment,abandonment_n,"
+    "abandonment_low,abandonment_high,service_level_no_short,service_level_no_short_n,service_level_no_short_low,"
+    "service_level_no_short_high,threshold",
+    "delivery-gap": "queue,service_level_no_short,service_level_no_short_n,service_level_no_short_low,"
+    "service_level_no_short_high,csat,csat_n,csat_low,csat_high,gap",
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_the_header_of_a_csv_is_stable(engine, name):
+    text = as_csv(made(engine, name).tables[0], Wording())
+    assert text.splitlines()[0] == HEADERS[name]
+
+
+def test_a_csv_has_the_figures_and_no_formula(engine):
+    table = made(engine, "service").tables[0]
+    rows = list(csv.DictReader(StringIO(as_csv(table, Wording()))))
+    assert [row["queue"] for row in rows] == ["'=billing", "sales", "second", "support"]
+    assert [int(row["visits"]) for row in rows] == [row.cells[0].value for row in table.rows]
+
+
+@pytest.mark.parametrize(("name", "by"), EVERY)
+def test_every_report_in_every_format(engine, name, by):
+    report = made(engine, name, by)
+    told = content(report)
+    for table, shown in zip(report.tables, told["tables"], strict=True):
+        assert len(shown["rows"]) == len(table.rows)
+        assert all(column["formula"] and column["unit"] for column in shown["columns"])
+        for row in shown["rows"]:
+            assert set(shown["keys"]) <= set(row)
+            for column in shown["columns"]:
+                figure = row[column["name"]]
+                assert figure is None or set(figure) <= {"value", "n", "low", "high", "enough"}
+        lines = list(csv.reader(StringIO(as_csv(table, Wording(days=report.ask.days, bands=BANDS)))))
+        assert {len(line) for line in lines} == {len(lines[0])}
+    for language in LANGUAGES:
+        wording = Wording(language, "persian" if language == "fa" else "latin", report.ask.days, BANDS)
+        page = as_html(report, wording, NOW)
+        assert f'lang="{language}"' in page
+        assert not re.search(r"https?://|<script|url\(|@import", page)
+        assert "None" not in re.sub("<style>.*</style>", "", page, flags=re.DOTALL)
+        assert as_table(report, wording, width=200)
+
+
+def test_names_of_queues_are_text_in_html(engine):
+    report = made(engine, "service", queues=("<img src=x>",))
+    assert "<img" not in as_html(report, Wording(days=report.ask.days), NOW)
+
+
+# -- words, dates
+
+
+def test_both_languages_are_complete():
+    path = Path(cc_bridge.reports.__file__).parent / "render" / "texts.toml"
+    words = tomllib.loads(path.read_text(encoding="utf-8"))
+    assert set(words) == set(LANGUAGES)
+    english, persian = words["en"], words["fa"]
+    assert {part: set(of) for part, of in english.items()} == {part: set(of) for part, of in persian.items()}
+    for part, of in english.items():
+        for name, text in of.items():
+            places = set(re.findall(r"\{\w+\}", text))
+            assert places == set(re.findall(r"\{\w+\}", persian[part][name])), name
+
+
+@pytest.mark.parametrize(("name", "by"), EVERY)
+def test_every_word_that_is_shown_is_in_the_catalogue(engine, name, by):
+    report = made(engine, name, by)
+    words = tomllib.loads(
+        (Path(cc_bridge.reports.__file__).parent / "render" / "texts.toml").read_text(encoding="utf-8")
+    )
+    assert report.name in words["en"]["titles"]
+    assert set(report.notes) <= set(words["en"]["notes"])
+    measures = {measure.name for of in MEASURES.values() for measure in of}
+    for table in report.tables:
+        assert table.name in words["en"]["tables"]
+        assert {key for key, _ in table.keys} <= set(words["en"]["by"])
+        for column in table.columns:
+            assert column.name in words["en"]["columns"]
+            assert column.measure in measures or (column.formula and not column.measure)
+        for row in table.rows:
+            for (_, kind), key in zip(table.keys, row.keys, strict=True):
+                assert kind != "word" or key in words["en"]["words"]
+
+
+@pytest.mark.parametrize("text", ["2026-11-22", "2026/11/22", "1405-09-01", "1405/9/1", "۱۴۰۵/۰۹/۰۱"])  # noqa: RUF001 - Persian digits
+def test_dates_of_both_calendars(text):
+    assert read_date(text) == date(2026, 11, 22)
+
+
+@pytest.mark.parametrize("text", ["", "tomorrow", "2026-13-01", "1405-12-30x", "1404-12-30", "22-11-2026"])
+def test_what_is_no_date_says_so(text):
+    with pytest.raises(ValueError, match=r"no date|no such day"):
+        read_date(text)
+
+
+def test_persian_dates_and_digits():
+    wording = Wording("fa", "persian", Days(ZoneInfo("Asia/Tehran"), 5, "persian"))
+    assert wording.date(date(2026, 11, 22)) == "۱۴۰۵/۰۹/۰۱"  # noqa: RUF001 - Persian digits
+    assert Days(kind="persian").first_of_month(date(2026, 11, 30)) == date(2026, 11, 22)
+
+
+def test_a_midnight_that_clocks_skip_begins_with_the_jump():
+    days = Days(ZoneInfo("Asia/Tehran"))  # until 2022 clocks went forward at midnight
+    assert days.began(date(2022, 3, 22)) == datetime(2022, 3, 21, 20, 30, tzinfo=ZoneInfo("UTC")).timestamp()
+    changes = days.offsets(days.began(date(2022, 3, 1)), days.began(date(2022, 4, 1)))
+    assert [(each.before, each.seconds) for each in changes] == [
+        (days.began(date(2022, 3, 22)), 12_600), (None, 16_200),
+    ]  # fmt: skip
+
+
+# -- every kind of database
+
+
+def test_every_server_says_what_sqlite_says(engine, every, server_url):
+    other = open_database(server_url)
+    fill(other, every)
+    for name, by in EVERY:
+        told, expected = content(made(other, name, by)), content(made(engine, name, by))
+        assert told["findings"] == expected["findings"]
+        for table, same in zip(told["tables"], expected["tables"], strict=True):
+            for row, its in zip(table["rows"], same["rows"], strict=True):
+                for column, figure in its.items():
+                    close = pytest.approx(figure, abs=2e-3) if isinstance(figure, dict) else figure
+                    assert row[column] == close, (name, by, column)
+    other.dispose()
+
+
+# -- the command
+
+
+@pytest.fixture
+def run(engine, monkeypatch):
+    monkeypatch.setenv("CC_BRIDGE_STORAGE__URL", engine.url.render_as_string())
+    monkeypatch.setenv("CC_BRIDGE_SURVEY__TIME_ZONE", "Europe/Berlin")
+
+    def run(*words):
+        return CliRunner().invoke(main, ["report", *words])
+
+    return run
+
+
+SPAN = ("--from", str(FIRST), "--to", str(LAST))
+
+
+def test_the_command_knows_every_report():
+    assert set(command._NAMES) == set(REPORTS)
+    assert set(command._BY) == set(By) - {By.PART}
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json", "html"])
+def test_the_command_prints_or_writes(run, form, tmp_path):
+    printed = run("service", *SPAN, "--format", form)
+    assert printed.exit_code == 0, printed.output
+    assert "sales" in printed.stdout
+    written = run("service", *SPAN, "--format", form, "--out", str(tmp_path / "report"))
+    assert (written.exit_code, written.stdout) == (0, "")
+    assert len((tmp_path / "report").read_text()) > 200
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("service", "--by", "agent"), "no rows by agent: use --by queue|hour"),
+        (("service", "--from", "2026-11-31"), "there is no such day"),
+        (("service", "--from", "2026-11-02", "--to", "2026-11-01"), "is after --to"),
+        (("change", *SPAN), "needs --at"),
+        (("change", *SPAN, "--at", "2027-01-01"), "must lie after"),
+        (("service", "--timezone", "Asia"), "is no time zone"),
+        (("service", *SPAN, "--format", "csv", "--table", "x"), "use --table service|waits"),
+        (("service", *SPAN, "--out", "/no/such/folder/x"), "No such file"),
+    ],
+)
+def test_a_wrong_command_says_what_to_do(run, words, says):
+    result = run(*words)
+    assert result.exit_code != 0
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,431 @@
+"""The daemon as a process, with callers on the line, while its storage is killed, cut off, full or shared.
+
+Whatever happens: a rating whose next prompt the caller heard is in the database in the end, nothing is there
+twice, and callers are served. Longer by CC_BRIDGE_KILLS (moments of a kill) and CC_BRIDGE_FAULT_SECONDS (how
+long a server is away); with `-rP` pytest shows how long callers waited.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.pool import NullPool
+from twisted.internet import reactor
+
+from cc_bridge.demo.pbx import RecordedPbx
+from cc_bridge.demo.recording import Recording
+from cc_bridge.demo.run import RECORDING
+from cc_bridge.offline.replay import read_stream
+from cc_bridge.records import OptOut
+from cc_bridge.storage.schema.tables import TABLES, row_of
+from support.databases import PostgreSql
+from support.reactor_loop import until
+from support.survey_callers import DEADLINE, Crowd, Daemon, percentile, query
+
+KILLS = int(os.environ.get("CC_BRIDGE_KILLS", "10"))
+FAULT_SECONDS = float(os.environ.get("CC_BRIDGE_FAULT_SECONDS", "3"))
+MEGABYTE = 1024**2
+NO_SERVER = "postgresql://bridge@127.0.0.1:1/calls"
+
+
+@pytest.fixture
+def ami_port():
+    """Play two minutes of a contact centre over and over."""
+    pbx = RecordedPbx(Recording(b"".join(read_stream(RECORDING))), ("bridge", "word"), reactor)
+    until(lambda: True)  # the reactor runs
+    port = reactor.listenTCP(0, pbx, interface="127.0.0.1")
+    pbx.start()
+    yield port.getHost().port
+    pbx.stop()
+    port.stopListening()
+    until(lambda: not pbx.sessions, DEADLINE)
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    """Make daemons that are killed at the end."""
+    daemons = []
+
+    def daemon(*args, **settings):
+        daemons.append(Daemon(tmp_path / f"daemon-{len(daemons)}", *args, **settings))
+        return daemons[-1]
+
+    until(lambda: True)
+    yield daemon
+    for each in daemons:
+        each.close()
+
+
+@pytest.fixture
+def crowd():
+    """Make crowds that are gone at the end."""
+    crowds = []
+
+    def crowd(*args, **settings):
+        crowds.append(Crowd(*args, **settings))
+        return crowds[-1]
+
+    yield crowd
+    for each in crowds:
+        each.going_on = False
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'calls.sqlite'}"
+        return
+    server = request.getfixturevalue("postgres")
+    made = server.fresh()
+    yield made.render_as_string(hide_password=False)
+    server.drop(made)
+
+
+def wait(seconds):
+    """Let the callers go on for a while."""
+    end = time.monotonic() + seconds
+    until(lambda: time.monotonic() >= end, seconds + DEADLINE)
+
+
+def more(crowd, ratings=20):
+    """Wait until so many more ratings are promised."""
+    wanted = len(crowd.promised) + ratings
+    until(lambda: len(crowd.promised) >= wanted, DEADLINE)
+
+
+def twice(url):
+    """Return what is there more than once, for a crowd and a PBX that name nothing twice."""
+    found = []
+    for table, key in {
+        "talks": "uniqueid, agent_uniqueid",
+        "rings": "ring_uniqueid",
+        "calls": "call_id",
+        "funnel": "uniqueid, stage",
+        "survey_attempts": "uniqueid",
+    }.items():
+        rows = query(url, f"SELECT pbx, {key} FROM {table}")
+        found += [(table, row) for row, n in Counter(rows).items() if n > 1]
+    # One may come to a queue again, but not before leaving it.
+    columns = "pbx, uniqueid, queue, entered_at, left_at"
+    visits = query(url, f"SELECT {columns} FROM queue_visits ORDER BY entered_at")
+    left = {}
+    for *who, entered_at, left_at in visits:
+        if entered_at < left.get(tuple(who), entered_at):
+            found.append(("queue_visits", who))
+        left[tuple(who)] = left_at
+    return found
+
+
+def settled(daemon, crowd, pbx="pbx"):
+    """Wait until the database has all that was promised until now."""
+    promised = {(*key, value) for key, value in crowd.promised.items()}
+    until(lambda: not promised & crowd.missing(daemon.url, pbx), DEADLINE)
+
+
+def whole(url):
+    """Say whether SQLite finds nothing wrong with its file."""
+    return not url.startswith("sqlite") or query(url, "PRAGMA integrity_check") == [("ok",)]
+
+
+# -- the daemon is killed
+
+
+def test_a_daemon_that_is_killed_at_any_moment_loses_no_rating_and_writes_nothing_twice(
+    url, ami_port, daemon, crowd
+):
+    chance = random.Random(19531)
+    bridge = daemon(url, ami_port=ami_port)
+    callers = crowd(bridge.agi_port, 20)
+    for n in range(KILLS):
+        bridge.start()
+        if n % 4:  # else it may be killed while it starts
+            more(callers, ratings=1)
+        wait(chance.uniform(0, 1.0))
+        assert bridge.end(signal.SIGKILL) == -signal.SIGKILL
+        assert n % 10 or whole(url)
+    bridge.start()
+    more(callers)
+    callers.leave()
+    settled(bridge, callers)
+    assert bridge.end() == 0
+    assert twice(url) == []
+    assert whole(url)
+    assert len(query(url, "SELECT * FROM queue_visits")) > 0
+    assert "Traceback" not in bridge.log.read_text()
+    print(f"{KILLS} kills, {len(callers.promised)} ratings promised, none missing")  # noqa: T201 - for people
+
+
+# -- the server is away
+
+
+class Trouble:
+    """What goes wrong with a server, and how it is put right."""
+
+    def __init__(self, server):
+        self.server = server
+
+    def begin(self):
+        raise NotImplementedError
+
+    def end(self):
+        raise NotImplementedError
+
+
+class Stopped(Trouble):
+    def begin(self):
+        self.server.stop()
+
+    def end(self):
+        self.server.start()
+
+
+class Crashed(Stopped):
+    def begin(self):
+        self.server.stop(signal.SIGKILL)
+
+
+class ReadOnly(Trouble):
+    def begin(self):
+        self.server.read_only(True)
+
+    def end(self):
+        self.server.read_only(False)
+
+
+class Cut(Trouble):
+    """Its connections are ended, again and again."""
+
+    def begin(self):
+        self.cutting = reactor.callLater(0, self.cut)
+
+    def cut(self):
+        self.server.cut_connections()
+        self.cutting = reactor.callLater(0.3, self.cut)
+
+    def end(self):
+        self.cutting.cancel()
+
+
+class Full(Trouble):
+    """Its disk is full; where the log of its transactions has no room either, it ends by itself."""
+
+    def begin(self):
+        fill(self.server.folder)
+
+    def end(self):
+        (self.server.folder / "ballast").unlink()
+        self.server.stop()  # if it still runs
+        self.server.start()
+
+
+def fill(folder, but=0):
+    """Take what room there is on a disk, except for so many bytes."""
+    status = os.statvfs(folder)
+    room = max(0, status.f_bavail * status.f_frsize - but)
+    with (folder / "ballast").open("wb") as ballast:
+        while room > 0:
+            try:
+                room -= ballast.write(b"x" * min(room, MEGABYTE))
+                ballast.flush()
+            except OSError:
+                return
+
+
+@pytest.fixture
+def small_disk():
+    """Make a disk of so many megabytes; needs root."""
+    mounted = []
+
+    def small_disk(megabytes):
+        folder = Path(tempfile.mkdtemp(prefix="cc-bridge-disk-"))
+        made = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0755", "tmpfs", folder],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if made.returncode:
+            pytest.skip(f"no disk can be mounted: {made.stderr.strip()}")
+        mounted.append(folder)
+        return folder
+
+    yield small_disk
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+        folder.rmdir()
+
+
+@pytest.fixture
+def server_of_its_own(request, small_disk, monkeypatch, postgres):  # noqa: ARG001 - it tells whether there is one
+    """Start one that may be stopped; its data is on a small disk if that is to be full."""
+    with monkeypatch.context() as patch:
+        if request.param is Full:
+            patch.setattr(tempfile, "tempdir", str(small_disk(160)))
+        server = PostgreSql()
+    server.make()
+    server.start()
+    yield request.param(server)
+    server.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("server_of_its_own", [Stopped, Crashed, Cut, ReadOnly, Full], indirect=True)
+def test_whatever_happens_to_the_server_surveys_go_on_and_no_rating_is_lost(
+    server_of_its_own, ami_port, daemon, crowd
+):
+    trouble, server = server_of_its_own, server_of_its_own.server
+    url = server.fresh().render_as_string(hide_password=False)
+    bridge = daemon(url, ami_port=ami_port)
+    bridge.start()
+    callers = crowd(bridge.agi_port, 20)
+    more(callers)
+    settled(bridge, callers)
+    quiet = waits(callers, min(FAULT_SECONDS, 30.0))
+    trouble.begin()
+    troubled = waits(callers, FAULT_SECONDS)
+    more(callers)
+    asked = len(callers.asked)
+    until(lambda: len(callers.asked) > asked, DEADLINE)  # new callers are asked as ever
+    assert bridge.metric("cc_bridge_storage_dropped_total") == 0
+    trouble.end()
+    callers.leave()
+    settled(bridge, callers)
+    until(lambda: bridge.metric("cc_bridge_journal_pending_records") < 100, DEADLINE)
+    assert bridge.end() == 0
+    assert twice(url) == []
+    said = f"{len(callers.promised)} ratings promised, none missing"
+    print(f"{type(trouble).__name__}: {said}; before {quiet}; meanwhile {troubled}")  # noqa: T201 - for people
+
+
+def waits(callers, seconds):
+    """Return in words how long callers wait for the next command."""
+    callers.latencies.clear()
+    wait(seconds)
+    p50, p99 = (1000 * percentile(callers.latencies, share) for share in (0.5, 0.99))
+    return f"p50 {p50:.1f} ms, p99 {p99:.1f} ms of {len(callers.latencies)}"
+
+
+# -- the disk is full
+
+
+def test_the_last_of_the_journals_disk_is_for_ratings(small_disk, ami_port, daemon, crowd):
+    """What was forwarded goes first; then it is told, and callers are served from what is left."""
+    disk = small_disk(24)
+    bridge = daemon(NO_SERVER, ami_port=ami_port, journal=disk / "journal.sqlite")
+    bridge.start()
+    callers = crowd(bridge.agi_port, 20)
+    more(callers)
+    fill(disk, but=7 * MEGABYTE)
+    until(lambda: "only ratings are kept" in bridge.get("/readyz"), DEADLINE)
+    until(lambda: bridge.metric("cc_bridge_storage_dropped_total") > 0, DEADLINE)
+    more(callers, ratings=60)
+    (disk / "ballast").unlink()
+    until(lambda: "only ratings are kept" not in bridge.get("/readyz"), DEADLINE)
+    dropped = bridge.metric("cc_bridge_storage_dropped_total")
+    more(callers)
+    assert bridge.metric("cc_bridge_storage_dropped_total") == dropped
+    callers.leave()
+    assert bridge.end() == 0
+    assert "is full" in bridge.log.read_text()
+    assert not said_in(disk / "journal.sqlite", callers)
+
+
+def said_in(journal, crowd):
+    """Return what was promised and is not in a journal."""
+    entries = query(f"sqlite:///{journal}", "SELECT name, row FROM entries ORDER BY n")
+    attempts = [json.loads(row) for name, row in entries if name == "survey_attempts"]
+    answers = [json.loads(row) for name, row in entries if name == "answers"]
+    who = {row["attempt_id"]: row["uniqueid"] for row in attempts}
+    stored = {(who[row["attempt_id"]], row["question"], row["value"]) for row in answers}
+    return {(*key, value) for key, value in crowd.promised.items()} - stored
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "journal"])
+def test_on_a_disk_without_any_room_the_daemon_goes_on_and_writes_what_waited(
+    small_disk, ami_port, daemon, crowd, kind
+):
+    """Callers hear the goodbye, since a rating cannot be kept; what they said is written all the same."""
+    disk = small_disk(24)
+    url = f"sqlite:///{disk / 'calls.sqlite'}" if kind == "sqlite" else NO_SERVER
+    bridge = daemon(url, ami_port=ami_port, journal=disk / "journal.sqlite")
+    bridge.start()
+    callers = crowd(bridge.agi_port, 20)
+    more(callers)
+    fill(disk)
+    until(lambda: bridge.metric("cc_bridge_storage_failures_total") > 0, DEADLINE)
+    served = callers.over_by_goodbye
+    until(lambda: callers.over_by_goodbye >= served + 20, DEADLINE)
+    assert bridge.runs
+    (disk / "ballast").unlink()
+    until(lambda: bridge.metric("cc_bridge_storage_backlog_records") < 100, DEADLINE)
+    more(callers)
+    callers.leave()
+    if kind == "sqlite":
+        settled(bridge, callers)
+        assert whole(url)
+    assert bridge.end() == 0
+    if kind == "journal":
+        assert not said_in(disk / "journal.sqlite", callers)
+    assert "storage is back" in bridge.log.read_text()
+
+
+# -- shared
+
+
+def opt_out(url, numbers):
+    """Let callers have said to somebody else that they never want to be asked."""
+    rows = [row_of(OptOut(number, time.time(), True, "command"))[1] for number in numbers]
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(TABLES[OptOut].insert(), rows)
+
+
+@pytest.mark.postgres
+def test_two_pbxs_on_one_server_keep_apart_what_is_theirs_and_share_who_was_asked(postgres, daemon, crowd):
+    """With a hundred callers each, who have the same channels and, every second one, the same number."""
+    url = postgres.fresh().render_as_string(hide_password=False)
+    rules = "queue_defaults = { ask_again_after_days = 30 }"
+    bridges = {pbx: daemon(url, pbx=pbx, more=rules) for pbx in ("a", "b")}
+    crowds = {}
+    for pbx, bridge in bridges.items():
+        bridge.start()
+        crowds[pbx] = crowd(bridge.agi_port, 100, first=1 if pbx == "a" else 10_001)
+    for pbx, callers in crowds.items():
+        more(callers, ratings=600)
+        callers.leave()
+        settled(bridges[pbx], callers, pbx)
+    assert twice(url) == []
+    again = crowd(bridges["b"].agi_port, 5)  # whom a asked
+    opt_out(url, (f"0912{n:07}" for n in range(30_001, 32_001)))
+    never = crowd(bridges["b"].agi_port, 2, name="never-", first=30_001)
+    until(lambda: again.turned_away >= 50, DEADLINE)
+    again.leave()
+    not_asked = "SELECT count(*) FROM funnel WHERE pbx = 'b' AND stage = "
+    until(lambda: query(url, not_asked + "'asked_recently'") >= [(50,)], DEADLINE)
+    until(lambda: never.turned_away >= 20, DEADLINE)
+    never.leave()
+    until(lambda: query(url, not_asked + "'opted_out'") >= [(20,)], DEADLINE)
+    assert [bridge.end() for bridge in bridges.values()] == [0, 0]
+    postgres.drop(make_url(url))
+
+
+def test_two_daemons_for_one_pbx_by_mistake_lose_no_rating_and_break_nothing(url, ami_port, daemon, crowd):
+    """What only one of them saw from its begin is there twice: each tells it in its own way."""
+    bridges = [daemon(url, ami_port=ami_port) for _ in range(2)]
+    crowds = []
+    for n, bridge in enumerate(bridges):
+        bridge.start()
+        crowds.append(crowd(bridge.agi_port, 10, name=f"{n}-"))
+        more(crowds[-1])
+    for bridge, callers in zip(bridges, crowds, strict=True):
+        more(callers, ratings=60)
+        callers.leave()
+        settled(bridge, callers)
+    assert [bridge.end() for bridge in bridges] == [0, 0]
+    assert whole(url)

@@ -1,0 +1,81 @@
+"""Lost calls as SQL picks them, against all contacts of the span gone through in Python."""
+
+import random
+
+import pytest
+
+from cc_bridge.customers.lost_calls import LOST, Managed, lost_calls
+from cc_bridge.records import Call, Direction, EndedBy, Outcome, QueueVisit, Talk
+from cc_bridge.storage.migrate import open_database
+from cc_bridge.storage.queries import lost_calls as queries
+from cc_bridge.storage.queries.contacts import contacts
+from support.survey_caller import write
+
+T = 1_795_309_819.0
+HOUR, DAY = 3600.0, 86_400.0
+OUTCOMES = (*sorted(LOST), Outcome.ANSWERED, Outcome.ANSWERED, Outcome.ANSWERED, Outcome.TRANSFERRED_AWAY)
+
+
+@pytest.fixture
+def engine(database_url):
+    engine = open_database(database_url)
+    yield engine
+    engine.dispose()
+
+
+def crowd(chance, days, calls):
+    """Yield the calls of some callers, on two PBXs: one or two queues each, or none, and calls to them."""
+    for n in range(calls):
+        pbx, call = chance.choice(("main", "other")), f"{n // 2}.{n}"
+        key = f"98912{chance.randrange(calls // 4)}" if chance.random() < 0.9 else ""
+        at = T + chance.uniform(-2 * DAY, (days + 3) * DAY)
+        way = Direction.OUT if chance.random() < 0.3 else Direction.IN
+        visits = chance.choice((0, 1, 1, 2)) if way is Direction.IN else 0
+        yield Call(
+            pbx, call, call, way, at, at + 900, "", "", "", "fa", "", True, visits, 1, 0.0, 0.0, False, key
+        )
+        for number in range(visits):
+            entered_at = at + number * chance.choice((30, 2 * HOUR))
+            left_at = entered_at + chance.choice((5, 300, 5 * HOUR))
+            outcome = chance.choice(OUTCOMES)
+            agent = ("Sara", "PJSIP/201") if outcome is Outcome.ANSWERED else (None, None)
+            yield QueueVisit(pbx, call, call, f"queue {number}", entered_at, left_at, outcome, *agent, 1, "",
+                             "", "fa", False, "", key)  # fmt: skip
+        if not visits:
+            yield Talk(pbx, call, call, f"{call}-a", "", "Ali", "PJSIP/202", at + 9, at + 90, 0.0, 0,
+                       EndedBy.AGENT, None, None)  # fmt: skip
+
+
+@pytest.mark.parametrize("part", [DAY, 2.5 * DAY, 28 * DAY])
+def test_who_was_never_lost_need_not_be_read(engine, monkeypatch, part):
+    """Of all parts together it is the same as of everybody's contacts at once, whenever it is asked."""
+    monkeypatch.setattr(queries, "_PART", part)
+    days, chance = 9, random.Random(11)
+    write(engine, *crowd(chance, days, 400))
+    since, until = T, T + days * DAY
+    shared = {"989123", "989127"}
+    for now in (T - DAY, T + 3 * DAY, until, until + 9 * DAY):
+        with engine.connect() as connection:
+            found = list(queries.lost_between(connection, since, until, now, shared))
+            expected = [
+                call
+                for theirs in contacts(connection, since, min(now, until + 2 * DAY), shared)
+                for call in lost_calls(theirs, now)
+                if since <= call.entered_at < until
+            ]
+        assert sorted(map(repr, found)) == sorted(map(repr, expected))
+    assert {call.managed for call in found} == {*Managed} - {Managed.OPEN}
+    assert len(found) > 40
+
+
+def test_only_callers_who_were_lost_are_read(engine):
+    write(engine, *crowd(random.Random(12), 9, 400))
+    with engine.connect() as connection:
+        everybody = list(contacts(connection, T, T + 9 * DAY))
+        picked = list(contacts(connection, T, T + 9 * DAY, only_lost=True))
+    lost = [
+        theirs for theirs in everybody
+        if any(each.outcome in LOST and T <= each.entered_at < T + 9 * DAY for each in theirs)
+    ]  # fmt: skip
+    assert sorted(map(repr, picked)) == sorted(map(repr, lost))
+    assert 0 < len(picked) < len(everybody)

@@ -1,0 +1,335 @@
+"""Days that are over, counted once: the same figures as from the rows, whatever comes late; on PostgreSQL."""
+
+import random
+from collections import Counter
+from dataclasses import fields, replace
+from datetime import UTC, date, datetime, timedelta
+from threading import Thread
+from time import monotonic, time
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import func, select, text
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.task import Clock
+from twisted.logger import formatEvent
+
+from cc_bridge.daemon.jobs.rollups import Settling
+from cc_bridge.records import (
+    AgentInterval,
+    AgentState,
+    Answer,
+    Call,
+    Direction,
+    EndedBy,
+    Ring,
+    RingOutcome,
+    SurveyAttempt,
+    SurveyResult,
+    Talk,
+)
+from cc_bridge.reports.calendar import Days
+from cc_bridge.reports.query import Ask, By, QueueSettings
+from cc_bridge.storage.engine import make_engine
+from cc_bridge.storage.migrate import open_database
+from cc_bridge.storage.personal_data.recordings import Recordings
+from cc_bridge.storage.personal_data.retention import Keep, Purge
+from cc_bridge.storage.reports import Facts, reading
+from cc_bridge.storage.rollups.refresh import forget, settle
+from cc_bridge.storage.rollups.tables import agent_facts, agent_presence, queue_talks, rated_calls, settled
+from cc_bridge.storage.schema.tables import row_of
+from cc_bridge.storage.schema.upsert import upsert
+from cc_bridge.storage.views.agent_day import AGENT_DAY
+from support.year_of_calls import fill
+
+DAY = 86_400.0
+FIRST = date(2026, 3, 26)  # in Berlin the clocks change on 29 March, in Tehran they do not
+MIDNIGHT = datetime(2026, 3, 26, tzinfo=UTC).timestamp()
+DAYS = 7
+STATES = tuple(AgentState)
+
+
+@pytest.fixture
+def engine(postgres):
+    url = postgres.fresh()
+    engine = open_database(url)
+    yield engine
+    engine.dispose()
+    postgres.drop(url)
+
+
+def store(engine, records):
+    with engine.begin() as connection:
+        for record in records:
+            table, row = row_of(record)
+            connection.execute(upsert(table, "postgresql"), [row])
+
+
+def talk(number, agent, at, seconds, queue="sales", **more):
+    return Talk(
+        "main", f"{number}", f"{number}", f"a{number}", queue, agent, "PJSIP/1", at, at + seconds,
+        seconds / 4, 1, EndedBy.AGENT, None, None, **more,
+    )  # fmt: skip
+
+
+def ring(number, agent, at, outcome):
+    return Ring(
+        "main", f"{number}", f"{number}", f"r{number}", "sales", agent, "PJSIP/1", at, at + 5, outcome
+    )
+
+
+def state(agent, name, since, until):
+    return AgentInterval("main", agent, name, since, until, "", "", flagged=False)
+
+
+def rating(number, agent, at, value, *, wait, talks, stored=True):
+    """Return an answer, its attempt, and its call, unless that is not stored."""
+    its = f"{number}"
+    given = [
+        Answer("main", its, "agent", "csat", value, 1, at + 9, "sales", agent, ""),
+        SurveyAttempt("main", its, its, its, "sales", agent, "PJSIP/1", "csat", 1, "fa", at, at + 20,
+                      SurveyResult.COMPLETE, ""),
+    ]  # fmt: skip
+    call = Call("main", its, its, Direction.IN, at - 300, at, "", "", "", "fa", "sales", True, 1, talks, wait,
+                9.0, partial=False)  # fmt: skip
+    return [*given, call] if stored else given
+
+
+def week(seed=1, agents=("Ali", "زهرا", "")):
+    """Return what agents did in a week; some states last for days."""
+    chance = random.Random(seed)
+    records, number = [], 0
+    for agent in agents:
+        at = MIDNIGHT + chance.uniform(0, DAY)
+        while at < MIDNIGHT + DAYS * DAY:
+            length = chance.choice((60, 900, 7_200, 50_000, 2.5 * DAY)) * chance.uniform(0.5, 1.5)
+            records.append(state(agent, chance.choice(STATES), round(at, 6), round(at + length, 6)))
+            for _ in range(chance.randrange(4)):
+                number += 1
+                begun = round(at + chance.uniform(0, length), 6)
+                records.append(ring(number, agent, begun, chance.choice(tuple(RingOutcome))))
+                queue, partial = chance.choice(("sales", "")), chance.random() < 0.2
+                records.append(talk(number, agent, begun, 100.0, queue, partial=partial))
+                wait, talks = chance.choice((20.0, 20.5, 61.25, 400.0)), chance.randint(1, 4)
+                stored = chance.random() < 0.9
+                records += rating(
+                    number, agent, begun, chance.randint(1, 5), wait=wait, talks=talks, stored=stored
+                )
+            at += length
+    return records
+
+
+def asks():
+    """Return spans that begin and end within days of UTC, or hold none, or all of them."""
+    spans = ((-2, DAYS + 4), (0, 0), (2, 4))
+    for zone in (UTC, *map(ZoneInfo, ("Europe/Berlin", "Asia/Tehran", "Asia/Kathmandu"))):
+        for span in spans:
+            first, last = (FIRST + timedelta(days) for days in span)
+            yield Ask(first, last, days=Days(zone), changed=FIRST + timedelta(3))
+    whole = FIRST + timedelta(DAYS)
+    yield Ask(FIRST, whole, days=Days(UTC), agent="Ali")
+    yield Ask(FIRST, whole, days=Days(UTC), pbx="main", queues=("sales",), others=QueueSettings(wrap_up=7.0))
+    yield Ask(FIRST, whole, days=Days(UTC), pbx="other")
+
+
+def counted(engine):
+    """Return all that view and reports tell, figure by figure, without the zeros."""
+    found = Counter()
+    with reading(engine) as connection:
+        for row in connection.execute(select(AGENT_DAY.table)).mappings():
+            for name, value in row.items():
+                if isinstance(value, int | float):
+                    found["view", row["pbx"], row["agent"], row["day"], name] += value
+        for number, ask in enumerate(asks()):
+            for *key, value in figures(Facts(connection, ask)):
+                found[number, *key] += value
+    return {key: value for key, value in found.items() if abs(value) > 1e-4}
+
+
+def figures(source):
+    for deed in source.deeds(STATES):
+        key = deed.agent, deed.fact, deed.word
+        yield *key, "n", deed.n if deed.fact != "state" else 0
+        yield *key, "seconds", deed.seconds
+        yield *key, "hold", deed.hold
+    for by in (By.QUEUE, By.PART, By.AGENT):
+        for talks in source.talks(by):
+            yield from ((by, talks.key, each.name, getattr(talks, each.name)) for each in fields(talks)[1:])
+    yield from ((rated.factor, rated.key, rated.value, rated.n) for rated in source.rated())
+    yield from ((each.weekday, each.hour, each.seconds) for each in source.presence())
+
+
+def from_rows(engine):
+    """Return the same as if no day were settled."""
+    with engine.begin() as connection:
+        until = connection.scalar(select(settled.c.until))
+        connection.execute(settled.update().values(until=date(1970, 1, 1)))
+    try:
+        return counted(engine)
+    finally:
+        with engine.begin() as connection:
+            connection.execute(settled.update().values(until=until))
+
+
+def same(engine):
+    return counted(engine) == pytest.approx(from_rows(engine), abs=1e-3)
+
+
+def settled_until(engine):
+    with engine.connect() as connection:
+        return connection.scalar(select(settled.c.until))
+
+
+def test_settled_days_tell_what_the_rows_tell(engine):
+    store(engine, week())
+    rows = counted(engine)
+    assert len(rows) > 1000
+    for days in (1, 2, 5, DAYS + 6):
+        before = FIRST + timedelta(days)
+        settle(engine, before)
+        assert settled_until(engine) == before
+        assert counted(engine) == pytest.approx(rows, abs=1e-3)
+    with engine.begin() as connection:  # and they are what is read
+        connection.execute(agent_facts.update().values(n=agent_facts.c.n + 1))
+        connection.execute(agent_presence.update().values(seconds=0.0))
+        connection.execute(queue_talks.update().values(n=queue_talks.c.n + 1))
+        connection.execute(rated_calls.update().values(n=rated_calls.c.n + 1))
+    other = counted(engine)
+    differ = {key[1] for key in rows if other.get(key) != pytest.approx(rows[key], abs=1e-3)}
+    assert differ >= {"main", "Ali", By.QUEUE, By.PART, By.WAIT_BAND, "agents_spoken", 0, 1, 2, 3, 4, 5, 6}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_comes_late_is_counted(engine, seed):
+    chance = random.Random(seed)
+    records = week(seed)
+    chance.shuffle(records)
+    while records:
+        some = [records.pop() for _ in range(min(len(records), chance.randrange(1, 40)))]
+        store(engine, some + chance.choices(some, k=3))
+        settle(engine, FIRST + timedelta(chance.randrange(DAYS + 6)))
+        if chance.random() < 0.1:
+            assert same(engine)
+    settle(engine, FIRST + timedelta(DAYS + 6))
+    assert same(engine)
+
+
+def test_a_row_takes_the_settled_days_back_to_its_own(engine):
+    third = MIDNIGHT + 2 * DAY + 3600
+    store(engine, [talk(1, "Ali", MIDNIGHT, 60.0), talk(2, "Ali", third, 60.0)])
+    assert settle(engine, FIRST + timedelta(5)) == 5
+    store(engine, [talk(2, "Ali", third, 60.0)])  # nothing new
+    assert settled_until(engine) == FIRST + timedelta(5)
+    store(engine, [talk(2, "Ali", third, 70.0)])
+    assert settled_until(engine) == FIRST + timedelta(2)
+    assert settle(engine, FIRST + timedelta(5)) == 3
+    store(engine, [ring(3, "Ali", third + DAY, RingOutcome.BUSY)])
+    assert settled_until(engine) == FIRST + timedelta(3)
+    store(engine, [state("Ali", AgentState.PAUSED, MIDNIGHT + DAY, third)])
+    assert settled_until(engine) == FIRST + timedelta(1)
+    assert same(engine)
+
+
+def test_only_days_that_are_over_by_the_servers_clock_are_settled(engine):
+    with engine.connect() as connection:
+        now = connection.scalar(text("SELECT EXTRACT(EPOCH FROM now())::float"))
+    assert settle(engine) == 0  # there is nothing yet
+    store(engine, [talk(1, "Ali", now - 3 * DAY, 60.0), talk(2, "Ali", now, 60.0)])
+    settle(engine)
+    until = settled_until(engine)
+    assert until == datetime.fromtimestamp(now - 7200, UTC).date()
+    store(engine, [talk(3, "Ali", now - 60, 60.0), talk(4, "Ali", now + 60, 60.0)])
+    assert settled_until(engine) == until
+    assert same(engine)
+
+
+def test_no_row_slips_in_while_its_day_is_counted(engine):
+    store(engine, [talk(1, "Ali", MIDNIGHT, 60.0)])
+    table, row = row_of(talk(2, "Ali", MIDNIGHT + 60, 60.0))
+    other = make_engine(engine.url)
+    with other.connect() as writing:
+        writing.execute(upsert(table, "postgresql"), [row])
+        settling = Thread(target=settle, args=(engine, FIRST + timedelta(1)))
+        settling.start()
+        waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        with other.connect() as watching:
+            deadline = monotonic() + 30
+            while not watching.scalar(waiting):
+                assert monotonic() < deadline, "it does not wait"
+                watching.rollback()
+        assert settled_until(other) == date(1970, 1, 1)
+        writing.commit()
+    settling.join(60)
+    assert settled_until(other) == FIRST + timedelta(1)
+    with other.connect() as connection:
+        assert connection.scalar(select(agent_facts.c.n)) == 2
+    other.dispose()
+
+
+@pytest.mark.parametrize(("calls", "ratings", "left"), [(30, 0, 3), (30, 29, 4), (30, 31, 3)])
+def test_what_is_kept_for_long_enough_goes_with_its_rows(engine, calls, ratings, left):
+    store(engine, week())
+    store(engine, [replace(talk(7, "Ali", MIDNIGHT, 60.0), pbx="other")])
+    settle(engine, FIRST + timedelta(DAYS))
+    now = MIDNIGHT + (3.5 + 30) * DAY
+    Purge(
+        engine, "main", Keep(calls=calls, ratings=ratings), now, Recordings(""), lambda _seconds: False
+    ).run()
+    with engine.connect() as connection:
+        days = select(queue_talks.c.pbx, func.min(queue_talks.c.day)).group_by(queue_talks.c.pbx)
+        assert dict(connection.execute(days).all()) == {"main": FIRST + timedelta(3), "other": FIRST}
+        assert connection.scalar(select(func.min(agent_presence.c.day))) == FIRST + timedelta(3)
+        assert connection.scalar(select(func.min(rated_calls.c.day))) == FIRST + timedelta(left)
+    told, rows = counted(engine), from_rows(engine)
+    scores = [key for key in rows if key[1] in {By.QUEUE, By.WAIT_BAND, "agents_spoken"}]
+    assert len(scores) > 100
+    assert {key: told.get(key) for key in scores} == {key: rows[key] for key in scores}
+
+
+def test_nothing_is_settled_elsewhere(tmp_path):
+    engine = open_database(f"sqlite:///{tmp_path / 'calls.sqlite3'}")
+    fill(engine, [talk(1, "Ali", MIDNIGHT, 60.0)])
+    assert settle(engine, FIRST + timedelta(DAYS)) == 0
+    forget(engine, "main", MIDNIGHT, MIDNIGHT)
+    engine.dispose()
+
+
+# -- the daemon's
+
+
+class Beside:
+    def __init__(self, engine):
+        self.clock, self.ran = Clock(), 0
+        self.settling = Settling(lambda: make_engine(engine.url), self.in_thread, self.clock)
+
+    def in_thread(self, function):
+        self.ran += 1
+        return maybeDeferred(function)
+
+
+def test_the_daemon_counts_again_and_again_whatever_goes_wrong(engine, logged, monkeypatch):
+    store(engine, [talk(1, "Ali", time() - 10 * DAY, 60.0)])
+    beside = Beside(engine)
+    beside.settling.start()
+    assert beside.ran == 0
+    beside.clock.advance(600)
+    assert (beside.ran, settled_until(engine) > date(1970, 1, 1)) == (1, True)
+    assert "days that are over are counted" in formatEvent(logged[-1])
+    monkeypatch.setattr("cc_bridge.daemon.jobs.rollups.settle", lambda *_arguments, **_options: 1 / 0)
+    beside.clock.advance(600)
+    assert "next try in ten minutes: division by zero" in formatEvent(logged[-1])
+    beside.clock.advance(600)
+    assert beside.ran == 3
+    beside.settling.stop()
+    beside.clock.advance(600)
+    assert beside.ran == 3
+
+
+def test_it_stops_after_a_day_when_the_daemon_does(engine):
+    store(engine, [talk(1, "Ali", MIDNIGHT, 60.0)])
+    beside = Beside(engine)
+    beside.settling._stopping.set()
+    beside.settling.start()
+    beside.clock.advance(600)
+    assert settled_until(engine) == FIRST + timedelta(1)
+    beside.settling.stop()

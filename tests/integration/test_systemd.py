@@ -1,0 +1,72 @@
+"""The unit that we ship: systemd can read it, it shuts the daemon in, and it says what the rest says."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cc_bridge.config import ENV_PREFIX, Config
+from support.paths import ROOT
+
+UNIT = ROOT / "config" / "systemd" / "cc-bridge.service"
+PROGRAM = "/opt/cc-bridge/bin/cc-bridge"
+needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
+
+
+def values(name):
+    """Return what the unit sets a directive to; `#     X=y` is what an administrator may add."""
+    return re.findall(rf"^(?:#     )?{name}=(.*)$", UNIT.read_text(), re.MULTILINE)
+
+
+def analyze(*arguments):
+    command = ["systemd-analyze", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@needs_systemd
+def test_systemd_finds_no_fault_in_it(tmp_path):
+    # With a program that is there, since systemd looks for it.
+    unit = tmp_path / UNIT.name
+    unit.write_text(UNIT.read_text().replace(PROGRAM, sys.executable))
+    done = analyze("verify", "--man=no", str(unit))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@needs_systemd
+def test_the_daemon_is_shut_in():
+    done = analyze("security", "--offline=true", "--no-pager", "--threshold=20", str(UNIT))
+    (level,) = re.findall(r"Overall exposure level for cc-bridge\.service: ([\d.]+)", done.stdout)
+    assert float(level) <= 2.0
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_would_break_it_is_not_set():
+    assert values("MemoryDenyWriteExecute") == []
+    assert values("ProcSubset") == []
+
+
+def test_it_stops_later_than_the_daemon_itself():
+    (seconds,) = values("TimeoutStopSec")
+    assert int(seconds) > Config().run.stop_seconds + 30
+
+
+def test_credentials_and_keys_of_the_configuration_fit():
+    credentials = {value.partition(":")[0] for value in values("LoadCredential")}
+    given = dict(value.split("=", 1) for value in values("Environment"))
+    assert {value.removeprefix("%d/") for value in given.values()} == credentials
+    for variable in given:
+        section, key = variable.removeprefix(ENV_PREFIX).lower().split("__")
+        assert key in Config().model_dump()[section], variable
+
+
+def test_the_readme_installs_what_the_unit_runs():
+    readme = (ROOT / "README.md").read_text()
+    assert values("ExecStart") == [f"{PROGRAM} run --config /etc/cc-bridge/cc-bridge.toml"]
+    (folder,), (secret, *_) = values("StateDirectory"), values("LoadCredential")
+    assert f"useradd --system --home /var/lib/{folder}" in readme
+    assert f"{Path(PROGRAM).parent}/pip install" in readme
+    assert f"> {secret.partition(':')[2]}" in readme
+    assert f"`{UNIT.relative_to(ROOT)}`" in readme

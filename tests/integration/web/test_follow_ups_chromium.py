@@ -1,0 +1,393 @@
+"""The pages about people in a real browser: an agent's own, and the list of follow-ups with its buttons.
+
+What the browser asks is served by this process from a database of some weeks; see chromium.py.
+"""
+
+import pytest
+from sqlalchemy import insert
+from twisted.internet import reactor
+from twisted.internet.defer import maybeDeferred
+
+from cc_bridge.config import Config
+from cc_bridge.daemon.services.people_api import Showing
+from cc_bridge.follow_ups.follow_up import FollowUp, Move, State
+from cc_bridge.records import Answer, CustomerNumber
+from cc_bridge.storage.migrate import open_database
+from cc_bridge.storage.queries.follow_ups import moved, one, opened
+from cc_bridge.storage.schema.tables import row_of
+from cc_bridge.web.auth import Access
+from cc_bridge.web.server import site
+from cc_bridge.web.signed_links import Links
+from cc_bridge.web.wallboard_stream import Stream
+from integration.web.test_wallboard_chromium import FAINT
+from support.chromium import browser
+from support.reactor_loop import result_of, until
+from support.year_of_calls import LAST, fill, midnight, records
+
+__all__ = ["browser"]
+
+pytestmark = pytest.mark.chromium
+
+TOKEN = "a-token-of-the-house"
+NOW = midnight(LAST) + 70_000
+HOSTILE = "<img src=x onerror=alert(1)>"
+ALARM = "!document.getElementById('alarm').hidden"
+SHOWN = "!document.getElementById('figures').hidden"
+LISTED = "document.querySelectorAll('#list li').length"
+
+# What does not fit: boxes that leave the screen to a side.
+WIDE = """
+[...document.querySelectorAll("body *")].filter((element) => {
+  const box = element.getBoundingClientRect();
+  return box.width && (box.left < -1 || box.right > innerWidth + 1);
+}).map((element) => [element.className || element.tagName, element.textContent.slice(0, 40)])
+"""
+
+
+class Desk:
+    """The site with its pages about people, and a database beside it."""
+
+    def __init__(self, url):
+        until(lambda: True)  # the reactor runs
+        config = Config(
+            pbx={"name": "main"},
+            http={"token": TOKEN},
+            storage={"url": url},
+            survey={"time_zone": "Europe/Berlin"},
+        )
+        self.now = NOW
+        self.showing = Showing(lambda: config, lambda: self.now, reactor)
+        self.showing.start()
+        stream = Stream(lambda: 1, lambda: None, reactor, 1)
+        pages = site(
+            lambda _: (b"", "text/plain"), dict, dict, Access("127.0.0.1", TOKEN), dict, stream,
+            agent=self.showing.agent, **{"follow-ups": self.showing.follow_ups},
+        )  # fmt: skip
+        self._port = reactor.listenTCP(0, pages, interface="127.0.0.1")
+        self.url = f"http://127.0.0.1:{self._port.getHost().port}"
+
+    def agent(self, name="Agent 2", more="", seconds=5 * 86_400):
+        return f"{self.url}/agent{more}#{Links(TOKEN, 'main').key(name, int(NOW + seconds))}"
+
+    def close(self):
+        self.showing.stop()
+        result_of(maybeDeferred(self._port.stopListening))
+
+
+@pytest.fixture(scope="module")
+def weeks(tmp_path_factory):
+    """Return an engine of some weeks with comments."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('people') / 'calls.sqlite'}"
+    engine = open_database(url)
+    fill(engine, records())
+    about = {"agent": "Agent 2", "interface": "PJSIP/2"}
+    kept = about | {"recording": "x"}
+    comments = [
+        Answer("main", "c1", "comment", "comment", 14, 1, NOW - 4000, queue="sales", **kept),
+        Answer("main", "c2", "comment", "comment", 6, 1, NOW - 90_000, queue=HOSTILE, **about),
+        Answer(
+            "main", "c3", "comment", "comment", 31, 1, NOW - 200_000, queue="پشتیبانی", recording="x", **about
+        ),
+    ]
+    table = row_of(comments[0])[0]
+    with engine.begin() as connection:
+        connection.execute(insert(table), [row_of(each)[1] for each in comments])
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def desk(weeks):
+    desk = Desk(str(weeks.url))
+    yield desk
+    desk.close()
+
+
+def quiet(page, desk):
+    """Nothing red in the console, nothing asked of anybody but the daemon, nothing executed."""
+    assert page.errors == []
+    assert page.requests
+    assert [url for url in page.requests if not url.startswith(desk.url)] == []
+
+
+# -- an agent's own page
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "fa"])
+def test_an_agent_reads_their_own_page(browser, desk, tmp_path, language, scheme, width):
+    page = browser.page(width=width, height=1100 if width > 400 else 2400, scheme=scheme, languages=language)
+    page.open(desk.agent())
+    page.wait(SHOWN)
+    page.value("document.querySelector('[data-days=\"30\"]').click()")
+    page.wait("told.days === 30")
+    page.picture(tmp_path / "agent.png")
+    assert page.value("document.documentElement.dataset.theme") == scheme
+    assert page.value("document.dir") == {"en": "ltr", "fa": "rtl"}[language]
+    assert page.value("document.querySelector('[aria-pressed=true]').dataset.days") == "30"
+    page.wait(f"{FAINT}.length === 0")
+    assert page.value(WIDE) == []
+    text = page.text("main")
+    assert {"en": "Spoken comments", "fa": "سخن مشتریان"}[language] in text
+    assert {"en": "Team", "fa": "میانگین گروه"}[language] in page.text("[data-name=csat]")
+    digits = "0123456789" if language == "en" else "۰۱۲۳۴۵۶۷۸۹"
+    assert {each for each in page.text("#scores") + page.text("#work b") if each.isdigit()} - set(digits) <= (
+        set("0123456789")  # in labels of the catalogue, such as CES, 1-7
+    )
+    assert "NaN" not in text
+    assert "undefined" not in text
+    quiet(page, desk)
+    page.close()
+
+
+def test_today_has_no_team_and_few_answers_no_score(browser, desk):
+    page = browser.page()
+    page.open(desk.agent())
+    page.wait(SHOWN)
+    page.value("document.querySelector('[data-days=\"1\"]').click()")
+    page.wait("told.days === 1")
+    assert "Team" not in page.text("#scores")
+    assert "15 make a score" in page.text("#scores")
+    assert page.value("document.querySelectorAll('#comments tbody tr').length") == 1
+    quiet(page, desk)
+    page.close()
+
+
+def test_a_queue_is_text_whatever_it_holds(browser, desk):
+    page = browser.page()
+    page.open(desk.agent())
+    page.wait(SHOWN)
+    page.wait("document.querySelectorAll('#comments tbody tr').length === 3")
+    assert HOSTILE in page.value("document.getElementById('comments').textContent")
+    assert page.value("document.querySelectorAll('#comments img').length") == 0
+    quiet(page, desk)
+    page.close()
+
+
+def test_another_key_opens_nothing(browser, desk):
+    page = browser.page()
+    good = desk.agent()
+    page.open(f"{good[:-1]}{'1' if good.endswith('0') else '0'}")
+    page.wait(ALARM)
+    assert "does not open anything" in page.text("#alarm")
+    assert page.value("document.getElementById('figures').hidden")
+    page.value(f"location.hash = {good.partition('#')[2]!r}")  # the true one, in the same tab
+    page.wait(f"{SHOWN} && document.getElementById('alarm').hidden")
+    page.close()
+    page = browser.page()
+    page.open(desk.agent(seconds=-1))
+    page.wait(ALARM)
+    assert "has ended" in page.text("#alarm")
+    page.close()
+    page = browser.page(languages="fa")
+    page.open(f"{desk.url}/agent")
+    page.wait(ALARM)
+    assert "پیوند خود شما" in page.text("#alarm")
+    page.close()
+
+
+def test_the_key_is_told_to_nobody(browser, desk):
+    page = browser.page()
+    page.open(desk.agent())
+    page.wait(SHOWN)
+    key = desk.agent().partition("#")[2]
+    assert not any(key in url.partition("#")[0] for url in page.requests)
+    assert page.value("document.cookie + JSON.stringify(localStorage)").count(key) == 0
+    page.close()
+
+
+# -- the list of follow-ups
+
+
+@pytest.fixture
+def listed(weeks):
+    """Fill the list anew."""
+    with weeks.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM follow_ups")
+        connection.exec_driver_sql("DELETE FROM customers")
+    for number, (reason, detail, queue, owner) in enumerate(
+        [("low_rating", "csat=1", "sales", "sara"),
+         ("abandoned_twice", "abandoned again after 3.5 h", "پشتیبانی", "ali"),
+         ("long_wait", "waited 612 s", HOSTILE, ""), ("comment", "spoke 14 s", "sales", "sara"),
+         ("not_solved", "solved=no", "billing", "sara"), ("of_tomorrow", "x", "sales", "")],
+    ):  # fmt: skip
+        made = FollowUp(
+            f"follow{number}", "main", reason, f"98912{number}", f"0912123456{number}", queue, "Sara Ahmadi",
+            "17.1", detail, owner, NOW - 90_000, NOW - 7200 + 5000 * number,
+        )  # fmt: skip
+        assert opened(weeks, made, made.caller_key, [made.caller_key])
+    customers = [
+        CustomerNumber("989120", "C-1", "زهرا محمدی", NOW),
+        CustomerNumber("989122", "C-2", HOSTILE, NOW),
+    ]
+    table = row_of(customers[0])[0]
+    with weeks.begin() as connection:
+        connection.execute(insert(table), [row_of(each)[1] for each in customers])
+    return weeks
+
+
+def stored(engine, name):
+    with engine.connect() as connection:
+        return one(connection, name)
+
+
+def move(engine, name, *arguments):
+    with engine.begin() as connection:
+        moved(connection, name, *arguments, NOW)
+
+
+def entered(browser, desk, *, by="Ali", **options):
+    """Return a page in which somebody has logged in and said who they are."""
+    page = browser.page(**options)
+    page.open(f"{desk.url}/follow-ups")
+    page.wait("!document.getElementById('enter').hidden")
+    page.value(f"document.getElementById('token').value = {TOKEN!r}")
+    page.value("document.querySelector('#enter button').click()")
+    page.wait(LISTED)
+    page.errors.clear()  # that the first question was refused
+    if by:
+        page.value(f"document.getElementById('by').value = {by!r}")
+        page.value("document.getElementById('by').dispatchEvent(new Event('change'))")
+    return page
+
+
+def press(page, name, button):
+    page.value(f"document.querySelector('[data-id={name}] [data-move={button}]').click()")
+
+
+def said(page, name):
+    return page.text(f"[data-id={name}]")
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "fa"])
+def test_the_list_can_be_read(browser, desk, listed, tmp_path, language, scheme, width):
+    move(listed, "follow3", Move.TAKE, "رضا", "")
+    page = entered(browser, desk, width=width, height=1200, scheme=scheme, languages=language)
+    press(page, "follow1", "finish")
+    page.picture(tmp_path / "follow-ups.png")
+    assert page.value("document.dir") == {"en": "ltr", "fa": "rtl"}[language]
+    names = page.value("[...document.querySelectorAll('#list li')].map((each) => each.dataset.id)")
+    assert names == [f"follow{number}" for number in range(6)]
+    assert page.value("document.querySelectorAll('.late').length") == 2
+    text = page.text("#list")
+    details = {
+        "en": ("1 of 5", "again after 3.5 h", "waited 10:12", "14 s", "no to"),
+        "fa": ("دوباره پس از", "انتظار", "ثانیه", "نه به"),
+    }
+    for word in (*details[language], "09121234560", "زهرا محمدی", "Sara Ahmadi", "پشتیبانی", HOSTILE, "رضا"):
+        assert word in text
+    assert {"en": "Low rating", "fa": "امتیاز پایین"}[language] in said(page, "follow0")
+    assert "of_tomorrow" in said(page, "follow5")
+    assert page.value("document.querySelectorAll('#list img').length") == 0
+    page.wait(f"{FAINT}.length === 0")
+    assert page.value(WIDE) == []
+    quiet(page, desk)
+    page.close()
+
+
+def test_somebody_takes_one_and_is_done_with_it(browser, desk, listed):
+    page = entered(browser, desk)
+    press(page, "follow0", "take")
+    page.wait("document.querySelector('[data-id=follow0]').dataset.state === 'taken'")
+    assert (stored(listed, "follow0").state, stored(listed, "follow0").taken_by) == (State.TAKEN, "Ali")
+    assert "Ali" in said(page, "follow0")
+    assert page.value("document.querySelector('[data-id=follow0] [data-move=take]').hidden")
+    press(page, "follow0", "finish")
+    press(page, "follow0", "send")
+    assert "Write a few words" in said(page, "follow0")
+    assert stored(listed, "follow0").state is State.TAKEN
+    page.value("document.querySelector('[data-id=follow0] textarea').value = 'called <b>back</b>'")
+    press(page, "follow0", "send")
+    page.wait("document.querySelector('[data-id=follow0]') === null")
+    done = stored(listed, "follow0")
+    assert (done.state, done.closed_by, done.outcome) == (State.DONE, "Ali", "called <b>back</b>")
+    page.value("document.getElementById('state').value = 'done,dropped'")
+    page.value("document.getElementById('state').dispatchEvent(new Event('change'))")
+    page.wait("document.querySelector('.outcome') !== null")
+    assert page.text(".outcome") == "called <b>back</b>"
+    quiet(page, desk)
+    page.close()
+
+
+def test_one_is_dropped_with_a_reason(browser, desk, listed):
+    page = entered(browser, desk)
+    press(page, "follow2", "drop")
+    page.value("document.querySelector('[data-id=follow2] textarea').value = 'wrong number'")
+    press(page, "follow2", "send")
+    page.wait("document.querySelector('[data-id=follow2]') === null")
+    assert stored(listed, "follow2").state is State.DROPPED
+    quiet(page, desk)
+    page.close()
+
+
+def test_who_is_late_is_told_who_took_it(browser, desk, listed):
+    page = entered(browser, desk)
+    move(listed, "follow1", Move.TAKE, "Sara", "")
+    press(page, "follow1", "take")
+    page.wait("document.querySelector('[data-id=follow1] .complaint:not([hidden])') !== null")
+    assert "Sara took it meanwhile" in said(page, "follow1").translate({0x2068: None, 0x2069: None})
+    assert stored(listed, "follow1").taken_by == "Sara"
+    assert page.value("document.querySelector('[data-id=follow1]').dataset.state") == "taken"
+    move(listed, "follow2", Move.DROP, "Sara", "twice")
+    press(page, "follow2", "take")
+    page.wait("document.querySelector('[data-id=follow2] .complaint:not([hidden])') !== null")
+    page.value("ask()")
+    page.wait("document.getElementById('count').textContent === '5 to be called'")
+    assert "Sara closed it meanwhile" in said(page, "follow2").translate({0x2068: None, 0x2069: None})
+    assert [error for error in page.errors if "409" not in error] == []
+    page.close()
+
+
+def test_nobody_takes_one_without_a_name(browser, desk, listed):
+    page = entered(browser, desk, by="")
+    press(page, "follow0", "take")
+    assert "Write your name" in said(page, "follow0")
+    assert page.value("document.activeElement.id") == "by"
+    assert stored(listed, "follow0").state is State.OPEN
+    page.close()
+
+
+def test_what_is_written_stays_when_the_list_is_renewed(browser, desk, listed):
+    page = entered(browser, desk)
+    press(page, "follow4", "finish")
+    page.value("document.querySelector('[data-id=follow4] textarea').value = 'half a sen'")
+    move(listed, "follow0", Move.DONE, "Sara", "called")
+    page.value("ask()")
+    page.wait("document.querySelector('[data-id=follow0]') === null")
+    assert page.value("document.querySelector('[data-id=follow4] textarea').value") == "half a sen"
+    assert page.value("document.activeElement.tagName") == "TEXTAREA"
+    page.close()
+
+
+@pytest.mark.usefixtures("listed")
+def test_another_token_opens_nothing_and_leaving_closes(browser, desk):
+    page = browser.page()
+    page.open(f"{desk.url}/follow-ups?owner=sara")
+    page.wait("!document.getElementById('enter').hidden")
+    page.value("document.getElementById('token').value = 'not-the-token-at-all'")
+    page.value("document.querySelector('#enter button').click()")
+    page.wait(ALARM)
+    assert page.text("#alarm") == "This is not the token."
+    assert page.value(LISTED) == 0
+    page.value(f"document.getElementById('token').value = {TOKEN!r}")
+    page.value("document.querySelector('#enter button').click()")
+    page.wait(f"{LISTED} === 3 && document.getElementById('alarm').hidden")  # Sara's
+    assert page.value("document.cookie") == ""
+    page.value("document.getElementById('leave').click()")
+    page.wait(f"{LISTED} === 0 && !document.getElementById('enter').hidden")
+    page.open(f"{desk.url}/follow-ups")
+    page.wait("!document.getElementById('enter').hidden")
+    assert page.value(LISTED) == 0
+    page.close()
+
+
+def test_a_session_that_ends_asks_for_the_token_again(browser, desk, listed):
+    page = entered(browser, desk)
+    desk.now = NOW + 13 * 3600
+    press(page, "follow0", "take")
+    page.wait(f"!document.getElementById('enter').hidden && {LISTED} === 0")
+    assert stored(listed, "follow0").state is State.OPEN
+    page.close()

@@ -1,0 +1,437 @@
+"""The wallboard in a real browser: a whole daemon beside a recorded PBX, and boards of every size.
+
+What the browser asks is served by this process, so one reactor runs the daemon, the PBX and the browser's
+pipe; see chromium.py.
+"""
+
+import random
+import time
+from zoneinfo import ZoneInfo
+
+import pytest
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import LoopingCall
+
+from cc_bridge.config import Config
+from cc_bridge.daemon.bridge import Bridge
+from cc_bridge.demo.pbx import RecordedPbx
+from cc_bridge.demo.recording import Recording
+from cc_bridge.demo.run import RECORDING
+from cc_bridge.offline.replay import read_stream
+from cc_bridge.records import AgentState, Outcome
+from cc_bridge.storage.queries.today import Visited
+from cc_bridge.wallboard.board import Agent, Now, Question, board
+from cc_bridge.wallboard.thresholds import Levels, Threshold
+from cc_bridge.wallboard.today import Rated, Today
+from cc_bridge.web.auth import Access
+from cc_bridge.web.server import site
+from cc_bridge.web.wallboard_json import as_json
+from cc_bridge.web.wallboard_stream import Stream
+from support.chromium import browser
+from support.reactor_loop import result_of, until
+
+__all__ = ["browser"]
+
+pytestmark = pytest.mark.chromium
+
+TOKEN = "a-token-of-the-house"
+ALARM = "!document.getElementById('alarm').hidden"
+SHOWN = "document.querySelectorAll('#queues tr').length > 0 && document.getElementById('time').textContent"
+
+
+# -- a whole daemon
+
+
+class House:
+    """A PBX that plays a recording, and the daemon beside it, which can be stopped and started again."""
+
+    def __init__(self, folder, **settings):
+        self.pbx = RecordedPbx(Recording(b"".join(read_stream(RECORDING))), ("demo", "secret"), reactor)
+        until(lambda: True)  # the reactor runs
+        self._ami = reactor.listenTCP(0, self.pbx, interface="127.0.0.1")
+        self._ami_port = self._ami.getHost().port
+        self._folder, self._settings, self._port = folder, settings, 0
+        self.bridge = None
+
+    def start(self):
+        config = Config(
+            ami={"port": self._ami_port, "username": "demo", "secret": "secret"},
+            agi={"port": 0},
+            http={"port": self._port, **self._settings},
+            run={"stop_seconds": 0},
+            storage={"url": f"sqlite:///{self._folder / 'calls.sqlite'}"},
+        )
+        self.bridge = Bridge(config, reactor)
+        self.bridge.start()
+        self._port = int(self.bridge.http_address.rpartition(":")[2])
+
+    def stop(self):
+        bridge, self.bridge = self.bridge, None
+        result_of(Deferred.fromCoroutine(bridge.stop()), 30)
+
+    def lose_the_pbx(self):
+        result_of(maybeDeferred(self._ami.stopListening))
+        for session in list(self.pbx.sessions):
+            session.transport.abortConnection()
+
+    def find_the_pbx(self):
+        self._ami = reactor.listenTCP(self._ami_port, self.pbx, interface="127.0.0.1")
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self._port}/wallboard"
+
+    def close(self):
+        self.pbx.stop()
+        if self.bridge:
+            self.stop()
+        result_of(maybeDeferred(self._ami.stopListening))
+        for session in list(self.pbx.sessions):
+            session.transport.abortConnection()
+
+
+@pytest.fixture
+def house(tmp_path):
+    houses = []
+
+    def house(**settings):
+        houses.append(House(tmp_path, **settings))
+        houses[-1].start()
+        return houses[-1]
+
+    yield house
+    for each in houses:
+        each.close()
+
+
+def number(page, column):
+    """Return what a tile shows large."""
+    return page.value(f"document.querySelector('.tile[data-column={column}] b').textContent")
+
+
+def answered(page):
+    return page.value("board === null ? 0 : board.total.answered")
+
+
+def quiet(page, here):
+    """Nothing red in the console, nothing asked of anybody but the daemon."""
+    assert page.errors == []
+    origin = here.url.removesuffix("wallboard")
+    assert page.requests
+    assert [url for url in page.requests if not url.startswith(origin)] == []
+
+
+def test_it_opens_and_shows_a_call_when_it_comes(browser, house):
+    here = house()
+    page = browser.page()
+    page.open(here.url)
+    page.wait("board !== null && board.observed")
+    page.wait("document.getElementById('state').textContent === 'live'")
+    assert not page.value(ALARM)
+    assert number(page, "answered") == "0"
+    here.pbx.start()
+    page.wait("board.total.waiting > 0")
+    waited = "document.querySelector('.tile[data-column=longest_wait] b').textContent"
+    page.wait(f"{waited} !== NONE")
+    page.wait("board.total.answered > 0")
+    page.wait("document.querySelector('.tile[data-column=answered] b').textContent !== '0'")
+    assert page.value("board.agents") is None
+    assert page.value("document.querySelectorAll('.person').length") == 0
+    quiet(page, here)
+
+
+def test_the_longest_wait_counts_on_between_two_events(browser, house):
+    here = house()
+    here.pbx.start()
+    page = browser.page()
+    page.open(here.url)
+    page.wait("board !== null && board.total.longest_wait_since !== null")
+    # The page alone: no event is heard any more, and its own clock goes on.
+    page.value("source.close(); board.total.longest_wait_since = now() - 5; draw()")
+    before = number(page, "longest_wait")
+    page.wait(f"document.querySelector('.tile[data-column=longest_wait] b').textContent !== '{before}'")
+    assert before in ("0:05", "0:06")
+
+
+def test_it_survives_a_restart_of_the_daemon_and_so_does_today(browser, house):
+    here = house()
+    here.pbx.start()
+    page = browser.page()
+    page.open(here.url)
+    page.wait("board !== null && board.total.answered > 1")
+    here.stop()
+    page.wait(f"{ALARM} && page.classList.contains('stale')")
+    assert "No connection" in page.text("#alarm")
+    before = answered(page)
+    here.start()
+    page.wait(f"document.getElementById('alarm').hidden && board.total.answered >= {before}")
+    page.wait("board.today_complete")
+    assert answered(page) >= before
+    assert [
+        error for error in page.errors if "ERR_CONNECTION" not in error and "ERR_INCOMPLETE" not in error
+    ] == []
+
+
+def test_it_says_that_the_pbx_is_not_seen(browser, house):
+    here = house()
+    here.pbx.start()
+    page = browser.page(languages="fa")
+    page.open(here.url)
+    page.wait("board !== null && board.total.waiting > 0")
+    here.lose_the_pbx()
+    page.wait(f"!board.observed && {ALARM}")
+    assert "مرکز تلفن دیده نمی‌شود" in page.text("#alarm")
+    none = page.value("NONE")
+    assert number(page, "waiting") == number(page, "free") == none
+    assert number(page, "answered") != none
+    here.find_the_pbx()
+    page.wait("document.getElementById('alarm').hidden && board.total.waiting !== null")
+    quiet(page, here)
+
+
+def test_silence_is_told_even_if_the_connection_looks_alive(browser, house, monkeypatch):
+    here = house()
+    page = browser.page()
+    page.open(here.url)
+    page.wait("board !== null && board.observed")
+    monkeypatch.setattr(here.bridge.wallboard, "tick", lambda: None)
+    monkeypatch.setattr(here.bridge.wallboard.stream, "listen", lambda _request: None)
+    page.wait(f"{ALARM} && page.classList.contains('stale')")
+    assert "These figures are old" in page.text("#alarm")
+    monkeypatch.undo()
+    page.wait("document.getElementById('alarm').hidden")
+    quiet(page, here)
+
+
+def test_the_token_leaves_the_address_and_the_cookie_opens_everything(browser, house):
+    here = house(token=TOKEN)
+    page = browser.page()
+    page.open(f"{here.url}?lang=fa&token={TOKEN}")
+    page.wait("board !== null")
+    assert page.value("location.search") == "?lang=fa"
+    assert page.value("document.cookie") == ""
+    page.open(here.url)
+    page.wait("typeof board !== 'undefined' && board !== null && location.search === ''")
+    quiet(page, here)
+    other = browser.page()
+    other.open(here.url)
+    other.wait("document.body !== null && document.body.innerText.includes('http.token')")
+
+
+def test_a_screen_too_many_is_told(browser, house, monkeypatch):
+    here = house()
+    monkeypatch.setattr(Stream, "full", True)
+    page = browser.page()
+    page.open(here.url)
+    page.wait(ALARM)
+    assert "Too many screens" in page.text("#alarm")
+    monkeypatch.undo()
+    page.wait("board !== null && document.getElementById('alarm').hidden")
+
+
+# -- boards of every size
+
+ZONE = ZoneInfo("Asia/Tehran")
+LEVELS = Levels(Threshold(3, 6), Threshold(30, 90), Threshold(80, 70), Threshold(5, 10), Threshold(80, 65))
+QUEUES = (
+    "sales", "پشتیبانی فنی", "billing", "a-very-long-queue-name-that-nobody-should-have-but-somebody-has",
+    "vip", "tech-2", "returns and complaints of large customers", "فروش سازمانی و قراردادها", "q9", "q10",
+    "<b onload=alert(1)>night</b>", "closed",
+)  # fmt: skip
+PEOPLE = ("Sara Ahmadi", "مریم رضایی", "Ali Karimi", "علی موسوی", "Reza Mohammadi-Tabatabaei", "Nika", "John")
+
+
+def a_board(queues, *, names=False, calls=150):
+    """Return a board of so many queues with all that can be seen on one."""
+    rng, now = random.Random(4), time.time()
+    today = Today(lambda _queue: (20.0, 5.0))
+    today.begin(now, ZONE)
+    shown = QUEUES[:queues]
+    for place, queue in enumerate(shown):
+        if queue == "closed":
+            continue
+        at = today.began_at
+        outcomes = [Outcome.ANSWERED] * 12 + [Outcome.ABANDONED, Outcome.TIMED_OUT]
+        waits = [rng.expovariate(1 / (6 + 3 * (place % 5))) for _ in range(calls)]
+        today.visited(
+            Visited(str(n), queue, at + n, rng.choice(outcomes), wait) for n, wait in enumerate(waits)
+        )
+        values = [rng.choice((5, 5, 5, 4, 3 if place % 3 else 5)) for _ in range(9 + 9 * place)]
+        today.rated(Rated(queue, f"{queue}{n}", "agent", "csat", value, at) for n, value in enumerate(values))
+    states = [state for state in AgentState if state is not AgentState.LOGGED_OUT]
+    going_on = Now(
+        waiting=[
+            (queue, now - 12 * place) for place, queue in enumerate(shown[:-1]) for _ in range(place % 8)
+        ],
+        talking=dict.fromkeys(shown, 3),
+        members={(queue, state): rng.randint(0, 4) for queue in shown[:-1] for state in states},
+        agents=[Agent(name, rng.choice(states), now - rng.random() * 5000) for name in PEOPLE * 2],
+    )
+    question = Question("agent", "csat")
+    return board(
+        "main", shown, going_on, today, seconds=lambda _: 20.0, question=lambda _: question, names=names
+    )
+
+
+class Wall:
+    """The site alone, with boards that are made up."""
+
+    def __init__(self):
+        until(lambda: True)
+        self.board = None
+        self.stream = Stream(lambda: 50, self.renew, reactor, 1)
+        pages = site(
+            lambda _: (b"", "text/plain"), dict, dict, Access("127.0.0.1", ""), self.json, self.stream
+        )
+        self._port = reactor.listenTCP(0, pages, interface="127.0.0.1")
+        self.url = f"http://127.0.0.1:{self._port.getHost().port}/wallboard"
+        self._ticking = LoopingCall(lambda: self.stream.tick(time.time()))
+        self._ticking.start(1)
+
+    def json(self):
+        return as_json(self.board, LEVELS, time.time(), ZONE)
+
+    def renew(self):
+        self.stream.publish(self.json())
+
+    def close(self):
+        self._ticking.stop()
+        self.stream.close()
+        result_of(maybeDeferred(self._port.stopListening))
+
+
+@pytest.fixture
+def wall():
+    wall = Wall()
+    yield wall
+    wall.close()
+
+
+# What cannot be read: text whose contrast to what is behind it is less than WCAG's 4.5 (section 1.4.3).
+FAINT = """
+(() => {
+  const parse = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
+    .map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, c, place) => sum + c * [0.2126, 0.7152, 0.0722][place], 0);
+  const behind = (element) => {
+    for (let each = element; each; each = each.parentElement) {
+      const colour = parse(getComputedStyle(each).backgroundColor);
+      if (colour.length === 3 || colour[3] > 0) return colour;
+    }
+    return [255, 255, 255];
+  };
+  return [...document.querySelectorAll("body *")]
+    .filter((element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
+    .filter((element) => element.getClientRects().length)
+    .map((element) => {
+      const [one, two] = [light(parse(getComputedStyle(element).color)), light(behind(element))];
+      const contrast = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
+      return [element.className || element.tagName, element.textContent.slice(0, 20), contrast];
+    })
+    .filter(([, , contrast]) => contrast < 4.5);
+})()
+"""
+
+# What does not fit: boxes that leave the screen, and texts or cells that run into their neighbours.
+OVERFLOWING = """
+(() => {
+  const wrong = [];
+  if (document.documentElement.scrollWidth > innerWidth || document.body.scrollHeight > innerHeight)
+    wrong.push("page");
+  const visible = (element) => element.getClientRects().length;
+  const boxes = document.querySelectorAll(".tile, .figure, .chip, .person, thead th");
+  for (const element of [...boxes].filter(visible)) {
+    const box = element.getBoundingClientRect();
+    if (box.left < -1 || box.right > innerWidth + 1 || box.bottom > innerHeight + 1)
+      wrong.push(["outside", element.textContent]);
+    if (element.scrollWidth > element.clientWidth + 1) wrong.push(["wide", element.textContent]);
+  }
+  for (const box of [...document.querySelectorAll("td .figure")].filter(visible)) {
+    const [inner, cell] = [box.getBoundingClientRect(), box.parentElement.getBoundingClientRect()];
+    if (inner.left < cell.left - 1 || inner.right > cell.right + 1 || inner.height > cell.height + 1)
+      wrong.push(["cell", box.dataset.column, box.textContent]);
+  }
+  return wrong;
+})()
+"""
+
+
+@pytest.mark.parametrize("queues", [1, 4, 7, 12])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "fa"])
+def test_every_board_can_be_read(browser, wall, tmp_path, language, scheme, queues):
+    wall.board = a_board(queues)
+    page = browser.page(scheme=scheme, languages=language)
+    page.open(wall.url)
+    page.wait(SHOWN)
+    page.picture(tmp_path / f"{language}-{scheme}-{queues}.png")
+    assert page.value("document.documentElement.dataset.theme") == scheme
+    assert page.value("document.dir") == {"en": "ltr", "fa": "rtl"}[language]
+    page.wait(f"{FAINT}.length === 0")  # colours may be on their way
+    assert page.value(OVERFLOWING) == []
+    digits = "0123456789" if language == "en" else "۰۱۲۳۴۵۶۷۸۹"
+    text = page.text("#tiles") + page.text("#queues td")
+    assert {each for each in text if each.isdigit()} <= set(digits)
+    assert page.errors == []
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(1280, 720), (3840, 2160), (1024, 768), (1080, 1920), (2560, 1080)]
+)
+def test_it_fills_every_screen(browser, wall, width, height):
+    wall.board = a_board(12, names=True, calls=1900)
+    page = browser.page(width=width, height=height)
+    page.open(wall.url)
+    page.wait(SHOWN)
+    assert page.value(OVERFLOWING) == []
+    large = page.value("parseFloat(getComputedStyle(document.querySelector('.tile b')).fontSize)")
+    assert large > min(width / 100, height / 56) * 2.9
+    page.close()
+
+
+def test_colour_is_never_alone(browser, wall):
+    wall.board = a_board(12)
+    page = browser.page()
+    page.open(wall.url)
+    page.wait(SHOWN)
+    for level, word in (("watch", "to be watched"), ("act", "act now")):
+        marks = page.value(
+            f"[...document.querySelectorAll('[data-level={level}] > .mark')].map((mark) =>"
+            " [mark.getAttribute('aria-label'), getComputedStyle(mark, '::before').clipPath])"
+        )
+        assert len(marks) > 2
+        assert {label for label, _ in marks} == {word}
+        assert all(shape.startswith("polygon") for _, shape in marks)
+    assert (
+        page.value(
+            "document.querySelectorAll('[data-level=good] > .mark[aria-label]:not([aria-label=\"\"])').length"
+        )
+        == 0
+    )
+
+
+def test_names_are_text_whatever_they_hold(browser, wall):
+    wall.board = a_board(12, names=True)
+    page = browser.page()
+    page.open(wall.url)
+    page.wait(SHOWN)
+    assert page.value("document.querySelectorAll('#queues b[onload]').length") == 0
+    assert "<b onload=alert(1)>night</b>" in page.value("document.querySelector('#queues').textContent")
+    assert page.value("document.querySelectorAll('.person').length") == len(PEOPLE) * 2
+
+
+def test_the_address_decides_before_the_browser(browser, wall):
+    wall.board = a_board(4)
+    page = browser.page(scheme="light", languages="en")
+    page.open(f"{wall.url}?theme=dark&lang=fa")
+    page.wait(SHOWN)
+    assert page.value("document.documentElement.dataset.theme") == "dark"
+    assert page.value("document.dir") == "rtl"
+    page.open(wall.url)
+    page.wait(f"location.search === '' && {SHOWN}")
+    assert page.value("document.documentElement.dataset.theme") == "light"
+    page.scheme("dark")  # as at night
+    page.wait("document.documentElement.dataset.theme === 'dark'")

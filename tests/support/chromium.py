@@ -1,0 +1,184 @@
+"""A real browser for tests: Debian's Chromium, headless, driven by its DevTools protocol over a pipe.
+
+Chromium reads commands from its file descriptor 3 and writes answers and events to 4, JSON with a NUL behind
+each. So no driver, port or library is between: the test's own reactor runs the browser and the daemon alike,
+and what the browser asks is served while the test waits. Where Chromium is not installed these tests are
+skipped; CC_BRIDGE_REQUIRE=chromium makes them fail.
+
+The trap: Chromium phones home in the background unless it is told not to, flag by flag. A page's own requests
+are listed in `Page.requests`, so a test can say that none leaves the daemon.
+"""
+
+import base64
+import json
+import os
+import shutil
+from itertools import count
+
+import pytest
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import ProcessProtocol
+
+from support.reactor_loop import result_of, until
+
+__all__ = ["Browser", "Page", "browser"]
+
+_FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
+    "--disable-default-apps", "--disable-dev-shm-usage", "--hide-scrollbars", "--mute-audio",
+    "--no-default-browser-check", "--no-proxy-server", "--remote-debugging-pipe",
+)  # fmt: skip
+_SECONDS = 60.0  # a start takes 1, on a busy machine much more
+
+
+class _Pipe(ProcessProtocol):
+    """Both ends of the pipe."""
+
+    def __init__(self):
+        self.ended = False
+        self.errors = b""
+        self.pages = {}  # by session
+        self._numbers = count(1)
+        self._asked = {}
+        self._read = b""
+
+    def ask(self, method, session=None, **params):
+        number = next(self._numbers)
+        message = {"id": number, "method": method, "params": params}
+        if session:
+            message["sessionId"] = session
+        self.transport.writeToChild(3, json.dumps(message).encode() + b"\0")
+        self._asked[number] = Deferred()
+        return self._asked[number]
+
+    def childDataReceived(self, descriptor, data):  # noqa: N802
+        if descriptor != 4:
+            self.errors = (self.errors + data)[-4000:]
+            return
+        *messages, self._read = (self._read + data).split(b"\0")
+        for message in map(json.loads, messages):
+            if "id" in message:
+                asked = self._asked.pop(message["id"])
+                if "error" in message:
+                    asked.errback(RuntimeError(message["error"]))
+                else:
+                    asked.callback(message["result"])
+            elif message.get("sessionId") in self.pages:
+                self.pages[message["sessionId"]].heard(message["method"], message["params"])
+
+    def processEnded(self, _reason):  # noqa: N802
+        self.ended = True
+        for asked in self._asked.values():
+            asked.errback(RuntimeError(f"chromium ended: {self.errors.decode(errors='replace')}"))
+
+
+class Browser:
+    """One Chromium with a profile of its own."""
+
+    def __init__(self, program, profile):
+        self._pipe = _Pipe()
+        until(lambda: True)  # the reactor runs
+        self._process = reactor.spawnProcess(
+            self._pipe,
+            program,
+            [program, *_FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            env=os.environ,
+            childFDs={0: 0, 1: "r", 2: "r", 3: "w", 4: "r"},
+        )
+
+    def ask(self, method, session=None, **params):
+        return result_of(self._pipe.ask(method, session, **params), _SECONDS)
+
+    def page(self, *, width=1920, height=1080, scheme="light", languages="en", headers=None):
+        """Open an empty page of this size in a context of its own, without cookies of others."""
+        context = self.ask("Target.createBrowserContext")["browserContextId"]
+        target = self.ask("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
+        session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        page = Page(self, session, target)
+        self._pipe.pages[session] = page
+        for domain in ("Page", "Runtime", "Network", "Log"):
+            page.ask(f"{domain}.enable")
+        page.ask(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=height, deviceScaleFactor=1, mobile=False,
+        )  # fmt: skip
+        page.scheme(scheme)
+        page.ask("Network.setExtraHTTPHeaders", headers={"Accept-Language": languages, **(headers or {})})
+        return page
+
+    def close(self):
+        self._pipe.ask("Browser.close").addErrback(lambda _: None)
+        try:
+            until(lambda: self._pipe.ended, 20)
+        except AssertionError:
+            self._process.signalProcess("KILL")
+            until(lambda: self._pipe.ended, 20)
+
+
+class Page:
+    """One tab. `errors` has what its console shows in red, `requests` every address that it asked for."""
+
+    def __init__(self, browser, session, target):
+        self.errors = []
+        self.requests = []
+        self._browser = browser
+        self._session = session
+        self._target = target
+
+    def ask(self, method, **params):
+        return self._browser.ask(method, self._session, **params)
+
+    def heard(self, method, params):
+        match method:
+            case "Network.requestWillBeSent":
+                self.requests.append(params["request"]["url"])
+            case "Runtime.exceptionThrown":
+                self.errors.append(params["exceptionDetails"]["exception"].get("description", "?"))
+            case "Runtime.consoleAPICalled" if params["type"] in ("error", "warning", "assert"):
+                self.errors.append(str([each.get("value") for each in params["args"]]))
+            case "Log.entryAdded" if params["entry"]["level"] in ("error", "warning"):
+                self.errors.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
+
+    def open(self, url):
+        self.ask("Page.navigate", url=url)
+
+    def scheme(self, scheme):
+        """Prefer light or dark."""
+        self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def value(self, expression):
+        """Return what an expression of JavaScript gives."""
+        got = self.ask("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in got, got
+        return got["result"].get("value")
+
+    def text(self, selector):
+        return self.value(f"document.querySelector({json.dumps(selector)})?.innerText ?? ''")
+
+    def wait(self, expression, seconds=_SECONDS):
+        """Wait until an expression is true; what it needs may still be loaded."""
+        guarded = f"(() => {{ try {{ return Boolean({expression}); }} catch {{ return false; }} }})()"
+        until(lambda: self.value(guarded), seconds)
+
+    def picture(self, file):
+        """Write what is to be seen as PNG."""
+        file.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"]))
+
+    def close(self):
+        self._browser.ask("Target.closeTarget", targetId=self._target)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    program = shutil.which("chromium")
+    if program is None:
+        if "chromium" in os.environ.get("CC_BRIDGE_REQUIRE", "").split(","):
+            pytest.fail("no chromium: it is not installed")
+        pytest.skip("no chromium: it is not installed")
+    opened = Browser(program, tmp_path_factory.mktemp("profile"))
+    try:
+        yield opened
+    finally:
+        opened.close()

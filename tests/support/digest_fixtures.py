@@ -1,0 +1,45 @@
+"""Digests of made-up weeks for tests: who owns what, and a daemon's configuration that mails it."""
+
+from datetime import datetime
+
+from cc_bridge.config import Config
+from cc_bridge.storage.migrate import open_database
+from support.mail_server import PASSWORD, USER
+from support.year_of_calls import ZONE, fill, records
+
+__all__ = ["MONDAY", "OWNERS", "configured", "filled"]
+
+MONDAY = datetime(2026, 11, 16, 9, 0, tzinfo=ZONE).timestamp()  # the week before is whole in the records
+QUEUES = {"sales": {"owner": "sara"}, "support": {"owner": "ali"}, "second": {"owner": "sara"}}
+OWNERS = {"sara": "sara@example.com", "ali": "ali@example.com"}
+
+
+def filled(url, newest=0):
+    """Return an engine on a database with all records, or the newest of them."""
+    engine = open_database(url)
+    fill(engine, list(records())[-newest:])
+    return engine
+
+
+def configured(url, server=None, *, reports=None, queues=None, **digest):
+    """Return the configuration of a daemon that sends digests."""
+    known = {
+        "enabled": True,
+        "everyone": ["board@example.com"],
+        "owners": OWNERS,
+        "sender": "bridge@example.com",
+    }
+    if server is None:
+        known["host"] = "localhost"
+    else:
+        known |= {
+            "host": "localhost", "port": server.port, "tls": server.tls, "tls_ca_file": server.ca_file,
+            "username": USER, "secret": PASSWORD, "answer_seconds": 10,
+        }  # fmt: skip
+    return Config(
+        storage={"url": url},
+        survey={"time_zone": str(ZONE)},
+        reports=reports or {},
+        queues=QUEUES if queues is None else queues,
+        digest=known | digest,
+    )

@@ -1,0 +1,75 @@
+"""The committed dashboards, and what Grafana makes of their queries before it sends them. For tests."""
+
+import json
+import re
+from dataclasses import dataclass
+
+from support.paths import ROOT
+
+__all__ = ["BOARDS", "FOLDER", "Query", "filled", "panels", "queries"]
+
+FOLDER = ROOT / "config" / "grafana"
+BOARDS = {path.stem: json.loads(path.read_text()) for path in sorted((FOLDER / "dashboards").glob("*.json"))}
+
+
+@dataclass(frozen=True)
+class Query:
+    """One query of a panel."""
+
+    board: str
+    panel: dict
+    target: dict
+
+    @property
+    def text(self):
+        return self.target.get("expr") or self.target["rawSql"]
+
+    def __str__(self):
+        return f"{self.board}: {self.panel['title']} {self.target['refId']}"
+
+
+def panels(board):
+    """Return the panels of a dashboard, without the headings."""
+    return [panel for panel in BOARDS[board]["panels"] if panel["type"] != "row"]
+
+
+def queries(kind):
+    """Return all queries in PromQL (`expr`) or SQL (`rawSql`)."""
+    return [
+        Query(board, panel, target)
+        for board in BOARDS
+        for panel in panels(board)
+        for target in panel["targets"]
+        if kind in target
+    ]
+
+
+# Characters that Grafana's Prometheus source escapes in a value that goes into a regular expression.
+_SPECIAL = re.compile(r"[\\^$.*+?()|{}\[\]/]")
+
+
+def filled(text, chosen, window=600):
+    """Return a query as Grafana sends it: `chosen` has the values of each variable, `window` is in seconds.
+
+    Raises KeyError for a variable that is not there.
+    """
+    since, until = "2000-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
+    own = {
+        "__range": f"{window}s",
+        "__rate_interval": "15s",
+        "__interval": "15s",
+        "__timezone": "Asia/Tehran",
+    }
+    text = re.sub(r"\$__timeFilter\((\w+)\)", rf"\1 BETWEEN '{since}' AND '{until}'", text)
+
+    def value(found):
+        name, form = found["name"] or found["plain"], found["form"]
+        if name in own:
+            return own[name]
+        values = chosen[name]
+        if form == "sqlstring":
+            return ",".join("'" + each.replace("'", "''") + "'" for each in values)
+        escaped = [_SPECIAL.sub(lambda special: "\\\\" + special[0], each) for each in values]
+        return escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})"
+
+    return re.sub(r"\$(?:\{(?P<name>\w+)(?::(?P<form>\w+))?\}|(?P<plain>\w+))", value, text)

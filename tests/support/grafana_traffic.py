@@ -1,0 +1,122 @@
+"""Three recorded contact centres and the daemons beside them; a program of its own, for dashboards.
+
+grafana_traffic.py FOLDER URL
+
+Each daemon has its journal in FOLDER, the server's database at URL and a webhook receiver that never answers.
+Each asks other questions, so that every kind soon has answers enough. Once all run, their addresses for
+Prometheus are printed, and it goes on until the standard input ends, as it does with whoever started it.
+
+The trap: the demo's callers press 1 to 5 and know no WAIT FOR DIGIT, which a 1 on the scale of 0 to 10 leads
+to. Such a survey breaks off, which the log tells and the dashboards show.
+"""
+
+import json
+import os
+import random
+import socket
+import sys
+import threading
+from pathlib import Path
+
+from pydantic import SecretStr
+from twisted.internet.endpoints import TCP4ClientEndpoint
+
+from cc_bridge.config import (
+    AgiConfig,
+    AmiConfig,
+    Config,
+    DigestConfig,
+    FollowUpsConfig,
+    HttpConfig,
+    PbxConfig,
+    QueueConfig,
+    RunConfig,
+    StorageConfig,
+    SurveyConfig,
+    WebhookConfig,
+)
+from cc_bridge.daemon import main as daemon
+from cc_bridge.demo.callers import Callers
+from cc_bridge.demo.pbx import RecordedPbx
+from cc_bridge.demo.recording import Recording
+from cc_bridge.demo.run import RECORDING
+from cc_bridge.logs import start_logging
+from cc_bridge.offline.replay import read_stream
+
+HOST = "127.0.0.1"
+HEAD = 'id = "{}"\nversion = 1\nlanguages = ["en"]\nthanks = "thanks"\ngoodbye = "goodbye"\n'
+QUESTION = '[[questions]]\nid = "{0}"\nkind = "{0}"\nask = "{0}_ask"\ninvalid = "key_invalid"\n'
+SURVEYS = {"north": ["csat", "ces"], "south": ["nps", "csat"], "west": ["ces", "nps"]}
+
+
+def surveys(folder):
+    folder.mkdir()
+    for name, kinds in SURVEYS.items():
+        text = HEAD.format(name) + "".join(QUESTION.format(kind) for kind in kinds)
+        (folder / f"{name}.toml").write_text(text)
+    return folder
+
+
+def contact_centre(name, folder, url, dead_port):
+    """Start a PBX, its callers and its daemon; return where the daemon's metrics are."""
+    reactor, credentials = daemon.reactor, (name, "secret")
+    pbx = RecordedPbx(Recording(b"".join(read_stream(RECORDING))), credentials, reactor)
+    ami_port = reactor.listenTCP(0, pbx, interface=HOST).getHost().port
+    bridge = daemon.start(
+        Config(
+            pbx=PbxConfig(name=name),
+            ami=AmiConfig(host=HOST, port=ami_port, username=name, secret=SecretStr("secret")),
+            agi=AgiConfig(host=HOST, port=0),
+            http=HttpConfig(host=HOST, port=0),
+            storage=StorageConfig(url=url, journal=folder / f"{name}.sqlite"),
+            survey=SurveyConfig(folder=folder / "surveys"),
+            # Some of the recorded talks last two seconds, and no wait twenty.
+            queue_defaults=QueueConfig(
+                ask_min_talk_seconds=0, service_level_seconds=4, survey=name, owner=name
+            ),
+            follow_ups=FollowUpsConfig(enabled=True),
+            digest=DigestConfig(
+                enabled=True,
+                everyone=["a@example.com"],
+                sender="b@example.com",
+                host=HOST,
+                port=dead_port,
+                tls="none",
+            ),
+            run=RunConfig(stop_seconds=0),
+            webhooks=[
+                WebhookConfig(
+                    name="crm", url=f"http://{HOST}:{dead_port}/", secret=SecretStr("whsec_" + "YWJj" * 8)
+                )
+            ],
+        )
+    )
+    agi_port = int(bridge.agi_address.rpartition(":")[2])
+    callers = Callers(TCP4ClientEndpoint(reactor, HOST, agi_port), reactor, random.Random(name))
+    pbx.listeners.append(callers.heard)
+    reactor.callWhenRunning(pbx.start)
+    reactor.callWhenRunning(bridge.publishing._look)  # it begins by itself after a minute
+    return bridge.http_address
+
+
+def end_with_input():
+    sys.stdin.read()
+    os._exit(0)  # nothing is kept, so nothing needs to end in order
+
+
+def main():
+    folder, url = Path(sys.argv[1]), sys.argv[2]
+    start_logging("error")
+    surveys(folder / "surveys")
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind((HOST, 0))
+        dead_port = taken.getsockname()[1]
+        found = [contact_centre(name, folder, url, dead_port) for name in SURVEYS]
+        sys.stdout.write(json.dumps(found) + "\n")
+        sys.stdout.flush()
+        threading.Thread(target=end_with_input, daemon=True).start()
+        daemon.reactor.run()
+
+
+if __name__ == "__main__":
+    main()

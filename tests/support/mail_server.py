@@ -1,0 +1,114 @@
+"""A real mail server for tests: aiosmtpd on loopback, in its own thread, with a certificate of its own.
+
+What it got is in `mails`, the commands it heard in `commands`; `replies` are what it says next to RCPT or to
+the end of a text, instead of taking it.
+
+The trap: what a client sends before it hangs up is only known when the server has read it. So a test looks
+only when the client has had an answer.
+"""
+
+import socket
+import ssl
+from collections import defaultdict, deque
+from email import policy
+from email.parser import BytesParser
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+
+from unit.ami.test_tls import certificate
+
+__all__ = ["MailServer", "mail_server", "mail_servers"]
+
+USER, PASSWORD = "bridge", "s3cret-of-the-mail-server"
+
+
+class MailServer:
+    """One server; `host` is the name in its certificate, which leads to loopback."""
+
+    def __init__(self, folder, *, tls="starttls", host="localhost", auth=True):
+        self.mails = []  # address and parsed mail
+        self.commands = []
+        self.replies = defaultdict(deque)
+        self.on_data = lambda: None
+        self.host = host
+        self.tls = tls
+        pem, key = certificate(host)
+        self.ca_file = folder / "mail-ca.pem"
+        self.ca_file.write_bytes(pem)
+        both = folder / "mail-both.pem"
+        both.write_bytes(key + pem)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(both)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        wanted = {"starttls": {"tls_context": context}, "implicit": {"ssl_context": context}, "none": {}}[tls]
+        if auth:
+            wanted |= {"authenticator": self._let_in, "auth_required": True}
+            if tls == "implicit":
+                wanted["auth_require_tls"] = False  # it takes only STARTTLS for TLS
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, **wanted)
+        self._controller.start()
+        self._runs = True
+
+    def close(self):
+        if self._runs:
+            self._runs = False
+            self._controller.stop()
+
+    def _let_in(self, _server, _session, _envelope, _mechanism, data):
+        self.commands.append("AUTH")
+        right = (data.login, data.password) == (USER.encode(), PASSWORD.encode())
+        return AuthResult(success=right, handled=False)  # the refusal is aiosmtpd's to say
+
+    async def handle_EHLO(self, _server, session, _envelope, hostname, responses):  # noqa: N802
+        session.host_name = hostname
+        self.commands.append("EHLO")
+        return responses
+
+    async def handle_MAIL(self, _server, _session, envelope, address, options):  # noqa: N802
+        self.commands.append("MAIL")
+        envelope.mail_from = address
+        envelope.mail_options += options
+        return "250 OK"
+
+    async def handle_RCPT(self, _server, _session, envelope, address, _options):  # noqa: N802
+        self.commands.append("RCPT")
+        if self.replies["RCPT"]:
+            return self.replies["RCPT"].popleft()
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, _session, envelope):  # noqa: N802
+        self.commands.append("DATA")
+        self.on_data()
+        reply = self.replies["DATA"].popleft() if self.replies["DATA"] else "250 OK"
+        if reply == "hang up":
+            server.transport.abort()
+        if reply == "hang up" or reply.startswith("250"):
+            parsed = BytesParser(policy=policy.default).parsebytes(envelope.content)
+            self.mails += [(address, parsed) for address in envelope.rcpt_tos]
+        return reply if reply != "hang up" else "250 OK"
+
+
+@pytest.fixture
+def mail_server(tmp_path):
+    server = MailServer(tmp_path)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def mail_servers(tmp_path):
+    """Give servers of other kinds."""
+    made = []
+
+    def server(**kind):
+        made.append(MailServer(tmp_path, **kind))
+        return made[-1]
+
+    yield server
+    for each in made:
+        each.close()

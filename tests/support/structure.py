@@ -1,0 +1,157 @@
+"""The structure of the package, read from its imports: rooms, rings, circles.
+
+    python tests/support/structure.py
+
+prints the figures that tests/unit/test_imports.py holds. A room is a direct child of a folder: a module or a
+folder with all that is in it. The ring of a module follows from its folder alone.
+"""
+
+import ast
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[2] / "cc_bridge"
+
+# The rooms at the top by ring. An inner room is pure; a middle one has I/O of one kind and knows no other
+# middle room; an outer one knows everybody.
+INNER = {
+    "calls", "customers", "errors", "follow_ups", "kpis", "privacy", "queue_log", "records", "reports",
+    "surveys", "wallboard", "__init__",
+}  # fmt: skip
+MIDDLE = {"agi", "ami", "config", "logs", "metrics", "prompts", "storage", "web", "webhooks"}
+OUTER = {"__main__", "cli", "commands", "daemon", "demo", "digest", "doctor", "offline"}
+
+# Pure code does not touch the network, threads, the database, the clock or chance.
+IMPURE = {
+    "alembic", "asyncio", "click", "prometheus_client", "pydantic_settings", "random", "requests",
+    "secrets", "select", "signal", "smtplib", "socket", "sqlalchemy", "sqlite3", "subprocess", "threading",
+    "time", "twisted", "uuid",
+}  # fmt: skip
+
+
+def _modules() -> dict[str, Path]:
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        found[".".join(parts).removesuffix(".__init__")] = path
+    return found
+
+
+MODULES = _modules()
+
+
+@cache
+def imports(module: str) -> frozenset[str]:
+    """Return the full names of the modules that a module imports, also inside functions and for types."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: imports are absolute here"
+            assert node.module is not None
+            found |= {
+                f"{node.module}.{alias.name}" if f"{node.module}.{alias.name}" in MODULES else node.module
+                for alias in node.names
+            }
+    return frozenset(found)
+
+
+def own_imports(module: str) -> set[str]:
+    return {other for other in imports(module) if other in MODULES and other != module}
+
+
+def room(module: str, below: str = "cc_bridge") -> str:
+    """Return the child of the package `below` that holds the module, `__init__` for the package itself."""
+    return module[len(below) + 1 :].partition(".")[0] or "__init__"
+
+
+@cache
+def is_pure(module: str) -> bool:
+    """Tell whether neither the module nor anything that it imports is impure."""
+    todo, seen = [module], {module}
+    while todo:
+        name = todo.pop()
+        if {other.partition(".")[0] for other in imports(name)} & IMPURE:
+            return False
+        todo += own_imports(name) - seen
+        seen |= own_imports(name)
+    return True
+
+
+def ring(module: str) -> int:
+    """Return 1, 2 or 3. A pure module counts as inner wherever it lies, so codecs stay beside protocols."""
+    name = room(module)
+    if name in INNER or is_pure(module):
+        return 1
+    return 2 if name in MIDDLE else 3
+
+
+def upward_imports() -> list[tuple[str, str]]:
+    """Return the imports that point from a ring to one further out."""
+    return [(one, two) for one in MODULES for two in own_imports(one) if ring(two) > ring(one)]
+
+
+def circles(edges: Mapping[str, Iterable[str]]) -> list[list[str]]:
+    """Return the circles of a graph, each as its sorted members (Tarjan's strongly connected components)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in edges.get(node, ()):
+            if other not in index:
+                visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in stack:
+                low[node] = min(low[node], index[other])
+        if low[node] == index[node]:
+            members = stack[stack.index(node) :]
+            del stack[stack.index(node) :]
+            if len(members) > 1:
+                found.append(sorted(members))
+
+    for node in edges:
+        if node not in index:
+            visit(node)
+    return found
+
+
+def module_graph() -> dict[str, set[str]]:
+    return {module: own_imports(module) for module in MODULES}
+
+
+def room_graph(below: str = "cc_bridge") -> dict[str, set[str]]:
+    """Return which rooms of a package import which others of it."""
+    rooms: dict[str, set[str]] = {}
+    for module in MODULES:
+        if module != below and not module.startswith(below + "."):
+            continue
+        mine = rooms.setdefault(room(module, below), set())
+        mine |= {
+            room(other, below)
+            for other in own_imports(module)
+            if other.startswith(below + ".") and room(other, below) != room(module, below)
+        }
+    return rooms
+
+
+def _figures() -> Iterator[str]:
+    top = room_graph()
+    yield f"rooms at the top: {len(top)}"
+    yield f"imports among them: {sum(map(len, top.values()))}"
+    yield f"circles of modules: {len(circles(module_graph()))}, of rooms: {len(circles(top))}"
+    yield f"upward imports: {len(upward_imports())}"
+    for package in ("storage", "daemon"):
+        inside = room_graph(f"cc_bridge.{package}")
+        count = sum(map(len, inside.values()))
+        yield f"{package}/: {len(inside)} rooms, {count} imports among them, {len(circles(inside))} circles"
+
+
+if __name__ == "__main__":
+    sys.stdout.write("\n".join(_figures()) + "\n")

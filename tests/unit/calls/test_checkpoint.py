@@ -1,0 +1,438 @@
+"""Open calls outlive the tracker: what is kept of them, killed anywhere, and what becomes of it afterwards.
+
+The calls are recorded ones. A killed tracker's successor gets what was stored last, a snapshot of the PBX of
+its own moment, and the rest of the events.
+"""
+
+import json
+from functools import cache
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from cc_bridge.ami.codec import Codec, Event
+from cc_bridge.calls import events as ev
+from cc_bridge.calls.agents import Agents
+from cc_bridge.calls.ami_events import WANTED_FOR_DIRECT_CALLS, read
+from cc_bridge.calls.checkpoint_format import AgentNow, CallNow, packed, unpacked
+from cc_bridge.calls.direct_calls import Contexts
+from cc_bridge.calls.snapshot import SeenTalk, Snapshot
+from cc_bridge.calls.tracker import Tracker
+from cc_bridge.records import (
+    AgentInterval,
+    AgentState,
+    Call,
+    Outcome,
+    QueueVisit,
+    Ring,
+    RingOutcome,
+    Talk,
+    Unfinished,
+)
+from support.recordings import all_recordings, recording
+
+NAMES = [f"{path.parent.name}/{path.name.removesuffix('.ami.gz')}" for path in all_recordings()]
+KEYS = {
+    Call: ("call_id",),
+    QueueVisit: ("uniqueid", "queue", "entered_at"),
+    Ring: ("ring_uniqueid", "started_at"),
+    Talk: ("uniqueid", "agent_uniqueid", "answered_at"),
+    AgentInterval: ("agent", "started_at"),
+}
+
+
+@cache
+def events_of(name):
+    messages = Codec(WANTED_FOR_DIRECT_CALLS).feed(recording(name))
+    typed = (read(message, float) for message in messages if isinstance(message, Event))
+    return [event for event in typed if event is not None and event.at]
+
+
+def key(record):
+    return type(record), *(getattr(record, name) for name in KEYS[type(record)])
+
+
+class Pbx:
+    """What Asterisk would tell of itself, by the events."""
+
+    def __init__(self):
+        self.bridges, self.waiting, self.members, self.halves, self.talks = {}, {}, {}, [], {}
+
+    def hear(self, event):  # noqa: C901  # one case an event
+        match event:
+            case ev.ChannelStarted():
+                self.bridges[event.uniqueid] = ""
+            case ev.ChannelEnded():
+                self.bridges.pop(event.uniqueid, None)
+            case ev.BridgeEntered():
+                self.bridges[event.uniqueid] = event.bridge
+            case ev.BridgeLeft() if event.uniqueid in self.bridges:
+                self.bridges[event.uniqueid] = ""
+            case ev.Joined():
+                self.waiting[event.uniqueid] = event
+            case ev.Left():
+                self.waiting.pop(event.uniqueid, None)
+            case ev.LocalJoined():
+                self.halves.append((event.one, event.two))
+            case ev.Connected():
+                self.talks[event.uniqueid] = event
+            case ev.MemberSeen():
+                self.members[event.queue, event.interface] = event
+            case ev.MemberGone():
+                self.members.pop((event.queue, event.interface), None)
+
+    def snapshot(self, at):
+        waiting = [entry._replace(at=at - int(at - entry.at)) for entry in self.waiting.values()]
+        talks = [
+            SeenTalk(e.uniqueid, e.linkedid, e.queue, e.agent_uniqueid, e.agent_channel)
+            for e in self.talks.values()
+            if self.bridges.get(e.uniqueid) and self.bridges[e.uniqueid] == self.bridges.get(e.agent_uniqueid)
+        ]
+        members = tuple(self.members.values())
+        return Snapshot(
+            at, frozenset(), members, tuple(waiting), tuple(talks), dict(self.bridges), tuple(self.halves)
+        )
+
+
+class Disk:
+    """What is written: cuts of records that are over and of what goes on."""
+
+    def __init__(self):
+        self.rows, self.unfinished, self.until = {}, {}, None
+        self.told = []  # every record, also those of one key
+
+    def cut(self, tracker, records, now):
+        for record in records:
+            self.told.append(key(record))
+            self.rows[key(record)] = record
+        for each in tracker.changes():
+            assert each.pbx == "pbx"
+            if each.state:
+                self.unfinished[each.kind, each.name] = each
+            else:
+                del self.unfinished[each.kind, each.name]  # nothing is deleted that is not there
+        self.until = now
+
+    def successor(self):
+        tracker = new_tracker()
+        assert tracker.restore(list(self.unfinished.values()), self.until) == []
+        return tracker
+
+
+def new_tracker(**options):
+    agents = Agents("pbx", lambda _: 2.0, ("notes",))
+    return Tracker("pbx", (), agents, Contexts(("*",)), direct=True, **options)
+
+
+def lived(events, kill, lost, cut_every):
+    """Let a tracker live until it is killed, another from `lost` events later on; return what is on disk."""
+    pbx, disk, tracker, done = Pbx(), Disk(), new_tracker(), []
+    for n, event in enumerate(events):
+        pbx.hear(event)
+        if kill <= n < kill + lost:
+            continue
+        if n == kill + lost and disk.until is not None:
+            tracker, done = disk.successor(), []
+            # The snapshot is of the moment before this event.
+            before = Pbx()
+            for each in events[:n]:
+                before.hear(each)
+            done += tracker.resync(before.snapshot(events[n - 1].at))
+        done += tracker.apply(event)
+        if n % cut_every == 0:
+            disk.cut(tracker, done, event.at)
+            done = []
+    end = events[-1].at
+    done += tracker.tick(end + 5)
+    disk.cut(tracker, done, end + 5)
+    disk.cut(tracker, tracker.finish(end + 5), end + 5)
+    return disk
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_a_tracker_that_is_killed_anywhere_tells_nothing_twice_and_invents_nothing(data):
+    events = events_of(data.draw(st.sampled_from([name for name in NAMES if len(events_of(name)) > 5])))
+    kill = data.draw(st.integers(1, len(events) - 1))
+    lost = data.draw(st.integers(0, len(events) - kill - 1))
+    disk = lived(events, kill, lost, data.draw(st.integers(1, 40)))
+    true = lived(events, len(events), 0, 1)
+    # A caller's leaving is several messages in a few milliseconds: a half of them says something else.
+    back = kill + lost
+    in_a_quiet_moment = events[back].at - events[back - 1].at > 0.1
+    assert len(disk.told) == len(set(disk.told))
+    assert disk.unfinished == {}
+    for each, record in disk.rows.items():
+        match record:
+            case QueueVisit() if in_a_quiet_moment:
+                mine = [v for k, v in true.rows.items() if k[:3] == each[:3]]
+                assert record.outcome in {Outcome.UNOBSERVED, *(visit.outcome for visit in mine)}
+            case Talk(partial=False) if record.queue:
+                assert abs(true.rows[each].talk_seconds - record.talk_seconds) < 0.1
+            case Call(partial=False):
+                assert true.rows[each].started_at == record.started_at
+        if not isinstance(record, AgentInterval | Talk):
+            start, end = (
+                (record.entered_at, record.left_at)
+                if isinstance(record, QueueVisit)
+                else (record.started_at, record.ended_at)
+            )
+            assert start <= end
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_what_is_kept_reads_back_as_it_was(data):
+    events = events_of(data.draw(st.sampled_from([name for name in NAMES if events_of(name)])))
+    tracker = new_tracker()
+    for event in events[: data.draw(st.integers(1, len(events)))]:
+        tracker.apply(event)
+    for each in tracker.changes():
+        kind = CallNow if each.kind == "call" else AgentNow
+        state = unpacked(kind, each.state)
+        assert unpacked(kind, packed(state)) == state
+        assert sorted(packed(state)) == sorted(each.state)  # sets come in any order
+        again = new_tracker()
+        assert again.restore([each], events[-1].at) == []
+    assert tracker.changes() == []  # nothing has happened since
+
+
+# Stories
+
+CALLER, AGENT, BRIDGE = "1.1", "1.2", "b-1"
+STARTED = [
+    ev.ChannelStarted(0.5, CALLER, CALLER, "incoming", "8001", "0912", "Sara", "fa"),
+    ev.Joined(1.25, CALLER, CALLER, "sales", 1, "0912", "Sara", "fa"),
+]
+RINGING = [
+    *STARTED,
+    ev.ChannelStarted(2.5, AGENT, CALLER, "agents", "s", "", "", "fa"),
+    ev.Called(2.5, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", AGENT),
+]
+ANSWERED = [
+    *RINGING,
+    ev.DialEnded(4.5, AGENT, "ANSWER"),
+    ev.Left(4.5, CALLER, "sales"),
+    ev.Connected(
+        4.5, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", AGENT, "PJSIP/alice-1", 3, "0912", "Sara", "fa"
+    ),
+    ev.BridgeEntered(4.5, BRIDGE, AGENT, "", holding=False),
+    ev.BridgeEntered(4.75, BRIDGE, CALLER, "", holding=False),
+]
+TALKING = {CALLER: BRIDGE, AGENT: BRIDGE}
+HANGS_UP = [
+    ev.HangupRequested(30, AGENT, by_pbx=False),
+    ev.BridgeLeft(30.0, BRIDGE, AGENT),
+    ev.BridgeLeft(30.0, BRIDGE, CALLER),
+    ev.ChannelEnded(30.0, AGENT, 16),
+    ev.ChannelEnded(30.5, CALLER, 16),
+]
+ALICE = ev.MemberSeen(0.25, "sales", "PJSIP/alice", "Alice", 1, True, "lunch", 0)
+
+
+class Story:
+    """One tracker after the other on the same disk."""
+
+    def __init__(self, *events, until=10.0):
+        self.disk = Disk()
+        self.tracker = new_tracker()
+        self.hear(*events, until=until)
+
+    def hear(self, *events, until):
+        done = [record for event in events for record in self.tracker.apply(event)]
+        done += self.tracker.tick(until)
+        self.disk.cut(self.tracker, done, until)
+        return self
+
+    def killed(self, at, waiting=(), talks=(), channels=None, members=()):
+        """Kill it, and let another one see this at an instant."""
+        self.tracker = self.disk.successor()
+        snapshot = Snapshot(at, frozenset(), tuple(members), tuple(waiting), tuple(talks), channels or {}, ())
+        self.disk.cut(self.tracker, self.tracker.resync(snapshot), at)
+        return self
+
+    def of(self, kind):
+        return [record for record in self.disk.rows.values() if isinstance(record, kind)]
+
+
+def test_a_caller_who_waits_has_entered_when_he_did():
+    story = Story(*RINGING).killed(
+        20, waiting=[STARTED[1]._replace(at=1.0)], channels={CALLER: "", AGENT: ""}
+    )
+    story.hear(*[event._replace(at=event.at + 20) for event in ANSWERED[len(RINGING) :]], until=26)
+    (visit,), (ring,) = story.of(QueueVisit), story.of(Ring)
+    assert (visit.entered_at, visit.left_at, visit.outcome) == (1.25, 24.5, Outcome.ANSWERED)
+    assert (ring.started_at, ring.ended_at, ring.outcome) == (2.5, 24.5, RingOutcome.ANSWERED)
+    story.hear(*HANGS_UP, until=40)
+    (talk,), (call,) = story.of(Talk), story.of(Call)
+    assert (talk.answered_at, talk.ended_at, talk.partial) == (24.75, 30, False)
+    assert (call.started_at, call.ended_at, call.queues, call.talks) == (0.5, 30.5, 1, 1)
+    assert (call.wait_seconds, call.talk_seconds, call.partial) == (23.25, 5.25, False)
+    assert story.disk.unfinished == {}
+
+
+def test_a_phone_that_rang_in_vain_unseen_leaves_the_call_whole():
+    story = Story(*RINGING).killed(20, waiting=[STARTED[1]], channels={CALLER: ""})
+    story.hear(
+        ev.HangupRequested(30, CALLER, by_pbx=False),
+        ev.Left(30, CALLER, "sales"),
+        ev.ChannelEnded(30, CALLER, 16),
+        until=40,
+    )
+    (ring,), (visit,), (call,) = story.of(Ring), story.of(QueueVisit), story.of(Call)
+    assert (ring.outcome, ring.ended_at, visit.outcome) == (RingOutcome.UNOBSERVED, 10, Outcome.ABANDONED)
+    assert (call.partial, call.wait_seconds) == (False, 28.75)
+
+
+def test_a_call_whose_talk_may_have_been_missed_is_partial():
+    story = Story(*RINGING).killed(20, channels={CALLER: ""})
+    story.hear(ev.ChannelEnded(30, CALLER, 16), until=40)
+    (visit,), (call,) = story.of(QueueVisit), story.of(Call)
+    assert (visit.outcome, visit.left_at, call.partial, call.ended_at) == ("unobserved", 10, True, 30)
+
+
+def test_a_talk_goes_on_whole_in_the_same_bridge():
+    story = Story(*ANSWERED).killed(20, channels=TALKING).hear(*HANGS_UP, until=40)
+    (talk,), (call,), (visit,) = story.of(Talk), story.of(Call), story.of(QueueVisit)
+    assert (talk.answered_at, talk.ended_at, talk.ended_by, talk.partial) == (4.75, 30, "agent", False)
+    assert (call.started_at, call.talk_seconds, call.partial) == (0.5, 25.25, False)
+    assert visit.outcome is Outcome.ANSWERED
+
+
+def test_a_talk_in_another_bridge_may_have_been_interrupted():
+    elsewhere = {CALLER: "b-2", AGENT: "b-2"}
+    story = Story(*ANSWERED).killed(20, channels=elsewhere)
+    story.hear(*[e._replace(bridge="b-2") if hasattr(e, "bridge") else e for e in HANGS_UP], until=40)
+    (talk,), (call,) = story.of(Talk), story.of(Call)
+    assert (talk.answered_at, talk.ended_at, talk.partial, call.partial) == (4.75, 30, True, True)
+
+
+def test_a_hold_counts_as_far_as_it_was_seen():
+    story = Story(*ANSWERED, ev.Held(8, AGENT)).killed(20, channels=TALKING)
+    story.hear(ev.Unheld(25, AGENT), ev.Held(26, AGENT), ev.Unheld(27, AGENT), *HANGS_UP, until=40)
+    (talk,) = story.of(Talk)
+    assert (talk.holds, talk.hold_seconds, talk.partial) == (2, 3, False)
+
+
+@pytest.mark.parametrize("asterisk", ["went on", "was restarted"])
+def test_who_is_gone_is_unobserved_from_the_begin_of_the_gap(asterisk):
+    others = {"7.1": "b-7", "7.2": "b-7"} if asterisk == "went on" else {}
+    for events in (RINGING, ANSWERED):
+        story = Story(*events).killed(5000, channels=others).hear(until=5010)
+        (call,) = story.of(Call)
+        assert (call.started_at, call.ended_at, call.partial) == (0.5, 10, True)
+        assert story.disk.unfinished == {}
+        for visit in story.of(QueueVisit):
+            answered = events is ANSWERED
+            assert (visit.entered_at, visit.left_at) == (1.25, 4.5 if answered else 10)
+            assert visit.outcome is (Outcome.ANSWERED if answered else Outcome.UNOBSERVED)
+        for ring in story.of(Ring):
+            assert ring.ended_at == (4.5 if events is ANSWERED else 10)
+        for talk in story.of(Talk):
+            assert (talk.answered_at, talk.ended_at, talk.ended_by) == (4.75, 10, "unobserved")
+            assert talk.partial
+
+
+def test_what_an_agent_did_is_told_until_the_gap():
+    story = Story(ALICE).killed(20, members=[ALICE._replace(at=20)]).hear(until=30)
+    (paused,) = story.of(AgentInterval)
+    assert (paused.state, paused.reason) == (AgentState.PAUSED, "lunch")
+    assert (paused.started_at, paused.ended_at) == (0.25, 10)
+    assert story.tracker.agents.state_of("Alice") == (AgentState.PAUSED, 20)
+
+
+def test_a_wrap_up_ends_by_itself_before_the_gap():
+    free = ALICE._replace(paused=False, reason="")
+    story = Story(free, *ANSWERED, *[e._replace(at=e.at - 20) for e in HANGS_UP], until=10.75)
+    assert story.tracker.agents.state_of("Alice") == (AgentState.WRAP_UP, 10)
+    story.disk.until = 15.0  # observed for longer, but nothing of it was written since
+    story.killed(20)
+    assert [(i.state, i.started_at, i.ended_at) for i in story.of(AgentInterval)][-1] == ("wrap_up", 10, 12)
+
+
+def test_the_earlier_agent_of_a_call_is_remembered():
+    story = Story(*ANSWERED, *[e._replace(at=e.at - 20) for e in HANGS_UP[:-1]], until=12)
+    story.killed(20, channels={CALLER: ""})
+    (talk,) = story.tracker.talks.of_call(CALLER)
+    assert (talk.member, talk.queue, talk.ended) == ("Alice", "sales", True)
+    assert story.tracker.talks.last(CALLER) is talk
+    story.hear(HANGS_UP[-1], until=40)
+    (call,) = story.of(Call)
+    assert (call.talks, call.partial) == (1, False)
+
+
+def test_killed_again_and_again_it_is_one_call():
+    story = Story(*ANSWERED)
+    for at in (20, 21, 22):
+        story.killed(at, channels=TALKING)
+    story.hear(*HANGS_UP, until=40)
+    (talk,) = story.of(Talk)
+    assert (talk.answered_at, talk.partial) == (4.75, False)
+    assert len(story.disk.told) == len(set(story.disk.told)) == 4  # ring, visit, talk, call
+
+
+def test_with_a_clock_that_was_put_back_nothing_goes_on():
+    story = Story(*ANSWERED, until=5000).killed(100, channels=TALKING)
+    (talk,), (call,) = story.of(Talk), story.of(Call)
+    assert (talk.ended_at, talk.partial, call.ended_at, call.partial) == (5000, True, 5000, True)
+    story.hear(*[event._replace(at=event.at + 100) for event in HANGS_UP], until=200)
+    assert len(story.of(Talk)) == 1
+
+
+# What cannot be read, and what must not be written
+
+
+def test_what_is_broken_is_refused_and_the_rest_is_taken():
+    story = Story(*ANSWERED, ALICE)
+    good = list(story.disk.unfinished.values())
+    (text,) = (each.state for each in good if each.kind == "call")
+    fields = json.loads(text)
+    broken = [
+        "",
+        "{",
+        "null",
+        "[]",
+        json.dumps(fields | {"version": 2}),
+        json.dumps(fields | {"call": None}),
+        json.dumps(fields | {"call": fields["call"] | {"channels": []}}),
+        json.dumps(fields | {"talks": [fields["talks"][0] | {"phase": "asleep"}]}),
+    ]
+    bad = [
+        Unfinished("pbx", kind, f"bad {n}", state)
+        for kind in ("call", "agent")
+        for n, state in enumerate(broken)
+    ]
+    tracker = new_tracker()
+    refused = tracker.restore([*bad, *good], 10.0)
+    assert sorted(refused) == sorted(f"{each.kind} {each.name}" for each in bad)
+    assert len(tracker.talks.going_on()) == 1
+    tracker.resync(Snapshot(20, frozenset(), (), (), (), TALKING, ()))
+    deleted = {each.name for each in tracker.changes() if not each.state}
+    assert deleted == {each.name for each in bad} | {"Alice"}
+
+
+def test_a_field_of_a_later_version_is_passed_over_and_one_that_came_later_has_its_default():
+    (each,) = (each for each in Story(*ANSWERED).disk.unfinished.values() if each.kind == "call")
+    fields = json.loads(each.state)
+    del fields["call"]["merged"]
+    fields["call"]["mood"] = "good"
+    assert packed(unpacked(CallNow, json.dumps(fields))) == each.state
+
+
+def test_numbers_that_must_not_be_stored_are_not_kept_either():
+    number = "09121234567"
+    tracker = new_tracker(numbers=False)
+    for event in ANSWERED:
+        tracker.apply(event._replace(number=number) if hasattr(event, "number") else event)
+    tracker.apply(ev.BlindTransferred(6, AGENT, "02188776655"))
+    (call,) = (each.state for each in tracker.changes() if each.kind == "call")
+    assert number not in call
+    assert "Sara" not in call
+    assert "88776655" not in call
+    assert '"dialed":"8001"' in call  # a number of the company
+    (visit,) = [r for r in tracker.finish(20) if isinstance(r, Call)]
+    assert visit.caller_number == number
+
+
+def test_a_call_that_begins_and_ends_between_two_cuts_is_never_kept():
+    assert Story(*ANSWERED, *HANGS_UP, until=40).disk.unfinished == {}

@@ -1,0 +1,343 @@
+"""The tracker told by hand: joining in mid-call, snapshots, lost messages."""
+
+import pytest
+
+from cc_bridge.calls.events import (
+    BlindTransferred,
+    BridgeEntered,
+    BridgeLeft,
+    Called,
+    ChannelEnded,
+    Connected,
+    DialEnded,
+    GaveUp,
+    HangupRequested,
+    Joined,
+    Left,
+    LocalJoined,
+    MemberGone,
+    MemberSeen,
+    StatusSet,
+)
+from cc_bridge.calls.snapshot import SeenTalk, Snapshot
+from cc_bridge.calls.tracker import Tracker
+from cc_bridge.records import EndedBy, Outcome, QueueVisit, Ring, RingOutcome, Talk
+
+CALLER, AGENT, BRIDGE = "1.1", "1.2", "b-1"
+
+
+def joined(at=0.0, queue="sales", position=1):
+    return Joined(at, CALLER, CALLER, queue, position, "0912", "سارا", "fa")
+
+
+def connected(at, agent=AGENT, hold_time=0):
+    return Connected(
+        at,
+        CALLER,
+        CALLER,
+        "sales",
+        "PJSIP/alice",
+        "Alice",
+        agent,
+        "PJSIP/alice-1",
+        hold_time,
+        "0912",
+        "سارا",
+        "fa",
+    )
+
+
+def gave_up(at, hold_time=5):
+    return GaveUp(at, CALLER, CALLER, "sales", hold_time, 1, "0912", "سارا", "fa")
+
+
+def member(status=1, *, paused=False, wrap_up=0):
+    return MemberSeen(0.0, "sales", "PJSIP/alice", "Alice", status, paused, "", wrap_up)
+
+
+def snapshot(at, *, waiting=(), channels=(), members=(), talks=()):
+    return Snapshot(at, frozenset({"sales"}), tuple(members), tuple(waiting), tuple(talks), dict(channels))
+
+
+class Calls:
+    """A tracker with all records that it gave."""
+
+    def __init__(self):
+        self.tracker = Tracker("pbx", ["sales"])
+        self.records = []
+
+    def hear(self, *events):
+        for event in events:
+            self.records += self.tracker.apply(event)
+        return self
+
+    def talk_until_now(self):
+        return self.hear(
+            joined(0),
+            Called(0.1, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", AGENT),
+            DialEnded(2, AGENT, "ANSWER"),
+            Left(2, CALLER, "sales"),
+            connected(2),
+            BridgeEntered(2.1, BRIDGE, AGENT, "", holding=False),
+            BridgeEntered(2.2, BRIDGE, CALLER, "", holding=False),
+        )
+
+    def of(self, kind):
+        return [record for record in self.records if isinstance(record, kind)]
+
+    def outcomes(self):
+        return [(str(visit.outcome), visit.decided_by) for visit in self.of(QueueVisit)]
+
+
+@pytest.fixture
+def calls():
+    return Calls()
+
+
+def test_an_abandon_needs_a_hang_up(calls):
+    calls.hear(joined(0), HangupRequested(5, CALLER, by_pbx=False), gave_up(5), Left(5, CALLER, "sales"))
+    assert calls.outcomes() == [("abandoned", "HangupRequest")]
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        ("TIMEOUT", Outcome.TIMED_OUT),
+        ("LEAVEEMPTY", Outcome.LEAVE_EMPTY),
+        ("LEAVEUNAVAIL", Outcome.LEAVE_UNAVAILABLE),
+        ("WITHDRAW", Outcome.TRANSFERRED_AWAY),
+    ],
+)
+@pytest.mark.parametrize("told_by", ["VarSet QUEUESTATUS", "UserEvent CCQueueExit"])
+def test_queuestatus_tells_why_the_queue_gave_the_caller_up(calls, status, outcome, told_by):
+    queue = "sales" if told_by.startswith("User") else ""
+    calls.hear(
+        joined(0), gave_up(5), Left(5, CALLER, "sales"), StatusSet(5.1, CALLER, queue, status, told_by)
+    )
+    assert calls.outcomes() == [(outcome, told_by)]
+    assert calls.of(QueueVisit)[0].wait_seconds == 5
+
+
+def test_given_up_without_a_reason_is_unobserved_not_a_guess(calls):
+    calls.hear(joined(0), gave_up(5), Left(5, CALLER, "sales"), ChannelEnded(9, CALLER, 16))
+    assert calls.outcomes() == [("unobserved", "Hangup")]
+    assert calls.of(QueueVisit)[0].left_at == 5
+
+
+def test_leaving_without_any_reason_is_by_key_once_it_has_settled(calls):
+    calls.hear(joined(0), Left(5, CALLER, "sales"))
+    assert calls.outcomes() == []
+    calls.records += calls.tracker.tick(6.5)
+    assert calls.outcomes() == [("left_by_key", "QueueCallerLeave")]
+
+
+def test_an_answer_may_follow_the_leaving(calls):
+    calls.hear(joined(0), Left(5, CALLER, "sales"), connected(5.001))
+    assert calls.outcomes() == [("answered", "AgentConnect")]
+
+
+def test_a_caller_taken_over_from_a_snapshot_keeps_the_wait(calls):
+    calls.records += calls.tracker.resync(snapshot(100, waiting=[joined(70)], channels={CALLER: ""}))
+    assert [visit.entered_at for visit in calls.tracker.waiting()] == [70]
+    calls.hear(joined(69.7), Called(100.5, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", AGENT))
+    calls.hear(DialEnded(101, AGENT, "ANSWER"), Left(101, CALLER, "sales"), connected(101))
+    (visit,) = calls.of(QueueVisit)
+    assert (visit.entered_at, visit.left_at, visit.outcome) == (69.7, 101, Outcome.ANSWERED)
+
+
+def test_a_caller_whom_the_snapshot_does_not_know_is_unobserved(calls):
+    calls.hear(joined(0))
+    calls.records += calls.tracker.resync(snapshot(60))
+    assert calls.tracker.waiting() == []
+    calls.records += calls.tracker.tick(61)
+    assert calls.outcomes() == [("unobserved", "QueueStatus")]
+    assert calls.of(QueueVisit)[0].left_at == 60
+    assert len(calls.tracker.talks.channels) == 0
+
+
+def test_in_mid_session_a_difference_counts_when_it_is_seen_twice(calls):
+    """Events and snapshot cross: a caller may have left, and the event may still be on its way."""
+    calls.hear(joined(0))
+    calls.records += calls.tracker.resync(snapshot(60), fresh=False)
+    assert calls.outcomes() == []
+    assert calls.tracker.doubts > 0
+    calls.records += calls.tracker.resync(snapshot(63), fresh=False)
+    assert calls.tracker.doubts == 0
+    calls.records += calls.tracker.tick(64)
+    assert calls.outcomes() == [("unobserved", "QueueStatus")]
+
+
+def test_a_doubt_that_an_event_explains_is_forgotten(calls):
+    calls.hear(joined(0))
+    calls.records += calls.tracker.resync(snapshot(60), fresh=False)
+    calls.hear(HangupRequested(59.9, CALLER, by_pbx=False), gave_up(59.9), Left(59.9, CALLER, "sales"))
+    calls.records += calls.tracker.resync(snapshot(63), fresh=False)
+    assert calls.outcomes() == [("abandoned", "HangupRequest")]
+
+
+def test_a_caller_whom_we_missed_is_taken_over_in_mid_session_when_seen_twice(calls):
+    here = snapshot(60, waiting=[joined(50)], channels={CALLER: ""})
+    calls.tracker.resync(here, fresh=False)
+    assert calls.tracker.waiting() == []
+    calls.tracker.resync(here, fresh=False)
+    assert [visit.entered_at for visit in calls.tracker.waiting()] == [50]
+
+
+def test_a_talk_that_began_unseen_is_followed_but_has_no_duration(calls):
+    seen = SeenTalk(CALLER, CALLER, "sales", AGENT, "PJSIP/alice-00000001")
+    here = snapshot(60, members=[member(2)], talks=[seen], channels={CALLER: BRIDGE, AGENT: BRIDGE})
+    calls.records += calls.tracker.resync(here)
+    assert calls.tracker.talks.last(CALLER).member == "Alice"
+    calls.hear(
+        HangupRequested(70, AGENT, by_pbx=False), BridgeLeft(70, BRIDGE, AGENT), ChannelEnded(70, AGENT, 16)
+    )
+    (talk,) = calls.of(Talk)
+    assert (talk.agent, talk.ended_at, talk.ended_by, talk.partial) == ("Alice", 70, EndedBy.AGENT, True)
+
+
+def test_a_call_that_another_phone_picked_up_belongs_to_that_phone(calls):
+    calls.hear(MemberSeen(0, "sales", "PJSIP/bob", "بهار", 1, False, "", 0))
+    calls.hear(
+        joined(0), Called(1, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", "1.9"), Left(2, CALLER, "sales")
+    )
+    calls.hear(connected(2)._replace(agent_channel="PJSIP/bob-00000002"))
+    calls.hear(
+        BridgeEntered(2, BRIDGE, AGENT, "", holding=False),
+        BridgeEntered(2, BRIDGE, CALLER, "", holding=False),
+    )
+    calls.hear(ChannelEnded(9, AGENT, 16))
+    (talk,) = calls.of(Talk)
+    assert (talk.agent, talk.interface, talk.picked_up) == ("بهار", "PJSIP/bob", True)
+    assert calls.of(QueueVisit)[0].agent == "بهار"
+
+
+def test_a_transfer_may_be_told_after_the_caller_is_in_the_next_queue(calls):
+    calls.talk_until_now()
+    calls.hear(
+        BridgeLeft(9, BRIDGE, CALLER), joined(9, queue="support"), BlindTransferred(9.001, AGENT, "support")
+    )
+    calls.hear(BridgeLeft(9.002, BRIDGE, AGENT), ChannelEnded(9.003, AGENT, 16))
+    (talk,) = calls.of(Talk)
+    assert (talk.ended_at, talk.ended_by, talk.transfer_target) == (9, EndedBy.TRANSFER, "support")
+    assert [visit.queue for visit in calls.tracker.waiting()] == ["support"]
+
+
+def test_a_transfer_may_name_the_near_half_of_a_local_channel(calls):
+    near = "1.3"
+    calls.hear(joined(0), connected(2, agent=near)._replace(agent_channel="Local/alice@agents-00000001;1"))
+    calls.hear(LocalJoined(2, near, "1.4"), BridgeEntered(2, "b-2", "1.4", "", holding=False))
+    calls.hear(
+        BridgeEntered(2, "b-2", AGENT, "", holding=False), BridgeEntered(2, BRIDGE, near, "", holding=False)
+    )
+    calls.hear(BridgeEntered(2, BRIDGE, CALLER, "", holding=False), BlindTransferred(9, near, "300"))
+    calls.hear(BridgeLeft(9, BRIDGE, CALLER), ChannelEnded(9, AGENT, 16))
+    (talk,) = calls.of(Talk)
+    assert (talk.agent_uniqueid, talk.ended_by, talk.transfer_target) == (AGENT, EndedBy.TRANSFER, "300")
+
+
+def test_a_channel_that_asterisk_no_longer_knows_is_swept(calls):
+    calls.talk_until_now()
+    for at in (60, 63):
+        calls.records += calls.tracker.resync(snapshot(at), fresh=False)
+    assert [talk.ended_by for talk in calls.of(Talk)] == [EndedBy.UNOBSERVED]
+    assert len(calls.tracker.talks.channels) == 0
+
+
+def test_a_talk_whose_agent_is_gone_ends_unobserved(calls):
+    calls.talk_until_now()
+    calls.records += calls.tracker.resync(snapshot(60, channels={CALLER: ""}))
+    (talk,) = calls.of(Talk)
+    assert (talk.answered_at, talk.ended_at, talk.ended_by) == (2.2, 60, EndedBy.UNOBSERVED)
+
+
+def test_a_talk_that_goes_on_survives_a_snapshot(calls):
+    calls.talk_until_now()
+    calls.records += calls.tracker.resync(snapshot(60, channels={CALLER: BRIDGE, AGENT: BRIDGE}))
+    assert calls.of(Talk) == []
+    calls.hear(
+        HangupRequested(70, AGENT, by_pbx=False), BridgeLeft(70, BRIDGE, AGENT), ChannelEnded(70.1, AGENT, 16)
+    )
+    (talk,) = calls.of(Talk)
+    assert (talk.answered_at, talk.ended_at, talk.ended_by) == (2.2, 70, EndedBy.AGENT)
+
+
+def test_an_answer_whose_joining_was_missed_began_when_asterisk_says(calls):
+    calls.hear(connected(100, hold_time=30))
+    (visit,) = calls.of(QueueVisit)
+    assert (visit.entered_at, visit.outcome, visit.position) == (70, Outcome.ANSWERED, 0)
+
+
+def test_an_agents_channel_that_vanishes_ends_the_talk(calls):
+    calls.talk_until_now().hear(ChannelEnded(30, AGENT, 16))
+    (talk,) = calls.of(Talk)
+    assert talk.talk_seconds == pytest.approx(27.8)
+
+
+def test_a_parting_that_nothing_explains_is_the_end_after_two_seconds(calls):
+    calls.talk_until_now().hear(BridgeLeft(30, BRIDGE, AGENT))
+    assert calls.of(Talk) == []
+    calls.records += calls.tracker.tick(32.1)
+    assert [talk.ended_at for talk in calls.of(Talk)] == [30]
+
+
+def test_the_last_talk_is_known_while_the_caller_lives_and_a_little_longer(calls):
+    calls.talk_until_now().hear(BridgeLeft(30, BRIDGE, AGENT), ChannelEnded(30, AGENT, 16))
+    assert calls.tracker.talks.last(CALLER).member == "Alice"
+    calls.hear(ChannelEnded(50, CALLER, 16))
+    calls.tracker.tick(55)
+    assert calls.tracker.talks.last(CALLER).member == "Alice"
+    calls.tracker.tick(61)
+    assert calls.tracker.talks.last(CALLER) is None
+
+
+def test_the_talks_of_a_call_are_known_in_their_order_as_long_as_the_last_one(calls):
+    calls.talk_until_now()
+    calls.hear(BridgeLeft(9, BRIDGE, CALLER), joined(9, queue="support"))
+    calls.hear(connected(10, agent="1.7")._replace(queue="support", member="Bob", interface="PJSIP/bob"))
+    calls.hear(
+        BridgeEntered(10, "b-2", "1.7", "", holding=False),
+        BridgeEntered(10, "b-2", CALLER, "", holding=False),
+    )
+    assert [talk.member for talk in calls.tracker.talks.of_call(CALLER)] == ["Alice", "Bob"]
+    calls.hear(ChannelEnded(12, CALLER, 16))
+    calls.tracker.tick(30)
+    assert calls.tracker.talks.of_call(CALLER) == []
+
+
+def test_only_the_first_dial_end_counts(calls):
+    calls.hear(joined(0), Called(1, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", AGENT))
+    calls.hear(DialEnded(11, AGENT, "NOANSWER"), DialEnded(12, AGENT, "CANCEL"), ChannelEnded(12, AGENT, 0))
+    (ring,) = calls.of(Ring)
+    assert (ring.ring_seconds, ring.outcome) == (10, RingOutcome.NO_ANSWER)
+
+
+@pytest.mark.parametrize(
+    ("status", "cause", "outcome"),
+    [
+        ("NOANSWER", 17, RingOutcome.BUSY),
+        ("NOANSWER", 21, RingOutcome.DECLINED),
+        ("BUSY", 17, RingOutcome.BUSY),
+        ("CHANUNAVAIL", 20, RingOutcome.CONGESTION),
+        ("CANCEL", 26, RingOutcome.ANSWERED_ELSEWHERE),
+        ("CANCEL", 0, RingOutcome.CALLER_GONE),
+    ],
+)
+def test_how_a_ring_ended(calls, status, cause, outcome):
+    calls.hear(joined(0), Called(1, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", AGENT))
+    calls.hear(DialEnded(2, AGENT, status), ChannelEnded(2, AGENT, cause))
+    assert [ring.outcome for ring in calls.of(Ring)] == [outcome]
+
+
+def test_a_member_who_leaves_the_queue_is_gone(calls):
+    calls.hear(member(), MemberGone(1, "sales", "PJSIP/alice"))
+    assert calls.tracker.members == {}
+
+
+def test_all_that_is_open_at_the_end_is_unobserved(calls):
+    calls.talk_until_now().hear(Joined(3, "9.9", "9.9", "sales", 1, "", "", ""))
+    calls.hear(Called(4, "9.9", "9.9", "sales", "PJSIP/bob", "Bob", "9.8"))
+    calls.records.clear()
+    calls.records += calls.tracker.finish(10)
+    assert calls.outcomes() == [("unobserved", "end of observation")]
+    assert [talk.ended_by for talk in calls.of(Talk)] == [EndedBy.UNOBSERVED]
+    assert [ring.outcome for ring in calls.of(Ring)] == [RingOutcome.UNOBSERVED]

@@ -1,0 +1,96 @@
+"""The plan joined with what dials: due calls are made, and what came of them is told."""
+
+import pytest
+from twisted.internet.defer import Deferred, fail, succeed
+
+from cc_bridge.agi.script_arguments import asked_by
+from cc_bridge.daemon.services.callback_dialer import CallingBack
+from cc_bridge.errors import AmiLinkLost
+from cc_bridge.surveys.attribution import Attribution, Invitation, Segment
+from cc_bridge.surveys.business_hours import Hours
+from cc_bridge.surveys.callback import CallbackPlan, CallbackRules, CallResult, NoCallback
+from cc_bridge.surveys.definition import Survey
+
+SURVEY = Survey.__new__(Survey)
+object.__setattr__(SURVEY, "id", "csat")
+INVITATION = Invitation(SURVEY, Attribution("1.0", [Segment("sales", "Alice", "PJSIP/alice")]), "fa", "0912")
+
+
+class House:
+    """A plan without a delay, a clock by hand, and whoever dials."""
+
+    def __init__(self, *results):
+        self.now, self.done, self.dialled, self.funnel = 0.0, [], [], []
+        self.results = list(results)
+        self.consents = {"1.0": True, "2.0": True}
+        rules = CallbackRules(hours=Hours(), delay_seconds=0, retry_seconds=60)
+        plan = CallbackPlan(rules, lambda candidate, why: self.done.append((candidate.uniqueid, why)))
+        self.calling = CallingBack(
+            "pbx", plan, self.call, lambda: self.now, self.consents.get, self.funnel.append
+        )
+
+    def call(self, number, uniqueid):
+        self.dialled.append((number, uniqueid))
+        return self.results.pop(0)
+
+    def left(self, n=1, number="0912"):
+        invitation = Invitation(INVITATION.survey, INVITATION.attribution, "fa", number)
+        self.calling.left_first(invitation, f"{n}.0", number)
+
+    def tick(self, seconds=0.0):
+        self.now += seconds
+        self.calling.tick()
+
+
+def test_a_caller_is_called_and_asked():
+    house = House(succeed(CallResult.ANSWERED))
+    house.left()
+    house.tick()
+    assert house.dialled == [("0912", "1.0")]
+    ((stage, trigger, key),) = [(entry.stage, entry.trigger, entry.caller_key) for entry in house.funnel]
+    assert (stage, trigger, key) == ("called_back", "callback", "0912")
+    assert house.calling.invitation(asked_by(["callback", "", "", "1.0"])).caller_key == "0912"
+    assert house.calling.invitation(asked_by(["callback", "", "", "1.0"])) is None
+
+
+def test_busy_is_tried_again():
+    house = House(succeed(CallResult.BUSY), succeed(CallResult.NO_ANSWER))
+    house.left()
+    house.tick()
+    house.tick(59)
+    assert len(house.dialled) == 1
+    house.tick(1)
+    assert len(house.dialled) == 2
+    assert house.done == [("1.0", NoCallback.NO_ANSWER)]
+
+
+def test_without_consent_nobody_is_called():
+    house = House()
+    house.consents.clear()
+    house.left()
+    house.tick()
+    assert house.dialled == []
+
+
+def test_a_slow_call_does_not_hold_up_the_next():
+    slow = Deferred()
+    house = House(slow, succeed(CallResult.ANSWERED))
+    house.left(1)
+    house.tick()
+    house.left(2, number="0913")
+    house.tick(1)
+    assert house.dialled == [("0912", "1.0"), ("0913", "2.0")]
+    house.calling.stop()
+    assert slow.called
+    assert house.done == []
+
+
+@pytest.mark.parametrize("error", [AmiLinkLost("refused"), ValueError("no number")])
+def test_a_call_that_could_not_be_made_is_given_up(error):
+    house = House(fail(error), succeed(CallResult.ANSWERED))
+    house.left(1)
+    house.tick()
+    house.left(2, number="0913")
+    house.tick()
+    assert house.done == [("1.0", NoCallback.FAILED)]
+    assert len(house.dialled) == 2

@@ -1,0 +1,129 @@
+"""When the daemon looks after follow-ups, how far back, and what it does when the database is away."""
+
+from collections import Counter
+from functools import partial
+
+import pytest
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.task import Clock
+
+from cc_bridge.config import Config, FollowUpsConfig
+from cc_bridge.daemon.jobs import follow_ups as module
+from cc_bridge.daemon.jobs.follow_ups import FollowingUp
+from cc_bridge.errors import StorageError
+from cc_bridge.follow_ups.follow_up import Count
+
+T = 1_795_309_819.0
+DAY = 86_400.0
+
+
+class Looking:
+    """A daemon whose database is `looks`: the instants since which, and at which, was looked."""
+
+    def __init__(self, monkeypatch, observed_until=None):
+        self.clock, self.looks, self.links, self.counted = Clock(), [], [], []
+        self.config = Config(follow_ups=FollowUpsConfig(enabled=True))
+        self.waits, self.fault, self.running = 0.0, None, None
+        looking = self
+
+        class Opener:
+            def __init__(self, _engine, _pbx, _desk, _tell, stopping):
+                looking.stopping = stopping
+
+            def look(self, since, now, looked, *, link):
+                looking.looks.append((since - T, now - T))
+                looking.links.append(link)
+                looked.opened.update(["comment"])
+                if looking.fault:
+                    raise looking.fault
+                looked.counts = {"sara": Count(len(looking.looks))}
+
+        monkeypatch.setattr(module, "Opener", Opener)
+        self.following = FollowingUp(
+            lambda: self.config,
+            frozenset(),
+            lambda: None,
+            lambda _news: True,
+            lambda: self.waits,
+            lambda *counted: self.counted.append(counted),
+            lambda: T + self.clock.seconds(),
+            self.in_thread,
+            self.clock,
+            observed_until,
+        )
+
+    def in_thread(self, function, *args):
+        if self.running is not None:
+            return self.running.addCallback(lambda _: function(*args))
+        return maybeDeferred(partial(function, *args))
+
+    def pass_by(self, seconds):
+        self.clock.pump([1.0] * seconds)
+
+
+@pytest.fixture
+def looking(monkeypatch):
+    looking = Looking(monkeypatch)
+    yield looking
+    looking.following.stop()
+    assert not looking.clock.getDelayedCalls()
+
+
+def test_it_looks_a_day_back_first_and_then_ten_minutes(looking):
+    looking.following.start()
+    looking.pass_by(10)
+    assert looking.looks == [(-DAY - 600, 0), (-600, 5), (-595, 10)]
+    looking.pass_by(3600)
+    assert sum(since < -DAY / 2 for since, _ in looking.looks) == 2  # once an hour
+    assert looking.links.count(True) == 1 + 3610 // 60  # once a minute
+    assert looking.counted[0] == (Counter(comment=1), [], {"sara": Count(1)})
+
+
+def test_after_a_long_time_it_looks_at_all_that_came_meanwhile(monkeypatch):
+    for away, since in ((3 * DAY, -3 * DAY - 600), (30 * DAY, -7 * DAY)):
+        looking = Looking(monkeypatch, T - away)
+        looking.following.start()
+        assert looking.looks == [(since, 0)]
+        looking.following.stop()
+
+
+def test_what_waits_for_the_database_is_looked_at_when_it_is_there(looking):
+    looking.following.start()
+    looking.waits = 2 * DAY
+    looking.pass_by(5)
+    looking.waits = 0.0
+    looking.pass_by(10)
+    assert looking.looks[1:] == [(-600, 5), (5 - 2 * DAY - 600, 10), (-590, 15)]
+
+
+def test_a_database_that_is_away_is_asked_again_from_the_same_instant(looking):
+    looking.fault = StorageError("the server is away")
+    looking.following.start()
+    looking.pass_by(70)
+    assert [now for _, now in looking.looks] == [0, 5, 35, 65]
+    assert looking.counted[-1] == (Counter(comment=1), [], {})  # what was opened is counted all the same
+    looking.fault = None
+    looking.pass_by(35)
+    assert looking.looks[4] == (95 - DAY - 600, 95)
+    assert looking.counted[-1][2] == {"sara": Count(len(looking.looks))}
+
+
+def test_nothing_is_looked_at_unless_it_is_switched_on(looking):
+    looking.config = Config()
+    looking.following.start()
+    looking.pass_by(60)
+    assert looking.looks == []
+    looking.config = Config(follow_ups=FollowUpsConfig(enabled=True))
+    looking.pass_by(5)
+    assert len(looking.looks) == 1
+
+
+def test_while_one_look_goes_on_no_other_begins_and_it_is_told_to_stop(looking):
+    looking.running = Deferred()
+    looking.following.start()
+    looking.pass_by(60)
+    assert looking.looks == []
+    looking.following.stop()
+    looking.running.callback(None)
+    assert len(looking.looks) == 1
+    assert looking.stopping()

@@ -1,0 +1,97 @@
+"""The nightly deletion: at its hour, once, in a thread, and again after an hour when it fails."""
+
+from datetime import datetime
+
+import pytest
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+
+from cc_bridge.daemon.jobs.retention import Nightly, next_at
+from cc_bridge.errors import StorageError
+from cc_bridge.storage.personal_data.retention import Purged
+
+HOUR = 3600.0
+
+
+def local(text):
+    return datetime.fromisoformat(text).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("now", "hour", "then"),
+    [
+        ("2026-11-22 01:10:19", 3, "2026-11-22 03:00:00"),
+        ("2026-11-22 03:00:00", 3, "2026-11-23 03:00:00"),
+        ("2026-12-31 23:59:59", 0, "2027-01-01 00:00:00"),
+    ],
+)
+def test_the_next_time_that_the_clock_shows_the_hour(now, hour, then):
+    assert next_at(local(now), hour) == local(then)
+
+
+class Night:
+    def __init__(self):
+        self.clock, self.began = Clock(), local("2026-11-22 01:00:00")
+        self.hour, self.runs, self.results = 3, [], []
+        self.nightly = Nightly(
+            self.purge,
+            lambda: self.hour,
+            lambda: self.began + self.clock.seconds(),
+            self.in_thread,
+            self.clock,
+        )
+        self.nightly.start()
+
+    def in_thread(self, function, *args):
+        function(*args)
+        return self.results.pop(0) if self.results else succeed(Purged())
+
+    def purge(self, pause):
+        self.runs.append((self.clock.seconds(), pause))
+
+    def pass_by(self, hours):
+        self.clock.pump([60.0] * round(hours * 60))
+
+
+@pytest.fixture
+def night():
+    night = Night()
+    yield night
+    night.nightly.stop()
+    assert not night.clock.getDelayedCalls()
+
+
+def test_it_deletes_once_a_night(night):
+    night.pass_by(1.9)
+    assert night.runs == []
+    night.pass_by(48)
+    assert [round(at / HOUR) for at, _ in night.runs] == [2, 26]
+
+
+def test_a_changed_hour_counts_at_once(night):
+    night.hour = 2
+    night.pass_by(3)
+    assert [round(at / HOUR) for at, _ in night.runs] == [1]
+
+
+def test_when_it_fails_it_tries_again_after_an_hour(night):
+    failed = Deferred()
+    night.results = [failed]
+    night.pass_by(2.1)
+    failed.errback(StorageError("the database is away"))
+    night.pass_by(4)
+    assert [round(at / HOUR) for at, _ in night.runs] == [2, 3]
+
+
+def test_while_one_runs_no_other_begins(night):
+    night.results = [Deferred()]
+    night.pass_by(50)
+    assert len(night.runs) == 1
+
+
+def test_one_that_runs_is_told_to_stop(night):
+    night.pass_by(2.1)
+    ((_, pause),) = night.runs
+    assert not pause(0)
+    night.nightly.stop()
+    assert pause(60)

@@ -1,0 +1,145 @@
+"""Who was asked, read from the database again and again."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy.exc import OperationalError
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.task import Clock
+
+from cc_bridge.daemon.jobs.survey_history import Remembering
+from cc_bridge.records import (
+    EndedBy,
+    FunnelEntry,
+    OptOut,
+    SurveyAttempt,
+    SurveyDefinition,
+    SurveyResult,
+    Trigger,
+)
+from cc_bridge.storage.migrate import open_database
+from cc_bridge.storage.schema.tables import row_of
+from cc_bridge.storage.schema.upsert import upsert
+from cc_bridge.surveys.eligibility import Candidate
+from cc_bridge.surveys.history import Asked
+
+NOW = 1_800_000_000.0
+NUMBER = "989121234567"
+
+
+def attempt(at, pbx="other"):
+    return SurveyAttempt(
+        pbx, f"{pbx}-{at}", "1.1", "1.1", "sales", "Alice", "PJSIP/alice", "csat", 1, "fa", at, at + 20,
+        SurveyResult.COMPLETE, "", caller_key=NUMBER,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def database(tmp_path):
+    engine = open_database(f"sqlite:///{tmp_path / 'calls.sqlite'}")
+    yield engine
+    engine.dispose()
+
+
+class Site:
+    def __init__(self, engine):
+        self.engine, self.clock, self.asked = engine, Clock(), Asked("pbx")
+        self.called = {}
+        self.defined = []
+        self.reads = 0
+        self.remembering = Remembering(
+            self.open,
+            self.asked,
+            self.called,
+            self.defined.append,
+            lambda: 30.0,
+            lambda: NOW + self.clock.seconds(),
+            self.in_thread,
+            self.clock,
+        )
+
+    def open(self):
+        if self.engine is None:
+            raise OperationalError("select", {}, Exception("no server"))
+        return self.engine
+
+    def in_thread(self, function, *args):
+        self.reads += 1
+        return maybeDeferred(function, *args)
+
+    def write(self, record):
+        table, row = row_of(record)
+        with self.engine.begin() as connection:
+            connection.execute(upsert(table, "sqlite"), [row])
+
+    def standing(self):
+        caller = Candidate(
+            "sales", "Alice", "PJSIP/alice", True, 60.0, False, EndedBy.AGENT, NUMBER, True, NOW
+        )  # fmt: skip
+        return self.asked.standing(caller, NOW - 3600, 0)
+
+
+def test_what_other_pbxs_asked_within_the_days_that_count_is_known_at_once(database):
+    site = Site(database)
+    site.write(attempt(NOW - 29 * 86_400))
+    site.write(OptOut(NUMBER, NOW - 100, opted_out=True, told_by="command"))
+    site.remembering.start()
+    assert site.standing().last_asked_at == NOW - 29 * 86_400
+    assert site.standing().opted_out
+    site.remembering.stop()
+
+
+def test_what_surveys_asked_is_told(database):
+    site = Site(database)
+    asked = SurveyDefinition("pbx", "csat", 1, "fa", "[]", NOW - 100)
+    site.write(asked)
+    site.write(replace(asked, pbx="other", questions="[1]"))
+    site.remembering.start()
+    (told,) = site.defined
+    assert sorted(told, key=lambda each: each.pbx) == [replace(asked, pbx="other", questions="[1]"), asked]
+    site.remembering.stop()
+
+
+def test_what_is_written_later_is_known_within_a_minute(database):
+    site = Site(database)
+    site.remembering.start()
+    site.write(attempt(NOW - 5))
+    site.clock.pump([5] * 12)
+    assert site.standing().last_asked_at == NOW - 5
+    assert site.reads == 2
+
+
+def test_what_comes_days_late_is_known_within_an_hour(database):
+    site = Site(database)
+    site.remembering.start()
+    site.write(attempt(NOW - 3 * 86_400))
+    site.clock.pump([5] * 12 * 59)
+    assert site.standing().last_asked_at is None
+    site.clock.pump([5] * 24)
+    assert site.standing().last_asked_at == NOW - 3 * 86_400
+
+
+def test_whom_a_call_back_called_is_known_after_a_restart(database):
+    site = Site(database)
+    entry = FunnelEntry(
+        "pbx", "1.1", "1.1", "sales", "Alice", "PJSIP/alice", NOW - 86_400, "csat", Trigger.CALLBACK,
+        "called_back", NUMBER,
+    )  # fmt: skip
+    site.write(entry)
+    site.write(replace(entry, at=NOW - 50, trigger=Trigger.QUEUE, stage="invited"))
+    site.remembering.start()
+    assert site.called == {NUMBER: NOW - 86_400}
+    site.remembering.stop()
+
+
+def test_a_database_that_is_away_is_tried_again_soon(database):
+    site = Site(None)
+    site.asked.opt(OptOut(NUMBER, NOW - 100, opted_out=True, told_by="key"))
+    site.remembering.start()
+    site.clock.pump([5] * 3)
+    assert site.reads == 4
+    assert site.standing().opted_out  # what is in memory decides
+    site.engine = database
+    site.write(attempt(NOW - 5))
+    site.clock.advance(5)
+    assert site.standing().last_asked_at == NOW - 5

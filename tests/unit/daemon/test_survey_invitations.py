@@ -1,0 +1,368 @@
+"""Who is asked, and what the funnel says of those who are not: the decisions with a real tracker."""
+
+import pytest
+from asterisk.agi import AGIHangup
+from twisted.internet.defer import ensureDeferred, succeed
+from twisted.internet.task import Clock
+
+from cc_bridge.agi.request import Request
+from cc_bridge.calls.events import (
+    BridgeEntered,
+    BridgeLeft,
+    ChannelEnded,
+    Connected,
+    HangupRequested,
+    Joined,
+    Left,
+    MemberSeen,
+)
+from cc_bridge.calls.tracker import Tracker
+from cc_bridge.config import Config, QueueConfig
+from cc_bridge.daemon.services.survey_invitations import GREETING, MOMENT, Asking
+from cc_bridge.privacy.caller_keys import CallerKeys
+from cc_bridge.records import AttributedBy, Direction, EndedBy, OptOut, Talk, Trigger
+from cc_bridge.surveys.attribution import Invitation, Segment
+from cc_bridge.surveys.definition import parse_survey
+from cc_bridge.surveys.eligibility import NotAsked
+
+SOUNDS = {
+    prompt: dict.fromkeys(("en", "fa"), f"cc_bridge/{prompt}")
+    for prompt in ("ask", "bad", "bye", MOMENT, GREETING)
+}
+SURVEY = parse_survey(
+    """
+id = "csat"
+version = 1
+languages = ["en", "fa"]
+thanks = "bye"
+goodbye = "bye"
+[[questions]]
+id = "satisfaction"
+kind = "csat"
+ask = "ask"
+invalid = "bad"
+""",
+    "csat.toml",
+    SOUNDS,
+)
+CALLER, AGENT, BRIDGE = "100.1", "100.2", "b-1"
+NUMBER = "09121234567"
+
+
+class Link:
+    def __init__(self):
+        self.up = True
+        self.now = 1000.0
+        self.flushed = 0
+        self.on_flush = lambda: None
+
+    def pbx_now(self):
+        return self.now
+
+    def flush(self):
+        self.flushed += 1
+        self.on_flush()
+
+
+class Channel:
+    """Plays at once; a test may let something happen while it does."""
+
+    def __init__(self, linkedid=CALLER):
+        self.played = []
+        self.linkedid = linkedid
+        self.while_playing = lambda: None
+        self.variables = {}
+
+    async def set_variable(self, name, value):
+        self.variables[name] = value
+
+    async def stream_file(self, sound, keys=""):
+        self.played.append(sound)
+        self.while_playing()
+        return await succeed(keys[:0])
+
+    async def get_full_variable(self, expression):
+        assert expression == "${CHANNEL(linkedid)}"
+        return self.linkedid
+
+
+class Centre:
+    """One queue, one agent, and whoever calls."""
+
+    def __init__(self, **queue):
+        self.config = Config(queue_defaults=QueueConfig(**{"ask_min_talk_seconds": 0, **queue}))
+        self.tracker, self.link, self.clock = Tracker("pbx"), Link(), Clock()
+        self.funnel = []
+        self.running = 1
+        self.asking = Asking(
+            self.config,
+            {"csat": SURVEY},
+            SOUNDS,
+            self.tracker,
+            self.link,
+            self.funnel.append,
+            lambda: self.running,
+            self.clock,
+        )
+
+    def hear(self, *events):
+        for event in events:
+            for record in self.tracker.apply(event):
+                if isinstance(record, Talk):
+                    self.asking.talk_ended(record)
+
+    def talk(self, begin=900.0):
+        self.hear(
+            MemberSeen(begin, "sales", "PJSIP/alice", "Alice", 1, False, "", 0),
+            Joined(begin, CALLER, CALLER, "sales", 1, NUMBER, "", "fa"),
+            Left(begin + 5, CALLER, "sales"),
+            Connected(
+                begin + 5, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", AGENT, "PJSIP/alice-1", 5, NUMBER,
+                "", "fa",
+            ),
+            BridgeEntered(begin + 5, BRIDGE, AGENT, "", holding=False),
+            BridgeEntered(begin + 5, BRIDGE, CALLER, "", holding=False),
+        )  # fmt: skip
+
+    def agent_leaves(self, at=990.0):
+        self.hear(HangupRequested(at, AGENT, by_pbx=False), BridgeLeft(at, BRIDGE, AGENT))
+
+    def caller_leaves(self, at=990.0):
+        self.hear(
+            HangupRequested(at, CALLER, by_pbx=False),
+            BridgeLeft(at, BRIDGE, CALLER),
+            BridgeLeft(at, BRIDGE, AGENT),
+            ChannelEnded(at, CALLER, 16),
+        )
+
+    def comes(self, channel=None, args=("queue", "sales", "PJSIP/alice"), number=NUMBER, language="fa"):
+        """Let the caller come to the survey; return the invitation or the reason."""
+        request = Request("survey", CALLER, "PJSIP/x-1", language, number, "s", "cc-bridge-survey", args, {})
+        result = []
+        deferred = ensureDeferred(self.asking.invite(request, channel or Channel()))
+        deferred.addBoth(result.append)
+        for _ in range(100):
+            if result:
+                break
+            self.clock.advance(0.05)
+        return result[0]
+
+    @property
+    def stages(self):
+        return [entry.stage for entry in self.funnel]
+
+
+@pytest.fixture
+def centre():
+    return Centre()
+
+
+def test_a_caller_whose_agent_hung_up_is_asked_about_that_agent(centre):
+    centre.talk()
+    centre.agent_leaves()
+    invitation = centre.comes()
+    assert isinstance(invitation, Invitation)
+    assert invitation.attribution.last == Segment("sales", "Alice", "PJSIP/alice")
+    assert invitation.attribution.by is AttributedBy.EVENTS
+    assert (invitation.language, invitation.caller_key, invitation.trigger) == ("fa", NUMBER, Trigger.QUEUE)
+    (entry,) = centre.funnel
+    assert (entry.stage, entry.queue, entry.agent, entry.survey) == ("invited", "sales", "Alice", "csat")
+    assert entry.call_id == entry.uniqueid == CALLER
+
+
+def test_a_caller_may_come_before_the_event_does(centre):
+    """Asterisk held the events back; the flush brings them, and nobody hears a prompt for it."""
+    centre.link.on_flush = centre.talk
+    channel = Channel()
+    assert isinstance(centre.comes(channel), Invitation)
+    assert channel.played == []
+    assert centre.link.flushed == 1
+
+
+def test_who_has_to_wait_longer_hears_a_prompt_and_not_silence(centre):
+    channel = Channel()
+    channel.while_playing = centre.talk
+    assert isinstance(centre.comes(channel), Invitation)
+    assert channel.played == ["cc_bridge/moment"]
+    assert centre.clock.seconds() < 1
+
+
+def test_without_the_manager_interface_the_dialplans_word_counts_and_is_marked(centre):
+    centre.link.up = False
+    channel = Channel(linkedid="99.1")
+    invitation = centre.comes(channel)
+    assert invitation.attribution.by is AttributedBy.CHANNEL
+    assert invitation.attribution.call_id == "99.1"
+    assert invitation.attribution.last == Segment("sales", "PJSIP/alice", "PJSIP/alice")
+    assert channel.played == []
+
+
+def test_nobody_to_rate_is_told_as_such(centre):
+    assert centre.comes(args=("queue", "sales", "")) is NotAsked.NO_AGENT
+    assert centre.stages == ["no_agent"]
+
+
+def test_a_caller_who_went_away_while_waiting(centre):
+    class Gone(Channel):
+        async def stream_file(self, *_):
+            raise AGIHangup("gone")
+
+    assert centre.comes(Gone()).check(AGIHangup)
+    assert centre.funnel == []
+
+
+def test_a_queue_without_a_survey_asks_nobody_and_has_no_funnel():
+    centre = Centre(survey="")
+    centre.talk()
+    centre.agent_leaves()
+    assert centre.comes() is NotAsked.DISABLED
+    assert centre.funnel == []
+
+
+def test_too_short_a_talk():
+    centre = Centre(ask_min_talk_seconds=120)
+    centre.talk()
+    centre.agent_leaves()
+    assert centre.comes() is NotAsked.TOO_SHORT
+    assert centre.stages == ["too_short"]
+
+
+def test_who_opted_out_is_not_asked_again(centre):
+    centre.talk()
+    centre.agent_leaves()
+    centre.asking.asked.opt(OptOut(NUMBER, 950.0, opted_out=True, told_by="key"))
+    assert centre.comes() is NotAsked.OPTED_OUT
+
+
+def test_who_opted_out_and_was_erased_is_not_asked_again(centre):
+    keys = centre.asking._keys = CallerKeys("plain", b"a secret of the house", "98")
+    centre.talk()
+    centre.agent_leaves()
+    centre.asking.asked.opt(OptOut(keys.hashed(NUMBER), 950.0, opted_out=True, told_by="key"))
+    assert centre.comes() is NotAsked.OPTED_OUT
+    assert centre.funnel[-1].caller_key == "989121234567"
+
+
+def test_consent_that_is_needed():
+    centre = Centre(ask_consent="needed")
+    centre.talk()
+    centre.agent_leaves()
+    assert centre.comes() is NotAsked.NO_CONSENT
+    centre.asking.consented(CALLER, True)
+    assert isinstance(centre.comes(), Invitation)
+
+
+def test_the_queues_language_goes_before_the_channels():
+    centre = Centre(language="en")
+    centre.talk()
+    centre.agent_leaves()
+    assert centre.comes(language="fa").language == "en"
+
+
+@pytest.mark.parametrize(("language", "asked"), [("de", False), ("fa_IR", True), ("", True)])
+def test_a_language_that_the_survey_may_not_speak(centre, language, asked):
+    centre.talk()
+    centre.agent_leaves()
+    assert (centre.comes(language=language) is not NotAsked.LANGUAGE_MISSING) is asked
+
+
+def test_a_call_is_asked_once_even_if_its_dialplan_comes_again(centre):
+    centre.talk()
+    centre.agent_leaves()
+    assert isinstance(centre.comes(), Invitation)
+    assert centre.comes() is NotAsked.ASKED_RECENTLY
+    centre.caller_leaves()
+    assert centre.stages == ["invited"]
+
+
+def test_who_answers_our_call_is_greeted_in_the_language_of_the_call_it_is_about(centre):
+    centre.talk()
+    centre.agent_leaves()
+    about = centre.comes()
+    centre.asking.called_back = lambda said: about if said.about == CALLER else None
+    channel = Channel()
+    assert centre.comes(channel, args=("callback", "", "", CALLER)) is about
+    assert channel.variables == {"CHANNEL(language)": "fa"}
+    assert channel.played == ["cc_bridge/callback_greeting"]
+    assert centre.comes(args=("callback", "", "", "7.7")) is NotAsked.NO_AGENT
+
+
+def test_a_call_that_went_out_is_not_one_that_a_caller_left(centre):
+    centre.talk()
+    centre.caller_leaves()
+    talk = centre.tracker.talks.last(CALLER)
+    talk.direction = Direction.OUT
+    record = Talk(
+        "pbx", CALLER, CALLER, AGENT, "", "Alice", "PJSIP/alice", 905, 990, 0, 0, EndedBy.CALLER, None, None
+    )  # fmt: skip
+    centre.asking.talk_ended(record)
+    assert centre.stages == ["caller_left_first"]  # that of the queue's own talk
+
+
+def test_too_many_surveys_at_once(centre):
+    centre.talk()
+    centre.agent_leaves()
+    centre.running = 81  # this one among them; a share of 0.8 of 100 is kept for others
+    assert centre.comes() is NotAsked.OVERLOAD
+    centre.running = 80
+    assert isinstance(centre.comes(), Invitation)
+
+
+def test_a_caller_who_hung_up_first_would_have_been_asked(centre):
+    left = []
+    centre.asking.left_first = lambda invitation, uniqueid, number: left.append(
+        (invitation, uniqueid, number)
+    )
+    centre.talk()
+    centre.caller_leaves()
+    (entry,) = centre.funnel
+    assert (entry.stage, entry.agent, entry.caller_key) == ("caller_left_first", "Alice", NUMBER)
+    ((invitation, uniqueid, number),) = left
+    assert (uniqueid, number, invitation.attribution.last.agent) == (CALLER, NUMBER, "Alice")
+
+
+def test_a_caller_who_hung_up_first_and_would_not_have_been_asked():
+    centre = Centre(ask_percent=0)
+    centre.talk()
+    centre.caller_leaves()
+    assert centre.stages == ["sampled_out"]
+
+
+def test_an_agent_who_hung_up_first_leaves_the_decision_to_the_dialplan(centre):
+    centre.talk()
+    centre.agent_leaves()
+    centre.hear(ChannelEnded(991.0, AGENT, 16))
+    assert centre.funnel == []
+
+
+def test_all_agents_of_a_transferred_call_are_known(centre):
+    centre.talk()
+    centre.hear(
+        BridgeLeft(950, BRIDGE, CALLER),
+        Joined(950, CALLER, CALLER, "support", 1, NUMBER, "", "fa"),
+        Connected(
+            955, CALLER, CALLER, "support", "PJSIP/bob", "Bob", "100.3", "PJSIP/bob-1", 5, NUMBER, "", ""
+        ),
+        BridgeEntered(955, "b-2", "100.3", "", holding=False),
+        BridgeEntered(955, "b-2", CALLER, "", holding=False),
+        HangupRequested(980, "100.3", by_pbx=False),
+        BridgeLeft(980, "b-2", "100.3"),
+    )
+    invitation = centre.comes()
+    assert [segment.agent for segment in invitation.attribution.segments] == ["Alice", "Bob"]
+    assert invitation.attribution.rated("first_agent").agent == "Alice"
+    assert invitation.attribution.rated("queue:sales").agent == "Alice"
+    assert invitation.attribution.rated("company") is None
+    assert centre.funnel[-1].queue == "support"
+
+
+def test_a_caller_on_another_channel_is_found_by_the_call(centre):
+    centre.talk()
+    request_channel = Channel(linkedid=CALLER)
+    centre.agent_leaves()
+    asking_about = Request("survey", "200.9", "Local/x", "fa", "", "s", "c", ("extension", "", ""), {})
+    result = []
+    ensureDeferred(centre.asking.invite(asking_about, request_channel)).addBoth(result.append)
+    centre.clock.pump([0.05] * 20)
+    assert result[0].attribution.last.agent == "Alice"
+    assert result[0].trigger is Trigger.EXTENSION

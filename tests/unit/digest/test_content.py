@@ -1,0 +1,390 @@
+"""Digests: when they are due, that they say what the reports say, in mails that hold nothing else."""
+
+import json
+import re
+from collections import Counter
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from email import policy
+from email.parser import BytesParser
+from zoneinfo import ZoneInfo
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings, strategies as st
+from sqlalchemy import insert
+
+from cc_bridge.cli import main
+from cc_bridge.customers.lost_calls import lost_calls
+from cc_bridge.digest.builder import made, mail_of, queues_of, timer_of
+from cc_bridge.digest.content import FollowUps, Name, digest
+from cc_bridge.digest.email import Envelope, as_mail, plain
+from cc_bridge.digest.report_settings import ask_of, wording_of
+from cc_bridge.digest.schedule import Every, Timer, period_of
+from cc_bridge.records import QueueVisit
+from cc_bridge.reports.calendar import Days
+from cc_bridge.reports.figures import Figure, Unit, apart
+from cc_bridge.reports.lost_calls import BY, recalls
+from cc_bridge.reports.query import By
+from cc_bridge.storage.migrate import open_database
+from cc_bridge.storage.queries.contacts import contacts
+from cc_bridge.storage.queries.lost_calls import lost_between
+from cc_bridge.storage.reports import Facts, reading
+from cc_bridge.storage.schema.tables import row_of
+from support.digest_fixtures import MONDAY, configured, filled
+from support.year_of_calls import CHANGED, ZONE, records
+
+PERSIAN = {"language": "fa", "calendar": "persian", "digits": "persian", "week_starts": "sat"}
+ZONES = [
+    ZoneInfo(name)
+    for name in (
+        "Europe/Berlin", "Asia/Tehran", "America/Santiago", "Australia/Lord_Howe", "Africa/Casablanca",
+        "Pacific/Apia", "UTC",
+    )
+]  # fmt: skip
+
+
+# -- when
+
+
+timers = st.builds(
+    Timer,
+    st.sampled_from(Every),
+    st.builds(Days, st.sampled_from(ZONES), st.integers(0, 6), st.sampled_from(["gregorian", "persian"])),
+    st.integers(0, 6),
+    st.integers(0, 23),
+)
+instants = st.floats(
+    datetime(1995, 1, 1, tzinfo=ZONE).timestamp(), datetime(2037, 12, 31, tzinfo=ZONE).timestamp()
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(timers, instants)
+def test_due_instants_follow_each_other_and_their_periods_too(timer, now):
+    due, period = timer.due(now)
+    following = timer.next_due(now)
+    assert due <= now < following
+    assert timer.due(due)[0] == due
+    assert timer.due(following) == (following, timer.due(following)[1])
+    after = timer.due(following)[1]
+    assert period.last < timer.days.today(due)
+    assert after.first == period.last + timedelta(1) or (
+        timer.days.zone.key == "Pacific/Apia"
+    )  # skipped a day
+    assert timer.next_due(due - 1) == due
+    there = datetime.fromtimestamp(due, timer.days.zone)
+    assert there.hour == timer.hour or there.hour == timer.hour + 1  # clocks skip an hour
+    if timer.every is not Every.DAY:
+        assert period.before_last == period.first - timedelta(1)
+
+
+@settings(max_examples=200, deadline=None)
+@given(timers, instants)
+def test_every_day_is_in_one_period_of_its_kind(timer, now):
+    day = timer.days.today(now)
+    period = period_of(timer.every, day, timer.days)
+    assert period.first <= day <= period.last
+    assert period_of(timer.every, period.first, timer.days) == period
+    assert period_of(timer.every, period.last, timer.days) == period
+
+
+BERLIN, FROM_SATURDAY, IN_IRAN = Days(ZONE), Days(ZONE, 5), Days(ZONE, 5, "persian")
+
+
+@pytest.mark.parametrize(
+    ("timer", "now", "due", "days"),
+    [
+        # Clocks go back on 2026-10-25 at three: the hour before comes twice, and is due once.
+        ((Every.DAY, BERLIN, 0, 2), "2026-10-25T02:30+01:00", "2026-10-25T02:00+02:00", "10-24 10-24"),
+        # Clocks go forward on 2026-03-29: there is no two o'clock.
+        ((Every.DAY, BERLIN, 0, 2), "2026-03-29T03:00+02:00", "2026-03-29T03:00+02:00", "03-28 03-28"),
+        ((Every.WEEK, BERLIN, 0, 7), "2027-01-03T12:00+01:00", "2026-12-28T07:00+01:00", "12-21 12-27"),
+        (
+            (Every.WEEK, FROM_SATURDAY, 0, 7),
+            "2027-01-04T07:00+01:00",
+            "2027-01-04T07:00+01:00",
+            "12-26 01-01",
+        ),
+        ((Every.MONTH, BERLIN, 0, 7), "2027-01-01T07:00+01:00", "2027-01-01T07:00+01:00", "12-01 12-31"),
+        ((Every.MONTH, IN_IRAN, 0, 7), "2026-03-25T07:00+01:00", "2026-03-21T07:00+01:00", "02-20 03-20"),
+    ],
+)
+def test_clock_changes_and_years_ends(timer, now, due, days):
+    at, period = Timer(*timer).due(datetime.fromisoformat(now).timestamp())
+    assert at == datetime.fromisoformat(due).timestamp()
+    assert f"{period.first:%m-%d} {period.last:%m-%d}" == days
+
+
+def test_a_day_is_compared_with_that_of_the_week_before():
+    period = period_of(Every.DAY, date(2026, 11, 16), Days())
+    assert (period.before_first, period.before_last) == (date(2026, 11, 9), date(2026, 11, 9))
+
+
+# -- what
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    url = f"sqlite:///{tmp_path_factory.mktemp('digest') / 'calls.sqlite'}"
+    filled(url).dispose()
+    return url
+
+
+@pytest.fixture
+def engine(url):
+    engine = open_database(url)
+    yield engine
+    engine.dispose()
+
+
+def of(engine, config, owner="", day=MONDAY):
+    timer = timer_of(config)
+    return made(engine, config, owner, timer.due(day)[1], day, Name.WEEK)
+
+
+def parsed(engine, config, owner="", address="board@example.com"):
+    mail = mail_of(config, of(engine, config, owner), owner, address, "<one@example.com>", MONDAY)
+    assert max(map(len, mail.split(b"\r\n"))) <= 998
+    assert mail.isascii()
+    return BytesParser(policy=policy.default).parsebytes(mail)
+
+
+def rows(body):
+    """Return the cells of each line of the mail's tables, as one reads them."""
+    found = {}
+    for row in re.findall(r"<tr>\s*(<th[^>]*scope=\"row\".*?)</tr>", body, re.DOTALL):
+        cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)
+        name, *values = (" ".join(re.sub("<[^>]*>", " ", cell).split()) for cell in cells)
+        found[name] = values
+    return found
+
+
+@pytest.mark.parametrize("words", [{}, PERSIAN], ids=["en", "fa"])
+@pytest.mark.parametrize("owner", ["", "sara"])
+def test_the_mail_says_what_the_reports_say(engine, url, owner, words, monkeypatch):
+    config = configured(url, reports=words)
+    body = parsed(engine, config, owner).get_body(("html",)).get_content()
+    shown, wording = rows(body), wording_of(config)
+    period = timer_of(config).due(MONDAY)[1]
+    queues = [f"--queue={queue}" for queue in queues_of(config, owner, ())] if owner else []
+    monkeypatch.setenv("CC_BRIDGE_STORAGE__URL", url)
+    monkeypatch.setenv("CC_BRIDGE_SURVEY__TIME_ZONE", str(ZONE))
+    monkeypatch.setattr("time.time", lambda: MONDAY)
+
+    def told(name, first, last):
+        """Return the totals of a report as the command gives them."""
+        asked = ["report", name, "--from", str(first), "--to", str(last), "--format", "json", *queues]
+        result = CliRunner().invoke(main, asked)
+        assert result.exit_code == 0, result.output
+        tables = json.loads(result.stdout)["tables"]
+        units = {column["name"]: column["unit"] for table in tables for column in table["columns"]}
+        return {
+            name: (units[name], cell) for table in tables for name, cell in (table["total"] or {}).items()
+        }
+
+    compared = 0
+    spans = ((period.first, period.last), (period.before_first, period.before_last))
+    for place, span in enumerate(spans):
+        for report in ("service", "voice", "lost"):
+            for name, (unit, cell) in told(report, *span).items():
+                label = wording.text("words", name)
+                if label not in shown or cell is None:
+                    continue
+                figure = Figure(**{"n": None, "low": None, "high": None} | cell)
+                expected = wording.full(Unit(unit), figure).replace(" (", " ").replace(")", "")
+                assert shown[label][place] == " ".join(expected.split()), (name, span)
+                compared += 1
+    assert compared > 30
+
+
+@pytest.mark.parametrize("words", [{}, PERSIAN], ids=["en", "fa"])
+def test_a_mail_has_two_forms_and_the_whole_report(engine, url, words):
+    config = configured(url, reports=words)
+    mail = parsed(engine, config, "sara", "sara@example.com")
+    assert (mail["From"], mail["To"]) == ("cc_bridge <bridge@example.com>", "sara@example.com")
+    assert mail["Date"].datetime.timestamp() == MONDAY
+    title = "گزارش هفتگی" if words else "Weekly digest"
+    dates = ("۱۴۰۵/۰۸/۱۶", "۱۴۰۵/۰۸/۲۲") if words else ("2026-11-09", "2026-11-15")
+    assert mail["Subject"].startswith(title)
+    assert all(day in mail["Subject"] for day in dates)
+    text, body = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))
+    assert title in text
+    assert f'dir="{"rtl" if words else "ltr"}"' in body
+    for cells in rows(body).values():
+        for cell in cells:
+            for part in cell.split():
+                assert part in text
+    (attached,) = mail.iter_attachments()
+    assert attached.get_filename().endswith(".html")
+    assert attached.get_content_type() == "text/html"
+    for page in (body, attached.get_content()):
+        assert not re.search(r"https?://|<script|<img|<link|url\(|@import", page)
+    assert "<style" not in body  # which mail programs drop
+
+
+def test_what_differs_is_called_out_and_nothing_else(engine, url):
+    config = configured(url)
+    ask = ask_of(config, CHANGED, CHANGED + timedelta(18))
+    before = replace(ask, first=CHANGED - timedelta(19), last=CHANGED - timedelta(1))
+    with reading(engine) as connection:
+        found = digest(Name.SPAN, ask, before, Facts(connection, ask), Facts(connection, before), [])
+    called = {
+        (finding.sentence, finding.keys["measure"][1])
+        for finding in found.brief.findings
+        if finding.sentence in ("rose", "fell")
+    }
+    assert ("fell", "wait_mean") in called
+    assert ("rose", "service_level_no_short") in called
+    rows = [row for table in found.brief.tables[:-1] for row in table.rows]
+    compared = [
+        row for row in rows if all(cell and cell.enough and cell.low is not None for cell in row.cells)
+    ]
+    assert len(compared) > 5
+    for row in rows:
+        differs = apart(*row.cells, len(compared))
+        assert differs == any(name == row.keys[0] for _, name in called)
+
+
+def test_too_few_are_compared_with_nothing(engine, url):
+    config = configured(url, reports={"minimum": 10_000})
+    found = of(engine, config)
+    assert found.brief.findings == ()
+    assert "too few" in plain(found, wording_of(config), "", "file.html")
+
+
+def test_an_owner_is_told_of_own_queues_only(engine, url):
+    config = configured(url)
+    sara, ali = (
+        rows(parsed(engine, config, owner).get_body(("html",)).get_content()) for owner in ("sara", "ali")
+    )
+    assert {"sales", "second"} <= sara.keys()
+    assert "support" in ali
+    assert not {"support", "=billing"} & sara.keys()
+    everybody = configured(url, queues={}, owners={})
+    everybody = everybody.model_copy(
+        update={"queue_defaults": everybody.queue_defaults.model_copy(update={"owner": "sara"})}
+    )
+    assert queues_of(everybody, "sara", {"sales", "new"}) == ("new", "sales")
+    assert of(engine, configured(url, queues={"sales": {"owner": "ali"}}, owners={}), "nobody") is None
+
+
+def test_without_any_call_there_is_a_mail_that_says_so(tmp_path):
+    url = f"sqlite:///{tmp_path}/empty.sqlite"
+    engine = open_database(url)
+    text = parsed(engine, configured(url), "sara").get_body(("plain",)).get_content()
+    engine.dispose()
+    assert "Offered\n    This period: 0" in text.replace("\r\n", "\n")
+
+
+def test_follow_ups_are_told_with_the_time_to_close(engine, url):
+    config = configured(url)
+    ask = ask_of(config, date(2026, 11, 9), date(2026, 11, 15))
+    before = replace(ask, first=date(2026, 11, 2), last=date(2026, 11, 8))
+    with reading(engine) as connection:
+        sources = Facts(connection, ask), Facts(connection, before)
+        found = digest(Name.WEEK, ask, before, *sources, [], FollowUps(7, 2, 5, 5400.0, 0, None))
+    (table,) = (table for table in found.brief.tables if table.name == "digest_follow_ups")
+    shown = {row.keys[0]: [cell and (cell.value, cell.n) for cell in row.cells] for row in table.rows}
+    assert shown == {
+        "follow_ups_open": [(7, None), None],
+        "follow_ups_overdue": [(2, None), None],
+        "follow_ups_closed": [(5, None), (0, None)],
+        "follow_ups_close_median": [(5400.0, 5), None],
+    }
+    assert "Time to close, median\n    This period: 1:30 (n=5)" in plain(found, wording_of(config), "", "x")
+
+
+# -- hostile names, and nothing of callers
+
+
+HOSTILE = "x\r\nBcc: evil@example.com\r\n\r\n<script>alert(1)</script>\u2028end"
+
+
+def test_names_from_the_pbx_make_no_header_and_no_markup(tmp_path):
+    url = f"sqlite:///{tmp_path}/calls.sqlite"
+    engine = open_database(url)
+    at = MONDAY - 4 * 86_400
+    with engine.begin() as connection:
+        visit = QueueVisit("p", "1", "1", HOSTILE, at, at + 9, "answered", "a", "b", 1, "", "", "", False, "")
+        connection.execute(insert(row_of(visit)[0]).values(row_of(visit)[1]))
+    config = configured(url, queues={HOSTILE: {"owner": "sara"}}, owners={"sara": "sara@example.com"})
+    for owner in ("", "sara"):
+        mail = parsed(engine, config, owner)
+        assert "Bcc" not in mail
+        assert not mail.defects
+        for part in mail.walk():
+            if part.get_content_type() == "text/html":
+                assert "<script" not in part.get_content()
+        text = mail.get_body(("plain",)).get_content()
+        assert not any(line.startswith("Bcc") for line in text.splitlines())
+    engine.dispose()
+
+
+@pytest.mark.parametrize("word", ["sara\r\nBcc: evil@example.com", "\u2028x", "نام"])
+def test_no_word_can_make_a_header(engine, url, word):
+    config = configured(url)
+    envelope = Envelope("bridge@example.com", word, "sara@example.com", "<one@example.com>", MONDAY)
+    mail = BytesParser(policy=policy.default).parsebytes(
+        as_mail(of(engine, config), wording_of(config), word, envelope)
+    )
+    assert "Bcc" not in mail
+    assert (mail["To"], mail.defects) == ("sara@example.com", [])
+
+
+def test_nothing_of_callers_is_in_a_mail(tmp_path):
+    url = f"sqlite:///{tmp_path}/calls.sqlite"
+    engine = open_database(url)
+    with engine.begin() as connection:
+        for record in records():
+            if not hasattr(record, "caller_number"):
+                continue
+            told = replace(
+                record, caller_number="+989121234567", caller_name="Zahra Karimi", caller_key="k-secret"
+            )
+            connection.execute(insert(row_of(told)[0]).values(row_of(told)[1]))
+            if record.call_id == "1795.900":
+                break
+    config = configured(url)
+    for part in parsed(engine, config).walk():
+        if part.get_content_maintype() == "text":
+            assert not re.search("9121234567|Zahra|Karimi|k-secret", part.get_content())
+    engine.dispose()
+
+
+# -- lost calls, in the report too
+
+
+@pytest.mark.parametrize("by", BY)
+def test_lost_calls_are_counted_as_they_were_managed(engine, url, by):
+    config = configured(url)
+    ask = replace(ask_of(config, date(2026, 11, 9), date(2026, 11, 15)), by=by)
+    with engine.connect() as connection:
+        table = recalls(ask, lost_between(connection, ask.since, ask.until, MONDAY))
+        own = [
+            call
+            for theirs in contacts(connection, ask.since - 86_400, MONDAY)
+            for call in lost_calls(theirs, MONDAY)
+            if ask.since <= call.entered_at < ask.until
+        ]
+    became = Counter(call.managed for call in own if call.decided)
+    for name in ("recalled", "self_served", "not_managed"):
+        assert table.cell(table.total, name).value == became[name]
+        assert sum(table.cell(row, name).value for row in table.rows) == became[name]
+    assert table.cell(table.total, "recall_open").value == sum(not call.decided for call in own)
+    assert table.cell(table.total, "lost_calls").value == became.total() > 0
+    keys = {row.keys[0] for row in table.rows}
+    if by is By.QUEUE:
+        assert keys == {call.queue for call in own}
+    elif by is By.HOUR:
+        assert keys == {datetime.fromtimestamp(call.entered_at, ZONE).hour for call in own}
+    else:
+        assert len(keys) == len(table.rows) > 0
+
+
+def test_the_report_lost_shows_them(url, monkeypatch):
+    monkeypatch.setenv("CC_BRIDGE_STORAGE__URL", url)
+    for by, shown in (("queue", True), ("language", False)):
+        result = CliRunner().invoke(main, ["report", "lost", "--from", "2026-11-09", "--by", by])
+        assert result.exit_code == 0, result.output
+        assert ("What became of lost calls" in result.stdout) == shown

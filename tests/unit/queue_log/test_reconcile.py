@@ -1,0 +1,331 @@
+"""Our records against queue_log: every recording through the real command, and faults planted in them."""
+
+import json
+import sqlite3
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+
+from cc_bridge.cli import main
+from cc_bridge.queue_log.parse import Line
+from cc_bridge.queue_log.reconcile import Ours, Reason, Theirs, What, compare
+from cc_bridge.queue_log.visits import Visits
+from cc_bridge.records import EndedBy, Gap, Outcome, QueueVisit, Talk, Transfer
+from support.recordings import RECORDINGS, all_recordings, queue_log
+
+T = 1_795_300_000.0
+
+
+def names():
+    return [f"{path.parent.name}/{path.name.removesuffix('.ami.gz')}" for path in all_recordings()]
+
+
+def reconcile(*words):
+    result = CliRunner().invoke(main, ["reconcile", *(str(word) for word in words)])
+    assert result.exit_code in (0, 1), result.output
+    assert not result.exception or isinstance(result.exception, SystemExit)
+    return result
+
+
+def found(name, log, *words):
+    """Return the exit code and all differences of a recording to a log."""
+    result = reconcile("--json", "--queue-log", log, "--replay", RECORDINGS / f"{name}.ami.gz", *words)
+    return result.exit_code, json.loads(result.output)
+
+
+@pytest.mark.parametrize("name", names())
+def test_nothing_is_unexplained_in_a_recording(name):
+    code, told = found(name, RECORDINGS / f"{name}.queue_log")
+    assert [d for d in told["differences"] if d["reason"] is None] == []
+    assert code == 0
+    visits = sum(line[4] == "ENTERQUEUE" for line in queue_log(name))
+    assert sum(outcome["queue_log"] for outcome in told["visits"].values()) == visits
+
+
+@pytest.mark.parametrize(
+    ("name", "explained"),
+    [
+        ("22/agent_ends_with_feature_code", {"late_end": 2}),
+        ("22/attended_transfer", {"late_end": 2}),
+        ("22/caller_redirected_by_ami", {"late_end": 1}),
+        ("22/local_member_n_blind_transfer_by_refer", {"unseen_transfer": 2}),
+        ("22/join_empty", {"not_let_in": 1}),
+        ("22/ringing_member_picked_up_by_another", {"picked_up": 1}),
+        ("22/blind_transfer_to_queue", {}),
+        ("22/attended_transfer_completed", {}),
+    ],
+)
+def test_known_errors_are_named(name, explained):
+    assert found(name, RECORDINGS / f"{name}.queue_log")[1]["explained"] == explained
+
+
+NAME = "16/three_callers_two_agents_persian_names"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("|Bob|CONNECT|", "|Alice|CONNECT|", ["agent"]),
+        ("Alice|CONNECT|10|pbx-1795306025.80|1", "NONE|ABANDON|1|3|10", ["outcome"]),
+        ("Alice|CONNECT|10|", "Alice|CONNECT|13|", ["wait"]),
+        ("COMPLETEAGENT|2|5|2", "COMPLETEAGENT|2|3|2", ["talk"]),
+        ("COMPLETEAGENT|2|5|2", "COMPLETEAGENT|2|8|2", ["talk"]),
+        ("COMPLETEAGENT|2|5|2", "COMPLETECALLER|2|5|2", []),  # explained: the agent used a feature code
+    ],
+)
+def test_a_planted_fault_is_found(tmp_path, old, new, what):
+    text = (RECORDINGS / f"{NAME}.queue_log").read_text()
+    assert text.count(old) == 1
+    log = tmp_path / "queue_log"
+    log.write_text(text.replace(old, new))
+    code, told = found(NAME, log)
+    assert [d["what"] for d in told["differences"] if d["reason"] is None] == what
+    assert code == (1 if what else 0)
+
+
+def test_a_visit_that_one_side_lacks_is_found(tmp_path):
+    lines = (RECORDINGS / f"{NAME}.queue_log").read_text().splitlines(keepends=True)
+    log = tmp_path / "queue_log"
+    log.write_text("".join(line for line in lines if "pbx-1795306015.76" not in line))
+    code, told = found(NAME, log)
+    assert (code, [d["what"] for d in told["differences"]]) == (1, ["extra"])
+    log.write_text(
+        "".join(lines[:3])
+        + "1795306016|c.99|support|NONE|ENTERQUEUE||1|4\n1795306019|c.99|support|NONE|ABANDON|4|4|3\n"
+        + "".join(lines[3:])
+    )
+    code, told = found(NAME, log)
+    assert (code, [d["what"] for d in told["differences"]]) == (1, ["missing"])
+
+
+def test_people_get_a_table(tmp_path):
+    log = tmp_path / "queue_log"
+    text = (RECORDINGS / f"{NAME}.queue_log").read_text()
+    log.write_text("junk\n" + text.replace("CONNECT|10|", "CONNECT|13|"))
+    result = reconcile("--queue-log", log, "--replay", RECORDINGS / f"{NAME}.ami.gz")
+    assert result.exit_code == 1
+    assert "answered                   3         3" in result.output
+    assert "1 of 10 lines of queue_log did not fit" in result.output
+    assert "wait     queue_log: 13 s; ours: 10.0 s" in result.output
+
+
+def test_nothing_recorded_excuses_nothing(tmp_path):
+    (tmp_path / "nothing").write_bytes(b"")
+    name = "22/abandoned"
+    code, told = found(name, tmp_path / "nothing")
+    assert (code, told["unexplained"]) == (1, 1)
+    result = reconcile(
+        "--queue-log", RECORDINGS / f"{name}.queue_log", "--replay", tmp_path / "nothing", "--json"
+    )
+    assert (result.exit_code, json.loads(result.output)["unexplained"]) == (1, 1)
+
+
+def test_a_stretch_of_time(monkeypatch):
+    monkeypatch.setenv("TZ", "UTC")
+    name = "22/timeout_overflow_to_second_queue"
+    words = ("--from", "2026-11-21 23:58:04", "--to", "2026-11-21 23:58:06")
+    code, told = found(name, RECORDINGS / f"{name}.queue_log", *words)
+    assert (code, told["matched"], list(told["visits"])) == (0, 1, ["answered"])
+
+
+@pytest.mark.parametrize("fraction", ["", ".431200"])
+def test_the_realtime_table_says_the_same_as_the_file(tmp_path, fraction):
+    name = "22/blind_transfer_to_queue"
+    database = sqlite3.connect(tmp_path / "realtime.sqlite")
+    database.execute(
+        "CREATE TABLE queue_log (id INTEGER PRIMARY KEY, time TEXT, callid TEXT, queuename TEXT, agent TEXT, "
+        "event TEXT, data1 TEXT, data2 TEXT, data3 TEXT, data4 TEXT, data5 TEXT)"
+    )
+    for at, *fields in queue_log(name):
+        (local,) = database.execute("SELECT datetime(?, 'unixepoch', '+210 minutes')", (at,)).fetchone()
+        row = [local + fraction, *fields, *[""] * (9 - len(fields))]
+        database.execute("INSERT INTO queue_log VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    database.commit()
+    database.close()
+    before = (tmp_path / "realtime.sqlite").read_bytes()
+    words = ("--timezone", "Asia/Tehran", "--from", "2026-11-01", "--to", "2026-12-01")
+    code, told = found(name, f"table:sqlite:///{tmp_path}/realtime.sqlite", *words)
+    assert (code, told["matched"], told["lines"]) == (0, 2, 10)
+    assert (tmp_path / "realtime.sqlite").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (
+            ["--queue-log", "/no/such/log", "--replay", str(RECORDINGS / "22/abandoned.ami.gz")],
+            "No such file",
+        ),
+        (["--queue-log", "x"], "either --database or --replay"),
+        (["--queue-log", "x", "--database", "--timezone", "Mars/Base"], "no such time zone"),
+        (["--queue-log", "table:nonsense", "--replay", str(RECORDINGS / "22/abandoned.ami.gz")], "not valid"),
+        (
+            ["--queue-log", "table:sqlite://", "--replay", str(RECORDINGS / "22/abandoned.ami.gz")],
+            "queue_log",
+        ),
+    ],
+)
+def test_what_a_user_can_mend_is_told_in_a_line(words, says):
+    result = CliRunner().invoke(main, ["reconcile", *words])
+    assert result.exit_code in (1, 2)
+    assert says in result.stderr
+    assert isinstance(result.exception, SystemExit)
+
+
+# -- what no recording has: records made up
+
+
+def visit(entered=0.4, left=5.4, outcome=Outcome.ABANDONED, **more):
+    fields = {
+        "pbx": "pbx", "call_id": "c", "uniqueid": "c", "queue": "q", "entered_at": T + entered,
+        "left_at": T + left, "outcome": outcome, "agent": None, "interface": None, "position": 1,
+        "caller_number": "", "caller_name": "", "language": "", "ringing": False, "decided_by": "",
+    }  # fmt: skip
+    return QueueVisit(**fields | more)
+
+
+def talk(answered=5.4, ended=65.4, by=EndedBy.AGENT, transfer=None):
+    return Talk(
+        pbx="pbx", call_id="c", uniqueid="c", agent_uniqueid="a", queue="q", agent="A", interface="",
+        answered_at=T + answered, ended_at=T + ended, hold_seconds=0.0, holds=0, ended_by=by,
+        transfer=transfer, transfer_target=None,
+    )  # fmt: skip
+
+
+def log(*lines, since=-60, until=600):
+    """Return what a log of (seconds, agent, event, data...) says of caller c in queue q."""
+    visits = Visits()
+    told = [Line(T + at, "c", "q", agent, event, list(data)) for at, agent, event, *data in lines]
+    made = [made for line in told for made in visits.feed(line)]
+    return Theirs([*made, *visits.finish()], T + since, T + until)
+
+
+def reasons(theirs, ours):
+    return [(d.what, d.reason) for d in compare(theirs, ours).differences]
+
+
+ENTER = (0, "NONE", "ENTERQUEUE", "", "1", "1")
+ABANDON = (5, "NONE", "ABANDON", "1", "1", "5")
+CONNECT = (5, "A", "CONNECT", "5", "a", "1")
+COMPLETE = (65, "A", "COMPLETEAGENT", "5", "60", "1")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "end", "reason"),
+    [
+        (Outcome.ABANDONED, "EXITEMPTY", None),
+        (Outcome.LEAVE_UNAVAILABLE, "EXITEMPTY", Reason.ONE_WORD),
+        (Outcome.TRANSFERRED_AWAY, "EXITEMPTY", Reason.ONE_WORD),
+        (Outcome.TRANSFERRED_AWAY, "ABANDON", Reason.REDIRECTED),
+        (Outcome.TIMED_OUT, "ABANDON", None),
+        (Outcome.UNOBSERVED, "ABANDON", None),
+    ],
+)
+def test_outcomes_for_which_the_log_has_another_word(outcome, end, reason):
+    theirs = log(ENTER, (5, "NONE", end, "1", "1", "5"))
+    assert reasons(theirs, Ours([visit(outcome=outcome)], [])) == [(What.OUTCOME, reason)]
+
+
+def gap(start, end):
+    return Gap("pbx", T + start, T + end, "link_lost", 1)
+
+
+@pytest.mark.parametrize(
+    ("gaps", "reason"), [([gap(3, 9)], Reason.GAP), ([gap(7, 9), gap(-9, -1)], None), ([], None)]
+)
+def test_a_gap_excuses_what_it_touches(gaps, reason):
+    theirs = log(ENTER, ABANDON)
+    assert reasons(theirs, Ours([], [], gaps=gaps)) == [(What.MISSING, reason)]
+    unobserved = visit(outcome=Outcome.UNOBSERVED)
+    assert reasons(theirs, Ours([unobserved], [], gaps=gaps)) == [(What.OUTCOME, reason)]
+    # A wrong word is no matter of seeing too little.
+    assert reasons(theirs, Ours([visit(outcome=Outcome.TIMED_OUT)], [], gaps=gaps)) == [(What.OUTCOME, None)]
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "reason"),
+    [(-60, 600, None), (3, 600, Reason.WE_BEGAN), (-60, 4, Reason.WE_ENDED), (0.5, 600, None)],
+)
+def test_the_edges_of_our_observation(since, until, reason):
+    ours = Ours([], [], T + since, T + until)
+    assert reasons(log(ENTER, ABANDON), ours) == [(What.MISSING, reason)]
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "reason"), [(-60, 600, None), (3, 600, Reason.LOG_BEGAN), (-60, 4, Reason.LOG_ENDED)]
+)
+def test_the_edges_of_the_log(since, until, reason):
+    assert reasons(log(since=since, until=until), Ours([visit()], [])) == [(What.EXTRA, reason)]
+
+
+def test_a_visit_without_an_end_in_the_log():
+    assert reasons(log(ENTER), Ours([visit()], [])) == [(What.OUTCOME, None)]
+    assert reasons(log(ENTER, until=3), Ours([visit()], [])) == [(What.OUTCOME, Reason.LOG_ENDED)]
+    assert reasons(log(ENTER), Ours([], [])) == [(What.MISSING, Reason.LOG_ENDED)]
+    again = (9, *ENTER[1:])
+    assert reasons(log(ENTER, again), Ours([], []))[0] == (What.MISSING, None)
+    start = (9, "NONE", "QUEUESTART")
+    assert reasons(log(ENTER, start), Ours([visit()], [])) == [(What.OUTCOME, Reason.RESTART)]
+
+
+ANSWERED = visit(outcome=Outcome.ANSWERED, agent="A")
+
+
+@pytest.mark.parametrize(
+    ("end", "ours", "differences"),
+    [
+        (COMPLETE, talk(), []),
+        (COMPLETE, talk(ended=66.9), [(What.TALK, None)]),
+        (COMPLETE, talk(ended=60.4), [(What.TALK, None)]),
+        (COMPLETE, None, [(What.TALK, None)]),
+        ((5, "A", "COMPLETECALLER", "5", "0", "1"), None, [(What.TALK, Reason.NEVER_SPOKE)]),
+        (COMPLETE, talk(by=EndedBy.CALLER), [(What.TALK_END, None)]),
+        (COMPLETE, talk(by=EndedBy.SYSTEM), []),
+        (
+            COMPLETE,
+            talk(ended=20, by=EndedBy.TRANSFER, transfer=Transfer.BLIND),
+            [(What.TALK, Reason.UNSEEN_TRANSFER), (What.TALK_END, Reason.UNSEEN_TRANSFER)],
+        ),
+        (
+            (65, "A", "BLINDTRANSFER", "1", "x", "5", "60", "1"),
+            talk(by=EndedBy.TRANSFER, transfer=Transfer.ATTENDED),
+            [(What.TALK_END, None)],
+        ),
+        ((6, "B", "RINGNOANSWER", "1000"), talk(), [(What.TALK, Reason.NO_END)]),
+        (COMPLETE, talk(ended=9, by=EndedBy.UNOBSERVED), [(What.TALK, None)]),
+    ],
+)
+def test_talks(end, ours, differences):
+    talks = [] if ours is None else [ours]
+    assert reasons(log(ENTER, CONNECT, end), Ours([ANSWERED], talks)) == differences
+
+
+def test_a_talk_that_a_gap_cut_off():
+    ours = Ours([ANSWERED], [talk(ended=9, by=EndedBy.UNOBSERVED)], gaps=[gap(9, 20)])
+    assert reasons(log(ENTER, CONNECT, COMPLETE), ours) == [(What.TALK, Reason.GAP)]
+
+
+@pytest.mark.parametrize(
+    ("talks", "gaps", "reason"),
+    [
+        ([replace(talk(), picked_up=True)], [], Reason.PICKED_UP),
+        ([talk()], [gap(9, 20)], None),
+        ([], [gap(9, 20)], Reason.GAP),
+    ],
+)
+def test_another_agent_is_explained_by_a_talk_or_by_its_absence(talks, gaps, reason):
+    other = replace(ANSWERED, agent="Bob")
+    found = reasons(log(ENTER, CONNECT, COMPLETE), Ours([other], talks, gaps=gaps))
+    assert (What.AGENT, reason) in found
+
+
+def test_another_channel_of_the_same_call_is_the_same_visit():
+    ours = Ours([visit(uniqueid="local;2")], [])
+    assert reasons(log(ENTER, ABANDON), ours) == [(What.CHANNEL, Reason.OTHER_LEG)]
+
+
+def test_of_two_visits_in_one_queue_the_missing_one_is_named():
+    later = [(at + 5, *rest) for at, *rest in (ENTER, ABANDON)]
+    (difference,) = compare(log(ENTER, ABANDON, *later), Ours([visit(5.9, 10.4)], [])).differences
+    assert (difference.what, difference.at, difference.reason) == (What.MISSING, T, None)

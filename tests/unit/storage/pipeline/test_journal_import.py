@@ -1,0 +1,89 @@
+"""A journal whose server is no longer asked for is written into the database that took its place."""
+
+import pytest
+from click.testing import CliRunner
+from twisted.logger import capturedLogs, formatEvent
+
+from cc_bridge.cli import main
+from cc_bridge.storage.migrate import open_database
+from cc_bridge.storage.pipeline.journal import Journal
+from cc_bridge.storage.pipeline.journal_import import TakenIn, take_in, waiting_in
+from cc_bridge.storage.pipeline.sql_sink import Database
+from cc_bridge.storage.schema.tables import row_of
+from support.records import POISON, visit
+
+LIMIT = 64 * 1024**2
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Make a journal with 1,200 visits that no server has."""
+    journal = Journal(tmp_path / "journal.sqlite", LIMIT)
+    journal.write([row_of(visit(n)) for n in range(1200)])
+    journal.close()
+    return tmp_path / "journal.sqlite"
+
+
+@pytest.fixture
+def database(tmp_path):
+    database = Database(lambda: open_database(f"sqlite:///{tmp_path / 'calls.sqlite'}"))
+    yield database
+    database.close()
+
+
+def stored(tmp_path):
+    engine = open_database(f"sqlite:///{tmp_path / 'calls.sqlite'}")
+    with engine.connect() as connection:
+        ((n,),) = connection.exec_driver_sql("SELECT count(*) FROM queue_visits")
+    engine.dispose()
+    return n
+
+
+def test_all_is_written_once(file, database, tmp_path):
+    told = []
+    assert waiting_in(file) == 1200
+    assert take_in(file, database, told.append) == TakenIn(1200, 0)
+    assert (stored(tmp_path), sum(told), waiting_in(file)) == (1200, 1200, 0)
+    assert take_in(file, database, told.append) == TakenIn(0, 0)
+    assert stored(tmp_path) == 1200
+
+
+def test_what_is_refused_stays_and_holds_up_nothing(file, database, tmp_path):
+    journal = Journal(file, LIMIT)
+    journal.write([row_of(POISON["null"]), row_of(visit(5000))])
+    journal.close()
+    assert take_in(file, database, lambda _: None) == TakenIn(1201, 1)
+    journal.open()
+    assert journal.set_aside == 1
+    journal.close()
+    assert stored(tmp_path) == 1201
+
+
+def test_the_command(file, tmp_path):
+    config = tmp_path / "cc-bridge.toml"
+    config.write_text(f'[storage]\nurl = "sqlite:///{tmp_path}/calls.sqlite"\njournal = "{file}"\n')
+    for says in ("1200 records written\n", "nothing waits"):
+        told = CliRunner().invoke(main, ["db", "take-in", "--config", str(config)])
+        assert (told.exit_code, says in told.output) == (0, True)
+    assert stored(tmp_path) == 1200
+
+
+def test_one_that_a_daemon_holds_is_left_alone(file, tmp_path):
+    config = tmp_path / "cc-bridge.toml"
+    config.write_text(f'[storage]\nurl = "sqlite:///{tmp_path}/calls.sqlite"\njournal = "{file}"\n')
+    journal = Journal(file, LIMIT)
+    journal.open()
+    told = CliRunner().invoke(main, ["db", "take-in", "--config", str(config)])
+    journal.close()
+    assert told.exit_code == 1
+    assert "is another cc-bridge running with it?" in told.output
+
+
+def test_a_daemon_without_a_server_says_that_something_waits(file, tmp_path):
+    from cc_bridge.config import Config  # noqa: PLC0415
+    from cc_bridge.daemon import main  # noqa: PLC0415 - it takes the reactor
+
+    config = Config(storage={"url": f"sqlite:///{tmp_path}/calls.sqlite", "journal": file})
+    with capturedLogs() as logs:
+        main._left(config)
+    assert any("1200 records in" in formatEvent(each) for each in logs)

@@ -1,0 +1,171 @@
+"""What wakes the writer's thread, and what it finds then."""
+
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic, sleep
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from cc_bridge.records import Answer, Gap, Unfinished
+from cc_bridge.storage.pipeline import record_queue as module
+from cc_bridge.storage.pipeline.record_queue import BATCH, Backlog
+
+
+@pytest.fixture(autouse=True)
+def no_group_is_ever_due(monkeypatch):
+    monkeypatch.setattr(module, "GROUP_SECONDS", 3600)
+
+
+@pytest.fixture
+def backlog():
+    return Backlog(bound=10 * BATCH)
+
+
+@pytest.fixture
+def asleep(backlog):
+    """Give a function that runs another in a thread and returns its future once that thread sleeps."""
+    with ThreadPoolExecutor(1) as thread:
+
+        def fall_asleep(function=None, *args):
+            future = thread.submit(function, *args) if function else None
+            until(lambda: backlog._wake._waiters)  # notify() takes a sleeper off at once
+            return future
+
+        yield fall_asleep
+        backlog.close()
+
+
+def until(condition):
+    end = monotonic() + 20
+    while not condition():
+        assert monotonic() < end, "waited in vain"
+        sleep(0.001)
+
+
+def gap(n):
+    return Gap("main", float(n), n + 1.0, "test", 0)
+
+
+def records(batch):
+    return [waiting.record for waiting in batch]
+
+
+def test_a_commit_wakes_a_thread_that_waits_for_company(backlog, asleep):
+    batch = asleep(backlog.next_batch)
+    backlog.add(gap(1))
+    asleep()
+    assert not batch.done()
+    backlog.add(gap(2), Deferred())
+    assert records(batch.result(20)) == [gap(1), gap(2)]
+
+
+def test_a_full_batch_waits_for_no_more_company(backlog, asleep):
+    batch = asleep(backlog.next_batch)
+    backlog.add(gap(0))
+    asleep()
+    for n in range(1, BATCH):
+        assert not batch.done()
+        backlog.add(gap(n))
+    assert len(batch.result(20)) == BATCH
+
+
+def test_draining_wakes_a_thread_that_waits_for_company_and_one_that_waits_for_work(backlog, asleep):
+    batch = asleep(backlog.next_batch)
+    backlog.add(gap(1))
+    asleep()
+    backlog.drain()
+    assert records(batch.result(20)) == [gap(1)]
+    backlog.written(batch.result())
+    assert backlog.next_batch() == []
+
+    idle = Backlog(1)
+    with ThreadPoolExecutor(1) as thread:
+        end = thread.submit(idle.next_batch)
+        until(lambda: idle._wake._waiters)
+        idle.drain()
+        assert end.result(20) == []
+
+
+def test_a_batch_stays_at_the_head_until_it_is_written(backlog):
+    for n in range(3):
+        backlog.add(gap(n), Deferred())
+    batch = backlog.next_batch()
+    backlog.add(gap(3), Deferred())
+    assert len(backlog) == 4
+    assert backlog.next_batch()[:3] == batch
+    assert backlog.written(batch[:2])
+    assert records(backlog.next_batch()) == [gap(2), gap(3)]
+
+
+def test_once_the_urgent_ones_are_written_the_rest_waits_for_company_again(backlog, asleep):
+    backlog.add(gap(1), Deferred())
+    batch = backlog.next_batch()
+    backlog.add(gap(2))
+    backlog.written(batch)
+    assert not asleep(backlog.next_batch).done()
+
+
+def test_closing_gives_up_what_is_left_once_and_what_was_being_written_is_not_taken_off_again(backlog):
+    backlog.add(gap(1), Deferred())
+    batch = backlog.next_batch()
+    assert backlog.close() == batch
+    assert not backlog.written(batch)
+    assert backlog.close() is None
+    assert not backlog.add(gap(2))
+    assert backlog.next_batch() == []
+    assert (len(backlog), backlog.dropped, backlog.oldest_seconds) == (0, 2, 0.0)
+
+
+def test_a_pause_ends_when_draining_begins_and_is_short_while_draining(backlog, asleep):
+    pause = asleep(backlog.pause, 3600)
+    backlog.drain()
+    assert pause.result(20) is None
+    assert asleep(backlog.pause, 3600).result(20) is None
+
+
+def test_a_pause_ends_when_closed(backlog, asleep):
+    pause = asleep(backlog.pause, 3600)
+    backlog.close()
+    assert pause.result(20) is None
+
+
+def test_what_is_of_one_cut_is_never_in_two_batches(backlog, asleep):
+    for n in range(BATCH + 5):
+        backlog.add(gap(n), last=False)
+    batch = asleep(backlog.next_batch)
+    assert not batch.done()
+    backlog.end_cut()
+    backlog.add(gap(-1))
+    backlog.add(gap(-2), last=False)
+    assert records(batch.result(20)) == [gap(n) for n in range(BATCH + 5)]
+    backlog.written(batch.result())
+    backlog.add(gap(-3), Deferred())  # which ends the cut
+    assert records(backlog.next_batch()) == [gap(-1), gap(-2), gap(-3)]
+
+
+def test_a_batch_ends_with_a_cut_once_it_is_full(backlog):
+    for n in range(3 * BATCH):
+        backlog.add(gap(n), last=n % 700 == 699)
+    for length in (1_400, 1_400):
+        batch = backlog.next_batch()
+        assert len(batch) == length
+        backlog.written(batch)
+    backlog.drain()  # what is begun will not be whole any more, and is written all the same
+    assert len(backlog.next_batch()) == 3 * BATCH - 2_800
+
+
+def test_what_goes_on_is_taken_when_the_disk_is_full():
+    full = Backlog(bound=2, full=lambda: True)
+    assert full.add(Unfinished("main", "call", "1", ""))
+    assert not full.add(gap(1))
+    assert full.add(Unfinished("main", "call", "2", ""))
+    assert not full.add(Unfinished("main", "call", "3", ""))
+
+
+def test_answers_are_taken_beyond_the_bound():
+    full = Backlog(bound=1)
+    assert full.add(gap(1))
+    assert not full.add(gap(2))
+    assert full.add(Answer("main", "a", "agent", "csat", 5, 1, 1.0))
+    assert full.add(gap(3), Deferred())
+    assert (len(full), full.dropped) == (3, 1)

@@ -1,0 +1,243 @@
+"""Who is called back and when: every refusal, every limit, and no more than two calls to anyone."""
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from cc_bridge.records import Trigger
+from cc_bridge.surveys import callback
+from cc_bridge.surveys.attribution import Attribution, Invitation, Segment
+from cc_bridge.surveys.business_hours import Hours
+from cc_bridge.surveys.callback import (
+    CallbackPlan,
+    CallbackRules,
+    CallResult,
+    Candidate,
+    NoCallback,
+    dialable,
+)
+from cc_bridge.surveys.definition import Survey
+
+NOON = 1_767_268_800.0  # 2026-01-01 12:00 UTC
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+EVER = Hours()
+RULES = CallbackRules(hours=EVER, delay_seconds=MINUTE, retry_seconds=30 * MINUTE)
+SURVEY = Survey.__new__(Survey)  # what is asked is of no interest here
+
+
+def caller(n=1, number="09121234567", key="", consented=True):
+    attribution = Attribution(f"{n}.0", [Segment("sales", "Alice", "PJSIP/alice")])
+    invitation = Invitation(SURVEY, attribution, "fa", key or number)
+    return Candidate(f"{n}.0", number, consented, invitation)
+
+
+class Told:
+    """A plan, and what it said of those who are called no more."""
+
+    def __init__(self, rules=RULES):
+        self.done = []
+        self.plan = CallbackPlan(rules, lambda candidate, why: self.done.append((candidate.uniqueid, why)))
+
+    def called(self, now):
+        return [candidate.uniqueid for candidate in self.plan.due(now)]
+
+
+def test_a_caller_is_called_once_after_the_delay():
+    told = Told()
+    assert told.plan.hung_up_first(caller(), NOON) is None
+    assert told.called(NOON + MINUTE - 1) == []
+    assert told.called(NOON + MINUTE) == ["1.0"]
+    assert told.called(NOON + 2 * MINUTE) == []
+
+
+def test_the_answer_brings_the_survey_once():
+    told = Told()
+    told.plan.hung_up_first(caller(), NOON)
+    assert told.plan.invitation("1.0") is None  # nobody was called yet
+    told.called(NOON + MINUTE)
+    told.plan.told("1.0", CallResult.ANSWERED, NOON + 70)
+    invitation = told.plan.invitation("1.0")
+    assert (invitation.trigger, invitation.attribution.last.agent) == (Trigger.CALLBACK, "Alice")
+    assert told.plan.invitation("1.0") is None
+    assert told.done == []
+
+
+def test_the_dialplan_may_come_before_the_word_that_it_was_answered():
+    told = Told()
+    told.plan.hung_up_first(caller(), NOON)
+    told.called(NOON + MINUTE)
+    assert told.plan.invitation("1.0") is not None
+    told.plan.told("1.0", CallResult.ANSWERED, NOON + 70)
+    assert (len(told.plan), told.done) == (0, [])
+
+
+def test_busy_is_tried_once_more():
+    told = Told()
+    told.plan.hung_up_first(caller(), NOON)
+    told.called(NOON + MINUTE)
+    told.plan.told("1.0", CallResult.BUSY, NOON + 2 * MINUTE)
+    assert told.called(NOON + 31 * MINUTE) == []
+    assert told.called(NOON + 32 * MINUTE) == ["1.0"]
+    told.plan.told("1.0", CallResult.BUSY, NOON + 33 * MINUTE)
+    assert told.done == [("1.0", NoCallback.BUSY)]
+    assert told.called(NOON + 10 * DAY) == []
+
+
+@pytest.mark.parametrize(
+    ("result", "why"),
+    [(CallResult.NO_ANSWER, NoCallback.NO_ANSWER), (CallResult.FAILED, NoCallback.FAILED)],
+)
+@pytest.mark.parametrize("before", [[], [CallResult.BUSY]])
+def test_nothing_else_is_tried_again(before, result, why):
+    told = Told()
+    told.plan.hung_up_first(caller(), NOON)
+    for n, each in enumerate([*before, result]):
+        assert told.called(NOON + (n + 1) * HOUR) == ["1.0"]
+        told.plan.told("1.0", each, NOON + (n + 1) * HOUR)
+    assert told.done == [("1.0", why)]
+    assert len(told.plan) == 0
+
+
+@pytest.mark.parametrize(
+    ("consented", "lawful_interest", "why"),
+    [
+        (True, False, None),
+        (None, False, NoCallback.NO_CONSENT),
+        (False, False, NoCallback.NO_CONSENT),
+        (None, True, None),
+        (False, True, NoCallback.NO_CONSENT),  # a no is a no
+    ],
+)
+def test_a_yes_or_an_interest_is_needed(consented, lawful_interest, why):
+    plan = CallbackPlan(CallbackRules(hours=EVER, lawful_interest=lawful_interest))
+    assert plan.hung_up_first(caller(consented=consented), NOON) is why
+
+
+@pytest.mark.parametrize("number", ["", "<unknown>", "anonymous", "*21*5#", "12", "0912 1", "1&2", "١٢٣٤"])
+def test_what_is_no_number_is_never_called(number):
+    assert not dialable(number)
+    assert CallbackPlan(RULES).hung_up_first(caller(number=number, key="x"), NOON) is NoCallback.WITHHELD
+
+
+@given(st.text(max_size=20))
+def test_a_number_has_digits_only(text):
+    if dialable(text):
+        assert set(text[1:]) <= set("0123456789")
+        assert text[0] in "+0123456789"
+
+
+def test_a_caller_without_a_key_is_never_called():
+    nobody = Candidate(
+        "1.0", "0912", True, Invitation(SURVEY, Attribution("1", [Segment("", "", "")]), "", "")
+    )
+    assert CallbackPlan(RULES).hung_up_first(nobody, NOON) is NoCallback.WITHHELD
+
+
+def test_the_same_caller_is_called_once_in_so_many_days():
+    told = Told()
+    told.plan.hung_up_first(caller(1), NOON)
+    assert told.plan.hung_up_first(caller(2), NOON) is NoCallback.CALLED_RECENTLY  # planned
+    told.called(NOON + MINUTE)
+    told.plan.told("1.0", CallResult.NO_ANSWER, NOON + 2 * MINUTE)
+    assert told.plan.hung_up_first(caller(3), NOON + 29 * DAY) is NoCallback.CALLED_RECENTLY
+    assert told.plan.hung_up_first(caller(4), NOON + 31 * DAY) is None
+
+
+def test_a_restart_does_not_forget_who_was_called():
+    plan = CallbackPlan(RULES)
+    plan.called_at["09121234567"] = NOON - DAY
+    assert plan.hung_up_first(caller(), NOON) is NoCallback.CALLED_RECENTLY
+
+
+def test_outside_the_hours_nobody_is_called_and_nothing_is_made_up_for():
+    told = Told(CallbackRules(hours=Hours(begin=9 * 60, end=13 * 60), delay_seconds=2 * HOUR))
+    told.plan.hung_up_first(caller(), NOON)
+    assert told.called(NOON + 2 * HOUR) == []
+    assert told.done == [("1.0", NoCallback.OUTSIDE_HOURS)]
+    assert told.called(NOON + DAY) == []
+
+
+@pytest.mark.parametrize(
+    ("rules", "why", "later"),
+    [
+        (CallbackRules(hours=EVER, per_hour=2), NoCallback.HOUR_FULL, HOUR),
+        (CallbackRules(hours=EVER, per_day=2), NoCallback.DAY_FULL, DAY),
+    ],
+)
+def test_caps_hold_and_then_let_go(rules, why, later):
+    told = Told(rules)
+    for n in range(3):
+        told.plan.hung_up_first(caller(n, number=f"0912{n}"), NOON)
+    assert told.called(NOON + MINUTE) == ["0.0", "1.0"]
+    assert told.done == [("2.0", why)]
+    told.plan.hung_up_first(caller(7, number="09127"), NOON + later)
+    assert told.called(NOON + later + MINUTE) == ["7.0"]
+
+
+def test_a_second_try_counts_for_the_caps_as_well():
+    told = Told(CallbackRules(hours=EVER, per_day=1))
+    told.plan.hung_up_first(caller(), NOON)
+    told.called(NOON + MINUTE)
+    told.plan.told("1.0", CallResult.BUSY, NOON + MINUTE)
+    told.called(NOON + HOUR)
+    assert told.done == [("1.0", NoCallback.DAY_FULL)]
+
+
+def test_no_more_are_planned_than_can_be_remembered(monkeypatch):
+    monkeypatch.setattr(callback, "MAX_PLANNED", 3)
+    plan = CallbackPlan(RULES)
+    refused = [plan.hung_up_first(caller(n, number=f"0912{n}"), NOON) for n in range(5)]
+    assert refused == [None, None, None, NoCallback.TOO_MANY, NoCallback.TOO_MANY]
+    assert len(plan) == 3
+
+
+def test_who_answers_and_hangs_up_at_once_is_let_go():
+    told = Told()
+    told.plan.hung_up_first(caller(), NOON)
+    told.called(NOON + MINUTE)
+    told.plan.told("1.0", CallResult.ANSWERED, NOON + 70)
+    told.called(NOON + HOUR)
+    assert told.done == [("1.0", NoCallback.NOT_ASKED)]
+    assert len(told.plan) == 0
+
+
+def test_word_of_a_call_that_nobody_made_changes_nothing():
+    told = Told()
+    told.plan.told("9.9", CallResult.BUSY, NOON)
+    told.plan.hung_up_first(caller(), NOON)
+    told.plan.told("1.0", CallResult.ANSWERED, NOON)
+    assert told.called(NOON + MINUTE) == ["1.0"]
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("left"), st.integers(0, 5)),
+        st.tuples(st.just("wait"), st.sampled_from([1.0, MINUTE, HOUR, DAY, 31 * DAY])),
+        st.tuples(st.just("told"), st.integers(0, 60), st.sampled_from(CallResult)),
+        st.tuples(st.just("asks"), st.integers(0, 60)),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=200)
+@given(STEPS)
+def test_whatever_happens_nobody_is_rung_too_often(steps):
+    rules = CallbackRules(hours=EVER, per_hour=3, per_day=5)
+    plan, now, calls, made = CallbackPlan(rules), NOON, 0, []
+    for what, *values in steps:
+        if what == "left":
+            calls += 1
+            plan.hung_up_first(caller(calls, number=f"0912{values[0]}"), now)
+        elif what == "wait":
+            now += values[0]
+        elif what == "told":
+            plan.told(f"{values[0]}.0", values[1], now)
+        else:
+            plan.invitation(f"{values[0]}.0")
+        made += [(now, candidate.uniqueid, candidate.number) for candidate in plan.due(now)]
+    for at, uniqueid, number in made:
+        assert sum(0 <= at - other < HOUR for other, *_ in made) <= rules.per_hour
+        assert sum(0 <= at - other < DAY for other, *_ in made) <= rules.per_day
+        assert [each for _, each, _ in made].count(uniqueid) <= 2
+        same = {each for other, each, to in made if to == number and abs(at - other) < 29 * DAY}
+        assert same == {uniqueid}

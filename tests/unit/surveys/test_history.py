@@ -1,0 +1,204 @@
+"""What is remembered of earlier surveys, whether it comes from here, from the database, or from both."""
+
+from dataclasses import fields
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from cc_bridge.records import EndedBy, OptOut, SurveyAttempt, SurveyResult
+from cc_bridge.surveys.eligibility import Candidate, Standing
+from cc_bridge.surveys.history import Asked, Asking
+
+T = 1_795_309_819.5
+HOUR, DAY = 3_600.0, 86_400.0
+MIDNIGHT = T - 2 * HOUR
+ALI, MINA = "989121234567", "989357654321"
+
+
+def asking(number, caller=ALI, at=T, *, queue="sales", agent="Sara", pbx="here"):
+    return Asking(pbx, f"a{number}", queue, agent, at, caller)
+
+
+def candidate(caller=ALI, *, queue="sales", agent="Sara"):
+    return Candidate(
+        queue=queue,
+        agent=agent,
+        interface="PJSIP/1",
+        answered=True,
+        talk_seconds=60.0,
+        transferred=False,
+        ended_by=EndedBy.AGENT,
+        caller_key=caller,
+        language_known=True,
+        at=T,
+    )
+
+
+@pytest.fixture
+def asked():
+    return Asked("here")
+
+
+def standing(asked, *of, running=0, **whom):
+    return asked.standing(candidate(*of, **whom), MIDNIGHT, running)
+
+
+def test_nothing_is_known_of_a_new_caller(asked):
+    assert standing(asked) == Standing()
+    assert standing(asked, running=7) == Standing(running=7)
+
+
+def test_a_caller_was_asked_last_when_it_was_latest_whatever_comes_in_last(asked):
+    asked.note(asking(1, at=T - 5), T)
+    asked.note(asking(2, at=T - DAY), T)
+    asked.note(asking(3, MINA, at=T - 3 * DAY), T)
+    assert standing(asked).last_asked_at == T - 5
+    assert standing(asked, MINA).last_asked_at == T - 3 * DAY
+
+
+def test_an_attempt_of_a_survey_is_noted_when_it_begins_and_again_when_it_ends(asked):
+    attempt = SurveyAttempt(
+        pbx="here",
+        attempt_id="a1",
+        call_id="c",
+        uniqueid="c",
+        queue="sales",
+        agent="Sara",
+        interface="PJSIP/1",
+        survey="csat",
+        version=1,
+        language="fa",
+        started_at=T,
+        ended_at=None,
+        result=SurveyResult.STARTED,
+        reason="",
+        caller_key=ALI,
+    )
+    asked.note(attempt, T)
+    asked.note(attempt, T + 20)
+    assert standing(asked) == Standing(T, asked_today_in_queue=1, asked_today_of_agent=1)
+
+
+def test_whoever_withholds_the_number_counts_but_is_not_known_again(asked):
+    asked.note(asking(1, caller=""), T)
+    assert standing(asked, "") == Standing(asked_today_in_queue=1, asked_today_of_agent=1)
+    assert len(asked) == 0
+
+
+def test_the_day_is_counted_by_queue_and_by_agent(asked):
+    asked.note(asking(1, at=MIDNIGHT - 1), T)
+    asked.note(asking(2, at=MIDNIGHT), T)
+    asked.note(asking(3, MINA, queue="support"), T)
+    asked.note(asking(4, MINA, agent="Reza"), T)
+    found = standing(asked)
+    assert (found.asked_today_in_queue, found.asked_today_of_agent) == (2, 2)
+    found = standing(asked, queue="support", agent="Reza")
+    assert (found.asked_today_in_queue, found.asked_today_of_agent) == (1, 1)
+
+
+def test_what_another_pbx_asked_counts_for_the_caller_alone(asked):
+    asked.note(asking(1, pbx="there"), T)
+    assert standing(asked) == Standing(last_asked_at=T)
+
+
+def test_what_comes_again_from_the_database_counts_once(asked):
+    for _ in range(3):
+        for number in range(5):
+            asked.note(asking(number), T)
+    assert standing(asked).asked_today_in_queue == 5
+
+
+def test_the_same_attempt_id_on_another_pbx_is_another_attempt(asked):
+    asked.note(asking(1), T)
+    asked.note(asking(1, MINA, pbx="there"), T)
+    assert standing(asked).asked_today_in_queue == 1
+    assert standing(asked, MINA).last_asked_at == T
+
+
+def test_who_opted_out_stays_out_until_opting_in(asked):
+    asked.opt(OptOut(ALI, T, opted_out=True, told_by="key"))
+    assert standing(asked).opted_out
+    assert not standing(asked, MINA).opted_out
+    asked.opt(OptOut(ALI, T + 1, opted_out=False, told_by="command"))
+    assert not standing(asked).opted_out
+
+
+def test_an_older_word_that_comes_late_changes_nothing(asked):
+    asked.opt(OptOut(ALI, T, opted_out=False, told_by="command"))
+    asked.opt(OptOut(ALI, T - 1, opted_out=True, told_by="key"))
+    assert not standing(asked).opted_out
+
+
+def test_no_number_cannot_opt_out(asked):
+    asked.opt(OptOut("", T, opted_out=True, told_by="key"))
+    assert not standing(asked, "").opted_out
+
+
+def test_what_is_old_is_forgotten_but_never_a_wish(asked):
+    asked.opt(OptOut(ALI, T - 900 * DAY, opted_out=True, told_by="key"))
+    asked.note(asking(1, at=T - 90 * DAY), T - 90 * DAY)
+    asked.note(asking(2, MINA, at=T - 89 * DAY), T - 89 * DAY)
+    asked.forget(before=T - 89 * DAY, now=T)
+    assert standing(asked) == Standing(opted_out=True)
+    assert standing(asked, MINA) == Standing(last_asked_at=T - 89 * DAY)
+    assert not asked._in_queue
+    assert not asked._of_agent
+
+
+def test_forgetting_keeps_today(asked):
+    asked.note(asking(1), T)
+    asked.forget(before=T - DAY, now=T)
+    assert standing(asked) == Standing(T, asked_today_in_queue=1, asked_today_of_agent=1)
+
+
+def test_of_too_many_callers_those_are_forgotten_who_were_asked_longest_ago():
+    asked = Asked("here", most=1_000)
+    for number in range(5_000):
+        asked.note(asking(number, f"98912{number:07}", at=T - 5 * DAY + number), T)
+        assert len(asked) <= 1_000
+    assert len(asked) > 950
+    kept = [n for n in range(5_000) if standing(asked, f"98912{n:07}").last_asked_at is not None]
+    assert kept == list(range(5_000 - len(kept), 5_000))
+
+
+def test_whoever_is_asked_again_is_not_among_the_oldest():
+    asked = Asked("here", most=100)
+    asked.note(asking(0, ALI, at=T), T)
+    for number in range(1, 500):
+        asked.note(asking(number, f"98912{number:07}", at=T + number), T + number)
+        asked.note(asking(f"{number}again", ALI, at=T + number), T + number)
+    assert standing(asked).last_asked_at == T + 499
+
+
+attempts = st.lists(
+    st.builds(
+        Asking,
+        pbx=st.sampled_from(["here", "there"]),
+        attempt_id=st.sampled_from([f"a{number}" for number in range(8)]),
+        queue=st.just("sales"),
+        agent=st.just("Sara"),
+        started_at=st.integers(-40, 0).map(lambda hours: T + hours * HOUR),
+        caller_key=st.sampled_from(["", ALI, MINA]),
+    ),
+    unique_by=lambda attempt: (attempt.pbx, attempt.attempt_id),
+)
+
+
+@settings(deadline=None)
+@given(attempts, st.randoms())
+def test_order_and_repetition_do_not_matter(noted, order):
+    once, often = Asked("here"), Asked("here")
+    for attempt in noted:
+        once.note(attempt, T)
+    again = noted * 2
+    order.shuffle(again)
+    for attempt in again:
+        often.note(attempt, T)
+    for caller in ("", ALI, MINA):
+        assert standing(often, caller) == standing(once, caller)
+    today = [attempt for attempt in noted if attempt.started_at >= MIDNIGHT and attempt.pbx == "here"]
+    assert standing(once).asked_today_in_queue == len(today)
+
+
+def test_the_database_gives_what_an_attempt_says():
+    assert {field.name for field in fields(Asking)} <= {field.name for field in fields(SurveyAttempt)}

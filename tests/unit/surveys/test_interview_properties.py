@@ -1,0 +1,161 @@
+"""Any valid survey, any caller, any luck: an interview ends, soon, and tells the truth about itself."""
+
+from hypothesis import given, settings, strategies as st
+
+from cc_bridge.records import SurveyResult
+from cc_bridge.surveys.interview import Interview, State
+from cc_bridge.surveys.steps import (
+    Ask,
+    Begin,
+    Ending,
+    Event,
+    Finish,
+    Key,
+    Listen,
+    Play,
+    Record,
+    Recorded,
+    Save,
+    StopAsking,
+)
+from support.generated_surveys import surveys
+
+KEYS = st.builds(Key, st.sampled_from("0123456789*#"))
+DONE, SILENCE, MISSING, NOT_STORED = Event.DONE, Event.SILENCE, Event.PROMPT_MISSING, Event.NOT_STORED
+LISTENED = st.one_of(KEYS, KEYS, KEYS, st.just(SILENCE))
+STORED = st.sampled_from([DONE] * 9 + [NOT_STORED])
+FITTING = {
+    Ask: st.one_of(LISTENED, LISTENED, LISTENED, st.just(MISSING)),
+    Listen: LISTENED,
+    Record: st.one_of(
+        st.builds(Recorded, st.integers(1, 30)), st.sampled_from([SILENCE, Event.NOT_RECORDED])
+    ),
+    Begin: STORED,
+    Save: STORED,
+    StopAsking: STORED,
+}
+ANYTHING = st.one_of(
+    st.sampled_from([*Event, *Ending]),
+    st.builds(Recorded, st.integers(-5, 1000)),
+    st.builds(Key, st.sampled_from([*"0123456789*#", "", "55", "x", "٣", "*0"])),
+)
+CUTS = st.sampled_from([*Ending, Event.TIME_IS_UP])
+
+
+def most_steps(survey):
+    """Return how many steps the longest interview can have, counted from the definition.
+
+    Begin, thanks, goodbye and welcome; each round of language offers, and the choice; an opt-out and its
+    confirmation; of each question at most a lead-in, the question and a second key for each try, and the
+    instruction, the recording, the storing and a word about it.
+    """
+    offers = len(survey.languages) * (survey.retries + 1) + 1
+    return 4 + offers + 2 + sum(3 * (asked.retries + 1) + 4 for asked in survey.questions)
+
+
+class Walk:
+    """What an onlooker knows of an interview, without looking into it."""
+
+    def __init__(self, survey):
+        self.survey = survey
+        self.interview = Interview(survey, "de")
+        self.saved = {}
+        self.numbers = [0]  # of the questions on the way
+        self.cut = False
+
+    def run(self, happens):
+        """Go on until it is finished; returns the last step."""
+        step, taken, goodbye = self.interview.begin(), 0, False
+        while not isinstance(step, Finish):
+            event = happens(step)
+            following = self.interview.next(event)
+            self.cut |= isinstance(event, Ending)
+            self.watch(step, event)
+            goodbye |= step == Play("goodbye")
+            step = following
+            taken += 1
+            assert taken <= most_steps(self.survey)
+        assert goodbye or self.cut
+        assert self.interview.state is State.OVER
+        self.judge(step)
+        return step
+
+    def watch(self, step, event):
+        if self.interview.stage == "answered":
+            assert isinstance(step, Save)
+            assert event is DONE
+            assert step.question.id not in self.saved
+            assert step.question is self.survey.questions[self.numbers[-1]]
+            assert 1 <= step.tries <= step.question.retries + 1
+            if not step.question.comment:
+                assert step.value in step.question.values
+            self.saved[step.question.id] = step.value
+            self.go_on(step.value)
+        elif self.interview.stage in {"skipped", "not_recorded"}:
+            self.go_on(None)
+
+    def go_on(self, value):
+        self.numbers.append(self.survey.following(self.numbers[-1], value))
+
+    def judge(self, finish):
+        assert self.numbers == sorted(set(self.numbers))  # the way leads only forward
+        walked = self.numbers[-1] == len(self.survey.questions)
+        if not self.saved:
+            assert finish.result is SurveyResult.DECLINED
+        else:
+            assert finish.result is (SurveyResult.COMPLETE if walked else SurveyResult.PARTIAL)
+        assert bool(finish.reason) is (finish.result is not SurveyResult.COMPLETE)
+
+
+@settings(max_examples=150)
+@given(surveys(), st.data())
+def test_a_caller_who_does_what_callers_do(survey, data):
+    Walk(survey).run(lambda step: data.draw(FITTING.get(type(step), st.just(DONE)), label=str(step)))
+
+
+@settings(max_examples=150)
+@given(surveys(), st.data())
+def test_whatever_happens_it_ends_and_adds_up(survey, data):
+    def happens(step):
+        fitting = FITTING.get(type(step), st.sampled_from([DONE, MISSING]))
+        return data.draw(st.one_of(fitting, fitting, fitting, fitting, ANYTHING), label=str(step))
+
+    Walk(survey).run(happens)
+
+
+@settings(max_examples=100)
+@given(surveys(), st.integers(0, 30), CUTS, st.data())
+def test_it_may_be_cut_at_any_moment(survey, after, cut, data):
+    left = iter(range(after))
+
+    def happens(step):
+        if next(left, None) is None:
+            return cut
+        return data.draw(FITTING.get(type(step), st.just(DONE)), label=str(step))
+
+    Walk(survey).run(happens)
+
+
+@given(surveys(), st.lists(ANYTHING, max_size=10))
+def test_after_the_end_nothing_begins_again(survey, events):
+    interview = Interview(survey)
+    interview.begin()
+    finished = interview.next(Ending.HUNG_UP)
+    assert all(interview.next(event) == finished for event in events)
+
+
+@settings(max_examples=60)
+@given(surveys())
+def test_a_patient_caller_with_right_answers_completes_it(survey):
+    def happens(step):
+        if isinstance(step, Ask | Listen):
+            number = walk.numbers[-1]
+            asked = survey.questions[number] if number < len(survey.questions) else None
+            if isinstance(step, Listen):
+                return Key("#")
+            return Key("1") if step.prompt == "which" else Key(min(asked.keys))
+        return Recorded(7) if isinstance(step, Record) else DONE
+
+    walk = Walk(survey)
+    assert walk.run(happens).result is SurveyResult.COMPLETE
+    assert set(walk.saved) == {survey.questions[number].id for number in walk.numbers[:-1]}

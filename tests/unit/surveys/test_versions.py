@@ -1,0 +1,73 @@
+"""What is kept of a survey, and when a version is not what it was."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from cc_bridge import shipped
+from cc_bridge.surveys.library import Library
+from cc_bridge.surveys.prompt_catalogue import parse_catalogue
+from cc_bridge.surveys.versions import Versions, definition_of
+
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture(scope="module")
+def surveys():
+    catalogue = parse_catalogue(shipped("dialplans/prompts.toml").read_text(encoding="utf-8"), "prompts.toml")
+    return Library.load(shipped("config/surveys"), catalogue.sounds)
+
+
+@pytest.fixture
+def full(surveys):
+    return definition_of("pbx", surveys["full"], NOW)
+
+
+def test_a_definition_says_what_an_answer_means(full):
+    assert (full.survey, full.version, full.languages, full.first_seen) == ("full", 1, "en,fa", NOW)
+    questions = {question.pop("id"): question for question in json.loads(full.questions)}
+    assert list(questions) == ["satisfaction", "comment", "solved", "effort", "recommend", "reason"]
+    assert questions["satisfaction"] == {
+        "kind": "csat",
+        "ask": "csat_ask",
+        "rates": "last_agent",
+        "scale": [1, 5],
+        "labels": {},
+    }
+    assert questions["solved"]["labels"] == {"0": "no", "1": "yes"}
+    assert questions["recommend"]["scale"] == [0, 10]
+    assert questions["comment"]["scale"] is None
+    assert (questions["reason"]["scale"], questions["reason"]["labels"]) == (
+        None,
+        {"1": "delivery", "2": "bill", "3": "other"},
+    )
+
+
+def test_a_label_in_persian_stays_readable_for_those_who_query(surveys):
+    survey = surveys["full"]
+    *others, reason = survey.questions
+    spoken = replace(survey, questions=(*others, replace(reason, labels={1: "زمان انتظار", 2: '"'})))
+    kept = definition_of("pbx", spoken, NOW).questions
+    assert "زمان انتظار" in kept
+    assert json.loads(kept)[-1]["labels"] == {"1": "زمان انتظار", "2": '"'}
+
+
+def test_what_asks_something_else_under_the_same_number_is_told(full):
+    versions = Versions()
+    assert versions.changed([full]) == []
+    assert versions.changed([replace(full, first_seen=NOW + 1)]) == []  # loaded again
+    other = replace(full, questions="[]", first_seen=NOW + 2)
+    assert versions.changed([other]) == [other]
+    assert versions.changed([replace(full, languages="en")]) == [replace(full, languages="en")]
+    for unlike in (replace(other, version=2), replace(other, pbx="other"), replace(other, survey="csat")):
+        assert versions.changed([unlike]) == []
+
+
+def test_the_earliest_is_what_a_version_is(full):
+    versions = Versions()
+    stored = replace(full, questions="[]", first_seen=NOW - 100)
+    assert versions.changed([full]) == []
+    assert versions.changed([stored]) == [stored]  # told once, though it is read again and again
+    assert versions.changed([stored]) == []
+    assert versions.changed([full]) == [full]

@@ -1,0 +1,213 @@
+"""The catalogue, the shipped sound files, and how they are made."""
+
+import json
+import re
+import shutil
+import sys
+import wave
+from array import array
+
+import pytest
+
+from cc_bridge import prompts, shipped
+from cc_bridge.errors import SurveyError
+from cc_bridge.prompts import MANIFEST, Status, build
+from cc_bridge.surveys.library import Library
+from cc_bridge.surveys.prompt_catalogue import Recording, parse_catalogue
+
+SHIPPED = parse_catalogue((shipped("dialplans") / "prompts.toml").read_text(), "prompts.toml")
+SOUNDS = shipped("dialplans") / "sounds"
+SURVEYS = Library.load(shipped("config/surveys"), SHIPPED.sounds)
+SPOKEN_BY_THE_DAEMON = {"moment", "consent_before", "callback_greeting"}  # beside the surveys' own prompts
+SPOKEN = [
+    (name, language)
+    for name, languages in SHIPPED.prompts.items()
+    for language, spoken in languages.items()
+    if isinstance(spoken, str)
+]
+
+needs_voices = pytest.mark.skipif(
+    not (shutil.which("espeak-ng") and shutil.which("sox")), reason="espeak-ng and sox are not installed"
+)
+
+TEXT = """
+[prompts.hello]
+en = "Hello there"
+fa = "سلام"
+[prompts.bye]
+en = { asterisk = "vm-goodbye" }
+[voices]
+en = { name = "en-us" }
+fa = { name = "fa", words_per_minute = 140 }
+"""
+
+
+def statuses(catalogue, folder):
+    return {(prompt.name, prompt.language): prompt.status for prompt in build(catalogue, folder)}
+
+
+def samples(file):
+    with wave.open(str(file)) as sound:
+        assert (sound.getframerate(), sound.getnchannels(), sound.getsampwidth()) == (8000, 1, 2)
+        assert sound.getcomptype() == "NONE"
+        data = array("h", sound.readframes(sound.getnframes()))
+    if sys.byteorder == "big":
+        data.byteswap()
+    return data
+
+
+def assert_fit_for_a_telephone(file):
+    sound = samples(file)
+    assert 0.3 <= len(sound) / 8000 <= 20
+    peak = max(map(abs, sound))
+    assert 10 ** (-4 / 20) <= peak / 32768 <= 10 ** (-2 / 20)
+    assert max(map(abs, sound[:800])) > 100  # no silence at the beginning: speech within 0.1 s
+
+
+@pytest.mark.parametrize(("name", "language"), SPOKEN)
+def test_shipped_sound_files(name, language):
+    assert_fit_for_a_telephone(SOUNDS / language / "cc_bridge" / f"{name}.wav")
+
+
+def prompts_of(survey):
+    yield from (survey.welcome, survey.skipped, survey.opted_out, survey.thanks, survey.goodbye)
+    if survey.ask_language:
+        yield survey.ask_language.prompt
+    for question in survey.questions:
+        yield from (question.ask, question.invalid)
+        if question.comment:
+            yield from (question.comment.after_beep, question.comment.thanks)
+
+
+@pytest.mark.parametrize("language", ["en", "fa"])
+@pytest.mark.parametrize("name", SURVEYS)
+def test_every_prompt_of_the_shipped_surveys_can_be_heard(name, language):
+    survey = SURVEYS[name]
+    for prompt in {*prompts_of(survey)} - {None, ""}:
+        sound = survey.sound(prompt, language)
+        if isinstance(SHIPPED.prompts[prompt][language], Recording):
+            assert "/" not in sound
+        else:
+            assert_fit_for_a_telephone(SOUNDS / language / f"{sound}.wav")
+
+
+def test_persian_is_complete_and_nothing_is_shipped_that_nobody_plays():
+    used = {prompt for survey in SURVEYS.values() for prompt in prompts_of(survey)} | SPOKEN_BY_THE_DAEMON
+    assert set(SHIPPED.prompts) - used == {"nps_0_9_ask"}  # for who wants that kind of question
+    for languages in SHIPPED.prompts.values():
+        assert set(languages) >= {"en", "fa"}
+        assert isinstance(languages["fa"], str)  # Asterisk ships no Persian
+
+
+def test_the_sounds_stay_small():
+    assert sum(file.stat().st_size for file in SOUNDS.rglob("*.wav")) < 3_000_000
+
+
+def test_the_shipped_sound_files_say_the_shipped_texts():
+    for prompt in build(SHIPPED, SOUNDS):
+        assert prompt.status in {Status.UNCHANGED, Status.ASTERISK}
+    listed = set(json.loads((SOUNDS / MANIFEST).read_text()))
+    assert listed == {f"{language}/cc_bridge/{name}.wav" for name, language in SPOKEN}
+    assert listed == {str(file.relative_to(SOUNDS)) for file in SOUNDS.rglob("*.wav")}
+
+
+def test_names_by_which_asterisk_plays_them():
+    assert parse_catalogue(TEXT, "p.toml").sounds == {
+        "hello": {"en": "cc_bridge/hello", "fa": "cc_bridge/hello"},
+        "bye": {"en": "vm-goodbye"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ('en = { name = "en-us" }', "", "prompts.hello.en"),
+        ("[prompts.hello]", '[prompts."../hello"]', "prompts.../hello.[key]"),
+        ('"Hello there"', '""', "prompts.hello.en.constrained-str"),
+        ('"vm-goodbye"', '"../vm-goodbye"', "prompts.bye.en.Recording.asterisk"),
+        ('"en-us"', '"-w/etc/x"', None),
+        ("words_per_minute = 140", "words_per_minute = 9", "voices.fa.words_per_minute"),
+        ("[voices]", "[colours]\nx = 1\n[voices]", "colours"),
+    ],
+)
+def test_faults_of_a_catalogue(old, new, place):
+    assert old in TEXT
+    with pytest.raises(SurveyError) as raised:
+        parse_catalogue(TEXT.replace(old, new), "p.toml")
+    told = [line.split(": ", 2) for line in str(raised.value).splitlines()]
+    assert all(re.fullmatch(r"p.toml:[0-9]+", where) for where, *_ in told)
+    assert any(found.startswith(place or "voices.en.name") for _, found, _ in told)
+
+
+@needs_voices
+def test_building_twice_changes_nothing_and_gives_the_same_bytes(tmp_path):
+    catalogue = parse_catalogue(TEXT, "p.toml")
+    told = []
+    assert build(catalogue, tmp_path / "a", told.append) == told
+    assert statuses(catalogue, tmp_path / "b") == {
+        ("hello", "en"): Status.BUILT,
+        ("hello", "fa"): Status.BUILT,
+        ("bye", "en"): Status.ASTERISK,
+        ("bye", "fa"): Status.MISSING,
+    }
+    files = sorted(file.relative_to(tmp_path / "a") for file in (tmp_path / "a").rglob("*.*"))
+    assert [str(file) for file in files] == ["en/cc_bridge/hello.wav", "fa/cc_bridge/hello.wav", MANIFEST]
+    for file in files:
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+    again = statuses(catalogue, tmp_path / "a")
+    assert again["hello", "en"] is again["hello", "fa"] is Status.UNCHANGED
+
+
+@needs_voices
+def test_what_is_built_is_fit_for_a_telephone(tmp_path):
+    build(parse_catalogue(TEXT, "p.toml"), tmp_path)
+    assert_fit_for_a_telephone(tmp_path / "en/cc_bridge/hello.wav")
+
+
+@needs_voices
+def test_another_text_or_voice_is_spoken_anew(tmp_path):
+    build(parse_catalogue(TEXT, "p.toml"), tmp_path)
+    for other in (TEXT.replace("Hello there", "Good day"), TEXT.replace('"en-us"', '"en-gb"')):
+        again = statuses(parse_catalogue(other, "p.toml"), tmp_path)
+        assert (again["hello", "en"], again["hello", "fa"]) == (Status.BUILT, Status.UNCHANGED)
+
+
+@needs_voices
+@pytest.mark.parametrize("file", ["hello.wav", "hello.gsm"])
+def test_human_recordings_are_left_alone(tmp_path, file):
+    human = tmp_path / "en/cc_bridge" / file
+    human.parent.mkdir(parents=True)
+    human.write_bytes(b"a human voice")
+    catalogue = parse_catalogue(TEXT, "p.toml")
+    assert statuses(catalogue, tmp_path)["hello", "en"] is Status.HUMAN
+    assert statuses(catalogue, tmp_path)["hello", "en"] is Status.HUMAN
+    assert human.read_bytes() == b"a human voice"
+    assert not (tmp_path / "en/cc_bridge/hello.wav").exists() or file == "hello.wav"
+
+
+@needs_voices
+def test_a_human_recording_may_replace_a_generated_one(tmp_path):
+    build(parse_catalogue(TEXT, "p.toml"), tmp_path)
+    file = tmp_path / "en/cc_bridge/hello.wav"
+    file.write_bytes(b"a human voice")
+    changed = parse_catalogue(TEXT.replace("Hello there", "Good day"), "p.toml")
+    assert statuses(changed, tmp_path)["hello", "en"] is Status.HUMAN
+    assert file.read_bytes() == b"a human voice"
+
+
+def test_a_tool_that_is_not_installed(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SurveyError, match=r"espeak-ng is not installed"):
+        build(parse_catalogue(TEXT, "p.toml"), tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("*.wav"))
+
+
+@needs_voices
+def test_a_tool_that_fails(tmp_path):
+    with pytest.raises(SurveyError, match=r"espeak-ng failed"):
+        build(parse_catalogue(TEXT.replace('"en-us"', '"zz"'), "p.toml"), tmp_path)
+    assert not list(tmp_path.rglob("*.wav"))
+
+
+def test_the_peak_is_what_the_module_says():
+    assert prompts.PEAK_DBFS == -3

@@ -1,0 +1,219 @@
+"""The board: what happened today, what it calls for, and the figures as JSON."""
+
+import json
+import re
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from cc_bridge.kpis.service_level import Share, VisitCounts
+from cc_bridge.records import AgentState, Outcome
+from cc_bridge.storage.queries.today import Visited
+from cc_bridge.wallboard.board import Agent, Now, Question, board
+from cc_bridge.wallboard.thresholds import Level, Levels, Threshold
+from cc_bridge.wallboard.today import Rated, Today
+from cc_bridge.web.wallboard_json import as_json
+from support.paths import ROOT
+
+TEHRAN = ZoneInfo("Asia/Tehran")
+NOON = datetime(2026, 11, 22, 12, tzinfo=TEHRAN).timestamp()
+MIDNIGHT = NOON - 12 * 3600
+CSAT = Question("agent", "csat")
+LEVELS = Levels(
+    waiting=Threshold(3, 6),
+    longest_wait=Threshold(30, 90),
+    service_level=Threshold(80, 70),
+    abandoned=Threshold(5, 10),
+    csat=Threshold(80, 65),
+)
+
+
+def visit(number, wait=10.0, outcome=Outcome.ANSWERED, queue="sales", at=NOON):
+    return Visited(f"{number}", queue, at, outcome, wait)
+
+
+def rated(number, value=5, queue="sales", kind="csat", question="agent", at=NOON):
+    return Rated(queue, f"{number}", question, kind, value, at)
+
+
+@pytest.fixture
+def today():
+    today = Today(lambda _queue: (20.0, 5.0))
+    assert today.begin(NOON, TEHRAN)
+    return today
+
+
+def made(today, now=None, queues=("sales", "tech"), **settings):
+    settings = {"seconds": lambda _: 20.0, "question": lambda _: CSAT} | settings
+    return board("main", queues, now or Now(), today, **settings)
+
+
+# -- today
+
+
+def test_the_day_begins_at_the_contact_centres_midnight(today):
+    assert today.began_at == MIDNIGHT
+    today.visited([visit(1, at=MIDNIGHT - 1), visit(2, at=MIDNIGHT)])
+    today.rated([rated(1, at=MIDNIGHT - 1), rated(2, at=MIDNIGHT)])
+    assert today.visits("sales").visits == 1
+    assert today.answers("sales", *CSAT) == {5: 1}
+    assert not today.begin(MIDNIGHT + 86_399, TEHRAN)
+    assert today.begin(MIDNIGHT + 86_400, TEHRAN)
+    assert today.visits("sales") == VisitCounts()
+    assert today.answers("sales", *CSAT) == {}
+
+
+def test_whoever_tells_it_again_it_is_counted_once(today):
+    for _ in range(2):
+        today.visited([visit(1), visit(2, wait=30), visit(1, queue="tech")])
+        today.rated([rated(1), rated(1, question="solved", kind="yes_no", value=1), rated(2, value=1)])
+    assert today.visits("sales") == VisitCounts(visits=2, answered=2, answered_within=1)
+    assert today.visits("tech") == VisitCounts(visits=1, answered=1, answered_within=1)
+    assert today.answers("sales", *CSAT) == {5: 1, 1: 1}
+
+
+def test_a_caller_who_comes_again_is_another_visit(today):
+    today.visited([visit(1), visit(1, at=NOON + 60)])
+    assert today.visits("sales").visits == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [("comment", 7), ("choice", 2), ("csat", 0), ("csat", 6), ("of tomorrow", 1)]
+)
+def test_what_is_on_no_scale_is_no_rating(today, kind, value):
+    today.rated([rated(1, kind=kind, value=value)])
+    assert today.answers("sales", "agent", kind) == {}
+
+
+# -- levels
+
+
+@pytest.mark.parametrize(
+    ("threshold", "values"),
+    [
+        (Threshold(3, 6), {0: "good", 2: "good", 3: "watch", 5: "watch", 6: "act", 60: "act", None: "none"}),
+        (Threshold(80, 70), {100: "good", 80: "good", 79.9: "watch", 70: "watch", 69.9: "act", None: "none"}),
+        (Threshold(5, 5), {4: "good", 5: "act"}),
+    ],
+)
+def test_levels(threshold, values):
+    assert {value: threshold.level(value) for value in values} == values
+
+
+# -- the board
+
+
+def test_figures_of_each_queue_and_of_all(today):
+    today.visited([visit(n) for n in range(8)])
+    today.visited([visit(8, 3, Outcome.ABANDONED), visit(9, 30, Outcome.ABANDONED)])
+    today.visited([visit(1, 40, queue="tech"), visit(2, 60, Outcome.TIMED_OUT, "tech")])
+    today.visited([visit(3, 0, Outcome.JOIN_EMPTY, "tech"), visit(4, queue="not shown")])
+    now = Now(
+        waiting=[("sales", NOON - 20), ("tech", NOON - 50), ("tech", NOON - 5), ("not shown", NOON - 99)],
+        talking={"sales": 2, "not shown": 5},
+        members={("sales", AgentState.AVAILABLE): 2, ("tech", AgentState.AVAILABLE): 2},
+        agents=[Agent("Nika", AgentState.TALKING, NOON - 60), Agent("Ali", AgentState.AVAILABLE, NOON)],
+    )
+    seen = made(today, now)
+    sales, tech = seen.queues
+    assert (sales.waiting, sales.oldest_at, sales.talking, sales.offered) == (1, NOON - 20, 2, 10)
+    assert sales.service_level == Share(8, 9)
+    assert sales.abandonment == Share(1, 9)
+    assert (tech.waiting, tech.oldest_at, tech.talking, tech.offered) == (2, NOON - 50, 0, 2)
+    assert tech.service_level == Share(0, 2)
+    assert seen.total.waiting == 3
+    assert seen.total.oldest_at == NOON - 50
+    assert seen.total.service_level == Share(8, 11)
+    # An agent of two queues is one agent.
+    assert tech.agents[AgentState.AVAILABLE] == 2
+    assert seen.total.agents[AgentState.AVAILABLE] == 1
+
+
+def test_without_calls_there_is_no_service_level(today):
+    (sales,) = made(today, queues=["sales"]).queues
+    assert (sales.waiting, sales.oldest_at, sales.offered) == (0, None, 0)
+    assert sales.service_level is sales.abandonment is sales.rating is None
+
+
+def test_while_the_pbx_is_not_observed_nobody_knows_who_waits(today):
+    today.visited([visit(1)])
+    seen = board(
+        "main", ["sales"], None, today,
+        seconds=lambda _: 20.0, question=lambda _: CSAT, unobserved_since=NOON, names=True,
+    )  # fmt: skip
+    for figures in (*seen.queues, seen.total):
+        assert figures.waiting is figures.oldest_at is figures.talking is figures.agents is None
+        assert figures.counts.answered == 1
+    assert seen.agents == ()
+
+
+def test_agents_are_named_only_when_that_is_wanted(today):
+    agents = [Agent("Nika", AgentState.TALKING, NOON - 60), Agent("Ali", AgentState.PAUSED, NOON)]
+    assert made(today, Now(agents=agents)).agents is None
+    assert [agent.name for agent in made(today, Now(agents=agents), names=True).agents] == ["Ali", "Nika"]
+    text = json.dumps(as_json(made(today, Now(agents=agents)), LEVELS, NOON, TEHRAN))
+    assert "Nika" not in text
+
+
+def test_a_rating_of_few_answers_is_not_shown(today):
+    today.rated([rated(n, value=4 + n % 2) for n in range(14)])
+    shown = as_json(made(today), LEVELS, NOON, TEHRAN)
+    few = {"name": "csat", "n": 14, "enough": False, "value": None, "low": None, "high": None}
+    assert shown["queues"][0]["rating"] == few
+    assert shown["queues"][0]["levels"]["rating"] == "none"
+    today.rated([rated(99, value=1)])
+    enough = as_json(made(today), LEVELS, NOON, TEHRAN)["queues"][0]
+    assert enough["rating"]["value"] == pytest.approx(93.333)
+    assert enough["rating"]["low"] < 93 < enough["rating"]["high"]
+    assert enough["levels"]["rating"] == "good"
+
+
+def test_the_ratings_of_different_questions_are_not_mixed(today):
+    today.rated([rated(n) for n in range(20)] + [rated(n, 9, "tech", "nps") for n in range(100, 120)])
+    asked = {"sales": CSAT, "tech": Question("agent", "nps"), "closed": None}
+    seen = made(today, queues=list(asked), question=asked.get)
+    assert [each.rating.name if each.rating else None for each in seen.queues] == ["csat", "nps", None]
+    assert seen.total.rating is None
+    # Who asks nothing does not keep the others from a rating in common.
+    assert made(today, queues=["sales", "closed"], question=asked.get).total.rating.n == 20
+
+
+def test_boards_are_equal_until_something_happens(today):
+    now = Now(waiting=[("sales", NOON - 20)])
+    assert made(today, now) == made(today, now)
+    before = made(today, now)
+    today.visited([visit(1)])
+    assert made(today, now) != before
+
+
+def test_the_json_is_what_the_readme_says(today):
+    today.visited([visit(1), visit(2, 30), visit(3, 9, Outcome.ABANDONED)])
+    now = Now(waiting=[("sales", NOON - 41.5)], agents=[Agent("Nika", AgentState.TALKING, NOON - 60)])
+    shown = as_json(made(today, now, names=True), LEVELS, NOON, TEHRAN)
+    assert shown["at"] == NOON
+    assert shown["utc_offset_seconds"] == 12_600
+    assert shown["today_began"] == MIDNIGHT
+    assert shown["agents"] == [{"name": "Nika", "state": "talking", "since": NOON - 60, "seconds": 60.0}]
+    sales = shown["queues"][0]
+    assert sales["longest_wait_seconds"] == 41.5
+    assert sales["longest_wait_since"] == NOON - 41.5
+    assert sales["service_level_percent"] == pytest.approx(33.333)
+    assert sales["service_level_n"] == sales["offered"] == 3
+    assert sales["levels"] == {
+        "waiting": Level.GOOD,
+        "longest_wait": Level.WATCH,
+        "service_level": Level.ACT,
+        "abandoned": Level.ACT,
+        "rating": Level.NONE,
+    }
+    assert json.loads(json.dumps(shown)) == shown
+    readme = (ROOT / "README.md").read_text().split("| field ")[1].split("\n\n")[0]
+    fields = {*shown, *sales, *(f"levels.{name}" for name in sales["levels"])} - {"levels"}
+    words = {"queue", "watch", "act", "null", "no_short"}
+    assert set(re.findall(r"`([a-z_.]+)`", readme)) - words == fields - words
+
+
+def test_a_clock_that_is_behind_makes_no_negative_time(today):
+    now = Now(waiting=[("sales", NOON + 0.2)])
+    assert as_json(made(today, now), LEVELS, NOON, UTC)["total"]["longest_wait_seconds"] == 0.0

@@ -1,0 +1,212 @@
+"""/api/customers over a transport in memory: who gets in, what is told and taken, and a slow database."""
+
+import json
+
+import pytest
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+from twisted.logger import formatEvent
+
+from cc_bridge.customers.numbers import Numbers
+from cc_bridge.customers.timeline import Customer, Timeline, Visited
+from cc_bridge.privacy.caller_keys import CallerKeys
+from cc_bridge.web.auth import Access, Bearer
+from cc_bridge.web.customer_api import Customers
+from cc_bridge.web.json_resource import Rate
+from cc_bridge.web.server import site
+from cc_bridge.web.wallboard_stream import Stream
+from support.http_client import Browsing, Response
+
+TOKEN = "a-token-of-the-house"
+NUMBER = "09121234567"
+AT = f"/api/customers/{NUMBER}"
+HISTORY = Timeline.of(
+    Customer("C-1", "زهرا"), [Visited(100.0, "main", "1", "sales", "abandoned", 5.0, "", "open", "", None)]
+)
+
+
+class House(Browsing):
+    """One daemon's site."""
+
+    path, token = AT, TOKEN
+
+    def __init__(self, token=TOKEN):
+        self.clock = Clock()
+        self.read, self.stored = [], []
+        self.history = lambda: succeed(HISTORY)
+        self.storing = lambda: succeed(None)
+        numbers = Numbers(CallerKeys(country="98"), shared=["02123456789"])
+        customers = Customers(numbers, self._read, self._store, Bearer("127.0.0.1", token), self.clock)
+        access = Access("127.0.0.1", token)
+        stream = Stream(lambda: 1, lambda: None, self.clock, 1)
+        self.site = site(lambda _accept: (b"", ""), dict, dict, access, dict, stream, customers=customers)
+
+    def _read(self, keys):
+        self.read.append(keys)
+        return self.history()
+
+    def _store(self, *told):
+        self.stored.append(told)
+        return self.storing()
+
+    def put(self, told, path=AT):
+        return self.ask(path, "PUT", told)
+
+
+@pytest.fixture
+def house():
+    return House()
+
+
+# -- who gets in
+
+
+def test_without_a_token_in_the_configuration_it_is_closed_on_this_machine_too():
+    house = House(token="")
+    assert [house.ask(token=token).code for token in ("", TOKEN)] == [403, 403]
+    assert house.ask("/api/live", token="").code == 200
+
+
+@pytest.mark.parametrize("path", [AT, f"{AT}?token={TOKEN}", "/api/customers/x"])
+def test_only_a_program_with_the_token_gets_in(house, path):
+    assert house.ask(path, token="").code == 401
+    assert house.ask(path, token="another-token-of-theirs").code == 401
+    assert house.read == []
+
+
+def test_the_cookie_of_the_wall_screen_does_not_do(house):
+    cookie = house.ask(f"/api/live?token={TOKEN}", token="").headers["set-cookie"].partition(";")[0]
+    assert house.ask("/api/live", token="", Cookie=cookie).code == 200
+    assert house.ask(token="", Cookie=cookie).code == 401
+
+
+def test_the_log_says_who_asked_and_not_for_whom(house, logged):
+    house.ask()
+    house.ask(token="")
+    house.put({"name": "زهرا"})
+    told = [line for line in map(formatEvent, logged) if line.startswith("customer: ")]
+    assert told == [
+        "customer: GET by 192.0.2.7, 200 in 0 ms",
+        "customer: GET by 192.0.2.7, 401 in 0 ms",
+        "customer: PUT by 192.0.2.7, 204 in 0 ms",
+    ]
+    assert NUMBER[1:] not in "".join(map(formatEvent, logged))
+
+
+# -- what is told
+
+
+@pytest.mark.parametrize("number", [NUMBER, "+989121234567", "%2B989121234567", "%DB%B0912-123-45%2067"])
+def test_a_history_is_told_however_the_number_is_written(house, number):
+    response = house.ask(f"/api/customers/{number}")
+    assert (response.code, response.headers["content-type"]) == (200, "application/json")
+    told = json.loads(response.body)
+    assert (told["customer_id"], told["name"]) == ("C-1", "زهرا")
+    assert told["timeline"][0]["outcome"] == "abandoned"
+    assert "989121234567" in house.read[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [("/api/customers", 404), ("/api/customers/", 404), ("/api/customers/anonymous", 404),
+     (f"{AT}/visits", 404), ("/api/customers/+982123456789", 409), ("/api/customers/%FF%FE", 404)],
+)  # fmt: skip
+def test_what_is_no_customer(house, path, code):
+    assert house.ask(path).code == code
+    assert house.read == []
+
+
+def test_nothing_else_is_done(house):
+    response = house.ask(AT, "DELETE")
+    assert (response.code, response.headers["allow"]) == (405, "GET, HEAD, PUT")
+    assert house.ask("/api/live", "PUT").code == 405
+
+
+# -- what is taken
+
+
+def test_a_crm_tells_id_and_name(house):
+    response = house.put({"customer_id": " C-1 ", "name": "زهرا"}, "/api/customers/0912%20123%204567")
+    assert (response.code, response.body) == (204, b"")
+    assert house.stored == [("989121234567", "C-1", "زهرا")]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [b"", b"[", b"[]", b"{}", b'"x"', b"[" * 4000, b"\xff", {"name": 1}, {"name": "x", "age": 3},
+     {"name": " "}, {"name": "x" * 129}, {"customer_id": "x" * 65}, {"name": "a\nb"}, {"name": "\ud800"}],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_refused(house, told):
+    assert house.put(told).code == 400
+    assert house.stored == []
+
+
+def test_a_body_has_a_bound(house):
+    assert house.put(b" " * 4097).code == 413
+
+
+# -- a database that is slow, gone, or asked too much
+
+
+def test_it_is_answered_when_the_database_answers(house):
+    slow = Deferred()
+    house.history = lambda: slow
+    transport = house.send()
+    assert transport.take() == b""
+    slow.callback(HISTORY)
+    assert Response(transport.take()).code == 200
+    assert not house.clock.getDelayedCalls()
+
+
+def test_whoever_asks_waits_five_seconds_and_no_longer(house):
+    house.history = house.storing = Deferred
+    asking = [house.send(), house.send(AT, "PUT", b'{"name": "x"}')]
+    house.clock.advance(4.9)
+    assert [transport.take() for transport in asking] == [b"", b""]
+    house.clock.advance(0.1)
+    responses = [Response(transport.take()) for transport in asking]
+    assert [(response.code, response.headers["retry-after"]) for response in responses] == [(503, "5")] * 2
+
+
+def test_an_error_is_told_without_what_it_says(house, logged):
+    house.history = lambda: fail(ValueError(NUMBER))
+    assert house.ask().code == 503
+    assert NUMBER not in "".join(map(formatEvent, logged))
+
+
+def test_who_leaves_before_the_answer_breaks_nothing(house):
+    slow = Deferred()
+    house.history = lambda: slow
+    transport = house.send()
+    transport.abortConnection()
+    slow.callback(HISTORY)
+    assert not house.clock.getDelayedCalls()
+    assert house.ask("/api/live").code == 200
+
+
+def test_too_many_questions_are_refused_until_some_time_has_passed(house):
+    codes = [house.ask().code for _ in range(22)]
+    assert codes == [200] * 20 + [429] * 2
+    house.clock.advance(1)
+    assert [house.ask().code for _ in range(6)] == [200] * 5 + [429]
+    assert house.ask(token="").code == 401
+
+
+def test_a_stranger_takes_nobodys_turn(house):
+    for _ in range(50):
+        house.ask(token="")
+    assert house.ask().code == 200
+
+
+def test_a_rate_does_not_save_up():
+    rate = Rate(2, 1)
+    assert [rate.take(at) for at in (0, 0, 0, 1, 1, 100, 100, 100)] == [
+        True,
+        True,
+        False,
+        True,
+        False,
+        True,
+        True,
+        False,
+    ]

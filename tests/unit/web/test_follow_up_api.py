@@ -1,0 +1,369 @@
+"""The list of follow-ups: who gets in, what another site cannot do, and two who press one button."""
+
+import json
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import insert
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+from twisted.logger import formatEvent
+
+from cc_bridge.config import Config
+from cc_bridge.daemon.services.people_api import Showing
+from cc_bridge.errors import FollowUpError, StorageError
+from cc_bridge.follow_ups.follow_up import LONGEST_TEXT, FollowUp, Move, State
+from cc_bridge.records import CustomerNumber
+from cc_bridge.storage.migrate import open_database
+from cc_bridge.storage.queries.follow_ups import one, opened
+from cc_bridge.storage.schema.tables import row_of
+from cc_bridge.web.auth import Access
+from cc_bridge.web.follow_up_api import FollowUps, Listed, Moved
+from cc_bridge.web.server import site
+from cc_bridge.web.session import Session
+from cc_bridge.web.wallboard_stream import Stream
+from support.http_client import Browsing, Response
+from support.reactor_loop import result_of, until
+
+TOKEN = "a-token-of-the-house"
+NUMBER = "09121234567"
+NOW = 1_795_309_819.0
+AT = "/api/follow-ups"
+OURS = {"X-CC-Bridge": "follow-ups"}
+
+
+def follow_up(name="f1aa", **changes):
+    values = {
+        "follow_up_id": name, "pbx": "main", "reason": "low_rating", "caller_key": "989121234567",
+        "number": NUMBER, "queue": "sales", "agent": "Sara", "call_id": "17.1", "detail": "csat=1",
+        "owner": "sara", "opened_at": NOW - 7200, "due_at": NOW - 60,
+    }  # fmt: skip
+    return FollowUp(**(values | changes))
+
+
+LISTED = Listed((follow_up(),), {"989121234567": "زهرا"})
+
+
+class House(Browsing):
+    """One daemon's site."""
+
+    path, token = AT, TOKEN
+
+    def __init__(self, token=TOKEN):
+        self.clock = Clock()
+        self.now = NOW
+        self.read, self.moves = [], []
+        self.listed = lambda: succeed(LISTED)
+        self.moved = lambda: succeed(Moved("", LISTED))
+        session = Session(token, lambda: self.now)
+        pages = FollowUps(
+            session, self._read, self._move, lambda: self.now, lambda: ZoneInfo("Asia/Tehran"), self.clock
+        )
+        stream = Stream(lambda: 1, lambda: None, self.clock, 1)
+        access = Access("127.0.0.1", token)
+        self.site = site(lambda _accept: (b"", ""), dict, dict, access, dict, stream, **{"follow-ups": pages})
+
+    def _read(self, owner, states):
+        self.read.append((owner, set(states)))
+        return self.listed()
+
+    def _move(self, *move):
+        self.moves.append(move)
+        return self.moved()
+
+    def take(self, **options):
+        return self.ask(f"{AT}/f1aa/take", "POST", {"by": "Ali"}, **options)
+
+    def log_in(self, token=TOKEN, **headers):
+        return self.ask(f"{AT}/session", "POST", {"token": token}, token="", **(OURS | headers))
+
+    def cookie(self):
+        return self.log_in().headers["set-cookie"].partition(";")[0]
+
+
+@pytest.fixture
+def house():
+    return House()
+
+
+# -- who gets in
+
+
+def test_without_a_token_in_the_configuration_it_is_closed_on_this_machine_too():
+    house = House(token="")
+    assert [house.ask(token=token).code for token in ("", TOKEN)] == [403, 403]
+    assert house.take(token="").code == 403
+    assert house.log_in("").code == 401
+
+
+def test_a_program_with_the_token_gets_in(house):
+    assert (house.ask().code, house.take().code) == (200, 200)
+    assert house.ask(token="another-token-of-theirs").code == 401
+    assert house.ask(f"{AT}?token={TOKEN}", token="").code == 401
+
+
+def test_the_cookie_of_the_wall_screen_does_not_do(house):
+    cookie = house.ask(f"/api/live?token={TOKEN}", token="").headers["set-cookie"].partition(";")[0]
+    assert house.ask("/api/live", token="", Cookie=cookie).code == 200
+    assert house.ask(token="", Cookie=cookie).code == 401
+
+
+def test_a_browser_gets_in_by_the_form(house):
+    response = house.log_in()
+    cookie, *rules = response.headers["set-cookie"].split("; ")
+    assert (response.code, response.body) == (204, b"")
+    assert {rule.lower() for rule in rules} >= {"httponly", "samesite=strict", "path=/"}
+    assert "secure" not in {rule.lower() for rule in rules}
+    assert TOKEN not in cookie
+    assert house.ask(token="", Cookie=cookie).code == 200
+    assert house.take(token="", Cookie=cookie, **OURS).code == 200
+    assert house.ask("/api/live", token="", Cookie=cookie).code == 401
+
+
+def test_behind_tls_the_cookie_stays_behind_tls(house):
+    assert "Secure" in house.log_in(**{"X-Forwarded-Proto": "https"}).headers["set-cookie"]
+
+
+def test_a_session_ends_by_itself_by_hand_and_with_the_token(house):
+    cookie = house.cookie()
+    assert House("another-token-of-theirs").ask(token="", Cookie=cookie).code == 401
+    out = house.ask(f"{AT}/session", "DELETE", token="", Cookie=cookie, **OURS)
+    assert (out.code, out.headers["set-cookie"].split("; ")[0]) == (204, "cc_bridge_follow_ups=")
+    house.now = NOW + 12 * 3600 - 1
+    assert house.ask(token="", Cookie=cookie).code == 200
+    house.now += 1
+    assert house.ask(token="", Cookie=cookie).code == 401
+
+
+def test_no_cookie_of_ones_own_making_does(house):
+    name, _, value = house.cookie().partition("=")
+    until_when, _, mark = value.partition(".")
+    for made in ("", until_when, f"{int(until_when) + 9}.{mark}", f"{until_when}.", f".{mark}", "9" * 5000,
+                 f"0{until_when}.{mark}", "x.y", f"{until_when}.{'0' * 64}"):  # fmt: skip
+        assert house.ask(token="", Cookie=f"{name}={made}").code in {400, 401}, made
+    assert house.read == []
+
+
+@pytest.mark.parametrize("token", ["", "x", TOKEN[:-1], f"{TOKEN} ", "رمز"])
+def test_another_token_does_not_log_in(house, token):
+    response = house.log_in(token)
+    assert (response.code, "set-cookie" in response.headers) == (401, False)
+
+
+def test_tokens_cannot_be_tried_fast(house):
+    codes = [house.log_in("x").code for _ in range(7)]
+    assert codes == [401] * 5 + [429] * 2
+    assert house.ask().code == 200
+    house.clock.advance(5)
+    assert house.log_in().code == 204
+
+
+# -- a page of another site, in a browser that is logged in
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"X-CC-Bridge": ""}]
+    + [OURS | {"Sec-Fetch-Site": comes_from} for comes_from in ("cross-site", "same-site", "none")],
+)
+def test_another_site_changes_nothing(house, headers):
+    cookie = house.cookie()
+    assert house.take(token="", Cookie=cookie, **headers).code == 403
+    assert house.moves == []
+    assert house.ask(f"{AT}/session", "POST", {"token": TOKEN}, token="", **headers).code == 403
+    assert house.ask(f"{AT}/session", "DELETE", token="", **headers).code == 403
+
+
+def test_nobody_is_allowed_to_ask_from_elsewhere(house):
+    response = house.ask(f"{AT}/f1aa/take", "OPTIONS", token="", Origin="https://elsewhere.example")
+    assert response.code == 405
+    assert not [name for name in response.headers if name.startswith("access-control")]
+
+
+# -- what is told
+
+
+def test_the_list_is_told(house):
+    response = house.ask()
+    told = json.loads(response.body)
+    (one_told,) = told["follow_ups"]
+    assert (told["version"], told["more"], response.headers["content-type"]) == (1, False, "application/json")
+    assert (one_told["id"], one_told["name"], one_told["number"]) == ("f1aa", "زهرا", NUMBER)
+    assert (one_told["state"], one_told["overdue"]) == ("open", True)
+    assert one_told["due_at"] == "2026-11-22T04:39:19+03:30"
+    assert one_told["taken_at"] is None
+    assert "caller_key" not in one_told
+    assert house.read == [("", {State.OPEN, State.TAKEN})]
+
+
+def test_the_list_can_be_of_one_owner_and_of_some_states(house):
+    house.ask(f"{AT}?owner=sara&state=done,dropped")
+    house.ask(f"{AT}?owner=%3Cb%3E&state=open&state=taken")
+    assert house.read == [("sara", {State.DONE, State.DROPPED}), ("<b>", {State.OPEN, State.TAKEN})]
+    assert house.ask(f"{AT}?state=lost").code == 400
+
+
+def test_the_page_itself_holds_nothing(house):
+    for path in ("/follow-ups", "/follow-ups/follow-ups.js", "/follow-ups/people.css"):
+        response = house.ask(path, token="")
+        assert response.code == 200
+        assert "default-src 'none'" in response.headers["content-security-policy"]
+    assert house.ask("/follow-ups/", token="").headers["location"] == "../follow-ups"
+
+
+# -- what is moved
+
+
+@pytest.mark.parametrize("move", list(Move))
+def test_a_move_is_passed_on(house, move):
+    response = house.ask(f"{AT}/f1aa/{move.value}", "POST", {"by": "Ali", "text": "called\nback"})
+    assert (response.code, json.loads(response.body)["id"]) == (200, "f1aa")
+    assert house.moves == [("f1aa", move, "Ali", "called\nback")]
+
+
+def test_who_comes_second_is_told_who_was_first(house):
+    taken = Listed((follow_up(state=State.TAKEN, taken_by="Sara", taken_at=NOW),), {})
+    house.moved = lambda: succeed(Moved("follow-up f1aa is taken already, by Sara", taken))
+    response = house.take()
+    told = json.loads(response.body)
+    assert (response.code, told["error"]) == (409, "follow-up f1aa is taken already, by Sara")
+    assert told["follow_up"]["taken_by"] == "Sara"
+
+
+def test_what_is_not_there_or_not_meant(house):
+    house.moved = lambda: succeed(Moved("there is no follow-up f9", None))
+    assert house.ask(f"{AT}/f9aa/take", "POST", {"by": "Ali"}).code == 404
+    house.moved = lambda: fail(FollowUpError("say who you are"))
+    response = house.take()
+    assert (response.code, response.body) == (400, b"say who you are\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "code"),
+    [(f"{AT}/f1aa", "GET", 404), (f"{AT}/f1aa/take", "GET", 405), (f"{AT}/f1aa/open", "POST", 404),
+     (f"{AT}/f1aa/take/more", "POST", 404), (f"{AT}/session", "GET", 405), (f"{AT}//take", "POST", 400),
+     (AT, "POST", 405)],
+)  # fmt: skip
+def test_there_is_nothing_else(house, path, method, code):
+    assert house.ask(path, method).code == code
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[", b"[]", b'"x"', b"[" * 4000, b"\xff", {"by": 1}, {"by": "x", "owner": "y"}, {"by": None}],
+)
+def test_what_cannot_be_meant_is_refused(house, body):
+    assert house.ask(f"{AT}/f1aa/take", "POST", body).code == 400
+    assert house.moves == []
+
+
+def test_a_body_has_a_bound(house):
+    longest = {"by": "x" * 64, "text": "\U0001f600" * LONGEST_TEXT}
+    assert house.ask(f"{AT}/f1aa/done", "POST", longest).code == 200
+    assert house.ask(f"{AT}/f1aa/done", "POST", b" " * 16_385).code == 413
+
+
+def test_the_log_holds_no_number_and_no_name(house, logged):
+    house.ask()
+    house.take()
+    house.log_in()
+    house.listed = lambda: fail(ValueError(NUMBER))
+    house.ask()
+    told = [line for line in map(formatEvent, logged) if line.startswith("follow-up")]
+    assert told == [
+        "follow-ups: GET by 192.0.2.7, 200 in 0 ms",
+        "follow-up: POST by 192.0.2.7, 200 in 0 ms",
+        "follow-ups session: POST by 192.0.2.7, 204 in 0 ms",
+        "follow-ups: could not be told: ValueError",
+        "follow-ups: GET by 192.0.2.7, 503 in 0 ms",
+    ]
+    assert not any(word in "".join(map(formatEvent, logged)) for word in (NUMBER[1:], "زهرا", "Ali", TOKEN))
+
+
+def test_a_slow_database_is_not_waited_for(house):
+    house.listed = house.moved = Deferred
+    asking = [house.send(), house.send(f"{AT}/f1aa/take", "POST", {"by": "Ali"})]
+    house.clock.advance(5)
+    assert [Response(transport.take()).code for transport in asking] == [503, 503]
+
+
+def test_too_many_questions_are_refused_and_strangers_take_no_turn(house):
+    for _ in range(50):
+        house.ask(token="")
+    assert [house.ask().code for _ in range(22)] == [200] * 20 + [429] * 2
+
+
+# -- with a database
+
+
+@pytest.fixture
+def showing(tmp_path):
+    url = f"sqlite:///{tmp_path / 'calls.sqlite'}"
+    engine = open_database(url)
+    for number, name in enumerate(("f1aa", "f2aa", "f3aa")):
+        due_at = NOW + 600 - 500 * number
+        made = follow_up(name, caller_key=f"98912{number}", due_at=due_at, owner=f"o{number}")
+        assert opened(engine, made, made.caller_key, [made.caller_key])
+    table, row = row_of(CustomerNumber("989120", "C-1", "زهرا", NOW))
+    with engine.begin() as connection:
+        connection.execute(insert(table), [row])
+    config = Config(http={"token": TOKEN}, storage={"url": url})
+    until(lambda: True)  # the reactor runs
+    showing = Showing(lambda: config, lambda: NOW, reactor)
+    showing.start()
+    showing.engine = engine
+    yield showing
+    showing.stop()
+    engine.dispose()
+
+
+def stored(showing, name):
+    with showing.engine.connect() as connection:
+        return one(connection, name)
+
+
+def test_the_list_has_names_and_the_soonest_first(showing):
+    listed = result_of(showing._listed("", {State.OPEN, State.TAKEN}))
+    assert [each.follow_up_id for each in listed.follow_ups] == ["f3aa", "f2aa", "f1aa"]
+    assert (listed.names, listed.more) == ({"989120": "زهرا"}, False)
+    assert len(result_of(showing._listed("o1", {State.OPEN})).follow_ups) == 1
+
+
+def test_a_move_is_stored(showing):
+    moved = result_of(showing._moved("f1aa", Move.TAKE, "Ali", ""))
+    assert (moved.refused, moved.now.follow_ups[0].taken_by) == ("", "Ali")
+    result_of(showing._moved("f1aa", Move.DONE, "Ali", "called back"))
+    done = result_of(showing._listed("", {State.DONE})).follow_ups[0]
+    assert (done.closed_by, done.outcome, done.closed_at) == ("Ali", "called back", NOW)
+
+
+def test_of_two_who_press_at_once_one_is_late(showing):
+    both = [showing._moved("f1aa", Move.TAKE, name, "") for name in ("Ali", "Sara")]
+    first, second = sorted((result_of(each) for each in both), key=lambda moved: moved.refused)
+    assert (first.refused, "already" in second.refused) == ("", True)
+    assert second.now.follow_ups[0].taken_by == first.now.follow_ups[0].taken_by
+
+
+def test_what_is_not_there_is_not_there(showing):
+    for name in ("nothing", "f1a", "f1aa%", "%", "x" * 5000):
+        assert result_of(showing._moved(name, Move.TAKE, "Ali", "")).now is None
+
+
+@pytest.mark.parametrize(
+    ("move", "by", "text"),
+    [(Move.TAKE, " ", ""), (Move.DONE, "Ali", " "), (Move.DROP, "Ali", ""), (Move.TAKE, "x" * 65, ""),
+     (Move.DONE, "Ali", "x" * 1001)],
+)  # fmt: skip
+def test_what_cannot_be_stored_is_told_before(showing, move, by, text):
+    with pytest.raises(FollowUpError):
+        result_of(showing._moved("f1aa", move, by, text))
+    assert result_of(showing._listed("o0", {State.OPEN})).follow_ups
+
+
+def test_nothing_is_read_after_the_end(showing):
+    showing.stop()
+    with pytest.raises(StorageError):
+        result_of(showing._listed("", {State.OPEN}))
+    with pytest.raises(StorageError):
+        result_of(showing._of_agent("Sara", 7, "en"))

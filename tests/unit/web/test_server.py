@@ -1,0 +1,370 @@
+"""The site over a transport in memory: who gets in, what a browser is told, and the stream of events."""
+
+import json
+import re
+
+import pytest
+from twisted.internet.task import Clock
+
+from cc_bridge.web import wallboard_stream
+from cc_bridge.web.auth import Access, is_loopback
+from cc_bridge.web.server import site
+from cc_bridge.web.wallboard_stream import Stream
+from support.http_client import Response, sent
+
+TOKEN = "a-token-of-the-house"
+GUARDED = ["/wallboard", "/wallboard/wallboard.js", "/api/live", "/api/live/events"]
+OPEN = ["/", "/metrics", "/healthz", "/readyz"]
+
+
+class House:
+    """One daemon's site."""
+
+    def __init__(self, host="127.0.0.1", token="", most=2):
+        self.clock = Clock()
+        self.board = {"version": 1, "waiting": 0}
+        self.renewed = 0
+        self.stream = Stream(lambda: most, self.renew, self.clock, 1000)
+        self.site = site(
+            lambda _accept: (b"a 1\n", "text/plain; version=0.0.4"),
+            dict,
+            lambda: {"ami": "down"},
+            Access(host, token),
+            lambda: self.board,
+            self.stream,
+        )
+        self.transports = []
+
+    def renew(self):
+        self.renewed += 1
+        self.stream.publish(self.board)
+
+    def ask(self, path, method="GET", *, version="1.1", **headers):
+        """Send a request and return the transport."""
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        transport = sent(self.site, f"{method} {path} HTTP/{version}", fields)
+        self.transports.append(transport)
+        return transport
+
+    def get(self, path, method="GET", **headers):
+        return Response(self.ask(path, method, **headers).take())
+
+    def listen(self, **headers):
+        """Listen with HTTP/1.0, whose bodies come as they are."""
+        return self.ask("/api/live/events", version="1.0", **headers)
+
+    def close(self):
+        self.stream.close()
+        for transport in self.transports:
+            if not transport.disconnected:
+                transport.end()
+
+
+@pytest.fixture
+def house():
+    houses = []
+
+    def house(**settings):
+        houses.append(House(**settings))
+        return houses[-1]
+
+    yield house
+    for each in houses:
+        each.close()
+
+
+def events(data):
+    """Return the events of a stream, its head left out: id, name, data."""
+    found = []
+    for block in data.rpartition(b"\r\n\r\n")[2].decode().split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.split("\n") if line and not line.startswith(":"))
+        if "data" in fields:
+            found.append((fields.get("id"), fields["event"], json.loads(fields["data"])))
+    return found
+
+
+# -- who gets in
+
+
+@pytest.mark.parametrize(
+    ("host", "yes"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("[::1]", True), ("localhost", True),
+     ("0.0.0.0", False), ("::", False), ("10.0.0.5", False), ("pbx.example.com", False), ("", False),
+     ("localhost.example.com", False)],
+)  # fmt: skip
+def test_loopback(host, yes):
+    assert is_loopback(host) is yes
+
+
+@pytest.mark.parametrize("path", GUARDED)
+def test_on_loopback_this_machine_needs_no_token(house, path):
+    assert house().get(path).code == 200
+    assert house().get(path, Host="[::1]:19531").code == 200
+
+
+@pytest.mark.parametrize("path", GUARDED)
+@pytest.mark.parametrize("name", ["evil.example.com", "evil.example.com:19531", "", "localhost.evil.com"])
+def test_a_name_that_was_made_to_lead_here_is_refused(house, path, name):
+    refused = house().get(path, Host=name)
+    assert refused.code == 403
+    assert b"http.token" in refused.body
+
+
+@pytest.mark.parametrize("path", GUARDED)
+@pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.5", "::"])
+def test_other_machines_are_refused_without_a_token_and_told_how(house, path, host):
+    refused = house(host=host).get(path)
+    assert refused.code == 403
+    assert b"http.token" in refused.body
+
+
+@pytest.mark.parametrize("path", OPEN)
+def test_what_others_scrape_stays_open(house, path):
+    for settings in ({"host": "0.0.0.0"}, {"token": TOKEN}):
+        assert house(**settings).get(path, Host="10.0.0.5").code in (200, 503)
+
+
+@pytest.mark.parametrize("path", GUARDED)
+def test_the_token_opens_and_a_wrong_one_does_not(house, path):
+    guarded = house(host="0.0.0.0", token=TOKEN)
+    assert guarded.get(path, Host="wall").code == 401
+    for wrong in ("", TOKEN[:-1], TOKEN + "x", "%ff", TOKEN.upper()):
+        assert guarded.get(f"{path}?token={wrong}").code == 401
+        assert guarded.get(path, Authorization=f"Bearer {wrong}").code == 401
+        assert guarded.get(path, Cookie=f"cc_bridge={wrong}").code == 401
+    assert guarded.get(path, Authorization=f"Basic {TOKEN}").code == 401
+    assert guarded.get(path, Cookie=f"cc_bridge={TOKEN}").code == 401
+    assert guarded.get(path, Authorization=f"Bearer {TOKEN}").code == 200
+    assert guarded.get(f"{path}?token={TOKEN}").code == 200
+
+
+def test_a_browser_gets_a_cookie_for_the_token_and_needs_it_no_more(house):
+    guarded = house(host="0.0.0.0", token=TOKEN)
+    shown = guarded.get(f"/wallboard?lang=fa&token={TOKEN}").headers["set-cookie"]
+    cookie, *attributes = shown.split("; ")
+    assert TOKEN not in shown
+    assert {each.lower() for each in attributes} >= {"httponly", "samesite=strict", "path=/"}
+    assert guarded.get("/api/live", Cookie=f"other=1; {cookie}").code == 200
+    # A daemon with the same token knows it, such as this one after a restart; one with another does not.
+    assert house(host="0.0.0.0", token=TOKEN).get("/api/live", Cookie=cookie).code == 200
+    assert house(host="0.0.0.0", token=TOKEN + "2").get("/api/live", Cookie=cookie).code == 401
+    assert "set-cookie" not in guarded.get("/api/live", Authorization=f"Bearer {TOKEN}").headers
+
+
+# -- pages
+
+
+@pytest.mark.parametrize("path", [*GUARDED[:-1], *OPEN])
+def test_head_is_get_without_its_body(house, path):
+    whole, head = house().get(path), house().get(path, "HEAD")
+    assert (head.code, head.body) == (whole.code, b"")
+    assert head.headers["content-length"] == whole.headers["content-length"] == str(len(whole.body))
+    assert head.headers["content-type"] == whole.headers["content-type"]
+
+
+def test_a_head_of_the_stream_does_not_listen(house):
+    here = house()
+    head = here.get("/api/live/events", "HEAD")
+    assert (head.code, head.headers["content-type"], here.stream.listening) == (200, "text/event-stream", 0)
+
+
+@pytest.mark.parametrize("path", [*GUARDED, *OPEN])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"])
+def test_other_methods_are_refused(house, path, method):
+    refused = house().get(path, method)
+    assert (refused.code, refused.headers["allow"]) == (405, "GET, HEAD")
+    assert refused.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/nothing", "/metrics/x", "/wallboard/", "/wallboard/../../etc/passwd", "/wallboard/wallboard.html",
+     "/wallboard/wallboard.js/x", "/api", "/api/", "/api/live/x", "/api/live/events/x", "//", "/%00",
+     "/%2e%2e/"],
+)  # fmt: skip
+def test_what_is_not_there_is_a_line_of_text(house, path):
+    missing = house().get(path)
+    assert missing.code == (308 if path == "/wallboard/" else 404)
+    assert missing.headers["content-type"] == "text/plain; charset=utf-8"
+    assert b"<" not in missing.body
+
+
+def test_a_slash_too_many_leads_back(house):
+    assert house().get("/wallboard/?lang=fa").headers["location"] == "../wallboard?lang=fa"
+
+
+@pytest.mark.parametrize("path", [*GUARDED, *OPEN, "/nothing"])
+def test_an_address_that_is_too_long_is_refused(house, path):
+    assert house().get(f"{path}?{'x' * 3000}").code == 414
+    cut_off = house().ask(f"{path}?{'x' * 20_000}")  # Twisted closes by itself beyond 16 KiB
+    assert (cut_off.disconnecting, cut_off.value()) == (True, b"")
+
+
+@pytest.mark.parametrize("path", [*GUARDED, *OPEN, "/nothing"])
+def test_browsers_are_told_to_be_careful(house, path):
+    headers = house().get(path).headers
+    policy = headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self';")
+    assert "unsafe" not in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cache-control"] == "no-store"
+    assert "Twisted" not in headers["server"]
+
+
+def test_the_page_holds_nothing_inline_and_nothing_from_elsewhere(house):
+    here = house()
+    page = here.get("/wallboard").body.decode()
+    files = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert len(files) == 3
+    for file in files:
+        assert here.get(f"/{file}").code == 200
+    assert not re.search(r"<style|style=|<script>| on\w+=|https?:", page)
+    for file in ("/wallboard/wallboard.js", "/wallboard/wallboard.css"):
+        assert not re.search(rb"https?://|@import|url\(|eval|innerHTML", here.get(file).body)
+
+
+@pytest.mark.parametrize(
+    ("query", "accepted", "language", "direction"),
+    [
+        ("", "", "en", "ltr"),
+        ("", "fa-IR,fa;q=0.9,en-US;q=0.8", "fa", "rtl"),
+        ("", "de-DE,de;q=0.9,en;q=0.5,fa;q=0.4", "en", "ltr"),
+        ("", "de,fa;q=0.1", "fa", "rtl"),
+        ("", "*;q=x, ;;;,,fa;q=9.9.9.9,", "en", "ltr"),
+        ("?lang=fa", "en", "fa", "rtl"),
+        ("?lang=en", "fa", "en", "ltr"),
+        ("?lang=%22%3E%3Cscript%3E", "fa", "fa", "rtl"),
+    ],
+)
+def test_the_language_is_the_one_asked_for_or_what_the_browser_likes_best(
+    house, query, accepted, language, direction
+):
+    page = house().get(f"/wallboard{query}", Accept_Language=accepted)
+    assert f'<html lang="{language}" dir="{direction}"' in page.body.decode()
+    assert page.headers["content-language"] == language
+    assert b"<script>" not in page.body
+
+
+def test_only_known_colours_come_into_the_page(house):
+    assert b'data-asked="dark"' in house().get("/wallboard?theme=dark").body
+    assert b'data-asked=""' in house().get("/wallboard?theme=%22onload=alert(1)").body
+
+
+def test_the_json_is_that_of_this_moment(house):
+    here = house()
+    here.board = {"queue": "فروش", "hostile": "</script>\n\u2028"}
+    answer = here.get("/api/live")
+    assert answer.headers["content-type"] == "application/json"
+    assert json.loads(answer.body) == here.board
+
+
+# -- events
+
+
+def test_who_listens_gets_the_board_at_once_and_each_change(house):
+    here = house()
+    first = here.listen()
+    data = first.take()
+    assert b"content-type: text/event-stream" in data.lower()
+    assert b"\r\n\r\nretry: 2000\n\n" in data
+    assert events(data) == [("1001", "board", {"version": 1, "waiting": 0})]
+    here.board = {"version": 1, "waiting": 1}
+    here.stream.publish(here.board)
+    assert events(first.take()) == [("1002", "board", here.board)]
+
+
+def test_a_browser_that_comes_back_gets_everything_with_its_first_event(house):
+    here = house()
+    gone = here.listen()
+    gone.end()
+    assert here.stream.listening == 0
+    here.board = {"version": 1, "waiting": 7}
+    back = here.listen(Last_Event_ID="1001")
+    assert events(back.take())[0][2] == here.board
+
+
+def test_one_rendering_is_for_all(house, monkeypatch):
+    here = house(most=50)
+    transports = [here.listen() for _ in range(50)]
+    rendered = []
+    text = wallboard_stream._text
+    monkeypatch.setattr(wallboard_stream, "_text", lambda value: rendered.append(value) or text(value))
+    for transport in transports:
+        transport.clear()
+    here.stream.publish({"waiting": 3})
+    assert rendered == [{"waiting": 3}]
+    assert len({transport.take() for transport in transports}) == 1
+
+
+def test_a_beat_tells_every_few_seconds_that_the_daemon_lives(house):
+    here = house()
+    here.clock.advance(100)
+    transport = here.listen()
+    transport.clear()
+    beats = []
+    for second in range(9):
+        here.stream.tick(second)
+        here.clock.advance(1)
+        beats.append(events(transport.take()))
+    assert [bool(beat) for beat in beats] == [True, False, False] * 3
+    assert beats[3] == [(None, "beat", {"at": 3})]
+    here.stream.tick(9)
+    assert transport.take().startswith(b": beat\n")
+
+
+def test_too_many_are_told_to_come_later(house):
+    here = house(most=2)
+    first = here.listen()
+    here.listen()
+    full = here.get("/api/live/events")
+    assert (full.code, full.headers["retry-after"]) == (503, "10")
+    assert here.stream.listening == 2
+    first.end()
+    assert here.get("/api/live/events").code == 200
+
+
+def test_who_reads_slowly_gets_the_newest_board_only(house):
+    here = house()
+    slow, quick = here.listen(), here.listen()
+    for transport in (slow, quick):
+        transport.clear()
+    slow.producer.pauseProducing()
+    for number in range(5):
+        here.stream.publish({"waiting": number})
+        here.stream.tick(number)
+        here.clock.advance(1)
+    assert slow.take() == b""
+    assert [data["waiting"] for _, name, data in events(quick.take()) if name == "board"] == [0, 1, 2, 3, 4]
+    slow.producer.resumeProducing()
+    assert [data for _, _, data in events(slow.take())] == [{"waiting": 4}]
+    slow.producer.pauseProducing()
+    slow.producer.resumeProducing()
+    assert slow.take() == b""
+
+
+def test_who_reads_nothing_is_dropped(house):
+    here = house()
+    dead, alive = here.listen(), here.listen()
+    dead.producer.pauseProducing()
+    here.clock.advance(wallboard_stream._SLOW_SECONDS - 0.1)
+    here.stream.tick(0)
+    assert here.stream.listening == 2
+    here.clock.advance(0.2)
+    here.stream.tick(0)
+    assert (dead.disconnected, alive.disconnected, here.stream.listening) == (True, False, 1)
+
+
+def test_at_the_end_all_are_let_go(house):
+    here = house()
+    transports = [here.listen(), here.listen()]
+    here.stream.close()
+    assert all(transport.disconnected for transport in transports)
+    assert here.stream.listening == 0
+
+
+def test_a_queue_name_cannot_end_an_event(house):
+    here = house()
+    here.board = {"queue": "a\n\nevent: forged\ndata: 1\n\n\r\n\x85\u2028"}
+    assert events(here.listen().take()) == [("1001", "board", here.board)]
