@@ -1,6 +1,6 @@
 """Log lines on standard error: text for people, JSON for programs, one line an event whatever is in it.
 
-`daemon/process.py` and the demo start it once. Log calls about a caller pass `uniqueid`, `call_id` and
+`daemon/main.py` and the demo start it once. Log calls about a caller pass `uniqueid`, `call_id` and
 `attempt_id`, as far as they know them, as keywords: a program then finds all that was logged of one. Numbers
 and names of callers are never logged above debug.
 

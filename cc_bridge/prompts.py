@@ -16,15 +16,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from cc_bridge.errors import SurveyError
-from cc_bridge.surveys.prompt_catalogue import FOLDER, Catalogue, Voice
+from cc_bridge.surveys.prompt_catalogue import FOLDER, PromptCatalogue, PromptVoice
 
-__all__ = ["MANIFEST", "Prompt", "Status", "build"]
+__all__ = ["MANIFEST", "Prompt", "PromptStatus", "build"]
 
 MANIFEST = "generated.json"
 PEAK_DBFS = -3  # loud enough on a telephone, and no clipping when a PBX transcodes
 
 
-class Status(StrEnum):
+class PromptStatus(StrEnum):
     """What `build` did about a prompt."""
 
     BUILT = "built"
@@ -40,11 +40,11 @@ class Prompt:
 
     name: str
     language: str
-    status: Status
+    status: PromptStatus
 
 
 def build(
-    catalogue: Catalogue, out_dir: Path, progress: Callable[[Prompt], None] = lambda _: None
+    catalogue: PromptCatalogue, out_dir: Path, progress: Callable[[Prompt], None] = lambda _: None
 ) -> list[Prompt]:
     """Speak the texts into `out_dir/<language>/cc_bridge/<prompt>.wav`: 8 kHz, mono, 16 bits.
 
@@ -58,19 +58,21 @@ def build(
     return built
 
 
-def _build(catalogue: Catalogue, out_dir: Path) -> Iterator[Prompt]:
+def _build(catalogue: PromptCatalogue, out_dir: Path) -> Iterator[Prompt]:
     manifest_file = out_dir / MANIFEST
     manifest = json.loads(manifest_file.read_text()) if manifest_file.exists() else {}
     for name, languages in catalogue.prompts.items():
         for language, voice in catalogue.voices.items():
             spoken = languages.get(language)
             if not isinstance(spoken, str):
-                yield Prompt(name, language, Status.MISSING if spoken is None else Status.ASTERISK)
+                yield Prompt(
+                    name, language, PromptStatus.MISSING if spoken is None else PromptStatus.ASTERISK
+                )
                 continue
             key = f"{language}/{FOLDER}/{name}.wav"
             text_hash = _text_hash(voice, spoken)
             status = _status(out_dir / key, text_hash, manifest.get(key, {}))
-            if status is Status.BUILT:
+            if status is PromptStatus.BUILT:
                 _speak(voice, spoken, out_dir / key)
                 manifest[key] = {"text": text_hash, "audio": _file_hash(out_dir / key)}
                 # At once: after an interruption the file would else pass for a human recording.
@@ -78,15 +80,15 @@ def _build(catalogue: Catalogue, out_dir: Path) -> Iterator[Prompt]:
             yield Prompt(name, language, status)
 
 
-def _status(file: Path, text_hash: str, generated: Mapping[str, str]) -> Status:
+def _status(file: Path, text_hash: str, generated: Mapping[str, str]) -> PromptStatus:
     if not any(file.parent.glob(f"{file.stem}.*")):  # a recording may also be in another format
-        return Status.BUILT
+        return PromptStatus.BUILT
     if not file.exists() or _file_hash(file) != generated.get("audio"):
-        return Status.HUMAN
-    return Status.UNCHANGED if generated.get("text") == text_hash else Status.BUILT
+        return PromptStatus.HUMAN
+    return PromptStatus.UNCHANGED if generated.get("text") == text_hash else PromptStatus.BUILT
 
 
-def _text_hash(voice: Voice, text: str) -> str:
+def _text_hash(voice: PromptVoice, text: str) -> str:
     return sha256(f"{voice.name} {voice.words_per_minute} {text}".encode()).hexdigest()
 
 
@@ -94,7 +96,7 @@ def _file_hash(file: Path) -> str:
     return sha256(file.read_bytes()).hexdigest()
 
 
-def _speak(voice: Voice, text: str, file: Path) -> None:
+def _speak(voice: PromptVoice, text: str, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=file.parent) as folder:
         raw, finished = f"{folder}/raw.wav", f"{folder}/finished.wav"

@@ -17,10 +17,10 @@ __all__ = [
     "CustomerNumber",
     "Direction",
     "EndedBy",
-    "FunnelEntry",
     "Gap",
     "GapReason",
-    "Observed",
+    "ObservationWatermark",
+    "OpenStateRecord",
     "OptOut",
     "Outcome",
     "QueueVisit",
@@ -28,12 +28,12 @@ __all__ = [
     "Ring",
     "RingOutcome",
     "SurveyAttempt",
+    "SurveyDecision",
     "SurveyDefinition",
     "SurveyResult",
     "Talk",
     "Transfer",
     "Trigger",
-    "Unfinished",
 ]
 
 
@@ -273,7 +273,7 @@ class SurveyDefinition:
 
 
 @dataclass(frozen=True, slots=True)
-class FunnelEntry:
+class SurveyDecision:
     """One call that could have been rated: asked, or why not. Key: pbx, uniqueid, at."""
 
     pbx: str
@@ -286,7 +286,9 @@ class FunnelEntry:
     survey: str  # the definition's id; empty when none was chosen
     trigger: Trigger
     stage: str  # invited, caller_left_first, or the reason why the caller was not asked
-    caller_key: str  # the same for the same caller, see callers.py; empty when the number is withheld
+    caller_key: (
+        str  # the same for the same caller, see privacy/caller_keys.py; empty when the number is withheld
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +365,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class ObservationWatermark:
     """Until when a PBX was observed; the next daemon's gap begins there. Key: pbx."""
 
     pbx: str
@@ -371,16 +373,16 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
-class Unfinished:
+class OpenStateRecord:
     """What goes on, for the daemon that comes after one that was killed. Key: pbx, kind, name.
 
-    Nothing but `calls/keeping.py` writes and reads it, and it goes when what it tells of has ended.
+    Nothing but `calls/checkpoint.py` writes and reads it, and it goes when what it tells of has ended.
     """
 
     pbx: str
     kind: str  # call or agent
     name: str  # the call's id or the agent's name
-    state: str  # JSON, see calls/state.py; empty when it is over
+    state: str  # JSON, see calls/checkpoint_format.py; empty when it is over
 
 
 Record = (
@@ -390,12 +392,12 @@ Record = (
     | Talk
     | AgentInterval
     | SurveyDefinition
-    | FunnelEntry
+    | SurveyDecision
     | SurveyAttempt
     | Answer
     | OptOut
     | CustomerNumber
     | Gap
-    | Observed
-    | Unfinished
+    | ObservationWatermark
+    | OpenStateRecord
 )

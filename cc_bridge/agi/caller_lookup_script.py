@@ -1,6 +1,6 @@
 """Tells the dialplan, before the queue, who calls: the FastAGI script `greet`.
 
-The wiring gives `Greeter.greet` to the FastAGI listener. The variables are those of
+The wiring gives `CallerLookupScript.greet` to the FastAGI listener. The variables are those of
 `customers/profile.py`. The trap: the caller hears nothing meanwhile. So what the database does not tell
 in 150 ms is not waited for, and nothing is set; the dialplan has emptied the variables before.
 """
@@ -11,18 +11,18 @@ from twisted.internet.defer import Deferred, TimeoutError as TooLate
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from cc_bridge.agi.channel import Channel
+from cc_bridge.agi.channel import AgiChannel
 from cc_bridge.agi.request import Request
 from cc_bridge.customers.profile import Priorities, Profile, variables
 
-__all__ = ["SECONDS", "Greeter"]
+__all__ = ["SECONDS", "CallerLookupScript"]
 
 _log = Logger()
 
 SECONDS = 0.15  # nobody notices that in a ringing tone
 
 
-class Greeter:
+class CallerLookupScript:
     """Greets the callers of one PBX.
 
     `profile` gets the caller's number: None for one that nobody in particular calls from, else what fires
@@ -42,7 +42,7 @@ class Greeter:
         self._on_greeting = on_greeting
         self._failing = False
 
-    async def greet(self, request: Request, channel: Channel) -> None:
+    async def greet(self, request: Request, channel: AgiChannel) -> None:
         """Set the variables, or nothing."""
         asked = self._profile(request.caller_id)
         if asked is None:

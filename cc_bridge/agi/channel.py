@@ -1,7 +1,7 @@
 """A call that Asterisk handed to us: commands to await, one at a time.
 
-`agi/server.py` makes one for each call and feeds it; `agi/survey.py` gives the commands. Exceptions are
-pyst2's, so that a script for `asterisk.agi` reads the same here; `AGIHangup` also stands for a lost
+`agi/server.py` makes one for each call and feeds it; `agi/survey_script.py` gives the commands. Exceptions
+are pyst2's, so that a script for `asterisk.agi` reads the same here; `AGIHangup` also stands for a lost
 connection. Once an error ended the channel, every further command raises that same error.
 
 The trap: a command sent while another one runs stops that one, and its reply never comes (seen on 16 and
@@ -18,15 +18,15 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, ITCPTransport
 
 from cc_bridge.agi.replies import (
+    AgiReply,
     BadReply,
-    Reply,
     command_line,
     end_position,
     read_reply,
     take_reply,
 )
 
-__all__ = ["Channel", "Interrupted", "NoReply", "NotRecorded", "PromptMissing", "Recording"]
+__all__ = ["AgiChannel", "Interrupted", "NoReply", "NotRecorded", "PromptMissing", "RecordResult"]
 
 REPLY_SECONDS = 5.0  # for a command that Asterisk answers at once
 PLAY_SECONDS = 60.0  # for one that plays a prompt first; the longest shipped one takes 15 s
@@ -53,14 +53,14 @@ class NoReply(AGIError):  # type: ignore[misc]  # pyst2 is untyped
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class RecordResult:
     """What RECORD FILE tells of a recording."""
 
     seconds: float
     ended_by: str  # dtmf, timeout (silence, or the limit), hangup; randomerror: a key during the beep
 
 
-class Channel:
+class AgiChannel:
     """The caller's channel, as far as AGI reaches."""
 
     def __init__(self, transport: ITCPTransport, clock: IReactorTime) -> None:
@@ -68,7 +68,7 @@ class Channel:
         self._transport = transport
         self._clock = clock
         self._buffer = bytearray()
-        self._waiting: Deferred[Reply] | None = None
+        self._waiting: Deferred[AgiReply] | None = None
         self._value_end = b""
         self._ended: AGIError | None = None
         self._stopped_by = ""  # the word that ends an interruption; empty when there is none
@@ -77,7 +77,7 @@ class Channel:
 
     async def execute(
         self, command: str, *arguments: str | int, seconds: float = REPLY_SECONDS, value_end: str = ""
-    ) -> Reply:
+    ) -> AgiReply:
         """Send a command and wait for its reply; a reply with `result=-1` raises AGIAppError.
 
         Not for EXEC: an application that returns 1 gets two replies from Asterisk, the second a 520.
@@ -87,7 +87,7 @@ class Channel:
         line = command_line(command, *arguments)
         if self._ended is not None:
             raise self._ended
-        waiting: Deferred[Reply] = Deferred(self._cancelled)
+        waiting: Deferred[AgiReply] = Deferred(self._cancelled)
         self._waiting, self._value_end = waiting, value_end.encode()
         too_late = NoReply(f"no reply to {command} in {seconds:g} s")
         timer = self._clock.callLater(seconds, self._end, too_late)
@@ -128,7 +128,7 @@ class Channel:
         )
         return chr(code) if code else ""
 
-    async def record_file(self, file: str, seconds: float, silence_seconds: float) -> Recording:
+    async def record_file(self, file: str, seconds: float, silence_seconds: float) -> RecordResult:
         """Beep, then record the caller into `file`.wav until `#`, a silence, the limit or the hang-up.
 
         After a hang-up the recording is returned as well, and the next command raises AGIHangup. Raises
@@ -139,13 +139,13 @@ class Channel:
         try:
             reply = await command
         except AGIResultHangup as hangup:
-            return Recording(end_position(str(hangup)) / SAMPLES, "hangup")
+            return RecordResult(end_position(str(hangup)) / SAMPLES, "hangup")
         except AGIHangup:
             raise
         except AGIAppError as error:
             await self.channel_status()
             raise NotRecorded(f"{file}.wav was not recorded: does the folder exist on the PBX?") from error
-        return Recording(reply.end_position / SAMPLES, reply.data)
+        return RecordResult(reply.end_position / SAMPLES, reply.data)
 
     def interrupt(self) -> None:
         """Stop the prompt or the wait for a key that goes on: its command raises Interrupted.
@@ -204,7 +204,7 @@ class Channel:
 
     async def _play(
         self, command: str, sound: str, *arguments: str | int, seconds: float = PLAY_SECONDS
-    ) -> Reply:
+    ) -> AgiReply:
         try:
             return await self.execute(command, sound, *arguments, seconds=seconds)
         except AGIHangup:
@@ -215,7 +215,7 @@ class Channel:
             await self.channel_status()
             raise PromptMissing(f"no sound file {sound!r}") from error
 
-    def _number(self, reply: Reply) -> int:
+    def _number(self, reply: AgiReply) -> int:
         """Return a result that is a state or the code of a key."""
         if reply.result.isascii() and reply.result.isdigit() and int(reply.result) < _ASCII_CODES:
             return int(reply.result)
@@ -267,7 +267,7 @@ class Channel:
         self._transport.abortConnection()
         self._fail(error)
 
-    def _cancelled(self, _: Deferred[Reply]) -> None:
+    def _cancelled(self, _: Deferred[AgiReply]) -> None:
         """Give up the connection: the reply of a cancelled command could be taken for the next one's."""
         self._waiting = None
         self._end(AGIHangup("cancelled"))

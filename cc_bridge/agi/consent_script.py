@@ -1,6 +1,6 @@
 """Asks a caller, before the queue, whether he wants to be asked afterwards: key 1 is a yes.
 
-The wiring gives `ConsentAsker.ask` to the FastAGI listener for agi://.../consent. Only a pressed 1 is a yes:
+The wiring gives `ConsentScript.ask` to the FastAGI listener for agi://.../consent. Only a pressed 1 is a yes:
 another key, silence, a hang-up and a missing prompt are not. The trap: the agent must not know, so the
 answer goes to the daemon's memory and to CCB_CONSENT, a variable that no other channel inherits.
 """
@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 
 from twisted.logger import Logger
 
-from cc_bridge.agi.channel import Channel, PromptMissing
+from cc_bridge.agi.channel import AgiChannel, PromptMissing
 from cc_bridge.agi.request import Request
 
-__all__ = ["PROMPT", "VARIABLE", "ConsentAsker"]
+__all__ = ["PROMPT", "VARIABLE", "ConsentScript"]
 
 _log = Logger()
 
@@ -22,7 +22,7 @@ YES = "1"
 WAIT_SECONDS = 5.0  # after the prompt; the queue is waiting
 
 
-class ConsentAsker:
+class ConsentScript:
     """Asks one question on one PBX.
 
     `sounds` gives the sound files: prompt -> language -> file. `remember` gets the caller's Uniqueid and
@@ -35,7 +35,7 @@ class ConsentAsker:
         self._sounds = sounds.get(PROMPT, {})
         self._remember = remember
 
-    async def ask(self, request: Request, channel: Channel) -> None:
+    async def ask(self, request: Request, channel: AgiChannel) -> None:
         """Ask, remember, and tell the dialplan."""
         given = False
         try:
@@ -46,7 +46,7 @@ class ConsentAsker:
             self._remember(request.uniqueid, given)
         await channel.set_variable(VARIABLE, "yes" if given else "no")
 
-    async def _key(self, language: str, channel: Channel) -> str:
+    async def _key(self, language: str, channel: AgiChannel) -> str:
         """Play the question in the caller's language, or in the one that there is."""
         base = language.replace("-", "_").partition("_")[0]
         speaks = next((each for each in (language, base, *self._sounds) if each in self._sounds), None)

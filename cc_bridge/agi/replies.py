@@ -22,8 +22,8 @@ __all__ = [
     "MAX_COMMAND",
     "MAX_LINE",
     "MAX_REPLY",
+    "AgiReply",
     "BadReply",
-    "Reply",
     "command_line",
     "end_position",
     "read_reply",
@@ -43,7 +43,7 @@ class BadReply(AGIUnknownError):  # type: ignore[misc]  # pyst2 is untyped
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class AgiReply:
     """A `200` reply: `result=` as text, and what stood in parentheses behind it."""
 
     result: str
@@ -107,7 +107,7 @@ def take_reply(buffer: bytearray, value_end: bytes = b"") -> bytes | None:
     return reply
 
 
-def read_reply(reply: bytes) -> Reply:
+def read_reply(reply: bytes) -> AgiReply:
     """Tell what a whole reply means.
 
     Raises pyst2's errors: AGIHangup for a dead channel, AGIResultHangup with the reply for one that was
@@ -128,7 +128,7 @@ def read_reply(reply: bytes) -> Reply:
         raise AGIResultHangup(text) from error
     result, data = fields["result"]
     timed_out = text.rstrip().endswith("(timeout)")
-    return Reply(result, data.replace(_LINE_BREAK, "\n"), timed_out, end_position(text))
+    return AgiReply(result, data.replace(_LINE_BREAK, "\n"), timed_out, end_position(text))
 
 
 def end_position(reply: str) -> int:

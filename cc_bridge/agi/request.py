@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-__all__ = ["BadHead", "HeadReader", "Request"]
+__all__ = ["AgiEnvironmentReader", "BadAgiEnvironment", "Request"]
 
 
-class BadHead(Exception):
+class BadAgiEnvironment(Exception):
     """The peer is not Asterisk, or a caller's value broke the head."""
 
 
@@ -32,7 +32,7 @@ class Request:
     raw: Mapping[str, str] = field(repr=False)
 
 
-class HeadReader:
+class AgiEnvironmentReader:
     """Bytes in, one Request out."""
 
     def __init__(self, max_lines: int, max_bytes: int) -> None:
@@ -48,7 +48,7 @@ class HeadReader:
         self._buffer += data
         head, end, rest = bytes(self._buffer).replace(b"\r\n", b"\n").partition(b"\n\n")
         if len(head) > self._max_bytes or head.count(b"\n") >= self._max_lines:
-            raise BadHead(f"more than {self._max_lines} lines or {self._max_bytes} bytes")
+            raise BadAgiEnvironment(f"more than {self._max_lines} lines or {self._max_bytes} bytes")
         if not end:
             return None
         return _request(head), rest
@@ -60,13 +60,13 @@ def _request(head: bytes) -> Request:
         first, colon, value = line.partition(b":")
         name = _name(first)
         if not colon or not name.startswith("agi_"):
-            raise BadHead("a line that is no agi_ header")
+            raise BadAgiEnvironment("a line that is no agi_ header")
         if name in raw:
-            raise BadHead(f"{name[:40]!r} comes twice")
+            raise BadAgiEnvironment(f"{name[:40]!r} comes twice")
         raw[name] = value.decode("utf-8", "replace").strip()
     for needed in ("agi_network_script", "agi_uniqueid"):
         if not raw.get(needed):
-            raise BadHead(f"no {needed}")
+            raise BadAgiEnvironment(f"no {needed}")
     args: list[str] = []
     while (argument := raw.get(f"agi_arg_{len(args) + 1}")) is not None:
         args.append(argument)

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from cc_bridge.records import Trigger
 
-__all__ = ["AskedBy", "asked_by"]
+__all__ = ["ScriptArguments", "asked_by"]
 
 _OLD_FORM = 2  # arguments at most
 _CHANNELS_OWN = re.compile(r"-[0-9a-f]{8}(;[12])?$")  # what Asterisk puts behind a phone's name
 
 
 @dataclass(frozen=True, slots=True)
-class AskedBy:
+class ScriptArguments:
     """What the dialplan says; texts are empty where it says nothing."""
 
     trigger: Trigger
@@ -27,13 +27,13 @@ class AskedBy:
     about: str  # the uniqueid of the call that a call-back is about
 
 
-def asked_by(arguments: Sequence[str]) -> AskedBy:
+def asked_by(arguments: Sequence[str]) -> ScriptArguments:
     """Return what the arguments mean; a trigger that is not known counts as the queue."""
     given = list(arguments)
     if len(given) <= _OLD_FORM:
         given.insert(0, Trigger.QUEUE)
     trigger, queue, interface, about, *_ = (*given, "", "", "")
-    return AskedBy(
+    return ScriptArguments(
         trigger=Trigger(trigger) if trigger in set(Trigger) else Trigger.QUEUE,
         queue=queue,
         interface=_CHANNELS_OWN.sub("", interface),

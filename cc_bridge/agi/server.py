@@ -20,21 +20,21 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cc_bridge.agi.channel import Channel
-from cc_bridge.agi.request import BadHead, HeadReader, Request
+from cc_bridge.agi.channel import AgiChannel
+from cc_bridge.agi.request import AgiEnvironmentReader, BadAgiEnvironment, Request
 
-__all__ = ["BACKLOG", "FastAgiFactory", "Handler", "Limits"]
+__all__ = ["BACKLOG", "AgiLimits", "FastAgiFactory", "Handler"]
 
 _log = Logger()
 
-Handler = Callable[[Request, Channel], Coroutine[Any, Any, None]]
+Handler = Callable[[Request, AgiChannel], Coroutine[Any, Any, None]]
 
 BACKLOG = 1024  # callers who wait to be accepted; of 1,000 a second, Twisted's 50 let some wait for a second
 LAST_WORDS_SECONDS = 15.0  # between the loss of the channel and the cancelling: two slow stores of 5 s fit in
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class AgiLimits:
     """What one PBX may ask of us. A survey takes 20 to 40 s, a head 25 lines and 1 KB."""
 
     callers: int = 100
@@ -55,7 +55,7 @@ class FastAgiFactory(Factory):
     def __init__(
         self,
         handler: Handler,
-        limits: Limits,
+        limits: AgiLimits,
         clock: IReactorTime,
         scripts: Collection[str] = frozenset({"survey"}),
     ) -> None:
@@ -70,14 +70,14 @@ class FastAgiFactory(Factory):
         self.failed = 0  # calls whose handler raised
         self.cut: Counter[str] = Counter()  # by reason: time_limit, shutdown
         self.stopping = False
-        self.calls: set[_Call] = set()
+        self.calls: set[_FastAgiProtocol] = set()
 
     @property
     def in_progress(self) -> int:
         return len(self.calls)
 
-    def buildProtocol(self, addr: IAddress | None) -> "_Call":  # noqa: ARG002 (Twisted passes it)
-        return _Call(self)
+    def buildProtocol(self, addr: IAddress | None) -> "_FastAgiProtocol":  # noqa: ARG002 (Twisted passes it)
+        return _FastAgiProtocol(self)
 
     async def stop(self, seconds: float) -> None:
         """Take no new callers, let the running ones finish within `seconds`, then cut them.
@@ -93,7 +93,7 @@ class FastAgiFactory(Factory):
                 timer.cancel()
 
 
-class _Call(Protocol):
+class _FastAgiProtocol(Protocol):
     """One connection: the head is read, then the handler runs, then we close."""
 
     transport: ITCPTransport
@@ -101,8 +101,8 @@ class _Call(Protocol):
     def __init__(self, factory: FastAgiFactory) -> None:
         self.over: Deferred[None] = Deferred()
         self._factory = factory
-        self._head: HeadReader | None = None
-        self._channel: Channel | None = None
+        self._head: AgiEnvironmentReader | None = None
+        self._channel: AgiChannel | None = None
         self._handling: Deferred[None] | None = None
         self._timer: IDelayedCall | None = None
 
@@ -114,7 +114,7 @@ class _Call(Protocol):
             self._refuse("busy")
         else:
             factory.calls.add(self)
-            self._head = HeadReader(limits.head_lines, limits.head_bytes)
+            self._head = AgiEnvironmentReader(limits.head_lines, limits.head_bytes)
             self._timer = factory.clock.callLater(limits.head_seconds, self._refuse, "slow_head")
 
     def dataReceived(self, data: bytes) -> None:
@@ -125,7 +125,7 @@ class _Call(Protocol):
             return  # refused; what was under way is of no interest
         try:
             head = self._head.feed(data)
-        except BadHead as error:
+        except BadAgiEnvironment as error:
             _log.warn("an AGI connection was refused: {error}", error=error)
             self._refuse("bad_head")
             return
@@ -162,7 +162,7 @@ class _Call(Protocol):
         self._factory.accepted += 1
         self._start_timer(self._factory.limits.call_seconds, self.cut, "time_limit")
         self._head = None
-        self._channel = Channel(self.transport, self._factory.clock)
+        self._channel = AgiChannel(self.transport, self._factory.clock)
         self._handling = Deferred.fromCoroutine(self._factory.handler(request, self._channel))
         self._handling.addErrback(self._failed, request)
         self._handling.addBoth(lambda _: self._end())

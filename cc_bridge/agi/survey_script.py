@@ -1,6 +1,6 @@
 """Asks callers: the FastAGI script `survey`.
 
-The wiring gives `Interviewer.interview` to the FastAGI listener. The trap: until it is decided whether a
+The wiring gives `SurveyScript.interview` to the FastAGI listener. The trap: until it is decided whether a
 caller is asked, the caller must not hear silence; `invite` gets the channel for that. The channel variable
 CCB_SURVEY always tells the dialplan how far the survey came, or why the caller was not asked.
 """
@@ -9,18 +9,18 @@ from collections.abc import Awaitable, Callable
 
 from twisted.internet.interfaces import IReactorTime
 
-from cc_bridge.agi.channel import Channel
+from cc_bridge.agi.channel import AgiChannel
 from cc_bridge.agi.request import Request
-from cc_bridge.agi.survey_session import VARIABLE, Conversation, Store, Surroundings
+from cc_bridge.agi.survey_session import VARIABLE, StoreRecord, SurveyContext, SurveySession
 from cc_bridge.surveys.attribution import Invitation
-from cc_bridge.surveys.eligibility import NotAsked
+from cc_bridge.surveys.eligibility import NotAskedReason
 
-__all__ = ["RECORDINGS", "VARIABLE", "Interviewer"]
+__all__ = ["RECORDINGS", "VARIABLE", "SurveyScript"]
 
 RECORDINGS = "/var/spool/asterisk/cc_bridge"
 
 
-class Interviewer:
+class SurveyScript:
     """Asks the callers of one PBX.
 
     `invite` decides whether a caller is asked, what and about whom. The Deferred of `store` fires once the
@@ -33,8 +33,8 @@ class Interviewer:
     def __init__(
         self,
         pbx: str,
-        invite: Callable[[Request, Channel], Awaitable[Invitation | NotAsked]],
-        store: Store,
+        invite: Callable[[Request, AgiChannel], Awaitable[Invitation | NotAskedReason]],
+        store: StoreRecord,
         now: Callable[[], float],
         *,
         clock: IReactorTime,
@@ -43,12 +43,12 @@ class Interviewer:
         recordings: str = RECORDINGS,
     ) -> None:
         self._invite = invite
-        self._around = Surroundings(pbx, store, now, clock, on_stage, opted_out, recordings)
+        self._around = SurveyContext(pbx, store, now, clock, on_stage, opted_out, recordings)
 
-    async def interview(self, request: Request, channel: Channel) -> None:
+    async def interview(self, request: Request, channel: AgiChannel) -> None:
         """Ask the caller, if the caller is invited; returns when all is stored."""
         invitation = await self._invite(request, channel)
-        if isinstance(invitation, NotAsked):
+        if isinstance(invitation, NotAskedReason):
             await channel.set_variable(VARIABLE, invitation)
         else:
-            await Conversation(self._around, invitation, request, channel).run()
+            await SurveySession(self._around, invitation, request, channel).run()

@@ -1,8 +1,8 @@
-"""One caller is interviewed: the steps of an `Interview` are done on a `Channel`, and what is said is stored.
+"""One survey of one caller: runs the steps of an `Interview` on an `AgiChannel` and stores the answers.
 
-`agi/survey.py` makes one for each caller who is invited. The trap: a caller may hang up at any moment, so
-an answer is on disk before the next prompt is sent, and the attempt is stored when it starts and again when
-it ends, whatever ended it. A store that fails or is slow must not be heard: the caller gets the goodbye.
+`agi/survey_script.py` makes one for each caller who is invited. The trap: a caller may hang up at any moment,
+so an answer is on disk before the next prompt is sent, and the attempt is stored when it starts and again
+when it ends, whatever ended it. A store that fails or is slow must not be heard: the caller gets the goodbye.
 
 A survey has `max_seconds`. Its last FAREWELL_SECONDS belong to the goodbye: what plays when they begin is
 stopped, and nobody is cut off without a word.
@@ -20,30 +20,30 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
-from cc_bridge.agi.channel import Channel, Interrupted, NotRecorded, PromptMissing
+from cc_bridge.agi.channel import AgiChannel, Interrupted, NotRecorded, PromptMissing
 from cc_bridge.agi.request import Request
 from cc_bridge.records import Answer, OptOut, SurveyAttempt, SurveyResult
 from cc_bridge.surveys.attribution import Invitation
-from cc_bridge.surveys.interview import Interview, State
+from cc_bridge.surveys.interview import Interview, InterviewState
 from cc_bridge.surveys.steps import (
-    Ask,
+    AskKey,
     Begin,
-    Ending,
-    Event,
+    CommentRecorded,
     Finish,
-    Happening,
-    Key,
+    InterviewEnd,
+    KeyPressed,
     Listen,
     Play,
-    Record,
-    Recorded,
+    RecordComment,
     Save,
     Speak,
     Step,
+    StepOutcome,
+    StepResult,
     StopAsking,
 )
 
-__all__ = ["FAREWELL_SECONDS", "STORE_SECONDS", "VARIABLE", "Conversation", "Store", "Surroundings"]
+__all__ = ["FAREWELL_SECONDS", "STORE_SECONDS", "VARIABLE", "StoreRecord", "SurveyContext", "SurveySession"]
 
 _log = Logger()
 _Record = TypeVar("_Record")
@@ -60,15 +60,15 @@ _BEEP_SECONDS = 1.0
 _LEAST_STORE_SECONDS = 0.5  # even if the survey's time is nearly over
 _LONGEST_NAME = 100  # of a recording; a Uniqueid has about 15 characters
 
-Store = Callable[[SurveyAttempt | Answer | OptOut], Deferred[Any]]
+StoreRecord = Callable[[SurveyAttempt | Answer | OptOut], Deferred[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class SurveyContext:
     """What all interviews of one PBX share; `Interviewer` tells what each is."""
 
     pbx: str
-    store: Store
+    store: StoreRecord
     now: Callable[[], float]
     clock: IReactorTime
     on_stage: Callable[[str, str], None]
@@ -76,11 +76,11 @@ class Surroundings:
     recordings: str
 
 
-class Conversation:
+class SurveySession:
     """One interview: the caller's channel, and the attempt that is stored of it."""
 
     def __init__(
-        self, around: Surroundings, invitation: Invitation, request: Request, channel: Channel
+        self, around: SurveyContext, invitation: Invitation, request: Request, channel: AgiChannel
     ) -> None:
         self._around = around
         self._invitation = invitation
@@ -134,27 +134,27 @@ class Conversation:
 
     # -- one step
 
-    async def _carry_out(self, step: Step) -> Happening:
+    async def _carry_out(self, step: Step) -> StepOutcome:
         """Do what the interview wants next, and turn whatever goes wrong into an event."""
         try:
             return await self._do(step)
         except PromptMissing as error:
             _log.error("{error} for survey {survey}", error=error, survey=self._survey.id, **self._ids)
-            return Event.PROMPT_MISSING
+            return StepResult.PROMPT_MISSING
         except NotRecorded as error:
             _log.error("{error}", error=error, **self._ids)
-            return Event.NOT_RECORDED
+            return StepResult.NOT_RECORDED
         except Interrupted:
-            return Event.TIME_IS_UP
+            return StepResult.TIME_IS_UP
         except AGIHangup:
-            return Ending(self._channel.closed_because or Ending.HUNG_UP)
+            return InterviewEnd(self._channel.closed_because or InterviewEnd.HUNG_UP)
         except CancelledError:
-            return Ending(self._channel.closed_because or Ending.SHUTDOWN)
+            return InterviewEnd(self._channel.closed_because or InterviewEnd.SHUTDOWN)
         except AGIError as error:
             _log.error("survey on channel {uniqueid!r} broke off: {error!r}", error=error, **self._ids)
-            return Ending.FAILED
+            return InterviewEnd.FAILED
 
-    async def _do(self, step: Step) -> Happening:
+    async def _do(self, step: Step) -> StepOutcome:
         match step:
             case Begin():
                 return await self._begin()
@@ -170,8 +170,8 @@ class Conversation:
                 raise AssertionError("a finished interview has no further step")
         left = self._seconds_left()
         if left <= 0:
-            return Event.TIME_IS_UP
-        if isinstance(step, Record):
+            return StepResult.TIME_IS_UP
+        if isinstance(step, RecordComment):
             return await self._record(step, left)
         timer = self._around.clock.callLater(left, self._channel.interrupt)
         try:
@@ -180,47 +180,47 @@ class Conversation:
             if timer.active():
                 timer.cancel()
 
-    async def _listen(self, step: Ask | Play | Listen) -> Happening:
+    async def _listen(self, step: AskKey | Play | Listen) -> StepOutcome:
         match step:
-            case Ask(prompt, wait_seconds, language):
+            case AskKey(prompt, wait_seconds, language):
                 key = await self._channel.get_key(self._sound(prompt, language), wait_seconds)
-                return Key(key) if key else Event.SILENCE
+                return KeyPressed(key) if key else StepResult.SILENCE
             case Play(prompt, listens=True, language=language):
                 key = await self._channel.stream_file(self._sound(prompt, language), _ANY_KEY)
-                return Key(key) if key else Event.DONE
+                return KeyPressed(key) if key else StepResult.DONE
             case Play(prompt):
                 # Nothing can change the result any more, and many callers hang up while they are thanked.
                 await self._tell(self._interview.result)
                 await self._channel.stream_file(self._sound(prompt))
-                return Event.DONE
+                return StepResult.DONE
             case Listen(wait_seconds):
                 key = await self._channel.wait_for_key(wait_seconds)
-                return Key(key) if key else Event.SILENCE
+                return KeyPressed(key) if key else StepResult.SILENCE
 
-    async def _begin(self) -> Event:
+    async def _begin(self) -> StepResult:
         kept = await self._kept(self._attempt)
         await self._tell(self._attempt.result)
         await self._speak(self._attempt.language)
         return kept
 
-    async def _record(self, step: Record, left: float) -> Happening:
+    async def _record(self, step: RecordComment, left: float) -> StepOutcome:
         seconds = min(step.max_seconds, left - _BEEP_SECONDS)
         if seconds < _BEEP_SECONDS:
-            return Event.TIME_IS_UP
+            return StepResult.TIME_IS_UP
         recording = await self._channel.record_file(
             self._file(step.question.id), seconds, step.silence_seconds
         )
         silent = _SILENT_SECONDS if recording.ended_by == "timeout" else _WORDLESS_SECONDS
         if recording.seconds <= silent:
-            return Event.SILENCE
-        return Recorded(max(1, round(recording.seconds)))
+            return StepResult.SILENCE
+        return CommentRecorded(max(1, round(recording.seconds)))
 
-    async def _stop_asking(self) -> Event:
+    async def _stop_asking(self) -> StepResult:
         caller_key = self._attempt.caller_key
         if not caller_key:
-            return Event.DONE  # a withheld number, which nobody can ask again
+            return StepResult.DONE  # a withheld number, which nobody can ask again
         kept = await self._kept(OptOut(caller_key, self._around.now(), opted_out=True, told_by="key"))
-        if kept is Event.DONE:
+        if kept is StepResult.DONE:
             self._around.opted_out(caller_key)
         return kept
 
@@ -228,7 +228,7 @@ class Conversation:
 
     def _seconds_left(self) -> float:
         """Return the seconds for what the interview wants next; only the goodbye may use the last ones."""
-        parting = self._interview.state is State.PARTING
+        parting = self._interview.state is InterviewState.PARTING
         limit = self._survey.max_seconds - (0 if parting else FAREWELL_SECONDS)
         return self._began_at + limit - self._around.clock.seconds()
 
@@ -276,8 +276,8 @@ class Conversation:
         with suppress(AGIError, CancelledError):
             await self._speak(self._request.language or self._speaks)
 
-    async def _kept(self, record: SurveyAttempt | Answer | OptOut) -> Event:
-        return Event.DONE if await self._stored(record) else Event.NOT_STORED
+    async def _kept(self, record: SurveyAttempt | Answer | OptOut) -> StepResult:
+        return StepResult.DONE if await self._stored(record) else StepResult.NOT_STORED
 
     async def _stored(self, record: SurveyAttempt | Answer | OptOut) -> bool:
         around = self._around

@@ -24,13 +24,13 @@ from twisted.python.failure import Failure
 from cc_bridge.ami.codec import Codec, Event, Message, encode
 from cc_bridge.errors import AmiError, AmiLinkLost, AmiRefused, AmiTimeout
 
-__all__ = ["AmiClient", "Timeouts"]
+__all__ = ["AmiClient", "AmiTimeouts"]
 
 _log = Logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Timeouts:
+class AmiTimeouts:
     """All in seconds."""
 
     ping_every: float = 1.5  # see the trap above; Asterisk's lost wake-ups are repaired by this
@@ -39,7 +39,7 @@ class Timeouts:
 
 
 @dataclass(slots=True)
-class _Pending:
+class _PendingAction:
     """An action that waits for its answer; a list goes on until its Complete event."""
 
     done: Deferred[Any]
@@ -59,7 +59,7 @@ class AmiClient(Protocol):
         codec: Codec,
         on_event: Callable[[Any], None],
         clock: IReactorTime,
-        timeouts: Timeouts | None = None,
+        timeouts: AmiTimeouts | None = None,
     ) -> None:
         self.codec = codec
         self.lost: Deferred[str] = Deferred()
@@ -68,11 +68,11 @@ class AmiClient(Protocol):
         self.last_heard = clock.seconds()
         self._on_event = on_event
         self._clock = clock
-        self._timeouts = timeouts or Timeouts()
+        self._timeouts = timeouts or AmiTimeouts()
         self._why: str | None = None
         self._banner: Deferred[None] | None = Deferred()
         self._banner_timer: IDelayedCall | None = None
-        self._pending: dict[str, _Pending] = {}
+        self._pending: dict[str, _PendingAction] = {}
         # Not guessable, so that no value inside an event can pass for an answer of ours.
         self._prefix = token_hex(8)
         self._sequence = 0
@@ -172,7 +172,7 @@ class AmiClient(Protocol):
             done.errback(Failure(AmiLinkLost("not connected")))
             return done
         timer = self._clock.callLater(self._timeouts.answer, self._too_late, action_id, name)
-        self._pending[action_id] = _Pending(done, timer, on_item)
+        self._pending[action_id] = _PendingAction(done, timer, on_item)
         self.transport.write(data)
         return done
 
@@ -188,7 +188,7 @@ class AmiClient(Protocol):
         if pending is not None:
             self._answer(action_id, pending, message)
 
-    def _answer(self, action_id: str, pending: _Pending, message: Any) -> None:
+    def _answer(self, action_id: str, pending: _PendingAction, message: Any) -> None:
         headers = message.headers
         if headers.get("Response") == "Error":
             result: Any = Failure(AmiRefused(str(headers.get("Message", "refused without a reason"))))

@@ -8,7 +8,7 @@ raises on a `ChanVariable` header and keeps the last of repeated headers.
 The trap: an unfiltered manager user sends 170 events for one answered call, of which 30 matter, and of
 their 25 headers five. What nobody wants is therefore told by its first bytes, in one regular expression and
 without a line of Python, counted and never parsed; of the wanted only the named headers are cut out
-(`Wanted`).
+(`EventSpec`).
 
 Values that come from callers (numbers, extensions) reach AMI raw, line breaks included (16.28 and
 22.10): a caller can cut an event in two and forge the second half. A message that does not have the
@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from asterisk.manager import Event, ManagerMsg
 
-__all__ = ["MAX_MESSAGE", "Codec", "Counts", "Event", "Message", "Wanted", "encode"]
+__all__ = ["MAX_MESSAGE", "Codec", "Event", "EventSpec", "Message", "MessageCounts", "encode"]
 
 # The longest real message is a QueueStatus item or a VarSet of a few KiB; lines have no limit in Asterisk.
 MAX_MESSAGE = 256 * 1024
@@ -41,7 +41,7 @@ _END = b"\r\n\r\n"
 _ANY_END = re.compile(rb"\n\r?\n")
 
 
-class Wanted(NamedTuple):
+class EventSpec(NamedTuple):
     """What is wanted of the events of one name; by default all of them, with all their headers."""
 
     headers: tuple[str, ...] = ()  # to cut out; an event without one of them is not Asterisk's
@@ -91,7 +91,7 @@ class Message(ManagerMsg):  # type: ignore[misc]  # pyst2 is untyped
         self.repeated = tuple(repeated)
 
 
-class _Cut(Event):  # type: ignore[misc]
+class _PartialEvent(Event):  # type: ignore[misc]
     """An event with some of its headers."""
 
     message, data = None, ""
@@ -101,7 +101,7 @@ class _Cut(Event):  # type: ignore[misc]
         self.name = headers["Event"]
 
 
-class _Plan(NamedTuple):
+class _ExtractionPlan(NamedTuple):
     """How to cut one event."""
 
     name: str
@@ -111,7 +111,7 @@ class _Plan(NamedTuple):
 
 
 @dataclass(slots=True)
-class Counts:
+class MessageCounts:
     """What became of the messages; one object may count for many sessions."""
 
     received: int = 0
@@ -134,12 +134,12 @@ class Codec:
 
     def __init__(
         self,
-        wanted: Mapping[str, Wanted] | None = None,
-        counts: Counts | None = None,
+        wanted: Mapping[str, EventSpec] | None = None,
+        counts: MessageCounts | None = None,
         max_message: int = MAX_MESSAGE,
     ) -> None:
         self.banner: str | None = None  # the AMI version, such as "11.0.0"
-        self.counts = counts or Counts()
+        self.counts = counts or MessageCounts()
         self._plans = (
             None
             if wanted is None
@@ -193,7 +193,7 @@ class Codec:
         self._rest = rest[-3:] if self._skip_to_end else rest
         return blocks
 
-    def _cut_event(self, block: bytes, plan: _Plan, messages: list[Any]) -> None:
+    def _cut_event(self, block: bytes, plan: _ExtractionPlan, messages: list[Any]) -> None:
         """Append the event with the headers that the plan names, each of which stands there once."""
         counts = self.counts
         counts.received += 1
@@ -209,7 +209,7 @@ class Codec:
         whole = len(headers) == len(found) and plan.always <= headers.keys()
         if whole and block.startswith(_PRIVILEGE, plan.privilege_at):
             headers["Event"] = plan.name
-            messages.append(_Cut(headers))
+            messages.append(_PartialEvent(headers))
         else:
             self._taint(distrust_next=True)
 
@@ -247,9 +247,9 @@ class Codec:
 
 
 @cache
-def _plan(name: str, wish: Wanted) -> _Plan:
+def _plan(name: str, wish: EventSpec) -> _ExtractionPlan:
     names = "|".join(map(re.escape, wish.headers + wish.optional))
-    return _Plan(
+    return _ExtractionPlan(
         name,
         len(f"Event: {name}\r\n"),
         re.compile(f"\n({names}): ([^\r]*)"),
@@ -257,7 +257,7 @@ def _plan(name: str, wish: Wanted) -> _Plan:
     )
 
 
-def _all_but_unwanted(wanted: Mapping[str, Wanted]) -> re.Pattern[bytes]:
+def _all_but_unwanted(wanted: Mapping[str, EventSpec]) -> re.Pattern[bytes]:
     """Match the start of each message but of events that are not wanted."""
     heads = []
     for name, wish in wanted.items():

@@ -18,12 +18,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import connectProtocol
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
-from cc_bridge.ami.client import AmiClient, Timeouts
+from cc_bridge.ami.client import AmiClient, AmiTimeouts
 from cc_bridge.ami.codec import Codec, Event
 from cc_bridge.errors import AmiLinkLost, AmiTimeout
 from cc_bridge.surveys.callback import CallResult, dialable
 
-__all__ = ["CHANNEL_ID", "CONTEXT", "NUMBER", "Originator", "Outgoing"]
+__all__ = ["CHANNEL_ID", "CONTEXT", "NUMBER", "OriginateSettings", "Originator"]
 
 CONTEXT = "cc-bridge-callback"  # of extensions_cc_bridge.conf
 VARIABLE = "CCB_CALL"
@@ -44,7 +44,7 @@ _RESULTS: Mapping[str, CallResult] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class OriginateSettings:
     """How to call: `channel` such as `PJSIP/{number}@trunk` or `Local/{number}@from-internal/n`."""
 
     channel: str
@@ -52,10 +52,10 @@ class Outgoing:
     ring_seconds: float = 30.0
 
 
-class _Session(AmiClient):
+class _OriginateSession(AmiClient):
     """A session for one call; the events about its channel fire `result` and `cause`."""
 
-    def __init__(self, clock: IReactorTime, timeouts: Timeouts) -> None:
+    def __init__(self, clock: IReactorTime, timeouts: AmiTimeouts) -> None:
         super().__init__(Codec(), self._hear, clock, timeouts)
         self.channel_id = CHANNEL_ID + token_hex(8)
         self.result: Deferred[CallResult | None] = Deferred()  # None: the link was lost
@@ -91,15 +91,15 @@ class Originator:
         self,
         endpoint: IStreamClientEndpoint,
         credentials: tuple[str, str],
-        outgoing: Outgoing,
+        outgoing: OriginateSettings,
         clock: IReactorTime,
-        timeouts: Timeouts | None = None,
+        timeouts: AmiTimeouts | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._credentials = credentials
         self._outgoing = outgoing
         self._clock = clock
-        self._timeouts = timeouts or Timeouts()
+        self._timeouts = timeouts or AmiTimeouts()
 
     async def call(self, number: str, about: str) -> CallResult:
         """Call a number about an earlier call, named by its uniqueid; return what came of it.
@@ -111,7 +111,7 @@ class Originator:
             raise ValueError("not a number that can be dialled")
         if not _UNIQUEID.fullmatch(about):
             raise ValueError("not a uniqueid")
-        session = _Session(self._clock, self._timeouts)
+        session = _OriginateSession(self._clock, self._timeouts)
         try:
             await connectProtocol(self._endpoint, session)
         except Exception as error:  # refused, unreachable: Twisted has no common base for them

@@ -1,7 +1,7 @@
 """Staying connected: log in, take a snapshot, pass events on; when the link drops, come back.
 
-`daemon/app.py` starts one for the PBX. What it hears goes to a `Listener` in the order in which the PBX told
-it: first `ami_up` with the snapshot, then events, then `ami_down`, and so on.
+`daemon/bridge.py` starts one for the PBX. What it hears goes to a `Listener` in the order in which the PBX
+told it: first `ami_up` with the snapshot, then events, then `ami_down`, and so on.
 
 The trap: Asterisk replays nothing. Events that arrive before the snapshot is whole are kept and passed
 on after it; the listener must take an event that the snapshot already holds. While Asterisk is still
@@ -19,11 +19,11 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cc_bridge.ami.client import AmiClient, Timeouts
-from cc_bridge.ami.codec import Codec, Counts, Wanted
+from cc_bridge.ami.client import AmiClient, AmiTimeouts
+from cc_bridge.ami.codec import Codec, EventSpec, MessageCounts
 from cc_bridge.errors import AmiError, AmiLinkLost, AmiTimeout
 
-__all__ = ["AmiService", "Listener", "Pauses"]
+__all__ = ["AmiService", "Listener", "ReconnectPolicy"]
 
 _log = Logger()
 
@@ -32,7 +32,7 @@ _BOOT_SECONDS = 300.0
 
 
 class Listener(Shape):
-    """Who is told; `daemon/observation.py` and the tests have one each."""
+    """Who is told; `daemon/services/ami_listener.py` and the tests have one each."""
 
     def ami_item(self, item: Any, taken_at: float) -> Any:
         """Return what to keep of an item of QueueStatus or CoreShowChannels until the snapshot is whole."""
@@ -51,7 +51,7 @@ class Listener(Shape):
 
 
 @dataclass(frozen=True, slots=True)
-class Pauses:
+class ReconnectPolicy:
     """Seconds between attempts to connect: doubled each time up to `longest`, then jittered by half.
 
     The jitter keeps the daemons of one site from meeting an Asterisk that restarts all at once.
@@ -74,17 +74,17 @@ class AmiService:
         endpoint: IStreamClientEndpoint,
         credentials: tuple[str, str],
         listener: Listener,
-        wanted: Mapping[str, Wanted],
+        wanted: Mapping[str, EventSpec],
         clock: IReactorTime,
         wall_clock: Callable[[], float],
         chance: Callable[[], float],
-        timeouts: Timeouts | None = None,
-        pauses: Pauses | None = None,
+        timeouts: AmiTimeouts | None = None,
+        pauses: ReconnectPolicy | None = None,
     ) -> None:
         self.up = False
         self.why_down = "not connected yet"
         self.logins = 0  # good ones; each but the first is a reconnect
-        self.counts = Counts()
+        self.counts = MessageCounts()
         self.last_event_at = 0.0  # our wall clock
         self.started_at = 0.0  # when Asterisk started, by its clock in whole seconds; 0 when not told
         self._endpoint = endpoint
@@ -94,8 +94,8 @@ class AmiService:
         self._clock = clock
         self._wall_clock = wall_clock
         self._chance = chance
-        self._timeouts = timeouts or Timeouts()
-        self._pauses = pauses or Pauses()
+        self._timeouts = timeouts or AmiTimeouts()
+        self._pauses = pauses or ReconnectPolicy()
         self._running: Deferred[None] | None = None
         self._stopping = False
         self._checking: Deferred[None] | None = None

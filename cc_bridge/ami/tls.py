@@ -1,8 +1,4 @@
-"""Connections over TLS whose certificate is checked.
-
-`daemon/parts.py` imports it only when the configuration asks for TLS (see daemon/lean.py),
-`daemon/telling.py` for webhooks.
-"""
+"""Connections over TLS whose certificate is checked."""
 
 import re
 from pathlib import Path

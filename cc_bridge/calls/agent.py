@@ -62,7 +62,7 @@ class Membership(NamedTuple):
 
 
 @dataclass(slots=True)
-class Line:
+class AgentPhone:
     """One interface of the agent with the queues that call it."""
 
     device: AgentState = _S.UNREACHABLE
@@ -96,7 +96,7 @@ class Agent:
     name: str
     since: float
     shown: Condition = _PLAIN[_S.LOGGED_OUT]
-    lines: dict[str, Line] = field(default_factory=dict)  # by interface
+    lines: dict[str, AgentPhone] = field(default_factory=dict)  # by interface
     talks: int = 0
     rings: int = 0
     wrap_up: WrapUp | None = None
@@ -108,7 +108,7 @@ class Agent:
         if said == self._last_said:
             said = self._last_said  # one object for the many queues that say the same
         self._last_said = said
-        line = self.lines.setdefault(member.interface, Line())
+        line = self.lines.setdefault(member.interface, AgentPhone())
         before = line.queues.get(member.queue)
         line.queues[sys.intern(member.queue)] = said
         if before is None or before.status != said.status:

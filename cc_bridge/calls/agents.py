@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 
 from cc_bridge.calls.agent import Agent, WrapUp
-from cc_bridge.calls.checkpoint_format import AgentNow
+from cc_bridge.calls.checkpoint_format import AgentCheckpoint
 from cc_bridge.calls.events import MemberGone, MemberSeen
 from cc_bridge.records import AgentInterval, AgentState
 
@@ -27,7 +27,7 @@ class Agents:
     before it. After a talk a pause with one of `wrap_up_reasons` prolongs the wrap-up, to `wrap_up_cap`
     seconds from the talk at most.
 
-    changed: names of agents whose state, or its end, may be another one than before; for `keeping.py`
+    changed: names of agents whose state, or its end, may be another one than before; for `checkpoint.py`
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class Agents:
         agent = self._agents.get(name)
         return None if agent is None else (agent.shown.state, agent.since)
 
-    def now(self, name: str) -> AgentNow | None:
+    def now(self, name: str) -> AgentCheckpoint | None:
         """Return what an agent does, so that it can be told once nobody has seen how it went on."""
         agent = self._agents.get(name)
         if agent is None:
@@ -144,7 +144,7 @@ class Agents:
         wrap_up = agent.wrap_up if state is AgentState.WRAP_UP else None
         ends_at = wrap_up.ends(agent.pause()) if wrap_up else None
         flagged = wrap_up is not None and ends_at != wrap_up.until
-        return AgentNow(agent.name, state, agent.since, reason, queue, ends_at, flagged)
+        return AgentCheckpoint(agent.name, state, agent.since, reason, queue, ends_at, flagged)
 
     def counts(self) -> dict[tuple[str, AgentState], int]:
         """Count the members of each queue by state; a pause in one queue alone shows there."""

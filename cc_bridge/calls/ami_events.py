@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from cc_bridge.ami.codec import Wanted
+from cc_bridge.ami.codec import EventSpec
 from cc_bridge.calls.events import (
     AttendedTransferred,
     BlindTransferred,
@@ -38,15 +38,15 @@ from cc_bridge.calls.events import (
 
 __all__ = ["WANTED", "WANTED_FOR_DIRECT_CALLS", "read"]
 
-Headers = Mapping[str, Any]
+EventHeaders = Mapping[str, Any]
 
 
-class _Reader(NamedTuple):
+class _EventReader(NamedTuple):
     """How one event is read: headers that it always has, headers that it may have, and what they make."""
 
     always: tuple[str, ...]
     maybe: tuple[str, ...]
-    make: Callable[[Headers, float], CallEvent | None]
+    make: Callable[[EventHeaders, float], CallEvent | None]
 
 
 # AST_SOFTHANGUP_EXPLICIT: somebody asked for it. 16 only says that the dialplan came to its end.
@@ -59,7 +59,7 @@ def _known(value: str) -> str:
     return "" if value in _UNKNOWN else value
 
 
-def _caller(h: Headers) -> tuple[str, str, str]:
+def _caller(h: EventHeaders) -> tuple[str, str, str]:
     """Return number, name and language; Asterisk escapes the name alone, and with backslashes."""
     name = _known(h["CallerIDName"])
     if "\\" in name:
@@ -67,18 +67,18 @@ def _caller(h: Headers) -> tuple[str, str, str]:
     return _known(h["CallerIDNum"]), name, h.get("Language", "")
 
 
-def _queue_run(h: Headers, at: float) -> QueueRun | None:
+def _queue_run(h: EventHeaders, at: float) -> QueueRun | None:
     if h["Application"] != "Queue":
         return None
     queue = h["AppData"].partition(",")[0].strip()
     return QueueRun(at, h["Uniqueid"], h["Linkedid"], queue, *_caller(h)) if queue else None
 
 
-def _joined(h: Headers, at: float) -> Joined:
+def _joined(h: EventHeaders, at: float) -> Joined:
     return Joined(at, h["Uniqueid"], h["Linkedid"], h["Queue"], int(h["Position"]), *_caller(h))
 
 
-def _gave_up(h: Headers, at: float) -> GaveUp:
+def _gave_up(h: EventHeaders, at: float) -> GaveUp:
     return GaveUp(
         at,
         h["Uniqueid"],
@@ -90,7 +90,7 @@ def _gave_up(h: Headers, at: float) -> GaveUp:
     )
 
 
-def _connected(h: Headers, at: float) -> Connected:
+def _connected(h: EventHeaders, at: float) -> Connected:
     return Connected(
         at,
         h["Uniqueid"],
@@ -105,17 +105,17 @@ def _connected(h: Headers, at: float) -> Connected:
     )
 
 
-def _soft_hangup(h: Headers, at: float) -> HangupRequested | None:
+def _soft_hangup(h: EventHeaders, at: float) -> HangupRequested | None:
     return HangupRequested(at, h["Uniqueid"], by_pbx=True) if int(h["Cause"]) == _EXPLICIT else None
 
 
-def _blind(h: Headers, at: float) -> BlindTransferred | None:
+def _blind(h: EventHeaders, at: float) -> BlindTransferred | None:
     if h["Result"] != "Success":
         return None
     return BlindTransferred(at, h["TransfererUniqueid"], h["Extension"])
 
 
-def _attended(h: Headers, at: float) -> AttendedTransferred | None:
+def _attended(h: EventHeaders, at: float) -> AttendedTransferred | None:
     if h["Result"] != "Success":
         return None
     number = _known(h.get("SecondTransfererConnectedLineNum", ""))
@@ -123,19 +123,19 @@ def _attended(h: Headers, at: float) -> AttendedTransferred | None:
     return AttendedTransferred(at, (h["OrigTransfererUniqueid"], h["SecondTransfererUniqueid"]), target)
 
 
-def _status_set(h: Headers, at: float) -> StatusSet | None:
+def _status_set(h: EventHeaders, at: float) -> StatusSet | None:
     if h["Variable"] != "QUEUESTATUS":
         return None
     return StatusSet(at, h["Uniqueid"], "", h["Value"], "VarSet QUEUESTATUS")
 
 
-def _user_event(h: Headers, at: float) -> StatusSet | None:
+def _user_event(h: EventHeaders, at: float) -> StatusSet | None:
     if h["UserEvent"] != "CCQueueExit":
         return None
     return StatusSet(at, h["Uniqueid"], h["Queue"], h["QueueStatus"], "UserEvent CCQueueExit")
 
 
-def _member(h: Headers, at: float) -> MemberSeen:
+def _member(h: EventHeaders, at: float) -> MemberSeen:
     return MemberSeen(
         at,
         h["Queue"],
@@ -148,7 +148,7 @@ def _member(h: Headers, at: float) -> MemberSeen:
     )
 
 
-def _dial_started(h: Headers, at: float) -> DialStarted:
+def _dial_started(h: EventHeaders, at: float) -> DialStarted:
     # Where the PBX itself dials, as for a manager's Originate, the caller's headers are not there.
     return DialStarted(
         at,
@@ -163,18 +163,20 @@ def _dial_started(h: Headers, at: float) -> DialStarted:
     )
 
 
-def _bridge_entered(h: Headers, at: float) -> BridgeEntered:
+def _bridge_entered(h: EventHeaders, at: float) -> BridgeEntered:
     holding = h["BridgeType"] == "agent_hold" or h["BridgeTechnology"] == "holding_bridge"
     return BridgeEntered(at, h["BridgeUniqueid"], h["Uniqueid"], h.get("SwapUniqueid", ""), holding)
 
 
-def _reader(make: Callable[[Headers, float], CallEvent | None], always: str, maybe: str = "") -> _Reader:
-    return _Reader(tuple(always.split()), tuple(maybe.split()), make)
+def _reader(
+    make: Callable[[EventHeaders, float], CallEvent | None], always: str, maybe: str = ""
+) -> _EventReader:
+    return _EventReader(tuple(always.split()), tuple(maybe.split()), make)
 
 
 _MEMBER = _reader(_member, "Queue Interface MemberName Status Paused", "PausedReason Wrapuptime")
 
-_READERS: dict[str, _Reader] = {
+_READERS: dict[str, _EventReader] = {
     "Newchannel": _reader(
         lambda h, at: ChannelStarted(at, h["Uniqueid"], h["Linkedid"], h["Context"], h["Exten"], *_caller(h)),
         "Uniqueid Linkedid Context Exten CallerIDNum CallerIDName",
@@ -261,19 +263,19 @@ _LINES = {
 }
 
 
-def _wanted(readers: dict[str, _Reader]) -> dict[str, Wanted]:
+def _wanted(readers: dict[str, _EventReader]) -> dict[str, EventSpec]:
     return {
-        name: Wanted(reader.always, ("Timestamp", *reader.maybe), _LINES.get(name))
+        name: EventSpec(reader.always, ("Timestamp", *reader.maybe), _LINES.get(name))
         for name, reader in readers.items()
     }
 
 
-WANTED: dict[str, Wanted] = {
+WANTED: dict[str, EventSpec] = {
     **_wanted(_READERS),
-    "FullyBooted": Wanted(),
+    "FullyBooted": EventSpec(),
     # The items of QueueStatus and CoreShowChannels, and what ends them.
-    **dict.fromkeys(("QueueParams", "QueueMember", "QueueEntry", "QueueStatusComplete"), Wanted()),
-    **dict.fromkeys(("CoreShowChannel", "CoreShowChannelsComplete"), Wanted()),
+    **dict.fromkeys(("QueueParams", "QueueMember", "QueueEntry", "QueueStatusComplete"), EventSpec()),
+    **dict.fromkeys(("CoreShowChannel", "CoreShowChannelsComplete"), EventSpec()),
 }
 
 # Calls without a queue need more, which costs nothing while they are off.

@@ -4,27 +4,33 @@ The tracker has one. It adds to `touched` whatever an event is about; `changes` 
 and gives what is to be stored, a few times a second. `restore` is for the start, before the first snapshot.
 
 The trap: what is stored must fit what has been told as ended, so both are stored together
-(`daemon/writing.py` makes the cuts). Then nothing that was restored is told twice, and what ended after the
-last cut ends again.
+(`daemon/services/record_pipeline.py` makes the cuts). Then nothing that was restored is told twice, and what
+ended after the last cut ends again.
 """
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from cc_bridge.calls.call import OpenCall
-from cc_bridge.calls.checkpoint_format import AgentNow, CallNow, packed, unpacked, without_numbers
+from cc_bridge.calls.checkpoint_format import (
+    AgentCheckpoint,
+    CallCheckpoint,
+    packed,
+    unpacked,
+    without_numbers,
+)
 from cc_bridge.calls.talk import OpenTalk
-from cc_bridge.records import AgentInterval, Unfinished
+from cc_bridge.records import AgentInterval, OpenStateRecord
 
 if TYPE_CHECKING:
     from cc_bridge.calls.tracker import Tracker
 
-__all__ = ["Keeping"]
+__all__ = ["Checkpointer"]
 
 _CALL, _AGENT = "call", "agent"
 
 
-class Keeping:
+class Checkpointer:
     """Keeps the open calls and the agents' states of a tracker.
 
     touched: channels, or names of calls, of which something may have changed; other names do no harm
@@ -39,7 +45,7 @@ class Keeping:
 
     # -- out
 
-    def changes(self) -> list[Unfinished]:
+    def changes(self) -> list[OpenStateRecord]:
         """Return what is to be stored anew, and with an empty state what is over."""
         names = [*((_CALL, name) for name in self._calls()), *((_AGENT, name) for name in self._agents())]
         return [change for key in names if (change := self._change(*key)) is not None]
@@ -63,8 +69,8 @@ class Keeping:
         changed, self._tracker.agents.changed = self._tracker.agents.changed, set()
         return changed
 
-    def _change(self, kind: str, name: str) -> Unfinished | None:
-        state: CallNow | AgentNow | None
+    def _change(self, kind: str, name: str) -> OpenStateRecord | None:
+        state: CallCheckpoint | AgentCheckpoint | None
         if kind == _CALL:
             call = self._tracker.calls.named(name)
             state = None if call is None else self._now(call)
@@ -76,12 +82,12 @@ class Keeping:
             self._kept[kind, name] = hash(text)
         if before == (hash(text) if text else None):
             return None
-        return Unfinished(self._tracker.pbx, kind, name, text)
+        return OpenStateRecord(self._tracker.pbx, kind, name, text)
 
-    def _now(self, call: OpenCall) -> CallNow:
+    def _now(self, call: OpenCall) -> CallCheckpoint:
         tracker = self._tracker
         talks = tracker.talks.of_call(call.call_id)
-        now = CallNow(
+        now = CallCheckpoint(
             call,
             [visit for channel in call.channels if (visit := tracker.visits.of(channel)) is not None],
             [ring for channel in call.channels if (ring := tracker.rings.of(channel)) is not None],
@@ -101,7 +107,9 @@ class Keeping:
 
     # -- in
 
-    def restore(self, stored: Iterable[Unfinished], until: float) -> tuple[list[AgentInterval], list[str]]:
+    def restore(
+        self, stored: Iterable[OpenStateRecord], until: float
+    ) -> tuple[list[AgentInterval], list[str]]:
         """Take back in what went on at an instant.
 
         Return what agents did until then, and the names of what is refused.
@@ -113,14 +121,14 @@ class Keeping:
             (self.touched if each.kind == _CALL else self._tracker.agents.changed).add(each.name)
             try:
                 if each.kind == _CALL:
-                    self._take_in(unpacked(CallNow, each.state))
+                    self._take_in(unpacked(CallCheckpoint, each.state))
                 else:
-                    intervals += self._interval(unpacked(AgentNow, each.state), until)
+                    intervals += self._interval(unpacked(AgentCheckpoint, each.state), until)
             except ValueError:  # its text would tell the caller's number
                 refused.append(f"{each.kind} {each.name}")
         return intervals, refused
 
-    def _take_in(self, state: CallNow) -> None:
+    def _take_in(self, state: CallCheckpoint) -> None:
         tracker, channels = self._tracker, self._tracker.talks.channels
         if not state.call.channels:
             raise ValueError("a call without channels")
@@ -137,7 +145,7 @@ class Keeping:
             tracker.talks.restore(talk)
         tracker.direct.restore(state.dials)
 
-    def _interval(self, agent: AgentNow, until: float) -> Iterable[AgentInterval]:
+    def _interval(self, agent: AgentCheckpoint, until: float) -> Iterable[AgentInterval]:
         """Return what is certain: the PBX was observed no longer, and a wrap-up ends by itself."""
         ends_itself = agent.ends_at is not None and agent.ends_at <= until
         end = agent.ends_at if ends_itself and agent.ends_at is not None else until

@@ -1,6 +1,6 @@
 """What is known of a call that goes on, and of an agent's state, as text: for the daemon that comes after.
 
-`keeping.py` fills and empties these. The text is JSON by field names, so that a field that a later version
+`checkpoint.py` fills and empties these. The text is JSON by field names, so that a field that a later version
 adds has its default in a text of before. Where a field's meaning changes, the version does too, and
 texts of before are refused.
 
@@ -19,13 +19,13 @@ from cc_bridge.calls.talk import OpenTalk
 from cc_bridge.calls.visit import Visit
 from cc_bridge.records import AgentState, Direction
 
-__all__ = ["AgentNow", "CallNow", "packed", "unpacked", "without_numbers"]
+__all__ = ["AgentCheckpoint", "CallCheckpoint", "packed", "unpacked", "without_numbers"]
 
-_State = TypeVar("_State", "CallNow", "AgentNow")
+_State = TypeVar("_State", "CallCheckpoint", "AgentCheckpoint")
 
 
 @dataclass(frozen=True, slots=True)
-class CallNow:
+class CallCheckpoint:
     """A call with all that goes on in it."""
 
     call: OpenCall
@@ -38,7 +38,7 @@ class CallNow:
 
 
 @dataclass(frozen=True, slots=True)
-class AgentNow:
+class AgentCheckpoint:
     """What an agent does."""
 
     name: str
@@ -51,10 +51,12 @@ class AgentNow:
     version: Literal[1] = 1
 
 
-_ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (CallNow, AgentNow)}
+_ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {
+    kind: TypeAdapter(kind) for kind in (CallCheckpoint, AgentCheckpoint)
+}
 
 
-def without_numbers(state: CallNow) -> CallNow:
+def without_numbers(state: CallCheckpoint) -> CallCheckpoint:
     """Return it without callers' numbers and names, and numbers outside that were dialled: not to be stored.
 
     What could be stored of a number, its mask or hash, would pass for one: a call-back would dial it.
@@ -69,7 +71,7 @@ def without_numbers(state: CallNow) -> CallNow:
     )
 
 
-def packed(state: CallNow | AgentNow) -> str:
+def packed(state: CallCheckpoint | AgentCheckpoint) -> str:
     return _ADAPTERS[type(state)].serializer.to_json(state).decode()
 
 

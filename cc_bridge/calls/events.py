@@ -1,4 +1,4 @@
-"""AMI events as typed values: what the tracker understands. `reading.py` makes them from messages.
+"""AMI events as typed values: what the tracker understands. `ami_events.py` makes them from messages.
 
 Names follow what really happened, not what Asterisk calls it: `QueueCallerAbandon` is also sent when
 the queue times out, empties or withdraws the caller (16.28, 22.10), so it is `GaveUp` here and decides

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from cc_bridge.calls.ami_events import read
 from cc_bridge.calls.events import Joined, MemberSeen
 
-__all__ = ["Seen", "SeenTalk", "Snapshot", "read_item"]
+__all__ = ["SeenTalk", "Snapshot", "SnapshotItem", "read_item"]
 
-Headers = Mapping[str, Any]
+ItemHeaders = Mapping[str, Any]
 
 
 class SeenQueue(NamedTuple):
@@ -32,7 +32,7 @@ class SeenChannel(NamedTuple):
     arguments: str  # of the application
 
 
-Seen = SeenQueue | SeenChannel | MemberSeen | Joined
+SnapshotItem = SeenQueue | SeenChannel | MemberSeen | Joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Snapshot:
     halves: tuple[tuple[str, str], ...] = ()  # of the Local channels
 
     @classmethod
-    def of(cls, items: Iterable[Seen | None], taken_at: float) -> "Snapshot":
+    def of(cls, items: Iterable[SnapshotItem | None], taken_at: float) -> "Snapshot":
         """Put together what was seen; what QueueStatus does not say of a caller is taken from the channel."""
         queues: set[str] = set()
         members: list[MemberSeen] = []
@@ -86,7 +86,7 @@ class Snapshot:
         )
 
 
-def read_item(item: Any, taken_at: float) -> Seen | None:
+def read_item(item: Any, taken_at: float) -> SnapshotItem | None:
     """Return what a list item says; None when that is nothing to us, or it is malformed.
 
     A header that comes twice is not Asterisk's: a caller's name with a line break in it can bring one.
@@ -116,7 +116,7 @@ def _queue(item: Any, _taken_at: float) -> SeenQueue | None:
 
 def _entry(item: Any, taken_at: float) -> Joined:
     """Return a waiting caller as if the joining had been heard."""
-    h: Headers = item.headers
+    h: ItemHeaders = item.headers
     return Joined(
         at=taken_at - int(h["Wait"]),
         uniqueid=h["Uniqueid"],
@@ -130,7 +130,7 @@ def _entry(item: Any, taken_at: float) -> Joined:
 
 
 def _channel(item: Any, _taken_at: float) -> SeenChannel:
-    h: Headers = item.headers
+    h: ItemHeaders = item.headers
     return SeenChannel(
         uniqueid=h["Uniqueid"],
         linkedid=h.get("Linkedid", h["Uniqueid"]),
@@ -142,7 +142,7 @@ def _channel(item: Any, _taken_at: float) -> SeenChannel:
     )
 
 
-_READERS: dict[str, Callable[[Any, float], Seen | None]] = {
+_READERS: dict[str, Callable[[Any, float], SnapshotItem | None]] = {
     "QueueParams": _queue,
     "QueueMember": _member,
     "QueueEntry": _entry,

@@ -15,24 +15,24 @@ from typing import TYPE_CHECKING
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.snapshot import SeenTalk, Snapshot
 from cc_bridge.calls.talk import OpenTalk, TalkPhase
-from cc_bridge.calls.visit import Phase, Visit
+from cc_bridge.calls.visit import Visit, VisitPhase
 
 if TYPE_CHECKING:
     from cc_bridge.calls.tracker import Tracker
 
-__all__ = ["Comparison"]
+__all__ = ["SnapshotDiff"]
 
 # A name that is the same in the next snapshot, and what puts the difference right.
-Difference = tuple[tuple[str, ...], Callable[[], None]]
-Waiting = Mapping[tuple[str, str], ev.Joined]  # by channel and queue
+SnapshotDifference = tuple[tuple[str, ...], Callable[[], None]]
+WaitingEntries = Mapping[tuple[str, str], ev.Joined]  # by channel and queue
 
 # QueueStatus tells since when a caller waits in whole seconds of two clocks' readings.
 _SAME_SECONDS = 2.5
 # A snapshot alone does not end these: the leaving may be on its way to us.
-_MISSED = (Phase.WAITING, Phase.MISSED, Phase.MISSED_HANGING_UP)
+_MISSED = (VisitPhase.WAITING, VisitPhase.MISSED, VisitPhase.MISSED_HANGING_UP)
 
 
-class Comparison:
+class SnapshotDiff:
     """Compares a tracker with snapshots; `doubted` are the differences that the last one showed first."""
 
     def __init__(self, tracker: "Tracker") -> None:
@@ -48,7 +48,7 @@ class Comparison:
         self.doubted = differences.keys() - certain
         return bool(certain)
 
-    def _differences(self, snapshot: Snapshot, gone_at: float) -> Iterator[Difference]:
+    def _differences(self, snapshot: Snapshot, gone_at: float) -> Iterator[SnapshotDifference]:
         """Yield what differs, by a name that is the same in the next snapshot, and what puts it right."""
         tracker, living = self._tracker, snapshot.channels
         waiting = {(entry.uniqueid, entry.queue): entry for entry in snapshot.waiting}
@@ -70,7 +70,7 @@ class Comparison:
             yield ("channel", uniqueid), partial(tracker.channel_gone, uniqueid, gone_at)
         yield from self._unknown(snapshot, waiting)
 
-    def _unknown(self, snapshot: Snapshot, waiting: Waiting) -> Iterator[Difference]:
+    def _unknown(self, snapshot: Snapshot, waiting: WaitingEntries) -> Iterator[SnapshotDifference]:
         """Yield the callers that Asterisk knows and we do not."""
         talks = self._tracker.talks
         for seen in snapshot.talks:
@@ -122,7 +122,7 @@ def _goes_on(talk: OpenTalk, snapshot: Snapshot) -> bool:
     return all(bridges) and (behind_local or bridges[0] == bridges[1])
 
 
-def _shown(visit: Visit, waiting: Waiting) -> bool:
+def _shown(visit: Visit, waiting: WaitingEntries) -> bool:
     """Say whether a visit is among the waiting, and not another one of the same caller in the same queue."""
     entry = waiting.get((visit.uniqueid, visit.queue))
     return entry is not None and abs(entry.at - visit.entered_at) < _SAME_SECONDS

@@ -1,6 +1,6 @@
 """All calls that live on one PBX: typed events in, finished records out, and the state of this moment.
 
-`daemon/app.py` feeds it from the AMI link and reads the live state for metrics and surveys; `cc-bridge
+`daemon/bridge.py` feeds it from the AMI link and reads the live state for metrics and surveys; `cc-bridge
 replay` feeds it a recording. It knows no clock: time comes with the events, and with `tick` when there are
 none.
 
@@ -14,23 +14,23 @@ from typing import Any, ClassVar
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.call import Calls
-from cc_bridge.calls.checkpoint import Keeping
+from cc_bridge.calls.checkpoint import Checkpointer
 from cc_bridge.calls.direct_calls import Contexts, DirectCalls, is_local
 from cc_bridge.calls.rings import Rings
 from cc_bridge.calls.snapshot import Snapshot
-from cc_bridge.calls.snapshot_diff import Comparison
+from cc_bridge.calls.snapshot_diff import SnapshotDiff
 from cc_bridge.calls.talk import OpenTalk, TalkPhase
 from cc_bridge.calls.talks import Talks
-from cc_bridge.calls.visit import Signal, Visit
+from cc_bridge.calls.visit import Visit, VisitEvent
 from cc_bridge.calls.visits import Visits
 from cc_bridge.records import (
     AgentInterval,
     Call,
+    OpenStateRecord,
     QueueVisit,
     Ring,
     RingOutcome,
     Talk,
-    Unfinished,
 )
 
 __all__ = ["Tracker", "TrackerRecord"]
@@ -69,8 +69,8 @@ class Tracker:
         self.visits = Visits(pbx, set(queues), self.calls, self._visited, self.channel_gone)
         self.rings = Rings(pbx, self.visits, self.talks, self._ring_ended)
         self.direct = DirectCalls(pbx, contexts, self.calls, self.talks, self._members)
-        self._comparison = Comparison(self)
-        self._keeping = Keeping(self, numbers=numbers)
+        self._comparison = SnapshotDiff(self)
+        self._keeping = Checkpointer(self, numbers=numbers)
         self._seen_until: float | None = None  # when sight was lost, until a snapshot gives it back
         self._next_tick = 0.0
         self._done: list[TrackerRecord] = []
@@ -141,11 +141,11 @@ class Tracker:
         self._keeping.touched.update(self.calls.names())
         return self._take()
 
-    def changes(self) -> list[Unfinished]:
+    def changes(self) -> list[OpenStateRecord]:
         """Return what goes on now, as far as it has changed: a daemon that comes after may `restore` it."""
         return self._keeping.changes()
 
-    def restore(self, stored: Iterable[Unfinished], until: float) -> list[str]:
+    def restore(self, stored: Iterable[OpenStateRecord], until: float) -> list[str]:
         """Take back in what an earlier daemon saw last at `until`; return the names of what is refused.
 
         Comes before all else. The first `resync` tells what that ends.
@@ -192,7 +192,7 @@ class Tracker:
         visit = self.visits.open_for(event)
         visit.agent, visit.interface = self._who_answered(event, visit)
         visit.ringing = False
-        self.visits.tell(visit, Signal.CONNECTED, event.at, "AgentConnect")
+        self.visits.tell(visit, VisitEvent.CONNECTED, event.at, "AgentConnect")
         before = self.talks.of(event.uniqueid)
         # The snapshot that began this session may have shown the talk before its begin is told.
         shown = before is not None and before.partial and before.dialed == event.agent_uniqueid

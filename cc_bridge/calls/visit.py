@@ -15,10 +15,10 @@ from enum import Enum, StrEnum, auto
 from cc_bridge.calls.events import Connected, GaveUp, Joined, QueueRun
 from cc_bridge.records import Outcome, QueueVisit
 
-__all__ = ["REFUSALS", "STATUS_OUTCOMES", "Phase", "Signal", "Visit"]
+__all__ = ["REFUSALS", "STATUS_OUTCOMES", "Visit", "VisitEvent", "VisitPhase"]
 
 
-class Phase(StrEnum):
+class VisitPhase(StrEnum):
     WAITING = auto()
     HANGING_UP = auto()  # the caller hung up; the queue has not noticed yet
     WITHDRAWN = auto()  # the queue gave the caller up, reason not known
@@ -30,7 +30,7 @@ class Phase(StrEnum):
     CLOSED = auto()
 
 
-class Signal(Enum):
+class VisitEvent(Enum):
     HUNG_UP = auto()  # the caller's side hung up
     GAVE_UP = auto()
     LEFT = auto()  # no agent had picked up
@@ -45,10 +45,10 @@ class Signal(Enum):
     ENDED = auto()  # the channel is gone
 
 
-_P, _S, _O = Phase, Signal, Outcome
+_P, _S, _O = VisitPhase, VisitEvent, Outcome
 
 # (phase, signal) -> (next phase, outcome when it closes); STATUS brings the outcome with it.
-_TABLE: dict[tuple[Phase, Signal], tuple[Phase, Outcome | None]] = {
+_TABLE: dict[tuple[VisitPhase, VisitEvent], tuple[VisitPhase, Outcome | None]] = {
     (_P.WAITING, _S.HUNG_UP): (_P.HANGING_UP, None),
     (_P.WAITING, _S.GAVE_UP): (_P.WITHDRAWN, None),
     (_P.WAITING, _S.LEFT): (_P.LEAVING, None),
@@ -142,7 +142,7 @@ class Visit:
     number: str
     name: str
     language: str
-    phase: Phase = Phase.WAITING
+    phase: VisitPhase = VisitPhase.WAITING
     left_at: float | None = None
     outcome: Outcome | None = None
     decided_by: str = ""
@@ -182,25 +182,25 @@ class Visit:
             run.number,
             run.name,
             run.language,
-            Phase.CLOSED,
+            VisitPhase.CLOSED,
         )
         visit.left_at, visit.outcome, visit.decided_by = at, outcome, told_by
         return visit
 
-    def hear(self, signal: Signal, at: float, told_by: str, told: Outcome | None = None) -> bool:
+    def hear(self, signal: VisitEvent, at: float, told_by: str, told: Outcome | None = None) -> bool:
         """Take a signal; return False if it was not expected here."""
         move = _TABLE.get((self.phase, signal))
         if move is None:
             return False
         self.phase, outcome = move
-        leaves = signal in (Signal.LEFT, Signal.LEFT_TO_AGENT)
-        if leaves or (signal in (Signal.HUNG_UP, Signal.NOT_SHOWN) and self.left_at is None):
+        leaves = signal in (VisitEvent.LEFT, VisitEvent.LEFT_TO_AGENT)
+        if leaves or (signal in (VisitEvent.HUNG_UP, VisitEvent.NOT_SHOWN) and self.left_at is None):
             self.left_at = at  # the best that is known; the leaving itself is better
-        if self.phase is Phase.CLOSED:
+        if self.phase is VisitPhase.CLOSED:
             self.outcome = outcome or told
-            decided_earlier = self.outcome in _DECIDED_BY and signal is not Signal.STATUS
+            decided_earlier = self.outcome in _DECIDED_BY and signal is not VisitEvent.STATUS
             self.decided_by = _DECIDED_BY[self.outcome] if self.outcome and decided_earlier else told_by
-            if self.left_at is None or signal is Signal.CONNECTED:
+            if self.left_at is None or signal is VisitEvent.CONNECTED:
                 self.left_at = at
         return True
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.call import Calls
-from cc_bridge.calls.visit import REFUSALS, STATUS_OUTCOMES, Phase, Signal, Visit
+from cc_bridge.calls.visit import REFUSALS, STATUS_OUTCOMES, Visit, VisitEvent, VisitPhase
 from cc_bridge.records import Outcome
 
 __all__ = ["Visits"]
@@ -23,9 +23,9 @@ _LEAVE_SECONDS = 1.0
 _SILENCE_SECONDS = 0.1
 
 # The leaving was heard, and what it means was not known yet.
-_UNSETTLED = (Phase.LEAVING, Phase.UNDECIDED, Phase.MISSED, Phase.MISSED_HANGING_UP)
+_UNSETTLED = (VisitPhase.LEAVING, VisitPhase.UNDECIDED, VisitPhase.MISSED, VisitPhase.MISSED_HANGING_UP)
 # Nothing was heard that says more.
-_SILENT = (Phase.LEAVING, Phase.MISSED, Phase.MISSED_HANGING_UP)
+_SILENT = (VisitPhase.LEAVING, VisitPhase.MISSED, VisitPhase.MISSED_HANGING_UP)
 
 
 class Visits:
@@ -85,8 +85,10 @@ class Visits:
                 before.approximate = False
                 return False
             # The dialplan would have been told why before it came to the next queue.
-            taken_away = before.phase is Phase.UNDECIDED and self._statuses_told
-            self.tell(before, Signal.STAYED if taken_away else Signal.MOVED_ON, event.at, "QueueCallerJoin")
+            taken_away = before.phase is VisitPhase.UNDECIDED and self._statuses_told
+            self.tell(
+                before, VisitEvent.STAYED if taken_away else VisitEvent.MOVED_ON, event.at, "QueueCallerJoin"
+            )
         self._runs.pop(event.uniqueid, None)
         self._leaving.pop(event.uniqueid, None)
         self._begin(event)
@@ -95,7 +97,7 @@ class Visits:
     def gave_up(self, event: ev.GaveUp) -> None:
         if self._shown_in_another(event.uniqueid, event.queue):
             return  # old news: the caller has come to the next queue meanwhile
-        self.tell(self.open_for(event), Signal.GAVE_UP, event.at, "QueueCallerAbandon")
+        self.tell(self.open_for(event), VisitEvent.GAVE_UP, event.at, "QueueCallerAbandon")
 
     def left(self, event: ev.Left, *, picked_up: bool, ringing: bool) -> None:
         """`picked_up`: by an agent's phone, `ringing`: one rang when the caller left."""
@@ -105,14 +107,16 @@ class Visits:
             return
         self._leaving[event.uniqueid] = event.at
         visit.ringing |= ringing
-        self.tell(visit, Signal.LEFT_TO_AGENT if picked_up else Signal.LEFT, event.at, "QueueCallerLeave")
+        self.tell(
+            visit, VisitEvent.LEFT_TO_AGENT if picked_up else VisitEvent.LEFT, event.at, "QueueCallerLeave"
+        )
 
     def open_for(self, event: ev.GaveUp | ev.Connected) -> Visit:
         """Return the open visit, or the one that must have begun before we listened."""
         visit = self._open.get(event.uniqueid)
         if visit is None or visit.queue != event.queue:
             if visit is not None:
-                self.tell(visit, Signal.MOVED_ON, event.at, type(event).__name__)
+                self.tell(visit, VisitEvent.MOVED_ON, event.at, type(event).__name__)
             self.queues.add(event.queue)
             visit = self._begin(event)
         return visit
@@ -131,7 +135,7 @@ class Visits:
         run = self._runs.get(event.uniqueid)
         if visit is not None:
             if event.queue in ("", visit.queue) and not _is_shown(visit):
-                self.tell(visit, Signal.STATUS, event.at, event.told_by, outcome)
+                self.tell(visit, VisitEvent.STATUS, event.at, event.told_by, outcome)
         elif outcome in REFUSALS and run is not None and event.queue in ("", run.queue):
             self.queues.add(run.queue)
             refused = Visit.refused(self._pbx, run, outcome, event.at, event.told_by)
@@ -142,7 +146,7 @@ class Visits:
     def hung_up(self, uniqueid: str, at: float) -> None:
         visit = self._open.get(uniqueid)
         if visit is not None:
-            visit.hear(Signal.HUNG_UP, at, "HangupRequest")
+            visit.hear(VisitEvent.HUNG_UP, at, "HangupRequest")
 
     def channel_ended(self, uniqueid: str, at: float) -> None:
         self._vanished.pop(uniqueid, None)
@@ -150,7 +154,7 @@ class Visits:
             self._settle(uniqueid, at)
         visit = self._open.get(uniqueid)
         if visit is not None:
-            self.tell(visit, Signal.ENDED, at, "Hangup")
+            self.tell(visit, VisitEvent.ENDED, at, "Hangup")
         self._runs.pop(uniqueid, None)
 
     # -- what snapshots show
@@ -163,13 +167,13 @@ class Visits:
         self._leaving[visit.uniqueid] = now
         if vanished:
             self._vanished[visit.uniqueid] = gone_at
-        self.tell(visit, Signal.NOT_SHOWN, gone_at, "QueueStatus")
+        self.tell(visit, VisitEvent.NOT_SHOWN, gone_at, "QueueStatus")
 
     def take_over(self, entry: ev.Joined) -> None:
         """Take in a caller who waits, and whose joining was not seen."""
         earlier = self._open.get(entry.uniqueid)
         if earlier is not None:
-            self.tell(earlier, Signal.MOVED_ON, entry.at, "QueueStatus")
+            self.tell(earlier, VisitEvent.MOVED_ON, entry.at, "QueueStatus")
         self._leaving.pop(entry.uniqueid, None)
         self._begin(entry).approximate = True
 
@@ -192,23 +196,23 @@ class Visits:
         for uniqueid, left_at in list(self._leaving.items()):
             self._settle(uniqueid, now, certain=now - left_at >= _SILENCE_SECONDS)
         for visit in list(self._open.values()):
-            if visit.phase is Phase.UNDECIDED:
-                self.tell(visit, Signal.LOST, now, "end of observation")
+            if visit.phase is VisitPhase.UNDECIDED:
+                self.tell(visit, VisitEvent.LOST, now, "end of observation")
         self._runs.clear()
 
     def close_all(self, now: float) -> None:
         for visit in list(self._open.values()):
-            self.tell(visit, Signal.MOVED_ON, now, "end of observation")
+            self.tell(visit, VisitEvent.MOVED_ON, now, "end of observation")
 
     # -- inside
 
     def tell(
-        self, visit: Visit, signal: Signal, at: float, told_by: str, told: Outcome | None = None
+        self, visit: Visit, signal: VisitEvent, at: float, told_by: str, told: Outcome | None = None
     ) -> None:
         """Let a visit hear a signal."""
         if not visit.hear(signal, at, told_by, told):
             self.unexpected += 1
-        if visit.phase is Phase.CLOSED:
+        if visit.phase is VisitPhase.CLOSED:
             self._open.pop(visit.uniqueid, None)
             self._closed(visit)
 
@@ -226,11 +230,11 @@ class Visits:
         del self._leaving[uniqueid]
         visit = self._open.get(uniqueid)
         if visit is not None and not certain:
-            self.tell(visit, Signal.LOST, now, "end of observation")
-        elif visit is not None and visit.phase is Phase.UNDECIDED and self._statuses_told:
-            self.tell(visit, Signal.STAYED, now, "")
+            self.tell(visit, VisitEvent.LOST, now, "end of observation")
+        elif visit is not None and visit.phase is VisitPhase.UNDECIDED and self._statuses_told:
+            self.tell(visit, VisitEvent.STAYED, now, "")
         elif visit is not None and visit.phase in _SILENT:
-            self.tell(visit, Signal.SETTLED, now, "QueueStatus")
+            self.tell(visit, VisitEvent.SETTLED, now, "QueueStatus")
         if uniqueid in self._vanished:
             self._gone(uniqueid, self._vanished[uniqueid])
 
@@ -242,4 +246,4 @@ def _is_shown(visit: Visit) -> bool:
     milliseconds is seen in the second one, and then heard leaving the first. Of this visit itself a leaving
     would be heard before its QUEUESTATUS.
     """
-    return visit.approximate and visit.phase is Phase.WAITING
+    return visit.approximate and visit.phase is VisitPhase.WAITING

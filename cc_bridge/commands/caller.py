@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from cc_bridge.config import Config
-    from cc_bridge.privacy.data_subject import Person
+    from cc_bridge.privacy.data_subject import DataSubject
 
 __all__ = ["caller"]
 
@@ -72,7 +72,7 @@ def erase(number: str, path: Path | None, *, yes: bool, forget_opt_out: bool) ->
                cc-bridge caller erase 09121234567 --yes     (with callers.country_code = "98" the same)
     """
     from cc_bridge.storage.migrate import database
-    from cc_bridge.storage.personal_data.erasure import OptedOut, erase as erase_person
+    from cc_bridge.storage.personal_data.erasure import OptOutState, erase as erase_person
     from cc_bridge.storage.personal_data.recordings import Recordings
 
     config = load_config(path)
@@ -85,7 +85,7 @@ def erase(number: str, path: Path | None, *, yes: bool, forget_opt_out: bool) ->
             with click.progressbar(length=1, label="erase", file=sys.stderr) as bar:
                 erased = erase_person(engine, journal, person, lasting, Recordings(config.survey.recordings))
                 bar.update(1)
-        except OptedOut as error:
+        except OptOutState as error:
             raise click.ClickException(
                 f"{error}: to remember it without the number set callers.hash_secret, or --forget-opt-out"
             ) from error
@@ -105,10 +105,10 @@ def erase(number: str, path: Path | None, *, yes: bool, forget_opt_out: bool) ->
     )
 
 
-def _person(config: "Config", number: str) -> "Person":
-    from cc_bridge.privacy.data_subject import Person
+def _person(config: "Config", number: str) -> "DataSubject":
+    from cc_bridge.privacy.data_subject import DataSubject
 
-    person = Person(number, config.callers.caller_keys())
+    person = DataSubject(number, config.callers.caller_keys())
     if not person:
         raise click.ClickException(f"not a phone number: {number!r}")
     if not config.callers.country_code:

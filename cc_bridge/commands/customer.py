@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from cc_bridge.config import Config
-    from cc_bridge.customers.csv_import import Fault, Line
-    from cc_bridge.customers.lost_calls import LostCall, Repeat
+    from cc_bridge.customers.csv_import import CsvFault, CsvLine
+    from cc_bridge.customers.lost_calls import LostCall, RepeatCalls
     from cc_bridge.customers.numbers import Numbers
-    from cc_bridge.customers.timeline import Entry, Timeline
+    from cc_bridge.customers.timeline import Timeline, TimelineEntry
     from cc_bridge.records import CustomerNumber
 
 __all__ = ["customer"]
@@ -88,22 +88,22 @@ class _Intake:
         from time import time
 
         self.counts: Counter[str] = Counter()  # new, changed, same, faulty
-        self.faults: list[Fault] = []  # the first of them
+        self.faults: list[CsvFault] = []  # the first of them
         self._engine = engine
         self._plain = config.callers.numbers == "plain"
         self._now = time()
         self._waiting: list[CustomerNumber] = []
 
-    def take(self, line: "Line | Fault", numbers: "Numbers") -> None:
-        from cc_bridge.customers.csv_import import Fault
+    def take(self, line: "CsvLine | CsvFault", numbers: "Numbers") -> None:
+        from cc_bridge.customers.csv_import import CsvFault
         from cc_bridge.records import CustomerNumber
 
-        if isinstance(line, Fault):
+        if isinstance(line, CsvFault):
             self._left_out(line)
         elif not (key := numbers.key(line.number)):
-            self._left_out(Fault(line.line, "not a phone number"))
+            self._left_out(CsvFault(line.line, "not a phone number"))
         elif numbers.is_shared(line.number):
-            self._left_out(Fault(line.line, "a number of customers.shared is nobody's"))
+            self._left_out(CsvFault(line.line, "a number of customers.shared is nobody's"))
         else:
             name = line.name if self._plain else ""
             self._waiting.append(CustomerNumber(key, line.customer_id, name, self._now))
@@ -117,7 +117,7 @@ class _Intake:
         self.counts.update(new=new, changed=changed, same=len(self._waiting) - new - changed)
         self._waiting.clear()
 
-    def _left_out(self, fault: "Fault") -> None:
+    def _left_out(self, fault: "CsvFault") -> None:
         self.counts["faulty"] += 1
         if len(self.faults) < _FAULTS_SHOWN:
             self.faults.append(fault)
@@ -171,24 +171,24 @@ def _lines(timeline: "Timeline") -> "Iterator[str]":
         yield "there is more, longer ago"
 
 
-def _words(entry: "Entry") -> str:
-    from cc_bridge.customers.timeline import FollowedUp, Rated, Talked, Visited
+def _words(entry: "TimelineEntry") -> str:
+    from cc_bridge.customers.timeline import TimelineFollowUp, TimelineRating, TimelineTalk, TimelineVisit
 
     match entry:
-        case Visited():
+        case TimelineVisit():
             made_good = f", {entry.managed}" if entry.managed else ""
             if entry.managed_seconds is not None:
                 made_good += f" after {timedelta(seconds=round(entry.managed_seconds))} by {entry.managed_by}"
             return f"queue {entry.queue}: {entry.outcome} after {entry.wait_seconds:.0f} s{made_good}"
-        case Talked():
+        case TimelineTalk():
             return f"talk ({entry.direction}) with {entry.agent}: {entry.talk_seconds:.0f} s"
-        case Rated(kind="comment"):
+        case TimelineRating(kind="comment"):
             return f"comment: {entry.value} s, {entry.recording or 'removed'}"
-        case FollowedUp():
+        case TimelineFollowUp():
             by = f" by {entry.by}" if entry.by else ""
             came = f": {entry.outcome}" if entry.outcome else ""
             return f"follow-up ({entry.reason}, {entry.detail}): {entry.state}{by}{came}"
-        case Rated():
+        case TimelineRating():
             return f"rating {entry.question} ({entry.kind}): {entry.label or entry.value}"
 
 
@@ -210,7 +210,7 @@ def recalls(path: Path | None, since: datetime, until: datetime | None, *, lost:
     from time import time
 
     from cc_bridge.config.customers import make_numbers
-    from cc_bridge.customers.lost_calls import REPEAT_SECONDS, Managed, lost_calls, repeats
+    from cc_bridge.customers.lost_calls import REPEAT_SECONDS, CallbackShare, lost_calls, repeats
     from cc_bridge.storage.migrate import database
     from cc_bridge.storage.queries.contacts import contacts, rows_between
 
@@ -220,7 +220,7 @@ def recalls(path: Path | None, since: datetime, until: datetime | None, *, lost:
     after = min(now, ends + max(REPEAT_SECONDS))
     shared = make_numbers(config).shared
     calls: list[LostCall] = []
-    stays: list[Repeat] = []
+    stays: list[RepeatCalls] = []
     with database(config.storage.url) as engine, engine.connect() as connection:
         rows = rows_between(connection, begins, after)
         with click.progressbar(length=max(1, rows), label="read", file=sys.stderr) as bar:
@@ -230,7 +230,7 @@ def recalls(path: Path | None, since: datetime, until: datetime | None, *, lost:
                 stays += (each for each in came if begins <= each.entered_at < ends)
     if lost:
         for call in sorted(calls, key=lambda each: each.lost_at):
-            if call.managed in (Managed.OPEN, Managed.NOT_MANAGED):
+            if call.managed in (CallbackShare.OPEN, CallbackShare.NOT_MANAGED):
                 at = datetime.fromtimestamp(call.lost_at).astimezone()
                 click.echo(
                     f"{at:%Y-%m-%d %H:%M:%S}  {call.caller_key}  {call.queue}  {call.outcome}  {call.managed}"
@@ -240,23 +240,29 @@ def recalls(path: Path | None, since: datetime, until: datetime | None, *, lost:
         click.echo(line)
 
 
-def _figures(calls: "list[LostCall]", stays: "list[Repeat]", now: float) -> "Iterator[str]":
+def _figures(calls: "list[LostCall]", stays: "list[RepeatCalls]", now: float) -> "Iterator[str]":
     from statistics import median
 
-    from cc_bridge.customers.lost_calls import REPEAT_SECONDS, Managed
+    from cc_bridge.customers.lost_calls import REPEAT_SECONDS, CallbackShare
 
     decided = [call for call in calls if call.decided]
     became = Counter(call.managed for call in decided)
-    good = became[Managed.RECALLED] + became[Managed.SELF_SERVED]
+    good = became[CallbackShare.RECALLED] + became[CallbackShare.SELF_SERVED]
     yield f"{'lost calls':<28}{len(decided):>8}"
-    for managed in (Managed.RECALLED, Managed.SELF_SERVED, Managed.NOT_MANAGED):
+    for managed in (CallbackShare.RECALLED, CallbackShare.SELF_SERVED, CallbackShare.NOT_MANAGED):
         yield f"{f'  {managed}':<28}{became[managed]:>8}"
     yield f"{'recall':<28}{_percent(good, len(decided))}"
     yield f"{'not 24 h ago':<28}{len(calls) - len(decided):>8}"
-    took = [call.seconds for call in decided if call.managed is Managed.RECALLED and call.seconds is not None]
+    took = [
+        call.seconds
+        for call in decided
+        if call.managed is CallbackShare.RECALLED and call.seconds is not None
+    ]
     if took:
         yield f"{'median time to recall':<28}{timedelta(seconds=round(median(took)))!s:>8}"
-    for agent, n in Counter(call.agent for call in decided if call.managed is Managed.RECALLED).most_common():
+    for agent, n in Counter(
+        call.agent for call in decided if call.managed is CallbackShare.RECALLED
+    ).most_common():
         yield f"{f'  by {agent}':<28}{n:>8}"
     for seconds in REPEAT_SECONDS:
         again = [each for stay in stays if (each := stay.within(seconds, now)) is not None]

@@ -66,7 +66,7 @@ def take_in(path: Path | None, file: Path | None) -> None:
 
     from cc_bridge.storage.migrate import open_database
     from cc_bridge.storage.pipeline import journal_import
-    from cc_bridge.storage.pipeline.sql_sink import Database
+    from cc_bridge.storage.pipeline.sql_sink import SqlSink
 
     storage = load_config(path).storage
     file = file or storage.journal
@@ -74,7 +74,7 @@ def take_in(path: Path | None, file: Path | None) -> None:
     if not waiting:
         click.echo(f"{file}: nothing waits")
         return
-    database = Database(partial(open_database, storage.url))
+    database = SqlSink(partial(open_database, storage.url))
     try:
         with click.progressbar(length=waiting, label="take in", file=sys.stderr) as bar:
             done = journal_import.take_in(file, database, bar.update)

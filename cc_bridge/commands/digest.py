@@ -12,7 +12,7 @@ from cc_bridge.commands.common import DATE, config_option, load_config
 
 if TYPE_CHECKING:
     from cc_bridge.config import Config
-    from cc_bridge.digest.content import Name
+    from cc_bridge.digest.content import DigestName
     from cc_bridge.digest.schedule import Period
 
 __all__ = ["digest"]
@@ -126,11 +126,11 @@ def list_(path: Path | None) -> None:
     from operator import attrgetter
 
     from cc_bridge.storage.migrate import database
-    from cc_bridge.storage.queries.digest_deliveries import Publications
+    from cc_bridge.storage.queries.digest_deliveries import DigestDeliveries
 
     config = load_config(path)
     with database(config.storage.url) as engine:
-        known = Publications(engine, "").every(_LISTED)
+        known = DigestDeliveries(engine, "").every(_LISTED)
     click.echo(f"{'every':<6} {'first day':<11}{'last day':<11}{'for':<16}{'sent':>7}  {'at':<17}")
     for (every, first, owner), group in groupby(known, attrgetter("every", "first_day", "owner")):
         some = list(group)
@@ -151,17 +151,17 @@ def _needs_report() -> None:
 
 def _asked(
     config: "Config", first: date | None, last: date | None, week: date | None, now: float
-) -> "tuple[Period, Name]":
+) -> "tuple[Period, DigestName]":
     from datetime import timedelta
 
     from cc_bridge.digest.builder import timer_of
-    from cc_bridge.digest.content import Name
+    from cc_bridge.digest.content import DigestName
     from cc_bridge.digest.delivery import NAMES
     from cc_bridge.digest.report_settings import days_of
-    from cc_bridge.digest.schedule import Every, Period, period_of
+    from cc_bridge.digest.schedule import Frequency, Period, period_of
 
     if week is not None:
-        return period_of(Every.WEEK, week, days_of(config)), Name.WEEK
+        return period_of(Frequency.WEEK, week, days_of(config)), DigestName.WEEK
     if first is None:
         timer = timer_of(config)
         return timer.due(now)[1], NAMES[timer.every]
@@ -169,7 +169,7 @@ def _asked(
     if first > last:
         raise click.UsageError(f"--from {first} is after --to {last}")
     span = last - first + timedelta(1)
-    return Period(first, last, first - span, last - span), Name.SPAN
+    return Period(first, last, first - span, last - span), DigestName.SPAN
 
 
 def _to_files(config: "Config", out: Path, now: float) -> None:
@@ -193,11 +193,11 @@ def _to_files(config: "Config", out: Path, now: float) -> None:
 def _to_be_sent(config: "Config", now: float, *, again: bool) -> Iterator[str]:
     from cc_bridge.digest.delivery import wanted
     from cc_bridge.storage.migrate import database
-    from cc_bridge.storage.queries.digest_deliveries import Publications
+    from cc_bridge.storage.queries.digest_deliveries import DigestDeliveries
 
     _, period, keys = wanted(config, now)
     with database(config.storage.url) as engine:
-        known = {each.key: each for each in Publications(engine, "").every(_LISTED)}
+        known = {each.key: each for each in DigestDeliveries(engine, "").every(_LISTED)}
     for key in keys:
         state = known[key].state if key in known else "waiting"
         if again or state in ("waiting", "claimed"):

@@ -11,7 +11,7 @@ from cc_bridge.commands.common import config_file, config_option, load_config
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cc_bridge.doctor.finding import Finding
+    from cc_bridge.doctor.finding import CheckResult
 
 __all__ = ["doctor"]
 
@@ -43,9 +43,9 @@ def doctor(
     """
     from cc_bridge.doctor.finding import as_json, as_text, exit_code
 
-    findings: list[Finding] = []
+    findings: list[CheckResult] = []
 
-    def tell(finding: "Finding") -> None:
+    def tell(finding: "CheckResult") -> None:
         findings.append(finding)
         if not json_object:
             click.echo(as_text(finding))
@@ -57,7 +57,7 @@ def doctor(
 
 
 def _examine(
-    path: Path | None, tell: "Callable[[Finding], None]", *, call: bool, sounds: Path | None
+    path: Path | None, tell: "Callable[[CheckResult], None]", *, call: bool, sounds: Path | None
 ) -> None:
     from cc_bridge.doctor.files import faulty
     from cc_bridge.errors import ConfigError
@@ -71,10 +71,10 @@ def _examine(
     from twisted.internet.defer import Deferred
     from twisted.internet.task import react
 
-    from cc_bridge.doctor.runner import Examination
+    from cc_bridge.doctor.runner import DoctorRun
 
     def examine(reactor: Any) -> Deferred[None]:
-        examination = Examination(
+        examination = DoctorRun(
             config, config_file(path), reactor, tell, with_call=call, sounds_folder=sounds
         )
         return Deferred.fromCoroutine(examination.run())

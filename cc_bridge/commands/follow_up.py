@@ -9,7 +9,7 @@ import click
 from cc_bridge.commands.common import config_option, load_config
 
 if TYPE_CHECKING:
-    from cc_bridge.follow_ups.follow_up import FollowUp, Move
+    from cc_bridge.follow_ups.follow_up import Action, FollowUp
 
 __all__ = ["follow_up"]
 
@@ -54,12 +54,12 @@ def list_follow_ups(
     import json
     from time import time
 
-    from cc_bridge.follow_ups.follow_up import State
+    from cc_bridge.follow_ups.follow_up import FollowUpState
     from cc_bridge.storage.migrate import database
     from cc_bridge.storage.queries.follow_ups import listed
 
     now = time()
-    wanted = [State(state) for state in states or ("open", "taken")]
+    wanted = [FollowUpState(state) for state in states or ("open", "taken")]
     with database(load_config(path).storage.url) as engine, engine.connect() as connection:
         found = listed(
             connection, owner=owner, states=wanted, overdue_at=now if overdue else None, limit=_MOST
@@ -85,9 +85,9 @@ def take(follow_up_id: str, by: str, path: Path | None) -> None:
     \b
     Example:  cc-bridge follow-up take 3fa94c01 --by sara
     """
-    from cc_bridge.follow_ups.follow_up import Move
+    from cc_bridge.follow_ups.follow_up import Action
 
-    _move(path, follow_up_id, Move.TAKE, by, "")
+    _move(path, follow_up_id, Action.TAKE, by, "")
 
 
 @follow_up.command()
@@ -101,9 +101,9 @@ def done(follow_up_id: str, by: str, outcome: str, path: Path | None) -> None:
     \b
     Example:  cc-bridge follow-up done 3fa94c01 --by sara --outcome "A new card was sent."
     """
-    from cc_bridge.follow_ups.follow_up import Move
+    from cc_bridge.follow_ups.follow_up import Action
 
-    _move(path, follow_up_id, Move.DONE, by, outcome)
+    _move(path, follow_up_id, Action.DONE, by, outcome)
 
 
 @follow_up.command()
@@ -117,12 +117,12 @@ def drop(follow_up_id: str, by: str, why: str, path: Path | None) -> None:
     \b
     Example:  cc-bridge follow-up drop 3fa94c01 --by sara --why "A test call of ours."
     """
-    from cc_bridge.follow_ups.follow_up import Move
+    from cc_bridge.follow_ups.follow_up import Action
 
-    _move(path, follow_up_id, Move.DROP, by, why)
+    _move(path, follow_up_id, Action.DROP, by, why)
 
 
-def _move(path: Path | None, follow_up_id: str, move: "Move", by: str, text: str) -> None:
+def _move(path: Path | None, follow_up_id: str, move: "Action", by: str, text: str) -> None:
     from time import time
 
     from cc_bridge.follow_ups.follow_up import short

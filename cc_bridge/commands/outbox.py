@@ -11,7 +11,8 @@ from cc_bridge.commands.common import config_option, load_config
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cc_bridge.storage.pipeline.outbox import Outbox
+    from cc_bridge.storage.pipeline.outbox import OutboxFile
+
 
 __all__ = ["outbox"]
 
@@ -41,10 +42,12 @@ def outbox_list(path: Path | None, *, only_dead: bool, json_lines: bool) -> None
     import json
     from datetime import UTC, datetime
 
-    from cc_bridge.storage.pipeline.outbox import State
+    from cc_bridge.storage.pipeline.outbox import OutboxState
 
     with _opened(path) as opened:
-        letters = [letter for letter in opened.undelivered() if letter.state == State.DEAD or not only_dead]
+        letters = [
+            letter for letter in opened.undelivered() if letter.state == OutboxState.DEAD or not only_dead
+        ]
     if not json_lines:
         click.echo(
             f"{'event':<38}{'receiver':<16}{'type':<18}{'state':<9}{'attempts':>8}  {'since':<21}reason"
@@ -96,15 +99,15 @@ def outbox_retry(event: str | None, path: Path | None, *, every: bool) -> None:
 
 
 @contextmanager
-def _opened(path: Path | None) -> "Iterator[Outbox]":
+def _opened(path: Path | None) -> "Iterator[OutboxFile]":
     """Give the outbox of a configuration; what is wrong with its file is told in one line."""
     import sqlite3
 
-    from cc_bridge.storage.pipeline.outbox import Outbox, local_file
+    from cc_bridge.storage.pipeline.outbox import OutboxFile, local_file
 
     storage = load_config(path).storage
     file = local_file(storage.url, storage.journal)
     try:
-        yield Outbox(file)
+        yield OutboxFile(file)
     except sqlite3.Error as error:
         raise click.ClickException(f"{file}: {error}") from error

@@ -33,7 +33,7 @@ def prompts(catalogue: Path, out: Path) -> None:
     \b
     Example:  cc-bridge prompts --out /usr/share/asterisk/sounds
     """
-    from cc_bridge.prompts import Status, build
+    from cc_bridge.prompts import PromptStatus, build
     from cc_bridge.surveys.prompt_catalogue import parse_catalogue
 
     parsed = parse_catalogue(catalogue.read_text(encoding="utf-8"), str(catalogue))
@@ -42,5 +42,5 @@ def prompts(catalogue: Path, out: Path) -> None:
         done = build(parsed, out, lambda _prompt: bar.update(1))
     for prompt in done:
         click.echo(f"{prompt.language}  {prompt.name:<24} {prompt.status}")
-    if any(prompt.status is Status.MISSING for prompt in done):
+    if any(prompt.status is PromptStatus.MISSING for prompt in done):
         raise click.ClickException("some prompts have no text in some languages")

@@ -29,12 +29,12 @@ def purge(path: Path | None, *, dry_run: bool) -> None:
     from cc_bridge.daemon.parts import keep
     from cc_bridge.storage.migrate import database
     from cc_bridge.storage.personal_data.recordings import Recordings
-    from cc_bridge.storage.personal_data.retention import Purge
+    from cc_bridge.storage.personal_data.retention import Purger
 
     config = load_config(path)
     folder = config.survey.recordings
     with database(config.storage.url) as engine:
-        purging = Purge(
+        purging = Purger(
             engine, config.pbx.name, keep(config.retention), time(), Recordings(folder), Event().wait
         )
         counts = purging.count()

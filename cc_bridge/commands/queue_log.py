@@ -25,11 +25,11 @@ def replay_command(file: Path, *, json_lines: bool, pbx: str) -> None:
     Examples:  cc-bridge replay monday.ami
                cc-bridge replay --json monday.ami.gz | jq 'select(.record == "talk")'
     """
-    from cc_bridge.ami.codec import Counts
+    from cc_bridge.ami.codec import MessageCounts
     from cc_bridge.calls.tracker import Tracker
     from cc_bridge.offline.replay import as_json, as_text, read_stream, replay
 
-    counts = Counts()
+    counts = MessageCounts()
     try:
         for record in replay(read_stream(file), Tracker(pbx), counts):
             click.echo(as_json(record) if json_lines else as_text(record))
@@ -81,7 +81,7 @@ def reconcile(
     from zoneinfo import ZoneInfo
 
     from cc_bridge.offline.queue_log import compared, from_database, from_recording
-    from cc_bridge.queue_log.parse import Counts
+    from cc_bridge.queue_log.parse import LineCounts
     from cc_bridge.queue_log.report import as_json, as_text
 
     if database == (recording is not None):
@@ -96,7 +96,7 @@ def reconcile(
     except (KeyError, ValueError) as error:
         raise click.UsageError(f"no such time zone: {timezone}") from error
     start, end = since.timestamp() if since else -inf, until.timestamp() if until else inf
-    counts = Counts()
+    counts = LineCounts()
     with reading():
         comparison = compared(log, ours, counts, start, end, zone)
     lines = [as_json(comparison, counts)] if json_object else as_text(comparison, counts)
@@ -118,12 +118,12 @@ def import_queue_log(files: tuple[Path, ...], path: Path | None, pbx: str | None
     Example:  cc-bridge import-queue-log /var/log/asterisk/queue_log.2.gz /var/log/asterisk/queue_log.1
     """
     from cc_bridge.offline.queue_log import import_log
-    from cc_bridge.privacy.pseudonymizer import Privacy
+    from cc_bridge.privacy.pseudonymizer import Pseudonymizer
 
     config = load_config(path)
     size = sum(file.stat().st_size for file in files)
     with reading(), click.progressbar(length=size, label="queue_log", file=sys.stderr) as bar:
-        privacy = Privacy(config.callers.caller_keys())
+        privacy = Pseudonymizer(config.callers.caller_keys())
         done, counts = import_log(files, config.storage.url, pbx or config.pbx.name, bar.update, privacy)
     click.echo(f"{done.visits} visits and {done.talks} talks from {counts.lines} lines")
     for number, what in (

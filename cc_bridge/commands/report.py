@@ -12,13 +12,14 @@ from cc_bridge.commands.common import DATE, config_option, load_config
 if TYPE_CHECKING:
     from cc_bridge.config import Config
     from cc_bridge.reports.figures import Report
-    from cc_bridge.reports.query import Ask
-    from cc_bridge.reports.registry import Kind
-    from cc_bridge.reports.render.localization import Wording
+    from cc_bridge.reports.query import ReportQuery
+    from cc_bridge.reports.registry import ReportType
+    from cc_bridge.reports.render.localization import Localization
 
 __all__ = ["report"]
 
-# As in reports/catalogue.py and reports/ask.py, which are not imported for --help; a test keeps them in step.
+# As in reports/registry.py and reports/query.py, which are not imported for --help; a test keeps them in
+# step.
 _NAMES = ("service", "agents", "voice", "journey", "lost", "delivery-gap", "causes", "change", "hours")
 _BY = ("queue", "agent", "hour", "weekday", "day", "stage", "language", "wait-band")
 
@@ -83,11 +84,13 @@ def report(name: str, path: Path | None, **options: Any) -> None:
         raise click.ClickException(f"{options['out']}: {error.strerror}") from error
 
 
-def _ask(config: "Config", name: str, kind: "Kind", now: float, options: dict[str, Any]) -> "Ask":
+def _ask(
+    config: "Config", name: str, kind: "ReportType", now: float, options: dict[str, Any]
+) -> "ReportQuery":
     from dataclasses import replace
 
     from cc_bridge.digest.report_settings import ask_of, days_of
-    from cc_bridge.reports.query import By
+    from cc_bridge.reports.query import Dimension
 
     wishes = config.reports
     usual = days_of(config)
@@ -101,7 +104,7 @@ def _ask(config: "Config", name: str, kind: "Kind", now: float, options: dict[st
         raise click.UsageError("the report change, and no other, needs --at: the first day after the change")
     if changed and not first < changed <= last:
         raise click.UsageError(f"--at {changed} must lie after --from {first} and not after --to {last}")
-    by = By(options["by"]) if options["by"] else kind.by[0]
+    by = Dimension(options["by"]) if options["by"] else kind.by[0]
     if by not in kind.by:
         raise click.UsageError(f"the report {name} has no rows by {by}: use --by {'|'.join(kind.by)}")
     return replace(
@@ -114,7 +117,7 @@ def _ask(config: "Config", name: str, kind: "Kind", now: float, options: dict[st
     )
 
 
-def _written(ask: "Ask", options: dict[str, Any]) -> None:
+def _written(ask: "ReportQuery", options: dict[str, Any]) -> None:
     """Find out before the long work whether it can be written."""
     try:
         if ask.days.kind == "persian":
@@ -127,21 +130,21 @@ def _written(ask: "Ask", options: dict[str, Any]) -> None:
         raise click.ClickException(f"{error.name} is missing: install cc-bridge[report]") from error
 
 
-def _made(config: "Config", name: str, kind: "Kind", ask: "Ask", now: float) -> "Report":
+def _made(config: "Config", name: str, kind: "ReportType", ask: "ReportQuery", now: float) -> "Report":
     from dataclasses import replace
 
     from cc_bridge.config.customers import make_numbers
     from cc_bridge.reports.lost_calls import BY, recalls
     from cc_bridge.storage.migrate import database
     from cc_bridge.storage.queries.lost_calls import lost_between
-    from cc_bridge.storage.reports import Facts, reading
+    from cc_bridge.storage.reports import SqlSource, reading
 
     with (
         database(config.storage.url) as engine,
         reading(engine) as connection,
         click.progressbar(length=kind.questions + 1, label="report", file=sys.stderr) as bar,
     ):
-        source = Facts(connection, ask, lambda: bar.update(1))
+        source = SqlSource(connection, ask, lambda: bar.update(1))
         made = kind.make(ask, source)
         if name == "lost" and ask.by in BY:
             shared = make_numbers(config).shared
@@ -150,16 +153,16 @@ def _made(config: "Config", name: str, kind: "Kind", ask: "Ask", now: float) -> 
         return replace(made, unobserved=source.unobserved())
 
 
-def _wording(config: "Config", ask: "Ask", options: dict[str, Any]) -> "Wording":
-    from cc_bridge.reports.render.localization import Wording
+def _wording(config: "Config", ask: "ReportQuery", options: dict[str, Any]) -> "Localization":
+    from cc_bridge.reports.render.localization import Localization
 
     wishes = config.reports
-    return Wording(
+    return Localization(
         options["language"] or wishes.language, options["digits"] or wishes.digits, ask.days, ask.bands
     )
 
 
-def _text(made: "Report", wording: "Wording", now: float, options: dict[str, Any]) -> str:
+def _text(made: "Report", wording: "Localization", now: float, options: dict[str, Any]) -> str:
     match options["form"]:
         case "csv":
             from cc_bridge.reports.render.data import as_csv

@@ -4,7 +4,7 @@
 winning. Secrets come from the environment or from a file that the configuration names. What each key
 means stands in `config/cc-bridge.toml`; a test keeps the two in step.
 
-`whole.py` has the sections together, `file.py` reads and shows them; the other modules have a few
+`settings.py` has the sections together, `loader.py` reads and shows them; the other modules have a few
 sections each.
 """
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from cc_bridge.config.fields import Section, before_midnight, readable
-from cc_bridge.follow_ups.rules import Rules
-from cc_bridge.surveys.business_hours import Hours, minute_of, weekdays_of
+from cc_bridge.follow_ups.rules import FollowUpRules
+from cc_bridge.surveys.business_hours import BusinessHours, minute_of, weekdays_of
 from cc_bridge.surveys.questions import SCORES
 
 __all__ = ["FollowUpsConfig"]
@@ -39,9 +39,9 @@ class FollowUpsConfig(Section):
                 raise ValueError(f"{kind} = {value}: must be from {scale[0]} to {scale[-1]}")
         return low
 
-    def rules(self, shared: frozenset[str]) -> Rules:
+    def rules(self, shared: frozenset[str]) -> FollowUpRules:
         """Return what opens one; `shared` are the keys of numbers that many people call from."""
-        return Rules(
+        return FollowUpRules(
             low_ratings={str(kind): low for kind, low in self.low_ratings.items()},
             not_solved=self.not_solved,
             comments=self.comments,
@@ -50,8 +50,8 @@ class FollowUpsConfig(Section):
             shared=shared,
         )
 
-    def hours(self, zone: tzinfo | None) -> Hours:
+    def hours(self, zone: tzinfo | None) -> BusinessHours:
         """Return the hours of work in their time zone."""
-        return Hours(
+        return BusinessHours(
             zone, minute_of(self.work_from), minute_of(self.work_until), weekdays_of(self.work_weekdays)
         )

@@ -6,26 +6,26 @@ from cc_bridge import shipped
 from cc_bridge.config import Config
 from cc_bridge.errors import ConfigError
 from cc_bridge.surveys.definition import Sounds
-from cc_bridge.surveys.library import Library
+from cc_bridge.surveys.library import SurveyLibrary
 from cc_bridge.surveys.prompt_catalogue import parse_catalogue
 
 __all__ = ["load_surveys"]
 
 
-def load_surveys(config: Config) -> tuple[Library, Sounds]:
+def load_surveys(config: Config) -> tuple[SurveyLibrary, Sounds]:
     """Return the surveys of the configured folder, and what Asterisk plays for each prompt.
 
     Raises SurveyError or ConfigError.
     """
     catalogue_file = shipped("dialplans/prompts.toml")
     sounds = parse_catalogue(catalogue_file.read_text(encoding="utf-8"), str(catalogue_file)).sounds
-    surveys = Library.load(config.survey.folder or shipped("config/surveys"), sounds)
+    surveys = SurveyLibrary.load(config.survey.folder or shipped("config/surveys"), sounds)
     if faults := list(_survey_faults(config, surveys)):
         raise ConfigError("\n".join(faults))
     return surveys, sounds
 
 
-def _survey_faults(config: Config, surveys: Library) -> Iterator[str]:
+def _survey_faults(config: Config, surveys: SurveyLibrary) -> Iterator[str]:
     """Yield what would go wrong when a queue's survey is asked."""
     queues = {f"queues.{name}": queue for name, queue in config.queues.items()}
     for place, queue in {"queue_defaults": config.queue_defaults, **queues}.items():

@@ -14,9 +14,9 @@ from cc_bridge.config.fields import (
     readable,
     time_zone_of,
 )
-from cc_bridge.surveys.business_hours import Hours, minute_of, weekdays_of
+from cc_bridge.surveys.business_hours import BusinessHours, minute_of, weekdays_of
 from cc_bridge.surveys.callback import CallbackRules
-from cc_bridge.surveys.eligibility import Rules
+from cc_bridge.surveys.eligibility import EligibilityRules
 
 __all__ = ["AgiConfig", "CallbackConfig", "QueueConfig", "SurveyConfig", "rules_of"]
 
@@ -102,16 +102,16 @@ class CallbackConfig(Section):
             lawful_interest=self.lawful_interest,
             delay_seconds=self.delay_seconds,
             retry_seconds=self.retry_minutes * 60,
-            hours=Hours(zone, minute_of(self.call_from), minute_of(self.call_until)),
+            hours=BusinessHours(zone, minute_of(self.call_from), minute_of(self.call_until)),
             per_hour=self.per_hour,
             per_day=self.per_day,
             again_after_days=self.again_after_days,
         )
 
 
-def rules_of(queue: QueueConfig, survey: SurveyConfig, agi: AgiConfig) -> Rules:
+def rules_of(queue: QueueConfig, survey: SurveyConfig, agi: AgiConfig) -> EligibilityRules:
     """Return whom a queue wants to be asked."""
-    return Rules(
+    return EligibilityRules(
         survey=queue.survey if survey.enabled else "",
         percent=queue.ask_percent,
         min_talk_seconds=queue.ask_min_talk_seconds,
@@ -120,7 +120,7 @@ def rules_of(queue: QueueConfig, survey: SurveyConfig, agi: AgiConfig) -> Rules:
         again_after_days=queue.ask_again_after_days,
         per_day=queue.ask_per_day,
         per_agent_and_day=queue.ask_per_agent_and_day,
-        hours=Hours(
+        hours=BusinessHours(
             survey.zone,
             minute_of(queue.ask_from),
             minute_of(queue.ask_until),

@@ -12,7 +12,7 @@ from unicodedata import category
 
 from cc_bridge.errors import CcBridgeError
 
-__all__ = ["COLUMNS", "LONGEST", "Fault", "Line", "NoTable", "check", "read"]
+__all__ = ["COLUMNS", "LONGEST", "CsvFault", "CsvLine", "NotATable", "check", "read"]
 
 COLUMNS = ("number", "customer_id", "name")
 LONGEST = {"number": 40, "customer_id": 64, "name": 128}  # characters; the columns of the database
@@ -20,12 +20,12 @@ LONGEST = {"number": 40, "customer_id": 64, "name": 128}  # characters; the colu
 _CONTROLS = {"Cc", "Cs"}  # and not Cf: Persian names are written with a joiner that has no width
 
 
-class NoTable(CcBridgeError):
+class NotATable(CcBridgeError):
     """The file as a whole cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CsvLine:
     """One customer's number."""
 
     line: int  # in the file, from 1
@@ -35,21 +35,21 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class CsvFault:
     """A line that is left out; the reason names no value, since it is printed and logged."""
 
     line: int
     reason: str
 
 
-def read(lines: Iterable[bytes]) -> Iterator[Line | Fault]:
+def read(lines: Iterable[bytes]) -> Iterator[CsvLine | CsvFault]:
     """Yield each line of the table. Raises NoTable."""
     texts = _texts(lines)
     first = next(texts, "")
     separator = max(",;\t", key=first.count)
     names = [name.strip().lower() for name in next(csv.reader([first], delimiter=separator), [])]
     if missing := [name for name in COLUMNS if name not in names]:
-        raise NoTable(
+        raise NotATable(
             f"the first line must name the columns {', '.join(COLUMNS)}; missing: {', '.join(missing)}"
         )
     places = [names.index(name) for name in COLUMNS]
@@ -60,7 +60,7 @@ def read(lines: Iterable[bytes]) -> Iterator[Line | Fault]:
                 continue
             yield _line(table.line_num + 1, cells, places)
     except csv.Error as error:
-        raise NoTable(f"line {table.line_num + 1}: {error}") from error
+        raise NotATable(f"line {table.line_num + 1}: {error}") from error
 
 
 def check(customer_id: str, name: str) -> str:
@@ -73,14 +73,14 @@ def check(customer_id: str, name: str) -> str:
     return "" if customer_id or name else "neither customer_id nor name"
 
 
-def _line(number: int, cells: list[str], places: list[int]) -> Line | Fault:
+def _line(number: int, cells: list[str], places: list[int]) -> CsvLine | CsvFault:
     if len(cells) <= max(places):
-        return Fault(number, "too few columns")
+        return CsvFault(number, "too few columns")
     values = [cells[place].strip() for place in places]
     if len(values[0]) > LONGEST["number"]:
-        return Fault(number, "not a phone number")
+        return CsvFault(number, "not a phone number")
     reason = check(*values[1:])
-    return Fault(number, reason) if reason else Line(number, *values)
+    return CsvFault(number, reason) if reason else CsvLine(number, *values)
 
 
 def _texts(lines: Iterable[bytes]) -> Iterator[str]:
@@ -88,4 +88,4 @@ def _texts(lines: Iterable[bytes]) -> Iterator[str]:
         try:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            raise NoTable(f"line {number} is not UTF-8: save the table as CSV UTF-8") from error
+            raise NotATable(f"line {number} is not UTF-8: save the table as CSV UTF-8") from error

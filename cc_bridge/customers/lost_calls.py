@@ -1,8 +1,8 @@
 """Lost calls that were made good or not, and callers who came again. Pure.
 
-`storage/contacts.py` reads what both need of one caller after the other. Formulas and words are those of
-config/measures.md. All windows are hours, never calendar days: they pass midnight, a change to summer
-time and the end of a year like any other hour.
+`storage/queries/contacts.py` reads what both need of one caller after the other. Formulas and words are those
+of config/measures.md. All windows are hours, never calendar days: they pass midnight, a change to summer time
+and the end of a year like any other hour.
 
 The trap: as long as its window lasts, nobody knows what becomes of a call. Such a call is open, and no
 share counts it, or the last day would always look worse than it is.
@@ -20,10 +20,10 @@ __all__ = [
     "RECALL_SECONDS",
     "RECONNECT_SECONDS",
     "REPEAT_SECONDS",
+    "CallbackShare",
     "Contact",
     "LostCall",
-    "Managed",
-    "Repeat",
+    "RepeatCalls",
     "lost_calls",
     "repeats",
 ]
@@ -66,7 +66,7 @@ class Contact:
         return self.pbx, self.call_id
 
 
-class Managed(StrEnum):
+class CallbackShare(StrEnum):
     """What became of a lost call."""
 
     RECALLED = "recalled"  # we called, and they answered
@@ -86,7 +86,7 @@ class LostCall:
     entered_at: float  # into the first queue
     lost_at: float
     outcome: Outcome
-    managed: Managed
+    managed: CallbackShare
     answered_at: float | None = None  # of the call that made it good
     agent: str = ""  # who answered or made that one
     decided: bool = True  # its window is over, so it counts in a share
@@ -98,7 +98,7 @@ class LostCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Repeat:
+class RepeatCalls:
     """One stay of a caller with a group of queues, reconnects included, and when they came again."""
 
     caller_key: str
@@ -146,13 +146,13 @@ def lost_calls(contacts: Iterable[Contact], now: float, window: float = RECALL_S
         )
 
 
-def _managed(first: Contact | None, decided: bool) -> Managed:
+def _managed(first: Contact | None, decided: bool) -> CallbackShare:
     if first is None:
-        return Managed.NOT_MANAGED if decided else Managed.OPEN
-    return Managed.RECALLED if first.direction is Direction.OUT else Managed.SELF_SERVED
+        return CallbackShare.NOT_MANAGED if decided else CallbackShare.OPEN
+    return CallbackShare.RECALLED if first.direction is Direction.OUT else CallbackShare.SELF_SERVED
 
 
-def repeats(contacts: Iterable[Contact], group: Callable[[str], str]) -> Iterator[Repeat]:
+def repeats(contacts: Iterable[Contact], group: Callable[[str], str]) -> Iterator[RepeatCalls]:
     """Yield the stays of one caller; `group` names the group that a queue belongs to.
 
     Visits of one call, and of a caller who is back within RECONNECT_SECONDS, are one stay.
@@ -175,7 +175,7 @@ def repeats(contacts: Iterable[Contact], group: Callable[[str], str]) -> Iterato
         for stay, after in zip(stays, [*stays[1:], None], strict=True):
             first = stay[0]
             ends = max(max(each.left_at, each.call_ended_at) for each in stay)
-            yield Repeat(
+            yield RepeatCalls(
                 first.caller_key,
                 group(first.queue),
                 first.entered_at,

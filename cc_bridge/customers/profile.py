@@ -1,7 +1,7 @@
 """What is known of a caller at the door, and what the dialplan is told of it. Pure.
 
-`agi/greeting.py` sets the variables. The trap: what is stored of a caller came from a caller; so the language
-must look like one before a dialplan sets it.
+`agi/caller_lookup_script.py` sets the variables. The trap: what is stored of a caller came from a caller; so
+the language must look like one before a dialplan sets it.
 """
 
 import re

@@ -1,7 +1,8 @@
 """One customer's history, newest first: visits, talks, ratings, follow-ups, and lost calls made good.
 
-Pure. `storage/timeline.py` reads it, `customer show` and /api/customers show it. The trap: entries of one
-call have the same instants at times; the kind decides then, so that two readings give the same order.
+Pure. `storage/queries/customer_timeline.py` reads it, `customer show` and /api/customers show it. The trap:
+entries of one call have the same instants at times; the kind decides then, so that two readings give the same
+order.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,13 +13,13 @@ from typing import Any
 
 __all__ = [
     "VERSION",
-    "Customer",
-    "Entry",
-    "FollowedUp",
-    "Rated",
-    "Talked",
+    "CustomerIdentity",
     "Timeline",
-    "Visited",
+    "TimelineEntry",
+    "TimelineFollowUp",
+    "TimelineRating",
+    "TimelineTalk",
+    "TimelineVisit",
     "as_json",
     "instant",
 ]
@@ -29,7 +30,7 @@ _INSTANTS = {"at", "due_at", "closed_at"}
 
 
 @dataclass(frozen=True, slots=True)
-class Customer:
+class CustomerIdentity:
     """What a CRM says of whoever calls; all empty when it said nothing."""
 
     customer_id: str = ""
@@ -38,7 +39,7 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True)
-class Visited:
+class TimelineVisit:
     """A stay in a queue; of a lost call also what became of it."""
 
     at: float
@@ -54,7 +55,7 @@ class Visited:
 
 
 @dataclass(frozen=True, slots=True)
-class Talked:
+class TimelineTalk:
     """An agent with the customer."""
 
     at: float
@@ -70,7 +71,7 @@ class Talked:
 
 
 @dataclass(frozen=True, slots=True)
-class Rated:
+class TimelineRating:
     """An answer of the customer; the value of a spoken comment is its seconds."""
 
     at: float
@@ -87,7 +88,7 @@ class Rated:
 
 
 @dataclass(frozen=True, slots=True)
-class FollowedUp:
+class TimelineFollowUp:
     """A follow-up, at the instant of what opened it."""
 
     at: float
@@ -106,12 +107,12 @@ class FollowedUp:
     linked_call_id: str  # the next answered call with the customer
 
 
-Entry = Visited | Talked | Rated | FollowedUp
+TimelineEntry = TimelineVisit | TimelineTalk | TimelineRating | TimelineFollowUp
 _KINDS: Mapping[type, str] = {
-    Visited: "visit",
-    Talked: "talk",
-    Rated: "rating",
-    FollowedUp: "follow_up",
+    TimelineVisit: "visit",
+    TimelineTalk: "talk",
+    TimelineRating: "rating",
+    TimelineFollowUp: "follow_up",
 }
 
 
@@ -119,12 +120,14 @@ _KINDS: Mapping[type, str] = {
 class Timeline:
     """The newest entries of one customer; `more` tells that there are older ones."""
 
-    customer: Customer
-    entries: tuple[Entry, ...]
+    customer: CustomerIdentity
+    entries: tuple[TimelineEntry, ...]
     more: bool = False
 
     @classmethod
-    def of(cls, customer: Customer, entries: Iterable[Entry], *, more: bool = False) -> "Timeline":
+    def of(
+        cls, customer: CustomerIdentity, entries: Iterable[TimelineEntry], *, more: bool = False
+    ) -> "Timeline":
         newest_first = sorted(entries, key=lambda each: (each.at, _KINDS[type(each)]), reverse=True)
         return cls(customer, tuple(newest_first), more)
 
@@ -147,7 +150,7 @@ def as_json(timeline: Timeline) -> dict[str, Any]:
     }
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
+def _entry(entry: TimelineEntry) -> dict[str, Any]:
     values: dict[str, Any] = {"kind_of_entry": _KINDS[type(entry)]}
     for field in fields(entry):
         value = getattr(entry, field.name)

@@ -1,10 +1,14 @@
 """The daemon: the only package where calls, surveys, storage, metrics, mails and pages know of each other.
 
-`process.py` is the process, `app.py` the wiring of one PBX in it, `parts.py` makes of the configuration what
-is wired. What happens on the PBX comes by `observation.py`, callers by `scripts.py`; `asking.py` and
-`calling_back.py` decide who is asked. Every record goes through `writing.py`, where `counting.py` counts it.
+`main.py` is the process, `bridge.py` the wiring of one PBX in it, `parts.py` makes of the configuration what
+is wired. What happens on the PBX comes by `daemon/services/ami_listener.py`, callers by
+`daemon/services/agi_scripts.py`; `daemon/services/survey_invitations.py` and
+`daemon/services/callback_dialer.py` decide who is asked. Every record goes through
+`daemon/services/record_pipeline.py`, where `daemon/services/record_dispatcher.py` counts it.
 
 The other modules do one thing each beside the calls, at its own time, so that no call waits for a database:
-`remembering.py`, `recalling.py`, `following_up.py`, `settling.py` and `nightly.py` on their own,
-`knowing.py`, `showing.py` and `wallboard.py` for those who look, `telling.py` for other programs.
+`daemon/jobs/survey_history.py`, `daemon/jobs/today_backfill.py`, `daemon/jobs/follow_ups.py`,
+`daemon/jobs/rollups.py` and `daemon/jobs/retention.py` on their own, `daemon/services/customer_lookup.py`,
+`daemon/services/people_api.py` and `daemon/services/wallboard.py` for those who look,
+`daemon/services/webhook_publisher.py` for other programs.
 """

@@ -1,7 +1,7 @@
 """The wiring: one PBX, its calls, surveys, storage, metrics and pages, tied together.
 
 `daemon.py` and the demo make a `Bridge` and start it. This is the only place where the parts meet: `parts.py`
-makes them of the configuration, and every record goes through `writing.py`.
+makes them of the configuration, and every record goes through `daemon/services/record_pipeline.py`.
 
 The trap: order at the end. Surveys finish first (their answers still need the writer), then the link to
 the PBX closes, then the writer flushes and what copies its journal to a server ends last.
@@ -24,9 +24,9 @@ from cc_bridge.config.customers import make_numbers
 from cc_bridge.config.survey_files import load_surveys
 from cc_bridge.daemon.health import Health
 from cc_bridge.daemon.jobs.digests import make_publishing
-from cc_bridge.daemon.jobs.follow_ups import FollowingUp
-from cc_bridge.daemon.jobs.rollups import Settling
-from cc_bridge.daemon.jobs.survey_history import Remembering
+from cc_bridge.daemon.jobs.follow_ups import FollowUpJob
+from cc_bridge.daemon.jobs.rollups import RollupJob
+from cc_bridge.daemon.jobs.survey_history import SurveyHistoryJob
 from cc_bridge.daemon.parts import (
     limits,
     make_calling_back,
@@ -36,18 +36,18 @@ from cc_bridge.daemon.parts import (
     thresholds,
 )
 from cc_bridge.daemon.services.agi_scripts import make_agi
-from cc_bridge.daemon.services.ami_listener import Observation
-from cc_bridge.daemon.services.customer_lookup import Knowing
-from cc_bridge.daemon.services.people_api import Showing
-from cc_bridge.daemon.services.record_dispatcher import Counting
-from cc_bridge.daemon.services.record_pipeline import Writing
-from cc_bridge.daemon.services.survey_invitations import Asking
-from cc_bridge.daemon.services.survey_versions import Defining
+from cc_bridge.daemon.services.ami_listener import AmiListener
+from cc_bridge.daemon.services.customer_lookup import CustomerLookup
+from cc_bridge.daemon.services.people_api import PeopleApi
+from cc_bridge.daemon.services.record_dispatcher import RecordDispatcher
+from cc_bridge.daemon.services.record_pipeline import RecordPipeline
+from cc_bridge.daemon.services.survey_invitations import SurveyInvitations
+from cc_bridge.daemon.services.survey_versions import SurveyVersionCheck
 from cc_bridge.daemon.services.wallboard import Wallboard
 from cc_bridge.metrics.instruments import Metrics
-from cc_bridge.records import Unfinished
+from cc_bridge.records import OpenStateRecord
 from cc_bridge.storage.engine import make_engine
-from cc_bridge.web.auth import Access
+from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.server import site
 
 __all__ = ["Bridge"]
@@ -63,7 +63,7 @@ class Bridge:
         config: Config,
         reactor: Any,
         observed_until: float | None = None,
-        unfinished: Sequence[Unfinished] = (),
+        unfinished: Sequence[OpenStateRecord] = (),
     ) -> None:
         """`observed_until`: when an earlier daemon saw this PBX last; `unfinished`: what went on then."""
         self.config = config
@@ -72,9 +72,9 @@ class Bridge:
         self.metrics = Metrics(
             self.registry, config.pbx.name, thresholds(config), agents=config.metrics.agents
         )
-        self.writing = Writing(config, reactor)
+        self.writing = RecordPipeline(config, reactor)
         journal, telling = self.writing.journal, self.writing.telling
-        self.observation = Observation(
+        self.observation = AmiListener(
             self.tracker,
             self.writing.record,
             observed_until=observed_until,
@@ -86,7 +86,7 @@ class Bridge:
         self._reactor = reactor
         in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
         surveys, sounds = load_surveys(config)
-        self.asking = Asking(
+        self.asking = SurveyInvitations(
             config,
             surveys,
             sounds,
@@ -99,8 +99,8 @@ class Bridge:
         self.calling_back = make_calling_back(
             config, self.asking, self.link, self.writing.enter, self.metrics.survey_stage, reactor
         )
-        self._defining = Defining(config.pbx.name, self.writing.record, self.link.pbx_now)
-        self._remembering = Remembering(
+        self._defining = SurveyVersionCheck(config.pbx.name, self.writing.record, self.link.pbx_now)
+        self._remembering = SurveyHistoryJob(
             partial(make_engine, config.storage.url),
             self.asking.asked,
             self.calling_back.plan.called_at if self.calling_back else {},
@@ -113,7 +113,7 @@ class Bridge:
         )
         self._nightly = make_nightly(lambda: self.config, journal, self.link.pbx_now, in_thread, reactor)
         self.publishing = make_publishing(lambda: self.config, in_thread, reactor)
-        self._following_up = FollowingUp(
+        self._following_up = FollowUpJob(
             lambda: self.config,
             make_numbers(config).shared,
             partial(make_engine, config.storage.url),
@@ -134,11 +134,11 @@ class Bridge:
             in_thread=in_thread,
             clock=reactor,
         )
-        self._access = Access(config.http.host, config.http.access_token())
-        self.knowing = Knowing(
+        self._access = TokenAuth(config.http.host, config.http.access_token())
+        self.knowing = CustomerLookup(
             config, self.writing.tell, self.link.pbx_now, self.metrics.count_greeting, reactor
         )
-        self.showing = Showing(lambda: self.config, self.link.pbx_now, reactor)
+        self.showing = PeopleApi(lambda: self.config, self.link.pbx_now, reactor)
         self.agi = make_agi(
             config,
             self.asking,
@@ -149,7 +149,7 @@ class Bridge:
             reactor,
         )
         self.health = Health(self.link, self.writing, self.agi)
-        self._counting = Counting(
+        self._counting = RecordDispatcher(
             lambda: self.config, self.metrics, self.tracker, self.asking, self.wallboard
         )
         self.writing.count = self._counting.count
@@ -160,7 +160,7 @@ class Bridge:
             self.showing,
             self.wallboard,
             self._nightly,
-            Settling(partial(make_engine, config.storage.url), in_thread, reactor),
+            RollupJob(partial(make_engine, config.storage.url), in_thread, reactor),
             self._following_up,
             self.publishing,
         )

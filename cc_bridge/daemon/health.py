@@ -1,12 +1,12 @@
 """How the daemon is: alive, for systemd and /healthz, and ready, for /readyz.
 
-`app.py` makes one. The trap: a PBX or a database that is away makes the daemon not ready, but never dead; a
-restart, which would cut surveys short, is for what nothing else mends.
+`bridge.py` makes one. The trap: a PBX or a database that is away makes the daemon not ready, but never dead;
+a restart, which would cut surveys short, is for what nothing else mends.
 """
 
 from cc_bridge.agi.server import FastAgiFactory
 from cc_bridge.ami.service import AmiService
-from cc_bridge.daemon.services.record_pipeline import Writing
+from cc_bridge.daemon.services.record_pipeline import RecordPipeline
 
 __all__ = ["Health"]
 
@@ -17,7 +17,7 @@ _LATE_SECONDS = 30.0
 class Health:
     """The checks of one daemon: each one's name, and why it fails or an empty text."""
 
-    def __init__(self, link: AmiService, writing: Writing, agi: FastAgiFactory) -> None:
+    def __init__(self, link: AmiService, writing: RecordPipeline, agi: FastAgiFactory) -> None:
         self._link = link
         self._writing = writing
         self._agi = agi

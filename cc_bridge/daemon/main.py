@@ -18,10 +18,10 @@ from twisted.logger import Logger
 
 from cc_bridge.config import Config
 from cc_bridge.daemon.bridge import Bridge
-from cc_bridge.daemon.sd_notify import Notify
+from cc_bridge.daemon.sd_notify import SdNotify
 from cc_bridge.errors import CcBridgeError, ConfigError
 from cc_bridge.logs import set_level, start_logging
-from cc_bridge.records import Unfinished
+from cc_bridge.records import OpenStateRecord
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline.journal import Journal
@@ -45,7 +45,7 @@ def start(config: Config) -> Bridge:
     return bridge
 
 
-def _left(config: Config) -> tuple[float | None, list[Unfinished]]:
+def _left(config: Config) -> tuple[float | None, list[OpenStateRecord]]:
     """Return until when an earlier daemon observed this PBX, and what went on then.
 
     It is in the file that a start depends on: the database with its tables made or upgraded, or the journal.
@@ -77,7 +77,7 @@ def run(config: Config, load: Callable[[], Config]) -> None:
     levels = start_logging(config.log.level, form=config.log.format)
     faulthandler.enable()  # systemd ends a hung daemon by SIGABRT; where it hung is then in the log
     bridge = start(config)
-    notify = Notify(os.environ)
+    notify = SdNotify(os.environ)
     status = f"pages on {bridge.http_address}, surveys on {bridge.agi_address}"
     _tell(notify, status, bridge.health.alive)
 
@@ -105,7 +105,7 @@ def run(config: Config, load: Callable[[], Config]) -> None:
     reactor.run()
 
 
-def _tell(notify: Notify, status: str, alive: Callable[[], Mapping[str, str]]) -> None:
+def _tell(notify: SdNotify, status: str, alive: Callable[[], Mapping[str, str]]) -> None:
     """Keep systemd informed. A sign of life comes from the reactor, and only while no part has ended."""
     reactor.callWhenRunning(notify.ready, status)
     reactor.addSystemEventTrigger("before", "shutdown", notify.stopping)

@@ -1,4 +1,4 @@
-"""The parts that the configuration asks for: what `app.py` ties together, made of its settings.
+"""The parts that the configuration asks for: what `bridge.py` ties together, made of its settings.
 
 Nothing here does anything yet: no port is opened, no thread runs. What a setting makes impossible is told
 as a ConfigError here, before the daemon begins.
@@ -12,29 +12,29 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from cc_bridge.agi.server import Limits
-from cc_bridge.ami.client import Timeouts
+from cc_bridge.agi.server import AgiLimits
+from cc_bridge.ami.client import AmiTimeouts
 from cc_bridge.ami.endpoint import ami_endpoint
-from cc_bridge.ami.originate import Originator, Outgoing
-from cc_bridge.ami.service import AmiService, Listener, Pauses
+from cc_bridge.ami.originate import OriginateSettings, Originator
+from cc_bridge.ami.service import AmiService, Listener, ReconnectPolicy
 from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS
 from cc_bridge.calls.direct_calls import Contexts
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config, RetentionConfig, StorageConfig
-from cc_bridge.daemon.jobs.retention import Nightly
-from cc_bridge.daemon.services.callback_dialer import CallingBack
-from cc_bridge.daemon.services.survey_invitations import Asking
+from cc_bridge.daemon.jobs.retention import RetentionJob
+from cc_bridge.daemon.services.callback_dialer import CallbackDialer
+from cc_bridge.daemon.services.survey_invitations import SurveyInvitations
 from cc_bridge.follow_ups.due_dates import due_at
-from cc_bridge.records import FunnelEntry
+from cc_bridge.records import SurveyDecision
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.personal_data.recordings import Recordings
-from cc_bridge.storage.personal_data.retention import Keep, Purge, Purged, tables_before
+from cc_bridge.storage.personal_data.retention import Purger, PurgeResult, RetentionPolicy, tables_before
 from cc_bridge.storage.pipeline.forwarder import Forwarder
 from cc_bridge.storage.pipeline.journal import Journal
-from cc_bridge.storage.queries.follow_up_opener import Desk
-from cc_bridge.surveys.callback import CallbackPlan, Candidate, NoCallback
+from cc_bridge.storage.queries.follow_up_opener import FollowUpPolicy
+from cc_bridge.surveys.callback import CallbackCandidate, CallbackPlan, NoCallbackReason
 
 __all__ = [
     "keep",
@@ -80,8 +80,8 @@ def make_link(config: Config, listener: Listener, reactor: Any) -> AmiService:
         clock=reactor,
         wall_clock=time.time,
         chance=random.random,
-        timeouts=Timeouts(ping_every=ami.ping_seconds, answer=ami.answer_seconds),
-        pauses=Pauses(longest=ami.longest_pause_seconds),
+        timeouts=AmiTimeouts(ping_every=ami.ping_seconds, answer=ami.answer_seconds),
+        pauses=ReconnectPolicy(longest=ami.longest_pause_seconds),
     )
 
 
@@ -95,12 +95,12 @@ def make_forwarder(storage: StorageConfig, reactor: Any) -> Forwarder | None:
 
 def make_calling_back(
     config: Config,
-    asking: Asking,
+    asking: SurveyInvitations,
     link: AmiService,
-    record: Callable[[FunnelEntry], None],
+    record: Callable[[SurveyDecision], None],
     on_stage: Callable[[str, str], None],
     reactor: Any,
-) -> CallingBack | None:
+) -> CallbackDialer | None:
     """Return what calls back who hung up first, if the configuration wants that."""
     callback = config.callback
     if not callback.enabled:
@@ -108,21 +108,23 @@ def make_calling_back(
     originator = Originator(
         ami_endpoint(config.ami, reactor),
         (callback.username, callback.password()),
-        Outgoing(callback.channel, callback.caller_id, callback.ring_seconds),
+        OriginateSettings(callback.channel, callback.caller_id, callback.ring_seconds),
         reactor,
     )
 
-    def done(candidate: Candidate, reason: NoCallback) -> None:
+    def done(candidate: CallbackCandidate, reason: NoCallbackReason) -> None:
         on_stage(f"callback_{reason}", candidate.invitation.attribution.last.queue)
 
     plan = CallbackPlan(callback.rules(config.survey.zone), done)
-    calling = CallingBack(config.pbx.name, plan, originator.call, link.pbx_now, asking.consents.get, record)
+    calling = CallbackDialer(
+        config.pbx.name, plan, originator.call, link.pbx_now, asking.consents.get, record
+    )
     asking.left_first, asking.called_back = calling.left_first, calling.invitation
     return calling
 
 
-def keep(retention: RetentionConfig) -> Keep:
-    return Keep(
+def keep(retention: RetentionConfig) -> RetentionPolicy:
+    return RetentionPolicy(
         retention.calls_days,
         retention.ratings_days,
         retention.comments_days,
@@ -131,10 +133,10 @@ def keep(retention: RetentionConfig) -> Keep:
     )
 
 
-def make_desk(config: Config, shared: frozenset[str]) -> Desk:
+def make_desk(config: Config, shared: frozenset[str]) -> FollowUpPolicy:
     """Return who is to call back, and until when; `shared` are the keys of numbers that are nobody's."""
     follow_ups, hours = config.follow_ups, config.follow_ups.hours(config.survey.zone)
-    return Desk(
+    return FollowUpPolicy(
         rules=follow_ups.rules(shared),
         owner=lambda queue: config.queue(queue).owner,
         owners={queue.owner for queue in (config.queue_defaults, *config.queues.values())},
@@ -149,10 +151,10 @@ def make_nightly(
     now: Callable[[], float],
     in_thread: Callable[..., Deferred[Any]],
     reactor: Any,
-) -> Nightly:
+) -> RetentionJob:
     """Return what deletes what was kept for long enough; `config` gives what is in force."""
 
-    def purge(pause: Callable[[float], bool]) -> Purged:
+    def purge(pause: Callable[[float], bool]) -> PurgeResult:
         current, at = config(), now()
         kept = keep(current.retention)
         if journal is not None:
@@ -160,11 +162,11 @@ def make_nightly(
         engine = make_engine(current.storage.url)
         try:
             recordings = Recordings(current.survey.recordings)
-            return Purge(engine, current.pbx.name, kept, at, recordings, pause).run()
+            return Purger(engine, current.pbx.name, kept, at, recordings, pause).run()
         finally:
             engine.dispose()
 
-    return Nightly(purge, lambda: config().retention.hour, time.time, in_thread, reactor)
+    return RetentionJob(purge, lambda: config().retention.hour, time.time, in_thread, reactor)
 
 
 def thresholds(config: Config) -> list[float]:
@@ -175,6 +177,6 @@ def thresholds(config: Config) -> list[float]:
     ]
 
 
-def limits(config: Config) -> Limits:
+def limits(config: Config) -> AgiLimits:
     agi = config.agi
-    return Limits(agi.max_callers, agi.max_seconds, agi.head_lines, agi.head_bytes, agi.head_seconds)
+    return AgiLimits(agi.max_callers, agi.max_seconds, agi.head_lines, agi.head_bytes, agi.head_seconds)

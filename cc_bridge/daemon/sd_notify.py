@@ -1,6 +1,6 @@
 """Tells systemd how the daemon is: ready, reloading, stopping, and alive again and again (sd_notify(3)).
 
-`daemon/process.py` makes one with the process's environment; without systemd it does nothing. A module of our
+`daemon/main.py` makes one with the process's environment; without systemd it does nothing. A module of our
 own, since the package `sdnotify` is the same few lines and has had no release since 2017, and
 `systemd-python` is compiled on every machine, against libsystemd.
 
@@ -15,14 +15,14 @@ from collections.abc import Mapping
 
 from twisted.logger import Logger
 
-__all__ = ["Notify"]
+__all__ = ["SdNotify"]
 
 _log = Logger()
 
 _PATIENCE_SECONDS = 1.0
 
 
-class Notify:
+class SdNotify:
     """systemd's side of one process, by the environment that it was started with."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:

@@ -1,10 +1,10 @@
 """The whole product without an Asterisk: `cc-bridge demo`.
 
 A PBX that lives in this process plays two minutes of a real contact centre, recorded from Asterisk 22, over
-and over through a real AMI socket (`recording.py`, `pbx.py`, `exchange.py`). Where a recorded caller stayed
+and over through a real AMI socket (`recording.py`, `pbx.py`, `pbx_state.py`). Where a recorded caller stayed
 on the line after the agent had left, a made-up one talks to the daemon's FastAGI port and presses keys
-(`callers.py`). Between them runs the daemon itself, nothing in it faked: link, tracker, surveys, SQLite,
-metrics. `run.py` ties them together and shows a table of queues (`table.py`, `screen.py`).
+(`privacy/caller_keys.py`). Between them runs the daemon itself, nothing in it faked: link, tracker, surveys,
+SQLite, metrics. `run.py` ties them together and shows a table of queues (`table.py`, `screen.py`).
 
 The trap: loading Twisted, SQLAlchemy and Alembic takes a second, in which Ctrl-C must end the demo as quietly
 as later. So `demo` takes over the signals before it loads anything.

@@ -1,6 +1,6 @@
 """Callers who press keys: each recorded one who outlives the agent's leaving is asked, and answers somehow.
 
-`run.py` lets `Callers` listen to the PBX. As Asterisk would, a `_Line` connects to the daemon's FastAGI port,
+`DemoCallers` listens to the PBX. As Asterisk would, a `_Line` connects to the daemon's FastAGI port,
 plays no sound but takes the time for it, and tells of the hang-up when the recorded channel ends.
 
 The trap: QUEUESTATUS is also CONTINUE for a caller who hung up, or whom the dialplan hangs up next. Only the
@@ -19,9 +19,9 @@ from twisted.internet.protocol import connectionDone
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
-from cc_bridge.demo.recording import Headers
+from cc_bridge.demo.recording import RecordedHeaders
 
-__all__ = ["Callers", "keys"]
+__all__ = ["DemoCallers", "keys"]
 
 _SETTLE_SECONDS = 0.2  # in the recording a Hangup at once comes within 3 ms
 # Shorter than the spoken prompts, since the recorded callers stay for 1 to 20 s.
@@ -55,17 +55,17 @@ def keys(rng: random.Random, waited: float) -> Iterator[str]:
         yield rng.choices("12345", weights)[0]
 
 
-class Callers:
+class DemoCallers:
     """All callers after their talk; `heard` takes the headers of each event that the PBX plays."""
 
     def __init__(self, agi: IStreamClientEndpoint, clock: IReactorTime, rng: random.Random) -> None:
         self._agi = agi
         self._clock = clock
         self._rng = rng
-        self._served: dict[str, Headers] = {}  # AgentConnect, by the caller's channel
+        self._served: dict[str, RecordedHeaders] = {}  # AgentConnect, by the caller's channel
         self._lines: dict[str, _Line] = {}  # by the caller's channel
 
-    def heard(self, headers: Headers) -> None:
+    def heard(self, headers: RecordedHeaders) -> None:
         uniqueid = headers.get("Uniqueid", "")
         match headers["Event"]:
             case "AgentConnect":
@@ -176,7 +176,7 @@ class _Line(LineOnlyReceiver):
     }
 
 
-def _head(channel: Headers, served: Headers) -> bytes:
+def _head(channel: RecordedHeaders, served: RecordedHeaders) -> bytes:
     """Return what Asterisk says first, as for AGI(agi://127.0.0.1/survey,queue,interface)."""
     fields = {
         "network": "yes",

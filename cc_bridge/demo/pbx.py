@@ -16,8 +16,8 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
 from cc_bridge.ami.codec import encode
-from cc_bridge.demo.pbx_state import Exchange, Item
-from cc_bridge.demo.recording import Headers, Recording, Told
+from cc_bridge.demo.pbx_state import Item, PbxState
+from cc_bridge.demo.recording import AmiRecording, RecordedHeaders, TimedEvent
 
 __all__ = ["RecordedPbx"]
 
@@ -31,17 +31,17 @@ class RecordedPbx(Factory):
 
     noisy = False
 
-    def __init__(self, recording: Recording, credentials: tuple[str, str], clock: IReactorTime) -> None:
+    def __init__(self, recording: AmiRecording, credentials: tuple[str, str], clock: IReactorTime) -> None:
         self.credentials = credentials
         self.clock = clock
-        self.exchange = Exchange(recording.queues, recording.members)
-        self.sessions: set[_Session] = set()  # those that are logged in
-        self.listeners: list[Callable[[Headers], None]] = []
+        self.exchange = PbxState(recording.queues, recording.members)
+        self.sessions: set[_ManagerSession] = set()  # those that are logged in
+        self.listeners: list[Callable[[RecordedHeaders], None]] = []
         self._recording = recording
         self._timer: IDelayedCall | None = None
 
-    def buildProtocol(self, addr: IAddress | None) -> "_Session":  # noqa: ARG002  # Twisted passes it
-        return _Session(self)
+    def buildProtocol(self, addr: IAddress | None) -> "_ManagerSession":  # noqa: ARG002  # Twisted passes it
+        return _ManagerSession(self)
 
     def start(self) -> None:
         story = self._recording.endless(self.clock.seconds())
@@ -51,7 +51,7 @@ class RecordedPbx(Factory):
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
 
-    def _play(self, story: Iterator[Told], coming: Told) -> None:
+    def _play(self, story: Iterator[TimedEvent], coming: TimedEvent) -> None:
         """Tell what is due, and come back for the rest."""
         while (early := coming.at - self.clock.seconds()) <= 0:
             self.exchange.hear(coming)
@@ -63,7 +63,7 @@ class RecordedPbx(Factory):
         self._timer = self.clock.callLater(early, self._play, story, coming)
 
 
-class _Session(LineOnlyReceiver):
+class _ManagerSession(LineOnlyReceiver):
     """One connection to the manager interface."""
 
     delimiter = b"\n"
@@ -171,7 +171,7 @@ class _Session(LineOnlyReceiver):
     def _send(self, *headers: tuple[str, str]) -> None:
         self.transport.write(encode(headers))
 
-    _ACTIONS: ClassVar[dict[str, Callable[["_Session", dict[str, str]], None]]] = {
+    _ACTIONS: ClassVar[dict[str, Callable[["_ManagerSession", dict[str, str]], None]]] = {
         "challenge": _challenged,
         "login": _login,
         "ping": _ping,

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cc_bridge.demo.recording import Headers, Told
+from cc_bridge.demo.recording import RecordedHeaders, TimedEvent
 
-__all__ = ["Exchange", "Item"]
+__all__ = ["Item", "PbxState"]
 
 Item = list[tuple[str, str]]
 """The headers of one item of a list, the first one is its Event."""
@@ -32,21 +32,21 @@ _MEMBER = (
 @dataclass(slots=True)
 class _Channel:
     began_at: float
-    headers: Headers  # of the latest event that described it
+    headers: RecordedHeaders  # of the latest event that described it
     bridge: str = ""
 
 
-class Exchange:
+class PbxState:
     """The state of one PBX; it begins with free members and no calls."""
 
-    def __init__(self, queues: Iterable[str], members: Iterable[Headers]) -> None:
+    def __init__(self, queues: Iterable[str], members: Iterable[RecordedHeaders]) -> None:
         self._queues = sorted(queues)
         self._members = {(member["Queue"], member["Interface"]): member for member in members}
-        self._waiting: dict[str, Told] = {}  # by Uniqueid, in the order of joining
+        self._waiting: dict[str, TimedEvent] = {}  # by Uniqueid, in the order of joining
         self._channels: dict[str, _Channel] = {}
         self._ended: Counter[tuple[str, str]] = Counter()  # by queue and event
 
-    def hear(self, told: Told) -> None:
+    def hear(self, told: TimedEvent) -> None:
         """Take one event."""
         headers, name = told.headers, told.headers["Event"]
         uniqueid = headers.get("Uniqueid", "")

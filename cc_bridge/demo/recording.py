@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 
-__all__ = ["Headers", "Recording", "Told"]
+__all__ = ["AmiRecording", "RecordedHeaders", "TimedEvent"]
 
-Headers = Mapping[str, str]
+RecordedHeaders = Mapping[str, str]
 
 _ENDS = "\r\n\r\n"
 # More channels than a take has (about 440): each take's numbers begin this much higher.
@@ -33,15 +33,15 @@ _STALE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TimedEvent:
     """One event, when it is due (seconds since the epoch) and as Asterisk would send it."""
 
     at: float
     text: str
-    headers: Headers
+    headers: RecordedHeaders
 
 
-class Recording:
+class AmiRecording:
     """A recorded stream of AMI events with Timestamp headers, in the order of their instants."""
 
     def __init__(self, stream: bytes) -> None:
@@ -54,14 +54,14 @@ class Recording:
         self.members = tuple(_members(heads))
         self.period = _period(heads, self._offsets)
 
-    def take(self, number: int, began_at: float) -> Iterator[Told]:
+    def take(self, number: int, began_at: float) -> Iterator[TimedEvent]:
         """Tell one take from its beginning to its end."""
         return (
             self._told(text, offset, number, began_at)
             for text, offset in zip(self.texts, self._offsets, strict=True)
         )
 
-    def endless(self, began_at: float) -> Iterator[Told]:
+    def endless(self, began_at: float) -> Iterator[TimedEvent]:
         """Tell take after take, each `period` seconds after the one before, in the order of instants."""
         # What comes later than a period is told in the turn of a later take, among that one's events.
         turn = sorted(zip(self.texts, self._offsets, strict=True), key=lambda event: event[1] % self.period)
@@ -71,12 +71,12 @@ class Recording:
                 if take >= 0:
                     yield self._told(text, offset, take, began_at + take * self.period)
 
-    def _told(self, text: str, offset: float, take: int, began_at: float) -> Told:
+    def _told(self, text: str, offset: float, take: int, began_at: float) -> TimedEvent:
         fresh = _fresh(text, take, began_at - self._began_at)
-        return Told(began_at + offset, fresh, _headers(fresh))
+        return TimedEvent(began_at + offset, fresh, _headers(fresh))
 
 
-def _headers(text: str) -> Headers:
+def _headers(text: str) -> RecordedHeaders:
     return dict(line.split(": ", 1) for line in text.removesuffix(_ENDS).split("\r\n"))
 
 
@@ -101,12 +101,12 @@ def _fresh(text: str, take: int, later: float) -> str:
     return _STALE.sub(renew, text)
 
 
-def _queue(headers: Headers) -> str:
+def _queue(headers: RecordedHeaders) -> str:
     """Return the queue that an event names; one that lets nobody in is named by its Queue() call only."""
     return headers.get("Queue") or headers.get("AppData", "").partition(",")[0]
 
 
-def _members(heads: list[Headers]) -> Iterator[Headers]:
+def _members(heads: list[RecordedHeaders]) -> Iterator[RecordedHeaders]:
     """Return each queue's members as they were before the first call: free, and without a call."""
     seen: set[tuple[str, str]] = set()
     for headers in heads:
@@ -122,7 +122,7 @@ def _members(heads: list[Headers]) -> Iterator[Headers]:
             seen.add(key)
 
 
-def _period(heads: list[Headers], offsets: list[float]) -> float:
+def _period(heads: list[RecordedHeaders], offsets: list[float]) -> float:
     """Return the seconds after which no member and no queue is needed twice; see the module's trap."""
     first: dict[str, float] = {}
     last: dict[str, float] = {}

@@ -37,11 +37,11 @@ from cc_bridge.config import (
 from cc_bridge.daemon import main as daemon
 from cc_bridge.daemon.bridge import Bridge
 from cc_bridge.demo import ENDINGS
-from cc_bridge.demo.callers import Callers
+from cc_bridge.demo.callers import DemoCallers
 from cc_bridge.demo.pbx import RecordedPbx
-from cc_bridge.demo.recording import Recording
+from cc_bridge.demo.recording import AmiRecording
 from cc_bridge.demo.screen import Screen
-from cc_bridge.demo.table import Row, table
+from cc_bridge.demo.table import QueueRow, table
 from cc_bridge.logs import set_level, start_logging
 from cc_bridge.offline.replay import read_stream
 from cc_bridge.records import Outcome
@@ -119,13 +119,13 @@ class _Ending:
 def _run(file: Path, screen: Screen, end: Callable[[], None], rng: random.Random) -> None:
     reactor = daemon.reactor
     credentials = "demo", token_hex(16)
-    pbx = RecordedPbx(Recording(b"".join(read_stream(RECORDING))), credentials, reactor)
+    pbx = RecordedPbx(AmiRecording(b"".join(read_stream(RECORDING))), credentials, reactor)
     ami_port = reactor.listenTCP(0, pbx, interface=_HOST).getHost().port
     url = f"sqlite:///{file}"
     engine = open_database(url)  # with its tables, since ours reads them before the daemon writes there
     bridge = daemon.start(_config(url, ami_port, credentials))
     agi_port = int(bridge.agi_address.rpartition(":")[2])
-    callers = Callers(TCP4ClientEndpoint(reactor, _HOST, agi_port), reactor, rng)
+    callers = DemoCallers(TCP4ClientEndpoint(reactor, _HOST, agi_port), reactor, rng)
     pbx.listeners.append(callers.heard)
     reactor.callWhenRunning(pbx.start)
     for last in (pbx.stop, callers.hang_up):
@@ -173,7 +173,7 @@ def _http_port() -> int:
     return usual
 
 
-def _rows(bridge: Bridge, engine: Engine) -> list[Row]:
+def _rows(bridge: Bridge, engine: Engine) -> list[QueueRow]:
     """Return the queues as they are: the live figures from the tracker, all others as they are stored."""
     tracker, now = bridge.tracker, bridge.link.pbx_now()
     waits: dict[str, list[float]] = {queue: [] for queue in tracker.queues}
@@ -184,7 +184,7 @@ def _rows(bridge: Bridge, engine: Engine) -> list[Row]:
         ended = {(row.queue, row.outcome): row.n for row in visits_by_outcome(connection, since=0)}
         ratings = {rating.queue: rating for rating in ratings_by_queue(connection, since=0)}
     return [
-        Row(
+        QueueRow(
             queue=queue,
             waiting=len(waits[queue]),
             longest_wait=max(waits[queue], default=0.0),

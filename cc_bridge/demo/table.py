@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Row", "table"]
+__all__ = ["QueueRow", "table"]
 
 _TITLES = ("queue", "waiting", "longest", "talking", "answered", "abandoned", "timed out", "rating")
 _WIDTHS = (10, 9, 9, 9, 10, 11, 11, 16)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class QueueRow:
     """One queue: now, and since the demo began."""
 
     queue: str
@@ -24,15 +24,15 @@ class Row:
     mean_rating: float = 0.0  # of 1 to 5; says nothing without ratings
 
 
-def table(rows: Sequence[Row]) -> list[str]:
+def table(rows: Sequence[QueueRow]) -> list[str]:
     """Return the table's lines: titles, the queues, and all of them together."""
     lines = [_line(_TITLES), *(_line(_cells(row)) for row in rows)]
     return [*lines, _line(_cells(_together(rows)))] if len(rows) > 1 else lines
 
 
-def _together(rows: Sequence[Row]) -> Row:
+def _together(rows: Sequence[QueueRow]) -> QueueRow:
     ratings = sum(row.ratings for row in rows)
-    return Row(
+    return QueueRow(
         queue="all",
         waiting=sum(row.waiting for row in rows),
         longest_wait=max(row.longest_wait for row in rows),
@@ -45,7 +45,7 @@ def _together(rows: Sequence[Row]) -> Row:
     )
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: QueueRow) -> tuple[str, ...]:
     minutes, seconds = divmod(int(row.longest_wait), 60)
     return (
         row.queue,

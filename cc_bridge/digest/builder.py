@@ -1,6 +1,6 @@
 """Digests of the configuration's owners, made of the database, and as mails.
 
-`posting.py` sends them, `cc-bridge digest` writes them to files. Everything here is for a thread: it reads
+`delivery.py` sends them, `cc-bridge digest` writes them to files. Everything here is for a thread: it reads
 the database. It is imported only when a digest is made, since templates and reports are memory that a daemon
 without digests need not spend.
 
@@ -16,24 +16,24 @@ from sqlalchemy import Connection, Engine
 
 from cc_bridge.config import Config
 from cc_bridge.config.customers import make_numbers
-from cc_bridge.digest.content import Digest, FollowUps, Name, digest
-from cc_bridge.digest.email import Envelope, as_mail
+from cc_bridge.digest.content import Digest, DigestName, FollowUpSummary, digest
+from cc_bridge.digest.email import MailHeaders, as_mail
 from cc_bridge.digest.report_settings import ask_of, days_of, wording_of
-from cc_bridge.digest.schedule import Every, Period, Timer
-from cc_bridge.reports.query import Ask
+from cc_bridge.digest.schedule import DigestTimer, Frequency, Period
+from cc_bridge.reports.query import ReportQuery
 from cc_bridge.reports.render.html import as_html
 from cc_bridge.storage.queries import follow_ups
 from cc_bridge.storage.queries.agents_and_queues import queues_between
 from cc_bridge.storage.queries.lost_calls import lost_between
-from cc_bridge.storage.reports import Facts, reading
+from cc_bridge.storage.reports import SqlSource, reading
 from cc_bridge.surveys.business_hours import WEEKDAYS
 
 __all__ = ["as_page", "made", "mail_of", "queues_of", "timer_of"]
 
 
-def timer_of(config: Config) -> Timer:
+def timer_of(config: Config) -> DigestTimer:
     wishes = config.digest
-    return Timer(Every(wishes.every), days_of(config), WEEKDAYS.index(wishes.weekday), wishes.hour)
+    return DigestTimer(Frequency(wishes.every), days_of(config), WEEKDAYS.index(wishes.weekday), wishes.hour)
 
 
 def queues_of(config: Config, owner: str, entered: Collection[str]) -> tuple[str, ...]:
@@ -42,7 +42,7 @@ def queues_of(config: Config, owner: str, entered: Collection[str]) -> tuple[str
 
 
 def made(
-    engine: Engine, config: Config, owner: str, period: Period, now: float, name: Name = Name.SPAN
+    engine: Engine, config: Config, owner: str, period: Period, now: float, name: DigestName = DigestName.SPAN
 ) -> Digest | None:
     """Return an owner's digest, or everyone's for an empty owner; None: there is nothing that they own."""
     ask = ask_of(config, period.first, period.last)
@@ -64,8 +64,8 @@ def made(
             name,
             ask,
             before,
-            Facts(connection, ask),
-            Facts(connection, before),
+            SqlSource(connection, ask),
+            SqlSource(connection, before),
             calls,
             _follow_ups(connection, config, owner, ask, before, now),
         )
@@ -74,7 +74,7 @@ def made(
 def mail_of(config: Config, found: Digest, owner: str, address: str, message_id: str, now: float) -> bytes:
     """Return a digest as the mail to one address."""
     wishes = config.digest
-    envelope = Envelope(wishes.sender, wishes.sender_name, address, message_id, now)
+    envelope = MailHeaders(wishes.sender, wishes.sender_name, address, message_id, now)
     return as_mail(found, wording_of(config), owner, envelope)
 
 
@@ -84,8 +84,8 @@ def as_page(config: Config, found: Digest, now: float) -> str:
 
 
 def _follow_ups(
-    connection: Connection, config: Config, owner: str, ask: Ask, before: Ask, now: float
-) -> FollowUps | None:
+    connection: Connection, config: Config, owner: str, ask: ReportQuery, before: ReportQuery, now: float
+) -> FollowUpSummary | None:
     """Return the owner's, all for an empty owner; None: this contact centre keeps none."""
     counted = follow_ups.counts(connection, now)
     theirs = [found for name, found in counted.items() if not owner or name == owner]
@@ -100,7 +100,7 @@ def _follow_ups(
     if not config.follow_ups.enabled and not theirs and not any(took):
         return None
     now_spent, spent_before = took
-    return FollowUps(
+    return FollowUpSummary(
         sum(each.open + each.taken for each in theirs),
         sum(each.overdue for each in theirs),
         len(now_spent),

@@ -1,6 +1,6 @@
 """What a digest says: the totals of the reports for a period and the one before, and what differs. Pure.
 
-`publishing/making.py` gives it the rows, `as_mail.py` writes it. No figure is made here: each is a cell of a
+`digest/builder.py` gives it the rows, `email.py` writes it. No figure is made here: each is a cell of a
 report, so that a mail never says something else than `cc-bridge report` of the same days.
 
 The trap: a difference that chance explains is no news. What is called out are only pairs of figures that are
@@ -19,11 +19,11 @@ from cc_bridge.reports.figures import (
     Cell,
     Column,
     Figure,
-    Finding,
-    Mark,
+    Highlight,
+    KeyKind,
     Report,
-    Row,
-    Table,
+    ReportRow,
+    ReportTable,
     Unit,
     apart,
     comparable,
@@ -32,13 +32,13 @@ from cc_bridge.reports.figures import (
 )
 from cc_bridge.reports.lost_calls import recalls
 from cc_bridge.reports.lost_visits import lost
-from cc_bridge.reports.query import Ask, By
+from cc_bridge.reports.query import Dimension, ReportQuery
 from cc_bridge.reports.score_totals import UNITS
 from cc_bridge.reports.service import service
 from cc_bridge.reports.source import Source
 from cc_bridge.reports.voice import voice
 
-__all__ = ["Digest", "FollowUps", "Name", "digest"]
+__all__ = ["Digest", "DigestName", "FollowUpSummary", "digest"]
 
 _COLUMNS = (
     Column("this_period", Unit.MEAN, formula="the measure in the period", has_n=True, has_interval=True),
@@ -69,7 +69,7 @@ _LOW = (
 )
 
 
-class Name(StrEnum):
+class DigestName(StrEnum):
     """What a digest is called, by the days that it is about."""
 
     DAY = "digest_day"
@@ -79,7 +79,7 @@ class Name(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class FollowUps:
+class FollowUpSummary:
     """Callers who are to be called: how many now, and what was done in the period and the one before."""
 
     waiting: int  # now, overdue ones too
@@ -101,20 +101,20 @@ class Digest:
 
 
 def digest(
-    name: Name,
-    ask: Ask,
-    before: Ask,
+    name: DigestName,
+    ask: ReportQuery,
+    before: ReportQuery,
     here: Source,
     there: Source,
     lost_calls: Iterable[LostCall],
-    follow_ups: FollowUps | None = None,
+    follow_ups: FollowUpSummary | None = None,
 ) -> Digest:
     """Return the digest of the days of `ask`, whose rows are in `here`; `lost_calls` are those of both."""
     calls = list(lost_calls)
     reports = _reports(ask, here)
     tables = _tables(ask, here, reports, calls)
     tables_before = _tables(before, there, _reports(before, there), calls)
-    parts: list[Table] = []
+    parts: list[ReportTable] = []
     for part, of_tables in {"digest_service": _SERVICE, "digest_voice": _VOICE, "digest_lost": _LOST}.items():
         rows = tuple(_compared(of_tables, tables, tables_before))
         if rows:
@@ -137,61 +137,61 @@ def digest(
 _NOT_TWICE = {"delivery_gap", "low_ratings"}
 
 
-def _reports(ask: Ask, source: Source) -> dict[str, Report]:
+def _reports(ask: ReportQuery, source: Source) -> dict[str, Report]:
     made = (service(ask, source), voice(ask, source), delivery_gap(ask, source), lost(ask, source))
     return {report.name: report for report in made}
 
 
 def _tables(
-    ask: Ask, source: Source, reports: Mapping[str, Report], calls: Iterable[LostCall]
-) -> dict[str, Table]:
+    ask: ReportQuery, source: Source, reports: Mapping[str, Report], calls: Iterable[LostCall]
+) -> dict[str, ReportTable]:
     """Return the tables of a period by their names."""
     made = [table for report in reports.values() for table in report.tables]
     made += [recalls(ask, calls), _low_ratings(ask, source)]
     return {table.name: table for table in made}
 
 
-def _low_ratings(ask: Ask, source: Source) -> Table:
+def _low_ratings(ask: ReportQuery, source: Source) -> ReportTable:
     """Return the answers of the scale of 1 to 5 that are low, as `causes.py` counts them."""
     n = low = 0
-    for row in source.answers(By.QUEUE):
+    for row in source.answers(Dimension.QUEUE):
         if row.kind == "csat":
             n += row.n
             low += row.n if row.value <= LOW else 0
-    total = Row(("",), (count(low) if n else None, share(low, n, ask.minimum)))
-    return Table("low_ratings", (("queue", By.QUEUE),), _LOW, (), total)
+    total = ReportRow(("",), (count(low) if n else None, share(low, n, ask.minimum)))
+    return ReportTable("low_ratings", (("queue", Dimension.QUEUE),), _LOW, (), total)
 
 
-def _part(name: str, rows: tuple[Row, ...]) -> Table:
-    return Table(name, (("measure", Mark.WORD),), _COLUMNS, rows)
+def _part(name: str, rows: tuple[ReportRow, ...]) -> ReportTable:
+    return ReportTable(name, (("measure", KeyKind.WORD),), _COLUMNS, rows)
 
 
 def _compared(
-    names: Mapping[str, Iterable[str]], tables: Mapping[str, Table], before: Mapping[str, Table]
-) -> Iterator[Row]:
+    names: Mapping[str, Iterable[str]], tables: Mapping[str, ReportTable], before: Mapping[str, ReportTable]
+) -> Iterator[ReportRow]:
     for table, columns in names.items():
         units = {column.name: column.unit for column in tables[table].columns}
         for name in columns:
             cells = tuple(_total(one[table], name) for one in (tables, before))
             if any(cells):
-                yield Row((name,), cells, units[name])
+                yield ReportRow((name,), cells, units[name])
 
 
-def _total(table: Table, name: str) -> Cell:
+def _total(table: ReportTable, name: str) -> Cell:
     return table.cell(table.total, name) if table.total else None
 
 
-def _followed_up(found: FollowUps) -> Iterator[Row]:
-    yield Row(("follow_ups_open",), (count(found.waiting), None), Unit.COUNT)
-    yield Row(("follow_ups_overdue",), (count(found.overdue), None), Unit.COUNT)
-    yield Row(("follow_ups_closed",), (count(found.closed), count(found.closed_before)), Unit.COUNT)
+def _followed_up(found: FollowUpSummary) -> Iterator[ReportRow]:
+    yield ReportRow(("follow_ups_open",), (count(found.waiting), None), Unit.COUNT)
+    yield ReportRow(("follow_ups_overdue",), (count(found.overdue), None), Unit.COUNT)
+    yield ReportRow(("follow_ups_closed",), (count(found.closed), count(found.closed_before)), Unit.COUNT)
     took = (found.close_median, found.closed), (found.close_median_before, found.closed_before)
     cells = tuple(None if median is None else Figure(median, n) for median, n in took)
     if any(cells):
-        yield Row(("follow_ups_close_median",), cells, Unit.TIME)
+        yield ReportRow(("follow_ups_close_median",), cells, Unit.TIME)
 
 
-def _changes(parts: Iterable[Table]) -> Iterator[Finding]:
+def _changes(parts: Iterable[ReportTable]) -> Iterator[Highlight]:
     """Yield what rose or fell by more than chance explains."""
     rows = [row for part in parts for row in part.rows]
     compared = sum(comparable(*row.cells) for row in rows)
@@ -201,4 +201,4 @@ def _changes(parts: Iterable[Table]) -> Iterator[Finding]:
             continue
         sentence = "rose" if now.value > before.value else "fell"
         figures = {"before": (row.unit, before), "after": (row.unit, now)}
-        yield Finding(sentence, {"measure": (Mark.WORD, str(row.keys[0]))}, figures)
+        yield Highlight(sentence, {"measure": (KeyKind.WORD, str(row.keys[0]))}, figures)

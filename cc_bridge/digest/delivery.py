@@ -1,12 +1,13 @@
 """Digests, sent: what is due is claimed, made, and handed to the mail server.
 
-`when_due.py` calls `post` in a thread of the daemon, `cc-bridge digest send` once. A daemon that was away
-sends what was due last, late and once; of several daemons on one database, one sends each. What fails goes
-again after pauses that grow, for a day, and is then given up. What the mail server refuses for good is given
-up at once; what may have arrived does not go again.
+`daemon/jobs/digests.py` calls `post` in a thread of the daemon, `cc-bridge digest send` once. A daemon that
+was away sends what was due last, late and once; of several daemons on one database, one sends each. What
+fails goes again after pauses that grow, for a day, and is then given up. What the mail server refuses for
+good is given up at once; what may have arrived does not go again.
 
 The trap: the process may end, or the database go away, between a text that is sent and the note that it was.
-So it is noted before, and a digest with that note alone is not sent again: storage/publications.py.
+So it is noted before, and a digest with that note alone is not sent again:
+storage/queries/digest_deliveries.py.
 """
 
 from collections.abc import Callable
@@ -18,27 +19,27 @@ from sqlalchemy import Engine
 
 from cc_bridge.config import Config
 from cc_bridge.digest.builder import made, mail_of, timer_of
-from cc_bridge.digest.content import Digest, Name
+from cc_bridge.digest.content import Digest, DigestName
 from cc_bridge.digest.report_settings import days_of
-from cc_bridge.digest.schedule import Every, Period, Timer, period_of
-from cc_bridge.digest.smtp import MailFailed, Outcome, Server, send
+from cc_bridge.digest.schedule import DigestTimer, Frequency, Period, period_of
+from cc_bridge.digest.smtp import MailFailed, MailOutcome, MailServer, send
 from cc_bridge.errors import CcBridgeError, ConfigError
 from cc_bridge.reports.calendar import read_date
 from cc_bridge.storage.migrate import database
-from cc_bridge.storage.queries.digest_deliveries import Key, Publication, Publications
+from cc_bridge.storage.queries.digest_deliveries import DeliveryKey, DigestDeliveries, DigestDelivery
 
-__all__ = ["NAMES", "Posted", "message_id", "post", "server_of", "wanted"]
+__all__ = ["NAMES", "DigestRunResult", "message_id", "post", "server_of", "wanted"]
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 60.0, 3600.0
 _GIVE_UP_SECONDS = 86_400.0
 _RETRY_SECONDS = 300.0  # when the database is away
 _LOOK_AGAIN_SECONDS = 3600.0  # at the latest: another daemon's claim may have ended
 
-NAMES = {Every.DAY: Name.DAY, Every.WEEK: Name.WEEK, Every.MONTH: Name.MONTH}
+NAMES = {Frequency.DAY: DigestName.DAY, Frequency.WEEK: DigestName.WEEK, Frequency.MONTH: DigestName.MONTH}
 
 
 @dataclass(slots=True)
-class Posted:
+class DigestRunResult:
     """What one look has found and done."""
 
     every: str
@@ -46,12 +47,12 @@ class Posted:
     last_sent_at: float = 0.0  # 0: never
     look_at: float = 0.0  # when there is something to do next
     why_not: str = ""  # it could not be looked for
-    sent: list[Key] = field(default_factory=list)
-    put_off: list[tuple[Key, str]] = field(default_factory=list)  # and why
-    given_up: list[tuple[Key, str]] = field(default_factory=list)
+    sent: list[DeliveryKey] = field(default_factory=list)
+    put_off: list[tuple[DeliveryKey, str]] = field(default_factory=list)  # and why
+    given_up: list[tuple[DeliveryKey, str]] = field(default_factory=list)
 
 
-class _TakenOver(CcBridgeError):
+class _ClaimLost(CcBridgeError):
     """It took so long to make that another process has claimed it."""
 
 
@@ -63,24 +64,24 @@ def post(
     *,
     at_once: bool = False,
     again: bool = False,
-) -> Posted:
+) -> DigestRunResult:
     """Send what is due and was not sent, and tell what became of it.
 
     `me` names this process, `clock` gives seconds since the epoch, `stop` tells whether to begin no more.
     `at_once` does not wait for the time of the next try; `again` sends too what was sent or given up.
     """
     timer, period, keys = wanted(config, clock())
-    posted = Posted(timer.every, timer.due(clock())[0])
+    posted = DigestRunResult(timer.every, timer.due(clock())[0])
     posted.look_at = clock() + _RETRY_SECONDS
     try:
         server = server_of(config)
         with database(config.storage.url) as engine:
-            known = Publications(engine, me)
+            known = DigestDeliveries(engine, me)
             if again:
                 for key in keys:
                     known.again(key, clock())
             known.want(keys, period.last.isoformat(), clock())
-            round_ = _Round(config, server, engine, known, posted, clock)
+            round_ = _DigestRun(config, server, engine, known, posted, clock)
             for each in known.open(timer.every):
                 if (each.owner, each.address) in config.digest.recipients() and not stop():
                     round_.one(each, at_once=at_once)
@@ -93,20 +94,20 @@ def post(
     return posted
 
 
-def wanted(config: Config, now: float) -> tuple[Timer, Period, list[Key]]:
+def wanted(config: Config, now: float) -> tuple[DigestTimer, Period, list[DeliveryKey]]:
     """Return which digests were due last: of which days, for whom."""
     timer = timer_of(config)
     _, period = timer.due(now)
     first = period.first.isoformat()
-    return timer, period, [Key(timer.every, first, *whom) for whom in config.digest.recipients()]
+    return timer, period, [DeliveryKey(timer.every, first, *whom) for whom in config.digest.recipients()]
 
 
-def server_of(config: Config) -> Server:
+def server_of(config: Config) -> MailServer:
     """Return who takes our mails. Raises ConfigError for what is not set or cannot be read."""
     wishes = config.digest
     if wishes.missing:
         raise ConfigError(f"digest: set {', '.join(wishes.missing)}")
-    return Server(
+    return MailServer(
         wishes.host,
         wishes.port,
         wishes.tls,
@@ -117,23 +118,23 @@ def server_of(config: Config) -> Server:
     )
 
 
-def message_id(key: Key, wanted_at: float, sender: str) -> str:
+def message_id(key: DeliveryKey, wanted_at: float, sender: str) -> str:
     """Return the same for each try, so that a receiver who got it twice sees that it is the same."""
     parts = (key.every, key.first_day, key.owner, key.address, f"{wanted_at:.6f}")
     mark = sha256("\n".join(parts).encode()).hexdigest()[:32]
     return f"<digest.{key.first_day}.{mark}@{sender.rpartition('@')[2]}>"
 
 
-class _Round:
+class _DigestRun:
     """Sends one after the other; what an owner's digest says is made once for all addresses."""
 
     def __init__(
         self,
         config: Config,
-        server: Server,
+        server: MailServer,
         engine: Engine,
-        known: Publications,
-        posted: Posted,
+        known: DigestDeliveries,
+        posted: DigestRunResult,
         clock: Callable[[], float],
     ) -> None:
         self._config = config
@@ -144,7 +145,7 @@ class _Round:
         self._clock = clock
         self._made: dict[tuple[str, str], Digest | None] = {}
 
-    def one(self, each: Publication, *, at_once: bool) -> None:
+    def one(self, each: DigestDelivery, *, at_once: bool) -> None:
         """Send one if nobody else does; whatever goes wrong is noted with it."""
         key, now = each.key, self._clock()
         if self._known.left_unclear(key, now):
@@ -155,44 +156,44 @@ class _Round:
         try:
             sender, mail = self._config.digest.sender, self._mail(each)
             send(self._server, sender, each.address, mail, partial(self._begin, key))
-        except _TakenOver:
+        except _ClaimLost:
             return
         except MailFailed as error:
             self._failed(each, str(error), error.outcome)
             return
         except Exception as error:  # a report that cannot be made must not stop the others
-            self._failed(each, _why(error), Outcome.LATER)
+            self._failed(each, _why(error), MailOutcome.LATER)
             return
         self._known.sent(key, self._clock())
         self._posted.sent.append(key)
 
-    def _mail(self, each: Publication) -> bytes:
+    def _mail(self, each: DigestDelivery) -> bytes:
         digest = self._digest(each)
         if digest is None:
-            raise MailFailed(f"{each.owner} owns no queue that is named or was entered", Outcome.REFUSED)
+            raise MailFailed(f"{each.owner} owns no queue that is named or was entered", MailOutcome.REFUSED)
         mark = message_id(each.key, each.wanted_at, self._config.digest.sender)
         return mail_of(self._config, digest, each.owner, each.address, mark, self._clock())
 
-    def _begin(self, key: Key) -> None:
+    def _begin(self, key: DeliveryKey) -> None:
         if not self._known.sending(key, self._clock()):
-            raise _TakenOver
+            raise _ClaimLost
 
-    def _digest(self, each: Publication) -> Digest | None:
+    def _digest(self, each: DigestDelivery) -> Digest | None:
         which = (each.first_day, each.owner)
         if which not in self._made:
-            every = Every(each.every)
+            every = Frequency(each.every)
             period = period_of(every, read_date(each.first_day), days_of(self._config))
             self._made[which] = made(
                 self._engine, self._config, each.owner, period, self._clock(), NAMES[every]
             )
         return self._made[which]
 
-    def _failed(self, each: Publication, why: str, outcome: Outcome) -> None:
+    def _failed(self, each: DigestDelivery, why: str, outcome: MailOutcome) -> None:
         key, now = each.key, self._clock()
-        if outcome is Outcome.UNCLEAR:
+        if outcome is MailOutcome.UNCLEAR:
             self._known.unclear(key, now, why)
             self._posted.given_up.append((key, why))
-        elif outcome is Outcome.REFUSED or now - each.wanted_at >= _GIVE_UP_SECONDS:
+        elif outcome is MailOutcome.REFUSED or now - each.wanted_at >= _GIVE_UP_SECONDS:
             self._known.failed(key, now, why)
             self._posted.given_up.append((key, why))
         else:

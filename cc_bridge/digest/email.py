@@ -24,9 +24,9 @@ from jinja2 import FileSystemLoader
 from cc_bridge.digest.content import Digest
 from cc_bridge.reports.figures import Unit
 from cc_bridge.reports.render.html import as_html, in_words, pages
-from cc_bridge.reports.render.localization import Wording
+from cc_bridge.reports.render.localization import Localization
 
-__all__ = ["Envelope", "as_mail", "body", "plain", "subject"]
+__all__ = ["MailHeaders", "as_mail", "body", "plain", "subject"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _SEVEN_BIT = SMTP.clone(cte_type="7bit")  # the server may not take more, and we need not ask
@@ -36,7 +36,7 @@ _pages = pages.overlay(loader=FileSystemLoader(Path(__file__).parent))
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class MailHeaders:
     """Who gets it from whom; `message_id` is the same each time that the same mail is tried."""
 
     sender: str
@@ -46,7 +46,7 @@ class Envelope:
     at: float  # seconds since the epoch
 
 
-def as_mail(digest: Digest, wording: Wording, owner: str, envelope: Envelope) -> bytes:
+def as_mail(digest: Digest, wording: Localization, owner: str, envelope: MailHeaders) -> bytes:
     """Return the mail, in 7-bit characters and with the line ends of SMTP."""
     file = f"digest-{digest.brief.ask.first.isoformat()}.html"
     mail = EmailMessage(_SEVEN_BIT)
@@ -62,24 +62,24 @@ def as_mail(digest: Digest, wording: Wording, owner: str, envelope: Envelope) ->
     return mail.as_bytes()
 
 
-def subject(digest: Digest, wording: Wording, owner: str) -> str:
+def subject(digest: Digest, wording: Localization, owner: str) -> str:
     title = wording.text("titles", digest.brief.name)
     ask = digest.brief.ask
     days = _BETWEEN.join(_number(day, wording) for day in _span(wording, ask.first, ask.last))
     return f"{title}: {days} ({owner or wording.text('page', 'everyone')})"
 
 
-def body(digest: Digest, wording: Wording, owner: str, file: str) -> str:
+def body(digest: Digest, wording: Localization, owner: str, file: str) -> str:
     """Return the mail as HTML."""
     return _pages.get_template("mail.html.j2").render(wording=wording, **_said(digest, wording, owner, file))
 
 
-def plain(digest: Digest, wording: Wording, owner: str, file: str) -> str:
+def plain(digest: Digest, wording: Localization, owner: str, file: str) -> str:
     """Return the mail as text."""
     return "\n".join(_lines(_said(digest, wording, owner, file), wording)) + "\n"
 
 
-def _said(digest: Digest, wording: Wording, owner: str, file: str) -> dict[str, Any]:
+def _said(digest: Digest, wording: Localization, owner: str, file: str) -> dict[str, Any]:
     """Return everything that both forms say, as texts."""
     brief = digest.brief
     ask = brief.ask
@@ -100,17 +100,17 @@ def _said(digest: Digest, wording: Wording, owner: str, file: str) -> dict[str, 
     }
 
 
-def _span(wording: Wording, first: date, last: date) -> list[str]:
+def _span(wording: Localization, first: date, last: date) -> list[str]:
     """Return the days at its ends; each keeps its own order, the two go as the text does."""
     return [wording.date(day) for day in sorted({first, last})]
 
 
-def _number(text: str, wording: Wording) -> str:
+def _number(text: str, wording: Localization) -> str:
     """Return a number or date that is read from left to right in any text."""
     return f"{_LEFT_TO_RIGHT}{text}{_END}" if wording.direction == "rtl" else text
 
 
-def _lines(said: dict[str, Any], wording: Wording) -> Iterator[str]:
+def _lines(said: dict[str, Any], wording: Localization) -> Iterator[str]:
     def isolated(text: str) -> str:
         return f"{_ISOLATE}{text}{_END}" if wording.direction == "rtl" else text
 

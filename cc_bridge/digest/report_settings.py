@@ -1,15 +1,22 @@
 """What the configuration says to whoever makes a report: days, queues and their settings, words.
 
-`commands/report.py` and `making.py` use it, so that both count alike.
+`commands/report.py` and `builder.py` use it, so that both count alike.
 """
 
 from datetime import date
 
 from cc_bridge.config import Config, QueueConfig
 from cc_bridge.reports.calendar import Days
-from cc_bridge.reports.query import Ask, QueueSettings
-from cc_bridge.reports.render.localization import Wording
-from cc_bridge.surveys.business_hours import ALL_DAY, EVERY_DAY, WEEKDAYS, Hours, minute_of, weekdays_of
+from cc_bridge.reports.query import QueueSettings, ReportQuery
+from cc_bridge.reports.render.localization import Localization
+from cc_bridge.surveys.business_hours import (
+    ALL_DAY,
+    EVERY_DAY,
+    WEEKDAYS,
+    BusinessHours,
+    minute_of,
+    weekdays_of,
+)
 
 __all__ = ["ask_of", "days_of", "settings_of", "wording_of"]
 
@@ -19,9 +26,9 @@ def days_of(config: Config) -> Days:
     return Days(config.survey.zone, WEEKDAYS.index(wishes.week_starts), wishes.calendar)
 
 
-def ask_of(config: Config, first: date, last: date, queues: tuple[str, ...] = ()) -> Ask:
+def ask_of(config: Config, first: date, last: date, queues: tuple[str, ...] = ()) -> ReportQuery:
     """Return what is asked of all PBXs of the database, by queue, unless it is changed."""
-    return Ask(
+    return ReportQuery(
         first,
         last,
         days=days_of(config),
@@ -33,13 +40,13 @@ def ask_of(config: Config, first: date, last: date, queues: tuple[str, ...] = ()
     )
 
 
-def wording_of(config: Config) -> Wording:
+def wording_of(config: Config) -> Localization:
     wishes = config.reports
-    return Wording(wishes.language, wishes.digits, days_of(config), tuple(wishes.wait_bands))
+    return Localization(wishes.language, wishes.digits, days_of(config), tuple(wishes.wait_bands))
 
 
 def settings_of(queue: QueueConfig, config: Config) -> QueueSettings:
-    opening = Hours(
+    opening = BusinessHours(
         config.survey.zone,
         minute_of(queue.open_from),
         minute_of(queue.open_until),

@@ -14,13 +14,13 @@ from enum import StrEnum
 
 from cc_bridge.reports.calendar import Days
 
-__all__ = ["Every", "Period", "Timer", "period_of"]
+__all__ = ["DigestTimer", "Frequency", "Period", "period_of"]
 
 _WEEK = 7
 _LONGEST = 31  # days of a month, of either calendar
 
 
-class Every(StrEnum):
+class Frequency(StrEnum):
     """How often a digest comes, and so what it is about."""
 
     DAY = "day"
@@ -38,23 +38,23 @@ class Period:
     before_last: date
 
 
-def period_of(every: Every, day: date, days: Days) -> Period:
+def period_of(every: Frequency, day: date, days: Days) -> Period:
     """Return the day, week or month that a day belongs to.
 
     A day is compared with the same one of the week before, since no Sunday is like a Monday; weeks and
     months with the one before.
     """
     first, last = _SPANS[every](day, days)
-    if every is Every.DAY:
+    if every is Frequency.DAY:
         return Period(first, last, first - timedelta(_WEEK), last - timedelta(_WEEK))
     return Period(first, last, *_SPANS[every](first - timedelta(1), days))
 
 
 @dataclass(frozen=True, slots=True)
-class Timer:
+class DigestTimer:
     """When it is due: at an hour of every day, of one day of each week, or of each month's first day."""
 
-    every: Every
+    every: Frequency
     days: Days
     weekday: int  # Monday is 0
     hour: int
@@ -77,11 +77,11 @@ class Timer:
 
     def _fits(self, day: date) -> bool:
         match self.every:
-            case Every.DAY:
+            case Frequency.DAY:
                 return True
-            case Every.WEEK:
+            case Frequency.WEEK:
                 return day.weekday() == self.weekday
-            case Every.MONTH:
+            case Frequency.MONTH:
                 return self.days.first_of_month(day) == day
 
     def _at(self, day: date) -> float:
@@ -108,8 +108,8 @@ def _month(day: date, days: Days) -> tuple[date, date]:
     return first, following - timedelta(1)
 
 
-_SPANS: Mapping[Every, Callable[[date, Days], tuple[date, date]]] = {
-    Every.DAY: _day,
-    Every.WEEK: _week,
-    Every.MONTH: _month,
+_SPANS: Mapping[Frequency, Callable[[date, Days], tuple[date, date]]] = {
+    Frequency.DAY: _day,
+    Frequency.WEEK: _week,
+    Frequency.MONTH: _month,
 }

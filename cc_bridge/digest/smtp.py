@@ -1,8 +1,7 @@
 """A mail to one address, by a server that proves who it is.
 
-`posting.py` calls it in a thread. smtplib of the standard library, and not twisted.mail: that one speaks TLS
-by pyOpenSSL, which a daemon otherwise does without (see daemon/lean.py), and a blocking client is what the
-command needs too, where no reactor runs.
+`delivery.py` calls it in a thread. smtplib of the standard library, and not twisted.mail: a blocking client
+is what the command needs too, where no reactor runs.
 
 The trap: once the server has been given the text, a line that breaks leaves open whether the mail goes on. So
 the caller is told before, by `on_text`, and then that it is UNCLEAR; a mail is never sent twice for fear.
@@ -20,7 +19,7 @@ from typing import Literal
 
 from cc_bridge.errors import ConfigError, MailError
 
-__all__ = ["MailFailed", "Outcome", "Server", "Tls", "send", "try_out"]
+__all__ = ["MailFailed", "MailOutcome", "MailServer", "Tls", "send", "try_out"]
 
 Tls = Literal["starttls", "implicit", "none"]
 
@@ -29,7 +28,7 @@ _LONGEST_REPLY = 200
 _ADDRESS = re.compile(r"[!-;=?-~]+@[!-;=?-~]+")  # visible characters without < and >
 
 
-class Outcome(StrEnum):
+class MailOutcome(StrEnum):
     """What became of a mail that could not be sent."""
 
     LATER = "later"  # worth trying again
@@ -40,13 +39,13 @@ class Outcome(StrEnum):
 class MailFailed(MailError):
     """Why a mail was not sent, or perhaps not."""
 
-    def __init__(self, why: str, outcome: Outcome) -> None:
+    def __init__(self, why: str, outcome: MailOutcome) -> None:
         super().__init__(why)
         self.outcome = outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class MailServer:
     """Who takes our mails, and how to be let in."""
 
     host: str
@@ -58,24 +57,24 @@ class Server:
     seconds: float  # that each answer may take
 
 
-def send(server: Server, sender: str, address: str, mail: bytes, on_text: Callable[[], None]) -> None:
+def send(server: MailServer, sender: str, address: str, mail: bytes, on_text: Callable[[], None]) -> None:
     """Hand a mail over. Raises MailFailed with one line that says why, ConfigError for a file."""
     for each in (sender, address):
         if not _ADDRESS.fullmatch(each):  # smtplib would make something of it
-            raise MailFailed(f"{each!r} is no address", Outcome.REFUSED)
+            raise MailFailed(f"{each!r} is no address", MailOutcome.REFUSED)
     try:
         client = _connected(server)
     except (OSError, smtplib.SMTPException) as error:  # ssl's errors are OSErrors
-        raise MailFailed(f"{server.host}:{server.port}: {_why(error)}", Outcome.LATER) from error
+        raise MailFailed(f"{server.host}:{server.port}: {_why(error)}", MailOutcome.LATER) from error
     try:
         _hand_over(client, sender, address, mail, on_text)
     except (OSError, smtplib.SMTPException) as error:
-        raise MailFailed(f"{server.host}:{server.port}: {_why(error)}", Outcome.LATER) from error
+        raise MailFailed(f"{server.host}:{server.port}: {_why(error)}", MailOutcome.LATER) from error
     finally:
         client.close()
 
 
-def try_out(server: Server) -> None:
+def try_out(server: MailServer) -> None:
     """Be let in as `send` would be, and leave without a mail. Raises as `send` does."""
     try:
         client = _connected(server)
@@ -85,10 +84,10 @@ def try_out(server: Server) -> None:
         finally:
             client.close()
     except (OSError, smtplib.SMTPException) as error:
-        raise MailFailed(f"{server.host}:{server.port}: {_why(error)}", Outcome.LATER) from error
+        raise MailFailed(f"{server.host}:{server.port}: {_why(error)}", MailOutcome.LATER) from error
 
 
-def _connected(server: Server) -> smtplib.SMTP:
+def _connected(server: MailServer) -> smtplib.SMTP:
     """Return a session that is encrypted as wished and logged in; nothing secret goes before that."""
     if server.tls == "implicit":
         client: smtplib.SMTP = smtplib.SMTP_SSL(
@@ -111,7 +110,7 @@ def _hand_over(
     client: smtplib.SMTP, sender: str, address: str, mail: bytes, on_text: Callable[[], None]
 ) -> None:
     client.ehlo_or_helo_if_needed()
-    _accepted(client.mail(sender), Outcome.LATER)  # what it has against the sender can be set right
+    _accepted(client.mail(sender), MailOutcome.LATER)  # what it has against the sender can be set right
     _accepted(client.rcpt(address))
     on_text()
     try:
@@ -120,18 +119,19 @@ def _hand_over(
         reply = error.smtp_code, _bytes(error.smtp_error)
     except Exception as error:  # whatever it is, part of the text may be there
         raise MailFailed(
-            f"the line broke while the text went, so it may have been sent: {_why(error)}", Outcome.UNCLEAR
+            f"the line broke while the text went, so it may have been sent: {_why(error)}",
+            MailOutcome.UNCLEAR,
         ) from error
     _accepted(reply)
     with contextlib.suppress(OSError, smtplib.SMTPException):  # it has the mail
         client.quit()
 
 
-def _accepted(reply: tuple[int, bytes], else_: Outcome | None = None) -> None:
+def _accepted(reply: tuple[int, bytes], else_: MailOutcome | None = None) -> None:
     code, text = reply
     if code in (_GOOD, _GOOD + 1):
         return
-    outcome = else_ or (Outcome.REFUSED if code >= _PERMANENT else Outcome.LATER)
+    outcome = else_ or (MailOutcome.REFUSED if code >= _PERMANENT else MailOutcome.LATER)
     raise MailFailed(f"the server says {code} {_readable(text)}", outcome)
 
 

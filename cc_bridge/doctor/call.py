@@ -13,8 +13,8 @@ from twisted.internet.endpoints import connectProtocol
 from cc_bridge.ami.endpoint import ami_endpoint
 from cc_bridge.ami.originate import CHANNEL_ID
 from cc_bridge.config import Config
-from cc_bridge.doctor.finding import Finding, fail, ok, skip, warn
-from cc_bridge.doctor.session import DOCTOR_CONTEXT, DOCTOR_EVENT, Session, privileges
+from cc_bridge.doctor.finding import CheckResult, fail, ok, skip, warn
+from cc_bridge.doctor.session import DOCTOR_CONTEXT, DOCTOR_EVENT, ManagerSession, privileges
 from cc_bridge.errors import CcBridgeError
 
 __all__ = ["call", "dialling"]
@@ -23,12 +23,12 @@ _CALL_SECONDS = 8.0  # Asterisk gives a FastAGI server 2 s for each of its addre
 _USER_FILE = "config/asterisk/manager.d/cc_bridge_callback.conf"
 
 
-async def dialling(config: Config, reactor: Any, seconds: float) -> Finding:
+async def dialling(config: Config, reactor: Any, seconds: float) -> CheckResult:
     """Judge the user's rights."""
     name = "callback.privileges"
     if not config.callback.enabled:
         return skip(name, "callback.enabled is false: nobody is called back", "nothing to do")
-    session = Session(reactor, seconds)
+    session = ManagerSession(reactor, seconds)
     try:
         await _log_in(session, config, reactor)
         actions = privileges(await session.ask("ListCommands") or {})
@@ -50,7 +50,7 @@ async def dialling(config: Config, reactor: Any, seconds: float) -> Finding:
     return ok(name, f"{config.callback.username} may Originate")
 
 
-async def call(config: Config, listening: Session, reactor: Any, seconds: float) -> Finding:
+async def call(config: Config, listening: ManagerSession, reactor: Any, seconds: float) -> CheckResult:
     """Make the call; `listening` is the session of the daemon's user. Raises AmiError when that ends."""
     name = "agi.call"
     if not config.callback.enabled:
@@ -59,7 +59,7 @@ async def call(config: Config, listening: Session, reactor: Any, seconds: float)
             "callback.enabled is false: there is no manager user that may dial",
             "call a queue, let the agent hang up: the survey must begin",
         )
-    session = Session(reactor, seconds)
+    session = ManagerSession(reactor, seconds)
     channel = CHANNEL_ID + token_hex(8)
     try:
         await _log_in(session, config, reactor)
@@ -97,13 +97,13 @@ async def call(config: Config, listening: Session, reactor: Any, seconds: float)
     return ok(name, "a call on the PBX reached the daemon")
 
 
-async def _log_in(session: Session, config: Config, reactor: Any) -> None:
+async def _log_in(session: ManagerSession, config: Config, reactor: Any) -> None:
     """Raise AmiError or ConfigError; that the PBX can be reached is known by now."""
     await connectProtocol(ami_endpoint(config.ami, reactor), session.client)
     await session.client.login(config.callback.username, config.callback.password())
 
 
-def _not_in(name: str, config: Config, error: CcBridgeError) -> Finding:
+def _not_in(name: str, config: Config, error: CcBridgeError) -> CheckResult:
     return fail(
         name,
         f"{config.callback.username}: {error}",

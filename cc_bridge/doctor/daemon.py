@@ -13,7 +13,7 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from cc_bridge.config import Config, HttpConfig
-from cc_bridge.doctor.finding import Finding, fail, ok, skip, warn
+from cc_bridge.doctor.finding import CheckResult, fail, ok, skip, warn
 from cc_bridge.web.auth import is_loopback
 
 __all__ = ["findings", "runs"]
@@ -23,7 +23,7 @@ _LISTENS = "0A"  # TCP_LISTEN, as /proc writes it
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is bound
 
 
-def findings(config: Config) -> Iterator[Finding]:
+def findings(config: Config) -> Iterator[CheckResult]:
     http = config.http
     try:
         status, page = _get(http, "/readyz")
@@ -54,7 +54,7 @@ def runs(http: HttpConfig) -> bool:
     return True
 
 
-def _ready(status: int, page: str) -> Iterator[Finding]:
+def _ready(status: int, page: str) -> Iterator[CheckResult]:
     try:
         checks = json.loads(page)["checks"].items()
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -73,7 +73,7 @@ def _ready(status: int, page: str) -> Iterator[Finding]:
         )
 
 
-def _metrics(http: HttpConfig) -> Finding:
+def _metrics(http: HttpConfig) -> CheckResult:
     name = "daemon.metrics"
     try:
         status, page = _get(http, "/metrics")
@@ -88,7 +88,7 @@ def _metrics(http: HttpConfig) -> Finding:
     return ok(name, f"{ours} metrics that Prometheus can read")
 
 
-def _exposed(http: HttpConfig, *, with_token: bool) -> Finding:
+def _exposed(http: HttpConfig, *, with_token: bool) -> CheckResult:
     name = "http.access"
     if is_loopback(http.host):
         return ok(name, f"pages are for this machine ({http.host})")
@@ -101,7 +101,7 @@ def _exposed(http: HttpConfig, *, with_token: bool) -> Finding:
     return ok(name, f"{http.host}, with a token; /metrics needs none, so let only Prometheus reach it")
 
 
-def _survey_port(port: int, *, running: bool) -> Finding:
+def _survey_port(port: int, *, running: bool) -> CheckResult:
     name = "agi.port"
     listens = _listens(port)
     if listens is None:

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from cc_bridge.config import StorageConfig
-from cc_bridge.doctor.finding import Finding, fail, ok, warn
+from cc_bridge.doctor.finding import CheckResult, fail, ok, warn
 from cc_bridge.errors import StorageError
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.migrate import current, newest
@@ -28,7 +28,7 @@ _CLOCK_SECONDS = 5.0  # nothing is computed from the server's clock; it only mis
 _UPGRADE = "cc-bridge db upgrade, or start the daemon, which does it"
 
 
-def findings(storage: StorageConfig) -> Iterator[Finding]:
+def findings(storage: StorageConfig) -> Iterator[CheckResult]:
     try:
         engine = make_engine(storage.url)
     except StorageError as error:
@@ -42,7 +42,7 @@ def findings(storage: StorageConfig) -> Iterator[Finding]:
         yield from _folder("journal", storage.journal, storage.journal_max_mb)
 
 
-def _database(storage: StorageConfig, engine: Engine) -> Iterator[Finding]:
+def _database(storage: StorageConfig, engine: Engine) -> Iterator[CheckResult]:
     where = engine.url.render_as_string(hide_password=True)
     if not storage.on_server:
         file = Path(str(engine.url.database))
@@ -67,7 +67,7 @@ def _database(storage: StorageConfig, engine: Engine) -> Iterator[Finding]:
     yield from _tried(engine)
 
 
-def _tried(engine: Engine) -> Iterator[Finding]:
+def _tried(engine: Engine) -> Iterator[CheckResult]:
     try:
         with engine.connect() as connection:
             connection.execute(update(observed).values(pbx=observed.c.pbx).where(observed.c.pbx == ""))
@@ -92,14 +92,14 @@ _CLOCKS = {
 }
 
 
-def _clock(offset: float) -> Finding:
+def _clock(offset: float) -> CheckResult:
     seen = f"{abs(offset):.1f} s {'ahead of' if offset > 0 else 'behind'} this machine's"
     if abs(offset) > _CLOCK_SECONDS:
         return warn("database.clock", seen, "chronyc tracking, on both machines: mend the one that is off")
     return ok("database.clock", seen)
 
 
-def _folder(name: str, file: Path, wanted_mb: int) -> Iterator[Finding]:
+def _folder(name: str, file: Path, wanted_mb: int) -> Iterator[CheckResult]:
     """Judge the folder of a file that the daemon writes."""
     folder = file.parent
     if not folder.is_dir():

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from cc_bridge.config import Config
-from cc_bridge.doctor.finding import Finding, fail, ok, skip, warn
-from cc_bridge.doctor.session import DOCTOR_CONTEXT, Look
+from cc_bridge.doctor.finding import CheckResult, fail, ok, skip, warn
+from cc_bridge.doctor.session import DOCTOR_CONTEXT, ManagerSnapshot
 from cc_bridge.web.auth import is_loopback
 
 __all__ = ["findings"]
@@ -13,7 +13,7 @@ _DEFAULT = "127.0.0.1:4573"  # of extensions_cc_bridge.conf
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - nothing is bound
 
 
-def findings(config: Config, look: Look) -> Iterator[Finding]:
+def findings(config: Config, look: ManagerSnapshot) -> Iterator[CheckResult]:
     if not config.survey.enabled:
         yield skip("dialplan", "survey.enabled is false: nobody is asked", "nothing to do")
         return
@@ -21,7 +21,7 @@ def findings(config: Config, look: Look) -> Iterator[Finding]:
     yield _address(config, look.agi_address)
 
 
-def _contexts(look: Look) -> Finding:
+def _contexts(look: ManagerSnapshot) -> CheckResult:
     name = "dialplan.contexts"
     missing = [context for context, there in look.contexts.items() if there is False]
     if missing == [DOCTOR_CONTEXT]:
@@ -42,7 +42,7 @@ def _contexts(look: Look) -> Finding:
     return ok(name, ", ".join(look.contexts))
 
 
-def _address(config: Config, told: str | None) -> Finding:
+def _address(config: Config, told: str | None) -> CheckResult:
     name = "dialplan.CCB_AGI"
     if told is None:
         return skip(name, "not told to this user", "asterisk -rx 'dialplan show globals'")

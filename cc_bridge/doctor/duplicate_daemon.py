@@ -1,8 +1,8 @@
 """A daemon elsewhere that observes the same PBX: ours, not started yet, would be the second. Blocks.
 
-The trap: while one runs here its marks hide those of another, and only its log tells (storage/lone.py). So
-this looks only while none does. And one that was stopped a moment ago has left a fresh mark: where there is
-one, this waits for the next.
+The trap: while one runs here its marks hide those of another, and only its log tells
+(storage/pipeline/duplicate_writer.py). So this looks only while none does. And one that was stopped a moment
+ago has left a fresh mark: where there is one, this waits for the next.
 """
 
 import time
@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cc_bridge.config import Config
 from cc_bridge.doctor.daemon import runs
-from cc_bridge.doctor.finding import Finding, warn
+from cc_bridge.doctor.finding import CheckResult, warn
 from cc_bridge.errors import StorageError
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.queries.restart_state import observed_until
@@ -25,7 +25,7 @@ _FRESH_SECONDS = 15.0  # clocks differ
 _NEXT_SECONDS = 7.0  # a daemon leaves a mark every 5 s, and writes it within one
 
 
-def findings(config: Config, wait: Callable[[float], None] = time.sleep) -> Iterator[Finding]:
+def findings(config: Config, wait: Callable[[float], None] = time.sleep) -> Iterator[CheckResult]:
     storage, pbx = config.storage, config.pbx.name
     if runs(config.http):
         return

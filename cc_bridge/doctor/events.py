@@ -8,12 +8,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from cc_bridge import shipped
-from cc_bridge.ami.codec import Wanted
+from cc_bridge.ami.codec import EventSpec
 from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS
 from cc_bridge.config import Config
-from cc_bridge.doctor.finding import Finding, fail, ok, skip, warn
+from cc_bridge.doctor.finding import CheckResult, fail, ok, skip, warn
 from cc_bridge.doctor.manager import CLASSES, reading
-from cc_bridge.doctor.session import Look
+from cc_bridge.doctor.session import ManagerSnapshot
 
 __all__ = ["findings", "held_back"]
 
@@ -28,7 +28,7 @@ _LINES = {
 }
 
 
-def findings(config: Config, look: Look) -> Iterator[Finding]:
+def findings(config: Config, look: ManagerSnapshot) -> Iterator[CheckResult]:
     username = config.ami.username
     lines = f"the eventfilter lines of {_USER_FILE} (from line {_first_filter()})"
     missing = held_back(
@@ -59,7 +59,7 @@ def findings(config: Config, look: Look) -> Iterator[Finding]:
     yield _stamps(look.stamped)
 
 
-def held_back(filters: Iterable[str], wanted: Mapping[str, Wanted]) -> list[str]:
+def held_back(filters: Iterable[str], wanted: Mapping[str, EventSpec]) -> list[str]:
     """Return the events that are read and that the filters let not pass; none without filters."""
     try:
         including = [_expression(line) for line in filters if not line.startswith("!")]
@@ -82,7 +82,7 @@ def _expression(line: str) -> re.Pattern[str]:
     return re.compile(line, re.DOTALL)
 
 
-def _stamps(stamped: bool | None) -> Finding:
+def _stamps(stamped: bool | None) -> CheckResult:
     if stamped is None:
         return skip("ami.timestamps", "not known without an event", "asterisk -rx 'manager show settings'")
     if not stamped:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from cc_bridge.config import Config
 from cc_bridge.config.survey_files import load_surveys
-from cc_bridge.doctor.finding import Finding, fail, ok, warn
+from cc_bridge.doctor.finding import CheckResult, fail, ok, warn
 from cc_bridge.errors import CcBridgeError, ConfigError
 
 __all__ = ["faulty", "findings"]
 
 
-def faulty(error: CcBridgeError, name: str = "config") -> list[Finding]:
+def faulty(error: CcBridgeError, name: str = "config") -> list[CheckResult]:
     """Return a line for each fault of a configuration."""
     return [
         fail(name, line, "mend it there; config/cc-bridge.toml explains every key")
@@ -24,7 +24,7 @@ def faulty(error: CcBridgeError, name: str = "config") -> list[Finding]:
     ]
 
 
-def findings(config: Config, file: Path | None) -> Iterator[Finding]:
+def findings(config: Config, file: Path | None) -> Iterator[CheckResult]:
     yield ok("config", f"{file or 'defaults'} and the environment")
     try:
         surveys, _ = load_surveys(config)
@@ -36,7 +36,7 @@ def findings(config: Config, file: Path | None) -> Iterator[Finding]:
     yield from _permissions(config, file)
 
 
-def _secrets(config: Config) -> Iterator[Finding]:
+def _secrets(config: Config) -> Iterator[CheckResult]:
     """Try each secret; one that the configuration does not use cannot fail."""
     read: list[Callable[[], object]] = [
         config.ami.password,
@@ -66,7 +66,7 @@ def _secrets(config: Config) -> Iterator[Finding]:
         yield ok("secrets", "all that the configuration names can be used")
 
 
-def _permissions(config: Config, file: Path | None) -> Iterator[Finding]:
+def _permissions(config: Config, file: Path | None) -> Iterator[CheckResult]:
     secret_files = [
         config.ami.secret_file,
         config.http.token_file,

@@ -8,48 +8,48 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-__all__ = ["Finding", "Level", "as_json", "as_text", "exit_code", "fail", "ok", "skip", "warn"]
+__all__ = ["CheckResult", "CheckStatus", "as_json", "as_text", "exit_code", "fail", "ok", "skip", "warn"]
 
 _NAME_WIDTH = 20
 
 
-class Level(StrEnum):
+class CheckStatus(StrEnum):
     OK = "ok"
     SKIP = "skip"  # could not be looked at, with the reason; counts as well
     WARN = "warn"
     FAIL = "FAIL"
 
 
-_EXIT_CODES = {Level.OK: 0, Level.SKIP: 0, Level.WARN: 1, Level.FAIL: 2}
+_EXIT_CODES = {CheckStatus.OK: 0, CheckStatus.SKIP: 0, CheckStatus.WARN: 1, CheckStatus.FAIL: 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """`name` is what was looked at, `seen` what was there, `advice` what to do unless that is well."""
 
-    level: Level
+    level: CheckStatus
     name: str
     seen: str
     advice: str = ""
 
 
-def ok(name: str, seen: str) -> Finding:
-    return Finding(Level.OK, name, seen)
+def ok(name: str, seen: str) -> CheckResult:
+    return CheckResult(CheckStatus.OK, name, seen)
 
 
-def skip(name: str, seen: str, advice: str) -> Finding:
-    return Finding(Level.SKIP, name, seen, advice)
+def skip(name: str, seen: str, advice: str) -> CheckResult:
+    return CheckResult(CheckStatus.SKIP, name, seen, advice)
 
 
-def warn(name: str, seen: str, advice: str) -> Finding:
-    return Finding(Level.WARN, name, seen, advice)
+def warn(name: str, seen: str, advice: str) -> CheckResult:
+    return CheckResult(CheckStatus.WARN, name, seen, advice)
 
 
-def fail(name: str, seen: str, advice: str) -> Finding:
-    return Finding(Level.FAIL, name, seen, advice)
+def fail(name: str, seen: str, advice: str) -> CheckResult:
+    return CheckResult(CheckStatus.FAIL, name, seen, advice)
 
 
-def as_text(finding: Finding) -> str:
+def as_text(finding: CheckResult) -> str:
     """Return a line, and an indented one with what to do.
 
     What it quotes may come from anywhere, so nothing in it can begin a line or steer the terminal.
@@ -60,13 +60,13 @@ def as_text(finding: Finding) -> str:
     return "\n".join(lines)
 
 
-def as_json(findings: Iterable[Finding]) -> dict[str, object]:
+def as_json(findings: Iterable[CheckResult]) -> dict[str, object]:
     """Return what `--json` prints: the exit code and every finding."""
     found = list(findings)
     return {"exit_code": exit_code(found), "findings": [asdict(each) for each in found]}
 
 
-def exit_code(findings: Iterable[Finding]) -> int:
+def exit_code(findings: Iterable[CheckResult]) -> int:
     """Return 0 when all is well, 1 with a warning, 2 with a failure."""
     return max((_EXIT_CODES[each.level] for each in findings), default=0)
 

@@ -9,8 +9,8 @@ import ssl
 from collections.abc import Iterator
 
 from cc_bridge.config import DigestConfig
-from cc_bridge.digest.smtp import MailFailed, Server, try_out
-from cc_bridge.doctor.finding import Finding, fail, ok, warn
+from cc_bridge.digest.smtp import MailFailed, MailServer, try_out
+from cc_bridge.doctor.finding import CheckResult, fail, ok, warn
 from cc_bridge.errors import ConfigError
 from cc_bridge.web.auth import is_loopback
 
@@ -21,9 +21,9 @@ _SECONDS = 5.0  # for each answer
 _PORTS = "587 is for digest.tls = starttls, 465 for implicit"
 
 
-def findings(wishes: DigestConfig) -> Iterator[Finding]:
+def findings(wishes: DigestConfig) -> Iterator[CheckResult]:
     try:
-        server = Server(
+        server = MailServer(
             wishes.host,
             wishes.port,
             wishes.tls,

@@ -1,14 +1,14 @@
 """The manager interface: reached, logged in, privileges, clock.
 
-`reaching` and `refused` judge why a session did not begin, `findings` what a `Look` saw. No input or output.
+`reaching` and `refused` judge why a session did not begin, `findings` what a `ManagerSnapshot` saw. Pure.
 """
 
 import re
 from collections.abc import Iterator
 
 from cc_bridge.config import AmiConfig, Config
-from cc_bridge.doctor.finding import Finding, fail, ok, skip, warn
-from cc_bridge.doctor.session import Look
+from cc_bridge.doctor.finding import CheckResult, fail, ok, skip, warn
+from cc_bridge.doctor.session import ManagerSnapshot
 from cc_bridge.web.auth import is_loopback
 
 __all__ = ["CLASSES", "findings", "reached", "reaching", "reading", "refused"]
@@ -26,7 +26,7 @@ def reading(username: str) -> str:
     return f"in [{username}] of manager.d/cc_bridge.conf, then: {then}"
 
 
-def reaching(ami: AmiConfig, why: str, *, connected: bool) -> Finding:
+def reaching(ami: AmiConfig, why: str, *, connected: bool) -> CheckResult:
     """Judge why there was no banner."""
     where = f"{ami.host}:{ami.port}"
     if connected and ami.tls and _TLS.search(why):
@@ -51,7 +51,7 @@ def reaching(ami: AmiConfig, why: str, *, connected: bool) -> Finding:
     )
 
 
-def reached(ami: AmiConfig, banner: str) -> Iterator[Finding]:
+def reached(ami: AmiConfig, banner: str) -> Iterator[CheckResult]:
     """Judge a connection that was made."""
     yield ok("ami.connection", f"{ami.host}:{ami.port}, Asterisk Call Manager/{banner}")
     if ami.tls:
@@ -65,7 +65,7 @@ def reached(ami: AmiConfig, banner: str) -> Iterator[Finding]:
         )
 
 
-def refused(ami: AmiConfig, why: str) -> Finding:
+def refused(ami: AmiConfig, why: str) -> CheckResult:
     return fail(
         "ami.login",
         f"{ami.username}: {why}; Asterisk does not say whether it is the name, the secret or our address",
@@ -74,7 +74,7 @@ def refused(ami: AmiConfig, why: str) -> Finding:
     )
 
 
-def findings(config: Config, look: Look) -> Iterator[Finding]:
+def findings(config: Config, look: ManagerSnapshot) -> Iterator[CheckResult]:
     username = config.ami.username
     yield ok("ami.login", username)
     yield _version(look.version)
@@ -83,7 +83,7 @@ def findings(config: Config, look: Look) -> Iterator[Finding]:
     yield _clock(look.clock_offset)
 
 
-def _version(version: str | None) -> Finding:
+def _version(version: str | None) -> CheckResult:
     if version is None:
         return skip("asterisk.version", "not told to this user", "asterisk -rx 'core show version': 16 to 22")
     number = re.search(r"\d+", version)
@@ -99,7 +99,7 @@ def _version(version: str | None) -> Finding:
     return ok("asterisk.version", version)
 
 
-def _privileges(look: Look, username: str) -> Iterator[Finding]:
+def _privileges(look: ManagerSnapshot, username: str) -> Iterator[CheckResult]:
     if not look.actions:
         yield skip("ami.privileges", "not told", f"asterisk -rx 'manager show user {username}'")
         return
@@ -128,7 +128,7 @@ def _privileges(look: Look, username: str) -> Iterator[Finding]:
     )
 
 
-def _classes(look: Look, username: str) -> Finding:
+def _classes(look: ManagerSnapshot, username: str) -> CheckResult:
     if not look.booted:
         return fail(
             "ami.read",
@@ -152,7 +152,7 @@ def _classes(look: Look, username: str) -> Finding:
     return ok("ami.read", look.read)
 
 
-def _clock(offset: float | None) -> Finding:
+def _clock(offset: float | None) -> CheckResult:
     if offset is None:
         return skip("clock", "the PBX's clock is not told", "compare `date` on both machines")
     seen = f"the PBX's clock is {abs(offset):.1f} s {'ahead of' if offset > 0 else 'behind'} this machine's"

@@ -7,8 +7,8 @@ import difflib
 from collections.abc import Iterator, Mapping
 
 from cc_bridge.config import Config
-from cc_bridge.doctor.finding import Finding, fail, ok, skip, warn
-from cc_bridge.doctor.session import Look, Queue
+from cc_bridge.doctor.finding import CheckResult, fail, ok, skip, warn
+from cc_bridge.doctor.session import ManagerSnapshot, QueueState
 
 __all__ = ["findings"]
 
@@ -16,7 +16,7 @@ _SAMPLE = "config/asterisk/queues_sample.conf"
 _TRUE = {"yes", "true", "y", "t", "1", "on"}
 
 
-def findings(config: Config, look: Look) -> Iterator[Finding]:
+def findings(config: Config, look: ManagerSnapshot) -> Iterator[CheckResult]:
     queues = look.queues
     if not queues:
         yield warn("queues", "the PBX has none", "queues.conf, then: asterisk -rx 'queue reload all'")
@@ -30,7 +30,7 @@ def findings(config: Config, look: Look) -> Iterator[Finding]:
     yield from _wrap_ups(config, queues)
 
 
-def _misspelt(config: Config, queues: Mapping[str, Queue]) -> Iterator[Finding]:
+def _misspelt(config: Config, queues: Mapping[str, QueueState]) -> Iterator[CheckResult]:
     named = {f"queues.{name}": name for name in config.queues}
     named |= {f"wallboard.queues: {name}": name for name in config.wallboard.queues}
     for key, name in named.items():
@@ -42,7 +42,7 @@ def _misspelt(config: Config, queues: Mapping[str, Queue]) -> Iterator[Finding]:
             )
 
 
-def _empty(queues: Mapping[str, Queue]) -> Finding:
+def _empty(queues: Mapping[str, QueueState]) -> CheckResult:
     empty = [name for name, queue in queues.items() if not queue.members]
     if empty:
         return warn(
@@ -53,7 +53,7 @@ def _empty(queues: Mapping[str, Queue]) -> Finding:
     return ok("queues.members", f"{sum(queue.members for queue in queues.values())} in all queues")
 
 
-def _interfaces(config: Config, queues: Mapping[str, Queue]) -> Finding:
+def _interfaces(config: Config, queues: Mapping[str, QueueState]) -> CheckResult:
     name = "queues.interface"
     asking = [each for each in queues if config.queue(each).survey and config.survey.enabled]
     without = [each for each in asking if (queues[each].setinterfacevar or "").lower() not in _TRUE]
@@ -74,7 +74,7 @@ def _interfaces(config: Config, queues: Mapping[str, Queue]) -> Finding:
     return ok(name, "setinterfacevar is set wherever callers are asked")
 
 
-def _wrap_ups(config: Config, queues: Mapping[str, Queue]) -> Iterator[Finding]:
+def _wrap_ups(config: Config, queues: Mapping[str, QueueState]) -> Iterator[CheckResult]:
     name = "queues.wrapuptime"
     unseen = [each for each, queue in queues.items() if queue.wrapuptime is None]
     if unseen:

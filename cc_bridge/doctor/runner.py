@@ -1,6 +1,6 @@
 """Goes through all subjects, one after the other, each within its time.
 
-`commands/doctor.py` runs `Examination.run` in a reactor. What blocks runs in a thread of its own that nobody
+`commands/doctor.py` runs `DoctorRun.run` in a reactor. What blocks runs in a thread of its own that nobody
 waits for at the end: a name server or a database that does not answer must hold up neither the others nor
 the exit.
 """
@@ -30,19 +30,19 @@ from cc_bridge.doctor import (
     webhooks,
 )
 from cc_bridge.doctor.call import call, dialling
-from cc_bridge.doctor.finding import Finding, fail
-from cc_bridge.doctor.session import Look, Session, look
+from cc_bridge.doctor.finding import CheckResult, fail
+from cc_bridge.doctor.session import ManagerSession, ManagerSnapshot, look
 from cc_bridge.errors import AmiError, AmiRefused, CcBridgeError
 from cc_bridge.web.auth import is_loopback
 
-__all__ = ["Examination"]
+__all__ = ["DoctorRun"]
 
 _ANSWER_SECONDS = 5.0  # for one question to the PBX
 _SUBJECT_SECONDS = 20.0  # for a subject, such as the database
 _PBX_SECONDS = 60.0  # for all questions to the PBX: some thousand where there are hundreds of queues
 
 
-class Examination:
+class DoctorRun:
     """One round. `tell` hears each finding as soon as there is one."""
 
     def __init__(
@@ -50,7 +50,7 @@ class Examination:
         config: Config,
         file: Path | None,
         reactor: Any,
-        tell: Callable[[Finding], None],
+        tell: Callable[[CheckResult], None],
         *,
         with_call: bool = False,
         sounds_folder: Path | None = None,
@@ -89,10 +89,10 @@ class Examination:
         if not config.digest.missing:
             await self._apart("digest.mail", self._mail)
 
-    async def _pbx(self, password: str) -> Look | None:
+    async def _pbx(self, password: str) -> ManagerSnapshot | None:
         """Ask the PBX, judge what it says."""
         config, ami = self._config, self._config.ami
-        session = Session(self._reactor, _ANSWER_SECONDS)
+        session = ManagerSession(self._reactor, _ANSWER_SECONDS)
         client = session.client
         try:
             await connectProtocol(ami_endpoint(ami, self._reactor), client)
@@ -122,18 +122,18 @@ class Examination:
         finally:
             client.close("all is asked")
 
-    def _mail(self) -> Iterable[Finding]:
+    def _mail(self) -> Iterable[CheckResult]:
         from cc_bridge.doctor import mail  # noqa: PLC0415 - only who sends mails needs it
 
         return mail.findings(self._config.digest)
 
-    def _all(self, findings: Iterable[Finding]) -> None:
+    def _all(self, findings: Iterable[CheckResult]) -> None:
         for finding in findings:
             self._tell(finding)
 
-    async def _apart(self, name: str, work: Callable[[], Iterable[Finding]]) -> None:
+    async def _apart(self, name: str, work: Callable[[], Iterable[CheckResult]]) -> None:
         """Do what blocks in a thread."""
-        done: Deferred[list[Finding]] = Deferred()
+        done: Deferred[list[CheckResult]] = Deferred()
 
         def settle(result: object) -> None:
             if not done.called:
@@ -154,7 +154,7 @@ class Examination:
             self._tell(_cut_off(name, error, _SUBJECT_SECONDS))
 
 
-def _cut_off(name: str, error: Exception, seconds: float) -> Finding:
+def _cut_off(name: str, error: Exception, seconds: float) -> CheckResult:
     late = isinstance(error, TooLate)
     why = f"no answer within {seconds:g} s" if late else f"{type(error).__name__}: {error}"
     return fail(name, why, "what it asks does not answer; see the lines above, then try again")

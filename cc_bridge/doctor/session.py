@@ -1,6 +1,6 @@
 """A manager session that asks: the daemon's client, the daemon's user, but a session of its own.
 
-`look` gathers in a `Look` what the modules about the PBX judge. Only questions are asked.
+`look` gathers in a `ManagerSnapshot` what the modules about the PBX judge. Only questions are asked.
 
 The traps: to see whether events come through, one has to happen. A user with `write = reporting` can make
 one that concerns nobody: the dialplan function SET, evaluated by Getvar, sets a variable of a channel that
@@ -17,11 +17,20 @@ from typing import Any
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from cc_bridge.ami.client import AmiClient, Timeouts
-from cc_bridge.ami.codec import Codec, Event, Wanted
+from cc_bridge.ami.client import AmiClient, AmiTimeouts
+from cc_bridge.ami.codec import Codec, Event, EventSpec
 from cc_bridge.errors import AmiRefused
 
-__all__ = ["CONTEXTS", "DOCTOR_CONTEXT", "DOCTOR_EVENT", "Look", "Queue", "Session", "look", "privileges"]
+__all__ = [
+    "CONTEXTS",
+    "DOCTOR_CONTEXT",
+    "DOCTOR_EVENT",
+    "ManagerSession",
+    "ManagerSnapshot",
+    "QueueState",
+    "look",
+    "privileges",
+]
 
 DOCTOR_CONTEXT = "cc-bridge-doctor"
 CONTEXTS = (
@@ -52,15 +61,15 @@ _ANSWERS = (
     "ShowDialPlanComplete",
 )
 _WANTED = {
-    "FullyBooted": Wanted(),
-    "VarSet": Wanted(("Variable",), ("Timestamp",)),
-    "UserEvent": Wanted(("UserEvent", "Uniqueid"), ("AgiStatus",), f"UserEvent: {DOCTOR_EVENT}"),
-    **dict.fromkeys(_ANSWERS, Wanted()),
+    "FullyBooted": EventSpec(),
+    "VarSet": EventSpec(("Variable",), ("Timestamp",)),
+    "UserEvent": EventSpec(("UserEvent", "Uniqueid"), ("AgiStatus",), f"UserEvent: {DOCTOR_EVENT}"),
+    **dict.fromkeys(_ANSWERS, EventSpec()),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class QueueState:
     """A queue of the PBX; settings are None when they cannot be seen, empty when they are not set."""
 
     members: int
@@ -69,7 +78,7 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ManagerSnapshot:
     """What the PBX told. None: it does not tell this user."""
 
     version: str | None
@@ -81,18 +90,18 @@ class Look:
     wanted_came: bool | None  # the event that the shipped filter lets pass
     unwanted_came: bool | None  # the event that it stops
     stamped: bool | None  # events have their instant
-    queues: Mapping[str, Queue]
+    queues: Mapping[str, QueueState]
     contexts: Mapping[str, bool | None]
     agi_address: str | None  # CCB_AGI; empty: not set
     data_folder: str | None
 
 
-class Session:
+class ManagerSession:
     """Asks, one question after the other. Whatever Asterisk refuses to tell is None."""
 
     def __init__(self, clock: IReactorTime, seconds: float) -> None:
         self.events: list[Any] = []
-        timeouts = Timeouts(_PING_SECONDS, answer=seconds, list_gap=seconds)
+        timeouts = AmiTimeouts(_PING_SECONDS, answer=seconds, list_gap=seconds)
         self.client = AmiClient(Codec(_WANTED), self.events.append, clock, timeouts)
         self._clock = clock
 
@@ -124,7 +133,7 @@ class Session:
         return None
 
 
-async def look(session: Session, username: str) -> Look:
+async def look(session: ManagerSession, username: str) -> ManagerSnapshot:
     """Ask for all that is judged. Raises AmiLinkLost or AmiTimeout."""
     booted = await session.heard(lambda event: event.name == "FullyBooted")
     actions = await session.ask("ListCommands") or {}
@@ -135,7 +144,7 @@ async def look(session: Session, username: str) -> Look:
     if stamped is None:
         stamps = await setting(session, "manager.conf", "general", "timestampevents")
         stamped = None if stamps is None else stamps.lower() in ("yes", "true", "y", "t", "1", "on")
-    return Look(
+    return ManagerSnapshot(
         version=None if core is None else core.get("AsteriskVersion"),
         actions=privileges(actions),
         booted=booted is not None,
@@ -152,7 +161,7 @@ async def look(session: Session, username: str) -> Look:
     )
 
 
-async def _events(session: Session) -> tuple[bool | None, bool | None, bool | None]:
+async def _events(session: ManagerSession) -> tuple[bool | None, bool | None, bool | None]:
     """Tell whether a wanted event comes, whether an unwanted one does, whether they have their instant."""
     # The wanted one last: once it is there the other one would be as well.
     for name in (_UNWANTED_VARIABLE, _WANTED_VARIABLE):
@@ -164,10 +173,10 @@ async def _events(session: Session) -> tuple[bool | None, bool | None, bool | No
     return wanted is not None, unwanted, any("Timestamp" in event.headers for event in came) if came else None
 
 
-_Setting = Callable[[Session, str, str, str], Any]
+_Setting = Callable[[ManagerSession, str, str, str], Any]
 
 
-async def _setting(session: Session, file: str, section: str, key: str) -> str | None:
+async def _setting(session: ManagerSession, file: str, section: str, key: str) -> str | None:
     """Return a setting of Asterisk's own files, as it would be read now; empty if it is not set.
 
     The last one counts: a section has those of its template first.
@@ -177,11 +186,11 @@ async def _setting(session: Session, file: str, section: str, key: str) -> str |
     return await session.variable(f"AST_CONFIG({file},{section},{key if ',' in key else f'{key},-1'})")
 
 
-async def _unseen(_session: Session, _file: str, _section: str, _key: str) -> None:
+async def _unseen(_session: ManagerSession, _file: str, _section: str, _key: str) -> None:
     """Stand in where Asterisk's files cannot be seen."""
 
 
-async def _filters(session: Session, setting: _Setting, username: str) -> list[str] | None:
+async def _filters(session: ManagerSession, setting: _Setting, username: str) -> list[str] | None:
     filters: list[str] = []
     for number in range(_MOST_FILTERS):
         line = await setting(session, "manager.conf", username, f"eventfilter,{number}")
@@ -193,24 +202,24 @@ async def _filters(session: Session, setting: _Setting, username: str) -> list[s
     return filters
 
 
-async def _queues(session: Session, setting: _Setting) -> dict[str, Queue]:
+async def _queues(session: ManagerSession, setting: _Setting) -> dict[str, QueueState]:
     items = await session.items("QueueStatus") or []
-    names = [item.headers["Queue"] for item in items if item.name == "QueueParams"]
-    members = [item.headers["Queue"] for item in items if item.name == "QueueMember"]
+    names = [item.headers["QueueState"] for item in items if item.name == "QueueParams"]
+    members = [item.headers["QueueState"] for item in items if item.name == "QueueMember"]
     return {name: await _queue(session, setting, name, members.count(name)) for name in names}
 
 
-async def _queue(session: Session, setting: _Setting, name: str, members: int) -> Queue:
+async def _queue(session: ManagerSession, setting: _Setting, name: str, members: int) -> QueueState:
     found = [
         await setting(session, "queues.conf", name, key)
         for key in ("wrapuptime", "setinterfacevar", "strategy")
     ]
     if not any(found):  # a queue of a database, or of no file that can be seen
-        return Queue(members, None, None)
-    return Queue(members, found[0], found[1])
+        return QueueState(members, None, None)
+    return QueueState(members, found[0], found[1])
 
 
-async def _has(session: Session, context: str, actions: Mapping[str, Any]) -> bool | None:
+async def _has(session: ManagerSession, context: str, actions: Mapping[str, Any]) -> bool | None:
     if "ShowDialPlan" not in actions:
         return None
     return await session.items("ShowDialPlan", Context=context) is not None

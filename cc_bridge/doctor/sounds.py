@@ -10,7 +10,7 @@ from pathlib import Path
 from cc_bridge.config import Config
 from cc_bridge.config.survey_files import load_surveys
 from cc_bridge.daemon.services.survey_invitations import GREETING, MOMENT
-from cc_bridge.doctor.finding import Finding, fail, ok, skip
+from cc_bridge.doctor.finding import CheckResult, fail, ok, skip
 from cc_bridge.errors import CcBridgeError
 from cc_bridge.surveys.definition import Survey
 from cc_bridge.surveys.prompt_catalogue import FOLDER
@@ -18,7 +18,7 @@ from cc_bridge.surveys.prompt_catalogue import FOLDER
 __all__ = ["findings"]
 
 
-def findings(config: Config, folder: Path | None, told: str | None) -> Iterator[Finding]:
+def findings(config: Config, folder: Path | None, told: str | None) -> Iterator[CheckResult]:
     """Judge the folder; `told` is where the PBX has its data, on a machine that may be another."""
     try:
         surveys, _ = load_surveys(config)
@@ -42,7 +42,7 @@ def findings(config: Config, folder: Path | None, told: str | None) -> Iterator[
             yield _language(surveys[name], language, more, place)
 
 
-def _language(survey: Survey, language: str, more: list[str], place: Path) -> Finding:
+def _language(survey: Survey, language: str, more: list[str], place: Path) -> CheckResult:
     prompts = sorted({*_prompts(survey), *more})
     files = {survey.sounds[prompt][language] for prompt in prompts if language in survey.sounds[prompt]}
     missing = sorted(file for file in files if not _there(place, language, file))

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from cc_bridge.config import WebhookConfig
-from cc_bridge.doctor.finding import Finding, fail, ok
+from cc_bridge.doctor.finding import CheckResult, fail, ok
 
 __all__ = ["findings"]
 
 _SECONDS = 5.0
 
 
-def findings(webhook: WebhookConfig) -> Iterator[Finding]:
+def findings(webhook: WebhookConfig) -> Iterator[CheckResult]:
     name = f"webhooks.{webhook.name}"
     url = urlsplit(webhook.url)
     host, secure = str(url.hostname), url.scheme == "https"

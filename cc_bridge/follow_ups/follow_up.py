@@ -1,7 +1,8 @@
 """The life of a follow-up: open, taken by somebody, and done or dropped. Pure.
 
-`storage/follow_ups.py` keeps them, `cc-bridge follow-up` and the pages move them on. The trap: two people may
-press the same button; so a move holds from some states only, and the one who is late is told who was first.
+`storage/queries/follow_ups.py` keeps them, `cc-bridge follow-up` and the pages move them on. The trap: two
+people may press the same button; so a move holds from some states only, and the one who is late is told who
+was first.
 """
 
 from collections.abc import Mapping
@@ -17,11 +18,11 @@ __all__ = [
     "LONGEST_TEXT",
     "MOVES",
     "UNCLOSED",
-    "Count",
+    "Action",
     "FollowUp",
-    "Move",
-    "Reason",
-    "State",
+    "FollowUpCount",
+    "FollowUpReason",
+    "FollowUpState",
     "change",
     "short",
     "too_late",
@@ -34,7 +35,7 @@ _SHORT = 8  # characters of an id for people; any longer begin of it will do too
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-class Reason(StrEnum):
+class FollowUpReason(StrEnum):
     """Why somebody is to be called back."""
 
     LOW_RATING = "low_rating"
@@ -44,7 +45,7 @@ class Reason(StrEnum):
     LONG_WAIT = "long_wait"
 
 
-class State(StrEnum):
+class FollowUpState(StrEnum):
     """How far a follow-up has come."""
 
     OPEN = "open"
@@ -53,7 +54,7 @@ class State(StrEnum):
     DROPPED = "dropped"
 
 
-class Move(StrEnum):
+class Action(StrEnum):
     """What somebody does with a follow-up."""
 
     TAKE = "take"
@@ -61,14 +62,14 @@ class Move(StrEnum):
     DROP = "drop"
 
 
-MOVES: Mapping[tuple[State, Move], State] = {
-    (State.OPEN, Move.TAKE): State.TAKEN,
-    (State.OPEN, Move.DONE): State.DONE,
-    (State.OPEN, Move.DROP): State.DROPPED,
-    (State.TAKEN, Move.DONE): State.DONE,
-    (State.TAKEN, Move.DROP): State.DROPPED,
+MOVES: Mapping[tuple[FollowUpState, Action], FollowUpState] = {
+    (FollowUpState.OPEN, Action.TAKE): FollowUpState.TAKEN,
+    (FollowUpState.OPEN, Action.DONE): FollowUpState.DONE,
+    (FollowUpState.OPEN, Action.DROP): FollowUpState.DROPPED,
+    (FollowUpState.TAKEN, Action.DONE): FollowUpState.DONE,
+    (FollowUpState.TAKEN, Action.DROP): FollowUpState.DROPPED,
 }
-UNCLOSED = frozenset({State.OPEN, State.TAKEN})
+UNCLOSED = frozenset({FollowUpState.OPEN, FollowUpState.TAKEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class FollowUp:
     owner: str  # of the queue; empty where it has none
     opened_at: float  # when that happened, so that whoever notes it, and how late, notes the same
     due_at: float
-    state: State = State.OPEN
+    state: FollowUpState = FollowUpState.OPEN
     taken_by: str = ""
     taken_at: float | None = None
     closed_by: str = ""
@@ -106,7 +107,7 @@ class FollowUp:
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class FollowUpCount:
     """The follow-ups of one owner that are not closed."""
 
     open: int = 0
@@ -119,7 +120,7 @@ def short(follow_up_id: str) -> str:
     return follow_up_id[:_SHORT]
 
 
-def change(move: Move, by: str, text: str, now: float) -> dict[str, Any]:
+def change(move: Action, by: str, text: str, now: float) -> dict[str, Any]:
     """Return the fields that a move sets. Raises FollowUpError for what cannot be stored.
 
     `text` is what came of it, or why it is dropped; who takes it needs to say nothing.
@@ -127,11 +128,11 @@ def change(move: Move, by: str, text: str, now: float) -> dict[str, Any]:
     by, text = _clean(by, "the name", LONGEST_NAME), _clean(text, "the text", LONGEST_TEXT)
     if not by:
         raise FollowUpError("say who you are")
-    if move is Move.TAKE:
-        return {"state": State.TAKEN, "taken_by": by, "taken_at": now}
+    if move is Action.TAKE:
+        return {"state": FollowUpState.TAKEN, "taken_by": by, "taken_at": now}
     if not text:
-        raise FollowUpError("say what came of it" if move is Move.DONE else "say why it is dropped")
-    state = State.DONE if move is Move.DONE else State.DROPPED
+        raise FollowUpError("say what came of it" if move is Action.DONE else "say why it is dropped")
+    state = FollowUpState.DONE if move is Action.DONE else FollowUpState.DROPPED
     return {"state": state, "closed_by": by, "closed_at": now, "outcome": text}
 
 

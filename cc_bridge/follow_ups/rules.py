@@ -1,8 +1,8 @@
 """Which calls and answers call for a follow-up, by the rules of the configuration. Pure.
 
-`storage/follow_up_facts.py` reads what they are applied to, `daemon/following_up.py` opens what comes of it.
-Who withholds the number, and who calls from one that many share, is nobody who could be called back: they
-open none.
+`storage/queries/follow_up_candidates.py` reads what they are applied to, `daemon/jobs/follow_ups.py` opens
+what comes of it. Who withholds the number, and who calls from one that many share, is nobody who could be
+called back: they open none.
 
 The trap: everything is looked at again and again, and by a daemon that comes after another. So what a cause
 is made of, its id above all, depends on what happened alone, never on when that was looked at.
@@ -15,10 +15,10 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import TypeVar
 
-from cc_bridge.follow_ups.follow_up import FollowUp, Reason
+from cc_bridge.follow_ups.follow_up import FollowUp, FollowUpReason
 from cc_bridge.records import Outcome
 
-__all__ = ["DAYS_LOOKED_BACK", "Cause", "Given", "Rules", "Stay", "follow_up"]
+__all__ = ["DAYS_LOOKED_BACK", "AnswerFact", "FollowUpCause", "FollowUpRules", "VisitFact", "follow_up"]
 
 # What is older opens nothing, however late it comes into the database.
 DAYS_LOOKED_BACK = 7
@@ -27,7 +27,7 @@ _ID = 16  # hexadecimal digits: of a million follow-ups no two should share one
 
 
 @dataclass(frozen=True, slots=True)
-class Stay:
+class VisitFact:
     """One visit of a queue."""
 
     pbx: str
@@ -43,7 +43,7 @@ class Stay:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class AnswerFact:
     """One answer, and the talk that it is about."""
 
     pbx: str
@@ -60,11 +60,11 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class FollowUpCause:
     """What opens a follow-up; `source` tells it from others of its PBX and reason."""
 
-    reason: Reason
-    about: Stay | Given
+    reason: FollowUpReason
+    about: VisitFact | AnswerFact
     source: str
     detail: str
     at: float
@@ -76,7 +76,7 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class FollowUpRules:
     """What opens a follow-up; nothing does by itself."""
 
     low_ratings: Mapping[str, int] = field(default_factory=dict)  # kind of question -> highest low value
@@ -86,14 +86,16 @@ class Rules:
     long_wait_seconds: float = 0  # waited longer; 0: never
     shared: Collection[str] = ()  # keys of numbers that many people call from
 
-    def of_answers(self, answers: Iterable[Given]) -> Iterator[Cause]:
+    def of_answers(self, answers: Iterable[AnswerFact]) -> Iterator[FollowUpCause]:
         for given in answers:
             if self._somebodys(given):
                 source = f"{given.attempt_id}\0{given.question}"
                 for reason, detail in self._said(given):
-                    yield Cause(reason, given, source, detail, given.at)
+                    yield FollowUpCause(reason, given, source, detail, given.at)
 
-    def of_stays(self, stays: Iterable[Stay], customer: Callable[[str], str] = str) -> Iterator[Cause]:
+    def of_stays(
+        self, stays: Iterable[VisitFact], customer: Callable[[str], str] = str
+    ) -> Iterator[FollowUpCause]:
         """Yield what visits cause; of a call that left one queue for another, all of them together.
 
         `customer` is the same for all keys of a customer.
@@ -108,39 +110,41 @@ class Rules:
             for theirs in _by(lost, lambda stay: customer(stay.caller_key)):
                 yield from self._abandoned_again(theirs)
 
-    def _somebodys(self, about: Stay | Given) -> bool:
+    def _somebodys(self, about: VisitFact | AnswerFact) -> bool:
         return bool(about.caller_key) and about.caller_key not in self.shared
 
-    def _said(self, given: Given) -> Iterator[tuple[Reason, str]]:
+    def _said(self, given: AnswerFact) -> Iterator[tuple[FollowUpReason, str]]:
         low = self.low_ratings.get(given.kind)
         if low is not None and given.value <= low:
-            yield Reason.LOW_RATING, f"{given.kind}={given.value}"
+            yield FollowUpReason.LOW_RATING, f"{given.kind}={given.value}"
         if given.kind == "yes_no" and given.value == 0 and given.question in self.not_solved:
-            yield Reason.NOT_SOLVED, f"{given.question}=no"
+            yield FollowUpReason.NOT_SOLVED, f"{given.question}=no"
         if given.kind == "comment" and self.comments:
-            yield Reason.COMMENT, f"spoke {given.value} s"
+            yield FollowUpReason.COMMENT, f"spoke {given.value} s"
 
-    def _waited(self, call: list[Stay]) -> Iterator[Cause]:
+    def _waited(self, call: list[VisitFact]) -> Iterator[FollowUpCause]:
         """Yield a cause when the waits of a call, until its first answer, have become too long."""
         seconds = 0.0
         for stay in call:
             if stay.outcome != Outcome.UNOBSERVED:  # nobody knows how long that was
                 seconds += stay.left_at - stay.entered_at
             if seconds > self.long_wait_seconds:
-                yield Cause(Reason.LONG_WAIT, stay, stay.call_id, f"waited {seconds:.0f} s", stay.left_at)
+                yield FollowUpCause(
+                    FollowUpReason.LONG_WAIT, stay, stay.call_id, f"waited {seconds:.0f} s", stay.left_at
+                )
                 return
             if stay.outcome == Outcome.ANSWERED:
                 return
 
-    def _abandoned_again(self, lost: list[Stay]) -> Iterator[Cause]:
+    def _abandoned_again(self, lost: list[VisitFact]) -> Iterator[FollowUpCause]:
         for before, stay in pairwise(sorted(lost, key=lambda stay: (stay.left_at, stay.pbx, stay.call_id))):
             hours = (stay.left_at - before.left_at) / 3600
             if hours * 3600 <= self.abandoned_seconds:
                 detail = f"abandoned again after {hours:.1f} h"
-                yield Cause(Reason.ABANDONED_TWICE, stay, stay.call_id, detail, stay.left_at)
+                yield FollowUpCause(FollowUpReason.ABANDONED_TWICE, stay, stay.call_id, detail, stay.left_at)
 
 
-def follow_up(cause: Cause, owner: str, due_at: float) -> FollowUp:
+def follow_up(cause: FollowUpCause, owner: str, due_at: float) -> FollowUp:
     """Return what is opened, the same whenever it is."""
     about = cause.about
     return FollowUp(
@@ -159,7 +163,7 @@ def follow_up(cause: Cause, owner: str, due_at: float) -> FollowUp:
     )
 
 
-def _abandoned(call: list[Stay]) -> bool:
+def _abandoned(call: list[VisitFact]) -> bool:
     last = call[-1]
     answered = any(stay.outcome == Outcome.ANSWERED for stay in call)
     return last.outcome == Outcome.ABANDONED and not last.short and not answered

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from cc_bridge.kpis.service_level import DEFAULT, Definition, VisitCounts, from_counts
+from cc_bridge.kpis.service_level import DEFAULT, ServiceLevelDefinition, VisitCounts, from_counts
 
 __all__ = ["MEASURES", "Measure", "help_text", "page"]
 
@@ -436,7 +436,7 @@ def page() -> str:
 
 
 def _examples() -> Iterable[tuple[str, ...]]:
-    for definition in Definition:
+    for definition in ServiceLevelDefinition:
         share = from_counts(_EXAMPLE_DAY, definition)
         percent = f"{share.percent:.1f} %" if share else "no data"
         yield _code(definition), _BY_NAME[f"service_level_{definition}"].used_by, percent

@@ -1,6 +1,6 @@
 """What the answers come to: each score with its n and an interval that holds the truth in 95 of 100 samples.
 
-Reports and pages ask here; `measures.py` has the formula of each score in words. Answers come counted,
+Reports and pages ask here; `kpis/catalogue.py` has the formula of each score in words. Answers come counted,
 value -> how many gave it, as SQL's GROUP BY gives them. Pure.
 
 Shares have Wilson's interval. NPS has that of its variance after three answers were added, 3/4 of them
@@ -19,11 +19,11 @@ from math import sqrt
 from statistics import NormalDist
 
 __all__ = [
-    "MINIMUM", "OF_KIND", "Answers", "Score", "ces", "csat", "csat_mean", "nps", "nps_0_9", "ranked",
+    "MINIMUM", "OF_KIND", "AnswersByValue", "Score", "ces", "csat", "csat_mean", "nps", "nps_0_9", "ranked",
     "response_rate", "student_t", "text", "wilson", "yes_no",
 ]  # fmt: skip
 
-Answers = Mapping[int, int]
+AnswersByValue = Mapping[int, int]
 """Value -> how many callers gave it."""
 
 MINIMUM = 15  # answers; with fewer, a share's interval is half of the scale wide
@@ -45,7 +45,7 @@ _SHOWN: Mapping[str, tuple[str, str]] = {
 class Score:
     """One figure of n answers, n at least 1, in the unit in which people read it: %, points, mean."""
 
-    name: str  # as in measures.py
+    name: str  # as in kpis/catalogue.py
     value: float
     n: int
     low: float
@@ -53,23 +53,23 @@ class Score:
     enough: bool  # to be shown and ranked
 
 
-def csat(answers: Answers, minimum: int = MINIMUM) -> Score | None:
+def csat(answers: AnswersByValue, minimum: int = MINIMUM) -> Score | None:
     """Return the % of 4 and 5 on the scale of 1 to 5."""
     n = _count(answers, range(1, 6))
     return _share("csat", answers.get(4, 0) + answers.get(5, 0), n, minimum)
 
 
-def csat_mean(answers: Answers, minimum: int = MINIMUM) -> Score | None:
+def csat_mean(answers: AnswersByValue, minimum: int = MINIMUM) -> Score | None:
     """Return the mean on the scale of 1 to 5."""
     return _mean("csat_mean", answers, range(1, 6), minimum)
 
 
-def nps(answers: Answers, minimum: int = MINIMUM) -> Score | None:
+def nps(answers: AnswersByValue, minimum: int = MINIMUM) -> Score | None:
     """Return the % of 9 and 10 less the % of 0 to 6, on the scale of 0 to 10."""
     return _net("nps", answers, range(11), minimum)
 
 
-def nps_0_9(answers: Answers, minimum: int = MINIMUM) -> Score | None:
+def nps_0_9(answers: AnswersByValue, minimum: int = MINIMUM) -> Score | None:
     """Return the % of 8 and 9 less the % of 0 to 5, on the scale of 0 to 9, which takes one key only.
 
     Nobody agreed on the groups of this scale. These are NPS's counted from the top, two steps of promoters
@@ -80,12 +80,12 @@ def nps_0_9(answers: Answers, minimum: int = MINIMUM) -> Score | None:
     return _net("nps_0_9", answers, range(10), minimum)
 
 
-def ces(answers: Answers, minimum: int = MINIMUM) -> Score | None:
+def ces(answers: AnswersByValue, minimum: int = MINIMUM) -> Score | None:
     """Return the mean on the scale of 1 to 7, where 7 is very easy."""
     return _mean("ces", answers, range(1, 8), minimum)
 
 
-def yes_no(answers: Answers, minimum: int = MINIMUM) -> Score | None:
+def yes_no(answers: AnswersByValue, minimum: int = MINIMUM) -> Score | None:
     """Return the % of yes, stored as 1; no is 0."""
     return _share("yes_no", answers.get(1, 0), _count(answers, range(2)), minimum)
 
@@ -95,7 +95,7 @@ def response_rate(answered: int, eligible: int, minimum: int = MINIMUM) -> Score
     return _share("response_rate", answered, eligible, minimum)
 
 
-OF_KIND: Mapping[str, tuple[Callable[[Answers, int], Score | None], ...]] = {
+OF_KIND: Mapping[str, tuple[Callable[[AnswersByValue, int], Score | None], ...]] = {
     "csat": (csat, csat_mean),
     "nps": (nps,),
     "nps_0_9": (nps_0_9,),
@@ -163,7 +163,7 @@ def student_t(freedom: int) -> float:
 # -- inside
 
 
-def _count(answers: Answers, scale: range) -> int:
+def _count(answers: AnswersByValue, scale: range) -> int:
     if strange := [value for value in answers if value not in scale]:
         raise ValueError(f"answers off the scale of {scale[0]} to {scale[-1]}: {strange[:5]}")
     return sum(answers.values())
@@ -178,7 +178,7 @@ def _share(name: str, part: int, n: int, minimum: int) -> Score | None:
     return Score(name, 100 * part / n, n, 100 * low, 100 * high, n >= minimum)
 
 
-def _mean(name: str, answers: Answers, scale: range, minimum: int) -> Score | None:
+def _mean(name: str, answers: AnswersByValue, scale: range, minimum: int) -> Score | None:
     n = _count(answers, scale)
     if not n:
         return None
@@ -194,7 +194,7 @@ def _mean(name: str, answers: Answers, scale: range, minimum: int) -> Score | No
     return Score(name, mean, n, max(mean - below, scale[0]), min(mean + above, scale[-1]), n >= minimum)
 
 
-def _net(name: str, answers: Answers, scale: range, minimum: int) -> Score | None:
+def _net(name: str, answers: AnswersByValue, scale: range, minimum: int) -> Score | None:
     n = _count(answers, scale)
     if not n:
         return None

@@ -18,13 +18,21 @@ from typing import Protocol
 
 from cc_bridge.records import Outcome
 
-__all__ = ["DEFAULT", "Definition", "Share", "Stay", "VisitCounts", "from_counts", "service_level"]
+__all__ = [
+    "DEFAULT",
+    "QueueStay",
+    "ServiceLevelDefinition",
+    "Share",
+    "VisitCounts",
+    "from_counts",
+    "service_level",
+]
 
 _MICROSECONDS = 6  # decimals
 
 
-class Definition(StrEnum):
-    """Whom a service level counts; `measures.py` has the formula of each and who else uses it."""
+class ServiceLevelDefinition(StrEnum):
+    """Whom a service level counts; `kpis/catalogue.py` has the formula of each and who else uses it."""
 
     ANSWERED = "answered"
     REMOVED = "removed"
@@ -33,10 +41,10 @@ class Definition(StrEnum):
     STRICT = "strict"
 
 
-DEFAULT = Definition.NO_SHORT
+DEFAULT = ServiceLevelDefinition.NO_SHORT
 
 
-class Stay(Protocol):
+class QueueStay(Protocol):
     """What must be known of a visit: a QueueVisit, or a row of the table."""
 
     @property
@@ -79,7 +87,7 @@ class VisitCounts:
         return VisitCounts(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
     @classmethod
-    def of(cls, stays: Iterable[Stay], threshold: float, short_abandon: float) -> "VisitCounts":
+    def of(cls, stays: Iterable[QueueStay], threshold: float, short_abandon: float) -> "VisitCounts":
         """Count visits; `threshold` and `short_abandon` are their queue's settings, in seconds."""
         waits: dict[str, list[float]] = {outcome: [] for outcome in Outcome}
         for stay in stays:
@@ -98,26 +106,32 @@ class VisitCounts:
 
 
 # Numerator and n of each definition.
-_SHARES: Mapping[Definition, Callable[[VisitCounts], tuple[int, int]]] = {
-    Definition.ANSWERED: lambda c: (c.answered_within, c.answered),
-    Definition.REMOVED: lambda c: (c.answered_within + c.abandoned_within, c.answered + c.abandoned),
-    Definition.OFFERED: lambda c: (c.answered_within, c.answered + c.abandoned),
-    Definition.NO_SHORT: lambda c: (
+_SHARES: Mapping[ServiceLevelDefinition, Callable[[VisitCounts], tuple[int, int]]] = {
+    ServiceLevelDefinition.ANSWERED: lambda c: (c.answered_within, c.answered),
+    ServiceLevelDefinition.REMOVED: lambda c: (
+        c.answered_within + c.abandoned_within,
+        c.answered + c.abandoned,
+    ),
+    ServiceLevelDefinition.OFFERED: lambda c: (c.answered_within, c.answered + c.abandoned),
+    ServiceLevelDefinition.NO_SHORT: lambda c: (
         c.answered_within,
         c.answered + c.abandoned + c.timed_out + c.left_by_key - c.short_abandons,
     ),
-    Definition.STRICT: lambda c: (c.answered_within, c.visits),
+    ServiceLevelDefinition.STRICT: lambda c: (c.answered_within, c.visits),
 }
 
 
-def from_counts(counts: VisitCounts, definition: Definition = DEFAULT) -> Share | None:
+def from_counts(counts: VisitCounts, definition: ServiceLevelDefinition = DEFAULT) -> Share | None:
     """Return the service level, or None where the definition finds no calls: no data is not 100 %."""
     numerator, n = _SHARES[definition](counts)
     return Share(numerator, n) if n else None
 
 
 def service_level(
-    stays: Iterable[Stay], threshold: float, short_abandon: float, definition: Definition = DEFAULT
+    stays: Iterable[QueueStay],
+    threshold: float,
+    short_abandon: float,
+    definition: ServiceLevelDefinition = DEFAULT,
 ) -> Share | None:
     """Return the service level of one queue's visits at `threshold` seconds, None if there are no calls."""
     return from_counts(VisitCounts.of(stays, threshold, short_abandon), definition)

@@ -1,5 +1,5 @@
-"""What Prometheus scrapes: `counted.py` counts records and makes the page, `live.py` reads what goes on now.
+"""The exporter: `instruments.py` counts records and renders the page, `collectors.py` reads the live state.
 
-Names and meanings are in `families.py`, which Grafana's dashboards and the tests read too; `families_page.py`
+Names and meanings are in `families.py`, which Grafana's dashboards and the tests read too; `reference.py`
 writes them for people. Both are pure, and so is `exposition.py`, which keeps series as lines of text.
 """

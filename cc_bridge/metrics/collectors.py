@@ -1,6 +1,6 @@
 """Gauges and counters that are read when Prometheus asks, from the live parts of a daemon.
 
-`counted.py` registers them. The trap: they read live objects, so they must be collected in the reactor's
+`instruments.py` registers them. The trap: they read live objects, so they must be collected in the reactor's
 thread; and a family is there even when nothing has a value yet, or its alerts would see no data.
 """
 
@@ -10,7 +10,7 @@ from prometheus_client import Metric
 from prometheus_client.registry import Collector
 
 from cc_bridge.calls.tracker import Tracker
-from cc_bridge.follow_ups.follow_up import Count
+from cc_bridge.follow_ups.follow_up import FollowUpCount
 from cc_bridge.metrics.exposition import Family
 from cc_bridge.metrics.families import BY_NAME, PREFIX
 from cc_bridge.metrics.protocols import (
@@ -22,9 +22,9 @@ from cc_bridge.metrics.protocols import (
     WebhookState,
 )
 from cc_bridge.records import AgentState
-from cc_bridge.surveys.hangup_outliers import Lingering
+from cc_bridge.surveys.hangup_outliers import HangupOutliers
 
-__all__ = ["Digests", "FollowUps", "Live", "Queues", "Written"]
+__all__ = ["DigestCollector", "FollowUpCollector", "QueueCollector", "RenderedFamily", "StateCollector"]
 
 _MEMBER_STATES = [state for state in AgentState if state is not AgentState.LOGGED_OUT]
 # As `agi/server.py` names them.
@@ -33,7 +33,7 @@ _CUT = dict.fromkeys(("time_limit", "shutdown"), 0)
 _NO_OWNER = "-"  # which nobody can be called: a label without a value would be none
 
 
-class Written(Metric):
+class RenderedFamily(Metric):
     """A family as prometheus_client knows it, without samples: we write its lines."""
 
     def __init__(self, family: Family, lines: Iterator[str]) -> None:
@@ -49,13 +49,13 @@ def _read(name: str, pbx: str, values: Values) -> Metric:
     """Return a family whose values are read when asked; a counter can be one too."""
     known = BY_NAME[name]
     family = Family(known.kind, f"{PREFIX}{name}", known.text, pbx, *known.labels)
-    return Written(family, family.lines({family.series(*key): n for key, n in values.items()}))
+    return RenderedFamily(family, family.lines({family.series(*key): n for key, n in values.items()}))
 
 
-class Queues(Collector):
+class QueueCollector(Collector):
     """The queues' thresholds, and whose callers hang up first; no agent is named, a report does that."""
 
-    def __init__(self, pbx: str, lingering: Lingering, thresholds: Mapping[str, float]) -> None:
+    def __init__(self, pbx: str, lingering: HangupOutliers, thresholds: Mapping[str, float]) -> None:
         self._pbx = pbx
         self._lingering = lingering
         self._thresholds = thresholds
@@ -71,10 +71,10 @@ class Queues(Collector):
         yield _read("agents_standing_out", self._pbx, {(share.queue,): share.suspicious for share in shares})
 
 
-class FollowUps(Collector):
+class FollowUpCollector(Collector):
     """The follow-ups that are not closed."""
 
-    def __init__(self, pbx: str, by_owner: Mapping[str, Count]) -> None:
+    def __init__(self, pbx: str, by_owner: Mapping[str, FollowUpCount]) -> None:
         self._pbx = pbx
         self._by_owner = by_owner
 
@@ -91,7 +91,7 @@ class FollowUps(Collector):
         yield _read("follow_ups_overdue", self._pbx, overdue)
 
 
-class Digests(Collector):
+class DigestCollector(Collector):
     """When digests were due and sent last; nothing while the daemon sends none."""
 
     def __init__(self, pbx: str, digests: DigestState) -> None:
@@ -112,7 +112,7 @@ def _by_name(values: Mapping[str, float]) -> Values:
     return {(name,): value for name, value in values.items()}
 
 
-class Live(Collector):
+class StateCollector(Collector):
     """Gauges and counters that are read from live objects at each scrape."""
 
     def __init__(

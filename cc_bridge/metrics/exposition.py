@@ -1,8 +1,8 @@
 """Families of series, kept as the text that Prometheus scrapes: labels in, lines out.
 
-`counted.py` counts in them and puts the page together. prometheus_client's own Counter and Histogram write
-the labels of every line anew, 17 us a line, which held up the reactor for 0.35 s with 200 queues. Here a
-series is known by the text of its labels, which is written when something is counted.
+`instruments.py` counts in them and puts the page together. prometheus_client's own Counter and Histogram
+write the labels of every line anew, 17 us a line, which held up the reactor for 0.35 s with 200 queues. Here
+a series is known by the text of its labels, which is written when something is counted.
 
 The trap: nothing is locked. Counting and scraping belong in one thread, the reactor's.
 """

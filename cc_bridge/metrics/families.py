@@ -1,8 +1,8 @@
 """Every metric of the daemon: its name, type, labels, unit, meaning and how many series it can have. Pure.
 
-`counted.py` and `live.py` export what stands here and nothing else, with the text as HELP;
-`families_page.py` writes `config/metrics.md` from it. What is a number of the contact centre has its words
-and formula from `measures.py`.
+`instruments.py` and `collectors.py` export what stands here and nothing else, with the text as HELP;
+`reference.py` writes `config/metrics.md` from it. What is a number of the contact centre has its words
+and formula from `kpis/catalogue.py`.
 
 The trap: `series` is a Python expression that the tests run against a page where everything has happened.
 Its names are those of `SIZES`.

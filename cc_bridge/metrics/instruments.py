@@ -1,10 +1,11 @@
 """What Prometheus scrapes: counters and histograms fed by records, and the page with all that is known.
 
-What each metric is called, and means, stands in `families.py`; what is read only when asked, in `live.py`.
-`daemon/app.py` makes one for its own registry, `daemon/counting.py` hands it every record and `web/` shows
-its page. prometheus_client gives the registry, the headings, both formats and the families of the process;
-the lines of ours are written by `exposition.py`. So `page` is what knows all, and `generate_latest` gives our
-headings alone. It must run in the reactor thread and never in a pool.
+What each metric is called, and means, stands in `families.py`; what is read only when asked, in
+`collectors.py`. `daemon/bridge.py` makes one for its own registry, `daemon/services/record_dispatcher.py`
+hands it every record and `web/` shows its page. prometheus_client gives the registry, the headings, both
+formats and the families of the process; the lines of ours are written by `exposition.py`. So `page` is what
+knows all, and `generate_latest` gives our headings alone. It must run in the reactor thread and never in a
+pool.
 
 The trap: a histogram can only answer "within T seconds" at a bound that it has. Every service-level
 threshold and short-abandon limit of the configuration is therefore an exact bound (`le="20.0"`).
@@ -20,8 +21,14 @@ from prometheus_client.registry import Collector
 
 from cc_bridge import __version__
 from cc_bridge.calls.tracker import Tracker
-from cc_bridge.follow_ups.follow_up import Count, FollowUp, Reason, State
-from cc_bridge.metrics.collectors import Digests, FollowUps, Live, Queues, Written
+from cc_bridge.follow_ups.follow_up import FollowUp, FollowUpCount, FollowUpReason, FollowUpState
+from cc_bridge.metrics.collectors import (
+    DigestCollector,
+    FollowUpCollector,
+    QueueCollector,
+    RenderedFamily,
+    StateCollector,
+)
 from cc_bridge.metrics.exposition import Counter, Histogram
 from cc_bridge.metrics.families import BY_NAME, PREFIX
 from cc_bridge.metrics.protocols import (
@@ -37,20 +44,20 @@ from cc_bridge.records import (
     Call,
     Direction,
     EndedBy,
-    FunnelEntry,
     Gap,
     GapReason,
     Outcome,
     QueueVisit,
     Ring,
     RingOutcome,
+    SurveyDecision,
     SurveyResult,
     Talk,
     Trigger,
 )
 from cc_bridge.surveys.definition import Question
-from cc_bridge.surveys.eligibility import NotAsked, Stage
-from cc_bridge.surveys.hangup_outliers import Lingering
+from cc_bridge.surveys.eligibility import NotAskedReason, SurveyStage
+from cc_bridge.surveys.hangup_outliers import HangupOutliers
 
 __all__ = ["Metrics"]
 
@@ -64,9 +71,9 @@ _CLOSE_BOUNDS = tuple(hours * _HOUR for hours in (0.25, 1, 2, 4, 8, 24, 48, 72, 
 _USUAL = (Outcome.ANSWERED, Outcome.ABANDONED)
 _ANSWERED = {True: "yes", False: "no"}
 # What a survey comes to, likewise, where there is one.
-_COMES_TO = (Stage.INVITED, SurveyResult.COMPLETE, SurveyResult.PARTIAL, SurveyResult.DECLINED)
-_NOT_ELIGIBLE = {NotAsked.DISABLED, NotAsked.NOT_ELIGIBLE}
-# As `agi/greeting.py` names them.
+_COMES_TO = (SurveyStage.INVITED, SurveyResult.COMPLETE, SurveyResult.PARTIAL, SurveyResult.DECLINED)
+_NOT_ELIGIBLE = {NotAskedReason.DISABLED, NotAskedReason.NOT_ELIGIBLE}
+# As `agi/caller_lookup_script.py` names them.
 _GREETINGS = ("told", "nobody", "late", "failed")
 
 
@@ -112,28 +119,28 @@ class Metrics:
         for how in _GREETINGS:
             self._greetings.inc(how, by=0)
         self._follow_ups_opened = self._counter("follow_ups_opened")
-        for why in Reason:
+        for why in FollowUpReason:
             self._follow_ups_opened.inc(why, by=0)
         self._follow_ups_closed = self._histogram("follow_up_close_seconds", _CLOSE_BOUNDS)
-        for state in (State.DONE, State.DROPPED):
+        for state in (FollowUpState.DONE, FollowUpState.DROPPED):
             self._follow_ups_closed.know(state)
-        self._follow_ups: dict[str, Count] = {}  # by owner
-        registry.register(FollowUps(pbx, self._follow_ups))
+        self._follow_ups: dict[str, FollowUpCount] = {}  # by owner
+        registry.register(FollowUpCollector(pbx, self._follow_ups))
         self._thresholds: dict[str, float] = {}  # by queue
-        self._lingering = Lingering()
-        registry.register(_Counted(self._counted))
-        registry.register(Queues(pbx, self._lingering, self._thresholds))
+        self._lingering = HangupOutliers()
+        registry.register(_InstrumentCollector(self._counted))
+        registry.register(QueueCollector(pbx, self._lingering, self._thresholds))
         info = Info(f"{PREFIX}build", BY_NAME["build"].text, ["pbx"], registry=registry)
         info.labels(pbx).info({"version": __version__, "python": platform.python_version()})
 
     def page(self, accept: str) -> tuple[bytes, str]:
         """Return what a scrape gets, and its content type, for its Accept header."""
         encode, content_type = choose_encoder(accept)
-        end = encode(_Some())  # OpenMetrics has a last line
+        end = encode(_StaticCollector())  # OpenMetrics has a last line
         page = BytesIO()
         for metric in self.registry.collect():
-            page.write(encode(_Some(metric)).removesuffix(end))
-            if isinstance(metric, Written):
+            page.write(encode(_StaticCollector(metric)).removesuffix(end))
+            if isinstance(metric, RenderedFamily):
                 page.writelines(map(str.encode, metric.lines))
         page.write(end)
         return page.getvalue(), content_type
@@ -182,7 +189,7 @@ class Metrics:
     def count_visit(self, visit: QueueVisit, threshold: float, short: float) -> None:
         """Count a visit; its queue's service level is at `threshold` seconds, an abandon under `short` short.
 
-        The bounds are those of `service_level.py`.
+        The bounds are those of `kpis/service_level.py`.
         """
         self._visits.inc(visit.queue, visit.outcome)
         self._wait.observe(visit.wait_seconds, visit.queue, visit.outcome)
@@ -223,13 +230,13 @@ class Metrics:
         self._gap_seconds.inc(gap.reason, by=gap.ended_at - gap.started_at)
         self._gap_calls.inc(gap.reason, by=gap.calls_affected)
 
-    def count_funnel(self, entry: FunnelEntry) -> None:
+    def count_funnel(self, entry: SurveyDecision) -> None:
         """Count a caller who could have been asked; that one was, the interview tells itself."""
         self._lingering.count(entry)
         # Who is called back was counted when the call ended.
         if entry.stage not in _NOT_ELIGIBLE and entry.trigger != Trigger.CALLBACK:
             self._eligible.inc(entry.queue)
-        if entry.stage != Stage.INVITED:
+        if entry.stage != SurveyStage.INVITED:
             self.survey_stage(entry.stage, entry.queue)
 
     def survey_stage(self, stage: str, queue: str) -> None:
@@ -239,7 +246,7 @@ class Metrics:
         self._greetings.inc(how)
 
     def count_follow_ups(
-        self, opened: Mapping[str, int], closed: Iterable[FollowUp], by_owner: Mapping[str, Count]
+        self, opened: Mapping[str, int], closed: Iterable[FollowUp], by_owner: Mapping[str, FollowUpCount]
     ) -> None:
         """Count what was opened, by reason, and what was closed; `by_owner` is what is not closed by now."""
         for reason, n in opened.items():
@@ -261,11 +268,11 @@ class Metrics:
     ) -> None:
         """Export the state of these at each scrape."""
         if digests is not None:
-            self.registry.register(Digests(self._pbx, digests))
-        self.registry.register(Live(self._pbx, tracker, link, store, agi, forwarder, webhooks))
+            self.registry.register(DigestCollector(self._pbx, digests))
+        self.registry.register(StateCollector(self._pbx, tracker, link, store, agi, forwarder, webhooks))
 
 
-class _Some(Collector):
+class _StaticCollector(Collector):
     """Gives what it was given."""
 
     def __init__(self, *metrics: Metric) -> None:
@@ -275,7 +282,7 @@ class _Some(Collector):
         return self._metrics
 
 
-class _Counted(Collector):
+class _InstrumentCollector(Collector):
     """What was counted since the start."""
 
     def __init__(self, families: Iterable[Counter | Histogram]) -> None:
@@ -283,4 +290,4 @@ class _Counted(Collector):
 
     def collect(self) -> Iterator[Metric]:
         for family in self._families:
-            yield Written(family, family.written())
+            yield RenderedFamily(family, family.written())

@@ -1,6 +1,6 @@
 """What the metrics ask of the live parts of a daemon: the link, the writer, the journal, receivers, FastAGI.
 
-`live.py` reads them at each scrape; whoever has these attributes will do, so that no part knows of
+`collectors.py` reads them at each scrape; whoever has these attributes will do, so that no part knows of
 metrics.
 """
 
@@ -8,7 +8,7 @@ from collections import Counter as Tally
 from collections.abc import Iterable
 from typing import Protocol
 
-from cc_bridge.ami.codec import Counts
+from cc_bridge.ami.codec import MessageCounts
 
 __all__ = [
     "AgiState",
@@ -27,7 +27,7 @@ class LinkState(Protocol):
     up: bool
     logins: int
     last_event_at: float
-    counts: Counts
+    counts: MessageCounts
 
     @property
     def clock_offset(self) -> float: ...

@@ -11,17 +11,17 @@ from itertools import islice
 from math import inf
 from pathlib import Path
 
-from cc_bridge.ami.codec import Counts as AmiCounts
+from cc_bridge.ami.codec import MessageCounts as AmiCounts
 from cc_bridge.calls.events import CallEvent
 from cc_bridge.calls.tracker import Tracker, TrackerRecord
 from cc_bridge.offline.replay import read_stream, replay
-from cc_bridge.privacy.pseudonymizer import Privacy
-from cc_bridge.queue_log.parse import Counts, Line, read
-from cc_bridge.queue_log.reconcile import Comparison, Ours, Theirs, compare
-from cc_bridge.queue_log.visits import LoggedVisit, Visits
+from cc_bridge.privacy.pseudonymizer import Pseudonymizer
+from cc_bridge.queue_log.parse import LineCounts, QueueLogLine, read
+from cc_bridge.queue_log.reconcile import Comparison, QueueLogSide, RecordedSide, compare
+from cc_bridge.queue_log.visits import LoggedVisit, QueueLogVisits
 from cc_bridge.records import QueueVisit, Talk
 from cc_bridge.storage.migrate import database
-from cc_bridge.storage.queries.queue_log_import import Imported, add, observed
+from cc_bridge.storage.queries.queue_log_import import ImportResult, add, observed
 from cc_bridge.storage.queries.queue_log_table import read_table
 
 __all__ = ["TABLE", "compared", "from_database", "from_recording", "import_log"]
@@ -34,8 +34,8 @@ _SECOND = 1.0
 
 def compared(
     log: str,
-    ours: Callable[[float, float], Ours],
-    counts: Counts,
+    ours: Callable[[float, float], RecordedSide],
+    counts: LineCounts,
     since: float = -inf,
     until: float = inf,
     zone: tzinfo | None = None,
@@ -45,30 +45,30 @@ def compared(
         lines = read_table(log.removeprefix(TABLE), since, until, zone, counts)
     else:
         lines = read(read_stream(Path(log)), counts)
-    visits = list(_visits(lines, Visits()))
+    visits = list(_visits(lines, QueueLogVisits()))
     first, last = counts.first_at, counts.last_at
     if first is None or last is None:  # nothing to compare with, and nothing to excuse it
-        return compare(Theirs([]), ours(since, until), since, until)
-    return compare(Theirs(visits, first, last), ours(first, last + _SECOND), since, until)
+        return compare(QueueLogSide([]), ours(since, until), since, until)
+    return compare(QueueLogSide(visits, first, last), ours(first, last + _SECOND), since, until)
 
 
-def from_database(url: str, pbx: str) -> Callable[[float, float], Ours]:
+def from_database(url: str, pbx: str) -> Callable[[float, float], RecordedSide]:
     """Return what reads our records from the database."""
 
-    def read_observed(since: float, until: float) -> Ours:
+    def read_observed(since: float, until: float) -> RecordedSide:
         with database(url) as engine, engine.connect() as connection:
             return observed(connection, pbx, since, until)
 
     return read_observed
 
 
-def from_recording(path: Path) -> Callable[[float, float], Ours]:
+def from_recording(path: Path) -> Callable[[float, float], RecordedSide]:
     """Return what makes our records anew from a recorded AMI stream, whatever the span."""
 
-    def read_observed(_since: float, _until: float) -> Ours:
-        tracker = _Watched("replay")
+    def read_observed(_since: float, _until: float) -> RecordedSide:
+        tracker = _ProgressFile("replay")
         records = list(replay(read_stream(path), tracker, AmiCounts()))
-        return Ours(
+        return RecordedSide(
             visits=[record for record in records if isinstance(record, QueueVisit)],
             talks=[record for record in records if isinstance(record, Talk)],
             since=tracker.first_at,
@@ -79,19 +79,19 @@ def from_recording(path: Path) -> Callable[[float, float], Ours]:
 
 
 def import_log(
-    paths: Iterable[Path], url: str, pbx: str, progress: Callable[[int], None], privacy: Privacy
-) -> tuple[Imported, Counts]:
+    paths: Iterable[Path], url: str, pbx: str, progress: Callable[[int], None], privacy: Pseudonymizer
+) -> tuple[ImportResult, LineCounts]:
     """Take in the visits and talks of log files, oldest first; `progress` is told of the bytes read."""
-    counts, imported = Counts(), Imported()
+    counts, imported = LineCounts(), ImportResult()
     chunks = (chunk for path in paths for chunk in _chunks(path, progress))
-    told = _visits(read(chunks, counts), Visits())
+    told = _visits(read(chunks, counts), QueueLogVisits())
     with database(url) as engine:
         while batch := list(islice(told, _BATCH)):
             add(engine, pbx, batch, imported, privacy.of)
     return imported, counts
 
 
-class _Watched(Tracker):
+class _ProgressFile(Tracker):
     """Notes from when to when it was told something; told nothing, nothing is excused by that."""
 
     first_at, last_at = -inf, inf
@@ -103,7 +103,7 @@ class _Watched(Tracker):
         return super().apply(event)
 
 
-def _visits(lines: Iterable[Line], visits: Visits) -> Iterator[LoggedVisit]:
+def _visits(lines: Iterable[QueueLogLine], visits: QueueLogVisits) -> Iterator[LoggedVisit]:
     for line in lines:
         yield from visits.feed(line)
     yield from visits.finish()

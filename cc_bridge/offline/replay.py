@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from cc_bridge.ami.codec import Codec, Counts, Event
+from cc_bridge.ami.codec import Codec, Event, MessageCounts
 from cc_bridge.calls.ami_events import WANTED, read
 from cc_bridge.calls.tracker import Tracker, TrackerRecord
 from cc_bridge.records import QueueVisit, Ring, Talk
@@ -28,7 +28,7 @@ def read_stream(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def replay(chunks: Iterator[bytes], tracker: Tracker, counts: Counts) -> Iterator[CallRecord]:
+def replay(chunks: Iterator[bytes], tracker: Tracker, counts: MessageCounts) -> Iterator[CallRecord]:
     """Yield records in the order of their completion; what is open at the end comes last, unobserved."""
     codec = Codec(WANTED, counts)
     now = 0.0

@@ -1,9 +1,9 @@
 """One person, looked for in what is stored: is this their number, and what is left of a row without it. Pure.
 
-`storage/erasure.py` asks it about every row when a caller wants to see, or to be taken out of, what is on
-record. A number is found in every writing (+98912..., 0098912..., 0912..., Persian digits), as a key and as
-a hash; where more than a number is written, such as a dialled prefix or `Local/0912...@trunk`, at the end
-of a run of digits.
+`storage/personal_data/erasure.py` asks it about every row when a caller wants to see, or to be taken out of,
+what is on record. A number is found in every writing (+98912..., 0098912..., 0912..., Persian digits), as a
+key and as a hash; where more than a number is written, such as a dialled prefix or `Local/0912...@trunk`, at
+the end of a run of digits.
 
 The trap: without a country code in the configuration +98912... and 0912... cannot be known for the same.
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 from cc_bridge.privacy.caller_keys import CallerKeys, folded, normalise
 
-__all__ = ["KEYS", "NAMES", "NUMBERS", "Person"]
+__all__ = ["KEYS", "NAMES", "NUMBERS", "DataSubject"]
 
 KEYS = ("caller_key",)
 NUMBERS = ("caller_number", "dialed", "transfer_target")
@@ -24,7 +24,7 @@ _IDS = "id"  # how names of fields end that hold no number, though 1795309819.12
 _SHORTEST = 7  # digits of a number that is looked for within other text; 201 is in everything
 
 
-class Person:
+class DataSubject:
     """Whoever calls from a number; falsy when it is none."""
 
     def __init__(self, number: str, keys: CallerKeys) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 
-__all__ = ["Counts", "Line", "of_row", "read"]
+__all__ = ["LineCounts", "QueueLogLine", "of_row", "read"]
 
 _LONGEST = 64 * 1024  # bytes; Asterisk's own buffer for a line is 8 KiB
 _FIXED = 5  # time, call, queue, agent, event; the rest depends on the event
@@ -20,7 +20,7 @@ _TIME = re.compile(r"[0-9]{9,10}(?:\.[0-9]{1,6})?")  # a longer one would not fi
 _NUMBER = re.compile(r"-?[0-9]{1,9}")  # negative when the PBX's clock was set back
 
 
-class Line(NamedTuple):
+class QueueLogLine(NamedTuple):
     """One line; `data` is what follows the event."""
 
     at: float  # UTC epoch seconds, whole ones in a file
@@ -39,7 +39,7 @@ class Line(NamedTuple):
 
 
 @dataclass(slots=True)
-class Counts:
+class LineCounts:
     """How a log was read."""
 
     lines: int = 0
@@ -47,7 +47,7 @@ class Counts:
     first_at: float | None = None
     last_at: float | None = None
 
-    def saw(self, line: Line | None) -> None:
+    def saw(self, line: QueueLogLine | None) -> None:
         self.lines += 1
         if line is None:
             self.junk += 1
@@ -57,7 +57,7 @@ class Counts:
         self.last_at = line.at
 
 
-def read(chunks: Iterable[bytes], counts: Counts) -> Iterator[Line]:
+def read(chunks: Iterable[bytes], counts: LineCounts) -> Iterator[QueueLogLine]:
     """Yield the lines of a file."""
     for raw in _split(chunks):
         line = _line(raw)
@@ -66,7 +66,7 @@ def read(chunks: Iterable[bytes], counts: Counts) -> Iterator[Line]:
             yield line
 
 
-def of_row(row: Sequence[object], zone: tzinfo | None) -> Line | None:
+def of_row(row: Sequence[object], zone: tzinfo | None) -> QueueLogLine | None:
     """Return a row of the table: time, callid, queuename, agent, event, data1 to data5.
 
     Asterisk writes local time, of `zone` or else of this machine; an hour that the clock of a zone
@@ -80,7 +80,7 @@ def of_row(row: Sequence[object], zone: tzinfo | None) -> Line | None:
         return None
     while data and not data[-1]:  # columns that the event did not need
         data.pop()
-    return Line(at, call, queue, agent, event, data) if call and queue and event else None
+    return QueueLogLine(at, call, queue, agent, event, data) if call and queue and event else None
 
 
 def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -96,11 +96,13 @@ def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield b""  # without its line feed it is still being written: the last number may be cut
 
 
-def _line(raw: bytes) -> Line | None:
+def _line(raw: bytes) -> QueueLogLine | None:
     at, *fields = raw.decode("utf-8", "replace").rstrip("\r").split("|")
     if len(fields) < _FIXED - 1 or not _TIME.fullmatch(at):
         return None
     call, queue, agent, event = fields[: _FIXED - 1]
     return (
-        Line(float(at), call, queue, agent, event, fields[_FIXED - 1 :]) if call and queue and event else None
+        QueueLogLine(float(at), call, queue, agent, event, fields[_FIXED - 1 :])
+        if call and queue and event
+        else None
     )

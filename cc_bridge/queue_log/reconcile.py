@@ -17,14 +17,22 @@ from cc_bridge.queue_log.pairs import pairs, talks_of
 from cc_bridge.queue_log.visits import TRANSFERS, LoggedVisit, ended_by
 from cc_bridge.records import EndedBy, Gap, Outcome, QueueVisit, Talk
 
-__all__ = ["Comparison", "Difference", "Ours", "Reason", "Theirs", "What", "compare"]
+__all__ = [
+    "Comparison",
+    "Difference",
+    "DifferenceKind",
+    "DifferenceReason",
+    "QueueLogSide",
+    "RecordedSide",
+    "compare",
+]
 
 _ROUNDING = 1.1  # seconds: two clocks' whole ones, and the moment between a line and its event
 _TAKEN_OVER = 2.0  # seconds that the wait may be off of a caller who waited when we came back
 _SECOND = 1.0
 
 
-class What(StrEnum):
+class DifferenceKind(StrEnum):
     """What differs."""
 
     MISSING = "missing"  # only queue_log has the visit
@@ -37,7 +45,7 @@ class What(StrEnum):
     TALK_END = "talk_end"
 
 
-class Reason(StrEnum):
+class DifferenceReason(StrEnum):
     """Why it differs, where that is known."""
 
     NOT_LET_IN = "not_let_in"
@@ -61,17 +69,17 @@ class Reason(StrEnum):
 class Difference:
     """One thing that differs in one visit; `reason` is None when nothing explains it."""
 
-    what: What
+    what: DifferenceKind
     call: str
     queue: str
     at: float  # when the caller entered the queue
     logged: str
     observed: str
-    reason: Reason | None
+    reason: DifferenceReason | None
 
 
 @dataclass(frozen=True, slots=True)
-class Theirs:
+class QueueLogSide:
     """What queue_log says; `since` and `until` are its first and last line."""
 
     visits: list[LoggedVisit]
@@ -80,7 +88,7 @@ class Theirs:
 
 
 @dataclass(frozen=True, slots=True)
-class Ours:
+class RecordedSide:
     """What we say, and when we looked."""
 
     visits: list[QueueVisit]
@@ -89,14 +97,14 @@ class Ours:
     until: float = inf
     gaps: list[Gap] = field(default_factory=list)
 
-    def blind_to(self, start: float, end: float) -> Reason | None:
+    def blind_to(self, start: float, end: float) -> DifferenceReason | None:
         """Say why we cannot have seen all of a stretch of queue_log's time; None: we should have."""
         if start + _SECOND <= self.since:
-            return Reason.WE_BEGAN
+            return DifferenceReason.WE_BEGAN
         if end >= self.until:
-            return Reason.WE_ENDED
+            return DifferenceReason.WE_ENDED
         if any(gap.started_at <= end + _SECOND and start <= gap.ended_at for gap in self.gaps):
-            return Reason.GAP
+            return DifferenceReason.GAP
         return None
 
 
@@ -110,7 +118,7 @@ class Comparison:
     differences: list[Difference] = field(default_factory=list)
 
     @property
-    def explained(self) -> Counter[Reason]:
+    def explained(self) -> Counter[DifferenceReason]:
         return Counter(difference.reason for difference in self.differences if difference.reason)
 
     @property
@@ -119,15 +127,17 @@ class Comparison:
 
 
 # What we call an outcome for which queue_log has only another word.
-_WORDS: dict[tuple[Outcome, Outcome], Reason] = {
-    (Outcome.LEAVE_EMPTY, Outcome.LEAVE_UNAVAILABLE): Reason.ONE_WORD,
-    (Outcome.LEAVE_EMPTY, Outcome.TRANSFERRED_AWAY): Reason.ONE_WORD,
-    (Outcome.ABANDONED, Outcome.TRANSFERRED_AWAY): Reason.REDIRECTED,
+_WORDS: dict[tuple[Outcome, Outcome], DifferenceReason] = {
+    (Outcome.LEAVE_EMPTY, Outcome.LEAVE_UNAVAILABLE): DifferenceReason.ONE_WORD,
+    (Outcome.LEAVE_EMPTY, Outcome.TRANSFERRED_AWAY): DifferenceReason.ONE_WORD,
+    (Outcome.ABANDONED, Outcome.TRANSFERRED_AWAY): DifferenceReason.REDIRECTED,
 }
 _NOT_LET_IN = {Outcome.QUEUE_FULL, Outcome.JOIN_EMPTY, Outcome.JOIN_UNAVAILABLE}
 
 
-def compare(logged: Theirs, observed: Ours, since: float = -inf, until: float = inf) -> Comparison:
+def compare(
+    logged: QueueLogSide, observed: RecordedSide, since: float = -inf, until: float = inf
+) -> Comparison:
     """Compare the visits that entered their queue from `since` to before `until`."""
     result = Comparison()
     talks = talks_of(observed.visits, observed.talks)
@@ -150,8 +160,8 @@ def _differences(
     theirs: LoggedVisit | None,
     ours: QueueVisit | None,
     talks: dict[int, Talk],
-    log: Theirs,
-    we: Ours,
+    log: QueueLogSide,
+    we: RecordedSide,
 ) -> Iterator[Difference]:
     if theirs is None and ours is not None:
         yield _extra(ours, log)
@@ -164,101 +174,114 @@ def _differences(
 
 
 # What differs, what the log says, what we say, and why.
-_Found = Iterator[tuple[What, str | None, str | None, Reason | None]]
+_Found = Iterator[tuple[DifferenceKind, str | None, str | None, DifferenceReason | None]]
 
 
-def _missing(theirs: LoggedVisit, we: Ours) -> _Found:
+def _missing(theirs: LoggedVisit, we: RecordedSide) -> _Found:
     waits = theirs.open and theirs.outcome is None  # we too write a visit when it has ended
     yield (
-        What.MISSING,
+        DifferenceKind.MISSING,
         theirs.outcome or "no end",
         "nothing",
-        Reason.LOG_ENDED if waits else _blind(theirs, we),
+        DifferenceReason.LOG_ENDED if waits else _blind(theirs, we),
     )
 
 
-def _blind(theirs: LoggedVisit, we: Ours) -> Reason | None:
+def _blind(theirs: LoggedVisit, we: RecordedSide) -> DifferenceReason | None:
     left_at = theirs.entered_at if theirs.left_at is None else theirs.left_at
     return we.blind_to(theirs.entered_at, left_at)
 
 
-def _of_pair(theirs: LoggedVisit, ours: QueueVisit, talk: Talk | None, log: Theirs, we: Ours) -> _Found:
+def _of_pair(
+    theirs: LoggedVisit, ours: QueueVisit, talk: Talk | None, log: QueueLogSide, we: RecordedSide
+) -> _Found:
     if theirs.call != ours.uniqueid:
-        yield What.CHANNEL, theirs.call, ours.uniqueid, Reason.OTHER_LEG
+        yield DifferenceKind.CHANNEL, theirs.call, ours.uniqueid, DifferenceReason.OTHER_LEG
     if theirs.outcome is not ours.outcome:
         reason = _of_outcome(theirs, ours, log)
         if ours.outcome is Outcome.UNOBSERVED:
             reason = reason or _blind(theirs, we)
-        yield What.OUTCOME, theirs.outcome or "no end", ours.outcome, reason
+        yield DifferenceKind.OUTCOME, theirs.outcome or "no end", ours.outcome, reason
         return
     if theirs.agent != ours.agent:
-        yield What.AGENT, theirs.agent, ours.agent, _other_agent(theirs, talk, we)
+        yield DifferenceKind.AGENT, theirs.agent, ours.agent, _other_agent(theirs, talk, we)
     off = abs(theirs.wait_seconds - ours.wait_seconds)
     if off > _ROUNDING:
         reason = _blind(theirs, we) if off <= _TAKEN_OVER else None
-        yield What.WAIT, f"{theirs.wait_seconds:.0f} s", f"{ours.wait_seconds:.1f} s", reason
+        yield DifferenceKind.WAIT, f"{theirs.wait_seconds:.0f} s", f"{ours.wait_seconds:.1f} s", reason
     if ours.outcome is Outcome.ANSWERED:
         yield from _of_talk(theirs, talk, log, we)
 
 
-def _other_agent(theirs: LoggedVisit, talk: Talk | None, we: Ours) -> Reason | None:
+def _other_agent(theirs: LoggedVisit, talk: Talk | None, we: RecordedSide) -> DifferenceReason | None:
     if talk is not None:
-        return Reason.PICKED_UP if talk.picked_up else None
+        return DifferenceReason.PICKED_UP if talk.picked_up else None
     # The talk would tell that another phone picked up.
     answered_at = theirs.entered_at if theirs.left_at is None else theirs.left_at
     return we.blind_to(answered_at, answered_at + theirs.talk_seconds)
 
 
-def _extra(ours: QueueVisit, log: Theirs) -> Difference:
+def _extra(ours: QueueVisit, log: QueueLogSide) -> Difference:
     reason = None
     if ours.outcome in _NOT_LET_IN:
-        reason = Reason.NOT_LET_IN
+        reason = DifferenceReason.NOT_LET_IN
     elif ours.entered_at < log.since:
-        reason = Reason.LOG_BEGAN
+        reason = DifferenceReason.LOG_BEGAN
     elif ours.left_at > log.until + _SECOND:
-        reason = Reason.LOG_ENDED
+        reason = DifferenceReason.LOG_ENDED
     return Difference(
-        What.EXTRA, ours.uniqueid, ours.queue, ours.entered_at, "nothing", str(ours.outcome), reason
+        DifferenceKind.EXTRA, ours.uniqueid, ours.queue, ours.entered_at, "nothing", str(ours.outcome), reason
     )
 
 
-def _of_outcome(theirs: LoggedVisit, ours: QueueVisit, log: Theirs) -> Reason | None:
+def _of_outcome(theirs: LoggedVisit, ours: QueueVisit, log: QueueLogSide) -> DifferenceReason | None:
     if theirs.outcome is not None:
         return _WORDS.get((theirs.outcome, ours.outcome))
     if theirs.restarted:
-        return Reason.RESTART
-    return Reason.LOG_ENDED if theirs.open and ours.left_at >= log.until else None
+        return DifferenceReason.RESTART
+    return DifferenceReason.LOG_ENDED if theirs.open and ours.left_at >= log.until else None
 
 
-def _of_talk(theirs: LoggedVisit, talk: Talk | None, log: Theirs, we: Ours) -> _Found:
+def _of_talk(theirs: LoggedVisit, talk: Talk | None, log: QueueLogSide, we: RecordedSide) -> _Found:
     answered_at = theirs.entered_at if theirs.left_at is None else theirs.left_at
     logged = f"{theirs.talk_seconds:.0f} s, {theirs.end}"
     if theirs.ended_at is None:
         if talk is not None:
             ended_late = talk.ended_at >= log.until
-            no_end = Reason.LOG_ENDED if ended_late else Reason.RESTART if theirs.restarted else Reason.NO_END
-            yield What.TALK, "no end", _told(talk), no_end
+            no_end = (
+                DifferenceReason.LOG_ENDED
+                if ended_late
+                else DifferenceReason.RESTART
+                if theirs.restarted
+                else DifferenceReason.NO_END
+            )
+            yield DifferenceKind.TALK, "no end", _told(talk), no_end
         return
     blind = we.blind_to(answered_at, answered_at + theirs.talk_seconds)
     if talk is None:
         brief = theirs.talk_seconds <= _SECOND
-        yield What.TALK, logged, "nothing", Reason.NEVER_SPOKE if brief else blind
+        yield DifferenceKind.TALK, logged, "nothing", DifferenceReason.NEVER_SPOKE if brief else blind
         return
     if talk.ended_by is not EndedBy.UNOBSERVED and not talk.partial:
         blind = None
     longer = theirs.talk_seconds - talk.talk_seconds
     if abs(longer) > _ROUNDING:
-        yield What.TALK, logged, _told(talk), blind or (_overlong(theirs, talk) if longer > 0 else None)
+        yield (
+            DifferenceKind.TALK,
+            logged,
+            _told(talk),
+            blind or (_overlong(theirs, talk) if longer > 0 else None),
+        )
     if not _same_end(theirs, talk):
-        yield What.TALK_END, logged, _told(talk), blind or _overlong(theirs, talk)
+        yield DifferenceKind.TALK_END, logged, _told(talk), blind or _overlong(theirs, talk)
 
 
-def _overlong(theirs: LoggedVisit, talk: Talk) -> Reason | None:
+def _overlong(theirs: LoggedVisit, talk: Talk) -> DifferenceReason | None:
     """Return why queue_log ends a talk later than the agent did, if it has the marks of a known cause."""
     if talk.transfer is not None and theirs.end not in TRANSFERS:
-        return Reason.UNSEEN_TRANSFER
+        return DifferenceReason.UNSEEN_TRANSFER
     if theirs.end == "COMPLETECALLER" and talk.ended_by in (EndedBy.AGENT, EndedBy.SYSTEM):
-        return Reason.LATE_END
+        return DifferenceReason.LATE_END
     return None
 
 

@@ -4,32 +4,32 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from cc_bridge.queue_log.parse import Counts
-from cc_bridge.queue_log.reconcile import Comparison, Difference, Reason
+from cc_bridge.queue_log.parse import LineCounts
+from cc_bridge.queue_log.reconcile import Comparison, Difference, DifferenceReason
 from cc_bridge.records import Outcome
 
 __all__ = ["as_json", "as_text"]
 
-_MEANINGS: dict[Reason, str] = {
-    Reason.NOT_LET_IN: "queue_log has no line for a caller who was not let in",
-    Reason.ONE_WORD: "queue_log writes EXITEMPTY for other ends too",
-    Reason.REDIRECTED: "queue_log writes ABANDON for a caller whom somebody took out of the queue",
-    Reason.OTHER_LEG: "queue_log names another channel of the same call",
-    Reason.PICKED_UP: "queue_log names the agent whose phone rang, another picked the call up",
-    Reason.LATE_END: "queue_log's talk goes on after the agent left: survey, consultation, redirect",
-    Reason.UNSEEN_TRANSFER: "queue_log missed a transfer, its talk holds what came after it",
-    Reason.NO_END: "queue_log never says that the talk ended",
-    Reason.NEVER_SPOKE: "the agent answered, but the two never heard each other",
-    Reason.RESTART: "Asterisk stopped meanwhile, queue_log has no end",
-    Reason.LOG_BEGAN: "it began before queue_log's first line",
-    Reason.LOG_ENDED: "it went on after queue_log's last line",
-    Reason.WE_BEGAN: "it began before our first record",
-    Reason.WE_ENDED: "it went on after our last event",
-    Reason.GAP: "the PBX was not observed for a part of it",
+_MEANINGS: dict[DifferenceReason, str] = {
+    DifferenceReason.NOT_LET_IN: "queue_log has no line for a caller who was not let in",
+    DifferenceReason.ONE_WORD: "queue_log writes EXITEMPTY for other ends too",
+    DifferenceReason.REDIRECTED: "queue_log writes ABANDON for a caller whom somebody took out of the queue",
+    DifferenceReason.OTHER_LEG: "queue_log names another channel of the same call",
+    DifferenceReason.PICKED_UP: "queue_log names the agent whose phone rang, another picked the call up",
+    DifferenceReason.LATE_END: "queue_log's talk outlasts the agent's: survey, consultation, redirect",
+    DifferenceReason.UNSEEN_TRANSFER: "queue_log missed a transfer, its talk holds what came after it",
+    DifferenceReason.NO_END: "queue_log never says that the talk ended",
+    DifferenceReason.NEVER_SPOKE: "the agent answered, but the two never heard each other",
+    DifferenceReason.RESTART: "Asterisk stopped meanwhile, queue_log has no end",
+    DifferenceReason.LOG_BEGAN: "it began before queue_log's first line",
+    DifferenceReason.LOG_ENDED: "it went on after queue_log's last line",
+    DifferenceReason.WE_BEGAN: "it began before our first record",
+    DifferenceReason.WE_ENDED: "it went on after our last event",
+    DifferenceReason.GAP: "the PBX was not observed for a part of it",
 }
 
 
-def as_text(comparison: Comparison, counts: Counts) -> Iterator[str]:
+def as_text(comparison: Comparison, counts: LineCounts) -> Iterator[str]:
     """Yield lines: visits by outcome, explained differences by reason, and each unexplained one."""
     yield f"{'visits':<20}{'queue_log':>10}{'ours':>10}"
     for name, logged, observed in _by_outcome(comparison):
@@ -53,7 +53,7 @@ def as_text(comparison: Comparison, counts: Counts) -> Iterator[str]:
         )
 
 
-def as_json(comparison: Comparison, counts: Counts) -> str:
+def as_json(comparison: Comparison, counts: LineCounts) -> str:
     """Return one object; instants as ISO 8601 UTC."""
     return json.dumps(
         {

@@ -1,7 +1,7 @@
 """queue_log's lines put together to visits, each with its talk; also as records of ours, for history.
 
 Fed line by line, it holds only what is open, so that a log of any length fits. The commands use it
-through `reconcile.py` and `storage/history.py`.
+through `reconcile.py` and `storage/queries/queue_log_import.py`.
 
 The trap: the line that ends a talk is written by another thread and may come late, even after the same
 caller joined the same queue again; and its call may be another channel than the one that joined, when a
@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from cc_bridge.queue_log.parse import Line
+from cc_bridge.queue_log.parse import QueueLogLine
 from cc_bridge.records import EndedBy, Outcome, QueueVisit, Talk, Transfer
 
-__all__ = ["TRANSFERS", "LoggedVisit", "Visits", "ended_by"]
+__all__ = ["TRANSFERS", "LoggedVisit", "QueueLogVisits", "ended_by"]
 
 # The event that ends a stay: its outcome, and which datum holds the seconds of wait.
 # SYSCOMPAT: caller and agent have no codec in common, Asterisk hangs up; no word of ours says that.
@@ -121,7 +121,7 @@ class LoggedVisit:
         )
 
 
-class Visits:
+class QueueLogVisits:
     """Takes lines, gives each visit once nothing more can be said about it."""
 
     def __init__(self) -> None:
@@ -131,7 +131,7 @@ class Visits:
         self._second = 0.0
         self._entries: dict[tuple[str, str], int] = {}  # of this second
 
-    def feed(self, line: Line) -> Iterator[LoggedVisit]:
+    def feed(self, line: QueueLogLine) -> Iterator[LoggedVisit]:
         """Take a line; yield the visits that it completes."""
         if line.event == "ENTERQUEUE":
             yield from self._entered(line)
@@ -159,7 +159,7 @@ class Visits:
         self._waiting, self._talking = {}, {}
         return found
 
-    def _entered(self, line: Line) -> Iterator[LoggedVisit]:
+    def _entered(self, line: QueueLogLine) -> Iterator[LoggedVisit]:
         key = line.call, line.queue
         if key in self._waiting:  # the line that ended it is missing
             yield self._waiting.pop(key)
@@ -172,7 +172,7 @@ class Visits:
             line.call, line.queue, line.at + earlier * _TIE, position, number, name
         )
 
-    def _left(self, line: Line) -> Iterator[LoggedVisit]:
+    def _left(self, line: QueueLogLine) -> Iterator[LoggedVisit]:
         outcome, place = _ENDS[line.event]
         said = line.number(place)
         key = line.call, line.queue
@@ -187,7 +187,7 @@ class Visits:
         visit.agent, visit.agent_channel = line.agent, line.data[1] if len(line.data) > 1 else ""
         self._talking.setdefault(key, []).append(visit)
 
-    def _ended(self, line: Line) -> Iterator[LoggedVisit]:
+    def _ended(self, line: QueueLogLine) -> Iterator[LoggedVisit]:
         talk = line.number(_TALKS[line.event])
         key = line.call, line.queue
         visit = next((visit for visit in self._talking.get(key, ()) if visit.agent == line.agent), None)
@@ -206,7 +206,7 @@ class Visits:
             visit.target = line.data[0]
         yield visit
 
-    def _under_another_name(self, line: Line, talk: int | None) -> LoggedVisit | None:
+    def _under_another_name(self, line: QueueLogLine, talk: int | None) -> LoggedVisit | None:
         """Return the talk of this agent that began when the line's must have begun."""
         if talk is None:
             return None
@@ -218,7 +218,7 @@ class Visits:
         return None
 
 
-def _caller(line: Line) -> tuple[str, int, str]:
+def _caller(line: QueueLogLine) -> tuple[str, int, str]:
     """Return number, position and name of an ENTERQUEUE: url, number, position and, in some, name.
 
     Only the number can hold a `|`: Asterisk takes it out of the name. So the position is the last datum

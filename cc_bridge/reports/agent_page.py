@@ -1,8 +1,9 @@
 """What one agent sees of themselves: talks, times, who was asked, scores and comments of some days. Pure.
 
-`storage/own.py` reads it, /api/agent tells it. Talks and times are those of the report `agents`, scores and
-the funnel those of `voice`, each asked for this agent alone. The trap: no word here may name a colleague, a
-caller or a call; so what is told is listed, and a new column of a report does not get in by itself.
+`storage/queries/agent_page.py` reads it, /api/agent tells it. Talks and times are those of the report
+`agents`, scores and the funnel those of `voice`, each asked for this agent alone. The trap: no word here may
+name a colleague, a caller or a call; so what is told is listed, and a new column of a report does not get in
+by itself.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,13 +12,13 @@ from datetime import datetime
 from typing import Any
 
 from cc_bridge.reports.agents import agents
-from cc_bridge.reports.figures import Cell, Report, Row, Table, Unit
-from cc_bridge.reports.query import Ask
-from cc_bridge.reports.render.localization import Wording
+from cc_bridge.reports.figures import Cell, Report, ReportRow, ReportTable, Unit
+from cc_bridge.reports.query import ReportQuery
+from cc_bridge.reports.render.localization import Localization
 from cc_bridge.reports.source import Source
 from cc_bridge.reports.voice import voice
 
-__all__ = ["VERSION", "Comment", "Own", "as_json", "own"]
+__all__ = ["VERSION", "AgentPage", "SpokenComment", "as_json", "own"]
 
 VERSION = 1
 
@@ -32,7 +33,7 @@ _DECIMALS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Comment:
+class SpokenComment:
     """That a caller left a spoken comment."""
 
     at: float  # UTC seconds since the epoch
@@ -42,23 +43,31 @@ class Comment:
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class AgentPage:
     """One agent's page. `ask.agent` says whose."""
 
-    ask: Ask
+    ask: ReportQuery
     work: Report
     voice: Report
-    team: Mapping[str, float]  # averages that may be told, by the score's name; see team.py
-    comments: tuple[Comment, ...]  # the newest first
+    team: Mapping[str, float]  # averages that may be told, by the score's name; see team_average.py
+    comments: tuple[SpokenComment, ...]  # the newest first
     more: bool  # there are older comments of these days
 
 
-def own(ask: Ask, source: Source, team: Mapping[str, float], comments: tuple[Comment, ...], most: int) -> Own:
+def own(
+    ask: ReportQuery,
+    source: Source,
+    team: Mapping[str, float],
+    comments: tuple[SpokenComment, ...],
+    most: int,
+) -> AgentPage:
     """Return the page; `source` is of this agent alone, and of the comments at most `most` are shown."""
-    return Own(ask, agents(ask, source), voice(ask, source), team, comments[:most], len(comments) > most)
+    return AgentPage(
+        ask, agents(ask, source), voice(ask, source), team, comments[:most], len(comments) > most
+    )
 
 
-def as_json(found: Own, wording: Wording, now: float) -> dict[str, Any]:
+def as_json(found: AgentPage, wording: Localization, now: float) -> dict[str, Any]:
     """Return the fields of /api/agent; README has them in a table."""
     ask = found.ask
     tables = {table.name: table for table in found.voice.tables}
@@ -92,14 +101,14 @@ def as_json(found: Own, wording: Wording, now: float) -> dict[str, Any]:
     }
 
 
-def _totals(table: Table, wording: Wording, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+def _totals(table: ReportTable, wording: Localization, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     columns = {column.name: column for column in table.columns}
     for name in names:
         cell = table.cell(table.total, name) if table.total else None
         yield {"name": name, "label": wording.label(columns[name]), **_figure(columns[name].unit, cell)}
 
 
-def _reasons(table: Table, wording: Wording) -> Iterator[dict[str, Any]]:
+def _reasons(table: ReportTable, wording: Localization) -> Iterator[dict[str, Any]]:
     """Yield why callers were not asked, and why those who were did not come to the end."""
     for row in table.rows:
         step, reason = (str(key) for key in row.keys)
@@ -114,7 +123,7 @@ def _reasons(table: Table, wording: Wording) -> Iterator[dict[str, Any]]:
             }
 
 
-def _questions(table: Table, wording: Wording) -> Iterator[dict[str, Any]]:
+def _questions(table: ReportTable, wording: Localization) -> Iterator[dict[str, Any]]:
     for row in table.rows:
         question, score, _ = (str(key) for key in row.keys)
         yield {
@@ -125,7 +134,7 @@ def _questions(table: Table, wording: Wording) -> Iterator[dict[str, Any]]:
         }
 
 
-def _unit(row: Row) -> Unit:
+def _unit(row: ReportRow) -> Unit:
     return row.unit or Unit.COUNT
 
 
@@ -147,6 +156,6 @@ def _figure(unit: Unit, cell: Cell) -> dict[str, Any]:
     }
 
 
-def _instant(at: float, ask: Ask) -> str:
+def _instant(at: float, ask: ReportQuery) -> str:
     """Return an instant by the contact centre's clock, with its distance from UTC."""
     return datetime.fromtimestamp(at, ask.days.zone).astimezone(ask.days.zone).isoformat(timespec="seconds")

@@ -11,25 +11,25 @@ from cc_bridge.reports.figures import (
     Cell,
     Column,
     Figure,
-    Finding,
-    Mark,
+    Highlight,
+    KeyKind,
     Report,
-    Row,
-    Table,
+    ReportRow,
+    ReportTable,
     Unit,
     count,
     ratio,
     share,
 )
-from cc_bridge.reports.query import Ask, By, Key
+from cc_bridge.reports.query import Dimension, Group, ReportQuery
 from cc_bridge.reports.score_totals import by_key, scores
-from cc_bridge.reports.source import Deed, Source
-from cc_bridge.surveys.eligibility import Stage
-from cc_bridge.surveys.hangup_outliers import Lingering
+from cc_bridge.reports.source import AgentActivity, Source
+from cc_bridge.surveys.eligibility import SurveyStage
+from cc_bridge.surveys.hangup_outliers import HangupOutliers
 
 __all__ = ["BY", "agents"]
 
-BY = (By.AGENT,)
+BY = (Dimension.AGENT,)
 
 _COLUMNS = (
     Column("talks", Unit.COUNT, measure="agent_talks"),
@@ -56,7 +56,7 @@ class _Agent:
         self.rings: Counter[str] = Counter()
         self.stages: Counter[str] = Counter()
 
-    def add(self, deed: Deed) -> None:
+    def add(self, deed: AgentActivity) -> None:
         match deed.fact:
             case "talk":
                 self.talks += deed.n
@@ -67,10 +67,10 @@ class _Agent:
             case "state":
                 self.states[deed.word] += deed.seconds
 
-    def cells(self, ask: Ask, ratings: dict[str, Cell]) -> tuple[Cell, ...]:
+    def cells(self, ask: ReportQuery, ratings: dict[str, Cell]) -> tuple[Cell, ...]:
         states = self.states
         worked = self.talk + states[AgentState.WRAP_UP]
-        left, asked = self.stages[Stage.CALLER_LEFT_FIRST], self.stages[Stage.INVITED]
+        left, asked = self.stages[SurveyStage.CALLER_LEFT_FIRST], self.stages[SurveyStage.INVITED]
         return (
             count(self.talks),
             count(self.talk),
@@ -85,24 +85,28 @@ class _Agent:
         )
 
 
-def agents(ask: Ask, source: Source) -> Report:
+def agents(ask: ReportQuery, source: Source) -> Report:
     """Return times, rings and ratings of each agent, and who may be avoiding surveys."""
-    found: defaultdict[Key, _Agent] = defaultdict(_Agent)
+    found: defaultdict[Group, _Agent] = defaultdict(_Agent)
     everyone = _Agent()
     for deed in source.deeds(_SHOWN):
         for agent in (found[deed.agent], everyone):
             agent.add(deed)
-    said, all_said = by_key(ask, source.answers(By.AGENT))
-    lingering = Lingering(ask.minimum, fades=False)
+    said, all_said = by_key(ask, source.answers(Dimension.AGENT))
+    lingering = HangupOutliers(ask.minimum, fades=False)
     for row in source.lingered():
         lingering.count(row, row.n)
         if row.trigger != "callback":
             for agent in (found[row.agent], everyone):
                 agent.stages[row.stage] += row.n
     keys = ask.ordered({key for key in {*found, *said} if key})
-    rows = (Row((key,), found[key].cells(ask, scores(said.get(key), "csat", ask.minimum))) for key in keys)
-    total = Row(("",), everyone.cells(ask, scores(all_said, "csat", ask.minimum)))
-    table = Table("agents", (("agent", By.AGENT),), _COLUMNS, tuple(rows), total, ("csat", "occupancy"))
+    rows = (
+        ReportRow((key,), found[key].cells(ask, scores(said.get(key), "csat", ask.minimum))) for key in keys
+    )
+    total = ReportRow(("",), everyone.cells(ask, scores(all_said, "csat", ask.minimum)))
+    table = ReportTable(
+        "agents", (("agent", Dimension.AGENT),), _COLUMNS, tuple(rows), total, ("csat", "occupancy")
+    )
     return Report(
         "agents",
         ask,
@@ -113,12 +117,12 @@ def agents(ask: Ask, source: Source) -> Report:
     )
 
 
-def _suspicions(lingering: Lingering) -> list[Finding]:
+def _suspicions(lingering: HangupOutliers) -> list[Highlight]:
     suspicious = [each for each in lingering.agents() if each.suspicious and each.norm is not None]
     return [
-        Finding(
+        Highlight(
             "lingers",
-            {"agent": (By.AGENT, one.agent), "queue": (Mark.TEXT, one.queue)},
+            {"agent": (Dimension.AGENT, one.agent), "queue": (KeyKind.TEXT, one.queue)},
             {
                 "own": (Unit.PERCENT, Figure(100 * one.share, one.n, 100 * one.low, 100 * one.high)),
                 "others": (Unit.PERCENT, Figure(100 * (one.norm or 0.0))),

@@ -1,8 +1,8 @@
 """Days as a contact centre has them: in its time zone, week and calendar. Pure.
 
-`ask.py` gives SQL the offsets of the span, so that every kind of database counts by the same local hour and
-day; `wording.py` writes dates. The trap: a local day has 23 or 25 hours twice a year, so a day's end is never
-its begin plus 24 hours.
+`query.py` gives SQL the offsets of the span, so that every kind of database counts by the same local hour and
+day; `reports/render/localization.py` writes dates. The trap: a local day has 23 or 25 hours twice a year, so
+a day's end is never its begin plus 24 hours.
 """
 
 import re
@@ -14,9 +14,9 @@ from typing import Literal
 from cc_bridge.errors import CcBridgeError
 from cc_bridge.surveys.business_hours import WEEKDAYS
 
-__all__ = ["Days", "Kind", "Offset", "day_of", "persian", "read_date"]
+__all__ = ["CalendarKind", "Days", "UtcOffset", "day_of", "persian", "read_date"]
 
-Kind = Literal["gregorian", "persian"]
+CalendarKind = Literal["gregorian", "persian"]
 
 _EPOCH = date(1970, 1, 1)
 _DAY = 86_400  # seconds
@@ -25,7 +25,7 @@ _PERSIAN_UNTIL = 1700  # no call of a PBX is from before the Gregorian year 1700
 
 
 @dataclass(frozen=True, slots=True)
-class Offset:
+class UtcOffset:
     """How far local clocks were ahead of UTC before an instant; None: from the one before on for good."""
 
     before: float | None  # UTC seconds since the epoch
@@ -75,7 +75,7 @@ class Days:
 
     zone: tzinfo | None = None  # None: this machine's
     week_starts: int = 0  # Monday is 0
-    kind: Kind = "gregorian"
+    kind: CalendarKind = "gregorian"
 
     def began(self, day: date) -> float:
         """Return when a local day began, UTC seconds since the epoch."""
@@ -94,16 +94,16 @@ class Days:
         """Return a day counted from 1970-01-01, as `day_of` reads it."""
         return (day - _EPOCH).days
 
-    def offsets(self, since: float, until: float) -> tuple[Offset, ...]:
+    def offsets(self, since: float, until: float) -> tuple[UtcOffset, ...]:
         """Return the offsets of a span in their order, the last one without an end."""
         found, at = [], since
         while at < until:
             later = min(at + _DAY, until)
             if self._offset(at) != self._offset(later):
                 change = self._change(at, later)
-                found.append(Offset(change, self._offset(at)))
+                found.append(UtcOffset(change, self._offset(at)))
             at = later
-        return (*found, Offset(None, self._offset(until)))
+        return (*found, UtcOffset(None, self._offset(until)))
 
     def hour_of(self, at: float) -> tuple[int, int]:
         """Return local weekday, Monday being 0, and hour of an instant."""

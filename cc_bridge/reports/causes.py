@@ -8,13 +8,24 @@ not overlap are called out. Even so what goes together is no cause: a queue's ho
 from collections.abc import Iterable
 from statistics import NormalDist
 
-from cc_bridge.reports.figures import Column, Figure, Finding, Mark, Report, Row, Table, Unit, apart, share
-from cc_bridge.reports.query import Ask, By, Key
+from cc_bridge.reports.figures import (
+    Column,
+    Figure,
+    Highlight,
+    KeyKind,
+    Report,
+    ReportRow,
+    ReportTable,
+    Unit,
+    apart,
+    share,
+)
+from cc_bridge.reports.query import Dimension, Group, ReportQuery
 from cc_bridge.reports.source import Source
 
 __all__ = ["BY", "LOW", "causes"]
 
-BY = (By.QUEUE,)  # it looks at all at once
+BY = (Dimension.QUEUE,)  # it looks at all at once
 LOW = 2  # on the scale of 1 to 5, as for webhooks
 
 _COLUMNS = (
@@ -24,7 +35,12 @@ _COLUMNS = (
     ),
     Column("difference", Unit.POINTS, formula="low - low_of_others"),
 )
-_FACTORS: tuple[By | str, ...] = (By.WAIT_BAND, "agents_spoken", By.HOUR, By.QUEUE)
+_FACTORS: tuple[Dimension | str, ...] = (
+    Dimension.WAIT_BAND,
+    "agents_spoken",
+    Dimension.HOUR,
+    Dimension.QUEUE,
+)
 
 
 class _Ratings:
@@ -38,19 +54,21 @@ class _Ratings:
         self.low += n if value <= LOW else 0
 
 
-def causes(ask: Ask, source: Source) -> Report:
+def causes(ask: ReportQuery, source: Source) -> Report:
     """Return the share of low ratings in each group of callers, and where it stands out."""
-    factors: dict[By | str, dict[Key, _Ratings]] = {factor: {} for factor in (*_FACTORS, By.AGENT)}
+    factors: dict[Dimension | str, dict[Group, _Ratings]] = {
+        factor: {} for factor in (*_FACTORS, Dimension.AGENT)
+    }
     everyone = _Ratings()
     for row in source.rated():
         factors[row.factor].setdefault(row.key, _Ratings()).add(row.value, row.n)
-        if row.factor is By.HOUR:
+        if row.factor is Dimension.HOUR:
             everyone.add(row.value, row.n)
     rated_agents = _Ratings()
-    for answers in source.answers(By.AGENT):
+    for answers in source.answers(Dimension.AGENT):
         if answers.kind == "csat":
             rated_agents.add(answers.value, answers.n)
-            factors[By.AGENT].setdefault(answers.key, _Ratings()).add(answers.value, answers.n)
+            factors[Dimension.AGENT].setdefault(answers.key, _Ratings()).add(answers.value, answers.n)
     compared = sum(
         1
         for groups in factors.values()
@@ -58,25 +76,27 @@ def causes(ask: Ask, source: Source) -> Report:
         if each.n >= ask.minimum and len(groups) > 1
     )
     z = NormalDist().inv_cdf(1 - 0.025 / max(compared, 1))
-    tables: list[Table] = []
-    findings: list[Finding] = []
+    tables: list[ReportTable] = []
+    findings: list[Highlight] = []
     for factor, groups in factors.items():
-        whole = rated_agents if factor is By.AGENT else everyone
+        whole = rated_agents if factor is Dimension.AGENT else everyone
         rows = list(_rows(ask, groups, whole, z))
-        kind = factor if isinstance(factor, By) else Mark.WORD
+        kind = factor if isinstance(factor, Dimension) else KeyKind.WORD
         named = [_named(factor, row) for row in rows]
-        charts = ("low",) if factor is not By.AGENT else ()
-        tables.append(Table(f"by_{factor}", ((str(factor), kind),), _COLUMNS, tuple(named), None, charts))
+        charts = ("low",) if factor is not Dimension.AGENT else ()
+        tables.append(
+            ReportTable(f"by_{factor}", ((str(factor), kind),), _COLUMNS, tuple(named), None, charts)
+        )
         findings += _standing_out(kind, str(factor), named)
     return Report("causes", ask, tuple(tables), findings=tuple(findings), notes=("no_cause", "bonferroni"))
 
 
-def _named(factor: By | str, row: Row) -> Row:
+def _named(factor: Dimension | str, row: ReportRow) -> ReportRow:
     """Give a number of agents its word."""
-    return Row((f"agents_{row.keys[0]}",), row.cells) if factor == "agents_spoken" else row
+    return ReportRow((f"agents_{row.keys[0]}",), row.cells) if factor == "agents_spoken" else row
 
 
-def _rows(ask: Ask, groups: dict[Key, _Ratings], whole: _Ratings, z: float) -> Iterable[Row]:
+def _rows(ask: ReportQuery, groups: dict[Group, _Ratings], whole: _Ratings, z: float) -> Iterable[ReportRow]:
     for key in sorted(groups, key=lambda key: (isinstance(key, str), key)):
         own = groups[key]
         low = share(own.low, own.n, ask.minimum, z)
@@ -84,16 +104,16 @@ def _rows(ask: Ask, groups: dict[Key, _Ratings], whole: _Ratings, z: float) -> I
         difference = None
         if low and others and low.enough and others.enough:
             difference = Figure(low.value - others.value)
-        yield Row((key,), (low, others, difference))
+        yield ReportRow((key,), (low, others, difference))
 
 
-def _standing_out(kind: By | Mark, factor: str, rows: Iterable[Row]) -> Iterable[Finding]:
+def _standing_out(kind: Dimension | KeyKind, factor: str, rows: Iterable[ReportRow]) -> Iterable[Highlight]:
     for row in rows:
         low, others, difference = row.cells
         if low is None or others is None or difference is None or not apart(low, others):
             continue
-        yield Finding(
+        yield Highlight(
             "more_low" if difference.value > 0 else "fewer_low",
-            {"factor": (Mark.WORD, factor), "key": (kind, row.keys[0])},
+            {"factor": (KeyKind.WORD, factor), "key": (kind, row.keys[0])},
             {"own": (Unit.PERCENT, low), "others": (Unit.PERCENT, others)},
         )

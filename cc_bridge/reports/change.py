@@ -7,29 +7,29 @@ would not overlap if they were as much wider. What else changed that day, or wit
 from collections.abc import Iterable, Mapping, Sequence
 
 from cc_bridge.kpis.scores import OF_KIND
-from cc_bridge.kpis.service_level import Definition
+from cc_bridge.kpis.service_level import ServiceLevelDefinition
 from cc_bridge.reports.figures import (
     Cell,
     Column,
     Figure,
-    Finding,
-    Mark,
+    Highlight,
+    KeyKind,
     Report,
-    Row,
-    Table,
+    ReportRow,
+    ReportTable,
     Unit,
     apart,
     mean,
     share,
 )
-from cc_bridge.reports.query import Ask, By
+from cc_bridge.reports.query import Dimension, ReportQuery
 from cc_bridge.reports.score_totals import UNITS, by_key as said_by_key, scores
-from cc_bridge.reports.source import Source, Talks
-from cc_bridge.reports.visit_totals import Waits, by_key
+from cc_bridge.reports.source import Source, TalkSums
+from cc_bridge.reports.visit_totals import VisitTotals, by_key
 
 __all__ = ["BY", "change"]
 
-BY = (By.QUEUE,)  # it has a row for each measure
+BY = (Dimension.QUEUE,)  # it has a row for each measure
 
 _COLUMNS = (
     Column("before", Unit.MEAN, formula="the measure, up to the day", has_n=True, has_interval=True),
@@ -46,13 +46,13 @@ _SERVICE: Mapping[str, Unit] = {
 }
 
 
-def change(ask: Ask, source: Source) -> Report:
+def change(ask: ReportQuery, source: Source) -> Report:
     """Return the measures of service and voice before and after `ask.change`."""
-    waits, _ = by_key(ask, source.visits(By.PART))
-    talks = {row.key: row for row in source.talks(By.PART)}
-    said, _ = said_by_key(ask, source.answers(By.PART))
+    waits, _ = by_key(ask, source.visits(Dimension.PART))
+    talks = {row.key: row for row in source.talks(Dimension.PART)}
+    said, _ = said_by_key(ask, source.answers(Dimension.PART))
     parts = [
-        _service(ask, waits.get(part, Waits()), talks.get(part))
+        _service(ask, waits.get(part, VisitTotals()), talks.get(part))
         | {name: cell for kind in OF_KIND for name, cell in scores(said.get(part), kind, ask.minimum).items()}
         for part in (0, 1)
     ]
@@ -64,12 +64,12 @@ def change(ask: Ask, source: Source) -> Report:
         difference = None
         if before and after and before.enough and after.enough:
             difference = Figure(after.value - before.value)
-        rows.append(Row((name,), (before, after, difference), unit))
-    table = Table("change", (("measure", Mark.WORD),), _COLUMNS, tuple(rows))
+        rows.append(ReportRow((name,), (before, after, difference), unit))
+    table = ReportTable("change", (("measure", KeyKind.WORD),), _COLUMNS, tuple(rows))
     return Report("change", ask, (table,), findings=tuple(_differences(rows)), notes=("no_cause", "measures"))
 
 
-def _differences(rows: Sequence[Row]) -> Iterable[Finding]:
+def _differences(rows: Sequence[ReportRow]) -> Iterable[Highlight]:
     compared = sum(1 for row in rows if row.cells[2])
     for row in rows:
         before, after, difference = row.cells
@@ -79,15 +79,15 @@ def _differences(rows: Sequence[Row]) -> Iterable[Finding]:
                 "after": (row.unit, after),
             }
             sentence = "rose" if difference.value > 0 else "fell"
-            yield Finding(sentence, {"measure": (Mark.WORD, row.keys[0])}, figures)
+            yield Highlight(sentence, {"measure": (KeyKind.WORD, row.keys[0])}, figures)
 
 
-def _service(ask: Ask, waits: Waits, talks: Talks | None) -> dict[str, Cell]:
+def _service(ask: ReportQuery, waits: VisitTotals, talks: TalkSums | None) -> dict[str, Cell]:
     handle = None
     if talks is not None:
         handle = mean(talks.talk + talks.wrap_up, talks.squares, talks.whole, ask.minimum)
     return {
-        "service_level_no_short": waits.level(Definition.NO_SHORT, ask.minimum),
+        "service_level_no_short": waits.level(ServiceLevelDefinition.NO_SHORT, ask.minimum),
         "abandonment": waits.abandonment(ask.minimum),
         "lost_share": share(waits.lost, waits.visits, ask.minimum),
         "wait_mean": waits.mean(ask.minimum),

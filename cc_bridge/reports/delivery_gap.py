@@ -9,22 +9,30 @@ from cc_bridge.reports.figures import (
     Cell,
     Column,
     Figure,
-    Finding,
+    Highlight,
     Report,
-    Row,
-    Table,
+    ReportRow,
+    ReportTable,
     Unit,
     apart,
     comparable,
 )
-from cc_bridge.reports.query import Ask, By
-from cc_bridge.reports.score_totals import Opinions, by_key as said_by_key, scores
+from cc_bridge.reports.query import Dimension, ReportQuery
+from cc_bridge.reports.score_totals import ScoreTotals, by_key as said_by_key, scores
 from cc_bridge.reports.source import Source
-from cc_bridge.reports.visit_totals import LEVELS, Waits, by_key
+from cc_bridge.reports.visit_totals import LEVELS, VisitTotals, by_key
 
 __all__ = ["BY", "delivery_gap"]
 
-BY = (By.QUEUE, By.HOUR, By.WEEKDAY, By.DAY, By.STAGE, By.LANGUAGE, By.WAIT_BAND)
+BY = (
+    Dimension.QUEUE,
+    Dimension.HOUR,
+    Dimension.WEEKDAY,
+    Dimension.DAY,
+    Dimension.STAGE,
+    Dimension.LANGUAGE,
+    Dimension.WAIT_BAND,
+)
 
 _COLUMNS = (
     LEVELS[0],
@@ -33,14 +41,14 @@ _COLUMNS = (
 )
 
 
-def delivery_gap(ask: Ask, source: Source) -> Report:
+def delivery_gap(ask: ReportQuery, source: Source) -> Report:
     """Return the share within service level against the share of satisfied callers."""
     waits, everyone = by_key(ask, source.visits(ask.counted_by))
     said, all_said = said_by_key(ask, source.answers(ask.counted_by))
-    rows = [Row((key,), _cells(ask, waits[key], said.get(key))) for key in ask.ordered(set(waits))]
-    total = Row(("",), _cells(ask, everyone, all_said))
+    rows = [ReportRow((key,), _cells(ask, waits[key], said.get(key))) for key in ask.ordered(set(waits))]
+    total = ReportRow(("",), _cells(ask, everyone, all_said))
     compared = sum(comparable(*row.cells[:2]) for row in rows)
-    table = Table(
+    table = ReportTable(
         "delivery_gap", ((ask.by.value, ask.by),), _COLUMNS, tuple(rows), total, (LEVELS[0].name, "csat")
     )
     return Report(
@@ -52,7 +60,7 @@ def delivery_gap(ask: Ask, source: Source) -> Report:
     )
 
 
-def _cells(ask: Ask, waits: Waits, said: Opinions | None) -> tuple[Cell, ...]:
+def _cells(ask: ReportQuery, waits: VisitTotals, said: ScoreTotals | None) -> tuple[Cell, ...]:
     level = waits.level(DEFAULT, ask.minimum)
     csat = scores(said, "csat", ask.minimum)["csat"]
     gap = None
@@ -61,10 +69,10 @@ def _cells(ask: Ask, waits: Waits, said: Opinions | None) -> tuple[Cell, ...]:
     return level, csat, gap
 
 
-def _wide(ask: Ask, row: Row, compared: int) -> list[Finding]:
+def _wide(ask: ReportQuery, row: ReportRow, compared: int) -> list[Highlight]:
     level, csat, gap = row.cells
     if gap is None or level is None or csat is None or not apart(level, csat, compared):
         return []
     figures = {"level": (Unit.PERCENT, level), "csat": (Unit.PERCENT, csat)}
     sentence = "claims_more" if gap.value > 0 else "claims_less"
-    return [Finding(sentence, {"key": (ask.by, row.keys[0])}, figures)]
+    return [Highlight(sentence, {"key": (ask.by, row.keys[0])}, figures)]

@@ -10,11 +10,25 @@ from math import sqrt
 from statistics import NormalDist
 
 from cc_bridge.kpis.scores import MINIMUM, Score, student_t, wilson
-from cc_bridge.reports.query import Ask, By, Key
+from cc_bridge.reports.query import Dimension, Group, ReportQuery
 
 __all__ = [
-    "Cell", "Column", "Figure", "Finding", "Mark", "Report", "Row", "Table", "Unit", "apart",
-    "comparable", "count", "mean", "of_score", "ratio", "share",
+    "Cell",
+    "Column",
+    "Figure",
+    "Highlight",
+    "KeyKind",
+    "Report",
+    "ReportRow",
+    "ReportTable",
+    "Unit",
+    "apart",
+    "comparable",
+    "count",
+    "mean",
+    "of_score",
+    "ratio",
+    "share",
 ]  # fmt: skip
 
 _NORMAL = NormalDist()
@@ -31,7 +45,7 @@ class Unit(StrEnum):
     MEAN = "mean"
 
 
-class Mark(StrEnum):
+class KeyKind(StrEnum):
     """What a key column holds besides a By: a word of the catalogue, or a text as it is."""
 
     WORD = "word"
@@ -54,7 +68,7 @@ Cell = Figure | None
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A figure of each row. Its formula is that of the measure in measures.py, or its own."""
+    """A figure of each row. Its formula is that of the measure in kpis/catalogue.py, or its own."""
 
     name: str  # of its words in texts.toml, and in CSV and JSON
     unit: Unit
@@ -65,27 +79,27 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    keys: tuple[Key, ...]
+class ReportRow:
+    keys: tuple[Group, ...]
     cells: tuple[Cell, ...]
     unit: Unit | None = None  # of all its figures, where rows differ in it
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ReportTable:
     name: str
-    keys: tuple[tuple[str, By | Mark], ...]  # name and kind of each key column
+    keys: tuple[tuple[str, Dimension | KeyKind], ...]  # name and kind of each key column
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
-    total: Row | None = None
+    rows: tuple[ReportRow, ...]
+    total: ReportRow | None = None
     charts: tuple[str, ...] = ()  # names of columns to be drawn, each with a bar a row
 
-    def with_data(self) -> "Table":
+    def with_data(self) -> "ReportTable":
         """Return the table for people: without the columns that have no data in any row."""
         rows = (*self.rows, self.total) if self.total else self.rows
         kept = [place for place in range(len(self.columns)) if any(row.cells[place] for row in rows)]
 
-        def less(row: Row) -> Row:
+        def less(row: ReportRow) -> ReportRow:
             return replace(row, cells=tuple(row.cells[place] for place in kept))
 
         columns = tuple(self.columns[place] for place in kept)
@@ -97,25 +111,25 @@ class Table:
             charts=tuple(name for name in self.charts if name in {column.name for column in columns}),
         )
 
-    def cell(self, row: Row, name: str) -> Cell:
+    def cell(self, row: ReportRow, name: str) -> Cell:
         return row.cells[[column.name for column in self.columns].index(name)]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Highlight:
     """Something that stands out, as a sentence of the catalogue with these in its places."""
 
     sentence: str
-    keys: Mapping[str, tuple[By | Mark, Key]] = field(default_factory=dict)
+    keys: Mapping[str, tuple[Dimension | KeyKind, Group]] = field(default_factory=dict)
     figures: Mapping[str, tuple[Unit, Figure]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     name: str
-    ask: Ask
-    tables: tuple[Table, ...]
-    findings: tuple[Finding, ...] | None = None  # None: the report looks for none
+    ask: ReportQuery
+    tables: tuple[ReportTable, ...]
+    findings: tuple[Highlight, ...] | None = None  # None: the report looks for none
     tiles: tuple[str, ...] = ()  # columns whose totals come first
     notes: tuple[str, ...] = ()  # sentences of the catalogue
     unobserved: float = 0.0  # seconds of the span

@@ -3,13 +3,13 @@
 from collections import Counter
 
 from cc_bridge.records import Transfer
-from cc_bridge.reports.figures import Cell, Column, Report, Row, Table, Unit, count, share
-from cc_bridge.reports.query import Ask, By, Key
+from cc_bridge.reports.figures import Cell, Column, Report, ReportRow, ReportTable, Unit, count, share
+from cc_bridge.reports.query import Dimension, Group, ReportQuery
 from cc_bridge.reports.source import Source
 
 __all__ = ["BY", "journey"]
 
-BY = (By.QUEUE, By.HOUR, By.WEEKDAY, By.DAY, By.STAGE)
+BY = (Dimension.QUEUE, Dimension.HOUR, Dimension.WEEKDAY, Dimension.DAY, Dimension.STAGE)
 
 _COLUMNS = (
     Column("calls", Unit.COUNT, formula="calls whose first queue it is"),
@@ -45,9 +45,9 @@ class _Calls:
         )
 
 
-def journey(ask: Ask, source: Source) -> Report:
+def journey(ask: ReportQuery, source: Source) -> Report:
     """Return how many calls needed more than one queue or agent, and the transfers out of each queue."""
-    found: dict[Key, _Calls] = {}
+    found: dict[Group, _Calls] = {}
     everyone = _Calls()
     for row in source.journeys(ask.counted_by):
         for calls in (found.setdefault(ask.row(row.key), _Calls()), everyone):
@@ -58,9 +58,9 @@ def journey(ask: Ask, source: Source) -> Report:
     for transfer in source.transfers(ask.counted_by):
         for calls in (found.setdefault(ask.row(transfer.key), _Calls()), everyone):
             calls.transfers[transfer.kind] += transfer.n
-    rows = (Row((key,), found[key].cells(ask.minimum)) for key in ask.ordered(set(found)))
-    total = Row(("",), everyone.cells(ask.minimum))
+    rows = (ReportRow((key,), found[key].cells(ask.minimum)) for key in ask.ordered(set(found)))
+    total = ReportRow(("",), everyone.cells(ask.minimum))
     charts = ("several_queues_share", "several_agents_share")
-    table = Table("journey", ((ask.by.value, ask.by),), _COLUMNS, tuple(rows), total, charts)
+    table = ReportTable("journey", ((ask.by.value, ask.by),), _COLUMNS, tuple(rows), total, charts)
     tiles = ("calls", "calls_answered", "several_queues_share", "several_agents_share")
     return Report("journey", ask, (table,), tiles=tiles)

@@ -1,15 +1,16 @@
 """What became of lost calls: called back, came again by themselves, or not managed. Pure.
 
-The report `lost` shows it beside the lost visits, and so does the digest; `storage/recalls.py` gives the
-calls. The trap: it counts calls, of callers who can be known again; `lost.py` counts visits, of all.
+The report `lost` shows it beside the lost visits, and so does the digest; `storage/queries/lost_calls.py`
+gives the calls. The trap: it counts calls, of callers who can be known again; `lost_visits.py` counts visits,
+of all.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from statistics import median
 
-from cc_bridge.customers.lost_calls import LostCall, Managed
-from cc_bridge.reports.figures import Cell, Column, Figure, Row, Table, Unit, count, share
-from cc_bridge.reports.query import Ask, By, Key
+from cc_bridge.customers.lost_calls import CallbackShare, LostCall
+from cc_bridge.reports.figures import Cell, Column, Figure, ReportRow, ReportTable, Unit, count, share
+from cc_bridge.reports.query import Dimension, Group, ReportQuery
 
 __all__ = ["BY", "recalls"]
 
@@ -24,40 +25,40 @@ _COLUMNS = (
     Column("recall_median", Unit.TIME, formula="median of answered - lost of recalled", has_n=True),
     Column("recall_open", Unit.COUNT, formula="calls lost, 24 h not over"),
 )
-_KEYS: Mapping[By, Callable[[Ask, LostCall], Key]] = {
-    By.QUEUE: lambda _ask, call: call.queue,
-    By.STAGE: lambda ask, call: ask.of(call.queue).stage,
-    By.HOUR: lambda ask, call: ask.days.hour_of(call.entered_at)[1],
-    By.WEEKDAY: lambda ask, call: ask.days.hour_of(call.entered_at)[0],
-    By.DAY: lambda ask, call: ask.days.number(ask.days.today(call.entered_at)),
+_KEYS: Mapping[Dimension, Callable[[ReportQuery, LostCall], Group]] = {
+    Dimension.QUEUE: lambda _ask, call: call.queue,
+    Dimension.STAGE: lambda ask, call: ask.of(call.queue).stage,
+    Dimension.HOUR: lambda ask, call: ask.days.hour_of(call.entered_at)[1],
+    Dimension.WEEKDAY: lambda ask, call: ask.days.hour_of(call.entered_at)[0],
+    Dimension.DAY: lambda ask, call: ask.days.number(ask.days.today(call.entered_at)),
 }
 BY = tuple(_KEYS)
 
 
-def recalls(ask: Ask, calls: Iterable[LostCall]) -> Table:
+def recalls(ask: ReportQuery, calls: Iterable[LostCall]) -> ReportTable:
     """Return the lost calls that entered in the span; what is asked by must be in BY."""
-    found: dict[Key, list[LostCall]] = {}
+    found: dict[Group, list[LostCall]] = {}
     for call in calls:
         inside = ask.since <= call.entered_at < ask.until
         if inside and call.pbx == (ask.pbx or call.pbx) and (not ask.queues or call.queue in ask.queues):
             found.setdefault(_KEYS[ask.by](ask, call), []).append(call)
-    rows = tuple(Row((key,), _cells(ask, found[key])) for key in ask.ordered(set(found)))
-    total = Row(("",), _cells(ask, [call for of_key in found.values() for call in of_key]))
-    return Table("recalls", ((ask.by.value, ask.by),), _COLUMNS, rows, total, ("not_managed_share",))
+    rows = tuple(ReportRow((key,), _cells(ask, found[key])) for key in ask.ordered(set(found)))
+    total = ReportRow(("",), _cells(ask, [call for of_key in found.values() for call in of_key]))
+    return ReportTable("recalls", ((ask.by.value, ask.by),), _COLUMNS, rows, total, ("not_managed_share",))
 
 
-def _cells(ask: Ask, calls: list[LostCall]) -> tuple[Cell, ...]:
+def _cells(ask: ReportQuery, calls: list[LostCall]) -> tuple[Cell, ...]:
     decided = [call for call in calls if call.decided]
 
-    def became(managed: Managed) -> list[LostCall]:
+    def became(managed: CallbackShare) -> list[LostCall]:
         return [call for call in decided if call.managed is managed]
 
-    took = [call.seconds for call in became(Managed.RECALLED) if call.seconds is not None]
-    not_managed = len(became(Managed.NOT_MANAGED))
+    took = [call.seconds for call in became(CallbackShare.RECALLED) if call.seconds is not None]
+    not_managed = len(became(CallbackShare.NOT_MANAGED))
     return (
         count(len(decided)),
-        count(len(became(Managed.RECALLED))),
-        count(len(became(Managed.SELF_SERVED))),
+        count(len(became(CallbackShare.RECALLED))),
+        count(len(became(CallbackShare.SELF_SERVED))),
         count(not_managed),
         share(not_managed, len(decided), ask.minimum),
         Figure(median(took), len(took)) if took else None,

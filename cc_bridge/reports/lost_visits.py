@@ -1,14 +1,22 @@
 """Which callers were lost, and how. Pure."""
 
 from cc_bridge.records import Outcome
-from cc_bridge.reports.figures import Cell, Column, Report, Row, Table, Unit, count, share
-from cc_bridge.reports.query import Ask, By
+from cc_bridge.reports.figures import Cell, Column, Report, ReportRow, ReportTable, Unit, count, share
+from cc_bridge.reports.query import Dimension, ReportQuery
 from cc_bridge.reports.source import Source
-from cc_bridge.reports.visit_totals import LOST, Waits, by_key
+from cc_bridge.reports.visit_totals import LOST, VisitTotals, by_key
 
 __all__ = ["BY", "lost"]
 
-BY = (By.QUEUE, By.HOUR, By.WEEKDAY, By.DAY, By.STAGE, By.LANGUAGE, By.WAIT_BAND)
+BY = (
+    Dimension.QUEUE,
+    Dimension.HOUR,
+    Dimension.WEEKDAY,
+    Dimension.DAY,
+    Dimension.STAGE,
+    Dimension.LANGUAGE,
+    Dimension.WAIT_BAND,
+)
 
 _COLUMNS = (
     Column("visits", Unit.COUNT, measure="visit_outcomes"),
@@ -21,17 +29,17 @@ _COLUMNS = (
 )
 
 
-def lost(ask: Ask, source: Source) -> Report:
+def lost(ask: ReportQuery, source: Source) -> Report:
     """Return the visits that nobody answered, by how they ended."""
     waits, everyone = by_key(ask, source.visits(ask.counted_by))
-    rows = (Row((key,), _cells(ask, waits[key])) for key in ask.ordered(set(waits)))
-    total = Row(("",), _cells(ask, everyone))
+    rows = (ReportRow((key,), _cells(ask, waits[key])) for key in ask.ordered(set(waits)))
+    total = ReportRow(("",), _cells(ask, everyone))
     charts = ("lost_share", "abandonment")
-    table = Table("lost", ((ask.by.value, ask.by),), _COLUMNS, tuple(rows), total, charts)
+    table = ReportTable("lost", ((ask.by.value, ask.by),), _COLUMNS, tuple(rows), total, charts)
     return Report("lost", ask, (table,), tiles=("visits", "lost", "lost_share", "short_abandons"))
 
 
-def _cells(ask: Ask, waits: Waits) -> tuple[Cell, ...]:
+def _cells(ask: ReportQuery, waits: VisitTotals) -> tuple[Cell, ...]:
     return (
         count(waits.visits),
         count(waits.lost),

@@ -10,21 +10,21 @@ from cc_bridge.reports.figures import (
     Cell,
     Column,
     Figure,
-    Finding,
+    Highlight,
     Report,
-    Row,
-    Table,
+    ReportRow,
+    ReportTable,
     Unit,
     count,
     ratio,
     share,
 )
-from cc_bridge.reports.query import Ask, By
+from cc_bridge.reports.query import Dimension, ReportQuery
 from cc_bridge.reports.source import Source
 
 __all__ = ["BY", "hours"]
 
-BY = (By.HOUR, By.WEEKDAY)
+BY = (Dimension.HOUR, Dimension.WEEKDAY)
 
 _COLUMNS = (
     Column("open_hours", Unit.COUNT, formula="hours of the span in which a queue is claimed open"),
@@ -65,13 +65,13 @@ class _Row:
         )
 
 
-def hours(ask: Ask, source: Source) -> Report:
+def hours(ask: ReportQuery, source: Source) -> Report:
     """Return for each hour or weekday what is claimed, who was there and who was answered."""
     rows: defaultdict[int, _Row] = defaultdict(_Row)
     everyone = _Row()
 
     def both(weekday: int, hour: int) -> tuple[_Row, _Row]:
-        return rows[hour if ask.by is By.HOUR else weekday], everyone
+        return rows[hour if ask.by is Dimension.HOUR else weekday], everyone
 
     visited = list(source.visited_hours())
     queues = {queue for queue, *_ in visited} | set(ask.settings)
@@ -92,17 +92,17 @@ def hours(ask: Ask, source: Source) -> Report:
         for row in both(presence.weekday, presence.hour):
             row.there += presence.seconds
     keys = ask.ordered({*rows})
-    shown = tuple(Row((key,), rows[int(key)].cells(ask.minimum)) for key in keys)
-    table = Table(
+    shown = tuple(ReportRow((key,), rows[int(key)].cells(ask.minimum)) for key in keys)
+    table = ReportTable(
         "hours",
         ((ask.by.value, ask.by),),
         _COLUMNS,
         shown,
-        Row(("",), everyone.cells(ask.minimum)),
+        ReportRow(("",), everyone.cells(ask.minimum)),
         ("agents_there", "answered_share"),
     )
     empty = [
-        Finding("nobody_there", {"key": (ask.by, key)}, {"open": (Unit.COUNT, count(rows[int(key)].open))})
+        Highlight("nobody_there", {"key": (ask.by, key)}, {"open": (Unit.COUNT, count(rows[int(key)].open))})
         for key in keys
         if everyone.there and rows[int(key)].open and not rows[int(key)].there
     ]
@@ -112,7 +112,7 @@ def hours(ask: Ask, source: Source) -> Report:
     return Report("hours", ask, (table,), findings=tuple(empty), tiles=tiles, notes=notes)
 
 
-def _open(ask: Ask, queue: str, weekday: int, hour: int) -> bool:
+def _open(ask: ReportQuery, queue: str, weekday: int, hour: int) -> bool:
     """Tell whether a queue claims to be open in some part of an hour; one that says nothing always is."""
     opening = ask.of(queue).opening
     return opening is None or any(opening.hold_minute(weekday, 60 * hour + minute) for minute in range(60))

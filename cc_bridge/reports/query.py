@@ -9,16 +9,16 @@ from datetime import date
 from enum import StrEnum
 
 from cc_bridge.kpis.scores import MINIMUM
-from cc_bridge.reports.calendar import Days, Offset
-from cc_bridge.surveys.business_hours import Hours
+from cc_bridge.reports.calendar import Days, UtcOffset
+from cc_bridge.surveys.business_hours import BusinessHours
 
-__all__ = ["BANDS", "Ask", "By", "Key", "QueueSettings"]
+__all__ = ["BANDS", "Dimension", "Group", "QueueSettings", "ReportQuery"]
 
-Key = str | int
+Group = str | int
 BANDS = (20, 60, 120, 300)  # seconds: bounds between the bands of waiting
 
 
-class By(StrEnum):
+class Dimension(StrEnum):
     """What the rows of a report stand for."""
 
     QUEUE = "queue"
@@ -40,16 +40,16 @@ class QueueSettings:
     short_abandon: float = 5.0
     wrap_up: float = 0.0
     stage: str = ""
-    opening: Hours | None = None  # None: not said
+    opening: BusinessHours | None = None  # None: not said
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ReportQuery:
     """One report of the local days from `first` to `last`, both with their ends."""
 
     first: date
     last: date
-    by: By = By.QUEUE
+    by: Dimension = Dimension.QUEUE
     days: Days = field(default_factory=Days)
     pbx: str = ""  # empty: all
     queues: tuple[str, ...] = ()  # empty: all
@@ -74,23 +74,23 @@ class Ask:
         return self.days.began(self.changed) if self.changed else self.since
 
     @property
-    def offsets(self) -> tuple[Offset, ...]:
+    def offsets(self) -> tuple[UtcOffset, ...]:
         return self.days.offsets(self.since, self.until)
 
     def of(self, queue: str) -> QueueSettings:
         return self.settings.get(queue, self.others)
 
     @property
-    def counted_by(self) -> By:
+    def counted_by(self) -> Dimension:
         """By what SQL counts: a stage is nothing but a set of queues."""
-        return By.QUEUE if self.by is By.STAGE else self.by
+        return Dimension.QUEUE if self.by is Dimension.STAGE else self.by
 
-    def row(self, key: Key) -> Key:
+    def row(self, key: Group) -> Group:
         """Return the row of the report that something counted belongs to."""
-        return self.of(str(key)).stage if self.by is By.STAGE else key
+        return self.of(str(key)).stage if self.by is Dimension.STAGE else key
 
-    def ordered(self, keys: set[Key]) -> list[Key]:
+    def ordered(self, keys: set[Group]) -> list[Group]:
         """Return keys in the order in which they are shown."""
-        if self.by is By.WEEKDAY:
+        if self.by is Dimension.WEEKDAY:
             return [day for day in self.days.weekdays() if day in keys]
         return sorted(keys, key=lambda key: (isinstance(key, str), key))

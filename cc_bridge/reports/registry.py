@@ -18,29 +18,29 @@ from cc_bridge.reports import (
     voice,
 )
 from cc_bridge.reports.figures import Report
-from cc_bridge.reports.query import Ask, By
+from cc_bridge.reports.query import Dimension, ReportQuery
 from cc_bridge.reports.source import Source
 
-__all__ = ["REPORTS", "Kind"]
+__all__ = ["REPORTS", "ReportType"]
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ReportType:
     """One report."""
 
-    make: Callable[[Ask, Source], Report]
-    by: tuple[By, ...]  # the first one unless another is asked for
+    make: Callable[[ReportQuery, Source], Report]
+    by: tuple[Dimension, ...]  # the first one unless another is asked for
     questions: int  # to the Source, at most
 
 
-REPORTS: Mapping[str, Kind] = {
-    "service": Kind(service.service, service.BY, 2),
-    "agents": Kind(agents.agents, agents.BY, 5),
-    "voice": Kind(voice.voice, voice.BY, 3),
-    "journey": Kind(journey.journey, journey.BY, 2),
-    "lost": Kind(lost_visits.lost, lost_visits.BY, 1),
-    "delivery-gap": Kind(delivery_gap.delivery_gap, delivery_gap.BY, 2),
-    "causes": Kind(causes.causes, causes.BY, 2),
-    "change": Kind(change.change, change.BY, 3),
-    "hours": Kind(opening_hours.hours, opening_hours.BY, 3),
+REPORTS: Mapping[str, ReportType] = {
+    "service": ReportType(service.service, service.BY, 2),
+    "agents": ReportType(agents.agents, agents.BY, 5),
+    "voice": ReportType(voice.voice, voice.BY, 3),
+    "journey": ReportType(journey.journey, journey.BY, 2),
+    "lost": ReportType(lost_visits.lost, lost_visits.BY, 1),
+    "delivery-gap": ReportType(delivery_gap.delivery_gap, delivery_gap.BY, 2),
+    "causes": ReportType(causes.causes, causes.BY, 2),
+    "change": ReportType(change.change, change.BY, 3),
+    "hours": ReportType(opening_hours.hours, opening_hours.BY, 3),
 }

@@ -1,7 +1,7 @@
 """Answers of callers added up to scores. Pure.
 
-voice.py, agents.py, gap.py and change.py use it. The trap: two questions on one scale are two scores, unless
-a report asks for the scale as a whole.
+voice.py, agents.py, delivery_gap.py and change.py use it. The trap: two questions on one scale are two
+scores, unless a report asks for the scale as a whole.
 """
 
 from collections import Counter
@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 
 from cc_bridge.kpis.scores import OF_KIND
 from cc_bridge.reports.figures import Cell, Unit, of_score
-from cc_bridge.reports.query import Ask, Key
-from cc_bridge.reports.source import Answers
+from cc_bridge.reports.query import Group, ReportQuery
+from cc_bridge.reports.source import AnswerCount
 
-__all__ = ["UNITS", "Opinions", "by_key", "scores"]
+__all__ = ["UNITS", "ScoreTotals", "by_key", "scores"]
 
 UNITS: Mapping[str, Unit] = {
     "csat": Unit.PERCENT,
@@ -23,14 +23,14 @@ UNITS: Mapping[str, Unit] = {
     "yes_no": Unit.PERCENT,
 }
 
-Opinions = dict[tuple[str, str], Counter[int]]
+ScoreTotals = dict[tuple[str, str], Counter[int]]
 """Question and kind -> value -> how many callers gave it."""
 
 
-def by_key(ask: Ask, rows: Iterable[Answers]) -> tuple[dict[Key, Opinions], Opinions]:
+def by_key(ask: ReportQuery, rows: Iterable[AnswerCount]) -> tuple[dict[Group, ScoreTotals], ScoreTotals]:
     """Return the answers of each row of the report, and all of them; what has no score is left out."""
-    found: dict[Key, Opinions] = {}
-    everyone: Opinions = {}
+    found: dict[Group, ScoreTotals] = {}
+    everyone: ScoreTotals = {}
     for row in rows:
         if row.kind in OF_KIND:
             for opinions in (found.setdefault(ask.row(row.key), {}), everyone):
@@ -38,7 +38,7 @@ def by_key(ask: Ask, rows: Iterable[Answers]) -> tuple[dict[Key, Opinions], Opin
     return found, everyone
 
 
-def scores(opinions: Opinions | None, kind: str, minimum: int) -> dict[str, Cell]:
+def scores(opinions: ScoreTotals | None, kind: str, minimum: int) -> dict[str, Cell]:
     """Return the scores of all questions of a kind together, by their names."""
     answers: Counter[int] = Counter()
     for (_question, its_kind), values in (opinions or {}).items():

@@ -2,16 +2,24 @@
 
 from collections.abc import Callable
 
-from cc_bridge.kpis.service_level import Definition
+from cc_bridge.kpis.service_level import ServiceLevelDefinition
 from cc_bridge.records import Outcome
-from cc_bridge.reports.figures import Cell, Column, Figure, Report, Row, Table, Unit, count, mean
-from cc_bridge.reports.query import Ask, By, Key
-from cc_bridge.reports.source import Source, Talks
-from cc_bridge.reports.visit_totals import LEVELS, Waits, by_key
+from cc_bridge.reports.figures import Cell, Column, Figure, Report, ReportRow, ReportTable, Unit, count, mean
+from cc_bridge.reports.query import Dimension, Group, ReportQuery
+from cc_bridge.reports.source import Source, TalkSums
+from cc_bridge.reports.visit_totals import LEVELS, VisitTotals, by_key
 
 __all__ = ["BY", "service"]
 
-BY = (By.QUEUE, By.HOUR, By.WEEKDAY, By.DAY, By.STAGE, By.LANGUAGE, By.WAIT_BAND)
+BY = (
+    Dimension.QUEUE,
+    Dimension.HOUR,
+    Dimension.WEEKDAY,
+    Dimension.DAY,
+    Dimension.STAGE,
+    Dimension.LANGUAGE,
+    Dimension.WAIT_BAND,
+)
 
 _COLUMNS = (
     Column("visits", Unit.COUNT, measure="visit_outcomes"),
@@ -39,22 +47,22 @@ _LEVEL_COLUMNS = (Column("threshold", Unit.SECONDS, formula="queues.NAME.service
 _OUTCOME_COLUMNS = tuple(Column(f"outcome_{one}", Unit.COUNT, formula=f"visits[{one}]") for one in Outcome)
 
 
-def service(ask: Ask, source: Source) -> Report:
+def service(ask: ReportQuery, source: Source) -> Report:
     """Return outcomes, waits, service levels and handle times."""
     waits, everyone = by_key(ask, source.visits(ask.counted_by))
-    handled: dict[Key, _Handled] = {}
+    handled: dict[Group, _Handled] = {}
     together = _Handled()
-    if ask.by not in {By.LANGUAGE, By.WAIT_BAND}:  # a talk knows neither
+    if ask.by not in {Dimension.LANGUAGE, Dimension.WAIT_BAND}:  # a talk knows neither
         for talks in source.talks(ask.counted_by):
             handled.setdefault(ask.row(talks.key), _Handled()).add(talks)
             together.add(talks)
     keys = ask.ordered(set(waits))
     key = ((ask.by.value, ask.by),)
 
-    def table(name: str, columns: tuple[Column, ...], cells: "_Cells", *charts: str) -> Table:
-        rows = (Row((each,), cells(ask, each, waits[each], handled.get(each))) for each in keys)
-        total = Row(("",), cells(ask, None, everyone, together))
-        return Table(name, key, columns, tuple(rows), total, charts)
+    def table(name: str, columns: tuple[Column, ...], cells: "_Cells", *charts: str) -> ReportTable:
+        rows = (ReportRow((each,), cells(ask, each, waits[each], handled.get(each))) for each in keys)
+        total = ReportRow(("",), cells(ask, None, everyone, together))
+        return ReportTable(name, key, columns, tuple(rows), total, charts)
 
     return Report(
         "service",
@@ -73,24 +81,26 @@ class _Handled:
     def __init__(self) -> None:
         self.n, self.sum, self.squares = 0, 0.0, 0.0
 
-    def add(self, talks: Talks) -> None:
+    def add(self, talks: TalkSums) -> None:
         self.n += talks.whole
         self.sum += talks.talk + talks.wrap_up
         self.squares += talks.squares
 
 
-_Cells = Callable[[Ask, Key | None, Waits, _Handled | None], tuple[Cell, ...]]
+_Cells = Callable[[ReportQuery, Group | None, VisitTotals, _Handled | None], tuple[Cell, ...]]
 
 
-def _threshold(ask: Ask, key: Key | None) -> Cell:
+def _threshold(ask: ReportQuery, key: Group | None) -> Cell:
     """Return the threshold of a row that is a queue, or that of all where they have the same."""
-    if ask.by is By.QUEUE and key is not None:
+    if ask.by is Dimension.QUEUE and key is not None:
         return Figure(ask.of(str(key)).threshold)
     thresholds = {ask.others.threshold, *(each.threshold for each in ask.settings.values())}
     return Figure(thresholds.pop()) if len(thresholds) == 1 else None
 
 
-def _cells(ask: Ask, key: Key | None, waits: Waits, _handled: _Handled | None) -> tuple[Cell, ...]:
+def _cells(
+    ask: ReportQuery, key: Group | None, waits: VisitTotals, _handled: _Handled | None
+) -> tuple[Cell, ...]:
     return (
         count(waits.visits),
         count(waits.offered),
@@ -98,12 +108,14 @@ def _cells(ask: Ask, key: Key | None, waits: Waits, _handled: _Handled | None) -
         count(waits.outcomes[Outcome.ABANDONED]),
         count(waits.short_abandons),
         waits.abandonment(ask.minimum),
-        waits.level(Definition.NO_SHORT, ask.minimum),
+        waits.level(ServiceLevelDefinition.NO_SHORT, ask.minimum),
         _threshold(ask, key),
     )
 
 
-def _waits(ask: Ask, _key: Key | None, waits: Waits, handled: _Handled | None) -> tuple[Cell, ...]:
+def _waits(
+    ask: ReportQuery, _key: Group | None, waits: VisitTotals, handled: _Handled | None
+) -> tuple[Cell, ...]:
     return (
         waits.mean(ask.minimum),
         waits.within(0.5),
@@ -114,12 +126,17 @@ def _waits(ask: Ask, _key: Key | None, waits: Waits, handled: _Handled | None) -
     )
 
 
-def _levels(ask: Ask, key: Key | None, waits: Waits, _handled: _Handled | None) -> tuple[Cell, ...]:
+def _levels(
+    ask: ReportQuery, key: Group | None, waits: VisitTotals, _handled: _Handled | None
+) -> tuple[Cell, ...]:
     levels = (
-        waits.level(Definition(column.name.removeprefix("service_level_")), ask.minimum) for column in LEVELS
+        waits.level(ServiceLevelDefinition(column.name.removeprefix("service_level_")), ask.minimum)
+        for column in LEVELS
     )
     return (_threshold(ask, key), *levels)
 
 
-def _outcomes(_ask: Ask, _key: Key | None, waits: Waits, _handled: _Handled | None) -> tuple[Cell, ...]:
+def _outcomes(
+    _ask: ReportQuery, _key: Group | None, waits: VisitTotals, _handled: _Handled | None
+) -> tuple[Cell, ...]:
     return tuple(count(waits.outcomes[outcome]) for outcome in Outcome)

@@ -9,19 +9,29 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cc_bridge.records import AgentState
-from cc_bridge.reports.query import By, Key
+from cc_bridge.reports.query import Dimension, Group
 
 __all__ = [
-    "Answers", "Attempts", "Callers", "Deed", "Journeys", "Lingered", "Presence", "Rated", "Source",
-    "Talks", "Transfers", "Visits",
+    "AgentActivity",
+    "AnswerCount",
+    "AttemptCount",
+    "HangupCount",
+    "InvitationCount",
+    "JourneyCount",
+    "PresenceSum",
+    "RatedBy",
+    "Source",
+    "TalkSums",
+    "TransferCount",
+    "VisitSums",
 ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Visits:
+class VisitSums:
     """Visits with one outcome that waited the same time to the second, rounded up."""
 
-    key: Key
+    key: Group
     outcome: str
     second: int
     n: int
@@ -34,8 +44,8 @@ class Visits:
 
 
 @dataclass(frozen=True, slots=True)
-class Talks:
-    key: Key
+class TalkSums:
+    key: Group
     n: int
     whole: int  # of them those seen from begin to end; the sums are of these
     talk: float
@@ -45,7 +55,7 @@ class Talks:
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class AgentActivity:
     """What an agent did of one kind, cut at both ends of the span.
 
     `fact` and `word`: "talk" and "partial" (a talk seen in part) of a "queue", "ring" and its outcome,
@@ -61,8 +71,8 @@ class Deed:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    key: Key
+class AnswerCount:
+    key: Group
     question: str
     kind: str
     value: int
@@ -70,17 +80,17 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
-class Callers:
+class InvitationCount:
     """Entries of the funnel, call-backs left out."""
 
-    key: Key
+    key: Group
     stage: str
     n: int
 
 
 @dataclass(frozen=True, slots=True)
-class Lingered:
-    """Callers who hung up on the agent, or did not and were asked; surveys/guard.py counts them."""
+class HangupCount:
+    """Callers who hung up on the agent, or did not and were asked; surveys/hangup_outliers.py counts them."""
 
     queue: str
     agent: str
@@ -90,8 +100,8 @@ class Lingered:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempts:
-    key: Key
+class AttemptCount:
+    key: Group
     result: str
     reason: str
     n: int
@@ -99,24 +109,24 @@ class Attempts:
 
 
 @dataclass(frozen=True, slots=True)
-class Rated:
+class RatedBy:
     """Answers on the scale of 1 to 5 by one of several things; each answer comes once for each of them.
 
     By wait band of the call (-1: the call is not stored), by how many agents the caller spoke with
     ("agents_spoken", 3: three or more, 0: the call is not stored), by hour and by queue.
     """
 
-    factor: By | str
-    key: Key
+    factor: Dimension | str
+    key: Group
     value: int
     n: int
 
 
 @dataclass(frozen=True, slots=True)
-class Journeys:
+class JourneyCount:
     """Calls that came into a queue."""
 
-    key: Key
+    key: Group
     queues: int
     talks: int
     answered: bool
@@ -124,14 +134,14 @@ class Journeys:
 
 
 @dataclass(frozen=True, slots=True)
-class Transfers:
-    key: Key
+class TransferCount:
+    key: Group
     kind: str
     n: int
 
 
 @dataclass(frozen=True, slots=True)
-class Presence:
+class PresenceSum:
     """How long agents were there, in an hour of a weekday, both local."""
 
     weekday: int
@@ -142,16 +152,16 @@ class Presence:
 class Source(Protocol):
     """Gives the rows of the span that was asked."""
 
-    def visits(self, by: By) -> Iterable[Visits]: ...
-    def talks(self, by: By) -> Iterable[Talks]: ...
-    def deeds(self, states: Collection[AgentState]) -> Iterable[Deed]: ...
-    def answers(self, by: By) -> Iterable[Answers]: ...
-    def callers(self, by: By) -> Iterable[Callers]: ...
-    def lingered(self) -> Iterable[Lingered]: ...
-    def attempts(self, by: By) -> Iterable[Attempts]: ...
-    def rated(self) -> Iterable[Rated]: ...
-    def journeys(self, by: By) -> Iterable[Journeys]: ...
-    def transfers(self, by: By) -> Iterable[Transfers]: ...
+    def visits(self, by: Dimension) -> Iterable[VisitSums]: ...
+    def talks(self, by: Dimension) -> Iterable[TalkSums]: ...
+    def deeds(self, states: Collection[AgentState]) -> Iterable[AgentActivity]: ...
+    def answers(self, by: Dimension) -> Iterable[AnswerCount]: ...
+    def callers(self, by: Dimension) -> Iterable[InvitationCount]: ...
+    def lingered(self) -> Iterable[HangupCount]: ...
+    def attempts(self, by: Dimension) -> Iterable[AttemptCount]: ...
+    def rated(self) -> Iterable[RatedBy]: ...
+    def journeys(self, by: Dimension) -> Iterable[JourneyCount]: ...
+    def transfers(self, by: Dimension) -> Iterable[TransferCount]: ...
     def visited_hours(self) -> Iterable[tuple[str, int, int, str, int]]: ...
-    def presence(self) -> Iterable[Presence]: ...
+    def presence(self) -> Iterable[PresenceSum]: ...
     def unobserved(self) -> float: ...

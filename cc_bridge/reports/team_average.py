@@ -1,7 +1,7 @@
 """The team's average beside an agent's own score, such that no colleague's can be found out from it. Pure.
 
-`storage/own.py` asks. An agent knows their own answers and may take them away from any average. So there is
-one only for a kind of question for which all of this holds:
+`storage/queries/agent_page.py` asks. An agent knows their own answers and may take them away from any
+average. So there is one only for a kind of question for which all of this holds:
 
 - others than the agent have given at least `minimum` answers, and at least `COLLEAGUES` of them have one;
 - none of these colleagues has more than half of the others' answers, which would be nearly that one's score.
@@ -18,9 +18,9 @@ from datetime import timedelta
 
 from cc_bridge.kpis.scores import OF_KIND
 from cc_bridge.reports.figures import Unit
-from cc_bridge.reports.query import Ask, By
-from cc_bridge.reports.score_totals import UNITS, Opinions, by_key, scores
-from cc_bridge.reports.source import Answers
+from cc_bridge.reports.query import Dimension, ReportQuery
+from cc_bridge.reports.score_totals import UNITS, ScoreTotals, by_key, scores
+from cc_bridge.reports.source import AnswerCount
 
 __all__ = ["COLLEAGUES", "averages", "ended"]
 
@@ -29,13 +29,13 @@ COLLEAGUES = 4  # with the agent five people, the fewest of which statistical of
 _DECIMALS = {Unit.PERCENT: 0, Unit.POINTS: 0, Unit.MEAN: 1}
 
 
-def ended(ask: Ask) -> Ask | None:
+def ended(ask: ReportQuery) -> ReportQuery | None:
     """Return what to ask of the whole team: the same days without the last, which is today."""
     last = ask.last - timedelta(1)
-    return replace(ask, last=last, agent="", by=By.AGENT) if last >= ask.first else None
+    return replace(ask, last=last, agent="", by=Dimension.AGENT) if last >= ask.first else None
 
 
-def averages(agent: str, ask: Ask, rows: Iterable[Answers]) -> dict[str, float]:
+def averages(agent: str, ask: ReportQuery, rows: Iterable[AnswerCount]) -> dict[str, float]:
     """Return the team's scores by name; those that would tell of a colleague are left out."""
     of_each, everyone = by_key(ask, rows)
     others = [opinions for name, opinions in of_each.items() if name != agent]
@@ -50,5 +50,5 @@ def averages(agent: str, ask: Ask, rows: Iterable[Answers]) -> dict[str, float]:
     return found
 
 
-def _answers(opinions: Opinions, kind: str) -> int:
+def _answers(opinions: ScoreTotals, kind: str) -> int:
     return sum(values.total() for (_, its_kind), values in opinions.items() if its_kind == kind)

@@ -1,20 +1,21 @@
 """Visits added up: outcomes, waits, service levels. Pure.
 
-service.py, lost.py, gap.py and change.py use it. The trap: SQL hands over waits by the second, rounded up, so
-a median is the shortest time in whole seconds within which half of the visits had ended.
+service.py, lost_visits.py, delivery_gap.py and change.py use it. The trap: SQL hands over waits by the
+second, rounded up, so a median is the shortest time in whole seconds within which half of the visits had
+ended.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from cc_bridge.kpis.service_level import DEFAULT, Definition, VisitCounts, from_counts
+from cc_bridge.kpis.service_level import DEFAULT, ServiceLevelDefinition, VisitCounts, from_counts
 from cc_bridge.records import Outcome
 from cc_bridge.reports.figures import Cell, Column, Figure, Unit, mean, share
-from cc_bridge.reports.query import Ask, Key
-from cc_bridge.reports.source import Visits
+from cc_bridge.reports.query import Group, ReportQuery
+from cc_bridge.reports.source import VisitSums
 
-__all__ = ["LEVELS", "LOST", "Waits", "by_key"]
+__all__ = ["LEVELS", "LOST", "VisitTotals", "by_key"]
 
 LOST = (
     Outcome.ABANDONED, Outcome.TIMED_OUT, Outcome.LEFT_BY_KEY, Outcome.QUEUE_FULL, Outcome.JOIN_EMPTY,
@@ -29,12 +30,12 @@ LEVELS = tuple(
         has_n=True,
         has_interval=True,
     )
-    for one in (DEFAULT, *(one for one in Definition if one is not DEFAULT))
+    for one in (DEFAULT, *(one for one in ServiceLevelDefinition if one is not DEFAULT))
 )
 
 
 @dataclass(slots=True)
-class Waits:
+class VisitTotals:
     """Visits of one row of a report."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -49,7 +50,7 @@ class Waits:
     short_abandons: int = 0
     abandoned_ringing: int = 0
 
-    def add(self, visits: Visits) -> None:
+    def add(self, visits: VisitSums) -> None:
         self.outcomes[visits.outcome] += visits.n
         self.seconds[visits.second] += visits.n
         self.wait += visits.wait
@@ -90,7 +91,7 @@ class Waits:
     def lost(self) -> int:
         return sum(self.outcomes[outcome] for outcome in LOST)
 
-    def level(self, definition: Definition, minimum: int) -> Cell:
+    def level(self, definition: ServiceLevelDefinition, minimum: int) -> Cell:
         level = from_counts(self.counts, definition)
         return share(level.numerator, level.n, minimum) if level else None
 
@@ -119,11 +120,11 @@ class Waits:
         return Figure(self.longest, self.visits) if self.visits else None
 
 
-def by_key(ask: Ask, rows: Iterable[Visits]) -> tuple[dict[Key, Waits], Waits]:
+def by_key(ask: ReportQuery, rows: Iterable[VisitSums]) -> tuple[dict[Group, VisitTotals], VisitTotals]:
     """Return the visits of each row of the report, and all of them."""
-    found: dict[Key, Waits] = {}
-    everyone = Waits()
+    found: dict[Group, VisitTotals] = {}
+    everyone = VisitTotals()
     for row in rows:
-        found.setdefault(ask.row(row.key), Waits()).add(row)
+        found.setdefault(ask.row(row.key), VisitTotals()).add(row)
         everyone.add(row)
     return found, everyone

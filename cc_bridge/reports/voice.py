@@ -4,15 +4,34 @@ from collections import Counter
 from collections.abc import Iterable
 
 from cc_bridge.records import SurveyResult
-from cc_bridge.reports.figures import Cell, Column, Mark, Report, Row, Table, Unit, count, share
-from cc_bridge.reports.query import Ask, By, Key
-from cc_bridge.reports.score_totals import UNITS, Opinions, by_key, scores
-from cc_bridge.reports.source import Attempts, Callers, Source
-from cc_bridge.surveys.eligibility import NotAsked, Stage
+from cc_bridge.reports.figures import (
+    Cell,
+    Column,
+    KeyKind,
+    Report,
+    ReportRow,
+    ReportTable,
+    Unit,
+    count,
+    share,
+)
+from cc_bridge.reports.query import Dimension, Group, ReportQuery
+from cc_bridge.reports.score_totals import UNITS, ScoreTotals, by_key, scores
+from cc_bridge.reports.source import AttemptCount, InvitationCount, Source
+from cc_bridge.surveys.eligibility import NotAskedReason, SurveyStage
 
 __all__ = ["BY", "voice"]
 
-BY = (By.QUEUE, By.AGENT, By.HOUR, By.WEEKDAY, By.DAY, By.STAGE, By.LANGUAGE, By.WAIT_BAND)
+BY = (
+    Dimension.QUEUE,
+    Dimension.AGENT,
+    Dimension.HOUR,
+    Dimension.WEEKDAY,
+    Dimension.DAY,
+    Dimension.STAGE,
+    Dimension.LANGUAGE,
+    Dimension.WAIT_BAND,
+)
 
 _SCORES = tuple(
     Column(name, unit, measure=name, has_n=True, has_interval=True) for name, unit in UNITS.items()
@@ -32,11 +51,11 @@ _REASONS = (
     Column("callers", Unit.COUNT, measure="survey_stages"),
     Column("of_all", Unit.PERCENT, formula="callers / all of the same step", has_n=True, has_interval=True),
 )
-_NO_CALLERS = {NotAsked.DISABLED, NotAsked.NOT_ELIGIBLE}
-_NO_FUNNEL = {By.LANGUAGE, By.WAIT_BAND}  # the funnel knows neither
+_NO_CALLERS = {NotAskedReason.DISABLED, NotAskedReason.NOT_ELIGIBLE}
+_NO_FUNNEL = {Dimension.LANGUAGE, Dimension.WAIT_BAND}  # the funnel knows neither
 
 
-class _Asked:
+class _InvitationTotals:
     """How far the callers of one row came."""
 
     def __init__(self) -> None:
@@ -54,8 +73,8 @@ class _Asked:
         rate = share(min(self.answered, self.eligible), self.eligible, minimum)
         return (
             count(self.eligible),
-            count(self.stages[Stage.INVITED]),
-            count(self.stages[Stage.CALLER_LEFT_FIRST]),
+            count(self.stages[SurveyStage.INVITED]),
+            count(self.stages[SurveyStage.CALLER_LEFT_FIRST]),
             count(self.results.total()),
             *(count(self.results[one]) for one in (SurveyResult.COMPLETE, SurveyResult.PARTIAL)),
             count(self.results[SurveyResult.DECLINED]),
@@ -63,15 +82,15 @@ class _Asked:
         )
 
 
-def voice(ask: Ask, source: Source) -> Report:
+def voice(ask: ReportQuery, source: Source) -> Report:
     """Return scores, the funnel with its reasons, and the response rate."""
     said, everyone = by_key(ask, source.answers(ask.counted_by))
-    overall = Table(
+    overall = ReportTable(
         "scores",
         ((ask.by.value, ask.by),),
         _SCORES,
-        tuple(Row((key,), _all_scores(said[key], ask.minimum)) for key in ask.ordered(set(said))),
-        Row(("",), _all_scores(everyone, ask.minimum)),
+        tuple(ReportRow((key,), _all_scores(said[key], ask.minimum)) for key in ask.ordered(set(said))),
+        ReportRow(("",), _all_scores(everyone, ask.minimum)),
         charts=tuple(
             column.name
             for column, cell in zip(_SCORES, _all_scores(everyone, ask.minimum), strict=True)
@@ -86,50 +105,52 @@ def voice(ask: Ask, source: Source) -> Report:
     return Report("voice", ask, tuple(tables), tiles=tiles, notes=notes)
 
 
-def _all_scores(opinions: Opinions, minimum: int) -> tuple[Cell, ...]:
+def _all_scores(opinions: ScoreTotals, minimum: int) -> tuple[Cell, ...]:
     found = {name: cell for kind in ("csat", "nps", "nps_0_9", "ces", "yes_no")
              for name, cell in scores(opinions, kind, minimum).items()}  # fmt: skip
     return tuple(found[name] for name in UNITS)
 
 
-def _questions(ask: Ask, said: dict[Key, Opinions]) -> Table:
+def _questions(ask: ReportQuery, said: dict[Group, ScoreTotals]) -> ReportTable:
     """Return each question's scores for itself."""
     rows = []
     for question, kind in sorted({which for opinions in said.values() for which in opinions}):
         for key in ask.ordered(set(said)):
             if which := said[key].get((question, kind)):
                 for name, cell in scores({(question, kind): which}, kind, ask.minimum).items():
-                    rows.append(Row((question, name, key), (cell,), UNITS[name]))
-    keys = (("question", Mark.TEXT), ("score_name", Mark.WORD), (ask.by.value, ask.by))
-    return Table("questions", keys, _EACH, tuple(rows))
+                    rows.append(ReportRow((question, name, key), (cell,), UNITS[name]))
+    keys = (("question", KeyKind.TEXT), ("score_name", KeyKind.WORD), (ask.by.value, ask.by))
+    return ReportTable("questions", keys, _EACH, tuple(rows))
 
 
-def _funnel(ask: Ask, callers: Iterable[Callers], attempts: Iterable[Attempts]) -> list[Table]:
-    found: dict[Key, _Asked] = {}
-    everyone = _Asked()
+def _funnel(
+    ask: ReportQuery, callers: Iterable[InvitationCount], attempts: Iterable[AttemptCount]
+) -> list[ReportTable]:
+    found: dict[Group, _InvitationTotals] = {}
+    everyone = _InvitationTotals()
     for row in callers:
-        for asked in (found.setdefault(ask.row(row.key), _Asked()), everyone):
+        for asked in (found.setdefault(ask.row(row.key), _InvitationTotals()), everyone):
             asked.stages[row.stage] += row.n
     for attempt in attempts:
-        for asked in (found.setdefault(ask.row(attempt.key), _Asked()), everyone):
+        for asked in (found.setdefault(ask.row(attempt.key), _InvitationTotals()), everyone):
             asked.results[attempt.result] += attempt.n
             asked.reasons[attempt.reason] += attempt.n
             asked.answered += attempt.answered
-    rows = tuple(Row((key,), found[key].cells(ask.minimum)) for key in ask.ordered(set(found)))
-    total = Row(("",), everyone.cells(ask.minimum))
+    rows = tuple(ReportRow((key,), found[key].cells(ask.minimum)) for key in ask.ordered(set(found)))
+    total = ReportRow(("",), everyone.cells(ask.minimum))
     by = ((ask.by.value, ask.by),)
     reasons = [
         *_reasons("step_funnel", everyone.stages, ask.minimum),
         *_reasons("step_survey", everyone.reasons, ask.minimum),
     ]
-    steps = (("step", Mark.WORD), ("reason", Mark.WORD))
+    steps = (("step", KeyKind.WORD), ("reason", KeyKind.WORD))
     return [
-        Table("funnel", by, _FUNNEL, rows, total, ("response_rate",)),
-        Table("reasons", steps, _REASONS, tuple(reasons)),
+        ReportTable("funnel", by, _FUNNEL, rows, total, ("response_rate",)),
+        ReportTable("reasons", steps, _REASONS, tuple(reasons)),
     ]
 
 
-def _reasons(step: str, found: Counter[str], minimum: int) -> Iterable[Row]:
+def _reasons(step: str, found: Counter[str], minimum: int) -> Iterable[ReportRow]:
     everyone = found.total()
     for reason, n in sorted(found.items(), key=lambda one: (-one[1], one[0])):
-        yield Row((step, reason or "complete"), (count(n), share(n, everyone, minimum)))
+        yield ReportRow((step, reason or "complete"), (count(n), share(n, everyone, minimum)))

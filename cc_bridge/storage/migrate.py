@@ -4,11 +4,11 @@ The `cc-bridge` command and the writer's `open_database` call it. There is no al
 configuration is built here, and the version is kept in a table of our own name, so that another
 program's Alembic in the same database is never taken for ours.
 
-An empty database gets the tables of schema.py and the views at once; Alembic is for older ones and only then
-imported, since it brings 11 MB (Mako, Pygments, all dialects) that the daemon would keep. The trap: a
-migration that puts rows into a new table must do so for an empty database in `_create` too.
+An empty database gets the tables of schema/tables.py and the views at once; Alembic is for older ones and
+only then imported, since it brings 11 MB (Mako, Pygments, all dialects) that the daemon would keep. The trap:
+a migration that puts rows into a new table must do so for an empty database in `_create` too.
 
-A new migration, from a checkout, once schema.py has changed:
+A new migration, from a checkout, once schema/tables.py has changed:
 
     with make_engine(url).connect() as connection:
         alembic.command.revision(configuration(connection), "what changes", autogenerate=True, rev_id="0004")

@@ -13,13 +13,13 @@ from twisted.python.threadpool import ThreadPool
 
 from cc_bridge.errors import StorageError
 
-__all__ = ["Readers"]
+__all__ = ["DatabaseReadPool"]
 
 
 _Found = TypeVar("_Found")
 
 
-class Readers:
+class DatabaseReadPool:
     """At most `most` readings at a time, each with a connection that is kept for the next one."""
 
     def __init__(self, open_engine: Callable[[], Engine], most: int, name: str, reactor: Any) -> None:

@@ -1,7 +1,7 @@
 """The tables and views as a page for people who query them: config/schema.md.
 
-`cc-bridge db schema` prints it, and a test keeps the committed page in step. Everything comes from schema.py
-and views/ but the examples, which the tests run on every kind of database.
+`cc-bridge db schema` prints it, and a test keeps the committed page in step. Everything comes from
+schema/tables.py and views/ but the examples, which the tests run on every kind of database.
 """
 
 from collections.abc import Iterable, Iterator

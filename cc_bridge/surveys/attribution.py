@@ -1,4 +1,4 @@
-"""Whom a survey rates. The wiring makes it from the tracker's talks; `agi/survey.py` stores it. Pure."""
+"""Whom a survey rates, made from the tracker's talks. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

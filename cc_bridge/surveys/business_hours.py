@@ -1,7 +1,7 @@
 """The hours in which callers are asked, in the contact centre's own time. Pure.
 
-`policy.py` asks whether an instant lies in them, `config/` reads them. The trap: hours may pass midnight;
-those of Friday from 20:00 until 02:00 hold Saturday 01:00, and not Friday 01:00.
+`eligibility.py` asks whether an instant lies in them, `config/` reads them. The trap: hours may pass
+midnight; those of Friday from 20:00 until 02:00 hold Saturday 01:00, and not Friday 01:00.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cache
 
-__all__ = ["ALL_DAY", "EVERY_DAY", "Hours", "day_began", "minute_of", "weekdays_of"]
+__all__ = ["ALL_DAY", "EVERY_DAY", "BusinessHours", "day_began", "minute_of", "weekdays_of"]
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")  # as datetime.weekday() counts
 EVERY_DAY = frozenset(range(7))
@@ -19,7 +19,7 @@ _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Hours:
+class BusinessHours:
     """From a minute of the day until before another; when that is not later, it is one of the next day."""
 
     zone: tzinfo | None = None  # None: this machine's

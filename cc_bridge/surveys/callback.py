@@ -19,9 +19,9 @@ from enum import Enum, StrEnum, auto
 
 from cc_bridge.records import Trigger
 from cc_bridge.surveys.attribution import Invitation
-from cc_bridge.surveys.business_hours import Hours
+from cc_bridge.surveys.business_hours import BusinessHours
 
-__all__ = ["CallResult", "CallbackPlan", "CallbackRules", "Candidate", "NoCallback", "dialable"]
+__all__ = ["CallResult", "CallbackCandidate", "CallbackPlan", "CallbackRules", "NoCallbackReason", "dialable"]
 
 MAX_PLANNED = 1000  # a caller costs 1 KB; at a cap of 100 an hour more could never be called
 ANSWERED_SECONDS = 600.0  # the dialplan comes for the survey at once, or never
@@ -44,7 +44,7 @@ class CallResult(StrEnum):
     FAILED = "failed"
 
 
-class NoCallback(StrEnum):
+class NoCallbackReason(StrEnum):
     """Why a caller is not called back, or no more."""
 
     NO_CONSENT = "no_consent"
@@ -67,14 +67,14 @@ class CallbackRules:
     lawful_interest: bool = False  # call without the caller's own yes
     delay_seconds: float = 60.0  # after the hang-up
     retry_seconds: float = 1800.0  # after busy
-    hours: Hours = field(default_factory=lambda: Hours(begin=9 * 60, end=20 * 60))
+    hours: BusinessHours = field(default_factory=lambda: BusinessHours(begin=9 * 60, end=20 * 60))
     per_hour: int = 20
     per_day: int = 100
     again_after_days: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class CallbackCandidate:
     """A caller who hung up first, and what he would have been asked."""
 
     uniqueid: str  # of the call that is asked about
@@ -96,18 +96,18 @@ _S, _R = _State, CallResult
 _DUE: Mapping[_State, _State] = {_S.PLANNED: _S.CALLING, _S.BUSY_ONCE: _S.CALLING_AGAIN}
 """The state of who waits for a call -> of who is called."""
 
-_TOLD: Mapping[_State, Mapping[CallResult, _State | NoCallback]] = {
+_TOLD: Mapping[_State, Mapping[CallResult, _State | NoCallbackReason]] = {
     _S.CALLING: {
         _R.ANSWERED: _S.ANSWERED,
         _R.BUSY: _S.BUSY_ONCE,
-        _R.NO_ANSWER: NoCallback.NO_ANSWER,
-        _R.FAILED: NoCallback.FAILED,
+        _R.NO_ANSWER: NoCallbackReason.NO_ANSWER,
+        _R.FAILED: NoCallbackReason.FAILED,
     },
     _S.CALLING_AGAIN: {
         _R.ANSWERED: _S.ANSWERED,
-        _R.BUSY: NoCallback.BUSY,
-        _R.NO_ANSWER: NoCallback.NO_ANSWER,
-        _R.FAILED: NoCallback.FAILED,
+        _R.BUSY: NoCallbackReason.BUSY,
+        _R.NO_ANSWER: NoCallbackReason.NO_ANSWER,
+        _R.FAILED: NoCallbackReason.FAILED,
     },
 }
 """What came of a call -> the next state, or why it is done."""
@@ -115,7 +115,7 @@ _TOLD: Mapping[_State, Mapping[CallResult, _State | NoCallback]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Callback:
-    candidate: Candidate
+    candidate: CallbackCandidate
     state: _State
     at: float  # when to call; when it was answered
 
@@ -129,7 +129,7 @@ class CallbackPlan:
     def __init__(
         self,
         rules: CallbackRules,
-        on_done: Callable[[Candidate, NoCallback], None] = lambda _candidate, _reason: None,
+        on_done: Callable[[CallbackCandidate, NoCallbackReason], None] = lambda _candidate, _reason: None,
     ) -> None:
         self.rules = rules
         self.called_at: dict[str, float] = {}  # caller_key -> the last time; filled at start
@@ -141,7 +141,7 @@ class CallbackPlan:
     def __len__(self) -> int:
         return len(self._callbacks)
 
-    def hung_up_first(self, candidate: Candidate, now: float) -> NoCallback | None:
+    def hung_up_first(self, candidate: CallbackCandidate, now: float) -> NoCallbackReason | None:
         """Plan a call-back, or say why there is none."""
         if (refusal := self._refusal(candidate, now)) is not None:
             return refusal
@@ -149,10 +149,10 @@ class CallbackPlan:
         self._callbacks[candidate.uniqueid] = _Callback(candidate, _State.PLANNED, at)
         return None
 
-    def due(self, now: float) -> list[Candidate]:
+    def due(self, now: float) -> list[CallbackCandidate]:
         """Return who is to be called now; `told` must follow for each."""
         self._forget(now)
-        calling: list[Candidate] = []
+        calling: list[CallbackCandidate] = []
         for waiting in list(self._callbacks.values()):
             following = _DUE.get(waiting.state)
             if following is None or now < waiting.at:
@@ -173,7 +173,7 @@ class CallbackPlan:
         following = _TOLD.get(callback.state, {}).get(result) if callback is not None else None
         if callback is None or following is None:
             return  # the dialplan was faster: the survey has begun
-        if isinstance(following, NoCallback):
+        if isinstance(following, NoCallbackReason):
             self._done(callback.candidate, following)
         else:
             wait = self.rules.retry_seconds if following is _State.BUSY_ONCE else 0.0
@@ -192,33 +192,33 @@ class CallbackPlan:
 
     # -- inside
 
-    def _refusal(self, candidate: Candidate, now: float) -> NoCallback | None:
+    def _refusal(self, candidate: CallbackCandidate, now: float) -> NoCallbackReason | None:
         # A no is a no, whatever the interest; where nobody asked, the interest decides.
         if not (self.rules.lawful_interest if candidate.consented is None else candidate.consented):
-            return NoCallback.NO_CONSENT
+            return NoCallbackReason.NO_CONSENT
         key = candidate.invitation.caller_key
         if not (key and dialable(candidate.number)):
-            return NoCallback.WITHHELD
+            return NoCallbackReason.WITHHELD
         called_at = self.called_at.get(key)
         planned = any(each.candidate.invitation.caller_key == key for each in self._callbacks.values())
         if planned or (called_at is not None and now - called_at < self.rules.again_after_days * _DAY):
-            return NoCallback.CALLED_RECENTLY
-        return NoCallback.TOO_MANY if len(self._callbacks) >= MAX_PLANNED else None
+            return NoCallbackReason.CALLED_RECENTLY
+        return NoCallbackReason.TOO_MANY if len(self._callbacks) >= MAX_PLANNED else None
 
-    def _not_now(self, now: float) -> NoCallback | None:
+    def _not_now(self, now: float) -> NoCallbackReason | None:
         if not self.rules.hours.hold(now):
-            return NoCallback.OUTSIDE_HOURS
+            return NoCallbackReason.OUTSIDE_HOURS
         while self._calls and now - self._calls[0] >= _DAY:
             self._calls.popleft()
         if len(self._calls) >= self.rules.per_day:
-            return NoCallback.DAY_FULL
+            return NoCallbackReason.DAY_FULL
         in_this_hour = sum(now - made < _HOUR for made in self._calls)
-        return NoCallback.HOUR_FULL if in_this_hour >= self.rules.per_hour else None
+        return NoCallbackReason.HOUR_FULL if in_this_hour >= self.rules.per_hour else None
 
     def _change(self, callback: _Callback, state: _State, at: float) -> None:
         self._callbacks[callback.candidate.uniqueid] = replace(callback, state=state, at=at)
 
-    def _done(self, candidate: Candidate, reason: NoCallback) -> None:
+    def _done(self, candidate: CallbackCandidate, reason: NoCallbackReason) -> None:
         del self._callbacks[candidate.uniqueid]
         self._on_done(candidate, reason)
 
@@ -226,7 +226,7 @@ class CallbackPlan:
         """Let go of who answered and was never asked, and of who may be called again."""
         for callback in list(self._callbacks.values()):
             if callback.state is _State.ANSWERED and now - callback.at > ANSWERED_SECONDS:
-                self._done(callback.candidate, NoCallback.NOT_ASKED)
+                self._done(callback.candidate, NoCallbackReason.NOT_ASKED)
         kept = self.rules.again_after_days * _DAY
         for key in [key for key, at in self.called_at.items() if now - at >= kept]:
             del self.called_at[key]

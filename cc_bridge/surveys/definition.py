@@ -14,17 +14,17 @@ from difflib import get_close_matches
 
 from cc_bridge.surveys.file_format import (
     END,
-    AskLanguage,
-    WrittenChoice,
-    WrittenComment,
-    WrittenQuestion,
-    WrittenScore,
-    WrittenSurvey,
+    ChoiceTable,
+    CommentTable,
+    LanguageTable,
+    QuestionTable,
+    ScoreTable,
+    SurveyFile,
 )
-from cc_bridge.surveys.questions import SCORES, YES_NO, Branch, Comment, Question, condition
-from cc_bridge.surveys.toml_reader import Fault, Path, Table, faulty, read_toml
+from cc_bridge.surveys.questions import SCORES, YES_NO, CommentSettings, Question, QuestionBranch, condition
+from cc_bridge.surveys.toml_reader import KeyPath, SurveyTable, TomlFault, faulty, read_toml
 
-__all__ = ["AskLanguage", "Question", "Sounds", "Survey", "parse_survey"]
+__all__ = ["LanguageTable", "Question", "Sounds", "Survey", "parse_survey"]
 
 Sounds = Mapping[str, Mapping[str, str]]
 """Prompt -> language -> the sound file that Asterisk plays; `Catalogue.sounds` makes it."""
@@ -38,7 +38,7 @@ class Survey:
     version: int
     languages: Sequence[str]  # the first is for callers whose language it does not speak
     questions: Sequence[Question]
-    ask_language: AskLanguage | None
+    ask_language: LanguageTable | None
     max_seconds: float  # from the first prompt to the end of the last
     skip_key: str | None
     opt_out_key: str | None
@@ -72,7 +72,7 @@ class Survey:
 
 def parse_survey(text: str, file: str, sounds: Sounds) -> Survey:
     """Read a definition; raises SurveyError with one line for each fault, each with file and line."""
-    written = read_toml(WrittenSurvey, text, file)
+    written = read_toml(SurveyFile, text, file)
     faults = [*_missing_prompts(written, sounds), *_wrong_names(written), *_wrong_keys(written)]
     questions = [
         _question(asked, written, tuple(_branches(written, number, faults)))
@@ -92,26 +92,26 @@ def parse_survey(text: str, file: str, sounds: Sounds) -> Survey:
 _AS_WRITTEN = {each.name for each in fields(Survey)} - {"languages", "questions", "sounds"}
 
 
-def _question(asked: WrittenQuestion, written: WrittenSurvey, branches: tuple[Branch, ...]) -> Question:
+def _question(asked: QuestionTable, written: SurveyFile, branches: tuple[QuestionBranch, ...]) -> Question:
     keys: Mapping[str, int]
     labels: Mapping[int, str] = {}
     comment = None
     match asked:
-        case WrittenScore(kind="yes_no"):
+        case ScoreTable(kind="yes_no"):
             keys = YES_NO
-        case WrittenScore():
+        case ScoreTable():
             keys = {str(value): value for value in SCORES[asked.kind]}
-        case WrittenChoice():
+        case ChoiceTable():
             keys = {key: int(key) for key in asked.keys}
             labels = {int(key): label for key, label in asked.keys.items()}
-        case WrittenComment():
+        case CommentTable():
             keys = {asked.yes_key: 1}
-            comment = Comment(asked.ask, asked.thanks, asked.max_seconds, asked.silence_seconds)
+            comment = CommentSettings(asked.ask, asked.thanks, asked.max_seconds, asked.silence_seconds)
     return Question(
         id=asked.id,
         kind=asked.kind,
-        ask=asked.consent if isinstance(asked, WrittenComment) else asked.ask,
-        invalid="" if isinstance(asked, WrittenComment) else asked.invalid,
+        ask=asked.consent if isinstance(asked, CommentTable) else asked.ask,
+        invalid="" if isinstance(asked, CommentTable) else asked.invalid,
         keys=keys,
         retries=written.retries if asked.retries is None else asked.retries,
         wait_seconds=asked.wait_seconds or written.wait_seconds,
@@ -123,18 +123,18 @@ def _question(asked: WrittenQuestion, written: WrittenSurvey, branches: tuple[Br
     )
 
 
-def _branches(written: WrittenSurvey, number: int, faults: list[Fault]) -> Iterator[Branch]:
+def _branches(written: SurveyFile, number: int, faults: list[TomlFault]) -> Iterator[QuestionBranch]:
     asked = written.questions[number]
     ids = [question.id for question in written.questions]
     values = _question(asked, written, ()).values
     # Without a value: a question that was skipped, a comment that was declined.
     left: set[int | None] = set(values)
-    if isinstance(asked, WrittenComment):
+    if isinstance(asked, CommentTable):
         left = {0, None}
     elif written.skip_key and asked.skippable:
         left.add(None)
     for place, branch in enumerate(asked.next):
-        path: Path = ("questions", number, "next", place)
+        path: KeyPath = ("questions", number, "next", place)
         try:
             taken = condition(branch.when, values)
         except ValueError as error:
@@ -144,7 +144,7 @@ def _branches(written: WrittenSurvey, number: int, faults: list[Fault]) -> Itera
             faults.append(((*path, "when"), "never: no answer is left for it"))
         left -= left if taken is None else taken
         if branch.go == END:
-            yield Branch(taken, len(ids))
+            yield QuestionBranch(taken, len(ids))
         elif branch.go not in ids:
             similar = get_close_matches(branch.go, ids, n=1)
             meant = f", did you mean {similar[0]!r}?" if similar else ""
@@ -152,10 +152,10 @@ def _branches(written: WrittenSurvey, number: int, faults: list[Fault]) -> Itera
         elif ids.index(branch.go) <= number:
             faults.append(((*path, "go"), f"{branch.go!r} does not come later; the way leads only forward"))
         else:
-            yield Branch(taken, ids.index(branch.go))
+            yield QuestionBranch(taken, ids.index(branch.go))
 
 
-def _never_asked(survey: Survey) -> Iterator[Fault]:
+def _never_asked(survey: Survey) -> Iterator[TomlFault]:
     asked = {0}
     for number, question in enumerate(survey.questions):
         if number not in asked:
@@ -166,7 +166,7 @@ def _never_asked(survey: Survey) -> Iterator[Fault]:
         asked |= {survey.following(number, value) for value in outcomes}
 
 
-def _missing_prompts(written: WrittenSurvey, sounds: Sounds) -> Iterator[Fault]:
+def _missing_prompts(written: SurveyFile, sounds: Sounds) -> Iterator[TomlFault]:
     for path, prompt in _prompts(written):
         spoken = sounds.get(prompt, {})
         missing = [language for language in written.languages if language not in spoken]
@@ -176,8 +176,8 @@ def _missing_prompts(written: WrittenSurvey, sounds: Sounds) -> Iterator[Fault]:
         yield ("opt_out_key",), "needs the prompt opted_out, which tells the caller that it worked"
 
 
-def _prompts(written: WrittenSurvey) -> Iterator[tuple[Path, str]]:
-    places: list[tuple[Path, Table]] = [((), written)]
+def _prompts(written: SurveyFile) -> Iterator[tuple[KeyPath, str]]:
+    places: list[tuple[KeyPath, SurveyTable]] = [((), written)]
     places += [(("questions", number), asked) for number, asked in enumerate(written.questions)]
     if written.ask_language:
         places.append((("ask_language",), written.ask_language))
@@ -190,14 +190,14 @@ def _prompts(written: WrittenSurvey) -> Iterator[tuple[Path, str]]:
 _PROMPTS = ("welcome", "skipped", "opted_out", "thanks", "goodbye", "prompt", "consent", "ask", "invalid")
 
 
-def _wrong_names(written: WrittenSurvey) -> Iterator[Fault]:
+def _wrong_names(written: SurveyFile) -> Iterator[TomlFault]:
     seen = {END}
     for number, asked in enumerate(written.questions):
         if asked.id in seen:
             taken = "is what ends a survey" if asked.id == END else "is taken by an earlier question"
             yield ("questions", number, "id"), f"{asked.id!r} {taken}"
         seen.add(asked.id)
-        if isinstance(asked, WrittenComment) and asked.max_seconds >= written.max_seconds:
+        if isinstance(asked, CommentTable) and asked.max_seconds >= written.max_seconds:
             yield (
                 ("questions", number, "max_seconds"),
                 f"does not fit into the survey's {written.max_seconds:g} s",
@@ -208,7 +208,7 @@ def _wrong_names(written: WrittenSurvey) -> Iterator[Fault]:
             yield ("ask_language", "keys"), f"must be the survey's languages, each once: {', '.join(wrong)}"
 
 
-def _wrong_keys(written: WrittenSurvey) -> Iterator[Fault]:
+def _wrong_keys(written: SurveyFile) -> Iterator[TomlFault]:
     special = {"skip_key": written.skip_key, "opt_out_key": written.opt_out_key}
     for number, asked in enumerate(written.questions):
         keys = _question(asked, written, ()).keys

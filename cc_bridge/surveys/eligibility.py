@@ -1,7 +1,7 @@
 """Who is asked, and why not. Pure.
 
-The wiring says what is known of a caller (`Candidate`), what the queue's rules are (`Rules`) and what was
-before (`Standing`, made by `asked.py`); `decide` gives the reason or None. `agi/survey.py` tells the reason
+`decide` takes the caller (`SurveyCandidate`), the queue's rules (`EligibilityRules`) and the history
+(`SurveyHistorySnapshot`); it gives the reason or None. `agi/survey_script.py` tells the reason
 to the dialplan, and every caller who could have been asked becomes one FunnelEntry with it.
 
 The trap: a caller has one reason, the first that holds, so their order gives each of them its meaning. What
@@ -16,15 +16,24 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from cc_bridge.records import EndedBy, Trigger
-from cc_bridge.surveys.business_hours import Hours
+from cc_bridge.surveys.business_hours import BusinessHours
 
-__all__ = ["Candidate", "NotAsked", "Rules", "Stage", "Standing", "decide", "drawn", "left_first"]
+__all__ = [
+    "EligibilityRules",
+    "NotAskedReason",
+    "SurveyCandidate",
+    "SurveyHistorySnapshot",
+    "SurveyStage",
+    "decide",
+    "drawn",
+    "left_first",
+]
 
 _DAY = 86_400.0  # seconds
 _SALT = b"cc_bridge: who is asked\0"  # other draws by the same call are independent of this one
 
 
-class NotAsked(StrEnum):
+class NotAskedReason(StrEnum):
     """The words that CCB_SURVEY holds when a caller is not asked."""
 
     DISABLED = "disabled"  # surveys are off, for this queue or at all
@@ -41,7 +50,7 @@ class NotAsked(StrEnum):
     OVERLOAD = "overload"  # too many surveys run
 
 
-class Stage(StrEnum):
+class SurveyStage(StrEnum):
     """What else a FunnelEntry says than a reason."""
 
     INVITED = "invited"
@@ -49,7 +58,7 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class EligibilityRules:
     """What one queue wants; the defaults ask everybody."""
 
     survey: str = "csat"  # the definition's id; empty: nobody is asked
@@ -60,13 +69,13 @@ class Rules:
     again_after_days: float = 0.0  # since the caller was asked last; 0: each time
     per_day: int = 0  # callers asked in the queue; 0: no cap
     per_agent_and_day: int = 0  # 0: no cap
-    hours: Hours = field(default_factory=Hours)
+    hours: BusinessHours = field(default_factory=BusinessHours)
     consent_needed: bool = False  # given before the queue
     most_running: int = 5_000  # surveys at once
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class SurveyCandidate:
     """A caller whose talk with an agent has ended; queue, agent, times and ending are of the last talk."""
 
     queue: str
@@ -84,7 +93,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SurveyHistorySnapshot:
     """What was before this caller, and what goes on."""
 
     last_asked_at: float | None = None  # UTC seconds since the epoch
@@ -95,9 +104,9 @@ class Standing:
 
 
 class _Case(NamedTuple):
-    caller: Candidate
-    rules: Rules
-    before: Standing
+    caller: SurveyCandidate
+    rules: EligibilityRules
+    before: SurveyHistorySnapshot
     sample_id: str
 
 
@@ -115,35 +124,40 @@ def _reached(asked: int, cap: int) -> bool:
     return 0 < cap <= asked
 
 
-_REASONS: tuple[tuple[NotAsked, Callable[[_Case], bool]], ...] = (
-    (NotAsked.DISABLED, lambda case: not case.rules.survey),
-    (NotAsked.NO_AGENT, lambda case: not (case.caller.agent or case.caller.interface)),
-    (NotAsked.NOT_ELIGIBLE, lambda case: not case.caller.answered),
-    (NotAsked.NOT_ELIGIBLE, lambda case: case.caller.transferred and not case.rules.transferred),
-    (NotAsked.NOT_ELIGIBLE, lambda case: case.rules.only_ended_by_agent and not _agent_ended(case)),
-    (NotAsked.TOO_SHORT, lambda case: case.caller.talk_seconds < case.rules.min_talk_seconds),
-    (NotAsked.OPTED_OUT, lambda case: case.before.opted_out),
-    (NotAsked.NO_CONSENT, lambda case: case.caller.consented is False),
-    (NotAsked.NO_CONSENT, lambda case: case.rules.consent_needed and not case.caller.consented),
-    (NotAsked.LANGUAGE_MISSING, lambda case: not case.caller.language_known),
-    (NotAsked.OUTSIDE_HOURS, lambda case: not case.rules.hours.hold(case.caller.at)),
-    (NotAsked.ASKED_RECENTLY, _asked_recently),
-    (NotAsked.SAMPLED_OUT, lambda case: not drawn(case.sample_id, case.rules.percent)),
-    (NotAsked.QUOTA, lambda case: _reached(case.before.asked_today_in_queue, case.rules.per_day)),
-    (NotAsked.QUOTA, lambda case: _reached(case.before.asked_today_of_agent, case.rules.per_agent_and_day)),
-    (NotAsked.OVERLOAD, lambda case: case.before.running >= case.rules.most_running),
+_REASONS: tuple[tuple[NotAskedReason, Callable[[_Case], bool]], ...] = (
+    (NotAskedReason.DISABLED, lambda case: not case.rules.survey),
+    (NotAskedReason.NO_AGENT, lambda case: not (case.caller.agent or case.caller.interface)),
+    (NotAskedReason.NOT_ELIGIBLE, lambda case: not case.caller.answered),
+    (NotAskedReason.NOT_ELIGIBLE, lambda case: case.caller.transferred and not case.rules.transferred),
+    (NotAskedReason.NOT_ELIGIBLE, lambda case: case.rules.only_ended_by_agent and not _agent_ended(case)),
+    (NotAskedReason.TOO_SHORT, lambda case: case.caller.talk_seconds < case.rules.min_talk_seconds),
+    (NotAskedReason.OPTED_OUT, lambda case: case.before.opted_out),
+    (NotAskedReason.NO_CONSENT, lambda case: case.caller.consented is False),
+    (NotAskedReason.NO_CONSENT, lambda case: case.rules.consent_needed and not case.caller.consented),
+    (NotAskedReason.LANGUAGE_MISSING, lambda case: not case.caller.language_known),
+    (NotAskedReason.OUTSIDE_HOURS, lambda case: not case.rules.hours.hold(case.caller.at)),
+    (NotAskedReason.ASKED_RECENTLY, _asked_recently),
+    (NotAskedReason.SAMPLED_OUT, lambda case: not drawn(case.sample_id, case.rules.percent)),
+    (NotAskedReason.QUOTA, lambda case: _reached(case.before.asked_today_in_queue, case.rules.per_day)),
+    (
+        NotAskedReason.QUOTA,
+        lambda case: _reached(case.before.asked_today_of_agent, case.rules.per_agent_and_day),
+    ),
+    (NotAskedReason.OVERLOAD, lambda case: case.before.running >= case.rules.most_running),
 )
 
 
-def decide(candidate: Candidate, rules: Rules, standing: Standing, sample_id: str) -> NotAsked | None:
+def decide(
+    candidate: SurveyCandidate, rules: EligibilityRules, standing: SurveyHistorySnapshot, sample_id: str
+) -> NotAskedReason | None:
     """Return why a caller is not asked, None for one who is; `sample_id` is the call's Linkedid."""
     case = _Case(candidate, rules, standing, sample_id)
     return next((reason for reason, holds in _REASONS if holds(case)), None)
 
 
 def left_first(
-    candidate: Candidate, rules: Rules, standing: Standing, sample_id: str
-) -> Stage | NotAsked | None:
+    candidate: SurveyCandidate, rules: EligibilityRules, standing: SurveyHistorySnapshot, sample_id: str
+) -> SurveyStage | NotAskedReason | None:
     """Return the stage of a caller who ended the talk, and so never came to the survey; None for others.
 
     Whoever would have been asked if the agent had hung up is `caller_left_first`. A talk that ended in
@@ -152,7 +166,7 @@ def left_first(
     if candidate.ended_by is not EndedBy.CALLER:
         return None
     stayed = replace(candidate, ended_by=EndedBy.AGENT)
-    return decide(stayed, rules, standing, sample_id) or Stage.CALLER_LEFT_FIRST
+    return decide(stayed, rules, standing, sample_id) or SurveyStage.CALLER_LEFT_FIRST
 
 
 def drawn(sample_id: str, percent: float) -> bool:

@@ -1,6 +1,6 @@
 """What may stand in a survey's file: its tables, their keys and limits. Pure.
 
-`definition.py` reads a file into a `WrittenSurvey`, checks what one table alone cannot tell, and makes the
+`definition.py` reads a file into a `SurveyFile`, checks what one table alone cannot tell, and makes the
 `Survey` of it. The shipped files in config/surveys explain each key.
 """
 
@@ -8,17 +8,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from cc_bridge.surveys.toml_reader import Language, Name, Table
+from cc_bridge.surveys.toml_reader import Identifier, LanguageCode, SurveyTable
 
 __all__ = [
     "END",
-    "AskLanguage",
-    "WrittenBranch",
-    "WrittenChoice",
-    "WrittenComment",
-    "WrittenQuestion",
-    "WrittenScore",
-    "WrittenSurvey",
+    "BranchTable",
+    "ChoiceTable",
+    "CommentTable",
+    "LanguageTable",
+    "QuestionTable",
+    "ScoreTable",
+    "SurveyFile",
 ]
 
 Digit = Annotated[str, Field(pattern=r"^[0-9]$")]
@@ -31,67 +31,67 @@ Wait = Annotated[float, Field(ge=1, le=30)]
 END = "end"  # a branch may go there
 
 
-class WrittenBranch(Table):
+class BranchTable(SurveyTable):
     when: str = ""
-    go: Name
+    go: Identifier
 
 
-class _Asked(Table):
-    id: Name
-    ask: Name
+class _QuestionTable(SurveyTable):
+    id: Identifier
+    ask: Identifier
     retries: Retries | None = None
     wait_seconds: Wait | None = None
     rates: str = Field(default="last_agent", pattern=r"^(last_agent|first_agent|company|queue:.{1,128})$")
     skippable: bool = True
-    next: list[WrittenBranch] = Field(default_factory=list)
+    next: list[BranchTable] = Field(default_factory=list)
 
 
-class WrittenScore(_Asked):
+class ScoreTable(_QuestionTable):
     kind: Literal["csat", "nps", "nps_0_9", "ces", "yes_no"]
-    invalid: Name
+    invalid: Identifier
 
 
-class WrittenChoice(_Asked):
+class ChoiceTable(_QuestionTable):
     kind: Literal["choice"]
-    invalid: Name
+    invalid: Identifier
     keys: dict[Digit, Label] = Field(min_length=2)
 
 
-class WrittenComment(_Asked):
+class CommentTable(_QuestionTable):
     kind: Literal["comment"]
-    consent: Name
+    consent: Identifier
     yes_key: Digit = "1"
-    thanks: Name | None = None
+    thanks: Identifier | None = None
     max_seconds: float = Field(ge=5, le=300)
     silence_seconds: float = Field(default=3, ge=1, le=30)
 
 
-class AskLanguage(Table):
+class LanguageTable(SurveyTable):
     """The question which language the caller wants to hear."""
 
-    prompt: Name  # spoken in each language, one after the other
-    keys: dict[Digit, Language] = Field(min_length=2)
+    prompt: Identifier  # spoken in each language, one after the other
+    keys: dict[Digit, LanguageCode] = Field(min_length=2)
     when: Literal["always", "unknown"] = "unknown"  # unknown: the channel's language is none of the survey's
 
 
-class WrittenSurvey(Table):
-    id: Name
+class SurveyFile(SurveyTable):
+    id: Identifier
     version: int = Field(ge=1)
-    languages: list[Language] = Field(min_length=1)
-    ask_language: AskLanguage | None = None
+    languages: list[LanguageCode] = Field(min_length=1)
+    ask_language: LanguageTable | None = None
     retries: Retries = 1
     wait_seconds: Wait = 5
     max_seconds: float = Field(default=75, ge=15, le=600)
     skip_key: Special | None = None
     opt_out_key: Special | None = None
-    welcome: Name | None = None
-    skipped: Name | None = None
-    opted_out: Name | None = None
-    thanks: Name
-    goodbye: Name
-    questions: list[Annotated[WrittenScore | WrittenChoice | WrittenComment, Field(discriminator="kind")]] = (
-        Field(min_length=1)
+    welcome: Identifier | None = None
+    skipped: Identifier | None = None
+    opted_out: Identifier | None = None
+    thanks: Identifier
+    goodbye: Identifier
+    questions: list[Annotated[ScoreTable | ChoiceTable | CommentTable, Field(discriminator="kind")]] = Field(
+        min_length=1
     )
 
 
-WrittenQuestion = WrittenScore | WrittenChoice | WrittenComment
+QuestionTable = ScoreTable | ChoiceTable | CommentTable

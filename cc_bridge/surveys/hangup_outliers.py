@@ -11,7 +11,7 @@ the guard compares two stages of the funnel:
 - `invited`: the agent left first and the caller was asked, whatever the caller did then. Who was called
   back for it had left first, is counted as such already, and does not count again.
 
-The metrics count every entry of the funnel into a `Lingering` as it comes and ask for `queues`; a report
+The metrics count every entry of the funnel into a `HangupOutliers` as it comes and ask for `queues`; a report
 makes one `of` the rows of its period and has `agents` for its column.
 
 The trap: many agents are compared, so chance alone puts some of them above any bounds. The bounds here leave
@@ -32,16 +32,16 @@ from typing import Protocol, Self
 
 from cc_bridge.kpis.scores import MINIMUM, wilson
 from cc_bridge.records import Trigger
-from cc_bridge.surveys.eligibility import Stage
+from cc_bridge.surveys.eligibility import SurveyStage
 
-__all__ = ["REMEMBERED", "AgentShare", "Asked", "Lingering", "QueueShare"]
+__all__ = ["REMEMBERED", "AgentShare", "FunnelRow", "HangupOutliers", "QueueShare"]
 
 REMEMBERED = 400  # callers of one agent in one queue, then half of that: some weeks, so that a habit can end
 _ONE, _ANY = 0.001, 0.025  # how often chance may suspect a pair of agent and queue, and any of all pairs
 Z = NormalDist().inv_cdf(1 - _ONE)
 
 
-class Asked(Protocol):
+class FunnelRow(Protocol):
     """What must be known of a caller: a FunnelEntry, or a row of its table."""
 
     @property
@@ -79,7 +79,7 @@ class QueueShare:
 
 
 @dataclass(slots=True)
-class _Counts:
+class _HangupCounts:
     left_first: int = 0
     n: int = 0
 
@@ -87,32 +87,35 @@ class _Counts:
     def share(self) -> float:
         return self.left_first / self.n
 
-    def less(self, own: Self) -> "_Counts":
-        return _Counts(self.left_first - own.left_first, self.n - own.n)
+    def less(self, own: Self) -> "_HangupCounts":
+        return _HangupCounts(self.left_first - own.left_first, self.n - own.n)
 
 
-class Lingering:
+class HangupOutliers:
     """Counts the callers of each agent in each queue; those of long ago fade unless told to keep all."""
 
     def __init__(self, minimum: int = MINIMUM, *, fades: bool = True) -> None:
         self._minimum = minimum
         self._fades = fades
-        self._queues: dict[str, dict[str, _Counts]] = {}
+        self._queues: dict[str, dict[str, _HangupCounts]] = {}
 
     @classmethod
-    def of(cls, entries: Iterable[Asked], minimum: int = MINIMUM) -> Self:
+    def of(cls, entries: Iterable[FunnelRow], minimum: int = MINIMUM) -> Self:
         """Count the entries of a report's period, all alike."""
         lingering = cls(minimum, fades=False)
         for entry in entries:
             lingering.count(entry)
         return lingering
 
-    def count(self, entry: Asked, times: int = 1) -> None:
+    def count(self, entry: FunnelRow, times: int = 1) -> None:
         """Take an entry of the funnel, or several alike; stages other than the two do not matter here."""
-        if entry.stage not in {Stage.CALLER_LEFT_FIRST, Stage.INVITED} or entry.trigger == Trigger.CALLBACK:
+        if (
+            entry.stage not in {SurveyStage.CALLER_LEFT_FIRST, SurveyStage.INVITED}
+            or entry.trigger == Trigger.CALLBACK
+        ):
             return
-        counts = self._queues.setdefault(entry.queue, {}).setdefault(entry.agent, _Counts())
-        counts.left_first += times * (entry.stage == Stage.CALLER_LEFT_FIRST)
+        counts = self._queues.setdefault(entry.queue, {}).setdefault(entry.agent, _HangupCounts())
+        counts.left_first += times * (entry.stage == SurveyStage.CALLER_LEFT_FIRST)
         counts.n += times
         if self._fades and counts.n == REMEMBERED:
             counts.left_first //= 2
@@ -146,7 +149,7 @@ class Lingering:
             compared += sum(min(own.n, n - own.n) >= self._minimum for own in agents.values())
         return min(_ONE, _ANY / max(compared, 1))
 
-    def _suspicious(self, own: _Counts, others: _Counts, rare: float) -> bool:
+    def _suspicious(self, own: _HangupCounts, others: _HangupCounts, rare: float) -> bool:
         if not others.n or min(own.n, others.n) < self._minimum or own.share <= others.share:
             return False
         # The lower bound of the difference between two shares: Newcombe's method 10 (Statistics in Medicine
@@ -156,14 +159,14 @@ class Lingering:
         return own.share - others.share > hypot(below, above) and _by_chance(own, others) <= rare
 
 
-def _sum(agents: dict[str, _Counts]) -> _Counts:
+def _sum(agents: dict[str, _HangupCounts]) -> _HangupCounts:
     counts = agents.values()
-    return _Counts(sum(one.left_first for one in counts), sum(one.n for one in counts))
+    return _HangupCounts(sum(one.left_first for one in counts), sum(one.n for one in counts))
 
 
-def _by_chance(own: _Counts, others: _Counts) -> float:
+def _by_chance(own: _HangupCounts, others: _HangupCounts) -> float:
     """Return how often chance gives the agent so many who left first, or more (Fisher's exact test)."""
-    both = _Counts(own.left_first + others.left_first, own.n + others.n)
+    both = _HangupCounts(own.left_first + others.left_first, own.n + others.n)
     likelihood = exp(_log_ways(own) + _log_ways(others) - _log_ways(both))
     total = 0.0
     for theirs in range(own.left_first, min(own.n, both.left_first) + 1):
@@ -175,7 +178,7 @@ def _by_chance(own: _Counts, others: _Counts) -> float:
     return total
 
 
-def _log_ways(counts: _Counts) -> float:
+def _log_ways(counts: _HangupCounts) -> float:
     """Return the logarithm of in how many ways so many of n may be those who left first."""
     stayed = counts.n - counts.left_first
     return lgamma(counts.n + 1) - lgamma(counts.left_first + 1) - lgamma(stayed + 1)

@@ -1,4 +1,4 @@
-"""Who was asked when, and who never wants to be: what `policy.py` knows of before. In memory, pure.
+"""Who was asked when, and who never wants to be: what `eligibility.py` knows of before. In memory, pure.
 
 The wiring fills it from the database at the start and again every minute, because the daemons of other PBXs
 and the command `cc-bridge optout` write there too, and notes each attempt of its own as it begins. Nothing
@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from itertools import islice, takewhile
 
 from cc_bridge.records import OptOut, SurveyAttempt
-from cc_bridge.surveys.eligibility import Candidate, Standing
+from cc_bridge.surveys.eligibility import SurveyCandidate, SurveyHistorySnapshot
 
-__all__ = ["Asked", "Asking"]
+__all__ = ["PastAttempt", "SurveyHistory"]
 
 _TODAY = 25 * 3_600.0  # seconds; the day on which clocks go back has no more
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class PastAttempt:
     """What is to be known of a SurveyAttempt; the database gives them by the thousands."""
 
     pbx: str
@@ -35,7 +35,7 @@ class Asking:
     caller_key: str
 
 
-class Asked:
+class SurveyHistory:
     """The callers whom all PBXs asked, and how many this one asked today; filled oldest first."""
 
     def __init__(self, pbx: str, most: int = 500_000) -> None:
@@ -51,7 +51,7 @@ class Asked:
         """Return how many callers are remembered as asked."""
         return len(self._last)
 
-    def note(self, attempt: SurveyAttempt | Asking, now: float) -> None:
+    def note(self, attempt: SurveyAttempt | PastAttempt, now: float) -> None:
         """Take in that a caller was asked."""
         at = attempt.started_at
         if attempt.caller_key and at > self._last.get(attempt.caller_key, 0.0):
@@ -74,9 +74,9 @@ class Asked:
         said = self._said.get(caller_key)
         return said is not None and said.opted_out
 
-    def standing(self, candidate: Candidate, day_began: float, running: int) -> Standing:
+    def standing(self, candidate: SurveyCandidate, day_began: float, running: int) -> SurveyHistorySnapshot:
         """Return what was before a caller; `day_began` is local midnight, `running` counts other surveys."""
-        return Standing(
+        return SurveyHistorySnapshot(
             last_asked_at=self._last.get(candidate.caller_key),
             opted_out=self.opted_out(candidate.caller_key),
             asked_today_in_queue=_since(day_began, self._in_queue.get(candidate.queue, {})),

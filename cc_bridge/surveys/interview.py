@@ -1,7 +1,7 @@
 """How an interview goes: a state machine that says the next step and is told what came of it. Pure.
 
-`agi/survey.py` carries the steps out. A question goes like this; a wrong or missing key may come `retries`
-times:
+`agi/survey_script.py` carries the steps out. A question goes like this; a wrong or missing key may come
+`retries` times:
 
     LEADING_IN (the welcome, or a word about what was before) --played--> ASKING
     ASKING --answer--> SAVING --stored--> LEADING_IN or ASKING the next one, or THANKING --> PARTING --> OVER
@@ -22,33 +22,33 @@ from typing import ClassVar
 
 from cc_bridge.records import SurveyResult
 from cc_bridge.surveys.definition import Survey
-from cc_bridge.surveys.keypad import Typed, Typing
+from cc_bridge.surveys.keypad import KeypadInput, KeypadMeaning
 from cc_bridge.surveys.language_choice import LanguageChoice
-from cc_bridge.surveys.questions import Comment, Question
+from cc_bridge.surveys.questions import CommentSettings, Question
 from cc_bridge.surveys.steps import (
-    Ask,
+    AskKey,
     Begin,
-    Ending,
-    Event,
+    CommentRecorded,
     Finish,
-    Happening,
-    Key,
+    InterviewEnd,
+    KeyPressed,
     Listen,
     Play,
-    Record,
-    Recorded,
+    RecordComment,
     Save,
     Speak,
     Step,
+    StepOutcome,
+    StepResult,
     StopAsking,
 )  # fmt: skip
 
-__all__ = ["NEXT_KEY_SECONDS", "Interview", "State"]
+__all__ = ["NEXT_KEY_SECONDS", "Interview", "InterviewState"]
 
 NEXT_KEY_SECONDS = 2.0  # between the 1 and the 0 of a 10
 
 
-class State(Enum):
+class InterviewState(Enum):
     BEGINNING = auto()
     CHOOSING = auto()  # the language
     SWITCHING = auto()
@@ -65,7 +65,7 @@ class State(Enum):
     OVER = auto()
 
 
-_Meaning = Event | Typed | type[Recorded]
+_Meaning = StepResult | KeypadMeaning | type[CommentRecorded]
 
 
 class Interview:
@@ -73,7 +73,7 @@ class Interview:
 
     def __init__(self, survey: Survey, channel_language: str = "") -> None:
         """`channel_language` is the caller's, as far as the PBX knows it."""
-        self.state = State.BEGINNING
+        self.state = InterviewState.BEGINNING
         self.language = survey.language_for(channel_language)
         self.answered = 0
         self.stage = ""  # of the funnel, if the last event reached one
@@ -92,29 +92,29 @@ class Interview:
     def begin(self) -> Step:
         return Begin()
 
-    def next(self, event: Happening) -> Step:
+    def next(self, event: StepOutcome) -> Step:
         """Return the step that follows; an event that does not fit the state ends with reason error."""
         self.stage = ""
-        if isinstance(event, Ending):
-            self.stage = "hung_up" if event is Ending.HUNG_UP else ""
+        if isinstance(event, InterviewEnd):
+            self.stage = "hung_up" if event is InterviewEnd.HUNG_UP else ""
             return self._finish(event.value)
-        if event is Event.TIME_IS_UP:
+        if event is StepResult.TIME_IS_UP:
             return self._part("time_limit")
-        if self.state is State.CHOOSING:
+        if self.state is InterviewState.CHOOSING:
             return self._choose(event)
         found = self._TABLE[self.state].get(self._meaning(event))
         return found(self) if found is not None else self._part("error")
 
-    def _meaning(self, event: Event | Key | Recorded) -> _Meaning:
+    def _meaning(self, event: StepResult | KeyPressed | CommentRecorded) -> _Meaning:
         """Return what the table knows: keys and silence are judged by the question."""
-        if isinstance(event, Recorded):
+        if isinstance(event, CommentRecorded):
             self._value = event.seconds
-            return Recorded
-        if isinstance(event, Event) and event is not Event.SILENCE:
+            return CommentRecorded
+        if isinstance(event, StepResult) and event is not StepResult.SILENCE:
             return event
-        if self.state not in {State.LEADING_IN, State.ASKING, State.COMPLETING}:
-            return Typed.NOTHING
-        typed = self._typing.pressed(event.key if isinstance(event, Key) else "")
+        if self.state not in {InterviewState.LEADING_IN, InterviewState.ASKING, InterviewState.COMPLETING}:
+            return KeypadMeaning.NOTHING
+        typed = self._typing.pressed(event.key if isinstance(event, KeyPressed) else "")
         self._value = self._typing.value
         return typed
 
@@ -124,13 +124,13 @@ class Interview:
         self.stage = "started"
         if self._choice is None:
             return self._welcome()
-        self.state = State.CHOOSING
+        self.state = InterviewState.CHOOSING
         return self._choice.begin()
 
-    def _choose(self, event: Event | Key | Recorded) -> Step:
+    def _choose(self, event: StepResult | KeyPressed | CommentRecorded) -> Step:
         step = self._choice.next(event) if self._choice else None
         if isinstance(step, Speak):
-            self.state, self.language = State.SWITCHING, step.language
+            self.state, self.language = InterviewState.SWITCHING, step.language
         return step or self._welcome()
 
     def _welcome(self) -> Step:
@@ -144,16 +144,16 @@ class Interview:
             return self._thank()
         if not prompt:
             return self._ask()
-        self.state = State.LEADING_IN
+        self.state = InterviewState.LEADING_IN
         return Play(prompt, listens=True)
 
     def _ask(self) -> Step:
-        self.state = State.ASKING
+        self.state = InterviewState.ASKING
         self._typing.heard = True
-        return Ask(self._question.ask, self._question.wait_seconds)
+        return AskKey(self._question.ask, self._question.wait_seconds)
 
     def _listen(self) -> Step:
-        self.state = State.COMPLETING
+        self.state = InterviewState.COMPLETING
         return Listen(NEXT_KEY_SECONDS)
 
     def _ask_again(self) -> Step:
@@ -169,7 +169,7 @@ class Interview:
         return self._go_on(None, self._survey.skipped)
 
     def _save(self) -> Step:
-        self.state = State.SAVING
+        self.state = InterviewState.SAVING
         return Save(self._question, self._value, self._tries + 1)
 
     def _saved(self) -> Step:
@@ -185,12 +185,12 @@ class Interview:
         return self._go_on(None, None)
 
     def _instruct(self) -> Step:
-        self.state = State.INSTRUCTING
+        self.state = InterviewState.INSTRUCTING
         return Play(self._comment.after_beep, listens=True)
 
     def _record(self) -> Step:
-        self.state = State.RECORDING
-        return Record(self._question, self._comment.max_seconds, self._comment.silence_seconds)
+        self.state = InterviewState.RECORDING
+        return RecordComment(self._question, self._comment.max_seconds, self._comment.silence_seconds)
 
     def _not_recorded(self) -> Step:
         self.stage = "not_recorded"
@@ -199,18 +199,18 @@ class Interview:
     # -- the end
 
     def _opt_out(self) -> Step:
-        self.state = State.OPTING_OUT
+        self.state = InterviewState.OPTING_OUT
         return StopAsking()
 
     def _confirm(self) -> Step:
         self.stage = self._reason = "opted_out"
-        self.state = State.CONFIRMING
+        self.state = InterviewState.CONFIRMING
         return Play(self._survey.opted_out or "")
 
     def _thank(self) -> Step:
         if not self.answered:
             return self._part("skipped")
-        self.state = State.THANKING
+        self.state = InterviewState.THANKING
         return Play(self._survey.thanks)
 
     def _say_goodbye(self) -> Step:
@@ -229,7 +229,7 @@ class Interview:
         return self._survey.questions[self._number]
 
     @property
-    def _comment(self) -> Comment:
+    def _comment(self) -> CommentSettings:
         comment = self._question.comment
         if comment is None:
             raise AssertionError("only a comment is recorded")
@@ -249,21 +249,21 @@ class Interview:
         self._tries = 0  # wrong keys and silences
         self._value = 0
         if not self._walked:
-            self._typing = Typing(self._question, self._survey.skip_key, self._survey.opt_out_key)
+            self._typing = KeypadInput(self._question, self._survey.skip_key, self._survey.opt_out_key)
 
     def _may_retry(self) -> bool:
         self._tries += 1
         return self._tries <= self._question.retries
 
     def _part(self, reason: str) -> Step:
-        if self.state in {State.PARTING, State.OVER}:
+        if self.state in {InterviewState.PARTING, InterviewState.OVER}:
             return self._finish(reason)
         self._reason = self._reason or reason
-        self.state = State.PARTING
+        self.state = InterviewState.PARTING
         return Play(self._survey.goodbye)
 
     def _finish(self, reason: str) -> Finish:
-        self.state = State.OVER
+        self.state = InterviewState.OVER
         self._reason = self._reason or reason
         complete = self.result is SurveyResult.COMPLETE
         return Finish(self.result, "" if complete else self._reason)
@@ -271,30 +271,43 @@ class Interview:
     # -- the table: state, what came of the step, and the action that gives the next one
 
     _TYPED: ClassVar[Mapping[_Meaning, Callable[["Interview"], Step]]] = {
-        Typed.ANSWER: _save,
-        Typed.CONSENT: _instruct,
-        Typed.DECLINE: _decline,
-        Typed.SKIP: _skip,
-        Typed.OPT_OUT: _opt_out,
-        Typed.MORE: _listen,
-        Typed.WRONG: _correct,
+        KeypadMeaning.ANSWER: _save,
+        KeypadMeaning.CONSENT: _instruct,
+        KeypadMeaning.DECLINE: _decline,
+        KeypadMeaning.SKIP: _skip,
+        KeypadMeaning.OPT_OUT: _opt_out,
+        KeypadMeaning.MORE: _listen,
+        KeypadMeaning.WRONG: _correct,
     }
-    _TABLE: ClassVar[Mapping[State, Mapping[_Meaning, Callable[["Interview"], Step]]]] = {
-        State.BEGINNING: {Event.DONE: _greet, Event.NOT_STORED: _give_up},
-        State.SWITCHING: {Event.DONE: _welcome},
-        State.LEADING_IN: {**_TYPED, Typed.NOTHING: _ask, Event.DONE: _ask, Event.PROMPT_MISSING: _ask},
-        State.ASKING: {**_TYPED, Typed.NOTHING: _ask_again, Event.PROMPT_MISSING: _give_up},
-        State.COMPLETING: {**_TYPED, Typed.NOTHING: _ask},
-        State.INSTRUCTING: {
-            Typed.NOTHING: _record,  # any key: the caller knows what to do
-            Event.DONE: _record,
-            Event.PROMPT_MISSING: _decline,
+    _TABLE: ClassVar[Mapping[InterviewState, Mapping[_Meaning, Callable[["Interview"], Step]]]] = {
+        InterviewState.BEGINNING: {StepResult.DONE: _greet, StepResult.NOT_STORED: _give_up},
+        InterviewState.SWITCHING: {StepResult.DONE: _welcome},
+        InterviewState.LEADING_IN: {
+            **_TYPED,
+            KeypadMeaning.NOTHING: _ask,
+            StepResult.DONE: _ask,
+            StepResult.PROMPT_MISSING: _ask,
         },
-        State.RECORDING: {Recorded: _save, Typed.NOTHING: _decline, Event.NOT_RECORDED: _not_recorded},
-        State.SAVING: {Event.DONE: _saved, Event.NOT_STORED: _give_up},
-        State.OPTING_OUT: {Event.DONE: _confirm, Event.NOT_STORED: _give_up},
-        State.CONFIRMING: {Event.DONE: _say_goodbye, Event.PROMPT_MISSING: _say_goodbye},
-        State.THANKING: {Event.DONE: _say_goodbye, Event.PROMPT_MISSING: _say_goodbye},
-        State.PARTING: {Event.DONE: _over, Event.PROMPT_MISSING: _over},
-        State.OVER: {},
+        InterviewState.ASKING: {
+            **_TYPED,
+            KeypadMeaning.NOTHING: _ask_again,
+            StepResult.PROMPT_MISSING: _give_up,
+        },
+        InterviewState.COMPLETING: {**_TYPED, KeypadMeaning.NOTHING: _ask},
+        InterviewState.INSTRUCTING: {
+            KeypadMeaning.NOTHING: _record,  # any key: the caller knows what to do
+            StepResult.DONE: _record,
+            StepResult.PROMPT_MISSING: _decline,
+        },
+        InterviewState.RECORDING: {
+            CommentRecorded: _save,
+            KeypadMeaning.NOTHING: _decline,
+            StepResult.NOT_RECORDED: _not_recorded,
+        },
+        InterviewState.SAVING: {StepResult.DONE: _saved, StepResult.NOT_STORED: _give_up},
+        InterviewState.OPTING_OUT: {StepResult.DONE: _confirm, StepResult.NOT_STORED: _give_up},
+        InterviewState.CONFIRMING: {StepResult.DONE: _say_goodbye, StepResult.PROMPT_MISSING: _say_goodbye},
+        InterviewState.THANKING: {StepResult.DONE: _say_goodbye, StepResult.PROMPT_MISSING: _say_goodbye},
+        InterviewState.PARTING: {StepResult.DONE: _over, StepResult.PROMPT_MISSING: _over},
+        InterviewState.OVER: {},
     }

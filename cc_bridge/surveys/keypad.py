@@ -8,10 +8,10 @@ from enum import Enum, auto
 
 from cc_bridge.surveys.questions import Question, longer
 
-__all__ = ["Typed", "Typing"]
+__all__ = ["KeypadInput", "KeypadMeaning"]
 
 
-class Typed(Enum):
+class KeypadMeaning(Enum):
     """What the keys mean."""
 
     ANSWER = auto()
@@ -24,7 +24,7 @@ class Typed(Enum):
     NOTHING = auto()
 
 
-class Typing:
+class KeypadInput:
     """The keys that came for one question."""
 
     def __init__(self, question: Question, skip_key: str | None, opt_out_key: str | None) -> None:
@@ -35,30 +35,30 @@ class Typing:
         self._opt_out_key = opt_out_key
         self._keys = ""
 
-    def pressed(self, key: str) -> Typed:
+    def pressed(self, key: str) -> KeypadMeaning:
         """Take the next key, empty for silence."""
         keys = self._keys
         if key not in {"", "#"}:
             keys += key
             if longer(keys, [*self._question.keys, self._skip_key or "", self._opt_out_key or ""]):
                 self._keys = keys
-                return Typed.MORE
+                return KeypadMeaning.MORE
         self._keys = ""
         return self._meaning(keys)
 
-    def _meaning(self, keys: str) -> Typed:
+    def _meaning(self, keys: str) -> KeypadMeaning:
         if keys and keys == self._opt_out_key:
-            return Typed.OPT_OUT
+            return KeypadMeaning.OPT_OUT
         if keys and keys == self._skip_key and self._question.skippable:
-            return Typed.SKIP
+            return KeypadMeaning.SKIP
         if self._question.comment:
             if not self.heard:  # nobody consents to a recording before the question was heard
-                return Typed.NOTHING
-            return Typed.CONSENT if keys in self._question.keys else Typed.DECLINE
+                return KeypadMeaning.NOTHING
+            return KeypadMeaning.CONSENT if keys in self._question.keys else KeypadMeaning.DECLINE
         if not keys:
-            return Typed.NOTHING
+            return KeypadMeaning.NOTHING
         value = self._question.value_of(keys)
         if value is None:
-            return Typed.WRONG
+            return KeypadMeaning.WRONG
         self.value = value
-        return Typed.ANSWER
+        return KeypadMeaning.ANSWER

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Self
 
 from cc_bridge.surveys.definition import Survey
-from cc_bridge.surveys.steps import Ask, Event, Happening, Key, Play, Speak, Step
+from cc_bridge.surveys.steps import AskKey, KeyPressed, Play, Speak, Step, StepOutcome, StepResult
 
 __all__ = ["LanguageChoice"]
 
@@ -36,11 +36,11 @@ class LanguageChoice:
     def begin(self) -> Step:
         return self._offer(0)
 
-    def next(self, event: Happening) -> Step | None:
+    def next(self, event: StepOutcome) -> Step | None:
         """Return the step that follows, None when the question is over."""
-        if isinstance(event, Key):
+        if isinstance(event, KeyPressed):
             return Speak(self._keys[event.key]) if event.key in self._keys else self._again()
-        if event in {Event.DONE, Event.PROMPT_MISSING} and self._offered + 1 < len(self._languages):
+        if event in {StepResult.DONE, StepResult.PROMPT_MISSING} and self._offered + 1 < len(self._languages):
             return self._offer(self._offered + 1)
         return self._again()
 
@@ -49,7 +49,7 @@ class LanguageChoice:
         language = self._languages[number]
         if number + 1 < len(self._languages):
             return Play(self._prompt, listens=True, language=language)
-        return Ask(self._prompt, self._survey.wait_seconds, language)
+        return AskKey(self._prompt, self._survey.wait_seconds, language)
 
     def _again(self) -> Step | None:
         self._rounds += 1

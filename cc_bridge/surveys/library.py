@@ -12,10 +12,10 @@ from typing import Self
 from cc_bridge.errors import SurveyError
 from cc_bridge.surveys.definition import Sounds, Survey, parse_survey
 
-__all__ = ["Library"]
+__all__ = ["SurveyLibrary"]
 
 
-class Library(Mapping[str, Survey]):
+class SurveyLibrary(Mapping[str, Survey]):
     """Surveys by id, in the order of their ids."""
 
     def __init__(self, surveys: Mapping[str, Survey]) -> None:

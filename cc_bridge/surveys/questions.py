@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-__all__ = ["SCORES", "YES_NO", "Branch", "Comment", "Question", "condition"]
+__all__ = ["SCORES", "YES_NO", "CommentSettings", "Question", "QuestionBranch", "condition"]
 
 SCORES: Mapping[str, range] = MappingProxyType(
     {
@@ -29,7 +29,7 @@ _CONDITION = re.compile(r"(<=|>=)?\s*(\d{1,2})(?:\s*,\s*(\d{1,2}(?:\s*,\s*\d{1,2
 
 
 @dataclass(frozen=True, slots=True)
-class Comment:
+class CommentSettings:
     """How a spoken comment is recorded, once the caller has consented."""
 
     after_beep: str  # the prompt before the beep
@@ -39,7 +39,7 @@ class Comment:
 
 
 @dataclass(frozen=True, slots=True)
-class Branch:
+class QuestionBranch:
     """Where the way goes on after some answers."""
 
     values: frozenset[int | None] | None  # None among them is a question that was skipped; None is any
@@ -62,9 +62,9 @@ class Question:
     wait_seconds: float
     rates: str  # last_agent, first_agent, queue:NAME or company
     skippable: bool
-    branches: tuple[Branch, ...] = ()
+    branches: tuple[QuestionBranch, ...] = ()
     labels: Mapping[int, str] = field(default_factory=dict)
-    comment: Comment | None = None
+    comment: CommentSettings | None = None
 
     @property
     def values(self) -> Sequence[int]:

@@ -1,6 +1,6 @@
 """The words between an interview and whoever carries it out: steps go out, events come back. Pure.
 
-`interview.py` says the next Step, `agi/survey.py` does it and tells the Event that came of it.
+`interview.py` says the next Step, `agi/survey_script.py` does it and tells the Event that came of it.
 """
 
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from cc_bridge.records import SurveyResult
 from cc_bridge.surveys.questions import Question
 
 __all__ = [
-    "Ask",
+    "AskKey",
     "Begin",
-    "Ending",
-    "Event",
+    "CommentRecorded",
     "Finish",
-    "Happening",
-    "Key",
+    "InterviewEnd",
+    "KeyPressed",
     "Listen",
     "Play",
-    "Record",
-    "Recorded",
+    "RecordComment",
     "Save",
     "Speak",
     "Step",
+    "StepOutcome",
+    "StepResult",
     "StopAsking",
 ]
 
@@ -41,7 +41,7 @@ class Speak:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class AskKey:
     """Play a prompt and wait for one key; answered by Key, SILENCE or PROMPT_MISSING."""
 
     prompt: str
@@ -66,7 +66,7 @@ class Listen:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RecordComment:
     """Beep and record what the caller says; answered by Recorded, SILENCE or NOT_RECORDED."""
 
     question: Question
@@ -96,10 +96,10 @@ class Finish:
     reason: str
 
 
-Step = Begin | Speak | Ask | Play | Listen | Record | Save | StopAsking | Finish
+Step = Begin | Speak | AskKey | Play | Listen | RecordComment | Save | StopAsking | Finish
 
 
-class Event(Enum):
+class StepResult(Enum):
     """What came of a step."""
 
     DONE = auto()  # played, or stored
@@ -110,7 +110,7 @@ class Event(Enum):
     TIME_IS_UP = auto()  # the survey's own limit: there is still time for the goodbye
 
 
-class Ending(Enum):
+class InterviewEnd(Enum):
     """What ends an interview at once, without a goodbye; the value is the attempt's reason."""
 
     HUNG_UP = "hung_up"
@@ -120,17 +120,17 @@ class Ending(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class KeyPressed:
     """The caller pressed a key: 0 to 9, * or #."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class CommentRecorded:
     """The caller said something."""
 
     seconds: int
 
 
-Happening = Event | Ending | Key | Recorded
+StepOutcome = StepResult | InterviewEnd | KeyPressed | CommentRecorded

@@ -17,18 +17,18 @@ from pydantic_core import ErrorDetails
 
 from cc_bridge.errors import SurveyError
 
-__all__ = ["Fault", "Language", "Name", "Path", "Table", "faulty", "read_toml"]
+__all__ = ["Identifier", "KeyPath", "LanguageCode", "SurveyTable", "TomlFault", "faulty", "read_toml"]
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 """Of a survey, a question or a prompt: it becomes a file name, a label and a key in SQL."""
 
-Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}([_-][A-Za-z]{2,4})?$")]
+LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}([_-][A-Za-z]{2,4})?$")]
 """As Asterisk names it, which is also the folder of its sounds: `fa`, `en_GB`."""
 
-Path = tuple[int | str, ...]
+KeyPath = tuple[int | str, ...]
 """The keys from the file's top to a value: `("questions", 1, "ask")`."""
 
-Fault = tuple[Path, str]
+TomlFault = tuple[KeyPath, str]
 
 _KEY = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 _DOTTED = rf"\s*({_KEY}(?:\s*\.\s*{_KEY})*)\s*"
@@ -36,13 +36,13 @@ _HEADER = re.compile(rf"\s*(\[\[?){_DOTTED}\]")
 _ENTRY = re.compile(rf"{_DOTTED}=")
 
 
-class Table(BaseModel):
+class SurveyTable(BaseModel):
     """Base of what a TOML table may hold: nothing unknown, nothing of another type."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
-_AnyTable = TypeVar("_AnyTable", bound=Table)
+_AnyTable = TypeVar("_AnyTable", bound=SurveyTable)
 
 
 def read_toml(model: type[_AnyTable], text: str, file: str) -> _AnyTable:
@@ -56,7 +56,7 @@ def read_toml(model: type[_AnyTable], text: str, file: str) -> _AnyTable:
         raise faulty(file, text, (_fault(model, found) for found in error.errors())) from error
 
 
-def faulty(file: str, text: str, faults: Iterable[Fault]) -> SurveyError:
+def faulty(file: str, text: str, faults: Iterable[TomlFault]) -> SurveyError:
     """Return the error that tells every fault in a line of its own, in the order of the file."""
     lines = dict(_lines(text))
     found = sorted(((_line_of(path, lines), path, told) for path, told in faults), key=itemgetter(0))
@@ -65,10 +65,10 @@ def faulty(file: str, text: str, faults: Iterable[Fault]) -> SurveyError:
     )
 
 
-def _fault(model: type[Table], found: ErrorDetails) -> Fault:
+def _fault(model: type[SurveyTable], found: ErrorDetails) -> TomlFault:
     """Return pydantic's fault at its place in the file; for an unknown key, with the one that was meant."""
-    tables: list[type[Table]] = [model]
-    path: Path = ()
+    tables: list[type[SurveyTable]] = [model]
+    path: KeyPath = ()
     for step in found["loc"]:
         fields = [table.model_fields[step] for table in tables if step in table.model_fields]
         kinds = [table for table in tables if step in _kinds(table)]
@@ -85,28 +85,28 @@ def _fault(model: type[Table], found: ErrorDetails) -> Fault:
     return path, f"unknown key{f', did you mean {similar[0]!r}?' if similar else ''}"
 
 
-def _kinds(table: type[Table]) -> tuple[Any, ...]:
+def _kinds(table: type[SurveyTable]) -> tuple[Any, ...]:
     return get_args(table.model_fields["kind"].annotation) if "kind" in table.model_fields else ()
 
 
-def _tables_in(annotation: Any) -> Iterator[type[Table]]:
-    if isinstance(annotation, type) and issubclass(annotation, Table):
+def _tables_in(annotation: Any) -> Iterator[type[SurveyTable]]:
+    if isinstance(annotation, type) and issubclass(annotation, SurveyTable):
         yield annotation
     for part in get_args(annotation):
         yield from _tables_in(part)
 
 
-def _line_of(path: Path, lines: Mapping[Path, int]) -> int:
+def _line_of(path: KeyPath, lines: Mapping[KeyPath, int]) -> int:
     """Return the line of a value; for one that is missing, of the table that lacks it."""
     while path and path not in lines:
         path = path[:-1]
     return lines.get(path, 1)
 
 
-def _lines(text: str) -> Iterator[tuple[Path, int]]:
+def _lines(text: str) -> Iterator[tuple[KeyPath, int]]:
     """Yield the path and the line, from 1, of each table and key."""
-    table: Path = ()
-    counts: dict[Path, int] = {}
+    table: KeyPath = ()
+    counts: dict[KeyPath, int] = {}
     quotes = ""  # of the long string that we are in
     for number, line in enumerate(text.split("\n"), start=1):
         if not quotes:
@@ -119,9 +119,9 @@ def _lines(text: str) -> Iterator[tuple[Path, int]]:
             quotes = {"": mark, mark: ""}.get(quotes, quotes)
 
 
-def _inside_lists(keys: Path, counts: dict[Path, int], *, new: bool) -> Path:
+def _inside_lists(keys: KeyPath, counts: dict[KeyPath, int], *, new: bool) -> KeyPath:
     """Return the path of a header's table, with the numbers of the lists of tables that it lies in."""
-    path: Path = ()
+    path: KeyPath = ()
     for depth, key in enumerate(keys, start=1):
         path += (key,)
         if new and depth == len(keys):
@@ -131,5 +131,5 @@ def _inside_lists(keys: Path, counts: dict[Path, int], *, new: bool) -> Path:
     return path
 
 
-def _keys(dotted: str) -> Path:
+def _keys(dotted: str) -> KeyPath:
     return tuple(key.strip("\"'") for key in re.findall(_KEY, dotted))

@@ -12,7 +12,7 @@ from cc_bridge.records import SurveyDefinition
 from cc_bridge.surveys.definition import Survey
 from cc_bridge.surveys.questions import Question
 
-__all__ = ["Versions", "definition_of"]
+__all__ = ["SurveyVersions", "definition_of"]
 
 
 def definition_of(pbx: str, survey: Survey, at: float) -> SurveyDefinition:
@@ -40,7 +40,7 @@ def _kept(question: Question) -> dict[str, object]:
     }
 
 
-class Versions:
+class SurveyVersions:
     """The first definition of each version on each PBX."""
 
     def __init__(self) -> None:

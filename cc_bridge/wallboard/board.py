@@ -1,6 +1,6 @@
 """The board: all figures of one PBX at one moment, those of now and those of today. Pure.
 
-`daemon/wallboard.py` gives it what goes on (`Now`) and the day's counts, `web/figures.py` shows it. Two
+It is made of `LiveFigures` and the day's counts. Two
 boards are equal when nothing has changed: instants stand here, and not the time since them.
 
 The trap: while the PBX is not observed nobody knows who waits. Then the figures of now are None, not 0 and
@@ -14,24 +14,24 @@ from functools import reduce
 from operator import add
 from typing import NamedTuple
 
-from cc_bridge.kpis.scores import MINIMUM, OF_KIND, Answers, Score
+from cc_bridge.kpis.scores import MINIMUM, OF_KIND, AnswersByValue, Score
 from cc_bridge.kpis.service_level import Share, VisitCounts, from_counts
 from cc_bridge.records import AgentState
 from cc_bridge.wallboard.today import Today
 
-__all__ = ["Agent", "Board", "Figures", "Now", "Question", "board"]
+__all__ = ["Board", "BoardAgent", "LiveFigures", "QueueFigures", "RatedQuestion", "board"]
 
 _SHOWN_STATES = [state for state in AgentState if state is not AgentState.LOGGED_OUT]
 
 
-class Question(NamedTuple):
+class RatedQuestion(NamedTuple):
     """What a queue's rating is taken from."""
 
     id: str
     kind: str
 
 
-class Agent(NamedTuple):
+class BoardAgent(NamedTuple):
     """What one agent does since when, UTC seconds since the epoch."""
 
     name: str
@@ -40,17 +40,17 @@ class Agent(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Now:
+class LiveFigures:
     """What goes on at an observed PBX."""
 
     waiting: Sequence[tuple[str, float]] = ()  # each caller's queue, and when the caller entered it
     talking: Mapping[str, int] = field(default_factory=dict)  # talks by queue
     members: Mapping[tuple[str, AgentState], int] = field(default_factory=dict)  # by queue and state
-    agents: Sequence[Agent] = ()
+    agents: Sequence[BoardAgent] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class QueueFigures:
     """One queue, or all of them together. None: not known, or no data."""
 
     queue: str  # empty for all
@@ -84,19 +84,19 @@ class Board:
     unobserved_since: float | None  # None: the PBX is observed
     today_began: float
     complete: bool  # what the database knows of today is in
-    total: Figures
-    queues: tuple[Figures, ...]
-    agents: tuple[Agent, ...] | None  # None: they are not to be named
+    total: QueueFigures
+    queues: tuple[QueueFigures, ...]
+    agents: tuple[BoardAgent, ...] | None  # None: they are not to be named
 
 
 def board(
     pbx: str,
     queues: Sequence[str],
-    now: Now | None,
+    now: LiveFigures | None,
     today: Today,
     *,
     seconds: Callable[[str], float],
-    question: Callable[[str], Question | None],
+    question: Callable[[str], RatedQuestion | None],
     unobserved_since: float | None = None,
     complete: bool = True,
     names: bool = False,
@@ -111,13 +111,13 @@ def board(
         waiting.setdefault(queue, []).append(entered_at)
 
     def of(
-        name: str, shown: Sequence[str], agents: Mapping[AgentState, int], asked: set[Question | None]
-    ) -> Figures:
+        name: str, shown: Sequence[str], agents: Mapping[AgentState, int], asked: set[RatedQuestion | None]
+    ) -> QueueFigures:
         counts = reduce(add, (today.visits(queue) for queue in shown), VisitCounts())
         entered = [at for queue in shown for at in waiting.get(queue, ())]
         thresholds = {seconds(queue) for queue in shown}
         one = asked.pop() if len(asked) == 1 else None
-        return Figures(
+        return QueueFigures(
             queue=name,
             waiting=len(entered) if now else None,
             oldest_at=min(entered, default=None),
@@ -146,7 +146,7 @@ def board(
     )
 
 
-def _score(kind: str, answers: Iterable[Answers]) -> Score | None:
+def _score(kind: str, answers: Iterable[AnswersByValue]) -> Score | None:
     """Return the first score of a kind of question, of all answers together."""
     together: Counter[int] = Counter()
     for each in answers:

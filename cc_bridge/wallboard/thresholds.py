@@ -7,10 +7,10 @@ less is; which of the two it is shows in the bounds themselves.
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Level", "Levels", "Threshold"]
+__all__ = ["Severity", "Threshold", "Thresholds"]
 
 
-class Level(StrEnum):
+class Severity(StrEnum):
     """What a figure calls for."""
 
     NONE = "none"  # there is no figure, or nothing to judge it by
@@ -26,16 +26,22 @@ class Threshold:
     watch: float
     act: float
 
-    def level(self, value: float | None) -> Level:
+    def level(self, value: float | None) -> Severity:
         if value is None:
-            return Level.NONE
+            return Severity.NONE
         if self.act >= self.watch:
-            return Level.ACT if value >= self.act else Level.WATCH if value >= self.watch else Level.GOOD
-        return Level.ACT if value < self.act else Level.WATCH if value < self.watch else Level.GOOD
+            return (
+                Severity.ACT
+                if value >= self.act
+                else Severity.WATCH
+                if value >= self.watch
+                else Severity.GOOD
+            )
+        return Severity.ACT if value < self.act else Severity.WATCH if value < self.watch else Severity.GOOD
 
 
 @dataclass(frozen=True, slots=True)
-class Levels:
+class Thresholds:
     """The thresholds of a board."""
 
     waiting: Threshold  # callers

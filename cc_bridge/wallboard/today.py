@@ -1,8 +1,8 @@
 """What has happened today in each queue: visits and answers, counted as they come. Pure.
 
-`daemon/wallboard.py` tells it each record, and at the start what the database knows of the day. A visit
-belongs to the day on which its caller entered the queue, an answer to the one on which it was given, as in
-reports. The day is the contact centre's own: it begins at local midnight.
+`daemon/services/wallboard.py` tells it each record, and at the start what the database knows of the day. A
+visit belongs to the day on which its caller entered the queue, an answer to the one on which it was given, as
+in reports. The day is the contact centre's own: it begins at local midnight.
 
 The trap: what the database tells was told live too, perhaps, and the database is read more than once. So
 every fact is known by its key and counted once, whoever told it. 20,000 visits take 6 MB until midnight.
@@ -14,22 +14,22 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Protocol
 
-from cc_bridge.kpis.scores import Answers
-from cc_bridge.kpis.service_level import Stay, VisitCounts
+from cc_bridge.kpis.scores import AnswersByValue
+from cc_bridge.kpis.service_level import QueueStay, VisitCounts
 from cc_bridge.surveys.business_hours import day_began
 from cc_bridge.surveys.questions import SCORES
 
-__all__ = ["Limits", "Rated", "Today", "Visited"]
+__all__ = ["QueueLimits", "RatingToday", "Today", "VisitToday"]
 
 # Visits are counted when somebody looks or so many have come: one by one it takes 20 times as long.
 _TOGETHER = 100
 _SHORTEST_DAY = 20 * 3600.0  # seconds; no clock has ever been put forward by more than some hours
 
-Limits = Callable[[str], tuple[float, float]]
+QueueLimits = Callable[[str], tuple[float, float]]
 """A queue's threshold of the service level and its limit of a short abandon, seconds."""
 
 
-class Visited(Stay, Protocol):
+class VisitToday(QueueStay, Protocol):
     """What must be known of a visit: a QueueVisit, or a row of the table."""
 
     @property
@@ -41,7 +41,7 @@ class Visited(Stay, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Rated:
+class RatingToday:
     """One answer, and the queue whose talk it rates."""
 
     queue: str
@@ -55,12 +55,12 @@ class Rated:
 class Today:
     """The visits and answers of the day that `begin` was told of; those of other days are left out."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: QueueLimits) -> None:
         self.began_at = 0.0  # UTC seconds since the epoch
         self._zone: tzinfo | None = None
         self._limits = limits
         self._visits: dict[str, VisitCounts] = {}
-        self._uncounted: dict[str, list[Visited]] = {}  # by queue
+        self._uncounted: dict[str, list[VisitToday]] = {}  # by queue
         self._answers: dict[tuple[str, str, str], Counter[int]] = {}  # by queue, question and kind
         self._known: set[tuple[str | float, ...]] = set()
 
@@ -79,7 +79,7 @@ class Today:
         self._known.clear()
         return True
 
-    def visited(self, visits: Iterable[Visited]) -> None:
+    def visited(self, visits: Iterable[VisitToday]) -> None:
         """Take visits that are new."""
         for visit in visits:
             if visit.entered_at >= self.began_at and self._new(visit.uniqueid, visit.queue, visit.entered_at):
@@ -88,7 +88,7 @@ class Today:
                 if len(uncounted) >= _TOGETHER:
                     self._count(visit.queue)
 
-    def rated(self, answers: Iterable[Rated]) -> None:
+    def rated(self, answers: Iterable[RatingToday]) -> None:
         """Count answers that are new and on a scale; a choice or a comment has no score."""
         for answer in answers:
             of_today = answer.answered_at >= self.began_at and answer.value in SCORES.get(answer.kind, ())
@@ -100,7 +100,7 @@ class Today:
         self._count(queue)
         return self._visits.get(queue, VisitCounts())
 
-    def answers(self, queue: str, question: str, kind: str) -> Answers:
+    def answers(self, queue: str, question: str, kind: str) -> AnswersByValue:
         return self._answers.get((queue, question, kind), {})
 
     def _count(self, queue: str) -> None:

@@ -12,32 +12,32 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.http import Request
 
 from cc_bridge.web.auth import ONLY_WITH_ONE, bearer
-from cc_bridge.web.json_resource import Asked, Rate, as_bytes
+from cc_bridge.web.json_resource import JsonResource, RateLimiter, as_bytes
 from cc_bridge.web.resources import fault
-from cc_bridge.web.signed_links import LinkError, Links
+from cc_bridge.web.signed_links import BadLink, SignedLinks
 from cc_bridge.web.static_pages import chosen_language
 
 if TYPE_CHECKING:
     from cc_bridge.reports.render.localization import Language
 
-__all__ = ["Agent"]
+__all__ = ["AgentResource"]
 
 SPANS = (1, 7, 30)  # days, today the last of them
 
 # Of an agent, of how many days, in which language.
-Read = Callable[[str, int, "Language"], Deferred[dict[str, Any]]]
+ReadAgentPage = Callable[[str, int, "Language"], Deferred[dict[str, Any]]]
 
 
-class Agent(Asked):
+class AgentResource(JsonResource):
     """The page of whoever shows a key. `read` fires with its fields."""
 
     subject = "agent's own page"
 
     def __init__(
-        self, links: Links | None, read: Read, now: Callable[[], float], clock: IReactorTime
+        self, links: SignedLinks | None, read: ReadAgentPage, now: Callable[[], float], clock: IReactorTime
     ) -> None:
         """`links` is None without a token: then there is no page. `now` is UTC seconds since the epoch."""
-        super().__init__(clock, Rate())
+        super().__init__(clock, RateLimiter())
         self._links = links
         self._read = read
         self._now = now
@@ -47,7 +47,7 @@ class Agent(Asked):
             return fault(request, 403, ONLY_WITH_ONE)
         try:
             agent, until = self._links.opened(bearer(request).decode("ascii", "replace"), self._now())
-        except LinkError as error:
+        except BadLink as error:
             request.setHeader("www-authenticate", "Bearer")
             return fault(request, 401, str(error))
         if refused := self.refused(request, "agents"):

@@ -14,7 +14,7 @@ from ipaddress import ip_address
 
 from twisted.web.http import Request
 
-__all__ = ["ONLY_WITH_ONE", "Access", "Bearer", "bearer", "is_loopback", "same"]
+__all__ = ["ONLY_WITH_ONE", "BearerAuth", "TokenAuth", "bearer", "is_loopback", "same"]
 
 _COOKIE = "cc_bridge"
 _YEAR = 365 * 86_400  # seconds; a wall screen that was switched off for a weekend goes on by itself
@@ -45,7 +45,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-class Access:
+class TokenAuth:
     """The rule of one daemon: where it listens, and its token, empty for none."""
 
     def __init__(self, host: str, token: str) -> None:
@@ -74,7 +74,7 @@ class Access:
         return 401, _WRONG
 
 
-class Bearer(Access):
+class BearerAuth(TokenAuth):
     """The rule for what is known of people: the token itself, from a program, and nothing else.
 
     A browser's cookie does not do, since the wall screen has it, nor does being on this machine.

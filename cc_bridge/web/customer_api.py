@@ -1,8 +1,8 @@
 """/api/customers/NUMBER: GET tells a customer's history, PUT takes an id and a name, for programs alone.
 
-`daemon/knowing.py` makes it. The trap: it tells of people. So it needs the token always, answers only so many
-a second, and its log lines hold no number; and since a database may be slow, it answers when that does and
-the reactor never waits.
+`daemon/services/customer_lookup.py` makes it. The trap: it tells of people. So it needs the token always,
+answers only so many a second, and its log lines hold no number; and since a database may be slow, it answers
+when that does and the reactor never waits.
 """
 
 import json
@@ -17,16 +17,16 @@ from twisted.web.resource import Resource
 from cc_bridge.customers.csv_import import check
 from cc_bridge.customers.numbers import Numbers
 from cc_bridge.customers.timeline import Timeline, as_json
-from cc_bridge.web.auth import Bearer
-from cc_bridge.web.json_resource import Asked, Rate, as_bytes
-from cc_bridge.web.resources import Folder, fault
+from cc_bridge.web.auth import BearerAuth
+from cc_bridge.web.json_resource import JsonResource, RateLimiter, as_bytes
+from cc_bridge.web.resources import TreeResource, fault
 
-__all__ = ["Customers"]
+__all__ = ["CustomersResource"]
 
 _LONGEST_BODY = 4096  # bytes; id and name have 200 characters
 
-Read = Callable[[Sequence[str]], Deferred[Timeline]]
-Store = Callable[[str, str, str], Deferred[None]]
+ReadTimeline = Callable[[Sequence[str]], Deferred[Timeline]]
+StoreCustomer = Callable[[str, str, str], Deferred[None]]
 
 
 _FIELDS = ("customer_id", "name")
@@ -40,7 +40,7 @@ def _is_customer(told: object) -> bool:
     )
 
 
-class Customers(Folder):
+class CustomersResource(TreeResource):
     """A page for each number.
 
     `read` gets the keys of a number, `store` the key, id and name of one; both fire in the reactor, and
@@ -48,7 +48,12 @@ class Customers(Folder):
     """
 
     def __init__(
-        self, numbers: Numbers, read: Read, store: Store, access: Bearer, clock: IReactorTime
+        self,
+        numbers: Numbers,
+        read: ReadTimeline,
+        store: StoreCustomer,
+        access: BearerAuth,
+        clock: IReactorTime,
     ) -> None:
         super().__init__()
         self.numbers = numbers
@@ -56,19 +61,19 @@ class Customers(Folder):
         self.store = store
         self.access = access
         self.clock = clock
-        self.rate = Rate()
+        self.rate = RateLimiter()
 
     def getChild(self, path: bytes, request: Any) -> Resource:  # noqa: ARG002, N802  # Twisted's
-        return _Customer(self, path.decode("utf-8", "replace"))
+        return _CustomerResource(self, path.decode("utf-8", "replace"))
 
 
-class _Customer(Asked):
+class _CustomerResource(JsonResource):
     """The page of one number."""
 
     methods = (b"GET", b"HEAD", b"PUT")
     subject = "customer"
 
-    def __init__(self, customers: Customers, number: str) -> None:
+    def __init__(self, customers: CustomersResource, number: str) -> None:
         super().__init__(customers.clock, customers.rate, customers.access)
         self._customers = customers
         self._number = number

@@ -18,12 +18,12 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 
 from cc_bridge.errors import FollowUpError
-from cc_bridge.follow_ups.follow_up import UNCLOSED, FollowUp, Move, State
-from cc_bridge.web.json_resource import Asked, Rate, as_bytes
-from cc_bridge.web.resources import Folder, fault
-from cc_bridge.web.session import Session
+from cc_bridge.follow_ups.follow_up import UNCLOSED, Action, FollowUp, FollowUpState
+from cc_bridge.web.json_resource import JsonResource, RateLimiter, as_bytes
+from cc_bridge.web.resources import TreeResource, fault
+from cc_bridge.web.session import FollowUpSession
 
-__all__ = ["VERSION", "FollowUps", "Listed", "Moved"]
+__all__ = ["VERSION", "ActionResult", "FollowUpList", "FollowUpsResource"]
 
 VERSION = 1
 
@@ -33,7 +33,7 @@ _LOG_INS, _LOG_INS_A_SECOND = 5, 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class FollowUpList:
     """What the database has, at one moment."""
 
     follow_ups: tuple[FollowUp, ...]
@@ -42,18 +42,18 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class ActionResult:
     """What became of a move. `refused` is empty if it was made; `now` is None if there is no such one."""
 
     refused: str
-    now: Listed | None
+    now: FollowUpList | None
 
 
-Read = Callable[[str, Collection[State]], Deferred[Listed]]
-MoveOn = Callable[[str, Move, str, str], Deferred[Moved]]
+ReadFollowUps = Callable[[str, Collection[FollowUpState]], Deferred[FollowUpList]]
+ApplyAction = Callable[[str, Action, str, str], Deferred[ActionResult]]
 
 
-class FollowUps(Folder):
+class FollowUpsResource(TreeResource):
     """The list, and below it a folder for each follow-up.
 
     `read` gets owner (empty for all) and states, `move` the id, the move, who and the text; `now` is UTC
@@ -62,9 +62,9 @@ class FollowUps(Folder):
 
     def __init__(
         self,
-        session: Session,
-        read: Read,
-        move: MoveOn,
+        session: FollowUpSession,
+        read: ReadFollowUps,
+        move: ApplyAction,
         now: Callable[[], float],
         zone: Callable[[], tzinfo | None],
         clock: IReactorTime,
@@ -72,24 +72,24 @@ class FollowUps(Folder):
         self.session = session
         self.move = move
         self.clock = clock
-        self.rate = Rate()
-        self.shown = _Shown(now, zone)
-        super().__init__(_List(self, read))
-        self.putChild(b"session", _LogIn(session, clock))
+        self.rate = RateLimiter()
+        self.shown = _FollowUpJson(now, zone)
+        super().__init__(_ListResource(self, read))
+        self.putChild(b"session", _SessionResource(session, clock))
 
     def getChild(self, path: bytes, request: Any) -> Resource:  # noqa: ARG002, N802  # Twisted's
         name = path.decode("ascii", "replace")
-        return Folder(None, **{move.value: _Move(self, name, move) for move in Move})
+        return TreeResource(None, **{move.value: _ActionResource(self, name, move) for move in Action})
 
 
-class _Shown:
+class _FollowUpJson:
     """How follow-ups are told: instants by the contact centre's clock, with their distance from UTC."""
 
     def __init__(self, now: Callable[[], float], zone: Callable[[], tzinfo | None]) -> None:
         self.now = now
         self._zone = zone
 
-    def each(self, listed: Listed) -> list[dict[str, Any]]:
+    def each(self, listed: FollowUpList) -> list[dict[str, Any]]:
         return [self._one(follow_up, listed.names) for follow_up in listed.follow_ups]
 
     def _one(self, one: FollowUp, names: Mapping[str, str]) -> dict[str, Any]:
@@ -125,10 +125,10 @@ class _Shown:
         return datetime.fromtimestamp(at, zone).astimezone(zone).isoformat(timespec="seconds")
 
 
-class _List(Asked):
+class _ListResource(JsonResource):
     subject = "follow-ups"
 
-    def __init__(self, house: FollowUps, read: Read) -> None:
+    def __init__(self, house: FollowUpsResource, read: ReadFollowUps) -> None:
         super().__init__(house.clock, house.rate, house.session)
         self._read = read
         self._shown = house.shown
@@ -140,11 +140,11 @@ class _List(Asked):
         owner = arguments.get(b"owner", [b""])[-1].decode("utf-8", "replace")
         asked = b",".join(arguments.get(b"state", [])).decode("ascii", "replace")
         try:
-            states = {State(word) for word in asked.split(",")} if asked else UNCLOSED
+            states = {FollowUpState(word) for word in asked.split(",")} if asked else UNCLOSED
         except ValueError:
-            return fault(request, 400, f"state must be of {', '.join(State)}, with commas between")
+            return fault(request, 400, f"state must be of {', '.join(FollowUpState)}, with commas between")
 
-        def found(listed: Listed) -> bytes:
+        def found(listed: FollowUpList) -> bytes:
             return as_bytes(
                 {
                     "version": VERSION,
@@ -157,11 +157,11 @@ class _List(Asked):
         return self.later(request, self._read(owner, states).addCallback(found))
 
 
-class _Move(Asked):
+class _ActionResource(JsonResource):
     methods = (b"POST",)
     subject = "follow-up"
 
-    def __init__(self, house: FollowUps, follow_up_id: str, move: Move) -> None:
+    def __init__(self, house: FollowUpsResource, follow_up_id: str, move: Action) -> None:
         super().__init__(house.clock, house.rate, house.session)
         self._house = house
         self._id = follow_up_id
@@ -177,7 +177,7 @@ class _Move(Asked):
         if said is None:
             return fault(request, 400, 'send {"by": "...", "text": "..."}')
 
-        def moved(move: Moved) -> bytes:
+        def moved(move: ActionResult) -> bytes:
             if move.now is None:
                 return fault(request, 404, "there is no such follow-up")
             (shown,) = self._house.shown.each(move.now)
@@ -194,12 +194,12 @@ class _Move(Asked):
         return self.later(request, answer.addCallbacks(moved, wrong))
 
 
-class _LogIn(Asked):
+class _SessionResource(JsonResource):
     methods = (b"POST", b"DELETE")
     subject = "follow-ups session"
 
-    def __init__(self, session: Session, clock: IReactorTime) -> None:
-        super().__init__(clock, Rate(_LOG_INS, _LOG_INS_A_SECOND))
+    def __init__(self, session: FollowUpSession, clock: IReactorTime) -> None:
+        super().__init__(clock, RateLimiter(_LOG_INS, _LOG_INS_A_SECOND))
         self._session = session
 
     def answer(self, request: Request) -> bytes | int:

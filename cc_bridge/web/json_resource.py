@@ -1,7 +1,8 @@
 """What pages about people have in common: so many a second, an answer when the database has one, a log line.
 
-web/customers.py, web/agents.py and web/follow_ups.py are made of it. The trap: whoever asks waits no longer
-than `SECONDS`, and what an error says may hold a number; so nothing of it is told or logged but its kind.
+web/customer_api.py, web/agent_api.py and web/follow_up_api.py are made of it. The trap: whoever asks waits no
+longer than `SECONDS`, and what an error says may hold a number; so nothing of it is told or logged but its
+kind.
 """
 
 import json
@@ -13,10 +14,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import Request
 
-from cc_bridge.web.auth import Access
-from cc_bridge.web.resources import NOT_DONE_YET, Page, fault
+from cc_bridge.web.auth import TokenAuth
+from cc_bridge.web.resources import NOT_DONE_YET, LeafResource, fault
 
-__all__ = ["Asked", "Rate", "as_bytes"]
+__all__ = ["JsonResource", "RateLimiter", "as_bytes"]
 
 _log = Logger()
 
@@ -26,7 +27,7 @@ _A_SECOND = 5.0
 _SECONDS = 5.0  # whoever asks waits no longer
 
 
-class Rate:
+class RateLimiter:
     """Allows `at_once` and then so many a second."""
 
     def __init__(self, at_once: int = _AT_ONCE, a_second: float = _A_SECOND) -> None:
@@ -47,13 +48,13 @@ def as_bytes(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
-class Asked(Page):
+class JsonResource(LeafResource):
     """A page of JSON. Its log line names `subject`, and nobody whom it is about."""
 
     content_type = "application/json"
     subject = ""
 
-    def __init__(self, clock: IReactorTime, rate: Rate, access: Access | None = None) -> None:
+    def __init__(self, clock: IReactorTime, rate: RateLimiter, access: TokenAuth | None = None) -> None:
         super().__init__(access)
         self._clock = clock
         self._rate = rate

@@ -10,9 +10,9 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
-from cc_bridge.web.auth import Access
+from cc_bridge.web.auth import TokenAuth
 
-__all__ = ["NOT_DONE_YET", "Folder", "Page", "Pages", "fault"]
+__all__ = ["NOT_DONE_YET", "LeafResource", "PageSite", "TreeResource", "fault"]
 
 # No page has a longer address; a token may have 200 characters.
 _LONGEST_URL = 2048  # bytes
@@ -40,14 +40,14 @@ def fault(request: Request, code: int, text: str) -> bytes:
     return text.encode() + b"\n"
 
 
-class Page(Resource):
+class LeafResource(Resource):
     """One address. `answer` returns the page, or NOT_DONE_YET; with `access` only to who may see it."""
 
     isLeaf = True
     content_type = "text/plain; charset=utf-8"
     methods: tuple[bytes, ...] = (b"GET", b"HEAD")
 
-    def __init__(self, access: Access | None = None) -> None:
+    def __init__(self, access: TokenAuth | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted has no types here
         self._access = access
 
@@ -71,29 +71,29 @@ class Page(Resource):
         return self.answer(request)
 
 
-class _NoPage(Page):
+class _NotFound(LeafResource):
     def render(self, request: Request) -> bytes | int:
         request.postpath = [b"?"]  # type: ignore[attr-defined]  # something that no page is for
         return super().render(request)
 
 
-class Folder(Resource):
+class TreeResource(Resource):
     """Pages by their names, and the page of its own address if there is one."""
 
-    def __init__(self, own: Page | None = None, **pages: Resource) -> None:
+    def __init__(self, own: LeafResource | None = None, **pages: Resource) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted has no types here
-        self._own = own or _NoPage()
+        self._own = own or _NotFound()
         for name, page in pages.items():
             self.putChild(name.encode(), page)
 
     def getChild(self, path: bytes, request: Any) -> Resource:  # noqa: ARG002, N802  # Twisted's
-        return _NoPage()
+        return _NotFound()
 
     def render(self, request: Request) -> bytes | int:
         return self._own.render(request)
 
 
-class Pages(Site):
+class PageSite(Site):
     """The site of a folder; a log of its requests would hold tokens, so there is none."""
 
     noisy = False

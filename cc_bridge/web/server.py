@@ -2,7 +2,7 @@
 
 /agent and /follow-ups are pages for people, who get in at what they ask of /api.
 
-`daemon/app.py` listens with `site`. The trap: prometheus_client's own Twisted resource renders in a pool
+`daemon/bridge.py` listens with `site`. The trap: prometheus_client's own Twisted resource renders in a pool
 thread, while our gauges read live objects of the reactor; so the page is made here, in the reactor.
 """
 
@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 
-from cc_bridge.web.auth import Access
-from cc_bridge.web.resources import Folder, Page, Pages
+from cc_bridge.web.auth import TokenAuth
+from cc_bridge.web.resources import LeafResource, PageSite, TreeResource
 from cc_bridge.web.static_pages import agent, follow_ups, wallboard
-from cc_bridge.web.wallboard_stream import Events, Json, Live, Stream
+from cc_bridge.web.wallboard_stream import EventStream, Json, WallboardEventsResource, WallboardResource
 
 __all__ = ["Checks", "Scrape", "site"]
 
@@ -25,7 +25,7 @@ Scrape = Callable[[str], tuple[bytes, str]]
 Checks = Callable[[], Mapping[str, str]]
 
 
-class _Metrics(Page):
+class _MetricsResource(LeafResource):
     def __init__(self, scrape: Scrape) -> None:
         super().__init__()
         self._scrape = scrape
@@ -36,7 +36,7 @@ class _Metrics(Page):
         return page
 
 
-class _Json(Page):
+class _HealthResource(LeafResource):
     """A page that is 200 while `checks` finds no fault, else 503; the JSON names each fault."""
 
     content_type = "application/json"
@@ -53,7 +53,7 @@ class _Json(Page):
         return json.dumps(answer).encode() + b"\n"
 
 
-class _Home(Page):
+class _HomeRedirect(LeafResource):
     def answer(self, request: Request) -> bytes:  # noqa: ARG002
         return b"cc_bridge: /wallboard /follow-ups /agent /api/live /metrics /healthz /readyz\n"
 
@@ -62,24 +62,24 @@ def site(
     scrape: Scrape,
     alive: Checks,
     ready: Checks,
-    access: Access,
+    access: TokenAuth,
     board: Callable[[], Json],
-    stream: Stream,
+    stream: EventStream,
     **api: Resource,
-) -> Pages:
+) -> PageSite:
     """Return the site; `alive` tells why the process should be restarted, `ready` why it cannot work.
 
     `board` gives the JSON of this moment, `stream` sends it on as it changes; under /api is also `api`.
     """
-    live = Folder(Live(board, access), events=Events(stream, access))
-    return Pages(
-        Folder(
-            _Home(),
-            metrics=_Metrics(scrape),
-            healthz=_Json(alive),
-            readyz=_Json(ready),
+    live = TreeResource(WallboardResource(board, access), events=WallboardEventsResource(stream, access))
+    return PageSite(
+        TreeResource(
+            _HomeRedirect(),
+            metrics=_MetricsResource(scrape),
+            healthz=_HealthResource(alive),
+            readyz=_HealthResource(ready),
             wallboard=wallboard(access),
-            api=Folder(None, live=live, **api),
+            api=TreeResource(None, live=live, **api),
             agent=agent(),
             **{"follow-ups": follow_ups()},
         )

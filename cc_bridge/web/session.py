@@ -14,9 +14,9 @@ from collections.abc import Callable
 
 from twisted.web.http import Request
 
-from cc_bridge.web.auth import ONLY_WITH_ONE, Access, bearer, same
+from cc_bridge.web.auth import ONLY_WITH_ONE, TokenAuth, bearer, same
 
-__all__ = ["Session"]
+__all__ = ["FollowUpSession"]
 
 _COOKIE = b"cc_bridge_follow_ups"
 _HEADER = "x-cc-bridge"
@@ -28,7 +28,7 @@ _WRONG = "this page needs the token of http.token: log in on /follow-ups, or sen
 _FOREIGN = f"a change needs the header {_HEADER}, from this page itself"
 
 
-class Session(Access):
+class FollowUpSession(TokenAuth):
     """The rule of one daemon, on any address; `now` is UTC seconds since the epoch."""
 
     def __init__(self, token: str, now: Callable[[], float]) -> None:

@@ -12,17 +12,17 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 from cc_bridge.errors import CcBridgeError
 
-__all__ = ["LinkError", "Links"]
+__all__ = ["BadLink", "SignedLinks"]
 
 _PURPOSE = b"cc_bridge agent link"  # nothing else that the token signs can be taken for a link
 _LONGEST = 1000  # characters; an agent's name has 128, of at most four bytes
 
 
-class LinkError(CcBridgeError):
+class BadLink(CcBridgeError):
     """A key that opens nothing; the text says why."""
 
 
-class Links:
+class SignedLinks:
     """The keys of one daemon's agents; `token` must not be empty."""
 
     def __init__(self, token: str, pbx: str) -> None:
@@ -41,11 +41,11 @@ class Links:
             agent = urlsafe_b64decode(name + "=" * (-len(name) % 4)).decode()
             ends = int(until)
         except (ValueError, binascii.Error):
-            raise LinkError("this link is not complete: ask for it again") from None
+            raise BadLink("this link is not complete: ask for it again") from None
         if not hmac.compare_digest(self._signature(agent, ends).encode(), signature.encode()):
-            raise LinkError("this link does not open anything, or no longer: ask for a new one")
+            raise BadLink("this link does not open anything, or no longer: ask for a new one")
         if now >= ends:
-            raise LinkError("this link has ended: ask for a new one")
+            raise BadLink("this link has ended: ask for a new one")
         return agent, ends
 
     def _signature(self, agent: str, until: int) -> str:

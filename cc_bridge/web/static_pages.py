@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from twisted.web.http import Request
 
-from cc_bridge.web.auth import Access
-from cc_bridge.web.resources import Folder, Page, fault
+from cc_bridge.web.auth import TokenAuth
+from cc_bridge.web.resources import LeafResource, TreeResource, fault
 
 if TYPE_CHECKING:
     from cc_bridge.reports.render.localization import Language
@@ -28,10 +28,10 @@ _THEMES = ("light", "dark")
 _ACCEPTED = re.compile(r"\s*([a-z]{1,8})[^,;]*(?:;\s*q=([0-9.]{1,5}))?", re.IGNORECASE | re.ASCII)
 
 
-class _Screen(Page):
+class _PageResource(LeafResource):
     content_type = "text/html; charset=utf-8"
 
-    def __init__(self, path: Path, access: Access | None) -> None:
+    def __init__(self, path: Path, access: TokenAuth | None) -> None:
         super().__init__(access)
         self._template = Template(path.read_text(encoding="utf-8"))
 
@@ -44,8 +44,8 @@ class _Screen(Page):
         return page.encode()
 
 
-class _File(Page):
-    def __init__(self, path: Path, access: Access | None) -> None:
+class _FileResource(LeafResource):
+    def __init__(self, path: Path, access: TokenAuth | None) -> None:
         super().__init__(access)
         self.content_type = f"{_TYPES[path.suffix]}; charset=utf-8"
         self._content = path.read_bytes()
@@ -54,7 +54,7 @@ class _File(Page):
         return self._content
 
 
-class _Slash(Page):
+class _SlashRedirect(LeafResource):
     """The address with a slash at its end, from which the page would not find its files."""
 
     def __init__(self, name: str) -> None:
@@ -67,25 +67,27 @@ class _Slash(Page):
         return fault(request, 308, f"the page is /{self._name}")
 
 
-def wallboard(access: Access) -> Folder:
+def wallboard(access: TokenAuth) -> TreeResource:
     """Return what is served at /wallboard."""
     return _screen("wallboard", _HERE / "static" / "wallboard" / "wallboard.html", access)
 
 
-def agent() -> Folder:
+def agent() -> TreeResource:
     """Return what is served at /agent."""
     return _screen("agent", _HERE / "static" / "people" / "agent.html")
 
 
-def follow_ups() -> Folder:
+def follow_ups() -> TreeResource:
     """Return what is served at /follow-ups."""
     return _screen("follow-ups", _HERE / "static" / "people" / "follow-ups.html")
 
 
-def _screen(name: str, page: Path, access: Access | None = None) -> Folder:
+def _screen(name: str, page: Path, access: TokenAuth | None = None) -> TreeResource:
     files = (path for path in page.parent.iterdir() if path.suffix in _TYPES)
-    folder = Folder(_Screen(page, access), **{path.name: _File(path, access) for path in files})
-    folder.putChild(b"", _Slash(name))
+    folder = TreeResource(
+        _PageResource(page, access), **{path.name: _FileResource(path, access) for path in files}
+    )
+    folder.putChild(b"", _SlashRedirect(name))
     return folder
 
 

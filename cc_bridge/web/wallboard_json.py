@@ -8,8 +8,8 @@ from datetime import datetime, tzinfo
 
 from cc_bridge.kpis.scores import Score
 from cc_bridge.kpis.service_level import Share
-from cc_bridge.wallboard.board import Board, Figures
-from cc_bridge.wallboard.thresholds import Level, Levels
+from cc_bridge.wallboard.board import Board, QueueFigures
+from cc_bridge.wallboard.thresholds import Severity, Thresholds
 
 __all__ = ["VERSION", "as_json"]
 
@@ -17,7 +17,7 @@ VERSION = 1
 _DECIMALS = 3
 
 
-def as_json(board: Board, levels: Levels, at: float, zone: tzinfo | None) -> dict[str, object]:
+def as_json(board: Board, levels: Thresholds, at: float, zone: tzinfo | None) -> dict[str, object]:
     """Return the whole board; `zone` is the contact centre's, None for this machine's."""
     offset = datetime.fromtimestamp(at, zone).astimezone(zone).utcoffset()
     return {
@@ -31,7 +31,7 @@ def as_json(board: Board, levels: Levels, at: float, zone: tzinfo | None) -> dic
         "today_complete": board.complete,
         "thresholds": {
             name: {"watch": threshold.watch, "act": threshold.act}
-            for name in Levels.__slots__
+            for name in Thresholds.__slots__
             for threshold in [getattr(levels, name)]
         },
         "total": _figures(board.total, levels, at),
@@ -50,7 +50,7 @@ def as_json(board: Board, levels: Levels, at: float, zone: tzinfo | None) -> dic
     }
 
 
-def _figures(figures: Figures, levels: Levels, at: float) -> dict[str, object]:
+def _figures(figures: QueueFigures, levels: Thresholds, at: float) -> dict[str, object]:
     counts, abandonment, service_level = figures.counts, figures.abandonment, figures.service_level
     longest = _since(figures.oldest_at, at)
     if longest is None and figures.waiting == 0:
@@ -96,7 +96,7 @@ def _rating(score: Score | None) -> dict[str, object] | None:
     }
 
 
-def _judged(score: Score | None, levels: Levels) -> Level:
+def _judged(score: Score | None, levels: Thresholds) -> Severity:
     """Return the level of a CSAT; other scales have no thresholds."""
     judged = score is not None and score.enough and score.name == "csat"
     return levels.csat.level(score.value if score and judged else None)

@@ -1,8 +1,8 @@
 """The live board as JSON: once at /api/live, and as server-sent events at /api/live/events.
 
-`daemon/wallboard.py` publishes each change; it is rendered once for all who listen. An event has the whole
-board, so that a browser which was cut off has everything with the first one it gets. `beat` comes every few
-seconds with nothing but the time: a browser that misses it knows that what it shows is old.
+`daemon/services/wallboard.py` publishes each change; it is rendered once for all who listen. An event has the
+whole board, so that a browser which was cut off has everything with the first one it gets. `beat` comes every
+few seconds with nothing but the time: a browser that misses it knows that what it shows is old.
 
 The trap: nobody may slow the reactor or fill its memory by reading slowly. What a listener has not read yet
 is at most one board and what the transport holds; the ones in between are left out, and who reads nothing
@@ -18,10 +18,10 @@ from twisted.python.failure import Failure
 from twisted.web.http import Request
 from zope.interface import implementer
 
-from cc_bridge.web.auth import Access
-from cc_bridge.web.resources import NOT_DONE_YET, Page, fault
+from cc_bridge.web.auth import TokenAuth
+from cc_bridge.web.resources import NOT_DONE_YET, LeafResource, fault
 
-__all__ = ["Events", "Live", "Stream"]
+__all__ = ["EventStream", "WallboardEventsResource", "WallboardResource"]
 
 Json = Mapping[str, object]
 
@@ -32,7 +32,7 @@ _RETRY_MILLISECONDS = 2000
 _SLOW_SECONDS = 15.0
 
 
-class Stream:
+class EventStream:
     """Those who listen, at most `most` at a time, and the board that they have."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Stream:
         self._id = first_id
         self._board = b""  # the last event
         self._beat_at = 0.0
-        self._listeners: set[_Listener] = set()
+        self._listeners: set[_EventSubscriber] = set()
 
     @property
     def listening(self) -> int:
@@ -80,7 +80,7 @@ class Stream:
     def listen(self, request: Request) -> None:
         """Answer a request with the board as it is, and all that come."""
         self._renew()
-        listener = _Listener(request, self._clock)
+        listener = _EventSubscriber(request, self._clock)
         self._listeners.add(listener)
 
         def gone(_: Failure | None) -> None:
@@ -97,7 +97,7 @@ class Stream:
 
 
 @implementer(IPushProducer)
-class _Listener:
+class _EventSubscriber:
     """One browser. While its transport is full it keeps the newest board only."""
 
     def __init__(self, request: Request, clock: IReactorTime) -> None:
@@ -134,12 +134,12 @@ class _Listener:
         self._missed = b""
 
 
-class Live(Page):
+class WallboardResource(LeafResource):
     """The board of this moment."""
 
     content_type = "application/json"
 
-    def __init__(self, current: Callable[[], Json], access: Access) -> None:
+    def __init__(self, current: Callable[[], Json], access: TokenAuth) -> None:
         super().__init__(access)
         self._current = current
 
@@ -147,12 +147,12 @@ class Live(Page):
         return _text(self._current()) + b"\n"
 
 
-class Events(Page):
+class WallboardEventsResource(LeafResource):
     """The boards as they come."""
 
     content_type = "text/event-stream"
 
-    def __init__(self, stream: Stream, access: Access) -> None:
+    def __init__(self, stream: EventStream, access: TokenAuth) -> None:
         super().__init__(access)
         self._stream = stream
 

@@ -30,9 +30,9 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from cc_bridge import __version__
-from cc_bridge.webhooks.retry_policy import AT_ONCE, Reply, retry_after
+from cc_bridge.webhooks.retry_policy import AT_ONCE, WebhookReply, retry_after
 
-__all__ = ["Client"]
+__all__ = ["HttpClient"]
 
 _KEPT_SECONDS = 2.0
 _LONGEST_ANSWER = 65_536  # bytes
@@ -40,7 +40,7 @@ _LONGEST_REASON = 200  # characters
 _AGENT = f"cc-bridge/{__version__}"
 
 
-class Client:
+class HttpClient:
     """Posts to one address. `trust_root` None means the system's certificate authorities."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Client:
         policy = BrowserLikePolicyForHTTPS(trust_root)
         self._agent = Agent(reactor, policy, connectTimeout=answer_seconds, pool=self._pool)
 
-    async def post(self, headers: Mapping[str, str], body: bytes) -> Reply:
+    async def post(self, headers: Mapping[str, str], body: bytes) -> WebhookReply:
         """Send a body; raises CancelledError only when the Deferred around it is cancelled."""
         asking = Deferred.fromCoroutine(self._post(headers, body))
         limit = self._reactor.callLater(self._seconds, asking.cancel)
@@ -65,11 +65,11 @@ class Client:
             return await asking
         except Exception as error:  # the receiver's or the network's fault, of any kind
             if not limit.active():
-                return Reply(None, f"no answer within {self._seconds:g} s")
+                return WebhookReply(None, f"no answer within {self._seconds:g} s")
             cause = _cause(error)
             if isinstance(cause, CancelledError):  # somebody else has no more time
                 raise cause from error
-            return Reply(None, _in_words(cause))
+            return WebhookReply(None, _in_words(cause))
         finally:
             if limit.active():
                 limit.cancel()
@@ -78,21 +78,21 @@ class Client:
         closed: Deferred[None] = self._pool.closeCachedConnections()
         return closed
 
-    async def _post(self, headers: Mapping[str, str], body: bytes) -> Reply:
+    async def _post(self, headers: Mapping[str, str], body: bytes) -> WebhookReply:
         fields = {"content-type": "application/json", "user-agent": _AGENT, **headers}
         sent = Headers({name: [value] for name, value in fields.items()})
-        response: IResponse = await self._agent.request(b"POST", self._url, sent, _Body(body))
+        response: IResponse = await self._agent.request(b"POST", self._url, sent, _BytesProducer(body))
         await _ended(response)
         reason = ""
         if not 200 <= response.code <= 299:  # noqa: PLR2004 - HTTP's successes
             redirect = 300 <= response.code <= 399  # noqa: PLR2004 - HTTP's redirects
             reason = f"answered {response.code}" + (", redirects are not followed" if redirect else "")
         (wait,) = response.headers.getRawHeaders("retry-after", [""])[:1]
-        return Reply(response.code, reason, retry_after(wait, self._now()))
+        return WebhookReply(response.code, reason, retry_after(wait, self._now()))
 
 
 @implementer(IBodyProducer)
-class _Body:
+class _BytesProducer:
     """A body that is written at once: Twisted's own producer takes turns by the global reactor."""
 
     def __init__(self, body: bytes) -> None:
@@ -113,7 +113,7 @@ class _Body:
         """Nothing is left to stop."""
 
 
-class _Ignored(Protocol):
+class _DiscardBody(Protocol):
     """Counts an answer's bytes; closes the connection when they are too many."""
 
     def __init__(self, ended: "Deferred[None]") -> None:
@@ -145,7 +145,7 @@ class _Ignored(Protocol):
 def _ended(response: IResponse) -> "Deferred[None]":
     """Return what fires at the answer's end; cancelling it closes the connection."""
     ended: Deferred[None] = Deferred(lambda _: ignored.abort())
-    ignored = _Ignored(ended)
+    ignored = _DiscardBody(ended)
     response.deliverBody(ignored)
     return ended
 

@@ -1,8 +1,8 @@
 """Takes events out of the outbox and sends them, again and again until they are taken or given up.
 
-`daemon/telling.py` makes one if the configuration names receivers; it runs in the reactor, and every look
-into the outbox in a thread. Events of one call go to one receiver one after the other, those of other calls
-beside them, `AT_ONCE` at a time. What a failure means is decided in `plan.py`.
+`daemon/services/webhook_publisher.py` makes one if the configuration names receivers; it runs in the reactor,
+and every look into the outbox in a thread. Events of one call go to one receiver one after the other, those
+of other calls beside them, `AT_ONCE` at a time. What a failure means is decided in `retry_policy.py`.
 
 An event leaves the outbox after its receiver took it. A daemon that is killed between the two sends it
 again, with the same id: at least once, and never lost.
@@ -21,10 +21,16 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
-from cc_bridge.webhooks.retry_policy import Patience, Reply, Rules, Verdict, verdict
+from cc_bridge.webhooks.retry_policy import (
+    DeliveryOutcome,
+    ReceiverHealth,
+    RetryPolicy,
+    WebhookReply,
+    verdict,
+)
 from cc_bridge.webhooks.signing import headers
 
-__all__ = ["Deliveries", "Outbox", "Receiver", "Waiting"]
+__all__ = ["Endpoint", "EventStore", "PendingEvent", "WebhookDeliveries"]
 
 _log = Logger()
 
@@ -32,7 +38,7 @@ _NOTE_AGAIN_SECONDS = 1.0
 _TIDY_EVERY = 30  # looks at the clock's bidding; it reads all that is there
 
 
-class Waiting(Protocol):
+class PendingEvent(Protocol):
     """An event that is due, as the outbox gives it."""
 
     @property
@@ -47,7 +53,7 @@ class Waiting(Protocol):
     def attempts(self) -> int: ...
 
 
-class Count(Protocol):
+class EventCount(Protocol):
     """What waits for one receiver."""
 
     @property
@@ -58,11 +64,11 @@ class Count(Protocol):
     def dead(self) -> int: ...
 
 
-class Outbox(Protocol):
+class EventStore(Protocol):
     """What is asked of the outbox, in a thread."""
 
-    def due(self, receiver: str, now: float, most: int) -> Sequence[Waiting]: ...
-    def counts(self) -> Mapping[str, Count]: ...
+    def due(self, receiver: str, now: float, most: int) -> Sequence[PendingEvent]: ...
+    def counts(self) -> Mapping[str, EventCount]: ...
     def tidy(self, most: Mapping[str, int], now: float) -> Mapping[str, int]: ...
     def delivered(self, receiver: str, event_id: str, now: float) -> None: ...
     def failed(
@@ -71,25 +77,25 @@ class Outbox(Protocol):
     def back(self, receiver: str) -> None: ...
 
 
-class Posts(Protocol):
+class WebhookClient(Protocol):
     """What sends to one address."""
 
-    async def post(self, headers: Mapping[str, str], body: bytes) -> Reply: ...
+    async def post(self, headers: Mapping[str, str], body: bytes) -> WebhookReply: ...
     def close(self) -> Deferred[None]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Receiver:
+class Endpoint:
     """Who is told; `most` is how many events may wait for it, and as many may be dead."""
 
     name: str
     keys: tuple[bytes, ...]
-    client: Posts
-    rules: Rules
+    client: WebhookClient
+    rules: RetryPolicy
     most: int
 
 
-class Deliveries:
+class WebhookDeliveries:
     """Sends what is in an outbox. `in_thread` calls a function in a thread and fires in the reactor.
 
     For the metrics:
@@ -98,8 +104,8 @@ class Deliveries:
 
     def __init__(
         self,
-        outbox: Outbox,
-        receivers: Sequence[Receiver],
+        outbox: EventStore,
+        receivers: Sequence[Endpoint],
         in_thread: Callable[..., Deferred[Any]],
         clock: IReactorTime,
         now: Callable[[], float],
@@ -109,14 +115,16 @@ class Deliveries:
         self.results: Tally[tuple[str, str]] = Tally()
         self._outbox = outbox
         self._receivers = {receiver.name: receiver for receiver in receivers}
-        self._patience = dict.fromkeys(self._receivers, Patience())
+        self._patience = dict.fromkeys(self._receivers, ReceiverHealth())
         self._in_thread = in_thread
         self._clock = clock
         self._now = now
         self._chance = chance
-        self._counts: Mapping[str, Count] = {}
+        self._counts: Mapping[str, EventCount] = {}
         self._running: dict[tuple[str, str], Deferred[None]] = {}  # by receiver and event
-        self._posts: dict[tuple[str, str], Deferred[Reply]] = {}  # of these, which wait for their answer
+        self._posts: dict[
+            tuple[str, str], Deferred[WebhookReply]
+        ] = {}  # of these, which wait for their answer
         self._turn = DeferredLock()
         self._queued = False  # a look is
         self._thorough = False  # the next look counts too, and tidies at times
@@ -208,7 +216,7 @@ class Deliveries:
 
     def _read(
         self, now: float, rooms: Mapping[str, tuple[int, int]], thorough: bool
-    ) -> tuple[Mapping[str, int], list[Waiting]]:
+    ) -> tuple[Mapping[str, int], list[PendingEvent]]:
         """Return how many events were dropped, and what is due; in a thread."""
         dropped: Mapping[str, int] = {}
         if thorough:
@@ -216,13 +224,13 @@ class Deliveries:
             self._looks += 1
         if thorough and self._looks % _TIDY_EVERY == 1:
             dropped = self._outbox.tidy({name: each.most for name, each in self._receivers.items()}, now)
-        due: list[Waiting] = []
+        due: list[PendingEvent] = []
         for receiver, (room, running) in rooms.items():
             heads = self._outbox.due(receiver, now, room + running)
             due += [head for head in heads if (receiver, head.event_id) not in self._running][:room]
         return dropped, due
 
-    async def _deliver(self, waiting: Waiting) -> None:
+    async def _deliver(self, waiting: PendingEvent) -> None:
         receiver = self._receivers[waiting.receiver]
         body = waiting.body.encode()
         key = (waiting.receiver, waiting.event_id)
@@ -238,7 +246,7 @@ class Deliveries:
             self._running.pop(key, None)
             self._wake()
 
-    async def _note(self, receiver: Receiver, waiting: Waiting, reply: Reply) -> None:
+    async def _note(self, receiver: Endpoint, waiting: PendingEvent, reply: WebhookReply) -> None:
         """Keep what came of it, however long the disk is away."""
         now, chance = self._now(), self._chance()
         attempts = waiting.attempts + 1
@@ -246,17 +254,21 @@ class Deliveries:
         after = self._patience[receiver.name] = before.after(reply, now, receiver.rules, chance)
         self._tell(receiver.name, before, after, reply)
         fate = verdict(reply, attempts, now - waiting.at, receiver.rules)
-        if fate is Verdict.DELIVERED:
+        if fate is DeliveryOutcome.DELIVERED:
             await self._surely(self._outbox.delivered, receiver.name, waiting.event_id, now)
         else:
-            next_at = now + receiver.rules.pause(attempts, chance) if fate is Verdict.AGAIN else None
+            next_at = now + receiver.rules.pause(attempts, chance) if fate is DeliveryOutcome.AGAIN else None
             noted = (receiver.name, waiting.event_id, attempts, next_at, reply.reason)
             await self._surely(self._outbox.failed, *noted)
         if before.away and not after.away:
             await self._surely(self._outbox.back, receiver.name)
-        words = {Verdict.DELIVERED: "delivered", Verdict.AGAIN: "failed", Verdict.DEAD: "dead"}
+        words = {
+            DeliveryOutcome.DELIVERED: "delivered",
+            DeliveryOutcome.AGAIN: "failed",
+            DeliveryOutcome.DEAD: "dead",
+        }
         self.results[receiver.name, words[fate]] += 1
-        if fate is Verdict.DEAD:
+        if fate is DeliveryOutcome.DEAD:
             _log.error(
                 "event {event} for {receiver} is given up after {attempts} attempts: {reason}",
                 event=waiting.event_id,
@@ -280,7 +292,7 @@ class Deliveries:
             else:
                 return
 
-    def _tell(self, name: str, before: Patience, after: Patience, reply: Reply) -> None:
+    def _tell(self, name: str, before: ReceiverHealth, after: ReceiverHealth, reply: WebhookReply) -> None:
         if after.away and not before.away:
             _log.warn("webhook receiver {name} is away: {reason}", name=name, reason=reply.reason)
         elif before.away and not after.away:

@@ -1,7 +1,7 @@
 """What other programs are told: events made of records, as JSON. Pure.
 
-The writer's thread asks `Events` for each record and writes what it gets in the same transaction, so an
-event is as durable as its record. `storage/outbox.py` keeps them, `delivery.py` sends them.
+The writer's thread asks `WebhookEvents` for each record and writes what it gets in the same transaction, so
+an event is as durable as its record. `storage/pipeline/outbox.py` keeps them, `delivery.py` sends them.
 
 An event's id is made of its record's key: a record that is written again, such as after a failed
 transaction, gives the same event and never a second one.
@@ -22,7 +22,7 @@ from typing import Any
 from cc_bridge.follow_ups.follow_up import FollowUp
 from cc_bridge.records import Answer, Call, Record, SurveyAttempt, SurveyResult
 
-__all__ = ["Event", "EventType", "Events", "Wishes", "instant"]
+__all__ = ["EventType", "Subscription", "WebhookEvent", "WebhookEvents", "instant"]
 
 _REMEMBERED = 5_000  # attempts; as many as there may be callers in a survey
 _LONGEST = 255  # characters of a text, as in the widest column of the tables
@@ -40,7 +40,7 @@ class EventType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class WebhookEvent:
     """Something to tell one receiver."""
 
     id: str  # the same for all receivers and all attempts
@@ -50,7 +50,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class Subscription:
     """What one receiver wants to be told; `low` holds the highest low value for each kind of question."""
 
     receiver: str
@@ -58,14 +58,14 @@ class Wishes:
     low: Mapping[str, int]
 
 
-class Events:
+class WebhookEvents:
     """Makes events of records, for receivers with their wishes."""
 
-    def __init__(self, wishes: Sequence[Wishes]) -> None:
+    def __init__(self, wishes: Sequence[Subscription]) -> None:
         self._wishes = wishes
         self._attempts: dict[tuple[str, str], SurveyAttempt] = {}
 
-    def of(self, record: Record) -> Iterator[tuple[str, Event]]:
+    def of(self, record: Record) -> Iterator[tuple[str, WebhookEvent]]:
         """Yield receivers and what they are told. Raises ValueError or so for what JSON cannot hold."""
         match record:
             case Call():
@@ -82,14 +82,14 @@ class Events:
             case Answer():
                 yield from self._answered(record)
 
-    def of_follow_up(self, follow_up: FollowUp, kind: EventType) -> Iterator[tuple[str, Event]]:
+    def of_follow_up(self, follow_up: FollowUp, kind: EventType) -> Iterator[tuple[str, WebhookEvent]]:
         """Yield receivers and what they are told of one that was opened or closed, as it is by now."""
         closed_at = follow_up.closed_at if kind is EventType.FOLLOW_UP_CLOSED else None
         at = follow_up.opened_at if closed_at is None else closed_at
         whole = {"outcome": follow_up.outcome}  # the one text that people write; it has a bound of its own
         yield from self._told(kind, follow_up, at, follow_up.call_id, follow_up.follow_up_id, whole)
 
-    def _answered(self, answer: Answer) -> Iterator[tuple[str, Event]]:
+    def _answered(self, answer: Answer) -> Iterator[tuple[str, WebhookEvent]]:
         attempt = self._attempts.get((answer.pbx, answer.attempt_id))
         more = {"call_id": attempt.call_id, "survey": attempt.survey} if attempt else {}
         call_id = attempt.call_id if attempt else answer.attempt_id
@@ -105,7 +105,7 @@ class Events:
         call_id: str,
         key: str,
         more: Mapping[str, Any],
-    ) -> Iterator[tuple[str, Event]]:
+    ) -> Iterator[tuple[str, WebhookEvent]]:
         receivers = [wishes.receiver for wishes in self._wishes if _wanted(wishes, kind, record)]
         if receivers:
             name = sha256(f"{kind}\0{record.pbx}\0{key}".encode("utf-8", "surrogatepass")).hexdigest()
@@ -115,7 +115,7 @@ class Events:
             # ASCII, so that half of a surrogate pair, which a caller's name may hold, can be sent.
             text = json.dumps(body, separators=(",", ":"), allow_nan=False)
             for receiver in receivers:
-                yield receiver, Event(event_id, kind, call_id, text)
+                yield receiver, WebhookEvent(event_id, kind, call_id, text)
 
     def _remember(self, attempt: SurveyAttempt) -> None:
         self._attempts[attempt.pbx, attempt.attempt_id] = attempt
@@ -123,7 +123,7 @@ class Events:
             del self._attempts[next(iter(self._attempts))]
 
 
-def _wanted(wishes: Wishes, kind: EventType, record: Record | FollowUp) -> bool:
+def _wanted(wishes: Subscription, kind: EventType, record: Record | FollowUp) -> bool:
     if kind is EventType.LOW_RATING:
         low = wishes.low.get(record.kind) if isinstance(record, Answer) else None
         return kind in wishes.types and isinstance(record, Answer) and low is not None and record.value <= low

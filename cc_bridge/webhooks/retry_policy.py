@@ -15,10 +15,10 @@ from enum import Enum, auto
 __all__ = [
     "AT_ONCE",
     "_LONGEST_RETRY_AFTER",
-    "Patience",
-    "Reply",
-    "Rules",
-    "Verdict",
+    "DeliveryOutcome",
+    "ReceiverHealth",
+    "RetryPolicy",
+    "WebhookReply",
     "retry_after",
     "verdict",
 ]
@@ -31,7 +31,7 @@ _DOUBLINGS = 40  # enough for any pause, and 2**40 is still a float
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class RetryPolicy:
     """How patient we are with one receiver; seconds."""
 
     first_pause: float = 5.0
@@ -46,7 +46,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class WebhookReply:
     """What came of one request."""
 
     status: int | None  # None: no answer, or not all of it
@@ -58,7 +58,7 @@ class Reply:
         return self.status is not None and 200 <= self.status <= 299  # noqa: PLR2004 - HTTP's successes
 
 
-class Verdict(Enum):
+class DeliveryOutcome(Enum):
     """What becomes of the event."""
 
     DELIVERED = auto()
@@ -66,16 +66,16 @@ class Verdict(Enum):
     DEAD = auto()
 
 
-def verdict(reply: Reply, attempts: int, age: float, rules: Rules) -> Verdict:
+def verdict(reply: WebhookReply, attempts: int, age: float, rules: RetryPolicy) -> DeliveryOutcome:
     """Judge an event after an attempt; `attempts` counts this one, `age` is the event's in seconds."""
     if reply.taken:
-        return Verdict.DELIVERED
+        return DeliveryOutcome.DELIVERED
     tired = attempts >= rules.give_up_attempts or age >= rules.give_up_seconds
-    return Verdict.DEAD if tired or reply.status == _GONE else Verdict.AGAIN
+    return DeliveryOutcome.DEAD if tired or reply.status == _GONE else DeliveryOutcome.AGAIN
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class ReceiverHealth:
     """How a receiver did of late."""
 
     failures: int = 0  # in a row
@@ -85,9 +85,9 @@ class Patience:
     def away(self) -> bool:
         return self.failures >= _AWAY
 
-    def after(self, reply: Reply, now: float, rules: Rules, chance: float) -> "Patience":
+    def after(self, reply: WebhookReply, now: float, rules: RetryPolicy, chance: float) -> "ReceiverHealth":
         if reply.taken or reply.status == _GONE:  # an answer is an answer
-            return Patience()
+            return ReceiverHealth()
         after = replace(self, failures=self.failures + 1)
         pause = rules.pause(after.failures - _AWAY + 1, chance) if after.away else 0.0
         return replace(after, until=now + max(pause, min(reply.retry_after, _LONGEST_RETRY_AFTER)))

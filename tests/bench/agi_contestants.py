@@ -33,12 +33,12 @@ def ours_sqlite() -> None:
     from twisted.internet import reactor
 
     from cc_bridge.storage.migrate import open_database
-    from cc_bridge.storage.pipeline.sql_sink import Database
+    from cc_bridge.storage.pipeline.sql_sink import SqlSink
     from cc_bridge.storage.pipeline.writer import Writer
 
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{Path(folder) / 'bench.sqlite3'}"
-        writer = Writer(Database(lambda: open_database(url)), reactor.callFromThread)
+        writer = Writer(SqlSink(lambda: open_database(url)), reactor.callFromThread)
         writer.start()
         _serve(_interview(writer.commit))
 
@@ -131,9 +131,9 @@ def panoramisk() -> None:
 def _serve(handle: Any) -> None:
     from twisted.internet import reactor
 
-    from cc_bridge.agi.server import BACKLOG, FastAgiFactory, Limits
+    from cc_bridge.agi.server import BACKLOG, AgiLimits, FastAgiFactory
 
-    factory = FastAgiFactory(handle, Limits(callers=_CALLERS, call_seconds=600), reactor)
+    factory = FastAgiFactory(handle, AgiLimits(callers=_CALLERS, call_seconds=600), reactor)
     port = reactor.listenTCP(0, factory, BACKLOG, _HOST)
     reactor.callWhenRunning(_listening, port.getHost().port)
     gc.collect()  # as the daemon does
@@ -147,7 +147,7 @@ def _interview(store: Any) -> Any:
 
     from twisted.internet import reactor
 
-    from cc_bridge.agi.survey_script import Interviewer
+    from cc_bridge.agi.survey_script import SurveyScript
     from cc_bridge.surveys.attribution import Attribution, Invitation, Segment
     from cc_bridge.surveys.definition import parse_survey
 
@@ -158,7 +158,7 @@ def _interview(store: Any) -> Any:
     async def invite(request: Any, _channel: Any) -> Invitation:
         return Invitation(survey, attribution, request.language, request.uniqueid)
 
-    return Interviewer("pbx", invite, store, time.time, clock=reactor).interview
+    return SurveyScript("pbx", invite, store, time.time, clock=reactor).interview
 
 
 # Persian only, so that the channel has to be told.

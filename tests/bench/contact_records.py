@@ -14,17 +14,17 @@ from cc_bridge.records import (
     Call,
     Direction,
     EndedBy,
-    FunnelEntry,
+    OpenStateRecord,
     Outcome,
     QueueVisit,
     Record,
     Ring,
     RingOutcome,
     SurveyAttempt,
+    SurveyDecision,
     SurveyResult,
     Talk,
     Trigger,
-    Unfinished,
 )
 
 __all__ = ["PBX", "records"]
@@ -47,7 +47,7 @@ def _call(chance: random.Random, number: int, at: float) -> Iterator[Record]:
     call_id, ring_id = f"{at:.0f}.{2 * number}", f"{at:.0f}.{2 * number + 1}"
     queue, agent = f"queue {chance.randrange(_QUEUES)}", f"Agent {chance.randrange(_AGENTS)}"
     interface, caller = f"PJSIP/{agent.removeprefix('Agent ')}", f"0912{chance.randrange(10**7):07}"
-    yield Unfinished(PBX, "call", call_id, _STATE % (queue, at, caller))
+    yield OpenStateRecord(PBX, "call", call_id, _STATE % (queue, at, caller))
     ringing, answered = at + chance.expovariate(1 / 20), chance.random() < 0.85
     picked = ringing + chance.uniform(1, 8)
     if chance.random() < 0.3:
@@ -117,7 +117,7 @@ def _call(chance: random.Random, number: int, at: float) -> Iterator[Record]:
             yield AgentInterval(PBX, agent, state, begin, end, "", queue, flagged=False)
         asked = chance.random() < 0.25
         stage = "invited" if asked else "sampled_out"
-        yield FunnelEntry(
+        yield SurveyDecision(
             PBX, call_id, call_id, queue, agent, interface, ended, "csat", Trigger.QUEUE, stage, caller
         )
         if asked:
@@ -141,7 +141,7 @@ def _call(chance: random.Random, number: int, at: float) -> Iterator[Record]:
         ended - picked,
         partial=False,
     )
-    yield Unfinished(PBX, "call", call_id, "")
+    yield OpenStateRecord(PBX, "call", call_id, "")
 
 
 def _survey(

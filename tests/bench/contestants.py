@@ -163,8 +163,9 @@ def floor_by_line(port: int) -> None:
 
 def _bridge(port: int, folder: str | None = None) -> Any:
     """Return the daemon's own wiring; without a folder its records end where storage would take them."""
-    from cc_bridge.config import AgiConfig, AmiConfig, Config, HttpConfig, StorageConfig
     from cc_bridge.daemon.lean import leave_out_tls
+
+    from cc_bridge.config import AgiConfig, AmiConfig, Config, HttpConfig, StorageConfig
 
     config = Config(
         ami=AmiConfig(port=port, secret="bench"),
@@ -231,7 +232,7 @@ def _run(bridge: Any, more: Any) -> None:
     from twisted.internet import reactor
 
     reactor.callWhenRunning(bridge.start)
-    gc.collect()  # as daemon/process.py does
+    gc.collect()  # as daemon/main.py does
     gc.freeze()
     reactor.run(installSignalHandlers=False)
     _tell(bridge.begin, bridge.link.counts.received, **more(bridge))

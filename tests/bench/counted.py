@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import wraps
 
 from cc_bridge.reports import source
-from cc_bridge.reports.query import By
+from cc_bridge.reports.query import Dimension
 
 __all__ = ["Counted"]
 
@@ -56,18 +56,18 @@ class Counted:
 
     def _key(self, by, at, queue="", agent="", language="", wait=0.0):
         match by:
-            case By.QUEUE:
+            case Dimension.QUEUE:
                 return queue
-            case By.AGENT:
+            case Dimension.AGENT:
                 return agent
-            case By.LANGUAGE:
+            case Dimension.LANGUAGE:
                 return language
-            case By.WAIT_BAND:
+            case Dimension.WAIT_BAND:
                 return self._band(wait)
-            case By.PART:
+            case Dimension.PART:
                 return int(at >= self._ask.change)
-            case By.DAY | By.WEEKDAY | By.HOUR:
-                return self._local(at)[(By.DAY, By.WEEKDAY, By.HOUR).index(by)]
+            case Dimension.DAY | Dimension.WEEKDAY | Dimension.HOUR:
+                return self._local(at)[(Dimension.DAY, Dimension.WEEKDAY, Dimension.HOUR).index(by)]
 
     def _band(self, wait):
         return sum(wait > bound for bound in self._ask.bands)
@@ -87,7 +87,7 @@ class Counted:
             sums[4] += wait <= settings.threshold
             sums[5] += wait < settings.short_abandon
             sums[6] += ringing == "1"
-        return [source.Visits(*key, *sums) for key, sums in found.items()]
+        return [source.VisitSums(*key, *sums) for key, sums in found.items()]
 
     @_once
     def visited_hours(self):
@@ -110,7 +110,7 @@ class Counted:
                 wrap_up = self._ask.of(queue).wrap_up
                 for place, value in enumerate((1, talk, hold, wrap_up, (talk + wrap_up) ** 2), 1):
                     sums[place] += value
-        return [source.Talks(key, *sums) for key, sums in found.items()]
+        return [source.TalkSums(key, *sums) for key, sums in found.items()]
 
     @_once
     def transfers(self, by):
@@ -119,7 +119,7 @@ class Counted:
         for at, queue, kind in self._read(columns, "talks WHERE queue <> ''"):
             if kind is not None:
                 found[self._key(by, at, queue), kind] += 1
-        return [source.Transfers(*key, n) for key, n in found.items()]
+        return [source.TransferCount(*key, n) for key, n in found.items()]
 
     @_once
     def deeds(self, states):
@@ -138,7 +138,7 @@ class Counted:
         for agent, state, since, until in self._states():
             if state in states:
                 add(agent, "state", state, seconds=until - since)
-        return [source.Deed(*key, *sums) for key, sums in found.items()]
+        return [source.AgentActivity(*key, *sums) for key, sums in found.items()]
 
     @_once
     def presence(self):
@@ -149,7 +149,7 @@ class Counted:
                 later = min((at // _QUARTER + 1) * _QUARTER, until)
                 found[self._local(at)[1:]] += later - at
                 at = later
-        return [source.Presence(*key, seconds) for key, seconds in found.items()]
+        return [source.PresenceSum(*key, seconds) for key, seconds in found.items()]
 
     def _states(self):
         columns = f"agent, state, {_at('started_at')}, {_at('ended_at')}"
@@ -162,20 +162,20 @@ class Counted:
     def answers(self, by):
         found = Counter()
         for key, question, kind, value, _ in self._answered(by):
-            if by is not By.AGENT or key:
+            if by is not Dimension.AGENT or key:
                 found[key, question, kind, int(value)] += 1
-        return [source.Answers(*key, n) for key, n in found.items()]
+        return [source.AnswerCount(*key, n) for key, n in found.items()]
 
     @_once
     def rated(self):
         found = Counter()
         for (wait, talks, hour, queue), _, kind, value, _ in self._answered(None):
             if kind == "csat":
-                found[By.WAIT_BAND, self._band(wait), int(value)] += 1
+                found[Dimension.WAIT_BAND, self._band(wait), int(value)] += 1
                 found["agents_spoken", min(int(talks), 3), int(value)] += 1
-                found[By.HOUR, hour, int(value)] += 1
-                found[By.QUEUE, queue, int(value)] += 1
-        return [source.Rated(*key, n) for key, n in found.items()]
+                found[Dimension.HOUR, hour, int(value)] += 1
+                found[Dimension.QUEUE, queue, int(value)] += 1
+        return [source.RatedBy(*key, n) for key, n in found.items()]
 
     def _answered(self, by):
         calls = {call: rest for call, *rest in self._read("call_id, wait_seconds, talks", "calls")}
@@ -201,12 +201,12 @@ class Counted:
         for at, queue, agent, stage, trigger in self._read(columns, "funnel"):
             if trigger != "callback":
                 found[self._key(by, at, queue, agent), stage] += 1
-        return [source.Callers(*key, n) for key, n in found.items()]
+        return [source.InvitationCount(*key, n) for key, n in found.items()]
 
     @_once
     def lingered(self):
         found = Counter(self._read("queue, agent, stage, trigger", "funnel"))
-        return [source.Lingered(*key, n) for key, n in found.items()]
+        return [source.HangupCount(*key, n) for key, n in found.items()]
 
     @_once
     def attempts(self, by):
@@ -217,7 +217,7 @@ class Counted:
             sums = found.setdefault((self._key(by, at, queue, agent, language), result, reason), [0, 0])
             sums[0] += 1
             sums[1] += result in {"complete", "partial"} or (result == "started" and attempt in with_answer)
-        return [source.Attempts(*key, *sums) for key, sums in found.items()]
+        return [source.AttemptCount(*key, *sums) for key, sums in found.items()]
 
     @_once
     def journeys(self, by):
@@ -226,7 +226,7 @@ class Counted:
         for at, queue, queues, talks, answered in self._read(columns, "calls"):
             if queues > 0:
                 found[self._key(by, at, queue), queues, talks, answered == "1"] += 1
-        return [source.Journeys(*key, n) for key, n in found.items()]
+        return [source.JourneyCount(*key, n) for key, n in found.items()]
 
 
 _TEXT = {

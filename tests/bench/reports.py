@@ -21,12 +21,12 @@ from sqlalchemy import func, select
 from year import CHANGED, DAYS, FIRST_DAY, LINGERING, RUDE, Year
 
 from cc_bridge.reports.calendar import Days
-from cc_bridge.reports.query import BANDS, Ask, QueueSettings
+from cc_bridge.reports.query import BANDS, QueueSettings, ReportQuery
 from cc_bridge.reports.registry import REPORTS
 from cc_bridge.reports.render.data import as_json
-from cc_bridge.reports.render.localization import Wording
+from cc_bridge.reports.render.localization import Localization
 from cc_bridge.storage.migrate import open_database
-from cc_bridge.storage.reports import Facts, reading
+from cc_bridge.storage.reports import SqlSource, reading
 from cc_bridge.storage.schema import tables
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -45,7 +45,7 @@ _SETTINGS = {
 def asking(by):
     # A day more at both ends, so that nothing of the year is outside.
     first, last = FIRST_DAY - timedelta(1), FIRST_DAY + timedelta(DAYS)
-    return Ask(first, last, by, Days(_BERLIN), settings=_SETTINGS, changed=CHANGED)
+    return ReportQuery(first, last, by, Days(_BERLIN), settings=_SETTINGS, changed=CHANGED)
 
 
 def made(engine, kind, by):
@@ -53,7 +53,7 @@ def made(engine, kind, by):
     ask = asking(by)
     began = time.perf_counter()
     with reading(engine) as connection:
-        source = Facts(connection, ask)
+        source = SqlSource(connection, ask)
         report = kind.make(ask, source)
         source.unobserved()
     return report, time.perf_counter() - began
@@ -90,7 +90,7 @@ def verified(engine):
 
 
 def _content(report):
-    return json.loads(as_json(report, Wording(days=report.ask.days, bands=BANDS), 0.0))
+    return json.loads(as_json(report, Localization(days=report.ask.days, bands=BANDS), 0.0))
 
 
 def _same(told, expected, where):

@@ -20,17 +20,17 @@ from typing import Any
 
 from contact_records import PBX, records
 
-from cc_bridge.records import Answer, Observed, Record, SurveyAttempt, Unfinished
+from cc_bridge.records import Answer, ObservationWatermark, OpenStateRecord, Record, SurveyAttempt
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline.forwarder import Forwarder
 from cc_bridge.storage.pipeline.journal import Journal
-from cc_bridge.storage.pipeline.sql_sink import Database
+from cc_bridge.storage.pipeline.sql_sink import SqlSink
 from cc_bridge.storage.pipeline.writer import Writer
 from cc_bridge.storage.schema.tables import row_of, unfinished
 
 RATE = 2_000  # records a second
 _TICK = 0.005  # seconds
-_CUT = 0.2  # seconds, as in writing.py
+_CUT = 0.2  # seconds, as in record_pipeline.py
 _MARK = 0.1  # seconds from a mark to the next
 _SEED = 19531
 _BATCH = 1_000
@@ -44,10 +44,10 @@ def bridge(url: str, folder: Path, written: list[Record]) -> float:
         journal = Journal(folder / "journal.sqlite", 1024 * 1024**2)
         forwarder = Forwarder(journal, lambda: open_database(url), _at_once)
         forwarder.start()
-    writer = Writer(forwarder.journal if forwarder else Database(lambda: open_database(url)), _at_once)
+    writer = Writer(forwarder.journal if forwarder else SqlSink(lambda: open_database(url)), _at_once)
     writer.start()
     done: list[object] = []
-    writer.commit(Observed(PBX, time.time())).addCallback(done.append)  # the tables are there
+    writer.commit(ObservationWatermark(PBX, time.time())).addCallback(done.append)  # the tables are there
     _wait(lambda: done and not (forwarder and forwarder.journal.pending))
     cpu = _cpu()
     _pace(writer, written)
@@ -75,13 +75,13 @@ def _pace(writer: Writer, written: list[Record]) -> None:
                 writer.put(record, last=False)
             done += 1
         if now >= mark:
-            writer.put(Observed(PBX, time.time()), last=False)
+            writer.put(ObservationWatermark(PBX, time.time()), last=False)
             mark += _MARK
         if now >= cut:
             writer.end_cut()
             cut += _CUT
         time.sleep(_TICK)
-    writer.put(Observed(PBX, time.time()))
+    writer.put(ObservationWatermark(PBX, time.time()))
 
 
 def executemany(url: str, _folder: Path, written: list[Record]) -> float:
@@ -127,7 +127,7 @@ def main() -> None:
         written = [
             record
             for record in written
-            if not isinstance(record, Unfinished)
+            if not isinstance(record, OpenStateRecord)
             and not (isinstance(record, SurveyAttempt) and record.ended_at is None)
         ]
     spent = {"bridge": bridge, "executemany": executemany}[name](url, Path(folder), written)

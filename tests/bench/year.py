@@ -6,7 +6,7 @@ the rows of them, which is faster than to bring them there by COPY; secondary in
 
 Planted: a caller's chance to rate low depends on the wait (over a minute) and on the agent (`RUDE`), and on
 nothing else; from `CHANGED` on waits are shorter, and so ratings a little better; `LINGERING` lets callers
-hang up first. tests/contact_year.py plants the same in some weeks.
+hang up first. tests/support/year_of_calls.py plants the same in some weeks.
 
 The trap: a seed gives the same draws only where one process of the server makes them, one after the other.
 """

@@ -8,12 +8,12 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel, formatEvent
 
 import cc_bridge
-from cc_bridge.ami.codec import Counts
+from cc_bridge.ami.codec import MessageCounts
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config
 from cc_bridge.daemon.bridge import Bridge
 from cc_bridge.demo.pbx import RecordedPbx
-from cc_bridge.demo.recording import Recording
+from cc_bridge.demo.recording import AmiRecording
 from cc_bridge.demo.run import RECORDING
 from cc_bridge.offline.replay import read_stream, replay
 from cc_bridge.records import OptOut, QueueVisit
@@ -36,11 +36,13 @@ LEVELS = {"info", "warn", "error", "critical", "failure"}
 
 def test_a_contact_centre_leaves_no_number_in_the_log(logged, tmp_path):
     visits = [
-        each for each in replay(iter([STREAM]), Tracker("pbx"), Counts()) if isinstance(each, QueueVisit)
+        each
+        for each in replay(iter([STREAM]), Tracker("pbx"), MessageCounts())
+        if isinstance(each, QueueVisit)
     ]
     numbers = {visit.caller_number for visit in visits} - {""}
     assert len(numbers) > 10
-    pbx = RecordedPbx(Recording(STREAM), ("demo", "secret"), reactor)
+    pbx = RecordedPbx(AmiRecording(STREAM), ("demo", "secret"), reactor)
     port = reactor.listenTCP(0, pbx, interface="127.0.0.1")
     bridge = Bridge(
         Config(

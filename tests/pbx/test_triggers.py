@@ -14,7 +14,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
 
-from cc_bridge.ami.originate import Originator, Outgoing
+from cc_bridge.ami.originate import OriginateSettings, Originator
 from cc_bridge.errors import AmiLinkLost, AmiRefused
 from cc_bridge.surveys.callback import CallResult
 from pbx.daemon import Daemon
@@ -444,7 +444,9 @@ def test_on_freepbx_who_is_not_served_goes_where_the_queue_says(rig):
 
 def call_back(rig, channel, number="09121234567", user="cc_bridge_callback", port=0):
     endpoint = HostnameEndpoint(reactor, "127.0.0.1", port or rig.pbx.ami_port)
-    originator = Originator(endpoint, (user, rig.secret), Outgoing(channel, "House <021>", 2), reactor)
+    originator = Originator(
+        endpoint, (user, rig.secret), OriginateSettings(channel, "House <021>", 2), reactor
+    )
     return result_of(Deferred.fromCoroutine(originator.call(number, "pbx-17.5")), seconds=30)
 
 

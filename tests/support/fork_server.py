@@ -1,6 +1,6 @@
 """Starts daemons again and again; a program of its own, for tests that kill them.
 
-    forking.py
+    fork_server.py
 
 For each line that it reads, the path of a configuration and that of a log, it forks a process that is
 `cc-bridge run`, prints its number, waits until it has ended, and prints how: a signal as a negative number.

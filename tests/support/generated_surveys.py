@@ -1,6 +1,6 @@
 """Surveys that hypothesis draws: any kinds of questions, branches, retries and keys, always valid.
 
-`test_survey_properties.py` and `test_agi_survey.py` ask them.
+`test_interview_properties.py` and `test_survey_script.py` ask them.
 """
 
 from hypothesis import strategies as st

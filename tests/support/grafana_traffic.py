@@ -36,9 +36,9 @@ from cc_bridge.config import (
     WebhookConfig,
 )
 from cc_bridge.daemon import main as daemon
-from cc_bridge.demo.callers import Callers
+from cc_bridge.demo.callers import DemoCallers
 from cc_bridge.demo.pbx import RecordedPbx
-from cc_bridge.demo.recording import Recording
+from cc_bridge.demo.recording import AmiRecording
 from cc_bridge.demo.run import RECORDING
 from cc_bridge.logs import start_logging
 from cc_bridge.offline.replay import read_stream
@@ -60,7 +60,7 @@ def surveys(folder):
 def contact_centre(name, folder, url, dead_port):
     """Start a PBX, its callers and its daemon; return where the daemon's metrics are."""
     reactor, credentials = daemon.reactor, (name, "secret")
-    pbx = RecordedPbx(Recording(b"".join(read_stream(RECORDING))), credentials, reactor)
+    pbx = RecordedPbx(AmiRecording(b"".join(read_stream(RECORDING))), credentials, reactor)
     ami_port = reactor.listenTCP(0, pbx, interface=HOST).getHost().port
     bridge = daemon.start(
         Config(
@@ -92,7 +92,7 @@ def contact_centre(name, folder, url, dead_port):
         )
     )
     agi_port = int(bridge.agi_address.rpartition(":")[2])
-    callers = Callers(TCP4ClientEndpoint(reactor, HOST, agi_port), reactor, random.Random(name))
+    callers = DemoCallers(TCP4ClientEndpoint(reactor, HOST, agi_port), reactor, random.Random(name))
     pbx.listeners.append(callers.heard)
     reactor.callWhenRunning(pbx.start)
     reactor.callWhenRunning(bridge.publishing._look)  # it begins by itself after a minute

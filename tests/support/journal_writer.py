@@ -1,6 +1,6 @@
 """Appends to a journal until it is killed; a program of its own, for tests that kill it.
 
-    appender.py FILE
+    journal_writer.py FILE
 
 For each number that it reads it forks a child, which opens the journal and appends rows that are numbered
 from there, some at a time. What it prints: the child's process, then the last number of each batch once the

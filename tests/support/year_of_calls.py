@@ -20,7 +20,6 @@ from cc_bridge.records import (
     Call,
     Direction,
     EndedBy,
-    FunnelEntry,
     Gap,
     GapReason,
     Outcome,
@@ -28,6 +27,7 @@ from cc_bridge.records import (
     Ring,
     RingOutcome,
     SurveyAttempt,
+    SurveyDecision,
     SurveyResult,
     Talk,
     Transfer,
@@ -129,7 +129,7 @@ def _survey(chance, key, queue, agent, language, wait, at):
     left_first = chance.random() < (0.55 if agent == LINGERING else 0.12)
     asked = chance.random() < 0.85
     stage = "caller_left_first" if left_first else "invited" if asked else chance.choice(_REASONS)
-    yield FunnelEntry("main", key, key, queue, agent, interface, at, "csat", Trigger.QUEUE, stage, "0912")
+    yield SurveyDecision("main", key, key, queue, agent, interface, at, "csat", Trigger.QUEUE, stage, "0912")
     if stage != "invited":
         return
     fate = chance.random()

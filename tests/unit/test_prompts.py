@@ -11,13 +11,13 @@ import pytest
 
 from cc_bridge import prompts, shipped
 from cc_bridge.errors import SurveyError
-from cc_bridge.prompts import MANIFEST, Status, build
-from cc_bridge.surveys.library import Library
-from cc_bridge.surveys.prompt_catalogue import Recording, parse_catalogue
+from cc_bridge.prompts import MANIFEST, PromptStatus, build
+from cc_bridge.surveys.library import SurveyLibrary
+from cc_bridge.surveys.prompt_catalogue import AsteriskSound, parse_catalogue
 
 SHIPPED = parse_catalogue((shipped("dialplans") / "prompts.toml").read_text(), "prompts.toml")
 SOUNDS = shipped("dialplans") / "sounds"
-SURVEYS = Library.load(shipped("config/surveys"), SHIPPED.sounds)
+SURVEYS = SurveyLibrary.load(shipped("config/surveys"), SHIPPED.sounds)
 SPOKEN_BY_THE_DAEMON = {"moment", "consent_before", "callback_greeting"}  # beside the surveys' own prompts
 SPOKEN = [
     (name, language)
@@ -85,7 +85,7 @@ def test_every_prompt_of_the_shipped_surveys_can_be_heard(name, language):
     survey = SURVEYS[name]
     for prompt in {*prompts_of(survey)} - {None, ""}:
         sound = survey.sound(prompt, language)
-        if isinstance(SHIPPED.prompts[prompt][language], Recording):
+        if isinstance(SHIPPED.prompts[prompt][language], AsteriskSound):
             assert "/" not in sound
         else:
             assert_fit_for_a_telephone(SOUNDS / language / f"{sound}.wav")
@@ -105,7 +105,7 @@ def test_the_sounds_stay_small():
 
 def test_the_shipped_sound_files_say_the_shipped_texts():
     for prompt in build(SHIPPED, SOUNDS):
-        assert prompt.status in {Status.UNCHANGED, Status.ASTERISK}
+        assert prompt.status in {PromptStatus.UNCHANGED, PromptStatus.ASTERISK}
     listed = set(json.loads((SOUNDS / MANIFEST).read_text()))
     assert listed == {f"{language}/cc_bridge/{name}.wav" for name, language in SPOKEN}
     assert listed == {str(file.relative_to(SOUNDS)) for file in SOUNDS.rglob("*.wav")}
@@ -145,17 +145,17 @@ def test_building_twice_changes_nothing_and_gives_the_same_bytes(tmp_path):
     told = []
     assert build(catalogue, tmp_path / "a", told.append) == told
     assert statuses(catalogue, tmp_path / "b") == {
-        ("hello", "en"): Status.BUILT,
-        ("hello", "fa"): Status.BUILT,
-        ("bye", "en"): Status.ASTERISK,
-        ("bye", "fa"): Status.MISSING,
+        ("hello", "en"): PromptStatus.BUILT,
+        ("hello", "fa"): PromptStatus.BUILT,
+        ("bye", "en"): PromptStatus.ASTERISK,
+        ("bye", "fa"): PromptStatus.MISSING,
     }
     files = sorted(file.relative_to(tmp_path / "a") for file in (tmp_path / "a").rglob("*.*"))
     assert [str(file) for file in files] == ["en/cc_bridge/hello.wav", "fa/cc_bridge/hello.wav", MANIFEST]
     for file in files:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
     again = statuses(catalogue, tmp_path / "a")
-    assert again["hello", "en"] is again["hello", "fa"] is Status.UNCHANGED
+    assert again["hello", "en"] is again["hello", "fa"] is PromptStatus.UNCHANGED
 
 
 @needs_voices
@@ -169,7 +169,7 @@ def test_another_text_or_voice_is_spoken_anew(tmp_path):
     build(parse_catalogue(TEXT, "p.toml"), tmp_path)
     for other in (TEXT.replace("Hello there", "Good day"), TEXT.replace('"en-us"', '"en-gb"')):
         again = statuses(parse_catalogue(other, "p.toml"), tmp_path)
-        assert (again["hello", "en"], again["hello", "fa"]) == (Status.BUILT, Status.UNCHANGED)
+        assert (again["hello", "en"], again["hello", "fa"]) == (PromptStatus.BUILT, PromptStatus.UNCHANGED)
 
 
 @needs_voices
@@ -179,8 +179,8 @@ def test_human_recordings_are_left_alone(tmp_path, file):
     human.parent.mkdir(parents=True)
     human.write_bytes(b"a human voice")
     catalogue = parse_catalogue(TEXT, "p.toml")
-    assert statuses(catalogue, tmp_path)["hello", "en"] is Status.HUMAN
-    assert statuses(catalogue, tmp_path)["hello", "en"] is Status.HUMAN
+    assert statuses(catalogue, tmp_path)["hello", "en"] is PromptStatus.HUMAN
+    assert statuses(catalogue, tmp_path)["hello", "en"] is PromptStatus.HUMAN
     assert human.read_bytes() == b"a human voice"
     assert not (tmp_path / "en/cc_bridge/hello.wav").exists() or file == "hello.wav"
 
@@ -191,7 +191,7 @@ def test_a_human_recording_may_replace_a_generated_one(tmp_path):
     file = tmp_path / "en/cc_bridge/hello.wav"
     file.write_bytes(b"a human voice")
     changed = parse_catalogue(TEXT.replace("Hello there", "Good day"), "p.toml")
-    assert statuses(changed, tmp_path)["hello", "en"] is Status.HUMAN
+    assert statuses(changed, tmp_path)["hello", "en"] is PromptStatus.HUMAN
     assert file.read_bytes() == b"a human voice"
 
 

@@ -1,7 +1,7 @@
 """The daemon sends digests by itself, when they are due.
 
-`daemon/app.py` starts a Publishing, of `make_publishing`; what it does in a thread is in `posting.py`, which
-is imported there, the first time that something is to be sent. Off by default.
+`daemon/bridge.py` starts a Publishing, of `make_publishing`; what it does in a thread is in
+`digest/delivery.py`, which is imported there, the first time that something is to be sent. Off by default.
 
 The trap: the database may be away, and a mail server may take its time. So nothing waits for a look, a second
 one never begins beside it, and the next one comes whatever became of it.
@@ -25,9 +25,9 @@ from cc_bridge.config import Config
 from cc_bridge.errors import ConfigError
 
 if TYPE_CHECKING:
-    from cc_bridge.digest.delivery import Posted
+    from cc_bridge.digest.delivery import DigestRunResult
 
-__all__ = ["Publishing", "check_digest", "make_publishing"]
+__all__ = ["DigestJob", "check_digest", "make_publishing"]
 
 _log = Logger()
 
@@ -36,7 +36,7 @@ _RETRY_SECONDS = 300.0  # when something is missing
 _LONGEST_SECONDS = 3600.0  # what is later was noted before the clock was put back
 
 
-class Publishing:
+class DigestJob:
     """`post` runs in a thread, with what tells it to stop.
 
     `config` is asked each time, `now` gives seconds since the epoch, `in_thread` calls a function in a thread
@@ -46,7 +46,7 @@ class Publishing:
     def __init__(
         self,
         config: Callable[[], Config],
-        post: Callable[[Config, Callable[[], bool]], "Posted"],
+        post: Callable[[Config, Callable[[], bool]], "DigestRunResult"],
         now: Callable[[], float],
         in_thread: Callable[..., Deferred[Any]],
         clock: IReactorTime,
@@ -92,7 +92,7 @@ class Publishing:
         if config.digest.enabled and config.digest.every not in self.failures:
             self.failures = {config.digest.every: 0}
 
-    def _done(self, posted: "Posted") -> None:
+    def _done(self, posted: "DigestRunResult") -> None:
         self._look_at = posted.look_at
         self.due_at = {posted.every: posted.due_at}
         if posted.why_not:
@@ -114,18 +114,18 @@ class Publishing:
 
 def make_publishing(
     config: Callable[[], Config], in_thread: Callable[..., Deferred[Any]], reactor: Any
-) -> Publishing:
+) -> DigestJob:
     """Return what sends digests, if the configuration wants that; `config` gives what is in force."""
     me = f"{gethostname()[:20]}-{getpid()}-{urandom(8).hex()}"
 
     check_digest(config())
 
-    def post(current: Config, stop: Callable[[], bool]) -> "Posted":
+    def post(current: Config, stop: Callable[[], bool]) -> "DigestRunResult":
         from cc_bridge.digest.delivery import post  # noqa: PLC0415 - its memory is for who has digests
 
         return post(current, me, time.time, stop)
 
-    return Publishing(config, post, time.time, in_thread, reactor)
+    return DigestJob(config, post, time.time, in_thread, reactor)
 
 
 def check_digest(config: Config) -> None:

@@ -1,7 +1,8 @@
 """Every few seconds the daemon looks whom somebody should call back by now, and who was.
 
-`app.py` starts one. The facts are in the database already, so that is what is looked at, in a thread and a
-little further back than the last time: no call waits for it, and a database that is away delays it.
+`daemon/bridge.py` starts one. The facts are in the database already, so that is what is looked at, in a
+thread and a little further back than the last time: no call waits for it, and a database that is away delays
+it.
 
 The trap: a fact may come into the database long after it happened, when a server was away. So the next look
 begins where nothing was missing any more: as far back as the oldest record has been waiting. A daemon that
@@ -21,11 +22,11 @@ from twisted.python.failure import Failure
 
 from cc_bridge.config import Config
 from cc_bridge.daemon.parts import make_desk
-from cc_bridge.follow_ups.follow_up import Count, FollowUp
+from cc_bridge.follow_ups.follow_up import FollowUp, FollowUpCount
 from cc_bridge.follow_ups.rules import DAYS_LOOKED_BACK
-from cc_bridge.storage.queries.follow_up_opener import Looked, Opener, Tell
+from cc_bridge.storage.queries.follow_up_opener import FollowUpOpener, Notify, SweepResult
 
-__all__ = ["FollowingUp"]
+__all__ = ["FollowUpJob"]
 
 _log = Logger()
 
@@ -37,7 +38,7 @@ _HOUR, _DAY = 3600.0, 86_400.0
 _TOLERATED = 1  # failures in a row: at the very start the writer may still be making the tables
 
 
-class FollowingUp:
+class FollowUpJob:
     """Looks after the follow-ups of one PBX.
 
     `config` is asked anew each time, `shared` are the keys of numbers that are nobody's. `waits` tells for
@@ -51,9 +52,9 @@ class FollowingUp:
         config: Callable[[], Config],
         shared: frozenset[str],
         open_engine: Callable[[], Engine],
-        tell: Tell,
+        tell: Notify,
         waits: Callable[[], float],
-        count: Callable[[Mapping[str, int], Iterable[FollowUp], Mapping[str, Count]], None],
+        count: Callable[[Mapping[str, int], Iterable[FollowUp], Mapping[str, FollowUpCount]], None],
         now: Callable[[], float],
         in_thread: Callable[..., Deferred[Any]],
         clock: IReactorTime,
@@ -75,7 +76,7 @@ class FollowingUp:
         self._linked_at = 0.0
         self._next = 0.0
         self._failures = 0  # in a row
-        self._counts: Mapping[str, Count] = {}  # by owner, as they were known last
+        self._counts: Mapping[str, FollowUpCount] = {}  # by owner, as they were known last
         self._looking = LoopingCall(self._look)
         self._looking.clock = clock
 
@@ -104,7 +105,7 @@ class FollowingUp:
         link = now - self._linked_at >= _LINK_SECONDS
         if link:
             self._linked_at = now
-        looked = Looked()
+        looked = SweepResult()
         looking = self._in_thread(self._run, config, since, now, looked, link)
         return looking.addCallbacks(
             self._done,
@@ -113,14 +114,14 @@ class FollowingUp:
             errbackArgs=(looked, now),
         )
 
-    def _run(self, config: Config, since: float, now: float, looked: Looked, link: bool) -> None:
+    def _run(self, config: Config, since: float, now: float, looked: SweepResult, link: bool) -> None:
         if self._engine is None:
             self._engine = self._open_engine()
         desk = make_desk(config, self._shared)
-        opener = Opener(self._engine, config.pbx.name, desk, self._tell, self._stopping.is_set)
+        opener = FollowUpOpener(self._engine, config.pbx.name, desk, self._tell, self._stopping.is_set)
         opener.look(since, now, looked, link=link)
 
-    def _done(self, _: object, looked: Looked, certain: float, all_at: float) -> None:
+    def _done(self, _: object, looked: SweepResult, certain: float, all_at: float) -> None:
         self._since, self._all_at = certain, all_at
         self._counts = looked.counts
         self._note(looked)
@@ -128,7 +129,7 @@ class FollowingUp:
             _log.info("follow-ups are looked after again")
         self._failures = 0
 
-    def _failed(self, failure: Failure, looked: Looked, now: float) -> None:
+    def _failed(self, failure: Failure, looked: SweepResult, now: float) -> None:
         self._note(looked)
         self._failures += 1
         if self._failures > _TOLERATED:
@@ -136,7 +137,7 @@ class FollowingUp:
         if self._failures == _TOLERATED + 1:
             _log.warn("follow-ups are not looked after: {why}", why=failure.getErrorMessage())
 
-    def _note(self, looked: Looked) -> None:
+    def _note(self, looked: SweepResult) -> None:
         """Count what was done, also when the look did not come to its end."""
         self._count(looked.opened, looked.closed, self._counts)
         if opened := looked.opened.total():

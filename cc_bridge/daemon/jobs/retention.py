@@ -1,7 +1,7 @@
 """Every night, at the hour that the configuration says, the daemon deletes what was kept for long enough.
 
-`app.py` starts one. The trap: it may take long, and a database may be away. It runs in a thread, waits for
-nobody, tries again after an hour, and stops within one batch when the daemon does.
+`daemon/bridge.py` starts one. The trap: it may take long, and a database may be away. It runs in a thread,
+waits for nobody, tries again after an hour, and stops within one batch when the daemon does.
 """
 
 from collections.abc import Callable
@@ -15,9 +15,9 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cc_bridge.storage.personal_data.retention import Purged
+from cc_bridge.storage.personal_data.retention import PurgeResult
 
-__all__ = ["Nightly", "next_at"]
+__all__ = ["RetentionJob", "next_at"]
 
 _log = Logger()
 
@@ -37,7 +37,7 @@ def next_at(now: float, hour: int) -> float:
         day += timedelta(days=1)
 
 
-class Nightly:
+class RetentionJob:
     """`purge` runs in a thread and gets what sleeps for so many seconds and tells whether to stop.
 
     `hour` is asked each time, `now` gives seconds since the epoch, `in_thread` calls a function in a thread
@@ -46,7 +46,7 @@ class Nightly:
 
     def __init__(
         self,
-        purge: Callable[[Callable[[float], bool]], Purged],
+        purge: Callable[[Callable[[float], bool]], PurgeResult],
         hour: Callable[[], int],
         now: Callable[[], float],
         in_thread: Callable[..., Deferred[Any]],
@@ -79,7 +79,7 @@ class Nightly:
         self._retry_at = None
         return self._in_thread(self._purge, self._stopping.wait).addCallbacks(self._done, self._failed)
 
-    def _done(self, purged: Purged) -> None:
+    def _done(self, purged: PurgeResult) -> None:
         if purged.rows:
             counts = ", ".join(f"{rows} {name}" for name, rows in purged.rows.items())
             _log.info("kept for long enough and deleted: {counts}", counts=counts)

@@ -1,8 +1,8 @@
-"""Every ten minutes the daemon counts the days that are over (storage/settling.py), for views and reports.
+"""The job that counts the days that are over, every ten minutes, for views and reports.
 
-`app.py` starts one; only PostgreSQL has something to count, after an upgrade years. It runs in a thread,
-one day at a time with as long a pause after each, and stops after a day when the daemon does. What it could
-not do for a database that is away, it does the next time.
+`daemon/bridge.py` starts one; only PostgreSQL has something to count, after an upgrade years. It runs in a
+thread, one day at a time with as long a pause after each, and stops after a day when the daemon does. What it
+could not do for a database that is away, it does the next time.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from cc_bridge.storage.rollups.refresh import settle
 
-__all__ = ["Settling"]
+__all__ = ["RollupJob"]
 
 _log = Logger()
 
@@ -26,8 +26,8 @@ _EVERY_SECONDS = 600.0
 _MANY = 7  # days that are worth a line in the log; an ordinary night brings one, a holiday's end some
 
 
-class Settling:
-    """`open_engine` and `in_thread`: see recalling.py."""
+class RollupJob:
+    """`open_engine` and `in_thread`: see today_backfill.py."""
 
     def __init__(
         self, open_engine: Callable[[], Engine], in_thread: Callable[..., Deferred[Any]], clock: IReactorTime

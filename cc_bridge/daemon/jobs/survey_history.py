@@ -1,8 +1,8 @@
 """Reads from the database who was asked, called back or has opted out, and what surveys asked, into memory.
 
-`app.py` starts one. The daemons of other PBXs and `cc-bridge optout` write there too, so each minute it looks
-at the last hour, and each hour at all days that count: what another daemon's journal kept back comes late.
-What is in our own is read once, at the start: the server may still be away.
+`daemon/bridge.py` starts one. The daemons of other PBXs and `cc-bridge optout` write there too, so each
+minute it looks at the last hour, and each hour at all days that count: what another daemon's journal kept
+back comes late. What is in our own is read once, at the start: the server may still be away.
 
 The trap: a database that is slow or gone must never be waited for. It is read in a thread, and until that
 comes back, what is in memory decides.
@@ -20,12 +20,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cc_bridge.records import OptOut, SurveyDefinition
-from cc_bridge.storage.pipeline.sql_sink import Row
+from cc_bridge.storage.pipeline.sql_sink import TableRow
 from cc_bridge.storage.queries.survey_history import asked_since, called_since, definitions, opt_outs
 from cc_bridge.storage.schema.tables import opt_outs as opt_outs_table
-from cc_bridge.surveys.history import Asked, Asking
+from cc_bridge.surveys.history import PastAttempt, SurveyHistory
 
-__all__ = ["Remembering"]
+__all__ = ["SurveyHistoryJob"]
 
 _log = Logger()
 
@@ -36,13 +36,13 @@ _HOUR, _DAY = 3600.0, 86_400.0
 
 
 class _Found(NamedTuple):
-    attempts: list[Asking]
+    attempts: list[PastAttempt]
     said: list[OptOut]
     called: dict[str, float]
     defined: list[SurveyDefinition]
 
 
-class Remembering:
+class SurveyHistoryJob:
     """Keeps `asked` up to date, and `called`: whom call-backs called when, by caller key.
 
     `defined` hears what the surveys of all PBXs asked, as the database knows it.
@@ -53,14 +53,14 @@ class Remembering:
     def __init__(
         self,
         open_engine: Callable[[], Engine],
-        asked: Asked,
+        asked: SurveyHistory,
         called: dict[str, float],
         defined: Callable[[list[SurveyDefinition]], None],
         days: Callable[[], float],
         now: Callable[[], float],
         in_thread: Callable[..., Deferred[Any]],
         clock: IReactorTime,
-        kept: Callable[[], Sequence[Row]] | None = None,
+        kept: Callable[[], Sequence[TableRow]] | None = None,
     ) -> None:
         """`kept` gives the rows of attempts and opt-outs that a journal holds, if there is one."""
         self._open_engine = open_engine
@@ -89,13 +89,15 @@ class Remembering:
         if self._engine is not None:
             self._engine.dispose()
 
-    def _take(self, kept: Sequence[Row]) -> None:
+    def _take(self, kept: Sequence[TableRow]) -> None:
         now = self._now()
         for table, row in kept:
             if table is opt_outs_table:
                 self._asked.opt(OptOut(**row))
             else:  # an earlier version's may lack a column
-                attempt = Asking(**{field.name: row.get(field.name, "") for field in fields(Asking)})
+                attempt = PastAttempt(
+                    **{field.name: row.get(field.name, "") for field in fields(PastAttempt)}
+                )
                 self._asked.note(attempt, now)
 
     def _look(self) -> Deferred[None] | None:

@@ -1,8 +1,9 @@
 """Reads the day so far from the database into the counts of today, after a start and at midnight.
 
-`wallboard.py` starts one. The trap: a slow or absent database must never be waited for, and with a server the
-records of an earlier daemon may still be in the journal when this one begins. So it is read in a thread, and
-again until nothing older than this daemon waits; what has been counted already is not counted twice.
+`daemon/services/wallboard.py` starts one. The trap: a slow or absent database must never be waited for, and
+with a server the records of an earlier daemon may still be in the journal when this one begins. So it is read
+in a thread, and again until nothing older than this daemon waits; what has been counted already is not
+counted twice.
 """
 
 from collections.abc import Callable
@@ -15,10 +16,10 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from cc_bridge.storage.queries.today import Visited, rated_since, visited_since
-from cc_bridge.wallboard.today import Rated, Today
+from cc_bridge.storage.queries.today import VisitRow, rated_since, visited_since
+from cc_bridge.wallboard.today import RatingToday, Today
 
-__all__ = ["Recalling"]
+__all__ = ["TodayBackfillJob"]
 
 _log = Logger()
 
@@ -31,11 +32,11 @@ _AT_ONCE = 200
 
 
 class _Found(NamedTuple):
-    visits: list[Visited]
-    answers: list[Rated]
+    visits: list[VisitRow]
+    answers: list[RatingToday]
 
 
-class Recalling:
+class TodayBackfillJob:
     """Fills `today` for one PBX; `complete` tells whether all that is known of the day is in.
 
     `waits_since` tells for how many seconds the oldest record has been waiting for the database, 0 if none

@@ -1,8 +1,8 @@
 """What the AMI link tells, passed on to the tracker; and the gaps, when it tells nothing.
 
-`app.py` makes one, gives it to the link as its `Listener` and lets it `tick` once a second. It also looks
-every minute at what Asterisk itself says goes on. `cut` tells what goes on and how far the PBX was observed,
-so that the next daemon knows from when on nobody looked, and what it has to look for.
+`daemon/bridge.py` makes one, gives it to the link as its `Listener` and lets it `tick` once a second. It also
+looks every minute at what Asterisk itself says goes on. `cut` tells what goes on and how far the PBX was
+observed, so that the next daemon knows from when on nobody looked, and what it has to look for.
 
 The trap: a gap begins where the last thing was heard and ends with a whole snapshot, not with a login.
 """
@@ -15,11 +15,11 @@ from twisted.logger import Logger
 
 from cc_bridge.ami.service import AmiService
 from cc_bridge.calls.ami_events import read
-from cc_bridge.calls.snapshot import Seen, Snapshot, read_item
+from cc_bridge.calls.snapshot import Snapshot, SnapshotItem, read_item
 from cc_bridge.calls.tracker import Tracker
-from cc_bridge.records import Gap, GapReason, Observed, Record, Unfinished
+from cc_bridge.records import Gap, GapReason, ObservationWatermark, OpenStateRecord, Record
 
-__all__ = ["Observation"]
+__all__ = ["AmiListener"]
 
 _log = Logger()
 
@@ -30,7 +30,7 @@ _CHECK_SECONDS = 60.0
 _DOUBT_SECONDS = 3.0
 
 
-class Observation:
+class AmiListener:
     """Keeps the tracker of one PBX true; `record` takes what it completes, gaps and marks among it."""
 
     link: AmiService  # set by the wiring: the link needs its listener first
@@ -41,7 +41,7 @@ class Observation:
         record: Callable[[Iterable[Record]], None],
         *,
         observed_until: float | None = None,
-        unfinished: Sequence[Unfinished] = (),
+        unfinished: Sequence[OpenStateRecord] = (),
         queues_known: Callable[[], None] = lambda: None,
     ) -> None:
         """`observed_until`: when an earlier daemon saw this PBX last; `unfinished`: what went on then.
@@ -63,10 +63,10 @@ class Observation:
 
     # -- what the link tells (ami.service.Listener)
 
-    def ami_item(self, item: Any, taken_at: float) -> Seen | None:
+    def ami_item(self, item: Any, taken_at: float) -> SnapshotItem | None:
         return read_item(item, taken_at)
 
-    def ami_up(self, items: Sequence[Seen | None], taken_at: float) -> None:
+    def ami_up(self, items: Sequence[SnapshotItem | None], taken_at: float) -> None:
         self._record(self._tracker.resync(Snapshot.of(items, taken_at)))
         self._compared = True
         self._heard_at = taken_at
@@ -85,7 +85,7 @@ class Observation:
             if completed:
                 self._record(completed)
 
-    def ami_checked(self, items: Sequence[Seen | None], taken_at: float) -> None:
+    def ami_checked(self, items: Sequence[SnapshotItem | None], taken_at: float) -> None:
         self._record(self._tracker.resync(Snapshot.of(items, taken_at), fresh=False))
         self._end_gap(taken_at)
         self._queues_known()
@@ -127,7 +127,7 @@ class Observation:
         now = self.link.pbx_now()
         if self.link.up and (cut or now >= self._next_mark):
             self._next_mark = now + _MARK_SECONDS
-            cut.append(Observed(self._tracker.pbx, self._told_until()))
+            cut.append(ObservationWatermark(self._tracker.pbx, self._told_until()))
         return cut
 
     def stop(self) -> None:
@@ -146,7 +146,7 @@ class Observation:
 
     def _mark(self, until: float) -> None:
         """Note how far the PBX was observed."""
-        self._record([Observed(self._tracker.pbx, until)])
+        self._record([ObservationWatermark(self._tracker.pbx, until)])
 
     def _begin_gap(self, reason: GapReason, at: float) -> None:
         if self._gap is None:

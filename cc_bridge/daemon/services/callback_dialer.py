@@ -1,8 +1,8 @@
 """Calls callers back: joins the plan with what dials, once a second.
 
-`app.py` makes one when the configuration wants it, ticks it, and gives `left_first` and `invitation` to
-`Asking`. The trap: one call that goes wrong must not stop the others, so each runs by itself, and whatever
-it raises counts as a failed call.
+`daemon/bridge.py` makes one when the configuration wants it, ticks it, and gives `left_first` and
+`invitation` to `Asking`. The trap: one call that goes wrong must not stop the others, so each runs by itself,
+and whatever it raises counts as a failed call.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,20 +10,20 @@ from collections.abc import Awaitable, Callable
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
-from cc_bridge.agi.script_arguments import AskedBy
+from cc_bridge.agi.script_arguments import ScriptArguments
 from cc_bridge.errors import AmiError
-from cc_bridge.records import FunnelEntry, Trigger
+from cc_bridge.records import SurveyDecision, Trigger
 from cc_bridge.surveys.attribution import Invitation
-from cc_bridge.surveys.callback import CallbackPlan, CallResult, Candidate
+from cc_bridge.surveys.callback import CallbackCandidate, CallbackPlan, CallResult
 
-__all__ = ["CALLED_BACK", "CallingBack"]
+__all__ = ["CALLED_BACK", "CallbackDialer"]
 
 _log = Logger()
 
 CALLED_BACK = "called_back"  # the stage of a caller whom we called, whatever came of it
 
 
-class CallingBack:
+class CallbackDialer:
     """The call-backs of one PBX; `call` is `Originator.call`, `now` gives UTC seconds since the epoch.
 
     `record` takes an entry of the funnel for each call, by which a restart knows who was called.
@@ -36,7 +36,7 @@ class CallingBack:
         call: Callable[[str, str], Awaitable[CallResult]],
         now: Callable[[], float],
         consented: Callable[[str], bool | None],
-        record: Callable[[FunnelEntry], None],
+        record: Callable[[SurveyDecision], None],
     ) -> None:
         self.plan = plan
         self._pbx = pbx
@@ -48,12 +48,12 @@ class CallingBack:
 
     def left_first(self, invitation: Invitation, uniqueid: str, number: str) -> None:
         """Take a caller who hung up on the agent and would have been asked."""
-        candidate = Candidate(uniqueid, number, self._consented(uniqueid), invitation)
+        candidate = CallbackCandidate(uniqueid, number, self._consented(uniqueid), invitation)
         refusal = self.plan.hung_up_first(candidate, self._now())
         if refusal is not None:
             _log.debug("no call-back for {uniqueid!r}: {refusal}", uniqueid=uniqueid, refusal=refusal)
 
-    def invitation(self, said: AskedBy) -> Invitation | None:
+    def invitation(self, said: ScriptArguments) -> Invitation | None:
         """Return what to ask somebody who answered our call; None for a call that is not ours."""
         return self.plan.invitation(said.about)
 
@@ -73,10 +73,10 @@ class CallingBack:
     def _over(self, _result: object, calling: Deferred[None]) -> None:
         self._calls.discard(calling)
 
-    def _entry(self, candidate: Candidate) -> FunnelEntry:
+    def _entry(self, candidate: CallbackCandidate) -> SurveyDecision:
         invitation = candidate.invitation
         rated = invitation.attribution.last
-        return FunnelEntry(
+        return SurveyDecision(
             pbx=self._pbx,
             call_id=invitation.attribution.call_id,
             uniqueid=candidate.uniqueid,
@@ -90,7 +90,7 @@ class CallingBack:
             caller_key=invitation.caller_key,
         )
 
-    async def _make(self, candidate: Candidate) -> None:
+    async def _make(self, candidate: CallbackCandidate) -> None:
         uniqueid, call_id = candidate.uniqueid, candidate.invitation.attribution.call_id
         try:
             result = await self._call(candidate.number, candidate.uniqueid)

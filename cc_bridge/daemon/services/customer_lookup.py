@@ -1,9 +1,9 @@
 """Knows who calls: what the greeting and the pages of customers ask of the database, and how they may ask.
 
-`app.py` makes one. The trap: a database that hangs takes a thread for as long as it hangs, and nothing in
-Python can take it back. So there are few threads, apart from the reactor's own, and the greeting shares
-none with the pages. When all of them hang, the next reading is refused at once instead of waiting behind
-them. They are daemon threads: none keeps the process from ending.
+`daemon/bridge.py` makes one. The trap: a database that hangs takes a thread for as long as it hangs, and
+nothing in Python can take it back. So there are few threads, apart from the reactor's own, and the greeting
+shares none with the pages. When all of them hang, the next reading is refused at once instead of waiting
+behind them. They are daemon threads: none keeps the process from ending.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 from twisted.internet.defer import Deferred
 
-from cc_bridge.agi.caller_lookup_script import Greeter
+from cc_bridge.agi.caller_lookup_script import CallerLookupScript
 from cc_bridge.config import Config
 from cc_bridge.config.customers import make_numbers
 from cc_bridge.customers.profile import Profile
@@ -22,11 +22,11 @@ from cc_bridge.records import CustomerNumber
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.queries.customer_timeline import timeline
 from cc_bridge.storage.queries.customers import profile
-from cc_bridge.storage.read_pool import Readers
-from cc_bridge.web.auth import Bearer
-from cc_bridge.web.customer_api import Customers
+from cc_bridge.storage.read_pool import DatabaseReadPool
+from cc_bridge.web.auth import BearerAuth
+from cc_bridge.web.customer_api import CustomersResource
 
-__all__ = ["Knowing"]
+__all__ = ["CustomerLookup"]
 
 
 # Readings at a time: of some milliseconds each, that is hundreds a second.
@@ -34,7 +34,7 @@ _GREETINGS = 4
 _PAGES = 2
 
 
-class Knowing:
+class CustomerLookup:
     """`greeter` serves agi://.../greet and `pages` /api/customers, from `start` on.
 
     `store` fires when a record is on disk, `now` is the PBX's clock, `on_greeting` counts.
@@ -53,11 +53,11 @@ class Knowing:
         self._numbers = make_numbers(config)
         self._store = store
         self._now = now
-        self._door = Readers(open_engine, _GREETINGS, "greetings", reactor)
-        self._desk = Readers(open_engine, _PAGES, "customers", reactor)
-        self.greeter = Greeter(self._profile, config.customers.priorities(), reactor, on_greeting)
-        access = Bearer(config.http.host, config.http.access_token())
-        self.pages = Customers(self._numbers, self._timeline, self._told, access, reactor)
+        self._door = DatabaseReadPool(open_engine, _GREETINGS, "greetings", reactor)
+        self._desk = DatabaseReadPool(open_engine, _PAGES, "customers", reactor)
+        self.greeter = CallerLookupScript(self._profile, config.customers.priorities(), reactor, on_greeting)
+        access = BearerAuth(config.http.host, config.http.access_token())
+        self.pages = CustomersResource(self._numbers, self._timeline, self._told, access, reactor)
 
     def start(self) -> None:
         self._door.start()

@@ -1,7 +1,8 @@
 """Shows people what is about them or for them to do: an agent's own page, and the list of follow-ups.
 
-`app.py` makes one. The trap: the database may be slow or away, and both pages are asked for by many at the
-begin of a shift; so they read beside the reactor, few at a time, apart from the greeting and from each other.
+`daemon/bridge.py` makes one. The trap: the database may be slow or away, and both pages are asked for by many
+at the begin of a shift; so they read beside the reactor, few at a time, apart from the greeting and from each
+other.
 """
 
 from collections.abc import Callable, Collection
@@ -14,26 +15,26 @@ from twisted.internet.defer import Deferred, fail
 
 from cc_bridge.config import Config
 from cc_bridge.errors import FollowUpError
-from cc_bridge.follow_ups.follow_up import FollowUp, Move, State, change
+from cc_bridge.follow_ups.follow_up import Action, FollowUp, FollowUpState, change
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.queries.customers import names
 from cc_bridge.storage.queries.follow_ups import listed, moved, one
-from cc_bridge.storage.read_pool import Readers
-from cc_bridge.web.agent_api import Agent
-from cc_bridge.web.follow_up_api import FollowUps, Listed, Moved
-from cc_bridge.web.session import Session
-from cc_bridge.web.signed_links import Links
+from cc_bridge.storage.read_pool import DatabaseReadPool
+from cc_bridge.web.agent_api import AgentResource
+from cc_bridge.web.follow_up_api import ActionResult, FollowUpList, FollowUpsResource
+from cc_bridge.web.session import FollowUpSession
+from cc_bridge.web.signed_links import SignedLinks
 
 if TYPE_CHECKING:
     from cc_bridge.reports.render.localization import Language
 
-__all__ = ["Showing"]
+__all__ = ["PeopleApi"]
 
 _AT_ONCE = 2  # readings of each kind at a time
 _LISTED = 200  # follow-ups
 
 
-class Showing:
+class PeopleApi:
     """`agent` serves /api/agent and `follow_ups` /api/follow-ups, from `start` on.
 
     `now` is the PBX's clock, `config` gives the configuration in force.
@@ -45,12 +46,12 @@ class Showing:
         fixed = config()
         open_engine = partial(make_engine, fixed.storage.url)
         token = fixed.http.access_token()
-        self._own = Readers(open_engine, _AT_ONCE, "agents", reactor)
-        links = Links(token, fixed.pbx.name) if token else None
-        self.agent = Agent(links, self._of_agent, now, reactor)
-        self._list = Readers(open_engine, _AT_ONCE, "follow-ups", reactor)
-        session = Session(token, now)
-        self.follow_ups = FollowUps(
+        self._own = DatabaseReadPool(open_engine, _AT_ONCE, "agents", reactor)
+        links = SignedLinks(token, fixed.pbx.name) if token else None
+        self.agent = AgentResource(links, self._of_agent, now, reactor)
+        self._list = DatabaseReadPool(open_engine, _AT_ONCE, "follow-ups", reactor)
+        session = FollowUpSession(token, now)
+        self.follow_ups = FollowUpsResource(
             session, self._listed, self._moved, now, lambda: self._config().survey.zone, reactor
         )
 
@@ -69,53 +70,55 @@ class Showing:
             # Here: reports are memory that those need not spend whose agents never look.
             from cc_bridge.reports.agent_page import as_json  # noqa: PLC0415
             from cc_bridge.reports.calendar import Days  # noqa: PLC0415
-            from cc_bridge.reports.query import Ask, By  # noqa: PLC0415
-            from cc_bridge.reports.render.localization import Wording  # noqa: PLC0415
+            from cc_bridge.reports.query import Dimension, ReportQuery  # noqa: PLC0415
+            from cc_bridge.reports.render.localization import Localization  # noqa: PLC0415
             from cc_bridge.storage.queries.agent_page import own  # noqa: PLC0415
 
             days_there = Days(config.survey.zone)
             today = days_there.today(now)
-            ask = Ask(
+            ask = ReportQuery(
                 today - timedelta(days - 1),
                 today,
-                By.AGENT,
+                Dimension.AGENT,
                 days_there,
                 config.pbx.name,
                 minimum=config.reports.minimum,
                 agent=agent,
             )
-            return as_json(own(connection, ask), Wording(language), now)
+            return as_json(own(connection, ask), Localization(language), now)
 
         return self._own.read(read)
 
-    def _listed(self, owner: str, states: Collection[State]) -> Deferred[Listed]:
-        def read(connection: Connection) -> Listed:
+    def _listed(self, owner: str, states: Collection[FollowUpState]) -> Deferred[FollowUpList]:
+        def read(connection: Connection) -> FollowUpList:
             found = listed(connection, owner=owner, states=states, limit=_LISTED + 1)
             return _named(connection, found[:_LISTED], more=len(found) > _LISTED)
 
         return self._list.read(read)
 
-    def _moved(self, follow_up_id: str, move: Move, by: str, text: str) -> Deferred[Moved]:
+    def _moved(self, follow_up_id: str, move: Action, by: str, text: str) -> Deferred[ActionResult]:
         now = self._now()
         try:
             change(move, by, text, now)  # what can never be stored is told before the database is asked
         except FollowUpError as error:
             return fail(error)
 
-        def write(connection: Connection) -> Moved:
+        def write(connection: Connection) -> ActionResult:
             try:
                 found = moved(connection, follow_up_id, move, by, text, now)
             except FollowUpError as error:
                 current = one(connection, follow_up_id)
                 is_there = current is not None and current.follow_up_id == follow_up_id
-                return Moved(str(error), _named(connection, [current]) if current and is_there else None)
+                return ActionResult(
+                    str(error), _named(connection, [current]) if current and is_there else None
+                )
             connection.commit()
-            return Moved("", _named(connection, [found]))
+            return ActionResult("", _named(connection, [found]))
 
         return self._list.read(write)
 
 
-def _named(connection: Connection, follow_ups: Collection[FollowUp], *, more: bool = False) -> Listed:
+def _named(connection: Connection, follow_ups: Collection[FollowUp], *, more: bool = False) -> FollowUpList:
     """Return follow-ups with the names of their customers."""
     known = names(connection, {each.caller_key for each in follow_ups})
-    return Listed(tuple(follow_ups), known, more)
+    return FollowUpList(tuple(follow_ups), known, more)

@@ -1,7 +1,7 @@
 """Every record is counted once: by the metrics, by the wallboard, and by the memory of who was asked.
 
-`writing.py` passes each one through `count` before it is written. The trap: an answer does not say in which
-queue its survey was asked, since it may rate the company; its attempt does, so attempts that run are
+`record_pipeline.py` passes each one through `count` before it is written. The trap: an answer does not say in
+which queue its survey was asked, since it may rate the company; its attempt does, so attempts that run are
 remembered.
 """
 
@@ -9,26 +9,26 @@ from collections.abc import Callable
 
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config
-from cc_bridge.daemon.services.survey_invitations import Asking
+from cc_bridge.daemon.services.survey_invitations import SurveyInvitations
 from cc_bridge.daemon.services.wallboard import Wallboard
 from cc_bridge.metrics.instruments import Metrics
 from cc_bridge.records import (
     Answer,
     Call,
-    FunnelEntry,
     Gap,
     OptOut,
     QueueVisit,
     Record,
     Ring,
     SurveyAttempt,
+    SurveyDecision,
     Talk,
 )
 
-__all__ = ["Counting"]
+__all__ = ["RecordDispatcher"]
 
 
-class Counting:
+class RecordDispatcher:
     """Tells each record to those who count it; `config` is asked anew, as it may be reloaded."""
 
     def __init__(
@@ -36,7 +36,7 @@ class Counting:
         config: Callable[[], Config],
         metrics: Metrics,
         tracker: Tracker,
-        asking: Asking,
+        asking: SurveyInvitations,
         wallboard: Wallboard,
     ) -> None:
         self._config = config
@@ -72,12 +72,12 @@ class Counting:
                     wrap_up = self._tracker.agents.wrap_up_seconds(record.agent, record.queue)
                     self._metrics.count_talk(record, wrap_up)
                 self._asking.talk_ended(record)
-            case FunnelEntry() | OptOut() | SurveyAttempt() | Answer():
+            case SurveyDecision() | OptOut() | SurveyAttempt() | Answer():
                 self._count_survey(record)
 
-    def _count_survey(self, record: FunnelEntry | OptOut | SurveyAttempt | Answer) -> None:
+    def _count_survey(self, record: SurveyDecision | OptOut | SurveyAttempt | Answer) -> None:
         match record:
-            case FunnelEntry():
+            case SurveyDecision():
                 self._metrics.count_funnel(record)
             case OptOut():
                 self._asking.asked.opt(record)

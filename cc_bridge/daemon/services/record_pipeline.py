@@ -1,8 +1,8 @@
 """What the daemon writes down, from the part that makes a record to the disk, the server and the webhooks.
 
-`app.py` makes one and tells it who counts. What happens on the PBX comes to `record` and is written a moment
-later; whoever gives an answer, or says who a customer is, waits in `commit` or `tell` until it is on disk.
-Behind the writer, a forwarder copies the journal to a server, and events wait for their receivers.
+`daemon/bridge.py` makes one and tells it who counts. What happens on the PBX comes to `record` and is written
+a moment later; whoever gives an answer, or says who a customer is, waits in `commit` or `tell` until it is on
+disk. Behind the writer, a forwarder copies the journal to a server, and events wait for their receivers.
 
 The trap: a cut has what has ended together with what goes on: both are written or neither. Else a daemon that
 is killed between the two would leave a call that has ended and goes on.
@@ -17,17 +17,17 @@ from twisted.logger import Logger
 
 from cc_bridge.config import Config
 from cc_bridge.daemon.parts import make_forwarder
-from cc_bridge.privacy.pseudonymizer import Privacy
-from cc_bridge.records import Answer, CustomerNumber, FunnelEntry, OptOut, Record, SurveyAttempt
+from cc_bridge.privacy.pseudonymizer import Pseudonymizer
+from cc_bridge.records import Answer, CustomerNumber, OptOut, Record, SurveyAttempt, SurveyDecision
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline.outbox import open_with_outbox
-from cc_bridge.storage.pipeline.sql_sink import Database
+from cc_bridge.storage.pipeline.sql_sink import SqlSink
 from cc_bridge.storage.pipeline.writer import Writer, nothing_beside
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
 
-__all__ = ["Writing"]
+__all__ = ["RecordPipeline"]
 
 _log = Logger()
 
@@ -39,7 +39,7 @@ _WRITE_SECONDS = 5.0
 _FORWARD_SECONDS = 5.0
 
 
-class Writing:
+class RecordPipeline:
     """The way of every record of one PBX. Raises ConfigError for what can never be written or told."""
 
     # Set by the wiring, since both need this one first: who counts each record, and who tells what goes on.
@@ -48,19 +48,19 @@ class Writing:
 
     def __init__(self, config: Config, reactor: Any) -> None:
         storage = config.storage
-        self._privacy = Privacy(config.callers.caller_keys())
+        self._privacy = Pseudonymizer(config.callers.caller_keys())
         self._reactor = reactor
         self._cutting: IDelayedCall | None = None
         self.forwarder = make_forwarder(storage, reactor)
         self.journal = self.forwarder.journal if self.forwarder else None
         self.telling = None
         if config.webhooks:
-            from cc_bridge.daemon.services.webhook_publisher import Telling  # noqa: PLC0415 - its docstring says why
+            from cc_bridge.daemon.services.webhook_publisher import WebhookPublisher  # noqa: PLC0415 - its docstring says why
 
-            self.telling = Telling(config, reactor)
+            self.telling = WebhookPublisher(config, reactor)
         beside = self.telling.beside if self.telling else nothing_beside
         open_file = open_with_outbox if self.telling else open_database
-        sink = self.journal or Database(partial(open_file, storage.url))
+        sink = self.journal or SqlSink(partial(open_file, storage.url))
         self.writer = Writer(sink, reactor.callFromThread, storage.max_backlog, beside)
 
     def start(self) -> None:
@@ -90,7 +90,7 @@ class Writing:
             if self._cutting is None:
                 self._cutting = self._reactor.callLater(_CUT_SECONDS, self.cut)
 
-    def enter(self, entry: FunnelEntry) -> None:
+    def enter(self, entry: SurveyDecision) -> None:
         self.record([entry])
 
     def cut(self) -> None:

@@ -1,7 +1,8 @@
 """Decides about each caller who comes to the survey, and about those who hung up before it.
 
-`app.py` makes one, `scripts.py` gives `invite` to the Interviewer; `surveys/policy.py` has the rules and
-`surveys/asked.py` what was before. Each caller who could have been asked becomes one FunnelEntry.
+`daemon/bridge.py` makes one, `agi_scripts.py` gives `invite` to the Interviewer; `surveys/eligibility.py` has
+the rules and `surveys/history.py` what was before. Each caller who could have been asked becomes one
+FunnelEntry.
 
 The trap: the dialplan may be here before the event that tells of the talk, because events can lie unsent in
 Asterisk (up to 22.10) until something else is sent. So the link is flushed and waited for, and a caller who
@@ -17,20 +18,28 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from cc_bridge.agi.channel import Channel, PromptMissing
+from cc_bridge.agi.channel import AgiChannel, PromptMissing
 from cc_bridge.agi.request import Request
-from cc_bridge.agi.script_arguments import AskedBy, asked_by
+from cc_bridge.agi.script_arguments import ScriptArguments, asked_by
 from cc_bridge.calls.talk import OpenTalk
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config, rules_of
-from cc_bridge.records import AttributedBy, Direction, EndedBy, FunnelEntry, Talk, Trigger
+from cc_bridge.records import AttributedBy, Direction, EndedBy, SurveyDecision, Talk, Trigger
 from cc_bridge.surveys.attribution import Attribution, Invitation, Segment
 from cc_bridge.surveys.business_hours import day_began
 from cc_bridge.surveys.definition import Sounds, Survey
-from cc_bridge.surveys.eligibility import Candidate, NotAsked, Rules, Stage, Standing, decide, left_first
-from cc_bridge.surveys.history import Asked
+from cc_bridge.surveys.eligibility import (
+    EligibilityRules,
+    NotAskedReason,
+    SurveyCandidate,
+    SurveyHistorySnapshot,
+    SurveyStage,
+    decide,
+    left_first,
+)
+from cc_bridge.surveys.history import SurveyHistory
 
-__all__ = ["GREETING", "MOMENT", "Asking", "Link"]
+__all__ = ["GREETING", "MOMENT", "Link", "SurveyInvitations"]
 
 _log = Logger()
 
@@ -74,7 +83,7 @@ class _Talked:
     uniqueid: str  # of the caller's channel, which may be another one than the survey's
 
 
-class Asking:
+class SurveyInvitations:
     """The decisions of one PBX.
 
     `config`, `surveys` and `sounds` may be replaced at any time; who is being asked keeps what there was.
@@ -90,17 +99,17 @@ class Asking:
         sounds: Sounds,
         tracker: Tracker,
         link: Link,
-        record: Callable[[FunnelEntry], None],
+        record: Callable[[SurveyDecision], None],
         running: Callable[[], int],
         clock: IReactorTime,
     ) -> None:
         self.config = config
         self.surveys = surveys
         self.sounds = sounds
-        self.asked = Asked(config.pbx.name)
+        self.asked = SurveyHistory(config.pbx.name)
         self.consents: dict[str, bool] = {}  # what callers said who were asked before the queue, by Uniqueid
         self.left_first: Callable[[Invitation, str, str], None] = lambda _invitation, _uniqueid, _number: None
-        self.called_back: Callable[[AskedBy], Invitation | None] = lambda _said: None
+        self.called_back: Callable[[ScriptArguments], Invitation | None] = lambda _said: None
         self._invited: dict[str, None] = {}  # calls
         self._keys = config.callers.caller_keys()
         self._tracker = tracker
@@ -112,7 +121,7 @@ class Asking:
     def consented(self, uniqueid: str, given: bool) -> None:  # ConsentAsker calls it
         _keep(self.consents, uniqueid, given)
 
-    async def invite(self, request: Request, channel: Channel) -> Invitation | NotAsked:
+    async def invite(self, request: Request, channel: AgiChannel) -> Invitation | NotAskedReason:
         """Return what to ask a caller who came to the survey, or why not to.
 
         Raises AGIHangup for one who has gone meanwhile.
@@ -157,22 +166,25 @@ class Asking:
         caller: _Caller,
         talked: _Talked | None,
         running: int,
-        judge: Callable[[Candidate, Rules, Standing, str], NotAsked | Stage | None],
-    ) -> Invitation | NotAsked:
+        judge: Callable[
+            [SurveyCandidate, EligibilityRules, SurveyHistorySnapshot, str],
+            NotAskedReason | SurveyStage | None,
+        ],
+    ) -> Invitation | NotAskedReason:
         queue = self.config.queue(caller.queue)
         rules = rules_of(queue, self.config.survey, self.config.agi)
         survey = self.surveys.get(rules.survey)
         if survey is None:
-            return NotAsked.DISABLED
+            return NotAskedReason.DISABLED
         attribution = talked.attribution if talked else Attribution("", [Segment(caller.queue, "", "")])
         call_id = attribution.call_id or caller.uniqueid
         if call_id in self._invited:
             # On another channel: a caller behind a Local channel may still be inside Queue() meanwhile, and
             # its dialplan comes here again.
-            return NotAsked.ASKED_RECENTLY
+            return NotAskedReason.ASKED_RECENTLY
         language = queue.language or caller.language
         now = self._link.pbx_now()
-        candidate = Candidate(
+        candidate = SurveyCandidate(
             queue=caller.queue,
             agent=attribution.last.agent,
             interface=attribution.last.interface,
@@ -192,7 +204,7 @@ class Asking:
             standing = replace(standing, opted_out=True)
         found = judge(candidate, rules, standing, call_id)
         self._record(
-            FunnelEntry(
+            SurveyDecision(
                 pbx=self.config.pbx.name,
                 call_id=call_id,
                 uniqueid=caller.uniqueid,
@@ -202,18 +214,18 @@ class Asking:
                 at=now,
                 survey=survey.id,
                 trigger=caller.trigger,
-                stage=found or Stage.INVITED,
+                stage=found or SurveyStage.INVITED,
                 caller_key=candidate.caller_key,
             )
         )
-        if isinstance(found, NotAsked):
+        if isinstance(found, NotAskedReason):
             return found
         _keep(self._invited, call_id, None)
         return Invitation(survey, attribution, language, candidate.caller_key, caller.trigger)
 
     # -- who talked with the caller
 
-    async def _talked(self, request: Request, channel: Channel, said: AskedBy) -> _Talked | None:
+    async def _talked(self, request: Request, channel: AgiChannel, said: ScriptArguments) -> _Talked | None:
         """Return what was observed, waiting for it if need be, else what the dialplan says."""
         if (talked := self._observed(request.uniqueid)) is not None:
             return talked
@@ -235,17 +247,17 @@ class Asking:
         return _Talked(attribution, math.inf, EndedBy.AGENT, request.uniqueid)
 
     async def _greet(
-        self, invitation: Invitation | None, request: Request, channel: Channel
-    ) -> Invitation | NotAsked:
+        self, invitation: Invitation | None, request: Request, channel: AgiChannel
+    ) -> Invitation | NotAskedReason:
         """Say who calls and why; None: nobody was called about this."""
         if invitation is None:
-            return NotAsked.NO_AGENT
+            return NotAskedReason.NO_AGENT
         language = invitation.survey.language_for(invitation.language)
         await channel.set_variable("CHANNEL(language)", language)
         await self._play(GREETING, language, request, channel)
         return invitation
 
-    async def _play(self, prompt: str, language: str, request: Request, channel: Channel) -> None:
+    async def _play(self, prompt: str, language: str, request: Request, channel: AgiChannel) -> None:
         spoken = self.sounds.get(prompt, {})
         if language in spoken:
             try:
@@ -257,7 +269,7 @@ class Asking:
         last = self._tracker.talks.last(uniqueid)
         return self._talked_in(last.call_id) if last is not None else None
 
-    def _observed_in_call(self, call_id: str, said: AskedBy) -> _Talked | None:
+    def _observed_in_call(self, call_id: str, said: ScriptArguments) -> _Talked | None:
         """Look by the call for a caller who was transferred to the survey on another channel."""
         return self._talked_in(call_id) if said.trigger is Trigger.EXTENSION else None
 

@@ -1,8 +1,9 @@
 """Says what each version of a survey asks, so that whoever reads its answers later knows the questions.
 
-`app.py` makes one, and tells it at the start and on SIGHUP what was loaded; `remembering.py` tells it what
-the database knows from before and from other PBXs. The trap: nothing can mend two surveys under one version,
-since an answer has only its number. So a person must hear of it, when it begins.
+`daemon/bridge.py` makes one, and tells it at the start and on SIGHUP what was loaded;
+`daemon/jobs/survey_history.py` tells it what the database knows from before and from other PBXs. The trap:
+nothing can mend two surveys under one version, since an answer has only its number. So a person must hear of
+it, when it begins.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,14 +12,14 @@ from twisted.logger import Logger
 
 from cc_bridge.records import SurveyDefinition
 from cc_bridge.surveys.definition import Survey
-from cc_bridge.surveys.versions import Versions, definition_of
+from cc_bridge.surveys.versions import SurveyVersions, definition_of
 
-__all__ = ["Defining"]
+__all__ = ["SurveyVersionCheck"]
 
 _log = Logger()
 
 
-class Defining:
+class SurveyVersionCheck:
     """The definitions of one daemon's surveys; `record` keeps them, `now` is the PBX's clock."""
 
     def __init__(
@@ -30,7 +31,7 @@ class Defining:
         self._pbx = pbx
         self._record = record
         self._now = now
-        self._versions = Versions()
+        self._versions = SurveyVersions()
 
     def loaded(self, surveys: Iterable[Survey]) -> None:
         """Keep what is asked from now on."""

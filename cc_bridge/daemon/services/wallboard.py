@@ -1,8 +1,8 @@
 """The wallboard tied together: what goes on, how today went, and those who look at it.
 
-`app.py` makes one, tells it what is to be counted and lets it `tick` once a second; `web/` shows what it
-publishes. The board is made and rendered once for all who listen, when it has changed and at most once a
-second; while nobody listens, only when it is asked for.
+`daemon/bridge.py` makes one, tells it what is to be counted and lets it `tick` once a second; `web/` shows
+what it publishes. The board is made and rendered once for all who listen, when it has changed and at most
+once a second; while nobody listens, only when it is asked for.
 
 The trap: a record may come before the first tick of its day, so each one may begin a new day.
 """
@@ -18,16 +18,16 @@ from twisted.internet.interfaces import IReactorTime
 from cc_bridge.ami.service import AmiService
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config, WallboardConfig
-from cc_bridge.daemon.jobs.today_backfill import Recalling
+from cc_bridge.daemon.jobs.today_backfill import TodayBackfillJob
 from cc_bridge.records import AgentState, Answer, QueueVisit
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.surveys.definition import Survey
 from cc_bridge.surveys.questions import SCORES
-from cc_bridge.wallboard.board import Agent, Board, Now, Question, board
-from cc_bridge.wallboard.thresholds import Levels, Threshold
-from cc_bridge.wallboard.today import Rated, Today
+from cc_bridge.wallboard.board import Board, BoardAgent, LiveFigures, RatedQuestion, board
+from cc_bridge.wallboard.thresholds import Threshold, Thresholds
+from cc_bridge.wallboard.today import RatingToday, Today
 from cc_bridge.web.wallboard_json import as_json
-from cc_bridge.web.wallboard_stream import Stream
+from cc_bridge.web.wallboard_stream import EventStream
 
 __all__ = ["Wallboard"]
 
@@ -45,14 +45,14 @@ class Wallboard:
         in_thread: Callable[..., Deferred[Any]],
         clock: IReactorTime,
     ) -> None:
-        """`waits_since` and `in_thread`: see recalling.py."""
+        """`waits_since` and `in_thread`: see today_backfill.py."""
         self._config = config
         self._surveys = surveys
         self._tracker = tracker
         self._link = link
         self._clock = clock
         self.today = Today(self._limits)
-        self._recalling = Recalling(
+        self._recalling = TodayBackfillJob(
             partial(make_engine, config().storage.url),
             config().pbx.name,
             self.today,
@@ -61,7 +61,7 @@ class Wallboard:
             clock,
         )
         # Numbered by the clock, so that a browser which had an earlier daemon's boards gets higher ones.
-        self.stream = Stream(
+        self.stream = EventStream(
             lambda: config().wallboard.max_listeners,
             lambda: self._publish(self._made_at + 1 <= clock.seconds()),
             clock,
@@ -88,7 +88,7 @@ class Wallboard:
         """Count an answer about a talk of this queue."""
         self._begin_day()
         which, when = (answer.attempt_id, answer.question), answer.answered_at
-        self.today.rated([Rated(queue, *which, answer.kind, answer.value, when)])
+        self.today.rated([RatingToday(queue, *which, answer.kind, answer.value, when)])
 
     def tick(self) -> None:
         """Publish what has changed in the last second."""
@@ -145,16 +145,16 @@ class Wallboard:
             names=config.wallboard.show_agent_names,
         )
 
-    def _now(self) -> Now:
+    def _now(self) -> LiveFigures:
         tracker = self._tracker
         names = {member.name for member in tracker.members.values()}
         states = [(name, state) for name in names if (state := tracker.agents.state_of(name))]
-        return Now(
+        return LiveFigures(
             waiting=[(visit.queue, visit.entered_at) for visit in tracker.waiting()],
             talking=Counter(talk.queue for talk in tracker.talks.going_on()),
             members=tracker.agents.counts(),
             agents=[
-                Agent(name, state, since)
+                BoardAgent(name, state, since)
                 for name, (state, since) in states
                 if state is not AgentState.LOGGED_OUT
             ],
@@ -164,15 +164,15 @@ class Wallboard:
         settings = self._config().queue(queue)
         return settings.service_level_seconds, settings.short_abandon_seconds
 
-    def _question(self, queue: str) -> Question | None:
+    def _question(self, queue: str) -> RatedQuestion | None:
         """Return the first question of the queue's survey that has a score."""
         survey = self._surveys().get(self._config().queue(queue).survey)
         questions = survey.questions if survey else ()
-        return next((Question(each.id, each.kind) for each in questions if each.kind in SCORES), None)
+        return next((RatedQuestion(each.id, each.kind) for each in questions if each.kind in SCORES), None)
 
 
-def _levels(config: WallboardConfig) -> Levels:
-    return Levels(
+def _levels(config: WallboardConfig) -> Thresholds:
+    return Thresholds(
         waiting=Threshold(config.waiting_watch, config.waiting_act),
         longest_wait=Threshold(config.longest_wait_watch, config.longest_wait_act),
         service_level=Threshold(config.service_level_watch, config.service_level_act),

@@ -1,7 +1,7 @@
 """Webhooks, wired: which records become events, where they wait, who gets them.
 
-`writing.py` imports this and with it `webhooks/` only where the configuration names receivers: Twisted's HTTP
-client is memory that others need not spend.
+`record_pipeline.py` imports this and with it `webhooks/` only where the configuration names receivers:
+Twisted's HTTP client is memory that others need not spend.
 
 The trap: `beside` runs in the writer's thread. What it raises would hold up every record, so an event that
 cannot be made is left out, and logged.
@@ -20,15 +20,15 @@ from twisted.logger import Logger
 from cc_bridge.ami.tls import trust_root
 from cc_bridge.config import Config, WebhookConfig
 from cc_bridge.records import Record
-from cc_bridge.storage.pipeline.outbox import Outbox, local_file, row
-from cc_bridge.storage.pipeline.sql_sink import Row
-from cc_bridge.storage.queries.follow_up_opener import News
-from cc_bridge.webhooks.client import Client
-from cc_bridge.webhooks.delivery import Deliveries, Receiver
-from cc_bridge.webhooks.events import Events, EventType, Wishes
-from cc_bridge.webhooks.retry_policy import Rules
+from cc_bridge.storage.pipeline.outbox import OutboxFile, local_file, row
+from cc_bridge.storage.pipeline.sql_sink import TableRow
+from cc_bridge.storage.queries.follow_up_opener import FollowUpChange
+from cc_bridge.webhooks.client import HttpClient
+from cc_bridge.webhooks.delivery import Endpoint, WebhookDeliveries
+from cc_bridge.webhooks.events import EventType, Subscription, WebhookEvents
+from cc_bridge.webhooks.retry_policy import RetryPolicy
 
-__all__ = ["Telling"]
+__all__ = ["WebhookPublisher"]
 
 _log = Logger()
 
@@ -36,13 +36,13 @@ _DAY = 86_400.0
 _NEWS = {"opened": EventType.FOLLOW_UP_OPENED, "closed": EventType.FOLLOW_UP_CLOSED}
 
 
-class Telling:
+class WebhookPublisher:
     """Makes events for the writer, and delivers them from its file. Raises ConfigError for a bad secret."""
 
     def __init__(self, config: Config, reactor: Any) -> None:
-        self._events = Events([_wishes(webhook) for webhook in config.webhooks])
-        self._outbox = Outbox(local_file(config.storage.url, config.storage.journal))
-        self.deliveries = Deliveries(
+        self._events = WebhookEvents([_wishes(webhook) for webhook in config.webhooks])
+        self._outbox = OutboxFile(local_file(config.storage.url, config.storage.journal))
+        self.deliveries = WebhookDeliveries(
             self._outbox,
             [_receiver(webhook, reactor) for webhook in config.webhooks],
             partial(deferToThreadPool, reactor, reactor.getThreadPool()),
@@ -51,7 +51,7 @@ class Telling:
             random.random,
         )
 
-    def beside(self, record: Record) -> list[Row]:
+    def beside(self, record: Record) -> list[TableRow]:
         """Return the rows of the outbox that are written with a record."""
         try:
             return list(self._rows(record))
@@ -61,7 +61,7 @@ class Telling:
             )
             return []
 
-    def follow_ups(self, news: Sequence[News]) -> bool:
+    def follow_ups(self, news: Sequence[FollowUpChange]) -> bool:
         """Keep what is to be told of follow-ups, in any thread; False: not now, tell again later.
 
         The same news again makes no second event, as long as the first is kept: its id is the follow-up's.
@@ -78,23 +78,23 @@ class Telling:
             _log.error("follow-ups could not be told of: {error!r}", error=error)
             return False
 
-    def _rows(self, record: Record) -> Iterator[Row]:
+    def _rows(self, record: Record) -> Iterator[TableRow]:
         now = time.time()
         for receiver, event in self._events.of(record):
             yield row(receiver, event.id, event.type.value, event.call_id, event.body, now)
 
 
-def _wishes(webhook: WebhookConfig) -> Wishes:
+def _wishes(webhook: WebhookConfig) -> Subscription:
     types = frozenset(EventType(kind) for kind in webhook.events)
-    return Wishes(webhook.name, types, {str(kind): low for kind, low in webhook.low_ratings.items()})
+    return Subscription(webhook.name, types, {str(kind): low for kind, low in webhook.low_ratings.items()})
 
 
-def _receiver(webhook: WebhookConfig, reactor: Any) -> Receiver:
+def _receiver(webhook: WebhookConfig, reactor: Any) -> Endpoint:
     trust = trust_root(webhook.tls_ca_file, f"webhooks.{webhook.name}.tls_ca_file")
-    rules = Rules(
+    rules = RetryPolicy(
         longest_pause=webhook.longest_pause_seconds,
         give_up_attempts=webhook.give_up_attempts,
         give_up_seconds=webhook.give_up_days * _DAY,
     )
-    client = Client(webhook.url, webhook.answer_seconds, trust, reactor, time.time)
-    return Receiver(webhook.name, webhook.keys(), client, rules, webhook.max_events)
+    client = HttpClient(webhook.url, webhook.answer_seconds, trust, reactor, time.time)
+    return Endpoint(webhook.name, webhook.keys(), client, rules, webhook.max_events)

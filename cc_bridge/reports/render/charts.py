@@ -10,18 +10,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
-from cc_bridge.reports.figures import Cell, Column, Row, Table, Unit
-from cc_bridge.reports.query import By
-from cc_bridge.reports.render.localization import Wording
+from cc_bridge.reports.figures import Cell, Column, ReportRow, ReportTable, Unit
+from cc_bridge.reports.query import Dimension
+from cc_bridge.reports.render.localization import Localization
 
-__all__ = ["Bar", "Chart", "Tick", "charts"]
+__all__ = ["Chart", "ChartBar", "Tick", "charts"]
 
 _MOST_LINES = 48  # a longer list of bars says less than its table
 _LYING, _STANDING = 540, 1080  # width; the page shows two lying charts beside each other
 _LINE, _LABEL, _VALUE, _AXIS = 24, 150, 62, 22
 _HEIGHT, _LEFT, _TOP = 170, 48, 8
 _MOST_LABELS = 16
-_IN_TIME = {By.DAY, By.HOUR, By.WEEKDAY}
+_IN_TIME = {Dimension.DAY, Dimension.HOUR, Dimension.WEEKDAY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class ChartBar:
     """One row's figure; `low` and `high` are the ends of its interval along the bar."""
 
     label: str  # empty where there is no room for all
@@ -57,11 +57,11 @@ class Chart:
     base: float  # where the axis is
     start: str  # text-anchor of what begins here, and of what ends here
     end: str
-    bars: tuple[Bar, ...]
+    bars: tuple[ChartBar, ...]
     ticks: tuple[Tick, ...]
 
 
-def charts(table: Table, wording: Wording) -> list[Chart]:
+def charts(table: ReportTable, wording: Localization) -> list[Chart]:
     """Return the charts that a table has; none of a single row, nor of more than can be seen."""
     in_time = table.keys[-1][1] in _IN_TIME
     if len(table.rows) < 2 or (len(table.rows) > _MOST_LINES and not in_time):  # noqa: PLR2004 - one bar compares nothing
@@ -70,7 +70,7 @@ def charts(table: Table, wording: Wording) -> list[Chart]:
     return [(_standing if in_time else _lying)(table, columns[name], wording) for name in table.charts]
 
 
-def _lying(table: Table, column: Column, wording: Wording) -> Chart:
+def _lying(table: ReportTable, column: Column, wording: Localization) -> Chart:
     mirrored = wording.direction == "rtl"
     length = _LYING - _LABEL - _VALUE
     bottom, top = _scale(table, column)
@@ -92,7 +92,7 @@ def _lying(table: Table, column: Column, wording: Wording) -> Chart:
         if cell and cell.enough and cell.low is not None and cell.high is not None:
             low, high = turned(along(cell.low)), turned(along(cell.high))
         bars.append(
-            Bar(
+            ChartBar(
                 _key(table, row, wording),
                 wording.cell(column.unit, cell),
                 f"{_key(table, row, wording)}: {wording.full(column.unit, cell)}",
@@ -113,7 +113,7 @@ def _lying(table: Table, column: Column, wording: Wording) -> Chart:
     return Chart(wording.label(column), False, _LYING, height, turned(zero), start, end, tuple(bars), ticks)
 
 
-def _standing(table: Table, column: Column, wording: Wording) -> Chart:
+def _standing(table: ReportTable, column: Column, wording: Localization) -> Chart:
     mirrored = wording.direction == "rtl"
     bottom, top = _scale(table, column)
     step = (_STANDING - _LEFT - 8) / len(table.rows)
@@ -133,7 +133,7 @@ def _standing(table: Table, column: Column, wording: Wording) -> Chart:
         if cell and cell.enough and cell.low is not None and cell.high is not None:
             low, high = up(cell.low), up(cell.high)
         bars.append(
-            Bar(
+            ChartBar(
                 "" if number % every else _short(table, row, wording),
                 "",
                 f"{_key(table, row, wording)}: {wording.full(column.unit, cell)}",
@@ -155,17 +155,17 @@ def _standing(table: Table, column: Column, wording: Wording) -> Chart:
     return Chart(wording.label(column), True, _STANDING, height, base, start, end, tuple(bars), ticks)
 
 
-def _key(table: Table, row: Row, wording: Wording) -> str:
+def _key(table: ReportTable, row: ReportRow, wording: Localization) -> str:
     return wording.key(table.keys[-1][1], row.keys[-1])
 
 
-def _short(table: Table, row: Row, wording: Wording) -> str:
+def _short(table: ReportTable, row: ReportRow, wording: Localization) -> str:
     """Return as much of a key as has room under a bar."""
     text = _key(table, row, wording)
     match table.keys[-1][1]:
-        case By.DAY:
+        case Dimension.DAY:
             return text[5:]  # without the year
-        case By.HOUR:
+        case Dimension.HOUR:
             return text[:2]
         case _:
             return text
@@ -177,14 +177,14 @@ def _upper(cell: Cell) -> float:
     return cell.value if cell.high is None else cell.high
 
 
-def _scale(table: Table, column: Column) -> tuple[float, float]:
+def _scale(table: ReportTable, column: Column) -> tuple[float, float]:
     """Return where the scale begins and ends: round numbers that no bar passes."""
     if column.unit is Unit.POINTS:
         return -100.0, 100.0
     return 0.0, _top(table, column)
 
 
-def _top(table: Table, column: Column) -> float:
+def _top(table: ReportTable, column: Column) -> float:
     if column.unit is Unit.PERCENT and max(_highest(table, column), default=0) > 50:  # noqa: PLR2004 - half the scale
         return 100.0
     highest = max(_highest(table, column), default=0.0)
@@ -194,7 +194,7 @@ def _top(table: Table, column: Column) -> float:
     return next(size * step for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if size * step >= highest)
 
 
-def _highest(table: Table, column: Column) -> Iterable[float]:
+def _highest(table: ReportTable, column: Column) -> Iterable[float]:
     for row in table.rows:
         cell = table.cell(row, column.name)
         if cell and cell.enough:

@@ -12,9 +12,9 @@ from io import StringIO
 from typing import Any
 
 from cc_bridge.reports.calendar import day_of
-from cc_bridge.reports.figures import Cell, Column, Mark, Report, Row, Table
-from cc_bridge.reports.query import By, Key
-from cc_bridge.reports.render.localization import Wording, measure_of
+from cc_bridge.reports.figures import Cell, Column, KeyKind, Report, ReportRow, ReportTable
+from cc_bridge.reports.query import Dimension, Group
+from cc_bridge.reports.render.localization import Localization, measure_of
 from cc_bridge.surveys.business_hours import WEEKDAYS
 
 __all__ = ["as_csv", "as_json"]
@@ -23,7 +23,7 @@ _DECIMALS = 6
 _FORMULAS = tuple("=+-@\t\r")  # what a spreadsheet would compute at the begin of a cell
 
 
-def as_csv(table: Table, wording: Wording) -> str:
+def as_csv(table: ReportTable, wording: Localization) -> str:
     """Return one table with a line a row; a figure with n or interval has columns for them behind it."""
     out = StringIO()
     lines = csv.writer(out)
@@ -41,7 +41,7 @@ def as_csv(table: Table, wording: Wording) -> str:
     return out.getvalue()
 
 
-def as_json(report: Report, wording: Wording, now: float) -> str:
+def as_json(report: Report, wording: Localization, now: float) -> str:
     """Return the whole report."""
     ask = report.ask
     content = {
@@ -74,7 +74,7 @@ def as_json(report: Report, wording: Wording, now: float) -> str:
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 
 
-def _table(table: Table, wording: Wording) -> dict[str, Any]:
+def _table(table: ReportTable, wording: Localization) -> dict[str, Any]:
     return {
         "name": table.name,
         "keys": [name for name, _ in table.keys],
@@ -92,13 +92,13 @@ def _table(table: Table, wording: Wording) -> dict[str, Any]:
     }
 
 
-def _row(table: Table, row: Row, wording: Wording) -> dict[str, Any]:
+def _row(table: ReportTable, row: ReportRow, wording: Localization) -> dict[str, Any]:
     keys = {name: _key(kind, key, wording) for (name, kind), key in zip(table.keys, row.keys, strict=True)}
     unit = {"unit": row.unit.value} if row.unit else {}
     return keys | unit | _cells(table, row)
 
 
-def _cells(table: Table, row: Row) -> dict[str, Any]:
+def _cells(table: ReportTable, row: ReportRow) -> dict[str, Any]:
     return {one.name: _figure(cell) for one, cell in zip(table.columns, row.cells, strict=True)}
 
 
@@ -109,14 +109,14 @@ def _figure(cell: Cell) -> dict[str, Any] | None:
     return {name: value for name, value in found.items() if value is not None} | {"enough": cell.enough}
 
 
-def _key(kind: By | Mark, key: Key, wording: Wording) -> str | int:
+def _key(kind: Dimension | KeyKind, key: Group, wording: Localization) -> str | int:
     """Return a key as programs compare it: ISO days, hours as numbers, words of ours untranslated."""
     match kind:
-        case By.DAY:
+        case Dimension.DAY:
             return day_of(int(key)).isoformat()
-        case By.WEEKDAY:
+        case Dimension.WEEKDAY:
             return WEEKDAYS[int(key)]
-        case By.WAIT_BAND:
+        case Dimension.WAIT_BAND:
             return _band(int(key), wording.bands)
         case _:
             return key

@@ -10,9 +10,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from cc_bridge.reports.figures import Column, Report, Row, Table, Unit
+from cc_bridge.reports.figures import Column, Report, ReportRow, ReportTable, Unit
 from cc_bridge.reports.render.charts import charts
-from cc_bridge.reports.render.localization import Wording, measure_of
+from cc_bridge.reports.render.localization import Localization, measure_of
 
 __all__ = ["as_html", "in_words", "pages"]
 
@@ -25,7 +25,7 @@ pages = Environment(
 )
 
 
-def as_html(report: Report, wording: Wording, now: float) -> str:
+def as_html(report: Report, wording: Localization, now: float) -> str:
     """Return the page."""
     ask = report.ask
     facts = {
@@ -51,7 +51,7 @@ def as_html(report: Report, wording: Wording, now: float) -> str:
     )
 
 
-def _tiles(report: Report, wording: Wording) -> Iterator[dict[str, str]]:
+def _tiles(report: Report, wording: Localization) -> Iterator[dict[str, str]]:
     for name in report.tiles:
         table = next(each for each in report.tables if name in [column.name for column in each.columns])
         column = next(each for each in table.columns if each.name == name)
@@ -64,7 +64,7 @@ def _tiles(report: Report, wording: Wording) -> Iterator[dict[str, str]]:
         }
 
 
-def in_words(table: Table, wording: Wording) -> dict[str, Any]:
+def in_words(table: ReportTable, wording: Localization) -> dict[str, Any]:
     """Return a table as its template reads it: texts, figures with n and interval, charts."""
     return {
         "title": wording.text("tables", table.name),
@@ -82,14 +82,14 @@ def in_words(table: Table, wording: Wording) -> dict[str, Any]:
     }
 
 
-def _cells(table: Table, row: Row, wording: Wording) -> Iterator[tuple[str, str, bool]]:
+def _cells(table: ReportTable, row: ReportRow, wording: Localization) -> Iterator[tuple[str, str, bool]]:
     for column, cell in zip(table.columns, row.cells, strict=True):
         unit = wording.unit(column, row)
         weak = cell is None or not cell.enough
         yield wording.cell(unit, cell), wording.details(unit, cell), weak
 
 
-def _formulas(report: Report, wording: Wording) -> Iterator[tuple[str, str, str]]:
+def _formulas(report: Report, wording: Localization) -> Iterator[tuple[str, str, str]]:
     """Yield label, formula and, in the language in which the measures are written, what it means."""
     seen = set()
     for table in report.tables:

@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 from cc_bridge.kpis.catalogue import MEASURES, Measure
 from cc_bridge.reports.calendar import Days, day_of, persian
-from cc_bridge.reports.figures import Cell, Column, Finding, Mark, Row, Unit
-from cc_bridge.reports.query import By, Key
+from cc_bridge.reports.figures import Cell, Column, Highlight, KeyKind, ReportRow, Unit
+from cc_bridge.reports.query import Dimension, Group
 from cc_bridge.surveys.business_hours import WEEKDAYS
 
-__all__ = ["LANGUAGES", "Digits", "Language", "Wording", "catalogue", "measure_of"]
+__all__ = ["LANGUAGES", "Digits", "Language", "Localization", "catalogue", "measure_of"]
 
 Language = Literal["en", "fa"]
 Digits = Literal["latin", "persian"]
@@ -45,7 +45,7 @@ def measure_of(column: Column) -> Measure | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class Localization:
     """One reader's language, calendar and digits."""
 
     language: Language = "en"
@@ -118,28 +118,28 @@ class Wording:
 
     # -- keys and sentences
 
-    def key(self, kind: By | Mark, key: Key) -> str:
+    def key(self, kind: Dimension | KeyKind, key: Group) -> str:
         """Return what a row stands for."""
         match kind:
-            case By.DAY:
+            case Dimension.DAY:
                 return self.date(day_of(int(key)))
-            case By.WEEKDAY:
+            case Dimension.WEEKDAY:
                 return self.text("weekdays", WEEKDAYS[int(key)])
-            case By.HOUR:
+            case Dimension.HOUR:
                 return self.figures_of(f"{key:02}:00–{int(key) + 1:02}:00")  # noqa: RUF001 - typography for readers
-            case By.WAIT_BAND:
+            case Dimension.WAIT_BAND:
                 return self._band(int(key))
-            case By.STAGE:
+            case Dimension.STAGE:
                 return self.text("stages", str(key) or "none")
-            case Mark.WORD:
+            case KeyKind.WORD:
                 return self.text("words", str(key))
             case _:
                 return str(key) or self.text("page", "none")
 
-    def unit(self, column: Column, row: Row) -> Unit:
+    def unit(self, column: Column, row: ReportRow) -> Unit:
         return row.unit or column.unit
 
-    def sentence(self, finding: Finding) -> str:
+    def sentence(self, finding: Highlight) -> str:
         """Return a finding as a sentence."""
         keys = {name: self.key(kind, key) for name, (kind, key) in finding.keys.items()}
         figures = {name: self.full(unit, figure) for name, (unit, figure) in finding.figures.items()}

@@ -6,13 +6,13 @@ from rich.console import Console, Group
 from rich.table import Table as Drawn
 from rich.text import Text
 
-from cc_bridge.reports.figures import Report, Row, Table, Unit
-from cc_bridge.reports.render.localization import Wording
+from cc_bridge.reports.figures import Report, ReportRow, ReportTable, Unit
+from cc_bridge.reports.render.localization import Localization
 
 __all__ = ["as_table"]
 
 
-def as_table(report: Report, wording: Wording, *, width: int | None = None, colour: bool = False) -> str:
+def as_table(report: Report, wording: Localization, *, width: int | None = None, colour: bool = False) -> str:
     """Return what a terminal of this width shows."""
     console = Console(width=width, force_terminal=colour, no_color=not colour, legacy_windows=False)
     with console.capture() as capture:
@@ -20,7 +20,7 @@ def as_table(report: Report, wording: Wording, *, width: int | None = None, colo
     return capture.get()
 
 
-def _parts(report: Report, wording: Wording) -> Iterator[Text | Drawn]:
+def _parts(report: Report, wording: Localization) -> Iterator[Text | Drawn]:
     ask = report.ask
     title = wording.text("titles", report.name)
     until = wording.text("page", "until")
@@ -41,12 +41,12 @@ def _parts(report: Report, wording: Wording) -> Iterator[Text | Drawn]:
         yield Text(wording.text("notes", note), style="dim")
 
 
-def _unobserved(report: Report, wording: Wording) -> str:
+def _unobserved(report: Report, wording: Localization) -> str:
     minutes = wording.value(Unit.TIME, report.unobserved)
     return wording.text("page", "unobserved").format(time=minutes)
 
 
-def _drawn(table: Table, wording: Wording) -> Iterator[Text | Drawn]:
+def _drawn(table: ReportTable, wording: Localization) -> Iterator[Text | Drawn]:
     """Yield the table with a row a line, or with the columns as lines where there are too many to be read."""
     drawn = Drawn(title=wording.text("tables", table.name), title_justify="left", title_style="bold")
     for name, _ in table.keys:
@@ -63,7 +63,7 @@ def _drawn(table: Table, wording: Wording) -> Iterator[Text | Drawn]:
     yield drawn
 
 
-def _cells(table: Table, row: Row, wording: Wording) -> Iterator[Text]:
+def _cells(table: ReportTable, row: ReportRow, wording: Localization) -> Iterator[Text]:
     for column, cell in zip(table.columns, row.cells, strict=True):
         unit = wording.unit(column, row)
         details = wording.details(unit, cell)

@@ -23,12 +23,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, and_, delete, or_, select, update
 
 from cc_bridge.errors import StorageError
-from cc_bridge.privacy.data_subject import Person
+from cc_bridge.privacy.data_subject import DataSubject
 from cc_bridge.records import OptOut
 from cc_bridge.storage.personal_data.recordings import Recordings
 from cc_bridge.storage.personal_data.retention import in_batches
 from cc_bridge.storage.personal_data.subject_data import (
-    Traces,
+    SubjectData,
     customer_keys,
     find,
     other_rows,
@@ -48,19 +48,19 @@ from cc_bridge.storage.schema.tables import (
 )
 from cc_bridge.storage.schema.upsert import upsert
 
-__all__ = ["Erased", "OptedOut", "erase", "leave_no_bytes"]
+__all__ = ["ErasureResult", "OptOutState", "erase", "leave_no_bytes"]
 
 _OF_CALLER = ("caller_number", "caller_name", "caller_key")
 _PASSES = 5  # the second one usually finds nothing
 _READERS_SECONDS = 30.0  # how long others may hold up the emptying of the write-ahead log
 
 
-class OptedOut(StorageError):
+class OptOutState(StorageError):
     """The person has opted out, and there is no secret to remember that without the number."""
 
 
 @dataclass(slots=True)
-class Erased:
+class ErasureResult:
     """What was done: rows changed by table, recordings removed, and those that were not on this machine."""
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -76,23 +76,23 @@ class Erased:
 def erase(
     database: Engine,
     journal: Engine | None,
-    person: Person,
+    person: DataSubject,
     opt_out_key: str | None,
     recordings: Recordings,
     progress: Callable[[int], None] = lambda _rows: None,
-) -> Erased:
+) -> ErasureResult:
     """Take a person out of a database and of what waits in this machine's journal for it.
 
     `opt_out_key` is what may stay of an opt-out; empty if there is no secret, None: nothing. Raises OptedOut,
     and StorageError for a recording that may not be removed, before anything is changed.
     """
-    erased = Erased()
+    erased = ErasureResult()
     with database.connect() as connection:
         said = [_said(connection, key) for key in someones(connection, person)]
         out = bool(said) and max(said, key=lambda one: one.at).opted_out
         erased.opted_out = out and opt_out_key is not None
         if erased.opted_out and not opt_out_key:
-            raise OptedOut("the caller has opted out of surveys")
+            raise OptOutState("the caller has opted out of surveys")
         _remove_recordings(connection, person, recordings, erased)
     for _ in range(_PASSES):
         before = dict(erased.rows)
@@ -135,7 +135,7 @@ def _said(connection: Connection, key: str) -> OptOut:
 
 
 def _remove_recordings(
-    connection: Connection, person: Person, recordings: Recordings, erased: Erased
+    connection: Connection, person: DataSubject, recordings: Recordings, erased: ErasureResult
 ) -> None:
     for theirs in someones_attempts(find(connection, person), connection):
         spoken = select(answers.c.recording).where(theirs, answers.c.recording != "")
@@ -146,7 +146,9 @@ def _remove_recordings(
                 erased.not_here.append(recording)
 
 
-def _erase_rows(database: Engine, person: Person, erased: Erased, progress: Callable[[int], None]) -> None:
+def _erase_rows(
+    database: Engine, person: DataSubject, erased: ErasureResult, progress: Callable[[int], None]
+) -> None:
     with database.connect() as connection:
         traces = find(connection, person)
         attempts = list(someones_attempts(traces, connection))
@@ -156,14 +158,14 @@ def _erase_rows(database: Engine, person: Person, erased: Erased, progress: Call
             progress(len(batch))
 
 
-def _deleted(traces: Traces) -> Iterator[tuple[Table[Any], list[Any], Any]]:
+def _deleted(traces: SubjectData) -> Iterator[tuple[Table[Any], list[Any], Any]]:
     """Yield the follow-ups that are the person's; one that names them in its outcome alone is not."""
     named = [column.in_(traces.values[column]) for column in (follow_ups.c.caller_key, follow_ups.c.number)]
     for theirs in (*traces.own(follow_ups), *named):
         yield follow_ups, [theirs], delete(follow_ups)
 
 
-def _changes(traces: Traces, attempts: list[Any]) -> Iterator[tuple[Table[Any], list[Any], Any]]:
+def _changes(traces: SubjectData, attempts: list[Any]) -> Iterator[tuple[Table[Any], list[Any], Any]]:
     for table in (calls, queue_visits):
         named = or_(*(table.c[name] != "" for name in _OF_CALLER))
         for own in traces.own(table):
@@ -178,14 +180,16 @@ def _changes(traces: Traces, attempts: list[Any]) -> Iterator[tuple[Table[Any], 
             yield column.table, [column.in_(values)], update(column.table).values({column.name: ""})
 
 
-def _erase_others(engine: Engine, person: Person, erased: Erased) -> None:
+def _erase_others(engine: Engine, person: DataSubject, erased: ErasureResult) -> None:
     with engine.begin() as connection:
         for table, row, left in list(other_rows(connection, person)):
             connection.execute(_one(update(table), table, row).values(left))
             erased.add(table, 1)
 
 
-def _erase_journal(journal: Engine, person: Person, opt_out_key: str | None, erased: Erased) -> None:
+def _erase_journal(
+    journal: Engine, person: DataSubject, opt_out_key: str | None, erased: ErasureResult
+) -> None:
     """Erase what waits, was just forwarded or was set aside: rows of the tables, in JSON."""
     with journal.begin() as connection:
         for table, entry, left in list(other_rows(connection, person)):
@@ -206,14 +210,16 @@ def _erase_journal(journal: Engine, person: Person, opt_out_key: str | None, era
             erased.add(table, 1)
 
 
-def _forget_customer(database: Engine, person: Person, erased: Erased) -> None:
+def _forget_customer(database: Engine, person: DataSubject, erased: ErasureResult) -> None:
     with database.begin() as connection:
         for key in customer_keys(connection, person):
             connection.execute(delete(customers).where(customers.c.caller_key == key))
             erased.add(customers, 1)
 
 
-def _settle_opt_out(database: Engine, person: Person, opt_out_key: str | None, erased: Erased) -> None:
+def _settle_opt_out(
+    database: Engine, person: DataSubject, opt_out_key: str | None, erased: ErasureResult
+) -> None:
     with database.begin() as connection:
         said = [_said(connection, key) for key in someones(connection, person)]
         if {one.caller_key for one in said} <= {opt_out_key}:

@@ -41,7 +41,7 @@ from cc_bridge.storage.schema.tables import (
     talks,
 )
 
-__all__ = ["COMMENTS", "Keep", "Purge", "Purged", "in_batches", "tables_before"]
+__all__ = ["COMMENTS", "PurgeResult", "Purger", "RetentionPolicy", "in_batches", "tables_before"]
 
 COMMENTS = "recordings"  # as counted beside the tables
 _DAY = 86_400.0
@@ -65,7 +65,7 @@ _TABLES: dict[str, tuple[Column[float], ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
+class RetentionPolicy:
     """How long each kind is kept, in days; 0 is for ever."""
 
     calls: float = 0
@@ -80,7 +80,7 @@ class Keep:
         return now - days * _DAY if days else None
 
 
-def tables_before(keep: Keep, now: float) -> dict[str, float]:
+def tables_before(keep: RetentionPolicy, now: float) -> dict[str, float]:
     """Return from which tables something goes, and the instant before which it does."""
     limits = {kind: keep.before(kind, now) for kind in _TABLES}
     return {
@@ -92,21 +92,21 @@ def tables_before(keep: Keep, now: float) -> dict[str, float]:
 
 
 @dataclass(slots=True)
-class Purged:
+class PurgeResult:
     """What was deleted: rows by table, recordings removed, and recordings that were not on this machine."""
 
     rows: dict[str, int] = field(default_factory=dict)
     not_here: int = 0
 
 
-class Purge:
+class Purger:
     """One going-over of one PBX's rows; `pause` sleeps for so many seconds and tells whether to stop."""
 
     def __init__(
         self,
         engine: Engine,
         pbx: str,
-        keep: Keep,
+        keep: RetentionPolicy,
         now: float,
         recordings: Recordings,
         pause: Callable[[float], bool],
@@ -133,12 +133,12 @@ class Purge:
                 )
         return counts
 
-    def run(self, progress: Callable[[int], None] = lambda _rows: None) -> Purged:
+    def run(self, progress: Callable[[int], None] = lambda _rows: None) -> PurgeResult:
         """Delete, and tell `progress` of each batch. Raises StorageError for a file that may not be removed.
 
         Recordings go before the rows that name them, so that none is forgotten.
         """
-        done = Purged()
+        done = PurgeResult()
         if spoken := self._spoken():
             self._remove(spoken, done, progress)
         for table, old in self._old():
@@ -150,7 +150,7 @@ class Purge:
         return done
 
     def _remove(
-        self, spoken: list[ColumnElement[bool]], done: Purged, progress: Callable[[int], None]
+        self, spoken: list[ColumnElement[bool]], done: PurgeResult, progress: Callable[[int], None]
     ) -> None:
         def remove(batch: list[dict[str, Any]]) -> None:
             removed = sum(self._recordings.remove(row["recording"]) for row in batch)

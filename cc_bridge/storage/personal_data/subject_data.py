@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import JSON, Column, ColumnElement, Connection, MetaData, String, Table, and_, inspect, select
 
-from cc_bridge.privacy.data_subject import Person
+from cc_bridge.privacy.data_subject import DataSubject
 from cc_bridge.storage.queries.id_batches import portions
 from cc_bridge.storage.schema.column_types import Instant
 from cc_bridge.storage.schema.tables import (
@@ -31,7 +31,7 @@ from cc_bridge.storage.schema.tables import (
 )
 
 __all__ = [
-    "Traces",
+    "SubjectData",
     "customer_keys",
     "export",
     "export_other",
@@ -54,7 +54,7 @@ _ELSEWHERE = (
 
 
 @dataclass(slots=True)
-class Traces:
+class SubjectData:
     """`values`: what stands for the number in a column; `calls`: the person's own, by PBX."""
 
     values: dict[Column[str], list[str]] = field(default_factory=dict)
@@ -67,9 +67,9 @@ class Traces:
                 yield and_(table.c.pbx == pbx, table.c.call_id.in_(some))
 
 
-def find(connection: Connection, person: Person) -> Traces:
+def find(connection: Connection, person: DataSubject) -> SubjectData:
     """Look through all tables whose columns we know."""
-    traces = Traces()
+    traces = SubjectData()
     for column in (*_OF_CALLER, *_ELSEWHERE):
         matches = person.is_in if column in _ELSEWHERE else person.has_number
         values = connection.scalars(select(column).where(column != "").distinct())
@@ -82,7 +82,7 @@ def find(connection: Connection, person: Person) -> Traces:
     return traces
 
 
-def export(connection: Connection, person: Person) -> dict[str, list[dict[str, Any]]]:
+def export(connection: Connection, person: DataSubject) -> dict[str, list[dict[str, Any]]]:
     """Return every row about a person by table, as JSON can hold it: instants as text, UTC."""
     traces = find(connection, person)
     found: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
@@ -109,7 +109,7 @@ def export(connection: Connection, person: Person) -> dict[str, list[dict[str, A
     return {name: list(rows.values()) for name, rows in found.items()} | export_other(connection, person)
 
 
-def export_other(connection: Connection, person: Person) -> dict[str, list[dict[str, Any]]]:
+def export_other(connection: Connection, person: DataSubject) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of `other_rows` by table."""
     found: dict[str, list[dict[str, Any]]] = {}
     for table, row, _ in other_rows(connection, person):
@@ -117,17 +117,17 @@ def export_other(connection: Connection, person: Person) -> dict[str, list[dict[
     return found
 
 
-def someones(connection: Connection, person: Person) -> list[str]:
+def someones(connection: Connection, person: DataSubject) -> list[str]:
     """Return the keys by which a person has said something about being asked."""
     return [key for key in connection.scalars(select(opt_outs.c.caller_key)) if person.has_number(key)]
 
 
-def customer_keys(connection: Connection, person: Person) -> list[str]:
+def customer_keys(connection: Connection, person: DataSubject) -> list[str]:
     """Return the keys by which a CRM's table names a person."""
     return [key for key in connection.scalars(select(customers.c.caller_key)) if person.has_number(key)]
 
 
-def someones_attempts(traces: Traces, connection: Connection) -> Iterator[ColumnElement[bool]]:
+def someones_attempts(traces: SubjectData, connection: Connection) -> Iterator[ColumnElement[bool]]:
     """Yield conditions that hold for the answers of a person's surveys."""
     keyed = survey_attempts.c.caller_key.in_(traces.values[survey_attempts.c.caller_key])
     for where in (keyed, *traces.own(survey_attempts)):
@@ -141,7 +141,7 @@ def someones_attempts(traces: Traces, connection: Connection) -> Iterator[Column
 
 
 def other_rows(
-    connection: Connection, person: Person
+    connection: Connection, person: DataSubject
 ) -> Iterator[tuple[Table[Any], dict[str, Any], dict[str, Any]]]:
     """Yield rows in which a record stands in another form, with what is left of their texts.
 

@@ -5,10 +5,10 @@ The writer and the forwarder have one each, used in their own threads.
 
 from twisted.logger import Logger
 
-__all__ = ["Outage"]
+__all__ = ["Backoff"]
 
 
-class Outage:
+class Backoff:
     """`failures` counts attempts, readable from any thread."""
 
     def __init__(self, log: Logger, what: str, first: float, longest: float) -> None:

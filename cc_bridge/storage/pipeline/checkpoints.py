@@ -1,6 +1,6 @@
 """What goes on, kept in the transaction of what has ended: for the daemon that comes after a killed one.
 
-`database.py` keeps it in the database when that is a file, `journal.py` in the journal otherwise: what a
+`sql_sink.py` keeps it in the database when that is a file, `journal.py` in the journal otherwise: what a
 start needs must not wait for a server, and nobody but this PBX's next daemon has any use for it.
 
 The trap: a state is worth nothing once the thing has ended, and it holds the caller's number. So an empty one
@@ -14,11 +14,19 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam
 
-from cc_bridge.records import Unfinished
+from cc_bridge.records import OpenStateRecord
 from cc_bridge.storage.schema.tables import unfinished
 from cc_bridge.storage.schema.upsert import upsert
 
-__all__ = ["MAKE", "Parted", "States", "keep", "keep_in_journal", "part", "read_journal"]
+__all__ = [
+    "MAKE",
+    "CheckpointStates",
+    "RowsAndCheckpoints",
+    "keep",
+    "keep_in_journal",
+    "part",
+    "read_journal",
+]
 
 _KEY = ("pbx", "kind", "name")
 
@@ -27,21 +35,23 @@ MAKE = "CREATE TABLE IF NOT EXISTS unfinished (key TEXT PRIMARY KEY, state TEXT 
 
 _delete = unfinished.delete().where(*(unfinished.c[name] == bindparam(f"the_{name}") for name in _KEY))
 
-States = Mapping[tuple[str, ...], Mapping[str, Any]]  # rows by key
+CheckpointStates = Mapping[tuple[str, ...], Mapping[str, Any]]  # rows by key
 
 
-class Parted(NamedTuple):
+class RowsAndCheckpoints(NamedTuple):
     ended: list[tuple[Any, dict[str, Any]]]
-    states: States
+    states: CheckpointStates
 
 
-def part(rows: Sequence[tuple[Any, dict[str, Any]]]) -> Parted:
+def part(rows: Sequence[tuple[Any, dict[str, Any]]]) -> RowsAndCheckpoints:
     """Part rows of tables into those of what has ended, and the last state of each thing that goes on."""
     states = {tuple(row[name] for name in _KEY): row for table, row in rows if table is unfinished}
-    return Parted([each for each in rows if each[0] is not unfinished] if states else list(rows), states)
+    return RowsAndCheckpoints(
+        [each for each in rows if each[0] is not unfinished] if states else list(rows), states
+    )
 
 
-def keep(connection: Connection, states: States) -> None:
+def keep(connection: Connection, states: CheckpointStates) -> None:
     """Write states into a database, and delete the empty ones."""
     going_on = [row for row in states.values() if row["state"]]
     over = [
@@ -55,7 +65,7 @@ def keep(connection: Connection, states: States) -> None:
         connection.execute(_delete, over)
 
 
-def keep_in_journal(connection: sqlite3.Connection, states: States) -> None:
+def keep_in_journal(connection: sqlite3.Connection, states: CheckpointStates) -> None:
     """Do the same in a journal."""
     going_on = [(json.dumps(key), row["state"]) for key, row in states.items() if row["state"]]
     over = [(json.dumps(key),) for key, row in states.items() if not row["state"]]
@@ -63,7 +73,7 @@ def keep_in_journal(connection: sqlite3.Connection, states: States) -> None:
     connection.executemany("DELETE FROM unfinished WHERE key = ?", over)
 
 
-def read_journal(rows: Iterable[tuple[str, str]], pbx: str) -> list[Unfinished]:
+def read_journal(rows: Iterable[tuple[str, str]], pbx: str) -> list[OpenStateRecord]:
     """Return what a journal holds of one PBX."""
     found = ((*json.loads(key), state) for key, state in rows)
-    return [Unfinished(*each) for each in found if each[0] == pbx]
+    return [OpenStateRecord(*each) for each in found if each[0] == pbx]

@@ -1,6 +1,6 @@
 """Notices that another daemon writes the same PBX into the same database, by the marks that both leave.
 
-Every few seconds a daemon marks how far its PBX was observed; `database.py` asks before it writes one. Two of
+Every few seconds a daemon marks how far its PBX was observed; `sql_sink.py` asks before it writes one. Two of
 one name overwrite each other's rows and marks, and take each other's open calls for their own at a start.
 
 The trap: a mark that is not our last one may be ours from before a failure, or an old one that `db take-in`
@@ -16,12 +16,12 @@ from twisted.logger import Logger
 
 from cc_bridge.storage.schema.tables import observed
 
-__all__ = ["Lone"]
+__all__ = ["DuplicateWriterCheck"]
 
 _log = Logger()
 
 
-class Lone:
+class DuplicateWriterCheck:
     """Remembers the last mark of each PBX that we have written."""
 
     def __init__(self) -> None:

@@ -19,9 +19,9 @@ from sqlalchemy import Engine
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from cc_bridge.storage.pipeline.backoff import Outage
-from cc_bridge.storage.pipeline.journal import Entry, Journal
-from cc_bridge.storage.pipeline.sql_sink import Database, named, parts
+from cc_bridge.storage.pipeline.backoff import Backoff
+from cc_bridge.storage.pipeline.journal import Journal, JournalEntry
+from cc_bridge.storage.pipeline.sql_sink import SqlSink, named, parts
 
 __all__ = ["Forwarder"]
 
@@ -45,10 +45,10 @@ class Forwarder:
         """`call_from_thread` is the reactor's."""
         self.journal = journal
         self.forwarded = 0
-        self._database = Database(open_engine)
+        self._database = SqlSink(open_engine)
         self._seen_reconnects = 0
         self._call_from_thread = call_from_thread
-        self._outage = Outage(_log, "the database server", FIRST_PAUSE, LONGEST_PAUSE)
+        self._outage = Backoff(_log, "the database server", FIRST_PAUSE, LONGEST_PAUSE)
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="storage-forwarder", daemon=True)
         self._deadline: Timer | None = None
@@ -119,10 +119,10 @@ class Forwarder:
             self._stopping.wait(GROUP_SECONDS)
         return True
 
-    def _write(self, entries: Sequence[Entry]) -> None:
+    def _write(self, entries: Sequence[JournalEntry]) -> None:
         self._database.write([entry.row for entry in entries])
 
-    def _put_aside(self, entry: Entry, why: str) -> None:
+    def _put_aside(self, entry: JournalEntry, why: str) -> None:
         self.journal.put_aside(entry.n, why)
         table, row = entry.row
         _log.error(

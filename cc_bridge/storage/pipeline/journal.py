@@ -39,15 +39,15 @@ from typing import IO
 from twisted.logger import Logger
 
 from cc_bridge.errors import StorageError
-from cc_bridge.records import Unfinished
+from cc_bridge.records import OpenStateRecord
 from cc_bridge.storage.engine import identity
 from cc_bridge.storage.migrate import newest
 from cc_bridge.storage.pipeline import checkpoints
 from cc_bridge.storage.pipeline.outbox import INSERT, outbox, statements
-from cc_bridge.storage.pipeline.sql_sink import Refused, Row
+from cc_bridge.storage.pipeline.sql_sink import RecordRejected, TableRow
 from cc_bridge.storage.schema.tables import metadata, observed, opt_outs, survey_attempts
 
-__all__ = ["Entry", "Journal"]
+__all__ = ["Journal", "JournalEntry"]
 
 _log = Logger()
 
@@ -83,11 +83,11 @@ _GIVE_BACK, _KEPT_FREE = 2_000, 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """A row in the journal and its number, which grows."""
 
     n: int
-    row: Row
+    row: TableRow
 
 
 class Journal:
@@ -132,7 +132,7 @@ class Journal:
         except sqlite3.Error as error:
             raise StorageError(f"the journal {self._file}: {error}") from error
 
-    def write(self, rows: Sequence[Row]) -> None:
+    def write(self, rows: Sequence[TableRow]) -> None:
         """Append rows; they are on disk when it returns. Raises Refused for what JSON cannot hold."""
         now = self._now()
         try:
@@ -140,7 +140,7 @@ class Journal:
             kept = [(table, row) for table, row in rows if table is not outbox]
             entries = [(now, self._version, table.name, _packed(row)) for table, row in kept]
         except (TypeError, ValueError) as error:
-            raise Refused(type(error).__name__) from error
+            raise RecordRejected(type(error).__name__) from error
         marks = [row for table, row in rows if table is observed]
         with self._transaction() as connection:
             connection.executemany(
@@ -151,7 +151,7 @@ class Journal:
             checkpoints.keep_in_journal(connection, states)
         self.arrived.set()
 
-    def head(self, most: int) -> list[Entry]:
+    def head(self, most: int) -> list[JournalEntry]:
         """Return the first entries that are not forwarded, at most so many."""
         with self._transaction() as connection:
             found = connection.execute(
@@ -159,7 +159,7 @@ class Journal:
                 (most,),
             ).fetchall()
         try:
-            return [Entry(n, (metadata.tables[name], json.loads(row))) for n, name, row in found]
+            return [JournalEntry(n, (metadata.tables[name], json.loads(row))) for n, name, row in found]
         except KeyError as error:  # it stays where it is
             raise StorageError(
                 f"the journal was written by a newer cc_bridge, for the table {error}"
@@ -200,13 +200,13 @@ class Journal:
             row = connection.execute("SELECT until FROM observed WHERE pbx = ?", (pbx,)).fetchone()
         return None if row is None else float(row[0])
 
-    def unfinished(self, pbx: str) -> list[Unfinished]:
+    def unfinished(self, pbx: str) -> list[OpenStateRecord]:
         """Return what went on at a PBX when it was observed last."""
         with self._transaction() as connection:
             rows = connection.execute("SELECT key, state FROM unfinished ORDER BY rowid").fetchall()
         return checkpoints.read_journal(rows, pbx)
 
-    def said(self) -> list[Row]:
+    def said(self) -> list[TableRow]:
         """Return the attempts and opt-outs that are here, longest ago first; the server may not have them."""
         names = (survey_attempts.name, opt_outs.name)
         with self._transaction() as connection:

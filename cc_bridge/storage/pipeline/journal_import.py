@@ -11,16 +11,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from cc_bridge.storage.pipeline.journal import Entry, Journal
-from cc_bridge.storage.pipeline.sql_sink import Database, parts
+from cc_bridge.storage.pipeline.journal import Journal, JournalEntry
+from cc_bridge.storage.pipeline.sql_sink import SqlSink, parts
 
-__all__ = ["TakenIn", "take_in", "waiting_in"]
+__all__ = ["JournalImport", "take_in", "waiting_in"]
 
 _BATCH = 500
 _NO_LIMIT = 1 << 40  # bytes; nothing is added
 
 
-class TakenIn(NamedTuple):
+class JournalImport(NamedTuple):
     """How many records were written, and how many the database refused."""
 
     written: int
@@ -39,7 +39,7 @@ def waiting_in(file: Path) -> int:
         journal.close()
 
 
-def take_in(file: Path, database: Database, progress: Callable[[int], None]) -> TakenIn:
+def take_in(file: Path, database: SqlSink, progress: Callable[[int], None]) -> JournalImport:
     """Write what waits in a journal; `progress` hears how many each time.
 
     Raises StorageError for a journal that is held or none, and what the database raises when it is away;
@@ -48,7 +48,7 @@ def take_in(file: Path, database: Database, progress: Callable[[int], None]) -> 
     journal = Journal(file, _NO_LIMIT)
     written = refused = 0
 
-    def write(entries: Sequence[Entry]) -> None:
+    def write(entries: Sequence[JournalEntry]) -> None:
         database.write([entry.row for entry in entries])
 
     try:
@@ -63,4 +63,4 @@ def take_in(file: Path, database: Database, progress: Callable[[int], None]) -> 
                 progress(len(part))
     finally:
         journal.close()
-    return TakenIn(written, refused)
+    return JournalImport(written, refused)

@@ -40,10 +40,20 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from cc_bridge.storage.migrate import open_database
-from cc_bridge.storage.pipeline.sql_sink import Row
+from cc_bridge.storage.pipeline.sql_sink import TableRow
 from cc_bridge.storage.schema.upsert import ONCE
 
-__all__ = ["INSERT", "Count", "Letter", "Outbox", "State", "local_file", "open_with_outbox", "outbox", "row"]
+__all__ = [
+    "INSERT",
+    "OutboxCount",
+    "OutboxEvent",
+    "OutboxFile",
+    "OutboxState",
+    "local_file",
+    "open_with_outbox",
+    "outbox",
+    "row",
+]
 
 _BUSY_SECONDS = 5.0
 _KEPT_SECONDS = 3_600.0
@@ -51,7 +61,7 @@ _DEAD_SECONDS = 30 * 86_400.0  # they hold personal data
 _LONGEST_PAUSE = 86_400.0  # what waits for longer was noted before the clock was put back
 
 
-class State(StrEnum):
+class OutboxState(StrEnum):
     """What has become of an event."""
 
     PENDING = "pending"
@@ -69,7 +79,7 @@ outbox = Table(
     Column("call_id", String, nullable=False, comment="Events of one call do not overtake each other"),
     Column("at", Double, nullable=False, comment="When it was written, seconds since the epoch"),
     Column("body", Text, nullable=False, comment="JSON, personal data; empty once delivered"),
-    Column("state", String, nullable=False, comment=", ".join(State)),
+    Column("state", String, nullable=False, comment=", ".join(OutboxState)),
     Column("attempts", Integer, nullable=False, comment="Requests so far"),
     Column("next_at", Double, nullable=False, comment="Due then; of a delivered one, when that was"),
     Column("reason", String, nullable=False, comment="Why the last attempt failed"),
@@ -110,7 +120,7 @@ _DEAD_OF_UNKNOWN = 10_000  # events kept for a receiver that is configured no mo
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class OutboxEvent:
     """An event for one receiver."""
 
     receiver: str
@@ -126,7 +136,7 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class OutboxCount:
     """What is there for one receiver."""
 
     pending: int
@@ -134,11 +144,11 @@ class Count:
     dead: int
 
 
-def row(receiver: str, event_id: str, kind: str, call_id: str, body: str, now: float) -> Row:
+def row(receiver: str, event_id: str, kind: str, call_id: str, body: str, now: float) -> TableRow:
     """Return what the writer adds beside the record."""
     return outbox, {
         "receiver": receiver, "event_id": event_id, "type": kind, "call_id": call_id, "at": now, "body": body,
-        "state": State.PENDING.value, "attempts": 0, "next_at": 0.0, "reason": "",
+        "state": OutboxState.PENDING.value, "attempts": 0, "next_at": 0.0, "reason": "",
     }  # fmt: skip
 
 
@@ -169,25 +179,27 @@ def local_file(url: str, journal: Path) -> Path:
     return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else journal
 
 
-class Outbox:
+class OutboxFile:
     """The outbox in a file, for one look or note at a time; from any thread. Raises sqlite3.Error."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
-    def due(self, receiver: str, now: float, most: int) -> Sequence[Letter]:
+    def due(self, receiver: str, now: float, most: int) -> Sequence[OutboxEvent]:
         """Return what may be sent now, one event of each call; those that were never tried come first."""
         return self._letters(_DUE, {"receiver": receiver, "now": now, "most": most})
 
-    def undelivered(self) -> Sequence[Letter]:
+    def undelivered(self) -> Sequence[OutboxEvent]:
         """Return all that are pending or dead, in their order."""
         return self._letters(_LIST, {})
 
-    def counts(self) -> Mapping[str, Count]:
+    def counts(self) -> Mapping[str, OutboxCount]:
         """Return what is there by receiver."""
         with self._transaction() as connection:
             rows = connection.execute(_COUNTS).fetchall() if connection else []
-        return {receiver: Count(pending, oldest or 0.0, dead) for receiver, pending, oldest, dead in rows}
+        return {
+            receiver: OutboxCount(pending, oldest or 0.0, dead) for receiver, pending, oldest, dead in rows
+        }
 
     def add(self, rows: Sequence[Mapping[str, object]]) -> bool:
         """Let these rows of `row` wait too, each once; False: there is no outbox yet. On disk on return."""
@@ -208,7 +220,7 @@ class Outbox:
 
     def failed(self, receiver: str, event_id: str, attempts: int, next_at: float | None, reason: str) -> None:
         """Note a failed attempt; `next_at` None means that it was the last."""
-        state = State.DEAD if next_at is None else State.PENDING
+        state = OutboxState.DEAD if next_at is None else OutboxState.PENDING
         with self._transaction() as connection:
             if connection:
                 connection.execute(
@@ -265,10 +277,10 @@ class Outbox:
                     dropped[receiver] = sum(gone)
         return dropped
 
-    def _letters(self, select: str, wanted: Mapping[str, object]) -> list[Letter]:
+    def _letters(self, select: str, wanted: Mapping[str, object]) -> list[OutboxEvent]:
         with self._transaction() as connection:
             rows = connection.execute(select, wanted).fetchall() if connection else []
-        return [Letter(*row) for row in rows]
+        return [OutboxEvent(*row) for row in rows]
 
     @contextmanager
     def _transaction(self, synchronous: str = "NORMAL") -> Generator[sqlite3.Connection | None]:

@@ -3,7 +3,8 @@
 `writer.py` fills it from the reactor and empties it in its own thread. Every method may be called from
 any thread, none waits but `next_batch` and `pause`, and the lock is never held during I/O.
 
-Records can be put together: those of one cut (see daemon/writing.py) are never written without each other.
+Records can be put together: those of one cut (see daemon/services/record_pipeline.py) are never written
+without each other.
 
 The trap: a record stays at the head until `written` takes it off, so that whatever fails meanwhile, the
 backlog is exactly what is left to do.
@@ -18,9 +19,9 @@ from time import monotonic
 
 from twisted.internet.defer import Deferred
 
-from cc_bridge.records import Answer, OptOut, Record, SurveyAttempt, Unfinished
+from cc_bridge.records import Answer, OpenStateRecord, OptOut, Record, SurveyAttempt
 
-__all__ = ["BATCH", "GROUP_SECONDS", "Backlog", "Waiting"]
+__all__ = ["BATCH", "GROUP_SECONDS", "QueuedRecord", "RecordQueue"]
 
 GROUP_SECONDS = 0.2  # how long the first record of a batch waits for company
 BATCH = 1_000  # records a transaction: a commit that comes after them waits some 60 ms
@@ -28,7 +29,7 @@ DRAINING_PAUSE = 0.1  # seconds between attempts once the deadline runs
 
 
 @dataclass(slots=True)
-class Waiting:
+class QueuedRecord:
     """A record that is not on disk yet."""
 
     record: Record
@@ -37,7 +38,7 @@ class Waiting:
     last: bool  # of its cut; it is written with those before it, up to the end of another cut
 
 
-class Backlog:
+class RecordQueue:
     """Open, then draining (takes no more records), then closed (empty for ever)."""
 
     def __init__(self, bound: int, full: Callable[[], bool] = lambda: False) -> None:
@@ -46,7 +47,7 @@ class Backlog:
         self._bound = bound
         self._full = full
         self._wake = Condition()
-        self._queue: deque[Waiting] = deque()
+        self._queue: deque[QueuedRecord] = deque()
         self._urgent = 0  # how many in the queue somebody waits for
         self._ready = 0  # how many at its head are of whole cuts
         self._draining = self._closed = False
@@ -75,11 +76,11 @@ class Backlog:
         with self._wake:
             length = len(self._queue)
             said = done is not None or isinstance(record, Answer | SurveyAttempt | OptOut)
-            no_room = length >= self._bound or (self._full() and not isinstance(record, Unfinished))
+            no_room = length >= self._bound or (self._full() and not isinstance(record, OpenStateRecord))
             if (not said and no_room) or self._draining or self._closed:
                 self.dropped += 1
                 return False
-            self._queue.append(Waiting(record, monotonic(), done, last))
+            self._queue.append(QueuedRecord(record, monotonic(), done, last))
             if done is not None:
                 self._urgent += 1
             if last:
@@ -99,7 +100,7 @@ class Backlog:
         if self._urgent or before == 0 or before < BATCH <= self._ready:  # else the thread wakes in time
             self._wake.notify()
 
-    def next_batch(self) -> list[Waiting]:
+    def next_batch(self) -> list[QueuedRecord]:
         """Wait for the next batch and return it, still at the head; an empty one is the end."""
         with self._wake:
             while not (self._ready or self._draining or self._closed):
@@ -111,7 +112,7 @@ class Backlog:
                 self._wake.wait(left)
             return list(islice(self._queue, self._end_of_batch()))
 
-    def written(self, batch: Sequence[Waiting]) -> bool:
+    def written(self, batch: Sequence[QueuedRecord]) -> bool:
         """Take a batch off the head; False when it was given up by `close` meanwhile."""
         with self._wake:
             if self._closed:
@@ -140,7 +141,7 @@ class Backlog:
             self._draining = True
             self._wake.notify()
 
-    def close(self) -> list[Waiting] | None:
+    def close(self) -> list[QueuedRecord] | None:
         """Give up what is left and return it, counted as dropped; None when it was closed before."""
         with self._wake:
             if self._closed:

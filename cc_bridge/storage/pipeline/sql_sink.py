@@ -15,14 +15,14 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from twisted.logger import Logger
 
 from cc_bridge.storage.pipeline import checkpoints
-from cc_bridge.storage.pipeline.duplicate_writer import Lone
+from cc_bridge.storage.pipeline.duplicate_writer import DuplicateWriterCheck
 from cc_bridge.storage.schema.upsert import upsert
 
-__all__ = ["Database", "Refused", "Row", "Sink", "named", "parts"]
+__all__ = ["RecordRejected", "Sink", "SqlSink", "TableRow", "named", "parts"]
 
 _log = Logger()
 
-Row = tuple[Table[Any], dict[str, Any]]
+TableRow = tuple[Table[Any], dict[str, Any]]
 _Item = TypeVar("_Item")
 
 # Errors about a value that PyMySQL does not count as such: incorrect value, row too long, value too long
@@ -30,7 +30,7 @@ _Item = TypeVar("_Item")
 _MYSQL_DATA_ERRORS = {1292, 1118, 1071}
 
 
-class Refused(Exception):
+class RecordRejected(Exception):
     """Who got the rows will never take them. The text names the cause, but never a value."""
 
 
@@ -39,14 +39,14 @@ class Sink(Protocol):
 
     full: bool
 
-    def write(self, rows: Sequence[Row]) -> None:
+    def write(self, rows: Sequence[TableRow]) -> None:
         """Write all rows or none; they are on disk on return. Raises Refused, or anything else in trouble."""
 
     def close(self) -> None:
         """Forget the connection; the next `write` opens another."""
 
 
-class Database:
+class SqlSink:
     """The sink that is a database; `open_engine` runs in the thread that writes, when it first does.
 
     reconnects: connections that took the place of a lost one
@@ -57,10 +57,10 @@ class Database:
     def __init__(self, open_engine: Callable[[], Engine]) -> None:
         self._open_engine = open_engine
         self._engine: Engine | None = None
-        self._lone = Lone()
+        self._lone = DuplicateWriterCheck()
         self.reconnects = -1  # the first one replaces none
 
-    def write(self, rows: Sequence[Row]) -> None:
+    def write(self, rows: Sequence[TableRow]) -> None:
         if self._engine is None:
             self._engine = self._open_engine()
             self.reconnects += 1
@@ -79,7 +79,7 @@ class Database:
         except Exception as error:
             self._lone.forget()  # nobody knows what is stored now
             if _is_refusal(error):
-                raise Refused(type(getattr(error, "orig", None) or error).__name__) from error
+                raise RecordRejected(type(getattr(error, "orig", None) or error).__name__) from error
             raise
 
     def _reconnected(self, *_: object) -> None:
@@ -96,11 +96,11 @@ class Database:
 
 def parts(
     batch: Sequence[_Item], write: Callable[[Sequence[_Item]], None]
-) -> Iterator[tuple[Sequence[_Item], Refused | None]]:
+) -> Iterator[tuple[Sequence[_Item], RecordRejected | None]]:
     """Write a batch, halved until what is refused stands alone; yield each part when it is done with."""
     try:
         write(batch)
-    except Refused as refusal:
+    except RecordRejected as refusal:
         if len(batch) == 1:
             yield batch, refusal
         else:

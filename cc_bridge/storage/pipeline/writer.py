@@ -21,9 +21,9 @@ from twisted.logger import Logger
 
 from cc_bridge.errors import StorageError
 from cc_bridge.records import Record
-from cc_bridge.storage.pipeline.backoff import Outage
-from cc_bridge.storage.pipeline.record_queue import Backlog, Waiting
-from cc_bridge.storage.pipeline.sql_sink import Refused, Row, Sink, named, parts
+from cc_bridge.storage.pipeline.backoff import Backoff
+from cc_bridge.storage.pipeline.record_queue import QueuedRecord, RecordQueue
+from cc_bridge.storage.pipeline.sql_sink import RecordRejected, Sink, TableRow, named, parts
 from cc_bridge.storage.schema.tables import TABLES, row_of
 
 __all__ = ["Writer", "nothing_beside"]
@@ -33,7 +33,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between attempts; a caller may 
 _log = Logger()
 
 
-def nothing_beside(_record: Record) -> Iterable[Row]:
+def nothing_beside(_record: Record) -> Iterable[TableRow]:
     return ()
 
 
@@ -55,15 +55,15 @@ class Writer:
         sink: Sink,
         call_from_thread: Callable[..., object],
         bound: int = 100_000,
-        beside: Callable[[Record], Iterable[Row]] = nothing_beside,
+        beside: Callable[[Record], Iterable[TableRow]] = nothing_beside,
     ) -> None:
         self.written = {table.name: 0 for table in TABLES.values()}
         self.batches = self.set_aside = 0
         self._sink = sink
         self._beside = beside
         self._call_from_thread = call_from_thread
-        self._backlog = Backlog(bound, lambda: sink.full)
-        self._outage = Outage(_log, "storage", FIRST_PAUSE, LONGEST_PAUSE)
+        self._backlog = RecordQueue(bound, lambda: sink.full)
+        self._outage = Backoff(_log, "storage", FIRST_PAUSE, LONGEST_PAUSE)
         self._thread = Thread(target=self._run, name="storage-writer", daemon=True)
         self._deadline: Timer | None = None
         self._stopped: Deferred[int] | None = None
@@ -152,15 +152,15 @@ class Writer:
             self._sink.close()
             self._end()
 
-    def _write(self, batch: list[Waiting]) -> None:
+    def _write(self, batch: list[QueuedRecord]) -> None:
         """Write the head of the backlog."""
 
-        def write(some: Sequence[Waiting]) -> None:
+        def write(some: Sequence[QueuedRecord]) -> None:
             try:
                 records = [waiting.record for waiting in some]
                 rows = [row for record in records for row in (row_of(record), *self._beside(record))]
             except (ArithmeticError, TypeError, ValueError) as error:
-                raise Refused(type(error).__name__) from error
+                raise RecordRejected(type(error).__name__) from error
             self._sink.write(rows)
 
         for part, refusal in parts(batch, write):
@@ -170,13 +170,13 @@ class Writer:
                 else:
                     self._set_aside(part, refusal)
 
-    def _settle(self, part: Sequence[Waiting]) -> None:
+    def _settle(self, part: Sequence[QueuedRecord]) -> None:
         self.batches += 1
         for waiting in part:
             self.written[TABLES[type(waiting.record)].name] += 1
         self._fire(part, None)
 
-    def _set_aside(self, alone: Sequence[Waiting], refusal: Refused) -> None:
+    def _set_aside(self, alone: Sequence[QueuedRecord], refusal: RecordRejected) -> None:
         self.set_aside += 1
         record = alone[0].record
         table = TABLES[type(record)]
@@ -203,7 +203,7 @@ class Writer:
         if self._stopped:
             self._in_reactor(self._stopped.callback, len(left))
 
-    def _fire(self, batch: Sequence[Waiting], error: StorageError | None) -> None:
+    def _fire(self, batch: Sequence[QueuedRecord], error: StorageError | None) -> None:
         if waited_for := [waiting.done for waiting in batch if waiting.done is not None]:
             self._in_reactor(_fire, waited_for, error)
 

@@ -1,4 +1,4 @@
-"""Reads one agent's own page, each question by an index of agent and time; `daemon/showing.py` asks.
+"""Queries for one agent's own page, each by an index of agent and time.
 
 The trap: the team's average needs the answers of all, the only question here that grows with the house: the
 answers of at most 30 days, counted by agent.
@@ -9,9 +9,9 @@ from dataclasses import replace
 from sqlalchemy import Connection, select
 
 from cc_bridge.reports import agent_page as page
-from cc_bridge.reports.query import Ask, By
+from cc_bridge.reports.query import Dimension, ReportQuery
 from cc_bridge.reports.team_average import averages, ended
-from cc_bridge.storage.reports import Facts
+from cc_bridge.storage.reports import SqlSource
 from cc_bridge.storage.schema.tables import answers
 
 __all__ = ["COMMENTS", "own"]
@@ -19,15 +19,15 @@ __all__ = ["COMMENTS", "own"]
 COMMENTS = 100  # the newest of the days
 
 
-def own(connection: Connection, ask: Ask) -> page.Own:
+def own(connection: Connection, ask: ReportQuery) -> page.AgentPage:
     """Return the page of `ask.agent`."""
-    ask = replace(ask, by=By.AGENT)
+    ask = replace(ask, by=Dimension.AGENT)
     whole = ended(ask)
-    team = averages(ask.agent, whole, Facts(connection, whole).answers(By.AGENT)) if whole else {}
-    return page.own(ask, Facts(connection, ask), team, _comments(connection, ask), COMMENTS)
+    team = averages(ask.agent, whole, SqlSource(connection, whole).answers(Dimension.AGENT)) if whole else {}
+    return page.own(ask, SqlSource(connection, ask), team, _comments(connection, ask), COMMENTS)
 
 
-def _comments(connection: Connection, ask: Ask) -> tuple[page.Comment, ...]:
+def _comments(connection: Connection, ask: ReportQuery) -> tuple[page.SpokenComment, ...]:
     c = answers.c
     span = (c.answered_at >= ask.since, c.answered_at < ask.until)
     rows = connection.execute(
@@ -36,4 +36,6 @@ def _comments(connection: Connection, ask: Ask) -> tuple[page.Comment, ...]:
         .order_by(c.answered_at.desc())
         .limit(COMMENTS + 1)
     )
-    return tuple(page.Comment(row.answered_at, row.queue, row.value, bool(row.recording)) for row in rows)
+    return tuple(
+        page.SpokenComment(row.answered_at, row.queue, row.value, bool(row.recording)) for row in rows
+    )

@@ -1,8 +1,8 @@
 """What happened with one customer, read for their timeline: visits, talks, ratings and follow-ups.
 
-`daemon/knowing.py` reads it for the pages, `customer show` for the command line. `keys` are those of a
-number; `customers.py` knows the others of the same customer. Each table is read by its index of caller keys,
-the newest rows only.
+`daemon/services/customer_lookup.py` reads it for the pages, `customer show` for the command line. `keys` are
+those of a number; `customers.py` knows the others of the same customer. Each table is read by its index of
+caller keys, the newest rows only.
 
 The trap: a `call_id` or `attempt_id` may be another PBX's too. So rows are looked for by id, and then
 compared with their PBX.
@@ -14,10 +14,17 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from cc_bridge.customers.lost_calls import Contact, LostCall, lost_calls
-from cc_bridge.customers.timeline import Entry, FollowedUp, Rated, Talked, Timeline, Visited
+from cc_bridge.customers.timeline import (
+    Timeline,
+    TimelineEntry,
+    TimelineFollowUp,
+    TimelineRating,
+    TimelineTalk,
+    TimelineVisit,
+)
 from cc_bridge.follow_ups.follow_up import FollowUp
 from cc_bridge.records import Direction, Outcome
-from cc_bridge.storage.queries.customers import Keys, answers_of, known
+from cc_bridge.storage.queries.customers import CallerKeySet, answers_of, known
 from cc_bridge.storage.queries.follow_ups import of_customer
 from cc_bridge.storage.queries.id_batches import portions
 from cc_bridge.storage.schema.tables import calls, queue_visits, survey_attempts, talks
@@ -28,7 +35,7 @@ ENTRIES = 500  # visits, talks or surveys, the newest of each
 
 
 def timeline(
-    connection: Connection, keys: Keys, now: float, shared: Collection[str] = (), most: int = ENTRIES
+    connection: Connection, keys: CallerKeySet, now: float, shared: Collection[str] = (), most: int = ENTRIES
 ) -> Timeline:
     """Return the newest of what happened with a customer."""
     customer, keys = known(connection, keys, shared)
@@ -42,7 +49,7 @@ def timeline(
     talked = [row for row in _of_calls(connection, ways) if (row.pbx, row.call_id) in ways]
     lost = {(each.pbx, each.call_id): each for each in lost_calls(_contacts(found, talked, ways), now)}
     surveys = {(row.pbx, row.attempt_id): row for row in asked}
-    entries: list[Entry] = [_visited(row, lost) for row in found]
+    entries: list[TimelineEntry] = [_visited(row, lost) for row in found]
     entries += [_talked(row, ways[row.pbx, row.call_id]) for row in talked]
     entries += [_rated(row, surveys[row.pbx, row.attempt_id]) for row in answers_of(connection, asked)]
     followed = of_customer(connection, keys, most)
@@ -51,7 +58,7 @@ def timeline(
     return Timeline.of(customer, entries, more=more)
 
 
-def _newest(connection: Connection, table: Any, at: Any, keys: Keys, most: int) -> Sequence[Any]:
+def _newest(connection: Connection, table: Any, at: Any, keys: CallerKeySet, most: int) -> Sequence[Any]:
     theirs = select(table).where(table.c.caller_key.in_(keys))
     return connection.execute(theirs.order_by(at.desc()).limit(most)).all()
 
@@ -79,10 +86,10 @@ def _contacts(
     return of_queues + without
 
 
-def _visited(row: Any, lost: dict[tuple[str, str], LostCall]) -> Visited:
+def _visited(row: Any, lost: dict[tuple[str, str], LostCall]) -> TimelineVisit:
     call = lost.get((row.pbx, row.call_id))
     here = call if call is not None and call.lost_at == row.left_at and call.queue == row.queue else None
-    return Visited(
+    return TimelineVisit(
         row.entered_at,
         row.pbx,
         row.call_id,
@@ -96,8 +103,8 @@ def _visited(row: Any, lost: dict[tuple[str, str], LostCall]) -> Visited:
     )
 
 
-def _talked(row: Any, direction: str) -> Talked:
-    return Talked(
+def _talked(row: Any, direction: str) -> TimelineTalk:
+    return TimelineTalk(
         row.answered_at,
         row.pbx,
         row.call_id,
@@ -111,8 +118,8 @@ def _talked(row: Any, direction: str) -> Talked:
     )
 
 
-def _rated(row: Any, attempt: Any) -> Rated:
-    return Rated(
+def _rated(row: Any, attempt: Any) -> TimelineRating:
+    return TimelineRating(
         row.answered_at,
         row.pbx,
         attempt.call_id,
@@ -127,8 +134,8 @@ def _rated(row: Any, attempt: Any) -> Rated:
     )
 
 
-def _followed_up(follow_up: FollowUp) -> FollowedUp:
-    return FollowedUp(
+def _followed_up(follow_up: FollowUp) -> TimelineFollowUp:
+    return TimelineFollowUp(
         follow_up.opened_at,
         follow_up.pbx,
         follow_up.call_id,

@@ -1,9 +1,9 @@
 """Customers as they are stored: who is behind a number, and what the dialplan may know of a caller.
 
-`daemon/knowing.py` reads for the greeting, `daemon/showing.py` names for its pages; `customer import` takes
-in what a CRM exports. What is read uses an index of each table by caller key, and has a bound; instants are
-UTC seconds since the epoch. What happened with a customer is in `timeline.py`, the contacts of all in
-`contacts.py`.
+`daemon/services/customer_lookup.py` reads for the greeting, `daemon/services/people_api.py` names for its
+pages; `customer import` takes in what a CRM exports. What is read uses an index of each table by caller key,
+and has a bound; instants are UTC seconds since the epoch. What happened with a customer is in
+`customer_timeline.py`, the contacts of all in `contacts.py`.
 
 The trap: one person has several keys, of several numbers or writings, and the same `attempt_id` may be
 another PBX's. So keys are looked for as lists, and what belongs together is compared with its PBX.
@@ -17,25 +17,25 @@ from sqlalchemy import Connection, Engine, select
 
 from cc_bridge.customers.lost_calls import LOST
 from cc_bridge.customers.profile import CALLS_SECONDS, Profile
-from cc_bridge.customers.timeline import Customer
+from cc_bridge.customers.timeline import CustomerIdentity
 from cc_bridge.records import CustomerNumber
 from cc_bridge.storage.queries.follow_ups import reasons
 from cc_bridge.storage.queries.id_batches import portions
 from cc_bridge.storage.schema.tables import answers, customers, queue_visits, row_of, survey_attempts
 from cc_bridge.storage.schema.upsert import upsert
 
-__all__ = ["Keys", "answers_of", "known", "names", "profile", "take_in"]
+__all__ = ["CallerKeySet", "answers_of", "known", "names", "profile", "take_in"]
 
 _NUMBERS = 50  # of one customer
 _VISITS = 500  # of the days that count, the newest
 _SURVEYS = 10  # in which the last rating is looked for
 
-Keys = Sequence[str]
+CallerKeySet = Sequence[str]
 
 
 def known(
-    connection: Connection, keys: Keys, shared: Collection[str] = ()
-) -> tuple[Customer, tuple[str, ...]]:
+    connection: Connection, keys: CallerKeySet, shared: Collection[str] = ()
+) -> tuple[CustomerIdentity, tuple[str, ...]]:
     """Return what a CRM says of who has these keys, with the keys of all their numbers that nobody shares."""
     c = customers.c
     rows = connection.execute(
@@ -43,14 +43,14 @@ def known(
     )
     told = rows.all()
     if not told:
-        return Customer(), tuple(keys)
+        return CustomerIdentity(), tuple(keys)
     newest = told[-1]
     others: Iterable[str] = ()
     if newest.customer_id:
         same = select(c.caller_key).where(c.customer_id == newest.customer_id).limit(_NUMBERS)
         others = [key for key in connection.scalars(same) if key not in shared]
     also = [key for key in others if key not in keys]
-    return Customer(newest.customer_id, newest.name, 1 + len(also)), (*keys, *also)
+    return CustomerIdentity(newest.customer_id, newest.name, 1 + len(also)), (*keys, *also)
 
 
 def names(connection: Connection, keys: Collection[str]) -> dict[str, str]:
@@ -64,7 +64,7 @@ def names(connection: Connection, keys: Collection[str]) -> dict[str, str]:
 
 
 def profile(
-    connection: Connection, keys: Keys, kind: str, now: float, shared: Collection[str] = ()
+    connection: Connection, keys: CallerKeySet, kind: str, now: float, shared: Collection[str] = ()
 ) -> Profile:
     """Return what the dialplan may know of a caller; `kind` is that of the question whose rating counts."""
     _, keys = known(connection, keys, shared)

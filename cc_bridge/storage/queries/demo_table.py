@@ -11,11 +11,11 @@ from cc_bridge.storage.schema.tables import (
     survey_attempts,
 )
 
-__all__ = ["Rating", "Visits", "ratings_by_queue", "visits_by_outcome"]
+__all__ = ["OutcomeCount", "QueueRating", "ratings_by_queue", "visits_by_outcome"]
 
 
 @dataclass(frozen=True, slots=True)
-class Rating:
+class QueueRating:
     """The answers of one kind in one queue."""
 
     queue: str
@@ -24,7 +24,7 @@ class Rating:
 
 
 @dataclass(frozen=True, slots=True)
-class Visits:
+class OutcomeCount:
     """The visits of one queue that ended in one way."""
 
     queue: str
@@ -32,7 +32,7 @@ class Visits:
     n: int
 
 
-def ratings_by_queue(connection: Connection, since: float, kind: str = "csat") -> list[Rating]:
+def ratings_by_queue(connection: Connection, since: float, kind: str = "csat") -> list[QueueRating]:
     """Return number and mean of the answers on one scale, by the queue of the rated talk."""
     same_attempt = (answers.c.pbx == survey_attempts.c.pbx) & (
         answers.c.attempt_id == survey_attempts.c.attempt_id
@@ -44,13 +44,13 @@ def ratings_by_queue(connection: Connection, since: float, kind: str = "csat") -
         .group_by(survey_attempts.c.queue)
         .order_by(survey_attempts.c.queue)
     )
-    return [Rating(queue, n, float(mean)) for queue, n, mean in rows]
+    return [QueueRating(queue, n, float(mean)) for queue, n, mean in rows]
 
 
-def visits_by_outcome(connection: Connection, since: float) -> list[Visits]:
+def visits_by_outcome(connection: Connection, since: float) -> list[OutcomeCount]:
     """Return the number of visits that began since then, by queue and outcome."""
     by = (queue_visits.c.queue, queue_visits.c.outcome)
     rows = connection.execute(
         select(*by, func.count()).where(queue_visits.c.entered_at >= since).group_by(*by).order_by(*by)
     )
-    return [Visits(queue, Outcome(outcome), n) for queue, outcome, n in rows]
+    return [OutcomeCount(queue, Outcome(outcome), n) for queue, outcome, n in rows]

@@ -1,6 +1,6 @@
 """Digests to be sent and sent, each to one address: who may send one, and what became of it.
 
-`publishing/posting.py` sends by it, `cc-bridge digest list` reads it. Every function is one transaction of
+`digest/delivery.py` sends by it, `cc-bridge digest list` reads it. Every function is one transaction of
 its own, so that what one process notes, every other one sees at once; instants are UTC seconds since the
 epoch.
 
@@ -22,12 +22,12 @@ from sqlalchemy.exc import IntegrityError
 
 from cc_bridge.storage.schema.tables import publications
 
-__all__ = ["CLAIM_SECONDS", "Key", "Publication", "Publications", "State"]
+__all__ = ["CLAIM_SECONDS", "DeliveryKey", "DeliveryState", "DigestDeliveries", "DigestDelivery"]
 
 CLAIM_SECONDS = 900.0  # to make and begin to send one; a report of millions of calls takes a minute
 
 
-class State(StrEnum):
+class DeliveryState(StrEnum):
     """How far a digest has come."""
 
     WAITING = "waiting"
@@ -39,18 +39,18 @@ class State(StrEnum):
 
 
 # From what a digest may come to each state.
-_FROM: Mapping[State, tuple[State, ...]] = {
-    State.SENDING: (State.CLAIMED,),
-    State.SENT: (State.SENDING,),
-    State.WAITING: (State.CLAIMED, State.SENDING),
-    State.FAILED: (State.CLAIMED, State.SENDING),
-    State.UNCLEAR: (State.SENDING,),
+_FROM: Mapping[DeliveryState, tuple[DeliveryState, ...]] = {
+    DeliveryState.SENDING: (DeliveryState.CLAIMED,),
+    DeliveryState.SENT: (DeliveryState.SENDING,),
+    DeliveryState.WAITING: (DeliveryState.CLAIMED, DeliveryState.SENDING),
+    DeliveryState.FAILED: (DeliveryState.CLAIMED, DeliveryState.SENDING),
+    DeliveryState.UNCLEAR: (DeliveryState.SENDING,),
 }
-_ENDS = (State.SENT, State.FAILED, State.UNCLEAR)
+_ENDS = (DeliveryState.SENT, DeliveryState.FAILED, DeliveryState.UNCLEAR)
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class DeliveryKey:
     """Which digest, for whom."""
 
     every: str
@@ -65,7 +65,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Publication:
+class DigestDelivery:
     every: str
     first_day: str
     owner: str
@@ -79,27 +79,27 @@ class Publication:
     why: str
 
     @property
-    def key(self) -> Key:
-        return Key(self.every, self.first_day, self.owner, self.address)
+    def key(self) -> DeliveryKey:
+        return DeliveryKey(self.every, self.first_day, self.owner, self.address)
 
 
 _c = publications.c
-_COLUMNS = [_c[field.name] for field in fields(Publication)]
+_COLUMNS = [_c[field.name] for field in fields(DigestDelivery)]
 
 
-class Publications:
+class DigestDeliveries:
     """Those of a database; `me` is a name that no other process has."""
 
     def __init__(self, engine: Engine, me: str) -> None:
         self._engine = engine
         self._me = me
 
-    def want(self, keys: Iterable[Key], last_day: str, now: float) -> None:
+    def want(self, keys: Iterable[DeliveryKey], last_day: str, now: float) -> None:
         """Let these be sent, unless they are known."""
         for key in keys:
-            row = {field.name: getattr(key, field.name) for field in fields(Key)} | {
-                "last_day": last_day, "wanted_at": now, "state": State.WAITING.value, "claimed_by": "",
-                "attempts": 0, "next_at": now, "ended_at": None, "why": "",
+            row = {field.name: getattr(key, field.name) for field in fields(DeliveryKey)} | {
+                "last_day": last_day, "wanted_at": now, "state": DeliveryState.WAITING.value,
+                "claimed_by": "", "attempts": 0, "next_at": now, "ended_at": None, "why": "",
             }  # fmt: skip
             with self._engine.connect() as connection:  # SQLite waits for no lock once it has read
                 there = connection.scalar(select(func.count()).where(_is(key)))
@@ -107,75 +107,81 @@ class Publications:
                 with suppress(IntegrityError), self._engine.begin() as connection:
                     connection.execute(insert(publications).values(row))  # unless another was faster
 
-    def again(self, key: Key, now: float) -> bool:
+    def again(self, key: DeliveryKey, now: float) -> bool:
         """Let one that has ended be sent once more; tell whether it had ended."""
-        values = {"state": State.WAITING.value, "wanted_at": now, "next_at": now, "attempts": 0, "why": ""}
+        values = {
+            "state": DeliveryState.WAITING.value,
+            "wanted_at": now,
+            "next_at": now,
+            "attempts": 0,
+            "why": "",
+        }
         return self._changed(key, _c.state.in_(_ENDS), values)
 
-    def open(self, every: str) -> list[Publication]:
+    def open(self, every: str) -> list[DigestDelivery]:
         """Return those that have not ended, the oldest first."""
         statement = select(*_COLUMNS).where(_c.every == every, _c.state.not_in(_ENDS))
         with self._engine.connect() as connection:
             rows = connection.execute(statement.order_by(_c.wanted_at, _c.owner, _c.address))
-            return [Publication(*row) for row in rows]
+            return [DigestDelivery(*row) for row in rows]
 
-    def claim(self, key: Key, now: float, *, at_once: bool = False) -> bool:
+    def claim(self, key: DeliveryKey, now: float, *, at_once: bool = False) -> bool:
         """Take one that is due, or `at_once`; tell whether it is ours now."""
-        waits = _c.state == State.WAITING
-        left = and_(_c.state == State.CLAIMED, _c.next_at <= now)
+        waits = _c.state == DeliveryState.WAITING
+        left = and_(_c.state == DeliveryState.CLAIMED, _c.next_at <= now)
         due = waits if at_once else and_(waits, _c.next_at <= now)
         values = {
-            "state": State.CLAIMED.value, "claimed_by": self._me, "next_at": now + CLAIM_SECONDS,
+            "state": DeliveryState.CLAIMED.value, "claimed_by": self._me, "next_at": now + CLAIM_SECONDS,
             "attempts": _c.attempts + 1,
         }  # fmt: skip
         return self._changed(key, due | left, values)
 
-    def sending(self, key: Key, now: float) -> bool:
+    def sending(self, key: DeliveryKey, now: float) -> bool:
         """Note that the server gets the text from now on; False: it is ours no more, and must not be sent."""
-        return self._moved(key, State.SENDING, {"next_at": now + CLAIM_SECONDS})
+        return self._moved(key, DeliveryState.SENDING, {"next_at": now + CLAIM_SECONDS})
 
-    def sent(self, key: Key, now: float) -> bool:
-        return self._moved(key, State.SENT, {"ended_at": now, "why": ""})
+    def sent(self, key: DeliveryKey, now: float) -> bool:
+        return self._moved(key, DeliveryState.SENT, {"ended_at": now, "why": ""})
 
-    def later(self, key: Key, at: float, why: str) -> bool:
-        return self._moved(key, State.WAITING, {"next_at": at, "why": why})
+    def later(self, key: DeliveryKey, at: float, why: str) -> bool:
+        return self._moved(key, DeliveryState.WAITING, {"next_at": at, "why": why})
 
-    def failed(self, key: Key, now: float, why: str) -> bool:
-        return self._moved(key, State.FAILED, {"ended_at": now, "why": why})
+    def failed(self, key: DeliveryKey, now: float, why: str) -> bool:
+        return self._moved(key, DeliveryState.FAILED, {"ended_at": now, "why": why})
 
-    def unclear(self, key: Key, now: float, why: str) -> bool:
-        return self._moved(key, State.UNCLEAR, {"ended_at": now, "why": why})
+    def unclear(self, key: DeliveryKey, now: float, why: str) -> bool:
+        return self._moved(key, DeliveryState.UNCLEAR, {"ended_at": now, "why": why})
 
-    def left_unclear(self, key: Key, now: float) -> bool:
+    def left_unclear(self, key: DeliveryKey, now: float) -> bool:
         """Give up one that was left while it was being sent; tell whether it was, and by us."""
-        left = and_(_c.state == State.SENDING, _c.next_at <= now)
+        left = and_(_c.state == DeliveryState.SENDING, _c.next_at <= now)
         why = "whoever sent it ended in the middle, so it may have been sent"
-        return self._changed(key, left, {"state": State.UNCLEAR.value, "ended_at": now, "why": why})
+        return self._changed(key, left, {"state": DeliveryState.UNCLEAR.value, "ended_at": now, "why": why})
 
     def last_sent_at(self, every: str) -> float:
         """Return when one was sent last; 0: never."""
         newest = select(func.max(_c.ended_at, type_=_c.ended_at.type)).where(
-            _c.every == every, _c.state == State.SENT
+            _c.every == every, _c.state == DeliveryState.SENT
         )
         with self._engine.connect() as connection:
             return connection.scalar(newest) or 0.0
 
-    def every(self, limit: int) -> list[Publication]:
+    def every(self, limit: int) -> list[DigestDelivery]:
         """Return the newest ones first."""
         order = (_c.first_day.desc(), _c.every, _c.owner, _c.address)
         with self._engine.connect() as connection:
             rows = connection.execute(select(*_COLUMNS).order_by(*order).limit(limit))
-            return [Publication(*row) for row in rows]
+            return [DigestDelivery(*row) for row in rows]
 
-    def _moved(self, key: Key, to: State, values: Mapping[str, Any]) -> bool:
+    def _moved(self, key: DeliveryKey, to: DeliveryState, values: Mapping[str, Any]) -> bool:
         mine = and_(_c.state.in_(_FROM[to]), _c.claimed_by == self._me)
         return self._changed(key, mine, {"state": to.value, **values})
 
-    def _changed(self, key: Key, when: ColumnElement[bool], values: Mapping[str, Any]) -> bool:
+    def _changed(self, key: DeliveryKey, when: ColumnElement[bool], values: Mapping[str, Any]) -> bool:
         with self._engine.begin() as connection:
             done = connection.execute(update(publications).where(_is(key), when).values(**values))
             return done.rowcount == 1
 
 
-def _is(key: Key) -> ColumnElement[bool]:
-    return and_(*(_c[field.name] == getattr(key, field.name) for field in fields(Key)))
+def _is(key: DeliveryKey) -> ColumnElement[bool]:
+    return and_(*(_c[field.name] == getattr(key, field.name) for field in fields(DeliveryKey)))

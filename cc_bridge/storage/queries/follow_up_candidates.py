@@ -1,6 +1,7 @@
 """What follow-ups are opened by: answers, visits, and who is one customer, as the database knows them.
 
-`opener.py` reads it every few seconds, so every statement goes by an index and a short stretch of time.
+`follow_up_opener.py` reads it every few seconds, so every statement goes by an index and a short stretch of
+time.
 
 The trap: SQLite, which knows nothing of how many rows there are, takes all rows of a PBX for fewer than those
 of ten minutes, since the PBX is the begin of a key, and groups by an index of the whole table. So PBX and
@@ -13,27 +14,27 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, case, func, or_, select
 
-from cc_bridge.follow_ups.rules import Given, Rules, Stay
+from cc_bridge.follow_ups.rules import AnswerFact, FollowUpRules, VisitFact
 from cc_bridge.records import Direction, Outcome
 from cc_bridge.storage.queries.id_batches import portions
 from cc_bridge.storage.schema.column_types import hidden
 from cc_bridge.storage.schema.tables import answers, calls, customers, queue_visits, survey_attempts
 
-__all__ = ["Customer", "answers_since", "calls_after", "customers_of", "stays_since"]
+__all__ = ["CustomerKeys", "answers_since", "calls_after", "customers_of", "stays_since"]
 
 # A visit is known when it ends, and found by when it began: who waits longer is found by a longer look.
 _LONGEST_WAIT = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Customer:
+class CustomerKeys:
     """Who has a key: the same for all of a customer's numbers, with the keys of those."""
 
     name: str
     keys: tuple[str, ...]
 
 
-def answers_since(connection: Connection, pbx: str, since: float) -> list[Given]:
+def answers_since(connection: Connection, pbx: str, since: float) -> list[AnswerFact]:
     """Return the answers of a PBX's callers from then on; those who withhold the number are left out."""
     a, s, v, c = answers.c, survey_attempts.c, queue_visits.c, calls.c
     lately = and_(a.answered_at >= since, hidden(a.pbx) == pbx)
@@ -61,12 +62,12 @@ def answers_since(connection: Connection, pbx: str, since: float) -> list[Given]
         .select_from(answers.join(survey_attempts, same))
         .where(lately, s.caller_key != "")
     )
-    return [Given(*row) for row in rows]
+    return [AnswerFact(*row) for row in rows]
 
 
 def stays_since(
-    connection: Connection, pbx: str, since: float, rules: Rules, short: Callable[[str], float]
-) -> tuple[list[Stay], Mapping[str, Customer]]:
+    connection: Connection, pbx: str, since: float, rules: FollowUpRules, short: Callable[[str], float]
+) -> tuple[list[VisitFact], Mapping[str, CustomerKeys]]:
     """Return all visits of calls that may break a rule, earlier ones of who abandoned, and these callers.
 
     The two abandons of one caller may be a day apart, on two PBXs, and from two numbers of one customer: so
@@ -95,10 +96,10 @@ def stays_since(
 
 def customers_of(
     connection: Connection, keys: Iterable[str], shared: Collection[str] = ()
-) -> Mapping[str, Customer]:
+) -> Mapping[str, CustomerKeys]:
     """Return the customer of each key; one whom no CRM told of has that key alone."""
     keys = sorted(set(keys) - set(shared))
-    found = {key: Customer(key, (key,)) for key in keys}
+    found = {key: CustomerKeys(key, (key,)) for key in keys}
     one, other = customers.alias("one").c, customers.alias("other").c
     for some in portions(keys):
         told = (
@@ -112,7 +113,7 @@ def customers_of(
             if theirs not in shared:
                 numbers.setdefault((key, customer_id), []).append(theirs)
         # Marked, so that an id is never taken for a number.
-        found |= {key: Customer(f"#{name}", tuple(theirs)) for (key, name), theirs in numbers.items()}
+        found |= {key: CustomerKeys(f"#{name}", tuple(theirs)) for (key, name), theirs in numbers.items()}
     return found
 
 
@@ -129,10 +130,10 @@ def calls_after(
             yield row.caller_key, row.pbx, row.call_id, row.started_at
 
 
-def _stays(connection: Connection, where: list[Any], short: Callable[[str], float]) -> Iterator[Stay]:
+def _stays(connection: Connection, where: list[Any], short: Callable[[str], float]) -> Iterator[VisitFact]:
     v = queue_visits.c
     columns = (v.pbx, v.call_id, v.caller_key, v.caller_number, v.queue, v.agent, v.entered_at, v.left_at,
                v.outcome)  # fmt: skip
     for row in connection.execute(select(*columns).where(*where)):
         soon = row.outcome == Outcome.ABANDONED and row.left_at - row.entered_at < short(row.queue)
-        yield Stay(*row[:5], row.agent or "", *row[6:], soon)
+        yield VisitFact(*row[:5], row.agent or "", *row[6:], soon)

@@ -1,6 +1,6 @@
 """Opens follow-ups for what is in the database by now, links calls to them, and tells of them. In a thread.
 
-`daemon/following_up.py` runs it every few seconds. Nothing here touches a call: a database that is slow or
+`daemon/jobs/follow_ups.py` runs it every few seconds. Nothing here touches a call: a database that is slow or
 away delays follow-ups, and that is all.
 
 The trap: it may be killed anywhere, and begins again a little earlier. So each step by itself is one
@@ -14,31 +14,31 @@ from typing import Literal
 
 from sqlalchemy import Engine
 
-from cc_bridge.follow_ups.follow_up import Count, FollowUp
-from cc_bridge.follow_ups.rules import Cause, Rules, follow_up
+from cc_bridge.follow_ups.follow_up import FollowUp, FollowUpCount
+from cc_bridge.follow_ups.rules import FollowUpCause, FollowUpRules, follow_up
 from cc_bridge.storage.queries import follow_ups as stored
 from cc_bridge.storage.queries.follow_up_candidates import (
-    Customer,
+    CustomerKeys,
     answers_since,
     calls_after,
     customers_of,
     stays_since,
 )
 
-__all__ = ["Desk", "Looked", "News", "Opener", "Tell"]
+__all__ = ["FollowUpChange", "FollowUpOpener", "FollowUpPolicy", "Notify", "SweepResult"]
 
 _DAY = 86_400.0
 
-News = tuple[Literal["opened", "closed"], FollowUp]
-Tell = Callable[[Sequence[News]], bool]
+FollowUpChange = tuple[Literal["opened", "closed"], FollowUp]
+Notify = Callable[[Sequence[FollowUpChange]], bool]
 """Keeps news for whoever is to be told; False: they cannot be kept now."""
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class FollowUpPolicy:
     """Who is to call back, and until when."""
 
-    rules: Rules
+    rules: FollowUpRules
     owner: Callable[[str], str]  # of a queue
     owners: Collection[str]  # all that the configuration names
     due_at: Callable[[float], float]
@@ -46,20 +46,20 @@ class Desk:
 
 
 @dataclass(slots=True)
-class Looked:
+class SweepResult:
     """What came of one look."""
 
     opened: Counter[str] = field(default_factory=Counter)  # by reason
     linked: int = 0
     closed: list[FollowUp] = field(default_factory=list)  # since it was told last
-    counts: Mapping[str, Count] = field(default_factory=dict)  # by owner, once it has come to its end
+    counts: Mapping[str, FollowUpCount] = field(default_factory=dict)  # by owner, once it has come to its end
 
 
-class Opener:
+class FollowUpOpener:
     """Looks after the follow-ups of one PBX; `stopping` is asked between any two transactions."""
 
     def __init__(
-        self, engine: Engine, pbx: str, desk: Desk, tell: Tell, stopping: Callable[[], bool]
+        self, engine: Engine, pbx: str, desk: FollowUpPolicy, tell: Notify, stopping: Callable[[], bool]
     ) -> None:
         self._engine = engine
         self._pbx = pbx
@@ -67,7 +67,7 @@ class Opener:
         self._tell = tell
         self._stopping = stopping
 
-    def look(self, since: float, now: float, looked: Looked, *, link: bool = True) -> None:
+    def look(self, since: float, now: float, looked: SweepResult, *, link: bool = True) -> None:
         """Open what has happened since then, link, tell and count; note in `looked` what is done."""
         self._open(since, looked)
         if link:
@@ -75,9 +75,9 @@ class Opener:
         self._told(looked)
         with self._engine.connect() as connection:
             counted = stored.counts(connection, now, self._pbx)
-        looked.counts = {owner: Count() for owner in self._desk.owners} | counted
+        looked.counts = {owner: FollowUpCount() for owner in self._desk.owners} | counted
 
-    def _open(self, since: float, looked: Looked) -> None:
+    def _open(self, since: float, looked: SweepResult) -> None:
         rules = self._desk.rules
         with self._engine.connect() as connection:
             given = answers_since(connection, self._pbx, since)
@@ -98,10 +98,10 @@ class Opener:
             if stored.opened(self._engine, each, customer.name, customer.keys):
                 looked.opened[each.reason] += 1
 
-    def _follow_up(self, cause: Cause) -> FollowUp:
+    def _follow_up(self, cause: FollowUpCause) -> FollowUp:
         return follow_up(cause, self._desk.owner(cause.about.queue), self._desk.due_at(cause.at))
 
-    def _link(self, now: float, looked: Looked) -> None:
+    def _link(self, now: float, looked: SweepResult) -> None:
         """Note the next answered call; of one that was closed a while ago only a call from before that.
 
         A call is known when it has ended: whoever calls back may close the follow-up before.
@@ -125,11 +125,11 @@ class Opener:
                     stored.linked(connection, each.follow_up_id, *found)
                 looked.linked += 1
 
-    def _told(self, looked: Looked) -> None:
+    def _told(self, looked: SweepResult) -> None:
         while not self._stopping():
             with self._engine.connect() as connection:
                 waiting = stored.tell_of(connection, self._pbx)
-            news: list[News] = []
+            news: list[FollowUpChange] = []
             noted: dict[str, str] = {}
             for each, told in waiting:
                 if told == stored.NOTHING:
@@ -145,7 +145,7 @@ class Opener:
 
 
 def _next_call(
-    follow_up: FollowUp, customer: Customer, called: Mapping[str, Sequence[tuple[str, str, float]]]
+    follow_up: FollowUp, customer: CustomerKeys, called: Mapping[str, Sequence[tuple[str, str, float]]]
 ) -> tuple[str, str, float] | None:
     """Return PBX, call and begin of the first answered call with the customer that came after."""
     own = (follow_up.pbx, follow_up.call_id)

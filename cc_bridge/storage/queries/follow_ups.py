@@ -1,6 +1,6 @@
 """Follow-ups as they are stored: opened once, listed, moved on, linked, told of.
 
-`daemon/following_up.py` opens and links them, `cc-bridge follow-up` and the pages list and move them, the
+`daemon/jobs/follow_ups.py` opens and links them, `cc-bridge follow-up` and the pages list and move them, the
 greeting, a customer's history and digests read them. Every function takes an open connection, and whoever
 opened it commits; `opened` alone takes an engine, since each opening is a transaction of its own.
 
@@ -20,14 +20,23 @@ from sqlalchemy import Connection, Engine, case, func, insert, or_, select, upda
 from sqlalchemy.exc import IntegrityError
 
 from cc_bridge.errors import FollowUpError
-from cc_bridge.follow_ups.follow_up import MOVES, UNCLOSED, Count, FollowUp, Move, State, change, too_late
+from cc_bridge.follow_ups.follow_up import (
+    MOVES,
+    UNCLOSED,
+    Action,
+    FollowUp,
+    FollowUpCount,
+    FollowUpState,
+    change,
+    too_late,
+)
 from cc_bridge.storage.queries.id_batches import portions
 from cc_bridge.storage.schema.tables import follow_ups
 
 __all__ = [
     "CLOSED",
     "OPENED",
-    "Count",
+    "FollowUpCount",
     "closed_between",
     "counts",
     "covered",
@@ -65,7 +74,7 @@ def listed(
     connection: Connection,
     *,
     owner: str = "",
-    states: Collection[State] = (State.OPEN, State.TAKEN),
+    states: Collection[FollowUpState] = (FollowUpState.OPEN, FollowUpState.TAKEN),
     overdue_at: float | None = None,
     limit: int = _LISTED,
 ) -> list[FollowUp]:
@@ -96,7 +105,9 @@ def one(connection: Connection, follow_up_id: str) -> FollowUp | None:
     return found[0] if found else None
 
 
-def moved(connection: Connection, follow_up_id: str, move: Move, by: str, text: str, now: float) -> FollowUp:
+def moved(
+    connection: Connection, follow_up_id: str, move: Action, by: str, text: str, now: float
+) -> FollowUp:
     """Move the one with exactly this id on; return it as it is then.
 
     Raises FollowUpError, and changes nothing, for a move that does not fit what is stored by now.
@@ -128,17 +139,19 @@ def reasons(connection: Connection, keys: Collection[str]) -> list[str]:
     return sorted(connection.scalars(wanted))
 
 
-def counts(connection: Connection, now: float, pbx: str = "") -> dict[str, Count]:
+def counts(connection: Connection, now: float, pbx: str = "") -> dict[str, FollowUpCount]:
     """Return how many are not closed by owner, of one PBX or of all."""
     late = func.sum(case((_c.due_at < now, 1), else_=0))
     wanted = select(_c.owner, _c.state, func.count(), late).where(_unclosed)
     if pbx:
         wanted = wanted.where(_c.pbx == pbx)
-    found: dict[str, Count] = {}
+    found: dict[str, FollowUpCount] = {}
     for owner, state, number, overdue in connection.execute(wanted.group_by(_c.owner, _c.state)):
-        have = found.get(owner, Count())
-        taken = number if state == State.TAKEN else 0
-        found[owner] = Count(have.open + number - taken, have.taken + taken, have.overdue + int(overdue))
+        have = found.get(owner, FollowUpCount())
+        taken = number if state == FollowUpState.TAKEN else 0
+        found[owner] = FollowUpCount(
+            have.open + number - taken, have.taken + taken, have.overdue + int(overdue)
+        )
     return found
 
 
@@ -224,4 +237,4 @@ def _found(rows: Iterable[Any]) -> list[FollowUp]:
 
 def _of(row: Any) -> FollowUp:
     values = {column.name: getattr(row, column.name) for column in _COLUMNS}
-    return FollowUp(**{**values, "state": State(row.state)})
+    return FollowUp(**{**values, "state": FollowUpState(row.state)})

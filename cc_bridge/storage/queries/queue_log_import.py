@@ -1,8 +1,8 @@
 """Visits and talks read back to be compared with queue_log, and those of queue_log taken in.
 
-`cc_bridge/history.py` calls it. The trap: an imported row must never displace one that was observed, and
-the two agree on the second at best. So a visit counts as known when a row of its channel and queue covers
-it; only rows of the very same key that were imported themselves are written again.
+`cc_bridge/offline/queue_log.py` calls it. The trap: an imported row must never displace one that was
+observed, and the two agree on the second at best. So a visit counts as known when a row of its channel and
+queue covers it; only rows of the very same key that were imported themselves are written again.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,13 +13,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, func, select
 
-from cc_bridge.queue_log.reconcile import Ours
+from cc_bridge.queue_log.reconcile import RecordedSide
 from cc_bridge.queue_log.visits import LoggedVisit
 from cc_bridge.records import EndedBy, Gap, Outcome, QueueVisit, Record, Talk, Transfer
 from cc_bridge.storage.schema.tables import TABLES, gaps, queue_visits, row_of, talks
 from cc_bridge.storage.schema.upsert import upsert
 
-__all__ = ["QUEUE_LOG", "Imported", "add", "observed"]
+__all__ = ["QUEUE_LOG", "ImportResult", "add", "observed"]
 
 QUEUE_LOG = "queue_log"  # the word for it in the column `source`
 _SAME = 1.5  # seconds: whole ones against microseconds, and a moment
@@ -29,7 +29,7 @@ _WORDS: dict[str, type[StrEnum]] = {"outcome": Outcome, "ended_by": EndedBy, "tr
 
 
 @dataclass(slots=True)
-class Imported:
+class ImportResult:
     """What an import did."""
 
     visits: int = 0
@@ -39,7 +39,7 @@ class Imported:
     unfinished: int = 0  # visits of which the log does not tell the outcome
 
 
-def observed(connection: Connection, pbx: str, since: float, until: float) -> Ours:
+def observed(connection: Connection, pbx: str, since: float, until: float) -> RecordedSide:
     """Return the visits and talks of one PBX that touch a stretch of time, imported ones included.
 
     queue_log knows nothing of talks without a queue, so they are left out.
@@ -50,7 +50,7 @@ def observed(connection: Connection, pbx: str, since: float, until: float) -> Ou
     waited = _rows(connection, QueueVisit, v.pbx == pbx, v.entered_at <= until, v.left_at >= since)
     talked = _rows(connection, Talk, t.pbx == pbx, t.queue != "", t.answered_at <= until, t.ended_at >= since)
     unseen = _rows(connection, Gap, g.pbx == pbx, g.started_at <= until, g.ended_at >= since)
-    return Ours(
+    return RecordedSide(
         visits=[QueueVisit(**row) for row in waited],
         talks=[Talk(**row) for row in talked],
         since=-inf if first is None else first,  # without any record of ours nothing is excused
@@ -62,7 +62,7 @@ def add(
     engine: Engine,
     pbx: str,
     visits: list[LoggedVisit],
-    counts: Imported,
+    counts: ImportResult,
     storable: Callable[[Record], Record] = lambda record: record,
 ) -> None:
     """Take in some visits with their talks, in one transaction; `storable` is `Privacy.of`."""

@@ -1,7 +1,7 @@
 """Asterisk's queue_log where it is a table: the realtime queue_log that most clusters have.
 
-`cc_bridge/history.py` reads a log through it. The database is another program's: nothing is written, and
-an SQLite file is opened so that nothing can be.
+`cc_bridge/offline/queue_log.py` reads a log through it. The database is another program's: nothing is
+written, and an SQLite file is opened so that nothing can be.
 
 The trap: the table has no order of its own. Its time has microseconds in newer Asterisks and whole seconds
 in older ones; an `id` column, which many installations add, keeps lines of one second in order.
@@ -16,7 +16,7 @@ from sqlalchemy import MetaData, Table, create_engine, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchTableError
 
 from cc_bridge.errors import StorageError
-from cc_bridge.queue_log.parse import Counts, Line, of_row
+from cc_bridge.queue_log.parse import LineCounts, QueueLogLine, of_row
 from cc_bridge.storage.engine import make_engine
 
 __all__ = ["read_table"]
@@ -26,7 +26,9 @@ _AROUND = timedelta(days=1)  # a visit may begin long before a stretch of intere
 _ROWS = 1_000  # fetched at a time
 
 
-def read_table(url: str, since: float, until: float, zone: tzinfo | None, counts: Counts) -> Iterator[Line]:
+def read_table(
+    url: str, since: float, until: float, zone: tzinfo | None, counts: LineCounts
+) -> Iterator[QueueLogLine]:
     """Yield the lines from about a day before `since` to about a day after `until`.
 
     `zone` is the PBX's; None: this machine's. Raises StorageError when there is no such table.

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 from sqlalchemy import Connection, select
 
-from cc_bridge.records import Unfinished
+from cc_bridge.records import OpenStateRecord
 from cc_bridge.storage.schema.tables import (
     observed,
     unfinished as going_on,
@@ -19,7 +19,9 @@ def observed_until(connection: Connection, pbx: str) -> float | None:
     return until
 
 
-def unfinished(connection: Connection, pbx: str) -> list[Unfinished]:
+def unfinished(connection: Connection, pbx: str) -> list[OpenStateRecord]:
     """Return what went on at a PBX when it was observed last."""
-    columns = [going_on.c[field.name] for field in fields(Unfinished)]
-    return [Unfinished(*row) for row in connection.execute(select(*columns).where(going_on.c.pbx == pbx))]
+    columns = [going_on.c[field.name] for field in fields(OpenStateRecord)]
+    return [
+        OpenStateRecord(*row) for row in connection.execute(select(*columns).where(going_on.c.pbx == pbx))
+    ]

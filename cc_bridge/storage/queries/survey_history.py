@@ -14,7 +14,7 @@ from cc_bridge.storage.schema.tables import (
     survey_attempts,
     surveys,
 )
-from cc_bridge.surveys.history import Asking
+from cc_bridge.surveys.history import PastAttempt
 
 __all__ = [
     "asked_since",
@@ -24,13 +24,13 @@ __all__ = [
 ]
 
 
-def asked_since(connection: Connection, since: float) -> list[Asking]:
+def asked_since(connection: Connection, since: float) -> list[PastAttempt]:
     """Return who was asked since then on all PBXs, oldest first."""
-    columns = [survey_attempts.c[field.name] for field in fields(Asking)]
+    columns = [survey_attempts.c[field.name] for field in fields(PastAttempt)]
     rows = connection.execute(
         select(*columns).where(survey_attempts.c.started_at >= since).order_by(survey_attempts.c.started_at)
     )
-    return [Asking(*row) for row in rows]
+    return [PastAttempt(*row) for row in rows]
 
 
 def called_since(connection: Connection, since: float) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """What the database knows of today, for a wallboard whose daemon has just been started.
 
-`daemon/wallboard.py` reads it in a thread. The trap: rows that cannot be read, such as an outcome of a newer
-version, must not keep all others away; so words stay words here.
+`daemon/services/wallboard.py` reads it in a thread. The trap: rows that cannot be read, such as an outcome of
+a newer version, must not keep all others away; so words stay words here.
 """
 
 from dataclasses import dataclass, fields
@@ -11,15 +11,15 @@ from sqlalchemy import Connection, select
 from cc_bridge.records import Outcome
 from cc_bridge.storage.schema.column_types import hidden
 from cc_bridge.storage.schema.tables import answers, queue_visits, survey_attempts
-from cc_bridge.wallboard.today import Rated
+from cc_bridge.wallboard.today import RatingToday
 
-__all__ = ["Visited", "rated_since", "visited_since"]
+__all__ = ["VisitRow", "rated_since", "visited_since"]
 
 _OUTCOMES = frozenset(Outcome)
 
 
 @dataclass(frozen=True, slots=True)
-class Visited:
+class VisitRow:
     """A row of `queue_visits`, as far as it is counted."""
 
     uniqueid: str
@@ -29,15 +29,15 @@ class Visited:
     wait_seconds: float
 
 
-def visited_since(connection: Connection, pbx: str, since: float) -> list[Visited]:
+def visited_since(connection: Connection, pbx: str, since: float) -> list[VisitRow]:
     """Return the visits of a PBX whose callers entered since then."""
     c = queue_visits.c
-    columns = [c[field.name] for field in fields(Visited)]
+    columns = [c[field.name] for field in fields(VisitRow)]
     rows = connection.execute(select(*columns).where(c.entered_at >= since, hidden(c.pbx) == pbx))
-    return [Visited(*row) for row in rows if row.outcome in _OUTCOMES]
+    return [VisitRow(*row) for row in rows if row.outcome in _OUTCOMES]
 
 
-def rated_since(connection: Connection, pbx: str, since: float) -> list[Rated]:
+def rated_since(connection: Connection, pbx: str, since: float) -> list[RatingToday]:
     """Return the answers of a PBX that were given since then, with the queue of the rated talk."""
     same = (answers.c.pbx == survey_attempts.c.pbx) & (answers.c.attempt_id == survey_attempts.c.attempt_id)
     c = answers.c
@@ -46,4 +46,4 @@ def rated_since(connection: Connection, pbx: str, since: float) -> list[Rated]:
     rows = connection.execute(
         select(*columns).select_from(both).where(c.answered_at >= since, hidden(c.pbx) == pbx)
     )
-    return [Rated(*row) for row in rows]
+    return [RatingToday(*row) for row in rows]

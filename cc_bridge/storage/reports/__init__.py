@@ -1,8 +1,8 @@
 """Counts for the reports, in SQL that is the same on every kind of database. `commands/report.py` asks.
 
 Each question is one pass over the span's rows, which come back counted: some thousand rows for millions. What
-PostgreSQL has counted of days that are over (`settled.py`) is not counted again, where that says what is
-asked. The modules have a subject each; `counting.py` has what they share.
+PostgreSQL has counted of days that are over (`rollups/tables.py`) is not counted again, where that says what
+is asked. The modules have a subject each; `counting.py` has what they share.
 """
 
 from collections.abc import Generator
@@ -10,12 +10,12 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine
 
-from cc_bridge.storage.reports.agents import Agents
-from cc_bridge.storage.reports.talks import Talks
-from cc_bridge.storage.reports.visits import Visits
-from cc_bridge.storage.reports.voice import Voice
+from cc_bridge.storage.reports.agents import AgentQueries
+from cc_bridge.storage.reports.talks import TalkQueries
+from cc_bridge.storage.reports.visits import VisitQueries
+from cc_bridge.storage.reports.voice import SurveyQueries
 
-__all__ = ["Facts", "reading"]
+__all__ = ["SqlSource", "reading"]
 
 # PostgreSQL expects nearly as many groups as rows, and would sort on disk, or use one process so as not to
 # hand them over; there are some thousand. To compile a statement takes longer than it saves.
@@ -39,5 +39,5 @@ def reading(engine: Engine) -> Generator[Connection]:
         yield connection
 
 
-class Facts(Visits, Talks, Agents, Voice):
+class SqlSource(VisitQueries, TalkQueries, AgentQueries, SurveyQueries):
     """The Source of one report, in one transaction, so that all its figures are of the same rows."""

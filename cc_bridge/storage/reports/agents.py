@@ -8,18 +8,18 @@ from sqlalchemy import Select, Table, case, func, literal, or_, select
 from cc_bridge.records import AgentState
 from cc_bridge.reports import source
 from cc_bridge.storage.reports.counting import Expression
-from cc_bridge.storage.reports.presence import Presence
+from cc_bridge.storage.reports.presence import PresenceQueries
 from cc_bridge.storage.rollups.tables import agent_facts
 from cc_bridge.storage.schema.column_types import hidden
 from cc_bridge.storage.schema.tables import agent_intervals, rings, talks
 
-__all__ = ["Agents"]
+__all__ = ["AgentQueries"]
 
 
-class Agents(Presence):
+class AgentQueries(PresenceQueries):
     """The part of a Source that is about agents."""
 
-    def deeds(self, states: Collection[AgentState]) -> Iterator[source.Deed]:
+    def deeds(self, states: Collection[AgentState]) -> Iterator[source.AgentActivity]:
         settled, live = self._days()
         statements = [each for span in live for each in self._live_deeds(states, *span)]
         if settled:
@@ -29,7 +29,7 @@ class Agents(Presence):
             keys = (c.agent, c.fact, c.word)
             sums = (func.sum(c.n), func.sum(c.amount), func.sum(c.hold_seconds))
             statements.append(select(*keys, *sums).where(*where).group_by(*keys))
-        yield from self._rows(source.Deed, *statements)
+        yield from self._rows(source.AgentActivity, *statements)
 
     def _live_deeds(
         self, states: Collection[AgentState], since: float, until: float

@@ -12,28 +12,30 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Connection, Double, Executable, Table, case, literal
 
-from cc_bridge.reports.query import Ask, By, QueueSettings
-from cc_bridge.storage.reports.instants import DAY, Instants
+from cc_bridge.reports.query import Dimension, QueueSettings, ReportQuery
+from cc_bridge.storage.reports.instants import DAY, LocalTime
 from cc_bridge.storage.rollups.refresh import settled_until
 from cc_bridge.storage.schema.column_types import hidden
 
-__all__ = ["Counting", "Expression", "Span"]
+__all__ = ["Expression", "Span", "SpanQueries"]
 
 _Row = TypeVar("_Row")
 Span = tuple[float, float]  # from when until before when, UTC seconds since the epoch
 Expression = ColumnElement[Any]
 
 
-class Counting:
+class SpanQueries:
     """Asks for the rows of one report's span."""
 
-    def __init__(self, connection: Connection, ask: Ask, asked: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self, connection: Connection, ask: ReportQuery, asked: Callable[[], object] = lambda: None
+    ) -> None:
         """`asked` hears of each question that was answered."""
         self._connection = connection
         self._dialect = connection.dialect.name
         self._ask = ask
         self._asked = asked
-        self._instants = Instants(self._dialect, ask.offsets)
+        self._instants = LocalTime(self._dialect, ask.offsets)
 
     def _rows(self, kind: Callable[..., _Row], *statements: Executable) -> Iterator[_Row]:
         """Yield the rows of a question, which may take several statements."""
@@ -87,17 +89,17 @@ class Counting:
     def _of_agent(self, table: Table[Any]) -> tuple[Expression, ...]:
         return (table.c.agent == self._ask.agent,) if self._ask.agent else ()
 
-    def _key(self, by: By, table: Table[Any], at: Column[Any]) -> Expression:
+    def _key(self, by: Dimension, table: Table[Any], at: Column[Any]) -> Expression:
         match by:
-            case By.HOUR:
+            case Dimension.HOUR:
                 return self._instants.hour(at)
-            case By.WEEKDAY:
+            case Dimension.WEEKDAY:
                 return self._instants.weekday(at)
-            case By.DAY:
+            case Dimension.DAY:
                 return self._instants.day(at)
-            case By.PART:
+            case Dimension.PART:
                 return case((at < self._ask.change, 0), else_=1)
-            case By.WAIT_BAND:
+            case Dimension.WAIT_BAND:
                 return self._band(table.c.wait_seconds)
             case _:
                 return hidden(table.c[by.value])

@@ -20,10 +20,10 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from cc_bridge.reports.calendar import Offset
+from cc_bridge.reports.calendar import UtcOffset
 from cc_bridge.storage.schema.column_types import Instant
 
-__all__ = ["DAY", "HOUR", "THURSDAY", "Instants"]
+__all__ = ["DAY", "HOUR", "THURSDAY", "LocalTime"]
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -32,10 +32,10 @@ THURSDAY = 3  # 1970-01-01
 _Expression = ColumnElement[Any]
 
 
-class Instants:
+class LocalTime:
     """Takes instants of one span apart."""
 
-    def __init__(self, dialect: str, offsets: tuple[Offset, ...]) -> None:
+    def __init__(self, dialect: str, offsets: tuple[UtcOffset, ...]) -> None:
         self._dialect = dialect
         self._offsets = offsets
 

@@ -13,22 +13,22 @@ from sqlalchemy import Select, and_, case, func, literal, literal_column, or_, s
 
 from cc_bridge.records import AWAY
 from cc_bridge.reports import source
-from cc_bridge.storage.reports.counting import Counting, Expression, Span
+from cc_bridge.storage.reports.counting import Expression, Span, SpanQueries
 from cc_bridge.storage.reports.instants import DAY, HOUR
 from cc_bridge.storage.rollups.tables import QUARTER, agent_presence
 from cc_bridge.storage.schema.tables import agent_intervals, gaps
 from cc_bridge.storage.views.agent_day import OVER_MIDNIGHT
 from cc_bridge.storage.views.words import in_words
 
-__all__ = ["Presence"]
+__all__ = ["PresenceQueries"]
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
-class Presence(Counting):
+class PresenceQueries(SpanQueries):
     """The part of a Source that is about time."""
 
-    def presence(self) -> Iterator[source.Presence]:
+    def presence(self) -> Iterator[source.PresenceSum]:
         """Yield presence by hours; what is counted is in which part of the clock a state began and ended.
 
         Parts are hours, or shorter where local clocks differ from UTC by less. All states of the same two
@@ -61,7 +61,7 @@ class Presence(Counting):
         for part in range(min(parts, default=0), max(parts, default=-1) + 1):
             there += steps[part]
             if held := parts[part] + there * width:
-                yield source.Presence(*self._ask.days.hour_of(part * width), held)
+                yield source.PresenceSum(*self._ask.days.hour_of(part * width), held)
 
     def _live_presence(self, width: int, since: float, until: float) -> Select[Any]:
         begin, end, seconds = self._cut(since, until)

@@ -6,18 +6,18 @@ from typing import Any
 from sqlalchemy import Select, func, literal, select
 
 from cc_bridge.reports import source
-from cc_bridge.reports.query import By
-from cc_bridge.storage.reports.counting import Counting, Expression
+from cc_bridge.reports.query import Dimension
+from cc_bridge.storage.reports.counting import Expression, SpanQueries
 from cc_bridge.storage.rollups.tables import queue_talks
 from cc_bridge.storage.schema.tables import talks
 
-__all__ = ["Talks"]
+__all__ = ["TalkQueries"]
 
 
-class Talks(Counting):
+class TalkQueries(SpanQueries):
     """The part of a Source that is about talks."""
 
-    def talks(self, by: By) -> Iterator[source.Talks]:
+    def talks(self, by: Dimension) -> Iterator[source.TalkSums]:
         """Yield talks; the wrap-up is a setting of the queue, so it is added to what a queue's talks took."""
         found: dict[Any, list[Any]] = {}
         for key, queue, partial, n, *sums in self._rows(lambda *row: row, *self._talks(by)):
@@ -30,13 +30,13 @@ class Talks(Counting):
             handled = squares + 2 * wrap_up * talk + n * wrap_up * wrap_up  # squares of talk + wrap_up
             for place, value in enumerate((n, talk, hold, n * wrap_up, handled), 1):
                 its[place] += value
-        yield from (source.Talks(key, *its) for key, its in found.items())
+        yield from (source.TalkSums(key, *its) for key, its in found.items())
 
-    def _talks(self, by: By) -> Iterator[Select[Any]]:
+    def _talks(self, by: Dimension) -> Iterator[Select[Any]]:
         """Yield what counts talks by key and queue; by queue and part of the span, days are settled."""
         ask, t, q = self._ask, talks.c, queue_talks.c
         whole = [(ask.since, ask.until)]
-        parts = {By.QUEUE: whole, By.PART: [(ask.since, ask.change), (ask.change, ask.until)]}
+        parts = {Dimension.QUEUE: whole, Dimension.PART: [(ask.since, ask.change), (ask.change, ask.until)]}
         for number, (since, until) in enumerate(parts.get(by, whole)):
             settled, live = None, [(since, until)]
             if by in parts and not ask.agent:
@@ -50,10 +50,10 @@ class Talks(Counting):
                 where = self._settled(queue_talks, settled)
                 if ask.queues:
                     where.append(q.queue.in_(ask.queues))
-                key = q.queue if by is By.QUEUE else literal(number)
+                key = q.queue if by is Dimension.QUEUE else literal(number)
                 yield _talked(where, key, q.queue, q.partial, q.n, q.talk_seconds, q.hold_seconds, q.squares)
 
-    def transfers(self, by: By) -> Iterator[source.Transfers]:
+    def transfers(self, by: Dimension) -> Iterator[source.TransferCount]:
         c = talks.c
         inner = (
             select(self._key(by, talks, c.answered_at).label("key"), c.transfer)
@@ -61,7 +61,7 @@ class Talks(Counting):
             .subquery()
         )
         keys = (inner.c.key, inner.c.transfer)
-        yield from self._rows(source.Transfers, select(*keys, func.count()).group_by(*keys))
+        yield from self._rows(source.TransferCount, select(*keys, func.count()).group_by(*keys))
 
 
 def _talked(

@@ -6,17 +6,17 @@ from operator import attrgetter
 from sqlalchemy import case, func, select
 
 from cc_bridge.reports import source
-from cc_bridge.reports.query import By
-from cc_bridge.storage.reports.counting import Counting
+from cc_bridge.reports.query import Dimension
+from cc_bridge.storage.reports.counting import SpanQueries
 from cc_bridge.storage.schema.tables import calls, queue_visits
 
-__all__ = ["Visits"]
+__all__ = ["VisitQueries"]
 
 
-class Visits(Counting):
+class VisitQueries(SpanQueries):
     """The part of a Source that is about visits and calls."""
 
-    def visits(self, by: By) -> Iterator[source.Visits]:
+    def visits(self, by: Dimension) -> Iterator[source.VisitSums]:
         c = queue_visits.c
         wait = c.wait_seconds
         inner = (
@@ -43,7 +43,7 @@ class Visits(Counting):
             func.count(i.short),
             func.count(i.ringing),
         )
-        yield from self._rows(source.Visits, select(*keys, *sums).group_by(*keys))
+        yield from self._rows(source.VisitSums, select(*keys, *sums).group_by(*keys))
 
     def visited_hours(self) -> Iterator[tuple[str, int, int, str, int]]:
         """Yield queue, weekday, hour, outcome and number of visits."""
@@ -62,7 +62,7 @@ class Visits(Counting):
         for queue, hour, outcome, n in self._rows(lambda *each: each, statement):
             yield queue, hour // 24, hour % 24, outcome, n
 
-    def journeys(self, by: By) -> Iterator[source.Journeys]:
+    def journeys(self, by: Dimension) -> Iterator[source.JourneyCount]:
         c = calls.c
         inner = (
             select(self._key(by, calls, c.started_at).label("key"), c.queues, c.talks, c.answered)
@@ -71,4 +71,4 @@ class Visits(Counting):
         )
         i = inner.c
         keys = (i.key, i.queues, i.talks, i.answered)
-        yield from self._rows(source.Journeys, select(*keys, func.count()).group_by(*keys))
+        yield from self._rows(source.JourneyCount, select(*keys, func.count()).group_by(*keys))

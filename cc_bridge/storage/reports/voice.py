@@ -13,45 +13,45 @@ from sqlalchemy import FromClause, Select, and_, case, exists, func, literal_col
 
 from cc_bridge.records import SurveyResult, Trigger
 from cc_bridge.reports import source
-from cc_bridge.reports.query import By
-from cc_bridge.storage.reports.counting import Counting, Expression
+from cc_bridge.reports.query import Dimension
+from cc_bridge.storage.reports.counting import Expression, SpanQueries
 from cc_bridge.storage.rollups.tables import SEVERAL, rated_calls
 from cc_bridge.storage.schema.column_types import hidden
 from cc_bridge.storage.schema.tables import answers, calls, funnel, survey_attempts
-from cc_bridge.surveys.eligibility import Stage
+from cc_bridge.surveys.eligibility import SurveyStage
 
-__all__ = ["Voice"]
+__all__ = ["SurveyQueries"]
 
 _Part = tuple[FromClause, Expression, list[Expression]]
 _NO_CALL = -1  # instead of a band
 
 
-class Voice(Counting):
+class SurveyQueries(SpanQueries):
     """The part of a Source that is about surveys."""
 
-    def answers(self, by: By) -> Iterator[source.Answers]:
+    def answers(self, by: Dimension) -> Iterator[source.AnswerCount]:
         c = answers.c
         what = (c.question, c.kind, c.value)
-        if by is By.WAIT_BAND:
+        if by is Dimension.WAIT_BAND:
             known = self._of_calls(self._band(calls.c.wait_seconds), *what)
             everyone = [_counted(source, where, *what) for source, _, where in self._answered()]
-            yield from (source.Answers(*row) for row in self._with_others(known, everyone))
+            yield from (source.AnswerCount(*row) for row in self._with_others(known, everyone))
             return
         match by:
-            case By.AGENT:
+            case Dimension.AGENT:
                 parts = [(s, hidden(c.agent), [*where, c.agent != ""]) for s, _, where in self._answered()]
-            case By.QUEUE:
+            case Dimension.QUEUE:
                 parts = self._answered(by_queue=True)
-            case By.LANGUAGE:
+            case Dimension.LANGUAGE:
                 language = func.coalesce(survey_attempts.c.language, "")
                 parts = [(_attempted(), language, self._where(_queue()))]
             case _:
                 key = self._key(by, answers, c.answered_at)
                 parts = [(source, key, where) for source, _, where in self._answered()]
         statements = (_counted(source, where, key, *what) for source, key, where in parts)
-        yield from self._rows(source.Answers, *statements)
+        yield from self._rows(source.AnswerCount, *statements)
 
-    def rated(self) -> Iterator[source.Rated]:
+    def rated(self) -> Iterator[source.RatedBy]:
         c = answers.c
         csat = c.kind == "csat"
         everyone = [
@@ -60,17 +60,17 @@ class Voice(Counting):
         ]
         without_call: Counter[int] = Counter()
         for hour, queue, value, n in self._rows(lambda *row: row, *everyone):
-            yield source.Rated(By.HOUR, hour, value, n)
-            yield source.Rated(By.QUEUE, queue, value, n)
+            yield source.RatedBy(Dimension.HOUR, hour, value, n)
+            yield source.RatedBy(Dimension.QUEUE, queue, value, n)
             without_call[value] += n
         for band, spoken, value, n in self._read(*self._rated_calls()):
-            yield source.Rated(By.WAIT_BAND, band, value, n)
-            yield source.Rated("agents_spoken", spoken, value, n)
+            yield source.RatedBy(Dimension.WAIT_BAND, band, value, n)
+            yield source.RatedBy("agents_spoken", spoken, value, n)
             without_call[value] -= n
         for value, n in without_call.items():
             if n > 0:
-                yield source.Rated(By.WAIT_BAND, _NO_CALL, value, n)
-                yield source.Rated("agents_spoken", 0, value, n)
+                yield source.RatedBy(Dimension.WAIT_BAND, _NO_CALL, value, n)
+                yield source.RatedBy("agents_spoken", 0, value, n)
 
     def _rated_calls(self) -> Iterator[Select[Any]]:
         """Yield what counts scores by the band of the call's wait and by its talks."""
@@ -88,18 +88,20 @@ class Voice(Counting):
             i = kept.where(*self._settled(rated_calls, settled)).subquery().c
             yield select(i.band, i.talks, i.value, func.sum(i.n)).group_by(i.band, i.talks, i.value)
 
-    def callers(self, by: By) -> Iterator[source.Callers]:
+    def callers(self, by: Dimension) -> Iterator[source.InvitationCount]:
         c = funnel.c
         where = [*self._span(funnel, c.at), c.trigger != Trigger.CALLBACK]
-        yield from self._rows(source.Callers, _counted(funnel, where, self._key(by, funnel, c.at), c.stage))
+        yield from self._rows(
+            source.InvitationCount, _counted(funnel, where, self._key(by, funnel, c.at), c.stage)
+        )
 
-    def lingered(self) -> Iterator[source.Lingered]:
+    def lingered(self) -> Iterator[source.HangupCount]:
         c = funnel.c
-        where = [*self._span(funnel, c.at), c.stage.in_((Stage.CALLER_LEFT_FIRST, Stage.INVITED))]
+        where = [*self._span(funnel, c.at), c.stage.in_((SurveyStage.CALLER_LEFT_FIRST, SurveyStage.INVITED))]
         statement = _counted(funnel, where, hidden(c.queue), c.agent, c.stage, c.trigger)
-        yield from self._rows(source.Lingered, statement)
+        yield from self._rows(source.HangupCount, statement)
 
-    def attempts(self, by: By) -> Iterator[source.Attempts]:
+    def attempts(self, by: Dimension) -> Iterator[source.AttemptCount]:
         c, given = survey_attempts.c, answers.c
         of_answered = case((c.result.in_((SurveyResult.COMPLETE, SurveyResult.PARTIAL)), 1), else_=0)
         key = self._key(by, survey_attempts, c.started_at)
@@ -118,7 +120,7 @@ class Voice(Counting):
             [*span, c.result == SurveyResult.STARTED, some],
             key, c.result, c.reason, literal_column("0"),
         )  # fmt: skip
-        yield from self._rows(source.Attempts, statement, cut_off)
+        yield from self._rows(source.AttemptCount, statement, cut_off)
 
     def _answered(self, *, by_queue: bool = False) -> list[_Part]:
         """Return where answers come from, whose queue, and which: in one part, or two."""

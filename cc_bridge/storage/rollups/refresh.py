@@ -1,6 +1,6 @@
 """Days that are over are counted once, for views and reports of years; on PostgreSQL.
 
-The table `settled` has one row: the days before its `until` are counted (`settled.py` has to what). For them
+The table `settled` has one row: the days before its `until` are counted (`tables.py` has to what). For them
 v_agent_day and the reports read what was counted, for all later ones the rows themselves. All of it comes
 from the rows, so nothing of it need be copied or kept.
 

@@ -1,6 +1,6 @@
 """What is kept of a day that is over, on PostgreSQL, and the SQL that counts it from the rows of the day.
 
-`settling.py` says when a day is counted, and again; the view v_agent_day and reports read it. Every table has
+`refresh.py` says when a day is counted, and again; the view v_agent_day and reports read it. Every table has
 the day first: that is how it is counted, asked for and forgotten. Days are from midnight to midnight UTC;
 reports of other clocks' days count the ends of their span from the rows.
 

@@ -1,6 +1,6 @@
 """Column types that hold the same on SQLite, PostgreSQL and MariaDB.
 
-`schema.py` and the migrations build their tables of these. The trap: a migration that has shipped uses
+`tables.py` and the migrations build their tables of these. The trap: a migration that has shipped uses
 them too, so what a type stores never changes; a different storage is a new type and a new migration.
 """
 

@@ -1,9 +1,9 @@
 """The SQL tables, one for each kind of record, each column with its unit and meaning.
 
-`writer.py` fills them through `row_of`, `queries.py` and the reports of integrators read them, and
-`migrations/` must lead to exactly this. The trap: a column is filled from the record's attribute of the
-same name, so a new column needs that attribute and a migration; one that the database fills by itself,
-as `source`, needs only the migration.
+`storage/pipeline/writer.py` fills them through `row_of`, `storage/queries/survey_history.py` and the reports
+of integrators read them, and `migrations/` must lead to exactly this. The trap: a column is filled from the
+record's attribute of the same name, so a new column needs that attribute and a migration; one that the
+database fills by itself, as `source`, needs only the migration.
 
 There are no foreign keys on purpose: an answer must never be refused because its attempt is missing.
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table, Text, false
 
-from cc_bridge.follow_ups.follow_up import LONGEST_NAME, LONGEST_TEXT, Reason, State
+from cc_bridge.follow_ups.follow_up import LONGEST_NAME, LONGEST_TEXT, FollowUpReason, FollowUpState
 from cc_bridge.records import (
     AgentInterval,
     AgentState,
@@ -25,10 +25,10 @@ from cc_bridge.records import (
     CustomerNumber,
     Direction,
     EndedBy,
-    FunnelEntry,
     Gap,
     GapReason,
-    Observed,
+    ObservationWatermark,
+    OpenStateRecord,
     OptOut,
     Outcome,
     QueueVisit,
@@ -36,12 +36,12 @@ from cc_bridge.records import (
     Ring,
     RingOutcome,
     SurveyAttempt,
+    SurveyDecision,
     SurveyDefinition,
     SurveyResult,
     Talk,
     Transfer,
     Trigger,
-    Unfinished,
 )
 from cc_bridge.storage.schema.column_types import CleanText, Instant, Seconds
 
@@ -395,14 +395,14 @@ customers = _table(
     newest="updated_at",
 )
 
-# No record is written here: storage/follow_ups.py has the statements, and the one unique key besides a
-# primary key. `upsert` must never get this table.
+# No record is written here: storage/queries/follow_ups.py has the statements, and the one unique key besides
+# a primary key. `upsert` must never get this table.
 follow_ups = _table(
     "follow_ups",
     "One customer whom somebody should call back, for one reason",
     _text("follow_up_id", _WORD, "Made of PBX, reason and what opened it, so that it opens once", key=True),
     _text("pbx", _PBX, "Name of the PBX whose call opened it"),
-    _text("reason", _WORD, f"Why: {_words(Reason)}"),
+    _text("reason", _WORD, f"Why: {_words(FollowUpReason)}"),
     _text("caller_key", _WORD, "The same for the same caller, personal data; never empty"),
     _text("number", _NUMBER, "Caller's number as callers.numbers lets it be stored, personal data"),
     _text("queue", _NAME, "Queue that opened it; empty for a direct call"),
@@ -412,7 +412,7 @@ follow_ups = _table(
     _text("owner", _WORD, "Owner of the queue in the configuration when it opened; may be empty"),
     _instant("opened_at", "When that happened"),
     _instant("due_at", "Until when it is to be closed, in business hours from opened_at on"),
-    _text("state", _WORD, f"How far it has come: {_words(State)}"),
+    _text("state", _WORD, f"How far it has come: {_words(FollowUpState)}"),
     _text("taken_by", LONGEST_NAME, "Who took it; empty: nobody yet"),
     _instant("taken_at", "When it was taken", null=True),
     _text("closed_by", LONGEST_NAME, "Who closed it; empty: nobody yet"),
@@ -436,7 +436,7 @@ follow_ups = _table(
     Index(None, "told"),
 )
 
-# No record is written here: storage/publications.py has the statements.
+# No record is written here: storage/queries/digest_deliveries.py has the statements.
 publications = _table(
     "publications",
     "One digest for one address, so that of several daemons only one sends it",
@@ -489,14 +489,14 @@ TABLES: dict[type[Record], Table[Any]] = {
     Talk: talks,
     AgentInterval: agent_intervals,
     SurveyDefinition: surveys,
-    FunnelEntry: funnel,
+    SurveyDecision: funnel,
     SurveyAttempt: survey_attempts,
     Answer: answers,
     OptOut: opt_outs,
     CustomerNumber: customers,
     Gap: gaps,
-    Observed: observed,
-    Unfinished: unfinished,
+    ObservationWatermark: observed,
+    OpenStateRecord: unfinished,
 }
 
 

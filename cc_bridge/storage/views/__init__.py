@@ -43,7 +43,7 @@ INDEXES = {
 def creation(dialect: str, *, settled: bool = True) -> Iterator[DDL]:
     """Yield the statements that make all views, in place of any of before, and the indexes that they need.
 
-    `settled`: the tables of settling.py are there, where the dialect has them.
+    `settled`: the tables of rollups/refresh.py are there, where the dialect has them.
     """
     yield from removal(dialect)
     if dialect == "postgresql":

@@ -123,7 +123,7 @@ AGENT_DAY = View(
     rows=f"FROM (\n{LIVE_FACTS}\n    UNION ALL\n{_RATINGS}\n) AS facts\n{_TOGETHER}",
 )  # fmt: skip
 
-# On PostgreSQL days that are over are counted once, see settling.py.
+# On PostgreSQL days that are over are counted once, see rollups/refresh.py.
 SETTLED_AGENT_DAY = replace(
     AGENT_DAY,
     rows=f"""\

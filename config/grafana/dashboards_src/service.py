@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from cc_bridge.kpis.catalogue import help_text
-from cc_bridge.kpis.service_level import Definition
+from cc_bridge.kpis.service_level import ServiceLevelDefinition
 from dashboards_src.layout import board as framed, row
 from dashboards_src.panels import (
     LIMITS,
@@ -105,12 +105,12 @@ def _tiles() -> tuple[object, ...]:
 
 def _levels() -> tuple[object, ...]:
     """All five definitions, so that a figure can be compared with anybody's."""
-    letters = dict(zip("ABCDE", Definition, strict=True))
-    words = " ".join(f"{name}: {help_text(f'service_level_{name}')}" for name in Definition)
+    letters = dict(zip("ABCDE", ServiceLevelDefinition, strict=True))
+    words = " ".join(f"{name}: {help_text(f'service_level_{name}')}" for name in ServiceLevelDefinition)
     columns = {f"Value #{letter}": Column(str(name), PERCENT, _LEVEL) for letter, name in letters.items()}
     levels = [
         prom(_of_queue("service_level:ratio1d", f', definition="{name}"'), now=True, form="table")
-        for name in Definition
+        for name in ServiceLevelDefinition
     ]
     rest = {
         "Value #F": Column("Visits"),

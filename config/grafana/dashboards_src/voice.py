@@ -4,7 +4,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from cc_bridge.kpis.catalogue import help_text
 from cc_bridge.kpis.scores import MINIMUM
-from cc_bridge.surveys.eligibility import NotAsked, Stage
+from cc_bridge.surveys.eligibility import NotAskedReason, SurveyStage
 from dashboards_src.layout import board as framed, row
 from dashboards_src.panels import (
     LIMITS,
@@ -25,8 +25,11 @@ from dashboards_src.variables import DATASOURCE, JOB, PBX_OF_METRICS, QUEUE as Q
 _CSAT = less_is_worse(LIMITS.csat_watch / 100, LIMITS.csat_act / 100)
 _FEW = f'With fewer than {MINIMUM} of them it is "too few"; none is no data.'
 _ABOUT_N = f"n: valid answers. {_FEW}"
-_NOT_ELIGIBLE = {NotAsked.DISABLED, NotAsked.NOT_ELIGIBLE}
-_NOT_ASKED = [*(reason for reason in NotAsked if reason not in _NOT_ELIGIBLE), Stage.CALLER_LEFT_FIRST]
+_NOT_ELIGIBLE = {NotAskedReason.DISABLED, NotAskedReason.NOT_ELIGIBLE}
+_NOT_ASKED = [
+    *(reason for reason in NotAskedReason if reason not in _NOT_ELIGIBLE),
+    SurveyStage.CALLER_LEFT_FIRST,
+]
 _REASONS = 'stage=~"' + "|".join(_NOT_ASKED) + '"'
 
 _ELIGIBLE = increase("survey_eligible_total")

@@ -23,7 +23,7 @@ from cc_bridge.daemon import health, main as daemon
 from cc_bridge.daemon.bridge import Bridge
 from cc_bridge.daemon.services import record_pipeline
 from cc_bridge.errors import StorageError
-from cc_bridge.records import Observed, OptOut
+from cc_bridge.records import ObservationWatermark, OptOut
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.survey_history import definitions
 from cc_bridge.surveys.versions import definition_of
@@ -92,7 +92,7 @@ def test_without_its_server_it_starts_and_records_wait_in_the_journal(config, st
     monkeypatch.setattr(health, "_LATE_SECONDS", 0.0)
     assert daemon._left(config()) == (None, [])
     bridge = start(config())
-    bridge.writing.record([visit(1), Observed("pbx", T)])
+    bridge.writing.record([visit(1), ObservationWatermark("pbx", T)])
     result_of(bridge.writing.commit(answer("a")))  # a caller is not kept waiting
     status, text = get(bridge, "/readyz")
     assert status == 503

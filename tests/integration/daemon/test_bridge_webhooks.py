@@ -16,9 +16,9 @@ from twisted.logger import capturedLogs, formatEvent
 from cc_bridge.config import Config
 from cc_bridge.daemon.bridge import Bridge
 from cc_bridge.errors import ConfigError
-from cc_bridge.follow_ups.follow_up import Move
+from cc_bridge.follow_ups.follow_up import Action
 from cc_bridge.storage.migrate import database
-from cc_bridge.storage.pipeline.outbox import Outbox, local_file
+from cc_bridge.storage.pipeline.outbox import OutboxFile, local_file
 from cc_bridge.storage.queries.follow_ups import moved
 from cc_bridge.webhooks.signing import headers, keys_of
 from support.paths import ROOT
@@ -103,7 +103,7 @@ def test_a_receiver_that_is_away_bothers_nobody_and_gets_it_from_the_next_daemon
     stop(first)
     receiver.behave = lambda _: 204
     storage = config().storage
-    outbox = Outbox(local_file(storage.url, storage.journal))
+    outbox = OutboxFile(local_file(storage.url, storage.journal))
     outbox.retry(None, time.time())
     start(config())
     until(lambda: receiver.taken)
@@ -124,7 +124,7 @@ def test_a_follow_up_is_opened_by_what_was_recorded_and_told(config, start, rece
     (event,) = receiver.events
     assert (event["type"], event["data"]["reason"]) == ("follow_up_opened", "low_rating")
     with database(settings.storage.url) as engine, engine.begin() as connection:
-        moved(connection, event["data"]["follow_up_id"], Move.DONE, "ali", "a new card", now + 1)
+        moved(connection, event["data"]["follow_up_id"], Action.DONE, "ali", "a new card", now + 1)
     until(lambda: len(receiver.taken) == 2, 60)
     assert receiver.events[1]["data"]["outcome"] == "a new card"
     page = bridge.metrics.page("")[0].decode()
@@ -165,10 +165,11 @@ def test_without_webhooks_none_of_it_is_imported_and_there_is_no_outbox(tmp_path
     program = (
         "import sys\n"
         "from cc_bridge.config import Config\n"
-        "from cc_bridge.daemon.app import Bridge\n"
+        "from cc_bridge.daemon.bridge import Bridge\n"
         "from twisted.internet import reactor\n"
         f"Bridge(Config(storage={{'url': 'sqlite:///{tmp_path}/calls.sqlite'}}), reactor)\n"
-        "wanted = ('cc_bridge.webhooks', 'cc_bridge.daemon.services.webhook_publisher', 'twisted.web.client')\n"
+        "publisher = 'cc_bridge.daemon.services.webhook_publisher'\n"
+        "wanted = ('cc_bridge.webhooks', publisher, 'twisted.web.client')\n"
         "print([name for name in sys.modules if name.startswith(wanted)])"
     )
     ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)

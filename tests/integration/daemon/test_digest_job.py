@@ -11,10 +11,10 @@ from twisted.internet.task import Clock
 
 from cc_bridge.cli import main
 from cc_bridge.config import load, show
-from cc_bridge.daemon.jobs.digests import Publishing, check_digest
-from cc_bridge.digest.delivery import Posted
+from cc_bridge.daemon.jobs.digests import DigestJob, check_digest
+from cc_bridge.digest.delivery import DigestRunResult
 from cc_bridge.errors import ConfigError
-from cc_bridge.storage.queries.digest_deliveries import Key
+from cc_bridge.storage.queries.digest_deliveries import DeliveryKey
 from support.digest_fixtures import MONDAY, configured, filled
 from support.mail_server import mail_server
 from support.year_of_calls import ZONE
@@ -91,7 +91,7 @@ class Looking:
     def __init__(self, config):
         self.clock, self.config = Clock(), config
         self.looks, self.results = [], []
-        self.publishing = Publishing(
+        self.publishing = DigestJob(
             lambda: self.config, self.post, lambda: MONDAY + self.clock.seconds(), self.in_thread, self.clock
         )
         self.publishing.start()
@@ -105,7 +105,7 @@ class Looking:
 
     def posted(self, **what):
         at = MONDAY + self.clock.seconds()
-        return Posted("week", MONDAY, **{"last_sent_at": at, "look_at": at + 3600} | what)
+        return DigestRunResult("week", MONDAY, **{"last_sent_at": at, "look_at": at + 3600} | what)
 
     def pass_by(self, minutes):
         self.clock.pump([60.0] * minutes)
@@ -138,7 +138,7 @@ def test_a_changed_configuration_is_looked_at_soon_and_off_is_off(looking, url):
 
 
 def test_what_goes_wrong_is_counted_and_never_ends_the_looking(looking):
-    key = Key("week", "2026-11-09", "sara", "sara@example.com")
+    key = DeliveryKey("week", "2026-11-09", "sara", "sara@example.com")
     assert looking.publishing.failures == {"week": 0}
     looking.results = [
         succeed(looking.posted(given_up=[(key, "refused")], put_off=[(key, "later")], sent=[key])),

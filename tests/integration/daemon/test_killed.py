@@ -22,7 +22,7 @@ from cc_bridge.ami.codec import Codec
 from cc_bridge.calls.ami_events import WANTED, read
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.demo.pbx import RecordedPbx
-from cc_bridge.demo.recording import Recording
+from cc_bridge.demo.recording import AmiRecording
 from cc_bridge.demo.run import RECORDING
 from cc_bridge.offline.replay import read_stream
 from cc_bridge.records import Call, QueueVisit, Ring, Talk
@@ -102,7 +102,7 @@ class Pbx(RecordedPbx):
 
 @pytest.fixture
 def pbx():
-    playing = Pbx(Recording(b"".join(read_stream(RECORDING))), ("bridge", "word"), Clock())
+    playing = Pbx(AmiRecording(b"".join(read_stream(RECORDING))), ("bridge", "word"), Clock())
     until(lambda: True)
     port = reactor.listenTCP(0, playing, interface="127.0.0.1")
     playing.port = port.getHost().port

@@ -15,7 +15,7 @@ from twisted.internet.task import Clock
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config
 from cc_bridge.daemon.bridge import Bridge
-from cc_bridge.daemon.jobs.today_backfill import Recalling
+from cc_bridge.daemon.jobs.today_backfill import TodayBackfillJob
 from cc_bridge.daemon.services.wallboard import Wallboard
 from cc_bridge.records import Answer, Outcome, QueueVisit, SurveyAttempt, SurveyResult
 from cc_bridge.storage.migrate import open_database
@@ -56,7 +56,7 @@ class Day:
         self.today.begin(NOON, UTC)
         self.waits_since = 0.0
         self.reads = 0
-        self.recalling = Recalling(
+        self.recalling = TodayBackfillJob(
             self.open, "main", self.today, lambda: self.waits_since, self.in_thread, self.clock
         )
 

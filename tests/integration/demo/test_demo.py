@@ -25,25 +25,25 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from cc_bridge import shipped
-from cc_bridge.ami.codec import Codec, Counts, encode
+from cc_bridge.ami.codec import Codec, MessageCounts, encode
 from cc_bridge.calls.ami_events import WANTED, read
 from cc_bridge.calls.snapshot import Snapshot, read_item
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.cli import main
-from cc_bridge.demo.callers import Callers, keys
+from cc_bridge.demo.callers import DemoCallers, keys
 from cc_bridge.demo.pbx import RecordedPbx
-from cc_bridge.demo.pbx_state import Exchange
-from cc_bridge.demo.recording import Recording
+from cc_bridge.demo.pbx_state import PbxState
+from cc_bridge.demo.recording import AmiRecording
 from cc_bridge.demo.run import RECORDING
 from cc_bridge.demo.screen import Screen
-from cc_bridge.demo.table import Row, table
+from cc_bridge.demo.table import QueueRow, table
 from cc_bridge.offline.replay import read_stream, replay
 from cc_bridge.records import AgentInterval, Outcome, QueueVisit, Ring, Talk
 from support.recordings import recording
 
 NOW = 1_900_000_000.0
 STREAM = b"".join(read_stream(RECORDING))
-MIX = Recording(STREAM)
+MIX = AmiRecording(STREAM)
 
 
 # -- the recording
@@ -70,7 +70,7 @@ def test_the_recording_is_what_the_shipped_manager_user_gets_of_the_recorded_mix
 def facts(stream):
     """Return what happened, without ids and instants, and the tracker that read it."""
     tracker, told = Tracker("pbx"), []
-    for record in replay(iter([stream]), tracker, Counts()):
+    for record in replay(iter([stream]), tracker, MessageCounts()):
         match record:
             case QueueVisit():
                 told.append((record.queue, record.outcome, record.agent, round(record.wait_seconds, 3)))
@@ -162,7 +162,7 @@ def states(tracker):
 
 
 def test_the_lists_agree_with_the_events_at_any_moment():
-    exchange = Exchange(MIX.queues, MIX.members)
+    exchange = PbxState(MIX.queues, MIX.members)
     tracker, codec = Tracker("pbx"), Codec(WANTED)
     tracker.resync(snapshot(exchange, NOW))
     assert tracker.queues == {"billing", "tech", "vip", "closed"}
@@ -191,7 +191,7 @@ def test_the_lists_agree_with_the_events_at_any_moment():
 
 
 def test_everybody_is_free_and_gone_after_a_take():
-    exchange = Exchange(MIX.queues, MIX.members)
+    exchange = PbxState(MIX.queues, MIX.members)
     for told in MIX.take(0, NOW):
         exchange.hear(told)
     after = snapshot(exchange, NOW + 200)
@@ -373,7 +373,7 @@ def agi():
 
 @pytest.fixture
 def callers(agi, clock):
-    yield Callers(agi, clock, random.Random(3))
+    yield DemoCallers(agi, clock, random.Random(3))
     assert not clock.getDelayedCalls()
 
 
@@ -415,7 +415,7 @@ def test_a_caller_is_asked_answers_and_hangs_up(callers, agi, clock):
 def test_a_silent_caller_lets_the_time_pass(agi, clock):
     rng = random.Random()
     rng.random = lambda: 0.0
-    callers = Callers(agi, clock, rng)
+    callers = DemoCallers(agi, clock, rng)
     callers.heard(SERVED)
     callers.heard(GOES_ON)
     pass_seconds(clock, 0.3)
@@ -449,8 +449,8 @@ def test_in_a_take_86_callers_are_asked(callers, agi, clock):
 
 def test_the_table():
     rows = [
-        Row("billing", 3, 64.9, 5, 41, 2, 3, 17, 4.25),
-        Row("vip", answered=2, ratings=1, mean_rating=1.0),
+        QueueRow("billing", 3, 64.9, 5, 41, 2, 3, 17, 4.25),
+        QueueRow("vip", answered=2, ratings=1, mean_rating=1.0),
     ]
     assert table(rows) == [
         "queue       waiting  longest  talking  answered  abandoned  timed out          rating",

@@ -10,7 +10,7 @@ import pytest
 from cc_bridge.digest import delivery
 from cc_bridge.digest.delivery import post
 from cc_bridge.storage.migrate import open_database
-from cc_bridge.storage.queries.digest_deliveries import CLAIM_SECONDS, Publications
+from cc_bridge.storage.queries.digest_deliveries import CLAIM_SECONDS, DigestDeliveries
 from support.digest_fixtures import MONDAY, configured, filled
 from support.mail_server import mail_server
 
@@ -58,7 +58,7 @@ def got(server):
 
 def states(url):
     engine = open_database(url)
-    known = {each.address: each.state for each in Publications(engine, "").every(99)}
+    known = {each.address: each.state for each in DigestDeliveries(engine, "").every(99)}
     engine.dispose()
     return known
 
@@ -196,7 +196,7 @@ def test_what_was_cut_off_while_it_was_sent_is_told_once_and_not_sent_again(daem
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(Publications, "sent", killed)  # the mail is there, the note is not
+        patched.setattr(DigestDeliveries, "sent", killed)  # the mail is there, the note is not
         with pytest.raises(Killed):
             daemon.look()
     daemon.now += CLAIM_SECONDS + 1

@@ -6,7 +6,7 @@ from email.parser import BytesParser
 import pytest
 
 from cc_bridge.digest.builder import made, mail_of, timer_of
-from cc_bridge.digest.content import Name
+from cc_bridge.digest.content import DigestName
 from cc_bridge.storage.migrate import open_database
 from support.chromium import browser
 from support.digest_fixtures import MONDAY, configured, filled
@@ -33,7 +33,7 @@ def url(tmp_path_factory):
 def test_the_mail_fits_a_desk_and_a_telephone(browser, url, tmp_path, language, width):
     config = configured(url, reports=WORDS[language])
     engine = open_database(url)
-    digest = made(engine, config, "sara", timer_of(config).due(MONDAY)[1], MONDAY, Name.WEEK)
+    digest = made(engine, config, "sara", timer_of(config).due(MONDAY)[1], MONDAY, DigestName.WEEK)
     engine.dispose()
     mail = mail_of(config, digest, "sara", "sara@example.com", "<one@example.com>", MONDAY)
     parsed = BytesParser(policy=policy.default).parsebytes(mail)

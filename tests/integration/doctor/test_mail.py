@@ -8,7 +8,7 @@ import pytest
 
 from cc_bridge.config import Config
 from cc_bridge.doctor import files, mail
-from cc_bridge.doctor.finding import Level
+from cc_bridge.doctor.finding import CheckStatus
 from support.mail_server import PASSWORD, USER, mail_server, mail_servers
 
 __all__ = ["mail_server", "mail_servers"]
@@ -27,7 +27,7 @@ def told(there, **changes):
     (finding,) = mail.findings(Config(digest=given | changes).digest)
     assert finding.name == "digest.mail"
     assert PASSWORD not in finding.seen + finding.advice
-    assert bool(finding.advice) == (finding.level is not Level.OK)
+    assert bool(finding.advice) == (finding.level is not CheckStatus.OK)
     return finding
 
 
@@ -43,7 +43,7 @@ class Nobody:
 def test_it_is_let_in_and_sends_no_mail(mail_server):
     finding = told(mail_server)
     assert (finding.level, finding.seen) == (
-        Level.OK, f"localhost:{mail_server.port} lets us in over TLS (no mail was sent)"
+        CheckStatus.OK, f"localhost:{mail_server.port} lets us in over TLS (no mail was sent)"
     )  # fmt: skip
     assert mail_server.commands == ["EHLO", "EHLO", "AUTH"]
     assert mail_server.mails == []
@@ -52,14 +52,14 @@ def test_it_is_let_in_and_sends_no_mail(mail_server):
 @BY_IMPLICIT_TLS
 def test_over_tls_from_the_start(mail_servers):
     there = mail_servers(tls="implicit")
-    assert told(there).level is Level.OK
+    assert told(there).level is CheckStatus.OK
     assert "AUTH" in there.commands
 
 
 def test_a_server_of_this_machine_needs_neither(mail_servers):
     there = mail_servers(tls="none", auth=False)
     finding = told(there, username="", secret="")
-    assert (finding.level, "in plain, on this machine" in finding.seen) == (Level.OK, True)
+    assert (finding.level, "in plain, on this machine" in finding.seen) == (CheckStatus.OK, True)
     assert there.commands == ["EHLO"]
 
 
@@ -67,14 +67,14 @@ def test_in_plain_through_a_network(monkeypatch):
     monkeypatch.setattr(mail, "try_out", lambda _server: None)
     nobody = Nobody(25)
     finding = told(nobody, host="mail.example.com", tls="none", username="", secret="")
-    assert (finding.level, "in plain" in finding.seen) == (Level.WARN, True)
+    assert (finding.level, "in plain" in finding.seen) == (CheckStatus.WARN, True)
 
 
 def test_nobody_there():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         finding = told(Nobody(taken.getsockname()[1]), host="127.0.0.1")
-    assert (finding.level, "refused" in finding.seen) == (Level.FAIL, True)
+    assert (finding.level, "refused" in finding.seen) == (CheckStatus.FAIL, True)
     assert "is it up" in finding.advice
 
 
@@ -93,14 +93,14 @@ def test_a_server_that_says_nothing():
 def test_a_server_without_starttls_hears_no_password(mail_servers):
     there = mail_servers(tls="none", auth=False)
     finding = told(there, tls="starttls")
-    assert (finding.level, "offers no STARTTLS" in finding.seen) == (Level.FAIL, True)
+    assert (finding.level, "offers no STARTTLS" in finding.seen) == (CheckStatus.FAIL, True)
     assert "another digest.port" in finding.advice
     assert there.commands == ["EHLO"]
 
 
 def test_tls_from_the_start_where_it_begins_in_plain(mail_server):
     finding = told(mail_server, tls="implicit")
-    assert (finding.level, "speaks no TLS there" in finding.advice) == (Level.FAIL, True)
+    assert (finding.level, "speaks no TLS there" in finding.advice) == (CheckStatus.FAIL, True)
 
 
 @BY_IMPLICIT_TLS
@@ -108,7 +108,7 @@ def test_tls_from_the_start_where_it_begins_in_plain(mail_server):
 def test_a_certificate_for_another_host(mail_servers, tls):
     there = mail_servers(tls=tls, host="other.example")
     finding = told(there)
-    assert (finding.level, "certificate" in finding.seen) == (Level.FAIL, True)
+    assert (finding.level, "certificate" in finding.seen) == (CheckStatus.FAIL, True)
     assert "must be a name in its certificate" in finding.advice
     assert "AUTH" not in there.commands
 
@@ -120,7 +120,7 @@ def test_a_certificate_of_nobody_known(mail_server):
 
 def test_a_wrong_password(mail_server):
     finding = told(mail_server, secret="wrong-one")
-    assert (finding.level, "does not let us in" in finding.seen) == (Level.FAIL, True)
+    assert (finding.level, "does not let us in" in finding.seen) == (CheckStatus.FAIL, True)
     assert "digest.secret_file" in finding.advice
     assert "wrong-one" not in finding.seen + finding.advice
 
@@ -131,11 +131,11 @@ def test_a_server_that_takes_no_log_in(mail_servers):
 
 def test_a_secret_that_cannot_be_read(mail_server, tmp_path):
     finding = told(mail_server, secret="", secret_file=tmp_path / "none")
-    assert (finding.level, "digest.secret_file" in finding.seen) == (Level.FAIL, True)
+    assert (finding.level, "digest.secret_file" in finding.seen) == (CheckStatus.FAIL, True)
     assert mail_server.commands == []
 
 
-@pytest.mark.parametrize(("mode", "level"), [(0o644, Level.WARN), (0o600, Level.OK)])
+@pytest.mark.parametrize(("mode", "level"), [(0o644, CheckStatus.WARN), (0o600, CheckStatus.OK)])
 def test_a_secret_that_everyone_can_read(tmp_path, mode, level):
     secret = tmp_path / "mail-secret"
     secret.write_text(PASSWORD)

@@ -23,16 +23,26 @@ from cc_bridge.cli import main
 from cc_bridge.config import AmiConfig, Config
 from cc_bridge.doctor import daemon, database, duplicate_daemon, manager, runner, webhooks
 from cc_bridge.doctor.events import held_back
-from cc_bridge.doctor.finding import Finding, Level, as_json, as_text, exit_code, fail, ok, skip, warn
-from cc_bridge.records import Observed
+from cc_bridge.doctor.finding import (
+    CheckResult,
+    CheckStatus,
+    as_json,
+    as_text,
+    exit_code,
+    fail,
+    ok,
+    skip,
+    warn,
+)
+from cc_bridge.records import ObservationWatermark
 from cc_bridge.storage.migrate import open_database
-from cc_bridge.storage.pipeline.sql_sink import Database
+from cc_bridge.storage.pipeline.sql_sink import SqlSink
 from cc_bridge.storage.schema.tables import row_of
 from support.fake_manager import Pbx
 from support.reactor_loop import result_of, until
 from unit.ami.test_tls import certificate
 
-WELL = {Level.OK, Level.SKIP}
+WELL = {CheckStatus.OK, CheckStatus.SKIP}
 
 
 @pytest.fixture
@@ -64,9 +74,7 @@ def doctor(pbx, tmp_path, free_port):
         for name, values in sections.items():
             given[name] = given[name] | values if name in given else values
         findings = []
-        examination = runner.Examination(
-            Config(**given), None, reactor, findings.append, sounds_folder=sounds
-        )
+        examination = runner.DoctorRun(Config(**given), None, reactor, findings.append, sounds_folder=sounds)
         result_of(Deferred.fromCoroutine(examination.run()), 30)
         return findings
 
@@ -86,7 +94,7 @@ def test_all_is_well(doctor):
     findings = doctor()
     assert unwell(findings) == {}
     assert exit_code(findings) == 0
-    assert {each.name for each in findings if each.level is Level.SKIP} == {
+    assert {each.name for each in findings if each.level is CheckStatus.SKIP} == {
         "daemon",
         "prompts",
         "callback.privileges",
@@ -100,7 +108,7 @@ def test_what_is_not_asterisk(pbx, doctor, monkeypatch):
     monkeypatch.setattr(runner, "_ANSWER_SECONDS", 0.3)
     pbx.banner = "SSH-2.0-OpenSSH_9.2"
     findings = doctor()
-    assert unwell(findings) == {"ami.connection": Level.FAIL}
+    assert unwell(findings) == {"ami.connection": CheckStatus.FAIL}
     assert "nothing that looks like Asterisk" in named(findings, "ami.connection").seen
 
 
@@ -108,15 +116,15 @@ def test_a_pbx_that_stops_answering(pbx, doctor, monkeypatch):
     monkeypatch.setattr(runner, "_ANSWER_SECONDS", 0.3)
     pbx.silent_about.add("CoreSettings")
     findings = doctor()
-    assert unwell(findings) == {"ami.answers": Level.FAIL}
+    assert unwell(findings) == {"ami.answers": CheckStatus.FAIL}
     assert "did not answer CoreSettings in 0.3 s" in named(findings, "ami.answers").seen
-    assert named(findings, "database").level is Level.OK
+    assert named(findings, "database").level is CheckStatus.OK
 
 
 def test_a_refused_login_names_all_three_reasons(pbx, doctor):
     pbx.secret_fits = False
     findings = doctor()
-    assert unwell(findings) == {"ami.login": Level.FAIL}
+    assert unwell(findings) == {"ami.login": CheckStatus.FAIL}
     assert "the name, the secret or our address" in named(findings, "ami.login").seen
 
 
@@ -138,25 +146,25 @@ def test_a_certificate(doctor, tmp_path, host):
     findings = doctor(ami={**tls, "tls_ca_file": str(tmp_path / "ca.pem")})
     result_of(port.stopListening())
     if host == "localhost":  # well, but then it hangs up on us
-        assert unwell(findings) == {"ami.answers": Level.FAIL}
+        assert unwell(findings) == {"ami.answers": CheckStatus.FAIL}
     else:
-        assert unwell(findings) == {"ami.tls": Level.FAIL}
+        assert unwell(findings) == {"ami.tls": CheckStatus.FAIL}
         assert "must be for 'localhost'" in named(findings, "ami.tls").advice
 
 
 def test_plain_text_through_a_network():
     (reached, plain) = manager.reached(AmiConfig(host="10.0.0.5"), "11.0.0")
-    assert (reached.level, plain.level, plain.name) == (Level.OK, Level.WARN, "ami.tls")
+    assert (reached.level, plain.level, plain.name) == (CheckStatus.OK, CheckStatus.WARN, "ami.tls")
 
 
 @pytest.mark.parametrize(
     ("version", "level"),
     [
-        ("16.28.0~dfsg-0+deb11u4", Level.OK),
-        ("certified/18.9-cert5", Level.OK),
-        ("22.10.1", Level.OK),
-        ("13.38.3", Level.FAIL),
-        ("23.4.1", Level.WARN),
+        ("16.28.0~dfsg-0+deb11u4", CheckStatus.OK),
+        ("certified/18.9-cert5", CheckStatus.OK),
+        ("22.10.1", CheckStatus.OK),
+        ("13.38.3", CheckStatus.FAIL),
+        ("23.4.1", CheckStatus.WARN),
     ],
 )
 def test_the_version(pbx, doctor, version, level):
@@ -165,7 +173,8 @@ def test_the_version(pbx, doctor, version, level):
 
 
 @pytest.mark.parametrize(
-    ("ahead", "level"), [(0.4, Level.OK), (-5.0, Level.WARN), (5.0, Level.WARN), (90.0, Level.FAIL)]
+    ("ahead", "level"),
+    [(0.4, CheckStatus.OK), (-5.0, CheckStatus.WARN), (5.0, CheckStatus.WARN), (90.0, CheckStatus.FAIL)],
 )
 def test_the_clock(pbx, doctor, ahead, level):
     pbx.clock_ahead = ahead
@@ -176,13 +185,13 @@ def test_the_clock(pbx, doctor, ahead, level):
 
 def test_events_without_an_instant(pbx, doctor):
     pbx.stamps = False
-    assert unwell(doctor()) == {"ami.timestamps": Level.WARN}
+    assert unwell(doctor()) == {"ami.timestamps": CheckStatus.WARN}
 
 
 def test_no_event_filter(pbx, doctor):
     pbx.passes = re.compile("")
     findings = doctor()
-    assert unwell(findings) == {"ami.filter": Level.WARN}
+    assert unwell(findings) == {"ami.filter": CheckStatus.WARN}
     line = int(re.search(r"from line (\d+)", named(findings, "ami.filter").advice)[1])
     shipped_file = shipped("config/asterisk/manager.d/cc_bridge.conf").read_text().splitlines()
     assert shipped_file[line - 1].startswith("eventfilter = ^Event: (Queue")
@@ -191,7 +200,7 @@ def test_no_event_filter(pbx, doctor):
 def test_a_filter_that_keeps_back_what_is_needed(pbx, doctor):
     pbx.passes = re.compile("$^")
     findings = doctor()
-    assert unwell(findings) == {"ami.events": Level.FAIL}
+    assert unwell(findings) == {"ami.events": CheckStatus.FAIL}
     assert "VarSet" in named(findings, "ami.events").seen
 
 
@@ -208,16 +217,16 @@ def test_the_shipped_filters_keep_nothing_back():
 def test_more_rights_than_needed(pbx, doctor):
     pbx.actions |= {"Command": "command,all", "ModuleLoad": "system,all", "Reload": "system,config,all"}
     findings = doctor()
-    assert unwell(findings) == {"ami.least": Level.WARN}
+    assert unwell(findings) == {"ami.least": CheckStatus.WARN}
     assert "command, system (3 actions" in named(findings, "ami.least").seen
 
 
 @pytest.mark.parametrize(
     ("rights", "level"),
     [
-        ({"Originate": "originate,all"}, Level.OK),
-        ({}, Level.FAIL),
-        ({"Originate": "originate,all", "Command": "command,all"}, Level.WARN),
+        ({"Originate": "originate,all"}, CheckStatus.OK),
+        ({}, CheckStatus.FAIL),
+        ({"Originate": "originate,all", "Command": "command,all"}, CheckStatus.WARN),
     ],
 )
 def test_the_user_that_dials(pbx, doctor, rights, level):
@@ -231,7 +240,7 @@ def test_a_pbx_that_shows_no_files(pbx, doctor):
     pbx.settings.clear()  # func_config is not loaded: every value is empty
     findings = doctor()
     assert unwell(findings) == {}
-    skipped = {each.name for each in findings if each.level is Level.SKIP}
+    skipped = {each.name for each in findings if each.level is CheckStatus.SKIP}
     assert {"ami.read", "queues.interface", "queues.wrapuptime"} <= skipped
 
 
@@ -244,10 +253,10 @@ def test_queues(pbx, doctor):
     pbx.settings[("queues.conf", "support", "wrapuptime")] = "15"
     findings = doctor(queues={"suport": {}, "zzz": {}})
     assert unwell(findings) == {
-        "queues.configured": Level.FAIL,
-        "queues.members": Level.WARN,
-        "queues.interface": Level.WARN,
-        "queues.wrapuptime": Level.WARN,
+        "queues.configured": CheckStatus.FAIL,
+        "queues.members": CheckStatus.WARN,
+        "queues.interface": CheckStatus.WARN,
+        "queues.wrapuptime": CheckStatus.WARN,
     }
     near, far = [each for each in findings if each.name == "queues.configured"]
     assert "did you mean 'support'?" in near.advice
@@ -258,13 +267,13 @@ def test_queues(pbx, doctor):
 @pytest.mark.parametrize(
     ("told", "agi", "level"),
     [
-        ("", {}, Level.OK),
-        ("", {"port": 4574}, Level.FAIL),
-        ("127.0.0.1:4574", {"port": 4574}, Level.OK),
-        ("10.0.0.9:4573", {}, Level.FAIL),  # it listens on loopback
-        ("10.0.0.9:4573", {"host": "0.0.0.0"}, Level.OK),
-        ("10.0.0.9:4573", {"host": "10.0.0.8"}, Level.WARN),
-        ("[::1]:4573", {"host": "::1"}, Level.OK),
+        ("", {}, CheckStatus.OK),
+        ("", {"port": 4574}, CheckStatus.FAIL),
+        ("127.0.0.1:4574", {"port": 4574}, CheckStatus.OK),
+        ("10.0.0.9:4573", {}, CheckStatus.FAIL),  # it listens on loopback
+        ("10.0.0.9:4573", {"host": "0.0.0.0"}, CheckStatus.OK),
+        ("10.0.0.9:4573", {"host": "10.0.0.8"}, CheckStatus.WARN),
+        ("[::1]:4573", {"host": "::1"}, CheckStatus.OK),
     ],
 )
 def test_where_the_dialplan_leads(pbx, doctor, told, agi, level):
@@ -275,7 +284,7 @@ def test_where_the_dialplan_leads(pbx, doctor, told, agi, level):
 
 
 @pytest.mark.parametrize(
-    ("missing", "level"), [("cc-bridge-survey", Level.FAIL), ("cc-bridge-doctor", Level.WARN)]
+    ("missing", "level"), [("cc-bridge-survey", CheckStatus.FAIL), ("cc-bridge-doctor", CheckStatus.WARN)]
 )
 def test_a_context_that_is_missing(pbx, doctor, missing, level):
     pbx.lacks.add(missing)
@@ -303,24 +312,24 @@ def test_files_that_everybody_can_read(doctor, tmp_path):
     secret.write_text("s3cret")
     secret.chmod(0o644)
     given = {"secret": "", "secret_file": str(secret)}
-    assert unwell(doctor(ami=given)) == {"secrets.permissions": Level.WARN}
+    assert unwell(doctor(ami=given)) == {"secrets.permissions": CheckStatus.WARN}
     secret.chmod(0o640)
     assert unwell(doctor(ami=given)) == {}
 
 
 def test_no_secret(pbx, doctor):
     pbx.secret_fits = False
-    assert unwell(doctor(ami={"secret": ""})) == {"secrets": Level.FAIL, "ami.login": Level.FAIL}
+    assert unwell(doctor(ami={"secret": ""})) == {"secrets": CheckStatus.FAIL, "ami.login": CheckStatus.FAIL}
 
 
 def test_a_survey_that_does_not_exist(doctor):
     findings = doctor(queues={"sales": {"survey": "nps"}})
-    assert unwell(findings) == {"surveys": Level.FAIL}
+    assert unwell(findings) == {"surveys": CheckStatus.FAIL}
 
 
 def test_a_database_that_has_no_folder(doctor):
     findings = doctor(storage={"url": "sqlite:////no/such/folder/x.sqlite"})
-    assert unwell(findings) == {"database": Level.FAIL}
+    assert unwell(findings) == {"database": CheckStatus.FAIL}
 
 
 @pytest.mark.parametrize(
@@ -334,10 +343,10 @@ def test_a_database_that_has_no_folder(doctor):
 )
 def test_another_daemon_that_observes_this_pbx(free_port, tmp_path, name, ago, goes_on, found):
     url = f"sqlite:///{tmp_path}/calls.sqlite"
-    other = Database(lambda: open_database(url))
+    other = SqlSink(lambda: open_database(url))
 
     def mark(at):
-        other.write([row_of(Observed(name, at))])
+        other.write([row_of(ObservationWatermark(name, at))])
 
     now = time.time()
     mark(now - ago)
@@ -349,8 +358,8 @@ def test_another_daemon_that_observes_this_pbx(free_port, tmp_path, name, ago, g
 
 def test_a_daemon_that_runs_here_leaves_marks_of_its_own(doctor, tmp_path, monkeypatch):
     monkeypatch.setattr(duplicate_daemon, "runs", lambda _http: True)
-    ours = Database(lambda: open_database(f"sqlite:///{tmp_path}/calls.sqlite"))
-    ours.write([row_of(Observed("pbx", time.time()))])
+    ours = SqlSink(lambda: open_database(f"sqlite:///{tmp_path}/calls.sqlite"))
+    ours.write([row_of(ObservationWatermark("pbx", time.time()))])
     ours.close()
     assert unwell(doctor(pbx={"name": "pbx"})) == {}
 
@@ -366,7 +375,7 @@ def test_a_database_that_cannot_be_written(doctor, tmp_path):
         other.execute("BEGIN IMMEDIATE")
         findings = doctor(storage={"url": f"sqlite:///{tmp_path}/calls.sqlite?timeout=0.1"})
     other.close()
-    assert unwell(findings) == {"database.writable": Level.FAIL}
+    assert unwell(findings) == {"database.writable": CheckStatus.FAIL}
     assert "locked" in named(findings, "database.writable").seen
 
 
@@ -379,7 +388,7 @@ def test_a_server_that_only_reads(postgres, tmp_path):
     assert unwell(database.findings(storage)) == {}
     assert "database.clock" in {each.name for each in database.findings(storage)}
     postgres.run(f"ALTER DATABASE {url.database} SET default_transaction_read_only = on")
-    assert unwell(database.findings(storage)) == {"database.writable": Level.FAIL}
+    assert unwell(database.findings(storage)) == {"database.writable": CheckStatus.FAIL}
     postgres.drop(url)
 
 
@@ -389,7 +398,7 @@ def test_a_subject_that_hangs_holds_up_no_other(doctor, monkeypatch):
     monkeypatch.setattr(runner.database, "findings", lambda _storage: end.wait(30) and ())
     findings = doctor(webhooks=[webhook(1)])
     end.set()
-    assert unwell(findings) == {"database": Level.FAIL, "webhooks.crm": Level.FAIL}
+    assert unwell(findings) == {"database": CheckStatus.FAIL, "webhooks.crm": CheckStatus.FAIL}
     assert named(findings, "database").seen == "no answer within 0.5 s"
 
 
@@ -438,19 +447,19 @@ def test_a_daemon_that_is_well(http):
 )
 def test_pages_that_are_not_well(http, page, answer, wrong):
     http.pages[page] = answer
-    assert unwell(of_daemon(http, port=http.server_port)) == {wrong: Level.FAIL}
+    assert unwell(of_daemon(http, port=http.server_port)) == {wrong: CheckStatus.FAIL}
 
 
 def test_a_daemon_that_listens_elsewhere(http, free_port):
-    assert unwell(of_daemon(http, port=free_port)) == {"agi.port": Level.FAIL}
+    assert unwell(of_daemon(http, port=free_port)) == {"agi.port": CheckStatus.FAIL}
 
 
 def test_another_program_at_our_port(http, free_port):
     config = Config(http={"port": free_port}, agi={"port": http.server_port})
-    assert unwell(daemon.findings(config)) == {"agi.port": Level.FAIL}
+    assert unwell(daemon.findings(config)) == {"agi.port": CheckStatus.FAIL}
 
 
-@pytest.mark.parametrize(("token", "level"), [("", Level.WARN), ("0123456789abcdef", Level.OK)])
+@pytest.mark.parametrize(("token", "level"), [("", CheckStatus.WARN), ("0123456789abcdef", CheckStatus.OK)])
 def test_pages_that_others_reach(free_port, token, level):
     config = Config(http={"host": "0.0.0.0", "port": free_port, "token": token})
     assert named(daemon.findings(config), "http.access").level is level
@@ -467,13 +476,13 @@ def of_receiver(given):
 
 
 def test_a_receiver(http, free_port):
-    assert of_receiver(webhook(http.server_port, scheme="http")).level is Level.OK
+    assert of_receiver(webhook(http.server_port, scheme="http")).level is CheckStatus.OK
     assert "refused" in of_receiver(webhook(free_port)).seen
     unknown = of_receiver(webhook(443, host="receiver.invalid"))
-    assert (unknown.level, unknown.name) == (Level.FAIL, "webhooks.crm")
+    assert (unknown.level, unknown.name) == (CheckStatus.FAIL, "webhooks.crm")
 
 
-@pytest.mark.parametrize(("trusted", "level"), [(True, Level.OK), (False, Level.FAIL)])
+@pytest.mark.parametrize(("trusted", "level"), [(True, CheckStatus.OK), (False, CheckStatus.FAIL)])
 def test_the_certificate_of_a_receiver(tmp_path, trusted, level):
     pem, key = certificate("localhost")
     both = tmp_path / "both.pem"
@@ -510,7 +519,7 @@ def test_lines_and_the_exit_code():
 
 
 def test_what_a_pbx_says_steers_no_terminal():
-    text = as_text(Finding(Level.FAIL, "ami.login", "no\x1b[2J\r\nok    all", "x"))
+    text = as_text(CheckResult(CheckStatus.FAIL, "ami.login", "no\x1b[2J\r\nok    all", "x"))
     assert "\x1b" not in text
     assert len(text.splitlines()) == 2
 

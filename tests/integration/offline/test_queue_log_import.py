@@ -10,13 +10,13 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import select
 
-from cc_bridge.ami.codec import Counts
+from cc_bridge.ami.codec import MessageCounts
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.cli import main
 from cc_bridge.offline.queue_log import import_log
 from cc_bridge.offline.replay import replay
 from cc_bridge.privacy.caller_keys import CallerKeys
-from cc_bridge.privacy.pseudonymizer import Privacy
+from cc_bridge.privacy.pseudonymizer import Pseudonymizer
 from cc_bridge.records import QueueVisit, Talk
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.schema.tables import queue_visits, row_of, talks
@@ -24,7 +24,7 @@ from cc_bridge.storage.schema.upsert import upsert
 from support.recordings import RECORDINGS, all_recordings, queue_log, recording
 
 MIX = RECORDINGS / "22" / "mix.queue_log"
-PLAIN = Privacy(CallerKeys())
+PLAIN = Pseudonymizer(CallerKeys())
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_what_was_imported_has_nothing_unexplained(path):
 
 
 def test_what_we_saw_ourselves_stays_as_it_is(database):
-    records = list(replay(iter([recording("22/mix")]), Tracker("pbx"), Counts()))
+    records = list(replay(iter([recording("22/mix")]), Tracker("pbx"), MessageCounts()))
     ours = [record for record in records if isinstance(record, QueueVisit | Talk)]
     store(database.url, ours)
     before = everything(database)
@@ -132,7 +132,7 @@ def test_what_we_saw_ourselves_stays_as_it_is(database):
 
 
 def test_only_what_we_did_not_see_comes_in(database):
-    records = list(replay(iter([recording("22/mix")]), Tracker("pbx"), Counts()))
+    records = list(replay(iter([recording("22/mix")]), Tracker("pbx"), MessageCounts()))
     ours = [record for record in records if isinstance(record, QueueVisit | Talk)]
     late = [r for r in ours if (r.entered_at if isinstance(r, QueueVisit) else r.answered_at) > 1795308250]
     store(database.url, late)
@@ -151,7 +151,7 @@ def test_only_what_we_did_not_see_comes_in(database):
 
 def test_a_row_of_ours_with_the_same_key_replaces_an_imported_one(database):
     run("import-queue-log", RECORDINGS / "22" / "abandoned.queue_log")
-    (ours,) = [r for r in replay(iter([recording("22/abandoned")]), Tracker("pbx"), Counts())
+    (ours,) = [r for r in replay(iter([recording("22/abandoned")]), Tracker("pbx"), MessageCounts())
                if isinstance(r, QueueVisit)]  # fmt: skip
     assert database("SELECT entered_at FROM queue_visits") == [("2026-11-21 23:57:41.000000",)]
     store(database.url, [replace(ours, entered_at=1_795_305_461.0)])

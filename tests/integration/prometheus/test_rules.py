@@ -12,7 +12,7 @@ import yaml
 from click.testing import CliRunner
 
 from cc_bridge.cli import main
-from cc_bridge.kpis.service_level import Definition
+from cc_bridge.kpis.service_level import ServiceLevelDefinition
 from cc_bridge.metrics.families import BY_NAME
 from cc_bridge.metrics.reference import metrics_in, records_in, uses_in_dashboard, uses_in_rules
 from support.paths import ROOT
@@ -186,7 +186,7 @@ def test_every_level_has_every_definition():
         for window in ("5m", "30m", "1d"):
             record = f"{level}:cc_bridge_service_level:ratio{window}"
             found = [rule["labels"]["definition"] for rule in RECORDS if rule["record"] == record]
-            assert Tally(found) == Tally(Definition)
+            assert Tally(found) == Tally(ServiceLevelDefinition)
 
 
 def test_every_record_has_a_value_in_the_tests():

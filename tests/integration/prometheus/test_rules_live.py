@@ -19,7 +19,7 @@ import pytest
 import yaml
 from sqlalchemy import create_engine, text
 
-from cc_bridge.kpis.service_level import Definition, VisitCounts, from_counts
+from cc_bridge.kpis.service_level import ServiceLevelDefinition, VisitCounts, from_counts
 from cc_bridge.metrics.families import BY_NAME
 from support.paths import ROOT
 
@@ -285,14 +285,16 @@ def the_service_level_is_that_of_sql(site):
         counts = site.counts_in_sql()
         for level in ("queue", "pbx"):
             for labels, value in site.query(f"{level}:cc_bridge_service_level:ratio5m"):
-                stored = from_counts(counts[labels.get("queue")], Definition(labels["definition"]))
+                stored = from_counts(
+                    counts[labels.get("queue")], ServiceLevelDefinition(labels["definition"])
+                )
                 if stored is None or abs(stored.value - value) > 1 / stored.n:
                     yield labels, value, stored
 
     # A visit may be counted a moment before it is stored.
     wait_for(lambda: not list(differences()), "the same service level from rules and SQL", 10)
     found = site.query("pbx:cc_bridge_service_level:ratio5m")
-    assert {labels["definition"] for labels, _ in found} == set(Definition)
+    assert {labels["definition"] for labels, _ in found} == set(ServiceLevelDefinition)
 
 
 def no_counter_was_set_back(site):

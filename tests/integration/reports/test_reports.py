@@ -22,44 +22,46 @@ from cc_bridge.cli import main
 from cc_bridge.commands import report as command
 from cc_bridge.kpis.catalogue import MEASURES
 from cc_bridge.kpis.scores import csat, nps, response_rate, yes_no
-from cc_bridge.kpis.service_level import Definition, VisitCounts, from_counts
+from cc_bridge.kpis.service_level import ServiceLevelDefinition, VisitCounts, from_counts
 from cc_bridge.records import (
     AgentInterval,
     Answer,
     Call,
     Direction,
-    FunnelEntry,
     Outcome,
     QueueVisit,
     Ring,
     SurveyAttempt,
+    SurveyDecision,
     SurveyResult,
     Talk,
 )
 from cc_bridge.reports.calendar import Days, read_date
 from cc_bridge.reports.figures import Figure, apart
-from cc_bridge.reports.query import BANDS, Ask, By, QueueSettings
+from cc_bridge.reports.query import BANDS, Dimension, QueueSettings, ReportQuery
 from cc_bridge.reports.registry import REPORTS
 from cc_bridge.reports.render.data import as_csv, as_json
 from cc_bridge.reports.render.html import as_html
-from cc_bridge.reports.render.localization import LANGUAGES, Wording
+from cc_bridge.reports.render.localization import LANGUAGES, Localization
 from cc_bridge.reports.render.terminal import as_table
 from cc_bridge.storage.migrate import open_database
-from cc_bridge.storage.reports import Facts, reading
-from cc_bridge.surveys.business_hours import Hours
+from cc_bridge.storage.reports import SqlSource, reading
+from cc_bridge.surveys.business_hours import BusinessHours
 from support.year_of_calls import CHANGED, FIRST, LAST, LINGERING, RUDE, ZONE, fill, midnight, records
 
 NOW = midnight(LAST) + 90_000
 SETTINGS = {
-    "sales": QueueSettings(30.0, 3.0, 12.0, "first_contact", Hours(ZONE, 480, 1080, frozenset(range(5)))),
+    "sales": QueueSettings(
+        30.0, 3.0, 12.0, "first_contact", BusinessHours(ZONE, 480, 1080, frozenset(range(5)))
+    ),
     "support": QueueSettings(wrap_up=5.0, stage="support"),
 }
 EVERY = [(name, by) for name, kind in REPORTS.items() for by in kind.by]
 
 
-def asking(by=By.QUEUE, **changes):
+def asking(by=Dimension.QUEUE, **changes):
     settings = {"days": Days(ZONE, 5), "settings": SETTINGS, "changed": CHANGED} | changes
-    return Ask(FIRST, LAST, by, **settings)
+    return ReportQuery(FIRST, LAST, by, **settings)
 
 
 def made(engine, name, by=None, **changes):
@@ -67,13 +69,13 @@ def made(engine, name, by=None, **changes):
     ask = asking(by or kind.by[0], **changes)
     answered = []
     with reading(engine) as connection:
-        report = kind.make(ask, Facts(connection, ask, lambda: answered.append(1)))
+        report = kind.make(ask, SqlSource(connection, ask, lambda: answered.append(1)))
     assert len(answered) <= kind.questions
     return report
 
 
 def content(report):
-    return json.loads(as_json(report, Wording(days=report.ask.days, bands=report.ask.bands), NOW))
+    return json.loads(as_json(report, Localization(days=report.ask.days, bands=report.ask.bands), NOW))
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +96,7 @@ def engine(every, tmp_path_factory):
 def inside(every):
     """Return the records of the span by kind."""
     begins = {
-        QueueVisit: "entered_at", Talk: "answered_at", Ring: "started_at", FunnelEntry: "at",
+        QueueVisit: "entered_at", Talk: "answered_at", Ring: "started_at", SurveyDecision: "at",
         SurveyAttempt: "started_at", Answer: "answered_at", Call: "started_at",
     }  # fmt: skip
     found = defaultdict(list)
@@ -115,13 +117,13 @@ def band(seconds):
 
 
 VISIT_KEYS = {
-    By.QUEUE: lambda visit: visit.queue,
-    By.HOUR: lambda visit: there(visit.entered_at).hour,
-    By.WEEKDAY: lambda visit: there(visit.entered_at).weekday(),
-    By.DAY: lambda visit: there(visit.entered_at).toordinal() - 719163,
-    By.STAGE: lambda visit: SETTINGS[visit.queue].stage if visit.queue in SETTINGS else "",
-    By.LANGUAGE: lambda visit: visit.language,
-    By.WAIT_BAND: lambda visit: band(visit.wait_seconds),
+    Dimension.QUEUE: lambda visit: visit.queue,
+    Dimension.HOUR: lambda visit: there(visit.entered_at).hour,
+    Dimension.WEEKDAY: lambda visit: there(visit.entered_at).weekday(),
+    Dimension.DAY: lambda visit: there(visit.entered_at).toordinal() - 719163,
+    Dimension.STAGE: lambda visit: SETTINGS[visit.queue].stage if visit.queue in SETTINGS else "",
+    Dimension.LANGUAGE: lambda visit: visit.language,
+    Dimension.WAIT_BAND: lambda visit: band(visit.wait_seconds),
 }
 
 
@@ -145,7 +147,7 @@ def test_service_counts_what_is_there(engine, inside, by):
             counts += VisitCounts.of(its, settings.threshold, settings.short_abandon)
         assert service.cell(row, "visits").value == len(of_row)
         assert service.cell(row, "short_abandons").value == counts.short_abandons
-        for definition in Definition:
+        for definition in ServiceLevelDefinition:
             cell, share = levels.cell(level, f"service_level_{definition}"), from_counts(counts, definition)
             assert (cell is None) == (share is None)
             if share:
@@ -175,14 +177,14 @@ def test_handle_time_has_the_wrap_up_of_each_queue(engine, inside):
 
 
 def test_a_day_of_25_hours_is_one_day(engine):
-    days = {row.keys[0] for row in made(engine, "service", By.DAY).tables[0].rows}
+    days = {row.keys[0] for row in made(engine, "service", Dimension.DAY).tables[0].rows}
     assert len(days) == (LAST - FIRST).days + 1
-    late = Ask(date(2026, 10, 25), date(2026, 10, 25), days=Days(ZONE))
+    late = ReportQuery(date(2026, 10, 25), date(2026, 10, 25), days=Days(ZONE))
     assert late.until - late.since == 25 * 3600
 
 
 def test_the_week_starts_on_the_day_that_is_asked_for(engine):
-    rows = made(engine, "service", By.WEEKDAY).tables[0].rows
+    rows = made(engine, "service", Dimension.WEEKDAY).tables[0].rows
     assert [row.keys[0] for row in rows] == [5, 6, 0, 1, 2, 3, 4]
 
 
@@ -195,11 +197,11 @@ def test_a_queue_alone(engine, inside):
 
 
 ANSWER_KEYS = {
-    By.AGENT: lambda answer, _attempt, _call: answer.agent,
-    By.QUEUE: lambda answer, attempt, _call: answer.queue or attempt.queue,
-    By.HOUR: lambda answer, _attempt, _call: there(answer.answered_at).hour,
-    By.LANGUAGE: lambda _answer, attempt, _call: attempt.language,
-    By.WAIT_BAND: lambda _answer, _attempt, call: band(call.wait_seconds),
+    Dimension.AGENT: lambda answer, _attempt, _call: answer.agent,
+    Dimension.QUEUE: lambda answer, attempt, _call: answer.queue or attempt.queue,
+    Dimension.HOUR: lambda answer, _attempt, _call: there(answer.answered_at).hour,
+    Dimension.LANGUAGE: lambda _answer, attempt, _call: attempt.language,
+    Dimension.WAIT_BAND: lambda _answer, _attempt, call: band(call.wait_seconds),
 }
 
 
@@ -230,7 +232,7 @@ def test_the_funnel_adds_up(engine, inside):
     report = made(engine, "voice")
     funnel = next(table for table in report.tables if table.name == "funnel")
     reasons = next(table for table in report.tables if table.name == "reasons")
-    stages = Counter(entry.stage for entry in inside[FunnelEntry])
+    stages = Counter(entry.stage for entry in inside[SurveyDecision])
     eligible = stages.total() - stages["not_eligible"]
     answered = sum(attempt.result != "declined" for attempt in inside[SurveyAttempt])
     cell = funnel.cell(funnel.total, "response_rate")
@@ -244,7 +246,7 @@ def test_the_funnel_adds_up(engine, inside):
 
 
 def test_agents_do_what_they_did(engine, inside, every):
-    report = made(engine, "agents", By.AGENT)
+    report = made(engine, "agents", Dimension.AGENT)
     (table,) = report.tables
     since, until = report.ask.since, report.ask.until
     for row in table.rows:
@@ -264,7 +266,7 @@ def test_agents_do_what_they_did(engine, inside, every):
         )
         missed = sum(ring.agent == agent and ring.outcome == "no_answer" for ring in inside[Ring])
         assert table.cell(row, "rings_missed").value == missed
-        stages = Counter(entry.stage for entry in inside[FunnelEntry] if entry.agent == agent)
+        stages = Counter(entry.stage for entry in inside[SurveyDecision] if entry.agent == agent)
         left, n = stages["caller_left_first"], stages["caller_left_first"] + stages["invited"]
         assert (table.cell(row, "left_first").value, table.cell(row, "left_first").n) == (
             pytest.approx(100 * left / n), n,
@@ -272,7 +274,7 @@ def test_agents_do_what_they_did(engine, inside, every):
 
 
 def test_only_who_lingers_is_suspected(engine):
-    findings = made(engine, "agents", By.AGENT).findings
+    findings = made(engine, "agents", Dimension.AGENT).findings
     assert {finding.keys["agent"][1] for finding in findings} == {LINGERING}
 
 
@@ -313,7 +315,7 @@ def test_the_gap_is_between_service_level_and_csat(engine):
 
 
 def test_of_many_gaps_chance_makes_some(engine):
-    report = made(engine, "delivery-gap", By.DAY)
+    report = made(engine, "delivery-gap", Dimension.DAY)
     (table,) = report.tables
     pairs = {row.keys[0]: row.cells[:2] for row in table.rows if row.cells[2]}
     assert len(pairs) > 20
@@ -333,7 +335,7 @@ def test_hours_claimed_staffed_answered(engine, inside, every, by):
             at = max(each.started_at, ask.since)
             while at < min(each.ended_at, ask.until):
                 end = min((at // 3600 + 1) * 3600, each.ended_at, ask.until)
-                staffed[there(at).hour if by is By.HOUR else there(at).weekday()] += end - at
+                staffed[there(at).hour if by is Dimension.HOUR else there(at).weekday()] += end - at
                 at = end
     for row in table.rows:
         its = [
@@ -343,7 +345,7 @@ def test_hours_claimed_staffed_answered(engine, inside, every, by):
         assert table.cell(row, "visits").value == len(its)
         assert table.cell(row, "visits_open").value == sum(opening.hold(visit.entered_at) for visit in its)
         hours = sum(
-            (there(at).hour if by is By.HOUR else there(at).weekday()) == row.keys[0]
+            (there(at).hour if by is Dimension.HOUR else there(at).weekday()) == row.keys[0]
             for at in range(round(ask.since), round(ask.until), 3600)
         )
         agents = staffed[row.keys[0]] / 3600 / hours
@@ -355,7 +357,7 @@ def test_presence_is_of_local_hours_that_begin_at_half_past(database_url, zone):
     """Clocks of Lord Howe go back by half an hour in the span."""
     zone = ZoneInfo(zone)
     first, last = date(2026, 4, 3), date(2026, 4, 6)
-    ask = Ask(first, last, days=Days(zone))
+    ask = ReportQuery(first, last, days=Days(zone))
     chance = random.Random(1)
     ends = sorted(round(chance.uniform(ask.since - 5000, ask.until + 5000), 6) for _ in range(40))
     states = [
@@ -374,7 +376,7 @@ def test_presence_is_of_local_hours_that_begin_at_half_past(database_url, zone):
     fill(other, states)
     found = defaultdict(float)
     with reading(other) as connection:
-        for each in Facts(connection, ask).presence():
+        for each in SqlSource(connection, ask).presence():
             found[each.weekday, each.hour] += each.seconds
     other.dispose()
     assert found == pytest.approx(expected, abs=0.01)  # SQLite has no better clock
@@ -401,24 +403,30 @@ def test_answers_count_without_their_call_or_attempt(database_url):
     other = open_database(database_url)
     fill(other, given)
     with reading(other) as connection:
-        source = Facts(connection, asking())
-        rated = {(row.factor, row.key, row.value): row.n for row in source.rated() if row.factor != By.HOUR}
-        bands = {(row.key, row.value): row.n for row in source.answers(By.WAIT_BAND)}
-        queues = {(row.key, row.value): row.n for row in source.answers(By.QUEUE)}
+        source = SqlSource(connection, asking())
+        rated = {
+            (row.factor, row.key, row.value): row.n for row in source.rated() if row.factor != Dimension.HOUR
+        }
+        bands = {(row.key, row.value): row.n for row in source.answers(Dimension.WAIT_BAND)}
+        queues = {(row.key, row.value): row.n for row in source.answers(Dimension.QUEUE)}
         asked = Counter()
-        for row in source.attempts(By.QUEUE):
+        for row in source.attempts(Dimension.QUEUE):
             asked[row.result] += row.n
             asked["answered"] += row.answered
-        of_sales = Facts(connection, asking(queues=("support",)))
-        assert not [*of_sales.rated(), *of_sales.answers(By.WAIT_BAND), *of_sales.answers(By.HOUR)]
+        of_sales = SqlSource(connection, asking(queues=("support",)))
+        assert not [
+            *of_sales.rated(),
+            *of_sales.answers(Dimension.WAIT_BAND),
+            *of_sales.answers(Dimension.HOUR),
+        ]
     other.dispose()
-    of_calls = {(By.WAIT_BAND, 2, 5): 1, ("agents_spoken", 3, 5): 1}
+    of_calls = {(Dimension.WAIT_BAND, 2, 5): 1, ("agents_spoken", 3, 5): 1}
     without = {
         (factor, key, value): 1
-        for factor, key in ((By.WAIT_BAND, -1), ("agents_spoken", 0))
+        for factor, key in ((Dimension.WAIT_BAND, -1), ("agents_spoken", 0))
         for value in (1, 2)
     }
-    assert rated == of_calls | without | {(By.QUEUE, "sales", value): 1 for value in (1, 2, 5)}
+    assert rated == of_calls | without | {(Dimension.QUEUE, "sales", value): 1 for value in (1, 2, 5)}
     assert bands == {(2, 5): 1, (-1, 1): 1, (-1, 2): 1}
     assert queues == {("sales", 5): 1, ("sales", 1): 1, ("sales", 2): 1}
     assert asked == {"complete": 1, "started": 2, "answered": 2}
@@ -465,14 +473,14 @@ def test_what_is_apart_once_may_be_chance_among_many():
 def test_too_few_are_compared_with_nothing(engine):
     report = made(engine, "causes", minimum=100_000)
     assert report.findings == ()
-    assert "too few" in as_table(report, Wording(bands=BANDS), width=150)
+    assert "too few" in as_table(report, Localization(bands=BANDS), width=150)
 
 
 def test_without_any_call_there_is_no_data(tmp_path):
     empty = open_database(f"sqlite:///{tmp_path / 'empty.sqlite'}")
     for name, by in EVERY:
         report = made(empty, name, by)
-        as_html(report, Wording(days=report.ask.days, bands=BANDS), NOW)
+        as_html(report, Localization(days=report.ask.days, bands=BANDS), NOW)
         assert not report.findings
         assert content(report)["report"] == name
     assert made(empty, "service").tables[0].total.cells[6] is None
@@ -493,13 +501,13 @@ HEADERS = {
 
 @pytest.mark.parametrize("name", HEADERS)
 def test_the_header_of_a_csv_is_stable(engine, name):
-    text = as_csv(made(engine, name).tables[0], Wording())
+    text = as_csv(made(engine, name).tables[0], Localization())
     assert text.splitlines()[0] == HEADERS[name]
 
 
 def test_a_csv_has_the_figures_and_no_formula(engine):
     table = made(engine, "service").tables[0]
-    rows = list(csv.DictReader(StringIO(as_csv(table, Wording()))))
+    rows = list(csv.DictReader(StringIO(as_csv(table, Localization()))))
     assert [row["queue"] for row in rows] == ["'=billing", "sales", "second", "support"]
     assert [int(row["visits"]) for row in rows] == [row.cells[0].value for row in table.rows]
 
@@ -516,10 +524,10 @@ def test_every_report_in_every_format(engine, name, by):
             for column in shown["columns"]:
                 figure = row[column["name"]]
                 assert figure is None or set(figure) <= {"value", "n", "low", "high", "enough"}
-        lines = list(csv.reader(StringIO(as_csv(table, Wording(days=report.ask.days, bands=BANDS)))))
+        lines = list(csv.reader(StringIO(as_csv(table, Localization(days=report.ask.days, bands=BANDS)))))
         assert {len(line) for line in lines} == {len(lines[0])}
     for language in LANGUAGES:
-        wording = Wording(language, "persian" if language == "fa" else "latin", report.ask.days, BANDS)
+        wording = Localization(language, "persian" if language == "fa" else "latin", report.ask.days, BANDS)
         page = as_html(report, wording, NOW)
         assert f'lang="{language}"' in page
         assert not re.search(r"https?://|<script|url\(|@import", page)
@@ -529,7 +537,7 @@ def test_every_report_in_every_format(engine, name, by):
 
 def test_names_of_queues_are_text_in_html(engine):
     report = made(engine, "service", queues=("<img src=x>",))
-    assert "<img" not in as_html(report, Wording(days=report.ask.days), NOW)
+    assert "<img" not in as_html(report, Localization(days=report.ask.days), NOW)
 
 
 # -- words, dates
@@ -579,7 +587,7 @@ def test_what_is_no_date_says_so(text):
 
 
 def test_persian_dates_and_digits():
-    wording = Wording("fa", "persian", Days(ZoneInfo("Asia/Tehran"), 5, "persian"))
+    wording = Localization("fa", "persian", Days(ZoneInfo("Asia/Tehran"), 5, "persian"))
     assert wording.date(date(2026, 11, 22)) == "۱۴۰۵/۰۹/۰۱"  # noqa: RUF001 - Persian digits
     assert Days(kind="persian").first_of_month(date(2026, 11, 30)) == date(2026, 11, 22)
 
@@ -629,7 +637,7 @@ SPAN = ("--from", str(FIRST), "--to", str(LAST))
 
 def test_the_command_knows_every_report():
     assert set(command._NAMES) == set(REPORTS)
-    assert set(command._BY) == set(By) - {By.PART}
+    assert set(command._BY) == set(Dimension) - {Dimension.PART}
 
 
 @pytest.mark.parametrize("form", ["table", "csv", "json", "html"])

@@ -3,12 +3,12 @@
 import pytest
 
 from cc_bridge.reports.calendar import Days
-from cc_bridge.reports.query import BANDS, Ask, By
+from cc_bridge.reports.query import BANDS, Dimension, ReportQuery
 from cc_bridge.reports.registry import REPORTS
 from cc_bridge.reports.render.html import as_html
-from cc_bridge.reports.render.localization import Wording
+from cc_bridge.reports.render.localization import Localization
 from cc_bridge.storage.migrate import open_database
-from cc_bridge.storage.reports import Facts, reading
+from cc_bridge.storage.reports import SqlSource, reading
 from support.chromium import browser
 from support.year_of_calls import CHANGED, FIRST, LAST, ZONE, fill, records
 
@@ -29,11 +29,11 @@ def engine(tmp_path_factory):
 @pytest.mark.parametrize("name", REPORTS)
 def test_a_page_is_whole_by_itself(browser, engine, tmp_path, name, language):
     days = Days(ZONE, 5, "persian" if language == "fa" else "gregorian")
-    by = By.DAY if By.DAY in REPORTS[name].by else REPORTS[name].by[0]
-    ask = Ask(FIRST, LAST, by, days, changed=CHANGED)
+    by = Dimension.DAY if Dimension.DAY in REPORTS[name].by else REPORTS[name].by[0]
+    ask = ReportQuery(FIRST, LAST, by, days, changed=CHANGED)
     with reading(engine) as connection:
-        report = REPORTS[name].make(ask, Facts(connection, ask))
-    wording = Wording(language, "persian" if language == "fa" else "latin", days, BANDS)
+        report = REPORTS[name].make(ask, SqlSource(connection, ask))
+    wording = Localization(language, "persian" if language == "fa" else "latin", days, BANDS)
     file = tmp_path / "report.html"
     file.write_text(as_html(report, wording, ask.until), encoding="utf-8")
     page = browser.page(width=1280, scheme="dark" if language == "fa" else "light")

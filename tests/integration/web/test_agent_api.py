@@ -16,27 +16,27 @@ from twisted.logger import formatEvent
 
 from cc_bridge.cli import main
 from cc_bridge.kpis.scores import csat
-from cc_bridge.records import AgentInterval, Answer, EndedBy, FunnelEntry, SurveyAttempt, Talk
+from cc_bridge.records import AgentInterval, Answer, EndedBy, SurveyAttempt, SurveyDecision, Talk
 from cc_bridge.reports.agent_page import as_json
 from cc_bridge.reports.calendar import Days
-from cc_bridge.reports.query import Ask, By
-from cc_bridge.reports.render.localization import Wording
-from cc_bridge.reports.source import Answers
+from cc_bridge.reports.query import Dimension, ReportQuery
+from cc_bridge.reports.render.localization import Localization
+from cc_bridge.reports.source import AnswerCount
 from cc_bridge.reports.team_average import COLLEAGUES, averages, ended
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.agent_page import COMMENTS, own
 from cc_bridge.storage.schema.tables import row_of
-from cc_bridge.web.agent_api import Agent
-from cc_bridge.web.auth import Access
+from cc_bridge.web.agent_api import AgentResource
+from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.server import site
-from cc_bridge.web.signed_links import LinkError, Links
-from cc_bridge.web.wallboard_stream import Stream
+from cc_bridge.web.signed_links import BadLink, SignedLinks
+from cc_bridge.web.wallboard_stream import EventStream
 from support.http_client import Browsing, Response
 from support.year_of_calls import LAST, ZONE, fill, midnight, records
 
 TOKEN = "a-token-of-the-house"
 NOW = 1_795_309_819.0
-LINKS = Links(TOKEN, "main")
+LINKS = SignedLinks(TOKEN, "main")
 KEY = LINKS.key("Sara", int(NOW) + 100)
 
 
@@ -50,10 +50,10 @@ class House(Browsing):
         self.now = NOW
         self.read = []
         self.found = lambda agent: succeed({"agent": agent})
-        links = Links(token, "main") if token else None
-        page = Agent(links, self._read, lambda: self.now, self.clock)
-        stream = Stream(lambda: 1, lambda: None, self.clock, 1)
-        access = Access("127.0.0.1", token)
+        links = SignedLinks(token, "main") if token else None
+        page = AgentResource(links, self._read, lambda: self.now, self.clock)
+        stream = EventStream(lambda: 1, lambda: None, self.clock, 1)
+        access = TokenAuth("127.0.0.1", token)
         self.site = site(lambda _accept: (b"", ""), dict, dict, access, dict, stream, agent=page)
 
     def _read(self, agent, days, language):
@@ -91,8 +91,8 @@ def another(name):
     ["", TOKEN, another("Ali"), another(""), KEY[:-1], f"{KEY}0", KEY.replace("179530", "189530"), "..",
      f".{int(NOW) + 100}.", f"{KEY.split('.')[0]}.9999999999.{KEY.split('.')[2]}", "é.1.2", "=.1.2", "x.1.y",
      "A" * 1500,
-     Links("another-token-of-theirs", "main").key("Sara", int(NOW) + 100),
-     Links(TOKEN, "another").key("Sara", int(NOW) + 100)],
+     SignedLinks("another-token-of-theirs", "main").key("Sara", int(NOW) + 100),
+     SignedLinks(TOKEN, "another").key("Sara", int(NOW) + 100)],
 )  # fmt: skip
 def test_nothing_else_opens_it(house, key):
     assert house.ask(token=key).code == 401
@@ -111,7 +111,7 @@ def test_a_link_ends(house):
     assert house.ask().code == 200
     house.now = NOW + 100
     assert (house.ask().code, b"ended" in house.ask().body) == (401, True)
-    with pytest.raises(LinkError, match="ended"):
+    with pytest.raises(BadLink, match="ended"):
         LINKS.opened(KEY, NOW + 100)
 
 
@@ -205,7 +205,7 @@ def test_the_command_makes_a_link_that_opens(settings):
     assert (done.exit_code, address) == (0, "https://cc.example.com/agent")
     agent, until = LINKS.opened(key, NOW)
     assert agent == "سارا"
-    with pytest.raises(LinkError, match="ended"):
+    with pytest.raises(BadLink, match="ended"):
         LINKS.opened(key, until)
 
 
@@ -300,12 +300,12 @@ def engine(every, tmp_path_factory):
 
 def asking(days=30, agent="Agent 2", **changes):
     first = LAST - timedelta(days - 1)
-    return replace(Ask(first, LAST, By.AGENT, Days(ZONE), "main", agent=agent), **changes)
+    return replace(ReportQuery(first, LAST, Dimension.AGENT, Days(ZONE), "main", agent=agent), **changes)
 
 
 def told(engine, ask, language="en"):
     with engine.connect() as connection:
-        return as_json(own(connection, ask), Wording(language), NOW)
+        return as_json(own(connection, ask), Localization(language), NOW)
 
 
 def named(figures):
@@ -327,7 +327,7 @@ def test_it_counts_what_is_there(engine, every, days):
     assert work["talks"]["value"] == len(talks)
     assert work["talk_time"]["value"] == round(sum(talk.talk_seconds for talk in talks))
     funnel = named(page["funnel"])
-    stages = Counter(entry.stage for entry in mine(FunnelEntry, "at"))
+    stages = Counter(entry.stage for entry in mine(SurveyDecision, "at"))
     results = Counter(str(attempt.result) for attempt in mine(SurveyAttempt, "started_at"))
     assert funnel["invited"]["value"] == stages["invited"]
     assert funnel["complete"]["value"] == results["complete"]
@@ -402,7 +402,7 @@ def test_comments_are_told_of_and_not_named(tmp_path):
 
 def answers(**given):
     """Return rows of the question `agent`: each agent's number of fives."""
-    return [Answers(agent, "agent", "csat", 5, n) for agent, n in given.items()]
+    return [AnswerCount(agent, "agent", "csat", 5, n) for agent, n in given.items()]
 
 
 ENOUGH = {"a": 10, "b": 10, "c": 10, "d": 10}
@@ -423,12 +423,12 @@ def test_it_is_left_out_where_it_would_tell_of_a_colleague(given):
 
 
 def test_every_kind_of_question_has_to_have_enough():
-    rows = [*answers(**ENOUGH), Answers("a", "rated", "nps", 9, 100)]
+    rows = [*answers(**ENOUGH), AnswerCount("a", "rated", "nps", 9, 100)]
     assert set(averages("me", asking(), rows)) == {"csat", "csat_mean"}
 
 
 def test_it_is_the_same_for_all_and_rounded():
-    rows = [*answers(me=7, **ENOUGH), Answers("a", "agent", "csat", 1, 3)]
+    rows = [*answers(me=7, **ENOUGH), AnswerCount("a", "agent", "csat", 1, 3)]
     assert averages("me", asking(), rows) == averages("d", asking(), rows)
     assert averages("me", asking(), rows) == {"csat": 94.0, "csat_mean": 4.8}
 

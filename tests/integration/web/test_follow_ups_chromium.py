@@ -9,16 +9,16 @@ from twisted.internet import reactor
 from twisted.internet.defer import maybeDeferred
 
 from cc_bridge.config import Config
-from cc_bridge.daemon.services.people_api import Showing
-from cc_bridge.follow_ups.follow_up import FollowUp, Move, State
+from cc_bridge.daemon.services.people_api import PeopleApi
+from cc_bridge.follow_ups.follow_up import Action, FollowUp, FollowUpState
 from cc_bridge.records import Answer, CustomerNumber
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.follow_ups import moved, one, opened
 from cc_bridge.storage.schema.tables import row_of
-from cc_bridge.web.auth import Access
+from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.server import site
-from cc_bridge.web.signed_links import Links
-from cc_bridge.web.wallboard_stream import Stream
+from cc_bridge.web.signed_links import SignedLinks
+from cc_bridge.web.wallboard_stream import EventStream
 from integration.web.test_wallboard_chromium import FAINT
 from support.chromium import browser
 from support.reactor_loop import result_of, until
@@ -56,18 +56,18 @@ class Desk:
             survey={"time_zone": "Europe/Berlin"},
         )
         self.now = NOW
-        self.showing = Showing(lambda: config, lambda: self.now, reactor)
+        self.showing = PeopleApi(lambda: config, lambda: self.now, reactor)
         self.showing.start()
-        stream = Stream(lambda: 1, lambda: None, reactor, 1)
+        stream = EventStream(lambda: 1, lambda: None, reactor, 1)
         pages = site(
-            lambda _: (b"", "text/plain"), dict, dict, Access("127.0.0.1", TOKEN), dict, stream,
+            lambda _: (b"", "text/plain"), dict, dict, TokenAuth("127.0.0.1", TOKEN), dict, stream,
             agent=self.showing.agent, **{"follow-ups": self.showing.follow_ups},
         )  # fmt: skip
         self._port = reactor.listenTCP(0, pages, interface="127.0.0.1")
         self.url = f"http://127.0.0.1:{self._port.getHost().port}"
 
     def agent(self, name="Agent 2", more="", seconds=5 * 86_400):
-        return f"{self.url}/agent{more}#{Links(TOKEN, 'main').key(name, int(NOW + seconds))}"
+        return f"{self.url}/agent{more}#{SignedLinks(TOKEN, 'main').key(name, int(NOW + seconds))}"
 
     def close(self):
         self.showing.stop()
@@ -264,7 +264,7 @@ def said(page, name):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en", "fa"])
 def test_the_list_can_be_read(browser, desk, listed, tmp_path, language, scheme, width):
-    move(listed, "follow3", Move.TAKE, "رضا", "")
+    move(listed, "follow3", Action.TAKE, "رضا", "")
     page = entered(browser, desk, width=width, height=1200, scheme=scheme, languages=language)
     press(page, "follow1", "finish")
     page.picture(tmp_path / "follow-ups.png")
@@ -292,18 +292,21 @@ def test_somebody_takes_one_and_is_done_with_it(browser, desk, listed):
     page = entered(browser, desk)
     press(page, "follow0", "take")
     page.wait("document.querySelector('[data-id=follow0]').dataset.state === 'taken'")
-    assert (stored(listed, "follow0").state, stored(listed, "follow0").taken_by) == (State.TAKEN, "Ali")
+    assert (stored(listed, "follow0").state, stored(listed, "follow0").taken_by) == (
+        FollowUpState.TAKEN,
+        "Ali",
+    )
     assert "Ali" in said(page, "follow0")
     assert page.value("document.querySelector('[data-id=follow0] [data-move=take]').hidden")
     press(page, "follow0", "finish")
     press(page, "follow0", "send")
     assert "Write a few words" in said(page, "follow0")
-    assert stored(listed, "follow0").state is State.TAKEN
+    assert stored(listed, "follow0").state is FollowUpState.TAKEN
     page.value("document.querySelector('[data-id=follow0] textarea').value = 'called <b>back</b>'")
     press(page, "follow0", "send")
     page.wait("document.querySelector('[data-id=follow0]') === null")
     done = stored(listed, "follow0")
-    assert (done.state, done.closed_by, done.outcome) == (State.DONE, "Ali", "called <b>back</b>")
+    assert (done.state, done.closed_by, done.outcome) == (FollowUpState.DONE, "Ali", "called <b>back</b>")
     page.value("document.getElementById('state').value = 'done,dropped'")
     page.value("document.getElementById('state').dispatchEvent(new Event('change'))")
     page.wait("document.querySelector('.outcome') !== null")
@@ -318,20 +321,20 @@ def test_one_is_dropped_with_a_reason(browser, desk, listed):
     page.value("document.querySelector('[data-id=follow2] textarea').value = 'wrong number'")
     press(page, "follow2", "send")
     page.wait("document.querySelector('[data-id=follow2]') === null")
-    assert stored(listed, "follow2").state is State.DROPPED
+    assert stored(listed, "follow2").state is FollowUpState.DROPPED
     quiet(page, desk)
     page.close()
 
 
 def test_who_is_late_is_told_who_took_it(browser, desk, listed):
     page = entered(browser, desk)
-    move(listed, "follow1", Move.TAKE, "Sara", "")
+    move(listed, "follow1", Action.TAKE, "Sara", "")
     press(page, "follow1", "take")
     page.wait("document.querySelector('[data-id=follow1] .complaint:not([hidden])') !== null")
     assert "Sara took it meanwhile" in said(page, "follow1").translate({0x2068: None, 0x2069: None})
     assert stored(listed, "follow1").taken_by == "Sara"
     assert page.value("document.querySelector('[data-id=follow1]').dataset.state") == "taken"
-    move(listed, "follow2", Move.DROP, "Sara", "twice")
+    move(listed, "follow2", Action.DROP, "Sara", "twice")
     press(page, "follow2", "take")
     page.wait("document.querySelector('[data-id=follow2] .complaint:not([hidden])') !== null")
     page.value("ask()")
@@ -346,7 +349,7 @@ def test_nobody_takes_one_without_a_name(browser, desk, listed):
     press(page, "follow0", "take")
     assert "Write your name" in said(page, "follow0")
     assert page.value("document.activeElement.id") == "by"
-    assert stored(listed, "follow0").state is State.OPEN
+    assert stored(listed, "follow0").state is FollowUpState.OPEN
     page.close()
 
 
@@ -354,7 +357,7 @@ def test_what_is_written_stays_when_the_list_is_renewed(browser, desk, listed):
     page = entered(browser, desk)
     press(page, "follow4", "finish")
     page.value("document.querySelector('[data-id=follow4] textarea').value = 'half a sen'")
-    move(listed, "follow0", Move.DONE, "Sara", "called")
+    move(listed, "follow0", Action.DONE, "Sara", "called")
     page.value("ask()")
     page.wait("document.querySelector('[data-id=follow0]') === null")
     assert page.value("document.querySelector('[data-id=follow4] textarea').value") == "half a sen"
@@ -389,5 +392,5 @@ def test_a_session_that_ends_asks_for_the_token_again(browser, desk, listed):
     desk.now = NOW + 13 * 3600
     press(page, "follow0", "take")
     page.wait(f"!document.getElementById('enter').hidden && {LISTED} === 0")
-    assert stored(listed, "follow0").state is State.OPEN
+    assert stored(listed, "follow0").state is FollowUpState.OPEN
     page.close()

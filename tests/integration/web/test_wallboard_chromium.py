@@ -16,18 +16,18 @@ from twisted.internet.task import LoopingCall
 from cc_bridge.config import Config
 from cc_bridge.daemon.bridge import Bridge
 from cc_bridge.demo.pbx import RecordedPbx
-from cc_bridge.demo.recording import Recording
+from cc_bridge.demo.recording import AmiRecording
 from cc_bridge.demo.run import RECORDING
 from cc_bridge.offline.replay import read_stream
 from cc_bridge.records import AgentState, Outcome
-from cc_bridge.storage.queries.today import Visited
-from cc_bridge.wallboard.board import Agent, Now, Question, board
-from cc_bridge.wallboard.thresholds import Levels, Threshold
-from cc_bridge.wallboard.today import Rated, Today
-from cc_bridge.web.auth import Access
+from cc_bridge.storage.queries.today import VisitRow
+from cc_bridge.wallboard.board import BoardAgent, LiveFigures, RatedQuestion, board
+from cc_bridge.wallboard.thresholds import Threshold, Thresholds
+from cc_bridge.wallboard.today import RatingToday, Today
+from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.server import site
 from cc_bridge.web.wallboard_json import as_json
-from cc_bridge.web.wallboard_stream import Stream
+from cc_bridge.web.wallboard_stream import EventStream
 from support.chromium import browser
 from support.reactor_loop import result_of, until
 
@@ -47,7 +47,7 @@ class House:
     """A PBX that plays a recording, and the daemon beside it, which can be stopped and started again."""
 
     def __init__(self, folder, **settings):
-        self.pbx = RecordedPbx(Recording(b"".join(read_stream(RECORDING))), ("demo", "secret"), reactor)
+        self.pbx = RecordedPbx(AmiRecording(b"".join(read_stream(RECORDING))), ("demo", "secret"), reactor)
         until(lambda: True)  # the reactor runs
         self._ami = reactor.listenTCP(0, self.pbx, interface="127.0.0.1")
         self._ami_port = self._ami.getHost().port
@@ -221,7 +221,7 @@ def test_the_token_leaves_the_address_and_the_cookie_opens_everything(browser, h
 
 def test_a_screen_too_many_is_told(browser, house, monkeypatch):
     here = house()
-    monkeypatch.setattr(Stream, "full", True)
+    monkeypatch.setattr(EventStream, "full", True)
     page = browser.page()
     page.open(here.url)
     page.wait(ALARM)
@@ -233,7 +233,9 @@ def test_a_screen_too_many_is_told(browser, house, monkeypatch):
 # -- boards of every size
 
 ZONE = ZoneInfo("Asia/Tehran")
-LEVELS = Levels(Threshold(3, 6), Threshold(30, 90), Threshold(80, 70), Threshold(5, 10), Threshold(80, 65))
+LEVELS = Thresholds(
+    Threshold(3, 6), Threshold(30, 90), Threshold(80, 70), Threshold(5, 10), Threshold(80, 65)
+)
 QUEUES = (
     "sales", "پشتیبانی فنی", "billing", "a-very-long-queue-name-that-nobody-should-have-but-somebody-has",
     "vip", "tech-2", "returns and complaints of large customers", "فروش سازمانی و قراردادها", "q9", "q10",
@@ -255,20 +257,22 @@ def a_board(queues, *, names=False, calls=150):
         outcomes = [Outcome.ANSWERED] * 12 + [Outcome.ABANDONED, Outcome.TIMED_OUT]
         waits = [rng.expovariate(1 / (6 + 3 * (place % 5))) for _ in range(calls)]
         today.visited(
-            Visited(str(n), queue, at + n, rng.choice(outcomes), wait) for n, wait in enumerate(waits)
+            VisitRow(str(n), queue, at + n, rng.choice(outcomes), wait) for n, wait in enumerate(waits)
         )
         values = [rng.choice((5, 5, 5, 4, 3 if place % 3 else 5)) for _ in range(9 + 9 * place)]
-        today.rated(Rated(queue, f"{queue}{n}", "agent", "csat", value, at) for n, value in enumerate(values))
+        today.rated(
+            RatingToday(queue, f"{queue}{n}", "agent", "csat", value, at) for n, value in enumerate(values)
+        )
     states = [state for state in AgentState if state is not AgentState.LOGGED_OUT]
-    going_on = Now(
+    going_on = LiveFigures(
         waiting=[
             (queue, now - 12 * place) for place, queue in enumerate(shown[:-1]) for _ in range(place % 8)
         ],
         talking=dict.fromkeys(shown, 3),
         members={(queue, state): rng.randint(0, 4) for queue in shown[:-1] for state in states},
-        agents=[Agent(name, rng.choice(states), now - rng.random() * 5000) for name in PEOPLE * 2],
+        agents=[BoardAgent(name, rng.choice(states), now - rng.random() * 5000) for name in PEOPLE * 2],
     )
-    question = Question("agent", "csat")
+    question = RatedQuestion("agent", "csat")
     return board(
         "main", shown, going_on, today, seconds=lambda _: 20.0, question=lambda _: question, names=names
     )
@@ -280,9 +284,9 @@ class Wall:
     def __init__(self):
         until(lambda: True)
         self.board = None
-        self.stream = Stream(lambda: 50, self.renew, reactor, 1)
+        self.stream = EventStream(lambda: 50, self.renew, reactor, 1)
         pages = site(
-            lambda _: (b"", "text/plain"), dict, dict, Access("127.0.0.1", ""), self.json, self.stream
+            lambda _: (b"", "text/plain"), dict, dict, TokenAuth("127.0.0.1", ""), self.json, self.stream
         )
         self._port = reactor.listenTCP(0, pages, interface="127.0.0.1")
         self.url = f"http://127.0.0.1:{self._port.getHost().port}/wallboard"

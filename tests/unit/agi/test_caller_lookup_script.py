@@ -6,9 +6,9 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.logger import formatEvent
 
-from cc_bridge.agi.caller_lookup_script import SECONDS, Greeter
-from cc_bridge.agi.channel import Channel
-from cc_bridge.agi.request import HeadReader
+from cc_bridge.agi.caller_lookup_script import SECONDS, CallerLookupScript
+from cc_bridge.agi.channel import AgiChannel
+from cc_bridge.agi.request import AgiEnvironmentReader
 from cc_bridge.customers.profile import VARIABLES, Priorities, Profile
 from cc_bridge.errors import StorageError
 
@@ -23,11 +23,11 @@ class Line:
         self.clock = Clock()
         self.asked, self.how = [], []
         self.transport = StringTransport()
-        self.channel = Channel(self.transport, self.clock)
+        self.channel = AgiChannel(self.transport, self.clock)
         self._profile = profile
-        self.greeter = Greeter(self.profile, Priorities(2, 10, 5), self.clock, self.how.append)
+        self.greeter = CallerLookupScript(self.profile, Priorities(2, 10, 5), self.clock, self.how.append)
         head = f"agi_network_script: greet\nagi_uniqueid: 1.5\nagi_callerid: {NUMBER}\n\n"
-        self.request, _ = HeadReader(100, 10_000).feed(head.encode())
+        self.request, _ = AgiEnvironmentReader(100, 10_000).feed(head.encode())
         self.over = self.greet()
 
     def profile(self, number):

@@ -11,12 +11,12 @@ from twisted.internet.testing import StringTransport
 from cc_bridge.agi.channel import (
     PLAY_SECONDS,
     REPLY_SECONDS,
-    Channel,
+    AgiChannel,
     Interrupted,
     NoReply,
     NotRecorded,
     PromptMissing,
-    Recording,
+    RecordResult,
 )
 from cc_bridge.agi.replies import BadReply
 
@@ -29,7 +29,7 @@ class Line:
     def __init__(self):
         self.clock = Clock()
         self.transport = StringTransport()
-        self.channel = Channel(self.transport, self.clock)
+        self.channel = AgiChannel(self.transport, self.clock)
         self.results = []
 
     def start(self, coroutine):
@@ -291,10 +291,10 @@ def test_wait_for_key(line, reply, key):
 @pytest.mark.parametrize(
     ("reply", "recording"),
     [
-        (b"200 result=35 (dtmf) endpos=19040\n", Recording(2.38, "dtmf")),
-        (b"200 result=0 (timeout) endpos=16000\n", Recording(2.0, "timeout")),
-        (b"200 result=5734 (timeout) endpos=8160\n", Recording(1.02, "timeout")),
-        (b"200 result=35 (randomerror) endpos=0\n", Recording(0.0, "randomerror")),
+        (b"200 result=35 (dtmf) endpos=19040\n", RecordResult(2.38, "dtmf")),
+        (b"200 result=0 (timeout) endpos=16000\n", RecordResult(2.0, "timeout")),
+        (b"200 result=5734 (timeout) endpos=8160\n", RecordResult(1.02, "timeout")),
+        (b"200 result=35 (randomerror) endpos=0\n", RecordResult(0.0, "randomerror")),
     ],
 )
 def test_record_file(line, reply, recording):
@@ -306,7 +306,7 @@ def test_record_file(line, reply, recording):
 def test_what_was_said_before_a_hangup_is_kept(line, after):
     line.start(line.channel.record_file("x", 30, 3))
     line.say(b"200 result=-1 (hangup) endpos=20320\n" + after)
-    assert line.result() == Recording(2.54, "hangup")
+    assert line.result() == RecordResult(2.54, "hangup")
     line.start(line.channel.stream_file("thanks"))
     assert isinstance(line.error(), AGIHangup)
 

@@ -6,10 +6,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from cc_bridge.agi.channel import Channel
-from cc_bridge.agi.consent_script import PROMPT, ConsentAsker
-from cc_bridge.agi.request import HeadReader
-from cc_bridge.agi.script_arguments import AskedBy, asked_by
+from cc_bridge.agi.channel import AgiChannel
+from cc_bridge.agi.consent_script import PROMPT, ConsentScript
+from cc_bridge.agi.request import AgiEnvironmentReader
+from cc_bridge.agi.script_arguments import ScriptArguments, asked_by
 from cc_bridge.records import Trigger
 
 SOUNDS = {PROMPT: {"en": "cc_bridge/consent_before", "fa": "cc_bridge/consent_before"}}
@@ -23,10 +23,10 @@ class Line:
     def __init__(self, language="fa", sounds=SOUNDS):
         self.remembered = []
         self.transport = StringTransport()
-        self.channel = Channel(self.transport, Clock())
+        self.channel = AgiChannel(self.transport, Clock())
         head = f"agi_network_script: consent\nagi_uniqueid: 1.5\nagi_language: {language}\n\n"
-        request, _ = HeadReader(100, 10_000).feed(head.encode())
-        asker = ConsentAsker(sounds, lambda *said: self.remembered.append(said))
+        request, _ = AgiEnvironmentReader(100, 10_000).feed(head.encode())
+        asker = ConsentScript(sounds, lambda *said: self.remembered.append(said))
         self.failed = []
         self.asking = Deferred.fromCoroutine(asker.ask(request, self.channel))
         self.asking.addErrback(lambda failure: self.failed.append(failure.type))
@@ -100,20 +100,23 @@ def test_a_language_that_we_do_not_speak_comes_back_after_the_question(language,
 @pytest.mark.parametrize(
     ("arguments", "meaning"),
     [
-        (["queue", "sales", "PJSIP/alice", ""], AskedBy(Trigger.QUEUE, "sales", "PJSIP/alice", "")),
-        (["queue", "dial", "PJSIP/alice"], AskedBy(Trigger.QUEUE, "dial", "PJSIP/alice", "")),
-        (["dial", "", "PJSIP/alice-0000001a", ""], AskedBy(Trigger.DIAL, "", "PJSIP/alice", "")),
+        (["queue", "sales", "PJSIP/alice", ""], ScriptArguments(Trigger.QUEUE, "sales", "PJSIP/alice", "")),
+        (["queue", "dial", "PJSIP/alice"], ScriptArguments(Trigger.QUEUE, "dial", "PJSIP/alice", "")),
+        (["dial", "", "PJSIP/alice-0000001a", ""], ScriptArguments(Trigger.DIAL, "", "PJSIP/alice", "")),
         (
             ["extension", "", "Local/201@agents-00000003;1", ""],
-            AskedBy(Trigger.EXTENSION, "", "Local/201@agents", ""),
+            ScriptArguments(Trigger.EXTENSION, "", "Local/201@agents", ""),
         ),
-        (["callback", "", "", "1716.5"], AskedBy(Trigger.CALLBACK, "", "", "1716.5")),
-        (["nonsense", "sales", "PJSIP/alice", ""], AskedBy(Trigger.QUEUE, "sales", "PJSIP/alice", "")),
+        (["callback", "", "", "1716.5"], ScriptArguments(Trigger.CALLBACK, "", "", "1716.5")),
+        (
+            ["nonsense", "sales", "PJSIP/alice", ""],
+            ScriptArguments(Trigger.QUEUE, "sales", "PJSIP/alice", ""),
+        ),
         # as version 0.1 had it
-        (["sales", "PJSIP/alice"], AskedBy(Trigger.QUEUE, "sales", "PJSIP/alice", "")),
-        (["queue", "PJSIP/alice"], AskedBy(Trigger.QUEUE, "queue", "PJSIP/alice", "")),
-        ([], AskedBy(Trigger.QUEUE, "", "", "")),
-        (["dial", "", "", "", "and", "more"], AskedBy(Trigger.DIAL, "", "", "")),
+        (["sales", "PJSIP/alice"], ScriptArguments(Trigger.QUEUE, "sales", "PJSIP/alice", "")),
+        (["queue", "PJSIP/alice"], ScriptArguments(Trigger.QUEUE, "queue", "PJSIP/alice", "")),
+        ([], ScriptArguments(Trigger.QUEUE, "", "", "")),
+        (["dial", "", "", "", "and", "more"], ScriptArguments(Trigger.DIAL, "", "", "")),
     ],
 )
 def test_arguments(arguments, meaning):

@@ -10,8 +10,8 @@ from cc_bridge.agi.replies import (
     MAX_COMMAND,
     MAX_LINE,
     MAX_REPLY,
+    AgiReply,
     BadReply,
-    Reply,
     command_line,
     read_reply,
     take_reply,
@@ -71,7 +71,7 @@ def outcome(read, reply):
 @pytest.mark.parametrize("reply", RECORDED)
 def test_we_read_recorded_replies_as_pyst2_does(reply):
     ours = outcome(read_reply, reply)
-    if isinstance(ours, Reply):
+    if isinstance(ours, AgiReply):
         ours = (ours.result, ours.data)
     assert ours == outcome(pyst2, reply)
 
@@ -101,8 +101,8 @@ def test_errors(reply, error):
 
 
 def test_no_key_and_the_hash_key_are_told_apart():
-    assert read_reply(b"200 result= (timeout)") == Reply("", "", timed_out=True)
-    assert read_reply(b"200 result=") == Reply("", "", timed_out=False)
+    assert read_reply(b"200 result= (timeout)") == AgiReply("", "", timed_out=True)
+    assert read_reply(b"200 result=") == AgiReply("", "", timed_out=False)
 
 
 def test_a_value_keeps_its_line_breaks_and_parentheses():

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, strategies as st
 
-from cc_bridge.agi.request import BadHead, HeadReader
+from cc_bridge.agi.request import AgiEnvironmentReader, BadAgiEnvironment
 
 HEAD = (
     b"agi_network: yes\n"
@@ -28,7 +28,7 @@ HEAD = (
 
 
 def read(data: bytes, lines: int = 100, size: int = 16384):
-    return HeadReader(lines, size).feed(data)
+    return AgiEnvironmentReader(lines, size).feed(data)
 
 
 def test_a_head():
@@ -52,7 +52,7 @@ def test_who_calls_is_not_in_its_repr():
 
 @given(st.lists(st.integers(1, len(HEAD) - 1)))
 def test_it_may_come_in_any_pieces(cuts):
-    reader = HeadReader(100, 16384)
+    reader = AgiEnvironmentReader(100, 16384)
     edges = [0, *sorted(cuts), len(HEAD)]
     results = [reader.feed(HEAD[start:end]) for start, end in pairwise(edges)]
     *before, last = results
@@ -80,15 +80,15 @@ def test_crlf_is_taken_too():
     ],
 )
 def test_a_broken_or_forged_head_is_refused(head):
-    with pytest.raises(BadHead):
+    with pytest.raises(BadAgiEnvironment):
         read(head)
 
 
 def test_limits():
     assert read(HEAD, lines=HEAD.count(b"\n"), size=len(HEAD)) is not None
-    with pytest.raises(BadHead):
+    with pytest.raises(BadAgiEnvironment):
         read(HEAD, lines=HEAD.count(b"\n") - 2)
-    with pytest.raises(BadHead):
+    with pytest.raises(BadAgiEnvironment):
         read(HEAD, size=len(HEAD) - 3)
-    with pytest.raises(BadHead):
+    with pytest.raises(BadAgiEnvironment):
         read(b"x" * 16385)

@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
-from cc_bridge.agi.server import LAST_WORDS_SECONDS, FastAgiFactory, Limits
+from cc_bridge.agi.server import LAST_WORDS_SECONDS, AgiLimits, FastAgiFactory
 
 HEAD = b"agi_network_script: survey\nagi_uniqueid: 1.5\nagi_language: en\nagi_callerid: 0912\n\n"
 
@@ -49,7 +49,7 @@ def calls():
 
 @pytest.fixture
 def factory(calls, clock):
-    return FastAgiFactory(calls.handle, Limits(callers=2), clock)
+    return FastAgiFactory(calls.handle, AgiLimits(callers=2), clock)
 
 
 def connect(factory, data=HEAD):
@@ -92,7 +92,7 @@ def test_a_reply_reaches_the_channel(clock):
     async def handle(_, channel):
         states.append(await channel.channel_status())
 
-    protocol, transport = connect(FastAgiFactory(handle, Limits(), clock))
+    protocol, transport = connect(FastAgiFactory(handle, AgiLimits(), clock))
     assert transport.value() == b"CHANNEL STATUS\n"
     protocol.dataReceived(b"200 result=6\n")
     assert states == [6]
@@ -156,7 +156,7 @@ def test_a_handlers_fault_is_logged_once_with_the_uniqueid_and_without_the_calle
     async def handle(request, _):
         raise LookupError(request.script)
 
-    factory = FastAgiFactory(handle, Limits(), clock)
+    factory = FastAgiFactory(handle, AgiLimits(), clock)
     _, transport = connect(factory)
     assert closed(transport)
     (event,) = (event for event in logged if "log_failure" in event)
@@ -171,7 +171,7 @@ def test_a_hangup_is_no_fault(clock, logged):
     async def handle(_, channel):
         await channel.stream_file("goodbye")
 
-    factory = FastAgiFactory(handle, Limits(), clock)
+    factory = FastAgiFactory(handle, AgiLimits(), clock)
     protocol, _ = connect(factory)
     protocol.connectionLost(Failure(ConnectionDone()))
     assert factory.failed == 0
@@ -210,7 +210,7 @@ def test_the_time_limit_reaches_a_running_command(clock):
         except AGIHangup:
             errors.append(channel.closed_because)
 
-    factory = FastAgiFactory(handle, Limits(call_seconds=30), clock)
+    factory = FastAgiFactory(handle, AgiLimits(call_seconds=30), clock)
     connect(factory)
     clock.advance(30)
     assert errors == ["time_limit"]

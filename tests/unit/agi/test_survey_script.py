@@ -8,8 +8,8 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from cc_bridge.agi.channel import PLAY_SECONDS
-from cc_bridge.agi.server import FastAgiFactory, Limits
-from cc_bridge.agi.survey_script import Interviewer
+from cc_bridge.agi.server import AgiLimits, FastAgiFactory
+from cc_bridge.agi.survey_script import SurveyScript
 from cc_bridge.agi.survey_session import FAREWELL_SECONDS, STORE_SECONDS
 from cc_bridge.records import Answer, OptOut, SurveyAttempt, SurveyResult
 from cc_bridge.surveys.attribution import Attribution, Invitation, Segment
@@ -67,8 +67,8 @@ class Drawn:
         self.played = []
         self.pending = []
         self.ended_at = 0.0
-        interviewer = Interviewer("pbx1", self.invite, self.store, self.clock.seconds, clock=self.clock)
-        self.factory = FastAgiFactory(interviewer.interview, Limits(call_seconds=10_000), self.clock)
+        interviewer = SurveyScript("pbx1", self.invite, self.store, self.clock.seconds, clock=self.clock)
+        self.factory = FastAgiFactory(interviewer.interview, AgiLimits(call_seconds=10_000), self.clock)
         self.protocol = self.factory.buildProtocol(None)
 
     async def invite(self, request, _):

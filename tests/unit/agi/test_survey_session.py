@@ -16,12 +16,12 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from cc_bridge.agi import survey_session
-from cc_bridge.agi.server import FastAgiFactory, Limits
-from cc_bridge.agi.survey_script import Interviewer
+from cc_bridge.agi.server import AgiLimits, FastAgiFactory
+from cc_bridge.agi.survey_script import SurveyScript
 from cc_bridge.records import Answer, AttributedBy, OptOut, SurveyAttempt, SurveyResult, Trigger
 from cc_bridge.surveys.attribution import Attribution, Invitation, Segment
 from cc_bridge.surveys.definition import parse_survey
-from cc_bridge.surveys.eligibility import NotAsked
+from cc_bridge.surveys.eligibility import NotAskedReason
 
 DEADLINE = 20  # seconds for one test; every conversation takes milliseconds
 
@@ -189,7 +189,7 @@ class FakeAsterisk:
 class Bridge:
     """Our side: records and stages as they came, and knobs to make storing go wrong."""
 
-    limits: Limits = field(default_factory=Limits)
+    limits: AgiLimits = field(default_factory=AgiLimits)
     survey: str = SURVEY
     asked: bool = True
     segments: tuple[Segment, ...] = (SARA,)
@@ -204,7 +204,7 @@ class Bridge:
 
     async def invite(self, request, channel):
         if not self.asked:
-            return NotAsked.NO_AGENT
+            return NotAskedReason.NO_AGENT
         assert request.uniqueid == self.uniqueid
         assert await channel.channel_status() == 6  # whoever decides may use the channel
         attribution = Attribution("1716.1", self.segments, AttributedBy.CHANNEL)
@@ -226,7 +226,7 @@ class Bridge:
     def converse(self, *callers: FakeAsterisk, during=None) -> None:
         """Run every caller's conversation to its end; `during` may wait for and change things meanwhile."""
         reactor = EPollReactor()
-        interviewer = Interviewer(
+        interviewer = SurveyScript(
             "pbx1",
             self.invite,
             self.store,
@@ -457,7 +457,7 @@ def test_asterisk_refuses_a_command(bridge):
 
 
 def test_the_time_limit(bridge):
-    bridge.limits = Limits(call_seconds=0.2)
+    bridge.limits = AgiLimits(call_seconds=0.2)
     talk(bridge, says={"GET DATA": ""})
     assert bridge.outcome == ("declined", "time_limit")
     assert bridge.factory.cut == {"time_limit": 1}
@@ -610,7 +610,7 @@ def test_a_running_interview_may_end_before_the_shutdown(bridge):
 
 
 def test_over_the_limit_of_callers_the_dialplan_goes_on(bridge):
-    bridge.limits = Limits(callers=1, call_seconds=DEADLINE)
+    bridge.limits = AgiLimits(callers=1, call_seconds=DEADLINE)
     second = FakeAsterisk(keys=["5", "5"])
 
     async def another(bridge, reactor, port):
@@ -647,7 +647,7 @@ def test_fifty_callers_at_once(bridge):
     ],
 )
 def test_bad_heads(bridge, head, reason):
-    bridge.limits = Limits(head_seconds=0.1)
+    bridge.limits = AgiLimits(head_seconds=0.1)
     talk(bridge, head=head)
     assert bridge.factory.refused == {reason: 1}
     assert not bridge.records

@@ -7,7 +7,7 @@ import pytest
 from asterisk.manager import Event, ManagerMsg
 from hypothesis import given, settings, strategies as st
 
-from cc_bridge.ami.codec import Codec, Message, Wanted, encode
+from cc_bridge.ami.codec import Codec, EventSpec, Message, encode
 from cc_bridge.calls.ami_events import WANTED, read
 from cc_bridge.offline.replay import read_stream
 from support.recordings import all_recordings, recording
@@ -104,7 +104,7 @@ def test_repeated_headers_of_a_response_become_a_list():
 
 
 def test_unwanted_events_are_counted_and_not_parsed():
-    codec = Codec({"Hangup": Wanted(), "VarSet": Wanted(line="Variable: QUEUESTATUS")})
+    codec = Codec({"Hangup": EventSpec(), "VarSet": EventSpec(line="Variable: QUEUESTATUS")})
     varset = JOIN.replace(b"QueueCallerJoin", b"VarSet").replace(b"Queue: sales", b"Variable: X\r\nValue: 1")
     status = varset.replace(b"Variable: X", b"Variable: QUEUESTATUS")
     messages = codec.feed(JOIN + varset + status)
@@ -113,7 +113,7 @@ def test_unwanted_events_are_counted_and_not_parsed():
 
 
 def test_of_a_line_that_is_wanted_the_last_one_counts():
-    codec = Codec({"VarSet": Wanted(line="Variable: QUEUESTATUS")})
+    codec = Codec({"VarSet": EventSpec(line="Variable: QUEUESTATUS")})
     varset = b"Event: VarSet\r\nPrivilege: dialplan,all\r\nVariable: %s\r\nValue: %s\r\n\r\n"
     first, last = varset % (b"QUEUESTATUS\r\nVariable: X", b"1"), varset % (b"QUEUESTATUS", b"TIMEOUT")
     assert [event["Value"] for event in codec.feed(first + last)] == ["TIMEOUT"]
@@ -121,7 +121,9 @@ def test_of_a_line_that_is_wanted_the_last_one_counts():
 
 
 def test_events_behind_empty_lines_are_read_like_others():
-    codec = Codec({"QueueCallerJoin": Wanted(("Queue",)), "Newexten": Wanted(line="Application: Queue")})
+    codec = Codec(
+        {"QueueCallerJoin": EventSpec(("Queue",)), "Newexten": EventSpec(line="Application: Queue")}
+    )
     messages = codec.feed(
         b"\r\n" + JOIN + b"\r\n" + JOIN.replace(b"QueueCallerJoin", b"Newexten") + b"\r\n" + PONG
     )
@@ -131,7 +133,7 @@ def test_events_behind_empty_lines_are_read_like_others():
 
 
 def test_of_a_wanted_event_only_the_named_headers_are_cut_out():
-    codec = Codec({"QueueCallerJoin": Wanted(("Queue", "CallerIDName"), ("Linkedid", "Language"))})
+    codec = Codec({"QueueCallerJoin": EventSpec(("Queue", "CallerIDName"), ("Linkedid", "Language"))})
     (event,) = codec.feed(JOIN)
     assert isinstance(event, Event)
     assert event.name == "QueueCallerJoin"
@@ -144,7 +146,7 @@ def test_of_a_wanted_event_only_the_named_headers_are_cut_out():
 
 
 def test_an_event_without_a_header_that_it_always_has_is_not_asterisks():
-    codec = Codec({"QueueCallerJoin": Wanted(("Queue", "Count"))})
+    codec = Codec({"QueueCallerJoin": EventSpec(("Queue", "Count"))})
     assert codec.feed(JOIN) == []
     assert codec.counts.tainted == 1
 
@@ -156,7 +158,7 @@ def test_cut_and_whole_events_are_read_alike(path):
         return [event for m in messages if isinstance(m, Event) if (event := read(m, float))]
 
     cut = Codec(WANTED)
-    whole = Codec({name: Wanted(line=wish.line) for name, wish in WANTED.items()})
+    whole = Codec({name: EventSpec(line=wish.line) for name, wish in WANTED.items()})
     assert typed(cut) == typed(whole)
     assert cut.counts == whole.counts
 

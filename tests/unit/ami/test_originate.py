@@ -6,11 +6,11 @@ from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from cc_bridge.ami.originate import CAUSE_SECONDS, LATE_SECONDS, Originator, Outgoing
+from cc_bridge.ami.originate import CAUSE_SECONDS, LATE_SECONDS, OriginateSettings, Originator
 from cc_bridge.errors import AmiLinkLost, AmiRefused, AmiTimeout
 from cc_bridge.surveys.callback import CallResult
 
-OUTGOING = Outgoing("Local/{number}@from-internal/n", "Example <021>", ring_seconds=20)
+OUTGOING = OriginateSettings("Local/{number}@from-internal/n", "Example <021>", ring_seconds=20)
 
 
 class Transport(StringTransport):

@@ -9,8 +9,8 @@ from twisted.internet.protocol import Factory
 from twisted.logger import capturedLogs
 from twisted.protocols.basic import LineReceiver
 
-from cc_bridge.ami.client import Timeouts
-from cc_bridge.ami.service import AmiService, Pauses
+from cc_bridge.ami.client import AmiTimeouts
+from cc_bridge.ami.service import AmiService, ReconnectPolicy
 from cc_bridge.calls.ami_events import WANTED
 from support.reactor_loop import until
 
@@ -119,8 +119,8 @@ def connect(asterisk):
             reactor,
             wall_clock=reactor.seconds,
             chance=lambda: 1.0,
-            timeouts=timeouts or Timeouts(ping_every=0.05, answer=2),
-            pauses=Pauses(first=0.01, longest=0.05),
+            timeouts=timeouts or AmiTimeouts(ping_every=0.05, answer=2),
+            pauses=ReconnectPolicy(first=0.01, longest=0.05),
         )
         services.append(service)
         service.start()
@@ -206,4 +206,4 @@ def test_stopping_while_it_connects_is_quiet(asterisk, connect):
     [(0, 1, 0.5), (1, 1, 1), (3, 1, 4), (3, 0, 2), (10, 1, 30), (999, 0, 15)],
 )
 def test_pauses_grow_are_jittered_and_bounded(attempts, chance, seconds):
-    assert Pauses().after(attempts, chance) == pytest.approx(seconds)
+    assert ReconnectPolicy().after(attempts, chance) == pytest.approx(seconds)

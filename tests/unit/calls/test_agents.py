@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, strategies as st
 
-from cc_bridge.ami.codec import Codec, Counts, Event
+from cc_bridge.ami.codec import Codec, Event, MessageCounts
 from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.ami_events import WANTED, read
 from cc_bridge.calls.events import Called, Connected, MemberGone, MemberSeen
@@ -396,7 +396,7 @@ def tell(agents, tracker, event):
 def heard(name):
     """Return the agents' intervals of a recording as lines by agent, seconds from its first event."""
     tracker, agents = Tracker("pbx"), Agents("pbx")
-    messages = Codec(WANTED, Counts()).feed(recording(name))
+    messages = Codec(WANTED, MessageCounts()).feed(recording(name))
     events = [read(message, float) for message in messages if isinstance(message, Event)]
     events = [event for event in events if event is not None]
     intervals = [interval for event in events for interval in tell(agents, tracker, event)]

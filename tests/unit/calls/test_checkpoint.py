@@ -14,7 +14,7 @@ from cc_bridge.ami.codec import Codec, Event
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.ami_events import WANTED_FOR_DIRECT_CALLS, read
-from cc_bridge.calls.checkpoint_format import AgentNow, CallNow, packed, unpacked
+from cc_bridge.calls.checkpoint_format import AgentCheckpoint, CallCheckpoint, packed, unpacked
 from cc_bridge.calls.direct_calls import Contexts
 from cc_bridge.calls.snapshot import SeenTalk, Snapshot
 from cc_bridge.calls.tracker import Tracker
@@ -22,12 +22,12 @@ from cc_bridge.records import (
     AgentInterval,
     AgentState,
     Call,
+    OpenStateRecord,
     Outcome,
     QueueVisit,
     Ring,
     RingOutcome,
     Talk,
-    Unfinished,
 )
 from support.recordings import all_recordings, recording
 
@@ -188,7 +188,7 @@ def test_what_is_kept_reads_back_as_it_was(data):
     for event in events[: data.draw(st.integers(1, len(events)))]:
         tracker.apply(event)
     for each in tracker.changes():
-        kind = CallNow if each.kind == "call" else AgentNow
+        kind = CallCheckpoint if each.kind == "call" else AgentCheckpoint
         state = unpacked(kind, each.state)
         assert unpacked(kind, packed(state)) == state
         assert sorted(packed(state)) == sorted(each.state)  # sets come in any order
@@ -398,7 +398,7 @@ def test_what_is_broken_is_refused_and_the_rest_is_taken():
         json.dumps(fields | {"talks": [fields["talks"][0] | {"phase": "asleep"}]}),
     ]
     bad = [
-        Unfinished("pbx", kind, f"bad {n}", state)
+        OpenStateRecord("pbx", kind, f"bad {n}", state)
         for kind in ("call", "agent")
         for n, state in enumerate(broken)
     ]
@@ -416,7 +416,7 @@ def test_a_field_of_a_later_version_is_passed_over_and_one_that_came_later_has_i
     fields = json.loads(each.state)
     del fields["call"]["merged"]
     fields["call"]["mood"] = "good"
-    assert packed(unpacked(CallNow, json.dumps(fields))) == each.state
+    assert packed(unpacked(CallCheckpoint, json.dumps(fields))) == each.state
 
 
 def test_numbers_that_must_not_be_stored_are_not_kept_either():

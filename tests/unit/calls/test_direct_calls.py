@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from cc_bridge.ami.codec import Codec, Counts, Event
+from cc_bridge.ami.codec import Codec, Event, MessageCounts
 from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS, read
 from cc_bridge.calls.direct_calls import Contexts
 from cc_bridge.calls.events import (
@@ -420,7 +420,7 @@ RECORDED = Contexts(("from-trunk*",), (), ("from-agents*", "default*"))
 
 def heard(name, *, direct):
     wanted = WANTED_FOR_DIRECT_CALLS if direct else WANTED
-    counts = Counts()
+    counts = MessageCounts()
     messages = Codec(wanted, counts).feed(recording(name))
     events = [read(message, float) for message in messages if isinstance(message, Event)]
     assert counts.dropped == 0

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from cc_bridge.ami.codec import Counts
+from cc_bridge.ami.codec import MessageCounts
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.calls.visit import REFUSALS
 from cc_bridge.offline.replay import read_stream, replay
@@ -15,7 +15,7 @@ from support.recordings import EVERYDAY, RECORDINGS, all_recordings, queue_log, 
 
 
 def records_of(name):
-    return list(replay(iter([recording(name)]), Tracker("pbx"), Counts()))
+    return list(replay(iter([recording(name)]), Tracker("pbx"), MessageCounts()))
 
 
 def story(records):
@@ -222,7 +222,7 @@ def test_waits_are_those_of_queue_log_within_its_whole_second(name):
     ids=lambda path: f"{path.parent.name}/{path.stem}",
 )
 def test_nothing_stays_behind_and_nothing_is_unexpected(path):
-    tracker, counts = Tracker("pbx"), Counts()
+    tracker, counts = Tracker("pbx"), MessageCounts()
     for _ in replay(read_stream(path), tracker, counts):
         pass
     assert counts.dropped == 0
@@ -239,8 +239,8 @@ def test_random_cuts_tell_the_same_story(path):
     rng = random.Random(path.name)
     cuts = [0, *sorted(rng.sample(range(len(stream)), 300)), len(stream)]
     pieces = [stream[a:b] for a, b in pairwise(cuts)]
-    whole = list(replay(iter([stream]), Tracker("pbx"), Counts()))
-    assert list(replay(iter(pieces), Tracker("pbx"), Counts())) == whole
+    whole = list(replay(iter([stream]), Tracker("pbx"), MessageCounts()))
+    assert list(replay(iter(pieces), Tracker("pbx"), MessageCounts())) == whole
 
 
 def test_a_second_is_a_second_of_the_pbx_not_of_the_arrival():

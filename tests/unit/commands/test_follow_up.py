@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from cc_bridge.cli import main
-from cc_bridge.follow_ups.follow_up import FollowUp, Move
+from cc_bridge.follow_ups.follow_up import Action, FollowUp
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries import follow_ups as stored
 
@@ -104,7 +104,7 @@ def test_it_is_taken_and_closed(engine):
 )
 def test_what_cannot_be_is_told_in_one_line(engine, words, says):
     with engine.begin() as connection:
-        stored.moved(connection, opened(5).follow_up_id, Move.TAKE, "ali", "", T)
+        stored.moved(connection, opened(5).follow_up_id, Action.TAKE, "ali", "", T)
     result = run(*words)
     assert result.exit_code in (1, 2)
     assert re.search(rf"^Error: .*{re.escape(says)}.*$", result.output, re.MULTILINE)

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from cc_bridge.cli import main
 from cc_bridge.storage.pipeline.journal import Journal
-from cc_bridge.storage.pipeline.outbox import Outbox, open_with_outbox, row
-from cc_bridge.storage.pipeline.sql_sink import Database
+from cc_bridge.storage.pipeline.outbox import OutboxFile, open_with_outbox, row
+from cc_bridge.storage.pipeline.sql_sink import SqlSink
 
 T = 1_795_309_819.25
 
@@ -20,7 +20,7 @@ def outbox(request, tmp_path, monkeypatch):
     """Make an outbox that a daemon has open: three that wait, one dead, one delivered."""
     url, journal = f"sqlite:///{tmp_path}/calls.sqlite", tmp_path / "journal.sqlite"
     if request.param == "database":
-        sink, file = Database(partial(open_with_outbox, url)), tmp_path / "calls.sqlite"
+        sink, file = SqlSink(partial(open_with_outbox, url)), tmp_path / "calls.sqlite"
     else:
         url = "postgresql://bridge@127.0.0.1:9/calls"
         sink, file = Journal(journal, 2**24), journal
@@ -28,7 +28,7 @@ def outbox(request, tmp_path, monkeypatch):
     monkeypatch.setenv("CC_BRIDGE_STORAGE__JOURNAL", str(journal))
     secret = '{"data":{"caller_number":"+982112345678"}}'
     sink.write([row("crm", f"evt_{n}", "call_ended", f"c{n}", secret, T + n) for n in range(5)])
-    outbox = Outbox(file)
+    outbox = OutboxFile(file)
     outbox.failed("crm", "evt_1", 3, 4e9, "answered 500")
     outbox.failed("crm", "evt_2", 100, None, "no answer within 15 s")
     outbox.delivered("crm", "evt_3", T)

@@ -13,8 +13,8 @@ from cc_bridge import config as module
 from cc_bridge.config import Config, QueueConfig, WebhookConfig, load, rules_of, show
 from cc_bridge.errors import ConfigError
 from cc_bridge.privacy.caller_keys import CallerKeys
-from cc_bridge.surveys.business_hours import Hours
-from cc_bridge.surveys.eligibility import Rules
+from cc_bridge.surveys.business_hours import BusinessHours
+from cc_bridge.surveys.eligibility import EligibilityRules
 from support.paths import ROOT
 
 SHIPPED = ROOT / "config" / "cc-bridge.toml"
@@ -290,7 +290,7 @@ def test_the_rules_are_those_of_the_queue(tmp_path):
             """,
         )
     )
-    assert rules_of(config.queue("sales"), config.survey, config.agi) == Rules(
+    assert rules_of(config.queue("sales"), config.survey, config.agi) == EligibilityRules(
         survey="sales_nps",
         percent=25.0,
         min_talk_seconds=30.0,
@@ -299,7 +299,7 @@ def test_the_rules_are_those_of_the_queue(tmp_path):
         again_after_days=30.0,
         per_day=200,
         per_agent_and_day=10,
-        hours=Hours(ZoneInfo("Asia/Tehran"), 20 * 60, 2 * 60, frozenset({5, 6, 0, 1, 2})),
+        hours=BusinessHours(ZoneInfo("Asia/Tehran"), 20 * 60, 2 * 60, frozenset({5, 6, 0, 1, 2})),
         consent_needed=True,
         most_running=25,
     )
@@ -309,7 +309,7 @@ def test_the_rules_are_those_of_the_queue(tmp_path):
 def test_by_default_everybody_is_asked_after_a_talk_of_five_seconds():
     config = Config()
     rules = rules_of(config.queue("sales"), config.survey, config.agi)
-    assert rules == Rules(min_talk_seconds=5.0, most_running=80)
+    assert rules == EligibilityRules(min_talk_seconds=5.0, most_running=80)
     assert config.days_to_remember == 2
 
 

@@ -3,10 +3,17 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from cc_bridge.customers.csv_import import Fault, Line, NoTable, check, read
+from cc_bridge.customers.csv_import import CsvFault, CsvLine, NotATable, check, read
 from cc_bridge.customers.numbers import Numbers
 from cc_bridge.customers.profile import VARIABLES, Priorities, Profile, variables
-from cc_bridge.customers.timeline import Customer, Rated, Talked, Timeline, Visited, as_json
+from cc_bridge.customers.timeline import (
+    CustomerIdentity,
+    Timeline,
+    TimelineRating,
+    TimelineTalk,
+    TimelineVisit,
+    as_json,
+)
 from cc_bridge.privacy.caller_keys import CallerKeys
 
 SECRET = b"a secret of the house"
@@ -104,8 +111,8 @@ def table(text, encoding="utf-8"):
 def test_a_table_of_a_spreadsheet():
     text = 'Name;NUMBER;customer_id;city\r\n"کریمی‌نژاد; زهرا";۰۹۱۲۱۲۳۴۵۶۷;C-1;تهران\r\n\r\nAli;0912;C-2;\r\n'
     assert table(text, "utf-8-sig") == [
-        Line(2, "۰۹۱۲۱۲۳۴۵۶۷", "C-1", "کریمی‌نژاد; زهرا"),
-        Line(4, "0912", "C-2", "Ali"),
+        CsvLine(2, "۰۹۱۲۱۲۳۴۵۶۷", "C-1", "کریمی‌نژاد; زهرا"),
+        CsvLine(4, "0912", "C-2", "Ali"),
     ]
 
 
@@ -123,8 +130,8 @@ def test_a_name_may_have_two_lines_and_the_next_line_keeps_its_number():
 )  # fmt: skip
 def test_a_faulty_line_is_told_without_its_values(line, reason):
     good, bad = table(TABLE + "0912,C-1,\n" + line + "\n")
-    assert isinstance(good, Line)
-    assert isinstance(bad, Fault)
+    assert isinstance(good, CsvLine)
+    assert isinstance(bad, CsvFault)
     assert bad.line == 3
     assert reason in bad.reason
     assert "912" not in bad.reason
@@ -137,7 +144,7 @@ def test_a_faulty_line_is_told_without_its_values(line, reason):
      (TABLE.encode() + b'0912,C,"' + b"x" * 200_000, "line 2: field larger")],
 )  # fmt: skip
 def test_what_is_no_table_says_why(data, says):
-    with pytest.raises(NoTable, match=says):
+    with pytest.raises(NotATable, match=says):
         list(read(data.splitlines(keepends=True)))
 
 
@@ -145,10 +152,10 @@ def test_what_is_no_table_says_why(data, says):
 def test_no_bytes_break_it(data):
     try:
         lines = list(read([TABLE.encode(), *data.splitlines(keepends=True)]))
-    except NoTable:
+    except NotATable:
         return
     for line in lines:
-        assert isinstance(line, Fault) or not check(line.customer_id, line.name)
+        assert isinstance(line, CsvFault) or not check(line.customer_id, line.name)
 
 
 # -- what the dialplan is told
@@ -181,10 +188,10 @@ def test_a_language_looks_like_one(stored, told):
 
 
 def test_a_history_begins_with_the_newest_and_is_json():
-    visit = Visited(100.0, "main", "1", "sales", "answered", 5.12345, "Sara")
-    talk = Talked(105.1, "main", "1", "in", "sales", "Sara", 60.0, 0.0, "caller", "")
-    rating = Rated(170.0, "main", "1", "csat", "agent", "csat", 4, "", "sales", "Sara", "")
-    told = as_json(Timeline.of(Customer("C-1", "Zahra", 2), [visit, rating, talk], more=True))
+    visit = TimelineVisit(100.0, "main", "1", "sales", "answered", 5.12345, "Sara")
+    talk = TimelineTalk(105.1, "main", "1", "in", "sales", "Sara", 60.0, 0.0, "caller", "")
+    rating = TimelineRating(170.0, "main", "1", "csat", "agent", "csat", 4, "", "sales", "Sara", "")
+    told = as_json(Timeline.of(CustomerIdentity("C-1", "Zahra", 2), [visit, rating, talk], more=True))
     assert [entry["kind_of_entry"] for entry in told["timeline"]] == ["rating", "talk", "visit"]
     assert told["timeline"][2]["at"] == "1970-01-01T00:01:40.000Z"
     assert told["timeline"][2]["wait_seconds"] == 5.123

@@ -11,8 +11,8 @@ from cc_bridge.customers.lost_calls import (
     RECALL_SECONDS,
     RECONNECT_SECONDS,
     REPEAT_SECONDS,
+    CallbackShare,
     Contact,
-    Managed,
     lost_calls,
     repeats,
 )
@@ -52,21 +52,23 @@ def fates(*contacts, now=NOW):
 
 
 def test_a_call_back_that_is_answered_makes_it_good():
-    assert fates(visit(0), talk(630)) == [(Managed.RECALLED, 600.0, "Ali")]
+    assert fates(visit(0), talk(630)) == [(CallbackShare.RECALLED, 600.0, "Ali")]
 
 
 def test_a_caller_who_comes_again_serves_himself():
-    assert fates(visit(0), visit(600, Outcome.ANSWERED)) == [(Managed.SELF_SERVED, 600.0, "Sara")]
-    assert fates(visit(0), talk(630, Direction.IN)) == [(Managed.SELF_SERVED, 600.0, "Ali")]
+    assert fates(visit(0), visit(600, Outcome.ANSWERED)) == [(CallbackShare.SELF_SERVED, 600.0, "Sara")]
+    assert fates(visit(0), talk(630, Direction.IN)) == [(CallbackShare.SELF_SERVED, 600.0, "Ali")]
 
 
 def test_the_first_answer_counts():
-    assert fates(visit(0), visit(900, Outcome.ANSWERED), talk(630)) == [(Managed.RECALLED, 600.0, "Ali")]
+    assert fates(visit(0), visit(900, Outcome.ANSWERED), talk(630)) == [
+        (CallbackShare.RECALLED, 600.0, "Ali")
+    ]
 
 
 def test_each_of_two_lost_calls_is_made_good_by_the_same_answer():
     assert fates(visit(0), visit(300), talk(630)) == [
-        (Managed.RECALLED, 600.0, "Ali"), (Managed.RECALLED, 300.0, "Ali")]  # fmt: skip
+        (CallbackShare.RECALLED, 600.0, "Ali"), (CallbackShare.RECALLED, 300.0, "Ali")]  # fmt: skip
 
 
 def test_a_call_that_another_queue_or_a_phone_answered_is_not_lost():
@@ -87,22 +89,22 @@ def test_what_is_lost(outcome):
 
 def test_as_long_as_the_window_lasts_it_is_open():
     lost_at = 30.0
-    assert fates(visit(0), now=lost_at + RECALL_SECONDS - 0.001)[0][0] is Managed.OPEN
-    assert fates(visit(0), now=lost_at + RECALL_SECONDS)[0][0] is Managed.NOT_MANAGED
+    assert fates(visit(0), now=lost_at + RECALL_SECONDS - 0.001)[0][0] is CallbackShare.OPEN
+    assert fates(visit(0), now=lost_at + RECALL_SECONDS)[0][0] is CallbackShare.NOT_MANAGED
     (lost,) = lost_calls([visit(0), talk(630)], now=700)
-    assert (lost.managed, lost.decided) == (Managed.RECALLED, False)
+    assert (lost.managed, lost.decided) == (CallbackShare.RECALLED, False)
 
 
 @at_night
 def test_the_window_of_a_recall_is_24_hours_across_any_night(night):
     lost_at = night.timestamp()
     lost = visit(lost_at - 30)
-    assert fates(lost, talk(lost_at + 24 * HOUR))[0][0] is Managed.RECALLED
-    assert fates(lost, talk(lost_at + 24 * HOUR + 0.001))[0][0] is Managed.NOT_MANAGED
+    assert fates(lost, talk(lost_at + 24 * HOUR))[0][0] is CallbackShare.RECALLED
+    assert fates(lost, talk(lost_at + 24 * HOUR + 0.001))[0][0] is CallbackShare.NOT_MANAGED
     # The same time of the next day is an hour more or less where the clocks change.
     next_day = (night + timedelta(days=1)).timestamp()
     in_time = next_day - lost_at <= 24 * HOUR
-    assert (fates(lost, talk(next_day))[0][0] is Managed.RECALLED) == in_time
+    assert (fates(lost, talk(next_day))[0][0] is CallbackShare.RECALLED) == in_time
 
 
 instants = st.floats(0, 14 * DAY, allow_nan=False).map(lambda at: round(at, 3))
@@ -132,7 +134,7 @@ def test_every_lost_call_has_one_fate_that_a_slow_search_finds_too(contacts, now
         ]
         assert found[each.call_id].answered_at == min(later, default=None)
         undecided = each.left_at + RECALL_SECONDS > now
-        assert (found[each.call_id].managed is Managed.OPEN) == (undecided and not later)
+        assert (found[each.call_id].managed is CallbackShare.OPEN) == (undecided and not later)
 
 
 @given(calls, st.randoms())

@@ -4,11 +4,11 @@ import pytest
 from twisted.internet.defer import Deferred, fail, succeed
 
 from cc_bridge.agi.script_arguments import asked_by
-from cc_bridge.daemon.services.callback_dialer import CallingBack
+from cc_bridge.daemon.services.callback_dialer import CallbackDialer
 from cc_bridge.errors import AmiLinkLost
 from cc_bridge.surveys.attribution import Attribution, Invitation, Segment
-from cc_bridge.surveys.business_hours import Hours
-from cc_bridge.surveys.callback import CallbackPlan, CallbackRules, CallResult, NoCallback
+from cc_bridge.surveys.business_hours import BusinessHours
+from cc_bridge.surveys.callback import CallbackPlan, CallbackRules, CallResult, NoCallbackReason
 from cc_bridge.surveys.definition import Survey
 
 SURVEY = Survey.__new__(Survey)
@@ -23,9 +23,9 @@ class House:
         self.now, self.done, self.dialled, self.funnel = 0.0, [], [], []
         self.results = list(results)
         self.consents = {"1.0": True, "2.0": True}
-        rules = CallbackRules(hours=Hours(), delay_seconds=0, retry_seconds=60)
+        rules = CallbackRules(hours=BusinessHours(), delay_seconds=0, retry_seconds=60)
         plan = CallbackPlan(rules, lambda candidate, why: self.done.append((candidate.uniqueid, why)))
-        self.calling = CallingBack(
+        self.calling = CallbackDialer(
             "pbx", plan, self.call, lambda: self.now, self.consents.get, self.funnel.append
         )
 
@@ -61,7 +61,7 @@ def test_busy_is_tried_again():
     assert len(house.dialled) == 1
     house.tick(1)
     assert len(house.dialled) == 2
-    assert house.done == [("1.0", NoCallback.NO_ANSWER)]
+    assert house.done == [("1.0", NoCallbackReason.NO_ANSWER)]
 
 
 def test_without_consent_nobody_is_called():
@@ -92,5 +92,5 @@ def test_a_call_that_could_not_be_made_is_given_up(error):
     house.tick()
     house.left(2, number="0913")
     house.tick()
-    assert house.done == [("1.0", NoCallback.FAILED)]
+    assert house.done == [("1.0", NoCallbackReason.FAILED)]
     assert len(house.dialled) == 2

@@ -12,11 +12,11 @@ from twisted.internet.threads import deferToThread
 
 from cc_bridge.config import Config
 from cc_bridge.daemon.bridge import Bridge
-from cc_bridge.daemon.services.customer_lookup import Knowing
+from cc_bridge.daemon.services.customer_lookup import CustomerLookup
 from cc_bridge.errors import ConfigError, StorageError
 from cc_bridge.records import CustomerNumber
 from cc_bridge.storage.migrate import open_database
-from cc_bridge.storage.read_pool import Readers
+from cc_bridge.storage.read_pool import DatabaseReadPool
 from integration.storage.queries.test_customers import KEY, T, called, rated
 from pbx.asterisk import free_port
 from support.reactor_loop import result_of, until
@@ -34,7 +34,7 @@ def engine(tmp_path):
 
 @pytest.fixture
 def readers(engine):
-    readers = Readers(lambda: engine, 2, "test", reactor)
+    readers = DatabaseReadPool(lambda: engine, 2, "test", reactor)
     readers.start()
     yield readers
     readers.stop()
@@ -70,7 +70,7 @@ def test_a_failed_reading_fails_and_the_next_goes_on(readers):
 
 
 def test_nothing_is_read_before_the_start_and_after_the_end(engine):
-    readers = Readers(lambda: engine, 2, "test", reactor)
+    readers = DatabaseReadPool(lambda: engine, 2, "test", reactor)
     with pytest.raises(StorageError):
         result_of(readers.read(lambda _connection: 1))
     readers.stop()
@@ -93,7 +93,7 @@ def knowing(engine):
         callers={"country_code": "98"},
         customers={"shared": ["02123456789"]},
     )
-    knowing = Knowing(config, None, lambda: T + 60, lambda _how: None, reactor)
+    knowing = CustomerLookup(config, None, lambda: T + 60, lambda _how: None, reactor)
     knowing.start()
     yield knowing
     knowing.stop()
@@ -117,7 +117,7 @@ def test_a_history_is_read(knowing):
 def test_a_shared_number_that_is_none_is_told_at_the_start(engine):
     config = Config(storage={"url": str(engine.url)}, customers={"shared": ["the switchboard"]})
     with pytest.raises(ConfigError, match=r"customers\.shared"):
-        Knowing(config, None, lambda: T, lambda _how: None, reactor)
+        CustomerLookup(config, None, lambda: T, lambda _how: None, reactor)
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from twisted.internet.task import Clock
 
 from cc_bridge.config import Config, FollowUpsConfig
 from cc_bridge.daemon.jobs import follow_ups as module
-from cc_bridge.daemon.jobs.follow_ups import FollowingUp
+from cc_bridge.daemon.jobs.follow_ups import FollowUpJob
 from cc_bridge.errors import StorageError
-from cc_bridge.follow_ups.follow_up import Count
+from cc_bridge.follow_ups.follow_up import FollowUpCount
 
 T = 1_795_309_819.0
 DAY = 86_400.0
@@ -36,10 +36,10 @@ class Looking:
                 looked.opened.update(["comment"])
                 if looking.fault:
                     raise looking.fault
-                looked.counts = {"sara": Count(len(looking.looks))}
+                looked.counts = {"sara": FollowUpCount(len(looking.looks))}
 
         monkeypatch.setattr(module, "Opener", Opener)
-        self.following = FollowingUp(
+        self.following = FollowUpJob(
             lambda: self.config,
             frozenset(),
             lambda: None,
@@ -76,7 +76,7 @@ def test_it_looks_a_day_back_first_and_then_ten_minutes(looking):
     looking.pass_by(3600)
     assert sum(since < -DAY / 2 for since, _ in looking.looks) == 2  # once an hour
     assert looking.links.count(True) == 1 + 3610 // 60  # once a minute
-    assert looking.counted[0] == (Counter(comment=1), [], {"sara": Count(1)})
+    assert looking.counted[0] == (Counter(comment=1), [], {"sara": FollowUpCount(1)})
 
 
 def test_after_a_long_time_it_looks_at_all_that_came_meanwhile(monkeypatch):
@@ -105,7 +105,7 @@ def test_a_database_that_is_away_is_asked_again_from_the_same_instant(looking):
     looking.fault = None
     looking.pass_by(35)
     assert looking.looks[4] == (95 - DAY - 600, 95)
-    assert looking.counted[-1][2] == {"sara": Count(len(looking.looks))}
+    assert looking.counted[-1][2] == {"sara": FollowUpCount(len(looking.looks))}
 
 
 def test_nothing_is_looked_at_unless_it_is_switched_on(looking):

@@ -6,9 +6,9 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
-from cc_bridge.daemon.jobs.retention import Nightly, next_at
+from cc_bridge.daemon.jobs.retention import RetentionJob, next_at
 from cc_bridge.errors import StorageError
-from cc_bridge.storage.personal_data.retention import Purged
+from cc_bridge.storage.personal_data.retention import PurgeResult
 
 HOUR = 3600.0
 
@@ -33,7 +33,7 @@ class Night:
     def __init__(self):
         self.clock, self.began = Clock(), local("2026-11-22 01:00:00")
         self.hour, self.runs, self.results = 3, [], []
-        self.nightly = Nightly(
+        self.nightly = RetentionJob(
             self.purge,
             lambda: self.hour,
             lambda: self.began + self.clock.seconds(),
@@ -44,7 +44,7 @@ class Night:
 
     def in_thread(self, function, *args):
         function(*args)
-        return self.results.pop(0) if self.results else succeed(Purged())
+        return self.results.pop(0) if self.results else succeed(PurgeResult())
 
     def purge(self, pause):
         self.runs.append((self.clock.seconds(), pause))

@@ -15,7 +15,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import globalLogPublisher
 
 from cc_bridge.daemon import main
-from cc_bridge.daemon.sd_notify import Notify
+from cc_bridge.daemon.sd_notify import SdNotify
 from pbx.asterisk import free_port
 
 DEADLINE = 60.0
@@ -61,7 +61,7 @@ def systemd(request, tmp_path):
 
 
 def test_what_it_says(systemd):
-    notify = Notify({"NOTIFY_SOCKET": systemd.name})
+    notify = SdNotify({"NOTIFY_SOCKET": systemd.name})
     notify.ready("pages on 127.0.0.1:1")
     assert systemd.hears() == {"READY": "1", "STATUS": "pages on 127.0.0.1:1"}
     before = time.monotonic_ns() // 1000
@@ -76,19 +76,19 @@ def test_what_it_says(systemd):
 
 
 def test_the_watchdog_watches_the_process_that_it_names():
-    assert Notify({"WATCHDOG_USEC": "30000000"}).watchdog_seconds == 30
-    assert Notify({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": str(os.getpid())}).watchdog_seconds == 30
-    assert Notify({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}).watchdog_seconds == 0
-    assert Notify({}).watchdog_seconds == 0
+    assert SdNotify({"WATCHDOG_USEC": "30000000"}).watchdog_seconds == 30
+    assert SdNotify({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": str(os.getpid())}).watchdog_seconds == 30
+    assert SdNotify({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}).watchdog_seconds == 0
+    assert SdNotify({}).watchdog_seconds == 0
 
 
 def test_without_systemd_it_says_nothing_and_nothing_goes_wrong():
     told = []
     globalLogPublisher.addObserver(told.append)
     try:
-        Notify({}).ready("")
+        SdNotify({}).ready("")
         assert told == []
-        Notify({"NOTIFY_SOCKET": "/no/such/socket"}).ready("")
+        SdNotify({"NOTIFY_SOCKET": "/no/such/socket"}).ready("")
     finally:
         globalLogPublisher.removeObserver(told.append)
     assert [event["message"] for event in told] == ["READY=1\nSTATUS="]
@@ -99,7 +99,7 @@ def test_when_a_part_has_ended_there_is_no_sign_of_life(systemd, monkeypatch):
     monkeypatch.setattr(main, "reactor", reactor)
     parts = {"writer": ""}
     environment = {"NOTIFY_SOCKET": systemd.name, "WATCHDOG_USEC": "10000000"}
-    main._tell(Notify(environment), "", lambda: parts)
+    main._tell(SdNotify(environment), "", lambda: parts)
     assert systemd.hears() == {"WATCHDOG": "1"}
     reactor.advance(5)
     assert systemd.hears() == {"WATCHDOG": "1"}

@@ -7,12 +7,12 @@ from sqlalchemy.exc import OperationalError
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 
-from cc_bridge.daemon.jobs.survey_history import Remembering
+from cc_bridge.daemon.jobs.survey_history import SurveyHistoryJob
 from cc_bridge.records import (
     EndedBy,
-    FunnelEntry,
     OptOut,
     SurveyAttempt,
+    SurveyDecision,
     SurveyDefinition,
     SurveyResult,
     Trigger,
@@ -20,8 +20,8 @@ from cc_bridge.records import (
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.schema.tables import row_of
 from cc_bridge.storage.schema.upsert import upsert
-from cc_bridge.surveys.eligibility import Candidate
-from cc_bridge.surveys.history import Asked
+from cc_bridge.surveys.eligibility import SurveyCandidate
+from cc_bridge.surveys.history import SurveyHistory
 
 NOW = 1_800_000_000.0
 NUMBER = "989121234567"
@@ -43,11 +43,11 @@ def database(tmp_path):
 
 class Site:
     def __init__(self, engine):
-        self.engine, self.clock, self.asked = engine, Clock(), Asked("pbx")
+        self.engine, self.clock, self.asked = engine, Clock(), SurveyHistory("pbx")
         self.called = {}
         self.defined = []
         self.reads = 0
-        self.remembering = Remembering(
+        self.remembering = SurveyHistoryJob(
             self.open,
             self.asked,
             self.called,
@@ -73,7 +73,7 @@ class Site:
             connection.execute(upsert(table, "sqlite"), [row])
 
     def standing(self):
-        caller = Candidate(
+        caller = SurveyCandidate(
             "sales", "Alice", "PJSIP/alice", True, 60.0, False, EndedBy.AGENT, NUMBER, True, NOW
         )  # fmt: skip
         return self.asked.standing(caller, NOW - 3600, 0)
@@ -121,7 +121,7 @@ def test_what_comes_days_late_is_known_within_an_hour(database):
 
 def test_whom_a_call_back_called_is_known_after_a_restart(database):
     site = Site(database)
-    entry = FunnelEntry(
+    entry = SurveyDecision(
         "pbx", "1.1", "1.1", "sales", "Alice", "PJSIP/alice", NOW - 86_400, "csat", Trigger.CALLBACK,
         "called_back", NUMBER,
     )  # fmt: skip

@@ -18,12 +18,12 @@ from cc_bridge.calls.events import (
 )
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config, QueueConfig
-from cc_bridge.daemon.services.survey_invitations import GREETING, MOMENT, Asking
+from cc_bridge.daemon.services.survey_invitations import GREETING, MOMENT, SurveyInvitations
 from cc_bridge.privacy.caller_keys import CallerKeys
 from cc_bridge.records import AttributedBy, Direction, EndedBy, OptOut, Talk, Trigger
 from cc_bridge.surveys.attribution import Invitation, Segment
 from cc_bridge.surveys.definition import parse_survey
-from cc_bridge.surveys.eligibility import NotAsked
+from cc_bridge.surveys.eligibility import NotAskedReason
 
 SOUNDS = {
     prompt: dict.fromkeys(("en", "fa"), f"cc_bridge/{prompt}")
@@ -94,7 +94,7 @@ class Centre:
         self.tracker, self.link, self.clock = Tracker("pbx"), Link(), Clock()
         self.funnel = []
         self.running = 1
-        self.asking = Asking(
+        self.asking = SurveyInvitations(
             self.config,
             {"csat": SURVEY},
             SOUNDS,
@@ -198,7 +198,7 @@ def test_without_the_manager_interface_the_dialplans_word_counts_and_is_marked(c
 
 
 def test_nobody_to_rate_is_told_as_such(centre):
-    assert centre.comes(args=("queue", "sales", "")) is NotAsked.NO_AGENT
+    assert centre.comes(args=("queue", "sales", "")) is NotAskedReason.NO_AGENT
     assert centre.stages == ["no_agent"]
 
 
@@ -215,7 +215,7 @@ def test_a_queue_without_a_survey_asks_nobody_and_has_no_funnel():
     centre = Centre(survey="")
     centre.talk()
     centre.agent_leaves()
-    assert centre.comes() is NotAsked.DISABLED
+    assert centre.comes() is NotAskedReason.DISABLED
     assert centre.funnel == []
 
 
@@ -223,7 +223,7 @@ def test_too_short_a_talk():
     centre = Centre(ask_min_talk_seconds=120)
     centre.talk()
     centre.agent_leaves()
-    assert centre.comes() is NotAsked.TOO_SHORT
+    assert centre.comes() is NotAskedReason.TOO_SHORT
     assert centre.stages == ["too_short"]
 
 
@@ -231,7 +231,7 @@ def test_who_opted_out_is_not_asked_again(centre):
     centre.talk()
     centre.agent_leaves()
     centre.asking.asked.opt(OptOut(NUMBER, 950.0, opted_out=True, told_by="key"))
-    assert centre.comes() is NotAsked.OPTED_OUT
+    assert centre.comes() is NotAskedReason.OPTED_OUT
 
 
 def test_who_opted_out_and_was_erased_is_not_asked_again(centre):
@@ -239,7 +239,7 @@ def test_who_opted_out_and_was_erased_is_not_asked_again(centre):
     centre.talk()
     centre.agent_leaves()
     centre.asking.asked.opt(OptOut(keys.hashed(NUMBER), 950.0, opted_out=True, told_by="key"))
-    assert centre.comes() is NotAsked.OPTED_OUT
+    assert centre.comes() is NotAskedReason.OPTED_OUT
     assert centre.funnel[-1].caller_key == "989121234567"
 
 
@@ -247,7 +247,7 @@ def test_consent_that_is_needed():
     centre = Centre(ask_consent="needed")
     centre.talk()
     centre.agent_leaves()
-    assert centre.comes() is NotAsked.NO_CONSENT
+    assert centre.comes() is NotAskedReason.NO_CONSENT
     centre.asking.consented(CALLER, True)
     assert isinstance(centre.comes(), Invitation)
 
@@ -263,14 +263,14 @@ def test_the_queues_language_goes_before_the_channels():
 def test_a_language_that_the_survey_may_not_speak(centre, language, asked):
     centre.talk()
     centre.agent_leaves()
-    assert (centre.comes(language=language) is not NotAsked.LANGUAGE_MISSING) is asked
+    assert (centre.comes(language=language) is not NotAskedReason.LANGUAGE_MISSING) is asked
 
 
 def test_a_call_is_asked_once_even_if_its_dialplan_comes_again(centre):
     centre.talk()
     centre.agent_leaves()
     assert isinstance(centre.comes(), Invitation)
-    assert centre.comes() is NotAsked.ASKED_RECENTLY
+    assert centre.comes() is NotAskedReason.ASKED_RECENTLY
     centre.caller_leaves()
     assert centre.stages == ["invited"]
 
@@ -284,7 +284,7 @@ def test_who_answers_our_call_is_greeted_in_the_language_of_the_call_it_is_about
     assert centre.comes(channel, args=("callback", "", "", CALLER)) is about
     assert channel.variables == {"CHANNEL(language)": "fa"}
     assert channel.played == ["cc_bridge/callback_greeting"]
-    assert centre.comes(args=("callback", "", "", "7.7")) is NotAsked.NO_AGENT
+    assert centre.comes(args=("callback", "", "", "7.7")) is NotAskedReason.NO_AGENT
 
 
 def test_a_call_that_went_out_is_not_one_that_a_caller_left(centre):
@@ -303,7 +303,7 @@ def test_too_many_surveys_at_once(centre):
     centre.talk()
     centre.agent_leaves()
     centre.running = 81  # this one among them; a share of 0.8 of 100 is kept for others
-    assert centre.comes() is NotAsked.OVERLOAD
+    assert centre.comes() is NotAskedReason.OVERLOAD
     centre.running = 80
     assert isinstance(centre.comes(), Invitation)
 

@@ -17,19 +17,19 @@ from sqlalchemy import insert
 from cc_bridge.cli import main
 from cc_bridge.customers.lost_calls import lost_calls
 from cc_bridge.digest.builder import made, mail_of, queues_of, timer_of
-from cc_bridge.digest.content import FollowUps, Name, digest
-from cc_bridge.digest.email import Envelope, as_mail, plain
+from cc_bridge.digest.content import DigestName, FollowUpSummary, digest
+from cc_bridge.digest.email import MailHeaders, as_mail, plain
 from cc_bridge.digest.report_settings import ask_of, wording_of
-from cc_bridge.digest.schedule import Every, Timer, period_of
+from cc_bridge.digest.schedule import DigestTimer, Frequency, period_of
 from cc_bridge.records import QueueVisit
 from cc_bridge.reports.calendar import Days
 from cc_bridge.reports.figures import Figure, Unit, apart
 from cc_bridge.reports.lost_calls import BY, recalls
-from cc_bridge.reports.query import By
+from cc_bridge.reports.query import Dimension
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.contacts import contacts
 from cc_bridge.storage.queries.lost_calls import lost_between
-from cc_bridge.storage.reports import Facts, reading
+from cc_bridge.storage.reports import SqlSource, reading
 from cc_bridge.storage.schema.tables import row_of
 from support.digest_fixtures import MONDAY, configured, filled
 from support.year_of_calls import CHANGED, ZONE, records
@@ -48,8 +48,8 @@ ZONES = [
 
 
 timers = st.builds(
-    Timer,
-    st.sampled_from(Every),
+    DigestTimer,
+    st.sampled_from(Frequency),
     st.builds(Days, st.sampled_from(ZONES), st.integers(0, 6), st.sampled_from(["gregorian", "persian"])),
     st.integers(0, 6),
     st.integers(0, 23),
@@ -75,7 +75,7 @@ def test_due_instants_follow_each_other_and_their_periods_too(timer, now):
     assert timer.next_due(due - 1) == due
     there = datetime.fromtimestamp(due, timer.days.zone)
     assert there.hour == timer.hour or there.hour == timer.hour + 1  # clocks skip an hour
-    if timer.every is not Every.DAY:
+    if timer.every is not Frequency.DAY:
         assert period.before_last == period.first - timedelta(1)
 
 
@@ -96,28 +96,28 @@ BERLIN, FROM_SATURDAY, IN_IRAN = Days(ZONE), Days(ZONE, 5), Days(ZONE, 5, "persi
     ("timer", "now", "due", "days"),
     [
         # Clocks go back on 2026-10-25 at three: the hour before comes twice, and is due once.
-        ((Every.DAY, BERLIN, 0, 2), "2026-10-25T02:30+01:00", "2026-10-25T02:00+02:00", "10-24 10-24"),
+        ((Frequency.DAY, BERLIN, 0, 2), "2026-10-25T02:30+01:00", "2026-10-25T02:00+02:00", "10-24 10-24"),
         # Clocks go forward on 2026-03-29: there is no two o'clock.
-        ((Every.DAY, BERLIN, 0, 2), "2026-03-29T03:00+02:00", "2026-03-29T03:00+02:00", "03-28 03-28"),
-        ((Every.WEEK, BERLIN, 0, 7), "2027-01-03T12:00+01:00", "2026-12-28T07:00+01:00", "12-21 12-27"),
+        ((Frequency.DAY, BERLIN, 0, 2), "2026-03-29T03:00+02:00", "2026-03-29T03:00+02:00", "03-28 03-28"),
+        ((Frequency.WEEK, BERLIN, 0, 7), "2027-01-03T12:00+01:00", "2026-12-28T07:00+01:00", "12-21 12-27"),
         (
-            (Every.WEEK, FROM_SATURDAY, 0, 7),
+            (Frequency.WEEK, FROM_SATURDAY, 0, 7),
             "2027-01-04T07:00+01:00",
             "2027-01-04T07:00+01:00",
             "12-26 01-01",
         ),
-        ((Every.MONTH, BERLIN, 0, 7), "2027-01-01T07:00+01:00", "2027-01-01T07:00+01:00", "12-01 12-31"),
-        ((Every.MONTH, IN_IRAN, 0, 7), "2026-03-25T07:00+01:00", "2026-03-21T07:00+01:00", "02-20 03-20"),
+        ((Frequency.MONTH, BERLIN, 0, 7), "2027-01-01T07:00+01:00", "2027-01-01T07:00+01:00", "12-01 12-31"),
+        ((Frequency.MONTH, IN_IRAN, 0, 7), "2026-03-25T07:00+01:00", "2026-03-21T07:00+01:00", "02-20 03-20"),
     ],
 )
 def test_clock_changes_and_years_ends(timer, now, due, days):
-    at, period = Timer(*timer).due(datetime.fromisoformat(now).timestamp())
+    at, period = DigestTimer(*timer).due(datetime.fromisoformat(now).timestamp())
     assert at == datetime.fromisoformat(due).timestamp()
     assert f"{period.first:%m-%d} {period.last:%m-%d}" == days
 
 
 def test_a_day_is_compared_with_that_of_the_week_before():
-    period = period_of(Every.DAY, date(2026, 11, 16), Days())
+    period = period_of(Frequency.DAY, date(2026, 11, 16), Days())
     assert (period.before_first, period.before_last) == (date(2026, 11, 9), date(2026, 11, 9))
 
 
@@ -140,7 +140,7 @@ def engine(url):
 
 def of(engine, config, owner="", day=MONDAY):
     timer = timer_of(config)
-    return made(engine, config, owner, timer.due(day)[1], day, Name.WEEK)
+    return made(engine, config, owner, timer.due(day)[1], day, DigestName.WEEK)
 
 
 def parsed(engine, config, owner="", address="board@example.com"):
@@ -228,7 +228,9 @@ def test_what_differs_is_called_out_and_nothing_else(engine, url):
     ask = ask_of(config, CHANGED, CHANGED + timedelta(18))
     before = replace(ask, first=CHANGED - timedelta(19), last=CHANGED - timedelta(1))
     with reading(engine) as connection:
-        found = digest(Name.SPAN, ask, before, Facts(connection, ask), Facts(connection, before), [])
+        found = digest(
+            DigestName.SPAN, ask, before, SqlSource(connection, ask), SqlSource(connection, before), []
+        )
     called = {
         (finding.sentence, finding.keys["measure"][1])
         for finding in found.brief.findings
@@ -282,8 +284,8 @@ def test_follow_ups_are_told_with_the_time_to_close(engine, url):
     ask = ask_of(config, date(2026, 11, 9), date(2026, 11, 15))
     before = replace(ask, first=date(2026, 11, 2), last=date(2026, 11, 8))
     with reading(engine) as connection:
-        sources = Facts(connection, ask), Facts(connection, before)
-        found = digest(Name.WEEK, ask, before, *sources, [], FollowUps(7, 2, 5, 5400.0, 0, None))
+        sources = SqlSource(connection, ask), SqlSource(connection, before)
+        found = digest(DigestName.WEEK, ask, before, *sources, [], FollowUpSummary(7, 2, 5, 5400.0, 0, None))
     (table,) = (table for table in found.brief.tables if table.name == "digest_follow_ups")
     shown = {row.keys[0]: [cell and (cell.value, cell.n) for cell in row.cells] for row in table.rows}
     assert shown == {
@@ -324,7 +326,7 @@ def test_names_from_the_pbx_make_no_header_and_no_markup(tmp_path):
 @pytest.mark.parametrize("word", ["sara\r\nBcc: evil@example.com", "\u2028x", "نام"])
 def test_no_word_can_make_a_header(engine, url, word):
     config = configured(url)
-    envelope = Envelope("bridge@example.com", word, "sara@example.com", "<one@example.com>", MONDAY)
+    envelope = MailHeaders("bridge@example.com", word, "sara@example.com", "<one@example.com>", MONDAY)
     mail = BytesParser(policy=policy.default).parsebytes(
         as_mail(of(engine, config), wording_of(config), word, envelope)
     )
@@ -374,9 +376,9 @@ def test_lost_calls_are_counted_as_they_were_managed(engine, url, by):
     assert table.cell(table.total, "recall_open").value == sum(not call.decided for call in own)
     assert table.cell(table.total, "lost_calls").value == became.total() > 0
     keys = {row.keys[0] for row in table.rows}
-    if by is By.QUEUE:
+    if by is Dimension.QUEUE:
         assert keys == {call.queue for call in own}
-    elif by is By.HOUR:
+    elif by is Dimension.HOUR:
         assert keys == {datetime.fromtimestamp(call.entered_at, ZONE).hour for call in own}
     else:
         assert len(keys) == len(table.rows) > 0

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from cc_bridge.digest.smtp import MailFailed, Outcome, Server, send
+from cc_bridge.digest.smtp import MailFailed, MailOutcome, MailServer, send
 from cc_bridge.errors import ConfigError
 from support.mail_server import PASSWORD, USER, mail_server, mail_servers
 
@@ -20,7 +20,7 @@ def server_of(there, **changes):
         "host": "localhost", "port": there.port, "tls": there.tls, "ca_file": there.ca_file,
         "username": USER, "password": PASSWORD, "seconds": 10.0,
     }  # fmt: skip
-    return Server(**known | changes)
+    return MailServer(**known | changes)
 
 
 def sent(server, *, began=None):
@@ -67,7 +67,7 @@ def test_without_a_password_nothing_is_asked_for_one(mail_servers):
 
 def test_a_server_without_starttls_gets_neither_mail_nor_password(mail_servers):
     there = mail_servers(tls="none", auth=False)
-    assert "offers no STARTTLS" in failed(server_of(there, tls="starttls"), Outcome.LATER)
+    assert "offers no STARTTLS" in failed(server_of(there, tls="starttls"), MailOutcome.LATER)
     assert there.commands == ["EHLO"]
 
 
@@ -75,12 +75,12 @@ def test_a_server_without_starttls_gets_neither_mail_nor_password(mail_servers):
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
 def test_a_certificate_for_another_host_is_refused(mail_servers, tls):
     there = mail_servers(tls=tls, host="other.example")
-    assert "certificate" in failed(server_of(there), Outcome.LATER)
+    assert "certificate" in failed(server_of(there), MailOutcome.LATER)
     assert not {"AUTH", "MAIL"} & set(there.commands)
 
 
 def test_a_certificate_of_nobody_known_is_refused(mail_server):
-    assert "certificate" in failed(server_of(mail_server, ca_file=None), Outcome.LATER)
+    assert "certificate" in failed(server_of(mail_server, ca_file=None), MailOutcome.LATER)
     assert mail_server.commands == ["EHLO"]
 
 
@@ -93,7 +93,7 @@ def test_an_authority_that_cannot_be_read_is_a_fault_of_the_configuration(mail_s
 
 
 def test_a_wrong_password_says_so_without_saying_it(mail_server):
-    told = failed(server_of(mail_server, password="wrong-one"), Outcome.LATER)
+    told = failed(server_of(mail_server, password="wrong-one"), MailOutcome.LATER)
     assert "does not let us in" in told
     assert "wrong-one" not in told
 
@@ -101,11 +101,11 @@ def test_a_wrong_password_says_so_without_saying_it(mail_server):
 @pytest.mark.parametrize(
     ("stage", "reply", "outcome"),
     [
-        ("RCPT", "450 greylisted, come back", Outcome.LATER),
-        ("RCPT", "550 nobody of this name", Outcome.REFUSED),
-        ("DATA", "451 try again later", Outcome.LATER),
-        ("DATA", "554 looks like spam", Outcome.REFUSED),
-        ("DATA", "hang up", Outcome.UNCLEAR),
+        ("RCPT", "450 greylisted, come back", MailOutcome.LATER),
+        ("RCPT", "550 nobody of this name", MailOutcome.REFUSED),
+        ("DATA", "451 try again later", MailOutcome.LATER),
+        ("DATA", "554 looks like spam", MailOutcome.REFUSED),
+        ("DATA", "hang up", MailOutcome.UNCLEAR),
     ],
 )
 def test_what_a_reply_comes_to(mail_server, stage, reply, outcome):
@@ -118,13 +118,15 @@ def test_nobody_there_is_a_reason_to_try_again():
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    assert "refused" in failed(Server("127.0.0.1", port, "starttls", None, "", "", 2.0), Outcome.LATER)
+    assert "refused" in failed(
+        MailServer("127.0.0.1", port, "starttls", None, "", "", 2.0), MailOutcome.LATER
+    )
 
 
 def test_a_server_that_says_nothing_is_not_waited_for():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        told = failed(Server("127.0.0.1", port, "starttls", None, "", "", 0.2), Outcome.LATER)
+        told = failed(MailServer("127.0.0.1", port, "starttls", None, "", "", 0.2), MailOutcome.LATER)
     assert "no answer in time" in told
 
 

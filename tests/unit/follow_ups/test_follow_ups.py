@@ -9,17 +9,19 @@ from hypothesis import given, strategies as st
 
 from cc_bridge.errors import FollowUpError
 from cc_bridge.follow_ups.due_dates import due_at
-from cc_bridge.follow_ups.follow_up import MOVES, UNCLOSED, FollowUp, Move, State, change, too_late
-from cc_bridge.follow_ups.rules import Given, Rules, Stay, follow_up
+from cc_bridge.follow_ups.follow_up import MOVES, UNCLOSED, Action, FollowUp, FollowUpState, change, too_late
+from cc_bridge.follow_ups.rules import AnswerFact, FollowUpRules, VisitFact, follow_up
 from cc_bridge.records import Outcome
-from cc_bridge.surveys.business_hours import Hours, minute_of, weekdays_of
+from cc_bridge.surveys.business_hours import BusinessHours, minute_of, weekdays_of
 
 T = 1_795_309_819.25
 HOUR = 3600.0
-RULES = Rules({"csat": 2, "nps": 6}, ["solved"], comments=True, abandoned_seconds=24 * HOUR,
+RULES = FollowUpRules({"csat": 2, "nps": 6}, ["solved"], comments=True, abandoned_seconds=24 * HOUR,
               long_wait_seconds=600, shared={"982188888888"})  # fmt: skip
-ANSWER = Given("main", "c1", "989121234567", "+989121234567", "sales", "Zahra", "a1", "agent", "csat", 2, T)
-STAY = Stay("main", "c1", "989121234567", "+989121234567", "sales", "", T, T + 60, Outcome.ABANDONED)
+ANSWER = AnswerFact(
+    "main", "c1", "989121234567", "+989121234567", "sales", "Zahra", "a1", "agent", "csat", 2, T
+)
+STAY = VisitFact("main", "c1", "989121234567", "+989121234567", "sales", "", T, T + 60, Outcome.ABANDONED)
 
 
 def reasons(causes):
@@ -49,7 +51,7 @@ def test_what_an_answer_opens(kind, question, value, says):
     assert reasons(RULES.of_answers([answer])) == says
     for nobody in ("", "982188888888"):
         assert not list(RULES.of_answers([replace(answer, caller_key=nobody)]))
-    assert not list(Rules().of_answers([answer]))
+    assert not list(FollowUpRules().of_answers([answer]))
 
 
 def test_who_abandons_twice_in_a_day_counts_once_more():
@@ -96,7 +98,7 @@ def test_the_waits_of_a_call_before_its_first_answer_add_up():
 def test_what_is_opened_is_known_by_what_opened_it():
     (cause,) = RULES.of_answers([ANSWER])
     opened = follow_up(cause, "sara", T + HOUR)
-    assert (opened.number, opened.owner, opened.state) == ("+989121234567", "sara", State.OPEN)
+    assert (opened.number, opened.owner, opened.state) == ("+989121234567", "sara", FollowUpState.OPEN)
     assert len(opened.follow_up_id) == 16
     others = [
         replace(ANSWER, pbx="other"),
@@ -111,7 +113,7 @@ def test_what_is_opened_is_known_by_what_opened_it():
 
 
 _STAYS = st.builds(
-    lambda call, key, begin, wait, outcome: Stay(
+    lambda call, key, begin, wait, outcome: VisitFact(
         "main", f"c{call}", f"98912000000{key}", "", "sales", "", T + begin, T + begin + wait, outcome
     ),
     st.integers(0, 5),
@@ -166,13 +168,13 @@ def local(text, zone):
 )
 def test_eight_hours_of_work_later(zone, hours, days, opened, due):
     begin, end = map(minute_of, hours.split("-"))
-    work = Hours(ZoneInfo(zone), begin, end, weekdays_of(days))
+    work = BusinessHours(ZoneInfo(zone), begin, end, weekdays_of(days))
     assert due_at(local(opened, zone), work, 8 * HOUR) == local(due, zone)
 
 
 def test_hours_of_this_machine_need_no_zone():
     at = datetime(2026, 11, 16, 11, 30).timestamp()  # noqa: DTZ001 - this machine's is meant
-    work = Hours(None, minute_of("09:00"), minute_of("17:00"))
+    work = BusinessHours(None, minute_of("09:00"), minute_of("17:00"))
     assert due_at(at, work, 8 * HOUR) == datetime(2026, 11, 17, 11, 30).timestamp()  # noqa: DTZ001 - likewise
 
 
@@ -190,7 +192,7 @@ def test_hours_of_this_machine_need_no_zone():
 )
 def test_so_many_minutes_of_work_lie_before_it_is_due(zone, opened, hours, days, minutes):
     begin, end = map(minute_of, hours.split("-"))
-    work = Hours(ZoneInfo(zone), begin, end, weekdays_of(days))
+    work = BusinessHours(ZoneInfo(zone), begin, end, weekdays_of(days))
     due = due_at(opened * 60, work, minutes * 60)
     assert due == round(due / 60) * 60
     held = sum(work.hold(minute * 60) for minute in range(int(opened), int(due) // 60))
@@ -206,7 +208,9 @@ OPEN = FollowUp("3fa94c01bb4f9a2e", "main", "low_rating", "989121234567", "+9891
 
 
 def test_from_which_state_which_move_leads_where():
-    assert MOVES.keys() == {(state, move) for state in UNCLOSED for move in Move} - {(State.TAKEN, Move.TAKE)}
+    assert MOVES.keys() == {(state, move) for state in UNCLOSED for move in Action} - {
+        (FollowUpState.TAKEN, Action.TAKE)
+    }
     for (_, move), state in MOVES.items():
         assert change(move, "sara", "why", T)["state"] is state
 
@@ -214,8 +218,8 @@ def test_from_which_state_which_move_leads_where():
 def test_it_is_overdue_after_its_time_until_it_is_closed():
     assert not OPEN.overdue(OPEN.due_at)
     assert OPEN.overdue(OPEN.due_at + 1)
-    assert replace(OPEN, state=State.TAKEN).overdue(OPEN.due_at + 1)
-    done = replace(OPEN, state=State.DONE, closed_at=T + 90)
+    assert replace(OPEN, state=FollowUpState.TAKEN).overdue(OPEN.due_at + 1)
+    done = replace(OPEN, state=FollowUpState.DONE, closed_at=T + 90)
     assert not done.overdue(OPEN.due_at + 1)
     assert (OPEN.seconds_to_close, done.seconds_to_close) == (None, 90)
 
@@ -223,11 +227,11 @@ def test_it_is_overdue_after_its_time_until_it_is_closed():
 @pytest.mark.parametrize(
     ("move", "by", "text", "says"),
     [
-        (Move.TAKE, " ", "", "say who you are"),
-        (Move.DONE, "sara", "\n\t", "say what came of it"),
-        (Move.DROP, "sara", "", "say why it is dropped"),
-        (Move.DONE, "sara", "x" * 1001, "the text is longer than 1000 characters"),
-        (Move.TAKE, "x" * 65, "", "the name is longer than 64 characters"),
+        (Action.TAKE, " ", "", "say who you are"),
+        (Action.DONE, "sara", "\n\t", "say what came of it"),
+        (Action.DROP, "sara", "", "say why it is dropped"),
+        (Action.DONE, "sara", "x" * 1001, "the text is longer than 1000 characters"),
+        (Action.TAKE, "x" * 65, "", "the name is longer than 64 characters"),
     ],
 )
 def test_what_is_missing_or_too_long_is_told(move, by, text, says):
@@ -237,13 +241,13 @@ def test_what_is_missing_or_too_long_is_told(move, by, text, says):
 
 def test_a_hostile_text_becomes_one_line_that_can_be_shown():
     text = "a\x1b[2Jb\r\nc\u202ed\x00\ud800e می‌خواهد"
-    assert change(Move.DONE, "sa\nra", text, T) == {
-        "state": State.DONE, "closed_by": "sa ra", "closed_at": T, "outcome": "a [2Jb cd e می‌خواهد",
+    assert change(Action.DONE, "sa\nra", text, T) == {
+        "state": FollowUpState.DONE, "closed_by": "sa ra", "closed_at": T, "outcome": "a [2Jb cd e می‌خواهد",
     }  # fmt: skip
 
 
 def test_who_is_late_is_told_who_was_first():
-    taken = replace(OPEN, state=State.TAKEN, taken_by="sara")
+    taken = replace(OPEN, state=FollowUpState.TAKEN, taken_by="sara")
     assert str(too_late(taken)) == "follow-up 3fa94c01 is taken already, by sara"
-    done = replace(taken, state=State.DONE, closed_by="ali")
+    done = replace(taken, state=FollowUpState.DONE, closed_by="ali")
     assert str(too_late(done)) == "follow-up 3fa94c01 is done already, by ali"

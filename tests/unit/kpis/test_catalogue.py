@@ -11,7 +11,13 @@ from sqlalchemy import case, func, insert, select
 
 from cc_bridge.calls.ami_events import WANTED
 from cc_bridge.kpis.catalogue import MEASURES, help_text, page
-from cc_bridge.kpis.service_level import DEFAULT, Definition, VisitCounts, from_counts, service_level
+from cc_bridge.kpis.service_level import (
+    DEFAULT,
+    ServiceLevelDefinition,
+    VisitCounts,
+    from_counts,
+    service_level,
+)
 from cc_bridge.metrics.instruments import Metrics
 from cc_bridge.records import EndedBy, Gap, GapReason, Outcome, QueueVisit, Ring, RingOutcome, Talk
 from cc_bridge.storage.migrate import open_database
@@ -21,7 +27,7 @@ from unit.metrics.test_instruments import samples
 
 ALL = [measure for measures in MEASURES.values() for measure in measures]
 BY_NAME = {measure.name: measure for measure in ALL}
-EVERY_DEFINITION = pytest.mark.parametrize("definition", Definition)
+EVERY_DEFINITION = pytest.mark.parametrize("definition", ServiceLevelDefinition)
 T = 1_795_309_819.123456
 
 
@@ -153,21 +159,23 @@ EXAMPLE_DAY = [
     ],
 )
 def test_the_example_day_by_every_definition(definition, percent, numerator, n):
-    share = service_level(EXAMPLE_DAY, 20, 5, Definition(definition))
+    share = service_level(EXAMPLE_DAY, 20, 5, ServiceLevelDefinition(definition))
     assert (share.numerator, share.n) == (numerator, n)
     assert round(share.percent, 1) == percent
     assert share.value == numerator / n
 
 
 def test_the_page_shows_the_same_example_day():
-    for definition in Definition:
+    for definition in ServiceLevelDefinition:
         (line,) = re.findall(rf"^\| `{definition}` \|.*$", page(), re.MULTILINE)
         assert f"{service_level(EXAMPLE_DAY, 20, 5, definition).percent:.1f} %" in line
 
 
 def test_short_abandons_are_left_out_where_nothing_else_is_said():
-    assert DEFAULT is Definition.NO_SHORT
-    assert service_level(EXAMPLE_DAY, 20, 5) == service_level(EXAMPLE_DAY, 20, 5, Definition.NO_SHORT)
+    assert DEFAULT is ServiceLevelDefinition.NO_SHORT
+    assert service_level(EXAMPLE_DAY, 20, 5) == service_level(
+        EXAMPLE_DAY, 20, 5, ServiceLevelDefinition.NO_SHORT
+    )
 
 
 @EVERY_DEFINITION
@@ -186,7 +194,7 @@ def test_no_calls_is_no_data(definition):
     ],
 )
 def test_a_day_without_the_calls_that_a_definition_counts_is_no_data(day, definition):
-    assert service_level(day, 20, 5, Definition(definition)) is None
+    assert service_level(day, 20, 5, ServiceLevelDefinition(definition)) is None
 
 
 @pytest.mark.parametrize(("wait", "within"), [(19.999999, 1), (20, 1), (20.000001, 0)])
@@ -216,7 +224,9 @@ def test_who_was_neither_answered_nor_abandoned(outcome):
     day = [*stays(Outcome.ANSWERED, 10), *stays(outcome, 90)]
     offered = outcome in (Outcome.TIMED_OUT, Outcome.LEFT_BY_KEY)
     expected = {"answered": 1, "removed": 1, "offered": 1, "no_short": 2 if offered else 1, "strict": 2}
-    assert {definition: service_level(day, 20, 5, definition).n for definition in Definition} == expected
+    assert {
+        definition: service_level(day, 20, 5, definition).n for definition in ServiceLevelDefinition
+    } == expected
 
 
 def test_queues_with_thresholds_of_their_own_are_counted_apart_and_added():
@@ -236,7 +246,7 @@ STAYS = st.lists(
 )
 THRESHOLDS = st.sampled_from([5, 20]) | st.floats(0.1, 3600)
 LIMITS = st.sampled_from([0, 5]) | st.floats(0, 600)
-DEFINITIONS = st.sampled_from(Definition)
+DEFINITIONS = st.sampled_from(ServiceLevelDefinition)
 
 
 @given(STAYS, THRESHOLDS, LIMITS, DEFINITIONS)
@@ -275,7 +285,9 @@ def test_more_time_never_lowers_the_service_level(day, one, other, limit, defini
 
 @given(STAYS, THRESHOLDS, LIMITS)
 def test_the_definitions_keep_their_order(day, threshold, limit):
-    got = {definition: service_level(day, threshold, limit, definition) for definition in Definition}
+    got = {
+        definition: service_level(day, threshold, limit, definition) for definition in ServiceLevelDefinition
+    }
     for lower, upper in [
         ("strict", "no_short"), ("strict", "offered"), ("offered", "removed"), ("offered", "answered"),
         ("no_short", "answered"),

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 import cc_bridge
 from cc_bridge.calls.events import MemberSeen
 from cc_bridge.calls.tracker import Tracker
-from cc_bridge.follow_ups.follow_up import Count
+from cc_bridge.follow_ups.follow_up import FollowUpCount
 from cc_bridge.metrics.families import BY_NAME, SIZES
 from cc_bridge.metrics.instruments import Metrics
 from cc_bridge.records import (
@@ -18,22 +18,22 @@ from cc_bridge.records import (
     Call,
     Direction,
     EndedBy,
-    FunnelEntry,
     Gap,
     GapReason,
     Outcome,
     QueueVisit,
     Ring,
     RingOutcome,
+    SurveyDecision,
     SurveyResult,
     Talk,
     Trigger,
 )
-from cc_bridge.surveys.callback import NoCallback
-from cc_bridge.surveys.eligibility import NotAsked, Stage
+from cc_bridge.surveys.callback import NoCallbackReason
+from cc_bridge.surveys.eligibility import NotAskedReason, SurveyStage
 from unit.metrics.test_instruments import Agi, Digests, Forwarder, Link, Store, Webhooks, samples
 
-# What an interview tells; `surveys/interview.py` and `agi/conversation.py` say so.
+# What an interview tells; `surveys/interview.py` and `agi/survey_session.py` say so.
 STAGES = [
     "invited", "started", "answered", "invalid", "no_input", "skipped", "not_recorded", "opted_out",
     "hung_up", SurveyResult.COMPLETE, SurveyResult.PARTIAL, SurveyResult.DECLINED,
@@ -49,7 +49,7 @@ def talk(agent, ended_by=EndedBy.AGENT, queue="sales"):
 
 
 def asked(stage, trigger=Trigger.QUEUE, queue="sales"):
-    return FunnelEntry("main", "1", "1", queue, "Sara", "PJSIP/201", 0, "csat", trigger, stage, "")
+    return SurveyDecision("main", "1", "1", queue, "Sara", "PJSIP/201", 0, "csat", trigger, stage, "")
 
 
 def everything():
@@ -62,7 +62,7 @@ def everything():
         count_calls(metrics, queue)
         count_surveys(metrics, queue)
         tracker.apply(MemberSeen(0, queue, "PJSIP/201", "Sara", 1, False, "", 0))
-    metrics.count_follow_ups({"comment": 1}, [], {"": Count(1, 1, 1), "sara": Count()})
+    metrics.count_follow_ups({"comment": 1}, [], {"": FollowUpCount(1, 1, 1), "sara": FollowUpCount()})
     for reason in GapReason:
         metrics.count_gap(Gap("main", 0, 1, reason, 0))
     return metrics
@@ -83,9 +83,9 @@ def count_calls(metrics, queue):
 
 
 def count_surveys(metrics, queue):
-    for stage in [*NotAsked, *Stage, "called_back"]:
+    for stage in [*NotAskedReason, *SurveyStage, "called_back"]:
         metrics.count_funnel(asked(stage, queue=queue))
-    for stage in [*STAGES, *(f"callback_{reason}" for reason in NoCallback)]:
+    for stage in [*STAGES, *(f"callback_{reason}" for reason in NoCallbackReason)]:
         metrics.survey_stage(stage, queue)
     for agent in ("Sara", "Ali"):
         for value in range(1, 6):
@@ -187,11 +187,11 @@ def test_within_the_threshold_of_the_queue(outcome, wait, answered, abandoned, s
 @pytest.mark.parametrize(
     ("stage", "trigger", "eligible"),
     [
-        (Stage.INVITED, Trigger.QUEUE, 1),
-        (Stage.CALLER_LEFT_FIRST, Trigger.QUEUE, 1),
-        (NotAsked.QUOTA, Trigger.QUEUE, 1),
-        (NotAsked.DISABLED, Trigger.QUEUE, 0),
-        (NotAsked.NOT_ELIGIBLE, Trigger.QUEUE, 0),
+        (SurveyStage.INVITED, Trigger.QUEUE, 1),
+        (SurveyStage.CALLER_LEFT_FIRST, Trigger.QUEUE, 1),
+        (NotAskedReason.QUOTA, Trigger.QUEUE, 1),
+        (NotAskedReason.DISABLED, Trigger.QUEUE, 0),
+        (NotAskedReason.NOT_ELIGIBLE, Trigger.QUEUE, 0),
         ("called_back", Trigger.CALLBACK, 0),
     ],
 )

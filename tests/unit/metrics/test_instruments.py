@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from cc_bridge.ami.codec import Counts
+from cc_bridge.ami.codec import MessageCounts
 from cc_bridge.calls.events import Joined, MemberSeen
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.metrics.instruments import Metrics
@@ -21,7 +21,7 @@ class Link:
     logins = 3
     last_event_at = 1000.5
     clock_offset = -0.25
-    counts = Counts(received=100, unwanted=60, tainted=2, oversized=1)
+    counts = MessageCounts(received=100, unwanted=60, tainted=2, oversized=1)
 
     def pbx_now(self):
         return 1000.0

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from cc_bridge.privacy.caller_keys import CallerKeys
-from cc_bridge.privacy.data_subject import Person
+from cc_bridge.privacy.data_subject import DataSubject
 
 KEYS = CallerKeys("plain", b"a secret of the house", "98")
-PERSON = Person("0912 123 4567", KEYS)
+PERSON = DataSubject("0912 123 4567", KEYS)
 WAYS = ["09121234567", "+989121234567", "00989121234567", "989121234567", "۰۹۱۲۱۲۳۴۵۶۷", "(0912) 123-4567"]
 
 
@@ -16,7 +16,7 @@ WAYS = ["09121234567", "+989121234567", "00989121234567", "989121234567", "۰۹�
 def test_a_number_is_known_in_every_writing_and_as_a_hash(way):
     assert PERSON.has_number(way)
     assert PERSON.is_in(way)
-    assert Person(way, KEYS).has_number("+98912 123 4567") or way == KEYS.hashed("09121234567")
+    assert DataSubject(way, KEYS).has_number("+98912 123 4567") or way == KEYS.hashed("09121234567")
 
 
 @pytest.mark.parametrize(
@@ -44,14 +44,14 @@ def test_another_number_is_left_alone(text):
 
 
 def test_an_extension_is_found_only_alone():
-    extension = Person("201", KEYS)
+    extension = DataSubject("201", KEYS)
     assert extension.has_number("201")
     assert not extension.is_in("PJSIP/0201")
 
 
 def test_what_is_no_number_is_nobody():
     assert PERSON
-    assert not Person("anonymous", KEYS)
+    assert not DataSubject("anonymous", KEYS)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -4,8 +4,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from cc_bridge.queue_log.parse import Counts, Line, of_row, read
-from cc_bridge.queue_log.visits import Visits
+from cc_bridge.queue_log.parse import LineCounts, QueueLogLine, of_row, read
+from cc_bridge.queue_log.visits import QueueLogVisits
 from cc_bridge.records import EndedBy, Outcome, Transfer
 from support.recordings import RECORDINGS
 
@@ -17,23 +17,25 @@ ANSWERED = (
 
 
 def lines(text, counts=None):
-    return list(read([text.encode()], counts or Counts()))
+    return list(read([text.encode()], counts or LineCounts()))
 
 
 def visits(text):
-    made = Visits()
+    made = QueueLogVisits()
     return [visit for line in lines(text) for visit in made.feed(line)] + list(made.finish())
 
 
 def test_a_line():
-    assert lines(ANSWERED)[1] == Line(1_795_300_005.0, "c1", "sales", "زهرا", "CONNECT", ["5", "a1", "3"])
+    assert lines(ANSWERED)[1] == QueueLogLine(
+        1_795_300_005.0, "c1", "sales", "زهرا", "CONNECT", ["5", "a1", "3"]
+    )
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 64])
 def test_chunks_cut_anywhere_give_the_same_lines(size):
     data = ANSWERED.encode()
     chunks = [data[at : at + size] for at in range(0, len(data), size)]
-    assert list(read(chunks, Counts())) == lines(ANSWERED)
+    assert list(read(chunks, LineCounts())) == lines(ANSWERED)
 
 
 @pytest.mark.parametrize(
@@ -54,20 +56,20 @@ def test_chunks_cut_anywhere_give_the_same_lines(size):
     ids=lambda junk: junk[:20],
 )
 def test_what_does_not_fit_is_counted_and_left_out(junk):
-    counts = Counts()
+    counts = LineCounts()
     assert lines(f"{junk}\n{ANSWERED}", counts) == lines(ANSWERED)
     assert (counts.lines, counts.junk) == (4, 1)
 
 
 def test_a_last_line_that_is_still_being_written_is_left_out():
-    counts = Counts()
+    counts = LineCounts()
     assert len(lines(ANSWERED.removesuffix("0|2\n"), counts)) == 2
     assert counts.junk == 1
 
 
 def test_every_recorded_line_fits():
     for path in RECORDINGS.glob("*/*.queue_log"):
-        counts = Counts()
+        counts = LineCounts()
         assert len(list(read([path.read_bytes()], counts))) == counts.lines
         assert counts.junk == 0
 
@@ -75,7 +77,7 @@ def test_every_recorded_line_fits():
 def test_a_row_of_the_table_is_the_line_of_the_file():
     row = ("2026-11-22 02:40:05.250000", "c1", "sales", "زهرا", "CONNECT", "5", "a1", "3", "", None)
     line = of_row(row, ZoneInfo("Asia/Tehran"))
-    assert line == Line(1_795_302_605.25, "c1", "sales", "زهرا", "CONNECT", ["5", "a1", "3"])
+    assert line == QueueLogLine(1_795_302_605.25, "c1", "sales", "زهرا", "CONNECT", ["5", "a1", "3"])
     assert of_row(("2026-11-22 02:40:05", *row[1:]), ZoneInfo("Asia/Tehran")).at == 1_795_302_605.0
     assert of_row(("yesterday", *row[1:]), None) is None
 

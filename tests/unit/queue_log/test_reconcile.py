@@ -8,9 +8,15 @@ import pytest
 from click.testing import CliRunner
 
 from cc_bridge.cli import main
-from cc_bridge.queue_log.parse import Line
-from cc_bridge.queue_log.reconcile import Ours, Reason, Theirs, What, compare
-from cc_bridge.queue_log.visits import Visits
+from cc_bridge.queue_log.parse import QueueLogLine
+from cc_bridge.queue_log.reconcile import (
+    DifferenceKind,
+    DifferenceReason,
+    QueueLogSide,
+    RecordedSide,
+    compare,
+)
+from cc_bridge.queue_log.visits import QueueLogVisits
 from cc_bridge.records import EndedBy, Gap, Outcome, QueueVisit, Talk, Transfer
 from support.recordings import RECORDINGS, all_recordings, queue_log
 
@@ -195,10 +201,10 @@ def talk(answered=5.4, ended=65.4, by=EndedBy.AGENT, transfer=None):
 
 def log(*lines, since=-60, until=600):
     """Return what a log of (seconds, agent, event, data...) says of caller c in queue q."""
-    visits = Visits()
-    told = [Line(T + at, "c", "q", agent, event, list(data)) for at, agent, event, *data in lines]
+    visits = QueueLogVisits()
+    told = [QueueLogLine(T + at, "c", "q", agent, event, list(data)) for at, agent, event, *data in lines]
     made = [made for line in told for made in visits.feed(line)]
-    return Theirs([*made, *visits.finish()], T + since, T + until)
+    return QueueLogSide([*made, *visits.finish()], T + since, T + until)
 
 
 def reasons(theirs, ours):
@@ -215,16 +221,16 @@ COMPLETE = (65, "A", "COMPLETEAGENT", "5", "60", "1")
     ("outcome", "end", "reason"),
     [
         (Outcome.ABANDONED, "EXITEMPTY", None),
-        (Outcome.LEAVE_UNAVAILABLE, "EXITEMPTY", Reason.ONE_WORD),
-        (Outcome.TRANSFERRED_AWAY, "EXITEMPTY", Reason.ONE_WORD),
-        (Outcome.TRANSFERRED_AWAY, "ABANDON", Reason.REDIRECTED),
+        (Outcome.LEAVE_UNAVAILABLE, "EXITEMPTY", DifferenceReason.ONE_WORD),
+        (Outcome.TRANSFERRED_AWAY, "EXITEMPTY", DifferenceReason.ONE_WORD),
+        (Outcome.TRANSFERRED_AWAY, "ABANDON", DifferenceReason.REDIRECTED),
         (Outcome.TIMED_OUT, "ABANDON", None),
         (Outcome.UNOBSERVED, "ABANDON", None),
     ],
 )
 def test_outcomes_for_which_the_log_has_another_word(outcome, end, reason):
     theirs = log(ENTER, (5, "NONE", end, "1", "1", "5"))
-    assert reasons(theirs, Ours([visit(outcome=outcome)], [])) == [(What.OUTCOME, reason)]
+    assert reasons(theirs, RecordedSide([visit(outcome=outcome)], [])) == [(DifferenceKind.OUTCOME, reason)]
 
 
 def gap(start, end):
@@ -232,41 +238,55 @@ def gap(start, end):
 
 
 @pytest.mark.parametrize(
-    ("gaps", "reason"), [([gap(3, 9)], Reason.GAP), ([gap(7, 9), gap(-9, -1)], None), ([], None)]
+    ("gaps", "reason"), [([gap(3, 9)], DifferenceReason.GAP), ([gap(7, 9), gap(-9, -1)], None), ([], None)]
 )
 def test_a_gap_excuses_what_it_touches(gaps, reason):
     theirs = log(ENTER, ABANDON)
-    assert reasons(theirs, Ours([], [], gaps=gaps)) == [(What.MISSING, reason)]
+    assert reasons(theirs, RecordedSide([], [], gaps=gaps)) == [(DifferenceKind.MISSING, reason)]
     unobserved = visit(outcome=Outcome.UNOBSERVED)
-    assert reasons(theirs, Ours([unobserved], [], gaps=gaps)) == [(What.OUTCOME, reason)]
+    assert reasons(theirs, RecordedSide([unobserved], [], gaps=gaps)) == [(DifferenceKind.OUTCOME, reason)]
     # A wrong word is no matter of seeing too little.
-    assert reasons(theirs, Ours([visit(outcome=Outcome.TIMED_OUT)], [], gaps=gaps)) == [(What.OUTCOME, None)]
+    assert reasons(theirs, RecordedSide([visit(outcome=Outcome.TIMED_OUT)], [], gaps=gaps)) == [
+        (DifferenceKind.OUTCOME, None)
+    ]
 
 
 @pytest.mark.parametrize(
     ("since", "until", "reason"),
-    [(-60, 600, None), (3, 600, Reason.WE_BEGAN), (-60, 4, Reason.WE_ENDED), (0.5, 600, None)],
+    [
+        (-60, 600, None),
+        (3, 600, DifferenceReason.WE_BEGAN),
+        (-60, 4, DifferenceReason.WE_ENDED),
+        (0.5, 600, None),
+    ],
 )
 def test_the_edges_of_our_observation(since, until, reason):
-    ours = Ours([], [], T + since, T + until)
-    assert reasons(log(ENTER, ABANDON), ours) == [(What.MISSING, reason)]
+    ours = RecordedSide([], [], T + since, T + until)
+    assert reasons(log(ENTER, ABANDON), ours) == [(DifferenceKind.MISSING, reason)]
 
 
 @pytest.mark.parametrize(
-    ("since", "until", "reason"), [(-60, 600, None), (3, 600, Reason.LOG_BEGAN), (-60, 4, Reason.LOG_ENDED)]
+    ("since", "until", "reason"),
+    [(-60, 600, None), (3, 600, DifferenceReason.LOG_BEGAN), (-60, 4, DifferenceReason.LOG_ENDED)],
 )
 def test_the_edges_of_the_log(since, until, reason):
-    assert reasons(log(since=since, until=until), Ours([visit()], [])) == [(What.EXTRA, reason)]
+    assert reasons(log(since=since, until=until), RecordedSide([visit()], [])) == [
+        (DifferenceKind.EXTRA, reason)
+    ]
 
 
 def test_a_visit_without_an_end_in_the_log():
-    assert reasons(log(ENTER), Ours([visit()], [])) == [(What.OUTCOME, None)]
-    assert reasons(log(ENTER, until=3), Ours([visit()], [])) == [(What.OUTCOME, Reason.LOG_ENDED)]
-    assert reasons(log(ENTER), Ours([], [])) == [(What.MISSING, Reason.LOG_ENDED)]
+    assert reasons(log(ENTER), RecordedSide([visit()], [])) == [(DifferenceKind.OUTCOME, None)]
+    assert reasons(log(ENTER, until=3), RecordedSide([visit()], [])) == [
+        (DifferenceKind.OUTCOME, DifferenceReason.LOG_ENDED)
+    ]
+    assert reasons(log(ENTER), RecordedSide([], [])) == [(DifferenceKind.MISSING, DifferenceReason.LOG_ENDED)]
     again = (9, *ENTER[1:])
-    assert reasons(log(ENTER, again), Ours([], []))[0] == (What.MISSING, None)
+    assert reasons(log(ENTER, again), RecordedSide([], []))[0] == (DifferenceKind.MISSING, None)
     start = (9, "NONE", "QUEUESTART")
-    assert reasons(log(ENTER, start), Ours([visit()], [])) == [(What.OUTCOME, Reason.RESTART)]
+    assert reasons(log(ENTER, start), RecordedSide([visit()], [])) == [
+        (DifferenceKind.OUTCOME, DifferenceReason.RESTART)
+    ]
 
 
 ANSWERED = visit(outcome=Outcome.ANSWERED, agent="A")
@@ -276,56 +296,63 @@ ANSWERED = visit(outcome=Outcome.ANSWERED, agent="A")
     ("end", "ours", "differences"),
     [
         (COMPLETE, talk(), []),
-        (COMPLETE, talk(ended=66.9), [(What.TALK, None)]),
-        (COMPLETE, talk(ended=60.4), [(What.TALK, None)]),
-        (COMPLETE, None, [(What.TALK, None)]),
-        ((5, "A", "COMPLETECALLER", "5", "0", "1"), None, [(What.TALK, Reason.NEVER_SPOKE)]),
-        (COMPLETE, talk(by=EndedBy.CALLER), [(What.TALK_END, None)]),
+        (COMPLETE, talk(ended=66.9), [(DifferenceKind.TALK, None)]),
+        (COMPLETE, talk(ended=60.4), [(DifferenceKind.TALK, None)]),
+        (COMPLETE, None, [(DifferenceKind.TALK, None)]),
+        (
+            (5, "A", "COMPLETECALLER", "5", "0", "1"),
+            None,
+            [(DifferenceKind.TALK, DifferenceReason.NEVER_SPOKE)],
+        ),
+        (COMPLETE, talk(by=EndedBy.CALLER), [(DifferenceKind.TALK_END, None)]),
         (COMPLETE, talk(by=EndedBy.SYSTEM), []),
         (
             COMPLETE,
             talk(ended=20, by=EndedBy.TRANSFER, transfer=Transfer.BLIND),
-            [(What.TALK, Reason.UNSEEN_TRANSFER), (What.TALK_END, Reason.UNSEEN_TRANSFER)],
+            [
+                (DifferenceKind.TALK, DifferenceReason.UNSEEN_TRANSFER),
+                (DifferenceKind.TALK_END, DifferenceReason.UNSEEN_TRANSFER),
+            ],
         ),
         (
             (65, "A", "BLINDTRANSFER", "1", "x", "5", "60", "1"),
             talk(by=EndedBy.TRANSFER, transfer=Transfer.ATTENDED),
-            [(What.TALK_END, None)],
+            [(DifferenceKind.TALK_END, None)],
         ),
-        ((6, "B", "RINGNOANSWER", "1000"), talk(), [(What.TALK, Reason.NO_END)]),
-        (COMPLETE, talk(ended=9, by=EndedBy.UNOBSERVED), [(What.TALK, None)]),
+        ((6, "B", "RINGNOANSWER", "1000"), talk(), [(DifferenceKind.TALK, DifferenceReason.NO_END)]),
+        (COMPLETE, talk(ended=9, by=EndedBy.UNOBSERVED), [(DifferenceKind.TALK, None)]),
     ],
 )
 def test_talks(end, ours, differences):
     talks = [] if ours is None else [ours]
-    assert reasons(log(ENTER, CONNECT, end), Ours([ANSWERED], talks)) == differences
+    assert reasons(log(ENTER, CONNECT, end), RecordedSide([ANSWERED], talks)) == differences
 
 
 def test_a_talk_that_a_gap_cut_off():
-    ours = Ours([ANSWERED], [talk(ended=9, by=EndedBy.UNOBSERVED)], gaps=[gap(9, 20)])
-    assert reasons(log(ENTER, CONNECT, COMPLETE), ours) == [(What.TALK, Reason.GAP)]
+    ours = RecordedSide([ANSWERED], [talk(ended=9, by=EndedBy.UNOBSERVED)], gaps=[gap(9, 20)])
+    assert reasons(log(ENTER, CONNECT, COMPLETE), ours) == [(DifferenceKind.TALK, DifferenceReason.GAP)]
 
 
 @pytest.mark.parametrize(
     ("talks", "gaps", "reason"),
     [
-        ([replace(talk(), picked_up=True)], [], Reason.PICKED_UP),
+        ([replace(talk(), picked_up=True)], [], DifferenceReason.PICKED_UP),
         ([talk()], [gap(9, 20)], None),
-        ([], [gap(9, 20)], Reason.GAP),
+        ([], [gap(9, 20)], DifferenceReason.GAP),
     ],
 )
 def test_another_agent_is_explained_by_a_talk_or_by_its_absence(talks, gaps, reason):
     other = replace(ANSWERED, agent="Bob")
-    found = reasons(log(ENTER, CONNECT, COMPLETE), Ours([other], talks, gaps=gaps))
-    assert (What.AGENT, reason) in found
+    found = reasons(log(ENTER, CONNECT, COMPLETE), RecordedSide([other], talks, gaps=gaps))
+    assert (DifferenceKind.AGENT, reason) in found
 
 
 def test_another_channel_of_the_same_call_is_the_same_visit():
-    ours = Ours([visit(uniqueid="local;2")], [])
-    assert reasons(log(ENTER, ABANDON), ours) == [(What.CHANNEL, Reason.OTHER_LEG)]
+    ours = RecordedSide([visit(uniqueid="local;2")], [])
+    assert reasons(log(ENTER, ABANDON), ours) == [(DifferenceKind.CHANNEL, DifferenceReason.OTHER_LEG)]
 
 
 def test_of_two_visits_in_one_queue_the_missing_one_is_named():
     later = [(at + 5, *rest) for at, *rest in (ENTER, ABANDON)]
-    (difference,) = compare(log(ENTER, ABANDON, *later), Ours([visit(5.9, 10.4)], [])).differences
-    assert (difference.what, difference.at, difference.reason) == (What.MISSING, T, None)
+    (difference,) = compare(log(ENTER, ABANDON, *later), RecordedSide([visit(5.9, 10.4)], [])).differences
+    assert (difference.what, difference.at, difference.reason) == (DifferenceKind.MISSING, T, None)

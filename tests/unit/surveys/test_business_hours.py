@@ -6,7 +6,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from cc_bridge.surveys.business_hours import ALL_DAY, EVERY_DAY, Hours, day_began, minute_of, weekdays_of
+from cc_bridge.surveys.business_hours import (
+    ALL_DAY,
+    EVERY_DAY,
+    BusinessHours,
+    day_began,
+    minute_of,
+    weekdays_of,
+)
 
 TEHRAN = ZoneInfo("Asia/Tehran")
 MON, TUE, WED, THU, FRI, SAT, SUN = range(7)
@@ -21,19 +28,19 @@ def at(text, zone=UTC):
 
 
 def test_from_the_first_minute_until_before_the_last():
-    hours = Hours(UTC, minute_of("08:30"), minute_of("17:00"))
+    hours = BusinessHours(UTC, minute_of("08:30"), minute_of("17:00"))
     for time, asked in (("08:29:59", False), ("08:30", True), ("16:59:59", True), ("17:00", False)):
         assert hours.hold(at(f"2026-11-23 {time}")) is asked
 
 
 def test_only_on_the_days_that_were_said():
-    hours = Hours(UTC, weekdays=weekdays_of("sat-wed"))
+    hours = BusinessHours(UTC, weekdays=weekdays_of("sat-wed"))
     asked = [day for day in range(16, 23) if hours.hold(at(f"2026-11-{day} 12:00"))]
     assert asked == [16, 17, 18, 21, 22]  # the 16th is a Monday
 
 
 def test_hours_that_pass_midnight_belong_to_the_day_on_which_they_began():
-    friday_night = Hours(UTC, minute_of("20:00"), minute_of("02:00"), weekdays_of("fri"))
+    friday_night = BusinessHours(UTC, minute_of("20:00"), minute_of("02:00"), weekdays_of("fri"))
     assert friday_night.hold(at("2026-11-20 20:00"))  # a Friday
     assert friday_night.hold(at("2026-11-21 01:59"))
     assert not friday_night.hold(at("2026-11-20 01:59"))
@@ -42,7 +49,7 @@ def test_hours_that_pass_midnight_belong_to_the_day_on_which_they_began():
 
 
 def test_the_hours_are_those_of_the_place():
-    hours = Hours(TEHRAN, minute_of("08:00"), minute_of("16:00"), weekdays_of("sat-wed"))
+    hours = BusinessHours(TEHRAN, minute_of("08:00"), minute_of("16:00"), weekdays_of("sat-wed"))
     assert hours.hold(at("2026-11-21 04:30"))  # 08:00 on a Saturday in Tehran
     assert not hours.hold(at("2026-11-21 04:29"))
     assert hours.hold(at("2026-11-21 15:59", TEHRAN))
@@ -50,13 +57,13 @@ def test_the_hours_are_those_of_the_place():
 
 def test_without_a_zone_the_hours_are_those_of_this_machine():
     here = datetime(2026, 11, 23, 9, 0).astimezone()
-    assert Hours(None, minute_of("09:00"), minute_of("09:01")).hold(here.timestamp())
+    assert BusinessHours(None, minute_of("09:00"), minute_of("09:01")).hold(here.timestamp())
 
 
 @settings(deadline=None)
 @given(instants, minutes, days)
 def test_an_end_that_is_the_begin_is_the_whole_day_after(moment, begin, weekdays):
-    hours = Hours(UTC, begin, begin, weekdays)
+    hours = BusinessHours(UTC, begin, begin, weekdays)
     begun = datetime.fromtimestamp(moment, UTC) - timedelta(minutes=begin)
     assert hours.hold(moment) is (begun.weekday() in weekdays)
 
@@ -67,9 +74,12 @@ def test_the_hours_and_those_between_them_share_out_all_the_time(moment, begin, 
     """Each instant lies in the hours of the day on which they would have begun, or between two of them."""
     if begin == end:
         return
-    open_, shut = Hours(UTC, begin, end), Hours(UTC, end, begin)
+    open_, shut = BusinessHours(UTC, begin, end), BusinessHours(UTC, end, begin)
     assert open_.hold(moment) is not shut.hold(moment)
-    some, others = Hours(UTC, begin, end, weekdays), Hours(UTC, begin, end, EVERY_DAY - weekdays)
+    some, others = (
+        BusinessHours(UTC, begin, end, weekdays),
+        BusinessHours(UTC, begin, end, EVERY_DAY - weekdays),
+    )
     assert some.hold(moment) + others.hold(moment) == open_.hold(moment)
 
 
@@ -77,14 +87,14 @@ def test_the_hours_and_those_between_them_share_out_all_the_time(moment, begin, 
 @given(instants, minutes, minutes, days, st.integers(-12 * 60, 14 * 60))
 def test_another_place_has_the_same_hours_at_another_time(moment, begin, end, weekdays, offset):
     there = timezone(timedelta(minutes=offset))
-    moved = Hours(there, begin, end, weekdays).hold(moment - 60 * offset)
-    assert moved is Hours(UTC, begin, end, weekdays).hold(moment)
+    moved = BusinessHours(there, begin, end, weekdays).hold(moment - 60 * offset)
+    assert moved is BusinessHours(UTC, begin, end, weekdays).hold(moment)
 
 
 @settings(deadline=None)
 @given(instants)
 def test_the_default_is_always(moment):
-    assert Hours(TEHRAN).hold(moment)
+    assert BusinessHours(TEHRAN).hold(moment)
 
 
 def test_the_day_begins_at_midnight_of_the_place():

@@ -6,20 +6,20 @@ from hypothesis import given, settings, strategies as st
 from cc_bridge.records import Trigger
 from cc_bridge.surveys import callback
 from cc_bridge.surveys.attribution import Attribution, Invitation, Segment
-from cc_bridge.surveys.business_hours import Hours
+from cc_bridge.surveys.business_hours import BusinessHours
 from cc_bridge.surveys.callback import (
+    CallbackCandidate,
     CallbackPlan,
     CallbackRules,
     CallResult,
-    Candidate,
-    NoCallback,
+    NoCallbackReason,
     dialable,
 )
 from cc_bridge.surveys.definition import Survey
 
 NOON = 1_767_268_800.0  # 2026-01-01 12:00 UTC
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
-EVER = Hours()
+EVER = BusinessHours()
 RULES = CallbackRules(hours=EVER, delay_seconds=MINUTE, retry_seconds=30 * MINUTE)
 SURVEY = Survey.__new__(Survey)  # what is asked is of no interest here
 
@@ -27,7 +27,7 @@ SURVEY = Survey.__new__(Survey)  # what is asked is of no interest here
 def caller(n=1, number="09121234567", key="", consented=True):
     attribution = Attribution(f"{n}.0", [Segment("sales", "Alice", "PJSIP/alice")])
     invitation = Invitation(SURVEY, attribution, "fa", key or number)
-    return Candidate(f"{n}.0", number, consented, invitation)
+    return CallbackCandidate(f"{n}.0", number, consented, invitation)
 
 
 class Told:
@@ -78,13 +78,13 @@ def test_busy_is_tried_once_more():
     assert told.called(NOON + 31 * MINUTE) == []
     assert told.called(NOON + 32 * MINUTE) == ["1.0"]
     told.plan.told("1.0", CallResult.BUSY, NOON + 33 * MINUTE)
-    assert told.done == [("1.0", NoCallback.BUSY)]
+    assert told.done == [("1.0", NoCallbackReason.BUSY)]
     assert told.called(NOON + 10 * DAY) == []
 
 
 @pytest.mark.parametrize(
     ("result", "why"),
-    [(CallResult.NO_ANSWER, NoCallback.NO_ANSWER), (CallResult.FAILED, NoCallback.FAILED)],
+    [(CallResult.NO_ANSWER, NoCallbackReason.NO_ANSWER), (CallResult.FAILED, NoCallbackReason.FAILED)],
 )
 @pytest.mark.parametrize("before", [[], [CallResult.BUSY]])
 def test_nothing_else_is_tried_again(before, result, why):
@@ -101,10 +101,10 @@ def test_nothing_else_is_tried_again(before, result, why):
     ("consented", "lawful_interest", "why"),
     [
         (True, False, None),
-        (None, False, NoCallback.NO_CONSENT),
-        (False, False, NoCallback.NO_CONSENT),
+        (None, False, NoCallbackReason.NO_CONSENT),
+        (False, False, NoCallbackReason.NO_CONSENT),
         (None, True, None),
-        (False, True, NoCallback.NO_CONSENT),  # a no is a no
+        (False, True, NoCallbackReason.NO_CONSENT),  # a no is a no
     ],
 )
 def test_a_yes_or_an_interest_is_needed(consented, lawful_interest, why):
@@ -115,7 +115,9 @@ def test_a_yes_or_an_interest_is_needed(consented, lawful_interest, why):
 @pytest.mark.parametrize("number", ["", "<unknown>", "anonymous", "*21*5#", "12", "0912 1", "1&2", "١٢٣٤"])
 def test_what_is_no_number_is_never_called(number):
     assert not dialable(number)
-    assert CallbackPlan(RULES).hung_up_first(caller(number=number, key="x"), NOON) is NoCallback.WITHHELD
+    assert (
+        CallbackPlan(RULES).hung_up_first(caller(number=number, key="x"), NOON) is NoCallbackReason.WITHHELD
+    )
 
 
 @given(st.text(max_size=20))
@@ -126,41 +128,41 @@ def test_a_number_has_digits_only(text):
 
 
 def test_a_caller_without_a_key_is_never_called():
-    nobody = Candidate(
+    nobody = CallbackCandidate(
         "1.0", "0912", True, Invitation(SURVEY, Attribution("1", [Segment("", "", "")]), "", "")
     )
-    assert CallbackPlan(RULES).hung_up_first(nobody, NOON) is NoCallback.WITHHELD
+    assert CallbackPlan(RULES).hung_up_first(nobody, NOON) is NoCallbackReason.WITHHELD
 
 
 def test_the_same_caller_is_called_once_in_so_many_days():
     told = Told()
     told.plan.hung_up_first(caller(1), NOON)
-    assert told.plan.hung_up_first(caller(2), NOON) is NoCallback.CALLED_RECENTLY  # planned
+    assert told.plan.hung_up_first(caller(2), NOON) is NoCallbackReason.CALLED_RECENTLY  # planned
     told.called(NOON + MINUTE)
     told.plan.told("1.0", CallResult.NO_ANSWER, NOON + 2 * MINUTE)
-    assert told.plan.hung_up_first(caller(3), NOON + 29 * DAY) is NoCallback.CALLED_RECENTLY
+    assert told.plan.hung_up_first(caller(3), NOON + 29 * DAY) is NoCallbackReason.CALLED_RECENTLY
     assert told.plan.hung_up_first(caller(4), NOON + 31 * DAY) is None
 
 
 def test_a_restart_does_not_forget_who_was_called():
     plan = CallbackPlan(RULES)
     plan.called_at["09121234567"] = NOON - DAY
-    assert plan.hung_up_first(caller(), NOON) is NoCallback.CALLED_RECENTLY
+    assert plan.hung_up_first(caller(), NOON) is NoCallbackReason.CALLED_RECENTLY
 
 
 def test_outside_the_hours_nobody_is_called_and_nothing_is_made_up_for():
-    told = Told(CallbackRules(hours=Hours(begin=9 * 60, end=13 * 60), delay_seconds=2 * HOUR))
+    told = Told(CallbackRules(hours=BusinessHours(begin=9 * 60, end=13 * 60), delay_seconds=2 * HOUR))
     told.plan.hung_up_first(caller(), NOON)
     assert told.called(NOON + 2 * HOUR) == []
-    assert told.done == [("1.0", NoCallback.OUTSIDE_HOURS)]
+    assert told.done == [("1.0", NoCallbackReason.OUTSIDE_HOURS)]
     assert told.called(NOON + DAY) == []
 
 
 @pytest.mark.parametrize(
     ("rules", "why", "later"),
     [
-        (CallbackRules(hours=EVER, per_hour=2), NoCallback.HOUR_FULL, HOUR),
-        (CallbackRules(hours=EVER, per_day=2), NoCallback.DAY_FULL, DAY),
+        (CallbackRules(hours=EVER, per_hour=2), NoCallbackReason.HOUR_FULL, HOUR),
+        (CallbackRules(hours=EVER, per_day=2), NoCallbackReason.DAY_FULL, DAY),
     ],
 )
 def test_caps_hold_and_then_let_go(rules, why, later):
@@ -179,14 +181,14 @@ def test_a_second_try_counts_for_the_caps_as_well():
     told.called(NOON + MINUTE)
     told.plan.told("1.0", CallResult.BUSY, NOON + MINUTE)
     told.called(NOON + HOUR)
-    assert told.done == [("1.0", NoCallback.DAY_FULL)]
+    assert told.done == [("1.0", NoCallbackReason.DAY_FULL)]
 
 
 def test_no_more_are_planned_than_can_be_remembered(monkeypatch):
     monkeypatch.setattr(callback, "MAX_PLANNED", 3)
     plan = CallbackPlan(RULES)
     refused = [plan.hung_up_first(caller(n, number=f"0912{n}"), NOON) for n in range(5)]
-    assert refused == [None, None, None, NoCallback.TOO_MANY, NoCallback.TOO_MANY]
+    assert refused == [None, None, None, NoCallbackReason.TOO_MANY, NoCallbackReason.TOO_MANY]
     assert len(plan) == 3
 
 
@@ -196,7 +198,7 @@ def test_who_answers_and_hangs_up_at_once_is_let_go():
     told.called(NOON + MINUTE)
     told.plan.told("1.0", CallResult.ANSWERED, NOON + 70)
     told.called(NOON + HOUR)
-    assert told.done == [("1.0", NoCallback.NOT_ASKED)]
+    assert told.done == [("1.0", NoCallbackReason.NOT_ASKED)]
     assert len(told.plan) == 0
 
 

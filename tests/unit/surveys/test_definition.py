@@ -5,7 +5,7 @@ import pytest
 from cc_bridge import shipped
 from cc_bridge.errors import SurveyError
 from cc_bridge.surveys.definition import parse_survey
-from cc_bridge.surveys.library import Library
+from cc_bridge.surveys.library import SurveyLibrary
 from cc_bridge.surveys.prompt_catalogue import parse_catalogue
 from cc_bridge.surveys.questions import longer
 
@@ -61,7 +61,7 @@ def fault(*questions, head=""):
 
 def test_the_shipped_surveys_are_right_in_english_and_persian():
     catalogue = parse_catalogue((shipped("dialplans") / "prompts.toml").read_text(), "prompts.toml")
-    surveys = Library.load(shipped("config/surveys"), catalogue.sounds)
+    surveys = SurveyLibrary.load(shipped("config/surveys"), catalogue.sounds)
     assert list(surveys) == ["csat", "full"]
     csat, full = surveys.values()
     assert csat.languages == full.languages == ("en", "fa")
@@ -393,7 +393,7 @@ def test_a_library_is_a_folder(tmp_path):
     (tmp_path / "b.toml").write_text(GOOD.replace('id = "csat"', 'id = "b"'))
     (tmp_path / "a.toml").write_text(GOOD)
     (tmp_path / "README").write_text("no survey")
-    surveys = Library.load(tmp_path, SOUNDS)
+    surveys = SurveyLibrary.load(tmp_path, SOUNDS)
     assert list(surveys) == ["b", "csat"]
     assert surveys["csat"].questions[0].id == "satisfaction"
     assert "other" not in surveys
@@ -405,7 +405,7 @@ def test_faults_of_all_files_are_told(tmp_path):
     (tmp_path / "c.toml").write_bytes(b"\xff")
     (tmp_path / "d.toml").write_text(GOOD)
     with pytest.raises(SurveyError) as raised:
-        Library.load(tmp_path, SOUNDS)
+        SurveyLibrary.load(tmp_path, SOUNDS)
     told = str(raised.value).splitlines()
     assert [line.partition(": ")[0] for line in told] == [
         f"{tmp_path}/{name}" for name in ("b.toml:3", "c.toml:1", "d.toml:1")
@@ -415,4 +415,4 @@ def test_faults_of_all_files_are_told(tmp_path):
 
 def test_a_folder_without_surveys(tmp_path):
     with pytest.raises(SurveyError, match="no survey in this folder"):
-        Library.load(tmp_path, SOUNDS)
+        SurveyLibrary.load(tmp_path, SOUNDS)

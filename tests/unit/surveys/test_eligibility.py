@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from cc_bridge.records import EndedBy, Trigger
-from cc_bridge.surveys.business_hours import Hours, minute_of
+from cc_bridge.surveys.business_hours import BusinessHours, minute_of
 from cc_bridge.surveys.eligibility import (
-    Candidate,
-    NotAsked,
-    Rules,
-    Stage,
-    Standing,
+    EligibilityRules,
+    NotAskedReason,
+    SurveyCandidate,
+    SurveyHistorySnapshot,
+    SurveyStage,
     decide,
     drawn,
     left_first,
@@ -25,7 +25,7 @@ from cc_bridge.surveys.eligibility import (
 T = 1_795_309_819.5
 DAY = 86_400.0
 CALL = "pbx1-1795309800.1"
-SARA = Candidate(
+SARA = SurveyCandidate(
     queue="sales",
     agent="Sara",
     interface="PJSIP/sara",
@@ -37,23 +37,23 @@ SARA = Candidate(
     language_known=True,
     at=T,
 )
-ANYBODY = Rules()
-NOTHING = Standing()
+ANYBODY = EligibilityRules()
+NOTHING = SurveyHistorySnapshot()
 
 # One for each reason, in their order: what makes it hold.
 HINDRANCES = [
-    (NotAsked.DISABLED, {}, {"survey": ""}, {}),
-    (NotAsked.NO_AGENT, {"agent": "", "interface": ""}, {}, {}),
-    (NotAsked.NOT_ELIGIBLE, {"answered": False}, {}, {}),
-    (NotAsked.TOO_SHORT, {"talk_seconds": 4.99}, {"min_talk_seconds": 5.0}, {}),
-    (NotAsked.OPTED_OUT, {}, {}, {"opted_out": True}),
-    (NotAsked.NO_CONSENT, {"consented": False}, {}, {}),
-    (NotAsked.LANGUAGE_MISSING, {"language_known": False}, {}, {}),
-    (NotAsked.OUTSIDE_HOURS, {}, {"hours": Hours(weekdays=frozenset())}, {}),
-    (NotAsked.ASKED_RECENTLY, {}, {"again_after_days": 7.0}, {"last_asked_at": T - DAY}),
-    (NotAsked.SAMPLED_OUT, {}, {"percent": 0.0}, {}),
-    (NotAsked.QUOTA, {}, {"per_day": 3}, {"asked_today_in_queue": 3}),
-    (NotAsked.OVERLOAD, {}, {"most_running": 10}, {"running": 10}),
+    (NotAskedReason.DISABLED, {}, {"survey": ""}, {}),
+    (NotAskedReason.NO_AGENT, {"agent": "", "interface": ""}, {}, {}),
+    (NotAskedReason.NOT_ELIGIBLE, {"answered": False}, {}, {}),
+    (NotAskedReason.TOO_SHORT, {"talk_seconds": 4.99}, {"min_talk_seconds": 5.0}, {}),
+    (NotAskedReason.OPTED_OUT, {}, {}, {"opted_out": True}),
+    (NotAskedReason.NO_CONSENT, {"consented": False}, {}, {}),
+    (NotAskedReason.LANGUAGE_MISSING, {"language_known": False}, {}, {}),
+    (NotAskedReason.OUTSIDE_HOURS, {}, {"hours": BusinessHours(weekdays=frozenset())}, {}),
+    (NotAskedReason.ASKED_RECENTLY, {}, {"again_after_days": 7.0}, {"last_asked_at": T - DAY}),
+    (NotAskedReason.SAMPLED_OUT, {}, {"percent": 0.0}, {}),
+    (NotAskedReason.QUOTA, {}, {"per_day": 3}, {"asked_today_in_queue": 3}),
+    (NotAskedReason.OVERLOAD, {}, {"most_running": 10}, {"running": 10}),
 ]
 
 
@@ -76,7 +76,7 @@ def test_a_caller_whom_nothing_hinders_is_asked():
 
 
 def test_every_reason_is_tried_here():
-    assert [reason for reason, *_ in HINDRANCES] == list(NotAsked)
+    assert [reason for reason, *_ in HINDRANCES] == list(NotAskedReason)
 
 
 @pytest.mark.parametrize("hindrance", HINDRANCES, ids=lambda hindrance: hindrance[0])
@@ -103,25 +103,25 @@ def test_an_agent_without_a_name_is_an_agent():
 def test_a_passed_on_caller_is_asked_unless_the_queue_says_otherwise():
     passed_on = replace(SARA, transferred=True)
     assert asked(passed_on) is None
-    assert asked(passed_on, Rules(transferred=False)) is NotAsked.NOT_ELIGIBLE
-    assert asked(SARA, Rules(transferred=False)) is None
+    assert asked(passed_on, EligibilityRules(transferred=False)) is NotAskedReason.NOT_ELIGIBLE
+    assert asked(SARA, EligibilityRules(transferred=False)) is None
 
 
 @pytest.mark.parametrize("ended_by", list(EndedBy))
 def test_a_queue_can_want_the_agent_to_have_ended_the_talk(ended_by):
-    rules = Rules(only_ended_by_agent=True)
-    expected = None if ended_by is EndedBy.AGENT else NotAsked.NOT_ELIGIBLE
+    rules = EligibilityRules(only_ended_by_agent=True)
+    expected = None if ended_by is EndedBy.AGENT else NotAskedReason.NOT_ELIGIBLE
     assert asked(replace(SARA, ended_by=ended_by), rules) is expected
     assert asked(replace(SARA, ended_by=ended_by)) is None
 
 
 def test_passing_the_caller_to_the_survey_is_the_agents_act_too():
     passed = replace(SARA, ended_by=EndedBy.TRANSFER, trigger=Trigger.EXTENSION)
-    assert asked(passed, Rules(only_ended_by_agent=True)) is None
+    assert asked(passed, EligibilityRules(only_ended_by_agent=True)) is None
 
 
 def test_a_talk_as_long_as_it_must_be_is_long_enough():
-    assert asked(replace(SARA, talk_seconds=5.0), Rules(min_talk_seconds=5.0)) is None
+    assert asked(replace(SARA, talk_seconds=5.0), EligibilityRules(min_talk_seconds=5.0)) is None
 
 
 @pytest.mark.parametrize(
@@ -129,52 +129,57 @@ def test_a_talk_as_long_as_it_must_be_is_long_enough():
     [
         (False, None, None),
         (False, True, None),
-        (False, False, NotAsked.NO_CONSENT),  # a no is a no
-        (True, None, NotAsked.NO_CONSENT),
+        (False, False, NotAskedReason.NO_CONSENT),  # a no is a no
+        (True, None, NotAskedReason.NO_CONSENT),
         (True, True, None),
-        (True, False, NotAsked.NO_CONSENT),
+        (True, False, NotAskedReason.NO_CONSENT),
     ],
 )
 def test_consent(needed, said, reason):
-    assert asked(replace(SARA, consented=said), Rules(consent_needed=needed)) is reason
+    assert asked(replace(SARA, consented=said), EligibilityRules(consent_needed=needed)) is reason
 
 
 def test_hours_in_the_contact_centres_own_time():
-    rules = Rules(hours=Hours(ZoneInfo("Asia/Tehran"), minute_of("04:39"), minute_of("04:41")))
+    rules = EligibilityRules(
+        hours=BusinessHours(ZoneInfo("Asia/Tehran"), minute_of("04:39"), minute_of("04:41"))
+    )
     assert asked(SARA, rules) is None  # 01:10:19 UTC
-    assert asked(replace(SARA, at=T + 60), rules) is NotAsked.OUTSIDE_HOURS
+    assert asked(replace(SARA, at=T + 60), rules) is NotAskedReason.OUTSIDE_HOURS
 
 
 @pytest.mark.parametrize(
     ("days_ago", "reason"),
-    [(0.0, NotAsked.ASKED_RECENTLY), (6.99, NotAsked.ASKED_RECENTLY), (7.0, None), (400.0, None)],
+    [(0.0, NotAskedReason.ASKED_RECENTLY), (6.99, NotAskedReason.ASKED_RECENTLY), (7.0, None), (400.0, None)],
 )
 def test_nobody_is_asked_again_within_the_days(days_ago, reason):
-    before = Standing(last_asked_at=T - days_ago * DAY)
-    assert asked(SARA, Rules(again_after_days=7.0), before) is reason
+    before = SurveyHistorySnapshot(last_asked_at=T - days_ago * DAY)
+    assert asked(SARA, EligibilityRules(again_after_days=7.0), before) is reason
 
 
 def test_without_such_days_a_caller_is_asked_each_time():
-    assert asked(SARA, ANYBODY, Standing(last_asked_at=T)) is None
+    assert asked(SARA, ANYBODY, SurveyHistorySnapshot(last_asked_at=T)) is None
 
 
 def test_a_clock_that_was_set_back_does_not_ask_twice():
-    assert asked(SARA, Rules(again_after_days=1.0), Standing(last_asked_at=T + 60)) is NotAsked.ASKED_RECENTLY
+    assert (
+        asked(SARA, EligibilityRules(again_after_days=1.0), SurveyHistorySnapshot(last_asked_at=T + 60))
+        is NotAskedReason.ASKED_RECENTLY
+    )
 
 
 @pytest.mark.parametrize("of", ["per_day", "per_agent_and_day"])
 def test_the_caps_of_a_day(of):
     counted = {"per_day": "asked_today_in_queue", "per_agent_and_day": "asked_today_of_agent"}[of]
-    rules = Rules(**{of: 3})
-    for number, reason in ((0, None), (2, None), (3, NotAsked.QUOTA), (4, NotAsked.QUOTA)):
-        assert asked(SARA, rules, Standing(**{counted: number})) is reason
-    assert asked(SARA, ANYBODY, Standing(**{counted: 10_000})) is None  # no cap
+    rules = EligibilityRules(**{of: 3})
+    for number, reason in ((0, None), (2, None), (3, NotAskedReason.QUOTA), (4, NotAskedReason.QUOTA)):
+        assert asked(SARA, rules, SurveyHistorySnapshot(**{counted: number})) is reason
+    assert asked(SARA, ANYBODY, SurveyHistorySnapshot(**{counted: 10_000})) is None  # no cap
 
 
 def test_when_many_surveys_run_no_more_begin():
-    rules = Rules(most_running=80)
-    assert asked(SARA, rules, Standing(running=79)) is None
-    assert asked(SARA, rules, Standing(running=80)) is NotAsked.OVERLOAD
+    rules = EligibilityRules(most_running=80)
+    assert asked(SARA, rules, SurveyHistorySnapshot(running=79)) is None
+    assert asked(SARA, rules, SurveyHistorySnapshot(running=80)) is NotAskedReason.OVERLOAD
 
 
 # The draw
@@ -232,8 +237,11 @@ def test_each_stretch_of_the_day_gives_as_many():
 
 def test_who_hung_up_on_the_agent_and_would_have_been_asked_left_first():
     hung_up = replace(SARA, ended_by=EndedBy.CALLER)
-    assert left_first(hung_up, ANYBODY, NOTHING, CALL) is Stage.CALLER_LEFT_FIRST
-    assert left_first(hung_up, Rules(only_ended_by_agent=True), NOTHING, CALL) is Stage.CALLER_LEFT_FIRST
+    assert left_first(hung_up, ANYBODY, NOTHING, CALL) is SurveyStage.CALLER_LEFT_FIRST
+    assert (
+        left_first(hung_up, EligibilityRules(only_ended_by_agent=True), NOTHING, CALL)
+        is SurveyStage.CALLER_LEFT_FIRST
+    )
 
 
 @pytest.mark.parametrize("hindrance", HINDRANCES, ids=lambda hindrance: hindrance[0])
@@ -249,4 +257,4 @@ def test_who_did_not_hang_up_has_not_left_first(ended_by):
 
 
 def test_no_word_says_two_things():
-    assert not set(Stage) & set(NotAsked)
+    assert not set(SurveyStage) & set(NotAskedReason)

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, strategies as st
 
 from cc_bridge.kpis.scores import MINIMUM, wilson
-from cc_bridge.records import FunnelEntry, Trigger
-from cc_bridge.surveys.eligibility import Stage
-from cc_bridge.surveys.hangup_outliers import REMEMBERED, Lingering
+from cc_bridge.records import SurveyDecision, Trigger
+from cc_bridge.surveys.eligibility import SurveyStage
+from cc_bridge.surveys.hangup_outliers import REMEMBERED, HangupOutliers
 
 
 def callers(agent, left_first, invited, queue="sales"):
     first, then = (
         SimpleNamespace(queue=queue, agent=agent, stage=stage, trigger="queue")
-        for stage in (Stage.CALLER_LEFT_FIRST, Stage.INVITED)
+        for stage in (SurveyStage.CALLER_LEFT_FIRST, SurveyStage.INVITED)
     )
     return [first] * left_first + [then] * invited
 
@@ -30,14 +30,14 @@ def of(lingering, agent, queue="sales"):
 
 def standing(own, others, agent="Sara"):
     """Return how an agent with so many (left first, invited) stands against one colleague with so many."""
-    return of(Lingering.of(callers(agent, *own) + callers("Ali", *others)), agent)
+    return of(HangupOutliers.of(callers(agent, *own) + callers("Ali", *others)), agent)
 
 
 # -- the share
 
 
 def test_an_agent_is_compared_with_the_others_of_the_queue_only():
-    lingering = Lingering.of(
+    lingering = HangupOutliers.of(
         callers("Sara", 6, 14)
         + callers("Ali", 10, 30)
         + callers("Mina", 20, 40)
@@ -55,21 +55,25 @@ def test_the_interval_leaves_out_one_in_a_thousand_on_each_side():
 
 
 def entry(stage, trigger=Trigger.QUEUE):
-    return FunnelEntry("main", "1.1", "1.1", "sales", "Sara", "PJSIP/201", 1e9, "csat", trigger, stage, "")
+    return SurveyDecision("main", "1.1", "1.1", "sales", "Sara", "PJSIP/201", 1e9, "csat", trigger, stage, "")
 
 
 def test_entries_of_the_funnel_count():
-    lingering = Lingering.of(
-        [entry(Stage.CALLER_LEFT_FIRST), entry(Stage.INVITED), entry(Stage.INVITED, Trigger.EXTENSION)]
+    lingering = HangupOutliers.of(
+        [
+            entry(SurveyStage.CALLER_LEFT_FIRST),
+            entry(SurveyStage.INVITED),
+            entry(SurveyStage.INVITED, Trigger.EXTENSION),
+        ]
     )
     assert of(lingering, "Sara").share == 1 / 3
 
 
 @pytest.mark.parametrize(
-    "other", [entry("sampled_out"), entry("no_consent"), entry(Stage.INVITED, Trigger.CALLBACK)]
+    "other", [entry("sampled_out"), entry("no_consent"), entry(SurveyStage.INVITED, Trigger.CALLBACK)]
 )
 def test_other_stages_and_who_was_called_back_do_not_count(other):
-    lingering = Lingering.of([other])
+    lingering = HangupOutliers.of([other])
     assert list(lingering.agents()) == list(lingering.queues()) == []
 
 
@@ -92,7 +96,7 @@ def test_few_callers_are_never_suspicious():
 
 
 def test_nobody_to_compare_with_is_never_suspicious():
-    got = of(Lingering.of(callers("Sara", 90, 10)), "Sara")
+    got = of(HangupOutliers.of(callers("Sara", 90, 10)), "Sara")
     assert got.norm is None
     assert not got.suspicious
 
@@ -120,7 +124,7 @@ def test_a_suspicion_needs_the_interval_wholly_above_the_norm(own, others):
 
 @given(COUNTS, COUNTS)
 def test_two_agents_never_suspect_each_other(one, other):
-    lingering = Lingering.of(callers("Sara", *one) + callers("Ali", *other))
+    lingering = HangupOutliers.of(callers("Sara", *one) + callers("Ali", *other))
     assert sum(got.suspicious for got in lingering.agents()) <= 1
 
 
@@ -160,7 +164,9 @@ def test_many_agents_are_judged_more_strictly_each():
             for who in ("Mina", "Reza")
             for each in callers(who, 2, 18, f"queue {n}")
         ]
-        return of(Lingering.of(callers("Sara", 45, 55) + callers("Ali", 20, 80) + others), "Sara").suspicious
+        return of(
+            HangupOutliers.of(callers("Sara", 45, 55) + callers("Ali", 20, 80) + others), "Sara"
+        ).suspicious
 
     assert suspicious(0)
     assert suspicious(10)
@@ -169,7 +175,7 @@ def test_many_agents_are_judged_more_strictly_each():
 
 def test_who_has_too_few_callers_makes_nobody_else_harder_to_find():
     few = [each for n in range(5000) for each in callers(f"Agent {n}", 1, 3, "support")]
-    lingering = Lingering.of(callers("Sara", 45, 55) + callers("Ali", 20, 80) + few)
+    lingering = HangupOutliers.of(callers("Sara", 45, 55) + callers("Ali", 20, 80) + few)
     assert of(lingering, "Sara").suspicious
 
 
@@ -186,7 +192,7 @@ def by_chance(k, n, left_first, everyone):
 def test_what_is_suspicious_is_as_rare_as_is_promised(n, others_n, queues, data):
     """One pair in 1,000, and one report in 40."""
     k, others_k = data.draw(st.integers(0, n)), data.draw(st.integers(0, others_n))
-    lingering = Lingering(fades=False)
+    lingering = HangupOutliers(fades=False)
     for queue in range(queues):
         add(lingering, "Sara", k, n - k, f"queue {queue}")
         add(lingering, "Ali", others_k, others_n - others_k, f"queue {queue}")
@@ -211,7 +217,7 @@ class Houses:
         self._up_to = list(accumulate(likely))
 
     def drawn(self):
-        lingering = Lingering(fades=False)
+        lingering = HangupOutliers(fades=False)
         for queue in range(20):
             for agent in range(200):
                 left_first = bisect(self._up_to, self._chance.random())
@@ -244,7 +250,7 @@ def test_who_lingers_is_found_among_thousands():
 
 
 def test_a_queue_with_its_share_and_the_number_of_those_who_stand_out():
-    lingering = Lingering.of(
+    lingering = HangupOutliers.of(
         callers("Sara", 40, 10)
         + callers("Ali", 50, 200)
         + callers("Mina", 50, 200)
@@ -257,7 +263,9 @@ def test_a_queue_with_its_share_and_the_number_of_those_who_stand_out():
 
 
 def test_a_report_has_every_agent_of_every_queue():
-    lingering = Lingering.of(callers("Sara", 1, 1) + callers("Ali", 0, 2) + callers("Sara", 2, 0, "support"))
+    lingering = HangupOutliers.of(
+        callers("Sara", 1, 1) + callers("Ali", 0, 2) + callers("Sara", 2, 0, "support")
+    )
     column = {(got.queue, got.agent): got.share for got in lingering.agents()}
     assert column == {("sales", "Sara"): 0.5, ("sales", "Ali"): 0.0, ("support", "Sara"): 1.0}
 
@@ -265,19 +273,19 @@ def test_a_report_has_every_agent_of_every_queue():
 def test_a_habit_that_ended_is_forgotten_by_the_metrics_but_not_by_a_report():
     others = callers("Ali", 1, 4) * 60
     once, now = callers("Sara", 300, 0), callers("Sara", 1, 4) * 120
-    lingering = Lingering()
+    lingering = HangupOutliers()
     for entry in others + once:
         lingering.count(entry)
     assert of(lingering, "Sara").suspicious
     for entry in now:
         lingering.count(entry)
     assert not of(lingering, "Sara").suspicious
-    report = of(Lingering.of(others + once + now), "Sara")
+    report = of(HangupOutliers.of(others + once + now), "Sara")
     assert (report.n, report.suspicious) == (900, True)
 
 
 def test_the_metrics_remember_a_bounded_number_of_callers():
-    lingering = Lingering()
+    lingering = HangupOutliers()
     seen = []
     for entry in callers("Sara", 0, 5 * REMEMBERED):
         lingering.count(entry)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from cc_bridge.records import EndedBy, OptOut, SurveyAttempt, SurveyResult
-from cc_bridge.surveys.eligibility import Candidate, Standing
-from cc_bridge.surveys.history import Asked, Asking
+from cc_bridge.surveys.eligibility import SurveyCandidate, SurveyHistorySnapshot
+from cc_bridge.surveys.history import PastAttempt, SurveyHistory
 
 T = 1_795_309_819.5
 HOUR, DAY = 3_600.0, 86_400.0
@@ -16,11 +16,11 @@ ALI, MINA = "989121234567", "989357654321"
 
 
 def asking(number, caller=ALI, at=T, *, queue="sales", agent="Sara", pbx="here"):
-    return Asking(pbx, f"a{number}", queue, agent, at, caller)
+    return PastAttempt(pbx, f"a{number}", queue, agent, at, caller)
 
 
 def candidate(caller=ALI, *, queue="sales", agent="Sara"):
-    return Candidate(
+    return SurveyCandidate(
         queue=queue,
         agent=agent,
         interface="PJSIP/1",
@@ -36,7 +36,7 @@ def candidate(caller=ALI, *, queue="sales", agent="Sara"):
 
 @pytest.fixture
 def asked():
-    return Asked("here")
+    return SurveyHistory("here")
 
 
 def standing(asked, *of, running=0, **whom):
@@ -44,8 +44,8 @@ def standing(asked, *of, running=0, **whom):
 
 
 def test_nothing_is_known_of_a_new_caller(asked):
-    assert standing(asked) == Standing()
-    assert standing(asked, running=7) == Standing(running=7)
+    assert standing(asked) == SurveyHistorySnapshot()
+    assert standing(asked, running=7) == SurveyHistorySnapshot(running=7)
 
 
 def test_a_caller_was_asked_last_when_it_was_latest_whatever_comes_in_last(asked):
@@ -76,12 +76,12 @@ def test_an_attempt_of_a_survey_is_noted_when_it_begins_and_again_when_it_ends(a
     )
     asked.note(attempt, T)
     asked.note(attempt, T + 20)
-    assert standing(asked) == Standing(T, asked_today_in_queue=1, asked_today_of_agent=1)
+    assert standing(asked) == SurveyHistorySnapshot(T, asked_today_in_queue=1, asked_today_of_agent=1)
 
 
 def test_whoever_withholds_the_number_counts_but_is_not_known_again(asked):
     asked.note(asking(1, caller=""), T)
-    assert standing(asked, "") == Standing(asked_today_in_queue=1, asked_today_of_agent=1)
+    assert standing(asked, "") == SurveyHistorySnapshot(asked_today_in_queue=1, asked_today_of_agent=1)
     assert len(asked) == 0
 
 
@@ -98,7 +98,7 @@ def test_the_day_is_counted_by_queue_and_by_agent(asked):
 
 def test_what_another_pbx_asked_counts_for_the_caller_alone(asked):
     asked.note(asking(1, pbx="there"), T)
-    assert standing(asked) == Standing(last_asked_at=T)
+    assert standing(asked) == SurveyHistorySnapshot(last_asked_at=T)
 
 
 def test_what_comes_again_from_the_database_counts_once(asked):
@@ -139,8 +139,8 @@ def test_what_is_old_is_forgotten_but_never_a_wish(asked):
     asked.note(asking(1, at=T - 90 * DAY), T - 90 * DAY)
     asked.note(asking(2, MINA, at=T - 89 * DAY), T - 89 * DAY)
     asked.forget(before=T - 89 * DAY, now=T)
-    assert standing(asked) == Standing(opted_out=True)
-    assert standing(asked, MINA) == Standing(last_asked_at=T - 89 * DAY)
+    assert standing(asked) == SurveyHistorySnapshot(opted_out=True)
+    assert standing(asked, MINA) == SurveyHistorySnapshot(last_asked_at=T - 89 * DAY)
     assert not asked._in_queue
     assert not asked._of_agent
 
@@ -148,11 +148,11 @@ def test_what_is_old_is_forgotten_but_never_a_wish(asked):
 def test_forgetting_keeps_today(asked):
     asked.note(asking(1), T)
     asked.forget(before=T - DAY, now=T)
-    assert standing(asked) == Standing(T, asked_today_in_queue=1, asked_today_of_agent=1)
+    assert standing(asked) == SurveyHistorySnapshot(T, asked_today_in_queue=1, asked_today_of_agent=1)
 
 
 def test_of_too_many_callers_those_are_forgotten_who_were_asked_longest_ago():
-    asked = Asked("here", most=1_000)
+    asked = SurveyHistory("here", most=1_000)
     for number in range(5_000):
         asked.note(asking(number, f"98912{number:07}", at=T - 5 * DAY + number), T)
         assert len(asked) <= 1_000
@@ -162,7 +162,7 @@ def test_of_too_many_callers_those_are_forgotten_who_were_asked_longest_ago():
 
 
 def test_whoever_is_asked_again_is_not_among_the_oldest():
-    asked = Asked("here", most=100)
+    asked = SurveyHistory("here", most=100)
     asked.note(asking(0, ALI, at=T), T)
     for number in range(1, 500):
         asked.note(asking(number, f"98912{number:07}", at=T + number), T + number)
@@ -172,7 +172,7 @@ def test_whoever_is_asked_again_is_not_among_the_oldest():
 
 attempts = st.lists(
     st.builds(
-        Asking,
+        PastAttempt,
         pbx=st.sampled_from(["here", "there"]),
         attempt_id=st.sampled_from([f"a{number}" for number in range(8)]),
         queue=st.just("sales"),
@@ -187,7 +187,7 @@ attempts = st.lists(
 @settings(deadline=None)
 @given(attempts, st.randoms())
 def test_order_and_repetition_do_not_matter(noted, order):
-    once, often = Asked("here"), Asked("here")
+    once, often = SurveyHistory("here"), SurveyHistory("here")
     for attempt in noted:
         once.note(attempt, T)
     again = noted * 2
@@ -201,4 +201,4 @@ def test_order_and_repetition_do_not_matter(noted, order):
 
 
 def test_the_database_gives_what_an_attempt_says():
-    assert {field.name for field in fields(Asking)} <= {field.name for field in fields(SurveyAttempt)}
+    assert {field.name for field in fields(PastAttempt)} <= {field.name for field in fields(SurveyAttempt)}

@@ -5,18 +5,18 @@ import pytest
 from cc_bridge.surveys.definition import parse_survey
 from cc_bridge.surveys.interview import NEXT_KEY_SECONDS, Interview
 from cc_bridge.surveys.steps import (
-    Ask,
+    AskKey,
     Begin,
-    Ending,
-    Event,
+    CommentRecorded,
     Finish,
-    Key,
+    InterviewEnd,
+    KeyPressed,
     Listen,
     Play,
-    Record,
-    Recorded,
+    RecordComment,
     Save,
     Speak,
+    StepResult,
     StopAsking,
 )
 
@@ -79,14 +79,14 @@ def told(interview, *events):
 
 def short(step):
     match step:
-        case Ask(prompt) | Play(prompt):
+        case AskKey(prompt) | Play(prompt):
             return prompt
         case Listen(seconds):
             assert seconds == NEXT_KEY_SECONDS
             return "..."
         case Save(question, value, tries):
             return (question.id, value, tries)
-        case Record(question, seconds, silence):
+        case RecordComment(question, seconds, silence):
             return ("record", question.id, seconds, silence)
         case StopAsking():
             return "stop asking"
@@ -96,12 +96,17 @@ def short(step):
             return (result.value, reason)
 
 
-DONE, SILENCE, MISSING, NOT_STORED = Event.DONE, Event.SILENCE, Event.PROMPT_MISSING, Event.NOT_STORED
-NOT_RECORDED, TIME_IS_UP = Event.NOT_RECORDED, Event.TIME_IS_UP
+DONE, SILENCE, MISSING, NOT_STORED = (
+    StepResult.DONE,
+    StepResult.SILENCE,
+    StepResult.PROMPT_MISSING,
+    StepResult.NOT_STORED,
+)
+NOT_RECORDED, TIME_IS_UP = StepResult.NOT_RECORDED, StepResult.TIME_IS_UP
 
 
 def test_a_right_key():
-    assert told(begun(), DONE, Key("4"), DONE, DONE, DONE) == [
+    assert told(begun(), DONE, KeyPressed("4"), DONE, DONE, DONE) == [
         "ask_agent",
         ("agent", 4, 1),
         "thanks",
@@ -111,7 +116,7 @@ def test_a_right_key():
 
 
 def test_a_wrong_key_is_answered_at_once_and_asked_again():
-    assert told(begun(), DONE, Key("9"), DONE, Key("5"), DONE, DONE, DONE) == [
+    assert told(begun(), DONE, KeyPressed("9"), DONE, KeyPressed("5"), DONE, DONE, DONE) == [
         "ask_agent",
         "invalid",
         "ask_agent",
@@ -123,23 +128,23 @@ def test_a_wrong_key_is_answered_at_once_and_asked_again():
 
 
 def test_a_key_during_the_correction_counts():
-    assert told(begun(), DONE, Key("*"), Key("3"), DONE)[2:] == [("agent", 3, 2), "thanks"]
+    assert told(begun(), DONE, KeyPressed("*"), KeyPressed("3"), DONE)[2:] == [("agent", 3, 2), "thanks"]
 
 
-@pytest.mark.parametrize("nothing", [SILENCE, Key("#")])
+@pytest.mark.parametrize("nothing", [SILENCE, KeyPressed("#")])
 def test_no_key_is_asked_again(nothing):
-    assert told(begun(), DONE, nothing, Key("1"))[1:] == ["ask_agent", ("agent", 1, 2)]
+    assert told(begun(), DONE, nothing, KeyPressed("1"))[1:] == ["ask_agent", ("agent", 1, 2)]
 
 
 @pytest.mark.parametrize(
     ("events", "reason"),
     [
         ([SILENCE, SILENCE], "no_input"),
-        ([Key("9"), DONE, Key("0")], "invalid"),
-        ([Key("9"), Key("0")], "invalid"),
-        ([SILENCE, Key("*")], "invalid"),
-        ([Key("#"), Key("#")], "no_input"),
-        ([Key("*"), DONE, SILENCE], "no_input"),
+        ([KeyPressed("9"), DONE, KeyPressed("0")], "invalid"),
+        ([KeyPressed("9"), KeyPressed("0")], "invalid"),
+        ([SILENCE, KeyPressed("*")], "invalid"),
+        ([KeyPressed("#"), KeyPressed("#")], "no_input"),
+        ([KeyPressed("*"), DONE, SILENCE], "no_input"),
     ],
 )
 def test_one_retry_and_no_thanks_for_nothing(events, reason):
@@ -148,7 +153,7 @@ def test_one_retry_and_no_thanks_for_nothing(events, reason):
 
 def test_the_second_question_has_its_own_tries():
     interview = begun(TWO)
-    assert told(interview, DONE, SILENCE, Key("2"), DONE, SILENCE, Key("3"), DONE)[2:] == [
+    assert told(interview, DONE, SILENCE, KeyPressed("2"), DONE, SILENCE, KeyPressed("3"), DONE)[2:] == [
         ("agent", 2, 2),
         "ask_wait",
         "ask_wait",
@@ -158,7 +163,7 @@ def test_the_second_question_has_its_own_tries():
 
 
 def test_half_of_the_questions():
-    assert told(begun(TWO), DONE, Key("2"), DONE, SILENCE, SILENCE, DONE)[-2:] == [
+    assert told(begun(TWO), DONE, KeyPressed("2"), DONE, SILENCE, SILENCE, DONE)[-2:] == [
         "goodbye",
         ("partial", "no_input"),
     ]
@@ -170,11 +175,11 @@ def test_half_of_the_questions():
 @pytest.mark.parametrize(
     ("keys", "value"),
     [
-        ([Key("9")], 9),
-        ([Key("0")], 0),
-        ([Key("1"), SILENCE], 1),
-        ([Key("1"), Key("#")], 1),
-        ([Key("1"), Key("0")], 10),
+        ([KeyPressed("9")], 9),
+        ([KeyPressed("0")], 0),
+        ([KeyPressed("1"), SILENCE], 1),
+        ([KeyPressed("1"), KeyPressed("#")], 1),
+        ([KeyPressed("1"), KeyPressed("0")], 10),
     ],
 )
 def test_from_zero_to_ten(keys, value):
@@ -183,7 +188,7 @@ def test_from_zero_to_ten(keys, value):
 
 
 def test_eleven_is_wrong():
-    assert told(begun(NPS), DONE, Key("1"), Key("1"), Key("1"), Key("0"))[2:] == [
+    assert told(begun(NPS), DONE, KeyPressed("1"), KeyPressed("1"), KeyPressed("1"), KeyPressed("0"))[2:] == [
         "invalid",
         "...",
         ("agent", 10, 2),
@@ -194,15 +199,23 @@ def test_eleven_is_wrong():
 
 
 def test_what_is_typed_while_the_welcome_plays_counts():
-    assert told(begun(WELCOME), DONE, Key("4"))[0:] == ["welcome", ("agent", 4, 1)]
-    assert told(begun(WELCOME), DONE, DONE, Key("4")) == ["welcome", "ask_agent", ("agent", 4, 1)]
-    assert told(begun(WELCOME), DONE, Key("#"), Key("4")) == ["welcome", "ask_agent", ("agent", 4, 1)]
-    assert told(begun(WELCOME), DONE, Key("9"), Key("4")) == ["welcome", "invalid", ("agent", 4, 2)]
+    assert told(begun(WELCOME), DONE, KeyPressed("4"))[0:] == ["welcome", ("agent", 4, 1)]
+    assert told(begun(WELCOME), DONE, DONE, KeyPressed("4")) == ["welcome", "ask_agent", ("agent", 4, 1)]
+    assert told(begun(WELCOME), DONE, KeyPressed("#"), KeyPressed("4")) == [
+        "welcome",
+        "ask_agent",
+        ("agent", 4, 1),
+    ]
+    assert told(begun(WELCOME), DONE, KeyPressed("9"), KeyPressed("4")) == [
+        "welcome",
+        "invalid",
+        ("agent", 4, 2),
+    ]
     assert told(begun(WELCOME), DONE, MISSING) == ["welcome", "ask_agent"]
 
 
 def test_a_skipped_question():
-    assert told(begun(KEYS), DONE, Key("*"), SILENCE, DONE, Key("3"), DONE, DONE, DONE) == [
+    assert told(begun(KEYS), DONE, KeyPressed("*"), SILENCE, DONE, KeyPressed("3"), DONE, DONE, DONE) == [
         "ask_agent",
         "...",
         "skipped",
@@ -215,7 +228,9 @@ def test_a_skipped_question():
 
 
 def test_the_last_question_skipped_is_thanked_for_the_first():
-    assert told(begun(KEYS), DONE, Key("3"), DONE, Key("*"), Key("#"), DONE, DONE)[4:] == [
+    assert told(begun(KEYS), DONE, KeyPressed("3"), DONE, KeyPressed("*"), KeyPressed("#"), DONE, DONE)[
+        4:
+    ] == [
         "thanks",
         "goodbye",
         ("complete", ""),
@@ -223,17 +238,19 @@ def test_the_last_question_skipped_is_thanked_for_the_first():
 
 
 def test_all_skipped():
-    steps = told(begun(KEYS), DONE, Key("*"), Key("#"), Key("*"), Key("#"), DONE)
+    steps = told(begun(KEYS), DONE, KeyPressed("*"), KeyPressed("#"), KeyPressed("*"), KeyPressed("#"), DONE)
     assert steps[-2:] == ["goodbye", ("declined", "skipped")]
 
 
 def test_a_question_that_cannot_be_skipped():
     text = KEYS.replace('"ask_agent",', '"ask_agent", skippable = false,')
-    assert told(begun(text), DONE, Key("*"), SILENCE)[2] == "invalid"
+    assert told(begun(text), DONE, KeyPressed("*"), SILENCE)[2] == "invalid"
 
 
 def test_opting_out():
-    assert told(begun(KEYS), DONE, Key("3"), DONE, Key("*"), Key("0"), DONE, DONE, DONE)[3:] == [
+    assert told(begun(KEYS), DONE, KeyPressed("3"), DONE, KeyPressed("*"), KeyPressed("0"), DONE, DONE, DONE)[
+        3:
+    ] == [
         "...",
         "stop asking",
         "opted_out",
@@ -243,7 +260,7 @@ def test_opting_out():
 
 
 def test_opting_out_while_the_welcome_plays():
-    assert told(begun(WELCOME), DONE, Key("*"), Key("0"), DONE, MISSING, DONE)[2:] == [
+    assert told(begun(WELCOME), DONE, KeyPressed("*"), KeyPressed("0"), DONE, MISSING, DONE)[2:] == [
         "stop asking",
         "opted_out",
         "goodbye",
@@ -252,7 +269,7 @@ def test_opting_out_while_the_welcome_plays():
 
 
 def test_nobody_is_told_that_it_worked_when_it_did_not():
-    assert told(begun(KEYS), DONE, Key("*"), Key("0"), NOT_STORED, DONE)[3:] == [
+    assert told(begun(KEYS), DONE, KeyPressed("*"), KeyPressed("0"), NOT_STORED, DONE)[3:] == [
         "goodbye",
         ("declined", "error"),
     ]
@@ -271,20 +288,20 @@ def test_each_language_offers_itself():
     interview = begun(LANGUAGES, "de")
     assert interview.language == "en"
     assert interview.next(DONE) == Play("which_language", listens=True, language="en")
-    assert interview.next(DONE) == Ask("which_language", 5, language="fa")
-    assert interview.next(Key("2")) == Speak("fa")
+    assert interview.next(DONE) == AskKey("which_language", 5, language="fa")
+    assert interview.next(KeyPressed("2")) == Speak("fa")
     assert interview.language == "fa"
-    assert told(interview, DONE, Key("1")) == ["welcome", ("agent", 1, 1)]
+    assert told(interview, DONE, KeyPressed("1")) == ["welcome", ("agent", 1, 1)]
 
 
 def test_a_choice_of_language_while_the_first_offer_plays():
-    assert told(begun(LANGUAGES), DONE, Key("2"), DONE)[1:] == [("speak", "fa"), "welcome"]
+    assert told(begun(LANGUAGES), DONE, KeyPressed("2"), DONE)[1:] == [("speak", "fa"), "welcome"]
 
 
-@pytest.mark.parametrize("nothing", [SILENCE, Key("5"), Key("#"), MISSING])
+@pytest.mark.parametrize("nothing", [SILENCE, KeyPressed("5"), KeyPressed("#"), MISSING])
 def test_without_a_choice_it_goes_on_in_the_first_language(nothing):
     interview = begun(LANGUAGES)
-    assert told(interview, DONE, DONE, nothing, DONE, nothing, Key("1")) == [
+    assert told(interview, DONE, DONE, nothing, DONE, nothing, KeyPressed("1")) == [
         "which_language",
         "which_language",
         "which_language",
@@ -307,7 +324,7 @@ def test_a_known_language_is_not_asked_for():
 
 
 def test_a_satisfied_caller_is_not_asked_for_a_comment():
-    assert told(begun(COMMENT), DONE, Key("3"), DONE, Key("4"), DONE, DONE, DONE)[2:] == [
+    assert told(begun(COMMENT), DONE, KeyPressed("3"), DONE, KeyPressed("4"), DONE, DONE, DONE)[2:] == [
         "ask_wait",
         ("wait", 4, 1),
         "thanks",
@@ -317,9 +334,18 @@ def test_a_satisfied_caller_is_not_asked_for_a_comment():
 
 
 def test_a_comment():
-    assert told(begun(COMMENT), DONE, Key("2"), DONE, Key("1"), DONE, Recorded(12), DONE, DONE, Key("4"))[
-        2:
-    ] == [
+    assert told(
+        begun(COMMENT),
+        DONE,
+        KeyPressed("2"),
+        DONE,
+        KeyPressed("1"),
+        DONE,
+        CommentRecorded(12),
+        DONE,
+        DONE,
+        KeyPressed("4"),
+    )[2:] == [
         "may_we_record",
         "speak_after_the_beep",
         ("record", "why", 30, 3),
@@ -330,12 +356,12 @@ def test_a_comment():
     ]
 
 
-ASKED_FOR_COMMENT = [DONE, Key("2"), DONE]
+ASKED_FOR_COMMENT = [DONE, KeyPressed("2"), DONE]
 
 
-@pytest.mark.parametrize("no", [SILENCE, Key("2"), Key("9"), Key("*"), Key("#")])
+@pytest.mark.parametrize("no", [SILENCE, KeyPressed("2"), KeyPressed("9"), KeyPressed("*"), KeyPressed("#")])
 def test_a_declined_comment_does_not_make_it_partial(no):
-    assert told(begun(COMMENT), *ASKED_FOR_COMMENT, no, Key("4"), DONE, DONE, DONE)[3:] == [
+    assert told(begun(COMMENT), *ASKED_FOR_COMMENT, no, KeyPressed("4"), DONE, DONE, DONE)[3:] == [
         "ask_wait",
         ("wait", 4, 1),
         "thanks",
@@ -345,16 +371,21 @@ def test_a_declined_comment_does_not_make_it_partial(no):
 
 
 def test_a_key_stops_the_instruction():
-    assert told(begun(COMMENT), *ASKED_FOR_COMMENT, Key("1"), Key("1"))[4] == ("record", "why", 30, 3)
+    assert told(begun(COMMENT), *ASKED_FOR_COMMENT, KeyPressed("1"), KeyPressed("1"))[4] == (
+        "record",
+        "why",
+        30,
+        3,
+    )
 
 
 @pytest.mark.parametrize(
     ("events", "heard"),
     [
-        ([Key("1"), DONE, SILENCE], "ask_wait"),  # nothing was said
-        ([Key("1"), DONE, NOT_RECORDED], "comment_thanks"),  # the caller need not know
-        ([Key("1"), MISSING], "ask_wait"),  # nobody is recorded without notice
-        ([Key("1"), DONE, Recorded(5), NOT_STORED], "goodbye"),
+        ([KeyPressed("1"), DONE, SILENCE], "ask_wait"),  # nothing was said
+        ([KeyPressed("1"), DONE, NOT_RECORDED], "comment_thanks"),  # the caller need not know
+        ([KeyPressed("1"), MISSING], "ask_wait"),  # nobody is recorded without notice
+        ([KeyPressed("1"), DONE, CommentRecorded(5), NOT_STORED], "goodbye"),
         ([MISSING], "goodbye"),
     ],
 )
@@ -368,7 +399,7 @@ def test_nobody_consents_to_a_recording_by_a_key_that_was_typed_ahead():
     text = COMMENT.replace(
         "thanks = ", 'skip_key = "*"\nskipped = "skipped"\nthanks = ', 1
     ).replace('next = [{ when = ">=3", go = "wait" }]\n', "")  # fmt: skip
-    assert told(begun(text), DONE, Key("*"), Key("1"), Key("1"))[1:] == [
+    assert told(begun(text), DONE, KeyPressed("*"), KeyPressed("1"), KeyPressed("1"))[1:] == [
         "skipped",
         "may_we_record",
         "speak_after_the_beep",
@@ -377,7 +408,9 @@ def test_nobody_consents_to_a_recording_by_a_key_that_was_typed_ahead():
 
 def test_the_thanks_for_a_last_comment_is_the_surveys_own():
     text = COMMENT.replace("max_seconds = 30", 'max_seconds = 30\nnext = [{ go = "end" }]')
-    assert told(begun(text), *ASKED_FOR_COMMENT, Key("1"), DONE, Recorded(3), DONE, DONE, DONE)[-3:] == [
+    assert told(begun(text), *ASKED_FOR_COMMENT, KeyPressed("1"), DONE, CommentRecorded(3), DONE, DONE, DONE)[
+        -3:
+    ] == [
         "thanks",
         "goodbye",
         ("complete", ""),
@@ -387,15 +420,15 @@ def test_the_thanks_for_a_last_comment_is_the_surveys_own():
 # The end
 
 
-@pytest.mark.parametrize("ending", Ending)
+@pytest.mark.parametrize("ending", InterviewEnd)
 @pytest.mark.parametrize(
     ("before", "result"),
     [
         ([], "declined"),
         ([DONE], "declined"),
-        ([DONE, Key("9")], "declined"),
-        ([DONE, Key("4")], "declined"),
-        ([DONE, Key("4"), DONE], "partial"),
+        ([DONE, KeyPressed("9")], "declined"),
+        ([DONE, KeyPressed("4")], "declined"),
+        ([DONE, KeyPressed("4"), DONE], "partial"),
         ([DONE, SILENCE, SILENCE], "declined"),
     ],
 )
@@ -406,8 +439,8 @@ def test_it_may_end_at_any_moment(ending, before, result):
     assert told(interview, ending) == [(result, kept)]
 
 
-@pytest.mark.parametrize("ending", [*Ending, TIME_IS_UP])
-@pytest.mark.parametrize("before", [[DONE, Key("4"), DONE], [DONE, Key("4"), DONE, DONE]])
+@pytest.mark.parametrize("ending", [*InterviewEnd, TIME_IS_UP])
+@pytest.mark.parametrize("before", [[DONE, KeyPressed("4"), DONE], [DONE, KeyPressed("4"), DONE, DONE]])
 def test_who_hangs_up_while_being_thanked_has_answered_all(ending, before):
     interview = begun()
     told(interview, *before)
@@ -418,9 +451,9 @@ def test_who_hangs_up_while_being_thanked_has_answered_all(ending, before):
     ("before", "result"),
     [
         ([DONE], "declined"),
-        ([DONE, Key("2"), DONE, Key("1")], "partial"),
-        ([DONE, Key("2"), DONE, Key("1"), DONE], "partial"),
-        ([DONE, Key("2"), DONE, Key("1"), DONE, Recorded(4), DONE], "partial"),
+        ([DONE, KeyPressed("2"), DONE, KeyPressed("1")], "partial"),
+        ([DONE, KeyPressed("2"), DONE, KeyPressed("1"), DONE], "partial"),
+        ([DONE, KeyPressed("2"), DONE, KeyPressed("1"), DONE, CommentRecorded(4), DONE], "partial"),
     ],
 )
 def test_when_the_time_is_up_the_caller_hears_goodbye(before, result):
@@ -436,14 +469,20 @@ def test_a_goodbye_that_takes_too_long_is_cut():
 def test_missing_sound_files():
     assert told(begun(), DONE, MISSING, DONE)[1:] == ["goodbye", ("declined", "error")]
     assert told(begun(), DONE, MISSING, MISSING)[1:] == ["goodbye", ("declined", "error")]
-    assert told(begun(), DONE, Key("9"), MISSING, Key("4"))[2:] == ["ask_agent", ("agent", 4, 2)]
-    assert told(begun(), DONE, Key("4"), DONE, MISSING, MISSING)[3:] == ["goodbye", ("complete", "")]
+    assert told(begun(), DONE, KeyPressed("9"), MISSING, KeyPressed("4"))[2:] == [
+        "ask_agent",
+        ("agent", 4, 2),
+    ]
+    assert told(begun(), DONE, KeyPressed("4"), DONE, MISSING, MISSING)[3:] == ["goodbye", ("complete", "")]
 
 
 def test_what_cannot_be_stored_ends_with_a_goodbye():
     assert told(begun(), NOT_STORED, DONE) == ["goodbye", ("declined", "error")]
-    assert told(begun(), DONE, Key("4"), NOT_STORED, DONE)[2:] == ["goodbye", ("declined", "error")]
-    assert told(begun(TWO), DONE, Key("4"), DONE, Key("4"), NOT_STORED, DONE)[-1] == ("partial", "error")
+    assert told(begun(), DONE, KeyPressed("4"), NOT_STORED, DONE)[2:] == ["goodbye", ("declined", "error")]
+    assert told(begun(TWO), DONE, KeyPressed("4"), DONE, KeyPressed("4"), NOT_STORED, DONE)[-1] == (
+        "partial",
+        "error",
+    )
 
 
 def stages(interview, *events):
@@ -455,12 +494,24 @@ def stages(interview, *events):
 
 
 def test_stages_of_the_funnel():
-    assert stages(begun(WELCOME), DONE, Key("9"), DONE, SILENCE) == ["started", "invalid", "", "no_input"]
-    assert stages(begun(WELCOME), DONE, Key("*"), SILENCE, DONE, Key("1"), DONE) == [
+    assert stages(begun(WELCOME), DONE, KeyPressed("9"), DONE, SILENCE) == [
+        "started",
+        "invalid",
+        "",
+        "no_input",
+    ]
+    assert stages(begun(WELCOME), DONE, KeyPressed("*"), SILENCE, DONE, KeyPressed("1"), DONE) == [
         "started", "", "skipped", "", "", "answered",
     ]  # fmt: skip
-    assert stages(begun(KEYS), DONE, Key("*"), Key("0"), DONE) == ["started", "", "", "opted_out"]
-    assert stages(begun(COMMENT), *ASKED_FOR_COMMENT, Key("2"))[2:] == ["answered", "skipped"]
-    assert stages(begun(COMMENT), *ASKED_FOR_COMMENT, Key("1"), DONE, NOT_RECORDED)[5] == "not_recorded"
-    assert stages(begun(), DONE, Ending.HUNG_UP) == ["started", "hung_up"]
-    assert stages(begun(), DONE, Ending.SHUTDOWN, TIME_IS_UP) == ["started", "", ""]
+    assert stages(begun(KEYS), DONE, KeyPressed("*"), KeyPressed("0"), DONE) == [
+        "started",
+        "",
+        "",
+        "opted_out",
+    ]
+    assert stages(begun(COMMENT), *ASKED_FOR_COMMENT, KeyPressed("2"))[2:] == ["answered", "skipped"]
+    assert (
+        stages(begun(COMMENT), *ASKED_FOR_COMMENT, KeyPressed("1"), DONE, NOT_RECORDED)[5] == "not_recorded"
+    )
+    assert stages(begun(), DONE, InterviewEnd.HUNG_UP) == ["started", "hung_up"]
+    assert stages(begun(), DONE, InterviewEnd.SHUTDOWN, TIME_IS_UP) == ["started", "", ""]

@@ -3,43 +3,48 @@
 from hypothesis import given, settings, strategies as st
 
 from cc_bridge.records import SurveyResult
-from cc_bridge.surveys.interview import Interview, State
+from cc_bridge.surveys.interview import Interview, InterviewState
 from cc_bridge.surveys.steps import (
-    Ask,
+    AskKey,
     Begin,
-    Ending,
-    Event,
+    CommentRecorded,
     Finish,
-    Key,
+    InterviewEnd,
+    KeyPressed,
     Listen,
     Play,
-    Record,
-    Recorded,
+    RecordComment,
     Save,
+    StepResult,
     StopAsking,
 )
 from support.generated_surveys import surveys
 
-KEYS = st.builds(Key, st.sampled_from("0123456789*#"))
-DONE, SILENCE, MISSING, NOT_STORED = Event.DONE, Event.SILENCE, Event.PROMPT_MISSING, Event.NOT_STORED
+KEYS = st.builds(KeyPressed, st.sampled_from("0123456789*#"))
+DONE, SILENCE, MISSING, NOT_STORED = (
+    StepResult.DONE,
+    StepResult.SILENCE,
+    StepResult.PROMPT_MISSING,
+    StepResult.NOT_STORED,
+)
 LISTENED = st.one_of(KEYS, KEYS, KEYS, st.just(SILENCE))
 STORED = st.sampled_from([DONE] * 9 + [NOT_STORED])
 FITTING = {
-    Ask: st.one_of(LISTENED, LISTENED, LISTENED, st.just(MISSING)),
+    AskKey: st.one_of(LISTENED, LISTENED, LISTENED, st.just(MISSING)),
     Listen: LISTENED,
-    Record: st.one_of(
-        st.builds(Recorded, st.integers(1, 30)), st.sampled_from([SILENCE, Event.NOT_RECORDED])
+    RecordComment: st.one_of(
+        st.builds(CommentRecorded, st.integers(1, 30)), st.sampled_from([SILENCE, StepResult.NOT_RECORDED])
     ),
     Begin: STORED,
     Save: STORED,
     StopAsking: STORED,
 }
 ANYTHING = st.one_of(
-    st.sampled_from([*Event, *Ending]),
-    st.builds(Recorded, st.integers(-5, 1000)),
-    st.builds(Key, st.sampled_from([*"0123456789*#", "", "55", "x", "٣", "*0"])),
+    st.sampled_from([*StepResult, *InterviewEnd]),
+    st.builds(CommentRecorded, st.integers(-5, 1000)),
+    st.builds(KeyPressed, st.sampled_from([*"0123456789*#", "", "55", "x", "٣", "*0"])),
 )
-CUTS = st.sampled_from([*Ending, Event.TIME_IS_UP])
+CUTS = st.sampled_from([*InterviewEnd, StepResult.TIME_IS_UP])
 
 
 def most_steps(survey):
@@ -69,14 +74,14 @@ class Walk:
         while not isinstance(step, Finish):
             event = happens(step)
             following = self.interview.next(event)
-            self.cut |= isinstance(event, Ending)
+            self.cut |= isinstance(event, InterviewEnd)
             self.watch(step, event)
             goodbye |= step == Play("goodbye")
             step = following
             taken += 1
             assert taken <= most_steps(self.survey)
         assert goodbye or self.cut
-        assert self.interview.state is State.OVER
+        assert self.interview.state is InterviewState.OVER
         self.judge(step)
         return step
 
@@ -140,7 +145,7 @@ def test_it_may_be_cut_at_any_moment(survey, after, cut, data):
 def test_after_the_end_nothing_begins_again(survey, events):
     interview = Interview(survey)
     interview.begin()
-    finished = interview.next(Ending.HUNG_UP)
+    finished = interview.next(InterviewEnd.HUNG_UP)
     assert all(interview.next(event) == finished for event in events)
 
 
@@ -148,13 +153,13 @@ def test_after_the_end_nothing_begins_again(survey, events):
 @given(surveys())
 def test_a_patient_caller_with_right_answers_completes_it(survey):
     def happens(step):
-        if isinstance(step, Ask | Listen):
+        if isinstance(step, AskKey | Listen):
             number = walk.numbers[-1]
             asked = survey.questions[number] if number < len(survey.questions) else None
             if isinstance(step, Listen):
-                return Key("#")
-            return Key("1") if step.prompt == "which" else Key(min(asked.keys))
-        return Recorded(7) if isinstance(step, Record) else DONE
+                return KeyPressed("#")
+            return KeyPressed("1") if step.prompt == "which" else KeyPressed(min(asked.keys))
+        return CommentRecorded(7) if isinstance(step, RecordComment) else DONE
 
     walk = Walk(survey)
     assert walk.run(happens).result is SurveyResult.COMPLETE

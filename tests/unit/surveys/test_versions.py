@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from cc_bridge import shipped
-from cc_bridge.surveys.library import Library
+from cc_bridge.surveys.library import SurveyLibrary
 from cc_bridge.surveys.prompt_catalogue import parse_catalogue
-from cc_bridge.surveys.versions import Versions, definition_of
+from cc_bridge.surveys.versions import SurveyVersions, definition_of
 
 NOW = 1_800_000_000.0
 
@@ -16,7 +16,7 @@ NOW = 1_800_000_000.0
 @pytest.fixture(scope="module")
 def surveys():
     catalogue = parse_catalogue(shipped("dialplans/prompts.toml").read_text(encoding="utf-8"), "prompts.toml")
-    return Library.load(shipped("config/surveys"), catalogue.sounds)
+    return SurveyLibrary.load(shipped("config/surveys"), catalogue.sounds)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_label_in_persian_stays_readable_for_those_who_query(surveys):
 
 
 def test_what_asks_something_else_under_the_same_number_is_told(full):
-    versions = Versions()
+    versions = SurveyVersions()
     assert versions.changed([full]) == []
     assert versions.changed([replace(full, first_seen=NOW + 1)]) == []  # loaded again
     other = replace(full, questions="[]", first_seen=NOW + 2)
@@ -65,7 +65,7 @@ def test_what_asks_something_else_under_the_same_number_is_told(full):
 
 
 def test_the_earliest_is_what_a_version_is(full):
-    versions = Versions()
+    versions = SurveyVersions()
     stored = replace(full, questions="[]", first_seen=NOW - 100)
     assert versions.changed([full]) == []
     assert versions.changed([stored]) == [stored]  # told once, though it is read again and again

@@ -9,18 +9,18 @@ import pytest
 
 from cc_bridge.kpis.service_level import Share, VisitCounts
 from cc_bridge.records import AgentState, Outcome
-from cc_bridge.storage.queries.today import Visited
-from cc_bridge.wallboard.board import Agent, Now, Question, board
-from cc_bridge.wallboard.thresholds import Level, Levels, Threshold
-from cc_bridge.wallboard.today import Rated, Today
+from cc_bridge.storage.queries.today import VisitRow
+from cc_bridge.wallboard.board import BoardAgent, LiveFigures, RatedQuestion, board
+from cc_bridge.wallboard.thresholds import Severity, Threshold, Thresholds
+from cc_bridge.wallboard.today import RatingToday, Today
 from cc_bridge.web.wallboard_json import as_json
 from support.paths import ROOT
 
 TEHRAN = ZoneInfo("Asia/Tehran")
 NOON = datetime(2026, 11, 22, 12, tzinfo=TEHRAN).timestamp()
 MIDNIGHT = NOON - 12 * 3600
-CSAT = Question("agent", "csat")
-LEVELS = Levels(
+CSAT = RatedQuestion("agent", "csat")
+LEVELS = Thresholds(
     waiting=Threshold(3, 6),
     longest_wait=Threshold(30, 90),
     service_level=Threshold(80, 70),
@@ -30,11 +30,11 @@ LEVELS = Levels(
 
 
 def visit(number, wait=10.0, outcome=Outcome.ANSWERED, queue="sales", at=NOON):
-    return Visited(f"{number}", queue, at, outcome, wait)
+    return VisitRow(f"{number}", queue, at, outcome, wait)
 
 
 def rated(number, value=5, queue="sales", kind="csat", question="agent", at=NOON):
-    return Rated(queue, f"{number}", question, kind, value, at)
+    return RatingToday(queue, f"{number}", question, kind, value, at)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def today():
 
 def made(today, now=None, queues=("sales", "tech"), **settings):
     settings = {"seconds": lambda _: 20.0, "question": lambda _: CSAT} | settings
-    return board("main", queues, now or Now(), today, **settings)
+    return board("main", queues, now or LiveFigures(), today, **settings)
 
 
 # -- today
@@ -109,11 +109,14 @@ def test_figures_of_each_queue_and_of_all(today):
     today.visited([visit(8, 3, Outcome.ABANDONED), visit(9, 30, Outcome.ABANDONED)])
     today.visited([visit(1, 40, queue="tech"), visit(2, 60, Outcome.TIMED_OUT, "tech")])
     today.visited([visit(3, 0, Outcome.JOIN_EMPTY, "tech"), visit(4, queue="not shown")])
-    now = Now(
+    now = LiveFigures(
         waiting=[("sales", NOON - 20), ("tech", NOON - 50), ("tech", NOON - 5), ("not shown", NOON - 99)],
         talking={"sales": 2, "not shown": 5},
         members={("sales", AgentState.AVAILABLE): 2, ("tech", AgentState.AVAILABLE): 2},
-        agents=[Agent("Nika", AgentState.TALKING, NOON - 60), Agent("Ali", AgentState.AVAILABLE, NOON)],
+        agents=[
+            BoardAgent("Nika", AgentState.TALKING, NOON - 60),
+            BoardAgent("Ali", AgentState.AVAILABLE, NOON),
+        ],
     )
     seen = made(today, now)
     sales, tech = seen.queues
@@ -149,10 +152,13 @@ def test_while_the_pbx_is_not_observed_nobody_knows_who_waits(today):
 
 
 def test_agents_are_named_only_when_that_is_wanted(today):
-    agents = [Agent("Nika", AgentState.TALKING, NOON - 60), Agent("Ali", AgentState.PAUSED, NOON)]
-    assert made(today, Now(agents=agents)).agents is None
-    assert [agent.name for agent in made(today, Now(agents=agents), names=True).agents] == ["Ali", "Nika"]
-    text = json.dumps(as_json(made(today, Now(agents=agents)), LEVELS, NOON, TEHRAN))
+    agents = [BoardAgent("Nika", AgentState.TALKING, NOON - 60), BoardAgent("Ali", AgentState.PAUSED, NOON)]
+    assert made(today, LiveFigures(agents=agents)).agents is None
+    assert [agent.name for agent in made(today, LiveFigures(agents=agents), names=True).agents] == [
+        "Ali",
+        "Nika",
+    ]
+    text = json.dumps(as_json(made(today, LiveFigures(agents=agents)), LEVELS, NOON, TEHRAN))
     assert "Nika" not in text
 
 
@@ -171,7 +177,7 @@ def test_a_rating_of_few_answers_is_not_shown(today):
 
 def test_the_ratings_of_different_questions_are_not_mixed(today):
     today.rated([rated(n) for n in range(20)] + [rated(n, 9, "tech", "nps") for n in range(100, 120)])
-    asked = {"sales": CSAT, "tech": Question("agent", "nps"), "closed": None}
+    asked = {"sales": CSAT, "tech": RatedQuestion("agent", "nps"), "closed": None}
     seen = made(today, queues=list(asked), question=asked.get)
     assert [each.rating.name if each.rating else None for each in seen.queues] == ["csat", "nps", None]
     assert seen.total.rating is None
@@ -180,7 +186,7 @@ def test_the_ratings_of_different_questions_are_not_mixed(today):
 
 
 def test_boards_are_equal_until_something_happens(today):
-    now = Now(waiting=[("sales", NOON - 20)])
+    now = LiveFigures(waiting=[("sales", NOON - 20)])
     assert made(today, now) == made(today, now)
     before = made(today, now)
     today.visited([visit(1)])
@@ -189,7 +195,9 @@ def test_boards_are_equal_until_something_happens(today):
 
 def test_the_json_is_what_the_readme_says(today):
     today.visited([visit(1), visit(2, 30), visit(3, 9, Outcome.ABANDONED)])
-    now = Now(waiting=[("sales", NOON - 41.5)], agents=[Agent("Nika", AgentState.TALKING, NOON - 60)])
+    now = LiveFigures(
+        waiting=[("sales", NOON - 41.5)], agents=[BoardAgent("Nika", AgentState.TALKING, NOON - 60)]
+    )
     shown = as_json(made(today, now, names=True), LEVELS, NOON, TEHRAN)
     assert shown["at"] == NOON
     assert shown["utc_offset_seconds"] == 12_600
@@ -201,11 +209,11 @@ def test_the_json_is_what_the_readme_says(today):
     assert sales["service_level_percent"] == pytest.approx(33.333)
     assert sales["service_level_n"] == sales["offered"] == 3
     assert sales["levels"] == {
-        "waiting": Level.GOOD,
-        "longest_wait": Level.WATCH,
-        "service_level": Level.ACT,
-        "abandoned": Level.ACT,
-        "rating": Level.NONE,
+        "waiting": Severity.GOOD,
+        "longest_wait": Severity.WATCH,
+        "service_level": Severity.ACT,
+        "abandoned": Severity.ACT,
+        "rating": Severity.NONE,
     }
     assert json.loads(json.dumps(shown)) == shown
     readme = (ROOT / "README.md").read_text().split("| field ")[1].split("\n\n")[0]
@@ -215,5 +223,5 @@ def test_the_json_is_what_the_readme_says(today):
 
 
 def test_a_clock_that_is_behind_makes_no_negative_time(today):
-    now = Now(waiting=[("sales", NOON + 0.2)])
+    now = LiveFigures(waiting=[("sales", NOON + 0.2)])
     assert as_json(made(today, now), LEVELS, NOON, UTC)["total"]["longest_wait_seconds"] == 0.0

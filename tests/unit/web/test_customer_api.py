@@ -8,20 +8,21 @@ from twisted.internet.task import Clock
 from twisted.logger import formatEvent
 
 from cc_bridge.customers.numbers import Numbers
-from cc_bridge.customers.timeline import Customer, Timeline, Visited
+from cc_bridge.customers.timeline import CustomerIdentity, Timeline, TimelineVisit
 from cc_bridge.privacy.caller_keys import CallerKeys
-from cc_bridge.web.auth import Access, Bearer
-from cc_bridge.web.customer_api import Customers
-from cc_bridge.web.json_resource import Rate
+from cc_bridge.web.auth import BearerAuth, TokenAuth
+from cc_bridge.web.customer_api import CustomersResource
+from cc_bridge.web.json_resource import RateLimiter
 from cc_bridge.web.server import site
-from cc_bridge.web.wallboard_stream import Stream
+from cc_bridge.web.wallboard_stream import EventStream
 from support.http_client import Browsing, Response
 
 TOKEN = "a-token-of-the-house"
 NUMBER = "09121234567"
 AT = f"/api/customers/{NUMBER}"
 HISTORY = Timeline.of(
-    Customer("C-1", "زهرا"), [Visited(100.0, "main", "1", "sales", "abandoned", 5.0, "", "open", "", None)]
+    CustomerIdentity("C-1", "زهرا"),
+    [TimelineVisit(100.0, "main", "1", "sales", "abandoned", 5.0, "", "open", "", None)],
 )
 
 
@@ -36,9 +37,11 @@ class House(Browsing):
         self.history = lambda: succeed(HISTORY)
         self.storing = lambda: succeed(None)
         numbers = Numbers(CallerKeys(country="98"), shared=["02123456789"])
-        customers = Customers(numbers, self._read, self._store, Bearer("127.0.0.1", token), self.clock)
-        access = Access("127.0.0.1", token)
-        stream = Stream(lambda: 1, lambda: None, self.clock, 1)
+        customers = CustomersResource(
+            numbers, self._read, self._store, BearerAuth("127.0.0.1", token), self.clock
+        )
+        access = TokenAuth("127.0.0.1", token)
+        stream = EventStream(lambda: 1, lambda: None, self.clock, 1)
         self.site = site(lambda _accept: (b"", ""), dict, dict, access, dict, stream, customers=customers)
 
     def _read(self, keys):
@@ -199,7 +202,7 @@ def test_a_stranger_takes_nobodys_turn(house):
 
 
 def test_a_rate_does_not_save_up():
-    rate = Rate(2, 1)
+    rate = RateLimiter(2, 1)
     assert [rate.take(at) for at in (0, 0, 0, 1, 1, 100, 100, 100)] == [
         True,
         True,

@@ -11,18 +11,18 @@ from twisted.internet.task import Clock
 from twisted.logger import formatEvent
 
 from cc_bridge.config import Config
-from cc_bridge.daemon.services.people_api import Showing
+from cc_bridge.daemon.services.people_api import PeopleApi
 from cc_bridge.errors import FollowUpError, StorageError
-from cc_bridge.follow_ups.follow_up import LONGEST_TEXT, FollowUp, Move, State
+from cc_bridge.follow_ups.follow_up import LONGEST_TEXT, Action, FollowUp, FollowUpState
 from cc_bridge.records import CustomerNumber
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.follow_ups import one, opened
 from cc_bridge.storage.schema.tables import row_of
-from cc_bridge.web.auth import Access
-from cc_bridge.web.follow_up_api import FollowUps, Listed, Moved
+from cc_bridge.web.auth import TokenAuth
+from cc_bridge.web.follow_up_api import ActionResult, FollowUpList, FollowUpsResource
 from cc_bridge.web.server import site
-from cc_bridge.web.session import Session
-from cc_bridge.web.wallboard_stream import Stream
+from cc_bridge.web.session import FollowUpSession
+from cc_bridge.web.wallboard_stream import EventStream
 from support.http_client import Browsing, Response
 from support.reactor_loop import result_of, until
 
@@ -42,7 +42,7 @@ def follow_up(name="f1aa", **changes):
     return FollowUp(**(values | changes))
 
 
-LISTED = Listed((follow_up(),), {"989121234567": "زهرا"})
+LISTED = FollowUpList((follow_up(),), {"989121234567": "زهرا"})
 
 
 class House(Browsing):
@@ -55,13 +55,13 @@ class House(Browsing):
         self.now = NOW
         self.read, self.moves = [], []
         self.listed = lambda: succeed(LISTED)
-        self.moved = lambda: succeed(Moved("", LISTED))
-        session = Session(token, lambda: self.now)
-        pages = FollowUps(
+        self.moved = lambda: succeed(ActionResult("", LISTED))
+        session = FollowUpSession(token, lambda: self.now)
+        pages = FollowUpsResource(
             session, self._read, self._move, lambda: self.now, lambda: ZoneInfo("Asia/Tehran"), self.clock
         )
-        stream = Stream(lambda: 1, lambda: None, self.clock, 1)
-        access = Access("127.0.0.1", token)
+        stream = EventStream(lambda: 1, lambda: None, self.clock, 1)
+        access = TokenAuth("127.0.0.1", token)
         self.site = site(lambda _accept: (b"", ""), dict, dict, access, dict, stream, **{"follow-ups": pages})
 
     def _read(self, owner, states):
@@ -194,13 +194,16 @@ def test_the_list_is_told(house):
     assert one_told["due_at"] == "2026-11-22T04:39:19+03:30"
     assert one_told["taken_at"] is None
     assert "caller_key" not in one_told
-    assert house.read == [("", {State.OPEN, State.TAKEN})]
+    assert house.read == [("", {FollowUpState.OPEN, FollowUpState.TAKEN})]
 
 
 def test_the_list_can_be_of_one_owner_and_of_some_states(house):
     house.ask(f"{AT}?owner=sara&state=done,dropped")
     house.ask(f"{AT}?owner=%3Cb%3E&state=open&state=taken")
-    assert house.read == [("sara", {State.DONE, State.DROPPED}), ("<b>", {State.OPEN, State.TAKEN})]
+    assert house.read == [
+        ("sara", {FollowUpState.DONE, FollowUpState.DROPPED}),
+        ("<b>", {FollowUpState.OPEN, FollowUpState.TAKEN}),
+    ]
     assert house.ask(f"{AT}?state=lost").code == 400
 
 
@@ -215,7 +218,7 @@ def test_the_page_itself_holds_nothing(house):
 # -- what is moved
 
 
-@pytest.mark.parametrize("move", list(Move))
+@pytest.mark.parametrize("move", list(Action))
 def test_a_move_is_passed_on(house, move):
     response = house.ask(f"{AT}/f1aa/{move.value}", "POST", {"by": "Ali", "text": "called\nback"})
     assert (response.code, json.loads(response.body)["id"]) == (200, "f1aa")
@@ -223,8 +226,8 @@ def test_a_move_is_passed_on(house, move):
 
 
 def test_who_comes_second_is_told_who_was_first(house):
-    taken = Listed((follow_up(state=State.TAKEN, taken_by="Sara", taken_at=NOW),), {})
-    house.moved = lambda: succeed(Moved("follow-up f1aa is taken already, by Sara", taken))
+    taken = FollowUpList((follow_up(state=FollowUpState.TAKEN, taken_by="Sara", taken_at=NOW),), {})
+    house.moved = lambda: succeed(ActionResult("follow-up f1aa is taken already, by Sara", taken))
     response = house.take()
     told = json.loads(response.body)
     assert (response.code, told["error"]) == (409, "follow-up f1aa is taken already, by Sara")
@@ -232,7 +235,7 @@ def test_who_comes_second_is_told_who_was_first(house):
 
 
 def test_what_is_not_there_or_not_meant(house):
-    house.moved = lambda: succeed(Moved("there is no follow-up f9", None))
+    house.moved = lambda: succeed(ActionResult("there is no follow-up f9", None))
     assert house.ask(f"{AT}/f9aa/take", "POST", {"by": "Ali"}).code == 404
     house.moved = lambda: fail(FollowUpError("say who you are"))
     response = house.take()
@@ -310,7 +313,7 @@ def showing(tmp_path):
         connection.execute(insert(table), [row])
     config = Config(http={"token": TOKEN}, storage={"url": url})
     until(lambda: True)  # the reactor runs
-    showing = Showing(lambda: config, lambda: NOW, reactor)
+    showing = PeopleApi(lambda: config, lambda: NOW, reactor)
     showing.start()
     showing.engine = engine
     yield showing
@@ -324,22 +327,22 @@ def stored(showing, name):
 
 
 def test_the_list_has_names_and_the_soonest_first(showing):
-    listed = result_of(showing._listed("", {State.OPEN, State.TAKEN}))
+    listed = result_of(showing._listed("", {FollowUpState.OPEN, FollowUpState.TAKEN}))
     assert [each.follow_up_id for each in listed.follow_ups] == ["f3aa", "f2aa", "f1aa"]
     assert (listed.names, listed.more) == ({"989120": "زهرا"}, False)
-    assert len(result_of(showing._listed("o1", {State.OPEN})).follow_ups) == 1
+    assert len(result_of(showing._listed("o1", {FollowUpState.OPEN})).follow_ups) == 1
 
 
 def test_a_move_is_stored(showing):
-    moved = result_of(showing._moved("f1aa", Move.TAKE, "Ali", ""))
+    moved = result_of(showing._moved("f1aa", Action.TAKE, "Ali", ""))
     assert (moved.refused, moved.now.follow_ups[0].taken_by) == ("", "Ali")
-    result_of(showing._moved("f1aa", Move.DONE, "Ali", "called back"))
-    done = result_of(showing._listed("", {State.DONE})).follow_ups[0]
+    result_of(showing._moved("f1aa", Action.DONE, "Ali", "called back"))
+    done = result_of(showing._listed("", {FollowUpState.DONE})).follow_ups[0]
     assert (done.closed_by, done.outcome, done.closed_at) == ("Ali", "called back", NOW)
 
 
 def test_of_two_who_press_at_once_one_is_late(showing):
-    both = [showing._moved("f1aa", Move.TAKE, name, "") for name in ("Ali", "Sara")]
+    both = [showing._moved("f1aa", Action.TAKE, name, "") for name in ("Ali", "Sara")]
     first, second = sorted((result_of(each) for each in both), key=lambda moved: moved.refused)
     assert (first.refused, "already" in second.refused) == ("", True)
     assert second.now.follow_ups[0].taken_by == first.now.follow_ups[0].taken_by
@@ -347,23 +350,23 @@ def test_of_two_who_press_at_once_one_is_late(showing):
 
 def test_what_is_not_there_is_not_there(showing):
     for name in ("nothing", "f1a", "f1aa%", "%", "x" * 5000):
-        assert result_of(showing._moved(name, Move.TAKE, "Ali", "")).now is None
+        assert result_of(showing._moved(name, Action.TAKE, "Ali", "")).now is None
 
 
 @pytest.mark.parametrize(
     ("move", "by", "text"),
-    [(Move.TAKE, " ", ""), (Move.DONE, "Ali", " "), (Move.DROP, "Ali", ""), (Move.TAKE, "x" * 65, ""),
-     (Move.DONE, "Ali", "x" * 1001)],
+    [(Action.TAKE, " ", ""), (Action.DONE, "Ali", " "), (Action.DROP, "Ali", ""), (Action.TAKE, "x" * 65, ""),
+     (Action.DONE, "Ali", "x" * 1001)],
 )  # fmt: skip
 def test_what_cannot_be_stored_is_told_before(showing, move, by, text):
     with pytest.raises(FollowUpError):
         result_of(showing._moved("f1aa", move, by, text))
-    assert result_of(showing._listed("o0", {State.OPEN})).follow_ups
+    assert result_of(showing._listed("o0", {FollowUpState.OPEN})).follow_ups
 
 
 def test_nothing_is_read_after_the_end(showing):
     showing.stop()
     with pytest.raises(StorageError):
-        result_of(showing._listed("", {State.OPEN}))
+        result_of(showing._listed("", {FollowUpState.OPEN}))
     with pytest.raises(StorageError):
         result_of(showing._of_agent("Sara", 7, "en"))

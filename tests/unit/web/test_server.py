@@ -7,9 +7,9 @@ import pytest
 from twisted.internet.task import Clock
 
 from cc_bridge.web import wallboard_stream
-from cc_bridge.web.auth import Access, is_loopback
+from cc_bridge.web.auth import TokenAuth, is_loopback
 from cc_bridge.web.server import site
-from cc_bridge.web.wallboard_stream import Stream
+from cc_bridge.web.wallboard_stream import EventStream
 from support.http_client import Response, sent
 
 TOKEN = "a-token-of-the-house"
@@ -24,12 +24,12 @@ class House:
         self.clock = Clock()
         self.board = {"version": 1, "waiting": 0}
         self.renewed = 0
-        self.stream = Stream(lambda: most, self.renew, self.clock, 1000)
+        self.stream = EventStream(lambda: most, self.renew, self.clock, 1000)
         self.site = site(
             lambda _accept: (b"a 1\n", "text/plain; version=0.0.4"),
             dict,
             lambda: {"ami": "down"},
-            Access(host, token),
+            TokenAuth(host, token),
             lambda: self.board,
             self.stream,
         )

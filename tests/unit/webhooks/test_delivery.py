@@ -17,18 +17,25 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import capturedLogs, formatEvent
 
 from cc_bridge.ami.tls import trust_root
-from cc_bridge.storage.pipeline.outbox import INSERT, Outbox, State, open_with_outbox, row, statements
-from cc_bridge.storage.pipeline.sql_sink import Database
-from cc_bridge.webhooks.client import Client
-from cc_bridge.webhooks.delivery import Deliveries, Receiver as Told
-from cc_bridge.webhooks.retry_policy import AT_ONCE, Rules
+from cc_bridge.storage.pipeline.outbox import (
+    INSERT,
+    OutboxFile,
+    OutboxState,
+    open_with_outbox,
+    row,
+    statements,
+)
+from cc_bridge.storage.pipeline.sql_sink import SqlSink
+from cc_bridge.webhooks.client import HttpClient
+from cc_bridge.webhooks.delivery import Endpoint as Told, WebhookDeliveries
+from cc_bridge.webhooks.retry_policy import AT_ONCE, RetryPolicy
 from cc_bridge.webhooks.signing import keys_of
 from support.paths import ROOT, SUPPORT
 from support.reactor_loop import result_of, until
 from support.webhook_receiver import SECRET, Receiver, certificate
 
 KILLS = int(os.environ.get("CC_BRIDGE_KILLS", "12"))
-QUICK = Rules(first_pause=0.02, longest_pause=0.1, give_up_attempts=1_000)
+QUICK = RetryPolicy(first_pause=0.02, longest_pause=0.1, give_up_attempts=1_000)
 
 
 @pytest.fixture
@@ -77,15 +84,15 @@ def deliver(file):
             Told(
                 name,
                 keys_of(SECRET),
-                Client(url, seconds, trust_root(ca_file, "ca"), reactor, time.time),
+                HttpClient(url, seconds, trust_root(ca_file, "ca"), reactor, time.time),
                 rules,
                 most,
             )
             for name, url in urls.items()
         ]
         in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
-        deliveries = Deliveries(
-            Outbox(file), receivers, in_thread, reactor, time.time, random.Random(7).random, 0.02
+        deliveries = WebhookDeliveries(
+            OutboxFile(file), receivers, in_thread, reactor, time.time, random.Random(7).random, 0.02
         )
         until(lambda: True)  # the reactor runs
         deliveries.start()
@@ -99,17 +106,19 @@ def deliver(file):
 
 
 def waiting(file):
-    return [letter for letter in Outbox(file).undelivered() if letter.state == State.PENDING]
+    return [letter for letter in OutboxFile(file).undelivered() if letter.state == OutboxState.PENDING]
 
 
 def dead(file):
     return {
-        letter.event_id: letter.reason for letter in Outbox(file).undelivered() if letter.state == State.DEAD
+        letter.event_id: letter.reason
+        for letter in OutboxFile(file).undelivered()
+        if letter.state == OutboxState.DEAD
     }
 
 
 def delivered(file):
-    until(lambda: not Outbox(file).counts(), 60)
+    until(lambda: not OutboxFile(file).counts(), 60)
 
 
 def in_order(receiver, calls, events):
@@ -181,7 +190,7 @@ def test_a_receiver_that_is_away_is_not_stormed_and_gets_all_when_it_is_back(fil
     port = first.port
     calls = [f"c{n}" for n in range(40)]
     put(*((call, n) for n in range(2) for call in calls))
-    slow = Rules(first_pause=0.2, longest_pause=0.2)
+    slow = RetryPolicy(first_pause=0.2, longest_pause=0.2)
     with capturedLogs() as logs:
         deliveries = deliver({"crm": first.url}, slow)
         until(lambda: len(first.events) >= 8)
@@ -257,7 +266,10 @@ def test_who_is_gone_gets_it_once_and_later_events_still(file, put, deliver, rec
 
 @pytest.mark.parametrize(
     ("rules", "age"),
-    [(Rules(0.02, 0.02, give_up_attempts=3), 0), (Rules(0.02, 0.02, give_up_seconds=3_600), 3_700)],
+    [
+        (RetryPolicy(0.02, 0.02, give_up_attempts=3), 0),
+        (RetryPolicy(0.02, 0.02, give_up_seconds=3_600), 3_700),
+    ],
 )
 def test_what_is_given_up_is_dead_and_can_be_sent_again(file, put, deliver, receiver, rules, age):
     receiver.behave = lambda _: 500
@@ -266,7 +278,7 @@ def test_what_is_given_up_is_dead_and_can_be_sent_again(file, put, deliver, rece
     until(lambda: dead(file) == {"evt_c1-0": "answered 500"})
     assert len(receiver.events) == (1 if age else 3)
     receiver.behave = lambda _: 204
-    assert Outbox(file).retry("evt_c1-0", time.time()) == 1
+    assert OutboxFile(file).retry("evt_c1-0", time.time()) == 1
     delivered(file)
     assert receiver.taken == ["evt_c1-0"]
 
@@ -275,10 +287,10 @@ def test_more_than_may_wait_are_given_up_and_then_dropped_oldest_first(file, put
     put(*((f"c{n}", 0) for n in range(250)))
     nobody = Receiver(lambda _: 500)
     with capturedLogs():
-        deliveries = deliver({"crm": nobody.url}, Rules(first_pause=50, longest_pause=50), most=100)
+        deliveries = deliver({"crm": nobody.url}, RetryPolicy(first_pause=50, longest_pause=50), most=100)
         until(lambda: deliveries.results["crm", "dropped"] == 50)
     until(lambda: (deliveries.pending("crm"), deliveries.dead("crm")) == (100, 100))
-    assert [letter.call_id for letter in Outbox(file).undelivered()] == [f"c{n}" for n in range(50, 250)]
+    assert [letter.call_id for letter in OutboxFile(file).undelivered()] == [f"c{n}" for n in range(50, 250)]
     assert set(dead(file).values()) == {"too many events waited"}
     nobody.close()
 
@@ -338,7 +350,7 @@ def test_an_outbox_that_is_locked_is_waited_for_and_nothing_goes_twice(
 
 
 def test_without_a_file_there_is_nothing_to_deliver_and_none_is_made(tmp_path):
-    outbox = Outbox(tmp_path / "none.sqlite")
+    outbox = OutboxFile(tmp_path / "none.sqlite")
     assert (outbox.due("crm", 0, 9), outbox.counts(), outbox.undelivered()) == ([], {}, [])
     assert outbox.retry(None, 0) == 0
     outbox.delivered("crm", "e", 0)
@@ -373,7 +385,7 @@ def test_the_same_event_written_again_is_not_delivered_again(file, put, deliver,
 
 def test_both_sinks_keep_an_event_that_is_there(tmp_path):
     url = f"sqlite:///{tmp_path}/calls.sqlite"
-    database, outbox = Database(partial(open_with_outbox, url)), Outbox(tmp_path / "calls.sqlite")
+    database, outbox = SqlSink(partial(open_with_outbox, url)), OutboxFile(tmp_path / "calls.sqlite")
     event = row("crm", "evt_1", "call_ended", "c1", "{}", 5.0)
     database.write([event])
     outbox.failed("crm", "evt_1", 3, 0.0, "answered 500")

@@ -11,11 +11,19 @@ from email.utils import formatdate
 import pytest
 
 from cc_bridge.config import WebhookConfig
-from cc_bridge.follow_ups.follow_up import FollowUp, State
+from cc_bridge.follow_ups.follow_up import FollowUp, FollowUpState
 from cc_bridge.records import Answer, Call, Direction, SurveyAttempt, SurveyResult, Trigger
 from cc_bridge.webhooks import events as module
-from cc_bridge.webhooks.events import Events, EventType, Wishes
-from cc_bridge.webhooks.retry_policy import AT_ONCE, Patience, Reply, Rules, Verdict, retry_after, verdict
+from cc_bridge.webhooks.events import EventType, Subscription, WebhookEvents
+from cc_bridge.webhooks.retry_policy import (
+    AT_ONCE,
+    DeliveryOutcome,
+    ReceiverHealth,
+    RetryPolicy,
+    WebhookReply,
+    retry_after,
+    verdict,
+)
 from cc_bridge.webhooks.signing import headers, keys_of
 from support.records import POISON, visit
 
@@ -30,11 +38,11 @@ ALL = frozenset(EventType)
 LOW = {"csat": 2, "nps": 6}
 
 
-CRM = (Wishes("crm", ALL, LOW),)
+CRM = (Subscription("crm", ALL, LOW),)
 
 
 def told(*records, wishes=CRM):
-    events = Events(wishes)
+    events = WebhookEvents(wishes)
     return [(receiver, event) for record in records for receiver, event in events.of(record)]
 
 
@@ -76,8 +84,10 @@ def test_the_body_says_the_record_in_its_own_words():
 def test_a_follow_up_is_told_as_it_is_and_each_news_of_it_once():
     opened = FollowUp("3fa94c01bb4f9a2e", "main", "low_rating", "982112345678", "+982112345678", "sales",
                       "Zahra", "c1", "csat=1", "sara", T, T + 60)  # fmt: skip
-    closed = replace(opened, state=State.DONE, closed_by="ali", closed_at=T + 30, outcome="x" * 1000)
-    events = Events((Wishes("crm", ALL, {}), Wishes("calls", frozenset({EventType.CALL_ENDED}), {})))
+    closed = replace(opened, state=FollowUpState.DONE, closed_by="ali", closed_at=T + 30, outcome="x" * 1000)
+    events = WebhookEvents(
+        (Subscription("crm", ALL, {}), Subscription("calls", frozenset({EventType.CALL_ENDED}), {}))
+    )
     found = [
         next(events.of_follow_up(opened, EventType.FOLLOW_UP_OPENED)),
         next(events.of_follow_up(closed, EventType.FOLLOW_UP_CLOSED)),
@@ -121,9 +131,9 @@ def test_a_low_rating_is_low_on_its_own_scale(kind, value, low):
 
 def test_each_receiver_gets_what_it_wants():
     wishes = (
-        Wishes("crm", frozenset({EventType.CALL_ENDED}), LOW),
-        Wishes("alarm", frozenset({EventType.LOW_RATING}), {"csat": 1}),
-        Wishes("all", ALL, {}),
+        Subscription("crm", frozenset({EventType.CALL_ENDED}), LOW),
+        Subscription("alarm", frozenset({EventType.LOW_RATING}), {"csat": 1}),
+        Subscription("all", ALL, {}),
     )
     found = [
         (name, event.type) for name, event in told(STARTED, replace(ANSWER, value=1), CALL, wishes=wishes)
@@ -201,8 +211,8 @@ def test_a_secret_of_another_form_is_refused_without_being_told(secret):
 
 # When it goes again
 
-RULES = Rules(first_pause=5, longest_pause=60, give_up_attempts=10, give_up_seconds=1000)
-FAILED, TAKEN = Reply(500, "answered 500"), Reply(204, "")
+RULES = RetryPolicy(first_pause=5, longest_pause=60, give_up_attempts=10, give_up_seconds=1000)
+FAILED, TAKEN = WebhookReply(500, "answered 500"), WebhookReply(204, "")
 
 
 def test_pauses_grow_with_jitter_up_to_the_longest():
@@ -215,15 +225,15 @@ def test_pauses_grow_with_jitter_up_to_the_longest():
 @pytest.mark.parametrize(
     ("reply", "attempts", "age", "fate"),
     [
-        (Reply(200, ""), 1, 0, Verdict.DELIVERED),
-        (Reply(299, ""), 99, 99_999, Verdict.DELIVERED),
-        (FAILED, 9, 999, Verdict.AGAIN),
-        (Reply(404, ""), 1, 0, Verdict.AGAIN),
-        (Reply(302, ""), 1, 0, Verdict.AGAIN),
-        (Reply(None, "no answer"), 1, 0, Verdict.AGAIN),
-        (FAILED, 10, 0, Verdict.DEAD),
-        (FAILED, 1, 1000, Verdict.DEAD),
-        (Reply(410, ""), 1, 0, Verdict.DEAD),
+        (WebhookReply(200, ""), 1, 0, DeliveryOutcome.DELIVERED),
+        (WebhookReply(299, ""), 99, 99_999, DeliveryOutcome.DELIVERED),
+        (FAILED, 9, 999, DeliveryOutcome.AGAIN),
+        (WebhookReply(404, ""), 1, 0, DeliveryOutcome.AGAIN),
+        (WebhookReply(302, ""), 1, 0, DeliveryOutcome.AGAIN),
+        (WebhookReply(None, "no answer"), 1, 0, DeliveryOutcome.AGAIN),
+        (FAILED, 10, 0, DeliveryOutcome.DEAD),
+        (FAILED, 1, 1000, DeliveryOutcome.DEAD),
+        (WebhookReply(410, ""), 1, 0, DeliveryOutcome.DEAD),
     ],
 )
 def test_what_becomes_of_an_event(reply, attempts, age, fate):
@@ -231,7 +241,7 @@ def test_what_becomes_of_an_event(reply, attempts, age, fate):
 
 
 def test_one_failure_holds_nobody_up_but_three_in_a_row_do():
-    patience = Patience()
+    patience = ReceiverHealth()
     for _ in range(2):
         patience = patience.after(FAILED, 100, RULES, 1.0)
         assert patience.room(100, 1) == AT_ONCE - 1
@@ -243,16 +253,16 @@ def test_one_failure_holds_nobody_up_but_three_in_a_row_do():
     patience = patience.after(FAILED, 105, RULES, 1.0)
     assert (patience.room(114.9, 0), patience.room(115, 0)) == (0, 1)
     patience = patience.after(TAKEN, 115, RULES, 1.0)
-    assert patience == Patience()
+    assert patience == ReceiverHealth()
 
 
 def test_a_receiver_that_asks_for_a_rest_gets_it():
-    patience = Patience().after(Reply(429, "", retry_after=30), 100, RULES, 1.0)
+    patience = ReceiverHealth().after(WebhookReply(429, "", retry_after=30), 100, RULES, 1.0)
     assert (patience.room(129, 0), patience.room(130, 0)) == (0, AT_ONCE)
 
 
 def test_a_clock_that_is_put_back_holds_nobody_up():
-    patience = Patience().after(Reply(503, "", retry_after=30), 10_000_000, RULES, 1.0)
+    patience = ReceiverHealth().after(WebhookReply(503, "", retry_after=30), 10_000_000, RULES, 1.0)
     assert patience.room(100, 0) == AT_ONCE
 
 

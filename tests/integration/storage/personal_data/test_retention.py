@@ -13,7 +13,7 @@ from cc_bridge.errors import StorageError
 from cc_bridge.privacy.caller_keys import CallerKeys
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.personal_data.recordings import Recordings
-from cc_bridge.storage.personal_data.retention import Keep, Purge, tables_before
+from cc_bridge.storage.personal_data.retention import Purger, RetentionPolicy, tables_before
 from cc_bridge.storage.pipeline.journal import Journal
 from cc_bridge.storage.schema.tables import funnel, row_of
 from support.survey_caller import T, everything, opt_out, records, write
@@ -21,7 +21,7 @@ from support.survey_caller import T, everything, opt_out, records, write
 DAY = 86_400.0
 NOW = T + 1_000 * DAY
 KEYS = CallerKeys(country="98")
-PLENTY = Keep(calls=30, ratings=60, comments=10, funnel=20)
+PLENTY = RetentionPolicy(calls=30, ratings=60, comments=10, funnel=20)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def lite(tmp_path):
 
 
 def purge(engine, keep, folder="/nowhere", pause=lambda _seconds: False):
-    return Purge(engine, "pbx", keep, NOW, Recordings(str(folder)), pause)
+    return Purger(engine, "pbx", keep, NOW, Recordings(str(folder)), pause)
 
 
 def count(engine):
@@ -87,14 +87,14 @@ def test_by_default_only_comments_and_the_funnel_go():
 
 def test_what_is_kept_for_ever_is_not_looked_for(lite):
     story(lite, 999)
-    assert purge(lite, Keep()).count() == {}
-    assert purge(lite, Keep()).run().rows == {}
+    assert purge(lite, RetentionPolicy()).count() == {}
+    assert purge(lite, RetentionPolicy()).run().rows == {}
 
 
 def test_a_recording_goes_with_its_rating_at_the_latest(lite, tmp_path):
     story(lite, 45, folder=tmp_path)
     (tmp_path / "45-a-why.wav").write_bytes(b"RIFF")
-    purge(lite, Keep(ratings=30), tmp_path).run()
+    purge(lite, RetentionPolicy(ratings=30), tmp_path).run()
     assert not list(tmp_path.glob("*.wav"))
 
 
@@ -193,7 +193,7 @@ def test_what_a_journal_keeps_too_long_is_forgotten(tmp_path):
     journal.write([row_of(call)])
     now[0] = NOW
     journal.write([row_of(call)])
-    assert journal.forget(tables_before(Keep(calls=30), NOW)) == 2
+    assert journal.forget(tables_before(RetentionPolicy(calls=30), NOW)) == 2
     assert (journal.set_aside, len(journal.head(10))) == (0, 1)
-    assert journal.forget(tables_before(Keep(funnel=30), NOW)) == 0
+    assert journal.forget(tables_before(RetentionPolicy(funnel=30), NOW)) == 0
     journal.close()

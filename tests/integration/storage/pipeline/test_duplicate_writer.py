@@ -3,9 +3,9 @@
 import pytest
 from twisted.logger import formatEvent, globalLogPublisher
 
-from cc_bridge.records import Observed
+from cc_bridge.records import ObservationWatermark
 from cc_bridge.storage.migrate import open_database
-from cc_bridge.storage.pipeline.sql_sink import Database, Refused
+from cc_bridge.storage.pipeline.sql_sink import RecordRejected, SqlSink
 from cc_bridge.storage.schema.tables import row_of
 from support.records import POISON, T, answer
 
@@ -13,7 +13,7 @@ from support.records import POISON, T, answer
 @pytest.fixture
 def daemons(database_url):
     open_database(database_url).dispose()
-    made = [Database(lambda: open_database(database_url)) for _ in range(2)]
+    made = [SqlSink(lambda: open_database(database_url)) for _ in range(2)]
     yield made
     for each in made:
         each.close()
@@ -33,7 +33,7 @@ def told():
 
 
 def mark(daemon, at, pbx="main"):
-    daemon.write([row_of(answer(1)), row_of(Observed(pbx, T + at))])
+    daemon.write([row_of(answer(1)), row_of(ObservationWatermark(pbx, T + at))])
 
 
 def test_two_that_run_at_once_say_so_once(daemons, told):
@@ -76,8 +76,8 @@ def test_a_batch_that_failed_may_be_there_or_not(daemons, told):
     ours, _ = daemons
     for at in (0, 5, 10):
         mark(ours, at)
-    with pytest.raises(Refused):
-        ours.write([row_of(Observed("main", T + 5)), row_of(POISON["null"])])
+    with pytest.raises(RecordRejected):
+        ours.write([row_of(ObservationWatermark("main", T + 5)), row_of(POISON["null"])])
     for at in (5, 10, 15):
         mark(ours, at)
     assert told == []

@@ -21,7 +21,7 @@ from sqlalchemy.pool import NullPool
 from twisted.internet import reactor
 
 from cc_bridge.demo.pbx import RecordedPbx
-from cc_bridge.demo.recording import Recording
+from cc_bridge.demo.recording import AmiRecording
 from cc_bridge.demo.run import RECORDING
 from cc_bridge.offline.replay import read_stream
 from cc_bridge.records import OptOut
@@ -39,7 +39,7 @@ NO_SERVER = "postgresql://bridge@127.0.0.1:1/calls"
 @pytest.fixture
 def ami_port():
     """Play two minutes of a contact centre over and over."""
-    pbx = RecordedPbx(Recording(b"".join(read_stream(RECORDING))), ("bridge", "word"), reactor)
+    pbx = RecordedPbx(AmiRecording(b"".join(read_stream(RECORDING))), ("bridge", "word"), reactor)
     until(lambda: True)  # the reactor runs
     port = reactor.listenTCP(0, pbx, interface="127.0.0.1")
     pbx.start()

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import inspect, select, text
 
-from cc_bridge.records import OptOut, Unfinished
+from cc_bridge.records import OpenStateRecord, OptOut
 from cc_bridge.storage.migrate import open_database
-from cc_bridge.storage.pipeline.sql_sink import Database, Refused, parts
+from cc_bridge.storage.pipeline.sql_sink import RecordRejected, SqlSink, parts
 from cc_bridge.storage.queries.restart_state import unfinished
 from cc_bridge.storage.schema.column_types import CleanText
 from cc_bridge.storage.schema.tables import (
@@ -33,7 +33,7 @@ def engine(database_url):
 
 @pytest.fixture
 def database(engine):
-    database = Database(lambda: open_database(engine.url))
+    database = SqlSink(lambda: open_database(engine.url))
     yield database
     database.close()
 
@@ -70,11 +70,11 @@ def test_of_what_a_caller_said_the_newest_stays_however_it_comes(database, engin
 
 
 def test_what_goes_on_is_replaced_until_it_is_over(database, engine):
-    going_on = [Unfinished("main", "agent", name, f"{n}") for n, name in enumerate(["a", "زهرا", "b "])]
-    other = Unfinished("other", "call", "a", "there")
+    going_on = [OpenStateRecord("main", "agent", name, f"{n}") for n, name in enumerate(["a", "زهرا", "b "])]
+    other = OpenStateRecord("other", "call", "a", "there")
     database.write([row_of(visit(1)), *map(row_of, [*going_on, other])])
-    later = Unfinished("main", "agent", "a", "later")
-    over = [Unfinished("main", "agent", name, "") for name in ("زهرا", "never there")]
+    later = OpenStateRecord("main", "agent", "a", "later")
+    over = [OpenStateRecord("main", "agent", name, "") for name in ("زهرا", "never there")]
     database.write([*map(row_of, [replace(later, state="then"), later, *over]), row_of(visit(2))])
     with engine.connect() as connection:
         assert sorted(unfinished(connection, "main"), key=str) == sorted([later, going_on[2]], key=str)
@@ -152,17 +152,17 @@ def test_a_failure_that_is_not_about_the_rows_is_no_refusal(database, engine):
         connection.execute(text("DROP TABLE opt_outs"))
     with pytest.raises(Exception, match="opt_outs") as failed:
         database.write([row_of(OptOut("98912", 1.0, opted_out=True, told_by="key"))])
-    assert not isinstance(failed.value, Refused)
+    assert not isinstance(failed.value, RecordRejected)
 
 
 def test_all_or_nothing(database, engine):
-    with pytest.raises(Refused):
+    with pytest.raises(RecordRejected):
         database.write([*(row_of(visit(n)) for n in range(50)), row_of(POISON["null"])])
     assert stored(engine, queue_visits, "uniqueid") == []
 
 
 def test_a_refusal_names_no_value(database):
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RecordRejected) as refused:
         database.write([row_of(POISON["null"])])
     assert "IntegrityError" in str(refused.value) or "NotNullViolation" in str(refused.value)
     assert "982112345678" not in str(refused.value)
@@ -193,7 +193,7 @@ def test_batches_of_two_writers_do_not_mix_up(engine):
     failures = []
 
     def write(pbx):
-        database = Database(lambda: open_database(engine.url))
+        database = SqlSink(lambda: open_database(engine.url))
         for n in range(30):
             batch = [row_of(replace(visit(m), pbx=pbx)) for m in range(n * 20, n * 20 + 20)]
             while True:

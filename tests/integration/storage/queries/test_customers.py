@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy import select, text
 
-from cc_bridge.customers.lost_calls import Managed, lost_calls, repeats
+from cc_bridge.customers.lost_calls import CallbackShare, lost_calls, repeats
 from cc_bridge.customers.profile import Profile
-from cc_bridge.customers.timeline import Customer, Rated, Talked, Visited
+from cc_bridge.customers.timeline import CustomerIdentity, TimelineRating, TimelineTalk, TimelineVisit
 from cc_bridge.records import (
     Answer,
     Call,
@@ -96,12 +96,12 @@ def test_a_history_has_all_that_happened_newest_first(engine, ask):
     write(engine, *called("9", T, key=OFFICE), *rated("9", T, ("agent", "csat", 1), key=OFFICE))
     entries = ask(timeline, [KEY], T + DAY).entries
     comment, rating, talk, visit, back, lost = entries
-    assert (type(talk), talk.agent, talk.direction, talk.talk_seconds) == (Talked, "Sara", "in", 60.0)
-    assert (type(back), back.agent, back.direction) == (Talked, "Ali", "out")
+    assert (type(talk), talk.agent, talk.direction, talk.talk_seconds) == (TimelineTalk, "Sara", "in", 60.0)
+    assert (type(back), back.agent, back.direction) == (TimelineTalk, "Ali", "out")
     assert {(type(each), each.kind, each.value, each.call_id) for each in (comment, rating)} == {
-        (Rated, "csat", 4, "3"), (Rated, "comment", 9, "3")}  # fmt: skip
-    assert (type(visit), visit.outcome, visit.managed) == (Visited, "answered", "")
-    assert (lost.outcome, lost.managed, lost.managed_by) == ("abandoned", Managed.RECALLED, "Ali")
+        (TimelineRating, "csat", 4, "3"), (TimelineRating, "comment", 9, "3")}  # fmt: skip
+    assert (type(visit), visit.outcome, visit.managed) == (TimelineVisit, "answered", "")
+    assert (lost.outcome, lost.managed, lost.managed_by) == ("abandoned", CallbackShare.RECALLED, "Ali")
     assert lost.managed_seconds == HOUR - 30
 
 
@@ -119,9 +119,9 @@ def test_all_numbers_of_one_customer_have_one_history(engine, ask):
     write(engine, *(CustomerNumber(key, "C-1", "Zahra", T) for key in (KEY, HOME, OFFICE)))
     write(engine, CustomerNumber("98913", "", "nobody's id", T))
     found = ask(timeline, [KEY], T + DAY, shared={OFFICE})
-    assert found.customer == Customer("C-1", "Zahra", 2)
+    assert found.customer == CustomerIdentity("C-1", "Zahra", 2)
     assert {entry.call_id for entry in found.entries} == {"1", "2"}
-    assert ask(timeline, ["98913"], T + DAY).customer == Customer("", "nobody's id", 1)
+    assert ask(timeline, ["98913"], T + DAY).customer == CustomerIdentity("", "nobody's id", 1)
 
 
 def test_a_history_has_an_end_and_says_so(engine, ask):
@@ -206,7 +206,7 @@ def test_contacts_come_caller_by_caller_in_batches(engine, ask, monkeypatch):
     assert max(read) <= 3
     theirs = max(found, key=len)
     (lost,) = lost_calls(theirs, T + 2 * DAY)
-    assert (lost.managed, lost.seconds, lost.agent) == (Managed.RECALLED, HOUR - 30, "Ali")
+    assert (lost.managed, lost.seconds, lost.agent) == (CallbackShare.RECALLED, HOUR - 30, "Ali")
     first, second = repeats(theirs, str)
     assert (first.next_at, second.ended_at) == (T + 2 * HOUR, T + 2 * HOUR + 90)
 

@@ -12,13 +12,13 @@ from sqlalchemy.exc import OperationalError
 
 from cc_bridge.config import Config, FollowUpsConfig, QueueConfig
 from cc_bridge.customers.profile import Priorities, variables
-from cc_bridge.customers.timeline import FollowedUp, as_json
+from cc_bridge.customers.timeline import TimelineFollowUp, as_json
 from cc_bridge.daemon.parts import make_desk
 from cc_bridge.errors import FollowUpError
-from cc_bridge.follow_ups.follow_up import Count, FollowUp, Move, State
+from cc_bridge.follow_ups.follow_up import Action, FollowUp, FollowUpCount, FollowUpState
 from cc_bridge.privacy.caller_keys import CallerKeys
-from cc_bridge.privacy.data_subject import Person
-from cc_bridge.privacy.pseudonymizer import Privacy
+from cc_bridge.privacy.data_subject import DataSubject
+from cc_bridge.privacy.pseudonymizer import Pseudonymizer
 from cc_bridge.records import (
     Answer,
     Call,
@@ -32,12 +32,12 @@ from cc_bridge.records import (
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.personal_data.erasure import erase
 from cc_bridge.storage.personal_data.recordings import Recordings
-from cc_bridge.storage.personal_data.retention import Keep, Purge
+from cc_bridge.storage.personal_data.retention import Purger, RetentionPolicy
 from cc_bridge.storage.personal_data.subject_data import export
 from cc_bridge.storage.queries import follow_ups as stored
 from cc_bridge.storage.queries.customer_timeline import timeline
 from cc_bridge.storage.queries.customers import profile
-from cc_bridge.storage.queries.follow_up_opener import Looked, Opener
+from cc_bridge.storage.queries.follow_up_opener import FollowUpOpener, SweepResult
 from cc_bridge.storage.schema.tables import answers, follow_ups, survey_attempts
 from support.survey_caller import write
 
@@ -88,15 +88,15 @@ def call(name, number=SARA, at=T, direction=Direction.OUT, *, answered=True, pbx
 
 
 def look(engine, since=T - DAY, now=T + HOUR, pbx="main", shared=(), tell=lambda _news: True, config=CONFIG):
-    looked = Looked()
+    looked = SweepResult()
     desk = make_desk(config, frozenset(shared))
-    Opener(engine, pbx, desk, tell, lambda: False).look(since, now, looked)
+    FollowUpOpener(engine, pbx, desk, tell, lambda: False).look(since, now, looked)
     return looked
 
 
 def every(engine):
     with engine.connect() as connection:
-        return stored.listed(connection, states=tuple(State), limit=9999)
+        return stored.listed(connection, states=tuple(FollowUpState), limit=9999)
 
 
 def move(engine, which, how, by="sara", text="called", now=T + HOUR):
@@ -182,7 +182,7 @@ def test_what_happened_before_one_was_closed_opens_no_other(engine):
     look(engine)
     write(engine, *rated("2.1", at=T + 60))  # while it is open
     look(engine)
-    move(engine, every(engine)[0], Move.DONE)
+    move(engine, every(engine)[0], Action.DONE)
     write(engine, *rated("3.1", at=T + 90))  # from a journal
     look(engine)
     assert [each.call_id for each in every(engine)] == ["1.1"]
@@ -194,14 +194,14 @@ def test_what_happened_before_one_was_closed_opens_no_other(engine):
 def test_hidden_numbers_stay_hidden(engine):
     for numbers in ("masked", "hashed"):
         keys = CallerKeys(numbers, b"a secret of the house", "98")
-        of = Privacy(keys).of
+        of = Pseudonymizer(keys).of
         attempt = [replace(each, caller_key=keys.key(ALI)) for each in rated(numbers, ALI)[1:2]]
         write(engine, of(visit(numbers, ALI, T - 90, 20, Outcome.ANSWERED)), *attempt, rated(numbers, ALI)[2])
         look(engine)
-        (found,) = [each for each in every(engine) if each.state is State.OPEN]
+        (found,) = [each for each in every(engine) if each.state is FollowUpState.OPEN]
         assert found.caller_key == keys.key(ALI)
         assert found.number == keys.stored(ALI)
-        move(engine, found, Move.DROP)
+        move(engine, found, Action.DROP)
         with engine.begin() as connection:
             connection.execute(delete(survey_attempts))
             connection.execute(delete(follow_ups))
@@ -270,8 +270,8 @@ def _play(engine, acts):
             look(engine)
         else:
             for each in before.values():
-                if each.caller_key.endswith(str(who)) and each.state is State.OPEN:
-                    move(engine, each, Move.DONE, now=T + when)
+                if each.caller_key.endswith(str(who)) and each.state is FollowUpState.OPEN:
+                    move(engine, each, Action.DONE, now=T + when)
         after = every(engine)
         unclosed = [(each.caller_key, each.reason) for each in after if each.closed_at is None]
         assert len(set(unclosed)) == len(unclosed)
@@ -297,18 +297,18 @@ def test_it_is_taken_and_done_and_each_is_told_once(engine):
     write(engine, *rated("1.1"))
     look(engine)
     (found,) = every(engine)
-    taken = move(engine, found, Move.TAKE, "ali", now=T + 60)
-    assert (taken.state, taken.taken_by, taken.taken_at) == (State.TAKEN, "ali", T + 60)
+    taken = move(engine, found, Action.TAKE, "ali", now=T + 60)
+    assert (taken.state, taken.taken_by, taken.taken_at) == (FollowUpState.TAKEN, "ali", T + 60)
     with pytest.raises(FollowUpError, match="is taken already, by ali"):
-        move(engine, found, Move.TAKE, "sara")
-    done = move(engine, found, Move.DONE, "sara", "کارت نو \x00 فرستاده شد", T + 90)
+        move(engine, found, Action.TAKE, "sara")
+    done = move(engine, found, Action.DONE, "sara", "کارت نو \x00 فرستاده شد", T + 90)
     assert (done.state, done.closed_by, done.closed_at, done.seconds_to_close) == ("done", "sara", T + 90, 90)
     assert done.outcome == "کارت نو فرستاده شد"
-    for how in Move:
+    for how in Action:
         with pytest.raises(FollowUpError, match="is done already, by sara"):
             move(engine, found, how, "reza")
     with pytest.raises(FollowUpError, match="there is no follow-up"):
-        move(engine, replace(found, follow_up_id="0" * 16), Move.TAKE)
+        move(engine, replace(found, follow_up_id="0" * 16), Action.TAKE)
     assert every(engine) == [done]
 
 
@@ -321,7 +321,7 @@ def test_of_two_at_once_one_is_late(engine):
     def person(name):
         ready.wait(30)
         try:
-            return move(engine, found, Move.TAKE, name).taken_by
+            return move(engine, found, Action.TAKE, name).taken_by
         except FollowUpError as late:
             return str(late)
 
@@ -361,10 +361,10 @@ def test_the_list_has_what_is_due_first_and_closed_ones_last(engine):
     look(engine, config=CONFIG.model_copy(update={"follow_ups": work}))
     by_call = {each.call_id: each for each in every(engine)}
     for n in (2, 1):
-        move(engine, by_call[f"{n}.1"], Move.DONE, now=T + 9 * HOUR - n)
-    move(engine, by_call["9.1"], Move.TAKE, "ali")
+        move(engine, by_call[f"{n}.1"], Action.DONE, now=T + 9 * HOUR - n)
+    move(engine, by_call["9.1"], Action.TAKE, "ali")
     with engine.connect() as connection:
-        calls = [each.call_id for each in stored.listed(connection, states=tuple(State))]
+        calls = [each.call_id for each in stored.listed(connection, states=tuple(FollowUpState))]
         assert calls == ["0.1", "9.1", "3.1", "1.1", "2.1"]
         assert by_call["3.1"].due_at == T + 11 * HOUR
         assert {each.call_id for each in stored.listed(connection)} == {"0.1", "3.1", "9.1"}
@@ -372,8 +372,14 @@ def test_the_list_has_what_is_due_first_and_closed_ones_last(engine):
         overdue = stored.listed(connection, overdue_at=T + 8 * HOUR + 1)
         assert [each.call_id for each in overdue] == ["0.1"]
         assert len(stored.listed(connection, limit=1)) == 1
-        assert stored.counts(connection, T, "main") == {"sara": Count(2, 0, 0), "ali": Count(0, 1, 0)}
-        assert stored.counts(connection, T + 30 * DAY) == {"sara": Count(2, 0, 2), "ali": Count(0, 1, 1)}
+        assert stored.counts(connection, T, "main") == {
+            "sara": FollowUpCount(2, 0, 0),
+            "ali": FollowUpCount(0, 1, 0),
+        }
+        assert stored.counts(connection, T + 30 * DAY) == {
+            "sara": FollowUpCount(2, 0, 2),
+            "ali": FollowUpCount(0, 1, 1),
+        }
         assert stored.counts(connection, T, "other") == {}
         closed = stored.closed_between(connection, T + 9 * HOUR - 2, T + 9 * HOUR - 1)
         assert [each.call_id for each in closed] == ["2.1"]
@@ -389,12 +395,12 @@ def test_the_dialplan_and_the_history_know_of_it(engine):
         stranger = variables(profile(connection, (KEYS.key(ALI),), "csat", T + 60), Priorities())
         assert stranger["CCB_OPEN_FOLLOW_UP"] == ""
     low = next(each for each in every(engine) if each.reason == "low_rating")
-    move(engine, low, Move.DONE, text="a new card")
+    move(engine, low, Action.DONE, text="a new card")
     with engine.connect() as connection:
         told = variables(profile(connection, keys, "csat", T + 60), Priorities())
         assert told["CCB_OPEN_FOLLOW_UP"] == "comment"
         found = timeline(connection, keys, T + DAY)
-    entries = [each for each in found.entries if isinstance(each, FollowedUp)]
+    entries = [each for each in found.entries if isinstance(each, TimelineFollowUp)]
     assert {(each.reason, each.state, each.outcome) for each in entries} == {
         ("low_rating", "done", "a new card"), ("comment", "open", ""),
     }  # fmt: skip
@@ -424,7 +430,7 @@ def test_a_call_that_was_made_before_the_closing_is_linked_after_it(engine):
     write(engine, *rated("1.1"), *rated("2.1", ALI))
     look(engine)
     for each in every(engine):
-        move(engine, each, Move.DONE, now=T + 100)
+        move(engine, each, Action.DONE, now=T + 100)
     write(engine, call("8.1", at=T + 50), call("9.1", ALI, at=T + 101))
     assert look(engine).linked == 1
     assert {each.call_id: each.linked_call_id for each in every(engine)} == {"1.1": "8.1", "2.1": ""}
@@ -443,14 +449,14 @@ def test_receivers_are_told_once_and_again_only_if_that_failed(engine):
     assert look(engine, tell=tell).closed == []
     assert news == [("opened", "1.1")] * 2
     (found,) = every(engine)
-    move(engine, found, Move.DROP)
+    move(engine, found, Action.DROP)
     assert [each.call_id for each in look(engine, tell=tell).closed] == ["1.1"]
     assert look(engine, tell=tell).closed == []
     assert news[2:] == [("closed", "1.1")]
     write(engine, *rated("2.1", at=T + 2 * HOUR))
     look(engine, tell=lambda _news: False)  # opened and closed before anybody can be told
-    (found,) = [each for each in every(engine) if each.state is State.OPEN]
-    move(engine, found, Move.DONE, now=T + 3 * HOUR)
+    (found,) = [each for each in every(engine) if each.state is FollowUpState.OPEN]
+    move(engine, found, Action.DONE, now=T + 3 * HOUR)
     look(engine, tell=tell)
     assert news[3:] == [("opened", "2.1"), ("closed", "2.1")]
 
@@ -464,8 +470,8 @@ def test_a_look_stops_between_two_transactions(lite):
         stop.append(len(every(lite)))
         return stop[-1] >= 3
 
-    Opener(lite, "main", make_desk(CONFIG, frozenset()), lambda _news: True, stopping).look(
-        T - 1, T, Looked()
+    FollowUpOpener(lite, "main", make_desk(CONFIG, frozenset()), lambda _news: True, stopping).look(
+        T - 1, T, SweepResult()
     )
     assert len(every(lite)) == 3
 
@@ -475,10 +481,12 @@ def test_only_closed_ones_are_purged_each_by_its_own_pbx(engine):
     look(engine)
     look(engine, pbx="other")
     by_call = {each.call_id: each for each in every(engine)}
-    move(engine, by_call["1.1"], Move.DONE)
-    move(engine, by_call["3.1"], Move.DONE)
+    move(engine, by_call["1.1"], Action.DONE)
+    move(engine, by_call["3.1"], Action.DONE)
     now = T + 400 * DAY
-    purge = Purge(engine, "main", Keep(follow_ups=30), now, Recordings("/nowhere"), lambda _seconds: False)
+    purge = Purger(
+        engine, "main", RetentionPolicy(follow_ups=30), now, Recordings("/nowhere"), lambda _seconds: False
+    )
     assert purge.count() == {"follow_ups": 1}
     assert purge.run().rows == {"follow_ups": 1}
     assert sorted(each.call_id for each in every(engine)) == ["2.1", "3.1"]
@@ -488,8 +496,8 @@ def test_an_erased_customer_leaves_no_follow_up_and_no_word(engine):
     write(engine, *rated("1.1"), *rated("2.1", ALI))
     look(engine)
     by_call = {each.call_id: each for each in every(engine)}
-    move(engine, by_call["2.1"], Move.DONE, text=f"colleague of {SARA}")
-    person = Person("09121234567", KEYS)
+    move(engine, by_call["2.1"], Action.DONE, text=f"colleague of {SARA}")
+    person = DataSubject("09121234567", KEYS)
     with engine.connect() as connection:
         assert [row["call_id"] for row in export(connection, person)["follow_ups"]] == ["1.1", "2.1"]
     erased = erase(engine, None, person, None, Recordings("/nowhere"))

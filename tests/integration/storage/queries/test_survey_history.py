@@ -4,11 +4,16 @@ import pytest
 
 from cc_bridge.records import Answer, OptOut, Outcome, QueueVisit, SurveyAttempt, SurveyResult
 from cc_bridge.storage.migrate import open_database
-from cc_bridge.storage.queries.demo_table import Rating, Visits, ratings_by_queue, visits_by_outcome
+from cc_bridge.storage.queries.demo_table import (
+    OutcomeCount,
+    QueueRating,
+    ratings_by_queue,
+    visits_by_outcome,
+)
 from cc_bridge.storage.queries.survey_history import asked_since, opt_outs
 from cc_bridge.storage.schema.tables import row_of
 from cc_bridge.storage.schema.upsert import upsert
-from cc_bridge.surveys.history import Asking
+from cc_bridge.surveys.history import PastAttempt
 
 T = 1_795_309_819.5
 
@@ -77,13 +82,19 @@ def test_ratings_are_counted_and_averaged_by_queue_on_their_scale(connection):
         *rated("d", "sales", 1, at=T - 0.1),  # too old
         *rated("e", "sales", 10, kind="nps"),  # another scale
     )
-    assert ratings_by_queue(connection, since=T) == [Rating("sales", 2, 3.5), Rating("پشتیبانی", 1, 4.0)]
-    assert ratings_by_queue(connection, since=T, kind="nps") == [Rating("sales", 1, 10.0)]
+    assert ratings_by_queue(connection, since=T) == [
+        QueueRating("sales", 2, 3.5),
+        QueueRating("پشتیبانی", 1, 4.0),
+    ]
+    assert ratings_by_queue(connection, since=T, kind="nps") == [QueueRating("sales", 1, 10.0)]
 
 
 def test_the_same_attempt_on_two_pbxs_is_two(connection):
     store(connection, *rated("a", "sales", 5), *rated("a", "billing", 1, pbx="other"))
-    assert ratings_by_queue(connection, since=T) == [Rating("billing", 1, 1.0), Rating("sales", 1, 5.0)]
+    assert ratings_by_queue(connection, since=T) == [
+        QueueRating("billing", 1, 1.0),
+        QueueRating("sales", 1, 5.0),
+    ]
 
 
 def test_visits_are_counted_by_queue_and_outcome(connection):
@@ -96,9 +107,9 @@ def test_visits_are_counted_by_queue_and_outcome(connection):
         visit("5", "billing", Outcome.TIMED_OUT, at=T - 0.1),
     )
     assert visits_by_outcome(connection, since=T) == [
-        Visits("billing", Outcome.TIMED_OUT, 1),
-        Visits("sales", Outcome.ABANDONED, 1),
-        Visits("sales", Outcome.ANSWERED, 2),
+        OutcomeCount("billing", Outcome.TIMED_OUT, 1),
+        OutcomeCount("sales", Outcome.ABANDONED, 1),
+        OutcomeCount("sales", Outcome.ANSWERED, 2),
     ]
 
 
@@ -118,9 +129,9 @@ def test_who_was_asked_is_read_back_oldest_first_from_all_pbxs(connection):
         *rated("c", "sales", 3, at=T - 0.000001, caller="989357654321"),  # too long ago
     )
     assert asked_since(connection, since=T) == [
-        Asking("main", "b", "sales", "زهرا", T, ""),
-        Asking("other", "a", "billing", "زهرا", T + 1, "989121234567"),
-        Asking("main", "a", "sales", "زهرا", T + 2, "989121234567"),
+        PastAttempt("main", "b", "sales", "زهرا", T, ""),
+        PastAttempt("other", "a", "billing", "زهرا", T + 1, "989121234567"),
+        PastAttempt("main", "a", "sales", "زهرا", T + 2, "989121234567"),
     ]
 
 

@@ -14,7 +14,7 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 from twisted.logger import formatEvent
 
-from cc_bridge.daemon.jobs.rollups import Settling
+from cc_bridge.daemon.jobs.rollups import RollupJob
 from cc_bridge.records import (
     AgentInterval,
     AgentState,
@@ -29,12 +29,12 @@ from cc_bridge.records import (
     Talk,
 )
 from cc_bridge.reports.calendar import Days
-from cc_bridge.reports.query import Ask, By, QueueSettings
+from cc_bridge.reports.query import Dimension, QueueSettings, ReportQuery
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.personal_data.recordings import Recordings
-from cc_bridge.storage.personal_data.retention import Keep, Purge
-from cc_bridge.storage.reports import Facts, reading
+from cc_bridge.storage.personal_data.retention import Purger, RetentionPolicy
+from cc_bridge.storage.reports import SqlSource, reading
 from cc_bridge.storage.rollups.refresh import forget, settle
 from cc_bridge.storage.rollups.tables import agent_facts, agent_presence, queue_talks, rated_calls, settled
 from cc_bridge.storage.schema.tables import row_of
@@ -125,11 +125,13 @@ def asks():
     for zone in (UTC, *map(ZoneInfo, ("Europe/Berlin", "Asia/Tehran", "Asia/Kathmandu"))):
         for span in spans:
             first, last = (FIRST + timedelta(days) for days in span)
-            yield Ask(first, last, days=Days(zone), changed=FIRST + timedelta(3))
+            yield ReportQuery(first, last, days=Days(zone), changed=FIRST + timedelta(3))
     whole = FIRST + timedelta(DAYS)
-    yield Ask(FIRST, whole, days=Days(UTC), agent="Ali")
-    yield Ask(FIRST, whole, days=Days(UTC), pbx="main", queues=("sales",), others=QueueSettings(wrap_up=7.0))
-    yield Ask(FIRST, whole, days=Days(UTC), pbx="other")
+    yield ReportQuery(FIRST, whole, days=Days(UTC), agent="Ali")
+    yield ReportQuery(
+        FIRST, whole, days=Days(UTC), pbx="main", queues=("sales",), others=QueueSettings(wrap_up=7.0)
+    )
+    yield ReportQuery(FIRST, whole, days=Days(UTC), pbx="other")
 
 
 def counted(engine):
@@ -141,7 +143,7 @@ def counted(engine):
                 if isinstance(value, int | float):
                     found["view", row["pbx"], row["agent"], row["day"], name] += value
         for number, ask in enumerate(asks()):
-            for *key, value in figures(Facts(connection, ask)):
+            for *key, value in figures(SqlSource(connection, ask)):
                 found[number, *key] += value
     return {key: value for key, value in found.items() if abs(value) > 1e-4}
 
@@ -152,7 +154,7 @@ def figures(source):
         yield *key, "n", deed.n if deed.fact != "state" else 0
         yield *key, "seconds", deed.seconds
         yield *key, "hold", deed.hold
-    for by in (By.QUEUE, By.PART, By.AGENT):
+    for by in (Dimension.QUEUE, Dimension.PART, Dimension.AGENT):
         for talks in source.talks(by):
             yield from ((by, talks.key, each.name, getattr(talks, each.name)) for each in fields(talks)[1:])
     yield from ((rated.factor, rated.key, rated.value, rated.n) for rated in source.rated())
@@ -196,7 +198,21 @@ def test_settled_days_tell_what_the_rows_tell(engine):
         connection.execute(rated_calls.update().values(n=rated_calls.c.n + 1))
     other = counted(engine)
     differ = {key[1] for key in rows if other.get(key) != pytest.approx(rows[key], abs=1e-3)}
-    assert differ >= {"main", "Ali", By.QUEUE, By.PART, By.WAIT_BAND, "agents_spoken", 0, 1, 2, 3, 4, 5, 6}
+    assert differ >= {
+        "main",
+        "Ali",
+        Dimension.QUEUE,
+        Dimension.PART,
+        Dimension.WAIT_BAND,
+        "agents_spoken",
+        0,
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+    }
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -272,8 +288,13 @@ def test_what_is_kept_for_long_enough_goes_with_its_rows(engine, calls, ratings,
     store(engine, [replace(talk(7, "Ali", MIDNIGHT, 60.0), pbx="other")])
     settle(engine, FIRST + timedelta(DAYS))
     now = MIDNIGHT + (3.5 + 30) * DAY
-    Purge(
-        engine, "main", Keep(calls=calls, ratings=ratings), now, Recordings(""), lambda _seconds: False
+    Purger(
+        engine,
+        "main",
+        RetentionPolicy(calls=calls, ratings=ratings),
+        now,
+        Recordings(""),
+        lambda _seconds: False,
     ).run()
     with engine.connect() as connection:
         days = select(queue_talks.c.pbx, func.min(queue_talks.c.day)).group_by(queue_talks.c.pbx)
@@ -281,7 +302,7 @@ def test_what_is_kept_for_long_enough_goes_with_its_rows(engine, calls, ratings,
         assert connection.scalar(select(func.min(agent_presence.c.day))) == FIRST + timedelta(3)
         assert connection.scalar(select(func.min(rated_calls.c.day))) == FIRST + timedelta(left)
     told, rows = counted(engine), from_rows(engine)
-    scores = [key for key in rows if key[1] in {By.QUEUE, By.WAIT_BAND, "agents_spoken"}]
+    scores = [key for key in rows if key[1] in {Dimension.QUEUE, Dimension.WAIT_BAND, "agents_spoken"}]
     assert len(scores) > 100
     assert {key: told.get(key) for key in scores} == {key: rows[key] for key in scores}
 
@@ -300,7 +321,7 @@ def test_nothing_is_settled_elsewhere(tmp_path):
 class Beside:
     def __init__(self, engine):
         self.clock, self.ran = Clock(), 0
-        self.settling = Settling(lambda: make_engine(engine.url), self.in_thread, self.clock)
+        self.settling = RollupJob(lambda: make_engine(engine.url), self.in_thread, self.clock)
 
     def in_thread(self, function):
         self.ran += 1

@@ -15,11 +15,11 @@ import pytest
 from twisted.logger import capturedLogs, formatEvent
 
 from cc_bridge.errors import StorageError
-from cc_bridge.records import Observed, Unfinished
+from cc_bridge.records import ObservationWatermark, OpenStateRecord
 from cc_bridge.storage.migrate import newest
 from cc_bridge.storage.pipeline import journal as module
 from cc_bridge.storage.pipeline.journal import Journal
-from cc_bridge.storage.pipeline.sql_sink import Refused
+from cc_bridge.storage.pipeline.sql_sink import RecordRejected
 from cc_bridge.storage.pipeline.writer import Writer
 from cc_bridge.storage.schema.tables import queue_visits, row_of
 from support.paths import ROOT, SUPPORT, TESTS
@@ -160,7 +160,11 @@ def test_the_age_is_that_of_the_first_entry(journal, clock):
 def test_it_remembers_how_far_a_pbx_was_observed(journal, file):
     assert journal.observed_until("main") is None
     journal.write(
-        [row_of(Observed("main", T)), row_of(Observed("other", T - 9)), row_of(Observed("main", T + 5))]
+        [
+            row_of(ObservationWatermark("main", T)),
+            row_of(ObservationWatermark("other", T - 9)),
+            row_of(ObservationWatermark("main", T + 5)),
+        ]
     )
     journal.forwarded(3)
     journal.close()
@@ -171,11 +175,11 @@ def test_it_remembers_how_far_a_pbx_was_observed(journal, file):
 
 def test_it_keeps_what_goes_on_and_forwards_none_of_it(journal, file):
     names = ["1.1", "زهرا", "half \ud83d of a pair", "1.2"]
-    going_on = [Unfinished("main", "call", name, f"{n}") for n, name in enumerate(names)]
-    other = Unfinished("other", "call", "1.1", "there")
+    going_on = [OpenStateRecord("main", "call", name, f"{n}") for n, name in enumerate(names)]
+    other = OpenStateRecord("other", "call", "1.1", "there")
     journal.write([*rows(1), *map(row_of, [*going_on, other])])
-    later = Unfinished("main", "call", "1.1", "later")
-    over = [Unfinished("main", "call", name, "") for name in ("1.2", "never there")]
+    later = OpenStateRecord("main", "call", "1.1", "later")
+    over = [OpenStateRecord("main", "call", name, "") for name in ("1.2", "never there")]
     journal.write([*map(row_of, [replace(later, state="then"), later, *over]), *rows(2)])
     assert (numbers(journal), journal.pending) == ([1, 2], 2)
     journal.forwarded(2)
@@ -204,7 +208,7 @@ def test_a_row_of_a_table_that_is_not_known_waits_for_a_version_that_knows_it(jo
 
 
 def test_what_json_cannot_hold_is_refused_and_nothing_else_is_written(journal):
-    with pytest.raises(Refused, match="TypeError"):
+    with pytest.raises(RecordRejected, match="TypeError"):
         journal.write([*rows(1), (queue_visits, {"uniqueid": object()})])
     assert numbers(journal) == []
 

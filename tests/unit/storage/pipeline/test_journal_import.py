@@ -7,8 +7,8 @@ from twisted.logger import capturedLogs, formatEvent
 from cc_bridge.cli import main
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline.journal import Journal
-from cc_bridge.storage.pipeline.journal_import import TakenIn, take_in, waiting_in
-from cc_bridge.storage.pipeline.sql_sink import Database
+from cc_bridge.storage.pipeline.journal_import import JournalImport, take_in, waiting_in
+from cc_bridge.storage.pipeline.sql_sink import SqlSink
 from cc_bridge.storage.schema.tables import row_of
 from support.records import POISON, visit
 
@@ -26,7 +26,7 @@ def file(tmp_path):
 
 @pytest.fixture
 def database(tmp_path):
-    database = Database(lambda: open_database(f"sqlite:///{tmp_path / 'calls.sqlite'}"))
+    database = SqlSink(lambda: open_database(f"sqlite:///{tmp_path / 'calls.sqlite'}"))
     yield database
     database.close()
 
@@ -42,9 +42,9 @@ def stored(tmp_path):
 def test_all_is_written_once(file, database, tmp_path):
     told = []
     assert waiting_in(file) == 1200
-    assert take_in(file, database, told.append) == TakenIn(1200, 0)
+    assert take_in(file, database, told.append) == JournalImport(1200, 0)
     assert (stored(tmp_path), sum(told), waiting_in(file)) == (1200, 1200, 0)
-    assert take_in(file, database, told.append) == TakenIn(0, 0)
+    assert take_in(file, database, told.append) == JournalImport(0, 0)
     assert stored(tmp_path) == 1200
 
 
@@ -52,7 +52,7 @@ def test_what_is_refused_stays_and_holds_up_nothing(file, database, tmp_path):
     journal = Journal(file, LIMIT)
     journal.write([row_of(POISON["null"]), row_of(visit(5000))])
     journal.close()
-    assert take_in(file, database, lambda _: None) == TakenIn(1201, 1)
+    assert take_in(file, database, lambda _: None) == JournalImport(1201, 1)
     journal.open()
     assert journal.set_aside == 1
     journal.close()

@@ -6,9 +6,9 @@ from time import monotonic, sleep
 import pytest
 from twisted.internet.defer import Deferred
 
-from cc_bridge.records import Answer, Gap, Unfinished
+from cc_bridge.records import Answer, Gap, OpenStateRecord
 from cc_bridge.storage.pipeline import record_queue as module
-from cc_bridge.storage.pipeline.record_queue import BATCH, Backlog
+from cc_bridge.storage.pipeline.record_queue import BATCH, RecordQueue
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,7 @@ def no_group_is_ever_due(monkeypatch):
 
 @pytest.fixture
 def backlog():
-    return Backlog(bound=10 * BATCH)
+    return RecordQueue(bound=10 * BATCH)
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_draining_wakes_a_thread_that_waits_for_company_and_one_that_waits_for_w
     backlog.written(batch.result())
     assert backlog.next_batch() == []
 
-    idle = Backlog(1)
+    idle = RecordQueue(1)
     with ThreadPoolExecutor(1) as thread:
         end = thread.submit(idle.next_batch)
         until(lambda: idle._wake._waiters)
@@ -155,15 +155,15 @@ def test_a_batch_ends_with_a_cut_once_it_is_full(backlog):
 
 
 def test_what_goes_on_is_taken_when_the_disk_is_full():
-    full = Backlog(bound=2, full=lambda: True)
-    assert full.add(Unfinished("main", "call", "1", ""))
+    full = RecordQueue(bound=2, full=lambda: True)
+    assert full.add(OpenStateRecord("main", "call", "1", ""))
     assert not full.add(gap(1))
-    assert full.add(Unfinished("main", "call", "2", ""))
-    assert not full.add(Unfinished("main", "call", "3", ""))
+    assert full.add(OpenStateRecord("main", "call", "2", ""))
+    assert not full.add(OpenStateRecord("main", "call", "3", ""))
 
 
 def test_answers_are_taken_beyond_the_bound():
-    full = Backlog(bound=1)
+    full = RecordQueue(bound=1)
     assert full.add(gap(1))
     assert not full.add(gap(2))
     assert full.add(Answer("main", "a", "agent", "csat", 5, 1, 1.0))

@@ -23,7 +23,7 @@ from cc_bridge.errors import StorageError
 from cc_bridge.records import Answer, Gap, QueueVisit
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline import record_queue, writer as writer_module
-from cc_bridge.storage.pipeline.sql_sink import Database
+from cc_bridge.storage.pipeline.sql_sink import SqlSink
 from cc_bridge.storage.pipeline.writer import Writer
 from support.paths import ROOT
 from support.records import NUMBER, POISON, FakeReactor, Fired, T, answer, visit
@@ -51,7 +51,7 @@ def start(reactor, opener):
     writers = []
 
     def start(open_engine=opener, **options):
-        writer = Writer(Database(open_engine), reactor.call_from_thread, **options)
+        writer = Writer(SqlSink(open_engine), reactor.call_from_thread, **options)
         writer.start()
         writers.append(writer)
         return writer
@@ -223,7 +223,7 @@ def test_the_pauses_between_attempts_grow_to_a_bound(reactor):
     def no_database():
         raise StorageError("away")
 
-    writer, pauses = Writer(Database(no_database), reactor.call_from_thread), []
+    writer, pauses = Writer(SqlSink(no_database), reactor.call_from_thread), []
 
     def pause(seconds):
         pauses.append(seconds)
@@ -375,7 +375,7 @@ def test_what_a_hanging_database_wrote_after_the_deadline_is_not_told_twice(star
 
 
 def test_a_writer_that_never_started_stops_at_once(opener, reactor):
-    writer = Writer(Database(opener), reactor.call_from_thread)
+    writer = Writer(SqlSink(opener), reactor.call_from_thread)
     writer.put(visit(1))
     assert not writer.alive
     stopped = Fired(writer.stop(20))
@@ -420,7 +420,7 @@ def test_a_reactor_that_is_gone_does_not_end_the_thread(opener, file):
     def gone(*_):
         raise RuntimeError("no reactor")
 
-    writer = Writer(Database(opener), gone)
+    writer = Writer(SqlSink(opener), gone)
     writer.start()
     with capturedLogs() as logs:
         writer.commit(answer(1))
@@ -488,7 +488,7 @@ def test_any_order_of_puts_commits_and_faults_ends_in_the_last_state_of_each_key
 
             return engine
 
-        writer = Writer(Database(open_flaky), reactor.call_from_thread)
+        writer = Writer(SqlSink(open_flaky), reactor.call_from_thread)
         writer.start()
         commits, fired, model, asked = [], [], {}, Counter()
         with capturedLogs():

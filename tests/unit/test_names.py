@@ -1,0 +1,74 @@
+"""Names: one public name is one thing, and a file named in the code exists."""
+
+import ast
+import io
+import re
+import subprocess
+import tokenize
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from support.paths import ROOT, TESTS
+from support.structure import MODULES, PACKAGE
+
+# A file as the code names it: with its folders or alone. A name with a placeholder or a pattern is none.
+_FILE = re.compile(r"(?<![\w/.*<{-])((?:[\w.-]+/)*[\w-]+\.(?:py|md|toml|conf|yml|yaml|j2|css|js))(?![\w*(/])")
+# Names of files that an installation or a test makes, or that belong to other programs.
+_ELSEWHERE = {
+    "agents.conf", "cc-bridge.toml", "core_local.conf", "extensions.conf", "manager.conf", "queues.conf",
+    "sitecustomize.py", "features.conf", "docker-compose.yml", "extensions_custom.conf", "asterisk.conf",
+    "app_queue.conf", "res_agi.conf",
+}  # fmt: skip
+
+
+def test_no_two_public_classes_share_a_name():
+    places = defaultdict(list)
+    for module, path in MODULES.items():
+        if ".migrations." in module:
+            continue
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(module)
+    assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}
+
+
+def _comments_and_docstrings(source):
+    """Yield the texts of a module that are for its readers."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield ast.get_docstring(node) or ""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+
+
+def _tracked():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    names = listed.stdout.splitlines() if listed.returncode == 0 else []
+    return names or [str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_file()]
+
+
+TRACKED = {f"/{name}" for name in _tracked()}
+SOURCES = [*PACKAGE.rglob("*.py"), *TESTS.rglob("*.py"), *(ROOT / "config").rglob("*.py")]
+
+
+def _exists(name, source):
+    """Tell whether a name ends the path of a file of the project, or of one beside its source."""
+    return any(path.endswith(f"/{name}") for path in TRACKED) or (source.parent / name).is_file()
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_that_is_named_exists(source):
+    texts = _comments_and_docstrings(source.read_text(encoding="utf-8"))
+    named = {name for text in texts for name in _FILE.findall(text)}
+    assert {name for name in named - _ELSEWHERE if not _exists(name, Path(source))} == set()
+
+
+def test_a_missing_file_is_found():
+    text = (
+        "`tests/unit/test_names.py` is there, `daemon/gone.py` and gone.py are not; *.py and {x}.py are none"
+    )
+    assert set(_FILE.findall(text)) == {"tests/unit/test_names.py", "daemon/gone.py", "gone.py"}
+    assert not _exists("daemon/gone.py", PACKAGE / "cli.py")
