@@ -163,8 +163,6 @@ def floor_by_line(port: int) -> None:
 
 def _bridge(port: int, folder: str | None = None) -> Any:
     """Return the daemon's own wiring; without a folder its records end where storage would take them."""
-    from cc_bridge.daemon.lean import leave_out_tls
-
     from cc_bridge.config import AgiConfig, AmiConfig, Config, HttpConfig, StorageConfig
 
     config = Config(
@@ -173,7 +171,6 @@ def _bridge(port: int, folder: str | None = None) -> Any:
         http=HttpConfig(port=0),
         storage=StorageConfig(url=f"sqlite:///{folder}/bench.sqlite" if folder else "sqlite://"),
     )
-    leave_out_tls(config)  # as `cc-bridge run` does, before the reactor is there
 
     from twisted.internet import reactor
 

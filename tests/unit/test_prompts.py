@@ -124,7 +124,7 @@ def test_names_by_which_asterisk_plays_them():
         ('en = { name = "en-us" }', "", "prompts.hello.en"),
         ("[prompts.hello]", '[prompts."../hello"]', "prompts.../hello.[key]"),
         ('"Hello there"', '""', "prompts.hello.en.constrained-str"),
-        ('"vm-goodbye"', '"../vm-goodbye"', "prompts.bye.en.Recording.asterisk"),
+        ('"vm-goodbye"', '"../vm-goodbye"', "prompts.bye.en.AsteriskSound.asterisk"),
         ('"en-us"', '"-w/etc/x"', None),
         ("words_per_minute = 140", "words_per_minute = 9", "voices.fa.words_per_minute"),
         ("[voices]", "[colours]\nx = 1\n[voices]", "colours"),

@@ -16,7 +16,7 @@ context.configure(
     version_table=VERSION_TABLE,
     literal_binds=context.is_offline_mode(),
     render_as_batch=True,  # SQLite cannot alter a column; a batch copies the table there
-    user_module_prefix="columns.",
+    user_module_prefix="column_types.",
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 ${imports if imports else ""}
-from cc_bridge.storage import columns
+from cc_bridge.storage.schema import column_types
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}

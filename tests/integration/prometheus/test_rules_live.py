@@ -24,7 +24,7 @@ from cc_bridge.metrics.families import BY_NAME
 from support.paths import ROOT
 
 FOLDER = ROOT / "config" / "prometheus"
-EXCHANGE = ROOT / "tests" / "prometheus" / "exchange.py"
+EXCHANGE = ROOT / "tests" / "integration" / "prometheus" / "pbx.py"
 DEADLINE = 60.0  # seconds for one condition; most take three
 
 pytestmark = [pytest.mark.prometheus, pytest.mark.postgres]
@@ -139,9 +139,9 @@ class Site:
             str(self.folder / "cc-bridge.toml"),
         )
 
-    def start_exchange(self, ahead=0):
+    def start_pbx(self, ahead=0):
         self.start(
-            "exchange",
+            "pbx",
             sys.executable,
             str(EXCHANGE),
             str(self.ami),
@@ -151,8 +151,8 @@ class Site:
         )
 
     def log_out_agents(self):
-        self._processes["exchange"].stdin.write(b"all of them\n")
-        self._processes["exchange"].stdin.flush()
+        self._processes["pbx"].stdin.write(b"all of them\n")
+        self._processes["pbx"].stdin.flush()
 
     def start_watching(self):
         for path in FOLDER.glob("*_rules.yml"):
@@ -261,7 +261,7 @@ def a_daemon_that_is_restarted_again_and_again(site):
 
 
 def a_link_that_comes(site):
-    site.start_exchange()
+    site.start_pbx()
     site.is_over("CcBridgeAmiDown")
 
 
@@ -325,12 +325,12 @@ def agents_who_log_out(site):
 
 
 def a_link_that_is_cut_and_a_clock_that_is_wrong(site):
-    site.stop("exchange")
+    site.stop("pbx")
     site.fires("CcBridgeAmiDown")
-    site.start_exchange(ahead=30)
+    site.start_pbx(ahead=30)
     site.fires("CcBridgeGap", "CcBridgeClockDifference")
     site.is_over("CcBridgeAmiDown", "CcBridgeNoAgents", "CcBridgeLongestWait", "CcBridgeNoEvents")
-    site.stop("exchange")
-    site.start_exchange()
+    site.stop("pbx")
+    site.start_pbx()
     site.is_over("CcBridgeClockDifference", "CcBridgeSurveyFailures", "CcBridgeRestarting")
     site.is_over("CcBridgeAmiDown", "CcBridgeGap")

@@ -103,7 +103,7 @@ def test_the_version_table_is_as_alembic_makes_it(engine):
 
 def test_alembic_is_imported_for_an_older_database_alone(url, engine):
     program = (
-        "import sys, cc_bridge.daemon.app\n"
+        "import sys, cc_bridge.daemon.bridge\n"
         "from cc_bridge.storage.migrate import upgrade\n"
         "upgrade(sys.argv[1])\n"
         "print('alembic' in sys.modules)"

@@ -26,7 +26,7 @@ class Looking:
         self.waits, self.fault, self.running = 0.0, None, None
         looking = self
 
-        class Opener:
+        class FakeOpener:
             def __init__(self, _engine, _pbx, _desk, _tell, stopping):
                 looking.stopping = stopping
 
@@ -38,7 +38,7 @@ class Looking:
                     raise looking.fault
                 looked.counts = {"sara": FollowUpCount(len(looking.looks))}
 
-        monkeypatch.setattr(module, "Opener", Opener)
+        monkeypatch.setattr(module, "FollowUpOpener", FakeOpener)
         self.following = FollowUpJob(
             lambda: self.config,
             frozenset(),

@@ -112,11 +112,11 @@ def test_when_a_part_has_ended_there_is_no_sign_of_life(systemd, monkeypatch):
 
 HANG = """
 import threading
-from cc_bridge.daemon import process
+from cc_bridge.daemon import main as daemon
 from cc_bridge.cli import main
 def hung_here():
     threading.Event().wait()
-process.reactor.callWhenRunning(process.reactor.callLater, 1, hung_here)
+daemon.reactor.callWhenRunning(daemon.reactor.callLater, 1, hung_here)
 main()
 """
 

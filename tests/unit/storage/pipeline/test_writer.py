@@ -177,10 +177,10 @@ def test_a_committed_answer_survives_a_kill(file):
     program = f"""
 from twisted.internet import reactor
 from cc_bridge.records import Answer
-from cc_bridge.storage.database import Database
+from cc_bridge.storage.pipeline.sql_sink import SqlSink
 from cc_bridge.storage.migrate import open_database
-from cc_bridge.storage.writer import Writer
-writer = Writer(Database(lambda: open_database("sqlite:///{file}")), reactor.callFromThread)
+from cc_bridge.storage.pipeline.writer import Writer
+writer = Writer(SqlSink(lambda: open_database("sqlite:///{file}")), reactor.callFromThread)
 def rate():
     writer.start()
     done = writer.commit(Answer("main", "a1", "agent", "csat", 5, 1, {T}))

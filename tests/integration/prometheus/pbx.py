@@ -1,4 +1,4 @@
-"""The demo's PBX with its callers, as a process that a test can kill: `exchange.py AMI AGI SECONDS`.
+"""The demo's PBX with its callers, as a process that a test can kill: `pbx.py AMI AGI SECONDS`.
 
 AMI is the port where it listens, AGI the daemon's, SECONDS how far its clock is ahead. On a line of its
 standard input it logs all agents out as soon as somebody waits, and plays no more: who waits then waits on.
