@@ -18,6 +18,7 @@ from cc_bridge.metrics.reference import metrics_in, records_in, uses_in_dashboar
 from support.paths import ROOT
 
 FOLDER = ROOT / "config" / "prometheus"
+CASES = ROOT / "tests" / "integration" / "prometheus"
 README = (ROOT / "README.md").read_text()
 RULE_FILES = sorted(FOLDER.glob("*_rules.yml"))
 BOARDS = sorted((ROOT / "config").glob("grafana/**/*.json"))
@@ -62,9 +63,7 @@ def test_promtool_finds_nothing_wrong_with_the_rules(path):
 
 
 @pytest.mark.prometheus
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "tests" / "integration" / "prometheus").glob("*.yml")), ids=lambda path: path.name
-)
+@pytest.mark.parametrize("path", sorted(CASES.glob("*.yml")), ids=lambda path: path.name)
 def test_the_rules_do_what_their_tests_say(path):
     assert tool("promtool", "test", "rules", path) == ""
 
@@ -150,7 +149,7 @@ def test_no_section_is_left_of_an_alert_that_is_gone():
 
 
 def test_every_alert_is_seen_to_fire_and_not_to_fire():
-    cases = yaml.safe_load((ROOT / "tests" / "integration" / "prometheus" / "alert_test.yml").read_text())["tests"]
+    cases = yaml.safe_load((CASES / "alert_test.yml").read_text())["tests"]
     fires, ends = set(), set()
     for case in cases:
         names: set[str] = set()
@@ -190,7 +189,7 @@ def test_every_level_has_every_definition():
 
 
 def test_every_record_has_a_value_in_the_tests():
-    tested = "".join(path.read_text() for path in (ROOT / "tests" / "integration" / "prometheus").glob("recording*.yml"))
+    tested = "".join(path.read_text() for path in CASES.glob("recording*.yml"))
     for rule in RECORDS:
         definition = rule.get("labels", {}).get("definition")
         wanted = f'record="{rule["record"]}"' + (f', definition="{definition}"' if definition else "")
