@@ -204,8 +204,8 @@ async def _filters(session: ManagerSession, setting: _Setting, username: str) ->
 
 async def _queues(session: ManagerSession, setting: _Setting) -> dict[str, QueueState]:
     items = await session.items("QueueStatus") or []
-    names = [item.headers["QueueState"] for item in items if item.name == "QueueParams"]
-    members = [item.headers["QueueState"] for item in items if item.name == "QueueMember"]
+    names = [item.headers["Queue"] for item in items if item.name == "QueueParams"]
+    members = [item.headers["Queue"] for item in items if item.name == "QueueMember"]
     return {name: await _queue(session, setting, name, members.count(name)) for name in names}
 
 
