@@ -15,7 +15,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,200}")  # such as need no quoting in a 
 
 class HttpConfig(Section):
     host: str = Field(default="127.0.0.1", min_length=1)
-    port: int = Field(default=19531, ge=0, le=65535)
+    port: int = Field(default=14574, ge=0, le=65535)
     token: SecretStr = SecretStr("")
     token_file: OptionalPath = None
 

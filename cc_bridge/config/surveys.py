@@ -23,7 +23,7 @@ __all__ = ["AgiConfig", "CallbackConfig", "QueueConfig", "SurveyConfig", "rules_
 
 class AgiConfig(Section):
     host: str = Field(default="127.0.0.1", min_length=1)
-    port: int = Field(default=4573, ge=0, le=65535)
+    port: int = Field(default=14573, ge=0, le=65535)
     max_callers: int = Field(default=100, ge=1, le=5000)
     max_seconds: float = Field(default=240, ge=5, le=900)
     head_lines: int = Field(default=100, ge=20, le=1000)

@@ -9,7 +9,9 @@ from cc_bridge.web.auth import is_loopback
 
 __all__ = ["findings"]
 
-_DEFAULT = "127.0.0.1:4573"  # of extensions_cc_bridge.conf
+_DEFAULT = "127.0.0.1:14573"  # of extensions_cc_bridge.conf
+# Asterisk's default in agi://host/, and FreePBX's own FastAGI server: never a default of cc_bridge.
+_ASTERISK_PORT = "4573"
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - nothing is bound
 
 
@@ -47,7 +49,7 @@ def _address(config: Config, told: str | None) -> CheckResult:
     if told is None:
         return skip(name, "not told to this user", "asterisk -rx 'dialplan show globals'")
     address = told or _DEFAULT
-    host, _, port = address.rpartition(":")
+    host, port = _split(address)
     ours = f"{config.agi.host}:{config.agi.port}"
     seen = f"{address}{'' if told else ' (not set, so the default)'}"
     here = is_loopback(config.ami.host)  # the PBX is this machine, or looks like it
@@ -56,7 +58,8 @@ def _address(config: Config, told: str | None) -> CheckResult:
         " asterisk -rx 'dialplan reload'; or change [agi] and restart cc-bridge"
     )
     if port != str(config.agi.port):
-        return fail(name, f"{seen}, but cc_bridge listens on {ours}", advice)
+        foreign = f"; {port} is FreePBX's own FastAGI server" if port == _ASTERISK_PORT else ""
+        return fail(name, f"{seen}, but cc_bridge listens on {ours}{foreign}", advice)
     if is_loopback(host) and not here:
         return fail(name, f"{seen} is the PBX itself, and cc_bridge is another machine", advice)
     if is_loopback(config.agi.host) and not is_loopback(host):
@@ -64,6 +67,12 @@ def _address(config: Config, told: str | None) -> CheckResult:
     if config.agi.host not in _EVERYWHERE and not is_loopback(host) and host.strip("[]") != config.agi.host:
         return warn(name, f"{seen}, and cc_bridge listens on {ours}: is it the same?", advice)
     return ok(name, seen)
+
+
+def _split(address: str) -> tuple[str, str]:
+    """Return host and port of an address; without a port it is the one that Asterisk takes."""
+    host, colon, port = address.rpartition(":")
+    return (host, port) if colon and port.isdigit() else (address, _ASTERISK_PORT)
 
 
 def _reached_at(config: Config) -> str:

@@ -28,7 +28,7 @@ _DEADLINE = 120.0  # seconds for all of it
 _HEAD = """\
 agi_network: yes
 agi_network_script: survey
-agi_request: agi://127.0.0.1:4573/survey
+agi_request: agi://127.0.0.1:14573/survey
 agi_channel: PJSIP/trunk-{number:08x}
 agi_language: en
 agi_type: PJSIP

@@ -99,7 +99,7 @@ def test_what_is_on_record_outlives_the_container(bridge):
 def test_the_health_check_fails_when_nothing_answers(podman):
     done = podman.run("podman", "run", "--rm", "--network", "none", IMAGE, "health", check=False)
     assert done.returncode == 1
-    assert "Error: no answer from 127.0.0.1:19531" in done.stderr
+    assert "Error: no answer from 127.0.0.1:14574" in done.stderr
 
 
 def test_the_image_is_small_and_says_what_it_is(podman):

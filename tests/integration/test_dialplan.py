@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from cc_bridge.config import Config
 from support.paths import ROOT
 
 REPOSITORY = ROOT
 DIALPLAN = REPOSITORY / "dialplans" / "extensions_cc_bridge.conf"
 FREEPBX = REPOSITORY / "dialplans" / "freepbx" / "extensions_custom.conf"
+INSTALL = REPOSITORY / "dialplans" / "freepbx" / "INSTALL.md"
 MANAGER = REPOSITORY / "config" / "asterisk" / "manager.d" / "cc_bridge.conf"
 CALLBACK = REPOSITORY / "config" / "asterisk" / "manager.d" / "cc_bridge_callback.conf"
 
@@ -84,6 +86,12 @@ def test_asterisklint_would_find_a_slip(etc: Path, right: str, wrong: str, found
     assert right in dialplan.read_text()
     dialplan.write_text(dialplan.read_text().replace(right, wrong, 1))
     assert found in lint(etc)
+
+
+def test_every_address_has_the_port_where_the_daemon_listens():
+    ports = set(re.findall(r"CCB_AGI=\S+?:(\d+)", DIALPLAN.read_text() + INSTALL.read_text()))
+    assert ports == {str(Config().agi.port)}
+    assert set(re.findall(r"agi://([^/]*)/", DIALPLAN.read_text())) == {"${CCB_AGI}"}
 
 
 def test_no_extension_is_a_pattern():

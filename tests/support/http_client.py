@@ -9,7 +9,7 @@ from twisted.python.failure import Failure
 
 __all__ = ["Browsing", "Response", "Transport", "sent"]
 
-_HOST = "localhost:19531"
+_HOST = "localhost:14574"
 
 
 class Transport(StringTransport):

@@ -268,12 +268,14 @@ def test_queues(pbx, doctor):
     ("told", "agi", "level"),
     [
         ("", {}, CheckStatus.OK),
-        ("", {"port": 4574}, CheckStatus.FAIL),
-        ("127.0.0.1:4574", {"port": 4574}, CheckStatus.OK),
-        ("10.0.0.9:4573", {}, CheckStatus.FAIL),  # it listens on loopback
-        ("10.0.0.9:4573", {"host": "0.0.0.0"}, CheckStatus.OK),
-        ("10.0.0.9:4573", {"host": "10.0.0.8"}, CheckStatus.WARN),
-        ("[::1]:4573", {"host": "::1"}, CheckStatus.OK),
+        ("", {"port": 14575}, CheckStatus.FAIL),
+        ("127.0.0.1:14575", {"port": 14575}, CheckStatus.OK),
+        ("10.0.0.9:14573", {}, CheckStatus.FAIL),  # it listens on loopback
+        ("10.0.0.9:14573", {"host": "0.0.0.0"}, CheckStatus.OK),
+        ("10.0.0.9:14573", {"host": "10.0.0.8"}, CheckStatus.WARN),
+        ("[::1]:14573", {"host": "::1"}, CheckStatus.OK),
+        ("127.0.0.1:4573", {"port": 4573}, CheckStatus.OK),  # as both sides say
+        ("127.0.0.1", {"port": 4573}, CheckStatus.OK),
     ],
 )
 def test_where_the_dialplan_leads(pbx, doctor, told, agi, level):
@@ -281,6 +283,15 @@ def test_where_the_dialplan_leads(pbx, doctor, told, agi, level):
     findings = doctor(agi=agi)
     assert named(findings, "dialplan.CCB_AGI").level is level
     assert unwell(findings).keys() <= {"dialplan.CCB_AGI"}
+
+
+@pytest.mark.parametrize("told", ["127.0.0.1:4573", "127.0.0.1", "[::1]"])
+def test_a_dialplan_that_leads_to_freepbxs_own_server(pbx, doctor, told):
+    pbx.variables["CCB_AGI"] = told
+    found = named(doctor(), "dialplan.CCB_AGI")
+    assert found.level is CheckStatus.FAIL
+    assert "cc_bridge listens on 127.0.0.1:14573; 4573 is FreePBX's own FastAGI server" in found.seen
+    assert "CCB_AGI=127.0.0.1:14573" in found.advice
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ class Site:
         for path in FOLDER.glob("*_rules.yml"):
             (self.folder / path.name).write_text(hurried(path.read_text()))
         config = (FOLDER / "prometheus.yml").read_text().replace("15s", "1s")
-        config = config.replace("localhost:19531", f"127.0.0.1:{self.http}")
+        config = config.replace("localhost:14574", f"127.0.0.1:{self.http}")
         (self.folder / "prometheus.yml").write_text(
             config.replace("localhost:9093", f"127.0.0.1:{self.alertmanager}")
         )

@@ -210,7 +210,7 @@ def test_the_command_makes_a_link_that_opens(settings):
 
 
 def test_the_address_is_that_of_the_daemon(settings):
-    assert link("Sara", "-c", str(settings)).stdout.startswith("http://127.0.0.1:19531/agent#")
+    assert link("Sara", "-c", str(settings)).stdout.startswith("http://127.0.0.1:14574/agent#")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from cc_bridge.agi.request import AgiEnvironmentReader, BadAgiEnvironment
 HEAD = (
     b"agi_network: yes\n"
     b"agi_network_script: survey/?q=sales&x=1\n"
-    b"agi_request: agi://127.0.0.1:4573/survey/?q=sales&x=1\n"
+    b"agi_request: agi://127.0.0.1:14573/survey/?q=sales&x=1\n"
     b"agi_channel: PJSIP/trunk-00000001\n"
     b"agi_language: fa_IR\n"
     b"agi_type: PJSIP\n"

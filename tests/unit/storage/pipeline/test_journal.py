@@ -387,7 +387,7 @@ def test_a_writer_before_a_full_journal_takes_only_what_callers_said(file):
 
 def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(file):
     """After each kill the journal opens and holds every acknowledged row, each once, in order."""
-    chance = random.Random(19531)
+    chance = random.Random(7)
     program = subprocess.Popen(
         [sys.executable, SUPPORT / "journal_writer.py", file],
         stdin=subprocess.PIPE,
