@@ -26,7 +26,7 @@ class CallerLookupScript:
     """Greets the callers of one PBX.
 
     `profile` gets the caller's number: None for one that nobody in particular calls from, else what fires
-    with the profile. `on_greeting` hears how it went: told, nobody, late, failed.
+    with the profile. `on_greeting` hears how it went: found, anonymous, timeout, failed.
     """
 
     def __init__(
@@ -46,19 +46,19 @@ class CallerLookupScript:
         """Set the variables, or nothing."""
         asked = self._profile(request.caller_id)
         if asked is None:
-            self._on_greeting("nobody")
+            self._on_greeting("anonymous")
             return
         try:
             profile = await asked.addTimeout(SECONDS, self._clock)
         except Exception as error:
             late = isinstance(error, TooLate)
-            self._on_greeting("late" if late else "failed")
+            self._on_greeting("timeout" if late else "failed")
             self._tell(error)
             return
         self._failing = False
         for name, value in variables(profile, self._priorities).items():
             await channel.set_variable(name, value)
-        self._on_greeting("told")
+        self._on_greeting("found")
 
     def _tell(self, error: Exception) -> None:
         """Log the first of a row; its text could hold the number."""

@@ -66,7 +66,7 @@ class FastAgiFactory(Factory):
         self.accepted = 0  # calls given to the handler
         self.refused: Counter[str] = (
             Counter()
-        )  # by reason: busy, bad_head, slow_head, unknown_script, stopping
+        )  # by reason: busy, invalid_header, header_timeout, unknown_script, stopping
         self.failed = 0  # calls whose handler raised
         self.cut: Counter[str] = Counter()  # by reason: time_limit, shutdown
         self.stopping = False
@@ -115,7 +115,7 @@ class _FastAgiProtocol(Protocol):
         else:
             factory.calls.add(self)
             self._head = AgiEnvironmentReader(limits.head_lines, limits.head_bytes)
-            self._timer = factory.clock.callLater(limits.head_seconds, self._refuse, "slow_head")
+            self._timer = factory.clock.callLater(limits.head_seconds, self._refuse, "header_timeout")
 
     def dataReceived(self, data: bytes) -> None:
         if self._channel is not None:
@@ -127,7 +127,7 @@ class _FastAgiProtocol(Protocol):
             head = self._head.feed(data)
         except BadAgiEnvironment as error:
             _log.warn("an AGI connection was refused: {error}", error=error)
-            self._refuse("bad_head")
+            self._refuse("invalid_header")
             return
         if head is not None:
             self._begin(*head)

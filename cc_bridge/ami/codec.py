@@ -12,7 +12,7 @@ without a line of Python, counted and never parsed; of the wanted only the named
 
 Values that come from callers (numbers, extensions) reach AMI raw, line breaks included (16.28 and
 22.10): a caller can cut an event in two and forge the second half. A message that does not have the
-shape that Asterisk gives it is tainted: it and the one after it are dropped and counted.
+shape that Asterisk gives it is malformed: it and the one after it are dropped and counted.
 """
 
 import re
@@ -115,14 +115,14 @@ class MessageCounts:
     """What became of the messages; one object may count for many sessions."""
 
     received: int = 0
-    unwanted: int = 0  # by name, not parsed
-    tainted: int = 0
+    filtered: int = 0  # by name, not parsed
+    malformed: int = 0
     oversized: int = 0
 
     @property
     def dropped(self) -> int:
-        """Messages that were lost to us; the unwanted are not."""
-        return self.tainted + self.oversized
+        """Messages that were lost to us; the filtered are not."""
+        return self.malformed + self.oversized
 
 
 class Codec:
@@ -145,11 +145,11 @@ class Codec:
             if wanted is None
             else {f"Event: {name}\r".encode(): _plan(name, wish) for name, wish in wanted.items()}
         )
-        self._concerns_us = None if wanted is None else _all_but_unwanted(wanted).match
+        self._concerns_us = None if wanted is None else _all_but_filtered(wanted).match
         self._max_message = max_message
         self._rest = b""  # the start of a message
         self._skip_to_end = False  # inside an oversized message
-        self._distrust_next = False  # after a tainted one
+        self._distrust_next = False  # after a malformed one
 
     def feed(self, data: bytes) -> list[Any]:
         """Return the messages that `data` completes: pyst2 `Event`s and `Message`s."""
@@ -158,7 +158,7 @@ class Codec:
         blocks = self._blocks(data)
         ours = blocks if self._concerns_us is None else list(filter(self._concerns_us, blocks))
         self.counts.received += len(blocks) - len(ours)
-        self.counts.unwanted += len(blocks) - len(ours)
+        self.counts.filtered += len(blocks) - len(ours)
         for each in ours:
             block = each.lstrip(b"\r\n")
             plan = plans.get(block[: block.find(b"\n")])
@@ -235,14 +235,14 @@ class Codec:
         message = _message(block)
         if self._plans is not None and f"Event: {message.headers['Event']}\r".encode() not in self._plans:
             # Behind an end that Asterisk did not write the first look has not seen it.
-            self.counts.unwanted += 1
+            self.counts.filtered += 1
         elif "ActionID" in message.headers or _is_whole(message, block):
             messages.append(Event(message))
         else:
             self._taint(distrust_next=True)
 
     def _taint(self, *, distrust_next: bool) -> None:
-        self.counts.tainted += 1
+        self.counts.malformed += 1
         self._distrust_next = distrust_next
 
 
@@ -257,7 +257,7 @@ def _plan(name: str, wish: EventSpec) -> _ExtractionPlan:
     )
 
 
-def _all_but_unwanted(wanted: Mapping[str, EventSpec]) -> re.Pattern[bytes]:
+def _all_but_filtered(wanted: Mapping[str, EventSpec]) -> re.Pattern[bytes]:
     """Match the start of each message but of events that are not wanted."""
     heads = []
     for name, wish in wanted.items():

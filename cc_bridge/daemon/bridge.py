@@ -136,7 +136,7 @@ class Bridge:
         )
         self._access = TokenAuth(config.http.host, config.http.access_token())
         self.knowing = CustomerLookup(
-            config, self.writing.tell, self.link.pbx_now, self.metrics.count_greeting, reactor
+            config, self.writing.tell, self.link.pbx_now, self.metrics.count_caller_lookup, reactor
         )
         self.showing = PeopleApi(lambda: self.config, self.link.pbx_now, reactor)
         self.agi = make_agi(

@@ -105,7 +105,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "left_at - entered_at",
             "seconds",
             "QueueCallerJoin to QueueCallerLeave; queue_visits.wait_seconds",
-            "cc_bridge_wait_seconds",
+            "cc_bridge_queue_wait_seconds",
         ),
         Measure(
             "average_speed_of_answer",
@@ -134,7 +134,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "number of rings with the outcome",
             "rings",
             "DialEnd, AgentDump, cause of the Hangup; rings.outcome",
-            "cc_bridge_rings_total",
+            "cc_bridge_ring_attempts_total",
         ),
         Measure(
             "talk",
@@ -258,7 +258,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "number of times the stage was reached",
             "surveys",
             "FastAGI; funnel.stage, survey_attempts.result, survey_attempts.reason",
-            "cc_bridge_surveys_total",
+            "cc_bridge_survey_stages_total",
         ),
         Measure(
             "response_rate",
@@ -274,7 +274,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "caller_left_first / (caller_left_first + invited)",
             "%",
             "HangupRequest, BridgeLeave; talks.ended_by, funnel.stage, funnel.queue, funnel.agent",
-            "cc_bridge_caller_left_first_ratio",
+            "cc_bridge_caller_hangup_first_ratio",
         ),
         Measure(
             "ratings",
@@ -377,7 +377,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "ended_at - started_at",
             "seconds",
             "last sight of the PBX to the next good login; gaps.started_at, gaps.ended_at",
-            "cc_bridge_observed_gap_seconds_total",
+            "cc_bridge_observation_gap_seconds_total",
         ),
     ),
 }

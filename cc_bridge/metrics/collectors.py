@@ -28,7 +28,7 @@ __all__ = ["DigestCollector", "FollowUpCollector", "QueueCollector", "RenderedFa
 
 _MEMBER_STATES = [state for state in AgentState if state is not AgentState.LOGGED_OUT]
 # As `agi/server.py` names them.
-_REFUSED = dict.fromkeys(("busy", "bad_head", "slow_head", "unknown_script", "stopping"), 0)
+_REFUSED = dict.fromkeys(("busy", "invalid_header", "header_timeout", "unknown_script", "stopping"), 0)
 _CUT = dict.fromkeys(("time_limit", "shutdown"), 0)
 _NO_OWNER = "-"  # which nobody can be called: a label without a value would be none
 
@@ -67,8 +67,10 @@ class QueueCollector(Collector):
         seconds: dict[tuple[str, ...], float] = {(queue,): t for queue, t in self._thresholds.items()}
         yield _read("service_level_threshold_seconds", self._pbx, seconds)
         shares = list(self._lingering.queues())
-        yield _read("caller_left_first_ratio", self._pbx, {(share.queue,): share.share for share in shares})
-        yield _read("agents_standing_out", self._pbx, {(share.queue,): share.suspicious for share in shares})
+        yield _read("caller_hangup_first_ratio", self._pbx, {(share.queue,): share.share for share in shares})
+        yield _read(
+            "hangup_outlier_agents", self._pbx, {(share.queue,): share.suspicious for share in shares}
+        )
 
 
 class FollowUpCollector(Collector):
@@ -104,7 +106,7 @@ class DigestCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         digests = self._digests
         yield _read("digest_due_timestamp_seconds", self._pbx, _by_name(digests.due_at))
-        yield _read("digest_last_published_timestamp_seconds", self._pbx, _by_name(digests.last_sent_at))
+        yield _read("digest_last_sent_timestamp_seconds", self._pbx, _by_name(digests.last_sent_at))
         yield _read("digest_failures", self._pbx, _by_name(digests.failures))
 
 
@@ -168,18 +170,18 @@ class StateCollector(Collector):
             for state in _MEMBER_STATES
         }
         yield self._family("callers_waiting", waiting)
-        yield self._family("oldest_wait_seconds", oldest)
-        yield self._family("talks", talks)
-        yield self._family("members", members)
-        yield self._family("unexpected_signals", {(): tracker.unexpected})
+        yield self._family("longest_current_wait_seconds", oldest)
+        yield self._family("talks_in_progress", talks)
+        yield self._family("queue_members", members)
+        yield self._family("unexpected_call_events", {(): tracker.unexpected})
 
     def _ami(self) -> Iterator[Metric]:
         link, counts = self._link, self._link.counts
-        parsed = counts.received - counts.unwanted - counts.dropped
+        parsed = counts.received - counts.filtered - counts.dropped
         kinds = {
             "parsed": parsed,
-            "unwanted": counts.unwanted,
-            "tainted": counts.tainted,
+            "filtered": counts.filtered,
+            "malformed": counts.malformed,
             "oversized": counts.oversized,
         }
         yield self._family("ami_up", {(): float(link.up)})
@@ -190,21 +192,21 @@ class StateCollector(Collector):
 
     def _agi(self) -> Iterator[Metric]:
         agi = self._agi_state
-        yield self._family("agi_callers", {(): agi.in_progress})
+        yield self._family("agi_sessions_in_progress", {(): agi.in_progress})
         yield self._family("agi_sessions", {(): agi.accepted})
         yield self._family("agi_failures", {(): agi.failed})
         yield self._family("agi_refused", {(reason,): n for reason, n in (_REFUSED | agi.refused).items()})
-        yield self._family("agi_cut", {(reason,): n for reason, n in (_CUT | agi.cut).items()})
+        yield self._family("agi_terminated", {(reason,): n for reason, n in (_CUT | agi.cut).items()})
 
     def _storage(self) -> Iterator[Metric]:
         store = self._store
-        yield self._family("storage_backlog_records", {(): store.backlog})
-        yield self._family("storage_backlog_seconds", {(): store.oldest_seconds})
-        yield self._family("storage_written", {(table,): n for table, n in store.written.items()})
+        yield self._family("storage_queue_records", {(): store.backlog})
+        yield self._family("storage_queue_oldest_seconds", {(): store.oldest_seconds})
+        yield self._family("storage_written_records", {(table,): n for table, n in store.written.items()})
         yield self._family("storage_batches", {(): store.batches})
         yield self._family("storage_failures", {(): store.failures})
-        yield self._family("storage_set_aside", {(): store.set_aside})
-        yield self._family("storage_dropped", {(): store.dropped})
+        yield self._family("storage_rejected_records", {(): store.set_aside})
+        yield self._family("storage_dropped_records", {(): store.dropped})
 
     def _journal(self, forwarder: ForwarderState) -> Iterator[Metric]:
         journal = forwarder.journal
@@ -212,16 +214,16 @@ class StateCollector(Collector):
         yield self._family("journal_limit_bytes", {(): journal.limit})
         yield self._family("journal_pending_records", {(): journal.pending})
         yield self._family("journal_oldest_seconds", {(): journal.oldest_seconds})
-        yield self._family("journal_set_aside_records", {(): journal.set_aside})
-        yield self._family("forwarded_records", {(): forwarder.forwarded})
-        yield self._family("forward_failures", {(): forwarder.failures})
+        yield self._family("journal_rejected_records", {(): journal.set_aside})
+        yield self._family("journal_forwarded_records", {(): forwarder.forwarded})
+        yield self._family("journal_forward_failures", {(): forwarder.failures})
 
     def _webhooks(self, webhooks: WebhookState) -> Iterator[Metric]:
         names = list(webhooks.receivers)
         results = [(name, result) for name in names for result in ("delivered", "failed", "dead", "dropped")]
         yield self._family("webhook_deliveries", {result: webhooks.results[result] for result in results})
-        yield self._family("webhook_pending", {(name,): webhooks.pending(name) for name in names})
+        yield self._family("webhook_pending_events", {(name,): webhooks.pending(name) for name in names})
         yield self._family(
             "webhook_oldest_pending_seconds", {(name,): webhooks.oldest_seconds(name) for name in names}
         )
-        yield self._family("webhook_dead", {(name,): webhooks.dead(name) for name in names})
+        yield self._family("webhook_dead_letters", {(name,): webhooks.dead(name) for name in names})

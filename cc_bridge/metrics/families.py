@@ -23,7 +23,7 @@ SIZES: Mapping[str, str] = {
     "agents": "the pairs of a queue and an agent who talked in it",
     "thresholds": "the service-level thresholds and short-abandon limits in use that are no bound anyway",
     "values": "the values of all questions that a queue's callers are asked, 5 for one on 1 to 5",
-    "receivers": "the webhooks' receivers",
+    "endpoints": "the endpoints of webhooks",
     "owners": "the owners of queues, in the configuration or of a follow-up that is not closed",
     "tables": "the tables of the database, some 13",
 }
@@ -79,7 +79,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "the line in a panel of waits",
         ),
         _measured(
-            "wait_seconds",
+            "queue_wait_seconds",
             "histogram",
             "wait",
             "seconds",
@@ -91,7 +91,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "callers_waiting", "gauge", "Callers in the queue now.", "callers", ("queue",), "queues"
         ),
         MetricFamily(
-            "oldest_wait_seconds",
+            "longest_current_wait_seconds",
             "gauge",
             "Seconds that the caller who waits longest has waited: largest now - entered_at; 0 without any.",
             "seconds",
@@ -101,10 +101,10 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
     ),
     "Agents": (
         _measured(
-            "rings",
+            "ring_attempts",
             "counter",
             "ring_outcomes",
-            "rings",
+            "ring_attempts",
             "queue",
             "outcome",
             series="queues * 8",
@@ -132,7 +132,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             use="who hangs up first, without which nobody is asked",
         ),
         MetricFamily(
-            "talks",
+            "talks_in_progress",
             "gauge",
             "Callers of the queue who talk with an agent now.",
             "callers",
@@ -140,7 +140,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "queues",
         ),
         MetricFamily(
-            "members",
+            "queue_members",
             "gauge",
             "Members of the queue by their state now; an agent counts in every queue.",
             "agents",
@@ -183,7 +183,9 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
     ),
     "Survey": (
         _measured("survey_eligible", "counter", "survey_eligible", "callers", "queue", series="queues"),
-        _measured("surveys", "counter", "survey_stages", "surveys", "queue", "stage", series="queues * 36"),
+        _measured(
+            "survey_stages", "counter", "survey_stages", "surveys", "queue", "stage", series="queues * 36"
+        ),
         _measured(
             "ratings",
             "counter",
@@ -196,16 +198,16 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             series="queues * values",
         ),
         _measured(
-            "caller_left_first_ratio",
+            "caller_hangup_first_ratio",
             "gauge",
             "left_first",
             "ratio",
             "queue",
             series="queues",
-            use="read beside agents_standing_out",
+            use="read beside hangup_outlier_agents",
         ),
         MetricFamily(
-            "agents_standing_out",
+            "hangup_outlier_agents",
             "gauge",
             "Agents whose callers hang up first more often than those of the queue's other agents, by more"
             " than chance explains.",
@@ -262,7 +264,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "ami_messages",
             "counter",
-            "AMI messages: parsed, unwanted (known by name, skipped), tainted or oversized (dropped).",
+            "AMI messages: parsed, filtered (skipped by name), malformed or oversized (dropped).",
             "messages",
             ("kind",),
             "4",
@@ -275,9 +277,9 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             " way between asking and hearing (seconds).",
             "seconds",
         ),
-        _measured("observed_gap_seconds", "counter", "gap", "seconds", "reason", series="4"),
+        _measured("observation_gap_seconds", "counter", "gap", "seconds", "reason", series="4"),
         MetricFamily(
-            "observed_gap_calls",
+            "observation_gap_calls",
             "counter",
             "Calls that were going on when the PBX was lost sight of, by reason.",
             "calls",
@@ -286,7 +288,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "how much a gap has cost",
         ),
         MetricFamily(
-            "unexpected_signals",
+            "unexpected_call_events",
             "counter",
             "Signals about calls that did not fit what was known, such as after lost messages.",
             "signals",
@@ -295,7 +297,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
     ),
     "FastAGI": (
         MetricFamily(
-            "agi_callers",
+            "agi_sessions_in_progress",
             "gauge",
             "Callers in a FastAGI session now.",
             "callers",
@@ -314,13 +316,18 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "5",
         ),
         MetricFamily(
-            "agi_cut", "counter", "FastAGI sessions that were cut, by reason.", "sessions", ("reason",), "2"
+            "agi_terminated",
+            "counter",
+            "FastAGI sessions that were ended by us, by reason.",
+            "sessions",
+            ("reason",),
+            "2",
         ),
         MetricFamily(
-            "greetings",
+            "caller_lookups",
             "counter",
-            "Callers before their queue: told (the dialplan knows them), nobody (a withheld or shared"
-            " number), late (the database did not answer in time) or failed.",
+            "Caller lookups before the queue: found (the dialplan has the profile), anonymous (a withheld or"
+            " shared number), timeout (the database did not answer in time) or failed.",
             "callers",
             ("result",),
             "4",
@@ -329,20 +336,20 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
     ),
     "Storage": (
         MetricFamily(
-            "storage_backlog_records",
+            "storage_queue_records",
             "gauge",
             "Records that wait to be written.",
             "records",
-            use="beside storage_backlog_seconds",
+            use="beside storage_queue_oldest_seconds",
         ),
         MetricFamily(
-            "storage_backlog_seconds",
+            "storage_queue_oldest_seconds",
             "gauge",
             "Age of the oldest record that waits to be written; 0 if none waits.",
             "seconds",
         ),
         MetricFamily(
-            "storage_written",
+            "storage_written_records",
             "counter",
             "Records on disk, by table.",
             "records",
@@ -365,10 +372,10 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             use="a disk that fails and comes back before an alert",
         ),
         MetricFamily(
-            "storage_set_aside", "counter", "Records that storage refused; they are lost.", "records"
+            "storage_rejected_records", "counter", "Records that storage refused; they are lost.", "records"
         ),
         MetricFamily(
-            "storage_dropped",
+            "storage_dropped_records",
             "counter",
             "Records lost to a full backlog, a full journal or a forced end.",
             "records",
@@ -394,20 +401,20 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "seconds",
         ),
         MetricFamily(
-            "journal_set_aside_records",
+            "journal_rejected_records",
             "gauge",
             "Records that the database server refused, kept in the journal.",
             "records",
         ),
         MetricFamily(
-            "forwarded_records",
+            "journal_forwarded_records",
             "counter",
             "Records that the database server has committed.",
             "records",
             use="load, and the speed of catching up",
         ),
         MetricFamily(
-            "forward_failures",
+            "journal_forward_failures",
             "counter",
             "Attempts that failed with the database server.",
             "attempts",
@@ -421,33 +428,33 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "What became of events: delivered, failed (an attempt; the event goes again), dead (given up) or"
             " dropped (no room for more dead ones).",
             "events",
-            ("receiver", "result"),
-            "receivers * 4",
+            ("endpoint", "result"),
+            "endpoints * 4",
         ),
         MetricFamily(
-            "webhook_pending",
+            "webhook_pending_events",
             "gauge",
-            "Events that wait for their receiver.",
+            "Events that wait for their endpoint.",
             "events",
-            ("receiver",),
-            "receivers",
+            ("endpoint",),
+            "endpoints",
             "beside webhook_oldest_pending_seconds",
         ),
         MetricFamily(
             "webhook_oldest_pending_seconds",
             "gauge",
-            "Age of the oldest event that waits for its receiver; 0 if none waits.",
+            "Age of the oldest event that waits for its endpoint; 0 if none waits.",
             "seconds",
-            ("receiver",),
-            "receivers",
+            ("endpoint",),
+            "endpoints",
         ),
         MetricFamily(
-            "webhook_dead",
+            "webhook_dead_letters",
             "gauge",
             "Events that were given up, kept for cc-bridge outbox retry.",
             "events",
-            ("receiver",),
-            "receivers",
+            ("endpoint",),
+            "endpoints",
         ),
     ),
     "Digests": (
@@ -460,7 +467,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "1",
         ),
         MetricFamily(
-            "digest_last_published_timestamp_seconds",
+            "digest_last_sent_timestamp_seconds",
             "gauge",
             "When one was sent last, by any daemon on this database, in seconds since the epoch; 0: never.",
             "seconds",

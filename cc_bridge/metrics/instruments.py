@@ -74,7 +74,7 @@ _ANSWERED = {True: "yes", False: "no"}
 _COMES_TO = (SurveyStage.INVITED, SurveyResult.COMPLETE, SurveyResult.PARTIAL, SurveyResult.DECLINED)
 _NOT_ELIGIBLE = {NotAskedReason.DISABLED, NotAskedReason.NOT_ELIGIBLE}
 # As `agi/caller_lookup_script.py` names them.
-_GREETINGS = ("told", "nobody", "late", "failed")
+_LOOKUP_RESULTS = ("found", "anonymous", "timeout", "failed")
 
 
 class Metrics:
@@ -97,27 +97,27 @@ class Metrics:
         self._answered_within = self._counter("answered_within")
         self._abandoned_within = self._counter("abandoned_within")
         wait_bounds = {*_WAIT_BOUNDS, *(seconds for seconds in thresholds if seconds > 0)}
-        self._wait = self._histogram("wait_seconds", wait_bounds)
-        self._rings = self._counter("rings")
+        self._wait = self._histogram("queue_wait_seconds", wait_bounds)
+        self._rings = self._counter("ring_attempts")
         self._talk = self._histogram("talk_seconds", _TALK_BOUNDS)
         self._handle = self._histogram("handle_seconds", _TALK_BOUNDS)
         self._hold = self._counter("hold_seconds")
         self._talks_ended = self._counter("talks_ended")
         self._eligible = self._counter("survey_eligible")
-        self._stages = self._counter("surveys")
+        self._stages = self._counter("survey_stages")
         self._ratings = self._counter("ratings")
         if agents:
             self._agent_talks = self._counter("agent_talks")
             self._agent_handle = self._counter("agent_handle_seconds")
             self._agent_ratings = self._counter("agent_ratings")
-        self._gap_seconds = self._counter("observed_gap_seconds")
-        self._gap_calls = self._counter("observed_gap_calls")
+        self._gap_seconds = self._counter("observation_gap_seconds")
+        self._gap_calls = self._counter("observation_gap_calls")
         for reason in GapReason:
             self._gap_seconds.inc(reason, by=0)
             self._gap_calls.inc(reason, by=0)
-        self._greetings = self._counter("greetings")
-        for how in _GREETINGS:
-            self._greetings.inc(how, by=0)
+        self._lookups = self._counter("caller_lookups")
+        for result in _LOOKUP_RESULTS:
+            self._lookups.inc(result, by=0)
         self._follow_ups_opened = self._counter("follow_ups_opened")
         for why in FollowUpReason:
             self._follow_ups_opened.inc(why, by=0)
@@ -242,8 +242,8 @@ class Metrics:
     def survey_stage(self, stage: str, queue: str) -> None:
         self._stages.inc(queue, stage)
 
-    def count_greeting(self, how: str) -> None:
-        self._greetings.inc(how)
+    def count_caller_lookup(self, result: str) -> None:
+        self._lookups.inc(result)
 
     def count_follow_ups(
         self, opened: Mapping[str, int], closed: Iterable[FollowUp], by_owner: Mapping[str, FollowUpCount]

@@ -29,7 +29,11 @@ from pbx.rig import Rig
 __all__ = ["Daemon"]
 
 _DEADLINE = 60.0  # seconds, on a busy machine; everything here takes far less
-_BUSY = ("callers_waiting", "talks", "agi_callers")  # metrics that count who is on the line
+_BUSY = (
+    "callers_waiting",
+    "talks_in_progress",
+    "agi_sessions_in_progress",
+)  # metrics that count who is on the line
 
 
 class Daemon:
@@ -142,7 +146,7 @@ class Daemon:
         """Wait until it sees nobody on the line and every agent free."""
         self.until(
             lambda: (
-                self.metric("cc_bridge_members", state="available") == len(rig.members())
+                self.metric("cc_bridge_queue_members", state="available") == len(rig.members())
                 and not any(self.metric(f"cc_bridge_{busy}") for busy in _BUSY)
             )
         )
@@ -151,7 +155,7 @@ class Daemon:
         """Return what it says is going on."""
         ready = self.get("/readyz")[1]
         lines = self.get("/metrics")[1].splitlines()
-        names = tuple(f"cc_bridge_{name}{{" for name in ("members", *_BUSY))
+        names = tuple(f"cc_bridge_{name}{{" for name in ("queue_members", *_BUSY))
         going_on = [line for line in lines if line.startswith(names) and not line.endswith((" 0", " 0.0"))]
         return "\n".join([ready, *going_on])
 
@@ -186,7 +190,7 @@ class Daemon:
 
     def forget(self) -> None:
         """Let `rows` begin anew, once all that there was has been written."""
-        self.until(lambda: self.metric("cc_bridge_storage_backlog_records") == 0)
+        self.until(lambda: self.metric("cc_bridge_storage_queue_records") == 0)
         for table in TABLES.values():
             ((last,),) = (row.values() for row in self._select(f"SELECT max(rowid) FROM {table.name}"))
             self._forgotten[table.name] = last or 0

@@ -71,7 +71,7 @@ def test_over_the_limit_of_callers_the_call_goes_on_without_a_survey(rig, daemon
     rig.driver.wait_for(event("BridgeEnter", Uniqueid=first.uniqueid))
     rig.driver.wait_for(event("BridgeEnter", Uniqueid=second.uniqueid))
     rig.agent_hangs_up("alice")
-    daemon.until(lambda: daemon.metric("cc_bridge_agi_callers") == 1)
+    daemon.until(lambda: daemon.metric("cc_bridge_agi_sessions_in_progress") == 1)
     rig.agent_hangs_up("bob")
     daemon.until(lambda: daemon.metric("cc_bridge_agi_refused_total", reason="busy") == 1)
     rig.driver.until(lambda: len(rig.driver.channels()) == 1)
@@ -89,7 +89,7 @@ def test_a_cut_link_is_a_gap_and_the_daemon_comes_back(rig, tmp_path):
 def _cut_in_mid_call(rig, daemon, link):
     caller = rig.call("sales")
     rig.driver.wait_for(event("BridgeEnter", Uniqueid=caller.uniqueid))
-    daemon.until(lambda: daemon.metric("cc_bridge_talks", queue="sales") == 1)
+    daemon.until(lambda: daemon.metric("cc_bridge_talks_in_progress", queue="sales") == 1)
     link.cut()
     daemon.until(
         lambda: daemon.metric("cc_bridge_ami_reconnects_total") == 1 and daemon.get("/readyz")[0] == 200
@@ -114,13 +114,13 @@ def test_it_says_why_it_is_not_ready(daemon):
 def test_asterisk_killed_in_mid_call_leaves_a_gap_and_no_call(rig, daemon):
     caller = rig.call("sales")
     rig.driver.wait_for(event("BridgeEnter", Uniqueid=caller.uniqueid))
-    daemon.until(lambda: daemon.metric("cc_bridge_talks", queue="sales") == 1)
+    daemon.until(lambda: daemon.metric("cc_bridge_talks_in_progress", queue="sales") == 1)
     rig.restart()
     (gap,) = daemon.wait_for_rows("gaps")
     assert (gap["reason"], gap["calls_affected"]) == ("pbx_restarted", 1)
     (talk,) = daemon.wait_for_rows("talks")
     assert (talk["agent"], talk["ended_by"], bool(talk["partial"])) == ("Alice", "unobserved", True)
     daemon.until(lambda: daemon.get("/readyz")[0] == 200)
-    assert daemon.metric("cc_bridge_talks") == 0
-    assert daemon.metric("cc_bridge_observed_gap_seconds_total", reason="pbx_restarted") > 0
+    assert daemon.metric("cc_bridge_talks_in_progress") == 0
+    assert daemon.metric("cc_bridge_observation_gap_seconds_total", reason="pbx_restarted") > 0
     assert daemon.metric("cc_bridge_talk_seconds_count") == 0

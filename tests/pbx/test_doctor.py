@@ -84,12 +84,12 @@ def test_nobody_is_disturbed(rig, daemon, doctor):
     doctor("--call")
     rig.driver.until(lambda: not rig.driver.channels())
     assert not rig.driver.events(event("Reload"))
-    daemon.until(lambda: daemon.metric("cc_bridge_storage_backlog_records") == 0)
+    daemon.until(lambda: daemon.metric("cc_bridge_storage_queue_records") == 0)
     assert (daemon.rows("calls"), daemon.rows("gaps"), daemon.rows("funnel")) == before
     assert daemon.get("/readyz")[0] == 200
     assert counted() == [sessions + 1, refused, failures]
     assert daemon.metric("cc_bridge_ami_messages_total", kind="parsed") > 0
-    assert daemon.metric("cc_bridge_ami_messages_total", kind="tainted") == 0
+    assert daemon.metric("cc_bridge_ami_messages_total", kind="malformed") == 0
 
 
 def test_people_read_lines(daemon, sounds):

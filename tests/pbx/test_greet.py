@@ -66,7 +66,7 @@ def test_a_caller_who_has_called_and_rated_before_is_known(rig, house):
     assert known == {"Rating": "2", "FollowUp": "", "Calls": "2", "Language": "fa", "Priority": "10"}
     assert seconds < THROUGH_SECONDS
     assert greeted(rig, "09127654321")[0] == EMPTY | {"Calls": "0", "Priority": "0"}
-    assert house.metric("cc_bridge_greetings_total", result="told") == 2
+    assert house.metric("cc_bridge_caller_lookups_total", result="found") == 2
 
 
 def test_the_priority_that_the_dialplan_takes_over_is_the_queues(rig, house):
@@ -97,7 +97,7 @@ def test_a_database_that_is_gone_holds_nobody_up(rig, house):
 def test_a_database_that_hangs_holds_nobody_up(rig, house):
     with socket.create_server(("127.0.0.1", 0)) as hanging:  # takes connections, and never says a word
         house.configure("storage", url=f"postgresql://x@127.0.0.1:{hanging.getsockname()[1]}/x")
-        known_in_time(rig, house, "late")
+        known_in_time(rig, house, "timeout")
 
 
 def known_in_time(rig, house, how):
@@ -108,8 +108,8 @@ def known_in_time(rig, house, how):
         known, seconds = greeted(rig)
         assert known == EMPTY
         assert seconds < THROUGH_SECONDS
-    assert house.metric("cc_bridge_greetings_total", result=how) >= 1
-    assert house.metric("cc_bridge_greetings_total", result="told") == 0
+    assert house.metric("cc_bridge_caller_lookups_total", result=how) >= 1
+    assert house.metric("cc_bridge_caller_lookups_total", result="found") == 0
 
 
 def test_a_daemon_that_is_stopped_in_its_tracks_holds_a_caller_up_for_a_second(rig, house):

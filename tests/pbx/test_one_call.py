@@ -62,7 +62,7 @@ def ended(rig, caller):
 
 def test_waits_talks_and_rates(rig, daemon):
     caller = rig.call("sales", number="09121234567", name="سارا")
-    daemon.until(lambda: daemon.metric("cc_bridge_talks", queue="sales") == 1)
+    daemon.until(lambda: daemon.metric("cc_bridge_talks_in_progress", queue="sales") == 1)
     through_a_talk(rig, caller)
     question_is_asked(rig, caller)
     caller.press("4")
@@ -102,16 +102,19 @@ def test_waits_talks_and_rates(rig, daemon):
 
     assert daemon.metric("cc_bridge_visits_total", queue="sales") == 1
     assert daemon.metric("cc_bridge_visits_total", queue="sales", outcome="answered") == 1
-    assert daemon.metric("cc_bridge_wait_seconds_sum", queue="sales") == pytest.approx(
+    assert daemon.metric("cc_bridge_queue_wait_seconds_sum", queue="sales") == pytest.approx(
         visit["wait_seconds"], abs=1e-3
     )
-    assert daemon.metric("cc_bridge_wait_seconds_bucket", queue="sales", outcome="answered", le="15.0") == 1
+    assert (
+        daemon.metric("cc_bridge_queue_wait_seconds_bucket", queue="sales", outcome="answered", le="15.0")
+        == 1
+    )
     assert daemon.metric("cc_bridge_talk_seconds_sum", queue="sales") == pytest.approx(
         talk["talk_seconds"], abs=1e-3
     )
     assert daemon.metric("cc_bridge_ratings_total", queue="sales", value="4") == 1
     assert daemon.metric("cc_bridge_ratings_total", queue="sales") == 1
-    assert daemon.metric("cc_bridge_surveys_total", queue="sales", stage="complete") == 1
+    assert daemon.metric("cc_bridge_survey_stages_total", queue="sales", stage="complete") == 1
     assert daemon.metric("cc_bridge_callers_waiting") == 0
     assert daemon.metric("cc_bridge_ami_up") == 1
     assert daemon.readiness()["ok"] is True
@@ -123,7 +126,7 @@ def test_a_wrong_key_then_a_right_one(rig, daemon):
     through_a_talk(rig, caller)
     question_is_asked(rig, caller)
     caller.press("9")
-    rig.driver.until(lambda: daemon.metric("cc_bridge_surveys_total", stage="invalid") == 1)
+    rig.driver.until(lambda: daemon.metric("cc_bridge_survey_stages_total", stage="invalid") == 1)
     caller.press("5")
     (answer,) = daemon.wait_for_rows("answers")
     assert (answer["value"], answer["tries"]) == (5, 2)
@@ -140,7 +143,7 @@ def test_no_key_at_all(rig, daemon):
     )
     assert (attempt["result"], attempt["reason"]) == ("declined", "no_input")
     assert daemon.rows("answers") == []
-    assert daemon.metric("cc_bridge_surveys_total", stage="no_input") == 2
+    assert daemon.metric("cc_bridge_survey_stages_total", stage="no_input") == 2
 
 
 def test_hanging_up_in_the_survey(rig, daemon):
@@ -153,7 +156,7 @@ def test_hanging_up_in_the_survey(rig, daemon):
         lambda: next((row for row in daemon.rows("survey_attempts") if row["ended_at"]), None)
     )
     assert (attempt["result"], attempt["reason"]) == ("declined", "hung_up")
-    assert daemon.metric("cc_bridge_agi_callers") == 0
+    assert daemon.metric("cc_bridge_agi_sessions_in_progress") == 0
 
 
 def test_a_timeout_is_not_an_abandon(rig, daemon):
@@ -239,7 +242,7 @@ def one_gap_and_nothing_left(daemon):
 def test_a_daemon_killed_while_a_caller_talks_still_asks_about_the_agent(rig, daemon):
     caller = rig.call("sales")
     rig.driver.wait_for(event("BridgeEnter", Uniqueid=caller.uniqueid))
-    daemon.until(lambda: daemon.metric("cc_bridge_talks", queue="sales") == 1)
+    daemon.until(lambda: daemon.metric("cc_bridge_talks_in_progress", queue="sales") == 1)
     keeps(daemon, caller, "talking")
     daemon.kill()
     daemon.start()

@@ -43,7 +43,7 @@ class Morning:
         assert Counter(plan.kind for plan in self._crowd.by_channel.values()) == {
             name: kind.number for name, kind in KINDS.items()
         }
-        live = ("cc_bridge_talks", "cc_bridge_callers_waiting", "cc_bridge_storage_backlog_records")
+        live = ("cc_bridge_talks_in_progress", "cc_bridge_callers_waiting", "cc_bridge_storage_queue_records")
         self.daemon.until(lambda: not any(self.daemon.metric(name) for name in live))
         self.counted = Counter(
             {word: int(self.daemon.metric("cc_bridge_visits_total", outcome=word)) for word in Outcome}

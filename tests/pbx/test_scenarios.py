@@ -207,16 +207,16 @@ def states(daemon, agent):
 def test_a_pause_with_its_reason(rig, daemon):
     rig.driver.action("QueuePause", Interface="PJSIP/alice", Paused="true", Reason="lunch")
     rig.driver.wait_for(event("QueueMemberPause", Interface="PJSIP/alice", Paused="1"))
-    daemon.until(lambda: daemon.metric("cc_bridge_members", queue="sales", state="paused") == 1)
+    daemon.until(lambda: daemon.metric("cc_bridge_queue_members", queue="sales", state="paused") == 1)
     rig.driver.action("QueuePause", Interface="PJSIP/alice", Paused="false")
     daemon.until(lambda: ("paused", "lunch") in states(daemon, "Alice"))
-    assert daemon.metric("cc_bridge_members", queue="sales", state="paused") == 0
+    assert daemon.metric("cc_bridge_queue_members", queue="sales", state="paused") == 0
 
 
 def test_what_an_agent_does_during_a_call(rig, daemon):
     caller = rig.call("sales")
     in_talk(rig, caller)
-    daemon.until(lambda: daemon.metric("cc_bridge_members", queue="sales", state="talking") == 1)
+    daemon.until(lambda: daemon.metric("cc_bridge_queue_members", queue="sales", state="talking") == 1)
     rig.agent_hangs_up("alice")
     daemon.until(lambda: ("talking", "") in states(daemon, "Alice"))
     assert [state for state, _ in states(daemon, "Alice")] == ["available", "ringing", "talking"]

@@ -365,7 +365,7 @@ def test_two_at_once_do_not_mix(rig, daemon):
 def test_many_at_once(rig, daemon):
     """None of them had a talk that was observed: the dialplan's word names the agent."""
     listeners = [Listener(rig.call("surveyed")) for _ in range(MANY)]
-    daemon.until(lambda: daemon.metric("cc_bridge_agi_callers") == MANY)
+    daemon.until(lambda: daemon.metric("cc_bridge_agi_sessions_in_progress") == MANY)
     keys = {}
     for number, listener in enumerate(listeners):
         listener.hears("csat_ask")

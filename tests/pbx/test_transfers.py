@@ -58,7 +58,7 @@ def test_hold_is_measured_and_the_talk_goes_on(rig, daemon, exten, agent):
     phone = channel_of(rig, agent)
     rig.agent_holds(agent)
     rig.driver.wait_for(event("Hold", Uniqueid=phone))
-    daemon.until(lambda: daemon.metric("cc_bridge_talks", queue=exten) == 1)
+    daemon.until(lambda: daemon.metric("cc_bridge_talks_in_progress", queue=exten) == 1)
     rig.agent_resumes(agent)
     rig.driver.wait_for(event("Unhold", Uniqueid=phone))
     assert daemon.rows("talks") == []
@@ -119,7 +119,7 @@ def test_an_attended_transfer_to_the_back_office(rig, daemon, exten, agent, name
     rig.agent_hangs_up("erin")
     ended(rig, caller)
     assert len(daemon.rows("talks")) == 1
-    assert daemon.metric("cc_bridge_talks") == 0
+    assert daemon.metric("cc_bridge_talks_in_progress") == 0
 
 
 @BY_CODE

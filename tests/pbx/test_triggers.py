@@ -397,7 +397,7 @@ def test_a_caller_who_hangs_up_on_the_question_leaves_nothing_behind(rig, house)
     ended(rig, caller)
     nobody_is_left(rig)
     assert not rig.driver.events(event("QueueCallerJoin"))
-    house.until(lambda: house.metric("cc_bridge_agi_callers") == 0)
+    house.until(lambda: house.metric("cc_bridge_agi_sessions_in_progress") == 0)
 
 
 def test_without_the_daemon_the_caller_goes_straight_to_the_queue(rig):
@@ -551,7 +551,7 @@ def test_outside_the_hours_nobody_is_called_back(rig, house):
     talking(rig, caller)
     caller.hang_up()
     given_up = {"queue": "sales", "stage": "callback_outside_hours"}
-    house.until(lambda: house.metric("cc_bridge_surveys_total", **given_up) == 1)
+    house.until(lambda: house.metric("cc_bridge_survey_stages_total", **given_up) == 1)
     assert not rig.driver.events(event("Newexten", Context="to-customers"))
     stages = [row["stage"] for row in house.rows("funnel")]
     assert stages == ["caller_left_first"]  # and not called_back

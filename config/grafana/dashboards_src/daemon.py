@@ -59,17 +59,17 @@ def _tiles() -> tuple[object, ...]:
             "Not observed",
             "s",
             help_text("gap"),
-            prom(f"sum (increase(cc_bridge_observed_gap_seconds_total{{{PBX}}}[$__range]))", now=True),
+            prom(f"sum (increase(cc_bridge_observation_gap_seconds_total{{{PBX}}}[$__range]))", now=True),
             limits=more_is_worse(1, 60),
             decimals=0,
         ),
         tile(
             "Records lost",
             "short",
-            _text("storage_dropped", "storage_set_aside"),
+            _text("storage_dropped_records", "storage_rejected_records"),
             prom(
-                f"sum (increase(cc_bridge_storage_dropped_total{{{PBX}}}[$__range]))"
-                f" + sum (increase(cc_bridge_storage_set_aside_total{{{PBX}}}[$__range]))",
+                f"sum (increase(cc_bridge_storage_dropped_records_total{{{PBX}}}[$__range]))"
+                f" + sum (increase(cc_bridge_storage_rejected_records_total{{{PBX}}}[$__range]))",
                 now=True,
             ),
             limits=_ZERO,
@@ -78,11 +78,11 @@ def _tiles() -> tuple[object, ...]:
         tile(
             "Surveys that failed",
             "short",
-            _text("agi_failures", "agi_refused", "agi_cut"),
+            _text("agi_failures", "agi_refused", "agi_terminated"),
             prom(
                 f"sum (increase(cc_bridge_agi_failures_total{{{PBX}}}[$__range]))"
                 f' + sum (increase(cc_bridge_agi_refused_total{{{PBX}, reason!="stopping"}}[$__range]))'
-                f' + sum (increase(cc_bridge_agi_cut_total{{{PBX}, reason!="shutdown"}}[$__range]))',
+                f' + sum (increase(cc_bridge_agi_terminated_total{{{PBX}, reason!="shutdown"}}[$__range]))',
                 now=True,
             ),
             limits=more_is_worse(1, 3),
@@ -128,14 +128,14 @@ def _link() -> tuple[object, ...]:
             "Gaps",
             "s",
             help_text("gap"),
-            prom(_sum("observed_gap_seconds_total", by="pbx, reason"), "{{pbx}} {{reason}}"),
+            prom(_sum("observation_gap_seconds_total", by="pbx, reason"), "{{pbx}} {{reason}}"),
             stacked=True,
         ),
         lines(
             "Calls that a gap has cost",
             "short",
-            _text("observed_gap_calls"),
-            prom(_sum("observed_gap_calls_total", by="pbx, reason"), "{{pbx}} {{reason}}"),
+            _text("observation_gap_calls"),
+            prom(_sum("observation_gap_calls_total", by="pbx, reason"), "{{pbx}} {{reason}}"),
             stacked=True,
             span=8,
         ),
@@ -150,8 +150,8 @@ def _link() -> tuple[object, ...]:
         lines(
             "Unexpected signals",
             "short",
-            _text("unexpected_signals"),
-            prom(_sum("unexpected_signals_total"), "{{pbx}}"),
+            _text("unexpected_call_events"),
+            prom(_sum("unexpected_call_events_total"), "{{pbx}}"),
             stacked=True,
             span=8,
         ),
@@ -163,33 +163,33 @@ def _storage() -> tuple[object, ...]:
         lines(
             "Records waiting for the disk",
             "short",
-            _text("storage_backlog_records"),
-            prom(f"cc_bridge_storage_backlog_records{{{PBX}}}", "{{pbx}}"),
+            _text("storage_queue_records"),
+            prom(f"cc_bridge_storage_queue_records{{{PBX}}}", "{{pbx}}"),
             span=8,
         ),
         lines(
             "Age of the oldest that waits for the disk",
             "s",
-            _text("storage_backlog_seconds"),
-            prom(f"cc_bridge_storage_backlog_seconds{{{PBX}}}", "{{pbx}}"),
+            _text("storage_queue_oldest_seconds"),
+            prom(f"cc_bridge_storage_queue_oldest_seconds{{{PBX}}}", "{{pbx}}"),
             limits=more_is_worse(2, 10),
             span=8,
         ),
         lines(
             "Attempts to write that failed",
             "short",
-            _text("storage_failures", "forward_failures"),
+            _text("storage_failures", "journal_forward_failures"),
             prom(_sum("storage_failures_total"), "{{pbx}} disk"),
-            prom(_sum("forward_failures_total"), "{{pbx}} server"),
+            prom(_sum("journal_forward_failures_total"), "{{pbx}} server"),
             stacked=True,
             span=8,
         ),
         lines(
             "Records written a second",
             "short",
-            _text("storage_written"),
+            _text("storage_written_records"),
             prom(
-                f"sum by (table) (rate(cc_bridge_storage_written_total{{{PBX}}}[$__rate_interval]))",
+                f"sum by (table) (rate(cc_bridge_storage_written_records_total{{{PBX}}}[$__rate_interval]))",
                 "{{table}}",
             ),
         ),
@@ -198,7 +198,7 @@ def _storage() -> tuple[object, ...]:
             "short",
             f"{_text('storage_batches')} Records divided by transactions.",
             prom(
-                f"sum by (pbx) (rate(cc_bridge_storage_written_total{{{PBX}}}[$__rate_interval]))"
+                f"sum by (pbx) (rate(cc_bridge_storage_written_records_total{{{PBX}}}[$__rate_interval]))"
                 f" / (sum by (pbx) (rate(cc_bridge_storage_batches_total{{{PBX}}}[$__rate_interval])) > 0)",
                 "{{pbx}}",
             ),
@@ -219,9 +219,9 @@ def _journal() -> tuple[object, ...]:
         lines(
             "Records that the server does not have",
             "short",
-            _text("journal_pending_records", "journal_set_aside_records"),
+            _text("journal_pending_records", "journal_rejected_records"),
             prom(f"cc_bridge_journal_pending_records{{{PBX}}}", "{{pbx}} waiting"),
-            prom(f"cc_bridge_journal_set_aside_records{{{PBX}}}", "{{pbx}} refused"),
+            prom(f"cc_bridge_journal_rejected_records{{{PBX}}}", "{{pbx}} rejected"),
             span=8,
         ),
         lines(
@@ -235,55 +235,55 @@ def _journal() -> tuple[object, ...]:
         lines(
             "Records to the server a second",
             "short",
-            _text("forwarded_records"),
-            prom(f"rate(cc_bridge_forwarded_records_total{{{PBX}}}[$__rate_interval])", "{{pbx}}"),
+            _text("journal_forwarded_records"),
+            prom(f"rate(cc_bridge_journal_forwarded_records_total{{{PBX}}}[$__rate_interval])", "{{pbx}}"),
             span=24,
         ),
     )
 
 
 def _webhooks() -> tuple[object, ...]:
-    receiver = "{{pbx}} {{receiver}}"
+    endpoint = "{{pbx}} {{endpoint}}"
     return (
         table(
-            "Receivers",
+            "Endpoints",
             "Only with webhooks."
-            f" {_text('webhook_pending', 'webhook_oldest_pending_seconds', 'webhook_dead')}",
+            f" {_text('webhook_pending_events', 'webhook_oldest_pending_seconds', 'webhook_dead_letters')}",
             {
                 "Value #A": Column("Waiting"),
                 "Value #B": Column("Oldest waits for", "s", more_is_worse(60, 900)),
                 "Value #C": Column("Given up", "short", _ZERO),
             },
             *(
-                prom(f"sum by (pbx, receiver) (cc_bridge_webhook_{name}{{{PBX}}})", now=True, form="table")
-                for name in ("pending", "oldest_pending_seconds", "dead")
+                prom(f"sum by (pbx, endpoint) (cc_bridge_webhook_{name}{{{PBX}}})", now=True, form="table")
+                for name in ("pending_events", "oldest_pending_seconds", "dead_letters")
             ),
-            names={"pbx": "PBX", "receiver": "Receiver"},
+            names={"pbx": "PBX", "endpoint": "Endpoint"},
             span=24,
         ),
         lines(
             "What became of events",
             "short",
             _text("webhook_deliveries"),
-            prom(_sum("webhook_deliveries_total", by="pbx, receiver, result"), f"{receiver} {{{{result}}}}"),
+            prom(_sum("webhook_deliveries_total", by="pbx, endpoint, result"), f"{endpoint} {{{{result}}}}"),
             stacked=True,
         ),
         lines(
             "Events waiting",
             "short",
-            _text("webhook_pending"),
-            prom(f"cc_bridge_webhook_pending{{{PBX}}}", receiver),
+            _text("webhook_pending_events"),
+            prom(f"cc_bridge_webhook_pending_events{{{PBX}}}", endpoint),
         ),
     )
 
 
 def _digests() -> tuple[object, ...]:
-    last, due = (f"cc_bridge_digest_{name}_timestamp_seconds{{{PBX}}}" for name in ("last_published", "due"))
+    last, due = (f"cc_bridge_digest_{name}_timestamp_seconds{{{PBX}}}" for name in ("last_sent", "due"))
     return (
         table(
             "Digests",
             "Only with digests."
-            f" {_text('digest_due_timestamp_seconds', 'digest_last_published_timestamp_seconds')}",
+            f" {_text('digest_due_timestamp_seconds', 'digest_last_sent_timestamp_seconds')}",
             {
                 "Value #A": Column("Due", "dateTimeAsIso"),
                 "Value #B": Column("Sent last", "dateTimeAsIso"),
@@ -308,8 +308,8 @@ def _surveys() -> tuple[object, ...]:
         lines(
             "Callers in a FastAGI session",
             "short",
-            _text("agi_callers"),
-            prom(f"cc_bridge_agi_callers{{{PBX}}}", "{{pbx}}"),
+            _text("agi_sessions_in_progress"),
+            prom(f"cc_bridge_agi_sessions_in_progress{{{PBX}}}", "{{pbx}}"),
             span=8,
         ),
         lines(
@@ -323,9 +323,9 @@ def _surveys() -> tuple[object, ...]:
         lines(
             "Refused, cut or failed",
             "short",
-            _text("agi_refused", "agi_cut", "agi_failures"),
+            _text("agi_refused", "agi_terminated", "agi_failures"),
             prom(_sum("agi_refused_total", by="pbx, reason"), "{{pbx}} refused: {{reason}}"),
-            prom(_sum("agi_cut_total", by="pbx, reason"), "{{pbx}} cut: {{reason}}"),
+            prom(_sum("agi_terminated_total", by="pbx, reason"), "{{pbx}} terminated: {{reason}}"),
             prom(_sum("agi_failures_total"), "{{pbx}} failed"),
             stacked=True,
             span=8,

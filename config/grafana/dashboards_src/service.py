@@ -78,8 +78,8 @@ def _tiles() -> tuple[object, ...]:
             "Speed of answer",
             "s",
             f"{help_text('average_speed_of_answer')} n: answered visits.",
-            prom(_mean("wait_seconds", answered), "mean", now=True),
-            prom(increase("wait_seconds_count", answered), "n", now=True),
+            prom(_mean("queue_wait_seconds", answered), "mean", now=True),
+            prom(increase("queue_wait_seconds_count", answered), "n", now=True),
             decimals=1,
         ),
         tile(
@@ -181,6 +181,7 @@ def _history() -> tuple[object, ...]:
 
 def _by_hour() -> tuple[object, ...]:
     wait = help_text("wait")
+    of_an_hour = increase("queue_wait_seconds_bucket", by="le", window="1h")
     return (
         grid(
             "Visits by hour",
@@ -193,7 +194,7 @@ def _by_hour() -> tuple[object, ...]:
             "Waits by hour",
             "short",
             f"How many waited how long, in seconds; a line of the picture ends at its number. {wait}",
-            prom(increase("wait_seconds_bucket", by="le", window="1h"), "{{le}}", form="heatmap"),
+            prom(of_an_hour, "{{le}}", form="heatmap"),
             span=16,
             step="1h",
         ),
@@ -201,17 +202,14 @@ def _by_hour() -> tuple[object, ...]:
             "Waits by length",
             "short",
             f"How many waited up to so many seconds and longer than the line above says. {wait}",
-            prom(increase("wait_seconds_bucket", by="le"), "{{le}} s", now=True, form="heatmap"),
+            prom(increase("queue_wait_seconds_bucket", by="le"), "{{le}} s", now=True, form="heatmap"),
         ),
         lines(
             "Half, nine and 99 of a hundred waited at most",
             "s",
             f"Quantiles of the hour before each moment, from the buckets, so not exact. {wait}",
             *(
-                prom(
-                    f"histogram_quantile({share}, {increase('wait_seconds_bucket', by='le', window='1h')})",
-                    f"{round(share * 100)} %",
-                )
+                prom(f"histogram_quantile({share}, {of_an_hour})", f"{round(share * 100)} %")
                 for share in (0.5, 0.9, 0.99)
             ),
         ),

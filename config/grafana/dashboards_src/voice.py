@@ -41,7 +41,7 @@ _LOW = 'kind="csat", value=~"1|2"'
 def _stage(stages: str) -> str:
     """Return how often one of these was reached, 0 if it never was."""
     labels = f'stage=~"{stages}"'
-    return f"({increase('surveys_total', labels)} or 0 * {_ELIGIBLE})"
+    return f"({increase('survey_stages_total', labels)} or 0 * {_ELIGIBLE})"
 
 
 def _scored(title: str, unit: str, words: str, score: str, n: str, *, decimals: int = 1) -> object:
@@ -145,7 +145,7 @@ def _funnel() -> tuple[object, ...]:
             "short",
             "Callers who could have been asked and were not, by reason; caller_left_first hung up while the"
             f" agent was still in the talk. {stages}",
-            prom(f"{increase('surveys_total', _REASONS, 'stage')} > 0", "{{stage}}", now=True),
+            prom(f"{increase('survey_stages_total', _REASONS, 'stage')} > 0", "{{stage}}", now=True),
         ),
         bars(
             "What went wrong at a question",
@@ -172,7 +172,7 @@ def _funnel() -> tuple[object, ...]:
             "Callers who hang up on the agent",
             PERCENT,
             help_text("left_first"),
-            prom(f"cc_bridge_caller_left_first_ratio{{{QUEUE}}}", "{{pbx}} {{queue}}"),
+            prom(f"cc_bridge_caller_hangup_first_ratio{{{QUEUE}}}", "{{pbx}} {{queue}}"),
         ),
     )
 

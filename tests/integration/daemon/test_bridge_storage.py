@@ -141,7 +141,7 @@ def test_a_full_journal_is_told_and_ratings_go_on(config, start):
     bridge.writing.record([visit(number)])
     result_of(bridge.writing.commit(answer("a")))
     assert "only ratings are kept" in get(bridge, "/readyz")[1]
-    assert 'cc_bridge_storage_dropped_total{pbx="pbx"} 1\n' in get(bridge, "/metrics")[1]
+    assert 'cc_bridge_storage_dropped_records_total{pbx="pbx"} 1\n' in get(bridge, "/metrics")[1]
 
 
 def test_two_daemons_with_one_journal_are_told_at_the_start(config, start):

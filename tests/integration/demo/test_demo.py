@@ -571,11 +571,11 @@ def test_the_demo_shows_waiting_talking_and_rating_callers_and_leaves_nothing_be
         for family in text_string_to_metric_families(page("metrics")):
             total = sum(sample.value for sample in family.samples)
             peaks[family.name] = max(peaks[family.name], total)
-        names = ("cc_bridge_callers_waiting", "cc_bridge_talks", "cc_bridge_ratings")
+        names = ("cc_bridge_callers_waiting", "cc_bridge_talks_in_progress", "cc_bridge_ratings")
         return all(peaks[name] for name in names)
 
     wait_for(all_seen)
-    assert peaks["cc_bridge_unexpected_signals"] == 0
+    assert peaks["cc_bridge_unexpected_call_events"] == 0
     assert peaks["cc_bridge_agi_failures"] == 0
     assert page("readiness")
     checked = subprocess.run(

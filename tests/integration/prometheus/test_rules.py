@@ -107,20 +107,20 @@ def test_who_uses_a_metric_is_read_from_rules_and_panels():
         labels: {definition: strict}
         expr: |
           cc_bridge_visits_total
-          + cc_bridge_wait_seconds_bucket
-      # cc_bridge_talks is not in it
+          + cc_bridge_queue_wait_seconds_bucket
+      # cc_bridge_talks_in_progress is not in it
       - alert: Low
         expr: queue:cc_bridge_visits:increase5m > 2 * cc_bridge_ami_up
-        annotations: {summary: cc_bridge_members}
+        annotations: {summary: cc_bridge_queue_members}
     """
     assert set(uses_in_rules(rules)) == {
         ("cc_bridge_visits_total", "`queue:cc_bridge_visits:increase`"),
-        ("cc_bridge_wait_seconds", "`queue:cc_bridge_visits:increase`"),
+        ("cc_bridge_queue_wait_seconds", "`queue:cc_bridge_visits:increase`"),
         ("cc_bridge_ami_up", "alert Low"),
     }
-    panel = {"title": "Now", "targets": [{"expr": "sum(cc_bridge_talks)"}]}
+    panel = {"title": "Now", "targets": [{"expr": "sum(cc_bridge_talks_in_progress)"}]}
     board = {"title": "Live", "panels": [{"title": "Row", "panels": [panel]}]}
-    assert list(uses_in_dashboard(json.dumps(board))) == [("cc_bridge_talks", "panel Live: Now")]
+    assert list(uses_in_dashboard(json.dumps(board))) == [("cc_bridge_talks_in_progress", "panel Live: Now")]
 
 
 # -- alerts

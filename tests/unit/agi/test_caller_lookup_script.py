@@ -54,13 +54,13 @@ def test_a_caller_who_is_known_is_told_of():
         f'SET VARIABLE "{name}" "{value}"' for name, value in zip(VARIABLES, values, strict=True)
     ]
     assert line.over.called
-    assert (line.asked, line.how) == ([NUMBER], ["told"])
+    assert (line.asked, line.how) == ([NUMBER], ["found"])
     assert not line.clock.getDelayedCalls()
 
 
 def test_of_a_withheld_or_shared_number_nothing_is_set():
     line = Line(None)
-    assert (line.sets(), line.how) == ([], ["nobody"])
+    assert (line.sets(), line.how) == ([], ["anonymous"])
     assert line.over.called
 
 
@@ -72,7 +72,7 @@ def test_a_slow_database_holds_nobody_up_and_its_late_answer_sets_nothing():
     line.clock.advance(0.001)
     assert line.over.called
     slow.callback(Profile(5, 1))
-    assert (line.sets(), line.how) == ([], ["late"])
+    assert (line.sets(), line.how) == ([], ["timeout"])
     assert not line.clock.getDelayedCalls()
 
 

@@ -122,7 +122,7 @@ def test_callers_over_the_limit_are_closed_at_once(factory, calls):
 def test_a_bad_head_is_refused(factory, calls, data):
     _, transport = connect(factory, data)
     assert closed(transport)
-    assert factory.refused == {"bad_head": 1}
+    assert factory.refused == {"invalid_header": 1}
     assert factory.in_progress == 0
     assert not calls.requests
 
@@ -134,7 +134,7 @@ def test_a_slow_head_is_refused(factory, clock):
     clock.advance(0.1)
     assert closed(transport)
     protocol.dataReceived(HEAD[-1:])
-    assert factory.refused == {"slow_head": 1}
+    assert factory.refused == {"header_timeout": 1}
     assert factory.in_progress == 0
 
 

@@ -639,10 +639,10 @@ def test_fifty_callers_at_once(bridge):
 @pytest.mark.parametrize(
     ("head", "reason"),
     [
-        (b"agi_x: y\n" * 200, "bad_head"),
-        (b"agi_" + b"x" * 20000, "bad_head"),
-        (b"\x16\x03\x01\x02\x00\n\n", "bad_head"),
-        (b"agi_network: yes\n", "slow_head"),
+        (b"agi_x: y\n" * 200, "invalid_header"),
+        (b"agi_" + b"x" * 20000, "invalid_header"),
+        (b"\x16\x03\x01\x02\x00\n\n", "invalid_header"),
+        (b"agi_network: yes\n", "header_timeout"),
         (b"agi_network_script: nope\nagi_uniqueid: 1.1\n\n", "unknown_script"),
     ],
 )

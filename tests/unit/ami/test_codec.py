@@ -103,13 +103,13 @@ def test_repeated_headers_of_a_response_become_a_list():
     assert message["Output"] == ["a", "", "c"]
 
 
-def test_unwanted_events_are_counted_and_not_parsed():
+def test_filtered_events_are_counted_and_not_parsed():
     codec = Codec({"Hangup": EventSpec(), "VarSet": EventSpec(line="Variable: QUEUESTATUS")})
     varset = JOIN.replace(b"QueueCallerJoin", b"VarSet").replace(b"Queue: sales", b"Variable: X\r\nValue: 1")
     status = varset.replace(b"Variable: X", b"Variable: QUEUESTATUS")
     messages = codec.feed(JOIN + varset + status)
     assert [event["Variable"] for event in messages] == ["QUEUESTATUS"]
-    assert codec.counts.unwanted == 2
+    assert codec.counts.filtered == 2
 
 
 def test_of_a_line_that_is_wanted_the_last_one_counts():
@@ -117,7 +117,7 @@ def test_of_a_line_that_is_wanted_the_last_one_counts():
     varset = b"Event: VarSet\r\nPrivilege: dialplan,all\r\nVariable: %s\r\nValue: %s\r\n\r\n"
     first, last = varset % (b"QUEUESTATUS\r\nVariable: X", b"1"), varset % (b"QUEUESTATUS", b"TIMEOUT")
     assert [event["Value"] for event in codec.feed(first + last)] == ["TIMEOUT"]
-    assert (codec.counts.unwanted, codec.counts.tainted) == (1, 0)
+    assert (codec.counts.filtered, codec.counts.malformed) == (1, 0)
 
 
 def test_events_behind_empty_lines_are_read_like_others():
@@ -129,7 +129,7 @@ def test_events_behind_empty_lines_are_read_like_others():
     )
     assert headers(messages)[0] == {"Event": "QueueCallerJoin", "Queue": "sales"}
     assert headers(messages)[1:] == headers(Codec().feed(PONG))
-    assert (codec.counts.received, codec.counts.unwanted) == (3, 1)
+    assert (codec.counts.received, codec.counts.filtered) == (3, 1)
 
 
 def test_of_a_wanted_event_only_the_named_headers_are_cut_out():
@@ -148,7 +148,7 @@ def test_of_a_wanted_event_only_the_named_headers_are_cut_out():
 def test_an_event_without_a_header_that_it_always_has_is_not_asterisks():
     codec = Codec({"QueueCallerJoin": EventSpec(("Queue", "Count"))})
     assert codec.feed(JOIN) == []
-    assert codec.counts.tainted == 1
+    assert codec.counts.malformed == 1
 
 
 @pytest.mark.parametrize("path", all_recordings(), ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -185,7 +185,7 @@ def test_an_event_that_a_caller_cut_in_two_is_dropped_with_the_next(forged, want
     messages = codec.feed(JOIN.replace(b"0912", b"0912" + forged) + JOIN + PONG + JOIN)
     assert all(message.headers.get("Uniqueid", "1.1") == "1.1" for message in messages)
     assert "Pong" in [message.headers.get("Ping") for message in messages]
-    assert codec.counts.tainted >= 1
+    assert codec.counts.malformed >= 1
     assert messages[-1]["Queue"] == "sales"
 
 
@@ -245,7 +245,7 @@ def test_a_thousand_damaged_recordings_leave_no_exception_and_no_memory():
             damaged[rng.randrange(len(damaged))] = rng.randrange(256)
         codec = Codec(WANTED)
         whole = codec.feed(bytes(damaged))
-        assert len(whole) + codec.counts.unwanted + codec.counts.dropped == codec.counts.received
+        assert len(whole) + codec.counts.filtered + codec.counts.dropped == codec.counts.received
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert grown < 512 * 1024

@@ -344,7 +344,7 @@ def test_the_metrics_give_what_the_visits_give():
         metrics.count_visit(record, 20, 5)
     got = samples(metrics)
     offered = [Outcome.ANSWERED, Outcome.ABANDONED, Outcome.TIMED_OUT, Outcome.LEFT_BY_KEY]
-    within = got["cc_bridge_wait_seconds_bucket", "20.0", "answered", "sales"]
+    within = got["cc_bridge_queue_wait_seconds_bucket", "20.0", "answered", "sales"]
     n = sum(got["cc_bridge_visits_total", outcome, "sales"] for outcome in offered)
     share = service_level(DAY, 20, 5)
     assert (within, n - got["cc_bridge_short_abandons_total", "sales"]) == (share.numerator, share.n)

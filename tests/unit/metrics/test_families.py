@@ -105,7 +105,7 @@ def test_names_follow_the_conventions_of_prometheus():
 
 
 def test_the_catalogue_is_what_is_exported_with_no_more_series_than_it_says():
-    sizes = {"queues": 2, "agents": 4, "thresholds": 1, "values": 5, "receivers": 1, "owners": 2, "tables": 1}
+    sizes = {"queues": 2, "agents": 4, "thresholds": 1, "values": 5, "endpoints": 1, "owners": 2, "tables": 1}
     assert sizes.keys() == SIZES.keys()
     families = {
         family.name: family for family in text_string_to_metric_families(everything().page("")[0].decode())
@@ -123,7 +123,7 @@ def test_the_catalogue_is_what_is_exported_with_no_more_series_than_it_says():
 def test_the_reasons_of_fastagi_are_those_of_its_server():
     server = (Path(cc_bridge.__file__).parent / "agi" / "server.py").read_text()
     got = samples(everything())
-    for name, words in (("refused", r'_refuse(?:\(|, )"(\w+)"'), ("cut", r'cut, "(\w+)"')):
+    for name, words in (("refused", r'_refuse(?:\(|, )"(\w+)"'), ("terminated", r'cut, "(\w+)"')):
         known = {key[1] for key in got if key[0] == f"cc_bridge_agi_{name}_total"}
         assert known == set(re.findall(words, server))
 
@@ -159,7 +159,7 @@ def test_all_that_a_share_is_made_of_is_there_at_zero_before_the_first_call():
     got = samples(metrics)
     for name in ("short_abandons", "answered_within", "abandoned_within", "survey_eligible"):
         assert got[f"cc_bridge_{name}_total", "sales"] == 0
-    assert got["cc_bridge_observed_gap_seconds_total", GapReason.LINK_LOST] == 0
+    assert got["cc_bridge_observation_gap_seconds_total", GapReason.LINK_LOST] == 0
     assert got["cc_bridge_service_level_threshold_seconds", "sales"] == 20
 
 

@@ -21,7 +21,7 @@ class Link:
     logins = 3
     last_event_at = 1000.5
     clock_offset = -0.25
-    counts = MessageCounts(received=100, unwanted=60, tainted=2, oversized=1)
+    counts = MessageCounts(received=100, filtered=60, malformed=2, oversized=1)
 
     def pbx_now(self):
         return 1000.0
@@ -94,14 +94,14 @@ def test_a_visit_is_counted_by_outcome_and_its_wait_in_its_buckets(metrics):
     metrics.count_visit(visit(), 20, short=5)
     got = samples(metrics)
     assert got["cc_bridge_visits_total", "answered", "sales"] == 1
-    assert got["cc_bridge_wait_seconds_sum", "answered", "sales"] == 12.5
-    assert got["cc_bridge_wait_seconds_bucket", "10.0", "answered", "sales"] == 0
-    assert got["cc_bridge_wait_seconds_bucket", "15.0", "answered", "sales"] == 1
+    assert got["cc_bridge_queue_wait_seconds_sum", "answered", "sales"] == 12.5
+    assert got["cc_bridge_queue_wait_seconds_bucket", "10.0", "answered", "sales"] == 0
+    assert got["cc_bridge_queue_wait_seconds_bucket", "15.0", "answered", "sales"] == 1
 
 
 def test_every_threshold_of_the_configuration_is_an_exact_bound(metrics):
     metrics.know_queue("sales", 20)
-    bounds = {key[1] for key in samples(metrics) if key[0] == "cc_bridge_wait_seconds_bucket"}
+    bounds = {key[1] for key in samples(metrics) if key[0] == "cc_bridge_queue_wait_seconds_bucket"}
     assert {"5.0", "17.0", "20.0"} <= bounds
 
 
@@ -134,9 +134,9 @@ def test_talks_handling_rings_and_ratings(metrics):
     assert got["cc_bridge_handle_seconds_sum", "sales"] == 75
     assert got["cc_bridge_hold_seconds_total", "sales"] == 10
     assert got["cc_bridge_talks_ended_total", "agent", "sales"] == 1
-    assert got["cc_bridge_rings_total", "answered", "sales"] == 1
+    assert got["cc_bridge_ring_attempts_total", "answered", "sales"] == 1
     assert got["cc_bridge_ratings_total", "csat", "csat", "sales", "4"] == 1
-    assert got["cc_bridge_surveys_total", "sales", "started"] == 1
+    assert got["cc_bridge_survey_stages_total", "sales", "started"] == 1
 
 
 def test_live_gauges_are_computed_when_asked(metrics):
@@ -148,9 +148,9 @@ def test_live_gauges_are_computed_when_asked(metrics):
     tracker.apply(MemberSeen(0, "sales", "PJSIP/a", "Alice", 1, True, "lunch", 0))
     got = samples(metrics)
     assert got["cc_bridge_callers_waiting", "sales"] == 2
-    assert got["cc_bridge_oldest_wait_seconds", "sales"] == 30
-    assert got["cc_bridge_members", "sales", "paused"] == 1
-    assert got["cc_bridge_members", "sales", "available"] == 0
+    assert got["cc_bridge_longest_current_wait_seconds", "sales"] == 30
+    assert got["cc_bridge_queue_members", "sales", "paused"] == 1
+    assert got["cc_bridge_queue_members", "sales", "available"] == 0
 
 
 def test_the_state_of_link_storage_and_surveys(metrics):
@@ -161,9 +161,9 @@ def test_the_state_of_link_storage_and_surveys(metrics):
     assert got["cc_bridge_pbx_clock_offset_seconds",] == -0.25
     assert got["cc_bridge_ami_last_event_timestamp_seconds",] == 1000.5
     assert got["cc_bridge_ami_messages_total", "parsed"] == 37
-    assert got["cc_bridge_ami_messages_total", "tainted"] == 2
-    assert got["cc_bridge_storage_backlog_records",] == 7
-    assert got["cc_bridge_storage_written_total", "queue_visits"] == 5
+    assert got["cc_bridge_ami_messages_total", "malformed"] == 2
+    assert got["cc_bridge_storage_queue_records",] == 7
+    assert got["cc_bridge_storage_written_records_total", "queue_visits"] == 5
     assert got["cc_bridge_agi_refused_total", "busy"] == 4
 
 
@@ -173,22 +173,25 @@ def test_the_state_of_the_journal_where_there_is_one(metrics):
     assert got["cc_bridge_journal_pending_records",] == 6
     assert got["cc_bridge_journal_oldest_seconds",] == 1.5
     assert (got["cc_bridge_journal_bytes",], got["cc_bridge_journal_limit_bytes",]) == (512, 1024)
-    assert got["cc_bridge_journal_set_aside_records",] == 2
-    assert (got["cc_bridge_forwarded_records_total",], got["cc_bridge_forward_failures_total",]) == (8, 3)
+    assert got["cc_bridge_journal_rejected_records",] == 2
+    assert (
+        got["cc_bridge_journal_forwarded_records_total",],
+        got["cc_bridge_journal_forward_failures_total",],
+    ) == (8, 3)
     without = Metrics(CollectorRegistry(), "pbx", [])
     without.watch(Tracker("pbx"), Link(), Store(), Agi())
     assert not [name for name, *_ in samples(without) if "journal" in name or "forward" in name]
 
 
-def test_the_state_of_webhooks_where_there_are_receivers(metrics):
+def test_the_state_of_webhooks_where_there_are_endpoints(metrics):
     metrics.watch(Tracker("pbx"), Link(), Store(), Agi(), webhooks=Webhooks())
     got = samples(metrics)
     results = {"delivered": 9, "failed": 2, "dead": 0, "dropped": 0}
     for result, n in results.items():
         assert got["cc_bridge_webhook_deliveries_total", "crm", result] == n
-    assert got["cc_bridge_webhook_pending", "crm"] == 3
+    assert got["cc_bridge_webhook_pending_events", "crm"] == 3
     assert got["cc_bridge_webhook_oldest_pending_seconds", "crm"] == 1.5
-    assert got["cc_bridge_webhook_dead", "crm"] == 1
+    assert got["cc_bridge_webhook_dead_letters", "crm"] == 1
     without = Metrics(CollectorRegistry(), "pbx", [])
     without.watch(Tracker("pbx"), Link(), Store(), Agi())
     assert not [name for name, *_ in samples(without) if "webhook" in name]
@@ -198,7 +201,7 @@ def test_digests_that_were_due_sent_or_given_up(metrics):
     metrics.watch(Tracker("pbx"), Link(), Store(), Agi(), digests=Digests())
     got = samples(metrics)
     assert got["cc_bridge_digest_due_timestamp_seconds", "week"] == 1_795_000_000
-    assert got["cc_bridge_digest_last_published_timestamp_seconds", "week"] == 0
+    assert got["cc_bridge_digest_last_sent_timestamp_seconds", "week"] == 0
     assert got["cc_bridge_digest_failures_total", "week"] == 2
 
 
@@ -225,7 +228,7 @@ def test_the_page_has_all_families_whole_in_either_format(metrics, accept, kind,
             known[name].type,
             known[name].documentation,
         )
-    assert len(families["cc_bridge_wait_seconds"].samples) > 30
+    assert len(families["cc_bridge_queue_wait_seconds"].samples) > 30
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool")

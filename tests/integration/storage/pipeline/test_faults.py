@@ -292,7 +292,7 @@ def test_whatever_happens_to_the_server_surveys_go_on_and_no_rating_is_lost(
     more(callers)
     asked = len(callers.asked)
     until(lambda: len(callers.asked) > asked, DEADLINE)  # new callers are asked as ever
-    assert bridge.metric("cc_bridge_storage_dropped_total") == 0
+    assert bridge.metric("cc_bridge_storage_dropped_records_total") == 0
     trouble.end()
     callers.leave()
     settled(bridge, callers)
@@ -323,13 +323,13 @@ def test_the_last_of_the_journals_disk_is_for_ratings(small_disk, ami_port, daem
     more(callers)
     fill(disk, but=7 * MEGABYTE)
     until(lambda: "only ratings are kept" in bridge.get("/readyz"), DEADLINE)
-    until(lambda: bridge.metric("cc_bridge_storage_dropped_total") > 0, DEADLINE)
+    until(lambda: bridge.metric("cc_bridge_storage_dropped_records_total") > 0, DEADLINE)
     more(callers, ratings=60)
     (disk / "ballast").unlink()
     until(lambda: "only ratings are kept" not in bridge.get("/readyz"), DEADLINE)
-    dropped = bridge.metric("cc_bridge_storage_dropped_total")
+    dropped = bridge.metric("cc_bridge_storage_dropped_records_total")
     more(callers)
-    assert bridge.metric("cc_bridge_storage_dropped_total") == dropped
+    assert bridge.metric("cc_bridge_storage_dropped_records_total") == dropped
     callers.leave()
     assert bridge.end() == 0
     assert "is full" in bridge.log.read_text()
@@ -363,7 +363,7 @@ def test_on_a_disk_without_any_room_the_daemon_goes_on_and_writes_what_waited(
     until(lambda: callers.over_by_goodbye >= served + 20, DEADLINE)
     assert bridge.runs
     (disk / "ballast").unlink()
-    until(lambda: bridge.metric("cc_bridge_storage_backlog_records") < 100, DEADLINE)
+    until(lambda: bridge.metric("cc_bridge_storage_queue_records") < 100, DEADLINE)
     more(callers)
     callers.leave()
     if kind == "sqlite":
