@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from cc_bridge.agi.channel import AgiChannel
+from cc_bridge.agi.foreign_requests import ForeignRequests
 from cc_bridge.agi.request import AgiEnvironmentReader, BadAgiEnvironment, Request
 
 __all__ = ["BACKLOG", "AgiLimits", "FastAgiFactory", "Handler"]
@@ -47,7 +48,7 @@ class AgiLimits:
 class FastAgiFactory(Factory):
     """Makes a connection for each caller and keeps the counts.
 
-    `scripts` are the paths that we serve; the path of any other address is refused.
+    `scripts` are the paths that we serve; a request for any other one is closed at once and is `foreign`.
     """
 
     noisy = False
@@ -64,9 +65,8 @@ class FastAgiFactory(Factory):
         self.clock = clock
         self.scripts = scripts
         self.accepted = 0  # calls given to the handler
-        self.refused: Counter[str] = (
-            Counter()
-        )  # by reason: busy, invalid_header, header_timeout, unknown_script, stopping
+        self.refused: Counter[str] = Counter()  # by reason: busy, invalid_header, header_timeout, stopping
+        self.foreign = ForeignRequests(clock.seconds)
         self.failed = 0  # calls whose handler raised
         self.cut: Counter[str] = Counter()  # by reason: time_limit, shutdown
         self.stopping = False
@@ -156,8 +156,8 @@ class _FastAgiProtocol(Protocol):
             self._refuse("stopping")
             return
         if request.script not in self._factory.scripts:
-            _log.warn("no AGI script {script!r} here", script=request.script[:80])
-            self._refuse("unknown_script")
+            self._factory.foreign.note(request.script, getattr(self.transport.getPeer(), "host", "?"))
+            self._end()
             return
         self._factory.accepted += 1
         self._start_timer(self._factory.limits.call_seconds, self.cut, "time_limit")

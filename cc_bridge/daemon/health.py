@@ -35,6 +35,7 @@ class Health:
             "ami": "" if self._link.up else self._link.why_down,
             "storage": self.alive()["writer"] or late,
             "surveys": "stopping" if self._agi.stopping else "",
+            "agi": _foreign(self._agi.foreign.recent_script),
         }
         if journal := self._writing.journal:
             ready["database"] = _late("the database", journal.oldest_seconds)
@@ -44,3 +45,7 @@ class Health:
 
 def _late(what: str, seconds: float) -> str:
     return f"records wait for {what} since {seconds:.0f} s" if seconds > _LATE_SECONDS else ""
+
+
+def _foreign(script: str) -> str:
+    return f"another program's AGI calls reach cc-bridge ({script})" if script else ""

@@ -28,7 +28,7 @@ __all__ = ["DigestCollector", "FollowUpCollector", "QueueCollector", "RenderedFa
 
 _MEMBER_STATES = [state for state in AgentState if state is not AgentState.LOGGED_OUT]
 # As `agi/server.py` names them.
-_REFUSED = dict.fromkeys(("busy", "invalid_header", "header_timeout", "unknown_script", "stopping"), 0)
+_REFUSED = dict.fromkeys(("busy", "invalid_header", "header_timeout", "stopping"), 0)
 _CUT = dict.fromkeys(("time_limit", "shutdown"), 0)
 _NO_OWNER = "-"  # which nobody can be called: a label without a value would be none
 
@@ -196,6 +196,7 @@ class StateCollector(Collector):
         yield self._family("agi_sessions", {(): agi.accepted})
         yield self._family("agi_failures", {(): agi.failed})
         yield self._family("agi_refused", {(reason,): n for reason, n in (_REFUSED | agi.refused).items()})
+        yield self._family("agi_foreign_requests", {(): agi.foreign.total})
         yield self._family("agi_terminated", {(reason,): n for reason, n in (_CUT | agi.cut).items()})
 
     def _storage(self) -> Iterator[Metric]:

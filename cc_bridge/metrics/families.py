@@ -313,7 +313,13 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "FastAGI connections that were not served, by reason.",
             "connections",
             ("reason",),
-            "5",
+            "4",
+        ),
+        MetricFamily(
+            "agi_foreign_requests",
+            "counter",
+            "AGI requests for scripts that are not cc-bridge's, closed at once.",
+            "requests",
         ),
         MetricFamily(
             "agi_terminated",

@@ -13,6 +13,7 @@ from cc_bridge.ami.codec import MessageCounts
 __all__ = [
     "AgiState",
     "DigestState",
+    "ForeignState",
     "ForwarderState",
     "JournalState",
     "LinkState",
@@ -95,6 +96,12 @@ class DigestState(Protocol):
     last_sent_at: dict[str, float]
 
 
+class ForeignState(Protocol):
+    """What is asked of the requests for scripts that are not ours."""
+
+    total: int
+
+
 class AgiState(Protocol):
     """What is asked of the FastAGI listener."""
 
@@ -103,5 +110,7 @@ class AgiState(Protocol):
     refused: Tally[str]
     cut: Tally[str]
 
+    @property
+    def foreign(self) -> ForeignState: ...
     @property
     def in_progress(self) -> int: ...

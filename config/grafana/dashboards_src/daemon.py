@@ -323,8 +323,9 @@ def _surveys() -> tuple[object, ...]:
         lines(
             "Refused, cut or failed",
             "short",
-            _text("agi_refused", "agi_terminated", "agi_failures"),
+            _text("agi_refused", "agi_foreign_requests", "agi_terminated", "agi_failures"),
             prom(_sum("agi_refused_total", by="pbx, reason"), "{{pbx}} refused: {{reason}}"),
+            prom(_sum("agi_foreign_requests_total"), "{{pbx}} foreign"),
             prom(_sum("agi_terminated_total", by="pbx, reason"), "{{pbx}} terminated: {{reason}}"),
             prom(_sum("agi_failures_total"), "{{pbx}} failed"),
             stacked=True,

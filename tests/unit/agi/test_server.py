@@ -6,6 +6,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.logger import LogLevel, formatEvent
 from twisted.python.failure import Failure
 
 from cc_bridge.agi.server import LAST_WORDS_SECONDS, AgiLimits, FastAgiFactory
@@ -144,12 +145,17 @@ def test_a_peer_that_leaves_during_the_head_frees_its_place(factory):
     assert factory.in_progress == 0
 
 
-def test_an_unknown_script_is_closed(factory, calls):
-    _, transport = connect(factory, HEAD.replace(b"survey", b"../etc/passwd"))
+def test_a_foreign_script_is_closed_at_once_and_counted_as_foreign_alone(factory, calls, logged):
+    _, transport = connect(factory, HEAD.replace(b"survey", b"dialparties.agi"))
     assert closed(transport)
-    assert factory.refused == {"unknown_script": 1}
-    assert factory.accepted == 0
+    assert factory.foreign.total == 1
+    assert factory.foreign.recent_script == "dialparties.agi"
+    assert (factory.accepted, factory.in_progress, factory.failed) == (0, 0, 0)
+    assert not factory.refused
     assert not calls.requests
+    (event,) = logged
+    assert event["log_level"] is LogLevel.error
+    assert f"dialparties.agi from {transport.getPeer().host}, " in formatEvent(event)
 
 
 def test_a_handlers_fault_is_logged_once_with_the_uniqueid_and_without_the_caller(clock, logged):

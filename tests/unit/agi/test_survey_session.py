@@ -643,7 +643,6 @@ def test_fifty_callers_at_once(bridge):
         (b"agi_" + b"x" * 20000, "invalid_header"),
         (b"\x16\x03\x01\x02\x00\n\n", "invalid_header"),
         (b"agi_network: yes\n", "header_timeout"),
-        (b"agi_network_script: nope\nagi_uniqueid: 1.1\n\n", "unknown_script"),
     ],
 )
 def test_bad_heads(bridge, head, reason):

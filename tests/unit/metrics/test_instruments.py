@@ -64,8 +64,12 @@ class Digests:
     failures, due_at, last_sent_at = {"week": 2}, {"week": 1_795_000_000.0}, {"week": 0.0}
 
 
+class Foreign:
+    total = 6
+
+
 class Agi:
-    accepted, failed, in_progress = 9, 1, 2
+    accepted, failed, in_progress, foreign = 9, 1, 2, Foreign()
     refused, cut = Tally(busy=4), Tally(time_limit=1)
 
 
@@ -165,6 +169,7 @@ def test_the_state_of_link_storage_and_surveys(metrics):
     assert got["cc_bridge_storage_queue_records",] == 7
     assert got["cc_bridge_storage_written_records_total", "queue_visits"] == 5
     assert got["cc_bridge_agi_refused_total", "busy"] == 4
+    assert got["cc_bridge_agi_foreign_requests_total",] == 6
 
 
 def test_the_state_of_the_journal_where_there_is_one(metrics):

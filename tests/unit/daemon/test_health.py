@@ -1,0 +1,31 @@
+"""What /readyz says of AGI requests that are not for us."""
+
+from types import SimpleNamespace
+
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+
+from cc_bridge.agi.server import AgiLimits, FastAgiFactory
+from cc_bridge.daemon.health import Health
+
+
+async def serve(_request, _channel):
+    """Serve nobody."""
+
+
+def test_a_foreign_agi_request_makes_it_not_ready_for_a_minute():
+    clock = Clock()
+    agi = FastAgiFactory(serve, AgiLimits(), clock)
+    writer = SimpleNamespace(alive=True, oldest_seconds=0.0)
+    storage = SimpleNamespace(writer=writer, forwarder=None, journal=None)
+    health = Health(SimpleNamespace(up=True, why_down=""), storage, agi)
+    assert not any(health.ready().values())
+    protocol = agi.buildProtocol(None)
+    protocol.makeConnection(StringTransport())
+    protocol.dataReceived(b"agi_network_script: dialparties.agi\nagi_uniqueid: 1.5\n\n")
+    clock.advance(59.9)
+    faults = {name: why for name, why in health.ready().items() if why}
+    assert faults == {"agi": "another program's AGI calls reach cc-bridge (dialparties.agi)"}
+    assert not any(health.alive().values())
+    clock.advance(0.1)
+    assert not any(health.ready().values())
