@@ -79,7 +79,7 @@ class Bridge:
             self.writing.record,
             observed_until=observed_until,
             unfinished=unfinished,
-            queues_known=lambda: self._counting.know_queues(),  # noqa: PLW0108 - it is made below
+            queues_known=lambda: self._counting.init_queues(),  # noqa: PLW0108 - it is made below
         )
         self.writing.going_on = self.observation.cut
         self.link = self.observation.link = make_link(config, self.observation, reactor)
@@ -97,7 +97,7 @@ class Bridge:
             clock=reactor,
         )
         self.calling_back = make_calling_back(
-            config, self.asking, self.link, self.writing.enter, self.metrics.survey_stage, reactor
+            config, self.asking, self.link, self.writing.enter, self.metrics.count_survey_stage, reactor
         )
         self._defining = SurveyVersionCheck(config.pbx.name, self.writing.record, self.link.pbx_now)
         self._remembering = SurveyHistoryJob(
@@ -145,7 +145,7 @@ class Bridge:
             self.knowing.greeter,
             self.writing.commit,
             self.link.pbx_now,
-            self.metrics.survey_stage,
+            self.metrics.count_survey_stage,
             reactor,
         )
         self.health = Health(self.link, self.writing, self.agi)
@@ -180,7 +180,7 @@ class Bridge:
         self.metrics.watch(
             self.tracker, self.link, writing.writer, self.agi, writing.forwarder, deliveries, self.publishing
         )
-        self._counting.know_queues()
+        self._counting.init_queues()
         self._defining.loaded(self.asking.surveys.values())
         board = self.wallboard
         pages = site(
@@ -242,7 +242,7 @@ class Bridge:
         self.config = self.asking.config = config
         self.asking.surveys, self.asking.sounds = surveys, sounds
         self.agi.limits = limits(config)
-        self._counting.know_queues()
+        self._counting.init_queues()
         self._defining.loaded(self.asking.surveys.values())
         return waits
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from prometheus_client import Metric
 from prometheus_client.registry import Collector
 
-from cc_bridge.calls.tracker import Tracker
 from cc_bridge.follow_ups.follow_up import FollowUpCount
 from cc_bridge.metrics.exposition import Family
 from cc_bridge.metrics.families import BY_NAME, PREFIX
@@ -19,6 +18,7 @@ from cc_bridge.metrics.protocols import (
     ForwarderState,
     LinkState,
     StoreState,
+    TrackerState,
     WebhookState,
 )
 from cc_bridge.records import AgentState
@@ -37,7 +37,7 @@ class RenderedFamily(Metric):
     """A family as prometheus_client knows it, without samples: we write its lines."""
 
     def __init__(self, family: Family, lines: Iterator[str]) -> None:
-        super().__init__(family.name, family.text, family.kind)
+        super().__init__(family.name, family.documentation, family.kind)
         self.lines = lines
 
 
@@ -48,16 +48,16 @@ Values = Mapping[tuple[str, ...], float]
 def _read(name: str, pbx: str, values: Values) -> Metric:
     """Return a family whose values are read when asked; a counter can be one too."""
     known = BY_NAME[name]
-    family = Family(known.kind, f"{PREFIX}{name}", known.text, pbx, *known.labels)
+    family = Family(known.kind, f"{PREFIX}{name}", known.help, pbx, *known.labels)
     return RenderedFamily(family, family.lines({family.series(*key): n for key, n in values.items()}))
 
 
 class QueueCollector(Collector):
     """The queues' thresholds, and whose callers hang up first; no agent is named, a report does that."""
 
-    def __init__(self, pbx: str, lingering: HangupOutliers, thresholds: Mapping[str, float]) -> None:
+    def __init__(self, pbx: str, outliers: HangupOutliers, thresholds: Mapping[str, float]) -> None:
         self._pbx = pbx
-        self._lingering = lingering
+        self._outliers = outliers
         self._thresholds = thresholds
 
     def describe(self) -> Iterable[Metric]:
@@ -66,7 +66,7 @@ class QueueCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         seconds: dict[tuple[str, ...], float] = {(queue,): t for queue, t in self._thresholds.items()}
         yield _read("service_level_threshold_seconds", self._pbx, seconds)
-        shares = list(self._lingering.queues())
+        shares = list(self._outliers.queues())
         yield _read("caller_hangup_first_ratio", self._pbx, {(share.queue,): share.share for share in shares})
         yield _read(
             "hangup_outlier_agents", self._pbx, {(share.queue,): share.suspicious for share in shares}
@@ -120,7 +120,7 @@ class StateCollector(Collector):
     def __init__(
         self,
         pbx: str,
-        tracker: Tracker,
+        tracker: TrackerState,
         link: LinkState,
         store: StoreState,
         agi: AgiState,

@@ -20,10 +20,10 @@ _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 class Family:
     """A name with its labels, of which `pbx` is the first and always the same."""
 
-    def __init__(self, kind: str, name: str, text: str, pbx: str, *labels: str) -> None:
+    def __init__(self, kind: str, name: str, documentation: str, pbx: str, *labels: str) -> None:
         self.kind = kind  # counter, gauge or histogram
         self.name = name
-        self.text = text
+        self.documentation = documentation
         self._pbx = f'pbx="{_escaped(pbx)}"'
         self._labels = labels
 
@@ -43,33 +43,40 @@ class Family:
 class Counter(Family):
     """What happened so far, by labels."""
 
-    def __init__(self, name: str, text: str, pbx: str, *labels: str) -> None:
-        super().__init__("counter", name, text, pbx, *labels)
+    def __init__(self, name: str, documentation: str, pbx: str, *labels: str) -> None:
+        super().__init__("counter", name, documentation, pbx, *labels)
         self._series = cache(self.series)  # written once: this is for each thing that is counted
         self._values: dict[str, float] = {}
 
+    def init_series(self, *values: object) -> None:
+        """Make the series exist, at 0."""
+        self._values.setdefault(self._series(*values), 0)
+
     def inc(self, *values: object, by: float = 1) -> None:
-        """Count `by` more; with 0 the series exists from now on."""
+        """Count `by` more."""
         series = self._series(*values)
         self._values[series] = self._values.get(series, 0) + by
 
-    def written(self) -> Iterator[str]:
+    def render(self) -> Iterator[str]:
+        """Yield the line of each series."""
         return self.lines(self._values)
 
 
 class Histogram(Family):
     """Amounts by labels, each in the bucket of the lowest bound that it does not exceed."""
 
-    def __init__(self, name: str, text: str, bounds: Iterable[float], pbx: str, *labels: str) -> None:
-        super().__init__("histogram", name, text, pbx, *labels)
+    def __init__(
+        self, name: str, documentation: str, bounds: Iterable[float], pbx: str, *labels: str
+    ) -> None:
+        super().__init__("histogram", name, documentation, pbx, *labels)
         self._series = cache(self.series)
         self._bounds = sorted(map(float, bounds))
         self._heads = [f'{name}_bucket{{le="{bound}",' for bound in (*self._bounds, "+Inf")]
         self._buckets: dict[str, list[int]] = {}
         self._sums: dict[str, float] = {}
 
-    def know(self, *values: object) -> str:
-        """Make the series exist; return it."""
+    def init_series(self, *values: object) -> str:
+        """Make the series exist, at 0; return the text of its labels."""
         series = self._series(*values)
         if series not in self._sums:
             self._buckets[series] = [0] * len(self._heads)
@@ -77,11 +84,11 @@ class Histogram(Family):
         return series
 
     def observe(self, amount: float, *values: object) -> None:
-        series = self.know(*values)
+        series = self.init_series(*values)
         self._buckets[series][bisect_left(self._bounds, amount)] += 1
         self._sums[series] += amount
 
-    def written(self) -> Iterator[str]:
+    def render(self) -> Iterator[str]:
         """Yield the lines of each series."""
         for series, buckets in self._buckets.items():
             up_to = list(accumulate(buckets))

@@ -1,17 +1,23 @@
 """Every metric of the daemon: its name, type, labels, unit, meaning and how many series it can have. Pure.
 
-`instruments.py` and `collectors.py` export what stands here and nothing else, with the text as HELP;
-`reference.py` writes `config/metrics.md` from it. What is a number of the contact centre has its words
-and formula from `kpis/catalogue.py`.
+`instruments.py` and `collectors.py` export what stands here and nothing else; `reference.py` writes
+`config/metrics.md` from it. A KPI has its words and formula from `kpis/catalogue.py`.
 
-The trap: `series` is a Python expression that the tests run against a page where everything has happened.
-Its names are those of `SIZES`.
+A new counter of a queue is an entry here and a call of `Metrics.count` where the event happens: instrument
+and series at 0 follow from `labels` and `initial`. `queue` is the first label of each family that has it.
+
+Note: `series` is a Python expression that the tests run against a page where everything has happened. Its
+names are those of `SIZES`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
 
+from cc_bridge.follow_ups.follow_up import FollowUpReason, FollowUpState
 from cc_bridge.kpis.catalogue import help_text
+from cc_bridge.records import Direction, EndedBy, GapReason, Outcome, RingOutcome, SurveyResult
+from cc_bridge.surveys.eligibility import SurveyStage
 
 __all__ = ["BY_NAME", "FAMILIES", "PREFIX", "SIZES", "MetricFamily"]
 
@@ -29,33 +35,74 @@ SIZES: Mapping[str, str] = {
 }
 
 
+# Seconds. Each bound is a series more for each queue and histogram.
+_WAIT_BOUNDS = (5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0, 1800.0)
+_TALK_BOUNDS = (15.0, 30.0, 60.0, 120.0, 180.0, 300.0, 600.0, 900.0, 1800.0, 3600.0)
+_HOUR = 3600.0
+_CLOSE_BOUNDS = tuple(hours * _HOUR for hours in (0.25, 1, 2, 4, 8, 24, 48, 72, 168))
+
+ANSWERED = {True: "yes", False: "no"}  # the label of the same name
+# Stages and outcomes that every queue has sooner or later; the series of others begin when they first happen.
+_USUAL_STAGES = (SurveyStage.INVITED, SurveyResult.COMPLETE, SurveyResult.PARTIAL, SurveyResult.DECLINED)
+_USUAL_OUTCOMES = (Outcome.ANSWERED, Outcome.ABANDONED)
+
+Labels = tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class MetricFamily:
     """One metric. `name` is without prefix and the type's suffix; `labels` are those besides `pbx`."""
 
     name: str
     kind: str  # counter, gauge, histogram or info
-    text: str
+    help: str
     unit: str
-    labels: tuple[str, ...] = ()
+    labels: Labels = ()
     series: str = "1"  # at most
     use: str = ""  # what it is for where no rule, alert or panel needs it
+    counted: bool = False  # by `Metrics`, as it happens; else it is read at each scrape
+    initial: Mapping[str, Iterable[str]] = field(default_factory=dict)  # values by label, from the start
+    bounds: tuple[float, ...] = ()  # of a histogram's buckets
 
     @property
-    def shown(self) -> str:
+    def exposed_name(self) -> str:
         """Its name as Prometheus has it."""
         return f"{PREFIX}{self.name}{_SUFFIXES.get(self.kind, '')}"
 
+    @property
+    def per_queue(self) -> bool:
+        return "queue" in self.labels
 
-def _measured(
-    name: str, kind: str, measure: str, unit: str, *labels: str, series: str, use: str = ""
+    @property
+    def per_agent(self) -> bool:
+        return "agent" in self.labels
+
+    def initial_labels(self) -> Iterator[Labels]:
+        """Yield the values of the labels besides `queue` for each series that exists from the start.
+
+        Raises KeyError for a label whose values `initial` does not have.
+        """
+        return product(*(self.initial[label] for label in self.labels if label != "queue"))
+
+
+def _kpi(
+    name: str,
+    kind: str,
+    kpi: str,
+    unit: str,
+    *labels: str,
+    series: str,
+    use: str = "",
+    initial: Mapping[str, Iterable[str]] | None = None,
+    bounds: tuple[float, ...] = (),
 ) -> MetricFamily:
-    return MetricFamily(name, kind, help_text(measure), unit, labels, series, use)
+    counted = kind != "gauge"
+    return MetricFamily(name, kind, help_text(kpi), unit, labels, series, use, counted, initial or {}, bounds)
 
 
 FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
     "Calls and visits": (
-        _measured(
+        _kpi(
             "calls",
             "counter",
             "calls",
@@ -63,12 +110,22 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "direction",
             "answered",
             series="6",
+            initial={"direction": Direction, "answered": ANSWERED.values()},
             use="calls in and out of the house, queues or not",
         ),
-        _measured("visits", "counter", "visit_outcomes", "visits", "queue", "outcome", series="queues * 11"),
-        _measured("short_abandons", "counter", "short_abandons", "visits", "queue", series="queues"),
-        _measured("answered_within", "counter", "answered_within", "visits", "queue", series="queues"),
-        _measured("abandoned_within", "counter", "abandoned_within", "visits", "queue", series="queues"),
+        _kpi(
+            "visits",
+            "counter",
+            "visit_outcomes",
+            "visits",
+            "queue",
+            "outcome",
+            series="queues * 11",
+            initial={"outcome": Outcome},
+        ),
+        _kpi("short_abandons", "counter", "short_abandons", "visits", "queue", series="queues"),
+        _kpi("answered_within", "counter", "answered_within", "visits", "queue", series="queues"),
+        _kpi("abandoned_within", "counter", "abandoned_within", "visits", "queue", series="queues"),
         MetricFamily(
             "service_level_threshold_seconds",
             "gauge",
@@ -78,7 +135,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "queues",
             "the line in a panel of waits",
         ),
-        _measured(
+        _kpi(
             "queue_wait_seconds",
             "histogram",
             "wait",
@@ -86,6 +143,8 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "queue",
             "outcome",
             series="queues * 11 * (16 + thresholds)",
+            initial={"outcome": _USUAL_OUTCOMES},
+            bounds=_WAIT_BOUNDS,
         ),
         MetricFamily(
             "callers_waiting", "gauge", "Callers in the queue now.", "callers", ("queue",), "queues"
@@ -100,19 +159,30 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         ),
     ),
     "Agents": (
-        _measured(
+        _kpi(
             "ring_attempts",
             "counter",
             "ring_outcomes",
-            "ring_attempts",
+            "attempts",
             "queue",
             "outcome",
             series="queues * 8",
+            initial={"outcome": RingOutcome},
             use="phones that ring for nothing",
         ),
-        _measured("talk_seconds", "histogram", "talk", "seconds", "queue", series="queues * 13"),
-        _measured("handle_seconds", "histogram", "handle", "seconds", "queue", series="queues * 13"),
-        _measured(
+        _kpi(
+            "talk_seconds", "histogram", "talk", "seconds", "queue", series="queues * 13", bounds=_TALK_BOUNDS
+        ),
+        _kpi(
+            "handle_seconds",
+            "histogram",
+            "handle",
+            "seconds",
+            "queue",
+            series="queues * 13",
+            bounds=_TALK_BOUNDS,
+        ),
+        _kpi(
             "hold_seconds",
             "counter",
             "hold",
@@ -121,7 +191,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             series="queues",
             use="hold as a part of talk",
         ),
-        _measured(
+        _kpi(
             "talks_ended",
             "counter",
             "talk_ends",
@@ -129,6 +199,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "queue",
             "ended_by",
             series="queues * 5",
+            initial={"ended_by": EndedBy},
             use="who hangs up first, without which nobody is asked",
         ),
         MetricFamily(
@@ -147,7 +218,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             ("queue", "state"),
             "queues * 6",
         ),
-        _measured(
+        _kpi(
             "agent_talks",
             "counter",
             "agent_talks",
@@ -157,7 +228,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             series="agents",
             use="only with metrics.agents",
         ),
-        _measured(
+        _kpi(
             "agent_handle_seconds",
             "counter",
             "agent_handle",
@@ -167,7 +238,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             series="agents",
             use="only with metrics.agents",
         ),
-        _measured(
+        _kpi(
             "agent_ratings",
             "counter",
             "agent_ratings",
@@ -182,11 +253,18 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         ),
     ),
     "Survey": (
-        _measured("survey_eligible", "counter", "survey_eligible", "callers", "queue", series="queues"),
-        _measured(
-            "survey_stages", "counter", "survey_stages", "surveys", "queue", "stage", series="queues * 36"
+        _kpi("survey_eligible", "counter", "survey_eligible", "callers", "queue", series="queues"),
+        _kpi(
+            "survey_stages",
+            "counter",
+            "survey_stages",
+            "surveys",
+            "queue",
+            "stage",
+            series="queues * 36",
+            initial={"stage": _USUAL_STAGES},
         ),
-        _measured(
+        _kpi(
             "ratings",
             "counter",
             "ratings",
@@ -197,7 +275,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "value",
             series="queues * values",
         ),
-        _measured(
+        _kpi(
             "caller_hangup_first_ratio",
             "gauge",
             "left_first",
@@ -235,7 +313,14 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "owners",
         ),
         MetricFamily(
-            "follow_ups_opened", "counter", "Follow-ups that were opened.", "follow-ups", ("reason",), "5"
+            "follow_ups_opened",
+            "counter",
+            "Follow-ups that were opened.",
+            "follow-ups",
+            ("reason",),
+            "5",
+            counted=True,
+            initial={"reason": FollowUpReason},
         ),
         MetricFamily(
             "follow_up_close_seconds",
@@ -244,6 +329,9 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "seconds",
             ("state",),
             "2 * 12",
+            counted=True,
+            initial={"state": (FollowUpState.DONE, FollowUpState.DROPPED)},
+            bounds=_CLOSE_BOUNDS,
         ),
     ),
     "Observation": (
@@ -277,7 +365,15 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             " way between asking and hearing (seconds).",
             "seconds",
         ),
-        _measured("observation_gap_seconds", "counter", "gap", "seconds", "reason", series="4"),
+        _kpi(
+            "observation_gap_seconds",
+            "counter",
+            "gap",
+            "seconds",
+            "reason",
+            series="4",
+            initial={"reason": GapReason},
+        ),
         MetricFamily(
             "observation_gap_calls",
             "counter",
@@ -286,6 +382,8 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             ("reason",),
             "4",
             "how much a gap has cost",
+            counted=True,
+            initial={"reason": GapReason},
         ),
         MetricFamily(
             "unexpected_call_events",
@@ -337,7 +435,9 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "callers",
             ("result",),
             "4",
-            "whether the database is fast enough for agi://.../greet",
+            "whether the database is fast enough for lookups",
+            counted=True,
+            initial={"result": ("found", "anonymous", "timeout", "failed")},
         ),
     ),
     "Storage": (

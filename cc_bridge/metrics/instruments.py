@@ -20,8 +20,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from cc_bridge import __version__
-from cc_bridge.calls.tracker import Tracker
-from cc_bridge.follow_ups.follow_up import FollowUp, FollowUpCount, FollowUpReason, FollowUpState
+from cc_bridge.follow_ups.follow_up import FollowUp, FollowUpCount
 from cc_bridge.metrics.collectors import (
     DigestCollector,
     FollowUpCollector,
@@ -30,28 +29,24 @@ from cc_bridge.metrics.collectors import (
     StateCollector,
 )
 from cc_bridge.metrics.exposition import Counter, Histogram
-from cc_bridge.metrics.families import BY_NAME, PREFIX
+from cc_bridge.metrics.families import ANSWERED, BY_NAME, PREFIX, MetricFamily
 from cc_bridge.metrics.protocols import (
     AgiState,
     DigestState,
     ForwarderState,
     LinkState,
     StoreState,
+    TrackerState,
     WebhookState,
 )
 from cc_bridge.records import (
     Answer,
     Call,
-    Direction,
-    EndedBy,
     Gap,
-    GapReason,
     Outcome,
     QueueVisit,
     Ring,
-    RingOutcome,
     SurveyDecision,
-    SurveyResult,
     Talk,
     Trigger,
 )
@@ -61,20 +56,8 @@ from cc_bridge.surveys.hangup_outliers import HangupOutliers
 
 __all__ = ["Metrics"]
 
-# Seconds. The configuration adds its own thresholds to the first. Each bound is a series more for each queue
-# and histogram.
-_WAIT_BOUNDS = (5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0, 1800.0)
-_TALK_BOUNDS = (15.0, 30.0, 60.0, 120.0, 180.0, 300.0, 600.0, 900.0, 1800.0, 3600.0)
-_HOUR = 3600.0
-_CLOSE_BOUNDS = tuple(hours * _HOUR for hours in (0.25, 1, 2, 4, 8, 24, 48, 72, 168))
-# Outcomes whose waits have series from the start; the others appear when they first happen.
-_USUAL = (Outcome.ANSWERED, Outcome.ABANDONED)
-_ANSWERED = {True: "yes", False: "no"}
-# What a survey comes to, likewise, where there is one.
-_COMES_TO = (SurveyStage.INVITED, SurveyResult.COMPLETE, SurveyResult.PARTIAL, SurveyResult.DECLINED)
+_WAIT = "queue_wait_seconds"  # each threshold of the configuration is a bound of it
 _NOT_ELIGIBLE = {NotAskedReason.DISABLED, NotAskedReason.NOT_ELIGIBLE}
-# As `agi/caller_lookup_script.py` names them.
-_LOOKUP_RESULTS = ("found", "anonymous", "timeout", "failed")
 
 
 class Metrics:
@@ -86,51 +69,19 @@ class Metrics:
         """`thresholds`: seconds that must be bounds; `agents`: count by agent too, with their names."""
         self.registry = registry
         self._pbx = pbx
-        self._by_agent = agents
-        self._counted: list[Counter | Histogram] = []
-        self._calls = self._counter("calls")
-        for direction in Direction:
-            for answered in _ANSWERED.values():
-                self._calls.inc(direction, answered, by=0)
-        self._visits = self._counter("visits")
-        self._short_abandons = self._counter("short_abandons")
-        self._answered_within = self._counter("answered_within")
-        self._abandoned_within = self._counter("abandoned_within")
-        wait_bounds = {*_WAIT_BOUNDS, *(seconds for seconds in thresholds if seconds > 0)}
-        self._wait = self._histogram("queue_wait_seconds", wait_bounds)
-        self._rings = self._counter("ring_attempts")
-        self._talk = self._histogram("talk_seconds", _TALK_BOUNDS)
-        self._handle = self._histogram("handle_seconds", _TALK_BOUNDS)
-        self._hold = self._counter("hold_seconds")
-        self._talks_ended = self._counter("talks_ended")
-        self._eligible = self._counter("survey_eligible")
-        self._stages = self._counter("survey_stages")
-        self._ratings = self._counter("ratings")
-        if agents:
-            self._agent_talks = self._counter("agent_talks")
-            self._agent_handle = self._counter("agent_handle_seconds")
-            self._agent_ratings = self._counter("agent_ratings")
-        self._gap_seconds = self._counter("observation_gap_seconds")
-        self._gap_calls = self._counter("observation_gap_calls")
-        for reason in GapReason:
-            self._gap_seconds.inc(reason, by=0)
-            self._gap_calls.inc(reason, by=0)
-        self._lookups = self._counter("caller_lookups")
-        for result in _LOOKUP_RESULTS:
-            self._lookups.inc(result, by=0)
-        self._follow_ups_opened = self._counter("follow_ups_opened")
-        for why in FollowUpReason:
-            self._follow_ups_opened.inc(why, by=0)
-        self._follow_ups_closed = self._histogram("follow_up_close_seconds", _CLOSE_BOUNDS)
-        for state in (FollowUpState.DONE, FollowUpState.DROPPED):
-            self._follow_ups_closed.know(state)
+        self._counters: dict[str, Counter] = {}
+        self._histograms: dict[str, Histogram] = {}
+        thresholds = [seconds for seconds in thresholds if seconds > 0]
+        for family in BY_NAME.values():
+            if family.counted and (agents or not family.per_agent):
+                self._add(family, thresholds)
         self._follow_ups: dict[str, FollowUpCount] = {}  # by owner
         registry.register(FollowUpCollector(pbx, self._follow_ups))
         self._thresholds: dict[str, float] = {}  # by queue
-        self._lingering = HangupOutliers()
-        registry.register(_InstrumentCollector(self._counted))
-        registry.register(QueueCollector(pbx, self._lingering, self._thresholds))
-        info = Info(f"{PREFIX}build", BY_NAME["build"].text, ["pbx"], registry=registry)
+        self._outliers = HangupOutliers()
+        registry.register(_InstrumentCollector([*self._counters.values(), *self._histograms.values()]))
+        registry.register(QueueCollector(pbx, self._outliers, self._thresholds))
+        info = Info(f"{PREFIX}build", BY_NAME["build"].help, ["pbx"], registry=registry)
         info.labels(pbx).info({"version": __version__, "python": platform.python_version()})
 
     def page(self, accept: str) -> tuple[bytes, str]:
@@ -145,64 +96,58 @@ class Metrics:
         page.write(end)
         return page.getvalue(), content_type
 
-    def _counter(self, name: str) -> Counter:
-        family = BY_NAME[name]
-        counter = Counter(f"{PREFIX}{name}", family.text, self._pbx, *family.labels)
-        self._counted.append(counter)
-        return counter
+    def _add(self, family: MetricFamily, thresholds: Iterable[float]) -> None:
+        """Make the instrument of a family, and those of its series that no queue has."""
+        name = f"{PREFIX}{family.name}"
+        instrument: Counter | Histogram
+        if family.kind == "counter":
+            instrument = Counter(name, family.help, self._pbx, *family.labels)
+            self._counters[family.name] = instrument
+        else:
+            bounds = {*family.bounds, *(thresholds if family.name == _WAIT else ())}
+            instrument = Histogram(name, family.help, bounds, self._pbx, *family.labels)
+            self._histograms[family.name] = instrument
+        if not family.per_queue:
+            for labels in family.initial_labels():
+                instrument.init_series(*labels)
 
-    def _histogram(self, name: str, bounds: Iterable[float]) -> Histogram:
-        family = BY_NAME[name]
-        histogram = Histogram(f"{PREFIX}{name}", family.text, bounds, self._pbx, *family.labels)
-        self._counted.append(histogram)
-        return histogram
+    def init_queue(self, queue: str, threshold: float, questions: Iterable[Question] = ()) -> None:
+        """Make all series of the queue exist at 0, also those of the questions that its callers are asked.
 
-    def know_queue(self, queue: str, threshold: float, questions: Iterable[Question] = ()) -> None:
-        """Make the queue's series exist at 0, and those of the questions that its callers are asked.
-
-        `threshold` is the T of its service level, in seconds.
+        `threshold` is the T of its service level, in seconds. An agent's series start with the first talk.
         """
         self._thresholds[queue] = threshold
-        for outcome in Outcome:
-            self._visits.inc(queue, outcome, by=0)
-        for outcome in _USUAL:
-            self._wait.know(queue, outcome)
-        for ring_outcome in RingOutcome:
-            self._rings.inc(queue, ring_outcome, by=0)
-        for ended_by in EndedBy:
-            self._talks_ended.inc(queue, ended_by, by=0)
-        for counter in (
-            self._short_abandons, self._answered_within, self._abandoned_within, self._hold, self._eligible,
-        ):  # fmt: skip
-            counter.inc(queue, by=0)
-        for histogram in (self._talk, self._handle):
-            histogram.know(queue)
-        for question in questions:
-            for stage in _COMES_TO:
-                self._stages.inc(queue, stage, by=0)
-            for value in question.values:
-                self._ratings.inc(queue, question.id, question.kind, value, by=0)
+        answers = [(question.id, question.kind, value) for question in questions for value in question.values]
+        for name, instrument in (self._counters | self._histograms).items():
+            family = BY_NAME[name]
+            if family.per_queue and not family.per_agent:
+                for labels in answers if "question" in family.labels else family.initial_labels():
+                    instrument.init_series(queue, *labels)
+
+    def count(self, name: str, *labels: object, by: float = 1) -> None:
+        """Count `by` more of the family `name`; the labels are in its order."""
+        self._counters[name].inc(*labels, by=by)
 
     def count_call(self, call: Call) -> None:
-        self._calls.inc(call.direction, _ANSWERED[call.answered])
+        self.count("calls", call.direction, ANSWERED[call.answered])
 
     def count_visit(self, visit: QueueVisit, threshold: float, short: float) -> None:
         """Count a visit; its queue's service level is at `threshold` seconds, an abandon under `short` short.
 
         The bounds are those of `kpis/service_level.py`.
         """
-        self._visits.inc(visit.queue, visit.outcome)
-        self._wait.observe(visit.wait_seconds, visit.queue, visit.outcome)
+        self.count("visits", visit.queue, visit.outcome)
+        self._histograms[_WAIT].observe(visit.wait_seconds, visit.queue, visit.outcome)
         within = visit.wait_seconds <= threshold
         if visit.outcome is Outcome.ANSWERED and within:
-            self._answered_within.inc(visit.queue)
+            self.count("answered_within", visit.queue)
         if visit.outcome is Outcome.ABANDONED and within:
-            self._abandoned_within.inc(visit.queue)
+            self.count("abandoned_within", visit.queue)
         if visit.outcome is Outcome.ABANDONED and visit.wait_seconds < short:
-            self._short_abandons.inc(visit.queue)
+            self.count("short_abandons", visit.queue)
 
     def count_ring(self, ring: Ring) -> None:
-        self._rings.inc(ring.queue, ring.outcome)
+        self.count("ring_attempts", ring.queue, ring.outcome)
 
     def count_talk(self, talk: Talk, wrap_up: float) -> None:
         """Count a talk; `wrap_up` is what its handling takes after it, in seconds.
@@ -211,54 +156,59 @@ class Metrics:
         """
         if not talk.partial:
             handle = talk.talk_seconds + wrap_up
-            self._talk.observe(talk.talk_seconds, talk.queue)
-            self._handle.observe(handle, talk.queue)
-            self._hold.inc(talk.queue, by=talk.hold_seconds)
-            if self._by_agent:
-                self._agent_talks.inc(talk.queue, talk.agent)
-                self._agent_handle.inc(talk.queue, talk.agent, by=handle)
-        self._talks_ended.inc(talk.queue, talk.ended_by)
+            self._histograms["talk_seconds"].observe(talk.talk_seconds, talk.queue)
+            self._histograms["handle_seconds"].observe(handle, talk.queue)
+            self.count("hold_seconds", talk.queue, by=talk.hold_seconds)
+            self._count_agent("agent_talks", talk.queue, talk.agent)
+            self._count_agent("agent_handle_seconds", talk.queue, talk.agent, by=handle)
+        self.count("talks_ended", talk.queue, talk.ended_by)
 
     def count_answer(self, answer: Answer, queue: str) -> None:
         if answer.kind == "comment":  # whose value is its length
             return
-        self._ratings.inc(queue, answer.question, answer.kind, answer.value)
-        if self._by_agent and answer.agent:  # else it rates a queue or the company
-            self._agent_ratings.inc(answer.queue, answer.agent, answer.question, answer.kind, answer.value)
+        rated = answer.question, answer.kind, answer.value
+        self.count("ratings", queue, *rated)
+        if answer.agent:  # else it rates a queue or the company
+            self._count_agent("agent_ratings", answer.queue, answer.agent, *rated)
 
     def count_gap(self, gap: Gap) -> None:
-        self._gap_seconds.inc(gap.reason, by=gap.ended_at - gap.started_at)
-        self._gap_calls.inc(gap.reason, by=gap.calls_affected)
+        self.count("observation_gap_seconds", gap.reason, by=gap.ended_at - gap.started_at)
+        self.count("observation_gap_calls", gap.reason, by=gap.calls_affected)
 
-    def count_funnel(self, entry: SurveyDecision) -> None:
-        """Count a caller who could have been asked; that one was, the interview tells itself."""
-        self._lingering.count(entry)
+    def count_survey_decision(self, entry: SurveyDecision) -> None:
+        """Count a caller who could have been asked; `count_survey_stage` has those who were invited."""
+        self._outliers.count(entry)
         # Who is called back was counted when the call ended.
         if entry.stage not in _NOT_ELIGIBLE and entry.trigger != Trigger.CALLBACK:
-            self._eligible.inc(entry.queue)
+            self.count("survey_eligible", entry.queue)
         if entry.stage != SurveyStage.INVITED:
-            self.survey_stage(entry.stage, entry.queue)
+            self.count_survey_stage(entry.stage, entry.queue)
 
-    def survey_stage(self, stage: str, queue: str) -> None:
-        self._stages.inc(queue, stage)
+    def count_survey_stage(self, stage: str, queue: str) -> None:
+        self.count("survey_stages", queue, stage)
 
     def count_caller_lookup(self, result: str) -> None:
-        self._lookups.inc(result)
+        self.count("caller_lookups", result)
+
+    def _count_agent(self, name: str, *labels: object, by: float = 1) -> None:
+        if name in self._counters:  # not without metrics.agents
+            self.count(name, *labels, by=by)
 
     def count_follow_ups(
         self, opened: Mapping[str, int], closed: Iterable[FollowUp], by_owner: Mapping[str, FollowUpCount]
     ) -> None:
         """Count what was opened, by reason, and what was closed; `by_owner` is what is not closed by now."""
         for reason, n in opened.items():
-            self._follow_ups_opened.inc(reason, by=n)
+            self.count("follow_ups_opened", reason, by=n)
+        closing = self._histograms["follow_up_close_seconds"]
         for follow_up in closed:
-            self._follow_ups_closed.observe(follow_up.seconds_to_close or 0.0, follow_up.state)
+            closing.observe(follow_up.seconds_to_close or 0.0, follow_up.state)
         self._follow_ups.clear()
         self._follow_ups.update(by_owner)
 
     def watch(
         self,
-        tracker: Tracker,
+        tracker: TrackerState,
         link: LinkState,
         store: StoreState,
         agi: AgiState,
@@ -285,9 +235,9 @@ class _StaticCollector(Collector):
 class _InstrumentCollector(Collector):
     """What was counted since the start."""
 
-    def __init__(self, families: Iterable[Counter | Histogram]) -> None:
-        self._families = families
+    def __init__(self, instruments: Iterable[Counter | Histogram]) -> None:
+        self._instruments = instruments
 
     def collect(self) -> Iterator[Metric]:
-        for family in self._families:
-            yield RenderedFamily(family, family.written())
+        for instrument in self._instruments:
+            yield RenderedFamily(instrument, instrument.render())

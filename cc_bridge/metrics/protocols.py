@@ -1,14 +1,14 @@
-"""What the metrics ask of the live parts of a daemon: the link, the writer, the journal, receivers, FastAGI.
+"""What the metrics ask of the live parts of a daemon, as Protocols, so that no part knows of metrics.
 
-`collectors.py` reads them at each scrape; whoever has these attributes will do, so that no part knows of
-metrics.
+`collectors.py` reads them at each scrape.
 """
 
 from collections import Counter as Tally
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
 from cc_bridge.ami.codec import MessageCounts
+from cc_bridge.records import AgentState
 
 __all__ = [
     "AgiState",
@@ -18,8 +18,51 @@ __all__ = [
     "JournalState",
     "LinkState",
     "StoreState",
+    "TrackerState",
     "WebhookState",
 ]
+
+
+class WaitingCaller(Protocol):
+    """What is asked of a visit whose caller waits."""
+
+    @property
+    def queue(self) -> str: ...
+    @property
+    def entered_at(self) -> float: ...
+
+
+class TalkState(Protocol):
+    """What is asked of a talk in progress."""
+
+    @property
+    def queue(self) -> str: ...
+
+
+class TalkStates(Protocol):
+    """What is asked of all talks."""
+
+    def going_on(self) -> Iterable[TalkState]: ...
+
+
+class AgentStates(Protocol):
+    """What is asked of all agents."""
+
+    def counts(self) -> Mapping[tuple[str, AgentState], int]: ...
+
+
+class TrackerState(Protocol):
+    """What is asked of the calls in progress."""
+
+    @property
+    def queues(self) -> Collection[str]: ...
+    @property
+    def talks(self) -> TalkStates: ...
+    @property
+    def agents(self) -> AgentStates: ...
+    @property
+    def unexpected(self) -> int: ...
+    def waiting(self) -> Iterable[WaitingCaller]: ...
 
 
 class LinkState(Protocol):

@@ -46,7 +46,7 @@ the alert CcBridgeRestarting looks at."""
 
 def metrics_in(text: str) -> set[str]:
     """Return the metrics of ours that an expression names; of a histogram's series the histogram."""
-    known = {family.shown for families in FAMILIES.values() for family in families}
+    known = {family.exposed_name for families in FAMILIES.values() for family in families}
     named: set[str] = set(_METRIC.findall(text))
     return {name if name in known else _PART.sub("", name) for name in named}
 
@@ -89,7 +89,7 @@ def page(uses: Iterable[tuple[str, str]]) -> str:
     sizes = "; ".join(f"`{name}` are {words}" for name, words in SIZES.items())
     parts = [f"{_INTRO}{sizes}."]
     for heading, families in FAMILIES.items():
-        rows = [_row(family, sorted(users.get(family.shown, ()))) for family in families]
+        rows = [_row(family, sorted(users.get(family.exposed_name, ()))) for family in families]
         parts += [
             f"## {heading}",
             _table(("metric", "type", "labels", "unit", "meaning", "series at most", "used by"), rows),
@@ -100,7 +100,15 @@ def page(uses: Iterable[tuple[str, str]]) -> str:
 def _row(family: MetricFamily, users: list[str]) -> tuple[str, ...]:
     labels = ", ".join(f"`{label}`" for label in family.labels)
     used = ", ".join(users) or family.use
-    return f"`{family.shown}`", family.kind, labels, family.unit, family.text, f"`{family.series}`", used
+    return (
+        f"`{family.exposed_name}`",
+        family.kind,
+        labels,
+        family.unit,
+        family.help,
+        f"`{family.series}`",
+        used,
+    )
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -46,12 +46,12 @@ class RecordDispatcher:
         self._wallboard = wallboard
         self._attempts: dict[str, str] = {}  # queues of the surveys that run, by attempt
 
-    def know_queues(self) -> None:
+    def init_queues(self) -> None:
         """Let the series of every queue exist at 0 before anything is counted."""
         for queue in self._tracker.queues:
             settings = self._config().queue(queue)
             survey = self._asking.surveys.get(settings.survey)
-            self._metrics.know_queue(
+            self._metrics.init_queue(
                 queue, settings.service_level_seconds, survey.questions if survey else ()
             )
 
@@ -78,7 +78,7 @@ class RecordDispatcher:
     def _count_survey(self, record: SurveyDecision | OptOut | SurveyAttempt | Answer) -> None:
         match record:
             case SurveyDecision():
-                self._metrics.count_funnel(record)
+                self._metrics.count_survey_decision(record)
             case OptOut():
                 self._asking.asked.opt(record)
             case SurveyAttempt(ended_at=None):

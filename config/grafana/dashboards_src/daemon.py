@@ -14,7 +14,7 @@ _ZERO = more_is_worse(0.5, 0.5)  # nothing is good
 
 
 def _text(*names: str) -> str:
-    return " ".join(BY_NAME[name].text for name in names)
+    return " ".join(BY_NAME[name].help for name in names)
 
 
 def _sum(metric: str, labels: str = "", by: str = "pbx", window: str = "$__rate_interval") -> str:

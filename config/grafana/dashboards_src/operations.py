@@ -51,14 +51,14 @@ def board() -> Dashboard:
             tile(
                 "Callers waiting",
                 "short",
-                BY_NAME["callers_waiting"].text,
+                BY_NAME["callers_waiting"].help,
                 prom(f"sum(cc_bridge_callers_waiting{{{QUEUE}}})", now=True),
                 limits=_WAITING,
             ),
             tile(
                 "Longest wait",
                 "s",
-                BY_NAME["longest_current_wait_seconds"].text,
+                BY_NAME["longest_current_wait_seconds"].help,
                 prom(f"max(cc_bridge_longest_current_wait_seconds{{{QUEUE}}})", now=True),
                 limits=_LONGEST,
                 decimals=0,
@@ -66,7 +66,7 @@ def board() -> Dashboard:
             tile(
                 "Talks going on",
                 "short",
-                BY_NAME["talks_in_progress"].text,
+                BY_NAME["talks_in_progress"].help,
                 prom(f"sum(cc_bridge_talks_in_progress{{{QUEUE}}})", now=True),
             ),
             tile(
@@ -94,7 +94,7 @@ def board() -> Dashboard:
             tile(
                 "PBX",
                 "none",
-                BY_NAME["ami_up"].text,
+                BY_NAME["ami_up"].help,
                 prom(f"cc_bridge_ami_up{{{PBX}}}", "{{pbx}}", now=True),
                 limits=less_is_worse(1, 0.5),
                 mapping=values({0: "not observed", 1: "observed"}),
@@ -139,27 +139,27 @@ def board() -> Dashboard:
             lines(
                 "Callers waiting",
                 "short",
-                BY_NAME["callers_waiting"].text,
+                BY_NAME["callers_waiting"].help,
                 prom(f"cc_bridge_callers_waiting{{{QUEUE}}}", "{{pbx}} {{queue}}"),
             ),
             lines(
                 "Longest wait",
                 "s",
-                BY_NAME["longest_current_wait_seconds"].text,
+                BY_NAME["longest_current_wait_seconds"].help,
                 prom(f"cc_bridge_longest_current_wait_seconds{{{QUEUE}}}", "{{pbx}} {{queue}}"),
             ),
             row("Agents and talks"),
             lines(
                 "Agents by state",
                 "short",
-                BY_NAME["queue_members"].text,
+                BY_NAME["queue_members"].help,
                 prom(f"sum by (state) (cc_bridge_queue_members{{{QUEUE}}})", "{{state}}"),
                 stacked=True,
             ),
             lines(
                 "Talks going on",
                 "short",
-                BY_NAME["talks_in_progress"].text,
+                BY_NAME["talks_in_progress"].help,
                 prom(f"cc_bridge_talks_in_progress{{{QUEUE}}}", "{{pbx}} {{queue}}"),
             ),
             row("The last half hour at each moment"),

@@ -26,7 +26,7 @@ GROUPS = [group for path in RULE_FILES for group in yaml.safe_load(path.read_tex
 RECORDS = [rule for group in GROUPS for rule in group["rules"] if "record" in rule]
 ALERTS = {rule["alert"]: rule for group in GROUPS for rule in group["rules"] if "alert" in rule}
 EXPRESSIONS = [rule["expr"] for group in GROUPS for rule in group["rules"]]
-KNOWN = {family.shown for family in BY_NAME.values()}
+KNOWN = {family.exposed_name for family in BY_NAME.values()}
 
 
 def expressions(part):
@@ -91,7 +91,7 @@ def test_every_record_that_is_used_exists():
 def test_every_metric_is_used_or_says_what_it_is_for():
     used = {metric for path in RULE_FILES for metric, _ in uses_in_rules(path.read_text())}
     used |= {metric for path in BOARDS for metric, _ in uses_in_dashboard(path.read_text())}
-    assert {family.shown for family in BY_NAME.values() if not family.use} <= used
+    assert {family.exposed_name for family in BY_NAME.values() if not family.use} <= used
 
 
 def test_the_page_is_what_the_command_prints():

@@ -300,8 +300,8 @@ def the_service_level_is_that_of_sql(site):
 def no_counter_was_set_back(site):
     """Twice another Asterisk has answered since the daemon's last start."""
     [(_, started)] = site.query("process_start_time_seconds{job='cc_bridge'}")
-    names = [family.shown for family in BY_NAME.values() if family.kind == "counter"]
-    names += [f"{family.shown}_{part}" for family in BY_NAME.values() if family.kind == "histogram"
+    names = [family.exposed_name for family in BY_NAME.values() if family.kind == "counter"]
+    names += [f"{family.exposed_name}_{part}" for family in BY_NAME.values() if family.kind == "histogram"
               for part in ("bucket", "count", "sum")]  # fmt: skip
     # Linux tells when it booted in whole seconds, so a start may be dated into the process before.
     seconds = int(time.time() - started) - 2

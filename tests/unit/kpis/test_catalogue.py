@@ -339,7 +339,7 @@ def test_stored_rows_and_counts_of_sql_give_what_live_visits_give(tmp_path):
 
 def test_the_metrics_give_what_the_visits_give():
     metrics = Metrics(CollectorRegistry(), "main", [20, 5])
-    metrics.know_queue("sales", 20)
+    metrics.init_queue("sales", 20)
     for record in DAY:
         metrics.count_visit(record, 20, 5)
     got = samples(metrics)

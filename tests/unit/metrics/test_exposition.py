@@ -29,7 +29,7 @@ def samples(text):
 
 def with_heading(family):
     name = f"{family.name}_total" if family.kind == "counter" else family.name
-    return f"# HELP {name} {family.text}\n# TYPE {name} {family.kind}\n{''.join(family.written())}"
+    return f"# HELP {name} {family.documentation}\n# TYPE {name} {family.kind}\n{''.join(family.render())}"
 
 
 @given(st.lists(st.tuples(NAMES, NAMES, AMOUNTS), max_size=20))
@@ -49,7 +49,7 @@ def test_a_histogram_is_as_prometheus_client_has_it(observed):
     theirs = prometheus_client.Histogram("wait", "Wait.", ["pbx", "queue"], buckets=bounds, registry=registry)
     ours = Histogram("wait", "Wait.", bounds, "main", "queue")
     theirs.labels("main", "known")
-    ours.know("known")
+    ours.init_series("known")
     for queue, amount in observed:
         theirs.labels("main", queue).observe(amount)
         ours.observe(amount, queue)
@@ -58,11 +58,11 @@ def test_a_histogram_is_as_prometheus_client_has_it(observed):
 
 def test_what_was_not_counted_yet_can_be_there_at_zero():
     counter = Counter("visits", "Visits.", "main", "queue")
-    counter.inc("sales", by=0)
-    assert list(counter.written()) == ['visits_total{pbx="main",queue="sales"} 0\n']
+    counter.init_series("sales")
+    assert list(counter.render()) == ['visits_total{pbx="main",queue="sales"} 0\n']
     counter.inc("sales")
-    counter.inc("sales", by=0)
-    assert list(counter.written()) == ['visits_total{pbx="main",queue="sales"} 1\n']
+    counter.init_series("sales")
+    assert list(counter.render()) == ['visits_total{pbx="main",queue="sales"} 1\n']
 
 
 def test_a_gauge_has_the_values_that_it_is_given():

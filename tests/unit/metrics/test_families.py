@@ -11,7 +11,7 @@ import cc_bridge
 from cc_bridge.calls.events import MemberSeen
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.follow_ups.follow_up import FollowUpCount
-from cc_bridge.metrics.families import BY_NAME, SIZES
+from cc_bridge.metrics.families import BY_NAME, SIZES, MetricFamily
 from cc_bridge.metrics.instruments import Metrics
 from cc_bridge.records import (
     Answer,
@@ -58,7 +58,7 @@ def everything():
     tracker = Tracker("main", ["sales", "support"])
     metrics.watch(tracker, Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests())
     for queue in ("sales", "support"):
-        metrics.know_queue(queue, 17)
+        metrics.init_queue(queue, 17)
         count_calls(metrics, queue)
         count_surveys(metrics, queue)
         tracker.apply(MemberSeen(0, queue, "PJSIP/201", "Sara", 1, False, "", 0))
@@ -84,9 +84,9 @@ def count_calls(metrics, queue):
 
 def count_surveys(metrics, queue):
     for stage in [*NotAskedReason, *SurveyStage, "called_back"]:
-        metrics.count_funnel(asked(stage, queue=queue))
+        metrics.count_survey_decision(asked(stage, queue=queue))
     for stage in [*STAGES, *(f"callback_{reason}" for reason in NoCallbackReason)]:
-        metrics.survey_stage(stage, queue)
+        metrics.count_survey_stage(stage, queue)
     for agent in ("Sara", "Ali"):
         for value in range(1, 6):
             metrics.count_answer(Answer("main", "1", "agent", "csat", value, 1, 0, queue, agent), queue)
@@ -95,13 +95,30 @@ def count_surveys(metrics, queue):
 def test_names_follow_the_conventions_of_prometheus():
     for family in BY_NAME.values():
         assert re.fullmatch(r"[a-z][a-z0-9_]+", family.name)
-        assert family.text.endswith(".")
+        assert family.help.endswith(".")
         assert family.unit
         if family.kind != "counter":
-            assert not family.shown.endswith("_total")
+            assert not family.exposed_name.endswith("_total")
         if family.unit in {"seconds", "bytes", "ratio"}:
             assert family.name.endswith(family.unit), family.name
         assert not {"le", "quantile", "job", "instance", "pbx"} & set(family.labels)
+
+
+def test_what_exists_from_the_start_is_of_known_labels():
+    for family in BY_NAME.values():
+        assert "queue" not in family.labels[1:]
+        assert family.initial.keys() <= set(family.labels)
+        if family.counted and not family.per_agent and "question" not in family.labels:
+            assert list(family.initial_labels()), family.name
+        assert bool(family.bounds) == (family.kind == "histogram"), family.name
+        if family.kind == "histogram":
+            assert family.counted
+
+
+def test_a_label_whose_values_nobody_knows_is_found_at_the_start():
+    family = MetricFamily("x", "counter", "X.", "calls", ("queue", "trunk"), counted=True)
+    with pytest.raises(KeyError, match="trunk"):
+        list(family.initial_labels())
 
 
 def test_the_catalogue_is_what_is_exported_with_no_more_series_than_it_says():
@@ -116,7 +133,7 @@ def test_the_catalogue_is_what_is_exported_with_no_more_series_than_it_says():
         found = families[f"cc_bridge_{listed.name}{'_info' * (listed.kind == 'info')}"]
         labels = {label for sample in found.samples for label in sample.labels} - {"pbx", "le"}
         assert labels == set(listed.labels), listed.name
-        assert found.documentation == listed.text
+        assert found.documentation == listed.help
         assert len(found.samples) == eval(listed.series, {"__builtins__": {}}, sizes), listed.name
 
 
@@ -130,7 +147,7 @@ def test_the_reasons_of_fastagi_are_those_of_its_server():
 
 def test_agents_are_named_only_if_the_configuration_says_so():
     metrics = Metrics(CollectorRegistry(), "main", [20])
-    metrics.know_queue("sales", 20)
+    metrics.init_queue("sales", 20)
     metrics.count_talk(talk("Sara"), 15)
     metrics.count_answer(Answer("main", "1", "agent", "csat", 4, 1, 0, "sales", "Sara"), "sales")
     page = metrics.page("")[0].decode()
@@ -155,7 +172,7 @@ def test_an_answer_about_the_company_is_no_agents():
 
 def test_all_that_a_share_is_made_of_is_there_at_zero_before_the_first_call():
     metrics = Metrics(CollectorRegistry(), "main", [20])
-    metrics.know_queue("sales", 20)
+    metrics.init_queue("sales", 20)
     got = samples(metrics)
     for name in ("short_abandons", "answered_within", "abandoned_within", "survey_eligible"):
         assert got[f"cc_bridge_{name}_total", "sales"] == 0
@@ -176,7 +193,7 @@ def test_all_that_a_share_is_made_of_is_there_at_zero_before_the_first_call():
 )
 def test_within_the_threshold_of_the_queue(outcome, wait, answered, abandoned, short):
     metrics = Metrics(CollectorRegistry(), "main", [17, 5])
-    metrics.know_queue("sales", 17)
+    metrics.init_queue("sales", 17)
     metrics.count_visit(visit(outcome, wait), 17, 5)
     got = samples(metrics)
     assert got["cc_bridge_answered_within_total", "sales"] == answered
@@ -197,6 +214,6 @@ def test_within_the_threshold_of_the_queue(outcome, wait, answered, abandoned, s
 )
 def test_whoever_could_be_asked_is_eligible_once(stage, trigger, eligible):
     metrics = Metrics(CollectorRegistry(), "main", [])
-    metrics.know_queue("sales", 20)
-    metrics.count_funnel(asked(stage, trigger))
+    metrics.init_queue("sales", 20)
+    metrics.count_survey_decision(asked(stage, trigger))
     assert samples(metrics)["cc_bridge_survey_eligible_total", "sales"] == eligible

@@ -104,14 +104,14 @@ def test_a_visit_is_counted_by_outcome_and_its_wait_in_its_buckets(metrics):
 
 
 def test_every_threshold_of_the_configuration_is_an_exact_bound(metrics):
-    metrics.know_queue("sales", 20)
+    metrics.init_queue("sales", 20)
     bounds = {key[1] for key in samples(metrics) if key[0] == "cc_bridge_queue_wait_seconds_bucket"}
     assert {"5.0", "17.0", "20.0"} <= bounds
 
 
 @pytest.mark.parametrize(("wait", "short"), [(4.9, 1), (5.0, 0), (30, 0)])
 def test_short_abandons_have_a_bucket_of_their_own(metrics, wait, short):
-    metrics.know_queue("sales", 20)
+    metrics.init_queue("sales", 20)
     metrics.count_visit(visit(Outcome.ABANDONED, wait), 20, short=5)
     got = samples(metrics)
     assert got["cc_bridge_short_abandons_total", "sales"] == short
@@ -119,7 +119,7 @@ def test_short_abandons_have_a_bucket_of_their_own(metrics, wait, short):
 
 
 def test_a_known_queue_has_all_its_series_at_zero(metrics):
-    metrics.know_queue("sales", 20)
+    metrics.init_queue("sales", 20)
     got = samples(metrics)
     for outcome in Outcome:
         assert got["cc_bridge_visits_total", outcome, "sales"] == 0
@@ -132,7 +132,7 @@ def test_talks_handling_rings_and_ratings(metrics):
     ring = Ring("pbx", "1", "1", "2", "sales", "Alice", "PJSIP/a", 0, 3, RingOutcome.ANSWERED)
     metrics.count_ring(ring)
     metrics.count_answer(Answer("pbx", "1-1", "csat", "csat", 4, 1, 0), "sales")
-    metrics.survey_stage("started", "sales")
+    metrics.count_survey_stage("started", "sales")
     got = samples(metrics)
     assert got["cc_bridge_talk_seconds_sum", "sales"] == 60
     assert got["cc_bridge_handle_seconds_sum", "sales"] == 75
@@ -220,7 +220,7 @@ def test_digests_that_were_due_sent_or_given_up(metrics):
 )
 def test_the_page_has_all_families_whole_in_either_format(metrics, accept, kind, parse):
     metrics.watch(Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests())
-    metrics.know_queue("sales", 20)
+    metrics.init_queue("sales", 20)
     metrics.count_visit(visit(), 20, short=5)
     page, content_type = metrics.page(accept)
     assert content_type.startswith(kind)
@@ -239,7 +239,7 @@ def test_the_page_has_all_families_whole_in_either_format(metrics, accept, kind,
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool")
 def test_promtool_finds_nothing_wrong(metrics):
     metrics.watch(Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests())
-    metrics.know_queue("sales", 20)
+    metrics.init_queue("sales", 20)
     metrics.count_visit(visit(), 20, short=5)
     page, _ = metrics.page("")
     checked = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, check=False)
@@ -255,7 +255,7 @@ def test_no_caller_is_ever_a_label(metrics):
 
 def test_every_sample_of_ours_says_of_which_pbx(metrics):
     metrics.watch(Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests())
-    metrics.know_queue("sales", 20)
+    metrics.init_queue("sales", 20)
     for family in text_string_to_metric_families(metrics.page("")[0].decode()):
         for sample in family.samples:
             assert not sample.name.startswith("cc_bridge_") or sample.labels["pbx"] == "pbx", sample.name
