@@ -1,10 +1,10 @@
-"""Callers who press keys: each recorded one who outlives the agent's leaving is asked, and answers somehow.
+"""Callers who press keys: each recorded one who stays on the line after the agent gets a survey and answers.
 
-`DemoCallers` listens to the PBX. As Asterisk would, a `_Line` connects to the daemon's FastAGI port,
-plays no sound but takes the time for it, and tells of the hang-up when the recorded channel ends.
+`DemoCallers` follows the events of the PBX. As Asterisk would, an `_AgiSession` connects to the daemon's
+FastAGI port, plays no sound but takes the time for it, and sends HANGUP when the recorded channel ends.
 
-The trap: QUEUESTATUS is also CONTINUE for a caller who hung up, or whom the dialplan hangs up next. Only the
-Hangup at once tells, so the call to the daemon waits a moment for it.
+QUEUESTATUS is also CONTINUE for a caller who hung up, or whom the dialplan hangs up next. Only an immediate
+Hangup tells them apart, so the session starts a moment later.
 """
 
 import random
@@ -23,16 +23,16 @@ from cc_bridge.demo.recording import RecordedHeaders
 
 __all__ = ["DemoCallers", "keys"]
 
-_SETTLE_SECONDS = 0.2  # in the recording a Hangup at once comes within 3 ms
+_HANGUP_SECONDS = 0.2  # in the recording an immediate Hangup comes within 3 ms
 # Shorter than the spoken prompts, since the recorded callers stay for 1 to 20 s.
 _QUESTION_SECONDS = 1.5
 _PROMPT_SECONDS = 0.8
 _SAMPLES = 8000  # a second
 
-# How many of a hundred callers press 1 to 5: those who were served at once, and those who waited too long.
-_PLEASED = (2, 3, 8, 37, 50)
-_CROSS = (22, 20, 23, 22, 13)
-_TOO_LONG = 12.0  # seconds; the recorded callers are patient for 8 to 20
+# Percentages of callers who press 1 to 5: after no wait, and after a long one.
+_SATISFIED = (2, 3, 8, 37, 50)
+_DISSATISFIED = (22, 20, 23, 22, 13)
+_DISSATISFIED_AFTER = 12.0  # seconds; the recorded callers hang up after 8 to 20
 _WRONG_KEYS = "06789*"
 # Shares of callers who never press a key, not at once, or a wrong one first.
 _SILENT, _HESITANT, _CLUMSY = 0.06, 0.06, 0.12
@@ -42,62 +42,64 @@ _ARGUMENT = re.compile(r'"((?:\\.|[^"\\])*)"')
 
 def keys(rng: random.Random, waited: float) -> Iterator[str]:
     """Yield what a caller presses at each question after `waited` seconds in the queue; empty is nothing."""
-    temper = rng.random()
-    while temper < _SILENT:
+    chance = rng.random()
+    while chance < _SILENT:
         yield ""
-    if temper < _SILENT + _HESITANT:
+    if chance < _SILENT + _HESITANT:
         yield ""
-    elif temper < _SILENT + _HESITANT + _CLUMSY:
+    elif chance < _SILENT + _HESITANT + _CLUMSY:
         yield rng.choice(_WRONG_KEYS)
-    anger = min(waited / _TOO_LONG, 1.0)
-    weights = [glad + anger * (cross - glad) for glad, cross in zip(_PLEASED, _CROSS, strict=True)]
+    share = min(waited / _DISSATISFIED_AFTER, 1.0)
+    weights = [low + share * (high - low) for low, high in zip(_SATISFIED, _DISSATISFIED, strict=True)]
     while True:
         yield rng.choices("12345", weights)[0]
 
 
 class DemoCallers:
-    """All callers after their talk; `heard` takes the headers of each event that the PBX plays."""
+    """All callers after their talk; `on_event` takes the headers of each event that the PBX plays."""
 
     def __init__(self, agi: IStreamClientEndpoint, clock: IReactorTime, rng: random.Random) -> None:
         self._agi = agi
         self._clock = clock
         self._rng = rng
         self._served: dict[str, RecordedHeaders] = {}  # AgentConnect, by the caller's channel
-        self._lines: dict[str, _Line] = {}  # by the caller's channel
+        self._sessions: dict[str, _AgiSession] = {}  # by the caller's channel
 
-    def heard(self, headers: RecordedHeaders) -> None:
+    def on_event(self, headers: RecordedHeaders) -> None:
         uniqueid = headers.get("Uniqueid", "")
         match headers["Event"]:
             case "AgentConnect":
                 self._served[uniqueid] = headers
             case "VarSet" if headers["Value"] == "CONTINUE" and uniqueid in self._served:
                 served = self._served[uniqueid]
-                presses = keys(self._rng, float(served["HoldTime"]))
-                line = _Line(_head(headers, served), presses, self._rng.random, self._clock)
-                line.dial(self._agi)
-                self._lines[uniqueid] = line
+                pressed = keys(self._rng, float(served["HoldTime"]))
+                session = _AgiSession(
+                    _agi_environment(headers, served), pressed, self._rng.random, self._clock
+                )
+                session.dial(self._agi)
+                self._sessions[uniqueid] = session
             case "Hangup":
                 self._served.pop(uniqueid, None)
-                if uniqueid in self._lines:
-                    self._lines.pop(uniqueid).hang_up()
+                if uniqueid in self._sessions:
+                    self._sessions.pop(uniqueid).hang_up()
 
     def hang_up(self) -> None:
         """Let all of them hang up, since the demo ends."""
-        for line in self._lines.values():
-            line.hang_up()
+        for session in self._sessions.values():
+            session.hang_up()
 
 
-class _Line(LineOnlyReceiver):
-    """Asterisk's side of one AGI session, and the caller's ear and fingers."""
+class _AgiSession(LineOnlyReceiver):
+    """Asterisk's side of one AGI session, and the caller's keys."""
 
     delimiter = b"\n"
     transport: ITCPTransport
 
     def __init__(
-        self, head: bytes, presses: Iterator[str], chance: Callable[[], float], clock: IReactorTime
+        self, head: bytes, keys: Iterator[str], chance: Callable[[], float], clock: IReactorTime
     ) -> None:
         self._head = head
-        self._presses = presses
+        self._keys = keys
         self._chance = chance
         self._clock = clock
         self._timer: IDelayedCall | None = None
@@ -105,7 +107,7 @@ class _Line(LineOnlyReceiver):
 
     def dial(self, agi: IStreamClientEndpoint) -> None:
         """Connect in a moment, unless the caller hangs up before."""
-        self._timer = self._clock.callLater(_SETTLE_SECONDS, self._dial, agi)
+        self._timer = self._clock.callLater(_HANGUP_SECONDS, self._dial, agi)
 
     def hang_up(self) -> None:
         """End the caller's channel: the running command fails, HANGUP follows, and the connection closes."""
@@ -132,19 +134,19 @@ class _Line(LineOnlyReceiver):
     def lineReceived(self, line: bytes) -> None:
         text = line.decode()
         command = text.partition(' "')[0]
-        obey = self._COMMANDS.get(command)
+        run_command = self._COMMANDS.get(command)
         if self._hung_up:
             return
-        if obey is None:
+        if run_command is None:
             self._reply("510 Invalid or unknown command")
         else:
-            seconds, reply = obey(self, _ARGUMENT.findall(text))
+            seconds, reply = run_command(self, _ARGUMENT.findall(text))
             self._timer = self._clock.callLater(seconds, self._reply, reply)
 
     # -- inside
 
     def _dial(self, agi: IStreamClientEndpoint) -> None:
-        # A daemon that is stopping takes no callers; theirs go on without a question.
+        # A daemon that is stopping accepts no sessions; the caller then hears no survey.
         connectProtocol(agi, self).addErrback(lambda failure: failure.trap(ConnectError) and None)
 
     def _stop_timer(self) -> None:
@@ -163,21 +165,21 @@ class _Line(LineOnlyReceiver):
         return _PROMPT_SECONDS, f"200 result=0 endpos={round(_PROMPT_SECONDS * _SAMPLES)}"
 
     def _get_data(self, arguments: list[str]) -> tuple[float, str]:
-        key = next(self._presses)
+        key = next(self._keys)
         if not key:
             return _QUESTION_SECONDS + int(arguments[1]) / 1000, "200 result= (timeout)"
         # Some know the question and press while it is spoken; others think for a moment.
         return _QUESTION_SECONDS * (0.5 + self._chance()), f"200 result={key}"
 
-    _COMMANDS: ClassVar[dict[str, Callable[["_Line", list[str]], tuple[float, str]]]] = {
+    _COMMANDS: ClassVar[dict[str, Callable[["_AgiSession", list[str]], tuple[float, str]]]] = {
         "SET VARIABLE": _set_variable,
         "STREAM FILE": _stream_file,
         "GET DATA": _get_data,
     }
 
 
-def _head(channel: RecordedHeaders, served: RecordedHeaders) -> bytes:
-    """Return what Asterisk says first, as for AGI(agi://127.0.0.1/survey,queue,interface)."""
+def _agi_environment(channel: RecordedHeaders, served: RecordedHeaders) -> bytes:
+    """Return the AGI environment, as for AGI(agi://127.0.0.1/survey,queue,interface)."""
     fields = {
         "network": "yes",
         "network_script": "survey",

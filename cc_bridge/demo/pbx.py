@@ -1,8 +1,8 @@
 """A PBX that is a recording: an AMI server that plays it, in real time, to whoever logs in.
 
-`run.py` starts one. It speaks as much AMI as a daemon needs: banner, login by MD5 challenge, Ping,
-QueueStatus, CoreShowChannels, and refusals in Asterisk 22's words. The trap: a PBX does not wait for its
-listeners. The play goes on without a session, and what a new one missed it gets from the lists.
+It speaks as much AMI as a daemon needs: banner, login by MD5 challenge, Ping, QueueStatus, CoreShowChannels,
+and errors in Asterisk 22's words. A PBX does not wait for its clients: the recording goes on without a
+session, and a new session gets the state from the lists.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -21,20 +21,20 @@ from cc_bridge.demo.recording import AmiRecording, RecordedHeaders, TimedEvent
 
 __all__ = ["RecordedPbx"]
 
-# Asterisk takes its time before it refuses a login (main/manager.c).
-_REFUSAL_SECONDS = 1.0
+# Asterisk takes its time before it rejects a login (main/manager.c).
+_REJECTION_SECONDS = 1.0
 _CHALLENGES = 10**9
 
 
 class RecordedPbx(Factory):
-    """Plays a recording from `start` to `stop`. `listeners` hear each event's headers as it is played."""
+    """Plays a recording from `start` to `stop`. `listeners` get the headers of each event as it is played."""
 
     noisy = False
 
     def __init__(self, recording: AmiRecording, credentials: tuple[str, str], clock: IReactorTime) -> None:
         self.credentials = credentials
         self.clock = clock
-        self.exchange = PbxState(recording.queues, recording.members)
+        self.state = PbxState(recording.queues, recording.members)
         self.sessions: set[_ManagerSession] = set()  # those that are logged in
         self.listeners: list[Callable[[RecordedHeaders], None]] = []
         self._recording = recording
@@ -44,23 +44,23 @@ class RecordedPbx(Factory):
         return _ManagerSession(self)
 
     def start(self) -> None:
-        story = self._recording.endless(self.clock.seconds())
-        self._play(story, next(story))
+        events = self._recording.endless(self.clock.seconds())
+        self._play(events, next(events))
 
     def stop(self) -> None:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
 
-    def _play(self, story: Iterator[TimedEvent], coming: TimedEvent) -> None:
-        """Tell what is due, and come back for the rest."""
+    def _play(self, events: Iterator[TimedEvent], coming: TimedEvent) -> None:
+        """Send what is due, and schedule the rest."""
         while (early := coming.at - self.clock.seconds()) <= 0:
-            self.exchange.hear(coming)
+            self.state.apply(coming)
             for session in self.sessions:
                 session.transport.write(coming.text.encode())
             for listener in self.listeners:
                 listener(coming.headers)
-            coming = next(story)
-        self._timer = self.clock.callLater(early, self._play, story, coming)
+            coming = next(events)
+        self._timer = self.clock.callLater(early, self._play, events, coming)
 
 
 class _ManagerSession(LineOnlyReceiver):
@@ -74,7 +74,7 @@ class _ManagerSession(LineOnlyReceiver):
         self._pbx = pbx
         self._action: dict[str, str] = {}
         self._challenge = ""
-        self._refusal: IDelayedCall | None = None
+        self._rejection: IDelayedCall | None = None
 
     # -- what Twisted calls
 
@@ -83,8 +83,8 @@ class _ManagerSession(LineOnlyReceiver):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: ARG002  # Twisted passes it
         self._pbx.sessions.discard(self)
-        if self._refusal is not None and self._refusal.active():
-            self._refusal.cancel()
+        if self._rejection is not None and self._rejection.active():
+            self._rejection.cancel()
 
     def lineReceived(self, line: bytes) -> None:
         text = line.decode("utf-8", "replace").rstrip("\r")
@@ -94,11 +94,11 @@ class _ManagerSession(LineOnlyReceiver):
             return
         action, self._action = self._action, {}
         if action:
-            self._do(action)
+            self._dispatch(action)
 
     # -- inside
 
-    def _do(self, action: dict[str, str]) -> None:
+    def _dispatch(self, action: dict[str, str]) -> None:
         name = action.get("action", "").lower()
         if not name:
             self._answer(action, "Error", ("Message", "Missing action in request"))
@@ -111,7 +111,7 @@ class _ManagerSession(LineOnlyReceiver):
         else:
             self._ACTIONS[name](self, action)
 
-    def _challenged(self, action: dict[str, str]) -> None:
+    def _send_challenge(self, action: dict[str, str]) -> None:
         if action.get("authtype", "").lower() != "md5":
             self._answer(action, "Error", ("Message", "Must specify AuthType"))
             return
@@ -122,7 +122,7 @@ class _ManagerSession(LineOnlyReceiver):
         username, secret = self._pbx.credentials
         key = md5((self._challenge + secret).encode(), usedforsecurity=False).hexdigest()
         if not self._challenge or (action.get("username"), action.get("key")) != (username, key):
-            self._refusal = self._pbx.clock.callLater(_REFUSAL_SECONDS, self._refuse, action)
+            self._rejection = self._pbx.clock.callLater(_REJECTION_SECONDS, self._reject_login, action)
             return
         self._answer(action, "Success", ("Message", "Authentication accepted"))
         self._send(
@@ -133,7 +133,7 @@ class _ManagerSession(LineOnlyReceiver):
         )
         self._pbx.sessions.add(self)
 
-    def _refuse(self, action: dict[str, str]) -> None:
+    def _reject_login(self, action: dict[str, str]) -> None:
         self._answer(action, "Error", ("Message", "Authentication failed"))
         self.transport.loseConnection()
 
@@ -142,11 +142,11 @@ class _ManagerSession(LineOnlyReceiver):
         self._answer(action, "Success", ("Ping", "Pong"), ("Timestamp", now))
 
     def _queue_status(self, action: dict[str, str]) -> None:
-        items = self._pbx.exchange.queue_status(self._pbx.clock.seconds())
+        items = self._pbx.state.queue_status(self._pbx.clock.seconds())
         self._list(action, "Queue status will follow", items, "QueueStatusComplete")
 
     def _core_show_channels(self, action: dict[str, str]) -> None:
-        items = self._pbx.exchange.channels(self._pbx.clock.seconds())
+        items = self._pbx.state.channels(self._pbx.clock.seconds())
         self._list(action, "Channels will follow", items, "CoreShowChannelsComplete")
 
     def _logoff(self, action: dict[str, str]) -> None:
@@ -172,7 +172,7 @@ class _ManagerSession(LineOnlyReceiver):
         self.transport.write(encode(headers))
 
     _ACTIONS: ClassVar[dict[str, Callable[["_ManagerSession", dict[str, str]], None]]] = {
-        "challenge": _challenged,
+        "challenge": _send_challenge,
         "login": _login,
         "ping": _ping,
         "queuestatus": _queue_status,

@@ -1,7 +1,7 @@
-"""What is going on at the recorded PBX now: who lives, who waits, how the members are. Pure.
+"""The state of the recorded PBX: its channels, queue entries and queue members. Pure.
 
-`pbx.py` tells it every event that it plays, and answers QueueStatus and CoreShowChannels from it. The trap: a
-daemon may log in at any moment of a take, so this follows the events whether anybody listens or not.
+QueueStatus and CoreShowChannels are answered from it. A daemon may log in at any moment of a take, so the
+state follows every event, with or without a session.
 """
 
 from collections import Counter
@@ -31,13 +31,13 @@ _MEMBER = (
 
 @dataclass(slots=True)
 class _Channel:
-    began_at: float
+    started_at: float
     headers: RecordedHeaders  # of the latest event that described it
     bridge: str = ""
 
 
 class PbxState:
-    """The state of one PBX; it begins with free members and no calls."""
+    """The state of one PBX; it starts with free members and no calls."""
 
     def __init__(self, queues: Iterable[str], members: Iterable[RecordedHeaders]) -> None:
         self._queues = sorted(queues)
@@ -46,12 +46,12 @@ class PbxState:
         self._channels: dict[str, _Channel] = {}
         self._ended: Counter[tuple[str, str]] = Counter()  # by queue and event
 
-    def hear(self, told: TimedEvent) -> None:
+    def apply(self, event: TimedEvent) -> None:
         """Take one event."""
-        headers, name = told.headers, told.headers["Event"]
+        headers, name = event.headers, event.headers["Event"]
         uniqueid = headers.get("Uniqueid", "")
         if name == "Newchannel":
-            self._channels[uniqueid] = _Channel(told.at, headers)
+            self._channels[uniqueid] = _Channel(event.at, headers)
         channel = self._channels.get(uniqueid)
         if channel is not None:
             channel.headers = headers
@@ -61,7 +61,7 @@ class PbxState:
             case "BridgeEnter" | "BridgeLeave" if channel is not None:
                 channel.bridge = headers["BridgeUniqueid"] if name == "BridgeEnter" else ""
             case "QueueCallerJoin":
-                self._waiting[uniqueid] = told
+                self._waiting[uniqueid] = event
             case "QueueCallerLeave":
                 self._waiting.pop(uniqueid, None)
             case "QueueMemberStatus" | "QueueMemberPause":
@@ -72,7 +72,7 @@ class PbxState:
     def queue_status(self, now: float) -> Iterator[Item]:
         """Return the items that QueueStatus lists: each queue, then its members and its callers."""
         for queue in self._queues:
-            callers = [told for told in self._waiting.values() if told.headers["Queue"] == queue]
+            callers = [entry for entry in self._waiting.values() if entry.headers["Queue"] == queue]
             yield [
                 ("Event", "QueueParams"),
                 ("Queue", queue),
@@ -89,20 +89,20 @@ class PbxState:
                         ("Location", member["Interface"]),
                         *((name, member[name]) for name in _MEMBER),
                     ]
-            for position, told in enumerate(callers, start=1):
+            for position, entry in enumerate(callers, start=1):
                 yield [
                     ("Event", "QueueEntry"),
                     ("Queue", queue),
                     ("Position", str(position)),
-                    *((name, told.headers[name].replace("<unknown>", "unknown")) for name in _ENTRY),
-                    ("Wait", str(int(now - told.at))),
+                    *((name, entry.headers[name].replace("<unknown>", "unknown")) for name in _ENTRY),
+                    ("Wait", str(int(now - entry.at))),
                     ("Priority", "0"),
                 ]
 
     def channels(self, now: float) -> Iterator[Item]:
         """Return the items that CoreShowChannels lists."""
         for channel in self._channels.values():
-            minutes, seconds = divmod(int(now - channel.began_at), 60)
+            minutes, seconds = divmod(int(now - channel.started_at), 60)
             yield [
                 ("Event", "CoreShowChannel"),
                 *((name, channel.headers[name]) for name in _CHANNEL),

@@ -1,11 +1,10 @@
-"""Two minutes of a contact centre as an endless story: a recording that is made fresh each time. Pure.
+"""Two minutes of a contact centre as an endless stream: each take of the recording has new ids. Pure.
 
-`pbx.py` plays it, the tests replay it. Each take has ids and instants of its own, in all headers alike, so
-that a daemon takes its calls for new ones.
+A take has ids and instants of its own, in all headers alike, so that a daemon sees new calls.
 
-The trap: a member cannot be in two calls, so a take can only follow when each member is free for what the
-new take wants first, and each queue empty. Callers of the old take who are past that, in their survey, end
-during the new one. That moment is the `period`; the recording's last seconds overlap the next take.
+A member cannot be in two calls, so a take can only follow when each member is free for its first event in the
+new take, and each queue empty. Callers of the old take who are past that, in their survey, end during the new
+one. That moment is the `period`; the recording's last seconds overlap the next take.
 """
 
 import re
@@ -20,10 +19,10 @@ RecordedHeaders = Mapping[str, str]
 _ENDS = "\r\n\r\n"
 # More channels than a take has (about 440): each take's numbers begin this much higher.
 _CHANNELS = 0x1000
-# Between the last news of a member and its first in the next take, in seconds.
-_BREATH = 0.5
+# Between the last event of a member and its first in the next take, in seconds.
+_MARGIN_SECONDS = 0.5
 
-_STALE = re.compile(
+_VARYING = re.compile(
     r"(?P<stamp>(?<=\nTimestamp: )\d+\.\d+)"
     r"|(?P<since>(?:(?<=\nLastCall: )|(?<=\nLastPause: )|(?<=\nLoginTime: ))[1-9]\d*)"
     r"|(?P<born>\b\d{10})\.(?P<number>\d+)\b"  # a Uniqueid, behind the system's name
@@ -48,57 +47,57 @@ class AmiRecording:
         self.texts = tuple(text + _ENDS for text in stream.decode().split(_ENDS) if text)
         heads = [_headers(text) for text in self.texts]
         instants = [float(headers["Timestamp"]) for headers in heads]
-        self._began_at = instants[0]
-        self._offsets = [at - self._began_at for at in instants]
+        self._started_at = instants[0]
+        self._offsets = [at - self._started_at for at in instants]
         self.queues = frozenset(queue for headers in heads if (queue := _queue(headers)))
         self.members = tuple(_members(heads))
         self.period = _period(heads, self._offsets)
 
-    def take(self, number: int, began_at: float) -> Iterator[TimedEvent]:
-        """Tell one take from its beginning to its end."""
+    def take(self, number: int, started_at: float) -> Iterator[TimedEvent]:
+        """Yield the events of one take."""
         return (
-            self._told(text, offset, number, began_at)
+            self._event(text, offset, number, started_at)
             for text, offset in zip(self.texts, self._offsets, strict=True)
         )
 
-    def endless(self, began_at: float) -> Iterator[TimedEvent]:
-        """Tell take after take, each `period` seconds after the one before, in the order of instants."""
-        # What comes later than a period is told in the turn of a later take, among that one's events.
+    def endless(self, started_at: float) -> Iterator[TimedEvent]:
+        """Yield take after take, each `period` seconds after the one before, in the order of instants."""
+        # What comes later than a period belongs among the events of a later take.
         turn = sorted(zip(self.texts, self._offsets, strict=True), key=lambda event: event[1] % self.period)
         for number in count():
             for text, offset in turn:
                 take = number - int(offset // self.period)
                 if take >= 0:
-                    yield self._told(text, offset, take, began_at + take * self.period)
+                    yield self._event(text, offset, take, started_at + take * self.period)
 
-    def _told(self, text: str, offset: float, take: int, began_at: float) -> TimedEvent:
-        fresh = _fresh(text, take, began_at - self._began_at)
-        return TimedEvent(began_at + offset, fresh, _headers(fresh))
+    def _event(self, text: str, offset: float, take: int, started_at: float) -> TimedEvent:
+        renewed = _renewed(text, take, started_at - self._started_at)
+        return TimedEvent(started_at + offset, renewed, _headers(renewed))
 
 
 def _headers(text: str) -> RecordedHeaders:
     return dict(line.split(": ", 1) for line in text.removesuffix(_ENDS).split("\r\n"))
 
 
-def _fresh(text: str, take: int, later: float) -> str:
-    """Return an event with a take's own ids, and all its instants so many seconds later."""
+def _renewed(text: str, take: int, later: float) -> str:
+    """Return an event with a take's own ids, and all its instants `later` seconds later."""
 
-    def renew(stale: re.Match[str]) -> str:
-        value = stale[0]
-        match stale.lastgroup:
+    def renew(found: re.Match[str]) -> str:
+        value = found[0]
+        match found.lastgroup:
             case "stamp":
                 return f"{float(value) + later:.6f}"
             case "since":
                 return str(int(value) + round(later))
             case "number":
-                born, number = int(stale["born"]), int(stale["number"])
+                born, number = int(found["born"]), int(found["number"])
                 return f"{born + round(later)}.{number + take * _CHANNELS}"
-            case "bridge":  # the rest of it tells the recording's bridges apart
+            case "bridge":  # the rest of it distinguishes the recording's bridges
                 return f"{(int(value, 16) + take) % 2**32:08x}"
             case _:
                 return f"{int(value, 16) + take * _CHANNELS:08x}"
 
-    return _STALE.sub(renew, text)
+    return _VARYING.sub(renew, text)
 
 
 def _queue(headers: RecordedHeaders) -> str:
@@ -123,7 +122,7 @@ def _members(heads: list[RecordedHeaders]) -> Iterator[RecordedHeaders]:
 
 
 def _period(heads: list[RecordedHeaders], offsets: list[float]) -> float:
-    """Return the seconds after which no member and no queue is needed twice; see the module's trap."""
+    """Return the seconds after which no member and no queue is needed twice; see the module's docstring."""
     first: dict[str, float] = {}
     last: dict[str, float] = {}
     for headers, offset in zip(heads, offsets, strict=True):
@@ -131,4 +130,4 @@ def _period(heads: list[RecordedHeaders], offsets: list[float]) -> float:
         if needed:
             first.setdefault(needed, offset)
             last[needed] = offset
-    return max(last[needed] - first[needed] for needed in first) + _BREATH
+    return max(last[needed] - first[needed] for needed in first) + _MARGIN_SECONDS

@@ -1,7 +1,6 @@
-"""The demo tied together: the recorded PBX, its callers, the daemon and the table on the screen.
+"""The demo as a whole: the recorded PBX, its callers, the daemon and the table on the screen.
 
-`demo` runs it once the signals are taken care of. The trap: Twisted's own signal handlers answer a second
-Ctrl-C with a traceback, so the demo has its own (`_Ending`).
+Twisted's own signal handlers answer a second Ctrl-C with a traceback, so the demo has its own (`_Shutdown`).
 """
 
 import os
@@ -36,11 +35,11 @@ from cc_bridge.config import (
 )
 from cc_bridge.daemon import main as daemon
 from cc_bridge.daemon.bridge import Bridge
-from cc_bridge.demo import ENDINGS
 from cc_bridge.demo.callers import DemoCallers
 from cc_bridge.demo.pbx import RecordedPbx
 from cc_bridge.demo.recording import AmiRecording
 from cc_bridge.demo.screen import Screen
+from cc_bridge.demo.signals import STOP_SIGNALS
 from cc_bridge.demo.table import QueueRow, table
 from cc_bridge.logs import set_level, start_logging
 from cc_bridge.offline.replay import read_stream
@@ -58,8 +57,8 @@ _HOST = "127.0.0.1"
 # Seconds from one table to the next: on a terminal, and into a file or a pipe.
 _IN_PLACE, _IN_LINES = 1.0, 5.0
 
-_GREETING = """\
-A recorded contact centre, and beside it the daemon as it is:
+_BANNER = """\
+A recorded contact centre, and the daemon that observes it:
   wallboard  http://{http}/wallboard
   metrics    http://{http}/metrics
   readiness  http://{http}/readyz
@@ -69,7 +68,7 @@ Nothing leaves this machine, nothing is kept. Ctrl-C ends the demo.
 
 
 class _Config(Config):
-    """Takes nothing from the environment: made-up calls must never reach a real database."""
+    """Takes nothing from the environment: simulated calls must never reach a real database."""
 
     @classmethod
     def settings_customise_sources(
@@ -84,35 +83,35 @@ class _Config(Config):
 
 
 def run(seconds: float | None, seed: int | None = None) -> None:
-    """Run until a signal comes, or for so many seconds; the same `seed` makes callers press the same keys."""
-    end = _Ending(daemon.reactor)
-    for number in ENDINGS:
+    """Run until a signal comes, or for `seconds`; the same `seed` makes callers press the same keys."""
+    end = _Shutdown(daemon.reactor)
+    for number in STOP_SIGNALS:
         signal.signal(number, end)
     with tempfile.TemporaryDirectory(prefix="cc-bridge-demo-") as folder, Screen() as screen:
         levels = start_logging("warn", screen.log)
-        # What breaks off because the demo ends is no news.
+        # Errors that the end of the demo causes are not shown.
         daemon.reactor.addSystemEventTrigger("before", "shutdown", set_level, levels, "error")
         if seconds is not None:
             daemon.reactor.callLater(seconds, end)
         _run(Path(folder) / "cc-bridge.sqlite", screen, end, random.Random(seed))  # noqa: S311  # no secret
-    for number in ENDINGS:  # Python's own end takes a moment too
+    for number in STOP_SIGNALS:  # Python's own end takes a moment too
         signal.signal(number, signal.SIG_IGN)
 
 
-class _Ending:
+class _Shutdown:
     """Stops the reactor once, however often it is called: by signals, the clock, or a reader who left."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
-        self._begun = False
+        self._stopping = False
 
     def __call__(self, *_: object) -> None:
         # A second signal may interrupt the handling of the first; in the reactor they take turns.
         self._reactor.callFromThread(self._stop)
 
     def _stop(self) -> None:
-        if not self._begun:
-            self._begun = True
+        if not self._stopping:
+            self._stopping = True
             self._reactor.stop()
 
 
@@ -126,7 +125,7 @@ def _run(file: Path, screen: Screen, end: Callable[[], None], rng: random.Random
     bridge = daemon.start(_config(url, ami_port, credentials))
     agi_port = int(bridge.agi_address.rpartition(":")[2])
     callers = DemoCallers(TCP4ClientEndpoint(reactor, _HOST, agi_port), reactor, rng)
-    pbx.listeners.append(callers.heard)
+    pbx.listeners.append(callers.on_event)
     reactor.callWhenRunning(pbx.start)
     for last in (pbx.stop, callers.hang_up):
         reactor.addSystemEventTrigger("before", "shutdown", last)
@@ -138,10 +137,10 @@ def _run(file: Path, screen: Screen, end: Callable[[], None], rng: random.Random
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             end()
 
-    click.echo(_GREETING.format(http=bridge.http_address, file=file))
-    showing = LoopingCall(show)
-    showing.start(_IN_PLACE if screen.in_place else _IN_LINES, now=False).addErrback(
-        lambda failure: _log.failure("the table broke off", failure)
+    click.echo(_BANNER.format(http=bridge.http_address, file=file))
+    updates = LoopingCall(show)
+    updates.start(_IN_PLACE if screen.in_place else _IN_LINES, now=False).addErrback(
+        lambda failure: _log.failure("the table is not updated any more", failure)
     )
     reactor.run(installSignalHandlers=False)
     show()
@@ -174,7 +173,7 @@ def _http_port() -> int:
 
 
 def _rows(bridge: Bridge, engine: Engine) -> list[QueueRow]:
-    """Return the queues as they are: the live figures from the tracker, all others as they are stored."""
+    """Return the queues: what is live from the tracker, all else from the database."""
     tracker, now = bridge.tracker, bridge.link.pbx_now()
     waits: dict[str, list[float]] = {queue: [] for queue in tracker.queues}
     for visit in tracker.waiting():

@@ -1,7 +1,7 @@
 """Shows a few lines that change: in place on a terminal, one below the other elsewhere.
 
-`run.py` draws on it. The trap: anything else that writes to the terminal would tear the picture. So log lines
-go to `log`, and stand above the picture from the next drawing on.
+Anything else that writes to the terminal would tear the picture, so log lines go to `log` and appear above
+the picture with the next drawing.
 """
 
 import shutil
@@ -18,7 +18,7 @@ _HIDE, _SHOW, _UP, _ERASE = "\x1b[?25l", "\x1b[?25h", "\x1b[{}F", "\x1b[J"
 
 
 class Screen:
-    """Use it as a context: the cursor comes back at its end, and so does what was logged last."""
+    """A context manager: at its end the cursor comes back and the last log lines are written."""
 
     def __init__(self, out: TextIO = sys.stdout, errors: TextIO = sys.stderr) -> None:
         self.in_place = out.isatty()

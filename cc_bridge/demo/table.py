@@ -1,4 +1,4 @@
-"""The live table of queues, as text. Pure; `run.py` fills the rows and `screen.py` shows the lines."""
+"""The live table of queues, as text. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,10 +27,10 @@ class QueueRow:
 def table(rows: Sequence[QueueRow]) -> list[str]:
     """Return the table's lines: titles, the queues, and all of them together."""
     lines = [_line(_TITLES), *(_line(_cells(row)) for row in rows)]
-    return [*lines, _line(_cells(_together(rows)))] if len(rows) > 1 else lines
+    return [*lines, _line(_cells(_totals(rows)))] if len(rows) > 1 else lines
 
 
-def _together(rows: Sequence[QueueRow]) -> QueueRow:
+def _totals(rows: Sequence[QueueRow]) -> QueueRow:
     ratings = sum(row.ratings for row in rows)
     return QueueRow(
         queue="all",

@@ -145,14 +145,14 @@ def test_no_member_has_two_calls_where_takes_overlap():
         assert one.interface != next_one.interface or one.ended_at <= next_one.answered_at
 
 
-# -- the exchange
+# -- the state of the PBX
 
 
-def snapshot(exchange, now):
+def snapshot(state, now):
     codec = Codec()
     action = ("ActionID", "1")
-    items = [[event, action, *rest] for event, *rest in exchange.queue_status(now)]
-    shown = [[event, action, *rest] for event, *rest in exchange.channels(now)]
+    items = [[event, action, *rest] for event, *rest in state.queue_status(now)]
+    shown = [[event, action, *rest] for event, *rest in state.channels(now)]
     told = codec.feed(b"".join(encode(item) for item in [*items, *shown]))
     return Snapshot.of([read_item(item, now) for item in told], now)
 
@@ -162,15 +162,15 @@ def states(tracker):
 
 
 def test_the_lists_agree_with_the_events_at_any_moment():
-    exchange = PbxState(MIX.queues, MIX.members)
+    state = PbxState(MIX.queues, MIX.members)
     tracker, codec = Tracker("pbx"), Codec(WANTED)
-    tracker.resync(snapshot(exchange, NOW))
+    tracker.resync(snapshot(state, NOW))
     assert tracker.queues == {"billing", "tech", "vip", "closed"}
     assert len(tracker.members) == 18
     most_waiting, check_at = 0, NOW + 1
     for told in takewhile(lambda told: told.at < NOW + 220, MIX.endless(NOW)):
         if told.at > check_at:
-            seen = snapshot(exchange, check_at)
+            seen = snapshot(state, check_at)
             waiting = {(visit.uniqueid, visit.queue): visit.entered_at for visit in tracker.waiting()}
             assert {(entry.uniqueid, entry.queue) for entry in seen.waiting} == set(waiting)
             for entry in seen.waiting:  # Wait is in whole seconds
@@ -182,7 +182,7 @@ def test_the_lists_agree_with_the_events_at_any_moment():
             assert states(tracker) == members
             most_waiting = max(most_waiting, len(waiting))
             check_at = told.at + 1
-        exchange.hear(told)
+        state.apply(told)
         for message in codec.feed(told.text.encode()):
             event = read(message, float)
             if event:
@@ -191,10 +191,10 @@ def test_the_lists_agree_with_the_events_at_any_moment():
 
 
 def test_everybody_is_free_and_gone_after_a_take():
-    exchange = PbxState(MIX.queues, MIX.members)
+    state = PbxState(MIX.queues, MIX.members)
     for told in MIX.take(0, NOW):
-        exchange.hear(told)
-    after = snapshot(exchange, NOW + 200)
+        state.apply(told)
+    after = snapshot(state, NOW + 200)
     assert after.channels == {}
     assert after.waiting == ()
     assert {(member.status, member.paused) for member in after.members} == {(1, False)}
@@ -384,8 +384,8 @@ def said(transport):
 
 
 def test_a_caller_is_asked_answers_and_hangs_up(callers, agi, clock):
-    callers.heard(SERVED)
-    callers.heard(GOES_ON)
+    callers.on_event(SERVED)
+    callers.on_event(GOES_ON)
     assert agi.lines == []
     pass_seconds(clock, 0.3)
     [(line, transport)] = agi.lines
@@ -407,7 +407,7 @@ def test_a_caller_is_asked_answers_and_hangs_up(callers, agi, clock):
     assert said(transport) == "510 Invalid or unknown command\n"
 
     line.dataReceived(b'STREAM FILE "cc_bridge/goodbye" ""\n')
-    callers.heard(ENDS)
+    callers.on_event(ENDS)
     assert said(transport) == "200 result=-1\nHANGUP\n"
     assert transport.disconnecting
 
@@ -416,8 +416,8 @@ def test_a_silent_caller_lets_the_time_pass(agi, clock):
     rng = random.Random()
     rng.random = lambda: 0.0
     callers = DemoCallers(agi, clock, rng)
-    callers.heard(SERVED)
-    callers.heard(GOES_ON)
+    callers.on_event(SERVED)
+    callers.on_event(GOES_ON)
     pass_seconds(clock, 0.3)
     [(line, transport)] = agi.lines
     said(transport)
@@ -429,9 +429,9 @@ def test_a_silent_caller_lets_the_time_pass(agi, clock):
 
 
 def test_whom_the_dialplan_hangs_up_is_not_asked(callers, agi, clock):
-    callers.heard(SERVED)
-    callers.heard(GOES_ON)
-    callers.heard(ENDS)
+    callers.on_event(SERVED)
+    callers.on_event(GOES_ON)
+    callers.on_event(ENDS)
     pass_seconds(clock, 1)
     assert agi.lines == []
 
@@ -439,7 +439,7 @@ def test_whom_the_dialplan_hangs_up_is_not_asked(callers, agi, clock):
 def test_in_a_take_86_callers_are_asked(callers, agi, clock):
     for told in MIX.take(0, clock.seconds()):
         clock.advance(max(0.0, told.at - clock.seconds()))
-        callers.heard(told.headers)
+        callers.on_event(told.headers)
     assert len(agi.lines) == 86
     assert all(transport.disconnecting for _, transport in agi.lines)
 

@@ -46,12 +46,12 @@ class Orders(LineOnlyReceiver):
         self._looking.start(0.05)
 
     def _log_out(self):
-        exchange = self._pbx.exchange
-        if not exchange._waiting:
+        state = self._pbx.state
+        if not state._waiting:
             return
         self._looking.stop()
         self._pbx.stop()
-        for (queue, interface), member in list(exchange._members.items()):
+        for (queue, interface), member in list(state._members.items()):
             removed = {
                 "Event": "QueueMemberRemoved",
                 "Timestamp": f"{self._pbx.clock.seconds():.6f}",
@@ -59,7 +59,7 @@ class Orders(LineOnlyReceiver):
                 "MemberName": member["MemberName"],
                 "Interface": interface,
             }
-            del exchange._members[queue, interface]
+            del state._members[queue, interface]
             for session in self._pbx.sessions:
                 session.transport.write(encode(removed.items()))
 
@@ -68,7 +68,7 @@ def main():
     ami, agi, ahead = (int(argument) for argument in sys.argv[1:])
     pbx = RecordedPbx(AmiRecording(b"".join(read_stream(RECORDING))), (USER, SECRET), Ahead(ahead))
     callers = DemoCallers(TCP4ClientEndpoint(reactor, "127.0.0.1", agi), reactor, random.Random(1))
-    pbx.listeners.append(callers.heard)
+    pbx.listeners.append(callers.on_event)
     reactor.listenTCP(ami, pbx, interface="127.0.0.1")
     reactor.callWhenRunning(pbx.start)
     StandardIO(Orders(pbx))
