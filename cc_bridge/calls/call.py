@@ -33,7 +33,7 @@ class OpenCall:
     number: str = ""
     name: str = ""
     language: str = ""
-    channels: set[str] = field(default_factory=set)  # those that live
+    channels: dict[str, None] = field(default_factory=dict)  # those that live, in their order
     queue: str = ""
     queues: int = 0
     talks: int = 0
@@ -140,7 +140,7 @@ class Calls:
                 event.language,
                 partial=event.uniqueid != event.linkedid,
             )
-        call.channels.add(event.uniqueid)
+        call.channels[event.uniqueid] = None
         self._of[event.uniqueid] = call
 
     def known(self, call_id: str, uniqueid: str, at: float) -> OpenCall:
@@ -149,7 +149,7 @@ class Calls:
         if call is None:
             call = self._open[call_id] = OpenCall(call_id, uniqueid, at, partial=True)
         if uniqueid not in self._of:
-            call.channels.add(uniqueid)
+            call.channels[uniqueid] = None
             self._of[uniqueid] = call
         return call
 
@@ -177,7 +177,7 @@ class Calls:
         call = self._of.pop(event.uniqueid, None)
         if call is None:
             return []
-        call.channels.discard(event.uniqueid)
+        call.channels.pop(event.uniqueid, None)
         call.merged |= event.linkedid not in ("", call.call_id)
         return [] if call.channels else self._close(call, event.at)
 

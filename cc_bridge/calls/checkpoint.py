@@ -1,6 +1,6 @@
 """What goes on, written down whenever it changes, and taken back in by the daemon after one that was killed.
 
-The tracker has one. It adds to `touched` whatever an event is about; `changes` finds the calls behind that
+`LiveState.touched` names whatever an event is about; `changes` finds the calls behind that
 and gives what is to be stored, a few times a second. `restore` is for the start, before the first snapshot.
 
 The trap: what is stored must fit what has been told as ended, so both are stored together
@@ -9,7 +9,6 @@ ended after the last cut ends again.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
 
 from cc_bridge.calls.call import OpenCall
 from cc_bridge.calls.checkpoint_format import (
@@ -19,11 +18,9 @@ from cc_bridge.calls.checkpoint_format import (
     unpacked,
     without_numbers,
 )
+from cc_bridge.calls.live_state import LiveState
 from cc_bridge.calls.talk import OpenTalk
 from cc_bridge.records import AgentInterval, OpenStateRecord
-
-if TYPE_CHECKING:
-    from cc_bridge.calls.tracker import Tracker
 
 __all__ = ["Checkpointer"]
 
@@ -31,16 +28,12 @@ _CALL, _AGENT = "call", "agent"
 
 
 class Checkpointer:
-    """Keeps the open calls and the agents' states of a tracker.
+    """Keeps the open calls and the agents' states of one PBX."""
 
-    touched: channels, or names of calls, of which something may have changed; other names do no harm
-    """
-
-    def __init__(self, tracker: "Tracker", *, numbers: bool) -> None:
+    def __init__(self, state: LiveState, *, numbers: bool) -> None:
         """`numbers`: callers' numbers may be stored."""
+        self._live = state
         self._numbers = numbers
-        self.touched: set[Any] = set()
-        self._tracker = tracker
         self._kept: dict[tuple[str, str], int] = {}  # what is stored, by kind and name, with its state's hash
 
     # -- out
@@ -52,9 +45,9 @@ class Checkpointer:
 
     def _calls(self) -> Iterable[str]:
         """Return the calls that were touched, by a channel, a talk or their name; each once."""
-        calls, talks = self._tracker.calls, self._tracker.talks
+        calls, talks = self._live.calls, self._live.talks
         found: dict[str, None] = {}
-        for name in self.touched:
+        for name in self._live.touched:
             call, talk = calls.of(name), talks.of(name)
             if call is not None:
                 found[call.call_id] = None
@@ -62,37 +55,41 @@ class Checkpointer:
                 found[talk.call_id] = None
             if (_CALL, name) in self._kept or calls.named(name) is not None:
                 found[name] = None
-        self.touched.clear()
+        self._live.touched.clear()
         return found
 
     def _agents(self) -> Iterable[str]:
-        changed, self._tracker.agents.changed = self._tracker.agents.changed, set()
+        changed, self._live.agents.changed = self._live.agents.changed, set()
         return changed
 
     def _change(self, kind: str, name: str) -> OpenStateRecord | None:
         state: CallCheckpoint | AgentCheckpoint | None
         if kind == _CALL:
-            call = self._tracker.calls.named(name)
+            call = self._live.calls.named(name)
             state = None if call is None else self._now(call)
         else:
-            state = self._tracker.agents.now(name)
+            state = self._live.agents.now(name)
         text = "" if state is None else packed(state)
         before = self._kept.pop((kind, name), None)
         if text:
             self._kept[kind, name] = hash(text)
         if before == (hash(text) if text else None):
             return None
-        return OpenStateRecord(self._tracker.pbx, kind, name, text)
+        return OpenStateRecord(self._live.pbx, kind, name, text)
 
     def _now(self, call: OpenCall) -> CallCheckpoint:
-        tracker = self._tracker
-        talks = tracker.talks.of_call(call.call_id)
+        live = self._live
+        talks = live.talks.of_call(call.call_id)
         now = CallCheckpoint(
             call,
-            [visit for channel in call.channels if (visit := tracker.visits.of(channel)) is not None],
-            [ring for channel in call.channels if (ring := tracker.rings.of(channel)) is not None],
+            [visit for channel in call.channels if (visit := live.visits.of(channel)) is not None],
+            [ring for channel in call.channels if (ring := live.rings.of(channel)) is not None],
             talks,
-            {channel: dial for channel in call.channels if (dial := tracker.direct.of(channel)) is not None},
+            {
+                channel: dial
+                for channel in call.channels
+                if (dial := live.direct_calls.of(channel)) is not None
+            },
             dict(self._bridges(talks)),
         )
         return now if self._numbers else without_numbers(now)
@@ -101,7 +98,7 @@ class Checkpointer:
         for talk in talks:
             legs = () if talk.ended else (talk.caller, talk.agent or talk.dialed)
             for leg in legs:
-                bridge = self._tracker.talks.channels.bridge_of(leg)
+                bridge = self._live.channels.bridge_of(leg)
                 if bridge is not None:
                     yield leg, bridge
 
@@ -118,7 +115,7 @@ class Checkpointer:
         refused: list[str] = []
         for each in stored:
             self._kept[each.kind, each.name] = 0  # no hash: it will be another state, or over
-            (self.touched if each.kind == _CALL else self._tracker.agents.changed).add(each.name)
+            (self._live.touched if each.kind == _CALL else self._live.agents.changed).add(each.name)
             try:
                 if each.kind == _CALL:
                     self._take_in(unpacked(CallCheckpoint, each.state))
@@ -129,21 +126,21 @@ class Checkpointer:
         return intervals, refused
 
     def _take_in(self, state: CallCheckpoint) -> None:
-        tracker, channels = self._tracker, self._tracker.talks.channels
+        live, channels = self._live, self._live.channels
         if not state.call.channels:
             raise ValueError("a call without channels")
-        tracker.calls.restore(state.call)
+        live.calls.restore(state.call)
         for channel in state.call.channels:
             channels.get(channel)
         for leg, bridge in state.bridges.items():
             channels.entered_bridge(leg, bridge)
         for visit in state.visits:
-            tracker.visits.restore(visit)
+            live.visits.restore(visit)
         for ring in state.rings:
-            tracker.rings.restore(ring)
+            live.rings.restore(ring)
         for talk in state.talks:
-            tracker.talks.restore(talk)
-        tracker.direct.restore(state.dials)
+            live.talks.restore(talk)
+        live.direct_calls.restore(state.dials)
 
     def _interval(self, agent: AgentCheckpoint, until: float) -> Iterable[AgentInterval]:
         """Return what is certain: the PBX was observed no longer, and a wrap-up ends by itself."""
@@ -151,7 +148,7 @@ class Checkpointer:
         end = agent.ends_at if ends_itself and agent.ends_at is not None else until
         if end > agent.since:
             yield AgentInterval(
-                self._tracker.pbx,
+                self._live.pbx,
                 agent.name,
                 agent.state,
                 agent.since,

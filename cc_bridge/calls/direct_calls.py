@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from cc_bridge.calls.call import Calls
+from cc_bridge.calls.channels import Channels
 from cc_bridge.calls.events import DialStarted, MemberSeen, PickedUp
 from cc_bridge.calls.talk import OpenTalk, TalkPhase
 from cc_bridge.calls.talks import Talks
@@ -92,12 +93,14 @@ class DirectCalls:
         contexts: Contexts,
         calls: Calls,
         talks: Talks,
+        channels: Channels,
         members: Callable[[], Iterable[MemberSeen]],
     ) -> None:
         self._pbx = pbx
         self._contexts = contexts
         self._calls = calls
         self._talks = talks
+        self._channels = channels
         self._members = members
         self._dials: dict[str, Dial] = {}  # by the dialled channel
 
@@ -112,9 +115,8 @@ class DirectCalls:
         self._dials |= dials
 
     def dial_started(self, event: DialStarted) -> None:
-        channels = self._talks.channels
-        channels.get(event.dialed_uniqueid)
-        other_half = channels.other_half(event.uniqueid)
+        self._channels.get(event.dialed_uniqueid)
+        other_half = self._channels.other_half(event.uniqueid)
         dial = self._dials[event.dialed_uniqueid] = Dial(
             event.uniqueid,
             _device_of(event.channel),
@@ -174,7 +176,7 @@ class DirectCalls:
 
     def _talk_of_other_half(self, uniqueid: str) -> OpenTalk | None:
         """Return the direct talk that the other half of a Local channel takes part in."""
-        other_half = self._talks.channels.other_half(uniqueid)
+        other_half = self._channels.other_half(uniqueid)
         talk = self._talks.of(other_half) if other_half is not None else None
         return talk if talk is not None and not talk.queue else None
 

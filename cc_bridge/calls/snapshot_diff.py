@@ -10,15 +10,12 @@ showed it too. And even at the start of a session the leaving of a caller who is
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 
 from cc_bridge.calls import events as ev
+from cc_bridge.calls.live_state import LiveState
 from cc_bridge.calls.snapshot import SeenTalk, Snapshot
 from cc_bridge.calls.talk import OpenTalk, TalkPhase
 from cc_bridge.calls.visit import Visit, VisitPhase
-
-if TYPE_CHECKING:
-    from cc_bridge.calls.tracker import Tracker
 
 __all__ = ["SnapshotDiff"]
 
@@ -33,11 +30,11 @@ _MISSED = (VisitPhase.WAITING, VisitPhase.MISSED, VisitPhase.MISSED_HANGING_UP)
 
 
 class SnapshotDiff:
-    """Compares a tracker with snapshots; `doubted` are the differences that the last one showed first."""
+    """Compares the live state with snapshots; `doubted` are those that the last one showed first."""
 
-    def __init__(self, tracker: "Tracker") -> None:
+    def __init__(self, state: LiveState) -> None:
         self.doubted: set[tuple[str, ...]] = set()
-        self._tracker = tracker
+        self._state = state
 
     def with_snapshot(self, snapshot: Snapshot, *, fresh: bool, gone_at: float) -> bool:
         """Put right what differs; return whether anything did. What is gone ended at `gone_at`."""
@@ -50,29 +47,29 @@ class SnapshotDiff:
 
     def _differences(self, snapshot: Snapshot, gone_at: float) -> Iterator[SnapshotDifference]:
         """Yield what differs, by a name that is the same in the next snapshot, and what puts it right."""
-        tracker, living = self._tracker, snapshot.channels
+        state, living = self._state, snapshot.channels
         waiting = {(entry.uniqueid, entry.queue): entry for entry in snapshot.waiting}
-        for visit in tracker.visits.all():
-            if not _shown(visit, waiting) and not tracker.visits.leaves(visit.uniqueid):
+        for visit in state.visits.all():
+            if not _shown(visit, waiting) and not state.visits.leaves(visit.uniqueid):
                 vanished = visit.uniqueid not in living
-                missed = partial(tracker.visits.missed, visit, gone_at, snapshot.taken_at, vanished=vanished)
+                missed = partial(state.visits.missed, visit, gone_at, snapshot.taken_at, vanished=vanished)
                 yield ("visit", visit.uniqueid, visit.queue), missed
-        for uniqueid in tracker.rings.names():
+        for uniqueid in state.rings.names():
             if uniqueid not in living:
-                yield ("ring", uniqueid), partial(tracker.rings.close, uniqueid, gone_at)
-        for talk in tracker.talks.all():
+                yield ("ring", uniqueid), partial(state.rings.close, uniqueid, gone_at)
+        for talk in state.talks.all():
             if not _goes_on(talk, snapshot):
                 name = ("talk", talk.uniqueid, talk.queue, str(talk.answered_at))
-                yield name, partial(tracker.talks.close, talk, gone_at)
-        unknown = {*tracker.talks.channels.unknown_to(living), *tracker.calls.unknown_to(living)}
-        waits = {visit.uniqueid for visit in tracker.visits.all() if visit.phase in _MISSED}
+                yield name, partial(state.talks.close, talk, gone_at)
+        unknown = {*state.channels.unknown_to(living), *state.calls.unknown_to(living)}
+        waits = {visit.uniqueid for visit in state.visits.all() if visit.phase in _MISSED}
         for uniqueid in unknown - waits:
-            yield ("channel", uniqueid), partial(tracker.channel_gone, uniqueid, gone_at)
+            yield ("channel", uniqueid), partial(state.channel_vanished, uniqueid, gone_at)
         yield from self._unknown(snapshot, waiting)
 
     def _unknown(self, snapshot: Snapshot, waiting: WaitingEntries) -> Iterator[SnapshotDifference]:
         """Yield the callers that Asterisk knows and we do not."""
-        talks = self._tracker.talks
+        talks = self._state.talks
         for seen in snapshot.talks:
             going_on = talks.of(seen.uniqueid)
             last = talks.last(seen.uniqueid)
@@ -81,25 +78,25 @@ class SnapshotDiff:
             if not over and (going_on is None or not _goes_on(going_on, snapshot)):
                 yield ("joined talk", seen.uniqueid), partial(self._take_over_talk, seen, snapshot.taken_at)
         for key, entry in waiting.items():
-            visit = self._tracker.visits.of(entry.uniqueid)
+            visit = self._state.visits.of(entry.uniqueid)
             if visit is None or not _shown(visit, waiting):
-                yield ("entry", *key), partial(self._tracker.visits.take_over, entry)
+                yield ("entry", *key), partial(self._state.visits.take_over, entry)
 
     def _take_over_talk(self, seen: SeenTalk, now: float) -> None:
         """Follow a talk that began unseen, so that a survey after it knows the agent."""
-        tracker = self._tracker
+        state = self._state
         device = seen.agent_channel.rpartition("-")[0]
         names = {
             member.interface.removesuffix("/n"): (member.name, member.interface)
-            for member in tracker.members.values()
+            for member in state.members.values()
             if member.queue == seen.queue
         }
-        name, interface = names.get(device) or (tracker.member_at(device) or device, device)
-        call = tracker.calls.known(seen.linkedid, seen.uniqueid, now)
+        name, interface = names.get(device) or (state.member_for_interface(device) or device, device)
+        call = state.calls.known(seen.linkedid, seen.uniqueid, now)
         call.queue = call.queue or seen.queue
-        behind_local = tracker.talks.channels.other_half(seen.agent_uniqueid)
+        behind_local = state.channels.other_half(seen.agent_uniqueid)
         talk = OpenTalk(
-            pbx=tracker.pbx,
+            pbx=state.pbx,
             call_id=call.call_id,
             uniqueid=seen.uniqueid,
             queue=seen.queue,
@@ -111,7 +108,7 @@ class SnapshotDiff:
             picked_up=bool(names) and device not in names,
             partial=True,
         )
-        tracker.begin_talk(talk, now)
+        state.begin_talk(talk, now)
 
 
 def _goes_on(talk: OpenTalk, snapshot: Snapshot) -> bool:

@@ -23,13 +23,13 @@ _MEMORY_SECONDS = 10.0
 
 
 class Talks:
-    """The open talks of one PBX, and its channels.
+    """The open talks of one PBX.
 
     `ended` hears of each end, with the record unless the two never spoke.
     """
 
-    def __init__(self, ended: Callable[[OpenTalk, Talk | None, float], None]) -> None:
-        self.channels = Channels()
+    def __init__(self, channels: Channels, ended: Callable[[OpenTalk, Talk | None, float], None]) -> None:
+        self._channels = channels
         self._ended = ended
         self._by_leg: dict[str, OpenTalk] = {}  # open ones, by each leg that takes part
         self._last: dict[str, OpenTalk] = {}  # by the caller's channel, until it is forgotten
@@ -58,7 +58,7 @@ class Talks:
 
     def bridges_of(self, talk: OpenTalk) -> list[str | None]:
         """Return where the two legs are."""
-        return [self.channels.bridge_of(leg) for leg in (talk.caller, talk.agent or talk.dialed)]
+        return [self._channels.bridge_of(leg) for leg in (talk.caller, talk.agent or talk.dialed)]
 
     def placed(self, at: float, living: Mapping[str, str], halves: Iterable[tuple[str, str]]) -> None:
         """Take over who is where, as Asterisk tells it after a stretch that was not observed.
@@ -70,8 +70,8 @@ class Talks:
         """
         before = [(talk, talk.phase, self.bridges_of(talk)) for talk in self.all()]
         for one, two in halves:
-            self.channels.paired(one, two)
-        self.channels.place(living)
+            self._channels.paired(one, two)
+        self._channels.place(living)
         for talk, phase, bridges in before:
             together = self._bridge_again(talk, at)
             if together and (phase is TalkPhase.CONNECTING or self.bridges_of(talk) != bridges):
@@ -110,7 +110,7 @@ class Talks:
             self.close(talk, at)
         if uniqueid in self._last:
             self._forget.append((at + _MEMORY_SECONDS, uniqueid))
-        self.channels.ended(uniqueid)
+        self._channels.ended(uniqueid)
 
     def begin(self, talk: OpenTalk, at: float) -> None:
         self._last[talk.uniqueid] = talk
@@ -121,7 +121,7 @@ class Talks:
 
     def bridge_entered(self, event: ev.BridgeEntered) -> None:
         uniqueid = event.uniqueid
-        self.channels.entered_bridge(uniqueid, event.bridge)
+        self._channels.entered_bridge(uniqueid, event.bridge)
         talk = (
             self._by_leg.get(uniqueid) or self._by_leg.get(event.swapped) or self._behind_local(event.bridge)
         )
@@ -142,10 +142,10 @@ class Talks:
             talk.parted(event.at, self._who_ended(talk, uniqueid))
             if talk.phase is TalkPhase.PARTED:
                 self._parted[id(talk)] = talk
-        self.channels.left_bridge(uniqueid)
+        self._channels.left_bridge(uniqueid)
 
     def local_joined(self, event: ev.LocalJoined) -> None:
-        self.channels.paired(event.one, event.two)
+        self._channels.paired(event.one, event.two)
 
     def held(self, event: ev.Held) -> None:
         talk = self._by_leg.get(event.uniqueid)
@@ -182,7 +182,7 @@ class Talks:
 
     def _bridge_again(self, talk: OpenTalk, at: float) -> bool:
         """Begin or resume the talk if its two sides hear each other; find an agent behind Local channels."""
-        together = self.channels.heard_by(talk.caller)
+        together = self._channels.heard_by(talk.caller)
         if talk.agent is None:
             talk.agent = next(iter(together), None)
             if talk.agent is not None:
@@ -195,8 +195,8 @@ class Talks:
 
     def _behind_local(self, bridge: str) -> OpenTalk | None:
         """Return the talk whose agent side is the other end of a Local channel in this bridge."""
-        for member in self.channels.in_bridge(bridge):
-            talk = self._by_leg.get(self.channels.other_half(member) or "")
+        for member in self._channels.in_bridge(bridge):
+            talk = self._by_leg.get(self._channels.other_half(member) or "")
             if talk is not None:
                 return talk
         return None
@@ -219,7 +219,7 @@ class Talks:
         """
         hang_ups: list[tuple[float, EndedBy]] = []
         for leg, side in ((talk.caller, EndedBy.CALLER), (talk.agent or talk.dialed, EndedBy.AGENT)):
-            channel = self.channels.find(leg)
+            channel = self._channels.find(leg)
             if channel is not None and channel.hung_up_at is not None:
                 hang_ups.append((channel.hung_up_at, side))
             if channel is not None and channel.killed_at is not None:

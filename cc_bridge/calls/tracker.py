@@ -13,29 +13,16 @@ from typing import Any, ClassVar
 
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agents import Agents
-from cc_bridge.calls.call import Calls
 from cc_bridge.calls.checkpoint import Checkpointer
-from cc_bridge.calls.direct_calls import Contexts, DirectCalls, is_local
-from cc_bridge.calls.rings import Rings
+from cc_bridge.calls.direct_calls import Contexts, is_local
+from cc_bridge.calls.live_state import LiveState, TrackerRecord
 from cc_bridge.calls.snapshot import Snapshot
 from cc_bridge.calls.snapshot_diff import SnapshotDiff
 from cc_bridge.calls.talk import OpenTalk, TalkPhase
-from cc_bridge.calls.talks import Talks
 from cc_bridge.calls.visit import Visit, VisitEvent
-from cc_bridge.calls.visits import Visits
-from cc_bridge.records import (
-    AgentInterval,
-    Call,
-    OpenStateRecord,
-    QueueVisit,
-    Ring,
-    RingOutcome,
-    Talk,
-)
+from cc_bridge.records import OpenStateRecord, RingOutcome
 
-__all__ = ["Tracker", "TrackerRecord"]
-
-TrackerRecord = Call | QueueVisit | Ring | Talk | AgentInterval
+__all__ = ["Tracker"]
 
 # A clock that reads so much earlier than before was put back; less is the noise of estimating it.
 _PUT_BACK_SECONDS = 2.0
@@ -62,18 +49,14 @@ class Tracker:
         numbers: bool = True,
     ) -> None:
         self.pbx = pbx
-        self.agents = agents or Agents(pbx)
-        self.members: dict[tuple[str, str], ev.MemberSeen] = {}  # by queue and interface
-        self.calls = Calls(pbx, contexts.of_first, every=direct)
-        self.talks = Talks(self._talk_ended)
-        self.visits = Visits(pbx, set(queues), self.calls, self._visited, self.channel_gone)
-        self.rings = Rings(pbx, self.visits, self.talks, self._ring_ended)
-        self.direct = DirectCalls(pbx, contexts, self.calls, self.talks, self._members)
-        self._comparison = SnapshotDiff(self)
-        self._keeping = Checkpointer(self, numbers=numbers)
-        self._seen_until: float | None = None  # when sight was lost, until a snapshot gives it back
+        self.state = state = LiveState(pbx, queues, agents or Agents(pbx), contexts, direct=direct)
+        self.agents, self.members = state.agents, state.members
+        self.calls, self.talks, self.visits = state.calls, state.talks, state.visits
+        self._rings, self._direct_calls = state.rings, state.direct_calls
+        self._snapshot_diff = SnapshotDiff(state)
+        self._checkpointer = Checkpointer(state, numbers=numbers)
+        self._lost_at: float | None = None  # when observation was lost, until a snapshot restores it
         self._next_tick = 0.0
-        self._done: list[TrackerRecord] = []
 
     # -- what the world calls
 
@@ -83,13 +66,13 @@ class Tracker:
             self._sweep(event.at)
         kind = type(event)
         self._HANDLERS[kind](self, event)
-        self._keeping.touched.add(event[_CHANNEL_AT.get(kind, 1)])
-        return self._take()
+        self.state.touched.add(event[_CHANNEL_AT.get(kind, 1)])
+        return self.state.take_completed()
 
     def tick(self, now: float) -> list[TrackerRecord]:
         """Note that time has passed; `now` is the PBX's clock. Call it about once a second."""
         self._sweep(now)
-        return self._take()
+        return self.state.take_completed()
 
     def resync(self, snapshot: Snapshot, *, fresh: bool = True) -> list[TrackerRecord]:
         """Compare with what Asterisk says itself; close what it no longer knows, take over what we do not.
@@ -100,58 +83,59 @@ class Tracker:
         anybody knows; with a clock that was put back meanwhile nothing can go on.
         """
         now = gone_at = snapshot.taken_at
-        if fresh and self._seen_until is not None:
-            gone_at, self._seen_until = self._seen_until, None
+        if fresh and self._lost_at is not None:
+            gone_at, self._lost_at = self._lost_at, None
             if now < gone_at - _PUT_BACK_SECONDS:
                 self._close_all(gone_at)
         self.visits.queues |= snapshot.queues
-        self.members = {(seen.queue, seen.interface): seen for seen in snapshot.members}
+        self.members.clear()
+        self.members.update({(seen.queue, seen.interface): seen for seen in snapshot.members})
         if fresh:
             self.talks.placed(now, snapshot.channels, snapshot.halves)
-        if self._comparison.with_snapshot(snapshot, fresh=fresh, gone_at=gone_at) or fresh:
-            self._keeping.touched.update(self.calls.names())
-        self._done += self.agents.resync(snapshot.members, now)
-        return self._take()
+        if self._snapshot_diff.with_snapshot(snapshot, fresh=fresh, gone_at=gone_at) or fresh:
+            self.state.touched.update(self.calls.names())
+        self.state.completed += self.agents.resync(snapshot.members, now)
+        return self.state.take_completed()
 
     @property
     def doubts(self) -> int:
         """Return how many differences to the last snapshot the next one has to confirm."""
-        return len(self._comparison.doubted)
+        return len(self._snapshot_diff.doubted)
 
     def finish(self, now: float) -> list[TrackerRecord]:
         """Close everything that is open as unobserved, such as at the end of a recording."""
         self._close_all(now)
-        self._done += self.agents.unobserved(now)
-        return self._take()
+        self.state.completed += self.agents.unobserved(now)
+        return self.state.take_completed()
 
     def _close_all(self, now: float) -> None:
-        self._keeping.touched.update(self.calls.names())
+        self.state.touched.update(self.calls.names())
         self.visits.close_all(now)
-        self.rings.close_all(now)
+        self._rings.close_all(now)
         for talk in list(self.talks.all()):
             self.talks.close(talk, now)
-        self._done += self.calls.finish(now)
+        self.state.completed += self.calls.finish(now)
 
     def lost_sight(self, now: float) -> list[TrackerRecord]:
         """Note that nothing is heard from now on: what was not told until now will not be."""
         self.visits.lost_sight(now)
         self.talks.lost_sight(now)
-        self._done += self.agents.unobserved(now)
-        self._seen_until = now
-        self._keeping.touched.update(self.calls.names())
-        return self._take()
+        self.state.completed += self.agents.unobserved(now)
+        self._lost_at = now
+        self.state.touched.update(self.calls.names())
+        return self.state.take_completed()
 
     def changes(self) -> list[OpenStateRecord]:
         """Return what goes on now, as far as it has changed: a daemon that comes after may `restore` it."""
-        return self._keeping.changes()
+        return self._checkpointer.changes()
 
     def restore(self, stored: Iterable[OpenStateRecord], until: float) -> list[str]:
         """Take back in what an earlier daemon saw last at `until`; return the names of what is refused.
 
         Comes before all else. The first `resync` tells what that ends.
         """
-        intervals, refused = self._keeping.restore(stored, until)
-        self._done = [*intervals, *self.lost_sight(until)]
+        intervals, refused = self._checkpointer.restore(stored, until)
+        self.state.completed = [*intervals, *self.lost_sight(until)]
         return refused
 
     # -- this moment
@@ -168,7 +152,7 @@ class Tracker:
 
     def waiting(self) -> list[Visit]:
         """Return the visits whose caller waits now."""
-        return [visit for visit in self.visits.all() if visit.left_at is None]
+        return self.state.waiting()
 
     # -- queues
 
@@ -179,11 +163,11 @@ class Tracker:
         # One that has parted waits for more: BlindTransfer can come after the joining that it caused (22.10).
         if talk is not None and talk.caller == event.uniqueid and talk.phase is not TalkPhase.PARTED:
             self.talks.close(talk, event.at)
-        self.direct.joined_a_queue(event.uniqueid, event.at)
+        self._direct_calls.joined_a_queue(event.uniqueid, event.at)
 
     def _left(self, event: ev.Left) -> None:
         visit = self.visits.of(event.uniqueid)
-        outcomes = [ring.outcome for ring in self.rings.of_visit(visit)] if visit else []
+        outcomes = [ring.outcome for ring in self._rings.of_visit(visit)] if visit else []
         # A ring without a DialEnd was picked up by another phone: a cancelled one has its DialEnd before.
         picked_up = None in outcomes or RingOutcome.ANSWERED in outcomes
         self.visits.left(event, picked_up=picked_up, ringing=RingOutcome.CALLER_GONE in outcomes)
@@ -197,14 +181,14 @@ class Tracker:
         # The snapshot that began this session may have shown the talk before its begin is told.
         shown = before is not None and before.partial and before.dialed == event.agent_uniqueid
         if before is not None and shown:
-            self._done += self.agents.talk_ended(before.member, before.queue, event.at)
+            self.state.completed += self.agents.talk_ended(before.member, before.queue, event.at)
             before.began(event.at, visit.agent, visit.interface)
             before.picked_up = visit.interface != event.interface
         elif before is not None:
             self.talks.close(before, event.at)
         # Before the ring ends: in between the agent would look available for a millisecond.
-        self._done += self.agents.talk_began(visit.agent, event.at)
-        self.rings.answered(visit, event.at)
+        self.state.completed += self.agents.talk_began(visit.agent, event.at)
+        self._rings.answered(visit, event.at)
         if shown:
             return
         self.talks.begin(
@@ -234,119 +218,62 @@ class Tracker:
             return as_told
         if is_local(event.agent_channel) or is_local(event.interface):
             return as_told
-        name = self.member_at(device)
+        name = self.state.member_for_interface(device)
         return (name or device, device) if visit.rings or name else as_told
-
-    def member_at(self, interface: str) -> str | None:
-        return next((each.name for each in self.members.values() if each.interface == interface), None)
 
     # -- rings
 
     def _called(self, event: ev.Called) -> None:
-        self.rings.called(event)
-        self._done += self.agents.rang(event.member, event.at)
+        self._rings.called(event)
+        self.state.completed += self.agents.rang(event.member, event.at)
 
     def _dial_ended(self, event: ev.DialEnded) -> None:
-        ring = self.rings.of(event.dialed_uniqueid)
+        ring = self._rings.of(event.dialed_uniqueid)
         if ring is not None:
             ring.dial_ended(event.status, event.at)
         elif event.status == "ANSWER":
-            self.direct.answered(event.dialed_uniqueid, event.at)
+            self._direct_calls.answered(event.dialed_uniqueid, event.at)
 
     def _picked_up(self, event: ev.PickedUp) -> None:
-        if event.rung not in self.rings:  # else AgentConnect follows
-            self.direct.picked_up(event)
+        if event.rung not in self._rings:  # else AgentConnect follows
+            self._direct_calls.picked_up(event)
 
     # -- channels and bridges
 
     def _channel_started(self, event: ev.ChannelStarted) -> None:
-        self.talks.channels.get(event.uniqueid)
+        self.state.channels.get(event.uniqueid)
         self.calls.started(event)
 
     def _hangup_requested(self, event: ev.HangupRequested) -> None:
-        channel = self.talks.channels.get(event.uniqueid)
+        channel = self.state.channels.get(event.uniqueid)
         if event.by_pbx:
             channel.killed_at = channel.killed_at or event.at
         else:
             channel.hung_up_at = channel.hung_up_at or event.at
         self.visits.hung_up(event.uniqueid, event.at)
 
-    def _channel_ended(self, event: ev.ChannelEnded) -> None:
-        uniqueid = event.uniqueid
-        if uniqueid in self.rings:
-            self.rings.close(uniqueid, event.at, event.cause)
-        self.visits.channel_ended(uniqueid, event.at)
-        self.talks.channel_ended(uniqueid, event.at)
-        self.direct.channel_ended(uniqueid)
-        call = self.calls.of(uniqueid)
-        if call is not None:
-            self._keeping.touched.add(call.call_id)
-        self._done += self.calls.ended(event)  # last: by now its visits and talks are told
-
-    def channel_gone(self, uniqueid: str, at: float) -> None:
-        """Take it that a channel has ended unseen."""
-        call = self.calls.of(uniqueid)
-        visits = [self.visits.of(channel) for channel in call.channels] if call else []
-        # While the caller waits on, it was a phone that rang in vain.
-        if not any(visit is not None and visit.left_at is None for visit in visits):
-            self.calls.lost(uniqueid)
-        self._channel_ended(ev.ChannelEnded(at, uniqueid, 0))
-
     # -- members
-
-    def _members(self) -> Iterable[ev.MemberSeen]:
-        return self.members.values()
 
     def _member_seen(self, event: ev.MemberSeen) -> None:
         self.visits.queues.add(event.queue)
         self.members[event.queue, event.interface] = event
-        self._done += self.agents.seen(event)
+        self.state.completed += self.agents.seen(event)
 
     def _member_gone(self, event: ev.MemberGone) -> None:
         self.members.pop((event.queue, event.interface), None)
-        self._done += self.agents.gone(event)
+        self.state.completed += self.agents.gone(event)
 
     # -- inside
 
-    def _take(self) -> list[TrackerRecord]:
-        done, self._done = self._done, []
-        return done
-
-    def _visited(self, visit: Visit) -> None:
-        record = visit.record()
-        self._keeping.touched.add(record.call_id)
-        self._done.append(record)
-        self.calls.visited(record)
-
-    def begin_talk(self, talk: OpenTalk, at: float) -> None:
-        self.talks.begin(talk, at)
-        self._done += self.agents.talk_began(talk.member, at)
-
-    def _ring_ended(self, record: Ring) -> None:
-        self._keeping.touched.add(record.call_id)
-        self._done.append(record)
-        self._done += self.agents.ring_ended(record.agent, record.ended_at)
-
-    def _talk_ended(self, talk: OpenTalk, record: Talk | None, at: float) -> None:
-        self._keeping.touched.add(talk.call_id)
-        call = self.calls.of(talk.uniqueid)
-        if call is not None:
-            talk.number, talk.language, talk.direction = call.number, call.language, call.direction
-        if record is not None:
-            self._done.append(record)
-            self.calls.talked(record)
-        if talk.queue:  # no queue spares an agent after a direct call
-            self._done += self.agents.talk_ended(talk.member, talk.queue, record.ended_at if record else at)
-
     def _sweep(self, now: float) -> None:
         self._next_tick = now + 1.0
-        self._done += self.agents.tick(now)
+        self.state.completed += self.agents.tick(now)
         self.talks.settle(now)
         self.visits.sweep(now)
 
     _HANDLERS: ClassVar[dict[type[Any], Callable[["Tracker", Any], None]]] = {
         ev.ChannelStarted: _channel_started,
-        ev.ChannelEnded: _channel_ended,
+        ev.ChannelEnded: lambda tracker, event: tracker.state.channel_ended(event),
         ev.HangupRequested: _hangup_requested,
         ev.QueueRun: lambda tracker, event: tracker.visits.queue_run(event),
         ev.Joined: _joined,
@@ -354,9 +281,9 @@ class Tracker:
         ev.GaveUp: lambda tracker, event: tracker.visits.gave_up(event),
         ev.Called: _called,
         ev.Connected: _connected,
-        ev.Dumped: lambda tracker, event: tracker.rings.dumped(event),
+        ev.Dumped: lambda tracker, event: tracker.state.rings.dumped(event),
         ev.DialEnded: _dial_ended,
-        ev.DialStarted: lambda tracker, event: tracker.direct.dial_started(event),
+        ev.DialStarted: lambda tracker, event: tracker.state.direct_calls.dial_started(event),
         ev.PickedUp: _picked_up,
         ev.BridgeEntered: lambda tracker, event: tracker.talks.bridge_entered(event),
         ev.BridgeLeft: lambda tracker, event: tracker.talks.bridge_left(event),

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from cc_bridge.ami.codec import MessageCounts as AmiCounts
 from cc_bridge.calls.events import CallEvent
-from cc_bridge.calls.tracker import Tracker, TrackerRecord
+from cc_bridge.calls.live_state import TrackerRecord
+from cc_bridge.calls.tracker import Tracker
 from cc_bridge.offline.replay import read_stream, replay
 from cc_bridge.privacy.pseudonymizer import Pseudonymizer
 from cc_bridge.queue_log.parse import LineCounts, QueueLogLine, read

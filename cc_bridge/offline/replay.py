@@ -12,7 +12,8 @@ from pathlib import Path
 
 from cc_bridge.ami.codec import Codec, Event, MessageCounts
 from cc_bridge.calls.ami_events import WANTED, read
-from cc_bridge.calls.tracker import Tracker, TrackerRecord
+from cc_bridge.calls.live_state import TrackerRecord
+from cc_bridge.calls.tracker import Tracker
 from cc_bridge.records import QueueVisit, Ring, Talk
 
 __all__ = ["CallRecord", "as_json", "as_text", "read_stream", "replay"]

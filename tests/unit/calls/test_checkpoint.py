@@ -394,7 +394,7 @@ def test_what_is_broken_is_refused_and_the_rest_is_taken():
         "[]",
         json.dumps(fields | {"version": 2}),
         json.dumps(fields | {"call": None}),
-        json.dumps(fields | {"call": fields["call"] | {"channels": []}}),
+        json.dumps(fields | {"call": fields["call"] | {"channels": {}}}),
         json.dumps(fields | {"talks": [fields["talks"][0] | {"phase": "asleep"}]}),
     ]
     bad = [

@@ -366,7 +366,7 @@ def test_a_call_whose_end_was_not_seen_is_closed_by_the_next_look_and_says_so(pb
     pbx.records += pbx.tracker.resync(snapshot(60))
     (call,) = pbx.of(Call)
     assert (call.ended_at, call.talks, call.talk_seconds, call.partial) == (60, 1, 0, True)
-    assert len(pbx.tracker.calls) == len(pbx.tracker.direct) == 0
+    assert len(pbx.tracker.calls) == len(pbx.tracker.state.direct_calls) == 0
 
 
 def test_a_call_that_asterisk_still_knows_goes_on(pbx):
@@ -486,7 +486,7 @@ def test_nothing_stays_behind_when_messages_are_lost(name):
                 records += tracker.apply(event)
         for at in (events[-1].at + 1, events[-1].at + 60):  # a caller who just left is given a second
             records += tracker.resync(Snapshot(at, frozenset(), (), (), (), {})) + tracker.tick(at + 3)
-        assert len(tracker.calls) == len(tracker.direct) == 0
+        assert len(tracker.calls) == len(tracker.state.direct_calls) == 0
         rows = Counter(record.call_id for record in records if isinstance(record, Call))
         assert set(rows.values()) <= {1}
         assert {record.call_id for record in records if isinstance(record, QueueVisit)} <= rows.keys()

@@ -30,7 +30,7 @@ def records_of(events):
     records = [record for event in events for record in tracker.apply(event)]
     records += tracker.finish(events[-1].at if events else 0.0)
     assert not tracker.visits
-    assert not tracker.rings
+    assert not tracker.state.rings
     assert not tracker.talks.all()
     assert not tracker.talks._parted
     return records

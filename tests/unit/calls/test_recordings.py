@@ -229,7 +229,7 @@ def test_nothing_stays_behind_and_nothing_is_unexpected(path):
     assert tracker.unexpected == 0
     assert not tracker.visits
     assert not tracker.talks.all()
-    assert not tracker.rings
+    assert not tracker.state.rings
     assert not tracker.talks._parted
 
 

@@ -152,7 +152,7 @@ def test_a_caller_whom_the_snapshot_does_not_know_is_unobserved(calls):
     calls.records += calls.tracker.tick(61)
     assert calls.outcomes() == [("unobserved", "QueueStatus")]
     assert calls.of(QueueVisit)[0].left_at == 60
-    assert len(calls.tracker.talks.channels) == 0
+    assert len(calls.tracker.state.channels) == 0
 
 
 def test_in_mid_session_a_difference_counts_when_it_is_seen_twice(calls):
@@ -240,7 +240,7 @@ def test_a_channel_that_asterisk_no_longer_knows_is_swept(calls):
     for at in (60, 63):
         calls.records += calls.tracker.resync(snapshot(at), fresh=False)
     assert [talk.ended_by for talk in calls.of(Talk)] == [EndedBy.UNOBSERVED]
-    assert len(calls.tracker.talks.channels) == 0
+    assert len(calls.tracker.state.channels) == 0
 
 
 def test_a_talk_whose_agent_is_gone_ends_unobserved(calls):

@@ -1,0 +1,111 @@
+"""What is open on one PBX at this moment: calls, visits, rings, talks, agents, queue members and channels.
+
+The parts report each end here. `LiveState` turns it into records, tells the parts that it concerns, and
+collects the records until `take_completed`. It knows no clock: every method takes the instant.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from cc_bridge.calls import events as ev
+from cc_bridge.calls.agents import Agents
+from cc_bridge.calls.call import Calls
+from cc_bridge.calls.channels import Channels
+from cc_bridge.calls.direct_calls import Contexts, DirectCalls
+from cc_bridge.calls.rings import Rings
+from cc_bridge.calls.talk import OpenTalk
+from cc_bridge.calls.talks import Talks
+from cc_bridge.calls.visit import Visit
+from cc_bridge.calls.visits import Visits
+from cc_bridge.records import AgentInterval, Call, QueueVisit, Ring, Talk
+
+__all__ = ["LiveState", "TrackerRecord"]
+
+TrackerRecord = Call | QueueVisit | Ring | Talk | AgentInterval
+
+
+class LiveState:
+    """The open state of one PBX.
+
+    members: by queue and interface
+    touched: channels and call ids whose calls may differ from the last checkpoint; other names do no harm
+    completed: the records that ended since `take_completed`
+    """
+
+    def __init__(
+        self, pbx: str, queues: Iterable[str], agents: Agents, contexts: Contexts, *, direct: bool
+    ) -> None:
+        """`direct`: calls without a queue are recorded too."""
+        self.pbx = pbx
+        self.agents = agents
+        self.members: dict[tuple[str, str], ev.MemberSeen] = {}
+        self.channels = Channels()
+        self.calls = Calls(pbx, contexts.of_first, every=direct)
+        self.talks = Talks(self.channels, self._talk_ended)
+        self.visits = Visits(pbx, set(queues), self.calls, self._visited, self.channel_vanished)
+        self.rings = Rings(pbx, self.visits, self.talks, self._ring_ended)
+        self.direct_calls = DirectCalls(
+            pbx, contexts, self.calls, self.talks, self.channels, self.members.values
+        )
+        self.touched: set[Any] = set()
+        self.completed: list[TrackerRecord] = []
+
+    def take_completed(self) -> list[TrackerRecord]:
+        completed, self.completed = self.completed, []
+        return completed
+
+    def waiting(self) -> list[Visit]:
+        """Return the visits whose caller waits now."""
+        return [visit for visit in self.visits.all() if visit.left_at is None]
+
+    def member_for_interface(self, interface: str) -> str | None:
+        """Return the name of the queue member at an interface."""
+        return next((each.name for each in self.members.values() if each.interface == interface), None)
+
+    def begin_talk(self, talk: OpenTalk, at: float) -> None:
+        self.talks.begin(talk, at)
+        self.completed += self.agents.talk_began(talk.member, at)
+
+    def channel_ended(self, event: ev.ChannelEnded) -> None:
+        uniqueid = event.uniqueid
+        if uniqueid in self.rings:
+            self.rings.close(uniqueid, event.at, event.cause)
+        self.visits.channel_ended(uniqueid, event.at)
+        self.talks.channel_ended(uniqueid, event.at)
+        self.direct_calls.channel_ended(uniqueid)
+        call = self.calls.of(uniqueid)
+        if call is not None:
+            self.touched.add(call.call_id)
+        self.completed += self.calls.ended(event)  # last: its visits and talks are recorded by now
+
+    def channel_vanished(self, uniqueid: str, at: float) -> None:
+        """End a channel whose end was not seen."""
+        call = self.calls.of(uniqueid)
+        visits = [self.visits.of(channel) for channel in call.channels] if call else []
+        # While the caller waits on, it was a phone that rang in vain.
+        if not any(visit is not None and visit.left_at is None for visit in visits):
+            self.calls.lost(uniqueid)
+        self.channel_ended(ev.ChannelEnded(at, uniqueid, 0))
+
+    def _visited(self, visit: Visit) -> None:
+        record = visit.record()
+        self.touched.add(record.call_id)
+        self.completed.append(record)
+        self.calls.visited(record)
+
+    def _ring_ended(self, record: Ring) -> None:
+        self.touched.add(record.call_id)
+        self.completed.append(record)
+        self.completed += self.agents.ring_ended(record.agent, record.ended_at)
+
+    def _talk_ended(self, talk: OpenTalk, record: Talk | None, at: float) -> None:
+        self.touched.add(talk.call_id)
+        call = self.calls.of(talk.uniqueid)
+        if call is not None:
+            talk.number, talk.language, talk.direction = call.number, call.language, call.direction
+        if record is not None:
+            self.completed.append(record)
+            self.calls.talked(record)
+        if talk.queue:  # no queue spares an agent after a direct call
+            ended_at = record.ended_at if record else at
+            self.completed += self.agents.talk_ended(talk.member, talk.queue, ended_at)
