@@ -1,6 +1,6 @@
 """The HTTP site: /metrics, /healthz and /readyz for all; /wallboard and /api for whom `access` lets in.
 
-/agent and /follow-ups are pages for people, who get in at what they ask of /api.
+/agent and /follow-ups are pages for people, who get in at what they ask of /api; /fonts is for all.
 
 `daemon/bridge.py` listens with `site`. The trap: prometheus_client's own Twisted resource renders in a pool
 thread, while our gauges read live objects of the reactor; so the page is made here, in the reactor.
@@ -14,7 +14,7 @@ from twisted.web.resource import Resource
 
 from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.resources import LeafResource, PageSite, TreeResource
-from cc_bridge.web.static_pages import agent, follow_ups, wallboard
+from cc_bridge.web.static_pages import agent, follow_ups, fonts, wallboard
 from cc_bridge.web.wallboard_stream import EventStream, Json, WallboardEventsResource, WallboardResource
 
 __all__ = ["Checks", "Scrape", "site"]
@@ -81,6 +81,7 @@ def site(
             wallboard=wallboard(access),
             api=TreeResource(None, live=live, **api),
             agent=agent(),
+            fonts=fonts(),
             **{"follow-ups": follow_ups()},
         )
     )

@@ -2,8 +2,8 @@
 
 The server chooses the language and the colours that were asked for, so that the page never shows another one
 first; everything else comes from /api. The pages about people hold nothing of them, so whoever opens one may;
-it is /api that lets them in or not. The trap: what comes from the address goes into the page, so only known
-words are let in.
+it is /api that lets them in or not. The font of all pages is at /fonts, open to everyone; README.md beside it
+names its origin. The trap: what comes from the address goes into the page, so only known words are let in.
 """
 
 import re
@@ -19,10 +19,17 @@ from cc_bridge.web.resources import LeafResource, TreeResource, fault
 if TYPE_CHECKING:
     from cc_bridge.reports.render.localization import Language
 
-__all__ = ["agent", "chosen_language", "follow_ups", "wallboard"]
+__all__ = ["agent", "chosen_language", "follow_ups", "fonts", "wallboard"]
 
-_HERE = Path(__file__).parent
-_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_STATIC = Path(__file__).parent / "static"
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml; charset=utf-8",
+    ".woff2": "font/woff2",
+}
+# The version is in the name of a font's file, so what a browser has under that name stays right.
+_CACHED = {".woff2": "public, max-age=31536000, immutable"}
 _DIRECTIONS = {"en": "ltr", "fa": "rtl"}  # by language, the first is for browsers that know none of them
 _THEMES = ("light", "dark")
 _ACCEPTED = re.compile(r"\s*([a-z]{1,8})[^,;]*(?:;\s*q=([0-9.]{1,5}))?", re.IGNORECASE | re.ASCII)
@@ -47,10 +54,13 @@ class _PageResource(LeafResource):
 class _FileResource(LeafResource):
     def __init__(self, path: Path, access: TokenAuth | None) -> None:
         super().__init__(access)
-        self.content_type = f"{_TYPES[path.suffix]}; charset=utf-8"
+        self.content_type = _TYPES[path.suffix]
+        self._cached = _CACHED.get(path.suffix)
         self._content = path.read_bytes()
 
-    def answer(self, request: Request) -> bytes:  # noqa: ARG002
+    def answer(self, request: Request) -> bytes:
+        if self._cached:
+            request.setHeader("cache-control", self._cached)
         return self._content
 
 
@@ -69,26 +79,32 @@ class _SlashRedirect(LeafResource):
 
 def wallboard(access: TokenAuth) -> TreeResource:
     """Return what is served at /wallboard."""
-    return _screen("wallboard", _HERE / "static" / "wallboard" / "wallboard.html", access)
+    return _screen("wallboard", _STATIC / "wallboard" / "wallboard.html", access)
 
 
 def agent() -> TreeResource:
     """Return what is served at /agent."""
-    return _screen("agent", _HERE / "static" / "people" / "agent.html")
+    return _screen("agent", _STATIC / "people" / "agent.html")
 
 
 def follow_ups() -> TreeResource:
     """Return what is served at /follow-ups."""
-    return _screen("follow-ups", _HERE / "static" / "people" / "follow-ups.html")
+    return _screen("follow-ups", _STATIC / "people" / "follow-ups.html")
+
+
+def fonts() -> TreeResource:
+    """Return what is served at /fonts."""
+    return TreeResource(None, **_files(_STATIC / "fonts"))
 
 
 def _screen(name: str, page: Path, access: TokenAuth | None = None) -> TreeResource:
-    files = (path for path in page.parent.iterdir() if path.suffix in _TYPES)
-    folder = TreeResource(
-        _PageResource(page, access), **{path.name: _FileResource(path, access) for path in files}
-    )
+    folder = TreeResource(_PageResource(page, access), **_files(page.parent, access))
     folder.putChild(b"", _SlashRedirect(name))
     return folder
+
+
+def _files(folder: Path, access: TokenAuth | None = None) -> dict[str, _FileResource]:
+    return {path.name: _FileResource(path, access) for path in folder.iterdir() if path.suffix in _TYPES}
 
 
 def chosen_language(request: Request) -> "Language":

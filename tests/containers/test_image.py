@@ -109,7 +109,7 @@ def test_the_image_is_small_and_says_what_it_is(podman):
     assert image["User"] == "10001:10001"
     assert image["Healthcheck"]["Test"] == ["CMD", "cc-bridge", "health"]
     assert image["Labels"]["org.opencontainers.image.title"] == "cc_bridge"
-    assert image["Labels"]["org.opencontainers.image.licenses"] == "MIT"
+    assert image["Labels"]["org.opencontainers.image.licenses"] == "MIT AND OFL-1.1"
     listing = podman.run("podman", "run", "--rm", "--entrypoint", "ls", IMAGE, "/opt/cc-bridge/bin", "/")
     assert "cc-bridge" in listing.stdout.split()
     assert not {"pip", "src", "espeak-ng"} & set(listing.stdout.split())

@@ -31,6 +31,13 @@ _FLAGS = (
     "--no-default-browser-check", "--no-proxy-server", "--remote-debugging-pipe",
 )  # fmt: skip
 _SECONDS = 60.0  # a start takes 1, on a busy machine much more
+_WIDEN = """
+(() => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync("* { font-family: 'DejaVu Sans' !important; }");
+  document.adoptedStyleSheets = [sheet];
+})()
+"""
 
 
 class _Pipe(ProcessProtocol):
@@ -139,10 +146,15 @@ class Page:
             case "Runtime.consoleAPICalled" if params["type"] in ("error", "warning", "assert"):
                 self.errors.append(str([each.get("value") for each in params["args"]]))
             case "Log.entryAdded" if params["entry"]["level"] in ("error", "warning"):
-                self.errors.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
+                if "ERR_BLOCKED_BY_CLIENT" not in params["entry"]["text"]:
+                    self.errors.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
 
     def open(self, url):
         self.ask("Page.navigate", url=url)
+
+    def block(self, *patterns):
+        """Let requests for these addresses fail; the console says nothing of it."""
+        self.ask("Network.setBlockedURLs", urls=list(patterns))
 
     def scheme(self, scheme):
         """Prefer light or dark."""
@@ -153,6 +165,27 @@ class Page:
         got = self.ask("Runtime.evaluate", expression=expression, returnByValue=True)
         assert "exceptionDetails" not in got, got
         return got["result"].get("value")
+
+    def ready(self):
+        """Wait until the fonts that the page's texts need have come, or failed to."""
+        self.ask("Runtime.evaluate", expression="document.fonts.ready.then(() => null)", awaitPromise=True)
+
+    def each_font(self):
+        """Yield the page in its own font, loaded, then in DejaVu Sans, the widest of the common ones."""
+        self.ready()
+        yield "its own"
+        self.value(_WIDEN)
+        self.value("dispatchEvent(new Event('resize'))")
+        yield "DejaVu Sans"
+
+    def fonts(self):
+        """Return the fonts that a page at rest is drawn with: their family, and if it brought them."""
+        self.ask("DOM.enable")
+        self.ask("CSS.enable")
+        root = self.ask("DOM.getDocument")["root"]["nodeId"]
+        elements = self.ask("DOM.querySelectorAll", nodeId=root, selector="body *")["nodeIds"]
+        used = [self.ask("CSS.getPlatformFontsForNode", nodeId=each)["fonts"] for each in elements]
+        return {(font["familyName"], font["isCustomFont"]) for fonts in used for font in fonts}
 
     def text(self, selector):
         return self.value(f"document.querySelector({json.dumps(selector)})?.innerText ?? ''")

@@ -17,6 +17,21 @@ __all__ = ["browser"]
 pytestmark = pytest.mark.chromium
 
 
+# What does not fit: words of a chart that leave it, and texts that leave their box (wide tables scroll).
+OVERFLOWING = """
+(() => {
+  const wrong = [];
+  for (const text of document.querySelectorAll("svg text")) {
+    const [chart, box] = [text.ownerSVGElement.getBoundingClientRect(), text.getBoundingClientRect()];
+    if (box.left < chart.left - 1 || box.right > chart.right + 1) wrong.push(["chart", text.textContent]);
+  }
+  for (const box of document.querySelectorAll("h1, h2, p, li, td, th, figcaption, .tile"))
+    if (box.scrollWidth > box.clientWidth + 1) wrong.push(["wide", box.textContent]);
+  return wrong;
+})()
+"""
+
+
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
     engine = open_database(f"sqlite:///{tmp_path_factory.mktemp('pages') / 'calls.sqlite'}")
@@ -40,7 +55,9 @@ def test_a_page_is_whole_by_itself(browser, engine, tmp_path, name, language):
     page.open(file.as_uri())
     page.wait("document.readyState === 'complete' && document.querySelector('h1')")
     assert page.text("h1") == wording.text("titles", name)
-    assert page.value("document.documentElement.scrollWidth") <= 1280
+    for font in page.each_font():
+        assert page.value("document.documentElement.scrollWidth") <= 1280, font
+        assert page.value(OVERFLOWING) == [], font
     assert page.value("getComputedStyle(document.body).direction") == wording.direction
     assert page.value("document.querySelectorAll('td').length") > 10
     assert page.errors == []

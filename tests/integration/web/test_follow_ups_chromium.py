@@ -127,7 +127,10 @@ def test_an_agent_reads_their_own_page(browser, desk, tmp_path, language, scheme
     assert page.value("document.dir") == {"en": "ltr", "fa": "rtl"}[language]
     assert page.value("document.querySelector('[aria-pressed=true]').dataset.days") == "30"
     page.wait(f"{FAINT}.length === 0")
-    assert page.value(WIDE) == []
+    page.ready()
+    assert page.fonts() == {("Vazirmatn", True)}
+    for font in page.each_font():
+        assert page.value(WIDE) == [], font
     text = page.text("main")
     assert {"en": "Spoken comments", "fa": "سخن مشتریان"}[language] in text
     assert {"en": "Team", "fa": "میانگین گروه"}[language] in page.text("[data-name=csat]")
@@ -283,7 +286,10 @@ def test_the_list_can_be_read(browser, desk, listed, tmp_path, language, scheme,
     assert "of_tomorrow" in said(page, "follow5")
     assert page.value("document.querySelectorAll('#list img').length") == 0
     page.wait(f"{FAINT}.length === 0")
-    assert page.value(WIDE) == []
+    page.ready()
+    assert page.fonts() == {("Vazirmatn", True)}
+    for font in page.each_font():
+        assert page.value(WIDE) == [], font
     quiet(page, desk)
     page.close()
 

@@ -374,7 +374,9 @@ def test_every_board_can_be_read(browser, wall, tmp_path, language, scheme, queu
     assert page.value("document.documentElement.dataset.theme") == scheme
     assert page.value("document.dir") == {"en": "ltr", "fa": "rtl"}[language]
     page.wait(f"{FAINT}.length === 0")  # colours may be on their way
-    assert page.value(OVERFLOWING) == []
+    for font in page.each_font():
+        page.picture(tmp_path / f"{language}-{scheme}-{queues}-{font}.png")
+        assert page.value(OVERFLOWING) == [], font
     digits = "0123456789" if language == "en" else "۰۱۲۳۴۵۶۷۸۹"
     text = page.text("#tiles") + page.text("#queues td")
     assert {each for each in text if each.isdigit()} <= set(digits)
@@ -390,10 +392,32 @@ def test_it_fills_every_screen(browser, wall, width, height):
     page = browser.page(width=width, height=height)
     page.open(wall.url)
     page.wait(SHOWN)
-    assert page.value(OVERFLOWING) == []
+    for font in page.each_font():
+        assert page.value(OVERFLOWING) == [], font
     large = page.value("parseFloat(getComputedStyle(document.querySelector('.tile b')).fontSize)")
     assert large > min(width / 100, height / 56) * 2.9
     page.close()
+
+
+@pytest.mark.parametrize("language", ["en", "fa"])
+def test_it_brings_its_font_and_can_do_without(browser, wall, language):
+    wall.board = a_board(12, names=True)
+    for blocked in (False, True):
+        page = browser.page(languages=language)
+        if blocked:
+            page.block("*.woff2")
+        page.open(wall.url)
+        page.wait(SHOWN)
+        page.ready()
+        page.value("draw = () => undefined")  # it stands still
+        if blocked:
+            assert not any(brought for _, brought in page.fonts())
+        else:
+            assert page.fonts() == {("Vazirmatn", True)}
+        assert any(url.endswith(".woff2") for url in page.requests)
+        assert page.value(OVERFLOWING) == []
+        assert page.errors == []
+        page.close()
 
 
 def test_colour_is_never_alone(browser, wall):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from hashlib import sha256
 
 import pytest
 from twisted.internet.task import Clock
@@ -11,10 +12,13 @@ from cc_bridge.web.auth import TokenAuth, is_loopback
 from cc_bridge.web.server import site
 from cc_bridge.web.wallboard_stream import EventStream
 from support.http_client import Response, sent
+from support.paths import ROOT
 
 TOKEN = "a-token-of-the-house"
+FONTS = ROOT / "cc_bridge/web/static/fonts"
 GUARDED = ["/wallboard", "/wallboard/wallboard.js", "/api/live", "/api/live/events"]
-OPEN = ["/", "/metrics", "/healthz", "/readyz"]
+FONT = "/fonts/vazirmatn-5.3.0-arabic.woff2"
+OPEN = ["/", "/metrics", "/healthz", "/readyz", "/fonts/vazirmatn.css"]
 
 
 class House:
@@ -213,11 +217,42 @@ def test_browsers_are_told_to_be_careful(house, path):
     assert "Twisted" not in headers["server"]
 
 
+def test_a_font_is_kept_by_the_browser_and_nothing_else_is(house):
+    here = house(host="0.0.0.0", token=TOKEN)
+    font = here.get(FONT)
+    assert (font.code, font.headers["content-type"]) == (200, "font/woff2")
+    assert font.body.startswith(b"wOF2")
+    assert font.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert font.headers["x-content-type-options"] == "nosniff"
+    assert "font-src 'self';" in font.headers["content-security-policy"]
+    for fault in (here.get(f"{FONT}/x"), here.get("/fonts/vazirmatn.woff2"), here.get(FONT, "POST")):
+        assert (fault.code >= 400, fault.headers["cache-control"]) == (True, "no-store")
+
+
+def test_the_font_is_the_one_that_its_readme_names():
+    readme = (FONTS / "README.md").read_text()
+    (version,) = re.findall(r"`@fontsource-variable/vazirmatn` ([\d.]+)\.", readme)
+    named = dict(re.findall(r"^\| `([\w.-]+)` \| `files/[\w.-]+` \| `(\w{64})` \|$", readme, re.MULTILINE))
+    assert named == {file.name: sha256(file.read_bytes()).hexdigest() for file in FONTS.glob("*.woff2")}
+    assert all(f"-{version}-" in name for name in named)
+    assert "SIL OPEN FONT LICENSE Version 1.1" in (FONTS / "OFL.txt").read_text()
+
+
+def test_each_font_that_the_style_sheet_names_is_served(house):
+    here = house()
+    css = here.get("/fonts/vazirmatn.css").body.decode()
+    named = re.findall(r"""url\((.*?)\)""", css)
+    assert sorted(named) == sorted(f'"{file.name}"' for file in FONTS.glob("*.woff2"))
+    for name in named:
+        assert here.get(f"/fonts/{name[1:-1]}").code == 200
+    assert not re.search(r"https?:|@import|local\(|data:", css)
+
+
 def test_the_page_holds_nothing_inline_and_nothing_from_elsewhere(house):
     here = house()
     page = here.get("/wallboard").body.decode()
     files = re.findall(r'(?:src|href)="([^"]*)"', page)
-    assert len(files) == 3
+    assert len(files) == 4
     for file in files:
         assert here.get(f"/{file}").code == 200
     assert not re.search(r"<style|style=|<script>| on\w+=|https?:", page)

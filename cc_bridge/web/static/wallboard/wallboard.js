@@ -141,7 +141,6 @@ function fill(box, figures) {
   const judged = level(figures, column);
   const mark = box.querySelector(".mark");
   box.dataset.level = judged;
-  box.classList.toggle("long", large.length > 5);
   box.classList.toggle("words", !DIGIT.test(large) && large !== NONE);
   write(box.querySelector("b"), large);
   write(box.querySelector("small"), small);
@@ -150,6 +149,19 @@ function fill(box, figures) {
 
 function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
+}
+
+function room(box) {
+  const { paddingLeft, paddingRight } = getComputedStyle(box);
+  return box.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+}
+
+// A text that is wider than its place, be it a long number or a wide font, is written smaller.
+function fit() {
+  const texts = [...document.querySelectorAll(".tile b, .tile small, td .figure")];
+  for (const text of texts) text.style.removeProperty("--fit");
+  const shares = texts.map((text) => room(text.parentElement) / text.scrollWidth);
+  texts.forEach((text, place) => shares[place] < 1 && text.style.setProperty("--fit", shares[place]));
 }
 
 function figure(column, ...title) {
@@ -244,6 +256,7 @@ function draw() {
   [...$("queues").children].forEach((row, number) => {
     for (const box of row.querySelectorAll(".figure")) fill(box, board.queues[number]);
   });
+  fit();
   drawAgents();
   const there = new Date((now() + board.utc_offset_seconds) * 1000);
   $("date").textContent = date.format(there);
@@ -292,6 +305,9 @@ if (address.searchParams.has("token")) { // the cookie has taken its place
   address.searchParams.delete("token");
   history.replaceState(null, "", address);
 }
+
+addEventListener("resize", draw);
+document.fonts.addEventListener("loadingdone", draw);
 
 connect();
 setInterval(() => {
