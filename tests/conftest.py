@@ -1,7 +1,8 @@
-"""For all tests: real databases; who runs what; the reactor is stopped, else its threads keep pytest alive.
+"""For all tests: real databases, missing parts, who runs what, and a reactor that is stopped at the end.
 
-With `-n 2` one worker has one version of Asterisk, so two PBXs are busy at a time, and the tests of a module
-stay together. xdist's own groups do not do that: its 3.8 writes them where pytest 9.2 reads no more.
+Threads of a reactor that runs keep pytest alive. With `-n 2` one worker has one version of Asterisk, so two
+PBXs are busy at a time, and the tests of a module stay together. xdist's own groups do not do that: its 3.8
+writes them where pytest 9.2 reads no more.
 """
 
 import re
@@ -12,6 +13,7 @@ from twisted.logger import globalLogPublisher
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from support.databases import database_url, mariadb, postgres, server, server_url
+from support.parts import need, required
 
 __all__ = ["database_url", "mariadb", "postgres", "server", "server_url"]
 
@@ -30,6 +32,18 @@ class _ByPbx(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config, log):
     config.option.loadscopereorder = False  # in the order of the folders: what takes longest begins early
     return _ByPbx(config, log)
+
+
+def pytest_configure():
+    try:
+        required()
+    except ValueError as fault:
+        raise pytest.UsageError(str(fault)) from None
+
+
+@pytest.hookimpl(tryfirst=True)  # before any fixture
+def pytest_runtest_setup(item):
+    need(item)
 
 
 def pytest_sessionfinish():

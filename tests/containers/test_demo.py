@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from containers.podman import ROOT
 from pbx.asterisk import free_port
 from pbx.rootfs import Unavailable, root_of
+from support.parts import missing
 
 pytestmark = [pytest.mark.containers, pytest.mark.asterisk]
 
@@ -34,9 +35,7 @@ def asterisk():
     try:
         return root_of("22")
     except Unavailable as reason:
-        if "asterisk" in os.environ.get("CC_BRIDGE_REQUIRE", "").split(","):
-            pytest.fail(str(reason))
-        pytest.skip(str(reason))
+        missing("asterisk", reason)
 
 
 def copied(folder):

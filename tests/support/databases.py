@@ -2,8 +2,6 @@
 
 A server listens on a free port of loopback, runs as the user of its package when we are root (PostgreSQL
 refuses root) and starts with the first test that asks for it. Every test gets a fresh database in it.
-Where a server is not installed its tests are skipped, with the reason; CC_BRIDGE_REQUIRE=postgres,mariadb
-makes them fail.
 
 The trap: nothing here is synced to disk. What a server forgets when the machine loses power is its own
 affair; what these tests kill are processes.
@@ -25,6 +23,8 @@ import pytest
 from sqlalchemy import URL, create_engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
+
+from support.parts import missing
 
 __all__ = ["MariaDb", "PostgreSql", "Server", "database_url", "mariadb", "postgres", "server", "server_url"]
 
@@ -209,9 +209,7 @@ def _running(kind: type[Server], name: str) -> Iterator[Server]:
         for program in ("initdb", "postgres") if kind is PostgreSql else ("mariadb-install-db", "mariadbd"):
             _program(program)
     except Unavailable as reason:
-        if name in os.environ.get("CC_BRIDGE_REQUIRE", "").split(","):
-            pytest.fail(f"no {name}: {reason}")
-        pytest.skip(f"no {name}: {reason}")
+        missing(name, reason)
     server = kind()
     try:
         server.make()

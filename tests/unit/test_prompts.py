@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import sys
 import wave
 from array import array
@@ -25,10 +24,6 @@ SPOKEN = [
     for language, spoken in languages.items()
     if isinstance(spoken, str)
 ]
-
-needs_voices = pytest.mark.skipif(
-    not (shutil.which("espeak-ng") and shutil.which("sox")), reason="espeak-ng and sox are not installed"
-)
 
 TEXT = """
 [prompts.hello]
@@ -139,7 +134,7 @@ def test_faults_of_a_catalogue(old, new, place):
     assert any(found.startswith(place or "voices.en.name") for _, found, _ in told)
 
 
-@needs_voices
+@pytest.mark.voices
 def test_building_twice_changes_nothing_and_gives_the_same_bytes(tmp_path):
     catalogue = parse_catalogue(TEXT, "p.toml")
     told = []
@@ -158,13 +153,13 @@ def test_building_twice_changes_nothing_and_gives_the_same_bytes(tmp_path):
     assert again["hello", "en"] is again["hello", "fa"] is PromptStatus.UNCHANGED
 
 
-@needs_voices
+@pytest.mark.voices
 def test_what_is_built_is_fit_for_a_telephone(tmp_path):
     build(parse_catalogue(TEXT, "p.toml"), tmp_path)
     assert_fit_for_a_telephone(tmp_path / "en/cc_bridge/hello.wav")
 
 
-@needs_voices
+@pytest.mark.voices
 def test_another_text_or_voice_is_spoken_anew(tmp_path):
     build(parse_catalogue(TEXT, "p.toml"), tmp_path)
     for other in (TEXT.replace("Hello there", "Good day"), TEXT.replace('"en-us"', '"en-gb"')):
@@ -172,7 +167,7 @@ def test_another_text_or_voice_is_spoken_anew(tmp_path):
         assert (again["hello", "en"], again["hello", "fa"]) == (PromptStatus.BUILT, PromptStatus.UNCHANGED)
 
 
-@needs_voices
+@pytest.mark.voices
 @pytest.mark.parametrize("file", ["hello.wav", "hello.gsm"])
 def test_human_recordings_are_left_alone(tmp_path, file):
     human = tmp_path / "en/cc_bridge" / file
@@ -185,7 +180,7 @@ def test_human_recordings_are_left_alone(tmp_path, file):
     assert not (tmp_path / "en/cc_bridge/hello.wav").exists() or file == "hello.wav"
 
 
-@needs_voices
+@pytest.mark.voices
 def test_a_human_recording_may_replace_a_generated_one(tmp_path):
     build(parse_catalogue(TEXT, "p.toml"), tmp_path)
     file = tmp_path / "en/cc_bridge/hello.wav"
@@ -202,7 +197,7 @@ def test_a_tool_that_is_not_installed(tmp_path, monkeypatch):
     assert not list((tmp_path / "out").rglob("*.wav"))
 
 
-@needs_voices
+@pytest.mark.voices
 def test_a_tool_that_fails(tmp_path):
     with pytest.raises(SurveyError, match=r"espeak-ng failed"):
         build(parse_catalogue(TEXT.replace('"en-us"', '"zz"'), "p.toml"), tmp_path)

@@ -10,9 +10,7 @@ No Grafana takes part: that a panel looks as meant is not seen here.
 
 import json
 import math
-import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -122,11 +120,6 @@ def is_ready(address):
 
 @pytest.fixture(scope="module")
 def live(postgres, tmp_path_factory):
-    program = shutil.which("prometheus")
-    if program is None:
-        if "prometheus" in os.environ.get("CC_BRIDGE_REQUIRE", "").split(","):
-            pytest.fail("no prometheus")
-        pytest.skip("no prometheus")
     folder = tmp_path_factory.mktemp("grafana")
     url, port = postgres.fresh(), free_port()
     command = [sys.executable, str(SUPPORT / "grafana_traffic.py"), str(folder),
@@ -141,7 +134,7 @@ def live(postgres, tmp_path_factory):
         assert told, (folder / "log").read_text()
         config = configuration(folder, json.loads(told))
         with subprocess.Popen(
-            [program, f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}",
+            ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}",
              f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"], stderr=log,
         ) as prometheus:  # fmt: skip
             try:

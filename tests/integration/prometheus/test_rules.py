@@ -1,9 +1,7 @@
 """Rules, alerts, samples and catalogue: they fit each other, and promtool and amtool find nothing wrong."""
 
 import json
-import os
 import re
-import shutil
 import subprocess
 from collections import Counter as Tally
 
@@ -44,12 +42,7 @@ QUERIES = [query for path in BOARDS for query in expressions(json.loads(path.rea
 
 def tool(name, *arguments):
     """Run a program of Prometheus on our files; return what it says if it finds fault."""
-    program = shutil.which(name)
-    if program is None:
-        if "prometheus" in os.environ.get("CC_BRIDGE_REQUIRE", "").split(","):
-            pytest.fail(f"no {name}")
-        pytest.skip(f"no {name}")
-    done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, check=False)
+    done = subprocess.run([name, *map(str, arguments)], capture_output=True, text=True, check=False)
     return done.stdout + done.stderr if done.returncode else ""
 
 

@@ -5,9 +5,7 @@ them. Only the PBX is the demo's, since a recording can be stopped.
 """
 
 import json
-import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -46,15 +44,6 @@ def hurried(rules):
     rules = re.sub(r"^(  - name: .*)$", r"\1\n    interval: 1s", rules, flags=re.MULTILINE)
     rules = rules.replace('{job="cc_bridge"}[15m]', '{job="cc_bridge"}[40s]')
     return rules.replace("[15m]", "[15s]").replace("> 300", "> 20")
-
-
-def program(name):
-    found = shutil.which(name)
-    if found is None:
-        if "prometheus" in os.environ.get("CC_BRIDGE_REQUIRE", "").split(","):
-            pytest.fail(f"no {name}")
-        pytest.skip(f"no {name}")
-    return found
 
 
 def free_port():
@@ -165,12 +154,12 @@ class Site:
         config = (FOLDER / "alertmanager.yml").read_text().replace("localhost:25", "127.0.0.1:9")
         (self.folder / "alertmanager.yml").write_text(config)
         self.start(
-            "alertmanager", program("prometheus-alertmanager"), "--config.file=alertmanager.yml",
+            "alertmanager", "prometheus-alertmanager", "--config.file=alertmanager.yml",
             f"--storage.path={self.folder / 'alerts'}", "--cluster.listen-address=",
             f"--web.listen-address=127.0.0.1:{self.alertmanager}",
         )  # fmt: skip
         self.start(
-            "prometheus", program("prometheus"), "--config.file=prometheus.yml",
+            "prometheus", "prometheus", "--config.file=prometheus.yml",
             f"--storage.tsdb.path={self.folder / 'series'}",
             f"--web.listen-address=127.0.0.1:{self.prometheus}",
         )  # fmt: skip
@@ -215,7 +204,6 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path, postgres):
-    program("prometheus")
     site = Site(tmp_path, postgres)
     yield site
     site.close()

@@ -1,6 +1,5 @@
 """What Prometheus scrapes."""
 
-import shutil
 import subprocess
 from collections import Counter as Tally
 
@@ -236,7 +235,7 @@ def test_the_page_has_all_families_whole_in_either_format(metrics, accept, kind,
     assert len(families["cc_bridge_queue_wait_seconds"].samples) > 30
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool")
+@pytest.mark.prometheus
 def test_promtool_finds_nothing_wrong(metrics):
     metrics.watch(Tracker("pbx", ["sales"]), Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests())
     metrics.init_queue("sales", 20)

@@ -27,6 +27,7 @@ from cc_bridge.offline.replay import read_stream
 from cc_bridge.records import OptOut
 from cc_bridge.storage.schema.tables import TABLES, row_of
 from support.databases import PostgreSql
+from support.parts import missing
 from support.reactor_loop import until
 from support.survey_callers import DEADLINE, Crowd, Daemon, percentile, query
 
@@ -251,7 +252,7 @@ def small_disk():
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         if made.returncode:
-            pytest.skip(f"no disk can be mounted: {made.stderr.strip()}")
+            missing("mounts", made.stderr.strip())
         mounted.append(folder)
         return folder
 
@@ -275,7 +276,11 @@ def server_of_its_own(request, small_disk, monkeypatch, postgres):  # noqa: ARG0
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("server_of_its_own", [Stopped, Crashed, Cut, ReadOnly, Full], indirect=True)
+@pytest.mark.parametrize(
+    "server_of_its_own",
+    [Stopped, Crashed, Cut, ReadOnly, pytest.param(Full, marks=pytest.mark.mounts)],
+    indirect=True,
+)
 def test_whatever_happens_to_the_server_surveys_go_on_and_no_rating_is_lost(
     server_of_its_own, ami_port, daemon, crowd
 ):
@@ -314,6 +319,7 @@ def waits(callers, seconds):
 # -- the disk is full
 
 
+@pytest.mark.mounts
 def test_the_last_of_the_journals_disk_is_for_ratings(small_disk, ami_port, daemon, crowd):
     """What was forwarded goes first; then it is told, and callers are served from what is left."""
     disk = small_disk(24)
@@ -346,6 +352,7 @@ def said_in(journal, crowd):
     return {(*key, value) for key, value in crowd.promised.items()} - stored
 
 
+@pytest.mark.mounts
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])
 def test_on_a_disk_without_any_room_the_daemon_goes_on_and_writes_what_waited(
     small_disk, ami_port, daemon, crowd, kind
