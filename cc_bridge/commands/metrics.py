@@ -2,7 +2,7 @@
 
 import click
 
-__all__ = ["metrics"]
+__all__ = ["metrics", "metrics_page"]
 
 
 @click.command()
@@ -10,19 +10,21 @@ def metrics() -> None:
     """Print the catalogue of metrics in Markdown: name, type, labels, unit, meaning, and who uses each.
 
     \b
-    Example:  cc-bridge metrics > config/metrics.md
+    Example:  cc-bridge metrics > metrics.md
     """
+    click.echo(metrics_page(), nl=False)
+
+
+def metrics_page() -> str:
+    """Return the catalogue with who uses each metric in the shipped rules and dashboards."""
     from cc_bridge import shipped
     from cc_bridge.metrics.reference import page, uses_in_dashboard, uses_in_rules
 
     rules = [path.read_text(encoding="utf-8") for path in shipped("config/prometheus").glob("*_rules.yml")]
     boards = [path.read_text(encoding="utf-8") for path in shipped("config/grafana").rglob("*.json")]
-    click.echo(
-        page(
-            [
-                *(use for text in rules for use in uses_in_rules(text)),
-                *(use for text in boards for use in uses_in_dashboard(text)),
-            ]
-        ),
-        nl=False,
+    return page(
+        [
+            *(use for text in rules for use in uses_in_rules(text)),
+            *(use for text in boards for use in uses_in_dashboard(text)),
+        ]
     )

@@ -1,13 +1,11 @@
 """What each number means: one catalogue of names, words, formulas, units and sources. Pure.
 
-`metrics/` takes the HELP of its measures from here (`help_text`), `config/measures.md` is written from it
-for people: `python -m cc_bridge.measures > config/measures.md`.
+`metrics/` takes the HELP of its measures from here (`help_text`), `config/measures.md` is generated from it.
 
 The trap: a formula is read by people and run by the tests. Where code computes the number, the names in
 its formula are the code's own: the fields of VisitCounts, or the instants of a record.
 """
 
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -394,10 +392,11 @@ def help_text(name: str) -> str:
 _INTRO = """\
 # What each number means
 
-Written by `python -m cc_bridge.measures`: change the words there. Instants are the PBX's own, in UTC, and
-durations come from them to the microsecond. A % is its formula times 100. A definition stands here even
-where nothing shows it yet; the column `metric` says what Prometheus gets. Raw facts are stored, so that
-each number can be computed for past days too: a source names events of the PBX, then table.column."""
+Generated from the code by `python tests/support/generate.py`: change the words there. Instants are the PBX's
+own, in UTC, and durations come from them to the microsecond. A % is its formula times 100. A definition
+stands here even where nothing shows it yet; the column `metric` says what Prometheus gets. Raw facts are
+stored, so that each number can be computed for past days too: a source names events of the PBX, then
+table.column."""
 
 _SERVICE_LEVEL = f"""\
 T is the queue's `service_level_seconds`. Within T is wait <= T; a short abandon is wait < the queue's
@@ -449,7 +448,3 @@ def _code(text: str) -> str:
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-if __name__ == "__main__":
-    sys.stdout.write(page())

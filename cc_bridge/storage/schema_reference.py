@@ -18,7 +18,7 @@ __all__ = ["EXAMPLES", "page"]
 _INTRO = """\
 # The database, for those who query it
 
-Written by `cc-bridge db schema`: change the words in the code. [measures.md](measures.md) has the formulas.
+Generated from the code by `python tests/support/generate.py`. [measures.md](measures.md) has the formulas.
 
 Everything of one call has its `pbx` and `call_id`. There are no foreign keys: a row may be there before the
 one that it belongs to, or without it. Rows are replaced as more gets known, so copy by key, not by position.

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from cc_bridge.kpis.scores import MINIMUM
+from support.generate import COMMAND
 from support.grafana_dashboards import BOARDS, FOLDER, filled, panels, queries
 
 CHOSEN = {name: ["one", "two.three"] for name in ("job", "pbx", "queue", "agent")}
@@ -34,7 +35,7 @@ def test_they_are_what_the_code_writes(tmp_path):
     subprocess.run(command, cwd=FOLDER, check=True, timeout=60)
     written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     committed = {path.name: path.read_bytes() for path in (FOLDER / "dashboards").iterdir()}
-    assert written == committed, "run: cd config/grafana && python -m dashboards_src"
+    assert written == committed, f"run: {COMMAND}"
 
 
 def test_there_are_five_of_them():

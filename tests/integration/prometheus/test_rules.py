@@ -13,6 +13,7 @@ from cc_bridge.cli import main
 from cc_bridge.kpis.service_level import ServiceLevelDefinition
 from cc_bridge.metrics.families import BY_NAME
 from cc_bridge.metrics.reference import metrics_in, records_in, uses_in_dashboard, uses_in_rules
+from support.generate import COMMAND
 from support.paths import ROOT
 
 FOLDER = ROOT / "config" / "prometheus"
@@ -90,7 +91,7 @@ def test_every_metric_is_used_or_says_what_it_is_for():
 def test_the_page_is_what_the_command_prints():
     shown = CliRunner().invoke(main, ["metrics"])
     committed = (ROOT / "config" / "metrics.md").read_text(encoding="utf-8")
-    assert shown.output == committed, "run: cc-bridge metrics > config/metrics.md"
+    assert shown.output == committed, f"run: {COMMAND}"
     assert "(config/metrics.md)" in README
 
 

@@ -22,6 +22,7 @@ from cc_bridge.metrics.instruments import Metrics
 from cc_bridge.records import EndedBy, Gap, GapReason, Outcome, QueueVisit, Ring, RingOutcome, Talk
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.schema.tables import queue_visits, row_of
+from support.generate import COMMAND
 from support.paths import ROOT
 from unit.metrics.test_instruments import samples
 
@@ -55,7 +56,7 @@ def fields(record):
 
 def test_the_committed_page_is_what_the_catalogue_says():
     committed = (ROOT / "config" / "measures.md").read_text(encoding="utf-8")
-    assert committed == page(), "run: python -m cc_bridge.measures > config/measures.md"
+    assert committed == page(), f"run: {COMMAND}"
 
 
 def test_the_readme_leads_to_the_page():

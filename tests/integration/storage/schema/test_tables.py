@@ -42,6 +42,7 @@ from cc_bridge.storage.schema.tables import TABLES, metadata, row_of
 from cc_bridge.storage.schema.upsert import upsert
 from cc_bridge.storage.schema_reference import page
 from cc_bridge.storage.views import VIEWS
+from support.generate import COMMAND
 from support.paths import ROOT
 
 T = 1_795_309_819.123456
@@ -256,7 +257,7 @@ def test_mariadb_tells_what_each_column_means(mariadb):
 
 def test_the_committed_page_is_what_the_schema_says():
     committed = (ROOT / "config" / "schema.md").read_text(encoding="utf-8")
-    assert committed == page(), "run: cc-bridge db schema > config/schema.md"
+    assert committed == page(), f"run: {COMMAND}"
     shown = CliRunner().invoke(main, ["db", "schema"])
     assert (shown.exit_code, shown.output) == (0, committed)
     assert "(config/schema.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
