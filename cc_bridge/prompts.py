@@ -1,8 +1,8 @@
 """Makes sound files of the catalogue's texts, with espeak-ng and sox.
 
-The command line calls `build`, which blocks while those run. The trap: people replace our robot by a human
-voice under the same file name. So a file counts as ours only if `generated.json` holds the hash of its very
-content; any other one is never touched.
+`build` blocks while those run. People replace the synthetic voice by a human one under the same file name, so
+a file counts as generated only if `generated.json` has the hash of its content; any other file is never
+changed.
 """
 
 import json
@@ -29,9 +29,9 @@ class PromptStatus(StrEnum):
 
     BUILT = "built"
     UNCHANGED = "unchanged"
-    HUMAN = "human"  # somebody recorded it; left alone
+    HUMAN = "human"  # a human recording; left unchanged
     ASTERISK = "asterisk"  # comes with Asterisk
-    MISSING = "missing"  # the catalogue does not say it in this language
+    MISSING = "missing"  # the catalogue has no text in this language
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""Gauges and counters that are read when Prometheus asks, from the live parts of a daemon.
+"""Collectors: gauges and counters that are read from the live parts of a daemon at each scrape.
 
-`instruments.py` registers them. The trap: they read live objects, so they must be collected in the reactor's
-thread; and a family is there even when nothing has a value yet, or its alerts would see no data.
+They read live objects, so they must be collected in the reactor's thread. A family is exported even when it
+has no value yet, or its alerts would see no data.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

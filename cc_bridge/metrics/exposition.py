@@ -1,10 +1,10 @@
-"""Families of series, kept as the text that Prometheus scrapes: labels in, lines out.
+"""Instruments that keep their series as the text that Prometheus scrapes: labels in, lines out.
 
-`instruments.py` counts in them and puts the page together. prometheus_client's own Counter and Histogram
-write the labels of every line anew, 17 us a line, which held up the reactor for 0.35 s with 200 queues. Here
-a series is known by the text of its labels, which is written when something is counted.
+prometheus_client's own Counter and Histogram write the labels of every line again, 17 us a line, which
+blocked the reactor for 0.35 s with 200 queues. Here the text of the labels is the key of a series, made when
+it is first counted.
 
-The trap: nothing is locked. Counting and scraping belong in one thread, the reactor's.
+Nothing is locked: counting and scraping belong in one thread, the reactor's.
 """
 
 from bisect import bisect_left

@@ -111,7 +111,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "answered",
             series="6",
             initial={"direction": Direction, "answered": ANSWERED.values()},
-            use="calls in and out of the house, queues or not",
+            use="inbound and outbound calls, with or without a queue",
         ),
         _kpi(
             "visits",
@@ -152,7 +152,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "longest_current_wait_seconds",
             "gauge",
-            "Seconds that the caller who waits longest has waited: largest now - entered_at; 0 without any.",
+            "Wait so far of the caller who has waited longest: largest now - entered_at; 0 without callers.",
             "seconds",
             ("queue",),
             "queues",
@@ -168,7 +168,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "outcome",
             series="queues * 8",
             initial={"outcome": RingOutcome},
-            use="phones that ring for nothing",
+            use="unanswered ring attempts",
         ),
         _kpi(
             "talk_seconds", "histogram", "talk", "seconds", "queue", series="queues * 13", bounds=_TALK_BOUNDS
@@ -189,7 +189,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "seconds",
             "queue",
             series="queues",
-            use="hold as a part of talk",
+            use="hold as a share of talk",
         ),
         _kpi(
             "talks_ended",
@@ -200,12 +200,12 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "ended_by",
             series="queues * 5",
             initial={"ended_by": EndedBy},
-            use="who hangs up first, without which nobody is asked",
+            use="who ends the talk, on which the survey depends",
         ),
         MetricFamily(
             "talks_in_progress",
             "gauge",
-            "Callers of the queue who talk with an agent now.",
+            "Callers of the queue in a talk with an agent now.",
             "callers",
             ("queue",),
             "queues",
@@ -292,14 +292,14 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "agents",
             ("queue",),
             "queues",
-            "a reason to listen to calls, not to wake anybody",
+            "informational; do not page on it",
         ),
     ),
     "Follow-ups": (
         MetricFamily(
             "follow_ups_open",
             "gauge",
-            "Follow-ups that are not closed, taken or not, by owner; the owner - is nobody.",
+            "Follow-ups that are not closed, assigned or not, by owner; the owner - stands for none.",
             "follow-ups",
             ("owner",),
             "owners",
@@ -307,7 +307,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "follow_ups_overdue",
             "gauge",
-            "Follow-ups that are not closed and should be by now, by owner; the owner - is nobody.",
+            "Follow-ups that are not closed after their due time, by owner; the owner - stands for none.",
             "follow-ups",
             ("owner",),
             "owners",
@@ -339,15 +339,15 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "ami_last_event_timestamp_seconds",
             "gauge",
-            "When the last event came, in seconds since the epoch; 0 before the first.",
+            "Unix time of the last AMI event; 0 before the first.",
             "seconds",
         ),
         MetricFamily(
             "ami_reconnects",
             "counter",
-            "Good logins after the first: logins - 1.",
+            "Successful logins after the first: logins - 1.",
             "logins",
-            use="a link that comes and goes",
+            use="an unstable link",
         ),
         MetricFamily(
             "ami_messages",
@@ -361,8 +361,8 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "pbx_clock_offset_seconds",
             "gauge",
-            "How far the PBX's clock is ahead of this machine's: its time in the answer to a ping - ours half"
-            " way between asking and hearing (seconds).",
+            "How far the PBX's clock is ahead of this machine's: its time in the response to a Ping - ours at"
+            " half the round trip (seconds).",
             "seconds",
         ),
         _kpi(
@@ -377,38 +377,40 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "observation_gap_calls",
             "counter",
-            "Calls that were going on when the PBX was lost sight of, by reason.",
+            "Calls in progress when an observation gap began, by reason.",
             "calls",
             ("reason",),
             "4",
-            "how much a gap has cost",
+            "how many calls a gap has affected",
             counted=True,
             initial={"reason": GapReason},
         ),
         MetricFamily(
             "unexpected_call_events",
             "counter",
-            "Signals about calls that did not fit what was known, such as after lost messages.",
-            "signals",
-            use="grows where an Asterisk behaves in a way that nobody has seen yet",
+            "Call events that did not fit the state of their call, such as after lost messages.",
+            "events",
+            use="grows where Asterisk behaves in an unknown way",
         ),
     ),
     "FastAGI": (
         MetricFamily(
             "agi_sessions_in_progress",
             "gauge",
-            "Callers in a FastAGI session now.",
-            "callers",
+            "FastAGI sessions in progress.",
+            "sessions",
             use="load, beside agi.max_callers",
         ),
-        MetricFamily("agi_sessions", "counter", "FastAGI sessions that were taken.", "sessions", use="load"),
         MetricFamily(
-            "agi_failures", "counter", "FastAGI sessions that ended by an error of ours.", "sessions"
+            "agi_sessions", "counter", "FastAGI sessions that were accepted.", "sessions", use="load"
+        ),
+        MetricFamily(
+            "agi_failures", "counter", "FastAGI sessions that failed with an internal error.", "sessions"
         ),
         MetricFamily(
             "agi_refused",
             "counter",
-            "FastAGI connections that were not served, by reason.",
+            "FastAGI connections that were refused, by reason.",
             "connections",
             ("reason",),
             "4",
@@ -422,7 +424,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "agi_terminated",
             "counter",
-            "FastAGI sessions that were ended by us, by reason.",
+            "FastAGI sessions that the daemon terminated, by reason.",
             "sessions",
             ("reason",),
             "2",
@@ -444,14 +446,14 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "storage_queue_records",
             "gauge",
-            "Records that wait to be written.",
+            "Records in memory that wait to be written.",
             "records",
             use="beside storage_queue_oldest_seconds",
         ),
         MetricFamily(
             "storage_queue_oldest_seconds",
             "gauge",
-            "Age of the oldest record that waits to be written; 0 if none waits.",
+            "Age of the oldest record in memory that waits to be written; 0 if none waits.",
             "seconds",
         ),
         MetricFamily(
@@ -475,22 +477,25 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "counter",
             "Attempts to write that failed.",
             "attempts",
-            use="a disk that fails and comes back before an alert",
+            use="a disk that recovers before an alert",
         ),
         MetricFamily(
-            "storage_rejected_records", "counter", "Records that storage refused; they are lost.", "records"
+            "storage_rejected_records",
+            "counter",
+            "Records that the database rejected; they are lost.",
+            "records",
         ),
         MetricFamily(
             "storage_dropped_records",
             "counter",
-            "Records lost to a full backlog, a full journal or a forced end.",
+            "Records lost to a full queue, a full journal or a forced stop.",
             "records",
         ),
-        MetricFamily("journal_bytes", "gauge", "What the journal holds, on local disk.", "bytes"),
+        MetricFamily("journal_bytes", "gauge", "Size of the journal on local disk.", "bytes"),
         MetricFamily(
             "journal_limit_bytes",
             "gauge",
-            "What the journal may hold; beyond it only ratings are kept.",
+            "Size limit of the journal; beyond it only ratings are kept.",
             "bytes",
         ),
         MetricFamily(
@@ -498,7 +503,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "gauge",
             "Records in the journal that the database server does not have.",
             "records",
-            use="how much goes to a server that is back",
+            use="how much is left to forward",
         ),
         MetricFamily(
             "journal_oldest_seconds",
@@ -509,7 +514,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "journal_rejected_records",
             "gauge",
-            "Records that the database server refused, kept in the journal.",
+            "Records that the database server rejected, kept in the journal.",
             "records",
         ),
         MetricFamily(
@@ -522,17 +527,17 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "journal_forward_failures",
             "counter",
-            "Attempts that failed with the database server.",
+            "Attempts to forward records that failed.",
             "attempts",
-            use="a server that fails and comes back before an alert",
+            use="a server that recovers before an alert",
         ),
     ),
     "Webhooks": (
         MetricFamily(
             "webhook_deliveries",
             "counter",
-            "What became of events: delivered, failed (an attempt; the event goes again), dead (given up) or"
-            " dropped (no room for more dead ones).",
+            "Webhook events by result: delivered, failed (an attempt that is retried), dead (given up) or"
+            " dropped (no room for more dead letters).",
             "events",
             ("endpoint", "result"),
             "endpoints * 4",
@@ -540,7 +545,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "webhook_pending_events",
             "gauge",
-            "Events that wait for their endpoint.",
+            "Events that wait for delivery to their endpoint.",
             "events",
             ("endpoint",),
             "endpoints",
@@ -549,7 +554,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "webhook_oldest_pending_seconds",
             "gauge",
-            "Age of the oldest event that waits for its endpoint; 0 if none waits.",
+            "Age of the oldest event that waits for delivery; 0 if none waits.",
             "seconds",
             ("endpoint",),
             "endpoints",
@@ -557,7 +562,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "webhook_dead_letters",
             "gauge",
-            "Events that were given up, kept for cc-bridge outbox retry.",
+            "Events whose delivery was given up, kept for cc-bridge outbox retry.",
             "events",
             ("endpoint",),
             "endpoints",
@@ -567,7 +572,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "digest_due_timestamp_seconds",
             "gauge",
-            "When the digest of a day, week or month was due last, in seconds since the epoch.",
+            "Unix time at which the digest of a day, week or month was last due.",
             "seconds",
             ("digest",),
             "1",
@@ -575,7 +580,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "digest_last_sent_timestamp_seconds",
             "gauge",
-            "When one was sent last, by any daemon on this database, in seconds since the epoch; 0: never.",
+            "Unix time at which any daemon on this database last sent the digest; 0 if none has.",
             "seconds",
             ("digest",),
             "1",
@@ -583,7 +588,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "digest_failures",
             "counter",
-            "Digests for one address that were given up: refused, not sent for a day, or unclear.",
+            "Digests to one address that were given up: rejected, not sent for a day, or unclear.",
             "mails",
             ("digest",),
             "1",

@@ -1,14 +1,12 @@
-"""What Prometheus scrapes: counters and histograms fed by records, and the page with all that is known.
+"""Counters and histograms fed by records, and the exposition of the whole registry.
 
-What each metric is called, and means, stands in `families.py`; what is read only when asked, in
-`collectors.py`. `daemon/bridge.py` makes one for its own registry, `daemon/services/record_dispatcher.py`
-hands it every record and `web/` shows its page. prometheus_client gives the registry, the headings, both
-formats and the families of the process; the lines of ours are written by `exposition.py`. So `page` is what
-knows all, and `generate_latest` gives our headings alone. It must run in the reactor thread and never in a
-pool.
+`families.py` has the name and meaning of each metric, `collectors.py` those that are read at each scrape.
+prometheus_client gives the registry, the headings, both formats and the families of the process;
+`exposition.py` writes the lines of ours. So only `page` is complete: `generate_latest` gives our headings
+without samples. `page` must run in the reactor's thread.
 
-The trap: a histogram can only answer "within T seconds" at a bound that it has. Every service-level
-threshold and short-abandon limit of the configuration is therefore an exact bound (`le="20.0"`).
+A histogram can only answer "within T seconds" at a bound that it has. Every service-level threshold and
+short-abandon limit of the configuration is therefore an exact bound (`le="20.0"`).
 """
 
 import platform

@@ -1,6 +1,6 @@
 """Agents: what each did and how callers rated it, from the database, so that no metric names a person.
 
-Days are those of UTC, as in v_agent_day. The trap: an agent's CSAT of few answers says nothing about the
+Days are those of UTC, as in v_agent_day. Note: an agent's CSAT of few answers says nothing about the
 agent; the queries give null below the minimum, which is shown as "too few", and n always stands beside it.
 """
 

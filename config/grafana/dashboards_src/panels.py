@@ -1,6 +1,6 @@
 """The kinds of panel. Each has a title, a unit, words that say what is shown, and its queries.
 
-Panels are laid out from left to right in the order given; `span` is of 24 columns. The trap: the SDK starts a
+Panels are laid out from left to right in the order given; `span` is of 24 columns. Note: the SDK starts a
 new line only when a line is exactly full, so the spans of a line add up to 24 and its heights are the same. A
 test looks for overlaps and gaps.
 """

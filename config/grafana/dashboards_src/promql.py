@@ -2,7 +2,7 @@
 
 The formulas are those of `cc_bridge/kpis/scores.py`; the tests compare what Prometheus makes of them.
 
-The trap: increase() extrapolates to the edges of its range, so counts have fractions and less than half a
+Note: increase() extrapolates to the edges of its range, so counts have fractions and less than half a
 call is none. A vector that is not there takes a whole sum with it, hence `or 0 * n`.
 """
 
