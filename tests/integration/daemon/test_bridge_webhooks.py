@@ -90,7 +90,7 @@ def test_what_is_recorded_is_told_in_order(config, start, receiver):
     assert receiver.events[3]["data"]["wait_seconds"] == 7.5
     until(lambda: bridge.writing.telling.deliveries.pending("crm") == 0)
     page = bridge.metrics.page("")[0].decode()
-    assert re.search(r'cc_bridge_webhook_deliveries_total\{.*receiver="crm",result="delivered"\} 4\n', page)
+    assert re.search(r'cc_bridge_webhook_deliveries_total\{.*endpoint="crm",result="delivered"\} 4\n', page)
 
 
 def test_a_receiver_that_is_away_bothers_nobody_and_gets_it_from_the_next_daemon(config, start, receiver):
