@@ -322,7 +322,7 @@ class Answer:
     pbx: str
     attempt_id: str
     question: str
-    kind: str  # csat, nps, nps_0_9, ces, yes_no, choice, comment
+    kind: str  # as in kpis/question_kinds.py
     value: int  # the score; the key of a choice; the seconds of a comment
     tries: int  # keys and silences until it was valid, 1 for the first
     answered_at: float

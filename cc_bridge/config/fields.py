@@ -1,6 +1,6 @@
 """Kinds of values that several sections of the configuration have: paths, times, zones, secrets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated
@@ -9,9 +9,13 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, SecretStr
 
 from cc_bridge.errors import ConfigError
+from cc_bridge.kpis.question_kinds import KINDS, RATING_KINDS, check_not_retired
 from cc_bridge.surveys.business_hours import minute_of
 
 __all__ = [
+    "LOW_RATINGS",
+    "LOW_RATING_DEFAULTS",
+    "NOT_RETIRED",
     "OptionalPath",
     "Section",
     "before_midnight",
@@ -24,6 +28,35 @@ __all__ = [
 
 # In the file an unset path is an empty text, so that every key can stand there with its default.
 OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: None if value == "" else value)]
+
+
+def _not_retired(kind: object) -> object:
+    check_not_retired(kind)
+    return kind
+
+
+def _none_retired(low_ratings: object) -> object:
+    if isinstance(low_ratings, dict):
+        for kind in low_ratings:
+            check_not_retired(kind)
+    return low_ratings
+
+
+def _on_the_scale(low_ratings: Mapping[str, int]) -> Mapping[str, int]:
+    for kind, value in low_ratings.items():
+        scale = KINDS[kind].scale
+        if value not in scale:
+            raise ValueError(f"{kind} = {value}: must be from {scale[0]} to {scale[-1]}")
+    return low_ratings
+
+
+NOT_RETIRED = BeforeValidator(_not_retired)
+"""Of a kind of question."""
+
+LOW_RATINGS = (BeforeValidator(_none_retired), AfterValidator(_on_the_scale))
+"""Of the highest low rating by kind of question."""
+
+LOW_RATING_DEFAULTS = {name: low for name in RATING_KINDS if (low := KINDS[name].low_max) is not None}
 
 
 class Section(BaseModel):

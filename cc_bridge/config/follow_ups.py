@@ -1,26 +1,21 @@
 """Who is to be called back, and until when."""
 
 from datetime import tzinfo
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from cc_bridge.config.fields import Section, before_midnight, readable
+from cc_bridge.config.fields import LOW_RATING_DEFAULTS, LOW_RATINGS, Section, before_midnight, readable
 from cc_bridge.follow_ups.rules import FollowUpRules
+from cc_bridge.kpis.question_kinds import RatingKind
 from cc_bridge.surveys.business_hours import BusinessHours, minute_of, weekdays_of
-from cc_bridge.surveys.questions import SCORES
 
 __all__ = ["FollowUpsConfig"]
 
 
 class FollowUpsConfig(Section):
     enabled: bool = False
-    low_ratings: dict[Literal["csat", "nps", "nps_0_9", "ces"], int] = {
-        "csat": 2,
-        "nps": 6,
-        "nps_0_9": 5,
-        "ces": 3,
-    }
+    low_ratings: Annotated[dict[RatingKind, int], *LOW_RATINGS] = LOW_RATING_DEFAULTS
     not_solved: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]] = ["solved"]
     comments: bool = True
     abandoned_twice_hours: float = Field(default=24, ge=0, le=168)
@@ -30,19 +25,10 @@ class FollowUpsConfig(Section):
     work_until: Annotated[str, readable(minute_of)] = "17:00"
     work_weekdays: Annotated[str, readable(weekdays_of)] = "mon-fri"
 
-    @field_validator("low_ratings")
-    @classmethod
-    def _on_the_scale(cls, low: dict[str, int]) -> dict[str, int]:
-        for kind, value in low.items():
-            if value not in SCORES[kind]:
-                scale = SCORES[kind]
-                raise ValueError(f"{kind} = {value}: must be from {scale[0]} to {scale[-1]}")
-        return low
-
     def rules(self, shared: frozenset[str]) -> FollowUpRules:
         """Return what opens one; `shared` are the keys of numbers that many people call from."""
         return FollowUpRules(
-            low_ratings={str(kind): low for kind, low in self.low_ratings.items()},
+            low_ratings=self.low_ratings,
             not_solved=self.not_solved,
             comments=self.comments,
             abandoned_seconds=self.abandoned_twice_hours * 3600,

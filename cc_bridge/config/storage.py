@@ -1,13 +1,14 @@
 """What is kept, of whom, and for how long: the database, callers' numbers, customers, retention."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from cc_bridge.config.fields import OptionalPath, Section, secret_in
+from cc_bridge.config.fields import NOT_RETIRED, OptionalPath, Section, secret_in
 from cc_bridge.customers.profile import Priorities
 from cc_bridge.errors import ConfigError
+from cc_bridge.kpis.question_kinds import RatingKind
 from cc_bridge.privacy.caller_keys import CallerKeys, Mode
 
 __all__ = ["CallersConfig", "CustomersConfig", "RetentionConfig", "StorageConfig"]
@@ -56,7 +57,7 @@ class CustomersConfig(Section):
     region: str = Field(default="", pattern=r"^([A-Z]{2})?$")
     shared: list[str] = []
     queue_groups: dict[str, list[str]] = {}
-    rating: Literal["csat", "nps", "nps_0_9", "ces"] = "csat"
+    rating: Annotated[RatingKind, NOT_RETIRED] = "csat"
     low_rating: int = Field(default=2, ge=0, le=10)
     priority_after_low_rating: int = Field(default=0, ge=0, le=1000)
     priority_after_lost_call: int = Field(default=0, ge=0, le=1000)

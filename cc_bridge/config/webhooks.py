@@ -1,12 +1,20 @@
 """Who is told by HTTP what happens."""
 
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
-from cc_bridge.config.fields import OptionalPath, Section, only_one, password_of
+from cc_bridge.config.fields import (
+    LOW_RATING_DEFAULTS,
+    LOW_RATINGS,
+    OptionalPath,
+    Section,
+    only_one,
+    password_of,
+)
 from cc_bridge.errors import ConfigError
+from cc_bridge.kpis.question_kinds import ScaleKind
 
 __all__ = ["WebhookConfig"]
 
@@ -35,12 +43,7 @@ class WebhookConfig(Section):
         "follow_up_opened",
         "follow_up_closed",
     ]
-    low_ratings: dict[Literal["csat", "nps", "nps_0_9", "ces", "yes_no"], int] = {
-        "csat": 2,
-        "nps": 6,
-        "nps_0_9": 5,
-        "ces": 3,
-    }
+    low_ratings: Annotated[dict[ScaleKind, int], *LOW_RATINGS] = LOW_RATING_DEFAULTS
     plain_http: bool = False
     tls_ca_file: OptionalPath = None
     answer_seconds: float = Field(default=15, ge=1, le=120)

@@ -13,6 +13,8 @@ from datetime import date
 from enum import StrEnum
 
 from cc_bridge.customers.lost_calls import LostCall
+from cc_bridge.kpis.question_kinds import SCORES
+from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.causes import LOW
 from cc_bridge.reports.delivery_gap import delivery_gap
 from cc_bridge.reports.figures import (
@@ -24,7 +26,6 @@ from cc_bridge.reports.figures import (
     Report,
     ReportRow,
     ReportTable,
-    Unit,
     apart,
     comparable,
     count,
@@ -33,7 +34,6 @@ from cc_bridge.reports.figures import (
 from cc_bridge.reports.lost_calls import recalls
 from cc_bridge.reports.lost_visits import lost
 from cc_bridge.reports.query import Dimension, ReportQuery
-from cc_bridge.reports.score_totals import UNITS
 from cc_bridge.reports.service import service
 from cc_bridge.reports.source import Source
 from cc_bridge.reports.voice import voice
@@ -51,7 +51,7 @@ _SERVICE = {
     "service": ("offered", "answered", "service_level_no_short", "abandonment"),
     "waits": ("wait_mean", "answer_mean", "handle_mean"),
 }
-_VOICE = {"scores": tuple(UNITS), "low_ratings": ("low_ratings", "low"), "funnel": ("response_rate",)}
+_VOICE = {"scores": tuple(SCORES), "low_ratings": ("low_ratings", "low"), "funnel": ("response_rate",)}
 _LOST = {
     "lost": ("lost", "lost_share"),
     "recalls": (

@@ -22,7 +22,7 @@ from typing import Any
 from jinja2 import FileSystemLoader
 
 from cc_bridge.digest.content import Digest
-from cc_bridge.reports.figures import Unit
+from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.render.html import as_html, in_words, pages
 from cc_bridge.reports.render.localization import Localization
 

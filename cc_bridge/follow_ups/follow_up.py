@@ -5,6 +5,7 @@ people may press the same button; so a move holds from some states only, and the
 was first.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,11 +25,13 @@ __all__ = [
     "FollowUpReason",
     "FollowUpState",
     "change",
+    "detail_of_rating",
     "short",
     "too_late",
 ]
 
 LONGEST_NAME, LONGEST_TEXT = 64, 1000  # characters
+_RATING = re.compile(r"([a-z0-9_]+)=(-?\d+)")
 _SHORT = 8  # characters of an id for people; any longer begin of it will do too
 
 # Signs that turn the direction of all that is shown after them; the joiners of Persian words stay.
@@ -102,6 +105,12 @@ class FollowUp:
         return self.state in UNCLOSED and now > self.due_at
 
     @property
+    def rating(self) -> tuple[str, int] | None:
+        """The kind and the value of the low rating that opened it; None for another reason."""
+        found = _RATING.fullmatch(self.detail) if self.reason == FollowUpReason.LOW_RATING else None
+        return (found[1], int(found[2])) if found else None
+
+    @property
     def seconds_to_close(self) -> float | None:
         return None if self.closed_at is None else self.closed_at - self.opened_at
 
@@ -113,6 +122,11 @@ class FollowUpCount:
     open: int = 0
     taken: int = 0
     overdue: int = 0  # of both
+
+
+def detail_of_rating(kind: str, value: int) -> str:
+    """Return the detail from which `FollowUp.rating` reads."""
+    return f"{kind}={value}"
 
 
 def short(follow_up_id: str) -> str:

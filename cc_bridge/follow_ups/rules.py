@@ -15,7 +15,7 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import TypeVar
 
-from cc_bridge.follow_ups.follow_up import FollowUp, FollowUpReason
+from cc_bridge.follow_ups.follow_up import FollowUp, FollowUpReason, detail_of_rating
 from cc_bridge.records import Outcome
 
 __all__ = ["DAYS_LOOKED_BACK", "AnswerFact", "FollowUpCause", "FollowUpRules", "VisitFact", "follow_up"]
@@ -116,7 +116,7 @@ class FollowUpRules:
     def _said(self, given: AnswerFact) -> Iterator[tuple[FollowUpReason, str]]:
         low = self.low_ratings.get(given.kind)
         if low is not None and given.value <= low:
-            yield FollowUpReason.LOW_RATING, f"{given.kind}={given.value}"
+            yield FollowUpReason.LOW_RATING, detail_of_rating(given.kind, given.value)
         if given.kind == "yes_no" and given.value == 0 and given.question in self.not_solved:
             yield FollowUpReason.NOT_SOLVED, f"{given.question}=no"
         if given.kind == "comment" and self.comments:

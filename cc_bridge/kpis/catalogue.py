@@ -9,7 +9,9 @@ its formula are the code's own: the fields of VisitCounts, or the instants of a 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from cc_bridge.kpis.question_kinds import SCORES
 from cc_bridge.kpis.service_level import DEFAULT, ServiceLevelDefinition, VisitCounts, from_counts
+from cc_bridge.kpis.units import Unit
 
 __all__ = ["MEASURES", "Measure", "help_text", "page"]
 
@@ -290,48 +292,15 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "FastAGI; answers.agent, answers.question, answers.value",
             "cc_bridge_agent_ratings_total",
         ),
-        Measure(
-            "csat",
-            "Share of satisfied callers on the scale of 1 to 5",
-            "(answers[4] + answers[5]) / n",
-            "%",
-            "answers.kind, answers.value",
-        ),
-        Measure(
-            "csat_mean",
-            "Mean satisfaction on the scale of 1 to 5, shown beside the share",
-            "sum of the answers / n",
-            "points",
-            "answers.kind, answers.value",
-        ),
-        Measure(
-            "nps",
-            "Promoters (9 and 10) less detractors (0 to 6) on the scale of 0 to 10, from -100 to 100",
-            "100 * (promoters - detractors) / n",
-            "points",
-            "answers.kind, answers.value",
-        ),
-        Measure(
-            "nps_0_9",
-            "Promoters (8 and 9) less detractors (0 to 5) on the scale of 0 to 9, which takes one key: no"
-            " NPS, and not to be compared with one",
-            "100 * (promoters - detractors) / n",
-            "points",
-            "answers.kind, answers.value",
-        ),
-        Measure(
-            "ces",
-            "Mean ease of getting help on the scale of 1 to 7, where 7 is very easy",
-            "sum of the answers / n",
-            "points",
-            "answers.kind, answers.value",
-        ),
-        Measure(
-            "yes_no",
-            "Share of the callers who said yes, which is stored as 1; no is 0",
-            "answers[1] / n",
-            "%",
-            "answers.kind, answers.value",
+        *(
+            Measure(
+                score.name,
+                score.words,
+                score.formula,
+                "%" if score.unit is Unit.PERCENT else "points",
+                "answers.kind, answers.value",
+            )
+            for score in SCORES.values()
         ),
         Measure(
             "delivery_gap",
@@ -390,7 +359,7 @@ def help_text(name: str) -> str:
 
 
 _INTRO = """\
-# What each number means
+# KPI definitions
 
 Generated from the code by `python tests/support/generate.py`: change the words there. Instants are the PBX's
 own, in UTC, and durations come from them to the microsecond. A % is its formula times 100. A definition

@@ -1,7 +1,7 @@
-"""What the answers come to: each score with its n and an interval that holds the truth in 95 of 100 samples.
+"""How scores are computed: each with its n and an interval that holds the truth in 95 of 100 samples.
 
-Reports and pages ask here; `kpis/catalogue.py` has the formula of each score in words. Answers come counted,
-value -> how many gave it, as SQL's GROUP BY gives them. Pure.
+`question_kinds.py` has the scores of each kind. Answers come counted, value -> how many gave it, as SQL's
+GROUP BY gives them. Pure.
 
 Shares have Wilson's interval. NPS has that of its variance after three answers were added, 3/4 of them
 promoters and 3/4 detractors (Rocks, The American Statistician 70, 2016): of 15 answers in a good queue (85 %
@@ -9,8 +9,8 @@ promoters, 5 % detractors) the plain one holds the truth in 76 of 100 samples, t
 that of Student's t, which is too narrow where nearly everybody gives the highest value: with 85 % of them it
 holds the truth in 84 of 100 samples of 15, and in 92 of 100 samples of 100.
 
-The trap: a score of few answers says nothing about an agent. Below `minimum` it is computed, but `text`
-says "too few" and `ranked` leaves it out; without any answer there is no score at all, which is not 0 %.
+A score of few answers says nothing about an agent. Below `minimum` it is computed, but it is not `enough` to
+be shown, and `ranked` leaves it out; without any answer there is no score at all, which is not 0 %.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,8 +19,8 @@ from math import sqrt
 from statistics import NormalDist
 
 __all__ = [
-    "MINIMUM", "OF_KIND", "AnswersByValue", "Score", "ces", "csat", "csat_mean", "nps", "nps_0_9", "ranked",
-    "response_rate", "student_t", "text", "wilson", "yes_no",
+    "MINIMUM", "AnswersByValue", "Score", "ScoreMethod", "mean", "net", "ranked", "response_rate", "share_of",
+    "student_t", "wilson",
 ]  # fmt: skip
 
 AnswersByValue = Mapping[int, int]
@@ -28,17 +28,6 @@ AnswersByValue = Mapping[int, int]
 
 MINIMUM = 15  # answers; with fewer, a share's interval is half of the scale wide
 Z = NormalDist().inv_cdf(0.975)
-
-# Score -> how its number is written, and what stands behind it.
-_SHOWN: Mapping[str, tuple[str, str]] = {
-    "csat": (".1f", " %"),
-    "csat_mean": (".2f", " of 5"),
-    "nps": ("+.1f", ""),
-    "nps_0_9": ("+.1f", " on 0 to 9"),
-    "ces": (".2f", " of 7"),
-    "yes_no": (".1f", " %"),
-    "response_rate": (".1f", " %"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,41 +42,18 @@ class Score:
     enough: bool  # to be shown and ranked
 
 
-def csat(answers: AnswersByValue, minimum: int = MINIMUM) -> Score | None:
-    """Return the % of 4 and 5 on the scale of 1 to 5."""
-    n = _count(answers, range(1, 6))
-    return _share("csat", answers.get(4, 0) + answers.get(5, 0), n, minimum)
+ScoreMethod = Callable[[str, AnswersByValue, range, int], Score | None]
+"""From the score's name, the answers, their scale and the minimum; ValueError for an answer off the scale."""
 
 
-def csat_mean(answers: AnswersByValue, minimum: int = MINIMUM) -> Score | None:
-    """Return the mean on the scale of 1 to 5."""
-    return _mean("csat_mean", answers, range(1, 6), minimum)
+def share_of(*values: int) -> ScoreMethod:
+    """Return what computes the % of the answers that have one of these values."""
 
+    def share(name: str, answers: AnswersByValue, scale: range, minimum: int) -> Score | None:
+        n = _count(answers, scale)
+        return _share(name, sum(answers.get(value, 0) for value in values), n, minimum)
 
-def nps(answers: AnswersByValue, minimum: int = MINIMUM) -> Score | None:
-    """Return the % of 9 and 10 less the % of 0 to 6, on the scale of 0 to 10."""
-    return _net("nps", answers, range(11), minimum)
-
-
-def nps_0_9(answers: AnswersByValue, minimum: int = MINIMUM) -> Score | None:
-    """Return the % of 8 and 9 less the % of 0 to 5, on the scale of 0 to 9, which takes one key only.
-
-    Nobody agreed on the groups of this scale. These are NPS's counted from the top, two steps of promoters
-    and two of passives, which is also how NPS is read on its other scale of ten steps, 1 to 10. With a step
-    less for detractors it comes out higher than NPS from the same callers: a score of its own, not to be
-    compared with any NPS.
-    """
-    return _net("nps_0_9", answers, range(10), minimum)
-
-
-def ces(answers: AnswersByValue, minimum: int = MINIMUM) -> Score | None:
-    """Return the mean on the scale of 1 to 7, where 7 is very easy."""
-    return _mean("ces", answers, range(1, 8), minimum)
-
-
-def yes_no(answers: AnswersByValue, minimum: int = MINIMUM) -> Score | None:
-    """Return the % of yes, stored as 1; no is 0."""
-    return _share("yes_no", answers.get(1, 0), _count(answers, range(2)), minimum)
+    return share
 
 
 def response_rate(answered: int, eligible: int, minimum: int = MINIMUM) -> Score | None:
@@ -95,25 +61,41 @@ def response_rate(answered: int, eligible: int, minimum: int = MINIMUM) -> Score
     return _share("response_rate", answered, eligible, minimum)
 
 
-OF_KIND: Mapping[str, tuple[Callable[[AnswersByValue, int], Score | None], ...]] = {
-    "csat": (csat, csat_mean),
-    "nps": (nps,),
-    "nps_0_9": (nps_0_9,),
-    "ces": (ces,),
-    "yes_no": (yes_no,),
-}
-"""Kind of question -> its scores. The keys of a choice and the seconds of a comment have none."""
+def mean(name: str, answers: AnswersByValue, scale: range, minimum: int) -> Score | None:
+    """Return the mean."""
+    n = _count(answers, scale)
+    if not n:
+        return None
+    middle = sum(value * count for value, count in answers.items()) / n
+    squares = sum(count * (value - middle) ** 2 for value, count in answers.items())
+    if squares:
+        below = above = student_t(n - 1) * sqrt(squares / (n - 1) / n)
+    else:
+        # All the same, or one answer: t knows no spread, which is not that there is none. As many callers
+        # as Wilson's interval leaves room for may think otherwise, and be at either end of the scale.
+        _, others = wilson(0, n)
+        below, above = others * (middle - scale[0]), others * (scale[-1] - middle)
+    low, high = max(middle - below, scale[0]), min(middle + above, scale[-1])
+    return Score(name, middle, n, low, high, n >= minimum)
 
 
-def text(score: Score | None) -> str:
-    """Return the score as it is shown: `82.5 % (71.4 to 90.0, n=63)`, `too few (n=7)` or `no data`."""
-    if score is None:
-        return "no data"
-    if not score.enough:
-        return f"too few (n={score.n})"
-    number, unit = _SHOWN[score.name]
-    value, low, high = (format(figure, number) for figure in (score.value, score.low, score.high))
-    return f"{value}{unit} ({low} to {high}, n={score.n})"
+def net(name: str, answers: AnswersByValue, scale: range, minimum: int) -> Score | None:
+    """Return the % of promoters less the % of detractors.
+
+    The groups of NPS are counted from the top of the scale: two steps of promoters, two of passives.
+    """
+    n = _count(answers, scale)
+    if not n:
+        return None
+    promoters = sum(answers.get(value, 0) for value in scale[-2:])
+    detractors = sum(answers.get(value, 0) for value in scale[:-4])
+    value = 100 * (promoters - detractors) / n
+    more = n + 3
+    up, down = (promoters + 0.75) / more, (detractors + 0.75) / more
+    balance = up - down
+    half = Z * sqrt((up + down - balance**2) / more)
+    low, high = max(100 * (balance - half), -100.0), min(100 * (balance + half), 100.0)
+    return Score(name, value, n, min(low, value), max(high, value), n >= minimum)
 
 
 def ranked(scores: Mapping[str, Score | None]) -> list[tuple[str, Score]]:
@@ -176,34 +158,3 @@ def _share(name: str, part: int, n: int, minimum: int) -> Score | None:
         return None
     low, high = wilson(part, n)
     return Score(name, 100 * part / n, n, 100 * low, 100 * high, n >= minimum)
-
-
-def _mean(name: str, answers: AnswersByValue, scale: range, minimum: int) -> Score | None:
-    n = _count(answers, scale)
-    if not n:
-        return None
-    mean = sum(value * count for value, count in answers.items()) / n
-    squares = sum(count * (value - mean) ** 2 for value, count in answers.items())
-    if squares:
-        below = above = student_t(n - 1) * sqrt(squares / (n - 1) / n)
-    else:
-        # All the same, or one answer: t knows no spread, which is not that there is none. As many callers
-        # as Wilson's interval leaves room for may think otherwise, and be at either end of the scale.
-        _, others = wilson(0, n)
-        below, above = others * (mean - scale[0]), others * (scale[-1] - mean)
-    return Score(name, mean, n, max(mean - below, scale[0]), min(mean + above, scale[-1]), n >= minimum)
-
-
-def _net(name: str, answers: AnswersByValue, scale: range, minimum: int) -> Score | None:
-    n = _count(answers, scale)
-    if not n:
-        return None
-    promoters = sum(answers.get(value, 0) for value in scale[-2:])
-    detractors = sum(answers.get(value, 0) for value in scale[:-4])
-    value = 100 * (promoters - detractors) / n
-    more = n + 3
-    up, down = (promoters + 0.75) / more, (detractors + 0.75) / more
-    net = up - down
-    half = Z * sqrt((up + down - net**2) / more)
-    low, high = max(100 * (net - half), -100.0), min(100 * (net + half), 100.0)
-    return Score(name, value, n, min(low, value), max(high, value), n >= minimum)

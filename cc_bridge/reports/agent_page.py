@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.agents import agents
-from cc_bridge.reports.figures import Cell, Report, ReportRow, ReportTable, Unit
+from cc_bridge.reports.figures import Cell, Report, ReportRow, ReportTable
 from cc_bridge.reports.query import ReportQuery
 from cc_bridge.reports.render.localization import Localization
 from cc_bridge.reports.source import Source

@@ -6,6 +6,7 @@ rows are in the order of names, never of scores.
 
 from collections import Counter, defaultdict
 
+from cc_bridge.kpis.units import Unit
 from cc_bridge.records import AgentState, RingOutcome
 from cc_bridge.reports.figures import (
     Cell,
@@ -16,7 +17,6 @@ from cc_bridge.reports.figures import (
     Report,
     ReportRow,
     ReportTable,
-    Unit,
     count,
     ratio,
     share,

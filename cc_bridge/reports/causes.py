@@ -8,6 +8,8 @@ not overlap are called out. Even so what goes together is no cause: a queue's ho
 from collections.abc import Iterable
 from statistics import NormalDist
 
+from cc_bridge.kpis.question_kinds import KINDS
+from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.figures import (
     Column,
     Figure,
@@ -16,7 +18,6 @@ from cc_bridge.reports.figures import (
     Report,
     ReportRow,
     ReportTable,
-    Unit,
     apart,
     share,
 )
@@ -26,7 +27,7 @@ from cc_bridge.reports.source import Source
 __all__ = ["BY", "LOW", "causes"]
 
 BY = (Dimension.QUEUE,)  # it looks at all at once
-LOW = 2  # on the scale of 1 to 5, as for webhooks
+LOW = KINDS["csat"].low_max or 0
 
 _COLUMNS = (
     Column("low", Unit.PERCENT, formula="(answers[1] + answers[2]) / n", has_n=True, has_interval=True),

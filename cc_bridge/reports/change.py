@@ -6,8 +6,9 @@ would not overlap if they were as much wider. What else changed that day, or wit
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from cc_bridge.kpis.scores import OF_KIND
+from cc_bridge.kpis.question_kinds import SCORES
 from cc_bridge.kpis.service_level import ServiceLevelDefinition
+from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.figures import (
     Cell,
     Column,
@@ -17,13 +18,12 @@ from cc_bridge.reports.figures import (
     Report,
     ReportRow,
     ReportTable,
-    Unit,
     apart,
     mean,
     share,
 )
 from cc_bridge.reports.query import Dimension, ReportQuery
-from cc_bridge.reports.score_totals import UNITS, by_key as said_by_key, scores
+from cc_bridge.reports.score_totals import all_scores, by_key as said_by_key
 from cc_bridge.reports.source import Source, TalkSums
 from cc_bridge.reports.visit_totals import VisitTotals, by_key
 
@@ -53,11 +53,11 @@ def change(ask: ReportQuery, source: Source) -> Report:
     said, _ = said_by_key(ask, source.answers(Dimension.PART))
     parts = [
         _service(ask, waits.get(part, VisitTotals()), talks.get(part))
-        | {name: cell for kind in OF_KIND for name, cell in scores(said.get(part), kind, ask.minimum).items()}
+        | all_scores(said.get(part), ask.minimum)
         for part in (0, 1)
     ]
     rows = []
-    for name, unit in {**_SERVICE, **UNITS}.items():
+    for name, unit in {**_SERVICE, **{score.name: score.unit for score in SCORES.values()}}.items():
         before, after = parts[0][name], parts[1][name]
         if before is None and after is None:
             continue

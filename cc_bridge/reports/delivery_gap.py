@@ -5,6 +5,7 @@ intervals as much wider as there are more rows.
 """
 
 from cc_bridge.kpis.service_level import DEFAULT
+from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.figures import (
     Cell,
     Column,
@@ -13,7 +14,6 @@ from cc_bridge.reports.figures import (
     Report,
     ReportRow,
     ReportTable,
-    Unit,
     apart,
     comparable,
 )

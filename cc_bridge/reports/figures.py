@@ -10,6 +10,7 @@ from math import sqrt
 from statistics import NormalDist
 
 from cc_bridge.kpis.scores import MINIMUM, Score, student_t, wilson
+from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.query import Dimension, Group, ReportQuery
 
 __all__ = [
@@ -21,7 +22,6 @@ __all__ = [
     "Report",
     "ReportRow",
     "ReportTable",
-    "Unit",
     "apart",
     "comparable",
     "count",
@@ -32,17 +32,6 @@ __all__ = [
 ]  # fmt: skip
 
 _NORMAL = NormalDist()
-
-
-class Unit(StrEnum):
-    """In what a figure is, and so how it is written."""
-
-    COUNT = "count"
-    SECONDS = "seconds"  # of one call: written as minutes and seconds
-    TIME = "time"  # of many: written as hours and minutes, in seconds where programs read it
-    PERCENT = "percent"
-    POINTS = "points"  # with a sign
-    MEAN = "mean"
 
 
 class KeyKind(StrEnum):

@@ -2,8 +2,9 @@
 
 from collections import Counter
 
+from cc_bridge.kpis.units import Unit
 from cc_bridge.records import Transfer
-from cc_bridge.reports.figures import Cell, Column, Report, ReportRow, ReportTable, Unit, count, share
+from cc_bridge.reports.figures import Cell, Column, Report, ReportRow, ReportTable, count, share
 from cc_bridge.reports.query import Dimension, Group, ReportQuery
 from cc_bridge.reports.source import Source
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from statistics import median
 
 from cc_bridge.customers.lost_calls import CallbackShare, LostCall
-from cc_bridge.reports.figures import Cell, Column, Figure, ReportRow, ReportTable, Unit, count, share
+from cc_bridge.kpis.units import Unit
+from cc_bridge.reports.figures import Cell, Column, Figure, ReportRow, ReportTable, count, share
 from cc_bridge.reports.query import Dimension, Group, ReportQuery
 
 __all__ = ["BY", "recalls"]

@@ -1,7 +1,8 @@
 """Which callers were lost, and how. Pure."""
 
+from cc_bridge.kpis.units import Unit
 from cc_bridge.records import Outcome
-from cc_bridge.reports.figures import Cell, Column, Report, ReportRow, ReportTable, Unit, count, share
+from cc_bridge.reports.figures import Cell, Column, Report, ReportRow, ReportTable, count, share
 from cc_bridge.reports.query import Dimension, ReportQuery
 from cc_bridge.reports.source import Source
 from cc_bridge.reports.visit_totals import LOST, VisitTotals, by_key

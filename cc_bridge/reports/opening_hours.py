@@ -5,6 +5,7 @@ The trap: agents belong to no queue (one agent serves many), so staffing is that
 
 from collections import Counter, defaultdict
 
+from cc_bridge.kpis.units import Unit
 from cc_bridge.records import Outcome
 from cc_bridge.reports.figures import (
     Cell,
@@ -14,7 +15,6 @@ from cc_bridge.reports.figures import (
     Report,
     ReportRow,
     ReportTable,
-    Unit,
     count,
     ratio,
     share,

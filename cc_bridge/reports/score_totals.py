@@ -1,27 +1,17 @@
 """Answers of callers added up to scores. Pure.
 
-voice.py, agents.py, delivery_gap.py and change.py use it. The trap: two questions on one scale are two
-scores, unless a report asks for the scale as a whole.
+Two questions on one scale are two scores, unless a report asks for the scale as a whole.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from cc_bridge.kpis.scores import OF_KIND
-from cc_bridge.reports.figures import Cell, Unit, of_score
+from cc_bridge.kpis.question_kinds import KINDS
+from cc_bridge.reports.figures import Cell, of_score
 from cc_bridge.reports.query import Group, ReportQuery
 from cc_bridge.reports.source import AnswerCount
 
-__all__ = ["UNITS", "ScoreTotals", "by_key", "scores"]
-
-UNITS: Mapping[str, Unit] = {
-    "csat": Unit.PERCENT,
-    "csat_mean": Unit.MEAN,
-    "nps": Unit.POINTS,
-    "nps_0_9": Unit.POINTS,
-    "ces": Unit.MEAN,
-    "yes_no": Unit.PERCENT,
-}
+__all__ = ["ScoreTotals", "all_scores", "by_key", "scores"]
 
 ScoreTotals = dict[tuple[str, str], Counter[int]]
 """Question and kind -> value -> how many callers gave it."""
@@ -32,7 +22,7 @@ def by_key(ask: ReportQuery, rows: Iterable[AnswerCount]) -> tuple[dict[Group, S
     found: dict[Group, ScoreTotals] = {}
     everyone: ScoreTotals = {}
     for row in rows:
-        if row.kind in OF_KIND:
+        if row.kind in KINDS and KINDS[row.kind].scores:
             for opinions in (found.setdefault(ask.row(row.key), {}), everyone):
                 opinions.setdefault((row.question, row.kind), Counter())[row.value] += row.n
     return found, everyone
@@ -44,4 +34,9 @@ def scores(opinions: ScoreTotals | None, kind: str, minimum: int) -> dict[str, C
     for (_question, its_kind), values in (opinions or {}).items():
         if its_kind == kind:
             answers.update(values)
-    return {score.__name__: of_score(score(answers, minimum)) for score in OF_KIND[kind]}
+    return {name: of_score(score) for name, score in KINDS[kind].compute(answers, minimum).items()}
+
+
+def all_scores(opinions: ScoreTotals | None, minimum: int) -> dict[str, Cell]:
+    """Return the scores of every kind, by their names."""
+    return {name: cell for kind in KINDS for name, cell in scores(opinions, kind, minimum).items()}

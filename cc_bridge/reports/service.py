@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from cc_bridge.kpis.service_level import ServiceLevelDefinition
+from cc_bridge.kpis.units import Unit
 from cc_bridge.records import Outcome
-from cc_bridge.reports.figures import Cell, Column, Figure, Report, ReportRow, ReportTable, Unit, count, mean
+from cc_bridge.reports.figures import Cell, Column, Figure, Report, ReportRow, ReportTable, count, mean
 from cc_bridge.reports.query import Dimension, Group, ReportQuery
 from cc_bridge.reports.source import Source, TalkSums
 from cc_bridge.reports.visit_totals import LEVELS, VisitTotals, by_key

@@ -16,10 +16,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from cc_bridge.kpis.scores import OF_KIND
-from cc_bridge.reports.figures import Unit
+from cc_bridge.kpis.question_kinds import KINDS, SCORES
+from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.query import Dimension, ReportQuery
-from cc_bridge.reports.score_totals import UNITS, ScoreTotals, by_key, scores
+from cc_bridge.reports.score_totals import ScoreTotals, by_key, scores
 from cc_bridge.reports.source import AnswerCount
 
 __all__ = ["COLLEAGUES", "averages", "ended"]
@@ -40,13 +40,13 @@ def averages(agent: str, ask: ReportQuery, rows: Iterable[AnswerCount]) -> dict[
     of_each, everyone = by_key(ask, rows)
     others = [opinions for name, opinions in of_each.items() if name != agent]
     found: dict[str, float] = {}
-    for kind in OF_KIND:
+    for kind in KINDS:
         counts = [n for n in (_answers(opinions, kind) for opinions in others) if n]
         if len(counts) < COLLEAGUES or sum(counts) < ask.minimum or 2 * max(counts) > sum(counts):
             continue
         for name, cell in scores(everyone, kind, ask.minimum).items():
             if cell is not None:
-                found[name] = round(cell.value, _DECIMALS[UNITS[name]])
+                found[name] = round(cell.value, _DECIMALS[SCORES[name].unit])
     return found
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from cc_bridge.kpis.service_level import DEFAULT, ServiceLevelDefinition, VisitCounts, from_counts
+from cc_bridge.kpis.units import Unit
 from cc_bridge.records import Outcome
-from cc_bridge.reports.figures import Cell, Column, Figure, Unit, mean, share
+from cc_bridge.reports.figures import Cell, Column, Figure, mean, share
 from cc_bridge.reports.query import Group, ReportQuery
 from cc_bridge.reports.source import VisitSums
 

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from cc_bridge.kpis.question_kinds import SCORES
+from cc_bridge.kpis.units import Unit
 from cc_bridge.records import SurveyResult
 from cc_bridge.reports.figures import (
     Cell,
@@ -11,12 +13,11 @@ from cc_bridge.reports.figures import (
     Report,
     ReportRow,
     ReportTable,
-    Unit,
     count,
     share,
 )
 from cc_bridge.reports.query import Dimension, Group, ReportQuery
-from cc_bridge.reports.score_totals import UNITS, ScoreTotals, by_key, scores
+from cc_bridge.reports.score_totals import ScoreTotals, all_scores, by_key, scores
 from cc_bridge.reports.source import AttemptCount, InvitationCount, Source
 from cc_bridge.surveys.eligibility import NotAskedReason, SurveyStage
 
@@ -34,7 +35,8 @@ BY = (
 )
 
 _SCORES = tuple(
-    Column(name, unit, measure=name, has_n=True, has_interval=True) for name, unit in UNITS.items()
+    Column(score.name, score.unit, measure=score.name, has_n=True, has_interval=True)
+    for score in SCORES.values()
 )
 _EACH = (Column("score", Unit.MEAN, formula="by the score's name", has_n=True, has_interval=True),)
 _FUNNEL = (
@@ -89,12 +91,10 @@ def voice(ask: ReportQuery, source: Source) -> Report:
         "scores",
         ((ask.by.value, ask.by),),
         _SCORES,
-        tuple(ReportRow((key,), _all_scores(said[key], ask.minimum)) for key in ask.ordered(set(said))),
-        ReportRow(("",), _all_scores(everyone, ask.minimum)),
+        tuple(ReportRow((key,), _cells(said[key], ask.minimum)) for key in ask.ordered(set(said))),
+        ReportRow(("",), _cells(everyone, ask.minimum)),
         charts=tuple(
-            column.name
-            for column, cell in zip(_SCORES, _all_scores(everyone, ask.minimum), strict=True)
-            if cell
+            column.name for column, cell in zip(_SCORES, _cells(everyone, ask.minimum), strict=True) if cell
         ),
     )
     tables = [overall, _questions(ask, said)]
@@ -105,10 +105,8 @@ def voice(ask: ReportQuery, source: Source) -> Report:
     return Report("voice", ask, tuple(tables), tiles=tiles, notes=notes)
 
 
-def _all_scores(opinions: ScoreTotals, minimum: int) -> tuple[Cell, ...]:
-    found = {name: cell for kind in ("csat", "nps", "nps_0_9", "ces", "yes_no")
-             for name, cell in scores(opinions, kind, minimum).items()}  # fmt: skip
-    return tuple(found[name] for name in UNITS)
+def _cells(opinions: ScoreTotals, minimum: int) -> tuple[Cell, ...]:
+    return tuple(all_scores(opinions, minimum).values())
 
 
 def _questions(ask: ReportQuery, said: dict[Group, ScoreTotals]) -> ReportTable:
@@ -118,7 +116,7 @@ def _questions(ask: ReportQuery, said: dict[Group, ScoreTotals]) -> ReportTable:
         for key in ask.ordered(set(said)):
             if which := said[key].get((question, kind)):
                 for name, cell in scores({(question, kind): which}, kind, ask.minimum).items():
-                    rows.append(ReportRow((question, name, key), (cell,), UNITS[name]))
+                    rows.append(ReportRow((question, name, key), (cell,), SCORES[name].unit))
     keys = (("question", KeyKind.TEXT), ("score_name", KeyKind.WORD), (ask.by.value, ask.by))
     return ReportTable("questions", keys, _EACH, tuple(rows))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, Date, Integer, Table
 
+from cc_bridge.kpis.question_kinds import KINDS
 from cc_bridge.storage.schema.column_types import CleanText, Instant, Seconds
 from cc_bridge.storage.schema.tables import metadata
 from cc_bridge.storage.views import VIEWS
@@ -106,10 +107,19 @@ def page() -> str:
     parts.append("## Views")
     for view in VIEWS:
         parts += _relation(view.table, view.key)
-    parts.append("## Examples")
+    parts += ["## Question kinds", _question_kinds(), "## Examples"]
     for title, query in EXAMPLES.items():
         parts.append(f"{title}:\n\n```sql\n{query};\n```")
     return "\n\n".join(parts) + "\n"
+
+
+def _question_kinds() -> str:
+    rows = [("kind", "value"), ("---",) * 2]
+    rows += [
+        (f"`{kind.name}`", kind.meaning + ("; retired, in old answers only" if kind.retired else ""))
+        for kind in KINDS.values()
+    ]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 
 def _table(table: Table[Any]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 
+from cc_bridge.kpis.question_kinds import KINDS
 from cc_bridge.surveys.file_format import (
     END,
     ChoiceTable,
@@ -21,7 +22,7 @@ from cc_bridge.surveys.file_format import (
     ScoreTable,
     SurveyFile,
 )
-from cc_bridge.surveys.questions import SCORES, YES_NO, CommentSettings, Question, QuestionBranch, condition
+from cc_bridge.surveys.questions import CommentSettings, Question, QuestionBranch, condition
 from cc_bridge.surveys.toml_reader import KeyPath, SurveyTable, TomlFault, faulty, read_toml
 
 __all__ = ["LanguageTable", "Question", "Sounds", "Survey", "parse_survey"]
@@ -97,10 +98,8 @@ def _question(asked: QuestionTable, written: SurveyFile, branches: tuple[Questio
     labels: Mapping[int, str] = {}
     comment = None
     match asked:
-        case ScoreTable(kind="yes_no"):
-            keys = YES_NO
         case ScoreTable():
-            keys = {str(value): value for value in SCORES[asked.kind]}
+            keys, labels = KINDS[asked.kind].keys, KINDS[asked.kind].labels
         case ChoiceTable():
             keys = {key: int(key) for key in asked.keys}
             labels = {int(key): label for key, label in asked.keys.items()}

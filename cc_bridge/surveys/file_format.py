@@ -4,10 +4,11 @@
 `Survey` of it. The shipped files in config/surveys explain each key.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from cc_bridge.kpis.question_kinds import ScaleKind, check_not_retired
 from cc_bridge.surveys.toml_reader import Identifier, LanguageCode, SurveyTable
 
 __all__ = [
@@ -47,7 +48,7 @@ class _QuestionTable(SurveyTable):
 
 
 class ScoreTable(_QuestionTable):
-    kind: Literal["csat", "nps", "nps_0_9", "ces", "yes_no"]
+    kind: ScaleKind
     invalid: Identifier
 
 
@@ -64,6 +65,15 @@ class CommentTable(_QuestionTable):
     thanks: Identifier | None = None
     max_seconds: float = Field(ge=5, le=300)
     silence_seconds: float = Field(default=3, ge=1, le=30)
+
+
+QuestionTable = ScoreTable | ChoiceTable | CommentTable
+
+
+def _without_retired_kinds(question: Any) -> Any:
+    if isinstance(question, dict):
+        check_not_retired(question.get("kind"))
+    return question
 
 
 class LanguageTable(SurveyTable):
@@ -89,9 +99,6 @@ class SurveyFile(SurveyTable):
     opted_out: Identifier | None = None
     thanks: Identifier
     goodbye: Identifier
-    questions: list[Annotated[ScoreTable | ChoiceTable | CommentTable, Field(discriminator="kind")]] = Field(
-        min_length=1
-    )
-
-
-QuestionTable = ScoreTable | ChoiceTable | CommentTable
+    questions: list[
+        Annotated[QuestionTable, Field(discriminator="kind"), BeforeValidator(_without_retired_kinds)]
+    ] = Field(min_length=1)

@@ -1,30 +1,15 @@
-"""The kinds of questions: which keys answer them, what is stored for a key, and where the way goes on. Pure.
+"""The questions of a survey: their keys, what is stored for a key, and which question follows. Pure.
 
-`definition.py` makes them of a survey's file, `interview.py` asks them, metrics and scores need their values.
-The trap: `1` may be the first key of `10`, so a key alone does not always answer; `longer` tells.
+`1` may be the first key of `10`, so a key alone does not always answer; `longer` tells. What the kinds of
+questions have in common stands in `cc_bridge/kpis/question_kinds.py`.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
-__all__ = ["SCORES", "YES_NO", "CommentSettings", "Question", "QuestionBranch", "condition"]
+__all__ = ["CommentSettings", "Question", "QuestionBranch", "condition"]
 
-SCORES: Mapping[str, range] = MappingProxyType(
-    {
-        "csat": range(1, 6),
-        "nps": range(11),
-        "nps_0_9": range(10),  # one key, and not the same scale as nps
-        "ces": range(1, 8),
-        "yes_no": range(2),
-    }
-)
-"""Kind -> the values that an answer can have, lowest first."""
-
-YES_NO: Mapping[str, int] = MappingProxyType({"1": 1, "2": 0})
-
-_LABELS = {"yes_no": {0: "no", 1: "yes"}}
 _CONDITION = re.compile(r"(<=|>=)?\s*(\d{1,2})(?:\s*,\s*(\d{1,2}(?:\s*,\s*\d{1,2})*))?")
 
 
@@ -77,7 +62,7 @@ class Question:
 
     def label(self, value: int) -> str:
         """Return what an answer means in words; empty for a score."""
-        return self.labels.get(value, "") or _LABELS.get(self.kind, {}).get(value, "")
+        return self.labels.get(value, "")
 
 
 def longer(typed: str, answers: Sequence[str]) -> bool:

@@ -14,7 +14,8 @@ from functools import reduce
 from operator import add
 from typing import NamedTuple
 
-from cc_bridge.kpis.scores import MINIMUM, OF_KIND, AnswersByValue, Score
+from cc_bridge.kpis.question_kinds import KINDS
+from cc_bridge.kpis.scores import MINIMUM, AnswersByValue, Score
 from cc_bridge.kpis.service_level import Share, VisitCounts, from_counts
 from cc_bridge.records import AgentState
 from cc_bridge.wallboard.today import Today
@@ -151,5 +152,5 @@ def _score(kind: str, answers: Iterable[AnswersByValue]) -> Score | None:
     together: Counter[int] = Counter()
     for each in answers:
         together.update(each)
-    from_answers, *_ = OF_KIND[kind]
-    return from_answers(together, MINIMUM)
+    first, *_ = KINDS[kind].compute(together, MINIMUM).values()
+    return first

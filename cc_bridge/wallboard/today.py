@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Protocol
 
+from cc_bridge.kpis.question_kinds import KINDS
 from cc_bridge.kpis.scores import AnswersByValue
 from cc_bridge.kpis.service_level import QueueStay, VisitCounts
 from cc_bridge.surveys.business_hours import day_began
-from cc_bridge.surveys.questions import SCORES
 
 __all__ = ["QueueLimits", "RatingToday", "Today", "VisitToday"]
 
@@ -91,8 +91,9 @@ class Today:
     def rated(self, answers: Iterable[RatingToday]) -> None:
         """Count answers that are new and on a scale; a choice or a comment has no score."""
         for answer in answers:
-            of_today = answer.answered_at >= self.began_at and answer.value in SCORES.get(answer.kind, ())
-            if of_today and self._new(answer.attempt_id, answer.question):
+            kind = KINDS.get(answer.kind)
+            counts = answer.answered_at >= self.began_at and kind is not None and answer.value in kind.scale
+            if counts and self._new(answer.attempt_id, answer.question):
                 key = answer.queue, answer.question, answer.kind
                 self._answers.setdefault(key, Counter())[answer.value] += 1
 

@@ -5,6 +5,7 @@
 
 from hypothesis import strategies as st
 
+from cc_bridge.kpis.question_kinds import KINDS, SCALE_KINDS
 from cc_bridge.surveys.definition import parse_survey
 
 LANGUAGES = ("en", "fa")
@@ -12,7 +13,7 @@ PROMPTS = (
     "ask", "invalid", "thanks", "goodbye", "welcome", "skipped", "opted_out", "which", "consent", "spoken",
 )  # fmt: skip
 SOUNDS = {name: dict.fromkeys(LANGUAGES, f"cc_bridge/{name}") for name in PROMPTS}
-VALUES = {"csat": range(1, 6), "nps": range(11), "nps_0_9": range(10), "ces": range(1, 8), "yes_no": range(2)}
+VALUES = {name: KINDS[name].scale for name in SCALE_KINDS}
 
 
 @st.composite

@@ -19,10 +19,10 @@ from cc_bridge.ami.service import AmiService
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config, WallboardConfig
 from cc_bridge.daemon.jobs.today_backfill import TodayBackfillJob
+from cc_bridge.kpis.question_kinds import KINDS
 from cc_bridge.records import AgentState, Answer, QueueVisit
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.surveys.definition import Survey
-from cc_bridge.surveys.questions import SCORES
 from cc_bridge.wallboard.board import Board, BoardAgent, LiveFigures, RatedQuestion, board
 from cc_bridge.wallboard.thresholds import Threshold, Thresholds
 from cc_bridge.wallboard.today import RatingToday, Today
@@ -168,7 +168,9 @@ class Wallboard:
         """Return the first question of the queue's survey that has a score."""
         survey = self._surveys().get(self._config().queue(queue).survey)
         questions = survey.questions if survey else ()
-        return next((RatedQuestion(each.id, each.kind) for each in questions if each.kind in SCORES), None)
+        return next(
+            (RatedQuestion(each.id, each.kind) for each in questions if KINDS[each.kind].scores), None
+        )
 
 
 def _levels(config: WallboardConfig) -> Thresholds:

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
-from cc_bridge.reports.figures import Cell, Column, ReportRow, ReportTable, Unit
+from cc_bridge.kpis.units import Unit
+from cc_bridge.reports.figures import Cell, Column, ReportRow, ReportTable
 from cc_bridge.reports.query import Dimension
 from cc_bridge.reports.render.localization import Localization
 

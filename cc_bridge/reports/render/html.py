@@ -10,7 +10,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from cc_bridge.reports.figures import Column, Report, ReportRow, ReportTable, Unit
+from cc_bridge.kpis.units import Unit
+from cc_bridge.reports.figures import Column, Report, ReportRow, ReportTable
 from cc_bridge.reports.render.charts import charts
 from cc_bridge.reports.render.localization import Localization, measure_of
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cc_bridge.kpis.catalogue import MEASURES, Measure
+from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.calendar import Days, day_of, persian
-from cc_bridge.reports.figures import Cell, Column, Highlight, KeyKind, ReportRow, Unit
+from cc_bridge.reports.figures import Cell, Column, Highlight, KeyKind, ReportRow
 from cc_bridge.reports.query import Dimension, Group
 from cc_bridge.surveys.business_hours import WEEKDAYS
 
@@ -28,15 +29,18 @@ _PERSIAN = str.maketrans("0123456789.,%", "۰۱۲۳۴۵۶۷۸۹٫٬٪")  # noqa:
 _MEASURES = {measure.name: measure for measures in MEASURES.values() for measure in measures}
 _MINUTE = 60
 _ISOLATE, _LEFT_TO_RIGHT, _END = "\u2068", "\u2066", "\u2069"  # Unicode's marks for text within other text
-_DECIMALS = {Unit.COUNT: 0, Unit.PERCENT: 1, Unit.POINTS: 1, Unit.MEAN: 2}
 
 
 @cache
 def catalogue() -> Mapping[Language, Mapping[str, Any]]:
-    """Return the words by language and part."""
+    """Return the words by language and part; the labels of scores are columns and words too."""
     found: Any = tomllib.loads((Path(__file__).parent / "texts.toml").read_text(encoding="utf-8"))
-    words: Mapping[Language, Mapping[str, Any]] = found
-    return words
+    for words in found.values():
+        for kind in words["kinds"].values():
+            words["columns"] |= kind["scores"]
+            words["words"] |= kind["scores"]
+    texts: Mapping[Language, Mapping[str, Any]] = found
+    return texts
 
 
 def measure_of(column: Column) -> Measure | None:
@@ -65,6 +69,16 @@ class Localization:
     def label(self, column: Column) -> str:
         return self.text("columns", column.name)
 
+    def answer(self, kind: str, value: int) -> str:
+        """Return one answer as people say it, `2 of 5`; its value alone for an unknown kind."""
+        text: str = catalogue()[self.language]["kinds"].get(kind, {}).get("answer", "{n}")
+        return text.format(n=self.figures_of(str(value)))
+
+    def short(self, score: str) -> str:
+        """Return what a score is, in a word or two to stand beside its figure."""
+        kinds: Mapping[str, Any] = catalogue()[self.language]["kinds"]
+        return next((kind["short"] for kind in kinds.values() if score in kind["scores"]), score)
+
     def figures_of(self, text: str) -> str:
         """Return a text with its digits as wished."""
         return text.translate(_PERSIAN) if self.digits == "persian" else text
@@ -80,7 +94,7 @@ class Localization:
             text = f"{minutes // _MINUTE:,}:{minutes % _MINUTE:02}"
         else:
             sign = "+" if unit is Unit.POINTS else ""
-            text = f"{value:{sign},.{_DECIMALS[unit]}f}".replace("-", "−")  # noqa: RUF001 - typography for readers
+            text = f"{value:{sign},.{unit.decimals}f}".replace("-", "−")  # noqa: RUF001 - typography for readers
             if unit is Unit.PERCENT:
                 text += "%" if self.digits == "persian" else " %"
         return self.figures_of(text)

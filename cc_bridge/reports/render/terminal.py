@@ -6,7 +6,8 @@ from rich.console import Console, Group
 from rich.table import Table as Drawn
 from rich.text import Text
 
-from cc_bridge.reports.figures import Report, ReportRow, ReportTable, Unit
+from cc_bridge.kpis.units import Unit
+from cc_bridge.reports.figures import Report, ReportRow, ReportTable
 from cc_bridge.reports.render.localization import Localization
 
 __all__ = ["as_table"]

@@ -331,10 +331,7 @@ survey_attempts = _table(
     Index(None, "call_id"),
 )
 
-_KIND = (
-    "Kind of the question: csat (1 bad to 5 good), nps (0 to 10), nps_0_9, ces (1 to 7), yes_no, choice, "
-    "comment"
-)
+_KIND = "Kind of the question, such as csat; config/schema.md lists them with their values"
 
 answers = _table(
     "answers",

@@ -21,7 +21,7 @@ import cc_bridge.reports
 from cc_bridge.cli import main
 from cc_bridge.commands import report as command
 from cc_bridge.kpis.catalogue import MEASURES
-from cc_bridge.kpis.scores import csat, nps, response_rate, yes_no
+from cc_bridge.kpis.scores import response_rate
 from cc_bridge.kpis.service_level import ServiceLevelDefinition, VisitCounts, from_counts
 from cc_bridge.records import (
     AgentInterval,
@@ -42,11 +42,12 @@ from cc_bridge.reports.query import BANDS, Dimension, QueueSettings, ReportQuery
 from cc_bridge.reports.registry import REPORTS
 from cc_bridge.reports.render.data import as_csv, as_json
 from cc_bridge.reports.render.html import as_html
-from cc_bridge.reports.render.localization import LANGUAGES, Localization
+from cc_bridge.reports.render.localization import LANGUAGES, Localization, catalogue
 from cc_bridge.reports.render.terminal import as_table
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.reports import SqlSource, reading
 from cc_bridge.surveys.business_hours import BusinessHours
+from support.scores import csat, nps, yes_no
 from support.year_of_calls import CHANGED, FIRST, LAST, LINGERING, RUDE, ZONE, fill, midnight, records
 
 NOW = midnight(LAST) + 90_000
@@ -218,9 +219,9 @@ def test_voice_scores_what_was_answered(engine, inside, every, by):
     table = made(engine, "voice", by).tables[0]
     assert {row.keys[0] for row in table.rows} == set(values)
     for row in table.rows:
-        for score in (csat, nps, yes_no):
-            expected = score(values[row.keys[0]][score.__name__])
-            cell = table.cell(row, score.__name__)
+        for name, score in {"csat": csat, "nps": nps, "yes_no": yes_no}.items():
+            expected = score(values[row.keys[0]][name])
+            cell = table.cell(row, name)
             assert (cell is None) == (expected is None)
             if expected:
                 assert (cell.value, cell.n, cell.low, cell.high) == pytest.approx(
@@ -543,24 +544,29 @@ def test_names_of_queues_are_text_in_html(engine):
 # -- words, dates
 
 
+def flat(words, *path):
+    """Return all texts by their path in the file."""
+    return {
+        place: text
+        for name, of in words.items()
+        for place, text in (flat(of, *path, name) if isinstance(of, dict) else {(*path, name): of}).items()
+    }
+
+
 def test_both_languages_are_complete():
     path = Path(cc_bridge.reports.__file__).parent / "render" / "texts.toml"
     words = tomllib.loads(path.read_text(encoding="utf-8"))
     assert set(words) == set(LANGUAGES)
-    english, persian = words["en"], words["fa"]
-    assert {part: set(of) for part, of in english.items()} == {part: set(of) for part, of in persian.items()}
-    for part, of in english.items():
-        for name, text in of.items():
-            places = set(re.findall(r"\{\w+\}", text))
-            assert places == set(re.findall(r"\{\w+\}", persian[part][name])), name
+    english, persian = flat(words["en"]), flat(words["fa"])
+    assert set(english) == set(persian)
+    for name, text in english.items():
+        assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", persian[name])), name
 
 
 @pytest.mark.parametrize(("name", "by"), EVERY)
 def test_every_word_that_is_shown_is_in_the_catalogue(engine, name, by):
     report = made(engine, name, by)
-    words = tomllib.loads(
-        (Path(cc_bridge.reports.__file__).parent / "render" / "texts.toml").read_text(encoding="utf-8")
-    )
+    words = catalogue()
     assert report.name in words["en"]["titles"]
     assert set(report.notes) <= set(words["en"]["notes"])
     measures = {measure.name for of in MEASURES.values() for measure in of}

@@ -15,7 +15,6 @@ from twisted.internet.task import Clock
 from twisted.logger import formatEvent
 
 from cc_bridge.cli import main
-from cc_bridge.kpis.scores import csat
 from cc_bridge.records import AgentInterval, Answer, EndedBy, SurveyAttempt, SurveyDecision, Talk
 from cc_bridge.reports.agent_page import as_json
 from cc_bridge.reports.calendar import Days
@@ -32,6 +31,7 @@ from cc_bridge.web.server import site
 from cc_bridge.web.signed_links import BadLink, SignedLinks
 from cc_bridge.web.wallboard_stream import EventStream
 from support.http_client import Browsing, Response
+from support.scores import csat
 from support.year_of_calls import LAST, ZONE, fill, midnight, records
 
 TOKEN = "a-token-of-the-house"

@@ -21,9 +21,10 @@ from cc_bridge.digest.content import DigestName, FollowUpSummary, digest
 from cc_bridge.digest.email import MailHeaders, as_mail, plain
 from cc_bridge.digest.report_settings import ask_of, wording_of
 from cc_bridge.digest.schedule import DigestTimer, Frequency, period_of
+from cc_bridge.kpis.units import Unit
 from cc_bridge.records import QueueVisit
 from cc_bridge.reports.calendar import Days
-from cc_bridge.reports.figures import Figure, Unit, apart
+from cc_bridge.reports.figures import Figure, apart
 from cc_bridge.reports.lost_calls import BY, recalls
 from cc_bridge.reports.query import Dimension
 from cc_bridge.storage.migrate import open_database

@@ -165,7 +165,16 @@ def test_agents_are_named_only_when_that_is_wanted(today):
 def test_a_rating_of_few_answers_is_not_shown(today):
     today.rated([rated(n, value=4 + n % 2) for n in range(14)])
     shown = as_json(made(today), LEVELS, NOON, TEHRAN)
-    few = {"name": "csat", "n": 14, "enough": False, "value": None, "low": None, "high": None}
+    few = {
+        "name": "csat",
+        "label": {"en": "satisfied", "fa": "راضی"},
+        "unit": "percent",
+        "n": 14,
+        "enough": False,
+        "value": None,
+        "low": None,
+        "high": None,
+    }
     assert shown["queues"][0]["rating"] == few
     assert shown["queues"][0]["levels"]["rating"] == "none"
     today.rated([rated(99, value=1)])

@@ -15,7 +15,7 @@ const WORDS = {
       abandoned_twice: "Hung up twice", long_wait: "Long wait",
     },
     details: {
-      csat: "{n} of 5", nps: "{n} on 0 to 10", nps_0_9: "{n} on 0 to 9", ces: "{n} of 7", no: "no to {question}",
+      no: "no to {question}",
       spoke: "{n} s", waited: "waited {n}", again: "again after {n} h",
     },
     due: "Due {at}", overdue: "Overdue since {at}", since: "Since {at}", queue: "Queue", agent: "Agent",
@@ -39,7 +39,7 @@ const WORDS = {
       abandoned_twice: "دو بار قطع تماس", long_wait: "انتظار طولانی",
     },
     details: {
-      csat: "{n} از ۵", nps: "{n} در ۰ تا ۱۰", nps_0_9: "{n} در ۰ تا ۹", ces: "{n} از ۷", no: "نه به {question}",
+      no: "نه به {question}",
       spoke: "{n} ثانیه", waited: "انتظار {n}", again: "دوباره پس از {n} ساعت",
     },
     due: "مهلت {at}", overdue: "دیرشده از {at}", since: "از {at}", queue: "صف", agent: "کارشناس",
@@ -81,14 +81,14 @@ function outside() {
 
 const clock = (seconds) => `${whole.format(Math.floor(seconds / 60))}:${two.format(seconds % 60)}`;
 const DETAILS = [ // how the daemon writes what opened one, and how people read it
-  [/^(csat|nps|nps_0_9|ces)=(\d+)$/, (kind, n) => say(words.details[kind], { n: whole.format(n) })],
   [/^(.+)=no$/, (question) => say(words.details.no, { question: isolated(question) })],
   [/^spoke (\d+) s$/, (n) => say(words.details.spoke, { n: whole.format(n) })],
   [/^waited (\d+) s$/, (n) => say(words.details.waited, { n: clock(n) })],
   [/^abandoned again after ([\d.]+) h$/, (n) => say(words.details.again, { n: one.format(n) })],
 ];
 
-function detail(text) {
+function detail({ detail: text, rating }) {
+  if (rating) return rating.label[language];
   for (const [pattern, read] of DETAILS) {
     const found = pattern.exec(text);
     if (found) return read(...found.slice(1));
@@ -105,7 +105,7 @@ function told(each) {
   const late = each.overdue ? "late" : "quiet";
   const closed = each.state === "done" || each.state === "dropped";
   const due = closed ? "" : say(words[each.overdue ? "overdue" : "due"], { at: when(each.due_at) });
-  const head = make("div", "head", reason, make("bdi", "quiet", detail(each.detail)), make("span", `due ${late}`, due));
+  const head = make("div", "head", reason, make("bdi", "quiet", detail(each)), make("span", `due ${late}`, due));
   const number = each.number || words.nobody;
   const customer = each.name ? [make("bdi", "", each.name), " ", make("bdi", "number", number)] : [make("bdi", "number", number)];
   const facts = make(

@@ -14,7 +14,6 @@ const WORDS = {
     service_level: "Service level", answered: "Answered", abandoned: "Abandoned",
     calls: "of {n} calls", free: "Free agents", rating: "Rating", n: "n {n}", within: "within {n} s",
     too_few: "too few", no_data: "no data", agents: "Agents", of: "of {n}",
-    csat: "satisfied", nps: "NPS", nps_0_9: "0 to 9", ces: "of 7, ease", yes_no: "said yes",
     watch: "to be watched", act: "act now",
     available: "free", ringing: "ringing", talking: "talking", wrap_up: "wrapping up", paused: "paused",
     unreachable: "unreachable",
@@ -29,7 +28,6 @@ const WORDS = {
     service_level: "سطح خدمت", answered: "پاسخ داده‌شده", abandoned: "رهاشده",
     calls: "از {n} تماس", free: "کارشناس آزاد", rating: "رضایت", n: "{n} مورد", within: "تا {n} ثانیه",
     too_few: "پاسخ کم", no_data: "بدون داده", agents: "کارشناسان", of: "از {n}",
-    csat: "راضی", nps: "NPS", nps_0_9: "۰ تا ۹", ces: "از ۷، آسانی", yes_no: "پاسخ بله",
     watch: "نیازمند توجه", act: "اقدام فوری",
     available: "آزاد", ringing: "در حال زنگ", talking: "در گفتگو", wrap_up: "کار پس از تماس", paused: "توقف",
     unreachable: "خارج از دسترس",
@@ -92,9 +90,9 @@ function rating(score, wide) {
   if (score === null) return [NONE, words.no_data];
   const n = say("n", { n: whole.format(score.n) });
   if (!score.enough) return [words.too_few, n];
-  const format = { csat: percent, yes_no: percent, ces: one.format, nps: signed.format, nps_0_9: signed.format };
+  const format = { percent, mean: one.format, points: signed.format }[score.unit];
   const plain = score.name === "csat" && !wide; // what most queues ask
-  return [format[score.name](score.value), plain ? n : `${words[score.name]} · ${n}`];
+  return [format(score.value), plain ? n : `${score.label[language]} · ${n}`];
 }
 
 function longestLevel(seconds) {
