@@ -157,11 +157,11 @@ def _asked(
     from cc_bridge.digest.builder import timer_of
     from cc_bridge.digest.content import DigestName
     from cc_bridge.digest.delivery import NAMES
-    from cc_bridge.digest.report_settings import days_of
+    from cc_bridge.digest.report_settings import report_days
     from cc_bridge.digest.schedule import Frequency, Period, period_of
 
     if week is not None:
-        return period_of(Frequency.WEEK, week, days_of(config)), DigestName.WEEK
+        return period_of(Frequency.WEEK, week, report_days(config)), DigestName.WEEK
     if first is None:
         timer = timer_of(config)
         return timer.due(now)[1], NAMES[timer.every]

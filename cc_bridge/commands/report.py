@@ -65,6 +65,7 @@ def report(name: str, path: Path | None, **options: Any) -> None:
     """
     from time import time
 
+    from cc_bridge.digest.report_settings import localization
     from cc_bridge.reports.registry import REPORTS
 
     config = load_config(path)
@@ -73,7 +74,7 @@ def report(name: str, path: Path | None, **options: Any) -> None:
     ask = _ask(config, name, kind, now, options)
     _written(ask, options)
     made = _made(config, name, kind, ask, now)
-    wording = _wording(config, ask, options)
+    wording = localization(config, ask, options["language"], options["digits"])
     text = _text(made, wording, now, options)
     if options["out"] is None:
         click.echo(text, nl=False)
@@ -89,11 +90,11 @@ def _ask(
 ) -> "ReportQuery":
     from dataclasses import replace
 
-    from cc_bridge.digest.report_settings import ask_of, days_of
+    from cc_bridge.digest.report_settings import report_days, report_query
     from cc_bridge.reports.query import Dimension
 
     wishes = config.reports
-    usual = days_of(config)
+    usual = report_days(config)
     days = replace(usual, zone=options["zone"] or usual.zone, kind=options["calendar"] or usual.kind)
     last = options["last"] or days.today(now)
     first = options["first"] or days.first_of_month(last)
@@ -108,7 +109,7 @@ def _ask(
     if by not in kind.by:
         raise click.UsageError(f"the report {name} has no rows by {by}: use --by {'|'.join(kind.by)}")
     return replace(
-        ask_of(config, first, last, options["queues"]),
+        report_query(config, first, last, options["queues"]),
         by=by,
         days=days,
         pbx=options["pbx"],
@@ -151,15 +152,6 @@ def _made(config: "Config", name: str, kind: "ReportType", ask: "ReportQuery", n
             calls = lost_between(connection, ask.since, ask.until, now, shared)
             made = replace(made, tables=(*made.tables, recalls(ask, calls)))
         return replace(made, unobserved=source.unobserved())
-
-
-def _wording(config: "Config", ask: "ReportQuery", options: dict[str, Any]) -> "Localization":
-    from cc_bridge.reports.render.localization import Localization
-
-    wishes = config.reports
-    return Localization(
-        options["language"] or wishes.language, options["digits"] or wishes.digits, ask.days, ask.bands
-    )
 
 
 def _text(made: "Report", wording: "Localization", now: float, options: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from cc_bridge.config import Config
 from cc_bridge.config.customers import make_numbers
 from cc_bridge.digest.content import Digest, DigestName, FollowUpSummary, digest
 from cc_bridge.digest.email import MailHeaders, as_mail
-from cc_bridge.digest.report_settings import ask_of, days_of, wording_of
+from cc_bridge.digest.report_settings import localization, report_days, report_query
 from cc_bridge.digest.schedule import DigestTimer, Frequency, Period
 from cc_bridge.reports.query import ReportQuery
 from cc_bridge.reports.render.html import as_html
@@ -33,7 +33,9 @@ __all__ = ["as_page", "made", "mail_of", "queues_of", "timer_of"]
 
 def timer_of(config: Config) -> DigestTimer:
     wishes = config.digest
-    return DigestTimer(Frequency(wishes.every), days_of(config), WEEKDAYS.index(wishes.weekday), wishes.hour)
+    return DigestTimer(
+        Frequency(wishes.every), report_days(config), WEEKDAYS.index(wishes.weekday), wishes.hour
+    )
 
 
 def queues_of(config: Config, owner: str, entered: Collection[str]) -> tuple[str, ...]:
@@ -45,7 +47,7 @@ def made(
     engine: Engine, config: Config, owner: str, period: Period, now: float, name: DigestName = DigestName.SPAN
 ) -> Digest | None:
     """Return an owner's digest, or everyone's for an empty owner; None: there is nothing that they own."""
-    ask = ask_of(config, period.first, period.last)
+    ask = report_query(config, period.first, period.last)
     before = replace(ask, first=period.before_first, last=period.before_last)
     shared = make_numbers(config).shared
     with reading(engine) as connection:
@@ -75,12 +77,12 @@ def mail_of(config: Config, found: Digest, owner: str, address: str, message_id:
     """Return a digest as the mail to one address."""
     wishes = config.digest
     envelope = MailHeaders(wishes.sender, wishes.sender_name, address, message_id, now)
-    return as_mail(found, wording_of(config), owner, envelope)
+    return as_mail(found, localization(config), owner, envelope)
 
 
 def as_page(config: Config, found: Digest, now: float) -> str:
     """Return the whole report as a page."""
-    return as_html(found.whole, wording_of(config), now)
+    return as_html(found.whole, localization(config), now)
 
 
 def _follow_ups(

@@ -20,7 +20,7 @@ from sqlalchemy import Engine
 from cc_bridge.config import Config
 from cc_bridge.digest.builder import made, mail_of, timer_of
 from cc_bridge.digest.content import Digest, DigestName
-from cc_bridge.digest.report_settings import days_of
+from cc_bridge.digest.report_settings import report_days
 from cc_bridge.digest.schedule import DigestTimer, Frequency, Period, period_of
 from cc_bridge.digest.smtp import MailFailed, MailOutcome, MailServer, send
 from cc_bridge.errors import CcBridgeError, ConfigError
@@ -182,7 +182,7 @@ class _DigestRun:
         which = (each.first_day, each.owner)
         if which not in self._made:
             every = Frequency(each.every)
-            period = period_of(every, read_date(each.first_day), days_of(self._config))
+            period = period_of(every, read_date(each.first_day), report_days(self._config))
             self._made[which] = made(
                 self._engine, self._config, each.owner, period, self._clock(), NAMES[every]
             )

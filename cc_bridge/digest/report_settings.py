@@ -1,14 +1,11 @@
-"""What the configuration says to whoever makes a report: days, queues and their settings, words.
-
-`commands/report.py` and `builder.py` use it, so that both count alike.
-"""
+"""What the configuration says about reports: days, queues and their settings, language."""
 
 from datetime import date
 
 from cc_bridge.config import Config, QueueConfig
 from cc_bridge.reports.calendar import Days
 from cc_bridge.reports.query import QueueSettings, ReportQuery
-from cc_bridge.reports.render.localization import Localization
+from cc_bridge.reports.render.localization import Digits, Language, Localization
 from cc_bridge.surveys.business_hours import (
     ALL_DAY,
     EVERY_DAY,
@@ -18,34 +15,45 @@ from cc_bridge.surveys.business_hours import (
     weekdays_of,
 )
 
-__all__ = ["ask_of", "days_of", "settings_of", "wording_of"]
+__all__ = ["localization", "queue_settings", "report_days", "report_query"]
 
 
-def days_of(config: Config) -> Days:
+def report_days(config: Config) -> Days:
     wishes = config.reports
     return Days(config.survey.zone, WEEKDAYS.index(wishes.week_starts), wishes.calendar)
 
 
-def ask_of(config: Config, first: date, last: date, queues: tuple[str, ...] = ()) -> ReportQuery:
+def report_query(config: Config, first: date, last: date, queues: tuple[str, ...] = ()) -> ReportQuery:
     """Return what is asked of all PBXs of the database, by queue, unless it is changed."""
     return ReportQuery(
         first,
         last,
-        days=days_of(config),
+        days=report_days(config),
         queues=queues,
-        settings={name: settings_of(queue, config) for name, queue in config.queues.items()},
-        others=settings_of(config.queue_defaults, config),
+        settings={name: queue_settings(queue, config) for name, queue in config.queues.items()},
+        others=queue_settings(config.queue_defaults, config),
         minimum=config.reports.minimum,
         bands=tuple(config.reports.wait_bands),
     )
 
 
-def wording_of(config: Config) -> Localization:
+def localization(
+    config: Config,
+    query: ReportQuery | None = None,
+    language: Language | None = None,
+    digits: Digits | None = None,
+) -> Localization:
+    """Return the configured language, digits, calendar and wait bands, or those of a reader's own choice."""
     wishes = config.reports
-    return Localization(wishes.language, wishes.digits, days_of(config), tuple(wishes.wait_bands))
+    return Localization(
+        language or wishes.language,
+        digits or wishes.digits,
+        query.days if query else report_days(config),
+        query.bands if query else tuple(wishes.wait_bands),
+    )
 
 
-def settings_of(queue: QueueConfig, config: Config) -> QueueSettings:
+def queue_settings(queue: QueueConfig, config: Config) -> QueueSettings:
     opening = BusinessHours(
         config.survey.zone,
         minute_of(queue.open_from),

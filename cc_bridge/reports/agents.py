@@ -56,16 +56,12 @@ class _Agent:
         self.rings: Counter[str] = Counter()
         self.stages: Counter[str] = Counter()
 
-    def add(self, deed: AgentActivity) -> None:
-        match deed.fact:
-            case "talk":
-                self.talks += deed.n
-                self.talk += deed.seconds
-                self.hold += deed.hold
-            case "ring":
-                self.rings[deed.word] += deed.n
-            case "state":
-                self.states[deed.word] += deed.seconds
+    def add(self, activity: AgentActivity) -> None:
+        self.talks += activity.talks
+        self.talk += activity.talk_seconds
+        self.hold += activity.hold_seconds
+        self.rings[activity.ring_outcome] += activity.rings
+        self.states[activity.state] += activity.state_seconds
 
     def cells(self, ask: ReportQuery, ratings: dict[str, Cell]) -> tuple[Cell, ...]:
         states = self.states
@@ -89,12 +85,12 @@ def agents(ask: ReportQuery, source: Source) -> Report:
     """Return times, rings and ratings of each agent, and who may be avoiding surveys."""
     found: defaultdict[Group, _Agent] = defaultdict(_Agent)
     everyone = _Agent()
-    for deed in source.deeds(_SHOWN):
-        for agent in (found[deed.agent], everyone):
-            agent.add(deed)
+    for activity in source.agent_activities(_SHOWN):
+        for agent in (found[activity.agent], everyone):
+            agent.add(activity)
     said, all_said = by_key(ask, source.answers(Dimension.AGENT))
     lingering = HangupOutliers(ask.minimum, fades=False)
-    for row in source.lingered():
+    for row in source.hangups():
         lingering.count(row, row.n)
         if row.trigger != "callback":
             for agent in (found[row.agent], everyone):

@@ -56,18 +56,16 @@ class TalkSums:
 
 @dataclass(frozen=True, slots=True)
 class AgentActivity:
-    """What an agent did of one kind, cut at both ends of the span.
-
-    `fact` and `word`: "talk" and "partial" (a talk seen in part) of a "queue", "ring" and its outcome,
-    "state" and its name.
-    """
+    """What an agent did, cut at both ends of the span: talks, rings of one outcome, or time in one state."""
 
     agent: str
-    fact: str
-    word: str
-    n: int
-    seconds: float  # of talks and states
-    hold: float  # of talks, part of seconds
+    talks: int = 0  # seen from begin to end
+    talk_seconds: float = 0.0
+    hold_seconds: float = 0.0  # part of talk_seconds
+    ring_outcome: str = ""
+    rings: int = 0
+    state: str = ""
+    state_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +152,10 @@ class Source(Protocol):
 
     def visits(self, by: Dimension) -> Iterable[VisitSums]: ...
     def talks(self, by: Dimension) -> Iterable[TalkSums]: ...
-    def deeds(self, states: Collection[AgentState]) -> Iterable[AgentActivity]: ...
+    def agent_activities(self, states: Collection[AgentState]) -> Iterable[AgentActivity]: ...
     def answers(self, by: Dimension) -> Iterable[AnswerCount]: ...
-    def callers(self, by: Dimension) -> Iterable[InvitationCount]: ...
-    def lingered(self) -> Iterable[HangupCount]: ...
+    def invitations(self, by: Dimension) -> Iterable[InvitationCount]: ...
+    def hangups(self) -> Iterable[HangupCount]: ...
     def attempts(self, by: Dimension) -> Iterable[AttemptCount]: ...
     def rated(self) -> Iterable[RatedBy]: ...
     def journeys(self, by: Dimension) -> Iterable[JourneyCount]: ...

@@ -99,7 +99,7 @@ def voice(ask: ReportQuery, source: Source) -> Report:
     )
     tables = [overall, _questions(ask, said)]
     if ask.by not in _NO_FUNNEL:
-        tables += _funnel(ask, source.callers(ask.counted_by), source.attempts(ask.counted_by))
+        tables += _funnel(ask, source.invitations(ask.counted_by), source.attempts(ask.counted_by))
     notes = ("no_funnel",) if ask.by in _NO_FUNNEL else ()
     tiles = tuple(name for name in overall.charts if name != "csat_mean")
     return Report("voice", ask, tuple(tables), tiles=tiles, notes=notes)

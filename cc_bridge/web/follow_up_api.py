@@ -19,7 +19,7 @@ from twisted.web.resource import Resource
 
 from cc_bridge.errors import FollowUpError
 from cc_bridge.follow_ups.follow_up import UNCLOSED, Action, FollowUp, FollowUpState
-from cc_bridge.reports.render.localization import Digits, Language, Localization
+from cc_bridge.reports.render.localization import answer_labels
 from cc_bridge.web.json_resource import JsonResource, RateLimiter, as_bytes
 from cc_bridge.web.resources import TreeResource, fault
 from cc_bridge.web.session import FollowUpSession
@@ -28,7 +28,6 @@ __all__ = ["VERSION", "ActionResult", "FollowUpList", "FollowUpsResource"]
 
 VERSION = 1
 
-_WRITTEN: tuple[tuple[Language, Digits], ...] = (("en", "latin"), ("fa", "persian"))
 _LONGEST_BODY = 16_384  # bytes; a text has 1,000 characters, of at most twelve bytes as JSON can write them
 # Whoever guesses tokens gets no further; those who are in do not feel it.
 _LOG_INS, _LOG_INS_A_SECOND = 5, 0.2
@@ -126,10 +125,7 @@ class _FollowUpJson:
         if one.rating is None:
             return None
         kind, value = one.rating
-        label = {
-            language: Localization(language, digits).answer(kind, value) for language, digits in _WRITTEN
-        }
-        return {"kind": kind, "value": value, "label": label}
+        return {"kind": kind, "value": value, "label": answer_labels(kind, value)}
 
     def instant(self, at: float | None) -> str | None:
         if at is None:

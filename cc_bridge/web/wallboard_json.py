@@ -9,7 +9,7 @@ from datetime import datetime, tzinfo
 from cc_bridge.kpis.question_kinds import SCORES
 from cc_bridge.kpis.scores import Score
 from cc_bridge.kpis.service_level import Share
-from cc_bridge.reports.render.localization import LANGUAGES, Localization
+from cc_bridge.reports.render.localization import score_labels
 from cc_bridge.wallboard.board import Board, QueueFigures
 from cc_bridge.wallboard.thresholds import Severity, Thresholds
 
@@ -90,7 +90,7 @@ def _rating(score: Score | None) -> dict[str, object] | None:
     value, low, high = (round(each, _DECIMALS) if score.enough else None for each in figures)
     return {
         "name": score.name,
-        "label": {language: Localization(language).short(score.name) for language in LANGUAGES},
+        "label": score_labels(score.name),
         "unit": SCORES[score.name].unit.value,
         "n": score.n,
         "enough": score.enough,

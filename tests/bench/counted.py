@@ -122,23 +122,27 @@ class Counted:
         return [source.TransferCount(*key, n) for key, n in found.items()]
 
     @_once
-    def deeds(self, states):
+    def agent_activities(self, states):
         found = {}
 
-        def add(*key, seconds=0.0, hold=0.0):
-            sums = found.setdefault(key, [0, 0.0, 0.0])
-            for place, value in enumerate((1, seconds, hold)):
-                sums[place] += value
+        def add(agent, key=None, **sums):
+            name, word = key or ("", "")
+            kept = found.setdefault((agent, name, word), Counter())
+            kept.update(sums)
 
         columns = "agent, talk_seconds, hold_seconds, partial::int::text AS flag"
         for agent, talk, hold, partial in self._read(columns, "talks WHERE queue <> ''"):
-            add(agent, "talk" if partial == "0" else "partial", "queue", seconds=talk, hold=hold)
+            if partial == "0":
+                add(agent, talks=1, talk_seconds=talk, hold_seconds=hold)
         for agent, outcome in self._read("agent, outcome", "rings"):
-            add(agent, "ring", outcome)
+            add(agent, ("ring_outcome", outcome), rings=1)
         for agent, state, since, until in self._states():
             if state in states:
-                add(agent, "state", state, seconds=until - since)
-        return [source.AgentActivity(*key, *sums) for key, sums in found.items()]
+                add(agent, ("state", state), state_seconds=until - since)
+        return [
+            source.AgentActivity(agent, **({name: word} if name else {}), **sums)
+            for (agent, name, word), sums in found.items()
+        ]
 
     @_once
     def presence(self):
@@ -195,7 +199,7 @@ class Counted:
             yield key, question, kind, value, at
 
     @_once
-    def callers(self, by):
+    def invitations(self, by):
         found = Counter()
         columns = f"{_at('at')}, queue, agent, stage, trigger"
         for at, queue, agent, stage, trigger in self._read(columns, "funnel"):
@@ -204,7 +208,7 @@ class Counted:
         return [source.InvitationCount(*key, n) for key, n in found.items()]
 
     @_once
-    def lingered(self):
+    def hangups(self):
         found = Counter(self._read("queue, agent, stage, trigger", "funnel"))
         return [source.HangupCount(*key, n) for key, n in found.items()]
 

@@ -68,10 +68,10 @@ class PeopleApi:
 
         def read(connection: Connection) -> dict[str, Any]:
             # Here: reports are memory that those need not spend whose agents never look.
+            from cc_bridge.digest.report_settings import localization  # noqa: PLC0415
             from cc_bridge.reports.agent_page import as_json  # noqa: PLC0415
             from cc_bridge.reports.calendar import Days  # noqa: PLC0415
             from cc_bridge.reports.query import Dimension, ReportQuery  # noqa: PLC0415
-            from cc_bridge.reports.render.localization import Localization  # noqa: PLC0415
             from cc_bridge.storage.queries.agent_page import own  # noqa: PLC0415
 
             days_there = Days(config.survey.zone)
@@ -85,7 +85,7 @@ class PeopleApi:
                 minimum=config.reports.minimum,
                 agent=agent,
             )
-            return as_json(own(connection, ask), Localization(language), now)
+            return as_json(own(connection, ask), localization(config, ask, language), now)
 
         return self._own.read(read)
 

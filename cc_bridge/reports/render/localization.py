@@ -19,7 +19,16 @@ from cc_bridge.reports.figures import Cell, Column, Highlight, KeyKind, ReportRo
 from cc_bridge.reports.query import Dimension, Group
 from cc_bridge.surveys.business_hours import WEEKDAYS
 
-__all__ = ["LANGUAGES", "Digits", "Language", "Localization", "catalogue", "measure_of"]
+__all__ = [
+    "LANGUAGES",
+    "Digits",
+    "Language",
+    "Localization",
+    "answer_labels",
+    "catalogue",
+    "measure_of",
+    "score_labels",
+]
 
 Language = Literal["en", "fa"]
 Digits = Literal["latin", "persian"]
@@ -46,6 +55,19 @@ def catalogue() -> Mapping[Language, Mapping[str, Any]]:
 def measure_of(column: Column) -> Measure | None:
     """Return what the catalogue of measures says of a column."""
     return _MEASURES[column.measure] if column.measure else None
+
+
+def score_labels(score: str) -> dict[Language, str]:
+    """Return what a score is, in a word or two, in each language."""
+    return {language: Localization(language).short(score) for language in LANGUAGES}
+
+
+def answer_labels(kind: str, value: int) -> dict[Language, str]:
+    """Return one answer as people say it, in each language with its own digits."""
+    return {
+        language: Localization(language, "persian" if language == "fa" else "latin").answer(kind, value)
+        for language in LANGUAGES
+    }
 
 
 @dataclass(frozen=True, slots=True)

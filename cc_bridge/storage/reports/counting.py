@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Connection, Double, Executable, Table, case, literal
+from sqlalchemy import Column, ColumnElement, Connection, Double, Executable, Select, Table, case, literal
 
 from cc_bridge.reports.query import Dimension, QueueSettings, ReportQuery
 from cc_bridge.storage.reports.instants import DAY, LocalTime
@@ -41,6 +41,14 @@ class SpanQueries:
         """Yield the rows of a question, which may take several statements."""
         for row in self._read(*statements):
             yield kind(*row)
+        self._asked()
+
+    def _named_rows(self, kind: Callable[..., _Row], *statements: Select[Any]) -> Iterator[_Row]:
+        """Yield the rows of a question by the names of their columns; each statement has some of them."""
+        for statement in statements:
+            names = statement.selected_columns.keys()
+            for row in self._read(statement):
+                yield kind(**dict(zip(names, row, strict=True)))
         self._asked()
 
     def _read(self, *statements: Executable) -> Iterator[tuple[Any, ...]]:

@@ -88,14 +88,14 @@ class SurveyQueries(SpanQueries):
             i = kept.where(*self._settled(rated_calls, settled)).subquery().c
             yield select(i.band, i.talks, i.value, func.sum(i.n)).group_by(i.band, i.talks, i.value)
 
-    def callers(self, by: Dimension) -> Iterator[source.InvitationCount]:
+    def invitations(self, by: Dimension) -> Iterator[source.InvitationCount]:
         c = funnel.c
         where = [*self._span(funnel, c.at), c.trigger != Trigger.CALLBACK]
         yield from self._rows(
             source.InvitationCount, _counted(funnel, where, self._key(by, funnel, c.at), c.stage)
         )
 
-    def lingered(self) -> Iterator[source.HangupCount]:
+    def hangups(self) -> Iterator[source.HangupCount]:
         c = funnel.c
         where = [*self._span(funnel, c.at), c.stage.in_((SurveyStage.CALLER_LEFT_FIRST, SurveyStage.INVITED))]
         statement = _counted(funnel, where, hidden(c.queue), c.agent, c.stage, c.trigger)

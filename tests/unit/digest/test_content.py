@@ -19,7 +19,7 @@ from cc_bridge.customers.lost_calls import lost_calls
 from cc_bridge.digest.builder import made, mail_of, queues_of, timer_of
 from cc_bridge.digest.content import DigestName, FollowUpSummary, digest
 from cc_bridge.digest.email import MailHeaders, as_mail, plain
-from cc_bridge.digest.report_settings import ask_of, wording_of
+from cc_bridge.digest.report_settings import localization, report_query
 from cc_bridge.digest.schedule import DigestTimer, Frequency, period_of
 from cc_bridge.kpis.units import Unit
 from cc_bridge.records import QueueVisit
@@ -166,7 +166,7 @@ def rows(body):
 def test_the_mail_says_what_the_reports_say(engine, url, owner, words, monkeypatch):
     config = configured(url, reports=words)
     body = parsed(engine, config, owner).get_body(("html",)).get_content()
-    shown, wording = rows(body), wording_of(config)
+    shown, wording = rows(body), localization(config)
     period = timer_of(config).due(MONDAY)[1]
     queues = [f"--queue={queue}" for queue in queues_of(config, owner, ())] if owner else []
     monkeypatch.setenv("CC_BRIDGE_STORAGE__URL", url)
@@ -226,7 +226,7 @@ def test_a_mail_has_two_forms_and_the_whole_report(engine, url, words):
 
 def test_what_differs_is_called_out_and_nothing_else(engine, url):
     config = configured(url)
-    ask = ask_of(config, CHANGED, CHANGED + timedelta(18))
+    ask = report_query(config, CHANGED, CHANGED + timedelta(18))
     before = replace(ask, first=CHANGED - timedelta(19), last=CHANGED - timedelta(1))
     with reading(engine) as connection:
         found = digest(
@@ -253,7 +253,7 @@ def test_too_few_are_compared_with_nothing(engine, url):
     config = configured(url, reports={"minimum": 10_000})
     found = of(engine, config)
     assert found.brief.findings == ()
-    assert "too few" in plain(found, wording_of(config), "", "file.html")
+    assert "too few" in plain(found, localization(config), "", "file.html")
 
 
 def test_an_owner_is_told_of_own_queues_only(engine, url):
@@ -282,7 +282,7 @@ def test_without_any_call_there_is_a_mail_that_says_so(tmp_path):
 
 def test_follow_ups_are_told_with_the_time_to_close(engine, url):
     config = configured(url)
-    ask = ask_of(config, date(2026, 11, 9), date(2026, 11, 15))
+    ask = report_query(config, date(2026, 11, 9), date(2026, 11, 15))
     before = replace(ask, first=date(2026, 11, 2), last=date(2026, 11, 8))
     with reading(engine) as connection:
         sources = SqlSource(connection, ask), SqlSource(connection, before)
@@ -295,7 +295,7 @@ def test_follow_ups_are_told_with_the_time_to_close(engine, url):
         "follow_ups_closed": [(5, None), (0, None)],
         "follow_ups_close_median": [(5400.0, 5), None],
     }
-    assert "Time to close, median\n    This period: 1:30 (n=5)" in plain(found, wording_of(config), "", "x")
+    assert "Time to close, median\n    This period: 1:30 (n=5)" in plain(found, localization(config), "", "x")
 
 
 # -- hostile names, and nothing of callers
@@ -329,7 +329,7 @@ def test_no_word_can_make_a_header(engine, url, word):
     config = configured(url)
     envelope = MailHeaders("bridge@example.com", word, "sara@example.com", "<one@example.com>", MONDAY)
     mail = BytesParser(policy=policy.default).parsebytes(
-        as_mail(of(engine, config), wording_of(config), word, envelope)
+        as_mail(of(engine, config), localization(config), word, envelope)
     )
     assert "Bcc" not in mail
     assert (mail["To"], mail.defects) == ("sara@example.com", [])
@@ -361,7 +361,7 @@ def test_nothing_of_callers_is_in_a_mail(tmp_path):
 @pytest.mark.parametrize("by", BY)
 def test_lost_calls_are_counted_as_they_were_managed(engine, url, by):
     config = configured(url)
-    ask = replace(ask_of(config, date(2026, 11, 9), date(2026, 11, 15)), by=by)
+    ask = replace(report_query(config, date(2026, 11, 9), date(2026, 11, 15)), by=by)
     with engine.connect() as connection:
         table = recalls(ask, lost_between(connection, ask.since, ask.until, MONDAY))
         own = [

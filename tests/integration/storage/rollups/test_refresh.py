@@ -149,11 +149,10 @@ def counted(engine):
 
 
 def figures(source):
-    for deed in source.deeds(STATES):
-        key = deed.agent, deed.fact, deed.word
-        yield *key, "n", deed.n if deed.fact != "state" else 0
-        yield *key, "seconds", deed.seconds
-        yield *key, "hold", deed.hold
+    for activity in source.agent_activities(STATES):
+        key = activity.agent, activity.ring_outcome, activity.state
+        for name in ("talks", "talk_seconds", "hold_seconds", "rings", "state_seconds"):
+            yield *key, name, getattr(activity, name)
     for by in (Dimension.QUEUE, Dimension.PART, Dimension.AGENT):
         for talks in source.talks(by):
             yield from ((by, talks.key, each.name, getattr(talks, each.name)) for each in fields(talks)[1:])
