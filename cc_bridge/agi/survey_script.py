@@ -6,6 +6,7 @@ CCB_SURVEY always tells the dialplan how far the survey came, or why the caller 
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -44,6 +45,10 @@ class SurveyScript:
     ) -> None:
         self._invite = invite
         self._around = SurveyContext(pbx, store, now, clock, on_stage, opted_out, recordings)
+
+    def set_recordings(self, folder: str) -> None:
+        """Let the surveys from now on record in another folder."""
+        self._around = replace(self._around, recordings=folder)
 
     async def interview(self, request: Request, channel: AgiChannel) -> None:
         """Ask the caller, if the caller is invited; returns when all is stored."""

@@ -26,7 +26,7 @@ def purge(path: Path | None, *, dry_run: bool) -> None:
     from threading import Event
     from time import time
 
-    from cc_bridge.daemon.parts import keep
+    from cc_bridge.daemon.jobs.retention import retention_policy
     from cc_bridge.storage.migrate import database
     from cc_bridge.storage.personal_data.recordings import Recordings
     from cc_bridge.storage.personal_data.retention import Purger
@@ -35,7 +35,12 @@ def purge(path: Path | None, *, dry_run: bool) -> None:
     folder = config.survey.recordings
     with database(config.storage.url) as engine:
         purging = Purger(
-            engine, config.pbx.name, keep(config.retention), time(), Recordings(folder), Event().wait
+            engine,
+            config.pbx.name,
+            retention_policy(config.retention),
+            time(),
+            Recordings(folder),
+            Event().wait,
         )
         counts = purging.count()
         if not counts:

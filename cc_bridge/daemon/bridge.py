@@ -1,62 +1,55 @@
-"""The wiring: one PBX, its calls, surveys, storage, metrics and pages, tied together.
+"""The composition of the daemon: one PBX, its calls, surveys, storage, metrics and pages.
 
-`daemon.py` and the demo make a `Bridge` and start it. This is the only place where the parts meet: `parts.py`
-makes them of the configuration, and every record goes through `daemon/services/record_pipeline.py`.
-
-The trap: order at the end. Surveys finish first (their answers still need the writer), then the link to
-the PBX closes, then the writer flushes and what copies its journal to a server ends last.
+Services start in the order of `_add_children` and stop in reverse. Surveys finish first, since their answers
+still need the writer; then the link to the PBX closes, then the writer flushes and the forwarder ends. The
+pages close last, so that /readyz and /metrics show how the daemon stops.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
-from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
-from twisted.internet.defer import maybeDeferred
-from twisted.internet.interfaces import IListeningPort
-from twisted.internet.task import LoopingCall
-from twisted.internet.threads import deferToThreadPool
+from twisted.application.internet import TimerService
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
-from cc_bridge.agi.server import BACKLOG
 from cc_bridge.config import Config
-from cc_bridge.config.customers import make_numbers
-from cc_bridge.config.survey_files import load_surveys
-from cc_bridge.daemon.health import Health
-from cc_bridge.daemon.jobs.digests import make_publishing
+from cc_bridge.daemon.jobs.digests import DigestJob
 from cc_bridge.daemon.jobs.follow_ups import FollowUpJob
+from cc_bridge.daemon.jobs.retention import RetentionJob
 from cc_bridge.daemon.jobs.rollups import RollupJob
 from cc_bridge.daemon.jobs.survey_history import SurveyHistoryJob
-from cc_bridge.daemon.parts import (
-    limits,
-    make_calling_back,
-    make_link,
-    make_nightly,
-    make_tracker,
-    thresholds,
-)
-from cc_bridge.daemon.services.agi_scripts import make_agi
+from cc_bridge.daemon.jobs.today_backfill import TodayBackfillJob
+from cc_bridge.daemon.service import Context, SequentialServices
+from cc_bridge.daemon.services.agent_api import AgentApi
+from cc_bridge.daemon.services.agi_scripts import AgiScripts
 from cc_bridge.daemon.services.ami_listener import AmiListener
+from cc_bridge.daemon.services.callback_dialer import CallbackDialer
+from cc_bridge.daemon.services.configured_surveys import ConfiguredSurveys
 from cc_bridge.daemon.services.customer_lookup import CustomerLookup
-from cc_bridge.daemon.services.people_api import PeopleApi
-from cc_bridge.daemon.services.record_dispatcher import RecordDispatcher
+from cc_bridge.daemon.services.fast_agi import FastAgi
+from cc_bridge.daemon.services.follow_up_api import FollowUpApi
+from cc_bridge.daemon.services.health import Health
+from cc_bridge.daemon.services.http import Http
+from cc_bridge.daemon.services.metrics_recorder import MetricsRecorder
 from cc_bridge.daemon.services.record_pipeline import RecordPipeline
 from cc_bridge.daemon.services.survey_invitations import SurveyInvitations
 from cc_bridge.daemon.services.survey_versions import SurveyVersionCheck
 from cc_bridge.daemon.services.wallboard import Wallboard
-from cc_bridge.metrics.instruments import Metrics
 from cc_bridge.records import OpenStateRecord
-from cc_bridge.storage.engine import make_engine
-from cc_bridge.web.auth import TokenAuth
-from cc_bridge.web.server import site
 
 __all__ = ["Bridge"]
 
 _log = Logger()
 
+_TICK_SECONDS = 1.0
 
-class Bridge:
-    """One daemon: `start` opens everything, `stop` fires when all is closed and on disk."""
+
+class Bridge(SequentialServices):
+    """One daemon. `startService` opens everything, `stopService` fires when all is closed and on disk."""
+
+    taken_over = ("log.level", "run.stop_seconds")
 
     def __init__(
         self,
@@ -65,198 +58,136 @@ class Bridge:
         observed_until: float | None = None,
         unfinished: Sequence[OpenStateRecord] = (),
     ) -> None:
-        """`observed_until`: when an earlier daemon saw this PBX last; `unfinished`: what went on then."""
-        self.config = config
-        self.tracker = make_tracker(config)
-        self.registry = CollectorRegistry()
-        self.metrics = Metrics(
-            self.registry, config.pbx.name, thresholds(config), agents=config.metrics.agents
+        """`observed_until`: when an earlier daemon saw this PBX last; `unfinished`: what was open then."""
+        super().__init__(config)
+        context = Context.of(config, reactor)
+        self._database = context.database
+        self.surveys = ConfiguredSurveys(context)
+        self.pipeline = pipeline = RecordPipeline(context)
+        self.listener = AmiListener(context, pipeline, observed_until, unfinished)
+        self.tracker, self.link, now = self.listener.tracker, self.listener.link, self.listener.link.pbx_now
+        self.recorder = MetricsRecorder(context, self.surveys, self.tracker)
+        self.metrics, on_stage = self.recorder.metrics, self.recorder.metrics.count_survey_stage
+        self.fast_agi = FastAgi(context)
+        record = pipeline.record_decision
+        self.callbacks = CallbackDialer.from_config(context, self.link, record, on_stage)
+        self.invitations = SurveyInvitations(
+            context, self.surveys, self.tracker, self.link, record, self.fast_agi, self.callbacks
         )
-        self.writing = RecordPipeline(config, reactor)
-        journal, telling = self.writing.journal, self.writing.telling
-        self.observation = AmiListener(
-            self.tracker,
-            self.writing.record,
-            observed_until=observed_until,
-            unfinished=unfinished,
-            queues_known=lambda: self._counting.init_queues(),  # noqa: PLW0108 - it is made below
+        self.versions = SurveyVersionCheck(context, self.surveys, pipeline.record, now)
+        count_lookup = self.metrics.count_caller_lookup
+        self.customers = CustomerLookup(context, pipeline.commit_customer, now, count_lookup)
+        self.scripts = AgiScripts(
+            context, self.fast_agi, self.invitations, self.customers.script, pipeline.commit, now, on_stage
         )
-        self.writing.going_on = self.observation.cut
-        self.link = self.observation.link = make_link(config, self.observation, reactor)
-        self._reactor = reactor
-        in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
-        surveys, sounds = load_surveys(config)
-        self.asking = SurveyInvitations(
-            config,
-            surveys,
-            sounds,
-            self.tracker,
-            self.link,
-            record=self.writing.enter,
-            running=lambda: self.agi.in_progress,
-            clock=reactor,
-        )
-        self.calling_back = make_calling_back(
-            config, self.asking, self.link, self.writing.enter, self.metrics.count_survey_stage, reactor
-        )
-        self._defining = SurveyVersionCheck(config.pbx.name, self.writing.record, self.link.pbx_now)
-        self._remembering = SurveyHistoryJob(
-            partial(make_engine, config.storage.url),
-            self.asking.asked,
-            self.calling_back.plan.called_at if self.calling_back else {},
-            self._defining.compare,
-            days=lambda: self.config.days_to_remember,
-            now=self.link.pbx_now,
-            in_thread=in_thread,
-            clock=reactor,
-            kept=journal.said if journal else None,
-        )
-        self._nightly = make_nightly(lambda: self.config, journal, self.link.pbx_now, in_thread, reactor)
-        self.publishing = make_publishing(lambda: self.config, in_thread, reactor)
-        self._following_up = FollowUpJob(
-            lambda: self.config,
-            make_numbers(config).shared,
-            partial(make_engine, config.storage.url),
-            telling.follow_ups if telling else lambda _news: True,
-            self.writing.oldest_seconds,
-            self.metrics.count_follow_ups,
-            self.link.pbx_now,
-            in_thread,
-            reactor,
-            observed_until,
-        )
-        self.wallboard = Wallboard(
-            lambda: self.config,
-            lambda: self.asking.surveys,
-            self.tracker,
-            self.link,
-            waits_since=self.writing.in_journal_seconds,
-            in_thread=in_thread,
-            clock=reactor,
-        )
-        self._access = TokenAuth(config.http.host, config.http.access_token())
-        self.knowing = CustomerLookup(
-            config, self.writing.tell, self.link.pbx_now, self.metrics.count_caller_lookup, reactor
-        )
-        self.showing = PeopleApi(lambda: self.config, self.link.pbx_now, reactor)
-        self.agi = make_agi(
-            config,
-            self.asking,
-            self.knowing.greeter,
-            self.writing.commit,
-            self.link.pbx_now,
-            self.metrics.count_survey_stage,
-            reactor,
-        )
-        self.health = Health(self.link, self.writing, self.agi)
-        self._counting = RecordDispatcher(
-            lambda: self.config, self.metrics, self.tracker, self.asking, self.wallboard
-        )
-        self.writing.count = self._counting.count
-        # What goes on beside the calls, at its own time.
-        self._beside = (
-            self._remembering,
-            self.knowing,
-            self.showing,
-            self.wallboard,
-            self._nightly,
-            RollupJob(partial(make_engine, config.storage.url), in_thread, reactor),
-            self._following_up,
-            self.publishing,
-        )
-        self._ports: list[IListeningPort] = []
-        self._ticking = LoopingCall(self._tick)
-        self._ticking.clock = reactor
+        self.agent_api, self.follow_up_api = AgentApi(context, now), FollowUpApi(context, now)
+        self.wallboard = Wallboard(context, self.surveys, self.tracker, self.link)
+        self.health = Health(self.link, pipeline, self.fast_agi.factory)
+        self.http = self._make_http(context)
+        self.jobs = self._make_jobs(context, observed_until)
+        self._subscribe()
+        self._add_children(reactor)
 
     # -- life
 
-    def start(self) -> None:
-        """Listen, connect, write. Raises CannotListenError for a port that is taken."""
-        config = self.config
-        ProcessCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
-        writing = self.writing
-        deliveries = writing.telling.deliveries if writing.telling else None
-        self.metrics.watch(
-            self.tracker, self.link, writing.writer, self.agi, writing.forwarder, deliveries, self.publishing
-        )
-        self._counting.init_queues()
-        self._defining.loaded(self.asking.surveys.values())
-        board = self.wallboard
-        pages = site(
-            self.metrics.page,
-            self.health.alive,
-            self.health.ready,
-            self._access,
-            board.current,
-            board.stream,
-            customers=self.knowing.pages,
-            agent=self.showing.agent,
-            **{"follow-ups": self.showing.follow_ups},
-        )
-        self._ports.append(self._reactor.listenTCP(config.http.port, pages, interface=config.http.host))
-        self._ports.append(self._reactor.listenTCP(config.agi.port, self.agi, BACKLOG, config.agi.host))
-        writing.start()
-        for each in self._beside:
-            each.start()
-        self.link.start()
-        self._ticking.start(1.0)
+    def startService(self) -> None:
+        """Listen, connect, write. Raises CannotListenError for a port that is taken, before anything runs."""
+        try:
+            MultiService.privilegedStartService(self)
+        except CannotListenError:
+            self.http.stop()
+            raise
+        MultiService.startService(self)
         _log.info("pages on {http}, surveys on {agi}", http=self.http_address, agi=self.agi_address)
+
+    def stopService(self) -> Deferred[None]:
+        return super().stopService().addBoth(lambda _: self._database.close())
 
     @property
     def http_address(self) -> str:
-        return _address(self._ports[0])
+        return self.http.address
 
     @property
     def agi_address(self) -> str:
-        return _address(self._ports[1])
-
-    async def stop(self) -> None:
-        """Take no new surveys, finish or cut those that run, close the link, flush."""
-        seconds = self.config.run.stop_seconds
-        await maybeDeferred(self._ports[1].stopListening)
-        await self.agi.stop(seconds)
-        self.observation.stop()
-        self.link.stop()
-        for each in self._beside:
-            each.stop()
-        if self.calling_back:
-            self.calling_back.stop()
-        if self._ticking.running:
-            self._ticking.stop()
-        await self.writing.stop(seconds)
-        await maybeDeferred(self._ports[0].stopListening)
-
-    def reload(self, config: Config) -> list[str]:
-        """Take over what can change at run time; return the sections that need a restart.
-
-        Raises SurveyError or ConfigError, and then keeps everything as it was.
-        """
-        surveys, sounds = load_surveys(config)
-        fixed = ["pbx", "ami", "http", "metrics", "storage", "agents", "callers", "direct_calls", "callback"]
-        fixed += ["customers", "queue_defaults", "queues", "webhooks"]
-        waits = [name for name in fixed if getattr(config, name) != getattr(self.config, name)]
-        if (config.agi.host, config.agi.port) != (self.config.agi.host, self.config.agi.port):
-            waits.append("agi")
-        # Surveys by queue change at once; thresholds are bounds of histograms, which cannot.
-        self.config = self.asking.config = config
-        self.asking.surveys, self.asking.sounds = surveys, sounds
-        self.agi.limits = limits(config)
-        self._counting.init_queues()
-        self._defining.loaded(self.asking.surveys.values())
-        return waits
+        return self.fast_agi.address
 
     # -- inside
 
+    def _make_http(self, context: Context) -> Http:
+        api = {
+            "customers": self.customers.resource,
+            "agent": self.agent_api.resource,
+            "follow-ups": self.follow_up_api.resource,
+        }
+        return Http(context, self.metrics.page, self.health, self.wallboard, **api)
+
+    def _make_jobs(self, context: Context, observed_until: float | None) -> MultiService:
+        now, pipeline = self.link.pbx_now, self.pipeline
+        called_at = self.callbacks.plan.called_at if self.callbacks else {}
+        history = self.invitations.history
+        digests = DigestJob(context)
+        deliveries = pipeline.webhooks.deliveries if pipeline.webhooks else None
+        self.metrics.watch(
+            self.tracker,
+            self.link,
+            pipeline.writer,
+            self.fast_agi.factory,
+            pipeline.forwarder,
+            deliveries,
+            digests,
+        )
+        jobs = MultiService()
+        for job in (
+            SurveyHistoryJob(context, history, called_at, self.versions.compare, now, pipeline.journal),
+            TodayBackfillJob(context, self.wallboard.today, pipeline.in_journal_seconds),
+            RetentionJob(context, pipeline.journal, now),
+            RollupJob(context),
+            FollowUpJob(
+                context,
+                self.customers.numbers.shared,
+                pipeline.notify_follow_ups,
+                pipeline.oldest_seconds,
+                self.metrics.count_follow_ups,
+                now,
+                observed_until,
+            ),
+            digests,
+        ):
+            jobs.addService(job)
+        return jobs
+
+    def _subscribe(self) -> None:
+        for consumer in (self.recorder, self.invitations, self.wallboard):
+            self.pipeline.subscribe(consumer.handle_record)
+        self.listener.on_snapshot(self.recorder.init_queues)
+
+    def _add_children(self, reactor: Any) -> None:
+        ticking = TimerService(_TICK_SECONDS, self._tick)
+        ticking.clock = reactor
+        children = (
+            self.surveys,  # the first, since a faulty survey refuses a reload
+            self.http,
+            self.pipeline,
+            self.recorder,
+            self.versions,
+            self.customers,
+            self.agent_api,
+            self.follow_up_api,
+            self.wallboard,
+            ticking,
+            self.jobs,
+            self.callbacks,
+            self.listener,
+            self.invitations,
+            self.scripts,
+            self.fast_agi,
+        )
+        for child in filter(None, children):
+            MultiService.addService(self, child)
+
     def _tick(self) -> None:
-        self.observation.tick()
-        if self.calling_back and self.link.up:
-            self.calling_back.tick()
-        self.writing.cut()
+        self.listener.tick()
+        if self.callbacks and self.link.up:
+            self.callbacks.tick()
+        self.pipeline.commit_batch()
         self.wallboard.tick()
-
-
-def _address(port: IListeningPort) -> str:
-    address: Any = port.getHost()  # IPv4Address or IPv6Address
-    host = f"[{address.host}]" if ":" in address.host else address.host
-    return f"{host}:{address.port}"

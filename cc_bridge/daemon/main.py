@@ -1,6 +1,6 @@
-"""The daemon as a process: reactor, signals, systemd, exit. `cc-bridge run` and the demo call it.
+"""The daemon as a process: reactor, signals, systemd, exit.
 
-The trap: importing Twisted's reactor installs it, so this module is imported only by commands that run one.
+Importing Twisted's reactor installs it, so this module is imported only by commands that run one.
 """
 
 import faulthandler
@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet import reactor as _reactor
-from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -38,10 +37,10 @@ def start(config: Config) -> Bridge:
     """Start a bridge in the reactor, which stops with it. Raises ConfigError, SurveyError or StorageError."""
     bridge = Bridge(config, reactor, *_left(config))
     try:
-        bridge.start()
+        bridge.startService()
     except CannotListenError as error:
         raise ConfigError(f"{error}: is another cc-bridge running?") from error
-    reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(bridge.stop()))
+    reactor.addSystemEventTrigger("before", "shutdown", bridge.stopService)
     return bridge
 
 
@@ -84,19 +83,16 @@ def run(config: Config, load: Callable[[], Config]) -> None:
     def reload() -> None:
         notify.reloading()
         try:
-            fresh = load()
-            waiting = bridge.reload(fresh)
+            later = bridge.reconfigure(load())
         except CcBridgeError as error:
             for fault in str(error).splitlines():
                 _log.error("the configuration is not reloaded, the old one stays: {fault}", fault=fault)
             return
         finally:
             notify.ready(status)
-        set_level(levels, fresh.log.level)
-        if fresh.log.format != config.log.format:
-            waiting.append("log.format")
-        later = f"; only a restart changes: {', '.join(waiting)}" if waiting else ""
-        _log.info("the configuration is reloaded{later}", later=later)
+        set_level(levels, bridge.config.log.level)
+        restart = f"; only a restart changes: {', '.join(later)}" if later else ""
+        _log.info("the configuration is reloaded{restart}", restart=restart)
 
     signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(reload))
     # What is loaded now stays. Looking through its 108,000 objects again and again held up calls for 65 ms.

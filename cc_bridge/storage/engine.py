@@ -25,8 +25,8 @@ _CONNECT_ARGS: dict[str, dict[str, Any]] = {
 _EXTRAS = {"postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql"}
 
 
-def make_engine(url: str | URL) -> Engine:
-    """Return an engine that connects when it is first used.
+def make_engine(url: str | URL, connections: int = 5) -> Engine:
+    """Return an engine that connects when it is first used, and keeps up to `connections` open.
 
     Raises StorageError for a URL that cannot work: not a URL, a database that is not supported, a driver
     that is not installed, or a directory that does not exist.
@@ -35,7 +35,7 @@ def make_engine(url: str | URL) -> Engine:
         url = make_url(url)
         backend = url.get_backend_name()
         if backend == "sqlite":
-            return _sqlite(url)
+            return _sqlite(url, connections)
         if backend not in _EXTRAS:
             raise StorageError(
                 f"storage on {backend} is not supported: use sqlite, postgresql or mysql+pymysql"
@@ -43,6 +43,7 @@ def make_engine(url: str | URL) -> Engine:
         return create_engine(
             url,
             pool_pre_ping=True,
+            pool_size=connections,
             hide_parameters=True,
             connect_args=_CONNECT_ARGS.get(url.get_driver_name(), {}),
         )
@@ -53,13 +54,13 @@ def make_engine(url: str | URL) -> Engine:
         raise StorageError(f"the database driver is missing ({error}): install cc-bridge[{extra}]") from error
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, connections: int) -> Engine:
     if not url.database or url.database == ":memory:":
         raise StorageError("storage needs an SQLite file: sqlite:///path/to/calls.sqlite3")
     path = Path(url.database)
     if not path.parent.is_dir():
         raise StorageError(f"the directory of the SQLite file does not exist: {path.parent}")
-    engine = create_engine(url, hide_parameters=True)
+    engine = create_engine(url, hide_parameters=True, pool_size=connections)
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, entry: ConnectionPoolEntry) -> None:

@@ -20,31 +20,30 @@ _Found = TypeVar("_Found")
 
 
 class DatabaseReadPool:
-    """At most `most` readings at a time, each with a connection that is kept for the next one."""
+    """Up to `limit` reads at a time, each with a connection that is kept for the next one."""
 
-    def __init__(self, open_engine: Callable[[], Engine], most: int, name: str, reactor: Any) -> None:
+    def __init__(self, engine: Engine, limit: int, name: str, reactor: Any) -> None:
         self.running = 0
-        self._open_engine = open_engine
-        self._engine: Engine | None = None
-        self._most = most
+        self._engine = engine
+        self._limit = limit
         self._reactor = reactor
-        self._pool = ThreadPool(0, most, name)
+        self._open = False
+        self._pool = ThreadPool(0, limit, name)
         self._pool.threadFactory = partial(Thread, daemon=True)  # type: ignore[assignment]
 
     def start(self) -> None:
-        self._engine = self._open_engine()
+        self._open = True
         self._pool.start()
 
     def stop(self) -> None:
-        """Let the threads end when they can; nobody waits for them."""
-        engine, self._engine = self._engine, None
-        if engine is not None:
+        """Let the threads end when they can; nothing waits for them."""
+        if self._open:
+            self._open = False
             self._pool.adjustPoolsize(0, 0)
-            engine.dispose()
 
     def read(self, what: Callable[[Connection], _Found]) -> Deferred[_Found]:
         """Fire in the reactor with what was found; fails with StorageError when too many wait already."""
-        if self._engine is None or self.running >= self._most:
+        if not self._open or self.running >= self._limit:
             return fail(StorageError("the database is too slow"))
         self.running += 1
         found: Deferred[_Found] = Deferred()

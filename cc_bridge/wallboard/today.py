@@ -57,6 +57,7 @@ class Today:
 
     def __init__(self, limits: QueueLimits) -> None:
         self.began_at = 0.0  # UTC seconds since the epoch
+        self.complete = False  # all that the database knows of the day is counted
         self._zone: tzinfo | None = None
         self._limits = limits
         self._visits: dict[str, VisitCounts] = {}
@@ -73,6 +74,7 @@ class Today:
         if began_at == self.began_at:
             return False
         self.began_at = began_at
+        self.complete = False
         self._visits.clear()
         self._uncounted.clear()
         self._answers.clear()

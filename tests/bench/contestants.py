@@ -169,7 +169,7 @@ def _bridge(port: int, folder: str | None = None) -> Any:
         ami=AmiConfig(port=port, secret="bench"),
         agi=AgiConfig(port=0),
         http=HttpConfig(port=0),
-        storage=StorageConfig(url=f"sqlite:///{folder}/bench.sqlite" if folder else "sqlite://"),
+        storage=StorageConfig(url=f"sqlite:///{folder or tempfile.gettempdir()}/bench.sqlite"),
     )
 
     from twisted.internet import reactor
@@ -183,13 +183,13 @@ def _bridge(port: int, folder: str | None = None) -> Any:
             self.lags: list[float] = []
             self.found: dict[str, Any] = {}
             self.begin = 0.0
-            observed = self.observation
+            observed = self.listener
             self._up, self._down, self._event = observed.ami_up, observed.ami_down, observed.ami_event
             observed.ami_up, observed.ami_down = self.ami_up, self.ami_down
             self._record, observed._record = observed._record, self._recorded
             if folder is None:
-                self.writing.writer = _Nowhere()
-                self.start = self.link.start  # no pages, no surveys, no ticking
+                self.pipeline.writer = _Nowhere()
+                self.startService = self.link.start  # no pages, no surveys, no ticking
             else:
                 observed.ami_event = self._ami_event_timed
 

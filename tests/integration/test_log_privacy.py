@@ -4,7 +4,6 @@ import ast
 from pathlib import Path
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.logger import LogLevel, formatEvent
 
 import cc_bridge
@@ -55,13 +54,13 @@ def test_a_contact_centre_leaves_no_number_in_the_log(logged, tmp_path):
         reactor,
     )
     until(lambda: True)
-    bridge.start()
+    bridge.startService()
     pbx.start()
-    until(lambda: bridge.writing.writer.written["queue_visits"] > 3, 60)
-    bridge.writing.writer.put(OptOut("989121234567", float("nan"), opted_out=True, told_by="key"))  # refused
-    until(lambda: bridge.writing.writer.set_aside == 1, 60)
+    until(lambda: bridge.pipeline.writer.written["queue_visits"] > 3, 60)
+    bridge.pipeline.writer.put(OptOut("989121234567", float("nan"), opted_out=True, told_by="key"))  # refused
+    until(lambda: bridge.pipeline.writer.set_aside == 1, 60)
     pbx.stop()
-    result_of(Deferred.fromCoroutine(bridge.stop()), 60)
+    result_of(bridge.stopService(), 60)
     result_of(port.stopListening())
     told = [formatEvent(event) for event in logged if event["log_level"] >= LogLevel.info]
     assert any("set aside" in line for line in told)

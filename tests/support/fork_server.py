@@ -18,9 +18,9 @@ import sqlalchemy.dialects.postgresql  # noqa: F401
 
 import cc_bridge.daemon.bridge  # noqa: F401
 from cc_bridge.cli import main as command
-from cc_bridge.daemon.jobs import survey_history
+from cc_bridge.daemon.jobs.survey_history import SurveyHistoryJob
 
-survey_history._AGAIN_SECONDS = survey_history._RETRY_SECONDS = 0.5
+SurveyHistoryJob.interval = SurveyHistoryJob.retry = SurveyHistoryJob.read_again = 0.5
 
 
 def run(config: str, log: str) -> None:

@@ -1,131 +1,99 @@
-"""The daemon sends digests by itself, when they are due.
+"""The job that sends digests when they are due. Off by default.
 
-`daemon/bridge.py` starts a Publishing, of `make_publishing`; what it does in a thread is in
-`digest/delivery.py`, which is imported there, the first time that something is to be sent. Off by default.
-
-The trap: the database may be away, and a mail server may take its time. So nothing waits for a look, a second
-one never begins beside it, and the next one comes whatever became of it.
+`digest/delivery.py` needs the extra `report`, so it is imported at the first run.
 """
 
-import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from os import getpid, urandom
 from socket import gethostname
-from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from cc_bridge.config import Config
+from cc_bridge.daemon.jobs.periodic import PeriodicJob
+from cc_bridge.daemon.service import Context, per_queue
 from cc_bridge.errors import ConfigError
 
 if TYPE_CHECKING:
     from cc_bridge.digest.delivery import DigestRunResult
 
-__all__ = ["DigestJob", "check_digest", "make_publishing"]
+__all__ = ["DigestJob", "SendDigests", "check_digest"]
 
 _log = Logger()
 
-_LOOK_SECONDS = 60.0
-_RETRY_SECONDS = 300.0  # when something is missing
-_LONGEST_SECONDS = 3600.0  # what is later was noted before the clock was put back
+_MAX_WAIT_SECONDS = 3600.0  # a later instant was noted before the clock was put back
+
+SendDigests = Callable[[Config, str, Callable[[], float], Callable[[], bool]], "DigestRunResult"]
+"""Sends what is due: with a configuration, by a sender's name, a clock and what tells it to stop."""
 
 
-class DigestJob:
-    """`post` runs in a thread, with what tells it to stop.
+def _send(
+    config: Config, sender: str, now: Callable[[], float], stop: Callable[[], bool]
+) -> "DigestRunResult":
+    from cc_bridge.digest.delivery import post  # noqa: PLC0415 - it needs the extra `report`
 
-    `config` is asked each time, `now` gives seconds since the epoch, `in_thread` calls a function in a thread
-    and fires in the reactor with what it returned.
-    """
+    return post(config, sender, now, stop)
 
-    def __init__(
-        self,
-        config: Callable[[], Config],
-        post: Callable[[Config, Callable[[], bool]], "DigestRunResult"],
-        now: Callable[[], float],
-        in_thread: Callable[..., Deferred[Any]],
-        clock: IReactorTime,
-    ) -> None:
+
+class DigestJob(PeriodicJob["DigestRunResult"]):
+    """Sends the digests of one daemon. Raises ConfigError for what would keep them from being sent."""
+
+    name = "digests"
+    interval = 60.0
+    retry = 300.0
+    at_start = False
+    taken_over = ("digest.*", "reports.*", "survey.time_zone", *per_queue("owner", "stage", "open_*"))
+
+    def __init__(self, context: Context, send: SendDigests = _send) -> None:
+        super().__init__(context)
+        check_digest(self.config)
         self.failures: dict[str, int] = {}  # mails given up, by what they are about: day, week, month
-        self.due_at: dict[str, float] = {}  # when it was due last; empty: it is off, or has not looked yet
+        self.due_at: dict[str, float] = {}  # when it was due last; empty: it is off, or has not run yet
         self.last_sent_at: dict[str, float] = {}  # 0: never
-        self._config = config
-        self._post = post
-        self._now = now
-        self._in_thread = in_thread
-        self._stopping = Event()
-        self._looked_with: Config | None = None
+        self._send = send
+        self._sender = f"{gethostname()[:20]}-{getpid()}-{urandom(8).hex()}"
+        self._now = context.now
+        self._sent_with: Config | None = None
         self._look_at = 0.0
-        self._looking = LoopingCall(self._look)
-        self._looking.clock = clock
+        self._init_series()
 
-    def start(self) -> None:
-        self._know(self._config())
-        self._looking.start(_LOOK_SECONDS, now=False)
-
-    def stop(self) -> None:
-        self._stopping.set()
-        if self._looking.running:
-            self._looking.stop()
-
-    def _look(self) -> Deferred[None] | None:
-        config, now = self._config(), self._now()
+    def prepare(self) -> Callable[[], "DigestRunResult"] | None:
+        config, now = self.config, self._now()
         if not config.digest.enabled:
-            self._looked_with = None
+            self._sent_with = None
             self.failures, self.due_at, self.last_sent_at = {}, {}, {}
             return None
-        if config is self._looked_with and 0.0 < self._look_at - now <= _LONGEST_SECONDS:
+        if config is self._sent_with and 0.0 < self._look_at - now <= _MAX_WAIT_SECONDS:
             return None
-        self._know(config)
-        self._looked_with = config
-        return self._in_thread(self._post, config, self._stopping.is_set).addCallbacks(
-            self._done, self._failed
-        )
+        self._init_series()
+        self._sent_with = config
+        return lambda: self._send(config, self._sender, self._now, self.stopping.is_set)
 
-    def _know(self, config: Config) -> None:
-        """Let the count exist at 0 before anything is counted, as an increase is looked for."""
-        if config.digest.enabled and config.digest.every not in self.failures:
-            self.failures = {config.digest.every: 0}
+    def _init_series(self) -> None:
+        """Let the count exist at 0 before anything is counted, as Prometheus looks for an increase."""
+        digest = self.config.digest
+        if digest.enabled and digest.every not in self.failures:
+            self.failures = {digest.every: 0}
 
-    def _done(self, posted: "DigestRunResult") -> None:
-        self._look_at = posted.look_at
-        self.due_at = {posted.every: posted.due_at}
-        if posted.why_not:
-            _log.warn("no digest could be looked for: {why}", why=posted.why_not)
+    def finish(self, result: "DigestRunResult") -> None:
+        self._look_at = result.look_at
+        self.due_at = {result.every: result.due_at}
+        if result.why_not:
+            _log.warn("no digest could be looked for: {why}", why=result.why_not)
         else:
-            self.last_sent_at = {posted.every: posted.last_sent_at}
-        for key in posted.sent:
+            self.last_sent_at = {result.every: result.last_sent_at}
+        for key in result.sent:
             _log.info("digest from {first} sent to {owner}", first=key.first_day, owner=key.whom)
-        for key, why in posted.put_off:
+        for key, why in result.put_off:
             _log.warn("digest for {owner} not sent, it goes again: {why}", owner=key.whom, why=why)
-        for key, why in posted.given_up:
-            self.failures[posted.every] = self.failures.get(posted.every, 0) + 1
+        for key, why in result.given_up:
+            self.failures[result.every] = self.failures.get(result.every, 0) + 1
             _log.error("digest for {owner} given up: {why}", owner=key.whom, why=why)
 
-    def _failed(self, failure: Failure) -> None:
-        self._look_at = self._now() + _RETRY_SECONDS
-        _log.error("digests cannot be made: {why}", why=failure.getErrorMessage())
-
-
-def make_publishing(
-    config: Callable[[], Config], in_thread: Callable[..., Deferred[Any]], reactor: Any
-) -> DigestJob:
-    """Return what sends digests, if the configuration wants that; `config` gives what is in force."""
-    me = f"{gethostname()[:20]}-{getpid()}-{urandom(8).hex()}"
-
-    check_digest(config())
-
-    def post(current: Config, stop: Callable[[], bool]) -> "DigestRunResult":
-        from cc_bridge.digest.delivery import post  # noqa: PLC0415 - its memory is for who has digests
-
-        return post(current, me, time.time, stop)
-
-    return DigestJob(config, post, time.time, in_thread, reactor)
+    def fail(self) -> None:
+        self._look_at = 0.0
 
 
 def check_digest(config: Config) -> None:

@@ -1,28 +1,33 @@
-"""Every night, at the hour that the configuration says, the daemon deletes what was kept for long enough.
+"""The job that deletes what was kept for long enough, every night at `retention.hour`.
 
-`daemon/bridge.py` starts one. The trap: it may take long, and a database may be away. It runs in a thread,
-waits for nobody, tries again after an hour, and stops within one batch when the daemon does.
+It may take long: a run stops within one batch when the daemon does. A failed run is repeated after an hour.
 """
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from threading import Event
-from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
-from cc_bridge.storage.personal_data.retention import PurgeResult
+from cc_bridge.config import RetentionConfig
+from cc_bridge.daemon.jobs.periodic import PeriodicJob
+from cc_bridge.daemon.service import Context
+from cc_bridge.storage.personal_data.recordings import Recordings
+from cc_bridge.storage.personal_data.retention import Purger, PurgeResult, RetentionPolicy, tables_before
+from cc_bridge.storage.pipeline.journal import Journal
 
-__all__ = ["RetentionJob", "next_at"]
+__all__ = ["RetentionJob", "next_at", "retention_policy"]
 
 _log = Logger()
 
-_LOOK_SECONDS = 60.0
-_RETRY_SECONDS = 3600.0
+
+def retention_policy(retention: RetentionConfig) -> RetentionPolicy:
+    return RetentionPolicy(
+        retention.calls_days,
+        retention.ratings_days,
+        retention.comments_days,
+        retention.funnel_days,
+        retention.follow_ups_days,
+    )
 
 
 def next_at(now: float, hour: int) -> float:
@@ -37,49 +42,45 @@ def next_at(now: float, hour: int) -> float:
         day += timedelta(days=1)
 
 
-class RetentionJob:
-    """`purge` runs in a thread and gets what sleeps for so many seconds and tells whether to stop.
+class RetentionJob(PeriodicJob[PurgeResult]):
+    """Purges the records of one PBX, in the database and in the journal."""
 
-    `hour` is asked each time, `now` gives seconds since the epoch, `in_thread` calls a function in a thread
-    and fires in the reactor with what it returned.
-    """
+    name = "retention purge"
+    interval = 60.0
+    retry = 3600.0
+    at_start = False
+    taken_over = ("retention.*", "survey.recordings")
 
-    def __init__(
-        self,
-        purge: Callable[[Callable[[float], bool]], PurgeResult],
-        hour: Callable[[], int],
-        now: Callable[[], float],
-        in_thread: Callable[..., Deferred[Any]],
-        clock: IReactorTime,
-    ) -> None:
-        self._purge = purge
-        self._hour = hour
-        self._now = now
-        self._in_thread = in_thread
-        self._stopping = Event()
-        self._seen = 0.0
-        self._retry_at: float | None = None
-        self._looking = LoopingCall(self._look)
-        self._looking.clock = clock
+    def __init__(self, context: Context, journal: Journal | None, pbx_now: Callable[[], float]) -> None:
+        super().__init__(context)
+        self._journal = journal
+        self._pbx_now = pbx_now
+        self._now = context.now
+        self._engine = context.database.engine
+        self._polled_at = 0.0  # this machine's clock
+        self._is_due = False  # also until a run has succeeded
 
     def start(self) -> None:
-        self._seen = self._now()
-        self._looking.start(_LOOK_SECONDS, now=False)
+        self._polled_at = self._now()
+        super().start()
 
-    def stop(self) -> None:
-        self._stopping.set()
-        if self._looking.running:
-            self._looking.stop()
-
-    def _look(self) -> Deferred[None] | None:
-        seen, self._seen = self._seen, self._now()
-        due = next_at(seen, self._hour()) if self._retry_at is None else self._retry_at
-        if self._seen < due:
+    def prepare(self) -> Callable[[], PurgeResult] | None:
+        before, self._polled_at = self._polled_at, self._now()
+        self._is_due |= self._polled_at >= next_at(before, self.config.retention.hour)
+        if not self._is_due:
             return None
-        self._retry_at = None
-        return self._in_thread(self._purge, self._stopping.wait).addCallbacks(self._done, self._failed)
+        config, policy, now = self.config, retention_policy(self.config.retention), self._pbx_now()
 
-    def _done(self, purged: PurgeResult) -> None:
+        def purge() -> PurgeResult:
+            if self._journal is not None:
+                self._journal.forget(tables_before(policy, now))
+            recordings = Recordings(config.survey.recordings)
+            return Purger(self._engine, config.pbx.name, policy, now, recordings, self.stopping.wait).run()
+
+        return purge
+
+    def finish(self, purged: PurgeResult) -> None:
+        self._is_due = False
         if purged.rows:
             counts = ", ".join(f"{rows} {name}" for name, rows in purged.rows.items())
             _log.info("kept for long enough and deleted: {counts}", counts=counts)
@@ -89,7 +90,3 @@ class RetentionJob:
                 "delete them on the PBX, see `cc-bridge purge`",
                 count=purged.not_here,
             )
-
-    def _failed(self, failure: Failure) -> None:
-        self._retry_at = self._now() + _RETRY_SECONDS
-        _log.warn("what is old was not deleted, next try in an hour: {why}", why=failure.getErrorMessage())

@@ -1,25 +1,22 @@
-"""Reads from the database who was asked, called back or has opted out, and what surveys asked, into memory.
+"""The job that reads from the database who was asked, called back or has opted out, and what surveys asked.
 
-`daemon/bridge.py` starts one. The daemons of other PBXs and `cc-bridge optout` write there too, so each
-minute it looks at the last hour, and each hour at all days that count: what another daemon's journal kept
-back comes late. What is in our own is read once, at the start: the server may still be away.
-
-The trap: a database that is slow or gone must never be waited for. It is read in a thread, and until that
-comes back, what is in memory decides.
+The daemons of other PBXs and `cc-bridge optout` write there too, so each minute the last hour is read, and
+each hour all days that count: records that waited in another daemon's journal come late. Those in our own
+journal are read once, at the start, since the server may still be away. Until a read has succeeded, what is
+in memory decides.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Engine
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from cc_bridge.daemon.jobs.periodic import PeriodicJob
+from cc_bridge.daemon.service import Context
 from cc_bridge.records import OptOut, SurveyDefinition
+from cc_bridge.storage.pipeline.journal import Journal
 from cc_bridge.storage.pipeline.sql_sink import TableRow
 from cc_bridge.storage.queries.survey_history import asked_since, called_since, definitions, opt_outs
 from cc_bridge.storage.schema.tables import opt_outs as opt_outs_table
@@ -29,90 +26,64 @@ __all__ = ["SurveyHistoryJob"]
 
 _log = Logger()
 
-_AGAIN_SECONDS = 60.0
-_RETRY_SECONDS = 5.0
-_TOLERATED = 1  # failures in a row: at the very start the writer may still be making the tables
 _HOUR, _DAY = 3600.0, 86_400.0
 
 
 class _Found(NamedTuple):
     attempts: list[PastAttempt]
-    said: list[OptOut]
+    opt_outs: list[OptOut]
     called: dict[str, float]
-    defined: list[SurveyDefinition]
+    definitions: list[SurveyDefinition]
 
 
-class SurveyHistoryJob:
-    """Keeps `asked` up to date, and `called`: whom call-backs called when, by caller key.
+class SurveyHistoryJob(PeriodicJob[_Found]):
+    """Keeps `history` up to date, and `called_at`: when callers were called back, by caller key.
 
-    `defined` hears what the surveys of all PBXs asked, as the database knows it.
-    `days` says for how long it matters when that was. `in_thread` calls a function in a thread
-    and fires in the reactor with what it returned.
+    `compare` gets what the surveys of all PBXs asked. `now` is the PBX's clock.
     """
+
+    name = "survey history"
+    interval = retry = 5.0
+    tolerated = 1  # at the very start the writer may still be making the tables
+    read_again = 60.0  # seconds after a successful read
 
     def __init__(
         self,
-        open_engine: Callable[[], Engine],
-        asked: SurveyHistory,
-        called: dict[str, float],
-        defined: Callable[[list[SurveyDefinition]], None],
-        days: Callable[[], float],
+        context: Context,
+        history: SurveyHistory,
+        called_at: dict[str, float],
+        compare: Callable[[list[SurveyDefinition]], None],
         now: Callable[[], float],
-        in_thread: Callable[..., Deferred[Any]],
-        clock: IReactorTime,
-        kept: Callable[[], Sequence[TableRow]] | None = None,
+        journal: Journal | None = None,
     ) -> None:
-        """`kept` gives the rows of attempts and opt-outs that a journal holds, if there is one."""
-        self._open_engine = open_engine
-        self._engine: Engine | None = None  # the thread's
-        self._asked = asked
-        self._called = called
-        self._defined = defined
-        self._days = days
+        super().__init__(context)
+        self._database = context.database
+        self._history = history
+        self._called_at = called_at
+        self._compare = compare
         self._now = now
-        self._in_thread = in_thread
-        self._kept = kept
-        self._all_at = 0.0  # when all days were read
-        self._next = 0.0  # when to look again
-        self._failures = 0  # in a row
-        self._looking = LoopingCall(self._look)
-        self._looking.clock = clock
+        self._journal = journal
+        self._all_read_at = 0.0  # when all days were read
+        self._next_at = 0.0
+        self._run_at = 0.0
+        self._reads_all = False  # the run under way does
 
     def start(self) -> None:
-        if self._kept is not None:
-            self._in_thread(self._kept).addCallbacks(self._take, self._failed)
-        self._looking.start(_RETRY_SECONDS)
+        if self._journal is not None:
+            self._in_thread(self._journal.said).addCallbacks(self._take_journal, self._journal_failed)
+        super().start()
 
-    def stop(self) -> None:
-        if self._looking.running:
-            self._looking.stop()
-        if self._engine is not None:
-            self._engine.dispose()
-
-    def _take(self, kept: Sequence[TableRow]) -> None:
+    def prepare(self) -> Callable[[], _Found] | None:
         now = self._now()
-        for table, row in kept:
-            if table is opt_outs_table:
-                self._asked.opt(OptOut(**row))
-            else:  # an earlier version's may lack a column
-                attempt = PastAttempt(
-                    **{field.name: row.get(field.name, "") for field in fields(PastAttempt)}
-                )
-                self._asked.note(attempt, now)
-
-    def _look(self) -> Deferred[None] | None:
-        now = self._now()
-        if now < self._next:
+        if now < self._next_at:
             return None
-        everything = now - self._all_at >= _HOUR
-        since = now - (self._days() * _DAY if everything else _HOUR)
-        reading = self._in_thread(self._read, since)
-        return reading.addCallbacks(self._remember, self._failed, callbackArgs=(now, everything))
+        self._run_at = now
+        self._reads_all = now - self._all_read_at >= _HOUR
+        since = now - (self.config.days_to_remember * _DAY if self._reads_all else _HOUR)
+        return lambda: self._read(since)
 
     def _read(self, since: float) -> _Found:
-        if self._engine is None:
-            self._engine = self._open_engine()
-        with self._engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return _Found(
                 asked_since(connection, since),
                 opt_outs(connection),
@@ -120,23 +91,30 @@ class SurveyHistoryJob:
                 definitions(connection),
             )
 
-    def _remember(self, found: _Found, now: float, everything: bool) -> None:
+    def finish(self, found: _Found) -> None:
+        now = self._run_at
         for attempt in found.attempts:
-            self._asked.note(attempt, now)
-        for opted in found.said:
-            self._asked.opt(opted)
+            self._history.note(attempt, now)
+        for opt_out in found.opt_outs:
+            self._history.opt(opt_out)
         for key, at in found.called.items():
-            self._called[key] = max(at, self._called.get(key, 0.0))
-        self._defined(found.defined)
-        if everything:
-            self._all_at = now
-            self._asked.forget(now - self._days() * _DAY, now)
-        self._next = now + _AGAIN_SECONDS
-        if self._failures > _TOLERATED:
-            _log.info("the database tells again who was asked")
-        self._failures = 0
+            self._called_at[key] = max(at, self._called_at.get(key, 0.0))
+        self._compare(found.definitions)
+        if self._reads_all:
+            self._all_read_at = now
+            self._history.forget(now - self.config.days_to_remember * _DAY, now)
+        self._next_at = now + self.read_again
 
-    def _failed(self, failure: Failure) -> None:
-        self._failures += 1
-        if self._failures == _TOLERATED + 1:
-            _log.warn("the database does not tell who was asked: {why}", why=failure.getErrorMessage())
+    def _take_journal(self, rows: Sequence[TableRow]) -> None:
+        now = self._now()
+        for table, row in rows:
+            if table is opt_outs_table:
+                self._history.opt(OptOut(**row))
+            else:  # an earlier version's may lack a column
+                attempt = PastAttempt(
+                    **{field.name: row.get(field.name, "") for field in fields(PastAttempt)}
+                )
+                self._history.note(attempt, now)
+
+    def _journal_failed(self, failure: Failure) -> None:
+        _log.warn("cannot read survey history in the journal: {why}", why=failure.getErrorMessage())

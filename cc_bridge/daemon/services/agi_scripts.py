@@ -1,10 +1,6 @@
-"""What the dialplan may ask of the daemon: agi://.../<script>, and who serves a caller that comes there.
+"""The FastAGI scripts of the dialplan: survey, consent, greet and doctor."""
 
-`daemon/bridge.py` makes the factory and listens with it. The trap: prompts and the settings of surveys can be
-reloaded, so they are asked of `SurveyInvitations` when a caller comes, and not kept here.
-"""
-
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -13,51 +9,59 @@ from cc_bridge.agi.caller_lookup_script import CallerLookupScript
 from cc_bridge.agi.channel import AgiChannel
 from cc_bridge.agi.consent_script import ConsentScript
 from cc_bridge.agi.request import Request
-from cc_bridge.agi.server import FastAgiFactory
 from cc_bridge.agi.survey_script import SurveyScript
 from cc_bridge.config import Config
-from cc_bridge.daemon.parts import limits
+from cc_bridge.daemon.service import Context, DaemonService
+from cc_bridge.daemon.services.fast_agi import FastAgi
 from cc_bridge.daemon.services.survey_invitations import SurveyInvitations
 from cc_bridge.records import Answer, OptOut, SurveyAttempt
 
-__all__ = ["make_agi"]
+__all__ = ["AgiScripts"]
 
 
-def make_agi(
-    config: Config,
-    asking: SurveyInvitations,
-    greeter: CallerLookupScript,
-    store: Callable[[SurveyAttempt | Answer | OptOut], Deferred[None]],
-    now: Callable[[], float],
-    on_stage: Callable[[str, str], None],
-    reactor: Any,
-) -> FastAgiFactory:
-    """Return what serves callers; `store` fires when a record is on disk, `now` is the PBX's clock."""
-    interviewer = SurveyScript(
-        config.pbx.name,
-        asking.invite,
-        store=store,
-        now=now,
-        clock=reactor,
-        on_stage=on_stage,
-        recordings=config.survey.recordings,
-    )
+class AgiScripts(DaemonService):
+    """Adds the scripts to `server`.
 
-    async def ask_consent(request: Request, channel: AgiChannel) -> None:
-        await ConsentScript(asking.sounds, asking.consented).ask(request, channel)
+    `store` fires when a record is on disk, `now` is the PBX's clock. Prompts and surveys may be loaded again,
+    so they are asked of `invitations` when a caller comes.
+    """
 
-    scripts: Mapping[str, Callable[[Request, AgiChannel], Awaitable[None]]] = {
-        "survey": interviewer.interview,
-        "consent": ask_consent,
-        "greet": greeter.greet,
-        "doctor": _nothing,
-    }
+    taken_over = ("survey.recordings",)
 
-    async def serve(request: Request, channel: AgiChannel) -> None:
-        await scripts[request.script](request, channel)
+    def __init__(
+        self,
+        context: Context,
+        server: FastAgi,
+        invitations: SurveyInvitations,
+        lookup: CallerLookupScript,
+        store: Callable[[SurveyAttempt | Answer | OptOut], Deferred[Any]],
+        now: Callable[[], float],
+        on_stage: Callable[[str, str], None],
+    ) -> None:
+        super().__init__(context)
+        self._invitations = invitations
+        self._survey = SurveyScript(
+            context.config.pbx.name,
+            invitations.invite,
+            store=store,
+            now=now,
+            clock=context.reactor,
+            on_stage=on_stage,
+            recordings=context.config.survey.recordings,
+        )
+        server.add_script("survey", self._survey.interview)
+        server.add_script("consent", self._ask_consent)
+        server.add_script("greet", lookup.greet)
+        server.add_script("doctor", _nothing)
 
-    return FastAgiFactory(serve, limits(config), reactor, scripts)
+    def reconfigure(self, config: Config) -> None:
+        super().reconfigure(config)
+        self._survey.set_recordings(config.survey.recordings)
+
+    async def _ask_consent(self, request: Request, channel: AgiChannel) -> None:
+        script = ConsentScript(self._invitations.sounds, self._invitations.record_consent)
+        await script.ask(request, channel)
 
 
 async def _nothing(_request: Request, _channel: AgiChannel) -> None:
-    """Serve the doctor, who only looks whether the PBX reaches us."""
+    """Serve `cc-bridge doctor`, which only checks that the PBX reaches the daemon."""

@@ -1,8 +1,7 @@
-"""Calls callers back: joins the plan with what dials, once a second.
+"""Calls callers back who hung up before the survey: the plan joined with the dialler, once a second.
 
-`daemon/bridge.py` makes one when the configuration wants it, ticks it, and gives `left_first` and
-`invitation` to `Asking`. The trap: one call that goes wrong must not stop the others, so each runs by itself,
-and whatever it raises counts as a failed call.
+One call that goes wrong must not stop the others, so each runs by itself, and whatever it raises counts as a
+failed call.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,46 +10,106 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from cc_bridge.agi.script_arguments import ScriptArguments
+from cc_bridge.ami.endpoint import ami_endpoint
+from cc_bridge.ami.originate import OriginateSettings, Originator
+from cc_bridge.ami.service import AmiService
+from cc_bridge.config import Config
+from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.errors import AmiError
 from cc_bridge.records import SurveyDecision, Trigger
 from cc_bridge.surveys.attribution import Invitation
-from cc_bridge.surveys.callback import CallbackCandidate, CallbackPlan, CallResult
+from cc_bridge.surveys.callback import (
+    CallbackCandidate,
+    CallbackPlan,
+    CallbackRules,
+    CallResult,
+    NoCallbackReason,
+)
 
 __all__ = ["CALLED_BACK", "CallbackDialer"]
 
 _log = Logger()
 
 CALLED_BACK = "called_back"  # the stage of a caller whom we called, whatever came of it
+# The options of [callback] that are rules; the others are the dialler's own.
+_RULES = tuple(
+    f"callback.{option}"
+    for option in (
+        "lawful_interest",
+        "delay_seconds",
+        "retry_minutes",
+        "call_from",
+        "call_until",
+        "per_hour",
+        "per_day",
+        "again_after_days",
+    )
+)
 
 
-class CallbackDialer:
+class CallbackDialer(DaemonService):
     """The call-backs of one PBX; `call` is `Originator.call`, `now` gives UTC seconds since the epoch.
 
-    `record` takes an entry of the funnel for each call, by which a restart knows who was called.
+    `record` takes a survey decision for each call, by which a restart knows who was called.
     """
+
+    taken_over = ("survey.time_zone", *_RULES)
 
     def __init__(
         self,
-        pbx: str,
+        context: Context,
         plan: CallbackPlan,
         call: Callable[[str, str], Awaitable[CallResult]],
         now: Callable[[], float],
-        consented: Callable[[str], bool | None],
         record: Callable[[SurveyDecision], None],
     ) -> None:
+        super().__init__(context)
         self.plan = plan
-        self._pbx = pbx
+        self._pbx = context.config.pbx.name
         self._call = call
         self._now = now
-        self._consented = consented
         self._record = record
         self._calls: set[Deferred[None]] = set()
 
-    def left_first(self, invitation: Invitation, uniqueid: str, number: str) -> None:
+    @classmethod
+    def from_config(
+        cls,
+        context: Context,
+        link: AmiService,
+        record: Callable[[SurveyDecision], None],
+        on_stage: Callable[[str, str], None],
+    ) -> "CallbackDialer | None":
+        """Return the dialler, if the configuration wants one."""
+        callback = context.config.callback
+        if not callback.enabled:
+            return None
+        originator = Originator(
+            ami_endpoint(context.config.ami, context.reactor),
+            (callback.username, callback.password()),
+            OriginateSettings(callback.channel, callback.caller_id, callback.ring_seconds),
+            context.reactor,
+        )
+
+        def done(candidate: CallbackCandidate, reason: NoCallbackReason) -> None:
+            on_stage(f"callback_{reason}", candidate.invitation.attribution.last.queue)
+
+        plan = CallbackPlan(_rules(context.config), done)
+        return cls(context, plan, originator.call, link.pbx_now, record)
+
+    def reconfigure(self, config: Config) -> None:
+        super().reconfigure(config)
+        self.plan.rules = _rules(config)
+
+    def stop(self) -> None:
+        """Leave the calls under way to Asterisk, and wait for none of them."""
+        for calling in list(self._calls):
+            calling.cancel()
+
+    def caller_left_first(self, candidate: CallbackCandidate) -> None:
         """Take a caller who hung up on the agent and would have been asked."""
-        candidate = CallbackCandidate(uniqueid, number, self._consented(uniqueid), invitation)
         refusal = self.plan.hung_up_first(candidate, self._now())
         if refusal is not None:
+            uniqueid = candidate.uniqueid
             _log.debug("no call-back for {uniqueid!r}: {refusal}", uniqueid=uniqueid, refusal=refusal)
 
     def invitation(self, said: ScriptArguments) -> Invitation | None:
@@ -64,11 +123,6 @@ class CallbackDialer:
             calling = Deferred.fromCoroutine(self._make(candidate))
             self._calls.add(calling)
             calling.addBoth(self._over, calling)
-
-    def stop(self) -> None:
-        """Leave the calls under way to Asterisk, and hear no more of them."""
-        for calling in list(self._calls):
-            calling.cancel()
 
     def _over(self, _result: object, calling: Deferred[None]) -> None:
         self._calls.discard(calling)
@@ -104,3 +158,7 @@ class CallbackDialer:
             _log.failure("call-back about {uniqueid!r} failed", uniqueid=uniqueid, call_id=call_id)
             result = CallResult.FAILED
         self.plan.told(candidate.uniqueid, result, self._now())
+
+
+def _rules(config: Config) -> CallbackRules:
+    return config.callback.rules(config.survey.zone)

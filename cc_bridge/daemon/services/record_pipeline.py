@@ -1,28 +1,32 @@
-"""What the daemon writes down, from the part that makes a record to the disk, the server and the webhooks.
+"""The way of every record: pseudonymised, given to the subscribers, written to disk, server and webhooks.
 
-`daemon/bridge.py` makes one and tells it who counts. What happens on the PBX comes to `record` and is written
-a moment later; whoever gives an answer, or says who a customer is, waits in `commit` or `tell` until it is on
-disk. Behind the writer, a forwarder copies the journal to a server, and events wait for their receivers.
+What happens on the PBX comes to `record` and is written a moment later. A survey's answer and a customer's
+number are committed: whoever waits for the Deferred knows that the record is on disk. Behind the writer, a
+forwarder copies the journal to a server, and events wait for their receivers.
 
-The trap: a cut has what has ended together with what goes on: both are written or neither. Else a daemon that
-is killed between the two would leave a call that has ended and goes on.
+A batch holds what has ended together with the calls that are open: both are written or neither. Else a daemon
+that is killed between the two would leave a call that has ended and is open.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from cc_bridge.config import Config
-from cc_bridge.daemon.parts import make_forwarder
+from cc_bridge.config import StorageConfig
+from cc_bridge.daemon.service import Context, DaemonService
+from cc_bridge.daemon.services.webhook_publisher import WebhookPublisher
 from cc_bridge.privacy.pseudonymizer import Pseudonymizer
 from cc_bridge.records import Answer, CustomerNumber, OptOut, Record, SurveyAttempt, SurveyDecision
 from cc_bridge.storage.migrate import open_database
+from cc_bridge.storage.pipeline.forwarder import Forwarder
+from cc_bridge.storage.pipeline.journal import Journal
 from cc_bridge.storage.pipeline.outbox import open_with_outbox
 from cc_bridge.storage.pipeline.sql_sink import SqlSink
 from cc_bridge.storage.pipeline.writer import Writer, nothing_beside
+from cc_bridge.storage.queries.follow_up_opener import FollowUpChange
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
@@ -31,51 +35,58 @@ __all__ = ["RecordPipeline"]
 
 _log = Logger()
 
-# Records wait so long for others to be written with them, as long as the writer would let them wait.
-_CUT_SECONDS = 0.2
-# At the end the writer may go on for so long at least, whatever the configuration says.
+# A record waits up to this long for others to be written with it, no longer than the writer would let it.
+_BATCH_SECONDS = 0.2
+# At the end the writer has at least this long, whatever the configuration says.
 _WRITE_SECONDS = 5.0
 # And then the forwarder; what is left stays in the journal.
 _FORWARD_SECONDS = 5.0
 
 
-class RecordPipeline:
-    """The way of every record of one PBX. Raises ConfigError for what can never be written or told."""
+class RecordPipeline(DaemonService):
+    """The records of one PBX. Raises ConfigError for what can never be written or sent."""
 
-    # Set by the wiring, since both need this one first: who counts each record, and who tells what goes on.
-    count: Callable[[Record], None]
-    going_on: Callable[[], Iterable[Record]]
-
-    def __init__(self, config: Config, reactor: Any) -> None:
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        config, reactor = context.config, context.reactor
         storage = config.storage
-        self._privacy = Pseudonymizer(config.callers.caller_keys())
+        self._pseudonymizer = Pseudonymizer(config.callers.caller_keys())
         self._reactor = reactor
-        self._cutting: IDelayedCall | None = None
-        self.forwarder = make_forwarder(storage, reactor)
+        self._subscribers: list[Callable[[Record], None]] = []
+        self._open_records: list[Callable[[], Iterable[Record]]] = []
+        self._committing: IDelayedCall | None = None
+        self.forwarder = _forwarder(storage, reactor)
         self.journal = self.forwarder.journal if self.forwarder else None
-        self.telling = None
-        if config.webhooks:
-            from cc_bridge.daemon.services.webhook_publisher import WebhookPublisher  # noqa: PLC0415 - its docstring says why
-
-            self.telling = WebhookPublisher(config, reactor)
-        beside = self.telling.beside if self.telling else nothing_beside
-        open_file = open_with_outbox if self.telling else open_database
+        self.webhooks = WebhookPublisher(config, reactor) if config.webhooks else None
+        beside = self.webhooks.beside if self.webhooks else nothing_beside
+        open_file = open_with_outbox if self.webhooks else open_database
         sink = self.journal or SqlSink(partial(open_file, storage.url))
         self.writer = Writer(sink, reactor.callFromThread, storage.max_backlog, beside)
+
+    def subscribe(self, subscriber: Callable[[Record], None]) -> None:
+        """Let a subscriber have each record, as it may be stored, before it is written."""
+        self._subscribers.append(subscriber)
+
+    def add_open_records(self, source: Callable[[], Iterable[Record]]) -> None:
+        """Write what `source` returns with each batch: what has changed of the open calls."""
+        self._open_records.append(source)
 
     def start(self) -> None:
         self.writer.start()
         if self.forwarder:
             self.forwarder.start()
-        if self.telling:
-            self.telling.deliveries.start()
+        if self.webhooks:
+            self.webhooks.deliveries.start()
 
-    async def stop(self, seconds: float) -> None:
-        """Write what there is; it is done when all is on disk, or after so many seconds."""
-        if self.telling:
-            await self.telling.deliveries.stop()
-        self.cut()
-        lost = await self.writer.stop(max(seconds, _WRITE_SECONDS))
+    def stop(self) -> Deferred[None]:
+        """Write what there is; fires when all is on disk, or after `run.stop_seconds`."""
+        return Deferred.fromCoroutine(self._flush())
+
+    async def _flush(self) -> None:
+        if self.webhooks:
+            await self.webhooks.deliveries.stop()
+        self.commit_batch()
+        lost = await self.writer.stop(max(self.config.run.stop_seconds, _WRITE_SECONDS))
         if lost:
             _log.error("{lost} records could not be written before the end", lost=lost)
         if self.forwarder:
@@ -83,34 +94,39 @@ class RecordPipeline:
             self.forwarder.journal.close()
 
     def record(self, records: Iterable[Record]) -> None:
-        """Count records, and write them with the next cut."""
-        for record in map(self._privacy.of, records):
-            self.count(record)
+        """Publish records, and write them with the next batch."""
+        for record in map(self._pseudonymizer.of, records):
+            self._publish(record)
             self.writer.put(record, last=False)
-            if self._cutting is None:
-                self._cutting = self._reactor.callLater(_CUT_SECONDS, self.cut)
+            if self._committing is None:
+                self._committing = self._reactor.callLater(_BATCH_SECONDS, self.commit_batch)
 
-    def enter(self, entry: SurveyDecision) -> None:
-        self.record([entry])
+    def record_decision(self, decision: SurveyDecision) -> None:
+        self.record([decision])
 
-    def cut(self) -> None:
-        """Let what was recorded be written, together with what goes on."""
-        cutting, self._cutting = self._cutting, None
-        if cutting is not None and cutting.active():
-            cutting.cancel()
-        for each in self.going_on():
-            self.writer.put(each, last=False)
+    def commit_batch(self) -> None:
+        """Let what was recorded be written, together with the calls that are open."""
+        committing, self._committing = self._committing, None
+        if committing is not None and committing.active():
+            committing.cancel()
+        for source in self._open_records:
+            for record in source():
+                self.writer.put(record, last=False)
         self.writer.end_cut()
 
     def commit(self, record: SurveyAttempt | Answer | OptOut) -> Deferred[None]:
-        """Count and write what a survey brings; fires when it is on disk."""
-        self.cut()
-        self.count(record)
+        """Publish and write what a survey brings; fires when it is on disk."""
+        self.commit_batch()
+        self._publish(record)
         return self.writer.commit(record)
 
-    def tell(self, number: CustomerNumber) -> Deferred[None]:
-        """Write what a CRM says; fires when it is on disk."""
-        return self.writer.commit(self._privacy.of(number))
+    def commit_customer(self, number: CustomerNumber) -> Deferred[None]:
+        """Write what a CRM reports; fires when it is on disk."""
+        return self.writer.commit(self._pseudonymizer.of(number))
+
+    def notify_follow_ups(self, changes: Sequence[FollowUpChange]) -> bool:
+        """Keep changes of follow-ups for the webhooks, in any thread; False: they cannot be kept now."""
+        return self.webhooks is None or self.webhooks.follow_ups(changes)
 
     def in_journal_seconds(self) -> float:
         """Return for how long the oldest record has been waiting for the server; 0: there is none."""
@@ -119,3 +135,18 @@ class RecordPipeline:
     def oldest_seconds(self) -> float:
         """Return for how long the oldest record has been waiting for the database."""
         return max(self.writer.oldest_seconds, self.in_journal_seconds())
+
+    def _publish(self, record: Record) -> None:
+        for subscriber in self._subscribers:
+            try:
+                subscriber(record)
+            except Exception:  # the record itself is worth more, and so are the other subscribers
+                _log.failure("a {kind} was not taken by a subscriber", kind=type(record).__name__)
+
+
+def _forwarder(storage: StorageConfig, reactor: Any) -> Forwarder | None:
+    """Return what copies a journal to the database; None: the database is a file, and needs no journal."""
+    if not storage.on_server:
+        return None
+    journal = Journal(storage.journal, storage.journal_max_mb * 1024**2)
+    return Forwarder(journal, partial(open_database, storage.url), reactor.callFromThread)

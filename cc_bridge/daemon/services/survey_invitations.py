@@ -1,20 +1,18 @@
 """Decides about each caller who comes to the survey, and about those who hung up before it.
 
-`daemon/bridge.py` makes one, `agi_scripts.py` gives `invite` to the Interviewer; `surveys/eligibility.py` has
-the rules and `surveys/history.py` what was before. Each caller who could have been asked becomes one
-FunnelEntry.
+`surveys/eligibility.py` has the rules and `surveys/history.py` the callers' past. Each caller who could have
+been asked becomes one SurveyDecision.
 
-The trap: the dialplan may be here before the event that tells of the talk, because events can lie unsent in
-Asterisk (up to 22.10) until something else is sent. So the link is flushed and waited for, and a caller who
-would hear silence meanwhile hears a prompt. If nothing comes, the dialplan's own word counts, marked.
+The dialplan may be here before the event that ends the talk, because events can lie unsent in Asterisk (up to
+22.10) until something else is sent. So the link is flushed and waited for, and a caller who would hear
+silence meanwhile hears a prompt. If nothing comes, the dialplan's own argument counts, marked.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
-from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -23,11 +21,26 @@ from cc_bridge.agi.request import Request
 from cc_bridge.agi.script_arguments import ScriptArguments, asked_by
 from cc_bridge.calls.talk import OpenTalk
 from cc_bridge.calls.tracker import Tracker
-from cc_bridge.config import Config, rules_of
-from cc_bridge.records import AttributedBy, Direction, EndedBy, SurveyDecision, Talk, Trigger
+from cc_bridge.config import rules_of
+from cc_bridge.daemon.service import Context, DaemonService, per_queue
+from cc_bridge.daemon.services.callback_dialer import CallbackDialer
+from cc_bridge.daemon.services.configured_surveys import ConfiguredSurveys
+from cc_bridge.daemon.services.fast_agi import FastAgi
+from cc_bridge.records import (
+    AttributedBy,
+    Direction,
+    EndedBy,
+    OptOut,
+    Record,
+    SurveyAttempt,
+    SurveyDecision,
+    Talk,
+    Trigger,
+)
 from cc_bridge.surveys.attribution import Attribution, Invitation, Segment
 from cc_bridge.surveys.business_hours import day_began
-from cc_bridge.surveys.definition import Sounds, Survey
+from cc_bridge.surveys.callback import CallbackCandidate
+from cc_bridge.surveys.definition import Sounds
 from cc_bridge.surveys.eligibility import (
     EligibilityRules,
     NotAskedReason,
@@ -83,43 +96,62 @@ class _Talked:
     uniqueid: str  # of the caller's channel, which may be another one than the survey's
 
 
-class SurveyInvitations:
+class SurveyInvitations(DaemonService):
     """The decisions of one PBX.
 
-    `config`, `surveys` and `sounds` may be replaced at any time; who is being asked keeps what there was.
-    `record` takes the entries of the funnel. `running` counts the surveys under way, the new one among them.
-    `left_first` hears of callers with consent or chosen by chance who hung up on the agent; `called_back`
-    gives the invitation of a caller whom we called.
+    The surveys may be loaded again at any time; a caller who is being asked keeps the survey of before.
+    `record` takes the decisions. `fast_agi` counts the callers who are served, the new one among them.
+    `callbacks` gets the callers with consent or chosen by chance who hung up on the agent.
     """
+
+    taken_over = (
+        "survey.enabled",
+        "survey.busy_share",
+        "survey.time_zone",
+        "agi.max_callers",
+        *per_queue("survey", "language", "ask_*"),
+    )
 
     def __init__(
         self,
-        config: Config,
-        surveys: Mapping[str, Survey],
-        sounds: Sounds,
+        context: Context,
+        surveys: ConfiguredSurveys,
         tracker: Tracker,
         link: Link,
         record: Callable[[SurveyDecision], None],
-        running: Callable[[], int],
-        clock: IReactorTime,
+        fast_agi: FastAgi,
+        callbacks: CallbackDialer | None = None,
     ) -> None:
-        self.config = config
-        self.surveys = surveys
-        self.sounds = sounds
-        self.asked = SurveyHistory(config.pbx.name)
-        self.consents: dict[str, bool] = {}  # what callers said who were asked before the queue, by Uniqueid
-        self.left_first: Callable[[Invitation, str, str], None] = lambda _invitation, _uniqueid, _number: None
-        self.called_back: Callable[[ScriptArguments], Invitation | None] = lambda _said: None
+        super().__init__(context)
+        self.history = SurveyHistory(context.config.pbx.name)
+        self._surveys = surveys
+        self._consents: dict[str, bool] = {}  # of callers who were asked before the queue, by Uniqueid
         self._invited: dict[str, None] = {}  # calls
-        self._keys = config.callers.caller_keys()
+        self._keys = context.config.callers.caller_keys()
         self._tracker = tracker
         self._link = link
         self._record = record
-        self._running = running
-        self._clock = clock
+        self._fast_agi = fast_agi
+        self._callbacks = callbacks
+        self._clock = context.reactor
 
-    def consented(self, uniqueid: str, given: bool) -> None:  # ConsentAsker calls it
-        _keep(self.consents, uniqueid, given)
+    @property
+    def sounds(self) -> Sounds:
+        return self._surveys.sounds
+
+    def record_consent(self, uniqueid: str, given: bool) -> None:
+        """Note what a caller said who was asked before the queue."""
+        _keep(self._consents, uniqueid, given)
+
+    def handle_record(self, record: Record) -> None:
+        """Note who was asked and who opted out; consider callers who ended the talk."""
+        match record:
+            case Talk():
+                self._talk_ended(record)
+            case OptOut():
+                self.history.opt(record)
+            case SurveyAttempt(ended_at=None):
+                self.history.note(record, record.started_at)
 
     async def invite(self, request: Request, channel: AgiChannel) -> Invitation | NotAskedReason:
         """Return what to ask a caller who came to the survey, or why not to.
@@ -128,7 +160,7 @@ class SurveyInvitations:
         """
         said = asked_by(request.args)
         if said.trigger is Trigger.CALLBACK:
-            return await self._greet(self.called_back(said), request, channel)
+            return await self._greet(self._called_back(said), request, channel)
         talked = await self._talked(request, channel, said)
         queue = talked.attribution.last.queue if talked else said.queue
         uniqueid, number, language = request.uniqueid, request.caller_id, request.language
@@ -138,9 +170,9 @@ class SurveyInvitations:
             call = self._tracker.calls.of(uniqueid)
             number, language = (call.number, call.language) if call else ("", language)
         caller = _Caller(uniqueid, queue, language, number, said.trigger)
-        return self._consider(caller, talked, self._running() - 1, decide)
+        return self._consider(caller, talked, self._fast_agi.in_progress - 1, decide)
 
-    def talk_ended(self, talk: Talk) -> None:
+    def _talk_ended(self, talk: Talk) -> None:
         """Consider a caller who ended the talk, and so never comes to the survey."""
         if talk.ended_by is not EndedBy.CALLER:
             return
@@ -155,9 +187,17 @@ class SurveyInvitations:
         ]
         attribution = Attribution(talk.call_id, segments)
         talked = _Talked(attribution, talk.talk_seconds, talk.ended_by, talk.uniqueid)
-        invitation = self._consider(caller, talked, self._running(), left_first)
+        invitation = self._consider(caller, talked, self._fast_agi.in_progress, left_first)
         if isinstance(invitation, Invitation):
-            self.left_first(invitation, caller.uniqueid, number)
+            self._left_first(invitation, caller.uniqueid, number)
+
+    def _left_first(self, invitation: Invitation, uniqueid: str, number: str) -> None:
+        if self._callbacks:
+            consented = self._consents.get(uniqueid)
+            self._callbacks.caller_left_first(CallbackCandidate(uniqueid, number, consented, invitation))
+
+    def _called_back(self, said: ScriptArguments) -> Invitation | None:
+        return self._callbacks.invitation(said) if self._callbacks else None
 
     # -- the decision
 
@@ -173,7 +213,7 @@ class SurveyInvitations:
     ) -> Invitation | NotAskedReason:
         queue = self.config.queue(caller.queue)
         rules = rules_of(queue, self.config.survey, self.config.agi)
-        survey = self.surveys.get(rules.survey)
+        survey = self._surveys.surveys.get(rules.survey)
         if survey is None:
             return NotAskedReason.DISABLED
         attribution = talked.attribution if talked else Attribution("", [Segment(caller.queue, "", "")])
@@ -197,10 +237,10 @@ class SurveyInvitations:
             language_known=not language or bool(survey.ask_language or survey.speaks(language)),
             at=now,
             trigger=caller.trigger,
-            consented=self.consents.get(caller.uniqueid),
+            consented=self._consents.get(caller.uniqueid),
         )
-        standing = self.asked.standing(candidate, day_began(now, self.config.survey.zone), running)
-        if self.asked.opted_out(self._keys.hashed(caller.number)):  # all that an erasure has left
+        standing = self.history.standing(candidate, day_began(now, self.config.survey.zone), running)
+        if self.history.opted_out(self._keys.hashed(caller.number)):  # all that an erasure has left
             standing = replace(standing, opted_out=True)
         found = judge(candidate, rules, standing, call_id)
         self._record(

@@ -1,17 +1,17 @@
-"""Says what each version of a survey asks, so that whoever reads its answers later knows the questions.
+"""What each version of a survey asks, recorded so that the questions of stored answers are known later.
 
-`daemon/bridge.py` makes one, and tells it at the start and on SIGHUP what was loaded;
-`daemon/jobs/survey_history.py` tells it what the database knows from before and from other PBXs. The trap:
-nothing can mend two surveys under one version, since an answer has only its number. So a person must hear of
-it, when it begins.
+Two surveys under one version cannot be repaired afterwards, since an answer has only the number. So the log
+warns as soon as it happens.
 """
 
 from collections.abc import Callable, Iterable
 
 from twisted.logger import Logger
 
+from cc_bridge.config import Config
+from cc_bridge.daemon.service import Context, DaemonService
+from cc_bridge.daemon.services.configured_surveys import ConfiguredSurveys
 from cc_bridge.records import SurveyDefinition
-from cc_bridge.surveys.definition import Survey
 from cc_bridge.surveys.versions import SurveyVersions, definition_of
 
 __all__ = ["SurveyVersionCheck"]
@@ -19,28 +19,31 @@ __all__ = ["SurveyVersionCheck"]
 _log = Logger()
 
 
-class SurveyVersionCheck:
-    """The definitions of one daemon's surveys; `record` keeps them, `now` is the PBX's clock."""
+class SurveyVersionCheck(DaemonService):
+    """The definitions of one daemon's surveys; `record` stores them, `now` is the PBX's clock."""
 
     def __init__(
         self,
-        pbx: str,
+        context: Context,
+        surveys: ConfiguredSurveys,
         record: Callable[[Iterable[SurveyDefinition]], None],
         now: Callable[[], float],
     ) -> None:
-        self._pbx = pbx
+        super().__init__(context)
+        self._surveys = surveys
         self._record = record
         self._now = now
         self._versions = SurveyVersions()
 
-    def loaded(self, surveys: Iterable[Survey]) -> None:
-        """Keep what is asked from now on."""
-        now = self._now()
-        definitions = [definition_of(self._pbx, survey, now) for survey in surveys]
-        self.compare(definitions)
-        self._record(definitions)
+    def start(self) -> None:
+        self._record_loaded()
+
+    def reconfigure(self, config: Config) -> None:
+        super().reconfigure(config)
+        self._record_loaded()
 
     def compare(self, definitions: Iterable[SurveyDefinition]) -> None:
+        """Warn of a version that has had other questions or languages, here or at another PBX."""
         for changed in self._versions.changed(definitions):
             _log.warn(
                 "survey {survey}: version {version} has had other questions or languages before; its answers "
@@ -48,3 +51,9 @@ class SurveyVersionCheck:
                 survey=changed.survey,
                 version=changed.version,
             )
+
+    def _record_loaded(self) -> None:
+        now, pbx = self._now(), self.config.pbx.name
+        definitions = [definition_of(pbx, survey, now) for survey in self._surveys.surveys.values()]
+        self.compare(definitions)
+        self._record(definitions)

@@ -1,10 +1,7 @@
-"""Webhooks, wired: which records become events, where they wait, who gets them.
+"""The webhooks of the daemon: which records become events, where these wait, and who gets them.
 
-`record_pipeline.py` imports this and with it `webhooks/` only where the configuration names receivers:
-Twisted's HTTP client is memory that others need not spend.
-
-The trap: `beside` runs in the writer's thread. What it raises would hold up every record, so an event that
-cannot be made is left out, and logged.
+`beside` runs in the writer's thread. An exception of it would hold up every record, so an event that cannot
+be made is left out, and logged.
 """
 
 import random

@@ -12,16 +12,15 @@ from click.testing import CliRunner
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from twisted.logger import formatEvent, globalLogPublisher
 
 from cc_bridge import shipped
 from cc_bridge.cli import main
 from cc_bridge.config import CallersConfig, Config, RetentionConfig
-from cc_bridge.daemon import health, main as daemon
+from cc_bridge.daemon import main as daemon
 from cc_bridge.daemon.bridge import Bridge
-from cc_bridge.daemon.services import record_pipeline
+from cc_bridge.daemon.services import health, record_pipeline
 from cc_bridge.errors import StorageError
 from cc_bridge.records import ObservationWatermark, OptOut
 from cc_bridge.storage.migrate import open_database
@@ -57,18 +56,18 @@ def start():
     def start(config, observed_until=None):
         bridge = Bridge(config, reactor, observed_until)
         until(lambda: True)  # the reactor runs
-        bridge.start()
+        bridge.startService()
         bridges.append(bridge)
         return bridge
 
     yield start
     for bridge in bridges:
-        if bridge.writing.writer.alive:
+        if bridge.pipeline.writer.alive:
             stop(bridge)
 
 
 def stop(bridge):
-    return result_of(Deferred.fromCoroutine(bridge.stop()), 30)
+    return result_of(bridge.stopService(), 30)
 
 
 def get(bridge, path):
@@ -92,15 +91,15 @@ def test_without_its_server_it_starts_and_records_wait_in_the_journal(config, st
     monkeypatch.setattr(health, "_LATE_SECONDS", 0.0)
     assert daemon._left(config()) == (None, [])
     bridge = start(config())
-    bridge.writing.record([visit(1), ObservationWatermark("pbx", T)])
-    result_of(bridge.writing.commit(answer("a")))  # a caller is not kept waiting
+    bridge.pipeline.record([visit(1), ObservationWatermark("pbx", T)])
+    result_of(bridge.pipeline.commit(answer("a")))  # a caller is not kept waiting
     status, text = get(bridge, "/readyz")
     assert status == 503
     assert "records wait for the database" in text
     assert get(bridge, "/healthz")[0] == 200
     page = get(bridge, "/metrics")[1]
     pending = int(re.search(r"^cc_bridge_journal_pending_records\{.*} (\d+)$", page, re.MULTILINE)[1])
-    assert pending == 3 + len(bridge.asking.surveys)
+    assert pending == 3 + len(bridge.surveys.surveys)
     began = time.monotonic()
     stop(bridge)
     assert time.monotonic() - began < record_pipeline._FORWARD_SECONDS + 3
@@ -109,45 +108,45 @@ def test_without_its_server_it_starts_and_records_wait_in_the_journal(config, st
 
 def test_what_waited_is_forwarded_by_the_next_one(config, start, server_url):
     first = start(config())
-    first.writing.record([visit(1)])
-    result_of(first.writing.commit(answer("a")))
+    first.pipeline.record([visit(1)])
+    result_of(first.pipeline.commit(answer("a")))
     stop(first)
     second = start(config(server_url))
-    second.writing.record([visit(2)])
+    second.pipeline.record([visit(2)])
     # Each start tells of the surveys that it loaded.
-    until(lambda: second.writing.forwarder.forwarded == 3 + 2 * len(second.asking.surveys), 60)
+    until(lambda: second.pipeline.forwarder.forwarded == 3 + 2 * len(second.surveys.surveys), 60)
     assert sorted(query(server_url, "SELECT uniqueid FROM queue_visits")) == [("1",), ("2",)]
     assert query(server_url, "SELECT attempt_id FROM answers") == [("a",)]
-    second.writing.record([visit(3)])
+    second.pipeline.record([visit(3)])
     stop(second)
     assert len(query(server_url, "SELECT uniqueid FROM queue_visits")) == 3
 
 
 def test_who_opted_out_is_known_after_a_restart_while_the_server_is_away(config, start):
     first = start(config())
-    result_of(first.writing.commit(OptOut("989121234567", T, opted_out=True, told_by="key")))
+    result_of(first.pipeline.commit(OptOut("989121234567", T, opted_out=True, told_by="key")))
     stop(first)
     second = start(config())
-    until(lambda: second.asking.asked.opted_out("989121234567"), 60)
+    until(lambda: second.invitations.history.opted_out("989121234567"), 60)
 
 
 def test_a_full_journal_is_told_and_ratings_go_on(config, start):
     bridge = start(config())
     number = 0
-    while not bridge.writing.forwarder.journal.full:
-        bridge.writing.record([visit(number + n) for n in range(200)])
+    while not bridge.pipeline.forwarder.journal.full:
+        bridge.pipeline.record([visit(number + n) for n in range(200)])
         number += 200
-        until(lambda: bridge.writing.writer.backlog == 0)
-    bridge.writing.record([visit(number)])
-    result_of(bridge.writing.commit(answer("a")))
+        until(lambda: bridge.pipeline.writer.backlog == 0)
+    bridge.pipeline.record([visit(number)])
+    result_of(bridge.pipeline.commit(answer("a")))
     assert "only ratings are kept" in get(bridge, "/readyz")[1]
     assert 'cc_bridge_storage_dropped_records_total{pbx="pbx"} 1\n' in get(bridge, "/metrics")[1]
 
 
 def test_two_daemons_with_one_journal_are_told_at_the_start(config, start):
     bridge = start(config())
-    bridge.writing.record([visit(1)])
-    until(lambda: bridge.writing.writer.backlog == 0)
+    bridge.pipeline.record([visit(1)])
+    until(lambda: bridge.pipeline.writer.backlog == 0)
     with pytest.raises(StorageError, match="is another cc-bridge running with it"):
         daemon._left(config())
 
@@ -162,8 +161,8 @@ def test_numbers_are_written_and_sent_as_the_configuration_says(config, start, s
     """The journal and the server get what may be stored, and so does whoever is told of the records."""
     callers = CallersConfig(numbers=numbers, hash_secret="a secret of the house", country_code="98")
     bridge = start(config(server_url).model_copy(update={"callers": callers}))
-    bridge.writing.record([visit(1)])
-    until(lambda: bridge.writing.forwarder.forwarded > 0, 60)
+    bridge.pipeline.record([visit(1)])
+    until(lambda: bridge.pipeline.forwarder.forwarded > 0, 60)
     until(lambda: query(server_url, "SELECT uniqueid FROM queue_visits") == [("1",)], 60)
     expected = {"plain": (NUMBER, "مریم"), "masked": ("98211234xxxx", ""),
                 "hashed": (callers.caller_keys().key(NUMBER), "")}  # fmt: skip
@@ -179,12 +178,12 @@ def test_a_caller_is_erased_beside_a_daemon_that_runs(config, start, database_ur
     bridge = start(config(database_url))
     monkeypatch.setenv("CC_BRIDGE_STORAGE__URL", database_url)
     monkeypatch.setenv("CC_BRIDGE_STORAGE__JOURNAL", str(tmp_path / "journal.sqlite"))
-    bridge.writing.record([visit(n) for n in range(100)])
+    bridge.pipeline.record([visit(n) for n in range(100)])
     until(lambda: query(database_url, "SELECT count(*) FROM queue_visits") == [(100,)], 60)
     erasing = deferToThread(CliRunner().invoke, main, ["caller", "erase", NUMBER, "--yes"])
     erased = result_of(erasing, 60)
     assert erased.exit_code == 0, erased.output
-    bridge.writing.record([visit("later")])
+    bridge.pipeline.record([visit("later")])
     until(lambda: query(database_url, "SELECT count(*) FROM queue_visits") == [(101,)], 60)
     with_number = query(database_url, "SELECT uniqueid FROM queue_visits WHERE caller_number <> ''")
     assert with_number == [("later",)]
@@ -192,7 +191,7 @@ def test_a_caller_is_erased_beside_a_daemon_that_runs(config, start, database_ur
     assert again.exit_code == 0
     files = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
     assert NUMBER.encode() not in files
-    assert bridge.writing.writer.failures == 0
+    assert bridge.pipeline.writer.failures == 0
 
 
 def test_what_is_too_old_is_deleted_at_night_beside_a_daemon_that_runs(config, start, tmp_path):
@@ -200,18 +199,19 @@ def test_what_is_too_old_is_deleted_at_night_beside_a_daemon_that_runs(config, s
     bridge = start(config(url).model_copy(update={"retention": RetentionConfig(calls_days=30)}))
     now = bridge.link.pbx_now()
     old, fresh = replace(visit(1), pbx="pbx", entered_at=now - 31 * 86_400), replace(visit(2), entered_at=now)
-    bridge.writing.record([old, fresh])
-    until(lambda: bridge.writing.writer.written["queue_visits"] == 2, 60)
-    bridge._nightly._seen = 0.0  # when it looked last: the hour came meanwhile
-    result_of(bridge._nightly._look(), 60)
+    bridge.pipeline.record([old, fresh])
+    until(lambda: bridge.pipeline.writer.written["queue_visits"] == 2, 60)
+    nightly = bridge.jobs.getServiceNamed("retention purge")
+    nightly._polled_at = 0.0  # the hour came meanwhile
+    result_of(nightly.poll(), 60)
     assert query(url, "SELECT uniqueid FROM queue_visits") == [("2",)]
-    assert bridge._nightly._look() is None
+    assert nightly.prepare() is None
 
 
 def test_an_sqlite_database_needs_no_journal(config, start, tmp_path):
     url = f"sqlite:///{tmp_path / 'calls.sqlite'}"
     bridge = start(config(url))
-    bridge.writing.record([visit(1)])
+    bridge.pipeline.record([visit(1)])
     assert "journal" not in get(bridge, "/readyz")[1] + get(bridge, "/metrics")[1].replace("full journal", "")
     stop(bridge)
     assert query(url, "SELECT uniqueid FROM queue_visits") == [("1",)]
@@ -239,14 +239,14 @@ def test_what_each_version_of_a_survey_asks_is_kept_as_it_was_first(config, star
     globalLogPublisher.addObserver(logs.append)
     try:
         first = start(written(one))
-        kept = [definition_of("pbx", first.asking.surveys["csat"], 0.0)]
-        first.reload(settings)  # nothing has changed
-        first.reload(written(two))
-        kept.append(definition_of("pbx", first.asking.surveys["csat"], 0.0))
+        kept = [definition_of("pbx", first.surveys.surveys["csat"], 0.0)]
+        first.reconfigure(settings)  # nothing has changed
+        first.reconfigure(written(two))
+        kept.append(definition_of("pbx", first.surveys.surveys["csat"], 0.0))
         assert warnings() == []
-        first.reload(written(one.replace('"fa"]', '"fa"] # in two languages')))  # not what it asks
+        first.reconfigure(written(one.replace('"fa"]', '"fa"] # in two languages')))  # not what it asks
         assert warnings() == []
-        first.reload(written(two.replace("version = 2", "version = 1")))
+        first.reconfigure(written(two.replace("version = 2", "version = 1")))
         assert len(warnings()) == 1
         stop(first)
         logs.clear()

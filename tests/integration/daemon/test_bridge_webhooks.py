@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import pytest
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
 from twisted.logger import capturedLogs, formatEvent
 
 from cc_bridge.config import Config
@@ -65,30 +64,30 @@ def start():
     def start(config):
         bridge = Bridge(config, reactor)
         until(lambda: True)  # the reactor runs
-        bridge.start()
+        bridge.startService()
         bridges.append(bridge)
         return bridge
 
     yield start
     for bridge in bridges:
-        if bridge.writing.writer.alive:
+        if bridge.pipeline.writer.alive:
             stop(bridge)
 
 
 def stop(bridge):
-    result_of(Deferred.fromCoroutine(bridge.stop()), 30)
+    result_of(bridge.stopService(), 30)
 
 
 def test_what_is_recorded_is_told_in_order(config, start, receiver):
     bridge = start(config())
     for record in (STARTED, ANSWER, ENDED):
-        result_of(bridge.writing.commit(record))
-    bridge.writing.record([CALL])
+        result_of(bridge.pipeline.commit(record))
+    bridge.pipeline.record([CALL])
     until(lambda: len(receiver.taken) == 4)
     types = ["rating_given", "low_rating", "survey_completed", "call_ended"]
     assert [event["type"] for event in receiver.events] == types
     assert receiver.events[3]["data"]["wait_seconds"] == 7.5
-    until(lambda: bridge.writing.telling.deliveries.pending("crm") == 0)
+    until(lambda: bridge.pipeline.webhooks.deliveries.pending("crm") == 0)
     page = bridge.metrics.page("")[0].decode()
     assert re.search(r'cc_bridge_webhook_deliveries_total\{.*endpoint="crm",result="delivered"\} 4\n', page)
 
@@ -97,7 +96,7 @@ def test_a_receiver_that_is_away_bothers_nobody_and_gets_it_from_the_next_daemon
     receiver.behave = lambda _: 500
     first = start(config())
     ready = first.health.ready()
-    first.writing.record([CALL])
+    first.pipeline.record([CALL])
     until(lambda: receiver.events)
     assert first.health.ready().keys() == ready.keys()
     stop(first)
@@ -119,7 +118,7 @@ def test_a_follow_up_is_opened_by_what_was_recorded_and_told(config, start, rece
     now = bridge.link.pbx_now()
     started = replace(STARTED, started_at=now - 20, caller_key="982112345678")
     for record in (started, replace(ANSWER, answered_at=now)):
-        result_of(bridge.writing.commit(record))
+        result_of(bridge.pipeline.commit(record))
     until(lambda: receiver.taken, 60)
     (event,) = receiver.events
     assert (event["type"], event["data"]["reason"]) == ("follow_up_opened", "low_rating")
@@ -141,7 +140,7 @@ def test_a_number_is_told_as_it_is_stored(config, start, receiver):
         }
     )
     bridge = start(hidden)
-    bridge.writing.record([CALL])
+    bridge.pipeline.record([CALL])
     until(lambda: receiver.taken)
     assert "98211" not in json.dumps(receiver.events)
 
@@ -149,7 +148,7 @@ def test_a_number_is_told_as_it_is_stored(config, start, receiver):
 def test_an_event_that_cannot_be_made_takes_no_record_with_it(config, start, receiver):
     with capturedLogs() as logs:
         bridge = start(config())
-        bridge.writing.record([replace(CALL, talk_seconds=float("inf"), call_id="c0"), CALL])
+        bridge.pipeline.record([replace(CALL, talk_seconds=float("inf"), call_id="c0"), CALL])
         until(lambda: receiver.taken)
     assert [event["data"]["call_id"] for event in receiver.events] == ["c1"]
     assert [entry for entry in logs if "no event could be made of a Call" in formatEvent(entry)]

@@ -17,6 +17,7 @@ from cc_bridge.errors import ConfigError
 from cc_bridge.storage.queries.digest_deliveries import DeliveryKey
 from support.digest_fixtures import MONDAY, configured, filled
 from support.mail_server import mail_server
+from support.service_context import context
 from support.year_of_calls import ZONE
 
 __all__ = ["mail_server"]
@@ -86,21 +87,22 @@ def test_a_daemon_that_could_make_no_digest_does_not_begin(url, monkeypatch):
 
 
 class Looking:
-    """A Publishing whose threads and clock are the test's."""
+    """A DigestJob whose threads and clock are the test's."""
 
     def __init__(self, config):
-        self.clock, self.config = Clock(), config
+        self.clock = Clock()
         self.looks, self.results = [], []
-        self.publishing = DigestJob(
-            lambda: self.config, self.post, lambda: MONDAY + self.clock.seconds(), self.in_thread, self.clock
+        here = context(
+            config, clock=self.clock, now=lambda: MONDAY + self.clock.seconds(), in_thread=self.in_thread
         )
-        self.publishing.start()
+        self.digests = DigestJob(here, self.send)
+        self.digests.startService()
 
-    def in_thread(self, function, *args):
-        function(*args)
+    def in_thread(self, function):
+        function()
         return self.results.pop(0) if self.results else succeed(self.posted())
 
-    def post(self, _config, stop):
+    def send(self, _config, _sender, _now, stop):
         self.looks.append((self.clock.seconds(), stop))
 
     def posted(self, **what):
@@ -115,43 +117,43 @@ class Looking:
 def looking(url):
     looking = Looking(configured(url))
     yield looking
-    looking.publishing.stop()
+    looking.digests.stopService()
     assert not looking.clock.getDelayedCalls()
 
 
 def test_it_looks_when_there_may_be_something_to_do(looking):
     looking.pass_by(150)
     assert [round(at / 60) for at, _ in looking.looks] == [1, 61, 121]
-    assert looking.publishing.due_at == {"week": MONDAY}
-    assert looking.publishing.last_sent_at["week"] == MONDAY + 121 * 60
+    assert looking.digests.due_at == {"week": MONDAY}
+    assert looking.digests.last_sent_at["week"] == MONDAY + 121 * 60
 
 
 def test_a_changed_configuration_is_looked_at_soon_and_off_is_off(looking, url):
     looking.pass_by(2)
-    looking.config = configured(url, hour=8)
+    looking.digests.reconfigure(configured(url, hour=8))
     looking.pass_by(1)
     assert len(looking.looks) == 2
-    looking.config = configured(url, enabled=False)
+    looking.digests.reconfigure(configured(url, enabled=False))
     looking.pass_by(600)
     assert len(looking.looks) == 2
-    assert looking.publishing.due_at == looking.publishing.failures == {}
+    assert looking.digests.due_at == looking.digests.failures == {}
 
 
 def test_what_goes_wrong_is_counted_and_never_ends_the_looking(looking):
     key = DeliveryKey("week", "2026-11-09", "sara", "sara@example.com")
-    assert looking.publishing.failures == {"week": 0}
+    assert looking.digests.failures == {"week": 0}
     looking.results = [
         succeed(looking.posted(given_up=[(key, "refused")], put_off=[(key, "later")], sent=[key])),
         fail(RuntimeError("no thread")),
         succeed(looking.posted(why_not="the database is away", last_sent_at=0.0)),
     ]
     looking.pass_by(1)
-    sent_at = looking.publishing.last_sent_at["week"]
+    sent_at = looking.digests.last_sent_at["week"]
     looking.pass_by(180)
     assert len(looking.looks) >= 4
-    assert looking.publishing.failures == {"week": 1}
+    assert looking.digests.failures == {"week": 1}
     assert sent_at > 0
-    assert looking.publishing.last_sent_at["week"] > 0
+    assert looking.digests.last_sent_at["week"] > 0
 
 
 def test_while_one_looks_no_other_does_and_a_stop_is_told(looking):
@@ -159,7 +161,7 @@ def test_while_one_looks_no_other_does_and_a_stop_is_told(looking):
     looking.pass_by(300)
     ((_, stop),) = looking.looks
     assert not stop()
-    looking.publishing.stop()
+    looking.digests.stopService()
     assert stop()
 
 

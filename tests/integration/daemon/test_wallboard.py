@@ -3,13 +3,12 @@
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import count
 from types import SimpleNamespace
 
 import pytest
 from sqlalchemy.exc import OperationalError
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import fail, maybeDeferred
 from twisted.internet.task import Clock
 
 from cc_bridge.calls.tracker import Tracker
@@ -23,6 +22,7 @@ from cc_bridge.storage.schema.tables import row_of
 from cc_bridge.storage.schema.upsert import upsert
 from cc_bridge.wallboard.today import Today
 from support.reactor_loop import result_of, until
+from support.service_context import context
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
 MIDNIGHT = NOON - 12 * 3600
@@ -56,20 +56,23 @@ class Day:
         self.today.begin(NOON, UTC)
         self.waits_since = 0.0
         self.reads = 0
-        self.recalling = TodayBackfillJob(
-            self.open, "main", self.today, lambda: self.waits_since, self.in_thread, self.clock
-        )
+        self.engine = open_database(url)
+        self.faults = []  # of the next reads
+        config = Config(pbx={"name": "main"})
+        here = context(config, clock=self.clock, in_thread=self.in_thread, engine=self.engine)
+        self.backfill = TodayBackfillJob(here, self.today, lambda: self.waits_since)
 
-    def open(self):
+    def in_thread(self, function):
         self.reads += 1
-        return open_database(self.url)
+        return fail(self.faults.pop(0)) if self.faults else maybeDeferred(function)
 
-    def in_thread(self, function, *args):
-        return maybeDeferred(function, *args)
+    def close(self):
+        self.backfill.stopService()
+        self.engine.dispose()
 
     def start(self):
         self.clock.advance(1)  # what was written before is older than this daemon
-        self.recalling.start()
+        self.backfill.startService()
         self.clock.advance(0)
 
     def store(self, *records):
@@ -85,7 +88,7 @@ class Day:
 def day(database_url):
     days = Day(database_url)
     yield days
-    days.recalling.stop()
+    days.close()
 
 
 def test_a_daemon_that_begins_at_noon_knows_the_morning(day):
@@ -95,9 +98,9 @@ def test_a_daemon_that_begins_at_noon_knows_the_morning(day):
         attempt(1), answer(1, 4), attempt(2), answer(2, 5), attempt(3, pbx="other"), answer(3, pbx="other"),
         answer(4, 1, at=MIDNIGHT - 1), attempt(4),
     )  # fmt: skip
-    assert not day.recalling.complete
+    assert not day.today.complete
     day.start()
-    assert day.recalling.complete
+    assert day.today.complete
     counts = day.today.visits("sales")
     assert (counts.visits, counts.answered, counts.answered_within, counts.abandoned) == (3, 2, 2, 1)
     assert day.today.answers("sales", "agent", "csat") == {4: 1, 5: 1}
@@ -107,7 +110,7 @@ def test_a_daemon_that_begins_at_noon_knows_the_morning(day):
 def here(tmp_path):
     days = Day(f"sqlite:///{tmp_path / 'calls.sqlite'}")
     yield days
-    days.recalling.stop()
+    days.close()
 
 
 def test_what_was_counted_live_is_not_counted_again(here):
@@ -122,44 +125,36 @@ def test_what_was_counted_live_is_not_counted_again(here):
 def test_a_long_day_is_counted_in_parts(here):
     here.store(*(visit(n) for n in range(1200)))
     here.clock.advance(1)
-    here.recalling.start()
+    here.backfill.startService()
     assert here.today.visits("sales").visits == 200
-    assert not here.recalling.complete
+    assert not here.today.complete
     here.clock.advance(0)
     assert here.today.visits("sales").visits == 1200
-    assert here.recalling.complete
+    assert here.today.complete
 
 
 def test_it_is_read_again_while_an_earlier_daemons_records_wait_in_the_journal(here):
     here.waits_since = 60.0
     here.start()
-    assert (here.reads, here.recalling.complete) == (1, False)
+    assert (here.reads, here.today.complete) == (1, False)
     here.store(visit(1))
     here.clock.advance(29)
     here.waits_since = 3.0  # only ours wait
     assert here.reads == 1
     here.clock.advance(5)
-    assert (here.reads, here.recalling.complete, here.today.visits("sales").visits) == (2, True, 1)
+    assert (here.reads, here.today.complete, here.today.visits("sales").visits) == (2, True, 1)
     here.clock.pump([5.0] * 100)
     assert here.reads == 2
 
 
-def test_a_database_that_is_away_is_asked_until_it_is_there(here, monkeypatch):
-    numbers = count()
-    whole = here.recalling._read
-
-    def read(since):
-        if next(numbers) < 3:
-            raise OperationalError("connect", {}, Exception("away"))
-        return whole(since)
-
-    monkeypatch.setattr(here.recalling, "_read", read)
+def test_a_database_that_is_away_is_asked_until_it_is_there(here):
+    here.faults = [OperationalError("connect", {}, Exception("away"))] * 3
     here.store(visit(1))
     here.start()
     for _ in range(3):
-        assert not here.recalling.complete
+        assert not here.today.complete
         here.clock.advance(5)
-    assert here.recalling.complete
+    assert here.today.complete
     assert here.today.visits("sales").visits == 1
 
 
@@ -167,22 +162,20 @@ def test_at_midnight_the_new_day_is_read_too(here):
     here.store(visit(1), visit(2, at=MIDNIGHT + 86_400 + 5))
     here.start()
     here.today.begin(NOON + 86_400, UTC)
-    here.recalling.again()
-    assert not here.recalling.complete
+    assert not here.today.complete
     here.clock.advance(5)
-    assert here.recalling.complete
+    assert here.today.complete
     assert here.today.visits("sales").visits == 1
 
 
 def test_what_was_read_of_yesterday_is_not_counted_today(here):
     here.store(*(visit(n) for n in range(600)))
     here.clock.advance(1)
-    here.recalling.start()
+    here.backfill.startService()
     here.today.begin(NOON + 86_400, UTC)
-    here.recalling.again()
     here.clock.advance(0)
     assert here.today.visits("sales").visits == 0
-    assert not here.recalling.complete
+    assert not here.today.complete
 
 
 # -- in a whole daemon
@@ -205,17 +198,17 @@ def start(tmp_path):
         )
         bridges.append(Bridge(config, reactor))
         until(lambda: True)  # the reactor runs
-        bridges[-1].start()
+        bridges[-1].startService()
         return bridges[-1]
 
     yield start
     for bridge in bridges:
-        if bridge.writing.writer.alive:
+        if bridge.pipeline.writer.alive:
             stop(bridge)
 
 
 def stop(bridge):
-    result_of(Deferred.fromCoroutine(bridge.stop()), 30)
+    result_of(bridge.stopService(), 30)
 
 
 def test_what_was_counted_before_a_restart_counts_after_it(start):
@@ -223,9 +216,9 @@ def test_what_was_counted_before_a_restart_counts_after_it(start):
     begun = replace(attempt(1, pbx="pbx"), started_at=now, ended_at=None, result=SurveyResult.STARTED)
     first = start()
     assert first.wallboard.current()["total"]["offered"] == 0
-    first.writing.record([visit(1, "pbx", now), visit(2, "pbx", now - 2 * 86_400)])
-    result_of(first.writing.commit(begun))
-    result_of(first.writing.commit(replace(answer(1, pbx="pbx", at=now), question="satisfaction")))
+    first.pipeline.record([visit(1, "pbx", now), visit(2, "pbx", now - 2 * 86_400)])
+    result_of(first.pipeline.commit(begun))
+    result_of(first.pipeline.commit(replace(answer(1, pbx="pbx", at=now), question="satisfaction")))
     until(lambda: first.wallboard.current()["total"]["offered"] == 1)
     before = first.wallboard.current()["queues"]
     assert before[0]["rating"]["n"] == 1
@@ -233,7 +226,7 @@ def test_what_was_counted_before_a_restart_counts_after_it(start):
     second = start()
     until(lambda: second.wallboard.current()["today_complete"])
     assert second.wallboard.current()["queues"] == before
-    second.writing.record([visit(3, "pbx", now)])
+    second.pipeline.record([visit(3, "pbx", now)])
     until(lambda: second.wallboard.current()["total"]["offered"] == 2)
 
 
@@ -246,8 +239,7 @@ def test_without_a_pbx_the_board_says_so(start):
 
 def test_a_board_between_two_ticks_agrees_with_itself():
     clock, link = Clock(), SimpleNamespace(up=False, pbx_now=lambda: NOON + clock.seconds())
-    config = Config()
-    wall = Wallboard(lambda: config, dict, Tracker("main"), link, lambda: 0.0, maybeDeferred, clock)
+    wall = Wallboard(context(clock=clock), SimpleNamespace(surveys={}), Tracker("main"), link)
     for link.up in (True, False, True, False):
         clock.advance(1.5)
         shown = wall.current()

@@ -9,7 +9,9 @@ from twisted.internet import reactor
 from twisted.internet.defer import maybeDeferred
 
 from cc_bridge.config import Config
-from cc_bridge.daemon.services.people_api import PeopleApi
+from cc_bridge.daemon.service import Context
+from cc_bridge.daemon.services.agent_api import AgentApi
+from cc_bridge.daemon.services.follow_up_api import FollowUpApi
 from cc_bridge.follow_ups.follow_up import Action, FollowUp, FollowUpState
 from cc_bridge.records import Answer, CustomerNumber
 from cc_bridge.storage.migrate import open_database
@@ -56,21 +58,29 @@ class Desk:
             survey={"time_zone": "Europe/Berlin"},
         )
         self.now = NOW
-        self.showing = PeopleApi(lambda: config, lambda: self.now, reactor)
-        self.showing.start()
+        self._context = Context.of(config, reactor)
+        self._apis = AgentApi(self._context, self._now), FollowUpApi(self._context, self._now)
+        for api in self._apis:
+            api.startService()
+        agent, follow_ups = self._apis
         stream = EventStream(lambda: 1, lambda: None, reactor, 1)
         pages = site(
             lambda _: (b"", "text/plain"), dict, dict, TokenAuth("127.0.0.1", TOKEN), dict, stream,
-            agent=self.showing.agent, **{"follow-ups": self.showing.follow_ups},
+            agent=agent.resource, **{"follow-ups": follow_ups.resource},
         )  # fmt: skip
         self._port = reactor.listenTCP(0, pages, interface="127.0.0.1")
         self.url = f"http://127.0.0.1:{self._port.getHost().port}"
+
+    def _now(self):
+        return self.now
 
     def agent(self, name="Agent 2", more="", seconds=5 * 86_400):
         return f"{self.url}/agent{more}#{SignedLinks(TOKEN, 'main').key(name, int(NOW + seconds))}"
 
     def close(self):
-        self.showing.stop()
+        for api in self._apis:
+            api.stopService()
+        self._context.database.close()
         result_of(maybeDeferred(self._port.stopListening))
 
 

@@ -8,8 +8,15 @@ from cc_bridge.daemon.services.callback_dialer import CallbackDialer
 from cc_bridge.errors import AmiLinkLost
 from cc_bridge.surveys.attribution import Attribution, Invitation, Segment
 from cc_bridge.surveys.business_hours import BusinessHours
-from cc_bridge.surveys.callback import CallbackPlan, CallbackRules, CallResult, NoCallbackReason
+from cc_bridge.surveys.callback import (
+    CallbackCandidate,
+    CallbackPlan,
+    CallbackRules,
+    CallResult,
+    NoCallbackReason,
+)
 from cc_bridge.surveys.definition import Survey
+from support.service_context import context
 
 SURVEY = Survey.__new__(Survey)
 object.__setattr__(SURVEY, "id", "csat")
@@ -25,9 +32,7 @@ class House:
         self.consents = {"1.0": True, "2.0": True}
         rules = CallbackRules(hours=BusinessHours(), delay_seconds=0, retry_seconds=60)
         plan = CallbackPlan(rules, lambda candidate, why: self.done.append((candidate.uniqueid, why)))
-        self.calling = CallbackDialer(
-            "pbx", plan, self.call, lambda: self.now, self.consents.get, self.funnel.append
-        )
+        self.calling = CallbackDialer(context(), plan, self.call, lambda: self.now, self.funnel.append)
 
     def call(self, number, uniqueid):
         self.dialled.append((number, uniqueid))
@@ -35,7 +40,8 @@ class House:
 
     def left(self, n=1, number="0912"):
         invitation = Invitation(INVITATION.survey, INVITATION.attribution, "fa", number)
-        self.calling.left_first(invitation, f"{n}.0", number)
+        consented = self.consents.get(f"{n}.0")
+        self.calling.caller_left_first(CallbackCandidate(f"{n}.0", number, consented, invitation))
 
     def tick(self, seconds=0.0):
         self.now += seconds

@@ -7,11 +7,12 @@ from urllib.request import Request, urlopen
 
 import pytest
 from twisted.internet import reactor
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError
 from twisted.internet.threads import deferToThread
 
 from cc_bridge.config import Config
 from cc_bridge.daemon.bridge import Bridge
+from cc_bridge.daemon.service import Context
 from cc_bridge.daemon.services.customer_lookup import CustomerLookup
 from cc_bridge.errors import ConfigError, StorageError
 from cc_bridge.records import CustomerNumber
@@ -34,7 +35,7 @@ def engine(tmp_path):
 
 @pytest.fixture
 def readers(engine):
-    readers = DatabaseReadPool(lambda: engine, 2, "test", reactor)
+    readers = DatabaseReadPool(engine, 2, "test", reactor)
     readers.start()
     yield readers
     readers.stop()
@@ -70,7 +71,7 @@ def test_a_failed_reading_fails_and_the_next_goes_on(readers):
 
 
 def test_nothing_is_read_before_the_start_and_after_the_end(engine):
-    readers = DatabaseReadPool(lambda: engine, 2, "test", reactor)
+    readers = DatabaseReadPool(engine, 2, "test", reactor)
     with pytest.raises(StorageError):
         result_of(readers.read(lambda _connection: 1))
     readers.stop()
@@ -81,7 +82,7 @@ def test_nothing_is_read_before_the_start_and_after_the_end(engine):
 
 
 @pytest.fixture
-def knowing(engine):
+def lookup(engine):
     write(
         engine,
         *called("1", T - 60),
@@ -93,31 +94,34 @@ def knowing(engine):
         callers={"country_code": "98"},
         customers={"shared": ["02123456789"]},
     )
-    knowing = CustomerLookup(config, None, lambda: T + 60, lambda _how: None, reactor)
-    knowing.start()
-    yield knowing
-    knowing.stop()
+    until(lambda: True)  # the reactor runs
+    context = Context.of(config, reactor)
+    lookup = CustomerLookup(context, None, lambda: T + 60, lambda _how: None)
+    lookup.startService()
+    yield lookup
+    lookup.stopService()
+    context.database.close()
 
 
-def test_a_caller_is_known_by_the_number_that_the_network_sends(knowing):
-    profile = result_of(knowing._profile("09121234567"))
+def test_a_caller_is_known_by_the_number_that_the_network_sends(lookup):
+    profile = result_of(lookup.profile("09121234567"))
     assert (profile.last_rating, profile.calls) == (2, 1)
-    assert result_of(knowing._profile("09121234568")).calls == 0
+    assert result_of(lookup.profile("09121234568")).calls == 0
 
 
 @pytest.mark.parametrize("number", ["", "unknown", "02123456789"])
-def test_of_nobody_in_particular_nothing_is_asked(knowing, number):
-    assert knowing._profile(number) is None
+def test_of_nobody_in_particular_nothing_is_asked(lookup, number):
+    assert lookup.profile(number) is None
 
 
-def test_a_history_is_read(knowing):
-    assert result_of(knowing._timeline([KEY])).customer.customer_id == "C-1"
+def test_a_history_is_read(lookup):
+    assert result_of(lookup.timeline([KEY])).customer.customer_id == "C-1"
 
 
 def test_a_shared_number_that_is_none_is_told_at_the_start(engine):
     config = Config(storage={"url": str(engine.url)}, customers={"shared": ["the switchboard"]})
     with pytest.raises(ConfigError, match=r"customers\.shared"):
-        CustomerLookup(config, None, lambda: T, lambda _how: None, reactor)
+        CustomerLookup(Context.of(config, reactor), None, lambda: T, lambda _how: None)
 
 
 @pytest.fixture
@@ -133,9 +137,9 @@ def bridge(tmp_path):
     )
     bridge = Bridge(config, reactor)
     until(lambda: True)  # the reactor runs
-    bridge.start()
+    bridge.startService()
     yield bridge
-    result_of(Deferred.fromCoroutine(bridge.stop()), 30)
+    result_of(bridge.stopService(), 30)
 
 
 def test_what_a_crm_tells_is_on_disk_and_told_again(bridge):

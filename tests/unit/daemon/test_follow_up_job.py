@@ -1,7 +1,6 @@
 """When the daemon looks after follow-ups, how far back, and what it does when the database is away."""
 
 from collections import Counter
-from functools import partial
 
 import pytest
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -12,6 +11,7 @@ from cc_bridge.daemon.jobs import follow_ups as module
 from cc_bridge.daemon.jobs.follow_ups import FollowUpJob
 from cc_bridge.errors import StorageError
 from cc_bridge.follow_ups.follow_up import FollowUpCount
+from support.service_context import context
 
 T = 1_795_309_819.0
 DAY = 86_400.0
@@ -20,9 +20,8 @@ DAY = 86_400.0
 class Looking:
     """A daemon whose database is `looks`: the instants since which, and at which, was looked."""
 
-    def __init__(self, monkeypatch, observed_until=None):
+    def __init__(self, monkeypatch, observed_until=None, *, enabled=True):
         self.clock, self.looks, self.links, self.counted = Clock(), [], [], []
-        self.config = Config(follow_ups=FollowUpsConfig(enabled=True))
         self.waits, self.fault, self.running = 0.0, None, None
         looking = self
 
@@ -39,23 +38,21 @@ class Looking:
                 looked.counts = {"sara": FollowUpCount(len(looking.looks))}
 
         monkeypatch.setattr(module, "FollowUpOpener", FakeOpener)
+        config = Config(follow_ups=FollowUpsConfig(enabled=enabled))
         self.following = FollowUpJob(
-            lambda: self.config,
+            context(config, clock=self.clock, in_thread=self.in_thread),
             frozenset(),
-            lambda: None,
             lambda _news: True,
             lambda: self.waits,
             lambda *counted: self.counted.append(counted),
             lambda: T + self.clock.seconds(),
-            self.in_thread,
-            self.clock,
             observed_until,
         )
 
-    def in_thread(self, function, *args):
+    def in_thread(self, function):
         if self.running is not None:
-            return self.running.addCallback(lambda _: function(*args))
-        return maybeDeferred(partial(function, *args))
+            return self.running.addCallback(lambda _: function())
+        return maybeDeferred(function)
 
     def pass_by(self, seconds):
         self.clock.pump([1.0] * seconds)
@@ -65,12 +62,12 @@ class Looking:
 def looking(monkeypatch):
     looking = Looking(monkeypatch)
     yield looking
-    looking.following.stop()
+    looking.following.stopService()
     assert not looking.clock.getDelayedCalls()
 
 
 def test_it_looks_a_day_back_first_and_then_ten_minutes(looking):
-    looking.following.start()
+    looking.following.startService()
     looking.pass_by(10)
     assert looking.looks == [(-DAY - 600, 0), (-600, 5), (-595, 10)]
     looking.pass_by(3600)
@@ -82,13 +79,13 @@ def test_it_looks_a_day_back_first_and_then_ten_minutes(looking):
 def test_after_a_long_time_it_looks_at_all_that_came_meanwhile(monkeypatch):
     for away, since in ((3 * DAY, -3 * DAY - 600), (30 * DAY, -7 * DAY)):
         looking = Looking(monkeypatch, T - away)
-        looking.following.start()
+        looking.following.startService()
         assert looking.looks == [(since, 0)]
-        looking.following.stop()
+        looking.following.stopService()
 
 
 def test_what_waits_for_the_database_is_looked_at_when_it_is_there(looking):
-    looking.following.start()
+    looking.following.startService()
     looking.waits = 2 * DAY
     looking.pass_by(5)
     looking.waits = 0.0
@@ -98,7 +95,7 @@ def test_what_waits_for_the_database_is_looked_at_when_it_is_there(looking):
 
 def test_a_database_that_is_away_is_asked_again_from_the_same_instant(looking):
     looking.fault = StorageError("the server is away")
-    looking.following.start()
+    looking.following.startService()
     looking.pass_by(70)
     assert [now for _, now in looking.looks] == [0, 5, 35, 65]
     assert looking.counted[-1] == (Counter(comment=1), [], {})  # what was opened is counted all the same
@@ -108,22 +105,23 @@ def test_a_database_that_is_away_is_asked_again_from_the_same_instant(looking):
     assert looking.counted[-1][2] == {"sara": FollowUpCount(len(looking.looks))}
 
 
-def test_nothing_is_looked_at_unless_it_is_switched_on(looking):
-    looking.config = Config()
-    looking.following.start()
+def test_nothing_is_looked_at_unless_it_is_switched_on(monkeypatch):
+    looking = Looking(monkeypatch, enabled=False)
+    looking.following.startService()
     looking.pass_by(60)
     assert looking.looks == []
-    looking.config = Config(follow_ups=FollowUpsConfig(enabled=True))
+    looking.following.reconfigure(Config(follow_ups=FollowUpsConfig(enabled=True)))
     looking.pass_by(5)
     assert len(looking.looks) == 1
+    looking.following.stopService()
 
 
 def test_while_one_look_goes_on_no_other_begins_and_it_is_told_to_stop(looking):
     looking.running = Deferred()
-    looking.following.start()
+    looking.following.startService()
     looking.pass_by(60)
     assert looking.looks == []
-    looking.following.stop()
+    looking.following.stopService()
     looking.running.callback(None)
     assert len(looking.looks) == 1
     assert looking.stopping()

@@ -6,9 +6,12 @@ import pytest
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
+from cc_bridge.config import Config
+from cc_bridge.daemon.jobs import retention
 from cc_bridge.daemon.jobs.retention import RetentionJob, next_at
 from cc_bridge.errors import StorageError
 from cc_bridge.storage.personal_data.retention import PurgeResult
+from support.service_context import context
 
 HOUR = 3600.0
 
@@ -30,34 +33,39 @@ def test_the_next_time_that_the_clock_shows_the_hour(now, hour, then):
 
 
 class Night:
-    def __init__(self):
+    def __init__(self, monkeypatch):
         self.clock, self.began = Clock(), local("2026-11-22 01:00:00")
-        self.hour, self.runs, self.results = 3, [], []
-        self.nightly = RetentionJob(
-            self.purge,
-            lambda: self.hour,
-            lambda: self.began + self.clock.seconds(),
-            self.in_thread,
-            self.clock,
-        )
-        self.nightly.start()
+        self.runs, self.results = [], []
+        night = self
 
-    def in_thread(self, function, *args):
-        function(*args)
+        class FakePurger:
+            def __init__(self, _engine, _pbx, _policy, _now, _recordings, pause):
+                self.pause = pause
+
+            def run(self):
+                night.runs.append((night.clock.seconds(), self.pause))
+
+        monkeypatch.setattr(retention, "Purger", FakePurger)
+        here = context(clock=self.clock, now=self.now, in_thread=self.in_thread)
+        self.nightly = RetentionJob(here, None, self.now)
+        self.nightly.startService()
+
+    def now(self):
+        return self.began + self.clock.seconds()
+
+    def in_thread(self, function):
+        function()
         return self.results.pop(0) if self.results else succeed(PurgeResult())
-
-    def purge(self, pause):
-        self.runs.append((self.clock.seconds(), pause))
 
     def pass_by(self, hours):
         self.clock.pump([60.0] * round(hours * 60))
 
 
 @pytest.fixture
-def night():
-    night = Night()
+def night(monkeypatch):
+    night = Night(monkeypatch)
     yield night
-    night.nightly.stop()
+    night.nightly.stopService()
     assert not night.clock.getDelayedCalls()
 
 
@@ -69,7 +77,7 @@ def test_it_deletes_once_a_night(night):
 
 
 def test_a_changed_hour_counts_at_once(night):
-    night.hour = 2
+    night.nightly.reconfigure(Config(retention={"hour": 2}))
     night.pass_by(3)
     assert [round(at / HOUR) for at, _ in night.runs] == [1]
 
@@ -93,5 +101,5 @@ def test_one_that_runs_is_told_to_stop(night):
     night.pass_by(2.1)
     ((_, pause),) = night.runs
     assert not pause(0)
-    night.nightly.stop()
+    night.nightly.stopService()
     assert pause(60)

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy.exc import OperationalError
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import fail, maybeDeferred
 from twisted.internet.task import Clock
 
+from cc_bridge.config import Config
 from cc_bridge.daemon.jobs.survey_history import SurveyHistoryJob
 from cc_bridge.records import (
     EndedBy,
@@ -22,6 +23,7 @@ from cc_bridge.storage.schema.tables import row_of
 from cc_bridge.storage.schema.upsert import upsert
 from cc_bridge.surveys.eligibility import SurveyCandidate
 from cc_bridge.surveys.history import SurveyHistory
+from support.service_context import context
 
 NOW = 1_800_000_000.0
 NUMBER = "989121234567"
@@ -46,26 +48,23 @@ class Site:
         self.engine, self.clock, self.asked = engine, Clock(), SurveyHistory("pbx")
         self.called = {}
         self.defined = []
-        self.reads = 0
+        self.reads, self.away = 0, False
+        config = Config(queue_defaults={"ask_again_after_days": 30})
         self.remembering = SurveyHistoryJob(
-            self.open,
+            context(config, clock=self.clock, in_thread=self.in_thread, engine=engine),
             self.asked,
             self.called,
             self.defined.append,
-            lambda: 30.0,
             lambda: NOW + self.clock.seconds(),
-            self.in_thread,
-            self.clock,
         )
 
-    def open(self):
-        if self.engine is None:
-            raise OperationalError("select", {}, Exception("no server"))
-        return self.engine
-
-    def in_thread(self, function, *args):
+    def in_thread(self, function):
         self.reads += 1
-        return maybeDeferred(function, *args)
+        return (
+            fail(OperationalError("select", {}, Exception("no server")))
+            if self.away
+            else maybeDeferred(function)
+        )
 
     def write(self, record):
         table, row = row_of(record)
@@ -83,10 +82,10 @@ def test_what_other_pbxs_asked_within_the_days_that_count_is_known_at_once(datab
     site = Site(database)
     site.write(attempt(NOW - 29 * 86_400))
     site.write(OptOut(NUMBER, NOW - 100, opted_out=True, told_by="command"))
-    site.remembering.start()
+    site.remembering.startService()
     assert site.standing().last_asked_at == NOW - 29 * 86_400
     assert site.standing().opted_out
-    site.remembering.stop()
+    site.remembering.stopService()
 
 
 def test_what_surveys_asked_is_told(database):
@@ -94,15 +93,15 @@ def test_what_surveys_asked_is_told(database):
     asked = SurveyDefinition("pbx", "csat", 1, "fa", "[]", NOW - 100)
     site.write(asked)
     site.write(replace(asked, pbx="other", questions="[1]"))
-    site.remembering.start()
+    site.remembering.startService()
     (told,) = site.defined
     assert sorted(told, key=lambda each: each.pbx) == [replace(asked, pbx="other", questions="[1]"), asked]
-    site.remembering.stop()
+    site.remembering.stopService()
 
 
 def test_what_is_written_later_is_known_within_a_minute(database):
     site = Site(database)
-    site.remembering.start()
+    site.remembering.startService()
     site.write(attempt(NOW - 5))
     site.clock.pump([5] * 12)
     assert site.standing().last_asked_at == NOW - 5
@@ -111,7 +110,7 @@ def test_what_is_written_later_is_known_within_a_minute(database):
 
 def test_what_comes_days_late_is_known_within_an_hour(database):
     site = Site(database)
-    site.remembering.start()
+    site.remembering.startService()
     site.write(attempt(NOW - 3 * 86_400))
     site.clock.pump([5] * 12 * 59)
     assert site.standing().last_asked_at is None
@@ -127,19 +126,20 @@ def test_whom_a_call_back_called_is_known_after_a_restart(database):
     )  # fmt: skip
     site.write(entry)
     site.write(replace(entry, at=NOW - 50, trigger=Trigger.QUEUE, stage="invited"))
-    site.remembering.start()
+    site.remembering.startService()
     assert site.called == {NUMBER: NOW - 86_400}
-    site.remembering.stop()
+    site.remembering.stopService()
 
 
 def test_a_database_that_is_away_is_tried_again_soon(database):
-    site = Site(None)
+    site = Site(database)
+    site.away = True
     site.asked.opt(OptOut(NUMBER, NOW - 100, opted_out=True, told_by="key"))
-    site.remembering.start()
+    site.remembering.startService()
     site.clock.pump([5] * 3)
     assert site.reads == 4
     assert site.standing().opted_out  # what is in memory decides
-    site.engine = database
+    site.away = False
     site.write(attempt(NOW - 5))
     site.clock.advance(5)
     assert site.standing().last_asked_at == NOW - 5

@@ -1,5 +1,7 @@
 """Who is asked, and what the funnel says of those who are not: the decisions with a real tracker."""
 
+from types import SimpleNamespace
+
 import pytest
 from asterisk.agi import AGIHangup
 from twisted.internet.defer import ensureDeferred, succeed
@@ -24,6 +26,7 @@ from cc_bridge.records import AttributedBy, Direction, EndedBy, OptOut, Talk, Tr
 from cc_bridge.surveys.attribution import Invitation, Segment
 from cc_bridge.surveys.definition import parse_survey
 from cc_bridge.surveys.eligibility import NotAskedReason
+from support.service_context import context
 
 SOUNDS = {
     prompt: dict.fromkeys(("en", "fa"), f"cc_bridge/{prompt}")
@@ -86,30 +89,42 @@ class Channel:
         return self.linkedid
 
 
+class Callbacks:
+    """What calls back: keeps those who hung up first, and knows what some calls are about."""
+
+    def __init__(self):
+        self.left, self.about = [], {}
+
+    def caller_left_first(self, candidate):
+        self.left.append(candidate)
+
+    def invitation(self, said):
+        return self.about.get(said.about)
+
+
 class Centre:
     """One queue, one agent, and whoever calls."""
 
     def __init__(self, **queue):
-        self.config = Config(queue_defaults=QueueConfig(**{"ask_min_talk_seconds": 0, **queue}))
+        config = Config(queue_defaults=QueueConfig(**{"ask_min_talk_seconds": 0, **queue}))
         self.tracker, self.link, self.clock = Tracker("pbx"), Link(), Clock()
         self.funnel = []
-        self.running = 1
+        self.fast_agi = SimpleNamespace(in_progress=1)
+        self.callbacks = Callbacks()
         self.asking = SurveyInvitations(
-            self.config,
-            {"csat": SURVEY},
-            SOUNDS,
+            context(config, clock=self.clock),
+            SimpleNamespace(surveys={"csat": SURVEY}, sounds=SOUNDS),
             self.tracker,
             self.link,
             self.funnel.append,
-            lambda: self.running,
-            self.clock,
+            self.fast_agi,
+            self.callbacks,
         )
 
     def hear(self, *events):
         for event in events:
             for record in self.tracker.apply(event):
-                if isinstance(record, Talk):
-                    self.asking.talk_ended(record)
+                self.asking.handle_record(record)
 
     def talk(self, begin=900.0):
         self.hear(
@@ -230,7 +245,7 @@ def test_too_short_a_talk():
 def test_who_opted_out_is_not_asked_again(centre):
     centre.talk()
     centre.agent_leaves()
-    centre.asking.asked.opt(OptOut(NUMBER, 950.0, opted_out=True, told_by="key"))
+    centre.asking.handle_record(OptOut(NUMBER, 950.0, opted_out=True, told_by="key"))
     assert centre.comes() is NotAskedReason.OPTED_OUT
 
 
@@ -238,7 +253,7 @@ def test_who_opted_out_and_was_erased_is_not_asked_again(centre):
     keys = centre.asking._keys = CallerKeys("plain", b"a secret of the house", "98")
     centre.talk()
     centre.agent_leaves()
-    centre.asking.asked.opt(OptOut(keys.hashed(NUMBER), 950.0, opted_out=True, told_by="key"))
+    centre.asking.handle_record(OptOut(keys.hashed(NUMBER), 950.0, opted_out=True, told_by="key"))
     assert centre.comes() is NotAskedReason.OPTED_OUT
     assert centre.funnel[-1].caller_key == "989121234567"
 
@@ -248,7 +263,7 @@ def test_consent_that_is_needed():
     centre.talk()
     centre.agent_leaves()
     assert centre.comes() is NotAskedReason.NO_CONSENT
-    centre.asking.consented(CALLER, True)
+    centre.asking.record_consent(CALLER, True)
     assert isinstance(centre.comes(), Invitation)
 
 
@@ -279,7 +294,7 @@ def test_who_answers_our_call_is_greeted_in_the_language_of_the_call_it_is_about
     centre.talk()
     centre.agent_leaves()
     about = centre.comes()
-    centre.asking.called_back = lambda said: about if said.about == CALLER else None
+    centre.callbacks.about[CALLER] = about
     channel = Channel()
     assert centre.comes(channel, args=("callback", "", "", CALLER)) is about
     assert channel.variables == {"CHANNEL(language)": "fa"}
@@ -295,30 +310,27 @@ def test_a_call_that_went_out_is_not_one_that_a_caller_left(centre):
     record = Talk(
         "pbx", CALLER, CALLER, AGENT, "", "Alice", "PJSIP/alice", 905, 990, 0, 0, EndedBy.CALLER, None, None
     )  # fmt: skip
-    centre.asking.talk_ended(record)
+    centre.asking.handle_record(record)
     assert centre.stages == ["caller_left_first"]  # that of the queue's own talk
 
 
 def test_too_many_surveys_at_once(centre):
     centre.talk()
     centre.agent_leaves()
-    centre.running = 81  # this one among them; a share of 0.8 of 100 is kept for others
+    centre.fast_agi.in_progress = 81  # this one among them; a share of 0.8 of 100 is kept for others
     assert centre.comes() is NotAskedReason.OVERLOAD
-    centre.running = 80
+    centre.fast_agi.in_progress = 80
     assert isinstance(centre.comes(), Invitation)
 
 
 def test_a_caller_who_hung_up_first_would_have_been_asked(centre):
-    left = []
-    centre.asking.left_first = lambda invitation, uniqueid, number: left.append(
-        (invitation, uniqueid, number)
-    )
     centre.talk()
     centre.caller_leaves()
     (entry,) = centre.funnel
     assert (entry.stage, entry.agent, entry.caller_key) == ("caller_left_first", "Alice", NUMBER)
-    ((invitation, uniqueid, number),) = left
-    assert (uniqueid, number, invitation.attribution.last.agent) == (CALLER, NUMBER, "Alice")
+    (left,) = centre.callbacks.left
+    assert (left.uniqueid, left.number, left.consented) == (CALLER, NUMBER, None)
+    assert left.invitation.attribution.last.agent == "Alice"
 
 
 def test_a_caller_who_hung_up_first_and_would_not_have_been_asked():

@@ -11,7 +11,8 @@ from twisted.internet.task import Clock
 from twisted.logger import formatEvent
 
 from cc_bridge.config import Config
-from cc_bridge.daemon.services.people_api import PeopleApi
+from cc_bridge.daemon.service import Context
+from cc_bridge.daemon.services.follow_up_api import FollowUpApi
 from cc_bridge.errors import FollowUpError, StorageError
 from cc_bridge.follow_ups.follow_up import LONGEST_TEXT, Action, FollowUp, FollowUpState
 from cc_bridge.records import CustomerNumber
@@ -301,7 +302,7 @@ def test_too_many_questions_are_refused_and_strangers_take_no_turn(house):
 
 
 @pytest.fixture
-def showing(tmp_path):
+def api(tmp_path):
     url = f"sqlite:///{tmp_path / 'calls.sqlite'}"
     engine = open_database(url)
     for number, name in enumerate(("f1aa", "f2aa", "f3aa")):
@@ -313,44 +314,46 @@ def showing(tmp_path):
         connection.execute(insert(table), [row])
     config = Config(http={"token": TOKEN}, storage={"url": url})
     until(lambda: True)  # the reactor runs
-    showing = PeopleApi(lambda: config, lambda: NOW, reactor)
-    showing.start()
-    showing.engine = engine
-    yield showing
-    showing.stop()
+    context = Context.of(config, reactor)
+    api = FollowUpApi(context, lambda: NOW)
+    api.startService()
+    api.engine = engine
+    yield api
+    api.stopService()
+    context.database.close()
     engine.dispose()
 
 
-def stored(showing, name):
-    with showing.engine.connect() as connection:
+def stored(api, name):
+    with api.engine.connect() as connection:
         return one(connection, name)
 
 
-def test_the_list_has_names_and_the_soonest_first(showing):
-    listed = result_of(showing._listed("", {FollowUpState.OPEN, FollowUpState.TAKEN}))
+def test_the_list_has_names_and_the_soonest_first(api):
+    listed = result_of(api.list("", {FollowUpState.OPEN, FollowUpState.TAKEN}))
     assert [each.follow_up_id for each in listed.follow_ups] == ["f3aa", "f2aa", "f1aa"]
     assert (listed.names, listed.more) == ({"989120": "زهرا"}, False)
-    assert len(result_of(showing._listed("o1", {FollowUpState.OPEN})).follow_ups) == 1
+    assert len(result_of(api.list("o1", {FollowUpState.OPEN})).follow_ups) == 1
 
 
-def test_a_move_is_stored(showing):
-    moved = result_of(showing._moved("f1aa", Action.TAKE, "Ali", ""))
+def test_a_move_is_stored(api):
+    moved = result_of(api.apply("f1aa", Action.TAKE, "Ali", ""))
     assert (moved.refused, moved.now.follow_ups[0].taken_by) == ("", "Ali")
-    result_of(showing._moved("f1aa", Action.DONE, "Ali", "called back"))
-    done = result_of(showing._listed("", {FollowUpState.DONE})).follow_ups[0]
+    result_of(api.apply("f1aa", Action.DONE, "Ali", "called back"))
+    done = result_of(api.list("", {FollowUpState.DONE})).follow_ups[0]
     assert (done.closed_by, done.outcome, done.closed_at) == ("Ali", "called back", NOW)
 
 
-def test_of_two_who_press_at_once_one_is_late(showing):
-    both = [showing._moved("f1aa", Action.TAKE, name, "") for name in ("Ali", "Sara")]
+def test_of_two_who_press_at_once_one_is_late(api):
+    both = [api.apply("f1aa", Action.TAKE, name, "") for name in ("Ali", "Sara")]
     first, second = sorted((result_of(each) for each in both), key=lambda moved: moved.refused)
     assert (first.refused, "already" in second.refused) == ("", True)
     assert second.now.follow_ups[0].taken_by == first.now.follow_ups[0].taken_by
 
 
-def test_what_is_not_there_is_not_there(showing):
+def test_what_is_not_there_is_not_there(api):
     for name in ("nothing", "f1a", "f1aa%", "%", "x" * 5000):
-        assert result_of(showing._moved(name, Action.TAKE, "Ali", "")).now is None
+        assert result_of(api.apply(name, Action.TAKE, "Ali", "")).now is None
 
 
 @pytest.mark.parametrize(
@@ -358,15 +361,13 @@ def test_what_is_not_there_is_not_there(showing):
     [(Action.TAKE, " ", ""), (Action.DONE, "Ali", " "), (Action.DROP, "Ali", ""), (Action.TAKE, "x" * 65, ""),
      (Action.DONE, "Ali", "x" * 1001)],
 )  # fmt: skip
-def test_what_cannot_be_stored_is_told_before(showing, move, by, text):
+def test_what_cannot_be_stored_is_told_before(api, move, by, text):
     with pytest.raises(FollowUpError):
-        result_of(showing._moved("f1aa", move, by, text))
-    assert result_of(showing._listed("o0", {FollowUpState.OPEN})).follow_ups
+        result_of(api.apply("f1aa", move, by, text))
+    assert result_of(api.list("o0", {FollowUpState.OPEN})).follow_ups
 
 
-def test_nothing_is_read_after_the_end(showing):
-    showing.stop()
+def test_nothing_is_read_after_the_end(api):
+    api.stopService()
     with pytest.raises(StorageError):
-        result_of(showing._listed("", {FollowUpState.OPEN}))
-    with pytest.raises(StorageError):
-        result_of(showing._of_agent("Sara", 7, "en"))
+        result_of(api.list("", {FollowUpState.OPEN}))

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event
 
 from cc_bridge.config import Config
-from cc_bridge.daemon.parts import keep
+from cc_bridge.daemon.jobs.retention import retention_policy
 from cc_bridge.errors import StorageError
 from cc_bridge.privacy.caller_keys import CallerKeys
 from cc_bridge.storage.migrate import open_database
@@ -78,7 +78,7 @@ def test_each_kind_is_kept_for_its_own_time(engine, tmp_path):
 
 
 def test_by_default_only_comments_and_the_funnel_go():
-    kept = keep(Config().retention)
+    kept = retention_policy(Config().retention)
     assert (kept.calls, kept.ratings) == (0, 0)
     assert kept.comments > 0
     before = {"funnel": NOW - kept.funnel * DAY, "follow_ups": NOW - kept.follow_ups * DAY}

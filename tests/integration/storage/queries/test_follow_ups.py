@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from cc_bridge.config import Config, FollowUpsConfig, QueueConfig
 from cc_bridge.customers.profile import Priorities, variables
 from cc_bridge.customers.timeline import TimelineFollowUp, as_json
-from cc_bridge.daemon.parts import make_desk
+from cc_bridge.daemon.jobs.follow_ups import follow_up_policy
 from cc_bridge.errors import FollowUpError
 from cc_bridge.follow_ups.follow_up import Action, FollowUp, FollowUpCount, FollowUpState
 from cc_bridge.privacy.caller_keys import CallerKeys
@@ -89,7 +89,7 @@ def call(name, number=SARA, at=T, direction=Direction.OUT, *, answered=True, pbx
 
 def look(engine, since=T - DAY, now=T + HOUR, pbx="main", shared=(), tell=lambda _news: True, config=CONFIG):
     looked = SweepResult()
-    desk = make_desk(config, frozenset(shared))
+    desk = follow_up_policy(config, frozenset(shared))
     FollowUpOpener(engine, pbx, desk, tell, lambda: False).look(since, now, looked)
     return looked
 
@@ -470,7 +470,7 @@ def test_a_look_stops_between_two_transactions(lite):
         stop.append(len(every(lite)))
         return stop[-1] >= 3
 
-    FollowUpOpener(lite, "main", make_desk(CONFIG, frozenset()), lambda _news: True, stopping).look(
+    FollowUpOpener(lite, "main", follow_up_policy(CONFIG, frozenset()), lambda _news: True, stopping).look(
         T - 1, T, SweepResult()
     )
     assert len(every(lite)) == 3

@@ -40,6 +40,7 @@ from cc_bridge.storage.rollups.tables import agent_facts, agent_presence, queue_
 from cc_bridge.storage.schema.tables import row_of
 from cc_bridge.storage.schema.upsert import upsert
 from cc_bridge.storage.views.agent_day import AGENT_DAY
+from support.service_context import context
 from support.year_of_calls import fill
 
 DAY = 86_400.0
@@ -320,7 +321,7 @@ def test_nothing_is_settled_elsewhere(tmp_path):
 class Beside:
     def __init__(self, engine):
         self.clock, self.ran = Clock(), 0
-        self.settling = RollupJob(lambda: make_engine(engine.url), self.in_thread, self.clock)
+        self.settling = RollupJob(context(clock=self.clock, in_thread=self.in_thread, engine=engine))
 
     def in_thread(self, function):
         self.ran += 1
@@ -330,26 +331,31 @@ class Beside:
 def test_the_daemon_counts_again_and_again_whatever_goes_wrong(engine, logged, monkeypatch):
     store(engine, [talk(1, "Ali", time() - 10 * DAY, 60.0)])
     beside = Beside(engine)
-    beside.settling.start()
+    beside.settling.startService()
     assert beside.ran == 0
     beside.clock.advance(600)
     assert (beside.ran, settled_until(engine) > date(1970, 1, 1)) == (1, True)
     assert "days that are over are counted" in formatEvent(logged[-1])
-    monkeypatch.setattr("cc_bridge.daemon.jobs.rollups.settle", lambda *_arguments, **_options: 1 / 0)
+    with monkeypatch.context() as outage:
+        outage.setattr("cc_bridge.daemon.jobs.rollups.settle", lambda *_arguments, **_options: 1 / 0)
+        beside.clock.advance(600)
+        assert "next try in 600 s: division by zero" in formatEvent(logged[-1])
+        lines = len(logged)
+        beside.clock.advance(600)
+        assert len(logged) == lines
     beside.clock.advance(600)
-    assert "next try in ten minutes: division by zero" in formatEvent(logged[-1])
+    assert beside.ran == 4
+    assert formatEvent(logged[-1]) == "roll-up of past days recovered"
+    beside.settling.stopService()
     beside.clock.advance(600)
-    assert beside.ran == 3
-    beside.settling.stop()
-    beside.clock.advance(600)
-    assert beside.ran == 3
+    assert beside.ran == 4
 
 
 def test_it_stops_after_a_day_when_the_daemon_does(engine):
     store(engine, [talk(1, "Ali", MIDNIGHT, 60.0)])
     beside = Beside(engine)
-    beside.settling._stopping.set()
-    beside.settling.start()
+    beside.settling.stopping.set()
+    beside.settling.startService()
     beside.clock.advance(600)
     assert settled_until(engine) == FIRST + timedelta(1)
-    beside.settling.stop()
+    beside.settling.stopService()

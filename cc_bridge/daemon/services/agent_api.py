@@ -1,0 +1,67 @@
+"""The data behind /api/agent: an agent's own figures, read from the database.
+
+The database may be slow or away, and many agents look at the beginning of a shift. So the reads have a few
+threads of their own.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+from twisted.internet.defer import Deferred
+
+from cc_bridge.daemon.service import Context, DaemonService
+from cc_bridge.digest.report_settings import localization
+from cc_bridge.reports.agent_page import as_json
+from cc_bridge.reports.calendar import Days
+from cc_bridge.reports.query import Dimension, ReportQuery
+from cc_bridge.reports.render.localization import Language
+from cc_bridge.storage.queries.agent_page import own
+from cc_bridge.web.agent_api import AgentResource
+from cc_bridge.web.signed_links import SignedLinks
+
+__all__ = ["AgentApi"]
+
+_READS = 2  # at a time
+
+
+class AgentApi(DaemonService):
+    """`resource` serves /api/agent from the start on; `now` is the PBX's clock."""
+
+    taken_over = ("survey.time_zone", "reports.minimum")
+
+    def __init__(self, context: Context, now: Callable[[], float]) -> None:
+        super().__init__(context)
+        config = context.config
+        token = config.http.access_token()
+        self._now = now
+        self._reads = context.database.read_pool("agents", _READS)
+        links = SignedLinks(token, config.pbx.name) if token else None
+        self.resource = AgentResource(links, self.read, now, context.reactor)
+
+    def start(self) -> None:
+        self._reads.start()
+
+    def stop(self) -> None:
+        self._reads.stop()
+
+    def read(self, agent: str, days: int, language: Language) -> Deferred[dict[str, Any]]:
+        """Fire with the figures of an agent of the last days, today among them."""
+        config, now = self.config, self._now()
+
+        def query(connection: Connection) -> dict[str, Any]:
+            days_there = Days(config.survey.zone)
+            today = days_there.today(now)
+            asked = ReportQuery(
+                today - timedelta(days - 1),
+                today,
+                Dimension.AGENT,
+                days_there,
+                config.pbx.name,
+                minimum=config.reports.minimum,
+                agent=agent,
+            )
+            return as_json(own(connection, asked), localization(config, asked, language), now)
+
+        return self._reads.read(query)

@@ -1,0 +1,59 @@
+"""The FastAGI server: listens for agi://.../<script>, within the limits of [agi]."""
+
+from collections.abc import Awaitable, Callable
+
+from twisted.internet.defer import Deferred
+
+from cc_bridge.agi.channel import AgiChannel
+from cc_bridge.agi.request import Request
+from cc_bridge.agi.server import BACKLOG, AgiLimits, FastAgiFactory
+from cc_bridge.config import Config
+from cc_bridge.daemon.service import Context
+from cc_bridge.daemon.services.listening import ListeningService
+
+__all__ = ["AgiScript", "FastAgi"]
+
+AgiScript = Callable[[Request, AgiChannel], Awaitable[None]]
+
+
+class FastAgi(ListeningService):
+    """Serves the scripts that are added, by name; a request for any other is refused."""
+
+    taken_over = ("agi.max_*", "agi.head_*")
+
+    def __init__(self, context: Context) -> None:
+        agi, self._scripts = context.config.agi, dict[str, AgiScript]()
+        self.factory = FastAgiFactory(self._serve, _limits(context.config), context.reactor, self._scripts)
+        super().__init__(context, agi.host, agi.port, self.factory, BACKLOG)
+
+    @property
+    def in_progress(self) -> int:
+        """How many callers are served at the moment."""
+        return self.factory.in_progress
+
+    @property
+    def stopping(self) -> bool:
+        return self.factory.stopping
+
+    def add_script(self, name: str, script: AgiScript) -> None:
+        self._scripts[name] = script
+
+    def reconfigure(self, config: Config) -> None:
+        super().reconfigure(config)
+        self.factory.limits = _limits(config)
+
+    def stop(self) -> Deferred[None]:
+        """Take no new callers; those in progress may finish within `run.stop_seconds`."""
+        return Deferred.fromCoroutine(self._finish(super().stop()))
+
+    async def _finish(self, closed: Deferred[None]) -> None:
+        await closed
+        await self.factory.stop(self.config.run.stop_seconds)
+
+    async def _serve(self, request: Request, channel: AgiChannel) -> None:
+        await self._scripts[request.script](request, channel)
+
+
+def _limits(config: Config) -> AgiLimits:
+    agi = config.agi
+    return AgiLimits(agi.max_callers, agi.max_seconds, agi.head_lines, agi.head_bytes, agi.head_seconds)

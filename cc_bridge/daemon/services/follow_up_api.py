@@ -1,0 +1,82 @@
+"""The data behind /api/follow-ups: the list of follow-ups, and the actions on them, in the database.
+
+The database may be slow or away. So reads and actions have a few threads of their own.
+"""
+
+from collections.abc import Callable, Collection
+
+from sqlalchemy import Connection
+from twisted.internet.defer import Deferred, fail
+
+from cc_bridge.daemon.service import Context, DaemonService
+from cc_bridge.errors import FollowUpError
+from cc_bridge.follow_ups.follow_up import Action, FollowUp, FollowUpState, change
+from cc_bridge.storage.queries.customers import names
+from cc_bridge.storage.queries.follow_ups import listed, moved, one
+from cc_bridge.web.follow_up_api import ActionResult, FollowUpList, FollowUpsResource
+from cc_bridge.web.session import FollowUpSession
+
+__all__ = ["FollowUpApi"]
+
+_READS = 2  # at a time
+_LIMIT = 200  # follow-ups in a list
+
+
+class FollowUpApi(DaemonService):
+    """`resource` serves /api/follow-ups from the start on; `now` is the PBX's clock."""
+
+    taken_over = ("survey.time_zone",)
+
+    def __init__(self, context: Context, now: Callable[[], float]) -> None:
+        super().__init__(context)
+        self._now = now
+        self._reads = context.database.read_pool("follow-ups", _READS)
+        session = FollowUpSession(context.config.http.access_token(), now)
+        self.resource = FollowUpsResource(
+            session, self.list, self.apply, now, lambda: self.config.survey.zone, context.reactor
+        )
+
+    def start(self) -> None:
+        self._reads.start()
+
+    def stop(self) -> None:
+        self._reads.stop()
+
+    def list(self, owner: str, states: Collection[FollowUpState]) -> Deferred[FollowUpList]:
+        """Fire with the follow-ups of an owner, or of all for an empty one, the soonest due first."""
+
+        def read(connection: Connection) -> FollowUpList:
+            found = listed(connection, owner=owner, states=states, limit=_LIMIT + 1)
+            return _with_names(connection, found[:_LIMIT], more=len(found) > _LIMIT)
+
+        return self._reads.read(read)
+
+    def apply(self, follow_up_id: str, action: Action, by: str, text: str) -> Deferred[ActionResult]:
+        """Fire with what became of an action; fails with FollowUpError for one that can never be stored."""
+        now = self._now()
+        try:
+            change(action, by, text, now)  # before the database is asked
+        except FollowUpError as error:
+            return fail(error)
+
+        def write(connection: Connection) -> ActionResult:
+            try:
+                found = moved(connection, follow_up_id, action, by, text, now)
+            except FollowUpError as error:
+                current = one(connection, follow_up_id)
+                is_there = current is not None and current.follow_up_id == follow_up_id
+                return ActionResult(
+                    str(error), _with_names(connection, [current]) if current and is_there else None
+                )
+            connection.commit()
+            return ActionResult("", _with_names(connection, [found]))
+
+        return self._reads.read(write)
+
+
+def _with_names(
+    connection: Connection, follow_ups: Collection[FollowUp], *, more: bool = False
+) -> FollowUpList:
+    """Return follow-ups with the names of their customers."""
+    known = names(connection, {each.caller_key for each in follow_ups})
+    return FollowUpList(tuple(follow_ups), known, more)

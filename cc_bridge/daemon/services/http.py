@@ -1,0 +1,24 @@
+"""The HTTP server: metrics, health, wallboard and APIs, at the address of [http]."""
+
+from twisted.web.resource import Resource
+
+from cc_bridge.daemon.service import Context
+from cc_bridge.daemon.services.health import Health
+from cc_bridge.daemon.services.listening import ListeningService
+from cc_bridge.daemon.services.wallboard import Wallboard
+from cc_bridge.web.auth import TokenAuth
+from cc_bridge.web.server import Scrape, site
+
+__all__ = ["Http"]
+
+
+class Http(ListeningService):
+    """`api` are the resources below /api, by name."""
+
+    def __init__(
+        self, context: Context, scrape: Scrape, health: Health, board: Wallboard, **api: Resource
+    ) -> None:
+        http = context.config.http
+        auth = TokenAuth(http.host, http.access_token())
+        pages = site(scrape, health.alive, health.ready, auth, board.current, board.stream, **api)
+        super().__init__(context, http.host, http.port, pages)

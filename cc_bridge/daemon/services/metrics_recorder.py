@@ -1,0 +1,85 @@
+"""The Prometheus metrics of the daemon: a registry of its own, fed by every record."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
+
+from cc_bridge.calls.tracker import Tracker
+from cc_bridge.config import Config
+from cc_bridge.daemon.service import Context, DaemonService
+from cc_bridge.daemon.services.attempt_queues import AttemptQueues
+from cc_bridge.daemon.services.configured_surveys import ConfiguredSurveys
+from cc_bridge.metrics.instruments import Metrics
+from cc_bridge.records import (
+    Answer,
+    Call,
+    Gap,
+    QueueVisit,
+    Record,
+    Ring,
+    SurveyAttempt,
+    SurveyDecision,
+    Talk,
+)
+
+__all__ = ["MetricsRecorder"]
+
+
+class MetricsRecorder(DaemonService):
+    """Counts each record once. Thresholds are bounds of histograms, so they are fixed at the start."""
+
+    def __init__(self, context: Context, surveys: ConfiguredSurveys, tracker: Tracker) -> None:
+        super().__init__(context)
+        config = context.config
+        self.registry = CollectorRegistry()
+        self.metrics = Metrics(
+            self.registry, config.pbx.name, _thresholds(config), agents=config.metrics.agents
+        )
+        self._surveys = surveys
+        self._tracker = tracker
+        self._attempts = AttemptQueues()
+
+    def start(self) -> None:
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self.init_queues()
+
+    def reconfigure(self, config: Config) -> None:
+        super().reconfigure(config)
+        self.init_queues()
+
+    def init_queues(self) -> None:
+        """Let the series of every queue exist at 0 before anything is counted."""
+        for queue in self._tracker.queues:
+            settings = self.config.queue(queue)
+            survey = self._surveys.surveys.get(settings.survey)
+            self.metrics.init_queue(queue, settings.service_level_seconds, survey.questions if survey else ())
+
+    def handle_record(self, record: Record) -> None:
+        metrics = self.metrics
+        match record:
+            case Call():
+                metrics.count_call(record)
+            case QueueVisit():
+                queue = self.config.queue(record.queue)
+                metrics.count_visit(record, queue.service_level_seconds, queue.short_abandon_seconds)
+            case Ring():
+                metrics.count_ring(record)
+            case Gap():
+                metrics.count_gap(record)
+            case Talk() if record.queue:  # else it is counted with its call
+                wrap_up = self._tracker.agents.wrap_up_seconds(record.agent, record.queue)
+                metrics.count_talk(record, wrap_up)
+            case SurveyDecision():
+                metrics.count_survey_decision(record)
+            case SurveyAttempt():
+                self._attempts.note(record)
+            case Answer():
+                metrics.count_answer(record, self._attempts.queue_of(record))
+
+
+def _thresholds(config: Config) -> Iterator[float]:
+    """Yield the seconds that must be bounds of a histogram."""
+    for queue in (config.queue_defaults, *config.queues.values()):
+        yield queue.service_level_seconds
+        yield queue.short_abandon_seconds
