@@ -46,8 +46,13 @@ class SurveyScript:
         self._invite = invite
         self._around = SurveyContext(pbx, store, now, clock, on_stage, opted_out, recordings)
 
-    def set_recordings(self, folder: str) -> None:
-        """Let the surveys from now on record in another folder."""
+    @property
+    def recordings(self) -> str:
+        """Where surveys that start from now on are recorded."""
+        return self._around.recordings
+
+    @recordings.setter
+    def recordings(self, folder: str) -> None:
         self._around = replace(self._around, recordings=folder)
 
     async def interview(self, request: Request, channel: AgiChannel) -> None:

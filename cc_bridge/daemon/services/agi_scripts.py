@@ -40,7 +40,7 @@ class AgiScripts(DaemonService):
     ) -> None:
         super().__init__(context)
         self._invitations = invitations
-        self._survey = SurveyScript(
+        self.survey = SurveyScript(
             context.config.pbx.name,
             invitations.invite,
             store=store,
@@ -49,14 +49,14 @@ class AgiScripts(DaemonService):
             on_stage=on_stage,
             recordings=context.config.survey.recordings,
         )
-        server.add_script("survey", self._survey.interview)
+        server.add_script("survey", self.survey.interview)
         server.add_script("consent", self._ask_consent)
         server.add_script("greet", lookup.greet)
         server.add_script("doctor", _nothing)
 
     def reconfigure(self, config: Config) -> None:
         super().reconfigure(config)
-        self._survey.set_recordings(config.survey.recordings)
+        self.survey.recordings = config.survey.recordings
 
     async def _ask_consent(self, request: Request, channel: AgiChannel) -> None:
         script = ConsentScript(self._invitations.sounds, self._invitations.record_consent)
