@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol as Shape
 
+from twisted.application.internet import backoffPolicy
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import connectProtocol
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
@@ -62,8 +63,8 @@ class ReconnectPolicy:
 
     def after(self, attempts: int, chance: float) -> float:
         """Return the pause after `attempts` failed attempts; `chance` is from 0 to 1."""
-        longest: float = min(self.longest, self.first * 2 ** min(attempts, 16))
-        return longest * (0.5 + chance / 2)
+        # Twisted's own jitter adds the same to a short pause as to a long one.
+        return backoffPolicy(self.first, self.longest, 2, jitter=float)(attempts) * (0.5 + chance / 2)
 
 
 class AmiService:

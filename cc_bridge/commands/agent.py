@@ -56,7 +56,7 @@ def link(name: str, days: int, url: str, path: Path | None) -> None:
     now = int(time())
     until = now + days * _DAY
     base = (url or _address(config.http.host, config.http.port)).rstrip("/")
-    click.echo(f"{base}/agent#{SignedLinks(token, config.pbx.name).key(name, until)}")
+    click.echo(f"{base}/agent#{SignedLinks(token, config.pbx.name).sign(name, until)}")
     if doubt := _doubt(config, name, now):
         click.echo(f"warning: {doubt}", err=True)
 

@@ -46,7 +46,7 @@ class AgentResource(JsonResource):
         if self._links is None:
             return fault(request, 403, ONLY_WITH_ONE)
         try:
-            agent, until = self._links.opened(bearer(request).decode("ascii", "replace"), self._now())
+            agent, until = self._links.verify(bearer(request).decode("ascii", "replace"), self._now())
         except BadLink as error:
             request.setHeader("www-authenticate", "Bearer")
             return fault(request, 401, str(error))

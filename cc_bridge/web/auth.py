@@ -53,7 +53,7 @@ class TokenAuth:
         self._token = token.encode()
         self._cookie = hmac.digest(self._token, b"cc_bridge cookie", "sha256").hex().encode()
 
-    def refusal(self, request: Request) -> tuple[int, str] | None:
+    def check(self, request: Request) -> tuple[int, str] | None:
         """Return code and reason for one who may not see it; give a cookie to one who shows the token."""
         if not self._token:
             if not is_loopback(self._host):
@@ -80,7 +80,7 @@ class BearerAuth(TokenAuth):
     A browser's cookie does not do, since the wall screen has it, nor does being on this machine.
     """
 
-    def refusal(self, request: Request) -> tuple[int, str] | None:
+    def check(self, request: Request) -> tuple[int, str] | None:
         if not self._token:
             return 403, ONLY_WITH_ONE
         if same(bearer(request), self._token):

@@ -216,16 +216,16 @@ class _SessionResource(JsonResource):
             return fault(request, 403, "only the page itself logs in and out")
         request.setResponseCode(204)
         if request.method == b"DELETE":
-            self._session.end(request)
+            self._session.end_session(request)
             return b""
         if refused := self.refused(request, "the token"):
             return refused
         said = _texts(self.body(request, _LONGEST_BODY) or b"", {"token"})
         if said is None:
             return fault(request, 400, 'send {"token": "..."}')
-        if not self._session.opens(said.get("token", "")):
+        if not self._session.verify_token(said.get("token", "")):
             return fault(request, 401, "this is not the token of http.token")
-        self._session.begin(request)
+        self._session.start_session(request)
         return b""
 
 

@@ -65,7 +65,7 @@ class LeafResource(Resource):
             allowed = [method.decode() for method in self.methods]
             request.setHeader("allow", ", ".join(allowed))
             return fault(request, 405, f"only {' and '.join(allowed)} are answered here")
-        if self._access is not None and (refusal := self._access.refusal(request)):
+        if self._access is not None and (refusal := self._access.check(request)):
             return fault(request, *refusal)
         request.setHeader("content-type", self.content_type)
         return self.answer(request)

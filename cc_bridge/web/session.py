@@ -1,26 +1,27 @@
-"""Who may see and move follow-ups: a program with the token, or a browser in which somebody has typed it.
+"""Access to the follow-ups: for a program with the token, or a browser in which somebody has typed it.
 
 The wall screen's cookie does not do: whoever passes that screen could read numbers of customers. So the page
-has a form, and what it gets for the token is a cookie of its own for half a day, which holds until when and a
-keyed hash of that. No state is kept; all sessions end when the token changes.
+has a form, and gets for the token a cookie of its own for half a day: the end of the session, signed. No
+state is kept; all sessions end when the token changes.
 
-The trap: a browser sends its cookies for other pages too. This one is SameSite=Strict, and what changes
-something needs a header that no other site can send without being allowed to, which nobody is. Browsers also
-say from where a request comes (Sec-Fetch-Site), and that is believed against whoever asks.
+A browser sends its cookies for other pages too. This one is SameSite=Strict, and a change needs a header that
+no other site can send without being allowed to, which nobody is. Browsers also say from where a request comes
+(Sec-Fetch-Site), and that is believed against whoever asks.
 """
 
-import hmac
 from collections.abc import Callable
 
+from itsdangerous import BadData
 from twisted.web.http import Request
 
 from cc_bridge.web.auth import ONLY_WITH_ONE, TokenAuth, bearer, same
+from cc_bridge.web.signatures import signed_values
 
 __all__ = ["FollowUpSession"]
 
 _COOKIE = b"cc_bridge_follow_ups"
 _HEADER = "x-cc-bridge"
-_PURPOSE = b"cc_bridge follow-ups session"
+_PURPOSE = "cc_bridge follow-ups session"
 _SECONDS = 12 * 3600  # a long shift
 _CHANGES = {b"POST", b"PUT", b"DELETE"}
 
@@ -33,10 +34,10 @@ class FollowUpSession(TokenAuth):
 
     def __init__(self, token: str, now: Callable[[], float]) -> None:
         super().__init__("", token)
-        self._secret = hmac.digest(self._token, _PURPOSE, "sha256")
+        self._values = signed_values(token, _PURPOSE)
         self._now = now
 
-    def refusal(self, request: Request) -> tuple[int, str] | None:
+    def check(self, request: Request) -> tuple[int, str] | None:
         """Return code and reason for one who may not see it, or may not change anything."""
         if not self._token:
             return 403, ONLY_WITH_ONE
@@ -52,23 +53,23 @@ class FollowUpSession(TokenAuth):
         came_from = request.getHeader("sec-fetch-site") or "same-origin"
         return not request.getHeader(_HEADER) or came_from != "same-origin"
 
-    def opens(self, token: str) -> bool:
+    def verify_token(self, token: str) -> bool:
         return bool(self._token) and same(token.encode("utf-8", "replace"), self._token)
 
-    def begin(self, request: Request) -> None:
-        """Give the browser its cookie."""
-        self._give(request, self._signed(int(self._now()) + _SECONDS), _SECONDS)
+    def start_session(self, request: Request) -> None:
+        """Set the browser's cookie."""
+        self._set_cookie(request, str(self._values.dumps(int(self._now()) + _SECONDS)), _SECONDS)
 
-    def end(self, request: Request) -> None:
-        self._give(request, b"", 0)
+    def end_session(self, request: Request) -> None:
+        self._set_cookie(request, "", 0)
 
     @staticmethod
-    def _give(request: Request, cookie: bytes, seconds: int) -> None:
+    def _set_cookie(request: Request, cookie: str, seconds: int) -> None:
         # Behind a proxy with TLS it is never sent without; who lies about that harms their own session alone.
         behind_tls = request.getHeader("x-forwarded-proto") == "https"
         request.addCookie(
             _COOKIE,
-            cookie,
+            cookie.encode(),
             path=b"/",
             max_age=str(seconds).encode(),
             secure=behind_tls,
@@ -76,11 +77,9 @@ class FollowUpSession(TokenAuth):
             sameSite=b"strict",
         )
 
-    def _signed(self, until: int) -> bytes:
-        said = str(until).encode()
-        return said + b"." + hmac.digest(self._secret, said, "sha256").hex().encode()
-
     def _is_open(self, cookie: bytes) -> bool:
-        until = cookie.partition(b".")[0]
-        known = until.isdigit() and len(until) < len(cookie)
-        return known and same(cookie, self._signed(int(until[:20]))) and self._now() < int(until[:20])
+        try:
+            until: int = self._values.loads(cookie)
+        except BadData:
+            return False
+        return self._now() < until

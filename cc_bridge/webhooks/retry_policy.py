@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 
+from twisted.application.internet import backoffPolicy
+
 __all__ = [
     "AT_ONCE",
     "_LONGEST_RETRY_AFTER",
@@ -27,7 +29,6 @@ AT_ONCE = 4  # requests to one receiver, each of another call
 _LONGEST_RETRY_AFTER = 86_400.0  # seconds that a receiver may ask for
 _AWAY = 3  # failures in a row
 _GONE = 410
-_DOUBLINGS = 40  # enough for any pause, and 2**40 is still a float
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,10 @@ class RetryPolicy:
 
     def pause(self, failures: int, chance: float) -> float:
         """Return how long to wait after so many failures, from half of the pause to all of it."""
-        grown = self.first_pause * 2.0 ** min(failures - 1, _DOUBLINGS)
-        return min(grown, self.longest_pause) * (0.5 + chance / 2)
+        # Twisted's own jitter adds the same to a short pause as to a long one.
+        return backoffPolicy(self.first_pause, self.longest_pause, 2, jitter=float)(failures - 1) * (
+            0.5 + chance / 2
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Signs an event for one receiver, by the specification Standard Webhooks 1.0 (standardwebhooks.com). Pure.
 
 That one and none of our own, because receivers then check it with a library that exists for their language,
-or in the ten lines of our README. What is signed is `id.timestamp.body`, bytes as they are sent, with
+in one line. What is signed is `id.timestamp.body`, bytes as they are sent, with
 HMAC-SHA256; the timestamp is that of the attempt, so that a receiver can refuse what somebody recorded.
 
 A secret is `whsec_` and base64 of 24 to 64 bytes. Two of them, the new one first, both sign while receivers

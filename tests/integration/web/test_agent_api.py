@@ -28,6 +28,7 @@ from cc_bridge.storage.schema.tables import row_of
 from cc_bridge.web.agent_api import AgentResource
 from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.server import site
+from cc_bridge.web.signatures import signed_values
 from cc_bridge.web.signed_links import BadLink, SignedLinks
 from cc_bridge.web.wallboard_stream import EventStream
 from support.http_client import Browsing, Response
@@ -37,7 +38,7 @@ from support.year_of_calls import LAST, ZONE, fill, midnight, records
 TOKEN = "a-token-of-the-house"
 NOW = 1_795_309_819.0
 LINKS = SignedLinks(TOKEN, "main")
-KEY = LINKS.key("Sara", int(NOW) + 100)
+KEY = LINKS.sign("Sara", int(NOW) + 100)
 
 
 class House(Browsing):
@@ -77,22 +78,26 @@ def test_a_link_opens_the_page_of_its_agent(house):
 
 @pytest.mark.parametrize("name", ["Sara", "سارا رضایی", "Agent.7", "a" * 128, "PJSIP/12", "x\ny"])
 def test_any_name_comes_back_as_it_is(name):
-    assert LINKS.opened(LINKS.key(name, 200), 199.9) == (name, 200)
+    assert LINKS.verify(LINKS.sign(name, 200), 199.9) == (name, 200)
 
 
-def another(name):
-    """Return Sara's key with another name in it."""
-    _, *rest = KEY.split(".")
-    return ".".join([urlsafe_b64encode(name.encode()).rstrip(b"=").decode(), *rest])
+PAYLOAD, SIGNATURE = KEY.split(".")
+
+
+def altered(*value):
+    """Return Sara's key with another value under her signature."""
+    payload = urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+    return f"{payload}.{SIGNATURE}"
 
 
 @pytest.mark.parametrize(
     "key",
-    ["", TOKEN, another("Ali"), another(""), KEY[:-1], f"{KEY}0", KEY.replace("179530", "189530"), "..",
-     f".{int(NOW) + 100}.", f"{KEY.split('.')[0]}.9999999999.{KEY.split('.')[2]}", "é.1.2", "=.1.2", "x.1.y",
-     "A" * 1500,
-     SignedLinks("another-token-of-theirs", "main").key("Sara", int(NOW) + 100),
-     SignedLinks(TOKEN, "another").key("Sara", int(NOW) + 100)],
+    ["", TOKEN, altered("Ali", int(NOW) + 100), altered("Sara", 9999999999), altered(), KEY[:-1], f"{KEY}0",
+     "..", ".", f".{SIGNATURE}", f"{PAYLOAD}.", PAYLOAD, f"{PAYLOAD}.{SIGNATURE}.{SIGNATURE}", "é.1", "=.1",
+     f"x.{SIGNATURE}", "A" * 1500,
+     signed_values(TOKEN, "cc_bridge follow-ups session").dumps(["Sara", int(NOW) + 100]),
+     SignedLinks("another-token-of-theirs", "main").sign("Sara", int(NOW) + 100),
+     SignedLinks(TOKEN, "another").sign("Sara", int(NOW) + 100)],
 )  # fmt: skip
 def test_nothing_else_opens_it(house, key):
     assert house.ask(token=key).code == 401
@@ -112,7 +117,7 @@ def test_a_link_ends(house):
     house.now = NOW + 100
     assert (house.ask().code, b"ended" in house.ask().body) == (401, True)
     with pytest.raises(BadLink, match="ended"):
-        LINKS.opened(KEY, NOW + 100)
+        LINKS.verify(KEY, NOW + 100)
 
 
 def test_an_agent_in_the_address_changes_nothing(house):
@@ -180,7 +185,7 @@ def test_a_slow_database_is_not_waited_for(house):
 
 def test_too_many_questions_are_refused_and_strangers_take_no_turn(house):
     for _ in range(50):
-        house.ask(token=another("Ali"))
+        house.ask(token=altered("Ali", 9999999999))
     assert [house.ask().code for _ in range(22)] == [200] * 20 + [429] * 2
 
 
@@ -203,10 +208,10 @@ def test_the_command_makes_a_link_that_opens(settings):
     done = link("سارا", "-c", str(settings), "--days", "30", "--url", "https://cc.example.com/")
     address, _, key = done.stdout.strip().partition("#")
     assert (done.exit_code, address) == (0, "https://cc.example.com/agent")
-    agent, until = LINKS.opened(key, NOW)
+    agent, until = LINKS.verify(key, NOW)
     assert agent == "سارا"
     with pytest.raises(BadLink, match="ended"):
-        LINKS.opened(key, until)
+        LINKS.verify(key, until)
 
 
 def test_the_address_is_that_of_the_daemon(settings):
@@ -250,7 +255,7 @@ def test_an_agent_of_the_database_is_not_doubted(known, name):
 )
 def test_a_name_that_nobody_has_is_doubted_and_gets_its_link(known, name, like):
     done = link(name, "-c", str(known))
-    assert (done.exit_code, LINKS.opened(done.stdout.strip().partition("#")[2], NOW)[0]) == (0, name)
+    assert (done.exit_code, LINKS.verify(done.stdout.strip().partition("#")[2], NOW)[0]) == (0, name)
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"warning: no agent {name!r} was ever seen at the PBX 'main'")
     assert f"; is it {like}" in line if like else line.endswith("'main'")
@@ -265,7 +270,7 @@ def test_without_a_database_nothing_is_doubted_and_none_is_made(settings):
 def test_a_database_that_cannot_be_asked_stops_no_link(settings):
     (settings.parent / "calls.sqlite").write_text("no database" * 1000)
     done = link("Sara", "-c", str(settings))
-    assert (done.exit_code, LINKS.opened(done.stdout.strip().partition("#")[2], NOW)[0]) == (0, "Sara")
+    assert (done.exit_code, LINKS.verify(done.stdout.strip().partition("#")[2], NOW)[0]) == (0, "Sara")
     (line,) = done.stderr.splitlines()
     assert "nobody could look whether there is an agent 'Sara': file is not a database" in line
 

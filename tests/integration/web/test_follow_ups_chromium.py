@@ -75,7 +75,7 @@ class Desk:
         return self.now
 
     def agent(self, name="Agent 2", more="", seconds=5 * 86_400):
-        return f"{self.url}/agent{more}#{SignedLinks(TOKEN, 'main').key(name, int(NOW + seconds))}"
+        return f"{self.url}/agent{more}#{SignedLinks(TOKEN, 'main').sign(name, int(NOW + seconds))}"
 
     def close(self):
         for api in self._apis:

@@ -1,6 +1,7 @@
 """The list of follow-ups: who gets in, what another site cannot do, and two who press one button."""
 
 import json
+from base64 import urlsafe_b64encode
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -23,6 +24,7 @@ from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.follow_up_api import ActionResult, FollowUpList, FollowUpsResource
 from cc_bridge.web.server import site
 from cc_bridge.web.session import FollowUpSession
+from cc_bridge.web.signed_links import SignedLinks
 from cc_bridge.web.wallboard_stream import EventStream
 from support.http_client import Browsing, Response
 from support.reactor_loop import result_of, until
@@ -140,8 +142,10 @@ def test_a_session_ends_by_itself_by_hand_and_with_the_token(house):
 def test_no_cookie_of_ones_own_making_does(house):
     name, _, value = house.cookie().partition("=")
     until_when, _, mark = value.partition(".")
-    for made in ("", until_when, f"{int(until_when) + 9}.{mark}", f"{until_when}.", f".{mark}", "9" * 5000,
-                 f"0{until_when}.{mark}", "x.y", f"{until_when}.{'0' * 64}"):  # fmt: skip
+    later = urlsafe_b64encode(b"9999999999").rstrip(b"=").decode()
+    for made in ("", until_when, f"{later}.{mark}", f"{until_when}.", f".{mark}", "9" * 5000,
+                 f"0{until_when}.{mark}", "x.y", f"{until_when}.{'0' * 43}",
+                 SignedLinks(TOKEN, "main").sign("Sara", 9999999999)):  # fmt: skip
         assert house.ask(token="", Cookie=f"{name}={made}").code in {400, 401}, made
     assert house.read == []
 
