@@ -229,8 +229,8 @@ def test_the_daemon_takes_the_first_question_that_has_a_score():
     for name in SCALE_KINDS:
         asked = SimpleNamespace(questions=[comment, SimpleNamespace(id="asked", kind=name)])
         made = SimpleNamespace(
-            _surveys=lambda asked=asked: {"s": asked},
-            _config=lambda: SimpleNamespace(queue=lambda _queue: SimpleNamespace(survey="s")),
+            _surveys=SimpleNamespace(surveys={"s": asked}),
+            config=SimpleNamespace(queue=lambda _queue: SimpleNamespace(survey="s")),
         )
         assert Wallboard._question(made, "sales") == RatedQuestion("asked", name)
 
