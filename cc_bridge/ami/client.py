@@ -64,8 +64,8 @@ class AmiClient(Protocol):
         self.codec = codec
         self.lost: Deferred[str] = Deferred()
         self.clock_offset = 0.0  # seconds that the PBX's clock is ahead of ours
-        self.told_until = 0.0  # all that happened until then, by the PBX's clock, has come: the last pong
-        self.last_heard = clock.seconds()
+        self.synced_until = 0.0  # all that happened until then, by the PBX's clock, has come: the last pong
+        self.last_received_at = clock.seconds()
         self._on_event = on_event
         self._clock = clock
         self._timeouts = timeouts or AmiTimeouts()
@@ -86,7 +86,7 @@ class AmiClient(Protocol):
         self._banner_timer = self._clock.callLater(self._timeouts.answer, self.close, why)
 
     def dataReceived(self, data: bytes) -> None:
-        self.last_heard = self._clock.seconds()
+        self.last_received_at = self._clock.seconds()
         messages = self.codec.feed(data)
         if self._banner is not None and self.codec.banner is not None:
             banner, self._banner = self._banner, None
@@ -213,7 +213,7 @@ class AmiClient(Protocol):
                 stamp = float(answer.headers["Timestamp"])
             except (KeyError, ValueError):
                 return
-            self.told_until = stamp
+            self.synced_until = stamp
             self.clock_offset = stamp - (sent + self._clock.seconds()) / 2
 
         def silent(failure: Failure) -> None:

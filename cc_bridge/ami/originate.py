@@ -56,7 +56,7 @@ class _OriginateSession(AmiClient):
     """A session for one call; the events about its channel fire `result` and `cause`."""
 
     def __init__(self, clock: IReactorTime, timeouts: AmiTimeouts) -> None:
-        super().__init__(Codec(), self._hear, clock, timeouts)
+        super().__init__(Codec(), self._handle_event, clock, timeouts)
         self.channel_id = CHANNEL_ID + token_hex(8)
         self.result: Deferred[CallResult | None] = Deferred()  # None: the link was lost
         self.cause: Deferred[str] = Deferred()
@@ -64,11 +64,11 @@ class _OriginateSession(AmiClient):
 
     def _answered(self, message: Any) -> None:
         if isinstance(message, Event) and message.name == "OriginateResponse":
-            self._hear(message)  # with the action's ActionID it would pass for a late answer
+            self._handle_event(message)  # with the action's ActionID it would pass for a late answer
         else:
             super()._answered(message)
 
-    def _hear(self, event: Any) -> None:
+    def _handle_event(self, event: Any) -> None:
         if event.headers.get("Uniqueid") != self.channel_id:
             return
         if event.name == "OriginateResponse" and not self.result.called:

@@ -33,7 +33,7 @@ _BOOT_SECONDS = 300.0
 
 
 class Listener(Shape):
-    """Who is told; `daemon/services/ami_listener.py` and the tests have one each."""
+    """What takes the events of the link."""
 
     def ami_item(self, item: Any, taken_at: float) -> Any:
         """Return what to keep of an item of QueueStatus or CoreShowChannels until the snapshot is whole."""
@@ -48,7 +48,7 @@ class Listener(Shape):
         """Take a snapshot that was asked for in mid-session; events kept coming while it was written."""
 
     def ami_down(self, why: str, at: float) -> None:
-        """Note that nothing is heard any more; until `at`, by the last answer to a ping, all was."""
+        """Note that nothing is received any more; until `at`, by the last answer to a ping, all was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,14 @@ class ReconnectPolicy:
     first: float = 0.5
     longest: float = 30.0
 
-    def after(self, attempts: int, chance: float) -> float:
-        """Return the pause after `attempts` failed attempts; `chance` is from 0 to 1."""
+    def after(self, attempts: int, random: float) -> float:
+        """Return the pause after `attempts` failed attempts; `random` is from 0 to 1."""
         # Twisted's own jitter adds the same to a short pause as to a long one.
-        return backoffPolicy(self.first, self.longest, 2, jitter=float)(attempts) * (0.5 + chance / 2)
+        return backoffPolicy(self.first, self.longest, 2, jitter=float)(attempts) * (0.5 + random / 2)
 
 
 class AmiService:
-    """Keeps one AMI session up. `up` says whether the PBX is observed now, `why_down` why not."""
+    """Keeps one AMI session up. `up` says whether the PBX is observed now, `down_reason` why not."""
 
     def __init__(
         self,
@@ -78,23 +78,23 @@ class AmiService:
         wanted: Mapping[str, EventSpec],
         clock: IReactorTime,
         wall_clock: Callable[[], float],
-        chance: Callable[[], float],
+        random: Callable[[], float],
         timeouts: AmiTimeouts | None = None,
         pauses: ReconnectPolicy | None = None,
     ) -> None:
         self.up = False
-        self.why_down = "not connected yet"
+        self.down_reason = "not connected yet"
         self.logins = 0  # good ones; each but the first is a reconnect
         self.counts = MessageCounts()
         self.last_event_at = 0.0  # our wall clock
-        self.started_at = 0.0  # when Asterisk started, by its clock in whole seconds; 0 when not told
+        self.started_at = 0.0  # when Asterisk started, by its clock in whole seconds; 0 when not known
         self._endpoint = endpoint
         self._credentials = credentials
         self._listener = listener
         self._wanted = wanted
         self._clock = clock
         self._wall_clock = wall_clock
-        self._chance = chance
+        self._random = random
         self._timeouts = timeouts or AmiTimeouts()
         self._pauses = pauses or ReconnectPolicy()
         self._running: Deferred[None] | None = None
@@ -114,9 +114,9 @@ class AmiService:
         return self._client.clock_offset if self._client else 0.0
 
     @property
-    def told_until(self) -> float:
+    def synced_until(self) -> float:
         """Return until when, by the PBX's clock, all that happened has come; 0 when not known yet."""
-        return self._client.told_until if self._client else 0.0
+        return self._client.synced_until if self._client else 0.0
 
     def start(self) -> None:
         self._running = Deferred.fromCoroutine(self._stay_connected())
@@ -144,19 +144,21 @@ class AmiService:
         while not self._stopping:
             logins = self.logins
             try:
-                self.why_down = await self._session()
+                self.down_reason = await self._session()
             except AmiError as error:
-                self.why_down = str(error)
+                self.down_reason = str(error)
             except Exception as error:  # a fault of ours or the listener's must not end the link for good
                 if not self._stopping:
                     _log.failure("an AMI session was broken off")
-                self.why_down = repr(error)
+                self.down_reason = repr(error)
                 logins = self.logins  # it may come again, so the good login counts for nothing
             if self._stopping:
                 return
             failures = 0 if self.logins > logins else failures + 1
-            pause = self._pauses.after(failures, self._chance())
-            _log.warn("no link to Asterisk: {why}; next try in {pause:.1f} s", why=self.why_down, pause=pause)
+            pause = self._pauses.after(failures, self._random())
+            _log.warn(
+                "no link to Asterisk: {why}; next try in {pause:.1f} s", why=self.down_reason, pause=pause
+            )
             await deferLater(self._clock, pause)
 
     async def _session(self) -> str:
@@ -166,7 +168,7 @@ class AmiService:
         """
         self._early, self._booted = [], Deferred()
         ended: Deferred[str] = Deferred()  # `stop` cancels what is awaited, and must not cancel `client.lost`
-        client = AmiClient(Codec(self._wanted, self.counts), self._hear, self._clock, self._timeouts)
+        client = AmiClient(Codec(self._wanted, self.counts), self._handle_event, self._clock, self._timeouts)
         client.lost.addCallback(self._lost).addCallback(ended.callback)
         try:
             await connectProtocol(self._endpoint, client)
@@ -179,7 +181,7 @@ class AmiService:
             await self._booted.addTimeout(_BOOT_SECONDS, self._clock, _not_booted)
             await client.flush()  # from here on we know the PBX's clock, by which the snapshot is dated
             snapshot = await self._snapshot(client)
-            self.up, self.why_down = True, ""
+            self.up, self.down_reason = True, ""
             _log.info("linked to Asterisk, AMI {version}", version=client.codec.banner)
             self._listener.ami_up(*snapshot)
             early, self._early = self._early, []
@@ -206,7 +208,7 @@ class AmiService:
         finally:
             self._checking = None
 
-    def _hear(self, event: Any) -> None:
+    def _handle_event(self, event: Any) -> None:
         self.last_event_at = self._wall_clock()
         if self.up:
             self._listener.ami_event(event)
@@ -222,9 +224,9 @@ class AmiService:
             self._booted.errback(Failure(AmiLinkLost(why)))
             self._booted.addErrback(lambda _: None)  # nobody waits for it before the login
         if self.up:
-            self.up, self.why_down = False, why
+            self.up, self.down_reason = False, why
             # Not now: a link that died silently is noticed only when a ping has no answer.
-            self._listener.ami_down(why, self.told_until or self.pbx_now())
+            self._listener.ami_down(why, self.synced_until or self.pbx_now())
         return why
 
 

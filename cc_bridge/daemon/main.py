@@ -78,7 +78,7 @@ def run(config: Config, load: Callable[[], Config]) -> None:
     bridge = start(config)
     notify = SdNotify(os.environ)
     status = f"pages on {bridge.http_address}, surveys on {bridge.agi_address}"
-    _tell(notify, status, bridge.health.alive)
+    _notify_systemd(notify, status, bridge.health.alive)
 
     def reload() -> None:
         notify.reloading()
@@ -101,7 +101,7 @@ def run(config: Config, load: Callable[[], Config]) -> None:
     reactor.run()
 
 
-def _tell(notify: SdNotify, status: str, alive: Callable[[], Mapping[str, str]]) -> None:
+def _notify_systemd(notify: SdNotify, status: str, alive: Callable[[], Mapping[str, str]]) -> None:
     """Keep systemd informed. A sign of life comes from the reactor, and only while no part has ended."""
     reactor.callWhenRunning(notify.ready, status)
     reactor.addSystemEventTrigger("before", "shutdown", notify.stopping)

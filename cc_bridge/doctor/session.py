@@ -148,7 +148,7 @@ async def look(session: ManagerSession, username: str) -> ManagerSnapshot:
         version=None if core is None else core.get("AsteriskVersion"),
         actions=privileges(actions),
         booted=booted is not None,
-        clock_offset=session.client.clock_offset if session.client.told_until else None,
+        clock_offset=session.client.clock_offset if session.client.synced_until else None,
         read=await setting(session, "manager.conf", username, "read"),
         filters=await _filters(session, setting, username),
         wanted_came=wanted,

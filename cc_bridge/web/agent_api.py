@@ -56,8 +56,8 @@ class AgentResource(JsonResource):
         if days not in map(str, SPANS):
             return fault(request, 400, f"days must be {', '.join(map(str, SPANS))}")
 
-        def found(told: dict[str, Any]) -> bytes:
-            return as_bytes(told | {"link_ends": until})
+        def found(figures: dict[str, Any]) -> bytes:
+            return as_bytes(figures | {"link_ends": until})
 
         answer = self._read(agent, int(days), chosen_language(request))
         return self.later(request, answer.addCallback(found))

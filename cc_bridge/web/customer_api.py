@@ -32,11 +32,11 @@ StoreCustomer = Callable[[str, str, str], Deferred[None]]
 _FIELDS = ("customer_id", "name")
 
 
-def _is_customer(told: object) -> bool:
+def _is_customer(content: object) -> bool:
     return (
-        isinstance(told, dict)
-        and told.keys() <= set(_FIELDS)
-        and all(isinstance(value, str) for value in told.values())
+        isinstance(content, dict)
+        and content.keys() <= set(_FIELDS)
+        and all(isinstance(value, str) for value in content.values())
     )
 
 
@@ -98,11 +98,11 @@ class _CustomerResource(JsonResource):
         return self.later(request, self._customers.read(keys).addCallback(found))
 
     def _put(self, request: Request, key: str) -> bytes | int:
-        told = self.body(request, _LONGEST_BODY)
-        if told is None:
+        content = self.body(request, _LONGEST_BODY)
+        if content is None:
             return fault(request, 413, f"more than {_LONGEST_BODY} bytes")
         try:
-            customer = json.loads(told)
+            customer = json.loads(content)
         except (ValueError, RecursionError):
             customer = None
         if not _is_customer(customer):

@@ -179,10 +179,10 @@ class _ActionResource(JsonResource):
     def answer(self, request: Request) -> bytes | int:
         if refused := self.refused(request, "follow-ups"):
             return refused
-        told = self.body(request, _LONGEST_BODY)
-        if told is None:
+        content = self.body(request, _LONGEST_BODY)
+        if content is None:
             return fault(request, 413, f"more than {_LONGEST_BODY} bytes")
-        said = _texts(told, {"by", "text"})
+        said = _texts(content, {"by", "text"})
         if said is None:
             return fault(request, 400, 'send {"by": "...", "text": "..."}')
 
@@ -229,10 +229,10 @@ class _SessionResource(JsonResource):
         return b""
 
 
-def _texts(told: bytes, known: Collection[str]) -> dict[str, str] | None:
+def _texts(content: bytes, known: Collection[str]) -> dict[str, str] | None:
     """Return an object of texts by known names; None for anything else."""
     try:
-        said = json.loads(told)
+        said = json.loads(content)
     except (ValueError, RecursionError):
         return None
     if not isinstance(said, dict) or not said.keys() <= set(known):

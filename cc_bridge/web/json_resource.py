@@ -78,7 +78,7 @@ class JsonResource(LeafResource):
 
         def failed(failure: Failure) -> bytes:
             why = type(failure.value).__name__
-            _log.warn("{subject}: could not be told: {why}", subject=self.subject, why=why)
+            _log.warn("{subject}: could not be answered: {why}", subject=self.subject, why=why)
             request.setHeader("retry-after", "5")
             return fault(request, 503, "the database does not answer in time")
 
@@ -95,8 +95,8 @@ class JsonResource(LeafResource):
     def body(request: Request, longest: int) -> bytes | None:
         """Return what was sent; None for more than `longest` bytes."""
         content: Any = request.content
-        told: bytes = content.read(longest + 1)
-        return told if len(told) <= longest else None
+        body: bytes = content.read(longest + 1)
+        return body if len(body) <= longest else None
 
     def _log(self, request: Request, began_at: float) -> None:
         _log.info(

@@ -86,13 +86,13 @@ class WebhookClient(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Who is told; `most` is how many events may wait for it, and as many may be dead."""
+    """Who is told; up to `max_pending` events may wait for it, and as many may be dead."""
 
     name: str
     keys: tuple[bytes, ...]
     client: WebhookClient
     rules: RetryPolicy
-    most: int
+    max_pending: int
 
 
 class WebhookDeliveries:
@@ -109,17 +109,17 @@ class WebhookDeliveries:
         in_thread: Callable[..., Deferred[Any]],
         clock: IReactorTime,
         now: Callable[[], float],
-        chance: Callable[[], float],
-        look_seconds: float = 1.0,
+        random: Callable[[], float],
+        poll_seconds: float = 1.0,
     ) -> None:
         self.results: Tally[tuple[str, str]] = Tally()
         self._outbox = outbox
         self._receivers = {receiver.name: receiver for receiver in receivers}
-        self._patience = dict.fromkeys(self._receivers, ReceiverHealth())
+        self._health = dict.fromkeys(self._receivers, ReceiverHealth())
         self._in_thread = in_thread
         self._clock = clock
         self._now = now
-        self._chance = chance
+        self._random = random
         self._counts: Mapping[str, EventCount] = {}
         self._running: dict[tuple[str, str], Deferred[None]] = {}  # by receiver and event
         self._posts: dict[
@@ -128,12 +128,12 @@ class WebhookDeliveries:
         self._turn = DeferredLock()
         self._queued = False  # a look is
         self._thorough = False  # the next look counts too, and tidies at times
-        self._looks = 0  # of these
-        self._blind = False  # the outbox cannot be read
+        self._polls = 0  # of these
+        self._unreadable = False  # the outbox cannot be read
         self._stopping = False
-        self._look_seconds = look_seconds
-        self._looking = LoopingCall(self._look_thoroughly)
-        self._looking.clock = clock
+        self._poll_seconds = poll_seconds
+        self._loop = LoopingCall(self._poll_thoroughly)
+        self._loop.clock = clock
 
     # -- for the metrics
 
@@ -154,13 +154,13 @@ class WebhookDeliveries:
     # -- life
 
     def start(self) -> None:
-        self._looking.start(self._look_seconds)
+        self._loop.start(self._poll_seconds)
 
     async def stop(self) -> None:
         """Break off what runs; it goes again at the next start."""
         self._stopping = True
-        if self._looking.running:
-            self._looking.stop()
+        if self._loop.running:
+            self._loop.stop()
         for post in list(self._posts.values()):
             post.cancel()
         await DeferredList(list(self._running.values()))
@@ -171,7 +171,7 @@ class WebhookDeliveries:
 
     # -- inside
 
-    def _look_thoroughly(self) -> None:
+    def _poll_thoroughly(self) -> None:
         self._thorough = True
         self._wake()
 
@@ -179,14 +179,14 @@ class WebhookDeliveries:
         """Look soon, once, however often this is called."""
         if not self._queued and not self._stopping:
             self._queued = True
-            self._turn.run(self._look).addErrback(self._not_seen)
+            self._turn.run(self._poll).addErrback(self._cannot_read)
 
-    def _not_seen(self, failure: Any) -> None:
-        if not self._blind:
-            self._blind = True
+    def _cannot_read(self, failure: Any) -> None:
+        if not self._unreadable:
+            self._unreadable = True
             _log.error("the outbox cannot be read, events wait: {why}", why=failure.getErrorMessage())
 
-    def _look(self) -> Deferred[None]:
+    def _poll(self) -> Deferred[None]:
         self._queued = False
         return Deferred.fromCoroutine(self._send_what_is_due())
 
@@ -195,8 +195,8 @@ class WebhookDeliveries:
         dropped, due = await self._in_thread(self._read, self._now(), dict(self._room()), thorough)
         for receiver, n in dropped.items():
             self.results[receiver, "dropped"] += n
-        if self._blind:
-            self._blind = False
+        if self._unreadable:
+            self._unreadable = False
             _log.info("the outbox can be read again")
         for waiting in due:
             key = (waiting.receiver, waiting.event_id)
@@ -210,7 +210,7 @@ class WebhookDeliveries:
         now, found = self._now(), []
         for name in self._receivers:
             running = sum(receiver == name for receiver, _ in self._running)
-            if room := self._patience[name].room(now, running):
+            if room := self._health[name].room(now, running):
                 found.append((name, (room, running)))
         return found
 
@@ -221,9 +221,11 @@ class WebhookDeliveries:
         dropped: Mapping[str, int] = {}
         if thorough:
             self._counts = self._outbox.counts()
-            self._looks += 1
-        if thorough and self._looks % _TIDY_EVERY == 1:
-            dropped = self._outbox.tidy({name: each.most for name, each in self._receivers.items()}, now)
+            self._polls += 1
+        if thorough and self._polls % _TIDY_EVERY == 1:
+            dropped = self._outbox.tidy(
+                {name: each.max_pending for name, each in self._receivers.items()}, now
+            )
         due: list[PendingEvent] = []
         for receiver, (room, running) in rooms.items():
             heads = self._outbox.due(receiver, now, room + running)
@@ -248,20 +250,20 @@ class WebhookDeliveries:
 
     async def _note(self, receiver: Endpoint, waiting: PendingEvent, reply: WebhookReply) -> None:
         """Keep what came of it, however long the disk is away."""
-        now, chance = self._now(), self._chance()
+        now, random = self._now(), self._random()
         attempts = waiting.attempts + 1
-        before = self._patience[receiver.name]
-        after = self._patience[receiver.name] = before.after(reply, now, receiver.rules, chance)
-        self._tell(receiver.name, before, after, reply)
+        before = self._health[receiver.name]
+        after = self._health[receiver.name] = before.after(reply, now, receiver.rules, random)
+        self._log_transition(receiver.name, before, after, reply)
         fate = verdict(reply, attempts, now - waiting.at, receiver.rules)
         if fate is DeliveryOutcome.DELIVERED:
-            await self._surely(self._outbox.delivered, receiver.name, waiting.event_id, now)
+            await self._note_until_stored(self._outbox.delivered, receiver.name, waiting.event_id, now)
         else:
-            next_at = now + receiver.rules.pause(attempts, chance) if fate is DeliveryOutcome.AGAIN else None
+            next_at = now + receiver.rules.pause(attempts, random) if fate is DeliveryOutcome.AGAIN else None
             noted = (receiver.name, waiting.event_id, attempts, next_at, reply.reason)
-            await self._surely(self._outbox.failed, *noted)
+            await self._note_until_stored(self._outbox.failed, *noted)
         if before.away and not after.away:
-            await self._surely(self._outbox.back, receiver.name)
+            await self._note_until_stored(self._outbox.back, receiver.name)
         words = {
             DeliveryOutcome.DELIVERED: "delivered",
             DeliveryOutcome.AGAIN: "failed",
@@ -277,22 +279,24 @@ class WebhookDeliveries:
                 reason=reply.reason,
             )
 
-    async def _surely(self, note: Callable[..., None], *args: object) -> None:
-        told = False
+    async def _note_until_stored(self, note: Callable[..., None], *args: object) -> None:
+        logged = False
         while True:
             try:
                 await self._in_thread(note, *args)
             except Exception as error:
                 if self._stopping:
                     return  # the event goes again
-                if not told:
-                    told = True
+                if not logged:
+                    logged = True
                     _log.error("the outbox cannot be written, deliveries wait: {error!r}", error=error)
                 await deferLater(self._clock, _NOTE_AGAIN_SECONDS)
             else:
                 return
 
-    def _tell(self, name: str, before: ReceiverHealth, after: ReceiverHealth, reply: WebhookReply) -> None:
+    def _log_transition(
+        self, name: str, before: ReceiverHealth, after: ReceiverHealth, reply: WebhookReply
+    ) -> None:
         if after.away and not before.away:
             _log.warn("webhook receiver {name} is away: {reason}", name=name, reason=reply.reason)
         elif before.away and not after.away:

@@ -1,4 +1,4 @@
-"""What other programs are told: events made of records, as JSON. Pure.
+"""The events for other programs: made of records, as JSON. Pure.
 
 The writer's thread asks `WebhookEvents` for each record and writes what it gets in the same transaction, so
 an event is as durable as its record. `storage/pipeline/outbox.py` keeps them, `delivery.py` sends them.
@@ -29,7 +29,7 @@ _LONGEST = 255  # characters of a text, as in the widest column of the tables
 
 
 class EventType(StrEnum):
-    """What can be told."""
+    """The types of events."""
 
     CALL_ENDED = "call_ended"
     RATING_GIVEN = "rating_given"  # every answer, a spoken comment too
@@ -41,7 +41,7 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WebhookEvent:
-    """Something to tell one receiver."""
+    """One event."""
 
     id: str  # the same for all receivers and all attempts
     type: EventType
@@ -66,28 +66,28 @@ class WebhookEvents:
         self._attempts: dict[tuple[str, str], SurveyAttempt] = {}
 
     def of(self, record: Record) -> Iterator[tuple[str, WebhookEvent]]:
-        """Yield receivers and what they are told. Raises ValueError or so for what JSON cannot hold."""
+        """Yield receivers and their events. Raises ValueError or so for what JSON cannot hold."""
         match record:
             case Call():
                 more = {"call_seconds": round(record.call_seconds, 6)}
-                yield from self._told(
+                yield from self._events(
                     EventType.CALL_ENDED, record, record.ended_at, record.call_id, record.call_id, more
                 )
             case SurveyAttempt(ended_at=None):
                 self._remember(record)
             case SurveyAttempt(result=SurveyResult.COMPLETE, ended_at=float(at)):
-                yield from self._told(
+                yield from self._events(
                     EventType.SURVEY_COMPLETED, record, at, record.call_id, record.attempt_id, {}
                 )
             case Answer():
                 yield from self._answered(record)
 
     def of_follow_up(self, follow_up: FollowUp, kind: EventType) -> Iterator[tuple[str, WebhookEvent]]:
-        """Yield receivers and what they are told of one that was opened or closed, as it is by now."""
+        """Yield receivers and their events of a follow-up that was opened or closed, as it is by now."""
         closed_at = follow_up.closed_at if kind is EventType.FOLLOW_UP_CLOSED else None
         at = follow_up.opened_at if closed_at is None else closed_at
         whole = {"outcome": follow_up.outcome}  # the one text that people write; it has a bound of its own
-        yield from self._told(kind, follow_up, at, follow_up.call_id, follow_up.follow_up_id, whole)
+        yield from self._events(kind, follow_up, at, follow_up.call_id, follow_up.follow_up_id, whole)
 
     def _answered(self, answer: Answer) -> Iterator[tuple[str, WebhookEvent]]:
         attempt = self._attempts.get((answer.pbx, answer.attempt_id))
@@ -95,9 +95,9 @@ class WebhookEvents:
         call_id = attempt.call_id if attempt else answer.attempt_id
         key = f"{answer.attempt_id}\0{answer.question}"
         for kind in (EventType.RATING_GIVEN, EventType.LOW_RATING):
-            yield from self._told(kind, answer, answer.answered_at, call_id, key, more)
+            yield from self._events(kind, answer, answer.answered_at, call_id, key, more)
 
-    def _told(
+    def _events(
         self,
         kind: EventType,
         record: Call | SurveyAttempt | Answer | FollowUp,

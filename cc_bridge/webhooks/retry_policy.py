@@ -1,4 +1,4 @@
-"""When to try again, and when to give up. Pure: clock and chance are given.
+"""When to try again, and when to give up. Pure: the clock and random numbers are given.
 
 Two levels, because two things go wrong. One event that its receiver does not take waits by itself, with the
 later ones of its call, and others go on. A receiver that failed some times in a row is taken to be away: it
@@ -40,11 +40,11 @@ class RetryPolicy:
     give_up_attempts: int = 100
     give_up_seconds: float = 3 * 86_400.0
 
-    def pause(self, failures: int, chance: float) -> float:
+    def pause(self, failures: int, random: float) -> float:
         """Return how long to wait after so many failures, from half of the pause to all of it."""
         # Twisted's own jitter adds the same to a short pause as to a long one.
         return backoffPolicy(self.first_pause, self.longest_pause, 2, jitter=float)(failures - 1) * (
-            0.5 + chance / 2
+            0.5 + random / 2
         )
 
 
@@ -88,11 +88,11 @@ class ReceiverHealth:
     def away(self) -> bool:
         return self.failures >= _AWAY
 
-    def after(self, reply: WebhookReply, now: float, rules: RetryPolicy, chance: float) -> "ReceiverHealth":
+    def after(self, reply: WebhookReply, now: float, rules: RetryPolicy, random: float) -> "ReceiverHealth":
         if reply.taken or reply.status == _GONE:  # an answer is an answer
             return ReceiverHealth()
         after = replace(self, failures=self.failures + 1)
-        pause = rules.pause(after.failures - _AWAY + 1, chance) if after.away else 0.0
+        pause = rules.pause(after.failures - _AWAY + 1, random) if after.away else 0.0
         return replace(after, until=now + max(pause, min(reply.retry_after, _LONGEST_RETRY_AFTER)))
 
     def room(self, now: float, running: int) -> int:

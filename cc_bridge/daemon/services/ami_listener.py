@@ -161,7 +161,7 @@ class AmiListener(DaemonService):
             wanted=WANTED_FOR_DIRECT_CALLS if config.direct_calls.enabled else WANTED,
             clock=reactor,
             wall_clock=context.now,
-            chance=random.random,
+            random=random.random,
             timeouts=AmiTimeouts(ping_every=ami.ping_seconds, answer=ami.answer_seconds),
             pauses=ReconnectPolicy(longest=ami.longest_pause_seconds),
         )
@@ -172,7 +172,7 @@ class AmiListener(DaemonService):
 
     def _known_until(self) -> float:
         """Return until when all events are known: one of a moment ago may be on its way."""
-        return max(self.link.told_until, self._last_event_at)
+        return max(self.link.synced_until, self._last_event_at)
 
     def _record_watermark(self, until: float) -> None:
         """Record how far the PBX was observed."""

@@ -32,7 +32,7 @@ class Health:
         """Return whether calls are observed, callers are served, and records come where they belong."""
         late = _late("the disk", self._pipeline.writer.oldest_seconds)
         ready = {
-            "ami": "" if self._link.up else self._link.why_down,
+            "ami": "" if self._link.up else self._link.down_reason,
             "storage": self.alive()["writer"] or late,
             "surveys": "stopping" if self._agi.stopping else "",
             "agi": _foreign(self._agi.foreign.recent_script),

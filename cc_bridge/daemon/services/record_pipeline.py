@@ -126,7 +126,7 @@ class RecordPipeline(DaemonService):
 
     def notify_follow_ups(self, changes: Sequence[FollowUpChange]) -> bool:
         """Keep changes of follow-ups for the webhooks, in any thread; False: they cannot be kept now."""
-        return self.webhooks is None or self.webhooks.follow_ups(changes)
+        return self.webhooks is None or self.webhooks.notify_follow_ups(changes)
 
     def in_journal_seconds(self) -> float:
         """Return for how long the oldest record has been waiting for the server; 0: there is none."""

@@ -30,7 +30,7 @@ __all__ = ["WebhookPublisher"]
 _log = Logger()
 
 _DAY = 86_400.0
-_NEWS = {"opened": EventType.FOLLOW_UP_OPENED, "closed": EventType.FOLLOW_UP_CLOSED}
+_CHANGES = {"opened": EventType.FOLLOW_UP_OPENED, "closed": EventType.FOLLOW_UP_CLOSED}
 
 
 class WebhookPublisher:
@@ -58,21 +58,21 @@ class WebhookPublisher:
             )
             return []
 
-    def follow_ups(self, news: Sequence[FollowUpChange]) -> bool:
-        """Keep what is to be told of follow-ups, in any thread; False: not now, tell again later.
+    def notify_follow_ups(self, changes: Sequence[FollowUpChange]) -> bool:
+        """Keep events of follow-ups, in any thread; False: they cannot be kept now, try again later.
 
-        The same news again makes no second event, as long as the first is kept: its id is the follow-up's.
+        The same change again makes no second event, as long as the first is kept: its id is the follow-up's.
         """
         now = time.time()
         rows = [
             row(receiver, event.id, event.type.value, event.call_id, event.body, now)[1]
-            for what, follow_up in news
-            for receiver, event in self._events.of_follow_up(follow_up, _NEWS[what])
+            for what, follow_up in changes
+            for receiver, event in self._events.of_follow_up(follow_up, _CHANGES[what])
         ]
         try:
             return self._outbox.add(rows)
         except sqlite3.Error as error:
-            _log.error("follow-ups could not be told of: {error!r}", error=error)
+            _log.error("no events of follow-ups could be kept: {error!r}", error=error)
             return False
 
     def _rows(self, record: Record) -> Iterator[TableRow]:

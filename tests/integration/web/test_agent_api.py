@@ -167,7 +167,7 @@ def test_the_log_does_not_say_who_looked(house, logged):
     house.ask()
     told = [line for line in map(formatEvent, logged) if line.startswith("agent's own page: ")]
     assert told == [
-        "agent's own page: could not be told: ValueError",
+        "agent's own page: could not be answered: ValueError",
         "agent's own page: GET by 192.0.2.7, 503 in 0 ms",
     ]
     assert not any("Sara" in line or KEY in line for line in map(formatEvent, logged))

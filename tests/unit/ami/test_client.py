@@ -103,7 +103,7 @@ def test_pings_go_out_and_tell_the_clock_of_the_pbx(asterisk):
     (first,) = asterisk.sent()
     assert first["Action"] == "Ping"
     asterisk.answers(first, "Ping: Pong", "Timestamp: 100.5")
-    assert asterisk.client.told_until == 100.5
+    assert asterisk.client.synced_until == 100.5
     assert asterisk.client.clock_offset == pytest.approx(100.5)
     asterisk.clock.advance(1.5)
     assert [action["Action"] for action in asterisk.sent()] == ["Ping"]

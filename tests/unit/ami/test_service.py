@@ -118,7 +118,7 @@ def connect(asterisk):
             WANTED,
             reactor,
             wall_clock=reactor.seconds,
-            chance=lambda: 1.0,
+            random=lambda: 1.0,
             timeouts=timeouts or AmiTimeouts(ping_every=0.05, answer=2),
             pauses=ReconnectPolicy(first=0.01, longest=0.05),
         )
@@ -168,7 +168,7 @@ def test_refusals_and_drops_are_survived_and_explained(asterisk, connect):
     asterisk.script.extend(["drop", "refuse", "refuse"])
     service, heard = connect()
     reasons = set()
-    until(lambda: reasons.add(service.why_down) or service.up)
+    until(lambda: reasons.add(service.down_reason) or service.up)
     assert "Authentication failed" in reasons
     assert len(asterisk.sessions) == 4
     assert [name for name, _ in heard.story if name in ("up", "down")] == ["up"]
@@ -202,8 +202,8 @@ def test_stopping_while_it_connects_is_quiet(asterisk, connect):
 
 
 @pytest.mark.parametrize(
-    ("attempts", "chance", "seconds"),
+    ("attempts", "random", "seconds"),
     [(0, 1, 0.5), (1, 1, 1), (3, 1, 4), (3, 0, 2), (10, 1, 30), (999, 0, 15)],
 )
-def test_pauses_grow_are_jittered_and_bounded(attempts, chance, seconds):
-    assert ReconnectPolicy().after(attempts, chance) == pytest.approx(seconds)
+def test_pauses_grow_are_jittered_and_bounded(attempts, random, seconds):
+    assert ReconnectPolicy().after(attempts, random) == pytest.approx(seconds)

@@ -18,7 +18,7 @@ def test_a_foreign_agi_request_makes_it_not_ready_for_a_minute():
     agi = FastAgiFactory(serve, AgiLimits(), clock)
     writer = SimpleNamespace(alive=True, oldest_seconds=0.0)
     storage = SimpleNamespace(writer=writer, forwarder=None, journal=None)
-    health = Health(SimpleNamespace(up=True, why_down=""), storage, agi)
+    health = Health(SimpleNamespace(up=True, down_reason=""), storage, agi)
     assert not any(health.ready().values())
     protocol = agi.buildProtocol(None)
     protocol.makeConnection(StringTransport())

@@ -99,7 +99,7 @@ def test_when_a_part_has_ended_there_is_no_sign_of_life(systemd, monkeypatch):
     monkeypatch.setattr(main, "reactor", reactor)
     parts = {"writer": ""}
     environment = {"NOTIFY_SOCKET": systemd.name, "WATCHDOG_USEC": "10000000"}
-    main._tell(SdNotify(environment), "", lambda: parts)
+    main._notify_systemd(SdNotify(environment), "", lambda: parts)
     assert systemd.hears() == {"WATCHDOG": "1"}
     reactor.advance(5)
     assert systemd.hears() == {"WATCHDOG": "1"}

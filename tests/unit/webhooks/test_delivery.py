@@ -101,7 +101,7 @@ def deliver(file):
 
     yield deliver
     for deliveries in started:
-        if deliveries._looking.running:
+        if deliveries._loop.running:
             result_of(Deferred.fromCoroutine(deliveries.stop()))
 
 
