@@ -1,11 +1,10 @@
-"""One AMI session: banner, login, actions with their answers, events, and a ping that keeps it honest.
+"""One AMI session: banner, login, actions with their answers, events, and a ping that proves it alive.
 
-`ami/service.py` makes one for each connection; it never reconnects. When the link drops, everything
-that waits for an answer fails with `AmiLinkLost`.
+A client never reconnects. When the link drops, everything that waits for an answer fails with `AmiLinkLost`.
 
-The trap: events can lie unsent in Asterisk until something else is sent or received (up to 22.10; 16.9 s
-were seen), so a ping goes out every 1.5 s; any input makes Asterisk flush. The ping's answer also tells
-that the other side lives, and its clock.
+Events can lie unsent in Asterisk until something else is sent or received (up to 22.10; 16.9 s were seen), so
+a ping goes out every 1.5 s; any input makes Asterisk flush. The ping's answer also shows that the other side
+lives, and carries its clock.
 """
 
 from collections.abc import Callable

@@ -1,14 +1,12 @@
 """Bytes of an AMI stream to messages, and actions to bytes; no I/O.
 
-Asterisk sends one banner line, then messages of `Key: value` lines that end with an empty line.
-`ami/client.py` feeds what a socket gave, `cc-bridge replay` what a file holds. Messages are pyst2's
-`ManagerMsg` and `Event`, so that whoever knows pyst2 knows ours; only `parse` is our own: pyst2 0.5.1
+Asterisk sends one banner line, then messages of `Key: value` lines that end with an empty line. Messages are
+pyst2's `ManagerMsg` and `Event`, so that whoever knows pyst2 knows ours; only `parse` is our own: pyst2 0.5.1
 raises on a `ChanVariable` header and keeps the last of repeated headers.
 
-The trap: an unfiltered manager user sends 170 events for one answered call, of which 30 matter, and of
-their 25 headers five. What nobody wants is therefore told by its first bytes, in one regular expression and
-without a line of Python, counted and never parsed; of the wanted only the named headers are cut out
-(`EventSpec`).
+An unfiltered manager user sends 170 events for one answered call, of which 30 matter, and of their 25 headers
+five. Unwanted events are therefore recognised by their first bytes, in one regular expression and without a
+line of Python, counted and never parsed; of the wanted only the named headers are extracted (`EventSpec`).
 
 Values that come from callers (numbers, extensions) reach AMI raw, line breaks included (16.28 and
 22.10): a caller can cut an event in two and forge the second half. A message that does not have the

@@ -1,11 +1,11 @@
-"""Calls one number: a short AMI session of its own, with the one manager user that may do that.
+"""Calls one number: a short AMI session of its own, with the one manager user that may originate.
 
-The wiring calls `Originator.call` for each call-back that is due. A session lasts for one call: calls are
-few, and nothing is to be kept up between them. The daemon's other user, which listens all day, cannot dial.
+A session lasts for one call: calls are few, and there is no state to keep between them. The daemon's other
+user, which listens all day, cannot dial.
 
-The traps: a number comes from whoever called, and here it becomes part of what Asterisk dials, so only
-digits with an optional + go in. And OriginateResponse tells a busy line as Reason 0, like any failure
-(16.28 and 22.10, PJSIP and Local): only the Hangup of the channel, before it or after it, has cause 17.
+A number comes from a caller, and here it becomes part of what Asterisk dials, so only digits with an optional
++ are accepted. OriginateResponse reports a busy line as Reason 0, like any failure (16.28 and 22.10, PJSIP
+and Local): only the Hangup of the channel, before it or after it, has cause 17.
 """
 
 import re

@@ -1,11 +1,11 @@
-"""Staying connected: log in, take a snapshot, pass events on; when the link drops, come back.
+"""The AMI link: logs in, takes a snapshot, passes events on, and reconnects when the session ends.
 
-`daemon/bridge.py` starts one for the PBX. What it hears goes to a `Listener` in the order in which the PBX
-told it: first `ami_up` with the snapshot, then events, then `ami_down`, and so on.
+The `Listener` is called in the order in which the PBX sent it all: first `ami_up` with the snapshot, then
+events, then `ami_down`, and so on.
 
-The trap: Asterisk replays nothing. Events that arrive before the snapshot is whole are kept and passed
-on after it; the listener must take an event that the snapshot already holds. While Asterisk is still
-booting its lists are empty, so nothing is asked before `FullyBooted`.
+Asterisk replays nothing. Events that arrive before the snapshot is whole are kept and passed on after it; the
+listener must accept an event that the snapshot already holds. While Asterisk is still booting its lists are
+empty, so no list is requested before `FullyBooted`.
 """
 
 from collections.abc import Callable, Mapping, Sequence

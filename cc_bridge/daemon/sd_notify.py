@@ -1,11 +1,10 @@
-"""Tells systemd how the daemon is: ready, reloading, stopping, and alive again and again (sd_notify(3)).
+"""Tells systemd the daemon's state: ready, reloading, stopping, and alive periodically (sd_notify(3)).
 
-`daemon/main.py` makes one with the process's environment; without systemd it does nothing. A module of our
-own, since the package `sdnotify` is the same few lines and has had no release since 2017, and
-`systemd-python` is compiled on every machine, against libsystemd.
+Without systemd it does nothing. A module of our own, since the package `sdnotify` is the same few lines and
+has had no release since 2017, and `systemd-python` is compiled on every machine, against libsystemd.
 
-The trap: it runs in the reactor, which must not wait. systemd reads its socket at once unless it is busy
-itself, so a message is given up after a second; the next sign of life makes up for it.
+It runs in the reactor, which must not wait. systemd reads its socket at once unless it is busy itself, so a
+message is given up after a second; the next sign of life makes up for it.
 """
 
 import os

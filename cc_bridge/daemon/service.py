@@ -53,8 +53,6 @@ class DaemonService(Service):
 
     taken_over: ClassVar[tuple[str, ...]] = ()
     """Options that `reconfigure` puts in force, as patterns such as `wallboard.*`."""
-    fixed: ClassVar[tuple[str, ...]] = ()
-    """Options that this service reads at the start alone, so that no other may take them over."""
 
     def __init__(self, context: Context) -> None:
         self.config = context.config
@@ -107,11 +105,10 @@ class SequentialServices(MultiService):
         """
         services = list(_leaves(self))
         patterns = [*self.taken_over, *(pattern for service in services for pattern in service.taken_over)]
-        fixed = [pattern for service in services for pattern in service.fixed]
         queues = self.config.queues.keys() | config.queues.keys()
         before, after = _with_queues(self.config, queues), _with_queues(config, queues)
         changed = list(changed_options(before, after))
-        later = [option for option in changed if _matches(option, fixed) or not _matches(option, patterns)]
+        later = [option for option in changed if not _matches(option, patterns)]
         in_force = _taking(before, after, set(changed) - set(later))
         for service in services:
             service.reconfigure(in_force)

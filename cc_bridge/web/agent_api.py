@@ -1,7 +1,7 @@
-"""/api/agent: what one agent sees of themselves, for the key of their own link; the page at /agent draws it.
+"""/api/agent: an agent's own figures, for the key of the agent's own link; the page at /agent draws it.
 
-The trap: the key alone says whose page it is. Nothing of the address does, so that nobody gets another one's
-by a change of it; and the log does not say who looked at their figures.
+The key alone decides whose figures are returned, and no part of the address does, so that a changed address
+shows no other agent's. The log does not say who looked at their figures.
 """
 
 from collections.abc import Callable

@@ -1,11 +1,11 @@
-"""Who may see the wallboard and its figures: whoever shows the token, or, without one, this machine alone.
+"""Access to the wallboard and its JSON: with the token, or, if none is set, from this machine alone.
 
-The token comes as `Authorization: Bearer`, as `?token=`, or as the cookie that a browser was given for one of
+The token comes as `Authorization: Bearer`, as `?token=`, or as the cookie that a browser got for one of
 these; the cookie holds a keyed hash, so that it cannot be used as a token elsewhere. No state is kept: a
 cookie outlives the daemon, and ends when the token changes.
 
-The trap: listening on loopback keeps other machines out, and not a page of the Internet in a browser of this
-one, whose name may come to lead to 127.0.0.1 (DNS rebinding). So without a token the address has to name this
+Listening on loopback keeps other machines out, but not a page of the Internet in a browser of this machine,
+whose name may resolve to 127.0.0.1 (DNS rebinding). So without a token the Host header has to name this
 machine itself.
 """
 

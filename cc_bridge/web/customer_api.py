@@ -1,8 +1,7 @@
-"""/api/customers/NUMBER: GET tells a customer's history, PUT takes an id and a name, for programs alone.
+"""/api/customers/NUMBER: GET returns a customer's history, PUT stores an id and a name, for programs alone.
 
-`daemon/services/customer_lookup.py` makes it. The trap: it tells of people. So it needs the token always,
-answers only so many a second, and its log lines hold no number; and since a database may be slow, it answers
-when that does and the reactor never waits.
+The data is personal, so the token is always needed, the rate is limited, and log lines hold no number. The
+reactor never waits for the database.
 """
 
 import json

@@ -1,8 +1,7 @@
 """/api/follow-ups: the list, and POST ID/take, ID/done and ID/drop; the page at /follow-ups draws it.
 
-POST session with the token lets a browser in, DELETE session out again. The trap: two people press the same
-button. The one who is late gets 409 with the follow-up as it is by now, so that the page can say who was
-first.
+POST session with the token starts a browser's session, DELETE session ends it. If two people act on the same
+follow-up, the second gets 409 with the follow-up as it is by now, so that the page can name the first.
 """
 
 import json

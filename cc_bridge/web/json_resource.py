@@ -1,8 +1,7 @@
-"""What pages about people have in common: so many a second, an answer when the database has one, a log line.
+"""The base of the JSON pages about people: a rate limit, a time limit, and a log line.
 
-web/customer_api.py, web/agent_api.py and web/follow_up_api.py are made of it. The trap: whoever asks waits no
-longer than `SECONDS`, and what an error says may hold a number; so nothing of it is told or logged but its
-kind.
+A request is answered when the database has answered, and fails after `SECONDS`. The text of an exception may
+hold a caller's number, so only its kind is sent and logged.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""What all pages have in common: methods, paths, faults in plain words, and headers that browsers obey.
+"""The base of all pages: methods, paths, errors in plain words, and headers that browsers obey.
 
-The trap: Twisted calls a leaf for every path below it too, and answers faults with HTML of its own. Here a
-leaf has one path, and a fault is one line of text.
+Twisted calls a leaf for every path below it too, and answers errors with HTML of its own. Here a leaf has one
+path, and an error is one line of text.
 """
 
 from typing import Any

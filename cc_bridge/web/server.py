@@ -1,9 +1,8 @@
-"""The HTTP site: /metrics, /healthz and /readyz for all; /wallboard and /api for whom `access` lets in.
+"""The HTTP site: /metrics, /healthz and /readyz for all; /wallboard and /api with access of their own.
 
-/agent and /follow-ups are pages for people, who get in at what they ask of /api; /fonts is for all.
-
-`daemon/bridge.py` listens with `site`. The trap: prometheus_client's own Twisted resource renders in a pool
-thread, while our gauges read live objects of the reactor; so the page is made here, in the reactor.
+/agent and /follow-ups are pages for people, who get in at /api; /fonts is for all. prometheus_client's own
+Twisted resource renders in a pool thread, while our gauges read live objects of the reactor; so /metrics is
+rendered here, in the reactor.
 """
 
 import json

@@ -1,9 +1,9 @@
 """The pages that a browser draws: /wallboard, /agent and /follow-ups, plain HTML, CSS and JavaScript.
 
 The server chooses the language and the colours that were asked for, so that the page never shows another one
-first; everything else comes from /api. The pages about people hold nothing of them, so whoever opens one may;
-it is /api that lets them in or not. The font of all pages is at /fonts, open to everyone; README.md beside it
-names its origin. The trap: what comes from the address goes into the page, so only known words are let in.
+first; everything else comes from /api. The pages about people hold no data, so they are open to everyone;
+/api checks access. The font of all pages is at /fonts, open to everyone; README.md beside it names its
+origin. Of the address only known words are put into a page.
 """
 
 import re

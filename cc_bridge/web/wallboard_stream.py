@@ -1,12 +1,12 @@
 """The live board as JSON: once at /api/live, and as server-sent events at /api/live/events.
 
-`daemon/services/wallboard.py` publishes each change; it is rendered once for all who listen. An event has the
-whole board, so that a browser which was cut off has everything with the first one it gets. `beat` comes every
-few seconds with nothing but the time: a browser that misses it knows that what it shows is old.
+Each change is rendered once for all subscribers. An event has the whole board, so that a browser which was
+cut off has everything with the first one it gets. `beat` comes every few seconds with nothing but the time: a
+browser that misses it knows that what it shows is old.
 
-The trap: nobody may slow the reactor or fill its memory by reading slowly. What a listener has not read yet
-is at most one board and what the transport holds; the ones in between are left out, and who reads nothing
-for a while is dropped.
+No subscriber may slow the reactor or fill its memory by reading slowly. Its unread data is at most one board
+and the transport's buffer; boards in between are left out, and a subscriber that reads nothing for a while is
+dropped.
 """
 
 import json

@@ -1,14 +1,14 @@
 """Takes events out of the outbox and sends them, again and again until they are taken or given up.
 
-`daemon/services/webhook_publisher.py` makes one if the configuration names receivers; it runs in the reactor,
-and every look into the outbox in a thread. Events of one call go to one receiver one after the other, those
-of other calls beside them, `AT_ONCE` at a time. What a failure means is decided in `retry_policy.py`.
+Deliveries run in the reactor, and every read of the outbox in a thread. Events of one call go to one receiver
+one after the other, those of other calls beside them, `AT_ONCE` at a time. `retry_policy.py` decides what a
+failure means.
 
 An event leaves the outbox after its receiver took it. A daemon that is killed between the two sends it
 again, with the same id: at least once, and never lost.
 
-The trap: `_turn` makes looking and noting one after the other. An event counts as running until what came
-of it is noted, else a look that began before would send it again, after a later one of its call.
+`_turn` makes reads and notes of the outbox one after the other. An event counts as running until its result
+is noted, else a read that began before would send it again, after a later one of its call.
 """
 
 from collections import Counter as Tally

@@ -1,14 +1,11 @@
 """The events for other programs: made of records, as JSON. Pure.
 
-The writer's thread asks `WebhookEvents` for each record and writes what it gets in the same transaction, so
-an event is as durable as its record. `storage/pipeline/outbox.py` keeps them, `delivery.py` sends them.
+An event is written in the same transaction as its record, so it is as durable as the record. Its id is made
+of the record's key: a record that is written again, such as after a failed transaction, gives the same event
+and never a second one.
 
-An event's id is made of its record's key: a record that is written again, such as after a failed
-transaction, gives the same event and never a second one.
-
-The trap: an answer does not know its call, so an attempt is remembered from its start. Its events are put
-in the order of the call that way; an answer whose attempt began in an earlier life is in its attempt's
-order only.
+An answer does not name its call, so an attempt is remembered from its start, and its events are put in the
+order of the call that way. An answer whose attempt started before a restart is in its attempt's order only.
 """
 
 import json

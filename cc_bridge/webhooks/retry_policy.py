@@ -1,11 +1,11 @@
-"""When to try again, and when to give up. Pure: the clock and random numbers are given.
+"""When to retry, and when to give up. Pure: the clock and random numbers are given.
 
-Two levels, because two things go wrong. One event that its receiver does not take waits by itself, with the
-later ones of its call, and others go on. A receiver that failed some times in a row is taken to be away: it
-gets one request at a time, each of another event, with growing pauses, until one of them succeeds. Then all
-that wait for it are due.
+There are two levels, because two things can fail. An event that its receiver does not take waits by itself,
+with the later ones of its call, and others go on. A receiver that failed some times in a row is taken to be
+away: it gets one request at a time, each of another event, with growing pauses, until one of them succeeds.
+Then all that wait for it are due.
 
-The trap: the clock may be put back. No instant here is further away than the longest pause; what is, is due.
+The clock may be put back: no instant here is further away than the longest pause; one that is, is due.
 """
 
 from dataclasses import dataclass, replace

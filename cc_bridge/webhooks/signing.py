@@ -1,13 +1,11 @@
 """Signs an event for one receiver, by the specification Standard Webhooks 1.0 (standardwebhooks.com). Pure.
 
-That one and none of our own, because receivers then check it with a library that exists for their language,
-in one line. What is signed is `id.timestamp.body`, bytes as they are sent, with
-HMAC-SHA256; the timestamp is that of the attempt, so that a receiver can refuse what somebody recorded.
+Receivers verify it with the specification's library for their language, in one line. What is signed is
+`id.timestamp.body`, bytes as they are sent, with HMAC-SHA256; the timestamp is that of the attempt, so that a
+receiver can refuse a replayed request.
 
-A secret is `whsec_` and base64 of 24 to 64 bytes. Two of them, the new one first, both sign while receivers
-change from one to the other.
-
-The trap: the key is what the base64 stands for, not its text.
+A secret is `whsec_` and base64 of 24 to 64 bytes; the key is the decoded bytes. Two secrets, the new one
+first, both sign while receivers change from one to the other.
 """
 
 import base64

@@ -13,10 +13,10 @@ from support.service_context import context
 class Part(DaemonService):
     """A service that notes its life in `events`."""
 
-    def __init__(self, name, events, stopped=None, taken_over=(), fixed=()):
+    def __init__(self, name, events, stopped=None, taken_over=()):
         super().__init__(context())
         self.title, self.events, self.stopped = name, events, stopped
-        self.taken_over, self.fixed = taken_over, fixed
+        self.taken_over = taken_over
 
     def start(self):
         self.events.append(f"{self.title} starts")
@@ -97,13 +97,6 @@ def test_an_option_that_no_service_takes_over_needs_a_restart_and_stays():
     assert services.config == config
     assert services.reconfigure(Config(**after)) == later  # it still does
     assert services.reconfigure(Config()) == []  # nobody changed it after all
-
-
-def test_an_option_that_one_service_reads_only_at_the_start_needs_a_restart():
-    after = {"survey": {"time_zone": "UTC"}}
-    later, config, _ = reload({}, after, taken_over=("survey.*",), fixed=("survey.time_zone",))
-    assert later == ["survey.time_zone"]
-    assert config.survey.time_zone == ""
 
 
 def test_options_of_queues_by_default_and_by_name():
