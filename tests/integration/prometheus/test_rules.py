@@ -8,6 +8,7 @@ from collections import Counter as Tally
 import pytest
 import yaml
 from click.testing import CliRunner
+from prometheus_client.parser import text_string_to_metric_families
 
 from cc_bridge.cli import main
 from cc_bridge.kpis.service_level import ServiceLevelDefinition
@@ -15,6 +16,7 @@ from cc_bridge.metrics.families import BY_NAME
 from cc_bridge.metrics.reference import metrics_in, records_in, uses_in_dashboard, uses_in_rules
 from support.generate import COMMAND
 from support.paths import ROOT
+from unit.metrics.test_families import everything
 
 FOLDER = ROOT / "config" / "prometheus"
 CASES = ROOT / "tests" / "integration" / "prometheus"
@@ -25,6 +27,7 @@ GROUPS = [group for path in RULE_FILES for group in yaml.safe_load(path.read_tex
 RECORDS = [rule for group in GROUPS for rule in group["rules"] if "record" in rule]
 ALERTS = {rule["alert"]: rule for group in GROUPS for rule in group["rules"] if "alert" in rule}
 EXPRESSIONS = [rule["expr"] for group in GROUPS for rule in group["rules"]]
+_PART = re.compile(r"_(bucket|sum|count)$")
 KNOWN = {family.exposed_name for family in BY_NAME.values()}
 
 
@@ -75,6 +78,49 @@ def test_every_metric_in_rules_alerts_and_panels_exists():
     named = {name for text in [*EXPRESSIONS, *QUERIES] for name in metrics_in(text)}
     assert len(named) > 25
     assert named <= KNOWN
+
+
+def exported_values():
+    """Return the values of each label by metric, on a page where everything has happened."""
+    values = {}
+    for family in text_string_to_metric_families(everything().page("")[0].decode()):
+        for sample in family.samples:
+            for label, value in sample.labels.items():
+                values.setdefault((_PART.sub("", sample.name), label), set()).add(value)
+    return values
+
+
+def matched(text):
+    """Yield metric, label and value for each value that a selector of ours asks for by name."""
+    for metric, selector in re.findall(r"(?<![:\w])(cc_bridge_\w+)\{([^}]*)\}", text):
+        for label, value in re.findall(r'(\w+)\s*(?:=~|!=|!~|=)\s*"([^"]*)"', selector):
+            yield from ((_PART.sub("", metric), label, each) for each in value.split("|"))
+
+
+def test_every_label_and_value_that_is_asked_for_is_exported():
+    given = {"job", "instance", "pbx"}  # by Prometheus, and by every metric
+    configured = {"queue", "owner", "endpoint", "table", "digest"}  # their values differ from site to site
+    exported = exported_values()
+    series = [
+        text for path in CASES.glob("*.yml") for text in re.findall(r"series: '(.*)'", path.read_text())
+    ]
+    asked = {each for text in [*EXPRESSIONS, *QUERIES, *series] for each in matched(text)}
+    assert len(asked) > 60
+    for metric, label, value in asked:
+        if label not in given:
+            assert (metric, label) in exported, (metric, label)
+            if label not in configured and not metric.endswith("ratings_total"):
+                assert value in exported[metric, label], (metric, label, value)
+
+
+def test_every_label_that_is_grouped_by_or_shown_is_exported():
+    labels = {label for _, label in exported_values()} | {"job", "instance", "alertname", "definition"}
+    for text in [*EXPRESSIONS, *QUERIES]:
+        for group in re.findall(r"\b(?:by|without|on|ignoring|group_left)\s*\(([^)]*)\)", text):
+            assert set(re.findall(r"\w+", group)) <= labels, text
+    for alert in ALERTS.values():
+        shown = set(re.findall(r"\$labels\.(\w+)", "".join(alert["annotations"].values())))
+        assert shown <= labels, alert["alert"]
 
 
 def test_every_record_that_is_used_exists():
