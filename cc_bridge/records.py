@@ -274,7 +274,7 @@ class SurveyDefinition:
 
 @dataclass(frozen=True, slots=True)
 class SurveyDecision:
-    """One call that could have been rated: asked, or why not. Key: pbx, uniqueid, at."""
+    """One call that could have been rated: asked, or why not. Key: pbx, uniqueid, decided_at."""
 
     pbx: str
     call_id: str
@@ -282,7 +282,7 @@ class SurveyDecision:
     queue: str
     agent: str
     interface: str
-    at: float
+    decided_at: float
     survey: str  # the definition's id; empty when none was chosen
     trigger: Trigger
     stage: str  # invited, caller_left_first, or the reason why the caller was not asked
@@ -338,9 +338,9 @@ class OptOut:
     """One caller's wish not to be asked, or to be asked again. Key: caller_key."""
 
     caller_key: str
-    at: float
+    updated_at: float
     opted_out: bool
-    told_by: str  # key, command
+    source: str  # key, command
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,7 +369,7 @@ class ObservationWatermark:
     """Until when a PBX was observed; the next daemon's gap begins there. Key: pbx."""
 
     pbx: str
-    until: float
+    observed_until: float
 
 
 @dataclass(frozen=True, slots=True)

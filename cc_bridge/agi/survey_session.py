@@ -219,7 +219,7 @@ class SurveySession:
         caller_key = self._attempt.caller_key
         if not caller_key:
             return StepResult.DONE  # a withheld number, which nobody can ask again
-        kept = await self._kept(OptOut(caller_key, self._around.now(), opted_out=True, told_by="key"))
+        kept = await self._kept(OptOut(caller_key, self._around.now(), opted_out=True, source="key"))
         if kept is StepResult.DONE:
             self._around.opted_out(caller_key)
         return kept

@@ -111,9 +111,9 @@ class _Intake:
                 self.store()
 
     def store(self) -> None:
-        from cc_bridge.storage.queries.customers import take_in
+        from cc_bridge.storage.queries.customers import import_numbers
 
-        new, changed = take_in(self._engine, self._waiting)
+        new, changed = import_numbers(self._engine, self._waiting)
         self.counts.update(new=new, changed=changed, same=len(self._waiting) - new - changed)
         self._waiting.clear()
 

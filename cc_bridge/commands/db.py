@@ -70,17 +70,17 @@ def take_in(path: Path | None, file: Path | None) -> None:
 
     storage = load_config(path).storage
     file = file or storage.journal
-    waiting = journal_import.waiting_in(file)
+    waiting = journal_import.pending_in(file)
     if not waiting:
         click.echo(f"{file}: nothing waits")
         return
     database = SqlSink(partial(open_database, storage.url))
     try:
         with click.progressbar(length=waiting, label="take in", file=sys.stderr) as bar:
-            done = journal_import.take_in(file, database, bar.update)
+            done = journal_import.import_journal(file, database, bar.update)
     except SQLAlchemyError as error:
         raise click.ClickException(f"{error}; what is written is noted, so start it again") from error
     finally:
         database.close()
-    aside = f"; {done.refused} that the database refused are kept aside in {file}" if done.refused else ""
+    aside = f"; {done.rejected} that the database rejected stay in {file}" if done.rejected else ""
     click.echo(f"{done.written} records written{aside}")

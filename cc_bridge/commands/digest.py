@@ -101,14 +101,17 @@ def send(path: Path | None, out: Path | None, *, dry_run: bool, again: bool) -> 
         return
     posted = post(config, f"digest-send-{getpid()}-{urandom(8).hex()}", time, at_once=True, again=again)
     for key in posted.sent:
-        click.echo(f"sent to {key.whom}")
+        click.echo(f"sent to {key.recipient}")
     if posted.why_not:
         raise click.ClickException(posted.why_not)
     if not (posted.sent or posted.put_off or posted.given_up):
         click.echo("nothing to send: see digest list, and --again")
     faults = [
-        *(f"{key.whom}: {why}; it goes again by itself if digest.enabled" for key, why in posted.put_off),
-        *(f"{key.whom}: given up: {why}" for key, why in posted.given_up),
+        *(
+            f"{key.recipient}: {why}; it goes again by itself if digest.enabled"
+            for key, why in posted.put_off
+        ),
+        *(f"{key.recipient}: given up: {why}" for key, why in posted.given_up),
     ]
     if faults:
         raise click.ClickException("\n".join(faults))
@@ -130,15 +133,17 @@ def list_(path: Path | None) -> None:
 
     config = load_config(path)
     with database(config.storage.url) as engine:
-        known = DigestDeliveries(engine, "").every(_LISTED)
-    click.echo(f"{'every':<6} {'first day':<11}{'last day':<11}{'for':<16}{'sent':>7}  {'at':<17}")
-    for (every, first, owner), group in groupby(known, attrgetter("every", "first_day", "owner")):
+        known = DigestDeliveries(engine, "").newest(_LISTED)
+    click.echo(f"{'frequency':<10} {'first day':<11}{'last day':<11}{'for':<16}{'sent':>7}  {'at':<17}")
+    for (frequency, first, owner), group in groupby(known, attrgetter("frequency", "first_day", "owner")):
         some = list(group)
         sent = [each.ended_at for each in some if each.state == "sent" and each.ended_at]
         at = f"{datetime.fromtimestamp(max(sent)).astimezone():%Y-%m-%d %H:%M}" if sent else "-"
-        others = sorted({f"{each.state}: {each.why}" for each in some if each.state != "sent"})
+        others = sorted({f"{each.state}: {each.reason}" for each in some if each.state != "sent"})
         count = f"{len(sent)} of {len(some)}"
-        line = f"{every:<6} {first:<11}{some[0].last_day:<11}{owner or 'everyone':<16}{count:>7}  {at:<17}"
+        line = (
+            f"{frequency:<10} {first:<11}{some[0].last_day:<11}{owner or 'everyone':<16}{count:>7}  {at:<17}"
+        )
         click.echo(f"{line}{'; '.join(others)}".rstrip(": "))
 
 
@@ -197,13 +202,13 @@ def _to_be_sent(config: "Config", now: float, *, again: bool) -> Iterator[str]:
 
     _, period, keys = wanted(config, now)
     with database(config.storage.url) as engine:
-        known = {each.key: each for each in DigestDeliveries(engine, "").every(_LISTED)}
+        known = {each.key: each for each in DigestDeliveries(engine, "").newest(_LISTED)}
     for key in keys:
         state = known[key].state if key in known else "waiting"
         if again or state in ("waiting", "claimed"):
-            yield f"would send {period.first} to {period.last} to {key.whom}"
+            yield f"would send {period.first} to {period.last} to {key.recipient}"
         else:
-            yield f"would not send to {key.whom}: {state}"
+            yield f"would not send to {key.recipient}: {state}"
 
 
 @contextmanager

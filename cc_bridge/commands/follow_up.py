@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["follow_up"]
 
-_STATES = ("open", "taken", "done", "dropped")
+_STATES = ("open", "taken", "done", "dismissed")
 _MOST = 10_000  # of a list
 
 _by = click.option("--by", required=True, help="Who you are, such as sara.")

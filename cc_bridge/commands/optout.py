@@ -69,7 +69,7 @@ def _opt(path: Path | None, number: str, *, opted_out: bool) -> None:
         if not opted_out and not out:
             raise click.ClickException(f"{shown(key)} has not opted out")
         # The PBX's clock, by which a key in a survey is dated, may be ahead of this machine's.
-        at = max(time(), *(said.at for said in known), 0.0)
+        at = max(time(), *(said.updated_at for said in known), 0.0)
         rows = [OptOut(each, at, opted_out, "command") for each in ([key] if opted_out else sorted(out))]
         with engine.begin() as connection:
             for one in rows:
@@ -99,11 +99,13 @@ def optout_list(path: Path | None, *, json_lines: bool) -> None:
         out = [said for said in opt_outs(connection) if said.opted_out]
     if json_lines:
         for said in out:
-            at = datetime.fromtimestamp(said.at, UTC).isoformat(timespec="milliseconds")
+            at = datetime.fromtimestamp(said.updated_at, UTC).isoformat(timespec="milliseconds")
             said_at = at.replace("+00:00", "Z")
-            click.echo(json.dumps({"caller_key": said.caller_key, "at": said_at, "told_by": said.told_by}))
+            click.echo(
+                json.dumps({"caller_key": said.caller_key, "updated_at": said_at, "source": said.source})
+            )
         return
-    click.echo(f"{'caller':<22}{'since':<22}told by" if out else "nobody has opted out")
+    click.echo(f"{'caller':<22}{'since':<22}source" if out else "nobody has opted out")
     for said in out:
-        since = datetime.fromtimestamp(said.at).astimezone()
-        click.echo(f"{shown(said.caller_key):<22}{since:%Y-%m-%d %H:%M:%S}   {said.told_by}")
+        since = datetime.fromtimestamp(said.updated_at).astimezone()
+        click.echo(f"{shown(said.caller_key):<22}{since:%Y-%m-%d %H:%M:%S}   {said.source}")

@@ -45,34 +45,32 @@ def outbox_list(path: Path | None, *, only_dead: bool, json_lines: bool) -> None
     from cc_bridge.storage.pipeline.outbox import OutboxState
 
     with _opened(path) as opened:
-        letters = [
-            letter for letter in opened.undelivered() if letter.state == OutboxState.DEAD or not only_dead
-        ]
+        events = [event for event in opened.undelivered() if event.state == OutboxState.DEAD or not only_dead]
     if not json_lines:
         click.echo(
-            f"{'event':<38}{'receiver':<16}{'type':<18}{'state':<9}{'attempts':>8}  {'since':<21}reason"
-            if letters
+            f"{'event':<38}{'endpoint':<16}{'type':<18}{'state':<9}{'attempts':>8}  {'since':<21}reason"
+            if events
             else "nothing waits and nothing was given up"
         )
-    for letter in letters:
+    for event in events:
         if json_lines:
-            since = datetime.fromtimestamp(letter.at, UTC).isoformat(timespec="milliseconds")
+            since = datetime.fromtimestamp(event.created_at, UTC).isoformat(timespec="milliseconds")
             told = {
-                "id": letter.event_id,
-                "receiver": letter.receiver,
-                "type": letter.type,
-                "call_id": letter.call_id,
-                "state": letter.state,
-                "attempts": letter.attempts,
+                "id": event.event_id,
+                "endpoint": event.endpoint,
+                "type": event.type,
+                "call_id": event.call_id,
+                "state": event.state,
+                "attempts": event.attempts,
                 "since": since.replace("+00:00", "Z"),
-                "reason": letter.reason,
+                "reason": event.reason,
             }
             click.echo(json.dumps(told))
         else:
-            local = datetime.fromtimestamp(letter.at).astimezone()
+            local = datetime.fromtimestamp(event.created_at).astimezone()
             click.echo(
-                f"{letter.event_id:<38}{letter.receiver:<16}{letter.type:<18}{letter.state:<9}"
-                f"{letter.attempts:>8}  {local:%Y-%m-%d %H:%M:%S}  {letter.reason}"
+                f"{event.event_id:<38}{event.endpoint:<16}{event.type:<18}{event.state:<9}"
+                f"{event.attempts:>8}  {local:%Y-%m-%d %H:%M:%S}  {event.reason}"
             )
 
 

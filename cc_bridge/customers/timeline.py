@@ -103,7 +103,7 @@ class TimelineFollowUp:
     state: str
     by: str  # who closed it, or has taken it
     closed_at: float | None
-    outcome: str  # what came of it, or why it was dropped
+    outcome: str  # what came of it, or why it was dismissed
     linked_call_id: str  # the next answered call with the customer
 
 

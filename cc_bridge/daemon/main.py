@@ -24,8 +24,8 @@ from cc_bridge.records import OpenStateRecord
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline.journal import Journal
-from cc_bridge.storage.pipeline.journal_import import waiting_in
-from cc_bridge.storage.queries.restart_state import observed_until, unfinished
+from cc_bridge.storage.pipeline.journal_import import pending_in
+from cc_bridge.storage.queries.restart_state import observed_until, open_records
 
 __all__ = ["run", "start"]
 
@@ -54,10 +54,10 @@ def _left(config: Config) -> tuple[float | None, list[OpenStateRecord]]:
     if config.storage.on_server:
         journal = Journal(config.storage.journal, config.storage.journal_max_mb * 1024**2)
         journal.open()
-        left = journal.observed_until(config.pbx.name), journal.unfinished(config.pbx.name)
+        left = journal.observed_until(config.pbx.name), journal.open_records(config.pbx.name)
         journal.close()
         return left
-    if waiting := waiting_in(config.storage.journal):
+    if waiting := pending_in(config.storage.journal):
         _log.warn(
             "{waiting} records in {file} wait for a server that is not asked any more:"
             " `cc-bridge db take-in` writes them into this database",
@@ -66,7 +66,7 @@ def _left(config: Config) -> tuple[float | None, list[OpenStateRecord]]:
         )
     engine = open_database(config.storage.url)
     with engine.connect() as connection:
-        left = observed_until(connection, config.pbx.name), unfinished(connection, config.pbx.name)
+        left = observed_until(connection, config.pbx.name), open_records(connection, config.pbx.name)
     engine.dispose()
     return left
 

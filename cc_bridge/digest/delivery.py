@@ -79,15 +79,15 @@ def post(
             known = DigestDeliveries(engine, me)
             if again:
                 for key in keys:
-                    known.again(key, clock())
-            known.want(keys, period.last.isoformat(), clock())
+                    known.requeue(key, clock())
+            known.enqueue(keys, period.last.isoformat(), clock())
             round_ = _DigestRun(config, server, engine, known, posted, clock)
             for each in known.open(timer.every):
                 if (each.owner, each.address) in config.digest.recipients() and not stop():
                     round_.one(each, at_once=at_once)
             posted.last_sent_at = known.last_sent_at(timer.every)
             now = clock()
-            tries = [each.next_at for each in known.open(timer.every) if each.next_at > now]
+            tries = [each.next_attempt_at for each in known.open(timer.every) if each.next_attempt_at > now]
             posted.look_at = min(timer.next_due(now), now + _LOOK_AGAIN_SECONDS, *tries)
     except CcBridgeError as error:
         posted.why_not = str(error)
@@ -118,9 +118,9 @@ def server_of(config: Config) -> MailServer:
     )
 
 
-def message_id(key: DeliveryKey, wanted_at: float, sender: str) -> str:
+def message_id(key: DeliveryKey, enqueued_at: float, sender: str) -> str:
     """Return the same for each try, so that a receiver who got it twice sees that it is the same."""
-    parts = (key.every, key.first_day, key.owner, key.address, f"{wanted_at:.6f}")
+    parts = (key.frequency, key.first_day, key.owner, key.address, f"{enqueued_at:.6f}")
     mark = sha256("\n".join(parts).encode()).hexdigest()[:32]
     return f"<digest.{key.first_day}.{mark}@{sender.rpartition('@')[2]}>"
 
@@ -171,7 +171,7 @@ class _DigestRun:
         digest = self._digest(each)
         if digest is None:
             raise MailFailed(f"{each.owner} owns no queue that is named or was entered", MailOutcome.REFUSED)
-        mark = message_id(each.key, each.wanted_at, self._config.digest.sender)
+        mark = message_id(each.key, each.enqueued_at, self._config.digest.sender)
         return mail_of(self._config, digest, each.owner, each.address, mark, self._clock())
 
     def _begin(self, key: DeliveryKey) -> None:
@@ -181,7 +181,7 @@ class _DigestRun:
     def _digest(self, each: DigestDelivery) -> Digest | None:
         which = (each.first_day, each.owner)
         if which not in self._made:
-            every = Frequency(each.every)
+            every = Frequency(each.frequency)
             period = period_of(every, read_date(each.first_day), report_days(self._config))
             self._made[which] = made(
                 self._engine, self._config, each.owner, period, self._clock(), NAMES[every]
@@ -193,12 +193,12 @@ class _DigestRun:
         if outcome is MailOutcome.UNCLEAR:
             self._known.unclear(key, now, why)
             self._posted.given_up.append((key, why))
-        elif outcome is MailOutcome.REFUSED or now - each.wanted_at >= _GIVE_UP_SECONDS:
+        elif outcome is MailOutcome.REFUSED or now - each.enqueued_at >= _GIVE_UP_SECONDS:
             self._known.failed(key, now, why)
             self._posted.given_up.append((key, why))
         else:
             pause = min(_FIRST_PAUSE * 2.0 ** min(each.attempts, 20), _LONGEST_PAUSE)
-            self._known.later(key, now + pause, why)
+            self._known.postpone(key, now + pause, why)
             self._posted.put_off.append((key, why))
 
 

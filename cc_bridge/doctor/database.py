@@ -18,7 +18,7 @@ from cc_bridge.doctor.finding import CheckResult, fail, ok, warn
 from cc_bridge.errors import StorageError
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.migrate import current, newest
-from cc_bridge.storage.schema.tables import observed
+from cc_bridge.storage.schema.tables import observation_watermarks
 
 __all__ = ["findings"]
 
@@ -70,7 +70,11 @@ def _database(storage: StorageConfig, engine: Engine) -> Iterator[CheckResult]:
 def _tried(engine: Engine) -> Iterator[CheckResult]:
     try:
         with engine.connect() as connection:
-            connection.execute(update(observed).values(pbx=observed.c.pbx).where(observed.c.pbx == ""))
+            connection.execute(
+                update(observation_watermarks)
+                .values(pbx=observation_watermarks.c.pbx)
+                .where(observation_watermarks.c.pbx == "")
+            )
             connection.rollback()
             yield ok("database.writable", "a row can be written (nothing was)")
             if engine.dialect.name != "sqlite":

@@ -1,4 +1,4 @@
-"""The life of a follow-up: open, taken by somebody, and done or dropped. Pure.
+"""The life of a follow-up: open, taken by somebody, and done or dismissed. Pure.
 
 `storage/queries/follow_ups.py` keeps them, `cc-bridge follow-up` and the pages move them on. The trap: two
 people may press the same button; so a move holds from some states only, and the one who is late is told who
@@ -54,7 +54,7 @@ class FollowUpState(StrEnum):
     OPEN = "open"
     TAKEN = "taken"
     DONE = "done"
-    DROPPED = "dropped"
+    DISMISSED = "dismissed"
 
 
 class Action(StrEnum):
@@ -68,9 +68,9 @@ class Action(StrEnum):
 MOVES: Mapping[tuple[FollowUpState, Action], FollowUpState] = {
     (FollowUpState.OPEN, Action.TAKE): FollowUpState.TAKEN,
     (FollowUpState.OPEN, Action.DONE): FollowUpState.DONE,
-    (FollowUpState.OPEN, Action.DROP): FollowUpState.DROPPED,
+    (FollowUpState.OPEN, Action.DROP): FollowUpState.DISMISSED,
     (FollowUpState.TAKEN, Action.DONE): FollowUpState.DONE,
-    (FollowUpState.TAKEN, Action.DROP): FollowUpState.DROPPED,
+    (FollowUpState.TAKEN, Action.DROP): FollowUpState.DISMISSED,
 }
 UNCLOSED = frozenset({FollowUpState.OPEN, FollowUpState.TAKEN})
 
@@ -96,7 +96,7 @@ class FollowUp:
     taken_at: float | None = None
     closed_by: str = ""
     closed_at: float | None = None
-    outcome: str = ""  # what came of it, or why it was dropped
+    outcome: str = ""  # what came of it, or why it was dismissed
     linked_call_id: str = ""  # the next answered call from or to the customer
     linked_at: float | None = None  # when that call began
     linked_pbx: str = ""
@@ -137,7 +137,7 @@ def short(follow_up_id: str) -> str:
 def change(move: Action, by: str, text: str, now: float) -> dict[str, Any]:
     """Return the fields that a move sets. Raises FollowUpError for what cannot be stored.
 
-    `text` is what came of it, or why it is dropped; who takes it needs to say nothing.
+    `text` is what came of it, or why it is dismissed; who takes it needs to say nothing.
     """
     by, text = _clean(by, "the name", LONGEST_NAME), _clean(text, "the text", LONGEST_TEXT)
     if not by:
@@ -145,8 +145,8 @@ def change(move: Action, by: str, text: str, now: float) -> dict[str, Any]:
     if move is Action.TAKE:
         return {"state": FollowUpState.TAKEN, "taken_by": by, "taken_at": now}
     if not text:
-        raise FollowUpError("say what came of it" if move is Action.DONE else "say why it is dropped")
-    state = FollowUpState.DONE if move is Action.DONE else FollowUpState.DROPPED
+        raise FollowUpError("say what came of it" if move is Action.DONE else "say why it is dismissed")
+    state = FollowUpState.DONE if move is Action.DONE else FollowUpState.DISMISSED
     return {"state": state, "closed_by": by, "closed_at": now, "outcome": text}
 
 

@@ -247,7 +247,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             " whose call was none to be rated",
             "number of callers with a stage other than disabled and not_eligible, call-backs left out",
             "callers",
-            "FastAGI; funnel.stage, funnel.trigger",
+            "FastAGI; survey_decisions.stage, survey_decisions.trigger",
             "cc_bridge_survey_eligible_total",
         ),
         Measure(
@@ -257,7 +257,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             " declined",
             "number of times the stage was reached",
             "surveys",
-            "FastAGI; funnel.stage, survey_attempts.result, survey_attempts.reason",
+            "FastAGI; survey_decisions.stage, survey_attempts.result, survey_attempts.reason",
             "cc_bridge_survey_stages_total",
         ),
         Measure(
@@ -265,7 +265,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "Share of the callers who could be asked, asked or not, of whom there is a valid answer",
             "answered / eligible",
             "%",
-            "FastAGI; funnel.stage, answers.attempt_id",
+            "FastAGI; survey_decisions.stage, answers.attempt_id",
         ),
         Measure(
             "left_first",
@@ -273,7 +273,8 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             " an agent, to be read beside the share of the queue's other agents",
             "caller_left_first / (caller_left_first + invited)",
             "%",
-            "HangupRequest, BridgeLeave; talks.ended_by, funnel.stage, funnel.queue, funnel.agent",
+            "HangupRequest, BridgeLeave; talks.ended_by, survey_decisions.stage, survey_decisions.queue, "
+            "survey_decisions.agent",
             "cc_bridge_caller_hangup_first_ratio",
         ),
         Measure(

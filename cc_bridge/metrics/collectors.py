@@ -206,7 +206,7 @@ class StateCollector(Collector):
         yield self._family("storage_written_records", {(table,): n for table, n in store.written.items()})
         yield self._family("storage_batches", {(): store.batches})
         yield self._family("storage_failures", {(): store.failures})
-        yield self._family("storage_rejected_records", {(): store.set_aside})
+        yield self._family("storage_rejected_records", {(): store.rejected})
         yield self._family("storage_dropped_records", {(): store.dropped})
 
     def _journal(self, forwarder: ForwarderState) -> Iterator[Metric]:
@@ -215,7 +215,7 @@ class StateCollector(Collector):
         yield self._family("journal_limit_bytes", {(): journal.limit})
         yield self._family("journal_pending_records", {(): journal.pending})
         yield self._family("journal_oldest_seconds", {(): journal.oldest_seconds})
-        yield self._family("journal_rejected_records", {(): journal.set_aside})
+        yield self._family("journal_rejected_records", {(): journal.rejected})
         yield self._family("journal_forwarded_records", {(): forwarder.forwarded})
         yield self._family("journal_forward_failures", {(): forwarder.failures})
 

@@ -84,7 +84,7 @@ class StoreState(Protocol):
 
     written: dict[str, int]
     batches: int
-    set_aside: int
+    rejected: int
 
     @property
     def failures(self) -> int: ...
@@ -99,11 +99,13 @@ class StoreState(Protocol):
 class JournalState(Protocol):
     """What is asked of the journal."""
 
-    limit: int
-    size: int
     pending: int
-    set_aside: int
+    rejected: int
 
+    @property
+    def limit(self) -> int: ...
+    @property
+    def size(self) -> int: ...
     @property
     def oldest_seconds(self) -> float: ...
 

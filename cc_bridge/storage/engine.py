@@ -40,18 +40,27 @@ def make_engine(url: str | URL, connections: int = 5) -> Engine:
             raise StorageError(
                 f"storage on {backend} is not supported: use sqlite, postgresql or mysql+pymysql"
             )
+        connect_args = dict(_CONNECT_ARGS.get(url.get_driver_name(), {}))
+        if backend == "postgresql":
+            connect_args["options"] = _options(url)
         return create_engine(
-            url,
-            pool_pre_ping=True,
-            pool_size=connections,
-            hide_parameters=True,
-            connect_args=_CONNECT_ARGS.get(url.get_driver_name(), {}),
+            url, pool_pre_ping=True, pool_size=connections, hide_parameters=True, connect_args=connect_args
         )
     except (ArgumentError, NoSuchModuleError, ValueError):  # their texts may quote the URL, with its password
         raise StorageError("the storage URL is not valid: see sqlite:///path, postgresql://...") from None
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(backend, "")
         raise StorageError(f"the database driver is missing ({error}): install cc-bridge[{extra}]") from error
+
+
+def _options(url: URL) -> str:
+    """Return PostgreSQL's settings for a session: `jit = off`, and then those of the URL.
+
+    PostgreSQL compiles a statement that it expects to be much work. For the views of a month of 200 agents
+    that takes longer than the views themselves.
+    """
+    given = url.query.get("options", ())
+    return " ".join(("-c jit=off", *((given,) if isinstance(given, str) else given)))
 
 
 def _sqlite(url: URL, connections: int) -> Engine:

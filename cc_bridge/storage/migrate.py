@@ -186,7 +186,11 @@ def _create(connection: Connection) -> None:
     _version_table.create(connection, checkfirst=True)
     metadata.create_all(connection)
     dialect = connection.dialect.name
-    for statement in (*refresh.creation(dialect), *views.creation(dialect), *planner_hints.told(dialect)):
+    for statement in (
+        *refresh.creation(dialect),
+        *views.creation(dialect),
+        *planner_hints.statements(dialect),
+    ):
         connection.execute(statement)
     connection.execute(_version_table.insert().values(version_num=newest()))
 

@@ -40,9 +40,9 @@ The views read all rows that can matter: for a short time in a large database, t
 A year of millions of calls is for `cc-bridge report`: a view counts each hour and day of it.
 
 On PostgreSQL some tables more hold what was counted of days that are over: `agent_facts`, `agent_presence`,
-`queue_talks`, `rated_calls`; `settled` says until when. The daemon counts them within ten minutes, and again
-when a row comes late. `v_agent_day` and reports read them, so read the view. What you delete by hand stays
-counted there, until you `UPDATE settled SET until = '...'` to the first day of it."""
+`queue_talks`, `rated_calls`; `rollup_watermark` says until when. The daemon counts them within ten minutes,
+and again when a row comes late. `v_agent_day` and reports read them, so read the view. What you delete by
+hand stays counted there, until you `UPDATE rollup_watermark SET refreshed_until = '...'` to its first day."""
 
 EXAMPLES = {
     "Service level of a day: answered within 20 s, without those who hung up within 5 s": """\

@@ -67,7 +67,7 @@ class SurveyHistory:
     def opt(self, said: OptOut) -> None:
         """Take in what a caller said about being asked; the latest holds."""
         known = self._said.get(said.caller_key)
-        if said.caller_key and (known is None or said.at >= known.at):
+        if said.caller_key and (known is None or said.updated_at >= known.updated_at):
             self._said[said.caller_key] = said
 
     def opted_out(self, caller_key: str) -> bool:

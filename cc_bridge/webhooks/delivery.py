@@ -42,11 +42,11 @@ class PendingEvent(Protocol):
     """An event that is due, as the outbox gives it."""
 
     @property
-    def receiver(self) -> str: ...
+    def endpoint(self) -> str: ...
     @property
     def event_id(self) -> str: ...
     @property
-    def at(self) -> float: ...
+    def created_at(self) -> float: ...
     @property
     def body(self) -> str: ...
     @property
@@ -67,14 +67,14 @@ class EventCount(Protocol):
 class EventStore(Protocol):
     """What is asked of the outbox, in a thread."""
 
-    def due(self, receiver: str, now: float, most: int) -> Sequence[PendingEvent]: ...
+    def due(self, endpoint: str, now: float, limit: int) -> Sequence[PendingEvent]: ...
     def counts(self) -> Mapping[str, EventCount]: ...
-    def tidy(self, most: Mapping[str, int], now: float) -> Mapping[str, int]: ...
-    def delivered(self, receiver: str, event_id: str, now: float) -> None: ...
+    def tidy(self, limits: Mapping[str, int], now: float) -> Mapping[str, int]: ...
+    def delivered(self, endpoint: str, event_id: str, now: float) -> None: ...
     def failed(
-        self, receiver: str, event_id: str, attempts: int, next_at: float | None, reason: str
+        self, endpoint: str, event_id: str, attempts: int, next_attempt_at: float | None, reason: str
     ) -> None: ...
-    def back(self, receiver: str) -> None: ...
+    def back(self, endpoint: str) -> None: ...
 
 
 class WebhookClient(Protocol):
@@ -199,7 +199,7 @@ class WebhookDeliveries:
             self._unreadable = False
             _log.info("the outbox can be read again")
         for waiting in due:
-            key = (waiting.receiver, waiting.event_id)
+            key = (waiting.endpoint, waiting.event_id)
             if key not in self._running and not self._stopping:
                 done: Deferred[None] = Deferred.fromCoroutine(self._deliver(waiting))
                 if not done.called:
@@ -233,9 +233,9 @@ class WebhookDeliveries:
         return dropped, due
 
     async def _deliver(self, waiting: PendingEvent) -> None:
-        receiver = self._receivers[waiting.receiver]
+        receiver = self._receivers[waiting.endpoint]
         body = waiting.body.encode()
-        key = (waiting.receiver, waiting.event_id)
+        key = (waiting.endpoint, waiting.event_id)
         try:
             signed = headers(receiver.keys, waiting.event_id, int(self._now()), body)
             self._posts[key] = Deferred.fromCoroutine(receiver.client.post(signed, body))
@@ -255,12 +255,14 @@ class WebhookDeliveries:
         before = self._health[receiver.name]
         after = self._health[receiver.name] = before.after(reply, now, receiver.rules, random)
         self._log_transition(receiver.name, before, after, reply)
-        fate = verdict(reply, attempts, now - waiting.at, receiver.rules)
+        fate = verdict(reply, attempts, now - waiting.created_at, receiver.rules)
         if fate is DeliveryOutcome.DELIVERED:
             await self._note_until_stored(self._outbox.delivered, receiver.name, waiting.event_id, now)
         else:
-            next_at = now + receiver.rules.pause(attempts, random) if fate is DeliveryOutcome.AGAIN else None
-            noted = (receiver.name, waiting.event_id, attempts, next_at, reply.reason)
+            next_attempt_at = (
+                now + receiver.rules.pause(attempts, random) if fate is DeliveryOutcome.AGAIN else None
+            )
+            noted = (receiver.name, waiting.event_id, attempts, next_attempt_at, reply.reason)
             await self._note_until_stored(self._outbox.failed, *noted)
         if before.away and not after.away:
             await self._note_until_stored(self._outbox.back, receiver.name)

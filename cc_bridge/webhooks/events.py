@@ -33,7 +33,7 @@ class EventType(StrEnum):
     LOW_RATING = "low_rating"  # besides rating_given
     SURVEY_COMPLETED = "survey_completed"  # walked to its end with at least one answer
     FOLLOW_UP_OPENED = "follow_up_opened"
-    FOLLOW_UP_CLOSED = "follow_up_closed"  # done or dropped
+    FOLLOW_UP_CLOSED = "follow_up_closed"  # done or dismissed
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,15 +201,15 @@ class Counted:
     @_once
     def invitations(self, by):
         found = Counter()
-        columns = f"{_at('at')}, queue, agent, stage, trigger"
-        for at, queue, agent, stage, trigger in self._read(columns, "funnel"):
+        columns = f"{_at('decided_at')}, queue, agent, stage, trigger"
+        for at, queue, agent, stage, trigger in self._read(columns, "survey_decisions"):
             if trigger != "callback":
                 found[self._key(by, at, queue, agent), stage] += 1
         return [source.InvitationCount(*key, n) for key, n in found.items()]
 
     @_once
     def hangups(self):
-        found = Counter(self._read("queue, agent, stage, trigger", "funnel"))
+        found = Counter(self._read("queue, agent, stage, trigger", "survey_decisions"))
         return [source.HangupCount(*key, n) for key, n in found.items()]
 
     @_once

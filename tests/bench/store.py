@@ -91,7 +91,7 @@ def write(name: str, url: str, seconds: float) -> Written:
             rows = sum(
                 connection.scalar(select(func.count()).select_from(table))
                 for table in metadata.sorted_tables
-                if table.name not in {"observed", "unfinished"}  # states
+                if table.name not in {"observation_watermarks", "open_state"}  # states
             )
         engine.dispose()
     if rows != told["keys"]:

@@ -26,7 +26,7 @@ from cc_bridge.storage.pipeline.forwarder import Forwarder
 from cc_bridge.storage.pipeline.journal import Journal
 from cc_bridge.storage.pipeline.sql_sink import SqlSink
 from cc_bridge.storage.pipeline.writer import Writer
-from cc_bridge.storage.schema.tables import row_of, unfinished
+from cc_bridge.storage.schema.tables import open_state, row_of
 
 RATE = 2_000  # records a second
 _TICK = 0.005  # seconds
@@ -134,7 +134,7 @@ def main() -> None:
     keys = {
         (table.name, *(row[column.name] for column in table.primary_key))
         for table, row in map(row_of, written)
-        if table is not unfinished
+        if table is not open_state
     }
     sys.stdout.write(json.dumps({"records": len(written), "keys": len(keys), "cpu_seconds": spent}))
 

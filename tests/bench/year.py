@@ -17,7 +17,7 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 
 from cc_bridge.storage import views
-from cc_bridge.storage.rollups.refresh import settle
+from cc_bridge.storage.rollups.refresh import refresh
 from cc_bridge.storage.schema.tables import metadata
 
 __all__ = ["CHANGED", "DAYS", "FIRST_DAY", "LINGERING", "RUDE", "Year"]
@@ -151,7 +151,7 @@ _ROWS = (
     CROSS JOIN generate_series(1, {_AGENTS} / 2) AS number WHERE EXTRACT(DOW FROM since) = 5
     """,
     """
-    INSERT INTO funnel SELECT 'pbx', call, call, last_queue, last_agent, last_interface, ended_at,
+    INSERT INTO survey_decisions SELECT 'pbx', call, call, last_queue, last_agent, last_interface, ended_at,
         CASE stage WHEN 'opted_out' THEN '' ELSE 'csat' END, 'queue', stage, caller_key
     FROM drawn WHERE answered ORDER BY n
     """,
@@ -218,7 +218,7 @@ class Year:
             for statement in views.creation("postgresql"):
                 connection.execute(statement)
         self._analyze()
-        settle(self._engine, FIRST_DAY + dt.timedelta(self.days - 1))  # as the daemon has
+        refresh(self._engine, FIRST_DAY + dt.timedelta(self.days - 1))  # as the daemon has
         self._analyze()
 
     def _analyze(self) -> None:

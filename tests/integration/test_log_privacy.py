@@ -57,8 +57,8 @@ def test_a_contact_centre_leaves_no_number_in_the_log(logged, tmp_path):
     bridge.startService()
     pbx.start()
     until(lambda: bridge.pipeline.writer.written["queue_visits"] > 3, 60)
-    bridge.pipeline.writer.put(OptOut("989121234567", float("nan"), opted_out=True, told_by="key"))  # refused
-    until(lambda: bridge.pipeline.writer.set_aside == 1, 60)
+    bridge.pipeline.writer.put(OptOut("989121234567", float("nan"), opted_out=True, source="key"))  # refused
+    until(lambda: bridge.pipeline.writer.rejected == 1, 60)
     pbx.stop()
     result_of(bridge.stopService(), 60)
     result_of(port.stopListening())

@@ -79,13 +79,13 @@ def test_nobody_is_disturbed(rig, daemon, doctor):
         names = ("sessions", "refused", "failures")
         return [daemon.metric(f"cc_bridge_agi_{name}_total") for name in names]
 
-    before = daemon.rows("calls"), daemon.rows("gaps"), daemon.rows("funnel")
+    before = daemon.rows("calls"), daemon.rows("gaps"), daemon.rows("survey_decisions")
     sessions, refused, failures = counted()
     doctor("--call")
     rig.driver.until(lambda: not rig.driver.channels())
     assert not rig.driver.events(event("Reload"))
     daemon.until(lambda: daemon.metric("cc_bridge_storage_queue_records") == 0)
-    assert (daemon.rows("calls"), daemon.rows("gaps"), daemon.rows("funnel")) == before
+    assert (daemon.rows("calls"), daemon.rows("gaps"), daemon.rows("survey_decisions")) == before
     assert daemon.get("/readyz")[0] == 200
     assert counted() == [sessions + 1, refused, failures]
     assert daemon.metric("cc_bridge_ami_messages_total", kind="parsed") > 0

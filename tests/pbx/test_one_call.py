@@ -210,7 +210,7 @@ def test_a_daemon_restarted_while_a_caller_waits(rig, daemon):
     caller = rig.call("sales")
     joined = stamp(rig, "QueueCallerJoin")
     daemon.until(lambda: daemon.metric("cc_bridge_callers_waiting", queue="sales") == 1)
-    daemon.wait_for_rows("observed")
+    daemon.wait_for_rows("observation_watermarks")
     daemon.kill()
     daemon.start()
     assert daemon.metric("cc_bridge_callers_waiting", queue="sales") == 1
@@ -236,7 +236,7 @@ def one_gap_and_nothing_left(daemon):
     (gap,) = daemon.rows("gaps")
     assert gap["reason"] == "daemon_down"
     assert gap["started_at"] < gap["ended_at"]
-    daemon.until(lambda: not [row for row in daemon.rows("unfinished") if row["kind"] == "call"])
+    daemon.until(lambda: not [row for row in daemon.rows("open_state") if row["kind"] == "call"])
 
 
 def test_a_daemon_killed_while_a_caller_talks_still_asks_about_the_agent(rig, daemon):
@@ -271,7 +271,7 @@ def keeps(daemon, caller, phase):
     daemon.until(
         lambda: any(
             row["name"] == caller.uniqueid and f'"phase":"{phase}"' in row["state"]
-            for row in daemon.rows("unfinished")
+            for row in daemon.rows("open_state")
         )
     )
 
@@ -284,8 +284,8 @@ def test_a_daemon_killed_while_a_caller_is_on_hold_and_another_agent_in_a_pause(
     rig.driver.wait_for(lambda e: e.name == "BridgeEnter" and e["Channel"].startswith("PJSIP/alice-"))
     rig.agent_holds("alice")
     held = float(rig.driver.wait_for(lambda e: e.name == "Hold")["Timestamp"])
-    daemon.until(lambda: any('"holds":1' in row["state"] for row in daemon.rows("unfinished")))
-    daemon.until(lambda: any('"reason":"lunch"' in row["state"] for row in daemon.rows("unfinished")))
+    daemon.until(lambda: any('"holds":1' in row["state"] for row in daemon.rows("open_state")))
+    daemon.until(lambda: any('"reason":"lunch"' in row["state"] for row in daemon.rows("open_state")))
     daemon.kill()
     daemon.start()
     rig.agent_resumes("alice")
@@ -310,7 +310,7 @@ def test_a_caller_who_hung_up_while_the_daemon_was_dead_is_not_observed(rig, dae
     rig.agent("bob", does="never")
     caller = rig.call("sales")
     joined = stamp(rig, "QueueCallerJoin")
-    daemon.until(lambda: any("waiting" in row["state"] for row in daemon.rows("unfinished")))
+    daemon.until(lambda: any("waiting" in row["state"] for row in daemon.rows("open_state")))
     daemon.kill()
     caller.hang_up()
     ended(rig, caller)

@@ -240,13 +240,13 @@ def test_the_opt_out_key(rig, daemon):
     attempt = attempt_of(daemon, listener)
     assert (attempt["result"], attempt["reason"]) == ("declined", "opted_out")
     (wish,) = daemon.rows("opt_outs")
-    assert (wish["caller_key"], wish["opted_out"], wish["told_by"]) == (attempt["caller_key"], 1, "key")
+    assert (wish["caller_key"], wish["opted_out"], wish["source"]) == (attempt["caller_key"], 1, "key")
 
     caller = rig.call("sales", number=number)
     talking(rig, caller)
     rig.agent_hangs_up("alice")
     ended(rig, caller)
-    stages = daemon.until(lambda: stages if len(stages := daemon.rows("funnel")) == 2 else None)
+    stages = daemon.until(lambda: stages if len(stages := daemon.rows("survey_decisions")) == 2 else None)
     assert [row["stage"] for row in stages] == ["invited", "opted_out"]
     assert stages[1]["uniqueid"] == caller.uniqueid
     assert Listener(caller).commands() == ['SET VARIABLE "CCB_SURVEY" "opted_out"']

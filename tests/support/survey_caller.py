@@ -54,7 +54,7 @@ def records(n, number, keys, name="Maryam", at=T, folder="/nowhere", pbx="pbx"):
 
 
 def opt_out(number, keys, at=T):
-    return OptOut(keys.key(number), at, opted_out=True, told_by="key")
+    return OptOut(keys.key(number), at, opted_out=True, source="key")
 
 
 def write(engine, *written):

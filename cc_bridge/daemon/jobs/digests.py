@@ -85,12 +85,12 @@ class DigestJob(PeriodicJob["DigestRunResult"]):
         else:
             self.last_sent_at = {result.every: result.last_sent_at}
         for key in result.sent:
-            _log.info("digest from {first} sent to {owner}", first=key.first_day, owner=key.whom)
+            _log.info("digest from {first} sent to {owner}", first=key.first_day, owner=key.recipient)
         for key, why in result.put_off:
-            _log.warn("digest for {owner} not sent, it goes again: {why}", owner=key.whom, why=why)
+            _log.warn("digest for {owner} not sent, it goes again: {why}", owner=key.recipient, why=why)
         for key, why in result.given_up:
             self.failures[result.every] = self.failures.get(result.every, 0) + 1
-            _log.error("digest for {owner} given up: {why}", owner=key.whom, why=why)
+            _log.error("digest for {owner} given up: {why}", owner=key.recipient, why=why)
 
     def fail(self) -> None:
         self._look_at = 0.0

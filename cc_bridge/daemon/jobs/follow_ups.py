@@ -99,7 +99,7 @@ class FollowUpJob(PeriodicJob[None]):
         def run() -> None:
             policy = follow_up_policy(config, self._shared)
             opener = FollowUpOpener(self._engine, config.pbx.name, policy, self._notify, self.stopping.is_set)
-            opener.look(since, now, sweep, link=link)
+            opener.run_once(since, now, sweep, link=link)
 
         return run
 

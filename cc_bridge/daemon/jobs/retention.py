@@ -73,7 +73,7 @@ class RetentionJob(PeriodicJob[PurgeResult]):
 
         def purge() -> PurgeResult:
             if self._journal is not None:
-                self._journal.forget(tables_before(policy, now))
+                self._journal.prune(tables_before(policy, now))
             recordings = Recordings(config.survey.recordings)
             return Purger(self._engine, config.pbx.name, policy, now, recordings, self.stopping.wait).run()
 

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 
 from cc_bridge.daemon.jobs.periodic import PeriodicJob
 from cc_bridge.daemon.service import Context
-from cc_bridge.storage.rollups.refresh import settle
+from cc_bridge.storage.rollups.refresh import refresh
 
 __all__ = ["RollupJob"]
 
@@ -31,7 +31,7 @@ class RollupJob(PeriodicJob[int]):
         self._engine = context.database.engine
 
     def prepare(self) -> Callable[[], int]:
-        return lambda: settle(self._engine, pause=self.stopping.wait)
+        return lambda: refresh(self._engine, pause=self.stopping.wait)
 
     def finish(self, days: int) -> None:
         if days > _MANY:

@@ -70,7 +70,9 @@ class SurveyHistoryJob(PeriodicJob[_Found]):
 
     def start(self) -> None:
         if self._journal is not None:
-            self._in_thread(self._journal.said).addCallbacks(self._take_journal, self._journal_failed)
+            self._in_thread(self._journal.recorded_decisions).addCallbacks(
+                self._take_journal, self._journal_failed
+            )
         super().start()
 
     def prepare(self) -> Callable[[], _Found] | None:

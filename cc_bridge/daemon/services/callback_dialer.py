@@ -137,7 +137,7 @@ class CallbackDialer(DaemonService):
             queue=rated.queue,
             agent=rated.agent,
             interface=rated.interface,
-            at=self._now(),
+            decided_at=self._now(),
             survey=invitation.survey.id,
             trigger=Trigger.CALLBACK,
             stage=CALLED_BACK,

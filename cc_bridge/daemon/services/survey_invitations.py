@@ -251,7 +251,7 @@ class SurveyInvitations(DaemonService):
                 queue=caller.queue,
                 agent=candidate.agent,
                 interface=candidate.interface,
-                at=now,
+                decided_at=now,
                 survey=survey.id,
                 trigger=caller.trigger,
                 stage=found or SurveyStage.INVITED,

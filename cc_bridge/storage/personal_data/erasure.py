@@ -40,11 +40,11 @@ from cc_bridge.storage.schema.tables import (
     calls,
     customers,
     follow_ups,
-    funnel,
     opt_outs,
     queue_visits,
     row_of,
     survey_attempts,
+    survey_decisions,
 )
 from cc_bridge.storage.schema.upsert import upsert
 
@@ -89,7 +89,7 @@ def erase(
     erased = ErasureResult()
     with database.connect() as connection:
         said = [_said(connection, key) for key in someones(connection, person)]
-        out = bool(said) and max(said, key=lambda one: one.at).opted_out
+        out = bool(said) and max(said, key=lambda one: one.updated_at).opted_out
         erased.opted_out = out and opt_out_key is not None
         if erased.opted_out and not opt_out_key:
             raise OptOutState("the caller has opted out of surveys")
@@ -130,7 +130,7 @@ def leave_no_bytes(engine: Engine) -> None:
 
 def _said(connection: Connection, key: str) -> OptOut:
     c = opt_outs.c
-    wanted = select(c.caller_key, c.at, c.opted_out, c.told_by).where(c.caller_key == key)
+    wanted = select(c.caller_key, c.updated_at, c.opted_out, c.source).where(c.caller_key == key)
     return OptOut(*connection.execute(wanted).one())
 
 
@@ -172,7 +172,7 @@ def _changes(traces: SubjectData, attempts: list[Any]) -> Iterator[tuple[Table[A
             yield table, [own, named], update(table).values(dict.fromkeys(_OF_CALLER, ""))
     for own in attempts:
         yield answers, [own, answers.c.recording != ""], update(answers).values(recording="")
-    for table in (survey_attempts, funnel):
+    for table in (survey_attempts, survey_decisions):
         for own in traces.own(table):
             yield table, [and_(own, table.c.caller_key != "")], update(table).values(caller_key="")
     for column, values in traces.values.items():
@@ -224,11 +224,11 @@ def _settle_opt_out(
         said = [_said(connection, key) for key in someones(connection, person)]
         if {one.caller_key for one in said} <= {opt_out_key}:
             return
-        last = max(said, key=lambda one: one.at)
+        last = max(said, key=lambda one: one.updated_at)
         gone = [one.caller_key for one in said]
         connection.execute(delete(opt_outs).where(opt_outs.c.caller_key.in_(gone)))
         if last.opted_out and opt_out_key:
-            table, row = row_of(OptOut(opt_out_key, last.at, last.opted_out, last.told_by))
+            table, row = row_of(OptOut(opt_out_key, last.updated_at, last.opted_out, last.source))
             connection.execute(upsert(table, database.dialect.name), [row])
         erased.add(opt_outs, len(gone))
 

@@ -28,16 +28,16 @@ from sqlalchemy import (
 )
 
 from cc_bridge.storage.personal_data.recordings import Recordings
-from cc_bridge.storage.rollups.refresh import forget
+from cc_bridge.storage.rollups.refresh import prune
 from cc_bridge.storage.schema.tables import (
     agent_intervals,
     answers,
     calls,
     follow_ups,
-    funnel,
     queue_visits,
     rings,
     survey_attempts,
+    survey_decisions,
     talks,
 )
 
@@ -59,7 +59,7 @@ _TABLES: dict[str, tuple[Column[float], ...]] = {
         agent_intervals.c.started_at,
     ),
     "ratings": (survey_attempts.c.started_at, answers.c.answered_at),
-    "funnel": (funnel.c.at,),
+    "funnel": (survey_decisions.c.decided_at,),
     "follow_ups": (follow_ups.c.closed_at,),  # null in those that are not closed, which stay
 }
 
@@ -146,7 +146,7 @@ class Purger:
                 done.rows[table.name] = done.rows.get(table.name, 0) + len(batch)
                 progress(len(batch))
         gone = (self._keep.before(kind, self._now) for kind in ("calls", "ratings"))
-        forget(self._engine, self._pbx, *gone)
+        prune(self._engine, self._pbx, *gone)
         return done
 
     def _remove(

@@ -21,13 +21,13 @@ from cc_bridge.storage.schema.tables import (
     calls,
     customers,
     follow_ups,
-    funnel,
+    open_state,
     opt_outs,
     queue_visits,
     rings,
     survey_attempts,
+    survey_decisions,
     talks,
-    unfinished,
 )
 
 __all__ = [
@@ -45,7 +45,7 @@ __all__ = [
 # transferred to is somebody else's call.
 _OF_CALLER = (
     calls.c.caller_number, calls.c.caller_key, queue_visits.c.caller_number, queue_visits.c.caller_key,
-    survey_attempts.c.caller_key, funnel.c.caller_key, follow_ups.c.caller_key, follow_ups.c.number,
+    survey_attempts.c.caller_key, survey_decisions.c.caller_key, follow_ups.c.caller_key, follow_ups.c.number,
 )  # fmt: skip
 _ELSEWHERE = (
     calls.c.dialed, calls.c.caller_name, queue_visits.c.caller_name, talks.c.transfer_target,
@@ -92,7 +92,7 @@ def export(connection: Connection, person: DataSubject) -> dict[str, list[dict[s
         for row in connection.execute(select(table).where(where)).mappings():
             rows[tuple(row[key.name] for key in table.primary_key)] = _shown(table, dict(row))
 
-    for table in (calls, queue_visits, rings, talks, survey_attempts, funnel, follow_ups):
+    for table in (calls, queue_visits, rings, talks, survey_attempts, survey_decisions, follow_ups):
         found[table.name] = {}
         for own in traces.own(table):
             add(table, own)
@@ -148,7 +148,7 @@ def other_rows(
     That is whatever table is there besides those of `schema.TABLES`: events that wait for their receivers,
     calls in progress, and in a journal every entry.
     """
-    ours = {table.name for table in TABLES.values() if table is not unfinished} | {follow_ups.name}
+    ours = {table.name for table in TABLES.values() if table is not open_state} | {follow_ups.name}
     for name in inspect(connection).get_table_names():
         if name in ours:
             continue

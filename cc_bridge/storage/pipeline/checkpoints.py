@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam
 
 from cc_bridge.records import OpenStateRecord
-from cc_bridge.storage.schema.tables import unfinished
+from cc_bridge.storage.schema.tables import open_state
 from cc_bridge.storage.schema.upsert import upsert
 
 __all__ = [
@@ -31,9 +31,9 @@ __all__ = [
 _KEY = ("pbx", "kind", "name")
 
 # In the journal the key is one text of JSON, since SQLite takes no half of a surrogate pair.
-MAKE = "CREATE TABLE IF NOT EXISTS unfinished (key TEXT PRIMARY KEY, state TEXT NOT NULL)"
+MAKE = "CREATE TABLE IF NOT EXISTS open_state (key TEXT PRIMARY KEY, state TEXT NOT NULL)"
 
-_delete = unfinished.delete().where(*(unfinished.c[name] == bindparam(f"the_{name}") for name in _KEY))
+_delete = open_state.delete().where(*(open_state.c[name] == bindparam(f"the_{name}") for name in _KEY))
 
 CheckpointStates = Mapping[tuple[str, ...], Mapping[str, Any]]  # rows by key
 
@@ -45,9 +45,9 @@ class RowsAndCheckpoints(NamedTuple):
 
 def part(rows: Sequence[tuple[Any, dict[str, Any]]]) -> RowsAndCheckpoints:
     """Part rows of tables into those of what has ended, and the last state of each thing that goes on."""
-    states = {tuple(row[name] for name in _KEY): row for table, row in rows if table is unfinished}
+    states = {tuple(row[name] for name in _KEY): row for table, row in rows if table is open_state}
     return RowsAndCheckpoints(
-        [each for each in rows if each[0] is not unfinished] if states else list(rows), states
+        [each for each in rows if each[0] is not open_state] if states else list(rows), states
     )
 
 
@@ -60,7 +60,7 @@ def keep(connection: Connection, states: CheckpointStates) -> None:
         if not row["state"]
     ]
     if going_on:
-        connection.execute(upsert(unfinished, connection.dialect.name), going_on)
+        connection.execute(upsert(open_state, connection.dialect.name), going_on)
     if over:
         connection.execute(_delete, over)
 
@@ -69,8 +69,8 @@ def keep_in_journal(connection: sqlite3.Connection, states: CheckpointStates) ->
     """Do the same in a journal."""
     going_on = [(json.dumps(key), row["state"]) for key, row in states.items() if row["state"]]
     over = [(json.dumps(key),) for key, row in states.items() if not row["state"]]
-    connection.executemany("INSERT OR REPLACE INTO unfinished VALUES (?, ?)", going_on)
-    connection.executemany("DELETE FROM unfinished WHERE key = ?", over)
+    connection.executemany("INSERT OR REPLACE INTO open_state VALUES (?, ?)", going_on)
+    connection.executemany("DELETE FROM open_state WHERE key = ?", over)
 
 
 def read_journal(rows: Iterable[tuple[str, str]], pbx: str) -> list[OpenStateRecord]:

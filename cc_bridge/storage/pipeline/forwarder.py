@@ -1,15 +1,14 @@
-"""The one thread that copies the journal to a database server, in order, for as long as it takes.
+"""The thread that copies the journal to a database server, in order, for as long as it takes.
 
-The wiring makes one when the database is a server, starts it after the writer and stops it last. Each
-batch is a transaction of the server; the journal takes note of it afterwards. A crash between the two sends
-it again, which changes nothing: every row is an upsert by its key. When a connection was lost, the last two
-minutes go again, see journal.py. The server's schema is made or upgraded here too, so a server that is away
-at the start is like one that goes away later: nobody else notices.
+Each batch is a transaction of the server; the journal is acknowledged afterwards. A crash between the two
+sends the batch again, which changes nothing: every row is an upsert by its key. When a connection was lost,
+the last two minutes are sent again, see journal.py. The server's schema is made or upgraded here too, so a
+server that is away at the start is like one that goes away later.
 
-A row that the server refuses is kept in the journal, out of the way.
+A row that the server rejects stays in the journal, out of the way.
 
-The trap: a call to a server that is gone may hang for half a minute (engine.py), so `stop` never waits for
-the thread. What it did not forward is in the journal, for the next daemon.
+A call to a server that is gone may hang for half a minute (engine.py), so `stop` never waits for the thread.
+What it did not forward is in the journal, for the next daemon.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ from twisted.logger import Logger
 
 from cc_bridge.storage.pipeline.backoff import Backoff
 from cc_bridge.storage.pipeline.journal import Journal, JournalEntry
-from cc_bridge.storage.pipeline.sql_sink import SqlSink, named, parts
+from cc_bridge.storage.pipeline.sql_sink import SqlSink, loggable_key_columns, write_bisecting
 
 __all__ = ["Forwarder"]
 
@@ -53,7 +52,7 @@ class Forwarder:
         self._thread = Thread(target=self._run, name="storage-forwarder", daemon=True)
         self._deadline: Timer | None = None
         self._stopped: Deferred[None] = Deferred()
-        self._told = Lock()  # held by the one who tells that it has stopped
+        self._fired = Lock()  # held by the one who fires `_stopped`
 
     @property
     def alive(self) -> bool:
@@ -75,39 +74,39 @@ class Forwarder:
         self._stopping.set()
         self.journal.arrived.set()  # wake up
         if self._thread.is_alive():
-            self._deadline = Timer(deadline, self._tell)
+            self._deadline = Timer(deadline, self._fire_stopped)
             self._deadline.daemon = True
             self._deadline.start()
         if not self._thread.is_alive():  # never started, or it ended meanwhile
-            self._tell()
+            self._fire_stopped()
         return self._stopped
 
     def _run(self) -> None:
         try:
-            while self._once():
+            while self._run_once():
                 pass
         finally:
             self._database.close()
             if self._stopping.is_set():
-                self._tell()
+                self._fire_stopped()
 
-    def _once(self) -> bool:
+    def _run_once(self) -> bool:
         """Forward what is at the head, or wait for it; False is the end."""
         self.journal.arrived.clear()  # before looking: what comes later sets it again
         last_try = self._stopping.is_set()
         try:
             entries = self.journal.head(BATCH)
-            for part, refusal in parts(entries, self._write) if entries else ():
-                if refusal is None:
-                    self.journal.forwarded(part[-1].n)
+            for part, rejection in write_bisecting(entries, self._write) if entries else ():
+                if rejection is None:
+                    self.journal.ack(part[-1].id)
                     self.forwarded += len(part)
                 else:
-                    self._put_aside(part[0], str(refusal))
+                    self._reject(part[0], str(rejection))
             if entries:
                 self._outage.over(self.journal.pending)
             if self._database.reconnects > self._seen_reconnects:
                 self._seen_reconnects = self._database.reconnects
-                self.journal.again()
+                self.journal.rewind()
         except Exception as error:  # whatever it is, the thread goes on
             self._database.close()
             self._stopping.wait(self._outage.failed(error, self.journal.pending))
@@ -122,19 +121,19 @@ class Forwarder:
     def _write(self, entries: Sequence[JournalEntry]) -> None:
         self._database.write([entry.row for entry in entries])
 
-    def _put_aside(self, entry: JournalEntry, why: str) -> None:
-        self.journal.put_aside(entry.n, why)
+    def _reject(self, entry: JournalEntry, reason: str) -> None:
+        self.journal.reject(entry.id, reason)
         table, row = entry.row
         _log.error(
-            "the database server refused a record, set aside in the journal: {table} {key} ({cause})",
+            "the database server rejected a record, kept in the journal: {table} {key} ({cause})",
             table=table.name,
-            key={name: row.get(name) for name in named(table)},
-            cause=why,
+            key={name: row.get(name) for name in loggable_key_columns(table)},
+            cause=reason,
         )
 
-    def _tell(self) -> None:
-        """Say that it has stopped: the thread as its last act, or the deadline."""
-        if not self._told.acquire(blocking=False):
+    def _fire_stopped(self) -> None:
+        """Fire `_stopped` once: as the last act of the thread, or at the deadline."""
+        if not self._fired.acquire(blocking=False):
             return
         if self._deadline:
             self._deadline.cancel()

@@ -1,4 +1,4 @@
-"""The outbox: events that wait for their receivers, beside the records that they tell of.
+"""The outbox: events that wait for delivery to their endpoints, beside the records that they tell of.
 
 It is a table of a file on local disk: of the database where that is SQLite, else of the journal, since a
 server that is away must not stop deliveries. The writer adds to it in the transaction of the record;
@@ -72,83 +72,86 @@ class OutboxState(StrEnum):
 outbox = Table(
     "outbox",
     MetaData(),
-    Column("n", Integer, primary_key=True, comment="Grows, so that events of one call keep their order"),
-    Column("receiver", String, nullable=False, comment="Name in the configuration"),
-    Column("event_id", String, nullable=False, comment="The same for all receivers"),
+    Column("id", Integer, primary_key=True, comment="Grows, so that events of one call keep their order"),
+    Column("endpoint", String, nullable=False, comment="Name in the configuration"),
+    Column("event_id", String, nullable=False, comment="The same for all endpoints"),
     Column("type", String, nullable=False, comment="call_ended, rating_given, ..."),
     Column("call_id", String, nullable=False, comment="Events of one call do not overtake each other"),
-    Column("at", Double, nullable=False, comment="When it was written, seconds since the epoch"),
+    Column("created_at", Double, nullable=False, comment="When it was written, seconds since the epoch"),
     Column("body", Text, nullable=False, comment="JSON, personal data; empty once delivered"),
     Column("state", String, nullable=False, comment=", ".join(OutboxState)),
     Column("attempts", Integer, nullable=False, comment="Requests so far"),
-    Column("next_at", Double, nullable=False, comment="Due then; of a delivered one, when that was"),
+    Column("next_attempt_at", Double, nullable=False, comment="Due then; of a delivered one, when that was"),
     Column("reason", String, nullable=False, comment="Why the last attempt failed"),
-    UniqueConstraint("receiver", "event_id"),
+    UniqueConstraint("endpoint", "event_id"),
     # The first holds all that is looked at to find what is due, in that order, and to count.
-    Index("ix_outbox_due", "receiver", "state", "next_at", "n", "call_id", "at"),
-    Index("ix_outbox_call", "receiver", "state", "call_id", "n"),
+    Index("ix_outbox_due", "endpoint", "state", "next_attempt_at", "id", "call_id", "created_at"),
+    Index("ix_outbox_call", "endpoint", "state", "call_id", "id"),
     info={ONCE: True},
 )
-_COLUMNS = [column.name for column in outbox.columns if column.name != "n"]
+_COLUMNS = [column.name for column in outbox.columns if column.name != "id"]
 _NAMES = ", ".join(_COLUMNS)
 _VALUES = ", ".join(f":{name}" for name in _COLUMNS)
 INSERT = f"INSERT OR IGNORE INTO outbox ({_NAMES}) VALUES ({_VALUES})"  # noqa: S608 - our own names
 
 _DUE = f"""
 SELECT {_NAMES} FROM outbox AS head
-WHERE receiver = :receiver AND state = 'pending' AND next_at <= :now
-AND NOT EXISTS (SELECT 1 FROM outbox AS earlier WHERE earlier.receiver = head.receiver
-    AND earlier.state = 'pending' AND earlier.call_id = head.call_id AND earlier.n < head.n)
-ORDER BY next_at, n LIMIT :most
+WHERE endpoint = :endpoint AND state = 'pending' AND next_attempt_at <= :now
+AND NOT EXISTS (SELECT 1 FROM outbox AS earlier WHERE earlier.endpoint = head.endpoint
+    AND earlier.state = 'pending' AND earlier.call_id = head.call_id AND earlier.id < head.id)
+ORDER BY next_attempt_at, id LIMIT :limit
 """  # noqa: S608 - our own names
 _LIST = f"""
 SELECT {_NAMES} FROM outbox
-WHERE state <> 'delivered' ORDER BY n
+WHERE state <> 'delivered' ORDER BY id
 """  # noqa: S608 - our own names
 _COUNTS = """
-SELECT receiver, sum(state = 'pending'), min(CASE state WHEN 'pending' THEN at END), sum(state = 'dead')
-FROM outbox WHERE state <> 'delivered' GROUP BY receiver
+SELECT endpoint, sum(state = 'pending'), min(CASE state WHEN 'pending' THEN created_at END),
+    sum(state = 'dead')
+FROM outbox WHERE state <> 'delivered' GROUP BY endpoint
 """
 # The oldest beyond so many.
 _BEYOND = """
-SELECT n FROM outbox WHERE receiver = :receiver AND state = :state ORDER BY n DESC LIMIT -1 OFFSET :most
+SELECT id FROM outbox WHERE endpoint = :endpoint AND state = :state ORDER BY id DESC LIMIT -1 OFFSET :limit
 """
-_GIVE_UP = f"UPDATE outbox SET state = 'dead', reason = :why WHERE n IN ({_BEYOND})"  # noqa: S608 - our own words
-_DROP = f"DELETE FROM outbox WHERE n IN ({_BEYOND})"  # noqa: S608 - our own words
-_FORGET = "DELETE FROM outbox WHERE receiver = :receiver AND state = 'dead' AND at < :long_ago"
-_DEAD_OF_UNKNOWN = 10_000  # events kept for a receiver that is configured no more
+_GIVE_UP = f"UPDATE outbox SET state = 'dead', reason = :reason WHERE id IN ({_BEYOND})"  # noqa: S608 - our own words
+_DROP = f"DELETE FROM outbox WHERE id IN ({_BEYOND})"  # noqa: S608 - our own words
+_PRUNE = "DELETE FROM outbox WHERE endpoint = :endpoint AND state = 'dead' AND created_at < :long_ago"
+# One of an earlier version is not there until its database or journal is upgraded.
+_IS_THERE = "SELECT 1 FROM pragma_table_info('outbox') WHERE name = 'endpoint'"
+_DEAD_OF_UNKNOWN = 10_000  # events kept for an endpoint that is configured no more
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxEvent:
-    """An event for one receiver."""
+    """An event for one endpoint."""
 
-    receiver: str
+    endpoint: str
     event_id: str
     type: str
     call_id: str
-    at: float
+    created_at: float
     body: str
     state: str
     attempts: int
-    next_at: float
+    next_attempt_at: float
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxCount:
-    """What is there for one receiver."""
+    """What is there for one endpoint."""
 
     pending: int
     oldest_at: float  # seconds since the epoch; 0 when nothing is pending
     dead: int
 
 
-def row(receiver: str, event_id: str, kind: str, call_id: str, body: str, now: float) -> TableRow:
+def row(endpoint: str, event_id: str, kind: str, call_id: str, body: str, now: float) -> TableRow:
     """Return what the writer adds beside the record."""
     return outbox, {
-        "receiver": receiver, "event_id": event_id, "type": kind, "call_id": call_id, "at": now, "body": body,
-        "state": OutboxState.PENDING.value, "attempts": 0, "next_at": 0.0, "reason": "",
+        "endpoint": endpoint, "event_id": event_id, "type": kind, "call_id": call_id, "created_at": now,
+        "body": body, "state": OutboxState.PENDING.value, "attempts": 0, "next_attempt_at": 0.0, "reason": "",
     }  # fmt: skip
 
 
@@ -185,20 +188,20 @@ class OutboxFile:
     def __init__(self, file: Path) -> None:
         self._file = file
 
-    def due(self, receiver: str, now: float, most: int) -> Sequence[OutboxEvent]:
+    def due(self, endpoint: str, now: float, limit: int) -> Sequence[OutboxEvent]:
         """Return what may be sent now, one event of each call; those that were never tried come first."""
-        return self._letters(_DUE, {"receiver": receiver, "now": now, "most": most})
+        return self._events(_DUE, {"endpoint": endpoint, "now": now, "limit": limit})
 
     def undelivered(self) -> Sequence[OutboxEvent]:
         """Return all that are pending or dead, in their order."""
-        return self._letters(_LIST, {})
+        return self._events(_LIST, {})
 
     def counts(self) -> Mapping[str, OutboxCount]:
-        """Return what is there by receiver."""
+        """Return what is there by endpoint."""
         with self._transaction() as connection:
             rows = connection.execute(_COUNTS).fetchall() if connection else []
         return {
-            receiver: OutboxCount(pending, oldest or 0.0, dead) for receiver, pending, oldest, dead in rows
+            endpoint: OutboxCount(pending, oldest or 0.0, dead) for endpoint, pending, oldest, dead in rows
         }
 
     def add(self, rows: Sequence[Mapping[str, object]]) -> bool:
@@ -209,32 +212,35 @@ class OutboxFile:
             connection.executemany(INSERT, rows)
         return True
 
-    def delivered(self, receiver: str, event_id: str, now: float) -> None:
+    def delivered(self, endpoint: str, event_id: str, now: float) -> None:
         with self._transaction() as connection:
             if connection:
                 connection.execute(
                     "UPDATE outbox SET state = 'delivered', body = '', reason = '', attempts = attempts + 1,"
-                    " next_at = ? WHERE receiver = ? AND event_id = ?",
-                    (now, receiver, event_id),
+                    " next_attempt_at = ? WHERE endpoint = ? AND event_id = ?",
+                    (now, endpoint, event_id),
                 )
 
-    def failed(self, receiver: str, event_id: str, attempts: int, next_at: float | None, reason: str) -> None:
-        """Note a failed attempt; `next_at` None means that it was the last."""
-        state = OutboxState.DEAD if next_at is None else OutboxState.PENDING
+    def failed(
+        self, endpoint: str, event_id: str, attempts: int, next_attempt_at: float | None, reason: str
+    ) -> None:
+        """Note a failed attempt; `next_attempt_at` None means that it was the last."""
+        state = OutboxState.DEAD if next_attempt_at is None else OutboxState.PENDING
         with self._transaction() as connection:
             if connection:
                 connection.execute(
-                    "UPDATE outbox SET state = ?, attempts = ?, next_at = ?, reason = ?"
-                    " WHERE receiver = ? AND event_id = ?",
-                    (state.value, attempts, next_at or 0.0, reason, receiver, event_id),
+                    "UPDATE outbox SET state = ?, attempts = ?, next_attempt_at = ?, reason = ?"
+                    " WHERE endpoint = ? AND event_id = ?",
+                    (state.value, attempts, next_attempt_at or 0.0, reason, endpoint, event_id),
                 )
 
-    def back(self, receiver: str) -> None:
-        """Let all that wait for a pause be due: the receiver is back."""
+    def back(self, endpoint: str) -> None:
+        """Make all events due that wait for their next attempt: the endpoint is back."""
         with self._transaction() as connection:
             if connection:
                 connection.execute(
-                    "UPDATE outbox SET next_at = 0 WHERE receiver = ? AND state = 'pending'", (receiver,)
+                    "UPDATE outbox SET next_attempt_at = 0 WHERE endpoint = ? AND state = 'pending'",
+                    (endpoint,),
                 )
 
     def retry(self, event_id: str | None, now: float) -> int:
@@ -244,16 +250,16 @@ class OutboxFile:
             if connection is None:
                 return 0
             return connection.execute(
-                "UPDATE outbox SET state = 'pending', attempts = 0, next_at = 0, at = :now"  # noqa: S608 - no value in it
+                "UPDATE outbox SET state = 'pending', attempts = 0, next_attempt_at = 0, created_at = :now"  # noqa: S608 - no value in it
                 f" WHERE state <> 'delivered'{which}",
                 {"now": now, "event_id": event_id},
             ).rowcount
 
-    def tidy(self, most: Mapping[str, int], now: float) -> Mapping[str, int]:
-        """Keep each receiver's events within its bound; return how many were dropped, by receiver.
+    def tidy(self, limits: Mapping[str, int], now: float) -> Mapping[str, int]:
+        """Keep each endpoint's events within its bound; return how many were dropped, by endpoint.
 
         The oldest that are pending beyond it become dead, the oldest dead ones beyond it are dropped. What
-        is for a receiver that is configured no more becomes dead. What was delivered, and what has been dead
+        is for an endpoint that is configured no more becomes dead. What was delivered, and what has been dead
         for a month, is forgotten.
         """
         dropped: dict[str, int] = {}
@@ -261,23 +267,35 @@ class OutboxFile:
             if connection is None:
                 return dropped
             connection.execute(
-                "DELETE FROM outbox WHERE state = 'delivered' AND (next_at < ? OR next_at > ?)",
+                "DELETE FROM outbox"
+                " WHERE state = 'delivered' AND (next_attempt_at < ? OR next_attempt_at > ?)",
                 (now - _KEPT_SECONDS, now + _LONGEST_PAUSE),
             )
-            connection.execute("UPDATE outbox SET next_at = 0 WHERE next_at > ?", (now + _LONGEST_PAUSE,))
-            for (receiver,) in connection.execute("SELECT DISTINCT receiver FROM outbox").fetchall():
-                known = receiver in most
-                why = "too many events waited" if known else "no such receiver in the configuration"
-                beyond = {"receiver": receiver, "state": "pending", "most": most.get(receiver, 0), "why": why}
+            connection.execute(
+                "UPDATE outbox SET next_attempt_at = 0 WHERE next_attempt_at > ?", (now + _LONGEST_PAUSE,)
+            )
+            for (endpoint,) in connection.execute("SELECT DISTINCT endpoint FROM outbox").fetchall():
+                known = endpoint in limits
+                reason = "too many events waited" if known else "no such receiver in the configuration"
+                beyond = {
+                    "endpoint": endpoint,
+                    "state": "pending",
+                    "limit": limits.get(endpoint, 0),
+                    "reason": reason,
+                }
                 connection.execute(_GIVE_UP, beyond)
-                limit = {"receiver": receiver, "state": "dead", "most": most.get(receiver, _DEAD_OF_UNKNOWN)}
-                old = {"receiver": receiver, "long_ago": now - _DEAD_SECONDS}
-                gone = [connection.execute(*one).rowcount for one in ((_DROP, limit), (_FORGET, old))]
+                kept = {
+                    "endpoint": endpoint,
+                    "state": "dead",
+                    "limit": limits.get(endpoint, _DEAD_OF_UNKNOWN),
+                }
+                old = {"endpoint": endpoint, "long_ago": now - _DEAD_SECONDS}
+                gone = [connection.execute(*one).rowcount for one in ((_DROP, kept), (_PRUNE, old))]
                 if any(gone):
-                    dropped[receiver] = sum(gone)
+                    dropped[endpoint] = sum(gone)
         return dropped
 
-    def _letters(self, select: str, wanted: Mapping[str, object]) -> list[OutboxEvent]:
+    def _events(self, select: str, wanted: Mapping[str, object]) -> list[OutboxEvent]:
         with self._transaction() as connection:
             rows = connection.execute(select, wanted).fetchall() if connection else []
         return [OutboxEvent(*row) for row in rows]
@@ -291,7 +309,7 @@ class OutboxFile:
         connection = sqlite3.connect(f"{self._file.absolute().as_uri()}?mode=rw", _BUSY_SECONDS, uri=True)
         try:
             connection.execute(f"PRAGMA synchronous = {synchronous}")
-            made = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'outbox'").fetchone()
+            made = connection.execute(_IS_THERE).fetchone()
             with connection:
                 yield connection if made else None
         finally:

@@ -1,10 +1,10 @@
-"""Rows into a database, all or nothing, and what it refuses told apart from what goes wrong.
+"""The sink that is a database: a batch of rows in one transaction, and the rows that it rejects.
 
-The writer uses it for an SQLite file, the forwarder for a server, each in its own thread. `parts` is for
-both: one row that a database will never take must not block the thousand beside it.
+The writer uses it for an SQLite file, the forwarder for a server, each in its own thread. `write_bisecting`
+finds the row that a database will never take, so that it does not block the thousand beside it.
 
-The trap: doing a batch or a part of it again is harmless only because every row is an upsert by its key
-and rows of one key go in their order.
+To write a batch or a part of it again is harmless only because every row is an upsert by its key and rows of
+one key go in their order.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +18,7 @@ from cc_bridge.storage.pipeline import checkpoints
 from cc_bridge.storage.pipeline.duplicate_writer import DuplicateWriterCheck
 from cc_bridge.storage.schema.upsert import upsert
 
-__all__ = ["RecordRejected", "Sink", "SqlSink", "TableRow", "named", "parts"]
+__all__ = ["RecordRejected", "Sink", "SqlSink", "TableRow", "loggable_key_columns", "write_bisecting"]
 
 _log = Logger()
 
@@ -31,7 +31,7 @@ _MYSQL_DATA_ERRORS = {1292, 1118, 1071}
 
 
 class RecordRejected(Exception):
-    """Who got the rows will never take them. The text names the cause, but never a value."""
+    """The sink will never take the rows. The text names the cause, but never a value."""
 
 
 class Sink(Protocol):
@@ -40,7 +40,7 @@ class Sink(Protocol):
     full: bool
 
     def write(self, rows: Sequence[TableRow]) -> None:
-        """Write all rows or none; they are on disk on return. Raises Refused, or anything else in trouble."""
+        """Write all rows or none; they are on disk on return. Raises RecordRejected, or any other error."""
 
     def close(self) -> None:
         """Forget the connection; the next `write` opens another."""
@@ -57,7 +57,7 @@ class SqlSink:
     def __init__(self, open_engine: Callable[[], Engine]) -> None:
         self._open_engine = open_engine
         self._engine: Engine | None = None
-        self._lone = DuplicateWriterCheck()
+        self._duplicate_writer = DuplicateWriterCheck()
         self.reconnects = -1  # the first one replaces none
 
     def write(self, rows: Sequence[TableRow]) -> None:
@@ -72,13 +72,13 @@ class SqlSink:
             alike.setdefault((table, tuple(row)), []).append(row)
         try:
             with self._engine.begin() as connection:
-                self._lone.look(connection, rows)
+                self._duplicate_writer.check(connection, rows)
                 for (table, _), some in alike.items():
                     connection.execute(upsert(table, self._engine.dialect.name), some)
                 checkpoints.keep(connection, states)
         except Exception as error:
-            self._lone.forget()  # nobody knows what is stored now
-            if _is_refusal(error):
+            self._duplicate_writer.reset()  # nobody knows what is stored now
+            if _is_rejection(error):
                 raise RecordRejected(type(getattr(error, "orig", None) or error).__name__) from error
             raise
 
@@ -94,7 +94,7 @@ class SqlSink:
                 _log.warn("the database connection did not close: {error!r}", error=error)
 
 
-def parts(
+def write_bisecting(
     batch: Sequence[_Item], write: Callable[[Sequence[_Item]], None]
 ) -> Iterator[tuple[Sequence[_Item], RecordRejected | None]]:
     """Write a batch, halved until what is refused stands alone; yield each part when it is done with."""
@@ -105,18 +105,18 @@ def parts(
             yield batch, refusal
         else:
             middle = len(batch) // 2
-            yield from parts(batch[:middle], write)
-            yield from parts(batch[middle:], write)
+            yield from write_bisecting(batch[:middle], write)
+            yield from write_bisecting(batch[middle:], write)
     else:
         yield batch, None
 
 
-def named(table: Table[Any]) -> list[str]:
+def loggable_key_columns(table: Table[Any]) -> list[str]:
     """Return the columns by which the log may name a row: a caller's key can be the number."""
     return [column.name for column in table.primary_key if column.name != "caller_key"]
 
 
-def _is_refusal(error: Exception) -> bool:
+def _is_rejection(error: Exception) -> bool:
     """Tell whether the database, or its driver, will never take this data."""
     if isinstance(error, DBAPIError):
         code = error.orig.args[0] if error.orig is not None and error.orig.args else None

@@ -23,7 +23,13 @@ from cc_bridge.errors import StorageError
 from cc_bridge.records import Record
 from cc_bridge.storage.pipeline.backoff import Backoff
 from cc_bridge.storage.pipeline.record_queue import QueuedRecord, RecordQueue
-from cc_bridge.storage.pipeline.sql_sink import RecordRejected, Sink, TableRow, named, parts
+from cc_bridge.storage.pipeline.sql_sink import (
+    RecordRejected,
+    Sink,
+    TableRow,
+    loggable_key_columns,
+    write_bisecting,
+)
 from cc_bridge.storage.schema.tables import TABLES, row_of
 
 __all__ = ["Writer", "nothing_beside"]
@@ -47,7 +53,7 @@ class Writer:
     For the metrics, readable from any thread:
     written: records on disk, by table
     batches: transactions
-    set_aside: records that the sink refused; a line in the log is all that is left of them
+    rejected: records that the sink rejected; a line in the log is all that is left of them
     """
 
     def __init__(
@@ -58,7 +64,7 @@ class Writer:
         beside: Callable[[Record], Iterable[TableRow]] = nothing_beside,
     ) -> None:
         self.written = {table.name: 0 for table in TABLES.values()}
-        self.batches = self.set_aside = 0
+        self.batches = self.rejected = 0
         self._sink = sink
         self._beside = beside
         self._call_from_thread = call_from_thread
@@ -163,31 +169,31 @@ class Writer:
                 raise RecordRejected(type(error).__name__) from error
             self._sink.write(rows)
 
-        for part, refusal in parts(batch, write):
+        for part, rejection in write_bisecting(batch, write):
             if self._backlog.written(part):
-                if refusal is None:
-                    self._settle(part)
+                if rejection is None:
+                    self._ack(part)
                 else:
-                    self._set_aside(part, refusal)
+                    self._reject(part, rejection)
 
-    def _settle(self, part: Sequence[QueuedRecord]) -> None:
+    def _ack(self, part: Sequence[QueuedRecord]) -> None:
         self.batches += 1
         for waiting in part:
             self.written[TABLES[type(waiting.record)].name] += 1
         self._fire(part, None)
 
-    def _set_aside(self, alone: Sequence[QueuedRecord], refusal: RecordRejected) -> None:
-        self.set_aside += 1
+    def _reject(self, alone: Sequence[QueuedRecord], rejection: RecordRejected) -> None:
+        self.rejected += 1
         record = alone[0].record
         table = TABLES[type(record)]
         # Neither the row nor the error's text: both may hold the caller's number.
         _log.error(
-            "storage refused a record, set aside: {table} {key} ({cause})",
+            "storage rejected a record: {table} {key} ({cause})",
             table=table.name,
-            key={name: getattr(record, name) for name in named(table)},
-            cause=refusal,
+            key={name: getattr(record, name) for name in loggable_key_columns(table)},
+            cause=rejection,
         )
-        self._fire(alone, StorageError("storage refused the record"))
+        self._fire(alone, StorageError("storage rejected the record"))
 
     # The end: the thread's last act, or the deadline's.
 

@@ -24,7 +24,7 @@ from cc_bridge.storage.queries.id_batches import portions
 from cc_bridge.storage.schema.tables import answers, customers, queue_visits, row_of, survey_attempts
 from cc_bridge.storage.schema.upsert import upsert
 
-__all__ = ["CallerKeySet", "answers_of", "known", "names", "profile", "take_in"]
+__all__ = ["CallerKeySet", "answers_of", "import_numbers", "known", "names", "profile"]
 
 _NUMBERS = 50  # of one customer
 _VISITS = 500  # of the days that count, the newest
@@ -104,7 +104,7 @@ def answers_of(connection: Connection, attempts: Iterable[Any]) -> Iterator[Any]
             yield from connection.execute(given)
 
 
-def take_in(engine: Engine, numbers: Sequence[CustomerNumber]) -> tuple[int, int]:
+def import_numbers(engine: Engine, numbers: Sequence[CustomerNumber]) -> tuple[int, int]:
     """Store some customers' numbers, in one transaction; return how many are new and how many have changed.
 
     What says the same as before stays as it is, so a table can be taken in again.

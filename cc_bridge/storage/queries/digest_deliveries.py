@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, and_, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from cc_bridge.storage.schema.tables import publications
+from cc_bridge.storage.schema.tables import digest_deliveries
 
 __all__ = ["CLAIM_SECONDS", "DeliveryKey", "DeliveryState", "DigestDeliveries", "DigestDelivery"]
 
@@ -53,37 +53,37 @@ _ENDS = (DeliveryState.SENT, DeliveryState.FAILED, DeliveryState.UNCLEAR)
 class DeliveryKey:
     """Which digest, for whom."""
 
-    every: str
+    frequency: str
     first_day: str
     owner: str
     address: str
 
     @property
-    def whom(self) -> str:
+    def recipient(self) -> str:
         """Who gets it, in a log."""
         return f"{self.address} ({self.owner or 'everyone'})"
 
 
 @dataclass(frozen=True, slots=True)
 class DigestDelivery:
-    every: str
+    frequency: str
     first_day: str
     owner: str
     address: str
     last_day: str
-    wanted_at: float
+    enqueued_at: float
     state: str
     attempts: int
-    next_at: float
+    next_attempt_at: float
     ended_at: float | None
-    why: str
+    reason: str
 
     @property
     def key(self) -> DeliveryKey:
-        return DeliveryKey(self.every, self.first_day, self.owner, self.address)
+        return DeliveryKey(self.frequency, self.first_day, self.owner, self.address)
 
 
-_c = publications.c
+_c = digest_deliveries.c
 _COLUMNS = [_c[field.name] for field in fields(DigestDelivery)]
 
 
@@ -94,81 +94,83 @@ class DigestDeliveries:
         self._engine = engine
         self._me = me
 
-    def want(self, keys: Iterable[DeliveryKey], last_day: str, now: float) -> None:
+    def enqueue(self, keys: Iterable[DeliveryKey], last_day: str, now: float) -> None:
         """Let these be sent, unless they are known."""
         for key in keys:
             row = {field.name: getattr(key, field.name) for field in fields(DeliveryKey)} | {
-                "last_day": last_day, "wanted_at": now, "state": DeliveryState.WAITING.value,
-                "claimed_by": "", "attempts": 0, "next_at": now, "ended_at": None, "why": "",
+                "last_day": last_day, "enqueued_at": now, "state": DeliveryState.WAITING.value,
+                "claimed_by": "", "attempts": 0, "next_attempt_at": now, "ended_at": None, "reason": "",
             }  # fmt: skip
             with self._engine.connect() as connection:  # SQLite waits for no lock once it has read
                 there = connection.scalar(select(func.count()).where(_is(key)))
             if not there:
                 with suppress(IntegrityError), self._engine.begin() as connection:
-                    connection.execute(insert(publications).values(row))  # unless another was faster
+                    connection.execute(insert(digest_deliveries).values(row))  # unless another was faster
 
-    def again(self, key: DeliveryKey, now: float) -> bool:
+    def requeue(self, key: DeliveryKey, now: float) -> bool:
         """Let one that has ended be sent once more; tell whether it had ended."""
         values = {
             "state": DeliveryState.WAITING.value,
-            "wanted_at": now,
-            "next_at": now,
+            "enqueued_at": now,
+            "next_attempt_at": now,
             "attempts": 0,
-            "why": "",
+            "reason": "",
         }
         return self._changed(key, _c.state.in_(_ENDS), values)
 
-    def open(self, every: str) -> list[DigestDelivery]:
+    def open(self, frequency: str) -> list[DigestDelivery]:
         """Return those that have not ended, the oldest first."""
-        statement = select(*_COLUMNS).where(_c.every == every, _c.state.not_in(_ENDS))
+        statement = select(*_COLUMNS).where(_c.frequency == frequency, _c.state.not_in(_ENDS))
         with self._engine.connect() as connection:
-            rows = connection.execute(statement.order_by(_c.wanted_at, _c.owner, _c.address))
+            rows = connection.execute(statement.order_by(_c.enqueued_at, _c.owner, _c.address))
             return [DigestDelivery(*row) for row in rows]
 
     def claim(self, key: DeliveryKey, now: float, *, at_once: bool = False) -> bool:
         """Take one that is due, or `at_once`; tell whether it is ours now."""
         waits = _c.state == DeliveryState.WAITING
-        left = and_(_c.state == DeliveryState.CLAIMED, _c.next_at <= now)
-        due = waits if at_once else and_(waits, _c.next_at <= now)
+        left = and_(_c.state == DeliveryState.CLAIMED, _c.next_attempt_at <= now)
+        due = waits if at_once else and_(waits, _c.next_attempt_at <= now)
         values = {
-            "state": DeliveryState.CLAIMED.value, "claimed_by": self._me, "next_at": now + CLAIM_SECONDS,
-            "attempts": _c.attempts + 1,
+            "state": DeliveryState.CLAIMED.value, "claimed_by": self._me,
+            "next_attempt_at": now + CLAIM_SECONDS, "attempts": _c.attempts + 1,
         }  # fmt: skip
         return self._changed(key, due | left, values)
 
     def sending(self, key: DeliveryKey, now: float) -> bool:
         """Note that the server gets the text from now on; False: it is ours no more, and must not be sent."""
-        return self._moved(key, DeliveryState.SENDING, {"next_at": now + CLAIM_SECONDS})
+        return self._moved(key, DeliveryState.SENDING, {"next_attempt_at": now + CLAIM_SECONDS})
 
     def sent(self, key: DeliveryKey, now: float) -> bool:
-        return self._moved(key, DeliveryState.SENT, {"ended_at": now, "why": ""})
+        return self._moved(key, DeliveryState.SENT, {"ended_at": now, "reason": ""})
 
-    def later(self, key: DeliveryKey, at: float, why: str) -> bool:
-        return self._moved(key, DeliveryState.WAITING, {"next_at": at, "why": why})
+    def postpone(self, key: DeliveryKey, at: float, reason: str) -> bool:
+        return self._moved(key, DeliveryState.WAITING, {"next_attempt_at": at, "reason": reason})
 
-    def failed(self, key: DeliveryKey, now: float, why: str) -> bool:
-        return self._moved(key, DeliveryState.FAILED, {"ended_at": now, "why": why})
+    def failed(self, key: DeliveryKey, now: float, reason: str) -> bool:
+        return self._moved(key, DeliveryState.FAILED, {"ended_at": now, "reason": reason})
 
-    def unclear(self, key: DeliveryKey, now: float, why: str) -> bool:
-        return self._moved(key, DeliveryState.UNCLEAR, {"ended_at": now, "why": why})
+    def unclear(self, key: DeliveryKey, now: float, reason: str) -> bool:
+        return self._moved(key, DeliveryState.UNCLEAR, {"ended_at": now, "reason": reason})
 
     def left_unclear(self, key: DeliveryKey, now: float) -> bool:
         """Give up one that was left while it was being sent; tell whether it was, and by us."""
-        left = and_(_c.state == DeliveryState.SENDING, _c.next_at <= now)
-        why = "whoever sent it ended in the middle, so it may have been sent"
-        return self._changed(key, left, {"state": DeliveryState.UNCLEAR.value, "ended_at": now, "why": why})
+        left = and_(_c.state == DeliveryState.SENDING, _c.next_attempt_at <= now)
+        reason = "whoever sent it ended in the middle, so it may have been sent"
+        return self._changed(
+            key, left, {"state": DeliveryState.UNCLEAR.value, "ended_at": now, "reason": reason}
+        )
 
-    def last_sent_at(self, every: str) -> float:
+    def last_sent_at(self, frequency: str) -> float:
         """Return when one was sent last; 0: never."""
         newest = select(func.max(_c.ended_at, type_=_c.ended_at.type)).where(
-            _c.every == every, _c.state == DeliveryState.SENT
+            _c.frequency == frequency, _c.state == DeliveryState.SENT
         )
         with self._engine.connect() as connection:
             return connection.scalar(newest) or 0.0
 
-    def every(self, limit: int) -> list[DigestDelivery]:
+    def newest(self, limit: int) -> list[DigestDelivery]:
         """Return the newest ones first."""
-        order = (_c.first_day.desc(), _c.every, _c.owner, _c.address)
+        order = (_c.first_day.desc(), _c.frequency, _c.owner, _c.address)
         with self._engine.connect() as connection:
             rows = connection.execute(select(*_COLUMNS).order_by(*order).limit(limit))
             return [DigestDelivery(*row) for row in rows]
@@ -179,7 +181,7 @@ class DigestDeliveries:
 
     def _changed(self, key: DeliveryKey, when: ColumnElement[bool], values: Mapping[str, Any]) -> bool:
         with self._engine.begin() as connection:
-            done = connection.execute(update(publications).where(_is(key), when).values(**values))
+            done = connection.execute(update(digest_deliveries).where(_is(key), when).values(**values))
             return done.rowcount == 1
 
 

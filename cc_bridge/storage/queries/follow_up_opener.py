@@ -59,25 +59,25 @@ class FollowUpOpener:
     """Looks after the follow-ups of one PBX; `stopping` is asked between any two transactions."""
 
     def __init__(
-        self, engine: Engine, pbx: str, desk: FollowUpPolicy, tell: Notify, stopping: Callable[[], bool]
+        self, engine: Engine, pbx: str, desk: FollowUpPolicy, notify: Notify, stopping: Callable[[], bool]
     ) -> None:
         self._engine = engine
         self._pbx = pbx
         self._desk = desk
-        self._tell = tell
+        self._notify = notify
         self._stopping = stopping
 
-    def look(self, since: float, now: float, looked: SweepResult, *, link: bool = True) -> None:
-        """Open what has happened since then, link, tell and count; note in `looked` what is done."""
-        self._open(since, looked)
+    def run_once(self, since: float, now: float, result: SweepResult, *, link: bool = True) -> None:
+        """Open what has happened since then, link, tell and count; note in `result` what is done."""
+        self._open(since, result)
         if link:
-            self._link(now, looked)
-        self._told(looked)
+            self._link(now, result)
+        self._notify_all(result)
         with self._engine.connect() as connection:
             counted = stored.counts(connection, now, self._pbx)
-        looked.counts = {owner: FollowUpCount() for owner in self._desk.owners} | counted
+        result.counts = {owner: FollowUpCount() for owner in self._desk.owners} | counted
 
-    def _open(self, since: float, looked: SweepResult) -> None:
+    def _open(self, since: float, result: SweepResult) -> None:
         rules = self._desk.rules
         with self._engine.connect() as connection:
             given = answers_since(connection, self._pbx, since)
@@ -96,12 +96,12 @@ class FollowUpOpener:
                 return
             customer = customers[each.caller_key]
             if stored.opened(self._engine, each, customer.name, customer.keys):
-                looked.opened[each.reason] += 1
+                result.opened[each.reason] += 1
 
     def _follow_up(self, cause: FollowUpCause) -> FollowUp:
         return follow_up(cause, self._desk.owner(cause.about.queue), self._desk.due_at(cause.at))
 
-    def _link(self, now: float, looked: SweepResult) -> None:
+    def _link(self, now: float, result: SweepResult) -> None:
         """Note the next answered call; of one that was closed a while ago only a call from before that.
 
         A call is known when it has ended: whoever calls back may close the follow-up before.
@@ -123,25 +123,25 @@ class FollowUpOpener:
             if found is not None and not self._stopping():
                 with self._engine.begin() as connection:
                     stored.linked(connection, each.follow_up_id, *found)
-                looked.linked += 1
+                result.linked += 1
 
-    def _told(self, looked: SweepResult) -> None:
+    def _notify_all(self, result: SweepResult) -> None:
         while not self._stopping():
             with self._engine.connect() as connection:
-                waiting = stored.tell_of(connection, self._pbx)
+                waiting = stored.unnotified(connection, self._pbx)
             news: list[FollowUpChange] = []
-            noted: dict[str, str] = {}
-            for each, told in waiting:
-                if told == stored.NOTHING:
+            notified: dict[str, str] = {}
+            for each, state in waiting:
+                if state == stored.NOTHING:
                     news.append(("opened", each))
                 if each.closed_at is not None:
                     news.append(("closed", each))
-                noted[each.follow_up_id] = stored.OPENED if each.closed_at is None else stored.CLOSED
-            if not news or not self._tell(news):
+                notified[each.follow_up_id] = stored.OPENED if each.closed_at is None else stored.CLOSED
+            if not news or not self._notify(news):
                 return
             with self._engine.begin() as connection:
-                stored.told(connection, noted)
-            looked.closed += [each for what, each in news if what == "closed"]
+                stored.notified(connection, notified)
+            result.closed += [each for what, each in news if what == "closed"]
 
 
 def _next_call(

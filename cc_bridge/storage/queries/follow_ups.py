@@ -1,4 +1,4 @@
-"""Follow-ups as they are stored: opened once, listed, moved on, linked, told of.
+"""Follow-ups as they are stored: opened once, listed, moved on, linked, notified of.
 
 `daemon/jobs/follow_ups.py` opens and links them, `cc-bridge follow-up` and the pages list and move them, the
 greeting, a customer's history and digests read them. Every function takes an open connection, and whoever
@@ -44,21 +44,21 @@ __all__ = [
     "linked",
     "listed",
     "moved",
+    "notified",
     "of_customer",
     "one",
     "opened",
     "reasons",
-    "tell_of",
-    "told",
     "unlinked",
+    "unnotified",
 ]
 
-# What receivers have been told.
+# What webhooks were notified of.
 NOTHING, OPENED, CLOSED = "", "opened", "closed"
 
 _LISTED = 200
 _OF_CUSTOMER = 500
-_AT_ONCE = 500  # follow-ups that are told of
+_AT_ONCE = 500  # follow-ups that webhooks are notified of
 _LEAST_ID = 4  # characters of an id that somebody typed
 
 _c = follow_ups.c
@@ -127,10 +127,10 @@ def moved(
     return found[0]
 
 
-def of_customer(connection: Connection, keys: Collection[str], most: int = _OF_CUSTOMER) -> list[FollowUp]:
+def of_customer(connection: Connection, keys: Collection[str], limit: int = _OF_CUSTOMER) -> list[FollowUp]:
     """Return those of who has these keys, newest first."""
     theirs = select(*_COLUMNS).where(_c.caller_key.in_(keys))
-    return _found(connection.execute(theirs.order_by(_c.opened_at.desc()).limit(most)))
+    return _found(connection.execute(theirs.order_by(_c.opened_at.desc()).limit(limit)))
 
 
 def reasons(connection: Connection, keys: Collection[str]) -> list[str]:
@@ -189,7 +189,7 @@ def opened(engine: Engine, wanted: FollowUp, customer: str, keys: Collection[str
     `customer` is the same for all of a customer's numbers, `keys` are those of all of them.
     """
     values = {column.name: getattr(wanted, column.name) for column in _COLUMNS}
-    values |= {"open_key": f"{wanted.reason} {customer}", "told": NOTHING}
+    values |= {"open_key": f"{wanted.reason} {customer}", "notified_state": NOTHING}
     try:
         with engine.connect() as connection, connection.begin() as transaction:
             # First, as it waits for whoever closes the one that is open; what is read then is newer.
@@ -217,18 +217,21 @@ def linked(connection: Connection, follow_up_id: str, pbx: str, call_id: str, at
     connection.execute(mine.values(linked_pbx=pbx, linked_call_id=call_id, linked_at=at))
 
 
-def tell_of(connection: Connection, pbx: str) -> list[tuple[FollowUp, str]]:
-    """Return some of a PBX's that are to be told of, and what has been told of each: NOTHING or OPENED."""
-    news = or_(_c.told == NOTHING, _c.closed_at.is_not(None))
-    wanted = select(*_COLUMNS, _c.told).where(_c.pbx == pbx, _c.told.in_((NOTHING, OPENED)), news)
+def unnotified(connection: Connection, pbx: str) -> list[tuple[FollowUp, str]]:
+    """Return some of a PBX's that webhooks are to be notified of, each with its state: NOTHING or OPENED."""
+    news = or_(_c.notified_state == NOTHING, _c.closed_at.is_not(None))
+    wanted = select(*_COLUMNS, _c.notified_state).where(
+        _c.pbx == pbx, _c.notified_state.in_((NOTHING, OPENED)), news
+    )
     rows = connection.execute(wanted.order_by(_c.opened_at).limit(_AT_ONCE)).all()
-    return [(_of(row), row.told) for row in rows]
+    return [(_of(row), row.notified_state) for row in rows]
 
 
-def told(connection: Connection, ids: Mapping[str, str]) -> None:
-    """Note what has been told, by id: OPENED or CLOSED."""
-    for follow_up_id, what in ids.items():
-        connection.execute(update(follow_ups).where(_c.follow_up_id == follow_up_id).values(told=what))
+def notified(connection: Connection, states: Mapping[str, str]) -> None:
+    """Note the state that webhooks were notified of, by id: OPENED or CLOSED."""
+    for follow_up_id, state in states.items():
+        mine = update(follow_ups).where(_c.follow_up_id == follow_up_id)
+        connection.execute(mine.values(notified_state=state))
 
 
 def _found(rows: Iterable[Any]) -> list[FollowUp]:

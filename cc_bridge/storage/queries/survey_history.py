@@ -9,9 +9,9 @@ from sqlalchemy import Connection, func, select
 
 from cc_bridge.records import OptOut, SurveyDefinition, Trigger
 from cc_bridge.storage.schema.tables import (
-    funnel,
     opt_outs as said,
     survey_attempts,
+    survey_decisions,
     surveys,
 )
 from cc_bridge.surveys.history import PastAttempt
@@ -36,9 +36,13 @@ def asked_since(connection: Connection, since: float) -> list[PastAttempt]:
 def called_since(connection: Connection, since: float) -> dict[str, float]:
     """Return whom call-backs called since then, by caller key, with the last instant."""
     rows = connection.execute(
-        select(funnel.c.caller_key, func.max(funnel.c.at))
-        .where(funnel.c.at >= since, funnel.c.trigger == Trigger.CALLBACK, funnel.c.caller_key != "")
-        .group_by(funnel.c.caller_key)
+        select(survey_decisions.c.caller_key, func.max(survey_decisions.c.decided_at))
+        .where(
+            survey_decisions.c.decided_at >= since,
+            survey_decisions.c.trigger == Trigger.CALLBACK,
+            survey_decisions.c.caller_key != "",
+        )
+        .group_by(survey_decisions.c.caller_key)
     )
     return {row[0]: row[1] for row in rows}
 
@@ -52,4 +56,4 @@ def definitions(connection: Connection) -> list[SurveyDefinition]:
 def opt_outs(connection: Connection) -> list[OptOut]:
     """Return what each caller said last, not to be asked or to be asked again, longest ago first."""
     columns = [said.c[field.name] for field in fields(OptOut)]
-    return [OptOut(*row) for row in connection.execute(select(*columns).order_by(said.c.at))]
+    return [OptOut(*row) for row in connection.execute(select(*columns).order_by(said.c.updated_at))]

@@ -18,13 +18,12 @@ from cc_bridge.storage.reports.voice import SurveyQueries
 __all__ = ["SqlSource", "reading"]
 
 # PostgreSQL expects nearly as many groups as rows, and would sort on disk, or use one process so as not to
-# hand them over; there are some thousand. To compile a statement takes longer than it saves.
+# hand them over; there are some thousand.
 _COUNTING = (
     "work_mem = '32MB'",
     "enable_sort = off",
     "parallel_setup_cost = 0",
     "parallel_tuple_cost = 0",
-    "jit = off",
 )
 
 

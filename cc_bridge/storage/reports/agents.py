@@ -22,14 +22,14 @@ class AgentQueries(PresenceQueries):
     """The part of a Source that is about agents."""
 
     def agent_activities(self, states: Collection[AgentState]) -> Iterator[source.AgentActivity]:
-        settled, live = self._days()
+        rolled_up, live = self._days()
         statements = [each for span in live for each in self._live_activities(states, *span)]
-        if settled:
-            statements += self._settled_activities(states, settled)
+        if rolled_up:
+            statements += self._rolled_up_activities(states, rolled_up)
         yield from self._named_rows(source.AgentActivity, *statements)
 
-    def _settled_activities(self, states: Collection[AgentState], days: Span) -> Iterator[Select[Any]]:
-        """Yield what asks for what was counted of settled days."""
+    def _rolled_up_activities(self, states: Collection[AgentState], days: Span) -> Iterator[Select[Any]]:
+        """Yield what asks for what was counted of days that are rolled up."""
         c = agent_facts.c
         n, amount, word = func.sum(c.n), func.sum(c.amount), c.word
         talk = {"talks": n, "talk_seconds": amount, "hold_seconds": func.sum(c.hold_seconds)}
@@ -39,14 +39,14 @@ class AgentQueries(PresenceQueries):
             (and_(c.fact == "state", word.in_(states)), {"state": word}, {"state_seconds": amount}),
         )
         for fact, keys, sums in parts:
-            where = [*self._settled(agent_facts, days), *self._of_agent(agent_facts), fact]
+            where = [*self._rolled_up(agent_facts, days), *self._of_agent(agent_facts), fact]
             named = (each.label(name) for name, each in {**keys, **sums}.items())
             yield select(c.agent, *named).where(*where).group_by(c.agent, *keys.values())
 
     def _live_activities(
         self, states: Collection[AgentState], since: float, until: float
     ) -> Iterator[Select[Any]]:
-        """Yield what asks for talks, rings and states that no settled day has."""
+        """Yield what asks for talks, rings and states of the days that are not rolled up."""
         t, r, i = talks.c, rings.c, agent_intervals.c
         within = [*self._span(talks, t.answered_at, since, until), t.queue != "", t.partial.is_(False)]
         spent = {"talk_seconds": t.talk_seconds, "hold_seconds": t.hold_seconds}

@@ -14,7 +14,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Double, Executable, Se
 
 from cc_bridge.reports.query import Dimension, QueueSettings, ReportQuery
 from cc_bridge.storage.reports.instants import DAY, LocalTime
-from cc_bridge.storage.rollups.refresh import settled_until
+from cc_bridge.storage.rollups.refresh import refreshed_until
 from cc_bridge.storage.schema.column_types import hidden
 
 __all__ = ["Expression", "Span", "SpanQueries"]
@@ -71,16 +71,16 @@ class SpanQueries:
         return where
 
     def _spans(self, since: float, until: float) -> tuple[Span | None, list[Span]]:
-        """Return the part of a span that is settled days, None for none, and the parts that are not."""
+        """Return the part of a span of days that are rolled up, None for none, and the parts that are not."""
         first = math.ceil(since / DAY) * DAY
-        after = min(until // DAY * DAY, settled_until(self._connection))
+        after = min(until // DAY * DAY, refreshed_until(self._connection))
         if first >= after:
             return None, [(since, until)]
         return (first, after), [
             (begin, end) for begin, end in ((since, first), (after, until)) if begin < end
         ]
 
-    def _settled(self, table: Table[Any], span: Span) -> list[Expression]:
+    def _rolled_up(self, table: Table[Any], span: Span) -> list[Expression]:
         """Return what tells the rows that were counted of the days of a span."""
         first, after = (datetime.fromtimestamp(at, UTC).date() for at in span)
         return [table.c.day >= first, table.c.day < after, *self._of_pbx(table)]

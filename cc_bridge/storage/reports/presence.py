@@ -35,15 +35,15 @@ class PresenceQueries(SpanQueries):
         parts come as one row: a head up to the end of the first part, whole parts, and the rest in the last.
         """
         width = math.gcd(HOUR, *(each.seconds for each in self._ask.offsets))
-        settled, live = self._days()
+        rolled_up, live = self._days()
         parts: defaultdict[int, float] = defaultdict(float)
         steps: defaultdict[int, int] = defaultdict(int)  # how many more are there for the whole of a part
-        if settled and width % QUARTER:
-            settled, live = None, [(self._ask.since, self._ask.until)]
-        if settled:
+        if rolled_up and width % QUARTER:
+            rolled_up, live = None, [(self._ask.since, self._ask.until)]
+        if rolled_up:
             c = agent_presence.c
             at = c.quarter * QUARTER
-            kept = select(c.day, at, c.seconds).where(*self._settled(agent_presence, settled))
+            kept = select(c.day, at, c.seconds).where(*self._rolled_up(agent_presence, rolled_up))
             for day, second, seconds in self._connection.execute(kept):
                 parts[(day.toordinal() - _EPOCH) * DAY // width + second // width] += seconds
         statements = (self._live_presence(width, *span) for span in live)
@@ -88,7 +88,7 @@ class PresenceQueries(SpanQueries):
         return math.fsum(min(end, until) - max(begin, since) for begin, end in rows)
 
     def _days(self) -> tuple[Span | None, list[Span]]:
-        """Return what is settled of the whole span, and what is not; days are, for all queues together."""
+        """Return what is rolled up of the whole span, and what is not; days are, for all queues together."""
         since, until = self._ask.since, self._ask.until
         return (None, [(since, until)]) if self._ask.queues else self._spans(since, until)
 

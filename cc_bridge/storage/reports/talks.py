@@ -33,21 +33,21 @@ class TalkQueries(SpanQueries):
         yield from (source.TalkSums(key, *its) for key, its in found.items())
 
     def _talks(self, by: Dimension) -> Iterator[Select[Any]]:
-        """Yield what counts talks by key and queue; by queue and part of the span, days are settled."""
+        """Yield what counts talks by key and queue; by queue and part of the span, days are rolled up."""
         ask, t, q = self._ask, talks.c, queue_talks.c
         whole = [(ask.since, ask.until)]
         parts = {Dimension.QUEUE: whole, Dimension.PART: [(ask.since, ask.change), (ask.change, ask.until)]}
         for number, (since, until) in enumerate(parts.get(by, whole)):
-            settled, live = None, [(since, until)]
+            rolled_up, live = None, [(since, until)]
             if by in parts and not ask.agent:
-                settled, live = self._spans(since, until)
+                rolled_up, live = self._spans(since, until)
             for span in live:
                 where = [*self._span(talks, t.answered_at, *span), t.queue != ""]
                 key = self._key(by, talks, t.answered_at)
                 yield _talked(where, key, t.queue, t.partial, literal(1), t.talk_seconds, t.hold_seconds,
                               t.talk_seconds * t.talk_seconds)  # fmt: skip
-            if settled:
-                where = self._settled(queue_talks, settled)
+            if rolled_up:
+                where = self._rolled_up(queue_talks, rolled_up)
                 if ask.queues:
                     where.append(q.queue.in_(ask.queues))
                 key = q.queue if by is Dimension.QUEUE else literal(number)

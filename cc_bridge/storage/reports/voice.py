@@ -17,7 +17,7 @@ from cc_bridge.reports.query import Dimension
 from cc_bridge.storage.reports.counting import Expression, SpanQueries
 from cc_bridge.storage.rollups.tables import SEVERAL, rated_calls
 from cc_bridge.storage.schema.column_types import hidden
-from cc_bridge.storage.schema.tables import answers, calls, funnel, survey_attempts
+from cc_bridge.storage.schema.tables import answers, calls, survey_attempts, survey_decisions
 from cc_bridge.surveys.eligibility import SurveyStage
 
 __all__ = ["SurveyQueries"]
@@ -75,30 +75,34 @@ class SurveyQueries(SpanQueries):
     def _rated_calls(self) -> Iterator[Select[Any]]:
         """Yield what counts scores by the band of the call's wait and by its talks."""
         ask, r = self._ask, rated_calls.c
-        settled, live = None, [(ask.since, ask.until)]
+        rolled_up, live = None, [(ask.since, ask.until)]
         if not (ask.queues or ask.agent):
-            settled, live = self._spans(ask.since, ask.until)
+            rolled_up, live = self._spans(ask.since, ask.until)
         talks = case((calls.c.talks >= SEVERAL, SEVERAL), else_=calls.c.talks)
         for span in live:
             band = self._band(calls.c.wait_seconds)
             only = (answers.c.kind == "csat",)
             yield self._of_calls(band, talks, answers.c.value, only=only, span=span)
-        if settled:
+        if rolled_up:
             kept = select(self._band(r.wait_seconds).label("band"), r.talks, r.value, r.n)
-            i = kept.where(*self._settled(rated_calls, settled)).subquery().c
+            i = kept.where(*self._rolled_up(rated_calls, rolled_up)).subquery().c
             yield select(i.band, i.talks, i.value, func.sum(i.n)).group_by(i.band, i.talks, i.value)
 
     def invitations(self, by: Dimension) -> Iterator[source.InvitationCount]:
-        c = funnel.c
-        where = [*self._span(funnel, c.at), c.trigger != Trigger.CALLBACK]
+        c = survey_decisions.c
+        where = [*self._span(survey_decisions, c.decided_at), c.trigger != Trigger.CALLBACK]
         yield from self._rows(
-            source.InvitationCount, _counted(funnel, where, self._key(by, funnel, c.at), c.stage)
+            source.InvitationCount,
+            _counted(survey_decisions, where, self._key(by, survey_decisions, c.decided_at), c.stage),
         )
 
     def hangups(self) -> Iterator[source.HangupCount]:
-        c = funnel.c
-        where = [*self._span(funnel, c.at), c.stage.in_((SurveyStage.CALLER_LEFT_FIRST, SurveyStage.INVITED))]
-        statement = _counted(funnel, where, hidden(c.queue), c.agent, c.stage, c.trigger)
+        c = survey_decisions.c
+        where = [
+            *self._span(survey_decisions, c.decided_at),
+            c.stage.in_((SurveyStage.CALLER_LEFT_FIRST, SurveyStage.INVITED)),
+        ]
+        statement = _counted(survey_decisions, where, hidden(c.queue), c.agent, c.stage, c.trigger)
         yield from self._rows(source.HangupCount, statement)
 
     def attempts(self, by: Dimension) -> Iterator[source.AttemptCount]:

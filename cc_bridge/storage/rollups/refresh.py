@@ -1,14 +1,14 @@
-"""Days that are over are counted once, for views and reports of years; on PostgreSQL.
+"""Roll-ups of days that are over, for views and reports of years; on PostgreSQL.
 
-The table `settled` has one row: the days before its `until` are counted (`tables.py` has to what). For them
-v_agent_day and the reports read what was counted, for all later ones the rows themselves. All of it comes
-from the rows, so nothing of it need be copied or kept.
+The table `rollup_watermark` has one row: the days before its `refreshed_until` are rolled up in the tables of
+`tables.py`. For them v_agent_day and the reports read the roll-ups, for all later days the rows themselves.
+Everything in a roll-up comes from the rows, so roll-ups need neither a copy nor a backup.
 
-The traps: rows come late (an absence is written when it ends, a journal's after an outage, an import's
-years after). A trigger then takes `until` back to their day, and that is counted again. Both hold one lock,
-so that no row slips in while its day is counted. A row of the last hour passes without: by the same server's
-clock its day is not settled yet. What is deleted leaves a settled day as it was; who deletes old rows must
-`forget`.
+Rows may come late: an absence is written when it ends, a journal's rows after an outage, an import's rows
+years later. A trigger then moves the watermark back to the day of the row, and that day is rolled up again.
+The trigger and the refresh take the same lock, so no row slips in while its day is rolled up. A row of the
+last hour passes without: by the same server's clock its day is not rolled up yet. A deletion does not change
+a roll-up; `prune` follows it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -17,44 +17,46 @@ from time import monotonic
 from typing import Any
 
 from sqlalchemy import DDL, Connection, Engine, ExecutableDDLElement, Table, delete, select, text
-from sqlalchemy.schema import CreateTable, DropTable, SetColumnComment, SetTableComment
+from sqlalchemy.schema import CreateTable, SetColumnComment, SetTableComment
 
-from cc_bridge.storage.rollups.tables import COUNTED, counting, metadata, rated_calls, settled
+from cc_bridge.storage.rollups.tables import COUNTED, counting, metadata, rated_calls, rollup_watermark
 from cc_bridge.storage.views.words import in_words
 
-__all__ = ["creation", "forget", "removal", "settle", "settled_until"]
+__all__ = ["creation", "prune", "refresh", "refreshed_until"]
 
 _DAY = timedelta(1)
 _LOCK_NUMBER = 0x63635F736574  # "cc_set"
-# What triggers let through, and after how much more a day is settled: no transaction takes an hour.
+# The age up to which triggers let a row through, and the age from which a day is rolled up: no transaction
+# takes an hour.
 _FRESH = "1 hour"
-_SETTLED_AFTER = "2 hours"
+_REFRESHED_AFTER = "2 hours"
 
 # The path, since pg_restore of data alone looks for no table without its schema.
 _FUNCTION = """\
-CREATE FUNCTION cc_bridge_unsettle_{table}() RETURNS trigger LANGUAGE plpgsql
+CREATE FUNCTION cc_bridge_invalidate_rollup_{table}() RETURNS trigger LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
 DECLARE
     its_day date := {{day[LEAST(OLD.{at}, NEW.{at})]}};
 BEGIN
     IF OLD IS DISTINCT FROM NEW THEN
         PERFORM pg_advisory_xact_lock_shared({lock});
-        UPDATE settled SET until = its_day WHERE until > its_day;
+        UPDATE rollup_watermark SET refreshed_until = its_day WHERE refreshed_until > its_day;
     END IF;
     RETURN NULL;
 END $$"""
 _TRIGGER = """\
-CREATE TRIGGER cc_bridge_unsettle AFTER INSERT OR UPDATE ON {table} FOR EACH ROW
-WHEN (NEW.{at} < now() - INTERVAL '{fresh}' AND {which}) EXECUTE FUNCTION cc_bridge_unsettle_{table}()"""
+CREATE TRIGGER cc_bridge_invalidate_rollup AFTER INSERT OR UPDATE ON {table} FOR EACH ROW
+WHEN (NEW.{at} < now() - INTERVAL '{fresh}' AND {which})
+EXECUTE FUNCTION cc_bridge_invalidate_rollup_{table}()"""
 
 _FIRST = ", ".join(f"(SELECT MIN({at}) FROM {table})" for table, (at, _) in COUNTED.items())  # noqa: S608 - words of ours
 _FIRST_DAY = in_words(f"SELECT {{day[LEAST({_FIRST})]}}", "postgresql")
-_SETTLED_BY_NOW = in_words(f"SELECT {{day[(now() - INTERVAL '{_SETTLED_AFTER}')]}}", "postgresql")
+_REFRESHABLE_BY_NOW = in_words(f"SELECT {{day[(now() - INTERVAL '{_REFRESHED_AFTER}')]}}", "postgresql")
 _COUNT = {table: text(sql) for table, sql in counting().items()}
 
 
 def creation(dialect: str) -> Iterator[ExecutableDDLElement]:
-    """Yield the statements that make it all, with no day settled."""
+    """Yield the statements that create tables and triggers, with no day rolled up."""
     if dialect != "postgresql":
         return
     for table in metadata.tables.values():
@@ -62,29 +64,18 @@ def creation(dialect: str) -> Iterator[ExecutableDDLElement]:
         yield SetTableComment(table)
         for column in table.columns:
             yield SetColumnComment(column)
-    yield _ddl("INSERT INTO settled VALUES ('1970-01-01')")
+    yield _ddl("INSERT INTO rollup_watermark VALUES ('1970-01-01')")
     for name, (at, which) in COUNTED.items():
         yield _ddl(in_words(_FUNCTION.format(table=name, at=at, lock=_LOCK_NUMBER), dialect))
         yield _ddl(_TRIGGER.format(table=name, at=at, fresh=_FRESH, which=which))
 
 
-def removal(dialect: str) -> Iterator[ExecutableDDLElement]:
-    """Yield the statements that take it all away."""
-    if dialect != "postgresql":
-        return
-    for name in COUNTED:
-        yield _ddl(f"DROP TRIGGER cc_bridge_unsettle ON {name}")
-        yield _ddl(f"DROP FUNCTION cc_bridge_unsettle_{name}()")
-    for table in metadata.tables.values():
-        yield DropTable(table)
-
-
-def settle(
+def refresh(
     engine: Engine, before: date | None = None, pause: Callable[[float], bool] = lambda _seconds: False
 ) -> int:
-    """Count the days that are over, those before `before` if told; return how many.
+    """Roll up the days that are over, or those before `before`; return how many.
 
-    `pause` gets the seconds that each took, and tells whether to stop.
+    `pause` gets the seconds that each day took, and returns True to stop.
     """
     days = 0
     if engine.dialect.name != "postgresql":
@@ -92,24 +83,24 @@ def settle(
     while True:
         began = monotonic()
         with engine.begin() as connection:
-            if not _settle_next(connection, before):
+            if not _refresh_next(connection, before):
                 return days
         days += 1
         if pause(monotonic() - began):
             return days
 
 
-def _settle_next(connection: Connection, before: date | None) -> bool:
+def _refresh_next(connection: Connection, before: date | None) -> bool:
     _lock(connection)
     first = connection.scalar(text(_FIRST_DAY))
-    until = connection.scalar(select(settled.c.until))
-    before = before or connection.scalar(text(_SETTLED_BY_NOW))
+    until = connection.scalar(select(rollup_watermark.c.refreshed_until))
+    before = before or connection.scalar(text(_REFRESHABLE_BY_NOW))
     if first is None or until is None or (day := max(first, until)) >= before:
         return False
     for table in _COUNT:
-        connection.execute(delete(table).where(table.c.day > day))  # of before `until` was taken back
+        connection.execute(delete(table).where(table.c.day > day))  # of before the watermark moved back
     _count(connection, day, _COUNT)
-    connection.execute(settled.update().values(until=day + _DAY))
+    connection.execute(rollup_watermark.update().values(refreshed_until=day + _DAY))
     return True
 
 
@@ -121,11 +112,11 @@ def _count(connection: Connection, day: date, tables: Iterable[Table[Any]]) -> N
         connection.execute(_COUNT[table], its)
 
 
-def forget(engine: Engine, pbx: str, calls: float | None, ratings: float | None) -> None:
-    """Let what was counted follow the rows of a PBX that were deleted, those before two instants.
+def prune(engine: Engine, pbx: str, calls: float | None, ratings: float | None) -> None:
+    """Delete the roll-ups of a PBX's rows that were deleted, those before two instants.
 
-    `calls` and `ratings` are UTC seconds since the epoch; None: none went. The day within which the rest
-    begins is counted again.
+    `calls` and `ratings` are UTC seconds since the epoch; None: none was deleted. The day of an instant is
+    rolled up again from the rows that are left.
     """
     if engine.dialect.name != "postgresql":
         return
@@ -137,7 +128,7 @@ def forget(engine: Engine, pbx: str, calls: float | None, ratings: float | None)
             _lock(connection)
             for table in tables:
                 connection.execute(delete(table).where(table.c.day < day, table.c.pbx == pbx))
-            if before < settled_until(connection):
+            if before < refreshed_until(connection):
                 _count(connection, day, tables)
 
 
@@ -145,11 +136,11 @@ def _lock(connection: Connection) -> None:
     connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK_NUMBER})"))
 
 
-def settled_until(connection: Connection) -> float:
-    """Return when the first day begins that is not settled, UTC seconds since the epoch; 0: none is."""
+def refreshed_until(connection: Connection) -> float:
+    """Return the start of the first day that is not rolled up, UTC seconds since the epoch; 0: none is."""
     if connection.dialect.name != "postgresql":
         return 0.0
-    until: date = connection.execute(select(settled.c.until)).scalar_one()
+    until: date = connection.execute(select(rollup_watermark.c.refreshed_until)).scalar_one()
     return datetime(until.year, until.month, until.day, tzinfo=UTC).timestamp()
 
 

@@ -20,7 +20,7 @@ from cc_bridge.storage.views.agent_day import LIVE_FACTS, OVER_A_DAY, OVER_MIDNI
 from cc_bridge.storage.views.words import in_words
 
 __all__ = ["COUNTED", "QUARTER", "SEVERAL", "agent_facts", "agent_presence", "counting", "metadata",
-           "queue_talks", "rated_calls", "settled"]  # fmt: skip
+           "queue_talks", "rated_calls", "rollup_watermark"]  # fmt: skip
 
 QUARTER = 900  # seconds; where clocks differ from UTC, they differ by quarters of an hour
 SEVERAL = 3  # talks of one call; more are counted as so many
@@ -100,10 +100,10 @@ rated_calls = Table(
     _count("How many answers; those whose call is not stored are in none"),
     comment="What callers who rated had gone through, for reports",
 )
-settled = Table(
-    "settled",
+rollup_watermark = Table(
+    "rollup_watermark",
     metadata,
-    Column("until", Date, primary_key=True, comment="The first day that is not settled"),
+    Column("refreshed_until", Date, primary_key=True, comment="The first day that is not rolled up"),
     comment="One row: days before it are counted in the other tables, which may also have later ones",
 )
 

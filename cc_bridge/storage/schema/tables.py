@@ -52,19 +52,20 @@ __all__ = [
     "answers",
     "calls",
     "customers",
+    "digest_deliveries",
     "follow_ups",
-    "funnel",
     "gaps",
     "metadata",
+    "observation_watermarks",
+    "open_state",
     "opt_outs",
-    "publications",
     "queue_visits",
     "rings",
     "row_of",
     "survey_attempts",
+    "survey_decisions",
     "surveys",
     "talks",
-    "unfinished",
 ]
 
 # In characters. A key of InnoDB holds 3,072 bytes, 768 characters of utf8mb4, and the widest here
@@ -276,8 +277,8 @@ agent_intervals = _table(
 
 _TRIGGER = f"What brought the caller to the survey: {_words(Trigger)}"
 
-funnel = _table(
-    "funnel",
+survey_decisions = _table(
+    "survey_decisions",
     "One call that could have been rated: asked, or why not",
     _pbx(),
     _call(),
@@ -285,15 +286,15 @@ funnel = _table(
     _text("queue", _NAME, "Queue of the last talk"),
     _text("agent", _NAME, "Agent of the last talk"),
     _text("interface", _NAME, "Interface of that agent"),
-    _instant("at", "When it was decided", key=True),
+    _instant("decided_at", "When it was decided", key=True),
     _text("survey", _WORD, "Survey definition; empty when none was chosen"),
     _text("trigger", _WORD, _TRIGGER),
     _text("stage", _WORD, "invited, caller_left_first, or the reason why the caller was not asked"),
     _text("caller_key", _WORD, _CALLER_KEY),
-    Index(None, "at"),
-    Index(None, "caller_key", "at"),
-    Index(None, "queue", "at"),
-    Index(None, "agent", "at"),
+    Index(None, "decided_at"),
+    Index(None, "caller_key", "decided_at"),
+    Index(None, "queue", "decided_at"),
+    Index(None, "agent", "decided_at"),
     Index(None, "call_id"),
 )
 
@@ -375,10 +376,10 @@ opt_outs = _table(
     "opt_outs",
     "What a caller said last about being asked to rate; it holds for all PBXs",
     _text("caller_key", _WORD, _CALLER_KEY, key=True),
-    _instant("at", "When it was said"),
+    _instant("updated_at", "When it was said"),
     Column("opted_out", Boolean, nullable=False, comment="True: not to be asked; false: to be asked again"),
-    _text("told_by", _WORD, "How it was said: key (in a survey), command"),
-    newest="at",
+    _text("source", _WORD, "How it was said: key (in a survey), command"),
+    newest="updated_at",
 )
 
 customers = _table(
@@ -413,8 +414,8 @@ follow_ups = _table(
     _text("taken_by", LONGEST_NAME, "Who took it; empty: nobody yet"),
     _instant("taken_at", "When it was taken", null=True),
     _text("closed_by", LONGEST_NAME, "Who closed it; empty: nobody yet"),
-    _instant("closed_at", "When it was done or dropped", null=True),
-    _text("outcome", LONGEST_TEXT, "What came of it, or why it was dropped, in somebody's own words"),
+    _instant("closed_at", "When it was done or dismissed", null=True),
+    _text("outcome", LONGEST_TEXT, "What came of it, or why it was dismissed, in somebody's own words"),
     _text("linked_pbx", _PBX, "PBX of the next answered call from or to the customer; empty: none yet"),
     _text("linked_call_id", _CHANNEL, "Linkedid of that call; empty: none yet"),
     _instant("linked_at", "When that call began", null=True),
@@ -424,32 +425,32 @@ follow_ups = _table(
         "Reason and customer while it is not closed, unique; null when it is closed",
         null=True,
     ),
-    _text("told", _WORD, "What webhooks have been told of it: opened, closed; empty: nothing"),
+    _text("notified_state", _WORD, "Last state that webhooks were notified of: opened, closed; empty: none"),
     Index(None, "open_key", unique=True),
     Index(None, "owner", "state", "due_at"),
     Index(None, "state", "due_at"),
     Index(None, "caller_key"),
     Index(None, "closed_at"),
-    Index(None, "told"),
+    Index(None, "notified_state"),
 )
 
 # No record is written here: storage/queries/digest_deliveries.py has the statements.
-publications = _table(
-    "publications",
+digest_deliveries = _table(
+    "digest_deliveries",
     "One digest for one address, so that of several daemons only one sends it",
-    _text("every", _WORD, "How often it comes: day, week, month", key=True),
+    _text("frequency", _WORD, "How often it comes: day, week, month", key=True),
     _text("first_day", _WORD, "First day that it is about, as 2026-11-16", key=True),
     _text("owner", _WORD, "Owner of the queues that it is about; empty: it is about all", key=True),
     _text("address", _ADDRESS, "Who gets it, personal data", key=True),
     _text("last_day", _WORD, "Last day that it is about, with its end"),
-    _instant("wanted_at", "Since when it is to be sent"),
+    _instant("enqueued_at", "Since when it is to be sent"),
     _text("state", _WORD, "How far it has come: waiting, claimed, sending, sent, failed, unclear"),
     _text("claimed_by", _WORD, "Which process makes and sends it; empty: none yet"),
     _integer("attempts", "Times that it was tried"),
-    _instant("next_at", "When it is tried next; of a claimed one, when another may take it over"),
+    _instant("next_attempt_at", "When it is tried next; of a claimed one, when another may take it over"),
     _instant("ended_at", "When it was sent or given up", null=True),
-    _text("why", _FILE, "What the last attempt failed for"),
-    Index(None, "every", "state", "next_at"),
+    _text("reason", _FILE, "What the last attempt failed for"),
+    Index(None, "frequency", "state", "next_attempt_at"),
 )
 
 gaps = _table(
@@ -462,15 +463,15 @@ gaps = _table(
     _integer("calls_affected", "Open calls of which something may have been missed"),
 )
 
-observed = _table(
-    "observed",
+observation_watermarks = _table(
+    "observation_watermarks",
     "Until when each PBX was observed, renewed every few seconds",
     _pbx(),
-    _instant("until", "Until when"),
+    _instant("observed_until", "Until when"),
 )
 
-unfinished = _table(
-    "unfinished",
+open_state = _table(
+    "open_state",
     "Calls and agents' states that go on, for a daemon that comes after one that was killed; "
     "on a server always empty, since the journal holds them",
     _pbx(),
@@ -486,14 +487,14 @@ TABLES: dict[type[Record], Table[Any]] = {
     Talk: talks,
     AgentInterval: agent_intervals,
     SurveyDefinition: surveys,
-    SurveyDecision: funnel,
+    SurveyDecision: survey_decisions,
     SurveyAttempt: survey_attempts,
     Answer: answers,
     OptOut: opt_outs,
     CustomerNumber: customers,
     Gap: gaps,
-    ObservationWatermark: observed,
-    OpenStateRecord: unfinished,
+    ObservationWatermark: observation_watermarks,
+    OpenStateRecord: open_state,
 }
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Date, Double, MetaData, Table
 
 from cc_bridge.storage.views.view import Lookup, View, column, count, pbx, sum_of, text
 
-__all__ = ["AGENT_DAY", "LIVE_FACTS", "OVER_A_DAY", "OVER_MIDNIGHT", "SETTLED_AGENT_DAY", "WHOLE_DAYS"]
+__all__ = ["AGENT_DAY", "LIVE_FACTS", "OVER_A_DAY", "OVER_MIDNIGHT", "ROLLUP_AGENT_DAY", "WHOLE_DAYS"]
 
 _RING_OUTCOMES = (
     "answered",
@@ -123,17 +123,17 @@ AGENT_DAY = View(
     rows=f"FROM (\n{LIVE_FACTS}\n    UNION ALL\n{_RATINGS}\n) AS facts\n{_TOGETHER}",
 )  # fmt: skip
 
-# On PostgreSQL days that are over are counted once, see rollups/refresh.py.
-SETTLED_AGENT_DAY = replace(
+# On PostgreSQL days that are over are rolled up, see rollups/refresh.py.
+ROLLUP_AGENT_DAY = replace(
     AGENT_DAY,
     rows=f"""\
 FROM (
     SELECT pbx, agent, day, fact, word, n, amount, hold_seconds
-    FROM agent_facts WHERE day < (SELECT until FROM settled)
+    FROM agent_facts WHERE day < (SELECT refreshed_until FROM rollup_watermark)
     UNION ALL
     SELECT * FROM (
 {LIVE_FACTS}
-    ) AS live WHERE day >= (SELECT until FROM settled)
+    ) AS live WHERE day >= (SELECT refreshed_until FROM rollup_watermark)
     UNION ALL
 {_RATINGS}
 ) AS facts

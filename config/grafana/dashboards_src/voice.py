@@ -282,7 +282,7 @@ def _follow_ups() -> tuple[object, ...]:
         lines(
             "Follow-ups closed by hour",
             "short",
-            "Done, or dropped with a reason, of each hour.",
+            "Done, or dismissed with a reason, of each hour.",
             prom(each_hour("follow_up_close_seconds_count", "state"), "{{state}}"),
             stacked=True,
             step="1h",

@@ -19,7 +19,7 @@ from cc_bridge.storage.pipeline import outbox
 from cc_bridge.storage.pipeline.journal import Journal
 from cc_bridge.storage.queries import follow_ups
 from cc_bridge.storage.queries.survey_history import opt_outs
-from cc_bridge.storage.schema.tables import calls, row_of, unfinished
+from cc_bridge.storage.schema.tables import calls, open_state, row_of
 from support.survey_caller import T, everything, opt_out, records, unfinished_call, write
 
 SECRET = "a secret of the house"
@@ -92,8 +92,8 @@ def filled(config, engine, journal, tmp_path):
     ]
     if journal:
         journal.write(letters)
-        journal.forwarded(9)
-        journal.put_aside(10, "refused")
+        journal.ack(9)
+        journal.reject(10, "refused")
         return
     with engine.begin() as connection:
         for statement in outbox.statements():
@@ -103,7 +103,7 @@ def filled(config, engine, journal, tmp_path):
             {"pbx": "pbx", "kind": "call", "name": "9.1", "state": unfinished_call(WAYS[1])},
             {"pbx": "pbx", "kind": "call", "name": "9.2", "state": unfinished_call(OTHER, "Ali")},
         ]
-        connection.execute(unfinished.insert(), states)
+        connection.execute(open_state.insert(), states)
 
 
 def body(n, number):
@@ -134,10 +134,10 @@ def test_what_is_shown_is_all_of_the_caller_and_of_nobody_else(config, way):
     assert result.exit_code == 0
     found = json.loads(result.stdout)
     counted = {name: len(rows) for name, rows in found.items() if name != "journal"}
-    expected = {"calls": 10, "queue_visits": 5, "rings": 5, "talks": 5, "survey_attempts": 5, "funnel": 5,
-                "answers": 10, "customers": 1, "follow_ups": 5}  # fmt: skip
+    expected = {"calls": 10, "queue_visits": 5, "rings": 5, "talks": 5, "survey_attempts": 5,
+                "survey_decisions": 5, "answers": 10, "customers": 1, "follow_ups": 5}  # fmt: skip
     if not config.storage.on_server:
-        expected |= {"outbox": 5, "unfinished": 1}
+        expected |= {"outbox": 5, "open_state": 1}
     else:
         assert {name: len(rows) for name, rows in found["journal"].items()}["outbox"] == 5
     assert counted == expected
@@ -189,7 +189,7 @@ def test_who_has_opted_out_is_not_asked_again_though_erased(config, engine):
     assert "must not be asked again is kept, as a hash" in result.output
     with engine.connect() as connection:
         (said,) = opt_outs(connection)
-    assert said == OptOut(keys.hashed(WAYS[0]), T, opted_out=True, told_by="key")
+    assert said == OptOut(keys.hashed(WAYS[0]), T, opted_out=True, source="key")
     assert "opt_outs" not in run("erase", WAYS[1], "--yes").output.split("recordings")[0]
     with engine.connect() as connection:
         assert opt_outs(connection) == [said]
@@ -197,7 +197,7 @@ def test_who_has_opted_out_is_not_asked_again_though_erased(config, engine):
 
 @pytest.mark.usefixtures("config")
 def test_who_wants_to_be_asked_again_leaves_nothing(engine):
-    write(engine, OptOut(f"98{NATIONAL}", T, opted_out=False, told_by="command"))
+    write(engine, OptOut(f"98{NATIONAL}", T, opted_out=False, source="command"))
     assert run("erase", WAYS[1], "--yes").exit_code == 0
     assert everything(engine)["opt_outs"] == []
 
@@ -244,7 +244,7 @@ def test_what_was_stored_hidden_is_found_by_the_true_number(engine, monkeypatch,
     assert run("erase", WAYS[1], "--yes").exit_code == 0
     left = everything(engine)
     assert hidden not in str([row for row in left["calls"] if "1.1" in row])
-    assert keys.key(WAYS[0]) not in str(left["survey_attempts"] + left["funnel"])
+    assert keys.key(WAYS[0]) not in str(left["survey_attempts"] + left["survey_decisions"])
     assert keys.key(OTHER) in str(left["survey_attempts"])
 
 

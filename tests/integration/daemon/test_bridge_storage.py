@@ -124,7 +124,7 @@ def test_what_waited_is_forwarded_by_the_next_one(config, start, server_url):
 
 def test_who_opted_out_is_known_after_a_restart_while_the_server_is_away(config, start):
     first = start(config())
-    result_of(first.pipeline.commit(OptOut("989121234567", T, opted_out=True, told_by="key")))
+    result_of(first.pipeline.commit(OptOut("989121234567", T, opted_out=True, source="key")))
     stop(first)
     second = start(config())
     until(lambda: second.invitations.history.opted_out("989121234567"), 60)

@@ -165,7 +165,7 @@ def seconds(text):
 def waits_and_talks(pbx, daemon):
     """Say whether it keeps what goes on at the PBX, a caller in a queue and one with an agent at least."""
     truth = pbx.truth.tracker
-    kept = len(daemon.rows("unfinished")) if daemon.file.exists() and daemon.has_tables() else 0
+    kept = len(daemon.rows("open_state")) if daemon.file.exists() and daemon.has_tables() else 0
     return kept >= 3 and truth.waiting() and truth.talks.going_on()
 
 
@@ -211,7 +211,7 @@ def test_whatever_a_daemon_that_is_killed_leaves_is_true(pbx, daemon):
             assert seconds(row["started_at"]) == pytest.approx(true.started_at, abs=NEAR)
             assert seconds(row["ended_at"]) == pytest.approx(true.ended_at, abs=NEAR)
             assert (row["queues"], row["talks"]) == (true.queues, true.talks)
-    open_calls = {row["name"] for row in daemon.rows("unfinished") if row["kind"] == "call"}
+    open_calls = {row["name"] for row in daemon.rows("open_state") if row["kind"] == "call"}
     assert not open_calls & {row["call_id"] for row in daemon.rows("calls")}
     assert "Traceback" not in daemon.log.read_text()
 

@@ -58,7 +58,7 @@ def got(server):
 
 def states(url):
     engine = open_database(url)
-    known = {each.address: each.state for each in DigestDeliveries(engine, "").every(99)}
+    known = {each.address: each.state for each in DigestDeliveries(engine, "").newest(99)}
     engine.dispose()
     return known
 

@@ -97,7 +97,7 @@ def engine(every, tmp_path_factory):
 def inside(every):
     """Return the records of the span by kind."""
     begins = {
-        QueueVisit: "entered_at", Talk: "answered_at", Ring: "started_at", SurveyDecision: "at",
+        QueueVisit: "entered_at", Talk: "answered_at", Ring: "started_at", SurveyDecision: "decided_at",
         SurveyAttempt: "started_at", Answer: "answered_at", Call: "started_at",
     }  # fmt: skip
     found = defaultdict(list)

@@ -332,7 +332,7 @@ def test_it_counts_what_is_there(engine, every, days):
     assert work["talks"]["value"] == len(talks)
     assert work["talk_time"]["value"] == round(sum(talk.talk_seconds for talk in talks))
     funnel = named(page["funnel"])
-    stages = Counter(entry.stage for entry in mine(SurveyDecision, "at"))
+    stages = Counter(entry.stage for entry in mine(SurveyDecision, "decided_at"))
     results = Counter(str(attempt.result) for attempt in mine(SurveyAttempt, "started_at"))
     assert funnel["invited"]["value"] == stages["invited"]
     assert funnel["complete"]["value"] == results["complete"]

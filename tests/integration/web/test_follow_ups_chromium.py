@@ -323,7 +323,7 @@ def test_somebody_takes_one_and_is_done_with_it(browser, desk, listed):
     page.wait("document.querySelector('[data-id=follow0]') === null")
     done = stored(listed, "follow0")
     assert (done.state, done.closed_by, done.outcome) == (FollowUpState.DONE, "Ali", "called <b>back</b>")
-    page.value("document.getElementById('state').value = 'done,dropped'")
+    page.value("document.getElementById('state').value = 'done,dismissed'")
     page.value("document.getElementById('state').dispatchEvent(new Event('change'))")
     page.wait("document.querySelector('.outcome') !== null")
     assert page.text(".outcome") == "called <b>back</b>"
@@ -337,7 +337,7 @@ def test_one_is_dropped_with_a_reason(browser, desk, listed):
     page.value("document.querySelector('[data-id=follow2] textarea').value = 'wrong number'")
     press(page, "follow2", "send")
     page.wait("document.querySelector('[data-id=follow2]') === null")
-    assert stored(listed, "follow2").state is FollowUpState.DROPPED
+    assert stored(listed, "follow2").state is FollowUpState.DISMISSED
     quiet(page, desk)
     page.close()
 

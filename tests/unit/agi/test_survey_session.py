@@ -564,7 +564,7 @@ def test_opting_out(full):
     call = talk(full, language="fa", keys=["5", "*", "0"])
     assert call.heard[-2:] == ["opted_out", "goodbye"]
     (wish,) = (record for record in full.records if type(record) is OptOut)
-    assert (wish.caller_key, wish.opted_out, wish.told_by) == ("98912", True, "key")
+    assert (wish.caller_key, wish.opted_out, wish.source) == ("98912", True, "key")
     assert full.excused == ["98912"]
     assert full.outcome == ("partial", "opted_out")
 

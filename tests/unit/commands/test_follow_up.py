@@ -83,7 +83,7 @@ def test_it_is_taken_and_closed(engine):
         run("done", "3fa9", "--by", "ali", "--outcome", "a new\ncard").output == "3fa94c01 is done, by ali\n"
     )
     assert run("drop", "4fa94c01bb4f9a2e", "--by", "ali", "--why", "a test").output.endswith(
-        "dropped, by ali\n"
+        "dismissed, by ali\n"
     )
     with engine.connect() as connection:
         assert stored.one(connection, "3fa9").outcome == "a new card"

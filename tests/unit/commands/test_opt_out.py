@@ -42,7 +42,7 @@ def optout():
 
 def stored(url):
     with database(url) as engine, engine.connect() as connection:
-        return {said.caller_key: (said.opted_out, said.told_by) for said in opt_outs(connection)}
+        return {said.caller_key: (said.opted_out, said.source) for said in opt_outs(connection)}
 
 
 def say(url, *said):
@@ -84,16 +84,20 @@ def test_the_key_is_that_of_the_configuration(optout, url, hashed):
 def test_the_list_holds_those_who_are_out_longest_ago_first(optout, url):
     say(
         url,
-        OptOut("989121111111", 1_795_309_820.0, opted_out=True, told_by="key"),
-        OptOut("989122222222", 1_795_309_819.25, opted_out=True, told_by="command"),
-        OptOut("989123333333", 1_795_309_819.0, opted_out=False, told_by="command"),
+        OptOut("989121111111", 1_795_309_820.0, opted_out=True, source="key"),
+        OptOut("989122222222", 1_795_309_819.25, opted_out=True, source="command"),
+        OptOut("989123333333", 1_795_309_819.0, opted_out=False, source="command"),
     )
     title, *lines = optout("list").output.splitlines()
-    assert title.split() == ["caller", "since", "told", "by"]
+    assert title.split() == ["caller", "since", "source"]
     assert [line.split()[0::3] for line in lines] == [["989122222222", "command"], ["989121111111", "key"]]
     first, second = map(json.loads, optout("list", "--json").output.splitlines())
-    assert first == {"caller_key": "989122222222", "at": "2026-11-22T01:10:19.250Z", "told_by": "command"}
-    assert second["told_by"] == "key"
+    assert first == {
+        "caller_key": "989122222222",
+        "updated_at": "2026-11-22T01:10:19.250Z",
+        "source": "command",
+    }
+    assert second["source"] == "key"
 
 
 def test_an_empty_list_says_so_to_people(optout):
@@ -121,14 +125,14 @@ def test_who_has_not_opted_out_cannot_be_removed(optout, url):
 def test_the_wish_that_an_erasure_has_left_can_be_taken_back(optout, url, monkeypatch):
     monkeypatch.setenv("CC_BRIDGE_CALLERS__HASH_SECRET", SECRET)
     left = CallerKeys("plain", SECRET.encode(), "98").hashed("09121234567")
-    say(url, OptOut(left, 1.0, opted_out=True, told_by="key"))
+    say(url, OptOut(left, 1.0, opted_out=True, source="key"))
     assert optout("remove", "+989121234567").exit_code == 0
     assert stored(url) == {left: (False, "command")}
 
 
 def test_a_wish_dated_by_a_pbx_whose_clock_is_ahead_can_be_taken_back(optout, url):
     ahead = 4_000_000_000.0
-    say(url, OptOut("201", ahead, opted_out=True, told_by="key"))
+    say(url, OptOut("201", ahead, opted_out=True, source="key"))
     assert optout("remove", "201").exit_code == 0
     assert stored(url) == {"201": (False, "command")}
 
@@ -137,7 +141,7 @@ def test_it_works_beside_a_daemon_that_reads_and_writes(optout, url):
     with database(url) as engine, engine.connect() as reading:
         assert opt_outs(reading) == []  # a transaction that stays open
         for number in ("201", "202", "203"):
-            say(url, OptOut(f"9{number}", 1.0, opted_out=True, told_by="key"))
+            say(url, OptOut(f"9{number}", 1.0, opted_out=True, source="key"))
             assert optout("add", number).exit_code == 0
         assert opt_outs(reading) == []
         reading.rollback()

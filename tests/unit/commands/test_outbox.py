@@ -44,7 +44,7 @@ def run():
 @pytest.mark.usefixtures("outbox")
 def test_the_list_tells_what_waits_and_what_was_given_up_without_personal_data(run):
     title, *lines = run("list").output.splitlines()
-    assert title.split() == ["event", "receiver", "type", "state", "attempts", "since", "reason"]
+    assert title.split() == ["event", "endpoint", "type", "state", "attempts", "since", "reason"]
     assert [line.split()[0:5] for line in lines] == [
         ["evt_0", "crm", "call_ended", "pending", "0"],
         ["evt_1", "crm", "call_ended", "pending", "3"],
@@ -56,7 +56,7 @@ def test_the_list_tells_what_waits_and_what_was_given_up_without_personal_data(r
         assert "98211" not in run(*words).output
     (dead,) = map(json.loads, run("list", "--json", "--dead").output.splitlines())
     assert dead == {
-        "id": "evt_2", "receiver": "crm", "type": "call_ended", "call_id": "c2", "state": "dead",
+        "id": "evt_2", "endpoint": "crm", "type": "call_ended", "call_id": "c2", "state": "dead",
         "attempts": 100, "since": "2026-11-22T01:10:21.250Z", "reason": "no answer within 15 s",
     }  # fmt: skip
 

@@ -50,7 +50,7 @@ def test_it_deletes_and_tells_what(engine):
     assert result.exit_code == 0
     told = lines(result)
     assert told["calls"] == ["2", "deleted"]
-    assert told["funnel"] == ["1", "deleted"]
+    assert told["survey_decisions"] == ["1", "deleted"]
     assert told["recordings"] == ["0", "deleted"]
     assert "1 recordings were not found" in result.stderr
     assert stored(engine) == 0

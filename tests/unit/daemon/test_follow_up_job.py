@@ -29,7 +29,7 @@ class Looking:
             def __init__(self, _engine, _pbx, _desk, _tell, stopping):
                 looking.stopping = stopping
 
-            def look(self, since, now, looked, *, link):
+            def run_once(self, since, now, looked, *, link):
                 looking.looks.append((since - T, now - T))
                 looking.links.append(link)
                 looked.opened.update(["comment"])

@@ -81,7 +81,7 @@ class Site:
 def test_what_other_pbxs_asked_within_the_days_that_count_is_known_at_once(database):
     site = Site(database)
     site.write(attempt(NOW - 29 * 86_400))
-    site.write(OptOut(NUMBER, NOW - 100, opted_out=True, told_by="command"))
+    site.write(OptOut(NUMBER, NOW - 100, opted_out=True, source="command"))
     site.remembering.startService()
     assert site.standing().last_asked_at == NOW - 29 * 86_400
     assert site.standing().opted_out
@@ -125,7 +125,7 @@ def test_whom_a_call_back_called_is_known_after_a_restart(database):
         "called_back", NUMBER,
     )  # fmt: skip
     site.write(entry)
-    site.write(replace(entry, at=NOW - 50, trigger=Trigger.QUEUE, stage="invited"))
+    site.write(replace(entry, decided_at=NOW - 50, trigger=Trigger.QUEUE, stage="invited"))
     site.remembering.startService()
     assert site.called == {NUMBER: NOW - 86_400}
     site.remembering.stopService()
@@ -134,7 +134,7 @@ def test_whom_a_call_back_called_is_known_after_a_restart(database):
 def test_a_database_that_is_away_is_tried_again_soon(database):
     site = Site(database)
     site.away = True
-    site.asked.opt(OptOut(NUMBER, NOW - 100, opted_out=True, told_by="key"))
+    site.asked.opt(OptOut(NUMBER, NOW - 100, opted_out=True, source="key"))
     site.remembering.startService()
     site.clock.pump([5] * 3)
     assert site.reads == 4

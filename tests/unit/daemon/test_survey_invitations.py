@@ -245,7 +245,7 @@ def test_too_short_a_talk():
 def test_who_opted_out_is_not_asked_again(centre):
     centre.talk()
     centre.agent_leaves()
-    centre.asking.handle_record(OptOut(NUMBER, 950.0, opted_out=True, told_by="key"))
+    centre.asking.handle_record(OptOut(NUMBER, 950.0, opted_out=True, source="key"))
     assert centre.comes() is NotAskedReason.OPTED_OUT
 
 
@@ -253,7 +253,7 @@ def test_who_opted_out_and_was_erased_is_not_asked_again(centre):
     keys = centre.asking._keys = CallerKeys("plain", b"a secret of the house", "98")
     centre.talk()
     centre.agent_leaves()
-    centre.asking.handle_record(OptOut(keys.hashed(NUMBER), 950.0, opted_out=True, told_by="key"))
+    centre.asking.handle_record(OptOut(keys.hashed(NUMBER), 950.0, opted_out=True, source="key"))
     assert centre.comes() is NotAskedReason.OPTED_OUT
     assert centre.funnel[-1].caller_key == "989121234567"
 

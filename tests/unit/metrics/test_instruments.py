@@ -30,12 +30,12 @@ class Store:
     def __init__(self):
         self.written = {"queue_visits": 5}
 
-    batches, failures, set_aside, dropped = 4, 3, 2, 1
+    batches, failures, rejected, dropped = 4, 3, 2, 1
     backlog, oldest_seconds = 7, 0.25
 
 
 class Journal:
-    limit, size, pending, set_aside, oldest_seconds = 1024, 512, 6, 2, 1.5
+    limit, size, pending, rejected, oldest_seconds = 1024, 512, 6, 2, 1.5
 
 
 class Forwarder:

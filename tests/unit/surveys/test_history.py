@@ -116,26 +116,26 @@ def test_the_same_attempt_id_on_another_pbx_is_another_attempt(asked):
 
 
 def test_who_opted_out_stays_out_until_opting_in(asked):
-    asked.opt(OptOut(ALI, T, opted_out=True, told_by="key"))
+    asked.opt(OptOut(ALI, T, opted_out=True, source="key"))
     assert standing(asked).opted_out
     assert not standing(asked, MINA).opted_out
-    asked.opt(OptOut(ALI, T + 1, opted_out=False, told_by="command"))
+    asked.opt(OptOut(ALI, T + 1, opted_out=False, source="command"))
     assert not standing(asked).opted_out
 
 
 def test_an_older_word_that_comes_late_changes_nothing(asked):
-    asked.opt(OptOut(ALI, T, opted_out=False, told_by="command"))
-    asked.opt(OptOut(ALI, T - 1, opted_out=True, told_by="key"))
+    asked.opt(OptOut(ALI, T, opted_out=False, source="command"))
+    asked.opt(OptOut(ALI, T - 1, opted_out=True, source="key"))
     assert not standing(asked).opted_out
 
 
 def test_no_number_cannot_opt_out(asked):
-    asked.opt(OptOut("", T, opted_out=True, told_by="key"))
+    asked.opt(OptOut("", T, opted_out=True, source="key"))
     assert not standing(asked, "").opted_out
 
 
 def test_what_is_old_is_forgotten_but_never_a_wish(asked):
-    asked.opt(OptOut(ALI, T - 900 * DAY, opted_out=True, told_by="key"))
+    asked.opt(OptOut(ALI, T - 900 * DAY, opted_out=True, source="key"))
     asked.note(asking(1, at=T - 90 * DAY), T - 90 * DAY)
     asked.note(asking(2, MINA, at=T - 89 * DAY), T - 89 * DAY)
     asked.forget(before=T - 89 * DAY, now=T)

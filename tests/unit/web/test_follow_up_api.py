@@ -203,10 +203,10 @@ def test_the_list_is_told(house):
 
 
 def test_the_list_can_be_of_one_owner_and_of_some_states(house):
-    house.ask(f"{AT}?owner=sara&state=done,dropped")
+    house.ask(f"{AT}?owner=sara&state=done,dismissed")
     house.ask(f"{AT}?owner=%3Cb%3E&state=open&state=taken")
     assert house.read == [
-        ("sara", {FollowUpState.DONE, FollowUpState.DROPPED}),
+        ("sara", {FollowUpState.DONE, FollowUpState.DISMISSED}),
         ("<b>", {FollowUpState.OPEN, FollowUpState.TAKEN}),
     ]
     assert house.ask(f"{AT}?state=lost").code == 400

@@ -391,7 +391,7 @@ def test_both_sinks_keep_an_event_that_is_there(tmp_path):
     outbox.failed("crm", "evt_1", 3, 0.0, "answered 500")
     database.write([event, row("other", "evt_1", "call_ended", "c1", "{}", 5.0)])
     database.close()
-    assert [(letter.receiver, letter.attempts) for letter in outbox.undelivered()] == [
+    assert [(letter.endpoint, letter.attempts) for letter in outbox.undelivered()] == [
         ("crm", 3),
         ("other", 0),
     ]

@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from cc_bridge.storage.migrations.frozen import statements
 from cc_bridge.storage.schema.column_types import CleanText, Instant
-from cc_bridge.storage.views import creation, removal
 
 revision = "0007"
 down_revision = "0006"
@@ -54,6 +54,17 @@ _INDEXES = (
     ("rings", "started_at"),
     ("survey_attempts", "caller_key", "started_at"),
     ("talks", "answered_at"),
+)
+_VIEWS = ("v_calls_by_hour", "v_agent_day", "v_ratings")
+_VIEW_INDEXES = (
+    "ix_queue_visits_hour",
+    "ix_talks_hour",
+    "ix_talks_day",
+    "ix_rings_day",
+    "ix_agent_intervals_day",
+    "ix_agent_intervals_over_midnight",
+    "ix_agent_intervals_over_a_day",
+    "ix_answers_day",
 )
 _KEYS = {
     "calls": "Key of the person outside: who called, or whom a call that went out has called, personal data",
@@ -135,15 +146,19 @@ def upgrade() -> None:
         )
     for table, *columns in _INDEXES:
         op.create_index(_index(table, columns), table, columns)
-    for statement in creation(dialect, settled=False):
-        op.execute(statement)
+    for made in ("view_indexes", "views"):
+        for statement in statements(made, dialect):
+            op.execute(statement)
 
 
 def downgrade() -> None:
     # The tables of MariaDB keep their collation: the one of before could find two rows with one key.
     dialect = op.get_context().dialect.name
-    for statement in removal(dialect):
-        op.execute(statement)
+    for view in _VIEWS:
+        op.execute(f"DROP VIEW {view}")
+    if dialect == "postgresql":
+        for index in _VIEW_INDEXES:
+            op.execute(f"DROP INDEX {index}")
     for table, *columns in _INDEXES:
         op.drop_index(_index(table, columns), table)
     for table in _KEYS:

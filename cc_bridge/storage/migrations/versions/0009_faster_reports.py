@@ -1,25 +1,42 @@
-"""Views that count before they put together, and what PostgreSQL is told for reports of years.
+"""Views that count before they put together, and what PostgreSQL's planner is told for reports of years.
 
 The views look as before, so a downgrade leaves them.
 """
 
 from alembic import op
 
-from cc_bridge.storage.schema.planner_hints import taken_back, told
-from cc_bridge.storage.views import creation
+from cc_bridge.storage.migrations.frozen import replacing
 
 revision = "0009"
 down_revision = "0008"
 branch_labels = None
 depends_on = None
 
+# Table, column, and how many values the planner is to expect: hours of a day, days of a month, seconds.
+_DISTINCT = (
+    ("agent_intervals", "started_at", 50),
+    ("agent_intervals", "ended_at", 50),
+    ("answers", "answered_at", 50),
+    ("calls", "started_at", 50),
+    ("calls", "wait_seconds", 50),
+    ("funnel", "at", 50),
+    ("queue_visits", "entered_at", 50),
+    ("queue_visits", "wait_seconds", 300),
+    ("survey_attempts", "started_at", 50),
+    ("talks", "answered_at", 50),
+)
+
 
 def upgrade() -> None:
     dialect = op.get_context().dialect.name
-    for statement in (*creation(dialect, settled=False), *told(dialect)):
+    for statement in replacing("views", dialect):
         op.execute(statement)
+    if dialect == "postgresql":
+        for table, column, values in _DISTINCT:
+            op.execute(f"ALTER TABLE {table} ALTER {column} SET (n_distinct = {values})")
 
 
 def downgrade() -> None:
-    for statement in taken_back(op.get_context().dialect.name):
-        op.execute(statement)
+    if op.get_context().dialect.name == "postgresql":
+        for table, column, _ in _DISTINCT:
+            op.execute(f"ALTER TABLE {table} ALTER {column} RESET (n_distinct)")

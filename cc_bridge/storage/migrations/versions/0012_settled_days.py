@@ -5,22 +5,35 @@ The views look as before.
 
 from alembic import op
 
-from cc_bridge.storage import views
-from cc_bridge.storage.rollups import refresh
+from cc_bridge.storage.migrations.frozen import replacing, statements
 
 revision = "0012"
 down_revision = "0011"
 branch_labels = None
 depends_on = None
 
+_COUNTED = ("agent_intervals", "answers", "calls", "rings", "survey_attempts", "talks")
+_TABLES = ("agent_facts", "agent_presence", "queue_talks", "rated_calls", "settled")
+
 
 def upgrade() -> None:
     dialect = op.get_context().dialect.name
-    for statement in (*refresh.creation(dialect), *views.again(dialect)):
+    for statement in (
+        *statements("rollups", dialect),
+        *statements("unsettle", dialect),
+        *replacing("rollup_view", dialect),
+    ):
         op.execute(statement)
 
 
 def downgrade() -> None:
     dialect = op.get_context().dialect.name
-    for statement in (*views.again(dialect, settled=False), *refresh.removal(dialect)):
+    if dialect != "postgresql":
+        return
+    for statement in replacing("views", dialect):
         op.execute(statement)
+    for table in _COUNTED:
+        op.execute(f"DROP TRIGGER cc_bridge_unsettle ON {table}")
+        op.execute(f"DROP FUNCTION cc_bridge_unsettle_{table}()")
+    for table in _TABLES:
+        op.execute(f"DROP TABLE {table}")

@@ -9,7 +9,7 @@ const WORDS = {
     page: "Follow-ups", by: "Your name", owner: "Owner", state: "Show", leave: "Log out",
     token: "Token of the daemon (http.token)", enter: "Log in",
     wrong_token: "This is not the token.", later: "Too many attempts. Wait some seconds.",
-    states: { "open,taken": "to be done", open: "open", taken: "taken", "done,dropped": "closed" },
+    states: { "open,taken": "to be done", open: "open", taken: "taken", "done,dismissed": "closed" },
     reasons: {
       low_rating: "Low rating", not_solved: "Not solved", comment: "Spoken comment",
       abandoned_twice: "Hung up twice", long_wait: "Long wait",
@@ -19,10 +19,10 @@ const WORDS = {
       spoke: "{n} s", waited: "waited {n}", again: "again after {n} h",
     },
     due: "Due {at}", overdue: "Overdue since {at}", since: "Since {at}", queue: "Queue", agent: "Agent",
-    customer: "Customer", taken: "{name} took it, {at}", done: "Done by {name}, {at}", dropped: "Dropped by {name}, {at}",
+    customer: "Customer", taken: "{name} took it, {at}", done: "Done by {name}, {at}", dismissed: "Dismissed by {name}, {at}",
     linked: "There was a call with the customer on {at}.", of: "For {name}", nobody: "no number",
     take: "Take", finish: "Done", drop: "Drop", send: "Save", back: "Back",
-    outcome: "What came of it", why: "Why it is dropped",
+    outcome: "What came of it", why: "Why it is dismissed",
     name_first: "Write your name above first.", text_first: "Write a few words first.",
     late_taken: "{name} took it meanwhile.", late_closed: "{name} closed it meanwhile.", gone: "It is not there any more.",
     somebody: "Somebody", one: "{n} to be called", none: "Nobody is to be called. Well done.", nothing: "There are none.",
@@ -33,7 +33,7 @@ const WORDS = {
     page: "پیگیری‌ها", by: "نام شما", owner: "مسئول", state: "نمایش", leave: "خروج",
     token: "توکن سرویس (http.token)", enter: "ورود",
     wrong_token: "این توکن درست نیست.", later: "تلاش بیش از حد بود. چند ثانیه صبر کنید.",
-    states: { "open,taken": "کارهای مانده", open: "باز", taken: "برداشته‌شده", "done,dropped": "بسته" },
+    states: { "open,taken": "کارهای مانده", open: "باز", taken: "برداشته‌شده", "done,dismissed": "بسته" },
     reasons: {
       low_rating: "امتیاز پایین", not_solved: "حل نشده", comment: "نظر صوتی",
       abandoned_twice: "دو بار قطع تماس", long_wait: "انتظار طولانی",
@@ -43,7 +43,7 @@ const WORDS = {
       spoke: "{n} ثانیه", waited: "انتظار {n}", again: "دوباره پس از {n} ساعت",
     },
     due: "مهلت {at}", overdue: "دیرشده از {at}", since: "از {at}", queue: "صف", agent: "کارشناس",
-    customer: "مشتری", taken: "{name} برداشت، {at}", done: "{name} انجام داد، {at}", dropped: "{name} کنار گذاشت، {at}",
+    customer: "مشتری", taken: "{name} برداشت، {at}", done: "{name} انجام داد، {at}", dismissed: "{name} کنار گذاشت، {at}",
     linked: "در {at} با مشتری گفتگو شد.", of: "برای {name}", nobody: "بدون شماره",
     take: "برمی‌دارم", finish: "انجام شد", drop: "کنار گذاشتن", send: "ثبت", back: "بازگشت",
     outcome: "نتیجه چه شد", why: "چرا کنار گذاشته می‌شود",
@@ -103,7 +103,7 @@ function fact(word, ...content) {
 function told(each) {
   const reason = make("b", "", words.reasons[each.reason] ?? each.reason);
   const late = each.overdue ? "late" : "quiet";
-  const closed = each.state === "done" || each.state === "dropped";
+  const closed = each.state === "done" || each.state === "dismissed";
   const due = closed ? "" : say(words[each.overdue ? "overdue" : "due"], { at: when(each.due_at) });
   const head = make("div", "head", reason, make("bdi", "quiet", detail(each)), make("span", `due ${late}`, due));
   const number = each.number || words.nobody;
@@ -182,7 +182,7 @@ function fill(entry, one) {
   entry.dataset.shown = text;
   entry.dataset.state = one.state;
   entry.querySelector(".told").replaceWith(told(one));
-  const closed = one.state === "done" || one.state === "dropped";
+  const closed = one.state === "done" || one.state === "dismissed";
   entry.querySelector(".buttons").hidden = closed;
   entry.querySelector("[data-move=take]").hidden = one.state !== "open";
   if (closed) entry.querySelector(".writing")?.remove();

@@ -15,7 +15,7 @@ from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.personal_data.recordings import Recordings
 from cc_bridge.storage.personal_data.retention import Purger, RetentionPolicy, tables_before
 from cc_bridge.storage.pipeline.journal import Journal
-from cc_bridge.storage.schema.tables import funnel, row_of
+from cc_bridge.storage.schema.tables import row_of, survey_decisions
 from support.survey_caller import T, everything, opt_out, records, write
 
 DAY = 86_400.0
@@ -60,7 +60,7 @@ def test_each_kind_is_kept_for_its_own_time(engine, tmp_path):
     write(engine, opt_out("09121234567", KEYS, at=T))
     job = purge(engine, PLENTY, tmp_path)
     expected = {"calls": 4, "queue_visits": 2, "rings": 2, "talks": 2, "agent_intervals": 0,
-                "survey_attempts": 1, "answers": 2, "funnel": 3, "recordings": 4}  # fmt: skip
+                "survey_attempts": 1, "answers": 2, "survey_decisions": 3, "recordings": 4}  # fmt: skip
     assert job.count() == expected
     before, told = count(engine), []
     done = job.run(told.append)
@@ -81,7 +81,7 @@ def test_by_default_only_comments_and_the_funnel_go():
     kept = retention_policy(Config().retention)
     assert (kept.calls, kept.ratings) == (0, 0)
     assert kept.comments > 0
-    before = {"funnel": NOW - kept.funnel * DAY, "follow_ups": NOW - kept.follow_ups * DAY}
+    before = {"survey_decisions": NOW - kept.funnel * DAY, "follow_ups": NOW - kept.follow_ups * DAY}
     assert tables_before(kept, NOW) == before
 
 
@@ -140,13 +140,13 @@ def test_a_recording_that_may_not_be_removed_is_told_and_its_row_stays(lite, tmp
 def many(engine, rows):
     _, row = row_of(records(1, "09121234567", KEYS, at=NOW - 900 * DAY)[5])
     with engine.begin() as connection:
-        connection.execute(funnel.insert(), [row | {"uniqueid": f"{n}.1"} for n in range(rows)])
+        connection.execute(survey_decisions.insert(), [row | {"uniqueid": f"{n}.1"} for n in range(rows)])
 
 
 def test_when_told_to_stop_it_ends_after_a_batch(lite):
     many(lite, 3_000)
     done = purge(lite, PLENTY, pause=lambda _seconds: True).run()
-    assert 0 < done.rows["funnel"] < 1_000
+    assert 0 < done.rows["survey_decisions"] < 1_000
 
 
 def test_no_lock_is_held_for_long_and_a_daemon_writes_meanwhile(lite, tmp_path):
@@ -163,7 +163,9 @@ def test_no_lock_is_held_for_long_and_a_daemon_writes_meanwhile(lite, tmp_path):
         while not over.is_set():
             since = monotonic()
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute("INSERT OR REPLACE INTO observed VALUES ('pbx', '2026-11-22 01:10:19')")
+            connection.execute(
+                "INSERT OR REPLACE INTO observation_watermarks VALUES ('pbx', '2026-11-22 01:10:19')"
+            )
             connection.execute("COMMIT")
             waits.append(monotonic() - since)
             over.wait(0.005)
@@ -176,7 +178,7 @@ def test_no_lock_is_held_for_long_and_a_daemon_writes_meanwhile(lite, tmp_path):
     finally:
         over.set()
         writer.join()
-    assert done.rows["funnel"] == 20_000
+    assert done.rows["survey_decisions"] == 20_000
     assert len(locked) > 10
     # A busy machine may stop a thread at any time; a lock for all rows would be seen in both.
     assert sorted(locked)[len(locked) * 9 // 10] < 0.1
@@ -189,11 +191,11 @@ def test_what_a_journal_keeps_too_long_is_forgotten(tmp_path):
     journal = Journal(tmp_path / "journal.sqlite", 1_000_000, lambda: now[0])
     call, *_ = records(1, "09121234567", KEYS)
     journal.write([row_of(call)])
-    journal.put_aside(1, "refused")
+    journal.reject(1, "refused")
     journal.write([row_of(call)])
     now[0] = NOW
     journal.write([row_of(call)])
-    assert journal.forget(tables_before(RetentionPolicy(calls=30), NOW)) == 2
-    assert (journal.set_aside, len(journal.head(10))) == (0, 1)
-    assert journal.forget(tables_before(RetentionPolicy(funnel=30), NOW)) == 0
+    assert journal.prune(tables_before(RetentionPolicy(calls=30), NOW)) == 2
+    assert (journal.rejected, len(journal.head(10))) == (0, 1)
+    assert journal.prune(tables_before(RetentionPolicy(funnel=30), NOW)) == 0
     journal.close()

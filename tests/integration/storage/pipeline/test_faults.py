@@ -109,7 +109,7 @@ def twice(url):
         "talks": "uniqueid, agent_uniqueid",
         "rings": "ring_uniqueid",
         "calls": "call_id",
-        "funnel": "uniqueid, stage",
+        "survey_decisions": "uniqueid, stage",
         "survey_attempts": "uniqueid",
     }.items():
         rows = query(url, f"SELECT pbx, {key} FROM {table}")
@@ -413,7 +413,7 @@ def test_two_pbxs_on_one_server_keep_apart_what_is_theirs_and_share_who_was_aske
     never = crowd(bridges["b"].agi_port, 2, name="never-", first=30_001)
     until(lambda: again.turned_away >= 50, DEADLINE)
     again.leave()
-    not_asked = "SELECT count(*) FROM funnel WHERE pbx = 'b' AND stage = "
+    not_asked = "SELECT count(*) FROM survey_decisions WHERE pbx = 'b' AND stage = "
     until(lambda: query(url, not_asked + "'asked_recently'") >= [(50,)], DEADLINE)
     until(lambda: never.turned_away >= 20, DEADLINE)
     never.leave()

@@ -192,7 +192,7 @@ def test_a_server_that_turns_read_only_is_waited_for(journal, forward, reactor, 
     try:
         journal.write(rows(2, 3))
         reactor.run_until(lambda: forwarder.failures >= 3, DEADLINE)
-        assert (journal.pending, journal.set_aside) == (2, 0)
+        assert (journal.pending, journal.rejected) == (2, 0)
     finally:
         server.read_only(False)
     reactor.run_until(lambda: journal.pending == 0, DEADLINE)
@@ -229,7 +229,7 @@ def test_a_crash_before_the_journal_knows_doubles_nothing(
 
 def test_a_journal_that_cannot_take_note_is_tried_again(journal, forward, reactor, server_url, monkeypatch):
     fails = iter([True, True, False])
-    forwarded = journal.forwarded
+    forwarded = journal.ack
 
     def maybe(last):
         if next(fails, False):
@@ -268,7 +268,7 @@ def test_what_the_server_refuses_is_kept_aside_and_named_by_its_key(journal, for
         forwarder = forward(journal, server_url)
         reactor.run_until(lambda: journal.pending == 0, DEADLINE)
     assert visits(server_url) == list(range(10))
-    assert (journal.set_aside, forwarder.forwarded, forwarder.failures) == (len(poison), 10, 0)
+    assert (journal.rejected, forwarder.forwarded, forwarder.failures) == (len(poison), 10, 0)
     lines = told(logs)
     assert len(lines) == len(poison)
     assert all("queue_visits" in line and "bad" in line for line in lines)
@@ -277,7 +277,7 @@ def test_what_the_server_refuses_is_kept_aside_and_named_by_its_key(journal, for
     forwarder._thread.join(DEADLINE)
     journal.close()
     journal.open()
-    assert journal.set_aside == len(poison)
+    assert journal.rejected == len(poison)
 
 
 def test_daemons_of_two_pbxs_share_a_server_from_its_first_moment(tmp_path, forward, reactor, server_url):

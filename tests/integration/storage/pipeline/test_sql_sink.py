@@ -9,7 +9,7 @@ from sqlalchemy import inspect, select, text
 from cc_bridge.records import OpenStateRecord, OptOut
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline.sql_sink import RecordRejected, SqlSink, parts
-from cc_bridge.storage.queries.restart_state import unfinished
+from cc_bridge.storage.queries.restart_state import open_records
 from cc_bridge.storage.schema.column_types import CleanText
 from cc_bridge.storage.schema.tables import (
     TABLES,
@@ -60,13 +60,13 @@ def test_of_one_key_in_a_batch_the_last_row_stays(database, engine):
 
 def test_of_what_a_caller_said_the_newest_stays_however_it_comes(database, engine):
     def said(at, opted_out):
-        return (opt_outs, {"caller_key": "k", "at": at, "opted_out": opted_out, "told_by": "key"})
+        return (opt_outs, {"caller_key": "k", "updated_at": at, "opted_out": opted_out, "source": "key"})
 
     database.write([said(T + 5, True), said(T, False)])
     database.write([said(T + 1, False)])
-    assert stored(engine, opt_outs, "at", "opted_out") == [(T + 5, True)]
+    assert stored(engine, opt_outs, "updated_at", "opted_out") == [(T + 5, True)]
     database.write([said(T + 9, False), said(T + 8, True)])
-    assert stored(engine, opt_outs, "at", "opted_out") == [(T + 9, False)]
+    assert stored(engine, opt_outs, "updated_at", "opted_out") == [(T + 9, False)]
 
 
 def test_what_goes_on_is_replaced_until_it_is_over(database, engine):
@@ -77,8 +77,8 @@ def test_what_goes_on_is_replaced_until_it_is_over(database, engine):
     over = [OpenStateRecord("main", "agent", name, "") for name in ("زهرا", "never there")]
     database.write([*map(row_of, [replace(later, state="then"), later, *over]), row_of(visit(2))])
     with engine.connect() as connection:
-        assert sorted(unfinished(connection, "main"), key=str) == sorted([later, going_on[2]], key=str)
-        assert unfinished(connection, "other") == [other]
+        assert sorted(open_records(connection, "main"), key=str) == sorted([later, going_on[2]], key=str)
+        assert open_records(connection, "other") == [other]
     assert len(stored(engine, queue_visits, "uniqueid")) == 2
 
 
@@ -151,7 +151,7 @@ def test_a_failure_that_is_not_about_the_rows_is_no_refusal(database, engine):
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE opt_outs"))
     with pytest.raises(Exception, match="opt_outs") as failed:
-        database.write([row_of(OptOut("98912", 1.0, opted_out=True, told_by="key"))])
+        database.write([row_of(OptOut("98912", 1.0, opted_out=True, source="key"))])
     assert not isinstance(failed.value, RecordRejected)
 
 

@@ -168,10 +168,10 @@ def test_a_call_with_two_queues_is_one(engine, ask):
 
 def test_a_table_taken_in_again_changes_nothing(engine):
     numbers = [CustomerNumber(f"98{n}", f"C-{n}", "زهرا", T) for n in range(1201)]
-    assert customers.take_in(engine, numbers) == (1201, 0)
-    assert customers.take_in(engine, numbers) == (0, 0)
+    assert customers.import_numbers(engine, numbers) == (1201, 0)
+    assert customers.import_numbers(engine, numbers) == (0, 0)
     other = [CustomerNumber("987", "C-7", "مریم", T + 5), CustomerNumber("98x", "C-x", "", T + 5)]
-    assert customers.take_in(engine, other) == (1, 1)
+    assert customers.import_numbers(engine, other) == (1, 1)
     with engine.connect() as connection:
         changed = connection.execute(select(table).where(table.c.updated_at > T)).all()
     assert {tuple(row) for row in changed} == {("987", "C-7", "مریم", T + 5), ("98x", "C-x", "", T + 5)}
@@ -179,14 +179,14 @@ def test_a_table_taken_in_again_changes_nothing(engine):
 
 def test_a_number_that_stands_twice_has_what_comes_last(engine):
     twice = [CustomerNumber(KEY, "C-1", "a", T), CustomerNumber(KEY, "C-2", "b", T)]
-    assert customers.take_in(engine, twice) == (1, 0)
+    assert customers.import_numbers(engine, twice) == (1, 0)
     with engine.connect() as connection:
         assert connection.scalars(select(table.c.customer_id)).all() == ["C-2"]
 
 
 def test_a_clock_that_is_behind_changes_a_row_all_the_same(engine):
-    customers.take_in(engine, [CustomerNumber(KEY, "C-1", "a", T)])
-    assert customers.take_in(engine, [CustomerNumber(KEY, "C-1", "b", T - 60)]) == (0, 1)
+    customers.import_numbers(engine, [CustomerNumber(KEY, "C-1", "a", T)])
+    assert customers.import_numbers(engine, [CustomerNumber(KEY, "C-1", "b", T - 60)]) == (0, 1)
     with engine.connect() as connection:
         assert connection.execute(select(table)).one() == (KEY, "C-1", "b", T)
 

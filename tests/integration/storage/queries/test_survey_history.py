@@ -147,7 +147,7 @@ def test_the_look_for_who_was_asked_uses_an_index(tmp_path):
 
 
 def test_what_callers_said_is_read_back_longest_ago_first(connection):
-    out = OptOut("989121234567", T + 1, opted_out=True, told_by="key")
-    back = OptOut("989357654321", T, opted_out=False, told_by="command")
+    out = OptOut("989121234567", T + 1, opted_out=True, source="key")
+    back = OptOut("989357654321", T, opted_out=False, source="command")
     store(connection, out, back)
     assert opt_outs(connection) == [back, out]

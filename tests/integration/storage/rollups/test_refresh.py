@@ -35,8 +35,14 @@ from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.personal_data.recordings import Recordings
 from cc_bridge.storage.personal_data.retention import Purger, RetentionPolicy
 from cc_bridge.storage.reports import SqlSource, reading
-from cc_bridge.storage.rollups.refresh import forget, settle
-from cc_bridge.storage.rollups.tables import agent_facts, agent_presence, queue_talks, rated_calls, settled
+from cc_bridge.storage.rollups.refresh import prune, refresh
+from cc_bridge.storage.rollups.tables import (
+    agent_facts,
+    agent_presence,
+    queue_talks,
+    rated_calls,
+    rollup_watermark,
+)
 from cc_bridge.storage.schema.tables import row_of
 from cc_bridge.storage.schema.upsert import upsert
 from cc_bridge.storage.views.agent_day import AGENT_DAY
@@ -164,22 +170,22 @@ def figures(source):
 def from_rows(engine):
     """Return the same as if no day were settled."""
     with engine.begin() as connection:
-        until = connection.scalar(select(settled.c.until))
-        connection.execute(settled.update().values(until=date(1970, 1, 1)))
+        until = connection.scalar(select(rollup_watermark.c.refreshed_until))
+        connection.execute(rollup_watermark.update().values(refreshed_until=date(1970, 1, 1)))
     try:
         return counted(engine)
     finally:
         with engine.begin() as connection:
-            connection.execute(settled.update().values(until=until))
+            connection.execute(rollup_watermark.update().values(refreshed_until=until))
 
 
 def same(engine):
     return counted(engine) == pytest.approx(from_rows(engine), abs=1e-3)
 
 
-def settled_until(engine):
+def refreshed_until(engine):
     with engine.connect() as connection:
-        return connection.scalar(select(settled.c.until))
+        return connection.scalar(select(rollup_watermark.c.refreshed_until))
 
 
 def test_settled_days_tell_what_the_rows_tell(engine):
@@ -188,8 +194,8 @@ def test_settled_days_tell_what_the_rows_tell(engine):
     assert len(rows) > 1000
     for days in (1, 2, 5, DAYS + 6):
         before = FIRST + timedelta(days)
-        settle(engine, before)
-        assert settled_until(engine) == before
+        refresh(engine, before)
+        assert refreshed_until(engine) == before
         assert counted(engine) == pytest.approx(rows, abs=1e-3)
     with engine.begin() as connection:  # and they are what is read
         connection.execute(agent_facts.update().values(n=agent_facts.c.n + 1))
@@ -223,39 +229,39 @@ def test_whatever_comes_late_is_counted(engine, seed):
     while records:
         some = [records.pop() for _ in range(min(len(records), chance.randrange(1, 40)))]
         store(engine, some + chance.choices(some, k=3))
-        settle(engine, FIRST + timedelta(chance.randrange(DAYS + 6)))
+        refresh(engine, FIRST + timedelta(chance.randrange(DAYS + 6)))
         if chance.random() < 0.1:
             assert same(engine)
-    settle(engine, FIRST + timedelta(DAYS + 6))
+    refresh(engine, FIRST + timedelta(DAYS + 6))
     assert same(engine)
 
 
 def test_a_row_takes_the_settled_days_back_to_its_own(engine):
     third = MIDNIGHT + 2 * DAY + 3600
     store(engine, [talk(1, "Ali", MIDNIGHT, 60.0), talk(2, "Ali", third, 60.0)])
-    assert settle(engine, FIRST + timedelta(5)) == 5
+    assert refresh(engine, FIRST + timedelta(5)) == 5
     store(engine, [talk(2, "Ali", third, 60.0)])  # nothing new
-    assert settled_until(engine) == FIRST + timedelta(5)
+    assert refreshed_until(engine) == FIRST + timedelta(5)
     store(engine, [talk(2, "Ali", third, 70.0)])
-    assert settled_until(engine) == FIRST + timedelta(2)
-    assert settle(engine, FIRST + timedelta(5)) == 3
+    assert refreshed_until(engine) == FIRST + timedelta(2)
+    assert refresh(engine, FIRST + timedelta(5)) == 3
     store(engine, [ring(3, "Ali", third + DAY, RingOutcome.BUSY)])
-    assert settled_until(engine) == FIRST + timedelta(3)
+    assert refreshed_until(engine) == FIRST + timedelta(3)
     store(engine, [state("Ali", AgentState.PAUSED, MIDNIGHT + DAY, third)])
-    assert settled_until(engine) == FIRST + timedelta(1)
+    assert refreshed_until(engine) == FIRST + timedelta(1)
     assert same(engine)
 
 
 def test_only_days_that_are_over_by_the_servers_clock_are_settled(engine):
     with engine.connect() as connection:
         now = connection.scalar(text("SELECT EXTRACT(EPOCH FROM now())::float"))
-    assert settle(engine) == 0  # there is nothing yet
+    assert refresh(engine) == 0  # there is nothing yet
     store(engine, [talk(1, "Ali", now - 3 * DAY, 60.0), talk(2, "Ali", now, 60.0)])
-    settle(engine)
-    until = settled_until(engine)
+    refresh(engine)
+    until = refreshed_until(engine)
     assert until == datetime.fromtimestamp(now - 7200, UTC).date()
     store(engine, [talk(3, "Ali", now - 60, 60.0), talk(4, "Ali", now + 60, 60.0)])
-    assert settled_until(engine) == until
+    assert refreshed_until(engine) == until
     assert same(engine)
 
 
@@ -265,7 +271,7 @@ def test_no_row_slips_in_while_its_day_is_counted(engine):
     other = make_engine(engine.url)
     with other.connect() as writing:
         writing.execute(upsert(table, "postgresql"), [row])
-        settling = Thread(target=settle, args=(engine, FIRST + timedelta(1)))
+        settling = Thread(target=refresh, args=(engine, FIRST + timedelta(1)))
         settling.start()
         waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
         with other.connect() as watching:
@@ -273,10 +279,10 @@ def test_no_row_slips_in_while_its_day_is_counted(engine):
             while not watching.scalar(waiting):
                 assert monotonic() < deadline, "it does not wait"
                 watching.rollback()
-        assert settled_until(other) == date(1970, 1, 1)
+        assert refreshed_until(other) == date(1970, 1, 1)
         writing.commit()
     settling.join(60)
-    assert settled_until(other) == FIRST + timedelta(1)
+    assert refreshed_until(other) == FIRST + timedelta(1)
     with other.connect() as connection:
         assert connection.scalar(select(agent_facts.c.n)) == 2
     other.dispose()
@@ -286,7 +292,7 @@ def test_no_row_slips_in_while_its_day_is_counted(engine):
 def test_what_is_kept_for_long_enough_goes_with_its_rows(engine, calls, ratings, left):
     store(engine, week())
     store(engine, [replace(talk(7, "Ali", MIDNIGHT, 60.0), pbx="other")])
-    settle(engine, FIRST + timedelta(DAYS))
+    refresh(engine, FIRST + timedelta(DAYS))
     now = MIDNIGHT + (3.5 + 30) * DAY
     Purger(
         engine,
@@ -310,8 +316,8 @@ def test_what_is_kept_for_long_enough_goes_with_its_rows(engine, calls, ratings,
 def test_nothing_is_settled_elsewhere(tmp_path):
     engine = open_database(f"sqlite:///{tmp_path / 'calls.sqlite3'}")
     fill(engine, [talk(1, "Ali", MIDNIGHT, 60.0)])
-    assert settle(engine, FIRST + timedelta(DAYS)) == 0
-    forget(engine, "main", MIDNIGHT, MIDNIGHT)
+    assert refresh(engine, FIRST + timedelta(DAYS)) == 0
+    prune(engine, "main", MIDNIGHT, MIDNIGHT)
     engine.dispose()
 
 
@@ -334,10 +340,10 @@ def test_the_daemon_counts_again_and_again_whatever_goes_wrong(engine, logged, m
     beside.settling.startService()
     assert beside.ran == 0
     beside.clock.advance(600)
-    assert (beside.ran, settled_until(engine) > date(1970, 1, 1)) == (1, True)
+    assert (beside.ran, refreshed_until(engine) > date(1970, 1, 1)) == (1, True)
     assert "days that are over are counted" in formatEvent(logged[-1])
     with monkeypatch.context() as outage:
-        outage.setattr("cc_bridge.daemon.jobs.rollups.settle", lambda *_arguments, **_options: 1 / 0)
+        outage.setattr("cc_bridge.daemon.jobs.rollups.refresh", lambda *_arguments, **_options: 1 / 0)
         beside.clock.advance(600)
         assert "next try in 600 s: division by zero" in formatEvent(logged[-1])
         lines = len(logged)
@@ -357,5 +363,5 @@ def test_it_stops_after_a_day_when_the_daemon_does(engine):
     beside.settling.stopping.set()
     beside.settling.startService()
     beside.clock.advance(600)
-    assert settled_until(engine) == FIRST + timedelta(1)
+    assert refreshed_until(engine) == FIRST + timedelta(1)
     beside.settling.stopService()

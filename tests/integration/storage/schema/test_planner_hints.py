@@ -1,4 +1,4 @@
-"""PostgreSQL is told the same of an empty database and of a migrated one, and a downgrade takes it back."""
+"""PostgreSQL gets the same hints in an empty database and in a migrated one, and a downgrade resets them."""
 
 import pytest
 from alembic import command
@@ -15,9 +15,8 @@ COLUMNS = """
     WHERE attoptions IS NOT NULL ORDER BY 1, 2"""
 
 
-def said(postgres, url):
-    """Return what is said of columns, and whether new sessions compile."""
-    return postgres.run(COLUMNS, url=url), postgres.run("SHOW jit", url=url)
+def hints(postgres, url):
+    return postgres.run(COLUMNS, url=url)
 
 
 def migrate_to(url, version, way=command.upgrade):
@@ -27,30 +26,39 @@ def migrate_to(url, version, way=command.upgrade):
     engine.dispose()
 
 
-def test_it_is_told_once_and_taken_back(postgres):
+def test_hints_are_set_once_and_reset(postgres):
     made, migrated = postgres.fresh(), postgres.fresh()
     open_database(made).dispose()
     migrate_to(migrated, "0008")
-    assert said(postgres, migrated) == ([], [("on",)])
-    migrate_to(migrated, "0009")
-    columns, compiles = said(postgres, migrated)
-    assert (columns, compiles) == said(postgres, made)
-    assert compiles == [("off",)]
+    assert hints(postgres, migrated) == []
+    migrate_to(migrated, "head")
+    columns = hints(postgres, migrated)
+    assert columns == hints(postgres, made)
     assert ("queue_visits", "wait_seconds", ["n_distinct=300"]) in columns
     assert {table for table, *_ in columns} <= set(metadata.tables)
     migrate_to(migrated, "0008", command.downgrade)
-    assert said(postgres, migrated) == ([], [("on",)])
+    assert hints(postgres, migrated) == []
     for url in (made, migrated):
         postgres.drop(url)
 
 
-def test_who_does_not_own_the_database_gets_the_tables_all_the_same(postgres):
+def test_a_tenant_who_does_not_own_the_database_gets_tables_and_hints(postgres):
     url = postgres.fresh()
     postgres.run("CREATE ROLE tenant LOGIN", f"GRANT CREATE ON DATABASE {url.database} TO tenant")
     postgres.run("GRANT ALL ON SCHEMA public TO tenant", url=url)
     open_database(make_url(url).set(username="tenant")).dispose()
-    columns, compiles = said(postgres, url)
-    assert columns
-    assert compiles == [("on",)]
+    assert hints(postgres, url)
     postgres.drop(url)
     postgres.run("DROP ROLE tenant")
+
+
+def test_our_own_sessions_alone_compile_nothing(postgres):
+    """Another program's sessions, and the database, keep their setting; options of the URL stay in force."""
+    url = postgres.fresh()
+    engine = open_database(url.update_query_dict({"options": "-c work_mem=7MB"}))
+    with engine.connect() as connection:
+        settings = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in ("jit", "work_mem")]
+    engine.dispose()
+    assert settings == ["off", "7MB"]
+    assert postgres.run("SHOW jit", url=url) == [("on",)]
+    postgres.drop(url)

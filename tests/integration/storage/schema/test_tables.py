@@ -72,16 +72,16 @@ RECORDS = [
            queue="sales", **ZAHRA, label="زمان انتظار"),
     Answer(pbx="main", attempt_id="a1", question="more", kind="comment", value=12, tries=1, answered_at=T,
            recording="/var/spool/asterisk/cc_bridge/a1-more.wav"),
-    SurveyDecision(**CALL, **ZAHRA, queue="sales", at=T, survey="csat", trigger=Trigger.QUEUE,
+    SurveyDecision(**CALL, **ZAHRA, queue="sales", decided_at=T, survey="csat", trigger=Trigger.QUEUE,
                    stage="too_short", caller_key="982112345678"),
     SurveyDefinition(pbx="main", survey="csat", version=3, languages="fa,en", first_seen=T,
                      questions='[{"id": "why", "labels": {"1": "زمان \\"انتظار\\""}}]'),
-    OptOut(caller_key="982112345678", at=T, opted_out=True, told_by="key"),
+    OptOut(caller_key="982112345678", updated_at=T, opted_out=True, source="key"),
     CustomerNumber(caller_key="982112345678", customer_id="C-7", name="شرکت نمونه", updated_at=T),
     Gap(pbx="main", started_at=T, ended_at=T + 60, reason=GapReason.LINK_LOST, calls_affected=4),
     AgentInterval(pbx="main", agent="زهرا کریمی‌نژاد", state=AgentState.PAUSED, started_at=T, ended_at=T + 600,
                   reason="ناهار", queue="", flagged=False),
-    ObservationWatermark(pbx="main", until=T),
+    ObservationWatermark(pbx="main", observed_until=T),
     OpenStateRecord(pbx="main", kind="call", name=CALL["call_id"], state='{"call": "\\u0000 زهرا"}' * 500),
     Call(**CALL, direction=Direction.INTERNAL, started_at=T, ended_at=T + 90.5, caller_number="201",
          caller_name="زهرا", dialed="+98 21\r\n", language="fa", queue="", answered=True, queues=0, talks=1,
@@ -152,14 +152,14 @@ def test_a_record_stored_again_replaces_its_row(connection):
 
 
 def test_what_a_caller_said_last_holds_whichever_is_stored_last(database_url):
-    said = OptOut(caller_key="982112345678", at=T, opted_out=False, told_by="command")
+    said = OptOut(caller_key="982112345678", updated_at=T, opted_out=False, source="command")
     engine = open_database(database_url)
     with engine.connect() as connection:
         store(connection, said)
         for late in (T - 60, T - 0.000001):  # from a daemon that caught up
-            store(connection, replace(said, at=late, opted_out=True, told_by="key"))
+            store(connection, replace(said, updated_at=late, opted_out=True, source="key"))
             assert read_back(connection, said) == said
-        again = replace(said, at=T + 0.000001, opted_out=True, told_by="key")
+        again = replace(said, updated_at=T + 0.000001, opted_out=True, source="key")
         for _ in range(2):
             store(connection, again)
             assert read_back(connection, said) == again
@@ -290,8 +290,9 @@ def test_the_page_has_every_table_and_column_in_its_place():
         ("talks_agent_answered_at", "talks WHERE agent = 'a' AND answered_at > '2026'"),
         ("talks_answered_at", "talks WHERE answered_at > '2026'"),
         ("survey_attempts_caller_key_started_at", "survey_attempts WHERE caller_key = '' AND started_at > 1"),
-        ("funnel_caller_key_at", 'funnel WHERE caller_key = \'1\' ORDER BY "at"'),
-        ("funnel_at", "funnel WHERE \"at\" > '2026'"),
+        ("survey_decisions_caller_key_decided_at",
+         "survey_decisions WHERE caller_key = '1' ORDER BY decided_at"),
+        ("survey_decisions_decided_at", "survey_decisions WHERE decided_at > '2026'"),
         ("answers_agent_answered_at", "answers WHERE agent = 'a' AND answered_at > '2026'"),
         ("answers_queue_answered_at", "answers WHERE queue = 'a' AND answered_at > '2026'"),
         ("answers_answered_at", "v_ratings WHERE rated_at > '2026'"),

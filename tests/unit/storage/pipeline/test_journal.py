@@ -17,7 +17,7 @@ from twisted.logger import capturedLogs, formatEvent
 from cc_bridge.errors import StorageError
 from cc_bridge.records import ObservationWatermark, OpenStateRecord
 from cc_bridge.storage.migrate import newest
-from cc_bridge.storage.pipeline import journal as module
+from cc_bridge.storage.pipeline import journal_file as module
 from cc_bridge.storage.pipeline.journal import Journal
 from cc_bridge.storage.pipeline.sql_sink import RecordRejected
 from cc_bridge.storage.pipeline.writer import Writer
@@ -50,8 +50,8 @@ def rows(*numbers):
     return [row_of(visit(n)) for n in numbers]
 
 
-def numbers(journal, most=10**6):
-    return [int(entry.row[1]["uniqueid"]) for entry in journal.head(most)]
+def numbers(journal, limit=10**6):
+    return [int(entry.row[1]["uniqueid"]) for entry in journal.head(limit)]
 
 
 def sql(file, statement):
@@ -68,7 +68,7 @@ def test_rows_come_back_in_order_as_they_went_in(journal):
     journal.write([row_of(answer("a"))])
     journal.write(rows(3))
     assert [entry.row for entry in journal.head(10)] == [*rows(1, 2), row_of(answer("a")), *rows(3)]
-    assert numbers(journal, most=2) == [1, 2]
+    assert numbers(journal, limit=2) == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -85,14 +85,14 @@ def test_whatever_a_phone_sent_is_kept(journal, name):
 
 def test_what_is_forwarded_is_behind_us(journal, file):
     journal.write(rows(1, 2, 3))
-    journal.forwarded(journal.head(2)[-1].n)
+    journal.ack(journal.head(2)[-1].id)
     assert (numbers(journal), journal.pending) == ([3], 1)
-    journal.forwarded(journal.head(1)[-1].n)
+    journal.ack(journal.head(1)[-1].id)
     assert (numbers(journal), journal.pending, journal.oldest_seconds) == ([], 0, 0.0)
     journal.close()
     again = Journal(file, MEGABYTE)
     again.write(rows(4))
-    assert [entry.n for entry in again.head(9)] == [4]
+    assert [entry.id for entry in again.head(9)] == [4]
     again.close()
 
 
@@ -100,45 +100,45 @@ def test_what_was_forwarded_last_can_go_again_in_its_order(journal, file, clock)
     journal.write(rows(1, 2))
     clock[0] += 100
     journal.write(rows(3, 4))
-    journal.forwarded(4)
+    journal.ack(4)
     journal.write(rows(5))
-    journal.again()
+    journal.rewind()
     assert numbers(journal) == [1, 2, 3, 4, 5]
-    journal.forwarded(2)
+    journal.ack(2)
     clock[0] += 50
-    journal.forwarded(4)  # by now the first two are old
-    journal.again()
+    journal.ack(4)  # by now the first two are old
+    journal.rewind()
     assert (numbers(journal), journal.pending) == ([3, 4, 5], 3)
     clock[0] += 1_000
-    journal.forwarded(5)
-    journal.again()
+    journal.ack(5)
+    journal.rewind()
     assert (numbers(journal), journal.pending) == ([], 0)
     journal.close()
     assert sql(file, "SELECT count(*) FROM entries") == [(0,)]
     journal.write(rows(6))
-    assert [entry.n for entry in journal.head(9)] == [6]  # a number is used once
+    assert [entry.id for entry in journal.head(9)] == [6]  # a number is used once
 
 
 def test_what_is_not_forwarded_stays_however_old_it_is(journal, clock):
     journal.write(rows(1, 2, 3))
     clock[0] += 10 * 86_400
-    journal.forwarded(1)
-    journal.again()
+    journal.ack(1)
+    journal.rewind()
     assert numbers(journal) == [2, 3]
 
 
 def test_what_is_put_aside_does_not_go_again(journal, file):
     journal.write(rows(1, 2, 3))
-    journal.forwarded(1)
-    journal.put_aside(2, "DataError")
-    assert (numbers(journal), journal.set_aside) == ([3], 1)
-    journal.again()
+    journal.ack(1)
+    journal.reject(2, "DataError")
+    assert (numbers(journal), journal.rejected) == ([3], 1)
+    journal.rewind()
     assert numbers(journal) == [1, 3]
-    journal.forwarded(3)
+    journal.ack(3)
     assert journal.pending == 0
     journal.close()
-    ((n, name, why),) = sql(file, "SELECT n, name, why FROM set_aside")
-    assert (n, name, why) == (2, "queue_visits", "DataError")
+    ((n, name, reason),) = sql(file, "SELECT id, table_name, reason FROM rejected_entries")
+    assert (n, name, reason) == (2, "queue_visits", "DataError")
 
 
 def test_the_age_is_that_of_the_first_entry(journal, clock):
@@ -151,7 +151,7 @@ def test_the_age_is_that_of_the_first_entry(journal, clock):
     journal.close()
     journal.open()
     assert (journal.pending, journal.oldest_seconds) == (2, 10)  # a restart makes nothing younger
-    journal.forwarded(1)
+    journal.ack(1)
     assert journal.oldest_seconds == 5
     clock[0] -= 60  # the clock was put back
     assert journal.oldest_seconds == 0
@@ -166,7 +166,7 @@ def test_it_remembers_how_far_a_pbx_was_observed(journal, file):
             row_of(ObservationWatermark("main", T + 5)),
         ]
     )
-    journal.forwarded(3)
+    journal.ack(3)
     journal.close()
     again = Journal(file, MEGABYTE)
     assert (again.observed_until("main"), again.observed_until("other")) == (T + 5, T - 9)
@@ -182,18 +182,18 @@ def test_it_keeps_what_goes_on_and_forwards_none_of_it(journal, file):
     over = [OpenStateRecord("main", "call", name, "") for name in ("1.2", "never there")]
     journal.write([*map(row_of, [replace(later, state="then"), later, *over]), *rows(2)])
     assert (numbers(journal), journal.pending) == ([1, 2], 2)
-    journal.forwarded(2)
+    journal.ack(2)
     journal.close()
     again = Journal(file, MEGABYTE)
-    assert sorted(again.unfinished("main"), key=str) == sorted([later, *going_on[1:3]], key=str)
-    assert again.unfinished("other") == [other]
+    assert sorted(again.open_records("main"), key=str) == sorted([later, *going_on[1:3]], key=str)
+    assert again.open_records("other") == [other]
     again.close()
 
 
 def test_a_row_is_kept_with_the_version_of_its_schema(journal, file):
     journal.write(rows(1))
     journal.close()
-    ((version, name, row),) = sql(file, "SELECT version, name, row FROM entries")
+    ((version, name, row),) = sql(file, "SELECT schema_version, table_name, row FROM entries")
     assert (version, name) == (newest(), "queue_visits")
     assert json.loads(row) == row_of(visit(1))[1]
 
@@ -201,7 +201,7 @@ def test_a_row_is_kept_with_the_version_of_its_schema(journal, file):
 def test_a_row_of_a_table_that_is_not_known_waits_for_a_version_that_knows_it(journal, file):
     journal.write(rows(1, 2))
     journal.close()
-    sql(file, "UPDATE entries SET name = 'dreams' WHERE n = 1")
+    sql(file, "UPDATE entries SET table_name = 'dreams' WHERE id = 1")
     with pytest.raises(StorageError, match="newer cc_bridge, for the table 'dreams'"):
         journal.head(10)
     assert journal.pending == 2
@@ -217,17 +217,17 @@ def test_every_commit_is_synced_and_the_file_shrinks(journal, file, clock):
     journal.open()
     asked = {"journal_mode": "wal", "synchronous": 2, "auto_vacuum": 2}
     for name, value in asked.items():
-        assert journal._connection.execute(f"PRAGMA {name}").fetchone()[0] == value
+        assert journal._file._connection.execute(f"PRAGMA {name}").fetchone()[0] == value
     for start in range(0, 40_000, 1_000):
         journal.write(rows(*range(start, start + 1_000)))
     full_size = file.stat().st_size
     assert full_size > 15 * MEGABYTE
     while entries := journal.head(1_000):
-        journal.forwarded(entries[-1].n)
+        journal.ack(entries[-1].id)
     clock[0] += 1_000
     for n in range(10):
         journal.write(rows(n))
-        journal.forwarded(journal.head(1)[-1].n)
+        journal.ack(journal.head(1)[-1].id)
     journal.close()
     assert file.stat().st_size < module._KEPT_FREE * 4096 + MEGABYTE
 
@@ -257,7 +257,7 @@ def test_a_file_of_something_else_is_left_alone(file, what):
     else:
         sql(file, "CREATE TABLE calls (n)" if what == "a database" else "PRAGMA user_version = 99")
     before = file.read_bytes()
-    with pytest.raises(StorageError, match=r"is not a journal|is not a database"):
+    with pytest.raises(StorageError, match=r"not a journal|is not a database"):
         Journal(file, MEGABYTE).open()
     if what == "no database":
         assert file.read_bytes() == before
@@ -288,9 +288,9 @@ def test_forwarded_entries_never_make_it_full(file):
         for start in range(0, 10_000, 200):
             journal.write(rows(*range(start, start + 200)))
             assert journal.size < MEGABYTE
-            journal.forwarded(journal.head(1_000)[-1].n)
+            journal.ack(journal.head(1_000)[-1].id)
     assert logs == []
-    journal.again()
+    journal.rewind()
     assert 100 < journal.pending < 5_000
     journal.close()
 
@@ -304,7 +304,7 @@ def test_threads_share_it(journal):
             entries = journal.head(100)
             seen.extend(int(entry.row[1]["uniqueid"]) for entry in entries)
             if entries:
-                journal.forwarded(entries[-1].n)
+                journal.ack(entries[-1].id)
 
     thread = threading.Thread(target=forward)
     thread.start()
@@ -336,10 +336,10 @@ def test_at_its_limit_it_says_so_and_again_when_there_is_room(file):
         journal.close()
         journal.open()
         assert journal.full
-        journal.forwarded(n // 2)  # the forwarded ones go first, new as they are
+        journal.ack(n // 2)  # the forwarded ones go first, new as they are
         assert not journal.full
         assert journal.pending == n + 1 - n // 2
-        journal.again()
+        journal.rewind()
         assert journal.pending == n + 1 - n // 2
     journal.close()
     told = [formatEvent(log) for log in logs if log["log_namespace"].startswith("cc_bridge")]
@@ -356,7 +356,7 @@ def test_beyond_a_tenth_more_nothing_goes_in_but_forgetting_works(file):
         deque(map(journal.write, said))
     assert file.stat().st_size < 1.2 * MEGABYTE
     while entries := journal.head(500):
-        journal.forwarded(entries[-1].n)
+        journal.ack(entries[-1].id)
     journal.write(rows(1))
     assert numbers(journal) == [1]
     journal.close()
@@ -373,7 +373,7 @@ def test_a_writer_before_a_full_journal_takes_only_what_callers_said(file):
     reactor.run_until(lambda: done.done)
     assert done.result is None
     assert (writer.dropped, journal.pending) == (10, before + 1)
-    journal.forwarded(before)
+    journal.ack(before)
     writer.put(visit(11))
     stopped = Fired(writer.stop(20))
     reactor.run_until(lambda: stopped.done)
@@ -414,7 +414,7 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(file):
             acknowledged_in_all += len(acknowledged) - 1
             first += len(kept)
             if kept:
-                journal.forwarded(journal.head(10**6)[-1].n)
+                journal.ack(journal.head(10**6)[-1].id)
             journal.close()
         program.stdin.close()
     assert acknowledged_in_all > KILLS

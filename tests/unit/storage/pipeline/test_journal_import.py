@@ -7,7 +7,7 @@ from twisted.logger import capturedLogs, formatEvent
 from cc_bridge.cli import main
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline.journal import Journal
-from cc_bridge.storage.pipeline.journal_import import JournalImport, take_in, waiting_in
+from cc_bridge.storage.pipeline.journal_import import JournalImport, import_journal, pending_in
 from cc_bridge.storage.pipeline.sql_sink import SqlSink
 from cc_bridge.storage.schema.tables import row_of
 from support.records import POISON, visit
@@ -41,10 +41,10 @@ def stored(tmp_path):
 
 def test_all_is_written_once(file, database, tmp_path):
     told = []
-    assert waiting_in(file) == 1200
-    assert take_in(file, database, told.append) == JournalImport(1200, 0)
-    assert (stored(tmp_path), sum(told), waiting_in(file)) == (1200, 1200, 0)
-    assert take_in(file, database, told.append) == JournalImport(0, 0)
+    assert pending_in(file) == 1200
+    assert import_journal(file, database, told.append) == JournalImport(1200, 0)
+    assert (stored(tmp_path), sum(told), pending_in(file)) == (1200, 1200, 0)
+    assert import_journal(file, database, told.append) == JournalImport(0, 0)
     assert stored(tmp_path) == 1200
 
 
@@ -52,9 +52,9 @@ def test_what_is_refused_stays_and_holds_up_nothing(file, database, tmp_path):
     journal = Journal(file, LIMIT)
     journal.write([row_of(POISON["null"]), row_of(visit(5000))])
     journal.close()
-    assert take_in(file, database, lambda _: None) == JournalImport(1201, 1)
+    assert import_journal(file, database, lambda _: None) == JournalImport(1201, 1)
     journal.open()
-    assert journal.set_aside == 1
+    assert journal.rejected == 1
     journal.close()
     assert stored(tmp_path) == 1201
 

@@ -290,7 +290,7 @@ def test_a_record_that_is_refused_does_not_block_the_rest(start, reactor, file, 
     assert isinstance(poisoned.result, StorageError)
     assert good.result is None
     assert visits(file) == list(range(10))
-    assert (writer.set_aside, writer.failures, writer.backlog) == (1, 0, 0)
+    assert (writer.rejected, writer.failures, writer.backlog) == (1, 0, 0)
     assert writer.written["queue_visits"] == 10
     (told,) = [formatEvent(log) for log in logs if log["log_namespace"].startswith("cc_bridge")]
     assert "'uniqueid': '13'" in told
@@ -511,7 +511,7 @@ def test_any_order_of_puts_commits_and_faults_ends_in_the_last_state_of_each_key
         assert stopped.result == 0
         assert stored(file) == model
         assert fired == [number for _, number, _ in commits]
-        assert (sum(writer.written.values()), writer.set_aside) == (asked[False], asked[True])
+        assert (sum(writer.written.values()), writer.rejected) == (asked[False], asked[True])
 
 
 def key(record):

@@ -1,0 +1,47 @@
+"""SQL of migrations as it was when they shipped: the files of `sql/`.
+
+A migration never takes its SQL from the views or the roll-ups of the code, which go on changing. A file is
+named after what it makes and the kind of database, such as `views.postgresql.sql`; statements end with a
+semicolon and an empty line.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import DDL
+
+__all__ = ["OUTBOX_COLUMNS", "replacing", "statements"]
+
+OUTBOX_COLUMNS = {"n": "id", "receiver": "endpoint", "at": "created_at", "next_at": "next_attempt_at"}
+"""What 0013 renames in the outbox, which is a table of an SQLite database or of a journal."""
+
+_FILES = Path(__file__).parent / "sql"
+_VIEW = "CREATE VIEW "
+
+
+def statements(name: str, dialect: str) -> Iterator[Any]:
+    """Yield the statements of a file; none where a kind of database has no such file."""
+    yield from map(_ddl, _texts(name, dialect))
+
+
+def replacing(name: str, dialect: str) -> Iterator[Any]:
+    """Yield the same for views that exist with the same columns; their privileges stay."""
+    for text in _texts(name, dialect):
+        if not text.startswith(_VIEW):
+            yield _ddl(text)
+        elif dialect == "sqlite":
+            yield _ddl(f"DROP VIEW {text.removeprefix(_VIEW).partition(' ')[0]}")
+            yield _ddl(text)
+        else:
+            yield _ddl(text.replace(_VIEW, "CREATE OR REPLACE VIEW ", 1))
+
+
+def _texts(name: str, dialect: str) -> list[str]:
+    file = _FILES / f"{name}.{'mariadb' if dialect == 'mysql' else dialect}.sql"
+    return file.read_text(encoding="utf-8").rstrip(";\n").split(";\n\n") if file.exists() else []
+
+
+def _ddl(text: str) -> Any:
+    """Return a statement in which neither a colon nor a percent sign has a meaning of its own."""
+    return DDL(text.replace("%", "%%"))  # type: ignore[no-untyped-call] # as SQLAlchemy 2.1 has it
