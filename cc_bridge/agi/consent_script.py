@@ -1,6 +1,6 @@
 """Asks a caller, before the queue, whether he wants to be asked afterwards: key 1 is a yes.
 
-The wiring gives `ConsentScript.ask` to the FastAGI listener for agi://.../consent. Only a pressed 1 is a yes:
+The wiring gives `ConsentScript.run` to the FastAGI listener for agi://.../consent. Only a pressed 1 is a yes:
 another key, silence, a hang-up and a missing prompt are not. The trap: the agent must not know, so the
 answer goes to the daemon's memory and to CCB_CONSENT, a variable that no other channel inherits.
 """
@@ -35,7 +35,7 @@ class ConsentScript:
         self._sounds = sounds.get(PROMPT, {})
         self._remember = remember
 
-    async def ask(self, request: Request, channel: AgiChannel) -> None:
+    async def run(self, request: Request, channel: AgiChannel) -> None:
         """Ask, remember, and tell the dialplan."""
         given = False
         try:

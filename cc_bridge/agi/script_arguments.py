@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from cc_bridge.records import Trigger
 
-__all__ = ["ScriptArguments", "asked_by"]
+__all__ = ["ScriptArguments", "parse_arguments"]
 
 _OLD_FORM = 2  # arguments at most
 _CHANNELS_OWN = re.compile(r"-[0-9a-f]{8}(;[12])?$")  # what Asterisk puts behind a phone's name
@@ -27,7 +27,7 @@ class ScriptArguments:
     about: str  # the uniqueid of the call that a call-back is about
 
 
-def asked_by(arguments: Sequence[str]) -> ScriptArguments:
+def parse_arguments(arguments: Sequence[str]) -> ScriptArguments:
     """Return what the arguments mean; a trigger that is not known counts as the queue."""
     given = list(arguments)
     if len(given) <= _OLD_FORM:

@@ -68,7 +68,7 @@ class FastAgiFactory(Factory):
         self.refused: Counter[str] = Counter()  # by reason: busy, invalid_header, header_timeout, stopping
         self.foreign = ForeignRequests(clock.seconds)
         self.failed = 0  # calls whose handler raised
-        self.cut: Counter[str] = Counter()  # by reason: time_limit, shutdown
+        self.terminated: Counter[str] = Counter()  # by reason: time_limit, shutdown
         self.stopping = False
         self.calls: set[_FastAgiProtocol] = set()
 
@@ -86,7 +86,7 @@ class FastAgiFactory(Factory):
         """
         self.stopping = True
         calls = list(self.calls)
-        timers = [self.clock.callLater(seconds, call.cut, "shutdown") for call in calls]
+        timers = [self.clock.callLater(seconds, call.terminate, "shutdown") for call in calls]
         await DeferredList([call.over for call in calls])
         for timer in timers:
             if timer.active():
@@ -138,14 +138,14 @@ class _FastAgiProtocol(Protocol):
         else:
             self._end()
 
-    def cut(self, because: str) -> None:
+    def terminate(self, because: str) -> None:
         """End the call from our side. The handler keeps the time for its last words."""
         if self.over.called:
             return
         if self._channel is None:
             self._refuse("stopping")
             return
-        self._factory.cut[because] += 1
+        self._factory.terminated[because] += 1
         self._start_timer(LAST_WORDS_SECONDS, self._give_up)
         self._channel.close(because)
 
@@ -160,7 +160,7 @@ class _FastAgiProtocol(Protocol):
             self._end()
             return
         self._factory.accepted += 1
-        self._start_timer(self._factory.limits.call_seconds, self.cut, "time_limit")
+        self._start_timer(self._factory.limits.call_seconds, self.terminate, "time_limit")
         self._head = None
         self._channel = AgiChannel(self.transport, self._factory.clock)
         self._handling = Deferred.fromCoroutine(self._factory.handler(request, self._channel))

@@ -1,6 +1,6 @@
 """Asks callers: the FastAGI script `survey`.
 
-The wiring gives `SurveyScript.interview` to the FastAGI listener. The trap: until it is decided whether a
+The wiring gives `SurveyScript.run` to the FastAGI listener. The trap: until it is decided whether a
 caller is asked, the caller must not hear silence; `invite` gets the channel for that. The channel variable
 CCB_SURVEY always tells the dialplan how far the survey came, or why the caller was not asked.
 """
@@ -44,21 +44,21 @@ class SurveyScript:
         recordings: str = RECORDINGS,
     ) -> None:
         self._invite = invite
-        self._around = SurveyContext(pbx, store, now, clock, on_stage, opted_out, recordings)
+        self._context = SurveyContext(pbx, store, now, clock, on_stage, opted_out, recordings)
 
     @property
     def recordings(self) -> str:
         """Where surveys that start from now on are recorded."""
-        return self._around.recordings
+        return self._context.recordings
 
     @recordings.setter
     def recordings(self, folder: str) -> None:
-        self._around = replace(self._around, recordings=folder)
+        self._context = replace(self._context, recordings=folder)
 
-    async def interview(self, request: Request, channel: AgiChannel) -> None:
+    async def run(self, request: Request, channel: AgiChannel) -> None:
         """Ask the caller, if the caller is invited; returns when all is stored."""
         invitation = await self._invite(request, channel)
         if isinstance(invitation, NotAskedReason):
             await channel.set_variable(VARIABLE, invitation)
         else:
-            await SurveySession(self._around, invitation, request, channel).run()
+            await SurveySession(self._context, invitation, request, channel).run()

@@ -65,7 +65,7 @@ StoreRecord = Callable[[SurveyAttempt | Answer | OptOut], Deferred[Any]]
 
 @dataclass(frozen=True, slots=True)
 class SurveyContext:
-    """What all interviews of one PBX share; `Interviewer` tells what each is."""
+    """What all interviews of one PBX share; `SurveyScript` says what each is."""
 
     pbx: str
     store: StoreRecord
@@ -80,9 +80,9 @@ class SurveySession:
     """One interview: the caller's channel, and the attempt that is stored of it."""
 
     def __init__(
-        self, around: SurveyContext, invitation: Invitation, request: Request, channel: AgiChannel
+        self, context: SurveyContext, invitation: Invitation, request: Request, channel: AgiChannel
     ) -> None:
-        self._around = around
+        self._context = context
         self._invitation = invitation
         self._survey = invitation.survey
         self._request = request
@@ -90,30 +90,30 @@ class SurveySession:
         self._interview = Interview(invitation.survey, invitation.language)
         self._attempt = self._new_attempt()
         self._ids = {name: getattr(self._attempt, name) for name in ("uniqueid", "call_id", "attempt_id")}
-        self._began_at = around.clock.seconds()
-        self._told = ""  # what VARIABLE holds
-        self._speaks = request.language  # the channel
+        self._began_at = context.clock.seconds()
+        self._reported = ""  # what VARIABLE holds
+        self._channel_language = request.language  # the channel
 
     async def run(self) -> None:
         queue = self._attempt.queue
-        self._around.on_stage("invited", queue)
+        self._context.on_stage("invited", queue)
         step = self._interview.begin()
         while not isinstance(step, Finish):
-            step = self._interview.next(await self._carry_out(step))
+            step = self._interview.next(await self._execute(step))
             if self._interview.stage:
-                self._around.on_stage(self._interview.stage, queue)
-        self._around.on_stage(step.result, queue)
-        await self._give_back()
+                self._context.on_stage(self._interview.stage, queue)
+        self._context.on_stage(step.result, queue)
+        await self._restore_language()
         self._attempt = replace(
-            self._attempt, ended_at=self._around.now(), result=step.result, reason=step.reason
+            self._attempt, ended_at=self._context.now(), result=step.result, reason=step.reason
         )
-        await self._stored(self._attempt)
+        await self._store(self._attempt)
 
     def _new_attempt(self) -> SurveyAttempt:
-        attribution, started_at = self._invitation.attribution, self._around.now()
+        attribution, started_at = self._invitation.attribution, self._context.now()
         rated = attribution.last
         return SurveyAttempt(
-            pbx=self._around.pbx,
+            pbx=self._context.pbx,
             attempt_id=f"{self._request.uniqueid}-{round(started_at * 1000)}",
             call_id=attribution.call_id,
             uniqueid=self._request.uniqueid,
@@ -134,7 +134,7 @@ class SurveySession:
 
     # -- one step
 
-    async def _carry_out(self, step: Step) -> StepOutcome:
+    async def _execute(self, step: Step) -> StepOutcome:
         """Do what the interview wants next, and turn whatever goes wrong into an event."""
         try:
             return await self._do(step)
@@ -160,10 +160,10 @@ class SurveySession:
                 return await self._begin()
             case Speak(language):
                 self._attempt = replace(self._attempt, language=language)
-                await self._speak(language)
-                return await self._kept(self._attempt)
+                await self._set_language(language)
+                return await self._store_step(self._attempt)
             case Save():
-                return await self._kept(self._answer(step))
+                return await self._store_step(self._answer(step))
             case StopAsking():
                 return await self._stop_asking()
             case Finish():
@@ -173,7 +173,7 @@ class SurveySession:
             return StepResult.TIME_IS_UP
         if isinstance(step, RecordComment):
             return await self._record(step, left)
-        timer = self._around.clock.callLater(left, self._channel.interrupt)
+        timer = self._context.clock.callLater(left, self._channel.interrupt)
         try:
             return await self._listen(step)
         finally:
@@ -190,7 +190,7 @@ class SurveySession:
                 return KeyPressed(key) if key else StepResult.DONE
             case Play(prompt):
                 # Nothing can change the result any more, and many callers hang up while they are thanked.
-                await self._tell(self._interview.result)
+                await self._report(self._interview.result)
                 await self._channel.stream_file(self._sound(prompt))
                 return StepResult.DONE
             case Listen(wait_seconds):
@@ -198,9 +198,9 @@ class SurveySession:
                 return KeyPressed(key) if key else StepResult.SILENCE
 
     async def _begin(self) -> StepResult:
-        kept = await self._kept(self._attempt)
-        await self._tell(self._attempt.result)
-        await self._speak(self._attempt.language)
+        kept = await self._store_step(self._attempt)
+        await self._report(self._attempt.result)
+        await self._set_language(self._attempt.language)
         return kept
 
     async def _record(self, step: RecordComment, left: float) -> StepOutcome:
@@ -219,9 +219,9 @@ class SurveySession:
         caller_key = self._attempt.caller_key
         if not caller_key:
             return StepResult.DONE  # a withheld number, which nobody can ask again
-        kept = await self._kept(OptOut(caller_key, self._around.now(), opted_out=True, source="key"))
+        kept = await self._store_step(OptOut(caller_key, self._context.now(), opted_out=True, source="key"))
         if kept is StepResult.DONE:
-            self._around.opted_out(caller_key)
+            self._context.opted_out(caller_key)
         return kept
 
     # -- inside
@@ -230,30 +230,30 @@ class SurveySession:
         """Return the seconds for what the interview wants next; only the goodbye may use the last ones."""
         parting = self._interview.state is InterviewState.PARTING
         limit = self._survey.max_seconds - (0 if parting else FAREWELL_SECONDS)
-        return self._began_at + limit - self._around.clock.seconds()
+        return self._began_at + limit - self._context.clock.seconds()
 
     def _sound(self, prompt: str, language: str = "") -> str:
         """Return a sound file; in another language than the channel's it is named with its folder."""
-        if not language or language == self._speaks:
+        if not language or language == self._channel_language:
             return self._survey.sound(prompt, self._interview.language)
         return f"{language}/{self._survey.sound(prompt, language)}"
 
     def _file(self, question: str) -> str:
         """Return where a comment is recorded; the Uniqueid comes from outside."""
         name = re.sub(r"[^A-Za-z0-9.-]", "_", f"{self._attempt.attempt_id}-{question}")
-        return f"{self._around.recordings}/{name[-_LONGEST_NAME:]}"
+        return f"{self._context.recordings}/{name[-_LONGEST_NAME:]}"
 
     def _answer(self, answered: Save) -> Answer:
         question = answered.question
         rated = self._invitation.attribution.rated(question.rates)
         return Answer(
-            pbx=self._around.pbx,
+            pbx=self._context.pbx,
             attempt_id=self._attempt.attempt_id,
             question=question.id,
             kind=question.kind,
             value=answered.value,
             tries=answered.tries,
-            answered_at=self._around.now(),
+            answered_at=self._context.now(),
             queue=rated.queue if rated else "",
             agent=rated.agent if rated else "",
             interface=rated.interface if rated else "",
@@ -261,31 +261,31 @@ class SurveySession:
             recording=f"{self._file(question.id)}.wav" if question.comment else "",
         )
 
-    async def _tell(self, outcome: str) -> None:
-        if outcome != self._told:
+    async def _report(self, outcome: str) -> None:
+        if outcome != self._reported:
             await self._channel.set_variable(VARIABLE, outcome)
-            self._told = outcome
+            self._reported = outcome
 
-    async def _speak(self, language: str) -> None:
-        if language != self._speaks:
+    async def _set_language(self, language: str) -> None:
+        if language != self._channel_language:
             await self._channel.set_variable("CHANNEL(language)", language)
-            self._speaks = language
+            self._channel_language = language
 
-    async def _give_back(self) -> None:
+    async def _restore_language(self) -> None:
         """Leave the channel as it came, if it is still there."""
         with suppress(AGIError, CancelledError):
-            await self._speak(self._request.language or self._speaks)
+            await self._set_language(self._request.language or self._channel_language)
 
-    async def _kept(self, record: SurveyAttempt | Answer | OptOut) -> StepResult:
-        return StepResult.DONE if await self._stored(record) else StepResult.NOT_STORED
+    async def _store_step(self, record: SurveyAttempt | Answer | OptOut) -> StepResult:
+        return StepResult.DONE if await self._store(record) else StepResult.NOT_STORED
 
-    async def _stored(self, record: SurveyAttempt | Answer | OptOut) -> bool:
-        around = self._around
+    async def _store(self, record: SurveyAttempt | Answer | OptOut) -> bool:
+        context = self._context
         seconds = min(STORE_SECONDS, max(self._seconds_left(), _LEAST_STORE_SECONDS))
-        return await _stored_in_time(record, around.store, around.clock, seconds, self._ids)
+        return await _store_within(record, context.store, context.clock, seconds, self._ids)
 
 
-async def _stored_in_time(
+async def _store_within(
     record: _Record,
     store: Callable[[_Record], Deferred[Any]],
     clock: IReactorTime,
@@ -296,21 +296,21 @@ async def _stored_in_time(
 
     `ids` tell which caller it is, for the log: uniqueid, call_id, attempt_id.
     """
-    settled: Deferred[bool] = Deferred()
+    in_time: Deferred[bool] = Deferred()
 
-    def settle(in_time: bool) -> None:
-        if not settled.called:
-            settled.callback(in_time)
+    def resolve(stored: bool) -> None:
+        if not in_time.called:
+            in_time.callback(stored)
 
     def failed(failure: Failure) -> None:
         kind, level = type(record).__name__, LogLevel.critical
         _log.failure("{kind} of channel {uniqueid!r} is not stored", failure, level, kind=kind, **ids)
-        settle(False)
+        resolve(False)
 
-    timer = clock.callLater(seconds, settle, False)
-    maybeDeferred(store, record).addCallbacks(lambda _: settle(True), failed)
+    timer = clock.callLater(seconds, resolve, False)
+    maybeDeferred(store, record).addCallbacks(lambda _: resolve(True), failed)
     try:
-        return await settled
+        return await in_time
     finally:
         if timer.active():
             timer.cancel()

@@ -100,14 +100,14 @@ class Agent:
     talks: int = 0
     rings: int = 0
     wrap_up: WrapUp | None = None
-    _last_said: Membership | None = None
+    _last_membership: Membership | None = None
 
-    def hear(self, member: MemberSeen) -> bool:
+    def update_membership(self, member: MemberSeen) -> bool:
         """Take what a queue says; return whether it is news."""
         said = Membership(member.status, member.paused, member.reason, member.wrap_up)
-        if said == self._last_said:
-            said = self._last_said  # one object for the many queues that say the same
-        self._last_said = said
+        if said == self._last_membership:
+            said = self._last_membership  # one object for the many queues that say the same
+        self._last_membership = said
         line = self.lines.setdefault(member.interface, AgentPhone())
         before = line.queues.get(member.queue)
         line.queues[sys.intern(member.queue)] = said
@@ -115,7 +115,7 @@ class Agent:
             line.device = _DEVICES.get(said.status, _S.UNREACHABLE)
         return before != said
 
-    def leave(self, queue: str, interface: str) -> None:
+    def remove_membership(self, queue: str, interface: str) -> None:
         line = self.lines[interface]
         del line.queues[queue]
         if not line.queues:

@@ -43,20 +43,22 @@ class Agents:
         self._wrap_up_reasons = frozenset(wrap_up_reasons)
         self._wrap_up_cap = wrap_up_cap
         self._agents: dict[str, Agent] = {}
-        self._holders: dict[str, set[str]] = {}  # names of the agents by interface, nearly always one
+        self._names_by_interface: dict[
+            str, set[str]
+        ] = {}  # names of the agents by interface, nearly always one
         self._done: list[AgentInterval] = []
 
     # -- memberships
 
-    def seen(self, member: MemberSeen) -> list[AgentInterval]:
+    def member_seen(self, member: MemberSeen) -> list[AgentInterval]:
         """Take a member as one queue sees it, new or known."""
-        self._enrol(member, member.at)
-        return self._take()
+        self._add_membership(member, member.at)
+        return self._take_done()
 
-    def gone(self, member: MemberGone) -> list[AgentInterval]:
+    def member_gone(self, member: MemberGone) -> list[AgentInterval]:
         """Take a member out of one queue; out of the last one means logged out."""
-        self._remove(member.queue, member.interface, member.at)
-        return self._take()
+        self._remove_membership(member.queue, member.interface, member.at)
+        return self._take_done()
 
     def resync(self, members: Iterable[MemberSeen], at: float) -> list[AgentInterval]:
         """Take all members of all queues as they are; whoever is missing has left."""
@@ -68,10 +70,10 @@ class Agents:
             for queue in line.queues
             if (queue, interface) not in present
         ]:
-            self._remove(queue, interface, at)
+            self._remove_membership(queue, interface, at)
         for member in present.values():
-            self._enrol(member, at)
-        return self._take()
+            self._add_membership(member, at)
+        return self._take_done()
 
     # -- calls
 
@@ -81,23 +83,23 @@ class Agents:
         if agent is not None:
             agent.rings += 1
             agent.wrap_up = None
-            self._show(agent, at)
-        return self._take()
+            self._update_state(agent, at)
+        return self._take_done()
 
     def ring_ended(self, name: str, at: float) -> list[AgentInterval]:
         """Note that it no longer does; of an answered ring tell the talk first, lest a gap shows."""
         agent = self._known(name, at)
         if agent is not None:
             agent.rings = max(0, agent.rings - 1)
-            self._show(agent, at)
-        return self._take()
+            self._update_state(agent, at)
+        return self._take_done()
 
     def talk_began(self, name: str, at: float) -> list[AgentInterval]:
         agent = self._known(name, at)
         if agent is not None:
             agent.talks += 1
-            self._show(agent, at)
-        return self._take()
+            self._update_state(agent, at)
+        return self._take_done()
 
     def talk_ended(self, name: str, queue: str, at: float) -> list[AgentInterval]:
         """Note the end of a talk of a queue; its wrap-up begins, unless the agent has logged out."""
@@ -107,26 +109,26 @@ class Agents:
             if agent.lines:
                 until = at + self.wrap_up_seconds(name, queue)
                 agent.wrap_up = WrapUp(queue, until, at + self._wrap_up_cap, self._wrap_up_reasons)
-            self._show(agent, at)
-        return self._take()
+            self._update_state(agent, at)
+        return self._take_done()
 
     # -- time
 
     def tick(self, now: float) -> list[AgentInterval]:
         """Note that time has passed, by the PBX's clock; wrap-ups end at their own instant."""
         for agent in self._agents.values():
-            self._settle(agent, now)
-        return self._take()
+            self._advance(agent, now)
+        return self._take_done()
 
-    def unobserved(self, at: float) -> list[AgentInterval]:
+    def observation_lost(self, at: float) -> list[AgentInterval]:
         """End everything: the PBX is out of sight. Nothing is known until agents are seen again."""
         for agent in self._agents.values():
-            self._settle(agent, at)
+            self._advance(agent, at)
             self._close(agent, at)
         self.changed.update(self._agents)
         self._agents.clear()
-        self._holders.clear()
-        return self._take()
+        self._names_by_interface.clear()
+        return self._take_done()
 
     # -- this moment
 
@@ -135,7 +137,7 @@ class Agents:
         agent = self._agents.get(name)
         return None if agent is None else (agent.shown.state, agent.since)
 
-    def now(self, name: str) -> AgentCheckpoint | None:
+    def checkpoint(self, name: str) -> AgentCheckpoint | None:
         """Return what an agent does, so that it can be told once nobody has seen how it went on."""
         agent = self._agents.get(name)
         if agent is None:
@@ -165,38 +167,38 @@ class Agents:
 
     # -- inside
 
-    def _take(self) -> list[AgentInterval]:
+    def _take_done(self) -> list[AgentInterval]:
         done, self._done = self._done, []
         return done
 
     def _known(self, name: str, at: float) -> Agent | None:
         agent = self._agents.get(name)
         if agent is not None:
-            self._settle(agent, at)
+            self._advance(agent, at)
         return agent
 
-    def _enrol(self, member: MemberSeen, at: float) -> None:
+    def _add_membership(self, member: MemberSeen, at: float) -> None:
         agent = self._known(member.name, at)
         if agent is None:
             agent = self._agents[member.name] = Agent(member.name, at)
         if not agent.serves(member.queue, member.interface):
             # A reload of queues.conf renames a member without a word; the old name must not stay.
-            self._remove(member.queue, member.interface, at)
-            self._holders.setdefault(member.interface, set()).add(member.name)
-        if agent.hear(member):
-            self._show(agent, at)
+            self._remove_membership(member.queue, member.interface, at)
+            self._names_by_interface.setdefault(member.interface, set()).add(member.name)
+        if agent.update_membership(member):
+            self._update_state(agent, at)
 
-    def _remove(self, queue: str, interface: str, at: float) -> None:
-        for name in list(self._holders.get(interface, ())):
+    def _remove_membership(self, queue: str, interface: str, at: float) -> None:
+        for name in list(self._names_by_interface.get(interface, ())):
             agent = self._agents[name]
             if agent.serves(queue, interface):
-                self._settle(agent, at)
-                agent.leave(queue, interface)
+                self._advance(agent, at)
+                agent.remove_membership(queue, interface)
                 if interface not in agent.lines:
-                    self._holders[interface].discard(name)
-                self._show(agent, at)
+                    self._names_by_interface[interface].discard(name)
+                self._update_state(agent, at)
 
-    def _settle(self, agent: Agent, at: float) -> None:
+    def _advance(self, agent: Agent, at: float) -> None:
         """Bring an agent to this instant: a wrap-up may have ended before it."""
         wrap_up = agent.wrap_up
         if wrap_up is None:
@@ -204,11 +206,11 @@ class Agents:
         ends = wrap_up.ends(agent.pause())
         if ends <= at:
             if agent.shown.state is AgentState.WRAP_UP:
-                self._show(agent, ends, flagged=ends != wrap_up.until)
+                self._update_state(agent, ends, flagged=ends != wrap_up.until)
             if wrap_up.over(at):
                 agent.wrap_up = None
 
-    def _show(self, agent: Agent, at: float, *, flagged: bool = False) -> None:
+    def _update_state(self, agent: Agent, at: float, *, flagged: bool = False) -> None:
         """Begin a new interval if the agent's condition differs from what the current one shows."""
         self.changed.add(agent.name)
         at = max(at, agent.since)

@@ -43,7 +43,7 @@ class OpenCall:
     merged: bool = False  # it met another call
     partial: bool = False
 
-    def dials(self, event: DialStarted, direction: Direction | None) -> None:
+    def handle_dial(self, event: DialStarted, direction: Direction | None) -> None:
         """Take what a Dial of it tells: that the call goes out, and what the first channel did not know."""
         if not self.queue and self.direction is not Direction.IN:
             self.direction = direction or self.direction
@@ -52,7 +52,7 @@ class OpenCall:
         if self.dialed in _NOT_DIALED:
             self.dialed = event.exten
 
-    def visited(self, visit: QueueVisit) -> None:
+    def add_visit(self, visit: QueueVisit) -> None:
         if not self.queues:
             # The dialplan has cleaned the number and chosen the language by then.
             self.queue = self.queue or visit.queue
@@ -65,7 +65,7 @@ class OpenCall:
         self.answered |= visit.outcome is Outcome.ANSWERED
         self.partial |= visit.outcome is Outcome.UNOBSERVED  # an agent may have answered
 
-    def talked(self, talk: Talk) -> None:
+    def add_talk(self, talk: Talk) -> None:
         self.talks += 1
         self.answered = True
         self.partial |= talk.partial
@@ -116,10 +116,10 @@ class Calls:
         """Return the call that a channel belongs to."""
         return self._of.get(uniqueid)
 
-    def named(self, call_id: str) -> OpenCall | None:
+    def by_id(self, call_id: str) -> OpenCall | None:
         return self._open.get(call_id)
 
-    def names(self) -> Collection[str]:
+    def ids(self) -> Collection[str]:
         return self._open.keys()
 
     def restore(self, call: OpenCall) -> None:
@@ -143,7 +143,7 @@ class Calls:
         call.channels[event.uniqueid] = None
         self._of[event.uniqueid] = call
 
-    def known(self, call_id: str, uniqueid: str, at: float) -> OpenCall:
+    def get_or_begin(self, call_id: str, uniqueid: str, at: float) -> OpenCall:
         """Return the call of a channel; one whose begin was not seen is taken over from now on."""
         call = self._of.get(uniqueid) or self._open.get(call_id)
         if call is None:
@@ -153,21 +153,21 @@ class Calls:
             self._of[uniqueid] = call
         return call
 
-    def visited(self, visit: QueueVisit) -> None:
+    def add_visit(self, visit: QueueVisit) -> None:
         call = self._open.get(visit.call_id)
         if call is not None:
-            call.visited(visit)
+            call.add_visit(visit)
 
-    def talked(self, talk: Talk) -> None:
+    def add_talk(self, talk: Talk) -> None:
         call = self._open.get(talk.call_id)
         if call is not None:
-            call.talked(talk)
+            call.add_talk(talk)
 
-    def unknown_to(self, living: Collection[str]) -> list[str]:
+    def missing_from(self, living: Collection[str]) -> list[str]:
         """Return the channels that we believe to live and that are not among the living."""
         return [uniqueid for uniqueid in self._of if uniqueid not in living]
 
-    def lost(self, uniqueid: str) -> None:
+    def mark_partial(self, uniqueid: str) -> None:
         """Note that the end of a channel was not seen; `ended` follows."""
         call = self._of.get(uniqueid)
         if call is not None:

@@ -62,11 +62,11 @@ class Channels:
         if other is not None and other not in self._channels:
             self._pairs.pop(other, None)
 
-    def unknown_to(self, living: Collection[str]) -> list[str]:
+    def missing_from(self, living: Collection[str]) -> list[str]:
         """Return the channels that we believe to live and that are not among the living."""
         return [known for known in self._channels if known not in living]
 
-    def place(self, living: Mapping[str, str]) -> None:
+    def resync(self, living: Mapping[str, str]) -> None:
         """Take over which channels live and in which bridge each is; pairs of Local halves stay known."""
         for uniqueid, bridge in living.items():
             if not bridge:
@@ -75,7 +75,7 @@ class Channels:
             elif self.get(uniqueid).bridge != bridge:
                 self.entered_bridge(uniqueid, bridge)
 
-    def paired(self, one: str, two: str) -> None:
+    def pair(self, one: str, two: str) -> None:
         self._pairs[one], self._pairs[two] = two, one
 
     def other_half(self, uniqueid: str) -> str | None:
@@ -97,7 +97,7 @@ class Channels:
             del self._bridges[channel.bridge]
         channel.bridge = None
 
-    def heard_by(self, uniqueid: str) -> set[str]:
+    def audible_channels(self, uniqueid: str) -> set[str]:
         """Return the real channels (no Local halves) that share the sound of this one, itself not."""
         found: set[str] = set()
         ways, seen = [uniqueid], {uniqueid}

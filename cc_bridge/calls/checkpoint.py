@@ -14,8 +14,8 @@ from cc_bridge.calls.call import OpenCall
 from cc_bridge.calls.checkpoint_format import (
     AgentCheckpoint,
     CallCheckpoint,
-    packed,
-    unpacked,
+    from_json,
+    to_json,
     without_numbers,
 )
 from cc_bridge.calls.live_state import LiveState
@@ -34,16 +34,21 @@ class Checkpointer:
         """`numbers`: callers' numbers may be stored."""
         self._live = state
         self._numbers = numbers
-        self._kept: dict[tuple[str, str], int] = {}  # what is stored, by kind and name, with its state's hash
+        self._stored: dict[
+            tuple[str, str], int
+        ] = {}  # what is stored, by kind and name, with its state's hash
 
     # -- out
 
     def changes(self) -> list[OpenStateRecord]:
         """Return what is to be stored anew, and with an empty state what is over."""
-        names = [*((_CALL, name) for name in self._calls()), *((_AGENT, name) for name in self._agents())]
+        names = [
+            *((_CALL, name) for name in self._touched_calls()),
+            *((_AGENT, name) for name in self._changed_agents()),
+        ]
         return [change for key in names if (change := self._change(*key)) is not None]
 
-    def _calls(self) -> Iterable[str]:
+    def _touched_calls(self) -> Iterable[str]:
         """Return the calls that were touched, by a channel, a talk or their name; each once."""
         calls, talks = self._live.calls, self._live.talks
         found: dict[str, None] = {}
@@ -53,31 +58,31 @@ class Checkpointer:
                 found[call.call_id] = None
             if talk is not None:
                 found[talk.call_id] = None
-            if (_CALL, name) in self._kept or calls.named(name) is not None:
+            if (_CALL, name) in self._stored or calls.by_id(name) is not None:
                 found[name] = None
         self._live.touched.clear()
         return found
 
-    def _agents(self) -> Iterable[str]:
+    def _changed_agents(self) -> Iterable[str]:
         changed, self._live.agents.changed = self._live.agents.changed, set()
         return changed
 
     def _change(self, kind: str, name: str) -> OpenStateRecord | None:
         state: CallCheckpoint | AgentCheckpoint | None
         if kind == _CALL:
-            call = self._live.calls.named(name)
-            state = None if call is None else self._now(call)
+            call = self._live.calls.by_id(name)
+            state = None if call is None else self._checkpoint(call)
         else:
-            state = self._live.agents.now(name)
-        text = "" if state is None else packed(state)
-        before = self._kept.pop((kind, name), None)
+            state = self._live.agents.checkpoint(name)
+        text = "" if state is None else to_json(state)
+        before = self._stored.pop((kind, name), None)
         if text:
-            self._kept[kind, name] = hash(text)
+            self._stored[kind, name] = hash(text)
         if before == (hash(text) if text else None):
             return None
         return OpenStateRecord(self._live.pbx, kind, name, text)
 
-    def _now(self, call: OpenCall) -> CallCheckpoint:
+    def _checkpoint(self, call: OpenCall) -> CallCheckpoint:
         live = self._live
         talks = live.talks.of_call(call.call_id)
         now = CallCheckpoint(
@@ -114,18 +119,18 @@ class Checkpointer:
         intervals: list[AgentInterval] = []
         refused: list[str] = []
         for each in stored:
-            self._kept[each.kind, each.name] = 0  # no hash: it will be another state, or over
+            self._stored[each.kind, each.name] = 0  # no hash: it will be another state, or over
             (self._live.touched if each.kind == _CALL else self._live.agents.changed).add(each.name)
             try:
                 if each.kind == _CALL:
-                    self._take_in(unpacked(CallCheckpoint, each.state))
+                    self._restore_call(from_json(CallCheckpoint, each.state))
                 else:
-                    intervals += self._interval(unpacked(AgentCheckpoint, each.state), until)
+                    intervals += self._certain_interval(from_json(AgentCheckpoint, each.state), until)
             except ValueError:  # its text would tell the caller's number
                 refused.append(f"{each.kind} {each.name}")
         return intervals, refused
 
-    def _take_in(self, state: CallCheckpoint) -> None:
+    def _restore_call(self, state: CallCheckpoint) -> None:
         live, channels = self._live, self._live.channels
         if not state.call.channels:
             raise ValueError("a call without channels")
@@ -142,7 +147,7 @@ class Checkpointer:
             live.talks.restore(talk)
         live.direct_calls.restore(state.dials)
 
-    def _interval(self, agent: AgentCheckpoint, until: float) -> Iterable[AgentInterval]:
+    def _certain_interval(self, agent: AgentCheckpoint, until: float) -> Iterable[AgentInterval]:
         """Return what is certain: the PBX was observed no longer, and a wrap-up ends by itself."""
         ends_itself = agent.ends_at is not None and agent.ends_at <= until
         end = agent.ends_at if ends_itself and agent.ends_at is not None else until

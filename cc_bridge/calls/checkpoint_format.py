@@ -19,7 +19,7 @@ from cc_bridge.calls.talk import OpenTalk
 from cc_bridge.calls.visit import Visit
 from cc_bridge.records import AgentState, Direction
 
-__all__ = ["AgentCheckpoint", "CallCheckpoint", "packed", "unpacked", "without_numbers"]
+__all__ = ["AgentCheckpoint", "CallCheckpoint", "from_json", "to_json", "without_numbers"]
 
 _State = TypeVar("_State", "CallCheckpoint", "AgentCheckpoint")
 
@@ -71,11 +71,11 @@ def without_numbers(state: CallCheckpoint) -> CallCheckpoint:
     )
 
 
-def packed(state: CallCheckpoint | AgentCheckpoint) -> str:
+def to_json(state: CallCheckpoint | AgentCheckpoint) -> str:
     return _ADAPTERS[type(state)].serializer.to_json(state).decode()
 
 
-def unpacked(kind: type[_State], text: str) -> _State:
+def from_json(kind: type[_State], text: str) -> _State:
     """Return what was packed. Raises ValueError for a text that is broken, or of another version."""
     state: _State = _ADAPTERS[kind].validate_json(text)
     return state

@@ -127,8 +127,8 @@ class DirectCalls:
             other_half if other_half in self._dials else None,
         )
         if dial.within is None:
-            call = self._calls.known(event.linkedid, event.uniqueid, event.at)
-            call.dials(event, self._contexts.of_dial(event.context))
+            call = self._calls.get_or_begin(event.linkedid, event.uniqueid, event.at)
+            call.handle_dial(event, self._contexts.of_dial(event.context))
 
     def answered(self, dialed: str, at: float) -> None:
         """Begin the talk of a Dial that was answered; one that lies in another only says who answered."""
@@ -148,7 +148,7 @@ class DirectCalls:
             dial.picked_up = True
             self.answered(event.rung, event.at)
 
-    def joined_a_queue(self, uniqueid: str, at: float) -> None:
+    def joined_queue(self, uniqueid: str, at: float) -> None:
         """Leave it to the queue to say who talks when a Dial led into it through a Local channel."""
         talk = self._talk_of_other_half(uniqueid)
         if talk is not None and talk.phase is TalkPhase.CONNECTING:

@@ -200,7 +200,7 @@ class StatusSet(NamedTuple):
     uniqueid: str
     queue: str  # empty when it is not told
     status: str  # empty when the dialplan clears it
-    told_by: str
+    source: str
 
 
 class MemberSeen(NamedTuple):

@@ -42,7 +42,7 @@ class LiveState:
         self.channels = Channels()
         self.calls = Calls(pbx, contexts.of_first, every=direct)
         self.talks = Talks(self.channels, self._talk_ended)
-        self.visits = Visits(pbx, set(queues), self.calls, self._visited, self.channel_vanished)
+        self.visits = Visits(pbx, set(queues), self.calls, self._visit_ended, self.channel_vanished)
         self.rings = Rings(pbx, self.visits, self.talks, self._ring_ended)
         self.direct_calls = DirectCalls(
             pbx, contexts, self.calls, self.talks, self.channels, self.members.values
@@ -84,14 +84,14 @@ class LiveState:
         visits = [self.visits.of(channel) for channel in call.channels] if call else []
         # While the caller waits on, it was a phone that rang in vain.
         if not any(visit is not None and visit.left_at is None for visit in visits):
-            self.calls.lost(uniqueid)
+            self.calls.mark_partial(uniqueid)
         self.channel_ended(ev.ChannelEnded(at, uniqueid, 0))
 
-    def _visited(self, visit: Visit) -> None:
+    def _visit_ended(self, visit: Visit) -> None:
         record = visit.record()
         self.touched.add(record.call_id)
         self.completed.append(record)
-        self.calls.visited(record)
+        self.calls.add_visit(record)
 
     def _ring_ended(self, record: Ring) -> None:
         self.touched.add(record.call_id)
@@ -105,7 +105,7 @@ class LiveState:
             talk.number, talk.language, talk.direction = call.number, call.language, call.direction
         if record is not None:
             self.completed.append(record)
-            self.calls.talked(record)
+            self.calls.add_talk(record)
         if talk.queue:  # no queue spares an agent after a direct call
             ended_at = record.ended_at if record else at
             self.completed += self.agents.talk_ended(talk.member, talk.queue, ended_at)

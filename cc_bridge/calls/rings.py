@@ -39,7 +39,7 @@ class Rings:
     def of_visit(self, visit: Visit) -> list[OpenRing]:
         return [ring for uniqueid in visit.rings if (ring := self._open.get(uniqueid)) is not None]
 
-    def names(self) -> Collection[str]:
+    def channels(self) -> Collection[str]:
         return self._open.keys()
 
     def called(self, event: ev.Called) -> None:

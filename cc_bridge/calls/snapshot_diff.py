@@ -30,19 +30,19 @@ _MISSED = (VisitPhase.WAITING, VisitPhase.MISSED, VisitPhase.MISSED_HANGING_UP)
 
 
 class SnapshotDiff:
-    """Compares the live state with snapshots; `doubted` are those that the last one showed first."""
+    """Compares the live state with snapshots; `unconfirmed` are those that the last one showed first."""
 
     def __init__(self, state: LiveState) -> None:
-        self.doubted: set[tuple[str, ...]] = set()
+        self.unconfirmed: set[tuple[str, ...]] = set()
         self._state = state
 
-    def with_snapshot(self, snapshot: Snapshot, *, fresh: bool, gone_at: float) -> bool:
+    def apply(self, snapshot: Snapshot, *, fresh: bool, gone_at: float) -> bool:
         """Put right what differs; return whether anything did. What is gone ended at `gone_at`."""
         differences = dict(self._differences(snapshot, gone_at))
-        certain = [key for key in differences if fresh or key in self.doubted]
+        certain = [key for key in differences if fresh or key in self.unconfirmed]
         for key in certain:
             differences[key]()
-        self.doubted = differences.keys() - certain
+        self.unconfirmed = differences.keys() - certain
         return bool(certain)
 
     def _differences(self, snapshot: Snapshot, gone_at: float) -> Iterator[SnapshotDifference]:
@@ -50,24 +50,24 @@ class SnapshotDiff:
         state, living = self._state, snapshot.channels
         waiting = {(entry.uniqueid, entry.queue): entry for entry in snapshot.waiting}
         for visit in state.visits.all():
-            if not _shown(visit, waiting) and not state.visits.leaves(visit.uniqueid):
+            if not _shown(visit, waiting) and not state.visits.is_leaving(visit.uniqueid):
                 vanished = visit.uniqueid not in living
-                missed = partial(state.visits.missed, visit, gone_at, snapshot.taken_at, vanished=vanished)
+                missed = partial(state.visits.not_shown, visit, gone_at, snapshot.taken_at, vanished=vanished)
                 yield ("visit", visit.uniqueid, visit.queue), missed
-        for uniqueid in state.rings.names():
+        for uniqueid in state.rings.channels():
             if uniqueid not in living:
                 yield ("ring", uniqueid), partial(state.rings.close, uniqueid, gone_at)
         for talk in state.talks.all():
-            if not _goes_on(talk, snapshot):
+            if not _is_in_progress(talk, snapshot):
                 name = ("talk", talk.uniqueid, talk.queue, str(talk.answered_at))
                 yield name, partial(state.talks.close, talk, gone_at)
-        unknown = {*state.channels.unknown_to(living), *state.calls.unknown_to(living)}
+        unknown = {*state.channels.missing_from(living), *state.calls.missing_from(living)}
         waits = {visit.uniqueid for visit in state.visits.all() if visit.phase in _MISSED}
         for uniqueid in unknown - waits:
             yield ("channel", uniqueid), partial(state.channel_vanished, uniqueid, gone_at)
-        yield from self._unknown(snapshot, waiting)
+        yield from self._unseen(snapshot, waiting)
 
-    def _unknown(self, snapshot: Snapshot, waiting: WaitingEntries) -> Iterator[SnapshotDifference]:
+    def _unseen(self, snapshot: Snapshot, waiting: WaitingEntries) -> Iterator[SnapshotDifference]:
         """Yield the callers that Asterisk knows and we do not."""
         talks = self._state.talks
         for seen in snapshot.talks:
@@ -75,14 +75,17 @@ class SnapshotDiff:
             last = talks.last(seen.uniqueid)
             # Behind a Local channel somebody else may speak by now: Queue() does not notice a transfer.
             over = last is not None and last.dialed == seen.agent_uniqueid
-            if not over and (going_on is None or not _goes_on(going_on, snapshot)):
-                yield ("joined talk", seen.uniqueid), partial(self._take_over_talk, seen, snapshot.taken_at)
+            if not over and (going_on is None or not _is_in_progress(going_on, snapshot)):
+                yield (
+                    ("joined talk", seen.uniqueid),
+                    partial(self._begin_unseen_talk, seen, snapshot.taken_at),
+                )
         for key, entry in waiting.items():
             visit = self._state.visits.of(entry.uniqueid)
             if visit is None or not _shown(visit, waiting):
-                yield ("entry", *key), partial(self._state.visits.take_over, entry)
+                yield ("entry", *key), partial(self._state.visits.joined_unseen, entry)
 
-    def _take_over_talk(self, seen: SeenTalk, now: float) -> None:
+    def _begin_unseen_talk(self, seen: SeenTalk, now: float) -> None:
         """Follow a talk that began unseen, so that a survey after it knows the agent."""
         state = self._state
         device = seen.agent_channel.rpartition("-")[0]
@@ -92,7 +95,7 @@ class SnapshotDiff:
             if member.queue == seen.queue
         }
         name, interface = names.get(device) or (state.member_for_interface(device) or device, device)
-        call = state.calls.known(seen.linkedid, seen.uniqueid, now)
+        call = state.calls.get_or_begin(seen.linkedid, seen.uniqueid, now)
         call.queue = call.queue or seen.queue
         behind_local = state.channels.other_half(seen.agent_uniqueid)
         talk = OpenTalk(
@@ -111,7 +114,7 @@ class SnapshotDiff:
         state.begin_talk(talk, now)
 
 
-def _goes_on(talk: OpenTalk, snapshot: Snapshot) -> bool:
+def _is_in_progress(talk: OpenTalk, snapshot: Snapshot) -> bool:
     bridges = [snapshot.channels.get(leg) for leg in (talk.caller, talk.agent or talk.dialed)]
     if talk.phase is not TalkPhase.TALKING:
         return None not in bridges

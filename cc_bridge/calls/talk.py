@@ -74,7 +74,7 @@ class OpenTalk:
         if self.phase is not TalkPhase.ENDED:
             self.phase = TalkPhase.TALKING
 
-    def began(self, at: float, member: str, interface: str) -> None:
+    def correct_start(self, at: float, member: str, interface: str) -> None:
         """Take when it began and whose it is, told after it was seen to go on."""
         self.member, self.interface = member, interface
         if self.phase is not TalkPhase.CONNECTING:

@@ -17,7 +17,7 @@ from cc_bridge.records import EndedBy, Talk, Transfer
 __all__ = ["Talks"]
 
 # A parting that nothing undoes within this many seconds was the end; real returns take milliseconds.
-_SETTLE_SECONDS = 2.0
+_RETURN_SECONDS = 2.0
 # A caller's last talk is remembered this long after the caller's channel ended, for late questions.
 _MEMORY_SECONDS = 10.0
 
@@ -35,7 +35,7 @@ class Talks:
         self._last: dict[str, OpenTalk] = {}  # by the caller's channel, until it is forgotten
         self._of_call: dict[str, list[OpenTalk]] = {}  # all of a call, as long
         self._parted: dict[int, OpenTalk] = {}  # waiting for more news, by identity
-        self._forget: deque[tuple[float, str]] = deque()
+        self._expiries: deque[tuple[float, str]] = deque()
 
     def all(self) -> Collection[OpenTalk]:
         return {id(talk): talk for talk in self._by_leg.values()}.values()
@@ -52,7 +52,7 @@ class Talks:
         """Return the talks of a call in their order, finished or not; a ring that came to no talk is none."""
         return [talk for talk in self._of_call.get(call_id, ()) if talk.answered_at or not talk.ended]
 
-    def going_on(self) -> list[OpenTalk]:
+    def in_progress(self) -> list[OpenTalk]:
         """Return the talks in which caller and agent are connected, on hold or not."""
         return [talk for talk in self.all() if talk.phase in (TalkPhase.TALKING, TalkPhase.CONSULTING)]
 
@@ -60,7 +60,7 @@ class Talks:
         """Return where the two legs are."""
         return [self._channels.bridge_of(leg) for leg in (talk.caller, talk.agent or talk.dialed)]
 
-    def placed(self, at: float, living: Mapping[str, str], halves: Iterable[tuple[str, str]]) -> None:
+    def resync(self, at: float, living: Mapping[str, str], halves: Iterable[tuple[str, str]]) -> None:
         """Take over who is where, as Asterisk tells it after a stretch that was not observed.
 
         Two who are in the bridge in which they were have talked on, as far as anybody can tell: a bridge
@@ -70,10 +70,10 @@ class Talks:
         """
         before = [(talk, talk.phase, self.bridges_of(talk)) for talk in self.all()]
         for one, two in halves:
-            self._channels.paired(one, two)
-        self._channels.place(living)
+            self._channels.pair(one, two)
+        self._channels.resync(living)
         for talk, phase, bridges in before:
-            together = self._bridge_again(talk, at)
+            together = self._join_if_audible(talk, at)
             if together and (phase is TalkPhase.CONNECTING or self.bridges_of(talk) != bridges):
                 talk.partial = True
 
@@ -87,29 +87,29 @@ class Talks:
         if talk.phase is TalkPhase.PARTED:
             self._parted[id(talk)] = talk
 
-    def lost_sight(self, at: float) -> None:
+    def observation_lost(self, at: float) -> None:
         """Note that nothing is heard from now on, and take nothing for granted that may change meanwhile."""
         for talk in self.all():
             talk.unheld(at)  # a hold counts as far as it was seen
             if talk.phase is TalkPhase.PARTED:
                 talk.partial = True  # perhaps they meet again
 
-    def settle(self, now: float) -> None:
+    def sweep(self, now: float) -> None:
         """Take partings that nothing undid as ends, and forget what was long ago."""
-        for talk in [talk for talk in self._parted.values() if now - talk.parted_at >= _SETTLE_SECONDS]:
+        for talk in [talk for talk in self._parted.values() if now - talk.parted_at >= _RETURN_SECONDS]:
             self.close(talk, now)
-        while self._forget and self._forget[0][0] <= now:
-            forgotten = self._last.pop(self._forget.popleft()[1], None)
+        while self._expiries and self._expiries[0][0] <= now:
+            forgotten = self._last.pop(self._expiries.popleft()[1], None)
             if forgotten is not None:
                 self._of_call.pop(forgotten.call_id, None)
 
     def channel_ended(self, uniqueid: str, at: float) -> None:
         talk = self._by_leg.get(uniqueid)
         if talk is not None and uniqueid in (talk.caller, talk.agent):
-            talk.parted(at, self._who_ended(talk, uniqueid))
+            talk.parted(at, self._first_to_leave(talk, uniqueid))
             self.close(talk, at)
         if uniqueid in self._last:
-            self._forget.append((at + _MEMORY_SECONDS, uniqueid))
+            self._expiries.append((at + _MEMORY_SECONDS, uniqueid))
         self._channels.ended(uniqueid)
 
     def begin(self, talk: OpenTalk, at: float) -> None:
@@ -117,7 +117,7 @@ class Talks:
         self._of_call.setdefault(talk.call_id, []).append(talk)
         for leg in (talk.caller, talk.dialed):
             self._by_leg[leg] = talk
-        self._bridge_again(talk, at)
+        self._join_if_audible(talk, at)
 
     def bridge_entered(self, event: ev.BridgeEntered) -> None:
         uniqueid = event.uniqueid
@@ -128,10 +128,10 @@ class Talks:
         if talk is None:
             return
         if event.swapped:
-            self._swapped(talk, event.swapped, uniqueid)
+            self._replace_leg(talk, event.swapped, uniqueid)
         if event.holding and uniqueid == talk.agent:
             self.close(talk, event.at)
-        elif not self._bridge_again(talk, event.at) and uniqueid == talk.agent:
+        elif not self._join_if_audible(talk, event.at) and uniqueid == talk.agent:
             talk.consulting(event.at)
             self._parted.pop(id(talk), None)
 
@@ -139,13 +139,13 @@ class Talks:
         uniqueid = event.uniqueid
         talk = self._by_leg.get(uniqueid)
         if talk is not None and uniqueid in (talk.caller, talk.agent):
-            talk.parted(event.at, self._who_ended(talk, uniqueid))
+            talk.parted(event.at, self._first_to_leave(talk, uniqueid))
             if talk.phase is TalkPhase.PARTED:
                 self._parted[id(talk)] = talk
         self._channels.left_bridge(uniqueid)
 
     def local_joined(self, event: ev.LocalJoined) -> None:
-        self._channels.paired(event.one, event.two)
+        self._channels.pair(event.one, event.two)
 
     def held(self, event: ev.Held) -> None:
         talk = self._by_leg.get(event.uniqueid)
@@ -180,9 +180,9 @@ class Talks:
         if talk.phase is not TalkPhase.ENDED:
             self._ended(talk, talk.record(at), at)
 
-    def _bridge_again(self, talk: OpenTalk, at: float) -> bool:
+    def _join_if_audible(self, talk: OpenTalk, at: float) -> bool:
         """Begin or resume the talk if its two sides hear each other; find an agent behind Local channels."""
-        together = self._channels.heard_by(talk.caller)
+        together = self._channels.audible_channels(talk.caller)
         if talk.agent is None:
             talk.agent = next(iter(together), None)
             if talk.agent is not None:
@@ -201,7 +201,7 @@ class Talks:
                 return talk
         return None
 
-    def _swapped(self, talk: OpenTalk, old: str, new: str) -> None:
+    def _replace_leg(self, talk: OpenTalk, old: str, new: str) -> None:
         """Follow a leg whose place another channel takes (a Local channel that is optimised away)."""
         if old == talk.caller:
             talk.caller = new
@@ -211,7 +211,7 @@ class Talks:
             return
         self._by_leg[new] = talk
 
-    def _who_ended(self, talk: OpenTalk, first: str) -> EndedBy:
+    def _first_to_leave(self, talk: OpenTalk, first: str) -> EndedBy:
         """Say who ended a talk whose leg `first` left first.
 
         An agent who uses a feature code leaves without a hang-up request, and so does a caller whom a

@@ -77,10 +77,10 @@ class Tracker:
     def resync(self, snapshot: Snapshot, *, fresh: bool = True) -> list[TrackerRecord]:
         """Compare with what Asterisk says itself; close what it no longer knows, take over what we do not.
 
-        `fresh`: the snapshot begins a session, and no event was heard since it was asked for. Else events
-        and snapshot cross, so a difference counts only when the snapshot before showed it too; `doubts`
-        then says how many wait for the next one. What ended unseen ended when sight was lost, as far as
-        anybody knows; with a clock that was put back meanwhile nothing can go on.
+        `fresh`: the snapshot begins a session, and no event was received since it was requested. Else events
+        and snapshot cross, so a difference counts only if the previous snapshot showed it too
+        (`unconfirmed_differences`). What ended unseen is dated to the loss of observation. If the clock was
+        put back meanwhile, everything is closed.
         """
         now = gone_at = snapshot.taken_at
         if fresh and self._lost_at is not None:
@@ -91,38 +91,38 @@ class Tracker:
         self.members.clear()
         self.members.update({(seen.queue, seen.interface): seen for seen in snapshot.members})
         if fresh:
-            self.talks.placed(now, snapshot.channels, snapshot.halves)
-        if self._snapshot_diff.with_snapshot(snapshot, fresh=fresh, gone_at=gone_at) or fresh:
-            self.state.touched.update(self.calls.names())
+            self.talks.resync(now, snapshot.channels, snapshot.halves)
+        if self._snapshot_diff.apply(snapshot, fresh=fresh, gone_at=gone_at) or fresh:
+            self.state.touched.update(self.calls.ids())
         self.state.completed += self.agents.resync(snapshot.members, now)
         return self.state.take_completed()
 
     @property
-    def doubts(self) -> int:
+    def unconfirmed_differences(self) -> int:
         """Return how many differences to the last snapshot the next one has to confirm."""
-        return len(self._snapshot_diff.doubted)
+        return len(self._snapshot_diff.unconfirmed)
 
     def finish(self, now: float) -> list[TrackerRecord]:
         """Close everything that is open as unobserved, such as at the end of a recording."""
         self._close_all(now)
-        self.state.completed += self.agents.unobserved(now)
+        self.state.completed += self.agents.observation_lost(now)
         return self.state.take_completed()
 
     def _close_all(self, now: float) -> None:
-        self.state.touched.update(self.calls.names())
+        self.state.touched.update(self.calls.ids())
         self.visits.close_all(now)
         self._rings.close_all(now)
         for talk in list(self.talks.all()):
             self.talks.close(talk, now)
         self.state.completed += self.calls.finish(now)
 
-    def lost_sight(self, now: float) -> list[TrackerRecord]:
+    def observation_lost(self, now: float) -> list[TrackerRecord]:
         """Note that nothing is heard from now on: what was not told until now will not be."""
-        self.visits.lost_sight(now)
-        self.talks.lost_sight(now)
-        self.state.completed += self.agents.unobserved(now)
+        self.visits.observation_lost(now)
+        self.talks.observation_lost(now)
+        self.state.completed += self.agents.observation_lost(now)
         self._lost_at = now
-        self.state.touched.update(self.calls.names())
+        self.state.touched.update(self.calls.ids())
         return self.state.take_completed()
 
     def changes(self) -> list[OpenStateRecord]:
@@ -135,7 +135,7 @@ class Tracker:
         Comes before all else. The first `resync` tells what that ends.
         """
         intervals, refused = self._checkpointer.restore(stored, until)
-        self.state.completed = [*intervals, *self.lost_sight(until)]
+        self.state.completed = [*intervals, *self.observation_lost(until)]
         return refused
 
     # -- this moment
@@ -163,7 +163,7 @@ class Tracker:
         # One that has parted waits for more: BlindTransfer can come after the joining that it caused (22.10).
         if talk is not None and talk.caller == event.uniqueid and talk.phase is not TalkPhase.PARTED:
             self.talks.close(talk, event.at)
-        self._direct_calls.joined_a_queue(event.uniqueid, event.at)
+        self._direct_calls.joined_queue(event.uniqueid, event.at)
 
     def _left(self, event: ev.Left) -> None:
         visit = self.visits.of(event.uniqueid)
@@ -176,13 +176,13 @@ class Tracker:
         visit = self.visits.open_for(event)
         visit.agent, visit.interface = self._who_answered(event, visit)
         visit.ringing = False
-        self.visits.tell(visit, VisitEvent.CONNECTED, event.at, "AgentConnect")
+        self.visits.handle_signal(visit, VisitEvent.CONNECTED, event.at, "AgentConnect")
         before = self.talks.of(event.uniqueid)
         # The snapshot that began this session may have shown the talk before its begin is told.
         shown = before is not None and before.partial and before.dialed == event.agent_uniqueid
         if before is not None and shown:
             self.state.completed += self.agents.talk_ended(before.member, before.queue, event.at)
-            before.began(event.at, visit.agent, visit.interface)
+            before.correct_start(event.at, visit.agent, visit.interface)
             before.picked_up = visit.interface != event.interface
         elif before is not None:
             self.talks.close(before, event.at)
@@ -213,13 +213,13 @@ class Tracker:
         AgentConnect keeps those of the phone that rang when another one picks the call up (16.28, 22.10).
         """
         device = event.agent_channel.rpartition("-")[0]
-        as_told = event.member, event.interface
+        reported = event.member, event.interface
         if event.agent_uniqueid in visit.rings or device == event.interface:
-            return as_told
+            return reported
         if is_local(event.agent_channel) or is_local(event.interface):
-            return as_told
+            return reported
         name = self.state.member_for_interface(device)
-        return (name or device, device) if visit.rings or name else as_told
+        return (name or device, device) if visit.rings or name else reported
 
     # -- rings
 
@@ -257,18 +257,18 @@ class Tracker:
     def _member_seen(self, event: ev.MemberSeen) -> None:
         self.visits.queues.add(event.queue)
         self.members[event.queue, event.interface] = event
-        self.state.completed += self.agents.seen(event)
+        self.state.completed += self.agents.member_seen(event)
 
     def _member_gone(self, event: ev.MemberGone) -> None:
         self.members.pop((event.queue, event.interface), None)
-        self.state.completed += self.agents.gone(event)
+        self.state.completed += self.agents.member_gone(event)
 
     # -- inside
 
     def _sweep(self, now: float) -> None:
         self._next_tick = now + 1.0
         self.state.completed += self.agents.tick(now)
-        self.talks.settle(now)
+        self.talks.sweep(now)
         self.visits.sweep(now)
 
     _HANDLERS: ClassVar[dict[type[Any], Callable[["Tracker", Any], None]]] = {

@@ -37,7 +37,7 @@ class VisitEvent(Enum):
     LEFT_TO_AGENT = auto()  # an agent had picked up
     CONNECTED = auto()
     STATUS = auto()  # QUEUESTATUS told an outcome
-    SETTLED = auto()  # a second has passed since it left, or was missed
+    GRACE_OVER = auto()  # a second has passed since it left, or was missed
     STAYED = auto()  # ... the channel lives, and QUEUESTATUS would have been seen
     NOT_SHOWN = auto()  # Asterisk was asked, and does not know the caller in this queue
     LOST = auto()  # nothing is heard from now on
@@ -80,7 +80,7 @@ _TABLE: dict[tuple[VisitPhase, VisitEvent], tuple[VisitPhase, Outcome | None]] =
     (_P.UNDECIDED, _S.ENDED): (_P.CLOSED, _O.UNOBSERVED),
     (_P.LEAVING, _S.CONNECTED): (_P.CLOSED, _O.ANSWERED),
     (_P.LEAVING, _S.STATUS): (_P.CLOSED, None),
-    (_P.LEAVING, _S.SETTLED): (_P.CLOSED, _O.LEFT_BY_KEY),
+    (_P.LEAVING, _S.GRACE_OVER): (_P.CLOSED, _O.LEFT_BY_KEY),
     (_P.LEAVING, _S.LOST): (_P.CLOSED, _O.UNOBSERVED),
     (_P.LEAVING, _S.MOVED_ON): (_P.CLOSED, _O.LEFT_BY_KEY),
     (_P.LEAVING, _S.ENDED): (_P.CLOSED, _O.LEFT_BY_KEY),
@@ -103,7 +103,7 @@ _TABLE: dict[tuple[VisitPhase, VisitEvent], tuple[VisitPhase, Outcome | None]] =
     **{
         (phase, signal): (_P.CLOSED, _O.UNOBSERVED)
         for phase in (_P.MISSED, _P.MISSED_HANGING_UP)
-        for signal in (_S.STATUS, _S.SETTLED, _S.LOST, _S.MOVED_ON, _S.ENDED)
+        for signal in (_S.STATUS, _S.GRACE_OVER, _S.LOST, _S.MOVED_ON, _S.ENDED)
     },
 }
 
@@ -170,7 +170,7 @@ class Visit:
         )
 
     @classmethod
-    def refused(cls, pbx: str, run: QueueRun, outcome: Outcome, at: float, told_by: str) -> "Visit":
+    def refused(cls, pbx: str, run: QueueRun, outcome: Outcome, at: float, source: str) -> "Visit":
         """Return the closed visit of a caller whom the queue did not let in."""
         visit = cls(
             pbx,
@@ -184,11 +184,13 @@ class Visit:
             run.language,
             VisitPhase.CLOSED,
         )
-        visit.left_at, visit.outcome, visit.decided_by = at, outcome, told_by
+        visit.left_at, visit.outcome, visit.decided_by = at, outcome, source
         return visit
 
-    def hear(self, signal: VisitEvent, at: float, told_by: str, told: Outcome | None = None) -> bool:
-        """Take a signal; return False if it was not expected here."""
+    def handle_signal(
+        self, signal: VisitEvent, at: float, source: str, status: Outcome | None = None
+    ) -> bool:
+        """Take a signal; return False if it was not expected. `status` is the outcome of a STATUS."""
         move = _TABLE.get((self.phase, signal))
         if move is None:
             return False
@@ -197,9 +199,9 @@ class Visit:
         if leaves or (signal in (VisitEvent.HUNG_UP, VisitEvent.NOT_SHOWN) and self.left_at is None):
             self.left_at = at  # the best that is known; the leaving itself is better
         if self.phase is VisitPhase.CLOSED:
-            self.outcome = outcome or told
+            self.outcome = outcome or status
             decided_earlier = self.outcome in _DECIDED_BY and signal is not VisitEvent.STATUS
-            self.decided_by = _DECIDED_BY[self.outcome] if self.outcome and decided_earlier else told_by
+            self.decided_by = _DECIDED_BY[self.outcome] if self.outcome and decided_earlier else source
             if self.left_at is None or signal is VisitEvent.CONNECTED:
                 self.left_at = at
         return True

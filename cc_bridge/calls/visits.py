@@ -23,7 +23,7 @@ _LEAVE_SECONDS = 1.0
 _SILENCE_SECONDS = 0.1
 
 # The leaving was heard, and what it means was not known yet.
-_UNSETTLED = (VisitPhase.LEAVING, VisitPhase.UNDECIDED, VisitPhase.MISSED, VisitPhase.MISSED_HANGING_UP)
+_UNRESOLVED = (VisitPhase.LEAVING, VisitPhase.UNDECIDED, VisitPhase.MISSED, VisitPhase.MISSED_HANGING_UP)
 # Nothing was heard that says more.
 _SILENT = (VisitPhase.LEAVING, VisitPhase.MISSED, VisitPhase.MISSED_HANGING_UP)
 
@@ -56,7 +56,7 @@ class Visits:
         # Those whose channel a snapshot did not show either, and since when.
         self._vanished: dict[str, float] = {}
         self._runs: dict[str, ev.QueueRun] = {}  # callers for whom Queue() ran, until more is known
-        self._statuses_told = False  # QUEUESTATUS is visible to our manager user
+        self._statuses_visible = False  # QUEUESTATUS is visible to our manager user
 
     def __len__(self) -> int:
         return len(self._open)
@@ -68,7 +68,7 @@ class Visits:
     def all(self) -> Collection[Visit]:
         return self._open.values()
 
-    def leaves(self, uniqueid: str) -> bool:
+    def is_leaving(self, uniqueid: str) -> bool:
         """Tell whether a caller has left, and it has not settled what that means."""
         return uniqueid in self._leaving
 
@@ -85,8 +85,8 @@ class Visits:
                 before.approximate = False
                 return False
             # The dialplan would have been told why before it came to the next queue.
-            taken_away = before.phase is VisitPhase.UNDECIDED and self._statuses_told
-            self.tell(
+            taken_away = before.phase is VisitPhase.UNDECIDED and self._statuses_visible
+            self.handle_signal(
                 before, VisitEvent.STAYED if taken_away else VisitEvent.MOVED_ON, event.at, "QueueCallerJoin"
             )
         self._runs.pop(event.uniqueid, None)
@@ -97,7 +97,7 @@ class Visits:
     def gave_up(self, event: ev.GaveUp) -> None:
         if self._shown_in_another(event.uniqueid, event.queue):
             return  # old news: the caller has come to the next queue meanwhile
-        self.tell(self.open_for(event), VisitEvent.GAVE_UP, event.at, "QueueCallerAbandon")
+        self.handle_signal(self.open_for(event), VisitEvent.GAVE_UP, event.at, "QueueCallerAbandon")
 
     def left(self, event: ev.Left, *, picked_up: bool, ringing: bool) -> None:
         """`picked_up`: by an agent's phone, `ringing`: one rang when the caller left."""
@@ -107,7 +107,7 @@ class Visits:
             return
         self._leaving[event.uniqueid] = event.at
         visit.ringing |= ringing
-        self.tell(
+        self.handle_signal(
             visit, VisitEvent.LEFT_TO_AGENT if picked_up else VisitEvent.LEFT, event.at, "QueueCallerLeave"
         )
 
@@ -116,7 +116,7 @@ class Visits:
         visit = self._open.get(event.uniqueid)
         if visit is None or visit.queue != event.queue:
             if visit is not None:
-                self.tell(visit, VisitEvent.MOVED_ON, event.at, type(event).__name__)
+                self.handle_signal(visit, VisitEvent.MOVED_ON, event.at, type(event).__name__)
             self.queues.add(event.queue)
             visit = self._begin(event)
         return visit
@@ -127,7 +127,7 @@ class Visits:
         self._runs[event.uniqueid] = event
 
     def status_set(self, event: ev.StatusSet) -> None:
-        self._statuses_told |= not event.queue  # a UserEvent speaks for its own dialplan alone
+        self._statuses_visible |= not event.queue  # a UserEvent speaks for its own dialplan alone
         outcome = STATUS_OUTCOMES.get(event.status)
         if outcome is None:
             return
@@ -135,31 +135,31 @@ class Visits:
         run = self._runs.get(event.uniqueid)
         if visit is not None:
             if event.queue in ("", visit.queue) and not _is_shown(visit):
-                self.tell(visit, VisitEvent.STATUS, event.at, event.told_by, outcome)
+                self.handle_signal(visit, VisitEvent.STATUS, event.at, event.source, outcome)
         elif outcome in REFUSALS and run is not None and event.queue in ("", run.queue):
             self.queues.add(run.queue)
-            refused = Visit.refused(self._pbx, run, outcome, event.at, event.told_by)
-            refused.call_id = self._calls.known(run.linkedid, run.uniqueid, run.at).call_id
+            refused = Visit.refused(self._pbx, run, outcome, event.at, event.source)
+            refused.call_id = self._calls.get_or_begin(run.linkedid, run.uniqueid, run.at).call_id
             self._closed(refused)
         self._runs.pop(event.uniqueid, None)  # told twice, by VarSet and UserEvent, it counts once
 
     def hung_up(self, uniqueid: str, at: float) -> None:
         visit = self._open.get(uniqueid)
         if visit is not None:
-            visit.hear(VisitEvent.HUNG_UP, at, "HangupRequest")
+            visit.handle_signal(VisitEvent.HUNG_UP, at, "HangupRequest")
 
     def channel_ended(self, uniqueid: str, at: float) -> None:
         self._vanished.pop(uniqueid, None)
         if uniqueid in self._leaving and at - self._leaving[uniqueid] >= _SILENCE_SECONDS:
-            self._settle(uniqueid, at)
+            self._resolve(uniqueid, at)
         visit = self._open.get(uniqueid)
         if visit is not None:
-            self.tell(visit, VisitEvent.ENDED, at, "Hangup")
+            self.handle_signal(visit, VisitEvent.ENDED, at, "Hangup")
         self._runs.pop(uniqueid, None)
 
     # -- what snapshots show
 
-    def missed(self, visit: Visit, gone_at: float, now: float, *, vanished: bool) -> None:
+    def not_shown(self, visit: Visit, gone_at: float, now: float, *, vanished: bool) -> None:
         """Note that Asterisk does not know a caller in the queue; the leaving may be on its way to us.
 
         `vanished`: it does not know the channel either.
@@ -167,13 +167,13 @@ class Visits:
         self._leaving[visit.uniqueid] = now
         if vanished:
             self._vanished[visit.uniqueid] = gone_at
-        self.tell(visit, VisitEvent.NOT_SHOWN, gone_at, "QueueStatus")
+        self.handle_signal(visit, VisitEvent.NOT_SHOWN, gone_at, "QueueStatus")
 
-    def take_over(self, entry: ev.Joined) -> None:
+    def joined_unseen(self, entry: ev.Joined) -> None:
         """Take in a caller who waits, and whose joining was not seen."""
         earlier = self._open.get(entry.uniqueid)
         if earlier is not None:
-            self.tell(earlier, VisitEvent.MOVED_ON, entry.at, "QueueStatus")
+            self.handle_signal(earlier, VisitEvent.MOVED_ON, entry.at, "QueueStatus")
         self._leaving.pop(entry.uniqueid, None)
         self._begin(entry).approximate = True
 
@@ -181,7 +181,7 @@ class Visits:
         """Take a visit back in as an earlier daemon knew it."""
         self._open[visit.uniqueid] = visit
         self.queues.add(visit.queue)
-        if visit.phase in _UNSETTLED and visit.left_at is not None:
+        if visit.phase in _UNRESOLVED and visit.left_at is not None:
             self._leaving[visit.uniqueid] = visit.left_at
 
     # -- time
@@ -189,28 +189,28 @@ class Visits:
     def sweep(self, now: float) -> None:
         """Settle what nothing has followed in time."""
         for uniqueid in [caller for caller, at in self._leaving.items() if now - at >= _LEAVE_SECONDS]:
-            self._settle(uniqueid, now)
+            self._resolve(uniqueid, now)
 
-    def lost_sight(self, now: float) -> None:
+    def observation_lost(self, now: float) -> None:
         """Note that nothing is heard from now on: what was not told until now will not be."""
         for uniqueid, left_at in list(self._leaving.items()):
-            self._settle(uniqueid, now, certain=now - left_at >= _SILENCE_SECONDS)
+            self._resolve(uniqueid, now, certain=now - left_at >= _SILENCE_SECONDS)
         for visit in list(self._open.values()):
             if visit.phase is VisitPhase.UNDECIDED:
-                self.tell(visit, VisitEvent.LOST, now, "end of observation")
+                self.handle_signal(visit, VisitEvent.LOST, now, "end of observation")
         self._runs.clear()
 
     def close_all(self, now: float) -> None:
         for visit in list(self._open.values()):
-            self.tell(visit, VisitEvent.MOVED_ON, now, "end of observation")
+            self.handle_signal(visit, VisitEvent.MOVED_ON, now, "end of observation")
 
     # -- inside
 
-    def tell(
-        self, visit: Visit, signal: VisitEvent, at: float, told_by: str, told: Outcome | None = None
+    def handle_signal(
+        self, visit: Visit, signal: VisitEvent, at: float, source: str, status: Outcome | None = None
     ) -> None:
-        """Let a visit hear a signal."""
-        if not visit.hear(signal, at, told_by, told):
+        """Pass a signal to a visit, and report the visit if it has closed."""
+        if not visit.handle_signal(signal, at, source, status):
             self.unexpected += 1
         if visit.phase is VisitPhase.CLOSED:
             self._open.pop(visit.uniqueid, None)
@@ -222,19 +222,19 @@ class Visits:
 
     def _begin(self, event: ev.Joined | ev.GaveUp | ev.Connected) -> Visit:
         visit = self._open[event.uniqueid] = Visit.of(self._pbx, event)
-        visit.call_id = self._calls.known(event.linkedid, event.uniqueid, visit.entered_at).call_id
+        visit.call_id = self._calls.get_or_begin(event.linkedid, event.uniqueid, visit.entered_at).call_id
         return visit
 
-    def _settle(self, uniqueid: str, now: float, *, certain: bool = True) -> None:
+    def _resolve(self, uniqueid: str, now: float, *, certain: bool = True) -> None:
         """Say what it means that nothing followed a leaving; `certain`: it would have been heard."""
         del self._leaving[uniqueid]
         visit = self._open.get(uniqueid)
         if visit is not None and not certain:
-            self.tell(visit, VisitEvent.LOST, now, "end of observation")
-        elif visit is not None and visit.phase is VisitPhase.UNDECIDED and self._statuses_told:
-            self.tell(visit, VisitEvent.STAYED, now, "")
+            self.handle_signal(visit, VisitEvent.LOST, now, "end of observation")
+        elif visit is not None and visit.phase is VisitPhase.UNDECIDED and self._statuses_visible:
+            self.handle_signal(visit, VisitEvent.STAYED, now, "")
         elif visit is not None and visit.phase in _SILENT:
-            self.tell(visit, VisitEvent.SETTLED, now, "QueueStatus")
+            self.handle_signal(visit, VisitEvent.GRACE_OVER, now, "QueueStatus")
         if uniqueid in self._vanished:
             self._gone(uniqueid, self._vanished[uniqueid])
 

@@ -178,7 +178,7 @@ def _rows(bridge: Bridge, engine: Engine) -> list[QueueRow]:
     waits: dict[str, list[float]] = {queue: [] for queue in tracker.queues}
     for visit in tracker.waiting():
         waits[visit.queue].append(now - visit.entered_at)
-    talking = Counter(talk.queue for talk in tracker.talks.going_on())
+    talking = Counter(talk.queue for talk in tracker.talks.in_progress())
     with engine.connect() as connection:
         ended = {(row.queue, row.outcome): row.n for row in visits_by_outcome(connection, since=0)}
         ratings = {rating.queue: rating for rating in ratings_by_queue(connection, since=0)}

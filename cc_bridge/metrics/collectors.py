@@ -68,9 +68,7 @@ class QueueCollector(Collector):
         yield _read("service_level_threshold_seconds", self._pbx, seconds)
         shares = list(self._outliers.queues())
         yield _read("caller_hangup_first_ratio", self._pbx, {(share.queue,): share.share for share in shares})
-        yield _read(
-            "hangup_outlier_agents", self._pbx, {(share.queue,): share.suspicious for share in shares}
-        )
+        yield _read("hangup_outlier_agents", self._pbx, {(share.queue,): share.outliers for share in shares})
 
 
 class FollowUpCollector(Collector):
@@ -160,7 +158,7 @@ class StateCollector(Collector):
             waiting[visit.queue,] += 1
             oldest[visit.queue,] = max(oldest[visit.queue,], now - visit.entered_at)
         talks: dict[tuple[str, ...], float] = {(queue,): 0 for queue in tracker.queues}
-        for talk in tracker.talks.going_on():
+        for talk in tracker.talks.in_progress():
             if talk.queue:
                 talks[talk.queue,] = talks.get((talk.queue,), 0) + 1
         counted = tracker.agents.counts()
@@ -197,7 +195,7 @@ class StateCollector(Collector):
         yield self._family("agi_failures", {(): agi.failed})
         yield self._family("agi_refused", {(reason,): n for reason, n in (_REFUSED | agi.refused).items()})
         yield self._family("agi_foreign_requests", {(): agi.foreign.total})
-        yield self._family("agi_terminated", {(reason,): n for reason, n in (_CUT | agi.cut).items()})
+        yield self._family("agi_terminated", {(reason,): n for reason, n in (_CUT | agi.terminated).items()})
 
     def _storage(self) -> Iterator[Metric]:
         store = self._store

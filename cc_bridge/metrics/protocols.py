@@ -153,7 +153,7 @@ class AgiState(Protocol):
     accepted: int
     failed: int
     refused: Tally[str]
-    cut: Tally[str]
+    terminated: Tally[str]
 
     @property
     def foreign(self) -> ForeignState: ...

@@ -114,7 +114,7 @@ def agents(ask: ReportQuery, source: Source) -> Report:
 
 
 def _suspicions(lingering: HangupOutliers) -> list[Highlight]:
-    suspicious = [each for each in lingering.agents() if each.suspicious and each.norm is not None]
+    suspicious = [each for each in lingering.agents() if each.is_outlier and each.norm is not None]
     return [
         Highlight(
             "lingers",

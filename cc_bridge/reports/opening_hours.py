@@ -115,4 +115,6 @@ def hours(ask: ReportQuery, source: Source) -> Report:
 def _open(ask: ReportQuery, queue: str, weekday: int, hour: int) -> bool:
     """Tell whether a queue claims to be open in some part of an hour; one that says nothing always is."""
     opening = ask.of(queue).opening
-    return opening is None or any(opening.hold_minute(weekday, 60 * hour + minute) for minute in range(60))
+    return opening is None or any(
+        opening.contains_minute(weekday, 60 * hour + minute) for minute in range(60)
+    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cache
 
-__all__ = ["ALL_DAY", "EVERY_DAY", "BusinessHours", "day_began", "minute_of", "weekdays_of"]
+__all__ = ["ALL_DAY", "EVERY_DAY", "BusinessHours", "minute_of", "start_of_day", "weekdays_of"]
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")  # as datetime.weekday() counts
 EVERY_DAY = frozenset(range(7))
@@ -27,12 +27,12 @@ class BusinessHours:
     end: int = ALL_DAY
     weekdays: frozenset[int] = EVERY_DAY  # on which the hours begin, Monday is 0
 
-    def hold(self, at: float) -> bool:
+    def contains(self, at: float) -> bool:
         """Tell whether an instant, UTC seconds since the epoch, lies in these hours."""
         there = datetime.fromtimestamp(at, self.zone)
-        return self.hold_minute(there.weekday(), 60 * there.hour + there.minute)
+        return self.contains_minute(there.weekday(), 60 * there.hour + there.minute)
 
-    def hold_minute(self, today: int, minute: int) -> bool:
+    def contains_minute(self, today: int, minute: int) -> bool:
         """Tell whether a local minute of a weekday, Monday being 0, lies in these hours."""
         begun_today, begun_yesterday = today in self.weekdays, (today - 1) % 7 in self.weekdays
         if self.begin < self.end:
@@ -40,7 +40,7 @@ class BusinessHours:
         return (begun_today and minute >= self.begin) or (begun_yesterday and minute < self.end)
 
 
-def day_began(at: float, zone: tzinfo | None) -> float:
+def start_of_day(at: float, zone: tzinfo | None) -> float:
     """Return when the day of an instant began, both UTC seconds since the epoch."""
     there = datetime.fromtimestamp(at, zone)
     # Where clocks go back over midnight the day begins with the first one, where they skip it with the jump.

@@ -96,7 +96,7 @@ _S, _R = _State, CallResult
 _DUE: Mapping[_State, _State] = {_S.PLANNED: _S.CALLING, _S.BUSY_ONCE: _S.CALLING_AGAIN}
 """The state of who waits for a call -> of who is called."""
 
-_TOLD: Mapping[_State, Mapping[CallResult, _State | NoCallbackReason]] = {
+_AFTER_RESULT: Mapping[_State, Mapping[CallResult, _State | NoCallbackReason]] = {
     _S.CALLING: {
         _R.ANSWERED: _S.ANSWERED,
         _R.BUSY: _S.BUSY_ONCE,
@@ -141,7 +141,7 @@ class CallbackPlan:
     def __len__(self) -> int:
         return len(self._callbacks)
 
-    def hung_up_first(self, candidate: CallbackCandidate, now: float) -> NoCallbackReason | None:
+    def add(self, candidate: CallbackCandidate, now: float) -> NoCallbackReason | None:
         """Plan a call-back, or say why there is none."""
         if (refusal := self._refusal(candidate, now)) is not None:
             return refusal
@@ -150,14 +150,14 @@ class CallbackPlan:
         return None
 
     def due(self, now: float) -> list[CallbackCandidate]:
-        """Return who is to be called now; `told` must follow for each."""
-        self._forget(now)
+        """Return who is to be called now; `record_result` must follow for each."""
+        self._prune(now)
         calling: list[CallbackCandidate] = []
         for waiting in list(self._callbacks.values()):
             following = _DUE.get(waiting.state)
             if following is None or now < waiting.at:
                 continue
-            if (refusal := self._not_now(now)) is not None:
+            if (refusal := self._limit_reached(now)) is not None:
                 self._done(waiting.candidate, refusal)
                 continue
             self._change(waiting, following, now)
@@ -166,11 +166,11 @@ class CallbackPlan:
             calling.append(waiting.candidate)
         return calling
 
-    def told(self, uniqueid: str, result: CallResult, now: float) -> None:
+    def record_result(self, uniqueid: str, result: CallResult, now: float) -> None:
         """Take what came of a call that was due."""
         self.results[result] += 1
         callback = self._callbacks.get(uniqueid)
-        following = _TOLD.get(callback.state, {}).get(result) if callback is not None else None
+        following = _AFTER_RESULT.get(callback.state, {}).get(result) if callback is not None else None
         if callback is None or following is None:
             return  # the dialplan was faster: the survey has begun
         if isinstance(following, NoCallbackReason):
@@ -179,7 +179,7 @@ class CallbackPlan:
             wait = self.rules.retry_seconds if following is _State.BUSY_ONCE else 0.0
             self._change(callback, following, now + wait)
 
-    def invitation(self, uniqueid: str) -> Invitation | None:
+    def take_invitation(self, uniqueid: str) -> Invitation | None:
         """Return what to ask somebody who answered, about the call of this uniqueid; once.
 
         The dialplan may come for it before Asterisk's manager interface tells that the call was answered.
@@ -205,8 +205,8 @@ class CallbackPlan:
             return NoCallbackReason.CALLED_RECENTLY
         return NoCallbackReason.TOO_MANY if len(self._callbacks) >= MAX_PLANNED else None
 
-    def _not_now(self, now: float) -> NoCallbackReason | None:
-        if not self.rules.hours.hold(now):
+    def _limit_reached(self, now: float) -> NoCallbackReason | None:
+        if not self.rules.hours.contains(now):
             return NoCallbackReason.OUTSIDE_HOURS
         while self._calls and now - self._calls[0] >= _DAY:
             self._calls.popleft()
@@ -222,7 +222,7 @@ class CallbackPlan:
         del self._callbacks[candidate.uniqueid]
         self._on_done(candidate, reason)
 
-    def _forget(self, now: float) -> None:
+    def _prune(self, now: float) -> None:
         """Let go of who answered and was never asked, and of who may be called again."""
         for callback in list(self._callbacks.values()):
             if callback.state is _State.ANSWERED and now - callback.at > ANSWERED_SECONDS:

@@ -25,8 +25,8 @@ __all__ = [
     "SurveyHistorySnapshot",
     "SurveyStage",
     "decide",
-    "drawn",
-    "left_first",
+    "decide_after_hangup",
+    "is_sampled",
 ]
 
 _DAY = 86_400.0  # seconds
@@ -135,9 +135,9 @@ _REASONS: tuple[tuple[NotAskedReason, Callable[[_Case], bool]], ...] = (
     (NotAskedReason.NO_CONSENT, lambda case: case.caller.consented is False),
     (NotAskedReason.NO_CONSENT, lambda case: case.rules.consent_needed and not case.caller.consented),
     (NotAskedReason.LANGUAGE_MISSING, lambda case: not case.caller.language_known),
-    (NotAskedReason.OUTSIDE_HOURS, lambda case: not case.rules.hours.hold(case.caller.at)),
+    (NotAskedReason.OUTSIDE_HOURS, lambda case: not case.rules.hours.contains(case.caller.at)),
     (NotAskedReason.ASKED_RECENTLY, _asked_recently),
-    (NotAskedReason.SAMPLED_OUT, lambda case: not drawn(case.sample_id, case.rules.percent)),
+    (NotAskedReason.SAMPLED_OUT, lambda case: not is_sampled(case.sample_id, case.rules.percent)),
     (NotAskedReason.QUOTA, lambda case: _reached(case.before.asked_today_in_queue, case.rules.per_day)),
     (
         NotAskedReason.QUOTA,
@@ -148,15 +148,15 @@ _REASONS: tuple[tuple[NotAskedReason, Callable[[_Case], bool]], ...] = (
 
 
 def decide(
-    candidate: SurveyCandidate, rules: EligibilityRules, standing: SurveyHistorySnapshot, sample_id: str
+    candidate: SurveyCandidate, rules: EligibilityRules, history: SurveyHistorySnapshot, sample_id: str
 ) -> NotAskedReason | None:
     """Return why a caller is not asked, None for one who is; `sample_id` is the call's Linkedid."""
-    case = _Case(candidate, rules, standing, sample_id)
+    case = _Case(candidate, rules, history, sample_id)
     return next((reason for reason, holds in _REASONS if holds(case)), None)
 
 
-def left_first(
-    candidate: SurveyCandidate, rules: EligibilityRules, standing: SurveyHistorySnapshot, sample_id: str
+def decide_after_hangup(
+    candidate: SurveyCandidate, rules: EligibilityRules, history: SurveyHistorySnapshot, sample_id: str
 ) -> SurveyStage | NotAskedReason | None:
     """Return the stage of a caller who ended the talk, and so never came to the survey; None for others.
 
@@ -166,10 +166,10 @@ def left_first(
     if candidate.ended_by is not EndedBy.CALLER:
         return None
     stayed = replace(candidate, ended_by=EndedBy.AGENT)
-    return decide(stayed, rules, standing, sample_id) or SurveyStage.CALLER_LEFT_FIRST
+    return decide(stayed, rules, history, sample_id) or SurveyStage.CALLER_LEFT_FIRST
 
 
-def drawn(sample_id: str, percent: float) -> bool:
+def is_sampled(sample_id: str, percent: float) -> bool:
     """Tell whether a call is among so many per cent: the same answer anywhere, in any order, at any time.
 
     One in N is 100 / N per cent. Who is drawn at some per cent is drawn at more of them too.

@@ -65,7 +65,7 @@ class AgentShare:
     low: float
     high: float
     norm: float | None  # the share of the queue's other agents together; None while there are none
-    suspicious: bool  # the share is above the norm by more than chance explains, and both n are enough
+    is_outlier: bool  # the share is above the norm by more than chance explains, and both n are enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class QueueShare:
     queue: str
     share: float
     n: int
-    suspicious: int  # agents
+    outliers: int  # agents
 
 
 @dataclass(slots=True)
@@ -87,7 +87,7 @@ class _HangupCounts:
     def share(self) -> float:
         return self.left_first / self.n
 
-    def less(self, own: Self) -> "_HangupCounts":
+    def minus(self, own: Self) -> "_HangupCounts":
         return _HangupCounts(self.left_first - own.left_first, self.n - own.n)
 
 
@@ -123,40 +123,40 @@ class HangupOutliers:
 
     def agents(self) -> Iterator[AgentShare]:
         """Yield every agent of every queue."""
-        rare = self._rare()
+        rare = self._significance_level()
         for queue, agents in self._queues.items():
             everyone = _sum(agents)
             for agent, own in agents.items():
-                others = everyone.less(own)
+                others = everyone.minus(own)
                 low, high = wilson(own.left_first, own.n, Z)
                 norm = others.share if others.n else None
-                suspicious = self._suspicious(own, others, rare)
-                yield AgentShare(queue, agent, own.share, own.n, low, high, norm, suspicious)
+                is_outlier = self._is_outlier(own, others, rare)
+                yield AgentShare(queue, agent, own.share, own.n, low, high, norm, is_outlier)
 
     def queues(self) -> Iterator[QueueShare]:
         """Yield every queue with the number of its agents who stand out."""
-        rare = self._rare()
+        rare = self._significance_level()
         for queue, agents in self._queues.items():
             everyone = _sum(agents)
-            suspicious = sum(self._suspicious(own, everyone.less(own), rare) for own in agents.values())
-            yield QueueShare(queue, everyone.share, everyone.n, suspicious)
+            outliers = sum(self._is_outlier(own, everyone.minus(own), rare) for own in agents.values())
+            yield QueueShare(queue, everyone.share, everyone.n, outliers)
 
-    def _rare(self) -> float:
-        """Return how often chance may make a pair that is suspicious: less often the more are compared."""
+    def _significance_level(self) -> float:
+        """Return how often chance may make a pair an outlier: less often the more are compared."""
         compared = 0
         for agents in self._queues.values():
             n = sum(own.n for own in agents.values())
             compared += sum(min(own.n, n - own.n) >= self._minimum for own in agents.values())
         return min(_ONE, _ANY / max(compared, 1))
 
-    def _suspicious(self, own: _HangupCounts, others: _HangupCounts, rare: float) -> bool:
+    def _is_outlier(self, own: _HangupCounts, others: _HangupCounts, rare: float) -> bool:
         if not others.n or min(own.n, others.n) < self._minimum or own.share <= others.share:
             return False
         # The lower bound of the difference between two shares: Newcombe's method 10 (Statistics in Medicine
         # 17, 1998). It is above 0 only if the agent's own lower bound is above the norm.
         below = own.share - wilson(own.left_first, own.n, Z)[0]
         above = wilson(others.left_first, others.n, Z)[1] - others.share
-        return own.share - others.share > hypot(below, above) and _by_chance(own, others) <= rare
+        return own.share - others.share > hypot(below, above) and _p_value(own, others) <= rare
 
 
 def _sum(agents: dict[str, _HangupCounts]) -> _HangupCounts:
@@ -164,7 +164,7 @@ def _sum(agents: dict[str, _HangupCounts]) -> _HangupCounts:
     return _HangupCounts(sum(one.left_first for one in counts), sum(one.n for one in counts))
 
 
-def _by_chance(own: _HangupCounts, others: _HangupCounts) -> float:
+def _p_value(own: _HangupCounts, others: _HangupCounts) -> float:
     """Return how often chance gives the agent so many who left first, or more (Fisher's exact test)."""
     both = _HangupCounts(own.left_first + others.left_first, own.n + others.n)
     likelihood = exp(_log_ways(own) + _log_ways(others) - _log_ways(both))

@@ -2,7 +2,7 @@
 
 The wiring tells it at start and on SIGHUP what was loaded, and then what the database knows from before. An
 answer names survey and version, so the first definition of a version stays: what another one asks under the
-same number cannot be told apart any more, and `changed` tells about it.
+same number cannot be told apart any more, and `conflicting` tells about it.
 """
 
 import json
@@ -22,12 +22,14 @@ def definition_of(pbx: str, survey: Survey, at: float) -> SurveyDefinition:
         survey=survey.id,
         version=survey.version,
         languages=",".join(survey.languages),
-        questions=json.dumps([_kept(question) for question in survey.questions], ensure_ascii=False),
+        questions=json.dumps(
+            [_question_definition(question) for question in survey.questions], ensure_ascii=False
+        ),
         first_seen=at,
     )
 
 
-def _kept(question: Question) -> dict[str, object]:
+def _question_definition(question: Question) -> dict[str, object]:
     values = question.values
     is_score = bool(values) and not question.labels
     return {
@@ -46,7 +48,7 @@ class SurveyVersions:
     def __init__(self) -> None:
         self._first: dict[tuple[str, str, int], SurveyDefinition] = {}
 
-    def changed(self, definitions: Iterable[SurveyDefinition]) -> list[SurveyDefinition]:
+    def conflicting(self, definitions: Iterable[SurveyDefinition]) -> list[SurveyDefinition]:
         """Take note of definitions; return those that ask something else than another of their version."""
         changed = []
         for definition in definitions:

@@ -17,7 +17,7 @@ from typing import Protocol
 from cc_bridge.kpis.question_kinds import KINDS
 from cc_bridge.kpis.scores import AnswersByValue
 from cc_bridge.kpis.service_level import QueueStay, VisitCounts
-from cc_bridge.surveys.business_hours import day_began
+from cc_bridge.surveys.business_hours import start_of_day
 
 __all__ = ["QueueLimits", "RatingToday", "Today", "VisitToday"]
 
@@ -70,7 +70,7 @@ class Today:
         if zone == self._zone and self.began_at <= now < self.began_at + _SHORTEST_DAY:
             return False
         self._zone = zone
-        began_at = day_began(now, zone)
+        began_at = start_of_day(now, zone)
         if began_at == self.began_at:
             return False
         self.began_at = began_at

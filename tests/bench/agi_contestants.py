@@ -158,7 +158,7 @@ def _interview(store: Any) -> Any:
     async def invite(request: Any, _channel: Any) -> Invitation:
         return Invitation(survey, attribution, request.language, request.uniqueid)
 
-    return SurveyScript("pbx", invite, store, time.time, clock=reactor).interview
+    return SurveyScript("pbx", invite, store, time.time, clock=reactor).run
 
 
 # Persian only, so that the channel has to be told.

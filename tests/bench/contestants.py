@@ -59,7 +59,7 @@ def live(port: int, calls: str) -> None:
         from twisted.internet.task import LoopingCall
 
         def look() -> None:
-            waiting, talking = len(tracker.visits), len(tracker.talks.going_on())
+            waiting, talking = len(tracker.visits), len(tracker.talks.in_progress())
             if waiting + talking < int(calls):
                 return
             looking.stop()

@@ -96,27 +96,27 @@ class SurveyHistoryJob(PeriodicJob[_Found]):
     def finish(self, found: _Found) -> None:
         now = self._run_at
         for attempt in found.attempts:
-            self._history.note(attempt, now)
+            self._history.add_attempt(attempt, now)
         for opt_out in found.opt_outs:
-            self._history.opt(opt_out)
+            self._history.record_opt_out(opt_out)
         for key, at in found.called.items():
             self._called_at[key] = max(at, self._called_at.get(key, 0.0))
         self._compare(found.definitions)
         if self._reads_all:
             self._all_read_at = now
-            self._history.forget(now - self.config.days_to_remember * _DAY, now)
+            self._history.prune(now - self.config.days_to_remember * _DAY, now)
         self._next_at = now + self.read_again
 
     def _take_journal(self, rows: Sequence[TableRow]) -> None:
         now = self._now()
         for table, row in rows:
             if table is opt_outs_table:
-                self._history.opt(OptOut(**row))
+                self._history.record_opt_out(OptOut(**row))
             else:  # an earlier version's may lack a column
                 attempt = PastAttempt(
                     **{field.name: row.get(field.name, "") for field in fields(PastAttempt)}
                 )
-                self._history.note(attempt, now)
+                self._history.add_attempt(attempt, now)
 
     def _journal_failed(self, failure: Failure) -> None:
         _log.warn("cannot read survey history in the journal: {why}", why=failure.getErrorMessage())

@@ -49,9 +49,9 @@ class AgiScripts(DaemonService):
             on_stage=on_stage,
             recordings=context.config.survey.recordings,
         )
-        server.add_script("survey", self.survey.interview)
+        server.add_script("survey", self.survey.run)
         server.add_script("consent", self._ask_consent)
-        server.add_script("greet", lookup.greet)
+        server.add_script("greet", lookup.run)
         server.add_script("doctor", _nothing)
 
     def reconfigure(self, config: Config) -> None:
@@ -60,7 +60,7 @@ class AgiScripts(DaemonService):
 
     async def _ask_consent(self, request: Request, channel: AgiChannel) -> None:
         script = ConsentScript(self._invitations.sounds, self._invitations.record_consent)
-        await script.ask(request, channel)
+        await script.run(request, channel)
 
 
 async def _nothing(_request: Request, _channel: AgiChannel) -> None:

@@ -35,7 +35,7 @@ _log = Logger()
 _WATERMARK_SECONDS = 5.0
 # Seconds between two comparisons with Asterisk's own lists, and before a doubtful one is repeated.
 _CHECK_SECONDS = 60.0
-_DOUBT_SECONDS = 3.0
+_CONFIRM_SECONDS = 3.0
 
 
 class AmiListener(DaemonService):
@@ -76,7 +76,7 @@ class AmiListener(DaemonService):
         """Record that nothing is observed from now on, and close the link."""
         if self.link.up:
             until = self._known_until()
-            self._record(self.tracker.lost_sight(until))
+            self._record(self.tracker.observation_lost(until))
             self._record_watermark(until)
             self._begin_gap(GapReason.DAEMON_DOWN, until)
         self.link.stop()
@@ -109,12 +109,14 @@ class AmiListener(DaemonService):
         self._record(self.tracker.resync(Snapshot.of(items, taken_at), fresh=False))
         self._end_gap(taken_at)
         self._snapshot_taken()
-        self._next_check = taken_at + (_DOUBT_SECONDS if self.tracker.doubts else _CHECK_SECONDS)
+        self._next_check = taken_at + (
+            _CONFIRM_SECONDS if self.tracker.unconfirmed_differences else _CHECK_SECONDS
+        )
 
     def ami_down(self, why: str, at: float) -> None:
         _log.warn("calls are not observed: {why}", why=why)
         at = max(at, self._last_event_at)
-        self._record(self.tracker.lost_sight(at))
+        self._record(self.tracker.observation_lost(at))
         if self._gap is None:
             self._record_watermark(at)
         self._begin_gap(GapReason.LINK_LOST, at)
@@ -180,7 +182,7 @@ class AmiListener(DaemonService):
 
     def _begin_gap(self, reason: GapReason, at: float) -> None:
         if self._gap is None:
-            calls = len(self.tracker.visits) + len(self.tracker.talks.going_on())
+            calls = len(self.tracker.visits) + len(self.tracker.talks.in_progress())
             self._gap = Gap(self.tracker.pbx, at, at, reason, calls)
 
     def _end_gap(self, at: float) -> None:

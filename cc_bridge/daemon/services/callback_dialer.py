@@ -107,14 +107,14 @@ class CallbackDialer(DaemonService):
 
     def caller_left_first(self, candidate: CallbackCandidate) -> None:
         """Take a caller who hung up on the agent and would have been asked."""
-        refusal = self.plan.hung_up_first(candidate, self._now())
+        refusal = self.plan.add(candidate, self._now())
         if refusal is not None:
             uniqueid = candidate.uniqueid
             _log.debug("no call-back for {uniqueid!r}: {refusal}", uniqueid=uniqueid, refusal=refusal)
 
     def invitation(self, said: ScriptArguments) -> Invitation | None:
         """Return what to ask somebody who answered our call; None for a call that is not ours."""
-        return self.plan.invitation(said.about)
+        return self.plan.take_invitation(said.about)
 
     def tick(self) -> None:
         """Make the calls that are due; called once a second."""
@@ -157,7 +157,7 @@ class CallbackDialer(DaemonService):
         except Exception:
             _log.failure("call-back about {uniqueid!r} failed", uniqueid=uniqueid, call_id=call_id)
             result = CallResult.FAILED
-        self.plan.told(candidate.uniqueid, result, self._now())
+        self.plan.record_result(candidate.uniqueid, result, self._now())
 
 
 def _rules(config: Config) -> CallbackRules:

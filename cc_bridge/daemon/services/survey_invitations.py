@@ -18,7 +18,7 @@ from twisted.logger import Logger
 
 from cc_bridge.agi.channel import AgiChannel, PromptMissing
 from cc_bridge.agi.request import Request
-from cc_bridge.agi.script_arguments import ScriptArguments, asked_by
+from cc_bridge.agi.script_arguments import ScriptArguments, parse_arguments
 from cc_bridge.calls.talk import OpenTalk
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import rules_of
@@ -38,7 +38,7 @@ from cc_bridge.records import (
     Trigger,
 )
 from cc_bridge.surveys.attribution import Attribution, Invitation, Segment
-from cc_bridge.surveys.business_hours import day_began
+from cc_bridge.surveys.business_hours import start_of_day
 from cc_bridge.surveys.callback import CallbackCandidate
 from cc_bridge.surveys.definition import Sounds
 from cc_bridge.surveys.eligibility import (
@@ -48,7 +48,7 @@ from cc_bridge.surveys.eligibility import (
     SurveyHistorySnapshot,
     SurveyStage,
     decide,
-    left_first,
+    decide_after_hangup,
 )
 from cc_bridge.surveys.history import SurveyHistory
 
@@ -149,16 +149,16 @@ class SurveyInvitations(DaemonService):
             case Talk():
                 self._talk_ended(record)
             case OptOut():
-                self.history.opt(record)
+                self.history.record_opt_out(record)
             case SurveyAttempt(ended_at=None):
-                self.history.note(record, record.started_at)
+                self.history.add_attempt(record, record.started_at)
 
     async def invite(self, request: Request, channel: AgiChannel) -> Invitation | NotAskedReason:
         """Return what to ask a caller who came to the survey, or why not to.
 
         Raises AGIHangup for one who has gone meanwhile.
         """
-        said = asked_by(request.args)
+        said = parse_arguments(request.args)
         if said.trigger is Trigger.CALLBACK:
             return await self._greet(self._called_back(said), request, channel)
         talked = await self._talked(request, channel, said)
@@ -187,7 +187,7 @@ class SurveyInvitations(DaemonService):
         ]
         attribution = Attribution(talk.call_id, segments)
         talked = _Talked(attribution, talk.talk_seconds, talk.ended_by, talk.uniqueid)
-        invitation = self._consider(caller, talked, self._fast_agi.in_progress, left_first)
+        invitation = self._consider(caller, talked, self._fast_agi.in_progress, decide_after_hangup)
         if isinstance(invitation, Invitation):
             self._left_first(invitation, caller.uniqueid, number)
 
@@ -239,7 +239,7 @@ class SurveyInvitations(DaemonService):
             trigger=caller.trigger,
             consented=self._consents.get(caller.uniqueid),
         )
-        standing = self.history.standing(candidate, day_began(now, self.config.survey.zone), running)
+        standing = self.history.snapshot(candidate, start_of_day(now, self.config.survey.zone), running)
         if self.history.opted_out(self._keys.hashed(caller.number)):  # all that an erasure has left
             standing = replace(standing, opted_out=True)
         found = judge(candidate, rules, standing, call_id)

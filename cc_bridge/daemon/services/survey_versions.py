@@ -44,7 +44,7 @@ class SurveyVersionCheck(DaemonService):
 
     def compare(self, definitions: Iterable[SurveyDefinition]) -> None:
         """Warn of a version that has had other questions or languages, here or at another PBX."""
-        for changed in self._versions.changed(definitions):
+        for changed in self._versions.conflicting(definitions):
             _log.warn(
                 "survey {survey}: version {version} has had other questions or languages before; its answers "
                 "cannot be told from theirs: give it the next number",

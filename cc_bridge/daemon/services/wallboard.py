@@ -143,7 +143,7 @@ class Wallboard(DaemonService):
         states = [(name, state) for name in names if (state := tracker.agents.state_of(name))]
         return LiveFigures(
             waiting=[(visit.queue, visit.entered_at) for visit in tracker.waiting()],
-            talking=Counter(talk.queue for talk in tracker.talks.going_on()),
+            talking=Counter(talk.queue for talk in tracker.talks.in_progress()),
             members=tracker.agents.counts(),
             agents=[
                 BoardAgent(name, state, since)

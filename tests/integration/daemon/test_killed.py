@@ -166,7 +166,7 @@ def waits_and_talks(pbx, daemon):
     """Say whether it keeps what goes on at the PBX, a caller in a queue and one with an agent at least."""
     truth = pbx.truth.tracker
     kept = len(daemon.rows("open_state")) if daemon.file.exists() and daemon.has_tables() else 0
-    return kept >= 3 and truth.waiting() and truth.talks.going_on()
+    return kept >= 3 and truth.waiting() and truth.talks.in_progress()
 
 
 def killed_again_and_again(pbx, daemon, rng):

@@ -174,7 +174,7 @@ def test_the_lists_agree_with_the_events_at_any_moment():
             assert {(entry.uniqueid, entry.queue) for entry in seen.waiting} == set(waiting)
             for entry in seen.waiting:  # Wait is in whole seconds
                 assert 0 <= entry.at - waiting[entry.uniqueid, entry.queue] < 1.0
-            assert {talk.caller for talk in tracker.talks.going_on()} <= seen.channels.keys()
+            assert {talk.caller for talk in tracker.talks.in_progress()} <= seen.channels.keys()
             members = states(tracker)
             corrected = [r for r in tracker.resync(seen) if not isinstance(r, AgentInterval)]
             assert corrected == []

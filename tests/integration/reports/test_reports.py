@@ -344,7 +344,9 @@ def test_hours_claimed_staffed_answered(engine, inside, every, by):
             if visit.queue == "sales" and VISIT_KEYS[by](visit) == row.keys[0]
         ]  # fmt: skip
         assert table.cell(row, "visits").value == len(its)
-        assert table.cell(row, "visits_open").value == sum(opening.hold(visit.entered_at) for visit in its)
+        assert table.cell(row, "visits_open").value == sum(
+            opening.contains(visit.entered_at) for visit in its
+        )
         hours = sum(
             (there(at).hour if by is Dimension.HOUR else there(at).weekday()) == row.keys[0]
             for at in range(round(ask.since), round(ask.until), 3600)

@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.logger import formatEvent
 
-from cc_bridge.agi.caller_lookup_script import SECONDS, CallerLookupScript
+from cc_bridge.agi.caller_lookup_script import TIMEOUT_SECONDS, CallerLookupScript
 from cc_bridge.agi.channel import AgiChannel
 from cc_bridge.agi.request import AgiEnvironmentReader
 from cc_bridge.customers.profile import VARIABLES, Priorities, Profile
@@ -25,17 +25,17 @@ class Line:
         self.transport = StringTransport()
         self.channel = AgiChannel(self.transport, self.clock)
         self._profile = profile
-        self.greeter = CallerLookupScript(self.profile, Priorities(2, 10, 5), self.clock, self.how.append)
+        self.script = CallerLookupScript(self.profile, Priorities(2, 10, 5), self.clock, self.how.append)
         head = f"agi_network_script: greet\nagi_uniqueid: 1.5\nagi_callerid: {NUMBER}\n\n"
         self.request, _ = AgiEnvironmentReader(100, 10_000).feed(head.encode())
-        self.over = self.greet()
+        self.over = self.look_up()
 
     def profile(self, number):
         self.asked.append(number)
         return self._profile
 
-    def greet(self):
-        return Deferred.fromCoroutine(self.greeter.greet(self.request, self.channel))
+    def look_up(self):
+        return Deferred.fromCoroutine(self.script.run(self.request, self.channel))
 
     def sets(self):
         """Answer each command as Asterisk does; return what was set."""
@@ -67,7 +67,7 @@ def test_of_a_withheld_or_shared_number_nothing_is_set():
 def test_a_slow_database_holds_nobody_up_and_its_late_answer_sets_nothing():
     slow = Deferred()
     line = Line(slow)
-    line.clock.advance(SECONDS - 0.001)
+    line.clock.advance(TIMEOUT_SECONDS - 0.001)
     assert not line.over.called
     line.clock.advance(0.001)
     assert line.over.called
@@ -80,13 +80,13 @@ def test_a_slow_database_holds_nobody_up_and_its_late_answer_sets_nothing():
 def test_a_database_that_fails_is_told_once_and_without_the_number(error, logged):
     line = Line(fail(error))
     line._profile = fail(error)
-    line.greet()
+    line.look_up()
     assert (line.sets(), line.how) == ([], ["failed", "failed"])
     line._profile = succeed(Profile())
-    line.greet()
+    line.look_up()
     assert len(line.sets()) == len(VARIABLES)
     line._profile = fail(error)
-    line.greet()
+    line.look_up()
     told = [formatEvent(event) for event in logged]
     assert len(told) == 2
     assert all("not known before the queue" in each for each in told)

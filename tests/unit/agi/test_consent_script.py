@@ -9,7 +9,7 @@ from twisted.internet.testing import StringTransport
 from cc_bridge.agi.channel import AgiChannel
 from cc_bridge.agi.consent_script import PROMPT, ConsentScript
 from cc_bridge.agi.request import AgiEnvironmentReader
-from cc_bridge.agi.script_arguments import ScriptArguments, asked_by
+from cc_bridge.agi.script_arguments import ScriptArguments, parse_arguments
 from cc_bridge.records import Trigger
 
 SOUNDS = {PROMPT: {"en": "cc_bridge/consent_before", "fa": "cc_bridge/consent_before"}}
@@ -28,7 +28,7 @@ class Line:
         request, _ = AgiEnvironmentReader(100, 10_000).feed(head.encode())
         asker = ConsentScript(sounds, lambda *said: self.remembered.append(said))
         self.failed = []
-        self.asking = Deferred.fromCoroutine(asker.ask(request, self.channel))
+        self.asking = Deferred.fromCoroutine(asker.run(request, self.channel))
         self.asking.addErrback(lambda failure: self.failed.append(failure.type))
 
     def sent(self):
@@ -120,4 +120,4 @@ def test_a_language_that_we_do_not_speak_comes_back_after_the_question(language,
     ],
 )
 def test_arguments(arguments, meaning):
-    assert asked_by(arguments) == meaning
+    assert parse_arguments(arguments) == meaning

@@ -199,7 +199,7 @@ def test_a_call_over_its_time_loses_its_channel_first_and_is_cancelled_later(fac
     clock.advance(90)
     assert closed(transport)
     assert calls.channels[0].closed_because == "time_limit"
-    assert factory.cut == {"time_limit": 1}
+    assert factory.terminated == {"time_limit": 1}
     assert not calls.outcomes
     clock.advance(LAST_WORDS_SECONDS)
     assert calls.outcomes == [CancelledError]
@@ -232,7 +232,7 @@ def test_stop_lets_running_calls_finish(factory, calls):
     assert not stopped.called
     calls.ends[0].callback(None)
     assert stopped.called
-    assert not factory.cut
+    assert not factory.terminated
 
 
 def test_stop_cuts_what_is_left_at_the_deadline(factory, calls, clock):
@@ -246,7 +246,7 @@ def test_stop_cuts_what_is_left_at_the_deadline(factory, calls, clock):
     assert not stopped.called  # it may still be storing
     calls.ends[1].callback(None)
     assert stopped.called
-    assert factory.cut == {"shutdown": 1}
+    assert factory.terminated == {"shutdown": 1}
 
 
 def test_stop_does_not_wait_for_a_handler_that_never_ends(factory, calls, clock):

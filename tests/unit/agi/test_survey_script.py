@@ -68,7 +68,7 @@ class Drawn:
         self.pending = []
         self.ended_at = 0.0
         interviewer = SurveyScript("pbx1", self.invite, self.store, self.clock.seconds, clock=self.clock)
-        self.factory = FastAgiFactory(interviewer.interview, AgiLimits(call_seconds=10_000), self.clock)
+        self.factory = FastAgiFactory(interviewer.run, AgiLimits(call_seconds=10_000), self.clock)
         self.protocol = self.factory.buildProtocol(None)
 
     async def invite(self, request, _):
@@ -140,9 +140,9 @@ class Drawn:
         elif what == "silent for ever":
             self.clock.advance(2 * PLAY_SECONDS)
         elif what == "time limit":
-            self.protocol.cut("time_limit")
+            self.protocol.terminate("time_limit")
         elif what == "shutdown":
-            self.protocol.cut("shutdown")
+            self.protocol.terminate("shutdown")
         else:
             self.protocol.dataReceived(what.encode())
 

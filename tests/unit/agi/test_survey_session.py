@@ -236,7 +236,7 @@ class Bridge:
             opted_out=self.excused.append,
             recordings="/recordings",
         )
-        self.factory = FastAgiFactory(interviewer.interview, self.limits, reactor)
+        self.factory = FastAgiFactory(interviewer.run, self.limits, reactor)
         pool = ThreadPool(0, len(callers) or 1)
         outcomes = []
 
@@ -460,7 +460,7 @@ def test_the_time_limit(bridge):
     bridge.limits = AgiLimits(call_seconds=0.2)
     talk(bridge, says={"GET DATA": ""})
     assert bridge.outcome == ("declined", "time_limit")
-    assert bridge.factory.cut == {"time_limit": 1}
+    assert bridge.factory.terminated == {"time_limit": 1}
 
 
 # A survey with everything

@@ -43,7 +43,7 @@ class Floor:
 
     def say(self, *members):
         for member in members:
-            self.intervals += self.agents.seen(member)
+            self.intervals += self.agents.member_seen(member)
         return self
 
     def do(self, what, *arguments):
@@ -60,7 +60,7 @@ class Floor:
 
     def story(self, until):
         """Return all intervals as lines; what is open ends at `until`."""
-        self.do("unobserved", until)
+        self.do("observation_lost", until)
         return [told(interval) for interval in self.intervals]
 
 
@@ -74,14 +74,14 @@ def floor():
 
 def test_the_first_membership_logs_in_and_leaving_the_last_logs_out(floor):
     floor.say(alice(0), alice(5, queue=HELP))
-    floor.do("gone", MemberGone(20, SALES, "PJSIP/alice"))
-    floor.do("gone", MemberGone(30, HELP, "PJSIP/alice"))
+    floor.do("member_gone", MemberGone(20, SALES, "PJSIP/alice"))
+    floor.do("member_gone", MemberGone(30, HELP, "PJSIP/alice"))
     floor.say(alice(50, queue=HELP))
     assert floor.story(60) == ["0-30 available", "30-50 logged_out", "50-60 available"]
 
 
 def test_who_is_removed_without_being_a_member_is_nobody(floor):
-    assert floor.do("gone", MemberGone(20, SALES, "PJSIP/alice")).story(30) == []
+    assert floor.do("member_gone", MemberGone(20, SALES, "PJSIP/alice")).story(30) == []
     assert floor.agents.state_of("Alice") is None
 
 
@@ -134,7 +134,7 @@ def test_a_pause_everywhere_is_a_pause_and_a_new_reason_begins_a_new_one(floor):
 
 
 def test_leaving_the_only_queue_without_a_pause_makes_the_others_pause_count(floor):
-    floor.say(alice(0, pause=""), alice(0, queue=HELP)).do("gone", MemberGone(5, HELP, "PJSIP/alice"))
+    floor.say(alice(0, pause=""), alice(0, queue=HELP)).do("member_gone", MemberGone(5, HELP, "PJSIP/alice"))
     assert floor.story(9) == ["0-5 available", "5-9 paused"]
 
 
@@ -173,7 +173,7 @@ def test_a_member_renamed_without_a_word_is_not_two_people(floor):
 
 def test_one_phone_under_two_names_is_two_agents_who_leave_one_by_one(floor):
     floor.say(alice(0), alice(0, queue=HELP, name="PJSIP/alice"))
-    floor.do("gone", MemberGone(10, HELP, "PJSIP/alice"))
+    floor.do("member_gone", MemberGone(10, HELP, "PJSIP/alice"))
     assert floor.agents.state_of("Alice") == (AgentState.AVAILABLE, 0)
     assert floor.agents.state_of("PJSIP/alice") == (AgentState.LOGGED_OUT, 10)
 
@@ -189,7 +189,7 @@ def test_rings_and_talks_count_whatever_the_phone_says(floor):
 
 
 def test_a_talk_goes_on_when_its_agent_logs_out_and_has_no_wrap_up(floor):
-    floor.say(alice(0)).do("talk_began", "Alice", 5).do("gone", MemberGone(10, SALES, "PJSIP/alice"))
+    floor.say(alice(0)).do("talk_began", "Alice", 5).do("member_gone", MemberGone(10, SALES, "PJSIP/alice"))
     floor.do("talk_ended", "Alice", SALES, 20)
     assert floor.story(30) == ["0-5 available", "5-20 talking", "20-30 logged_out"]
 
@@ -238,8 +238,8 @@ def test_a_member_by_two_phones_has_the_longer_time_of_the_two(floor):
 
 
 def test_who_logs_out_and_in_again_has_nothing_to_wrap_up(floor):
-    floor.say(alice(0)).talk(5, 20).do("gone", MemberGone(24, SALES, "PJSIP/alice")).say(alice(26))
-    floor.do("talk_began", "Alice", 30).do("gone", MemberGone(31, SALES, "PJSIP/alice"))
+    floor.say(alice(0)).talk(5, 20).do("member_gone", MemberGone(24, SALES, "PJSIP/alice")).say(alice(26))
+    floor.do("talk_began", "Alice", 30).do("member_gone", MemberGone(31, SALES, "PJSIP/alice"))
     floor.do("talk_ended", "Alice", SALES, 40).say(alice(41))
     assert floor.story(50)[2:] == [
         "20-24 wrap_up sales",
@@ -252,7 +252,7 @@ def test_who_logs_out_and_in_again_has_nothing_to_wrap_up(floor):
 
 
 def test_a_log_out_finds_the_wrap_up_ended_without_a_tick(floor):
-    floor.say(alice(0)).talk(5, 20).do("gone", MemberGone(40, SALES, "PJSIP/alice"))
+    floor.say(alice(0)).talk(5, 20).do("member_gone", MemberGone(40, SALES, "PJSIP/alice"))
     assert floor.story(50)[2:] == ["20-30 wrap_up sales", "30-40 available", "40-50 logged_out"]
 
 
@@ -343,7 +343,7 @@ def test_out_of_sight_everything_ends_and_nothing_is_known(floor):
 
 
 def test_a_phone_may_have_another_agent_when_it_comes_back_into_sight(floor):
-    floor.say(alice(0)).do("unobserved", 10).do("resync", [alice(60, name="Bob")], 60)
+    floor.say(alice(0)).do("observation_lost", 10).do("resync", [alice(60, name="Bob")], 60)
     assert floor.agents.state_of("Bob") == (AgentState.AVAILABLE, 60)
     assert floor.agents.state_of("Alice") is None
 
@@ -379,9 +379,9 @@ def tell(agents, tracker, event):
         case Connected():
             done = agents.talk_began(event.member, event.at)
         case MemberSeen():
-            done = agents.seen(event)
+            done = agents.member_seen(event)
         case MemberGone():
-            done = agents.gone(event)
+            done = agents.member_gone(event)
         case _:
             done = []
     for record in tracker.apply(event):
@@ -400,7 +400,7 @@ def heard(name):
     events = [read(message, float) for message in messages if isinstance(message, Event)]
     events = [event for event in events if event is not None]
     intervals = [interval for event in events for interval in tell(agents, tracker, event)]
-    intervals += agents.unobserved(events[-1].at)
+    intervals += agents.observation_lost(events[-1].at)
     assert_contiguous(intervals)
     lines = defaultdict(list)
     for interval in intervals:
@@ -499,8 +499,8 @@ MEMBERS = st.builds(
     wrap_up=st.sampled_from([0, 0, 7]),
 )
 INPUTS = st.one_of(
-    st.tuples(st.just("seen"), MEMBERS),
-    st.tuples(st.just("gone"), st.builds(MemberGone, INSTANTS, QUEUES, INTERFACES)),
+    st.tuples(st.just("member_seen"), MEMBERS),
+    st.tuples(st.just("member_gone"), st.builds(MemberGone, INSTANTS, QUEUES, INTERFACES)),
     st.tuples(st.sampled_from(["rang", "ring_ended", "talk_began"]), NAMES, INSTANTS),
     st.tuples(st.just("talk_ended"), NAMES, QUEUES, INSTANTS),
     st.tuples(st.just("resync"), st.lists(MEMBERS, max_size=4), INSTANTS),
@@ -509,7 +509,7 @@ INPUTS = st.one_of(
 
 
 def instant_of(step):
-    return step[1].at if step[0] in ("seen", "gone") else step[-1]
+    return step[1].at if step[0] in ("member_seen", "member_gone") else step[-1]
 
 
 @given(st.lists(INPUTS, min_size=5, max_size=60), st.booleans())
@@ -520,7 +520,7 @@ def test_intervals_join_without_gap_or_overlap_even_when_instants_go_back(steps,
         for name, agent in floor.agents._agents.items():
             first_seen.setdefault(name, instant_of(step))
             assert agent.lines or agent.shown.state in (AgentState.LOGGED_OUT, AgentState.TALKING)
-    floor.do("unobserved", 100)
+    floor.do("observation_lost", 100)
     assert_contiguous(floor.intervals)
     observed = defaultdict(float)
     for interval in floor.intervals:
@@ -535,9 +535,9 @@ def test_each_membership_is_counted_once(steps):
     for step in steps:
         floor.do(*step)
         match step[0]:
-            case "seen":
+            case "member_seen":
                 members[step[1].queue, step[1].interface] = step[1].name
-            case "gone":
+            case "member_gone":
                 members.pop((step[1].queue, step[1].interface), None)
             case "resync":
                 members = {(member.queue, member.interface): member.name for member in step[1]}
@@ -545,7 +545,7 @@ def test_each_membership_is_counted_once(steps):
         for (queue, _), count in floor.agents.counts().items():
             counted[queue] += count
         assert counted == Counter(queue for queue, _ in members)
-        held = {(i, name) for i, names in floor.agents._holders.items() for name in names}
+        held = {(i, name) for i, names in floor.agents._names_by_interface.items() for name in names}
         assert held == {(interface, name) for (_, interface), name in members.items()}
 
 
@@ -554,7 +554,9 @@ def test_two_thousand_agents_in_two_hundred_queues_fit_in_forty_megabytes():
     tracemalloc.start()
     for agent in range(some):
         for queue in range(200):
-            agents.seen(alice(0, queue=f"queue{queue}", interface=f"PJSIP/{agent}", name=f"Agent {agent}"))
+            agents.member_seen(
+                alice(0, queue=f"queue{queue}", interface=f"PJSIP/{agent}", name=f"Agent {agent}")
+            )
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert size / some * 2000 < 40e6

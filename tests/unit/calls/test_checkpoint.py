@@ -14,7 +14,7 @@ from cc_bridge.ami.codec import Codec, Event
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.ami_events import WANTED_FOR_DIRECT_CALLS, read
-from cc_bridge.calls.checkpoint_format import AgentCheckpoint, CallCheckpoint, packed, unpacked
+from cc_bridge.calls.checkpoint_format import AgentCheckpoint, CallCheckpoint, from_json, to_json
 from cc_bridge.calls.direct_calls import Contexts
 from cc_bridge.calls.snapshot import SeenTalk, Snapshot
 from cc_bridge.calls.tracker import Tracker
@@ -189,9 +189,9 @@ def test_what_is_kept_reads_back_as_it_was(data):
         tracker.apply(event)
     for each in tracker.changes():
         kind = CallCheckpoint if each.kind == "call" else AgentCheckpoint
-        state = unpacked(kind, each.state)
-        assert unpacked(kind, packed(state)) == state
-        assert sorted(packed(state)) == sorted(each.state)  # sets come in any order
+        state = from_json(kind, each.state)
+        assert from_json(kind, to_json(state)) == state
+        assert to_json(state) == each.state
         again = new_tracker()
         assert again.restore([each], events[-1].at) == []
     assert tracker.changes() == []  # nothing has happened since
@@ -405,7 +405,7 @@ def test_what_is_broken_is_refused_and_the_rest_is_taken():
     tracker = new_tracker()
     refused = tracker.restore([*bad, *good], 10.0)
     assert sorted(refused) == sorted(f"{each.kind} {each.name}" for each in bad)
-    assert len(tracker.talks.going_on()) == 1
+    assert len(tracker.talks.in_progress()) == 1
     tracker.resync(Snapshot(20, frozenset(), (), (), (), TALKING, ()))
     deleted = {each.name for each in tracker.changes() if not each.state}
     assert deleted == {each.name for each in bad} | {"Alice"}
@@ -416,7 +416,7 @@ def test_a_field_of_a_later_version_is_passed_over_and_one_that_came_later_has_i
     fields = json.loads(each.state)
     del fields["call"]["merged"]
     fields["call"]["mood"] = "good"
-    assert packed(unpacked(CallCheckpoint, json.dumps(fields))) == each.state
+    assert to_json(from_json(CallCheckpoint, json.dumps(fields))) == each.state
 
 
 def test_numbers_that_must_not_be_stored_are_not_kept_either():

@@ -266,7 +266,7 @@ def test_no_queue_spares_the_agent_after_a_direct_call(pbx):
     pbx.tracker.agents._wrap_up_of = lambda _queue: 30.0
     pbx.hear(member(), started(0, CUSTOMER), dials(1, CUSTOMER, PHONE), answers(2, PHONE))
     pbx.hear(meet(2, PHONE, CUSTOMER), hangs_up(9, PHONE), ended(9, CUSTOMER))
-    pbx.records += pbx.tracker.lost_sight(20)
+    pbx.records += pbx.tracker.observation_lost(20)
     assert [interval.state for interval in pbx.of(AgentInterval)] == ["available"]
 
 

@@ -45,7 +45,7 @@ class Pbx:
 
     def gap(self, start, end, **seen):
         """Lose sight, and be told at its end what Asterisk knows."""
-        self.records += self.tracker.lost_sight(start)
+        self.records += self.tracker.observation_lost(start)
         self.records += self.tracker.resync(
             Snapshot(
                 end,

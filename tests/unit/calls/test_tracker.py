@@ -160,9 +160,9 @@ def test_in_mid_session_a_difference_counts_when_it_is_seen_twice(calls):
     calls.hear(joined(0))
     calls.records += calls.tracker.resync(snapshot(60), fresh=False)
     assert calls.outcomes() == []
-    assert calls.tracker.doubts > 0
+    assert calls.tracker.unconfirmed_differences > 0
     calls.records += calls.tracker.resync(snapshot(63), fresh=False)
-    assert calls.tracker.doubts == 0
+    assert calls.tracker.unconfirmed_differences == 0
     calls.records += calls.tracker.tick(64)
     assert calls.outcomes() == [("unobserved", "QueueStatus")]
 

@@ -3,7 +3,7 @@
 import pytest
 from twisted.internet.defer import Deferred, fail, succeed
 
-from cc_bridge.agi.script_arguments import asked_by
+from cc_bridge.agi.script_arguments import parse_arguments
 from cc_bridge.daemon.services.callback_dialer import CallbackDialer
 from cc_bridge.errors import AmiLinkLost
 from cc_bridge.surveys.attribution import Attribution, Invitation, Segment
@@ -55,8 +55,8 @@ def test_a_caller_is_called_and_asked():
     assert house.dialled == [("0912", "1.0")]
     ((stage, trigger, key),) = [(entry.stage, entry.trigger, entry.caller_key) for entry in house.funnel]
     assert (stage, trigger, key) == ("called_back", "callback", "0912")
-    assert house.calling.invitation(asked_by(["callback", "", "", "1.0"])).caller_key == "0912"
-    assert house.calling.invitation(asked_by(["callback", "", "", "1.0"])) is None
+    assert house.calling.invitation(parse_arguments(["callback", "", "", "1.0"])).caller_key == "0912"
+    assert house.calling.invitation(parse_arguments(["callback", "", "", "1.0"])) is None
 
 
 def test_busy_is_tried_again():

@@ -75,7 +75,7 @@ class Site:
         caller = SurveyCandidate(
             "sales", "Alice", "PJSIP/alice", True, 60.0, False, EndedBy.AGENT, NUMBER, True, NOW
         )  # fmt: skip
-        return self.asked.standing(caller, NOW - 3600, 0)
+        return self.asked.snapshot(caller, NOW - 3600, 0)
 
 
 def test_what_other_pbxs_asked_within_the_days_that_count_is_known_at_once(database):
@@ -134,7 +134,7 @@ def test_whom_a_call_back_called_is_known_after_a_restart(database):
 def test_a_database_that_is_away_is_tried_again_soon(database):
     site = Site(database)
     site.away = True
-    site.asked.opt(OptOut(NUMBER, NOW - 100, opted_out=True, source="key"))
+    site.asked.record_opt_out(OptOut(NUMBER, NOW - 100, opted_out=True, source="key"))
     site.remembering.startService()
     site.clock.pump([5] * 3)
     assert site.reads == 4

@@ -140,7 +140,7 @@ def test_the_catalogue_is_what_is_exported_with_no_more_series_than_it_says():
 def test_the_reasons_of_fastagi_are_those_of_its_server():
     server = (Path(cc_bridge.__file__).parent / "agi" / "server.py").read_text()
     got = samples(everything())
-    for name, words in (("refused", r'_refuse(?:\(|, )"(\w+)"'), ("terminated", r'cut, "(\w+)"')):
+    for name, words in (("refused", r'_refuse(?:\(|, )"(\w+)"'), ("terminated", r'terminate, "(\w+)"')):
         known = {key[1] for key in got if key[0] == f"cc_bridge_agi_{name}_total"}
         assert known == set(re.findall(words, server))
 

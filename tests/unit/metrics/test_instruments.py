@@ -69,7 +69,7 @@ class Foreign:
 
 class Agi:
     accepted, failed, in_progress, foreign = 9, 1, 2, Foreign()
-    refused, cut = Tally(busy=4), Tally(time_limit=1)
+    refused, terminated = Tally(busy=4), Tally(time_limit=1)
 
 
 def visit(outcome=Outcome.ANSWERED, wait=12.5):

@@ -43,7 +43,7 @@ class Told:
 
 def test_a_caller_is_called_once_after_the_delay():
     told = Told()
-    assert told.plan.hung_up_first(caller(), NOON) is None
+    assert told.plan.add(caller(), NOON) is None
     assert told.called(NOON + MINUTE - 1) == []
     assert told.called(NOON + MINUTE) == ["1.0"]
     assert told.called(NOON + 2 * MINUTE) == []
@@ -51,33 +51,33 @@ def test_a_caller_is_called_once_after_the_delay():
 
 def test_the_answer_brings_the_survey_once():
     told = Told()
-    told.plan.hung_up_first(caller(), NOON)
-    assert told.plan.invitation("1.0") is None  # nobody was called yet
+    told.plan.add(caller(), NOON)
+    assert told.plan.take_invitation("1.0") is None  # nobody was called yet
     told.called(NOON + MINUTE)
-    told.plan.told("1.0", CallResult.ANSWERED, NOON + 70)
-    invitation = told.plan.invitation("1.0")
+    told.plan.record_result("1.0", CallResult.ANSWERED, NOON + 70)
+    invitation = told.plan.take_invitation("1.0")
     assert (invitation.trigger, invitation.attribution.last.agent) == (Trigger.CALLBACK, "Alice")
-    assert told.plan.invitation("1.0") is None
+    assert told.plan.take_invitation("1.0") is None
     assert told.done == []
 
 
 def test_the_dialplan_may_come_before_the_word_that_it_was_answered():
     told = Told()
-    told.plan.hung_up_first(caller(), NOON)
+    told.plan.add(caller(), NOON)
     told.called(NOON + MINUTE)
-    assert told.plan.invitation("1.0") is not None
-    told.plan.told("1.0", CallResult.ANSWERED, NOON + 70)
+    assert told.plan.take_invitation("1.0") is not None
+    told.plan.record_result("1.0", CallResult.ANSWERED, NOON + 70)
     assert (len(told.plan), told.done) == (0, [])
 
 
 def test_busy_is_tried_once_more():
     told = Told()
-    told.plan.hung_up_first(caller(), NOON)
+    told.plan.add(caller(), NOON)
     told.called(NOON + MINUTE)
-    told.plan.told("1.0", CallResult.BUSY, NOON + 2 * MINUTE)
+    told.plan.record_result("1.0", CallResult.BUSY, NOON + 2 * MINUTE)
     assert told.called(NOON + 31 * MINUTE) == []
     assert told.called(NOON + 32 * MINUTE) == ["1.0"]
-    told.plan.told("1.0", CallResult.BUSY, NOON + 33 * MINUTE)
+    told.plan.record_result("1.0", CallResult.BUSY, NOON + 33 * MINUTE)
     assert told.done == [("1.0", NoCallbackReason.BUSY)]
     assert told.called(NOON + 10 * DAY) == []
 
@@ -89,10 +89,10 @@ def test_busy_is_tried_once_more():
 @pytest.mark.parametrize("before", [[], [CallResult.BUSY]])
 def test_nothing_else_is_tried_again(before, result, why):
     told = Told()
-    told.plan.hung_up_first(caller(), NOON)
+    told.plan.add(caller(), NOON)
     for n, each in enumerate([*before, result]):
         assert told.called(NOON + (n + 1) * HOUR) == ["1.0"]
-        told.plan.told("1.0", each, NOON + (n + 1) * HOUR)
+        told.plan.record_result("1.0", each, NOON + (n + 1) * HOUR)
     assert told.done == [("1.0", why)]
     assert len(told.plan) == 0
 
@@ -109,15 +109,13 @@ def test_nothing_else_is_tried_again(before, result, why):
 )
 def test_a_yes_or_an_interest_is_needed(consented, lawful_interest, why):
     plan = CallbackPlan(CallbackRules(hours=EVER, lawful_interest=lawful_interest))
-    assert plan.hung_up_first(caller(consented=consented), NOON) is why
+    assert plan.add(caller(consented=consented), NOON) is why
 
 
 @pytest.mark.parametrize("number", ["", "<unknown>", "anonymous", "*21*5#", "12", "0912 1", "1&2", "١٢٣٤"])
 def test_what_is_no_number_is_never_called(number):
     assert not dialable(number)
-    assert (
-        CallbackPlan(RULES).hung_up_first(caller(number=number, key="x"), NOON) is NoCallbackReason.WITHHELD
-    )
+    assert CallbackPlan(RULES).add(caller(number=number, key="x"), NOON) is NoCallbackReason.WITHHELD
 
 
 @given(st.text(max_size=20))
@@ -131,28 +129,28 @@ def test_a_caller_without_a_key_is_never_called():
     nobody = CallbackCandidate(
         "1.0", "0912", True, Invitation(SURVEY, Attribution("1", [Segment("", "", "")]), "", "")
     )
-    assert CallbackPlan(RULES).hung_up_first(nobody, NOON) is NoCallbackReason.WITHHELD
+    assert CallbackPlan(RULES).add(nobody, NOON) is NoCallbackReason.WITHHELD
 
 
 def test_the_same_caller_is_called_once_in_so_many_days():
     told = Told()
-    told.plan.hung_up_first(caller(1), NOON)
-    assert told.plan.hung_up_first(caller(2), NOON) is NoCallbackReason.CALLED_RECENTLY  # planned
+    told.plan.add(caller(1), NOON)
+    assert told.plan.add(caller(2), NOON) is NoCallbackReason.CALLED_RECENTLY  # planned
     told.called(NOON + MINUTE)
-    told.plan.told("1.0", CallResult.NO_ANSWER, NOON + 2 * MINUTE)
-    assert told.plan.hung_up_first(caller(3), NOON + 29 * DAY) is NoCallbackReason.CALLED_RECENTLY
-    assert told.plan.hung_up_first(caller(4), NOON + 31 * DAY) is None
+    told.plan.record_result("1.0", CallResult.NO_ANSWER, NOON + 2 * MINUTE)
+    assert told.plan.add(caller(3), NOON + 29 * DAY) is NoCallbackReason.CALLED_RECENTLY
+    assert told.plan.add(caller(4), NOON + 31 * DAY) is None
 
 
 def test_a_restart_does_not_forget_who_was_called():
     plan = CallbackPlan(RULES)
     plan.called_at["09121234567"] = NOON - DAY
-    assert plan.hung_up_first(caller(), NOON) is NoCallbackReason.CALLED_RECENTLY
+    assert plan.add(caller(), NOON) is NoCallbackReason.CALLED_RECENTLY
 
 
 def test_outside_the_hours_nobody_is_called_and_nothing_is_made_up_for():
     told = Told(CallbackRules(hours=BusinessHours(begin=9 * 60, end=13 * 60), delay_seconds=2 * HOUR))
-    told.plan.hung_up_first(caller(), NOON)
+    told.plan.add(caller(), NOON)
     assert told.called(NOON + 2 * HOUR) == []
     assert told.done == [("1.0", NoCallbackReason.OUTSIDE_HOURS)]
     assert told.called(NOON + DAY) == []
@@ -168,18 +166,18 @@ def test_outside_the_hours_nobody_is_called_and_nothing_is_made_up_for():
 def test_caps_hold_and_then_let_go(rules, why, later):
     told = Told(rules)
     for n in range(3):
-        told.plan.hung_up_first(caller(n, number=f"0912{n}"), NOON)
+        told.plan.add(caller(n, number=f"0912{n}"), NOON)
     assert told.called(NOON + MINUTE) == ["0.0", "1.0"]
     assert told.done == [("2.0", why)]
-    told.plan.hung_up_first(caller(7, number="09127"), NOON + later)
+    told.plan.add(caller(7, number="09127"), NOON + later)
     assert told.called(NOON + later + MINUTE) == ["7.0"]
 
 
 def test_a_second_try_counts_for_the_caps_as_well():
     told = Told(CallbackRules(hours=EVER, per_day=1))
-    told.plan.hung_up_first(caller(), NOON)
+    told.plan.add(caller(), NOON)
     told.called(NOON + MINUTE)
-    told.plan.told("1.0", CallResult.BUSY, NOON + MINUTE)
+    told.plan.record_result("1.0", CallResult.BUSY, NOON + MINUTE)
     told.called(NOON + HOUR)
     assert told.done == [("1.0", NoCallbackReason.DAY_FULL)]
 
@@ -187,16 +185,16 @@ def test_a_second_try_counts_for_the_caps_as_well():
 def test_no_more_are_planned_than_can_be_remembered(monkeypatch):
     monkeypatch.setattr(callback, "MAX_PLANNED", 3)
     plan = CallbackPlan(RULES)
-    refused = [plan.hung_up_first(caller(n, number=f"0912{n}"), NOON) for n in range(5)]
+    refused = [plan.add(caller(n, number=f"0912{n}"), NOON) for n in range(5)]
     assert refused == [None, None, None, NoCallbackReason.TOO_MANY, NoCallbackReason.TOO_MANY]
     assert len(plan) == 3
 
 
 def test_who_answers_and_hangs_up_at_once_is_let_go():
     told = Told()
-    told.plan.hung_up_first(caller(), NOON)
+    told.plan.add(caller(), NOON)
     told.called(NOON + MINUTE)
-    told.plan.told("1.0", CallResult.ANSWERED, NOON + 70)
+    told.plan.record_result("1.0", CallResult.ANSWERED, NOON + 70)
     told.called(NOON + HOUR)
     assert told.done == [("1.0", NoCallbackReason.NOT_ASKED)]
     assert len(told.plan) == 0
@@ -204,9 +202,9 @@ def test_who_answers_and_hangs_up_at_once_is_let_go():
 
 def test_word_of_a_call_that_nobody_made_changes_nothing():
     told = Told()
-    told.plan.told("9.9", CallResult.BUSY, NOON)
-    told.plan.hung_up_first(caller(), NOON)
-    told.plan.told("1.0", CallResult.ANSWERED, NOON)
+    told.plan.record_result("9.9", CallResult.BUSY, NOON)
+    told.plan.add(caller(), NOON)
+    told.plan.record_result("1.0", CallResult.ANSWERED, NOON)
     assert told.called(NOON + MINUTE) == ["1.0"]
 
 
@@ -229,13 +227,13 @@ def test_whatever_happens_nobody_is_rung_too_often(steps):
     for what, *values in steps:
         if what == "left":
             calls += 1
-            plan.hung_up_first(caller(calls, number=f"0912{values[0]}"), now)
+            plan.add(caller(calls, number=f"0912{values[0]}"), now)
         elif what == "wait":
             now += values[0]
         elif what == "told":
-            plan.told(f"{values[0]}.0", values[1], now)
+            plan.record_result(f"{values[0]}.0", values[1], now)
         else:
-            plan.invitation(f"{values[0]}.0")
+            plan.take_invitation(f"{values[0]}.0")
         made += [(now, candidate.uniqueid, candidate.number) for candidate in plan.due(now)]
     for at, uniqueid, number in made:
         assert sum(0 <= at - other < HOUR for other, *_ in made) <= rules.per_hour

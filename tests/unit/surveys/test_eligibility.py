@@ -18,8 +18,8 @@ from cc_bridge.surveys.eligibility import (
     SurveyHistorySnapshot,
     SurveyStage,
     decide,
-    drawn,
-    left_first,
+    decide_after_hangup,
+    is_sampled,
 )
 
 T = 1_795_309_819.5
@@ -190,19 +190,19 @@ ids = st.text(max_size=40)
 @settings(deadline=None)
 @given(ids)
 def test_all_is_everybody_and_none_is_nobody(call):
-    assert drawn(call, 100.0)
-    assert not drawn(call, 0.0)
+    assert is_sampled(call, 100.0)
+    assert not is_sampled(call, 0.0)
 
 
 @settings(deadline=None)
 @given(ids, st.floats(0, 100), st.floats(0, 100))
 def test_whoever_is_drawn_at_some_per_cent_is_drawn_at_more(call, one, other):
-    assert drawn(call, max(one, other)) or not drawn(call, min(one, other))
+    assert is_sampled(call, max(one, other)) or not is_sampled(call, min(one, other))
 
 
 def test_the_draw_is_the_same_on_every_machine():
     """Written down once: another answer here would draw other callers after an update."""
-    assert [number for number in range(40) if drawn(f"pbx1-1795309800.{number}", 25)] == [
+    assert [number for number in range(40) if is_sampled(f"pbx1-1795309800.{number}", 25)] == [
         2, 4, 6, 10, 16, 19, 21, 23, 26, 28, 29, 33, 34, 35, 36, 37,
     ]  # fmt: skip
 
@@ -219,14 +219,14 @@ def test_the_draw_is_the_same_on_every_machine():
 )
 def test_as_many_are_drawn_as_were_said(percent, ids_of):
     calls, share = 20_000, percent / 100
-    drawn_ones = sum(drawn(ids_of(number), percent) for number in range(calls))
+    drawn_ones = sum(is_sampled(ids_of(number), percent) for number in range(calls))
     spread = sqrt(calls * share * (1 - share))
     assert abs(drawn_ones - calls * share) < 4.5 * spread  # by chance once in 150,000 times
 
 
 def test_each_stretch_of_the_day_gives_as_many():
     """No pattern in time: chi-squared over 100 stretches of 1,000 calls, and runs as long as of a coin."""
-    draws = [drawn(f"1795309800.{number}", 50) for number in range(100_000)]
+    draws = [is_sampled(f"1795309800.{number}", 50) for number in range(100_000)]
     stretches = [sum(draws[begin : begin + 1000]) for begin in range(0, 100_000, 1000)]
     assert 50 < sum((n - 500) ** 2 / 250 for n in stretches) < 160  # 100 degrees of freedom
     assert mean(a != b for a, b in pairwise(draws)) == pytest.approx(0.5, abs=0.008)
@@ -237,9 +237,9 @@ def test_each_stretch_of_the_day_gives_as_many():
 
 def test_who_hung_up_on_the_agent_and_would_have_been_asked_left_first():
     hung_up = replace(SARA, ended_by=EndedBy.CALLER)
-    assert left_first(hung_up, ANYBODY, NOTHING, CALL) is SurveyStage.CALLER_LEFT_FIRST
+    assert decide_after_hangup(hung_up, ANYBODY, NOTHING, CALL) is SurveyStage.CALLER_LEFT_FIRST
     assert (
-        left_first(hung_up, EligibilityRules(only_ended_by_agent=True), NOTHING, CALL)
+        decide_after_hangup(hung_up, EligibilityRules(only_ended_by_agent=True), NOTHING, CALL)
         is SurveyStage.CALLER_LEFT_FIRST
     )
 
@@ -248,12 +248,12 @@ def test_who_hung_up_on_the_agent_and_would_have_been_asked_left_first():
 def test_who_hung_up_and_would_not_have_been_asked_has_that_reason(hindrance):
     candidate, rules, standing = hindered(hindrance)
     hung_up = replace(candidate, ended_by=EndedBy.CALLER)
-    assert left_first(hung_up, rules, standing, CALL) is hindrance[0]
+    assert decide_after_hangup(hung_up, rules, standing, CALL) is hindrance[0]
 
 
 @pytest.mark.parametrize("ended_by", [ending for ending in EndedBy if ending is not EndedBy.CALLER])
 def test_who_did_not_hang_up_has_not_left_first(ended_by):
-    assert left_first(replace(SARA, ended_by=ended_by), ANYBODY, NOTHING, CALL) is None
+    assert decide_after_hangup(replace(SARA, ended_by=ended_by), ANYBODY, NOTHING, CALL) is None
 
 
 def test_no_word_says_two_things():

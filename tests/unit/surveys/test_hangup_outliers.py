@@ -81,24 +81,24 @@ def test_other_stages_and_who_was_called_back_do_not_count(other):
 
 
 def test_far_above_the_others_is_suspicious():
-    assert standing((40, 10), (100, 400)).suspicious
+    assert standing((40, 10), (100, 400)).is_outlier
 
 
 @pytest.mark.parametrize("share", [(10, 40), (5, 45), (0, 50), (14, 36)])
 def test_as_the_others_below_them_or_a_little_above_is_not(share):
-    assert not standing(share, (100, 400)).suspicious
+    assert not standing(share, (100, 400)).is_outlier
 
 
 def test_few_callers_are_never_suspicious():
-    assert standing((MINIMUM, 0), (100, 400)).suspicious
-    assert not standing((MINIMUM - 1, 0), (100, 400)).suspicious
-    assert not standing((400, 100), (0, MINIMUM - 1)).suspicious
+    assert standing((MINIMUM, 0), (100, 400)).is_outlier
+    assert not standing((MINIMUM - 1, 0), (100, 400)).is_outlier
+    assert not standing((400, 100), (0, MINIMUM - 1)).is_outlier
 
 
 def test_nobody_to_compare_with_is_never_suspicious():
     got = of(HangupOutliers.of(callers("Sara", 90, 10)), "Sara")
     assert got.norm is None
-    assert not got.suspicious
+    assert not got.is_outlier
 
 
 def test_a_norm_of_few_callers_is_not_taken_for_the_truth():
@@ -106,8 +106,8 @@ def test_a_norm_of_few_callers_is_not_taken_for_the_truth():
     unsure, sure = standing((45, 55), (4, 16)), standing((45, 55), (200, 800))
     assert unsure.norm == sure.norm == 0.2
     assert unsure.low == sure.low > 0.2
-    assert sure.suspicious
-    assert not unsure.suspicious
+    assert sure.is_outlier
+    assert not unsure.is_outlier
 
 
 COUNTS = st.tuples(st.integers(0, 120), st.integers(0, 120)).filter(any)
@@ -117,7 +117,7 @@ COUNTS = st.tuples(st.integers(0, 120), st.integers(0, 120)).filter(any)
 def test_a_suspicion_needs_the_interval_wholly_above_the_norm(own, others):
     got = standing(own, others)
     assert 0 <= got.low <= got.share <= got.high <= 1
-    if got.suspicious:
+    if got.is_outlier:
         assert got.low > got.norm
         assert min(sum(own), sum(others)) >= MINIMUM
 
@@ -125,7 +125,7 @@ def test_a_suspicion_needs_the_interval_wholly_above_the_norm(own, others):
 @given(COUNTS, COUNTS)
 def test_two_agents_never_suspect_each_other(one, other):
     lingering = HangupOutliers.of(callers("Sara", *one) + callers("Ali", *other))
-    assert sum(got.suspicious for got in lingering.agents()) <= 1
+    assert sum(got.is_outlier for got in lingering.agents()) <= 1
 
 
 @pytest.mark.parametrize("share", [0.15, 0.4])
@@ -138,7 +138,7 @@ def test_chance_suspects_hardly_anyone(share, own, others):
         left_first = sum(chance.random() < share for _ in range(n))
         return left_first, n - left_first
 
-    assert sum(standing(drawn(own), drawn(others)).suspicious for _ in range(1000)) <= 5
+    assert sum(standing(drawn(own), drawn(others)).is_outlier for _ in range(1000)) <= 5
 
 
 def test_who_really_lingers_is_found():
@@ -147,7 +147,7 @@ def test_who_really_lingers_is_found():
     found = 0
     for _ in range(200):
         left_first = sum(chance.random() < 0.5 for _ in range(100))
-        found += standing((left_first, 100 - left_first), (200, 800)).suspicious
+        found += standing((left_first, 100 - left_first), (200, 800)).is_outlier
     assert found > 190
 
 
@@ -166,7 +166,7 @@ def test_many_agents_are_judged_more_strictly_each():
         ]
         return of(
             HangupOutliers.of(callers("Sara", 45, 55) + callers("Ali", 20, 80) + others), "Sara"
-        ).suspicious
+        ).is_outlier
 
     assert suspicious(0)
     assert suspicious(10)
@@ -176,7 +176,7 @@ def test_many_agents_are_judged_more_strictly_each():
 def test_who_has_too_few_callers_makes_nobody_else_harder_to_find():
     few = [each for n in range(5000) for each in callers(f"Agent {n}", 1, 3, "support")]
     lingering = HangupOutliers.of(callers("Sara", 45, 55) + callers("Ali", 20, 80) + few)
-    assert of(lingering, "Sara").suspicious
+    assert of(lingering, "Sara").is_outlier
 
 
 def by_chance(k, n, left_first, everyone):
@@ -196,7 +196,7 @@ def test_what_is_suspicious_is_as_rare_as_is_promised(n, others_n, queues, data)
     for queue in range(queues):
         add(lingering, "Sara", k, n - k, f"queue {queue}")
         add(lingering, "Ali", others_k, others_n - others_k, f"queue {queue}")
-    if of(lingering, "Sara", "queue 0").suspicious:
+    if of(lingering, "Sara", "queue 0").is_outlier:
         chance = by_chance(k, n, k + others_k, n + others_n)
         assert chance <= min(0.001, 1 / 40 / (2 * queues)) * (1 + 1e-6)
 
@@ -230,7 +230,7 @@ class Houses:
 @pytest.mark.parametrize(("share", "n"), [(0.01, 20), (0.1, 100), (0.4, 255)])
 def test_of_thousands_of_innocent_pairs_hardly_ever_one_is_suspected(share, n):
     houses = Houses(share, n, seed=5)
-    wrong = sum(any(queue.suspicious for queue in houses.drawn().queues()) for _ in range(20))
+    wrong = sum(any(queue.outliers for queue in houses.drawn().queues()) for _ in range(20))
     assert wrong <= 2  # of 20 reports, where a half is promised
 
 
@@ -242,7 +242,7 @@ def test_who_lingers_is_found_among_thousands():
         lingering = houses.drawn()
         left_first = sum(chance.random() < 0.4 for _ in range(120))
         add(lingering, "Sara", left_first, 120 - left_first, "queue 7")
-        found.append([each.agent for each in lingering.agents() if each.suspicious])
+        found.append([each.agent for each in lingering.agents() if each.is_outlier])
     assert found.count(["Sara"]) >= 19
 
 
@@ -257,9 +257,9 @@ def test_a_queue_with_its_share_and_the_number_of_those_who_stand_out():
         + callers("Reza", 1, 1, queue="support")
     )
     sales, support = lingering.queues()
-    assert (sales.queue, sales.n, sales.suspicious) == ("sales", 550, 1)
+    assert (sales.queue, sales.n, sales.outliers) == ("sales", 550, 1)
     assert sales.share == 140 / 550
-    assert (support.queue, support.share, support.suspicious) == ("support", 0.5, 0)
+    assert (support.queue, support.share, support.outliers) == ("support", 0.5, 0)
 
 
 def test_a_report_has_every_agent_of_every_queue():
@@ -276,12 +276,12 @@ def test_a_habit_that_ended_is_forgotten_by_the_metrics_but_not_by_a_report():
     lingering = HangupOutliers()
     for entry in others + once:
         lingering.count(entry)
-    assert of(lingering, "Sara").suspicious
+    assert of(lingering, "Sara").is_outlier
     for entry in now:
         lingering.count(entry)
-    assert not of(lingering, "Sara").suspicious
+    assert not of(lingering, "Sara").is_outlier
     report = of(HangupOutliers.of(others + once + now), "Sara")
-    assert (report.n, report.suspicious) == (900, True)
+    assert (report.n, report.is_outlier) == (900, True)
 
 
 def test_the_metrics_remember_a_bounded_number_of_callers():

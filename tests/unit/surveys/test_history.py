@@ -40,7 +40,7 @@ def asked():
 
 
 def standing(asked, *of, running=0, **whom):
-    return asked.standing(candidate(*of, **whom), MIDNIGHT, running)
+    return asked.snapshot(candidate(*of, **whom), MIDNIGHT, running)
 
 
 def test_nothing_is_known_of_a_new_caller(asked):
@@ -49,9 +49,9 @@ def test_nothing_is_known_of_a_new_caller(asked):
 
 
 def test_a_caller_was_asked_last_when_it_was_latest_whatever_comes_in_last(asked):
-    asked.note(asking(1, at=T - 5), T)
-    asked.note(asking(2, at=T - DAY), T)
-    asked.note(asking(3, MINA, at=T - 3 * DAY), T)
+    asked.add_attempt(asking(1, at=T - 5), T)
+    asked.add_attempt(asking(2, at=T - DAY), T)
+    asked.add_attempt(asking(3, MINA, at=T - 3 * DAY), T)
     assert standing(asked).last_asked_at == T - 5
     assert standing(asked, MINA).last_asked_at == T - 3 * DAY
 
@@ -74,22 +74,22 @@ def test_an_attempt_of_a_survey_is_noted_when_it_begins_and_again_when_it_ends(a
         reason="",
         caller_key=ALI,
     )
-    asked.note(attempt, T)
-    asked.note(attempt, T + 20)
+    asked.add_attempt(attempt, T)
+    asked.add_attempt(attempt, T + 20)
     assert standing(asked) == SurveyHistorySnapshot(T, asked_today_in_queue=1, asked_today_of_agent=1)
 
 
 def test_whoever_withholds_the_number_counts_but_is_not_known_again(asked):
-    asked.note(asking(1, caller=""), T)
+    asked.add_attempt(asking(1, caller=""), T)
     assert standing(asked, "") == SurveyHistorySnapshot(asked_today_in_queue=1, asked_today_of_agent=1)
     assert len(asked) == 0
 
 
 def test_the_day_is_counted_by_queue_and_by_agent(asked):
-    asked.note(asking(1, at=MIDNIGHT - 1), T)
-    asked.note(asking(2, at=MIDNIGHT), T)
-    asked.note(asking(3, MINA, queue="support"), T)
-    asked.note(asking(4, MINA, agent="Reza"), T)
+    asked.add_attempt(asking(1, at=MIDNIGHT - 1), T)
+    asked.add_attempt(asking(2, at=MIDNIGHT), T)
+    asked.add_attempt(asking(3, MINA, queue="support"), T)
+    asked.add_attempt(asking(4, MINA, agent="Reza"), T)
     found = standing(asked)
     assert (found.asked_today_in_queue, found.asked_today_of_agent) == (2, 2)
     found = standing(asked, queue="support", agent="Reza")
@@ -97,48 +97,48 @@ def test_the_day_is_counted_by_queue_and_by_agent(asked):
 
 
 def test_what_another_pbx_asked_counts_for_the_caller_alone(asked):
-    asked.note(asking(1, pbx="there"), T)
+    asked.add_attempt(asking(1, pbx="there"), T)
     assert standing(asked) == SurveyHistorySnapshot(last_asked_at=T)
 
 
 def test_what_comes_again_from_the_database_counts_once(asked):
     for _ in range(3):
         for number in range(5):
-            asked.note(asking(number), T)
+            asked.add_attempt(asking(number), T)
     assert standing(asked).asked_today_in_queue == 5
 
 
 def test_the_same_attempt_id_on_another_pbx_is_another_attempt(asked):
-    asked.note(asking(1), T)
-    asked.note(asking(1, MINA, pbx="there"), T)
+    asked.add_attempt(asking(1), T)
+    asked.add_attempt(asking(1, MINA, pbx="there"), T)
     assert standing(asked).asked_today_in_queue == 1
     assert standing(asked, MINA).last_asked_at == T
 
 
 def test_who_opted_out_stays_out_until_opting_in(asked):
-    asked.opt(OptOut(ALI, T, opted_out=True, source="key"))
+    asked.record_opt_out(OptOut(ALI, T, opted_out=True, source="key"))
     assert standing(asked).opted_out
     assert not standing(asked, MINA).opted_out
-    asked.opt(OptOut(ALI, T + 1, opted_out=False, source="command"))
+    asked.record_opt_out(OptOut(ALI, T + 1, opted_out=False, source="command"))
     assert not standing(asked).opted_out
 
 
 def test_an_older_word_that_comes_late_changes_nothing(asked):
-    asked.opt(OptOut(ALI, T, opted_out=False, source="command"))
-    asked.opt(OptOut(ALI, T - 1, opted_out=True, source="key"))
+    asked.record_opt_out(OptOut(ALI, T, opted_out=False, source="command"))
+    asked.record_opt_out(OptOut(ALI, T - 1, opted_out=True, source="key"))
     assert not standing(asked).opted_out
 
 
 def test_no_number_cannot_opt_out(asked):
-    asked.opt(OptOut("", T, opted_out=True, source="key"))
+    asked.record_opt_out(OptOut("", T, opted_out=True, source="key"))
     assert not standing(asked, "").opted_out
 
 
 def test_what_is_old_is_forgotten_but_never_a_wish(asked):
-    asked.opt(OptOut(ALI, T - 900 * DAY, opted_out=True, source="key"))
-    asked.note(asking(1, at=T - 90 * DAY), T - 90 * DAY)
-    asked.note(asking(2, MINA, at=T - 89 * DAY), T - 89 * DAY)
-    asked.forget(before=T - 89 * DAY, now=T)
+    asked.record_opt_out(OptOut(ALI, T - 900 * DAY, opted_out=True, source="key"))
+    asked.add_attempt(asking(1, at=T - 90 * DAY), T - 90 * DAY)
+    asked.add_attempt(asking(2, MINA, at=T - 89 * DAY), T - 89 * DAY)
+    asked.prune(before=T - 89 * DAY, now=T)
     assert standing(asked) == SurveyHistorySnapshot(opted_out=True)
     assert standing(asked, MINA) == SurveyHistorySnapshot(last_asked_at=T - 89 * DAY)
     assert not asked._in_queue
@@ -146,15 +146,15 @@ def test_what_is_old_is_forgotten_but_never_a_wish(asked):
 
 
 def test_forgetting_keeps_today(asked):
-    asked.note(asking(1), T)
-    asked.forget(before=T - DAY, now=T)
+    asked.add_attempt(asking(1), T)
+    asked.prune(before=T - DAY, now=T)
     assert standing(asked) == SurveyHistorySnapshot(T, asked_today_in_queue=1, asked_today_of_agent=1)
 
 
 def test_of_too_many_callers_those_are_forgotten_who_were_asked_longest_ago():
-    asked = SurveyHistory("here", most=1_000)
+    asked = SurveyHistory("here", limit=1_000)
     for number in range(5_000):
-        asked.note(asking(number, f"98912{number:07}", at=T - 5 * DAY + number), T)
+        asked.add_attempt(asking(number, f"98912{number:07}", at=T - 5 * DAY + number), T)
         assert len(asked) <= 1_000
     assert len(asked) > 950
     kept = [n for n in range(5_000) if standing(asked, f"98912{n:07}").last_asked_at is not None]
@@ -162,11 +162,11 @@ def test_of_too_many_callers_those_are_forgotten_who_were_asked_longest_ago():
 
 
 def test_whoever_is_asked_again_is_not_among_the_oldest():
-    asked = SurveyHistory("here", most=100)
-    asked.note(asking(0, ALI, at=T), T)
+    asked = SurveyHistory("here", limit=100)
+    asked.add_attempt(asking(0, ALI, at=T), T)
     for number in range(1, 500):
-        asked.note(asking(number, f"98912{number:07}", at=T + number), T + number)
-        asked.note(asking(f"{number}again", ALI, at=T + number), T + number)
+        asked.add_attempt(asking(number, f"98912{number:07}", at=T + number), T + number)
+        asked.add_attempt(asking(f"{number}again", ALI, at=T + number), T + number)
     assert standing(asked).last_asked_at == T + 499
 
 
@@ -189,11 +189,11 @@ attempts = st.lists(
 def test_order_and_repetition_do_not_matter(noted, order):
     once, often = SurveyHistory("here"), SurveyHistory("here")
     for attempt in noted:
-        once.note(attempt, T)
+        once.add_attempt(attempt, T)
     again = noted * 2
     order.shuffle(again)
     for attempt in again:
-        often.note(attempt, T)
+        often.add_attempt(attempt, T)
     for caller in ("", ALI, MINA):
         assert standing(often, caller) == standing(once, caller)
     today = [attempt for attempt in noted if attempt.started_at >= MIDNIGHT and attempt.pbx == "here"]

@@ -55,19 +55,19 @@ def test_a_label_in_persian_stays_readable_for_those_who_query(surveys):
 
 def test_what_asks_something_else_under_the_same_number_is_told(full):
     versions = SurveyVersions()
-    assert versions.changed([full]) == []
-    assert versions.changed([replace(full, first_seen=NOW + 1)]) == []  # loaded again
+    assert versions.conflicting([full]) == []
+    assert versions.conflicting([replace(full, first_seen=NOW + 1)]) == []  # loaded again
     other = replace(full, questions="[]", first_seen=NOW + 2)
-    assert versions.changed([other]) == [other]
-    assert versions.changed([replace(full, languages="en")]) == [replace(full, languages="en")]
+    assert versions.conflicting([other]) == [other]
+    assert versions.conflicting([replace(full, languages="en")]) == [replace(full, languages="en")]
     for unlike in (replace(other, version=2), replace(other, pbx="other"), replace(other, survey="csat")):
-        assert versions.changed([unlike]) == []
+        assert versions.conflicting([unlike]) == []
 
 
 def test_the_earliest_is_what_a_version_is(full):
     versions = SurveyVersions()
     stored = replace(full, questions="[]", first_seen=NOW - 100)
-    assert versions.changed([full]) == []
-    assert versions.changed([stored]) == [stored]  # told once, though it is read again and again
-    assert versions.changed([stored]) == []
-    assert versions.changed([full]) == [full]
+    assert versions.conflicting([full]) == []
+    assert versions.conflicting([stored]) == [stored]  # told once, though it is read again and again
+    assert versions.conflicting([stored]) == []
+    assert versions.conflicting([full]) == [full]
