@@ -42,7 +42,7 @@ class TalkState(Protocol):
 class TalkStates(Protocol):
     """What is asked of all talks."""
 
-    def going_on(self) -> Iterable[TalkState]: ...
+    def in_progress(self) -> Iterable[TalkState]: ...
 
 
 class AgentStates(Protocol):
