@@ -185,7 +185,7 @@ class QueueVisit:
     caller_number: str
     caller_name: str
     language: str
-    ringing: bool  # an agent was ringing when the caller left
+    ringing: bool  # a phone rang for the caller and stopped because the caller left, in whichever way
     decided_by: str  # which message told the outcome
     caller_key: str = ""  # the same for the same caller; empty when the number is withheld
 

@@ -1,7 +1,6 @@
 """The catalogue, the shipped sound files, and how they are made."""
 
 import json
-import re
 import sys
 import wave
 from array import array
@@ -104,34 +103,6 @@ def test_the_shipped_sound_files_say_the_shipped_texts():
     listed = set(json.loads((SOUNDS / MANIFEST).read_text()))
     assert listed == {f"{language}/cc_bridge/{name}.wav" for name, language in SPOKEN}
     assert listed == {str(file.relative_to(SOUNDS)) for file in SOUNDS.rglob("*.wav")}
-
-
-def test_names_by_which_asterisk_plays_them():
-    assert parse_catalogue(TEXT, "p.toml").sounds == {
-        "hello": {"en": "cc_bridge/hello", "fa": "cc_bridge/hello"},
-        "bye": {"en": "vm-goodbye"},
-    }
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "place"),
-    [
-        ('en = { name = "en-us" }', "", "prompts.hello.en"),
-        ("[prompts.hello]", '[prompts."../hello"]', "prompts.../hello.[key]"),
-        ('"Hello there"', '""', "prompts.hello.en.constrained-str"),
-        ('"vm-goodbye"', '"../vm-goodbye"', "prompts.bye.en.AsteriskSound.asterisk"),
-        ('"en-us"', '"-w/etc/x"', None),
-        ("words_per_minute = 140", "words_per_minute = 9", "voices.fa.words_per_minute"),
-        ("[voices]", "[colours]\nx = 1\n[voices]", "colours"),
-    ],
-)
-def test_faults_of_a_catalogue(old, new, place):
-    assert old in TEXT
-    with pytest.raises(SurveyError) as raised:
-        parse_catalogue(TEXT.replace(old, new), "p.toml")
-    told = [line.split(": ", 2) for line in str(raised.value).splitlines()]
-    assert all(re.fullmatch(r"p.toml:[0-9]+", where) for where, *_ in told)
-    assert any(found.startswith(place or "voices.en.name") for _, found, _ in told)
 
 
 @pytest.mark.voices

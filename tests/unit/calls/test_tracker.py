@@ -17,10 +17,12 @@ from cc_bridge.calls.events import (
     LocalJoined,
     MemberGone,
     MemberSeen,
+    QueueRun,
     StatusSet,
 )
 from cc_bridge.calls.snapshot import SeenTalk, Snapshot
 from cc_bridge.calls.tracker import Tracker
+from cc_bridge.calls.visit import STATUS_OUTCOMES
 from cc_bridge.records import EndedBy, Outcome, QueueVisit, Ring, RingOutcome, Talk
 
 CALLER, AGENT, BRIDGE = "1.1", "1.2", "b-1"
@@ -341,3 +343,68 @@ def test_all_that_is_open_at_the_end_is_unobserved(calls):
     assert calls.outcomes() == [("unobserved", "end of observation")]
     assert [talk.ended_by for talk in calls.of(Talk)] == [EndedBy.UNOBSERVED]
     assert [ring.outcome for ring in calls.of(Ring)] == [RingOutcome.UNOBSERVED]
+
+
+PHONE_RINGS = Called(1, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", AGENT)
+RING_CANCELLED = DialEnded(5, AGENT, "CANCEL")
+PHONE_ENDED = ChannelEnded(5, AGENT, 0)
+WAYS_TO_LEAVE = {
+    Outcome.ABANDONED: [HangupRequested(5, CALLER, by_pbx=False), gave_up(5), Left(5, CALLER, "sales")],
+    Outcome.TIMED_OUT: [gave_up(5), Left(5, CALLER, "sales"), StatusSet(5, CALLER, "", "TIMEOUT", "VarSet")],
+    Outcome.LEFT_BY_KEY: [Left(5, CALLER, "sales"), ChannelEnded(9, CALLER, 16)],
+}
+
+
+@pytest.mark.parametrize("outcome", WAYS_TO_LEAVE)
+@pytest.mark.parametrize("cancelled", [(RING_CANCELLED,), (RING_CANCELLED, PHONE_ENDED)])
+def test_a_phone_that_rang_when_the_caller_left_is_told_whatever_the_way(calls, outcome, cancelled):
+    calls.hear(joined(0), PHONE_RINGS, *cancelled, *WAYS_TO_LEAVE[outcome])
+    (visit,) = calls.of(QueueVisit)
+    assert (visit.outcome, visit.ringing) == (outcome, True)
+
+
+@pytest.mark.parametrize("outcome", WAYS_TO_LEAVE)
+def test_a_phone_that_stopped_ringing_before_the_caller_left_is_not_told(calls, outcome):
+    calls.hear(joined(0), PHONE_RINGS, DialEnded(3, AGENT, "NOANSWER"), *WAYS_TO_LEAVE[outcome])
+    (visit,) = calls.of(QueueVisit)
+    assert (visit.outcome, visit.ringing) == (outcome, False)
+
+
+def test_a_caller_who_is_answered_left_no_phone_ringing(calls):
+    calls.hear(joined(0), PHONE_RINGS._replace(ring_uniqueid="1.9"), DialEnded(2, "1.9", "CANCEL"))
+    calls.hear(ChannelEnded(2, "1.9", 0), PHONE_RINGS, DialEnded(5, AGENT, "ANSWER"))
+    calls.hear(Left(5, CALLER, "sales"), connected(5))
+    (visit,) = calls.of(QueueVisit)
+    assert (visit.outcome, visit.ringing) == (Outcome.ANSWERED, False)
+
+
+@pytest.mark.parametrize("status", ["FULL", "JOINEMPTY", "JOINUNAVAIL"])
+def test_a_caller_whom_the_queue_refuses_has_a_visit_of_no_position(calls, status):
+    calls.hear(QueueRun(3, CALLER, "0.9", "sales", "0912", "سارا", "fa"))
+    calls.hear(StatusSet(3.5, CALLER, "", status, "VarSet QUEUESTATUS"))
+    assert calls.of(QueueVisit) == [
+        QueueVisit(
+            pbx="pbx",
+            call_id="0.9",
+            uniqueid=CALLER,
+            queue="sales",
+            entered_at=3,
+            left_at=3.5,
+            outcome=STATUS_OUTCOMES[status],
+            agent=None,
+            interface=None,
+            position=0,
+            caller_number="0912",
+            caller_name="سارا",
+            language="fa",
+            ringing=False,
+            decided_by="VarSet QUEUESTATUS",
+        )
+    ]
+
+
+def test_a_caller_who_was_refused_is_so_once(calls):
+    calls.hear(QueueRun(3, CALLER, CALLER, "sales", "0912", "سارا", "fa"))
+    calls.hear(StatusSet(3.5, CALLER, "", "FULL", "VarSet QUEUESTATUS"))
+    calls.hear(StatusSet(3.6, CALLER, "sales", "FULL", "UserEvent CCQueueExit"))
+    assert calls.outcomes() == [("queue_full", "VarSet QUEUESTATUS")]

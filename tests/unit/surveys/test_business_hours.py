@@ -104,6 +104,16 @@ def test_the_day_begins_at_midnight_of_the_place():
     assert start_of_day(local.timestamp(), None) == datetime(2026, 11, 22).astimezone().timestamp()
 
 
+def test_the_day_begins_at_the_full_second():
+    assert start_of_day(at("2026-11-22 23:15") + 7.25, UTC) == at("2026-11-22 00:00")
+
+
+def test_the_night_of_sunday_ends_on_monday():
+    sunday_night = BusinessHours(UTC, minute_of("20:00"), minute_of("02:00"), frozenset({6}))
+    assert sunday_night.contains(at("2026-11-23 01:59"))  # a Monday
+    assert not sunday_night.contains(at("2026-11-22 01:59"))
+
+
 def test_the_day_of_25_hours_begins_with_the_first_of_two_midnights():
     havana = ZoneInfo("America/Havana")  # 01:00 became 00:00 again on 2025-11-02
     second_half_past_midnight = at("2025-11-02 05:30")

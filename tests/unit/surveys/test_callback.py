@@ -49,6 +49,21 @@ def test_a_caller_is_called_once_after_the_delay():
     assert told.called(NOON + 2 * MINUTE) == []
 
 
+def test_one_who_is_not_due_yet_does_not_hold_up_the_others():
+    told = Told()
+    told.plan.add(caller(1), NOON + HOUR)
+    told.plan.add(caller(2, number="09127"), NOON)
+    assert told.called(NOON + MINUTE) == ["2.0"]
+
+
+def test_results_are_counted_by_kind():
+    told = Told()
+    for n in range(3):
+        told.plan.record_result(f"{n}.0", CallResult.BUSY, NOON)
+    told.plan.record_result("4.0", CallResult.FAILED, NOON)
+    assert told.plan.results == {CallResult.BUSY: 3, CallResult.FAILED: 1}
+
+
 def test_the_answer_brings_the_survey_once():
     told = Told()
     told.plan.add(caller(), NOON)
@@ -142,6 +157,19 @@ def test_the_same_caller_is_called_once_in_so_many_days():
     assert told.plan.add(caller(4), NOON + 31 * DAY) is None
 
 
+def test_so_many_days_end_to_the_second_and_are_remembered_as_long():
+    told = Told()
+    told.plan.add(caller(1), NOON)
+    called_at = NOON + MINUTE
+    told.called(called_at)
+    told.plan.record_result("1.0", CallResult.NO_ANSWER, called_at)
+    told.called(called_at + 30 * DAY - 1)
+    assert told.plan.add(caller(2), called_at + 30 * DAY - 1) is NoCallbackReason.CALLED_RECENTLY
+    assert told.plan.add(caller(3), called_at + 30 * DAY) is None
+    told.called(called_at + 30 * DAY)
+    assert not told.plan.called_at
+
+
 def test_a_restart_does_not_forget_who_was_called():
     plan = CallbackPlan(RULES)
     plan.called_at["09121234567"] = NOON - DAY
@@ -198,6 +226,17 @@ def test_who_answers_and_hangs_up_at_once_is_let_go():
     told.called(NOON + HOUR)
     assert told.done == [("1.0", NoCallbackReason.NOT_ASKED)]
     assert len(told.plan) == 0
+
+
+def test_who_answers_has_ten_minutes_to_come_to_the_survey():
+    told = Told()
+    told.plan.add(caller(), NOON)
+    told.called(NOON + MINUTE)
+    told.plan.record_result("1.0", CallResult.ANSWERED, NOON + 70)
+    told.called(NOON + 70 + callback.ANSWERED_SECONDS)
+    assert (told.done, len(told.plan)) == ([], 1)
+    told.called(NOON + 70 + callback.ANSWERED_SECONDS + 0.5)
+    assert told.done == [("1.0", NoCallbackReason.NOT_ASKED)]
 
 
 def test_word_of_a_call_that_nobody_made_changes_nothing():

@@ -176,6 +176,12 @@ def test_the_caps_of_a_day(of):
     assert asked(SARA, ANYBODY, SurveyHistorySnapshot(**{counted: 10_000})) is None  # no cap
 
 
+def test_a_cap_of_one_lets_one_be_asked():
+    rules = EligibilityRules(per_day=1)
+    assert asked(SARA, rules, SurveyHistorySnapshot()) is None
+    assert asked(SARA, rules, SurveyHistorySnapshot(asked_today_in_queue=1)) is NotAskedReason.QUOTA
+
+
 def test_when_many_surveys_run_no_more_begin():
     rules = EligibilityRules(most_running=80)
     assert asked(SARA, rules, SurveyHistorySnapshot(running=79)) is None
@@ -192,6 +198,12 @@ ids = st.text(max_size=40)
 def test_all_is_everybody_and_none_is_nobody(call):
     assert is_sampled(call, 100.0)
     assert not is_sampled(call, 0.0)
+
+
+def test_a_call_id_of_broken_bytes_is_drawn_too():
+    broken = b"1795309800.\xff".decode(errors="surrogateescape")
+    assert is_sampled(broken, 100.0)
+    assert not is_sampled(broken, 0.0)
 
 
 @settings(deadline=None)

@@ -129,6 +129,12 @@ def test_an_older_word_that_comes_late_changes_nothing(asked):
     assert not standing(asked).opted_out
 
 
+def test_of_two_words_at_one_instant_the_second_holds(asked):
+    asked.record_opt_out(OptOut(ALI, T, opted_out=True, told_by="key"))
+    asked.record_opt_out(OptOut(ALI, T, opted_out=False, told_by="command"))
+    assert not standing(asked).opted_out
+
+
 def test_no_number_cannot_opt_out(asked):
     asked.record_opt_out(OptOut("", T, opted_out=True, source="key"))
     assert not standing(asked, "").opted_out
@@ -159,6 +165,32 @@ def test_of_too_many_callers_those_are_forgotten_who_were_asked_longest_ago():
     assert len(asked) > 950
     kept = [n for n in range(5_000) if standing(asked, f"98912{n:07}").last_asked_at is not None]
     assert kept == list(range(5_000 - len(kept), 5_000))
+
+
+def test_one_in_a_hundred_is_forgotten_and_one_more():
+    asked = SurveyHistory("here", limit=200)
+    for number in range(200):
+        asked.add_attempt(asking(number, f"98912{number:07}", at=T + number), T)
+    assert len(asked) == 200
+    asked.add_attempt(asking(200, f"98912{200:07}", at=T + 200), T)
+    assert len(asked) == 201 - 3
+
+
+def test_whoever_was_asked_again_outlasts_those_who_were_not():
+    asked = SurveyHistory("here", limit=3)
+    for number, caller in enumerate([ALI, "1", "2", ALI, "3"]):
+        asked.add_attempt(asking(number, caller, at=T + number), T)
+    assert standing(asked).last_asked_at == T + 3
+    assert standing(asked, "1").last_asked_at is None
+
+
+def test_an_attempt_of_25_hours_ago_is_not_of_today():
+    asked, long_ago = SurveyHistory("here"), T - 25 * HOUR
+    asked.add_attempt(asking(1, at=long_ago + 1), T)
+    asked.add_attempt(asking(2, at=long_ago), T)
+    assert asked.snapshot(candidate(), long_ago - 1, 0).asked_today_in_queue == 1
+    asked.prune(before=0, now=T + 1)
+    assert asked.snapshot(candidate(), long_ago - 1, 0).asked_today_in_queue == 0
 
 
 def test_whoever_is_asked_again_is_not_among_the_oldest():

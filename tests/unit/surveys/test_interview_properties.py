@@ -112,13 +112,13 @@ class Walk:
         assert bool(finish.reason) is (finish.result is not SurveyResult.COMPLETE)
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(surveys(), st.data())
 def test_a_caller_who_does_what_callers_do(survey, data):
     Walk(survey).run(lambda step: data.draw(FITTING.get(type(step), st.just(DONE)), label=str(step)))
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(surveys(), st.data())
 def test_whatever_happens_it_ends_and_adds_up(survey, data):
     def happens(step):
@@ -128,7 +128,7 @@ def test_whatever_happens_it_ends_and_adds_up(survey, data):
     Walk(survey).run(happens)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(surveys(), st.integers(0, 30), CUTS, st.data())
 def test_it_may_be_cut_at_any_moment(survey, after, cut, data):
     left = iter(range(after))
@@ -141,6 +141,7 @@ def test_it_may_be_cut_at_any_moment(survey, after, cut, data):
     Walk(survey).run(happens)
 
 
+@settings(deadline=None)
 @given(surveys(), st.lists(ANYTHING, max_size=10))
 def test_after_the_end_nothing_begins_again(survey, events):
     interview = Interview(survey)
@@ -149,7 +150,7 @@ def test_after_the_end_nothing_begins_again(survey, events):
     assert all(interview.next(event) == finished for event in events)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(surveys())
 def test_a_patient_caller_with_right_answers_completes_it(survey):
     def happens(step):

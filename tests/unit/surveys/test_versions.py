@@ -25,7 +25,8 @@ def full(surveys):
 
 
 def test_a_definition_says_what_an_answer_means(full):
-    assert (full.survey, full.version, full.languages, full.first_seen) == ("full", 1, "en,fa", NOW)
+    assert (full.pbx, full.survey, full.version) == ("pbx", "full", 1)
+    assert (full.languages, full.first_seen) == ("en,fa", NOW)
     questions = {question.pop("id"): question for question in json.loads(full.questions)}
     assert list(questions) == ["satisfaction", "comment", "solved", "effort", "recommend", "reason"]
     assert questions["satisfaction"] == {
@@ -71,3 +72,9 @@ def test_the_earliest_is_what_a_version_is(full):
     assert versions.conflicting([stored]) == [stored]  # told once, though it is read again and again
     assert versions.conflicting([stored]) == []
     assert versions.conflicting([full]) == [full]
+
+
+def test_of_two_that_were_seen_at_one_instant_the_first_stays(full):
+    versions, other = SurveyVersions(), replace(full, questions="[]")
+    assert versions.conflicting([full, other]) == [other]
+    assert versions.conflicting([full]) == []
