@@ -50,7 +50,7 @@ _QUICK = Effort(runs=1, cpu_seconds=0.3, passes=2, lag_seconds=1.5, beside=False
 
 # Figure -> what it must reach; `_MOST` may not be passed.
 _LEAST = {"ratio_panoramisk": 5.0, "ratio_floor": 0.2}
-_MOST = {"rss_growth_mb": 10.0, "lag_p99_ms": 10.0, "live_mb": 100.0, "scrape_ms": 150.0}
+_MOST = {"rss_growth_mb": 10.0, "lag_p99_ms": 10.0, "live_mb": 112.0, "scrape_ms": 150.0}
 
 
 class Failed(Exception):
