@@ -33,7 +33,7 @@ class OpenCall:
     number: str = ""
     name: str = ""
     language: str = ""
-    channels: dict[str, None] = field(default_factory=dict)  # those that live, in their order
+    channels: list[str] = field(default_factory=list)  # those that live, each once, in their order
     queue: str = ""
     queues: int = 0
     talks: int = 0
@@ -140,7 +140,8 @@ class Calls:
                 event.language,
                 partial=event.uniqueid != event.linkedid,
             )
-        call.channels[event.uniqueid] = None
+        if event.uniqueid not in call.channels:
+            call.channels.append(event.uniqueid)
         self._of[event.uniqueid] = call
 
     def get_or_begin(self, call_id: str, uniqueid: str, at: float) -> OpenCall:
@@ -149,7 +150,8 @@ class Calls:
         if call is None:
             call = self._open[call_id] = OpenCall(call_id, uniqueid, at, partial=True)
         if uniqueid not in self._of:
-            call.channels[uniqueid] = None
+            if uniqueid not in call.channels:
+                call.channels.append(uniqueid)
             self._of[uniqueid] = call
         return call
 
@@ -177,7 +179,8 @@ class Calls:
         call = self._of.pop(event.uniqueid, None)
         if call is None:
             return []
-        call.channels.pop(event.uniqueid, None)
+        if event.uniqueid in call.channels:
+            call.channels.remove(event.uniqueid)
         call.merged |= event.linkedid not in ("", call.call_id)
         return [] if call.channels else self._close(call, event.at)
 

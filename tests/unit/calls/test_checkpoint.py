@@ -29,6 +29,7 @@ from cc_bridge.records import (
     RingOutcome,
     Talk,
 )
+from support.paths import FIXTURES
 from support.recordings import all_recordings, recording
 
 NAMES = [f"{path.parent.name}/{path.name.removesuffix('.ami.gz')}" for path in all_recordings()]
@@ -436,3 +437,12 @@ def test_numbers_that_must_not_be_stored_are_not_kept_either():
 
 def test_a_call_that_begins_and_ends_between_two_cuts_is_never_kept():
     assert Story(*ANSWERED, *HANGS_UP, until=40).disk.unfinished == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("call", CallCheckpoint), ("call_in_talk", CallCheckpoint), ("agent", AgentCheckpoint)],
+)
+def test_the_stored_form_is_that_of_earlier_databases(name, kind):
+    text = (FIXTURES / "checkpoints" / f"{name}.json").read_text()
+    assert json.loads(to_json(from_json(kind, text))) == json.loads(text)
