@@ -35,7 +35,7 @@ class SignedLinks:
         try:
             agent, until = self._values.loads(key[:_MAX_LENGTH])
         except BadData:
-            raise BadLink("this link is not complete or opens nothing any more: ask for a new one") from None
+            raise BadLink("this link does not open anything, or no longer: ask for a new one") from None
         if now >= until:
             raise BadLink("this link has ended: ask for a new one")
         return agent, until
