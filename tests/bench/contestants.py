@@ -228,7 +228,7 @@ class _Nowhere:
 def _run(bridge: Any, more: Any) -> None:
     from twisted.internet import reactor
 
-    reactor.callWhenRunning(bridge.start)
+    reactor.callWhenRunning(bridge.startService)
     gc.collect()  # as daemon/main.py does
     gc.freeze()
     reactor.run(installSignalHandlers=False)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import LoopingCall
 
 from cc_bridge.config import Config
@@ -63,12 +63,12 @@ class House:
             storage={"url": f"sqlite:///{self._folder / 'calls.sqlite'}"},
         )
         self.bridge = Bridge(config, reactor)
-        self.bridge.start()
+        self.bridge.startService()
         self._port = int(self.bridge.http_address.rpartition(":")[2])
 
     def stop(self):
         bridge, self.bridge = self.bridge, None
-        result_of(Deferred.fromCoroutine(bridge.stop()), 30)
+        result_of(bridge.stopService(), 30)
 
     def lose_the_pbx(self):
         result_of(maybeDeferred(self._ami.stopListening))
