@@ -210,7 +210,7 @@ def recalls(path: Path | None, since: datetime, until: datetime | None, *, lost:
     from time import time
 
     from cc_bridge.config.customers import make_numbers
-    from cc_bridge.customers.lost_calls import REPEAT_SECONDS, CallbackShare, lost_calls, repeats
+    from cc_bridge.customers.lost_calls import REPEAT_SECONDS, LostCallStatus, lost_calls, repeat_calls
     from cc_bridge.storage.migrate import database
     from cc_bridge.storage.queries.contacts import contacts, rows_between
 
@@ -226,11 +226,11 @@ def recalls(path: Path | None, since: datetime, until: datetime | None, *, lost:
         with click.progressbar(length=max(1, rows), label="read", file=sys.stderr) as bar:
             for theirs in contacts(connection, begins, after, shared, bar.update):
                 calls += (each for each in lost_calls(theirs, now) if begins <= each.entered_at < ends)
-                came = repeats(theirs, config.customers.group)
+                came = repeat_calls(theirs, config.customers.group)
                 stays += (each for each in came if begins <= each.entered_at < ends)
     if lost:
         for call in sorted(calls, key=lambda each: each.lost_at):
-            if call.managed in (CallbackShare.OPEN, CallbackShare.NOT_MANAGED):
+            if call.managed in (LostCallStatus.OPEN, LostCallStatus.NOT_MANAGED):
                 at = datetime.fromtimestamp(call.lost_at).astimezone()
                 click.echo(
                     f"{at:%Y-%m-%d %H:%M:%S}  {call.caller_key}  {call.queue}  {call.outcome}  {call.managed}"
@@ -243,25 +243,25 @@ def recalls(path: Path | None, since: datetime, until: datetime | None, *, lost:
 def _figures(calls: "list[LostCall]", stays: "list[RepeatCalls]", now: float) -> "Iterator[str]":
     from statistics import median
 
-    from cc_bridge.customers.lost_calls import REPEAT_SECONDS, CallbackShare
+    from cc_bridge.customers.lost_calls import REPEAT_SECONDS, LostCallStatus
 
     decided = [call for call in calls if call.decided]
     became = Counter(call.managed for call in decided)
-    good = became[CallbackShare.RECALLED] + became[CallbackShare.SELF_SERVED]
+    good = became[LostCallStatus.RECALLED] + became[LostCallStatus.SELF_SERVED]
     yield f"{'lost calls':<28}{len(decided):>8}"
-    for managed in (CallbackShare.RECALLED, CallbackShare.SELF_SERVED, CallbackShare.NOT_MANAGED):
+    for managed in (LostCallStatus.RECALLED, LostCallStatus.SELF_SERVED, LostCallStatus.NOT_MANAGED):
         yield f"{f'  {managed}':<28}{became[managed]:>8}"
     yield f"{'recall':<28}{_percent(good, len(decided))}"
     yield f"{'not 24 h ago':<28}{len(calls) - len(decided):>8}"
     took = [
         call.seconds
         for call in decided
-        if call.managed is CallbackShare.RECALLED and call.seconds is not None
+        if call.managed is LostCallStatus.RECALLED and call.seconds is not None
     ]
     if took:
         yield f"{'median time to recall':<28}{timedelta(seconds=round(median(took)))!s:>8}"
     for agent, n in Counter(
-        call.agent for call in decided if call.managed is CallbackShare.RECALLED
+        call.agent for call in decided if call.managed is LostCallStatus.RECALLED
     ).most_common():
         yield f"{f'  by {agent}':<28}{n:>8}"
     for seconds in REPEAT_SECONDS:

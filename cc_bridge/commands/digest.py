@@ -51,7 +51,7 @@ def write(
     """
     from time import time
 
-    from cc_bridge.digest.builder import as_page, made
+    from cc_bridge.digest.builder import build_digest, build_page
     from cc_bridge.storage.migrate import database
 
     if (first is not None) + (week is not None) + newest > 1 or (last is not None and first is None):
@@ -63,11 +63,11 @@ def write(
     with _writing(out), database(config.storage.url) as engine:
         out.mkdir(parents=True, exist_ok=True)
         for owner in sorted(owners):
-            found = made(engine, config, owner, period, now, name)
+            found = build_digest(engine, config, owner, period, now, name)
             if found is None:
                 continue
             file = out / f"digest-{period.first}-{period.last}-{owner or 'everyone'}.html"
-            file.write_text(as_page(config, found, now), encoding="utf-8")
+            file.write_text(build_page(config, found, now), encoding="utf-8")
             click.echo(str(file))
 
 
@@ -87,11 +87,11 @@ def send(path: Path | None, out: Path | None, *, dry_run: bool, again: bool) -> 
     from os import getpid, urandom
     from time import time
 
-    from cc_bridge.digest.delivery import post, server_of
+    from cc_bridge.digest.delivery import mail_server_of, send_due
 
     config = load_config(path)
     _needs_report()
-    server_of(config)  # says what is missing
+    mail_server_of(config)  # says what is missing
     if out is not None:
         _to_files(config, out, time())
         return
@@ -99,7 +99,7 @@ def send(path: Path | None, out: Path | None, *, dry_run: bool, again: bool) -> 
         for line in _to_be_sent(config, time(), again=again):
             click.echo(line)
         return
-    posted = post(config, f"digest-send-{getpid()}-{urandom(8).hex()}", time, at_once=True, again=again)
+    posted = send_due(config, f"digest-send-{getpid()}-{urandom(8).hex()}", time, at_once=True, again=again)
     for key in posted.sent:
         click.echo(f"sent to {key.recipient}")
     if posted.why_not:
@@ -159,7 +159,7 @@ def _asked(
 ) -> "tuple[Period, DigestName]":
     from datetime import timedelta
 
-    from cc_bridge.digest.builder import timer_of
+    from cc_bridge.digest.builder import digest_timer
     from cc_bridge.digest.content import DigestName
     from cc_bridge.digest.delivery import NAMES
     from cc_bridge.digest.report_settings import report_days
@@ -168,7 +168,7 @@ def _asked(
     if week is not None:
         return period_of(Frequency.WEEK, week, report_days(config)), DigestName.WEEK
     if first is None:
-        timer = timer_of(config)
+        timer = digest_timer(config)
         return timer.due(now)[1], NAMES[timer.every]
     last = last or first
     if first > last:
@@ -179,28 +179,28 @@ def _asked(
 
 def _to_files(config: "Config", out: Path, now: float) -> None:
     """Write the mails that would be sent, whoever got them already."""
-    from cc_bridge.digest.builder import made, mail_of
-    from cc_bridge.digest.delivery import NAMES, message_id, wanted
+    from cc_bridge.digest.builder import build_digest, build_mail
+    from cc_bridge.digest.delivery import NAMES, due_deliveries, message_id
     from cc_bridge.storage.migrate import database
 
     with _writing(out), database(config.storage.url) as engine:
         out.mkdir(parents=True, exist_ok=True)
-        timer, period, keys = wanted(config, now)
+        timer, period, keys = due_deliveries(config, now)
         for number, key in enumerate(keys, start=1):
-            found = made(engine, config, key.owner, period, now, NAMES[timer.every])
+            found = build_digest(engine, config, key.owner, period, now, NAMES[timer.every])
             if found is not None:
                 file = out / f"digest-{key.first_day}-{number}-{key.owner or 'everyone'}.eml"
                 mark = message_id(key, now, config.digest.sender)
-                file.write_bytes(mail_of(config, found, key.owner, key.address, mark, now))
+                file.write_bytes(build_mail(config, found, key.owner, key.address, mark, now))
                 click.echo(str(file))
 
 
 def _to_be_sent(config: "Config", now: float, *, again: bool) -> Iterator[str]:
-    from cc_bridge.digest.delivery import wanted
+    from cc_bridge.digest.delivery import due_deliveries
     from cc_bridge.storage.migrate import database
     from cc_bridge.storage.queries.digest_deliveries import DigestDeliveries
 
-    _, period, keys = wanted(config, now)
+    _, period, keys = due_deliveries(config, now)
     with database(config.storage.url) as engine:
         known = {each.key: each for each in DigestDeliveries(engine, "").newest(_LISTED)}
     for key in keys:

@@ -135,7 +135,7 @@ def _made(config: "Config", name: str, kind: "ReportType", ask: "ReportQuery", n
     from dataclasses import replace
 
     from cc_bridge.config.customers import make_numbers
-    from cc_bridge.reports.lost_calls import BY, recalls
+    from cc_bridge.reports.lost_calls import BY, callback_table
     from cc_bridge.storage.migrate import database
     from cc_bridge.storage.queries.lost_calls import lost_between
     from cc_bridge.storage.reports import SqlSource, reading
@@ -150,7 +150,7 @@ def _made(config: "Config", name: str, kind: "ReportType", ask: "ReportQuery", n
         if name == "lost" and ask.by in BY:
             shared = make_numbers(config).shared
             calls = lost_between(connection, ask.since, ask.until, now, shared)
-            made = replace(made, tables=(*made.tables, recalls(ask, calls)))
+            made = replace(made, tables=(*made.tables, callback_table(ask, calls)))
         return replace(made, unobserved=source.unobserved())
 
 

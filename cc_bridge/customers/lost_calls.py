@@ -20,12 +20,12 @@ __all__ = [
     "RECALL_SECONDS",
     "RECONNECT_SECONDS",
     "REPEAT_SECONDS",
-    "CallbackShare",
     "Contact",
     "LostCall",
+    "LostCallStatus",
     "RepeatCalls",
     "lost_calls",
-    "repeats",
+    "repeat_calls",
 ]
 
 RECALL_SECONDS = 24 * 3600.0
@@ -66,7 +66,7 @@ class Contact:
         return self.pbx, self.call_id
 
 
-class CallbackShare(StrEnum):
+class LostCallStatus(StrEnum):
     """What became of a lost call."""
 
     RECALLED = "recalled"  # we called, and they answered
@@ -86,7 +86,7 @@ class LostCall:
     entered_at: float  # into the first queue
     lost_at: float
     outcome: Outcome
-    managed: CallbackShare
+    managed: LostCallStatus
     answered_at: float | None = None  # of the call that made it good
     agent: str = ""  # who answered or made that one
     decided: bool = True  # its window is over, so it counts in a share
@@ -146,13 +146,13 @@ def lost_calls(contacts: Iterable[Contact], now: float, window: float = RECALL_S
         )
 
 
-def _managed(first: Contact | None, decided: bool) -> CallbackShare:
+def _managed(first: Contact | None, decided: bool) -> LostCallStatus:
     if first is None:
-        return CallbackShare.NOT_MANAGED if decided else CallbackShare.OPEN
-    return CallbackShare.RECALLED if first.direction is Direction.OUT else CallbackShare.SELF_SERVED
+        return LostCallStatus.NOT_MANAGED if decided else LostCallStatus.OPEN
+    return LostCallStatus.RECALLED if first.direction is Direction.OUT else LostCallStatus.SELF_SERVED
 
 
-def repeats(contacts: Iterable[Contact], group: Callable[[str], str]) -> Iterator[RepeatCalls]:
+def repeat_calls(contacts: Iterable[Contact], group: Callable[[str], str]) -> Iterator[RepeatCalls]:
     """Yield the stays of one caller; `group` names the group that a queue belongs to.
 
     Visits of one call, and of a caller who is back within RECONNECT_SECONDS, are one stay.

@@ -28,22 +28,22 @@ from cc_bridge.storage.queries.lost_calls import lost_between
 from cc_bridge.storage.reports import SqlSource, reading
 from cc_bridge.surveys.business_hours import WEEKDAYS
 
-__all__ = ["as_page", "made", "mail_of", "queues_of", "timer_of"]
+__all__ = ["build_digest", "build_mail", "build_page", "digest_timer", "owned_queues"]
 
 
-def timer_of(config: Config) -> DigestTimer:
+def digest_timer(config: Config) -> DigestTimer:
     wishes = config.digest
     return DigestTimer(
         Frequency(wishes.every), report_days(config), WEEKDAYS.index(wishes.weekday), wishes.hour
     )
 
 
-def queues_of(config: Config, owner: str, entered: Collection[str]) -> tuple[str, ...]:
+def owned_queues(config: Config, owner: str, entered: Collection[str]) -> tuple[str, ...]:
     """Return the queues that an owner answers for, of those in the configuration and those entered."""
     return tuple(sorted(name for name in {*config.queues, *entered} if config.queue(name).owner == owner))
 
 
-def made(
+def build_digest(
     engine: Engine, config: Config, owner: str, period: Period, now: float, name: DigestName = DigestName.SPAN
 ) -> Digest | None:
     """Return an owner's digest, or everyone's for an empty owner; None: there is nothing that they own."""
@@ -53,7 +53,7 @@ def made(
     with reading(engine) as connection:
         if owner:
             entered = queues_between(connection, before.since, ask.until)
-            queues = queues_of(config, owner, entered)
+            queues = owned_queues(config, owner, entered)
             if not queues:
                 return None
             ask, before = replace(ask, queues=queues), replace(before, queues=queues)
@@ -73,14 +73,14 @@ def made(
         )
 
 
-def mail_of(config: Config, found: Digest, owner: str, address: str, message_id: str, now: float) -> bytes:
+def build_mail(config: Config, found: Digest, owner: str, address: str, message_id: str, now: float) -> bytes:
     """Return a digest as the mail to one address."""
     wishes = config.digest
     envelope = MailHeaders(wishes.sender, wishes.sender_name, address, message_id, now)
     return as_mail(found, localization(config), owner, envelope)
 
 
-def as_page(config: Config, found: Digest, now: float) -> str:
+def build_page(config: Config, found: Digest, now: float) -> str:
     """Return the whole report as a page."""
     return as_html(found.whole, localization(config), now)
 

@@ -31,7 +31,7 @@ from cc_bridge.reports.figures import (
     count,
     share,
 )
-from cc_bridge.reports.lost_calls import recalls
+from cc_bridge.reports.lost_calls import callback_table
 from cc_bridge.reports.lost_visits import lost
 from cc_bridge.reports.query import Dimension, ReportQuery
 from cc_bridge.reports.service import service
@@ -147,7 +147,7 @@ def _tables(
 ) -> dict[str, ReportTable]:
     """Return the tables of a period by their names."""
     made = [table for report in reports.values() for table in report.tables]
-    made += [recalls(ask, calls), _low_ratings(ask, source)]
+    made += [callback_table(ask, calls), _low_ratings(ask, source)]
     return {table.name: table for table in made}
 
 

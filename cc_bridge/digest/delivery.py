@@ -1,7 +1,7 @@
 """Digests, sent: what is due is claimed, made, and handed to the mail server.
 
-`daemon/jobs/digests.py` calls `post` in a thread of the daemon, `cc-bridge digest send` once. A daemon that
-was away sends what was due last, late and once; of several daemons on one database, one sends each. What
+The daemon calls `send_due` again and again, in a thread, `cc-bridge digest send` once. A daemon that was away
+sends what was due last, late and once; of several daemons on one database, one sends each. What
 fails goes again after pauses that grow, for a day, and is then given up. What the mail server refuses for
 good is given up at once; what may have arrived does not go again.
 
@@ -18,7 +18,7 @@ from hashlib import sha256
 from sqlalchemy import Engine
 
 from cc_bridge.config import Config
-from cc_bridge.digest.builder import made, mail_of, timer_of
+from cc_bridge.digest.builder import build_digest, build_mail, digest_timer
 from cc_bridge.digest.content import Digest, DigestName
 from cc_bridge.digest.report_settings import report_days
 from cc_bridge.digest.schedule import DigestTimer, Frequency, Period, period_of
@@ -28,7 +28,7 @@ from cc_bridge.reports.calendar import read_date
 from cc_bridge.storage.migrate import database
 from cc_bridge.storage.queries.digest_deliveries import DeliveryKey, DigestDeliveries, DigestDelivery
 
-__all__ = ["NAMES", "DigestRunResult", "message_id", "post", "server_of", "wanted"]
+__all__ = ["NAMES", "DigestRunResult", "due_deliveries", "mail_server_of", "message_id", "send_due"]
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 60.0, 3600.0
 _GIVE_UP_SECONDS = 86_400.0
@@ -56,7 +56,7 @@ class _ClaimLost(CcBridgeError):
     """It took so long to make that another process has claimed it."""
 
 
-def post(
+def send_due(
     config: Config,
     me: str,
     clock: Callable[[], float],
@@ -70,11 +70,11 @@ def post(
     `me` names this process, `clock` gives seconds since the epoch, `stop` tells whether to begin no more.
     `at_once` does not wait for the time of the next try; `again` sends too what was sent or given up.
     """
-    timer, period, keys = wanted(config, clock())
+    timer, period, keys = due_deliveries(config, clock())
     posted = DigestRunResult(timer.every, timer.due(clock())[0])
     posted.look_at = clock() + _RETRY_SECONDS
     try:
-        server = server_of(config)
+        server = mail_server_of(config)
         with database(config.storage.url) as engine:
             known = DigestDeliveries(engine, me)
             if again:
@@ -94,15 +94,19 @@ def post(
     return posted
 
 
-def wanted(config: Config, now: float) -> tuple[DigestTimer, Period, list[DeliveryKey]]:
-    """Return which digests were due last: of which days, for whom."""
-    timer = timer_of(config)
+def due_deliveries(config: Config, now: float) -> tuple[DigestTimer, Period, list[DeliveryKey]]:
+    """Return the digests that were due last: their timer, their period and their keys."""
+    timer = digest_timer(config)
     _, period = timer.due(now)
     first = period.first.isoformat()
-    return timer, period, [DeliveryKey(timer.every, first, *whom) for whom in config.digest.recipients()]
+    return (
+        timer,
+        period,
+        [DeliveryKey(timer.every, first, *recipient) for recipient in config.digest.recipients()],
+    )
 
 
-def server_of(config: Config) -> MailServer:
+def mail_server_of(config: Config) -> MailServer:
     """Return who takes our mails. Raises ConfigError for what is not set or cannot be read."""
     wishes = config.digest
     if wishes.missing:
@@ -172,7 +176,7 @@ class _DigestRun:
         if digest is None:
             raise MailFailed(f"{each.owner} owns no queue that is named or was entered", MailOutcome.REFUSED)
         mark = message_id(each.key, each.enqueued_at, self._config.digest.sender)
-        return mail_of(self._config, digest, each.owner, each.address, mark, self._clock())
+        return build_mail(self._config, digest, each.owner, each.address, mark, self._clock())
 
     def _begin(self, key: DeliveryKey) -> None:
         if not self._known.sending(key, self._clock()):
@@ -183,7 +187,7 @@ class _DigestRun:
         if which not in self._made:
             every = Frequency(each.frequency)
             period = period_of(every, read_date(each.first_day), report_days(self._config))
-            self._made[which] = made(
+            self._made[which] = build_digest(
                 self._engine, self._config, each.owner, period, self._clock(), NAMES[every]
             )
         return self._made[which]

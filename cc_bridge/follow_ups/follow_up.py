@@ -17,17 +17,17 @@ from cc_bridge.errors import FollowUpError
 __all__ = [
     "LONGEST_NAME",
     "LONGEST_TEXT",
-    "MOVES",
+    "TRANSITIONS",
     "UNCLOSED",
     "Action",
     "FollowUp",
     "FollowUpCount",
     "FollowUpReason",
     "FollowUpState",
-    "change",
+    "already_handled",
+    "apply_action",
     "detail_of_rating",
     "short",
-    "too_late",
 ]
 
 LONGEST_NAME, LONGEST_TEXT = 64, 1000  # characters
@@ -65,7 +65,7 @@ class Action(StrEnum):
     DROP = "drop"
 
 
-MOVES: Mapping[tuple[FollowUpState, Action], FollowUpState] = {
+TRANSITIONS: Mapping[tuple[FollowUpState, Action], FollowUpState] = {
     (FollowUpState.OPEN, Action.TAKE): FollowUpState.TAKEN,
     (FollowUpState.OPEN, Action.DONE): FollowUpState.DONE,
     (FollowUpState.OPEN, Action.DROP): FollowUpState.DISMISSED,
@@ -134,24 +134,24 @@ def short(follow_up_id: str) -> str:
     return follow_up_id[:_SHORT]
 
 
-def change(move: Action, by: str, text: str, now: float) -> dict[str, Any]:
-    """Return the fields that a move sets. Raises FollowUpError for what cannot be stored.
+def apply_action(action: Action, by: str, text: str, now: float) -> dict[str, Any]:
+    """Return the fields that an action sets. Raises FollowUpError for what cannot be stored.
 
     `text` is what came of it, or why it is dismissed; who takes it needs to say nothing.
     """
     by, text = _clean(by, "the name", LONGEST_NAME), _clean(text, "the text", LONGEST_TEXT)
     if not by:
         raise FollowUpError("say who you are")
-    if move is Action.TAKE:
+    if action is Action.TAKE:
         return {"state": FollowUpState.TAKEN, "taken_by": by, "taken_at": now}
     if not text:
-        raise FollowUpError("say what came of it" if move is Action.DONE else "say why it is dismissed")
-    state = FollowUpState.DONE if move is Action.DONE else FollowUpState.DISMISSED
+        raise FollowUpError("say what came of it" if action is Action.DONE else "say why it is dismissed")
+    state = FollowUpState.DONE if action is Action.DONE else FollowUpState.DISMISSED
     return {"state": state, "closed_by": by, "closed_at": now, "outcome": text}
 
 
-def too_late(follow_up: FollowUp) -> FollowUpError:
-    """Return what to tell somebody whose move does not fit the state any more."""
+def already_handled(follow_up: FollowUp) -> FollowUpError:
+    """Return what to tell somebody whose action does not fit the state any more."""
     who = follow_up.closed_by or follow_up.taken_by or "somebody"
     return FollowUpError(f"follow-up {short(follow_up.follow_up_id)} is {follow_up.state} already, by {who}")
 

@@ -87,61 +87,67 @@ class FollowUpRules:
     shared: Collection[str] = ()  # keys of numbers that many people call from
 
     def of_answers(self, answers: Iterable[AnswerFact]) -> Iterator[FollowUpCause]:
-        for given in answers:
-            if self._somebodys(given):
-                source = f"{given.attempt_id}\0{given.question}"
-                for reason, detail in self._said(given):
-                    yield FollowUpCause(reason, given, source, detail, given.at)
+        for answer in answers:
+            if self._has_caller(answer):
+                source = f"{answer.attempt_id}\0{answer.question}"
+                for reason, detail in self._answer_reasons(answer):
+                    yield FollowUpCause(reason, answer, source, detail, answer.at)
 
-    def of_stays(
-        self, stays: Iterable[VisitFact], customer: Callable[[str], str] = str
+    def of_visits(
+        self, visits: Iterable[VisitFact], customer: Callable[[str], str] = str
     ) -> Iterator[FollowUpCause]:
         """Yield what visits cause; of a call that left one queue for another, all of them together.
 
         `customer` is the same for all keys of a customer.
         """
-        calls = _by((stay for stay in stays if self._somebodys(stay)), lambda stay: (stay.pbx, stay.call_id))
+        calls = _by(
+            (visit for visit in visits if self._has_caller(visit)), lambda visit: (visit.pbx, visit.call_id)
+        )
         whole = [sorted(call, key=attrgetter("entered_at")) for call in calls]
         if self.long_wait_seconds:
             for call in whole:
                 yield from self._waited(call)
         if self.abandoned_seconds:
             lost = [call[-1] for call in whole if _abandoned(call)]
-            for theirs in _by(lost, lambda stay: customer(stay.caller_key)):
+            for theirs in _by(lost, lambda visit: customer(visit.caller_key)):
                 yield from self._abandoned_again(theirs)
 
-    def _somebodys(self, about: VisitFact | AnswerFact) -> bool:
+    def _has_caller(self, about: VisitFact | AnswerFact) -> bool:
         return bool(about.caller_key) and about.caller_key not in self.shared
 
-    def _said(self, given: AnswerFact) -> Iterator[tuple[FollowUpReason, str]]:
-        low = self.low_ratings.get(given.kind)
-        if low is not None and given.value <= low:
-            yield FollowUpReason.LOW_RATING, detail_of_rating(given.kind, given.value)
-        if given.kind == "yes_no" and given.value == 0 and given.question in self.not_solved:
-            yield FollowUpReason.NOT_SOLVED, f"{given.question}=no"
-        if given.kind == "comment" and self.comments:
-            yield FollowUpReason.COMMENT, f"spoke {given.value} s"
+    def _answer_reasons(self, answer: AnswerFact) -> Iterator[tuple[FollowUpReason, str]]:
+        low = self.low_ratings.get(answer.kind)
+        if low is not None and answer.value <= low:
+            yield FollowUpReason.LOW_RATING, detail_of_rating(answer.kind, answer.value)
+        if answer.kind == "yes_no" and answer.value == 0 and answer.question in self.not_solved:
+            yield FollowUpReason.NOT_SOLVED, f"{answer.question}=no"
+        if answer.kind == "comment" and self.comments:
+            yield FollowUpReason.COMMENT, f"spoke {answer.value} s"
 
     def _waited(self, call: list[VisitFact]) -> Iterator[FollowUpCause]:
         """Yield a cause when the waits of a call, until its first answer, have become too long."""
         seconds = 0.0
-        for stay in call:
-            if stay.outcome != Outcome.UNOBSERVED:  # nobody knows how long that was
-                seconds += stay.left_at - stay.entered_at
+        for visit in call:
+            if visit.outcome != Outcome.UNOBSERVED:  # nobody knows how long that was
+                seconds += visit.left_at - visit.entered_at
             if seconds > self.long_wait_seconds:
                 yield FollowUpCause(
-                    FollowUpReason.LONG_WAIT, stay, stay.call_id, f"waited {seconds:.0f} s", stay.left_at
+                    FollowUpReason.LONG_WAIT, visit, visit.call_id, f"waited {seconds:.0f} s", visit.left_at
                 )
                 return
-            if stay.outcome == Outcome.ANSWERED:
+            if visit.outcome == Outcome.ANSWERED:
                 return
 
     def _abandoned_again(self, lost: list[VisitFact]) -> Iterator[FollowUpCause]:
-        for before, stay in pairwise(sorted(lost, key=lambda stay: (stay.left_at, stay.pbx, stay.call_id))):
-            hours = (stay.left_at - before.left_at) / 3600
+        for before, visit in pairwise(
+            sorted(lost, key=lambda visit: (visit.left_at, visit.pbx, visit.call_id))
+        ):
+            hours = (visit.left_at - before.left_at) / 3600
             if hours * 3600 <= self.abandoned_seconds:
                 detail = f"abandoned again after {hours:.1f} h"
-                yield FollowUpCause(FollowUpReason.ABANDONED_TWICE, stay, stay.call_id, detail, stay.left_at)
+                yield FollowUpCause(
+                    FollowUpReason.ABANDONED_TWICE, visit, visit.call_id, detail, visit.left_at
+                )
 
 
 def follow_up(cause: FollowUpCause, owner: str, due_at: float) -> FollowUp:
@@ -165,7 +171,7 @@ def follow_up(cause: FollowUpCause, owner: str, due_at: float) -> FollowUp:
 
 def _abandoned(call: list[VisitFact]) -> bool:
     last = call[-1]
-    answered = any(stay.outcome == Outcome.ANSWERED for stay in call)
+    answered = any(visit.outcome == Outcome.ANSWERED for visit in call)
     return last.outcome == Outcome.ABANDONED and not last.short and not answered
 
 

@@ -1,6 +1,6 @@
 """What each number means: one catalogue of names, words, formulas, units and sources. Pure.
 
-`metrics/` takes the HELP of its measures from here (`help_text`), `config/measures.md` is generated from it.
+`metrics/` takes the HELP of its KPIs from here (`help_text`), `config/measures.md` is generated from it.
 
 The trap: a formula is read by people and run by the tests. Where code computes the number, the names in
 its formula are the code's own: the fields of VisitCounts, or the instants of a record.
@@ -13,11 +13,11 @@ from cc_bridge.kpis.question_kinds import SCORES
 from cc_bridge.kpis.service_level import DEFAULT, ServiceLevelDefinition, VisitCounts, from_counts
 from cc_bridge.kpis.units import Unit
 
-__all__ = ["MEASURES", "Measure", "help_text", "page"]
+__all__ = ["KPIS", "Kpi", "help_text", "page"]
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class Kpi:
     """One number. A formula in `%` gives a share of 1, which is shown times 100."""
 
     name: str
@@ -29,9 +29,9 @@ class Measure:
     used_by: str = ""  # who else counts like this
 
 
-MEASURES: Mapping[str, tuple[Measure, ...]] = {
+KPIS: Mapping[str, tuple[Kpi, ...]] = {
     "Calls": (
-        Measure(
+        Kpi(
             "calls",
             "Calls that ended, by direction (in, out, internal) and whether anybody answered; those without a"
             " queue only if direct_calls.enabled",
@@ -40,7 +40,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "Newchannel of the first to Hangup of the last channel; calls.direction, calls.answered",
             "cc_bridge_calls_total",
         ),
-        Measure(
+        Kpi(
             "call_wait",
             "Time of a call in its queues until the first answer; a caller who went on to a second queue has"
             " waited in both",
@@ -48,7 +48,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "seconds",
             "calls.wait_seconds",
         ),
-        Measure(
+        Kpi(
             "call_share",
             "What part of the talking of a call each agent did",
             "talk of the agent / sum of the talks of the call",
@@ -57,7 +57,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
         ),
     ),
     "Visits": (
-        Measure(
+        Kpi(
             "visit_outcomes",
             "Stays of callers in queues that ended, by how they ended; the outcomes add up to all visits",
             "number of visits with the outcome",
@@ -65,7 +65,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "QueueCallerLeave with AgentConnect, HangupRequest, Hangup, QUEUESTATUS; queue_visits.outcome",
             "cc_bridge_visits_total",
         ),
-        Measure(
+        Kpi(
             "short_abandons",
             "Callers who hung up before the queue's short_abandon_seconds; they are also in abandoned",
             "number of abandoned visits with wait < short_abandon_seconds",
@@ -73,7 +73,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "queue_visits.outcome, queue_visits.wait_seconds",
             "cc_bridge_short_abandons_total",
         ),
-        Measure(
+        Kpi(
             "answered_within",
             "Callers answered within the T of their queue's service level",
             "number of answered visits with wait <= T",
@@ -81,7 +81,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "queue_visits.outcome, queue_visits.wait_seconds",
             "cc_bridge_answered_within_total",
         ),
-        Measure(
+        Kpi(
             "abandoned_within",
             "Callers who hung up within the T of their queue's service level; they are also in abandoned",
             "number of abandoned visits with wait <= T",
@@ -89,7 +89,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "queue_visits.outcome, queue_visits.wait_seconds",
             "cc_bridge_abandoned_within_total",
         ),
-        Measure(
+        Kpi(
             "abandonment",
             "Share of the offered callers who hung up while they waited, short abandons left out",
             "(abandoned - short_abandons)"
@@ -99,7 +99,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
         ),
     ),
     "Times": (
-        Measure(
+        Kpi(
             "wait",
             "Time in the queue, from joining to leaving it, whatever the outcome",
             "left_at - entered_at",
@@ -107,28 +107,28 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "QueueCallerJoin to QueueCallerLeave; queue_visits.wait_seconds",
             "cc_bridge_queue_wait_seconds",
         ),
-        Measure(
+        Kpi(
             "average_speed_of_answer",
             "Mean wait of the answered visits",
             "sum of the waits of answered visits / answered",
             "seconds",
             "queue_visits.wait_seconds, queue_visits.outcome",
         ),
-        Measure(
+        Kpi(
             "longest_wait",
             "Longest wait of all visits, answered or not",
             "largest wait",
             "seconds",
             "queue_visits.wait_seconds",
         ),
-        Measure(
+        Kpi(
             "ring",
             "Time of one attempt to reach one agent, answered or not",
             "ended_at - started_at",
             "seconds",
             "AgentCalled to the first DialEnd, else Hangup; rings.ring_seconds",
         ),
-        Measure(
+        Kpi(
             "ring_outcomes",
             "Attempts to reach an agent that ended, by how they ended",
             "number of rings with the outcome",
@@ -136,7 +136,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "DialEnd, AgentDump, cause of the Hangup; rings.outcome",
             "cc_bridge_ring_attempts_total",
         ),
-        Measure(
+        Kpi(
             "talk",
             "Time of one agent with one caller, hold included; the survey and music after it are not",
             "ended_at - answered_at",
@@ -144,7 +144,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "BridgeEnter of the second to BridgeLeave of the first, AttendedTransfer; talks.talk_seconds",
             "cc_bridge_talk_seconds",
         ),
-        Measure(
+        Kpi(
             "hold",
             "Time in which the caller was on hold in a talk, consultations included; part of the talk",
             "sum of unheld - held",
@@ -152,7 +152,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "Hold to Unhold, BridgeEnter of the agent elsewhere to the return; talks.hold_seconds",
             "cc_bridge_hold_seconds_total",
         ),
-        Measure(
+        Kpi(
             "talk_ends",
             "Talks that ended, by who ended them",
             "number of talks with the ending",
@@ -160,14 +160,14 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "HangupRequest, SoftHangupRequest, BlindTransfer, AttendedTransfer; talks.ended_by",
             "cc_bridge_talks_ended_total",
         ),
-        Measure(
+        Kpi(
             "wrap_up",
             "Time from the end of a talk until the agent is available, the queue's wrapuptime or longer",
             "available_at - ended_at",
             "seconds",
             "QueueMemberStatus, QueueMemberPause; talks.ended_at",
         ),
-        Measure(
+        Kpi(
             "handle",
             "Time that one talk keeps its agent, the wrap-up being the member's wrapuptime, else the queue's",
             "talk + wrap_up",
@@ -175,7 +175,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "QueueMemberStatus, the configuration; talks.talk_seconds",
             "cc_bridge_handle_seconds",
         ),
-        Measure(
+        Kpi(
             "agent_talks",
             "Talks that ended and were seen whole, by agent",
             "number of talks of the agent",
@@ -183,7 +183,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "talks.queue, talks.agent",
             "cc_bridge_agent_talks_total",
         ),
-        Measure(
+        Kpi(
             "agent_handle",
             "Time that the talks of an agent took, those that were seen whole",
             "sum of talk + wrap_up",
@@ -191,7 +191,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "talks.agent, talks.talk_seconds",
             "cc_bridge_agent_handle_seconds_total",
         ),
-        Measure(
+        Kpi(
             "occupancy",
             "Share of the logged-in time without pauses in which the agent worked",
             "(talk + wrap_up) / (talk + wrap_up + available)",
@@ -200,7 +200,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
         ),
     ),
     "Service level": (
-        Measure(
+        Kpi(
             "service_level_answered",
             "Share of the answered visits that were answered within T",
             "answered_within / answered",
@@ -208,7 +208,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "queue_visits.outcome, queue_visits.wait_seconds",
             used_by="Asterisk's ServicelevelPerf, Wazo's qos",
         ),
-        Measure(
+        Kpi(
             "service_level_removed",
             "Share of the answered and abandoned visits that ended within T",
             "(answered_within + abandoned_within) / (answered + abandoned)",
@@ -216,7 +216,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "queue_visits.outcome, queue_visits.wait_seconds",
             used_by="Asterisk's ServicelevelPerf2, Amazon Connect",
         ),
-        Measure(
+        Kpi(
             "service_level_offered",
             "Share of the answered and abandoned visits that were answered within T",
             "answered_within / (answered + abandoned)",
@@ -224,7 +224,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "queue_visits.outcome, queue_visits.wait_seconds",
             used_by="NethVoice, Genesys with all switches on",
         ),
-        Measure(
+        Kpi(
             "service_level_no_short",
             "Share of the offered visits that were answered within T, short abandons left out",
             "answered_within / (answered + abandoned + timed_out + left_by_key - short_abandons)",
@@ -232,7 +232,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "queue_visits.outcome, queue_visits.wait_seconds",
             used_by="Talkdesk's contacts, Genesys without short abandons",
         ),
-        Measure(
+        Kpi(
             "service_level_strict",
             "Share of all visits, whatever their outcome, that were answered within T",
             "answered_within / visits",
@@ -241,7 +241,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
         ),
     ),
     "Survey": (
-        Measure(
+        Kpi(
             "survey_eligible",
             "Callers who could have been asked, asked or not; not those of queues without a survey, nor those"
             " whose call was none to be rated",
@@ -250,7 +250,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "FastAGI; survey_decisions.stage, survey_decisions.trigger",
             "cc_bridge_survey_eligible_total",
         ),
-        Measure(
+        Kpi(
             "survey_stages",
             "Callers who reached a stage: invited or the reason why not, caller_left_first, started,"
             " answered, invalid, no_input, skipped, not_recorded, opted_out, hung_up, complete, partial,"
@@ -260,14 +260,14 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "FastAGI; survey_decisions.stage, survey_attempts.result, survey_attempts.reason",
             "cc_bridge_survey_stages_total",
         ),
-        Measure(
+        Kpi(
             "response_rate",
             "Share of the callers who could be asked, asked or not, of whom there is a valid answer",
             "answered / eligible",
             "%",
             "FastAGI; survey_decisions.stage, answers.attempt_id",
         ),
-        Measure(
+        Kpi(
             "left_first",
             "Share of the callers who would be asked that hung up while the agent was still in the talk; of"
             " an agent, to be read beside the share of the queue's other agents",
@@ -277,7 +277,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "survey_decisions.agent",
             "cc_bridge_caller_hangup_first_ratio",
         ),
-        Measure(
+        Kpi(
             "ratings",
             "Valid answers of callers, by question and value",
             "number of answers with the value",
@@ -285,7 +285,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "FastAGI; answers.question, answers.value",
             "cc_bridge_ratings_total",
         ),
-        Measure(
+        Kpi(
             "agent_ratings",
             "Valid answers of callers about an agent, by question and value",
             "number of answers about the agent with the value",
@@ -294,7 +294,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "cc_bridge_agent_ratings_total",
         ),
         *(
-            Measure(
+            Kpi(
                 score.name,
                 score.words,
                 score.formula,
@@ -303,14 +303,14 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             )
             for score in SCORES.values()
         ),
-        Measure(
+        Kpi(
             "delivery_gap",
             "What agent or supervisor counts as solved or in time, less what the callers confirm",
             "claimed talks / talks - confirmed answers / all answers",
             "%",
             "talks.answered_at, queue_visits.wait_seconds, answers.value",
         ),
-        Measure(
+        Kpi(
             "delivery_gap_in_time",
             "The delivery gap of promptness: what we count as answered in time, less the share of satisfied"
             " callers of the same queue and span, with the n of both",
@@ -320,7 +320,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
         ),
     ),
     "Follow-up": (
-        Measure(
+        Kpi(
             "recall",
             "Share of the lost calls with an answered call to or from the same number within the window, 24 h"
             " unless set; lost is abandoned, timed_out, left_by_key, queue_full, empty or unavailable",
@@ -329,7 +329,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
             "queue_visits.caller_key, queue_visits.outcome, queue_visits.left_at, calls.caller_key,"
             " talks.answered_at",
         ),
-        Measure(
+        Kpi(
             "repeat",
             "Share of the visits whose number comes again to the same queues, for 24 h and for 7 days;"
             " not when back within 60 s, nor for withheld and shared numbers",
@@ -339,7 +339,7 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
         ),
     ),
     "Observation": (
-        Measure(
+        Kpi(
             "gap",
             "Time in which the PBX was not observed, by reason; figures of that time are incomplete",
             "ended_at - started_at",
@@ -350,13 +350,13 @@ MEASURES: Mapping[str, tuple[Measure, ...]] = {
     ),
 }
 
-_BY_NAME = {measure.name: measure for measures in MEASURES.values() for measure in measures}
+_BY_NAME = {kpi.name: kpi for kpis in KPIS.values() for kpi in kpis}
 
 
 def help_text(name: str) -> str:
     """Return words, formula and unit in one line, such as for the HELP of a metric."""
-    measure = _BY_NAME[name]
-    return f"{measure.words}: {measure.formula} ({measure.unit})."
+    kpi = _BY_NAME[name]
+    return f"{kpi.words}: {kpi.formula} ({kpi.unit})."
 
 
 _INTRO = """\
@@ -385,15 +385,12 @@ _EXAMPLE_DAY = VisitCounts(100, 80, 70, 20, 12, short_abandons=8)
 def page() -> str:
     """Return the catalogue as Markdown."""
     parts = [_INTRO]
-    for heading, measures in MEASURES.items():
+    for heading, kpis in KPIS.items():
         parts.append(f"## {heading}")
         parts.append(
             _table(
                 ("name", "meaning", "formula", "unit", "source", "metric"),
-                (
-                    (_code(m.name), m.words, _code(m.formula), m.unit, m.source, _code(m.metric))
-                    for m in measures
-                ),
+                ((_code(m.name), m.words, _code(m.formula), m.unit, m.source, _code(m.metric)) for m in kpis),
             )
         )
         if heading == "Survey":

@@ -19,7 +19,7 @@ from cc_bridge.reports.render.localization import Localization
 from cc_bridge.reports.source import Source
 from cc_bridge.reports.voice import voice
 
-__all__ = ["VERSION", "AgentPage", "SpokenComment", "as_json", "own"]
+__all__ = ["VERSION", "AgentPage", "SpokenComment", "agent_page", "as_json"]
 
 VERSION = 1
 
@@ -55,7 +55,7 @@ class AgentPage:
     more: bool  # there are older comments of these days
 
 
-def own(
+def agent_page(
     ask: ReportQuery,
     source: Source,
     team: Mapping[str, float],

@@ -32,18 +32,18 @@ __all__ = ["BY", "agents"]
 BY = (Dimension.AGENT,)
 
 _COLUMNS = (
-    Column("talks", Unit.COUNT, measure="agent_talks"),
+    Column("talks", Unit.COUNT, kpi="agent_talks"),
     Column("talk_time", Unit.TIME, formula="sum of talk"),
     Column("hold_time", Unit.TIME, formula="sum of hold"),
     Column("wrap_up_time", Unit.TIME, formula="agent_intervals[wrap_up]"),
     Column("available_time", Unit.TIME, formula="agent_intervals[available]"),
     Column("paused_time", Unit.TIME, formula="agent_intervals[paused]"),
-    Column("occupancy", Unit.PERCENT, measure="occupancy"),
+    Column("occupancy", Unit.PERCENT, kpi="occupancy"),
     Column("rings", Unit.COUNT, formula="number of rings"),
     Column("rings_missed", Unit.COUNT, formula="rings[no_answer] + rings[declined]"),
-    Column("csat", Unit.PERCENT, measure="csat", has_n=True, has_interval=True),
-    Column("csat_mean", Unit.MEAN, measure="csat_mean", has_n=True, has_interval=True),
-    Column("left_first", Unit.PERCENT, measure="left_first", has_n=True, has_interval=True),
+    Column("csat", Unit.PERCENT, kpi="csat", has_n=True, has_interval=True),
+    Column("csat_mean", Unit.MEAN, kpi="csat_mean", has_n=True, has_interval=True),
+    Column("left_first", Unit.PERCENT, kpi="left_first", has_n=True, has_interval=True),
 )
 _SHOWN = (AgentState.WRAP_UP, AgentState.AVAILABLE, AgentState.PAUSED)
 _MISSED = (RingOutcome.NO_ANSWER, RingOutcome.DECLINED)
@@ -89,9 +89,9 @@ def agents(ask: ReportQuery, source: Source) -> Report:
         for agent in (found[activity.agent], everyone):
             agent.add(activity)
     said, all_said = by_key(ask, source.answers(Dimension.AGENT))
-    lingering = HangupOutliers(ask.minimum, fades=False)
+    outliers = HangupOutliers(ask.minimum, fades=False)
     for row in source.hangups():
-        lingering.count(row, row.n)
+        outliers.count(row, row.n)
         if row.trigger != "callback":
             for agent in (found[row.agent], everyone):
                 agent.stages[row.stage] += row.n
@@ -107,17 +107,17 @@ def agents(ask: ReportQuery, source: Source) -> Report:
         "agents",
         ask,
         (table,),
-        findings=tuple(_suspicions(lingering)),
+        findings=tuple(_outliers(outliers)),
         tiles=("talks", "occupancy", "rings_missed", "csat", "left_first"),
         notes=("agents_are_people",),
     )
 
 
-def _suspicions(lingering: HangupOutliers) -> list[Highlight]:
-    suspicious = [each for each in lingering.agents() if each.is_outlier and each.norm is not None]
+def _outliers(outliers: HangupOutliers) -> list[Highlight]:
+    suspicious = [each for each in outliers.agents() if each.is_outlier and each.norm is not None]
     return [
         Highlight(
-            "lingers",
+            "hangup_outlier",
             {"agent": (Dimension.AGENT, one.agent), "queue": (KeyKind.TEXT, one.queue)},
             {
                 "own": (Unit.PERCENT, Figure(100 * one.share, one.n, 100 * one.low, 100 * one.high)),

@@ -36,8 +36,8 @@ BY = (
 
 _COLUMNS = (
     LEVELS[0],
-    Column("csat", Unit.PERCENT, measure="csat", has_n=True, has_interval=True),
-    Column("gap", Unit.POINTS, measure="delivery_gap_in_time"),
+    Column("csat", Unit.PERCENT, kpi="csat", has_n=True, has_interval=True),
+    Column("gap", Unit.POINTS, kpi="delivery_gap_in_time"),
 )
 
 

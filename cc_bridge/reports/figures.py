@@ -57,11 +57,11 @@ Cell = Figure | None
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A figure of each row. Its formula is that of the measure in kpis/catalogue.py, or its own."""
+    """A figure of each row. Its formula is that of the KPI in kpis/catalogue.py, or its own."""
 
     name: str  # of its words in texts.toml, and in CSV and JSON
     unit: Unit
-    measure: str = ""
+    kpi: str = ""
     formula: str = ""
     has_n: bool = False
     has_interval: bool = False

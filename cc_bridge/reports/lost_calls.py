@@ -8,12 +8,12 @@ of all.
 from collections.abc import Callable, Iterable, Mapping
 from statistics import median
 
-from cc_bridge.customers.lost_calls import CallbackShare, LostCall
+from cc_bridge.customers.lost_calls import LostCall, LostCallStatus
 from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.figures import Cell, Column, Figure, ReportRow, ReportTable, count, share
 from cc_bridge.reports.query import Dimension, Group, ReportQuery
 
-__all__ = ["BY", "recalls"]
+__all__ = ["BY", "callback_table"]
 
 _COLUMNS = (
     Column("lost_calls", Unit.COUNT, formula="calls lost, of known callers, 24 h over"),
@@ -36,7 +36,7 @@ _KEYS: Mapping[Dimension, Callable[[ReportQuery, LostCall], Group]] = {
 BY = tuple(_KEYS)
 
 
-def recalls(ask: ReportQuery, calls: Iterable[LostCall]) -> ReportTable:
+def callback_table(ask: ReportQuery, calls: Iterable[LostCall]) -> ReportTable:
     """Return the lost calls that entered in the span; what is asked by must be in BY."""
     found: dict[Group, list[LostCall]] = {}
     for call in calls:
@@ -51,15 +51,15 @@ def recalls(ask: ReportQuery, calls: Iterable[LostCall]) -> ReportTable:
 def _cells(ask: ReportQuery, calls: list[LostCall]) -> tuple[Cell, ...]:
     decided = [call for call in calls if call.decided]
 
-    def became(managed: CallbackShare) -> list[LostCall]:
+    def became(managed: LostCallStatus) -> list[LostCall]:
         return [call for call in decided if call.managed is managed]
 
-    took = [call.seconds for call in became(CallbackShare.RECALLED) if call.seconds is not None]
-    not_managed = len(became(CallbackShare.NOT_MANAGED))
+    took = [call.seconds for call in became(LostCallStatus.RECALLED) if call.seconds is not None]
+    not_managed = len(became(LostCallStatus.NOT_MANAGED))
     return (
         count(len(decided)),
-        count(len(became(CallbackShare.RECALLED))),
-        count(len(became(CallbackShare.SELF_SERVED))),
+        count(len(became(LostCallStatus.RECALLED))),
+        count(len(became(LostCallStatus.SELF_SERVED))),
         count(not_managed),
         share(not_managed, len(decided), ask.minimum),
         Figure(median(took), len(took)) if took else None,

@@ -20,13 +20,13 @@ BY = (
 )
 
 _COLUMNS = (
-    Column("visits", Unit.COUNT, measure="visit_outcomes"),
+    Column("visits", Unit.COUNT, kpi="visit_outcomes"),
     Column("lost", Unit.COUNT, formula=" + ".join(LOST)),
     Column("lost_share", Unit.PERCENT, formula="lost / visits", has_n=True, has_interval=True),
     *(Column(f"outcome_{outcome}", Unit.COUNT, formula=f"visits[{outcome}]") for outcome in LOST),
-    Column("short_abandons", Unit.COUNT, measure="short_abandons"),
+    Column("short_abandons", Unit.COUNT, kpi="short_abandons"),
     Column("abandoned_ringing", Unit.COUNT, formula="visits[abandoned] with an agent ringing"),
-    Column("abandonment", Unit.PERCENT, measure="abandonment", has_n=True, has_interval=True),
+    Column("abandonment", Unit.PERCENT, kpi="abandonment", has_n=True, has_interval=True),
 )
 
 

@@ -29,7 +29,7 @@ BY = (Dimension.HOUR, Dimension.WEEKDAY)
 _COLUMNS = (
     Column("open_hours", Unit.COUNT, formula="hours of the span in which a queue is claimed open"),
     Column("agents_there", Unit.MEAN, formula="time not logged_out nor unreachable / hours of the span"),
-    Column("visits", Unit.COUNT, measure="visit_outcomes"),
+    Column("visits", Unit.COUNT, kpi="visit_outcomes"),
     Column("answered", Unit.COUNT, formula="visits[answered]"),
     Column("answered_share", Unit.PERCENT, formula="answered / visits", has_n=True, has_interval=True),
     Column("visits_open", Unit.COUNT, formula="visits within the claimed hours of their queue"),

@@ -23,20 +23,20 @@ def by_key(ask: ReportQuery, rows: Iterable[AnswerCount]) -> tuple[dict[Group, S
     everyone: ScoreTotals = {}
     for row in rows:
         if row.kind in KINDS and KINDS[row.kind].scores:
-            for opinions in (found.setdefault(ask.row(row.key), {}), everyone):
-                opinions.setdefault((row.question, row.kind), Counter())[row.value] += row.n
+            for totals in (found.setdefault(ask.row(row.key), {}), everyone):
+                totals.setdefault((row.question, row.kind), Counter())[row.value] += row.n
     return found, everyone
 
 
-def scores(opinions: ScoreTotals | None, kind: str, minimum: int) -> dict[str, Cell]:
+def scores(totals: ScoreTotals | None, kind: str, minimum: int) -> dict[str, Cell]:
     """Return the scores of all questions of a kind together, by their names."""
     answers: Counter[int] = Counter()
-    for (_question, its_kind), values in (opinions or {}).items():
+    for (_question, its_kind), values in (totals or {}).items():
         if its_kind == kind:
             answers.update(values)
     return {name: of_score(score) for name, score in KINDS[kind].compute(answers, minimum).items()}
 
 
-def all_scores(opinions: ScoreTotals | None, minimum: int) -> dict[str, Cell]:
+def all_scores(totals: ScoreTotals | None, minimum: int) -> dict[str, Cell]:
     """Return the scores of every kind, by their names."""
-    return {name: cell for kind in KINDS for name, cell in scores(opinions, kind, minimum).items()}
+    return {name: cell for kind in KINDS for name, cell in scores(totals, kind, minimum).items()}

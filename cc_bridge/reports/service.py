@@ -23,12 +23,12 @@ BY = (
 )
 
 _COLUMNS = (
-    Column("visits", Unit.COUNT, measure="visit_outcomes"),
+    Column("visits", Unit.COUNT, kpi="visit_outcomes"),
     Column("offered", Unit.COUNT, formula="answered + abandoned + timed_out + left_by_key"),
     Column("answered", Unit.COUNT, formula="visits[answered]"),
     Column("abandoned", Unit.COUNT, formula="visits[abandoned]"),
-    Column("short_abandons", Unit.COUNT, measure="short_abandons"),
-    Column("abandonment", Unit.PERCENT, measure="abandonment", has_n=True, has_interval=True),
+    Column("short_abandons", Unit.COUNT, kpi="short_abandons"),
+    Column("abandonment", Unit.PERCENT, kpi="abandonment", has_n=True, has_interval=True),
     LEVELS[0],
     Column("threshold", Unit.SECONDS, formula="queues.NAME.service_level_seconds"),
 )
@@ -38,8 +38,8 @@ _WAIT_COLUMNS = (
         "wait_median", Unit.SECONDS, formula="least whole T with wait <= T for 50 % of visits", has_n=True
     ),
     Column("wait_p90", Unit.SECONDS, formula="least whole T with wait <= T for 90 % of visits", has_n=True),
-    Column("wait_max", Unit.SECONDS, measure="longest_wait", has_n=True),
-    Column("answer_mean", Unit.SECONDS, measure="average_speed_of_answer", has_n=True, has_interval=True),
+    Column("wait_max", Unit.SECONDS, kpi="longest_wait", has_n=True),
+    Column("answer_mean", Unit.SECONDS, kpi="average_speed_of_answer", has_n=True, has_interval=True),
     Column(
         "handle_mean", Unit.SECONDS, formula="sum of talk + wrap_up / talks", has_n=True, has_interval=True
     ),

@@ -27,7 +27,7 @@ LEVELS = tuple(
     Column(
         f"service_level_{one}",
         Unit.PERCENT,
-        measure=f"service_level_{one}",
+        kpi=f"service_level_{one}",
         has_n=True,
         has_interval=True,
     )

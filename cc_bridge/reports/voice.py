@@ -35,22 +35,21 @@ BY = (
 )
 
 _SCORES = tuple(
-    Column(score.name, score.unit, measure=score.name, has_n=True, has_interval=True)
-    for score in SCORES.values()
+    Column(score.name, score.unit, kpi=score.name, has_n=True, has_interval=True) for score in SCORES.values()
 )
 _EACH = (Column("score", Unit.MEAN, formula="by the score's name", has_n=True, has_interval=True),)
 _FUNNEL = (
-    Column("eligible", Unit.COUNT, measure="survey_eligible"),
+    Column("eligible", Unit.COUNT, kpi="survey_eligible"),
     Column("invited", Unit.COUNT, formula="funnel[invited]"),
     Column("caller_left_first", Unit.COUNT, formula="funnel[caller_left_first]"),
     Column("started", Unit.COUNT, formula="complete + partial + declined + those cut off"),
     Column("complete", Unit.COUNT, formula="survey_attempts[complete]"),
     Column("partial", Unit.COUNT, formula="survey_attempts[partial]"),
     Column("declined", Unit.COUNT, formula="survey_attempts[declined]"),
-    Column("response_rate", Unit.PERCENT, measure="response_rate", has_n=True, has_interval=True),
+    Column("response_rate", Unit.PERCENT, kpi="response_rate", has_n=True, has_interval=True),
 )
 _REASONS = (
-    Column("callers", Unit.COUNT, measure="survey_stages"),
+    Column("callers", Unit.COUNT, kpi="survey_stages"),
     Column("of_all", Unit.PERCENT, formula="callers / all of the same step", has_n=True, has_interval=True),
 )
 _NO_CALLERS = {NotAskedReason.DISABLED, NotAskedReason.NOT_ELIGIBLE}
@@ -105,14 +104,14 @@ def voice(ask: ReportQuery, source: Source) -> Report:
     return Report("voice", ask, tuple(tables), tiles=tiles, notes=notes)
 
 
-def _cells(opinions: ScoreTotals, minimum: int) -> tuple[Cell, ...]:
-    return tuple(all_scores(opinions, minimum).values())
+def _cells(totals: ScoreTotals, minimum: int) -> tuple[Cell, ...]:
+    return tuple(all_scores(totals, minimum).values())
 
 
 def _questions(ask: ReportQuery, said: dict[Group, ScoreTotals]) -> ReportTable:
     """Return each question's scores for itself."""
     rows = []
-    for question, kind in sorted({which for opinions in said.values() for which in opinions}):
+    for question, kind in sorted({which for totals in said.values() for which in totals}):
         for key in ask.ordered(set(said)):
             if which := said[key].get((question, kind)):
                 for name, cell in scores({(question, kind): which}, kind, ask.minimum).items():

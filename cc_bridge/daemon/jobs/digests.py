@@ -32,9 +32,9 @@ SendDigests = Callable[[Config, str, Callable[[], float], Callable[[], bool]], "
 def _send(
     config: Config, sender: str, now: Callable[[], float], stop: Callable[[], bool]
 ) -> "DigestRunResult":
-    from cc_bridge.digest.delivery import post  # noqa: PLC0415 - it needs the extra `report`
+    from cc_bridge.digest.delivery import send_due  # noqa: PLC0415 - it needs the extra `report`
 
-    return post(config, sender, now, stop)
+    return send_due(config, sender, now, stop)
 
 
 class DigestJob(PeriodicJob["DigestRunResult"]):

@@ -17,7 +17,7 @@ from cc_bridge.reports.agent_page import as_json
 from cc_bridge.reports.calendar import Days
 from cc_bridge.reports.query import Dimension, ReportQuery
 from cc_bridge.reports.render.localization import Language
-from cc_bridge.storage.queries.agent_page import own
+from cc_bridge.storage.queries.agent_page import read_agent_page
 from cc_bridge.web.agent_api import AgentResource
 from cc_bridge.web.signed_links import SignedLinks
 
@@ -62,6 +62,6 @@ class AgentApi(DaemonService):
                 minimum=config.reports.minimum,
                 agent=agent,
             )
-            return as_json(own(connection, asked), localization(config, asked, language), now)
+            return as_json(read_agent_page(connection, asked), localization(config, asked, language), now)
 
         return self._reads.read(query)

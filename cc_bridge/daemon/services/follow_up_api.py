@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, fail
 
 from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.errors import FollowUpError
-from cc_bridge.follow_ups.follow_up import Action, FollowUp, FollowUpState, change
+from cc_bridge.follow_ups.follow_up import Action, FollowUp, FollowUpState, apply_action
 from cc_bridge.storage.queries.customers import names
 from cc_bridge.storage.queries.follow_ups import listed, moved, one
 from cc_bridge.web.follow_up_api import ActionResult, FollowUpList, FollowUpsResource
@@ -55,7 +55,7 @@ class FollowUpApi(DaemonService):
         """Fire with what became of an action; fails with FollowUpError for one that can never be stored."""
         now = self._now()
         try:
-            change(action, by, text, now)  # before the database is asked
+            apply_action(action, by, text, now)  # before the database is asked
         except FollowUpError as error:
             return fail(error)
 

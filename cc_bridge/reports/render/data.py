@@ -14,7 +14,7 @@ from typing import Any
 from cc_bridge.reports.calendar import day_of
 from cc_bridge.reports.figures import Cell, Column, KeyKind, Report, ReportRow, ReportTable
 from cc_bridge.reports.query import Dimension, Group
-from cc_bridge.reports.render.localization import Localization, measure_of
+from cc_bridge.reports.render.localization import Localization, kpi_of
 from cc_bridge.surveys.business_hours import WEEKDAYS
 
 __all__ = ["as_csv", "as_json"]
@@ -83,7 +83,7 @@ def _table(table: ReportTable, wording: Localization) -> dict[str, Any]:
                 "name": one.name,
                 "unit": one.unit.value,
                 "label": wording.label(one),
-                "formula": measure.formula if (measure := measure_of(one)) else one.formula,
+                "formula": kpi.formula if (kpi := kpi_of(one)) else one.formula,
             }
             for one in table.columns
         ],

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.figures import Column, Report, ReportRow, ReportTable
 from cc_bridge.reports.render.charts import charts
-from cc_bridge.reports.render.localization import Localization, measure_of
+from cc_bridge.reports.render.localization import Localization, kpi_of
 
 __all__ = ["as_html", "in_words", "pages"]
 
@@ -91,17 +91,17 @@ def _cells(table: ReportTable, row: ReportRow, wording: Localization) -> Iterato
 
 
 def _formulas(report: Report, wording: Localization) -> Iterator[tuple[str, str, str]]:
-    """Yield label, formula and, in the language in which the measures are written, what it means."""
+    """Yield label, formula and, in the language in which the kpis are written, what it means."""
     seen = set()
     for table in report.tables:
         for column in table.columns:
             if column.name not in seen:
                 seen.add(column.name)
-                measure = measure_of(column)
-                words = measure.words if measure and wording.language == "en" else ""
+                kpi = kpi_of(column)
+                words = kpi.words if kpi and wording.language == "en" else ""
                 yield wording.label(column), _formula(column), words
 
 
 def _formula(column: Column) -> str:
-    measure = measure_of(column)
-    return measure.formula if measure else column.formula
+    kpi = kpi_of(column)
+    return kpi.formula if kpi else column.formula

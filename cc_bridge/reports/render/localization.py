@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from cc_bridge.kpis.catalogue import MEASURES, Measure
+from cc_bridge.kpis.catalogue import KPIS, Kpi
 from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.calendar import Days, day_of, persian
 from cc_bridge.reports.figures import Cell, Column, Highlight, KeyKind, ReportRow
@@ -26,7 +26,7 @@ __all__ = [
     "Localization",
     "answer_labels",
     "catalogue",
-    "measure_of",
+    "kpi_of",
     "score_labels",
 ]
 
@@ -35,7 +35,7 @@ Digits = Literal["latin", "persian"]
 LANGUAGES: tuple[Language, ...] = ("en", "fa")
 
 _PERSIAN = str.maketrans("0123456789.,%", "۰۱۲۳۴۵۶۷۸۹٫٬٪")  # noqa: RUF001 - typography for readers
-_MEASURES = {measure.name: measure for measures in MEASURES.values() for measure in measures}
+_KPIS = {kpi.name: kpi for kpis in KPIS.values() for kpi in kpis}
 _MINUTE = 60
 _ISOLATE, _LEFT_TO_RIGHT, _END = "\u2068", "\u2066", "\u2069"  # Unicode's marks for text within other text
 
@@ -52,9 +52,9 @@ def catalogue() -> Mapping[Language, Mapping[str, Any]]:
     return texts
 
 
-def measure_of(column: Column) -> Measure | None:
-    """Return what the catalogue of measures says of a column."""
-    return _MEASURES[column.measure] if column.measure else None
+def kpi_of(column: Column) -> Kpi | None:
+    """Return what the catalogue of kpis says of a column."""
+    return _KPIS[column.kpi] if column.kpi else None
 
 
 def score_labels(score: str) -> dict[Language, str]:

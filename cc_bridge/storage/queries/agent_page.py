@@ -10,21 +10,21 @@ from sqlalchemy import Connection, select
 
 from cc_bridge.reports import agent_page as page
 from cc_bridge.reports.query import Dimension, ReportQuery
-from cc_bridge.reports.team_average import averages, ended
+from cc_bridge.reports.team_average import averages, ended_days
 from cc_bridge.storage.reports import SqlSource
 from cc_bridge.storage.schema.tables import answers
 
-__all__ = ["COMMENTS", "own"]
+__all__ = ["COMMENTS", "read_agent_page"]
 
 COMMENTS = 100  # the newest of the days
 
 
-def own(connection: Connection, ask: ReportQuery) -> page.AgentPage:
+def read_agent_page(connection: Connection, ask: ReportQuery) -> page.AgentPage:
     """Return the page of `ask.agent`."""
     ask = replace(ask, by=Dimension.AGENT)
-    whole = ended(ask)
+    whole = ended_days(ask)
     team = averages(ask.agent, whole, SqlSource(connection, whole).answers(Dimension.AGENT)) if whole else {}
-    return page.own(ask, SqlSource(connection, ask), team, _comments(connection, ask), COMMENTS)
+    return page.agent_page(ask, SqlSource(connection, ask), team, _comments(connection, ask), COMMENTS)
 
 
 def _comments(connection: Connection, ask: ReportQuery) -> tuple[page.SpokenComment, ...]:

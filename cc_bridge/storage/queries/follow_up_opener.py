@@ -83,7 +83,7 @@ class FollowUpOpener:
             given = answers_since(connection, self._pbx, since)
             stays, people = stays_since(connection, self._pbx, since, rules, self._desk.short)
             causes = list(rules.of_answers(given))
-            causes += rules.of_stays(stays, lambda key: people[key].name if key in people else key)
+            causes += rules.of_visits(stays, lambda key: people[key].name if key in people else key)
             causes = [cause for cause in causes if cause.about.pbx == self._pbx and cause.at >= since]
             known = stored.known_ids(connection, [cause.id for cause in causes])
             new = [self._follow_up(cause) for cause in causes if cause.id not in known]

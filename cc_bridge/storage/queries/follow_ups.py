@@ -21,14 +21,14 @@ from sqlalchemy.exc import IntegrityError
 
 from cc_bridge.errors import FollowUpError
 from cc_bridge.follow_ups.follow_up import (
-    MOVES,
+    TRANSITIONS,
     UNCLOSED,
     Action,
     FollowUp,
     FollowUpCount,
     FollowUpState,
-    change,
-    too_late,
+    already_handled,
+    apply_action,
 )
 from cc_bridge.storage.queries.id_batches import portions
 from cc_bridge.storage.schema.tables import follow_ups
@@ -112,18 +112,18 @@ def moved(
 
     Raises FollowUpError, and changes nothing, for a move that does not fit what is stored by now.
     """
-    values = change(move, by, text, now)
+    values = apply_action(move, by, text, now)
     if values["state"] not in UNCLOSED:
         values["open_key"] = None
     mine = _c.follow_up_id == follow_up_id
-    starts = sorted(state for state, each in MOVES if each is move)
+    starts = sorted(state for state, each in TRANSITIONS if each is move)
     # Before anything is read: SQLite refuses to write for whoever has read what another has changed since.
     done = connection.execute(update(follow_ups).where(mine, _c.state.in_(starts)).values(values))
     found = _found(connection.execute(select(*_COLUMNS).where(mine)))
     if not found:
         raise FollowUpError(f"there is no follow-up {follow_up_id}")
     if not done.rowcount:
-        raise too_late(found[0])
+        raise already_handled(found[0])
     return found[0]
 
 

@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 
 from cc_bridge.digest import delivery
-from cc_bridge.digest.delivery import post
+from cc_bridge.digest.delivery import send_due
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.digest_deliveries import CLAIM_SECONDS, DigestDeliveries
 from support.digest_fixtures import MONDAY, configured, filled
@@ -28,7 +28,7 @@ class Daemon:
         self.config, self.name, self.now = config, name, MONDAY
 
     def look(self, **how):
-        return post(self.config, self.name, lambda: self.now, **how)
+        return send_due(self.config, self.name, lambda: self.now, **how)
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +177,7 @@ def test_another_daemon_takes_over_what_one_that_died_had_only_begun_to_make(
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(delivery, "made", killed)
+        patched.setattr(delivery, "build_digest", killed)
         with pytest.raises(Killed):
             daemon.look()
     other = Daemon(daemon.config, "other")
@@ -210,16 +210,16 @@ def test_what_was_cut_off_while_it_was_sent_is_told_once_and_not_sent_again(daem
 
 def test_who_lost_a_claim_sends_nothing(daemon, mail_server, monkeypatch):
     slow = Daemon(daemon.config, "slow")
-    make = delivery.made
+    make = delivery.build_digest
 
     def taking_long(*whatever):
         daemon.now = slow.now + CLAIM_SECONDS + 1
         with monkeypatch.context() as patched:
-            patched.setattr(delivery, "made", make)
+            patched.setattr(delivery, "build_digest", make)
             daemon.look()
         return make(*whatever)
 
-    monkeypatch.setattr(delivery, "made", taking_long)
+    monkeypatch.setattr(delivery, "build_digest", taking_long)
     assert slow.look().sent == []
     assert got(mail_server) == EVERYBODY
 
@@ -229,7 +229,7 @@ def test_a_report_that_cannot_be_made_is_put_off_like_a_mail(daemon, mail_server
         raise RuntimeError("a report\nthat breaks")
 
     with monkeypatch.context() as patched:
-        patched.setattr(delivery, "made", broken)
+        patched.setattr(delivery, "build_digest", broken)
         posted = daemon.look()
     assert {why for _, why in posted.put_off} == {"RuntimeError: a report that breaks"}
     daemon.now = posted.look_at
@@ -246,7 +246,7 @@ def test_a_database_that_is_away_is_told_and_looked_for_again(mail_server):
 
 
 def test_a_stop_begins_no_more(daemon, mail_server):
-    posted = post(daemon.config, "one", lambda: MONDAY, lambda: bool(mail_server.mails))
+    posted = send_due(daemon.config, "one", lambda: MONDAY, lambda: bool(mail_server.mails))
     assert len(posted.sent) == 1
     assert len(daemon.look().sent) == 2
 

@@ -5,7 +5,7 @@ from email.parser import BytesParser
 
 import pytest
 
-from cc_bridge.digest.builder import made, mail_of, timer_of
+from cc_bridge.digest.builder import build_digest, build_mail, digest_timer
 from cc_bridge.digest.content import DigestName
 from cc_bridge.storage.migrate import open_database
 from support.chromium import browser
@@ -33,9 +33,11 @@ def url(tmp_path_factory):
 def test_the_mail_fits_a_desk_and_a_telephone(browser, url, tmp_path, language, width):
     config = configured(url, reports=WORDS[language])
     engine = open_database(url)
-    digest = made(engine, config, "sara", timer_of(config).due(MONDAY)[1], MONDAY, DigestName.WEEK)
+    digest = build_digest(
+        engine, config, "sara", digest_timer(config).due(MONDAY)[1], MONDAY, DigestName.WEEK
+    )
     engine.dispose()
-    mail = mail_of(config, digest, "sara", "sara@example.com", "<one@example.com>", MONDAY)
+    mail = build_mail(config, digest, "sara", "sara@example.com", "<one@example.com>", MONDAY)
     parsed = BytesParser(policy=policy.default).parsebytes(mail)
     body = parsed.get_body(("html",)).get_content()
     (attached,) = parsed.iter_attachments()

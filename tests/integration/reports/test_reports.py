@@ -20,7 +20,7 @@ from click.testing import CliRunner
 import cc_bridge.reports
 from cc_bridge.cli import main
 from cc_bridge.commands import report as command
-from cc_bridge.kpis.catalogue import MEASURES
+from cc_bridge.kpis.catalogue import KPIS
 from cc_bridge.kpis.scores import response_rate
 from cc_bridge.kpis.service_level import ServiceLevelDefinition, VisitCounts, from_counts
 from cc_bridge.records import (
@@ -571,13 +571,13 @@ def test_every_word_that_is_shown_is_in_the_catalogue(engine, name, by):
     words = catalogue()
     assert report.name in words["en"]["titles"]
     assert set(report.notes) <= set(words["en"]["notes"])
-    measures = {measure.name for of in MEASURES.values() for measure in of}
+    measures = {measure.name for of in KPIS.values() for measure in of}
     for table in report.tables:
         assert table.name in words["en"]["tables"]
         assert {key for key, _ in table.keys} <= set(words["en"]["by"])
         for column in table.columns:
             assert column.name in words["en"]["columns"]
-            assert column.measure in measures or (column.formula and not column.measure)
+            assert column.kpi in measures or (column.formula and not column.kpi)
         for row in table.rows:
             for (_, kind), key in zip(table.keys, row.keys, strict=True):
                 assert kind != "word" or key in words["en"]["words"]

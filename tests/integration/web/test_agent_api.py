@@ -21,9 +21,9 @@ from cc_bridge.reports.calendar import Days
 from cc_bridge.reports.query import Dimension, ReportQuery
 from cc_bridge.reports.render.localization import Localization
 from cc_bridge.reports.source import AnswerCount
-from cc_bridge.reports.team_average import COLLEAGUES, averages, ended
+from cc_bridge.reports.team_average import COLLEAGUES, averages, ended_days
 from cc_bridge.storage.migrate import open_database
-from cc_bridge.storage.queries.agent_page import COMMENTS, own
+from cc_bridge.storage.queries.agent_page import COMMENTS, read_agent_page
 from cc_bridge.storage.schema.tables import row_of
 from cc_bridge.web.agent_api import AgentResource
 from cc_bridge.web.auth import TokenAuth
@@ -310,7 +310,7 @@ def asking(days=30, agent="Agent 2", **changes):
 
 def told(engine, ask, language="en"):
     with engine.connect() as connection:
-        return as_json(own(connection, ask), Localization(language), NOW)
+        return as_json(read_agent_page(connection, ask), Localization(language), NOW)
 
 
 def named(figures):
@@ -440,9 +440,9 @@ def test_it_is_the_same_for_all_and_rounded():
 
 def test_one_answer_more_cannot_be_seen_today():
     ask = asking(7)
-    assert (ended(ask).until, ended(ask).since) == (midnight(LAST), ask.since)
-    assert ended(ask).agent == ""
-    assert ended(asking(1)) is None
+    assert (ended_days(ask).until, ended_days(ask).since) == (midnight(LAST), ask.since)
+    assert ended_days(ask).agent == ""
+    assert ended_days(asking(1)) is None
 
 
 def test_it_is_of_the_days_that_have_ended(engine):
@@ -458,7 +458,7 @@ def test_every_question_finds_its_rows_by_an_index(engine):
     asked = []
     with engine.connect() as connection:
         event.listen(connection, "before_cursor_execute", lambda *call: asked.append(call[2:4]))
-        own(connection, asking())
+        read_agent_page(connection, asking())
         plans = [
             [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
             for statement, values in list(asked)

@@ -11,10 +11,10 @@ from cc_bridge.customers.lost_calls import (
     RECALL_SECONDS,
     RECONNECT_SECONDS,
     REPEAT_SECONDS,
-    CallbackShare,
     Contact,
+    LostCallStatus,
     lost_calls,
-    repeats,
+    repeat_calls,
 )
 from cc_bridge.records import Direction, Outcome
 
@@ -52,23 +52,23 @@ def fates(*contacts, now=NOW):
 
 
 def test_a_call_back_that_is_answered_makes_it_good():
-    assert fates(visit(0), talk(630)) == [(CallbackShare.RECALLED, 600.0, "Ali")]
+    assert fates(visit(0), talk(630)) == [(LostCallStatus.RECALLED, 600.0, "Ali")]
 
 
 def test_a_caller_who_comes_again_serves_himself():
-    assert fates(visit(0), visit(600, Outcome.ANSWERED)) == [(CallbackShare.SELF_SERVED, 600.0, "Sara")]
-    assert fates(visit(0), talk(630, Direction.IN)) == [(CallbackShare.SELF_SERVED, 600.0, "Ali")]
+    assert fates(visit(0), visit(600, Outcome.ANSWERED)) == [(LostCallStatus.SELF_SERVED, 600.0, "Sara")]
+    assert fates(visit(0), talk(630, Direction.IN)) == [(LostCallStatus.SELF_SERVED, 600.0, "Ali")]
 
 
 def test_the_first_answer_counts():
     assert fates(visit(0), visit(900, Outcome.ANSWERED), talk(630)) == [
-        (CallbackShare.RECALLED, 600.0, "Ali")
+        (LostCallStatus.RECALLED, 600.0, "Ali")
     ]
 
 
 def test_each_of_two_lost_calls_is_made_good_by_the_same_answer():
     assert fates(visit(0), visit(300), talk(630)) == [
-        (CallbackShare.RECALLED, 600.0, "Ali"), (CallbackShare.RECALLED, 300.0, "Ali")]  # fmt: skip
+        (LostCallStatus.RECALLED, 600.0, "Ali"), (LostCallStatus.RECALLED, 300.0, "Ali")]  # fmt: skip
 
 
 def test_a_call_that_another_queue_or_a_phone_answered_is_not_lost():
@@ -89,22 +89,22 @@ def test_what_is_lost(outcome):
 
 def test_as_long_as_the_window_lasts_it_is_open():
     lost_at = 30.0
-    assert fates(visit(0), now=lost_at + RECALL_SECONDS - 0.001)[0][0] is CallbackShare.OPEN
-    assert fates(visit(0), now=lost_at + RECALL_SECONDS)[0][0] is CallbackShare.NOT_MANAGED
+    assert fates(visit(0), now=lost_at + RECALL_SECONDS - 0.001)[0][0] is LostCallStatus.OPEN
+    assert fates(visit(0), now=lost_at + RECALL_SECONDS)[0][0] is LostCallStatus.NOT_MANAGED
     (lost,) = lost_calls([visit(0), talk(630)], now=700)
-    assert (lost.managed, lost.decided) == (CallbackShare.RECALLED, False)
+    assert (lost.managed, lost.decided) == (LostCallStatus.RECALLED, False)
 
 
 @at_night
 def test_the_window_of_a_recall_is_24_hours_across_any_night(night):
     lost_at = night.timestamp()
     lost = visit(lost_at - 30)
-    assert fates(lost, talk(lost_at + 24 * HOUR))[0][0] is CallbackShare.RECALLED
-    assert fates(lost, talk(lost_at + 24 * HOUR + 0.001))[0][0] is CallbackShare.NOT_MANAGED
+    assert fates(lost, talk(lost_at + 24 * HOUR))[0][0] is LostCallStatus.RECALLED
+    assert fates(lost, talk(lost_at + 24 * HOUR + 0.001))[0][0] is LostCallStatus.NOT_MANAGED
     # The same time of the next day is an hour more or less where the clocks change.
     next_day = (night + timedelta(days=1)).timestamp()
     in_time = next_day - lost_at <= 24 * HOUR
-    assert (fates(lost, talk(next_day))[0][0] is CallbackShare.RECALLED) == in_time
+    assert (fates(lost, talk(next_day))[0][0] is LostCallStatus.RECALLED) == in_time
 
 
 instants = st.floats(0, 14 * DAY, allow_nan=False).map(lambda at: round(at, 3))
@@ -134,7 +134,7 @@ def test_every_lost_call_has_one_fate_that_a_slow_search_finds_too(contacts, now
         ]
         assert found[each.call_id].answered_at == min(later, default=None)
         undecided = each.left_at + RECALL_SECONDS > now
-        assert (found[each.call_id].managed is CallbackShare.OPEN) == (undecided and not later)
+        assert (found[each.call_id].managed is LostCallStatus.OPEN) == (undecided and not later)
 
 
 @given(calls, st.randoms())
@@ -144,7 +144,7 @@ def test_the_order_of_what_is_read_does_not_matter(contacts, chance):
     assume(len({each.entered_at for each in contacts}) == len(contacts))
     assume(len({each.left_at for each in contacts}) == len(contacts))
     assert list(lost_calls(contacts, NOW)) == list(lost_calls(mixed, NOW))
-    assert sorted(map(str, repeats(contacts, str))) == sorted(map(str, repeats(mixed, str)))
+    assert sorted(map(str, repeat_calls(contacts, str))) == sorted(map(str, repeat_calls(mixed, str)))
 
 
 @given(calls, st.floats(-1e9, 1e9).map(round))
@@ -168,7 +168,7 @@ def test_no_instant_of_the_calendar_is_special(contacts, shift):
 
 
 def again(*contacts, seconds=DAY, now=NOW, group=str):
-    return [each.within(seconds, now) for each in repeats(contacts, group)]
+    return [each.within(seconds, now) for each in repeat_calls(contacts, group)]
 
 
 @at_night
@@ -211,14 +211,14 @@ def test_a_stay_whose_window_lasts_does_not_count():
 
 @given(calls)
 def test_who_comes_again_in_a_day_comes_again_in_a_week(contacts):
-    for stay in repeats(contacts, str):
+    for stay in repeat_calls(contacts, str):
         assert stay.within(WEEK, NOW) or not stay.within(DAY, NOW)
         assert stay.next_at is None or stay.next_at - stay.ended_at >= RECONNECT_SECONDS
 
 
 @given(calls)
 def test_every_visit_is_in_one_stay(contacts):
-    stays = list(repeats(contacts, str))
+    stays = list(repeat_calls(contacts, str))
     for each in contacts:
         if each.queue:
             inside = [

@@ -16,7 +16,7 @@ from sqlalchemy import insert
 
 from cc_bridge.cli import main
 from cc_bridge.customers.lost_calls import lost_calls
-from cc_bridge.digest.builder import made, mail_of, queues_of, timer_of
+from cc_bridge.digest.builder import build_digest, build_mail, digest_timer, owned_queues
 from cc_bridge.digest.content import DigestName, FollowUpSummary, digest
 from cc_bridge.digest.email import MailHeaders, as_mail, plain
 from cc_bridge.digest.report_settings import localization, report_query
@@ -25,7 +25,7 @@ from cc_bridge.kpis.units import Unit
 from cc_bridge.records import QueueVisit
 from cc_bridge.reports.calendar import Days
 from cc_bridge.reports.figures import Figure, apart
-from cc_bridge.reports.lost_calls import BY, recalls
+from cc_bridge.reports.lost_calls import BY, callback_table
 from cc_bridge.reports.query import Dimension
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.contacts import contacts
@@ -140,12 +140,12 @@ def engine(url):
 
 
 def of(engine, config, owner="", day=MONDAY):
-    timer = timer_of(config)
-    return made(engine, config, owner, timer.due(day)[1], day, DigestName.WEEK)
+    timer = digest_timer(config)
+    return build_digest(engine, config, owner, timer.due(day)[1], day, DigestName.WEEK)
 
 
 def parsed(engine, config, owner="", address="board@example.com"):
-    mail = mail_of(config, of(engine, config, owner), owner, address, "<one@example.com>", MONDAY)
+    mail = build_mail(config, of(engine, config, owner), owner, address, "<one@example.com>", MONDAY)
     assert max(map(len, mail.split(b"\r\n"))) <= 998
     assert mail.isascii()
     return BytesParser(policy=policy.default).parsebytes(mail)
@@ -167,8 +167,8 @@ def test_the_mail_says_what_the_reports_say(engine, url, owner, words, monkeypat
     config = configured(url, reports=words)
     body = parsed(engine, config, owner).get_body(("html",)).get_content()
     shown, wording = rows(body), localization(config)
-    period = timer_of(config).due(MONDAY)[1]
-    queues = [f"--queue={queue}" for queue in queues_of(config, owner, ())] if owner else []
+    period = digest_timer(config).due(MONDAY)[1]
+    queues = [f"--queue={queue}" for queue in owned_queues(config, owner, ())] if owner else []
     monkeypatch.setenv("CC_BRIDGE_STORAGE__URL", url)
     monkeypatch.setenv("CC_BRIDGE_SURVEY__TIME_ZONE", str(ZONE))
     monkeypatch.setattr("time.time", lambda: MONDAY)
@@ -268,7 +268,7 @@ def test_an_owner_is_told_of_own_queues_only(engine, url):
     everybody = everybody.model_copy(
         update={"queue_defaults": everybody.queue_defaults.model_copy(update={"owner": "sara"})}
     )
-    assert queues_of(everybody, "sara", {"sales", "new"}) == ("new", "sales")
+    assert owned_queues(everybody, "sara", {"sales", "new"}) == ("new", "sales")
     assert of(engine, configured(url, queues={"sales": {"owner": "ali"}}, owners={}), "nobody") is None
 
 
@@ -363,7 +363,7 @@ def test_lost_calls_are_counted_as_they_were_managed(engine, url, by):
     config = configured(url)
     ask = replace(report_query(config, date(2026, 11, 9), date(2026, 11, 15)), by=by)
     with engine.connect() as connection:
-        table = recalls(ask, lost_between(connection, ask.since, ask.until, MONDAY))
+        table = callback_table(ask, lost_between(connection, ask.since, ask.until, MONDAY))
         own = [
             call
             for theirs in contacts(connection, ask.since - 86_400, MONDAY)

@@ -9,7 +9,15 @@ from hypothesis import given, strategies as st
 
 from cc_bridge.errors import FollowUpError
 from cc_bridge.follow_ups.due_dates import due_at
-from cc_bridge.follow_ups.follow_up import MOVES, UNCLOSED, Action, FollowUp, FollowUpState, change, too_late
+from cc_bridge.follow_ups.follow_up import (
+    TRANSITIONS,
+    UNCLOSED,
+    Action,
+    FollowUp,
+    FollowUpState,
+    already_handled,
+    apply_action,
+)
 from cc_bridge.follow_ups.rules import AnswerFact, FollowUpRules, VisitFact, follow_up
 from cc_bridge.records import Outcome
 from cc_bridge.surveys.business_hours import BusinessHours, minute_of, weekdays_of
@@ -56,7 +64,7 @@ def test_what_an_answer_opens(kind, question, value, says):
 
 def test_who_abandons_twice_in_a_day_counts_once_more():
     later = replace(STAY, call_id="c2", entered_at=T + 24 * HOUR, left_at=T + 24 * HOUR + 60)
-    (cause,) = RULES.of_stays([later, STAY])
+    (cause,) = RULES.of_visits([later, STAY])
     assert (cause.reason, cause.at, cause.about) == ("abandoned_twice", later.left_at, later)
     too_late_by = replace(later, left_at=later.left_at + 0.001)
     for nothing in (
@@ -72,14 +80,14 @@ def test_who_abandons_twice_in_a_day_counts_once_more():
         [STAY, replace(later, call_id="c1")],
         [STAY, later, replace(STAY, call_id="c2", entered_at=T + HOUR, outcome=Outcome.ANSWERED)],
     ):
-        assert not list(RULES.of_stays(nothing)), nothing
+        assert not list(RULES.of_visits(nothing)), nothing
 
 
 def test_two_numbers_of_one_customer_are_one():
     later = replace(STAY, call_id="c2", caller_key="989129876543", entered_at=T + HOUR,
                     left_at=T + HOUR + 60, pbx="other")  # fmt: skip
-    assert not list(RULES.of_stays([STAY, later]))
-    (cause,) = RULES.of_stays([STAY, later], lambda _key: "C-7")
+    assert not list(RULES.of_visits([STAY, later]))
+    (cause,) = RULES.of_visits([STAY, later], lambda _key: "C-7")
     assert cause.about is later
 
 
@@ -87,12 +95,12 @@ def test_the_waits_of_a_call_before_its_first_answer_add_up():
     first = replace(STAY, left_at=T + 400, outcome=Outcome.TIMED_OUT)
     second = replace(STAY, queue="help", entered_at=T + 400, left_at=T + 601, outcome=Outcome.ANSWERED)
     third = replace(STAY, queue="late", entered_at=T + 900, left_at=T + 9_000)
-    (cause,) = RULES.of_stays([third, second, first])
+    (cause,) = RULES.of_visits([third, second, first])
     assert (cause.reason, cause.detail, cause.about) == ("long_wait", "waited 601 s", second)
     in_time = replace(second, left_at=T + 600)
-    assert not list(RULES.of_stays([first, in_time, third]))
+    assert not list(RULES.of_visits([first, in_time, third]))
     # Nobody knows how long that was.
-    assert not list(RULES.of_stays([replace(third, outcome=Outcome.UNOBSERVED)]))
+    assert not list(RULES.of_visits([replace(third, outcome=Outcome.UNOBSERVED)]))
 
 
 def test_what_is_opened_is_known_by_what_opened_it():
@@ -128,12 +136,12 @@ _STAYS = st.builds(
 def test_neither_order_nor_repetition_changes_what_visits_cause(stays, chance):
     # A call has one caller.
     stays = [replace(stay, caller_key=f"98912000000{int(stay.call_id[1:]) % 3}") for stay in stays]
-    causes = {(cause.id, cause.at, cause.detail) for cause in RULES.of_stays(stays)}
+    causes = {(cause.id, cause.at, cause.detail) for cause in RULES.of_visits(stays)}
     assert len({found for found, *_ in causes}) == len(causes)
     again = chance.sample(stays, len(stays))
-    assert {(cause.id, cause.at, cause.detail) for cause in RULES.of_stays(again)} == causes
+    assert {(cause.id, cause.at, cause.detail) for cause in RULES.of_visits(again)} == causes
     assert {
-        (each.id, each.at, each.detail) for each in RULES.of_stays(dict.fromkeys(stays + again))
+        (each.id, each.at, each.detail) for each in RULES.of_visits(dict.fromkeys(stays + again))
     } == causes
 
 
@@ -208,11 +216,11 @@ OPEN = FollowUp("3fa94c01bb4f9a2e", "main", "low_rating", "989121234567", "+9891
 
 
 def test_from_which_state_which_move_leads_where():
-    assert MOVES.keys() == {(state, move) for state in UNCLOSED for move in Action} - {
+    assert TRANSITIONS.keys() == {(state, move) for state in UNCLOSED for move in Action} - {
         (FollowUpState.TAKEN, Action.TAKE)
     }
-    for (_, move), state in MOVES.items():
-        assert change(move, "sara", "why", T)["state"] is state
+    for (_, move), state in TRANSITIONS.items():
+        assert apply_action(move, "sara", "why", T)["state"] is state
 
 
 def test_it_is_overdue_after_its_time_until_it_is_closed():
@@ -236,18 +244,18 @@ def test_it_is_overdue_after_its_time_until_it_is_closed():
 )
 def test_what_is_missing_or_too_long_is_told(move, by, text, says):
     with pytest.raises(FollowUpError, match=says):
-        change(move, by, text, T)
+        apply_action(move, by, text, T)
 
 
 def test_a_hostile_text_becomes_one_line_that_can_be_shown():
     text = "a\x1b[2Jb\r\nc\u202ed\x00\ud800e می‌خواهد"
-    assert change(Action.DONE, "sa\nra", text, T) == {
+    assert apply_action(Action.DONE, "sa\nra", text, T) == {
         "state": FollowUpState.DONE, "closed_by": "sa ra", "closed_at": T, "outcome": "a [2Jb cd e می‌خواهد",
     }  # fmt: skip
 
 
 def test_who_is_late_is_told_who_was_first():
     taken = replace(OPEN, state=FollowUpState.TAKEN, taken_by="sara")
-    assert str(too_late(taken)) == "follow-up 3fa94c01 is taken already, by sara"
+    assert str(already_handled(taken)) == "follow-up 3fa94c01 is taken already, by sara"
     done = replace(taken, state=FollowUpState.DONE, closed_by="ali")
-    assert str(too_late(done)) == "follow-up 3fa94c01 is done already, by ali"
+    assert str(already_handled(done)) == "follow-up 3fa94c01 is done already, by ali"

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import case, func, insert, select
 
 from cc_bridge.calls.ami_events import WANTED
-from cc_bridge.kpis.catalogue import MEASURES, help_text, page
+from cc_bridge.kpis.catalogue import KPIS, help_text, page
 from cc_bridge.kpis.service_level import (
     DEFAULT,
     ServiceLevelDefinition,
@@ -26,8 +26,8 @@ from support.generate import COMMAND
 from support.paths import ROOT
 from unit.metrics.test_instruments import samples
 
-ALL = [measure for measures in MEASURES.values() for measure in measures]
-BY_NAME = {measure.name: measure for measure in ALL}
+ALL = [kpi for kpis in KPIS.values() for kpi in kpis]
+BY_NAME = {kpi.name: kpi for kpi in ALL}
 EVERY_DEFINITION = pytest.mark.parametrize("definition", ServiceLevelDefinition)
 T = 1_795_309_819.123456
 
@@ -64,17 +64,17 @@ def test_the_readme_leads_to_the_page():
 
 
 def test_every_name_is_given_once():
-    assert set(Tally(measure.name for measure in ALL).values()) == {1}
+    assert set(Tally(kpi.name for kpi in ALL).values()) == {1}
 
 
-@pytest.mark.parametrize("measure", ALL, ids=lambda measure: measure.name)
-def test_a_measure_says_all_in_one_line(measure):
-    text = help_text(measure.name)
-    assert measure.words in text
-    assert measure.formula in text
-    assert f"({measure.unit})" in text
-    assert measure.source
-    for cell in (text, measure.source, measure.used_by):
+@pytest.mark.parametrize("kpi", ALL, ids=lambda kpi: kpi.name)
+def test_a_kpi_says_all_in_one_line(kpi):
+    text = help_text(kpi.name)
+    assert kpi.words in text
+    assert kpi.formula in text
+    assert f"({kpi.unit})" in text
+    assert kpi.source
+    for cell in (text, kpi.source, kpi.used_by):
         assert not set("\n|") & set(cell)
 
 
@@ -84,18 +84,18 @@ def test_every_metric_of_the_catalogue_exists_and_has_its_help_from_it():
         family.name + suffix.get(family.type, ""): family.documentation
         for family in Metrics(CollectorRegistry(), "pbx", [], agents=True).registry.collect()
     }
-    named = {measure.metric: help_text(measure.name) for measure in ALL if measure.metric}
+    named = {kpi.metric: help_text(kpi.name) for kpi in ALL if kpi.metric}
     assert len(named) >= 10
     assert named == {name: exported.get(name) for name in named}
 
 
 def test_every_source_exists():
     tables = queue_visits.metadata.tables
-    columns = [name for measure in ALL for name in re.findall(r"\b([a-z_]+)\.([a-z_]+)", measure.source)]
+    columns = [name for kpi in ALL for name in re.findall(r"\b([a-z_]+)\.([a-z_]+)", kpi.source)]
     assert len(columns) > 20
     for table, column in columns:
         assert column in tables[table].columns, f"{table}.{column}"
-    events = [name for measure in ALL for name in re.findall(r"\b(?:[A-Z][a-z]+){2,}\b", measure.source)]
+    events = [name for kpi in ALL for name in re.findall(r"\b(?:[A-Z][a-z]+){2,}\b", kpi.source)]
     assert len(events) > 10
     assert set(events) <= set(WANTED)
 

@@ -21,7 +21,7 @@ from cc_bridge.kpis.scores import MINIMUM
 from cc_bridge.kpis.units import Unit
 from cc_bridge.metrics.instruments import Metrics
 from cc_bridge.records import Answer
-from cc_bridge.reports.agent_page import as_json as agent_json, own
+from cc_bridge.reports.agent_page import agent_page, as_json as agent_json
 from cc_bridge.reports.change import change
 from cc_bridge.reports.query import ReportQuery
 from cc_bridge.reports.render.data import as_json
@@ -196,7 +196,7 @@ def test_before_and_after_compares_its_scores(name):
 
 @pytest.mark.parametrize("name", SCORED)
 def test_the_agents_page_shows_its_scores(name):
-    page = own(query(agent="Sara"), Answers(name), {}, (), 10)
+    page = agent_page(query(agent="Sara"), Answers(name), {}, (), 10)
     for language in LANGUAGES:
         shown = {each["name"]: each for each in agent_json(page, Localization(language), T)["scores"]}
         assert list(shown) == [score.name for score in KINDS[name].scores]

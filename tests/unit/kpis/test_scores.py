@@ -7,7 +7,7 @@ from math import atan, cos, pi, sin, sqrt
 import pytest
 from hypothesis import given, strategies as st
 
-from cc_bridge.kpis.catalogue import MEASURES
+from cc_bridge.kpis.catalogue import KPIS
 from cc_bridge.kpis.question_kinds import KINDS, SCORES
 from cc_bridge.kpis.scores import MINIMUM, ranked, response_rate, student_t, wilson
 from cc_bridge.kpis.units import Unit
@@ -16,7 +16,7 @@ from cc_bridge.reports.render.localization import Localization
 from support.scores import ces, csat, csat_mean, nps, nps_0_9, yes_no
 
 SCALES = {name: kind.scale for name, kind in KINDS.items() if kind.scores}
-FORMULAS = {measure.name: measure.formula for measure in MEASURES["Survey"]}
+FORMULAS = {measure.name: measure.formula for measure in KPIS["Survey"]}
 
 
 def text(score):

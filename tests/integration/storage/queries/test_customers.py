@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select, text
 
-from cc_bridge.customers.lost_calls import CallbackShare, lost_calls, repeats
+from cc_bridge.customers.lost_calls import LostCallStatus, lost_calls, repeat_calls
 from cc_bridge.customers.profile import Profile
 from cc_bridge.customers.timeline import CustomerIdentity, TimelineRating, TimelineTalk, TimelineVisit
 from cc_bridge.records import (
@@ -101,7 +101,7 @@ def test_a_history_has_all_that_happened_newest_first(engine, ask):
     assert {(type(each), each.kind, each.value, each.call_id) for each in (comment, rating)} == {
         (TimelineRating, "csat", 4, "3"), (TimelineRating, "comment", 9, "3")}  # fmt: skip
     assert (type(visit), visit.outcome, visit.managed) == (TimelineVisit, "answered", "")
-    assert (lost.outcome, lost.managed, lost.managed_by) == ("abandoned", CallbackShare.RECALLED, "Ali")
+    assert (lost.outcome, lost.managed, lost.managed_by) == ("abandoned", LostCallStatus.RECALLED, "Ali")
     assert lost.managed_seconds == HOUR - 30
 
 
@@ -206,8 +206,8 @@ def test_contacts_come_caller_by_caller_in_batches(engine, ask, monkeypatch):
     assert max(read) <= 3
     theirs = max(found, key=len)
     (lost,) = lost_calls(theirs, T + 2 * DAY)
-    assert (lost.managed, lost.seconds, lost.agent) == (CallbackShare.RECALLED, HOUR - 30, "Ali")
-    first, second = repeats(theirs, str)
+    assert (lost.managed, lost.seconds, lost.agent) == (LostCallStatus.RECALLED, HOUR - 30, "Ali")
+    first, second = repeat_calls(theirs, str)
     assert (first.next_at, second.ended_at) == (T + 2 * HOUR, T + 2 * HOUR + 90)
 
 

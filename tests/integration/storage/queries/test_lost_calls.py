@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from cc_bridge.customers.lost_calls import LOST, CallbackShare, lost_calls
+from cc_bridge.customers.lost_calls import LOST, LostCallStatus, lost_calls
 from cc_bridge.records import Call, Direction, EndedBy, Outcome, QueueVisit, Talk
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries import lost_calls as queries
@@ -64,7 +64,7 @@ def test_who_was_never_lost_need_not_be_read(engine, monkeypatch, part):
                 if since <= call.entered_at < until
             ]
         assert sorted(map(repr, found)) == sorted(map(repr, expected))
-    assert {call.managed for call in found} == {*CallbackShare} - {CallbackShare.OPEN}
+    assert {call.managed for call in found} == {*LostCallStatus} - {LostCallStatus.OPEN}
     assert len(found) > 40
 
 
