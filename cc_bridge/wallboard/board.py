@@ -18,9 +18,10 @@ from cc_bridge.kpis.question_kinds import KINDS
 from cc_bridge.kpis.scores import MINIMUM, AnswersByValue, Score
 from cc_bridge.kpis.service_level import Share, VisitCounts, from_counts
 from cc_bridge.records import AgentState
+from cc_bridge.surveys.questions import Question
 from cc_bridge.wallboard.today import Today
 
-__all__ = ["Board", "BoardAgent", "LiveFigures", "QueueFigures", "RatedQuestion", "board"]
+__all__ = ["Board", "BoardAgent", "LiveFigures", "QueueFigures", "RatedQuestion", "board", "rated_question"]
 
 _SHOWN_STATES = [state for state in AgentState if state is not AgentState.LOGGED_OUT]
 
@@ -145,6 +146,12 @@ def board(
         queues=tuple(of(queue, [queue], members(queue), {asked[queue]}) for queue in queues),
         agents=tuple(sorted(agents)) if names else None,
     )
+
+
+def rated_question(questions: Iterable[Question]) -> RatedQuestion | None:
+    """Return what the rating of a survey's queue is taken from: the first question that has a score."""
+    scored = (RatedQuestion(each.id, each.kind) for each in questions if KINDS[each.kind].scores)
+    return next(scored, None)
 
 
 def _score(kind: str, answers: Iterable[AnswersByValue]) -> Score | None:

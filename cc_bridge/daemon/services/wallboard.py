@@ -14,9 +14,8 @@ from cc_bridge.config import WallboardConfig
 from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.daemon.services.attempt_queues import AttemptQueues
 from cc_bridge.daemon.services.configured_surveys import ConfiguredSurveys
-from cc_bridge.kpis.question_kinds import KINDS
 from cc_bridge.records import AgentState, Answer, QueueVisit, Record, SurveyAttempt
-from cc_bridge.wallboard.board import Board, BoardAgent, LiveFigures, RatedQuestion, board
+from cc_bridge.wallboard.board import Board, BoardAgent, LiveFigures, RatedQuestion, board, rated_question
 from cc_bridge.wallboard.thresholds import Threshold, Thresholds
 from cc_bridge.wallboard.today import RatingToday, Today
 from cc_bridge.web.wallboard_json import as_json
@@ -157,12 +156,8 @@ class Wallboard(DaemonService):
         return settings.service_level_seconds, settings.short_abandon_seconds
 
     def _question(self, queue: str) -> RatedQuestion | None:
-        """Return the first question of the queue's survey that has a score."""
         survey = self._surveys.surveys.get(self.config.queue(queue).survey)
-        questions = survey.questions if survey else ()
-        return next(
-            (RatedQuestion(each.id, each.kind) for each in questions if KINDS[each.kind].scores), None
-        )
+        return rated_question(survey.questions) if survey else None
 
 
 def _thresholds(config: WallboardConfig) -> Thresholds:

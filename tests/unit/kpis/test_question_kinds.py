@@ -2,8 +2,8 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import date
-from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from twisted.internet.defer import succeed
 
 from cc_bridge.config import CustomersConfig, FollowUpsConfig, WebhookConfig
-from cc_bridge.daemon.services.wallboard import Wallboard
 from cc_bridge.errors import SurveyError
 from cc_bridge.follow_ups.follow_up import FollowUpReason
 from cc_bridge.follow_ups.rules import AnswerFact, follow_up
@@ -31,7 +30,7 @@ from cc_bridge.reports.render.terminal import as_table
 from cc_bridge.reports.source import AnswerCount
 from cc_bridge.reports.voice import voice
 from cc_bridge.surveys.definition import parse_survey
-from cc_bridge.wallboard.board import LiveFigures, RatedQuestion, board
+from cc_bridge.wallboard.board import LiveFigures, RatedQuestion, board, rated_question
 from cc_bridge.wallboard.thresholds import Threshold, Thresholds
 from cc_bridge.wallboard.today import RatingToday, Today
 from cc_bridge.web.follow_up_api import FollowUpList
@@ -224,15 +223,12 @@ def test_the_wallboard_shows_its_first_score(name):
     assert Unit(rating["unit"]) in {Unit.PERCENT, Unit.MEAN, Unit.POINTS}  # what wallboard.js can write
 
 
-def test_the_daemon_takes_the_first_question_that_has_a_score():
-    comment = SimpleNamespace(id="said", kind="comment")
-    for name in SCALE_KINDS:
-        asked = SimpleNamespace(questions=[comment, SimpleNamespace(id="asked", kind=name)])
-        made = SimpleNamespace(
-            _surveys=SimpleNamespace(surveys={"s": asked}),
-            config=SimpleNamespace(queue=lambda _queue: SimpleNamespace(survey="s")),
-        )
-        assert Wallboard._question(made, "sales") == RatedQuestion("asked", name)
+@pytest.mark.parametrize("name", SCALE_KINDS)
+def test_the_wallboard_takes_the_first_question_that_has_a_score(name):
+    (asked,) = survey(name).questions
+    unscored = [replace(asked, id=kind, kind=kind) for kind in KINDS if kind not in SCORED]
+    assert rated_question([*unscored, asked, replace(asked, id="later")]) == RatedQuestion("asked", name)
+    assert rated_question(unscored) is None
 
 
 @pytest.mark.parametrize("name", SCALE_KINDS)
