@@ -63,7 +63,7 @@ def test_a_contact_centre_leaves_no_number_in_the_log(logged, tmp_path):
     result_of(bridge.stopService(), 60)
     result_of(port.stopListening())
     told = [formatEvent(event) for event in logged if event["log_level"] >= LogLevel.info]
-    assert any("set aside" in line for line in told)
+    assert any("storage rejected a record" in line for line in told)
     assert any("linked to Asterisk" in line for line in told)
     for line in told:
         assert "9121234567" not in line

@@ -330,11 +330,11 @@ def test_a_certificate_for_another_name_is_refused(put, deliver, tmp_path):
 def test_an_outbox_that_is_locked_is_waited_for_and_nothing_goes_twice(
     file, put, deliver, receiver, monkeypatch
 ):
-    monkeypatch.setattr("cc_bridge.storage.pipeline.outbox._BUSY_SECONDS", 0.01)
     monkeypatch.setattr("cc_bridge.webhooks.delivery._NOTE_AGAIN_SECONDS", 0.05)
     receiver.behave = lambda _: "hang"
     put(("c1", 0), ("c2", 0))
-    with capturedLogs() as logs:
+    with capturedLogs() as logs, monkeypatch.context() as impatient:
+        impatient.setattr("cc_bridge.storage.pipeline.outbox._BUSY_SECONDS", 0.01)
         deliver({"crm": receiver.url})
         until(lambda: len(receiver.events) == 2)
         holder = sqlite3.connect(file, isolation_level=None)
@@ -345,6 +345,7 @@ def test_an_outbox_that_is_locked_is_waited_for_and_nothing_goes_twice(
         assert len(receiver.events) == 2
         holder.execute("COMMIT")
         holder.close()
+        impatient.undo()  # our own reads wait for the daemon's writes
         delivered(file)
     assert len(receiver.events) == 4
 
