@@ -21,7 +21,15 @@ from cc_bridge.records import AgentState
 from cc_bridge.surveys.questions import Question
 from cc_bridge.wallboard.today import Today
 
-__all__ = ["Board", "BoardAgent", "LiveFigures", "QueueFigures", "RatedQuestion", "board", "rated_question"]
+__all__ = [
+    "Board",
+    "BoardAgent",
+    "LiveFigures",
+    "QueueFigures",
+    "RatedQuestion",
+    "build_board",
+    "rated_question",
+]
 
 _SHOWN_STATES = [state for state in AgentState if state is not AgentState.LOGGED_OUT]
 
@@ -91,7 +99,7 @@ class Board:
     agents: tuple[BoardAgent, ...] | None  # None: they are not to be named
 
 
-def board(
+def build_board(
     pbx: str,
     queues: Sequence[str],
     now: LiveFigures | None,

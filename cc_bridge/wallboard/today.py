@@ -53,7 +53,7 @@ class RatingToday:
 
 
 class Today:
-    """The visits and answers of the day that `begin` was told of; those of other days are left out."""
+    """The visits and answers of the day that `start_day` was told of; those of other days are left out."""
 
     def __init__(self, limits: QueueLimits) -> None:
         self.began_at = 0.0  # UTC seconds since the epoch
@@ -65,7 +65,7 @@ class Today:
         self._answers: dict[tuple[str, str, str], Counter[int]] = {}  # by queue, question and kind
         self._known: set[tuple[str | float, ...]] = set()
 
-    def begin(self, now: float, zone: tzinfo | None) -> bool:
+    def start_day(self, now: float, zone: tzinfo | None) -> bool:
         """Forget yesterday if another day has begun; tell whether one has."""
         if zone == self._zone and self.began_at <= now < self.began_at + _SHORTEST_DAY:
             return False
@@ -81,7 +81,7 @@ class Today:
         self._known.clear()
         return True
 
-    def visited(self, visits: Iterable[VisitToday]) -> None:
+    def add_visits(self, visits: Iterable[VisitToday]) -> None:
         """Take visits that are new."""
         for visit in visits:
             if visit.entered_at >= self.began_at and self._new(visit.uniqueid, visit.queue, visit.entered_at):
@@ -90,7 +90,7 @@ class Today:
                 if len(uncounted) >= _TOGETHER:
                     self._count(visit.queue)
 
-    def rated(self, answers: Iterable[RatingToday]) -> None:
+    def add_answers(self, answers: Iterable[RatingToday]) -> None:
         """Count answers that are new and on a scale; a choice or a comment has no score."""
         for answer in answers:
             kind = KINDS.get(answer.kind)

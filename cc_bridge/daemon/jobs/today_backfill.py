@@ -71,8 +71,8 @@ class TodayBackfillJob(PeriodicJob[_Found]):
         if day != self._today.began_at:  # midnight came meanwhile
             return
         visits, answers = found
-        self._today.visited(visits[:_AT_ONCE])
-        self._today.rated(answers[:_AT_ONCE])
+        self._today.add_visits(visits[:_AT_ONCE])
+        self._today.add_answers(answers[:_AT_ONCE])
         rest = _Found(visits[_AT_ONCE:], answers[_AT_ONCE:])
         if any(rest):
             self._clock.callLater(0, self._count, rest, day, is_last)

@@ -15,7 +15,14 @@ from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.daemon.services.attempt_queues import AttemptQueues
 from cc_bridge.daemon.services.configured_surveys import ConfiguredSurveys
 from cc_bridge.records import AgentState, Answer, QueueVisit, Record, SurveyAttempt
-from cc_bridge.wallboard.board import Board, BoardAgent, LiveFigures, RatedQuestion, board, rated_question
+from cc_bridge.wallboard.board import (
+    Board,
+    BoardAgent,
+    LiveFigures,
+    RatedQuestion,
+    build_board,
+    rated_question,
+)
 from cc_bridge.wallboard.thresholds import Threshold, Thresholds
 from cc_bridge.wallboard.today import RatingToday, Today
 from cc_bridge.web.wallboard_json import as_json
@@ -63,13 +70,13 @@ class Wallboard(DaemonService):
         match record:
             case QueueVisit():
                 self._begin_day()
-                self.today.visited([record])
+                self.today.add_visits([record])
             case SurveyAttempt():
                 self._attempts.note(record)
             case Answer():
                 self._begin_day()
                 queue = self._attempts.queue_of(record)
-                self.today.rated(
+                self.today.add_answers(
                     [
                         RatingToday(
                             queue,
@@ -99,7 +106,7 @@ class Wallboard(DaemonService):
     # -- inside
 
     def _begin_day(self) -> None:
-        self.today.begin(self._link.pbx_now(), self.config.survey.zone)
+        self.today.start_day(self._link.pbx_now(), self.config.survey.zone)
 
     def _publish(self, anyway: bool) -> None:
         """Publish the board if it has changed, or anyway."""
@@ -124,7 +131,7 @@ class Wallboard(DaemonService):
     def _current_board(self) -> Board:
         self._note_link()  # the link may have come or gone since the last tick
         config = self.config
-        return board(
+        return build_board(
             config.pbx.name,
             config.wallboard.queues or sorted(self._tracker.queues),
             self._live_figures() if self._link.up else None,

@@ -53,7 +53,7 @@ class Day:
     def __init__(self, url):
         self.url, self.clock = url, Clock()
         self.today = Today(lambda _queue: (20.0, 5.0))
-        self.today.begin(NOON, UTC)
+        self.today.start_day(NOON, UTC)
         self.waits_since = 0.0
         self.reads = 0
         self.engine = open_database(url)
@@ -115,10 +115,10 @@ def here(tmp_path):
 
 def test_what_was_counted_live_is_not_counted_again(here):
     here.store(visit(1), visit(2), attempt(1), answer(1))
-    here.today.visited([visit(2), visit(3)])
+    here.today.add_visits([visit(2), visit(3)])
     here.start()
     assert here.today.visits("sales").visits == 3
-    here.today.visited([visit(1)])
+    here.today.add_visits([visit(1)])
     assert here.today.visits("sales").visits == 3
 
 
@@ -161,7 +161,7 @@ def test_a_database_that_is_away_is_asked_until_it_is_there(here):
 def test_at_midnight_the_new_day_is_read_too(here):
     here.store(visit(1), visit(2, at=MIDNIGHT + 86_400 + 5))
     here.start()
-    here.today.begin(NOON + 86_400, UTC)
+    here.today.start_day(NOON + 86_400, UTC)
     assert not here.today.complete
     here.clock.advance(5)
     assert here.today.complete
@@ -172,7 +172,7 @@ def test_what_was_read_of_yesterday_is_not_counted_today(here):
     here.store(*(visit(n) for n in range(600)))
     here.clock.advance(1)
     here.backfill.startService()
-    here.today.begin(NOON + 86_400, UTC)
+    here.today.start_day(NOON + 86_400, UTC)
     here.clock.advance(0)
     assert here.today.visits("sales").visits == 0
     assert not here.today.complete

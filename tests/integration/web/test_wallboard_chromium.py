@@ -21,7 +21,7 @@ from cc_bridge.demo.run import RECORDING
 from cc_bridge.offline.replay import read_stream
 from cc_bridge.records import AgentState, Outcome
 from cc_bridge.storage.queries.today import VisitRow
-from cc_bridge.wallboard.board import BoardAgent, LiveFigures, RatedQuestion, board
+from cc_bridge.wallboard.board import BoardAgent, LiveFigures, RatedQuestion, build_board
 from cc_bridge.wallboard.thresholds import Threshold, Thresholds
 from cc_bridge.wallboard.today import RatingToday, Today
 from cc_bridge.web.auth import TokenAuth
@@ -248,7 +248,7 @@ def a_board(queues, *, names=False, calls=150):
     """Return a board of so many queues with all that can be seen on one."""
     rng, now = random.Random(4), time.time()
     today = Today(lambda _queue: (20.0, 5.0))
-    today.begin(now, ZONE)
+    today.start_day(now, ZONE)
     shown = QUEUES[:queues]
     for place, queue in enumerate(shown):
         if queue == "closed":
@@ -256,11 +256,11 @@ def a_board(queues, *, names=False, calls=150):
         at = today.began_at
         outcomes = [Outcome.ANSWERED] * 12 + [Outcome.ABANDONED, Outcome.TIMED_OUT]
         waits = [rng.expovariate(1 / (6 + 3 * (place % 5))) for _ in range(calls)]
-        today.visited(
+        today.add_visits(
             VisitRow(str(n), queue, at + n, rng.choice(outcomes), wait) for n, wait in enumerate(waits)
         )
         values = [rng.choice((5, 5, 5, 4, 3 if place % 3 else 5)) for _ in range(9 + 9 * place)]
-        today.rated(
+        today.add_answers(
             RatingToday(queue, f"{queue}{n}", "agent", "csat", value, at) for n, value in enumerate(values)
         )
     states = [state for state in AgentState if state is not AgentState.LOGGED_OUT]
@@ -273,7 +273,7 @@ def a_board(queues, *, names=False, calls=150):
         agents=[BoardAgent(name, rng.choice(states), now - rng.random() * 5000) for name in PEOPLE * 2],
     )
     question = RatedQuestion("agent", "csat")
-    return board(
+    return build_board(
         "main", shown, going_on, today, seconds=lambda _: 20.0, question=lambda _: question, names=names
     )
 

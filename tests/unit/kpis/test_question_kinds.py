@@ -30,7 +30,7 @@ from cc_bridge.reports.render.terminal import as_table
 from cc_bridge.reports.source import AnswerCount
 from cc_bridge.reports.voice import voice
 from cc_bridge.surveys.definition import parse_survey
-from cc_bridge.wallboard.board import LiveFigures, RatedQuestion, board, rated_question
+from cc_bridge.wallboard.board import LiveFigures, RatedQuestion, build_board, rated_question
 from cc_bridge.wallboard.thresholds import Threshold, Thresholds
 from cc_bridge.wallboard.today import RatingToday, Today
 from cc_bridge.web.follow_up_api import FollowUpList
@@ -208,10 +208,12 @@ def test_the_agents_page_shows_its_scores(name):
 @pytest.mark.parametrize("name", SCORED)
 def test_the_wallboard_shows_its_first_score(name):
     today = Today(lambda _queue: (20.0, 5.0))
-    today.begin(T, ZoneInfo("UTC"))
+    today.start_day(T, ZoneInfo("UTC"))
     answers = [value for value in KINDS[name].scale for _ in range(MINIMUM)]
-    today.rated(RatingToday("sales", f"{n}", "asked", name, value, T) for n, value in enumerate(answers))
-    seen = board(
+    today.add_answers(
+        RatingToday("sales", f"{n}", "asked", name, value, T) for n, value in enumerate(answers)
+    )
+    seen = build_board(
         "main", ["sales"], LiveFigures(), today,
         seconds=lambda _: 20.0, question=lambda _: RatedQuestion("asked", name),
     )  # fmt: skip

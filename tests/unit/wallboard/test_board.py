@@ -10,7 +10,7 @@ import pytest
 from cc_bridge.kpis.service_level import Share, VisitCounts
 from cc_bridge.records import AgentState, Outcome
 from cc_bridge.storage.queries.today import VisitRow
-from cc_bridge.wallboard.board import BoardAgent, LiveFigures, RatedQuestion, board
+from cc_bridge.wallboard.board import BoardAgent, LiveFigures, RatedQuestion, build_board
 from cc_bridge.wallboard.thresholds import Severity, Threshold, Thresholds
 from cc_bridge.wallboard.today import RatingToday, Today
 from cc_bridge.web.wallboard_json import as_json
@@ -40,13 +40,13 @@ def rated(number, value=5, queue="sales", kind="csat", question="agent", at=NOON
 @pytest.fixture
 def today():
     today = Today(lambda _queue: (20.0, 5.0))
-    assert today.begin(NOON, TEHRAN)
+    assert today.start_day(NOON, TEHRAN)
     return today
 
 
 def made(today, now=None, queues=("sales", "tech"), **settings):
     settings = {"seconds": lambda _: 20.0, "question": lambda _: CSAT} | settings
-    return board("main", queues, now or LiveFigures(), today, **settings)
+    return build_board("main", queues, now or LiveFigures(), today, **settings)
 
 
 # -- today
@@ -54,27 +54,27 @@ def made(today, now=None, queues=("sales", "tech"), **settings):
 
 def test_the_day_begins_at_the_contact_centres_midnight(today):
     assert today.began_at == MIDNIGHT
-    today.visited([visit(1, at=MIDNIGHT - 1), visit(2, at=MIDNIGHT)])
-    today.rated([rated(1, at=MIDNIGHT - 1), rated(2, at=MIDNIGHT)])
+    today.add_visits([visit(1, at=MIDNIGHT - 1), visit(2, at=MIDNIGHT)])
+    today.add_answers([rated(1, at=MIDNIGHT - 1), rated(2, at=MIDNIGHT)])
     assert today.visits("sales").visits == 1
     assert today.answers("sales", *CSAT) == {5: 1}
-    assert not today.begin(MIDNIGHT + 86_399, TEHRAN)
-    assert today.begin(MIDNIGHT + 86_400, TEHRAN)
+    assert not today.start_day(MIDNIGHT + 86_399, TEHRAN)
+    assert today.start_day(MIDNIGHT + 86_400, TEHRAN)
     assert today.visits("sales") == VisitCounts()
     assert today.answers("sales", *CSAT) == {}
 
 
 def test_whoever_tells_it_again_it_is_counted_once(today):
     for _ in range(2):
-        today.visited([visit(1), visit(2, wait=30), visit(1, queue="tech")])
-        today.rated([rated(1), rated(1, question="solved", kind="yes_no", value=1), rated(2, value=1)])
+        today.add_visits([visit(1), visit(2, wait=30), visit(1, queue="tech")])
+        today.add_answers([rated(1), rated(1, question="solved", kind="yes_no", value=1), rated(2, value=1)])
     assert today.visits("sales") == VisitCounts(visits=2, answered=2, answered_within=1)
     assert today.visits("tech") == VisitCounts(visits=1, answered=1, answered_within=1)
     assert today.answers("sales", *CSAT) == {5: 1, 1: 1}
 
 
 def test_a_caller_who_comes_again_is_another_visit(today):
-    today.visited([visit(1), visit(1, at=NOON + 60)])
+    today.add_visits([visit(1), visit(1, at=NOON + 60)])
     assert today.visits("sales").visits == 2
 
 
@@ -82,7 +82,7 @@ def test_a_caller_who_comes_again_is_another_visit(today):
     ("kind", "value"), [("comment", 7), ("choice", 2), ("csat", 0), ("csat", 6), ("of tomorrow", 1)]
 )
 def test_what_is_on_no_scale_is_no_rating(today, kind, value):
-    today.rated([rated(1, kind=kind, value=value)])
+    today.add_answers([rated(1, kind=kind, value=value)])
     assert today.answers("sales", "agent", kind) == {}
 
 
@@ -105,10 +105,10 @@ def test_levels(threshold, values):
 
 
 def test_figures_of_each_queue_and_of_all(today):
-    today.visited([visit(n) for n in range(8)])
-    today.visited([visit(8, 3, Outcome.ABANDONED), visit(9, 30, Outcome.ABANDONED)])
-    today.visited([visit(1, 40, queue="tech"), visit(2, 60, Outcome.TIMED_OUT, "tech")])
-    today.visited([visit(3, 0, Outcome.JOIN_EMPTY, "tech"), visit(4, queue="not shown")])
+    today.add_visits([visit(n) for n in range(8)])
+    today.add_visits([visit(8, 3, Outcome.ABANDONED), visit(9, 30, Outcome.ABANDONED)])
+    today.add_visits([visit(1, 40, queue="tech"), visit(2, 60, Outcome.TIMED_OUT, "tech")])
+    today.add_visits([visit(3, 0, Outcome.JOIN_EMPTY, "tech"), visit(4, queue="not shown")])
     now = LiveFigures(
         waiting=[("sales", NOON - 20), ("tech", NOON - 50), ("tech", NOON - 5), ("not shown", NOON - 99)],
         talking={"sales": 2, "not shown": 5},
@@ -140,8 +140,8 @@ def test_without_calls_there_is_no_service_level(today):
 
 
 def test_while_the_pbx_is_not_observed_nobody_knows_who_waits(today):
-    today.visited([visit(1)])
-    seen = board(
+    today.add_visits([visit(1)])
+    seen = build_board(
         "main", ["sales"], None, today,
         seconds=lambda _: 20.0, question=lambda _: CSAT, unobserved_since=NOON, names=True,
     )  # fmt: skip
@@ -163,7 +163,7 @@ def test_agents_are_named_only_when_that_is_wanted(today):
 
 
 def test_a_rating_of_few_answers_is_not_shown(today):
-    today.rated([rated(n, value=4 + n % 2) for n in range(14)])
+    today.add_answers([rated(n, value=4 + n % 2) for n in range(14)])
     shown = as_json(made(today), LEVELS, NOON, TEHRAN)
     few = {
         "name": "csat",
@@ -177,7 +177,7 @@ def test_a_rating_of_few_answers_is_not_shown(today):
     }
     assert shown["queues"][0]["rating"] == few
     assert shown["queues"][0]["levels"]["rating"] == "none"
-    today.rated([rated(99, value=1)])
+    today.add_answers([rated(99, value=1)])
     enough = as_json(made(today), LEVELS, NOON, TEHRAN)["queues"][0]
     assert enough["rating"]["value"] == pytest.approx(93.333)
     assert enough["rating"]["low"] < 93 < enough["rating"]["high"]
@@ -185,7 +185,7 @@ def test_a_rating_of_few_answers_is_not_shown(today):
 
 
 def test_the_ratings_of_different_questions_are_not_mixed(today):
-    today.rated([rated(n) for n in range(20)] + [rated(n, 9, "tech", "nps") for n in range(100, 120)])
+    today.add_answers([rated(n) for n in range(20)] + [rated(n, 9, "tech", "nps") for n in range(100, 120)])
     asked = {"sales": CSAT, "tech": RatedQuestion("agent", "nps"), "closed": None}
     seen = made(today, queues=list(asked), question=asked.get)
     assert [each.rating.name if each.rating else None for each in seen.queues] == ["csat", "nps", None]
@@ -198,12 +198,12 @@ def test_boards_are_equal_until_something_happens(today):
     now = LiveFigures(waiting=[("sales", NOON - 20)])
     assert made(today, now) == made(today, now)
     before = made(today, now)
-    today.visited([visit(1)])
+    today.add_visits([visit(1)])
     assert made(today, now) != before
 
 
 def test_the_json_is_what_the_readme_says(today):
-    today.visited([visit(1), visit(2, 30), visit(3, 9, Outcome.ABANDONED)])
+    today.add_visits([visit(1), visit(2, 30), visit(3, 9, Outcome.ABANDONED)])
     now = LiveFigures(
         waiting=[("sales", NOON - 41.5)], agents=[BoardAgent("Nika", AgentState.TALKING, NOON - 60)]
     )
