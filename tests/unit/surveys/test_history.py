@@ -130,8 +130,8 @@ def test_an_older_word_that_comes_late_changes_nothing(asked):
 
 
 def test_of_two_words_at_one_instant_the_second_holds(asked):
-    asked.record_opt_out(OptOut(ALI, T, opted_out=True, told_by="key"))
-    asked.record_opt_out(OptOut(ALI, T, opted_out=False, told_by="command"))
+    asked.record_opt_out(OptOut(ALI, T, opted_out=True, source="key"))
+    asked.record_opt_out(OptOut(ALI, T, opted_out=False, source="command"))
     assert not standing(asked).opted_out
 
 
