@@ -221,7 +221,7 @@ class _Nowhere:
     def put(self, _record: Any, *, last: bool = True) -> None:
         pass
 
-    def end_cut(self) -> None:
+    def seal_batch(self) -> None:
         pass
 
 

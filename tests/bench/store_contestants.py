@@ -69,7 +69,7 @@ def _pace(writer: Writer, written: list[Record]) -> None:
         now = time.perf_counter() - began
         for record in written[done : int(now * RATE)]:
             if isinstance(record, Answer | SurveyAttempt):  # a caller waits for it
-                writer.end_cut()
+                writer.seal_batch()
                 writer.commit(record)
             else:
                 writer.put(record, last=False)
@@ -78,7 +78,7 @@ def _pace(writer: Writer, written: list[Record]) -> None:
             writer.put(ObservationWatermark(PBX, time.time()), last=False)
             mark += _MARK
         if now >= cut:
-            writer.end_cut()
+            writer.seal_batch()
             cut += _CUT
         time.sleep(_TICK)
     writer.put(ObservationWatermark(PBX, time.time()))

@@ -25,7 +25,7 @@ from cc_bridge.storage.pipeline.forwarder import Forwarder
 from cc_bridge.storage.pipeline.journal import Journal
 from cc_bridge.storage.pipeline.outbox import open_with_outbox
 from cc_bridge.storage.pipeline.sql_sink import SqlSink
-from cc_bridge.storage.pipeline.writer import Writer, nothing_beside
+from cc_bridge.storage.pipeline.writer import Writer, no_extra_rows
 from cc_bridge.storage.queries.follow_up_opener import FollowUpChange
 
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ class RecordPipeline(DaemonService):
         self.forwarder = _forwarder(storage, reactor)
         self.journal = self.forwarder.journal if self.forwarder else None
         self.webhooks = WebhookPublisher(config, reactor) if config.webhooks else None
-        beside = self.webhooks.beside if self.webhooks else nothing_beside
+        extra_rows = self.webhooks.extra_rows if self.webhooks else no_extra_rows
         open_file = open_with_outbox if self.webhooks else open_database
         sink = self.journal or SqlSink(partial(open_file, storage.url))
-        self.writer = Writer(sink, reactor.callFromThread, storage.max_backlog, beside)
+        self.writer = Writer(sink, reactor.callFromThread, storage.max_backlog, extra_rows)
 
     def subscribe(self, subscriber: Callable[[Record], None]) -> None:
         """Let a subscriber have each record, as it may be stored, before it is written."""
@@ -112,7 +112,7 @@ class RecordPipeline(DaemonService):
         for source in self._open_records:
             for record in source():
                 self.writer.put(record, last=False)
-        self.writer.end_cut()
+        self.writer.seal_batch()
 
     def commit(self, record: SurveyAttempt | Answer | OptOut) -> Deferred[None]:
         """Publish and write what a survey brings; fires when it is on disk."""

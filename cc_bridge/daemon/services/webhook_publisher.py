@@ -48,7 +48,7 @@ class WebhookPublisher:
             random.random,
         )
 
-    def beside(self, record: Record) -> list[TableRow]:
+    def extra_rows(self, record: Record) -> list[TableRow]:
         """Return the rows of the outbox that are written with a record."""
         try:
             return list(self._rows(record))

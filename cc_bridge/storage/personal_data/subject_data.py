@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, ColumnElement, Connection, MetaData, String, Table, and_, inspect, select
 
 from cc_bridge.privacy.data_subject import DataSubject
-from cc_bridge.storage.queries.id_batches import portions
+from cc_bridge.storage.queries.id_batches import id_batches
 from cc_bridge.storage.schema.column_types import Instant
 from cc_bridge.storage.schema.tables import (
     TABLES,
@@ -63,7 +63,7 @@ class SubjectData:
     def own(self, table: Table[Any]) -> Iterator[ColumnElement[bool]]:
         """Yield conditions that, one or the other, hold for the rows of the person's own calls."""
         for pbx, ids in self.calls.items():
-            for some in portions(sorted(ids)):
+            for some in id_batches(sorted(ids)):
                 yield and_(table.c.pbx == pbx, table.c.call_id.in_(some))
 
 
@@ -136,7 +136,7 @@ def someones_attempts(traces: SubjectData, connection: Connection) -> Iterator[C
         for pbx, attempt_id in connection.execute(found):
             attempts.setdefault(pbx, []).append(attempt_id)
         for pbx, ids in attempts.items():
-            for some in portions(ids):
+            for some in id_batches(ids):
                 yield and_(answers.c.pbx == pbx, answers.c.attempt_id.in_(some))
 
 

@@ -87,7 +87,7 @@ class RecordQueue:
                 self._whole()
             return True
 
-    def end_cut(self) -> None:
+    def seal_batch(self) -> None:
         """End the cut with the record that was taken last."""
         with self._wake:
             if len(self._queue) > self._ready:

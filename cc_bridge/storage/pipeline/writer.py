@@ -32,14 +32,14 @@ from cc_bridge.storage.pipeline.sql_sink import (
 )
 from cc_bridge.storage.schema.tables import TABLES, row_of
 
-__all__ = ["Writer", "nothing_beside"]
+__all__ = ["Writer", "no_extra_rows"]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between attempts; a caller may be waiting for the next one
 
 _log = Logger()
 
 
-def nothing_beside(_record: Record) -> Iterable[TableRow]:
+def no_extra_rows(_record: Record) -> Iterable[TableRow]:
     return ()
 
 
@@ -47,8 +47,8 @@ class Writer:
     """Writes records to a sink, which works in the writer's thread alone; see the module.
 
     `call_from_thread` is the reactor's. `bound` is the longest backlog, in records; a sink that is full
-    counts like a full backlog. `beside` gives rows that are written with a record, in one transaction; the
-    writer's thread calls it, again when the record is written again.
+    counts like a full backlog. `extra_rows` gives rows that are written with a record, in one transaction; it
+    is called in the writer's thread, again when the record is written again.
 
     For the metrics, readable from any thread:
     written: records on disk, by table
@@ -61,12 +61,12 @@ class Writer:
         sink: Sink,
         call_from_thread: Callable[..., object],
         bound: int = 100_000,
-        beside: Callable[[Record], Iterable[TableRow]] = nothing_beside,
+        extra_rows: Callable[[Record], Iterable[TableRow]] = no_extra_rows,
     ) -> None:
         self.written = {table.name: 0 for table in TABLES.values()}
         self.batches = self.rejected = 0
         self._sink = sink
-        self._beside = beside
+        self._extra_rows = extra_rows
         self._call_from_thread = call_from_thread
         self._backlog = RecordQueue(bound, lambda: sink.full)
         self._outage = Backoff(_log, "storage", FIRST_PAUSE, LONGEST_PAUSE)
@@ -104,14 +104,14 @@ class Writer:
     def put(self, record: Record, *, last: bool = True) -> None:
         """Write the record soon, or drop and count it: the backlog is full, or the writer has stopped.
 
-        One that is not the `last` of its cut waits for that, or for `end_cut`: all are written in one
+        One that is not the `last` of its cut waits for that, or for `seal_batch`: all are written in one
         transaction.
         """
         self._backlog.add(record, last=last)
 
-    def end_cut(self) -> None:
+    def seal_batch(self) -> None:
         """Let what was put be written."""
-        self._backlog.end_cut()
+        self._backlog.seal_batch()
 
     def commit(self, record: Record) -> Deferred[None]:
         """Write the record at once, after all earlier ones; fires in the reactor when it is on disk.
@@ -164,7 +164,7 @@ class Writer:
         def write(some: Sequence[QueuedRecord]) -> None:
             try:
                 records = [waiting.record for waiting in some]
-                rows = [row for record in records for row in (row_of(record), *self._beside(record))]
+                rows = [row for record in records for row in (row_of(record), *self._extra_rows(record))]
             except (ArithmeticError, TypeError, ValueError) as error:
                 raise RecordRejected(type(error).__name__) from error
             self._sink.write(rows)

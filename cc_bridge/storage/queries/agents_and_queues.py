@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, select, union
 
-from cc_bridge.storage.schema.column_types import hidden
+from cc_bridge.storage.schema.column_types import without_index
 from cc_bridge.storage.schema.tables import (
     agent_intervals,
     queue_visits,
@@ -17,7 +17,7 @@ def is_agent(connection: Connection, pbx: str, name: str) -> bool:
     i, t = agent_intervals.c, talks.c
     seen = (
         select(i.agent).where(i.pbx == pbx, i.agent == name),
-        select(t.agent).where(hidden(t.pbx) == pbx, t.agent == name),
+        select(t.agent).where(without_index(t.pbx) == pbx, t.agent == name),
     )
     return any(connection.scalar(each.limit(1)) is not None for each in seen)
 
@@ -26,8 +26,8 @@ def agents_since(connection: Connection, pbx: str, since: float) -> list[str]:
     """Return the names of the agents who were there, or talked."""
     i, t = agent_intervals.c, talks.c
     seen = union(
-        select(i.agent).where(hidden(i.pbx) == pbx, i.started_at >= since),
-        select(t.agent).where(hidden(t.pbx) == pbx, t.answered_at >= since, t.agent != ""),
+        select(i.agent).where(without_index(i.pbx) == pbx, i.started_at >= since),
+        select(t.agent).where(without_index(t.pbx) == pbx, t.answered_at >= since, t.agent != ""),
     )
     return sorted(connection.scalars(seen))
 

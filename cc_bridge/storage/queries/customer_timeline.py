@@ -26,7 +26,7 @@ from cc_bridge.follow_ups.follow_up import FollowUp
 from cc_bridge.records import Direction, Outcome
 from cc_bridge.storage.queries.customers import CallerKeySet, answers_of, known
 from cc_bridge.storage.queries.follow_ups import of_customer
-from cc_bridge.storage.queries.id_batches import portions
+from cc_bridge.storage.queries.id_batches import id_batches
 from cc_bridge.storage.schema.tables import calls, queue_visits, survey_attempts, talks
 
 __all__ = ["ENTRIES", "timeline"]
@@ -64,7 +64,7 @@ def _newest(connection: Connection, table: Any, at: Any, keys: CallerKeySet, mos
 
 
 def _of_calls(connection: Connection, of: Collection[tuple[str, str]]) -> Iterator[Any]:
-    for some in portions(sorted({call_id for _, call_id in of})):
+    for some in id_batches(sorted({call_id for _, call_id in of})):
         yield from connection.execute(select(talks).where(talks.c.call_id.in_(some)))
 
 

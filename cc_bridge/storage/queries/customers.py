@@ -20,7 +20,7 @@ from cc_bridge.customers.profile import CALLS_SECONDS, Profile
 from cc_bridge.customers.timeline import CustomerIdentity
 from cc_bridge.records import CustomerNumber
 from cc_bridge.storage.queries.follow_ups import reasons
-from cc_bridge.storage.queries.id_batches import portions
+from cc_bridge.storage.queries.id_batches import id_batches
 from cc_bridge.storage.schema.tables import answers, customers, queue_visits, row_of, survey_attempts
 from cc_bridge.storage.schema.upsert import upsert
 
@@ -57,7 +57,7 @@ def names(connection: Connection, keys: Collection[str]) -> dict[str, str]:
     """Return the names that a CRM told, by key."""
     c = customers.c
     found: dict[str, str] = {}
-    for some in portions(sorted(keys)):
+    for some in id_batches(sorted(keys)):
         rows = connection.execute(select(c.caller_key, c.name).where(c.caller_key.in_(some), c.name != ""))
         found.update((row.caller_key, row.name) for row in rows)
     return found
@@ -99,7 +99,7 @@ def answers_of(connection: Connection, attempts: Iterable[Any]) -> Iterator[Any]
     for attempt in attempts:
         by_pbx.setdefault(attempt.pbx, []).append(attempt.attempt_id)
     for pbx, ids in by_pbx.items():
-        for some in portions(ids):
+        for some in id_batches(ids):
             given = select(answers).where(answers.c.pbx == pbx, answers.c.attempt_id.in_(some))
             yield from connection.execute(given)
 
@@ -113,7 +113,7 @@ def import_numbers(engine: Engine, numbers: Sequence[CustomerNumber]) -> tuple[i
     wanted = {number.caller_key: number for number in numbers}  # the last one counts
     with engine.begin() as connection:
         stored: dict[str, Any] = {}
-        for some in portions(sorted(wanted)):
+        for some in id_batches(sorted(wanted)):
             rows = connection.execute(select(customers).where(c.caller_key.in_(some)))
             stored |= {row.caller_key: row for row in rows}
         rows_now: list[dict[str, Any]] = []

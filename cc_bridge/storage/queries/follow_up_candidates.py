@@ -16,8 +16,8 @@ from sqlalchemy import Connection, and_, case, func, or_, select
 
 from cc_bridge.follow_ups.rules import AnswerFact, FollowUpRules, VisitFact
 from cc_bridge.records import Direction, Outcome
-from cc_bridge.storage.queries.id_batches import portions
-from cc_bridge.storage.schema.column_types import hidden
+from cc_bridge.storage.queries.id_batches import id_batches
+from cc_bridge.storage.schema.column_types import without_index
 from cc_bridge.storage.schema.tables import answers, calls, customers, queue_visits, survey_attempts
 
 __all__ = ["CustomerKeys", "answers_since", "calls_after", "customers_of", "stays_since"]
@@ -37,7 +37,7 @@ class CustomerKeys:
 def answers_since(connection: Connection, pbx: str, since: float) -> list[AnswerFact]:
     """Return the answers of a PBX's callers from then on; those who withhold the number are left out."""
     a, s, v, c = answers.c, survey_attempts.c, queue_visits.c, calls.c
-    lately = and_(a.answered_at >= since, hidden(a.pbx) == pbx)
+    lately = and_(a.answered_at >= since, without_index(a.pbx) == pbx)
     of_visit = select(v.caller_number).where(
         v.call_id == s.call_id, v.pbx == s.pbx, v.caller_key == s.caller_key, v.caller_number != ""
     )
@@ -75,20 +75,20 @@ def stays_since(
     `short` tells the seconds under which an abandon of a queue is a short one.
     """
     v = queue_visits.c
-    lately = and_(v.entered_at >= since - _LONGEST_WAIT, hidden(v.pbx) == pbx, v.caller_key != "")
+    lately = and_(v.entered_at >= since - _LONGEST_WAIT, without_index(v.pbx) == pbx, v.caller_key != "")
     lost = func.sum(case((v.outcome == Outcome.ABANDONED, 1), else_=0)) > 0
     long = func.sum(v.wait_seconds) > rules.long_wait_seconds
     wanted = [rule for rule, on in ((lost, rules.abandoned_seconds), (long, rules.long_wait_seconds)) if on]
     if not wanted:
         return [], {}
-    call_id = hidden(v.call_id)
+    call_id = without_index(v.call_id)
     suspect = select(call_id).where(lately).group_by(call_id).having(or_(*wanted))
     stays = set(_stays(connection, [lately, v.call_id.in_(suspect)], short))
     who = {stay.caller_key for stay in stays if stay.outcome == Outcome.ABANDONED}
     found = customers_of(connection, who, rules.shared).values()
     people = {key: person for person in found for key in person.keys}
     if rules.abandoned_seconds:
-        for keys in portions(sorted(people)):
+        for keys in id_batches(sorted(people)):
             before = v.entered_at >= since - _LONGEST_WAIT - rules.abandoned_seconds
             stays.update(_stays(connection, [v.caller_key.in_(keys), before], short))
     return list(stays), people
@@ -101,7 +101,7 @@ def customers_of(
     keys = sorted(set(keys) - set(shared))
     found = {key: CustomerKeys(key, (key,)) for key in keys}
     one, other = customers.alias("one").c, customers.alias("other").c
-    for some in portions(keys):
+    for some in id_batches(keys):
         told = (
             select(one.caller_key, one.customer_id, other.caller_key)
             .join_from(one.caller_key.table, other.caller_key.table, one.customer_id == other.customer_id)
@@ -122,7 +122,7 @@ def calls_after(
 ) -> Iterator[tuple[str, str, str, float]]:
     """Yield key, PBX, call and begin of the answered calls from or to these, each key's in their order."""
     c = calls.c
-    for some in portions(sorted(keys)):
+    for some in id_batches(sorted(keys)):
         wanted = select(c.caller_key, c.pbx, c.call_id, c.started_at).where(
             c.caller_key.in_(some), c.started_at > since, c.answered
         )

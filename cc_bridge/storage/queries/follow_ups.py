@@ -30,7 +30,7 @@ from cc_bridge.follow_ups.follow_up import (
     already_handled,
     apply_action,
 )
-from cc_bridge.storage.queries.id_batches import portions
+from cc_bridge.storage.queries.id_batches import id_batches
 from cc_bridge.storage.schema.tables import follow_ups
 
 __all__ = [
@@ -167,7 +167,7 @@ def closed_between(connection: Connection, since: float, until: float) -> list[F
 def known_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
     """Return which of these exist."""
     found: set[str] = set()
-    for some in portions(ids):
+    for some in id_batches(ids):
         found.update(connection.scalars(select(_c.follow_up_id).where(_c.follow_up_id.in_(some))))
     return found
 

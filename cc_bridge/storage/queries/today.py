@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from sqlalchemy import Connection, select
 
 from cc_bridge.records import Outcome
-from cc_bridge.storage.schema.column_types import hidden
+from cc_bridge.storage.schema.column_types import without_index
 from cc_bridge.storage.schema.tables import answers, queue_visits, survey_attempts
 from cc_bridge.wallboard.today import RatingToday
 
@@ -33,7 +33,7 @@ def visited_since(connection: Connection, pbx: str, since: float) -> list[VisitR
     """Return the visits of a PBX whose callers entered since then."""
     c = queue_visits.c
     columns = [c[field.name] for field in fields(VisitRow)]
-    rows = connection.execute(select(*columns).where(c.entered_at >= since, hidden(c.pbx) == pbx))
+    rows = connection.execute(select(*columns).where(c.entered_at >= since, without_index(c.pbx) == pbx))
     return [VisitRow(*row) for row in rows if row.outcome in _OUTCOMES]
 
 
@@ -44,6 +44,6 @@ def rated_since(connection: Connection, pbx: str, since: float) -> list[RatingTo
     columns = survey_attempts.c.queue, c.attempt_id, c.question, c.kind, c.value, c.answered_at
     both = answers.join(survey_attempts, same)
     rows = connection.execute(
-        select(*columns).select_from(both).where(c.answered_at >= since, hidden(c.pbx) == pbx)
+        select(*columns).select_from(both).where(c.answered_at >= since, without_index(c.pbx) == pbx)
     )
     return [RatingToday(*row) for row in rows]

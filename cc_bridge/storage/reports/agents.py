@@ -10,7 +10,7 @@ from cc_bridge.reports import source
 from cc_bridge.storage.reports.counting import Expression, Span
 from cc_bridge.storage.reports.presence import PresenceQueries
 from cc_bridge.storage.rollups.tables import agent_facts
-from cc_bridge.storage.schema.column_types import hidden
+from cc_bridge.storage.schema.column_types import without_index
 from cc_bridge.storage.schema.tables import agent_intervals, rings, talks
 
 __all__ = ["AgentQueries"]
@@ -50,12 +50,14 @@ class AgentQueries(PresenceQueries):
         t, r, i = talks.c, rings.c, agent_intervals.c
         within = [*self._span(talks, t.answered_at, since, until), t.queue != "", t.partial.is_(False)]
         spent = {"talk_seconds": t.talk_seconds, "hold_seconds": t.hold_seconds}
-        yield _did(within, {"agent": hidden(t.agent)}, {"talks": literal(1), **spent})
+        yield _did(within, {"agent": without_index(t.agent)}, {"talks": literal(1), **spent})
         within = self._span(rings, r.started_at, since, until)
-        yield _did(within, {"agent": hidden(r.agent), "ring_outcome": r.outcome}, {"rings": literal(1)})
+        yield _did(
+            within, {"agent": without_index(r.agent), "ring_outcome": r.outcome}, {"rings": literal(1)}
+        )
         _, _, seconds = self._cut(since, until)
         touching = [*self._touching(since, until), *self._of_agent(agent_intervals), i.state.in_(states)]
-        yield _did(touching, {"agent": hidden(i.agent), "state": i.state}, {"state_seconds": seconds})
+        yield _did(touching, {"agent": without_index(i.agent), "state": i.state}, {"state_seconds": seconds})
 
 
 def _did(where: Sequence[Expression], keys: Columns, sums: Columns) -> Select[Any]:

@@ -15,7 +15,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Double, Executable, Se
 from cc_bridge.reports.query import Dimension, QueueSettings, ReportQuery
 from cc_bridge.storage.reports.instants import DAY, LocalTime
 from cc_bridge.storage.rollups.refresh import refreshed_until
-from cc_bridge.storage.schema.column_types import hidden
+from cc_bridge.storage.schema.column_types import without_index
 
 __all__ = ["Expression", "Span", "SpanQueries"]
 
@@ -92,7 +92,7 @@ class SpanQueries:
         if not self._ask.pbx:
             return ()
         all_of_it = self._dialect == "sqlite" and not self._ask.agent
-        return ((hidden(table.c.pbx) if all_of_it else table.c.pbx) == self._ask.pbx,)
+        return ((without_index(table.c.pbx) if all_of_it else table.c.pbx) == self._ask.pbx,)
 
     def _of_agent(self, table: Table[Any]) -> tuple[Expression, ...]:
         return (table.c.agent == self._ask.agent,) if self._ask.agent else ()
@@ -110,7 +110,7 @@ class SpanQueries:
             case Dimension.WAIT_BAND:
                 return self._band(table.c.wait_seconds)
             case _:
-                return hidden(table.c[by.value])
+                return without_index(table.c[by.value])
 
     def _band(self, wait: Column[Any]) -> Expression:
         bounds = [(wait <= bound, number) for number, bound in enumerate(self._ask.bands)]

@@ -16,7 +16,7 @@ from cc_bridge.reports import source
 from cc_bridge.reports.query import Dimension
 from cc_bridge.storage.reports.counting import Expression, SpanQueries
 from cc_bridge.storage.rollups.tables import SEVERAL, rated_calls
-from cc_bridge.storage.schema.column_types import hidden
+from cc_bridge.storage.schema.column_types import without_index
 from cc_bridge.storage.schema.tables import answers, calls, survey_attempts, survey_decisions
 from cc_bridge.surveys.eligibility import SurveyStage
 
@@ -39,7 +39,9 @@ class SurveyQueries(SpanQueries):
             return
         match by:
             case Dimension.AGENT:
-                parts = [(s, hidden(c.agent), [*where, c.agent != ""]) for s, _, where in self._answered()]
+                parts = [
+                    (s, without_index(c.agent), [*where, c.agent != ""]) for s, _, where in self._answered()
+                ]
             case Dimension.QUEUE:
                 parts = self._answered(by_queue=True)
             case Dimension.LANGUAGE:
@@ -102,7 +104,7 @@ class SurveyQueries(SpanQueries):
             *self._span(survey_decisions, c.decided_at),
             c.stage.in_((SurveyStage.CALLER_LEFT_FIRST, SurveyStage.INVITED)),
         ]
-        statement = _counted(survey_decisions, where, hidden(c.queue), c.agent, c.stage, c.trigger)
+        statement = _counted(survey_decisions, where, without_index(c.queue), c.agent, c.stage, c.trigger)
         yield from self._rows(source.HangupCount, statement)
 
     def attempts(self, by: Dimension) -> Iterator[source.AttemptCount]:
@@ -134,7 +136,7 @@ class SurveyQueries(SpanQueries):
         # An answer about the company as a whole has the queue of its attempt. Only these need the attempt.
         whole = func.coalesce(survey_attempts.c.queue, "")
         return [
-            (answers, hidden(c.queue), [*self._where(c.queue), c.queue != ""]),
+            (answers, without_index(c.queue), [*self._where(c.queue), c.queue != ""]),
             (_attempted(), whole, [*self._where(whole), c.queue == ""]),
         ]
 

@@ -12,7 +12,7 @@ from sqlalchemy import Column, ColumnElement, DateTime, Dialect, Double, String,
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-__all__ = ["CleanText", "Instant", "Seconds", "hidden"]
+__all__ = ["CleanText", "Instant", "Seconds", "without_index"]
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - SQLite and MariaDB keep UTC without saying so
 _EPOCH_AWARE = _EPOCH.replace(tzinfo=UTC)
@@ -84,7 +84,7 @@ class CleanText(TypeDecorator[str]):
         return text if text.isprintable() else _UNSTORABLE.sub("\ufffd", text)
 
 
-def hidden(name: Column[Any]) -> ColumnElement[Any]:
+def without_index(name: Column[Any]) -> ColumnElement[Any]:
     """Return a name that is never null, so that no planner sees an index of it.
 
     SQLite without statistics takes `pbx = ?`, the begin of a primary key, before any range of instants, and

@@ -134,7 +134,7 @@ def test_what_is_of_one_cut_is_never_in_two_batches(backlog, asleep):
         backlog.add(gap(n), last=False)
     batch = asleep(backlog.next_batch)
     assert not batch.done()
-    backlog.end_cut()
+    backlog.seal_batch()
     backlog.add(gap(-1))
     backlog.add(gap(-2), last=False)
     assert records(batch.result(20)) == [gap(n) for n in range(BATCH + 5)]
