@@ -76,7 +76,10 @@ _COMMENTS: tuple[tuple[str, str, sa.types.TypeEngine[Any], str, str], ...] = (
         "answers",
         "kind",
         CleanText(64),
-        "Kind of the question, such as csat; config/schema.md lists them with their values",
+        (
+            "Kind of the question: csat (1 bad to 5 good), nps (0 to 10), nps_0_9, ces (1 to 7), yes_no, "
+            "choice, comment"
+        ),
         "Scale of the question: csat is 1 (bad) to 5 (good)",
     ),
     (

@@ -24,6 +24,7 @@ branch_labels = None
 depends_on = None
 
 _PBX = "Name of the PBX in the configuration"
+_KIND = "Kind of the question, such as csat; config/schema.md lists them with their values"
 
 
 def _text(name: str, length: int, comment: str) -> sa.Column[Any]:
@@ -139,6 +140,16 @@ _TABLES = (
 )
 # Table, column before and after; where only the comment changes, SQLite has nothing to change.
 _COLUMNS = (
+    (
+        "answers",
+        _text(
+            "kind",
+            64,
+            "Kind of the question: csat (1 bad to 5 good), nps (0 to 10), nps_0_9, ces (1 to 7), yes_no, "
+            "choice, comment",
+        ),
+        _text("kind", 64, _KIND),
+    ),
     ("opt_outs", _instant("at", "When it was said"), _instant("updated_at", "When it was said")),
     (
         "opt_outs",
@@ -166,6 +177,7 @@ _COLUMNS = (
         _text("outcome", 1000, "What came of it, or why it was dismissed, in somebody's own words"),
     ),
 )
+_FORMER_VIEW_KIND = "Kind of the question: csat, nps, nps_0_9, ces, yes_no, choice, comment"
 _FOLLOW_UP_INDEX = ("ix_follow_ups_told", "ix_follow_ups_notified_state")
 _ROLLED_UP = ("agent_intervals", "answers", "calls", "rings", "survey_attempts", "talks")
 
@@ -188,6 +200,7 @@ def upgrade() -> None:
         )
         _execute(statements("invalidate_rollup", "postgresql"))
         _execute(replacing("watermark_view", "postgresql"))
+        op.execute(f"COMMENT ON COLUMN v_ratings.kind IS '{_KIND}'")
 
 
 def downgrade() -> None:
@@ -199,6 +212,7 @@ def downgrade() -> None:
         op.execute("COMMENT ON COLUMN settled.until IS 'The first day that is not settled'")
         _execute(statements("unsettle", "postgresql"))
         _execute(replacing("rollup_view", "postgresql"))
+        op.execute(f"COMMENT ON COLUMN v_ratings.kind IS '{_FORMER_VIEW_KIND}'")
     _rename_outbox({after: before for before, after in OUTBOX_COLUMNS.items()})
     op.execute("UPDATE follow_ups SET state = 'dropped' WHERE state = 'dismissed'")
     for table, former, column in _COLUMNS:
