@@ -2,6 +2,7 @@
 
 import pytest
 
+from cc_bridge.records import SurveyResult
 from cc_bridge.surveys.definition import parse_survey
 from cc_bridge.surveys.interview import NEXT_KEY_SECONDS, Interview
 from cc_bridge.surveys.steps import (
@@ -515,3 +516,32 @@ def test_stages_of_the_funnel():
     )
     assert stages(begun(), DONE, InterviewEnd.HUNG_UP) == ["started", "hung_up"]
     assert stages(begun(), DONE, InterviewEnd.SHUTDOWN, TIME_IS_UP) == ["started", "", ""]
+
+
+def test_every_prompt_before_an_answer_can_be_cut_short_by_a_key():
+    interview = begun(WELCOME)
+    assert interview.next(DONE) == Play("welcome", listens=True)
+    asked = interview.next(DONE)
+    assert (asked.prompt, asked.wait_seconds > 0) == ("ask_agent", True)
+    assert interview.next(KeyPressed("7")) == Play("invalid", listens=True)
+    spoken = begun(COMMENT)
+    for event in (*ASKED_FOR_COMMENT, KeyPressed("1")):
+        step = spoken.next(event)
+    assert step == Play("speak_after_the_beep", listens=True)
+
+
+def test_an_event_that_does_not_fit_ends_with_a_goodbye_and_reason_error():
+    interview = begun()
+    assert interview.next(NOT_RECORDED) == Play("goodbye")
+    assert interview.next(DONE) == Finish(SurveyResult.DECLINED, "error")
+
+
+def test_before_anything_happened_no_stage_is_reached():
+    assert begun().stage == ""
+
+
+def test_answers_are_counted():
+    interview = begun(TWO)
+    for event in (DONE, KeyPressed("4"), DONE, KeyPressed("5"), DONE):
+        interview.next(event)
+    assert interview.answered == 2

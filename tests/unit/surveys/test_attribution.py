@@ -1,0 +1,25 @@
+"""Which of a call's agents a question rates."""
+
+import pytest
+
+from cc_bridge.surveys.attribution import Attribution, Segment
+
+ALI = Segment("sales", "Ali", "PJSIP/ali")
+SARA = Segment("support", "Sara", "PJSIP/sara")
+MINA = Segment("sales", "Mina", "PJSIP/mina")
+REZA = Segment("support", "Reza", "PJSIP/reza")
+
+
+@pytest.mark.parametrize(
+    ("rates", "rated"),
+    [
+        ("last_agent", REZA),
+        ("first_agent", ALI),
+        ("queue:sales", MINA),  # the last one there
+        ("queue:support", REZA),
+        ("queue:billing", None),
+        ("company", None),
+    ],
+)
+def test_whom_a_question_rates(rates, rated):
+    assert Attribution("1.1", [ALI, SARA, MINA, REZA]).rated(rates) == rated
