@@ -408,3 +408,22 @@ def test_a_caller_who_was_refused_is_so_once(calls):
     calls.hear(StatusSet(3.5, CALLER, "", "FULL", "VarSet QUEUESTATUS"))
     calls.hear(StatusSet(3.6, CALLER, "sales", "FULL", "UserEvent CCQueueExit"))
     assert calls.outcomes() == [("queue_full", "VarSet QUEUESTATUS")]
+
+
+@pytest.mark.parametrize("dial_ended", [(), (DialEnded(2.3, "1.9", "CANCEL"),)])
+def test_the_other_phones_of_an_answered_call_were_answered_elsewhere(calls, dial_ended):
+    calls.hear(joined(0), PHONE_RINGS, PHONE_RINGS._replace(interface="PJSIP/bob", ring_uniqueid="1.9"))
+    calls.hear(DialEnded(2, AGENT, "ANSWER"), Left(2, CALLER, "sales"), connected(2))
+    calls.hear(BridgeEntered(2.1, BRIDGE, AGENT, "", holding=False))
+    calls.hear(BridgeEntered(2.2, BRIDGE, CALLER, "", holding=False), *dial_ended)
+    calls.hear(ChannelEnded(2.5, "1.9", 0))
+    assert [(ring.interface, ring.ended_at, ring.outcome) for ring in calls.of(Ring)] == [
+        ("PJSIP/alice", 2, RingOutcome.ANSWERED),
+        ("PJSIP/bob", 2.3 if dial_ended else 2.5, RingOutcome.ANSWERED_ELSEWHERE),
+    ]
+
+
+def test_a_ring_belongs_to_the_call_of_its_visit(calls):
+    calls.hear(joined(0), PHONE_RINGS._replace(linkedid="0.5"), DialEnded(3, AGENT, "BUSY"))
+    calls.hear(ChannelEnded(3, AGENT, 17))
+    assert [ring.call_id for ring in calls.of(Ring)] == [CALLER]

@@ -1,0 +1,54 @@
+"""One ring: what its DialEnd, the hangup cause of its channel and the talk of another phone make of it."""
+
+import pytest
+
+from cc_bridge.calls.ring import OpenRing
+from cc_bridge.records import Ring, RingOutcome
+
+
+def new_ring():
+    return OpenRing("pbx", "0.9", "1.1", "1.2", "sales", "Alice", "PJSIP/alice", 10.0)
+
+
+def test_the_record_says_who_was_rung_for_which_call():
+    ring = new_ring()
+    ring.dial_ended("ANSWER", 14.0)
+    assert ring.record(20.0) == Ring(
+        pbx="pbx",
+        call_id="0.9",
+        uniqueid="1.1",
+        ring_uniqueid="1.2",
+        queue="sales",
+        agent="Alice",
+        interface="PJSIP/alice",
+        started_at=10.0,
+        ended_at=14.0,
+        outcome=RingOutcome.ANSWERED,
+    )
+
+
+def test_a_ring_without_a_dial_end_ended_with_its_channel():
+    ring = new_ring().record(20.0)
+    assert (ring.ended_at, ring.outcome) == (20.0, RingOutcome.UNOBSERVED)
+
+
+@pytest.mark.parametrize(
+    ("status", "cause", "elsewhere", "outcome"),
+    [
+        (None, 0, False, RingOutcome.UNOBSERVED),
+        (None, 0, True, RingOutcome.ANSWERED_ELSEWHERE),
+        (None, 26, False, RingOutcome.ANSWERED_ELSEWHERE),
+        (None, 17, True, RingOutcome.BUSY),  # the cause says more
+        ("CANCEL", 0, False, RingOutcome.CALLER_GONE),
+        ("CANCEL", 0, True, RingOutcome.ANSWERED_ELSEWHERE),
+        ("NOANSWER", 0, True, RingOutcome.NO_ANSWER),
+        ("NOANSWER", 21, False, RingOutcome.DECLINED),
+        ("ANSWER", 17, False, RingOutcome.ANSWERED),
+        ("SOMETHING NEW", 0, False, RingOutcome.NO_ANSWER),
+    ],
+)
+def test_the_outcome(status, cause, elsewhere, outcome):
+    ring = new_ring()
+    if status is not None:
+        ring.dial_ended(status, 14.0)
+    assert ring.record(20.0, cause, answered_elsewhere=elsewhere).outcome is outcome
