@@ -51,10 +51,14 @@ class DatabaseReadPool:
         reading.addBoth(self._done, found)
         return found
 
-    @staticmethod
-    def _read(engine: Engine, what: Callable[[Connection], _Found]) -> _Found:
-        with engine.connect() as connection:
-            return what(connection)
+    def _read(self, engine: Engine, what: Callable[[Connection], _Found]) -> _Found:
+        pool = engine.pool
+        try:
+            with engine.connect() as connection:
+                return what(connection)
+        finally:
+            if not self._open:  # stopped meanwhile: its connection is in a pool that nobody has
+                pool.dispose()
 
     def _done(self, result: Any, found: Deferred[Any]) -> None:
         self.running -= 1

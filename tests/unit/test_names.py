@@ -45,8 +45,12 @@ def _comments_and_docstrings(source):
 
 
 def _tracked():
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
-    names = listed.stdout.splitlines() if listed.returncode == 0 else []
+    try:
+        listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):  # no git, or no checkout of it
+        names = []
+    else:
+        names = listed.stdout.splitlines()
     return names or [str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_file()]
 
 

@@ -306,7 +306,8 @@ class OutboxFile:
         if not self._file.exists():
             yield None
             return
-        connection = sqlite3.connect(f"{self._file.absolute().as_uri()}?mode=rw", _BUSY_SECONDS, uri=True)
+        uri = f"{self._file.absolute().as_uri()}?mode=rw"
+        connection = sqlite3.connect(uri, timeout=_BUSY_SECONDS, uri=True)
         try:
             connection.execute(f"PRAGMA synchronous = {synchronous}")
             made = connection.execute(_IS_THERE).fetchone()

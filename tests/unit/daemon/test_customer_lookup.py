@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sqlite3
 import threading
 from urllib.request import Request, urlopen
 
@@ -62,6 +63,23 @@ def test_what_hangs_is_not_queued_behind(readers):
     go.set()
     until(lambda: readers.running == 0)
     assert result_of(readers.read(lambda _connection: 1)) == 1
+
+
+def test_a_reading_that_outlives_the_stop_leaves_no_connection_open(readers):
+    go = threading.Event()
+    connections = []
+
+    def hang(connection):
+        connections.append(connection.connection.dbapi_connection)
+        go.wait(20)
+
+    readers.read(hang)
+    until(lambda: connections)
+    readers.stop()
+    go.set()
+    until(lambda: readers.running == 0)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+        connections[0].execute("SELECT 1")
 
 
 def test_a_failed_reading_fails_and_the_next_goes_on(readers):

@@ -54,7 +54,7 @@ def put(file):
     """Put events into the outbox, as (call, number), written at `at`."""
 
     def put(*events, receiver="crm", at=None):
-        connection = sqlite3.connect(file, 20)
+        connection = sqlite3.connect(file, timeout=20)
         with connection:
             for call, number in events:
                 name = f"evt_{call}-{number}"
