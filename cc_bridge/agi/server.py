@@ -40,9 +40,9 @@ class AgiLimits:
 
     callers: int = 100
     call_seconds: float = 90.0
-    head_lines: int = 100
-    head_bytes: int = 16384
-    head_seconds: float = 5.0
+    max_header_lines: int = 100
+    max_header_bytes: int = 16384
+    header_timeout_seconds: float = 5.0
 
 
 class FastAgiFactory(Factory):
@@ -114,8 +114,10 @@ class _FastAgiProtocol(Protocol):
             self._refuse("busy")
         else:
             factory.calls.add(self)
-            self._head = AgiEnvironmentReader(limits.head_lines, limits.head_bytes)
-            self._timer = factory.clock.callLater(limits.head_seconds, self._refuse, "header_timeout")
+            self._head = AgiEnvironmentReader(limits.max_header_lines, limits.max_header_bytes)
+            self._timer = factory.clock.callLater(
+                limits.header_timeout_seconds, self._refuse, "header_timeout"
+            )
 
     def dataReceived(self, data: bytes) -> None:
         if self._channel is not None:

@@ -12,11 +12,11 @@ __all__ = ["ManagerAddress", "ami_endpoint"]
 
 
 class ManagerAddress(Protocol):
-    """Where the manager interface listens; `answer_seconds` also limits the connection attempt."""
+    """Where the manager interface listens; `response_timeout_seconds` also limits the connection attempt."""
 
     host: str
     port: int
-    answer_seconds: float
+    response_timeout_seconds: float
     tls: bool
     tls_ca_file: Path | None
 
@@ -28,6 +28,6 @@ def ami_endpoint(address: ManagerAddress, reactor: Any) -> IStreamClientEndpoint
     or by one that the system trusts. Raises ConfigError for a file that cannot be read.
     """
     endpoint: IStreamClientEndpoint = HostnameEndpoint(
-        reactor, address.host, address.port, timeout=address.answer_seconds
+        reactor, address.host, address.port, timeout=address.response_timeout_seconds
     )
     return over_tls(endpoint, address.host, address.tls_ca_file) if address.tls else endpoint

@@ -83,7 +83,9 @@ def erase(number: str, path: Path | None, *, yes: bool, forget_opt_out: bool) ->
     with database(config.storage.url) as engine, _journal(config) as journal:
         try:
             with click.progressbar(length=1, label="erase", file=sys.stderr) as bar:
-                erased = erase_person(engine, journal, person, lasting, Recordings(config.survey.recordings))
+                erased = erase_person(
+                    engine, journal, person, lasting, Recordings(config.survey.recordings_directory)
+                )
                 bar.update(1)
         except OptOutState as error:
             raise click.ClickException(
@@ -123,17 +125,17 @@ def _journal(config: "Config") -> "Iterator[Engine | None]":
 
     from cc_bridge.storage.engine import make_engine
 
-    if not (config.storage.on_server and config.storage.journal.exists()):
+    if not (config.storage.on_server and config.storage.journal_file.exists()):
         yield None
         return
-    engine = make_engine(f"sqlite:///{config.storage.journal}")
+    engine = make_engine(f"sqlite:///{config.storage.journal_file}")
     try:
         with engine.connect():  # which reads the file's header
             pass
         yield engine
     except OperationalError as error:
         raise click.ClickException(
-            f"the journal {config.storage.journal} is in use ({error.orig}): "
+            f"the journal {config.storage.journal_file} is in use ({error.orig}): "
             "stop cc-bridge on this machine, do it, start it again"
         ) from error
     finally:
@@ -149,7 +151,7 @@ def _note(config: "Config", rows: dict[str, int], recordings: int, not_here: int
     from sqlalchemy import make_url
 
     file = (
-        config.storage.journal
+        config.storage.journal_file
         if config.storage.on_server
         else Path(make_url(config.storage.url).database or "")
     )

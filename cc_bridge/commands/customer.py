@@ -75,8 +75,8 @@ def import_customers(file: Path, path: Path | None) -> None:
         click.echo(f"... and {counts['faulty'] - len(intake.faults)} more", err=True)
     click.echo(f"{counts['new']} new, {counts['changed']} changed, {counts['same']} as before, "
                f"{counts['faulty']} faulty lines left out")  # fmt: skip
-    if config.callers.numbers != "plain":
-        click.echo("names were not stored, since callers.numbers is not plain", err=True)
+    if config.callers.number_storage != "plain":
+        click.echo("names were not stored, since callers.number_storage is not plain", err=True)
     if counts["faulty"]:
         sys.exit(1)
 
@@ -90,7 +90,7 @@ class _Intake:
         self.counts: Counter[str] = Counter()  # new, changed, same, faulty
         self.faults: list[CsvFault] = []  # the first of them
         self._engine = engine
-        self._plain = config.callers.numbers == "plain"
+        self._plain = config.callers.number_storage == "plain"
         self._now = time()
         self._waiting: list[CustomerNumber] = []
 
@@ -103,7 +103,7 @@ class _Intake:
         elif not (key := numbers.key(line.number)):
             self._left_out(CsvFault(line.line, "not a phone number"))
         elif numbers.is_shared(line.number):
-            self._left_out(CsvFault(line.line, "a number of customers.shared is nobody's"))
+            self._left_out(CsvFault(line.line, "a number of customers.shared_numbers is nobody's"))
         else:
             name = line.name if self._plain else ""
             self._waiting.append(CustomerNumber(key, line.customer_id, name, self._now))
@@ -148,7 +148,7 @@ def show(number: str, path: Path | None, *, as_object: bool) -> None:
     if not keys:
         raise click.ClickException(f"not a phone number: {number!r}")
     if numbers.is_shared(number):
-        raise click.ClickException(f"many people call from {number}, as customers.shared says")
+        raise click.ClickException(f"many people call from {number}, as customers.shared_numbers says")
     with database(config.storage.url) as engine, engine.connect() as connection:
         found = timeline(connection, keys, time(), numbers.shared)
     if as_object:

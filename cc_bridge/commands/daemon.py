@@ -17,8 +17,9 @@ _HEALTH_SECONDS = 3.0  # the page is made in the reactor, which never takes so l
 def run(path: Path | None) -> None:
     """Run the daemon in the foreground until SIGTERM or Ctrl-C.
 
-    SIGTERM: no more surveys begin, those that run may finish within run.stop_seconds, what is left is
-    written, exit code 0. SIGHUP: the configuration is loaded again; a bad one is refused.
+    SIGTERM: no more surveys begin, those that run may finish within
+    run.shutdown_timeout_seconds, what is left is written, exit code 0. SIGHUP: the configuration is loaded
+    again; a bad one is refused.
 
     \b
     Example:  cc-bridge run --config /etc/cc-bridge/cc-bridge.toml

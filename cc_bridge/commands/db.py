@@ -50,7 +50,7 @@ def schema() -> None:
 
 @db.command("take-in")
 @config_option
-@click.option("--journal", "file", type=FILE, help="The journal's file; else that of storage.journal.")
+@click.option("--journal", "file", type=FILE, help="The journal's file; else that of storage.journal_file.")
 def take_in(path: Path | None, file: Path | None) -> None:
     """Write into the database what a journal still holds, such as after storage.url was changed.
 
@@ -69,7 +69,7 @@ def take_in(path: Path | None, file: Path | None) -> None:
     from cc_bridge.storage.pipeline.sql_sink import SqlSink
 
     storage = load_config(path).storage
-    file = file or storage.journal
+    file = file or storage.journal_file
     waiting = journal_import.pending_in(file)
     if not waiting:
         click.echo(f"{file}: nothing waits")

@@ -104,7 +104,7 @@ def _opened(path: Path | None) -> "Iterator[OutboxFile]":
     from cc_bridge.storage.pipeline.outbox import OutboxFile, local_file
 
     storage = load_config(path).storage
-    file = local_file(storage.url, storage.journal)
+    file = local_file(storage.url, storage.journal_file)
     try:
         yield OutboxFile(file)
     except sqlite3.Error as error:

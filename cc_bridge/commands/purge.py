@@ -32,7 +32,7 @@ def purge(path: Path | None, *, dry_run: bool) -> None:
     from cc_bridge.storage.personal_data.retention import Purger
 
     config = load_config(path)
-    folder = config.survey.recordings
+    folder = config.survey.recordings_directory
     with database(config.storage.url) as engine:
         purging = Purger(
             engine,

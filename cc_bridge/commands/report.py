@@ -48,8 +48,12 @@ def _zone(name: str) -> tzinfo:
 @click.option("--language", type=click.Choice(["en", "fa"]), help="Else reports.language.")
 @click.option("--calendar", type=click.Choice(["gregorian", "persian"]), help="Else reports.calendar.")
 @click.option("--digits", type=click.Choice(["latin", "persian"]), help="Else reports.digits.")
-@click.option("--timezone", "zone", type=_zone, metavar="ZONE", help="Of days; else survey.time_zone.")
-@click.option("--minimum", type=click.IntRange(2), help="Fewer answers are too few; else reports.minimum.")
+@click.option("--timezone", "zone", type=_zone, metavar="ZONE", help="Of days; else general.time_zone.")
+@click.option(
+    "--min-sample-size",
+    type=click.IntRange(2),
+    help="Fewer is too few; else reports.min_sample_size.",
+)
 def report(name: str, path: Path | None, **options: Any) -> None:
     """Print a report: NAME is service, agents, voice, journey, lost, delivery-gap, causes, change or hours.
 
@@ -113,7 +117,7 @@ def _ask(
         by=by,
         days=days,
         pbx=options["pbx"],
-        minimum=options["minimum"] or wishes.minimum,
+        minimum=options["min_sample_size"] or wishes.min_sample_size,
         changed=changed,
     )
 

@@ -8,14 +8,21 @@ means stands in `config/cc-bridge.toml`; a test keeps the two in step.
 sections each.
 """
 
+from cc_bridge.config.agi import AgiConfig
+from cc_bridge.config.callback import CallbackConfig
+from cc_bridge.config.callers import CallersConfig, CustomersConfig
 from cc_bridge.config.digest import DigestConfig
 from cc_bridge.config.follow_ups import FollowUpsConfig
+from cc_bridge.config.general import GeneralConfig, LogConfig, RunConfig
+from cc_bridge.config.http import HttpConfig
 from cc_bridge.config.loader import load, show
-from cc_bridge.config.outputs import HttpConfig, MetricsConfig, ReportsConfig, WallboardConfig
 from cc_bridge.config.pbx import AgentsConfig, AmiConfig, DirectCallsConfig, PbxConfig
-from cc_bridge.config.settings import ENV_PREFIX, Config, LogConfig, RunConfig
-from cc_bridge.config.storage import CallersConfig, CustomersConfig, RetentionConfig, StorageConfig
-from cc_bridge.config.surveys import AgiConfig, CallbackConfig, QueueConfig, SurveyConfig, rules_of
+from cc_bridge.config.queues import QueueConfig
+from cc_bridge.config.reports import MetricsConfig, ReportsConfig
+from cc_bridge.config.settings import ENV_PREFIX, Config
+from cc_bridge.config.storage import RetentionConfig, StorageConfig
+from cc_bridge.config.surveys import SurveyConfig
+from cc_bridge.config.wallboard import WallboardConfig
 from cc_bridge.config.webhooks import WebhookConfig
 
 __all__ = [
@@ -30,6 +37,7 @@ __all__ = [
     "DigestConfig",
     "DirectCallsConfig",
     "FollowUpsConfig",
+    "GeneralConfig",
     "HttpConfig",
     "LogConfig",
     "MetricsConfig",
@@ -43,6 +51,5 @@ __all__ = [
     "WallboardConfig",
     "WebhookConfig",
     "load",
-    "rules_of",
     "show",
 ]

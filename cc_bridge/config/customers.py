@@ -10,8 +10,8 @@ __all__ = ["make_numbers"]
 def make_numbers(config: Config) -> Numbers:
     """Return what knows a customer's number in every writing. Raises ConfigError."""
     customers = config.customers
-    numbers = Numbers(config.callers.caller_keys(), customers.region, customers.shared)
-    for number in customers.shared:
+    numbers = Numbers(config.callers.caller_keys(), customers.region, customers.shared_numbers)
+    for number in customers.shared_numbers:
         if not numbers.keys(number):
-            raise ConfigError(f"customers.shared = {number!r}: is no phone number")
+            raise ConfigError(f"customers.shared_numbers = {number!r}: is no phone number")
     return numbers

@@ -19,23 +19,23 @@ Address = Annotated[str, Field(pattern=_ADDRESS)]
 
 class DigestConfig(Section):
     enabled: bool = False
-    every: Literal["day", "week", "month"] = "week"
+    frequency: Literal["day", "week", "month"] = "week"
     weekday: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = "mon"
     hour: int = Field(default=7, ge=0, le=23)
-    everyone: list[Address] = []
-    owners: dict[Annotated[str, Field(pattern=f"^{OWNER}$")], Address] = {}
+    recipients: list[Address] = []
+    owner_addresses: dict[Annotated[str, Field(pattern=f"^{OWNER}$")], Address] = {}
     sender: str = Field(default="", pattern=f"^$|{_ADDRESS}")
     sender_name: str = Field(default="cc_bridge", pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]{0,64}$")
-    host: str = Field(default="", pattern=r"^[A-Za-z0-9.:_-]{0,255}$")
-    port: int = Field(default=587, ge=1, le=65535)
+    smtp_host: str = Field(default="", pattern=r"^[A-Za-z0-9.:_-]{0,255}$")
+    smtp_port: int = Field(default=587, ge=1, le=65535)
     tls: Literal["starttls", "implicit", "none"] = "starttls"
     tls_ca_file: OptionalPath = None
     username: str = Field(default="", max_length=255)
-    secret: SecretStr = SecretStr("")
-    secret_file: OptionalPath = None
-    answer_seconds: float = Field(default=30, ge=1, le=300)
+    password: SecretStr = SecretStr("")
+    password_file: OptionalPath = None
+    response_timeout_seconds: float = Field(default=30, ge=1, le=300)
 
-    @field_validator("everyone")
+    @field_validator("recipients")
     @classmethod
     def _once_each(cls, addresses: list[str]) -> list[str]:
         if len(set(addresses)) < len(addresses):
@@ -43,13 +43,13 @@ class DigestConfig(Section):
         return addresses
 
     @model_validator(mode="after")
-    def _one_secret(self) -> "DigestConfig":
-        only_one(self.secret, self.secret_file)
+    def _one_password(self) -> "DigestConfig":
+        only_one(self.password, self.password_file, "password")
         return self
 
     @model_validator(mode="after")
     def _no_password_in_plain(self) -> "DigestConfig":
-        if self.tls == "none" and self.username and self.host not in _THIS_MACHINE:
+        if self.tls == "none" and self.username and self.smtp_host not in _THIS_MACHINE:
             raise ValueError("tls = none would send the password in plain: use starttls or implicit")
         return self
 
@@ -63,19 +63,19 @@ class DigestConfig(Section):
     def missing(self) -> list[str]:
         """What must be set before anything can be sent."""
         needed = {
-            "host": self.host,
+            "smtp_host": self.smtp_host,
             "sender": self.sender,
-            "everyone or owners": self.everyone or self.owners,
+            "recipients or owner_addresses": self.recipients or self.owner_addresses,
         }
         return [name for name, value in needed.items() if not value]
 
-    def password(self) -> str:
-        """Return the secret, from its file if one is named. Raises ConfigError if it cannot be read."""
-        password = password_of(self.secret, self.secret_file, "digest.secret_file")
+    def smtp_password(self) -> str:
+        """Return the password, from its file if one is named. Raises ConfigError if it cannot be read."""
+        password = password_of(self.password, self.password_file, "digest.password_file")
         if bool(password) != bool(self.username):
-            raise ConfigError("digest: give username and secret, or neither")
+            raise ConfigError("digest: give username and password, or neither")
         return password
 
-    def recipients(self) -> list[tuple[str, str]]:
+    def addressees(self) -> list[tuple[str, str]]:
         """Return owner, empty for everyone, and address of each mail."""
-        return [*self.owners.items(), *(("", address) for address in self.everyone)]
+        return [*self.owner_addresses.items(), *(("", address) for address in self.recipients)]

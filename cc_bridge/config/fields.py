@@ -93,9 +93,9 @@ def secret_in(file: Path, key: str) -> str:
         raise ConfigError(f"{key} = {str(file)!r}: cannot be read: {error}") from error
 
 
-def only_one(secret: SecretStr, file: Path | None) -> None:
+def only_one(secret: SecretStr, file: Path | None, key: str = "secret") -> None:
     if file is not None and secret.get_secret_value():
-        raise ValueError("give secret or secret_file, not both")
+        raise ValueError(f"give {key} or {key}_file, not both")
 
 
 def password_of(secret: SecretStr, file: Path | None, key: str) -> str:

@@ -13,15 +13,15 @@ from typing import Any
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
+from cc_bridge.config.queues import QueueConfig
 from cc_bridge.config.settings import Config
-from cc_bridge.config.surveys import QueueConfig
 from cc_bridge.config.webhooks import WebhookConfig
 from cc_bridge.errors import ConfigError
 
 __all__ = ["load", "show"]
 
 _MASK = "********"
-_SECRETS = {"secret", "hash_secret", "token"}  # keys whose values are never told
+_SECRETS = {"secret", "hash_secret", "password", "token"}  # keys whose values are never told
 
 
 def load(path: Path | None) -> Config:

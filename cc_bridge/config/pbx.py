@@ -19,9 +19,9 @@ class AmiConfig(Section):
     secret_file: OptionalPath = None
     tls: bool = False
     tls_ca_file: OptionalPath = None
-    ping_seconds: float = Field(default=1.5, ge=0.2, le=60)
-    answer_seconds: float = Field(default=10, ge=1, le=120)
-    longest_pause_seconds: float = Field(default=30, ge=1, le=3600)
+    ping_interval_seconds: float = Field(default=1.5, ge=0.2, le=60)
+    response_timeout_seconds: float = Field(default=10, ge=1, le=120)
+    reconnect_max_seconds: float = Field(default=30, ge=1, le=3600)
 
     @model_validator(mode="after")
     def _one_secret(self) -> "AmiConfig":
@@ -35,7 +35,7 @@ class AmiConfig(Section):
 
 class AgentsConfig(Section):
     wrap_up_reasons: list[str] = []
-    longest_wrap_up_seconds: float = Field(default=1800, ge=1, le=86400)
+    max_wrap_up_seconds: float = Field(default=1800, ge=1, le=86400)
 
 
 class DirectCallsConfig(Section):

@@ -1,32 +1,29 @@
 """The configuration as a whole: its sections, and what holds between them."""
 
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from cc_bridge.config.agi import AgiConfig
+from cc_bridge.config.callback import CallbackConfig
+from cc_bridge.config.callers import CallersConfig, CustomersConfig
 from cc_bridge.config.digest import DigestConfig
-from cc_bridge.config.fields import Section
 from cc_bridge.config.follow_ups import FollowUpsConfig
-from cc_bridge.config.outputs import HttpConfig, MetricsConfig, ReportsConfig, WallboardConfig
+from cc_bridge.config.general import GeneralConfig, LogConfig, RunConfig
+from cc_bridge.config.http import HttpConfig
 from cc_bridge.config.pbx import AgentsConfig, AmiConfig, DirectCallsConfig, PbxConfig
-from cc_bridge.config.storage import CallersConfig, CustomersConfig, RetentionConfig, StorageConfig
-from cc_bridge.config.surveys import AgiConfig, CallbackConfig, QueueConfig, SurveyConfig
+from cc_bridge.config.queues import QueueConfig
+from cc_bridge.config.reports import MetricsConfig, ReportsConfig
+from cc_bridge.config.storage import RetentionConfig, StorageConfig
+from cc_bridge.config.surveys import SurveyConfig
+from cc_bridge.config.wallboard import WallboardConfig
 from cc_bridge.config.webhooks import WebhookConfig
 from cc_bridge.follow_ups.rules import DAYS_LOOKED_BACK
 
-__all__ = ["ENV_PREFIX", "Config", "LogConfig", "RunConfig"]
+__all__ = ["ENV_PREFIX", "Config"]
 
 ENV_PREFIX = "CC_BRIDGE_"
-
-
-class LogConfig(Section):
-    level: Literal["debug", "info", "warn", "error"] = "info"
-    format: Literal["auto", "text", "json"] = "auto"
-
-
-class RunConfig(Section):
-    stop_seconds: float = Field(default=20, ge=0, le=600)
 
 
 class Config(BaseSettings):
@@ -36,6 +33,7 @@ class Config(BaseSettings):
         env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
+    general: GeneralConfig = GeneralConfig()
     pbx: PbxConfig = PbxConfig()
     ami: AmiConfig = AmiConfig()
     agi: AgiConfig = AgiConfig()
@@ -96,7 +94,7 @@ class Config(BaseSettings):
     @model_validator(mode="after")
     def _kept_as_long_as_needed(self) -> "Config":
         """Let nobody be asked or called too soon because it is forgotten that they were."""
-        for key, needed in (("ratings_days", self._days_asked), ("funnel_days", self._days_called)):
+        for key, needed in (("ratings_days", self._days_asked), ("survey_decisions_days", self._days_called)):
             days: float = getattr(self.retention, key)
             if 0 < days < needed:
                 raise ValueError(f"retention.{key} = {days:g}: must be 0 or at least {needed:g}, to know so "
@@ -111,9 +109,9 @@ class Config(BaseSettings):
     def _owners_own(self) -> "Config":
         """Let nobody wait for a digest of no queue."""
         owners = {queue.owner for queue in (self.queue_defaults, *self.queues.values())}
-        for owner in self.digest.owners:
+        for owner in self.digest.owner_addresses:
             if owner not in owners:
-                raise ValueError(f"digest.owners: no queue has owner = {owner!r}")
+                raise ValueError(f"digest.owner_addresses: no queue has owner = {owner!r}")
         return self
 
     @property
@@ -124,8 +122,8 @@ class Config(BaseSettings):
     @property
     def _days_asked(self) -> float:
         queues = (self.queue_defaults, *self.queues.values())
-        return max(2.0, *(queue.ask_again_after_days for queue in queues))  # a day can have 25 hours
+        return max(2.0, *(queue.min_days_between_surveys for queue in queues))  # a day can have 25 hours
 
     @property
     def _days_called(self) -> float:
-        return max(2.0, self.callback.again_after_days if self.callback.enabled else 0.0)
+        return max(2.0, self.callback.min_days_between if self.callback.enabled else 0.0)

@@ -1,25 +1,18 @@
-"""What is kept, of whom, and for how long: the database, callers' numbers, customers, retention."""
+"""Where records are stored, and for how long."""
 
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field
 
-from cc_bridge.config.fields import NOT_RETIRED, OptionalPath, Section, secret_in
-from cc_bridge.customers.profile import Priorities
-from cc_bridge.errors import ConfigError
-from cc_bridge.kpis.question_kinds import RatingKind
-from cc_bridge.privacy.caller_keys import CallerKeys, Mode
+from cc_bridge.config.fields import Section
 
-__all__ = ["CallersConfig", "CustomersConfig", "RetentionConfig", "StorageConfig"]
-
-_SHORTEST_SECRET = 16  # characters; all phone numbers of a country are soon tried with a guessed one
+__all__ = ["RetentionConfig", "StorageConfig"]
 
 
 class StorageConfig(Section):
     url: str = Field(default="sqlite:////var/lib/cc-bridge/cc-bridge.sqlite", pattern=r"^[a-z0-9+]+://")
-    max_backlog: int = Field(default=100_000, ge=1000)
-    journal: Path = Path("/var/lib/cc-bridge/journal.sqlite")
+    max_queued_records: int = Field(default=100_000, ge=1000)
+    journal_file: Path = Path("/var/lib/cc-bridge/journal.sqlite")
     journal_max_mb: int = Field(default=1024, ge=1)
 
     @property
@@ -28,60 +21,10 @@ class StorageConfig(Section):
         return not self.url.startswith("sqlite")
 
 
-class CallersConfig(Section):
-    country_code: str = Field(default="", pattern=r"^([1-9][0-9]{0,2})?$")
-    numbers: Mode = "plain"
-    hash_secret: SecretStr = SecretStr("")
-    hash_secret_file: OptionalPath = None
-
-    @model_validator(mode="after")
-    def _one_secret(self) -> "CallersConfig":
-        given = bool(self.hash_secret.get_secret_value()) + (self.hash_secret_file is not None)
-        if given > 1 or (self.numbers != "plain" and not given):
-            raise ValueError("masked and hashed numbers need hash_secret or hash_secret_file, not both")
-        return self
-
-    def caller_keys(self) -> CallerKeys:
-        """Return what makes the callers' keys. Raises ConfigError for a secret that cannot be used."""
-        secret = self.hash_secret.get_secret_value()
-        if self.hash_secret_file is not None:
-            secret = secret_in(self.hash_secret_file, "callers.hash_secret_file")
-        elif not secret:  # and numbers are plain
-            return CallerKeys("plain", country=self.country_code)
-        if len(secret) < _SHORTEST_SECRET:
-            raise ConfigError(f"callers.hash_secret: must have at least {_SHORTEST_SECRET} characters")
-        return CallerKeys(self.numbers, secret.encode(), self.country_code)
-
-
-class CustomersConfig(Section):
-    region: str = Field(default="", pattern=r"^([A-Z]{2})?$")
-    shared: list[str] = []
-    queue_groups: dict[str, list[str]] = {}
-    rating: Annotated[RatingKind, NOT_RETIRED] = "csat"
-    low_rating: int = Field(default=2, ge=0, le=10)
-    priority_after_low_rating: int = Field(default=0, ge=0, le=1000)
-    priority_after_lost_call: int = Field(default=0, ge=0, le=1000)
-
-    @field_validator("queue_groups")
-    @classmethod
-    def _one_group_each(cls, groups: dict[str, list[str]]) -> dict[str, list[str]]:
-        queues = [queue for group in groups.values() for queue in group]
-        if len(set(queues)) < len(queues):
-            raise ValueError("a queue belongs to one group only")
-        return groups
-
-    def priorities(self) -> Priorities:
-        return Priorities(self.low_rating, self.priority_after_low_rating, self.priority_after_lost_call)
-
-    def group(self, queue: str) -> str:
-        """Return the name of a queue's group, its own where it has none."""
-        return next((name for name, queues in self.queue_groups.items() if queue in queues), queue)
-
-
 class RetentionConfig(Section):
     calls_days: float = Field(default=0, ge=0, le=36500)
     ratings_days: float = Field(default=0, ge=0, le=36500)
     comments_days: float = Field(default=90, ge=0, le=36500)
-    funnel_days: float = Field(default=400, ge=0, le=36500)
+    survey_decisions_days: float = Field(default=400, ge=0, le=36500)
     follow_ups_days: float = Field(default=400, ge=0, le=36500)
     hour: int = Field(default=3, ge=0, le=23)

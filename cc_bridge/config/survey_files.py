@@ -19,7 +19,7 @@ def load_surveys(config: Config) -> tuple[SurveyLibrary, Sounds]:
     """
     catalogue_file = shipped("dialplans/prompts.toml")
     sounds = parse_catalogue(catalogue_file.read_text(encoding="utf-8"), str(catalogue_file)).sounds
-    surveys = SurveyLibrary.load(config.survey.folder or shipped("config/surveys"), sounds)
+    surveys = SurveyLibrary.load(config.survey.directory or shipped("config/surveys"), sounds)
     if faults := list(_survey_faults(config, surveys)):
         raise ConfigError("\n".join(faults))
     return surveys, sounds
@@ -31,6 +31,6 @@ def _survey_faults(config: Config, surveys: SurveyLibrary) -> Iterator[str]:
     for place, queue in {"queue_defaults": config.queue_defaults, **queues}.items():
         if queue.survey and queue.survey not in surveys:
             yield f"{place}.survey = {queue.survey!r}: no such survey; known are {', '.join(surveys)}"
-        elif queue.survey and surveys[queue.survey].max_seconds >= config.agi.max_seconds:
-            longest, limit = surveys[queue.survey].max_seconds, config.agi.max_seconds
-            yield f"agi.max_seconds = {limit:g}: survey {queue.survey!r} may take {longest:g} s"
+        elif queue.survey and surveys[queue.survey].max_seconds >= config.agi.max_session_seconds:
+            longest, limit = surveys[queue.survey].max_seconds, config.agi.max_session_seconds
+            yield f"agi.max_session_seconds = {limit:g}: survey {queue.survey!r} may take {longest:g} s"

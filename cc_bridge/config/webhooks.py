@@ -44,13 +44,13 @@ class WebhookConfig(Section):
         "follow_up_closed",
     ]
     low_ratings: Annotated[dict[ScaleKind, int], *LOW_RATINGS] = LOW_RATING_DEFAULTS
-    plain_http: bool = False
+    allow_http: bool = False
     tls_ca_file: OptionalPath = None
-    answer_seconds: float = Field(default=15, ge=1, le=120)
-    longest_pause_seconds: float = Field(default=3600, ge=5, le=86400)
-    give_up_attempts: int = Field(default=100, ge=1)
-    give_up_days: float = Field(default=3, gt=0, le=30)
-    max_events: int = Field(default=10_000, ge=100, le=1_000_000)
+    timeout_seconds: float = Field(default=15, ge=1, le=120)
+    max_backoff_seconds: float = Field(default=3600, ge=5, le=86400)
+    max_attempts: int = Field(default=100, ge=1)
+    max_age_days: float = Field(default=3, gt=0, le=30)
+    max_pending: int = Field(default=10_000, ge=100, le=1_000_000)
 
     @model_validator(mode="after")
     def _one_secret(self) -> "WebhookConfig":
@@ -62,10 +62,10 @@ class WebhookConfig(Section):
         address = urlsplit(self.url)
         if not address.hostname or address.username is not None or address.fragment:
             raise ValueError("url must be an address such as https://example.com/events, without user or #")
-        if address.scheme == "http" and address.hostname not in _THIS_MACHINE and not self.plain_http:
+        if address.scheme == "http" and address.hostname not in _THIS_MACHINE and not self.allow_http:
             raise ValueError(
                 "url must begin with https://, since events hold personal data;"
-                " plain_http = true allows http:// in a network of your own"
+                " allow_http = true allows http:// in a network of your own"
             )
         return self
 

@@ -49,7 +49,7 @@ _TICK_SECONDS = 1.0
 class Bridge(SequentialServices):
     """One daemon. `startService` opens everything, `stopService` fires when all is closed and on disk."""
 
-    taken_over = ("log.level", "run.stop_seconds")
+    taken_over = ("log.level", "run.shutdown_timeout_seconds")
 
     def __init__(
         self,

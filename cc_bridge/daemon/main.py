@@ -52,17 +52,17 @@ def _left(config: Config) -> tuple[float | None, list[OpenStateRecord]]:
     """
     make_engine(config.storage.url).dispose()  # raises for what can never work
     if config.storage.on_server:
-        journal = Journal(config.storage.journal, config.storage.journal_max_mb * 1024**2)
+        journal = Journal(config.storage.journal_file, config.storage.journal_max_mb * 1024**2)
         journal.open()
         left = journal.observed_until(config.pbx.name), journal.open_records(config.pbx.name)
         journal.close()
         return left
-    if waiting := pending_in(config.storage.journal):
+    if waiting := pending_in(config.storage.journal_file):
         _log.warn(
             "{waiting} records in {file} wait for a server that is not asked any more:"
             " `cc-bridge db take-in` writes them into this database",
             waiting=waiting,
-            file=config.storage.journal,
+            file=config.storage.journal_file,
         )
     engine = open_database(config.storage.url)
     with engine.connect() as connection:

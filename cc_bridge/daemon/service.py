@@ -134,7 +134,7 @@ def _with_queues(config: Config, queues: Collection[str]) -> Config:
 
 
 def changed_options(before: BaseModel, after: BaseModel, prefix: str = "") -> Iterator[str]:
-    """Yield the names of the options that differ, such as `survey.recordings` or `queues.sales.owner`."""
+    """Yield the names of the options that differ, such as `survey.directory` or `queues.sales.owner`."""
     for name in type(before).model_fields:
         old, new, option = getattr(before, name), getattr(after, name), f"{prefix}{name}"
         for table, one, other in _tables(old, new, option):

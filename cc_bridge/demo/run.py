@@ -155,8 +155,8 @@ def _config(url: str, ami_port: int, credentials: tuple[str, str]) -> Config:
         agi=AgiConfig(host=_HOST, port=0),
         http=HttpConfig(host=_HOST, port=_http_port()),
         storage=StorageConfig(url=url),
-        queue_defaults=QueueConfig(ask_min_talk_seconds=0),  # some of the recorded talks last two seconds
-        run=RunConfig(stop_seconds=2),  # their callers have hung up before that
+        queue_defaults=QueueConfig(min_talk_seconds=0),  # some of the recorded talks last two seconds
+        run=RunConfig(shutdown_timeout_seconds=2),  # their callers have hung up before that
     )
 
 

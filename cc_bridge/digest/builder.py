@@ -34,7 +34,7 @@ __all__ = ["build_digest", "build_mail", "build_page", "digest_timer", "owned_qu
 def digest_timer(config: Config) -> DigestTimer:
     wishes = config.digest
     return DigestTimer(
-        Frequency(wishes.every), report_days(config), WEEKDAYS.index(wishes.weekday), wishes.hour
+        Frequency(wishes.frequency), report_days(config), WEEKDAYS.index(wishes.weekday), wishes.hour
     )
 
 

@@ -83,7 +83,7 @@ def send_due(
             known.enqueue(keys, period.last.isoformat(), clock())
             round_ = _DigestRun(config, server, engine, known, posted, clock)
             for each in known.open(timer.every):
-                if (each.owner, each.address) in config.digest.recipients() and not stop():
+                if (each.owner, each.address) in config.digest.addressees() and not stop():
                     round_.one(each, at_once=at_once)
             posted.last_sent_at = known.last_sent_at(timer.every)
             now = clock()
@@ -102,7 +102,7 @@ def due_deliveries(config: Config, now: float) -> tuple[DigestTimer, Period, lis
     return (
         timer,
         period,
-        [DeliveryKey(timer.every, first, *recipient) for recipient in config.digest.recipients()],
+        [DeliveryKey(timer.every, first, *recipient) for recipient in config.digest.addressees()],
     )
 
 
@@ -112,13 +112,13 @@ def mail_server_of(config: Config) -> MailServer:
     if wishes.missing:
         raise ConfigError(f"digest: set {', '.join(wishes.missing)}")
     return MailServer(
-        wishes.host,
-        wishes.port,
+        wishes.smtp_host,
+        wishes.smtp_port,
         wishes.tls,
         wishes.tls_ca_file,
         wishes.username,
-        wishes.password(),
-        wishes.answer_seconds,
+        wishes.smtp_password(),
+        wishes.response_timeout_seconds,
     )
 
 

@@ -20,7 +20,7 @@ __all__ = ["localization", "queue_settings", "report_days", "report_query"]
 
 def report_days(config: Config) -> Days:
     wishes = config.reports
-    return Days(config.survey.zone, WEEKDAYS.index(wishes.week_starts), wishes.calendar)
+    return Days(config.general.zone, WEEKDAYS.index(wishes.first_weekday), wishes.calendar)
 
 
 def report_query(config: Config, first: date, last: date, queues: tuple[str, ...] = ()) -> ReportQuery:
@@ -32,7 +32,7 @@ def report_query(config: Config, first: date, last: date, queues: tuple[str, ...
         queues=queues,
         settings={name: queue_settings(queue, config) for name, queue in config.queues.items()},
         others=queue_settings(config.queue_defaults, config),
-        minimum=config.reports.minimum,
+        minimum=config.reports.min_sample_size,
         bands=tuple(config.reports.wait_bands),
     )
 
@@ -55,16 +55,16 @@ def localization(
 
 def queue_settings(queue: QueueConfig, config: Config) -> QueueSettings:
     opening = BusinessHours(
-        config.survey.zone,
-        minute_of(queue.open_from),
-        minute_of(queue.open_until),
-        weekdays_of(queue.open_weekdays),
+        config.general.zone,
+        minute_of(queue.opening_from),
+        minute_of(queue.opening_until),
+        weekdays_of(queue.opening_weekdays),
     )
     always = (opening.begin, opening.end, opening.weekdays) == (0, ALL_DAY, EVERY_DAY)
     return QueueSettings(
         queue.service_level_seconds,
         queue.short_abandon_seconds,
         queue.wrap_up_seconds,
-        queue.stage,
+        queue.journey_stage,
         None if always else opening,
     )

@@ -98,7 +98,7 @@ def _day(day: date, _days: Days) -> tuple[date, date]:
 
 
 def _week(day: date, days: Days) -> tuple[date, date]:
-    first = day - timedelta((day.weekday() - days.week_starts) % _WEEK)
+    first = day - timedelta((day.weekday() - days.first_weekday) % _WEEK)
     return first, first + timedelta(_WEEK - 1)
 
 

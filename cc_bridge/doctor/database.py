@@ -39,7 +39,7 @@ def findings(storage: StorageConfig) -> Iterator[CheckResult]:
     finally:
         engine.dispose()
     if storage.on_server:
-        yield from _folder("journal", storage.journal, storage.journal_max_mb)
+        yield from _folder("journal", storage.journal_file, storage.journal_max_mb)
 
 
 def _database(storage: StorageConfig, engine: Engine) -> Iterator[CheckResult]:

@@ -47,7 +47,7 @@ def _secrets(config: Config) -> Iterator[CheckResult]:
     if config.callback.enabled:
         read.append(config.callback.password)
     if not config.digest.missing:
-        read.append(config.digest.password)
+        read.append(config.digest.smtp_password)
     faults = []
     for each in read:
         try:
@@ -72,7 +72,7 @@ def _permissions(config: Config, file: Path | None) -> Iterator[CheckResult]:
         config.http.token_file,
         config.callers.hash_secret_file,
         config.callback.secret_file,
-        config.digest.secret_file,
+        config.digest.password_file,
         *(webhook.secret_file for webhook in config.webhooks),
     ]
     kept = [each for each in secret_files if each is not None]
@@ -92,6 +92,6 @@ def _permissions(config: Config, file: Path | None) -> Iterator[CheckResult]:
 def _holds_a_secret(file: Path, config: Config) -> bool:
     """Tell whether a secret stands in the configuration itself; one from the environment does not."""
     secrets = [config.ami.secret, config.http.token, config.callers.hash_secret, config.callback.secret]
-    secrets += [config.digest.secret, *(webhook.secret for webhook in config.webhooks)]
+    secrets += [config.digest.password, *(webhook.secret for webhook in config.webhooks)]
     text = file.read_text(encoding="utf-8")
     return any(value and value in text for value in (secret.get_secret_value() for secret in secrets))

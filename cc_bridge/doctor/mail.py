@@ -24,13 +24,13 @@ _PORTS = "587 is for digest.tls = starttls, 465 for implicit"
 def findings(wishes: DigestConfig) -> Iterator[CheckResult]:
     try:
         server = MailServer(
-            wishes.host,
-            wishes.port,
+            wishes.smtp_host,
+            wishes.smtp_port,
             wishes.tls,
             wishes.tls_ca_file,
             wishes.username,
-            wishes.password(),
-            min(wishes.answer_seconds, _SECONDS),
+            wishes.smtp_password(),
+            min(wishes.response_timeout_seconds, _SECONDS),
         )
         try_out(server)
     except ConfigError as error:
@@ -51,20 +51,18 @@ def findings(wishes: DigestConfig) -> Iterator[CheckResult]:
 def _advice(cause: BaseException | None) -> str:
     match cause:
         case socket.gaierror():
-            return "mend digest.host, or the name server"
+            return "mend digest.smtp_host, or the name server"
         case ssl.SSLCertVerificationError():
-            return (
-                "digest.host must be a name in its certificate; a CA of your own goes into digest.tls_ca_file"
-            )
+            return "its certificate must name digest.smtp_host; a CA of your own goes into digest.tls_ca_file"
         case ssl.SSLError():
             return f"it speaks no TLS there: {_PORTS}"
         case smtplib.SMTPAuthenticationError():
-            return "digest.username and digest.secret_file must be what the mail server knows"
+            return "digest.username and digest.password_file must be what the mail server knows"
         case smtplib.SMTPNotSupportedError() if "STARTTLS" in str(cause):
-            return f"another digest.port: {_PORTS}; the server may need a certificate first"
+            return f"another digest.smtp_port: {_PORTS}; the server may need a certificate first"
         case smtplib.SMTPNotSupportedError():
-            return f"it takes no log-in there: another digest.port ({_PORTS}), or no digest.username"
+            return f"it takes no log-in there: another digest.smtp_port ({_PORTS}), or no digest.username"
         case OSError() | smtplib.SMTPServerDisconnected():
-            return f"is it up, does a firewall let us out, is digest.port right? {_PORTS}"
+            return f"is it up, does a firewall let us out, is digest.smtp_port right? {_PORTS}"
         case _:
             return "its own log says why; it must take mails from this machine"

@@ -36,7 +36,7 @@ def findings(config: Config, folder: Path | None, told: str | None) -> Iterator[
         return
     more = [MOMENT] if used else []
     more += [GREETING] if config.callback.enabled else []
-    more += ["consent_before"] if any(queue.ask_consent == "needed" for queue in queues) else []
+    more += ["consent_before"] if any(queue.consent == "required" for queue in queues) else []
     for name in used:
         for language in surveys[name].languages:
             yield _language(surveys[name], language, more, place)

@@ -83,7 +83,7 @@ class FollowUp:
     pbx: str
     reason: str
     caller_key: str  # never empty: who withholds the number cannot be called back
-    number: str  # as callers.numbers lets it be stored
+    number: str  # as callers.number_storage lets it be stored
     queue: str
     agent: str
     call_id: str  # the call that opened it

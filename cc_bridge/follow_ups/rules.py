@@ -80,7 +80,7 @@ class FollowUpRules:
     """What opens a follow-up; nothing does by itself."""
 
     low_ratings: Mapping[str, int] = field(default_factory=dict)  # kind of question -> highest low value
-    not_solved: Collection[str] = ()  # ids of questions that ask whether it is solved
+    unresolved_questions: Collection[str] = ()  # ids of questions that ask whether it is solved
     comments: bool = False
     abandoned_seconds: float = 0  # abandoned twice within so many; 0: never
     long_wait_seconds: float = 0  # waited longer; 0: never
@@ -119,7 +119,7 @@ class FollowUpRules:
         low = self.low_ratings.get(answer.kind)
         if low is not None and answer.value <= low:
             yield FollowUpReason.LOW_RATING, detail_of_rating(answer.kind, answer.value)
-        if answer.kind == "yes_no" and answer.value == 0 and answer.question in self.not_solved:
+        if answer.kind == "yes_no" and answer.value == 0 and answer.question in self.unresolved_questions:
             yield FollowUpReason.NOT_SOLVED, f"{answer.question}=no"
         if answer.kind == "comment" and self.comments:
             yield FollowUpReason.COMMENT, f"spoke {answer.value} s"

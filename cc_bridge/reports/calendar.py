@@ -74,7 +74,7 @@ class Days:
     """The days of one place."""
 
     zone: tzinfo | None = None  # None: this machine's
-    week_starts: int = 0  # Monday is 0
+    first_weekday: int = 0  # Monday is 0
     kind: CalendarKind = "gregorian"
 
     def began(self, day: date) -> float:
@@ -112,7 +112,7 @@ class Days:
 
     def weekdays(self) -> tuple[int, ...]:
         """Return the days of the week, Monday being 0, in the order of the week."""
-        return tuple((self.week_starts + step) % len(WEEKDAYS) for step in range(len(WEEKDAYS)))
+        return tuple((self.first_weekday + step) % len(WEEKDAYS) for step in range(len(WEEKDAYS)))
 
     def between(self, first: date, last: date) -> Iterator[date]:
         """Yield every day from the first to the last."""

@@ -64,13 +64,13 @@ class NoCallbackReason(StrEnum):
 class CallbackRules:
     """What is allowed."""
 
-    lawful_interest: bool = False  # call without the caller's own yes
+    legitimate_interest: bool = False  # call without the caller's own yes
     delay_seconds: float = 60.0  # after the hang-up
     retry_seconds: float = 1800.0  # after busy
     hours: BusinessHours = field(default_factory=lambda: BusinessHours(begin=9 * 60, end=20 * 60))
-    per_hour: int = 20
-    per_day: int = 100
-    again_after_days: float = 30.0
+    max_per_hour: int = 20
+    max_per_day: int = 100
+    min_days_between: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,14 +194,14 @@ class CallbackPlan:
 
     def _refusal(self, candidate: CallbackCandidate, now: float) -> NoCallbackReason | None:
         # A no is a no, whatever the interest; where nobody asked, the interest decides.
-        if not (self.rules.lawful_interest if candidate.consented is None else candidate.consented):
+        if not (self.rules.legitimate_interest if candidate.consented is None else candidate.consented):
             return NoCallbackReason.NO_CONSENT
         key = candidate.invitation.caller_key
         if not (key and dialable(candidate.number)):
             return NoCallbackReason.WITHHELD
         called_at = self.called_at.get(key)
         planned = any(each.candidate.invitation.caller_key == key for each in self._callbacks.values())
-        if planned or (called_at is not None and now - called_at < self.rules.again_after_days * _DAY):
+        if planned or (called_at is not None and now - called_at < self.rules.min_days_between * _DAY):
             return NoCallbackReason.CALLED_RECENTLY
         return NoCallbackReason.TOO_MANY if len(self._callbacks) >= MAX_PLANNED else None
 
@@ -210,10 +210,10 @@ class CallbackPlan:
             return NoCallbackReason.OUTSIDE_HOURS
         while self._calls and now - self._calls[0] >= _DAY:
             self._calls.popleft()
-        if len(self._calls) >= self.rules.per_day:
+        if len(self._calls) >= self.rules.max_per_day:
             return NoCallbackReason.DAY_FULL
         in_this_hour = sum(now - made < _HOUR for made in self._calls)
-        return NoCallbackReason.HOUR_FULL if in_this_hour >= self.rules.per_hour else None
+        return NoCallbackReason.HOUR_FULL if in_this_hour >= self.rules.max_per_hour else None
 
     def _change(self, callback: _Callback, state: _State, at: float) -> None:
         self._callbacks[callback.candidate.uniqueid] = replace(callback, state=state, at=at)
@@ -227,6 +227,6 @@ class CallbackPlan:
         for callback in list(self._callbacks.values()):
             if callback.state is _State.ANSWERED and now - callback.at > ANSWERED_SECONDS:
                 self._done(callback.candidate, NoCallbackReason.NOT_ASKED)
-        kept = self.rules.again_after_days * _DAY
+        kept = self.rules.min_days_between * _DAY
         for key in [key for key, at in self.called_at.items() if now - at >= kept]:
             del self.called_at[key]

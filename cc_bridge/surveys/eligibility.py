@@ -62,15 +62,15 @@ class EligibilityRules:
     """What one queue wants; the defaults ask everybody."""
 
     survey: str = "csat"  # the definition's id; empty: nobody is asked
-    percent: float = 100.0  # of those who may be asked
+    sampling_percent: float = 100.0  # of those who may be asked
     min_talk_seconds: float = 0.0
     transferred: bool = True  # ask those too whom one agent passed on to another
-    only_ended_by_agent: bool = False
-    again_after_days: float = 0.0  # since the caller was asked last; 0: each time
-    per_day: int = 0  # callers asked in the queue; 0: no cap
-    per_agent_and_day: int = 0  # 0: no cap
+    require_agent_hangup: bool = False
+    min_days_between_surveys: float = 0.0  # since the caller was asked last; 0: each time
+    max_surveys_per_day: int = 0  # callers asked in the queue; 0: no cap
+    max_surveys_per_agent_per_day: int = 0  # 0: no cap
     hours: BusinessHours = field(default_factory=BusinessHours)
-    consent_needed: bool = False  # given before the queue
+    consent_required: bool = False  # given before the queue
     most_running: int = 5_000  # surveys at once
 
 
@@ -117,7 +117,7 @@ def _agent_ended(case: _Case) -> bool:
 
 def _asked_recently(case: _Case) -> bool:
     last = case.before.last_asked_at
-    return last is not None and case.caller.at - last < case.rules.again_after_days * _DAY
+    return last is not None and case.caller.at - last < case.rules.min_days_between_surveys * _DAY
 
 
 def _reached(asked: int, cap: int) -> bool:
@@ -129,19 +129,22 @@ _REASONS: tuple[tuple[NotAskedReason, Callable[[_Case], bool]], ...] = (
     (NotAskedReason.NO_AGENT, lambda case: not (case.caller.agent or case.caller.interface)),
     (NotAskedReason.NOT_ELIGIBLE, lambda case: not case.caller.answered),
     (NotAskedReason.NOT_ELIGIBLE, lambda case: case.caller.transferred and not case.rules.transferred),
-    (NotAskedReason.NOT_ELIGIBLE, lambda case: case.rules.only_ended_by_agent and not _agent_ended(case)),
+    (NotAskedReason.NOT_ELIGIBLE, lambda case: case.rules.require_agent_hangup and not _agent_ended(case)),
     (NotAskedReason.TOO_SHORT, lambda case: case.caller.talk_seconds < case.rules.min_talk_seconds),
     (NotAskedReason.OPTED_OUT, lambda case: case.before.opted_out),
     (NotAskedReason.NO_CONSENT, lambda case: case.caller.consented is False),
-    (NotAskedReason.NO_CONSENT, lambda case: case.rules.consent_needed and not case.caller.consented),
+    (NotAskedReason.NO_CONSENT, lambda case: case.rules.consent_required and not case.caller.consented),
     (NotAskedReason.LANGUAGE_MISSING, lambda case: not case.caller.language_known),
     (NotAskedReason.OUTSIDE_HOURS, lambda case: not case.rules.hours.contains(case.caller.at)),
     (NotAskedReason.ASKED_RECENTLY, _asked_recently),
-    (NotAskedReason.SAMPLED_OUT, lambda case: not is_sampled(case.sample_id, case.rules.percent)),
-    (NotAskedReason.QUOTA, lambda case: _reached(case.before.asked_today_in_queue, case.rules.per_day)),
+    (NotAskedReason.SAMPLED_OUT, lambda case: not is_sampled(case.sample_id, case.rules.sampling_percent)),
     (
         NotAskedReason.QUOTA,
-        lambda case: _reached(case.before.asked_today_of_agent, case.rules.per_agent_and_day),
+        lambda case: _reached(case.before.asked_today_in_queue, case.rules.max_surveys_per_day),
+    ),
+    (
+        NotAskedReason.QUOTA,
+        lambda case: _reached(case.before.asked_today_of_agent, case.rules.max_surveys_per_agent_per_day),
     ),
     (NotAskedReason.OVERLOAD, lambda case: case.before.running >= case.rules.most_running),
 )

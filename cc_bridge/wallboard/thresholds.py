@@ -1,4 +1,4 @@
-"""Whether a figure is fine, should be watched, or calls for somebody now. Pure.
+"""Whether a figure is good, a warning or critical. Pure.
 
 The configuration gives two bounds for each figure. The trap: for a wait more is worse, for a service level
 less is; which of the two it is shows in the bounds themselves.
@@ -15,29 +15,26 @@ class Severity(StrEnum):
 
     NONE = "none"  # there is no figure, or nothing to judge it by
     GOOD = "good"
-    WATCH = "watch"
-    ACT = "act"
+    WARNING = "warning"
+    CRITICAL = "critical"
 
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """From `watch` on a figure is watched, from `act` on somebody acts; upwards if `act` is not below."""
+    """The bounds of a figure: more is worse if `critical` is not below `warning`, else less is worse."""
 
-    watch: float
-    act: float
+    warning: float
+    critical: float
 
     def level(self, value: float | None) -> Severity:
         if value is None:
             return Severity.NONE
-        if self.act >= self.watch:
-            return (
-                Severity.ACT
-                if value >= self.act
-                else Severity.WATCH
-                if value >= self.watch
-                else Severity.GOOD
-            )
-        return Severity.ACT if value < self.act else Severity.WATCH if value < self.watch else Severity.GOOD
+        more_is_worse = self.critical >= self.warning
+        if value >= self.critical if more_is_worse else value < self.critical:
+            return Severity.CRITICAL
+        if value >= self.warning if more_is_worse else value < self.warning:
+            return Severity.WARNING
+        return Severity.GOOD
 
 
 @dataclass(frozen=True, slots=True)

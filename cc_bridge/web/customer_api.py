@@ -85,7 +85,7 @@ class _CustomerResource(JsonResource):
         if not keys:
             return fault(request, 404, "this is no phone number")
         if numbers.is_shared(self._number):
-            return fault(request, 409, "many people call from this number, see customers.shared")
+            return fault(request, 409, "many people call from this number, see customers.shared_numbers")
         if request.method == b"PUT":
             return self._put(request, numbers.key(self._number))
         return self._get(request, keys)

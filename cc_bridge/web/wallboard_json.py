@@ -32,7 +32,7 @@ def as_json(board: Board, levels: Thresholds, at: float, zone: tzinfo | None) ->
         "today_began": board.today_began,
         "today_complete": board.complete,
         "thresholds": {
-            name: {"watch": threshold.watch, "act": threshold.act}
+            name: {"warning": threshold.warning, "critical": threshold.critical}
             for name in Thresholds.__slots__
             for threshold in [getattr(levels, name)]
         },

@@ -44,10 +44,10 @@ class HttpClient:
     """Posts to one address. `trust_root` None means the system's certificate authorities."""
 
     def __init__(
-        self, url: str, answer_seconds: float, trust_root: Any, reactor: Any, now: Callable[[], float]
+        self, url: str, timeout_seconds: float, trust_root: Any, reactor: Any, now: Callable[[], float]
     ) -> None:
         self._url = url.encode("ascii")
-        self._seconds = answer_seconds
+        self._seconds = timeout_seconds
         self._reactor = reactor
         self._now = now
         self._pool = HTTPConnectionPool(reactor)
@@ -55,7 +55,7 @@ class HttpClient:
         self._pool.cachedConnectionTimeout = _KEPT_SECONDS  # type: ignore[assignment]  # any number will do
         self._pool.retryAutomatically = False
         policy = BrowserLikePolicyForHTTPS(trust_root)
-        self._agent = Agent(reactor, policy, connectTimeout=answer_seconds, pool=self._pool)
+        self._agent = Agent(reactor, policy, connectTimeout=timeout_seconds, pool=self._pool)
 
     async def post(self, headers: Mapping[str, str], body: bytes) -> WebhookReply:
         """Send a body; raises CancelledError only when the Deferred around it is cancelled."""

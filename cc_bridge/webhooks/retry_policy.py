@@ -37,8 +37,8 @@ class RetryPolicy:
 
     first_pause: float = 5.0
     longest_pause: float = 3_600.0
-    give_up_attempts: int = 100
-    give_up_seconds: float = 3 * 86_400.0
+    max_attempts: int = 100
+    max_age_seconds: float = 3 * 86_400.0
 
     def pause(self, failures: int, random: float) -> float:
         """Return how long to wait after so many failures, from half of the pause to all of it."""
@@ -73,7 +73,7 @@ def verdict(reply: WebhookReply, attempts: int, age: float, rules: RetryPolicy) 
     """Judge an event after an attempt; `attempts` counts this one, `age` is the event's in seconds."""
     if reply.taken:
         return DeliveryOutcome.DELIVERED
-    tired = attempts >= rules.give_up_attempts or age >= rules.give_up_seconds
+    tired = attempts >= rules.max_attempts or age >= rules.max_age_seconds
     return DeliveryOutcome.DEAD if tired or reply.status == _GONE else DeliveryOutcome.AGAIN
 
 

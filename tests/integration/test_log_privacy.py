@@ -48,7 +48,7 @@ def test_a_contact_centre_leaves_no_number_in_the_log(logged, tmp_path):
             ami={"port": port.getHost().port, "username": "demo", "secret": "secret"},
             agi={"port": 0},
             http={"port": 0},
-            run={"stop_seconds": 0},
+            run={"shutdown_timeout_seconds": 0},
             storage={"url": f"sqlite:///{tmp_path / 'calls.sqlite'}"},
         ),
         reactor,

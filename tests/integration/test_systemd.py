@@ -48,7 +48,7 @@ def test_what_would_break_it_is_not_set():
 
 def test_it_stops_later_than_the_daemon_itself():
     (seconds,) = values("TimeoutStopSec")
-    assert int(seconds) > Config().run.stop_seconds + 30
+    assert int(seconds) > Config().run.shutdown_timeout_seconds + 30
 
 
 def test_credentials_and_keys_of_the_configuration_fit():

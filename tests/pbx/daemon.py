@@ -51,11 +51,11 @@ class Daemon:
         self._sections: dict[str, dict[str, Any]] = {}
         self.configure("pbx", name="test")
         self.configure("ami", port=ami_port or rig.pbx.ami_port, username=user, secret_file=str(secret))
-        self.configure("ami", longest_pause_seconds=1)
+        self.configure("ami", reconnect_max_seconds=1)
         self.configure("agi", port=self.agi_port)
         self.configure("http", port=self.http_port)
         self.configure("storage", url=self.url)
-        self.configure("queue_defaults", ask_min_talk_seconds=0)
+        self.configure("queue_defaults", min_talk_seconds=0)
         self.configure("queues.sales", service_level_seconds=15)
 
     def configure(self, section: str, **values: Any) -> None:

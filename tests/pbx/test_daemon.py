@@ -35,7 +35,7 @@ def test_sigterm_lets_a_running_survey_finish_and_takes_no_new_one(rig, daemon):
 
 
 def test_sigterm_cuts_a_survey_at_the_deadline_and_stores_how_far_it_came(rig, daemon):
-    daemon.configure("run", stop_seconds=0.5)
+    daemon.configure("run", shutdown_timeout_seconds=0.5)
     daemon.stop()
     daemon.start()
     caller = rig.call("sales")

@@ -35,10 +35,10 @@ def server(postgres):  # noqa: ARG001 - it tells whether there is one
 def house(rig, tmp_path, server):
     daemon = Daemon(rig, tmp_path)
     daemon.url = server.fresh().render_as_string(hide_password=False)
-    daemon.configure("storage", url=daemon.url, journal=f"{tmp_path}/journal.sqlite")
+    daemon.configure("storage", url=daemon.url, journal_file=f"{tmp_path}/journal.sqlite")
     daemon.configure("callers", country_code="98")
-    daemon.configure("follow_ups", enabled=True, work_from="00:00", work_until="24:00", due_hours=8)
-    daemon.configure("follow_ups", work_weekdays="mon-sun")
+    daemon.configure("follow_ups", enabled=True, business_from="00:00", business_until="24:00", due_hours=8)
+    daemon.configure("follow_ups", business_weekdays="mon-sun")
     daemon.configure("queues.sales", owner="sara")
     daemon.start()
     rig.survey_at(daemon.agi_port)

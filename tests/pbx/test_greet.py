@@ -24,7 +24,7 @@ def house(rig, tmp_path):
     """Return a daemon that is configured, and started by the test."""
     daemon = Daemon(rig, tmp_path)
     daemon.configure("survey", enabled=False)
-    daemon.configure("storage", journal=f"{tmp_path}/journal.sqlite")
+    daemon.configure("storage", journal_file=f"{tmp_path}/journal.sqlite")
     daemon.configure("callers", country_code="98")
     daemon.configure("customers", priority_after_low_rating=10, priority_after_lost_call=5)
     rig.survey_at(daemon.agi_port)

@@ -37,8 +37,8 @@ def patient_surveys(folder):
 def _asking(asterisk, tmp_path_factory):
     running = Daemon(asterisk, tmp_path_factory.mktemp("daemon"))
     (asterisk.pbx._home / "spool" / "comments").mkdir()
-    running.configure("survey", recordings=str(asterisk.pbx._inside / "spool" / "comments"))
-    running.configure("survey", folder=str(patient_surveys(tmp_path_factory.mktemp("surveys"))))
+    running.configure("survey", recordings_directory=str(asterisk.pbx._inside / "spool" / "comments"))
+    running.configure("survey", directory=str(patient_surveys(tmp_path_factory.mktemp("surveys"))))
     running.configure("queues.sales", survey="full")
     try:
         yield running.start()

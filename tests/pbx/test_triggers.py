@@ -95,7 +95,7 @@ def desk(rig):
 def house(rig, tmp_path):
     """Return a daemon that is configured, and started by the test."""
     daemon = Daemon(rig, tmp_path)
-    daemon.configure("queue_defaults", ask_min_talk_seconds=0)
+    daemon.configure("queue_defaults", min_talk_seconds=0)
     rig.survey_at(daemon.agi_port)
     yield daemon
     daemon.close()
@@ -359,7 +359,7 @@ def consent(rig, caller, keys):
 @both_languages
 @pytest.mark.parametrize(("key", "given", "survey"), [("1", "yes", "started"), ("2", "no", "no_consent")])
 def test_who_is_asked_before_the_queue_decides(rig, house, key, given, survey, language):
-    house.configure("queues.sales", ask_consent="needed")
+    house.configure("queues.sales", consent="required")
     house.start()
     caller = rig.call("asked", number="09127654321", name="Sara", language=language)
     assert consent(rig, caller, key) == given

@@ -25,20 +25,21 @@ def configured(url, server=None, *, reports=None, queues=None, **digest):
     """Return the configuration of a daemon that sends digests."""
     known = {
         "enabled": True,
-        "everyone": ["board@example.com"],
-        "owners": OWNERS,
+        "recipients": ["board@example.com"],
+        "owner_addresses": OWNERS,
         "sender": "bridge@example.com",
     }
     if server is None:
-        known["host"] = "localhost"
+        known["smtp_host"] = "localhost"
     else:
         known |= {
-            "host": "localhost", "port": server.port, "tls": server.tls, "tls_ca_file": server.ca_file,
-            "username": USER, "secret": PASSWORD, "answer_seconds": 10,
+            "smtp_host": "localhost", "smtp_port": server.port, "tls": server.tls,
+            "tls_ca_file": server.ca_file, "username": USER, "password": PASSWORD,
+            "response_timeout_seconds": 10,
         }  # fmt: skip
     return Config(
         storage={"url": url},
-        survey={"time_zone": str(ZONE)},
+        general={"time_zone": str(ZONE)},
         reports=reports or {},
         queues=QUEUES if queues is None else queues,
         digest=known | digest,

@@ -68,22 +68,20 @@ def contact_centre(name, folder, url, dead_port):
             ami=AmiConfig(host=HOST, port=ami_port, username=name, secret=SecretStr("secret")),
             agi=AgiConfig(host=HOST, port=0),
             http=HttpConfig(host=HOST, port=0),
-            storage=StorageConfig(url=url, journal=folder / f"{name}.sqlite"),
-            survey=SurveyConfig(folder=folder / "surveys"),
+            storage=StorageConfig(url=url, journal_file=folder / f"{name}.sqlite"),
+            survey=SurveyConfig(directory=folder / "surveys"),
             # Some of the recorded talks last two seconds, and no wait twenty.
-            queue_defaults=QueueConfig(
-                ask_min_talk_seconds=0, service_level_seconds=4, survey=name, owner=name
-            ),
+            queue_defaults=QueueConfig(min_talk_seconds=0, service_level_seconds=4, survey=name, owner=name),
             follow_ups=FollowUpsConfig(enabled=True),
             digest=DigestConfig(
                 enabled=True,
-                everyone=["a@example.com"],
+                recipients=["a@example.com"],
                 sender="b@example.com",
-                host=HOST,
-                port=dead_port,
+                smtp_host=HOST,
+                smtp_port=dead_port,
                 tls="none",
             ),
-            run=RunConfig(stop_seconds=0),
+            run=RunConfig(shutdown_timeout_seconds=0),
             webhooks=[
                 WebhookConfig(
                     name="crm", url=f"http://{HOST}:{dead_port}/", secret=SecretStr("whsec_" + "YWJj" * 8)

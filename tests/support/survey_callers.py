@@ -81,9 +81,9 @@ class Daemon:
             ami = {{ port = {ami_port or 1}, username = "bridge", secret = "word" }}
             agi = {{ port = {self.agi_port}, max_callers = 1000 }}
             http = {{ port = {self._http_port} }}
-            run = {{ stop_seconds = 2 }}
-            survey = {{ folder = "{surveys}" }}
-            storage = {{ url = "{url}", journal = "{self.journal}" }}
+            run = {{ shutdown_timeout_seconds = 2 }}
+            survey = {{ directory = "{surveys}" }}
+            storage = {{ url = "{url}", journal_file = "{self.journal}" }}
             {more}
             """
         )

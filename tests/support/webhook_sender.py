@@ -22,7 +22,7 @@ from cc_bridge.webhooks.signing import keys_of
 def main() -> None:
     file, url, secret = sys.argv[1:]
     client = HttpClient(url, 5, None, reactor, time.time)
-    rules = RetryPolicy(first_pause=0.02, longest_pause=0.1, give_up_attempts=1_000)
+    rules = RetryPolicy(first_pause=0.02, longest_pause=0.1, max_attempts=1_000)
     deliveries = WebhookDeliveries(
         OutboxFile(Path(file)),
         [Endpoint("crm", keys_of(secret), client, rules, 100_000)],

@@ -44,7 +44,12 @@ class DigestJob(PeriodicJob["DigestRunResult"]):
     interval = 60.0
     retry = 300.0
     at_start = False
-    taken_over = ("digest.*", "reports.*", "survey.time_zone", *per_queue("owner", "stage", "open_*"))
+    taken_over = (
+        "digest.*",
+        "reports.*",
+        "general.time_zone",
+        *per_queue("owner", "journey_stage", "opening_*"),
+    )
 
     def __init__(self, context: Context, send: SendDigests = _send) -> None:
         super().__init__(context)
@@ -74,8 +79,8 @@ class DigestJob(PeriodicJob["DigestRunResult"]):
     def _init_series(self) -> None:
         """Let the count exist at 0 before anything is counted, as Prometheus looks for an increase."""
         digest = self.config.digest
-        if digest.enabled and digest.every not in self.failures:
-            self.failures = {digest.every: 0}
+        if digest.enabled and digest.frequency not in self.failures:
+            self.failures = {digest.frequency: 0}
 
     def finish(self, result: "DigestRunResult") -> None:
         self._look_at = result.look_at
@@ -98,7 +103,7 @@ class DigestJob(PeriodicJob["DigestRunResult"]):
 
 def check_digest(config: Config) -> None:
     """Raise ConfigError for what would keep digests from being made and sent."""
-    config.digest.password()
+    config.digest.smtp_password()
     needed = ["jinja2"] + (["persiantools"] if config.reports.calendar == "persian" else [])
     if config.digest.enabled and not all(map(find_spec, needed)):
         raise ConfigError(f"digest.enabled needs {' and '.join(needed)}: install cc-bridge[report]")

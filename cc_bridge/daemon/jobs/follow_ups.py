@@ -31,7 +31,7 @@ CountFollowUps = Callable[[Mapping[str, int], Iterable[FollowUp], Mapping[str, F
 
 def follow_up_policy(config: Config, shared: frozenset[str]) -> FollowUpPolicy:
     """Return who is to call back, and until when; `shared` are the keys of numbers of no one customer."""
-    follow_ups, hours = config.follow_ups, config.follow_ups.hours(config.survey.zone)
+    follow_ups, hours = config.follow_ups, config.follow_ups.hours(config.general.zone)
     return FollowUpPolicy(
         rules=follow_ups.rules(shared),
         owner=lambda queue: config.queue(queue).owner,
@@ -52,7 +52,7 @@ class FollowUpJob(PeriodicJob[None]):
     interval = 5.0
     retry = 30.0
     tolerated = 1  # at the very start the writer may still be making the tables
-    taken_over = ("follow_ups.*", "survey.time_zone", *per_queue("owner"))
+    taken_over = ("follow_ups.*", "general.time_zone", *per_queue("owner"))
 
     def __init__(
         self,

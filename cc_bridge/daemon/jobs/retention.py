@@ -25,7 +25,7 @@ def retention_policy(retention: RetentionConfig) -> RetentionPolicy:
         retention.calls_days,
         retention.ratings_days,
         retention.comments_days,
-        retention.funnel_days,
+        retention.survey_decisions_days,
         retention.follow_ups_days,
     )
 
@@ -49,7 +49,7 @@ class RetentionJob(PeriodicJob[PurgeResult]):
     interval = 60.0
     retry = 3600.0
     at_start = False
-    taken_over = ("retention.*", "survey.recordings")
+    taken_over = ("retention.*", "survey.recordings_directory")
 
     def __init__(self, context: Context, journal: Journal | None, pbx_now: Callable[[], float]) -> None:
         super().__init__(context)
@@ -74,7 +74,7 @@ class RetentionJob(PeriodicJob[PurgeResult]):
         def purge() -> PurgeResult:
             if self._journal is not None:
                 self._journal.prune(tables_before(policy, now))
-            recordings = Recordings(config.survey.recordings)
+            recordings = Recordings(config.survey.recordings_directory)
             return Purger(self._engine, config.pbx.name, policy, now, recordings, self.stopping.wait).run()
 
         return purge

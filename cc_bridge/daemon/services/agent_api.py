@@ -29,7 +29,7 @@ _READS = 2  # at a time
 class AgentApi(DaemonService):
     """`resource` serves /api/agent from the start on; `now` is the PBX's clock."""
 
-    taken_over = ("survey.time_zone", "reports.minimum")
+    taken_over = ("general.time_zone", "reports.min_sample_size")
 
     def __init__(self, context: Context, now: Callable[[], float]) -> None:
         super().__init__(context)
@@ -51,7 +51,7 @@ class AgentApi(DaemonService):
         config, now = self.config, self._now()
 
         def query(connection: Connection) -> dict[str, Any]:
-            days_there = Days(config.survey.zone)
+            days_there = Days(config.general.zone)
             today = days_there.today(now)
             asked = ReportQuery(
                 today - timedelta(days - 1),
@@ -59,7 +59,7 @@ class AgentApi(DaemonService):
                 Dimension.AGENT,
                 days_there,
                 config.pbx.name,
-                minimum=config.reports.minimum,
+                minimum=config.reports.min_sample_size,
                 agent=agent,
             )
             return as_json(read_agent_page(connection, asked), localization(config, asked, language), now)

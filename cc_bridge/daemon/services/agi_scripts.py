@@ -26,7 +26,7 @@ class AgiScripts(DaemonService):
     so they are asked of `invitations` when a caller comes.
     """
 
-    taken_over = ("survey.recordings",)
+    taken_over = ("survey.recordings_directory",)
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class AgiScripts(DaemonService):
             now=now,
             clock=context.reactor,
             on_stage=on_stage,
-            recordings=context.config.survey.recordings,
+            recordings=context.config.survey.recordings_directory,
         )
         server.add_script("survey", self.survey.run)
         server.add_script("consent", self._ask_consent)
@@ -56,7 +56,7 @@ class AgiScripts(DaemonService):
 
     def reconfigure(self, config: Config) -> None:
         super().reconfigure(config)
-        self.survey.recordings = config.survey.recordings
+        self.survey.recordings = config.survey.recordings_directory
 
     async def _ask_consent(self, request: Request, channel: AgiChannel) -> None:
         script = ConsentScript(self._invitations.sounds, self._invitations.record_consent)

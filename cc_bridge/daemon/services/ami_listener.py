@@ -164,8 +164,8 @@ class AmiListener(DaemonService):
             clock=reactor,
             wall_clock=context.now,
             random=random.random,
-            timeouts=AmiTimeouts(ping_every=ami.ping_seconds, answer=ami.answer_seconds),
-            pauses=ReconnectPolicy(longest=ami.longest_pause_seconds),
+            timeouts=AmiTimeouts(ping_every=ami.ping_interval_seconds, answer=ami.response_timeout_seconds),
+            pauses=ReconnectPolicy(longest=ami.reconnect_max_seconds),
         )
 
     def _snapshot_taken(self) -> None:
@@ -197,7 +197,7 @@ def _tracker(config: Config) -> Tracker:
         config.pbx.name,
         lambda queue: config.queue(queue).wrap_up_seconds,
         config.agents.wrap_up_reasons,
-        config.agents.longest_wrap_up_seconds,
+        config.agents.max_wrap_up_seconds,
     )
     direct = config.direct_calls
     contexts = Contexts(
@@ -209,5 +209,5 @@ def _tracker(config: Config) -> Tracker:
         agents,
         contexts,
         direct=direct.enabled,
-        numbers=config.callers.numbers == "plain",
+        numbers=config.callers.number_storage == "plain",
     )

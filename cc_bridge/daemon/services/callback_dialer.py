@@ -35,14 +35,14 @@ CALLED_BACK = "called_back"  # the stage of a caller whom we called, whatever ca
 _RULES = tuple(
     f"callback.{option}"
     for option in (
-        "lawful_interest",
+        "legitimate_interest",
         "delay_seconds",
         "retry_minutes",
         "call_from",
         "call_until",
-        "per_hour",
-        "per_day",
-        "again_after_days",
+        "max_per_hour",
+        "max_per_day",
+        "min_days_between",
     )
 )
 
@@ -53,7 +53,7 @@ class CallbackDialer(DaemonService):
     `record` takes a survey decision for each call, by which a restart knows who was called.
     """
 
-    taken_over = ("survey.time_zone", *_RULES)
+    taken_over = ("general.time_zone", *_RULES)
 
     def __init__(
         self,
@@ -161,4 +161,4 @@ class CallbackDialer(DaemonService):
 
 
 def _rules(config: Config) -> CallbackRules:
-    return config.callback.rules(config.survey.zone)
+    return config.callback.rules(config.general.zone)

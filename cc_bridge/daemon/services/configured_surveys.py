@@ -10,7 +10,7 @@ __all__ = ["ConfiguredSurveys"]
 class ConfiguredSurveys(DaemonService):
     """`surveys` by id and `sounds` by prompt. Raises SurveyError or ConfigError for a faulty one."""
 
-    taken_over = ("survey.folder", *per_queue("survey"))
+    taken_over = ("survey.directory", *per_queue("survey"))
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -47,7 +47,7 @@ class CustomerLookup(DaemonService):
         super().__init__(context)
         config, reactor = context.config, context.reactor
         self.numbers = make_numbers(config)
-        self._kind = config.customers.rating
+        self._kind = config.customers.rating_kind
         self._store = store
         self._now = now
         self._lookups = context.database.read_pool("greetings", _LOOKUPS)

@@ -19,7 +19,7 @@ AgiScript = Callable[[Request, AgiChannel], Awaitable[None]]
 class FastAgi(ListeningService):
     """Serves the scripts that are added, by name; a request for any other is refused."""
 
-    taken_over = ("agi.max_*", "agi.head_*")
+    taken_over = ("agi.max_*", "agi.header_timeout_seconds")
 
     def __init__(self, context: Context) -> None:
         agi, self._scripts = context.config.agi, dict[str, AgiScript]()
@@ -43,12 +43,12 @@ class FastAgi(ListeningService):
         self.factory.limits = _limits(config)
 
     def stop(self) -> Deferred[None]:
-        """Take no new callers; those in progress may finish within `run.stop_seconds`."""
+        """Take no new callers; those in progress may finish within `run.shutdown_timeout_seconds`."""
         return Deferred.fromCoroutine(self._finish(super().stop()))
 
     async def _finish(self, closed: Deferred[None]) -> None:
         await closed
-        await self.factory.stop(self.config.run.stop_seconds)
+        await self.factory.stop(self.config.run.shutdown_timeout_seconds)
 
     async def _serve(self, request: Request, channel: AgiChannel) -> None:
         await self._scripts[request.script](request, channel)
@@ -56,4 +56,10 @@ class FastAgi(ListeningService):
 
 def _limits(config: Config) -> AgiLimits:
     agi = config.agi
-    return AgiLimits(agi.max_callers, agi.max_seconds, agi.head_lines, agi.head_bytes, agi.head_seconds)
+    return AgiLimits(
+        agi.max_callers,
+        agi.max_session_seconds,
+        agi.max_header_lines,
+        agi.max_header_bytes,
+        agi.header_timeout_seconds,
+    )

@@ -25,7 +25,7 @@ _LIMIT = 200  # follow-ups in a list
 class FollowUpApi(DaemonService):
     """`resource` serves /api/follow-ups from the start on; `now` is the PBX's clock."""
 
-    taken_over = ("survey.time_zone",)
+    taken_over = ("general.time_zone",)
 
     def __init__(self, context: Context, now: Callable[[], float]) -> None:
         super().__init__(context)
@@ -33,7 +33,7 @@ class FollowUpApi(DaemonService):
         self._reads = context.database.read_pool("follow-ups", _READS)
         session = FollowUpSession(context.config.http.access_token(), now)
         self.resource = FollowUpsResource(
-            session, self.list, self.apply, now, lambda: self.config.survey.zone, context.reactor
+            session, self.list, self.apply, now, lambda: self.config.general.zone, context.reactor
         )
 
     def start(self) -> None:

@@ -61,7 +61,7 @@ class RecordPipeline(DaemonService):
         extra_rows = self.webhooks.extra_rows if self.webhooks else no_extra_rows
         open_file = open_with_outbox if self.webhooks else open_database
         sink = self.journal or SqlSink(partial(open_file, storage.url))
-        self.writer = Writer(sink, reactor.callFromThread, storage.max_backlog, extra_rows)
+        self.writer = Writer(sink, reactor.callFromThread, storage.max_queued_records, extra_rows)
 
     def subscribe(self, subscriber: Callable[[Record], None]) -> None:
         """Let a subscriber have each record, as it may be stored, before it is written."""
@@ -79,14 +79,14 @@ class RecordPipeline(DaemonService):
             self.webhooks.deliveries.start()
 
     def stop(self) -> Deferred[None]:
-        """Write what there is; fires when all is on disk, or after `run.stop_seconds`."""
+        """Write what there is; fires when all is on disk, or after `run.shutdown_timeout_seconds`."""
         return Deferred.fromCoroutine(self._flush())
 
     async def _flush(self) -> None:
         if self.webhooks:
             await self.webhooks.deliveries.stop()
         self.commit_batch()
-        lost = await self.writer.stop(max(self.config.run.stop_seconds, _WRITE_SECONDS))
+        lost = await self.writer.stop(max(self.config.run.shutdown_timeout_seconds, _WRITE_SECONDS))
         if lost:
             _log.error("{lost} records could not be written before the end", lost=lost)
         if self.forwarder:
@@ -148,5 +148,5 @@ def _forwarder(storage: StorageConfig, reactor: Any) -> Forwarder | None:
     """Return what copies a journal to the database; None: the database is a file, and needs no journal."""
     if not storage.on_server:
         return None
-    journal = Journal(storage.journal, storage.journal_max_mb * 1024**2)
+    journal = Journal(storage.journal_file, storage.journal_max_mb * 1024**2)
     return Forwarder(journal, partial(open_database, storage.url), reactor.callFromThread)

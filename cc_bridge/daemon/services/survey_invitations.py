@@ -21,7 +21,6 @@ from cc_bridge.agi.request import Request
 from cc_bridge.agi.script_arguments import ScriptArguments, parse_arguments
 from cc_bridge.calls.talk import OpenTalk
 from cc_bridge.calls.tracker import Tracker
-from cc_bridge.config import rules_of
 from cc_bridge.daemon.service import Context, DaemonService, per_queue
 from cc_bridge.daemon.services.callback_dialer import CallbackDialer
 from cc_bridge.daemon.services.configured_surveys import ConfiguredSurveys
@@ -106,10 +105,20 @@ class SurveyInvitations(DaemonService):
 
     taken_over = (
         "survey.enabled",
-        "survey.busy_share",
-        "survey.time_zone",
+        "survey.max_load_ratio",
+        "general.time_zone",
         "agi.max_callers",
-        *per_queue("survey", "language", "ask_*"),
+        *per_queue(
+            "survey",
+            "survey_*",
+            "language",
+            "sampling_percent",
+            "min_talk_seconds",
+            "require_agent_hangup",
+            "min_days_between_surveys",
+            "max_surveys_per_*",
+            "consent",
+        ),
     )
 
     def __init__(
@@ -212,7 +221,7 @@ class SurveyInvitations(DaemonService):
         ],
     ) -> Invitation | NotAskedReason:
         queue = self.config.queue(caller.queue)
-        rules = rules_of(queue, self.config.survey, self.config.agi)
+        rules = queue.rules(self.config.survey, self.config.agi, self.config.general.zone)
         survey = self._surveys.surveys.get(rules.survey)
         if survey is None:
             return NotAskedReason.DISABLED
@@ -239,7 +248,7 @@ class SurveyInvitations(DaemonService):
             trigger=caller.trigger,
             consented=self._consents.get(caller.uniqueid),
         )
-        standing = self.history.snapshot(candidate, start_of_day(now, self.config.survey.zone), running)
+        standing = self.history.snapshot(candidate, start_of_day(now, self.config.general.zone), running)
         if self.history.opted_out(self._keys.hashed(caller.number)):  # all that an erasure has left
             standing = replace(standing, opted_out=True)
         found = judge(candidate, rules, standing, call_id)

@@ -34,7 +34,7 @@ __all__ = ["Wallboard"]
 class Wallboard(DaemonService):
     """What a wall shows of one PBX. The surveys may be loaded again at any time."""
 
-    taken_over = ("wallboard.*", "survey.time_zone")
+    taken_over = ("wallboard.*", "general.time_zone")
 
     def __init__(
         self, context: Context, surveys: ConfiguredSurveys, tracker: Tracker, link: AmiService
@@ -106,7 +106,7 @@ class Wallboard(DaemonService):
     # -- inside
 
     def _begin_day(self) -> None:
-        self.today.start_day(self._link.pbx_now(), self.config.survey.zone)
+        self.today.start_day(self._link.pbx_now(), self.config.general.zone)
 
     def _publish(self, anyway: bool) -> None:
         """Publish the board if it has changed, or anyway."""
@@ -118,7 +118,7 @@ class Wallboard(DaemonService):
 
     def _render(self, seen: Board) -> None:
         config = self.config
-        self._made = as_json(seen, _thresholds(config.wallboard), self._link.pbx_now(), config.survey.zone)
+        self._made = as_json(seen, _thresholds(config.wallboard), self._link.pbx_now(), config.general.zone)
         self._made_at = self._clock.seconds()
 
     def _note_link(self) -> None:
@@ -169,9 +169,9 @@ class Wallboard(DaemonService):
 
 def _thresholds(config: WallboardConfig) -> Thresholds:
     return Thresholds(
-        waiting=Threshold(config.waiting_watch, config.waiting_act),
-        longest_wait=Threshold(config.longest_wait_watch, config.longest_wait_act),
-        service_level=Threshold(config.service_level_watch, config.service_level_act),
-        abandoned=Threshold(config.abandoned_watch, config.abandoned_act),
-        csat=Threshold(config.csat_watch, config.csat_act),
+        waiting=Threshold(config.waiting_warning, config.waiting_critical),
+        longest_wait=Threshold(config.longest_wait_warning, config.longest_wait_critical),
+        service_level=Threshold(config.service_level_warning, config.service_level_critical),
+        abandoned=Threshold(config.abandoned_warning, config.abandoned_critical),
+        csat=Threshold(config.csat_warning, config.csat_critical),
     )

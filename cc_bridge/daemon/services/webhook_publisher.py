@@ -38,7 +38,7 @@ class WebhookPublisher:
 
     def __init__(self, config: Config, reactor: Any) -> None:
         self._events = WebhookEvents([_wishes(webhook) for webhook in config.webhooks])
-        self._outbox = OutboxFile(local_file(config.storage.url, config.storage.journal))
+        self._outbox = OutboxFile(local_file(config.storage.url, config.storage.journal_file))
         self.deliveries = WebhookDeliveries(
             self._outbox,
             [_receiver(webhook, reactor) for webhook in config.webhooks],
@@ -89,9 +89,9 @@ def _wishes(webhook: WebhookConfig) -> Subscription:
 def _receiver(webhook: WebhookConfig, reactor: Any) -> Endpoint:
     trust = trust_root(webhook.tls_ca_file, f"webhooks.{webhook.name}.tls_ca_file")
     rules = RetryPolicy(
-        longest_pause=webhook.longest_pause_seconds,
-        give_up_attempts=webhook.give_up_attempts,
-        give_up_seconds=webhook.give_up_days * _DAY,
+        longest_pause=webhook.max_backoff_seconds,
+        max_attempts=webhook.max_attempts,
+        max_age_seconds=webhook.max_age_days * _DAY,
     )
-    client = HttpClient(webhook.url, webhook.answer_seconds, trust, reactor, time.time)
-    return Endpoint(webhook.name, webhook.keys(), client, rules, webhook.max_events)
+    client = HttpClient(webhook.url, webhook.timeout_seconds, trust, reactor, time.time)
+    return Endpoint(webhook.name, webhook.keys(), client, rules, webhook.max_pending)

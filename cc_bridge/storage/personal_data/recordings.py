@@ -13,7 +13,7 @@ __all__ = ["Recordings"]
 
 
 class Recordings:
-    """The files of `folder`, which is `survey.recordings` and may be on another machine."""
+    """The files of `folder`, which is `survey.recordings_directory` and may be on another machine."""
 
     def __init__(self, folder: str) -> None:
         self._folder = PurePosixPath(folder)

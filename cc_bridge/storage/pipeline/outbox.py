@@ -177,7 +177,7 @@ def open_with_outbox(url: str) -> Engine:
 
 
 def local_file(url: str, journal: Path) -> Path:
-    """Return the file that holds the outbox, for storage.url and storage.journal."""
+    """Return the file that holds the outbox, for storage.url and storage.journal_file."""
     parsed = make_url(url)
     return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else journal
 

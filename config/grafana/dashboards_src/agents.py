@@ -14,7 +14,7 @@ from dashboards_src.panels import LIMITS, PERCENT, Column, less_is_worse, lines,
 from dashboards_src.queries import Sql
 from dashboards_src.variables import AGENT, DATABASE, PBX_OF_DATABASE
 
-_CSAT = less_is_worse(LIMITS.csat_watch / 100, LIMITS.csat_act / 100)
+_CSAT = less_is_worse(LIMITS.csat_warning / 100, LIMITS.csat_critical / 100)
 _FEW = f'n: answers on that scale. With fewer than {MINIMUM} it is "too few".'
 _OCCUPANCY = help_text("occupancy")
 

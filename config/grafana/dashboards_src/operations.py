@@ -20,10 +20,10 @@ from dashboards_src.promql import PBX, QUEUE, RECORDED
 from dashboards_src.queries import prom
 from dashboards_src.variables import DATASOURCE, JOB, PBX_OF_METRICS, QUEUE as QUEUES
 
-_WAITING = more_is_worse(LIMITS.waiting_watch, LIMITS.waiting_act)
-_LONGEST = more_is_worse(LIMITS.longest_wait_watch, LIMITS.longest_wait_act)
-_LEVEL = less_is_worse(LIMITS.service_level_watch / 100, LIMITS.service_level_act / 100)
-_ABANDONED = more_is_worse(LIMITS.abandoned_watch / 100, LIMITS.abandoned_act / 100)
+_WAITING = more_is_worse(LIMITS.waiting_warning, LIMITS.waiting_critical)
+_LONGEST = more_is_worse(LIMITS.longest_wait_warning, LIMITS.longest_wait_critical)
+_LEVEL = less_is_worse(LIMITS.service_level_warning / 100, LIMITS.service_level_critical / 100)
+_ABANDONED = more_is_worse(LIMITS.abandoned_warning / 100, LIMITS.abandoned_critical / 100)
 
 _N = "n is the offered without the short abandons, the last 30 minutes."
 _IN_TIME = f"{help_text('service_level_no_short')} T is each queue's own. {_N}"

@@ -73,12 +73,12 @@ class Column:
     limits: Limits = PLAIN
 
 
-def more_is_worse(watch: float, act: float) -> Limits:
-    return (None, _GREEN), (watch, _YELLOW), (act, _RED)
+def more_is_worse(warning: float, critical: float) -> Limits:
+    return (None, _GREEN), (warning, _YELLOW), (critical, _RED)
 
 
-def less_is_worse(watch: float, act: float) -> Limits:
-    return (None, _RED), (act, _YELLOW), (watch, _GREEN)
+def less_is_worse(warning: float, critical: float) -> Limits:
+    return (None, _RED), (critical, _YELLOW), (warning, _GREEN)
 
 
 def values(words: Mapping[int, str]) -> ValueMap:

@@ -22,8 +22,8 @@ from dashboards_src.promql import RECORDED, increase
 from dashboards_src.queries import Sql, prom
 from dashboards_src.variables import DATABASE, DATASOURCE, JOB, PBX_OF_METRICS, QUEUE as QUEUES
 
-_LEVEL = less_is_worse(LIMITS.service_level_watch / 100, LIMITS.service_level_act / 100)
-_ABANDONED = more_is_worse(LIMITS.abandoned_watch / 100, LIMITS.abandoned_act / 100)
+_LEVEL = less_is_worse(LIMITS.service_level_warning / 100, LIMITS.service_level_critical / 100)
+_ABANDONED = more_is_worse(LIMITS.abandoned_warning / 100, LIMITS.abandoned_critical / 100)
 
 _SHORT = increase("short_abandons_total")
 _IN_TIME = increase("answered_within_total")

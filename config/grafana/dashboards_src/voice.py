@@ -22,7 +22,7 @@ from dashboards_src.promql import PBX, QUEUE, RECORDED, Scored, increase, too_fe
 from dashboards_src.queries import prom
 from dashboards_src.variables import DATASOURCE, JOB, PBX_OF_METRICS, QUEUE as QUEUES
 
-_CSAT = less_is_worse(LIMITS.csat_watch / 100, LIMITS.csat_act / 100)
+_CSAT = less_is_worse(LIMITS.csat_warning / 100, LIMITS.csat_critical / 100)
 _FEW = f'With fewer than {MINIMUM} of them it is "too few"; none is no data.'
 _ABOUT_N = f"n: valid answers. {_FEW}"
 _NOT_ELIGIBLE = {NotAskedReason.DISABLED, NotAskedReason.NOT_ELIGIBLE}

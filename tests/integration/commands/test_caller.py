@@ -41,10 +41,10 @@ def config(folder, tmp_path, database_url, monkeypatch):
     url = database_url if "sqlite" not in database_url else f"sqlite:///{folder / 'calls.sqlite'}"
     for key, value in {
         "STORAGE__URL": url,
-        "STORAGE__JOURNAL": str(folder / "journal.sqlite"),
+        "STORAGE__JOURNAL_FILE": str(folder / "journal.sqlite"),
         "CALLERS__COUNTRY_CODE": "98",
         "CALLERS__HASH_SECRET": SECRET,
-        "SURVEY__RECORDINGS": str(tmp_path / "comments"),
+        "SURVEY__RECORDINGS_DIRECTORY": str(tmp_path / "comments"),
     }.items():
         monkeypatch.setenv(f"CC_BRIDGE_{key}", value)
     (tmp_path / "comments").mkdir()
@@ -64,7 +64,7 @@ def journal(config):
     if not config.storage.on_server:
         yield None
         return
-    journal = Journal(config.storage.journal, 10_000_000)
+    journal = Journal(config.storage.journal_file, 10_000_000)
     yield journal
     journal.close()
 
@@ -232,7 +232,7 @@ def test_without_a_secret_an_opt_out_stops_the_erasure_before_anything_is_change
 @pytest.mark.parametrize("numbers", ["masked", "hashed"])
 @pytest.mark.usefixtures("config")
 def test_what_was_stored_hidden_is_found_by_the_true_number(engine, monkeypatch, numbers):
-    monkeypatch.setenv("CC_BRIDGE_CALLERS__NUMBERS", numbers)
+    monkeypatch.setenv("CC_BRIDGE_CALLERS__NUMBER_STORAGE", numbers)
     keys = CallerKeys(numbers, SECRET.encode(), "98")
     privacy = Pseudonymizer(keys)
     for n, number in ((1, WAYS[0]), (2, OTHER)):
@@ -314,8 +314,8 @@ def test_without_a_country_it_is_said_that_one_writing_is_found(monkeypatch):
 def test_a_journal_file_that_is_locked_is_told_in_one_line(config):
     if not config.storage.on_server:
         pytest.skip("an SQLite database has no journal")
-    make_engine(f"sqlite:///{config.storage.journal}").connect().close()
-    config.storage.journal.write_bytes(b"this is no SQLite file, " * 100)
+    make_engine(f"sqlite:///{config.storage.journal_file}").connect().close()
+    config.storage.journal_file.write_bytes(b"this is no SQLite file, " * 100)
     result = run("erase", WAYS[0], "--yes")
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1

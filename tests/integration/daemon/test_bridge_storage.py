@@ -41,8 +41,8 @@ def config(tmp_path):
                 ami={"port": port, "secret": "s"},
                 agi={"port": 0},
                 http={"port": 0},
-                run={"stop_seconds": 0},
-                storage={"url": url, "journal": tmp_path / "journal.sqlite", "journal_max_mb": 1},
+                run={"shutdown_timeout_seconds": 0},
+                storage={"url": url, "journal_file": tmp_path / "journal.sqlite", "journal_max_mb": 1},
             )
 
         yield config
@@ -159,7 +159,7 @@ def test_a_url_that_can_never_work_ends_the_start(config):
 @pytest.mark.parametrize("numbers", ["plain", "masked", "hashed"])
 def test_numbers_are_written_and_sent_as_the_configuration_says(config, start, server_url, tmp_path, numbers):
     """The journal and the server get what may be stored, and so does whoever is told of the records."""
-    callers = CallersConfig(numbers=numbers, hash_secret="a secret of the house", country_code="98")
+    callers = CallersConfig(number_storage=numbers, hash_secret="a secret of the house", country_code="98")
     bridge = start(config(server_url).model_copy(update={"callers": callers}))
     bridge.pipeline.record([visit(1)])
     until(lambda: bridge.pipeline.forwarder.forwarded > 0, 60)
@@ -177,7 +177,7 @@ def test_a_caller_is_erased_beside_a_daemon_that_runs(config, start, database_ur
     open_database(database_url).dispose()
     bridge = start(config(database_url))
     monkeypatch.setenv("CC_BRIDGE_STORAGE__URL", database_url)
-    monkeypatch.setenv("CC_BRIDGE_STORAGE__JOURNAL", str(tmp_path / "journal.sqlite"))
+    monkeypatch.setenv("CC_BRIDGE_STORAGE__JOURNAL_FILE", str(tmp_path / "journal.sqlite"))
     bridge.pipeline.record([visit(n) for n in range(100)])
     until(lambda: query(database_url, "SELECT count(*) FROM queue_visits") == [(100,)], 60)
     erasing = deferToThread(CliRunner().invoke, main, ["caller", "erase", NUMBER, "--yes"])
@@ -226,7 +226,9 @@ def test_what_each_version_of_a_survey_asks_is_kept_as_it_was_first(config, star
     settings = config(f"sqlite:///{tmp_path / 'calls.sqlite'}")
     folder = tmp_path / "surveys"
     folder.mkdir()
-    settings = settings.model_copy(update={"survey": settings.survey.model_copy(update={"folder": folder})})
+    settings = settings.model_copy(
+        update={"survey": settings.survey.model_copy(update={"directory": folder})}
+    )
     logs = []
 
     def written(survey):

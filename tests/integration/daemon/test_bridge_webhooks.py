@@ -50,8 +50,8 @@ def config(request, tmp_path, receiver):
                 ami={"port": port, "secret": "s"},
                 agi={"port": 0},
                 http={"port": 0},
-                run={"stop_seconds": 0},
-                storage={"url": url, "journal": tmp_path / "journal.sqlite"},
+                run={"shutdown_timeout_seconds": 0},
+                storage={"url": url, "journal_file": tmp_path / "journal.sqlite"},
                 webhooks=[{"name": "crm", "url": receiver.url, "secret": SECRET, **webhook}],
             )
 
@@ -103,7 +103,7 @@ def test_a_receiver_that_is_away_bothers_nobody_and_gets_it_from_the_next_daemon
     stop(first)
     receiver.behave = lambda _: 204
     storage = config().storage
-    outbox = OutboxFile(local_file(storage.url, storage.journal))
+    outbox = OutboxFile(local_file(storage.url, storage.journal_file))
     outbox.retry(None, time.time())
     start(config())
     until(lambda: receiver.taken)
@@ -137,7 +137,9 @@ def test_a_follow_up_is_opened_by_what_was_recorded_and_told(config, start, rece
 def test_a_number_is_told_as_it_is_stored(config, start, receiver):
     hidden = config().model_copy(
         update={
-            "callers": Config(callers={"numbers": "hashed", "hash_secret": "a secret of the house"}).callers
+            "callers": Config(
+                callers={"number_storage": "hashed", "hash_secret": "a secret of the house"}
+            ).callers
         }
     )
     bridge = start(hidden)
@@ -167,7 +169,7 @@ def test_without_webhooks_no_event_waits(config, start):
     storage = config().storage
     bridge.pipeline.record([CALL])
     stop(bridge)
-    with closing(sqlite3.connect(local_file(storage.url, storage.journal))) as file:
+    with closing(sqlite3.connect(local_file(storage.url, storage.journal_file))) as file:
         tables = {name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         waiting = file.execute("SELECT count(*) FROM outbox").fetchone() if "outbox" in tables else (0,)
     assert tables

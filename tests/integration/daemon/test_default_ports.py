@@ -87,7 +87,7 @@ def daemon(neighbours, tmp_path):  # noqa: ARG001 - they listen first
     config.write_text(
         f"""
         ami = {{ port = 1, secret = "word" }}
-        storage = {{ url = "sqlite:///{tmp_path}/calls.sqlite", journal = "{tmp_path}/journal.sqlite" }}
+        storage = {{ url = "sqlite:///{tmp_path}/calls.sqlite", journal_file = "{tmp_path}/journal.sqlite" }}
         """
     )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CC_BRIDGE_")}
@@ -159,7 +159,7 @@ def test_a_daemon_told_a_neighbours_port_does_not_start(tmp_path, option):
         f"CC_BRIDGE_{option.upper()}__PORT": str(port),
         f"CC_BRIDGE_{'HTTP' if option == 'agi' else 'AGI'}__PORT": "0",
         "CC_BRIDGE_STORAGE__URL": f"sqlite:///{tmp_path}/calls.sqlite",
-        "CC_BRIDGE_STORAGE__JOURNAL": f"{tmp_path}/journal.sqlite",
+        "CC_BRIDGE_STORAGE__JOURNAL_FILE": f"{tmp_path}/journal.sqlite",
     }
     done = subprocess.run(
         [PROGRAM, "run"], env=os.environ | variables, capture_output=True, text=True, timeout=60, check=False

@@ -36,14 +36,14 @@ def url(tmp_path_factory):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("enabled = true", "enabled needs host, sender, everyone or owners"),
+        ("enabled = true", "enabled needs smtp_host, sender, recipients or owner_addresses"),
         ('sender = "a@b>\\nBcc: c@d"', "digest.sender"),
-        ('everyone = ["no address"]', "digest.everyone.0"),
-        ('everyone = ["a@example.com", "a@example.com"]', "must name each address once"),
-        ('owners = {nobody = "a@example.com"}', "no queue has owner = 'nobody'"),
-        ('owners = {"../sara" = "a@example.com"}', "digest.owners"),
-        ('tls = "none"\nhost = "mail.example.com"\nusername = "u"\nsecret = "s3cret"', "in plain"),
-        ('secret = "s3cret"\nsecret_file = "/x"', "not both"),
+        ('recipients = ["no address"]', "digest.recipients.0"),
+        ('recipients = ["a@example.com", "a@example.com"]', "must name each address once"),
+        ('owner_addresses = {nobody = "a@example.com"}', "no queue has owner = 'nobody'"),
+        ('owner_addresses = {"../sara" = "a@example.com"}', "digest.owner_addresses"),
+        ('tls = "none"\nsmtp_host = "mail.example.com"\nusername = "u"\npassword = "s3cret"', "in plain"),
+        ('password = "s3cret"\npassword_file = "/x"', "not both"),
         ("hour = 24", "digest.hour = 24"),
     ],
 )
@@ -59,16 +59,16 @@ def test_what_cannot_be_meant_is_told(tmp_path, text, says):
 def test_the_secret_is_from_a_file_or_the_environment_and_never_shown(tmp_path, monkeypatch):
     secret, file = tmp_path / "secret", tmp_path / "cc-bridge.toml"
     secret.write_text("s3cret\n")
-    file.write_text(f'[digest]\nusername = "u"\nsecret_file = "{secret}"\n')
-    assert load(file).digest.password() == "s3cret"
+    file.write_text(f'[digest]\nusername = "u"\npassword_file = "{secret}"\n')
+    assert load(file).digest.smtp_password() == "s3cret"
     secret.unlink()
-    with pytest.raises(ConfigError, match=r"digest\.secret_file"):
-        load(file).digest.password()
+    with pytest.raises(ConfigError, match=r"digest\.password_file"):
+        load(file).digest.smtp_password()
     file.write_text('[digest]\nusername = "u"\n')
-    with pytest.raises(ConfigError, match="username and secret, or neither"):
-        load(file).digest.password()
-    monkeypatch.setenv("CC_BRIDGE_DIGEST__SECRET", "s3cret")
-    assert load(file).digest.password() == "s3cret"
+    with pytest.raises(ConfigError, match="username and password, or neither"):
+        load(file).digest.smtp_password()
+    monkeypatch.setenv("CC_BRIDGE_DIGEST__PASSWORD", "s3cret")
+    assert load(file).digest.smtp_password() == "s3cret"
     assert "s3cret" not in show(load(file))
     assert "s3cret" not in repr(load(file))
 
@@ -177,17 +177,17 @@ def run(url, tmp_path, monkeypatch, mail_server):
     file.write_text(f"""
 [storage]
 url = "sqlite:///{copy}"
-[survey]
+[general]
 time_zone = "{ZONE}"
 [digest]
-everyone = ["board@example.com", "chief@example.com"]
-owners = {{sara = "sara@example.com"}}
+recipients = ["board@example.com", "chief@example.com"]
+owner_addresses = {{sara = "sara@example.com"}}
 sender = "bridge@example.com"
-host = "localhost"
-port = {mail_server.port}
+smtp_host = "localhost"
+smtp_port = {mail_server.port}
 tls_ca_file = "{mail_server.ca_file}"
 username = "bridge"
-secret = "s3cret-of-the-mail-server"
+password = "s3cret-of-the-mail-server"
 [queues.sales]
 owner = "sara"
 """)
@@ -264,4 +264,4 @@ def test_a_wrong_command_says_what_to_do(run, words, says):
 def test_without_a_mail_server_it_says_what_to_set(tmp_path, monkeypatch):
     monkeypatch.setenv("CC_BRIDGE_STORAGE__URL", f"sqlite:///{tmp_path}/calls.sqlite")
     result = CliRunner().invoke(main, ["digest", "send"])
-    assert "digest: set host, sender, everyone or owners" in result.stderr
+    assert "digest: set smtp_host, sender, recipients or owner_addresses" in result.stderr

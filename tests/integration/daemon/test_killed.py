@@ -120,7 +120,7 @@ class Daemon:
         self._config = folder / "cc-bridge.toml"
         self._config.write_text(
             f"""
-            ami = {{ port = {ami_port}, username = "bridge", secret = "word", longest_pause_seconds = 1 }}
+            ami = {{ port = {ami_port}, username = "bridge", secret = "word", reconnect_max_seconds = 1 }}
             agi = {{ port = 0 }}
             http = {{ port = 0 }}
             storage = {{ url = "sqlite:///{self.file}" }}

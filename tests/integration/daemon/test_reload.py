@@ -23,7 +23,7 @@ def config(tmp_path):
             "ami": {"port": 1, "secret": "s"},
             "agi": {"port": 0},
             "http": {"port": 0},
-            "run": {"stop_seconds": 0},
+            "run": {"shutdown_timeout_seconds": 0},
             "storage": {"url": f"sqlite:///{tmp_path / 'calls.sqlite'}"},
             "callback": {"enabled": True, "secret": "s"},
         }
@@ -50,22 +50,22 @@ def services(bridge):
 
 
 def test_another_folder_for_recordings_is_in_force_for_surveys_and_retention(bridge, config):
-    assert bridge.reconfigure(config(survey={"recordings": "/elsewhere"})) == []
+    assert bridge.reconfigure(config(survey={"recordings_directory": "/elsewhere"})) == []
     assert bridge.scripts.survey.recordings == "/elsewhere"
-    assert bridge.jobs.getServiceNamed("retention purge").config.survey.recordings == "/elsewhere"
+    assert bridge.jobs.getServiceNamed("retention purge").config.survey.recordings_directory == "/elsewhere"
 
 
 def test_another_time_zone_is_in_force_for_call_backs_too(bridge, config):
     assert bridge.callbacks.plan.rules.hours.zone is None
-    assert bridge.reconfigure(config(survey={"time_zone": "Asia/Tehran"})) == []
+    assert bridge.reconfigure(config(general={"time_zone": "Asia/Tehran"})) == []
     assert str(bridge.callbacks.plan.rules.hours.zone) == "Asia/Tehran"
-    assert {str(each.config.survey.zone) for each in services(bridge)} == {"Asia/Tehran"}
+    assert {str(each.config.general.zone) for each in services(bridge)} == {"Asia/Tehran"}
 
 
 def test_rules_of_call_backs_are_in_force_and_their_account_needs_a_restart(bridge, config):
-    later = bridge.reconfigure(config(callback={"per_hour": 7, "username": "another"}))
+    later = bridge.reconfigure(config(callback={"max_per_hour": 7, "username": "another"}))
     assert later == ["callback.username"]
-    assert bridge.callbacks.plan.rules.per_hour == 7
+    assert bridge.callbacks.plan.rules.max_per_hour == 7
 
 
 def test_what_needs_a_restart_changes_nowhere(bridge, config):

@@ -191,9 +191,9 @@ def start(tmp_path):
             ami={"port": 1, "secret": "s"},
             agi={"port": 0},
             http={"port": 0},
-            run={"stop_seconds": 0},
+            run={"shutdown_timeout_seconds": 0},
             storage={"url": f"sqlite:///{tmp_path / 'calls.sqlite'}"},
-            survey={"time_zone": "UTC"},
+            general={"time_zone": "UTC"},
             queues={"sales": {}},
         )
         bridges.append(Bridge(config, reactor))

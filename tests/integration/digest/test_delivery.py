@@ -102,7 +102,7 @@ def test_what_the_server_puts_off_goes_again_and_arrives_once(daemon, mail_serve
 
 def test_while_the_server_is_away_pauses_grow_and_after_a_day_it_is_given_up(url, mail_server):
     mail_server.close()
-    daemon = Daemon(configured(url, mail_server, owners={}))
+    daemon = Daemon(configured(url, mail_server, owner_addresses={}))
     tries, given_up = [], []
     while not given_up:
         posted = daemon.look()
@@ -255,7 +255,7 @@ def test_a_new_address_gets_the_last_one_and_one_that_is_gone_gets_nothing(daemo
     mail_server.replies["DATA"] += ["451 later"] * 3
     daemon.look()
     daemon.config = configured(
-        daemon.config.storage.url, mail_server, everyone=["new@example.com"], owners={}
+        daemon.config.storage.url, mail_server, recipients=["new@example.com"], owner_addresses={}
     )
     daemon.now += DAY
     daemon.look()

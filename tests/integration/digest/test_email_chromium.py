@@ -17,7 +17,7 @@ pytestmark = pytest.mark.chromium
 
 WORDS = {
     "en": {"language": "en"},
-    "fa": {"language": "fa", "calendar": "persian", "digits": "persian", "week_starts": "sat"},
+    "fa": {"language": "fa", "calendar": "persian", "digits": "persian", "first_weekday": "sat"},
 }
 
 

@@ -20,9 +20,9 @@ BY_IMPLICIT_TLS = pytest.mark.filterwarnings("ignore:Requiring AUTH while not re
 def told(there, **changes):
     """Return the finding; nothing of it may tell the password."""
     given = {
-        "everyone": ["sara@example.com"], "sender": "bridge@example.com", "host": "localhost",
-        "port": there.port, "tls": there.tls, "tls_ca_file": there.ca_file, "username": USER,
-        "secret": PASSWORD, "answer_seconds": 2,
+        "recipients": ["sara@example.com"], "sender": "bridge@example.com", "smtp_host": "localhost",
+        "smtp_port": there.port, "tls": there.tls, "tls_ca_file": there.ca_file, "username": USER,
+        "password": PASSWORD, "response_timeout_seconds": 2,
     }  # fmt: skip
     (finding,) = mail.findings(Config(digest=given | changes).digest)
     assert finding.name == "digest.mail"
@@ -58,7 +58,7 @@ def test_over_tls_from_the_start(mail_servers):
 
 def test_a_server_of_this_machine_needs_neither(mail_servers):
     there = mail_servers(tls="none", auth=False)
-    finding = told(there, username="", secret="")
+    finding = told(there, username="", password="")
     assert (finding.level, "in plain, on this machine" in finding.seen) == (CheckStatus.OK, True)
     assert there.commands == ["EHLO"]
 
@@ -66,26 +66,26 @@ def test_a_server_of_this_machine_needs_neither(mail_servers):
 def test_in_plain_through_a_network(monkeypatch):
     monkeypatch.setattr(mail, "try_out", lambda _server: None)
     nobody = Nobody(25)
-    finding = told(nobody, host="mail.example.com", tls="none", username="", secret="")
+    finding = told(nobody, smtp_host="mail.example.com", tls="none", username="", password="")
     assert (finding.level, "in plain" in finding.seen) == (CheckStatus.WARN, True)
 
 
 def test_nobody_there():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        finding = told(Nobody(taken.getsockname()[1]), host="127.0.0.1")
+        finding = told(Nobody(taken.getsockname()[1]), smtp_host="127.0.0.1")
     assert (finding.level, "refused" in finding.seen) == (CheckStatus.FAIL, True)
     assert "is it up" in finding.advice
 
 
 def test_a_name_that_nobody_knows():
-    assert "mend digest.host" in told(Nobody(25), host="mail.invalid").advice
+    assert "mend digest.smtp_host" in told(Nobody(25), smtp_host="mail.invalid").advice
 
 
 def test_a_server_that_says_nothing():
     """As one does that waits for TLS, where we wait for its greeting."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        finding = told(Nobody(silent.getsockname()[1]), host="127.0.0.1", answer_seconds=1)
+        finding = told(Nobody(silent.getsockname()[1]), smtp_host="127.0.0.1", response_timeout_seconds=1)
     assert "no answer in time" in finding.seen
     assert "465 for implicit" in finding.advice
 
@@ -94,7 +94,7 @@ def test_a_server_without_starttls_hears_no_password(mail_servers):
     there = mail_servers(tls="none", auth=False)
     finding = told(there, tls="starttls")
     assert (finding.level, "offers no STARTTLS" in finding.seen) == (CheckStatus.FAIL, True)
-    assert "another digest.port" in finding.advice
+    assert "another digest.smtp_port" in finding.advice
     assert there.commands == ["EHLO"]
 
 
@@ -109,7 +109,7 @@ def test_a_certificate_for_another_host(mail_servers, tls):
     there = mail_servers(tls=tls, host="other.example")
     finding = told(there)
     assert (finding.level, "certificate" in finding.seen) == (CheckStatus.FAIL, True)
-    assert "must be a name in its certificate" in finding.advice
+    assert "its certificate must name digest.smtp_host" in finding.advice
     assert "AUTH" not in there.commands
 
 
@@ -119,9 +119,9 @@ def test_a_certificate_of_nobody_known(mail_server):
 
 
 def test_a_wrong_password(mail_server):
-    finding = told(mail_server, secret="wrong-one")
+    finding = told(mail_server, password="wrong-one")
     assert (finding.level, "does not let us in" in finding.seen) == (CheckStatus.FAIL, True)
-    assert "digest.secret_file" in finding.advice
+    assert "digest.password_file" in finding.advice
     assert "wrong-one" not in finding.seen + finding.advice
 
 
@@ -130,8 +130,8 @@ def test_a_server_that_takes_no_log_in(mail_servers):
 
 
 def test_a_secret_that_cannot_be_read(mail_server, tmp_path):
-    finding = told(mail_server, secret="", secret_file=tmp_path / "none")
-    assert (finding.level, "digest.secret_file" in finding.seen) == (CheckStatus.FAIL, True)
+    finding = told(mail_server, password="", password_file=tmp_path / "none")
+    assert (finding.level, "digest.password_file" in finding.seen) == (CheckStatus.FAIL, True)
     assert mail_server.commands == []
 
 
@@ -140,7 +140,7 @@ def test_a_secret_that_everyone_can_read(tmp_path, mode, level):
     secret = tmp_path / "mail-secret"
     secret.write_text(PASSWORD)
     secret.chmod(mode)
-    config = Config(ami={"secret": "s3cret"}, digest={"username": USER, "secret_file": secret})
+    config = Config(ami={"secret": "s3cret"}, digest={"username": USER, "password_file": secret})
     (finding,) = [each for each in files.findings(config, None) if each.name == "secrets.permissions"]
     assert finding.level is level
 
@@ -163,13 +163,13 @@ def test_the_whole_command_looks_only_if_mails_are_configured(mail_server, tmp_p
     file = tmp_path / "cc-bridge.toml"
     digest = f"""
 [digest]
-everyone = ["sara@example.com"]
+recipients = ["sara@example.com"]
 sender = "bridge@example.com"
-host = "localhost"
-port = {mail_server.port}
+smtp_host = "localhost"
+smtp_port = {mail_server.port}
 tls_ca_file = "{mail_server.ca_file}"
 username = "{USER}"
-secret = "{PASSWORD}"
+password = "{PASSWORD}"
 """
     file.write_text(
         f'[ami]\nport = {ports[0]}\nsecret = "s3cret"\n[http]\nport = {ports[1]}\n'

@@ -393,7 +393,7 @@ def test_a_database_that_cannot_be_written(doctor, tmp_path):
 def test_a_server_that_only_reads(postgres, tmp_path):
     url = postgres.fresh()
     storage = Config(
-        storage={"url": url.render_as_string(hide_password=False), "journal": str(tmp_path / "j")}
+        storage={"url": url.render_as_string(hide_password=False), "journal_file": str(tmp_path / "j")}
     ).storage
     open_database(url).dispose()
     assert unwell(database.findings(storage)) == {}

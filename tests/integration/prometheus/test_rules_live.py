@@ -81,14 +81,14 @@ class Site:
         self._processes = {}
         config = {
             "pbx": {"name": "demo"},
-            "ami": {"port": self.ami, "username": "demo", "secret": "word", "longest_pause_seconds": 1},
+            "ami": {"port": self.ami, "username": "demo", "secret": "word", "reconnect_max_seconds": 1},
             "agi": {"port": self.agi},
             "http": {"port": self.http},
             "storage": {
-                "url": self.url.render_as_string(hide_password=False), "journal": str(folder / "journal")
+                "url": self.url.render_as_string(hide_password=False), "journal_file": str(folder / "journal")
             },
-            "queue_defaults": {"ask_min_talk_seconds": 0, "wrap_up_seconds": 2},
-            "run": {"stop_seconds": 0},
+            "queue_defaults": {"min_talk_seconds": 0, "wrap_up_seconds": 2},
+            "run": {"shutdown_timeout_seconds": 0},
         }  # fmt: skip
         tables = [
             f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())

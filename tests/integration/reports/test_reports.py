@@ -632,7 +632,7 @@ def test_every_server_says_what_sqlite_says(engine, every, server_url):
 @pytest.fixture
 def run(engine, monkeypatch):
     monkeypatch.setenv("CC_BRIDGE_STORAGE__URL", engine.url.render_as_string())
-    monkeypatch.setenv("CC_BRIDGE_SURVEY__TIME_ZONE", "Europe/Berlin")
+    monkeypatch.setenv("CC_BRIDGE_GENERAL__TIME_ZONE", "Europe/Berlin")
 
     def run(*words):
         return CliRunner().invoke(main, ["report", *words])

@@ -55,7 +55,7 @@ class Desk:
             pbx={"name": "main"},
             http={"token": TOKEN},
             storage={"url": url},
-            survey={"time_zone": "Europe/Berlin"},
+            general={"time_zone": "Europe/Berlin"},
         )
         self.now = NOW
         self._context = Context.of(config, reactor)

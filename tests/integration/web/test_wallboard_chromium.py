@@ -59,7 +59,7 @@ class House:
             ami={"port": self._ami_port, "username": "demo", "secret": "secret"},
             agi={"port": 0},
             http={"port": self._port, **self._settings},
-            run={"stop_seconds": 0},
+            run={"shutdown_timeout_seconds": 0},
             storage={"url": f"sqlite:///{self._folder / 'calls.sqlite'}"},
         )
         self.bridge = Bridge(config, reactor)
@@ -425,7 +425,7 @@ def test_colour_is_never_alone(browser, wall):
     page = browser.page()
     page.open(wall.url)
     page.wait(SHOWN)
-    for level, word in (("watch", "to be watched"), ("act", "act now")):
+    for level, word in (("warning", "warning"), ("critical", "critical")):
         marks = page.value(
             f"[...document.querySelectorAll('[data-level={level}] > .mark')].map((mark) =>"
             " [mark.getAttribute('aria-label'), getComputedStyle(mark, '::before').clipPath])"

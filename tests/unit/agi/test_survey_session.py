@@ -646,7 +646,7 @@ def test_fifty_callers_at_once(bridge):
     ],
 )
 def test_bad_heads(bridge, head, reason):
-    bridge.limits = AgiLimits(head_seconds=0.1)
+    bridge.limits = AgiLimits(header_timeout_seconds=0.1)
     talk(bridge, head=head)
     assert bridge.factory.refused == {reason: 1}
     assert not bridge.records

@@ -31,7 +31,7 @@ def engine(tmp_path, monkeypatch):
     for key, value in {
         "STORAGE__URL": url,
         "CALLERS__COUNTRY_CODE": "98",
-        "CUSTOMERS__SHARED": '["02123456789"]',
+        "CUSTOMERS__SHARED_NUMBERS": '["02123456789"]',
     }.items():
         monkeypatch.setenv(f"CC_BRIDGE_{key}", value)
     engine = open_database(url)
@@ -60,7 +60,7 @@ def test_a_table_is_taken_in_and_its_faults_are_told_and_counted(engine, table):
     assert result.exit_code == 1
     assert result.stdout == "2 new, 0 changed, 0 as before, 2 faulty lines left out\n"
     assert f"{table}:4: not a phone number" in result.stderr
-    assert f"{table}:5: a number of customers.shared is nobody's" in result.stderr
+    assert f"{table}:5: a number of customers.shared_numbers is nobody's" in result.stderr
     assert stored(engine) == {(KEY, "C-1", "کریمی‌نژاد"), ("989129876543", "C-2", "Ali")}
 
 
@@ -93,7 +93,7 @@ def test_a_file_that_is_no_table_is_told_in_one_line(tmp_path):
 
 
 def test_names_are_not_stored_beside_hidden_numbers(engine, table, monkeypatch):
-    monkeypatch.setenv("CC_BRIDGE_CALLERS__NUMBERS", "hashed")
+    monkeypatch.setenv("CC_BRIDGE_CALLERS__NUMBER_STORAGE", "hashed")
     monkeypatch.setenv("CC_BRIDGE_CALLERS__HASH_SECRET", "a secret of the house")
     result = run("import", table)
     assert "names were not stored" in result.stderr

@@ -27,7 +27,7 @@ def url(tmp_path, monkeypatch):
 
 @pytest.fixture
 def hashed(monkeypatch):
-    monkeypatch.setenv("CC_BRIDGE_CALLERS__NUMBERS", "hashed")
+    monkeypatch.setenv("CC_BRIDGE_CALLERS__NUMBER_STORAGE", "hashed")
     monkeypatch.setenv("CC_BRIDGE_CALLERS__HASH_SECRET", SECRET)
     return CallerKeys("hashed", SECRET.encode(), "98")
 
@@ -160,7 +160,7 @@ def test_a_database_that_stays_locked_is_told_in_one_line(optout, url, monkeypat
 
 
 def test_what_is_wrong_with_the_configuration_is_told_in_one_line(optout, monkeypatch, tmp_path):
-    monkeypatch.setenv("CC_BRIDGE_CALLERS__NUMBERS", "hashed")
+    monkeypatch.setenv("CC_BRIDGE_CALLERS__NUMBER_STORAGE", "hashed")
     says = refused(optout("add", "201"))
     assert says.startswith("Error: callers: masked and hashed numbers need hash_secret")
     monkeypatch.setenv("CC_BRIDGE_CALLERS__HASH_SECRET", "short")

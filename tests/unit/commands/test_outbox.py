@@ -25,7 +25,7 @@ def outbox(request, tmp_path, monkeypatch):
         url = "postgresql://bridge@127.0.0.1:9/calls"
         sink, file = Journal(journal, 2**24), journal
     monkeypatch.setenv("CC_BRIDGE_STORAGE__URL", url)
-    monkeypatch.setenv("CC_BRIDGE_STORAGE__JOURNAL", str(journal))
+    monkeypatch.setenv("CC_BRIDGE_STORAGE__JOURNAL_FILE", str(journal))
     secret = '{"data":{"caller_number":"+982112345678"}}'
     sink.write([row("crm", f"evt_{n}", "call_ended", f"c{n}", secret, T + n) for n in range(5)])
     outbox = OutboxFile(file)

@@ -17,7 +17,7 @@ KEYS = CallerKeys(country="98")
 def engine(tmp_path, monkeypatch):
     url = f"sqlite:///{tmp_path / 'calls.sqlite'}"
     monkeypatch.setenv("CC_BRIDGE_STORAGE__URL", url)
-    monkeypatch.setenv("CC_BRIDGE_SURVEY__RECORDINGS", str(tmp_path / "comments"))
+    monkeypatch.setenv("CC_BRIDGE_SURVEY__RECORDINGS_DIRECTORY", str(tmp_path / "comments"))
     monkeypatch.setenv("CC_BRIDGE_RETENTION__CALLS_DAYS", "30")
     engine = open_database(url)
     write(engine, *records(1, "09121234567", KEYS, at=1_000_000_000.0, folder=tmp_path / "comments"))
@@ -59,7 +59,7 @@ def test_it_deletes_and_tells_what(engine):
 
 @pytest.mark.usefixtures("engine")
 def test_nothing_to_delete_is_said(monkeypatch):
-    for key in ("CALLS", "COMMENTS", "FUNNEL", "FOLLOW_UPS"):
+    for key in ("CALLS", "COMMENTS", "SURVEY_DECISIONS", "FOLLOW_UPS"):
         monkeypatch.setenv(f"CC_BRIDGE_RETENTION__{key}_DAYS", "0")
     assert "everything is kept for ever" in purge().stdout
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from cc_bridge import config as module
-from cc_bridge.config import Config, QueueConfig, WebhookConfig, load, rules_of, show
+from cc_bridge.config import Config, QueueConfig, WebhookConfig, load, show
 from cc_bridge.errors import ConfigError
 from cc_bridge.privacy.caller_keys import CallerKeys
 from cc_bridge.surveys.business_hours import BusinessHours
@@ -102,8 +102,8 @@ def test_webhooks_are_shown_and_can_be_loaded_again(tmp_path):
     assert "whsec_x" not in show(config)
     again = load(written(tmp_path, show(config).replace("********", "whsec_x")))
     assert again == config
-    inside = WEBHOOK + '"http://crm:8080/"\nplain_http = true\n'
-    assert load(written(tmp_path, inside)).webhooks[0].plain_http
+    inside = WEBHOOK + '"http://crm:8080/"\nallow_http = true\n'
+    assert load(written(tmp_path, inside)).webhooks[0].allow_http
 
 
 def test_every_key_of_the_shipped_file_is_explained():
@@ -122,18 +122,13 @@ def test_every_key_of_the_shipped_file_is_explained():
 
 def test_the_readme_names_only_keys_that_exist():
     text = (ROOT / "README.md").read_text()
-    named = set(
-        re.findall(
-            r"`((?:pbx|ami|agi|http|wallboard|storage|callers|agents|direct_calls|survey|retention|log|run|queue_defaults|queues)"
-            r"\.[a-z_.<>]+)`",
-            text,
-        )
-    )
+    sections = "|".join(Config.model_fields)
+    named = set(re.findall(rf"`((?:{sections})\.(?!py|toml|md)[a-z_.<>]+)`", text))
     known = {f"{section}.{key}" for section, values in Config().model_dump().items() for key in values}
     known |= {f"queues.<name>.{key}" for key in QueueConfig.model_fields}
-    assert named
+    assert len(named) > 10
     assert named <= known
-    variables = set(re.findall(r"CC_BRIDGE_([A-Z]+)__([A-Z_]+)", text))
+    variables = set(re.findall(r"CC_BRIDGE_([A-Z_]+?)__([A-Z_]+)", text))
     assert {f"{section.lower()}.{key.lower()}" for section, key in variables} <= known
 
 
@@ -231,14 +226,16 @@ def test_hashed_keys_need_a_secret_which_is_never_shown(tmp_path):
     secret.write_text("a secret of the house\n")
     plain = load(written(tmp_path, '[callers]\ncountry_code = "98"\n')).callers.caller_keys()
     assert plain == CallerKeys("plain", b"", "98")
-    text = f'[callers]\nnumbers = "hashed"\nhash_secret_file = "{secret}"\n'
+    text = f'[callers]\nnumber_storage = "hashed"\nhash_secret_file = "{secret}"\n'
     assert load(written(tmp_path, text)).callers.caller_keys().secret == b"a secret of the house"
-    inline = load(written(tmp_path, '[callers]\nnumbers = "hashed"\nhash_secret = "a secret of the house"\n'))
+    inline = load(
+        written(tmp_path, '[callers]\nnumber_storage = "hashed"\nhash_secret = "a secret of the house"\n')
+    )
     assert "of the house" not in show(inline)
     assert "of the house" not in repr(inline)
     for faulty in (
-        '[callers]\nnumbers = "hashed"\n',
-        '[callers]\nnumbers = "masked"\n',
+        '[callers]\nnumber_storage = "hashed"\n',
+        '[callers]\nnumber_storage = "masked"\n',
         f'[callers]\nhash_secret = "a secret of the house"\nhash_secret_file = "{secret}"\n',
     ):
         with pytest.raises(ConfigError, match=r"^callers: masked and hashed numbers need") as error:
@@ -251,7 +248,7 @@ def test_a_secret_that_hides_nothing_is_refused(tmp_path, content):
     secret = tmp_path / "secret"
     if content is not None:
         secret.write_text(content + "\n")
-    config = load(written(tmp_path, f'[callers]\nnumbers = "hashed"\nhash_secret_file = "{secret}"\n'))
+    config = load(written(tmp_path, f'[callers]\nnumber_storage = "hashed"\nhash_secret_file = "{secret}"\n'))
     with pytest.raises(ConfigError, match=r"^callers\.hash_secret"):
         config.callers.caller_keys()
 
@@ -270,37 +267,38 @@ def test_the_rules_are_those_of_the_queue(tmp_path):
             """
             [agi]
             max_callers = 50
-            [survey]
+            [general]
             time_zone = "Asia/Tehran"
-            busy_share = 0.5
+            [survey]
+            max_load_ratio = 0.5
             [queue_defaults]
-            ask_percent = 25
+            sampling_percent = 25
             [queues.sales]
             survey = "sales_nps"
-            ask_min_talk_seconds = 30
-            ask_transferred = false
-            ask_ended_by = "agent"
-            ask_again_after_days = 30
-            ask_per_day = 200
-            ask_per_agent_and_day = 10
-            ask_from = "20:00"
-            ask_until = "02:00"
-            ask_weekdays = "sat-wed"
-            ask_consent = "needed"
+            min_talk_seconds = 30
+            survey_transferred = false
+            require_agent_hangup = true
+            min_days_between_surveys = 30
+            max_surveys_per_day = 200
+            max_surveys_per_agent_per_day = 10
+            survey_from = "20:00"
+            survey_until = "02:00"
+            survey_weekdays = "sat-wed"
+            consent = "required"
             """,
         )
     )
-    assert rules_of(config.queue("sales"), config.survey, config.agi) == EligibilityRules(
+    assert config.queue("sales").rules(config.survey, config.agi, config.general.zone) == EligibilityRules(
         survey="sales_nps",
-        percent=25.0,
+        sampling_percent=25.0,
         min_talk_seconds=30.0,
         transferred=False,
-        only_ended_by_agent=True,
-        again_after_days=30.0,
-        per_day=200,
-        per_agent_and_day=10,
+        require_agent_hangup=True,
+        min_days_between_surveys=30.0,
+        max_surveys_per_day=200,
+        max_surveys_per_agent_per_day=10,
         hours=BusinessHours(ZoneInfo("Asia/Tehran"), 20 * 60, 2 * 60, frozenset({5, 6, 0, 1, 2})),
-        consent_needed=True,
+        consent_required=True,
         most_running=25,
     )
     assert config.days_to_remember == 30
@@ -308,34 +306,34 @@ def test_the_rules_are_those_of_the_queue(tmp_path):
 
 def test_by_default_everybody_is_asked_after_a_talk_of_five_seconds():
     config = Config()
-    rules = rules_of(config.queue("sales"), config.survey, config.agi)
+    rules = config.queue("sales").rules(config.survey, config.agi, config.general.zone)
     assert rules == EligibilityRules(min_talk_seconds=5.0, most_running=80)
     assert config.days_to_remember == 2
 
 
 def test_where_surveys_are_off_no_queue_has_one(tmp_path):
     config = load(written(tmp_path, "[survey]\nenabled = false\n"))
-    assert rules_of(config.queue("sales"), config.survey, config.agi).survey == ""
+    assert config.queue("sales").rules(config.survey, config.agi, config.general.zone).survey == ""
 
 
 def test_at_least_one_survey_may_run(tmp_path):
-    config = load(written(tmp_path, "[agi]\nmax_callers = 1\n[survey]\nbusy_share = 0.1\n"))
-    assert rules_of(config.queue("sales"), config.survey, config.agi).most_running == 1
+    config = load(written(tmp_path, "[agi]\nmax_callers = 1\n[survey]\nmax_load_ratio = 0.1\n"))
+    assert config.queue("sales").rules(config.survey, config.agi, config.general.zone).most_running == 1
 
 
 @pytest.mark.parametrize(
     ("section", "line", "says"),
     [
-        ("queues.sales", 'ask_from = "24:00"', "'24:00': must be before 24:00"),
-        ("queues.sales", 'ask_until = "25:00"', "'25:00': must be a time such as 08:30"),
-        ("queues.sales", 'ask_weekdays = "mon-fry"', "'mon-fry': must be weekdays such as mon-fri"),
-        ("queues.sales", 'ask_ended_by = "caller"', "'caller': must be 'anyone' or 'agent'"),
-        ("queues.sales", "ask_percent = 101", "101: must be less than or equal to 100"),
+        ("queues.sales", 'survey_from = "24:00"', "'24:00': must be before 24:00"),
+        ("queues.sales", 'survey_until = "25:00"', "'25:00': must be a time such as 08:30"),
+        ("queues.sales", 'survey_weekdays = "mon-fry"', "'mon-fry': must be weekdays such as mon-fri"),
+        ("queues.sales", 'consent = "needed"', "'needed': must be 'not_needed' or 'required'"),
+        ("queues.sales", "sampling_percent = 101", "101: must be less than or equal to 100"),
         ("queues.sales", "survey = true", "True: must be a valid string"),
-        ("survey", 'time_zone = "Asia"', "'Asia': must be a time zone such as Asia/Tehran"),
-        ("survey", 'time_zone = "Tehran"', "'Tehran': must be a time zone such as Asia/Tehran"),
-        ("survey", 'time_zone = "../../etc/passwd"', "'../../etc/passwd': must be a time zone"),
-        ("callers", 'numbers = "md5"', "'md5': must be 'plain', 'masked' or 'hashed'"),
+        ("general", 'time_zone = "Asia"', "'Asia': must be a time zone such as Asia/Tehran"),
+        ("general", 'time_zone = "Tehran"', "'Tehran': must be a time zone such as Asia/Tehran"),
+        ("general", 'time_zone = "../../etc/passwd"', "'../../etc/passwd': must be a time zone"),
+        ("callers", 'number_storage = "md5"', "'md5': must be 'plain', 'masked' or 'hashed'"),
     ],
 )
 def test_what_cannot_be_meant_is_told_with_key_and_value(tmp_path, section, line, says):
@@ -358,10 +356,10 @@ def test_queues_inherit_what_they_do_not_say(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[retention]\nratings_days = 29\n[queues.sales]\nask_again_after_days = 30\n",
+        ("[retention]\nratings_days = 29\n[queues.sales]\nmin_days_between_surveys = 30\n",
          "retention.ratings_days = 29: must be 0 or at least 30"),
-        ("[retention]\nfunnel_days = 10\n[callback]\nenabled = true\n",
-         "retention.funnel_days = 10: must be 0 or at least 30"),
+        ("[retention]\nsurvey_decisions_days = 10\n[callback]\nenabled = true\n",
+         "retention.survey_decisions_days = 10: must be 0 or at least 30"),
         ("[retention]\nratings_days = 1\n", "retention.ratings_days = 1: must be 0 or at least 2"),
     ],
 )  # fmt: skip
@@ -397,12 +395,12 @@ def test_a_token_that_no_browser_could_send_is_refused(tmp_path, content):
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("waiting_act = 2", "waiting_act must not be below waiting_watch"),
-        ("abandoned_watch = 50", "abandoned_act must not be below abandoned_watch"),
-        ("service_level_act = 80", "service_level_act must be below service_level_watch"),
-        ("csat_watch = 10", "csat_act must be below csat_watch"),
+        ("waiting_critical = 2", "waiting_critical must not be below waiting_warning"),
+        ("abandoned_warning = 50", "abandoned_critical must not be below abandoned_warning"),
+        ("service_level_critical = 80", "service_level_critical must be below service_level_warning"),
+        ("csat_warning = 10", "csat_critical must be below csat_warning"),
     ],
 )
-def test_to_act_is_worse_than_to_watch(tmp_path, line, says):
+def test_to_act_is_worse_than_to_warning(tmp_path, line, says):
     with pytest.raises(ConfigError, match=rf"^wallboard: {says}$"):
         load(written(tmp_path, f"[wallboard]\n{line}\n"))

@@ -110,7 +110,7 @@ def lookup(engine):
     config = Config(
         storage={"url": str(engine.url)},
         callers={"country_code": "98"},
-        customers={"shared": ["02123456789"]},
+        customers={"shared_numbers": ["02123456789"]},
     )
     until(lambda: True)  # the reactor runs
     context = Context.of(config, reactor)
@@ -137,7 +137,7 @@ def test_a_history_is_read(lookup):
 
 
 def test_a_shared_number_that_is_none_is_told_at_the_start(engine):
-    config = Config(storage={"url": str(engine.url)}, customers={"shared": ["the switchboard"]})
+    config = Config(storage={"url": str(engine.url)}, customers={"shared_numbers": ["the switchboard"]})
     with pytest.raises(ConfigError, match=r"customers\.shared"):
         CustomerLookup(Context.of(config, reactor), None, lambda: T, lambda _how: None)
 
@@ -149,9 +149,9 @@ def bridge(tmp_path):
         ami={"port": free_port(socket.SOCK_STREAM), "secret": "s"},
         agi={"port": 0},
         http={"port": 0, "token": TOKEN},
-        run={"stop_seconds": 0},
+        run={"shutdown_timeout_seconds": 0},
         storage={"url": f"sqlite:///{tmp_path / 'bridge.sqlite'}"},
-        callers={"country_code": "98", "numbers": "hashed", "hash_secret": "a secret of the house"},
+        callers={"country_code": "98", "number_storage": "hashed", "hash_secret": "a secret of the house"},
     )
     bridge = Bridge(config, reactor)
     until(lambda: True)  # the reactor runs

@@ -21,7 +21,9 @@ def file(tmp_path):
 @pytest.fixture
 def pipeline(file):
     callers = {"numbers": "masked", "hash_secret": "a secret of the house"}
-    config = Config(storage={"url": f"sqlite:///{file}"}, callers=callers, run={"stop_seconds": 0})
+    config = Config(
+        storage={"url": f"sqlite:///{file}"}, callers=callers, run={"shutdown_timeout_seconds": 0}
+    )
     until(lambda: True)  # the reactor runs
     context = Context.of(config, reactor)
     pipeline = RecordPipeline(context)

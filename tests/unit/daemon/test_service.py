@@ -71,7 +71,10 @@ def changed(**options):
     ("options", "names"),
     [
         ({}, []),
-        ({"survey": {"busy_share": 0.5, "time_zone": "UTC"}}, ["survey.time_zone", "survey.busy_share"]),
+        (
+            {"survey": {"max_load_ratio": 0.5, "directory": "/s"}},
+            ["survey.directory", "survey.max_load_ratio"],
+        ),
         ({"wallboard": {"queues": ["sales"]}}, ["wallboard.queues"]),
         ({"http": {"token": "another-token-of-theirs"}}, ["http.token"]),
         ({"customers": {"queue_groups": {"a": ["sales"]}}}, ["customers.queue_groups"]),
@@ -90,10 +93,11 @@ def reload(before, after, **part):
 
 
 def test_an_option_that_no_service_takes_over_needs_a_restart_and_stays():
-    after = {"survey": {"busy_share": 0.5, "recordings": "/r"}}
-    later, config, services = reload({}, after, taken_over=("survey.busy_share",))
-    assert later == ["survey.recordings"]
-    assert (config.survey.busy_share, config.survey.recordings) == (0.5, Config().survey.recordings)
+    after = {"survey": {"max_load_ratio": 0.5, "recordings_directory": "/r"}}
+    later, config, services = reload({}, after, taken_over=("survey.max_load_ratio",))
+    assert later == ["survey.recordings_directory"]
+    assert config.survey.max_load_ratio == 0.5
+    assert config.survey.recordings_directory == Config().survey.recordings_directory
     assert services.config == config
     assert services.reconfigure(Config(**after)) == later  # it still does
     assert services.reconfigure(Config()) == []  # nobody changed it after all
@@ -111,11 +115,11 @@ def test_options_of_queues_by_default_and_by_name():
 
 
 def test_services_within_services_take_over_too():
-    inner, part = MultiService(), Part("one", [], taken_over=("run.stop_seconds",))
+    inner, part = MultiService(), Part("one", [], taken_over=("run.shutdown_timeout_seconds",))
     part.setServiceParent(inner)
     services = sequence(inner)
-    assert services.reconfigure(Config(run={"stop_seconds": 3})) == []
-    assert part.config.run.stop_seconds == 3
+    assert services.reconfigure(Config(run={"shutdown_timeout_seconds": 3})) == []
+    assert part.config.run.shutdown_timeout_seconds == 3
 
 
 def test_a_first_service_that_refuses_keeps_all_as_it_was():
@@ -126,5 +130,5 @@ def test_a_first_service_that_refuses_keeps_all_as_it_was():
     second = Part("two", [], taken_over=("run.*",))
     services = sequence(Refusing("one", []), second)
     with pytest.raises(ConfigError):
-        services.reconfigure(Config(run={"stop_seconds": 3}))
+        services.reconfigure(Config(run={"shutdown_timeout_seconds": 3}))
     assert second.config == services.config == Config()

@@ -49,7 +49,7 @@ class Site:
         self.called = {}
         self.defined = []
         self.reads, self.away = 0, False
-        config = Config(queue_defaults={"ask_again_after_days": 30})
+        config = Config(queue_defaults={"min_days_between_surveys": 30})
         self.remembering = SurveyHistoryJob(
             context(config, clock=self.clock, in_thread=self.in_thread, engine=engine),
             self.asked,

@@ -106,7 +106,7 @@ class Centre:
     """One queue, one agent, and whoever calls."""
 
     def __init__(self, **queue):
-        config = Config(queue_defaults=QueueConfig(**{"ask_min_talk_seconds": 0, **queue}))
+        config = Config(queue_defaults=QueueConfig(**{"min_talk_seconds": 0, **queue}))
         self.tracker, self.link, self.clock = Tracker("pbx"), Link(), Clock()
         self.funnel = []
         self.fast_agi = SimpleNamespace(in_progress=1)
@@ -235,7 +235,7 @@ def test_a_queue_without_a_survey_asks_nobody_and_has_no_funnel():
 
 
 def test_too_short_a_talk():
-    centre = Centre(ask_min_talk_seconds=120)
+    centre = Centre(min_talk_seconds=120)
     centre.talk()
     centre.agent_leaves()
     assert centre.comes() is NotAskedReason.TOO_SHORT
@@ -259,7 +259,7 @@ def test_who_opted_out_and_was_erased_is_not_asked_again(centre):
 
 
 def test_consent_that_is_needed():
-    centre = Centre(ask_consent="needed")
+    centre = Centre(consent="required")
     centre.talk()
     centre.agent_leaves()
     assert centre.comes() is NotAskedReason.NO_CONSENT
@@ -334,7 +334,7 @@ def test_a_caller_who_hung_up_first_would_have_been_asked(centre):
 
 
 def test_a_caller_who_hung_up_first_and_would_not_have_been_asked():
-    centre = Centre(ask_percent=0)
+    centre = Centre(sampling_percent=0)
     centre.talk()
     centre.caller_leaves()
     assert centre.stages == ["sampled_out"]

@@ -35,7 +35,7 @@ from cc_bridge.storage.schema.tables import row_of
 from support.digest_fixtures import MONDAY, configured, filled
 from support.year_of_calls import CHANGED, ZONE, records
 
-PERSIAN = {"language": "fa", "calendar": "persian", "digits": "persian", "week_starts": "sat"}
+PERSIAN = {"language": "fa", "calendar": "persian", "digits": "persian", "first_weekday": "sat"}
 ZONES = [
     ZoneInfo(name)
     for name in (
@@ -170,7 +170,7 @@ def test_the_mail_says_what_the_reports_say(engine, url, owner, words, monkeypat
     period = digest_timer(config).due(MONDAY)[1]
     queues = [f"--queue={queue}" for queue in owned_queues(config, owner, ())] if owner else []
     monkeypatch.setenv("CC_BRIDGE_STORAGE__URL", url)
-    monkeypatch.setenv("CC_BRIDGE_SURVEY__TIME_ZONE", str(ZONE))
+    monkeypatch.setenv("CC_BRIDGE_GENERAL__TIME_ZONE", str(ZONE))
     monkeypatch.setattr("time.time", lambda: MONDAY)
 
     def told(name, first, last):
@@ -250,7 +250,7 @@ def test_what_differs_is_called_out_and_nothing_else(engine, url):
 
 
 def test_too_few_are_compared_with_nothing(engine, url):
-    config = configured(url, reports={"minimum": 10_000})
+    config = configured(url, reports={"min_sample_size": 10_000})
     found = of(engine, config)
     assert found.brief.findings == ()
     assert "too few" in plain(found, localization(config), "", "file.html")
@@ -264,12 +264,14 @@ def test_an_owner_is_told_of_own_queues_only(engine, url):
     assert {"sales", "second"} <= sara.keys()
     assert "support" in ali
     assert not {"support", "=billing"} & sara.keys()
-    everybody = configured(url, queues={}, owners={})
+    everybody = configured(url, queues={}, owner_addresses={})
     everybody = everybody.model_copy(
         update={"queue_defaults": everybody.queue_defaults.model_copy(update={"owner": "sara"})}
     )
     assert owned_queues(everybody, "sara", {"sales", "new"}) == ("new", "sales")
-    assert of(engine, configured(url, queues={"sales": {"owner": "ali"}}, owners={}), "nobody") is None
+    assert (
+        of(engine, configured(url, queues={"sales": {"owner": "ali"}}, owner_addresses={}), "nobody") is None
+    )
 
 
 def test_without_any_call_there_is_a_mail_that_says_so(tmp_path):
@@ -311,7 +313,9 @@ def test_names_from_the_pbx_make_no_header_and_no_markup(tmp_path):
     with engine.begin() as connection:
         visit = QueueVisit("p", "1", "1", HOSTILE, at, at + 9, "answered", "a", "b", 1, "", "", "", False, "")
         connection.execute(insert(row_of(visit)[0]).values(row_of(visit)[1]))
-    config = configured(url, queues={HOSTILE: {"owner": "sara"}}, owners={"sara": "sara@example.com"})
+    config = configured(
+        url, queues={HOSTILE: {"owner": "sara"}}, owner_addresses={"sara": "sara@example.com"}
+    )
     for owner in ("", "sara"):
         mail = parsed(engine, config, owner)
         assert "Bcc" not in mail

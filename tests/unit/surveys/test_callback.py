@@ -113,7 +113,7 @@ def test_nothing_else_is_tried_again(before, result, why):
 
 
 @pytest.mark.parametrize(
-    ("consented", "lawful_interest", "why"),
+    ("consented", "legitimate_interest", "why"),
     [
         (True, False, None),
         (None, False, NoCallbackReason.NO_CONSENT),
@@ -122,8 +122,8 @@ def test_nothing_else_is_tried_again(before, result, why):
         (False, True, NoCallbackReason.NO_CONSENT),  # a no is a no
     ],
 )
-def test_a_yes_or_an_interest_is_needed(consented, lawful_interest, why):
-    plan = CallbackPlan(CallbackRules(hours=EVER, lawful_interest=lawful_interest))
+def test_a_yes_or_an_interest_is_needed(consented, legitimate_interest, why):
+    plan = CallbackPlan(CallbackRules(hours=EVER, legitimate_interest=legitimate_interest))
     assert plan.add(caller(consented=consented), NOON) is why
 
 
@@ -187,8 +187,8 @@ def test_outside_the_hours_nobody_is_called_and_nothing_is_made_up_for():
 @pytest.mark.parametrize(
     ("rules", "why", "later"),
     [
-        (CallbackRules(hours=EVER, per_hour=2), NoCallbackReason.HOUR_FULL, HOUR),
-        (CallbackRules(hours=EVER, per_day=2), NoCallbackReason.DAY_FULL, DAY),
+        (CallbackRules(hours=EVER, max_per_hour=2), NoCallbackReason.HOUR_FULL, HOUR),
+        (CallbackRules(hours=EVER, max_per_day=2), NoCallbackReason.DAY_FULL, DAY),
     ],
 )
 def test_caps_hold_and_then_let_go(rules, why, later):
@@ -202,7 +202,7 @@ def test_caps_hold_and_then_let_go(rules, why, later):
 
 
 def test_a_second_try_counts_for_the_caps_as_well():
-    told = Told(CallbackRules(hours=EVER, per_day=1))
+    told = Told(CallbackRules(hours=EVER, max_per_day=1))
     told.plan.add(caller(), NOON)
     told.called(NOON + MINUTE)
     told.plan.record_result("1.0", CallResult.BUSY, NOON + MINUTE)
@@ -261,7 +261,7 @@ STEPS = st.lists(
 @settings(max_examples=200)
 @given(STEPS)
 def test_whatever_happens_nobody_is_rung_too_often(steps):
-    rules = CallbackRules(hours=EVER, per_hour=3, per_day=5)
+    rules = CallbackRules(hours=EVER, max_per_hour=3, max_per_day=5)
     plan, now, calls, made = CallbackPlan(rules), NOON, 0, []
     for what, *values in steps:
         if what == "left":
@@ -275,8 +275,8 @@ def test_whatever_happens_nobody_is_rung_too_often(steps):
             plan.take_invitation(f"{values[0]}.0")
         made += [(now, candidate.uniqueid, candidate.number) for candidate in plan.due(now)]
     for at, uniqueid, number in made:
-        assert sum(0 <= at - other < HOUR for other, *_ in made) <= rules.per_hour
-        assert sum(0 <= at - other < DAY for other, *_ in made) <= rules.per_day
+        assert sum(0 <= at - other < HOUR for other, *_ in made) <= rules.max_per_hour
+        assert sum(0 <= at - other < DAY for other, *_ in made) <= rules.max_per_day
         assert [each for _, each, _ in made].count(uniqueid) <= 2
         same = {each for other, each, to in made if to == number and abs(at - other) < 29 * DAY}
         assert same == {uniqueid}

@@ -50,9 +50,9 @@ HINDRANCES = [
     (NotAskedReason.NO_CONSENT, {"consented": False}, {}, {}),
     (NotAskedReason.LANGUAGE_MISSING, {"language_known": False}, {}, {}),
     (NotAskedReason.OUTSIDE_HOURS, {}, {"hours": BusinessHours(weekdays=frozenset())}, {}),
-    (NotAskedReason.ASKED_RECENTLY, {}, {"again_after_days": 7.0}, {"last_asked_at": T - DAY}),
-    (NotAskedReason.SAMPLED_OUT, {}, {"percent": 0.0}, {}),
-    (NotAskedReason.QUOTA, {}, {"per_day": 3}, {"asked_today_in_queue": 3}),
+    (NotAskedReason.ASKED_RECENTLY, {}, {"min_days_between_surveys": 7.0}, {"last_asked_at": T - DAY}),
+    (NotAskedReason.SAMPLED_OUT, {}, {"sampling_percent": 0.0}, {}),
+    (NotAskedReason.QUOTA, {}, {"max_surveys_per_day": 3}, {"asked_today_in_queue": 3}),
     (NotAskedReason.OVERLOAD, {}, {"most_running": 10}, {"running": 10}),
 ]
 
@@ -109,7 +109,7 @@ def test_a_passed_on_caller_is_asked_unless_the_queue_says_otherwise():
 
 @pytest.mark.parametrize("ended_by", list(EndedBy))
 def test_a_queue_can_want_the_agent_to_have_ended_the_talk(ended_by):
-    rules = EligibilityRules(only_ended_by_agent=True)
+    rules = EligibilityRules(require_agent_hangup=True)
     expected = None if ended_by is EndedBy.AGENT else NotAskedReason.NOT_ELIGIBLE
     assert asked(replace(SARA, ended_by=ended_by), rules) is expected
     assert asked(replace(SARA, ended_by=ended_by)) is None
@@ -117,7 +117,7 @@ def test_a_queue_can_want_the_agent_to_have_ended_the_talk(ended_by):
 
 def test_passing_the_caller_to_the_survey_is_the_agents_act_too():
     passed = replace(SARA, ended_by=EndedBy.TRANSFER, trigger=Trigger.EXTENSION)
-    assert asked(passed, EligibilityRules(only_ended_by_agent=True)) is None
+    assert asked(passed, EligibilityRules(require_agent_hangup=True)) is None
 
 
 def test_a_talk_as_long_as_it_must_be_is_long_enough():
@@ -136,7 +136,7 @@ def test_a_talk_as_long_as_it_must_be_is_long_enough():
     ],
 )
 def test_consent(needed, said, reason):
-    assert asked(replace(SARA, consented=said), EligibilityRules(consent_needed=needed)) is reason
+    assert asked(replace(SARA, consented=said), EligibilityRules(consent_required=needed)) is reason
 
 
 def test_hours_in_the_contact_centres_own_time():
@@ -153,7 +153,7 @@ def test_hours_in_the_contact_centres_own_time():
 )
 def test_nobody_is_asked_again_within_the_days(days_ago, reason):
     before = SurveyHistorySnapshot(last_asked_at=T - days_ago * DAY)
-    assert asked(SARA, EligibilityRules(again_after_days=7.0), before) is reason
+    assert asked(SARA, EligibilityRules(min_days_between_surveys=7.0), before) is reason
 
 
 def test_without_such_days_a_caller_is_asked_each_time():
@@ -162,14 +162,19 @@ def test_without_such_days_a_caller_is_asked_each_time():
 
 def test_a_clock_that_was_set_back_does_not_ask_twice():
     assert (
-        asked(SARA, EligibilityRules(again_after_days=1.0), SurveyHistorySnapshot(last_asked_at=T + 60))
+        asked(
+            SARA, EligibilityRules(min_days_between_surveys=1.0), SurveyHistorySnapshot(last_asked_at=T + 60)
+        )
         is NotAskedReason.ASKED_RECENTLY
     )
 
 
-@pytest.mark.parametrize("of", ["per_day", "per_agent_and_day"])
+@pytest.mark.parametrize("of", ["max_surveys_per_day", "max_surveys_per_agent_per_day"])
 def test_the_caps_of_a_day(of):
-    counted = {"per_day": "asked_today_in_queue", "per_agent_and_day": "asked_today_of_agent"}[of]
+    counted = {
+        "max_surveys_per_day": "asked_today_in_queue",
+        "max_surveys_per_agent_per_day": "asked_today_of_agent",
+    }[of]
     rules = EligibilityRules(**{of: 3})
     for number, reason in ((0, None), (2, None), (3, NotAskedReason.QUOTA), (4, NotAskedReason.QUOTA)):
         assert asked(SARA, rules, SurveyHistorySnapshot(**{counted: number})) is reason
@@ -251,7 +256,7 @@ def test_who_hung_up_on_the_agent_and_would_have_been_asked_left_first():
     hung_up = replace(SARA, ended_by=EndedBy.CALLER)
     assert decide_after_hangup(hung_up, ANYBODY, NOTHING, CALL) is SurveyStage.CALLER_LEFT_FIRST
     assert (
-        decide_after_hangup(hung_up, EligibilityRules(only_ended_by_agent=True), NOTHING, CALL)
+        decide_after_hangup(hung_up, EligibilityRules(require_agent_hangup=True), NOTHING, CALL)
         is SurveyStage.CALLER_LEFT_FIRST
     )
 

@@ -92,9 +92,11 @@ def test_what_is_on_no_scale_is_no_rating(today, kind, value):
 @pytest.mark.parametrize(
     ("threshold", "values"),
     [
-        (Threshold(3, 6), {0: "good", 2: "good", 3: "watch", 5: "watch", 6: "act", 60: "act", None: "none"}),
-        (Threshold(80, 70), {100: "good", 80: "good", 79.9: "watch", 70: "watch", 69.9: "act", None: "none"}),
-        (Threshold(5, 5), {4: "good", 5: "act"}),
+        (Threshold(3, 6), {0: "good", 2: "good", 3: "warning", 5: "warning"}),
+        (Threshold(3, 6), {6: "critical", 60: "critical", None: "none"}),
+        (Threshold(80, 70), {100: "good", 80: "good", 79.9: "warning", 70: "warning"}),
+        (Threshold(80, 70), {69.9: "critical", None: "none"}),
+        (Threshold(5, 5), {4: "good", 5: "critical"}),
     ],
 )
 def test_levels(threshold, values):
@@ -219,15 +221,15 @@ def test_the_json_is_what_the_readme_says(today):
     assert sales["service_level_n"] == sales["offered"] == 3
     assert sales["levels"] == {
         "waiting": Severity.GOOD,
-        "longest_wait": Severity.WATCH,
-        "service_level": Severity.ACT,
-        "abandoned": Severity.ACT,
+        "longest_wait": Severity.WARNING,
+        "service_level": Severity.CRITICAL,
+        "abandoned": Severity.CRITICAL,
         "rating": Severity.NONE,
     }
     assert json.loads(json.dumps(shown)) == shown
     readme = (ROOT / "README.md").read_text().split("| field ")[1].split("\n\n")[0]
     fields = {*shown, *sales, *(f"levels.{name}" for name in sales["levels"])} - {"levels"}
-    words = {"queue", "watch", "act", "null", "no_short"}
+    words = {"queue", "warning", "critical", "null", "no_short"}
     assert set(re.findall(r"`([a-z_.]+)`", readme)) - words == fields - words
 
 

@@ -35,7 +35,7 @@ from support.reactor_loop import result_of, until
 from support.webhook_receiver import SECRET, Receiver, certificate
 
 KILLS = int(os.environ.get("CC_BRIDGE_KILLS", "12"))
-QUICK = RetryPolicy(first_pause=0.02, longest_pause=0.1, give_up_attempts=1_000)
+QUICK = RetryPolicy(first_pause=0.02, longest_pause=0.1, max_attempts=1_000)
 
 
 @pytest.fixture
@@ -267,8 +267,8 @@ def test_who_is_gone_gets_it_once_and_later_events_still(file, put, deliver, rec
 @pytest.mark.parametrize(
     ("rules", "age"),
     [
-        (RetryPolicy(0.02, 0.02, give_up_attempts=3), 0),
-        (RetryPolicy(0.02, 0.02, give_up_seconds=3_600), 3_700),
+        (RetryPolicy(0.02, 0.02, max_attempts=3), 0),
+        (RetryPolicy(0.02, 0.02, max_age_seconds=3_600), 3_700),
     ],
 )
 def test_what_is_given_up_is_dead_and_can_be_sent_again(file, put, deliver, receiver, rules, age):

@@ -211,7 +211,7 @@ def test_a_secret_of_another_form_is_refused_without_being_told(secret):
 
 # When it goes again
 
-RULES = RetryPolicy(first_pause=5, longest_pause=60, give_up_attempts=10, give_up_seconds=1000)
+RULES = RetryPolicy(first_pause=5, longest_pause=60, max_attempts=10, max_age_seconds=1000)
 FAILED, TAKEN = WebhookReply(500, "answered 500"), WebhookReply(204, "")
 
 

@@ -36,7 +36,7 @@ def upgrade() -> None:
             CleanText(64),
             "The CRM's id; all numbers with the same one are one customer; may be empty",
         ),
-        _column("name", CleanText(128), "Name, personal data; empty unless callers.numbers is plain"),
+        _column("name", CleanText(128), "Name, personal data; empty unless callers.number_storage is plain"),
         _column("updated_at", Instant(), "When it was told last, UTC"),
         sa.PrimaryKeyConstraint("caller_key", name=op.f("pk_customers")),
         comment="Who is behind a number, as imported from a CRM; it holds for all PBXs",

@@ -41,7 +41,7 @@ def upgrade() -> None:
         _text("pbx", 64, "Name of the PBX whose call opened it"),
         _text("reason", 64, "Why: low_rating, not_solved, comment, abandoned_twice, long_wait"),
         _text("caller_key", 64, "The same for the same caller, personal data; never empty"),
-        _text("number", 80, "Caller's number as callers.numbers lets it be stored, personal data"),
+        _text("number", 80, "Caller's number as callers.number_storage lets it be stored, personal data"),
         _text("queue", 128, "Queue that opened it; empty for a direct call"),
         _text("agent", 128, "Agent of the rated talk, or who answered after the wait; may be empty"),
         _text("call_id", 150, "Linkedid of the call that opened it"),

@@ -1,6 +1,6 @@
 // The wallboard: draws what /api/live/events sends, and says so when it is old.
 //
-// Figures come from the daemon with their level (good, watch, act); the browser counts the seconds between two
+// Figures come from the daemon with their level (good, warning, critical); the browser counts the seconds between two
 // events, by the daemon's clock. The trap: a connection can be dead without anybody telling, so an event that
 // does not come in time counts as a cut, too.
 "use strict";
@@ -14,7 +14,7 @@ const WORDS = {
     service_level: "Service level", answered: "Answered", abandoned: "Abandoned",
     calls: "of {n} calls", free: "Free agents", rating: "Rating", n: "n {n}", within: "within {n} s",
     too_few: "too few", no_data: "no data", agents: "Agents", of: "of {n}",
-    watch: "to be watched", act: "act now",
+    warning: "warning", critical: "critical",
     available: "free", ringing: "ringing", talking: "talking", wrap_up: "wrapping up", paused: "paused",
     unreachable: "unreachable",
     live: "live", connecting: "connecting", unseen: "PBX not seen",
@@ -28,7 +28,7 @@ const WORDS = {
     service_level: "سطح خدمت", answered: "پاسخ داده‌شده", abandoned: "رهاشده",
     calls: "از {n} تماس", free: "کارشناس آزاد", rating: "رضایت", n: "{n} مورد", within: "تا {n} ثانیه",
     too_few: "پاسخ کم", no_data: "بدون داده", agents: "کارشناسان", of: "از {n}",
-    watch: "نیازمند توجه", act: "اقدام فوری",
+    warning: "هشدار", critical: "بحرانی",
     available: "آزاد", ringing: "در حال زنگ", talking: "در گفتگو", wrap_up: "کار پس از تماس", paused: "توقف",
     unreachable: "خارج از دسترس",
     live: "زنده", connecting: "در حال اتصال", unseen: "مرکز تلفن دیده نمی‌شود",
@@ -96,8 +96,8 @@ function rating(score, wide) {
 }
 
 function longestLevel(seconds) {
-  const { watch, act } = board.thresholds.longest_wait;
-  return seconds === null ? "none" : seconds >= act ? "act" : seconds >= watch ? "watch" : "good";
+  const { warning, critical } = board.thresholds.longest_wait;
+  return seconds === null ? "none" : seconds >= critical ? "critical" : seconds >= warning ? "warning" : "good";
 }
 
 function waited(figures) {
@@ -142,7 +142,7 @@ function fill(box, figures) {
   box.classList.toggle("words", !DIGIT.test(large) && large !== NONE);
   write(box.querySelector("b"), large);
   write(box.querySelector("small"), small);
-  mark.setAttribute("aria-label", judged === "watch" || judged === "act" ? words[judged] : "");
+  mark.setAttribute("aria-label", judged === "warning" || judged === "critical" ? words[judged] : "");
 }
 
 function write(element, text) {

@@ -397,7 +397,7 @@ def opt_out(url, numbers):
 def test_two_pbxs_on_one_server_keep_apart_what_is_theirs_and_share_who_was_asked(postgres, daemon, crowd):
     """With a hundred callers each, who have the same channels and, every second one, the same number."""
     url = postgres.fresh().render_as_string(hide_password=False)
-    rules = "queue_defaults = { ask_again_after_days = 30 }"
+    rules = "queue_defaults = { min_days_between_surveys = 30 }"
     bridges = {pbx: daemon(url, pbx=pbx, more=rules) for pbx in ("a", "b")}
     crowds = {}
     for pbx, bridge in bridges.items():

@@ -356,8 +356,8 @@ def test_the_list_has_what_is_due_first_and_closed_ones_last(engine):
     for n in range(4):
         write(engine, *rated(f"{n}.1", f"+98912000000{n}", at=T + n * HOUR))
     write(engine, visit("9.1", wait=700, queue="help"))
-    work = CONFIG.follow_ups.model_copy(update={"work_from": "00:00", "work_until": "24:00"})
-    work = work.model_copy(update={"work_weekdays": "mon-sun"})
+    work = CONFIG.follow_ups.model_copy(update={"business_from": "00:00", "business_until": "24:00"})
+    work = work.model_copy(update={"business_weekdays": "mon-sun"})
     look(engine, config=CONFIG.model_copy(update={"follow_ups": work}))
     by_call = {each.call_id: each for each in every(engine)}
     for n in (2, 1):

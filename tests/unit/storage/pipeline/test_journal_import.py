@@ -61,7 +61,7 @@ def test_what_is_refused_stays_and_holds_up_nothing(file, database, tmp_path):
 
 def test_the_command(file, tmp_path):
     config = tmp_path / "cc-bridge.toml"
-    config.write_text(f'[storage]\nurl = "sqlite:///{tmp_path}/calls.sqlite"\njournal = "{file}"\n')
+    config.write_text(f'[storage]\nurl = "sqlite:///{tmp_path}/calls.sqlite"\njournal_file = "{file}"\n')
     for says in ("1200 records written\n", "nothing waits"):
         told = CliRunner().invoke(main, ["db", "take-in", "--config", str(config)])
         assert (told.exit_code, says in told.output) == (0, True)
@@ -70,7 +70,7 @@ def test_the_command(file, tmp_path):
 
 def test_one_that_a_daemon_holds_is_left_alone(file, tmp_path):
     config = tmp_path / "cc-bridge.toml"
-    config.write_text(f'[storage]\nurl = "sqlite:///{tmp_path}/calls.sqlite"\njournal = "{file}"\n')
+    config.write_text(f'[storage]\nurl = "sqlite:///{tmp_path}/calls.sqlite"\njournal_file = "{file}"\n')
     journal = Journal(file, LIMIT)
     journal.open()
     told = CliRunner().invoke(main, ["db", "take-in", "--config", str(config)])
@@ -83,7 +83,7 @@ def test_a_daemon_without_a_server_says_that_something_waits(file, tmp_path):
     from cc_bridge.config import Config  # noqa: PLC0415
     from cc_bridge.daemon import main  # noqa: PLC0415 - it takes the reactor
 
-    config = Config(storage={"url": f"sqlite:///{tmp_path}/calls.sqlite", "journal": file})
+    config = Config(storage={"url": f"sqlite:///{tmp_path}/calls.sqlite", "journal_file": file})
     with capturedLogs() as logs:
         main._left(config)
     assert any("1200 records in" in formatEvent(each) for each in logs)

@@ -1,0 +1,33 @@
+"""The HTTP server: where it listens, and the token of its pages."""
+
+import re
+
+from pydantic import Field, SecretStr, model_validator
+
+from cc_bridge.config.fields import OptionalPath, Section, password_of
+from cc_bridge.errors import ConfigError
+
+__all__ = ["HttpConfig"]
+
+_TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,200}")  # such as need no quoting in a URL or a header
+
+
+class HttpConfig(Section):
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=14574, ge=0, le=65535)
+    token: SecretStr = SecretStr("")
+    token_file: OptionalPath = None
+
+    @model_validator(mode="after")
+    def _one_token(self) -> "HttpConfig":
+        if self.token_file is not None and self.token.get_secret_value():
+            raise ValueError("give token or token_file, not both")
+        return self
+
+    def access_token(self) -> str:
+        """Return the token, from its file if one is named. Raises ConfigError for one that cannot be used."""
+        token = password_of(self.token, self.token_file, "http.token_file")
+        unset = not token and self.token_file is None
+        if not unset and not _TOKEN.fullmatch(token):
+            raise ConfigError("http.token: must have 16 to 200 characters: letters, digits, and . _ ~ -")
+        return token

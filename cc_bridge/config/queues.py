@@ -1,0 +1,59 @@
+"""A queue: its service level, opening hours and survey."""
+
+from datetime import tzinfo
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from cc_bridge.config.agi import AgiConfig
+from cc_bridge.config.fields import Section, before_midnight, readable
+from cc_bridge.config.surveys import SurveyConfig
+from cc_bridge.surveys.business_hours import BusinessHours, minute_of, weekdays_of
+from cc_bridge.surveys.eligibility import EligibilityRules
+
+__all__ = ["QueueConfig"]
+
+
+class QueueConfig(Section):
+    service_level_seconds: float = Field(default=20, gt=0, le=3600)
+    short_abandon_seconds: float = Field(default=5, ge=0, le=600)
+    wrap_up_seconds: float = Field(default=0, ge=0, le=3600)
+    journey_stage: Literal["", "first_contact", "service", "support", "feedback"] = ""
+    owner: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9_.-]{0,31})?$")
+    opening_from: Annotated[str, readable(before_midnight)] = "00:00"
+    opening_until: Annotated[str, readable(minute_of)] = "24:00"
+    opening_weekdays: Annotated[str, readable(weekdays_of)] = "mon-sun"
+    survey: str = Field(default="csat", pattern=r"^([a-z][a-z0-9_]{0,31})?$")
+    language: str = Field(default="", pattern=r"^([a-z]{2,3}([_-][A-Za-z]{2,4})?)?$")
+    sampling_percent: float = Field(default=100, ge=0, le=100)
+    min_talk_seconds: float = Field(default=5, ge=0, le=3600)
+    survey_transferred: bool = True
+    require_agent_hangup: bool = False
+    min_days_between_surveys: float = Field(default=0, ge=0, le=3650)
+    max_surveys_per_day: int = Field(default=0, ge=0)
+    max_surveys_per_agent_per_day: int = Field(default=0, ge=0)
+    survey_from: Annotated[str, readable(before_midnight)] = "00:00"
+    survey_until: Annotated[str, readable(minute_of)] = "24:00"
+    survey_weekdays: Annotated[str, readable(weekdays_of)] = "mon-sun"
+    consent: Literal["not_needed", "required"] = "not_needed"
+
+    def rules(self, survey: SurveyConfig, agi: AgiConfig, zone: tzinfo | None) -> EligibilityRules:
+        """Return which of its callers are asked; `zone` is that of the hours."""
+        return EligibilityRules(
+            survey=self.survey if survey.enabled else "",
+            sampling_percent=self.sampling_percent,
+            min_talk_seconds=self.min_talk_seconds,
+            transferred=self.survey_transferred,
+            require_agent_hangup=self.require_agent_hangup,
+            min_days_between_surveys=self.min_days_between_surveys,
+            max_surveys_per_day=self.max_surveys_per_day,
+            max_surveys_per_agent_per_day=self.max_surveys_per_agent_per_day,
+            hours=BusinessHours(
+                zone,
+                minute_of(self.survey_from),
+                minute_of(self.survey_until),
+                weekdays_of(self.survey_weekdays),
+            ),
+            consent_required=self.consent == "required",
+            most_running=max(1, round(agi.max_callers * survey.max_load_ratio)),
+        )

@@ -1,0 +1,31 @@
+"""What reports and /metrics show, and how reports are written."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from cc_bridge.config.fields import Section
+
+__all__ = ["MetricsConfig", "ReportsConfig"]
+
+
+class MetricsConfig(Section):
+    agents: bool = False
+
+
+class ReportsConfig(Section):
+    language: Literal["en", "fa"] = "en"
+    calendar: Literal["gregorian", "persian"] = "gregorian"
+    digits: Literal["latin", "persian"] = "latin"
+    first_weekday: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = "mon"
+    min_sample_size: int = Field(default=15, ge=2, le=10_000)
+    wait_bands: list[Annotated[int, Field(ge=1, le=86400)]] = Field(
+        default=[20, 60, 120, 300], min_length=1, max_length=20
+    )
+
+    @field_validator("wait_bands")
+    @classmethod
+    def _grow(cls, bands: list[int]) -> list[int]:
+        if sorted(set(bands)) != bands:
+            raise ValueError("must grow, as in [20, 60, 120, 300]")
+        return bands
