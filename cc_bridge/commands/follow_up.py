@@ -1,4 +1,4 @@
-"""Whom somebody should call back: `follow-up list`, `take`, `done` and `drop`."""
+"""Whom somebody should call back: `follow-up list`, `take`, `done` and `dismiss`."""
 
 from datetime import datetime
 from pathlib import Path
@@ -111,15 +111,15 @@ def done(follow_up_id: str, by: str, outcome: str, path: Path | None) -> None:
 @click.argument("follow_up_id", metavar="ID")
 @_by
 @click.option("--why", required=True, help="Why nobody needs to call.")
-def drop(follow_up_id: str, by: str, why: str, path: Path | None) -> None:
+def dismiss(follow_up_id: str, by: str, why: str, path: Path | None) -> None:
     """Close a follow-up without a call.
 
     \b
-    Example:  cc-bridge follow-up drop 3fa94c01 --by sara --why "A test call of ours."
+    Example:  cc-bridge follow-up dismiss 3fa94c01 --by sara --why "A test call of ours."
     """
     from cc_bridge.follow_ups.follow_up import Action
 
-    _move(path, follow_up_id, Action.DROP, by, why)
+    _move(path, follow_up_id, Action.DISMISS, by, why)
 
 
 def _move(path: Path | None, follow_up_id: str, move: "Action", by: str, text: str) -> None:

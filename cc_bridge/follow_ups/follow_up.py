@@ -62,15 +62,15 @@ class Action(StrEnum):
 
     TAKE = "take"
     DONE = "done"
-    DROP = "drop"
+    DISMISS = "dismiss"
 
 
 TRANSITIONS: Mapping[tuple[FollowUpState, Action], FollowUpState] = {
     (FollowUpState.OPEN, Action.TAKE): FollowUpState.TAKEN,
     (FollowUpState.OPEN, Action.DONE): FollowUpState.DONE,
-    (FollowUpState.OPEN, Action.DROP): FollowUpState.DISMISSED,
+    (FollowUpState.OPEN, Action.DISMISS): FollowUpState.DISMISSED,
     (FollowUpState.TAKEN, Action.DONE): FollowUpState.DONE,
-    (FollowUpState.TAKEN, Action.DROP): FollowUpState.DISMISSED,
+    (FollowUpState.TAKEN, Action.DISMISS): FollowUpState.DISMISSED,
 }
 UNCLOSED = frozenset({FollowUpState.OPEN, FollowUpState.TAKEN})
 

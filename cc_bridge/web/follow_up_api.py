@@ -1,4 +1,4 @@
-"""/api/follow-ups: the list, and POST ID/take, ID/done and ID/drop; the page at /follow-ups draws it.
+"""/api/follow-ups: the list, and POST ID/take, ID/done and ID/dismiss; the page at /follow-ups draws it.
 
 POST session with the token starts a browser's session, DELETE session ends it. If two people act on the same
 follow-up, the second gets 409 with the follow-up as it is by now, so that the page can name the first.

@@ -331,9 +331,9 @@ def test_somebody_takes_one_and_is_done_with_it(browser, desk, listed):
     page.close()
 
 
-def test_one_is_dropped_with_a_reason(browser, desk, listed):
+def test_one_is_dismissed_with_a_reason(browser, desk, listed):
     page = entered(browser, desk)
-    press(page, "follow2", "drop")
+    press(page, "follow2", "dismiss")
     page.value("document.querySelector('[data-id=follow2] textarea').value = 'wrong number'")
     press(page, "follow2", "send")
     page.wait("document.querySelector('[data-id=follow2]') === null")
@@ -350,7 +350,7 @@ def test_who_is_late_is_told_who_took_it(browser, desk, listed):
     assert "Sara took it meanwhile" in said(page, "follow1").translate({0x2068: None, 0x2069: None})
     assert stored(listed, "follow1").taken_by == "Sara"
     assert page.value("document.querySelector('[data-id=follow1]').dataset.state") == "taken"
-    move(listed, "follow2", Action.DROP, "Sara", "twice")
+    move(listed, "follow2", Action.DISMISS, "Sara", "twice")
     press(page, "follow2", "take")
     page.wait("document.querySelector('[data-id=follow2] .complaint:not([hidden])') !== null")
     page.value("ask()")

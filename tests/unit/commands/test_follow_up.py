@@ -82,7 +82,7 @@ def test_it_is_taken_and_closed(engine):
     assert (
         run("done", "3fa9", "--by", "ali", "--outcome", "a new\ncard").output == "3fa94c01 is done, by ali\n"
     )
-    assert run("drop", "4fa94c01bb4f9a2e", "--by", "ali", "--why", "a test").output.endswith(
+    assert run("dismiss", "4fa94c01bb4f9a2e", "--by", "ali", "--why", "a test").output.endswith(
         "dismissed, by ali\n"
     )
     with engine.connect() as connection:
@@ -96,7 +96,7 @@ def test_it_is_taken_and_closed(engine):
         (("take", "9fa9", "--by", "sara"), "there is no follow-up '9fa9'; see cc-bridge follow-up list"),
         (("take", "3fa9", "--by", " "), "say who you are"),
         (("done", "3fa9", "--by", "sara", "--outcome", " "), "say what came of it"),
-        (("drop", "3fa9", "--by", "sara", "--why", "x" * 1001), "longer than 1000 characters"),
+        (("dismiss", "3fa9", "--by", "sara", "--why", "x" * 1001), "longer than 1000 characters"),
         (("take", "5fa9", "--by", "sara"), "follow-up 5fa94c01 is taken already, by ali"),
         (("take", "3fa9"), "Missing option '--by'"),
         (("done", "3fa9", "--by", "sara"), "Missing option '--outcome'"),

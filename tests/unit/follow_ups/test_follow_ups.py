@@ -237,7 +237,7 @@ def test_it_is_overdue_after_its_time_until_it_is_closed():
     [
         (Action.TAKE, " ", "", "say who you are"),
         (Action.DONE, "sara", "\n\t", "say what came of it"),
-        (Action.DROP, "sara", "", "say why it is dismissed"),
+        (Action.DISMISS, "sara", "", "say why it is dismissed"),
         (Action.DONE, "sara", "x" * 1001, "the text is longer than 1000 characters"),
         (Action.TAKE, "x" * 65, "", "the name is longer than 64 characters"),
     ],

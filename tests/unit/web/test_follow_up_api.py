@@ -362,8 +362,8 @@ def test_what_is_not_there_is_not_there(api):
 
 @pytest.mark.parametrize(
     ("move", "by", "text"),
-    [(Action.TAKE, " ", ""), (Action.DONE, "Ali", " "), (Action.DROP, "Ali", ""), (Action.TAKE, "x" * 65, ""),
-     (Action.DONE, "Ali", "x" * 1001)],
+    [(Action.TAKE, " ", ""), (Action.DONE, "Ali", " "), (Action.DISMISS, "Ali", ""),
+     (Action.TAKE, "x" * 65, ""), (Action.DONE, "Ali", "x" * 1001)],
 )  # fmt: skip
 def test_what_cannot_be_stored_is_told_before(api, move, by, text):
     with pytest.raises(FollowUpError):

@@ -21,7 +21,7 @@ const WORDS = {
     due: "Due {at}", overdue: "Overdue since {at}", since: "Since {at}", queue: "Queue", agent: "Agent",
     customer: "Customer", taken: "{name} took it, {at}", done: "Done by {name}, {at}", dismissed: "Dismissed by {name}, {at}",
     linked: "There was a call with the customer on {at}.", of: "For {name}", nobody: "no number",
-    take: "Take", finish: "Done", drop: "Drop", send: "Save", back: "Back",
+    take: "Take", finish: "Done", dismiss: "Dismiss", send: "Save", back: "Back",
     outcome: "What came of it", why: "Why it is dismissed",
     name_first: "Write your name above first.", text_first: "Write a few words first.",
     late_taken: "{name} took it meanwhile.", late_closed: "{name} closed it meanwhile.", gone: "It is not there any more.",
@@ -45,7 +45,7 @@ const WORDS = {
     due: "مهلت {at}", overdue: "دیرشده از {at}", since: "از {at}", queue: "صف", agent: "کارشناس",
     customer: "مشتری", taken: "{name} برداشت، {at}", done: "{name} انجام داد، {at}", dismissed: "{name} کنار گذاشت، {at}",
     linked: "در {at} با مشتری گفتگو شد.", of: "برای {name}", nobody: "بدون شماره",
-    take: "برمی‌دارم", finish: "انجام شد", drop: "کنار گذاشتن", send: "ثبت", back: "بازگشت",
+    take: "برمی‌دارم", finish: "انجام شد", dismiss: "کنار گذاشتن", send: "ثبت", back: "بازگشت",
     outcome: "نتیجه چه شد", why: "چرا کنار گذاشته می‌شود",
     name_first: "نخست نام خود را بالا بنویسید.", text_first: "نخست چند کلمه بنویسید.",
     late_taken: "در این میان {name} آن را برداشت.", late_closed: "در این میان {name} آن را بست.", gone: "دیگر در فهرست نیست.",
@@ -169,7 +169,7 @@ function entryOf(one) {
     "div", "buttons",
     button("take", () => press(entry, "take", ""), "key"),
     button("finish", () => form(entry, "done")),
-    button("drop", () => form(entry, "drop")),
+    button("dismiss", () => form(entry, "dismiss")),
   );
   entry.append(make("div", "told"), complaint, buttons);
   fill(entry, one);

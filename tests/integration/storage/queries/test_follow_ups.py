@@ -201,7 +201,7 @@ def test_hidden_numbers_stay_hidden(engine):
         (found,) = [each for each in every(engine) if each.state is FollowUpState.OPEN]
         assert found.caller_key == keys.key(ALI)
         assert found.number == keys.stored(ALI)
-        move(engine, found, Action.DROP)
+        move(engine, found, Action.DISMISS)
         with engine.begin() as connection:
             connection.execute(delete(survey_attempts))
             connection.execute(delete(follow_ups))
@@ -449,7 +449,7 @@ def test_receivers_are_told_once_and_again_only_if_that_failed(engine):
     assert look(engine, tell=tell).closed == []
     assert news == [("opened", "1.1")] * 2
     (found,) = every(engine)
-    move(engine, found, Action.DROP)
+    move(engine, found, Action.DISMISS)
     assert [each.call_id for each in look(engine, tell=tell).closed] == ["1.1"]
     assert look(engine, tell=tell).closed == []
     assert news[2:] == [("closed", "1.1")]
