@@ -20,7 +20,7 @@ def file(tmp_path):
 
 @pytest.fixture
 def pipeline(file):
-    callers = {"numbers": "masked", "hash_secret": "a secret of the house"}
+    callers = {"number_storage": "masked", "hash_secret": "a secret of the house"}
     config = Config(
         storage={"url": f"sqlite:///{file}"}, callers=callers, run={"shutdown_timeout_seconds": 0}
     )

@@ -182,7 +182,7 @@ def test_the_caps_of_a_day(of):
 
 
 def test_a_cap_of_one_lets_one_be_asked():
-    rules = EligibilityRules(per_day=1)
+    rules = EligibilityRules(max_surveys_per_day=1)
     assert asked(SARA, rules, SurveyHistorySnapshot()) is None
     assert asked(SARA, rules, SurveyHistorySnapshot(asked_today_in_queue=1)) is NotAskedReason.QUOTA
 
