@@ -18,7 +18,7 @@ from cc_bridge.commands.digest import digest
 from cc_bridge.commands.doctor import doctor
 from cc_bridge.commands.follow_up import follow_up
 from cc_bridge.commands.metrics import metrics
-from cc_bridge.commands.optout import optout
+from cc_bridge.commands.opt_out import opt_out
 from cc_bridge.commands.outbox import outbox
 from cc_bridge.commands.prompts import prompts
 from cc_bridge.commands.purge import purge
@@ -60,7 +60,7 @@ for _command in (
     replay_command,
     reconcile,
     import_queue_log,
-    optout,
+    opt_out,
     outbox,
     db,
     metrics,

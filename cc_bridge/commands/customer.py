@@ -1,4 +1,4 @@
-"""Who is behind a number, and what happened with them: `customer import`, `show` and `recalls`."""
+"""Who is behind a number, and what happened with them: `customer import`, `show` and `lost-calls`."""
 
 import sys
 from collections import Counter
@@ -192,20 +192,20 @@ def _words(entry: "TimelineEntry") -> str:
             return f"rating {entry.question} ({entry.kind}): {entry.label or entry.value}"
 
 
-@customer.command()
+@customer.command("lost-calls")
 @config_option
 @click.option("--from", "since", type=_DAY, required=True, help="First day, or an instant, local time.")
 @click.option("--to", "until", type=_DAY, help="The day or instant before which to end; default: now.")
 @click.option("--lost", is_flag=True, help="List the lost calls that wait to be called back.")
-def recalls(path: Path | None, since: datetime, until: datetime | None, *, lost: bool) -> None:
+def print_lost_calls(path: Path | None, since: datetime, until: datetime | None, *, lost: bool) -> None:
     """Print how many lost calls were called back, and how many callers came again.
 
     Lost calls count when their 24 hours are over, callers when their 24 hours or 7 days are. Calls back are
     seen only with direct_calls.enabled.
 
     \b
-    Examples:  cc-bridge customer recalls --from 2026-11-01 --to 2026-12-01
-               cc-bridge customer recalls --from 2026-11-22 --lost
+    Examples:  cc-bridge customer lost-calls --from 2026-11-01 --to 2026-12-01
+               cc-bridge customer lost-calls --from 2026-11-22 --lost
     """
     from time import time
 

@@ -1,4 +1,4 @@
-"""The database: `db upgrade`, `db schema`, `db take-in`."""
+"""The database: `db upgrade`, `db schema`, `db import-journal`."""
 
 import sys
 from pathlib import Path
@@ -48,17 +48,17 @@ def schema() -> None:
     click.echo(page(), nl=False)
 
 
-@db.command("take-in")
+@db.command("import-journal")
 @config_option
 @click.option("--journal", "file", type=FILE, help="The journal's file; else that of storage.journal_file.")
-def take_in(path: Path | None, file: Path | None) -> None:
+def import_journal(path: Path | None, file: Path | None) -> None:
     """Write into the database what a journal still holds, such as after storage.url was changed.
 
     With a server the daemon does it by itself. Again writes nothing twice.
 
     \b
-    Examples:  cc-bridge db take-in
-               cc-bridge db take-in --journal /backup/journal.sqlite
+    Examples:  cc-bridge db import-journal
+               cc-bridge db import-journal --journal /backup/journal.sqlite
     """
     from functools import partial
 
@@ -76,7 +76,7 @@ def take_in(path: Path | None, file: Path | None) -> None:
         return
     database = SqlSink(partial(open_database, storage.url))
     try:
-        with click.progressbar(length=waiting, label="take in", file=sys.stderr) as bar:
+        with click.progressbar(length=waiting, label="import", file=sys.stderr) as bar:
             done = journal_import.import_journal(file, database, bar.update)
     except SQLAlchemyError as error:
         raise click.ClickException(f"{error}; what is written is noted, so start it again") from error

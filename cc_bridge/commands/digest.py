@@ -1,4 +1,4 @@
-"""What owners of queues are mailed: `digest write`, `digest send`, `digest list`."""
+"""What owners of queues are mailed: `digest render`, `digest send`, `digest list`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +37,7 @@ def digest() -> None:
 @click.option("--to", "last", type=DATE, help="The last day, with its end; else the same as --from.")
 @click.option("--week", type=DATE, help="The week that this day is in.")
 @click.option("--last", "newest", is_flag=True, help="What was due last, as [digest] says; the default.")
-def write(
+def render(
     path: Path | None, out: Path, first: date | None, last: date | None, week: date | None, *, newest: bool
 ) -> None:
     """Write the digests as files: one for everyone, one for each owner of a queue.
@@ -45,9 +45,9 @@ def write(
     Each is a page that needs nothing else. Days are compared with as many days before them.
 
     \b
-    Examples:  cc-bridge digest write --out digests
-               cc-bridge digest write --out digests --week 2026-11-18
-               cc-bridge digest write --out digests --from 1405-08-01 --to 1405-08-30
+    Examples:  cc-bridge digest render --out digests
+               cc-bridge digest render --out digests --week 2026-11-18
+               cc-bridge digest render --out digests --from 1405-08-01 --to 1405-08-30
     """
     from time import time
 

@@ -11,7 +11,7 @@ from cc_bridge.commands.common import config_file, config_option, load_config
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cc_bridge.doctor.finding import CheckResult
+    from cc_bridge.doctor.check_result import CheckResult
 
 __all__ = ["doctor"]
 
@@ -41,7 +41,7 @@ def doctor(
                cc-bridge doctor --call --sounds /mnt/pbx/sounds
                cc-bridge doctor --json | jq '.findings[] | select(.level != "ok")'
     """
-    from cc_bridge.doctor.finding import as_json, as_text, exit_code
+    from cc_bridge.doctor.check_result import as_json, as_text, exit_code
 
     findings: list[CheckResult] = []
 

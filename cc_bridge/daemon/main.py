@@ -60,7 +60,7 @@ def _left(config: Config) -> tuple[float | None, list[OpenStateRecord]]:
     if waiting := pending_in(config.storage.journal_file):
         _log.warn(
             "{waiting} records in {file} wait for a server that is not asked any more:"
-            " `cc-bridge db take-in` writes them into this database",
+            " `cc-bridge db import-journal` writes them into this database",
             waiting=waiting,
             file=config.storage.journal_file,
         )

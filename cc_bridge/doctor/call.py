@@ -13,7 +13,7 @@ from twisted.internet.endpoints import connectProtocol
 from cc_bridge.ami.endpoint import ami_endpoint
 from cc_bridge.ami.originate import CHANNEL_ID
 from cc_bridge.config import Config
-from cc_bridge.doctor.finding import CheckResult, fail, ok, skip, warn
+from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip, warn
 from cc_bridge.doctor.session import DOCTOR_CONTEXT, DOCTOR_EVENT, ManagerSession, privileges
 from cc_bridge.errors import CcBridgeError
 

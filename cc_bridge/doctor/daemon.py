@@ -13,7 +13,7 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from cc_bridge.config import Config, HttpConfig
-from cc_bridge.doctor.finding import CheckResult, fail, ok, skip, warn
+from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip, warn
 from cc_bridge.web.auth import is_loopback
 
 __all__ = ["findings", "runs"]

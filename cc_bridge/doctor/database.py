@@ -14,7 +14,7 @@ from sqlalchemy import Engine, func, select, update
 from sqlalchemy.exc import DBAPIError
 
 from cc_bridge.config import StorageConfig
-from cc_bridge.doctor.finding import CheckResult, fail, ok, warn
+from cc_bridge.doctor.check_result import CheckResult, fail, ok, warn
 from cc_bridge.errors import StorageError
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.migrate import current, newest

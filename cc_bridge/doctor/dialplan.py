@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from cc_bridge.config import Config
-from cc_bridge.doctor.finding import CheckResult, fail, ok, skip, warn
+from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip, warn
 from cc_bridge.doctor.session import DOCTOR_CONTEXT, ManagerSnapshot
 from cc_bridge.web.auth import is_loopback
 

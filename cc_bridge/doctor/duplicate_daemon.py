@@ -13,8 +13,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from cc_bridge.config import Config
+from cc_bridge.doctor.check_result import CheckResult, warn
 from cc_bridge.doctor.daemon import runs
-from cc_bridge.doctor.finding import CheckResult, warn
 from cc_bridge.errors import StorageError
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.queries.restart_state import observed_until

@@ -11,7 +11,7 @@ from cc_bridge import shipped
 from cc_bridge.ami.codec import EventSpec
 from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS
 from cc_bridge.config import Config
-from cc_bridge.doctor.finding import CheckResult, fail, ok, skip, warn
+from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip, warn
 from cc_bridge.doctor.manager import CLASSES, reading
 from cc_bridge.doctor.session import ManagerSnapshot
 

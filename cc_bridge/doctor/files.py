@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cc_bridge.config import Config
 from cc_bridge.config.survey_files import load_surveys
-from cc_bridge.doctor.finding import CheckResult, fail, ok, warn
+from cc_bridge.doctor.check_result import CheckResult, fail, ok, warn
 from cc_bridge.errors import CcBridgeError, ConfigError
 
 __all__ = ["faulty", "findings"]

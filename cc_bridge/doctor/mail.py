@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from cc_bridge.config import DigestConfig
 from cc_bridge.digest.smtp import MailFailed, MailServer, try_out
-from cc_bridge.doctor.finding import CheckResult, fail, ok, warn
+from cc_bridge.doctor.check_result import CheckResult, fail, ok, warn
 from cc_bridge.errors import ConfigError
 from cc_bridge.web.auth import is_loopback
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from cc_bridge.config import AmiConfig, Config
-from cc_bridge.doctor.finding import CheckResult, fail, ok, skip, warn
+from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip, warn
 from cc_bridge.doctor.session import ManagerSnapshot
 from cc_bridge.web.auth import is_loopback
 

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 
 from cc_bridge.config import Config
-from cc_bridge.doctor.finding import CheckResult, fail, ok, skip, warn
+from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip, warn
 from cc_bridge.doctor.session import ManagerSnapshot, QueueState
 
 __all__ = ["findings"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from cc_bridge.config import Config
 from cc_bridge.config.survey_files import load_surveys
 from cc_bridge.daemon.services.survey_invitations import GREETING, MOMENT
-from cc_bridge.doctor.finding import CheckResult, fail, ok, skip
+from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip
 from cc_bridge.errors import CcBridgeError
 from cc_bridge.surveys.definition import Survey
 from cc_bridge.surveys.prompt_catalogue import FOLDER

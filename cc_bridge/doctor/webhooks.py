@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from cc_bridge.config import WebhookConfig
-from cc_bridge.doctor.finding import CheckResult, fail, ok
+from cc_bridge.doctor.check_result import CheckResult, fail, ok
 
 __all__ = ["findings"]
 

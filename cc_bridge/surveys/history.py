@@ -1,7 +1,7 @@
 """Who was asked when, and who never wants to be: what `eligibility.py` knows of before. In memory, pure.
 
 The wiring fills it from the database at the start and again every minute, because the daemons of other PBXs
-and the command `cc-bridge optout` write there too, and notes each attempt of its own as it begins. Nothing
+and the command `cc-bridge opt-out` write there too, and notes each attempt of its own as it begins. Nothing
 here waits: while the database is away, what is in memory decides.
 
 100,000 callers take 12 MB, 14 if their keys are hashed; beyond `limit` those who were asked longest ago are

@@ -89,11 +89,11 @@ def test_it_runs_becomes_healthy_is_scraped_and_stops(bridge):
 
 def test_what_is_on_record_outlives_the_container(bridge):
     until(lambda: bridge.page("/healthz"))
-    bridge.inside("cc-bridge", "optout", "add", "09121234567")
+    bridge.inside("cc-bridge", "opt-out", "add", "09121234567")
     bridge.podman.run(*COMPOSE, "down", "--timeout", "10", **bridge.files)
     bridge.podman.run(*COMPOSE, "up", "--detach", "--no-build", **bridge.files)
     until(lambda: bridge.page("/healthz"))
-    assert "1234567" in bridge.inside("cc-bridge", "optout", "list").stdout
+    assert "1234567" in bridge.inside("cc-bridge", "opt-out", "list").stdout
 
 
 def test_the_health_check_fails_when_nothing_answers(podman):

@@ -1,6 +1,6 @@
 """The job that reads from the database who was asked, called back or has opted out, and what surveys asked.
 
-The daemons of other PBXs and `cc-bridge optout` write there too, so each minute the last hour is read, and
+The daemons of other PBXs and `cc-bridge opt-out` write there too, so each minute the last hour is read, and
 each hour all days that count: records that waited in another daemon's journal come late. Those in our own
 journal are read once, at the start, since the server may still be away. Until a read has succeeded, what is
 in memory decides.

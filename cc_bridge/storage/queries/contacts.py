@@ -1,6 +1,6 @@
 """The contacts of all callers in a span of time, one caller after the other, for the fate of lost calls.
 
-`lost_calls.py` and `customer recalls` read them, over many days: so some rows at a time are in memory.
+`lost_calls.py` and `customer lost-calls` read them, over many days: so some rows at a time are in memory.
 Instants are UTC seconds since the epoch.
 
 The trap: a call is one contact in each queue, and one without a queue for each talk. What they have in common

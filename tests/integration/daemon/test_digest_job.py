@@ -203,7 +203,7 @@ def test_files_are_written_for_everyone_and_each_owner(run, tmp_path):
         (("--from", "1405-08-12"), "2026-11-03-2026-11-03"),
     ):
         out = tmp_path / "out" / span
-        result = run("write", "--out", str(out), *words)
+        result = run("render", "--out", str(out), *words)
         assert result.exit_code == 0, result.output
         assert {file.name for file in out.iterdir()} == {
             f"digest-{span}-{who}.html" for who in ("everyone", "sara")
@@ -244,14 +244,14 @@ def test_mails_are_written_to_files(run, tmp_path, mail_server):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("write", "--out", "/proc/no"), "/proc/no"),
+        (("render", "--out", "/proc/no"), "/proc/no"),
         (
-            ("write", "--out", "x", "--week", "2026-11-04", "--last"),
+            ("render", "--out", "x", "--week", "2026-11-04", "--last"),
             "give --from with --to, or --week, or --last",
         ),
-        (("write", "--out", "x", "--to", "2026-11-04"), "give --from with --to"),
-        (("write", "--out", "x", "--from", "2026-11-04", "--to", "2026-11-03"), "is after --to"),
-        (("write", "--out", "x", "--from", "soon"), "no date"),
+        (("render", "--out", "x", "--to", "2026-11-04"), "give --from with --to"),
+        (("render", "--out", "x", "--from", "2026-11-04", "--to", "2026-11-03"), "is after --to"),
+        (("render", "--out", "x", "--from", "soon"), "no date"),
     ],
 )
 def test_a_wrong_command_says_what_to_do(run, words, says):

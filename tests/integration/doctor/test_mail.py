@@ -8,7 +8,7 @@ import pytest
 
 from cc_bridge.config import Config
 from cc_bridge.doctor import files, mail
-from cc_bridge.doctor.finding import CheckStatus
+from cc_bridge.doctor.check_result import CheckStatus
 from support.mail_server import PASSWORD, USER, mail_server, mail_servers
 
 __all__ = ["mail_server", "mail_servers"]

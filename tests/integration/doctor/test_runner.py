@@ -22,8 +22,7 @@ from cc_bridge.calls.ami_events import WANTED
 from cc_bridge.cli import main
 from cc_bridge.config import AmiConfig, Config
 from cc_bridge.doctor import daemon, database, duplicate_daemon, manager, runner, webhooks
-from cc_bridge.doctor.events import held_back
-from cc_bridge.doctor.finding import (
+from cc_bridge.doctor.check_result import (
     CheckResult,
     CheckStatus,
     as_json,
@@ -34,6 +33,7 @@ from cc_bridge.doctor.finding import (
     skip,
     warn,
 )
+from cc_bridge.doctor.events import held_back
 from cc_bridge.records import ObservationWatermark
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline.sql_sink import SqlSink

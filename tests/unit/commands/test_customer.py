@@ -145,7 +145,7 @@ def test_recalls_and_repeats_are_counted(engine):
     write(engine, *called("5", old, Outcome.ABANDONED, key="98914"), *called("6", old + HOUR, key="98914"))
     write(engine, *called("7", now - HOUR, Outcome.ABANDONED, key="98915"))
     day = time.strftime("%Y-%m-%d", time.localtime(old - DAY))
-    lines = run("recalls", "--from", day).stdout.splitlines()
+    lines = run("lost-calls", "--from", day).stdout.splitlines()
     assert [line.split() for line in lines] == [
         ["lost", "calls", "3"],
         ["recalled", "1"],
@@ -158,7 +158,7 @@ def test_recalls_and_repeats_are_counted(engine):
         ["repeat", "within", "24", "h", "20.0%", "of", "5"],
         ["repeat", "within", "168", "h", "40.0%", "of", "5"],
     ]
-    lost = run("recalls", "--from", day, "--lost").stdout.splitlines()
+    lost = run("lost-calls", "--from", day, "--lost").stdout.splitlines()
     assert [line.split()[2:] for line in lost] == [
         ["98913", "sales", "timed_out", "not_managed"],
         ["98915", "sales", "abandoned", "open"],
@@ -167,6 +167,6 @@ def test_recalls_and_repeats_are_counted(engine):
 
 @pytest.mark.usefixtures("engine")
 def test_without_calls_there_is_no_data():
-    result = run("recalls", "--from", "2026-11-22", "--to", "2026-11-23")
+    result = run("lost-calls", "--from", "2026-11-22", "--to", "2026-11-23")
     assert result.exit_code == 0
     assert "no data" in result.stdout

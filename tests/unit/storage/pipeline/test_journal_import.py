@@ -63,7 +63,7 @@ def test_the_command(file, tmp_path):
     config = tmp_path / "cc-bridge.toml"
     config.write_text(f'[storage]\nurl = "sqlite:///{tmp_path}/calls.sqlite"\njournal_file = "{file}"\n')
     for says in ("1200 records written\n", "nothing waits"):
-        told = CliRunner().invoke(main, ["db", "take-in", "--config", str(config)])
+        told = CliRunner().invoke(main, ["db", "import-journal", "--config", str(config)])
         assert (told.exit_code, says in told.output) == (0, True)
     assert stored(tmp_path) == 1200
 
@@ -73,7 +73,7 @@ def test_one_that_a_daemon_holds_is_left_alone(file, tmp_path):
     config.write_text(f'[storage]\nurl = "sqlite:///{tmp_path}/calls.sqlite"\njournal_file = "{file}"\n')
     journal = Journal(file, LIMIT)
     journal.open()
-    told = CliRunner().invoke(main, ["db", "take-in", "--config", str(config)])
+    told = CliRunner().invoke(main, ["db", "import-journal", "--config", str(config)])
     journal.close()
     assert told.exit_code == 1
     assert "is another cc-bridge running with it?" in told.output

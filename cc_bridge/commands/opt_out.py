@@ -1,4 +1,4 @@
-"""Who is never asked: `optout add`, `remove` and `list`."""
+"""Who is never asked: `opt-out add`, `remove` and `list`."""
 
 from datetime import datetime
 from pathlib import Path
@@ -7,41 +7,41 @@ import click
 
 from cc_bridge.commands.common import config_option, load_config
 
-__all__ = ["optout"]
+__all__ = ["opt_out"]
 
 
 @click.group()
-def optout() -> None:
+def opt_out() -> None:
     """Callers who are never asked to rate the service, on any PBX of the database.
 
     A running daemon takes a change over within a minute.
 
     \b
-    Example:  cc-bridge optout add +989121234567
+    Example:  cc-bridge opt-out add +989121234567
     """
 
 
-@optout.command("add")
+@opt_out.command("add")
 @config_option
 @click.argument("number")
-def optout_add(number: str, path: Path | None) -> None:
+def opt_out_add(number: str, path: Path | None) -> None:
     """Never ask the caller with this NUMBER again.
 
     \b
-    Examples:  cc-bridge optout add +989121234567
-               cc-bridge optout add 09121234567     (with callers.country_code = "98" the same)
+    Examples:  cc-bridge opt-out add +989121234567
+               cc-bridge opt-out add 09121234567     (with callers.country_code = "98" the same)
     """
     _opt(path, number, opted_out=True)
 
 
-@optout.command("remove")
+@opt_out.command("remove")
 @config_option
 @click.argument("number")
-def optout_remove(number: str, path: Path | None) -> None:
+def opt_out_remove(number: str, path: Path | None) -> None:
     """Let the caller with this NUMBER be asked again.
 
     \b
-    Example:  cc-bridge optout remove +989121234567
+    Example:  cc-bridge opt-out remove +989121234567
     """
     _opt(path, number, opted_out=False)
 
@@ -78,15 +78,15 @@ def _opt(path: Path | None, number: str, *, opted_out: bool) -> None:
     click.echo(f"{shown(key)} {'is never asked again' if opted_out else 'can be asked again'}")
 
 
-@optout.command("list")
+@opt_out.command("list")
 @config_option
 @click.option("--json", "json_lines", is_flag=True, help="One JSON object a line, hashed keys whole.")
-def optout_list(path: Path | None, *, json_lines: bool) -> None:
+def opt_out_list(path: Path | None, *, json_lines: bool) -> None:
     """Print who has opted out: the number or the begin of its hash, when (local time), and how.
 
     \b
-    Examples:  cc-bridge optout list
-               cc-bridge optout list --json | jq -r .caller_key
+    Examples:  cc-bridge opt-out list
+               cc-bridge opt-out list --json | jq -r .caller_key
     """
     import json
     from datetime import UTC
