@@ -1,4 +1,4 @@
-"""Tells the dialplan, before the queue, who calls: the FastAGI script `greet`.
+"""Tells the dialplan, before the queue, who calls: the FastAGI script `caller-lookup`.
 
 The wiring gives `CallerLookupScript.run` to the FastAGI listener. The variables are those of
 `customers/profile.py`. The trap: the caller hears nothing meanwhile. So what the database does not tell

@@ -1,6 +1,6 @@
 """A number as a person or a CRM writes it, and the keys under which its calls are stored. Pure.
 
-`customer import`, `customer show`, the pages and the greeting use it. phonenumbers, Google's tables of
+`customer import`, `customer show`, the pages and the caller lookup use it. phonenumbers, Google's tables of
 the countries, knows 0912..., +98 912... and the 912... that a spreadsheet leaves of it for one number,
 and how a network may have sent it. So a customer is found however trunks and people write.
 

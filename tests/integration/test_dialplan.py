@@ -97,7 +97,7 @@ def test_every_address_has_the_port_where_the_daemon_listens():
 def test_no_extension_is_a_pattern():
     shipped = lines_of(DIALPLAN) + lines_of(FREEPBX)
     extensions = {line.split("=>")[1].split(",")[0].strip() for line in shipped if line.startswith("exten")}
-    assert extensions == {"s", "T", "survey", "consent", "greet", "after", "8099"}
+    assert extensions == {"s", "T", "survey", "consent", "caller-lookup", "after", "8099"}
 
 
 def test_every_context_is_ours():

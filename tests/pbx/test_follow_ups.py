@@ -1,6 +1,6 @@
 """From a rating to an action, on a real Asterisk and a real PostgreSQL: nobody who rated low is forgotten.
 
-A caller rates 1, and somebody gets to call back until a time; the next call is greeted as of one who waits
+A caller rates 1, and somebody gets to call back until a time; the next call is looked up as of one who waits
 for that; what became of it is told alike by the timeline, the metrics and the report.
 """
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pbx.daemon import Daemon
-from pbx.test_greet import EMPTY, THROUGH_SECONDS, greeted
+from pbx.test_caller_lookup import EMPTY, THROUGH_SECONDS, looked_up
 from pbx.test_one_call import ended, question_is_asked, through_a_talk
 from support.databases import PostgreSql
 
@@ -86,7 +86,7 @@ def test_a_low_rating_is_followed_up(rig, house, server):
     assert house.metric("cc_bridge_follow_ups_opened_total", reason="low_rating") == 1
 
     # The same caller calls again, and the dialplan knows.
-    known, took = greeted(rig, NUMBER)
+    known, took = looked_up(rig, NUMBER)
     assert (known["Rating"], known["FollowUp"], known["Calls"]) == ("1", "low_rating", "1")
     assert took < THROUGH_SECONDS
 
@@ -102,7 +102,7 @@ def test_a_low_rating_is_followed_up(rig, house, server):
     told(house, "follow-up", "done", opened["follow_up_id"], "--by", "sara", "--outcome", OUTCOME)
     house.until(lambda: house.metric("cc_bridge_follow_ups_open", owner="sara") == 0)
     house.until(lambda: house.metric("cc_bridge_follow_up_close_seconds_count", state="done") == 1)
-    known, _ = greeted(rig, NUMBER)
+    known, _ = looked_up(rig, NUMBER)
     assert (known["Rating"], known["FollowUp"]) == ("5", "")
     ratings = [entry["value"] for entry in happened(house, "rating")]
     assert ratings == [5, 1]
@@ -124,7 +124,7 @@ def test_a_low_rating_is_followed_up(rig, house, server):
     # Without its database nobody is held up.
     server.stop()
     for _ in range(3):
-        known, took = greeted(rig, NUMBER)
+        known, took = looked_up(rig, NUMBER)
         assert known == EMPTY
         assert took < THROUGH_SECONDS
     rig.driver.until(lambda: not rig.driver.channels())

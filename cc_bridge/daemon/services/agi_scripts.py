@@ -1,4 +1,4 @@
-"""The FastAGI scripts of the dialplan: survey, consent, greet and doctor."""
+"""The FastAGI scripts of the dialplan: survey, consent, caller-lookup and doctor."""
 
 from collections.abc import Callable
 from typing import Any
@@ -51,7 +51,7 @@ class AgiScripts(DaemonService):
         )
         server.add_script("survey", self.survey.run)
         server.add_script("consent", self._ask_consent)
-        server.add_script("greet", lookup.run)
+        server.add_script("caller-lookup", lookup.run)
         server.add_script("doctor", _nothing)
 
     def reconfigure(self, config: Config) -> None:

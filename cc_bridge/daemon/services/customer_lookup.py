@@ -32,7 +32,7 @@ _PAGES = 2
 
 
 class CustomerLookup(DaemonService):
-    """`script` serves agi://.../greet and `resource` /api/customers, from the start on.
+    """`script` serves agi://.../caller-lookup and `resource` /api/customers, from the start on.
 
     `store` fires when a record is on disk, `now` is the PBX's clock, `on_lookup` counts.
     """
@@ -50,7 +50,7 @@ class CustomerLookup(DaemonService):
         self._kind = config.customers.rating_kind
         self._store = store
         self._now = now
-        self._lookups = context.database.read_pool("greetings", _LOOKUPS)
+        self._lookups = context.database.read_pool("caller lookups", _LOOKUPS)
         self._pages = context.database.read_pool("customers", _PAGES)
         self.script = CallerLookupScript(self.profile, config.customers.priorities(), reactor, on_lookup)
         auth = BearerAuth(config.http.host, config.http.access_token())

@@ -1,7 +1,7 @@
 """Follow-ups as they are stored: opened once, listed, moved on, linked, notified of.
 
 `daemon/jobs/follow_ups.py` opens and links them, `cc-bridge follow-up` and the pages list and move them, the
-greeting, a customer's history and digests read them. Every function takes an open connection, and whoever
+caller lookup, customer histories and digests read them. Every function takes an open connection, and whoever
 opened it commits; `opened` alone takes an engine, since each opening is a transaction of its own.
 
 At most one of a customer and a reason is not closed. A unique column says so, `open_key`, which is null in

@@ -1,4 +1,4 @@
-"""The greeting on a transport in memory: who is known, nobody, and a database that takes its time."""
+"""The caller lookup on a transport in memory: who is known, nobody, and a database that takes its time."""
 
 import pytest
 from twisted.internet.defer import Deferred, fail, succeed
@@ -26,7 +26,7 @@ class Line:
         self.channel = AgiChannel(self.transport, self.clock)
         self._profile = profile
         self.script = CallerLookupScript(self.profile, Priorities(2, 10, 5), self.clock, self.how.append)
-        head = f"agi_network_script: greet\nagi_uniqueid: 1.5\nagi_callerid: {NUMBER}\n\n"
+        head = f"agi_network_script: caller-lookup\nagi_uniqueid: 1.5\nagi_callerid: {NUMBER}\n\n"
         self.request, _ = AgiEnvironmentReader(100, 10_000).feed(head.encode())
         self.over = self.look_up()
 

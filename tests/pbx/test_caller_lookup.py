@@ -1,4 +1,4 @@
-"""The greeting on a real Asterisk: a caller who is known, and a database that holds nobody up."""
+"""The caller lookup on a real Asterisk: a caller who is known, and a database that holds nobody up."""
 
 import signal
 import socket
@@ -49,10 +49,10 @@ def history(url):
     engine.dispose()
 
 
-def greeted(rig, number=NUMBER):
+def looked_up(rig, number=NUMBER):
     """Call, and return what the dialplan then knows, and after how many seconds by the PBX's clock."""
     start = len(rig.driver.seen)
-    rig.call("greeted", number=number)
+    rig.call("looked_up", number=number)
     before = rig.driver.wait_for(event("UserEvent", UserEvent="Greeting"), start=start)
     after = rig.driver.wait_for(event("UserEvent", UserEvent="Greeted"), start=start)
     known = {name: after.get_header(name, "") for name in EMPTY}
@@ -62,10 +62,10 @@ def greeted(rig, number=NUMBER):
 def test_a_caller_who_has_called_and_rated_before_is_known(rig, house):
     history(house.url)
     house.start()
-    known, seconds = greeted(rig)
+    known, seconds = looked_up(rig)
     assert known == {"Rating": "2", "FollowUp": "", "Calls": "2", "Language": "fa", "Priority": "10"}
     assert seconds < THROUGH_SECONDS
-    assert greeted(rig, "09127654321")[0] == EMPTY | {"Calls": "0", "Priority": "0"}
+    assert looked_up(rig, "09127654321")[0] == EMPTY | {"Calls": "0", "Priority": "0"}
     assert house.metric("cc_bridge_caller_lookups_total", result="found") == 2
 
 
@@ -84,7 +84,7 @@ def test_the_priority_that_the_dialplan_takes_over_is_the_queues(rig, house):
 
 
 def test_without_a_daemon_nobody_is_held_up(rig):
-    known, seconds = greeted(rig)
+    known, seconds = looked_up(rig)
     assert known == EMPTY
     assert seconds < THROUGH_SECONDS
 
@@ -105,7 +105,7 @@ def known_in_time(rig, house, how):
     house.launch()
     house.until(lambda: house.metric("cc_bridge_ami_up") == 1)
     for _ in range(6):
-        known, seconds = greeted(rig)
+        known, seconds = looked_up(rig)
         assert known == EMPTY
         assert seconds < THROUGH_SECONDS
     assert house.metric("cc_bridge_caller_lookups_total", result=how) >= 1
@@ -116,7 +116,7 @@ def test_a_daemon_that_is_stopped_in_its_tracks_holds_a_caller_up_for_a_second(r
     house.start()
     house.signal(signal.SIGSTOP)
     try:
-        known, seconds = greeted(rig)
+        known, seconds = looked_up(rig)
     finally:
         house.signal(signal.SIGCONT)
     assert known == EMPTY
