@@ -1,8 +1,8 @@
 """Customers as they are stored: who is behind a number, and what the dialplan may know of a caller.
 
-`daemon/services/customer_lookup.py` reads for caller lookups, `daemon/services/follow_up_api.py` names for its
-pages; `customer import` takes in what a CRM exports. What is read uses an index of each table by caller key,
-and has a bound; instants are UTC seconds since the epoch. What happened with a customer is in
+`daemon/services/customer_lookup.py` reads for caller lookups, `daemon/services/follow_up_api.py` names for
+its pages; `customer import` takes in what a CRM exports. What is read uses an index of each table by caller
+key, and has a bound; instants are UTC seconds since the epoch. What happened with a customer is in
 `customer_timeline.py`, the contacts of all in `contacts.py`.
 
 The trap: one person has several keys, of several numbers or writings, and the same `attempt_id` may be

@@ -147,7 +147,7 @@ def test_its_ratings_can_be_low(name):
     webhook = {"name": "crm", "url": "https://example.com"}
     assert FollowUpsConfig().low_ratings[name] == KINDS[name].low_max
     assert WebhookConfig(**webhook).low_ratings[name] == KINDS[name].low_max
-    assert CustomersConfig(rating=name).rating == name
+    assert CustomersConfig(rating_kind=name).rating_kind == name
     for off in (scale[0] - 1, scale[-1] + 1):
         for section in (FollowUpsConfig, lambda **given: WebhookConfig(**webhook, **given)):
             with pytest.raises(ValidationError, match=f"{name} = {off}: must be from {scale[0]} to"):
@@ -157,7 +157,7 @@ def test_its_ratings_can_be_low(name):
 @pytest.mark.parametrize("name", RETIRED)
 def test_a_retired_kind_is_configured_nowhere(name):
     for section, given in (
-        (CustomersConfig, {"rating": name}),
+        (CustomersConfig, {"rating_kind": name}),
         (FollowUpsConfig, {"low_ratings": {name: 1}}),
         (WebhookConfig, {"name": "crm", "url": "https://example.com", "low_ratings": {name: 1}}),
     ):
