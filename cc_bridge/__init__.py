@@ -8,7 +8,7 @@ _HERE = Path(__file__).parent
 _SHARE = _HERE / "share"
 
 
-def shipped(name: str) -> Path:
+def resource_path(name: str) -> Path:
     """Return the path of a shipped file or folder, such as `config/surveys` or `dialplans`.
 
     In a wheel they lie in `cc_bridge/share/`, in a checkout beside the package.

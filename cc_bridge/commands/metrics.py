@@ -17,11 +17,13 @@ def metrics() -> None:
 
 def metrics_page() -> str:
     """Return the catalogue with who uses each metric in the shipped rules and dashboards."""
-    from cc_bridge import shipped
+    from cc_bridge import resource_path
     from cc_bridge.metrics.reference import page, uses_in_dashboard, uses_in_rules
 
-    rules = [path.read_text(encoding="utf-8") for path in shipped("config/prometheus").glob("*_rules.yml")]
-    boards = [path.read_text(encoding="utf-8") for path in shipped("config/grafana").rglob("*.json")]
+    rules = [
+        path.read_text(encoding="utf-8") for path in resource_path("config/prometheus").glob("*_rules.yml")
+    ]
+    boards = [path.read_text(encoding="utf-8") for path in resource_path("config/grafana").rglob("*.json")]
     return page(
         [
             *(use for text in rules for use in uses_in_rules(text)),

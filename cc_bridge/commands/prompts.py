@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cc_bridge import shipped
+from cc_bridge import resource_path
 from cc_bridge.commands.common import FILE
 
 __all__ = ["prompts"]
@@ -15,7 +15,7 @@ __all__ = ["prompts"]
 @click.option(
     "--catalogue",
     type=FILE,
-    default=lambda: shipped("dialplans/prompts.toml"),
+    default=lambda: resource_path("dialplans/prompts.toml"),
     help="Prompts and their texts; default: the shipped one.",
 )
 @click.option(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from cc_bridge import shipped
+from cc_bridge import resource_path
 from cc_bridge.config import Config
 from cc_bridge.errors import ConfigError
 from cc_bridge.surveys.definition import Sounds
@@ -17,9 +17,9 @@ def load_surveys(config: Config) -> tuple[SurveyLibrary, Sounds]:
 
     Raises SurveyError or ConfigError.
     """
-    catalogue_file = shipped("dialplans/prompts.toml")
+    catalogue_file = resource_path("dialplans/prompts.toml")
     sounds = parse_catalogue(catalogue_file.read_text(encoding="utf-8"), str(catalogue_file)).sounds
-    surveys = SurveyLibrary.load(config.survey.directory or shipped("config/surveys"), sounds)
+    surveys = SurveyLibrary.load(config.survey.directory or resource_path("config/surveys"), sounds)
     if faults := list(_survey_faults(config, surveys)):
         raise ConfigError("\n".join(faults))
     return surveys, sounds

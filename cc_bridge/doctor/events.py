@@ -7,7 +7,7 @@ events that the daemon reads, where Asterisk shows them, and one event is made (
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from cc_bridge import shipped
+from cc_bridge import resource_path
 from cc_bridge.ami.codec import EventSpec
 from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS
 from cc_bridge.config import Config
@@ -96,5 +96,5 @@ def _stamps(stamped: bool | None) -> CheckResult:
 
 def _first_filter() -> int:
     """Return the line of the shipped file where the filters begin."""
-    lines = shipped(_USER_FILE).read_text(encoding="utf-8").splitlines()
+    lines = resource_path(_USER_FILE).read_text(encoding="utf-8").splitlines()
     return next(number for number, line in enumerate(lines, 1) if line.startswith("eventfilter"))

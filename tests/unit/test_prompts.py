@@ -7,15 +7,15 @@ from array import array
 
 import pytest
 
-from cc_bridge import prompts, shipped
+from cc_bridge import prompts, resource_path
 from cc_bridge.errors import SurveyError
 from cc_bridge.prompts import MANIFEST, PromptStatus, build
 from cc_bridge.surveys.library import SurveyLibrary
 from cc_bridge.surveys.prompt_catalogue import AsteriskSound, parse_catalogue
 
-SHIPPED = parse_catalogue((shipped("dialplans") / "prompts.toml").read_text(), "prompts.toml")
-SOUNDS = shipped("dialplans") / "sounds"
-SURVEYS = SurveyLibrary.load(shipped("config/surveys"), SHIPPED.sounds)
+SHIPPED = parse_catalogue((resource_path("dialplans") / "prompts.toml").read_text(), "prompts.toml")
+SOUNDS = resource_path("dialplans") / "sounds"
+SURVEYS = SurveyLibrary.load(resource_path("config/surveys"), SHIPPED.sounds)
 SPOKEN_BY_THE_DAEMON = {"moment", "consent_before", "callback_greeting"}  # beside the surveys' own prompts
 SPOKEN = [
     (name, language)

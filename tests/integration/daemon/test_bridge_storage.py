@@ -15,7 +15,7 @@ from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from twisted.logger import formatEvent, globalLogPublisher
 
-from cc_bridge import shipped
+from cc_bridge import resource_path
 from cc_bridge.cli import main
 from cc_bridge.config import CallersConfig, Config, RetentionConfig
 from cc_bridge.daemon import main as daemon
@@ -219,7 +219,7 @@ def test_an_sqlite_database_needs_no_journal(config, start, tmp_path):
 
 
 def test_what_each_version_of_a_survey_asks_is_kept_as_it_was_first(config, start, tmp_path):
-    one = shipped("config/surveys/csat.toml").read_text() + "\n"
+    one = resource_path("config/surveys/csat.toml").read_text() + "\n"
     two = one.replace("version = 1", "version = 2").replace(
         "[[questions]]", '[[questions]]\nrates = "company"'
     )

@@ -23,7 +23,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from cc_bridge import shipped
+from cc_bridge import resource_path
 from cc_bridge.ami.codec import Codec, MessageCounts, encode
 from cc_bridge.calls.ami_events import WANTED, read
 from cc_bridge.calls.snapshot import Snapshot, read_item
@@ -49,7 +49,7 @@ MIX = AmiRecording(STREAM)
 
 
 def test_the_recording_is_what_the_shipped_manager_user_gets_of_the_recorded_mix():
-    user = shipped("config/asterisk/manager.d/cc_bridge.conf").read_text()
+    user = resource_path("config/asterisk/manager.d/cc_bridge.conf").read_text()
     classes = set(re.search(r"^read = (.*)$", user, re.MULTILINE)[1].split(","))
     # POSIX extended expressions, in which a dot matches a line break too.
     filters = [

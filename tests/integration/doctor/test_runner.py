@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import DefaultOpenSSLContextFactory
 
-from cc_bridge import shipped
+from cc_bridge import resource_path
 from cc_bridge.calls.ami_events import WANTED
 from cc_bridge.cli import main
 from cc_bridge.config import AmiConfig, Config
@@ -193,7 +193,7 @@ def test_no_event_filter(pbx, doctor):
     findings = doctor()
     assert unwell(findings) == {"ami.filter": CheckStatus.WARN}
     line = int(re.search(r"from line (\d+)", named(findings, "ami.filter").advice)[1])
-    shipped_file = shipped("config/asterisk/manager.d/cc_bridge.conf").read_text().splitlines()
+    shipped_file = resource_path("config/asterisk/manager.d/cc_bridge.conf").read_text().splitlines()
     assert shipped_file[line - 1].startswith("eventfilter = ^Event: (Queue")
 
 
@@ -205,7 +205,7 @@ def test_a_filter_that_keeps_back_what_is_needed(pbx, doctor):
 
 
 def test_the_shipped_filters_keep_nothing_back():
-    text = shipped("config/asterisk/manager.d/cc_bridge.conf").read_text()
+    text = resource_path("config/asterisk/manager.d/cc_bridge.conf").read_text()
     filters = re.findall(r"^eventfilter = (.+)$", text, re.MULTILINE)
     assert len(filters) == 3
     assert held_back(filters, WANTED) == []

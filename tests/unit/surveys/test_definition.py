@@ -2,7 +2,7 @@
 
 import pytest
 
-from cc_bridge import shipped
+from cc_bridge import resource_path
 from cc_bridge.errors import SurveyError
 from cc_bridge.surveys.definition import parse_survey
 from cc_bridge.surveys.library import SurveyLibrary
@@ -60,8 +60,8 @@ def fault(*questions, head=""):
 
 
 def test_the_shipped_surveys_are_right_in_english_and_persian():
-    catalogue = parse_catalogue((shipped("dialplans") / "prompts.toml").read_text(), "prompts.toml")
-    surveys = SurveyLibrary.load(shipped("config/surveys"), catalogue.sounds)
+    catalogue = parse_catalogue((resource_path("dialplans") / "prompts.toml").read_text(), "prompts.toml")
+    surveys = SurveyLibrary.load(resource_path("config/surveys"), catalogue.sounds)
     assert list(surveys) == ["csat", "full"]
     csat, full = surveys.values()
     assert csat.languages == full.languages == ("en", "fa")

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from cc_bridge import shipped
+from cc_bridge import resource_path
 from cc_bridge.surveys.library import SurveyLibrary
 from cc_bridge.surveys.prompt_catalogue import parse_catalogue
 from cc_bridge.surveys.versions import SurveyVersions, definition_of
@@ -15,8 +15,10 @@ NOW = 1_800_000_000.0
 
 @pytest.fixture(scope="module")
 def surveys():
-    catalogue = parse_catalogue(shipped("dialplans/prompts.toml").read_text(encoding="utf-8"), "prompts.toml")
-    return SurveyLibrary.load(shipped("config/surveys"), catalogue.sounds)
+    catalogue = parse_catalogue(
+        resource_path("dialplans/prompts.toml").read_text(encoding="utf-8"), "prompts.toml"
+    )
+    return SurveyLibrary.load(resource_path("config/surveys"), catalogue.sounds)
 
 
 @pytest.fixture
