@@ -193,11 +193,11 @@ def _erase_journal(
     """Erase what waits, was just forwarded or was set aside: rows of the tables, in JSON."""
     with journal.begin() as connection:
         for table, entry, left in list(other_rows(connection, person)):
-            if entry.get("name") == customers.name:
+            if entry.get("table_name") == customers.name:
                 connection.execute(_one(delete(table), table, entry))
                 erased.add(table, 1)
                 continue
-            if entry.get("name") == opt_outs.name:
+            if entry.get("table_name") == opt_outs.name:
                 said = json.loads(entry["row"])
                 if said["caller_key"] == opt_out_key:
                     continue

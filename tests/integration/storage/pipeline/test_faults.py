@@ -344,7 +344,7 @@ def test_the_last_of_the_journals_disk_is_for_ratings(small_disk, ami_port, daem
 
 def said_in(journal, crowd):
     """Return what was promised and is not in a journal."""
-    entries = query(f"sqlite:///{journal}", "SELECT name, row FROM entries ORDER BY n")
+    entries = query(f"sqlite:///{journal}", "SELECT table_name, row FROM entries ORDER BY id")
     attempts = [json.loads(row) for name, row in entries if name == "survey_attempts"]
     answers = [json.loads(row) for name, row in entries if name == "answers"]
     who = {row["attempt_id"]: row["uniqueid"] for row in attempts}

@@ -8,7 +8,7 @@ from sqlalchemy import inspect, select, text
 
 from cc_bridge.records import OpenStateRecord, OptOut
 from cc_bridge.storage.migrate import open_database
-from cc_bridge.storage.pipeline.sql_sink import RecordRejected, SqlSink, parts
+from cc_bridge.storage.pipeline.sql_sink import RecordRejected, SqlSink, write_bisecting
 from cc_bridge.storage.queries.restart_state import open_records
 from cc_bridge.storage.schema.column_types import CleanText
 from cc_bridge.storage.schema.tables import (
@@ -142,7 +142,7 @@ def test_what_is_refused_stands_alone_and_the_rest_is_there(database, engine):
     batch = [row_of(visit(n)) for n in range(10)]
     for place, row in enumerate(poison):
         batch.insert(3 * place, row)
-    refused = [part for part, refusal in parts(batch, database.write) if refusal is not None]
+    refused = [part for part, refusal in write_bisecting(batch, database.write) if refusal is not None]
     assert refused == [[row] for row in poison]
     assert sorted(int(n) for (n,) in stored(engine, queue_visits, "uniqueid")) == list(range(10))
 

@@ -90,7 +90,7 @@ def call(name, number=SARA, at=T, direction=Direction.OUT, *, answered=True, pbx
 def look(engine, since=T - DAY, now=T + HOUR, pbx="main", shared=(), tell=lambda _news: True, config=CONFIG):
     looked = SweepResult()
     desk = follow_up_policy(config, frozenset(shared))
-    FollowUpOpener(engine, pbx, desk, tell, lambda: False).look(since, now, looked)
+    FollowUpOpener(engine, pbx, desk, tell, lambda: False).run_once(since, now, looked)
     return looked
 
 
@@ -470,9 +470,9 @@ def test_a_look_stops_between_two_transactions(lite):
         stop.append(len(every(lite)))
         return stop[-1] >= 3
 
-    FollowUpOpener(lite, "main", follow_up_policy(CONFIG, frozenset()), lambda _news: True, stopping).look(
-        T - 1, T, SweepResult()
-    )
+    FollowUpOpener(
+        lite, "main", follow_up_policy(CONFIG, frozenset()), lambda _news: True, stopping
+    ).run_once(T - 1, T, SweepResult())
     assert len(every(lite)) == 3
 
 
