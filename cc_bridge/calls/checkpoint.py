@@ -19,7 +19,7 @@ from cc_bridge.calls.checkpoint_format import (
     without_numbers,
 )
 from cc_bridge.calls.live_state import LiveState
-from cc_bridge.calls.talk import OpenTalk
+from cc_bridge.calls.open_talk import OpenTalk
 from cc_bridge.records import AgentInterval, OpenStateRecord
 
 __all__ = ["Checkpointer"]

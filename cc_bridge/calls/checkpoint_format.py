@@ -14,8 +14,8 @@ from pydantic import TypeAdapter
 
 from cc_bridge.calls.call import OpenCall
 from cc_bridge.calls.direct_calls import Dial
-from cc_bridge.calls.ring import OpenRing
-from cc_bridge.calls.talk import OpenTalk
+from cc_bridge.calls.open_ring import OpenRing
+from cc_bridge.calls.open_talk import OpenTalk
 from cc_bridge.calls.visit import Visit
 from cc_bridge.records import AgentState, Direction
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from cc_bridge.calls.call import Calls
-from cc_bridge.calls.channels import Channels
+from cc_bridge.calls.channels_and_bridges import Channels
 from cc_bridge.calls.events import DialStarted, MemberSeen, PickedUp
-from cc_bridge.calls.talk import OpenTalk, TalkPhase
+from cc_bridge.calls.open_talk import OpenTalk, TalkPhase
 from cc_bridge.calls.talks import Talks
 from cc_bridge.records import Direction
 

@@ -1,13 +1,13 @@
 """All rings that go on on one PBX: which phone rings for which visit, until its channel has ended.
 
-The tracker tells it what phones do, and is told when a ring has closed. The trap: see `ring.py`. A ring is
-found by the channel towards the agent, and its visit knows it by that name too.
+The tracker tells it what phones do, and is told when a ring has closed. The trap: see `open_ring.py`. A ring
+is found by the channel towards the agent, and its visit knows it by that name too.
 """
 
 from collections.abc import Callable, Collection
 
 from cc_bridge.calls import events as ev
-from cc_bridge.calls.ring import OpenRing
+from cc_bridge.calls.open_ring import OpenRing
 from cc_bridge.calls.talks import Talks
 from cc_bridge.calls.visit import Visit
 from cc_bridge.calls.visits import Visits

@@ -2,7 +2,7 @@
 
 The tracker begins a talk, tells this what channels and bridges do, and is told when a talk has ended.
 
-The trap: see `talk.py`. A talk is found by each leg that takes part, and legs change: the phone behind a
+The trap: see `open_talk.py`. A talk is found by each leg that takes part, and legs change: the phone behind a
 Local channel is known only when it is bridged, and an optimised Local channel gives its place away.
 """
 
@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from cc_bridge.calls import events as ev
-from cc_bridge.calls.channels import Channels
-from cc_bridge.calls.talk import OpenTalk, TalkPhase
+from cc_bridge.calls.channels_and_bridges import Channels
+from cc_bridge.calls.open_talk import OpenTalk, TalkPhase
 from cc_bridge.records import EndedBy, Talk, Transfer
 
 __all__ = ["Talks"]

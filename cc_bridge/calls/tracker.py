@@ -16,9 +16,9 @@ from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.checkpoint import Checkpointer
 from cc_bridge.calls.direct_calls import Contexts, is_local
 from cc_bridge.calls.live_state import LiveState, TrackerRecord
-from cc_bridge.calls.snapshot import Snapshot
-from cc_bridge.calls.snapshot_diff import SnapshotDiff
-from cc_bridge.calls.talk import OpenTalk, TalkPhase
+from cc_bridge.calls.open_talk import OpenTalk, TalkPhase
+from cc_bridge.calls.pbx_snapshot import PbxSnapshot
+from cc_bridge.calls.pbx_snapshot_diff import PbxSnapshotDiff
 from cc_bridge.calls.visit import Visit, VisitEvent
 from cc_bridge.records import OpenStateRecord, RingOutcome
 
@@ -53,7 +53,7 @@ class Tracker:
         self.agents, self.members = state.agents, state.members
         self.calls, self.talks, self.visits = state.calls, state.talks, state.visits
         self._rings, self._direct_calls = state.rings, state.direct_calls
-        self._snapshot_diff = SnapshotDiff(state)
+        self._snapshot_diff = PbxSnapshotDiff(state)
         self._checkpointer = Checkpointer(state, numbers=numbers)
         self._lost_at: float | None = None  # when observation was lost, until a snapshot restores it
         self._next_tick = 0.0
@@ -74,7 +74,7 @@ class Tracker:
         self._sweep(now)
         return self.state.take_completed()
 
-    def resync(self, snapshot: Snapshot, *, fresh: bool = True) -> list[TrackerRecord]:
+    def resync(self, snapshot: PbxSnapshot, *, fresh: bool = True) -> list[TrackerRecord]:
         """Compare with what Asterisk says itself; close what it no longer knows, take over what we do not.
 
         `fresh`: the snapshot begins a session, and no event was received since it was requested. Else events

@@ -72,7 +72,7 @@ def erase(number: str, path: Path | None, *, yes: bool, forget_opt_out: bool) ->
                cc-bridge caller erase 09121234567 --yes     (with callers.country_code = "98" the same)
     """
     from cc_bridge.storage.migrate import database
-    from cc_bridge.storage.personal_data.erasure import OptOutState, erase as erase_person
+    from cc_bridge.storage.personal_data.erasure import CallerOptedOut, erase as erase_person
     from cc_bridge.storage.personal_data.recordings import Recordings
 
     config = load_config(path)
@@ -87,7 +87,7 @@ def erase(number: str, path: Path | None, *, yes: bool, forget_opt_out: bool) ->
                     engine, journal, person, lasting, Recordings(config.survey.recordings_directory)
                 )
                 bar.update(1)
-        except OptOutState as error:
+        except CallerOptedOut as error:
             raise click.ClickException(
                 f"{error}: to remember it without the number set callers.hash_secret, or --forget-opt-out"
             ) from error

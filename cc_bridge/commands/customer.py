@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cc_bridge.config import Config
     from cc_bridge.customers.csv_import import CsvFault, CsvLine
     from cc_bridge.customers.lost_calls import LostCall, RepeatCalls
-    from cc_bridge.customers.numbers import Numbers
+    from cc_bridge.customers.number_keys import NumberKeys
     from cc_bridge.customers.timeline import Timeline, TimelineEntry
     from cc_bridge.records import CustomerNumber
 
@@ -94,7 +94,7 @@ class _Intake:
         self._now = time()
         self._waiting: list[CustomerNumber] = []
 
-    def take(self, line: "CsvLine | CsvFault", numbers: "Numbers") -> None:
+    def take(self, line: "CsvLine | CsvFault", numbers: "NumberKeys") -> None:
         from cc_bridge.customers.csv_import import CsvFault
         from cc_bridge.records import CustomerNumber
 

@@ -118,12 +118,12 @@ def import_queue_log(files: tuple[Path, ...], path: Path | None, pbx: str | None
     Example:  cc-bridge import-queue-log /var/log/asterisk/queue_log.2.gz /var/log/asterisk/queue_log.1
     """
     from cc_bridge.offline.queue_log import import_log
-    from cc_bridge.privacy.pseudonymizer import Pseudonymizer
+    from cc_bridge.privacy.record_pseudonymizer import RecordPseudonymizer
 
     config = load_config(path)
     size = sum(file.stat().st_size for file in files)
     with reading(), click.progressbar(length=size, label="queue_log", file=sys.stderr) as bar:
-        privacy = Pseudonymizer(config.callers.caller_keys())
+        privacy = RecordPseudonymizer(config.callers.caller_keys())
         done, counts = import_log(files, config.storage.url, pbx or config.pbx.name, bar.update, privacy)
     click.echo(f"{done.visits} visits and {done.talks} talks from {counts.lines} lines")
     for number, what in (

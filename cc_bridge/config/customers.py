@@ -1,16 +1,16 @@
 """The customers' number matcher, built from the configuration."""
 
 from cc_bridge.config import Config
-from cc_bridge.customers.numbers import Numbers
+from cc_bridge.customers.number_keys import NumberKeys
 from cc_bridge.errors import ConfigError
 
 __all__ = ["make_numbers"]
 
 
-def make_numbers(config: Config) -> Numbers:
+def make_numbers(config: Config) -> NumberKeys:
     """Return what knows a customer's number in every writing. Raises ConfigError."""
     customers = config.customers
-    numbers = Numbers(config.callers.caller_keys(), customers.region, customers.shared_numbers)
+    numbers = NumberKeys(config.callers.caller_keys(), customers.region, customers.shared_numbers)
     for number in customers.shared_numbers:
         if not numbers.keys(number):
             raise ConfigError(f"customers.shared_numbers = {number!r}: is no phone number")

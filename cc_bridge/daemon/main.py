@@ -25,7 +25,7 @@ from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline.journal import Journal
 from cc_bridge.storage.pipeline.journal_import import pending_in
-from cc_bridge.storage.queries.restart_state import observed_until, open_records
+from cc_bridge.storage.queries.open_state import observed_until, open_records
 
 __all__ = ["run", "start"]
 

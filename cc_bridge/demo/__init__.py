@@ -13,7 +13,7 @@ So `demo` handles the signals before it loads anything.
 import os
 import signal
 
-from cc_bridge.demo.signals import STOP_SIGNALS
+from cc_bridge.demo.stop_signals import STOP_SIGNALS
 
 __all__ = ["demo"]
 

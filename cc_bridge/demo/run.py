@@ -39,7 +39,7 @@ from cc_bridge.demo.callers import DemoCallers
 from cc_bridge.demo.pbx import RecordedPbx
 from cc_bridge.demo.recording import AmiRecording
 from cc_bridge.demo.screen import Screen
-from cc_bridge.demo.signals import STOP_SIGNALS
+from cc_bridge.demo.stop_signals import STOP_SIGNALS
 from cc_bridge.demo.table import QueueRow, table
 from cc_bridge.logs import set_level, start_logging
 from cc_bridge.offline.replay import read_stream

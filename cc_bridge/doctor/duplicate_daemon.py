@@ -17,7 +17,7 @@ from cc_bridge.doctor.check_result import CheckResult, warn
 from cc_bridge.doctor.daemon import runs
 from cc_bridge.errors import StorageError
 from cc_bridge.storage.engine import make_engine
-from cc_bridge.storage.queries.restart_state import observed_until
+from cc_bridge.storage.queries.open_state import observed_until
 
 __all__ = ["findings"]
 

@@ -29,8 +29,8 @@ from cc_bridge.doctor import (
     sounds,
     webhooks,
 )
-from cc_bridge.doctor.call import call, dialling
 from cc_bridge.doctor.check_result import CheckResult, fail
+from cc_bridge.doctor.originate import call, dialling
 from cc_bridge.doctor.session import ManagerSession, ManagerSnapshot, look
 from cc_bridge.errors import AmiError, AmiRefused, CcBridgeError
 from cc_bridge.web.auth import is_loopback

@@ -16,7 +16,7 @@ from cc_bridge.calls.events import CallEvent
 from cc_bridge.calls.live_state import TrackerRecord
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.offline.replay import read_stream, replay
-from cc_bridge.privacy.pseudonymizer import Pseudonymizer
+from cc_bridge.privacy.record_pseudonymizer import RecordPseudonymizer
 from cc_bridge.queue_log.parse import LineCounts, QueueLogLine, read
 from cc_bridge.queue_log.reconcile import Comparison, QueueLogSide, RecordedSide, compare
 from cc_bridge.queue_log.visits import LoggedVisit, QueueLogVisits
@@ -80,7 +80,7 @@ def from_recording(path: Path) -> Callable[[float, float], RecordedSide]:
 
 
 def import_log(
-    paths: Iterable[Path], url: str, pbx: str, progress: Callable[[int], None], privacy: Pseudonymizer
+    paths: Iterable[Path], url: str, pbx: str, progress: Callable[[int], None], privacy: RecordPseudonymizer
 ) -> tuple[ImportResult, LineCounts]:
     """Take in the visits and talks of log files, oldest first; `progress` is told of the bytes read."""
     counts, imported = LineCounts(), ImportResult()

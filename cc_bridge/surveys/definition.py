@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 
 from cc_bridge.kpis.question_kinds import KINDS
-from cc_bridge.surveys.file_format import (
+from cc_bridge.surveys.file_schema import (
     END,
     ChoiceTable,
     CommentTable,

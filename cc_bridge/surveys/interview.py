@@ -23,7 +23,7 @@ from typing import ClassVar
 from cc_bridge.records import SurveyResult
 from cc_bridge.surveys.definition import Survey
 from cc_bridge.surveys.keypad import KeypadInput, KeypadMeaning
-from cc_bridge.surveys.language_choice import LanguageChoice
+from cc_bridge.surveys.language_question import LanguageQuestion
 from cc_bridge.surveys.questions import CommentSettings, Question
 from cc_bridge.surveys.steps import (
     AskKey,
@@ -78,7 +78,7 @@ class Interview:
         self.answered = 0
         self.stage = ""  # of the funnel, if the last event reached one
         self._survey = survey
-        self._choice = LanguageChoice.of(survey, channel_language)
+        self._choice = LanguageQuestion.of(survey, channel_language)
         self._reason = ""
         self._turn_to(0)
 

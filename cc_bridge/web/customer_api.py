@@ -14,7 +14,7 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 
 from cc_bridge.customers.csv_import import check
-from cc_bridge.customers.numbers import Numbers
+from cc_bridge.customers.number_keys import NumberKeys
 from cc_bridge.customers.timeline import Timeline, as_json
 from cc_bridge.web.auth import BearerAuth
 from cc_bridge.web.json_resource import JsonResource, RateLimiter, as_bytes
@@ -48,7 +48,7 @@ class CustomersResource(TreeResource):
 
     def __init__(
         self,
-        numbers: Numbers,
+        numbers: NumberKeys,
         read: ReadTimeline,
         store: StoreCustomer,
         access: BearerAuth,

@@ -25,7 +25,7 @@ from store_contestants import RATE
 from year import DAYS, Year
 
 from cc_bridge.storage.migrate import open_database
-from cc_bridge.storage.queries.restart_state import observed_until
+from cc_bridge.storage.queries.open_state import observed_until
 from cc_bridge.storage.schema.tables import metadata
 
 _HERE = Path(__file__).parent

@@ -15,7 +15,7 @@ from cc_bridge.daemon.service import Context, per_queue
 from cc_bridge.follow_ups.due_dates import due_at
 from cc_bridge.follow_ups.follow_up import FollowUp, FollowUpCount
 from cc_bridge.follow_ups.rules import DAYS_LOOKED_BACK
-from cc_bridge.storage.queries.follow_up_opener import FollowUpOpener, FollowUpPolicy, Notify, SweepResult
+from cc_bridge.storage.queries.follow_up_sweep import FollowUpPolicy, FollowUpSweep, Notify, SweepResult
 
 __all__ = ["CountFollowUps", "FollowUpJob", "follow_up_policy"]
 
@@ -98,7 +98,7 @@ class FollowUpJob(PeriodicJob[None]):
 
         def run() -> None:
             policy = follow_up_policy(config, self._shared)
-            opener = FollowUpOpener(self._engine, config.pbx.name, policy, self._notify, self.stopping.is_set)
+            opener = FollowUpSweep(self._engine, config.pbx.name, policy, self._notify, self.stopping.is_set)
             opener.run_once(since, now, sweep, link=link)
 
         return run

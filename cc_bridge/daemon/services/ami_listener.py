@@ -20,7 +20,7 @@ from cc_bridge.ami.service import AmiService, ReconnectPolicy
 from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS, read
 from cc_bridge.calls.direct_calls import Contexts
-from cc_bridge.calls.snapshot import Snapshot, SnapshotItem, read_item
+from cc_bridge.calls.pbx_snapshot import PbxSnapshot, SnapshotItem, read_item
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config
 from cc_bridge.daemon.service import Context, DaemonService
@@ -87,7 +87,7 @@ class AmiListener(DaemonService):
         return read_item(item, taken_at)
 
     def ami_up(self, items: Sequence[SnapshotItem | None], taken_at: float) -> None:
-        self._record(self.tracker.resync(Snapshot.of(items, taken_at)))
+        self._record(self.tracker.resync(PbxSnapshot.of(items, taken_at)))
         self._compared = True
         self._last_event_at = taken_at
         if self._gap is not None and self.link.started_at > self._gap.started_at - 1:
@@ -106,7 +106,7 @@ class AmiListener(DaemonService):
                 self._record(completed)
 
     def ami_checked(self, items: Sequence[SnapshotItem | None], taken_at: float) -> None:
-        self._record(self.tracker.resync(Snapshot.of(items, taken_at), fresh=False))
+        self._record(self.tracker.resync(PbxSnapshot.of(items, taken_at), fresh=False))
         self._end_gap(taken_at)
         self._snapshot_taken()
         self._next_check = taken_at + (

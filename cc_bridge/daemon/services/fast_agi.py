@@ -9,7 +9,7 @@ from cc_bridge.agi.request import Request
 from cc_bridge.agi.server import BACKLOG, AgiLimits, FastAgiFactory
 from cc_bridge.config import Config
 from cc_bridge.daemon.service import Context
-from cc_bridge.daemon.services.listening import ListeningService
+from cc_bridge.daemon.services.listening_service import ListeningService
 
 __all__ = ["AgiScript", "FastAgi"]
 

@@ -4,7 +4,7 @@ from twisted.web.resource import Resource
 
 from cc_bridge.daemon.service import Context
 from cc_bridge.daemon.services.health import Health
-from cc_bridge.daemon.services.listening import ListeningService
+from cc_bridge.daemon.services.listening_service import ListeningService
 from cc_bridge.daemon.services.wallboard import Wallboard
 from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.server import Scrape, site

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from cc_bridge.config import StorageConfig
 from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.daemon.services.webhook_publisher import WebhookPublisher
-from cc_bridge.privacy.pseudonymizer import Pseudonymizer
+from cc_bridge.privacy.record_pseudonymizer import RecordPseudonymizer
 from cc_bridge.records import Answer, CustomerNumber, OptOut, Record, SurveyAttempt, SurveyDecision
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline.forwarder import Forwarder
@@ -26,7 +26,7 @@ from cc_bridge.storage.pipeline.journal import Journal
 from cc_bridge.storage.pipeline.outbox import open_with_outbox
 from cc_bridge.storage.pipeline.sql_sink import SqlSink
 from cc_bridge.storage.pipeline.writer import Writer, no_extra_rows
-from cc_bridge.storage.queries.follow_up_opener import FollowUpChange
+from cc_bridge.storage.queries.follow_up_sweep import FollowUpChange
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
@@ -50,7 +50,7 @@ class RecordPipeline(DaemonService):
         super().__init__(context)
         config, reactor = context.config, context.reactor
         storage = config.storage
-        self._pseudonymizer = Pseudonymizer(config.callers.caller_keys())
+        self._pseudonymizer = RecordPseudonymizer(config.callers.caller_keys())
         self._reactor = reactor
         self._subscribers: list[Callable[[Record], None]] = []
         self._open_records: list[Callable[[], Iterable[Record]]] = []

@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from cc_bridge.agi.channel import AgiChannel, PromptMissing
 from cc_bridge.agi.request import Request
 from cc_bridge.agi.script_arguments import ScriptArguments, parse_arguments
-from cc_bridge.calls.talk import OpenTalk
+from cc_bridge.calls.open_talk import OpenTalk
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.daemon.service import Context, DaemonService, per_queue
 from cc_bridge.daemon.services.callback_dialer import CallbackDialer

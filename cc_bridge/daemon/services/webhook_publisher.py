@@ -19,7 +19,7 @@ from cc_bridge.config import Config, WebhookConfig
 from cc_bridge.records import Record
 from cc_bridge.storage.pipeline.outbox import OutboxFile, local_file, row
 from cc_bridge.storage.pipeline.sql_sink import TableRow
-from cc_bridge.storage.queries.follow_up_opener import FollowUpChange
+from cc_bridge.storage.queries.follow_up_sweep import FollowUpChange
 from cc_bridge.webhooks.client import HttpClient
 from cc_bridge.webhooks.delivery import Endpoint, WebhookDeliveries
 from cc_bridge.webhooks.events import EventType, Subscription, WebhookEvents

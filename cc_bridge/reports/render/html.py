@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cc_bridge.kpis.units import Unit
 from cc_bridge.reports.figures import Column, Report, ReportRow, ReportTable
-from cc_bridge.reports.render.charts import charts
+from cc_bridge.reports.render.chart_geometry import charts
 from cc_bridge.reports.render.localization import Localization, kpi_of
 
 __all__ = ["as_html", "in_words", "pages"]

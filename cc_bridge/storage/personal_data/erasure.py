@@ -48,14 +48,14 @@ from cc_bridge.storage.schema.tables import (
 )
 from cc_bridge.storage.schema.upsert import upsert
 
-__all__ = ["ErasureResult", "OptOutState", "erase", "leave_no_bytes"]
+__all__ = ["CallerOptedOut", "ErasureResult", "erase", "leave_no_bytes"]
 
 _OF_CALLER = ("caller_number", "caller_name", "caller_key")
 _PASSES = 5  # the second one usually finds nothing
 _READERS_SECONDS = 30.0  # how long others may hold up the emptying of the write-ahead log
 
 
-class OptOutState(StorageError):
+class CallerOptedOut(StorageError):
     """The person has opted out, and there is no secret to remember that without the number."""
 
 
@@ -92,7 +92,7 @@ def erase(
         out = bool(said) and max(said, key=lambda one: one.updated_at).opted_out
         erased.opted_out = out and opt_out_key is not None
         if erased.opted_out and not opt_out_key:
-            raise OptOutState("the caller has opted out of surveys")
+            raise CallerOptedOut("the caller has opted out of surveys")
         _remove_recordings(connection, person, recordings, erased)
     for _ in range(_PASSES):
         before = dict(erased.rows)

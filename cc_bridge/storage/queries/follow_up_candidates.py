@@ -1,6 +1,6 @@
 """What follow-ups are opened by: answers, visits, and who is one customer, as the database knows them.
 
-`follow_up_opener.py` reads it every few seconds, so every statement goes by an index and a short stretch of
+`follow_up_sweep.py` reads it every few seconds, so every statement goes by an index and a short stretch of
 time.
 
 The trap: SQLite, which knows nothing of how many rows there are, takes all rows of a PBX for fewer than those

@@ -11,7 +11,7 @@ from cc_bridge.cli import main
 from cc_bridge.config import load
 from cc_bridge.follow_ups.follow_up import FollowUp
 from cc_bridge.privacy.caller_keys import CallerKeys
-from cc_bridge.privacy.pseudonymizer import Pseudonymizer
+from cc_bridge.privacy.record_pseudonymizer import RecordPseudonymizer
 from cc_bridge.records import OptOut
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.migrate import open_database
@@ -234,7 +234,7 @@ def test_without_a_secret_an_opt_out_stops_the_erasure_before_anything_is_change
 def test_what_was_stored_hidden_is_found_by_the_true_number(engine, monkeypatch, numbers):
     monkeypatch.setenv("CC_BRIDGE_CALLERS__NUMBER_STORAGE", numbers)
     keys = CallerKeys(numbers, SECRET.encode(), "98")
-    privacy = Pseudonymizer(keys)
+    privacy = RecordPseudonymizer(keys)
     for n, number in ((1, WAYS[0]), (2, OTHER)):
         write(engine, *map(privacy.of, records(n, number, keys)))
     hidden = {"masked": "98912123xxxx", "hashed": keys.key(WAYS[0])}[numbers]

@@ -26,7 +26,7 @@ from twisted.internet.testing import StringTransport
 from cc_bridge import resource_path
 from cc_bridge.ami.codec import Codec, MessageCounts, encode
 from cc_bridge.calls.ami_events import WANTED, read
-from cc_bridge.calls.snapshot import Snapshot, read_item
+from cc_bridge.calls.pbx_snapshot import PbxSnapshot, read_item
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.cli import main
 from cc_bridge.demo.callers import DemoCallers, keys
@@ -153,7 +153,7 @@ def snapshot(state, now):
     items = [[event, action, *rest] for event, *rest in state.queue_status(now)]
     shown = [[event, action, *rest] for event, *rest in state.channels(now)]
     told = codec.feed(b"".join(encode(item) for item in [*items, *shown]))
-    return Snapshot.of([read_item(item, now) for item in told], now)
+    return PbxSnapshot.of([read_item(item, now) for item in told], now)
 
 
 def states(tracker):

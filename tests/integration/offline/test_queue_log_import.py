@@ -16,7 +16,7 @@ from cc_bridge.cli import main
 from cc_bridge.offline.queue_log import import_log
 from cc_bridge.offline.replay import replay
 from cc_bridge.privacy.caller_keys import CallerKeys
-from cc_bridge.privacy.pseudonymizer import Pseudonymizer
+from cc_bridge.privacy.record_pseudonymizer import RecordPseudonymizer
 from cc_bridge.records import QueueVisit, Talk
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.schema.tables import queue_visits, row_of, talks
@@ -24,7 +24,7 @@ from cc_bridge.storage.schema.upsert import upsert
 from support.recordings import RECORDINGS, all_recordings, queue_log, recording
 
 MIX = RECORDINGS / "22" / "mix.queue_log"
-PLAIN = Pseudonymizer(CallerKeys())
+PLAIN = RecordPseudonymizer(CallerKeys())
 
 
 @pytest.fixture

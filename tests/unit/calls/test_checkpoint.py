@@ -16,7 +16,7 @@ from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.ami_events import WANTED_FOR_DIRECT_CALLS, read
 from cc_bridge.calls.checkpoint_format import AgentCheckpoint, CallCheckpoint, from_json, to_json
 from cc_bridge.calls.direct_calls import Contexts
-from cc_bridge.calls.snapshot import SeenTalk, Snapshot
+from cc_bridge.calls.pbx_snapshot import PbxSnapshot, SeenTalk
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.records import (
     AgentInterval,
@@ -90,7 +90,7 @@ class Pbx:
             if self.bridges.get(e.uniqueid) and self.bridges[e.uniqueid] == self.bridges.get(e.agent_uniqueid)
         ]
         members = tuple(self.members.values())
-        return Snapshot(
+        return PbxSnapshot(
             at, frozenset(), members, tuple(waiting), tuple(talks), dict(self.bridges), tuple(self.halves)
         )
 
@@ -248,7 +248,9 @@ class Story:
     def killed(self, at, waiting=(), talks=(), channels=None, members=()):
         """Kill it, and let another one see this at an instant."""
         self.tracker = self.disk.successor()
-        snapshot = Snapshot(at, frozenset(), tuple(members), tuple(waiting), tuple(talks), channels or {}, ())
+        snapshot = PbxSnapshot(
+            at, frozenset(), tuple(members), tuple(waiting), tuple(talks), channels or {}, ()
+        )
         self.disk.cut(self.tracker, self.tracker.resync(snapshot), at)
         return self
 
@@ -407,7 +409,7 @@ def test_what_is_broken_is_refused_and_the_rest_is_taken():
     refused = tracker.restore([*bad, *good], 10.0)
     assert sorted(refused) == sorted(f"{each.kind} {each.name}" for each in bad)
     assert len(tracker.talks.in_progress()) == 1
-    tracker.resync(Snapshot(20, frozenset(), (), (), (), TALKING, ()))
+    tracker.resync(PbxSnapshot(20, frozenset(), (), (), (), TALKING, ()))
     deleted = {each.name for each in tracker.changes() if not each.state}
     assert deleted == {each.name for each in bad} | {"Alice"}
 

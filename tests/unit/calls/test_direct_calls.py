@@ -29,7 +29,7 @@ from cc_bridge.calls.events import (
     StatusSet,
     Unheld,
 )
-from cc_bridge.calls.snapshot import SeenTalk, Snapshot
+from cc_bridge.calls.pbx_snapshot import PbxSnapshot, SeenTalk
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.records import AgentInterval, Call, Direction, EndedBy, QueueVisit, Talk, Transfer
 from support.recordings import all_recordings, recording
@@ -130,7 +130,7 @@ def test_the_agent_is_who_the_queues_say_sits_at_the_phone(pbx):
 
 def test_the_next_look_at_the_queues_may_bring_another_name(pbx):
     pbx.hear(member(name="مریم"))
-    pbx.tracker.resync(Snapshot(0, frozenset(), (member(),), (), (), {}))
+    pbx.tracker.resync(PbxSnapshot(0, frozenset(), (member(),), (), (), {}))
     pbx.hear(started(0, CUSTOMER), dials(1, CUSTOMER, PHONE), answers(2, PHONE))
     pbx.hear(meet(2, PHONE, CUSTOMER), hangs_up(9, CUSTOMER))
     assert [talk.agent for talk in pbx.of(Talk)] == ["زهرا"]
@@ -358,7 +358,7 @@ def test_a_transfer_to_a_phone_is_a_direct_talk_in_a_queues_call():
 
 
 def snapshot(at, *channels):
-    return Snapshot(at, frozenset(), (), (), (), dict.fromkeys(channels, ""))
+    return PbxSnapshot(at, frozenset(), (), (), (), dict.fromkeys(channels, ""))
 
 
 def test_a_call_whose_end_was_not_seen_is_closed_by_the_next_look_and_says_so(pbx):
@@ -381,7 +381,7 @@ def test_a_call_that_we_came_into_has_a_row_too():
     """After a restart: the visits and talks that come of it must not be without their call."""
     pbx = Pbx(direct=False)
     talk = SeenTalk(CUSTOMER, CUSTOMER, "sales", PHONE, "PJSIP/100-00000002")
-    here = Snapshot(60, frozenset(), (), (), (talk,), {CUSTOMER: "b-1", PHONE: "b-1"})
+    here = PbxSnapshot(60, frozenset(), (), (), (talk,), {CUSTOMER: "b-1", PHONE: "b-1"})
     pbx.records += pbx.tracker.resync(here)
     pbx.hear(hangs_up(70, PHONE), ended(71, CUSTOMER))
     (call,) = pbx.of(Call)
@@ -485,7 +485,7 @@ def test_nothing_stays_behind_when_messages_are_lost(name):
             if rng.random() > 0.1:
                 records += tracker.apply(event)
         for at in (events[-1].at + 1, events[-1].at + 60):  # a caller who just left is given a second
-            records += tracker.resync(Snapshot(at, frozenset(), (), (), (), {})) + tracker.tick(at + 3)
+            records += tracker.resync(PbxSnapshot(at, frozenset(), (), (), (), {})) + tracker.tick(at + 3)
         assert len(tracker.calls) == len(tracker.state.direct_calls) == 0
         rows = Counter(record.call_id for record in records if isinstance(record, Call))
         assert set(rows.values()) <= {1}

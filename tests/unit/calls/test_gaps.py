@@ -22,7 +22,7 @@ from cc_bridge.calls.events import (
     StatusSet,
     Unheld,
 )
-from cc_bridge.calls.snapshot import SeenTalk, Snapshot
+from cc_bridge.calls.pbx_snapshot import PbxSnapshot, SeenTalk
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.records import AgentState, Outcome, QueueVisit, Talk
 
@@ -47,7 +47,7 @@ class Pbx:
         """Lose sight, and be told at its end what Asterisk knows."""
         self.records += self.tracker.observation_lost(start)
         self.records += self.tracker.resync(
-            Snapshot(
+            PbxSnapshot(
                 end,
                 frozenset({"sales"}),
                 tuple(seen.get("members", ())),

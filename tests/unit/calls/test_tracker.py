@@ -20,7 +20,7 @@ from cc_bridge.calls.events import (
     QueueRun,
     StatusSet,
 )
-from cc_bridge.calls.snapshot import SeenTalk, Snapshot
+from cc_bridge.calls.pbx_snapshot import PbxSnapshot, SeenTalk
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.calls.visit import STATUS_OUTCOMES
 from cc_bridge.records import EndedBy, Outcome, QueueVisit, Ring, RingOutcome, Talk
@@ -58,7 +58,7 @@ def member(status=1, *, paused=False, wrap_up=0):
 
 
 def snapshot(at, *, waiting=(), channels=(), members=(), talks=()):
-    return Snapshot(at, frozenset({"sales"}), tuple(members), tuple(waiting), tuple(talks), dict(channels))
+    return PbxSnapshot(at, frozenset({"sales"}), tuple(members), tuple(waiting), tuple(talks), dict(channels))
 
 
 class Calls:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from cc_bridge.customers.csv_import import CsvFault, CsvLine, NotATable, check, read
-from cc_bridge.customers.numbers import Numbers
+from cc_bridge.customers.number_keys import NumberKeys
 from cc_bridge.customers.profile import VARIABLES, Priorities, Profile, variables
 from cc_bridge.customers.timeline import (
     CustomerIdentity,
@@ -17,7 +17,7 @@ from cc_bridge.customers.timeline import (
 from cc_bridge.privacy.caller_keys import CallerKeys
 
 SECRET = b"a secret of the house"
-IRAN = Numbers(CallerKeys(country="98"))
+IRAN = NumberKeys(CallerKeys(country="98"))
 TABLE = "number,customer_id,name\n"
 
 
@@ -40,7 +40,7 @@ def test_a_network_that_leaves_the_zero_out_is_found_too():
 
 @pytest.mark.parametrize("sent", ["09121234567", "+989121234567", "9121234567"])
 def test_without_a_country_code_the_region_is_enough(sent):
-    numbers = Numbers(CallerKeys(), "IR")
+    numbers = NumberKeys(CallerKeys(), "IR")
     assert CallerKeys().key(sent) in numbers.keys("+98 912 123 4567")
 
 
@@ -51,7 +51,7 @@ def test_without_a_country_code_the_region_is_enough(sent):
 )  # fmt: skip
 def test_other_countries_have_other_ways(country, region, sent, asked):
     keys = CallerKeys(country=country)
-    assert keys.key(sent) in Numbers(keys, region).keys(asked)
+    assert keys.key(sent) in NumberKeys(keys, region).keys(asked)
 
 
 @pytest.mark.parametrize(
@@ -70,19 +70,19 @@ def test_an_extension_stays_what_it_is():
 def test_a_number_abroad_is_not_taken_for_one_at_home():
     """+44 20... without its plus would be the same digits as a home number that lost its 0."""
     assert "2079460000" not in IRAN.keys("+44 20 7946 0000")
-    assert Numbers(CallerKeys(), "DE").keys("+49 98 9121234567") == ("49989121234567", "0989121234567")
+    assert NumberKeys(CallerKeys(), "DE").keys("+49 98 9121234567") == ("49989121234567", "0989121234567")
 
 
 @pytest.mark.parametrize("mode", ["masked", "hashed"])
 def test_hidden_numbers_have_hidden_keys(mode):
     keys = CallerKeys(mode, SECRET, "98")
-    found = Numbers(keys).keys("0912 123 4567")
+    found = NumberKeys(keys).keys("0912 123 4567")
     assert keys.key("+989121234567") in found
     assert not any("912" in key for key in found if len(key) != 32)
 
 
 def test_a_shared_number_is_shared_in_every_writing():
-    numbers = Numbers(CallerKeys(country="98"), shared=["021 2345 6789"])
+    numbers = NumberKeys(CallerKeys(country="98"), shared=["021 2345 6789"])
     assert numbers.is_shared("+982123456789")
     assert not numbers.is_shared("+982123456780")
 

@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.logger import formatEvent
 
-from cc_bridge.customers.numbers import Numbers
+from cc_bridge.customers.number_keys import NumberKeys
 from cc_bridge.customers.timeline import CustomerIdentity, Timeline, TimelineVisit
 from cc_bridge.privacy.caller_keys import CallerKeys
 from cc_bridge.web.auth import BearerAuth, TokenAuth
@@ -36,7 +36,7 @@ class House(Browsing):
         self.read, self.stored = [], []
         self.history = lambda: succeed(HISTORY)
         self.storing = lambda: succeed(None)
-        numbers = Numbers(CallerKeys(country="98"), shared=["02123456789"])
+        numbers = NumberKeys(CallerKeys(country="98"), shared=["02123456789"])
         customers = CustomersResource(
             numbers, self._read, self._store, BearerAuth("127.0.0.1", token), self.clock
         )

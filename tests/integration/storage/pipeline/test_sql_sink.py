@@ -9,7 +9,7 @@ from sqlalchemy import inspect, select, text
 from cc_bridge.records import OpenStateRecord, OptOut
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline.sql_sink import RecordRejected, SqlSink, write_bisecting
-from cc_bridge.storage.queries.restart_state import open_records
+from cc_bridge.storage.queries.open_state import open_records
 from cc_bridge.storage.schema.column_types import CleanText
 from cc_bridge.storage.schema.tables import (
     TABLES,

@@ -18,7 +18,7 @@ from cc_bridge.errors import FollowUpError
 from cc_bridge.follow_ups.follow_up import Action, FollowUp, FollowUpCount, FollowUpState
 from cc_bridge.privacy.caller_keys import CallerKeys
 from cc_bridge.privacy.data_subject import DataSubject
-from cc_bridge.privacy.pseudonymizer import Pseudonymizer
+from cc_bridge.privacy.record_pseudonymizer import RecordPseudonymizer
 from cc_bridge.records import (
     Answer,
     Call,
@@ -37,7 +37,7 @@ from cc_bridge.storage.personal_data.subject_data import export
 from cc_bridge.storage.queries import follow_ups as stored
 from cc_bridge.storage.queries.customer_timeline import timeline
 from cc_bridge.storage.queries.customers import profile
-from cc_bridge.storage.queries.follow_up_opener import FollowUpOpener, SweepResult
+from cc_bridge.storage.queries.follow_up_sweep import FollowUpSweep, SweepResult
 from cc_bridge.storage.schema.tables import answers, follow_ups, survey_attempts
 from support.survey_caller import write
 
@@ -90,7 +90,7 @@ def call(name, number=SARA, at=T, direction=Direction.OUT, *, answered=True, pbx
 def look(engine, since=T - DAY, now=T + HOUR, pbx="main", shared=(), tell=lambda _news: True, config=CONFIG):
     looked = SweepResult()
     desk = follow_up_policy(config, frozenset(shared))
-    FollowUpOpener(engine, pbx, desk, tell, lambda: False).run_once(since, now, looked)
+    FollowUpSweep(engine, pbx, desk, tell, lambda: False).run_once(since, now, looked)
     return looked
 
 
@@ -194,7 +194,7 @@ def test_what_happened_before_one_was_closed_opens_no_other(engine):
 def test_hidden_numbers_stay_hidden(engine):
     for numbers in ("masked", "hashed"):
         keys = CallerKeys(numbers, b"a secret of the house", "98")
-        of = Pseudonymizer(keys).of
+        of = RecordPseudonymizer(keys).of
         attempt = [replace(each, caller_key=keys.key(ALI)) for each in rated(numbers, ALI)[1:2]]
         write(engine, of(visit(numbers, ALI, T - 90, 20, Outcome.ANSWERED)), *attempt, rated(numbers, ALI)[2])
         look(engine)
@@ -470,9 +470,9 @@ def test_a_look_stops_between_two_transactions(lite):
         stop.append(len(every(lite)))
         return stop[-1] >= 3
 
-    FollowUpOpener(
-        lite, "main", follow_up_policy(CONFIG, frozenset()), lambda _news: True, stopping
-    ).run_once(T - 1, T, SweepResult())
+    FollowUpSweep(lite, "main", follow_up_policy(CONFIG, frozenset()), lambda _news: True, stopping).run_once(
+        T - 1, T, SweepResult()
+    )
     assert len(every(lite)) == 3
 
 

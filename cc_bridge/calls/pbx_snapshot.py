@@ -1,8 +1,9 @@
 """What Asterisk says is going on, asked for instead of heard: the start of a session.
 
-`read_item` reads the items of QueueStatus and CoreShowChannels one by one, `Snapshot.of` puts them together,
-and `Tracker.resync` compares that with what it believes. Anything that Asterisk no longer knows is closed as
-unobserved, callers that it knows and we do not are taken over with the wait that it tells (whole seconds).
+`read_item` reads the items of QueueStatus and CoreShowChannels one by one, `PbxSnapshot.of` puts them
+together, and `Tracker.resync` compares that with what it believes. Anything that Asterisk no longer knows is
+closed as unobserved, callers that it knows and we do not are taken over with the wait that it tells (whole
+seconds).
 """
 
 import sys
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 from cc_bridge.calls.ami_events import read
 from cc_bridge.calls.events import Joined, MemberSeen
 
-__all__ = ["SeenTalk", "Snapshot", "SnapshotItem", "read_item"]
+__all__ = ["PbxSnapshot", "SeenTalk", "SnapshotItem", "read_item"]
 
 ItemHeaders = Mapping[str, Any]
 
@@ -47,7 +48,7 @@ class SeenTalk:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class PbxSnapshot:
     """The PBX at one instant, by its own clock."""
 
     taken_at: float
@@ -59,7 +60,7 @@ class Snapshot:
     halves: tuple[tuple[str, str], ...] = ()  # of the Local channels
 
     @classmethod
-    def of(cls, items: Iterable[SnapshotItem | None], taken_at: float) -> "Snapshot":
+    def of(cls, items: Iterable[SnapshotItem | None], taken_at: float) -> "PbxSnapshot":
         """Put together what was seen; what QueueStatus does not say of a caller is taken from the channel."""
         queues: set[str] = set()
         members: list[MemberSeen] = []

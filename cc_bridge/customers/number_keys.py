@@ -18,10 +18,10 @@ from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat
 
 from cc_bridge.privacy.caller_keys import CallerKeys, normalise
 
-__all__ = ["Numbers"]
+__all__ = ["NumberKeys"]
 
 
-class Numbers:
+class NumberKeys:
     """The numbers of one contact centre: their keys, its region, and numbers that many people share."""
 
     def __init__(self, keys: CallerKeys, region: str = "", shared: Iterable[str] = ()) -> None:

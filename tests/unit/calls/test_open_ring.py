@@ -2,7 +2,7 @@
 
 import pytest
 
-from cc_bridge.calls.ring import OpenRing
+from cc_bridge.calls.open_ring import OpenRing
 from cc_bridge.records import Ring, RingOutcome
 
 

@@ -11,10 +11,10 @@ from typing import Self
 from cc_bridge.surveys.definition import Survey
 from cc_bridge.surveys.steps import AskKey, KeyPressed, Play, Speak, Step, StepOutcome, StepResult
 
-__all__ = ["LanguageChoice"]
+__all__ = ["LanguageQuestion"]
 
 
-class LanguageChoice:
+class LanguageQuestion:
     """One caller's choice of a language."""
 
     @classmethod

@@ -5,7 +5,7 @@ import pytest
 from cc_bridge.ami.codec import Codec
 from cc_bridge.calls.ami_events import WANTED
 from cc_bridge.calls.events import Joined, MemberSeen
-from cc_bridge.calls.snapshot import SeenTalk, Snapshot, read_item
+from cc_bridge.calls.pbx_snapshot import PbxSnapshot, SeenTalk, read_item
 
 CALLER, AGENT = "pbx-1.1", "pbx-1.2"
 MEMBER = {
@@ -30,7 +30,7 @@ def item(name, *lines, **headers):
 
 
 def snapshot(*items):
-    return Snapshot.of([read_item(each, 1000.0) for each in items], 1000.0)
+    return PbxSnapshot.of([read_item(each, 1000.0) for each in items], 1000.0)
 
 
 def test_queues_and_their_members():

@@ -25,7 +25,7 @@ from cc_bridge.storage.queries.follow_up_candidates import (
     stays_since,
 )
 
-__all__ = ["FollowUpChange", "FollowUpOpener", "FollowUpPolicy", "Notify", "SweepResult"]
+__all__ = ["FollowUpChange", "FollowUpPolicy", "FollowUpSweep", "Notify", "SweepResult"]
 
 _DAY = 86_400.0
 
@@ -55,7 +55,7 @@ class SweepResult:
     counts: Mapping[str, FollowUpCount] = field(default_factory=dict)  # by owner, once it has come to its end
 
 
-class FollowUpOpener:
+class FollowUpSweep:
     """Looks after the follow-ups of one PBX; `stopping` is asked between any two transactions."""
 
     def __init__(

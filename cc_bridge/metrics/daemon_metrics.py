@@ -52,13 +52,13 @@ from cc_bridge.surveys.definition import Question
 from cc_bridge.surveys.eligibility import NotAskedReason, SurveyStage
 from cc_bridge.surveys.hangup_outliers import HangupOutliers
 
-__all__ = ["Metrics"]
+__all__ = ["DaemonMetrics"]
 
 _WAIT = "queue_wait_seconds"  # each threshold of the configuration is a bound of it
 _NOT_ELIGIBLE = {NotAskedReason.DISABLED, NotAskedReason.NOT_ELIGIBLE}
 
 
-class Metrics:
+class DaemonMetrics:
     """The metric catalogue of one daemon; all names start with `cc_bridge_`."""
 
     def __init__(

@@ -5,7 +5,7 @@ from dataclasses import astuple, replace
 import pytest
 
 from cc_bridge.privacy.caller_keys import CallerKeys
-from cc_bridge.privacy.pseudonymizer import Pseudonymizer
+from cc_bridge.privacy.record_pseudonymizer import RecordPseudonymizer
 from cc_bridge.records import Call, Direction, EndedBy, Talk, Transfer
 from support.records import visit
 
@@ -22,7 +22,7 @@ TALK = Talk(
 
 
 def privacy(mode):
-    return Pseudonymizer(CallerKeys(mode, SECRET, "98"))
+    return RecordPseudonymizer(CallerKeys(mode, SECRET, "98"))
 
 
 HASH = CallerKeys("hashed", SECRET, "98").key(CUSTOMER)

@@ -3,7 +3,7 @@
 Calls and visits get the caller's key here too: the one thing that ties a person's calls together, whatever
 is stored of the number.
 
-Every record passes through `Pseudonymizer.of` before it is counted, written or sent anywhere,
+Every record passes through `RecordPseudonymizer.of` before it is counted, written or sent anywhere,
 and `import-queue-log` does so with what it takes in; nothing behind them needs to know the setting. The
 tracker and the surveys go on with the true number, in memory: a call-back dials it.
 
@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from cc_bridge.privacy.caller_keys import CallerKeys
 from cc_bridge.records import Call, CustomerNumber, Direction, QueueVisit, Record, Talk
 
-__all__ = ["Pseudonymizer"]
+__all__ = ["RecordPseudonymizer"]
 
 _Keyed = TypeVar("_Keyed", Call, QueueVisit)
 _KEY = "caller_key"  # the last field of both
@@ -33,7 +33,7 @@ _OUTSIDE = 7  # digits
 _SERIAL = re.compile(r"-[0-9a-f]{8}(;[12])?$")  # of a channel; it would pass for a number
 
 
-class Pseudonymizer:
+class RecordPseudonymizer:
     """Takes out of records what must not leave the daemon's memory."""
 
     def __init__(self, keys: CallerKeys) -> None:

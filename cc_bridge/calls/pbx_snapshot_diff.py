@@ -13,11 +13,11 @@ from functools import partial
 
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.live_state import LiveState
-from cc_bridge.calls.snapshot import SeenTalk, Snapshot
-from cc_bridge.calls.talk import OpenTalk, TalkPhase
+from cc_bridge.calls.open_talk import OpenTalk, TalkPhase
+from cc_bridge.calls.pbx_snapshot import PbxSnapshot, SeenTalk
 from cc_bridge.calls.visit import Visit, VisitPhase
 
-__all__ = ["SnapshotDiff"]
+__all__ = ["PbxSnapshotDiff"]
 
 # A name that is the same in the next snapshot, and what puts the difference right.
 SnapshotDifference = tuple[tuple[str, ...], Callable[[], None]]
@@ -29,14 +29,14 @@ _SAME_SECONDS = 2.5
 _MISSED = (VisitPhase.WAITING, VisitPhase.MISSED, VisitPhase.MISSED_HANGING_UP)
 
 
-class SnapshotDiff:
+class PbxSnapshotDiff:
     """Compares the live state with snapshots; `unconfirmed` are those that the last one showed first."""
 
     def __init__(self, state: LiveState) -> None:
         self.unconfirmed: set[tuple[str, ...]] = set()
         self._state = state
 
-    def apply(self, snapshot: Snapshot, *, fresh: bool, gone_at: float) -> bool:
+    def apply(self, snapshot: PbxSnapshot, *, fresh: bool, gone_at: float) -> bool:
         """Put right what differs; return whether anything did. What is gone ended at `gone_at`."""
         differences = dict(self._differences(snapshot, gone_at))
         certain = [key for key in differences if fresh or key in self.unconfirmed]
@@ -45,7 +45,7 @@ class SnapshotDiff:
         self.unconfirmed = differences.keys() - certain
         return bool(certain)
 
-    def _differences(self, snapshot: Snapshot, gone_at: float) -> Iterator[SnapshotDifference]:
+    def _differences(self, snapshot: PbxSnapshot, gone_at: float) -> Iterator[SnapshotDifference]:
         """Yield what differs, by a name that is the same in the next snapshot, and what puts it right."""
         state, living = self._state, snapshot.channels
         waiting = {(entry.uniqueid, entry.queue): entry for entry in snapshot.waiting}
@@ -67,7 +67,7 @@ class SnapshotDiff:
             yield ("channel", uniqueid), partial(state.channel_vanished, uniqueid, gone_at)
         yield from self._unseen(snapshot, waiting)
 
-    def _unseen(self, snapshot: Snapshot, waiting: WaitingEntries) -> Iterator[SnapshotDifference]:
+    def _unseen(self, snapshot: PbxSnapshot, waiting: WaitingEntries) -> Iterator[SnapshotDifference]:
         """Yield the callers that Asterisk knows and we do not."""
         talks = self._state.talks
         for seen in snapshot.talks:
@@ -114,7 +114,7 @@ class SnapshotDiff:
         state.begin_talk(talk, now)
 
 
-def _is_in_progress(talk: OpenTalk, snapshot: Snapshot) -> bool:
+def _is_in_progress(talk: OpenTalk, snapshot: PbxSnapshot) -> bool:
     bridges = [snapshot.channels.get(leg) for leg in (talk.caller, talk.agent or talk.dialed)]
     if talk.phase is not TalkPhase.TALKING:
         return None not in bridges
