@@ -91,8 +91,8 @@ class Talks:
         """Note that nothing is heard from now on, and take nothing for granted that may change meanwhile."""
         for talk in self.all():
             talk.unheld(at)  # a hold counts as far as it was seen
-            if talk.phase is TalkPhase.PARTED:
-                talk.partial = True  # perhaps they meet again
+            if talk.phase in (TalkPhase.CONNECTING, TalkPhase.PARTED):
+                talk.partial = True  # another agent may speak with the caller by then
 
     def sweep(self, now: float) -> None:
         """Take partings that nothing undid as ends, and forget what was long ago."""
