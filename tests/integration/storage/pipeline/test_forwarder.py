@@ -212,7 +212,7 @@ def test_a_crash_before_the_journal_knows_doubles_nothing(
         died.set()
         raise SystemExit
 
-    monkeypatch.setattr(first, "forwarded", die)
+    monkeypatch.setattr(first, "ack", die)
     forward(first, server_url)
     reactor.run_until(died.is_set, DEADLINE)
     assert visits(server_url) == list(range(1_000))
@@ -236,7 +236,7 @@ def test_a_journal_that_cannot_take_note_is_tried_again(journal, forward, reacto
             raise OSError("disk")
         forwarded(last)
 
-    monkeypatch.setattr(journal, "forwarded", maybe)
+    monkeypatch.setattr(journal, "ack", maybe)
     journal.write(rows(1, 2))
     forwarder = forward(journal, server_url)
     reactor.run_until(lambda: forwarder.forwarded == 4, DEADLINE)  # once more after the outage
