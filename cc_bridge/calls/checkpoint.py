@@ -10,7 +10,6 @@ ended after the last cut ends again.
 
 from collections.abc import Iterable
 
-from cc_bridge.calls.call import OpenCall
 from cc_bridge.calls.checkpoint_format import (
     AgentCheckpoint,
     CallCheckpoint,
@@ -19,6 +18,7 @@ from cc_bridge.calls.checkpoint_format import (
     without_numbers,
 )
 from cc_bridge.calls.live_state import LiveState
+from cc_bridge.calls.open_calls import OpenCall
 from cc_bridge.calls.open_talk import OpenTalk
 from cc_bridge.records import AgentInterval, OpenStateRecord
 

@@ -12,8 +12,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter
 
-from cc_bridge.calls.call import OpenCall
 from cc_bridge.calls.direct_calls import Dial
+from cc_bridge.calls.open_calls import OpenCall
 from cc_bridge.calls.open_ring import OpenRing
 from cc_bridge.calls.open_talk import OpenTalk
 from cc_bridge.calls.visit import Visit

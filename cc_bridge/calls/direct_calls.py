@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from cc_bridge.calls.call import Calls
 from cc_bridge.calls.channels_and_bridges import Channels
 from cc_bridge.calls.events import DialStarted, MemberSeen, PickedUp
+from cc_bridge.calls.open_calls import Calls
 from cc_bridge.calls.open_talk import OpenTalk, TalkPhase
 from cc_bridge.calls.talks import Talks
 from cc_bridge.records import Direction

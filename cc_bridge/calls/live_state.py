@@ -9,9 +9,9 @@ from typing import Any
 
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agents import Agents
-from cc_bridge.calls.call import Calls
 from cc_bridge.calls.channels_and_bridges import Channels
 from cc_bridge.calls.direct_calls import Contexts, DirectCalls
+from cc_bridge.calls.open_calls import Calls
 from cc_bridge.calls.open_talk import OpenTalk
 from cc_bridge.calls.rings import Rings
 from cc_bridge.calls.talks import Talks

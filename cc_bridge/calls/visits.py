@@ -11,7 +11,7 @@ is gone too waits as long.
 from collections.abc import Callable, Collection
 
 from cc_bridge.calls import events as ev
-from cc_bridge.calls.call import Calls
+from cc_bridge.calls.open_calls import Calls
 from cc_bridge.calls.visit import REFUSALS, STATUS_OUTCOMES, Visit, VisitEvent, VisitPhase
 from cc_bridge.records import Outcome
 

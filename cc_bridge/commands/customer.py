@@ -212,7 +212,7 @@ def print_lost_calls(path: Path | None, since: datetime, until: datetime | None,
     from cc_bridge.config.customers import make_numbers
     from cc_bridge.customers.lost_calls import REPEAT_SECONDS, LostCallStatus, lost_calls, repeat_calls
     from cc_bridge.storage.migrate import database
-    from cc_bridge.storage.queries.contacts import contacts, rows_between
+    from cc_bridge.storage.queries.contacts_by_caller import contacts, rows_between
 
     config = load_config(path)
     now = time()

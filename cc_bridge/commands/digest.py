@@ -159,10 +159,10 @@ def _asked(
 ) -> "tuple[Period, DigestName]":
     from datetime import timedelta
 
+    from cc_bridge.config.report_query import report_days
     from cc_bridge.digest.builder import digest_timer
     from cc_bridge.digest.content import DigestName
     from cc_bridge.digest.delivery import NAMES
-    from cc_bridge.digest.report_settings import report_days
     from cc_bridge.digest.schedule import Frequency, Period, period_of
 
     if week is not None:

@@ -69,7 +69,7 @@ def report(name: str, path: Path | None, **options: Any) -> None:
     """
     from time import time
 
-    from cc_bridge.digest.report_settings import localization
+    from cc_bridge.config.report_query import localization
     from cc_bridge.reports.registry import REPORTS
 
     config = load_config(path)
@@ -94,7 +94,7 @@ def _ask(
 ) -> "ReportQuery":
     from dataclasses import replace
 
-    from cc_bridge.digest.report_settings import report_days, report_query
+    from cc_bridge.config.report_query import report_days, report_query
     from cc_bridge.reports.query import Dimension
 
     wishes = config.reports
@@ -139,7 +139,7 @@ def _made(config: "Config", name: str, kind: "ReportType", ask: "ReportQuery", n
     from dataclasses import replace
 
     from cc_bridge.config.customers import make_numbers
-    from cc_bridge.reports.lost_calls import BY, callback_table
+    from cc_bridge.reports.lost_call_callbacks import BY, callback_table
     from cc_bridge.storage.migrate import database
     from cc_bridge.storage.queries.lost_calls import lost_between
     from cc_bridge.storage.reports import SqlSource, reading

@@ -1,8 +1,8 @@
 """Lost calls that were made good or not, and callers who came again. Pure.
 
-`storage/queries/contacts.py` reads what both need of one caller after the other. Formulas and words are those
-of config/measures.md. All windows are hours, never calendar days: they pass midnight, a change to summer time
-and the end of a year like any other hour.
+`storage/queries/contacts_by_caller.py` reads what both need of one caller after the other. Formulas and words
+are those of config/measures.md. All windows are hours, never calendar days: they pass midnight, a change to
+summer time and the end of a year like any other hour.
 
 The trap: as long as its window lasts, nobody knows what becomes of a call. Such a call is open, and no
 share counts it, or the last day would always look worse than it is.

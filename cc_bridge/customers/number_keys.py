@@ -4,9 +4,9 @@
 the countries, knows 0912..., +98 912... and the 912... that a spreadsheet leaves of it for one number,
 and how a network may have sent it. So a customer is found however trunks and people write.
 
-`callers.normalise`, which makes the keys that are stored, does without it on purpose: its speed would do
-(51 us for 16, 1.4 MB), but its tables change every two weeks, and a key must stay the same for years or
-opt-outs are forgotten. It also takes letters for digits, and an extension, 201, for a number abroad.
+`privacy.caller_keys.normalise`, which makes the keys that are stored, does without it on purpose: its speed
+would do (51 us for 16, 1.4 MB), but its tables change every two weeks, and a key must stay the same for years
+or opt-outs are forgotten. It also takes letters for digits, and an extension, 201, for a number abroad.
 
 The trap: a number without its country code is only found in both writings if the region is known.
 """

@@ -49,7 +49,7 @@ class TimelineVisit:
     outcome: str
     wait_seconds: float
     agent: str
-    managed: str = ""  # see recall.Managed; empty for a visit that lost no call
+    managed: str = ""  # see `LostCallStatus`; empty for a visit that lost no call
     managed_by: str = ""  # the agent
     managed_seconds: float | None = None  # from the loss to the answer
 

@@ -36,7 +36,7 @@ from cc_bridge.daemon.services.metrics_recorder import MetricsRecorder
 from cc_bridge.daemon.services.record_pipeline import RecordPipeline
 from cc_bridge.daemon.services.survey_invitations import SurveyInvitations
 from cc_bridge.daemon.services.survey_versions import SurveyVersionCheck
-from cc_bridge.daemon.services.wallboard import Wallboard
+from cc_bridge.daemon.services.wallboard_publisher import WallboardPublisher
 from cc_bridge.records import OpenStateRecord
 
 __all__ = ["Bridge"]
@@ -81,7 +81,7 @@ class Bridge(SequentialServices):
             context, self.fast_agi, self.invitations, self.customers.script, pipeline.commit, now, on_stage
         )
         self.agent_api, self.follow_up_api = AgentApi(context, now), FollowUpApi(context, now)
-        self.wallboard = Wallboard(context, self.surveys, self.tracker, self.link)
+        self.wallboard = WallboardPublisher(context, self.surveys, self.tracker, self.link)
         self.health = Health(self.link, pipeline, self.fast_agi.factory)
         self.http = self._make_http(context)
         self.jobs = self._make_jobs(context, observed_until)

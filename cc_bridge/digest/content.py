@@ -31,7 +31,7 @@ from cc_bridge.reports.figures import (
     count,
     share,
 )
-from cc_bridge.reports.lost_calls import callback_table
+from cc_bridge.reports.lost_call_callbacks import callback_table
 from cc_bridge.reports.lost_visits import lost
 from cc_bridge.reports.query import Dimension, ReportQuery
 from cc_bridge.reports.service import service

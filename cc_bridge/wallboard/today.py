@@ -1,8 +1,8 @@
 """What has happened today in each queue: visits and answers, counted as they come. Pure.
 
-`daemon/services/wallboard.py` tells it each record, and at the start what the database knows of the day. A
-visit belongs to the day on which its caller entered the queue, an answer to the one on which it was given, as
-in reports. The day is the contact centre's own: it begins at local midnight.
+`daemon/services/wallboard_publisher.py` tells it each record, and at the start what the database knows of the
+day. A visit belongs to the day on which its caller entered the queue, an answer to the one on which it was
+given, as in reports. The day is the contact centre's own: it begins at local midnight.
 
 The trap: what the database tells was told live too, perhaps, and the database is read more than once. So
 every fact is known by its key and counted once, whoever told it. 20,000 visits take 6 MB until midnight.

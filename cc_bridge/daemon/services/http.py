@@ -5,7 +5,7 @@ from twisted.web.resource import Resource
 from cc_bridge.daemon.service import Context
 from cc_bridge.daemon.services.health import Health
 from cc_bridge.daemon.services.listening_service import ListeningService
-from cc_bridge.daemon.services.wallboard import Wallboard
+from cc_bridge.daemon.services.wallboard_publisher import WallboardPublisher
 from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.server import Scrape, site
 
@@ -16,7 +16,7 @@ class Http(ListeningService):
     """`api` are the resources below /api, by name."""
 
     def __init__(
-        self, context: Context, scrape: Scrape, health: Health, board: Wallboard, **api: Resource
+        self, context: Context, scrape: Scrape, health: Health, board: WallboardPublisher, **api: Resource
     ) -> None:
         http = context.config.http
         auth = TokenAuth(http.host, http.access_token())

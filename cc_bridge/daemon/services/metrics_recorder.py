@@ -7,7 +7,6 @@ from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config
 from cc_bridge.daemon.service import Context, DaemonService
-from cc_bridge.daemon.services.attempt_queues import AttemptQueues
 from cc_bridge.daemon.services.configured_surveys import ConfiguredSurveys
 from cc_bridge.metrics.daemon_metrics import DaemonMetrics
 from cc_bridge.records import (
@@ -21,6 +20,7 @@ from cc_bridge.records import (
     SurveyDecision,
     Talk,
 )
+from cc_bridge.surveys.queue_of_attempt import QueueOfAttempt
 
 __all__ = ["MetricsRecorder"]
 
@@ -37,7 +37,7 @@ class MetricsRecorder(DaemonService):
         )
         self._surveys = surveys
         self._tracker = tracker
-        self._attempts = AttemptQueues()
+        self._attempts = QueueOfAttempt()
 
     def start(self) -> None:
         ProcessCollector(registry=self.registry)

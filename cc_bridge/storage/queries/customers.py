@@ -3,7 +3,7 @@
 `daemon/services/customer_lookup.py` reads for caller lookups, `daemon/services/follow_up_api.py` names for
 its pages; `customer import` takes in what a CRM exports. What is read uses an index of each table by caller
 key, and has a bound; instants are UTC seconds since the epoch. What happened with a customer is in
-`customer_timeline.py`, the contacts of all in `contacts.py`.
+`customer_timeline.py`, the contacts of all in `contacts_by_caller.py`.
 
 The trap: one person has several keys, of several numbers or writings, and the same `attempt_id` may be
 another PBX's. So keys are looked for as lists, and what belongs together is compared with its PBX.

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from sqlalchemy import Connection
 
 from cc_bridge.customers.lost_calls import RECALL_SECONDS, LostCall, lost_calls
-from cc_bridge.storage.queries.contacts import contacts
+from cc_bridge.storage.queries.contacts_by_caller import contacts
 
 __all__ = ["lost_between"]
 

@@ -1,7 +1,7 @@
 """What the database knows of today, for a wallboard whose daemon has just been started.
 
-`daemon/services/wallboard.py` reads it in a thread. The trap: rows that cannot be read, such as an outcome of
-a newer version, must not keep all others away; so words stay words here.
+`daemon/services/wallboard_publisher.py` reads it in a thread. The trap: rows that cannot be read, such as an
+outcome of a newer version, must not keep all others away; so words stay words here.
 """
 
 from dataclasses import dataclass, fields

@@ -15,7 +15,7 @@ from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config
 from cc_bridge.daemon.bridge import Bridge
 from cc_bridge.daemon.jobs.today_backfill import TodayBackfillJob
-from cc_bridge.daemon.services.wallboard import Wallboard
+from cc_bridge.daemon.services.wallboard_publisher import WallboardPublisher
 from cc_bridge.records import Answer, Outcome, QueueVisit, SurveyAttempt, SurveyResult
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.schema.tables import row_of
@@ -239,7 +239,7 @@ def test_without_a_pbx_the_board_says_so(start):
 
 def test_a_board_between_two_ticks_agrees_with_itself():
     clock, link = Clock(), SimpleNamespace(up=False, pbx_now=lambda: NOON + clock.seconds())
-    wall = Wallboard(context(clock=clock), SimpleNamespace(surveys={}), Tracker("main"), link)
+    wall = WallboardPublisher(context(clock=clock), SimpleNamespace(surveys={}), Tracker("main"), link)
     for link.up in (True, False, True, False):
         clock.advance(1.5)
         shown = wall.current()

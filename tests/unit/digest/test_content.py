@@ -15,20 +15,20 @@ from hypothesis import given, settings, strategies as st
 from sqlalchemy import insert
 
 from cc_bridge.cli import main
+from cc_bridge.config.report_query import localization, report_query
 from cc_bridge.customers.lost_calls import lost_calls
 from cc_bridge.digest.builder import build_digest, build_mail, digest_timer, owned_queues
 from cc_bridge.digest.content import DigestName, FollowUpSummary, digest
 from cc_bridge.digest.email import MailHeaders, as_mail, plain
-from cc_bridge.digest.report_settings import localization, report_query
 from cc_bridge.digest.schedule import DigestTimer, Frequency, period_of
 from cc_bridge.kpis.units import Unit
 from cc_bridge.records import QueueVisit
 from cc_bridge.reports.calendar import Days
 from cc_bridge.reports.figures import Figure, apart
-from cc_bridge.reports.lost_calls import BY, callback_table
+from cc_bridge.reports.lost_call_callbacks import BY, callback_table
 from cc_bridge.reports.query import Dimension
 from cc_bridge.storage.migrate import open_database
-from cc_bridge.storage.queries.contacts import contacts
+from cc_bridge.storage.queries.contacts_by_caller import contacts
 from cc_bridge.storage.queries.lost_calls import lost_between
 from cc_bridge.storage.reports import SqlSource, reading
 from cc_bridge.storage.schema.tables import row_of

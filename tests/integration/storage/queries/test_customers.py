@@ -20,7 +20,7 @@ from cc_bridge.records import (
 )
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries import customers
-from cc_bridge.storage.queries.contacts import contacts, rows_between
+from cc_bridge.storage.queries.contacts_by_caller import contacts, rows_between
 from cc_bridge.storage.queries.customer_timeline import timeline
 from cc_bridge.storage.schema.tables import customers as table
 from support.survey_caller import write

@@ -8,7 +8,7 @@ from cc_bridge.customers.lost_calls import LOST, LostCallStatus, lost_calls
 from cc_bridge.records import Call, Direction, EndedBy, Outcome, QueueVisit, Talk
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries import lost_calls as queries
-from cc_bridge.storage.queries.contacts import contacts
+from cc_bridge.storage.queries.contacts_by_caller import contacts
 from support.survey_caller import write
 
 T = 1_795_309_819.0

@@ -12,9 +12,9 @@ from cc_bridge.ami.service import AmiService
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import WallboardConfig
 from cc_bridge.daemon.service import Context, DaemonService
-from cc_bridge.daemon.services.attempt_queues import AttemptQueues
 from cc_bridge.daemon.services.configured_surveys import ConfiguredSurveys
 from cc_bridge.records import AgentState, Answer, QueueVisit, Record, SurveyAttempt
+from cc_bridge.surveys.queue_of_attempt import QueueOfAttempt
 from cc_bridge.wallboard.board import (
     Board,
     BoardAgent,
@@ -28,10 +28,10 @@ from cc_bridge.wallboard.today import RatingToday, Today
 from cc_bridge.web.wallboard_json import as_json
 from cc_bridge.web.wallboard_stream import EventStream
 
-__all__ = ["Wallboard"]
+__all__ = ["WallboardPublisher"]
 
 
-class Wallboard(DaemonService):
+class WallboardPublisher(DaemonService):
     """What a wall shows of one PBX. The surveys may be loaded again at any time."""
 
     taken_over = ("wallboard.*", "general.time_zone")
@@ -45,7 +45,7 @@ class Wallboard(DaemonService):
         self._tracker = tracker
         self._link = link
         self._clock = clock
-        self._attempts = AttemptQueues()
+        self._attempts = QueueOfAttempt()
         self.today = Today(self._limits)
         # Numbered by the clock, so that a browser which had an earlier daemon's boards gets higher ones.
         self.stream = EventStream(

@@ -5,10 +5,10 @@ The attempt that the answer belongs to names the queue, so surveys in progress a
 
 from cc_bridge.records import Answer, SurveyAttempt
 
-__all__ = ["AttemptQueues"]
+__all__ = ["QueueOfAttempt"]
 
 
-class AttemptQueues:
+class QueueOfAttempt:
     """The queues of the surveys in progress, by attempt."""
 
     def __init__(self) -> None:
