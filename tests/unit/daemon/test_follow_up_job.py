@@ -37,7 +37,7 @@ class Looking:
                     raise looking.fault
                 looked.counts = {"sara": FollowUpCount(len(looking.looks))}
 
-        monkeypatch.setattr(module, "FollowUpOpener", FakeOpener)
+        monkeypatch.setattr(module, "FollowUpSweep", FakeOpener)
         config = Config(follow_ups=FollowUpsConfig(enabled=enabled))
         self.following = FollowUpJob(
             context(config, clock=self.clock, in_thread=self.in_thread),
