@@ -44,14 +44,17 @@ def _comments_and_docstrings(source):
             yield token.string
 
 
-def _tracked():
+def _git(*arguments):
+    """Return the lines that git says, none without git or without a checkout of it."""
     try:
-        listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):  # no git, or no checkout of it
-        names = []
-    else:
-        names = listed.stdout.splitlines()
-    return names or [str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_file()]
+        said = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    return said.stdout.splitlines()
+
+
+def _tracked():
+    return _git("ls-files") or [str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_file()]
 
 
 TRACKED = {f"/{name}" for name in _tracked()}
@@ -76,3 +79,11 @@ def test_a_missing_file_is_found():
     )
     assert set(_FILE.findall(text)) == {"tests/unit/test_names.py", "daemon/gone.py", "gone.py"}
     assert not _exists("daemon/gone.py", PACKAGE / "cli.py")
+
+
+def test_git_ignores_no_file_of_the_package():
+    """A fresh checkout would lack it, and so would the wheel."""
+    ignored = _git(
+        "ls-files", "--others", "--ignored", "--exclude-standard", "cc_bridge", "config", "dialplans"
+    )
+    assert [name for name in ignored if "__pycache__" not in name] == []

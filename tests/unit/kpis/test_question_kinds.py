@@ -289,7 +289,7 @@ def test_a_low_rating_is_told_to_a_webhook(name):
 def test_every_kind_is_in_the_reference_of_the_schema():
     page = (ROOT / "config" / "schema.md").read_text(encoding="utf-8")
     missing = [name for name in KINDS if f"| `{name}` | {KINDS[name].meaning}" not in page]
-    assert not missing, "run: cc-bridge db schema > config/schema.md"
+    assert not missing, "run: python tests/support/generate.py"
 
 
 def test_no_page_has_a_list_of_kinds():
