@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 import cc_bridge
 from cc_bridge.calls.events import MemberSeen
 from cc_bridge.calls.tracker import Tracker
-from cc_bridge.follow_ups.follow_up import FollowUpCount
+from cc_bridge.follow_ups.follow_up import FollowUp, FollowUpCount
 from cc_bridge.metrics.daemon_metrics import DaemonMetrics
 from cc_bridge.metrics.families import BY_NAME, SIZES, MetricFamily
 from cc_bridge.records import (
@@ -45,7 +45,7 @@ def visit(outcome, wait=1, queue="sales"):
 
 
 def talk(agent, ended_by=EndedBy.AGENT, queue="sales"):
-    return Talk("main", "1", "1", "2", queue, agent, "PJSIP/201", 0, 60, 0, 0, ended_by, None, None)
+    return Talk("main", "1", "1", "2", queue, agent, "PJSIP/201", 0, 60, 3, 1, ended_by, None, None)
 
 
 def asked(stage, trigger=Trigger.QUEUE, queue="sales"):
@@ -62,9 +62,11 @@ def everything():
         count_calls(metrics, queue)
         count_surveys(metrics, queue)
         tracker.apply(MemberSeen(0, queue, "PJSIP/201", "Sara", 1, False, "", 0))
-    metrics.count_follow_ups({"comment": 1}, [], {"": FollowUpCount(1, 1, 1), "sara": FollowUpCount()})
+    closed = FollowUp("1", "main", "comment", "1", "", "sales", "", "1", "", "", 0, 60, "done", closed_at=30)
+    metrics.count_follow_ups({"comment": 1}, [closed], {"": FollowUpCount(1, 1, 1), "sara": FollowUpCount()})
     for reason in GapReason:
-        metrics.count_gap(Gap("main", 0, 1, reason, 0))
+        metrics.count_gap(Gap("main", 0, 1, reason, 2))
+    metrics.count_caller_lookup("found")
     return metrics
 
 
@@ -119,6 +121,17 @@ def test_a_label_whose_values_nobody_knows_is_found_at_the_start():
     family = MetricFamily("x", "counter", "X.", "calls", ("queue", "trunk"), counted=True)
     with pytest.raises(KeyError, match="trunk"):
         list(family.initial_labels())
+
+
+def test_everything_that_is_counted_grows_with_the_record_that_it_is_about():
+    page = everything().page("")[0].decode()
+    grown = {
+        family.name
+        for family in text_string_to_metric_families(page)
+        if any(sample.value > 0 for sample in family.samples)
+    }
+    counted = {f"cc_bridge_{family.name}" for family in BY_NAME.values() if family.counted}
+    assert counted - grown == set(), "counted nowhere, or nothing in `everything` is counted there"
 
 
 def test_the_catalogue_is_what_is_exported_with_no_more_series_than_it_says():
