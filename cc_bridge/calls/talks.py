@@ -209,6 +209,8 @@ class Talks:
             talk.agent = new
         else:
             return
+        if old not in (talk.uniqueid, talk.dialed):  # by these it is found until it ends
+            self._by_leg.pop(old, None)
         self._by_leg[new] = talk
 
     def _first_to_leave(self, talk: OpenTalk, first: str) -> EndedBy:

@@ -561,3 +561,48 @@ def test_two_thousand_agents_in_two_hundred_queues_fit_in_forty_megabytes():
     tracemalloc.stop()
     assert size / some * 2000 < 40e6
     assert agents.counts() == {(f"queue{queue}", "available"): some for queue in range(200)}
+
+
+# -- two at once
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "state"),
+    [("rang", "ring_ended", "ringing"), ("talk_began", "talk_ended", "talking")],
+)
+def test_an_agent_of_two_rings_or_talks_is_busy_until_the_last_one_ends(floor, begin, end, state):
+    queue = [HELP] if end == "talk_ended" else []
+    floor.say(alice(0, queue=HELP)).do(begin, "Alice", 10).do(begin, "Alice", 11)
+    floor.do(end, "Alice", *queue, 20).do(end, "Alice", *queue, 30).do(end, "Alice", *queue, 35)
+    assert floor.story(40) == ["0-10 available", f"10-30 {state}", "30-40 available"]
+
+
+# -- what is kept of an agent
+
+
+def kept(floor):
+    checkpoint = floor.agents.checkpoint("Alice")
+    return checkpoint and (
+        checkpoint.state, checkpoint.since, checkpoint.reason, checkpoint.queue,
+        checkpoint.ends_at, checkpoint.flagged,
+    )  # fmt: skip
+
+
+def test_of_nobody_nothing_is_kept(floor):
+    assert kept(floor) is None
+
+
+def test_a_wrap_up_is_kept_with_its_end(floor):
+    floor.say(alice(0)).talk(10, 20)
+    assert kept(floor) == (AgentState.WRAP_UP, 20, "", SALES, 30, False)
+
+
+def test_a_wrap_up_that_a_pause_continues_is_kept_with_its_cap(floor):
+    floor = Floor(wrap_up_cap=60.0)
+    floor.say(alice(0)).talk(10, 20).say(alice(25, pause="after call")).do("tick", 40)
+    assert kept(floor) == (AgentState.WRAP_UP, 20, "", SALES, 80, True)
+
+
+def test_a_talk_is_kept_without_an_end_though_a_wrap_up_lasts(floor):
+    floor.say(alice(0)).talk(10, 20).do("talk_began", "Alice", 22)
+    assert kept(floor) == (AgentState.TALKING, 22, "", "", None, False)

@@ -22,12 +22,14 @@ from cc_bridge.records import (
     AgentInterval,
     AgentState,
     Call,
+    Direction,
     OpenStateRecord,
     Outcome,
     QueueVisit,
     Ring,
     RingOutcome,
     Talk,
+    Transfer,
 )
 from support.paths import FIXTURES
 from support.recordings import all_recordings, recording
@@ -423,8 +425,8 @@ def test_what_is_broken_is_refused_and_the_rest_is_taken():
     assert sorted(refused) == sorted(f"{each.kind} {each.name}" for each in bad)
     assert len(tracker.talks.in_progress()) == 1
     tracker.resync(PbxSnapshot(20, frozenset(), (), (), (), TALKING, ()))
-    deleted = {each.name for each in tracker.changes() if not each.state}
-    assert deleted == {each.name for each in bad} | {"Alice"}
+    deleted = {(each.kind, each.name) for each in tracker.changes() if not each.state}
+    assert deleted == {(each.kind, each.name) for each in bad} | {("agent", "Alice")}
 
 
 def test_a_field_of_a_later_version_is_passed_over_and_one_that_came_later_has_its_default():
@@ -435,19 +437,200 @@ def test_a_field_of_a_later_version_is_passed_over_and_one_that_came_later_has_i
     assert to_json(from_json(CallCheckpoint, json.dumps(fields))) == each.state
 
 
-def test_numbers_that_must_not_be_stored_are_not_kept_either():
-    number = "09121234567"
+NUMBER, OUTSIDE = "09121234567", "02188776655"
+
+
+def without_numbers(direction=None):
+    """Return what is kept of a call in a talk and of the talk before it, with the tracker."""
+    tracker = new_tracker(numbers=False)
+    for event in [*ANSWERED, ev.BlindTransferred(6, AGENT, OUTSIDE), *HANGS_UP[:-1]]:
+        tracker.apply(event._replace(number=NUMBER) if hasattr(event, "number") else event)
+    tracker.apply(ev.Joined(31, CALLER, CALLER, "support", 1, NUMBER, "Sara", "fa"))
+    call = tracker.calls.by_id(CALLER)
+    call.direction, call.dialed = direction or call.direction, OUTSIDE if direction else call.dialed
+    (each,) = (each for each in tracker.changes() if each.kind == "call")
+    return each.state, tracker
+
+
+@pytest.mark.parametrize(
+    ("direction", "dialed"), [(None, "8001"), (Direction.OUT, ""), (Direction.INTERNAL, "")]
+)
+def test_numbers_that_must_not_be_stored_are_not_kept_either(direction, dialed):
+    text, tracker = without_numbers(direction)
+    for secret in (NUMBER, OUTSIDE, "Sara"):
+        assert secret not in text
+    kept = from_json(CallCheckpoint, text)
+    assert (kept.call.number, kept.call.name, kept.call.language) == ("", "", "fa")
+    assert kept.call.dialed == dialed  # of an incoming call it is a number of the company
+    assert [(each.queue, each.number, each.name) for each in kept.visits] == [("support", "", "")]
+    assert [(each.member, each.number, each.transfer) for each in kept.talks] == [
+        ("Alice", "", Transfer.BLIND)
+    ]
+    assert kept.talks[0].target == ""
+    (call,) = [r for r in tracker.finish(40) if isinstance(r, Call)]
+    assert call.caller_number == NUMBER
+
+
+def test_a_talk_without_a_transfer_is_kept_without_a_target():
     tracker = new_tracker(numbers=False)
     for event in ANSWERED:
-        tracker.apply(event._replace(number=number) if hasattr(event, "number") else event)
-    tracker.apply(ev.BlindTransferred(6, AGENT, "02188776655"))
-    (call,) = (each.state for each in tracker.changes() if each.kind == "call")
-    assert number not in call
-    assert "Sara" not in call
-    assert "88776655" not in call
-    assert '"dialed":"8001"' in call  # a number of the company
-    (visit,) = [r for r in tracker.finish(20) if isinstance(r, Call)]
-    assert visit.caller_number == number
+        tracker.apply(event)
+    (each,) = (each for each in tracker.changes() if each.kind == "call")
+    (talk,) = from_json(CallCheckpoint, each.state).talks
+    assert (talk.transfer, talk.target) == (None, None)
+
+
+def test_a_call_is_kept_with_all_that_goes_on_in_it():
+    """Numbers may be stored."""
+    (each,) = (each for each in Story(*RINGING).disk.unfinished.values() if each.kind == "call")
+    kept = from_json(CallCheckpoint, each.state)
+    assert (each.pbx, each.name) == ("pbx", CALLER)
+    assert (kept.call.number, kept.call.name, kept.call.dialed) == ("0912", "Sara", "8001")
+    assert [(visit.queue, visit.number) for visit in kept.visits] == [("sales", "0912")]
+    assert [ring.ring_uniqueid for ring in kept.rings] == [AGENT]
+    assert (kept.talks, kept.bridges) == ([], {})
+
+
+def test_where_the_legs_of_a_talk_are_is_kept_until_it_ends():
+    story = Story(*ANSWERED)
+    assert kept_call(story).bridges == TALKING
+    story.hear(*HANGS_UP[:4], until=31)
+    (talk,) = kept_call(story).talks
+    assert (talk.ended, kept_call(story).bridges) == (True, {})
+    story.hear(ev.BridgeEntered(32, "b-survey", CALLER, "", holding=False), until=33)
+    assert kept_call(story).bridges == {}
+
+
+def kept_call(story):
+    (each,) = (each for each in story.disk.unfinished.values() if each.kind == "call")
+    return from_json(CallCheckpoint, each.state)
+
+
+def test_a_phone_behind_a_local_channel_is_kept_with_its_bridge():
+    near, far = "1.3", "1.4"
+    story = Story(
+        *STARTED,
+        ev.LocalJoined(2, near, far),
+        ev.Connected(
+            4, CALLER, CALLER, "sales", "Local/1@q/n", "Alice", near, "Local/1@q-1;1", 3, "", "", ""
+        ),
+        ev.BridgeEntered(4, "b-2", far, "", holding=False),
+        ev.BridgeEntered(4, BRIDGE, near, "", holding=False),
+    )
+    assert kept_call(story).bridges == {near: BRIDGE}
+    story.hear(ev.BridgeEntered(5, "b-2", AGENT, "", holding=False), until=6)
+    story.hear(ev.BridgeEntered(5, BRIDGE, CALLER, "", holding=False), until=6)
+    assert kept_call(story).bridges == {CALLER: BRIDGE, AGENT: "b-2"}
+    story.hear(ev.Held(7, AGENT), until=8)  # whose channel is not of the call: its begin was not seen
+    assert kept_call(story).talks[0].held_at == 7
+
+
+@pytest.mark.parametrize("touched_by", [CALLER, AGENT])
+def test_a_call_is_written_again_when_a_channel_or_talk_of_it_changes_and_only_then(touched_by):
+    story = Story(*ANSWERED)
+    assert story.tracker.changes() == []
+    for event in (ev.Unheld(11, touched_by), ev.Held(12, "9.9")):
+        story.tracker.apply(event)
+        assert story.tracker.changes() == []  # nothing was held
+    story.tracker.apply(ev.Held(13, AGENT))
+    (change,) = story.tracker.changes()
+    assert (change.kind, change.name) == ("call", CALLER)
+    assert from_json(CallCheckpoint, change.state).talks[0].held_at == 13
+
+
+def test_a_restored_call_is_written_again_though_nothing_has_changed():
+    """What was told of it meanwhile is not known to the one who restores it."""
+    story = Story(*ANSWERED, ALICE)
+    (agent,) = (each for each in story.disk.unfinished.values() if each.kind == "agent")
+    tracker = story.disk.successor()
+    changes = {(each.kind, each.name): each.state for each in tracker.changes()}
+    assert set(changes) == {("call", CALLER), ("agent", agent.name)}
+    assert from_json(CallCheckpoint, changes["call", CALLER]).call.channels == [CALLER, AGENT]
+
+
+def test_a_call_is_written_again_when_its_phone_stops_ringing():
+    story = Story(*RINGING).hear(ev.DialEnded(12, AGENT, "NOANSWER"), until=13)
+    assert [(ring.ended_at, ring.outcome) for ring in kept_call(story).rings] == [(12, RingOutcome.NO_ANSWER)]
+
+
+def test_a_call_that_a_snapshot_shows_is_written_down():
+    tracker = new_tracker()
+    waiting = ev.Joined(5, CALLER, "0.5", "sales", 1, "0912", "Sara", "fa")
+    tracker.resync(PbxSnapshot(20, frozenset(), (), (waiting,), (), {CALLER: ""}, ()))
+    (change,) = tracker.changes()
+    assert (change.kind, change.name) == ("call", "0.5")
+
+
+def test_a_dial_without_a_queue_is_kept_while_it_rings():
+    phone = "1.6"
+    dial = ev.DialStarted(
+        2, CALLER, CALLER, "PJSIP/trunk-1", "incoming", "100", phone, "PJSIP/100-2", "0912", "Sara", "fa"
+    )
+    started = ev.ChannelStarted(2, phone, CALLER, "agents", "s", "", "", "fa")
+    story = Story(STARTED[0], started, dial)
+    (kept,) = kept_call(story).dials.values()
+    assert (kept.caller, kept.dialed, kept.phone) == (CALLER, phone, "PJSIP/100")
+    story.hear(ev.ChannelEnded(12, phone, 16), until=13)
+    assert kept_call(story).dials == {}
+
+
+def test_the_dials_of_all_calls_are_restored():
+    tracker = new_tracker()
+    for caller, phone in (("1.1", "1.2"), ("2.1", "2.2")):
+        started = ev.ChannelStarted(1, caller, caller, "incoming", "100", "", "", "")
+        dial = ev.DialStarted(2, caller, caller, "PJSIP/t-1", "x", "100", phone, "PJSIP/100-2", "", "", "")
+        for event in (started, dial):
+            tracker.apply(event)
+        tracker.apply(ev.ChannelStarted(2, phone, caller, "agents", "s", "", "", ""))
+    successor = new_tracker()
+    successor.restore(tracker.changes(), 5.0)
+    assert len(successor.state.direct_calls) == 2
+
+
+def agent_checkpoint(**what):
+    doing = {"state": AgentState.WRAP_UP, "since": 5.0, "reason": "notes", "queue": "sales"}
+    return AgentCheckpoint(**{"name": "Alice", **doing, "ends_at": None, "flagged": False} | what)
+
+
+@pytest.mark.parametrize(
+    ("what", "ended_at", "flagged"),
+    [
+        ({}, 20.0, False),
+        ({"flagged": True}, 20.0, False),  # it goes on: the cap was not reached
+        ({"ends_at": 12.0}, 12.0, False),
+        ({"ends_at": 12.0, "flagged": True}, 12.0, True),
+        ({"ends_at": 20.0, "flagged": True}, 20.0, True),
+        ({"ends_at": 25.0, "flagged": True}, 20.0, False),
+    ],
+)
+def test_what_an_agent_did_is_certain_until_the_gap_or_the_end_of_the_wrap_up(what, ended_at, flagged):
+    tracker = new_tracker()
+    text = to_json(agent_checkpoint(**what))
+    assert tracker.restore([OpenStateRecord("pbx", "agent", "Alice", text)], 20.0) == []
+    (interval,) = tracker.tick(20.0)
+    assert interval == AgentInterval(
+        "pbx", "Alice", AgentState.WRAP_UP, 5.0, ended_at, "notes", "sales", flagged=flagged
+    )
+
+
+def test_what_an_agent_began_in_the_moment_of_the_gap_has_no_interval():
+    tracker = new_tracker()
+    tracker.restore([OpenStateRecord("pbx", "agent", "Alice", to_json(agent_checkpoint(since=20.0)))], 20.0)
+    assert tracker.tick(20.0) == []
+
+
+def test_what_several_agents_did_is_told():
+    tracker = new_tracker()
+    names = ["Alice", "Bob"]
+    stored = [OpenStateRecord("pbx", "agent", name, to_json(agent_checkpoint(name=name))) for name in names]
+    tracker.restore(stored, 20.0)
+    assert [interval.agent for interval in tracker.tick(20.0)] == names
+
+
+def test_all_channels_of_a_restored_call_are_known():
+    """So that a snapshot which does not show one ends it."""
+    story = Story(*RINGING)
+    assert set(story.disk.successor().state.channels.missing_from(())) == {CALLER, AGENT}
 
 
 def test_a_call_that_begins_and_ends_between_two_cuts_is_never_kept():

@@ -231,6 +231,7 @@ def test_click_to_call_rings_the_phone_first(pbx):
     pbx.hear(answers(10, customer), meet(10, customer, near), hangs_up(30, phone, "b-2"), ended(30, far))
     pbx.hear(ended(30, near), ended(30, customer))
     assert pbx.talks() == [("PJSIP/100", customer, phone, 10, 30, EndedBy.AGENT)]
+    assert [talk.answered_at for talk in pbx.tracker.talks.of_call(near)] == [10]
     assert pbx.calls() == [(Direction.OUT, True, 1, 20)]
 
 
@@ -411,6 +412,90 @@ def test_a_call_that_met_another_keeps_its_own_talks(pbx):
         (consult, 1, 4),
         (CUSTOMER, 1, 8),
     ]
+
+
+# -- single steps
+
+
+def test_a_call_without_a_queue_is_of_no_interest_unless_it_is_asked_for():
+    tracker = Tracker("pbx", contexts=CONTEXTS)
+    events = [started(0, CUSTOMER), dials(1, CUSTOMER, PHONE), answers(2, PHONE), *meet(2, PHONE, CUSTOMER)]
+    records = [record for event in [*events, *hangs_up(9, CUSTOMER)] for record in tracker.apply(event)]
+    assert [record for record in records if isinstance(record, Call)] == []
+
+
+def test_an_answer_that_is_told_after_the_two_have_met_began_then(pbx):
+    pbx.hear(started(0, CUSTOMER), dials(1, CUSTOMER, PHONE), meet(5, PHONE, CUSTOMER), answers(6, PHONE))
+    pbx.hear(hangs_up(9, PHONE), ended(9, CUSTOMER))
+    assert pbx.talks() == [("PJSIP/100", CUSTOMER, PHONE, 6, 9, EndedBy.AGENT)]
+
+
+def test_a_direct_talk_and_its_dial_are_of_the_pbx_and_its_dial_is_known_while_it_lives(pbx):
+    pbx.hear(started(0, CUSTOMER), dials(1, CUSTOMER, PHONE), answers(2, PHONE))
+    dial = pbx.tracker.state.direct_calls.of(PHONE)
+    assert (dial.caller, dial.caller_phone, dial.dialed, dial.phone) == (
+        CUSTOMER, "PJSIP/trunk", PHONE, "PJSIP/100",
+    )  # fmt: skip
+    assert (dial.caller_local, dial.local, dial.within) == (False, False, None)
+    assert PHONE in pbx.tracker.state.channels
+    talk = pbx.tracker.talks.of(CUSTOMER)
+    assert (talk.pbx, talk.dialed, talk.agent, talk.picked_up) == ("pbx", PHONE, PHONE, False)
+    pbx.hear(ended(9, PHONE))
+    assert pbx.tracker.state.direct_calls.of(PHONE) is None
+
+
+def test_the_name_of_a_phone_may_have_hyphens(pbx):
+    pbx.hear(started(0, CUSTOMER), dials(1, CUSTOMER, PHONE, "PJSIP/front-desk"), answers(2, PHONE))
+    assert pbx.tracker.talks.of(CUSTOMER).interface == "PJSIP/front-desk"
+
+
+def test_the_dialled_phone_is_the_agent_and_nobody_else_in_the_bridge(pbx):
+    pbx.hear(started(0, CUSTOMER), dials(1, CUSTOMER, PHONE), answers(2, PHONE))
+    pbx.hear(meet(2, "9.9", CUSTOMER, PHONE), ended(3, "9.9"), hangs_up(9, PHONE))
+    assert [(talk.agent_uniqueid, talk.ended_at) for talk in pbx.of(Talk)] == [(PHONE, 9)]
+
+
+@pytest.mark.parametrize("order", ["picked up first", "met first"])
+def test_the_phone_that_picks_up_is_known_at_once(pbx, order):
+    picked_up, met = PickedUp(5, SECOND, "PJSIP/101-00000009", PHONE), meet(5, SECOND, CUSTOMER)
+    ring = dials(1, CUSTOMER, PHONE, "Local/100@from-internal")
+    pbx.hear(started(0, CUSTOMER), ring, *([picked_up] if order == "picked up first" else [met, picked_up]))
+    talk = pbx.tracker.talks.of(CUSTOMER)
+    assert (talk.agent, talk.interface, talk.picked_up) == (SECOND, "PJSIP/101", True)
+    assert talk.answered_at == (0 if order == "picked up first" else 5)
+
+
+def test_a_dial_whose_call_was_not_seen_begins_the_call(pbx):
+    pbx.hear(dials(3, CUSTOMER, PHONE, channel="PJSIP/100", context="dialout")._replace(linkedid="0.5"))
+    call = pbx.tracker.calls.by_id("0.5")
+    assert (call.started_at, call.uniqueid, call.direction) == (3, CUSTOMER, Direction.OUT)
+
+
+def test_the_next_answer_of_a_caller_or_an_agent_ends_the_talk_before_it(pbx):
+    """The ends were lost: nobody is in two talks."""
+    pbx.hear(started(0, CUSTOMER), dials(1, CUSTOMER, PHONE), answers(2, PHONE), meet(2, PHONE, CUSTOMER))
+    pbx.hear(dials(8, CUSTOMER, SECOND, "PJSIP/101"), answers(9, SECOND))
+    assert [(talk.agent, talk.ended_at, talk.partial) for talk in pbx.of(Talk)] == [("PJSIP/100", 9, True)]
+    assert pbx.tracker.talks.of(CUSTOMER).agent == SECOND
+    assert pbx.tracker.talks.of(PHONE) is None
+
+
+@pytest.mark.parametrize("met", [False, True])
+def test_a_local_channel_that_joins_a_queue_leaves_a_talk_that_goes_on_alone(pbx, met):
+    near, far = "1.4", "1.5"
+    pbx.hear(started(0, CUSTOMER), started(0, near), started(0, far), LocalJoined(0, near, far))
+    pbx.hear(dials(0, CUSTOMER, near, "Local/200@queues"), answers(1, near), meet(1, near, CUSTOMER))
+    if met:
+        pbx.hear(meet(2, PHONE, far, bridge="b-2"))
+    pbx.hear(joined(5, "sales", far))
+    assert len(pbx.tracker.talks.all()) == met
+
+
+def test_a_member_that_leads_into_another_queue_leaves_the_talk_to_the_first_one(pbx):
+    near, far = "1.4", "1.5"
+    pbx.hear(started(0, CUSTOMER), joined(1, "sales"), LocalJoined(2, near, far), Left(3, CUSTOMER, "sales"))
+    pbx.hear(connected(3, near, channel="Local/200@queues-00000001;1"), joined(4, "support", far))
+    assert [talk.queue for talk in pbx.tracker.talks.all()] == ["sales"]
 
 
 # -- recordings

@@ -94,3 +94,18 @@ def test_the_two_halves_of_a_local_channel():
 def test_what_is_malformed_is_passed_over(malformed):
     assert read_item(malformed, 1000.0) is None
     assert snapshot(malformed) == snapshot()
+
+
+def test_the_instant_of_a_snapshot_is_told():
+    assert snapshot().taken_at == 1000.0
+
+
+def test_a_withheld_number_is_empty():
+    (waiting,) = snapshot(item("QueueEntry", **ENTRY | {"CallerIDNum": "unknown"})).waiting
+    assert waiting.number == ""
+
+
+def test_of_a_channel_only_its_uniqueid_is_needed():
+    channel = read_item(item("CoreShowChannel", Uniqueid=CALLER), 1000.0)
+    assert (channel.uniqueid, channel.linkedid) == (CALLER, CALLER)
+    assert set(channel[2:]) == {""}

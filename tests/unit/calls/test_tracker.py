@@ -2,12 +2,15 @@
 
 import pytest
 
+from cc_bridge.calls.agents import Agents
+from cc_bridge.calls.checkpoint_format import CallCheckpoint, from_json
 from cc_bridge.calls.events import (
     BlindTransferred,
     BridgeEntered,
     BridgeLeft,
     Called,
     ChannelEnded,
+    ChannelStarted,
     Connected,
     DialEnded,
     GaveUp,
@@ -22,8 +25,18 @@ from cc_bridge.calls.events import (
 )
 from cc_bridge.calls.pbx_snapshot import PbxSnapshot, SeenTalk
 from cc_bridge.calls.tracker import Tracker
-from cc_bridge.calls.visit import STATUS_OUTCOMES
-from cc_bridge.records import EndedBy, Outcome, QueueVisit, Ring, RingOutcome, Talk
+from cc_bridge.calls.visit import STATUS_OUTCOMES, VisitPhase
+from cc_bridge.records import (
+    AgentInterval,
+    AgentState,
+    Direction,
+    EndedBy,
+    Outcome,
+    QueueVisit,
+    Ring,
+    RingOutcome,
+    Talk,
+)
 
 CALLER, AGENT, BRIDGE = "1.1", "1.2", "b-1"
 
@@ -427,3 +440,226 @@ def test_a_ring_belongs_to_the_call_of_its_visit(calls):
     calls.hear(joined(0), PHONE_RINGS._replace(linkedid="0.5"), DialEnded(3, AGENT, "BUSY"))
     calls.hear(ChannelEnded(3, AGENT, 17))
     assert [ring.call_id for ring in calls.of(Ring)] == [CALLER]
+
+
+# What must not be lost, though messages were
+
+
+def test_a_leaving_that_nobody_can_place_is_unexpected(calls):
+    calls.hear(Left(5, CALLER, "sales"))
+    assert (calls.records, calls.tracker.unexpected) == ([], 1)
+
+
+def test_a_caller_who_joins_the_next_queue_talks_no_more(calls):
+    """The BridgeLeave was lost."""
+    calls.talk_until_now().hear(joined(9, queue="support"))
+    (talk,) = calls.of(Talk)
+    assert (talk.ended_at, talk.ended_by, talk.partial) == (9, EndedBy.UNOBSERVED, True)
+
+
+def test_a_joining_that_only_corrects_the_snapshots_instant_ends_no_talk(calls):
+    calls.tracker.resync(snapshot(1, waiting=[joined(0)], channels={CALLER: ""}))
+    talk = SeenTalk(CALLER, CALLER, "sales", AGENT, "PJSIP/alice-1")
+    here = {CALLER: BRIDGE, AGENT: BRIDGE}
+    calls.tracker.resync(snapshot(2, waiting=[joined(0)], talks=[talk], channels=here))
+    calls.hear(joined(0.4))
+    assert calls.of(Talk) == []
+    assert len(calls.tracker.talks.in_progress()) == 1
+
+
+def test_the_next_answer_ends_the_talk_before_it(calls):
+    calls.talk_until_now().hear(connected(9, agent="1.7"))
+    (talk,) = calls.of(Talk)
+    assert (talk.agent_uniqueid, talk.ended_at, talk.partial) == (AGENT, 9, True)
+    assert calls.tracker.talks.of(CALLER).agent == "1.7"
+
+
+def test_an_answer_that_is_told_after_the_two_have_met(calls):
+    calls.hear(joined(0))
+    calls.hear(*[BridgeEntered(1.9, BRIDGE, leg, "", holding=False) for leg in (AGENT, CALLER)])
+    calls.hear(connected(2), ChannelEnded(9, AGENT, 16))
+    assert [talk.answered_at for talk in calls.of(Talk)] == [2]
+
+
+def test_an_agent_whose_phone_is_known_is_nobody_else_in_the_bridge(calls):
+    """A supervisor listens in."""
+    calls.hear(joined(0), Left(2, CALLER, "sales"), connected(2))
+    calls.hear(*[BridgeEntered(2, BRIDGE, leg, "", holding=False) for leg in ("7.7", CALLER, AGENT)])
+    calls.hear(ChannelEnded(5, "7.7", 16), ChannelEnded(9, AGENT, 16))
+    assert [(talk.agent_uniqueid, talk.ended_at) for talk in calls.of(Talk)] == [(AGENT, 9)]
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        # The mobile of an agent, reached through a trunk.
+        (
+            {"interface": "PJSIP/0912@trunk", "agent_channel": "PJSIP/trunk-00000002"},
+            ("Alice", "PJSIP/0912@trunk", False),
+        ),
+        # A Local channel that was optimised away before the answer was told.
+        (
+            {"interface": "Local/alice@agents", "agent_uniqueid": "1.9"},
+            ("Alice", "Local/alice@agents", False),
+        ),
+        # Picked up by a phone of which no queue knows, and whose name has a hyphen.
+        (
+            {"agent_uniqueid": "1.9", "agent_channel": "PJSIP/front-desk-00000002"},
+            ("PJSIP/front-desk", "PJSIP/front-desk", True),
+        ),
+        # Answered by the second of two phones, whose AgentCalled was lost.
+        (
+            {
+                "agent_uniqueid": "1.9",
+                "interface": "PJSIP/bob",
+                "member": "Bob",
+                "agent_channel": "PJSIP/bob-1",
+            },
+            ("Bob", "PJSIP/bob", False),
+        ),
+    ],
+)
+def test_who_answered(calls, told, expected):
+    calls.hear(joined(0), Called(1, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", AGENT))
+    calls.hear(connected(2)._replace(**told))
+    talk = calls.tracker.talks.of(CALLER)
+    assert (talk.member, talk.interface, talk.picked_up) == expected
+    assert [(visit.agent, visit.interface) for visit in calls.of(QueueVisit)] == [expected[:2]]
+
+
+def test_what_an_agent_does_is_told_by_rings_and_answers(calls):
+    calls.hear(member(), joined(0), Called(1, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", AGENT))
+    assert calls.tracker.agents.state_of("Alice") == (AgentState.RINGING, 1)
+    calls.hear(DialEnded(2, AGENT, "ANSWER"), Left(2, CALLER, "sales"), connected(2))
+    assert calls.tracker.agents.state_of("Alice") == (AgentState.TALKING, 2)
+    assert {interval.pbx for interval in calls.of(AgentInterval)} == {"pbx"}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Called(11, "9.9", "9.9", "sales", "PJSIP/alice", "Alice", "9.8"),
+        member()._replace(at=11),
+        MemberGone(11, "sales", "PJSIP/alice"),
+        HangupRequested(11, "9.9", by_pbx=False),
+    ],
+)
+def test_an_event_a_second_later_settles_a_leaving_whatever_it_is_about(calls, event):
+    calls.hear(member(), joined(0), Left(10, CALLER, "sales"))
+    calls.records.clear()
+    calls.hear(event)
+    assert calls.outcomes() == [("left_by_key", "QueueCallerLeave")]
+
+
+def test_a_channel_that_starts_is_known(calls):
+    calls.hear(ChannelStarted(1, "7.1", "7.1", "x", "600", "", "", ""))
+    assert "7.1" in calls.tracker.state.channels
+
+
+@pytest.mark.parametrize(
+    ("hang_ups", "ended_by"),
+    [
+        ([(8, AGENT, True)], EndedBy.SYSTEM),
+        ([(8, AGENT, True), (8.5, CALLER, False), (9, AGENT, True)], EndedBy.SYSTEM),
+        ([(8, CALLER, False), (8.5, AGENT, True), (9, CALLER, False)], EndedBy.CALLER),
+    ],
+)
+def test_the_first_request_to_hang_up_tells_who_ended_the_talk(calls, hang_ups, ended_by):
+    calls.talk_until_now()
+    calls.hear(*[HangupRequested(at, leg, by_pbx=by_pbx) for at, leg, by_pbx in hang_ups])
+    calls.hear(BridgeLeft(9, BRIDGE, AGENT), ChannelEnded(9, AGENT, 16))
+    assert [talk.ended_by for talk in calls.of(Talk)] == [ended_by]
+
+
+def test_queues_are_known_by_configuration_members_callers_and_snapshots(calls):
+    calls.hear(member()._replace(queue="billing"), joined(0, queue="support"))
+    calls.tracker.resync(PbxSnapshot(1, frozenset({"night"}), (), (), (), {}))
+    assert set(calls.tracker.queues) == {"sales", "billing", "support", "night"}
+
+
+def test_a_member_who_was_never_seen_may_go(calls):
+    calls.hear(MemberGone(1, "sales", "PJSIP/nobody"))
+    assert calls.records == []
+
+
+# The clock
+
+
+@pytest.mark.parametrize(("read", "ended"), [(8.0, []), (7.75, [10])])
+def test_a_clock_that_was_put_back_ends_everything(calls, read, ended):
+    calls.talk_until_now()
+    calls.tracker.observation_lost(10)
+    calls.records += calls.tracker.resync(snapshot(read, channels={CALLER: BRIDGE, AGENT: BRIDGE}))
+    assert [talk.ended_at for talk in calls.of(Talk)] == ended
+
+
+def test_two_who_met_in_a_gap_talk_since_the_snapshot(calls):
+    calls.hear(joined(0), Left(5, CALLER, "sales"), connected(5))
+    calls.tracker.observation_lost(6)
+    calls.tracker.resync(snapshot(20, channels={CALLER: BRIDGE, AGENT: BRIDGE}))
+    assert calls.tracker.talks.of(CALLER).answered_at == 20
+
+
+def test_what_a_snapshot_puts_right_in_mid_session_is_written_down(calls):
+    calls.hear(joined(0))
+    calls.tracker.changes()
+    calls.tracker.resync(snapshot(60), fresh=False)
+    assert calls.tracker.changes() == []
+    calls.tracker.resync(snapshot(63), fresh=False)
+    (change,) = calls.tracker.changes()
+    (visit,) = from_json(CallCheckpoint, change.state).visits
+    assert (visit.phase, visit.left_at) == (VisitPhase.MISSED, 63)
+
+
+def test_a_ring_at_the_end_of_observation_ended_then(calls):
+    calls.hear(joined(0), Called(1, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", AGENT))
+    calls.records += calls.tracker.finish(10)
+    assert [ring.ended_at for ring in calls.of(Ring)] == [10]
+
+
+# What time alone changes
+
+
+def test_the_wrap_up_begins_with_the_parting_and_not_when_it_is_taken_as_the_end(calls):
+    calls.tracker = Tracker("pbx", ["sales"], Agents("pbx", lambda _: 10.0))
+    calls.hear(member()).talk_until_now().hear(BridgeLeft(30, BRIDGE, AGENT))
+    calls.tracker.tick(32.1)
+    assert calls.tracker.agents.state_of("Alice") == (AgentState.WRAP_UP, 30)
+
+
+def test_a_talk_that_has_ended_knows_whose_call_it_was(calls):
+    calls.hear(ChannelStarted(0, CALLER, CALLER, "x", "600", "0912", "سارا", "fa")).talk_until_now()
+    calls.tracker.calls.of(CALLER).direction = Direction.IN
+    calls.hear(ChannelEnded(9, AGENT, 16))
+    talk = calls.tracker.talks.last(CALLER)
+    assert (talk.number, talk.language, talk.direction) == ("0912", "fa", Direction.IN)
+    assert calls.of(Talk)[0].pbx == "pbx"
+
+
+CALL = "0.5"  # the call's name is that of no channel here
+
+
+def kept(calls):
+    return {each.name: from_json(CallCheckpoint, each.state) for each in calls.tracker.changes()}
+
+
+def test_a_leaving_that_settles_is_written_down(calls):
+    calls.hear(joined(0)._replace(linkedid=CALL), Left(5, CALLER, "sales"))
+    assert len(kept(calls)[CALL].visits) == 1
+    calls.tracker.tick(6)
+    assert kept(calls)[CALL].visits == []
+
+
+def test_a_parting_that_becomes_the_end_is_written_down(calls):
+    calls.hear(joined(0)._replace(linkedid=CALL)).talk_until_now().hear(BridgeLeft(30, BRIDGE, AGENT))
+    assert [talk.ended for talk in kept(calls)[CALL].talks] == [False]
+    calls.tracker.tick(32)
+    assert [talk.ended for talk in kept(calls)[CALL].talks] == [True]
+
+
+def test_a_channel_that_ends_is_no_longer_written_down(calls):
+    for uniqueid in (CALLER, AGENT):
+        calls.hear(ChannelStarted(1, uniqueid, CALL, "x", "600", "", "", ""))
+    assert kept(calls)[CALL].call.channels == [CALLER, AGENT]
+    calls.hear(ChannelEnded(2, AGENT, 16))
+    assert kept(calls)[CALL].call.channels == [CALLER]

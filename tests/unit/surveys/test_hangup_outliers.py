@@ -292,3 +292,88 @@ def test_the_metrics_remember_a_bounded_number_of_callers():
         seen.append(of(lingering, "Sara").n)
     assert max(seen) < REMEMBERED
     assert min(seen[REMEMBERED:]) >= REMEMBERED // 2
+
+
+# -- the bounds by their numbers
+
+
+def test_the_least_number_of_callers_may_be_another_one():
+    ten, few = callers("Sara", 10, 0), callers("Ali", 10, 90)
+    assert not of(HangupOutliers.of(ten + few), "Sara").is_outlier
+    assert of(HangupOutliers.of(ten + few, minimum=10), "Sara").is_outlier
+
+
+def test_the_metrics_halve_what_they_remember_and_keep_the_share():
+    lingering = HangupOutliers()
+    add(lingering, "Sara", 101, 298, "sales")
+    assert of(lingering, "Sara").n == 399
+    lingering.count(callers("Sara", 0, 1)[0])
+    got = of(lingering, "Sara")
+    assert (got.n, got.share) == (200, 50 / 200)
+
+
+def pairs(n, callers_each):
+    """Return so many pairs of agents in queues of their own, all alike."""
+    return [
+        each
+        for queue in range(n)
+        for agent in ("Mina", "Reza")
+        for each in callers(agent, 1, callers_each - 1, f"queue {queue}")
+    ]
+
+
+def suspected(own, others, other_pairs):
+    return of(HangupOutliers.of([*callers("Sara", *own), *callers("Ali", *others), *other_pairs]), "Sara")
+
+
+def test_pairs_with_the_least_number_of_callers_are_compared_too():
+    """Chance makes this one once in 2,600 times: seldom enough beside 30 such queues, not beside 50."""
+    own, others = (10, 10), (6, 54)
+    chance = by_chance(10, 20, 16, 80)
+    assert 0.025 / 102 < chance < 0.025 / 62
+    assert suspected(own, others, pairs(30, MINIMUM)).is_outlier
+    assert not suspected(own, others, pairs(50, MINIMUM)).is_outlier
+    assert suspected(own, others, pairs(50, MINIMUM - 1)).is_outlier
+
+
+def test_an_agent_without_colleagues_is_compared_with_nobody_and_makes_nobody_harder_to_find():
+    alone = [each for n in range(500) for each in callers("Mina", 1, 99, f"queue {n}")]
+    assert suspected((10, 10), (6, 54), alone).is_outlier
+
+
+@pytest.mark.parametrize(
+    ("own", "others"),
+    [
+        ((10, 10), (6, 54)),
+        ((45, 55), (20, 80)),
+        ((15, 5), (30, 70)),
+        ((5, 15), (1, 199)),
+        ((20, 0), (50, 50)),
+    ],
+)
+def test_a_suspicion_ends_with_the_pair_that_makes_chance_too_likely(own, others):
+    """Chance may suspect anybody in one report of 40, so in one of 40 by the number of pairs this one."""
+    left_first, everyone = own[0] + others[0], sum(own) + sum(others)
+    most_pairs = 0.025 / by_chance(own[0], sum(own), left_first, everyone)
+    most_queues = int((most_pairs - 2) / 2)
+
+    def is_suspected(queues):
+        outliers = HangupOutliers(fades=False)
+        add(outliers, "Sara", *own, "sales")
+        add(outliers, "Ali", *others, "sales")
+        for queue in range(queues):
+            for agent in ("Mina", "Reza"):
+                add(outliers, agent, 1, 19, f"queue {queue}")
+        return of(outliers, "Sara").is_outlier
+
+    assert is_suspected(most_queues)
+    assert not is_suspected(most_queues + 1)
+
+
+@pytest.mark.parametrize(
+    ("own", "others"), [((32, 1), (64, 26)), ((18, 35), (0, 21)), ((42, 0), (97, 22)), ((13, 29), (0, 26))]
+)
+def test_what_is_rare_by_chance_is_not_suspicious_while_the_bounds_of_the_two_meet(own, others):
+    chance = by_chance(own[0], sum(own), own[0] + others[0], sum(own) + sum(others))
+    assert chance < 0.001
+    assert not standing(own, others).is_outlier
