@@ -33,7 +33,7 @@ def prompts(catalogue: Path, out: Path) -> None:
     \b
     Example:  cc-bridge prompts --out /usr/share/asterisk/sounds
     """
-    from cc_bridge.prompts import PromptStatus, build
+    from cc_bridge.prompt_synthesis import PromptStatus, build
     from cc_bridge.surveys.prompt_catalogue import parse_catalogue
 
     parsed = parse_catalogue(catalogue.read_text(encoding="utf-8"), str(catalogue))

@@ -25,7 +25,6 @@ from cc_bridge.daemon.service import Context, SequentialServices
 from cc_bridge.daemon.services.agent_api import AgentApi
 from cc_bridge.daemon.services.agi_scripts import AgiScripts
 from cc_bridge.daemon.services.ami_listener import AmiListener
-from cc_bridge.daemon.services.callback_dialer import CallbackDialer
 from cc_bridge.daemon.services.configured_surveys import ConfiguredSurveys
 from cc_bridge.daemon.services.customer_lookup import CustomerLookup
 from cc_bridge.daemon.services.fast_agi import FastAgi
@@ -34,6 +33,7 @@ from cc_bridge.daemon.services.health import Health
 from cc_bridge.daemon.services.http import Http
 from cc_bridge.daemon.services.metrics_recorder import MetricsRecorder
 from cc_bridge.daemon.services.record_pipeline import RecordPipeline
+from cc_bridge.daemon.services.survey_callback_dialer import SurveyCallbackDialer
 from cc_bridge.daemon.services.survey_invitations import SurveyInvitations
 from cc_bridge.daemon.services.survey_versions import SurveyVersionCheck
 from cc_bridge.daemon.services.wallboard_publisher import WallboardPublisher
@@ -70,7 +70,7 @@ class Bridge(SequentialServices):
         self.metrics, on_stage = self.recorder.metrics, self.recorder.metrics.count_survey_stage
         self.fast_agi = FastAgi(context)
         record = pipeline.record_decision
-        self.callbacks = CallbackDialer.from_config(context, self.link, record, on_stage)
+        self.callbacks = SurveyCallbackDialer.from_config(context, self.link, record, on_stage)
         self.invitations = SurveyInvitations(
             context, self.surveys, self.tracker, self.link, record, self.fast_agi, self.callbacks
         )

@@ -2,7 +2,7 @@
 
 A PBX in this process plays two minutes of a contact centre, recorded from Asterisk 22, over and over through
 a real AMI socket (`recording.py`, `pbx.py`, `pbx_state.py`). Where a recorded caller stayed on the line after
-the agent had left, a simulated one talks to the daemon's FastAGI port and presses keys (`callers.py`).
+the agent had left, a simulated one talks to the daemon's FastAGI port and presses keys (`survey_callers.py`).
 Between them runs the daemon itself, nothing in it faked: link, tracker, surveys, SQLite, metrics. `run.py`
 connects them and shows a table of queues (`table.py`, `screen.py`).
 

@@ -35,11 +35,11 @@ from cc_bridge.config import (
 )
 from cc_bridge.daemon import main as daemon
 from cc_bridge.daemon.bridge import Bridge
-from cc_bridge.demo.callers import DemoCallers
 from cc_bridge.demo.pbx import RecordedPbx
 from cc_bridge.demo.recording import AmiRecording
 from cc_bridge.demo.screen import Screen
 from cc_bridge.demo.stop_signals import STOP_SIGNALS
+from cc_bridge.demo.survey_callers import SurveyCallers
 from cc_bridge.demo.table import QueueRow, table
 from cc_bridge.logs import set_level, start_logging
 from cc_bridge.offline.replay import read_stream
@@ -124,7 +124,7 @@ def _run(file: Path, screen: Screen, end: Callable[[], None], rng: random.Random
     engine = open_database(url)  # with its tables, since ours reads them before the daemon writes there
     bridge = daemon.start(_config(url, ami_port, credentials))
     agi_port = int(bridge.agi_address.rpartition(":")[2])
-    callers = DemoCallers(TCP4ClientEndpoint(reactor, _HOST, agi_port), reactor, rng)
+    callers = SurveyCallers(TCP4ClientEndpoint(reactor, _HOST, agi_port), reactor, rng)
     pbx.listeners.append(callers.on_event)
     reactor.callWhenRunning(pbx.start)
     for last in (pbx.stop, callers.hang_up):

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from cc_bridge.follow_ups.follow_up import FollowUpCount
 from cc_bridge.metrics.exposition import Family
 from cc_bridge.metrics.families import BY_NAME, PREFIX
-from cc_bridge.metrics.protocols import (
+from cc_bridge.metrics.observed_state import (
     AgiState,
     DigestState,
     ForwarderState,

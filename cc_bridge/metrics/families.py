@@ -1,6 +1,6 @@
 """Every metric of the daemon: its name, type, labels, unit, meaning and how many series it can have. Pure.
 
-`daemon_metrics.py` and `collectors.py` export what stands here and nothing else; `reference.py` writes
+`record_metrics.py` and `collectors.py` export what stands here and nothing else; `reference.py` writes
 `config/metrics.md` from it. A KPI has its words and formula from `kpis/catalogue.py`.
 
 A new counter of a queue is an entry here and a call of `Metrics.count` where the event happens: instrument

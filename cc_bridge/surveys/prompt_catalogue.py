@@ -1,6 +1,6 @@
 """What callers hear: each prompt in each language, as `dialplans/prompts.toml` says it. Pure.
 
-Surveys are checked against it at start, and `cc_bridge.prompts` makes sound files of its texts.
+Surveys are checked against it at start, and `prompt_synthesis.py` makes sound files of its texts.
 """
 
 from typing import Annotated

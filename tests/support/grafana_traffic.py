@@ -36,10 +36,10 @@ from cc_bridge.config import (
     WebhookConfig,
 )
 from cc_bridge.daemon import main as daemon
-from cc_bridge.demo.callers import DemoCallers
 from cc_bridge.demo.pbx import RecordedPbx
 from cc_bridge.demo.recording import AmiRecording
 from cc_bridge.demo.run import RECORDING
+from cc_bridge.demo.survey_callers import SurveyCallers
 from cc_bridge.logs import start_logging
 from cc_bridge.offline.replay import read_stream
 
@@ -90,7 +90,7 @@ def contact_centre(name, folder, url, dead_port):
         )
     )
     agi_port = int(bridge.agi_address.rpartition(":")[2])
-    callers = DemoCallers(TCP4ClientEndpoint(reactor, HOST, agi_port), reactor, random.Random(name))
+    callers = SurveyCallers(TCP4ClientEndpoint(reactor, HOST, agi_port), reactor, random.Random(name))
     pbx.listeners.append(callers.on_event)
     reactor.callWhenRunning(pbx.start)
     reactor.callWhenRunning(bridge.jobs.getServiceNamed("digests").poll)  # it begins by itself after a minute

@@ -20,7 +20,7 @@ INNER = {
     "calls", "customers", "errors", "follow_ups", "kpis", "privacy", "queue_log", "records", "reports",
     "surveys", "wallboard", "__init__",
 }  # fmt: skip
-MIDDLE = {"agi", "ami", "config", "logs", "metrics", "prompts", "storage", "web", "webhooks"}
+MIDDLE = {"agi", "ami", "config", "logs", "metrics", "prompt_synthesis", "storage", "web", "webhooks"}
 OUTER = {"__main__", "cli", "commands", "daemon", "demo", "digest", "doctor", "offline"}
 
 # Pure code does not touch the network, threads, the database, the clock or chance.

@@ -19,7 +19,7 @@ BY_PROGRAM = {  # a module with tests of the part, found missing where PATH lead
     "mounts": "tests/integration/storage/pipeline/test_faults.py",
     "prometheus": "tests/integration/prometheus/test_rules.py",
     "systemd": "tests/integration/test_systemd.py",
-    "voices": "tests/unit/test_prompts.py",
+    "voices": "tests/unit/test_prompt_synthesis.py",
 }
 SERVERS = {"mariadb": databases.MariaDb, "postgres": databases.PostgreSql}
 

@@ -8,16 +8,16 @@ from prometheus_client import CollectorRegistry
 
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.cli import main
-from cc_bridge.metrics.daemon_metrics import DaemonMetrics
+from cc_bridge.metrics.record_metrics import RecordMetrics
 from support.paths import ROOT
-from unit.metrics.test_daemon_metrics import Agi, Digests, Forwarder, Link, Store, Webhooks
+from unit.metrics.test_record_metrics import Agi, Digests, Forwarder, Link, Store, Webhooks
 
 README = (ROOT / "README.md").read_text()
 
 
 def exported():
     """Return the names of all metrics, as Prometheus shows them."""
-    metrics = DaemonMetrics(CollectorRegistry(), "pbx", [])
+    metrics = RecordMetrics(CollectorRegistry(), "pbx", [])
     metrics.watch(Tracker("pbx"), Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests())
     suffix = {"counter": "_total", "info": "_info"}
     return {family.name + suffix.get(family.type, "") for family in metrics.registry.collect()}

@@ -8,7 +8,7 @@ from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config
 from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.daemon.services.configured_surveys import ConfiguredSurveys
-from cc_bridge.metrics.daemon_metrics import DaemonMetrics
+from cc_bridge.metrics.record_metrics import RecordMetrics
 from cc_bridge.records import (
     Answer,
     Call,
@@ -32,7 +32,7 @@ class MetricsRecorder(DaemonService):
         super().__init__(context)
         config = context.config
         self.registry = CollectorRegistry()
-        self.metrics = DaemonMetrics(
+        self.metrics = RecordMetrics(
             self.registry, config.pbx.name, _thresholds(config), agents=config.metrics.agents
         )
         self._surveys = surveys

@@ -22,9 +22,9 @@ from cc_bridge.agi.script_arguments import ScriptArguments, parse_arguments
 from cc_bridge.calls.open_talk import OpenTalk
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.daemon.service import Context, DaemonService, per_queue
-from cc_bridge.daemon.services.callback_dialer import CallbackDialer
 from cc_bridge.daemon.services.configured_surveys import ConfiguredSurveys
 from cc_bridge.daemon.services.fast_agi import FastAgi
+from cc_bridge.daemon.services.survey_callback_dialer import SurveyCallbackDialer
 from cc_bridge.records import (
     AttributedBy,
     Direction,
@@ -129,7 +129,7 @@ class SurveyInvitations(DaemonService):
         link: Link,
         record: Callable[[SurveyDecision], None],
         fast_agi: FastAgi,
-        callbacks: CallbackDialer | None = None,
+        callbacks: SurveyCallbackDialer | None = None,
     ) -> None:
         super().__init__(context)
         self.history = SurveyHistory(context.config.pbx.name)

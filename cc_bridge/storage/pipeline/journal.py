@@ -34,7 +34,7 @@ from cc_bridge.errors import StorageError
 from cc_bridge.records import OpenStateRecord
 from cc_bridge.storage.migrate import newest
 from cc_bridge.storage.pipeline import checkpoints
-from cc_bridge.storage.pipeline.journal_database import JournalDatabase
+from cc_bridge.storage.pipeline.journal_sqlite_file import JournalSqliteFile
 from cc_bridge.storage.pipeline.outbox import INSERT, outbox
 from cc_bridge.storage.pipeline.sql_sink import RecordRejected, TableRow
 from cc_bridge.storage.schema.tables import metadata, observation_watermarks, opt_outs, survey_attempts
@@ -73,7 +73,7 @@ class Journal:
         self.full = False
         self.arrived = Event()  # set by `write`, for the one who waits for it to clear
         self._path = file
-        self._file = JournalDatabase(file, limit, self._count_rejected, self._committed)
+        self._file = JournalSqliteFile(file, limit, self._count_rejected, self._committed)
         self._now = now
         self._oldest_at = 0.0
         self._first = self._sent = 0  # numbers of the first entry, and of the last that is forwarded

@@ -2,7 +2,7 @@
 
 Each question is one pass over the span's rows, which come back counted: some thousand rows for millions. What
 PostgreSQL has counted of days that are over (`rollups/tables.py`) is not counted again, where that says what
-is asked. The modules have a subject each; `counting.py` has what they share.
+is asked. The modules have a subject each; `span_queries.py` has what they share.
 """
 
 from collections.abc import Generator

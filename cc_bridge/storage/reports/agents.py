@@ -7,8 +7,8 @@ from sqlalchemy import Select, and_, func, literal, select
 
 from cc_bridge.records import AgentState
 from cc_bridge.reports import source
-from cc_bridge.storage.reports.counting import Expression, Span
 from cc_bridge.storage.reports.presence import PresenceQueries
+from cc_bridge.storage.reports.span_queries import Expression, Span
 from cc_bridge.storage.rollups.tables import agent_facts
 from cc_bridge.storage.schema.column_types import without_index
 from cc_bridge.storage.schema.tables import agent_intervals, rings, talks

@@ -13,8 +13,8 @@ from sqlalchemy import Select, and_, case, func, literal, literal_column, or_, s
 
 from cc_bridge.records import AWAY
 from cc_bridge.reports import source
-from cc_bridge.storage.reports.counting import Expression, Span, SpanQueries
 from cc_bridge.storage.reports.instants import DAY, HOUR
+from cc_bridge.storage.reports.span_queries import Expression, Span, SpanQueries
 from cc_bridge.storage.rollups.tables import QUARTER, agent_presence
 from cc_bridge.storage.schema.tables import agent_intervals, gaps
 from cc_bridge.storage.views.agent_day import OVER_MIDNIGHT

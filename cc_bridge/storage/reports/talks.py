@@ -7,7 +7,7 @@ from sqlalchemy import Select, func, literal, select
 
 from cc_bridge.reports import source
 from cc_bridge.reports.query import Dimension
-from cc_bridge.storage.reports.counting import Expression, SpanQueries
+from cc_bridge.storage.reports.span_queries import Expression, SpanQueries
 from cc_bridge.storage.rollups.tables import queue_talks
 from cc_bridge.storage.schema.tables import talks
 

@@ -7,7 +7,7 @@ from sqlalchemy import case, func, select
 
 from cc_bridge.reports import source
 from cc_bridge.reports.query import Dimension
-from cc_bridge.storage.reports.counting import SpanQueries
+from cc_bridge.storage.reports.span_queries import SpanQueries
 from cc_bridge.storage.schema.tables import calls, queue_visits
 
 __all__ = ["VisitQueries"]

@@ -14,7 +14,7 @@ from sqlalchemy import FromClause, Select, and_, case, exists, func, literal_col
 from cc_bridge.records import SurveyResult, Trigger
 from cc_bridge.reports import source
 from cc_bridge.reports.query import Dimension
-from cc_bridge.storage.reports.counting import Expression, SpanQueries
+from cc_bridge.storage.reports.span_queries import Expression, SpanQueries
 from cc_bridge.storage.rollups.tables import SEVERAL, rated_calls
 from cc_bridge.storage.schema.column_types import without_index
 from cc_bridge.storage.schema.tables import answers, calls, survey_attempts, survey_decisions

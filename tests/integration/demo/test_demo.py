@@ -29,12 +29,12 @@ from cc_bridge.calls.ami_events import WANTED, read
 from cc_bridge.calls.pbx_snapshot import PbxSnapshot, read_item
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.cli import main
-from cc_bridge.demo.callers import DemoCallers, keys
 from cc_bridge.demo.pbx import RecordedPbx
 from cc_bridge.demo.pbx_state import PbxState
 from cc_bridge.demo.recording import AmiRecording
 from cc_bridge.demo.run import RECORDING
 from cc_bridge.demo.screen import Screen
+from cc_bridge.demo.survey_callers import SurveyCallers, keys
 from cc_bridge.demo.table import QueueRow, table
 from cc_bridge.offline.replay import read_stream, replay
 from cc_bridge.records import AgentInterval, Outcome, QueueVisit, Ring, Talk
@@ -372,7 +372,7 @@ def agi():
 
 @pytest.fixture
 def callers(agi, clock):
-    yield DemoCallers(agi, clock, random.Random(3))
+    yield SurveyCallers(agi, clock, random.Random(3))
     assert not clock.getDelayedCalls()
 
 
@@ -414,7 +414,7 @@ def test_a_caller_is_asked_answers_and_hangs_up(callers, agi, clock):
 def test_a_silent_caller_lets_the_time_pass(agi, clock):
     rng = random.Random()
     rng.random = lambda: 0.0
-    callers = DemoCallers(agi, clock, rng)
+    callers = SurveyCallers(agi, clock, rng)
     callers.on_event(SERVED)
     callers.on_event(GOES_ON)
     pass_seconds(clock, 0.3)

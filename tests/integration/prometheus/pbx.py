@@ -14,10 +14,10 @@ from twisted.internet.task import LoopingCall
 from twisted.protocols.basic import LineOnlyReceiver
 
 from cc_bridge.ami.codec import encode
-from cc_bridge.demo.callers import DemoCallers
 from cc_bridge.demo.pbx import RecordedPbx
 from cc_bridge.demo.recording import AmiRecording
 from cc_bridge.demo.run import RECORDING
+from cc_bridge.demo.survey_callers import SurveyCallers
 from cc_bridge.offline.replay import read_stream
 
 SECRET = "word"
@@ -67,7 +67,7 @@ class Orders(LineOnlyReceiver):
 def main():
     ami, agi, ahead = (int(argument) for argument in sys.argv[1:])
     pbx = RecordedPbx(AmiRecording(b"".join(read_stream(RECORDING))), (USER, SECRET), Ahead(ahead))
-    callers = DemoCallers(TCP4ClientEndpoint(reactor, "127.0.0.1", agi), reactor, random.Random(1))
+    callers = SurveyCallers(TCP4ClientEndpoint(reactor, "127.0.0.1", agi), reactor, random.Random(1))
     pbx.listeners.append(callers.on_event)
     reactor.listenTCP(ami, pbx, interface="127.0.0.1")
     reactor.callWhenRunning(pbx.start)

@@ -18,13 +18,13 @@ from cc_bridge.kpis.service_level import (
     from_counts,
     service_level,
 )
-from cc_bridge.metrics.daemon_metrics import DaemonMetrics
+from cc_bridge.metrics.record_metrics import RecordMetrics
 from cc_bridge.records import EndedBy, Gap, GapReason, Outcome, QueueVisit, Ring, RingOutcome, Talk
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.schema.tables import queue_visits, row_of
 from support.generate import COMMAND
 from support.paths import ROOT
-from unit.metrics.test_daemon_metrics import samples
+from unit.metrics.test_record_metrics import samples
 
 ALL = [kpi for kpis in KPIS.values() for kpi in kpis]
 BY_NAME = {kpi.name: kpi for kpi in ALL}
@@ -82,7 +82,7 @@ def test_every_metric_of_the_catalogue_exists_and_has_its_help_from_it():
     suffix = {"counter": "_total"}
     exported = {
         family.name + suffix.get(family.type, ""): family.documentation
-        for family in DaemonMetrics(CollectorRegistry(), "pbx", [], agents=True).registry.collect()
+        for family in RecordMetrics(CollectorRegistry(), "pbx", [], agents=True).registry.collect()
     }
     named = {kpi.metric: help_text(kpi.name) for kpi in ALL if kpi.metric}
     assert len(named) >= 10
@@ -339,7 +339,7 @@ def test_stored_rows_and_counts_of_sql_give_what_live_visits_give(tmp_path):
 
 
 def test_the_metrics_give_what_the_visits_give():
-    metrics = DaemonMetrics(CollectorRegistry(), "main", [20, 5])
+    metrics = RecordMetrics(CollectorRegistry(), "main", [20, 5])
     metrics.init_queue("sales", 20)
     for record in DAY:
         metrics.count_visit(record, 20, 5)

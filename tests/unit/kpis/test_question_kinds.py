@@ -18,7 +18,7 @@ from cc_bridge.follow_ups.rules import AnswerFact, follow_up
 from cc_bridge.kpis.question_kinds import KINDS, RATING_KINDS, SCALE_KINDS, SCORES
 from cc_bridge.kpis.scores import MINIMUM
 from cc_bridge.kpis.units import Unit
-from cc_bridge.metrics.daemon_metrics import DaemonMetrics
+from cc_bridge.metrics.record_metrics import RecordMetrics
 from cc_bridge.records import Answer
 from cc_bridge.reports.agent_page import agent_page, as_json as agent_json
 from cc_bridge.reports.change import change
@@ -235,7 +235,7 @@ def test_the_wallboard_takes_the_first_question_that_has_a_score(name):
 
 @pytest.mark.parametrize("name", SCALE_KINDS)
 def test_metrics_count_it(name):
-    metrics = DaemonMetrics(CollectorRegistry(), "main", [20.0])
+    metrics = RecordMetrics(CollectorRegistry(), "main", [20.0])
     for value in KINDS[name].scale:
         metrics.count_answer(Answer("main", "a1", "asked", name, value, 1, T, "sales", "Sara", ""), "sales")
     lines = metrics.page("")[0].decode().splitlines()

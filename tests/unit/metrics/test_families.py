@@ -11,8 +11,8 @@ import cc_bridge
 from cc_bridge.calls.events import MemberSeen
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.follow_ups.follow_up import FollowUp, FollowUpCount
-from cc_bridge.metrics.daemon_metrics import DaemonMetrics
 from cc_bridge.metrics.families import BY_NAME, SIZES, MetricFamily
+from cc_bridge.metrics.record_metrics import RecordMetrics
 from cc_bridge.records import (
     Answer,
     Call,
@@ -31,7 +31,7 @@ from cc_bridge.records import (
 )
 from cc_bridge.surveys.callback import NoCallbackReason
 from cc_bridge.surveys.eligibility import NotAskedReason, SurveyStage
-from unit.metrics.test_daemon_metrics import Agi, Digests, Forwarder, Link, Store, Webhooks, samples
+from unit.metrics.test_record_metrics import Agi, Digests, Forwarder, Link, Store, Webhooks, samples
 
 # What an interview tells; `surveys/interview.py` and `agi/survey_session.py` say so.
 STAGES = [
@@ -54,7 +54,7 @@ def asked(stage, trigger=Trigger.QUEUE, queue="sales"):
 
 def everything():
     """Return metrics that have counted whatever there is to count."""
-    metrics = DaemonMetrics(CollectorRegistry(), "main", [20, 5, 17], agents=True)
+    metrics = RecordMetrics(CollectorRegistry(), "main", [20, 5, 17], agents=True)
     tracker = Tracker("main", ["sales", "support"])
     metrics.watch(tracker, Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests())
     for queue in ("sales", "support"):
@@ -159,7 +159,7 @@ def test_the_reasons_of_fastagi_are_those_of_its_server():
 
 
 def test_agents_are_named_only_if_the_configuration_says_so():
-    metrics = DaemonMetrics(CollectorRegistry(), "main", [20])
+    metrics = RecordMetrics(CollectorRegistry(), "main", [20])
     metrics.init_queue("sales", 20)
     metrics.count_talk(talk("Sara"), 15)
     metrics.count_answer(Answer("main", "1", "agent", "csat", 4, 1, 0, "sales", "Sara"), "sales")
@@ -173,7 +173,7 @@ def test_agents_are_named_only_if_the_configuration_says_so():
 
 
 def test_an_answer_about_the_company_is_no_agents():
-    metrics = DaemonMetrics(CollectorRegistry(), "main", [20], agents=True)
+    metrics = RecordMetrics(CollectorRegistry(), "main", [20], agents=True)
     metrics.count_answer(Answer("main", "1", "again", "nps", 9, 1, 0), "sales")
     got = samples(metrics)
     assert got["cc_bridge_ratings_total", "nps", "again", "sales", "9"] == 1
@@ -184,7 +184,7 @@ def test_an_answer_about_the_company_is_no_agents():
 
 
 def test_all_that_a_share_is_made_of_is_there_at_zero_before_the_first_call():
-    metrics = DaemonMetrics(CollectorRegistry(), "main", [20])
+    metrics = RecordMetrics(CollectorRegistry(), "main", [20])
     metrics.init_queue("sales", 20)
     got = samples(metrics)
     for name in ("short_abandons", "answered_within", "abandoned_within", "survey_eligible"):
@@ -205,7 +205,7 @@ def test_all_that_a_share_is_made_of_is_there_at_zero_before_the_first_call():
     ],
 )
 def test_within_the_threshold_of_the_queue(outcome, wait, answered, abandoned, short):
-    metrics = DaemonMetrics(CollectorRegistry(), "main", [17, 5])
+    metrics = RecordMetrics(CollectorRegistry(), "main", [17, 5])
     metrics.init_queue("sales", 17)
     metrics.count_visit(visit(outcome, wait), 17, 5)
     got = samples(metrics)
@@ -226,7 +226,7 @@ def test_within_the_threshold_of_the_queue(outcome, wait, answered, abandoned, s
     ],
 )
 def test_whoever_could_be_asked_is_eligible_once(stage, trigger, eligible):
-    metrics = DaemonMetrics(CollectorRegistry(), "main", [])
+    metrics = RecordMetrics(CollectorRegistry(), "main", [])
     metrics.init_queue("sales", 20)
     metrics.count_survey_decision(asked(stage, trigger))
     assert samples(metrics)["cc_bridge_survey_eligible_total", "sales"] == eligible

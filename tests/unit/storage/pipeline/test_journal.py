@@ -17,7 +17,7 @@ from twisted.logger import capturedLogs, formatEvent
 from cc_bridge.errors import StorageError
 from cc_bridge.records import ObservationWatermark, OpenStateRecord
 from cc_bridge.storage.migrate import newest
-from cc_bridge.storage.pipeline import journal_database as module
+from cc_bridge.storage.pipeline import journal_sqlite_file as module
 from cc_bridge.storage.pipeline.journal import Journal
 from cc_bridge.storage.pipeline.sql_sink import RecordRejected
 from cc_bridge.storage.pipeline.writer import Writer

@@ -19,7 +19,7 @@ from cc_bridge.errors import StorageError
 from cc_bridge.storage.engine import identity
 from cc_bridge.storage.pipeline.journal_schema import prepare
 
-__all__ = ["JournalDatabase"]
+__all__ = ["JournalSqliteFile"]
 
 _log = Logger()
 
@@ -33,7 +33,7 @@ _SPARE = 8 * 1024**2
 _GIVE_BACK, _KEPT_FREE = 2_000, 1_000
 
 
-class JournalDatabase:
+class JournalSqliteFile:
     """An SQLite file with transactions, one at a time.
 
     size: bytes in use, as of the last transaction

@@ -7,9 +7,9 @@ from array import array
 
 import pytest
 
-from cc_bridge import prompts, resource_path
+from cc_bridge import prompt_synthesis, resource_path
 from cc_bridge.errors import SurveyError
-from cc_bridge.prompts import MANIFEST, PromptStatus, build
+from cc_bridge.prompt_synthesis import MANIFEST, PromptStatus, build
 from cc_bridge.surveys.library import SurveyLibrary
 from cc_bridge.surveys.prompt_catalogue import AsteriskSound, parse_catalogue
 
@@ -176,4 +176,4 @@ def test_a_tool_that_fails(tmp_path):
 
 
 def test_the_peak_is_what_the_module_says():
-    assert prompts.PEAK_DBFS == -3
+    assert prompt_synthesis.PEAK_DBFS == -3

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from cc_bridge.ami.codec import MessageCounts
 from cc_bridge.calls.events import Joined, MemberSeen
 from cc_bridge.calls.tracker import Tracker
-from cc_bridge.metrics.daemon_metrics import DaemonMetrics
+from cc_bridge.metrics.record_metrics import RecordMetrics
 from cc_bridge.records import Answer, EndedBy, Outcome, QueueVisit, Ring, RingOutcome, Talk
 
 
@@ -80,7 +80,7 @@ def visit(outcome=Outcome.ANSWERED, wait=12.5):
 
 @pytest.fixture
 def metrics():
-    return DaemonMetrics(CollectorRegistry(), "pbx", [20.0, 17.0, 5.0])
+    return RecordMetrics(CollectorRegistry(), "pbx", [20.0, 17.0, 5.0])
 
 
 def samples(metrics):
@@ -182,7 +182,7 @@ def test_the_state_of_the_journal_where_there_is_one(metrics):
         got["cc_bridge_journal_forwarded_records_total",],
         got["cc_bridge_journal_forward_failures_total",],
     ) == (8, 3)
-    without = DaemonMetrics(CollectorRegistry(), "pbx", [])
+    without = RecordMetrics(CollectorRegistry(), "pbx", [])
     without.watch(Tracker("pbx"), Link(), Store(), Agi())
     assert not [name for name, *_ in samples(without) if "journal" in name or "forward" in name]
 
@@ -196,7 +196,7 @@ def test_the_state_of_webhooks_where_there_are_endpoints(metrics):
     assert got["cc_bridge_webhook_pending_events", "crm"] == 3
     assert got["cc_bridge_webhook_oldest_pending_seconds", "crm"] == 1.5
     assert got["cc_bridge_webhook_dead_letters", "crm"] == 1
-    without = DaemonMetrics(CollectorRegistry(), "pbx", [])
+    without = RecordMetrics(CollectorRegistry(), "pbx", [])
     without.watch(Tracker("pbx"), Link(), Store(), Agi())
     assert not [name for name, *_ in samples(without) if "webhook" in name]
 

@@ -26,7 +26,7 @@ from cc_bridge.surveys.callback import (
     NoCallbackReason,
 )
 
-__all__ = ["CALLED_BACK", "CallbackDialer"]
+__all__ = ["CALLED_BACK", "SurveyCallbackDialer"]
 
 _log = Logger()
 
@@ -47,7 +47,7 @@ _RULES = tuple(
 )
 
 
-class CallbackDialer(DaemonService):
+class SurveyCallbackDialer(DaemonService):
     """The call-backs of one PBX; `call` is `Originator.call`, `now` gives UTC seconds since the epoch.
 
     `record` takes a survey decision for each call, by which a restart knows who was called.
@@ -78,7 +78,7 @@ class CallbackDialer(DaemonService):
         link: AmiService,
         record: Callable[[SurveyDecision], None],
         on_stage: Callable[[str, str], None],
-    ) -> "CallbackDialer | None":
+    ) -> "SurveyCallbackDialer | None":
         """Return the dialler, if the configuration wants one."""
         callback = context.config.callback
         if not callback.enabled:

@@ -1,6 +1,6 @@
 """Callers who press keys: each recorded one who stays on the line after the agent gets a survey and answers.
 
-`DemoCallers` follows the events of the PBX. As Asterisk would, an `_AgiSession` connects to the daemon's
+`SurveyCallers` follows the events of the PBX. As Asterisk would, an `_AgiSession` connects to the daemon's
 FastAGI port, plays no sound but takes the time for it, and sends HANGUP when the recorded channel ends.
 
 QUEUESTATUS is also CONTINUE for a caller who hung up, or whom the dialplan hangs up next. Only an immediate
@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from cc_bridge.demo.recording import RecordedHeaders
 
-__all__ = ["DemoCallers", "keys"]
+__all__ = ["SurveyCallers", "keys"]
 
 _HANGUP_SECONDS = 0.2  # in the recording an immediate Hangup comes within 3 ms
 # Shorter than the spoken prompts, since the recorded callers stay for 1 to 20 s.
@@ -55,7 +55,7 @@ def keys(rng: random.Random, waited: float) -> Iterator[str]:
         yield rng.choices("12345", weights)[0]
 
 
-class DemoCallers:
+class SurveyCallers:
     """All callers after their talk; `on_event` takes the headers of each event that the PBX plays."""
 
     def __init__(self, agi: IStreamClientEndpoint, clock: IReactorTime, rng: random.Random) -> None:

@@ -28,7 +28,7 @@ from cc_bridge.metrics.collectors import (
 )
 from cc_bridge.metrics.exposition import Counter, Histogram
 from cc_bridge.metrics.families import ANSWERED, BY_NAME, PREFIX, MetricFamily
-from cc_bridge.metrics.protocols import (
+from cc_bridge.metrics.observed_state import (
     AgiState,
     DigestState,
     ForwarderState,
@@ -52,13 +52,13 @@ from cc_bridge.surveys.definition import Question
 from cc_bridge.surveys.eligibility import NotAskedReason, SurveyStage
 from cc_bridge.surveys.hangup_outliers import HangupOutliers
 
-__all__ = ["DaemonMetrics"]
+__all__ = ["RecordMetrics"]
 
 _WAIT = "queue_wait_seconds"  # each threshold of the configuration is a bound of it
 _NOT_ELIGIBLE = {NotAskedReason.DISABLED, NotAskedReason.NOT_ELIGIBLE}
 
 
-class DaemonMetrics:
+class RecordMetrics:
     """The metric catalogue of one daemon; all names start with `cc_bridge_`."""
 
     def __init__(

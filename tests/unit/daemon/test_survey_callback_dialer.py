@@ -4,7 +4,7 @@ import pytest
 from twisted.internet.defer import Deferred, fail, succeed
 
 from cc_bridge.agi.script_arguments import parse_arguments
-from cc_bridge.daemon.services.callback_dialer import CallbackDialer
+from cc_bridge.daemon.services.survey_callback_dialer import SurveyCallbackDialer
 from cc_bridge.errors import AmiLinkLost
 from cc_bridge.surveys.attribution import Attribution, Invitation, Segment
 from cc_bridge.surveys.business_hours import BusinessHours
@@ -32,7 +32,7 @@ class House:
         self.consents = {"1.0": True, "2.0": True}
         rules = CallbackRules(hours=BusinessHours(), delay_seconds=0, retry_seconds=60)
         plan = CallbackPlan(rules, lambda candidate, why: self.done.append((candidate.uniqueid, why)))
-        self.calling = CallbackDialer(context(), plan, self.call, lambda: self.now, self.funnel.append)
+        self.calling = SurveyCallbackDialer(context(), plan, self.call, lambda: self.now, self.funnel.append)
 
     def call(self, number, uniqueid):
         self.dialled.append((number, uniqueid))
