@@ -195,7 +195,7 @@ def test_a_clock_that_is_behind_changes_a_row_all_the_same(engine):
 
 
 def test_contacts_come_caller_by_caller_in_batches(engine, ask, monkeypatch):
-    monkeypatch.setattr("cc_bridge.storage.queries.contacts._BATCH", 3)
+    monkeypatch.setattr("cc_bridge.storage.queries.contacts_by_caller._BATCH", 3)
     write(engine, *called("1", T, Outcome.ABANDONED), *called_back("2", T + HOUR), *called("3", T + 2 * HOUR))
     write(engine, *called("4", T, key=""), *called("5", T, key=OFFICE), *called("6", T, key=HOME))
     write(engine, *called("7", T - 9 * DAY), *called("8", T + 9 * DAY))
