@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from cc_bridge import __version__
-from cc_bridge.commands.agent import agent
+from cc_bridge.commands.agent_link import agent
 from cc_bridge.commands.caller import caller
 from cc_bridge.commands.customer import customer
 from cc_bridge.commands.daemon import check, demo, health, run

@@ -59,7 +59,7 @@ def doctor(
 def _examine(
     path: Path | None, tell: "Callable[[CheckResult], None]", *, call: bool, sounds: Path | None
 ) -> None:
-    from cc_bridge.doctor.files import faulty
+    from cc_bridge.doctor.config_and_secrets import faulty
     from cc_bridge.errors import ConfigError
 
     try:

@@ -35,7 +35,7 @@ from cc_bridge.daemon.services.metrics_recorder import MetricsRecorder
 from cc_bridge.daemon.services.record_pipeline import RecordPipeline
 from cc_bridge.daemon.services.survey_callback_dialer import SurveyCallbackDialer
 from cc_bridge.daemon.services.survey_invitations import SurveyInvitations
-from cc_bridge.daemon.services.survey_versions import SurveyVersionCheck
+from cc_bridge.daemon.services.survey_version_check import SurveyVersionCheck
 from cc_bridge.daemon.services.wallboard_publisher import WallboardPublisher
 from cc_bridge.records import OpenStateRecord
 

@@ -18,12 +18,12 @@ from twisted.python.failure import Failure
 from cc_bridge.ami.endpoint import ami_endpoint
 from cc_bridge.config import Config
 from cc_bridge.doctor import (
+    config_and_secrets,
     daemon,
     database,
     dialplan,
     duplicate_daemon,
     events,
-    files,
     manager,
     queues,
     sounds,
@@ -64,7 +64,7 @@ class DoctorRun:
 
     async def run(self) -> None:
         config = self._config
-        await self._apart("config", lambda: files.findings(config, self._file))
+        await self._apart("config", lambda: config_and_secrets.findings(config, self._file))
         # Before the PBX: the test call needs a daemon.
         await self._apart("daemon", lambda: daemon.findings(config))
         told = None

@@ -1,6 +1,6 @@
 """What a report consists of: figures with n and interval, in tables, with what stands out. Pure.
 
-The reports make them, the modules `as_*.py` write them. The trap: no data is None, never 0.
+The reports make them, the modules of `render/` write them. The trap: no data is None, never 0.
 """
 
 from collections.abc import Mapping

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from cc_bridge.reports import (
     agents,
+    before_and_after,
     causes,
-    change,
     delivery_gap,
     journey,
     lost_visits,
@@ -41,6 +41,6 @@ REPORTS: Mapping[str, ReportType] = {
     "lost": ReportType(lost_visits.lost, lost_visits.BY, 1),
     "delivery-gap": ReportType(delivery_gap.delivery_gap, delivery_gap.BY, 2),
     "causes": ReportType(causes.causes, causes.BY, 2),
-    "change": ReportType(change.change, change.BY, 3),
+    "change": ReportType(before_and_after.change, before_and_after.BY, 3),
     "hours": ReportType(opening_hours.hours, opening_hours.BY, 3),
 }

@@ -1,7 +1,7 @@
 """Visits added up: outcomes, waits, service levels. Pure.
 
-service.py, lost_visits.py, delivery_gap.py and change.py use it. The trap: SQL hands over waits by the
-second, rounded up, so a median is the shortest time in whole seconds within which half of the visits had
+service.py, lost_visits.py, delivery_gap.py and before_and_after.py use it. The trap: SQL hands over waits by
+the second, rounded up, so a median is the shortest time in whole seconds within which half of the visits had
 ended.
 """
 

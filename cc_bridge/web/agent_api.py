@@ -11,10 +11,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.http import Request
 
+from cc_bridge.web.agent_links import AgentLinks, BadLink
 from cc_bridge.web.auth import ONLY_WITH_ONE, bearer
 from cc_bridge.web.json_resource import JsonResource, RateLimiter, as_bytes
 from cc_bridge.web.resources import fault
-from cc_bridge.web.signed_links import BadLink, SignedLinks
 from cc_bridge.web.static_pages import chosen_language
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class AgentResource(JsonResource):
     subject = "agent's own page"
 
     def __init__(
-        self, links: SignedLinks | None, read: ReadAgentPage, now: Callable[[], float], clock: IReactorTime
+        self, links: AgentLinks | None, read: ReadAgentPage, now: Callable[[], float], clock: IReactorTime
     ) -> None:
         """`links` is None without a token: then there is no page. `now` is UTC seconds since the epoch."""
         super().__init__(clock, RateLimiter())

@@ -19,7 +19,7 @@ from cc_bridge.reports.query import Dimension, ReportQuery
 from cc_bridge.reports.render.localization import Language
 from cc_bridge.storage.queries.agent_page import read_agent_page
 from cc_bridge.web.agent_api import AgentResource
-from cc_bridge.web.signed_links import SignedLinks
+from cc_bridge.web.agent_links import AgentLinks
 
 __all__ = ["AgentApi"]
 
@@ -37,7 +37,7 @@ class AgentApi(DaemonService):
         token = config.http.access_token()
         self._now = now
         self._reads = context.database.read_pool("agents", _READS)
-        links = SignedLinks(token, config.pbx.name) if token else None
+        links = AgentLinks(token, config.pbx.name) if token else None
         self.resource = AgentResource(links, self.read, now, context.reactor)
 
     def start(self) -> None:

@@ -1,6 +1,6 @@
 """Words, numbers and dates as people read them, in English or Persian, by either calendar. Pure.
 
-The modules `as_*.py` write by it; `texts.toml` holds the words. The trap: in Persian text a number is read
+The other modules here write by it; `texts.toml` holds the words. The trap: in Persian text a number is read
 from left to right among words that are not, so whoever writes HTML isolates it.
 """
 

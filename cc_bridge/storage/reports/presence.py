@@ -18,7 +18,7 @@ from cc_bridge.storage.reports.span_queries import Expression, Span, SpanQueries
 from cc_bridge.storage.rollups.tables import QUARTER, agent_presence
 from cc_bridge.storage.schema.tables import agent_intervals, gaps
 from cc_bridge.storage.views.agent_day import OVER_MIDNIGHT
-from cc_bridge.storage.views.words import in_words
+from cc_bridge.storage.views.dialects import in_dialect
 
 __all__ = ["PresenceQueries"]
 
@@ -100,7 +100,7 @@ class PresenceQueries(SpanQueries):
             return touching
         # What began before that day lasted over a midnight. Both have an index, the end of a state has none.
         day = datetime.fromtimestamp(since, UTC).date()
-        over = in_words(
+        over = in_dialect(
             f"{OVER_MIDNIGHT.where} AND {OVER_MIDNIGHT.expression} >= DATE '{day}'", self._dialect
         )
         return (*touching, or_(c.started_at >= since // DAY * DAY, literal_column(over)))

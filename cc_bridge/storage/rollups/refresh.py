@@ -20,7 +20,7 @@ from sqlalchemy import DDL, Connection, Engine, ExecutableDDLElement, Table, del
 from sqlalchemy.schema import CreateTable, SetColumnComment, SetTableComment
 
 from cc_bridge.storage.rollups.tables import COUNTED, counting, metadata, rated_calls, rollup_watermark
-from cc_bridge.storage.views.words import in_words
+from cc_bridge.storage.views.dialects import in_dialect
 
 __all__ = ["creation", "prune", "refresh", "refreshed_until"]
 
@@ -50,8 +50,8 @@ WHEN (NEW.{at} < now() - INTERVAL '{fresh}' AND {which})
 EXECUTE FUNCTION cc_bridge_invalidate_rollup_{table}()"""
 
 _FIRST = ", ".join(f"(SELECT MIN({at}) FROM {table})" for table, (at, _) in COUNTED.items())  # noqa: S608 - words of ours
-_FIRST_DAY = in_words(f"SELECT {{day[LEAST({_FIRST})]}}", "postgresql")
-_REFRESHABLE_BY_NOW = in_words(f"SELECT {{day[(now() - INTERVAL '{_REFRESHED_AFTER}')]}}", "postgresql")
+_FIRST_DAY = in_dialect(f"SELECT {{day[LEAST({_FIRST})]}}", "postgresql")
+_REFRESHABLE_BY_NOW = in_dialect(f"SELECT {{day[(now() - INTERVAL '{_REFRESHED_AFTER}')]}}", "postgresql")
 _COUNT = {table: text(sql) for table, sql in counting().items()}
 
 
@@ -66,7 +66,7 @@ def creation(dialect: str) -> Iterator[ExecutableDDLElement]:
             yield SetColumnComment(column)
     yield _ddl("INSERT INTO rollup_watermark VALUES ('1970-01-01')")
     for name, (at, which) in COUNTED.items():
-        yield _ddl(in_words(_FUNCTION.format(table=name, at=at, lock=_LOCK_NUMBER), dialect))
+        yield _ddl(in_dialect(_FUNCTION.format(table=name, at=at, lock=_LOCK_NUMBER), dialect))
         yield _ddl(_TRIGGER.format(table=name, at=at, fresh=_FRESH, which=which))
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, MetaData, Tab
 from cc_bridge.records import AWAY
 from cc_bridge.storage.schema.column_types import CleanText, Seconds
 from cc_bridge.storage.views.agent_day import LIVE_FACTS, OVER_A_DAY, OVER_MIDNIGHT, WHOLE_DAYS
-from cc_bridge.storage.views.words import in_words
+from cc_bridge.storage.views.dialects import in_dialect
 
 __all__ = ["COUNTED", "QUARTER", "SEVERAL", "agent_facts", "agent_presence", "counting", "metadata",
            "queue_talks", "rated_calls", "rollup_watermark"]  # fmt: skip
@@ -156,5 +156,5 @@ WHERE {{day[answered_at]}} = :day AND kind = 'csat' GROUP BY pbx, waited, spoken
 def counting() -> dict[Table[Any], str]:
     """Return the statement that counts a `:day`, between `:midnight` and `:next_midnight`, by its table."""
     return {
-        table: in_words(f"INSERT INTO {table.name} {sql}", "postgresql") for table, sql in _COUNTING.items()
+        table: in_dialect(f"INSERT INTO {table.name} {sql}", "postgresql") for table, sql in _COUNTING.items()
     }

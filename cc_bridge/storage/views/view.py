@@ -7,7 +7,7 @@ from sqlalchemy import Column, Integer, Table
 from sqlalchemy.types import TypeEngine
 
 from cc_bridge.storage.schema.column_types import CleanText, Instant, Seconds
-from cc_bridge.storage.views.words import in_words
+from cc_bridge.storage.views.dialects import in_dialect
 
 __all__ = ["Lookup", "View", "column", "count", "instant", "integer", "pbx", "seconds", "sum_of", "text"]
 
@@ -23,7 +23,7 @@ class Lookup:
     def creation(self, name: str) -> str:
         """Return the statement that makes it."""
         only = f" WHERE {self.where}" if self.where else ""
-        return in_words(f"CREATE INDEX {name} ON {self.table} (({self.expression})){only}", "postgresql")
+        return in_dialect(f"CREATE INDEX {name} ON {self.table} (({self.expression})){only}", "postgresql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class View:
     def select(self, dialect: str) -> str:
         """Return what the view is, in the words of a kind of database."""
         columns = ",\n".join(f"    {each.info['sql']} AS {each.name}" for each in self.table.columns)
-        return in_words(f"{self.before}SELECT\n{columns}\n{self.rows}", dialect)
+        return in_dialect(f"{self.before}SELECT\n{columns}\n{self.rows}", dialect)
 
 
 def column(name: str, kind: TypeEngine[Any], comment: str, sql: str = "") -> Column[Any]:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from cc_bridge.config import Config
-from cc_bridge.doctor import files, mail
+from cc_bridge.doctor import config_and_secrets, mail
 from cc_bridge.doctor.check_result import CheckStatus
 from support.mail_server import PASSWORD, USER, mail_server, mail_servers
 
@@ -141,7 +141,9 @@ def test_a_secret_that_everyone_can_read(tmp_path, mode, level):
     secret.write_text(PASSWORD)
     secret.chmod(mode)
     config = Config(ami={"secret": "s3cret"}, digest={"username": USER, "password_file": secret})
-    (finding,) = [each for each in files.findings(config, None) if each.name == "secrets.permissions"]
+    (finding,) = [
+        each for each in config_and_secrets.findings(config, None) if each.name == "secrets.permissions"
+    ]
     assert finding.level is level
 
 

@@ -26,10 +26,10 @@ from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.agent_page import COMMENTS, read_agent_page
 from cc_bridge.storage.schema.tables import row_of
 from cc_bridge.web.agent_api import AgentResource
+from cc_bridge.web.agent_links import AgentLinks, BadLink
 from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.server import site
 from cc_bridge.web.signatures import signed_values
-from cc_bridge.web.signed_links import BadLink, SignedLinks
 from cc_bridge.web.wallboard_stream import EventStream
 from support.http_client import Browsing, Response
 from support.scores import csat
@@ -37,7 +37,7 @@ from support.year_of_calls import LAST, ZONE, fill, midnight, records
 
 TOKEN = "a-token-of-the-house"
 NOW = 1_795_309_819.0
-LINKS = SignedLinks(TOKEN, "main")
+LINKS = AgentLinks(TOKEN, "main")
 KEY = LINKS.sign("Sara", int(NOW) + 100)
 
 
@@ -51,7 +51,7 @@ class House(Browsing):
         self.now = NOW
         self.read = []
         self.found = lambda agent: succeed({"agent": agent})
-        links = SignedLinks(token, "main") if token else None
+        links = AgentLinks(token, "main") if token else None
         page = AgentResource(links, self._read, lambda: self.now, self.clock)
         stream = EventStream(lambda: 1, lambda: None, self.clock, 1)
         access = TokenAuth("127.0.0.1", token)
@@ -96,8 +96,8 @@ def altered(*value):
      "..", ".", f".{SIGNATURE}", f"{PAYLOAD}.", PAYLOAD, f"{PAYLOAD}.{SIGNATURE}.{SIGNATURE}", "é.1", "=.1",
      f"x.{SIGNATURE}", "A" * 1500,
      signed_values(TOKEN, "cc_bridge follow-ups session").dumps(["Sara", int(NOW) + 100]),
-     SignedLinks("another-token-of-theirs", "main").sign("Sara", int(NOW) + 100),
-     SignedLinks(TOKEN, "another").sign("Sara", int(NOW) + 100)],
+     AgentLinks("another-token-of-theirs", "main").sign("Sara", int(NOW) + 100),
+     AgentLinks(TOKEN, "another").sign("Sara", int(NOW) + 100)],
 )  # fmt: skip
 def test_nothing_else_opens_it(house, key):
     assert house.ask(token=key).code == 401

@@ -17,9 +17,9 @@ from cc_bridge.records import Answer, CustomerNumber
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.follow_ups import moved, one, opened
 from cc_bridge.storage.schema.tables import row_of
+from cc_bridge.web.agent_links import AgentLinks
 from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.server import site
-from cc_bridge.web.signed_links import SignedLinks
 from cc_bridge.web.wallboard_stream import EventStream
 from integration.web.test_wallboard_chromium import FAINT
 from support.chromium import browser
@@ -75,7 +75,7 @@ class Desk:
         return self.now
 
     def agent(self, name="Agent 2", more="", seconds=5 * 86_400):
-        return f"{self.url}/agent{more}#{SignedLinks(TOKEN, 'main').sign(name, int(NOW + seconds))}"
+        return f"{self.url}/agent{more}#{AgentLinks(TOKEN, 'main').sign(name, int(NOW + seconds))}"
 
     def close(self):
         for api in self._apis:

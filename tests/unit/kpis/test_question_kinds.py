@@ -21,7 +21,7 @@ from cc_bridge.kpis.units import Unit
 from cc_bridge.metrics.record_metrics import RecordMetrics
 from cc_bridge.records import Answer
 from cc_bridge.reports.agent_page import agent_page, as_json as agent_json
-from cc_bridge.reports.change import change
+from cc_bridge.reports.before_and_after import change
 from cc_bridge.reports.query import ReportQuery
 from cc_bridge.reports.render.data import as_json
 from cc_bridge.reports.render.html import as_html

@@ -20,11 +20,11 @@ from cc_bridge.records import CustomerNumber
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries.follow_ups import one, opened
 from cc_bridge.storage.schema.tables import row_of
+from cc_bridge.web.agent_links import AgentLinks
 from cc_bridge.web.auth import TokenAuth
 from cc_bridge.web.follow_up_api import ActionResult, FollowUpList, FollowUpsResource
 from cc_bridge.web.server import site
 from cc_bridge.web.session import FollowUpSession
-from cc_bridge.web.signed_links import SignedLinks
 from cc_bridge.web.wallboard_stream import EventStream
 from support.http_client import Browsing, Response
 from support.reactor_loop import result_of, until
@@ -145,7 +145,7 @@ def test_no_cookie_of_ones_own_making_does(house):
     later = urlsafe_b64encode(b"9999999999").rstrip(b"=").decode()
     for made in ("", until_when, f"{later}.{mark}", f"{until_when}.", f".{mark}", "9" * 5000,
                  f"0{until_when}.{mark}", "x.y", f"{until_when}.{'0' * 43}",
-                 SignedLinks(TOKEN, "main").sign("Sara", 9999999999)):  # fmt: skip
+                 AgentLinks(TOKEN, "main").sign("Sara", 9999999999)):  # fmt: skip
         assert house.ask(token="", Cookie=f"{name}={made}").code in {400, 401}, made
     assert house.read == []
 

@@ -6,7 +6,7 @@ index, so the views and their indexes are made of the same words.
 
 from dataclasses import dataclass, fields
 
-__all__ = ["in_words"]
+__all__ = ["in_dialect"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class _Of:
         return self._words.format(inside)
 
 
-def in_words(sql: str, dialect: str) -> str:
+def in_dialect(sql: str, dialect: str) -> str:
     """Return SQL with `{day[started_at]}` and the like in the words of a kind of database."""
     words = _WORDS[dialect]
     return sql.format_map({each.name: _Of(getattr(words, each.name)) for each in fields(_Words)})

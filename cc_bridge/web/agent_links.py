@@ -10,7 +10,7 @@ from itsdangerous import BadData
 from cc_bridge.errors import CcBridgeError
 from cc_bridge.web.signatures import signed_values
 
-__all__ = ["BadLink", "SignedLinks"]
+__all__ = ["AgentLinks", "BadLink"]
 
 _PURPOSE = "cc_bridge agent link"
 _MAX_LENGTH = 1000  # characters; an agent's name has 128, of at most four bytes
@@ -20,7 +20,7 @@ class BadLink(CcBridgeError):
     """A key that opens nothing; the text says why."""
 
 
-class SignedLinks:
+class AgentLinks:
     """The keys of one daemon's agents; `token` must not be empty."""
 
     def __init__(self, token: str, pbx: str) -> None:

@@ -43,7 +43,7 @@ def link(name: str, days: int, url: str, path: Path | None) -> None:
     """
     from time import time
 
-    from cc_bridge.web.signed_links import SignedLinks
+    from cc_bridge.web.agent_links import AgentLinks
 
     config = load_config(path)
     token = config.http.access_token()
@@ -56,7 +56,7 @@ def link(name: str, days: int, url: str, path: Path | None) -> None:
     now = int(time())
     until = now + days * _DAY
     base = (url or _address(config.http.host, config.http.port)).rstrip("/")
-    click.echo(f"{base}/agent#{SignedLinks(token, config.pbx.name).sign(name, until)}")
+    click.echo(f"{base}/agent#{AgentLinks(token, config.pbx.name).sign(name, until)}")
     if doubt := _doubt(config, name, now):
         click.echo(f"warning: {doubt}", err=True)
 
