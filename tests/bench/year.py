@@ -197,8 +197,10 @@ class Year:
         """Store days until there are so many; `done` hears how many more there are."""
         indexes = [index for table in metadata.sorted_tables for index in table.indexes]
         with self._engine.begin() as connection:
-            for statement in views.removal("postgresql"):
-                connection.execute(statement)
+            for view in views.VIEWS:
+                connection.exec_driver_sql(f"DROP VIEW {view.table.name}")
+            for name in views.INDEXES:
+                connection.exec_driver_sql(f"DROP INDEX {name}")
             for index in indexes:
                 index.drop(connection)
         while self.days < days:
