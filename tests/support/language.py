@@ -2,12 +2,12 @@
 
     python tests/support/language.py [--count] [PATH...]
 
-prints `path:line: phrase: what to write instead` for each fault below the given paths (default: everything that
-has rules) and exits 1 if there is one; --count prints the number of faults of each folder instead. The phrases
-and the allowed exceptions, each with its reason, are in `language.toml`.
+prints `path:line: phrase: what to write instead` for each fault below the paths. The exit code is 1 if
+there is a fault. --count prints the number of faults of each folder. Without a path every checked folder is
+read. `language.toml` holds the phrases and the allowed exceptions, each with its reason.
 
 Checked texts: docstrings, comments and messages of Python modules; comments of TOML, YAML, SQL and Asterisk
-files; prose of Markdown pages; texts of dashboards and alert rules. Generated files count through their source.
+files; prose of Markdown pages; texts of alert rules. A generated file is checked through its source.
 """
 
 import argparse
@@ -25,16 +25,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-__all__ = ["Fault", "Text", "faults_in", "faults_of_text", "texts_of"]
+__all__ = ["ALLOWED", "PATHS", "Fault", "Text", "faults_in", "faults_of_text", "is_allowed", "texts_of"]
 
 _DATA = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-_PHRASES = [(re.compile(each["pattern"], re.I), each["instead"]) for each in _DATA["phrase"]]
-_ALLOWED = _DATA["allowed"]
+_PHRASES = [(re.compile(each["pattern"], re.IGNORECASE), each["instead"]) for each in _DATA["phrase"]]
+# Exceptions: dictionaries of `path` and `phrase` (patterns) and `reason`.
+ALLOWED: list[dict[str, str]] = _DATA["allowed"]
+PATHS: list[str] = _DATA["paths"]
 _OPENINGS = re.compile(rf"(?:{'|'.join(_DATA['openings'])})\b")
 _SENTENCE_WORDS: int = _DATA["sentence_words"]
 _MODULE_WORDS: int = _DATA["module_words"]
 # What is between backticks, or a URL, is code and not prose.
-_CODE = re.compile(r"``.*?``|`[^`\n]*`|https?://\S+", re.S)
+_CODE = re.compile(r"``.*?``|`[^`\n]*`|https?://\S+", re.DOTALL)
 _SENTENCE_END = re.compile(r"(?<=[.!?:;])\s+|\n\s*\n|\n(?=\s*[-*|#>])|\s\|\s")
 
 
@@ -63,26 +65,29 @@ class Fault:
 
 def _python(path: str, source: str) -> Iterator[Text]:
     tree = ast.parse(source)
-    docstrings = set()
+    others = set()  # the ids of constants that are no message by themselves
     for node in ast.walk(tree):
-        for each in getattr(node, "body", None) or () if not isinstance(node, ast.Lambda | ast.IfExp) else ():
-            if (
-                isinstance(each, ast.Expr)
-                and isinstance(each.value, ast.Constant)
-                and isinstance(each.value.value, str)
-            ):
-                docstrings.add(id(each.value))
-                kind = "module" if isinstance(node, ast.Module) and each is node.body[0] else "docstring"
-                yield Text(path, each.lineno, kind, each.value.value)
+        for each in _body(node):
+            match each:
+                case ast.Expr(value=ast.Constant(value=str(prose)) as constant):
+                    others.add(id(constant))
+                    is_module = isinstance(node, ast.Module) and each is node.body[0]
+                    yield Text(path, each.lineno, "module" if is_module else "docstring", prose)
         if isinstance(node, ast.JoinedStr):
-            docstrings.update(id(part) for part in node.values)
+            others.update(id(part) for part in node.values)
             parts = [str(part.value) if isinstance(part, ast.Constant) else "`x`" for part in node.values]
             yield Text(path, node.lineno, "message", "".join(parts))
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
-            if len(node.value.split()) > 2 and "SELECT" not in node.value:
-                yield Text(path, node.lineno, "message", node.value)
+        match node:
+            case ast.Constant(value=str(prose)) if id(node) not in others and len(prose.split()) > 2:
+                if "SELECT" not in prose:
+                    yield Text(path, node.lineno, "message", prose)
     yield from _comments(path, _python_comments(source))
+
+
+def _body(node: ast.AST) -> list[ast.stmt]:
+    body = getattr(node, "body", None)
+    return body if isinstance(body, list) else []
 
 
 def _python_comments(source: str) -> Iterator[tuple[int, str]]:
@@ -113,7 +118,7 @@ def _comments(path: str, lines: Iterator[tuple[int, str]]) -> Iterator[Text]:
 
 
 def _page(path: str, source: str) -> Iterator[Text]:
-    fenced = re.compile(r"^( *)(```+|~~~+).*?^\1\2\s*$|<!--.*?-->", re.S | re.M)
+    fenced = re.compile(r"^( *)(```+|~~~+).*?^\1\2\s*$|<!--.*?-->", re.DOTALL | re.MULTILINE)
     prose = fenced.sub(lambda found: "\n" * found[0].count("\n"), source)
     line = 1
     for paragraph in re.split(r"(\n(?:[ \t]*\n)+)", prose):
@@ -137,7 +142,7 @@ def _toml(path: str, source: str) -> Iterator[Text]:
 
 
 def texts_of(path: str, source: str) -> Iterator[Text]:
-    """Yield the prose of one file of the repository by the kind of the file; nothing of a kind without rules."""
+    """Yield the prose of one file. The suffix of `path` decides what is prose; an unknown suffix has none."""
     match Path(path).suffix:
         case ".py":
             yield from _python(path, source)
@@ -155,35 +160,40 @@ def texts_of(path: str, source: str) -> Iterator[Text]:
             yield from _comments(path, _marked_comments(source, "--"))
 
 
-def _is_allowed(path: str, phrase: str) -> bool:
-    return any(
-        re.search(each["path"], path) and re.fullmatch(each["phrase"], phrase, re.I) for each in _ALLOWED
-    )
-
-
 def faults_of_text(text: Text) -> Iterator[Fault]:
-    """Yield each fault of the text that is not allowed for its path."""
+    """Yield each fault of the text, an allowed one too."""
     prose = _CODE.sub(lambda found: "x" + "\n" * found[0].count("\n"), text.prose)
     for pattern, advice in _PHRASES:
         for found in pattern.finditer(prose):
-            if not _is_allowed(text.path, found[0]):
-                yield Fault(text.path, text.line + prose[: found.start()].count("\n"), found[0], advice)
-    if text.kind in ("docstring", "module", "comment") and (found := _OPENINGS.match(prose.strip())):
-        yield Fault(text.path, text.line, f"{found[0]} ...", "open with the subject")
-    for sentence in _SENTENCE_END.split(prose) if text.kind != "message" else ():
+            line = text.line + prose[: found.start()].count("\n")
+            yield Fault(text.path, line, " ".join(found[0].split()), advice)
+    if text.kind == "message":
+        return
+    opening = _OPENINGS.match(prose.strip())
+    if opening and text.kind != "page":
+        yield Fault(text.path, text.line, f"{opening[0]} ...", "open with the subject")
+    for sentence in _SENTENCE_END.split(prose):
         words = re.findall(r"[\w'-]+", sentence)
-        if len(words) > _SENTENCE_WORDS and not _is_allowed(text.path, f"{len(words)} words"):
-            yield Fault(
-                text.path, text.line, f"{len(words)} words", f"one fact a sentence: {' '.join(words[:6])} ..."
-            )
+        if len(words) > _SENTENCE_WORDS:
+            start = " ".join(words[:6])
+            yield Fault(text.path, text.line, f"{len(words)} words", f"one fact a sentence: {start} ...")
     if text.kind == "module" and (count := len(prose.split())) > _MODULE_WORDS:
-        yield Fault(
-            text.path, text.line, f"{count} words", f"a module's docstring has at most {_MODULE_WORDS}"
-        )
+        yield Fault(text.path, text.line, f"{count} words", f"a module has at most {_MODULE_WORDS}")
+
+
+def is_allowed(fault: Fault, exception: dict[str, str]) -> bool:
+    """Return whether the exception covers the fault: both its path and its whole phrase."""
+    return bool(
+        re.search(exception["path"], fault.path)
+        and re.fullmatch(exception["phrase"], fault.phrase, re.IGNORECASE)
+    )
 
 
 def faults_in(paths: list[str], root: Path = ROOT) -> Iterator[Fault]:
-    """Yield the faults of all files that git knows below the paths, without generated files and fixtures."""
+    """Yield the faults, allowed ones too, of the files that git knows below the paths.
+
+    Generated files and fixtures are left out.
+    """
     listed = subprocess.run(["git", "ls-files", *paths], cwd=root, check=True, capture_output=True, text=True)
     for path in listed.stdout.split():
         if any(re.match(each, path) for each in _DATA["generated"]):
@@ -197,9 +207,11 @@ def main() -> int:
     """Print the faults; return 1 if there is one."""
     parser = argparse.ArgumentParser(description="Check the project's English.")
     parser.add_argument("--count", action="store_true", help="print the number of faults of each folder")
-    parser.add_argument("paths", nargs="*", default=_DATA["paths"], help="files or folders of the repository")
+    parser.add_argument("paths", nargs="*", default=PATHS, help="files or folders of the repository")
     arguments = parser.parse_args()
-    found = list(faults_in(arguments.paths))
+    found = [
+        fault for fault in faults_in(arguments.paths) if not any(is_allowed(fault, each) for each in ALLOWED)
+    ]
     if arguments.count:
         for folder, count in sorted(Counter(str(Path(fault.path).parent) for fault in found).items()):
             sys.stdout.write(f"{count:6} {folder}\n")
