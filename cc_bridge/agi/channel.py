@@ -17,7 +17,7 @@ from asterisk.agi import AGIAppError, AGIError, AGIHangup, AGIResultHangup
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, ITCPTransport
 
-from cc_bridge.agi.replies import (
+from cc_bridge.agi.codec import (
     AgiReply,
     BadReply,
     command_line,

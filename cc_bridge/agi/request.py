@@ -43,7 +43,7 @@ class AgiEnvironmentReader:
     def feed(self, data: bytes) -> tuple[Request, bytes] | None:
         """Return the request and the bytes behind it once the empty line is there.
 
-        Raises BadHead; the reader is of no more use after it.
+        Raises BadAgiEnvironment; the reader is of no more use after it.
         """
         self._buffer += data
         head, end, rest = bytes(self._buffer).replace(b"\r\n", b"\n").partition(b"\n\n")

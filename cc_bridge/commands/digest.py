@@ -159,7 +159,7 @@ def _asked(
 ) -> "tuple[Period, DigestName]":
     from datetime import timedelta
 
-    from cc_bridge.config.report_query import report_days
+    from cc_bridge.config.report_parameters import report_days
     from cc_bridge.digest.builder import digest_timer
     from cc_bridge.digest.content import DigestName
     from cc_bridge.digest.delivery import NAMES

@@ -69,7 +69,7 @@ def report(name: str, path: Path | None, **options: Any) -> None:
     """
     from time import time
 
-    from cc_bridge.config.report_query import localization
+    from cc_bridge.config.report_parameters import localization
     from cc_bridge.reports.registry import REPORTS
 
     config = load_config(path)
@@ -94,7 +94,7 @@ def _ask(
 ) -> "ReportQuery":
     from dataclasses import replace
 
-    from cc_bridge.config.report_query import report_days, report_query
+    from cc_bridge.config.report_parameters import report_days, report_query
     from cc_bridge.reports.query import Dimension
 
     wishes = config.reports

@@ -43,7 +43,7 @@ class CsvFault:
 
 
 def read(lines: Iterable[bytes]) -> Iterator[CsvLine | CsvFault]:
-    """Yield each line of the table. Raises NoTable."""
+    """Yield each line of the table. Raises NotATable."""
     texts = _texts(lines)
     first = next(texts, "")
     separator = max(",;\t", key=first.count)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from cc_bridge.config import Config
 from cc_bridge.config.customers import make_numbers
-from cc_bridge.config.report_query import localization, report_days, report_query
+from cc_bridge.config.report_parameters import localization, report_days, report_query
 from cc_bridge.digest.content import Digest, DigestName, FollowUpSummary, digest
 from cc_bridge.digest.email import MailHeaders, as_mail
 from cc_bridge.digest.schedule import DigestTimer, Frequency, Period

@@ -34,7 +34,7 @@ from cc_bridge.reports.figures import (
 from cc_bridge.reports.lost_call_callbacks import callback_table
 from cc_bridge.reports.lost_visits import lost
 from cc_bridge.reports.query import Dimension, ReportQuery
-from cc_bridge.reports.service import service
+from cc_bridge.reports.queue_performance import service
 from cc_bridge.reports.source import Source
 from cc_bridge.reports.voice import voice
 

@@ -18,7 +18,7 @@ from hashlib import sha256
 from sqlalchemy import Engine
 
 from cc_bridge.config import Config
-from cc_bridge.config.report_query import report_days
+from cc_bridge.config.report_parameters import report_days
 from cc_bridge.digest.builder import build_digest, build_mail, digest_timer
 from cc_bridge.digest.content import Digest, DigestName
 from cc_bridge.digest.schedule import DigestTimer, Frequency, Period, period_of

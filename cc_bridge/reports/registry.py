@@ -14,7 +14,7 @@ from cc_bridge.reports import (
     journey,
     lost_visits,
     opening_hours,
-    service,
+    queue_performance,
     voice,
 )
 from cc_bridge.reports.figures import Report
@@ -34,7 +34,7 @@ class ReportType:
 
 
 REPORTS: Mapping[str, ReportType] = {
-    "service": ReportType(service.service, service.BY, 2),
+    "service": ReportType(queue_performance.service, queue_performance.BY, 2),
     "agents": ReportType(agents.agents, agents.BY, 5),
     "voice": ReportType(voice.voice, voice.BY, 3),
     "journey": ReportType(journey.journey, journey.BY, 2),

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 from twisted.internet.defer import Deferred
 
-from cc_bridge.config.report_query import localization
+from cc_bridge.config.report_parameters import localization
 from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.reports.agent_page import as_json
 from cc_bridge.reports.calendar import Days

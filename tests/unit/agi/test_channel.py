@@ -18,7 +18,7 @@ from cc_bridge.agi.channel import (
     PromptMissing,
     RecordResult,
 )
-from cc_bridge.agi.replies import BadReply
+from cc_bridge.agi.codec import BadReply
 
 DEAD = b"511 Command Not Permitted on a dead channel or intercept routine\n"
 

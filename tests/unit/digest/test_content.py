@@ -15,7 +15,7 @@ from hypothesis import given, settings, strategies as st
 from sqlalchemy import insert
 
 from cc_bridge.cli import main
-from cc_bridge.config.report_query import localization, report_query
+from cc_bridge.config.report_parameters import localization, report_query
 from cc_bridge.customers.lost_calls import lost_calls
 from cc_bridge.digest.builder import build_digest, build_mail, digest_timer, owned_queues
 from cc_bridge.digest.content import DigestName, FollowUpSummary, digest

@@ -6,7 +6,7 @@ import pytest
 from asterisk.agi import AGI, AGIAppError, AGIException, AGIHangup, AGIInvalidCommand, AGIUsageError
 from hypothesis import given, strategies as st
 
-from cc_bridge.agi.replies import (
+from cc_bridge.agi.codec import (
     MAX_COMMAND,
     MAX_LINE,
     MAX_REPLY,
