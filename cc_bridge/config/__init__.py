@@ -1,11 +1,11 @@
-"""The configuration: every key, its type and its limits.
+"""The configuration: every option with its type, default and limits.
 
-`cli.py` loads it: a TOML file, then environment variables `CC_BRIDGE_SECTION__KEY`, the environment
-winning. Secrets come from the environment or from a file that the configuration names. What each key
-means stands in `config/cc-bridge.toml`; a test keeps the two in step.
+Options come from a TOML file and from environment variables `CC_BRIDGE_SECTION__OPTION`. The environment
+overrides the file. Secrets come from either, or from a file that the configuration names. The comments in
+`config/cc-bridge.toml` explain each option; a test compares that file with the code.
 
-`settings.py` has the sections together, `loader.py` reads and shows them; the other modules have a few
-sections each.
+`settings.py` combines the sections, and `loader.py` loads and prints them. Each other module defines a few
+sections.
 """
 
 from cc_bridge.config.agi import AgiConfig

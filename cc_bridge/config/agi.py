@@ -1,4 +1,4 @@
-"""The FastAGI server: where it listens, and its limits."""
+"""Section [agi]: the address and limits of the FastAGI server."""
 
 from pydantic import Field
 
@@ -8,6 +8,8 @@ __all__ = ["AgiConfig"]
 
 
 class AgiConfig(Section):
+    """Address and limits of the FastAGI server."""
+
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=14573, ge=0, le=65535)
     max_callers: int = Field(default=100, ge=1, le=5000)

@@ -1,4 +1,4 @@
-"""The call-back: with which manager user and trunk, whom, and how often."""
+"""Section [callback]: the manager user, trunk, allowed hours and limits of survey callbacks."""
 
 from datetime import tzinfo
 from typing import Annotated
@@ -13,6 +13,8 @@ __all__ = ["CallbackConfig"]
 
 
 class CallbackConfig(Section):
+    """Settings of survey callbacks to callers who hung up before the survey."""
+
     enabled: bool = False
     username: str = Field(default="cc_bridge_callback", min_length=1)
     secret: SecretStr = SecretStr("")
@@ -37,11 +39,14 @@ class CallbackConfig(Section):
         return self
 
     def password(self) -> str:
-        """Return the secret, from its file if one is named. Raises ConfigError if it cannot be read."""
+        """Return the secret of the manager user.
+
+        Raises ConfigError if the secret file cannot be read.
+        """
         return password_of(self.secret, self.secret_file, "callback.secret_file")
 
     def rules(self, zone: tzinfo | None) -> CallbackRules:
-        """Return what is allowed; `zone` is that of the hours."""
+        """Return the callback rules; `zone` is the time zone of the allowed hours (None: of this machine)."""
         return CallbackRules(
             legitimate_interest=self.legitimate_interest,
             delay_seconds=self.delay_seconds,

@@ -1,4 +1,4 @@
-"""Callers: how their numbers are stored, and what is known of customers."""
+"""Sections [callers] and [customers]: storage of callers' numbers, and recognition of customers."""
 
 from typing import Annotated
 
@@ -12,10 +12,13 @@ from cc_bridge.privacy.caller_keys import CallerKeys, Mode
 
 __all__ = ["CallersConfig", "CustomersConfig"]
 
-_SHORTEST_SECRET = 16  # characters; all phone numbers of a country are soon tried with a guessed one
+# Characters. With a guessable secret, all phone numbers of a country can be hashed and compared quickly.
+_SHORTEST_SECRET = 16
 
 
 class CallersConfig(Section):
+    """Form in which callers' numbers are stored, and the secret of their hashes."""
+
     country_code: str = Field(default="", pattern=r"^([1-9][0-9]{0,2})?$")
     number_storage: Mode = "plain"
     hash_secret: SecretStr = SecretStr("")
@@ -29,11 +32,14 @@ class CallersConfig(Section):
         return self
 
     def caller_keys(self) -> CallerKeys:
-        """Return what makes the callers' keys. Raises ConfigError for a secret that cannot be used."""
+        """Return the generator of caller keys.
+
+        Raises ConfigError if the secret cannot be read or is too short.
+        """
         secret = self.hash_secret.get_secret_value()
         if self.hash_secret_file is not None:
             secret = secret_in(self.hash_secret_file, "callers.hash_secret_file")
-        elif not secret:  # and numbers are plain
+        elif not secret:  # only plain numbers need no secret
             return CallerKeys("plain", country=self.country_code)
         if len(secret) < _SHORTEST_SECRET:
             raise ConfigError(f"callers.hash_secret: must have at least {_SHORTEST_SECRET} characters")
@@ -41,6 +47,8 @@ class CallersConfig(Section):
 
 
 class CustomersConfig(Section):
+    """Settings of customer recognition and of the caller lookup before a queue."""
+
     region: str = Field(default="", pattern=r"^([A-Z]{2})?$")
     shared_numbers: list[str] = []
     queue_groups: dict[str, list[str]] = {}
@@ -58,8 +66,9 @@ class CustomersConfig(Section):
         return groups
 
     def priorities(self) -> Priorities:
+        """Return the queue priorities of callers after a low rating or a lost call."""
         return Priorities(self.low_rating_max, self.priority_after_low_rating, self.priority_after_lost_call)
 
     def group(self, queue: str) -> str:
-        """Return the name of a queue's group, its own where it has none."""
+        """Return the name of the queue's group; a queue without a group is a group of its own name."""
         return next((name for name, queues in self.queue_groups.items() if queue in queues), queue)

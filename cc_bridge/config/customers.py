@@ -1,4 +1,4 @@
-"""The customers' number matcher, built from the configuration."""
+"""The matcher of customers' phone numbers, built from the configuration."""
 
 from cc_bridge.config import Config
 from cc_bridge.customers.number_keys import NumberKeys
@@ -8,10 +8,13 @@ __all__ = ["make_numbers"]
 
 
 def make_numbers(config: Config) -> NumberKeys:
-    """Return what knows a customer's number in every writing. Raises ConfigError."""
+    """Return the matcher that recognises a customer's number in every spelling.
+
+    Raises ConfigError if an entry of customers.shared_numbers is not a phone number.
+    """
     customers = config.customers
     numbers = NumberKeys(config.callers.caller_keys(), customers.region, customers.shared_numbers)
     for number in customers.shared_numbers:
         if not numbers.keys(number):
-            raise ConfigError(f"customers.shared_numbers = {number!r}: is no phone number")
+            raise ConfigError(f"customers.shared_numbers = {number!r}: not a phone number")
     return numbers

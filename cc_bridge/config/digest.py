@@ -1,4 +1,4 @@
-"""Who is sent a digest, when, and by which mail server."""
+"""Section [digest]: recipients, schedule and mail server of digests."""
 
 from typing import Annotated, Literal
 
@@ -10,14 +10,16 @@ from cc_bridge.errors import ConfigError
 __all__ = ["OWNER", "DigestConfig"]
 
 _THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
-OWNER = r"[a-z0-9][a-z0-9_.-]{0,31}"  # it stands in names of files
-# What every server takes, and nothing that could end a line of a header or of SMTP.
+OWNER = r"[a-z0-9][a-z0-9_.-]{0,31}"  # it becomes part of file names
+# Addresses that every mail server accepts. Nothing in them can end a line of a mail header or of SMTP.
 _ADDRESS = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,188}[A-Za-z0-9])?$"
 
 Address = Annotated[str, Field(pattern=_ADDRESS)]
 
 
 class DigestConfig(Section):
+    """Recipients, schedule and mail server of digests."""
+
     enabled: bool = False
     frequency: Literal["day", "week", "month"] = "week"
     weekday: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = "mon"
@@ -48,20 +50,20 @@ class DigestConfig(Section):
         return self
 
     @model_validator(mode="after")
-    def _no_password_in_plain(self) -> "DigestConfig":
+    def _no_unencrypted_password(self) -> "DigestConfig":
         if self.tls == "none" and self.username and self.smtp_host not in _THIS_MACHINE:
-            raise ValueError("tls = none would send the password in plain: use starttls or implicit")
+            raise ValueError("tls = none would send the password unencrypted: use starttls or implicit")
         return self
 
     @model_validator(mode="after")
-    def _whole(self) -> "DigestConfig":
+    def _complete_if_enabled(self) -> "DigestConfig":
         if self.enabled and self.missing:
             raise ValueError(f"enabled needs {', '.join(self.missing)}")
         return self
 
     @property
     def missing(self) -> list[str]:
-        """What must be set before anything can be sent."""
+        """The names of options without which no digest can be sent; empty if none is missing."""
         needed = {
             "smtp_host": self.smtp_host,
             "sender": self.sender,
@@ -70,12 +72,16 @@ class DigestConfig(Section):
         return [name for name, value in needed.items() if not value]
 
     def smtp_password(self) -> str:
-        """Return the password, from its file if one is named. Raises ConfigError if it cannot be read."""
+        """Return the password for the mail server; empty if there is no login.
+
+        Raises ConfigError if the password file cannot be read, or if only one of user name and password is
+        set.
+        """
         password = password_of(self.password, self.password_file, "digest.password_file")
         if bool(password) != bool(self.username):
             raise ConfigError("digest: give username and password, or neither")
         return password
 
     def addressees(self) -> list[tuple[str, str]]:
-        """Return owner, empty for everyone, and address of each mail."""
+        """Return the owner and the address of each mail; an empty owner means the digest of all queues."""
         return [*self.owner_addresses.items(), *(("", address) for address in self.recipients)]

@@ -1,4 +1,4 @@
-"""Kinds of values that several sections of the configuration have: paths, times, zones, secrets."""
+"""Field types that several sections share: paths, times of day, time zones and secrets."""
 
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
@@ -26,7 +26,7 @@ __all__ = [
     "time_zone_of",
 ]
 
-# In the file an unset path is an empty text, so that every key can stand there with its default.
+# An unset path is an empty string in the file, so that the file can list every option with its default.
 OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: None if value == "" else value)]
 
 
@@ -42,7 +42,7 @@ def _none_retired(low_ratings: object) -> object:
     return low_ratings
 
 
-def _on_the_scale(low_ratings: Mapping[str, int]) -> Mapping[str, int]:
+def _ratings_on_scale(low_ratings: Mapping[str, int]) -> Mapping[str, int]:
     for kind, value in low_ratings.items():
         scale = KINDS[kind].scale
         if value not in scale:
@@ -51,20 +51,22 @@ def _on_the_scale(low_ratings: Mapping[str, int]) -> Mapping[str, int]:
 
 
 NOT_RETIRED = BeforeValidator(_not_retired)
-"""Of a kind of question."""
+"""Validator of a kind of question: a retired kind is an error."""
 
-LOW_RATINGS = (BeforeValidator(_none_retired), AfterValidator(_on_the_scale))
-"""Of the highest low rating by kind of question."""
+LOW_RATINGS = (BeforeValidator(_none_retired), AfterValidator(_ratings_on_scale))
+"""Validators of the highest low rating by kind: no kind is retired, each rating is on its scale."""
 
 LOW_RATING_DEFAULTS = {name: low for name in RATING_KINDS if (low := KINDS[name].low_max) is not None}
 
 
 class Section(BaseModel):
+    """A section of the configuration. It is immutable and rejects unknown options."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def readable(read: Callable[[str], object]) -> AfterValidator:
-    """Return the check that a text can be read; it stays a text, as it stands in the file."""
+    """Return a validator that accepts a text if `read` raises no ValueError; the text stays unchanged."""
 
     def check(text: str) -> str:
         read(text)
@@ -74,19 +76,31 @@ def readable(read: Callable[[str], object]) -> AfterValidator:
 
 
 def time_zone_of(name: str) -> tzinfo | None:
-    """Return a time zone, None (this machine's) for an empty name. Raises ValueError."""
+    """Return the time zone; None, the zone of this machine, for an empty name.
+
+    Raises ValueError for an unknown name.
+    """
     try:
         return ZoneInfo(name) if name else None
-    except (KeyError, OSError, ValueError) as error:  # unknown, a folder such as Asia, or no name at all
+    except (
+        KeyError,
+        OSError,
+        ValueError,
+    ) as error:  # unknown, a directory such as Asia, an invalid path
         raise ValueError("must be a time zone such as Asia/Tehran") from error
 
 
 def before_midnight(time: str) -> None:
+    """Raise ValueError if a time of day is 24:00 or is not written as HH:MM."""
     if minute_of(time) == minute_of("24:00"):
         raise ValueError("must be before 24:00, such as 00:00")
 
 
 def secret_in(file: Path, key: str) -> str:
+    """Return the secret in a file, without surrounding white space.
+
+    Raises ConfigError, which names the option `key`, if the file cannot be read.
+    """
     try:
         return file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -94,9 +108,14 @@ def secret_in(file: Path, key: str) -> str:
 
 
 def only_one(secret: SecretStr, file: Path | None, key: str = "secret") -> None:
+    """Raise ValueError if both the secret and its file are set."""
     if file is not None and secret.get_secret_value():
         raise ValueError(f"give {key} or {key}_file, not both")
 
 
 def password_of(secret: SecretStr, file: Path | None, key: str) -> str:
+    """Return the secret, or the content of its file if a file is set; empty if neither is set.
+
+    Raises ConfigError, which names the option `key`, if the file cannot be read.
+    """
     return secret.get_secret_value() if file is None else secret_in(file, key)

@@ -1,4 +1,4 @@
-"""Who is to be called back, and until when."""
+"""Section [follow_ups]: the reasons for a follow-up, and its due time."""
 
 from datetime import tzinfo
 from typing import Annotated
@@ -14,6 +14,8 @@ __all__ = ["FollowUpsConfig"]
 
 
 class FollowUpsConfig(Section):
+    """Reasons for follow-ups, and the business hours that decide when they are due."""
+
     enabled: bool = False
     low_ratings: Annotated[dict[RatingKind, int], *LOW_RATINGS] = LOW_RATING_DEFAULTS
     unresolved_questions: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]] = ["solved"]
@@ -26,7 +28,7 @@ class FollowUpsConfig(Section):
     business_weekdays: Annotated[str, readable(weekdays_of)] = "mon-fri"
 
     def rules(self, shared: frozenset[str]) -> FollowUpRules:
-        """Return what opens one; `shared` are the keys of numbers that many people call from."""
+        """Return the rules that open follow-ups; `shared`: caller keys of numbers that many people share."""
         return FollowUpRules(
             low_ratings=self.low_ratings,
             unresolved_questions=self.unresolved_questions,
@@ -37,7 +39,7 @@ class FollowUpsConfig(Section):
         )
 
     def hours(self, zone: tzinfo | None) -> BusinessHours:
-        """Return the hours of work in their time zone."""
+        """Return the business hours in the time zone `zone` (None: the zone of this machine)."""
         return BusinessHours(
             zone,
             minute_of(self.business_from),

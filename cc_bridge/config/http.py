@@ -1,4 +1,4 @@
-"""The HTTP server: where it listens, and the token of its pages."""
+"""Section [http]: the address and access token of the HTTP server."""
 
 import re
 
@@ -9,10 +9,12 @@ from cc_bridge.errors import ConfigError
 
 __all__ = ["HttpConfig"]
 
-_TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,200}")  # such as need no quoting in a URL or a header
+_TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,200}")  # characters that need no quoting in a URL or a header
 
 
 class HttpConfig(Section):
+    """Address of the HTTP server, and the token of its protected pages."""
+
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=14574, ge=0, le=65535)
     token: SecretStr = SecretStr("")
@@ -25,7 +27,10 @@ class HttpConfig(Section):
         return self
 
     def access_token(self) -> str:
-        """Return the token, from its file if one is named. Raises ConfigError for one that cannot be used."""
+        """Return the access token; empty if none is set.
+
+        Raises ConfigError if the token file cannot be read or the token is not valid.
+        """
         token = password_of(self.token, self.token_file, "http.token_file")
         unset = not token and self.token_file is None
         if not unset and not _TOKEN.fullmatch(token):

@@ -1,7 +1,7 @@
-"""The configuration's file: read with the environment, and shown again.
+"""Loading and printing of the configuration.
 
-The trap: pydantic tells its faults one by one in its own words, so `load` gathers all of them and says
-key, value and what is allowed.
+`load` reports all errors together. Each error becomes one line with option, value and allowed values, since
+pydantic's own messages are long and name Python types.
 """
 
 import difflib
@@ -21,13 +21,13 @@ from cc_bridge.errors import ConfigError
 __all__ = ["load", "show"]
 
 _MASK = "********"
-_SECRETS = {"secret", "hash_secret", "password", "token"}  # keys whose values are never told
+_SECRETS = {"secret", "hash_secret", "password", "token"}  # options whose values never appear in output
 
 
 def load(path: Path | None) -> Config:
-    """Return the configuration of a file (None: defaults) and the environment.
+    """Return the configuration from a file (None: the defaults) and the environment.
 
-    Raises ConfigError with one line for each fault.
+    Raises ConfigError with one line for each error.
     """
     content: dict[str, Any] = {}
     if path is not None:
@@ -44,7 +44,7 @@ def load(path: Path | None) -> Config:
 
 
 def show(config: Config) -> str:
-    """Return the effective configuration as TOML, secrets masked."""
+    """Return the effective configuration as TOML, with secrets masked."""
     sections = config.model_dump()
     queues = sections.pop("queues")
     webhooks = sections.pop("webhooks")
@@ -60,6 +60,7 @@ def show(config: Config) -> str:
 
 
 def _toml(value: object) -> str:
+    """Return a value in TOML syntax: a secret masked, None as an empty string."""
     if isinstance(value, SecretStr):
         return json.dumps(_MASK if value.get_secret_value() else "")
     if isinstance(value, bool | int | float | list):
@@ -70,7 +71,7 @@ def _toml(value: object) -> str:
 
 
 def _line(fault: ErrorDetails) -> str:
-    """Return one fault as `key = value: what is allowed`."""
+    """Return one validation error as `section.option = value: allowed values`."""
     keys = [str(key) for key in fault["loc"]]
     if fault["type"] == "extra_forbidden":
         section = _fields(keys[:-1])
@@ -79,16 +80,16 @@ def _line(fault: ErrorDetails) -> str:
         return f"{'.'.join(keys)}: no such key; {hint}"
     value = _MASK if _SECRETS.intersection(keys[-1:]) else fault["input"]
     says = fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    if not keys:  # the fault is between sections
+    if not keys:  # the error concerns several sections
         return says
-    if isinstance(value, dict) or keys == ["webhooks"]:  # the fault is in the section as a whole
+    if isinstance(value, dict) or keys == ["webhooks"]:  # the error concerns a whole section
         return f"{'.'.join(keys)}: {says}"
     must = "must be " if fault["msg"].startswith("Input should be ") else ""
     return f"{'.'.join(keys)} = {value!r}: {must}{says}"
 
 
 def _fields(keys: list[str]) -> list[str]:
-    """Return the keys that a section knows."""
+    """Return the option names of the section at a path such as ["queues", "sales"]; [] is the top level."""
     if not keys:
         return list(Config.model_fields)
     of_many: dict[str, type[BaseModel]] = {"queues": QueueConfig, "webhooks": WebhookConfig}

@@ -1,4 +1,4 @@
-"""What is observed: the PBX, the link to it, its agents and the calls without a queue."""
+"""Sections [pbx], [ami], [agents] and [direct_calls]: PBX, manager interface, agents, direct calls."""
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -8,10 +8,14 @@ __all__ = ["AgentsConfig", "AmiConfig", "DirectCallsConfig", "PbxConfig"]
 
 
 class PbxConfig(Section):
+    """Name of the PBX in the database and in metrics."""
+
     name: str = Field(default="pbx", min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_.-]+$")
 
 
 class AmiConfig(Section):
+    """Connection to Asterisk's manager interface."""
+
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=5038, ge=1, le=65535)
     username: str = Field(default="cc_bridge", min_length=1)
@@ -29,16 +33,23 @@ class AmiConfig(Section):
         return self
 
     def password(self) -> str:
-        """Return the secret, from its file if one is named. Raises ConfigError if it cannot be read."""
+        """Return the secret of the manager user; empty if none is set.
+
+        Raises ConfigError if the secret file cannot be read.
+        """
         return password_of(self.secret, self.secret_file, "ami.secret_file")
 
 
 class AgentsConfig(Section):
+    """Pauses that count as wrap-up, and the longest wrap-up in seconds."""
+
     wrap_up_reasons: list[str] = []
     max_wrap_up_seconds: float = Field(default=1800, ge=1, le=86400)
 
 
 class DirectCallsConfig(Section):
+    """Recording of calls without a queue, and the dialplan contexts that decide their direction."""
+
     enabled: bool = False
     in_contexts: list[str] = ["from-trunk*", "from-pstn*", "from-did*"]
     out_contexts: list[str] = ["*dialout*", "*outbound*"]

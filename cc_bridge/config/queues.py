@@ -1,4 +1,4 @@
-"""A queue: its service level, opening hours and survey."""
+"""Sections [queue_defaults] and [queues.NAME]: service level, opening hours and survey of a queue."""
 
 from datetime import tzinfo
 from typing import Annotated, Literal
@@ -15,6 +15,8 @@ __all__ = ["QueueConfig"]
 
 
 class QueueConfig(Section):
+    """Settings of one queue."""
+
     service_level_seconds: float = Field(default=20, gt=0, le=3600)
     short_abandon_seconds: float = Field(default=5, ge=0, le=600)
     wrap_up_seconds: float = Field(default=0, ge=0, le=3600)
@@ -38,7 +40,10 @@ class QueueConfig(Section):
     consent: Literal["not_needed", "required"] = "not_needed"
 
     def rules(self, survey: SurveyConfig, agi: AgiConfig, zone: tzinfo | None) -> EligibilityRules:
-        """Return which of its callers are asked; `zone` is that of the hours."""
+        """Return the rules that decide which callers of the queue are invited to a survey.
+
+        `zone` is the time zone of the survey hours (None: the zone of this machine).
+        """
         return EligibilityRules(
             survey=self.survey if survey.enabled else "",
             sampling_percent=self.sampling_percent,

@@ -1,4 +1,4 @@
-"""What the configuration says about reports: days, queues and their settings, language."""
+"""Report parameters from the configuration: calendar, queue settings and language."""
 
 from datetime import date
 
@@ -19,12 +19,16 @@ __all__ = ["localization", "queue_settings", "report_days", "report_query"]
 
 
 def report_days(config: Config) -> Days:
-    wishes = config.reports
-    return Days(config.general.zone, WEEKDAYS.index(wishes.first_weekday), wishes.calendar)
+    """Return the calendar of reports: time zone, first weekday, and Gregorian or Persian months."""
+    reports = config.reports
+    return Days(config.general.zone, WEEKDAYS.index(reports.first_weekday), reports.calendar)
 
 
 def report_query(config: Config, first: date, last: date, queues: tuple[str, ...] = ()) -> ReportQuery:
-    """Return what is asked of all PBXs of the database, by queue, unless it is changed."""
+    """Return the query of a report from day `first` to day `last`, on all PBXs, with one row for each queue.
+
+    `queues` limits it to these queues; empty means all.
+    """
     return ReportQuery(
         first,
         last,
@@ -43,17 +47,21 @@ def localization(
     language: Language | None = None,
     digits: Digits | None = None,
 ) -> Localization:
-    """Return the configured language, digits, calendar and wait bands, or those of a reader's own choice."""
-    wishes = config.reports
+    """Return language, digits, calendar and wait-time bands for the output of a report.
+
+    `language` and `digits` override the configuration; `query` overrides its calendar and bands.
+    """
+    reports = config.reports
     return Localization(
-        language or wishes.language,
-        digits or wishes.digits,
+        language or reports.language,
+        digits or reports.digits,
         query.days if query else report_days(config),
-        query.bands if query else tuple(wishes.wait_bands),
+        query.bands if query else tuple(reports.wait_bands),
     )
 
 
 def queue_settings(queue: QueueConfig, config: Config) -> QueueSettings:
+    """Return a queue's settings for reports; opening hours are None if the queue is always open."""
     opening = BusinessHours(
         config.general.zone,
         minute_of(queue.opening_from),

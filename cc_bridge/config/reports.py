@@ -1,4 +1,4 @@
-"""What reports and /metrics show, and how reports are written."""
+"""Sections [metrics] and [reports]: labels of metrics; language, calendar and thresholds of reports."""
 
 from typing import Annotated, Literal
 
@@ -10,10 +10,14 @@ __all__ = ["MetricsConfig", "ReportsConfig"]
 
 
 class MetricsConfig(Section):
+    """Option to label metrics with agents' names."""
+
     agents: bool = False
 
 
 class ReportsConfig(Section):
+    """Default language, calendar, digits, sample size and wait-time bands of reports."""
+
     language: Literal["en", "fa"] = "en"
     calendar: Literal["gregorian", "persian"] = "gregorian"
     digits: Literal["latin", "persian"] = "latin"
@@ -25,7 +29,7 @@ class ReportsConfig(Section):
 
     @field_validator("wait_bands")
     @classmethod
-    def _grow(cls, bands: list[int]) -> list[int]:
+    def _ascending(cls, bands: list[int]) -> list[int]:
         if sorted(set(bands)) != bands:
-            raise ValueError("must grow, as in [20, 60, 120, 300]")
+            raise ValueError("must be ascending, such as [20, 60, 120, 300]")
         return bands

@@ -1,4 +1,4 @@
-"""The configuration as a whole: its sections, and what holds between them."""
+"""The complete configuration: its sections, and the checks that concern several sections."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ ENV_PREFIX = "CC_BRIDGE_"
 
 
 class Config(BaseSettings):
-    """The whole configuration, checked."""
+    """The complete, validated configuration."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
@@ -71,7 +71,7 @@ class Config(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _queues_inherit(cls, data: Any) -> Any:
-        """Let each queue take what it does not set from `queue_defaults`."""
+        """Fill options that a queue does not set from `queue_defaults`."""
         queues, defaults = data.get("queues"), data.get("queue_defaults", {})
         if isinstance(queues, dict) and isinstance(defaults, dict):
             data["queues"] = {
@@ -84,30 +84,33 @@ class Config(BaseSettings):
     @classmethod
     def _names_differ(cls, webhooks: list[WebhookConfig]) -> list[WebhookConfig]:
         if len({webhook.name for webhook in webhooks}) < len(webhooks):
-            raise ValueError("each needs a name of its own")
+            raise ValueError("each needs a different name")
         return webhooks
 
     def queue(self, name: str) -> QueueConfig:
-        """Return the settings of a queue, named in the configuration or not."""
+        """Return the settings of a queue; the defaults if the configuration does not name the queue."""
         return self.queues.get(name, self.queue_defaults)
 
     @model_validator(mode="after")
     def _kept_as_long_as_needed(self) -> "Config":
-        """Let nobody be asked or called too soon because it is forgotten that they were."""
+        """Raise ValueError if retention deletes rows that surveys, callbacks or follow-ups still need.
+
+        A caller could otherwise be invited or called back too soon, since the earlier time would be unknown.
+        """
         for key, needed in (("ratings_days", self._days_asked), ("survey_decisions_days", self._days_called)):
             days: float = getattr(self.retention, key)
             if 0 < days < needed:
-                raise ValueError(f"retention.{key} = {days:g}: must be 0 or at least {needed:g}, to know so "
-                                 "long who was asked or called back")  # fmt: skip
+                raise ValueError(f"retention.{key} = {days:g}: must be 0 or at least {needed:g}, since "
+                                 "each caller's last survey or callback must stay known")  # fmt: skip
         days = self.retention.follow_ups_days
         if self.follow_ups.enabled and 0 < days < DAYS_LOOKED_BACK:
             raise ValueError(f"retention.follow_ups_days = {days:g}: must be 0 or at least "
-                             f"{DAYS_LOOKED_BACK}, to know so long which calls have opened one")  # fmt: skip
+                             f"{DAYS_LOOKED_BACK}, since calls of those days are checked again")  # fmt: skip
         return self
 
     @model_validator(mode="after")
-    def _owners_own(self) -> "Config":
-        """Let nobody wait for a digest of no queue."""
+    def _owners_have_queues(self) -> "Config":
+        """Raise ValueError if an owner in digest.owner_addresses has no queue."""
         owners = {queue.owner for queue in (self.queue_defaults, *self.queues.values())}
         for owner in self.digest.owner_addresses:
             if owner not in owners:
@@ -116,7 +119,7 @@ class Config(BaseSettings):
 
     @property
     def days_to_remember(self) -> float:
-        """For how long it must be known who was asked or called back: the longest of all, and today."""
+        """The number of days for which callers' last surveys and callbacks must stay known, at least 2."""
         return max(self._days_asked, self._days_called)
 
     @property

@@ -1,4 +1,4 @@
-"""Where records are stored, and for how long."""
+"""Sections [storage] and [retention]: database, journal, and the age at which data is deleted."""
 
 from pathlib import Path
 
@@ -10,6 +10,8 @@ __all__ = ["RetentionConfig", "StorageConfig"]
 
 
 class StorageConfig(Section):
+    """Database URL, and limits of the record queue and the journal."""
+
     url: str = Field(default="sqlite:////var/lib/cc-bridge/cc-bridge.sqlite", pattern=r"^[a-z0-9+]+://")
     max_queued_records: int = Field(default=100_000, ge=1000)
     journal_file: Path = Path("/var/lib/cc-bridge/journal.sqlite")
@@ -17,11 +19,13 @@ class StorageConfig(Section):
 
     @property
     def on_server(self) -> bool:
-        """Tell whether the database is a server, which may be away when the daemon is not."""
+        """True if the database is a server, which can fail independently of the daemon; False for SQLite."""
         return not self.url.startswith("sqlite")
 
 
 class RetentionConfig(Section):
+    """Days after which each kind of data is deleted (0: never), and the hour of the nightly deletion."""
+
     calls_days: float = Field(default=0, ge=0, le=36500)
     ratings_days: float = Field(default=0, ge=0, le=36500)
     comments_days: float = Field(default=90, ge=0, le=36500)

@@ -1,4 +1,4 @@
-"""The surveys and prompts that the configuration names, loaded and checked."""
+"""Loading and validation of the survey files and prompts that the configuration names."""
 
 from collections.abc import Iterator
 
@@ -13,9 +13,9 @@ __all__ = ["load_surveys"]
 
 
 def load_surveys(config: Config) -> tuple[SurveyLibrary, Sounds]:
-    """Return the surveys of the configured folder, and what Asterisk plays for each prompt.
+    """Return the surveys of the configured directory, and the sound file of each prompt.
 
-    Raises SurveyError or ConfigError.
+    Raises SurveyError for an invalid survey file, ConfigError if a queue's survey is missing or too long.
     """
     catalogue_file = resource_path("dialplans/prompts.toml")
     sounds = parse_catalogue(catalogue_file.read_text(encoding="utf-8"), str(catalogue_file)).sounds
@@ -26,7 +26,7 @@ def load_surveys(config: Config) -> tuple[SurveyLibrary, Sounds]:
 
 
 def _survey_faults(config: Config, surveys: SurveyLibrary) -> Iterator[str]:
-    """Yield what would go wrong when a queue's survey is asked."""
+    """Yield an error line for each queue whose survey is missing or can exceed agi.max_session_seconds."""
     queues = {f"queues.{name}": queue for name, queue in config.queues.items()}
     for place, queue in {"queue_defaults": config.queue_defaults, **queues}.items():
         if queue.survey and queue.survey not in surveys:

@@ -1,4 +1,4 @@
-"""The surveys: their files, the recordings of comments, and when they are off."""
+"""Section [survey]: survey files, recordings of comments, and the load above which no caller is invited."""
 
 from pydantic import Field
 
@@ -8,6 +8,8 @@ __all__ = ["SurveyConfig"]
 
 
 class SurveyConfig(Section):
+    """Survey files, recordings of comments, and the load limit."""
+
     enabled: bool = True
     directory: OptionalPath = None
     recordings_directory: str = Field(default="/var/spool/asterisk/cc_bridge", pattern=r"^/[A-Za-z0-9._/-]+$")

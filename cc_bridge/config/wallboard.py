@@ -1,4 +1,4 @@
-"""The wallboard: its queues and thresholds."""
+"""Section [wallboard]: the queues on the wallboard, and its warning and critical thresholds."""
 
 from pydantic import Field, model_validator
 
@@ -8,6 +8,8 @@ __all__ = ["WallboardConfig"]
 
 
 class WallboardConfig(Section):
+    """Queues on the wallboard, and its warning and critical thresholds."""
+
     queues: list[str] = []
     show_agent_names: bool = False
     max_listeners: int = Field(default=50, ge=1, le=1000)

@@ -1,4 +1,4 @@
-"""Who is told by HTTP what happens."""
+"""Section [[webhooks]]: the receivers of events, their secrets and retry limits."""
 
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -22,6 +22,8 @@ _THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
 
 
 class WebhookConfig(Section):
+    """One receiver of webhook events."""
+
     name: str = Field(pattern=r"^[a-z0-9_-]{1,32}$")
     url: str = Field(pattern=r"^https?://[!-~]{1,2000}$")
     secret: SecretStr = SecretStr("")
@@ -61,17 +63,20 @@ class WebhookConfig(Section):
     def _safe_address(self) -> "WebhookConfig":
         address = urlsplit(self.url)
         if not address.hostname or address.username is not None or address.fragment:
-            raise ValueError("url must be an address such as https://example.com/events, without user or #")
+            raise ValueError("url must be like https://example.com/events, without user name and #fragment")
         if address.scheme == "http" and address.hostname not in _THIS_MACHINE and not self.allow_http:
             raise ValueError(
-                "url must begin with https://, since events hold personal data;"
-                " allow_http = true allows http:// in a network of your own"
+                "url must start with https://, since events contain personal data;"
+                " set allow_http = true to use http:// in a private network"
             )
         return self
 
     def keys(self) -> tuple[bytes, ...]:
-        """Return what signs. Raises ConfigError for a secret that cannot be read or used."""
-        from cc_bridge.webhooks.signing import keys_of  # noqa: PLC0415 - only who has webhooks needs it
+        """Return the signing keys in the order of the configured secrets.
+
+        Raises ConfigError if the secret cannot be read or is not valid.
+        """
+        from cc_bridge.webhooks.signing import keys_of  # noqa: PLC0415 - only needed with webhooks
 
         key = f"webhooks.{self.name}.secret"
         try:

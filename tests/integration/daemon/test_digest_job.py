@@ -42,7 +42,7 @@ def url(tmp_path_factory):
         ('recipients = ["a@example.com", "a@example.com"]', "must name each address once"),
         ('owner_addresses = {nobody = "a@example.com"}', "no queue has owner = 'nobody'"),
         ('owner_addresses = {"../sara" = "a@example.com"}', "digest.owner_addresses"),
-        ('tls = "none"\nsmtp_host = "mail.example.com"\nusername = "u"\npassword = "s3cret"', "in plain"),
+        ('tls = "none"\nsmtp_host = "mail.example.com"\nusername = "u"\npassword = "s3cret"', "unencrypted"),
         ('password = "s3cret"\npassword_file = "/x"', "not both"),
         ("hour = 24", "digest.hour = 24"),
     ],

@@ -64,14 +64,14 @@ WEBHOOK = '[[webhooks]]\nname = "crm"\nsecret = "whsec_x"\nurl = '
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (WEBHOOK + '"http://crm.example.com/"', "begin with https://"),
+        (WEBHOOK + '"http://crm.example.com/"', "start with https://"),
         (WEBHOOK + '"https://user:pass@crm.example.com/"', "without user"),
-        (WEBHOOK + '"https:///events"', "must be an address"),
+        (WEBHOOK + '"https:///events"', "must be like https://"),
         (WEBHOOK + '"ftp://crm.example.com/"', "webhooks.0.url"),
         (WEBHOOK + '"https://a/"\nsecret_file = "/x"', "not both"),
         (WEBHOOK + '"https://a/"\nevents = ["call_began"]', "must be 'call_ended'"),
         (WEBHOOK + '"https://a/"\nurls = 1', "did you mean url?"),
-        (2 * (WEBHOOK + '"https://a/"\n'), "each needs a name of its own"),
+        (2 * (WEBHOOK + '"https://a/"\n'), "each needs a different name"),
     ],
 )
 def test_webhooks_that_cannot_be_meant_are_told_without_their_secret(tmp_path, text, says):
