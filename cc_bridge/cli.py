@@ -1,7 +1,9 @@
-"""The `cc-bridge` command. Every error that a user can mend is told without a traceback, exit code 1.
+"""The `cc-bridge` command line.
 
-The commands are in `commands/`. Each imports what it needs when it runs, so that --help answers at once and
-Ctrl-C finds a command that can handle it, and because some of the modules install Twisted's reactor.
+Errors that a user can correct are printed in one line, without a traceback, and the exit code is 1.
+
+The commands are in `commands/`. Each command imports its modules only when it runs. --help therefore answers
+quickly, Ctrl-C during the imports reaches the command, and Twisted's reactor is installed only where needed.
 """
 
 from typing import Any
@@ -30,7 +32,7 @@ __all__ = ["main"]
 
 
 class _Commands(click.Group):
-    """Turns our own errors into click's, which prints them without a traceback."""
+    """A group of commands that prints errors of cc_bridge in one line, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -42,12 +44,12 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="cc-bridge")
 def main() -> None:
-    """Measure queue calls on an Asterisk PBX, ask callers to rate them, store and export both.
+    """Measure queue calls on an Asterisk PBX, survey the callers, and store and export the results.
 
     \b
-    Try it without an Asterisk:  cc-bridge demo
-    Beside a real one:           cc-bridge check && cc-bridge run
-    Is all of it well:           cc-bridge doctor
+    Try it without Asterisk:          cc-bridge demo
+    Start it beside an Asterisk PBX:  cc-bridge check && cc-bridge run
+    Check the installation:           cc-bridge doctor
     """
 
 

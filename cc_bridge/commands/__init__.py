@@ -1,1 +1,1 @@
-"""The commands of `cc-bridge`, one module a subject; each imports what it needs when it runs."""
+"""The commands of `cc-bridge`: one module for each subject. Commands import their modules when they run."""

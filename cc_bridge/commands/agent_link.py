@@ -1,4 +1,4 @@
-"""For agents themselves: `agent link`."""
+"""The command `agent link`: it creates the link to an agent's own page."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 __all__ = ["agent"]
 
 _DAY = 86_400  # seconds
-_LOOK_BACK = 90 * _DAY  # for names that are like the one that nobody has
-_EVERY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - looked for, not listened on
+_SUGGESTION_SECONDS = 90 * _DAY  # agents seen in this period are suggested for an unknown name
+_EVERY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound
 
 
 @click.group()
 def agent() -> None:
-    """Let an agent see their own figures.
+    """Give an agent access to a page with their own figures.
 
     \b
     Example:  cc-bridge agent link Sara
@@ -29,13 +29,20 @@ def agent() -> None:
 @agent.command()
 @config_option
 @click.argument("name")
-@click.option("--days", type=click.IntRange(1, 366), default=90, show_default=True, help="How long it opens.")
-@click.option("--url", default="", help="How agents reach the daemon, such as https://cc.example.com.")
+@click.option(
+    "--days", type=click.IntRange(1, 366), default=90, show_default=True, help="Days until the link expires."
+)
+@click.option(
+    "--url",
+    default="",
+    help="Base URL of the daemon for agents, such as https://cc.example.com. Default: http.host and"
+    " http.port of the configuration.",
+)
 def link(name: str, days: int, url: str, path: Path | None) -> None:
-    """Print the link that opens the page of the agent NAME, as the PBX names them, and nobody else's.
+    """Print a link to the page of the agent NAME (the agent's name in the PBX's queues).
 
-    Give it to that agent alone. It ends after its days, and all links end when http.token changes. If the
-    database has never seen such an agent, standard error says so.
+    The link opens the page of this agent only; give it to no other person. It expires after --days. A change
+    of http.token invalidates all links. A warning is printed if the database does not know the agent.
 
     \b
     Examples:  cc-bridge agent link Sara
@@ -49,7 +56,8 @@ def link(name: str, days: int, url: str, path: Path | None) -> None:
     token = config.http.access_token()
     if not token:
         raise click.ClickException(
-            "an agent's page needs a token: set http.token_file (openssl rand -hex 32) and restart the daemon"
+            "agent links need an access token: set http.token_file (create one with openssl rand -hex 32)"
+            " and restart the daemon"
         )
     if not name.strip() or not name.isprintable():
         raise click.BadParameter("must be an agent's name", param_hint="NAME")
@@ -57,14 +65,15 @@ def link(name: str, days: int, url: str, path: Path | None) -> None:
     until = now + days * _DAY
     base = (url or _address(config.http.host, config.http.port)).rstrip("/")
     click.echo(f"{base}/agent#{AgentLinks(token, config.pbx.name).sign(name, until)}")
-    if doubt := _doubt(config, name, now):
-        click.echo(f"warning: {doubt}", err=True)
+    if warning := _unknown_agent(config, name, now):
+        click.echo(f"warning: {warning}", err=True)
 
 
-def _doubt(config: "Config", name: str, now: float) -> str:
-    """Return why the page may stay empty; empty: the database knows the agent, or there is none to ask.
+def _unknown_agent(config: "Config", name: str, now: float) -> str:
+    """Return a warning that the database does not know the agent.
 
-    It is asked as it is, not upgraded: whoever makes a link may not be the user of the daemon.
+    The text is empty if the agent is known or if there is no database yet. The schema is not upgraded, since
+    the user who runs this command may differ from the daemon's user.
     """
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -76,29 +85,31 @@ def _doubt(config: "Config", name: str, now: float) -> str:
     try:
         engine = make_engine(storage.url)
         if not storage.on_server and not Path(str(engine.url.database)).exists():
-            return ""  # to ask would make the file
+            return ""  # SQLite would create the file
         try:
             with engine.connect() as connection:
                 if is_agent(connection, pbx, name):
                     return ""
-                others = agents_since(connection, pbx, now - _LOOK_BACK)
+                others = agents_since(connection, pbx, now - _SUGGESTION_SECONDS)
         finally:
             engine.dispose()
     except (StorageError, SQLAlchemyError) as error:
         why = " ".join(str(getattr(error, "orig", error)).split())
-        return f"nobody could look whether there is an agent {name!r}: {why}"
-    return f"no agent {name!r} was ever seen at the PBX {pbx!r}{_like(name, others)}"
+        return f"cannot check whether the agent {name!r} exists: {why}"
+    return f"the PBX {pbx!r} has no recorded agent {name!r}{_suggestion(name, others)}"
 
 
-def _like(name: str, others: list[str]) -> str:
+def _suggestion(name: str, others: list[str]) -> str:
+    """Return the question "did you mean ...?" with up to three similar names; empty if none is similar."""
     from difflib import get_close_matches
 
     folded = {each.casefold(): each for each in others}
     found = [folded[each] for each in get_close_matches(name.casefold(), folded, n=3)]
-    return f"; is it {' or '.join(map(repr, found))}?" if found else ""
+    return f"; did you mean {' or '.join(map(repr, found))}?" if found else ""
 
 
 def _address(host: str, port: int) -> str:
+    """Return the base URL of the daemon: the host name if it listens on every address."""
     from socket import gethostname
 
     name = gethostname() if host in _EVERY_ADDRESS else f"[{host}]" if ":" in host else host

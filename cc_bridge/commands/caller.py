@@ -1,4 +1,4 @@
-"""One caller who wants to see, or to be taken out of, what is stored: `caller export` and `caller erase`."""
+"""The commands `caller export` and `caller erase`: access to and erasure of one caller's personal data."""
 
 import sys
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ __all__ = ["caller"]
 
 @click.group()
 def caller() -> None:
-    """Show or erase everything that is stored about one caller, on all PBXs of the database.
+    """Export or erase all stored data of one caller, on all PBXs of the database.
 
     \b
     Example:  cc-bridge caller export +989121234567
@@ -33,7 +33,7 @@ def caller() -> None:
 @config_option
 @click.argument("number")
 def export(number: str, path: Path | None) -> None:
-    """Print as JSON every row about the caller with this NUMBER, by table; instants in UTC.
+    """Print all rows about the caller with this NUMBER as JSON, grouped by table, with times in UTC.
 
     \b
     Example:  cc-bridge caller export +989121234567 > caller.json
@@ -58,18 +58,18 @@ def export(number: str, path: Path | None) -> None:
 @caller.command()
 @config_option
 @click.argument("number")
-@click.option("--yes", is_flag=True, help="Do not ask first.")
-@click.option("--forget-opt-out", is_flag=True, help="Forget too that the caller must not be asked again.")
+@click.option("--yes", is_flag=True, help="Erase without confirmation.")
+@click.option("--forget-opt-out", is_flag=True, help="Also erase the caller's opt-out from surveys.")
 def erase(number: str, path: Path | None, *, yes: bool, forget_opt_out: bool) -> None:
-    """Take the caller with this NUMBER out of the database, the journal and the recordings.
+    """Erase the personal data of the caller with this NUMBER from database, journal and recordings.
 
-    Calls, waits, talks and ratings stay as figures without number, name and key. That the caller has opted
-    out stays too, as a hash. A note of it without the number goes to erasures.log beside the database file
-    or the journal. With several PBXs on one server, run it on the machine of each.
+    Calls, visits, talks and ratings remain as figures without number, name and caller key. The caller's
+    opt-out remains as a hash. The erasure is logged without the number in erasures.log, beside the database
+    file or the journal. If several PBXs share a database server, run the command on the machine of each.
 
     \b
     Examples:  cc-bridge caller erase +989121234567
-               cc-bridge caller erase 09121234567 --yes     (with callers.country_code = "98" the same)
+               cc-bridge caller erase 09121234567 --yes     (the same with callers.country_code = "98")
     """
     from cc_bridge.storage.migrate import database
     from cc_bridge.storage.personal_data.erasure import CallerOptedOut, erase as erase_person
@@ -78,49 +78,50 @@ def erase(number: str, path: Path | None, *, yes: bool, forget_opt_out: bool) ->
     config = load_config(path)
     person = _person(config, number)
     if not yes:
-        click.confirm("Erase this caller from everything that is stored? It cannot be undone", abort=True)
-    lasting = None if forget_opt_out else config.callers.caller_keys().hashed(number)
+        click.confirm("Erase all personal data of this caller? This cannot be undone", abort=True)
+    kept_opt_out = None if forget_opt_out else config.callers.caller_keys().hashed(number)
     with database(config.storage.url) as engine, _journal(config) as journal:
         try:
             with click.progressbar(length=1, label="erase", file=sys.stderr) as bar:
                 erased = erase_person(
-                    engine, journal, person, lasting, Recordings(config.survey.recordings_directory)
+                    engine, journal, person, kept_opt_out, Recordings(config.survey.recordings_directory)
                 )
                 bar.update(1)
         except CallerOptedOut as error:
             raise click.ClickException(
-                f"{error}: to remember it without the number set callers.hash_secret, or --forget-opt-out"
+                f"{error}: set callers.hash_secret to keep the opt-out as a hash, or give --forget-opt-out"
             ) from error
     note = _note(config, erased.rows, erased.recordings, len(erased.not_here))
     for name, rows in erased.rows.items():
         click.echo(f"{name:<16}{rows:>8}  rows changed")
     click.echo(f"{'recordings':<16}{erased.recordings:>8}  removed")
     if erased.opted_out:
-        click.echo("that the caller must not be asked again is kept, as a hash")
-    click.echo(f"noted in {note}")
+        click.echo("the caller's opt-out is kept as a hash")
+    click.echo(f"logged in {note}")
     for recording in erased.not_here:
-        click.echo(f"not found on this machine, delete it on the PBX: {recording}", err=True)
+        click.echo(f"recording not found on this machine, delete it on the PBX: {recording}", err=True)
     click.echo(
-        "A call that goes on now is written when it ends: erase again then. Asterisk's own records, backups, "
-        "logs of a database server and receivers of webhooks are not reached.",
+        "A call that is in progress is stored when it ends: erase again then. This command does not erase "
+        "Asterisk's own records, backups, database server logs or data at webhook receivers.",
         err=True,
     )
 
 
 def _person(config: "Config", number: str) -> "DataSubject":
+    """Return the data subject with a phone number. Raises ClickException if it is not a phone number."""
     from cc_bridge.privacy.data_subject import DataSubject
 
     person = DataSubject(number, config.callers.caller_keys())
     if not person:
         raise click.ClickException(f"not a phone number: {number!r}")
     if not config.callers.country_code:
-        click.echo("callers.country_code is not set: 0912... and +98912... are not known for one", err=True)
+        click.echo("callers.country_code is not set: 0912... and +98912... count as two callers", err=True)
     return person
 
 
 @contextmanager
 def _journal(config: "Config") -> "Iterator[Engine | None]":
-    """Open what waits on this machine for a database server; None: nothing does."""
+    """Open the journal of this machine; yield None if there is no journal or the database is SQLite."""
     from sqlalchemy.exc import OperationalError
 
     from cc_bridge.storage.engine import make_engine
@@ -130,20 +131,20 @@ def _journal(config: "Config") -> "Iterator[Engine | None]":
         return
     engine = make_engine(f"sqlite:///{config.storage.journal_file}")
     try:
-        with engine.connect():  # which reads the file's header
+        with engine.connect():  # reads the file's header, and so fails if the journal is locked
             pass
         yield engine
     except OperationalError as error:
         raise click.ClickException(
             f"the journal {config.storage.journal_file} is in use ({error.orig}): "
-            "stop cc-bridge on this machine, do it, start it again"
+            "stop cc-bridge on this machine, repeat the command, then start cc-bridge"
         ) from error
     finally:
         engine.dispose()
 
 
 def _note(config: "Config", rows: dict[str, int], recordings: int, not_here: int) -> Path:
-    """Write down what was done, without whom it was done for; return where."""
+    """Append the erasure, without the caller's number, to erasures.log; return the path of that file."""
     import json
     from datetime import UTC, datetime
     from secrets import token_hex

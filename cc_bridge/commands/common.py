@@ -1,4 +1,4 @@
-"""What the commands share: the configuration file, and errors told without a traceback."""
+"""Shared parts of the commands: the configuration option, dates, and errors without a traceback."""
 
 import zlib
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 class _Date(click.ParamType[date]):
-    """A day of the Gregorian or the Persian calendar."""
+    """The click type of a date in the Gregorian or the Persian calendar, such as 2026-11-01 or 1405-08-10."""
 
     name = "date"
 
@@ -40,16 +40,17 @@ config_option = click.option(
     "path",
     type=click.Path(dir_okay=False, path_type=Path),
     envvar="CC_BRIDGE_CONFIG",
-    help=f"The configuration file; else $CC_BRIDGE_CONFIG, else {_DEFAULT_CONFIG} if it exists.",
+    help=f"Configuration file. Default: $CC_BRIDGE_CONFIG, or {_DEFAULT_CONFIG} if it exists.",
 )
 
 
 def config_file(path: Path | None) -> Path | None:
-    """Return the file that is read; None: there is none, the defaults hold."""
+    """Return the path of the configuration file; None if there is none and the defaults apply."""
     return path or (_DEFAULT_CONFIG if _DEFAULT_CONFIG.exists() else None)
 
 
 def load_config(path: Path | None) -> "Config":
+    """Return the configuration from the file and the environment. Raises ConfigError."""
     from cc_bridge.config import load
 
     return load(config_file(path))
@@ -57,7 +58,7 @@ def load_config(path: Path | None) -> "Config":
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Tell what is wrong with a file that cannot be read to its end."""
+    """Report a file that cannot be read to its end as an error in one line. A broken pipe is not reported."""
     try:
         yield
     except BrokenPipeError:

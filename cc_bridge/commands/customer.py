@@ -1,4 +1,4 @@
-"""Who is behind a number, and what happened with them: `customer import`, `show` and `lost-calls`."""
+"""The commands `customer import`, `show` and `lost-calls`."""
 
 import sys
 from collections import Counter
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 __all__ = ["customer"]
 
 _FAULTS_SHOWN = 20
-_BATCH = 1000  # numbers of one transaction
+_BATCH = 1000  # numbers per transaction
 _DAY = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 
 
 @click.group()
 def customer() -> None:
-    """Take in customers from a CRM, show the history of one, and who was called back.
+    """Import customers from a CRM, show the history of a customer, and report lost and repeat calls.
 
     \b
     Example:  cc-bridge customer show +989121234567
@@ -42,10 +42,10 @@ def customer() -> None:
 @config_option
 @click.argument("file", type=FILE)
 def import_customers(file: Path, path: Path | None) -> None:
-    """Take in a table of customers: CSV in UTF-8, its first line number,customer_id,name.
+    """Import customers from a CSV file in UTF-8 with the header line number,customer_id,name.
 
-    Again changes nothing; a number that is there already gets the new id and name. Numbers with one
-    customer_id are one customer. Faulty lines are told and left out, and the exit code is then 1.
+    A known number gets the new id and name; a second import of the same file has no effect. Numbers with the
+    same customer_id belong to one customer. Faulty lines are reported and skipped; the exit code is then 1.
 
     \b
     Example:  cc-bridge customer import customers.csv
@@ -57,7 +57,7 @@ def import_customers(file: Path, path: Path | None) -> None:
     config = load_config(path)
     numbers = make_numbers(config)
     with database(config.storage.url) as engine, reading(), file.open("rb") as stream:
-        intake = _Intake(engine, config)
+        importer = _Importer(engine, config)
         with click.progressbar(length=file.stat().st_size, label="import", file=sys.stderr) as bar:
 
             def lines() -> "Iterator[bytes]":
@@ -66,35 +66,36 @@ def import_customers(file: Path, path: Path | None) -> None:
                     yield line
 
             for line in read(lines()):
-                intake.take(line, numbers)
-            intake.store()
-    counts = intake.counts
-    for fault in intake.faults:
+                importer.add(line, numbers)
+            importer.store()
+    counts = importer.counts
+    for fault in importer.faults:
         click.echo(f"{file}:{fault.line}: {fault.reason}", err=True)
-    if counts["faulty"] > len(intake.faults):
-        click.echo(f"... and {counts['faulty'] - len(intake.faults)} more", err=True)
-    click.echo(f"{counts['new']} new, {counts['changed']} changed, {counts['same']} as before, "
-               f"{counts['faulty']} faulty lines left out")  # fmt: skip
+    if counts["faulty"] > len(importer.faults):
+        click.echo(f"... and {counts['faulty'] - len(importer.faults)} more", err=True)
+    click.echo(f"{counts['new']} new, {counts['changed']} changed, {counts['same']} unchanged, "
+               f"{counts['faulty']} faulty lines skipped")  # fmt: skip
     if config.callers.number_storage != "plain":
-        click.echo("names were not stored, since callers.number_storage is not plain", err=True)
+        click.echo('names were not stored, since callers.number_storage is not "plain"', err=True)
     if counts["faulty"]:
         sys.exit(1)
 
 
-class _Intake:
-    """Lines of a table on their way into the database."""
+class _Importer:
+    """An import of CSV lines into the database, in batches; it counts the lines by result."""
 
     def __init__(self, engine: "Engine", config: "Config") -> None:
         from time import time
 
         self.counts: Counter[str] = Counter()  # new, changed, same, faulty
-        self.faults: list[CsvFault] = []  # the first of them
+        self.faults: list[CsvFault] = []  # the first _FAULTS_SHOWN
         self._engine = engine
         self._plain = config.callers.number_storage == "plain"
         self._now = time()
         self._waiting: list[CustomerNumber] = []
 
-    def take(self, line: "CsvLine | CsvFault", numbers: "NumberKeys") -> None:
+    def add(self, line: "CsvLine | CsvFault", numbers: "NumberKeys") -> None:
+        """Add a line to the batch, and store a full batch; count a faulty line."""
         from cc_bridge.customers.csv_import import CsvFault
         from cc_bridge.records import CustomerNumber
 
@@ -103,7 +104,7 @@ class _Intake:
         elif not (key := numbers.key(line.number)):
             self._left_out(CsvFault(line.line, "not a phone number"))
         elif numbers.is_shared(line.number):
-            self._left_out(CsvFault(line.line, "a number of customers.shared_numbers is nobody's"))
+            self._left_out(CsvFault(line.line, "the number is listed in customers.shared_numbers"))
         else:
             name = line.name if self._plain else ""
             self._waiting.append(CustomerNumber(key, line.customer_id, name, self._now))
@@ -111,6 +112,7 @@ class _Intake:
                 self.store()
 
     def store(self) -> None:
+        """Store the current batch in one transaction, and count new, changed and unchanged numbers."""
         from cc_bridge.storage.queries.customers import import_numbers
 
         new, changed = import_numbers(self._engine, self._waiting)
@@ -126,9 +128,11 @@ class _Intake:
 @customer.command()
 @config_option
 @click.argument("number")
-@click.option("--json", "as_object", is_flag=True, help="One JSON object, as /api/customers has it.")
+@click.option(
+    "--json", "as_object", is_flag=True, help="Print one JSON object, as /api/customers returns it."
+)
 def show(number: str, path: Path | None, *, as_object: bool) -> None:
-    """Print what happened with the customer who has this NUMBER, newest first (local time).
+    """Print the history of the customer with this NUMBER, newest entry first (local time).
 
     \b
     Examples:  cc-bridge customer show +989121234567
@@ -148,7 +152,9 @@ def show(number: str, path: Path | None, *, as_object: bool) -> None:
     if not keys:
         raise click.ClickException(f"not a phone number: {number!r}")
     if numbers.is_shared(number):
-        raise click.ClickException(f"many people call from {number}, as customers.shared_numbers says")
+        raise click.ClickException(
+            f"{number} is listed in customers.shared_numbers, so it belongs to no single customer"
+        )
     with database(config.storage.url) as engine, engine.connect() as connection:
         found = timeline(connection, keys, time(), numbers.shared)
     if as_object:
@@ -159,49 +165,54 @@ def show(number: str, path: Path | None, *, as_object: bool) -> None:
 
 
 def _lines(timeline: "Timeline") -> "Iterator[str]":
-    who = timeline.customer
-    if who.customer_id or who.name:
-        yield f"{who.name or 'without a name'}  {who.customer_id}  numbers: {who.numbers}".rstrip()
+    """Yield the history of a customer as lines of text."""
+    customer = timeline.customer
+    if customer.customer_id or customer.name:
+        name = customer.name or "no name"
+        yield f"{name}  {customer.customer_id}  numbers: {customer.numbers}".rstrip()
     if not timeline.entries:
-        yield "nothing happened yet"
+        yield "no entries"
     for entry in timeline.entries:
         at = datetime.fromtimestamp(entry.at).astimezone()
-        yield f"{at:%Y-%m-%d %H:%M:%S}  {_words(entry)}"
+        yield f"{at:%Y-%m-%d %H:%M:%S}  {_text(entry)}"
     if timeline.more:
-        yield "there is more, longer ago"
+        yield "older entries are not shown"
 
 
-def _words(entry: "TimelineEntry") -> str:
+def _text(entry: "TimelineEntry") -> str:
+    """Return one entry of a history as text, without its time."""
     from cc_bridge.customers.timeline import TimelineFollowUp, TimelineRating, TimelineTalk, TimelineVisit
 
     match entry:
         case TimelineVisit():
-            made_good = f", {entry.managed}" if entry.managed else ""
+            managed = f", {entry.managed}" if entry.managed else ""
             if entry.managed_seconds is not None:
-                made_good += f" after {timedelta(seconds=round(entry.managed_seconds))} by {entry.managed_by}"
-            return f"queue {entry.queue}: {entry.outcome} after {entry.wait_seconds:.0f} s{made_good}"
+                managed += f" after {timedelta(seconds=round(entry.managed_seconds))} by {entry.managed_by}"
+            return f"queue {entry.queue}: {entry.outcome} after {entry.wait_seconds:.0f} s{managed}"
         case TimelineTalk():
             return f"talk ({entry.direction}) with {entry.agent}: {entry.talk_seconds:.0f} s"
         case TimelineRating(kind="comment"):
             return f"comment: {entry.value} s, {entry.recording or 'removed'}"
         case TimelineFollowUp():
             by = f" by {entry.by}" if entry.by else ""
-            came = f": {entry.outcome}" if entry.outcome else ""
-            return f"follow-up ({entry.reason}, {entry.detail}): {entry.state}{by}{came}"
+            outcome = f": {entry.outcome}" if entry.outcome else ""
+            return f"follow-up ({entry.reason}, {entry.detail}): {entry.state}{by}{outcome}"
         case TimelineRating():
             return f"rating {entry.question} ({entry.kind}): {entry.label or entry.value}"
 
 
 @customer.command("lost-calls")
 @config_option
-@click.option("--from", "since", type=_DAY, required=True, help="First day, or an instant, local time.")
-@click.option("--to", "until", type=_DAY, help="The day or instant before which to end; default: now.")
-@click.option("--lost", is_flag=True, help="List the lost calls that wait to be called back.")
+@click.option(
+    "--from", "since", type=_DAY, required=True, help="First day, or a local time such as 2026-11-01T08:00."
+)
+@click.option("--to", "until", type=_DAY, help="Day or local time before which the span ends. Default: now.")
+@click.option("--lost", is_flag=True, help="List the lost calls that were not called back.")
 def print_lost_calls(path: Path | None, since: datetime, until: datetime | None, *, lost: bool) -> None:
-    """Print how many lost calls were called back, and how many callers came again.
+    """Print the recall rate of lost calls and the rate of repeat calls.
 
-    Lost calls count when their 24 hours are over, callers when their 24 hours or 7 days are. Calls back are
-    seen only with direct_calls.enabled.
+    A lost call is counted 24 hours after it. A caller is counted for repeat calls after 24 hours and after 7
+    days. Outgoing calls to the caller are recognised only with direct_calls.enabled.
 
     \b
     Examples:  cc-bridge customer lost-calls --from 2026-11-01 --to 2026-12-01
@@ -216,18 +227,18 @@ def print_lost_calls(path: Path | None, since: datetime, until: datetime | None,
 
     config = load_config(path)
     now = time()
-    begins, ends = since.timestamp(), until.timestamp() if until else now
-    after = min(now, ends + max(REPEAT_SECONDS))
+    start, end = since.timestamp(), until.timestamp() if until else now
+    read_until = min(now, end + max(REPEAT_SECONDS))
     shared = make_numbers(config).shared
     calls: list[LostCall] = []
-    stays: list[RepeatCalls] = []
+    repeats: list[RepeatCalls] = []
     with database(config.storage.url) as engine, engine.connect() as connection:
-        rows = rows_between(connection, begins, after)
+        rows = rows_between(connection, start, read_until)
         with click.progressbar(length=max(1, rows), label="read", file=sys.stderr) as bar:
-            for theirs in contacts(connection, begins, after, shared, bar.update):
-                calls += (each for each in lost_calls(theirs, now) if begins <= each.entered_at < ends)
-                came = repeat_calls(theirs, config.customers.group)
-                stays += (each for each in came if begins <= each.entered_at < ends)
+            for of_caller in contacts(connection, start, read_until, shared, bar.update):
+                calls += (each for each in lost_calls(of_caller, now) if start <= each.entered_at < end)
+                repeated = repeat_calls(of_caller, config.customers.group)
+                repeats += (each for each in repeated if start <= each.entered_at < end)
     if lost:
         for call in sorted(calls, key=lambda each: each.lost_at):
             if call.managed in (LostCallStatus.OPEN, LostCallStatus.NOT_MANAGED):
@@ -236,39 +247,41 @@ def print_lost_calls(path: Path | None, since: datetime, until: datetime | None,
                     f"{at:%Y-%m-%d %H:%M:%S}  {call.caller_key}  {call.queue}  {call.outcome}  {call.managed}"
                 )
         return
-    for line in _figures(calls, stays, now):
+    for line in _figures(calls, repeats, now):
         click.echo(line)
 
 
-def _figures(calls: "list[LostCall]", stays: "list[RepeatCalls]", now: float) -> "Iterator[str]":
+def _figures(calls: "list[LostCall]", repeats: "list[RepeatCalls]", now: float) -> "Iterator[str]":
+    """Yield the figures of lost and repeat calls as lines; `now` is in UTC seconds since the epoch."""
     from statistics import median
 
     from cc_bridge.customers.lost_calls import REPEAT_SECONDS, LostCallStatus
 
     decided = [call for call in calls if call.decided]
-    became = Counter(call.managed for call in decided)
-    good = became[LostCallStatus.RECALLED] + became[LostCallStatus.SELF_SERVED]
+    by_status = Counter(call.managed for call in decided)
+    managed_calls = by_status[LostCallStatus.RECALLED] + by_status[LostCallStatus.SELF_SERVED]
     yield f"{'lost calls':<28}{len(decided):>8}"
-    for managed in (LostCallStatus.RECALLED, LostCallStatus.SELF_SERVED, LostCallStatus.NOT_MANAGED):
-        yield f"{f'  {managed}':<28}{became[managed]:>8}"
-    yield f"{'recall':<28}{_percent(good, len(decided))}"
-    yield f"{'not 24 h ago':<28}{len(calls) - len(decided):>8}"
-    took = [
+    for status in (LostCallStatus.RECALLED, LostCallStatus.SELF_SERVED, LostCallStatus.NOT_MANAGED):
+        yield f"{f'  {status}':<28}{by_status[status]:>8}"
+    yield f"{'recall':<28}{_percent(managed_calls, len(decided))}"
+    yield f"{'less than 24 h ago':<28}{len(calls) - len(decided):>8}"
+    recall_seconds = [
         call.seconds
         for call in decided
         if call.managed is LostCallStatus.RECALLED and call.seconds is not None
     ]
-    if took:
-        yield f"{'median time to recall':<28}{timedelta(seconds=round(median(took)))!s:>8}"
+    if recall_seconds:
+        yield f"{'median time to recall':<28}{timedelta(seconds=round(median(recall_seconds)))!s:>8}"
     for agent, n in Counter(
         call.agent for call in decided if call.managed is LostCallStatus.RECALLED
     ).most_common():
         yield f"{f'  by {agent}':<28}{n:>8}"
     for seconds in REPEAT_SECONDS:
-        again = [each for stay in stays if (each := stay.within(seconds, now)) is not None]
+        outcomes = [each for call in repeats if (each := call.within(seconds, now)) is not None]
         name = f"repeat within {seconds / 3600:.0f} h"
-        yield f"{name:<28}{_percent(sum(again), len(again))} of {len(again)}"
+        yield f"{name:<28}{_percent(sum(outcomes), len(outcomes))} of {len(outcomes)}"
 
 
 def _percent(part: int, whole: int) -> str:
+    """Return a share in per cent, right-aligned; "no data" if the whole is 0."""
     return f"{100 * part / whole:>7.1f}%" if whole else f"{'no data':>8}"

@@ -1,4 +1,4 @@
-"""Running it: `run`, `demo`, `check` of the configuration, and `health` of a daemon that runs."""
+"""The commands `run`, `demo`, `check` (the configuration) and `health` (the running daemon)."""
 
 from http import HTTPStatus
 from pathlib import Path
@@ -9,7 +9,7 @@ from cc_bridge.commands.common import config_option, load_config
 
 __all__ = ["check", "demo", "health", "run"]
 
-_HEALTH_SECONDS = 3.0  # the page is made in the reactor, which never takes so long
+_HEALTH_SECONDS = 3.0  # a healthy reactor answers much faster
 
 
 @click.command()
@@ -17,9 +17,9 @@ _HEALTH_SECONDS = 3.0  # the page is made in the reactor, which never takes so l
 def run(path: Path | None) -> None:
     """Run the daemon in the foreground until SIGTERM or Ctrl-C.
 
-    SIGTERM: no more surveys begin, those that run may finish within
-    run.shutdown_timeout_seconds, what is left is written, exit code 0. SIGHUP: the configuration is loaded
-    again; a bad one is refused.
+    On SIGTERM the daemon stops accepting surveys and waits up to run.shutdown_timeout_seconds for running
+    ones. It then writes all records and exits with code 0. On SIGHUP it reloads the configuration; an invalid
+    configuration is rejected and the current one stays active.
 
     \b
     Example:  cc-bridge run --config /etc/cc-bridge/cc-bridge.toml
@@ -30,11 +30,16 @@ def run(path: Path | None) -> None:
 
 
 @click.command()
-@click.option("--seconds", type=click.FloatRange(min=0), help="End after so many seconds; else by Ctrl-C.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0),
+    help="Stop after this number of seconds. Default: run until Ctrl-C.",
+)
 def demo(*, seconds: float | None) -> None:
-    """Show it all without an Asterisk: a recorded contact centre, and a table of its queues.
+    """Demonstrate cc_bridge without Asterisk: a simulated contact centre with a table of its queues.
 
-    Callers wait, talk, and rate the agent on their keypad. Nothing leaves this machine, nothing is kept.
+    Callers wait, talk, and rate the agent on their keypad. The demo does not contact other machines and
+    stores no data.
 
     \b
     Example:  cc-bridge demo --seconds 120
@@ -47,7 +52,7 @@ def demo(*, seconds: float | None) -> None:
 @click.command()
 @config_option
 def check(path: Path | None) -> None:
-    """Print the configuration in force, secrets masked, or every error in it.
+    """Validate the configuration. Print the effective values with secrets masked, or every error.
 
     \b
     Example:  CC_BRIDGE_AMI__HOST=10.0.0.5 cc-bridge check -c cc-bridge.toml
@@ -70,9 +75,9 @@ def check(path: Path | None) -> None:
 @click.command()
 @config_option
 def health(path: Path | None) -> None:
-    """Ask the daemon on this machine whether it is alive; exit code 1 when it must be restarted.
+    """Check whether the daemon on this machine is alive. Exit code 1: it must be restarted.
 
-    What a container's health check runs. Whether it has all that it needs, such as the PBX, says /readyz.
+    This is the health check of the container image. It does not check the PBX and the database: see /readyz.
 
     \b
     Example:  cc-bridge health || systemctl restart cc-bridge

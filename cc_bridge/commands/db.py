@@ -1,4 +1,4 @@
-"""The database: `db upgrade`, `db schema`, `db import-journal`."""
+"""The commands `db upgrade`, `db schema` and `db import-journal`."""
 
 import sys
 from pathlib import Path
@@ -12,14 +12,16 @@ __all__ = ["db"]
 
 @click.group()
 def db() -> None:
-    """Make, change and describe the database's tables; write into them what a journal holds."""
+    """Create, upgrade and describe the database tables, and import a journal."""
 
 
 @db.command()
 @config_option
-@click.option("--sql", is_flag=True, help="Print the SQL for an empty database instead of running it.")
+@click.option(
+    "--sql", is_flag=True, help="Print the SQL that creates an empty database, and execute nothing."
+)
 def upgrade(path: Path | None, *, sql: bool) -> None:
-    """Bring the database of storage.url to this version's schema; `run` does it by itself too.
+    """Upgrade the database of storage.url to the schema of this version. `run` does this automatically.
 
     \b
     Examples:  cc-bridge db upgrade
@@ -38,7 +40,7 @@ def upgrade(path: Path | None, *, sql: bool) -> None:
 
 @db.command()
 def schema() -> None:
-    """Print what each table, view and column means, with examples of queries, as Markdown.
+    """Print the meaning of each table, view and column, with example queries, as Markdown.
 
     \b
     Example:  cc-bridge db schema > schema.md
@@ -50,11 +52,12 @@ def schema() -> None:
 
 @db.command("import-journal")
 @config_option
-@click.option("--journal", "file", type=FILE, help="The journal's file; else that of storage.journal_file.")
+@click.option("--journal", "file", type=FILE, help="Journal file. Default: storage.journal_file.")
 def import_journal(path: Path | None, file: Path | None) -> None:
-    """Write into the database what a journal still holds, such as after storage.url was changed.
+    """Write the remaining records of a journal into the database, for example after a change of storage.url.
 
-    With a server the daemon does it by itself. Again writes nothing twice.
+    If storage.url names a database server, the daemon does this automatically. A second import of the same
+    journal has no effect.
 
     \b
     Examples:  cc-bridge db import-journal
@@ -72,15 +75,19 @@ def import_journal(path: Path | None, file: Path | None) -> None:
     file = file or storage.journal_file
     waiting = journal_import.pending_in(file)
     if not waiting:
-        click.echo(f"{file}: nothing waits")
+        click.echo(f"{file}: no records to import")
         return
     database = SqlSink(partial(open_database, storage.url))
     try:
         with click.progressbar(length=waiting, label="import", file=sys.stderr) as bar:
             done = journal_import.import_journal(file, database, bar.update)
     except SQLAlchemyError as error:
-        raise click.ClickException(f"{error}; what is written is noted, so start it again") from error
+        raise click.ClickException(
+            f"{error}; repeat the command: it continues after the last written record"
+        ) from error
     finally:
         database.close()
-    aside = f"; {done.rejected} that the database rejected stay in {file}" if done.rejected else ""
-    click.echo(f"{done.written} records written{aside}")
+    rejected = (
+        f"; {done.rejected} records were rejected by the database and stay in {file}" if done.rejected else ""
+    )
+    click.echo(f"{done.written} records written{rejected}")

@@ -1,4 +1,4 @@
-"""What owners of queues are mailed: `digest render`, `digest send`, `digest list`."""
+"""The commands `digest render`, `digest send` and `digest list`: e-mailed figures for queue owners."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ _LISTED = 2000
 
 @click.group()
 def digest() -> None:
-    """Tell owners of queues how they were served, by mail and as files: once a day, week or month.
+    """Create the digests of queue owners, daily, weekly or monthly, as e-mails or files.
 
     \b
     Example:  cc-bridge digest send --dry-run
@@ -32,17 +32,19 @@ def digest() -> None:
 
 @digest.command()
 @config_option
-@click.option("--out", type=_FOLDER, required=True, help="The folder for the files; made if it is not there.")
-@click.option("--from", "first", type=DATE, help="The first day.")
-@click.option("--to", "last", type=DATE, help="The last day, with its end; else the same as --from.")
-@click.option("--week", type=DATE, help="The week that this day is in.")
-@click.option("--last", "newest", is_flag=True, help="What was due last, as [digest] says; the default.")
+@click.option("--out", type=_FOLDER, required=True, help="Directory for the files; created if missing.")
+@click.option("--from", "first", type=DATE, help="First day of the period.")
+@click.option(
+    "--to", "last", type=DATE, help="Last day of the period, inclusive. Default: the day of --from."
+)
+@click.option("--week", type=DATE, help="The week that contains this day.")
+@click.option("--last", "newest", is_flag=True, help="The latest complete period of [digest] (the default).")
 def render(
     path: Path | None, out: Path, first: date | None, last: date | None, week: date | None, *, newest: bool
 ) -> None:
-    """Write the digests as files: one for everyone, one for each owner of a queue.
+    """Write the digests as HTML files: one of all queues, and one for each queue owner.
 
-    Each is a page that needs nothing else. Days are compared with as many days before them.
+    Each file is self-contained. A period given by days is compared with the equally long period before it.
 
     \b
     Examples:  cc-bridge digest render --out digests
@@ -58,7 +60,7 @@ def render(
         raise click.UsageError("give --from with --to, or --week, or --last")
     config, now = load_config(path), time()
     _needs_report()
-    period, name = _asked(config, first, last, week, now)
+    period, name = _period(config, first, last, week, now)
     owners = {queue.owner for queue in (config.queue_defaults, *config.queues.values())} | {""}
     with _writing(out), database(config.storage.url) as engine:
         out.mkdir(parents=True, exist_ok=True)
@@ -73,11 +75,16 @@ def render(
 
 @digest.command()
 @config_option
-@click.option("--to-file", "out", type=_FOLDER, help="Write the mails to this folder instead, as .eml.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be sent to whom.")
-@click.option("--again", is_flag=True, help="Send what was sent already, too.")
+@click.option(
+    "--to-file",
+    "out",
+    type=_FOLDER,
+    help="Write the e-mails to this directory as .eml files instead of sending them.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the digests and recipients, and send nothing.")
+@click.option("--again", is_flag=True, help="Also send digests that were already sent.")
 def send(path: Path | None, out: Path | None, *, dry_run: bool, again: bool) -> None:
-    """Send what was due last, now, to whom it was not sent; needs no digest.enabled.
+    """Send the latest due digest to recipients who have not received it, even if digest.enabled is false.
 
     \b
     Examples:  cc-bridge digest send --dry-run
@@ -91,7 +98,7 @@ def send(path: Path | None, out: Path | None, *, dry_run: bool, again: bool) -> 
 
     config = load_config(path)
     _needs_report()
-    mail_server_of(config)  # says what is missing
+    mail_server_of(config)  # raises ConfigError for a missing option
     if out is not None:
         _to_files(config, out, time())
         return
@@ -105,10 +112,10 @@ def send(path: Path | None, out: Path | None, *, dry_run: bool, again: bool) -> 
     if posted.why_not:
         raise click.ClickException(posted.why_not)
     if not (posted.sent or posted.put_off or posted.given_up):
-        click.echo("nothing to send: see digest list, and --again")
+        click.echo("nothing to send: see cc-bridge digest list, or give --again")
     faults = [
         *(
-            f"{key.recipient}: {why}; it goes again by itself if digest.enabled"
+            f"{key.recipient}: {why}; the daemon retries if digest.enabled is true"
             for key, why in posted.put_off
         ),
         *(f"{key.recipient}: given up: {why}" for key, why in posted.given_up),
@@ -120,7 +127,7 @@ def send(path: Path | None, out: Path | None, *, dry_run: bool, again: bool) -> 
 @digest.command("list")
 @config_option
 def list_(path: Path | None) -> None:
-    """List what was published: days, for whom, how many got it, when.
+    """List the digests: period, owner, number of recipients who received it, and time of sending.
 
     \b
     Example:  cc-bridge digest list
@@ -148,15 +155,17 @@ def list_(path: Path | None) -> None:
 
 
 def _needs_report() -> None:
+    """Raise ClickException if the optional dependencies of reports are not installed."""
     try:
         import jinja2  # noqa: F401
     except ImportError as error:
         raise click.ClickException(f"{error.name} is missing: install cc-bridge[report]") from error
 
 
-def _asked(
+def _period(
     config: "Config", first: date | None, last: date | None, week: date | None, now: float
 ) -> "tuple[Period, DigestName]":
+    """Return the period of the options, and the kind of digest; without options the latest due one."""
     from datetime import timedelta
 
     from cc_bridge.config.report_parameters import report_days
@@ -178,7 +187,7 @@ def _asked(
 
 
 def _to_files(config: "Config", out: Path, now: float) -> None:
-    """Write the mails that would be sent, whoever got them already."""
+    """Write the due e-mails as files, also those that were already sent."""
     from cc_bridge.digest.builder import build_digest, build_mail
     from cc_bridge.digest.delivery import NAMES, due_deliveries, message_id
     from cc_bridge.storage.migrate import database
@@ -196,6 +205,7 @@ def _to_files(config: "Config", out: Path, now: float) -> None:
 
 
 def _to_be_sent(config: "Config", now: float, *, again: bool) -> Iterator[str]:
+    """Yield a line for each recipient of the due digest: whether it would be sent, or why not."""
     from cc_bridge.digest.delivery import due_deliveries
     from cc_bridge.storage.migrate import database
     from cc_bridge.storage.queries.digest_deliveries import DigestDeliveries
@@ -213,6 +223,7 @@ def _to_be_sent(config: "Config", now: float, *, again: bool) -> Iterator[str]:
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
+    """Report a file that cannot be written as an error in one line."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What is well and what is not, on the PBX and here: `doctor`."""
+"""The command `doctor`: it checks the installation on this machine and on the PBX."""
 
 import json
 from pathlib import Path
@@ -18,23 +18,26 @@ __all__ = ["doctor"]
 
 @click.command()
 @config_option
-@click.option("--json", "json_object", is_flag=True, help="One JSON object, its fields stable.")
+@click.option("--json", "json_object", is_flag=True, help="Print one JSON object with stable field names.")
 @click.option(
-    "--call", is_flag=True, help="Let the PBX call the daemon, as the user of [callback]; no phone rings."
+    "--call",
+    is_flag=True,
+    help="Make the PBX place a test call to the daemon, with the manager user of [callback]. No phone rings.",
 )
 @click.option(
     "--sounds",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The PBX's folder of sounds; else the one that it names, if this machine has it.",
+    help="The PBX's sounds directory. Default: the one that the PBX reports, if it exists here.",
 )
 @click.pass_context
 def doctor(
     ctx: click.Context, path: Path | None, sounds: Path | None, *, json_object: bool, call: bool
 ) -> None:
-    """Say of each part, here and on the PBX, whether it is well, and if not, what to do.
+    """Check the daemon, PBX, database and mail server, and print a remedy for each problem.
 
-    Changes nothing; a running daemon is not disturbed. Exit code 0: all is well, 1: warnings, 2: failures.
-    What could not be looked at is told as `skip`, with the way to look, and counts as well.
+    The command is read-only and does not disturb a running daemon. Exit code 0: no problem, 1: warnings,
+    2: failures. A check that could not be made is shown as `skip`, with a way to make it by hand. A skipped
+    check counts as no problem.
 
     \b
     Examples:  cc-bridge doctor
@@ -43,44 +46,43 @@ def doctor(
     """
     from cc_bridge.doctor.check_result import as_json, as_text, exit_code
 
-    findings: list[CheckResult] = []
+    results: list[CheckResult] = []
 
-    def tell(finding: "CheckResult") -> None:
-        findings.append(finding)
+    def add(result: "CheckResult") -> None:
+        results.append(result)
         if not json_object:
-            click.echo(as_text(finding))
+            click.echo(as_text(result))
 
-    _examine(path, tell, call=call, sounds=sounds)
+    _run_checks(path, add, call=call, sounds=sounds)
     if json_object:
-        click.echo(json.dumps(as_json(findings), ensure_ascii=False, indent=1))
-    ctx.exit(exit_code(findings))
+        click.echo(json.dumps(as_json(results), ensure_ascii=False, indent=1))
+    ctx.exit(exit_code(results))
 
 
-def _examine(
-    path: Path | None, tell: "Callable[[CheckResult], None]", *, call: bool, sounds: Path | None
+def _run_checks(
+    path: Path | None, add: "Callable[[CheckResult], None]", *, call: bool, sounds: Path | None
 ) -> None:
+    """Run all checks in a Twisted reactor; `add` receives each result as soon as it is known."""
     from cc_bridge.doctor.config_and_secrets import faulty
     from cc_bridge.errors import ConfigError
 
     try:
         config = load_config(path)
     except ConfigError as error:
-        for finding in faulty(error):
-            tell(finding)
+        for result in faulty(error):
+            add(result)
         return
     from twisted.internet.defer import Deferred
     from twisted.internet.task import react
 
     from cc_bridge.doctor.runner import DoctorRun
 
-    def examine(reactor: Any) -> Deferred[None]:
-        examination = DoctorRun(
-            config, config_file(path), reactor, tell, with_call=call, sounds_folder=sounds
-        )
-        return Deferred.fromCoroutine(examination.run())
+    def run(reactor: Any) -> Deferred[None]:
+        doctor_run = DoctorRun(config, config_file(path), reactor, add, with_call=call, sounds_folder=sounds)
+        return Deferred.fromCoroutine(doctor_run.run())
 
     try:
-        react(examine)
-    except SystemExit as end:  # react's way to end; a fault of ours is on standard error by now
+        react(run)
+    except SystemExit as end:  # react always raises it; an error of cc_bridge was already printed
         if end.code:
             raise

@@ -1,4 +1,4 @@
-"""Whom somebody should call back: `follow-up list`, `take`, `done` and `dismiss`."""
+"""The commands `follow-up list`, `take`, `done` and `dismiss`: customers to be called back."""
 
 from datetime import datetime
 from pathlib import Path
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 __all__ = ["follow_up"]
 
 _STATES = ("open", "taken", "done", "dismissed")
-_MOST = 10_000  # of a list
+_MOST = 10_000  # rows of a list
 
-_by = click.option("--by", required=True, help="Who you are, such as sara.")
+_by = click.option("--by", required=True, help="Your name, such as sara.")
 
 
 @click.group("follow-up")
 def follow_up() -> None:
-    """List whom somebody should call back, take one, say what came of it.
+    """List the customers to be called back, take a follow-up, and record its outcome.
 
-    An ID may be shortened as long as it is the only one that begins so.
+    An ID may be shortened as long as it stays unique.
 
     \b
     Example:  cc-bridge follow-up list --owner sara
@@ -32,20 +32,20 @@ def follow_up() -> None:
 
 @follow_up.command("list")
 @config_option
-@click.option("--owner", default="", help="Only those of this owner of queues.")
+@click.option("--owner", default="", help="Only follow-ups of this queue owner.")
 @click.option(
     "--state",
     "states",
     type=click.Choice(_STATES),
     multiple=True,
-    help="Only those in this state, more than once for several; default: open and taken.",
+    help="Only follow-ups in this state; repeat the option for several states. Default: open and taken.",
 )
-@click.option("--overdue", is_flag=True, help="Only those that should be closed by now.")
-@click.option("--json", "json_lines", is_flag=True, help="One JSON object a line, instants in UTC.")
+@click.option("--overdue", is_flag=True, help="Only follow-ups past their due time.")
+@click.option("--json", "json_lines", is_flag=True, help="Print one JSON object per line, with times in UTC.")
 def list_follow_ups(
     owner: str, states: tuple[str, ...], path: Path | None, *, overdue: bool, json_lines: bool
 ) -> None:
-    """Print follow-ups, the ones that are due first (local time).
+    """Print follow-ups, the earliest due time first (local time).
 
     \b
     Examples:  cc-bridge follow-up list --owner sara --overdue
@@ -80,21 +80,21 @@ def list_follow_ups(
 @click.argument("follow_up_id", metavar="ID")
 @_by
 def take(follow_up_id: str, by: str, path: Path | None) -> None:
-    """Say that you call this customer back.
+    """Take a follow-up: you will call this customer back.
 
     \b
     Example:  cc-bridge follow-up take 3fa94c01 --by sara
     """
     from cc_bridge.follow_ups.follow_up import Action
 
-    _move(path, follow_up_id, Action.TAKE, by, "")
+    _apply(path, follow_up_id, Action.TAKE, by, "")
 
 
 @follow_up.command()
 @config_option
 @click.argument("follow_up_id", metavar="ID")
 @_by
-@click.option("--outcome", required=True, help="What came of it.")
+@click.option("--outcome", required=True, help="Outcome of the call.")
 def done(follow_up_id: str, by: str, outcome: str, path: Path | None) -> None:
     """Close a follow-up: the customer was called back.
 
@@ -103,14 +103,14 @@ def done(follow_up_id: str, by: str, outcome: str, path: Path | None) -> None:
     """
     from cc_bridge.follow_ups.follow_up import Action
 
-    _move(path, follow_up_id, Action.DONE, by, outcome)
+    _apply(path, follow_up_id, Action.DONE, by, outcome)
 
 
 @follow_up.command()
 @config_option
 @click.argument("follow_up_id", metavar="ID")
 @_by
-@click.option("--why", required=True, help="Why nobody needs to call.")
+@click.option("--why", required=True, help="Reason why no call is needed.")
 def dismiss(follow_up_id: str, by: str, why: str, path: Path | None) -> None:
     """Close a follow-up without a call.
 
@@ -119,10 +119,11 @@ def dismiss(follow_up_id: str, by: str, why: str, path: Path | None) -> None:
     """
     from cc_bridge.follow_ups.follow_up import Action
 
-    _move(path, follow_up_id, Action.DISMISS, by, why)
+    _apply(path, follow_up_id, Action.DISMISS, by, why)
 
 
-def _move(path: Path | None, follow_up_id: str, move: "Action", by: str, text: str) -> None:
+def _apply(path: Path | None, follow_up_id: str, action: "Action", by: str, text: str) -> None:
+    """Apply a person's action to a follow-up and print the new state. Raises FollowUpError if refused."""
     from time import time
 
     from cc_bridge.follow_ups.follow_up import short
@@ -137,28 +138,30 @@ def _move(path: Path | None, follow_up_id: str, move: "Action", by: str, text: s
                 f"there is no follow-up {follow_up_id!r}; see cc-bridge follow-up list"
             )
         with engine.begin() as connection:
-            after = moved(connection, found.follow_up_id, move, by, text, time())
+            after = moved(connection, found.follow_up_id, action, by, text, time())
     click.echo(f"{short(after.follow_up_id)} is {after.state}, by {after.closed_by or after.taken_by}")
 
 
 def _line(each: "FollowUp", now: float) -> str:
+    """Return a follow-up as one line of the table; `now` is in UTC seconds since the epoch."""
     from cc_bridge.follow_ups.follow_up import short
     from cc_bridge.privacy.caller_keys import shown
 
     due = datetime.fromtimestamp(each.due_at).astimezone()
     state = "overdue" if each.overdue(now) and not each.taken_by else str(each.state)
-    who = each.closed_by or each.taken_by
-    came = f"; {who}: {each.outcome}" if each.outcome else f"; {who} has it" if who else ""
+    person = each.closed_by or each.taken_by
+    outcome = f"; {person}: {each.outcome}" if each.outcome else f"; taken by {person}" if person else ""
     late = ", overdue" if each.overdue(now) and each.taken_by else ""
-    number = "".join(sign for sign in shown(each.number) if sign.isprintable())  # as the network sent it
-    called = "; talked with since" if each.linked_call_id and not each.outcome else ""
+    number = "".join(sign for sign in shown(each.number) if sign.isprintable())  # networks send any text
+    called = "; a talk since then" if each.linked_call_id and not each.outcome else ""
     return (
         f"{short(each.follow_up_id):<10}{due:%Y-%m-%d %H:%M}  {state:<9}{each.owner or '-':<12}"
-        f"{number:<18}{each.reason} ({each.detail}){late}{came}{called}"
+        f"{number:<18}{each.reason} ({each.detail}){late}{outcome}{called}"
     )
 
 
 def _as_json(each: "FollowUp", now: float) -> dict[str, object]:
+    """Return a follow-up as a JSON object: its fields, times in UTC, and `overdue`."""
     from dataclasses import asdict
 
     from cc_bridge.customers.timeline import instant

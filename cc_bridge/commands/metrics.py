@@ -1,4 +1,4 @@
-"""What is exported: `metrics`."""
+"""The command `metrics`: it prints the catalogue of metrics."""
 
 import click
 
@@ -7,7 +7,7 @@ __all__ = ["metrics", "metrics_page"]
 
 @click.command()
 def metrics() -> None:
-    """Print the catalogue of metrics in Markdown: name, type, labels, unit, meaning, and who uses each.
+    """Print the catalogue of metrics as Markdown: name, type, labels, unit, meaning and uses.
 
     \b
     Example:  cc-bridge metrics > metrics.md
@@ -16,7 +16,7 @@ def metrics() -> None:
 
 
 def metrics_page() -> str:
-    """Return the catalogue with who uses each metric in the shipped rules and dashboards."""
+    """Return the catalogue as Markdown, with the shipped rules and dashboard panels that use each metric."""
     from cc_bridge import resource_path
     from cc_bridge.metrics.reference import page, uses_in_dashboard, uses_in_rules
 

@@ -1,4 +1,4 @@
-"""Who is never asked: `opt-out add`, `remove` and `list`."""
+"""The commands `opt-out add`, `remove` and `list`: callers who are never invited to a survey."""
 
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +12,9 @@ __all__ = ["opt_out"]
 
 @click.group()
 def opt_out() -> None:
-    """Callers who are never asked to rate the service, on any PBX of the database.
+    """Manage the callers who are never invited to a survey, on any PBX of the database.
 
-    A running daemon takes a change over within a minute.
+    A running daemon applies a change within a minute.
 
     \b
     Example:  cc-bridge opt-out add +989121234567
@@ -25,28 +25,29 @@ def opt_out() -> None:
 @config_option
 @click.argument("number")
 def opt_out_add(number: str, path: Path | None) -> None:
-    """Never ask the caller with this NUMBER again.
+    """Exclude the caller with this NUMBER from all surveys.
 
     \b
     Examples:  cc-bridge opt-out add +989121234567
-               cc-bridge opt-out add 09121234567     (with callers.country_code = "98" the same)
+               cc-bridge opt-out add 09121234567     (the same with callers.country_code = "98")
     """
-    _opt(path, number, opted_out=True)
+    _store_opt_out(path, number, opted_out=True)
 
 
 @opt_out.command("remove")
 @config_option
 @click.argument("number")
 def opt_out_remove(number: str, path: Path | None) -> None:
-    """Let the caller with this NUMBER be asked again.
+    """Allow survey invitations of the caller with this NUMBER again.
 
     \b
     Example:  cc-bridge opt-out remove +989121234567
     """
-    _opt(path, number, opted_out=False)
+    _store_opt_out(path, number, opted_out=False)
 
 
-def _opt(path: Path | None, number: str, *, opted_out: bool) -> None:
+def _store_opt_out(path: Path | None, number: str, *, opted_out: bool) -> None:
+    """Store the opt-out of a caller, or its withdrawal, and print the new state."""
     from time import time
 
     from cc_bridge.privacy.caller_keys import shown
@@ -63,26 +64,28 @@ def _opt(path: Path | None, number: str, *, opted_out: bool) -> None:
         raise click.ClickException(f"not a phone number: {number!r}")
     with database(config.storage.url) as engine:
         with engine.connect() as connection:
-            # Of an erased caller only the hashed key is left, which is taken back here too.
+            # For an erased caller only the hashed key is stored; its opt-out is withdrawn here as well.
             known = [said for said in opt_outs(connection) if said.caller_key in keys.known_by(number)]
         out = {said.caller_key for said in known if said.opted_out}
         if not opted_out and not out:
             raise click.ClickException(f"{shown(key)} has not opted out")
-        # The PBX's clock, by which a key in a survey is dated, may be ahead of this machine's.
+        # An opt-out in a survey has the time of the PBX, whose clock may be ahead of this machine's.
         at = max(time(), *(said.updated_at for said in known), 0.0)
         rows = [OptOut(each, at, opted_out, "command") for each in ([key] if opted_out else sorted(out))]
         with engine.begin() as connection:
             for one in rows:
                 table, row = row_of(one)
                 connection.execute(upsert(table, engine.dialect.name), [row])
-    click.echo(f"{shown(key)} {'is never asked again' if opted_out else 'can be asked again'}")
+    click.echo(f"{shown(key)} {'is excluded from surveys' if opted_out else 'can be invited again'}")
 
 
 @opt_out.command("list")
 @config_option
-@click.option("--json", "json_lines", is_flag=True, help="One JSON object a line, hashed keys whole.")
+@click.option(
+    "--json", "json_lines", is_flag=True, help="Print one JSON object per line, with unshortened hashed keys."
+)
 def opt_out_list(path: Path | None, *, json_lines: bool) -> None:
-    """Print who has opted out: the number or the begin of its hash, when (local time), and how.
+    """Print the callers who have opted out: number or shortened hash, local time, and source.
 
     \b
     Examples:  cc-bridge opt-out list
@@ -105,7 +108,7 @@ def opt_out_list(path: Path | None, *, json_lines: bool) -> None:
                 json.dumps({"caller_key": said.caller_key, "updated_at": said_at, "source": said.source})
             )
         return
-    click.echo(f"{'caller':<22}{'since':<22}source" if out else "nobody has opted out")
+    click.echo(f"{'caller':<22}{'since':<22}source" if out else "no caller has opted out")
     for said in out:
         since = datetime.fromtimestamp(said.updated_at).astimezone()
         click.echo(f"{shown(said.caller_key):<22}{since:%Y-%m-%d %H:%M:%S}   {said.source}")

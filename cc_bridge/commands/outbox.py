@@ -1,4 +1,4 @@
-"""Events that webhook receivers did not take yet: `outbox list` and `retry`."""
+"""The commands `outbox list` and `outbox retry`: undelivered webhook events."""
 
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,9 +19,9 @@ __all__ = ["outbox"]
 
 @click.group()
 def outbox() -> None:
-    """Events for webhook receivers: what waits, what was given up, and why.
+    """Show and retry webhook events that are pending or were given up.
 
-    Works beside a daemon that runs, on its machine.
+    Run the command on the daemon's machine; the daemon may be running.
 
     \b
     Example:  cc-bridge outbox list
@@ -30,10 +30,10 @@ def outbox() -> None:
 
 @outbox.command("list")
 @config_option
-@click.option("--dead", "only_dead", is_flag=True, help="Only what was given up.")
-@click.option("--json", "json_lines", is_flag=True, help="One JSON object a line.")
+@click.option("--dead", "only_dead", is_flag=True, help="Only events that were given up.")
+@click.option("--json", "json_lines", is_flag=True, help="Print one JSON object per line.")
 def outbox_list(path: Path | None, *, only_dead: bool, json_lines: bool) -> None:
-    """Print events that wait for a receiver, and those that were given up, with the reason. No personal data.
+    """Print pending events, and events that were given up with the reason. No personal data is shown.
 
     \b
     Examples:  cc-bridge outbox list
@@ -50,12 +50,12 @@ def outbox_list(path: Path | None, *, only_dead: bool, json_lines: bool) -> None
         click.echo(
             f"{'event':<38}{'endpoint':<16}{'type':<18}{'state':<9}{'attempts':>8}  {'since':<21}reason"
             if events
-            else "nothing waits and nothing was given up"
+            else "no event is pending and none was given up"
         )
     for event in events:
         if json_lines:
             since = datetime.fromtimestamp(event.created_at, UTC).isoformat(timespec="milliseconds")
-            told = {
+            fields = {
                 "id": event.event_id,
                 "endpoint": event.endpoint,
                 "type": event.type,
@@ -65,7 +65,7 @@ def outbox_list(path: Path | None, *, only_dead: bool, json_lines: bool) -> None
                 "since": since.replace("+00:00", "Z"),
                 "reason": event.reason,
             }
-            click.echo(json.dumps(told))
+            click.echo(json.dumps(fields))
         else:
             local = datetime.fromtimestamp(event.created_at).astimezone()
             click.echo(
@@ -77,9 +77,9 @@ def outbox_list(path: Path | None, *, only_dead: bool, json_lines: bool) -> None
 @outbox.command("retry")
 @config_option
 @click.argument("event", metavar="[ID]", required=False)
-@click.option("--all", "every", is_flag=True, help="Every event that waits or was given up.")
+@click.option("--all", "every", is_flag=True, help="Retry all events that are pending or were given up.")
 def outbox_retry(event: str | None, path: Path | None, *, every: bool) -> None:
-    """Send an event anew, to each receiver that did not take it; a running daemon does so within seconds.
+    """Retry an event at each receiver that has not accepted it. A running daemon sends it within seconds.
 
     \b
     Examples:  cc-bridge outbox retry evt_0123456789abcdef0123456789abcdef
@@ -92,13 +92,13 @@ def outbox_retry(event: str | None, path: Path | None, *, every: bool) -> None:
     with _opened(path) as opened:
         n = opened.retry(event, time())
     if not n and event is not None:
-        raise click.ClickException(f"{event} neither waits nor was given up")
+        raise click.ClickException(f"{event} is not pending and was not given up; see cc-bridge outbox list")
     click.echo(f"{n} {'event is' if n == 1 else 'events are'} due now")
 
 
 @contextmanager
 def _opened(path: Path | None) -> "Iterator[OutboxFile]":
-    """Give the outbox of a configuration; what is wrong with its file is told in one line."""
+    """Open the outbox of the configuration; report an error of its file in one line."""
     import sqlite3
 
     from cc_bridge.storage.pipeline.outbox import OutboxFile, local_file

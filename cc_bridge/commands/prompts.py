@@ -1,4 +1,4 @@
-"""The prompts: `prompts` speaks them into sound files."""
+"""The command `prompts`: it synthesises the survey prompts as sound files."""
 
 import sys
 from pathlib import Path
@@ -16,19 +16,19 @@ __all__ = ["prompts"]
     "--catalogue",
     type=FILE,
     default=lambda: resource_path("dialplans/prompts.toml"),
-    help="Prompts and their texts; default: the shipped one.",
+    help="Catalogue of prompts and their texts. Default: the shipped catalogue.",
 )
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("sounds"),
     show_default=True,
-    help="Folder that gets LANGUAGE/cc_bridge/NAME.wav.",
+    help="Directory for the files LANGUAGE/cc_bridge/NAME.wav.",
 )
 def prompts(catalogue: Path, out: Path) -> None:
-    """Speak the catalogue's prompts into sound files with espeak-ng (8 kHz, mono, 16 bit).
+    """Create sound files of the catalogue's prompts with espeak-ng (8 kHz, mono, 16 bit).
 
-    Recordings of people with the same name are left alone. What is missing is said.
+    Existing recordings of human voices are not overwritten. Prompts without a text are listed.
 
     \b
     Example:  cc-bridge prompts --out /usr/share/asterisk/sounds
@@ -43,4 +43,6 @@ def prompts(catalogue: Path, out: Path) -> None:
     for prompt in done:
         click.echo(f"{prompt.language}  {prompt.name:<24} {prompt.status}")
     if any(prompt.status is PromptStatus.MISSING for prompt in done):
-        raise click.ClickException("some prompts have no text in some languages")
+        raise click.ClickException(
+            "the prompts listed as missing have no text in that language; add it to the catalogue"
+        )

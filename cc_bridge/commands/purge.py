@@ -1,4 +1,4 @@
-"""What has been kept for long enough: `purge`."""
+"""The command `purge`: it deletes data that is older than its retention period."""
 
 import sys
 from pathlib import Path
@@ -12,16 +12,19 @@ __all__ = ["purge"]
 
 @click.command()
 @config_option
-@click.option("--dry-run", is_flag=True, help="Only count what would be deleted.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print the number of rows that would be deleted, and delete nothing."
+)
 def purge(path: Path | None, *, dry_run: bool) -> None:
-    """Delete this PBX's calls, ratings, comments and funnel that are older than [retention] says.
+    """Delete this PBX's data that is older than its period in [retention].
 
-    The daemon does it every night by itself, in its journal too. It may run meanwhile: nobody waits for it.
+    The daemon does this every night, also in its journal. The command can run beside the daemon: it locks the
+    database for short moments only.
 
     \b
     Examples:  cc-bridge purge --dry-run
                CC_BRIDGE_RETENTION__CALLS_DAYS=730 cc-bridge purge
-               CC_BRIDGE_PBX__NAME=old-name cc-bridge purge    (a PBX that is no more)
+               CC_BRIDGE_PBX__NAME=old-name cc-bridge purge    (data of a removed PBX)
     """
     from threading import Event
     from time import time
@@ -44,7 +47,7 @@ def purge(path: Path | None, *, dry_run: bool) -> None:
         )
         counts = purging.count()
         if not counts:
-            click.echo("everything is kept for ever: see [retention] in the configuration")
+            click.echo("nothing to delete: [retention] keeps all data for ever")
             return
         if dry_run:
             for name, rows in counts.items():
@@ -56,7 +59,7 @@ def purge(path: Path | None, *, dry_run: bool) -> None:
         click.echo(f"{name:<16}{done.rows.get(name, 0):>10}  deleted")
     if done.not_here:
         click.echo(
-            f"{done.not_here} recordings were not found in {folder} on this machine; if that is the PBX's, "
+            f"{done.not_here} recordings were not found in {folder} on this machine; if the PBX has them, "
             f"delete them there: find {folder} -name '*.wav' -mtime +DAYS -delete",
             err=True,
         )

@@ -1,4 +1,4 @@
-"""Is it right, and what was before: `replay`, `reconcile` and `import-queue-log`."""
+"""The commands `replay`, `reconcile` and `import-queue-log`: verification of records, and older history."""
 
 import sys
 import zlib
@@ -14,12 +14,13 @@ __all__ = ["import_queue_log", "reconcile", "replay_command"]
 
 @click.command("replay")
 @click.argument("file", type=FILE)
-@click.option("--json", "json_lines", is_flag=True, help="One JSON object a line.")
-@click.option("--pbx", default="pbx", show_default=True, help="The PBX's name in the records.")
+@click.option("--json", "json_lines", is_flag=True, help="Print one JSON object per line.")
+@click.option("--pbx", default="pbx", show_default=True, help="Name of the PBX in the records.")
 def replay_command(file: Path, *, json_lines: bool, pbx: str) -> None:
-    """Print the visits, rings and talks of a recorded AMI stream (FILE may end in .gz).
+    """Print the queue visits, ring attempts and talks of a recorded AMI stream (FILE may end in .gz).
 
-    The same code as in the daemon reads it. What is open at its end comes last, as unobserved.
+    The stream is processed by the daemon's own code. Visits and talks that are open at its end are printed
+    last, with the outcome unobserved.
 
     \b
     Examples:  cc-bridge replay monday.ami
@@ -48,14 +49,19 @@ def replay_command(file: Path, *, json_lines: bool, pbx: str) -> None:
     "log",
     required=True,
     envvar="CC_BRIDGE_QUEUE_LOG",
-    help="A file (may end in .gz), or table:URL for the realtime table; else $CC_BRIDGE_QUEUE_LOG.",
+    help="queue_log file (.gz too), or table:URL of the realtime table. Default: $CC_BRIDGE_QUEUE_LOG.",
 )
-@click.option("--database", is_flag=True, help="With the visits and talks of the configured database.")
-@click.option("--replay", "recording", type=FILE, help="With those of a recorded AMI stream.")
-@click.option("--json", "json_object", is_flag=True, help="One JSON object with every difference.")
-@click.option("--from", "since", type=click.DateTime(), help="Visits that began then or later, local time.")
-@click.option("--to", "until", type=click.DateTime(), help="Visits that began before then, local time.")
-@click.option("--timezone", help="The PBX's, for a table, such as Asia/Tehran; default: this machine's.")
+@click.option("--database", is_flag=True, help="Compare with the configured database.")
+@click.option("--replay", "recording", type=FILE, help="Compare with a recorded AMI stream.")
+@click.option("--json", "json_object", is_flag=True, help="Print one JSON object with all differences.")
+@click.option(
+    "--from", "since", type=click.DateTime(), help="Only visits that started at or after this local time."
+)
+@click.option("--to", "until", type=click.DateTime(), help="Only visits that started before this local time.")
+@click.option(
+    "--timezone",
+    help="Time zone of the PBX, for table:URL, such as Asia/Tehran. Default: that of this machine.",
+)
 @click.pass_context
 def reconcile(
     ctx: click.Context,
@@ -69,9 +75,9 @@ def reconcile(
     database: bool,
     json_object: bool,
 ) -> None:
-    """Compare our visits and talks with Asterisk's queue_log; exit code 1 if anything is unexplained.
+    """Compare recorded visits and talks with Asterisk's queue_log. Exit code 1: a difference is unexplained.
 
-    Known errors of queue_log are named as such, and so is what either side could not see.
+    Differences are explained by known errors of queue_log, or by periods that one side did not observe.
 
     \b
     Examples:  cc-bridge reconcile --queue-log /var/log/asterisk/queue_log.1 --database
@@ -85,7 +91,7 @@ def reconcile(
     from cc_bridge.queue_log.report import as_json, as_text
 
     if database == (recording is not None):
-        raise click.UsageError("say either --database or --replay FILE")
+        raise click.UsageError("give either --database or --replay FILE")
     if recording is None:
         config = load_config(path)
         ours = from_database(config.storage.url, config.pbx.name)
@@ -108,11 +114,12 @@ def reconcile(
 @click.command("import-queue-log")
 @config_option
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=FILE)
-@click.option("--pbx", help="The PBX's name in the rows; default: pbx.name of the configuration.")
+@click.option("--pbx", help="Name of the PBX in the rows. Default: pbx.name of the configuration.")
 def import_queue_log(files: tuple[Path, ...], path: Path | None, pbx: str | None) -> None:
-    """Take in visits and talks from before the installation, marked source=queue_log.
+    """Import visits and talks from before the installation, marked source=queue_log.
 
-    FILEs (may end in .gz) go oldest first. What was observed live stays as it is; again it adds nothing.
+    Give the FILEs (may end in .gz) with the oldest first. Visits that were observed live are not changed.
+    A second import of the same files has no effect.
 
     \b
     Example:  cc-bridge import-queue-log /var/log/asterisk/queue_log.2.gz /var/log/asterisk/queue_log.1
@@ -126,11 +133,11 @@ def import_queue_log(files: tuple[Path, ...], path: Path | None, pbx: str | None
         privacy = RecordPseudonymizer(config.callers.caller_keys())
         done, counts = import_log(files, config.storage.url, pbx or config.pbx.name, bar.update, privacy)
     click.echo(f"{done.visits} visits and {done.talks} talks from {counts.lines} lines")
-    for number, what in (
-        (done.observed, "visits were observed live and stay as they are"),
+    for number, text in (
+        (done.observed, "visits were observed live and were not changed"),
         (done.known, "visits were imported before"),
-        (done.unfinished, "visits have no end in the log and were left out"),
-        (counts.junk, "lines did not fit and were left out"),
+        (done.unfinished, "visits have no end in the log and were skipped"),
+        (counts.junk, "lines could not be parsed and were skipped"),
     ):
         if number:
-            click.echo(f"{number} {what}", err=True)
+            click.echo(f"{number} {text}", err=True)

@@ -1,4 +1,4 @@
-"""What a team lead reads: `report`."""
+"""The command `report`: tables of figures for team leads."""
 
 import sys
 from datetime import tzinfo
@@ -18,54 +18,68 @@ if TYPE_CHECKING:
 
 __all__ = ["report"]
 
-# As in reports/registry.py and reports/query.py, which are not imported for --help; a test keeps them in
-# step.
+# Copies of the names in reports/registry.py and reports/query.py, since --help must not import these modules.
+# A test compares them.
 _NAMES = ("service", "agents", "voice", "journey", "lost", "delivery-gap", "causes", "change", "hours")
 _BY = ("queue", "agent", "hour", "weekday", "day", "stage", "language", "wait-band")
 
 
 def _zone(name: str) -> tzinfo:
+    """Return the time zone with a name. Raises BadParameter for an unknown name."""
     from zoneinfo import ZoneInfo
 
     try:
         return ZoneInfo(name)
     except (KeyError, OSError, ValueError) as error:
-        raise click.BadParameter(f"{name!r} is no time zone: write one such as Asia/Tehran") from error
+        raise click.BadParameter(f"{name!r} is not a time zone: give one such as Asia/Tehran") from error
 
 
 @click.command()
 @click.argument("name", type=click.Choice(_NAMES))
 @config_option
-@click.option("--from", "first", type=DATE, help="The first day; else the first of this month.")
-@click.option("--to", "last", type=DATE, help="The last day, with its end; else today.")
-@click.option("--by", type=click.Choice(_BY), help="What a row is; not every report has all.")
-@click.option("--at", "changed", type=DATE, help="The first day after a change, for the report change.")
-@click.option("--queue", "queues", multiple=True, help="Only this queue; may be given several times.")
-@click.option("--pbx", default="", help="Only this PBX; else all of the database.")
+@click.option("--from", "first", type=DATE, help="First day. Default: the first day of the month of --to.")
+@click.option("--to", "last", type=DATE, help="Last day, inclusive. Default: today.")
+@click.option(
+    "--by", type=click.Choice(_BY), help="Grouping of the rows; each report supports some of these."
+)
+@click.option("--at", "changed", type=DATE, help="First day after the change, for the report change.")
+@click.option(
+    "--queue", "queues", multiple=True, help="Only this queue; repeat the option for several queues."
+)
+@click.option("--pbx", default="", help="Only this PBX. Default: all PBXs in the database.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json", "html"]), default="table")
-@click.option("--table", "which", default="", help="The table for csv; else the first one of the report.")
-@click.option("--out", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Into a file.")
-@click.option("--language", type=click.Choice(["en", "fa"]), help="Else reports.language.")
-@click.option("--calendar", type=click.Choice(["gregorian", "persian"]), help="Else reports.calendar.")
-@click.option("--digits", type=click.Choice(["latin", "persian"]), help="Else reports.digits.")
-@click.option("--timezone", "zone", type=_zone, metavar="ZONE", help="Of days; else general.time_zone.")
+@click.option(
+    "--table", "which", default="", help="Table of the report for --format csv. Default: the first table."
+)
+@click.option(
+    "--out", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Write to this file."
+)
+@click.option("--language", type=click.Choice(["en", "fa"]), help="Default: reports.language.")
+@click.option("--calendar", type=click.Choice(["gregorian", "persian"]), help="Default: reports.calendar.")
+@click.option("--digits", type=click.Choice(["latin", "persian"]), help="Default: reports.digits.")
+@click.option(
+    "--timezone", "zone", type=_zone, metavar="ZONE", help="Time zone of days. Default: general.time_zone."
+)
 @click.option(
     "--min-sample-size",
     type=click.IntRange(2),
-    help="Fewer is too few; else reports.min_sample_size.",
+    help="Smallest number of calls or answers for a score. Default: reports.min_sample_size.",
 )
 def report(name: str, path: Path | None, **options: Any) -> None:
     """Print a report: NAME is service, agents, voice, journey, lost, delivery-gap, causes, change or hours.
 
-    Dates are of the Gregorian or the Persian calendar: 2026-11-01 or 1405-08-10. Every figure has its n, and
-    an interval where chance plays a part; what each means is in the HTML and JSON, and in config/measures.md.
+    Dates are given in the Gregorian or the Persian calendar: 2026-11-01 or 1405-08-10. Each figure is printed
+    with its sample size n, and scores with a confidence interval. The HTML and JSON output and
+    config/measures.md explain each figure.
 
     \b
     Examples:  cc-bridge report service --from 2026-11-01 --to 2026-11-30
                cc-bridge report voice --by agent --format html --out voice.html
-               cc-bridge report service --language fa --calendar persian --digits persian --from 1405-08-01
                cc-bridge report change --from 2026-10-01 --at 2026-11-01 --queue sales
                cc-bridge report lost --by hour --format csv
+
+    \b
+    In Persian: cc-bridge report service --language fa --calendar persian --digits persian --from 1405-08-01
     """
     from time import time
 
@@ -75,11 +89,11 @@ def report(name: str, path: Path | None, **options: Any) -> None:
     config = load_config(path)
     now = time()
     kind = REPORTS[name]
-    ask = _ask(config, name, kind, now, options)
-    _written(ask, options)
-    made = _made(config, name, kind, ask, now)
-    wording = localization(config, ask, options["language"], options["digits"])
-    text = _text(made, wording, now, options)
+    query = _query(config, name, kind, now, options)
+    _check_dependencies(query, options)
+    computed = _compute(config, name, kind, query, now)
+    wording = localization(config, query, options["language"], options["digits"])
+    text = _text(computed, wording, now, options)
     if options["out"] is None:
         click.echo(text, nl=False)
         return
@@ -89,43 +103,45 @@ def report(name: str, path: Path | None, **options: Any) -> None:
         raise click.ClickException(f"{options['out']}: {error.strerror}") from error
 
 
-def _ask(
+def _query(
     config: "Config", name: str, kind: "ReportType", now: float, options: dict[str, Any]
 ) -> "ReportQuery":
+    """Return the query of the options. Raises UsageError for options that do not fit the report."""
     from dataclasses import replace
 
     from cc_bridge.config.report_parameters import report_days, report_query
     from cc_bridge.reports.query import Dimension
 
-    wishes = config.reports
-    usual = report_days(config)
-    days = replace(usual, zone=options["zone"] or usual.zone, kind=options["calendar"] or usual.kind)
+    defaults = report_days(config)
+    days = replace(defaults, zone=options["zone"] or defaults.zone, kind=options["calendar"] or defaults.kind)
     last = options["last"] or days.today(now)
     first = options["first"] or days.first_of_month(last)
     if first > last:
         raise click.UsageError(f"--from {first} is after --to {last}")
     changed = options["changed"]
     if (name == "change") != (changed is not None):
-        raise click.UsageError("the report change, and no other, needs --at: the first day after the change")
+        raise click.UsageError(
+            "--at, the first day after the change, is required for the report change and for no other"
+        )
     if changed and not first < changed <= last:
-        raise click.UsageError(f"--at {changed} must lie after --from {first} and not after --to {last}")
+        raise click.UsageError(f"--at {changed} must be after --from {first} and not after --to {last}")
     by = Dimension(options["by"]) if options["by"] else kind.by[0]
     if by not in kind.by:
-        raise click.UsageError(f"the report {name} has no rows by {by}: use --by {'|'.join(kind.by)}")
+        raise click.UsageError(f"the report {name} has no grouping by {by}: use --by {'|'.join(kind.by)}")
     return replace(
         report_query(config, first, last, options["queues"]),
         by=by,
         days=days,
         pbx=options["pbx"],
-        minimum=options["min_sample_size"] or wishes.min_sample_size,
+        minimum=options["min_sample_size"] or config.reports.min_sample_size,
         changed=changed,
     )
 
 
-def _written(ask: "ReportQuery", options: dict[str, Any]) -> None:
-    """Find out before the long work whether it can be written."""
+def _check_dependencies(query: "ReportQuery", options: dict[str, Any]) -> None:
+    """Raise ClickException, before the long queries, if a package for the output format is missing."""
     try:
-        if ask.days.kind == "persian":
+        if query.days.kind == "persian":
             import persiantools  # noqa: F401
         if options["form"] == "table":
             import rich  # noqa: F401
@@ -135,7 +151,8 @@ def _written(ask: "ReportQuery", options: dict[str, Any]) -> None:
         raise click.ClickException(f"{error.name} is missing: install cc-bridge[report]") from error
 
 
-def _made(config: "Config", name: str, kind: "ReportType", ask: "ReportQuery", now: float) -> "Report":
+def _compute(config: "Config", name: str, kind: "ReportType", query: "ReportQuery", now: float) -> "Report":
+    """Return the report, computed from the database; `now` is in UTC seconds since the epoch."""
     from dataclasses import replace
 
     from cc_bridge.config.customers import make_numbers
@@ -149,35 +166,36 @@ def _made(config: "Config", name: str, kind: "ReportType", ask: "ReportQuery", n
         reading(engine) as connection,
         click.progressbar(length=kind.questions + 1, label="report", file=sys.stderr) as bar,
     ):
-        source = SqlSource(connection, ask, lambda: bar.update(1))
-        made = kind.make(ask, source)
-        if name == "lost" and ask.by in BY:
+        source = SqlSource(connection, query, lambda: bar.update(1))
+        computed = kind.make(query, source)
+        if name == "lost" and query.by in BY:
             shared = make_numbers(config).shared
-            calls = lost_between(connection, ask.since, ask.until, now, shared)
-            made = replace(made, tables=(*made.tables, callback_table(ask, calls)))
-        return replace(made, unobserved=source.unobserved())
+            calls = lost_between(connection, query.since, query.until, now, shared)
+            computed = replace(computed, tables=(*computed.tables, callback_table(query, calls)))
+        return replace(computed, unobserved=source.unobserved())
 
 
-def _text(made: "Report", wording: "Localization", now: float, options: dict[str, Any]) -> str:
+def _text(computed: "Report", wording: "Localization", now: float, options: dict[str, Any]) -> str:
+    """Return the report in the format of the options."""
     match options["form"]:
         case "csv":
             from cc_bridge.reports.render.data import as_csv
 
-            tables = {table.name: table for table in made.tables}
-            which = options["which"] or made.tables[0].name
+            tables = {table.name: table for table in computed.tables}
+            which = options["which"] or computed.tables[0].name
             if which not in tables:
-                raise click.UsageError(f"no table {which!r} in this report: use --table {'|'.join(tables)}")
+                raise click.UsageError(f"this report has no table {which!r}: use --table {'|'.join(tables)}")
             return as_csv(tables[which], wording)
         case "json":
             from cc_bridge.reports.render.data import as_json
 
-            return as_json(made, wording, now)
+            return as_json(computed, wording, now)
         case "html":
             from cc_bridge.reports.render.html import as_html
 
-            return as_html(made, wording, now)
+            return as_html(computed, wording, now)
         case _:
             from cc_bridge.reports.render.terminal import as_table
 
             terminal = options["out"] is None and sys.stdout.isatty()
-            return as_table(made, wording, width=None if terminal else 200, colour=terminal)
+            return as_table(computed, wording, width=None if terminal else 200, colour=terminal)

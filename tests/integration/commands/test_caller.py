@@ -186,7 +186,7 @@ def test_who_has_opted_out_is_not_asked_again_though_erased(config, engine):
     keys = config.callers.caller_keys()
     write(engine, opt_out(WAYS[0], keys))
     result = run("erase", WAYS[1], "--yes")
-    assert "must not be asked again is kept, as a hash" in result.output
+    assert "opt-out is kept as a hash" in result.output
     with engine.connect() as connection:
         (said,) = opt_outs(connection)
     assert said == OptOut(keys.hashed(WAYS[0]), T, opted_out=True, source="key")
@@ -266,7 +266,7 @@ def test_a_recording_that_is_not_here_is_named(tmp_path):
     (tmp_path / "comments" / "1-a-why.wav").unlink()
     result = run("erase", WAYS[0], "--yes")
     assert f"delete it on the PBX: {tmp_path}/comments/1-a-why.wav" in result.stderr
-    assert "A call that goes on now is written when it ends" in result.stderr
+    assert "A call that is in progress is stored when it ends" in result.stderr
 
 
 @pytest.mark.usefixtures("filled")

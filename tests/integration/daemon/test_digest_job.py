@@ -219,7 +219,7 @@ def test_sent_by_hand_once_and_listed(run, mail_server):
     assert result.exit_code == 1
     assert "given up: the server says 550 nobody of this name" in result.stderr
     assert len(mail_server.mails) == 2
-    assert run("send").output == "nothing to send: see digest list, and --again\n"
+    assert run("send").output == "nothing to send: see cc-bridge digest list, or give --again\n"
     listed = run("list").output.splitlines()
     assert [line.split()[3:7] for line in listed[1:]] == [
         ["everyone", "1", "of", "2"], ["sara", "1", "of", "1"],

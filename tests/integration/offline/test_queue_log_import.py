@@ -216,7 +216,7 @@ def test_junk_is_counted_and_hostile_names_are_stored(database, tmp_path):
     )
     result = run("import-queue-log", log)
     assert result.stdout.startswith("1 visits and 1 talks from 4 lines")
-    assert "1 lines did not fit" in result.stderr
+    assert "1 lines could not be parsed" in result.stderr
     assert database("SELECT agent, talk_seconds FROM talks") == [("زهرا", 0.0)]
 
 

@@ -661,12 +661,12 @@ def test_the_command_prints_or_writes(run, form, tmp_path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("service", "--by", "agent"), "no rows by agent: use --by queue|hour"),
+        (("service", "--by", "agent"), "no grouping by agent: use --by queue|hour"),
         (("service", "--from", "2026-11-31"), "there is no such day"),
         (("service", "--from", "2026-11-02", "--to", "2026-11-01"), "is after --to"),
-        (("change", *SPAN), "needs --at"),
-        (("change", *SPAN, "--at", "2027-01-01"), "must lie after"),
-        (("service", "--timezone", "Asia"), "is no time zone"),
+        (("change", *SPAN), "is required for the report change"),
+        (("change", *SPAN, "--at", "2027-01-01"), "must be after"),
+        (("service", "--timezone", "Asia"), "is not a time zone"),
         (("service", *SPAN, "--format", "csv", "--table", "x"), "use --table service|waits"),
         (("service", *SPAN, "--out", "/no/such/folder/x"), "No such file"),
     ],

@@ -257,8 +257,8 @@ def test_a_name_that_nobody_has_is_doubted_and_gets_its_link(known, name, like):
     done = link(name, "-c", str(known))
     assert (done.exit_code, LINKS.verify(done.stdout.strip().partition("#")[2], NOW)[0]) == (0, name)
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"warning: no agent {name!r} was ever seen at the PBX 'main'")
-    assert f"; is it {like}" in line if like else line.endswith("'main'")
+    assert line.startswith(f"warning: the PBX 'main' has no recorded agent {name!r}")
+    assert f"; did you mean {like}" in line if like else line.endswith(repr(name))
 
 
 def test_without_a_database_nothing_is_doubted_and_none_is_made(settings):
@@ -272,7 +272,7 @@ def test_a_database_that_cannot_be_asked_stops_no_link(settings):
     done = link("Sara", "-c", str(settings))
     assert (done.exit_code, LINKS.verify(done.stdout.strip().partition("#")[2], NOW)[0]) == (0, "Sara")
     (line,) = done.stderr.splitlines()
-    assert "nobody could look whether there is an agent 'Sara': file is not a database" in line
+    assert "cannot check whether the agent 'Sara' exists: file is not a database" in line
 
 
 @pytest.mark.parametrize("arguments", [["Sara", "--days", "0"], [""], ["a\nb"], ["Sara", "--days", "400"]])

@@ -78,7 +78,7 @@ def test_a_program_gets_all_that_is_known():
 
 def test_it_is_taken_and_closed(engine):
     assert run("take", "3FA9", "--by", "sara").output == "3fa94c01 is taken, by sara\n"
-    assert "sara has it" in run("list").output
+    assert "taken by sara" in run("list").output
     assert (
         run("done", "3fa9", "--by", "ali", "--outcome", "a new\ncard").output == "3fa94c01 is done, by ali\n"
     )

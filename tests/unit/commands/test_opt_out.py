@@ -61,17 +61,17 @@ def refused(result):
 
 def test_a_caller_is_added_and_removed_however_the_number_is_written(opt_out, url):
     result = opt_out("add", "۰۹۱۲ ۱۲۳ ۴۵۶۷")
-    assert (result.exit_code, result.output) == (0, "989121234567 is never asked again\n")
+    assert (result.exit_code, result.output) == (0, "989121234567 is excluded from surveys\n")
     assert stored(url) == {"989121234567": (True, "command")}
     assert opt_out("add", "+989121234567").exit_code == 0
     result = opt_out("remove", "00989121234567")
-    assert (result.exit_code, result.output) == (0, "989121234567 can be asked again\n")
+    assert (result.exit_code, result.output) == (0, "989121234567 can be invited again\n")
     assert stored(url) == {"989121234567": (False, "command")}
 
 
 def test_the_key_is_that_of_the_configuration(opt_out, url, hashed):
     key = hashed.key("09121234567")
-    assert opt_out("add", "09121234567").output == f"{key[:8]}… is never asked again\n"
+    assert opt_out("add", "09121234567").output == f"{key[:8]}… is excluded from surveys\n"
     assert stored(url) == {key: (True, "command")}
     listed = opt_out("list").output
     assert f"{key[:8]}…" in listed
@@ -101,7 +101,7 @@ def test_the_list_holds_those_who_are_out_longest_ago_first(opt_out, url):
 
 
 def test_an_empty_list_says_so_to_people(opt_out):
-    assert opt_out("list").output == "nobody has opted out\n"
+    assert opt_out("list").output == "no caller has opted out\n"
     assert opt_out("list", "--json").output == ""
 
 

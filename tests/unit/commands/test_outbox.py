@@ -82,12 +82,12 @@ def test_what_to_send_again_must_be_clear(run, words):
 def test_what_is_not_there_cannot_be_sent_again(run, event):
     result = run("retry", event)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == f"Error: {event} neither waits nor was given up\n"
+    assert result.stderr == f"Error: {event} is not pending and was not given up; see cc-bridge outbox list\n"
 
 
 def test_without_an_outbox_nothing_waits_and_no_file_is_made(run, tmp_path, monkeypatch):
     monkeypatch.setenv("CC_BRIDGE_STORAGE__URL", f"sqlite:///{tmp_path}/none.sqlite")
-    assert run("list").output == "nothing waits and nothing was given up\n"
+    assert run("list").output == "no event is pending and none was given up\n"
     assert run("list", "--json").output == ""
     assert run("retry", "--all").output == "0 events are due now\n"
     assert list(tmp_path.iterdir()) == []

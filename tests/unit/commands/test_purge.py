@@ -61,7 +61,7 @@ def test_it_deletes_and_tells_what(engine):
 def test_nothing_to_delete_is_said(monkeypatch):
     for key in ("CALLS", "COMMENTS", "SURVEY_DECISIONS", "FOLLOW_UPS"):
         monkeypatch.setenv(f"CC_BRIDGE_RETENTION__{key}_DAYS", "0")
-    assert "everything is kept for ever" in purge().stdout
+    assert "[retention] keeps all data for ever" in purge().stdout
 
 
 def test_what_may_not_be_removed_is_told_in_one_line(engine, tmp_path):
