@@ -1,9 +1,9 @@
-"""The daemon: the only package where calls, surveys, storage, metrics, mails and pages know of each other.
+"""The daemon: the only package that combines calls, surveys, storage, metrics, mails and web pages.
 
-`main.py` is the process, `bridge.py` the composition of one PBX in it, `service.py` the base of its services.
-Services in `services/` answer: to the PBX, its callers, web pages and programs. Jobs in `jobs/` run
-periodically in a thread, so that no call waits for a database.
+`main.py` runs the process. `bridge.py` composes the services for one PBX. `service.py` holds the base class
+of all services. Services in `services/` answer requests of the PBX, callers, browsers and programs. Jobs in
+`jobs/` run periodically in a thread, so that no call waits for a database.
 
-Events of the PBX come in by `services/ami_listener.py`, callers by `services/fast_agi.py`. Every record goes
-through `services/record_pipeline.py` to its subscribers and to the disk.
+`services/ami_listener.py` receives the events of the PBX, `services/fast_agi.py` the callers. Every record
+passes through `services/record_pipeline.py` to its subscribers and to the disk.
 """

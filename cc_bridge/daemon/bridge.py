@@ -1,8 +1,8 @@
-"""The composition of the daemon: one PBX, its calls, surveys, storage, metrics and pages.
+"""The composition of the daemon: the services for one PBX, from AMI link and surveys to metrics and pages.
 
-Services start in the order of `_add_children` and stop in reverse. Surveys finish first, since their answers
-still need the writer; then the link to the PBX closes, then the writer flushes and the forwarder ends. The
-pages close last, so that /readyz and /metrics show how the daemon stops.
+Services start in the order of `_add_children` and stop in reverse order. Surveys in progress finish first,
+because the writer must still store their answers. Then the AMI link closes, the writer flushes, and the
+forwarder ends. The HTTP server closes last, so that /readyz and /metrics stay available during the shutdown.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,11 @@ _TICK_SECONDS = 1.0
 
 
 class Bridge(SequentialServices):
-    """One daemon. `startService` opens everything, `stopService` fires when all is closed and on disk."""
+    """The daemon for one PBX: the parent of all its services.
+
+    `startService` opens the ports, the AMI link and the storage. The Deferred of `stopService` fires when
+    every service has stopped and all records are on disk.
+    """
 
     taken_over = ("log.level", "run.shutdown_timeout_seconds")
 
@@ -58,7 +62,11 @@ class Bridge(SequentialServices):
         observed_until: float | None = None,
         unfinished: Sequence[OpenStateRecord] = (),
     ) -> None:
-        """`observed_until`: when an earlier daemon saw this PBX last; `unfinished`: what was open then."""
+        """Create all services, without starting them.
+
+        `observed_until` is the time (UTC seconds) up to which an earlier daemon observed this PBX, None if
+        there was no earlier daemon. `unfinished` holds the calls and agent states that were open then.
+        """
         super().__init__(config)
         context = Context.of(config, reactor)
         self._database = context.database
@@ -88,27 +96,37 @@ class Bridge(SequentialServices):
         self._subscribe()
         self._add_children(reactor)
 
-    # -- life
+    # -- start and stop
 
     def startService(self) -> None:
-        """Listen, connect, write. Raises CannotListenError for a port that is taken, before anything runs."""
+        """Open the HTTP and FastAGI ports, then start all services.
+
+        Raises CannotListenError if a port is in use; no service has started then.
+        """
         try:
             MultiService.privilegedStartService(self)
         except CannotListenError:
             self.http.stop()
             raise
         MultiService.startService(self)
-        _log.info("pages on {http}, surveys on {agi}", http=self.http_address, agi=self.agi_address)
+        _log.info(
+            "started: HTTP pages on {http}, FastAGI surveys on {agi}",
+            http=self.http_address,
+            agi=self.agi_address,
+        )
 
     def stopService(self) -> Deferred[None]:
+        """Stop all services in reverse order, then close the database connections."""
         return super().stopService().addBoth(lambda _: self._database.close())
 
     @property
     def http_address(self) -> str:
+        """The address of the HTTP server as `host:port`."""
         return self.http.address
 
     @property
     def agi_address(self) -> str:
+        """The address of the FastAGI server as `host:port`."""
         return self.fast_agi.address
 
     # -- inside
@@ -165,7 +183,7 @@ class Bridge(SequentialServices):
         ticking = TimerService(_TICK_SECONDS, self._tick)
         ticking.clock = reactor
         children = (
-            self.surveys,  # the first, since a faulty survey refuses a reload
+            self.surveys,  # first: a faulty survey must reject a reload before any other service changes
             self.http,
             self.pipeline,
             self.recorder,

@@ -1,6 +1,7 @@
-"""The daemon as a process: reactor, signals, systemd, exit.
+"""The daemon process: Twisted reactor, signals, systemd notifications and exit.
 
-Importing Twisted's reactor installs it, so this module is imported only by commands that run one.
+Importing Twisted's reactor installs it in the process. So only commands that run a reactor may import this
+module.
 """
 
 import faulthandler
@@ -30,27 +31,32 @@ from cc_bridge.storage.queries.open_state import observed_until, open_records
 __all__ = ["run", "start"]
 
 _log = Logger()
-reactor: Any = _reactor  # the interfaces that it has depend on the platform
+reactor: Any = _reactor  # typed as Any: the reactor's interfaces depend on the platform
 
 
 def start(config: Config) -> Bridge:
-    """Start a bridge in the reactor, which stops with it. Raises ConfigError, SurveyError or StorageError."""
-    bridge = Bridge(config, reactor, *_left(config))
+    """Return a started bridge that stops when the reactor stops.
+
+    Raises ConfigError for an invalid configuration or a port in use, SurveyError for a faulty survey file,
+    and StorageError for a database or journal that cannot be opened.
+    """
+    bridge = Bridge(config, reactor, *_state_of_earlier_daemon(config))
     try:
         bridge.startService()
     except CannotListenError as error:
-        raise ConfigError(f"{error}: is another cc-bridge running?") from error
+        raise ConfigError(f"{error} (is another cc-bridge running?)") from error
     reactor.addSystemEventTrigger("before", "shutdown", bridge.stopService)
     return bridge
 
 
-def _left(config: Config) -> tuple[float | None, list[OpenStateRecord]]:
-    """Return until when an earlier daemon observed this PBX, and what went on then.
+def _state_of_earlier_daemon(config: Config) -> tuple[float | None, list[OpenStateRecord]]:
+    """Return the end of the last observation of this PBX (UTC seconds) and the state that was open then.
 
-    It is in the file that a start depends on: the database with its tables made or upgraded, or the journal.
-    A server is not asked.
+    The time is None if no earlier daemon has observed this PBX. The state is read from a local file: the
+    SQLite database, whose tables are created or upgraded here, or the journal if the database is a server.
+    The server itself is not queried, so that the daemon starts while the server is away.
     """
-    make_engine(config.storage.url).dispose()  # raises for what can never work
+    make_engine(config.storage.url).dispose()  # raises for a URL that can never work
     if config.storage.on_server:
         journal = Journal(config.storage.journal_file, config.storage.journal_max_mb * 1024**2)
         journal.open()
@@ -59,8 +65,8 @@ def _left(config: Config) -> tuple[float | None, list[OpenStateRecord]]:
         return left
     if waiting := pending_in(config.storage.journal_file):
         _log.warn(
-            "{waiting} records in {file} wait for a server that is not asked any more:"
-            " `cc-bridge db import-journal` writes them into this database",
+            "{waiting} records in the journal {file} are not in the database, because storage.url no longer"
+            " names a database server; import them with `cc-bridge db import-journal`",
             waiting=waiting,
             file=config.storage.journal_file,
         )
@@ -72,9 +78,14 @@ def _left(config: Config) -> tuple[float | None, list[OpenStateRecord]]:
 
 
 def run(config: Config, load: Callable[[], Config]) -> None:
-    """Run until SIGTERM or SIGINT. SIGHUP loads the configuration again; a bad one is refused."""
+    """Run the daemon until SIGTERM or SIGINT.
+
+    On SIGHUP, `load` reads the configuration again. If the new configuration is invalid, its faults are
+    logged and the current configuration stays in force.
+    """
     levels = start_logging(config.log.level, form=config.log.format)
-    faulthandler.enable()  # systemd ends a hung daemon by SIGABRT; where it hung is then in the log
+    # systemd ends a hung daemon with SIGABRT. The fault handler then prints the stack of each thread.
+    faulthandler.enable()
     bridge = start(config)
     notify = SdNotify(os.environ)
     status = f"pages on {bridge.http_address}, surveys on {bridge.agi_address}"
@@ -86,23 +97,31 @@ def run(config: Config, load: Callable[[], Config]) -> None:
             later = bridge.reconfigure(load())
         except CcBridgeError as error:
             for fault in str(error).splitlines():
-                _log.error("the configuration is not reloaded, the old one stays: {fault}", fault=fault)
+                _log.error(
+                    "configuration reload failed: {fault}; the current configuration stays in force",
+                    fault=fault,
+                )
             return
         finally:
             notify.ready(status)
         set_level(levels, bridge.config.log.level)
-        restart = f"; only a restart changes: {', '.join(later)}" if later else ""
-        _log.info("the configuration is reloaded{restart}", restart=restart)
+        restart = f"; these changed options need a restart: {', '.join(later)}" if later else ""
+        _log.info("configuration reloaded{restart}", restart=restart)
 
     signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(reload))
-    # What is loaded now stays. Looking through its 108,000 objects again and again held up calls for 65 ms.
+    # The 108,000 objects that exist now stay for the life of the process. Each full garbage collection of
+    # them delayed calls by 65 ms. `freeze` excludes them from later collections.
     gc.collect()
     gc.freeze()
     reactor.run()
 
 
 def _notify_systemd(notify: SdNotify, status: str, alive: Callable[[], Mapping[str, str]]) -> None:
-    """Keep systemd informed. A sign of life comes from the reactor, and only while no part has ended."""
+    """Notify systemd of the start, the stop, and periodically that the daemon is alive.
+
+    The watchdog message is sent from the reactor, so a hung reactor sends none. No message is sent either
+    while `alive` reports a fault, such as an ended writer thread. systemd then restarts the daemon.
+    """
     reactor.callWhenRunning(notify.ready, status)
     reactor.addSystemEventTrigger("before", "shutdown", notify.stopping)
     if notify.watchdog_seconds:

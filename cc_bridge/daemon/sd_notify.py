@@ -1,10 +1,11 @@
-"""Tells systemd the daemon's state: ready, reloading, stopping, and alive periodically (sd_notify(3)).
+"""Notifications to systemd: ready, reloading, stopping, and a periodic watchdog message (sd_notify(3)).
 
-Without systemd it does nothing. A module of our own, since the package `sdnotify` is the same few lines and
-has had no release since 2017, and `systemd-python` is compiled on every machine, against libsystemd.
+Without systemd, nothing is sent. The package `sdnotify` is not used: it has the same few lines and no release
+since 2017. The package `systemd-python` is not used either: it must be compiled against libsystemd on every
+machine.
 
-It runs in the reactor, which must not wait. systemd reads its socket at once unless it is busy itself, so a
-message is given up after a second; the next sign of life makes up for it.
+Messages are sent from the reactor, which must not wait long. systemd normally reads its socket immediately.
+A message that is not read within one second is discarded; the next watchdog message follows anyway.
 """
 
 import os
@@ -18,33 +19,45 @@ __all__ = ["SdNotify"]
 
 _log = Logger()
 
-_PATIENCE_SECONDS = 1.0
+_SEND_TIMEOUT_SECONDS = 1.0
 
 
 class SdNotify:
-    """systemd's side of one process, by the environment that it was started with."""
+    """A sender of notifications from this process to systemd.
+
+    `watchdog_seconds` is the longest time that systemd allows between two watchdog messages; 0 means that
+    the watchdog is off.
+    """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
+        """Read the socket and the watchdog interval from the environment variables that systemd sets."""
         address = environment.get("NOTIFY_SOCKET", "")
-        # A leading @ is an abstract socket, which has no file (unix(7)).
+        # A leading @ denotes an abstract socket, which has no file (unix(7)).
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
-        # The environment is inherited, the watchdog is not: it names the process that it watches.
+        # A child process inherits the variables, but only the process in WATCHDOG_PID is watched.
         watched = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         self.watchdog_seconds = int(environment.get("WATCHDOG_USEC", "0")) / 1e6 if watched else 0.0
 
     def ready(self, status: str) -> None:
-        """Say that everything is open; `systemctl status` shows `status`."""
+        """Report that the daemon has started or has finished a reload; `systemctl status` shows `status`."""
         self._send(f"READY=1\nSTATUS={status}")
 
     def reloading(self) -> None:
-        """Say that the configuration is read again; `ready` follows, whatever comes of it."""
+        """Report that a configuration reload has started.
+
+        A call of `ready` must follow, also after a failed reload.
+        """
         self._send(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
     def alive(self) -> None:
-        """Give a sign of life; without one in `watchdog_seconds` systemd takes the process for hung."""
+        """Send a watchdog message.
+
+        systemd restarts the process if no message arrives for `watchdog_seconds`.
+        """
         self._send("WATCHDOG=1")
 
     def stopping(self) -> None:
+        """Report that the daemon shuts down."""
         self._send("STOPPING=1")
 
     def _send(self, message: str) -> None:
@@ -52,7 +65,11 @@ class SdNotify:
             return
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-                sender.settimeout(_PATIENCE_SECONDS)
+                sender.settimeout(_SEND_TIMEOUT_SECONDS)
                 sender.sendto(message.encode(), self._address)
         except OSError as error:
-            _log.warn("systemd did not hear {message!r}: {error}", message=message, error=error)
+            _log.warn(
+                "cannot notify systemd of {message!r}: {error}; the message is not sent again",
+                message=message,
+                error=error,
+            )

@@ -1,7 +1,7 @@
-"""The base of the daemon's services: what each is given, its start and stop, and a reload at run time.
+"""Base classes of the daemon's services: shared context, start, stop, and configuration reload.
 
-Services start in order and stop in reverse order, each after the one before has stopped. A reload puts an
-option in force if a service declares it in `taken_over`. Every other changed option needs a restart.
+Services start in order and stop in reverse order, each after the previous one has stopped. A service lists in
+`taken_over` the options that a reload applies at run time. Every other changed option needs a restart.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -29,64 +29,75 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What every service is given. `config` is that of the start; `reactor` is the clock, too."""
+    """The objects that every service receives.
+
+    `config` is the configuration at the start of the daemon. `reactor` is Twisted's reactor, which is also
+    the clock of all timers.
+    """
 
     config: Config
     reactor: Any
     now: Callable[[], float]  # this machine's clock, UTC seconds since the epoch
-    in_thread: Callable[..., Deferred[Any]]  # calls a function in a thread, fires in the reactor
+    in_thread: Callable[..., Deferred[Any]]  # calls a function in a thread; the Deferred fires in the reactor
     database: Database
 
     @classmethod
     def of(cls, config: Config, reactor: Any) -> "Context":
+        """Return a context with this machine's clock, the reactor's threads and the configured database."""
         in_thread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
         return cls(config, reactor, time, in_thread, Database(config.storage.url, reactor))
 
 
 def per_queue(*options: str) -> tuple[str, ...]:
-    """Return the patterns of options of a queue: of all by default, and of each by name."""
+    """Return the patterns that match these queue options in `[queue_defaults]` and each `[queues.NAME]`."""
     return tuple(f"{table}.{option}" for option in options for table in ("queue_defaults", "queues.*"))
 
 
 class DaemonService(Service):
-    """A part of the daemon; `config` is the configuration in force."""
+    """A service of the daemon; `config` is the configuration in force."""
 
     taken_over: ClassVar[tuple[str, ...]] = ()
-    """Options that `reconfigure` puts in force, as patterns such as `wallboard.*`."""
+    """Patterns of the options that `reconfigure` applies at run time, such as `wallboard.*`."""
 
     def __init__(self, context: Context) -> None:
         self.config = context.config
 
     def startService(self) -> None:
+        """Start the service; subclasses override `start` instead."""
         Service.startService(self)
         self.start()
 
     def stopService(self) -> Deferred[None] | None:
+        """Stop the service; subclasses override `stop` instead."""
         Service.stopService(self)
         return self.stop()
 
     def start(self) -> None:
-        """Start what the service does."""
+        """Start the work of the service; does nothing unless overridden."""
 
     def stop(self) -> Deferred[None] | None:
-        """Stop it; a Deferred fires when the services that started before may stop."""
+        """Stop the work of the service; does nothing unless overridden.
+
+        Return None, or a Deferred that fires when the services that were started earlier may stop.
+        """
 
     def reconfigure(self, config: Config) -> None:
-        """Put a new configuration in force. Raises CcBridgeError before anything has changed."""
+        """Apply a new configuration. An override that raises CcBridgeError must not have changed anything."""
         self.config = config
 
 
 class SequentialServices(MultiService):
-    """Services that start in order and stop in reverse order, one after the other."""
+    """A group of services that start in order and stop in reverse order, one after the other."""
 
     taken_over: ClassVar[tuple[str, ...]] = ()
-    """Options that are read when they are needed, from the `config` of this object."""
+    """Options that this object reads from its own `config` at each use, so that a reload applies them."""
 
     def __init__(self, config: Config) -> None:
         MultiService.__init__(self)
         self.config = config
 
     def stopService(self) -> Deferred[None]:
+        """Stop the services in reverse order; the Deferred fires when the last one has stopped."""
         Service.stopService(self)
         return Deferred.fromCoroutine(self._stop_in_turn())
 
@@ -94,14 +105,18 @@ class SequentialServices(MultiService):
         for service in reversed(list(self)):
             try:
                 await maybeDeferred(service.stopService)
-            except Exception:  # those that started before still have records to write
-                _log.failure("{service} did not stop in order", service=type(service).__name__)
+            except Exception:  # services that were started earlier still have records to write
+                _log.failure(
+                    "{service} failed to stop cleanly; the other services are stopped as usual",
+                    service=type(service).__name__,
+                )
 
     def reconfigure(self, config: Config) -> list[str]:
-        """Put in force what the services take over; return the changed options that need a restart.
+        """Apply the changed options that a service supports; return the names of those that need a restart.
 
-        Those keep their values everywhere, so that no two services disagree. Raises CcBridgeError, and then
-        keeps everything as it was: only the first service may refuse.
+        An option that needs a restart keeps its old value in all services, so that no two services disagree.
+        Raises CcBridgeError if the first service rejects the configuration; nothing has changed then. The
+        other services must not reject a configuration.
         """
         services = list(_leaves(self))
         patterns = [*self.taken_over, *(pattern for service in services for pattern in service.taken_over)]
@@ -117,6 +132,7 @@ class SequentialServices(MultiService):
 
 
 def _leaves(services: MultiService) -> Iterator[DaemonService]:
+    """Yield the services of the daemon in this group and in all groups inside it."""
     for service in services:
         if isinstance(service, DaemonService):
             yield service
@@ -129,12 +145,20 @@ def _matches(option: str, patterns: Iterable[str]) -> bool:
 
 
 def _with_queues(config: Config, queues: Collection[str]) -> Config:
-    """Return the configuration with a table for each of the queues: a queue without one has the defaults."""
+    """Return the configuration with a section for each of these queues.
+
+    A queue without a section of its own gets a copy of `[queue_defaults]`. Two such configurations can be
+    compared queue by queue.
+    """
     return config.model_copy(update={"queues": {name: config.queue(name) for name in sorted(queues)}})
 
 
 def changed_options(before: BaseModel, after: BaseModel, prefix: str = "") -> Iterator[str]:
-    """Yield the names of the options that differ, such as `survey.directory` or `queues.sales.owner`."""
+    """Yield the names of the options that differ between two configurations of the same type.
+
+    A name is complete, such as `survey.directory` or `queues.sales.owner`. `prefix` is the name of the
+    section that is compared, with a final dot.
+    """
     for name in type(before).model_fields:
         old, new, option = getattr(before, name), getattr(after, name), f"{prefix}{name}"
         for table, one, other in _tables(old, new, option):
@@ -144,7 +168,7 @@ def changed_options(before: BaseModel, after: BaseModel, prefix: str = "") -> It
 
 
 def _taking(before: _Model, after: _Model, taken: Collection[str], prefix: str = "") -> _Model:
-    """Return `before` with the options named in `taken` as `after` has them."""
+    """Return a copy of `before` in which the options named in `taken` have their values from `after`."""
     update: dict[str, Any] = {}
     for name in type(before).model_fields:
         old, new, option = getattr(before, name), getattr(after, name), f"{prefix}{name}"
@@ -158,7 +182,7 @@ def _taking(before: _Model, after: _Model, taken: Collection[str], prefix: str =
 
 
 def _is_nested(value: object) -> bool:
-    """Tell whether a value holds options of its own: a section, or sections by name."""
+    """Return whether a value is a configuration section or a non-empty mapping of names to sections."""
     return isinstance(value, BaseModel) or (
         isinstance(value, Mapping)
         and bool(value)
@@ -167,6 +191,7 @@ def _is_nested(value: object) -> bool:
 
 
 def _tables(old: Any, new: Any, option: str) -> Iterator[tuple[str, BaseModel, BaseModel]]:
+    """Yield name, old section and new section for each section in an option; nothing for a plain value."""
     if isinstance(old, BaseModel):
         yield option, old, new
     elif _is_nested(old):

@@ -1,6 +1,7 @@
-"""The job that sends digests when they are due. Off by default.
+"""The periodic job that sends digests by mail when they are due. Digests are off by default.
 
-`digest/delivery.py` needs the extra `report`, so it is imported at the first run.
+`digest/delivery.py` needs the packages of the extra `report`. So it is imported at the first run, not with
+this module.
 """
 
 from collections.abc import Callable
@@ -23,10 +24,15 @@ __all__ = ["DigestJob", "SendDigests", "check_digest"]
 
 _log = Logger()
 
-_MAX_WAIT_SECONDS = 3600.0  # a later instant was noted before the clock was put back
+# A next check further in the future than this was noted before the clock was set back; it is ignored.
+_MAX_WAIT_SECONDS = 3600.0
 
 SendDigests = Callable[[Config, str, Callable[[], float], Callable[[], bool]], "DigestRunResult"]
-"""Sends what is due: with a configuration, by a sender's name, a clock and what tells it to stop."""
+"""A function that sends the due digests.
+
+Arguments: the configuration, the name of this sender, a clock (UTC seconds), and a function that returns True
+when the sender must stop early.
+"""
 
 
 def _send(
@@ -38,9 +44,13 @@ def _send(
 
 
 class DigestJob(PeriodicJob["DigestRunResult"]):
-    """Sends the digests of one daemon. Raises ConfigError for what would keep them from being sent."""
+    """The digest job of one daemon. The constructor raises ConfigError if digests cannot be sent.
 
-    name = "digests"
+    The attributes `failures`, `due_at` and `last_sent_at` are read by the metrics. Their keys are digest
+    frequencies: day, week or month.
+    """
+
+    name = "digest delivery"
     interval = 60.0
     retry = 300.0
     at_start = False
@@ -54,14 +64,14 @@ class DigestJob(PeriodicJob["DigestRunResult"]):
     def __init__(self, context: Context, send: SendDigests = _send) -> None:
         super().__init__(context)
         check_digest(self.config)
-        self.failures: dict[str, int] = {}  # mails given up, by what they are about: day, week, month
-        self.due_at: dict[str, float] = {}  # when it was due last; empty: it is off, or has not run yet
-        self.last_sent_at: dict[str, float] = {}  # 0: never
+        self.failures: dict[str, int] = {}  # number of mails given up
+        self.due_at: dict[str, float] = {}  # UTC seconds; empty: digests are off or the job has not run yet
+        self.last_sent_at: dict[str, float] = {}  # UTC seconds; 0: never
         self._send = send
         self._sender = f"{gethostname()[:20]}-{getpid()}-{urandom(8).hex()}"
         self._now = context.now
         self._sent_with: Config | None = None
-        self._look_at = 0.0
+        self._next_check_at = 0.0
         self._init_series()
 
     def prepare(self) -> Callable[[], "DigestRunResult"] | None:
@@ -70,40 +80,48 @@ class DigestJob(PeriodicJob["DigestRunResult"]):
             self._sent_with = None
             self.failures, self.due_at, self.last_sent_at = {}, {}, {}
             return None
-        if config is self._sent_with and 0.0 < self._look_at - now <= _MAX_WAIT_SECONDS:
+        if config is self._sent_with and 0.0 < self._next_check_at - now <= _MAX_WAIT_SECONDS:
             return None
         self._init_series()
         self._sent_with = config
         return lambda: self._send(config, self._sender, self._now, self.stopping.is_set)
 
     def _init_series(self) -> None:
-        """Let the count exist at 0 before anything is counted, as Prometheus looks for an increase."""
+        """Create the failure count at 0, because Prometheus sees an increase only of an existing series."""
         digest = self.config.digest
         if digest.enabled and digest.frequency not in self.failures:
             self.failures = {digest.frequency: 0}
 
     def finish(self, result: "DigestRunResult") -> None:
-        self._look_at = result.look_at
+        self._next_check_at = result.look_at
         self.due_at = {result.every: result.due_at}
         if result.why_not:
-            _log.warn("no digest could be looked for: {why}", why=result.why_not)
+            _log.warn(
+                "cannot check which digests are due: {why}; the check is repeated later", why=result.why_not
+            )
         else:
             self.last_sent_at = {result.every: result.last_sent_at}
         for key in result.sent:
-            _log.info("digest from {first} sent to {owner}", first=key.first_day, owner=key.recipient)
+            _log.info(
+                "digest sent to {owner}; its period starts on {first}",
+                first=key.first_day,
+                owner=key.recipient,
+            )
         for key, why in result.put_off:
-            _log.warn("digest for {owner} not sent, it goes again: {why}", owner=key.recipient, why=why)
+            _log.warn("digest for {owner} not sent: {why}; it is retried later", owner=key.recipient, why=why)
         for key, why in result.given_up:
             self.failures[result.every] = self.failures.get(result.every, 0) + 1
-            _log.error("digest for {owner} given up: {why}", owner=key.recipient, why=why)
+            _log.error("digest for {owner} given up: {why}; it is not retried", owner=key.recipient, why=why)
 
     def fail(self) -> None:
-        self._look_at = 0.0
+        self._next_check_at = 0.0
 
 
 def check_digest(config: Config) -> None:
-    """Raise ConfigError for what would keep digests from being made and sent."""
+    """Raise ConfigError if the mail password cannot be read or a package that digests need is missing."""
     config.digest.smtp_password()
     needed = ["jinja2"] + (["persiantools"] if config.reports.calendar == "persian" else [])
     if config.digest.enabled and not all(map(find_spec, needed)):
-        raise ConfigError(f"digest.enabled needs {' and '.join(needed)}: install cc-bridge[report]")
+        raise ConfigError(
+            f"digest.enabled needs the packages {' and '.join(needed)}: install cc-bridge[report]"
+        )

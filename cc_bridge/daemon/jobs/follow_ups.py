@@ -1,8 +1,9 @@
-"""The job that opens follow-ups, links calls to them and counts them, every few seconds.
+"""The periodic job that opens follow-ups, links later calls to them and counts them, every five seconds.
 
-A fact may come into the database long after it happened, when a server was away. So each run begins where
-nothing was missing any more: as far back as the oldest record has been waiting. After a kill, the first run
-looks at a whole day, and at all that came while no daemon ran.
+A record may reach the database long after its call, for example when the server was away. So each run reads
+from the last time at which the database was certainly complete: the age of the oldest waiting record before
+now, less ten minutes. After a restart, the first run reads at least a whole day, and the time without a
+daemon.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -21,16 +22,23 @@ __all__ = ["CountFollowUps", "FollowUpJob", "follow_up_policy"]
 
 _log = Logger()
 
-_OVERLAP_SECONDS = 600.0  # what was written at once is in the database by then
-_LINK_SECONDS = 60.0  # nobody waits for that, and it reads all that are not closed
+_OVERLAP_SECONDS = 600.0  # a record that was written without delay is in the database by then
+_LINK_SECONDS = 60.0  # between two links of calls, each of which reads all follow-ups that are not closed
 _HOUR, _DAY = 3600.0, 86_400.0
 
 CountFollowUps = Callable[[Mapping[str, int], Iterable[FollowUp], Mapping[str, FollowUpCount]], None]
-"""Counts those opened by reason, those closed, and all by owner."""
+"""A function that counts follow-ups for the metrics.
+
+Arguments: the number of opened follow-ups by reason, the closed follow-ups, and by owner the counts of the
+follow-ups that are not closed.
+"""
 
 
 def follow_up_policy(config: Config, shared: frozenset[str]) -> FollowUpPolicy:
-    """Return who is to call back, and until when; `shared` are the keys of numbers of no one customer."""
+    """Return the policy from the configuration: when a follow-up is opened, its owner and its due time.
+
+    `shared` holds the caller keys of numbers that many people share; their calls open no follow-up.
+    """
     follow_ups, hours = config.follow_ups, config.follow_ups.hours(config.general.zone)
     return FollowUpPolicy(
         rules=follow_ups.rules(shared),
@@ -42,16 +50,16 @@ def follow_up_policy(config: Config, shared: frozenset[str]) -> FollowUpPolicy:
 
 
 class FollowUpJob(PeriodicJob[None]):
-    """Keeps the follow-ups of one PBX up to date.
+    """The job that keeps the follow-ups of one PBX up to date.
 
-    `waits` returns for how many seconds the oldest record has been waiting for the database, `now` is the
-    PBX's clock.
+    `notify` reports opened and closed follow-ups to the webhooks. `waits` returns for how many seconds the
+    oldest record has been waiting for the database. `now` returns the PBX's clock in UTC seconds.
     """
 
-    name = "follow-ups"
+    name = "follow-up update"
     interval = 5.0
     retry = 30.0
-    tolerated = 1  # at the very start the writer may still be making the tables
+    tolerated = 1  # right after the start, the writer may still be creating the tables
     taken_over = ("follow_ups.*", "general.time_zone", *per_queue("owner"))
 
     def __init__(
@@ -64,7 +72,11 @@ class FollowUpJob(PeriodicJob[None]):
         now: Callable[[], float],
         observed_until: float | None = None,
     ) -> None:
-        """`shared`: see `follow_up_policy`; `observed_until`: when an earlier daemon saw this PBX last."""
+        """Create the job.
+
+        `shared` is described in `follow_up_policy`. `observed_until` is the time (UTC seconds) up to which an
+        earlier daemon observed this PBX; None if there was none.
+        """
         super().__init__(context)
         self._engine = context.database.engine
         self._shared = shared
@@ -73,11 +85,11 @@ class FollowUpJob(PeriodicJob[None]):
         self._count = count
         self._now = now
         self._since = observed_until
-        self._all_read_at = 0.0  # when a whole day was looked at
+        self._all_read_at = 0.0  # start of the last run that read a whole day
         self._linked_at = 0.0
-        self._sweep = SweepResult()  # of the last run
-        self._next = (0.0, 0.0)  # `_since` and `_all_read_at` after it
-        self._counts: Mapping[str, FollowUpCount] = {}  # by owner, as they were known last
+        self._sweep = SweepResult()  # result of the last run
+        self._next = (0.0, 0.0)  # values of `_since` and `_all_read_at` if the run succeeds
+        self._counts: Mapping[str, FollowUpCount] = {}  # last known counts by owner
 
     def prepare(self) -> Callable[[], None] | None:
         config = self.config
@@ -112,7 +124,7 @@ class FollowUpJob(PeriodicJob[None]):
         self._count_sweep()
 
     def _count_sweep(self) -> None:
-        """Count what was done, also by a run that failed in the middle."""
+        """Count the follow-ups of the last run, which may have opened some before it failed."""
         self._count(self._sweep.opened, self._sweep.closed, self._counts)
         if opened := self._sweep.opened.total():
             _log.info("{count} follow-ups opened", count=opened)

@@ -1,7 +1,7 @@
-"""A job that runs periodically in a thread.
+"""The base class of jobs that run periodically in a thread.
 
-A slow or absent database must never hold up a call: the work runs in a thread, one run at a time, and a
-failed run is repeated later. An outage is logged once, and so is its end.
+A slow or unreachable database must never delay a call. So the work of a job runs in a thread, one run at a
+time, and a failed run is retried later. The log has one line for the start of an outage and one for its end.
 """
 
 from abc import abstractmethod
@@ -24,23 +24,23 @@ _Result = TypeVar("_Result")
 
 
 class PeriodicJob(DaemonService, Generic[_Result]):
-    """Every `interval` seconds `prepare` is asked for work, unless a run is under way.
+    """A job that calls `prepare` every `interval` seconds and runs the returned work in a thread.
 
-    `name` is the job's in the log.
+    While a run is in progress, no other run of the job starts. `name` identifies the job in the log.
     """
 
     name = ""
-    interval: ClassVar[float]
+    interval: ClassVar[float]  # seconds
     retry: ClassVar[float] = 0.0  # seconds without a run after a failure
-    tolerated: ClassVar[int] = 0  # failures in a row that are neither logged nor waited for
-    at_start: ClassVar[bool] = True  # the first run is at the start, not after the first interval
+    tolerated: ClassVar[int] = 0  # number of consecutive failures without a log line or a longer wait
+    at_start: ClassVar[bool] = True  # True: the first run is at the start; False: after the first interval
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.stopping = Event()
         self._in_thread = context.in_thread
         self._clock = context.reactor
-        self._failures = 0  # in a row
+        self._failures = 0  # consecutive
         self._retry_at = 0.0
         self._loop = LoopingCall(self.poll)
         self._loop.clock = context.reactor
@@ -53,23 +53,26 @@ class PeriodicJob(DaemonService, Generic[_Result]):
         self._loop.start(self.interval, now=self.at_start)
 
     def stop(self) -> None:
-        """Start no further run. `stopping` tells a run under way to end soon; nothing waits for it."""
+        """Start no further run, and set `stopping`, so that a run in progress ends early.
+
+        The end of that run is not awaited.
+        """
         self.stopping.set()
         if self._loop.running:
             self._loop.stop()
 
     @abstractmethod
     def prepare(self) -> Callable[[], _Result] | None:
-        """Return what is to run in a thread, in the reactor; None: nothing is due."""
+        """Return the function to run in a thread, or None if nothing is due; runs in the reactor."""
 
     def finish(self, result: _Result) -> None:
-        """Take the result of a run, in the reactor."""
+        """Process the result of a successful run, in the reactor; does nothing unless overridden."""
 
     def fail(self) -> None:
-        """Note a failed run, in the reactor."""
+        """React to a failed run, in the reactor; does nothing unless overridden."""
 
     def poll(self) -> Deferred[None]:
-        """Run once, if something is due; never fails."""
+        """Run the job once if work is due; the Deferred fires after the run and never fails."""
         return Deferred.fromCoroutine(self._poll())
 
     async def _poll(self) -> None:
@@ -92,5 +95,5 @@ class PeriodicJob(DaemonService, Generic[_Result]):
             self._retry_at = self._clock.seconds() + self.retry
         if self._failures == self.tolerated + 1:
             wait = max(self.retry, self.interval)
-            _log.warn("{name} failed, next try in {wait:g} s: {why}", name=self.name, wait=wait, why=error)
+            _log.warn("{name} failed: {why}; retrying in {wait:g} s", name=self.name, wait=wait, why=error)
         self.fail()

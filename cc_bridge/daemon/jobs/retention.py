@@ -1,6 +1,7 @@
-"""The job that deletes what was kept for long enough, every night at `retention.hour`.
+"""The periodic job that deletes records older than their retention period, every night at `retention.hour`.
 
-It may take long: a run stops within one batch when the daemon does. A failed run is repeated after an hour.
+A run may take long; it deletes in batches and stops after the current batch when the daemon stops. A failed
+run is repeated after an hour.
 """
 
 from collections.abc import Callable
@@ -21,6 +22,7 @@ _log = Logger()
 
 
 def retention_policy(retention: RetentionConfig) -> RetentionPolicy:
+    """Return the retention periods, in days, from the configuration section."""
     return RetentionPolicy(
         retention.calls_days,
         retention.ratings_days,
@@ -31,11 +33,14 @@ def retention_policy(retention: RetentionConfig) -> RetentionPolicy:
 
 
 def next_at(now: float, hour: int) -> float:
-    """Return the next time that this machine's clock shows a full hour; both in seconds since the epoch."""
+    """Return the next time after `now` at which this machine's local clock shows `hour` (0 to 23) sharp.
+
+    Both times are UTC seconds since the epoch.
+    """
     local = datetime.fromtimestamp(now).astimezone()
     day = local.date()
     while True:
-        # Without a zone, so that the hour is right on days when the clock is changed.
+        # Naive local time, so that the hour is right on days on which daylight saving time starts or ends.
         at = datetime(day.year, day.month, day.day, hour).timestamp()  # noqa: DTZ001
         if at > now:
             return at
@@ -43,7 +48,10 @@ def next_at(now: float, hour: int) -> float:
 
 
 class RetentionJob(PeriodicJob[PurgeResult]):
-    """Purges the records of one PBX, in the database and in the journal."""
+    """The job that purges the old records of one PBX from the database and from the journal.
+
+    `pbx_now` returns the PBX's clock in UTC seconds.
+    """
 
     name = "retention purge"
     interval = 60.0
@@ -57,8 +65,8 @@ class RetentionJob(PeriodicJob[PurgeResult]):
         self._pbx_now = pbx_now
         self._now = context.now
         self._engine = context.database.engine
-        self._polled_at = 0.0  # this machine's clock
-        self._is_due = False  # also until a run has succeeded
+        self._polled_at = 0.0  # this machine's clock, UTC seconds
+        self._is_due = False  # True from the hour of the purge until a run has succeeded
 
     def start(self) -> None:
         self._polled_at = self._now()
@@ -83,10 +91,10 @@ class RetentionJob(PeriodicJob[PurgeResult]):
         self._is_due = False
         if purged.rows:
             counts = ", ".join(f"{rows} {name}" for name, rows in purged.rows.items())
-            _log.info("kept for long enough and deleted: {counts}", counts=counts)
+            _log.info("retention purge deleted rows that were too old: {counts}", counts=counts)
         if purged.not_here:
             _log.warn(
-                "{count} spoken comments are too old, but their files are not on this machine: "
-                "delete them on the PBX, see `cc-bridge purge`",
+                "retention purge could not delete {count} spoken comments, because their files are not on "
+                "this machine; `cc-bridge purge` prints the command that deletes them on the PBX",
                 count=purged.not_here,
             )

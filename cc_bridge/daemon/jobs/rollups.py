@@ -1,7 +1,7 @@
-"""The job that refreshes the roll-ups of days that are over, every ten minutes.
+"""The periodic job that refreshes the rollups of past days, every ten minutes.
 
-Only PostgreSQL has roll-ups; after an upgrade those of years are missing. One day is counted at a time with
-as long a pause after each.
+Only PostgreSQL has rollups. After an upgrade, the rollups of several years may be missing. So one day is
+counted at a time, and after each day the job pauses for as long as the count took.
 """
 
 from collections.abc import Callable
@@ -16,15 +16,20 @@ __all__ = ["RollupJob"]
 
 _log = Logger()
 
-_MANY = 7  # days that are worth a line in the log; an ordinary night brings one, a holiday's end some
+# A run logs its result if it has counted more days than this. An ordinary night brings one day, a restart
+# after holidays some days.
+_MANY = 7
 
 
 class RollupJob(PeriodicJob[int]):
-    """Refreshes the roll-ups of all PBXs of the database; a run ends after a day when the daemon stops."""
+    """The job that refreshes the rollups of all PBXs in the database.
 
-    name = "roll-up of past days"
+    A run ends after the current day when the daemon stops.
+    """
+
+    name = "rollup refresh"
     interval = 600.0
-    at_start = False  # the tables may not be made yet
+    at_start = False  # at the start the tables may not exist yet
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -35,4 +40,4 @@ class RollupJob(PeriodicJob[int]):
 
     def finish(self, days: int) -> None:
         if days > _MANY:
-            _log.info("{days} days that are over are counted for views and reports", days=days)
+            _log.info("rollup refresh counted {days} past days for views and reports", days=days)

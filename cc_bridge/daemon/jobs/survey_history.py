@@ -1,9 +1,9 @@
-"""The job that reads from the database who was asked, called back or has opted out, and what surveys asked.
+"""The periodic job that reads past surveys, callbacks, opt-outs and survey definitions from the database.
 
-The daemons of other PBXs and `cc-bridge opt-out` write there too, so each minute the last hour is read, and
-each hour all days that count: records that waited in another daemon's journal come late. Those in our own
-journal are read once, at the start, since the server may still be away. Until a read has succeeded, what is
-in memory decides.
+The daemons of other PBXs and the command `cc-bridge opt-out` write to the same database. So the last hour is
+read each minute, and once an hour all days on which the survey rules depend, because records may have waited
+in another daemon's journal. The records in this daemon's own journal are read once, at the start, because the
+server may still be away. Until the first successful read, survey decisions use only the history in memory.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,22 +30,25 @@ _HOUR, _DAY = 3600.0, 86_400.0
 
 
 class _Found(NamedTuple):
+    """The result of one read."""
+
     attempts: list[PastAttempt]
     opt_outs: list[OptOut]
-    called: dict[str, float]
+    called: dict[str, float]  # by caller key, the time of the last callback in UTC seconds
     definitions: list[SurveyDefinition]
 
 
 class SurveyHistoryJob(PeriodicJob[_Found]):
-    """Keeps `history` up to date, and `called_at`: when callers were called back, by caller key.
+    """The job that keeps `history` and `called_at` up to date.
 
-    `compare` gets what the surveys of all PBXs asked. `now` is the PBX's clock.
+    `called_at` maps caller keys to the time of the last callback. `compare` receives the survey definitions
+    of all PBXs. `now` returns the PBX's clock. All times are UTC seconds.
     """
 
-    name = "survey history"
+    name = "survey history update"
     interval = retry = 5.0
-    tolerated = 1  # at the very start the writer may still be making the tables
-    read_again = 60.0  # seconds after a successful read
+    tolerated = 1  # right after the start, the writer may still be creating the tables
+    read_again = 60.0  # seconds between two successful reads
 
     def __init__(
         self,
@@ -63,10 +66,10 @@ class SurveyHistoryJob(PeriodicJob[_Found]):
         self._compare = compare
         self._now = now
         self._journal = journal
-        self._all_read_at = 0.0  # when all days were read
+        self._all_read_at = 0.0  # when all days were last read
         self._next_at = 0.0
         self._run_at = 0.0
-        self._reads_all = False  # the run under way does
+        self._reads_all = False  # True: the run in progress reads all days
 
     def start(self) -> None:
         if self._journal is not None:
@@ -112,11 +115,15 @@ class SurveyHistoryJob(PeriodicJob[_Found]):
         for table, row in rows:
             if table is opt_outs_table:
                 self._history.record_opt_out(OptOut(**row))
-            else:  # an earlier version's may lack a column
+            else:  # an attempt; a row that an earlier version wrote may lack a column
                 attempt = PastAttempt(
                     **{field.name: row.get(field.name, "") for field in fields(PastAttempt)}
                 )
                 self._history.add_attempt(attempt, now)
 
     def _journal_failed(self, failure: Failure) -> None:
-        _log.warn("cannot read survey history in the journal: {why}", why=failure.getErrorMessage())
+        _log.warn(
+            "cannot read past surveys from the journal: {why}; survey decisions ignore them until they "
+            "are in the database",
+            why=failure.getErrorMessage(),
+        )

@@ -1,7 +1,8 @@
-"""The job that reads the day so far from the database into the counts of today, at a start and at midnight.
+"""The periodic job that reads today's visits and answers from the database into the wallboard's counts.
 
-With a server the records of an earlier daemon may still be in the journal when this one starts. So the day is
-read again until nothing older than this daemon waits; what has been counted already is not counted twice.
+The job works after the start of the daemon and after midnight, until the counts are complete. With a database
+server, records of an earlier daemon may still be in the journal at the start. So the day is read again until
+no record older than this daemon waits in the journal. A record that is read twice is counted once.
 """
 
 from collections.abc import Callable
@@ -14,27 +15,30 @@ from cc_bridge.wallboard.today import RatingToday, Today
 
 __all__ = ["TodayBackfillJob"]
 
-# Between two reads while records of an earlier daemon wait.
+# Between two reads while records of an earlier daemon wait in the journal.
 _READ_AGAIN_SECONDS = 30.0
-# Counted in one go: 2 to 5 ms on a busy machine. Calls wait meanwhile.
-_AT_ONCE = 200
+# Number of rows that are counted without a pause. Calls are delayed meanwhile, by 2 to 5 ms on a busy
+# machine.
+_ROWS_WITHOUT_PAUSE = 200
 
 
 class _Found(NamedTuple):
+    """The result of one read: the visits and answers of today."""
+
     visits: list[VisitRow]
     answers: list[RatingToday]
 
 
 class TodayBackfillJob(PeriodicJob[_Found]):
-    """Fills `today` for one PBX.
+    """The job that fills the counts `today` for one PBX.
 
-    `waits_since` returns for how many seconds the oldest record has been waiting for the database, 0 if there
-    is none.
+    `waits_since` returns for how many seconds the oldest record has been waiting for the database; 0 if no
+    record waits.
     """
 
-    name = "today's figures"
+    name = "backfill of today's counts"
     interval = retry = 5.0
-    tolerated = 1  # at the very start the writer may still be making the tables
+    tolerated = 1  # right after the start, the writer may still be creating the tables
 
     def __init__(self, context: Context, today: Today, waits_since: Callable[[], float]) -> None:
         super().__init__(context)
@@ -44,14 +48,14 @@ class TodayBackfillJob(PeriodicJob[_Found]):
         self._waits_since = waits_since
         self._daemon_started_at = self._clock.seconds()
         self._read_again_at = 0.0
-        self._day = 0.0  # the beginning of the day that is being read
-        self._is_last = False  # nothing can be missing in the read under way
+        self._day = 0.0  # start of the day that is being read, UTC seconds
+        self._is_last = False  # True: the read in progress is certain to find all records
 
     def prepare(self) -> Callable[[], _Found] | None:
         now, day = self._clock.seconds(), self._today.began_at
         if self._today.complete or not day or (day == self._day and now < self._read_again_at):
             return None
-        # Asked before the read: what waits now could be missing in it.
+        # Evaluated before the read, because a record that waits now may be missing in the read.
         self._is_last = self._waits_since() < now - self._daemon_started_at
         self._day = day
         return lambda: self._read(day)
@@ -67,13 +71,17 @@ class TodayBackfillJob(PeriodicJob[_Found]):
         self._count(found, self._day, self._is_last)
 
     def _count(self, found: _Found, day: float, is_last: bool) -> None:
-        """Count a part of what was found, and come back for the rest."""
-        if day != self._today.began_at:  # midnight came meanwhile
+        """Count the first rows of a read now, and the others in further turns of the reactor.
+
+        `day` is the start of the day that was read, in UTC seconds; rows of a past day are discarded.
+        `is_last` marks a read after which the counts are complete.
+        """
+        if day != self._today.began_at:  # midnight has passed since the read
             return
         visits, answers = found
-        self._today.add_visits(visits[:_AT_ONCE])
-        self._today.add_answers(answers[:_AT_ONCE])
-        rest = _Found(visits[_AT_ONCE:], answers[_AT_ONCE:])
+        self._today.add_visits(visits[:_ROWS_WITHOUT_PAUSE])
+        self._today.add_answers(answers[:_ROWS_WITHOUT_PAUSE])
+        rest = _Found(visits[_ROWS_WITHOUT_PAUSE:], answers[_ROWS_WITHOUT_PAUSE:])
         if any(rest):
             self._clock.callLater(0, self._count, rest, day, is_last)
         else:

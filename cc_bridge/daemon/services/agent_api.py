@@ -1,7 +1,7 @@
-"""The data behind /api/agent: an agent's own figures, read from the database.
+"""The data of the page /api/agent: an agent's own figures, read from the database.
 
-The database may be slow or away, and many agents look at the beginning of a shift. So the reads have a few
-threads of their own.
+The database may be slow or away, and many agents open the page at the start of a shift. So the reads have a
+few threads of their own and delay no other part of the daemon.
 """
 
 from collections.abc import Callable
@@ -23,11 +23,11 @@ from cc_bridge.web.agent_links import AgentLinks
 
 __all__ = ["AgentApi"]
 
-_READS = 2  # at a time
+_READS = 2  # concurrent
 
 
 class AgentApi(DaemonService):
-    """`resource` serves /api/agent from the start on; `now` is the PBX's clock."""
+    """The service whose `resource` answers /api/agent; `now` returns the PBX's clock in UTC seconds."""
 
     taken_over = ("general.time_zone", "reports.min_sample_size")
 
@@ -47,7 +47,10 @@ class AgentApi(DaemonService):
         self._reads.stop()
 
     def read(self, agent: str, days: int, language: Language) -> Deferred[dict[str, Any]]:
-        """Fire with the figures of an agent of the last days, today among them."""
+        """Read an agent's figures of the last `days` days including today.
+
+        The Deferred fires with a JSON object in the given language.
+        """
         config, now = self.config, self._now()
 
         def query(connection: Connection) -> dict[str, Any]:

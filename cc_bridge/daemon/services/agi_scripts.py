@@ -1,4 +1,4 @@
-"""The FastAGI scripts of the dialplan: survey, consent, caller-lookup and doctor."""
+"""The FastAGI scripts that the dialplan can call: survey, consent, caller-lookup and doctor."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,10 +20,11 @@ __all__ = ["AgiScripts"]
 
 
 class AgiScripts(DaemonService):
-    """Adds the scripts to `server`.
+    """The service that adds the FastAGI scripts to `server`.
 
-    `store` fires when a record is on disk, `now` is the PBX's clock. Prompts and surveys may be loaded again,
-    so they are asked of `invitations` when a caller comes.
+    `store` stores a survey record; its Deferred fires when the record is on disk. `now` returns the PBX's
+    clock in UTC seconds. Prompts and surveys can change with a configuration reload, so `invitations` is
+    asked for them at each call.
     """
 
     taken_over = ("survey.recordings_directory",)
@@ -64,4 +65,4 @@ class AgiScripts(DaemonService):
 
 
 async def _nothing(_request: Request, _channel: AgiChannel) -> None:
-    """Serve `cc-bridge doctor`, which only checks that the PBX reaches the daemon."""
+    """Do nothing: `cc-bridge doctor` calls this script only to check that the PBX reaches the daemon."""

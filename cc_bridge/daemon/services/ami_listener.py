@@ -1,10 +1,10 @@
-"""The AMI link's listener: hands events and snapshots to the tracker, and records gaps.
+"""The AMI listener: it passes events and snapshots of the PBX to the call tracker, and records gaps.
 
-Once a minute it also compares the tracker with what Asterisk itself lists. `open_records` returns what has
-changed of the open calls and how far the PBX was observed, so that the next daemon knows from when on nothing
-was observed, and which calls it has to look for.
+Once a minute it also compares the tracker with the channels, queues and members that Asterisk lists. It
+stores the open calls and the end of observation continuously. After a crash, the next daemon then knows from
+which time on the PBX was not observed, and which calls were open.
 
-A gap begins where the last event was received and ends with a whole snapshot, not with a login.
+A gap starts at the last received event. It ends with a complete snapshot, not with the login.
 """
 
 import random
@@ -31,15 +31,18 @@ __all__ = ["AmiListener"]
 
 _log = Logger()
 
-# Seconds between two watermarks in the database of how far the PBX was observed.
+# Seconds between two observation watermarks in the database. A watermark is the end of observation so far.
 _WATERMARK_SECONDS = 5.0
-# Seconds between two comparisons with Asterisk's own lists, and before a doubtful one is repeated.
+# Seconds between two comparisons with Asterisk's lists, and until a comparison with differences is repeated.
 _CHECK_SECONDS = 60.0
 _CONFIRM_SECONDS = 3.0
 
 
 class AmiListener(DaemonService):
-    """Keeps the tracker of one PBX true, and its link up; the pipeline gets what the tracker completes."""
+    """The service that observes one PBX over AMI.
+
+    It owns the AMI link and the call tracker. Records that the tracker completes go to `pipeline`.
+    """
 
     def __init__(
         self,
@@ -48,32 +51,40 @@ class AmiListener(DaemonService):
         observed_until: float | None = None,
         unfinished: Sequence[OpenStateRecord] = (),
     ) -> None:
-        """`observed_until`: when an earlier daemon saw this PBX last; `unfinished`: what was open then."""
+        """Restore the state of an earlier daemon and open a gap from its end to the next snapshot.
+
+        `observed_until` is the time (UTC seconds) up to which the earlier daemon observed this PBX, None if
+        there was none. `unfinished` holds the calls and agent states that were open then.
+        """
         super().__init__(context)
         self.tracker = _tracker(context.config)
         self.link = self._make_link(context)
         self._record = pipeline.record
         self._on_snapshot: list[Callable[[], None]] = []
-        self._gap: Gap | None = None  # one that is open, its end not known yet
+        self._gap: Gap | None = None  # the open gap, whose end is not known yet
         self._last_event_at = 0.0
-        self._dropped = 0  # messages that the link had dropped at the last tick
+        self._dropped = 0  # number of messages that the link had dropped at the last tick
         self._ticked_at = self._next_check = self._next_watermark = 0.0
-        self._compared = False  # what was unfinished has been compared with a snapshot
+        self._compared = False  # True once the restored state has been compared with a snapshot
         if observed_until is not None:
             for refused in self.tracker.restore(unfinished, observed_until):
-                _log.error("what an earlier cc-bridge left cannot be read: {what}", what=refused)
+                _log.error(
+                    "cannot read the saved open state of {what}; it is discarded, and the PBX's next snapshot"
+                    " shows the present state",
+                    what=refused,
+                )
             self._begin_gap(GapReason.DAEMON_DOWN, observed_until)
         pipeline.add_open_records(self.open_records)
 
     def on_snapshot(self, callback: Callable[[], None]) -> None:
-        """Call back after each snapshot, when all queues are known."""
+        """Register a function to be called after each snapshot, when all queues are known."""
         self._on_snapshot.append(callback)
 
     def start(self) -> None:
         self.link.start()
 
     def stop(self) -> None:
-        """Record that nothing is observed from now on, and close the link."""
+        """Record the end of observation, and close the AMI link."""
         if self.link.up:
             until = self._known_until()
             self._record(self.tracker.observation_lost(until))
@@ -84,9 +95,11 @@ class AmiListener(DaemonService):
     # -- ami.service.Listener
 
     def ami_item(self, item: Any, taken_at: float) -> SnapshotItem | None:
+        """Return a snapshot item as a typed value, or None for an item that is not needed."""
         return read_item(item, taken_at)
 
     def ami_up(self, items: Sequence[SnapshotItem | None], taken_at: float) -> None:
+        """Apply the first snapshot after a login to the tracker, and end the gap."""
         self._record(self.tracker.resync(PbxSnapshot.of(items, taken_at)))
         self._compared = True
         self._last_event_at = taken_at
@@ -98,6 +111,7 @@ class AmiListener(DaemonService):
         self._snapshot_taken()
 
     def ami_event(self, event: Any) -> None:
+        """Apply one AMI event to the tracker, and record the calls, visits and talks that it completes."""
         typed = read(event, self.link.pbx_now)
         if typed is not None:
             self._last_event_at = typed.at
@@ -106,6 +120,10 @@ class AmiListener(DaemonService):
                 self._record(completed)
 
     def ami_checked(self, items: Sequence[SnapshotItem | None], taken_at: float) -> None:
+        """Apply a periodic snapshot to the tracker, and end a gap that dropped messages had started.
+
+        The next check comes soon if the snapshot showed a difference that needs to be confirmed.
+        """
         self._record(self.tracker.resync(PbxSnapshot.of(items, taken_at), fresh=False))
         self._end_gap(taken_at)
         self._snapshot_taken()
@@ -114,7 +132,11 @@ class AmiListener(DaemonService):
         )
 
     def ami_down(self, why: str, at: float) -> None:
-        _log.warn("calls are not observed: {why}", why=why)
+        """Start a gap because the AMI link was lost.
+
+        `why` is the reason. `at` is the time (UTC seconds) up to which all events were received.
+        """
+        _log.warn("AMI link lost: {why}; calls are not observed until the link is up again", why=why)
         at = max(at, self._last_event_at)
         self._record(self.tracker.observation_lost(at))
         if self._gap is None:
@@ -124,12 +146,13 @@ class AmiListener(DaemonService):
     # -- periodically
 
     def tick(self) -> None:
+        """Advance the tracker's clock, and start a gap and a check if the link has dropped messages."""
         if not self.link.up:
             return
         now = self.link.pbx_now()
         self._record(self.tracker.tick(now))
         if self.link.counts.dropped > self._dropped:
-            # What the message would have told is not known; the next snapshot says what is true now.
+            # The content of a dropped message is unknown. The next snapshot shows the state of the PBX.
             self._dropped = self.link.counts.dropped
             self._begin_gap(GapReason.MESSAGE_DROPPED, self._ticked_at)
             self._next_check = now
@@ -139,12 +162,13 @@ class AmiListener(DaemonService):
         self._ticked_at = now
 
     def open_records(self) -> list[Record]:
-        """Return what has changed of the open calls, and until when the PBX was observed.
+        """Return the changed checkpoints of open calls and agents, and at times an observation watermark.
 
-        It belongs to all that was recorded until now: the next daemon needs both, or what was before both.
+        These records must be written in one transaction with all records that were made before this call.
+        Otherwise, after a crash, a call could be stored both as ended and as open.
         """
         if not self._compared:
-            return []  # what is stored is still true
+            return []  # the stored checkpoints of the earlier daemon are still valid
         records: list[Record] = [*self.tracker.changes()]
         now = self.link.pbx_now()
         if self.link.up and (records or now >= self._next_watermark):
@@ -173,11 +197,14 @@ class AmiListener(DaemonService):
             callback()
 
     def _known_until(self) -> float:
-        """Return until when all events are known: one of a moment ago may be on its way."""
+        """Return the time (UTC seconds) up to which all events have been received.
+
+        It is earlier than now, because a recent event may still be on its way.
+        """
         return max(self.link.synced_until, self._last_event_at)
 
     def _record_watermark(self, until: float) -> None:
-        """Record how far the PBX was observed."""
+        """Record that the PBX was observed up to `until` (UTC seconds)."""
         self._record([ObservationWatermark(self.tracker.pbx, until)])
 
     def _begin_gap(self, reason: GapReason, at: float) -> None:
@@ -187,7 +214,7 @@ class AmiListener(DaemonService):
 
     def _end_gap(self, at: float) -> None:
         if self._gap is not None:
-            # Not before it began, even if the PBX's clock was put back.
+            # The end is not before the start, even if the PBX's clock was set back.
             gap, self._gap = replace(self._gap, ended_at=max(at, self._gap.started_at)), None
             self._record([gap])
 

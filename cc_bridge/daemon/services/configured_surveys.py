@@ -1,4 +1,4 @@
-"""The surveys and prompts that the configuration names, loaded again when it is reloaded."""
+"""The surveys and prompts that the configuration names; a configuration reload loads them again."""
 
 from cc_bridge.config import Config
 from cc_bridge.config.survey_files import load_surveys
@@ -8,7 +8,10 @@ __all__ = ["ConfiguredSurveys"]
 
 
 class ConfiguredSurveys(DaemonService):
-    """`surveys` by id and `sounds` by prompt. Raises SurveyError or ConfigError for a faulty one."""
+    """The loaded surveys: `surveys` by survey id, `sounds` by prompt name.
+
+    The constructor and `reconfigure` raise SurveyError or ConfigError for a faulty survey or prompt.
+    """
 
     taken_over = ("survey.directory", *per_queue("survey"))
 

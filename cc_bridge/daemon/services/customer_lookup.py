@@ -1,9 +1,9 @@
-"""The data behind the caller lookup script and /api/customers: who a caller is, and what happened before.
+"""The data of the caller lookup script and of /api/customers: a caller's name, profile and past contacts.
 
-A database that hangs takes a thread for as long as it hangs, and nothing in Python can take it back. So there
-are few threads, apart from the reactor's own, and the callers' lookups share none with the pages. When all of
-them hang, the next read is refused at once instead of waiting behind them. They are daemon threads: none
-keeps the process from ending.
+A read of a database that hangs blocks its thread, and Python cannot interrupt it. So the reads have a few
+threads of their own, separate from the reactor's thread pool, and caller lookups share no thread with the web
+pages. When all these threads hang, a further read is rejected immediately instead of waiting. The threads are
+daemon threads, so that none of them keeps the process from ending.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,15 +26,16 @@ from cc_bridge.web.customer_api import CustomersResource
 __all__ = ["CustomerLookup"]
 
 
-# Reads at a time: of some milliseconds each, that is hundreds a second.
+# Concurrent reads. A read takes a few milliseconds, so these threads serve hundreds of reads a second.
 _LOOKUPS = 4
 _PAGES = 2
 
 
 class CustomerLookup(DaemonService):
-    """`script` serves agi://.../caller-lookup and `resource` /api/customers, from the start on.
+    """The service whose `script` answers agi://.../caller-lookup and whose `resource` answers /api/customers.
 
-    `store` fires when a record is on disk, `now` is the PBX's clock, `on_lookup` counts.
+    `store` stores a customer number; its Deferred fires when the record is on disk. `now` returns the PBX's
+    clock in UTC seconds. `on_lookup` counts the result of each lookup.
     """
 
     def __init__(
@@ -59,7 +60,8 @@ class CustomerLookup(DaemonService):
     def start(self) -> None:
         self._lookups.start()
         self._pages.start()
-        # The first read connects and compiles, which takes longer than a lookup may.
+        # The first read opens the connection and compiles the query, which takes longer than a lookup may. So
+        # a read without a caller is made before the first caller comes.
         self._lookups.read(self._profile_of([""])).addErrback(lambda _: None)
 
     def stop(self) -> None:
@@ -67,14 +69,17 @@ class CustomerLookup(DaemonService):
         self._pages.stop()
 
     def profile(self, number: str) -> Deferred[Profile] | None:
-        """Fire with what is known of a caller; None for a number of no one customer."""
+        """Look up the profile of the caller with this number.
+
+        Return None, without a read, for a withheld or shared number, which identifies no customer.
+        """
         keys = self.numbers.keys(number)
         if not keys or self.numbers.is_shared(number):
             return None
         return self._lookups.read(self._profile_of(keys))
 
     def timeline(self, keys: Sequence[str]) -> Deferred[Timeline]:
-        """Fire with what happened to a customer."""
+        """Look up the timeline of the customer who has these caller keys."""
         return self._pages.read(partial(timeline, keys=keys, now=self._now(), shared=self.numbers.shared))
 
     def _profile_of(self, keys: Sequence[str]) -> Callable[[Connection], Profile]:

@@ -1,4 +1,4 @@
-"""The FastAGI server: listens for agi://.../<script>, within the limits of [agi]."""
+"""The FastAGI server: it serves agi://.../<script> requests of the PBX, within the limits of [agi]."""
 
 from collections.abc import Awaitable, Callable
 
@@ -17,7 +17,7 @@ AgiScript = Callable[[Request, AgiChannel], Awaitable[None]]
 
 
 class FastAgi(ListeningService):
-    """Serves the scripts that are added, by name; a request for any other is refused."""
+    """The FastAGI server. It runs the scripts that were added and rejects a request for any other name."""
 
     taken_over = ("agi.max_*", "agi.header_timeout_seconds")
 
@@ -28,14 +28,16 @@ class FastAgi(ListeningService):
 
     @property
     def in_progress(self) -> int:
-        """How many callers are served at the moment."""
+        """The number of callers that are served at the moment."""
         return self.factory.in_progress
 
     @property
     def stopping(self) -> bool:
+        """Whether the server accepts no new callers because the daemon shuts down."""
         return self.factory.stopping
 
     def add_script(self, name: str, script: AgiScript) -> None:
+        """Serve agi://.../<name> with this script."""
         self._scripts[name] = script
 
     def reconfigure(self, config: Config) -> None:
@@ -43,7 +45,10 @@ class FastAgi(ListeningService):
         self.factory.limits = _limits(config)
 
     def stop(self) -> Deferred[None]:
-        """Take no new callers; those in progress may finish within `run.shutdown_timeout_seconds`."""
+        """Accept no new callers; those in progress may finish within `run.shutdown_timeout_seconds`.
+
+        The Deferred fires when no caller is left.
+        """
         return Deferred.fromCoroutine(self._finish(super().stop()))
 
     async def _finish(self, closed: Deferred[None]) -> None:

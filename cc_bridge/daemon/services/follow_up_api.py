@@ -1,4 +1,4 @@
-"""The data behind /api/follow-ups: the list of follow-ups, and the actions on them, in the database.
+"""The data of the page /api/follow-ups: the list of follow-ups and the actions on them, in the database.
 
 The database may be slow or away. So reads and actions have a few threads of their own.
 """
@@ -18,12 +18,12 @@ from cc_bridge.web.session import FollowUpSession
 
 __all__ = ["FollowUpApi"]
 
-_READS = 2  # at a time
-_LIMIT = 200  # follow-ups in a list
+_READS = 2  # concurrent
+_LIMIT = 200  # maximum number of follow-ups in a list
 
 
 class FollowUpApi(DaemonService):
-    """`resource` serves /api/follow-ups from the start on; `now` is the PBX's clock."""
+    """The service whose `resource` answers /api/follow-ups; `now` returns the PBX's clock in UTC seconds."""
 
     taken_over = ("general.time_zone",)
 
@@ -43,7 +43,10 @@ class FollowUpApi(DaemonService):
         self._reads.stop()
 
     def list(self, owner: str, states: Collection[FollowUpState]) -> Deferred[FollowUpList]:
-        """Fire with the follow-ups of an owner, or of all for an empty one, the soonest due first."""
+        """Read up to 200 follow-ups in the given states, the earliest due time first.
+
+        An empty `owner` means the follow-ups of all owners.
+        """
 
         def read(connection: Connection) -> FollowUpList:
             found = listed(connection, owner=owner, states=states, limit=_LIMIT + 1)
@@ -52,10 +55,14 @@ class FollowUpApi(DaemonService):
         return self._reads.read(read)
 
     def apply(self, follow_up_id: str, action: Action, by: str, text: str) -> Deferred[ActionResult]:
-        """Fire with what became of an action; fails with FollowUpError for one that can never be stored."""
+        """Apply an action of the person `by`, with an optional comment `text`, to a follow-up.
+
+        The Deferred fires with the changed follow-up, or with a conflict text and the stored follow-up if the
+        action does not fit its state. It fails with FollowUpError for an action that is invalid in any state.
+        """
         now = self._now()
         try:
-            apply_action(action, by, text, now)  # before the database is asked
+            apply_action(action, by, text, now)  # rejects an invalid action without a database query
         except FollowUpError as error:
             return fail(error)
 
@@ -77,6 +84,6 @@ class FollowUpApi(DaemonService):
 def _with_names(
     connection: Connection, follow_ups: Collection[FollowUp], *, more: bool = False
 ) -> FollowUpList:
-    """Return follow-ups with the names of their customers."""
+    """Return the follow-ups with their customers' names; `more` states that the list is incomplete."""
     known = names(connection, {each.caller_key for each in follow_ups})
     return FollowUpList(tuple(follow_ups), known, more)

@@ -1,7 +1,7 @@
-"""The health of the daemon: alive, for systemd and /healthz, and ready, for /readyz.
+"""The health of the daemon: liveness for systemd and /healthz, readiness for /readyz.
 
-A PBX or a database that is away makes the daemon not ready, but never dead: a restart would cut surveys
-short, so it is for what nothing else repairs.
+An unreachable PBX or database makes the daemon not ready, but not dead. A dead daemon is restarted, and a
+restart interrupts surveys in progress. So only faults that nothing but a restart repairs count as dead.
 """
 
 from cc_bridge.agi.server import FastAgiFactory
@@ -10,12 +10,13 @@ from cc_bridge.daemon.services.record_pipeline import RecordPipeline
 
 __all__ = ["Health"]
 
-# Batches are written every 200 ms; records that wait so long mean that the disk or the database is away.
+# A record that waits longer than this shows that the disk or database is away: batches are written every
+# 200 ms.
 _LATE_SECONDS = 30.0
 
 
 class Health:
-    """The checks of one daemon: each one's name, and why it fails or an empty text."""
+    """The health checks of one daemon: check names, each with the reason of a failure or an empty text."""
 
     def __init__(self, link: AmiService, pipeline: RecordPipeline, agi: FastAgiFactory) -> None:
         self._link = link
@@ -23,13 +24,16 @@ class Health:
         self._agi = agi
 
     def alive(self) -> dict[str, str]:
-        """Return whether each thread runs: only a restart repairs one that has ended."""
+        """Return the liveness checks: whether the writer and forwarder threads run.
+
+        Only a restart repairs a thread that has ended.
+        """
         writer, forwarder = self._pipeline.writer, self._pipeline.forwarder
         threads = {"writer": writer.alive, "forwarder": forwarder is None or forwarder.alive}
         return {name: "" if alive else f"the storage {name} has ended" for name, alive in threads.items()}
 
     def ready(self) -> dict[str, str]:
-        """Return whether calls are observed, callers are served, and records come where they belong."""
+        """Return the readiness checks: whether calls are observed, surveys served and records stored."""
         late = _late("the disk", self._pipeline.writer.oldest_seconds)
         ready = {
             "ami": "" if self._link.up else self._link.down_reason,
@@ -44,8 +48,10 @@ class Health:
 
 
 def _late(what: str, seconds: float) -> str:
-    return f"records wait for {what} since {seconds:.0f} s" if seconds > _LATE_SECONDS else ""
+    """Return a fault text if the oldest record has been waiting too long for the disk or database `what`."""
+    return f"records have been waiting for {what} for {seconds:.0f} s" if seconds > _LATE_SECONDS else ""
 
 
 def _foreign(script: str) -> str:
+    """Return a fault text if another program's AGI script was requested from the daemon recently."""
     return f"another program's AGI calls reach cc-bridge ({script})" if script else ""

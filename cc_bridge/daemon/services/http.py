@@ -1,4 +1,4 @@
-"""The HTTP server: metrics, health, wallboard and APIs, at the address of [http]."""
+"""The HTTP server of the daemon: metrics, health, wallboard and APIs, at the address in [http]."""
 
 from twisted.web.resource import Resource
 
@@ -13,7 +13,7 @@ __all__ = ["Http"]
 
 
 class Http(ListeningService):
-    """`api` are the resources below /api, by name."""
+    """The HTTP server; `api` maps the names of paths below /api to their resources."""
 
     def __init__(
         self, context: Context, scrape: Scrape, health: Health, board: WallboardPublisher, **api: Resource

@@ -1,4 +1,7 @@
-"""A service that listens at a TCP address; the number of its port is known once it listens."""
+"""The base class of services that listen on a TCP port.
+
+If the configured port is 0, the system chooses a port, which is known once the service listens.
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["ListeningService"]
 
-_BACKLOG = 50  # Twisted's own
+_BACKLOG = 50  # Twisted's default
 
 
 class ListeningService(DaemonService):
-    """Listens from `privilegedStartService` on, which raises CannotListenError for a port that is taken."""
+    """A service that listens on a TCP port.
+
+    `privilegedStartService` opens the port; it raises CannotListenError if the port is in use.
+    """
 
     def __init__(
         self, context: Context, host: str, port: int, factory: IProtocolFactory, backlog: int = _BACKLOG
@@ -31,7 +37,7 @@ class ListeningService(DaemonService):
 
     @property
     def address(self) -> str:
-        """Where it listens, as in a URL."""
+        """The address on which the service listens, as `host:port`, an IPv6 host in brackets."""
         assert self._port is not None
         address: Any = self._port.getHost()  # IPv4Address or IPv6Address
         host = f"[{address.host}]" if ":" in address.host else address.host
@@ -40,7 +46,7 @@ class ListeningService(DaemonService):
     def privilegedStartService(self) -> None:
         Service.privilegedStartService(self)
         faults: list[Failure] = []
-        # A TCP endpoint listens, or fails, before it returns.
+        # The Deferred of a TCP endpoint has already fired when `listen` returns.
         self._endpoint.listen(self._factory).addCallbacks(self._listens, faults.append)
         if faults:
             faults[0].raiseException()

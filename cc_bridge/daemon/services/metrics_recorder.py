@@ -1,4 +1,4 @@
-"""The Prometheus metrics of the daemon: a registry of its own, fed by every record."""
+"""The recorder of the daemon's Prometheus metrics, which counts every record in a registry of its own."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,10 @@ __all__ = ["MetricsRecorder"]
 
 
 class MetricsRecorder(DaemonService):
-    """Counts each record once. Thresholds are bounds of histograms, so they are fixed at the start."""
+    """The service that counts each record once in the Prometheus metrics.
+
+    The configured thresholds in seconds are bucket bounds of histograms, so they are fixed at the start.
+    """
 
     def __init__(self, context: Context, surveys: ConfiguredSurveys, tracker: Tracker) -> None:
         super().__init__(context)
@@ -49,13 +52,14 @@ class MetricsRecorder(DaemonService):
         self.init_queues()
 
     def init_queues(self) -> None:
-        """Let the series of every queue exist at 0 before anything is counted."""
+        """Create the metric series of every known queue at 0, before anything is counted."""
         for queue in self._tracker.queues:
             settings = self.config.queue(queue)
             survey = self._surveys.surveys.get(settings.survey)
             self.metrics.init_queue(queue, settings.service_level_seconds, survey.questions if survey else ())
 
     def handle_record(self, record: Record) -> None:
+        """Count a record in the metrics of its type."""
         metrics = self.metrics
         match record:
             case Call():
@@ -67,7 +71,7 @@ class MetricsRecorder(DaemonService):
                 metrics.count_ring(record)
             case Gap():
                 metrics.count_gap(record)
-            case Talk() if record.queue:  # else it is counted with its call
+            case Talk() if record.queue:  # a talk outside the queues is counted with its call
                 wrap_up = self._tracker.agents.wrap_up_seconds(record.agent, record.queue)
                 metrics.count_talk(record, wrap_up)
             case SurveyDecision():
@@ -79,7 +83,7 @@ class MetricsRecorder(DaemonService):
 
 
 def _thresholds(config: Config) -> Iterator[float]:
-    """Yield the seconds that must be bounds of a histogram."""
+    """Yield the service level and short abandon thresholds in seconds, which must be bucket bounds."""
     for queue in (config.queue_defaults, *config.queues.values()):
         yield queue.service_level_seconds
         yield queue.short_abandon_seconds

@@ -1,11 +1,13 @@
-"""The way of every record: pseudonymised, given to the subscribers, written to disk, server and webhooks.
+"""The record pipeline: it pseudonymises each record, passes it to subscribers, and writes it to disk.
 
-What happens on the PBX comes to `record` and is written a moment later. A survey's answer and a customer's
-number are committed: whoever waits for the Deferred knows that the record is on disk. Behind the writer, a
-forwarder copies the journal to a server, and events wait for their receivers.
+Records of the PBX are written within a fraction of a second (`record`). Survey answers and customer numbers
+are committed (`commit`): the Deferred fires when the record is on disk. With a database server, a forwarder
+copies the records from the journal on disk to the server. With webhooks, events are written with the records
+and delivered later.
 
-A batch holds what has ended together with the calls that are open: both are written or neither. Else a daemon
-that is killed between the two would leave a call that has ended and is open.
+A batch holds completed records together with the checkpoints of open calls. Both are written in one
+transaction. Otherwise, a daemon that is killed between the two writes would leave a call that is stored both
+as ended and as open.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -35,16 +37,19 @@ __all__ = ["RecordPipeline"]
 
 _log = Logger()
 
-# A record waits up to this long for others to be written with it, no longer than the writer would let it.
+# The longest time that a record waits for further records of its batch.
 _BATCH_SECONDS = 0.2
-# At the end the writer has at least this long, whatever the configuration says.
+# The shortest time that the writer has to flush at shutdown, even if run.shutdown_timeout_seconds is less.
 _WRITE_SECONDS = 5.0
-# And then the forwarder; what is left stays in the journal.
+# The time that the forwarder has at shutdown, after the writer. Records that are left stay in the journal.
 _FORWARD_SECONDS = 5.0
 
 
 class RecordPipeline(DaemonService):
-    """The records of one PBX. Raises ConfigError for what can never be written or sent."""
+    """The pipeline for the records of one PBX.
+
+    The constructor raises ConfigError if the configured database, caller key or webhook is invalid.
+    """
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -64,11 +69,11 @@ class RecordPipeline(DaemonService):
         self.writer = Writer(sink, reactor.callFromThread, storage.max_queued_records, extra_rows)
 
     def subscribe(self, subscriber: Callable[[Record], None]) -> None:
-        """Let a subscriber have each record, as it may be stored, before it is written."""
+        """Register a function that receives each record, pseudonymised, before the record is written."""
         self._subscribers.append(subscriber)
 
     def add_open_records(self, source: Callable[[], Iterable[Record]]) -> None:
-        """Write what `source` returns with each batch: what has changed of the open calls."""
+        """Register a function whose records, the changed checkpoints of open calls, go into each batch."""
         self._open_records.append(source)
 
     def start(self) -> None:
@@ -79,7 +84,10 @@ class RecordPipeline(DaemonService):
             self.webhooks.deliveries.start()
 
     def stop(self) -> Deferred[None]:
-        """Write what there is; fires when all is on disk, or after `run.shutdown_timeout_seconds`."""
+        """Flush all records, then stop the forwarder.
+
+        The Deferred fires when all records are on disk, or when `run.shutdown_timeout_seconds` has passed.
+        """
         return Deferred.fromCoroutine(self._flush())
 
     async def _flush(self) -> None:
@@ -88,13 +96,13 @@ class RecordPipeline(DaemonService):
         self.commit_batch()
         lost = await self.writer.stop(max(self.config.run.shutdown_timeout_seconds, _WRITE_SECONDS))
         if lost:
-            _log.error("{lost} records could not be written before the end", lost=lost)
+            _log.error("shutdown timed out before {lost} records were written; they are lost", lost=lost)
         if self.forwarder:
             await self.forwarder.stop(_FORWARD_SECONDS)
             self.forwarder.journal.close()
 
     def record(self, records: Iterable[Record]) -> None:
-        """Publish records, and write them with the next batch."""
+        """Pass records to the subscribers, and write them with the next batch."""
         for record in map(self._pseudonymizer.of, records):
             self._publish(record)
             self.writer.put(record, last=False)
@@ -102,10 +110,11 @@ class RecordPipeline(DaemonService):
                 self._committing = self._reactor.callLater(_BATCH_SECONDS, self.commit_batch)
 
     def record_decision(self, decision: SurveyDecision) -> None:
+        """Pass a survey decision to the subscribers, and write it with the next batch."""
         self.record([decision])
 
     def commit_batch(self) -> None:
-        """Let what was recorded be written, together with the calls that are open."""
+        """Write the records of the current batch now, together with the checkpoints of open calls."""
         committing, self._committing = self._committing, None
         if committing is not None and committing.active():
             committing.cancel()
@@ -115,37 +124,46 @@ class RecordPipeline(DaemonService):
         self.writer.seal_batch()
 
     def commit(self, record: SurveyAttempt | Answer | OptOut) -> Deferred[None]:
-        """Publish and write what a survey brings; fires when it is on disk."""
+        """Pass a survey record to the subscribers and write it without delay.
+
+        The Deferred fires when the record is on disk. It fails with StorageError if the record is rejected.
+        """
         self.commit_batch()
         self._publish(record)
         return self.writer.commit(record)
 
     def commit_customer(self, number: CustomerNumber) -> Deferred[None]:
-        """Write what a CRM reports; fires when it is on disk."""
+        """Write a customer number that a CRM reported; the Deferred fires when the record is on disk."""
         return self.writer.commit(self._pseudonymizer.of(number))
 
     def notify_follow_ups(self, changes: Sequence[FollowUpChange]) -> bool:
-        """Keep changes of follow-ups for the webhooks, in any thread; False: they cannot be kept now."""
+        """Store follow-up changes as webhook events, from any thread.
+
+        Return False if they cannot be stored now; the caller must retry then.
+        """
         return self.webhooks is None or self.webhooks.notify_follow_ups(changes)
 
     def in_journal_seconds(self) -> float:
-        """Return for how long the oldest record has been waiting for the server; 0: there is none."""
+        """Return for how many seconds the oldest record has been in the journal; 0 if no record waits."""
         return self.journal.oldest_seconds if self.journal else 0.0
 
     def oldest_seconds(self) -> float:
-        """Return for how long the oldest record has been waiting for the database."""
+        """Return for how many seconds the oldest record has been waiting for the database; 0 if none."""
         return max(self.writer.oldest_seconds, self.in_journal_seconds())
 
     def _publish(self, record: Record) -> None:
         for subscriber in self._subscribers:
             try:
                 subscriber(record)
-            except Exception:  # the record itself is worth more, and so are the other subscribers
-                _log.failure("a {kind} was not taken by a subscriber", kind=type(record).__name__)
+            except Exception:  # must prevent neither the write nor the other subscribers
+                _log.failure(
+                    "a subscriber failed to process a {kind} record; the record is still written",
+                    kind=type(record).__name__,
+                )
 
 
 def _forwarder(storage: StorageConfig, reactor: Any) -> Forwarder | None:
-    """Return what copies a journal to the database; None: the database is a file, and needs no journal."""
+    """Return the forwarder from the journal to the database server; None if the database is a local file."""
     if not storage.on_server:
         return None
     journal = Journal(storage.journal_file, storage.journal_max_mb * 1024**2)

@@ -1,7 +1,7 @@
-"""Calls callers back who hung up before the survey: the plan joined with the dialler, once a second.
+"""The dialler that calls back callers who hung up before the survey, so that they can still answer it.
 
-One call that goes wrong must not stop the others, so each runs by itself, and whatever it raises counts as a
-failed call.
+Once a second it makes the callbacks that the plan lists as due. Each callback runs on its own, and an
+exception counts as a failed callback, so that one faulty callback does not stop the others.
 """
 
 from collections.abc import Awaitable, Callable
@@ -30,8 +30,8 @@ __all__ = ["CALLED_BACK", "SurveyCallbackDialer"]
 
 _log = Logger()
 
-CALLED_BACK = "called_back"  # the stage of a caller whom we called, whatever came of it
-# The options of [callback] that are rules; the others are the dialler's own.
+CALLED_BACK = "called_back"  # the survey decision of a caller who was called back, whatever the result
+# The options of [callback] that are rules of the plan; the other options belong to the dialler.
 _RULES = tuple(
     f"callback.{option}"
     for option in (
@@ -48,9 +48,11 @@ _RULES = tuple(
 
 
 class SurveyCallbackDialer(DaemonService):
-    """The call-backs of one PBX; `call` is `Originator.call`, `now` gives UTC seconds since the epoch.
+    """The service that makes the callbacks of one PBX.
 
-    `record` takes a survey decision for each call, by which a restart knows who was called.
+    `call` dials a number for the call with a Uniqueid, and returns the result. `now` returns the PBX's clock
+    in UTC seconds. `record` stores a survey decision for each callback, so that a restarted daemon knows
+    which callers were called back.
     """
 
     taken_over = ("general.time_zone", *_RULES)
@@ -79,7 +81,7 @@ class SurveyCallbackDialer(DaemonService):
         record: Callable[[SurveyDecision], None],
         on_stage: Callable[[str, str], None],
     ) -> "SurveyCallbackDialer | None":
-        """Return the dialler, if the configuration wants one."""
+        """Return the dialler, or None if `callback.enabled` is false."""
         callback = context.config.callback
         if not callback.enabled:
             return None
@@ -101,23 +103,23 @@ class SurveyCallbackDialer(DaemonService):
         self.plan.rules = _rules(config)
 
     def stop(self) -> None:
-        """Leave the calls under way to Asterisk, and wait for none of them."""
+        """Stop waiting for the results of callbacks in progress; Asterisk continues these calls."""
         for calling in list(self._calls):
             calling.cancel()
 
     def caller_left_first(self, candidate: CallbackCandidate) -> None:
-        """Take a caller who hung up on the agent and would have been asked."""
+        """Plan a callback for a caller who hung up on the agent and would have been invited to the survey."""
         refusal = self.plan.add(candidate, self._now())
         if refusal is not None:
             uniqueid = candidate.uniqueid
-            _log.debug("no call-back for {uniqueid!r}: {refusal}", uniqueid=uniqueid, refusal=refusal)
+            _log.debug("no callback for call {uniqueid!r}: {refusal}", uniqueid=uniqueid, refusal=refusal)
 
     def invitation(self, said: ScriptArguments) -> Invitation | None:
-        """Return what to ask somebody who answered our call; None for a call that is not ours."""
+        """Return the survey invitation for a caller who answered a callback; None for any other call."""
         return self.plan.take_invitation(said.about)
 
     def tick(self) -> None:
-        """Make the calls that are due; called once a second."""
+        """Make the callbacks that are due; called once a second."""
         for candidate in self.plan.due(self._now()):
             self._record(self._entry(candidate))
             calling = Deferred.fromCoroutine(self._make(candidate))
@@ -151,11 +153,12 @@ class SurveyCallbackDialer(DaemonService):
         except CancelledError:
             return
         except (AmiError, ValueError) as error:
-            text = "call-back about {uniqueid!r}: {error}"
+            text = "callback for call {uniqueid!r} failed: {error}; it is not retried"
             _log.warn(text, error=error, uniqueid=uniqueid, call_id=call_id)
             result = CallResult.FAILED
         except Exception:
-            _log.failure("call-back about {uniqueid!r} failed", uniqueid=uniqueid, call_id=call_id)
+            text = "callback for call {uniqueid!r} failed with an unexpected error; it is not retried"
+            _log.failure(text, uniqueid=uniqueid, call_id=call_id)
             result = CallResult.FAILED
         self.plan.record_result(candidate.uniqueid, result, self._now())
 

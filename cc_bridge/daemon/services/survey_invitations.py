@@ -1,11 +1,12 @@
-"""Decides about each caller who comes to the survey, and about those who hung up before it.
+"""Survey invitations: the decision whether a caller is asked, after the talk or after an early hangup.
 
-`surveys/eligibility.py` has the rules and `surveys/history.py` the callers' past. Each caller who could have
-been asked becomes one SurveyDecision.
+`surveys/eligibility.py` has the rules and `surveys/history.py` the past surveys of each caller. Each caller
+of a queue with a survey becomes one SurveyDecision record.
 
-The dialplan may be here before the event that ends the talk, because events can lie unsent in Asterisk (up to
-22.10) until something else is sent. So the link is flushed and waited for, and a caller who would hear
-silence meanwhile hears a prompt. If nothing comes, the dialplan's own argument counts, marked.
+The dialplan may request the survey before the AMI event that ends the talk has arrived, because Asterisk (up
+to 22.10) can hold events back until it sends something else. So the link is flushed, and the decision waits
+for the event. A caller who would hear silence meanwhile hears a prompt. If no event arrives, the agent named
+in the dialplan's argument counts, and the attribution is marked as coming from the channel.
 """
 
 import math
@@ -55,28 +56,31 @@ __all__ = ["GREETING", "MOMENT", "Link", "SurveyInvitations"]
 
 _log = Logger()
 
-MOMENT = "moment"  # the prompt for who has to wait
-GREETING = "callback_greeting"  # for whom we called
-_SILENT_SECONDS = 0.6  # nobody may hear silence for a second
-_LOOK_SECONDS = 0.05
-_MOST_CALLS = 10_000  # that go on; the oldest is forgotten first
+MOMENT = "moment"  # the prompt for a caller who has to wait for the decision
+GREETING = "callback_greeting"  # the first prompt of a callback
+_SILENT_SECONDS = 0.6  # longest silence before the prompt; a caller must not hear silence for a second
+_POLL_SECONDS = 0.05
+_MAX_REMEMBERED = 10_000  # calls; the oldest is forgotten first
 
 
 _Value = TypeVar("_Value")
 
 
 class Link(Protocol):
-    """What is asked of the AMI link."""
+    """The interface of the AMI link; `up` is whether calls are observed."""
 
     up: bool
 
-    def pbx_now(self) -> float: ...
-    def flush(self) -> None: ...
+    def pbx_now(self) -> float:
+        """Return the PBX's clock in UTC seconds."""
+
+    def flush(self) -> None:
+        """Make Asterisk send the events that it holds back."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Caller:
-    """Who is considered, as far as the channel tells."""
+    """A caller whose survey is being decided, as described by their channel."""
 
     uniqueid: str
     queue: str
@@ -87,20 +91,21 @@ class _Caller:
 
 @dataclass(frozen=True, slots=True)
 class _Talked:
-    """What is known of the caller's talks."""
+    """The talks of a caller before the survey: agents, queues, and length and end of the last talk."""
 
     attribution: Attribution
     talk_seconds: float
     ended_by: EndedBy
-    uniqueid: str  # of the caller's channel, which may be another one than the survey's
+    uniqueid: str  # of the caller's channel, which may differ from the channel that requested the survey
 
 
 class SurveyInvitations(DaemonService):
-    """The decisions of one PBX.
+    """The service that decides which callers of one PBX are invited to a survey.
 
-    The surveys may be loaded again at any time; a caller who is being asked keeps the survey of before.
-    `record` takes the decisions. `fast_agi` counts the callers who are served, the new one among them.
-    `callbacks` gets the callers with consent or chosen by chance who hung up on the agent.
+    A reload may replace the surveys at any time; a survey in progress keeps its old definition. `record`
+    stores the decisions. `fast_agi` counts the callers that are served, including the caller who is decided.
+    `callbacks` receives the callers who would have been invited but hung up on the agent; None if callbacks
+    are disabled.
     """
 
     taken_over = (
@@ -134,8 +139,8 @@ class SurveyInvitations(DaemonService):
         super().__init__(context)
         self.history = SurveyHistory(context.config.pbx.name)
         self._surveys = surveys
-        self._consents: dict[str, bool] = {}  # of callers who were asked before the queue, by Uniqueid
-        self._invited: dict[str, None] = {}  # calls
+        self._consents: dict[str, bool] = {}  # answers to the consent question before the queue, by Uniqueid
+        self._invited: dict[str, None] = {}  # ids of the calls that were invited, oldest first
         self._keys = context.config.callers.caller_keys()
         self._tracker = tracker
         self._link = link
@@ -146,14 +151,15 @@ class SurveyInvitations(DaemonService):
 
     @property
     def sounds(self) -> Sounds:
+        """The sound files of the loaded prompts."""
         return self._surveys.sounds
 
     def record_consent(self, uniqueid: str, given: bool) -> None:
-        """Note what a caller said who was asked before the queue."""
-        _keep(self._consents, uniqueid, given)
+        """Remember whether the caller on this channel consented to a survey, asked before the queue."""
+        _remember(self._consents, uniqueid, given)
 
     def handle_record(self, record: Record) -> None:
-        """Note who was asked and who opted out; consider callers who ended the talk."""
+        """Add survey attempts and opt-outs to the history; decide about callers whose talk has ended."""
         match record:
             case Talk():
                 self._talk_ended(record)
@@ -163,31 +169,31 @@ class SurveyInvitations(DaemonService):
                 self.history.add_attempt(record, record.started_at)
 
     async def invite(self, request: Request, channel: AgiChannel) -> Invitation | NotAskedReason:
-        """Return what to ask a caller who came to the survey, or why not to.
+        """Return the survey invitation for a caller who reached the survey, or the reason for not asking.
 
-        Raises AGIHangup for one who has gone meanwhile.
+        Raises AGIHangup if the caller hangs up meanwhile.
         """
-        said = parse_arguments(request.args)
-        if said.trigger is Trigger.CALLBACK:
-            return await self._greet(self._called_back(said), request, channel)
-        talked = await self._talked(request, channel, said)
-        queue = talked.attribution.last.queue if talked else said.queue
+        arguments = parse_arguments(request.args)
+        if arguments.trigger is Trigger.CALLBACK:
+            return await self._greet(self._called_back(arguments), request, channel)
+        talked = await self._talked(request, channel, arguments)
+        queue = talked.attribution.last.queue if talked else arguments.queue
         uniqueid, number, language = request.uniqueid, request.caller_id, request.language
         if talked and talked.uniqueid != uniqueid:
-            # A transfer brought another channel here, with the number and the language of the agent's.
+            # The survey was reached by a transfer on another channel, with the agent's number and language.
             uniqueid = talked.uniqueid
             call = self._tracker.calls.of(uniqueid)
             number, language = (call.number, call.language) if call else ("", language)
-        caller = _Caller(uniqueid, queue, language, number, said.trigger)
+        caller = _Caller(uniqueid, queue, language, number, arguments.trigger)
         return self._consider(caller, talked, self._fast_agi.in_progress - 1, decide)
 
     def _talk_ended(self, talk: Talk) -> None:
-        """Consider a caller who ended the talk, and so never comes to the survey."""
+        """Decide about a caller who ended the talk by hanging up, and so never reaches the survey."""
         if talk.ended_by is not EndedBy.CALLER:
             return
         ended = self._tracker.talks.last(talk.uniqueid)
         if not talk.queue and (ended is None or ended.direction is not Direction.IN):
-            return  # a colleague, or somebody whom we called
+            return  # an internal or outgoing call
         number, language = (ended.number, ended.language) if ended else ("", "")
         trigger = Trigger.QUEUE if talk.queue else Trigger.DIAL
         caller = _Caller(talk.uniqueid, talk.queue, language, number, trigger)
@@ -205,8 +211,8 @@ class SurveyInvitations(DaemonService):
             consented = self._consents.get(uniqueid)
             self._callbacks.caller_left_first(CallbackCandidate(uniqueid, number, consented, invitation))
 
-    def _called_back(self, said: ScriptArguments) -> Invitation | None:
-        return self._callbacks.invitation(said) if self._callbacks else None
+    def _called_back(self, arguments: ScriptArguments) -> Invitation | None:
+        return self._callbacks.invitation(arguments) if self._callbacks else None
 
     # -- the decision
 
@@ -220,6 +226,11 @@ class SurveyInvitations(DaemonService):
             NotAskedReason | SurveyStage | None,
         ],
     ) -> Invitation | NotAskedReason:
+        """Decide about a caller, record the decision, and return the invitation or the reason against it.
+
+        `running` is the number of surveys in progress. `judge` applies the eligibility rules. A caller whose
+        queue has no survey is not recorded, and neither is a call that was invited already.
+        """
         queue = self.config.queue(caller.queue)
         rules = queue.rules(self.config.survey, self.config.agi, self.config.general.zone)
         survey = self._surveys.surveys.get(rules.survey)
@@ -228,8 +239,8 @@ class SurveyInvitations(DaemonService):
         attribution = talked.attribution if talked else Attribution("", [Segment(caller.queue, "", "")])
         call_id = attribution.call_id or caller.uniqueid
         if call_id in self._invited:
-            # On another channel: a caller behind a Local channel may still be inside Queue() meanwhile, and
-            # its dialplan comes here again.
+            # Invited on another channel of the same call. A caller behind a Local channel may still be inside
+            # Queue(), and the dialplan of that channel requests the survey a second time.
             return NotAskedReason.ASKED_RECENTLY
         language = queue.language or caller.language
         now = self._link.pbx_now()
@@ -237,21 +248,23 @@ class SurveyInvitations(DaemonService):
             queue=caller.queue,
             agent=attribution.last.agent,
             interface=attribution.last.interface,
-            answered=True,  # an agent talked with the caller, and no queue came after
+            answered=True,  # an agent talked with the caller, who entered no other queue afterwards
             talk_seconds=talked.talk_seconds if talked else 0.0,
             transferred=len(attribution.segments) > 1,
             ended_by=talked.ended_by if talked else EndedBy.UNOBSERVED,
             caller_key=self._keys.key(caller.number),
-            # A channel without a language is in Asterisk's default one, and so the survey's first.
+            # A channel without a language has Asterisk's default, for which the survey's first language is
+            # used.
             language_known=not language or bool(survey.ask_language or survey.speaks(language)),
             at=now,
             trigger=caller.trigger,
             consented=self._consents.get(caller.uniqueid),
         )
-        standing = self.history.snapshot(candidate, start_of_day(now, self.config.general.zone), running)
-        if self.history.opted_out(self._keys.hashed(caller.number)):  # all that an erasure has left
-            standing = replace(standing, opted_out=True)
-        found = judge(candidate, rules, standing, call_id)
+        past = self.history.snapshot(candidate, start_of_day(now, self.config.general.zone), running)
+        # An erasure leaves only the hash of the number of a caller who opted out.
+        if self.history.opted_out(self._keys.hashed(caller.number)):
+            past = replace(past, opted_out=True)
+        found = judge(candidate, rules, past, call_id)
         self._record(
             SurveyDecision(
                 pbx=self.config.pbx.name,
@@ -269,36 +282,47 @@ class SurveyInvitations(DaemonService):
         )
         if isinstance(found, NotAskedReason):
             return found
-        _keep(self._invited, call_id, None)
+        _remember(self._invited, call_id, None)
         return Invitation(survey, attribution, language, candidate.caller_key, caller.trigger)
 
-    # -- who talked with the caller
+    # -- the talks before the survey
 
-    async def _talked(self, request: Request, channel: AgiChannel, said: ScriptArguments) -> _Talked | None:
-        """Return what was observed, waiting for it if need be, else what the dialplan says."""
+    async def _talked(
+        self, request: Request, channel: AgiChannel, arguments: ScriptArguments
+    ) -> _Talked | None:
+        """Return the caller's talks as observed over AMI, or else as the dialplan's arguments state them.
+
+        If no ended talk is known yet, wait up to 0.6 s for its event, then play a prompt. Return None if
+        neither the AMI events nor the arguments name an agent.
+        """
         if (talked := self._observed(request.uniqueid)) is not None:
             return talked
         if self._link.up:
             self._link.flush()
-            for _ in range(round(_SILENT_SECONDS / _LOOK_SECONDS)):
-                await deferLater(self._clock, _LOOK_SECONDS)
+            for _ in range(round(_SILENT_SECONDS / _POLL_SECONDS)):
+                await deferLater(self._clock, _POLL_SECONDS)
                 if (talked := self._observed(request.uniqueid)) is not None:
                     return talked
             await self._play(MOMENT, request.language, request, channel)
         call_id = await channel.get_full_variable("${CHANNEL(linkedid)}")
-        talked = self._observed(request.uniqueid) or self._observed_in_call(call_id, said)
-        if talked is not None or not said.interface:
+        talked = self._observed(request.uniqueid) or self._observed_in_call(call_id, arguments)
+        if talked is not None or not arguments.interface:
             return talked
         names = {member.interface: member.name for member in self._tracker.members.values()}
-        segment = Segment(said.queue, names.get(said.interface, said.interface), said.interface)
-        # The dialplan comes here when the agent has hung up; how long the talk was it does not know.
+        interface = arguments.interface
+        segment = Segment(arguments.queue, names.get(interface, interface), interface)
+        # The dialplan requests the survey when the agent has hung up. It does not know the length of the
+        # talk, so the talk counts as long enough.
         attribution = Attribution(call_id, [segment], AttributedBy.CHANNEL)
         return _Talked(attribution, math.inf, EndedBy.AGENT, request.uniqueid)
 
     async def _greet(
         self, invitation: Invitation | None, request: Request, channel: AgiChannel
     ) -> Invitation | NotAskedReason:
-        """Say who calls and why; None: nobody was called about this."""
+        """Play the introduction of a callback in the caller's language, and return the invitation.
+
+        Return NO_AGENT if `invitation` is None: no callback was made for this call.
+        """
         if invitation is None:
             return NotAskedReason.NO_AGENT
         language = invitation.survey.language_for(invitation.language)
@@ -312,15 +336,20 @@ class SurveyInvitations(DaemonService):
             try:
                 await channel.stream_file(spoken[language])
             except PromptMissing as error:
-                _log.error("{error}", error=error, uniqueid=request.uniqueid)
+                _log.error(
+                    "cannot play prompt {prompt}: {error}; the survey continues without it",
+                    prompt=prompt,
+                    error=error,
+                    uniqueid=request.uniqueid,
+                )
 
     def _observed(self, uniqueid: str) -> _Talked | None:
         last = self._tracker.talks.last(uniqueid)
         return self._talked_in(last.call_id) if last is not None else None
 
-    def _observed_in_call(self, call_id: str, said: ScriptArguments) -> _Talked | None:
-        """Look by the call for a caller who was transferred to the survey on another channel."""
-        return self._talked_in(call_id) if said.trigger is Trigger.EXTENSION else None
+    def _observed_in_call(self, call_id: str, arguments: ScriptArguments) -> _Talked | None:
+        """Return the talks of the call if the caller was transferred to the survey on another channel."""
+        return self._talked_in(call_id) if arguments.trigger is Trigger.EXTENSION else None
 
     def _talked_in(self, call_id: str) -> _Talked | None:
         talks = self._tracker.talks.of_call(call_id)
@@ -335,7 +364,8 @@ class SurveyInvitations(DaemonService):
         return [Segment(talk.queue, talk.member, talk.interface) for talk in talks]
 
 
-def _keep(memory: dict[str, _Value], key: str, value: _Value) -> None:
+def _remember(memory: dict[str, _Value], key: str, value: _Value) -> None:
+    """Store a value under a key; delete the oldest key if more than 10,000 are stored."""
     memory[key] = value
-    if len(memory) > _MOST_CALLS:
+    if len(memory) > _MAX_REMEMBERED:
         del memory[next(iter(memory))]

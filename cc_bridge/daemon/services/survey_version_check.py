@@ -1,7 +1,7 @@
-"""What each version of a survey asks, recorded so that the questions of stored answers are known later.
+"""The record of the questions of each survey version, so that stored answers can be read later.
 
-Two surveys under one version cannot be repaired afterwards, since an answer has only the number. So the log
-warns as soon as it happens.
+An answer stores only the number of the survey version. If two different sets of questions share one version
+number, their answers cannot be separated afterwards. So the log warns as soon as this happens.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,7 +20,10 @@ _log = Logger()
 
 
 class SurveyVersionCheck(DaemonService):
-    """The definitions of one daemon's surveys; `record` stores them, `now` is the PBX's clock."""
+    """The service that records the definitions of the loaded surveys and checks their version numbers.
+
+    `record` stores the definitions. `now` returns the PBX's clock in UTC seconds.
+    """
 
     def __init__(
         self,
@@ -43,11 +46,14 @@ class SurveyVersionCheck(DaemonService):
         self._record_loaded()
 
     def compare(self, definitions: Iterable[SurveyDefinition]) -> None:
-        """Warn of a version that has had other questions or languages, here or at another PBX."""
+        """Log a warning for each survey version that has other questions or languages elsewhere.
+
+        Elsewhere means: in an earlier configuration of this daemon, or at another PBX.
+        """
         for changed in self._versions.conflicting(definitions):
             _log.warn(
-                "survey {survey}: version {version} has had other questions or languages before; its answers "
-                "cannot be told from theirs: give it the next number",
+                "survey {survey}: version {version} already exists with other questions or languages, and "
+                "the answers to both are indistinguishable; increment `version` in the survey file",
                 survey=changed.survey,
                 version=changed.version,
             )

@@ -1,8 +1,8 @@
-"""The wallboard: the live figures, the counts of today, and the streams to those who look at it.
+"""The wallboard publisher: it combines live figures with the counts of today and streams them to browsers.
 
-The board is made and rendered once for all who listen, when it has changed and at most once a second; while
-nobody listens, only when it is asked for. A record may come before the first tick of its day, so each one may
-begin a new day.
+The board is built and rendered once for all connected browsers, when it has changed, and at most once a
+second. While no browser is connected, it is built only on request. A record may arrive before the first tick
+of its day, so each record can start a new day.
 """
 
 from collections import Counter
@@ -32,7 +32,7 @@ __all__ = ["WallboardPublisher"]
 
 
 class WallboardPublisher(DaemonService):
-    """What a wall shows of one PBX. The surveys may be loaded again at any time."""
+    """The service that publishes the wallboard of one PBX; a reload may replace `surveys` at any time."""
 
     taken_over = ("wallboard.*", "general.time_zone")
 
@@ -47,7 +47,8 @@ class WallboardPublisher(DaemonService):
         self._clock = clock
         self._attempts = QueueOfAttempt()
         self.today = Today(self._limits)
-        # Numbered by the clock, so that a browser which had an earlier daemon's boards gets higher ones.
+        # Event ids start at the clock's milliseconds. So a browser that has boards of an earlier daemon gets
+        # higher ids after a restart.
         self.stream = EventStream(
             lambda: self.config.wallboard.max_listeners,
             lambda: self._publish(self._made_at + 1 <= clock.seconds()),
@@ -55,8 +56,8 @@ class WallboardPublisher(DaemonService):
             first_id=round(clock.seconds() * 1000),
         )
         self._unobserved_since: float | None = link.pbx_now()
-        self._board: Board | None = None  # the one that was published last
-        self._made: dict[str, object] = {}  # the JSON that was made last
+        self._board: Board | None = None  # the last published board
+        self._made: dict[str, object] = {}  # the last rendered board as JSON
         self._made_at = 0.0
 
     def start(self) -> None:
@@ -66,7 +67,7 @@ class WallboardPublisher(DaemonService):
         self.stream.close()
 
     def handle_record(self, record: Record) -> None:
-        """Count visits and answers of today."""
+        """Add a visit or an answer to the counts of today."""
         match record:
             case QueueVisit():
                 self._begin_day()
@@ -90,7 +91,7 @@ class WallboardPublisher(DaemonService):
                 )
 
     def tick(self) -> None:
-        """Publish what has changed in the last second."""
+        """Publish the board if it has changed and a browser is connected; called once a second."""
         self._begin_day()
         self._note_link()
         if self.stream.listening:
@@ -98,7 +99,7 @@ class WallboardPublisher(DaemonService):
         self.stream.tick(self._link.pbx_now())
 
     def current(self) -> Mapping[str, object]:
-        """Return the board as JSON, no older than a second."""
+        """Return the board as a JSON object that is at most one second old."""
         if self._clock.seconds() - self._made_at >= 1:
             self._render(self._current_board())
         return self._made
@@ -109,7 +110,7 @@ class WallboardPublisher(DaemonService):
         self.today.start_day(self._link.pbx_now(), self.config.general.zone)
 
     def _publish(self, anyway: bool) -> None:
-        """Publish the board if it has changed, or anyway."""
+        """Publish the board if it has changed, or in any case if `anyway` is True."""
         seen = self._current_board()
         if anyway or seen != self._board:
             self._board = seen
@@ -122,14 +123,14 @@ class WallboardPublisher(DaemonService):
         self._made_at = self._clock.seconds()
 
     def _note_link(self) -> None:
-        """Note since when the PBX is not observed."""
+        """Update the time since which the PBX has not been observed; None while it is observed."""
         if self._link.up:
             self._unobserved_since = None
         elif self._unobserved_since is None:
             self._unobserved_since = self._link.pbx_now()
 
     def _current_board(self) -> Board:
-        self._note_link()  # the link may have come or gone since the last tick
+        self._note_link()  # the link may have changed since the last tick
         config = self.config
         return build_board(
             config.pbx.name,
@@ -159,10 +160,12 @@ class WallboardPublisher(DaemonService):
         )
 
     def _limits(self, queue: str) -> tuple[float, float]:
+        """Return the service level and short abandon thresholds of a queue, in seconds."""
         settings = self.config.queue(queue)
         return settings.service_level_seconds, settings.short_abandon_seconds
 
     def _question(self, queue: str) -> RatedQuestion | None:
+        """Return the survey question whose score the board shows for a queue; None if there is none."""
         survey = self._surveys.surveys.get(self.config.queue(queue).survey)
         return rated_question(survey.questions) if survey else None
 

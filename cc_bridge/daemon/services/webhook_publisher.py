@@ -1,7 +1,7 @@
-"""The webhooks of the daemon: which records become events, where these wait, and who gets them.
+"""The webhook publisher: it turns records into webhook events, stores them, and delivers them to endpoints.
 
-`beside` runs in the writer's thread. An exception of it would hold up every record, so an event that cannot
-be made is left out, and logged.
+`extra_rows` runs in the writer's thread, where an exception would block every record. So an event that cannot
+be built is omitted and logged.
 """
 
 import random
@@ -34,14 +34,17 @@ _CHANGES = {"opened": EventType.FOLLOW_UP_OPENED, "closed": EventType.FOLLOW_UP_
 
 
 class WebhookPublisher:
-    """Makes events for the writer, and delivers them from its file. Raises ConfigError for a bad secret."""
+    """The webhook events of one daemon: built from records, stored in the outbox file, and delivered from it.
+
+    The constructor raises ConfigError for an invalid secret.
+    """
 
     def __init__(self, config: Config, reactor: Any) -> None:
-        self._events = WebhookEvents([_wishes(webhook) for webhook in config.webhooks])
+        self._events = WebhookEvents([_subscription(webhook) for webhook in config.webhooks])
         self._outbox = OutboxFile(local_file(config.storage.url, config.storage.journal_file))
         self.deliveries = WebhookDeliveries(
             self._outbox,
-            [_receiver(webhook, reactor) for webhook in config.webhooks],
+            [_endpoint(webhook, reactor) for webhook in config.webhooks],
             partial(deferToThreadPool, reactor, reactor.getThreadPool()),
             reactor,
             time.time,
@@ -49,19 +52,23 @@ class WebhookPublisher:
         )
 
     def extra_rows(self, record: Record) -> list[TableRow]:
-        """Return the rows of the outbox that are written with a record."""
+        """Return the outbox rows, one for each event and endpoint, that are written with a record."""
         try:
             return list(self._rows(record))
-        except Exception as error:  # the record itself is worth more
+        except Exception as error:  # must not prevent the write of the record
             _log.error(
-                "no event could be made of a {kind}: {error!r}", kind=type(record).__name__, error=error
+                "cannot build a webhook event from a {kind} record: {error!r}; the record is stored without"
+                " an event",
+                kind=type(record).__name__,
+                error=error,
             )
             return []
 
     def notify_follow_ups(self, changes: Sequence[FollowUpChange]) -> bool:
-        """Keep events of follow-ups, in any thread; False: they cannot be kept now, try again later.
+        """Store the events of opened and closed follow-ups in the outbox, from any thread.
 
-        The same change again makes no second event, as long as the first is kept: its id is the follow-up's.
+        Return False if the outbox cannot store them now; the caller must retry later. A change that is
+        repeated while its event is still stored makes no second event, because both have the same id.
         """
         now = time.time()
         rows = [
@@ -72,7 +79,9 @@ class WebhookPublisher:
         try:
             return self._outbox.add(rows)
         except sqlite3.Error as error:
-            _log.error("no events of follow-ups could be kept: {error!r}", error=error)
+            _log.error(
+                "cannot store webhook events of follow-ups: {error!r}; they are retried later", error=error
+            )
             return False
 
     def _rows(self, record: Record) -> Iterator[TableRow]:
@@ -81,12 +90,14 @@ class WebhookPublisher:
             yield row(receiver, event.id, event.type.value, event.call_id, event.body, now)
 
 
-def _wishes(webhook: WebhookConfig) -> Subscription:
+def _subscription(webhook: WebhookConfig) -> Subscription:
+    """Return the events that a webhook's configuration section subscribes to."""
     types = frozenset(EventType(kind) for kind in webhook.events)
     return Subscription(webhook.name, types, {str(kind): low for kind, low in webhook.low_ratings.items()})
 
 
-def _receiver(webhook: WebhookConfig, reactor: Any) -> Endpoint:
+def _endpoint(webhook: WebhookConfig, reactor: Any) -> Endpoint:
+    """Return the endpoint from a webhook's configuration section: URL, keys, HTTP client and retry rules."""
     trust = trust_root(webhook.tls_ca_file, f"webhooks.{webhook.name}.tls_ca_file")
     rules = RetryPolicy(
         longest_pause=webhook.max_backoff_seconds,

@@ -89,13 +89,13 @@ def query(url, sql):
 
 def test_without_its_server_it_starts_and_records_wait_in_the_journal(config, start, monkeypatch):
     monkeypatch.setattr(health, "_LATE_SECONDS", 0.0)
-    assert daemon._left(config()) == (None, [])
+    assert daemon._state_of_earlier_daemon(config()) == (None, [])
     bridge = start(config())
     bridge.pipeline.record([visit(1), ObservationWatermark("pbx", T)])
     result_of(bridge.pipeline.commit(answer("a")))  # a caller is not kept waiting
     status, text = get(bridge, "/readyz")
     assert status == 503
-    assert "records wait for the database" in text
+    assert "records have been waiting for the database" in text
     assert get(bridge, "/healthz")[0] == 200
     page = get(bridge, "/metrics")[1]
     pending = int(re.search(r"^cc_bridge_journal_pending_records\{.*} (\d+)$", page, re.MULTILINE)[1])
@@ -103,7 +103,7 @@ def test_without_its_server_it_starts_and_records_wait_in_the_journal(config, st
     began = time.monotonic()
     stop(bridge)
     assert time.monotonic() - began < record_pipeline._FORWARD_SECONDS + 3
-    assert daemon._left(config()) == (T, [])
+    assert daemon._state_of_earlier_daemon(config()) == (T, [])
 
 
 def test_what_waited_is_forwarded_by_the_next_one(config, start, server_url):
@@ -148,12 +148,12 @@ def test_two_daemons_with_one_journal_are_told_at_the_start(config, start):
     bridge.pipeline.record([visit(1)])
     until(lambda: bridge.pipeline.writer.backlog == 0)
     with pytest.raises(StorageError, match="is another cc-bridge running with it"):
-        daemon._left(config())
+        daemon._state_of_earlier_daemon(config())
 
 
 def test_a_url_that_can_never_work_ends_the_start(config):
     with pytest.raises(StorageError, match="not supported"):
-        daemon._left(config("oracle://bridge@host/calls"))
+        daemon._state_of_earlier_daemon(config("oracle://bridge@host/calls"))
 
 
 @pytest.mark.parametrize("numbers", ["plain", "masked", "hashed"])

@@ -154,7 +154,7 @@ def test_an_event_that_cannot_be_made_takes_no_record_with_it(config, start, rec
         bridge.pipeline.record([replace(CALL, talk_seconds=float("inf"), call_id="c0"), CALL])
         until(lambda: receiver.taken)
     assert [event["data"]["call_id"] for event in receiver.events] == ["c1"]
-    assert [entry for entry in logs if "no event could be made of a Call" in formatEvent(entry)]
+    assert [entry for entry in logs if "cannot build a webhook event from a Call" in formatEvent(entry)]
 
 
 @pytest.mark.parametrize("wrong", [{"secret": "hush"}, {"secret": ""}, {"tls_ca_file": "/no/such/file"}])

@@ -110,7 +110,7 @@ def test_an_outage_is_logged_once_and_its_end_too(started, logged):
     assert job.runs == [0, 30, 60, 70]
     assert (job.failed, job.finished) == (2, [3, 4])
     assert lines(logged) == [
-        "count failed, next try in 30 s: the database is away",
+        "count failed: the database is away; retrying in 30 s",
         "count recovered",
     ]
 

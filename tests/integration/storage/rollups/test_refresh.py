@@ -341,17 +341,17 @@ def test_the_daemon_counts_again_and_again_whatever_goes_wrong(engine, logged, m
     assert beside.ran == 0
     beside.clock.advance(600)
     assert (beside.ran, refreshed_until(engine) > date(1970, 1, 1)) == (1, True)
-    assert "days that are over are counted" in formatEvent(logged[-1])
+    assert "past days for views and reports" in formatEvent(logged[-1])
     with monkeypatch.context() as outage:
         outage.setattr("cc_bridge.daemon.jobs.rollups.refresh", lambda *_arguments, **_options: 1 / 0)
         beside.clock.advance(600)
-        assert "next try in 600 s: division by zero" in formatEvent(logged[-1])
+        assert "division by zero; retrying in 600 s" in formatEvent(logged[-1])
         lines = len(logged)
         beside.clock.advance(600)
         assert len(logged) == lines
     beside.clock.advance(600)
     assert beside.ran == 4
-    assert formatEvent(logged[-1]) == "roll-up of past days recovered"
+    assert formatEvent(logged[-1]) == "rollup refresh recovered"
     beside.settling.stopService()
     beside.clock.advance(600)
     assert beside.ran == 4

@@ -85,5 +85,5 @@ def test_a_daemon_without_a_server_says_that_something_waits(file, tmp_path):
 
     config = Config(storage={"url": f"sqlite:///{tmp_path}/calls.sqlite", "journal_file": file})
     with capturedLogs() as logs:
-        main._left(config)
+        main._state_of_earlier_daemon(config)
     assert any("1200 records in" in formatEvent(each) for each in logs)
