@@ -1,4 +1,4 @@
-"""cc_bridge: queue calls measured, rated by the caller, stored and exported beside an Asterisk PBX."""
+"""cc_bridge: a daemon beside an Asterisk PBX that measures calls and lets callers rate them by keypad."""
 
 from pathlib import Path
 
@@ -9,8 +9,8 @@ _SHARE = _HERE / "share"
 
 
 def resource_path(name: str) -> Path:
-    """Return the path of a shipped file or folder, such as `config/surveys` or `dialplans`.
+    """Return the path of a file or folder that is shipped with cc_bridge, such as `config/surveys`.
 
-    In a wheel they lie in `cc_bridge/share/`, in a checkout beside the package.
+    An installed wheel has these files in `cc_bridge/share/`. A checkout has them next to the package.
     """
     return (_SHARE if _SHARE.is_dir() else _HERE.parent) / name

@@ -1,7 +1,7 @@
-"""The errors that cc_bridge raises on purpose.
+"""The exceptions that cc_bridge raises deliberately.
 
-Raised where the fault is found, caught at an edge (one connection, one message, one batch, one
-command), where it is logged once and counted once. `cli.py` prints any of them as one line.
+An error is raised where the fault is found. It is caught where one connection, message, batch or command
+ends, and there it is logged once and counted once. `cli.py` prints each of them as one line.
 """
 
 __all__ = [
@@ -19,40 +19,40 @@ __all__ = [
 
 
 class CcBridgeError(Exception):
-    """Base of all; its text is one line that says what to do."""
+    """The base class of all errors of cc_bridge; the text is one line with the fault and the remedy."""
 
 
 class ConfigError(CcBridgeError):
-    """The configuration is wrong; the text holds one line a fault."""
+    """The configuration is invalid; the text has one line for each fault."""
 
 
 class SurveyError(CcBridgeError):
-    """A survey definition or its prompts are wrong; found at start, never during a call."""
+    """A survey definition or prompt is invalid; raised at the start or a reload, never during a call."""
 
 
 class StorageError(CcBridgeError):
-    """The database cannot be opened, or its schema is not ours."""
+    """The database or journal cannot be opened, has a foreign schema, or cannot store a record."""
 
 
 class MailError(CcBridgeError):
-    """A mail was not sent, or nobody knows whether it was."""
+    """A mail was not sent, or it is unknown whether it was sent."""
 
 
 class AmiError(CcBridgeError):
-    """Base of what goes wrong on the link to Asterisk's manager interface."""
+    """The base class of errors on the link to Asterisk's manager interface (AMI)."""
 
 
 class AmiLinkLost(AmiError):
-    """The connection ended; every action that waited for an answer gets this."""
+    """The AMI connection ended; every action that waits for a response fails with this error."""
 
 
 class AmiRefused(AmiError):
-    """Asterisk answered an action with `Response: Error`."""
+    """Asterisk rejected an AMI action with `Response: Error`."""
 
 
 class AmiTimeout(AmiError):
-    """Asterisk did not answer in time."""
+    """Asterisk did not respond to an AMI action in time."""
 
 
 class FollowUpError(CcBridgeError):
-    """There is no such follow-up, or what is wanted of it does not fit its state."""
+    """The follow-up does not exist, or the requested action is not allowed in its state."""

@@ -1,11 +1,11 @@
-"""Log lines on standard error: text for people, JSON for programs, one line an event whatever is in it.
+"""Log output on standard error: text for people or JSON for programs, exactly one line for each event.
 
-`daemon/main.py` and the demo start it once. Log calls about a caller pass `uniqueid`, `call_id` and
-`attempt_id`, as far as they know them, as keywords: a program then finds all that was logged of one. Numbers
-and names of callers are never logged above debug.
+A log call about a caller passes the known ids `uniqueid`, `call_id` and `attempt_id` as keywords, so that all
+lines about one call can be found. Telephone numbers and names of callers are logged at level debug only.
 
-The trap: values come from callers. A line break in one would forge a line, an escape sequence would repaint a
-terminal and U+202E turns text round; so nothing that is not printable gets through.
+Logged values may come from callers. A line break in a value could forge a log line, an escape sequence could
+change the terminal, and U+202E reverses the text direction. So all characters that are not printable are
+escaped.
 """
 
 import json
@@ -30,14 +30,15 @@ __all__ = ["Form", "as_json", "as_text", "set_level", "start_logging"]
 Form = Literal["auto", "text", "json"]
 
 _IDS = ("call_id", "attempt_id", "uniqueid")
-# What journald takes off a line and keeps as its priority (sd-daemon(3)), for `journalctl -p warning`.
+# Priority prefixes: journald removes them from a line and stores them (sd-daemon(3)), so that
+# `journalctl -p warning` works.
 _PRIORITIES = {"debug": "<7>", "info": "<6>", "warn": "<4>", "error": "<3>", "critical": "<2>"}
 
 
 def start_logging(level: str, stream: TextIO = sys.stderr, form: Form = "text") -> LogLevelFilterPredicate:
-    """Write events of `level` and above to `stream`; `set_level` changes the returned filter later.
+    """Start to write events of `level` and above to `stream`; return the filter, for `set_level`.
 
-    The form `auto` is text on a terminal, and JSON where a program reads: journald, a container's log.
+    The form `auto` means text on a terminal, and JSON elsewhere, such as in journald or a container's log.
     """
     levels = LogLevelFilterPredicate()
     set_level(levels, level)
@@ -57,7 +58,8 @@ def start_logging(level: str, stream: TextIO = sys.stderr, form: Form = "text") 
 
 
 def set_level(levels: LogLevelFilterPredicate, level: str) -> None:
-    # "-": what Twisted's older parts say; like twisted.*, they announce every start and stop at info.
+    """Set the lowest level of cc_bridge's events that is logged; events of Twisted are logged from warn."""
+    # "-" is the namespace of Twisted's older modules, which log every start and stop at level info.
     levels.clearLogLevels()
     levels.setLogLevelForNamespace("cc_bridge", LogLevel.levelWithName(level))
     for namespace in ("twisted", "-", "log_legacy"):
@@ -65,6 +67,7 @@ def set_level(levels: LogLevelFilterPredicate, level: str) -> None:
 
 
 def as_json(event: LogEvent, prefix: str = "") -> str:
+    """Return an event as one line of JSON: time, level, logger, message, known ids, traceback if any."""
     line = {
         "time": _instant(event),
         "level": _level(event),
@@ -74,21 +77,22 @@ def as_json(event: LogEvent, prefix: str = "") -> str:
     line |= {name: str(event[name]) for name in _IDS if event.get(name)}
     if "log_failure" in event:
         line["traceback"] = _traceback(event)
-    text = json.dumps(line).replace("\x7f", "\\u007f")  # of what is not printable, json leaves only this
+    text = json.dumps(line).replace("\x7f", "\\u007f")  # the only unprintable character that json keeps
     return f"{prefix}{text}\n"
 
 
 def as_text(event: LogEvent, prefix: str = "") -> str:
+    """Return an event as one line of text, followed by an indented traceback if there is one."""
     head = f"{_instant(event)} {_level(event):<5} [{event.get('log_namespace', '-')}] "
     lines = [head + _printable(formatEvent(event))]
     if "log_failure" in event:
-        # Indented: a line that an exception's text holds cannot pass for one of ours.
+        # Indented, so that a line break in an exception's text cannot forge a log line.
         lines += [f"    {_printable(line)}" for line in _traceback(event).splitlines()]
     return "".join(f"{prefix}{line}\n" for line in lines)
 
 
 def _instant(event: LogEvent) -> str:
-    """Return UTC to the millisecond, as 2026-11-21T23:57:29.656Z."""
+    """Return the time of an event in UTC to the millisecond, such as 2026-11-21T23:57:29.656Z."""
     at = datetime.fromtimestamp(event.get("log_time", 0.0), UTC)
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z"
 
@@ -101,19 +105,19 @@ def _level(event: LogEvent) -> str:
 def _traceback(event: LogEvent) -> str:
     try:
         return str(event["log_failure"].getTraceback()).rstrip()
-    except Exception as error:  # such as an exception whose own __str__ raises
+    except Exception as error:  # for example, the exception's own __str__ raises
         return f"no traceback: {type(error).__name__}"
 
 
 def _printable(text: str) -> str:
-    r"""Return the text with what is not printable as an escape: a line break becomes \n."""
+    r"""Return the text with all unprintable characters escaped; a line break becomes \n."""
     return "".join(
         sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in text
     )
 
 
 def _is_journal(stream: TextIO) -> bool:
-    """Tell whether journald reads this stream: systemd names its socket in the environment."""
+    """Return whether journald reads this stream, which systemd identifies in JOURNAL_STREAM."""
     try:
         status = os.fstat(stream.fileno())
     except (OSError, ValueError):  # not a file

@@ -1,8 +1,8 @@
-"""Makes sound files of the catalogue's texts, with espeak-ng and sox.
+"""Speech synthesis of prompts: sound files from the texts of the prompt catalogue, with espeak-ng and sox.
 
-`build` blocks while those run. People replace the synthetic voice by a human one under the same file name, so
-a file counts as generated only if `generated.json` has the hash of its content; any other file is never
-changed.
+`build` blocks while these programs run. A human recording can replace a synthetic one under the same file
+name. So a file counts as generated only if `generated.json` has the hash of its content. Any other file is
+never changed.
 """
 
 import json
@@ -21,22 +21,22 @@ from cc_bridge.surveys.prompt_catalogue import FOLDER, PromptCatalogue, PromptVo
 __all__ = ["MANIFEST", "Prompt", "PromptStatus", "build"]
 
 MANIFEST = "generated.json"
-PEAK_DBFS = -3  # loud enough on a telephone, and no clipping when a PBX transcodes
+PEAK_DBFS = -3  # loud enough on a telephone, without clipping when the PBX transcodes
 
 
 class PromptStatus(StrEnum):
-    """What `build` did about a prompt."""
+    """The result of `build` for one prompt in one language."""
 
-    BUILT = "built"
-    UNCHANGED = "unchanged"
-    HUMAN = "human"  # a human recording; left unchanged
-    ASTERISK = "asterisk"  # comes with Asterisk
+    BUILT = "built"  # the file was generated
+    UNCHANGED = "unchanged"  # the generated file was up to date
+    HUMAN = "human"  # a human recording, left unchanged
+    ASTERISK = "asterisk"  # the sound file comes with Asterisk
     MISSING = "missing"  # the catalogue has no text in this language
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One prompt in one language, and what became of it."""
+    """A prompt in one language, with the result of its build."""
 
     name: str
     language: str
@@ -46,10 +46,10 @@ class Prompt:
 def build(
     catalogue: PromptCatalogue, out_dir: Path, progress: Callable[[Prompt], None] = lambda _: None
 ) -> list[Prompt]:
-    """Speak the texts into `out_dir/<language>/cc_bridge/<prompt>.wav`: 8 kHz, mono, 16 bits.
+    """Generate `out_dir/<language>/cc_bridge/<prompt>.wav` for each text: 8 kHz, mono, 16 bits.
 
-    Files that are up to date or not ours stay as they are. Raises SurveyError when a tool is not installed
-    or fails; what was built until then stays.
+    Files that are up to date or not generated stay unchanged. `progress` receives each prompt when it is
+    done. Raises SurveyError if espeak-ng or sox is missing or fails; files built until then stay.
     """
     built = []
     for prompt in _build(catalogue, out_dir):
@@ -75,13 +75,18 @@ def _build(catalogue: PromptCatalogue, out_dir: Path) -> Iterator[Prompt]:
             if status is PromptStatus.BUILT:
                 _speak(voice, spoken, out_dir / key)
                 manifest[key] = {"text": text_hash, "audio": _file_hash(out_dir / key)}
-                # At once: after an interruption the file would else pass for a human recording.
+                # Written after each file. Otherwise, after an interruption, the file would count as a human
+                # recording.
                 manifest_file.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
             yield Prompt(name, language, status)
 
 
 def _status(file: Path, text_hash: str, generated: Mapping[str, str]) -> PromptStatus:
-    if not any(file.parent.glob(f"{file.stem}.*")):  # a recording may also be in another format
+    """Return the status that the build of a prompt's file will have.
+
+    `generated` is the entry of the file in the manifest: the hashes of its text and its audio.
+    """
+    if not any(file.parent.glob(f"{file.stem}.*")):  # a human recording may have another format
         return PromptStatus.BUILT
     if not file.exists() or _file_hash(file) != generated.get("audio"):
         return PromptStatus.HUMAN
@@ -103,7 +108,7 @@ def _speak(voice: PromptVoice, text: str, file: Path) -> None:
         speed = str(voice.words_per_minute)
         _run(["espeak-ng", "-v", voice.name, "-s", speed, "-b", "1", "--stdin", "-w", raw], text)
         # -D and -R: no dither and a fixed seed, so that the same text gives the same bytes.
-        trim = ["silence", "1", "0.02", "0.5%", "reverse"]  # twice: the silence before and after the speech
+        trim = ["silence", "1", "0.02", "0.5%", "reverse"]  # applied twice: trims both ends of the speech
         effects = ["rate", "8000", *trim, *trim, "gain", "-n", str(PEAK_DBFS)]
         _run(["sox", "-D", "-R", raw, "-c", "1", "-b", "16", finished, *effects])
         Path(finished).replace(file)
@@ -112,7 +117,7 @@ def _speak(voice: PromptVoice, text: str, file: Path) -> None:
 def _run(command: list[str], stdin: str = "") -> None:
     program = shutil.which(command[0])
     if program is None:
-        raise SurveyError(f"{command[0]} is not installed; generating prompts needs espeak-ng and sox")
+        raise SurveyError(f"{command[0]} is not installed; install espeak-ng and sox to generate prompts")
     done = subprocess.run(  # noqa: S603 (no shell; names and numbers are checked by the catalogue)
         [program, *command[1:]], input=stdin.encode(), capture_output=True, check=False, timeout=60
     )

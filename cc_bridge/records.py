@@ -1,8 +1,8 @@
-"""The facts: what happened, in the contact centre's own words.
+"""The records: calls, queue visits, talks, survey answers and the other facts that are stored.
 
-`calls/` and `surveys/` make them, `metrics`, `storage/` and `web/` use them; nothing else passes
-between those. Instants are UTC seconds since the epoch as the PBX stamped them (float, microsecond
-resolution); durations are seconds.
+`calls/` and `surveys/` make the records. `metrics/`, `storage/` and `web/` consume them. No other data passes
+between these packages. Times are UTC seconds since the epoch, as stamped by the PBX (float, microsecond
+resolution). Durations are in seconds. An interface is the device that Asterisk dials, such as `PJSIP/1005`.
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ __all__ = [
 
 
 class Outcome(StrEnum):
-    """How a stay in a queue ended; the outcomes of all visits add up to the visits."""
+    """The way in which a queue visit ended. Each visit has exactly one outcome."""
 
     ANSWERED = "answered"
     ABANDONED = "abandoned"  # the caller hung up
@@ -49,12 +49,12 @@ class Outcome(StrEnum):
     LEAVE_EMPTY = "leave_empty"
     JOIN_UNAVAILABLE = "join_unavailable"
     LEAVE_UNAVAILABLE = "leave_unavailable"
-    TRANSFERRED_AWAY = "transferred_away"  # redirected by someone else
-    UNOBSERVED = "unobserved"  # we lost sight; never guessed
+    TRANSFERRED_AWAY = "transferred_away"  # redirected while waiting, by an agent or an administrator
+    UNOBSERVED = "unobserved"  # the visit ended in a gap, so its outcome is not known and not guessed
 
 
 class Direction(StrEnum):
-    """Which way a call goes, as the contact centre sees it."""
+    """The direction of a call from the contact centre's point of view: incoming, outgoing or internal."""
 
     IN = "in"
     OUT = "out"
@@ -62,20 +62,20 @@ class Direction(StrEnum):
 
 
 class RingOutcome(StrEnum):
-    """How one attempt to reach one agent ended."""
+    """The way in which one ring attempt of one agent's phone ended."""
 
     ANSWERED = "answered"
     NO_ANSWER = "no_answer"
     BUSY = "busy"
     CONGESTION = "congestion"
     DECLINED = "declined"
-    ANSWERED_ELSEWHERE = "answered_elsewhere"
-    CALLER_GONE = "caller_gone"
+    ANSWERED_ELSEWHERE = "answered_elsewhere"  # another phone answered the call
+    CALLER_GONE = "caller_gone"  # the caller left the queue
     UNOBSERVED = "unobserved"
 
 
 class EndedBy(StrEnum):
-    """Who ended a talk."""
+    """The side that ended a talk."""
 
     CALLER = "caller"
     AGENT = "agent"
@@ -85,21 +85,21 @@ class EndedBy(StrEnum):
 
 
 class Transfer(StrEnum):
-    """How the agent passed the caller on."""
+    """The kind of transfer that ended a talk."""
 
     BLIND = "blind"
     ATTENDED = "attended"
 
 
 class AgentState(StrEnum):
-    """What an agent does; one state at a time, whatever the number of queues."""
+    """The state of an agent. An agent has one state at a time, also as a member of several queues."""
 
     LOGGED_OUT = "logged_out"  # member of no queue
     AVAILABLE = "available"
     RINGING = "ringing"
-    TALKING = "talking"  # a talk of a queue, or the phone is in use otherwise
+    TALKING = "talking"  # in a talk of a queue, or on the phone otherwise
     WRAP_UP = "wrap_up"
-    PAUSED = "paused"  # in every queue; a pause in some of them leaves the agent available
+    PAUSED = "paused"  # in every queue; an agent who is paused in only some queues counts as available
     UNREACHABLE = "unreachable"
 
 
@@ -107,46 +107,49 @@ AWAY = (AgentState.LOGGED_OUT, AgentState.UNREACHABLE)
 
 
 class SurveyResult(StrEnum):
-    """How far a started survey came."""
+    """The result of a survey that was started."""
 
-    STARTED = "started"  # still running, or the daemon was killed in it
-    COMPLETE = "complete"  # at least one answer, and walked to the end; what was skipped counts as walked
-    PARTIAL = "partial"  # at least one answer, but it ended on the way
+    STARTED = "started"  # still in progress, or the daemon was killed during the survey
+    COMPLETE = "complete"  # at least one answer, and the last question was reached; skipped questions count
+    PARTIAL = "partial"  # at least one answer, but the survey ended before the last question
     DECLINED = "declined"  # no answer
 
 
 class Trigger(StrEnum):
-    """What brought the caller to the survey."""
+    """The way in which the caller reached the survey."""
 
     QUEUE = "queue"  # the dialplan after Queue()
     DIAL = "dial"  # the dialplan after Dial()
-    EXTENSION = "extension"  # an agent or supervisor transferred the caller to it
-    CALLBACK = "callback"  # we called the caller back
+    EXTENSION = "extension"  # an agent or supervisor transferred the caller to the survey's extension
+    CALLBACK = "callback"  # cc_bridge called the caller back
 
 
 class AttributedBy(StrEnum):
-    """Where it is known from whom a survey rates."""
+    """The source that names the agent whom a survey rates."""
 
-    EVENTS = "events"  # the tracker saw the talk
-    CHANNEL = "channel"  # the dialplan's word, when events were not heard; it can be wrong
+    EVENTS = "events"  # the AMI events of the talk
+    CHANNEL = "channel"  # the dialplan's arguments, if no events were received; they can be wrong
 
 
 class GapReason(StrEnum):
-    """Why the PBX was not observed."""
+    """The reason why the PBX was not observed."""
 
     LINK_LOST = "link_lost"
     PBX_RESTARTED = "pbx_restarted"
-    MESSAGE_DROPPED = "message_dropped"  # malformed or forged; what it would have told is not known
+    MESSAGE_DROPPED = "message_dropped"  # a malformed or forged message, whose content is not known
     DAEMON_DOWN = "daemon_down"
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Everything with one Linkedid, from the first channel to the end of the last. Key: pbx, call_id."""
+    """A call: all channels with one Linkedid, from the start of the first to the end of the last.
+
+    Key: pbx, call_id.
+    """
 
     pbx: str
-    call_id: str  # Asterisk's Linkedid when the call began
-    uniqueid: str  # the first channel
+    call_id: str  # Asterisk's Linkedid at the start of the call
+    uniqueid: str  # of the first channel
     direction: Direction
     started_at: float
     ended_at: float
@@ -154,14 +157,14 @@ class Call:
     caller_name: str
     dialed: str  # the first extension
     language: str
-    queue: str  # the first one, where the caller came in; empty without any
-    answered: bool  # there was a talk, or a queue had an agent answer
-    queues: int  # visits
-    talks: int
+    queue: str  # the first queue that the caller entered; empty if there was none
+    answered: bool  # there was a talk, or an agent of a queue answered
+    queues: int  # number of queue visits
+    talks: int  # number of talks
     wait_seconds: float  # in queues, before the first answer
-    talk_seconds: float  # of all talks that were seen whole
-    partial: bool  # its begin, its end or a part of a talk was not seen
-    caller_key: str = ""  # of the person outside: who called, or whom a call that went out has called
+    talk_seconds: float  # sum of the talks that were observed completely
+    partial: bool  # the start, the end or a part of a talk was not observed
+    caller_key: str = ""  # of the outside party: the caller, or the called party of an outgoing call
 
     @property
     def call_seconds(self) -> float:
@@ -170,39 +173,39 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class QueueVisit:
-    """One stay of one caller in one queue. Key: pbx, uniqueid, queue, entered_at."""
+    """A queue visit: one stay of one caller in one queue. Key: pbx, uniqueid, queue, entered_at."""
 
     pbx: str
-    call_id: str  # Asterisk's Linkedid: everything with the same one is one call
-    uniqueid: str  # the channel that ran Queue()
+    call_id: str  # Asterisk's Linkedid, the same for all channels of a call
+    uniqueid: str  # the caller's channel, which ran Queue()
     queue: str
     entered_at: float
     left_at: float
     outcome: Outcome
-    agent: str | None  # the member's name, answered visits only
-    interface: str | None  # the member's interface, answered visits only
-    position: int  # on entry, from 1; 0 when the entry was not seen
+    agent: str | None  # the queue member's name; None unless answered
+    interface: str | None  # the queue member's interface; None unless answered
+    position: int  # in the queue on entry, from 1; 0 if the entry was not observed
     caller_number: str
     caller_name: str
     language: str
-    ringing: bool  # a phone rang for the caller and stopped because the caller left, in whichever way
-    decided_by: str  # which message told the outcome
-    caller_key: str = ""  # the same for the same caller; empty when the number is withheld
+    ringing: bool  # a phone was ringing when the caller left the queue, and stopped because of that
+    decided_by: str  # name of the AMI message that showed the outcome
+    caller_key: str = ""  # pseudonym, the same for the same caller; empty if the number is withheld
 
     @property
     def wait_seconds(self) -> float:
-        """Seconds in the queue, whatever the outcome: left_at - entered_at, to the microsecond of both."""
+        """Seconds in the queue, for every outcome: left_at - entered_at, rounded to microseconds."""
         return round(self.left_at - self.entered_at, 6)
 
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """One attempt to reach one agent. Key: pbx, ring_uniqueid, started_at."""
+    """A ring: one ring attempt of one agent's phone. Key: pbx, ring_uniqueid, started_at."""
 
     pbx: str
     call_id: str
     uniqueid: str  # the caller's channel
-    ring_uniqueid: str  # the channel towards the agent
+    ring_uniqueid: str  # the channel to the agent's phone
     queue: str
     agent: str
     interface: str
@@ -212,69 +215,80 @@ class Ring:
 
     @property
     def ring_seconds(self) -> float:
+        """Seconds from the start to the end of the ring attempt."""
         return self.ended_at - self.started_at
 
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """One agent with one caller. Key: pbx, uniqueid, agent_uniqueid, answered_at."""
+    """A talk: one conversation of one agent with one caller.
+
+    Key: pbx, uniqueid, agent_uniqueid, answered_at.
+    """
 
     pbx: str
     call_id: str
-    uniqueid: str  # the caller's channel; of an outgoing call the one of whom was called
-    agent_uniqueid: str  # the agent's own channel, behind Local channels too
+    uniqueid: str  # the caller's channel; for an outgoing call, the called party's channel
+    agent_uniqueid: str  # the channel of the agent's device, also if Local channels are between
     queue: str  # empty for a call without a queue
     agent: str
     interface: str
     answered_at: float
     ended_at: float
-    hold_seconds: float  # as far as it was observed; a gap may hide a part
-    holds: int
+    hold_seconds: float  # observed hold time; hold during a gap is not included
+    holds: int  # number of holds
     ended_by: EndedBy
-    transfer: Transfer | None
-    transfer_target: str | None  # extension, or what Asterisk says of the other side
-    picked_up: bool = False  # another phone than the one that rang; agent and interface are of that phone
-    partial: bool = False  # its begin or its end was not seen: no duration to count
+    transfer: Transfer | None  # None: the talk did not end with a transfer
+    transfer_target: str | None  # the extension, or Asterisk's text for the other side
+    picked_up: bool = False  # answered by pickup on another phone; `agent` and `interface` are of that phone
+    partial: bool = False  # the start or the end was not observed, so the duration does not count
 
     @property
     def talk_seconds(self) -> float:
-        """Agent's bridge entry to agent's leaving, hold included."""
+        """Seconds from the agent's entry into the bridge to their leaving, hold included."""
         return self.ended_at - self.answered_at
 
 
 @dataclass(frozen=True, slots=True)
 class AgentInterval:
-    """One stretch of one agent in one state. Key: pbx, agent, started_at."""
+    """An agent interval: one period of one agent in one state. Key: pbx, agent, started_at."""
 
     pbx: str
     agent: str
     state: AgentState
     started_at: float
     ended_at: float
-    reason: str  # of the pause, else empty
-    queue: str  # whose talk is wrapped up, else empty
-    flagged: bool  # a wrap-up that was cut off at the cap
+    reason: str  # of a pause, otherwise empty
+    queue: str  # of the talk before a wrap-up, otherwise empty
+    flagged: bool  # the wrap-up was ended at agents.max_wrap_up_seconds
 
     @property
     def seconds(self) -> float:
+        """Length of the interval in seconds."""
         return self.ended_at - self.started_at
 
 
 @dataclass(frozen=True, slots=True)
 class SurveyDefinition:
-    """What a version of a survey asks, as it was loaded first. Key: pbx, survey, version."""
+    """A survey definition: the questions of one survey version, as first loaded.
+
+    Key: pbx, survey, version.
+    """
 
     pbx: str
-    survey: str  # the definition's id
+    survey: str  # the survey's id
     version: int
-    languages: str  # the survey's, with commas between; the first is for callers of another one
+    languages: str  # separated by commas; the first one serves callers whose language is not in the list
     questions: str  # JSON, see surveys/versions.py
-    first_seen: float
+    first_seen: float  # time of the first load
 
 
 @dataclass(frozen=True, slots=True)
 class SurveyDecision:
-    """One call that could have been rated: asked, or why not. Key: pbx, uniqueid, decided_at."""
+    """A survey decision: whether a caller was invited to the survey of their queue, or why not.
+
+    Key: pbx, uniqueid, decided_at.
+    """
 
     pbx: str
     call_id: str
@@ -283,17 +297,18 @@ class SurveyDecision:
     agent: str
     interface: str
     decided_at: float
-    survey: str  # the definition's id; empty when none was chosen
+    survey: str  # the survey's id; empty if none was chosen
     trigger: Trigger
-    stage: str  # invited, caller_left_first, or the reason why the caller was not asked
-    caller_key: (
-        str  # the same for the same caller, see privacy/caller_keys.py; empty when the number is withheld
-    )
+    stage: str  # invited, caller_left_first, called_back, or the reason for not asking the caller
+    caller_key: str  # pseudonym, see privacy/caller_keys.py; empty if the number is withheld
 
 
 @dataclass(frozen=True, slots=True)
 class SurveyAttempt:
-    """One caller asked. Stored when it starts and again when it ends. Key: pbx, attempt_id."""
+    """A survey attempt: one survey of one caller. Key: pbx, attempt_id.
+
+    It is stored when the survey starts, and again when the survey ends.
+    """
 
     pbx: str
     attempt_id: str
@@ -302,71 +317,75 @@ class SurveyAttempt:
     queue: str
     agent: str
     interface: str
-    survey: str  # the definition's id
+    survey: str  # the survey's id
     version: int
     language: str
     started_at: float
-    ended_at: float | None
+    ended_at: float | None  # None: still in progress, or the daemon was killed during the survey
     result: SurveyResult
-    # Why it is not complete: hung_up, no_input, invalid, skipped, opted_out, time_limit, error, shutdown.
+    # The reason why the survey is not complete: hung_up, no_input, invalid, skipped, opted_out, time_limit,
+    # error, shutdown.
     reason: str
     trigger: Trigger = Trigger.QUEUE
     attributed_by: AttributedBy = AttributedBy.EVENTS
-    caller_key: str = ""  # the same for the same caller; empty when the number is withheld
+    caller_key: str = ""  # pseudonym, the same for the same caller; empty if the number is withheld
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One valid answer. Key: pbx, attempt_id, question."""
+    """An answer: one valid answer of one caller to one question. Key: pbx, attempt_id, question."""
 
     pbx: str
     attempt_id: str
     question: str
     kind: str  # as in kpis/question_kinds.py
-    value: int  # the score; the key of a choice; the seconds of a comment
-    tries: int  # keys and silences until it was valid, 1 for the first
+    value: int  # the score, the pressed key of a choice, or the length of a spoken comment in seconds
+    tries: int  # number of attempts until the answer was valid; 1: valid at the first
     answered_at: float
-    queue: str = ""  # whom it rates: empty for the company as a whole
+    queue: str = ""  # the rated queue; empty if the question rates the company as a whole
     agent: str = ""
     interface: str = ""
-    label: str = ""  # what the key of a choice means
-    recording: str = ""  # where the PBX keeps a spoken comment
+    label: str = ""  # the meaning of the pressed key of a choice
+    recording: str = ""  # path of a spoken comment on the PBX
 
 
 @dataclass(frozen=True, slots=True)
 class OptOut:
-    """One caller's wish not to be asked, or to be asked again. Key: caller_key."""
+    """A caller's choice to receive no surveys, or to receive them again. Key: caller_key."""
 
     caller_key: str
     updated_at: float
-    opted_out: bool
-    source: str  # key, command
+    opted_out: bool  # False: the caller has opted in again
+    source: str  # "key": on the telephone keypad; "command": `cc-bridge opt-out`
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerNumber:
-    """One number of a customer, as the CRM knows them. Key: caller_key."""
+    """A telephone number of a customer, as reported by the CRM. Key: caller_key."""
 
     caller_key: str
-    customer_id: str  # the CRM's; empty when it has only a name
+    customer_id: str  # the CRM's id; empty if only the name is known
     name: str
     updated_at: float
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A stretch in which the PBX was not observed. Key: pbx, started_at."""
+    """A gap: a period in which the PBX was not observed. Key: pbx, started_at."""
 
     pbx: str
     started_at: float
     ended_at: float
     reason: GapReason
-    calls_affected: int  # visits and talks that went on when it began
+    calls_affected: int  # number of visits and talks in progress at the start of the gap
 
 
 @dataclass(frozen=True, slots=True)
 class ObservationWatermark:
-    """Until when a PBX was observed; the next daemon's gap begins there. Key: pbx."""
+    """The time up to which a PBX was observed. Key: pbx.
+
+    After a restart, the next daemon starts a gap at this time.
+    """
 
     pbx: str
     observed_until: float
@@ -374,15 +393,16 @@ class ObservationWatermark:
 
 @dataclass(frozen=True, slots=True)
 class OpenStateRecord:
-    """What goes on, for the daemon that comes after one that was killed. Key: pbx, kind, name.
+    """The checkpoint of an open call or of an agent's current state. Key: pbx, kind, name.
 
-    Nothing but `calls/checkpoint.py` writes and reads it, and it goes when what it tells of has ended.
+    A daemon that starts after a crash restores its open calls from these records. Only `calls/checkpoint.py`
+    writes and reads them. A record with an empty state deletes the checkpoint.
     """
 
     pbx: str
     kind: str  # call or agent
     name: str  # the call's id or the agent's name
-    state: str  # JSON, see calls/checkpoint_format.py; empty when it is over
+    state: str  # JSON, see calls/checkpoint_format.py; empty: the call or agent state has ended
 
 
 Record = (

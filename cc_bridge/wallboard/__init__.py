@@ -1,1 +1,1 @@
-"""The figures that a wallboard shows: what goes on, and how today went. Pure."""
+"""The figures of the wallboard: the current state of the queues, and the counts of today. Pure."""

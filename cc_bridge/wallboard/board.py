@@ -1,10 +1,10 @@
-"""The board: all figures of one PBX at one moment, those of now and those of today. Pure.
+"""The board: all figures of one PBX for the wallboard at one moment. Pure.
 
-It is made of `LiveFigures` and the day's counts. Two
-boards are equal when nothing has changed: instants stand here, and not the time since them.
+A board combines the current state (`LiveFigures`) with the counts of today. It holds times such as "entered
+the queue at", and no durations such as "waits since". So two boards are equal if nothing has changed.
 
-The trap: while the PBX is not observed nobody knows who waits. Then the figures of now are None, not 0 and
-not what they were.
+While the PBX is not observed, the current figures are unknown. They are None then, and neither 0 nor their
+last values.
 """
 
 from collections import Counter
@@ -35,68 +35,68 @@ _SHOWN_STATES = [state for state in AgentState if state is not AgentState.LOGGED
 
 
 class RatedQuestion(NamedTuple):
-    """What a queue's rating is taken from."""
+    """The survey question from which the rating of a queue is computed."""
 
     id: str
-    kind: str
+    kind: str  # as in kpis/question_kinds.py
 
 
 class BoardAgent(NamedTuple):
-    """What one agent does since when, UTC seconds since the epoch."""
+    """An agent with their current state and the start of this state."""
 
     name: str
     state: AgentState
-    since: float
+    since: float  # UTC seconds since the epoch
 
 
 @dataclass(frozen=True, slots=True)
 class LiveFigures:
-    """What goes on at an observed PBX."""
+    """The current state of an observed PBX: waiting callers, talks and agents."""
 
-    waiting: Sequence[tuple[str, float]] = ()  # each caller's queue, and when the caller entered it
-    talking: Mapping[str, int] = field(default_factory=dict)  # talks by queue
-    members: Mapping[tuple[str, AgentState], int] = field(default_factory=dict)  # by queue and state
+    waiting: Sequence[tuple[str, float]] = ()  # for each waiting caller, the queue and the time of entry
+    talking: Mapping[str, int] = field(default_factory=dict)  # number of talks by queue
+    members: Mapping[tuple[str, AgentState], int] = field(default_factory=dict)  # number by queue and state
     agents: Sequence[BoardAgent] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class QueueFigures:
-    """One queue, or all of them together. None: not known, or no data."""
+    """The figures of one queue, or of all queues together. None means unknown or no data."""
 
-    queue: str  # empty for all
-    waiting: int | None
-    oldest_at: float | None  # when the caller who waits longest entered; None too if none waits
-    talking: int | None
-    agents: Mapping[AgentState, int] | None
-    counts: VisitCounts
-    service_level_seconds: float | None  # None: not the same in all queues
+    queue: str  # empty: all queues together
+    waiting: int | None  # number of callers
+    oldest_at: float | None  # time of entry of the caller who waits longest; None also if no caller waits
+    talking: int | None  # number of talks
+    agents: Mapping[AgentState, int] | None  # number by state
+    counts: VisitCounts  # visits of today
+    service_level_seconds: float | None  # the threshold; None if the queues have different ones
     service_level: Share | None
     rating: Score | None
 
     @property
     def offered(self) -> int:
-        """Callers who came to be answered: the visits of which a service level speaks, short ones too."""
+        """The number of offered calls: answered, abandoned (also short), timed out, or left by key."""
         counts = self.counts
         return counts.answered + counts.abandoned + counts.timed_out + counts.left_by_key
 
     @property
     def abandonment(self) -> Share | None:
-        """Of the offered, short abandons left out, those who hung up."""
+        """The share of abandoned calls among the offered calls, both without short abandons; None if none."""
         n = self.offered - self.counts.short_abandons
         return Share(self.counts.abandoned - self.counts.short_abandons, n) if n else None
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """All that is shown, the time since instants apart."""
+    """A board: the figures of all queues, of each queue, and of the agents. Times are UTC seconds."""
 
     pbx: str
     unobserved_since: float | None  # None: the PBX is observed
     today_began: float
-    complete: bool  # what the database knows of today is in
+    complete: bool  # True: today's records in the database have been read
     total: QueueFigures
     queues: tuple[QueueFigures, ...]
-    agents: tuple[BoardAgent, ...] | None  # None: they are not to be named
+    agents: tuple[BoardAgent, ...] | None  # None: wallboard.show_agent_names is false
 
 
 def build_board(
@@ -111,10 +111,11 @@ def build_board(
     complete: bool = True,
     names: bool = False,
 ) -> Board:
-    """Return the board of these queues, in their order.
+    """Return the board of these queues, in the given order.
 
-    `now` is None while the PBX is not observed. `seconds` and `question` tell a queue's threshold of the
-    service level, and what its rating is taken from.
+    `now` is None while the PBX is not observed. `seconds` returns a queue's service level threshold in
+    seconds. `question` returns the question of a queue's rating, or None. With `names`, the board names the
+    agents.
     """
     waiting: dict[str, list[float]] = {}
     for queue, entered_at in now.waiting if now else ():
@@ -149,7 +150,8 @@ def build_board(
         unobserved_since=unobserved_since,
         today_began=today.began_at,
         complete=complete,
-        # A queue that asks nothing does not keep the others from a rating in common.
+        # The total has a rating if all queues with a survey ask the same question; other queues do not
+        # matter.
         total=of("", queues, Counter(agent.state for agent in agents), {q for q in asked.values() if q}),
         queues=tuple(of(queue, [queue], members(queue), {asked[queue]}) for queue in queues),
         agents=tuple(sorted(agents)) if names else None,
@@ -157,13 +159,16 @@ def build_board(
 
 
 def rated_question(questions: Iterable[Question]) -> RatedQuestion | None:
-    """Return what the rating of a survey's queue is taken from: the first question that has a score."""
+    """Return the question from which a queue's rating is computed: the first question that has a score.
+
+    Return None if no question has a score.
+    """
     scored = (RatedQuestion(each.id, each.kind) for each in questions if KINDS[each.kind].scores)
     return next(scored, None)
 
 
 def _score(kind: str, answers: Iterable[AnswersByValue]) -> Score | None:
-    """Return the first score of a kind of question, of all answers together."""
+    """Return the first score that is defined for a kind of question, computed over all these answers."""
     together: Counter[int] = Counter()
     for each in answers:
         together.update(each)

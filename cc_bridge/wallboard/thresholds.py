@@ -1,7 +1,7 @@
-"""Whether a figure is good, a warning or critical. Pure.
+"""The thresholds of the wallboard, by which a figure is good, a warning or critical. Pure.
 
-The configuration gives two bounds for each figure. The trap: for a wait more is worse, for a service level
-less is; which of the two it is shows in the bounds themselves.
+The configuration has two thresholds for each figure. A higher value is worse for a wait time, but better for
+a service level. The order of the two thresholds shows which of the two cases applies.
 """
 
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ __all__ = ["Severity", "Threshold", "Thresholds"]
 
 
 class Severity(StrEnum):
-    """What a figure calls for."""
+    """The severity of a figure."""
 
-    NONE = "none"  # there is no figure, or nothing to judge it by
+    NONE = "none"  # the figure is unknown or has no thresholds
     GOOD = "good"
     WARNING = "warning"
     CRITICAL = "critical"
@@ -21,12 +21,16 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """The bounds of a figure: more is worse if `critical` is not below `warning`, else less is worse."""
+    """The warning and critical thresholds of a figure.
+
+    Higher values are worse if `critical` is at least `warning`; otherwise lower values are worse.
+    """
 
     warning: float
     critical: float
 
     def level(self, value: float | None) -> Severity:
+        """Return the severity of a value; NONE if the value is None."""
         if value is None:
             return Severity.NONE
         more_is_worse = self.critical >= self.warning
@@ -39,9 +43,9 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """The thresholds of a board."""
+    """The thresholds of all figures on the wallboard."""
 
-    waiting: Threshold  # callers
+    waiting: Threshold  # number of callers
     longest_wait: Threshold  # seconds
     service_level: Threshold  # %
     abandoned: Threshold  # %

@@ -1,11 +1,12 @@
-"""What has happened today in each queue: visits and answers, counted as they come. Pure.
+"""The counts of today for each queue: visits and survey answers. Pure.
 
-`daemon/services/wallboard_publisher.py` tells it each record, and at the start what the database knows of the
-day. A visit belongs to the day on which its caller entered the queue, an answer to the one on which it was
-given, as in reports. The day is the contact centre's own: it begins at local midnight.
+Records are added as they are made, and after a start also from the database. A visit belongs to the day on
+which the caller entered the queue, an answer to the day on which it was given, as in reports. A day starts at
+midnight in the contact centre's time zone.
 
-The trap: what the database tells was told live too, perhaps, and the database is read more than once. So
-every fact is known by its key and counted once, whoever told it. 20,000 visits take 6 MB until midnight.
+The same record may arrive live and from the database, and the database may be read more than once. So each
+record is identified by its key and counted once. The keys of 20,000 visits take 6 MB of memory until
+midnight.
 """
 
 from collections import Counter
@@ -21,16 +22,17 @@ from cc_bridge.surveys.business_hours import start_of_day
 
 __all__ = ["QueueLimits", "RatingToday", "Today", "VisitToday"]
 
-# Visits are counted when somebody looks or so many have come: one by one it takes 20 times as long.
+# Visits are counted in groups of up to this number, or when the counts are read. To count them one by one
+# would take 20 times as long.
 _TOGETHER = 100
-_SHORTEST_DAY = 20 * 3600.0  # seconds; no clock has ever been put forward by more than some hours
+_SHORTEST_DAY = 20 * 3600.0  # seconds; no clock change shortens a day by more than a few hours
 
 QueueLimits = Callable[[str], tuple[float, float]]
-"""A queue's threshold of the service level and its limit of a short abandon, seconds."""
+"""A function that returns a queue's service level threshold and short abandon limit, both in seconds."""
 
 
 class VisitToday(QueueStay, Protocol):
-    """What must be known of a visit: a QueueVisit, or a row of the table."""
+    """The interface of a visit that can be counted: a QueueVisit record or a row of its table."""
 
     @property
     def uniqueid(self) -> str: ...
@@ -42,7 +44,7 @@ class VisitToday(QueueStay, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RatingToday:
-    """One answer, and the queue whose talk it rates."""
+    """A survey answer with the queue of the talk that it rates."""
 
     queue: str
     attempt_id: str
@@ -53,11 +55,11 @@ class RatingToday:
 
 
 class Today:
-    """The visits and answers of the day that `start_day` was told of; those of other days are left out."""
+    """The counts of the current day, as set by `start_day`; records of other days are ignored."""
 
     def __init__(self, limits: QueueLimits) -> None:
-        self.began_at = 0.0  # UTC seconds since the epoch
-        self.complete = False  # all that the database knows of the day is counted
+        self.began_at = 0.0  # start of the day, UTC seconds since the epoch; 0: no day has been set
+        self.complete = False  # True: all records of the day in the database have been counted
         self._zone: tzinfo | None = None
         self._limits = limits
         self._visits: dict[str, VisitCounts] = {}
@@ -66,7 +68,11 @@ class Today:
         self._known: set[tuple[str | float, ...]] = set()
 
     def start_day(self, now: float, zone: tzinfo | None) -> bool:
-        """Forget yesterday if another day has begun; tell whether one has."""
+        """Reset all counts if a new day has started; return whether this is so.
+
+        `now` is UTC seconds since the epoch. `zone` is the contact centre's time zone; None means the
+        machine's.
+        """
         if zone == self._zone and self.began_at <= now < self.began_at + _SHORTEST_DAY:
             return False
         self._zone = zone
@@ -82,7 +88,7 @@ class Today:
         return True
 
     def add_visits(self, visits: Iterable[VisitToday]) -> None:
-        """Take visits that are new."""
+        """Add the visits of today that have not been added before."""
         for visit in visits:
             if visit.entered_at >= self.began_at and self._new(visit.uniqueid, visit.queue, visit.entered_at):
                 uncounted = self._uncounted.setdefault(visit.queue, [])
@@ -91,7 +97,10 @@ class Today:
                     self._count(visit.queue)
 
     def add_answers(self, answers: Iterable[RatingToday]) -> None:
-        """Count answers that are new and on a scale; a choice or a comment has no score."""
+        """Count the answers of today that have not been added before and have a value on a scale.
+
+        Answers to choice questions and comments have no score and are ignored.
+        """
         for answer in answers:
             kind = KINDS.get(answer.kind)
             counts = answer.answered_at >= self.began_at and kind is not None and answer.value in kind.scale
@@ -100,10 +109,12 @@ class Today:
                 self._answers.setdefault(key, Counter())[answer.value] += 1
 
     def visits(self, queue: str) -> VisitCounts:
+        """Return the counts of today's visits of a queue."""
         self._count(queue)
         return self._visits.get(queue, VisitCounts())
 
     def answers(self, queue: str, question: str, kind: str) -> AnswersByValue:
+        """Return the number of today's answers by value, for one question of a queue."""
         return self._answers.get((queue, question, kind), {})
 
     def _count(self, queue: str) -> None:
@@ -112,6 +123,7 @@ class Today:
             self._visits[queue] = self._visits.get(queue, VisitCounts()) + counted
 
     def _new(self, *key: str | float) -> bool:
+        """Remember a record's key; return whether the key was new."""
         before = len(self._known)
         self._known.add(key)
         return len(self._known) > before

@@ -236,7 +236,7 @@ def test_what_each_version_of_a_survey_asks_is_kept_as_it_was_first(config, star
         return settings
 
     def warnings():
-        return [told for told in map(formatEvent, logs) if "give it the next number" in told]
+        return [told for told in map(formatEvent, logs) if "increment `version`" in told]
 
     globalLogPublisher.addObserver(logs.append)
     try:
