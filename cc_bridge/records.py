@@ -125,7 +125,7 @@ class Trigger(StrEnum):
 
 
 class AttributedBy(StrEnum):
-    """The source that names the agent whom a survey rates."""
+    """The source from which the rated agent of a survey is known."""
 
     EVENTS = "events"  # the AMI events of the talk
     CHANNEL = "channel"  # the dialplan's arguments, if no events were received; they can be wrong
@@ -160,11 +160,11 @@ class Call:
     queue: str  # the first queue that the caller entered; empty if there was none
     answered: bool  # there was a talk, or an agent of a queue answered
     queues: int  # number of queue visits
-    talks: int  # number of talks
+    talks: int
     wait_seconds: float  # in queues, before the first answer
     talk_seconds: float  # sum of the talks that were observed completely
-    partial: bool  # the start, the end or a part of a talk was not observed
-    caller_key: str = ""  # of the outside party: the caller, or the called party of an outgoing call
+    partial: bool  # the start, the end or a part of a talk was not observed.
+    caller_key: str = ""  # pseudonym of the outside party, who is the called one of an outgoing call
 
     @property
     def call_seconds(self) -> float:

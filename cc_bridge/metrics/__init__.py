@@ -1,5 +1,6 @@
-"""The exporter: `record_metrics.py` counts records and renders the page, `collectors.py` reads live state.
+"""The Prometheus exporter of the daemon.
 
-Names and meanings are in `families.py`, which Grafana's dashboards and the tests read too; `reference.py`
-writes them for people. Both are pure, and so is `exposition.py`, which keeps series as lines of text.
+`record_metrics.py` counts records and renders the page for Prometheus. `collectors.py` reads the live state
+at each scrape. `families.py` defines the name and meaning of each metric; `reference.py` writes them as a
+Markdown page. `exposition.py` stores series as lines of text. The last three modules are pure.
 """

@@ -1,7 +1,7 @@
-"""Collectors: gauges and counters that are read from the live parts of a daemon at each scrape.
+"""Collectors: gauges and counters that are read from the live objects of a daemon at each scrape.
 
-They read live objects, so they must be collected in the reactor's thread. A family is exported even when it
-has no value yet, or its alerts would see no data.
+A scrape must run in the reactor's thread, because the live objects are not thread-safe. A metric family is
+exported even if it has no value yet.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,33 +27,38 @@ from cc_bridge.surveys.hangup_outliers import HangupOutliers
 __all__ = ["DigestCollector", "FollowUpCollector", "QueueCollector", "RenderedFamily", "StateCollector"]
 
 _MEMBER_STATES = [state for state in AgentState if state is not AgentState.LOGGED_OUT]
-# As `agi/server.py` names them.
+# The reasons, as `agi/server.py` names them. Their series exist at 0 from the start.
 _REFUSED = dict.fromkeys(("busy", "invalid_header", "header_timeout", "stopping"), 0)
-_CUT = dict.fromkeys(("time_limit", "shutdown"), 0)
-_NO_OWNER = "-"  # which nobody can be called: a label without a value would be none
+_TERMINATED = dict.fromkeys(("time_limit", "shutdown"), 0)
+# The label value for "no owner". Prometheus treats an empty label as missing, and "-" is not a valid owner
+# name.
+_NO_OWNER = "-"
 
 
 class RenderedFamily(Metric):
-    """A family as prometheus_client knows it, without samples: we write its lines."""
+    """A metric family without samples for prometheus_client; `lines` has the samples rendered as text."""
 
     def __init__(self, family: Family, lines: Iterator[str]) -> None:
         super().__init__(family.name, family.documentation, family.kind)
         self.lines = lines
 
 
-# Values by their labels, pbx left out.
+# Values by their label values, without the label `pbx`.
 Values = Mapping[tuple[str, ...], float]
 
 
 def _read(name: str, pbx: str, values: Values) -> Metric:
-    """Return a family whose values are read when asked; a counter can be one too."""
+    """Return the metric family `name` (a gauge or counter) with these values."""
     known = BY_NAME[name]
     family = Family(known.kind, f"{PREFIX}{name}", known.help, pbx, *known.labels)
     return RenderedFamily(family, family.lines({family.series(*key): n for key, n in values.items()}))
 
 
 class QueueCollector(Collector):
-    """The queues' thresholds, and whose callers hang up first; no agent is named, a report does that."""
+    """The collector of service level thresholds and of calls that callers hang up first, by queue.
+
+    No metric names an agent; the reports do.
+    """
 
     def __init__(self, pbx: str, outliers: HangupOutliers, thresholds: Mapping[str, float]) -> None:
         self._pbx = pbx
@@ -72,7 +77,7 @@ class QueueCollector(Collector):
 
 
 class FollowUpCollector(Collector):
-    """The follow-ups that are not closed."""
+    """The collector of the follow-ups that are not closed, by owner."""
 
     def __init__(self, pbx: str, by_owner: Mapping[str, FollowUpCount]) -> None:
         self._pbx = pbx
@@ -92,7 +97,7 @@ class FollowUpCollector(Collector):
 
 
 class DigestCollector(Collector):
-    """When digests were due and sent last; nothing while the daemon sends none."""
+    """The collector of the times at which digests were last due and sent; no series while digests are off."""
 
     def __init__(self, pbx: str, digests: DigestState) -> None:
         self._pbx = pbx
@@ -113,7 +118,10 @@ def _by_name(values: Mapping[str, float]) -> Values:
 
 
 class StateCollector(Collector):
-    """Gauges and counters that are read from live objects at each scrape."""
+    """The collector of the live state of calls, AMI link, FastAGI server, storage, journal and webhooks.
+
+    `forwarder` is None without a database server, `webhooks` is None without webhooks.
+    """
 
     def __init__(
         self,
@@ -134,7 +142,7 @@ class StateCollector(Collector):
         self._webhook_state = webhooks
 
     def describe(self) -> Iterable[Metric]:
-        """Return nothing: the registry need not ask for values to check the names."""
+        """Return nothing, so that the registry does not read all values to check the names."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
@@ -195,7 +203,9 @@ class StateCollector(Collector):
         yield self._family("agi_failures", {(): agi.failed})
         yield self._family("agi_refused", {(reason,): n for reason, n in (_REFUSED | agi.refused).items()})
         yield self._family("agi_foreign_requests", {(): agi.foreign.total})
-        yield self._family("agi_terminated", {(reason,): n for reason, n in (_CUT | agi.terminated).items()})
+        yield self._family(
+            "agi_terminated", {(reason,): n for reason, n in (_TERMINATED | agi.terminated).items()}
+        )
 
     def _storage(self) -> Iterator[Metric]:
         store = self._store

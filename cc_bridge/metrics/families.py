@@ -1,13 +1,14 @@
-"""Every metric of the daemon: its name, type, labels, unit, meaning and how many series it can have. Pure.
+"""The catalogue of all metrics: name, type, labels, unit, meaning and largest number of series of each. Pure.
 
-`record_metrics.py` and `collectors.py` export what stands here and nothing else; `reference.py` writes
-`config/metrics.md` from it. A KPI has its words and formula from `kpis/catalogue.py`.
+`record_metrics.py` and `collectors.py` export exactly these metrics. `reference.py` writes
+`config/metrics.md` from them. The HELP text of a KPI, with its formula, comes from `kpis/catalogue.py`.
 
-A new counter of a queue is an entry here and a call of `Metrics.count` where the event happens: instrument
-and series at 0 follow from `labels` and `initial`. `queue` is the first label of each family that has it.
+A new counter of a queue needs an entry here and a call of `RecordMetrics.count` at the event. The instrument
+and its series at 0 follow from `labels` and `initial`. `queue` is the first label of every family that has
+it.
 
-Note: `series` is a Python expression that the tests run against a page where everything has happened. Its
-names are those of `SIZES`.
+`series` is a Python expression with the names of `SIZES`. The tests evaluate it against a page on which each
+possible series exists.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,24 +26,26 @@ PREFIX = "cc_bridge_"
 _SUFFIXES = {"counter": "_total", "info": "_info"}
 
 SIZES: Mapping[str, str] = {
-    "queues": "the queues that were named, by configuration or PBX",
-    "agents": "the pairs of a queue and an agent who talked in it",
-    "thresholds": "the service-level thresholds and short-abandon limits in use that are no bound anyway",
-    "values": "the values of all questions that a queue's callers are asked, 5 for one on 1 to 5",
-    "endpoints": "the endpoints of webhooks",
-    "owners": "the owners of queues, in the configuration or of a follow-up that is not closed",
-    "tables": "the tables of the database, some 13",
+    "queues": "the queues that the configuration or the PBX names",
+    "agents": "the pairs of a queue and an agent who talked in this queue",
+    "thresholds": "the configured service level thresholds and short abandon limits that are not among the"
+    " fixed bucket bounds",
+    "values": "the possible answers to all questions of a queue's survey, 5 for a question on a 1 to 5 scale",
+    "endpoints": "the webhook endpoints",
+    "owners": "the owners that the configuration or an unclosed follow-up names",
+    "tables": "the tables of the database, about 13",
 }
 
 
-# Seconds. Each bound is a series more for each queue and histogram.
+# Bucket bounds in seconds. Each bound adds one series for each queue and histogram.
 _WAIT_BOUNDS = (5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0, 1800.0)
 _TALK_BOUNDS = (15.0, 30.0, 60.0, 120.0, 180.0, 300.0, 600.0, 900.0, 1800.0, 3600.0)
 _HOUR = 3600.0
 _CLOSE_BOUNDS = tuple(hours * _HOUR for hours in (0.25, 1, 2, 4, 8, 24, 48, 72, 168))
 
 ANSWERED = {True: "yes", False: "no"}  # the label of the same name
-# Stages and outcomes that every queue has sooner or later; the series of others begin when they first happen.
+# Survey stages and outcomes that occur in every queue, so their series exist at 0 from the start. The series
+# of other stages and outcomes start when they first occur.
 _USUAL_STAGES = (SurveyStage.INVITED, SurveyResult.COMPLETE, SurveyResult.PARTIAL, SurveyResult.DECLINED)
 _USUAL_OUTCOMES = (Outcome.ANSWERED, Outcome.ABANDONED)
 
@@ -51,36 +54,44 @@ Labels = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class MetricFamily:
-    """One metric. `name` is without prefix and the type's suffix; `labels` are those besides `pbx`."""
+    """A metric family of the catalogue.
+
+    `name` has neither the prefix `cc_bridge_` nor the suffix of the type. `labels` excludes the label `pbx`,
+    which every metric has.
+    """
 
     name: str
     kind: str  # counter, gauge, histogram or info
-    help: str
+    help: str  # the HELP text
     unit: str
     labels: Labels = ()
-    series: str = "1"  # at most
-    use: str = ""  # what it is for where no rule, alert or panel needs it
-    counted: bool = False  # by `Metrics`, as it happens; else it is read at each scrape
-    initial: Mapping[str, Iterable[str]] = field(default_factory=dict)  # values by label, from the start
-    bounds: tuple[float, ...] = ()  # of a histogram's buckets
+    series: str = "1"  # largest number of series, an expression with the names of SIZES
+    use: str = ""  # the purpose of a metric that no rule, alert or panel uses
+    counted: bool = False  # True: counted at each event; False: read at each scrape
+    initial: Mapping[str, Iterable[str]] = field(
+        default_factory=dict
+    )  # label values that exist from the start
+    bounds: tuple[float, ...] = ()  # bucket bounds of a histogram
 
     @property
     def exposed_name(self) -> str:
-        """Its name as Prometheus has it."""
+        """The complete name in Prometheus, such as `cc_bridge_calls_total`."""
         return f"{PREFIX}{self.name}{_SUFFIXES.get(self.kind, '')}"
 
     @property
     def per_queue(self) -> bool:
+        """Whether the metric has the label `queue`."""
         return "queue" in self.labels
 
     @property
     def per_agent(self) -> bool:
+        """Whether the metric has the label `agent`."""
         return "agent" in self.labels
 
     def initial_labels(self) -> Iterator[Labels]:
-        """Yield the values of the labels besides `queue` for each series that exists from the start.
+        """Yield the label values, without `queue`, of each series that exists from the start.
 
-        Raises KeyError for a label whose values `initial` does not have.
+        Raises KeyError for a label that is not in `initial`.
         """
         return product(*(self.initial[label] for label in self.labels if label != "queue"))
 
@@ -96,6 +107,7 @@ def _kpi(
     initial: Mapping[str, Iterable[str]] | None = None,
     bounds: tuple[float, ...] = (),
 ) -> MetricFamily:
+    """Return the metric family of a KPI, with the HELP text from the KPI catalogue."""
     counted = kind != "gauge"
     return MetricFamily(name, kind, help_text(kpi), unit, labels, series, use, counted, initial or {}, bounds)
 
@@ -129,11 +141,11 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "service_level_threshold_seconds",
             "gauge",
-            "The T of the queue's service level: service_level_seconds of the configuration (seconds).",
+            "Service level threshold of the queue in seconds: the option service_level_seconds.",
             "seconds",
             ("queue",),
             "queues",
-            "the line in a panel of waits",
+            "threshold line in a panel of wait times",
         ),
         _kpi(
             "queue_wait_seconds",
@@ -147,12 +159,13 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             bounds=_WAIT_BOUNDS,
         ),
         MetricFamily(
-            "callers_waiting", "gauge", "Callers in the queue now.", "callers", ("queue",), "queues"
+            "callers_waiting", "gauge", "Callers waiting in the queue now.", "callers", ("queue",), "queues"
         ),
         MetricFamily(
             "longest_current_wait_seconds",
             "gauge",
-            "Wait so far of the caller who has waited longest: largest now - entered_at; 0 without callers.",
+            "Wait time so far of the caller who has waited longest in the queue (largest now - entered_at);"
+            " 0 if no caller waits.",
             "seconds",
             ("queue",),
             "queues",
@@ -200,20 +213,20 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "ended_by",
             series="queues * 5",
             initial={"ended_by": EndedBy},
-            use="who ends the talk, on which the survey depends",
+            use="share of talks that the caller ends, before the survey can start",
         ),
         MetricFamily(
             "talks_in_progress",
             "gauge",
-            "Callers of the queue in a talk with an agent now.",
-            "callers",
+            "Talks of the queue's callers with agents that are in progress now.",
+            "talks",
             ("queue",),
             "queues",
         ),
         MetricFamily(
             "queue_members",
             "gauge",
-            "Members of the queue by their state now; an agent counts in every queue.",
+            "Members of the queue by current state; an agent counts in each of their queues.",
             "agents",
             ("queue", "state"),
             "queues * 6",
@@ -287,8 +300,8 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "hangup_outlier_agents",
             "gauge",
-            "Agents whose callers hang up first more often than those of the queue's other agents, by more"
-            " than chance explains.",
+            "Agents of the queue whose callers hang up first significantly more often than the callers of its"
+            " other agents.",
             "agents",
             ("queue",),
             "queues",
@@ -299,7 +312,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "follow_ups_open",
             "gauge",
-            "Follow-ups that are not closed, assigned or not, by owner; the owner - stands for none.",
+            "Follow-ups that are not closed, assigned or unassigned, by owner; the owner - means no owner.",
             "follow-ups",
             ("owner",),
             "owners",
@@ -307,7 +320,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "follow_ups_overdue",
             "gauge",
-            "Follow-ups that are not closed after their due time, by owner; the owner - stands for none.",
+            "Follow-ups that are past their due time and not closed, by owner; the owner - means no owner.",
             "follow-ups",
             ("owner",),
             "owners",
@@ -315,7 +328,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "follow_ups_opened",
             "counter",
-            "Follow-ups that were opened.",
+            "Follow-ups that were opened, by reason.",
             "follow-ups",
             ("reason",),
             "5",
@@ -325,7 +338,8 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "follow_up_close_seconds",
             "histogram",
-            "Time from what opened a follow-up until it was closed, by what it came to: done or dismissed.",
+            "Time from the call or answer that opened a follow-up until its closure, by final state: done or"
+            " dismissed.",
             "seconds",
             ("state",),
             "2 * 12",
@@ -339,30 +353,31 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "ami_last_event_timestamp_seconds",
             "gauge",
-            "Unix time of the last AMI event; 0 before the first.",
+            "Unix time of the last AMI event; 0 before the first event.",
             "seconds",
         ),
         MetricFamily(
             "ami_reconnects",
             "counter",
-            "Successful logins after the first: logins - 1.",
+            "Reconnects of the AMI link: successful logins - 1.",
             "logins",
-            use="an unstable link",
+            use="detection of an unstable AMI link",
         ),
         MetricFamily(
             "ami_messages",
             "counter",
-            "AMI messages: parsed, filtered (skipped by name), malformed or oversized (dropped).",
+            "Received AMI messages by kind: parsed, filtered (not needed, so not parsed), malformed or"
+            " oversized (both dropped).",
             "messages",
             ("kind",),
             "4",
-            "load, and what was dropped",
+            "load, and number of dropped messages",
         ),
         MetricFamily(
             "pbx_clock_offset_seconds",
             "gauge",
-            "How far the PBX's clock is ahead of this machine's: its time in the response to a Ping - ours at"
-            " half the round trip (seconds).",
+            "Seconds by which the PBX's clock is ahead of this machine's: PBX time in the response to a Ping"
+            " - local time at half the round trip.",
             "seconds",
         ),
         _kpi(
@@ -377,29 +392,29 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "observation_gap_calls",
             "counter",
-            "Calls in progress when an observation gap began, by reason.",
+            "Visits and talks in progress when an observation gap started, by reason of the gap.",
             "calls",
             ("reason",),
             "4",
-            "how many calls a gap has affected",
+            "number of calls that a gap affected",
             counted=True,
             initial={"reason": GapReason},
         ),
         MetricFamily(
             "unexpected_call_events",
             "counter",
-            "Call events that did not fit the state of their call, such as after lost messages.",
+            "Call events that did not fit the state of their call, for example after lost messages.",
             "events",
-            use="grows where Asterisk behaves in an unknown way",
+            use="detection of unknown behaviour of Asterisk",
         ),
     ),
     "FastAGI": (
         MetricFamily(
             "agi_sessions_in_progress",
             "gauge",
-            "FastAGI sessions in progress.",
+            "FastAGI sessions in progress now.",
             "sessions",
-            use="load, beside agi.max_callers",
+            use="load, compared with agi.max_callers",
         ),
         MetricFamily(
             "agi_sessions", "counter", "FastAGI sessions that were accepted.", "sessions", use="load"
@@ -410,7 +425,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "agi_refused",
             "counter",
-            "FastAGI connections that were refused, by reason.",
+            "FastAGI connections that were rejected, by reason.",
             "connections",
             ("reason",),
             "4",
@@ -418,7 +433,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "agi_foreign_requests",
             "counter",
-            "AGI requests for scripts that are not cc-bridge's, closed at once.",
+            "AGI requests for scripts of other programs; the connection is closed immediately.",
             "requests",
         ),
         MetricFamily(
@@ -432,12 +447,12 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "caller_lookups",
             "counter",
-            "Caller lookups before the queue: found (the dialplan has the profile), anonymous (a withheld or"
-            " shared number), timeout (the database did not answer in time) or failed.",
+            "Caller lookups before the queue by result: found (the dialplan received the profile), anonymous"
+            " (withheld or shared number), timeout (the database did not answer in time) or failed.",
             "callers",
             ("result",),
             "4",
-            "whether the database is fast enough for lookups",
+            "check that the database is fast enough for lookups",
             counted=True,
             initial={"result": ("found", "anonymous", "timeout", "failed")},
         ),
@@ -448,7 +463,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "gauge",
             "Records in memory that wait to be written.",
             "records",
-            use="beside storage_queue_oldest_seconds",
+            use="length of the queue, next to storage_queue_oldest_seconds",
         ),
         MetricFamily(
             "storage_queue_oldest_seconds",
@@ -459,7 +474,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "storage_written_records",
             "counter",
-            "Records on disk, by table.",
+            "Records that were written to disk, by table.",
             "records",
             ("table",),
             "tables",
@@ -468,16 +483,16 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "storage_batches",
             "counter",
-            "Transactions that were committed.",
+            "Write transactions that were committed to disk.",
             "transactions",
-            use="records in one transaction: storage_written / storage_batches",
+            use="records per transaction: storage_written_records / storage_batches",
         ),
         MetricFamily(
             "storage_failures",
             "counter",
-            "Attempts to write that failed.",
+            "Attempts to write records to disk that failed.",
             "attempts",
-            use="a disk that recovers before an alert",
+            use="detection of disk failures that end before an alert fires",
         ),
         MetricFamily(
             "storage_rejected_records",
@@ -495,49 +510,49 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "journal_limit_bytes",
             "gauge",
-            "Size limit of the journal; beyond it only ratings are kept.",
+            "Size limit of the journal; when it is reached, only survey ratings are stored.",
             "bytes",
         ),
         MetricFamily(
             "journal_pending_records",
             "gauge",
-            "Records in the journal that the database server does not have.",
+            "Records in the journal that have not been forwarded to the database server.",
             "records",
-            use="how much is left to forward",
+            use="number of records that are left to forward",
         ),
         MetricFamily(
             "journal_oldest_seconds",
             "gauge",
-            "Age of the oldest record that the database server does not have; 0 if it has all.",
+            "Age of the oldest record that has not been forwarded to the database server; 0 if none waits.",
             "seconds",
         ),
         MetricFamily(
             "journal_rejected_records",
             "gauge",
-            "Records that the database server rejected, kept in the journal.",
+            "Records that the database server rejected; they are kept in the journal.",
             "records",
         ),
         MetricFamily(
             "journal_forwarded_records",
             "counter",
-            "Records that the database server has committed.",
+            "Records that were forwarded from the journal and committed by the database server.",
             "records",
-            use="load, and the speed of catching up",
+            use="load, and forwarding speed after an outage",
         ),
         MetricFamily(
             "journal_forward_failures",
             "counter",
-            "Attempts to forward records that failed.",
+            "Attempts to forward records to the database server that failed.",
             "attempts",
-            use="a server that recovers before an alert",
+            use="detection of server failures that end before an alert fires",
         ),
     ),
     "Webhooks": (
         MetricFamily(
             "webhook_deliveries",
             "counter",
-            "Webhook events by result: delivered, failed (an attempt that is retried), dead (given up) or"
-            " dropped (no room for more dead letters).",
+            "Webhook events by endpoint and result: delivered, failed (one attempt, to be retried), dead"
+            " (given up) or dropped (deleted, because the endpoint had too many dead events).",
             "events",
             ("endpoint", "result"),
             "endpoints * 4",
@@ -545,16 +560,16 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "webhook_pending_events",
             "gauge",
-            "Events that wait for delivery to their endpoint.",
+            "Webhook events that wait for delivery to their endpoint.",
             "events",
             ("endpoint",),
             "endpoints",
-            "beside webhook_oldest_pending_seconds",
+            "number of waiting events, next to webhook_oldest_pending_seconds",
         ),
         MetricFamily(
             "webhook_oldest_pending_seconds",
             "gauge",
-            "Age of the oldest event that waits for delivery; 0 if none waits.",
+            "Age of the oldest webhook event that waits for delivery; 0 if none waits.",
             "seconds",
             ("endpoint",),
             "endpoints",
@@ -562,7 +577,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "webhook_dead_letters",
             "gauge",
-            "Events whose delivery was given up, kept for cc-bridge outbox retry.",
+            "Webhook events whose delivery was given up; cc-bridge outbox retry sends them again.",
             "events",
             ("endpoint",),
             "endpoints",
@@ -580,7 +595,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "digest_last_sent_timestamp_seconds",
             "gauge",
-            "Unix time at which any daemon on this database last sent the digest; 0 if none has.",
+            "Unix time at which a daemon with this database last sent the digest; 0 if never.",
             "seconds",
             ("digest",),
             "1",
@@ -588,7 +603,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "digest_failures",
             "counter",
-            "Digests to one address that were given up: rejected, not sent for a day, or unclear.",
+            "Digest mails that were given up: rejected, not sent within a day, or with unknown result.",
             "mails",
             ("digest",),
             "1",
@@ -598,10 +613,10 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "build",
             "info",
-            "The version that runs.",
+            "Running versions of cc_bridge and Python, as labels; the value is always 1.",
             "none",
             ("version", "python"),
-            use="which daemon is which",
+            use="identification of the running version",
         ),
     ),
 }

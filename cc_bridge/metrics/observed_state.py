@@ -1,6 +1,7 @@
-"""What the metrics ask of the live parts of a daemon, as Protocols, so that no part knows of metrics.
+"""Interfaces of the live objects whose state is exported as metrics.
 
-`collectors.py` reads them at each scrape.
+The interfaces are Protocols, so the live objects need not import the metrics package. All values are read at
+each scrape.
 """
 
 from collections import Counter as Tally
@@ -24,7 +25,7 @@ __all__ = [
 
 
 class WaitingCaller(Protocol):
-    """What is asked of a visit whose caller waits."""
+    """The interface of a queue visit whose caller is waiting."""
 
     @property
     def queue(self) -> str: ...
@@ -33,26 +34,28 @@ class WaitingCaller(Protocol):
 
 
 class TalkState(Protocol):
-    """What is asked of a talk in progress."""
+    """The interface of a talk in progress; `queue` is empty for a talk outside the queues."""
 
     @property
     def queue(self) -> str: ...
 
 
 class TalkStates(Protocol):
-    """What is asked of all talks."""
+    """The interface of the collection of all talks."""
 
-    def in_progress(self) -> Iterable[TalkState]: ...
+    def in_progress(self) -> Iterable[TalkState]:
+        """Return the talks in progress."""
 
 
 class AgentStates(Protocol):
-    """What is asked of all agents."""
+    """The interface of the collection of all agents."""
 
-    def counts(self) -> Mapping[tuple[str, AgentState], int]: ...
+    def counts(self) -> Mapping[tuple[str, AgentState], int]:
+        """Return the numbers of queue members by queue and state."""
 
 
 class TrackerState(Protocol):
-    """What is asked of the calls in progress."""
+    """The interface of the call tracker; `unexpected` counts the events that did not fit a call's state."""
 
     @property
     def queues(self) -> Collection[str]: ...
@@ -62,25 +65,28 @@ class TrackerState(Protocol):
     def agents(self) -> AgentStates: ...
     @property
     def unexpected(self) -> int: ...
-    def waiting(self) -> Iterable[WaitingCaller]: ...
+    def waiting(self) -> Iterable[WaitingCaller]:
+        """Return the visits whose callers are waiting now."""
 
 
 class LinkState(Protocol):
-    """What is asked of the AMI link."""
+    """The interface of the AMI link; times are UTC seconds since the epoch."""
 
     up: bool
     logins: int
-    last_event_at: float
+    last_event_at: float  # 0: no event yet
     counts: MessageCounts
 
     @property
-    def clock_offset(self) -> float: ...
+    def clock_offset(self) -> float:
+        """The seconds by which the PBX's clock is ahead of this machine's."""
 
-    def pbx_now(self) -> float: ...
+    def pbx_now(self) -> float:
+        """Return the PBX's clock."""
 
 
 class StoreState(Protocol):
-    """What is asked of the writer."""
+    """The interface of the storage writer; `backlog` is the number of records that wait in memory."""
 
     written: dict[str, int]
     batches: int
@@ -97,7 +103,7 @@ class StoreState(Protocol):
 
 
 class JournalState(Protocol):
-    """What is asked of the journal."""
+    """The interface of the journal; `size` and `limit` are bytes, the other numbers are records."""
 
     pending: int
     rejected: int
@@ -111,7 +117,7 @@ class JournalState(Protocol):
 
 
 class ForwarderState(Protocol):
-    """What is asked of the forwarder."""
+    """The interface of the forwarder, which copies records from the journal to the database server."""
 
     forwarded: int
 
@@ -122,38 +128,45 @@ class ForwarderState(Protocol):
 
 
 class WebhookState(Protocol):
-    """What is asked of the deliveries to webhook receivers."""
+    """The interface of the webhook deliveries; `results` counts events by endpoint and result."""
 
     results: Tally[tuple[str, str]]
 
     @property
-    def receivers(self) -> Iterable[str]: ...
-    def pending(self, receiver: str) -> int: ...
-    def oldest_seconds(self, receiver: str) -> float: ...
-    def dead(self, receiver: str) -> int: ...
+    def receivers(self) -> Iterable[str]:
+        """The names of all endpoints."""
+
+    def pending(self, receiver: str) -> int:
+        """Return the number of events that wait for delivery to an endpoint."""
+
+    def oldest_seconds(self, receiver: str) -> float:
+        """Return for how many seconds an endpoint's oldest event has been waiting; 0 if none waits."""
+
+    def dead(self, receiver: str) -> int:
+        """Return the number of an endpoint's events that were given up."""
 
 
 class DigestState(Protocol):
-    """What is asked of the sending of digests; all by what they are about: day, week, month."""
+    """The interface of the digest job; the keys are digest frequencies: day, week or month."""
 
-    failures: dict[str, int]
-    due_at: dict[str, float]
-    last_sent_at: dict[str, float]
+    failures: dict[str, int]  # number of mails given up
+    due_at: dict[str, float]  # UTC seconds since the epoch
+    last_sent_at: dict[str, float]  # UTC seconds since the epoch; 0: never
 
 
 class ForeignState(Protocol):
-    """What is asked of the requests for scripts that are not ours."""
+    """The interface of the count of AGI requests for scripts of other programs."""
 
     total: int
 
 
 class AgiState(Protocol):
-    """What is asked of the FastAGI listener."""
+    """The interface of the FastAGI server; the numbers count sessions since its start."""
 
     accepted: int
     failed: int
-    refused: Tally[str]
-    terminated: Tally[str]
+    refused: Tally[str]  # by reason
+    terminated: Tally[str]  # by reason
 
     @property
     def foreign(self) -> ForeignState: ...

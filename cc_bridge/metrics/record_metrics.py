@@ -1,12 +1,13 @@
-"""Counters and histograms fed by records, and the exposition of the whole registry.
+"""The metrics of records: counters and histograms that count each record, and the page for Prometheus.
 
-`families.py` has the name and meaning of each metric, `collectors.py` those that are read at each scrape.
-prometheus_client gives the registry, the headings, both formats and the families of the process;
-`exposition.py` writes the lines of ours. So only `page` is complete: `generate_latest` gives our headings
-without samples. `page` must run in the reactor's thread.
+`families.py` defines the metrics. `collectors.py` has the metrics that are read at each scrape.
+prometheus_client provides the registry, the HELP and TYPE lines, both exposition formats and the process
+metrics; `exposition.py` writes the sample lines of cc_bridge's metrics. So only `page` returns the complete
+page: prometheus_client's own `generate_latest` omits these sample lines. `page` must run in the reactor's
+thread.
 
-A histogram can only answer "within T seconds" at a bound that it has. Every service-level threshold and
-short-abandon limit of the configuration is therefore an exact bound (`le="20.0"`).
+A histogram can answer "within T seconds" only if T is one of its bounds. So each configured service level
+threshold and short abandon limit is an exact bound (such as `le="20.0"`).
 """
 
 import platform
@@ -54,17 +55,21 @@ from cc_bridge.surveys.hangup_outliers import HangupOutliers
 
 __all__ = ["RecordMetrics"]
 
-_WAIT = "queue_wait_seconds"  # each threshold of the configuration is a bound of it
+_WAIT = "queue_wait_seconds"  # the histogram in which each configured threshold is a bound
 _NOT_ELIGIBLE = {NotAskedReason.DISABLED, NotAskedReason.NOT_ELIGIBLE}
 
 
 class RecordMetrics:
-    """The metric catalogue of one daemon; all names start with `cc_bridge_`."""
+    """The metrics of one daemon, in one registry; all names start with `cc_bridge_`."""
 
     def __init__(
         self, registry: CollectorRegistry, pbx: str, thresholds: Iterable[float], *, agents: bool = False
     ) -> None:
-        """`thresholds`: seconds that must be bounds; `agents`: count by agent too, with their names."""
+        """Create all metrics in the registry.
+
+        `thresholds` are seconds that must be bounds of the wait histogram. With `agents`, some metrics also
+        count by agent, with the agent's name as a label.
+        """
         self.registry = registry
         self._pbx = pbx
         self._counters: dict[str, Counter] = {}
@@ -83,9 +88,9 @@ class RecordMetrics:
         info.labels(pbx).info({"version": __version__, "python": platform.python_version()})
 
     def page(self, accept: str) -> tuple[bytes, str]:
-        """Return what a scrape gets, and its content type, for its Accept header."""
+        """Return the body and the content type of the response to a scrape with this Accept header."""
         encode, content_type = choose_encoder(accept)
-        end = encode(_StaticCollector())  # OpenMetrics has a last line
+        end = encode(_StaticCollector())  # the format OpenMetrics ends with a fixed last line
         page = BytesIO()
         for metric in self.registry.collect():
             page.write(encode(_StaticCollector(metric)).removesuffix(end))
@@ -95,7 +100,7 @@ class RecordMetrics:
         return page.getvalue(), content_type
 
     def _add(self, family: MetricFamily, thresholds: Iterable[float]) -> None:
-        """Make the instrument of a family, and those of its series that no queue has."""
+        """Create the counter or histogram of a family, and its initial series if it has no label `queue`."""
         name = f"{PREFIX}{family.name}"
         instrument: Counter | Histogram
         if family.kind == "counter":
@@ -110,9 +115,10 @@ class RecordMetrics:
                 instrument.init_series(*labels)
 
     def init_queue(self, queue: str, threshold: float, questions: Iterable[Question] = ()) -> None:
-        """Make all series of the queue exist at 0, also those of the questions that its callers are asked.
+        """Create all series of a queue at 0, including those for the questions of its survey.
 
-        `threshold` is the T of its service level, in seconds. An agent's series start with the first talk.
+        `threshold` is the queue's service level threshold in seconds. Series with an agent as label are
+        created by the agent's first talk.
         """
         self._thresholds[queue] = threshold
         answers = [(question.id, question.kind, value) for question in questions for value in question.values]
@@ -123,16 +129,18 @@ class RecordMetrics:
                     instrument.init_series(queue, *labels)
 
     def count(self, name: str, *labels: object, by: float = 1) -> None:
-        """Count `by` more of the family `name`; the labels are in its order."""
+        """Add `by` to a counter of the family `name`; the label values are in the order of its labels."""
         self._counters[name].inc(*labels, by=by)
 
     def count_call(self, call: Call) -> None:
+        """Count a call by direction and whether it was answered."""
         self.count("calls", call.direction, ANSWERED[call.answered])
 
     def count_visit(self, visit: QueueVisit, threshold: float, short: float) -> None:
-        """Count a visit; its queue's service level is at `threshold` seconds, an abandon under `short` short.
+        """Count a visit by outcome, with its wait time, and as within the threshold or as a short abandon.
 
-        The bounds are those of `kpis/service_level.py`.
+        `threshold` is the queue's service level threshold, `short` its short abandon limit; both are seconds.
+        The comparisons are the same as in `kpis/service_level.py`.
         """
         self.count("visits", visit.queue, visit.outcome)
         self._histograms[_WAIT].observe(visit.wait_seconds, visit.queue, visit.outcome)
@@ -145,12 +153,14 @@ class RecordMetrics:
             self.count("short_abandons", visit.queue)
 
     def count_ring(self, ring: Ring) -> None:
+        """Count a ring attempt by outcome."""
         self.count("ring_attempts", ring.queue, ring.outcome)
 
     def count_talk(self, talk: Talk, wrap_up: float) -> None:
-        """Count a talk; `wrap_up` is what its handling takes after it, in seconds.
+        """Count a talk with its talk time, handling time and hold time.
 
-        One that was seen in part has no duration to count.
+        `wrap_up` is the wrap-up time after the talk in seconds. For a talk that was observed only in part,
+        only the end is counted, not the durations.
         """
         if not talk.partial:
             handle = talk.talk_seconds + wrap_up
@@ -162,40 +172,51 @@ class RecordMetrics:
         self.count("talks_ended", talk.queue, talk.ended_by)
 
     def count_answer(self, answer: Answer, queue: str) -> None:
-        if answer.kind == "comment":  # whose value is its length
+        """Count a survey answer by value; `queue` is the queue of the survey attempt."""
+        if answer.kind == "comment":  # the value of a spoken comment is its length, not a rating
             return
         rated = answer.question, answer.kind, answer.value
         self.count("ratings", queue, *rated)
-        if answer.agent:  # else it rates a queue or the company
+        if answer.agent:  # an answer without an agent rates a queue or the company
             self._count_agent("agent_ratings", answer.queue, answer.agent, *rated)
 
     def count_gap(self, gap: Gap) -> None:
+        """Count an observation gap with its length and the affected calls, by reason."""
         self.count("observation_gap_seconds", gap.reason, by=gap.ended_at - gap.started_at)
         self.count("observation_gap_calls", gap.reason, by=gap.calls_affected)
 
     def count_survey_decision(self, entry: SurveyDecision) -> None:
-        """Count a caller who could have been asked; `count_survey_stage` has those who were invited."""
+        """Count a survey decision: the eligible caller, and the stage unless it is "invited".
+
+        The stage "invited" is counted by `count_survey_stage`.
+        """
         self._outliers.count(entry)
-        # Who is called back was counted when the call ended.
+        # A callback is not counted as eligible: the caller was already counted at the end of the first call.
         if entry.stage not in _NOT_ELIGIBLE and entry.trigger != Trigger.CALLBACK:
             self.count("survey_eligible", entry.queue)
         if entry.stage != SurveyStage.INVITED:
             self.count_survey_stage(entry.stage, entry.queue)
 
     def count_survey_stage(self, stage: str, queue: str) -> None:
+        """Count a caller of a queue who reached a stage of the survey, such as invited or complete."""
         self.count("survey_stages", queue, stage)
 
     def count_caller_lookup(self, result: str) -> None:
+        """Count a caller lookup by result: found, anonymous, timeout or failed."""
         self.count("caller_lookups", result)
 
     def _count_agent(self, name: str, *labels: object, by: float = 1) -> None:
-        if name in self._counters:  # not without metrics.agents
+        """Count in a metric with an agent as label; do nothing unless `metrics.agents` is true."""
+        if name in self._counters:
             self.count(name, *labels, by=by)
 
     def count_follow_ups(
         self, opened: Mapping[str, int], closed: Iterable[FollowUp], by_owner: Mapping[str, FollowUpCount]
     ) -> None:
-        """Count what was opened, by reason, and what was closed; `by_owner` is what is not closed by now."""
+        """Count opened and closed follow-ups, and store the current numbers that are not closed.
+
+        `opened` has numbers by reason. `by_owner` has the follow-ups that are not closed, by owner.
+        """
         for reason, n in opened.items():
             self.count("follow_ups_opened", reason, by=n)
         closing = self._histograms["follow_up_close_seconds"]
@@ -214,14 +235,14 @@ class RecordMetrics:
         webhooks: WebhookState | None = None,
         digests: DigestState | None = None,
     ) -> None:
-        """Export the state of these at each scrape."""
+        """Export the state of these live objects at each scrape."""
         if digests is not None:
             self.registry.register(DigestCollector(self._pbx, digests))
         self.registry.register(StateCollector(self._pbx, tracker, link, store, agi, forwarder, webhooks))
 
 
 class _StaticCollector(Collector):
-    """Gives what it was given."""
+    """A collector of a fixed list of metrics."""
 
     def __init__(self, *metrics: Metric) -> None:
         self._metrics = metrics
@@ -231,7 +252,7 @@ class _StaticCollector(Collector):
 
 
 class _InstrumentCollector(Collector):
-    """What was counted since the start."""
+    """A collector of counters and histograms."""
 
     def __init__(self, instruments: Iterable[Counter | Histogram]) -> None:
         self._instruments = instruments

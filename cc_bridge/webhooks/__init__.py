@@ -1,1 +1,1 @@
-"""Events to other programs: signed HTTP requests out of an outbox, each at least once."""
+"""Webhooks: events for other programs, sent as signed HTTP requests from an outbox, each at least once."""

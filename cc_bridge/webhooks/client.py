@@ -1,17 +1,14 @@
-"""One request to one receiver, and what came of it. Never raises; whatever goes wrong is a reply in words.
+"""The HTTP client of the webhooks: it sends one request and returns the result, a failure as text.
 
-Twisted's own Agent with a pool, because it is there with Twisted; treq would add a dependency (and
-requests' cookies with it) for a nicer way to write headers and read JSON, and we send one header set and
-read nothing.
+It uses Twisted's Agent. The dependency treq would add nothing: few headers are written and no body is read.
 
-- Certificates are verified, by the system's authorities or one of the configuration.
-- No redirect is followed, to whatever host: the address is the administrator's to change, and a signed
-  event must not be led elsewhere. It counts as a failure.
-- One time limit covers everything, from the name's lookup to the answer's end.
-- Of the answer only its status counts. Its body is thrown away as it comes, and after 64 KiB the connection
-  is closed. An answer that breaks off has not been given: the event goes again.
-- A connection is kept for two seconds, for the next event of a burst: less than servers keep theirs (uvicorn
-  and Node 5 s), so that a request hardly meets one that is just being closed.
+- TLS certificates are verified.
+- Redirects count as failures: a signed event must not reach another host.
+- One time limit covers the request from the name lookup to the end of the response.
+- Only the status of a response counts. The body is discarded, and after 64 KiB the connection is closed. An
+  incomplete response is a failure.
+- An idle connection is kept for two seconds for further events. Servers keep it longer (uvicorn and Node
+  5 s), so a request rarely meets a closing connection.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,14 +31,14 @@ from cc_bridge.webhooks.retry_policy import AT_ONCE, WebhookReply, retry_after
 
 __all__ = ["HttpClient"]
 
-_KEPT_SECONDS = 2.0
-_LONGEST_ANSWER = 65_536  # bytes
+_KEPT_SECONDS = 2.0  # for an idle connection
+_LONGEST_ANSWER = 65_536  # bytes of a response body
 _LONGEST_REASON = 200  # characters
 _AGENT = f"cc-bridge/{__version__}"
 
 
 class HttpClient:
-    """Posts to one address. `trust_root` None means the system's certificate authorities."""
+    """An HTTP client for one URL. `trust_root` None means the system's certificate authorities."""
 
     def __init__(
         self, url: str, timeout_seconds: float, trust_root: Any, reactor: Any, now: Callable[[], float]
@@ -58,16 +55,19 @@ class HttpClient:
         self._agent = Agent(reactor, policy, connectTimeout=timeout_seconds, pool=self._pool)
 
     async def post(self, headers: Mapping[str, str], body: bytes) -> WebhookReply:
-        """Send a body; raises CancelledError only when the Deferred around it is cancelled."""
+        """Send a POST request, and return the reply; a failure is a reply with a reason.
+
+        Raises only CancelledError, if the surrounding Deferred is cancelled.
+        """
         asking = Deferred.fromCoroutine(self._post(headers, body))
         limit = self._reactor.callLater(self._seconds, asking.cancel)
         try:
             return await asking
-        except Exception as error:  # the receiver's or the network's fault, of any kind
+        except Exception as error:  # any fault of the endpoint or the network
             if not limit.active():
                 return WebhookReply(None, f"no answer within {self._seconds:g} s")
             cause = _cause(error)
-            if isinstance(cause, CancelledError):  # somebody else has no more time
+            if isinstance(cause, CancelledError):  # cancelled from outside, not by the time limit
                 raise cause from error
             return WebhookReply(None, _in_words(cause))
         finally:
@@ -75,6 +75,7 @@ class HttpClient:
                 limit.cancel()
 
     def close(self) -> Deferred[None]:
+        """Close the idle connections; the Deferred fires when they are closed."""
         closed: Deferred[None] = self._pool.closeCachedConnections()
         return closed
 
@@ -93,7 +94,11 @@ class HttpClient:
 
 @implementer(IBodyProducer)
 class _BytesProducer:
-    """A body that is written at once: Twisted's own producer takes turns by the global reactor."""
+    """A request body that is written in one piece.
+
+    Twisted's FileBodyProducer writes in parts scheduled by the global reactor, so it ignores the reactor that
+    the client was given.
+    """
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -104,17 +109,20 @@ class _BytesProducer:
         return succeed(None)
 
     def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
-        """Nothing is left to pause."""
+        """Do nothing: the body has already been written."""
 
     def resumeProducing(self) -> None:  # noqa: N802 - Twisted's name
-        """Nothing is left to resume."""
+        """Do nothing: the body has already been written completely."""
 
     def stopProducing(self) -> None:  # noqa: N802 - Twisted's name
-        """Nothing is left to stop."""
+        """Do nothing: no part of the body is left to write."""
 
 
 class _DiscardBody(Protocol):
-    """Counts an answer's bytes; closes the connection when they are too many."""
+    """A receiver of a response body that discards the bytes, and closes the connection after 64 KiB.
+
+    `ended` fires when the response has ended or was too long; it fails if the connection broke before.
+    """
 
     def __init__(self, ended: "Deferred[None]") -> None:
         self._ended = ended
@@ -126,8 +134,9 @@ class _DiscardBody(Protocol):
             self.abort()
 
     def abort(self) -> None:
-        # Twisted 26.10 hides abortConnection behind a proxy, and loseConnection waits for the other side's
-        # farewell when there is TLS, for ever if need be.
+        """Close the connection without waiting for the other side."""
+        # Twisted 26.10 hides abortConnection behind a proxy. loseConnection is no substitute: with TLS it
+        # waits, possibly for ever, until the other side closes too.
         transport: Any = getattr(self.transport, "_producer", None) or self.transport
         if transport is not None:
             getattr(transport, "abortConnection", transport.loseConnection)()
@@ -135,7 +144,8 @@ class _DiscardBody(Protocol):
     def connectionLost(self, reason: Failure = Failure(PotentialDataLoss())) -> None:  # noqa: B008 - Twisted's signature
         if self._ended.called:
             return
-        # Without a length the connection's end is the answer's; its status is known when it was too long.
+        # A response without a length ends with the connection. For a response that was too long, the status
+        # is known, so the abort counts as its end.
         if reason.check(ResponseFailed) and self._left >= 0:
             self._ended.errback(reason)
         else:
@@ -143,7 +153,7 @@ class _DiscardBody(Protocol):
 
 
 def _ended(response: IResponse) -> "Deferred[None]":
-    """Return what fires at the answer's end; cancelling it closes the connection."""
+    """Return a Deferred that fires at the end of the response; cancelling it closes the connection."""
     ended: Deferred[None] = Deferred(lambda _: ignored.abort())
     ignored = _DiscardBody(ended)
     response.deliverBody(ignored)
@@ -151,21 +161,21 @@ def _ended(response: IResponse) -> "Deferred[None]":
 
 
 def _cause(error: BaseException) -> BaseException:
-    """Return what is behind Twisted's ResponseFailed and its kin."""
+    """Return the underlying error inside Twisted's ResponseFailed and similar wrappers."""
     while reasons := getattr(error, "reasons", None):
         error = reasons[0].value
     return error
 
 
 def _in_words(error: BaseException) -> str:
-    """Say what went wrong, without what the receiver sent."""
+    """Return a short text for an error, up to 200 printable characters."""
     match error:
         case internet_error.ConnectionRefusedError():
             says = "connection refused"
         case internet_error.DNSLookupError():
-            says = "the host's name is not known"
+            says = "the host name cannot be resolved"
         case internet_error.TimeoutError():
-            says = "no connection in time"
+            says = "the connection attempt timed out"
         case TlsError():
             details = error.args[0] if error.args else ()
             says = "TLS: " + ", ".join(str(part[-1]) for part in details if part) or "TLS"

@@ -1,14 +1,14 @@
-"""Takes events out of the outbox and sends them, again and again until they are taken or given up.
+"""The delivery of webhook events: it reads them from the outbox and sends them until accepted or given up.
 
-Deliveries run in the reactor, and every read of the outbox in a thread. Events of one call go to one receiver
-one after the other, those of other calls beside them, `AT_ONCE` at a time. `retry_policy.py` decides what a
-failure means.
+Requests run in the reactor, reads and writes of the outbox in threads. An endpoint receives the events of one
+call one after the other, and the events of up to `AT_ONCE` different calls at the same time.
+`retry_policy.py` decides about retries.
 
-An event leaves the outbox after its receiver took it. A daemon that is killed between the two sends it
-again, with the same id: at least once, and never lost.
+An event leaves the outbox after its endpoint accepted it. If the daemon is killed in between, it sends the
+event again with the same id. So delivery is at least once.
 
-`_turn` makes reads and notes of the outbox one after the other. An event counts as running until its result
-is noted, else a read that began before would send it again, after a later one of its call.
+The lock `_turn` serialises reads and result writes of the outbox. An event counts as running until its result
+is stored. Otherwise a read that started before would send it again, after later events.
 """
 
 from collections import Counter as Tally
@@ -34,12 +34,12 @@ __all__ = ["Endpoint", "EventStore", "PendingEvent", "WebhookDeliveries"]
 
 _log = Logger()
 
-_NOTE_AGAIN_SECONDS = 1.0
-_TIDY_EVERY = 30  # looks at the clock's bidding; it reads all that is there
+_STORE_RETRY_SECONDS = 1.0
+_TIDY_EVERY = 30  # thorough polls between two clean-ups, each of which reads the whole outbox
 
 
 class PendingEvent(Protocol):
-    """An event that is due, as the outbox gives it."""
+    """The interface of an event that is due for delivery, as read from the outbox."""
 
     @property
     def endpoint(self) -> str: ...
@@ -54,39 +54,64 @@ class PendingEvent(Protocol):
 
 
 class EventCount(Protocol):
-    """What waits for one receiver."""
+    """The interface of the number of pending and dead events of one endpoint."""
 
     @property
-    def pending(self) -> int: ...
+    def pending(self) -> int:
+        """The number of events that wait for delivery."""
+
     @property
-    def oldest_at(self) -> float: ...
+    def oldest_at(self) -> float:
+        """The time at which the oldest pending event was created, UTC seconds."""
+
     @property
-    def dead(self) -> int: ...
+    def dead(self) -> int:
+        """The number of events that were given up."""
 
 
 class EventStore(Protocol):
-    """What is asked of the outbox, in a thread."""
+    """The interface of the outbox; its methods block, so they are called in a thread."""
 
-    def due(self, endpoint: str, now: float, limit: int) -> Sequence[PendingEvent]: ...
-    def counts(self) -> Mapping[str, EventCount]: ...
-    def tidy(self, limits: Mapping[str, int], now: float) -> Mapping[str, int]: ...
-    def delivered(self, endpoint: str, event_id: str, now: float) -> None: ...
+    def due(self, endpoint: str, now: float, limit: int) -> Sequence[PendingEvent]:
+        """Return up to `limit` events that are due for an endpoint, at most one of each call."""
+
+    def counts(self) -> Mapping[str, EventCount]:
+        """Return the numbers of pending and dead events by endpoint."""
+
+    def tidy(self, limits: Mapping[str, int], now: float) -> Mapping[str, int]:
+        """Give up the events beyond each endpoint's limit, and delete old ones.
+
+        Return the number of dropped events by endpoint.
+        """
+
+    def delivered(self, endpoint: str, event_id: str, now: float) -> None:
+        """Store that an endpoint accepted an event."""
+
     def failed(
         self, endpoint: str, event_id: str, attempts: int, next_attempt_at: float | None, reason: str
-    ) -> None: ...
-    def back(self, endpoint: str) -> None: ...
+    ) -> None:
+        """Store a failed attempt; `next_attempt_at` None means that the event is given up."""
+
+    def back(self, endpoint: str) -> None:
+        """Make all pending events of an endpoint due now."""
 
 
 class WebhookClient(Protocol):
-    """What sends to one address."""
+    """The interface of an HTTP client that sends requests to one URL."""
 
-    async def post(self, headers: Mapping[str, str], body: bytes) -> WebhookReply: ...
-    def close(self) -> Deferred[None]: ...
+    async def post(self, headers: Mapping[str, str], body: bytes) -> WebhookReply:
+        """Send a POST request and return the reply."""
+
+    def close(self) -> Deferred[None]:
+        """Close all idle connections."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Who is told; up to `max_pending` events may wait for it, and as many may be dead."""
+    """A webhook endpoint: one configured receiver of events.
+
+    Up to `max_pending` events may wait for it, and the same number of dead events is kept.
+    """
 
     name: str
     keys: tuple[bytes, ...]
@@ -96,10 +121,11 @@ class Endpoint:
 
 
 class WebhookDeliveries:
-    """Sends what is in an outbox. `in_thread` calls a function in a thread and fires in the reactor.
+    """The deliveries from one outbox to all endpoints.
 
-    For the metrics:
-    results: by receiver and result: delivered, failed (goes again), dead (given up), dropped (no room)
+    `in_thread` calls a function in a thread; its Deferred fires in the reactor. `results` counts events by
+    endpoint and result, for the metrics: delivered, failed (an attempt that is retried), dead (given up) and
+    dropped (the outbox was full).
     """
 
     def __init__(
@@ -121,15 +147,14 @@ class WebhookDeliveries:
         self._now = now
         self._random = random
         self._counts: Mapping[str, EventCount] = {}
-        self._running: dict[tuple[str, str], Deferred[None]] = {}  # by receiver and event
-        self._posts: dict[
-            tuple[str, str], Deferred[WebhookReply]
-        ] = {}  # of these, which wait for their answer
+        # Deliveries in progress, and those of them that wait for a response; both by endpoint and event id.
+        self._running: dict[tuple[str, str], Deferred[None]] = {}
+        self._posts: dict[tuple[str, str], Deferred[WebhookReply]] = {}
         self._turn = DeferredLock()
-        self._queued = False  # a look is
-        self._thorough = False  # the next look counts too, and tidies at times
-        self._polls = 0  # of these
-        self._unreadable = False  # the outbox cannot be read
+        self._queued = False  # True: a poll of the outbox is queued
+        self._thorough = False  # True: the next poll also counts the events, and sometimes cleans up
+        self._polls = 0  # number of thorough polls
+        self._unreadable = False  # True: the last read of the outbox failed
         self._stopping = False
         self._poll_seconds = poll_seconds
         self._loop = LoopingCall(self._poll_thoroughly)
@@ -139,32 +164,36 @@ class WebhookDeliveries:
 
     @property
     def receivers(self) -> Collection[str]:
+        """The names of all endpoints."""
         return self._receivers
 
     def pending(self, receiver: str) -> int:
+        """Return the number of events that wait for delivery to an endpoint, as of the last poll."""
         return self._counts[receiver].pending if receiver in self._counts else 0
 
     def oldest_seconds(self, receiver: str) -> float:
-        """How long the oldest event has waited; 0 when there is none."""
+        """Return for how many seconds an endpoint's oldest event has been waiting; 0 if none waits."""
         return max(0.0, self._now() - self._counts[receiver].oldest_at) if self.pending(receiver) else 0.0
 
     def dead(self, receiver: str) -> int:
+        """Return the number of an endpoint's events that were given up, as of the last poll."""
         return self._counts[receiver].dead if receiver in self._counts else 0
 
-    # -- life
+    # -- start and stop
 
     def start(self) -> None:
+        """Start to poll the outbox once a second."""
         self._loop.start(self._poll_seconds)
 
     async def stop(self) -> None:
-        """Break off what runs; it goes again at the next start."""
+        """Cancel the requests in progress; their events are sent again after the next start."""
         self._stopping = True
         if self._loop.running:
             self._loop.stop()
         for post in list(self._posts.values()):
             post.cancel()
         await DeferredList(list(self._running.values()))
-        await self._turn.acquire()  # behind the last look
+        await self._turn.acquire()  # waits for the last poll
         self._turn.release()
         for receiver in self._receivers.values():
             await receiver.client.close()
@@ -173,10 +202,10 @@ class WebhookDeliveries:
 
     def _poll_thoroughly(self) -> None:
         self._thorough = True
-        self._wake()
+        self._schedule_poll()
 
-    def _wake(self) -> None:
-        """Look soon, once, however often this is called."""
+    def _schedule_poll(self) -> None:
+        """Poll the outbox soon, but only once if this is called several times before."""
         if not self._queued and not self._stopping:
             self._queued = True
             self._turn.run(self._poll).addErrback(self._cannot_read)
@@ -184,7 +213,10 @@ class WebhookDeliveries:
     def _cannot_read(self, failure: Any) -> None:
         if not self._unreadable:
             self._unreadable = True
-            _log.error("the outbox cannot be read, events wait: {why}", why=failure.getErrorMessage())
+            _log.error(
+                "cannot read the webhook outbox: {why}; events wait, the read is retried",
+                why=failure.getErrorMessage(),
+            )
 
     def _poll(self) -> Deferred[None]:
         self._queued = False
@@ -197,7 +229,7 @@ class WebhookDeliveries:
             self.results[receiver, "dropped"] += n
         if self._unreadable:
             self._unreadable = False
-            _log.info("the outbox can be read again")
+            _log.info("webhook outbox recovered: it can be read again, deliveries continue")
         for waiting in due:
             key = (waiting.endpoint, waiting.event_id)
             if key not in self._running and not self._stopping:
@@ -206,7 +238,10 @@ class WebhookDeliveries:
                     self._running[key] = done
 
     def _room(self) -> list[tuple[str, tuple[int, int]]]:
-        """Return how many heads of calls to read for each receiver: those that run are among them."""
+        """Return endpoint names, each with two numbers: the deliveries to start, and those in progress.
+
+        Endpoints to which no delivery may start now are left out.
+        """
         now, found = self._now(), []
         for name in self._receivers:
             running = sum(receiver == name for receiver, _ in self._running)
@@ -217,7 +252,10 @@ class WebhookDeliveries:
     def _read(
         self, now: float, rooms: Mapping[str, tuple[int, int]], thorough: bool
     ) -> tuple[Mapping[str, int], list[PendingEvent]]:
-        """Return how many events were dropped, and what is due; in a thread."""
+        """Return the numbers of dropped events by endpoint, and the events to send now; runs in a thread.
+
+        `rooms` is the result of `_room`. `thorough` also counts the events, and cleans up at every 30th call.
+        """
         dropped: Mapping[str, int] = {}
         if thorough:
             self._counts = self._outbox.counts()
@@ -246,10 +284,10 @@ class WebhookDeliveries:
         finally:
             self._posts.pop(key, None)
             self._running.pop(key, None)
-            self._wake()
+            self._schedule_poll()
 
     async def _note(self, receiver: Endpoint, waiting: PendingEvent, reply: WebhookReply) -> None:
-        """Keep what came of it, however long the disk is away."""
+        """Store the result of a delivery attempt, with retries as long as the disk fails."""
         now, random = self._now(), self._random()
         attempts = waiting.attempts + 1
         before = self._health[receiver.name]
@@ -268,13 +306,14 @@ class WebhookDeliveries:
             await self._note_until_stored(self._outbox.back, receiver.name)
         words = {
             DeliveryOutcome.DELIVERED: "delivered",
-            DeliveryOutcome.AGAIN: "failed",
+            DeliveryOutcome.AGAIN: "failed",  # the name of the result in the metrics
             DeliveryOutcome.DEAD: "dead",
         }
         self.results[receiver.name, words[fate]] += 1
         if fate is DeliveryOutcome.DEAD:
             _log.error(
-                "event {event} for {receiver} is given up after {attempts} attempts: {reason}",
+                "webhook event {event} for {receiver} given up after {attempts} attempts: {reason}; after the"
+                " endpoint is fixed, send it with `cc-bridge outbox retry`",
                 event=waiting.event_id,
                 receiver=receiver.name,
                 attempts=attempts,
@@ -282,17 +321,21 @@ class WebhookDeliveries:
             )
 
     async def _note_until_stored(self, note: Callable[..., None], *args: object) -> None:
+        """Call `note` in a thread, every second until it succeeds or the deliveries stop."""
         logged = False
         while True:
             try:
                 await self._in_thread(note, *args)
             except Exception as error:
                 if self._stopping:
-                    return  # the event goes again
+                    return  # the event is sent again after the next start
                 if not logged:
                     logged = True
-                    _log.error("the outbox cannot be written, deliveries wait: {error!r}", error=error)
-                await deferLater(self._clock, _NOTE_AGAIN_SECONDS)
+                    _log.error(
+                        "cannot write to the webhook outbox: {error!r}; deliveries wait, retrying in 1 s",
+                        error=error,
+                    )
+                await deferLater(self._clock, _STORE_RETRY_SECONDS)
             else:
                 return
 
@@ -300,6 +343,10 @@ class WebhookDeliveries:
         self, name: str, before: ReceiverHealth, after: ReceiverHealth, reply: WebhookReply
     ) -> None:
         if after.away and not before.away:
-            _log.warn("webhook receiver {name} is away: {reason}", name=name, reason=reply.reason)
+            _log.warn(
+                "webhook endpoint {name} is unreachable: {reason}; its events wait and are retried",
+                name=name,
+                reason=reply.reason,
+            )
         elif before.away and not after.away:
-            _log.info("webhook receiver {name} is back", name=name)
+            _log.info("webhook endpoint {name} recovered: its waiting events are sent now", name=name)

@@ -1,11 +1,12 @@
-"""The events for other programs: made of records, as JSON. Pure.
+"""The webhook events: JSON texts that are built from records. Pure.
 
-An event is written in the same transaction as its record, so it is as durable as the record. Its id is made
-of the record's key: a record that is written again, such as after a failed transaction, gives the same event
-and never a second one.
+An event is written in the same transaction as its record, so it is as durable as the record. The event id is
+computed from the record's key. So a record that is written again, for example after a failed transaction,
+gives the same event id and no second event.
 
-An answer does not name its call, so an attempt is remembered from its start, and its events are put in the
-order of the call that way. An answer whose attempt started before a restart is in its attempt's order only.
+Events of one call are delivered in order. An answer has no call id, so each survey attempt is remembered from
+its start, to find the call of an answer. For an answer whose attempt started before a restart, only the order
+within the attempt is kept.
 """
 
 import json
@@ -21,34 +22,37 @@ from cc_bridge.records import Answer, Call, Record, SurveyAttempt, SurveyResult
 
 __all__ = ["EventType", "Subscription", "WebhookEvent", "WebhookEvents", "instant"]
 
-_REMEMBERED = 5_000  # attempts; as many as there may be callers in a survey
-_LONGEST = 255  # characters of a text, as in the widest column of the tables
+_REMEMBERED = 5_000  # attempts; the largest possible number of simultaneous surveys
+_LONGEST = 255  # characters of a text, the size of the widest text column in the database
 
 
 class EventType(StrEnum):
-    """The types of events."""
+    """The type of a webhook event."""
 
     CALL_ENDED = "call_ended"
-    RATING_GIVEN = "rating_given"  # every answer, a spoken comment too
-    LOW_RATING = "low_rating"  # besides rating_given
-    SURVEY_COMPLETED = "survey_completed"  # walked to its end with at least one answer
+    RATING_GIVEN = "rating_given"  # every survey answer, including spoken comments
+    LOW_RATING = "low_rating"  # in addition to rating_given
+    SURVEY_COMPLETED = "survey_completed"  # the survey was heard to its end, with at least one answer
     FOLLOW_UP_OPENED = "follow_up_opened"
     FOLLOW_UP_CLOSED = "follow_up_closed"  # done or dismissed
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookEvent:
-    """One event."""
+    """A webhook event."""
 
-    id: str  # the same for all receivers and all attempts
+    id: str  # the same for all endpoints and all attempts
     type: EventType
-    call_id: str  # events of one call are delivered in their order
+    call_id: str  # events with the same call id are delivered in order
     body: str  # JSON
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What one receiver wants to be told; `low` holds the highest low value for each kind of question."""
+    """The events that one endpoint subscribes to.
+
+    `low` holds, for each kind of question, the highest value that counts as a low rating.
+    """
 
     receiver: str
     types: frozenset[EventType]
@@ -56,14 +60,17 @@ class Subscription:
 
 
 class WebhookEvents:
-    """Makes events of records, for receivers with their wishes."""
+    """A builder of webhook events from records, for the given subscriptions."""
 
-    def __init__(self, wishes: Sequence[Subscription]) -> None:
-        self._wishes = wishes
+    def __init__(self, subscriptions: Sequence[Subscription]) -> None:
+        self._subscriptions = subscriptions
         self._attempts: dict[tuple[str, str], SurveyAttempt] = {}
 
     def of(self, record: Record) -> Iterator[tuple[str, WebhookEvent]]:
-        """Yield receivers and their events. Raises ValueError or so for what JSON cannot hold."""
+        """Yield the events of a record, each with the name of an endpoint that subscribes to it.
+
+        Raises ValueError or TypeError if a value cannot be written as JSON.
+        """
         match record:
             case Call():
                 more = {"call_seconds": round(record.call_seconds, 6)}
@@ -80,10 +87,14 @@ class WebhookEvents:
                 yield from self._answered(record)
 
     def of_follow_up(self, follow_up: FollowUp, kind: EventType) -> Iterator[tuple[str, WebhookEvent]]:
-        """Yield receivers and their events of a follow-up that was opened or closed, as it is by now."""
+        """Yield the events of an opened or closed follow-up, each with the name of a subscribed endpoint.
+
+        The event has the current state of the follow-up.
+        """
         closed_at = follow_up.closed_at if kind is EventType.FOLLOW_UP_CLOSED else None
         at = follow_up.opened_at if closed_at is None else closed_at
-        whole = {"outcome": follow_up.outcome}  # the one text that people write; it has a bound of its own
+        # The outcome is not truncated: a person wrote it, and its length is limited elsewhere.
+        whole = {"outcome": follow_up.outcome}
         yield from self._events(kind, follow_up, at, follow_up.call_id, follow_up.follow_up_id, whole)
 
     def _answered(self, answer: Answer) -> Iterator[tuple[str, WebhookEvent]]:
@@ -103,42 +114,51 @@ class WebhookEvents:
         key: str,
         more: Mapping[str, Any],
     ) -> Iterator[tuple[str, WebhookEvent]]:
-        receivers = [wishes.receiver for wishes in self._wishes if _wanted(wishes, kind, record)]
+        """Yield one event for each endpoint that subscribes to it.
+
+        `at` is the time of the event in UTC seconds, `key` identifies the record within its type, and `more`
+        holds additional fields of the event's data.
+        """
+        receivers = [each.receiver for each in self._subscriptions if _is_subscribed(each, kind, record)]
         if receivers:
             name = sha256(f"{kind}\0{record.pbx}\0{key}".encode("utf-8", "surrogatepass")).hexdigest()
             event_id = f"evt_{name[:32]}"
             data = {**_fields(record), **more}
             body = {"id": event_id, "type": kind, "timestamp": instant(at), "pbx": record.pbx, "data": data}
-            # ASCII, so that half of a surrogate pair, which a caller's name may hold, can be sent.
+            # ASCII, because a caller's name may contain half of a surrogate pair, which UTF-8 cannot encode.
             text = json.dumps(body, separators=(",", ":"), allow_nan=False)
             for receiver in receivers:
                 yield receiver, WebhookEvent(event_id, kind, call_id, text)
 
     def _remember(self, attempt: SurveyAttempt) -> None:
+        """Remember a survey attempt for the events of its answers; forget the oldest beyond 5,000."""
         self._attempts[attempt.pbx, attempt.attempt_id] = attempt
         if len(self._attempts) > _REMEMBERED:
             del self._attempts[next(iter(self._attempts))]
 
 
-def _wanted(wishes: Subscription, kind: EventType, record: Record | FollowUp) -> bool:
+def _is_subscribed(subscription: Subscription, kind: EventType, record: Record | FollowUp) -> bool:
+    """Return whether an endpoint receives this type of event for this record."""
+    subscribed = kind in subscription.types
     if kind is EventType.LOW_RATING:
-        low = wishes.low.get(record.kind) if isinstance(record, Answer) else None
-        return kind in wishes.types and isinstance(record, Answer) and low is not None and record.value <= low
-    return kind in wishes.types
+        low = subscription.low.get(record.kind) if isinstance(record, Answer) else None
+        return subscribed and isinstance(record, Answer) and low is not None and record.value <= low
+    return subscribed
 
 
 def _fields(record: Record | FollowUp) -> dict[str, Any]:
-    """Return what is in a record, by the names of its columns."""
+    """Return the fields of a record by column name, without `pbx`, as values for JSON."""
     return {each.name: _plain(each.name, getattr(record, each.name)) for each in fields(record)
             if each.name != "pbx"}  # fmt: skip
 
 
 def _plain(name: str, value: Any) -> Any:
+    """Return a field's value for JSON: a time as ISO 8601 text, a text truncated to 255 characters."""
     if isinstance(value, float) and name.endswith("_at"):
         return instant(value)
     return str(value)[:_LONGEST] if isinstance(value, str) else value
 
 
 def instant(at: float) -> str:
-    """Return seconds since the epoch as UTC in ISO 8601, to the millisecond."""
+    """Return a time in UTC seconds since the epoch as ISO 8601 text, to the millisecond."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,11 +1,12 @@
-"""When to retry, and when to give up. Pure: the clock and random numbers are given.
+"""The retry policy of webhooks: the pause after a failure, and the point of giving up. Pure.
 
-There are two levels, because two things can fail. An event that its receiver does not take waits by itself,
-with the later ones of its call, and others go on. A receiver that failed some times in a row is taken to be
-away: it gets one request at a time, each of another event, with growing pauses, until one of them succeeds.
-Then all that wait for it are due.
+Failures count on two levels. An event that its endpoint rejects waits, together with the later events of its
+call, while the events of other calls are delivered. An endpoint that fails three times in succession counts
+as unreachable. It then receives only one request at a time, each with another event, after growing pauses.
+When one request succeeds, all waiting events are due.
 
-The clock may be put back: no instant here is further away than the longest pause; one that is, is due.
+The clock may be set back. So a retry time that is further away than the longest possible pause is ignored,
+and the delivery is due.
 """
 
 from dataclasses import dataclass, replace
@@ -25,15 +26,15 @@ __all__ = [
     "verdict",
 ]
 
-AT_ONCE = 4  # requests to one receiver, each of another call
-_LONGEST_RETRY_AFTER = 86_400.0  # seconds that a receiver may ask for
-_AWAY = 3  # failures in a row
-_GONE = 410
+AT_ONCE = 4  # concurrent requests to one endpoint, each for another call
+_LONGEST_RETRY_AFTER = 86_400.0  # seconds; a longer pause in a Retry-After header is shortened to this
+_AWAY = 3  # consecutive failures after which an endpoint counts as unreachable
+_GONE = 410  # the HTTP status Gone: the endpoint does not want the event, so it is not retried
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How patient we are with one receiver; seconds."""
+    """The retry policy for one endpoint: pauses in seconds, and the limits for giving an event up."""
 
     first_pause: float = 5.0
     longest_pause: float = 3_600.0
@@ -41,8 +42,11 @@ class RetryPolicy:
     max_age_seconds: float = 3 * 86_400.0
 
     def pause(self, failures: int, random: float) -> float:
-        """Return how long to wait after so many failures, from half of the pause to all of it."""
-        # Twisted's own jitter adds the same to a short pause as to a long one.
+        """Return the pause in seconds after this number of consecutive failures.
+
+        The pause doubles with each failure. `random` (0 to 1) selects a value between half and all of it.
+        """
+        # Twisted's own jitter is not used: it adds the same amount to a short pause as to a long one.
         return backoffPolicy(self.first_pause, self.longest_pause, 2, jitter=float)(failures - 1) * (
             0.5 + random / 2
         )
@@ -50,60 +54,69 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class WebhookReply:
-    """What came of one request."""
+    """The reply of an endpoint to one request."""
 
-    status: int | None  # None: no answer, or not all of it
-    reason: str  # in words, empty when it was taken
-    retry_after: float = 0.0  # seconds that the receiver asks to be left alone
+    status: int | None  # HTTP status; None: no response, or an incomplete one
+    reason: str  # why the request failed; empty if it succeeded
+    retry_after: float = 0.0  # pause in seconds that the endpoint asks for; 0: none
 
     @property
     def taken(self) -> bool:
+        """Whether the endpoint accepted the event: an HTTP status from 200 to 299."""
         return self.status is not None and 200 <= self.status <= 299  # noqa: PLR2004 - HTTP's successes
 
 
 class DeliveryOutcome(Enum):
-    """What becomes of the event."""
+    """The outcome of a delivery attempt for its event."""
 
     DELIVERED = auto()
-    AGAIN = auto()
-    DEAD = auto()
+    AGAIN = auto()  # failed, to be retried
+    DEAD = auto()  # failed and given up
 
 
 def verdict(reply: WebhookReply, attempts: int, age: float, rules: RetryPolicy) -> DeliveryOutcome:
-    """Judge an event after an attempt; `attempts` counts this one, `age` is the event's in seconds."""
+    """Return the outcome for an event after an attempt.
+
+    `attempts` is the number of attempts including this one. `age` is the age of the event in seconds.
+    """
     if reply.taken:
         return DeliveryOutcome.DELIVERED
-    tired = attempts >= rules.max_attempts or age >= rules.max_age_seconds
-    return DeliveryOutcome.DEAD if tired or reply.status == _GONE else DeliveryOutcome.AGAIN
+    exhausted = attempts >= rules.max_attempts or age >= rules.max_age_seconds
+    return DeliveryOutcome.DEAD if exhausted or reply.status == _GONE else DeliveryOutcome.AGAIN
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiverHealth:
-    """How a receiver did of late."""
+    """The recent health of an endpoint: its consecutive failures, and the end of the current pause."""
 
-    failures: int = 0  # in a row
-    until: float = 0.0  # it is left alone until then, seconds since the epoch
+    failures: int = 0  # consecutive
+    until: float = 0.0  # no request is sent before this time, UTC seconds since the epoch
 
     @property
     def away(self) -> bool:
+        """Whether the endpoint counts as unreachable."""
         return self.failures >= _AWAY
 
     def after(self, reply: WebhookReply, now: float, rules: RetryPolicy, random: float) -> "ReceiverHealth":
-        if reply.taken or reply.status == _GONE:  # an answer is an answer
+        """Return the health after a reply; `now` is UTC seconds, `random` (0 to 1) varies the pause."""
+        if reply.taken or reply.status == _GONE:  # with status 410, too, the endpoint is reachable
             return ReceiverHealth()
         after = replace(self, failures=self.failures + 1)
         pause = rules.pause(after.failures - _AWAY + 1, random) if after.away else 0.0
         return replace(after, until=now + max(pause, min(reply.retry_after, _LONGEST_RETRY_AFTER)))
 
     def room(self, now: float, running: int) -> int:
-        """Return how many more requests may go out beside those that are running."""
+        """Return the number of requests that may start now, besides the `running` ones."""
         if now < self.until <= now + _LONGEST_RETRY_AFTER:
             return 0
         return max(0, (1 if self.away else AT_ONCE) - running)
 
 
 def retry_after(header: str, now: float) -> float:
-    """Return the seconds of a Retry-After header, which holds seconds or a date; 0 for anything else."""
+    """Return the pause in seconds that a Retry-After header asks for, up to one day.
+
+    The header holds a number of seconds or a date. Return 0 for an empty or invalid header.
+    """
     try:
         seconds = int(header) if header.isdecimal() else parsedate_to_datetime(header).timestamp() - now
     except (OverflowError, TypeError, ValueError):

@@ -1,11 +1,11 @@
-"""Signs an event for one receiver, by the specification Standard Webhooks 1.0 (standardwebhooks.com). Pure.
+"""The signature of webhook requests, by the specification Standard Webhooks 1.0. Pure.
 
-Receivers verify it with the specification's library for their language, in one line. What is signed is
-`id.timestamp.body`, bytes as they are sent, with HMAC-SHA256; the timestamp is that of the attempt, so that a
-receiver can refuse a replayed request.
+The specification is at standardwebhooks.com. An endpoint verifies a signature with the specification's
+library for its language, in one line. The signature is an HMAC-SHA256 of the bytes `id.timestamp.body`. The
+timestamp is the time of the attempt, so that an endpoint can reject a replayed request.
 
-A secret is `whsec_` and base64 of 24 to 64 bytes; the key is the decoded bytes. Two secrets, the new one
-first, both sign while receivers change from one to the other.
+A secret is `whsec_` followed by base64 of 24 to 64 bytes; the key is the decoded bytes. While endpoints
+change to a new secret, both secrets sign each request, the new one first.
 """
 
 import base64
@@ -15,11 +15,14 @@ from collections.abc import Sequence
 __all__ = ["headers", "keys_of"]
 
 _PREFIX = "whsec_"
-_SHORTEST, _LONGEST = 24, 64  # bytes of a key, the specification's
+_SHORTEST, _LONGEST = 24, 64  # bytes of a key, as in the specification
 
 
 def keys_of(secrets: str) -> tuple[bytes, ...]:
-    """Return the keys of one or more secrets, separated by space. Raises ValueError, without their text."""
+    """Return the keys of one or more secrets, which are separated by spaces.
+
+    Raises ValueError for an invalid or missing secret; the error text does not contain the secret.
+    """
     keys = []
     for secret in secrets.split():
         try:
@@ -27,16 +30,16 @@ def keys_of(secrets: str) -> tuple[bytes, ...]:
         except ValueError:
             key = b""
         if not secret.startswith(_PREFIX) or not _SHORTEST <= len(key) <= _LONGEST:
-            raise ValueError(f"must be {_PREFIX} and base64 of {_SHORTEST} to {_LONGEST} bytes, such as"
-                             ' "whsec_$(openssl rand -base64 32)" makes')  # fmt: skip
+            raise ValueError(f"must be {_PREFIX} followed by base64 of {_SHORTEST} to {_LONGEST} bytes; make"
+                             ' one with: echo "whsec_$(openssl rand -base64 32)"')  # fmt: skip
         keys.append(key)
     if not keys:
-        raise ValueError("is needed, so that the receiver knows who sends")
+        raise ValueError("is required, so that the endpoint can verify the sender")
     return tuple(keys)
 
 
 def headers(keys: Sequence[bytes], event_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """Return the three headers of a request; `timestamp` is now, in seconds since the epoch."""
+    """Return the three headers of a signed request; `timestamp` is now, in UTC seconds since the epoch."""
     signed = f"{event_id}.{timestamp}.".encode() + body
     signatures = (base64.b64encode(hmac.digest(key, signed, "sha256")).decode() for key in keys)
     return {

@@ -1,1 +1,1 @@
-"""Services of the daemon that answer: the PBX, callers, pages and webhook receivers."""
+"""Services of the daemon that serve the PBX, callers, web pages and webhook endpoints."""

@@ -206,8 +206,8 @@ def test_a_receiver_that_is_away_is_not_stormed_and_gets_all_when_it_is_back(fil
     back.close()
     told = [formatEvent(entry) for entry in logs if entry["log_namespace"].endswith("delivery")]
     assert [text.split(":")[0] for text in told] == [
-        "webhook receiver crm is away",
-        "webhook receiver crm is back",
+        "webhook endpoint crm is unreachable",
+        "webhook endpoint crm recovered",
     ]
 
 
@@ -330,7 +330,7 @@ def test_a_certificate_for_another_name_is_refused(put, deliver, tmp_path):
 def test_an_outbox_that_is_locked_is_waited_for_and_nothing_goes_twice(
     file, put, deliver, receiver, monkeypatch
 ):
-    monkeypatch.setattr("cc_bridge.webhooks.delivery._NOTE_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr("cc_bridge.webhooks.delivery._STORE_RETRY_SECONDS", 0.05)
     receiver.behave = lambda _: "hang"
     put(("c1", 0), ("c2", 0))
     with capturedLogs() as logs, monkeypatch.context() as impatient:
@@ -341,7 +341,7 @@ def test_an_outbox_that_is_locked_is_waited_for_and_nothing_goes_twice(
         holder.execute("BEGIN IMMEDIATE")
         receiver.behave = lambda _: 204
         receiver.release.set()  # their connections close: they failed, which cannot be noted
-        until(lambda: [entry for entry in logs if "cannot be written" in formatEvent(entry)])
+        until(lambda: [entry for entry in logs if "cannot write to the webhook outbox" in formatEvent(entry)])
         assert len(receiver.events) == 2
         holder.execute("COMMIT")
         holder.close()

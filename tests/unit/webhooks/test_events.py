@@ -204,7 +204,7 @@ def test_two_secrets_both_sign():
 
 @pytest.mark.parametrize("secret", ["", "  ", "hush", "whsec_", "whsec_????", "whsec_c2hvcnQ=", SECRET[6:]])
 def test_a_secret_of_another_form_is_refused_without_being_told(secret):
-    with pytest.raises(ValueError, match=r"must be whsec_|is needed") as error:
+    with pytest.raises(ValueError, match=r"must be whsec_|is required") as error:
         keys_of(secret)
     assert "c2hv" not in str(error.value)
 
