@@ -1,8 +1,8 @@
-"""A PBX that is a recording: an AMI server that plays it, in real time, to whoever logs in.
+"""The simulated PBX: an AMI server that plays a recording in real time to each client that logs in.
 
-It speaks as much AMI as a daemon needs: banner, login by MD5 challenge, Ping, QueueStatus, CoreShowChannels,
-and errors in Asterisk 22's words. A PBX does not wait for its clients: the recording goes on without a
-session, and a new session gets the state from the lists.
+It supports the part of AMI that a daemon needs: banner, login by MD5 challenge, Ping, QueueStatus,
+CoreShowChannels, and error messages with the texts of Asterisk 22. Like a real PBX, it does not wait for
+clients: the recording also plays without a session, and a new session gets the current state from the lists.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -21,13 +21,16 @@ from cc_bridge.demo.recording import AmiRecording, RecordedHeaders, TimedEvent
 
 __all__ = ["RecordedPbx"]
 
-# Asterisk takes its time before it rejects a login (main/manager.c).
+# Asterisk waits this long before it rejects a login (main/manager.c).
 _REJECTION_SECONDS = 1.0
 _CHALLENGES = 10**9
 
 
 class RecordedPbx(Factory):
-    """Plays a recording from `start` to `stop`. `listeners` get the headers of each event as it is played."""
+    """A simulated PBX that plays a recording from `start` to `stop`.
+
+    The functions in `listeners` receive the headers of each event when it is played.
+    """
 
     noisy = False
 
@@ -35,7 +38,7 @@ class RecordedPbx(Factory):
         self.credentials = credentials
         self.clock = clock
         self.state = PbxState(recording.queues, recording.members)
-        self.sessions: set[_ManagerSession] = set()  # those that are logged in
+        self.sessions: set[_ManagerSession] = set()  # only sessions that are logged in
         self.listeners: list[Callable[[RecordedHeaders], None]] = []
         self._recording = recording
         self._timer: IDelayedCall | None = None
@@ -44,15 +47,20 @@ class RecordedPbx(Factory):
         return _ManagerSession(self)
 
     def start(self) -> None:
+        """Start to play the recording."""
         events = self._recording.endless(self.clock.seconds())
         self._play(events, next(events))
 
     def stop(self) -> None:
+        """Stop playing the recording."""
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
 
     def _play(self, events: Iterator[TimedEvent], coming: TimedEvent) -> None:
-        """Send what is due, and schedule the rest."""
+        """Send the events that are due to all sessions and listeners, and schedule the next one.
+
+        `coming` is the next event; `events` yields the events after it.
+        """
         while (early := coming.at - self.clock.seconds()) <= 0:
             self.state.apply(coming)
             for session in self.sessions:
@@ -64,7 +72,7 @@ class RecordedPbx(Factory):
 
 
 class _ManagerSession(LineOnlyReceiver):
-    """One connection to the manager interface."""
+    """A client's connection to the AMI server."""
 
     delimiter = b"\n"
     MAX_LENGTH = 1024  # Asterisk's own limit
@@ -154,6 +162,7 @@ class _ManagerSession(LineOnlyReceiver):
         self.transport.loseConnection()
 
     def _list(self, action: dict[str, str], message: str, items: Iterable[Item], complete: str) -> None:
+        """Answer an action with a list: the response, one event for each item, and the event `complete`."""
         action_id = self._action_id(action)
         self._answer(action, "Success", ("EventList", "start"), ("Message", message))
         listed = list(items)

@@ -1,7 +1,7 @@
-"""The state of the recorded PBX: its channels, queue entries and queue members. Pure.
+"""The state of the simulated PBX: its channels, queue entries and queue members. Pure.
 
-QueueStatus and CoreShowChannels are answered from it. A daemon may log in at any moment of a take, so the
-state follows every event, with or without a session.
+The answers to QueueStatus and CoreShowChannels are made from this state. A daemon may log in at any moment of
+the recording, so the state follows every event, with or without a session.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ from cc_bridge.demo.recording import RecordedHeaders, TimedEvent
 __all__ = ["Item", "PbxState"]
 
 Item = list[tuple[str, str]]
-"""The headers of one item of a list, the first one is its Event."""
+"""The headers of one item of an AMI list, as pairs of name and value; the first one is `Event`."""
 
 _CHANNEL = (
     "Channel", "ChannelState", "ChannelStateDesc", "CallerIDNum", "CallerIDName", "ConnectedLineNum",
@@ -31,13 +31,15 @@ _MEMBER = (
 
 @dataclass(slots=True)
 class _Channel:
-    started_at: float
-    headers: RecordedHeaders  # of the latest event that described it
-    bridge: str = ""
+    """A channel of the simulated PBX."""
+
+    started_at: float  # UTC seconds since the epoch
+    headers: RecordedHeaders  # of the latest event about this channel
+    bridge: str = ""  # id of the bridge that the channel is in; empty: none
 
 
 class PbxState:
-    """The state of one PBX; it starts with free members and no calls."""
+    """The state of the simulated PBX, which starts without calls and with all queue members available."""
 
     def __init__(self, queues: Iterable[str], members: Iterable[RecordedHeaders]) -> None:
         self._queues = sorted(queues)
@@ -47,7 +49,7 @@ class PbxState:
         self._ended: Counter[tuple[str, str]] = Counter()  # by queue and event
 
     def apply(self, event: TimedEvent) -> None:
-        """Take one event."""
+        """Update the state with one event."""
         headers, name = event.headers, event.headers["Event"]
         uniqueid = headers.get("Uniqueid", "")
         if name == "Newchannel":
@@ -70,7 +72,10 @@ class PbxState:
             self._ended[headers["Queue"], name] += 1
 
     def queue_status(self, now: float) -> Iterator[Item]:
-        """Return the items that QueueStatus lists: each queue, then its members and its callers."""
+        """Yield the items of a QueueStatus list: each queue, followed by its members and its callers.
+
+        `now` is UTC seconds since the epoch, to compute how long each caller has waited.
+        """
         for queue in self._queues:
             callers = [entry for entry in self._waiting.values() if entry.headers["Queue"] == queue]
             yield [
@@ -100,7 +105,7 @@ class PbxState:
                 ]
 
     def channels(self, now: float) -> Iterator[Item]:
-        """Return the items that CoreShowChannels lists."""
+        """Yield the items of a CoreShowChannels list; `now` is UTC seconds since the epoch."""
         for channel in self._channels.values():
             minutes, seconds = divmod(int(now - channel.started_at), 60)
             yield [
@@ -110,5 +115,5 @@ class PbxState:
                 ("BridgeId", channel.bridge),
             ]
 
-    # An event that ends a visit, and the figure of the queue in which app_queue counts it.
+    # The events that end a visit, each with the header of QueueParams in which Asterisk counts them.
     _ENDS: ClassVar[dict[str, str]] = {"AgentComplete": "Completed", "QueueCallerAbandon": "Abandoned"}

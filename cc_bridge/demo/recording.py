@@ -1,10 +1,11 @@
-"""Two minutes of a contact centre as an endless stream: each take of the recording has new ids. Pure.
+"""The recording of two minutes of a contact centre, repeated as an endless stream of AMI events. Pure.
 
-A take has ids and instants of its own, in all headers alike, so that a daemon sees new calls.
+One repetition is a take. Each take has new ids and times, replaced consistently in all headers, so that a
+daemon sees new calls.
 
-A member cannot be in two calls, so a take can only follow when each member is free for its first event in the
-new take, and each queue empty. Callers of the old take who are past that, in their survey, end during the new
-one. That moment is the `period`; the recording's last seconds overlap the next take.
+A queue member cannot be in two calls at the same time. So a take starts `period` seconds after the previous
+one: each member is then available for its first event in the new take, and each queue is empty. A caller of
+the previous take may still be in a survey, so the last seconds of a take overlap with the next one.
 """
 
 import re
@@ -17,15 +18,16 @@ __all__ = ["AmiRecording", "RecordedHeaders", "TimedEvent"]
 RecordedHeaders = Mapping[str, str]
 
 _ENDS = "\r\n\r\n"
-# More channels than a take has (about 440): each take's numbers begin this much higher.
+# The channel numbers of each take start this much higher than those of the previous take. A take has about
+# 440 channels.
 _CHANNELS = 0x1000
-# Between the last event of a member and its first in the next take, in seconds.
+# Seconds between the last event of a member and its first event in the next take.
 _MARGIN_SECONDS = 0.5
 
 _VARYING = re.compile(
     r"(?P<stamp>(?<=\nTimestamp: )\d+\.\d+)"
     r"|(?P<since>(?:(?<=\nLastCall: )|(?<=\nLastPause: )|(?<=\nLoginTime: ))[1-9]\d*)"
-    r"|(?P<born>\b\d{10})\.(?P<number>\d+)\b"  # a Uniqueid, behind the system's name
+    r"|(?P<born>\b\d{10})\.(?P<number>\d+)\b"  # a Uniqueid, after the system name
     r"|(?P<bridge>\b[0-9a-f]{8})(?=-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b)"
     r"|(?<=-)(?P<channel>[0-9a-f]{8})(?![0-9a-f])"  # the end of a channel's name
 )
@@ -33,15 +35,18 @@ _VARYING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class TimedEvent:
-    """One event, when it is due (seconds since the epoch) and as Asterisk would send it."""
+    """An AMI event with the time at which it is due."""
 
-    at: float
-    text: str
+    at: float  # UTC seconds since the epoch
+    text: str  # the event as Asterisk sends it
     headers: RecordedHeaders
 
 
 class AmiRecording:
-    """A recorded stream of AMI events with Timestamp headers, in the order of their instants."""
+    """A recorded stream of AMI events with Timestamp headers, in order of time.
+
+    `period` is the time in seconds from the start of one take to the start of the next.
+    """
 
     def __init__(self, stream: bytes) -> None:
         self.texts = tuple(text + _ENDS for text in stream.decode().split(_ENDS) if text)
@@ -54,15 +59,18 @@ class AmiRecording:
         self.period = _period(heads, self._offsets)
 
     def take(self, number: int, started_at: float) -> Iterator[TimedEvent]:
-        """Yield the events of one take."""
+        """Yield the events of one take; `number` counts takes from 0, `started_at` is UTC seconds."""
         return (
             self._event(text, offset, number, started_at)
             for text, offset in zip(self.texts, self._offsets, strict=True)
         )
 
     def endless(self, started_at: float) -> Iterator[TimedEvent]:
-        """Yield take after take, each `period` seconds after the one before, in the order of instants."""
-        # What comes later than a period belongs among the events of a later take.
+        """Yield the events of one take after the other in order of time, without end.
+
+        The first take starts at `started_at` (UTC seconds), each further one `period` seconds later.
+        """
+        # An event that is later than one period overlaps with the events of a later take.
         turn = sorted(zip(self.texts, self._offsets, strict=True), key=lambda event: event[1] % self.period)
         for number in count():
             for text, offset in turn:
@@ -76,11 +84,12 @@ class AmiRecording:
 
 
 def _headers(text: str) -> RecordedHeaders:
+    """Return the headers of an AMI event as a mapping of name to value."""
     return dict(line.split(": ", 1) for line in text.removesuffix(_ENDS).split("\r\n"))
 
 
 def _renewed(text: str, take: int, later: float) -> str:
-    """Return an event with a take's own ids, and all its instants `later` seconds later."""
+    """Return the text of an event with the ids of the given take, and all times moved by `later` seconds."""
 
     def renew(found: re.Match[str]) -> str:
         value = found[0]
@@ -92,7 +101,7 @@ def _renewed(text: str, take: int, later: float) -> str:
             case "number":
                 born, number = int(found["born"]), int(found["number"])
                 return f"{born + round(later)}.{number + take * _CHANNELS}"
-            case "bridge":  # the rest of it distinguishes the recording's bridges
+            case "bridge":  # the unchanged part of the id distinguishes the bridges within a take
                 return f"{(int(value, 16) + take) % 2**32:08x}"
             case _:
                 return f"{int(value, 16) + take * _CHANNELS:08x}"
@@ -101,12 +110,15 @@ def _renewed(text: str, take: int, later: float) -> str:
 
 
 def _queue(headers: RecordedHeaders) -> str:
-    """Return the queue that an event names; one that lets nobody in is named by its Queue() call only."""
+    """Return the queue that an event names, or an empty text.
+
+    A queue that rejects every caller is named only in the AppData header of its Queue() application.
+    """
     return headers.get("Queue") or headers.get("AppData", "").partition(",")[0]
 
 
 def _members(heads: list[RecordedHeaders]) -> Iterator[RecordedHeaders]:
-    """Return each queue's members as they were before the first call: free, and without a call."""
+    """Yield the headers of each queue member as before the first call: available and without past calls."""
     seen: set[tuple[str, str]] = set()
     for headers in heads:
         if headers["Event"].startswith("QueueMember"):
@@ -122,7 +134,11 @@ def _members(heads: list[RecordedHeaders]) -> Iterator[RecordedHeaders]:
 
 
 def _period(heads: list[RecordedHeaders], offsets: list[float]) -> float:
-    """Return the seconds after which no member and no queue is needed twice; see the module's docstring."""
+    """Return the shortest time in seconds after which the next take can start.
+
+    Then, no member and no queue has an event in two takes at the same time. `offsets` are the seconds of the
+    events after the start of the recording.
+    """
     first: dict[str, float] = {}
     last: dict[str, float] = {}
     for headers, offset in zip(heads, offsets, strict=True):

@@ -1,6 +1,6 @@
-"""The demo as a whole: the recorded PBX, its callers, the daemon and the table on the screen.
+"""The run of the demo: it connects the simulated PBX, its callers, the daemon and the table on the screen.
 
-Twisted's own signal handlers answer a second Ctrl-C with a traceback, so the demo has its own (`_Shutdown`).
+Twisted's signal handlers print a traceback at a second Ctrl-C, so the demo has its own (`_Shutdown`).
 """
 
 import os
@@ -54,21 +54,21 @@ _log = Logger()
 RECORDING = Path(__file__).with_name("mix.ami.gz")
 
 _HOST = "127.0.0.1"
-# Seconds from one table to the next: on a terminal, and into a file or a pipe.
+# Seconds between two updates of the table: on a terminal, and in a file or pipe.
 _IN_PLACE, _IN_LINES = 1.0, 5.0
 
 _BANNER = """\
-A recorded contact centre, and the daemon that observes it:
+A recorded contact centre and the daemon that observes it:
   wallboard  http://{http}/wallboard
   metrics    http://{http}/metrics
   readiness  http://{http}/readyz
   database   {file}
-Nothing leaves this machine, nothing is kept. Ctrl-C ends the demo.
+The demo uses only this machine and deletes its files at the end. Ctrl-C ends it.
 """
 
 
 class _Config(Config):
-    """Takes nothing from the environment: simulated calls must never reach a real database."""
+    """A configuration without environment variables, so that no simulated call reaches a real database."""
 
     @classmethod
     def settings_customise_sources(
@@ -83,30 +83,34 @@ class _Config(Config):
 
 
 def run(seconds: float | None, seed: int | None = None) -> None:
-    """Run until a signal comes, or for `seconds`; the same `seed` makes callers press the same keys."""
+    """Run the demo until a signal arrives, or for `seconds`.
+
+    With the same `seed`, callers press the same keys in each run.
+    """
     end = _Shutdown(daemon.reactor)
     for number in STOP_SIGNALS:
         signal.signal(number, end)
     with tempfile.TemporaryDirectory(prefix="cc-bridge-demo-") as folder, Screen() as screen:
         levels = start_logging("warn", screen.log)
-        # Errors that the end of the demo causes are not shown.
+        # During the shutdown, only errors are logged: the warnings then come from the shutdown itself.
         daemon.reactor.addSystemEventTrigger("before", "shutdown", set_level, levels, "error")
         if seconds is not None:
             daemon.reactor.callLater(seconds, end)
         _run(Path(folder) / "cc-bridge.sqlite", screen, end, random.Random(seed))  # noqa: S311  # no secret
-    for number in STOP_SIGNALS:  # Python's own end takes a moment too
+    for number in STOP_SIGNALS:  # the exit of Python takes a moment, in which a signal must do nothing
         signal.signal(number, signal.SIG_IGN)
 
 
 class _Shutdown:
-    """Stops the reactor once, however often it is called: by signals, the clock, or a reader who left."""
+    """A function that stops the reactor, and does so only once if it is called several times."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         self._stopping = False
 
     def __call__(self, *_: object) -> None:
-        # A second signal may interrupt the handling of the first; in the reactor they take turns.
+        # A second signal can interrupt the handler of the first. In the reactor, calls run one after the
+        # other.
         self._reactor.callFromThread(self._stop)
 
     def _stop(self) -> None:
@@ -121,7 +125,7 @@ def _run(file: Path, screen: Screen, end: Callable[[], None], rng: random.Random
     pbx = RecordedPbx(AmiRecording(b"".join(read_stream(RECORDING))), credentials, reactor)
     ami_port = reactor.listenTCP(0, pbx, interface=_HOST).getHost().port
     url = f"sqlite:///{file}"
-    engine = open_database(url)  # with its tables, since ours reads them before the daemon writes there
+    engine = open_database(url)  # creates the tables, which the demo reads before the daemon writes
     bridge = daemon.start(_config(url, ami_port, credentials))
     agi_port = int(bridge.agi_address.rpartition(":")[2])
     callers = SurveyCallers(TCP4ClientEndpoint(reactor, _HOST, agi_port), reactor, rng)
@@ -133,14 +137,18 @@ def _run(file: Path, screen: Screen, end: Callable[[], None], rng: random.Random
     def show() -> None:
         try:
             screen.draw(table(_rows(bridge, engine)))
-        except OSError:  # nobody reads any more, as behind `| head`; Python would complain again at its end
+        except OSError:
+            # The output is closed, for example by `| head`. It is redirected to /dev/null, because Python
+            # would report the same error again at its exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             end()
 
     click.echo(_BANNER.format(http=bridge.http_address, file=file))
     updates = LoopingCall(show)
     updates.start(_IN_PLACE if screen.in_place else _IN_LINES, now=False).addErrback(
-        lambda failure: _log.failure("the table is not updated any more", failure)
+        lambda failure: _log.failure(
+            "cannot update the table: unexpected error; the demo continues without updates", failure
+        )
     )
     reactor.run(installSignalHandlers=False)
     show()
@@ -155,13 +163,13 @@ def _config(url: str, ami_port: int, credentials: tuple[str, str]) -> Config:
         agi=AgiConfig(host=_HOST, port=0),
         http=HttpConfig(host=_HOST, port=_http_port()),
         storage=StorageConfig(url=url),
-        queue_defaults=QueueConfig(min_talk_seconds=0),  # some of the recorded talks last two seconds
-        run=RunConfig(shutdown_timeout_seconds=2),  # their callers have hung up before that
+        queue_defaults=QueueConfig(min_talk_seconds=0),  # some recorded talks last only two seconds
+        run=RunConfig(shutdown_timeout_seconds=2),  # enough: all simulated callers hang up at the shutdown
     )
 
 
 def _http_port() -> int:
-    """Return the usual port if nobody listens there, else 0 for any."""
+    """Return the default HTTP port if it is free, otherwise 0, with which the system chooses a port."""
     usual = HttpConfig().port
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -173,7 +181,7 @@ def _http_port() -> int:
 
 
 def _rows(bridge: Bridge, engine: Engine) -> list[QueueRow]:
-    """Return the queues: what is live from the tracker, all else from the database."""
+    """Return the rows of the table: live figures from the tracker, totals from the database."""
     tracker, now = bridge.tracker, bridge.link.pbx_now()
     waits: dict[str, list[float]] = {queue: [] for queue in tracker.queues}
     for visit in tracker.waiting():

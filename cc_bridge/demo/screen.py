@@ -1,7 +1,7 @@
-"""Shows a few lines that change: in place on a terminal, one below the other elsewhere.
+"""The screen output of the demo: a few lines that are redrawn in place on a terminal.
 
-Anything else that writes to the terminal would tear the picture, so log lines go to `log` and appear above
-the picture with the next drawing.
+In a file or pipe, each update is appended instead. On a terminal, other output would disturb the lines. So
+log lines are collected in `log` and shown above the lines at the next update.
 """
 
 import shutil
@@ -18,14 +18,17 @@ _HIDE, _SHOW, _UP, _ERASE = "\x1b[?25l", "\x1b[?25h", "\x1b[{}F", "\x1b[J"
 
 
 class Screen:
-    """A context manager: at its end the cursor comes back and the last log lines are written."""
+    """A screen for lines that change.
+
+    It is a context manager: at the end, it shows the cursor again and writes the last log lines.
+    """
 
     def __init__(self, out: TextIO = sys.stdout, errors: TextIO = sys.stderr) -> None:
         self.in_place = out.isatty()
         self.log: TextIO = StringIO() if self.in_place and errors.isatty() else errors
         self._out = out
         self._errors = errors
-        self._drawn = 0  # lines of the picture that stands there
+        self._drawn = 0  # number of lines that are on the screen now
 
     def __enter__(self) -> Self:
         if self.in_place:
@@ -41,10 +44,11 @@ class Screen:
         self._errors.write(self._logged())
 
     def draw(self, lines: Sequence[str]) -> None:
-        """Show these lines instead of the ones before. Raises OSError when nobody reads any more."""
+        """Show these lines in place of the previous ones. Raises OSError if the output is closed."""
         picture = [*lines, ""]
         if self.in_place:
-            # A line that wraps would count as two on the way up.
+            # Lines are truncated to the width of the terminal. A wrapped line would occupy two rows, and the
+            # cursor would not move up far enough.
             columns = shutil.get_terminal_size().columns
             picture = [line[:columns] for line in picture]
             if self._drawn:
@@ -55,7 +59,7 @@ class Screen:
         self._out.flush()
 
     def _logged(self) -> str:
-        """Take the log lines that are not shown yet."""
+        """Return the collected log lines, and delete them from `log`."""
         if not isinstance(self.log, StringIO):
             return ""
         logged = self.log.getvalue()

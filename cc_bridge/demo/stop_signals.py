@@ -1,10 +1,10 @@
-"""The signals that end the demo: handled before anything large is loaded, so without Twisted."""
+"""The signals that end the demo; a module without large imports, so that it loads immediately."""
 
 import signal
 
 __all__ = ["STOP_SIGNALS"]
 
-# A SIGHUP that was switched off, as by nohup, stays off.
+# SIGHUP stays ignored if it is ignored already, as with nohup.
 STOP_SIGNALS = [
     signal.SIGINT,
     signal.SIGTERM,

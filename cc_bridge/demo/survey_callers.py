@@ -1,10 +1,12 @@
-"""Callers who press keys: each recorded one who stays on the line after the agent gets a survey and answers.
+"""The simulated callers of the demo, who answer surveys by pressing keys.
 
-`SurveyCallers` follows the events of the PBX. As Asterisk would, an `_AgiSession` connects to the daemon's
-FastAGI port, plays no sound but takes the time for it, and sends HANGUP when the recorded channel ends.
+`SurveyCallers` follows the events of the simulated PBX. For each recorded caller who stays on the line after
+the agent left, an `_AgiSession` connects to the daemon's FastAGI port like Asterisk. It plays no sound but
+takes as long as the prompt, and it sends HANGUP when the recorded channel ends.
 
-QUEUESTATUS is also CONTINUE for a caller who hung up, or whom the dialplan hangs up next. Only an immediate
-Hangup tells them apart, so the session starts a moment later.
+Asterisk sets QUEUESTATUS to CONTINUE when the agent ends a talk, but also when the caller hangs up or when
+the dialplan ends the call next. The latter two have an immediate Hangup event. So a session starts a moment
+later, unless the channel has ended before.
 """
 
 import random
@@ -23,25 +25,29 @@ from cc_bridge.demo.recording import RecordedHeaders
 
 __all__ = ["SurveyCallers", "keys"]
 
-_HANGUP_SECONDS = 0.2  # in the recording an immediate Hangup comes within 3 ms
-# Shorter than the spoken prompts, since the recorded callers stay for 1 to 20 s.
+_HANGUP_SECONDS = 0.2  # in the recording, an immediate Hangup event follows within 3 ms
+# Shorter than the real prompts, because the recorded callers stay on the line for only 1 to 20 s.
 _QUESTION_SECONDS = 1.5
 _PROMPT_SECONDS = 0.8
 _SAMPLES = 8000  # a second
 
-# Percentages of callers who press 1 to 5: after no wait, and after a long one.
+# Percentages of the callers who press 1, 2, 3, 4 and 5: without a wait, and after a long wait.
 _SATISFIED = (2, 3, 8, 37, 50)
 _DISSATISFIED = (22, 20, 23, 22, 13)
-_DISSATISFIED_AFTER = 12.0  # seconds; the recorded callers hang up after 8 to 20
+_DISSATISFIED_AFTER = 12.0  # seconds of waiting; the recorded callers who abandon do so after 8 to 20 s
 _WRONG_KEYS = "06789*"
-# Shares of callers who never press a key, not at once, or a wrong one first.
+# Fractions of the callers who never press a key, who miss the first question, and who first press a wrong
+# key.
 _SILENT, _HESITANT, _CLUMSY = 0.06, 0.06, 0.12
 
 _ARGUMENT = re.compile(r'"((?:\\.|[^"\\])*)"')
 
 
 def keys(rng: random.Random, waited: float) -> Iterator[str]:
-    """Yield what a caller presses at each question after `waited` seconds in the queue; empty is nothing."""
+    """Yield the key that a caller presses at each question, an empty text for no key.
+
+    After a long wait in the queue (`waited`, in seconds), low ratings are more likely.
+    """
     chance = rng.random()
     while chance < _SILENT:
         yield ""
@@ -56,16 +62,17 @@ def keys(rng: random.Random, waited: float) -> Iterator[str]:
 
 
 class SurveyCallers:
-    """All callers after their talk; `on_event` takes the headers of each event that the PBX plays."""
+    """The simulated callers of all surveys; `on_event` must receive the headers of each event of the PBX."""
 
     def __init__(self, agi: IStreamClientEndpoint, clock: IReactorTime, rng: random.Random) -> None:
         self._agi = agi
         self._clock = clock
         self._rng = rng
-        self._served: dict[str, RecordedHeaders] = {}  # AgentConnect, by the caller's channel
-        self._sessions: dict[str, _AgiSession] = {}  # by the caller's channel
+        self._served: dict[str, RecordedHeaders] = {}  # AgentConnect events, by the caller's Uniqueid
+        self._sessions: dict[str, _AgiSession] = {}  # by the caller's Uniqueid
 
     def on_event(self, headers: RecordedHeaders) -> None:
+        """Start a survey session for a caller who stays after the talk; end it at the caller's hangup."""
         uniqueid = headers.get("Uniqueid", "")
         match headers["Event"]:
             case "AgentConnect":
@@ -84,13 +91,17 @@ class SurveyCallers:
                     self._sessions.pop(uniqueid).hang_up()
 
     def hang_up(self) -> None:
-        """Let all of them hang up, since the demo ends."""
+        """End all survey sessions as if the callers hung up."""
         for session in self._sessions.values():
             session.hang_up()
 
 
 class _AgiSession(LineOnlyReceiver):
-    """Asterisk's side of one AGI session, and the caller's keys."""
+    """The PBX's side of one AGI session, with a simulated caller who presses keys.
+
+    `head` is the AGI environment. `keys` yields the pressed key of each question. `chance` returns a random
+    number from 0 to 1.
+    """
 
     delimiter = b"\n"
     transport: ITCPTransport
@@ -106,11 +117,11 @@ class _AgiSession(LineOnlyReceiver):
         self._hung_up = False
 
     def dial(self, agi: IStreamClientEndpoint) -> None:
-        """Connect in a moment, unless the caller hangs up before."""
+        """Connect to the daemon after 0.2 s, unless the caller hangs up before."""
         self._timer = self._clock.callLater(_HANGUP_SECONDS, self._dial, agi)
 
     def hang_up(self) -> None:
-        """End the caller's channel: the running command fails, HANGUP follows, and the connection closes."""
+        """End the session like a hangup: fail the running command, send HANGUP and close the connection."""
         self._hung_up = True
         waiting = self._timer is not None and self._timer.active()
         self._stop_timer()
@@ -146,7 +157,7 @@ class _AgiSession(LineOnlyReceiver):
     # -- inside
 
     def _dial(self, agi: IStreamClientEndpoint) -> None:
-        # A daemon that is stopping accepts no sessions; the caller then hears no survey.
+        # During its shutdown, the daemon accepts no sessions. The caller then gets no survey.
         connectProtocol(agi, self).addErrback(lambda failure: failure.trap(ConnectError) and None)
 
     def _stop_timer(self) -> None:
@@ -156,7 +167,7 @@ class _AgiSession(LineOnlyReceiver):
     def _reply(self, line: str) -> None:
         self.transport.write(f"{line}\n".encode())
 
-    # -- the commands: how long each takes, and its reply
+    # -- the AGI commands; each returns its duration in seconds and its reply
 
     def _set_variable(self, _arguments: list[str]) -> tuple[float, str]:
         return 0.0, "200 result=1"
@@ -168,7 +179,7 @@ class _AgiSession(LineOnlyReceiver):
         key = next(self._keys)
         if not key:
             return _QUESTION_SECONDS + int(arguments[1]) / 1000, "200 result= (timeout)"
-        # Some know the question and press while it is spoken; others think for a moment.
+        # Some callers press a key while the question is played, others some time after it.
         return _QUESTION_SECONDS * (0.5 + self._chance()), f"200 result={key}"
 
     _COMMANDS: ClassVar[dict[str, Callable[["_AgiSession", list[str]], tuple[float, str]]]] = {
@@ -179,7 +190,10 @@ class _AgiSession(LineOnlyReceiver):
 
 
 def _agi_environment(channel: RecordedHeaders, served: RecordedHeaders) -> bytes:
-    """Return the AGI environment, as for AGI(agi://127.0.0.1/survey,queue,interface)."""
+    """Return the AGI environment that Asterisk sends for AGI(agi://127.0.0.1/survey,queue,interface).
+
+    `channel` are the headers of an event of the caller's channel, `served` those of the AgentConnect event.
+    """
     fields = {
         "network": "yes",
         "network_script": "survey",

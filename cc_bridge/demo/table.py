@@ -1,4 +1,4 @@
-"""The live table of queues, as text. Pure."""
+"""The live table of queues in the demo, as text. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ _WIDTHS = (10, 9, 9, 9, 10, 11, 11, 16)
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """One queue: now, and since the demo began."""
+    """The figures of one queue in the table: current ones, and totals since the start of the demo."""
 
     queue: str
-    waiting: int = 0
-    longest_wait: float = 0.0  # seconds, of those who wait now
-    talking: int = 0
+    waiting: int = 0  # callers now
+    longest_wait: float = 0.0  # seconds, among the callers who wait now
+    talking: int = 0  # callers now
     answered: int = 0
     abandoned: int = 0
     timed_out: int = 0
     ratings: int = 0
-    mean_rating: float = 0.0  # of 1 to 5; says nothing without ratings
+    mean_rating: float = 0.0  # from 1 to 5; meaningless if `ratings` is 0
 
 
 def table(rows: Sequence[QueueRow]) -> list[str]:
-    """Return the table's lines: titles, the queues, and all of them together."""
+    """Return the lines of the table: titles, one line for each queue, and the totals of several queues."""
     lines = [_line(_TITLES), *(_line(_cells(row)) for row in rows)]
     return [*lines, _line(_cells(_totals(rows)))] if len(rows) > 1 else lines
 

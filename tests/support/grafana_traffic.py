@@ -93,7 +93,9 @@ def contact_centre(name, folder, url, dead_port):
     callers = SurveyCallers(TCP4ClientEndpoint(reactor, HOST, agi_port), reactor, random.Random(name))
     pbx.listeners.append(callers.on_event)
     reactor.callWhenRunning(pbx.start)
-    reactor.callWhenRunning(bridge.jobs.getServiceNamed("digests").poll)  # it begins by itself after a minute
+    reactor.callWhenRunning(
+        bridge.jobs.getServiceNamed("digest delivery").poll
+    )  # it begins by itself after a minute
     return bridge.http_address
 
 
