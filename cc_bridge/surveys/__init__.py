@@ -1,1 +1,1 @@
-"""Surveys: what is asked, how an interview goes, and whom it rates. Pure: no Twisted, no SQL, no clock."""
+"""Surveys: definitions, eligibility, the interview, the rated agents. Pure: no Twisted, no SQL, no clock."""

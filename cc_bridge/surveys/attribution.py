@@ -1,4 +1,4 @@
-"""Whom a survey rates, made from the tracker's talks. Pure."""
+"""Attribution: the agents that the answers of a survey rate, taken from the talks of the call. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ __all__ = ["Attribution", "Invitation", "Segment"]
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One agent's part of a call, in the order of the talks."""
+    """One agent's part of a call; the segments of a call are in the order of its talks."""
 
     queue: str  # empty for a call without a queue
     agent: str
@@ -20,7 +20,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Everybody who talked with the caller in this call; at least one."""
+    """The segments of all agents who talked with the caller in this call; at least one."""
 
     call_id: str  # Asterisk's Linkedid
     segments: Sequence[Segment]
@@ -28,30 +28,32 @@ class Attribution:
 
     @property
     def last(self) -> Segment:
-        """The agent who is rated if a question does not say otherwise."""
+        """The last agent's segment: the rated one unless a question specifies another."""
         return self.segments[-1]
 
-    def rated(self, whom: str) -> Segment | None:
-        """Return whom a question rates: `last_agent`, `first_agent`, `queue:NAME` (the last agent there).
+    def rated(self, target: str) -> Segment | None:
+        """Return the segment that a question rates.
 
-        None stands for the company as a whole, also when nobody talked with the caller in that queue.
+        `target` is `last_agent`, `first_agent`, or `queue:NAME` for the last agent in that queue. None means
+        that the answer rates the company as a whole: `target` is `company`, or the caller talked with no
+        agent of that queue.
         """
-        if whom == "last_agent":
+        if target == "last_agent":
             return self.last
-        if whom == "first_agent":
+        if target == "first_agent":
             return self.segments[0]
-        if whom.startswith("queue:"):
-            there = [segment for segment in self.segments if segment.queue == whom.removeprefix("queue:")]
+        if target.startswith("queue:"):
+            there = [segment for segment in self.segments if segment.queue == target.removeprefix("queue:")]
             return there[-1] if there else None
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A caller who is asked: what, about whom, and in which language to begin."""
+    """A survey invitation: the caller, the survey, the rated agents and the language to start in."""
 
     survey: Survey
     attribution: Attribution
-    language: str  # the channel's, or the queue's; the survey says which of its own fits
+    language: str  # the channel's or the queue's; the survey chooses the matching one of its own
     caller_key: str
     trigger: Trigger = Trigger.QUEUE

@@ -1,7 +1,6 @@
-"""The hours in which callers are asked, in the contact centre's own time. Pure.
+"""Business hours: the times of the week in which surveys and callbacks are allowed, in local time. Pure.
 
-`eligibility.py` asks whether an instant lies in them, `config/` reads them. The trap: hours may pass
-midnight; those of Friday from 20:00 until 02:00 hold Saturday 01:00, and not Friday 01:00.
+Hours may pass midnight. Hours of Friday from 20:00 to 02:00 contain Saturday 01:00 and not Friday 01:00.
 """
 
 import re
@@ -20,36 +19,39 @@ _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class BusinessHours:
-    """From a minute of the day until before another; when that is not later, it is one of the next day."""
+    """A daily span of minutes on some weekdays: from the minute `begin` until before the minute `end`.
 
-    zone: tzinfo | None = None  # None: this machine's
-    begin: int = 0
-    end: int = ALL_DAY
-    weekdays: frozenset[int] = EVERY_DAY  # on which the hours begin, Monday is 0
+    An `end` that is not later than `begin` is on the next day.
+    """
+
+    zone: tzinfo | None = None  # None: this machine's time zone
+    begin: int = 0  # minute of the day
+    end: int = ALL_DAY  # minute of the day, not included
+    weekdays: frozenset[int] = EVERY_DAY  # the days on which the hours start; Monday is 0
 
     def contains(self, at: float) -> bool:
-        """Tell whether an instant, UTC seconds since the epoch, lies in these hours."""
+        """Return whether an instant, in UTC seconds since the epoch, is within these hours."""
         there = datetime.fromtimestamp(at, self.zone)
         return self.contains_minute(there.weekday(), 60 * there.hour + there.minute)
 
     def contains_minute(self, today: int, minute: int) -> bool:
-        """Tell whether a local minute of a weekday, Monday being 0, lies in these hours."""
-        begun_today, begun_yesterday = today in self.weekdays, (today - 1) % 7 in self.weekdays
+        """Return whether a local minute of the day `today` is within these hours; Monday is 0."""
+        starts_today, started_yesterday = today in self.weekdays, (today - 1) % 7 in self.weekdays
         if self.begin < self.end:
-            return begun_today and self.begin <= minute < self.end
-        return (begun_today and minute >= self.begin) or (begun_yesterday and minute < self.end)
+            return starts_today and self.begin <= minute < self.end
+        return (starts_today and minute >= self.begin) or (started_yesterday and minute < self.end)
 
 
 def start_of_day(at: float, zone: tzinfo | None) -> float:
-    """Return when the day of an instant began, both UTC seconds since the epoch."""
+    """Return the start of the local day that contains an instant; both in UTC seconds since the epoch."""
     there = datetime.fromtimestamp(at, zone)
-    # Where clocks go back over midnight the day begins with the first one, where they skip it with the jump.
+    # A day starts at the first of two midnights, or at the jump of clocks that skip midnight.
     return there.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).timestamp()
 
 
 @cache
 def minute_of(time: str) -> int:
-    """Return the minute of the day of `08:30`, or `24:00`. Raises ValueError."""
+    """Return the minute of the day of a time such as `08:30` or `24:00`; raise ValueError for other texts."""
     if not _TIME.fullmatch(time):
         raise ValueError("must be a time such as 08:30, or 24:00 for the end of the day")
     hours, _, minutes = time.partition(":")
@@ -58,7 +60,10 @@ def minute_of(time: str) -> int:
 
 @cache
 def weekdays_of(text: str) -> frozenset[int]:
-    """Return the days of `mon-fri`, `sat-wed` or `mon,wed,fri-sun`, Monday is 0. Raises ValueError."""
+    """Return the weekdays of a text such as `mon-fri`, `sat-wed` or `mon,wed,fri-sun`; Monday is 0.
+
+    Raise ValueError for another text.
+    """
     days: set[int] = set()
     for part in text.lower().replace(" ", "").split(","):
         first, _, last = part.partition("-")

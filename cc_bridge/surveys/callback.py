@@ -1,14 +1,15 @@
-"""Whom to call back, when, and how often: callers who hung up before they could be asked. Pure.
+"""Survey callbacks: calls to callers who hung up first, to ask them the survey that they missed. Pure.
 
-The wiring tells it who hung up first, asks `due` each second, has `ami/originate.py` call those, and tells
-what came of it. A call-back goes like this:
+`CallbackPlan.add` plans a callback, `due` returns the callbacks to dial now, and `record_result` takes the
+result of each call. The states of a callback:
 
-    PLANNED --due--> CALLING --answered--> ANSWERED --the dialplan asks--> the survey
-                             --busy------> BUSY_ONCE --due--> CALLING_AGAIN, and no third time
+    PLANNED --due--> CALLING --answered--> ANSWERED --the dialplan asks for the invitation--> the survey.
 
-The traps: it is a machine that rings people, so everything is refused unless it is allowed, and what can no
-longer be done in time is given up, never caught up on. And `called_at` must survive a restart, or a daemon
-that restarts would call the same people again: the wiring fills it from the database.
+    CALLING --busy--> BUSY_ONCE --due--> CALLING_AGAIN; there is no third call.
+
+A machine calls people here. So a callback is refused unless a rule allows it, and a callback that cannot be
+made in time is dropped and never made later. `called_at` must survive a restart, or a daemon that restarts
+would call the same people again. It is filled from the database.
 """
 
 import re
@@ -23,20 +24,20 @@ from cc_bridge.surveys.business_hours import BusinessHours
 
 __all__ = ["CallResult", "CallbackCandidate", "CallbackPlan", "CallbackRules", "NoCallbackReason", "dialable"]
 
-MAX_PLANNED = 1000  # a caller costs 1 KB; at a cap of 100 an hour more could never be called
-ANSWERED_SECONDS = 600.0  # the dialplan comes for the survey at once, or never
+MAX_PLANNED = 1000  # 1 KB each; at a cap of 100 calls an hour more could never be called
+ANSWERED_SECONDS = 600.0  # the dialplan asks for the invitation immediately, or never
 
 _HOUR, _DAY = 3600.0, 86400.0
-_DIALABLE = re.compile(r"\+?[0-9]{3,15}", re.ASCII)  # E.164 has 15 digits; a PBX's codes begin with * or #
+_DIALABLE = re.compile(r"\+?[0-9]{3,15}", re.ASCII)  # E.164 has up to 15 digits; PBX codes start with * or #
 
 
 def dialable(number: str) -> bool:
-    """Say whether it is a number, and nothing that a dialplan could take for more."""
+    """Return whether a text is a phone number, and contains nothing that a dialplan could execute."""
     return _DIALABLE.fullmatch(number) is not None
 
 
 class CallResult(StrEnum):
-    """What came of one call."""
+    """The result of one callback call."""
 
     ANSWERED = "answered"
     BUSY = "busy"
@@ -45,41 +46,41 @@ class CallResult(StrEnum):
 
 
 class NoCallbackReason(StrEnum):
-    """Why a caller is not called back, or no more."""
+    """The reason why a caller is not called back, or not called again."""
 
     NO_CONSENT = "no_consent"
-    WITHHELD = "withheld"  # no number, or one that cannot be dialled
+    WITHHELD = "withheld"  # no number, or a number that cannot be dialled
     CALLED_RECENTLY = "called_recently"
-    TOO_MANY = "too_many"  # planned already
+    TOO_MANY = "too_many"  # MAX_PLANNED callbacks are planned already
     OUTSIDE_HOURS = "outside_hours"
     HOUR_FULL = "hour_full"
     DAY_FULL = "day_full"
-    BUSY = "busy"  # twice
+    BUSY = "busy"  # at both calls
     NO_ANSWER = "no_answer"
     FAILED = "failed"
-    NOT_ASKED = "not_asked"  # answered, and hung up before the survey began
+    NOT_ASKED = "not_asked"  # the caller answered, and hung up before the survey started
 
 
 @dataclass(frozen=True, slots=True)
 class CallbackRules:
-    """What is allowed."""
+    """The rules that allow and limit survey callbacks."""
 
-    legitimate_interest: bool = False  # call without the caller's own yes
-    delay_seconds: float = 60.0  # after the hang-up
-    retry_seconds: float = 1800.0  # after busy
+    legitimate_interest: bool = False  # also call callers who were not asked for consent
+    delay_seconds: float = 60.0  # from the hang-up to the call
+    retry_seconds: float = 1800.0  # from a busy call to the second call
     hours: BusinessHours = field(default_factory=lambda: BusinessHours(begin=9 * 60, end=20 * 60))
     max_per_hour: int = 20
     max_per_day: int = 100
-    min_days_between: float = 30.0
+    min_days_between: float = 30.0  # between two callbacks to one caller
 
 
 @dataclass(frozen=True, slots=True)
 class CallbackCandidate:
-    """A caller who hung up first, and what he would have been asked."""
+    """A caller who hung up first, with the survey invitation that was missed."""
 
-    uniqueid: str  # of the call that is asked about
+    uniqueid: str  # Asterisk's Uniqueid of the call that the survey rates
     number: str = field(repr=False)
-    consented: bool | None  # before the queue; None: was not asked
+    consented: bool | None  # before the queue; None: the caller was not asked for consent
     invitation: Invitation
 
 
@@ -94,7 +95,7 @@ class _State(Enum):
 _S, _R = _State, CallResult
 
 _DUE: Mapping[_State, _State] = {_S.PLANNED: _S.CALLING, _S.BUSY_ONCE: _S.CALLING_AGAIN}
-"""The state of who waits for a call -> of who is called."""
+"""The state of a callback that waits for its time -> its state during the call."""
 
 _AFTER_RESULT: Mapping[_State, Mapping[CallResult, _State | NoCallbackReason]] = {
     _S.CALLING: {
@@ -110,20 +111,20 @@ _AFTER_RESULT: Mapping[_State, Mapping[CallResult, _State | NoCallbackReason]] =
         _R.FAILED: NoCallbackReason.FAILED,
     },
 }
-"""What came of a call -> the next state, or why it is done."""
+"""The state during a call -> result of the call -> the next state, or the reason for the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Callback:
     candidate: CallbackCandidate
     state: _State
-    at: float  # when to call; when it was answered
+    at: float  # when the call is due, was started or was answered, depending on the state
 
 
 class CallbackPlan:
-    """All call-backs of one PBX. Instants are UTC seconds since the epoch.
+    """All survey callbacks of one PBX. Instants are UTC seconds since the epoch.
 
-    `on_done` hears of each candidate that was taken and is called no more without a survey, and why.
+    `on_done` is called for each planned callback that ends without a survey, with the reason.
     """
 
     def __init__(
@@ -132,17 +133,17 @@ class CallbackPlan:
         on_done: Callable[[CallbackCandidate, NoCallbackReason], None] = lambda _candidate, _reason: None,
     ) -> None:
         self.rules = rules
-        self.called_at: dict[str, float] = {}  # caller_key -> the last time; filled at start
+        self.called_at: dict[str, float] = {}  # caller_key -> last callback; filled at start
         self.results: Counter[CallResult] = Counter()
         self._on_done = on_done
         self._callbacks: dict[str, _Callback] = {}  # by uniqueid
-        self._calls: deque[float] = deque()  # when calls were made, the last day's
+        self._calls: deque[float] = deque()  # times of the calls of the last 24 hours
 
     def __len__(self) -> int:
         return len(self._callbacks)
 
     def add(self, candidate: CallbackCandidate, now: float) -> NoCallbackReason | None:
-        """Plan a call-back, or say why there is none."""
+        """Plan a callback; return None, or the reason why the callback is refused."""
         if (refusal := self._refusal(candidate, now)) is not None:
             return refusal
         at = now + self.rules.delay_seconds
@@ -150,7 +151,7 @@ class CallbackPlan:
         return None
 
     def due(self, now: float) -> list[CallbackCandidate]:
-        """Return who is to be called now; `record_result` must follow for each."""
+        """Return the candidates to call now; `record_result` must follow for each of them."""
         self._prune(now)
         calling: list[CallbackCandidate] = []
         for waiting in list(self._callbacks.values()):
@@ -167,12 +168,12 @@ class CallbackPlan:
         return calling
 
     def record_result(self, uniqueid: str, result: CallResult, now: float) -> None:
-        """Take what came of a call that was due."""
+        """Apply the result of a call that `due` returned."""
         self.results[result] += 1
         callback = self._callbacks.get(uniqueid)
         following = _AFTER_RESULT.get(callback.state, {}).get(result) if callback is not None else None
         if callback is None or following is None:
-            return  # the dialplan was faster: the survey has begun
+            return  # the survey has started: the dialplan asked for the invitation before this result
         if isinstance(following, NoCallbackReason):
             self._done(callback.candidate, following)
         else:
@@ -180,9 +181,10 @@ class CallbackPlan:
             self._change(callback, following, now + wait)
 
     def take_invitation(self, uniqueid: str) -> Invitation | None:
-        """Return what to ask somebody who answered, about the call of this uniqueid; once.
+        """Remove and return the invitation of an answered callback; None if there is none.
 
-        The dialplan may come for it before Asterisk's manager interface tells that the call was answered.
+        `uniqueid` is that of the call that the survey rates. The dialplan may ask before Asterisk's manager
+        interface reports that the callback was answered.
         """
         callback = self._callbacks.get(uniqueid)
         if callback is None or callback.state in _DUE:
@@ -193,7 +195,7 @@ class CallbackPlan:
     # -- inside
 
     def _refusal(self, candidate: CallbackCandidate, now: float) -> NoCallbackReason | None:
-        # A no is a no, whatever the interest; where nobody asked, the interest decides.
+        # A refusal always counts. Legitimate interest decides only about callers who were not asked.
         if not (self.rules.legitimate_interest if candidate.consented is None else candidate.consented):
             return NoCallbackReason.NO_CONSENT
         key = candidate.invitation.caller_key
@@ -223,7 +225,7 @@ class CallbackPlan:
         self._on_done(candidate, reason)
 
     def _prune(self, now: float) -> None:
-        """Let go of who answered and was never asked, and of who may be called again."""
+        """Drop answered callbacks whose invitation was never fetched, and call times that no longer limit."""
         for callback in list(self._callbacks.values()):
             if callback.state is _State.ANSWERED and now - callback.at > ANSWERED_SECONDS:
                 self._done(callback.candidate, NoCallbackReason.NOT_ASKED)

@@ -1,11 +1,10 @@
-"""What a survey asks: `config/surveys/*.toml` in, a checked Survey out. Pure.
+"""Survey definitions: `parse_survey` turns a file of `config/surveys/` into a checked `Survey`. Pure.
 
-`library.py` loads them at start, `interview.py` follows one. The trap: a fault found during a call is heard
-by a customer, so everything is checked here, the prompts in each language too, and all faults are told at
-once.
+A fault that appears during a call is heard by a customer. So the parser checks everything before, also that
+each prompt has a sound file in each language, and reports all faults together.
 
-The way through a survey leads only forward: a branch goes to a later question or to the end. So there are no
-loops, and every interview ends.
+A branch leads only forward, to a later question or to the end. So a survey has no loops, and every interview
+ends.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,23 +27,23 @@ from cc_bridge.surveys.toml_reader import KeyPath, SurveyTable, TomlFault, fault
 __all__ = ["LanguageTable", "Question", "Sounds", "Survey", "parse_survey"]
 
 Sounds = Mapping[str, Mapping[str, str]]
-"""Prompt -> language -> the sound file that Asterisk plays; `Catalogue.sounds` makes it."""
+"""Prompt -> language -> name of the sound file that Asterisk plays; see `PromptCatalogue.sounds`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A survey that can be asked: every prompt has a sound file in every language."""
+    """A checked survey: every prompt has a sound file in every language."""
 
     id: str
     version: int
-    languages: Sequence[str]  # the first is for callers whose language it does not speak
+    languages: Sequence[str]  # the first is for callers with a language that the survey lacks
     questions: Sequence[Question]
     ask_language: LanguageTable | None
     max_seconds: float  # from the first prompt to the end of the last
     skip_key: str | None
     opt_out_key: str | None
-    retries: int  # after a wrong or missing key, for each question
-    wait_seconds: float  # for a key, after the question was heard
+    retries: int  # of each question, after a wrong or missing key
+    wait_seconds: float  # for a key, after the end of the question's prompt
     welcome: str | None  # prompts
     skipped: str | None  # before the question that follows a skipped one
     opted_out: str | None
@@ -53,26 +52,36 @@ class Survey:
     sounds: Sounds = field(repr=False)
 
     def speaks(self, language: str) -> str | None:
-        """Return which of its languages the channel's is, or is a part of: `fa` for `fa_IR`."""
+        """Return the survey's language that matches a channel's language, or None.
+
+        A language without a region matches one with a region: `fa` for `fa_IR`.
+        """
         base = language.replace("-", "_").partition("_")[0]
         return next((known for known in (language, base) if known in self.languages), None)
 
     def language_for(self, language: str) -> str:
-        """Return the channel's language if we speak it, else its base, else our first."""
+        """Return the survey's language for a channel's language, or its first language if none matches."""
         return self.speaks(language) or self.languages[0]
 
     def sound(self, prompt: str, language: str) -> str:
-        """Return what Asterisk plays for a prompt on a channel of that language."""
+        """Return the name of the sound file of a prompt in a language."""
         return self.sounds[prompt][language]
 
     def following(self, number: int, value: int | None) -> int:
-        """Return the number of the question after an answer (None: skipped); behind the last is the end."""
+        """Return the number of the question that follows an answer.
+
+        `value` None means that the question was skipped. The number after the last question means the end of
+        the survey.
+        """
         branches = self.questions[number].branches
         return next((branch.go for branch in branches if branch.takes(value)), number + 1)
 
 
 def parse_survey(text: str, file: str, sounds: Sounds) -> Survey:
-    """Read a definition; raises SurveyError with one line for each fault, each with file and line."""
+    """Parse a survey definition; raise SurveyError with one line for each fault, each with file and line.
+
+    `file` is the name for the error lines, `text` the file's content.
+    """
     written = read_toml(SurveyFile, text, file)
     faults = [*_missing_prompts(written, sounds), *_wrong_names(written), *_wrong_keys(written)]
     questions = [
@@ -126,7 +135,7 @@ def _branches(written: SurveyFile, number: int, faults: list[TomlFault]) -> Iter
     asked = written.questions[number]
     ids = [question.id for question in written.questions]
     values = _question(asked, written, ()).values
-    # Without a value: a question that was skipped, a comment that was declined.
+    # The value None is a skipped question or a declined comment.
     left: set[int | None] = set(values)
     if isinstance(asked, CommentTable):
         left = {0, None}
@@ -140,7 +149,7 @@ def _branches(written: SurveyFile, number: int, faults: list[TomlFault]) -> Iter
             faults.append(((*path, "when"), str(error)))
             continue
         if not left & (left if taken is None else taken):
-            faults.append(((*path, "when"), "never: no answer is left for it"))
+            faults.append(((*path, "when"), "never holds: none of the remaining answers fits"))
         left -= left if taken is None else taken
         if branch.go == END:
             yield QuestionBranch(taken, len(ids))
@@ -149,7 +158,9 @@ def _branches(written: SurveyFile, number: int, faults: list[TomlFault]) -> Iter
             meant = f", did you mean {similar[0]!r}?" if similar else ""
             faults.append(((*path, "go"), f"no question {branch.go!r}{meant}"))
         elif ids.index(branch.go) <= number:
-            faults.append(((*path, "go"), f"{branch.go!r} does not come later; the way leads only forward"))
+            faults.append(
+                ((*path, "go"), f"{branch.go!r} is not a later question; branches lead only forward")
+            )
         else:
             yield QuestionBranch(taken, ids.index(branch.go))
 
@@ -158,7 +169,7 @@ def _never_asked(survey: Survey) -> Iterator[TomlFault]:
     asked = {0}
     for number, question in enumerate(survey.questions):
         if number not in asked:
-            yield ("questions", number), f"{question.id!r} is never asked: every way leads around it"
+            yield ("questions", number), f"{question.id!r} is never asked: every branch skips it"
             continue
         skipped = {None} if question.comment or (survey.skip_key and question.skippable) else set()
         outcomes: set[int | None] = {*(question.values or [0]), *skipped}
@@ -172,7 +183,7 @@ def _missing_prompts(written: SurveyFile, sounds: Sounds) -> Iterator[TomlFault]
         if missing:
             yield path, f"the catalogue has no prompt {prompt!r} in {', '.join(missing)}"
     if written.opt_out_key and not written.opted_out:
-        yield ("opt_out_key",), "needs the prompt opted_out, which tells the caller that it worked"
+        yield ("opt_out_key",), "needs the prompt opted_out, which confirms the opt-out to the caller"
 
 
 def _prompts(written: SurveyFile) -> Iterator[tuple[KeyPath, str]]:
@@ -193,17 +204,17 @@ def _wrong_names(written: SurveyFile) -> Iterator[TomlFault]:
     seen = {END}
     for number, asked in enumerate(written.questions):
         if asked.id in seen:
-            taken = "is what ends a survey" if asked.id == END else "is taken by an earlier question"
-            yield ("questions", number, "id"), f"{asked.id!r} {taken}"
+            why = "is reserved for the end" if asked.id == END else "is the id of an earlier question"
+            yield ("questions", number, "id"), f"{asked.id!r} {why}"
         seen.add(asked.id)
         if isinstance(asked, CommentTable) and asked.max_seconds >= written.max_seconds:
             yield (
                 ("questions", number, "max_seconds"),
-                f"does not fit into the survey's {written.max_seconds:g} s",
+                f"must be less than the survey's max_seconds, {written.max_seconds:g} s",
             )
     if written.ask_language:
-        told = set(written.ask_language.keys.values())
-        if wrong := sorted(told ^ set(written.languages)):
+        offered = set(written.ask_language.keys.values())
+        if wrong := sorted(offered ^ set(written.languages)):
             yield ("ask_language", "keys"), f"must be the survey's languages, each once: {', '.join(wrong)}"
 
 
@@ -215,4 +226,4 @@ def _wrong_keys(written: SurveyFile) -> Iterator[TomlFault]:
             if key in keys:
                 yield (name,), f"{key!r} is an answer to questions.{number} ({asked.id!r})"
     if written.skip_key and written.skip_key == written.opt_out_key:
-        yield ("opt_out_key",), "is the skip_key too"
+        yield ("opt_out_key",), "must differ from skip_key"

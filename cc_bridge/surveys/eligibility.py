@@ -1,12 +1,13 @@
-"""Who is asked, and why not. Pure.
+"""Eligibility for a survey: the decision whether a caller is invited, and the reason if not. Pure.
 
 `decide` takes the caller (`SurveyCandidate`), the queue's rules (`EligibilityRules`) and the history
-(`SurveyHistorySnapshot`); it gives the reason or None. `agi/survey_script.py` tells the reason
-to the dialplan, and every caller who could have been asked becomes one FunnelEntry with it.
+(`SurveyHistorySnapshot`). It returns a reason, or None for a caller who is invited. The dialplan gets the
+reason in CCB_SURVEY, and the decision on each eligible caller becomes one `SurveyDecision` of the funnel.
 
-The trap: a caller has one reason, the first that holds, so their order gives each of them its meaning. What
-the call itself was comes first, then what the caller wishes, then what the house wants, and last what only
-this moment says: a caller of `quota` or `overload` would have been asked at another.
+A caller has exactly one reason: the first in the list that holds. The order therefore defines the meaning
+of each reason. First come properties of the call, then the caller's own choice, then the contact centre's
+rules, and last the limits of the moment. A caller with `quota` or `overload` would have been invited at
+another time.
 """
 
 from collections.abc import Callable
@@ -30,53 +31,56 @@ __all__ = [
 ]
 
 _DAY = 86_400.0  # seconds
-_SALT = b"cc_bridge: who is asked\0"  # other draws by the same call are independent of this one
+_SALT = b"cc_bridge: who is asked\0"  # makes this draw independent of other draws from the same call
 
 
 class NotAskedReason(StrEnum):
-    """The words that CCB_SURVEY holds when a caller is not asked."""
+    """The reason why a caller is not invited to a survey: a value of the channel variable CCB_SURVEY."""
 
-    DISABLED = "disabled"  # surveys are off, for this queue or at all
-    NO_AGENT = "no_agent"  # nobody talked with the caller, as far as was observed
-    NOT_ELIGIBLE = "not_eligible"  # not answered at last, transferred, or not ended as the rules want it
-    TOO_SHORT = "too_short"  # the talk
-    OPTED_OUT = "opted_out"  # the caller never wants to be asked
-    NO_CONSENT = "no_consent"  # the caller said no in this call, or was to be asked before and was not
-    LANGUAGE_MISSING = "language_missing"  # the survey does not speak the caller's
+    DISABLED = "disabled"  # no survey is configured, for this queue or for any.
+    NO_AGENT = "no_agent"  # no talk with an agent was observed.
+    NOT_ELIGIBLE = "not_eligible"  # last queue unanswered, transferred, or ended by the wrong side.
+    TOO_SHORT = "too_short"  # the talk is shorter than min_talk_seconds.
+    OPTED_OUT = "opted_out"  # the caller opted out of all surveys.
+    NO_CONSENT = "no_consent"  # the caller refused, or consent is required and was not given.
+    LANGUAGE_MISSING = "language_missing"  # the survey has no prompts in the caller's language.
     OUTSIDE_HOURS = "outside_hours"
     ASKED_RECENTLY = "asked_recently"
     SAMPLED_OUT = "sampled_out"
-    QUOTA = "quota"  # enough for today, of the queue or of the agent
-    OVERLOAD = "overload"  # too many surveys run
+    QUOTA = "quota"  # the queue or the agent has reached its surveys per day.
+    OVERLOAD = "overload"  # too many surveys are in progress.
 
 
 class SurveyStage(StrEnum):
-    """What else a FunnelEntry says than a reason."""
+    """The stages of a survey decision that are not a reason against an invitation."""
 
     INVITED = "invited"
-    CALLER_LEFT_FIRST = "caller_left_first"  # would have been asked, but hung up on the agent
+    CALLER_LEFT_FIRST = "caller_left_first"  # eligible, but the caller hung up before the agent did
 
 
 @dataclass(frozen=True, slots=True)
 class EligibilityRules:
-    """What one queue wants; the defaults ask everybody."""
+    """The survey rules of one queue; the defaults invite every caller."""
 
-    survey: str = "csat"  # the definition's id; empty: nobody is asked
-    sampling_percent: float = 100.0  # of those who may be asked
+    survey: str = "csat"  # the id of the survey definition; empty: no survey
+    sampling_percent: float = 100.0  # share of the eligible callers who are invited
     min_talk_seconds: float = 0.0
-    transferred: bool = True  # ask those too whom one agent passed on to another
+    transferred: bool = True  # also invite callers who talked with more than one agent
     require_agent_hangup: bool = False
-    min_days_between_surveys: float = 0.0  # since the caller was asked last; 0: each time
-    max_surveys_per_day: int = 0  # callers asked in the queue; 0: no cap
+    min_days_between_surveys: float = 0.0  # since the caller's last survey; 0: no minimum
+    max_surveys_per_day: int = 0  # callers invited in the queue; 0: no cap
     max_surveys_per_agent_per_day: int = 0  # 0: no cap
     hours: BusinessHours = field(default_factory=BusinessHours)
-    consent_required: bool = False  # given before the queue
-    most_running: int = 5_000  # surveys at once
+    consent_required: bool = False  # the caller must have consented before entering the queue
+    most_running: int = 5_000  # largest number of surveys in progress
 
 
 @dataclass(frozen=True, slots=True)
 class SurveyCandidate:
-    """A caller whose talk with an agent has ended; queue, agent, times and ending are of the last talk."""
+    """A caller whose talk with an agent has ended.
+
+    Queue, agent, times and the side that hung up are those of the last talk.
+    """
 
     queue: str
     agent: str
@@ -85,22 +89,22 @@ class SurveyCandidate:
     talk_seconds: float
     transferred: bool  # more than one agent talked with the caller
     ended_by: EndedBy
-    caller_key: str  # empty when the number is withheld: then nothing of before is known
-    language_known: bool  # to the survey
+    caller_key: str  # empty: number withheld, so no history is known
+    language_known: bool  # the survey has prompts in the caller's language
     at: float  # UTC seconds since the epoch
     trigger: Trigger = Trigger.QUEUE
-    consented: bool | None = None  # None: was not asked for consent
+    consented: bool | None = None  # None: the caller was not asked for consent
 
 
 @dataclass(frozen=True, slots=True)
 class SurveyHistorySnapshot:
-    """What was before this caller, and what goes on."""
+    """The survey history of one caller, and the number of surveys today and at this moment."""
 
-    last_asked_at: float | None = None  # UTC seconds since the epoch
+    last_asked_at: float | None = None  # UTC seconds since the epoch; None: never, or forgotten
     opted_out: bool = False
     asked_today_in_queue: int = 0
     asked_today_of_agent: int = 0
-    running: int = 0  # surveys, without this one
+    running: int = 0  # other surveys in progress
 
 
 class _Case(NamedTuple):
@@ -111,7 +115,7 @@ class _Case(NamedTuple):
 
 
 def _agent_ended(case: _Case) -> bool:
-    # A transfer to the survey's extension is the agent's act too, and ends the talk.
+    # The agent also ends the talk by a transfer to the survey's extension.
     return case.caller.ended_by is EndedBy.AGENT or case.caller.trigger is Trigger.EXTENSION
 
 
@@ -153,7 +157,10 @@ _REASONS: tuple[tuple[NotAskedReason, Callable[[_Case], bool]], ...] = (
 def decide(
     candidate: SurveyCandidate, rules: EligibilityRules, history: SurveyHistorySnapshot, sample_id: str
 ) -> NotAskedReason | None:
-    """Return why a caller is not asked, None for one who is; `sample_id` is the call's Linkedid."""
+    """Return the reason why a caller is not invited, None for a caller who is invited.
+
+    `sample_id` is the call's Linkedid.
+    """
     case = _Case(candidate, rules, history, sample_id)
     return next((reason for reason, holds in _REASONS if holds(case)), None)
 
@@ -161,10 +168,12 @@ def decide(
 def decide_after_hangup(
     candidate: SurveyCandidate, rules: EligibilityRules, history: SurveyHistorySnapshot, sample_id: str
 ) -> SurveyStage | NotAskedReason | None:
-    """Return the stage of a caller who ended the talk, and so never came to the survey; None for others.
+    """Return the survey decision on a caller whose talk ended without a survey; None if there is no decision.
 
-    Whoever would have been asked if the agent had hung up is `caller_left_first`. A talk that ended in
-    another way without a survey tells nothing: its call may go on, or its dialplan leads to none.
+    A caller who hung up first never reaches the survey. The decision assumes that the agent had hung up: its
+    result is the reason against an invitation, or `caller_left_first` for a caller who would have been
+    invited. None means that the caller did not end the talk. The call may then continue, or its dialplan may
+    have no survey.
     """
     if candidate.ended_by is not EndedBy.CALLER:
         return None
@@ -173,9 +182,10 @@ def decide_after_hangup(
 
 
 def is_sampled(sample_id: str, percent: float) -> bool:
-    """Tell whether a call is among so many per cent: the same answer anywhere, in any order, at any time.
+    """Return whether a call is in a random sample of `percent` per cent of all calls.
 
-    One in N is 100 / N per cent. Who is drawn at some per cent is drawn at more of them too.
+    The result depends only on the arguments, so it is the same on each machine and at any time. One in N is
+    100 / N per cent. A call that is in a sample is also in each larger sample.
     """
     digest = sha256(_SALT + sample_id.encode(errors="replace")).digest()
     return int.from_bytes(digest[:8]) < percent / 100 * 2**64

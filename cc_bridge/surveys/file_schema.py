@@ -1,7 +1,7 @@
-"""What may stand in a survey's file: its tables, their keys and limits. Pure.
+"""The schema of a survey file: its tables, their keys and their limits. Pure.
 
-`definition.py` reads a file into a `SurveyFile`, checks what one table alone cannot tell, and makes the
-`Survey` of it. The shipped files in config/surveys explain each key.
+`definition.py` parses a file into a `SurveyFile`, checks rules across tables, and makes a `Survey` of it.
+The example files in config/surveys explain each key.
 """
 
 from typing import Annotated, Any, Literal
@@ -23,21 +23,28 @@ __all__ = [
 ]
 
 Digit = Annotated[str, Field(pattern=r"^[0-9]$")]
-# `#` ends what a caller types, so it can mean nothing else.
+# `#` ends an answer of several keys, so it cannot be a special key.
 Special = Annotated[str, Field(pattern=r"^[0-9*]{1,2}$")]
 Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
 Retries = Annotated[int, Field(ge=0, le=5)]
 Wait = Annotated[float, Field(ge=1, le=30)]
 
-END = "end"  # a branch may go there
+END = "end"  # the `go` of a branch that ends the survey
 
 
 class BranchTable(SurveyTable):
+    """A branch to another question.
+
+    `when` is the condition, empty for any answer. `go` is the id of the question that follows, or `end`.
+    """
+
     when: str = ""
     go: Identifier
 
 
 class _QuestionTable(SurveyTable):
+    """The keys that all kinds of questions have."""
+
     id: Identifier
     ask: Identifier
     retries: Retries | None = None
@@ -48,17 +55,23 @@ class _QuestionTable(SurveyTable):
 
 
 class ScoreTable(_QuestionTable):
+    """A question whose answer is a score on a scale."""
+
     kind: ScaleKind
     invalid: Identifier
 
 
 class ChoiceTable(_QuestionTable):
+    """A question with a labelled choice for each key."""
+
     kind: Literal["choice"]
     invalid: Identifier
     keys: dict[Digit, Label] = Field(min_length=2)
 
 
 class CommentTable(_QuestionTable):
+    """A question that asks for consent, then records a spoken comment."""
+
     kind: Literal["comment"]
     consent: Identifier
     yes_key: Digit = "1"
@@ -71,20 +84,23 @@ QuestionTable = ScoreTable | ChoiceTable | CommentTable
 
 
 def _without_retired_kinds(question: Any) -> Any:
+    """Return the raw table of a question; raise ValueError if its kind is a retired one."""
     if isinstance(question, dict):
         check_not_retired(question.get("kind"))
     return question
 
 
 class LanguageTable(SurveyTable):
-    """The question which language the caller wants to hear."""
+    """The question for the language in which the caller wants the survey."""
 
-    prompt: Identifier  # spoken in each language, one after the other
+    prompt: Identifier  # played in each language, one after the other
     keys: dict[Digit, LanguageCode] = Field(min_length=2)
-    when: Literal["always", "unknown"] = "unknown"  # unknown: the channel's language is none of the survey's
+    when: Literal["always", "unknown"] = "unknown"  # unknown: if the survey lacks the channel's language
 
 
 class SurveyFile(SurveyTable):
+    """The content of a survey file."""
+
     id: Identifier
     version: int = Field(ge=1)
     languages: list[LanguageCode] = Field(min_length=1)

@@ -1,27 +1,13 @@
-"""Whose callers hang up first more often than those of the same queue's other agents. Pure.
+"""Hang-up outliers: agents whose callers hang up first more often than the queue's other callers. Pure.
 
-A survey begins when the agent hangs up first. An agent who fears it can stay silent on the line until the
-caller gives up. So of the callers who would be asked (eligible, chosen, with consent where it is needed)
-the guard compares two stages of the funnel:
+A survey starts only if the agent hangs up first. An agent who wants no survey can stay silent until the
+caller hangs up. So the share of callers who hang up first is compared between the agents of a queue.
 
-- `caller_left_first`: the caller hung up while the agent's leg was still in the talk. The talk's `ended_by`
-  is caller: both ends were seen, and neither a transfer nor the system ended it. This is all that
-  "lingered" means. The PBX knows of no silence, and most of these callers were simply done, so the share
-  says nothing by itself, only beside that of the others.
-- `invited`: the agent left first and the caller was asked, whatever the caller did then. Who was called
-  back for it had left first, is counted as such already, and does not count again.
+Only two decisions on eligible callers count. `caller_left_first` means that the talk's `ended_by` is caller.
+`invited` means that the agent hung up first. Callbacks are left out: their callers are counted already.
 
-The metrics count every entry of the funnel into a `HangupOutliers` as it comes and ask for `queues`; a report
-makes one `of` the rows of its period and has `agents` for its column.
-
-The trap: many agents are compared, so chance alone puts some of them above any bounds. The bounds here leave
-out one in 1,000 on each side, as is done where hospitals are compared (Spiegelhalter, Statistics in Medicine
-24, 2005), and the others' share has bounds too; of 4,000 pairs of agent and queue that still is 4 or more. So
-besides, chance must be less likely to make the pair the more are compared (Bonferroni): at the most one
-report in 40 suspects anybody innocent. That likelihood is exact, since such bounds, far out and where few
-leave first, are passed much more often than they say. The metrics look all the time, so they are wrong more
-often than a report. And even so agents differ for honest reasons: a suspicion is a reason to listen to
-calls, not a verdict.
+Note: a large share alone means nothing, since most such callers were simply done. Agents also differ for
+honest reasons. An outlier is a reason to listen to calls, not a verdict.
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,13 +22,16 @@ from cc_bridge.surveys.eligibility import SurveyStage
 
 __all__ = ["REMEMBERED", "AgentShare", "FunnelRow", "HangupOutliers", "QueueShare"]
 
-REMEMBERED = 400  # callers of one agent in one queue, then half of that: some weeks, so that a habit can end
-_ONE, _ANY = 0.001, 0.025  # how often chance may suspect a pair of agent and queue, and any of all pairs
+# An agent's counts in one queue are halved at this number of callers. They then cover some weeks, so that
+# an agent who changes is no outlier for ever.
+REMEMBERED = 400
+# Probability that chance alone makes one pair of agent and queue an outlier, and any of all pairs.
+_ONE, _ANY = 0.001, 0.025
 Z = NormalDist().inv_cdf(1 - _ONE)
 
 
 class FunnelRow(Protocol):
-    """What must be known of a caller: a FunnelEntry, or a row of its table."""
+    """The needed columns of a survey decision: a SurveyDecision, or a row of its table."""
 
     @property
     def queue(self) -> str: ...
@@ -56,21 +45,21 @@ class FunnelRow(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AgentShare:
-    """One agent in one queue; shares and bounds are from 0 to 1."""
+    """The share of callers who hung up first on one agent in one queue; shares and bounds are from 0 to 1."""
 
     queue: str
     agent: str
-    share: float  # of the callers, those who hung up first
+    share: float  # of the agent's callers, those who hung up first
     n: int  # callers
-    low: float
-    high: float
-    norm: float | None  # the share of the queue's other agents together; None while there are none
-    is_outlier: bool  # the share is above the norm by more than chance explains, and both n are enough
+    low: float  # lower confidence bound of the share
+    high: float  # upper confidence bound
+    norm: float | None  # the share of the queue's other agents together; None: no other agent
+    is_outlier: bool  # the share is above the norm by more than chance explains, and both have enough callers
 
 
 @dataclass(frozen=True, slots=True)
 class QueueShare:
-    """One queue as a whole."""
+    """The share of callers who hung up first in one queue, and the number of its outliers."""
 
     queue: str
     share: float
@@ -92,7 +81,21 @@ class _HangupCounts:
 
 
 class HangupOutliers:
-    """Counts the callers of each agent in each queue; those of long ago fade unless told to keep all."""
+    """The counts of callers who hung up first, for each agent in each queue, and the test for outliers.
+
+    Many agents are compared, so chance alone puts some of them above any bounds. The bounds leave out one in
+    1,000 on each side, as in comparisons of hospitals (Spiegelhalter, Statistics in Medicine 24, 2005). The
+    share of the other agents has bounds too. Of 4,000 pairs of agent and queue that still is 4 or more by
+    chance.
+
+    So a second condition is needed: the more pairs are compared, the less likely must chance be to make the
+    pair an outlier (Bonferroni). Then at most one report in 40 has an outlier by chance. The likelihood is
+    exact, because bounds far out, and with few hang-ups, are exceeded much more often than they promise. The
+    metrics test continuously, so they are wrong more often than a report.
+
+    `minimum` is the number of callers that an agent, and the other agents together, need. With `fades`, old
+    callers lose weight: an agent's counts are halved when they reach REMEMBERED.
+    """
 
     def __init__(self, minimum: int = MINIMUM, *, fades: bool = True) -> None:
         self._minimum = minimum
@@ -101,14 +104,14 @@ class HangupOutliers:
 
     @classmethod
     def of(cls, entries: Iterable[FunnelRow], minimum: int = MINIMUM) -> Self:
-        """Count the entries of a report's period, all alike."""
-        lingering = cls(minimum, fades=False)
+        """Count the rows of a report's period, all with the same weight."""
+        outliers = cls(minimum, fades=False)
         for entry in entries:
-            lingering.count(entry)
-        return lingering
+            outliers.count(entry)
+        return outliers
 
     def count(self, entry: FunnelRow, times: int = 1) -> None:
-        """Take an entry of the funnel, or several alike; stages other than the two do not matter here."""
+        """Count a survey decision `times` times; decisions of other stages and of callbacks are ignored."""
         if (
             entry.stage not in {SurveyStage.CALLER_LEFT_FIRST, SurveyStage.INVITED}
             or entry.trigger == Trigger.CALLBACK
@@ -122,7 +125,7 @@ class HangupOutliers:
             counts.n //= 2
 
     def agents(self) -> Iterator[AgentShare]:
-        """Yield every agent of every queue."""
+        """Yield the share of every agent in every queue."""
         rare = self._significance_level()
         for queue, agents in self._queues.items():
             everyone = _sum(agents)
@@ -134,7 +137,7 @@ class HangupOutliers:
                 yield AgentShare(queue, agent, own.share, own.n, low, high, norm, is_outlier)
 
     def queues(self) -> Iterator[QueueShare]:
-        """Yield every queue with the number of its agents who stand out."""
+        """Yield the share of every queue, with the number of its outliers."""
         rare = self._significance_level()
         for queue, agents in self._queues.items():
             everyone = _sum(agents)
@@ -142,7 +145,10 @@ class HangupOutliers:
             yield QueueShare(queue, everyone.share, everyone.n, outliers)
 
     def _significance_level(self) -> float:
-        """Return how often chance may make a pair an outlier: less often the more are compared."""
+        """Return the probability below which a pair of agent and queue is an outlier.
+
+        It falls with the number of pairs that have enough callers.
+        """
         compared = 0
         for agents in self._queues.values():
             n = sum(own.n for own in agents.values())
@@ -152,7 +158,7 @@ class HangupOutliers:
     def _is_outlier(self, own: _HangupCounts, others: _HangupCounts, rare: float) -> bool:
         if not others.n or min(own.n, others.n) < self._minimum or own.share <= others.share:
             return False
-        # The lower bound of the difference between two shares: Newcombe's method 10 (Statistics in Medicine
+        # The lower bound of the difference between two shares is Newcombe's method 10 (Statistics in Medicine
         # 17, 1998). It is above 0 only if the agent's own lower bound is above the norm.
         below = own.share - wilson(own.left_first, own.n, Z)[0]
         above = wilson(others.left_first, others.n, Z)[1] - others.share
@@ -165,7 +171,7 @@ def _sum(agents: dict[str, _HangupCounts]) -> _HangupCounts:
 
 
 def _p_value(own: _HangupCounts, others: _HangupCounts) -> float:
-    """Return how often chance gives the agent so many who left first, or more (Fisher's exact test)."""
+    """Return the probability that chance gives the agent this many hang-ups or more (Fisher's exact test)."""
     both = _HangupCounts(own.left_first + others.left_first, own.n + others.n)
     likelihood = exp(_log_ways(own) + _log_ways(others) - _log_ways(both))
     total = 0.0
@@ -173,12 +179,12 @@ def _p_value(own: _HangupCounts, others: _HangupCounts) -> float:
         total += likelihood
         likelihood *= (own.n - theirs) / (theirs + 1)
         likelihood *= (both.left_first - theirs) / (others.n - both.left_first + theirs + 1)
-        if likelihood <= total * 1e-9:  # from here on it only falls
+        if likelihood <= total * 1e-9:  # the likelihood only falls from here
             break
     return total
 
 
 def _log_ways(counts: _HangupCounts) -> float:
-    """Return the logarithm of in how many ways so many of n may be those who left first."""
+    """Return the logarithm of the number of ways to choose the callers who hung up first from all callers."""
     stayed = counts.n - counts.left_first
     return lgamma(counts.n + 1) - lgamma(counts.left_first + 1) - lgamma(stayed + 1)

@@ -1,15 +1,14 @@
-"""Who was asked when, and who never wants to be: what `eligibility.py` knows of before. In memory, pure.
+"""Survey history in memory: each caller's last survey, opt-outs, and today's surveys per queue and agent.
 
-The wiring fills it from the database at the start and again every minute, because the daemons of other PBXs
-and the command `cc-bridge opt-out` write there too, and notes each attempt of its own as it begins. Nothing
-here waits: while the database is away, what is in memory decides.
+The daemon fills the history from the database at start and reads the database again every minute: daemons
+of other PBXs and the command `cc-bridge opt-out` write there too. The daemon also adds each of its own
+survey attempts at the attempt's start. No method waits for the database. While the database is away, the
+content of the memory decides.
 
-100,000 callers take 12 MB, 14 if their keys are hashed; beyond `limit` those who were asked longest ago are
-forgotten. Opt-outs are people's wishes and never forgotten: 19 to 21 MB for 100,000.
+Note: each attempt and each opt-out may arrive several times, and late. Adding one again changes nothing.
+The counts per queue and agent are of this PBX only: another PBX may have a queue of the same name.
 
-The traps: everything comes more than once, from here and from the database, and late; noting it again must
-change nothing. And a queue's and an agent's count is that of this PBX alone: another one may have a queue of
-the same name.
+Pure.
 """
 
 from dataclasses import dataclass
@@ -20,62 +19,74 @@ from cc_bridge.surveys.eligibility import SurveyCandidate, SurveyHistorySnapshot
 
 __all__ = ["PastAttempt", "SurveyHistory"]
 
-_TODAY = 25 * 3_600.0  # seconds; the day on which clocks go back has no more
+_TODAY = 25 * 3_600.0  # seconds: the longest day, on which clocks are set back
 
 
 @dataclass(frozen=True, slots=True)
 class PastAttempt:
-    """What is to be known of a SurveyAttempt; the database gives them by the thousands."""
+    """The part of a SurveyAttempt that the history needs; the database returns thousands of them."""
 
     pbx: str
     attempt_id: str
     queue: str
     agent: str
-    started_at: float
-    caller_key: str
+    started_at: float  # UTC seconds since the epoch
+    caller_key: str  # empty: the number is withheld
 
 
 class SurveyHistory:
-    """The callers whom all PBXs asked, and how many this one asked today; filled oldest first."""
+    """The survey history of the callers of all PBXs, and today's survey counts of this PBX.
+
+    Attempts are added oldest first. Beyond `limit` callers, those with the oldest last survey are forgotten.
+    100,000 callers take 12 MB, or 14 MB if their keys are hashed. Opt-outs are never forgotten; 100,000 of
+    them take 19 to 21 MB.
+    """
 
     def __init__(self, pbx: str, limit: int = 500_000) -> None:
         self._pbx = pbx
         self._limit = limit  # callers
-        self._last: dict[str, float] = {}  # by caller key, UTC seconds since the epoch, longest ago first
-        self._opt_outs: dict[str, OptOut] = {}  # by caller key, what was said last
-        # Attempts of about a day, started_at by attempt_id.
+        self._last: dict[str, float] = {}  # by caller key, UTC seconds since the epoch, oldest first
+        self._opt_outs: dict[str, OptOut] = {}  # by caller key, the latest only
+        # The attempts of about one day: name of the queue or agent -> attempt_id -> started_at.
         self._in_queue: dict[str, dict[str, float]] = {}
         self._of_agent: dict[str, dict[str, float]] = {}
 
     def __len__(self) -> int:
-        """Return how many callers are remembered as asked."""
+        """Return the number of callers whose last survey is remembered."""
         return len(self._last)
 
     def add_attempt(self, attempt: SurveyAttempt | PastAttempt, now: float) -> None:
-        """Take in that a caller was asked."""
+        """Add a survey attempt; an attempt that is known already changes nothing.
+
+        `now` is in UTC seconds since the epoch.
+        """
         at = attempt.started_at
         if attempt.caller_key and at > self._last.get(attempt.caller_key, 0.0):
             self._last.pop(attempt.caller_key, None)
             self._last[attempt.caller_key] = at
             if len(self._last) > self._limit:
-                # Some at once: what lay at the front of a dict is passed over again each time.
+                # Drop 1 % in one step: a dict steps over its deleted first entries at each iteration.
                 self._drop(list(islice(self._last, 1 + self._limit // 100)))
         if attempt.pbx == self._pbx and at > now - _TODAY:
             self._in_queue.setdefault(attempt.queue, {})[attempt.attempt_id] = at
             self._of_agent.setdefault(attempt.agent, {})[attempt.attempt_id] = at
 
-    def record_opt_out(self, said: OptOut) -> None:
-        """Take in what a caller said about being asked; the latest holds."""
-        known = self._opt_outs.get(said.caller_key)
-        if said.caller_key and (known is None or said.updated_at >= known.updated_at):
-            self._opt_outs[said.caller_key] = said
+    def record_opt_out(self, opt_out: OptOut) -> None:
+        """Store a caller's opt-out, or its withdrawal, unless a later one of the same caller is known."""
+        known = self._opt_outs.get(opt_out.caller_key)
+        if opt_out.caller_key and (known is None or opt_out.updated_at >= known.updated_at):
+            self._opt_outs[opt_out.caller_key] = opt_out
 
     def opted_out(self, caller_key: str) -> bool:
-        said = self._opt_outs.get(caller_key)
-        return said is not None and said.opted_out
+        opt_out = self._opt_outs.get(caller_key)
+        return opt_out is not None and opt_out.opted_out
 
     def snapshot(self, candidate: SurveyCandidate, midnight: float, running: int) -> SurveyHistorySnapshot:
-        """Return what was before a caller; `midnight` is the local one, `running` counts other surveys."""
+        """Return the history of one caller, and the counts that limit the number of surveys.
+
+        `midnight` is the start of the local day in UTC seconds since the epoch. `running` is the number of
+        other surveys in progress.
+        """
         return SurveyHistorySnapshot(
             last_asked_at=self._last.get(candidate.caller_key),
             opted_out=self.opted_out(candidate.caller_key),
@@ -85,8 +96,11 @@ class SurveyHistory:
         )
 
     def prune(self, before: float, now: float) -> None:
-        """Drop whoever was asked last before an instant, and the attempts of yesterday."""
-        # No look at those who stay: there may be half a million, and a caller may be waiting.
+        """Forget callers whose last survey was before `before`, and attempts that are older than about a day.
+
+        Both instants are UTC seconds since the epoch.
+        """
+        # Stop at the first caller to keep: there may be half a million, and a caller may be waiting.
         self._drop([key for key, _ in takewhile(lambda asked: asked[1] < before, self._last.items())])
         for counted in (self._in_queue, self._of_agent):
             for name, attempts in list(counted.items()):

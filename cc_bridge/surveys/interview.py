@@ -1,19 +1,9 @@
-"""How an interview goes: a state machine that says the next step and is told what came of it. Pure.
+"""The interview: a state machine that returns the next step of a survey after each step's outcome. Pure.
 
-`agi/survey_script.py` carries the steps out. A question goes like this; a wrong or missing key may come
-`retries` times:
+Keys also count while the prompt before a question is played. If the retries or the time are used up, a
+question has no sound file, or a record could not be stored, the interview still plays the goodbye.
 
-    LEADING_IN (the welcome, or a word about what was before) --played--> ASKING
-    ASKING --answer--> SAVING --stored--> LEADING_IN or ASKING the next one, or THANKING --> PARTING --> OVER
-    ASKING --a key that may go on, as the 1 of 10--> COMPLETING --next key, # or silence--> as from ASKING
-    ASKING --wrong key--> LEADING_IN ("not a valid key") --> ASKING the same one
-    ASKING --silence----> ASKING the same one
-    ASKING --the caller consents to a comment--> INSTRUCTING --> RECORDING --> SAVING
-
-Keys count while a prompt leads in, too. Retries used up, the time over, a question without a sound file, a
-record that could not be stored: PARTING, so that the caller always hears a goodbye. The trap: the caller
-may hang up in any state, and the time may be over; the table leaves both out, for they end it from
-everywhere.
+Hang-up and time limit are not in the table: both end the interview from every state.
 """
 
 from collections.abc import Callable, Mapping
@@ -50,7 +40,7 @@ NEXT_KEY_SECONDS = 2.0  # between the 1 and the 0 of a 10
 
 class InterviewState(Enum):
     BEGINNING = auto()
-    CHOOSING = auto()  # the language
+    CHOOSING = auto()  # the caller chooses the language
     SWITCHING = auto()
     LEADING_IN = auto()
     ASKING = auto()
@@ -59,7 +49,7 @@ class InterviewState(Enum):
     RECORDING = auto()
     SAVING = auto()
     OPTING_OUT = auto()
-    CONFIRMING = auto()  # that we do not ask again
+    CONFIRMING = auto()  # that the opt-out is stored
     THANKING = auto()
     PARTING = auto()
     OVER = auto()
@@ -69,14 +59,33 @@ _Meaning = StepResult | KeypadMeaning | type[CommentRecorded]
 
 
 class Interview:
-    """One caller's way through a survey."""
+    """The interview of one caller with one survey.
+
+    The order of the states for one question, of which a wrong or missing key may be retried `retries` times:
+
+        LEADING_IN (the welcome, or a prompt about the previous answer) --played--> ASKING.
+
+        ASKING --answer--> SAVING --stored--> LEADING_IN or ASKING the next question.
+
+        ASKING --the last answer--> SAVING --stored--> THANKING --> PARTING (the goodbye) --> OVER.
+
+        ASKING --a key that may start a longer answer, such as the 1 of 10--> COMPLETING.
+
+        COMPLETING --next key, # or silence--> as from ASKING.
+
+        ASKING --wrong key--> LEADING_IN ("not a valid key") --> ASKING the same question.
+
+        ASKING --silence--> ASKING the same question.
+
+        ASKING --the caller consents to a comment--> INSTRUCTING --> RECORDING --> SAVING.
+    """
 
     def __init__(self, survey: Survey, channel_language: str = "") -> None:
-        """`channel_language` is the caller's, as far as the PBX knows it."""
+        """Set the first state; `channel_language` is the caller's language on the PBX, empty if not known."""
         self.state = InterviewState.BEGINNING
         self.language = survey.language_for(channel_language)
         self.answered = 0
-        self.stage = ""  # of the funnel, if the last event reached one
+        self.stage = ""  # the funnel stage that the last event reached, empty if none
         self._survey = survey
         self._choice = LanguageQuestion.of(survey, channel_language)
         self._reason = ""
@@ -84,16 +93,20 @@ class Interview:
 
     @property
     def result(self) -> SurveyResult:
-        """How far the interview came until now."""
+        """The result of the interview so far: declined, partial or complete."""
         if not self.answered:
             return SurveyResult.DECLINED
         return SurveyResult.COMPLETE if self._walked else SurveyResult.PARTIAL
 
     def begin(self) -> Step:
+        """Return the first step: to store the start of the survey."""
         return Begin()
 
     def next(self, event: StepOutcome) -> Step:
-        """Return the step that follows; an event that does not fit the state ends with reason error."""
+        """Return the step that follows an outcome.
+
+        An outcome that does not fit the state ends the interview with the reason `error`.
+        """
         self.stage = ""
         if isinstance(event, InterviewEnd):
             self.stage = "hung_up" if event is InterviewEnd.HUNG_UP else ""
@@ -106,7 +119,10 @@ class Interview:
         return found(self) if found is not None else self._part("error")
 
     def _meaning(self, event: StepResult | KeyPressed | CommentRecorded) -> _Meaning:
-        """Return what the table knows: keys and silence are judged by the question."""
+        """Return the table key of an outcome.
+
+        The current question decides the meaning of keys and silence.
+        """
         if isinstance(event, CommentRecorded):
             self._value = event.seconds
             return CommentRecorded
@@ -118,9 +134,9 @@ class Interview:
         self._value = self._typing.value
         return typed
 
-    # -- the table's actions: the begin
+    # -- the table's actions: the start
 
-    def _greet(self) -> Step:
+    def _start(self) -> Step:
         self.stage = "started"
         if self._choice is None:
             return self._welcome()
@@ -139,7 +155,7 @@ class Interview:
     # -- a question
 
     def _lead_in(self, prompt: str | None) -> Step:
-        """Play a prompt before the current question, if one is left."""
+        """Play a prompt before the current question; thank the caller if no question is left."""
         if self._walked:
             return self._thank()
         if not prompt:
@@ -244,7 +260,7 @@ class Interview:
         return self._lead_in(prompt)
 
     def _turn_to(self, number: int) -> None:
-        """Make a question the current one; the one behind the last means that all were walked through."""
+        """Make a question the current one; the number after the last question means that none is left."""
         self._number = number
         self._tries = 0  # wrong keys and silences
         self._value = 0
@@ -268,7 +284,7 @@ class Interview:
         complete = self.result is SurveyResult.COMPLETE
         return Finish(self.result, "" if complete else self._reason)
 
-    # -- the table: state, what came of the step, and the action that gives the next one
+    # -- the table: state -> outcome of the step -> action that returns the next step
 
     _TYPED: ClassVar[Mapping[_Meaning, Callable[["Interview"], Step]]] = {
         KeypadMeaning.ANSWER: _save,
@@ -280,7 +296,7 @@ class Interview:
         KeypadMeaning.WRONG: _correct,
     }
     _TABLE: ClassVar[Mapping[InterviewState, Mapping[_Meaning, Callable[["Interview"], Step]]]] = {
-        InterviewState.BEGINNING: {StepResult.DONE: _greet, StepResult.NOT_STORED: _give_up},
+        InterviewState.BEGINNING: {StepResult.DONE: _start, StepResult.NOT_STORED: _give_up},
         InterviewState.SWITCHING: {StepResult.DONE: _welcome},
         InterviewState.LEADING_IN: {
             **_TYPED,

@@ -1,7 +1,7 @@
-"""What a caller types, judged by the question that it answers. Pure.
+"""Keypad input: the meaning of the keys that a caller presses, depending on the current question. Pure.
 
-`interview.py` gives each key to it. The trap: `1` answers a question from 0 to 10, and is the begin of `10`:
-then the next key tells, or the end of the answer, which is `#` or silence.
+A key may be an answer and also the start of a longer one: on a scale from 0 to 10, `1` may be the start of
+`10`. The next key then decides, or the end of the answer, which is `#` or silence.
 """
 
 from enum import Enum, auto
@@ -12,31 +12,31 @@ __all__ = ["KeypadInput", "KeypadMeaning"]
 
 
 class KeypadMeaning(Enum):
-    """What the keys mean."""
+    """The meaning of pressed keys for the current question."""
 
     ANSWER = auto()
-    CONSENT = auto()  # to be recorded
-    DECLINE = auto()  # to be recorded
+    CONSENT = auto()  # to the recording of a comment
+    DECLINE = auto()  # the caller refuses the recording
     SKIP = auto()
     OPT_OUT = auto()
-    MORE = auto()  # it may go on
+    MORE = auto()  # a longer answer is possible; wait for the next key
     WRONG = auto()
     NOTHING = auto()
 
 
 class KeypadInput:
-    """The keys that came for one question."""
+    """The keys that a caller has pressed for one question."""
 
     def __init__(self, question: Question, skip_key: str | None, opt_out_key: str | None) -> None:
-        self.heard = False  # the question was played; until then keys are typed ahead
-        self.value = 0  # of the answer
+        self.heard = False  # the question was played; earlier keys are typed ahead
+        self.value = 0  # the stored value of the last ANSWER
         self._question = question
         self._skip_key = skip_key
         self._opt_out_key = opt_out_key
         self._keys = ""
 
     def pressed(self, key: str) -> KeypadMeaning:
-        """Take the next key, empty for silence."""
+        """Add the next key and return the meaning of all keys so far; an empty key is silence."""
         keys = self._keys
         if key not in {"", "#"}:
             keys += key
@@ -52,7 +52,7 @@ class KeypadInput:
         if keys and keys == self._skip_key and self._question.skippable:
             return KeypadMeaning.SKIP
         if self._question.comment:
-            if not self.heard:  # nobody consents to a recording before the question was heard
+            if not self.heard:  # a key before the end of the question is no consent to a recording
                 return KeypadMeaning.NOTHING
             return KeypadMeaning.CONSENT if keys in self._question.keys else KeypadMeaning.DECLINE
         if not keys:

@@ -1,8 +1,8 @@
-"""The question which language the caller wants to hear, before the survey's own questions. Pure.
+"""The language question: the caller chooses the language of the survey before its first question. Pure.
 
-`interview.py` asks it, if the definition has one. Each language offers itself, in its own words, one prompt
-after the other; any key ends the offers. Who does not choose hears the language that would have been taken
-without the question: it is never a reason to end the survey.
+The question is part of a survey only if its definition has `ask_language`. Each language is offered in its
+own words, one prompt after the other; any key ends the offers. A caller who does not choose hears the survey
+in the language that would be used without the question. A missing choice never ends the survey.
 """
 
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ __all__ = ["LanguageQuestion"]
 
 
 class LanguageQuestion:
-    """One caller's choice of a language."""
+    """The language question of one caller."""
 
     @classmethod
     def of(cls, survey: Survey, channel_language: str) -> Self | None:
-        """Return the question, None when it is not asked of a caller on such a channel."""
+        """Return the language question for a caller; None if the channel's language makes it unnecessary."""
         asked = survey.ask_language
         if asked is None or (asked.when == "unknown" and survey.speaks(channel_language)):
             return None
@@ -31,13 +31,14 @@ class LanguageQuestion:
         self._keys = keys
         self._languages = list(keys.values())
         self._offered = 0
-        self._rounds = 0  # that ended without a choice
+        self._rounds = 0  # completed rounds of offers without a choice
 
     def begin(self) -> Step:
+        """Return the first step of the question."""
         return self._offer(0)
 
     def next(self, event: StepOutcome) -> Step | None:
-        """Return the step that follows, None when the question is over."""
+        """Return the step that follows an outcome, None at the end of a question without a choice."""
         if isinstance(event, KeyPressed):
             return Speak(self._keys[event.key]) if event.key in self._keys else self._again()
         if event in {StepResult.DONE, StepResult.PROMPT_MISSING} and self._offered + 1 < len(self._languages):

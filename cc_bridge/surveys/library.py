@@ -1,8 +1,8 @@
-"""All surveys of a folder, by their ids.
+"""The survey library: all surveys of a folder, by their ids.
 
-The wiring loads one at start and another on SIGHUP. The trap: a caller in the middle of a survey keeps the
-one that was begun, and a folder with a fault must change nothing; so a library never changes, a new one
-takes its place or the error does.
+The daemon loads a library at start and another one on SIGHUP. A library never changes. So a caller in the
+middle of a survey keeps the definition with which the survey started, and a folder with a fault changes
+nothing: the new library replaces the old one only if all files are valid.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,14 +16,14 @@ __all__ = ["SurveyLibrary"]
 
 
 class SurveyLibrary(Mapping[str, Survey]):
-    """Surveys by id, in the order of their ids."""
+    """The surveys of a folder by id, in the order of their ids."""
 
     def __init__(self, surveys: Mapping[str, Survey]) -> None:
         self._surveys = dict(sorted(surveys.items()))
 
     @classmethod
     def load(cls, folder: Path, sounds: Sounds) -> Self:
-        """Read every .toml file of a folder; raises SurveyError with the faults of all of them."""
+        """Read every .toml file of a folder; raise SurveyError with the faults of all files."""
         surveys: dict[str, Survey] = {}
         files: dict[str, Path] = {}
         faults: list[str] = []

@@ -1,6 +1,7 @@
-"""What callers hear: each prompt in each language, as `dialplans/prompts.toml` says it. Pure.
+"""The prompt catalogue: the text or recording of each prompt in each language, from `dialplans/prompts.toml`.
 
-Surveys are checked against it at start, and `prompt_synthesis.py` makes sound files of its texts.
+Surveys are checked against the catalogue at start, and `prompt_synthesis.py` turns its texts into sound
+files. Pure.
 """
 
 from typing import Annotated
@@ -11,7 +12,7 @@ from cc_bridge.surveys.toml_reader import Identifier, LanguageCode, SurveyTable,
 
 __all__ = ["FOLDER", "AsteriskSound", "PromptCatalogue", "PromptVoice", "parse_catalogue"]
 
-FOLDER = "cc_bridge"  # inside a language's folder of sounds; keeps ours apart from Asterisk's own
+FOLDER = "cc_bridge"  # inside a language's sound folder; separates these files from Asterisk's own
 
 
 class AsteriskSound(SurveyTable):
@@ -21,21 +22,21 @@ class AsteriskSound(SurveyTable):
 
 
 class PromptVoice(SurveyTable):
-    """How espeak-ng speaks a language."""
+    """The espeak-ng voice of a language, and its speed."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9+-]+$")
     words_per_minute: int = Field(default=150, ge=80, le=300)
 
 
 class PromptCatalogue(SurveyTable):
-    """Every prompt in every language, and the voices of the languages."""
+    """All prompts in all languages, and the voice of each language."""
 
     prompts: dict[Identifier, dict[LanguageCode, Annotated[str, Field(min_length=1)] | AsteriskSound]]
     voices: dict[LanguageCode, PromptVoice]
 
     @property
     def sounds(self) -> dict[str, dict[str, str]]:
-        """Prompt -> language -> the file that Asterisk plays; it finds the language's folder by itself."""
+        """The sound files: prompt -> language -> file name for Asterisk, which adds the language's folder."""
         return {
             prompt: {
                 language: spoken.asterisk if isinstance(spoken, AsteriskSound) else f"{FOLDER}/{prompt}"
@@ -46,10 +47,10 @@ class PromptCatalogue(SurveyTable):
 
 
 def parse_catalogue(text: str, file: str) -> PromptCatalogue:
-    """Read a catalogue; raises SurveyError with one line for each fault, each with file and line."""
+    """Parse a catalogue; raise SurveyError with one line for each fault, each with file and line."""
     catalogue = read_toml(PromptCatalogue, text, file)
     voiceless = [
-        (("prompts", prompt, language), f"no voice for {language}")
+        (("prompts", prompt, language), f"no voice for {language}: add it under voices")
         for prompt, languages in catalogue.prompts.items()
         for language, spoken in languages.items()
         if isinstance(spoken, str) and language not in catalogue.voices

@@ -1,7 +1,7 @@
-"""The questions of a survey: their keys, what is stored for a key, and which question follows. Pure.
+"""Survey questions: the keys of each question, their stored values, and the question that follows. Pure.
 
-`1` may be the first key of `10`, so a key alone does not always answer; `longer` tells. What the kinds of
-questions have in common stands in `cc_bridge/kpis/question_kinds.py`.
+A key may be the start of a longer answer, such as the `1` of `10`; see `longer`. The properties that all
+questions of one kind share are in `cc_bridge/kpis/question_kinds.py`.
 """
 
 import re
@@ -15,34 +15,35 @@ _CONDITION = re.compile(r"(<=|>=)?\s*(\d{1,2})(?:\s*,\s*(\d{1,2}(?:\s*,\s*\d{1,2
 
 @dataclass(frozen=True, slots=True)
 class CommentSettings:
-    """How a spoken comment is recorded, once the caller has consented."""
+    """The recording settings of a spoken comment, which is recorded only with the caller's consent."""
 
     after_beep: str  # the prompt before the beep
     thanks: str | None  # after it, if another question follows
     max_seconds: float
-    silence_seconds: float  # of the caller, that end it
+    silence_seconds: float  # of the caller, after which the recording ends
 
 
 @dataclass(frozen=True, slots=True)
 class QuestionBranch:
-    """Where the way goes on after some answers."""
+    """A branch after a question: some of its answers, and the number of the question that follows them."""
 
-    values: frozenset[int | None] | None  # None among them is a question that was skipped; None is any
-    go: int  # the number of a later question; the one behind the last is the end
+    values: frozenset[int | None] | None  # None: any answer; None as a member: the question was skipped
+    go: int  # the number of a later question; the number after the last question is the end
 
     def takes(self, value: int | None) -> bool:
+        """Return whether the branch applies to an answer's value; None is a skipped question."""
         return self.values is None or value in self.values
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question of a survey. A comment's question is whether it may be recorded."""
+    """One question of a survey. A comment's question asks for the consent to a recording."""
 
     id: str
     kind: str
     ask: str  # prompts
     invalid: str
-    keys: Mapping[str, int]  # what a caller types -> what is stored; of a comment the key that consents
+    keys: Mapping[str, int]  # keys -> stored value; of a comment: the key that consents
     retries: int
     wait_seconds: float
     rates: str  # last_agent, first_agent, queue:NAME or company
@@ -53,27 +54,28 @@ class Question:
 
     @property
     def values(self) -> Sequence[int]:
-        """Return all values that an answer can have, lowest first; none for a comment, which has no score."""
+        """All values that an answer can have, lowest first; empty for a comment, which has no score."""
         return () if self.comment else sorted(self.keys.values())
 
     def value_of(self, typed: str) -> int | None:
-        """Return what is stored for the keys that the caller typed, None for wrong ones."""
+        """Return the value for the keys that a caller pressed, None for keys that are no answer."""
         return self.keys.get(typed)
 
     def label(self, value: int) -> str:
-        """Return what an answer means in words; empty for a score."""
+        """Return the meaning of a value in words; empty for a score."""
         return self.labels.get(value, "")
 
 
 def longer(typed: str, answers: Sequence[str]) -> bool:
-    """Tell whether one of the answers begins with what was typed and goes on."""
+    """Return whether the pressed keys are the start of a longer answer."""
     return any(answer.startswith(typed) and answer != typed for answer in answers)
 
 
 def condition(text: str, values: Sequence[int]) -> frozenset[int | None] | None:
-    """Return the values that fit `<=2`, `>=9`, `3`, `1,2` or `skipped`.
+    """Return the values that fit a condition: `<=2`, `>=9`, `3`, `1,2` or `skipped`.
 
-    None is any value, for an empty text. Raises ValueError.
+    `values` are the values that an answer can have. The result None means any value: the text is empty. Raise
+    ValueError for another text, and for a value that no answer has.
     """
     if not text:
         return None

@@ -1,6 +1,6 @@
-"""The words between an interview and whoever carries it out: steps go out, events come back. Pure.
+"""The steps of an interview and their outcomes. Pure.
 
-`interview.py` says the next Step, `agi/survey_script.py` does it and tells the Event that came of it.
+`interview.py` returns the next Step; `agi/survey_script.py` performs it and returns the StepOutcome.
 """
 
 from dataclasses import dataclass
@@ -30,44 +30,53 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Store that the caller is asked; answered by DONE or NOT_STORED."""
+    """The step that stores the start of the survey; its outcome is DONE or NOT_STORED."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Go on in the language that the caller chose; answered by DONE."""
+    """The step that switches to the language that the caller chose; its outcome is DONE."""
 
     language: str
 
 
 @dataclass(frozen=True, slots=True)
 class AskKey:
-    """Play a prompt and wait for one key; answered by Key, SILENCE or PROMPT_MISSING."""
+    """The step that plays a prompt and waits for one key.
+
+    Its outcome is KeyPressed, SILENCE or PROMPT_MISSING.
+    """
 
     prompt: str
     wait_seconds: float
-    language: str = ""  # another one than the interview's
+    language: str = ""  # empty: the language of the interview
 
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """Play a prompt; answered by DONE, PROMPT_MISSING, or, if it listens, by the Key that stopped it."""
+    """The step that plays a prompt; its outcome is DONE or PROMPT_MISSING.
+
+    With `listens`, a key stops the prompt; the outcome is then KeyPressed.
+    """
 
     prompt: str
     listens: bool = False
-    language: str = ""  # another one than the interview's
+    language: str = ""  # empty: the language of the interview
 
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Wait for the next key of an answer that may have more of them; answered by Key or SILENCE."""
+    """The step that waits for the next key of a longer answer; its outcome is KeyPressed or SILENCE."""
 
     wait_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class RecordComment:
-    """Beep and record what the caller says; answered by Recorded, SILENCE or NOT_RECORDED."""
+    """The step that beeps and records the caller's comment.
+
+    Its outcome is CommentRecorded, SILENCE or NOT_RECORDED.
+    """
 
     question: Question
     max_seconds: float
@@ -76,7 +85,7 @@ class RecordComment:
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    """Store a valid answer; answered by DONE or NOT_STORED."""
+    """The step that stores a valid answer; its outcome is DONE or NOT_STORED."""
 
     question: Question
     value: int
@@ -85,12 +94,12 @@ class Save:
 
 @dataclass(frozen=True, slots=True)
 class StopAsking:
-    """Store that the caller does not want to be asked again; answered by DONE or NOT_STORED."""
+    """The step that stores the caller's opt-out; its outcome is DONE or NOT_STORED."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """Nothing more to do; how far it came, and why not further."""
+    """The last step: the result of the survey, and the reason if it is not complete."""
 
     result: SurveyResult
     reason: str
@@ -100,18 +109,18 @@ Step = Begin | Speak | AskKey | Play | Listen | RecordComment | Save | StopAskin
 
 
 class StepResult(Enum):
-    """What came of a step."""
+    """The outcome of a step, unless the caller pressed a key, left a comment or the interview ended."""
 
     DONE = auto()  # played, or stored
-    SILENCE = auto()  # no key, no word
+    SILENCE = auto()  # no key was pressed, or no word was said
     PROMPT_MISSING = auto()
     NOT_STORED = auto()
-    NOT_RECORDED = auto()  # the PBX could not
-    TIME_IS_UP = auto()  # the survey's own limit: there is still time for the goodbye
+    NOT_RECORDED = auto()  # the recording failed on the PBX
+    TIME_IS_UP = auto()  # the survey's max_seconds are over; the goodbye is still played
 
 
 class InterviewEnd(Enum):
-    """What ends an interview at once, without a goodbye; the value is the attempt's reason."""
+    """The end of an interview without a goodbye; the value is the attempt's reason."""
 
     HUNG_UP = "hung_up"
     TIME_IS_UP = "time_limit"
@@ -121,14 +130,14 @@ class InterviewEnd(Enum):
 
 @dataclass(frozen=True, slots=True)
 class KeyPressed:
-    """The caller pressed a key: 0 to 9, * or #."""
+    """The outcome that the caller pressed a key: 0 to 9, * or #."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class CommentRecorded:
-    """The caller said something."""
+    """The outcome that the caller's comment was recorded."""
 
     seconds: int
 

@@ -1,8 +1,8 @@
-"""Reads the survey files: TOML into checked, frozen tables, all faults of a file told at once. Pure.
+"""The reader of survey files and prompt catalogues: TOML into checked, frozen tables. Pure.
 
-A fault is told with the line it is about, which `tomllib` does not keep: `_lines` finds it again. The trap:
-it knows tables and keys, not what stands inside a value, so a fault within a list that is written inline
-gets the line where the list begins.
+All faults of a file are reported together, each with its line. `tomllib` does not keep line numbers, so
+`_lines` finds the line of each table and key again. It does not parse values: a fault inside a list that is
+written on several lines gets the line where the list starts.
 """
 
 import re
@@ -20,15 +20,16 @@ from cc_bridge.errors import SurveyError
 __all__ = ["Identifier", "KeyPath", "LanguageCode", "SurveyTable", "TomlFault", "faulty", "read_toml"]
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-"""Of a survey, a question or a prompt: it becomes a file name, a label and a key in SQL."""
+"""The id of a survey, question or prompt, which is also a file name, a metric label and a key in SQL."""
 
 LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}([_-][A-Za-z]{2,4})?$")]
-"""As Asterisk names it, which is also the folder of its sounds: `fa`, `en_GB`."""
+"""Asterisk's name of a language, which is also its sound folder: `fa`, `en_GB`."""
 
 KeyPath = tuple[int | str, ...]
-"""The keys from the file's top to a value: `("questions", 1, "ask")`."""
+"""The keys from the top of the file to a value: `("questions", 1, "ask")`."""
 
 TomlFault = tuple[KeyPath, str]
+"""A fault: the path of the faulty value, and the text of the error."""
 
 _KEY = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 _DOTTED = rf"\s*({_KEY}(?:\s*\.\s*{_KEY})*)\s*"
@@ -37,7 +38,7 @@ _ENTRY = re.compile(rf"{_DOTTED}=")
 
 
 class SurveyTable(BaseModel):
-    """Base of what a TOML table may hold: nothing unknown, nothing of another type."""
+    """Base class of a TOML table's model: an unknown key and a value of another type are faults."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -46,7 +47,7 @@ _AnyTable = TypeVar("_AnyTable", bound=SurveyTable)
 
 
 def read_toml(model: type[_AnyTable], text: str, file: str) -> _AnyTable:
-    """Return the file's content; raises SurveyError."""
+    """Return the file's content as `model`; raise SurveyError with a line for each fault."""
     try:
         return model.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:  # its text names line and column
@@ -57,16 +58,22 @@ def read_toml(model: type[_AnyTable], text: str, file: str) -> _AnyTable:
 
 
 def faulty(file: str, text: str, faults: Iterable[TomlFault]) -> SurveyError:
-    """Return the error that tells every fault in a line of its own, in the order of the file."""
+    """Return an error with one line for each fault, in the order of the file.
+
+    A line is `FILE:LINE: PATH: TEXT`.
+    """
     lines = dict(_lines(text))
-    found = sorted(((_line_of(path, lines), path, told) for path, told in faults), key=itemgetter(0))
+    found = sorted(((_line_of(path, lines), path, text) for path, text in faults), key=itemgetter(0))
     return SurveyError(
-        "\n".join(f"{file}:{line}: {'.'.join(map(str, path))}: {told}" for line, path, told in found)
+        "\n".join(f"{file}:{line}: {'.'.join(map(str, path))}: {text}" for line, path, text in found)
     )
 
 
 def _fault(model: type[SurveyTable], found: ErrorDetails) -> TomlFault:
-    """Return pydantic's fault at its place in the file; for an unknown key, with the one that was meant."""
+    """Return a pydantic error as a path in the file and a text.
+
+    The text about an unknown key suggests the most similar known key.
+    """
     tables: list[type[SurveyTable]] = [model]
     path: KeyPath = ()
     for step in found["loc"]:
@@ -74,7 +81,7 @@ def _fault(model: type[SurveyTable], found: ErrorDetails) -> TomlFault:
         kinds = [table for table in tables if step in _kinds(table)]
         if fields:
             tables = [inner for field in fields for inner in _tables_in(field.annotation)]
-        elif kinds:  # pydantic names the kind that a table says it is; the file has no such key
+        elif kinds:  # pydantic's path contains the table's `kind`, which is not a key of the file
             tables = kinds
             continue
         path += (step,)
@@ -97,17 +104,17 @@ def _tables_in(annotation: Any) -> Iterator[type[SurveyTable]]:
 
 
 def _line_of(path: KeyPath, lines: Mapping[KeyPath, int]) -> int:
-    """Return the line of a value; for one that is missing, of the table that lacks it."""
+    """Return the line of a value; for a missing value, the line of the table that lacks it."""
     while path and path not in lines:
         path = path[:-1]
     return lines.get(path, 1)
 
 
 def _lines(text: str) -> Iterator[tuple[KeyPath, int]]:
-    """Yield the path and the line, from 1, of each table and key."""
+    """Yield the path and the line number, from 1, of each table and key."""
     table: KeyPath = ()
     counts: dict[KeyPath, int] = {}
-    quotes = ""  # of the long string that we are in
+    quotes = ""  # of the multi-line string around this line, empty outside
     for number, line in enumerate(text.split("\n"), start=1):
         if not quotes:
             if header := _HEADER.match(line):
@@ -120,7 +127,7 @@ def _lines(text: str) -> Iterator[tuple[KeyPath, int]]:
 
 
 def _inside_lists(keys: KeyPath, counts: dict[KeyPath, int], *, new: bool) -> KeyPath:
-    """Return the path of a header's table, with the numbers of the lists of tables that it lies in."""
+    """Return the path of a table header, with its index in each list of tables that contains it."""
     path: KeyPath = ()
     for depth, key in enumerate(keys, start=1):
         path += (key,)

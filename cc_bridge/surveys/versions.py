@@ -1,8 +1,9 @@
-"""What each version of a survey asked, for those who read its answers later. Pure.
+"""Survey versions: the definition that belongs to each version number, for readers of its answers. Pure.
 
-The wiring tells it at start and on SIGHUP what was loaded, and then what the database knows from before. An
-answer names survey and version, so the first definition of a version stays: what another one asks under the
-same number cannot be told apart any more, and `conflicting` tells about it.
+An answer names only the survey and its version. If two different definitions have the same version number,
+their answers cannot be distinguished. So the first definition of a version is kept, and `conflicting`
+reports definitions that differ from it. It gets the loaded surveys at start and on SIGHUP, then the
+definitions in the database.
 """
 
 import json
@@ -16,7 +17,7 @@ __all__ = ["SurveyVersions", "definition_of"]
 
 
 def definition_of(pbx: str, survey: Survey, at: float) -> SurveyDefinition:
-    """Return what is kept of a survey that was loaded `at`."""
+    """Return the record of a survey's definition; `at` is the time when it was loaded, in UTC seconds."""
     return SurveyDefinition(
         pbx=pbx,
         survey=survey.id,
@@ -43,13 +44,13 @@ def _question_definition(question: Question) -> dict[str, object]:
 
 
 class SurveyVersions:
-    """The first definition of each version on each PBX."""
+    """The first known definition of each version of each survey on each PBX."""
 
     def __init__(self) -> None:
         self._first: dict[tuple[str, str, int], SurveyDefinition] = {}
 
     def conflicting(self, definitions: Iterable[SurveyDefinition]) -> list[SurveyDefinition]:
-        """Take note of definitions; return those that ask something else than another of their version."""
+        """Remember definitions; return those that differ from the earlier definition of the same version."""
         changed = []
         for definition in definitions:
             version = definition.pbx, definition.survey, definition.version

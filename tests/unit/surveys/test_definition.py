@@ -203,18 +203,24 @@ def test_a_branch_without_a_condition_is_always_taken():
         ),
         (
             '{ when = "<=2", go = "a" }',
-            "questions.1.next.0.go: 'a' does not come later; the way leads only forward",
+            "questions.1.next.0.go: 'a' is not a later question; branches lead only forward",
         ),
         (
             '{ when = "<=2", go = "b" }',
-            "questions.1.next.0.go: 'b' does not come later; the way leads only forward",
+            "questions.1.next.0.go: 'b' is not a later question; branches lead only forward",
         ),
         ('{ when = "6", go = "late" }', "questions.1.next.0.when: no answer has the value 6"),
-        ('{ when = "<=0", go = "late" }', "questions.1.next.0.when: never: no answer is left for it"),
-        ('{ when = "skipped", go = "late" }', "questions.1.next.0.when: never: no answer is left for it"),
+        (
+            '{ when = "<=0", go = "late" }',
+            "questions.1.next.0.when: never holds: none of the remaining answers fits",
+        ),
+        (
+            '{ when = "skipped", go = "late" }',
+            "questions.1.next.0.when: never holds: none of the remaining answers fits",
+        ),
         (
             '{ when = ">=3", go = "late" }, { when = "4,5", go = "end" }',
-            "questions.1.next.1.when: never: no answer is left for it",
+            "questions.1.next.1.when: never holds: none of the remaining answers fits",
         ),
         (
             '{ when = "low", go = "late" }',
@@ -233,7 +239,7 @@ def test_wrong_branches(branch, told):
 def test_a_question_that_is_never_asked():
     away = question("a", more='next = [{ go = "c" }]')
     assert fault(away, question("b"), question("c")) == (
-        "questions.1: 'b' is never asked: every way leads around it"
+        "questions.1: 'b' is never asked: every branch skips it"
     )
     assert survey(question("a", more='next = [{ when = "<=5", go = "c" }]'), question("b"), question("c"),
                   head='skip_key = "*"').questions[1].id == "b"  # fmt: skip
@@ -341,19 +347,19 @@ def test_every_prompt_is_looked_for(head, more, place):
         (
             'skip_key = "*"\nopt_out_key = "*"\nopted_out = "ask"',
             question("a"),
-            "opt_out_key: is the skip_key too",
+            "opt_out_key: must differ from skip_key",
         ),
         (
             'opt_out_key = "*"',
             question("a"),
-            "opt_out_key: needs the prompt opted_out, which tells the caller that it worked",
+            "opt_out_key: needs the prompt opted_out, which confirms the opt-out to the caller",
         ),
-        ("", question("end"), "questions.0.id: 'end' is what ends a survey"),
-        ("", question("a") + question("a"), "questions.1.id: 'a' is taken by an earlier question"),
+        ("", question("end"), "questions.0.id: 'end' is reserved for the end"),
+        ("", question("a") + question("a"), "questions.1.id: 'a' is the id of an earlier question"),
         (
             "max_seconds = 30",
             comment("a"),
-            "questions.0.max_seconds: does not fit into the survey's 30 s",
+            "questions.0.max_seconds: must be less than the survey's max_seconds, 30 s",
         ),
     ],
 )

@@ -50,7 +50,7 @@ def test_faults_of_a_catalogue(old, new, place):
 def test_a_text_whose_language_has_no_voice_is_named_with_its_line():
     with pytest.raises(SurveyError) as raised:
         parse_catalogue(TEXT.replace('en = { name = "en-us" }', ""), "p.toml")
-    assert str(raised.value) == "p.toml:3: prompts.hello.en: no voice for en"
+    assert str(raised.value) == "p.toml:3: prompts.hello.en: no voice for en: add it under voices"
 
 
 def test_what_is_no_toml_is_told_with_its_file():
