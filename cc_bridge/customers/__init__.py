@@ -1,1 +1,1 @@
-"""Who calls again: one customer behind a number, what happened to them, and who was called back. Pure."""
+"""Customers: the numbers of a customer, their history, repeat calls and lost calls. Pure."""

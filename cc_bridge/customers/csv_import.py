@@ -1,8 +1,8 @@
-"""A table of numbers, ids and names from a CRM, as CSV, read line by line. Pure.
+"""The CSV reader of a CRM's table with the columns number, customer_id and name. Pure.
 
-`customer import` reads it. The separator is a comma, a semicolon or a tab, as the first line has it. The
-trap: spreadsheets are careless. They write a mark before the first letter, their own digits, a number as
-9.12E+09, and drop its first 0; only what cannot be a number any more is a fault.
+The table is read line by line. The separator is a comma, a semicolon or a tab, whichever is most frequent in
+the first line. Spreadsheets may add a byte order mark, use other digits, write a number as 9.12E+09 or drop
+its first 0. Only a cell that cannot be a number any more is a fault.
 """
 
 import csv
@@ -15,18 +15,18 @@ from cc_bridge.errors import CcBridgeError
 __all__ = ["COLUMNS", "LONGEST", "CsvFault", "CsvLine", "NotATable", "check", "read"]
 
 COLUMNS = ("number", "customer_id", "name")
-LONGEST = {"number": 40, "customer_id": 64, "name": 128}  # characters; the columns of the database
+LONGEST = {"number": 40, "customer_id": 64, "name": 128}  # characters: widths of the SQL columns
 
-_CONTROLS = {"Cc", "Cs"}  # and not Cf: Persian names are written with a joiner that has no width
+_CONTROLS = {"Cc", "Cs"}  # not Cf: Persian names contain the zero-width non-joiner
 
 
 class NotATable(CcBridgeError):
-    """The file as a whole cannot be read."""
+    """Error: the file as a whole is not a readable table."""
 
 
 @dataclass(frozen=True, slots=True)
 class CsvLine:
-    """One customer's number."""
+    """A valid line: one number of one customer."""
 
     line: int  # in the file, from 1
     number: str
@@ -36,14 +36,14 @@ class CsvLine:
 
 @dataclass(frozen=True, slots=True)
 class CsvFault:
-    """A line that is left out; the reason names no value, since it is printed and logged."""
+    """A line that is left out. The reason contains no value of the line, since it is printed and logged."""
 
     line: int
     reason: str
 
 
 def read(lines: Iterable[bytes]) -> Iterator[CsvLine | CsvFault]:
-    """Yield each line of the table. Raises NotATable."""
+    """Yield each line of the table, valid or faulty; raise NotATable if the file is not a readable table."""
     texts = _texts(lines)
     first = next(texts, "")
     separator = max(",;\t", key=first.count)
@@ -64,7 +64,7 @@ def read(lines: Iterable[bytes]) -> Iterator[CsvLine | CsvFault]:
 
 
 def check(customer_id: str, name: str) -> str:
-    """Return why this cannot be stored of a customer, or an empty text."""
+    """Return the reason why a customer's id and name cannot be stored; empty if they can."""
     for what, value in (("customer_id", customer_id), ("name", name)):
         if len(value) > LONGEST[what]:
             return f"{what} is longer than {LONGEST[what]} characters"

@@ -1,11 +1,10 @@
-"""Lost calls that were made good or not, and callers who came again. Pure.
+"""Lost calls and their results, and repeat calls. Pure.
 
-`storage/queries/contacts_by_caller.py` reads what both need of one caller after the other. Formulas and words
-are those of config/measures.md. All windows are hours, never calendar days: they pass midnight, a change to
-summer time and the end of a year like any other hour.
+Formulas and terms are those of config/measures.md. All windows are in hours, never in calendar days, so
+midnight and clock changes do not matter.
 
-The trap: as long as its window lasts, nobody knows what becomes of a call. Such a call is open, and no
-share counts it, or the last day would always look worse than it is.
+The result of a lost call is not final before its window has ended. Until then the call is not decided, and
+no share counts it. Otherwise the last day would always look worse than it is.
 """
 
 from bisect import bisect_right
@@ -48,74 +47,78 @@ LOST = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """One visit of a queue, or one talk without a queue, with one caller."""
+    """A contact: one queue visit, or one talk without a queue, of one caller. Instants are UTC seconds."""
 
     caller_key: str
     pbx: str
     call_id: str
     direction: Direction
-    queue: str  # empty for a talk without one
+    queue: str  # empty for a talk without a queue
     entered_at: float
-    left_at: float  # an answer's instant, if it was answered
+    left_at: float  # the instant of the answer if it was answered
     call_ended_at: float
     outcome: Outcome
     agent: str
 
     @property
     def call(self) -> tuple[str, str]:
+        """The key of the call: PBX and call id."""
         return self.pbx, self.call_id
 
 
 class LostCallStatus(StrEnum):
-    """What became of a lost call."""
+    """The result of a lost call."""
 
-    RECALLED = "recalled"  # we called, and they answered
-    SELF_SERVED = "self_served"  # they called again, and were answered
+    RECALLED = "recalled"  # an agent called, and the customer answered
+    SELF_SERVED = "self_served"  # the customer called again and was answered
     NOT_MANAGED = "not_managed"
-    OPEN = "open"  # nothing yet, and the window lasts
+    OPEN = "open"  # no result yet, and the window has not ended
 
 
 @dataclass(frozen=True, slots=True)
 class LostCall:
-    """A call with a queue that nobody answered, and what became of it."""
+    """A call with a queue that no agent answered, and its result."""
 
     caller_key: str
     pbx: str
     call_id: str
-    queue: str  # the one that lost it
-    entered_at: float  # into the first queue
+    queue: str  # the last queue of the call
+    entered_at: float  # when the caller entered the first queue
     lost_at: float
     outcome: Outcome
     managed: LostCallStatus
-    answered_at: float | None = None  # of the call that made it good
-    agent: str = ""  # who answered or made that one
-    decided: bool = True  # its window is over, so it counts in a share
+    answered_at: float | None = None  # answer of the later call that reached the customer; None: none
+    agent: str = ""  # the agent of that later call
+    decided: bool = True  # the window has ended, so the call counts in a share
 
     @property
     def seconds(self) -> float | None:
-        """Time to recall."""
+        """The time from the loss to the later call's answer, in seconds; None if there is none."""
         return None if self.answered_at is None else self.answered_at - self.lost_at
 
 
 @dataclass(frozen=True, slots=True)
 class RepeatCalls:
-    """One stay of a caller with a group of queues, reconnects included, and when they came again."""
+    """A contact of a caller with a group of queues, reconnects included, and the start of the next one."""
 
     caller_key: str
     group: str
     entered_at: float
     ended_at: float
-    next_at: float | None
+    next_at: float | None  # start of the caller's next contact; None: no later contact
 
     def within(self, seconds: float, now: float) -> bool | None:
-        """Tell whether they came again in time; None: the window is not over, so the stay does not count."""
+        """Return whether the caller called again within `seconds` after the end.
+
+        None means that this time has not passed yet, so the contact does not count.
+        """
         if self.ended_at + seconds > now:
             return None
         return self.next_at is not None and self.next_at - self.ended_at <= seconds
 
 
 def lost_calls(contacts: Iterable[Contact], now: float, window: float = RECALL_SECONDS) -> Iterator[LostCall]:
-    """Yield the lost calls of one caller, with what became of them by `now`."""
+    """Yield the lost calls of one caller with their results at `now`; `window` is in seconds."""
     calls = _by(sorted(contacts, key=lambda each: each.entered_at), lambda each: each.call)
     answered = sorted(
         (each for call in calls for each in call if each.outcome is Outcome.ANSWERED),
@@ -153,9 +156,9 @@ def _managed(first: Contact | None, decided: bool) -> LostCallStatus:
 
 
 def repeat_calls(contacts: Iterable[Contact], group: Callable[[str], str]) -> Iterator[RepeatCalls]:
-    """Yield the stays of one caller; `group` names the group that a queue belongs to.
+    """Yield the contacts of one caller with each group of queues; `group` returns the group of a queue.
 
-    Visits of one call, and of a caller who is back within RECONNECT_SECONDS, are one stay.
+    All visits of one call are one contact. So are visits of a caller who is back within RECONNECT_SECONDS.
     """
     visits = sorted((each for each in contacts if each.queue), key=lambda each: each.entered_at)
     for of_group in _by(visits, lambda each: group(each.queue)):
@@ -184,9 +187,9 @@ def repeat_calls(contacts: Iterable[Contact], group: Callable[[str], str]) -> It
             )
 
 
-def _by(contacts: Iterable[Contact], what: Callable[[Contact], object]) -> Sequence[list[Contact]]:
-    """Return the contacts apart by what they have in common, in their order."""
+def _by(contacts: Iterable[Contact], key: Callable[[Contact], object]) -> Sequence[list[Contact]]:
+    """Return the contacts grouped by `key`, in the order of their first contacts."""
     parts: dict[object, list[Contact]] = {}
     for each in contacts:
-        parts.setdefault(what(each), []).append(each)
+        parts.setdefault(key(each), []).append(each)
     return list(parts.values())

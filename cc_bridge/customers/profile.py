@@ -1,7 +1,7 @@
-"""What is known of a caller at the door, and what the dialplan is told of it. Pure.
+"""The caller profile for the dialplan: the facts known before the queue, as channel variables. Pure.
 
-`agi/caller_lookup_script.py` sets the variables. The trap: what is stored of a caller came from a caller; so
-the language must look like one before a dialplan sets it.
+Stored values may come from a caller. So the language is checked to look like a language code before it
+becomes a channel variable.
 """
 
 import re
@@ -17,33 +17,34 @@ VARIABLES = ("CCB_LAST_RATING", "CCB_OPEN_FOLLOW_UP", "CCB_CALLS_7D", "CCB_LANGU
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One caller."""
+    """The known facts about one caller."""
 
-    last_rating: int | None = None  # of the kind of question that counts
-    calls: int = 0  # with a queue, in CALLS_SECONDS
-    lost: bool = False  # the last of those was not answered
-    language: str = ""  # spoken with them last
-    follow_ups: tuple[str, ...] = ()  # why somebody should call them back
+    last_rating: int | None = None  # the last answer to the configured kind of question; None: no answer
+    calls: int = 0  # calls with a queue within CALLS_SECONDS
+    lost: bool = False  # the last of these calls was not answered
+    language: str = ""  # language of the last call
+    follow_ups: tuple[str, ...] = ()  # reasons of the caller's open follow-ups
 
 
 @dataclass(frozen=True, slots=True)
 class Priorities:
-    """Who goes before others in a queue; 0 is everybody's priority, the highest that applies counts."""
+    """The queue priorities of callers; 0 is the normal priority, and the highest that applies counts."""
 
     low_rating: int = 2  # the highest value that is a low rating
-    after_low_rating: int = 0
-    after_lost_call: int = 0
+    after_low_rating: int = 0  # priority after a low rating
+    after_lost_call: int = 0  # priority after a lost call
 
     def of(self, profile: Profile) -> int:
+        """Return the priority of a caller."""
         low = profile.last_rating is not None and profile.last_rating <= self.low_rating
         return max(0, low * self.after_low_rating, profile.lost * self.after_lost_call)
 
 
 def variables(profile: Profile, priorities: Priorities) -> dict[str, str]:
-    """Return the channel variables; empty is what is not known."""
+    """Return the channel variables of a caller; an unknown value is empty."""
     values = (
         "" if profile.last_rating is None else str(profile.last_rating),
-        "&".join(profile.follow_ups),  # as Asterisk writes lists
+        "&".join(profile.follow_ups),  # Asterisk's separator of lists
         str(profile.calls),
         profile.language if _LANGUAGE.fullmatch(profile.language) else "",
         str(priorities.of(profile)),

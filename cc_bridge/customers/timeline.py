@@ -1,8 +1,7 @@
-"""One customer's history, newest first: visits, talks, ratings, follow-ups, and lost calls made good.
+"""The timeline of one customer, newest first: visits, talks, ratings, follow-ups and results of lost calls.
 
-Pure. `storage/queries/customer_timeline.py` reads it, `customer show` and /api/customers show it. The trap:
-entries of one call have the same instants at times; the kind decides then, so that two readings give the same
-order.
+Entries of one call may have the same instant. The kind then decides, so that the order is always the same.
+Pure.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,16 +30,16 @@ _INSTANTS = {"at", "due_at", "closed_at"}
 
 @dataclass(frozen=True, slots=True)
 class CustomerIdentity:
-    """What a CRM says of whoever calls; all empty when it said nothing."""
+    """The customer's id and name from the CRM; empty if the CRM has not supplied them."""
 
     customer_id: str = ""
     name: str = ""
-    numbers: int = 1  # that are known for this customer
+    numbers: int = 1  # known phone numbers of this customer
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineVisit:
-    """A stay in a queue; of a lost call also what became of it."""
+    """An entry for a queue visit; for a lost call also its result."""
 
     at: float
     pbx: str
@@ -49,20 +48,20 @@ class TimelineVisit:
     outcome: str
     wait_seconds: float
     agent: str
-    managed: str = ""  # see `LostCallStatus`; empty for a visit that lost no call
-    managed_by: str = ""  # the agent
+    managed: str = ""  # a `LostCallStatus`; empty for a visit without a lost call
+    managed_by: str = ""  # the agent of the later call
     managed_seconds: float | None = None  # from the loss to the answer
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineTalk:
-    """An agent with the customer."""
+    """An entry for a talk of the customer with an agent."""
 
     at: float
     pbx: str
     call_id: str
     direction: str
-    queue: str  # empty without one
+    queue: str  # empty for a talk without a queue
     agent: str
     talk_seconds: float
     hold_seconds: float
@@ -72,7 +71,7 @@ class TimelineTalk:
 
 @dataclass(frozen=True, slots=True)
 class TimelineRating:
-    """An answer of the customer; the value of a spoken comment is its seconds."""
+    """An entry for a survey answer; the value of a spoken comment is its length in seconds."""
 
     at: float
     pbx: str
@@ -89,11 +88,11 @@ class TimelineRating:
 
 @dataclass(frozen=True, slots=True)
 class TimelineFollowUp:
-    """A follow-up, at the instant of what opened it."""
+    """An entry for a follow-up, at the instant of its cause."""
 
     at: float
     pbx: str
-    call_id: str  # that opened it
+    call_id: str  # the call that opened the follow-up
     follow_up_id: str
     reason: str
     detail: str
@@ -101,9 +100,9 @@ class TimelineFollowUp:
     owner: str
     due_at: float
     state: str
-    by: str  # who closed it, or has taken it
+    by: str  # the person who closed it, else the person who has taken it
     closed_at: float | None
-    outcome: str  # what came of it, or why it was dismissed
+    outcome: str  # the result, or the reason for the dismissal
     linked_call_id: str  # the next answered call with the customer
 
 
@@ -118,7 +117,7 @@ _KINDS: Mapping[type, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The newest entries of one customer; `more` tells that there are older ones."""
+    """The newest entries of one customer; `more` means that older entries exist."""
 
     customer: CustomerIdentity
     entries: tuple[TimelineEntry, ...]
@@ -128,17 +127,18 @@ class Timeline:
     def of(
         cls, customer: CustomerIdentity, entries: Iterable[TimelineEntry], *, more: bool = False
     ) -> "Timeline":
+        """Return a timeline with the entries sorted, newest first."""
         newest_first = sorted(entries, key=lambda each: (each.at, _KINDS[type(each)]), reverse=True)
         return cls(customer, tuple(newest_first), more)
 
 
 def instant(at: float) -> str:
-    """Return an instant as a program reads it, UTC."""
+    """Return an instant as ISO 8601 text in UTC with milliseconds."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def as_json(timeline: Timeline) -> dict[str, Any]:
-    """Return the fields of /api/customers; README has them in a table."""
+    """Return the fields of /api/customers for one customer."""
     customer = timeline.customer
     return {
         "version": VERSION,

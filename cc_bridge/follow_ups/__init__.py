@@ -1,1 +1,1 @@
-"""Who is to be called back, by whom and until when: rules, due times and the life of a follow-up. Pure."""
+"""Follow-ups: rules that open them, due times, and states from open to closed. Pure."""

@@ -1,8 +1,7 @@
-"""Until when a follow-up is to be closed: so many hours of work later, nights and days off left out. Pure.
+"""The due time of a follow-up: a number of working hours after its cause, without nights and days off. Pure.
 
-A day of work does not always have the same
-length. Where clocks are changed while people work, what counts is the time that passes, not what the clock
-shows; and hours that pass midnight belong to the day on which they begin.
+If clocks change during working hours, the elapsed time counts, not the time on the clock. Working hours that
+pass midnight belong to the day on which they start.
 """
 
 from datetime import date, datetime, timedelta
@@ -15,8 +14,11 @@ _DAY = timedelta(days=1)
 
 
 def due_at(at: float, hours: BusinessHours, seconds: float) -> float:
-    """Return when so many seconds of work have passed since an instant; both UTC seconds since the epoch."""
-    day = datetime.fromtimestamp(at, hours.zone).date() - _DAY  # whose hours may pass midnight
+    """Return the instant at which `seconds` of working time have passed since `at`.
+
+    Instants are UTC seconds since the epoch.
+    """
+    day = datetime.fromtimestamp(at, hours.zone).date() - _DAY  # yesterday's hours may pass midnight
     while True:
         if day.weekday() in hours.weekdays:
             begin = max(at, _instant(day, hours.begin, hours))
@@ -25,12 +27,12 @@ def due_at(at: float, hours: BusinessHours, seconds: float) -> float:
                 return begin + seconds
             if begin < end:
                 seconds -= end - begin
-                at = end  # where hours overlap, since a clock goes back over their end, none counts twice
+                at = end  # count no time twice if a clock change makes working hours overlap
         day += _DAY
 
 
 def _instant(day: date, minute: int, hours: BusinessHours) -> float:
-    """Return when a clock shows a minute of a day, the first time; one that it leaves out comes later."""
+    """Return the first instant at which a clock shows a minute of a day; a skipped minute comes later."""
     day += _DAY * (minute // ALL_DAY)
     hour, minute = divmod(minute % ALL_DAY, 60)
     return datetime(day.year, day.month, day.day, hour, minute, tzinfo=hours.zone).timestamp()

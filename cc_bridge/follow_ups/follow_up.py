@@ -1,8 +1,7 @@
-"""The life of a follow-up: open, taken by somebody, and done or dismissed. Pure.
+"""The follow-up: a customer to be called back, and its states open, taken, done and dismissed. Pure.
 
-`storage/queries/follow_ups.py` keeps them, `cc-bridge follow-up` and the pages move them on. The trap: two
-people may press the same button; so a move holds from some states only, and the one who is late is told who
-was first.
+Two people may act on one follow-up at the same time. So each action is possible only in some states, and the
+second person gets an error that names the first.
 """
 
 import re
@@ -32,14 +31,14 @@ __all__ = [
 
 LONGEST_NAME, LONGEST_TEXT = 64, 1000  # characters
 _RATING = re.compile(r"([a-z0-9_]+)=(-?\d+)")
-_SHORT = 8  # characters of an id for people; any longer begin of it will do too
+_SHORT = 8  # characters of an id that are shown; commands also accept a longer prefix
 
-# Signs that turn the direction of all that is shown after them; the joiners of Persian words stay.
+# Characters that change the direction of the following text. The joiners of Persian words are kept.
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class FollowUpReason(StrEnum):
-    """Why somebody is to be called back."""
+    """The reason why a customer is to be called back."""
 
     LOW_RATING = "low_rating"
     NOT_SOLVED = "not_solved"
@@ -49,7 +48,7 @@ class FollowUpReason(StrEnum):
 
 
 class FollowUpState(StrEnum):
-    """How far a follow-up has come."""
+    """The state of a follow-up."""
 
     OPEN = "open"
     TAKEN = "taken"
@@ -58,7 +57,7 @@ class FollowUpState(StrEnum):
 
 
 class Action(StrEnum):
-    """What somebody does with a follow-up."""
+    """An action of a person on a follow-up."""
 
     TAKE = "take"
     DONE = "done"
@@ -77,87 +76,90 @@ UNCLOSED = frozenset({FollowUpState.OPEN, FollowUpState.TAKEN})
 
 @dataclass(frozen=True, slots=True)
 class FollowUp:
-    """One customer to be called back for one reason. Key: follow_up_id, made of what opened it."""
+    """A follow-up: one customer to be called back for one reason. Key: follow_up_id, a hash of the cause."""
 
     follow_up_id: str
     pbx: str
     reason: str
-    caller_key: str  # never empty: who withholds the number cannot be called back
-    number: str  # as callers.number_storage lets it be stored
+    caller_key: str  # never empty: a caller with a withheld number cannot be called back
+    number: str  # in the form that callers.number_storage allows
     queue: str
     agent: str
-    call_id: str  # the call that opened it
-    detail: str  # what opened it: csat=1, waited 612 s
-    owner: str  # of the queue; empty where it has none
-    opened_at: float  # when that happened, so that whoever notes it, and how late, notes the same
+    call_id: str  # the call that opened the follow-up
+    detail: str  # the cause, such as csat=1 or waited 612 s
+    owner: str  # the owner of the queue; empty if it has none
+    opened_at: float  # time of the cause, so that it does not depend on when the cause is found
     due_at: float
     state: FollowUpState = FollowUpState.OPEN
     taken_by: str = ""
     taken_at: float | None = None
     closed_by: str = ""
     closed_at: float | None = None
-    outcome: str = ""  # what came of it, or why it was dismissed
+    outcome: str = ""  # the result, or the reason for the dismissal
     linked_call_id: str = ""  # the next answered call from or to the customer
-    linked_at: float | None = None  # when that call began
+    linked_at: float | None = None  # start of that call
     linked_pbx: str = ""
 
     def overdue(self, now: float) -> bool:
+        """Return whether the follow-up is not closed and its due time has passed."""
         return self.state in UNCLOSED and now > self.due_at
 
     @property
     def rating(self) -> tuple[str, int] | None:
-        """The kind and the value of the low rating that opened it; None for another reason."""
+        """The kind and value of the low rating that opened the follow-up; None for another reason."""
         found = _RATING.fullmatch(self.detail) if self.reason == FollowUpReason.LOW_RATING else None
         return (found[1], int(found[2])) if found else None
 
     @property
     def seconds_to_close(self) -> float | None:
+        """The time from the cause to the end, in seconds; None while the follow-up is not closed."""
         return None if self.closed_at is None else self.closed_at - self.opened_at
 
 
 @dataclass(frozen=True, slots=True)
 class FollowUpCount:
-    """The follow-ups of one owner that are not closed."""
+    """The numbers of one owner's follow-ups that are not closed."""
 
     open: int = 0
     taken: int = 0
-    overdue: int = 0  # of both
+    overdue: int = 0  # the overdue ones of both states
 
 
 def detail_of_rating(kind: str, value: int) -> str:
-    """Return the detail from which `FollowUp.rating` reads."""
+    """Return the detail text of a low rating, which `FollowUp.rating` parses."""
     return f"{kind}={value}"
 
 
 def short(follow_up_id: str) -> str:
-    """Return as much of an id as people type."""
+    """Return the short form of an id, as shown to people."""
     return follow_up_id[:_SHORT]
 
 
 def apply_action(action: Action, by: str, text: str, now: float) -> dict[str, Any]:
-    """Return the fields that an action sets. Raises FollowUpError for what cannot be stored.
+    """Return the fields that an action sets; raise FollowUpError if a text is missing or too long.
 
-    `text` is what came of it, or why it is dismissed; who takes it needs to say nothing.
+    `text` is the result, or the reason for the dismissal; TAKE needs none.
     """
     by, text = _clean(by, "the name", LONGEST_NAME), _clean(text, "the text", LONGEST_TEXT)
     if not by:
-        raise FollowUpError("say who you are")
+        raise FollowUpError("your name is missing: enter it")
     if action is Action.TAKE:
         return {"state": FollowUpState.TAKEN, "taken_by": by, "taken_at": now}
     if not text:
-        raise FollowUpError("say what came of it" if action is Action.DONE else "say why it is dismissed")
+        what = "result" if action is Action.DONE else "reason for the dismissal"
+        raise FollowUpError(f"the {what} is missing: enter it as text")
     state = FollowUpState.DONE if action is Action.DONE else FollowUpState.DISMISSED
     return {"state": state, "closed_by": by, "closed_at": now, "outcome": text}
 
 
 def already_handled(follow_up: FollowUp) -> FollowUpError:
-    """Return what to tell somebody whose action does not fit the state any more."""
-    who = follow_up.closed_by or follow_up.taken_by or "somebody"
-    return FollowUpError(f"follow-up {short(follow_up.follow_up_id)} is {follow_up.state} already, by {who}")
+    """Return the error for an action that the state of a follow-up does not allow any more."""
+    who = follow_up.closed_by or follow_up.taken_by or "another person"
+    return FollowUpError(f"follow-up {short(follow_up.follow_up_id)} is already {follow_up.state}, by {who}")
 
 
 def _clean(text: str, what: str, longest: int) -> str:
-    """Return a text in one line that can be shown anywhere. Raises FollowUpError for too long a one."""
+    """Return a text in one line without control characters; raise FollowUpError if it is too long."""
     kept = "".join(" " if category(sign) in ("Cc", "Cs") else sign for sign in text if sign not in _TURNING)
     line = " ".join(kept.split())
     if len(line) > longest:

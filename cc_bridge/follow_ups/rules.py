@@ -1,11 +1,10 @@
-"""Which calls and answers call for a follow-up, by the rules of the configuration. Pure.
+"""Follow-up rules: the calls and answers that open a follow-up. Pure.
 
-`storage/queries/follow_up_candidates.py` reads what they are applied to, `daemon/jobs/follow_ups.py` opens
-what comes of it. Who withholds the number, and who calls from one that many share, is nobody who could be
-called back: they open none.
+Callers who withhold their number, and callers from a shared number, cannot be called back. They open no
+follow-up.
 
-The trap: everything is looked at again and again, and by a daemon that comes after another. So what a cause
-is made of, its id above all, depends on what happened alone, never on when that was looked at.
+Note: the same calls and answers are checked many times, also by another daemon later. So the id and all
+other fields of a cause depend only on the call or answer, never on the time of the check.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -20,15 +19,15 @@ from cc_bridge.records import Outcome
 
 __all__ = ["DAYS_LOOKED_BACK", "AnswerFact", "FollowUpCause", "FollowUpRules", "VisitFact", "follow_up"]
 
-# What is older opens nothing, however late it comes into the database.
+# Older calls and answers open no follow-up, even if they are stored late.
 DAYS_LOOKED_BACK = 7
 
-_ID = 16  # hexadecimal digits: of a million follow-ups no two should share one
+_ID = 16  # hexadecimal digits: enough to make a million ids distinct
 
 
 @dataclass(frozen=True, slots=True)
 class VisitFact:
-    """One visit of a queue."""
+    """A queue visit, as far as the rules need it."""
 
     pbx: str
     call_id: str
@@ -39,12 +38,12 @@ class VisitFact:
     entered_at: float
     left_at: float
     outcome: str
-    short: bool = False  # abandoned so soon that it does not count
+    short: bool = False  # a short abandon, which opens no follow-up
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerFact:
-    """One answer, and the talk that it is about."""
+    """A survey answer, and the talk that it rates."""
 
     pbx: str
     call_id: str
@@ -61,7 +60,7 @@ class AnswerFact:
 
 @dataclass(frozen=True, slots=True)
 class FollowUpCause:
-    """What opens a follow-up; `source` tells it from others of its PBX and reason."""
+    """The cause of a follow-up; `source` is unique among the causes of one PBX and reason."""
 
     reason: FollowUpReason
     about: VisitFact | AnswerFact
@@ -71,22 +70,24 @@ class FollowUpCause:
 
     @property
     def id(self) -> str:
+        """The id of the follow-up: a hash of PBX, reason and source."""
         name = f"{self.about.pbx}\0{self.reason}\0{self.source}"
         return sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_ID]
 
 
 @dataclass(frozen=True, slots=True)
 class FollowUpRules:
-    """What opens a follow-up; nothing does by itself."""
+    """The rules that open follow-ups; by default, none opens one."""
 
     low_ratings: Mapping[str, int] = field(default_factory=dict)  # kind of question -> highest low value
-    unresolved_questions: Collection[str] = ()  # ids of questions that ask whether it is solved
-    comments: bool = False
-    abandoned_seconds: float = 0  # abandoned twice within so many; 0: never
-    long_wait_seconds: float = 0  # waited longer; 0: never
-    shared: Collection[str] = ()  # keys of numbers that many people call from
+    unresolved_questions: Collection[str] = ()  # ids of questions whether the problem was solved
+    comments: bool = False  # each spoken comment opens one
+    abandoned_seconds: float = 0  # two abandoned calls within this time open one; 0: off
+    long_wait_seconds: float = 0  # a longer wait opens one; 0: off
+    shared: Collection[str] = ()  # caller keys of shared numbers
 
     def of_answers(self, answers: Iterable[AnswerFact]) -> Iterator[FollowUpCause]:
+        """Yield the causes that answers give."""
         for answer in answers:
             if self._has_caller(answer):
                 source = f"{answer.attempt_id}\0{answer.question}"
@@ -96,9 +97,9 @@ class FollowUpRules:
     def of_visits(
         self, visits: Iterable[VisitFact], customer: Callable[[str], str] = str
     ) -> Iterator[FollowUpCause]:
-        """Yield what visits cause; of a call that left one queue for another, all of them together.
+        """Yield the causes that visits give; the visits of one call are judged together.
 
-        `customer` is the same for all keys of a customer.
+        `customer` returns the same value for all caller keys of one customer.
         """
         calls = _by(
             (visit for visit in visits if self._has_caller(visit)), lambda visit: (visit.pbx, visit.call_id)
@@ -125,10 +126,10 @@ class FollowUpRules:
             yield FollowUpReason.COMMENT, f"spoke {answer.value} s"
 
     def _waited(self, call: list[VisitFact]) -> Iterator[FollowUpCause]:
-        """Yield a cause when the waits of a call, until its first answer, have become too long."""
+        """Yield a cause if the total wait of a call, until its first answer, is too long."""
         seconds = 0.0
         for visit in call:
-            if visit.outcome != Outcome.UNOBSERVED:  # nobody knows how long that was
+            if visit.outcome != Outcome.UNOBSERVED:  # the length of an unobserved wait is unknown
                 seconds += visit.left_at - visit.entered_at
             if seconds > self.long_wait_seconds:
                 yield FollowUpCause(
@@ -151,7 +152,7 @@ class FollowUpRules:
 
 
 def follow_up(cause: FollowUpCause, owner: str, due_at: float) -> FollowUp:
-    """Return what is opened, the same whenever it is."""
+    """Return the follow-up that a cause opens."""
     about = cause.about
     return FollowUp(
         follow_up_id=cause.id,
@@ -178,9 +179,9 @@ def _abandoned(call: list[VisitFact]) -> bool:
 _Each = TypeVar("_Each")
 
 
-def _by(all_of_them: Iterable[_Each], what: Callable[[_Each], object]) -> list[list[_Each]]:
-    """Return them apart by what they have in common, in their order."""
+def _by(items: Iterable[_Each], key: Callable[[_Each], object]) -> list[list[_Each]]:
+    """Return the items grouped by `key`, in the order of their first items."""
     parts: dict[object, list[_Each]] = {}
-    for each in all_of_them:
-        parts.setdefault(what(each), []).append(each)
+    for each in items:
+        parts.setdefault(key(each), []).append(each)
     return list(parts.values())

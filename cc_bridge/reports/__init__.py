@@ -1,5 +1,5 @@
-"""What a team lead reads: rows that SQL has counted go in, figures with n and interval come out. Pure.
+"""Reports for team leads: rows that SQL has counted become figures with n and interval. Pure.
 
-`registry.py` lists the reports. `storage/reports/` counts, `commands/report.py` joins the two, the modules
-`render/` writes what comes out.
+`registry.py` lists the reports. `storage/reports/` counts the rows, `commands/report.py` makes a report of
+them, and the modules of `render/` write it.
 """

@@ -1,9 +1,10 @@
-"""What one agent sees of themselves: talks, times, who was asked, scores and comments of some days. Pure.
+"""The agent page: talks, times, survey decisions, scores and comments of one agent for some days. Pure.
 
-`storage/queries/agent_page.py` reads it, /api/agent tells it. Talks and times are those of the report
-`agents`, scores and the funnel those of `voice`, each asked for this agent alone. The trap: no word here may
-name a colleague, a caller or a call; so what is told is listed, and a new column of a report does not get in
-by itself.
+The page is the content of /api/agent. Talks and times come from the report `agents`, scores and the funnel
+from the report `voice`, each of this agent only.
+
+Note: the page must not name another agent, a caller or a call. So its figures are listed here one by one,
+and a new column of a report does not appear automatically.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,31 +29,31 @@ _WORK = (
     "rings_missed",
 )  # fmt: skip
 _FUNNEL = ("eligible", "invited", "complete", "partial", "declined", "caller_left_first", "response_rate")
-_INVITED = "invited"  # stands among the reasons of the funnel, and is none
+_INVITED = "invited"  # a stage among the reasons of the funnel, but not a reason
 _DONE = "complete"
 _DECIMALS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class SpokenComment:
-    """That a caller left a spoken comment."""
+    """A spoken comment that a caller left."""
 
     at: float  # UTC seconds since the epoch
     queue: str
     seconds: int
-    kept: bool  # the recording is still there
+    kept: bool  # the recording has not been deleted
 
 
 @dataclass(frozen=True, slots=True)
 class AgentPage:
-    """One agent's page. `ask.agent` says whose."""
+    """The page of one agent, whose name is `ask.agent`."""
 
     ask: ReportQuery
     work: Report
     voice: Report
-    team: Mapping[str, float]  # averages that may be told, by the score's name; see team_average.py
-    comments: tuple[SpokenComment, ...]  # the newest first
-    more: bool  # there are older comments of these days
+    team: Mapping[str, float]  # score name -> team average, if it may be shown; see team_average.py
+    comments: tuple[SpokenComment, ...]  # newest first
+    more: bool  # the same days have older comments that are not in `comments`
 
 
 def agent_page(
@@ -62,14 +63,14 @@ def agent_page(
     comments: tuple[SpokenComment, ...],
     most: int,
 ) -> AgentPage:
-    """Return the page; `source` is of this agent alone, and of the comments at most `most` are shown."""
+    """Return an agent's page with up to `most` comments; `source` must contain only this agent's rows."""
     return AgentPage(
         ask, agents(ask, source), voice(ask, source), team, comments[:most], len(comments) > most
     )
 
 
 def as_json(found: AgentPage, wording: Localization, now: float) -> dict[str, Any]:
-    """Return the fields of /api/agent; README has them in a table."""
+    """Return the fields of /api/agent."""
     ask = found.ask
     tables = {table.name: table for table in found.voice.tables}
     return {
@@ -110,7 +111,7 @@ def _totals(table: ReportTable, wording: Localization, names: tuple[str, ...]) -
 
 
 def _reasons(table: ReportTable, wording: Localization) -> Iterator[dict[str, Any]]:
-    """Yield why callers were not asked, and why those who were did not come to the end."""
+    """Yield the reasons against invitations, and the reasons why surveys ended before their last question."""
     for row in table.rows:
         step, reason = (str(key) for key in row.keys)
         if reason not in {_INVITED, _DONE}:
@@ -140,7 +141,7 @@ def _unit(row: ReportRow) -> Unit:
 
 
 def _figure(unit: Unit, cell: Cell) -> dict[str, Any]:
-    """Return a figure; of too few answers there is only their number."""
+    """Return the fields of a figure; a figure of too few answers has only their number."""
     shown = cell if cell and cell.enough else None
     decimals = None if unit in {Unit.COUNT, Unit.TIME} else _DECIMALS
 
@@ -158,5 +159,5 @@ def _figure(unit: Unit, cell: Cell) -> dict[str, Any]:
 
 
 def _instant(at: float, ask: ReportQuery) -> str:
-    """Return an instant by the contact centre's clock, with its distance from UTC."""
+    """Return an instant as ISO 8601 text in the contact centre's time zone, with the offset from UTC."""
     return datetime.fromtimestamp(at, ask.days.zone).astimezone(ask.days.zone).isoformat(timespec="seconds")

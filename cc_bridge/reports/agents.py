@@ -1,7 +1,7 @@
-"""What the agents did and how callers rated it. Pure.
+"""Report `agents`: the talks, times and missed rings of each agent, and their callers' ratings. Pure.
 
-The trap: with few ratings an agent's score says nothing, and even good intervals compare many agents at once;
-rows are in the order of names, never of scores.
+Few ratings say nothing about an agent, and many agents are compared. So the rows are in the order of names,
+never of scores.
 """
 
 from collections import Counter, defaultdict
@@ -50,6 +50,8 @@ _MISSED = (RingOutcome.NO_ANSWER, RingOutcome.DECLINED)
 
 
 class _Agent:
+    """The totals of one agent."""
+
     def __init__(self) -> None:
         self.talks, self.talk, self.hold = 0, 0.0, 0.0
         self.states: defaultdict[str, float] = defaultdict(float)
@@ -82,7 +84,7 @@ class _Agent:
 
 
 def agents(ask: ReportQuery, source: Source) -> Report:
-    """Return times, rings and ratings of each agent, and who may be avoiding surveys."""
+    """Return times, rings and ratings of each agent, and the agents whose callers hang up first too often."""
     found: defaultdict[Group, _Agent] = defaultdict(_Agent)
     everyone = _Agent()
     for activity in source.agent_activities(_SHOWN):

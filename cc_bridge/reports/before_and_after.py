@@ -1,7 +1,9 @@
-"""Before and after a day on which something changed. Pure.
+"""Report `change`: the measures before and after a day on which something changed. Pure.
 
-The trap: with many measures chance alone puts one apart, so a difference is only called one if the intervals
-would not overlap if they were as much wider. What else changed that day, or with the season, is in it too.
+With many measures, chance alone makes one differ. So a difference is highlighted only if the two intervals
+do not overlap after they are widened for the number of measures (Bonferroni).
+
+Note: other changes of the same day or season are part of the difference.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,10 +31,10 @@ from cc_bridge.reports.visit_totals import VisitTotals, by_key
 
 __all__ = ["BY", "change"]
 
-BY = (Dimension.QUEUE,)  # it has a row for each measure
+BY = (Dimension.QUEUE,)  # without effect: the report always has a row for each measure
 
 _COLUMNS = (
-    Column("before", Unit.MEAN, formula="the measure, up to the day", has_n=True, has_interval=True),
+    Column("before", Unit.MEAN, formula="the measure, before the day", has_n=True, has_interval=True),
     Column("after", Unit.MEAN, formula="the measure, from the day on", has_n=True, has_interval=True),
     Column("difference", Unit.MEAN, formula="after - before"),
 )

@@ -1,8 +1,7 @@
-"""Days as a contact centre has them: in its time zone, week and calendar. Pure.
+"""The calendar of a contact centre: its days by time zone, first weekday and kind of calendar. Pure.
 
-`query.py` gives SQL the offsets of the span, so that every kind of database counts by the same local hour and
-day; `reports/render/localization.py` writes dates. The trap: a local day has 23 or 25 hours twice a year, so
-a day's end is never its begin plus 24 hours.
+`Days.offsets` gives SQL the offsets from UTC within a span, so that every database groups by the same local
+hour and day. Note: a local day has 23 or 25 hours twice a year, so its end is not its start plus 24 hours.
 """
 
 import re
@@ -20,41 +19,44 @@ CalendarKind = Literal["gregorian", "persian"]
 
 _EPOCH = date(1970, 1, 1)
 _DAY = 86_400  # seconds
-_DATE = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})")  # \d takes Persian digits too, and so does int()
-_PERSIAN_UNTIL = 1700  # no call of a PBX is from before the Gregorian year 1700, nor is it 1700 in Iran soon
+_DATE = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})")  # \d and int() also accept Persian digits
+_PERSIAN_UNTIL = 1700  # lower years are Persian: no call is from before the Gregorian year 1700
 
 
 @dataclass(frozen=True, slots=True)
 class UtcOffset:
-    """How far local clocks were ahead of UTC before an instant; None: from the one before on for good."""
+    """The seconds by which local clocks are ahead of UTC, until an instant."""
 
-    before: float | None  # UTC seconds since the epoch
+    before: float | None  # UTC seconds since the epoch at which the offset ends; None: no end
     seconds: int
 
 
 def day_of(number: int) -> date:
-    """Return the date of a day that is counted from 1970-01-01."""
+    """Return the date of a day number; day 0 is 1970-01-01."""
     return _EPOCH + timedelta(number)
 
 
 def persian(day: date) -> tuple[int, int, int]:
-    """Return year, month and day in the Persian calendar. Raises CcBridgeError without persiantools."""
+    """Return year, month and day in the Persian calendar.
+
+    Raise CcBridgeError if the package persiantools is not installed.
+    """
     try:
         from persiantools.jdatetime import JalaliDate  # noqa: PLC0415 - of the extra `report`
     except ImportError as error:
-        raise CcBridgeError("Persian dates need one package more: install cc-bridge[report]") from error
+        raise CcBridgeError("Persian dates need persiantools: install cc-bridge[report]") from error
     there = JalaliDate(day)  # type: ignore[no-untyped-call] # the package is typed in part
     return there.year, there.month, there.day
 
 
 def read_date(text: str) -> date:
-    """Return the date of `2026-11-22` or `1405/9/1`, in digits of any script.
+    """Return the date of a text such as `2026-11-22` or `1405/9/1` (Persian), in digits of any script.
 
-    Raises ValueError with what is wrong.
+    Raise ValueError with the reason for another text.
     """
     found = _DATE.fullmatch(text.strip())
     if not found:
-        raise ValueError(f"{text!r} is no date: write 2026-11-22, or 1405-09-01 in the Persian calendar")
+        raise ValueError(f"{text!r} is not a date: write 2026-11-22, or 1405-09-01 in the Persian calendar")
     year, month, day = map(int, found.groups())
     try:
         if year >= _PERSIAN_UNTIL:
@@ -63,7 +65,7 @@ def read_date(text: str) -> date:
 
         gregorian: date = JalaliDate(year, month, day).to_gregorian()  # type: ignore[no-untyped-call] # as above
     except ImportError as error:
-        raise ValueError(f"{text!r}: Persian dates need cc-bridge[report]") from error
+        raise ValueError(f"{text!r}: Persian dates need persiantools: install cc-bridge[report]") from error
     except ValueError as error:
         raise ValueError(f"{text!r}: there is no such day") from error
     return gregorian
@@ -71,31 +73,35 @@ def read_date(text: str) -> date:
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """The days of one place."""
+    """The local days of one contact centre: time zone, first day of the week, and kind of calendar."""
 
-    zone: tzinfo | None = None  # None: this machine's
+    zone: tzinfo | None = None  # None: this machine's time zone
     first_weekday: int = 0  # Monday is 0
     kind: CalendarKind = "gregorian"
 
     def began(self, day: date) -> float:
-        """Return when a local day began, UTC seconds since the epoch."""
-        # With fold 0 a midnight that comes twice is the first one, one that clocks skip the jump.
+        """Return the start of a local day, in UTC seconds since the epoch."""
+        # fold=0 selects the first of two midnights; a skipped midnight becomes the instant of the jump.
         return datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp()
 
     def today(self, now: float) -> date:
+        """Return the local date of an instant in UTC seconds since the epoch."""
         return datetime.fromtimestamp(now, self.zone).date()
 
     def first_of_month(self, day: date) -> date:
-        """Return the first day of the month, in this calendar."""
+        """Return the first day of the month that contains a date, in this kind of calendar."""
         return day - timedelta((persian(day)[2] if self.kind == "persian" else day.day) - 1)
 
     @staticmethod
     def number(day: date) -> int:
-        """Return a day counted from 1970-01-01, as `day_of` reads it."""
+        """Return the number of a day; day 0 is 1970-01-01."""
         return (day - _EPOCH).days
 
     def offsets(self, since: float, until: float) -> tuple[UtcOffset, ...]:
-        """Return the offsets of a span in their order, the last one without an end."""
+        """Return the offsets from UTC within a span, in order of time; the last one has no end.
+
+        `since` and `until` are UTC seconds since the epoch.
+        """
         found, at = [], since
         while at < until:
             later = min(at + _DAY, until)
@@ -106,16 +112,16 @@ class Days:
         return (*found, UtcOffset(None, self._offset(until)))
 
     def hour_of(self, at: float) -> tuple[int, int]:
-        """Return local weekday, Monday being 0, and hour of an instant."""
+        """Return the local weekday, Monday being 0, and the local hour of an instant in UTC seconds."""
         there = datetime.fromtimestamp(at, self.zone)
         return there.weekday(), there.hour
 
     def weekdays(self) -> tuple[int, ...]:
-        """Return the days of the week, Monday being 0, in the order of the week."""
+        """Return the seven weekdays, Monday being 0, from the first day of the week on."""
         return tuple((self.first_weekday + step) % len(WEEKDAYS) for step in range(len(WEEKDAYS)))
 
     def between(self, first: date, last: date) -> Iterator[date]:
-        """Yield every day from the first to the last."""
+        """Yield every date from the first to the last, both included."""
         for step in range((last - first).days + 1):
             yield first + timedelta(step)
 

@@ -1,8 +1,11 @@
-"""What low ratings go together with: waiting, being passed on, hour, queue, agent. Pure.
+"""Report `causes`: factors that go together with low ratings. Pure.
 
-Each group of callers is compared with all the others. The trap: with many groups chance alone puts some
-apart, so the intervals are as much wider as there are more comparisons (Bonferroni), and only those that do
-not overlap are called out. Even so what goes together is no cause: a queue's hours may be its long waits.
+The factors are wait time, number of agents, hour, queue and agent. For each factor, each group of callers is
+compared with all other callers. With many groups, chance alone makes some differ. So the intervals are wider
+the more comparisons there are (Bonferroni), and only groups whose intervals do not overlap are highlighted.
+
+Note: a factor that goes together with low ratings is not yet their cause. For example, the wait times of a
+queue may differ only because of its hours.
 """
 
 from collections.abc import Iterable
@@ -26,7 +29,7 @@ from cc_bridge.reports.source import Source
 
 __all__ = ["BY", "LOW", "causes"]
 
-BY = (Dimension.QUEUE,)  # it looks at all at once
+BY = (Dimension.QUEUE,)  # without effect: the report always has a table for each factor
 LOW = KINDS["csat"].low_max or 0
 
 _COLUMNS = (
@@ -45,7 +48,7 @@ _FACTORS: tuple[Dimension | str, ...] = (
 
 
 class _Ratings:
-    """Of one group of callers."""
+    """The number of ratings of one group of callers, and of the low ones among them."""
 
     def __init__(self) -> None:
         self.n, self.low = 0, 0
@@ -56,7 +59,7 @@ class _Ratings:
 
 
 def causes(ask: ReportQuery, source: Source) -> Report:
-    """Return the share of low ratings in each group of callers, and where it stands out."""
+    """Return the share of low ratings in each group of callers; highlight groups that differ from others."""
     factors: dict[Dimension | str, dict[Group, _Ratings]] = {
         factor: {} for factor in (*_FACTORS, Dimension.AGENT)
     }
@@ -88,12 +91,12 @@ def causes(ask: ReportQuery, source: Source) -> Report:
         tables.append(
             ReportTable(f"by_{factor}", ((str(factor), kind),), _COLUMNS, tuple(named), None, charts)
         )
-        findings += _standing_out(kind, str(factor), named)
+        findings += _highlights(kind, str(factor), named)
     return Report("causes", ask, tuple(tables), findings=tuple(findings), notes=("no_cause", "bonferroni"))
 
 
 def _named(factor: Dimension | str, row: ReportRow) -> ReportRow:
-    """Give a number of agents its word."""
+    """Return the row with a word as key, `agents_2` for 2, if the factor is the number of agents."""
     return ReportRow((f"agents_{row.keys[0]}",), row.cells) if factor == "agents_spoken" else row
 
 
@@ -108,7 +111,7 @@ def _rows(ask: ReportQuery, groups: dict[Group, _Ratings], whole: _Ratings, z: f
         yield ReportRow((key,), (low, others, difference))
 
 
-def _standing_out(kind: Dimension | KeyKind, factor: str, rows: Iterable[ReportRow]) -> Iterable[Highlight]:
+def _highlights(kind: Dimension | KeyKind, factor: str, rows: Iterable[ReportRow]) -> Iterable[Highlight]:
     for row in rows:
         low, others, difference = row.cells
         if low is None or others is None or difference is None or not apart(low, others):

@@ -1,7 +1,7 @@
-"""The delivery gap: what we count as served in time, beside what callers say. Pure.
+"""Report `delivery-gap`: the share of visits served in time next to the share of satisfied callers. Pure.
 
-The trap: of many rows chance alone makes a gap in some, so one is only called out if it would be there with
-intervals as much wider as there are more rows.
+With many rows, chance alone makes a gap in some. So a gap is highlighted only if the two intervals do not
+overlap after they are widened for the number of rows (Bonferroni).
 """
 
 from cc_bridge.kpis.service_level import DEFAULT
@@ -42,7 +42,7 @@ _COLUMNS = (
 
 
 def delivery_gap(ask: ReportQuery, source: Source) -> Report:
-    """Return the share within service level against the share of satisfied callers."""
+    """Return the service level, the share of satisfied callers, and the gap between them, for each row."""
     waits, everyone = by_key(ask, source.visits(ask.counted_by))
     said, all_said = said_by_key(ask, source.answers(ask.counted_by))
     rows = [ReportRow((key,), _cells(ask, waits[key], said.get(key))) for key in ask.ordered(set(waits))]

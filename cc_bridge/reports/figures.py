@@ -1,6 +1,6 @@
-"""What a report consists of: figures with n and interval, in tables, with what stands out. Pure.
+"""The parts of a report: figures with n and interval, tables, and highlights. Pure.
 
-The reports make them, the modules of `render/` write them. The trap: no data is None, never 0.
+A figure without data is None, never 0.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ _NORMAL = NormalDist()
 
 
 class KeyKind(StrEnum):
-    """What a key column holds besides a By: a word of the catalogue, or a text as it is."""
+    """The kind of a key column that is no Dimension: a word of texts.toml, or a text shown unchanged."""
 
     WORD = "word"
     TEXT = "text"
@@ -43,13 +43,16 @@ class KeyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number, of n calls or answers if that is another number, with its interval if it has one."""
+    """One number, with the number of calls or answers (n) and the 95 % interval if it has them.
+
+    `low` and `high` are the bounds of the interval.
+    """
 
     value: float
     n: int | None = None
     low: float | None = None
     high: float | None = None
-    enough: bool = True  # to be compared; else it is shown as "too few"
+    enough: bool = True  # n is large enough to compare; else the figure is shown as "too few"
 
 
 Cell = Figure | None
@@ -57,9 +60,9 @@ Cell = Figure | None
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A figure of each row. Its formula is that of the KPI in kpis/catalogue.py, or its own."""
+    """A column of figures. The formula is that of the KPI in kpis/catalogue.py, or the column's own."""
 
-    name: str  # of its words in texts.toml, and in CSV and JSON
+    name: str  # key of the label in texts.toml, and name in CSV and JSON
     unit: Unit
     kpi: str = ""
     formula: str = ""
@@ -69,22 +72,26 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ReportRow:
+    """A row: its keys, and a figure for each column."""
+
     keys: tuple[Group, ...]
     cells: tuple[Cell, ...]
-    unit: Unit | None = None  # of all its figures, where rows differ in it
+    unit: Unit | None = None  # of all figures of the row; None: each column's own unit
 
 
 @dataclass(frozen=True, slots=True)
 class ReportTable:
+    """A table of a report."""
+
     name: str
     keys: tuple[tuple[str, Dimension | KeyKind], ...]  # name and kind of each key column
     columns: tuple[Column, ...]
     rows: tuple[ReportRow, ...]
     total: ReportRow | None = None
-    charts: tuple[str, ...] = ()  # names of columns to be drawn, each with a bar a row
+    charts: tuple[str, ...] = ()  # names of the columns to draw as a chart with one bar per row
 
     def with_data(self) -> "ReportTable":
-        """Return the table for people: without the columns that have no data in any row."""
+        """Return the table without the columns that have no data in any row."""
         rows = (*self.rows, self.total) if self.total else self.rows
         kept = [place for place in range(len(self.columns)) if any(row.cells[place] for row in rows)]
 
@@ -101,12 +108,13 @@ class ReportTable:
         )
 
     def cell(self, row: ReportRow, name: str) -> Cell:
+        """Return a row's figure in the column with a name."""
         return row.cells[[column.name for column in self.columns].index(name)]
 
 
 @dataclass(frozen=True, slots=True)
 class Highlight:
-    """Something that stands out, as a sentence of the catalogue with these in its places."""
+    """A highlighted finding: a sentence of texts.toml, and the keys and figures to insert into it."""
 
     sentence: str
     keys: Mapping[str, tuple[Dimension | KeyKind, Group]] = field(default_factory=dict)
@@ -115,26 +123,29 @@ class Highlight:
 
 @dataclass(frozen=True, slots=True)
 class Report:
+    """A report: tables, highlights and notes."""
+
     name: str
     ask: ReportQuery
     tables: tuple[ReportTable, ...]
-    findings: tuple[Highlight, ...] | None = None  # None: the report looks for none
-    tiles: tuple[str, ...] = ()  # columns whose totals come first
-    notes: tuple[str, ...] = ()  # sentences of the catalogue
-    unobserved: float = 0.0  # seconds of the span
+    findings: tuple[Highlight, ...] | None = None  # None: a report without highlights
+    tiles: tuple[str, ...] = ()  # names of the columns whose totals are shown first
+    notes: tuple[str, ...] = ()  # keys of sentences in texts.toml
+    unobserved: float = 0.0  # seconds of the span in which the PBX was not observed
 
 
 def count(value: float) -> Figure:
+    """Return a figure without n and interval."""
     return Figure(value)
 
 
 def ratio(part: float, whole: float, n: int | None = None) -> Cell:
-    """Return a share in % that no interval is known of, such as of time."""
+    """Return a share in per cent without an interval, such as a share of time; None if the whole is 0."""
     return Figure(100 * part / whole, n) if whole else None
 
 
 def share(part: int, n: int, minimum: int = MINIMUM, z: float | None = None) -> Cell:
-    """Return a share in % with Wilson's interval, of 95 % unless `z` says otherwise."""
+    """Return a share in per cent with Wilson's interval, of 95 % unless `z` sets another; None if n is 0."""
     if not n:
         return None
     low, high = wilson(part, n, z) if z else wilson(part, n)
@@ -142,7 +153,10 @@ def share(part: int, n: int, minimum: int = MINIMUM, z: float | None = None) -> 
 
 
 def mean(total: float, squares: float, n: int, minimum: int = MINIMUM) -> Cell:
-    """Return a mean with the interval by Student's t; of one value there is no interval."""
+    """Return a mean with its interval by Student's t; one value has no interval, no value gives None.
+
+    `total` is the sum of the values, `squares` the sum of their squares.
+    """
     if not n:
         return None
     middle = total / n
@@ -153,20 +167,22 @@ def mean(total: float, squares: float, n: int, minimum: int = MINIMUM) -> Cell:
 
 
 def of_score(score: Score | None) -> Cell:
+    """Return a score as a figure."""
     return Figure(score.value, score.n, score.low, score.high, score.enough) if score else None
 
 
 def comparable(one: Cell, other: Cell) -> bool:
-    """Tell whether two figures are known well enough to be compared, both with their interval."""
+    """Return whether two figures both have enough calls or answers, and an interval."""
     if one is None or other is None or not (one.enough and other.enough):
         return False
     return None not in (one.low, one.high, other.low, other.high)
 
 
 def apart(one: Cell, other: Cell, comparisons: int = 1) -> bool:
-    """Tell whether two figures differ by more than chance explains: both known well, and no overlap.
+    """Return whether two figures differ by more than chance explains.
 
-    Of several `comparisons` chance alone puts one apart, so intervals count as wider for them (Bonferroni).
+    Both must be comparable, and their intervals must not overlap. Of many `comparisons`, chance alone makes
+    some differ, so the intervals are widened for their number (Bonferroni).
     """
     if one is None or other is None or not comparable(one, other):
         return False

@@ -1,4 +1,4 @@
-"""Callers' ways through the house: several queues, transfers. Pure."""
+"""Report `journey`: calls with several queues or agents, and transfers. Pure."""
 
 from collections import Counter
 
@@ -29,6 +29,8 @@ _COLUMNS = (
 
 
 class _Calls:
+    """The counts of one report row."""
+
     def __init__(self) -> None:
         self.n, self.answered, self.queues, self.agents = 0, 0, 0, 0
         self.transfers: Counter[str] = Counter()
@@ -47,7 +49,7 @@ class _Calls:
 
 
 def journey(ask: ReportQuery, source: Source) -> Report:
-    """Return how many calls needed more than one queue or agent, and the transfers out of each queue."""
+    """Return the calls that had more than one queue or agent, and the transfers out of each queue."""
     found: dict[Group, _Calls] = {}
     everyone = _Calls()
     for row in source.journeys(ask.counted_by):

@@ -1,8 +1,7 @@
-"""What became of lost calls: called back, came again by themselves, or not managed. Pure.
+"""The results of lost calls: called back, the caller called again, or not managed. Pure.
 
-The report `lost` shows it beside the lost visits, and so does the digest; `storage/queries/lost_calls.py`
-gives the calls. The trap: it counts calls, of callers who can be known again; `lost_visits.py` counts visits,
-of all.
+This table counts lost calls of callers with a known number. The report `lost` counts lost visits of all
+callers.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +15,7 @@ from cc_bridge.reports.query import Dimension, Group, ReportQuery
 __all__ = ["BY", "callback_table"]
 
 _COLUMNS = (
-    Column("lost_calls", Unit.COUNT, formula="calls lost, of known callers, 24 h over"),
+    Column("lost_calls", Unit.COUNT, formula="calls lost at least 24 h ago, of known callers"),
     Column("recalled", Unit.COUNT, formula="lost_calls[recalled]"),
     Column("self_served", Unit.COUNT, formula="lost_calls[self_served]"),
     Column("not_managed", Unit.COUNT, formula="lost_calls[not_managed]"),
@@ -24,7 +23,7 @@ _COLUMNS = (
         "not_managed_share", Unit.PERCENT, formula="not_managed / lost_calls", has_n=True, has_interval=True
     ),
     Column("recall_median", Unit.TIME, formula="median of answered - lost of recalled", has_n=True),
-    Column("recall_open", Unit.COUNT, formula="calls lost, 24 h not over"),
+    Column("recall_open", Unit.COUNT, formula="calls lost less than 24 h ago"),
 )
 _KEYS: Mapping[Dimension, Callable[[ReportQuery, LostCall], Group]] = {
     Dimension.QUEUE: lambda _ask, call: call.queue,
@@ -37,7 +36,7 @@ BY = tuple(_KEYS)
 
 
 def callback_table(ask: ReportQuery, calls: Iterable[LostCall]) -> ReportTable:
-    """Return the lost calls that entered in the span; what is asked by must be in BY."""
+    """Return the table of the lost calls that entered in the span; the query's dimension must be in BY."""
     found: dict[Group, list[LostCall]] = {}
     for call in calls:
         inside = ask.since <= call.entered_at < ask.until
@@ -51,15 +50,15 @@ def callback_table(ask: ReportQuery, calls: Iterable[LostCall]) -> ReportTable:
 def _cells(ask: ReportQuery, calls: list[LostCall]) -> tuple[Cell, ...]:
     decided = [call for call in calls if call.decided]
 
-    def became(managed: LostCallStatus) -> list[LostCall]:
-        return [call for call in decided if call.managed is managed]
+    def with_status(status: LostCallStatus) -> list[LostCall]:
+        return [call for call in decided if call.managed is status]
 
-    took = [call.seconds for call in became(LostCallStatus.RECALLED) if call.seconds is not None]
-    not_managed = len(became(LostCallStatus.NOT_MANAGED))
+    took = [call.seconds for call in with_status(LostCallStatus.RECALLED) if call.seconds is not None]
+    not_managed = len(with_status(LostCallStatus.NOT_MANAGED))
     return (
         count(len(decided)),
-        count(len(became(LostCallStatus.RECALLED))),
-        count(len(became(LostCallStatus.SELF_SERVED))),
+        count(len(with_status(LostCallStatus.RECALLED))),
+        count(len(with_status(LostCallStatus.SELF_SERVED))),
         count(not_managed),
         share(not_managed, len(decided), ask.minimum),
         Figure(median(took), len(took)) if took else None,

@@ -1,6 +1,7 @@
-"""Opening hours as the configuration claims them, against who was there and who was answered. Pure.
+"""Report `hours`: the configured opening hours next to the agents present and the answered visits. Pure.
 
-The trap: agents belong to no queue (one agent serves many), so staffing is that of the house, in every row.
+Agents belong to no queue, since one agent serves several. So the number of agents is that of the whole
+contact centre, in every row.
 """
 
 from collections import Counter, defaultdict
@@ -27,12 +28,12 @@ __all__ = ["BY", "hours"]
 BY = (Dimension.HOUR, Dimension.WEEKDAY)
 
 _COLUMNS = (
-    Column("open_hours", Unit.COUNT, formula="hours of the span in which a queue is claimed open"),
+    Column("open_hours", Unit.COUNT, formula="hours of the span in which a queue is configured as open"),
     Column("agents_there", Unit.MEAN, formula="time not logged_out nor unreachable / hours of the span"),
     Column("visits", Unit.COUNT, kpi="visit_outcomes"),
     Column("answered", Unit.COUNT, formula="visits[answered]"),
     Column("answered_share", Unit.PERCENT, formula="answered / visits", has_n=True, has_interval=True),
-    Column("visits_open", Unit.COUNT, formula="visits within the claimed hours of their queue"),
+    Column("visits_open", Unit.COUNT, formula="visits within the configured hours of their queue"),
     Column(
         "answered_open",
         Unit.PERCENT,
@@ -46,6 +47,8 @@ _HOUR = 3600.0
 
 
 class _Row:
+    """The totals of one hour of the day or one weekday."""
+
     def __init__(self) -> None:
         self.open, self.hours, self.there = 0, 0, 0.0
         self.visits: Counter[str] = Counter()
@@ -66,7 +69,7 @@ class _Row:
 
 
 def hours(ask: ReportQuery, source: Source) -> Report:
-    """Return for each hour or weekday what is claimed, who was there and who was answered."""
+    """Return, for each hour or weekday, the configured hours, the agents present and the answered visits."""
     rows: defaultdict[int, _Row] = defaultdict(_Row)
     everyone = _Row()
 
@@ -76,7 +79,7 @@ def hours(ask: ReportQuery, source: Source) -> Report:
     visited = list(source.visited_hours())
     queues = {queue for queue, *_ in visited} | set(ask.settings)
     at = ask.since
-    while at < ask.until:  # each hour of the span, so that a day of 23 or 25 hours has as many
+    while at < ask.until:  # each single hour of the span, because a local day may have 23 or 25
         weekday, hour = ask.days.hour_of(at)
         claimed = any(_open(ask, queue, weekday, hour) for queue in queues)
         for row in both(weekday, hour):
@@ -113,7 +116,7 @@ def hours(ask: ReportQuery, source: Source) -> Report:
 
 
 def _open(ask: ReportQuery, queue: str, weekday: int, hour: int) -> bool:
-    """Tell whether a queue claims to be open in some part of an hour; one that says nothing always is."""
+    """Return whether a queue is open in some part of a local hour; without configured hours it always is."""
     opening = ask.of(queue).opening
     return opening is None or any(
         opening.contains_minute(weekday, 60 * hour + minute) for minute in range(60)

@@ -1,6 +1,6 @@
-"""What a report is asked: which span, by what, of which queues, with which settings. Pure.
+"""The query of a report: its span of days, its dimension, its queues and the settings of the queues. Pure.
 
-`commands/report.py` makes it; `storage/reports/` turns it into SQL and the reports read the rows by it.
+`storage/reports/` turns a query into SQL, and the reports use it to interpret the rows.
 """
 
 from collections.abc import Mapping
@@ -15,18 +15,20 @@ from cc_bridge.surveys.business_hours import BusinessHours
 __all__ = ["BANDS", "Dimension", "Group", "QueueSettings", "ReportQuery"]
 
 Group = str | int
-BANDS = (20, 60, 120, 300)  # seconds: bounds between the bands of waiting
+BANDS = (20, 60, 120, 300)  # seconds: bounds between the bands of wait times
+
+"""The key of a report row; the dimension of the report defines its meaning."""
 
 
 class Dimension(StrEnum):
-    """What the rows of a report stand for."""
+    """The dimension of a report: the property by which its rows are grouped."""
 
     QUEUE = "queue"
     AGENT = "agent"
     HOUR = "hour"  # of the day, 0 to 23
     WEEKDAY = "weekday"  # Monday is 0
     DAY = "day"  # counted from 1970-01-01
-    STAGE = "stage"  # of the customer's journey, as the configuration says of a queue
+    STAGE = "stage"  # of the customer's journey, as configured for the queue
     LANGUAGE = "language"
     WAIT_BAND = "wait-band"  # the number of the band
     PART = "part"  # 0: before the date of a change, 1: from it on
@@ -34,18 +36,18 @@ class Dimension(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QueueSettings:
-    """What the configuration says of one queue; times in seconds."""
+    """The configured settings of one queue; times are in seconds."""
 
-    threshold: float = 20.0
-    short_abandon: float = 5.0
+    threshold: float = 20.0  # of the service level
+    short_abandon: float = 5.0  # an abandoned visit with a shorter wait is a short abandon
     wrap_up: float = 0.0
-    stage: str = ""
-    opening: BusinessHours | None = None  # None: not said
+    stage: str = ""  # of the customer's journey
+    opening: BusinessHours | None = None  # None: not configured
 
 
 @dataclass(frozen=True, slots=True)
 class ReportQuery:
-    """One report of the local days from `first` to `last`, both with their ends."""
+    """The query of one report about the local days from `first` to `last`, both included."""
 
     first: date
     last: date
@@ -54,43 +56,47 @@ class ReportQuery:
     pbx: str = ""  # empty: all
     queues: tuple[str, ...] = ()  # empty: all
     settings: Mapping[str, QueueSettings] = field(default_factory=dict)
-    others: QueueSettings = field(default_factory=QueueSettings)  # of queues that are not named in settings
-    minimum: int = MINIMUM  # answers or calls; fewer are too few to be compared
+    others: QueueSettings = field(default_factory=QueueSettings)  # of queues that `settings` does not name
+    minimum: int = MINIMUM  # number of answers or calls below which a figure is not compared
     bands: tuple[int, ...] = BANDS
     changed: date | None = None  # the first day after a change
-    agent: str = ""  # empty: all; what belongs to no agent is left out then
+    agent: str = ""  # empty: all; else rows without an agent are left out
 
     @property
     def since(self) -> float:
-        """UTC seconds since the epoch; so are `until`, which is not part of the span, and `change`."""
+        """The start of the span, in UTC seconds since the epoch."""
         return self.days.began(self.first)
 
     @property
     def until(self) -> float:
+        """The end of the span, not included, in UTC seconds since the epoch."""
         return self.days.began(date.fromordinal(self.last.toordinal() + 1))
 
     @property
     def change(self) -> float:
+        """The instant of the change in UTC seconds since the epoch; the start of the span if unset."""
         return self.days.began(self.changed) if self.changed else self.since
 
     @property
     def offsets(self) -> tuple[UtcOffset, ...]:
+        """The offsets from UTC within the span."""
         return self.days.offsets(self.since, self.until)
 
     def of(self, queue: str) -> QueueSettings:
+        """Return the settings of a queue."""
         return self.settings.get(queue, self.others)
 
     @property
     def counted_by(self) -> Dimension:
-        """By what SQL counts: a stage is nothing but a set of queues."""
+        """The dimension by which SQL counts; a report by stage is counted by queue."""
         return Dimension.QUEUE if self.by is Dimension.STAGE else self.by
 
     def row(self, key: Group) -> Group:
-        """Return the row of the report that something counted belongs to."""
+        """Return the report's row key for a counted key: a report by stage maps the queue to its stage."""
         return self.of(str(key)).stage if self.by is Dimension.STAGE else key
 
     def ordered(self, keys: set[Group]) -> list[Group]:
-        """Return keys in the order in which they are shown."""
+        """Return row keys in the order in which a report shows them."""
         if self.by is Dimension.WEEKDAY:
             return [day for day in self.days.weekdays() if day in keys]
         return sorted(keys, key=lambda key: (isinstance(key, str), key))

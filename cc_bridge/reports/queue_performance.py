@@ -1,4 +1,4 @@
-"""How the queues were served: who came, how it ended, how long it took. Pure."""
+"""Report `service`: visits, outcomes, wait times, service levels and handling times of the queues. Pure."""
 
 from collections.abc import Callable
 
@@ -41,7 +41,7 @@ _WAIT_COLUMNS = (
     Column("wait_max", Unit.SECONDS, kpi="longest_wait", has_n=True),
     Column("answer_mean", Unit.SECONDS, kpi="average_speed_of_answer", has_n=True, has_interval=True),
     Column(
-        "handle_mean", Unit.SECONDS, formula="sum of talk + wrap_up / talks", has_n=True, has_interval=True
+        "handle_mean", Unit.SECONDS, formula="sum of (talk + wrap_up) / talks", has_n=True, has_interval=True
     ),
 )
 _LEVEL_COLUMNS = (Column("threshold", Unit.SECONDS, formula="queues.NAME.service_level_seconds"), *LEVELS)
@@ -49,11 +49,11 @@ _OUTCOME_COLUMNS = tuple(Column(f"outcome_{one}", Unit.COUNT, formula=f"visits[{
 
 
 def service(ask: ReportQuery, source: Source) -> Report:
-    """Return outcomes, waits, service levels and handle times."""
+    """Return outcomes, wait times, service levels and handling times."""
     waits, everyone = by_key(ask, source.visits(ask.counted_by))
     handled: dict[Group, _Handled] = {}
     together = _Handled()
-    if ask.by not in {Dimension.LANGUAGE, Dimension.WAIT_BAND}:  # a talk knows neither
+    if ask.by not in {Dimension.LANGUAGE, Dimension.WAIT_BAND}:  # talks have neither
         for talks in source.talks(ask.counted_by):
             handled.setdefault(ask.row(talks.key), _Handled()).add(talks)
             together.add(talks)
@@ -79,6 +79,8 @@ def service(ask: ReportQuery, source: Source) -> Report:
 
 
 class _Handled:
+    """The number and handling times of the talks of one row, in seconds."""
+
     def __init__(self) -> None:
         self.n, self.sum, self.squares = 0, 0.0, 0.0
 
@@ -92,7 +94,7 @@ _Cells = Callable[[ReportQuery, Group | None, VisitTotals, _Handled | None], tup
 
 
 def _threshold(ask: ReportQuery, key: Group | None) -> Cell:
-    """Return the threshold of a row that is a queue, or that of all where they have the same."""
+    """Return the service level threshold of a queue's row; of other rows only if all queues have the same."""
     if ask.by is Dimension.QUEUE and key is not None:
         return Figure(ask.of(str(key)).threshold)
     thresholds = {ask.others.threshold, *(each.threshold for each in ask.settings.values())}

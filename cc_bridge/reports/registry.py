@@ -1,7 +1,4 @@
-"""Every report by its name. Pure.
-
-`commands/report.py` offers them, a test asks each of them.
-"""
+"""The registry: every report by its name. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,11 +23,11 @@ __all__ = ["REPORTS", "ReportType"]
 
 @dataclass(frozen=True, slots=True)
 class ReportType:
-    """One report."""
+    """A type of report: the function that makes it and its dimensions."""
 
     make: Callable[[ReportQuery, Source], Report]
-    by: tuple[Dimension, ...]  # the first one unless another is asked for
-    questions: int  # to the Source, at most
+    by: tuple[Dimension, ...]  # the possible dimensions; the first is the default
+    questions: int  # the largest number of calls of Source methods
 
 
 REPORTS: Mapping[str, ReportType] = {

@@ -1,6 +1,7 @@
-"""Answers of callers added up to scores. Pure.
+"""Score totals: callers' answers added up to scores. Pure.
 
-Two questions on one scale are two scores, unless a report asks for the scale as a whole.
+Answers to two questions of one kind are counted separately, and together if a report shows the kind as a
+whole.
 """
 
 from collections import Counter
@@ -14,11 +15,11 @@ from cc_bridge.reports.source import AnswerCount
 __all__ = ["ScoreTotals", "all_scores", "by_key", "scores"]
 
 ScoreTotals = dict[tuple[str, str], Counter[int]]
-"""Question and kind -> value -> how many callers gave it."""
+"""(question, kind) -> value -> number of answers."""
 
 
 def by_key(ask: ReportQuery, rows: Iterable[AnswerCount]) -> tuple[dict[Group, ScoreTotals], ScoreTotals]:
-    """Return the answers of each row of the report, and all of them; what has no score is left out."""
+    """Return the answers of each row of the report, and of all rows; kinds without a score are left out."""
     found: dict[Group, ScoreTotals] = {}
     everyone: ScoreTotals = {}
     for row in rows:
@@ -29,7 +30,7 @@ def by_key(ask: ReportQuery, rows: Iterable[AnswerCount]) -> tuple[dict[Group, S
 
 
 def scores(totals: ScoreTotals | None, kind: str, minimum: int) -> dict[str, Cell]:
-    """Return the scores of all questions of a kind together, by their names."""
+    """Return the scores of all questions of one kind together, by the scores' names."""
     answers: Counter[int] = Counter()
     for (_question, its_kind), values in (totals or {}).items():
         if its_kind == kind:
@@ -38,5 +39,5 @@ def scores(totals: ScoreTotals | None, kind: str, minimum: int) -> dict[str, Cel
 
 
 def all_scores(totals: ScoreTotals | None, minimum: int) -> dict[str, Cell]:
-    """Return the scores of every kind, by their names."""
+    """Return the scores of every kind, by the scores' names."""
     return {name: cell for kind in KINDS for name, cell in scores(totals, kind, minimum).items()}

@@ -1,7 +1,7 @@
-"""What SQL counts for the reports: one dataclass for each kind of row, and who gives them. Pure.
+"""The counted rows for the reports: one dataclass for each kind, and the Source that returns them. Pure.
 
-`storage/reports/` is the Source. A `key` is what the report is asked by (see ask.By); durations are
-seconds. The trap: rows come unordered, and several may have the same key.
+The `key` of a row is its value of the report's dimension (`query.Dimension`). Durations are in seconds. Rows
+are unordered, and several rows may have the same key.
 """
 
 from collections.abc import Collection, Iterable
@@ -29,37 +29,42 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class VisitSums:
-    """Visits with one outcome that waited the same time to the second, rounded up."""
+    """The visits with one outcome whose wait time, rounded up to whole seconds, is `second`."""
 
     key: Group
     outcome: str
     second: int
     n: int
-    wait: float  # sum
-    squares: float  # sum of the squares of the waits
-    longest: float
-    within: int  # after at most the queue's threshold
-    short: int  # before the queue's short_abandon_seconds, whatever the outcome
-    ringing: int  # with an agent ringing as the caller left
+    wait: float  # sum of the wait times.
+    squares: float  # sum of the squares of the wait times.
+    longest: float  # longest wait time.
+    within: int  # visits with a wait of at most the queue's threshold.
+    short: int  # visits shorter than the queue's short_abandon_seconds, with any outcome.
+    ringing: int  # visits in which an agent's phone rang when the caller left.
 
 
 @dataclass(frozen=True, slots=True)
 class TalkSums:
+    """The talks of one key."""
+
     key: Group
     n: int
-    whole: int  # of them those seen from begin to end; the sums are of these
+    whole: int  # talks observed from start to end; the sums contain only these
     talk: float
     hold: float
-    wrap_up: float  # what the settings of their queues say
+    wrap_up: float  # sum of the wrap-up times that are configured for the queues
     squares: float  # sum of the squares of talk + wrap_up
 
 
 @dataclass(frozen=True, slots=True)
 class AgentActivity:
-    """What an agent did, cut at both ends of the span: talks, rings of one outcome, or time in one state."""
+    """Talks, rings with one outcome, or the time in one state, of one agent within the span.
+
+    Times before the start and after the end of the span are not counted.
+    """
 
     agent: str
-    talks: int = 0  # seen from begin to end
+    talks: int = 0  # observed from start to end
     talk_seconds: float = 0.0
     hold_seconds: float = 0.0  # part of talk_seconds
     ring_outcome: str = ""
@@ -70,6 +75,8 @@ class AgentActivity:
 
 @dataclass(frozen=True, slots=True)
 class AnswerCount:
+    """The number of answers with one value."""
+
     key: Group
     question: str
     kind: str
@@ -79,7 +86,7 @@ class AnswerCount:
 
 @dataclass(frozen=True, slots=True)
 class InvitationCount:
-    """Entries of the funnel, call-backs left out."""
+    """The number of survey decisions with one stage, without callbacks."""
 
     key: Group
     stage: str
@@ -88,7 +95,7 @@ class InvitationCount:
 
 @dataclass(frozen=True, slots=True)
 class HangupCount:
-    """Callers who hung up on the agent, or did not and were asked; surveys/hangup_outliers.py counts them."""
+    """The number of survey decisions with one stage and trigger, for `surveys/hangup_outliers.py`."""
 
     queue: str
     agent: str
@@ -99,19 +106,22 @@ class HangupCount:
 
 @dataclass(frozen=True, slots=True)
 class AttemptCount:
+    """The number of survey attempts with one result and reason."""
+
     key: Group
     result: str
     reason: str
     n: int
-    answered: int  # with at least one valid answer
+    answered: int  # attempts with at least one valid answer
 
 
 @dataclass(frozen=True, slots=True)
 class RatedBy:
-    """Answers on the scale of 1 to 5 by one of several things; each answer comes once for each of them.
+    """The number of answers with one value, on the scale from 1 to 5, in one group of a factor.
 
-    By wait band of the call (-1: the call is not stored), by how many agents the caller spoke with
-    ("agents_spoken", 3: three or more, 0: the call is not stored), by hour and by queue.
+    Each answer is in one row of each factor. The factors are the call's wait band (-1: the call is not
+    stored), `agents_spoken` (the number of agents; 3: three or more, 0: the call is not stored), hour and
+    queue.
     """
 
     factor: Dimension | str
@@ -122,7 +132,7 @@ class RatedBy:
 
 @dataclass(frozen=True, slots=True)
 class JourneyCount:
-    """Calls that came into a queue."""
+    """The number of calls that entered a queue, with equal numbers of queues and talks."""
 
     key: Group
     queues: int
@@ -133,6 +143,8 @@ class JourneyCount:
 
 @dataclass(frozen=True, slots=True)
 class TransferCount:
+    """The number of transfers of one kind."""
+
     key: Group
     kind: str
     n: int
@@ -140,7 +152,7 @@ class TransferCount:
 
 @dataclass(frozen=True, slots=True)
 class PresenceSum:
-    """How long agents were there, in an hour of a weekday, both local."""
+    """The time that agents were present, in one local hour of one local weekday."""
 
     weekday: int
     hour: int
@@ -148,7 +160,7 @@ class PresenceSum:
 
 
 class Source(Protocol):
-    """Gives the rows of the span that was asked."""
+    """The source of the rows within the span of a query."""
 
     def visits(self, by: Dimension) -> Iterable[VisitSums]: ...
     def talks(self, by: Dimension) -> Iterable[TalkSums]: ...

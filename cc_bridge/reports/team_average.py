@@ -1,15 +1,13 @@
-"""The team's average beside an agent's own score, such that no colleague's can be found out from it. Pure.
+"""The team average next to an agent's own score, such that it reveals no other agent's score. Pure.
 
-`storage/queries/agent_page.py` asks. An agent knows their own answers and may take them away from any
-average. So there is one only for a kind of question for which all of this holds:
+An agent can subtract their own answers from any average. So an average needs at least `minimum` answers to
+other agents, `COLLEAGUES` of them with one, and none with more than half of these answers.
 
-- others than the agent have given at least `minimum` answers, and at least `COLLEAGUES` of them have one;
-- none of these colleagues has more than half of the others' answers, which would be nearly that one's score.
+The average includes the agent, so all agents see the same one and learn nothing by comparing. It has no n.
+It is rounded to whole per cents and points and to tenths of a mean, which hides a single answer.
 
-The average is of all, the agent too, so that everybody sees the same one and two who compare theirs learn
-no more. It has no n and is rounded to whole per cents and points and to tenths of a mean, so that one answer
-more or less cannot be seen in it. The trap: whoever looks twice sees what came between. So the rows must be
-of days that have ended (`ended_days`), and today alone has no average at all.
+Note: the difference of two averages of one day, read one after the other, would show new answers. So the
+rows must be of days that have ended (`ended_days`), and today alone has no average.
 """
 
 from collections.abc import Iterable
@@ -24,19 +22,25 @@ from cc_bridge.reports.source import AnswerCount
 
 __all__ = ["COLLEAGUES", "averages", "ended_days"]
 
-COLLEAGUES = 4  # with the agent five people, the fewest of which statistical offices tell a figure
+COLLEAGUES = 4  # with the agent five people: statistical offices publish no figure of fewer
 
 _DECIMALS = {Unit.PERCENT: 0, Unit.POINTS: 0, Unit.MEAN: 1}
 
 
 def ended_days(ask: ReportQuery) -> ReportQuery | None:
-    """Return what to ask of the whole team: the same days without the last, which is today."""
+    """Return the query for the whole team on the same days without the last, which is today.
+
+    None means that no day is left.
+    """
     last = ask.last - timedelta(1)
     return replace(ask, last=last, agent="", by=Dimension.AGENT) if last >= ask.first else None
 
 
 def averages(agent: str, ask: ReportQuery, rows: Iterable[AnswerCount]) -> dict[str, float]:
-    """Return the team's scores by name; those that would tell of a colleague are left out."""
+    """Return the team's scores by name, without those that would reveal another agent's score.
+
+    `rows` are the answers of the whole team, by agent.
+    """
     of_each, everyone = by_key(ask, rows)
     others = [totals for name, totals in of_each.items() if name != agent]
     found: dict[str, float] = {}

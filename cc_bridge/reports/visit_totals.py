@@ -1,8 +1,7 @@
-"""Visits added up: outcomes, waits, service levels. Pure.
+"""Visit totals: visits added up to outcomes, wait times and service levels. Pure.
 
-service.py, lost_visits.py, delivery_gap.py and before_and_after.py use it. The trap: SQL hands over waits by
-the second, rounded up, so a median is the shortest time in whole seconds within which half of the visits had
-ended.
+SQL returns the visits grouped by their wait time in seconds, rounded up. So a median is the smallest number
+of whole seconds within which half of the visits had ended.
 """
 
 from collections import Counter
@@ -37,19 +36,19 @@ LEVELS = tuple(
 
 @dataclass(slots=True)
 class VisitTotals:
-    """Visits of one row of a report."""
+    """The totals of the visits in one row of a report; times are in seconds."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
-    seconds: Counter[int] = field(default_factory=Counter)
-    wait: float = 0.0
-    squares: float = 0.0
-    longest: float = 0.0
-    answer_wait: float = 0.0
-    answer_squares: float = 0.0
-    answered_within: int = 0
-    abandoned_within: int = 0
+    seconds: Counter[int] = field(default_factory=Counter)  # wait time, rounded up -> visits
+    wait: float = 0.0  # sum of the wait times
+    squares: float = 0.0  # sum of the squares of the wait times
+    longest: float = 0.0  # longest wait time.
+    answer_wait: float = 0.0  # sum of the wait times of answered visits
+    answer_squares: float = 0.0  # sum of the squares of these wait times.
+    answered_within: int = 0  # visits answered within the threshold
+    abandoned_within: int = 0  # visits abandoned within the threshold
     short_abandons: int = 0
-    abandoned_ringing: int = 0
+    abandoned_ringing: int = 0  # visits abandoned while an agent's phone rang
 
     def add(self, visits: VisitSums) -> None:
         self.outcomes[visits.outcome] += visits.n
@@ -108,7 +107,7 @@ class VisitTotals:
         return mean(self.answer_wait, self.answer_squares, answered, minimum)
 
     def within(self, part: float) -> Cell:
-        """Return the whole seconds within which a part of the visits, such as 0.5, had ended."""
+        """Return the whole seconds within which the fraction `part` of the visits had ended, or None."""
         ended = 0
         for second, n in sorted(self.seconds.items()):
             ended += n
@@ -122,7 +121,7 @@ class VisitTotals:
 
 
 def by_key(ask: ReportQuery, rows: Iterable[VisitSums]) -> tuple[dict[Group, VisitTotals], VisitTotals]:
-    """Return the visits of each row of the report, and all of them."""
+    """Return the totals of each row of the report, and the totals of all rows."""
     found: dict[Group, VisitTotals] = {}
     everyone = VisitTotals()
     for row in rows:

@@ -1,4 +1,4 @@
-"""The voice of the callers: what they answered, and who did not, and why. Pure."""
+"""Report `voice`: callers' scores, the funnel, the reasons for missing answers, the response rate. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -42,7 +42,7 @@ _FUNNEL = (
     Column("eligible", Unit.COUNT, kpi="survey_eligible"),
     Column("invited", Unit.COUNT, formula="funnel[invited]"),
     Column("caller_left_first", Unit.COUNT, formula="funnel[caller_left_first]"),
-    Column("started", Unit.COUNT, formula="complete + partial + declined + those cut off"),
+    Column("started", Unit.COUNT, formula="survey_attempts, including unfinished ones"),
     Column("complete", Unit.COUNT, formula="survey_attempts[complete]"),
     Column("partial", Unit.COUNT, formula="survey_attempts[partial]"),
     Column("declined", Unit.COUNT, formula="survey_attempts[declined]"),
@@ -53,11 +53,11 @@ _REASONS = (
     Column("of_all", Unit.PERCENT, formula="callers / all of the same step", has_n=True, has_interval=True),
 )
 _NO_CALLERS = {NotAskedReason.DISABLED, NotAskedReason.NOT_ELIGIBLE}
-_NO_FUNNEL = {Dimension.LANGUAGE, Dimension.WAIT_BAND}  # the funnel knows neither
+_NO_FUNNEL = {Dimension.LANGUAGE, Dimension.WAIT_BAND}  # not in the records of the funnel
 
 
 class _InvitationTotals:
-    """How far the callers of one row came."""
+    """The survey decisions and survey results of one report row."""
 
     def __init__(self) -> None:
         self.stages: Counter[str] = Counter()
@@ -70,7 +70,7 @@ class _InvitationTotals:
         return sum(n for stage, n in self.stages.items() if stage not in _NO_CALLERS)
 
     def cells(self, minimum: int) -> tuple[Cell, ...]:
-        # A survey that began in the span can be of a call that was counted before it.
+        # A survey in the span may belong to a decision before the span; the rate must not exceed 100 %.
         rate = share(min(self.answered, self.eligible), self.eligible, minimum)
         return (
             count(self.eligible),
@@ -109,7 +109,7 @@ def _cells(totals: ScoreTotals, minimum: int) -> tuple[Cell, ...]:
 
 
 def _questions(ask: ReportQuery, said: dict[Group, ScoreTotals]) -> ReportTable:
-    """Return each question's scores for itself."""
+    """Return the table with the scores of each single question."""
     rows = []
     for question, kind in sorted({which for totals in said.values() for which in totals}):
         for key in ask.ordered(set(said)):

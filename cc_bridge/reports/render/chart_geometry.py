@@ -1,9 +1,9 @@
-"""Bars with their intervals, as geometry that page.html.j2 draws in SVG. Pure.
+"""The geometry of bar charts with intervals, which page.html.j2 draws as SVG. Pure.
 
-pygal was looked at and not taken: it knows no intervals and no right to left, its colours do not follow the
-reader's scheme, and its files ask for a script from elsewhere. What is needed here is four shapes.
+pygal is not used: it has no intervals and no right-to-left layout, its colours do not follow the reader's
+colour scheme, and its files load a script from another server. The charts need only four shapes.
 
-The trap: SVG does not turn with the page's direction; so for Persian all x are mirrored here.
+SVG does not follow the direction of the page's text, so for Persian all x coordinates are mirrored here.
 """
 
 from collections.abc import Iterable
@@ -17,8 +17,8 @@ from cc_bridge.reports.render.localization import Localization
 
 __all__ = ["Chart", "ChartBar", "Tick", "charts"]
 
-_MOST_LINES = 48  # a longer list of bars says less than its table
-_LYING, _STANDING = 540, 1080  # width; the page shows two lying charts beside each other
+_MOST_LINES = 48  # rows; a longer chart is less readable than its table
+_LYING, _STANDING = 540, 1080  # widths: the page shows two horizontal charts side by side
 _LINE, _LABEL, _VALUE, _AXIS = 24, 150, 62, 22
 _HEIGHT, _LEFT, _TOP = 170, 48, 8
 _MOST_LABELS = 16
@@ -27,17 +27,19 @@ _IN_TIME = {Dimension.DAY, Dimension.HOUR, Dimension.WEEKDAY}
 
 @dataclass(frozen=True, slots=True)
 class Tick:
+    """A mark on the axis, with its text."""
+
     at: float
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class ChartBar:
-    """One row's figure; `low` and `high` are the ends of its interval along the bar."""
+    """One row's bar; `low` and `high` are the ends of its interval, on the axis along the bar."""
 
-    label: str  # empty where there is no room for all
-    text: str  # behind the bar
-    title: str  # on hovering
+    label: str  # empty if there is no room for the labels of all bars
+    text: str  # the figure at the end of the bar
+    title: str  # shown when the pointer is over the bar
     x: float
     y: float
     width: float
@@ -46,24 +48,26 @@ class ChartBar:
     text_at: float
     low: float | None = None
     high: float | None = None
-    faint: bool = False  # too few to say
+    faint: bool = False  # too few calls or answers
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
+    """A bar chart of one column; all lengths are in SVG units."""
+
     title: str
-    standing: bool  # bars that stand, for what goes on in time
+    standing: bool  # vertical bars, for rows in order of time
     width: float
     height: float
-    base: float  # where the axis is
-    start: str  # text-anchor of what begins here, and of what ends here
-    end: str
+    base: float  # position of the axis
+    start: str  # the text-anchor of texts that start at their position
+    end: str  # the text-anchor of texts that end at their position
     bars: tuple[ChartBar, ...]
     ticks: tuple[Tick, ...]
 
 
 def charts(table: ReportTable, wording: Localization) -> list[Chart]:
-    """Return the charts that a table has; none of a single row, nor of more than can be seen."""
+    """Return the charts of a table; none if it has one row, or more rows than a chart can show."""
     in_time = table.keys[-1][1] in _IN_TIME
     if len(table.rows) < 2 or (len(table.rows) > _MOST_LINES and not in_time):  # noqa: PLR2004 - one bar compares nothing
         return []
@@ -161,7 +165,7 @@ def _key(table: ReportTable, row: ReportRow, wording: Localization) -> str:
 
 
 def _short(table: ReportTable, row: ReportRow, wording: Localization) -> str:
-    """Return as much of a key as has room under a bar."""
+    """Return a key in a form that is short enough to be written under a bar."""
     text = _key(table, row, wording)
     match table.keys[-1][1]:
         case Dimension.DAY:
@@ -179,7 +183,7 @@ def _upper(cell: Cell) -> float:
 
 
 def _scale(table: ReportTable, column: Column) -> tuple[float, float]:
-    """Return where the scale begins and ends: round numbers that no bar passes."""
+    """Return the lowest and the highest value of the scale: round numbers that include every bar."""
     if column.unit is Unit.POINTS:
         return -100.0, 100.0
     return 0.0, _top(table, column)

@@ -1,7 +1,7 @@
-"""Reports for programs: CSV of one table, JSON of all. Pure.
+"""The renderers of a report for programs: CSV of one table, JSON of the whole report. Pure.
 
-The trap: the header of a table depends on nothing but its report and what it is asked by, so that a program
-may rely on it; figures without data are empty in CSV and null in JSON.
+The header of a table depends only on the report and its dimension, so that a program may rely on it. A
+figure without data is empty in CSV and null in JSON.
 """
 
 import csv
@@ -20,11 +20,11 @@ from cc_bridge.surveys.business_hours import WEEKDAYS
 __all__ = ["as_csv", "as_json"]
 
 _DECIMALS = 6
-_FORMULAS = tuple("=+-@\t\r")  # what a spreadsheet would compute at the begin of a cell
+_FORMULAS = tuple("=+-@\t\r")  # first characters with which a spreadsheet treats a cell as a formula
 
 
 def as_csv(table: ReportTable, wording: Localization) -> str:
-    """Return one table with a line a row; a figure with n or interval has columns for them behind it."""
+    """Return a table as CSV. A figure with n or interval has additional columns after it."""
     out = StringIO()
     lines = csv.writer(out)
     lines.writerow(
@@ -42,7 +42,7 @@ def as_csv(table: ReportTable, wording: Localization) -> str:
 
 
 def as_json(report: Report, wording: Localization, now: float) -> str:
-    """Return the whole report."""
+    """Return the whole report as JSON text; `now` is in UTC seconds since the epoch."""
     ask = report.ask
     content = {
         "report": report.name,
@@ -110,7 +110,7 @@ def _figure(cell: Cell) -> dict[str, Any] | None:
 
 
 def _key(kind: Dimension | KeyKind, key: Group, wording: Localization) -> str | int:
-    """Return a key as programs compare it: ISO days, hours as numbers, words of ours untranslated."""
+    """Return a key in a fixed form: days in ISO 8601, hours as numbers, the project's words untranslated."""
     match kind:
         case Dimension.DAY:
             return day_of(int(key)).isoformat()
@@ -155,5 +155,5 @@ def _number(value: float | None) -> float | None:
 
 
 def _harmless(key: str | int) -> str | int:
-    """Let no name be taken for a formula by a spreadsheet."""
+    """Return a key such that a spreadsheet does not treat it as a formula."""
     return f"'{key}" if isinstance(key, str) and key.startswith(_FORMULAS) else key

@@ -1,7 +1,7 @@
-"""A report as one HTML file that needs nothing else: for the screen, for paper, for a mail.
+"""The renderer of a report as one HTML file without other files, for screen, paper and email.
 
-jinja2 escapes every value: names of queues and agents come from the PBX. The page asks nobody for anything
-and runs no script; its own policy says so.
+jinja2 escapes every value, because names of queues and agents come from the PBX. The page loads nothing and
+runs no script; its Content-Security-Policy forbids both.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ pages = Environment(
 
 
 def as_html(report: Report, wording: Localization, now: float) -> str:
-    """Return the page."""
+    """Return the report as an HTML page; `now` is in UTC seconds since the epoch."""
     ask = report.ask
     facts = {
         wording.text("page", "zone"): str(ask.days.zone or ""),
@@ -66,7 +66,7 @@ def _tiles(report: Report, wording: Localization) -> Iterator[dict[str, str]]:
 
 
 def in_words(table: ReportTable, wording: Localization) -> dict[str, Any]:
-    """Return a table as its template reads it: texts, figures with n and interval, charts."""
+    """Return a table for the template: texts, figures with n and interval, and charts."""
     return {
         "title": wording.text("tables", table.name),
         "charts": charts(table, wording),
@@ -91,7 +91,7 @@ def _cells(table: ReportTable, row: ReportRow, wording: Localization) -> Iterato
 
 
 def _formulas(report: Report, wording: Localization) -> Iterator[tuple[str, str, str]]:
-    """Yield label, formula and, in the language in which the kpis are written, what it means."""
+    """Yield label, formula and explanation of each column; the explanations exist in English only."""
     seen = set()
     for table in report.tables:
         for column in table.columns:

@@ -1,7 +1,7 @@
-"""Words, numbers and dates as people read them, in English or Persian, by either calendar. Pure.
+"""Localisation: words, numbers and dates in English or Persian, in either calendar. Pure.
 
-The other modules here write by it; `texts.toml` holds the words. The trap: in Persian text a number is read
-from left to right among words that are not, so whoever writes HTML isolates it.
+The words are in `texts.toml`. Note: a number within Persian text is written from left to right, so a
+renderer of HTML must isolate it.
 """
 
 import tomllib
@@ -37,12 +37,15 @@ LANGUAGES: tuple[Language, ...] = ("en", "fa")
 _PERSIAN = str.maketrans("0123456789.,%", "۰۱۲۳۴۵۶۷۸۹٫٬٪")  # noqa: RUF001 - typography for readers
 _KPIS = {kpi.name: kpi for kpis in KPIS.values() for kpi in kpis}
 _MINUTE = 60
-_ISOLATE, _LEFT_TO_RIGHT, _END = "\u2068", "\u2066", "\u2069"  # Unicode's marks for text within other text
+_ISOLATE, _LEFT_TO_RIGHT, _END = "\u2068", "\u2066", "\u2069"  # Unicode isolates: FSI, LRI, PDI
 
 
 @cache
 def catalogue() -> Mapping[Language, Mapping[str, Any]]:
-    """Return the words by language and part; the labels of scores are columns and words too."""
+    """Return the words: language -> part -> key -> text.
+
+    The labels of scores are added to the parts `columns` and `words`.
+    """
     found: Any = tomllib.loads((Path(__file__).parent / "texts.toml").read_text(encoding="utf-8"))
     for words in found.values():
         for kind in words["kinds"].values():
@@ -53,17 +56,17 @@ def catalogue() -> Mapping[Language, Mapping[str, Any]]:
 
 
 def kpi_of(column: Column) -> Kpi | None:
-    """Return what the catalogue of kpis says of a column."""
+    """Return the KPI of a column; None if the column has a formula of its own."""
     return _KPIS[column.kpi] if column.kpi else None
 
 
 def score_labels(score: str) -> dict[Language, str]:
-    """Return what a score is, in a word or two, in each language."""
+    """Return the short label of a score, in each language."""
     return {language: Localization(language).short(score) for language in LANGUAGES}
 
 
 def answer_labels(kind: str, value: int) -> dict[Language, str]:
-    """Return one answer as people say it, in each language with its own digits."""
+    """Return the label of one answer, such as `2 of 5`, in each language with its own digits."""
     return {
         language: Localization(language, "persian" if language == "fa" else "latin").answer(kind, value)
         for language in LANGUAGES
@@ -72,7 +75,7 @@ def answer_labels(kind: str, value: int) -> dict[Language, str]:
 
 @dataclass(frozen=True, slots=True)
 class Localization:
-    """One reader's language, calendar and digits."""
+    """The language, calendar and digits of one reader."""
 
     language: Language = "en"
     digits: Digits = "latin"
@@ -84,31 +87,32 @@ class Localization:
         return "rtl" if self.language == "fa" else "ltr"
 
     def text(self, part: str, name: str) -> str:
-        """Return a word of the catalogue; what it does not know, such as a new reason, as it is."""
+        """Return the text of a key; an unknown key, such as a new reason, is returned unchanged."""
         words: Mapping[str, str] = catalogue()[self.language][part]
         return words.get(name, name)
 
     def label(self, column: Column) -> str:
+        """Return the label of a column."""
         return self.text("columns", column.name)
 
     def answer(self, kind: str, value: int) -> str:
-        """Return one answer as people say it, `2 of 5`; its value alone for an unknown kind."""
+        """Return the label of one answer, such as `2 of 5`; only its value if the kind is unknown."""
         text: str = catalogue()[self.language]["kinds"].get(kind, {}).get("answer", "{n}")
         return text.format(n=self.figures_of(str(value)))
 
     def short(self, score: str) -> str:
-        """Return what a score is, in a word or two to stand beside its figure."""
+        """Return the short label of a score."""
         kinds: Mapping[str, Any] = catalogue()[self.language]["kinds"]
         return next((kind["short"] for kind in kinds.values() if score in kind["scores"]), score)
 
     def figures_of(self, text: str) -> str:
-        """Return a text with its digits as wished."""
+        """Return a text with the reader's digits."""
         return text.translate(_PERSIAN) if self.digits == "persian" else text
 
     # -- numbers
 
     def value(self, unit: Unit, value: float) -> str:
-        """Return a number without n and interval."""
+        """Return a number with its unit, without n and interval."""
         if unit is Unit.SECONDS:
             text = _minutes(value)
         elif unit is Unit.TIME:
@@ -122,14 +126,14 @@ class Localization:
         return self.figures_of(text)
 
     def tick(self, unit: Unit, value: float) -> str:
-        """Return a number at an axis, with no more decimals than it needs."""
+        """Return the text of a number at an axis, with no more decimals than necessary."""
         if unit in {Unit.SECONDS, Unit.TIME}:
             return self.value(unit, value)
         percent = "" if unit is not Unit.PERCENT else "%" if self.digits == "persian" else " %"
         return self.figures_of(f"{value:g}".replace("-", "−") + percent)  # noqa: RUF001 - typography for readers
 
     def cell(self, unit: Unit, cell: Cell) -> str:
-        """Return the number, or that there is none or too few to say."""
+        """Return the text of a figure: its number, "no data" or "too few"."""
         if cell is None:
             return self.text("page", "no_data")
         if not cell.enough:
@@ -137,7 +141,7 @@ class Localization:
         return self.value(unit, cell.value)
 
     def details(self, unit: Unit, cell: Cell) -> str:
-        """Return interval and n, as far as there are any."""
+        """Return the text of interval and n, as far as the figure has them."""
         if cell is None:
             return ""
         parts = []
@@ -149,13 +153,14 @@ class Localization:
         return ", ".join(parts)
 
     def full(self, unit: Unit, cell: Cell) -> str:
+        """Return the text of a figure with interval and n in brackets."""
         details = self.details(unit, cell)
         return self.cell(unit, cell) + (f" ({details})" if details else "")
 
     # -- keys and sentences
 
     def key(self, kind: Dimension | KeyKind, key: Group) -> str:
-        """Return what a row stands for."""
+        """Return the text of a row's key."""
         match kind:
             case Dimension.DAY:
                 return self.date(day_of(int(key)))
@@ -176,18 +181,18 @@ class Localization:
         return row.unit or column.unit
 
     def sentence(self, finding: Highlight) -> str:
-        """Return a finding as a sentence."""
+        """Return a highlight as a sentence."""
         keys = {name: self.key(kind, key) for name, (kind, key) in finding.keys.items()}
         figures = {name: self.full(unit, figure) for name, (unit, figure) in finding.figures.items()}
         parts = keys | figures
-        if self.direction == "rtl":  # each keeps its own order
+        if self.direction == "rtl":  # isolate each part, so that it keeps its own direction
             parts = {name: f"{_ISOLATE}{part}{_END}" for name, part in parts.items()}
             parts |= {name: f"{_LEFT_TO_RIGHT}{figure}{_END}" for name, figure in figures.items()}
         return self.text("findings", finding.sentence).format_map(parts)
 
     def date(self, day: date) -> str:
         year, month, number = persian(day) if self.days.kind == "persian" else (day.year, day.month, day.day)
-        between = "/" if self.days.kind == "persian" else "-"  # as each is written
+        between = "/" if self.days.kind == "persian" else "-"  # the separator that each calendar uses
         return self.figures_of(between.join((f"{year:04}", f"{month:02}", f"{number:02}")))
 
     def instant(self, at: float) -> str:
@@ -208,7 +213,7 @@ class Localization:
 
 
 def _minutes(seconds: float) -> str:
-    """Return minutes and seconds; a wait under ten seconds has its tenths."""
+    """Return seconds as `minutes:seconds`; a time under ten seconds also has tenths."""
     if 0 < abs(seconds) < 10 and round(seconds, 1) != round(seconds):  # noqa: PLR2004 - the ten
         return f"0:{seconds:04.1f}" if seconds > 0 else f"−0:{-seconds:04.1f}"  # noqa: RUF001 - typography for readers
     whole = round(abs(seconds))

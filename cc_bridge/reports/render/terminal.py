@@ -1,4 +1,4 @@
-"""Reports on a terminal, drawn by rich."""
+"""The renderer of a report for a terminal, drawn by rich."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,10 @@ __all__ = ["as_table"]
 
 
 def as_table(report: Report, wording: Localization, *, width: int | None = None, colour: bool = False) -> str:
-    """Return what a terminal of this width shows."""
+    """Return the report as text for a terminal.
+
+    `width` is in characters; None means the width of this terminal.
+    """
     console = Console(width=width, force_terminal=colour, no_color=not colour, legacy_windows=False)
     with console.capture() as capture:
         console.print(Group(*_parts(report, wording)), soft_wrap=False)
@@ -48,7 +51,7 @@ def _unobserved(report: Report, wording: Localization) -> str:
 
 
 def _drawn(table: ReportTable, wording: Localization) -> Iterator[Text | Drawn]:
-    """Yield the table with a row a line, or with the columns as lines where there are too many to be read."""
+    """Yield the table, drawn for a terminal."""
     drawn = Drawn(title=wording.text("tables", table.name), title_justify="left", title_style="bold")
     for name, _ in table.keys:
         drawn.add_column(wording.text("by", name), overflow="fold")

@@ -94,10 +94,10 @@ def test_it_is_taken_and_closed(engine):
     ("words", "says"),
     [
         (("take", "9fa9", "--by", "sara"), "there is no follow-up '9fa9'; see cc-bridge follow-up list"),
-        (("take", "3fa9", "--by", " "), "say who you are"),
-        (("done", "3fa9", "--by", "sara", "--outcome", " "), "say what came of it"),
+        (("take", "3fa9", "--by", " "), "your name is missing: enter it"),
+        (("done", "3fa9", "--by", "sara", "--outcome", " "), "the result is missing: enter it as text"),
         (("dismiss", "3fa9", "--by", "sara", "--why", "x" * 1001), "longer than 1000 characters"),
-        (("take", "5fa9", "--by", "sara"), "follow-up 5fa94c01 is taken already, by ali"),
+        (("take", "5fa9", "--by", "sara"), "follow-up 5fa94c01 is already taken, by ali"),
         (("take", "3fa9"), "Missing option '--by'"),
         (("done", "3fa9", "--by", "sara"), "Missing option '--outcome'"),
     ],

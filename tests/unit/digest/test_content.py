@@ -297,7 +297,7 @@ def test_follow_ups_are_told_with_the_time_to_close(engine, url):
         "follow_ups_closed": [(5, None), (0, None)],
         "follow_ups_close_median": [(5400.0, 5), None],
     }
-    assert "Time to close, median\n    This period: 1:30 (n=5)" in plain(found, localization(config), "", "x")
+    assert "Median time to close\n    This period: 1:30 (n=5)" in plain(found, localization(config), "", "x")
 
 
 # -- hostile names, and nothing of callers
@@ -394,4 +394,4 @@ def test_the_report_lost_shows_them(url, monkeypatch):
     for by, shown in (("queue", True), ("language", False)):
         result = CliRunner().invoke(main, ["report", "lost", "--from", "2026-11-09", "--by", by])
         assert result.exit_code == 0, result.output
-        assert ("What became of lost calls" in result.stdout) == shown
+        assert ("Results of lost calls" in result.stdout) == shown

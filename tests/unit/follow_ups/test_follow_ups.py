@@ -235,9 +235,9 @@ def test_it_is_overdue_after_its_time_until_it_is_closed():
 @pytest.mark.parametrize(
     ("move", "by", "text", "says"),
     [
-        (Action.TAKE, " ", "", "say who you are"),
-        (Action.DONE, "sara", "\n\t", "say what came of it"),
-        (Action.DISMISS, "sara", "", "say why it is dismissed"),
+        (Action.TAKE, " ", "", "your name is missing: enter it"),
+        (Action.DONE, "sara", "\n\t", "the result is missing: enter it as text"),
+        (Action.DISMISS, "sara", "", "the reason for the dismissal is missing: enter it as text"),
         (Action.DONE, "sara", "x" * 1001, "the text is longer than 1000 characters"),
         (Action.TAKE, "x" * 65, "", "the name is longer than 64 characters"),
     ],
@@ -256,6 +256,6 @@ def test_a_hostile_text_becomes_one_line_that_can_be_shown():
 
 def test_who_is_late_is_told_who_was_first():
     taken = replace(OPEN, state=FollowUpState.TAKEN, taken_by="sara")
-    assert str(already_handled(taken)) == "follow-up 3fa94c01 is taken already, by sara"
+    assert str(already_handled(taken)) == "follow-up 3fa94c01 is already taken, by sara"
     done = replace(taken, state=FollowUpState.DONE, closed_by="ali")
-    assert str(already_handled(done)) == "follow-up 3fa94c01 is done already, by ali"
+    assert str(already_handled(done)) == "follow-up 3fa94c01 is already done, by ali"

@@ -232,19 +232,19 @@ def test_a_move_is_passed_on(house, move):
 
 def test_who_comes_second_is_told_who_was_first(house):
     taken = FollowUpList((follow_up(state=FollowUpState.TAKEN, taken_by="Sara", taken_at=NOW),), {})
-    house.moved = lambda: succeed(ActionResult("follow-up f1aa is taken already, by Sara", taken))
+    house.moved = lambda: succeed(ActionResult("follow-up f1aa is already taken, by Sara", taken))
     response = house.take()
     told = json.loads(response.body)
-    assert (response.code, told["error"]) == (409, "follow-up f1aa is taken already, by Sara")
+    assert (response.code, told["error"]) == (409, "follow-up f1aa is already taken, by Sara")
     assert told["follow_up"]["taken_by"] == "Sara"
 
 
 def test_what_is_not_there_or_not_meant(house):
     house.moved = lambda: succeed(ActionResult("there is no follow-up f9", None))
     assert house.ask(f"{AT}/f9aa/take", "POST", {"by": "Ali"}).code == 404
-    house.moved = lambda: fail(FollowUpError("say who you are"))
+    house.moved = lambda: fail(FollowUpError("your name is missing: enter it"))
     response = house.take()
-    assert (response.code, response.body) == (400, b"say who you are\n")
+    assert (response.code, response.body) == (400, b"your name is missing: enter it\n")
 
 
 @pytest.mark.parametrize(

@@ -299,13 +299,13 @@ def test_it_is_taken_and_done_and_each_is_told_once(engine):
     (found,) = every(engine)
     taken = move(engine, found, Action.TAKE, "ali", now=T + 60)
     assert (taken.state, taken.taken_by, taken.taken_at) == (FollowUpState.TAKEN, "ali", T + 60)
-    with pytest.raises(FollowUpError, match="is taken already, by ali"):
+    with pytest.raises(FollowUpError, match="is already taken, by ali"):
         move(engine, found, Action.TAKE, "sara")
     done = move(engine, found, Action.DONE, "sara", "کارت نو \x00 فرستاده شد", T + 90)
     assert (done.state, done.closed_by, done.closed_at, done.seconds_to_close) == ("done", "sara", T + 90, 90)
     assert done.outcome == "کارت نو فرستاده شد"
     for how in Action:
-        with pytest.raises(FollowUpError, match="is done already, by sara"):
+        with pytest.raises(FollowUpError, match="is already done, by sara"):
             move(engine, found, how, "reza")
     with pytest.raises(FollowUpError, match="there is no follow-up"):
         move(engine, replace(found, follow_up_id="0" * 16), Action.TAKE)
@@ -329,7 +329,7 @@ def test_of_two_at_once_one_is_late(engine):
         said = list(pool.map(person, "abcdef"))
     (taken,) = every(engine)
     assert taken.taken_by in said
-    assert said.count(f"follow-up {found.follow_up_id[:8]} is taken already, by {taken.taken_by}") == 5
+    assert said.count(f"follow-up {found.follow_up_id[:8]} is already taken, by {taken.taken_by}") == 5
 
 
 def test_an_id_may_be_shortened_if_it_is_the_only_one(lite):
