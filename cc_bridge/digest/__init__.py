@@ -1,1 +1,1 @@
-"""What an owner of queues reads once a week: how they were served, what they said, what changed. Pure."""
+"""Digests: the periodic mails to the owners of queues, with the figures of a period and the one before."""

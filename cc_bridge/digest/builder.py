@@ -1,11 +1,10 @@
-"""Digests of the configuration's owners, made of the database, and as mails.
+"""The digest builder: reads the database and makes a digest of an owner's queues, as a mail and as a page.
 
-`delivery.py` sends them, `cc-bridge digest` writes them to files. Everything here is for a thread: it reads
-the database. It is imported only when a digest is made, since templates and reports are memory that a daemon
-without digests need not spend.
+All functions block while they read the database, so they must run in a thread. The module is imported only
+when a digest is made: its templates and reports take memory that a daemon without digests does not need.
 
-The trap: for a report, no queues means all of them. An owner whose queues nobody has entered and nobody has
-named gets no digest, rather than everybody's figures.
+Note: a report without queues covers all queues. So an owner without a configured or entered queue gets no
+digest, instead of the figures of all queues.
 """
 
 from collections.abc import Collection
@@ -32,21 +31,22 @@ __all__ = ["build_digest", "build_mail", "build_page", "digest_timer", "owned_qu
 
 
 def digest_timer(config: Config) -> DigestTimer:
-    wishes = config.digest
+    """Return the timer of the configured digests."""
+    settings = config.digest
     return DigestTimer(
-        Frequency(wishes.frequency), report_days(config), WEEKDAYS.index(wishes.weekday), wishes.hour
+        Frequency(settings.frequency), report_days(config), WEEKDAYS.index(settings.weekday), settings.hour
     )
 
 
 def owned_queues(config: Config, owner: str, entered: Collection[str]) -> tuple[str, ...]:
-    """Return the queues that an owner answers for, of those in the configuration and those entered."""
+    """Return the queues of an owner, among the configured queues and those in `entered`."""
     return tuple(sorted(name for name in {*config.queues, *entered} if config.queue(name).owner == owner))
 
 
 def build_digest(
     engine: Engine, config: Config, owner: str, period: Period, now: float, name: DigestName = DigestName.SPAN
 ) -> Digest | None:
-    """Return an owner's digest, or everyone's for an empty owner; None: there is nothing that they own."""
+    """Return an owner's digest, or that of all queues for an empty owner; None if the owner has no queue."""
     ask = report_query(config, period.first, period.last)
     before = replace(ask, first=period.before_first, last=period.before_last)
     shared = make_numbers(config).shared
@@ -74,34 +74,37 @@ def build_digest(
 
 
 def build_mail(config: Config, found: Digest, owner: str, address: str, message_id: str, now: float) -> bytes:
-    """Return a digest as the mail to one address."""
-    wishes = config.digest
-    envelope = MailHeaders(wishes.sender, wishes.sender_name, address, message_id, now)
+    """Return a digest as the mail to one address; `now` is in UTC seconds since the epoch."""
+    settings = config.digest
+    envelope = MailHeaders(settings.sender, settings.sender_name, address, message_id, now)
     return as_mail(found, localization(config), owner, envelope)
 
 
 def build_page(config: Config, found: Digest, now: float) -> str:
-    """Return the whole report as a page."""
+    """Return the complete report as an HTML page."""
     return as_html(found.whole, localization(config), now)
 
 
 def _follow_ups(
     connection: Connection, config: Config, owner: str, ask: ReportQuery, before: ReportQuery, now: float
 ) -> FollowUpSummary | None:
-    """Return the owner's, all for an empty owner; None: this contact centre keeps none."""
+    """Return the summary of an owner's follow-ups, or of all for an empty owner.
+
+    None means that follow-ups are disabled and none is stored.
+    """
     counted = follow_ups.counts(connection, now)
     theirs = [found for name, found in counted.items() if not owner or name == owner]
-    took: list[list[float]] = []
+    durations: list[list[float]] = []
     for span in (ask, before):
         closed = follow_ups.closed_between(connection, span.since, span.until)
-        took.append([
+        durations.append([
             each.closed_at - each.opened_at
             for each in closed
             if each.closed_at is not None and (not owner or each.owner == owner)
         ])  # fmt: skip
-    if not config.follow_ups.enabled and not theirs and not any(took):
+    if not config.follow_ups.enabled and not theirs and not any(durations):
         return None
-    now_spent, spent_before = took
+    now_spent, spent_before = durations
     return FollowUpSummary(
         sum(each.open + each.taken for each in theirs),
         sum(each.overdue for each in theirs),

@@ -1,10 +1,10 @@
-"""What a digest says: the totals of the reports for a period and the one before, and what differs. Pure.
+"""The content of a digest: the reports' totals for a period and the one before, and their differences. Pure.
 
-`digest/builder.py` gives it the rows, `email.py` writes it. No figure is made here: each is a cell of a
-report, so that a mail never says something else than `cc-bridge report` of the same days.
+Each figure is a cell of a report. So a digest and `cc-bridge report` of the same days never differ.
 
-The trap: a difference that chance explains is no news. What is called out are only pairs of figures that are
-both known well, and whose intervals would not overlap if they were as much wider as there are more of them.
+A difference that chance explains is not highlighted. A pair of figures is highlighted only if both have
+enough calls or answers, and if their intervals do not overlap after they are widened for the number of pairs
+(Bonferroni).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -43,10 +43,10 @@ __all__ = ["Digest", "DigestName", "FollowUpSummary", "digest"]
 _COLUMNS = (
     Column("this_period", Unit.MEAN, formula="the measure in the period", has_n=True, has_interval=True),
     Column(
-        "period_before", Unit.MEAN, formula="the measure in the one before", has_n=True, has_interval=True
+        "period_before", Unit.MEAN, formula="the measure in the period before", has_n=True, has_interval=True
     ),
 )
-# The figures of each part, by the table of a report that has them in its last line.
+# The figures of each part of a digest: name of a report's table -> columns of its total row.
 _SERVICE = {
     "service": ("offered", "answered", "service_level_no_short", "abandonment"),
     "waits": ("wait_mean", "answer_mean", "handle_mean"),
@@ -70,7 +70,7 @@ _LOW = (
 
 
 class DigestName(StrEnum):
-    """What a digest is called, by the days that it is about."""
+    """The title of a digest, which depends on its period; a key of texts.toml."""
 
     DAY = "digest_day"
     WEEK = "digest_week"
@@ -80,19 +80,19 @@ class DigestName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FollowUpSummary:
-    """Callers who are to be called: how many now, and what was done in the period and the one before."""
+    """The numbers of open follow-ups, and of follow-ups closed in the period and in the one before."""
 
-    waiting: int  # now, overdue ones too
+    waiting: int  # open and taken follow-ups now, including overdue ones
     overdue: int
     closed: int
-    close_median: float | None  # seconds from open to closed
+    close_median: float | None  # seconds from the cause to the end
     closed_before: int
     close_median_before: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """`brief` is the mail itself, `whole` what is attached to it."""
+    """A digest: `brief` is the text of the mail, `whole` the attached report."""
 
     brief: Report
     whole: Report
@@ -109,7 +109,10 @@ def digest(
     lost_calls: Iterable[LostCall],
     follow_ups: FollowUpSummary | None = None,
 ) -> Digest:
-    """Return the digest of the days of `ask`, whose rows are in `here`; `lost_calls` are those of both."""
+    """Return the digest of the period of `ask`, compared with the period of `before`.
+
+    `here` has the rows of `ask`, `there` those of `before`. `lost_calls` are the lost calls of both periods.
+    """
     calls = list(lost_calls)
     reports = _reports(ask, here)
     tables = _tables(ask, here, reports, calls)
@@ -145,14 +148,14 @@ def _reports(ask: ReportQuery, source: Source) -> dict[str, Report]:
 def _tables(
     ask: ReportQuery, source: Source, reports: Mapping[str, Report], calls: Iterable[LostCall]
 ) -> dict[str, ReportTable]:
-    """Return the tables of a period by their names."""
+    """Return the tables of one period, by their names."""
     made = [table for report in reports.values() for table in report.tables]
     made += [callback_table(ask, calls), _low_ratings(ask, source)]
     return {table.name: table for table in made}
 
 
 def _low_ratings(ask: ReportQuery, source: Source) -> ReportTable:
-    """Return the answers of the scale of 1 to 5 that are low, as `causes.py` counts them."""
+    """Return the number and share of low ratings, counted as in the report `causes`."""
     n = low = 0
     for row in source.answers(Dimension.QUEUE):
         if row.kind == "csat":
@@ -185,14 +188,14 @@ def _followed_up(found: FollowUpSummary) -> Iterator[ReportRow]:
     yield ReportRow(("follow_ups_open",), (count(found.waiting), None), Unit.COUNT)
     yield ReportRow(("follow_ups_overdue",), (count(found.overdue), None), Unit.COUNT)
     yield ReportRow(("follow_ups_closed",), (count(found.closed), count(found.closed_before)), Unit.COUNT)
-    took = (found.close_median, found.closed), (found.close_median_before, found.closed_before)
-    cells = tuple(None if median is None else Figure(median, n) for median, n in took)
+    medians = (found.close_median, found.closed), (found.close_median_before, found.closed_before)
+    cells = tuple(None if median is None else Figure(median, n) for median, n in medians)
     if any(cells):
         yield ReportRow(("follow_ups_close_median",), cells, Unit.TIME)
 
 
 def _changes(parts: Iterable[ReportTable]) -> Iterator[Highlight]:
-    """Yield what rose or fell by more than chance explains."""
+    """Yield the figures that rose or fell by more than chance explains."""
     rows = [row for part in parts for row in part.rows]
     compared = sum(comparable(*row.cells) for row in rows)
     for row in rows:

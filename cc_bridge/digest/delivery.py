@@ -1,13 +1,12 @@
-"""Digests, sent: what is due is claimed, made, and handed to the mail server.
+"""Digest delivery: due digests are claimed, built and sent to the mail server.
 
-The daemon calls `send_due` again and again, in a thread, `cc-bridge digest send` once. A daemon that was away
-sends what was due last, late and once; of several daemons on one database, one sends each. What
-fails goes again after pauses that grow, for a day, and is then given up. What the mail server refuses for
-good is given up at once; what may have arrived does not go again.
+`send_due` runs in a thread. After a downtime it sends only the latest due digest, once. Of several daemons
+on one database, one sends each digest. A failed delivery is retried with growing pauses for one day, then
+given up. A delivery that the mail server rejects permanently is given up immediately.
 
-The trap: the process may end, or the database go away, between a text that is sent and the note that it was.
-So it is noted before, and a digest with that note alone is not sent again:
-storage/queries/digest_deliveries.py.
+The process may end, or the database may fail, between the sending of a mail and the record of its success.
+So the start of sending is recorded before. A delivery with that record alone may have arrived and is not
+sent again; see storage/queries/digest_deliveries.py.
 """
 
 from collections.abc import Callable
@@ -32,28 +31,28 @@ __all__ = ["NAMES", "DigestRunResult", "due_deliveries", "mail_server_of", "mess
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 60.0, 3600.0
 _GIVE_UP_SECONDS = 86_400.0
-_RETRY_SECONDS = 300.0  # when the database is away
-_LOOK_AGAIN_SECONDS = 3600.0  # at the latest: another daemon's claim may have ended
+_RETRY_SECONDS = 300.0  # while the database is away
+_LOOK_AGAIN_SECONDS = 3600.0  # longest time to the next run: another daemon's claim may have expired
 
 NAMES = {Frequency.DAY: DigestName.DAY, Frequency.WEEK: DigestName.WEEK, Frequency.MONTH: DigestName.MONTH}
 
 
 @dataclass(slots=True)
 class DigestRunResult:
-    """What one look has found and done."""
+    """The result of one run of `send_due`; instants are UTC seconds since the epoch."""
 
     every: str
     due_at: float
     last_sent_at: float = 0.0  # 0: never
-    look_at: float = 0.0  # when there is something to do next
-    why_not: str = ""  # it could not be looked for
+    look_at: float = 0.0  # time of the next run
+    why_not: str = ""  # the reason why the run failed; empty if it did not
     sent: list[DeliveryKey] = field(default_factory=list)
-    put_off: list[tuple[DeliveryKey, str]] = field(default_factory=list)  # and why
-    given_up: list[tuple[DeliveryKey, str]] = field(default_factory=list)
+    put_off: list[tuple[DeliveryKey, str]] = field(default_factory=list)  # to be retried, with the reason
+    given_up: list[tuple[DeliveryKey, str]] = field(default_factory=list)  # with the reason
 
 
 class _ClaimLost(CcBridgeError):
-    """It took so long to make that another process has claimed it."""
+    """Error: building the mail took too long, so another process has claimed the delivery."""
 
 
 def send_due(
@@ -65,10 +64,11 @@ def send_due(
     at_once: bool = False,
     again: bool = False,
 ) -> DigestRunResult:
-    """Send what is due and was not sent, and tell what became of it.
+    """Send the latest due digests that were not sent yet, and return the result of the run.
 
-    `me` names this process, `clock` gives seconds since the epoch, `stop` tells whether to begin no more.
-    `at_once` does not wait for the time of the next try; `again` sends too what was sent or given up.
+    `me` is a unique name of this process, `clock` returns UTC seconds since the epoch. No further delivery
+    starts if `stop` returns True. `at_once` ignores the time of the next retry. `again` also sends digests
+    that were sent or given up already.
     """
     timer, period, keys = due_deliveries(config, clock())
     posted = DigestRunResult(timer.every, timer.due(clock())[0])
@@ -95,7 +95,7 @@ def send_due(
 
 
 def due_deliveries(config: Config, now: float) -> tuple[DigestTimer, Period, list[DeliveryKey]]:
-    """Return the digests that were due last: their timer, their period and their keys."""
+    """Return the latest due digests: their timer, their period and the keys of their deliveries."""
     timer = digest_timer(config)
     _, period = timer.due(now)
     first = period.first.isoformat()
@@ -107,30 +107,33 @@ def due_deliveries(config: Config, now: float) -> tuple[DigestTimer, Period, lis
 
 
 def mail_server_of(config: Config) -> MailServer:
-    """Return who takes our mails. Raises ConfigError for what is not set or cannot be read."""
-    wishes = config.digest
-    if wishes.missing:
-        raise ConfigError(f"digest: set {', '.join(wishes.missing)}")
+    """Return the configured mail server; raise ConfigError for a missing setting or an unreadable file."""
+    settings = config.digest
+    if settings.missing:
+        raise ConfigError(f"digest: set {', '.join(settings.missing)}")
     return MailServer(
-        wishes.smtp_host,
-        wishes.smtp_port,
-        wishes.tls,
-        wishes.tls_ca_file,
-        wishes.username,
-        wishes.smtp_password(),
-        wishes.response_timeout_seconds,
+        settings.smtp_host,
+        settings.smtp_port,
+        settings.tls,
+        settings.tls_ca_file,
+        settings.username,
+        settings.smtp_password(),
+        settings.response_timeout_seconds,
     )
 
 
 def message_id(key: DeliveryKey, enqueued_at: float, sender: str) -> str:
-    """Return the same for each try, so that a receiver who got it twice sees that it is the same."""
+    """Return the Message-ID of a delivery, which is the same for each retry.
+
+    A receiver who gets a mail twice can then recognise the duplicate.
+    """
     parts = (key.frequency, key.first_day, key.owner, key.address, f"{enqueued_at:.6f}")
     mark = sha256("\n".join(parts).encode()).hexdigest()[:32]
     return f"<digest.{key.first_day}.{mark}@{sender.rpartition('@')[2]}>"
 
 
 class _DigestRun:
-    """Sends one after the other; what an owner's digest says is made once for all addresses."""
+    """One run over the due deliveries; each owner's digest is built once for all of the owner's addresses."""
 
     def __init__(
         self,
@@ -150,10 +153,10 @@ class _DigestRun:
         self._made: dict[tuple[str, str], Digest | None] = {}
 
     def one(self, each: DigestDelivery, *, at_once: bool) -> None:
-        """Send one if nobody else does; whatever goes wrong is noted with it."""
+        """Send one delivery unless another process has claimed it, and record the result."""
         key, now = each.key, self._clock()
         if self._known.left_unclear(key, now):
-            self._posted.given_up.append((key, "it was cut off while it was sent, and may have arrived"))
+            self._posted.given_up.append((key, "interrupted while it was sent; it may have arrived"))
             return
         if not self._known.claim(key, now, at_once=at_once):
             return
@@ -165,7 +168,7 @@ class _DigestRun:
         except MailFailed as error:
             self._failed(each, str(error), error.outcome)
             return
-        except Exception as error:  # a report that cannot be made must not stop the others
+        except Exception as error:  # a digest that cannot be built must not stop the others
             self._failed(each, _why(error), MailOutcome.LATER)
             return
         self._known.sent(key, self._clock())
@@ -174,7 +177,7 @@ class _DigestRun:
     def _mail(self, each: DigestDelivery) -> bytes:
         digest = self._digest(each)
         if digest is None:
-            raise MailFailed(f"{each.owner} owns no queue that is named or was entered", MailOutcome.REFUSED)
+            raise MailFailed(f"{each.owner} owns no configured or entered queue", MailOutcome.REFUSED)
         mark = message_id(each.key, each.enqueued_at, self._config.digest.sender)
         return build_mail(self._config, digest, each.owner, each.address, mark, self._clock())
 
@@ -207,6 +210,6 @@ class _DigestRun:
 
 
 def _why(error: Exception) -> str:
-    """Return one line; an error that is none of ours says its kind too."""
+    """Return an error in one line; an error of another library also has its type."""
     text = " ".join(str(error).split())
     return text if isinstance(error, CcBridgeError) else f"{type(error).__name__}: {text}"

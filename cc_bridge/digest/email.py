@@ -1,11 +1,10 @@
-"""A digest as a mail: a body that mail programs show, the same as plain text, and the whole report attached.
+"""A digest as an email: an HTML body, the same as plain text, and the complete report attached.
 
-Mail programs drop style sheets, scripts and pictures from elsewhere, so every style stands in its tag and
-there is nothing to load. jinja2 escapes every value.
+Mail programs remove style sheets, scripts and remote pictures. So every style is in its tag, and the mail
+loads nothing. jinja2 escapes every value.
 
-The trap: names of queues come from the PBX, and a line break in a header would be a header of its own.
-Headers are made of our own words and of addresses that the configuration has checked; whatever they are
-given, control characters become blanks in it.
+Note: names of queues come from the PBX, and a line break in a header would start another header. So control
+characters in any header value are replaced by spaces.
 """
 
 import re
@@ -29,7 +28,7 @@ from cc_bridge.reports.render.localization import Localization
 __all__ = ["MailHeaders", "as_mail", "body", "plain", "subject"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_SEVEN_BIT = SMTP.clone(cte_type="7bit")  # the server may not take more, and we need not ask
+_SEVEN_BIT = SMTP.clone(cte_type="7bit")  # every server accepts 7-bit mail
 _LEFT_TO_RIGHT, _ISOLATE, _END = "\u2066", "\u2068", "\u2069"
 _BETWEEN = " – "  # noqa: RUF001 - typography for readers
 _pages = pages.overlay(loader=FileSystemLoader(Path(__file__).parent))
@@ -37,7 +36,7 @@ _pages = pages.overlay(loader=FileSystemLoader(Path(__file__).parent))
 
 @dataclass(frozen=True, slots=True)
 class MailHeaders:
-    """Who gets it from whom; `message_id` is the same each time that the same mail is tried."""
+    """The headers of a mail; `message_id` is the same for each retry of one mail."""
 
     sender: str
     sender_name: str
@@ -47,7 +46,7 @@ class MailHeaders:
 
 
 def as_mail(digest: Digest, wording: Localization, owner: str, envelope: MailHeaders) -> bytes:
-    """Return the mail, in 7-bit characters and with the line ends of SMTP."""
+    """Return the mail as bytes, in 7-bit characters and with SMTP line ends."""
     file = f"digest-{digest.brief.ask.first.isoformat()}.html"
     mail = EmailMessage(_SEVEN_BIT)
     mail["From"] = Address(_line(envelope.sender_name), addr_spec=envelope.sender)
@@ -55,7 +54,7 @@ def as_mail(digest: Digest, wording: Localization, owner: str, envelope: MailHea
     mail["Subject"] = _line(subject(digest, wording, owner))
     mail["Date"] = format_datetime(datetime.fromtimestamp(envelope.at, UTC))
     mail["Message-ID"] = envelope.message_id
-    mail["Auto-Submitted"] = "auto-generated"  # no answering machine answers that
+    mail["Auto-Submitted"] = "auto-generated"  # prevents automatic replies
     mail.set_content(plain(digest, wording, owner, file))
     mail.add_alternative(body(digest, wording, owner, file), subtype="html")
     mail.add_attachment(as_html(digest.whole, wording, envelope.at), subtype="html", filename=file)
@@ -63,6 +62,7 @@ def as_mail(digest: Digest, wording: Localization, owner: str, envelope: MailHea
 
 
 def subject(digest: Digest, wording: Localization, owner: str) -> str:
+    """Return the subject: title, days and owner."""
     title = wording.text("titles", digest.brief.name)
     ask = digest.brief.ask
     days = _BETWEEN.join(_number(day, wording) for day in _span(wording, ask.first, ask.last))
@@ -70,17 +70,17 @@ def subject(digest: Digest, wording: Localization, owner: str) -> str:
 
 
 def body(digest: Digest, wording: Localization, owner: str, file: str) -> str:
-    """Return the mail as HTML."""
+    """Return the body of the mail as HTML."""
     return _pages.get_template("mail.html.j2").render(wording=wording, **_said(digest, wording, owner, file))
 
 
 def plain(digest: Digest, wording: Localization, owner: str, file: str) -> str:
-    """Return the mail as text."""
+    """Return the body of the mail as plain text."""
     return "\n".join(_lines(_said(digest, wording, owner, file), wording)) + "\n"
 
 
 def _said(digest: Digest, wording: Localization, owner: str, file: str) -> dict[str, Any]:
-    """Return everything that both forms say, as texts."""
+    """Return the content of both body formats, as texts."""
     brief = digest.brief
     ask = brief.ask
     return {
@@ -101,12 +101,12 @@ def _said(digest: Digest, wording: Localization, owner: str, file: str) -> dict[
 
 
 def _span(wording: Localization, first: date, last: date) -> list[str]:
-    """Return the days at its ends; each keeps its own order, the two go as the text does."""
+    """Return the first and the last date of a span as texts; one text if they are the same."""
     return [wording.date(day) for day in sorted({first, last})]
 
 
 def _number(text: str, wording: Localization) -> str:
-    """Return a number or date that is read from left to right in any text."""
+    """Return a number or date such that right-to-left text does not reverse its parts."""
     return f"{_LEFT_TO_RIGHT}{text}{_END}" if wording.direction == "rtl" else text
 
 
@@ -150,5 +150,5 @@ def _lines(said: dict[str, Any], wording: Localization) -> Iterator[str]:
 
 
 def _line(text: str) -> str:
-    """Return a text in one line, without what no line should hold."""
+    """Return a text in one line, without control characters."""
     return _CONTROL.sub(" ", text).strip()

@@ -1,10 +1,10 @@
-"""When a digest is due, and which days it is about. Pure.
+"""The schedule of digests: the instants at which they are due, and the periods that they cover. Pure.
 
-`publishing/` asks on each look, `commands/digest.py` for the days that were asked for. Everything is local:
-days, weeks and months are those of reports, in their time zone and calendar.
+Days, weeks and months are those of the reports, in the contact centre's time zone and calendar.
 
-The trap: an hour of the clock may come twice or not at all. So a due instant is made from a date and an hour,
-never by adding seconds to the one before; an hour that clocks skip is the one after it, and of two the first.
+Note: a clock change may skip an hour or repeat it. So a due instant is calculated from a date and an hour,
+never by adding seconds to another instant. A skipped hour becomes the hour after it; of a repeated hour the
+first one counts.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ _LONGEST = 31  # days of a month, of either calendar
 
 
 class Frequency(StrEnum):
-    """How often a digest comes, and so what it is about."""
+    """The frequency of digests, which is also the length of their period."""
 
     DAY = "day"
     WEEK = "week"
@@ -30,7 +30,7 @@ class Frequency(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The days from `first` to `last`, both with their ends, and those they are compared with."""
+    """The days from `first` to `last`, both included, and the days with which they are compared."""
 
     first: date
     last: date
@@ -39,10 +39,10 @@ class Period:
 
 
 def period_of(every: Frequency, day: date, days: Days) -> Period:
-    """Return the day, week or month that a day belongs to.
+    """Return the day, week or month that contains a date.
 
-    A day is compared with the same one of the week before, since no Sunday is like a Monday; weeks and
-    months with the one before.
+    A day is compared with the same weekday of the week before, because weekdays differ. A week or month is
+    compared with the one before.
     """
     first, last = _SPANS[every](day, days)
     if every is Frequency.DAY:
@@ -52,7 +52,7 @@ def period_of(every: Frequency, day: date, days: Days) -> Period:
 
 @dataclass(frozen=True, slots=True)
 class DigestTimer:
-    """When it is due: at an hour of every day, of one day of each week, or of each month's first day."""
+    """The timer of digests: due at an hour of each day, of one weekday, or of the first day of each month."""
 
     every: Frequency
     days: Days
@@ -60,7 +60,7 @@ class DigestTimer:
     hour: int
 
     def due(self, now: float) -> tuple[float, Period]:
-        """Return when one was due last, and the last period that was over then.
+        """Return the latest due instant up to `now`, and the last period that had ended at that instant.
 
         Instants are UTC seconds since the epoch.
         """
@@ -70,6 +70,7 @@ class DigestTimer:
         return self._at(day), self._period(day)
 
     def next_due(self, now: float) -> float:
+        """Return the first due instant after `now`, in UTC seconds since the epoch."""
         day = self.days.today(now)
         while not (self._fits(day) and self._at(day) > now):
             day += timedelta(1)
@@ -88,7 +89,7 @@ class DigestTimer:
         return datetime(day.year, day.month, day.day, self.hour, tzinfo=self.days.zone).timestamp()
 
     def _period(self, day: date) -> Period:
-        """Return the one that was over as this day began."""
+        """Return the last period that had ended at the start of a day."""
         first, _ = _SPANS[self.every](day, self.days)
         return period_of(self.every, first - timedelta(1), self.days)
 

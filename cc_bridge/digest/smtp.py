@@ -1,10 +1,10 @@
-"""A mail to one address, by a server that proves who it is.
+"""The SMTP client: sends a mail to one address through an authenticated mail server. Blocking.
 
-`delivery.py` calls it in a thread. smtplib of the standard library, and not twisted.mail: a blocking client
-is what the command needs too, where no reactor runs.
+smtplib is used and not twisted.mail, because the command `digest send` has no reactor and needs a blocking
+client.
 
-The trap: once the server has been given the text, a line that breaks leaves open whether the mail goes on. So
-the caller is told before, by `on_text`, and then that it is UNCLEAR; a mail is never sent twice for fear.
+Note: if the connection fails after the text was sent, the server may have accepted the mail. So `on_text`
+is called before the text is sent, and the outcome is then UNCLEAR. Such a mail must not be sent again.
 """
 
 import contextlib
@@ -23,21 +23,21 @@ __all__ = ["MailFailed", "MailOutcome", "MailServer", "Tls", "send", "try_out"]
 
 Tls = Literal["starttls", "implicit", "none"]
 
-_GOOD, _PERMANENT = 250, 500  # replies; from 500 on the same again is of no use
+_GOOD, _PERMANENT = 250, 500  # reply codes; from 500 on a retry is useless
 _LONGEST_REPLY = 200
 _ADDRESS = re.compile(r"[!-;=?-~]+@[!-;=?-~]+")  # visible characters without < and >
 
 
 class MailOutcome(StrEnum):
-    """What became of a mail that could not be sent."""
+    """The outcome of a mail that was not sent, or may not have been sent."""
 
-    LATER = "later"  # worth trying again
-    REFUSED = "refused"  # for good
-    UNCLEAR = "unclear"  # it may have been sent
+    LATER = "later"  # a temporary failure; retry
+    REFUSED = "refused"  # a permanent failure
+    UNCLEAR = "unclear"  # the mail may have been sent
 
 
 class MailFailed(MailError):
-    """Why a mail was not sent, or perhaps not."""
+    """Error: a mail was not sent, or may not have been sent; `outcome` says which."""
 
     def __init__(self, why: str, outcome: MailOutcome) -> None:
         super().__init__(why)
@@ -46,22 +46,26 @@ class MailFailed(MailError):
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """Who takes our mails, and how to be let in."""
+    """The mail server with its TLS mode and login."""
 
     host: str
     port: int
     tls: Tls
-    ca_file: Path | None  # None: this machine's authorities
-    username: str  # empty: without
+    ca_file: Path | None  # None: this machine's certificate authorities
+    username: str  # empty: no login
     password: str
-    seconds: float  # that each answer may take
+    seconds: float  # timeout of each reply
 
 
 def send(server: MailServer, sender: str, address: str, mail: bytes, on_text: Callable[[], None]) -> None:
-    """Hand a mail over. Raises MailFailed with one line that says why, ConfigError for a file."""
+    """Send a mail to one address.
+
+    `on_text` is called before the text is sent. Raise MailFailed with the reason in one line, and
+    ConfigError for an unreadable CA file.
+    """
     for each in (sender, address):
-        if not _ADDRESS.fullmatch(each):  # smtplib would make something of it
-            raise MailFailed(f"{each!r} is no address", MailOutcome.REFUSED)
+        if not _ADDRESS.fullmatch(each):  # smtplib would change such an address
+            raise MailFailed(f"{each!r} is not a mail address", MailOutcome.REFUSED)
     try:
         client = _connected(server)
     except (OSError, smtplib.SMTPException) as error:  # ssl's errors are OSErrors
@@ -75,7 +79,7 @@ def send(server: MailServer, sender: str, address: str, mail: bytes, on_text: Ca
 
 
 def try_out(server: MailServer) -> None:
-    """Be let in as `send` would be, and leave without a mail. Raises as `send` does."""
+    """Connect and log in as `send` does, then disconnect without a mail; raise the same errors as `send`."""
     try:
         client = _connected(server)
         try:
@@ -88,7 +92,7 @@ def try_out(server: MailServer) -> None:
 
 
 def _connected(server: MailServer) -> smtplib.SMTP:
-    """Return a session that is encrypted as wished and logged in; nothing secret goes before that."""
+    """Return a logged-in session, encrypted as configured; no password is sent before the encryption."""
     if server.tls == "implicit":
         client: smtplib.SMTP = smtplib.SMTP_SSL(
             server.host, server.port, timeout=server.seconds, context=_context(server.ca_file)
@@ -110,20 +114,20 @@ def _hand_over(
     client: smtplib.SMTP, sender: str, address: str, mail: bytes, on_text: Callable[[], None]
 ) -> None:
     client.ehlo_or_helo_if_needed()
-    _accepted(client.mail(sender), MailOutcome.LATER)  # what it has against the sender can be set right
+    _accepted(client.mail(sender), MailOutcome.LATER)  # a rejected sender can be corrected on the server
     _accepted(client.rcpt(address))
     on_text()
     try:
         reply = client.data(mail)
-    except smtplib.SMTPDataError as error:  # it never said go ahead
+    except smtplib.SMTPDataError as error:  # the server rejected the DATA command
         reply = error.smtp_code, _bytes(error.smtp_error)
-    except Exception as error:  # whatever it is, part of the text may be there
+    except Exception as error:  # after any error, the server may have the text
         raise MailFailed(
-            f"the line broke while the text went, so it may have been sent: {_why(error)}",
+            f"the connection failed while the text was sent, so the mail may have arrived: {_why(error)}",
             MailOutcome.UNCLEAR,
         ) from error
     _accepted(reply)
-    with contextlib.suppress(OSError, smtplib.SMTPException):  # it has the mail
+    with contextlib.suppress(OSError, smtplib.SMTPException):  # the server has accepted the mail
         client.quit()
 
 
@@ -132,7 +136,7 @@ def _accepted(reply: tuple[int, bytes], else_: MailOutcome | None = None) -> Non
     if code in (_GOOD, _GOOD + 1):
         return
     outcome = else_ or (MailOutcome.REFUSED if code >= _PERMANENT else MailOutcome.LATER)
-    raise MailFailed(f"the server says {code} {_readable(text)}", outcome)
+    raise MailFailed(f"the server replied {code} {_readable(text)}", outcome)
 
 
 def _context(ca_file: Path | None) -> ssl.SSLContext:
@@ -143,15 +147,15 @@ def _context(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def _why(error: Exception) -> str:
-    """Return what went wrong in one line; never what was sent."""
+    """Return the error in one line; never any data that was sent."""
     if isinstance(error, smtplib.SMTPAuthenticationError):
-        return f"it does not let us in: {error.smtp_code} {_readable(_bytes(error.smtp_error))}"
+        return f"login rejected: {error.smtp_code} {_readable(_bytes(error.smtp_error))}"
     if isinstance(error, smtplib.SMTPNotSupportedError) and "STARTTLS" in str(error):
-        return "it offers no STARTTLS, and nothing is sent in plain: set digest.tls"
+        return "the server offers no STARTTLS, and no mail is sent unencrypted: set digest.tls"
     if isinstance(error, smtplib.SMTPResponseException):
-        return f"the server says {error.smtp_code} {_readable(_bytes(error.smtp_error))}"
+        return f"the server replied {error.smtp_code} {_readable(_bytes(error.smtp_error))}"
     if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
-        return "no answer in time"
+        return "no reply in time"
     return _readable(str(error).encode()) or type(error).__name__
 
 

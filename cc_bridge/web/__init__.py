@@ -1,1 +1,1 @@
-"""The daemon's own HTTP port."""
+"""The daemon's HTTP port: metrics, health, wallboard, agent page, follow-ups, and JSON APIs."""

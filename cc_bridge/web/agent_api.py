@@ -1,7 +1,7 @@
-"""/api/agent: an agent's own figures, for the key of the agent's own link; the page at /agent draws it.
+"""The JSON API of the agent page: /api/agent returns an agent's own figures for the key of the agent's link.
 
-The key alone decides whose figures are returned, and no part of the address does, so that a changed address
-shows no other agent's. The log does not say who looked at their figures.
+Only the key selects the agent, and no part of the address does. So a changed address shows no other agent's
+figures. The log does not contain the agent's name. The page at /agent shows the figures.
 """
 
 from collections.abc import Callable
@@ -22,21 +22,24 @@ if TYPE_CHECKING:
 
 __all__ = ["AgentResource"]
 
-SPANS = (1, 7, 30)  # days, today the last of them
+SPANS = (1, 7, 30)  # numbers of days, the last of which is today
 
-# Of an agent, of how many days, in which language.
+# Agent, number of days, language -> the fields of the page.
 ReadAgentPage = Callable[[str, int, "Language"], Deferred[dict[str, Any]]]
 
 
 class AgentResource(JsonResource):
-    """The page of whoever shows a key. `read` fires with its fields."""
+    """The page /api/agent. `read` returns the fields of an agent's page."""
 
     subject = "agent's own page"
 
     def __init__(
         self, links: AgentLinks | None, read: ReadAgentPage, now: Callable[[], float], clock: IReactorTime
     ) -> None:
-        """`links` is None without a token: then there is no page. `now` is UTC seconds since the epoch."""
+        """`links` is None if no token is set; the page is then not available.
+
+        `now` returns UTC seconds since the epoch.
+        """
         super().__init__(clock, RateLimiter())
         self._links = links
         self._read = read
@@ -54,7 +57,7 @@ class AgentResource(JsonResource):
             return refused
         days = (request.args or {}).get(b"days", [b"7"])[-1].decode("ascii", "replace")
         if days not in map(str, SPANS):
-            return fault(request, 400, f"days must be {', '.join(map(str, SPANS))}")
+            return fault(request, 400, f"days must be one of {', '.join(map(str, SPANS))}")
 
         def found(figures: dict[str, Any]) -> bytes:
             return as_bytes(figures | {"link_ends": until})

@@ -1,8 +1,10 @@
-"""The key of an agent's own link: whose page it opens and until when, signed with the token of [http].
+"""Agent links: signed keys, each of which opens the page of one agent until an expiry time.
 
-No state is kept: a key ends at its instant, or for all agents at once when the token changes. It stands
-behind the # of a link, which a browser sends to no server, so no proxy writes it into a log. A link is as
-good as whoever has it: passed on, it shows its agent's page, and nobody else's.
+Keys are signed with the token of [http], and no state is stored. A key expires at its time, and all keys
+expire when the token changes. The key is the part of the link after `#`, which browsers do not send to a
+server, so no proxy logs it.
+
+Note: a link works for any person who has it, but it shows no other agent's page.
 """
 
 from itsdangerous import BadData
@@ -13,11 +15,11 @@ from cc_bridge.web.signatures import signed_values
 __all__ = ["AgentLinks", "BadLink"]
 
 _PURPOSE = "cc_bridge agent link"
-_MAX_LENGTH = 1000  # characters; an agent's name has 128, of at most four bytes
+_MAX_LENGTH = 1000  # characters; an agent's name has up to 128, each of up to four bytes
 
 
 class BadLink(CcBridgeError):
-    """A key that opens nothing; the text says why."""
+    """Error: a key is not valid; the text gives the reason."""
 
 
 class AgentLinks:
@@ -27,15 +29,15 @@ class AgentLinks:
         self._values = signed_values(token, f"{_PURPOSE} {pbx}")
 
     def sign(self, agent: str, until: int) -> str:
-        """Return the key that opens an agent's page until an instant, UTC seconds since the epoch."""
+        """Return the key for an agent's page; `until` is its expiry time in UTC seconds since the epoch."""
         return str(self._values.dumps([agent, until]))
 
     def verify(self, key: str, now: float) -> tuple[str, int]:
-        """Return whose page a key opens, and until when. Raises BadLink."""
+        """Return the agent and the expiry time of a key; raise BadLink if it is not valid or has expired."""
         try:
             agent, until = self._values.loads(key[:_MAX_LENGTH])
         except BadData:
-            raise BadLink("this link does not open anything, or no longer: ask for a new one") from None
+            raise BadLink("this link is not valid: ask for a new one") from None
         if now >= until:
-            raise BadLink("this link has ended: ask for a new one")
+            raise BadLink("this link has expired: ask for a new one")
         return agent, until

@@ -1,12 +1,12 @@
-"""Access to the wallboard and its JSON: with the token, or, if none is set, from this machine alone.
+"""Access to the wallboard and its JSON: with a token, or only from this machine if no token is set.
 
-The token comes as `Authorization: Bearer`, as `?token=`, or as the cookie that a browser got for one of
-these; the cookie holds a keyed hash, so that it cannot be used as a token elsewhere. No state is kept: a
-cookie outlives the daemon, and ends when the token changes.
+A request has the token as `Authorization: Bearer` or as `?token=`. A browser then gets a cookie with a keyed
+hash of the token, which is not valid as a token elsewhere. No state is stored: a cookie stays valid after a
+restart of the daemon, until the token changes.
 
-Listening on loopback keeps other machines out, but not a page of the Internet in a browser of this machine,
-whose name may resolve to 127.0.0.1 (DNS rebinding). So without a token the Host header has to name this
-machine itself.
+Listening on loopback excludes other machines. It does not exclude an Internet page in a browser on this
+machine, because the name of such a page may resolve to 127.0.0.1 (DNS rebinding). So without a token, the
+Host header must be a name of this machine.
 """
 
 import hmac
@@ -17,7 +17,7 @@ from twisted.web.http import Request
 __all__ = ["ONLY_WITH_ONE", "BearerAuth", "TokenAuth", "bearer", "is_loopback", "same"]
 
 _COOKIE = "cc_bridge"
-_YEAR = 365 * 86_400  # seconds; a wall screen that was switched off for a weekend goes on by itself
+_YEAR = 365 * 86_400  # seconds; a wall screen needs no new login after days without power
 
 _NEEDS_ONE = (
     "http.host is an address that other machines can reach, so this page needs a token: set http.token or"
@@ -28,7 +28,7 @@ _NEEDS_LOOPBACK = (
     " http.token_file to open it by another name"
 )
 ONLY_WITH_ONE = (
-    "this page tells of people, so it needs a token on any address: set http.token or http.token_file"
+    "this page has personal data, so it needs a token on any address: set http.token or http.token_file"
     " (openssl rand -hex 32)"
 )
 _WRONG_BEARER = "this page needs the token of http.token: send Authorization: Bearer"
@@ -36,7 +36,7 @@ _WRONG = "this page needs the token of http.token: open it with ?token=..., or s
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host, an address or a name, is this machine and reached by none other."""
+    """Return whether a host, an address or a name, can be reached from this machine only."""
     if host == "localhost":
         return True
     try:
@@ -46,7 +46,7 @@ def is_loopback(host: str) -> bool:
 
 
 class TokenAuth:
-    """The rule of one daemon: where it listens, and its token, empty for none."""
+    """The access rule of the wallboard: the daemon's listening address, and its token (empty: none)."""
 
     def __init__(self, host: str, token: str) -> None:
         self._host = host
@@ -54,7 +54,10 @@ class TokenAuth:
         self._cookie = hmac.digest(self._token, b"cc_bridge cookie", "sha256").hex().encode()
 
     def check(self, request: Request) -> tuple[int, str] | None:
-        """Return code and reason for one who may not see it; give a cookie to one who shows the token."""
+        """Return None for an allowed request, else status code and reason.
+
+        A request with the token in its address gets the cookie.
+        """
         if not self._token:
             if not is_loopback(self._host):
                 return 403, _NEEDS_ONE
@@ -75,12 +78,14 @@ class TokenAuth:
 
 
 class BearerAuth(TokenAuth):
-    """The rule for what is known of people: the token itself, from a program, and nothing else.
+    """The access rule of personal data for programs: only the token as `Authorization: Bearer`.
 
-    A browser's cookie does not do, since the wall screen has it, nor does being on this machine.
+    The wallboard's cookie is not enough, because the wall screen has it. A request from this machine is not
+    enough either.
     """
 
     def check(self, request: Request) -> tuple[int, str] | None:
+        """Return None for a request with the token, else status code and reason."""
         if not self._token:
             return 403, ONLY_WITH_ONE
         if same(bearer(request), self._token):
@@ -90,16 +95,17 @@ class BearerAuth(TokenAuth):
 
 
 def bearer(request: Request) -> bytes:
-    """Return the token that a program sends; empty if it sends none."""
+    """Return the token of the Authorization header; empty if there is none."""
     authorization = request.requestHeaders.getRawHeaders(b"authorization") or [b""]
     kind, _, shown = authorization[-1].partition(b" ")
     return shown.strip() if kind.lower() == b"bearer" else b""
 
 
 def same(shown: bytes, true: bytes) -> bool:
+    """Return whether two secrets are equal, in a time that does not depend on their content."""
     return hmac.compare_digest(shown, true)
 
 
 def _name(host: str) -> str:
-    """Return the name of a Host header, its port left out."""
+    """Return the host name of a Host header, without the port."""
     return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]

@@ -1,7 +1,7 @@
-"""/api/customers/NUMBER: GET returns a customer's history, PUT stores an id and a name, for programs alone.
+"""The JSON API of customers: GET /api/customers/NUMBER returns the history, PUT stores an id and a name.
 
-The data is personal, so the token is always needed, the rate is limited, and log lines hold no number. The
-reactor never waits for the database.
+The data is personal. So each request needs the token, the rate is limited, and log lines contain no number.
+The API is for programs only. The reactor never waits for the database.
 """
 
 import json
@@ -40,10 +40,10 @@ def _is_customer(content: object) -> bool:
 
 
 class CustomersResource(TreeResource):
-    """A page for each number.
+    """The parent of the pages of all numbers.
 
-    `read` gets the keys of a number, `store` the key, id and name of one; both fire in the reactor, and
-    fail if the database or the disk does not answer.
+    `read` gets the caller keys of a number; `store` gets a caller key, an id and a name. Both return a
+    Deferred that fires in the reactor, and fails if the database or the disk does not answer.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class CustomersResource(TreeResource):
 
 
 class _CustomerResource(JsonResource):
-    """The page of one number."""
+    """The page of one phone number."""
 
     methods = (b"GET", b"HEAD", b"PUT")
     subject = "customer"
@@ -83,7 +83,7 @@ class _CustomerResource(JsonResource):
         numbers = self._customers.numbers
         keys = numbers.keys(self._number)
         if not keys:
-            return fault(request, 404, "this is no phone number")
+            return fault(request, 404, "this is not a phone number")
         if numbers.is_shared(self._number):
             return fault(request, 409, "many people call from this number, see customers.shared_numbers")
         if request.method == b"PUT":
@@ -99,7 +99,7 @@ class _CustomerResource(JsonResource):
     def _put(self, request: Request, key: str) -> bytes | int:
         content = self.body(request, _LONGEST_BODY)
         if content is None:
-            return fault(request, 413, f"more than {_LONGEST_BODY} bytes")
+            return fault(request, 413, f"the body has more than {_LONGEST_BODY} bytes")
         try:
             customer = json.loads(content)
         except (ValueError, RecursionError):

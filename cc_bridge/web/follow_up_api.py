@@ -1,7 +1,8 @@
-"""/api/follow-ups: the list, and POST ID/take, ID/done and ID/dismiss; the page at /follow-ups draws it.
+"""The JSON API of follow-ups: GET /api/follow-ups, and POST ID/take, ID/done and ID/dismiss.
 
-POST session with the token starts a browser's session, DELETE session ends it. If two people act on the same
-follow-up, the second gets 409 with the follow-up as it is by now, so that the page can name the first.
+POST session with the token starts a browser session, DELETE session ends it. If two people act on the same
+follow-up, the second gets 409 with the current follow-up, which names the first. The page at /follow-ups
+shows the list.
 """
 
 import json
@@ -27,23 +28,27 @@ __all__ = ["VERSION", "ActionResult", "FollowUpList", "FollowUpsResource"]
 
 VERSION = 1
 
-_LONGEST_BODY = 16_384  # bytes; a text has 1,000 characters, of at most twelve bytes as JSON can write them
-# Whoever guesses tokens gets no further; those who are in do not feel it.
+_LONGEST_BODY = 16_384  # bytes; a text has 1,000 characters, each at most twelve bytes in JSON
+# A rate limit of its own for log-ins stops guesses of the token, and does not affect open sessions.
 _LOG_INS, _LOG_INS_A_SECOND = 5, 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class FollowUpList:
-    """What the database has, at one moment."""
+    """The follow-ups in the database at one moment."""
 
     follow_ups: tuple[FollowUp, ...]
-    names: Mapping[str, str]  # of customers, by caller key
-    more: bool = False
+    names: Mapping[str, str]  # caller key -> name of the customer
+    more: bool = False  # the database has further matching follow-ups
 
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """What became of a move. `refused` is empty if it was made; `now` is None if there is no such one."""
+    """The result of an action on a follow-up.
+
+    `refused` is the reason why the action is not possible, empty if it was done. `now` has the current
+    follow-up, None if it does not exist.
+    """
 
     refused: str
     now: FollowUpList | None
@@ -54,10 +59,10 @@ ApplyAction = Callable[[str, Action, str, str], Deferred[ActionResult]]
 
 
 class FollowUpsResource(TreeResource):
-    """The list, and below it a folder for each follow-up.
+    """The list of follow-ups, and below it the actions on each follow-up.
 
-    `read` gets owner (empty for all) and states, `move` the id, the move, who and the text; `now` is UTC
-    seconds since the epoch, `zone` the contact centre's.
+    `read` gets the owner (empty for all) and the states. `move` gets the id, the action, the name of the
+    person and the text. `now` returns UTC seconds since the epoch, `zone` the contact centre's time zone.
     """
 
     def __init__(
@@ -83,7 +88,7 @@ class FollowUpsResource(TreeResource):
 
 
 class _FollowUpJson:
-    """How follow-ups are told: instants by the contact centre's clock, with their distance from UTC."""
+    """The JSON of follow-ups; instants are in the contact centre's time zone, with the offset from UTC."""
 
     def __init__(self, now: Callable[[], float], zone: Callable[[], tzinfo | None]) -> None:
         self.now = now
@@ -120,13 +125,14 @@ class _FollowUpJson:
         }
 
     def _rating(self, one: FollowUp) -> dict[str, Any] | None:
-        """Return the answer of a low rating, with its label in each language."""
+        """Return the answer of a low rating, with its label in each language; None for another reason."""
         if one.rating is None:
             return None
         kind, value = one.rating
         return {"kind": kind, "value": value, "label": answer_labels(kind, value)}
 
     def instant(self, at: float | None) -> str | None:
+        """Return an instant as ISO 8601 text; None for None."""
         if at is None:
             return None
         zone = self._zone()
@@ -134,6 +140,8 @@ class _FollowUpJson:
 
 
 class _ListResource(JsonResource):
+    """The list: GET /api/follow-ups."""
+
     subject = "follow-ups"
 
     def __init__(self, house: FollowUpsResource, read: ReadFollowUps) -> None:
@@ -150,7 +158,7 @@ class _ListResource(JsonResource):
         try:
             states = {FollowUpState(word) for word in asked.split(",")} if asked else UNCLOSED
         except ValueError:
-            return fault(request, 400, f"state must be of {', '.join(FollowUpState)}, with commas between")
+            return fault(request, 400, f"state must be from {', '.join(FollowUpState)}, separated by commas")
 
         def found(listed: FollowUpList) -> bytes:
             return as_bytes(
@@ -166,6 +174,8 @@ class _ListResource(JsonResource):
 
 
 class _ActionResource(JsonResource):
+    """An action on one follow-up: POST /api/follow-ups/ID/ACTION."""
+
     methods = (b"POST",)
     subject = "follow-up"
 
@@ -180,7 +190,7 @@ class _ActionResource(JsonResource):
             return refused
         content = self.body(request, _LONGEST_BODY)
         if content is None:
-            return fault(request, 413, f"more than {_LONGEST_BODY} bytes")
+            return fault(request, 413, f"the body has more than {_LONGEST_BODY} bytes")
         said = _texts(content, {"by", "text"})
         if said is None:
             return fault(request, 400, 'send {"by": "...", "text": "..."}')
@@ -203,6 +213,8 @@ class _ActionResource(JsonResource):
 
 
 class _SessionResource(JsonResource):
+    """The log-in and log-out of a browser: POST and DELETE /api/follow-ups/session."""
+
     methods = (b"POST", b"DELETE")
     subject = "follow-ups session"
 
@@ -212,7 +224,7 @@ class _SessionResource(JsonResource):
 
     def answer(self, request: Request) -> bytes | int:
         if self._session.is_foreign(request):
-            return fault(request, 403, "only the page itself logs in and out")
+            return fault(request, 403, "only the page /follow-ups can log in and out")
         request.setResponseCode(204)
         if request.method == b"DELETE":
             self._session.end_session(request)
@@ -229,7 +241,7 @@ class _SessionResource(JsonResource):
 
 
 def _texts(content: bytes, known: Collection[str]) -> dict[str, str] | None:
-    """Return an object of texts by known names; None for anything else."""
+    """Return a JSON object of texts whose names are all in `known`; None for any other content."""
     try:
         said = json.loads(content)
     except (ValueError, RecursionError):

@@ -1,7 +1,7 @@
-"""The base of the JSON pages about people: a rate limit, a time limit, and a log line.
+"""The base class of JSON pages about people: rate limit, time limit and log line.
 
-A request is answered when the database has answered, and fails after `SECONDS`. The text of an exception may
-hold a caller's number, so only its kind is sent and logged.
+An answer that the database does not deliver within `_SECONDS` becomes 503. The text of an exception may
+contain a caller's number, so only the exception's type is logged.
 """
 
 import json
@@ -20,14 +20,14 @@ __all__ = ["JsonResource", "RateLimiter", "as_bytes"]
 
 _log = Logger()
 
-# A CRM opens a customer for each phone that rings; it takes some milliseconds of the database.
+# A CRM requests a customer for each ringing phone; one request takes the database some milliseconds.
 _AT_ONCE = 20
 _A_SECOND = 5.0
-_SECONDS = 5.0  # whoever asks waits no longer
+_SECONDS = 5.0  # time limit of an answer
 
 
 class RateLimiter:
-    """Allows `at_once` and then so many a second."""
+    """A rate limit: `at_once` requests immediately, then `a_second` requests per second."""
 
     def __init__(self, at_once: int = _AT_ONCE, a_second: float = _A_SECOND) -> None:
         self._most = self._left = float(at_once)
@@ -35,6 +35,7 @@ class RateLimiter:
         self._at = 0.0
 
     def take(self, now: float) -> bool:
+        """Return whether a request at `now` (seconds) is within the limit, and count it if so."""
         self._left = min(self._most, self._left + (now - self._at) * self._a_second)
         self._at = now
         if self._left < 1:
@@ -44,11 +45,12 @@ class RateLimiter:
 
 
 def as_bytes(value: object) -> bytes:
+    """Return a value as one line of JSON in UTF-8."""
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
 class JsonResource(LeafResource):
-    """A page of JSON. Its log line names `subject`, and nobody whom it is about."""
+    """A JSON page about people. Its log line contains `subject`, but no name or number."""
 
     content_type = "application/json"
     subject = ""
@@ -59,30 +61,30 @@ class JsonResource(LeafResource):
         self._rate = rate
 
     def render(self, request: Request) -> bytes | int:
-        began_at = self._clock.seconds()
-        request.notifyFinish().addBoth(lambda _: self._log(request, began_at))
+        started_at = self._clock.seconds()
+        request.notifyFinish().addBoth(lambda _: self._log(request, started_at))
         return super().render(request)
 
     def refused(self, request: Request, what: str) -> bytes | None:
-        """Return the answer for one too many, None while there is room."""
+        """Return the error for a request above the rate limit, None for a request within it."""
         if self._rate.take(self._clock.seconds()):
             return None
         request.setHeader("retry-after", "1")
-        return fault(request, 429, f"too many questions about {what} at once")
+        return fault(request, 429, f"too many requests for {what}: try again in a second")
 
     def later(self, request: Request, answer: Deferred[bytes]) -> int:
-        """Answer when `answer` fires, with 503 if it fails or does not fire in time."""
-        gone: list[object] = []
-        request.notifyFinish().addErrback(gone.append)
+        """Answer a request when `answer` fires; answer 503 if it fails or takes too long."""
+        disconnected: list[object] = []
+        request.notifyFinish().addErrback(disconnected.append)
 
         def failed(failure: Failure) -> bytes:
             why = type(failure.value).__name__
-            _log.warn("{subject}: could not be answered: {why}", subject=self.subject, why=why)
+            _log.warn("{subject}: request failed: {why}; answered 503", subject=self.subject, why=why)
             request.setHeader("retry-after", "5")
             return fault(request, 503, "the database does not answer in time")
 
         def finish(page: bytes) -> None:
-            if not gone:
+            if not disconnected:
                 request.setHeader("content-length", str(len(page)))
                 request.write(page)
                 request.finish()
@@ -92,17 +94,17 @@ class JsonResource(LeafResource):
 
     @staticmethod
     def body(request: Request, longest: int) -> bytes | None:
-        """Return what was sent; None for more than `longest` bytes."""
+        """Return the body of a request; None if it has more than `longest` bytes."""
         content: Any = request.content
         body: bytes = content.read(longest + 1)
         return body if len(body) <= longest else None
 
-    def _log(self, request: Request, began_at: float) -> None:
+    def _log(self, request: Request, started_at: float) -> None:
         _log.info(
             "{subject}: {method} by {client}, {code} in {ms} ms",
             subject=self.subject,
             method=request.method.decode("ascii", "replace"),
             client=getattr(request.getClientAddress(), "host", ""),
             code=request.code,
-            ms=round(1000 * (self._clock.seconds() - began_at)),
+            ms=round(1000 * (self._clock.seconds() - started_at)),
         )

@@ -1,7 +1,7 @@
-"""The base of all pages: methods, paths, errors in plain words, and headers that browsers obey.
+"""The base classes of all HTTP pages: methods, paths, errors as one line of text, and security headers.
 
-Twisted calls a leaf for every path below it too, and answers errors with HTML of its own. Here a leaf has one
-path, and an error is one line of text.
+Twisted calls a leaf resource also for every path below it, and answers errors with HTML of its own. Here a
+leaf has exactly one path, and an error is one line of plain text.
 """
 
 from typing import Any
@@ -14,10 +14,10 @@ from cc_bridge.web.auth import TokenAuth
 
 __all__ = ["NOT_DONE_YET", "LeafResource", "PageSite", "TreeResource", "fault"]
 
-# No page has a longer address; a token may have 200 characters.
+# Longer than the address of any page; a token may have 200 characters.
 _LONGEST_URL = 2048  # bytes
 
-# Nothing from elsewhere, nothing inline, in nobody's frame.
+# Forbid content of other servers, inline code, and frames of other pages.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -34,14 +34,14 @@ _HEADERS = {
 
 
 def fault(request: Request, code: int, text: str) -> bytes:
-    """Answer with a code and one line."""
+    """Set a status code and return one line of text as the answer."""
     request.setResponseCode(code)
     request.setHeader("content-type", "text/plain; charset=utf-8")
     return text.encode() + b"\n"
 
 
 class LeafResource(Resource):
-    """One address. `answer` returns the page, or NOT_DONE_YET; with `access` only to who may see it."""
+    """A page with one address. With `access`, only requests that pass its check are answered."""
 
     isLeaf = True
     content_type = "text/plain; charset=utf-8"
@@ -52,9 +52,11 @@ class LeafResource(Resource):
         self._access = access
 
     def answer(self, request: Request) -> bytes | int:
+        """Return the body of the page, or NOT_DONE_YET for an answer that follows later."""
         raise NotImplementedError
 
     def render(self, request: Request) -> bytes | int:
+        """Set the headers, check the request, and return the answer or an error."""
         for name, value in _HEADERS.items():
             request.setHeader(name, value)
         if len(request.uri) > _LONGEST_URL:
@@ -64,7 +66,7 @@ class LeafResource(Resource):
         if request.method not in self.methods:
             allowed = [method.decode() for method in self.methods]
             request.setHeader("allow", ", ".join(allowed))
-            return fault(request, 405, f"only {' and '.join(allowed)} are answered here")
+            return fault(request, 405, f"this page allows only {' and '.join(allowed)}")
         if self._access is not None and (refusal := self._access.check(request)):
             return fault(request, *refusal)
         request.setHeader("content-type", self.content_type)
@@ -72,13 +74,15 @@ class LeafResource(Resource):
 
 
 class _NotFound(LeafResource):
+    """The answer to an address without a page: 404."""
+
     def render(self, request: Request) -> bytes | int:
-        request.postpath = [b"?"]  # type: ignore[attr-defined]  # something that no page is for
+        request.postpath = [b"?"]  # type: ignore[attr-defined]  # a path below this leaf gives 404
         return super().render(request)
 
 
 class TreeResource(Resource):
-    """Pages by their names, and the page of its own address if there is one."""
+    """Pages by their names, and optionally a page at the tree's own address."""
 
     def __init__(self, own: LeafResource | None = None, **pages: Resource) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted has no types here
@@ -94,7 +98,7 @@ class TreeResource(Resource):
 
 
 class PageSite(Site):
-    """The site of a folder; a log of its requests would hold tokens, so there is none."""
+    """The HTTP site of a resource tree. It has no request log, because addresses may contain tokens."""
 
     noisy = False
 

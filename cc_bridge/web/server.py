@@ -1,7 +1,7 @@
-"""The HTTP site: /metrics, /healthz and /readyz for all; /wallboard and /api with access of their own.
+"""The HTTP site: /metrics, /healthz, /readyz, the pages /wallboard, /agent and /follow-ups, /fonts and /api.
 
-/agent and /follow-ups are pages for people, who get in at /api; /fonts is for all. prometheus_client's own
-Twisted resource renders in a pool thread, while our gauges read live objects of the reactor; so /metrics is
+/wallboard and /api check access; the other addresses are open. prometheus_client's own Twisted resource
+renders in a pool thread, while this daemon's gauges read live objects of the reactor. So /metrics is
 rendered here, in the reactor.
 """
 
@@ -18,13 +18,15 @@ from cc_bridge.web.wallboard_stream import EventStream, Json, WallboardEventsRes
 
 __all__ = ["Checks", "Scrape", "site"]
 
-# What a scrape with this Accept header gets, and its content type.
+# Accept header -> page of metrics and its content type.
 Scrape = Callable[[str], tuple[bytes, str]]
-# Each check's name, and why it fails or an empty text.
+# Name of a check -> reason of its failure, empty if it passes.
 Checks = Callable[[], Mapping[str, str]]
 
 
 class _MetricsResource(LeafResource):
+    """The page /metrics."""
+
     def __init__(self, scrape: Scrape) -> None:
         super().__init__()
         self._scrape = scrape
@@ -36,7 +38,7 @@ class _MetricsResource(LeafResource):
 
 
 class _HealthResource(LeafResource):
-    """A page that is 200 while `checks` finds no fault, else 503; the JSON names each fault."""
+    """A page of health checks: 200 if all pass, else 503; the JSON has the reason of each failure."""
 
     content_type = "application/json"
 
@@ -53,6 +55,8 @@ class _HealthResource(LeafResource):
 
 
 class _HomeRedirect(LeafResource):
+    """The page /, which lists the addresses of the site."""
+
     def answer(self, request: Request) -> bytes:  # noqa: ARG002
         return b"cc_bridge: /wallboard /follow-ups /agent /api/live /metrics /healthz /readyz\n"
 
@@ -66,9 +70,11 @@ def site(
     stream: EventStream,
     **api: Resource,
 ) -> PageSite:
-    """Return the site; `alive` tells why the process should be restarted, `ready` why it cannot work.
+    """Return the HTTP site.
 
-    `board` gives the JSON of this moment, `stream` sends it on as it changes; under /api is also `api`.
+    `alive` returns the faults that need a restart of the process, `ready` those that prevent its work.
+    `board` returns the wallboard's current JSON, `stream` sends it at each change. `api` are further
+    resources below /api.
     """
     live = TreeResource(WallboardResource(board, access), events=WallboardEventsResource(stream, access))
     return PageSite(

@@ -1,12 +1,12 @@
-"""Access to the follow-ups: for a program with the token, or a browser in which somebody has typed it.
+"""Access to the follow-ups: for a program with the token, or for a browser after a log-in with the token.
 
-The wall screen's cookie does not do: whoever passes that screen could read numbers of customers. So the page
-has a form, and gets for the token a cookie of its own for half a day: the end of the session, signed. No
-state is kept; all sessions end when the token changes.
+The wallboard's cookie is not enough, because the wall screen has it and customers' numbers are personal
+data. So the log-in form sets another cookie: the signed expiry time of the session, half a day later. No
+state is stored; all sessions end when the token changes.
 
-A browser sends its cookies for other pages too. This one is SameSite=Strict, and a change needs a header that
-no other site can send without being allowed to, which nobody is. Browsers also say from where a request comes
-(Sec-Fetch-Site), and that is believed against whoever asks.
+Browsers also send cookies with requests that other sites cause. So this cookie is SameSite=Strict, and a
+change needs a header that another site cannot send without permission, which no site has. A request is also
+rejected if its Sec-Fetch-Site header names another site.
 """
 
 from collections.abc import Callable
@@ -26,11 +26,11 @@ _SECONDS = 12 * 3600  # a long shift
 _CHANGES = {b"POST", b"PUT", b"DELETE"}
 
 _WRONG = "this page needs the token of http.token: log in on /follow-ups, or send Authorization: Bearer"
-_FOREIGN = f"a change needs the header {_HEADER}, from this page itself"
+_FOREIGN = f"a change must come from the page /follow-ups, with the header {_HEADER}"
 
 
 class FollowUpSession(TokenAuth):
-    """The rule of one daemon, on any address; `now` is UTC seconds since the epoch."""
+    """The access rule of the follow-ups; `now` returns UTC seconds since the epoch."""
 
     def __init__(self, token: str, now: Callable[[], float]) -> None:
         super().__init__("", token)
@@ -38,7 +38,7 @@ class FollowUpSession(TokenAuth):
         self._now = now
 
     def check(self, request: Request) -> tuple[int, str] | None:
-        """Return code and reason for one who may not see it, or may not change anything."""
+        """Return None for an allowed request, else status code and reason."""
         if not self._token:
             return 403, ONLY_WITH_ONE
         if same(bearer(request), self._token):
@@ -49,23 +49,25 @@ class FollowUpSession(TokenAuth):
         return (403, _FOREIGN) if request.method in _CHANGES and self.is_foreign(request) else None
 
     def is_foreign(self, request: Request) -> bool:
-        """Tell whether something else than our own page asks."""
+        """Return whether a request comes from another page than /follow-ups."""
         came_from = request.getHeader("sec-fetch-site") or "same-origin"
         return not request.getHeader(_HEADER) or came_from != "same-origin"
 
     def verify_token(self, token: str) -> bool:
+        """Return whether a text is the token."""
         return bool(self._token) and same(token.encode("utf-8", "replace"), self._token)
 
     def start_session(self, request: Request) -> None:
-        """Set the browser's cookie."""
+        """Set the browser's session cookie."""
         self._set_cookie(request, str(self._values.dumps(int(self._now()) + _SECONDS)), _SECONDS)
 
     def end_session(self, request: Request) -> None:
+        """Delete the browser's session cookie."""
         self._set_cookie(request, "", 0)
 
     @staticmethod
     def _set_cookie(request: Request, cookie: str, seconds: int) -> None:
-        # Behind a proxy with TLS it is never sent without; who lies about that harms their own session alone.
+        # Behind a TLS proxy the cookie is sent over TLS only. A false header harms only its sender's session.
         behind_tls = request.getHeader("x-forwarded-proto") == "https"
         request.addCookie(
             _COOKIE,

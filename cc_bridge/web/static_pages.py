@@ -1,9 +1,8 @@
-"""The pages that a browser draws: /wallboard, /agent and /follow-ups, plain HTML, CSS and JavaScript.
+"""The browser pages /wallboard, /agent and /follow-ups in HTML, CSS and JavaScript, and the font at /fonts.
 
-The server chooses the language and the colours that were asked for, so that the page never shows another one
-first; everything else comes from /api. The pages about people hold no data, so they are open to everyone;
-/api checks access. The font of all pages is at /fonts, open to everyone; README.md beside it names its
-origin. Of the address only known words are put into a page.
+The server sets the requested language and colours, so that a page never shows other ones first. All data
+comes from /api. The pages about people and the font need no token, because they contain no data; /api checks
+access. Only known words of the address are inserted into a page. README.md beside the font names its origin.
 """
 
 import re
@@ -28,14 +27,16 @@ _TYPES = {
     ".svg": "image/svg+xml; charset=utf-8",
     ".woff2": "font/woff2",
 }
-# The version is in the name of a font's file, so what a browser has under that name stays right.
+# A font's file name contains its version, so a browser may cache the file for a year.
 _CACHED = {".woff2": "public, max-age=31536000, immutable"}
-_DIRECTIONS = {"en": "ltr", "fa": "rtl"}  # by language, the first is for browsers that know none of them
+_DIRECTIONS = {"en": "ltr", "fa": "rtl"}  # by language; the first is the default
 _THEMES = ("light", "dark")
 _ACCEPTED = re.compile(r"\s*([a-z]{1,8})[^,;]*(?:;\s*q=([0-9.]{1,5}))?", re.IGNORECASE | re.ASCII)
 
 
 class _PageResource(LeafResource):
+    """A page: an HTML template, filled with language, direction and colours."""
+
     content_type = "text/html; charset=utf-8"
 
     def __init__(self, path: Path, access: TokenAuth | None) -> None:
@@ -52,6 +53,8 @@ class _PageResource(LeafResource):
 
 
 class _FileResource(LeafResource):
+    """A file that a page loads."""
+
     def __init__(self, path: Path, access: TokenAuth | None) -> None:
         super().__init__(access)
         self.content_type = _TYPES[path.suffix]
@@ -65,7 +68,7 @@ class _FileResource(LeafResource):
 
 
 class _SlashRedirect(LeafResource):
-    """The address with a slash at its end, from which the page would not find its files."""
+    """The redirect from an address with a slash at its end, from which the page would not find its files."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -78,22 +81,22 @@ class _SlashRedirect(LeafResource):
 
 
 def wallboard(access: TokenAuth) -> TreeResource:
-    """Return what is served at /wallboard."""
+    """Return the resource at /wallboard."""
     return _screen("wallboard", _STATIC / "wallboard" / "wallboard.html", access)
 
 
 def agent() -> TreeResource:
-    """Return what is served at /agent."""
+    """Return the resource at /agent."""
     return _screen("agent", _STATIC / "people" / "agent.html")
 
 
 def follow_ups() -> TreeResource:
-    """Return what is served at /follow-ups."""
+    """Return the resource at /follow-ups."""
     return _screen("follow-ups", _STATIC / "people" / "follow-ups.html")
 
 
 def fonts() -> TreeResource:
-    """Return what is served at /fonts."""
+    """Return the resource at /fonts."""
     return TreeResource(None, **_files(_STATIC / "fonts"))
 
 
@@ -108,20 +111,20 @@ def _files(folder: Path, access: TokenAuth | None = None) -> dict[str, _FileReso
 
 
 def chosen_language(request: Request) -> "Language":
-    """Return the language that the address asks for, else the one that the browser likes best."""
+    """Return the language that the address names, else the browser's preferred one."""
     asked = _asked(request, b"lang", _DIRECTIONS)
     language = asked or _accepted(request.getHeader("accept-language") or "")
     return "fa" if language == "fa" else "en"
 
 
 def _asked(request: Request, name: bytes, known: tuple[str, ...] | dict[str, str]) -> str:
-    """Return a word of the address if it is a known one, else an empty text."""
+    """Return the value of a parameter in the address if it is a known one, else an empty text."""
     word = (request.args or {}).get(name, [b""])[-1].decode("ascii", "replace")
     return word if word in known else ""
 
 
 def _accepted(header: str) -> str:
-    """Return the language that a browser likes best of those that we have (RFC 9110, 12.5.4)."""
+    """Return the available language that an Accept-Language header prefers (RFC 9110, 12.5.4)."""
     liked: dict[str, float] = {}
     for part in header.split(",")[:20]:
         if found := _ACCEPTED.match(part):

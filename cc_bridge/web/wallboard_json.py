@@ -1,7 +1,7 @@
-"""A board as JSON: the fields of /api/live, stable within a `version`. Pure.
+"""The wallboard as JSON: the fields of /api/live, which stay the same within a `version`. Pure.
 
-Instants are UTC seconds since the epoch by the PBX's clock, durations seconds, shares per cent; `at` says
-when all of this was so. null is what nobody knows, or no data: never 0. README has the fields in a table.
+Instants are UTC seconds since the epoch by the PBX's clock, durations are seconds, shares are per cent. `at`
+is the instant of the figures. null means unknown or no data, never 0.
 """
 
 from datetime import datetime, tzinfo
@@ -20,7 +20,10 @@ _DECIMALS = 3
 
 
 def as_json(board: Board, levels: Thresholds, at: float, zone: tzinfo | None) -> dict[str, object]:
-    """Return the whole board; `zone` is the contact centre's, None for this machine's."""
+    """Return the whole wallboard; `zone` is the contact centre's time zone, None for this machine's.
+
+    `at` is the instant of the figures.
+    """
     offset = datetime.fromtimestamp(at, zone).astimezone(zone).utcoffset()
     return {
         "version": VERSION,
@@ -83,7 +86,7 @@ def _figures(figures: QueueFigures, levels: Thresholds, at: float) -> dict[str, 
 
 
 def _rating(score: Score | None) -> dict[str, object] | None:
-    """Return a score with its interval; of too few answers there is only their number."""
+    """Return a score with its interval; a score of too few answers has only their number."""
     if score is None:
         return None
     figures = (score.value, score.low, score.high)
@@ -101,7 +104,7 @@ def _rating(score: Score | None) -> dict[str, object] | None:
 
 
 def _judged(score: Score | None, levels: Thresholds) -> Severity:
-    """Return the level of a CSAT; other scales have no thresholds."""
+    """Return the level of a CSAT score; other scores have no thresholds."""
     judged = score is not None and score.enough and score.name == "csat"
     return levels.csat.level(score.value if score and judged else None)
 

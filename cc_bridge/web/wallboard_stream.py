@@ -1,12 +1,12 @@
-"""The live board as JSON: once at /api/live, and as server-sent events at /api/live/events.
+"""The live wallboard as JSON: once at /api/live, and as server-sent events at /api/live/events.
 
-Each change is rendered once for all subscribers. An event has the whole board, so that a browser which was
-cut off has everything with the first one it gets. `beat` comes every few seconds with nothing but the time: a
-browser that misses it knows that what it shows is old.
+Each change is rendered once for all subscribers. Each `board` event has the whole board, so a browser that
+reconnects is complete after one event. A `beat` event with only the time comes every few seconds; a browser
+that misses it shows its figures as old.
 
-No subscriber may slow the reactor or fill its memory by reading slowly. Its unread data is at most one board
-and the transport's buffer; boards in between are left out, and a subscriber that reads nothing for a while is
-dropped.
+A subscriber that reads slowly must not delay the reactor or fill its memory. Its unread data is at most one
+board and the transport's buffer. Boards in between are left out, and a subscriber that reads nothing for a
+while is disconnected.
 """
 
 import json
@@ -26,21 +26,21 @@ __all__ = ["EventStream", "WallboardEventsResource", "WallboardResource"]
 Json = Mapping[str, object]
 
 _BEAT_SECONDS = 3.0
-# A browser comes back this soon after a cut.
+# A browser reconnects this long after a lost connection.
 _RETRY_MILLISECONDS = 2000
-# A listener whose network takes nothing for so long is gone.
+# A subscriber that reads nothing for this time is disconnected.
 _SLOW_SECONDS = 15.0
 
 
 class EventStream:
-    """Those who listen, at most `most` at a time, and the board that they have."""
+    """The subscribers of the wallboard's events, at most `most`, and the last board."""
 
     def __init__(
         self, most: Callable[[], int], renew: Callable[[], None], clock: IReactorTime, first_id: int
     ) -> None:
-        """`renew` publishes a board for somebody who has none yet, unless the last one is new.
+        """`renew` publishes a board for a new subscriber, unless the last one is new.
 
-        `first_id`: from where on boards are numbered, higher than in any daemon before.
+        `first_id` is the number of the first board. It must be higher than all numbers of earlier daemons.
         """
         self._most = most
         self._renew = renew
@@ -52,21 +52,23 @@ class EventStream:
 
     @property
     def listening(self) -> int:
+        """The number of subscribers."""
         return len(self._listeners)
 
     @property
     def full(self) -> bool:
+        """Whether the number of subscribers has reached its limit."""
         return self.listening >= self._most()
 
     def publish(self, board: Json) -> None:
-        """Send a board to all, now."""
+        """Send a board to all subscribers."""
         self._id += 1
         self._board = _event("board", board, self._id)
         for listener in list(self._listeners):
             listener.take(self._board)
 
     def tick(self, at: float) -> None:
-        """Send a beat if one is due, and drop those who do not read. `at` is the PBX's clock."""
+        """Send a beat if it is due, and disconnect slow subscribers; `at` is the time of the PBX's clock."""
         now = self._clock.seconds()
         for listener in list(self._listeners):
             if listener.slow_since is not None and now - listener.slow_since >= _SLOW_SECONDS:
@@ -78,27 +80,27 @@ class EventStream:
                 listener.take(beat, whole=False)
 
     def listen(self, request: Request) -> None:
-        """Answer a request with the board as it is, and all that come."""
+        """Add a subscriber: answer its request with the last board, then with each new one."""
         self._renew()
         listener = _EventSubscriber(request, self._clock)
         self._listeners.add(listener)
 
-        def gone(_: Failure | None) -> None:
+        def remove(_: Failure | None) -> None:
             self._listeners.discard(listener)
 
-        request.notifyFinish().addBoth(gone)
+        request.notifyFinish().addBoth(remove)
         request.write(b"retry: %d\n\n" % _RETRY_MILLISECONDS + self._board)
         request.registerProducer(listener, True)
 
     def close(self) -> None:
-        """End all connections; the browsers come back when there is a daemon again."""
+        """Disconnect all subscribers; their browsers reconnect after the daemon's next start."""
         for listener in list(self._listeners):
             listener.drop()
 
 
 @implementer(IPushProducer)
 class _EventSubscriber:
-    """One browser. While its transport is full it keeps the newest board only."""
+    """One browser. While its transport is full, only the newest board is kept."""
 
     def __init__(self, request: Request, clock: IReactorTime) -> None:
         self.slow_since: float | None = None
@@ -107,18 +109,21 @@ class _EventSubscriber:
         self._missed = b""
 
     def take(self, event: bytes, *, whole: bool = True) -> None:
-        """Send an event; while that cannot be, one that is a whole board waits for its turn."""
+        """Send an event.
+
+        While the transport is full, keep an event with a whole board for later, and discard other events.
+        """
         if self.slow_since is None:
             self._request.write(event)
         elif whole:
             self._missed = event
 
     def drop(self) -> None:
-        """Close at once, what is on its way is lost."""
+        """Disconnect immediately; data in the transport's buffer is lost."""
         transport: Any = self._request.channel.transport
         transport.abortConnection()
 
-    # -- what the transport calls
+    # -- called by the transport
 
     def pauseProducing(self) -> None:  # noqa: N802
         if self.slow_since is None:
@@ -135,7 +140,7 @@ class _EventSubscriber:
 
 
 class WallboardResource(LeafResource):
-    """The board of this moment."""
+    """The page /api/live: the current board."""
 
     content_type = "application/json"
 
@@ -148,7 +153,7 @@ class WallboardResource(LeafResource):
 
 
 class WallboardEventsResource(LeafResource):
-    """The boards as they come."""
+    """The page /api/live/events: each board as an event."""
 
     content_type = "text/event-stream"
 
@@ -161,8 +166,8 @@ class WallboardEventsResource(LeafResource):
             return b""
         if self._stream.full:
             request.setHeader("retry-after", "10")
-            return fault(request, 503, "as many listen as wallboard.max_listeners allows")
-        request.setHeader("x-accel-buffering", "no")  # else nginx would keep events back
+            return fault(request, 503, "wallboard.max_listeners is reached: close a wallboard or raise it")
+        request.setHeader("x-accel-buffering", "no")  # otherwise nginx would delay events
         self._stream.listen(request)
         return NOT_DONE_YET
 

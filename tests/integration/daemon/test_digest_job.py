@@ -217,14 +217,14 @@ def test_sent_by_hand_once_and_listed(run, mail_server):
     mail_server.replies["RCPT"].append("550 nobody of this name")
     result = run("send")
     assert result.exit_code == 1
-    assert "given up: the server says 550 nobody of this name" in result.stderr
+    assert "given up: the server replied 550 nobody of this name" in result.stderr
     assert len(mail_server.mails) == 2
     assert run("send").output == "nothing to send: see cc-bridge digest list, or give --again\n"
     listed = run("list").output.splitlines()
     assert [line.split()[3:7] for line in listed[1:]] == [
         ["everyone", "1", "of", "2"], ["sara", "1", "of", "1"],
     ]  # fmt: skip
-    assert listed[1].endswith("failed: the server says 550 nobody of this name")
+    assert listed[1].endswith("failed: the server replied 550 nobody of this name")
     assert "would not send to board@example.com (everyone): failed" in run("send", "--dry-run").output
     assert run("send", "--again").exit_code == 0
     assert len(mail_server.mails) == 5
@@ -251,7 +251,7 @@ def test_mails_are_written_to_files(run, tmp_path, mail_server):
         ),
         (("render", "--out", "x", "--to", "2026-11-04"), "give --from with --to"),
         (("render", "--out", "x", "--from", "2026-11-04", "--to", "2026-11-03"), "is after --to"),
-        (("render", "--out", "x", "--from", "soon"), "no date"),
+        (("render", "--out", "x", "--from", "soon"), "not a date"),
     ],
 )
 def test_a_wrong_command_says_what_to_do(run, words, says):

@@ -316,7 +316,7 @@ def test_somebody_takes_one_and_is_done_with_it(browser, desk, listed):
     assert page.value("document.querySelector('[data-id=follow0] [data-move=take]').hidden")
     press(page, "follow0", "finish")
     press(page, "follow0", "send")
-    assert "Write a few words" in said(page, "follow0")
+    assert "Enter a text first" in said(page, "follow0")
     assert stored(listed, "follow0").state is FollowUpState.TAKEN
     page.value("document.querySelector('[data-id=follow0] textarea').value = 'called <b>back</b>'")
     press(page, "follow0", "send")
@@ -347,7 +347,7 @@ def test_who_is_late_is_told_who_took_it(browser, desk, listed):
     move(listed, "follow1", Action.TAKE, "Sara", "")
     press(page, "follow1", "take")
     page.wait("document.querySelector('[data-id=follow1] .complaint:not([hidden])') !== null")
-    assert "Sara took it meanwhile" in said(page, "follow1").translate({0x2068: None, 0x2069: None})
+    assert "Sara has taken this follow-up" in said(page, "follow1").translate({0x2068: None, 0x2069: None})
     assert stored(listed, "follow1").taken_by == "Sara"
     assert page.value("document.querySelector('[data-id=follow1]').dataset.state") == "taken"
     move(listed, "follow2", Action.DISMISS, "Sara", "twice")
@@ -355,7 +355,7 @@ def test_who_is_late_is_told_who_took_it(browser, desk, listed):
     page.wait("document.querySelector('[data-id=follow2] .complaint:not([hidden])') !== null")
     page.value("ask()")
     page.wait("document.getElementById('count').textContent === '5 to be called'")
-    assert "Sara closed it meanwhile" in said(page, "follow2").translate({0x2068: None, 0x2069: None})
+    assert "Sara has closed this follow-up" in said(page, "follow2").translate({0x2068: None, 0x2069: None})
     assert [error for error in page.errors if "409" not in error] == []
     page.close()
 
@@ -363,7 +363,7 @@ def test_who_is_late_is_told_who_took_it(browser, desk, listed):
 def test_nobody_takes_one_without_a_name(browser, desk, listed):
     page = entered(browser, desk, by="")
     press(page, "follow0", "take")
-    assert "Write your name" in said(page, "follow0")
+    assert "Enter your name" in said(page, "follow0")
     assert page.value("document.activeElement.id") == "by"
     assert stored(listed, "follow0").state is FollowUpState.OPEN
     page.close()

@@ -225,7 +225,7 @@ def test_a_screen_too_many_is_told(browser, house, monkeypatch):
     page = browser.page()
     page.open(here.url)
     page.wait(ALARM)
-    assert "Too many screens" in page.text("#alarm")
+    assert "Too many wallboards" in page.text("#alarm")
     monkeypatch.undo()
     page.wait("board !== null && document.getElementById('alarm').hidden")
 

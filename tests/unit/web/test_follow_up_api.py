@@ -283,7 +283,7 @@ def test_the_log_holds_no_number_and_no_name(house, logged):
         "follow-ups: GET by 192.0.2.7, 200 in 0 ms",
         "follow-up: POST by 192.0.2.7, 200 in 0 ms",
         "follow-ups session: POST by 192.0.2.7, 204 in 0 ms",
-        "follow-ups: could not be answered: ValueError",
+        "follow-ups: request failed: ValueError; answered 503",
         "follow-ups: GET by 192.0.2.7, 503 in 0 ms",
     ]
     assert not any(word in "".join(map(formatEvent, logged)) for word in (NUMBER[1:], "زهرا", "Ali", TOKEN))

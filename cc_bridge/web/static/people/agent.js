@@ -1,22 +1,22 @@
-// An agent's own page: draws what /api/agent tells for the key that stands behind the # of the link.
+// The agent page: shows the figures of /api/agent. The key in the link, after the #, selects the agent.
 //
-// The trap: the key must go nowhere but into the request's header. So it stays where browsers tell nobody.
+// The key must only be sent in the Authorization header. It stays after the #, which browsers send to no server.
 "use strict";
 
 const WORDS = {
   en: {
     page: "My figures", of: "{name}", spans: { 1: "Today", 7: "7 days", 30: "30 days" },
-    scores: "What callers say", work: "Talks and times", funnel: "From the call to the answer",
-    reasons: "Why not", comments: "Spoken comments",
+    scores: "Scores", work: "Talks and times", funnel: "Survey invitations and results",
+    reasons: "Reasons for no survey or an incomplete one", comments: "Spoken comments",
     n: "n {n}", interval: "{low} to {high}", team: "Team {value}", too_few: "too few", no_data: "no data",
-    too_few_n: "{n} so far, {minimum} make a score",
-    no_scores: "Nobody has rated you in these days.",
-    compared: "The team's average is of days that have ended. It stands there only if enough answers of enough colleagues are behind it, so that it tells of nobody alone.",
-    no_comments: "Nobody has left a comment in these days.", more: "Only the newest are shown.",
-    titles: ["When", "Queue", "Length", ""], seconds: "{n} s", left: "left", deleted: "recording deleted",
-    no_reasons: "Everybody was asked and answered to the end.",
-    ends: "This link ends on {day}.", missing: "Open this page with your own link: ask for it.",
-    hours: "hours:minutes", waiting: "The figures are being read.", lost: "No connection to cc_bridge.",
+    too_few_n: "{n} answers; a score needs {minimum}",
+    no_scores: "No ratings in these days.",
+    compared: "The team average covers days that have ended. It is shown only if enough colleagues have enough answers, so that it reveals no single colleague's score.",
+    no_comments: "No comments in these days.", more: "Only the newest comments are shown.",
+    titles: ["When", "Queue", "Length", ""], seconds: "{n} s", left: "recorded", deleted: "recording deleted",
+    no_reasons: "All callers were invited and completed the survey.",
+    ends: "This link expires on {day}.", missing: "Open this page with your personal link. Ask your team lead for it.",
+    hours: "hours:minutes", waiting: "Loading the figures.", lost: "No connection to cc_bridge.",
   },
   fa: {
     page: "ارقام من", of: "{name}", spans: { 1: "امروز", 7: "۷ روز", 30: "۳۰ روز" },
@@ -35,13 +35,13 @@ const WORDS = {
 };
 
 const words = WORDS[language];
-const AGAIN_MS = 2000; // when the daemon is busy
+const AGAIN_MS = 2000; // time to a retry if the daemon is busy
 const TRIES = 10;
 const RENEW_MS = 300000;
 
 let days = 7;
 let told = null; // the last answer
-let asking = 0; // the number of the last question: what an earlier one brings is late
+let asking = 0; // the number of the last request; answers to earlier requests are ignored
 
 function duration(seconds) {
   const minutes = Math.round(seconds / 60);
@@ -162,7 +162,7 @@ function choose() {
   $("spans").replaceChildren(...buttons);
 }
 
-// -- the question
+// -- the request
 
 async function ask(tries = TRIES) {
   asking += 1;

@@ -1,6 +1,6 @@
-// What the pages about people share: numbers and times as they are read, elements made of text, colours.
+// Common functions of the agent page and the follow-ups page: numbers, times, elements and colours.
 //
-// The trap: names, queues and comments come from outside. Nothing here makes HTML of a text.
+// Names, queues and comments come from other systems. So no function interprets a text as HTML.
 "use strict";
 
 const page = document.documentElement;
@@ -22,7 +22,7 @@ const dayAndTime = new Intl.DateTimeFormat(locale, {
 const $ = (id) => document.getElementById(id);
 const say = (text, values = {}) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
-// The daemon sends the contact centre's own time; its clock face is read as it stands.
+// The daemon sends local times of the contact centre. The browser's time zone must not change them.
 const face = (text) => new Date(`${text.slice(0, 19)}Z`);
 const when = (text) => (text ? dayAndTime.format(face(text)) : NONE);
 

@@ -1,15 +1,15 @@
-// The list of follow-ups: who is to be called back, by whom and until when; drawn from /api/follow-ups.
+// The page of follow-ups: shows the list of /api/follow-ups, and sends actions on its entries.
 //
-// The trap: the list is drawn anew while somebody writes. So an entry keeps its element as long as it is the
-// same follow-up, and only what is told in it changes.
+// The list is updated while a person may be typing into an entry. So the element of an entry stays the same for
+// the same follow-up, and only its content changes.
 "use strict";
 
 const WORDS = {
   en: {
     page: "Follow-ups", by: "Your name", owner: "Owner", state: "Show", leave: "Log out",
     token: "Token of the daemon (http.token)", enter: "Log in",
-    wrong_token: "This is not the token.", later: "Too many attempts. Wait some seconds.",
-    states: { "open,taken": "to be done", open: "open", taken: "taken", "done,dismissed": "closed" },
+    wrong_token: "Wrong token.", later: "Too many attempts. Try again in a few seconds.",
+    states: { "open,taken": "not closed", open: "open", taken: "taken", "done,dismissed": "closed" },
     reasons: {
       low_rating: "Low rating", not_solved: "Not solved", comment: "Spoken comment",
       abandoned_twice: "Hung up twice", long_wait: "Long wait",
@@ -19,15 +19,15 @@ const WORDS = {
       spoke: "{n} s", waited: "waited {n}", again: "again after {n} h",
     },
     due: "Due {at}", overdue: "Overdue since {at}", since: "Since {at}", queue: "Queue", agent: "Agent",
-    customer: "Customer", taken: "{name} took it, {at}", done: "Done by {name}, {at}", dismissed: "Dismissed by {name}, {at}",
-    linked: "There was a call with the customer on {at}.", of: "For {name}", nobody: "no number",
+    customer: "Customer", taken: "Taken by {name}, {at}", done: "Done by {name}, {at}", dismissed: "Dismissed by {name}, {at}",
+    linked: "Next call with the customer: {at}.", of: "For {name}", nobody: "no number",
     take: "Take", finish: "Done", dismiss: "Dismiss", send: "Save", back: "Back",
-    outcome: "What came of it", why: "Why it is dismissed",
-    name_first: "Write your name above first.", text_first: "Write a few words first.",
-    late_taken: "{name} took it meanwhile.", late_closed: "{name} closed it meanwhile.", gone: "It is not there any more.",
-    somebody: "Somebody", one: "{n} to be called", none: "Nobody is to be called. Well done.", nothing: "There are none.",
-    shown: "{n} follow-ups", more: "Only the first {n} are shown.",
-    busy: "The daemon is busy. It is tried again.", lost: "No connection to cc_bridge.",
+    outcome: "Result", why: "Reason for the dismissal",
+    name_first: "Enter your name above first.", text_first: "Enter a text first.",
+    late_taken: "{name} has taken this follow-up already.", late_closed: "{name} has closed this follow-up already.", gone: "This follow-up does not exist any more.",
+    somebody: "Another person", one: "{n} to call back", none: "No customer is to be called back.", nothing: "No follow-ups.",
+    shown: "{n} follow-ups", more: "Only the first {n} follow-ups are shown.",
+    busy: "The daemon is busy. The page retries automatically.", lost: "No connection to cc_bridge.",
   },
   fa: {
     page: "پیگیری‌ها", by: "نام شما", owner: "مسئول", state: "نمایش", leave: "خروج",
@@ -57,10 +57,10 @@ const WORDS = {
 
 const words = WORDS[language];
 const RENEW_MS = 15000;
-const OURS = { "X-CC-Bridge": "follow-ups" }; // no other page can send it
-const ISOLATE = "\u2068", END = "\u2069"; // a name keeps its own direction within a sentence
+const OURS = { "X-CC-Bridge": "follow-ups" }; // no page of another site can send this header
+const ISOLATE = "\u2068", END = "\u2069"; // isolates: a name keeps its own text direction
 
-let asking = 0; // the number of the last question: what an earlier one brings is late
+let asking = 0; // the number of the last request; answers to earlier requests are ignored
 
 const isolated = (name) => `${ISOLATE}${name || words.somebody}${END}`;
 
@@ -80,7 +80,7 @@ function outside() {
 // -- one follow-up
 
 const clock = (seconds) => `${whole.format(Math.floor(seconds / 60))}:${two.format(seconds % 60)}`;
-const DETAILS = [ // how the daemon writes what opened one, and how people read it
+const DETAILS = [ // pattern of a detail text from the daemon -> text for people
   [/^(.+)=no$/, (question) => say(words.details.no, { question: isolated(question) })],
   [/^spoke (\d+) s$/, (n) => say(words.details.spoke, { n: whole.format(n) })],
   [/^waited (\d+) s$/, (n) => say(words.details.waited, { n: clock(n) })],
@@ -188,7 +188,7 @@ function fill(entry, one) {
   if (closed) entry.querySelector(".writing")?.remove();
 }
 
-// -- what is asked of the daemon
+// -- requests to the daemon
 
 async function send(method, path, said) {
   const headers = { ...OURS, "Content-Type": "application/json" };
@@ -236,12 +236,12 @@ function draw(found) {
     fill(entry, one);
     return entry;
   });
-  // What somebody writes in, or has just been told of, does not vanish under their hands.
+  // Keep an entry in which a person is typing, or which shows an error, although it left the list.
   for (const entry of entries.values()) {
     if (entry.querySelector(".writing, .complaint:not([hidden])")) wanted.splice(before.indexOf(entry), 0, entry);
     else entry.remove();
   }
-  // An element that is moved loses the focus, so what has its place is left alone.
+  // Moving an element removes its focus, so an element at the right place is not moved.
   wanted.forEach((entry, place) => {
     if ($("list").children[place] !== entry) $("list").insertBefore(entry, $("list").children[place] ?? null);
   });

@@ -1,11 +1,11 @@
-// The wallboard: draws what /api/live/events sends, and says so when it is old.
+// The wallboard: shows the events of /api/live/events, and a message if they are old.
 //
-// Figures come from the daemon with their level (good, warning, critical); the browser counts the seconds between two
-// events, by the daemon's clock. The trap: a connection can be dead without anybody telling, so an event that
-// does not come in time counts as a cut, too.
+// The daemon sends each figure with its level (good, warning, critical). Between two events, the browser counts the
+// seconds itself, by the daemon's clock. A connection can fail without an error, so a missing event counts as a
+// lost connection.
 "use strict";
 
-const LATE_MS = 10000; // three beats and a little
+const LATE_MS = 10000; // somewhat longer than three beats
 const AGAIN_MS = 3000;
 
 const WORDS = {
@@ -17,11 +17,11 @@ const WORDS = {
     warning: "warning", critical: "critical",
     available: "free", ringing: "ringing", talking: "talking", wrap_up: "wrapping up", paused: "paused",
     unreachable: "unreachable",
-    live: "live", connecting: "connecting", unseen: "PBX not seen",
-    lost: "No connection to cc_bridge for {since}. These figures are old.",
-    unobserved: "The PBX has not been seen for {since}. Nobody knows who waits now.",
-    incomplete: "today's figures are still being read", no_queues: "No queue is known yet.",
-    refused: "Too many screens are open, or access was refused: {url}",
+    live: "live", connecting: "connecting", unseen: "no connection to the PBX",
+    lost: "No connection to cc_bridge for {since}. The figures are old.",
+    unobserved: "No connection to the PBX for {since}. Current figures are unknown.",
+    incomplete: "today's figures are still loading", no_queues: "No queue is known yet.",
+    refused: "Too many wallboards are open, or access was denied: {url}",
   },
   fa: {
     board: "تابلوی مرکز تماس", queue: "صف", waiting: "در انتظار", longest_wait: "بیشترین انتظار",
@@ -55,12 +55,12 @@ const signed = new Intl.NumberFormat(locale, { maximumFractionDigits: 0, signDis
 const date = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long", timeZone: "UTC" });
 const time = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone: "UTC" });
 
-let board = null; // the last one
-let clock = null; // the daemon's, in seconds, less ours
-let heardAt = performance.now(); // any event
-let triedAt = heardAt; // to connect
+let board = null; // the last board
+let clock = null; // seconds by which the daemon's clock is ahead of this page's clock
+let heardAt = performance.now(); // time of the last event
+let triedAt = heardAt; // time of the last attempt to connect
 let connected = false;
-let refused = false; // the daemon answers, but not with events
+let refused = false; // the daemon answered with an error instead of events
 let source = null;
 
 const $ = (id) => document.getElementById(id);
@@ -84,14 +84,14 @@ function make(name, className = "", ...children) {
   return element;
 }
 
-// -- figures: what is written large, what stands small beside it, and its level
+// -- figures: the large text, the small text next to it, and the level
 
 function rating(score, wide) {
   if (score === null) return [NONE, words.no_data];
   const n = say("n", { n: whole.format(score.n) });
   if (!score.enough) return [words.too_few, n];
   const format = { percent, mean: one.format, points: signed.format }[score.unit];
-  const plain = score.name === "csat" && !wide; // what most queues ask
+  const plain = score.name === "csat" && !wide; // the most frequent score needs no label
   return [format(score.value), plain ? n : `${score.label[language]} · ${n}`];
 }
 
@@ -154,7 +154,7 @@ function room(box) {
   return box.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
 }
 
-// A text that is wider than its place, be it a long number or a wide font, is written smaller.
+// Reduce the font size of a text that is wider than its place.
 function fit() {
   const texts = [...document.querySelectorAll(".tile b, .tile small, td .figure")];
   for (const text of texts) text.style.removeProperty("--fit");
@@ -283,7 +283,7 @@ function connect() {
   source.addEventListener("beat", (event) => heard(JSON.parse(event.data).at));
   source.addEventListener("error", () => {
     connected = false;
-    // CLOSED is an answer that was no stream of events; anything else the browser tries again by itself.
+    // CLOSED means an answer that is not an event stream. After other errors the browser reconnects automatically.
     refused = source.readyState === EventSource.CLOSED;
     if (refused) setTimeout(connect, AGAIN_MS);
     draw();
@@ -299,7 +299,7 @@ theme();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", theme);
 
 const address = new URL(location.href);
-if (address.searchParams.has("token")) { // the cookie has taken its place
+if (address.searchParams.has("token")) { // the cookie replaces the token
   address.searchParams.delete("token");
   history.replaceState(null, "", address);
 }
