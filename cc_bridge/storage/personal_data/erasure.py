@@ -1,17 +1,15 @@
-"""One person is taken out of everything that is stored; the figures of the calls stay.
+"""The erasure of a data subject: it removes one person from everything that is stored.
 
-`cc-bridge caller erase` calls it.
+The figures of calls stay. Numbers, names and caller keys are emptied. CRM entry, follow-ups and recordings
+of the person are deleted. Only an opt-out is kept, or the next survey
+would invite the person again. It is kept under the hashed key, which does not reveal the number without the
+secret.
 
-Numbers, names and keys are emptied, what a CRM said of the person is deleted, and so are follow-ups, where
-others wrote about them; spoken comments are removed. The one thing that is kept is that the person has opted
-out: the wish not to be asked outlives the erasure, or the next survey would ask again. It is kept as the
-hashed key alone, which tells the number to nobody without the secret.
+An SQLite file would keep the old bytes in free pages and in its write-ahead log. Therefore the file is
+rewritten (VACUUM) and its log emptied, which locks it for half a minute per gigabyte.
 
-In an SQLite file the old bytes would stay in free space and in the write-ahead log. So the file is written
-anew (VACUUM) and its log emptied, which locks it for half a minute a gigabyte.
-
-The trap: whoever still sends or forwards may write a row again that was read before. So it all is done again
-until nothing is found. A call that goes on is written when it ends, that cannot be helped here.
+The erasure is repeated until it finds nothing, because another process may write back a row. A call in
+progress is written when it ends and is not erased.
 """
 
 import json
@@ -51,22 +49,26 @@ from cc_bridge.storage.schema.upsert import upsert
 __all__ = ["CallerOptedOut", "ErasureResult", "erase", "leave_no_bytes"]
 
 _OF_CALLER = ("caller_number", "caller_name", "caller_key")
-_PASSES = 5  # the second one usually finds nothing
-_READERS_SECONDS = 30.0  # how long others may hold up the emptying of the write-ahead log
+_PASSES = 5  # at most; the second pass usually finds nothing
+_READERS_SECONDS = 30.0  # longest wait for readers that keep the write-ahead log in use
 
 
 class CallerOptedOut(StorageError):
-    """The person has opted out, and there is no secret to remember that without the number."""
+    """The person has opted out, but without a secret the opt-out cannot be kept without the number."""
 
 
 @dataclass(slots=True)
 class ErasureResult:
-    """What was done: rows changed by table, recordings removed, and those that were not on this machine."""
+    """The result of an erasure.
+
+    `rows` counts the changed rows by table. `recordings` counts the removed files; `not_here` names the
+    recordings that are not on this machine.
+    """
 
     rows: dict[str, int] = field(default_factory=dict)
     recordings: int = 0
     not_here: list[str] = field(default_factory=list)
-    opted_out: bool = False  # which is still known, by the hash
+    opted_out: bool = False  # True: the person's opt-out is kept, under the hashed key
 
     def add(self, table: Table[Any], rows: int) -> None:
         if rows:
@@ -81,10 +83,13 @@ def erase(
     recordings: Recordings,
     progress: Callable[[int], None] = lambda _rows: None,
 ) -> ErasureResult:
-    """Take a person out of a database and of what waits in this machine's journal for it.
+    """Erase a person from a database and from the records that wait for it in this machine's journal.
 
-    `opt_out_key` is what may stay of an opt-out; empty if there is no secret, None: nothing. Raises OptedOut,
-    and StorageError for a recording that may not be removed, before anything is changed.
+    `opt_out_key` is the hashed key under which an opt-out is kept. It is empty without a secret; None keeps
+    no opt-out. `progress` gets the number of rows of each batch.
+
+    Raises CallerOptedOut, or StorageError for a recording that may not be removed; in both cases no row was
+    changed.
     """
     erased = ErasureResult()
     with database.connect() as connection:
@@ -111,7 +116,10 @@ def erase(
 
 
 def leave_no_bytes(engine: Engine) -> None:
-    """Write an SQLite file anew and empty its log: of what was deleted or replaced no byte is left."""
+    """Rewrite an SQLite file and empty its write-ahead log, so that no byte of a deleted value remains.
+
+    Raises StorageError if readers keep the log in use for 30 s.
+    """
     raw = engine.raw_connection()
     try:
         cursor = raw.cursor()
@@ -120,8 +128,8 @@ def leave_no_bytes(engine: Engine) -> None:
         while cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
             if monotonic() > end:
                 raise StorageError(
-                    f"{engine.url.database}-wal still holds old rows, since something reads the database "
-                    "all the time: end that and erase again"
+                    f"{engine.url.database}-wal still holds old rows, because another process keeps reading "
+                    "the database: stop that process and erase again"
                 )
             sleep(0.1)
     finally:
@@ -159,7 +167,10 @@ def _erase_rows(
 
 
 def _deleted(traces: SubjectData) -> Iterator[tuple[Table[Any], list[Any], Any]]:
-    """Yield the follow-ups that are the person's; one that names them in its outcome alone is not."""
+    """Yield the deletion of the person's follow-ups.
+
+    A follow-up of another caller that only names the person in its outcome is not deleted.
+    """
     named = [column.in_(traces.values[column]) for column in (follow_ups.c.caller_key, follow_ups.c.number)]
     for theirs in (*traces.own(follow_ups), *named):
         yield follow_ups, [theirs], delete(follow_ups)
@@ -190,7 +201,10 @@ def _erase_others(engine: Engine, person: DataSubject, erased: ErasureResult) ->
 def _erase_journal(
     journal: Engine, person: DataSubject, opt_out_key: str | None, erased: ErasureResult
 ) -> None:
-    """Erase what waits, was just forwarded or was set aside: rows of the tables, in JSON."""
+    """Erase the person from the entries of a journal, which are table rows in JSON.
+
+    Waiting, recently forwarded and rejected entries are included.
+    """
     with journal.begin() as connection:
         for table, entry, left in list(other_rows(connection, person)):
             if entry.get("table_name") == customers.name:
@@ -225,12 +239,12 @@ def _settle_opt_out(
         if {one.caller_key for one in said} <= {opt_out_key}:
             return
         last = max(said, key=lambda one: one.updated_at)
-        gone = [one.caller_key for one in said]
-        connection.execute(delete(opt_outs).where(opt_outs.c.caller_key.in_(gone)))
+        keys = [one.caller_key for one in said]
+        connection.execute(delete(opt_outs).where(opt_outs.c.caller_key.in_(keys)))
         if last.opted_out and opt_out_key:
             table, row = row_of(OptOut(opt_out_key, last.updated_at, last.opted_out, last.source))
             connection.execute(upsert(table, database.dialect.name), [row])
-        erased.add(opt_outs, len(gone))
+        erased.add(opt_outs, len(keys))
 
 
 def _one(statement: Any, table: Table[Any], row: dict[str, Any]) -> Any:

@@ -1,8 +1,7 @@
-"""Spoken comments as files: the folder in which the PBX keeps them, if this machine has it.
+"""The recordings of spoken comments: files in the folder where the PBX keeps them, if this machine has it.
 
-`retention.py` and `erasure.py` remove files through it. The trap: a path comes from a row, and whoever
-removes may be root. So only a file that lies in that folder itself is ever touched, and a link is removed,
-not followed.
+Note: the path of a file comes from a table row, and the process that removes it may run as root. So only a
+file directly in that folder is ever removed. A symbolic link is removed, not followed.
 """
 
 from pathlib import Path, PurePosixPath
@@ -13,13 +12,16 @@ __all__ = ["Recordings"]
 
 
 class Recordings:
-    """The files of `folder`, which is `survey.recordings_directory` and may be on another machine."""
+    """The recordings in a folder, which is `survey.recordings_directory` and may be on another machine."""
 
     def __init__(self, folder: str) -> None:
         self._folder = PurePosixPath(folder)
 
     def remove(self, recording: str) -> bool:
-        """Remove a file; False when it is not here. Raises StorageError when that is not allowed."""
+        """Remove a file; return False if it is not on this machine.
+
+        Raises StorageError if this user may not remove it.
+        """
         path = PurePosixPath(recording)
         if path.parent != self._folder or path.name == "..":
             return False

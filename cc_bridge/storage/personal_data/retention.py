@@ -1,11 +1,10 @@
-"""Rows that have been kept for long enough are deleted, a few at a time, and so are recordings.
+"""Retention: rows and recordings that have been kept for long enough are deleted, in small batches.
 
-`cc-bridge purge` and, every night, the daemon do it. Each PBX deletes its own rows. Nothing depends on the
-order: there are no foreign keys, and a rating whose call is gone can still be read.
+`cc-bridge purge` and the daemon's nightly job run it. Each PBX deletes its own rows. The order of tables does
+not matter: there are no foreign keys, and a rating can be read without its call.
 
-The trap: on SQLite whoever deletes locks everybody else out, and a caller may be waiting for an answer to
-be stored. So a batch shrinks or grows until a transaction takes some 20 ms, and as long a pause comes after
-each.
+On SQLite a deletion locks out all other writers, while a caller may wait for an answer to be stored. So the
+size of a batch adapts until a transaction takes about 20 ms, and an equally long pause follows each one.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -43,13 +42,13 @@ from cc_bridge.storage.schema.tables import (
 
 __all__ = ["COMMENTS", "PurgeResult", "Purger", "RetentionPolicy", "in_batches", "tables_before"]
 
-COMMENTS = "recordings"  # as counted beside the tables
+COMMENTS = "recordings"  # the key of spoken comments in counts by table
 _DAY = 86_400.0
-_FOUND = 5_000  # keys that are looked up at a time: that takes no lock
-_FIRST, _LEAST, _MOST = 100, 10, 2_000  # rows a transaction
-_LOCK_SECONDS = 0.02  # what a transaction should take; a slow disk may double it before the batch shrinks
+_FOUND = 5_000  # keys per lookup, which takes no lock
+_FIRST, _LEAST, _MOST = 100, 10, 2_000  # rows per transaction: of the first one, at least, at most
+_LOCK_SECONDS = 0.02  # target time of a transaction; a slow disk may double it before the batch shrinks
 
-# What each setting of [retention] deletes, by the instant that tells a row's age; every one has an index.
+# The tables of each setting in [retention], by the column that gives the age of a row; each has an index.
 _TABLES: dict[str, tuple[Column[float], ...]] = {
     "calls": (
         calls.c.started_at,
@@ -60,13 +59,13 @@ _TABLES: dict[str, tuple[Column[float], ...]] = {
     ),
     "ratings": (survey_attempts.c.started_at, answers.c.answered_at),
     "funnel": (survey_decisions.c.decided_at,),
-    "follow_ups": (follow_ups.c.closed_at,),  # null in those that are not closed, which stay
+    "follow_ups": (follow_ups.c.closed_at,),  # null in an unclosed follow-up, which is kept
 }
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
-    """How long each kind is kept, in days; 0 is for ever."""
+    """The retention of each kind of data, in days; 0 means for ever."""
 
     calls: float = 0
     ratings: float = 0
@@ -75,13 +74,13 @@ class RetentionPolicy:
     follow_ups: float = 0
 
     def before(self, kind: str, now: float) -> float | None:
-        """Return the instant before which rows of a kind go; None: none go."""
+        """Return the instant before which rows of a kind are deleted; None: no row is deleted."""
         days: float = getattr(self, kind)
         return now - days * _DAY if days else None
 
 
 def tables_before(keep: RetentionPolicy, now: float) -> dict[str, float]:
-    """Return from which tables something goes, and the instant before which it does."""
+    """Return the tables that lose rows, each with the instant before which its rows are deleted."""
     limits = {kind: keep.before(kind, now) for kind in _TABLES}
     return {
         column.table.name: limit
@@ -93,14 +92,17 @@ def tables_before(keep: RetentionPolicy, now: float) -> dict[str, float]:
 
 @dataclass(slots=True)
 class PurgeResult:
-    """What was deleted: rows by table, recordings removed, and recordings that were not on this machine."""
+    """The result of a purge: rows deleted by table, and recordings that are not on this machine.
+
+    `rows` counts removed recordings under the key "recordings".
+    """
 
     rows: dict[str, int] = field(default_factory=dict)
     not_here: int = 0
 
 
 class Purger:
-    """One going-over of one PBX's rows; `pause` sleeps for so many seconds and tells whether to stop."""
+    """One purge of the old rows of one PBX."""
 
     def __init__(
         self,
@@ -111,7 +113,10 @@ class Purger:
         recordings: Recordings,
         pause: Callable[[float], bool],
     ) -> None:
-        """`now` is in UTC seconds since the epoch."""
+        """Set what to purge. `now` is in UTC seconds since the epoch.
+
+        `pause` sleeps for the given seconds and returns True if the purge should stop.
+        """
         self._engine = engine
         self._pbx = pbx
         self._keep = keep
@@ -120,7 +125,7 @@ class Purger:
         self._pause = pause
 
     def count(self) -> dict[str, int]:
-        """Return what `run` would delete, by table, and the recordings."""
+        """Return the number of rows that `run` would delete, by table, and of recordings."""
         counts: dict[str, int] = {}
         with self._engine.connect() as connection:
             for table, old in self._old():
@@ -134,9 +139,10 @@ class Purger:
         return counts
 
     def run(self, progress: Callable[[int], None] = lambda _rows: None) -> PurgeResult:
-        """Delete, and tell `progress` of each batch. Raises StorageError for a file that may not be removed.
+        """Delete old rows and recordings; `progress` gets the number of rows of each batch.
 
-        Recordings go before the rows that name them, so that none is forgotten.
+        Recordings are removed before the rows that name them, so that no file is left behind. Raises
+        StorageError for a file that may not be removed.
         """
         done = PurgeResult()
         if spoken := self._spoken():
@@ -145,8 +151,8 @@ class Purger:
             for batch in in_batches(self._engine, table, old, delete(table), self._pause):
                 done.rows[table.name] = done.rows.get(table.name, 0) + len(batch)
                 progress(len(batch))
-        gone = (self._keep.before(kind, self._now) for kind in ("calls", "ratings"))
-        prune(self._engine, self._pbx, *gone)
+        limits = (self._keep.before(kind, self._now) for kind in ("calls", "ratings"))
+        prune(self._engine, self._pbx, *limits)
         return done
 
     def _remove(
@@ -164,7 +170,7 @@ class Purger:
             progress(len(batch))
 
     def _old(self) -> Iterator[tuple[Table[Any], list[ColumnElement[bool]]]]:
-        """Yield the tables from which something goes, with what tells its rows."""
+        """Yield each table that loses rows, with the conditions for its old rows."""
         for kind, columns in _TABLES.items():
             before = self._keep.before(kind, self._now)
             if before is not None:
@@ -172,7 +178,10 @@ class Purger:
                     yield column.table, [column.table.c.pbx == self._pbx, column < before]
 
     def _spoken(self) -> list[ColumnElement[bool]]:
-        """Return what tells the rows whose recordings go, with their row at the latest; empty: none do."""
+        """Return the conditions for answers whose recordings are removed; an empty list: none are.
+
+        A recording is removed when its own retention ends, or when its row is deleted, whichever is first.
+        """
         limits = [self._keep.before(kind, self._now) for kind in ("comments", "ratings")]
         before = max((limit for limit in limits if limit is not None), default=None)
         if before is None:
@@ -190,9 +199,10 @@ def in_batches(
     also: Sequence[Column[Any]] = (),
     first: Callable[[list[dict[str, Any]]], None] = lambda _batch: None,
 ) -> Iterator[list[dict[str, Any]]]:
-    """Execute `change`, after which `where` no longer holds, for all rows; yield each committed batch.
+    """Execute `change` on all rows that match `where`, in batches; yield each batch after its commit.
 
-    A batch has the rows' keys, and the columns `also`; `first` gets it before its transaction.
+    `where` must no longer match a row after its change. A batch is a list of dicts with the rows' keys and
+    the columns `also`. `first` gets each batch before its transaction.
     """
     keys = [column.name for column in table.primary_key]
     change = change.where(*(table.c[name] == bindparam(f"key_{name}") for name in keys))

@@ -1,8 +1,9 @@
-"""What is on record of one person: which values are their number, and which calls are theirs.
+"""The stored data of one data subject: the values that are their number, and the calls that are theirs.
 
-`export` returns it all, for the person who asks to see it; `erasure.py` takes it out. The trap: SQL cannot
-tell that 0912... and +98912... are one number. So the different values of each column, which an index holds,
-are read and compared here.
+`export` returns all of it for a subject access request. `erasure.py` uses the same search.
+
+SQL cannot see that 0912... and +98912... are the same number. So the distinct values of each column, which an
+index holds, are read and compared in Python.
 """
 
 from collections.abc import Iterator
@@ -41,8 +42,8 @@ __all__ = [
     "someones_attempts",
 ]
 
-# Columns that hold a number or a key. Whose the call is, the caller's number and key tell; what was
-# transferred to is somebody else's call.
+# Columns that hold a number or a caller key. A match in the first group makes the call the person's own. A
+# match in the second group, such as a transfer target, belongs to another person's call.
 _OF_CALLER = (
     calls.c.caller_number, calls.c.caller_key, queue_visits.c.caller_number, queue_visits.c.caller_key,
     survey_attempts.c.caller_key, survey_decisions.c.caller_key, follow_ups.c.caller_key, follow_ups.c.number,
@@ -55,20 +56,24 @@ _ELSEWHERE = (
 
 @dataclass(slots=True)
 class SubjectData:
-    """`values`: what stands for the number in a column; `calls`: the person's own, by PBX."""
+    """The matches of one person in the database.
+
+    `values` has the stored forms of the person's number, by column. `calls` has the Linkedids of the person's
+    own calls, by PBX.
+    """
 
     values: dict[Column[str], list[str]] = field(default_factory=dict)
     calls: dict[str, set[str]] = field(default_factory=dict)
 
     def own(self, table: Table[Any]) -> Iterator[ColumnElement[bool]]:
-        """Yield conditions that, one or the other, hold for the rows of the person's own calls."""
+        """Yield conditions for the rows of the person's own calls; a row matches one of them."""
         for pbx, ids in self.calls.items():
             for some in id_batches(sorted(ids)):
                 yield and_(table.c.pbx == pbx, table.c.call_id.in_(some))
 
 
 def find(connection: Connection, person: DataSubject) -> SubjectData:
-    """Look through all tables whose columns we know."""
+    """Search all tables of the schema for a person."""
     traces = SubjectData()
     for column in (*_OF_CALLER, *_ELSEWHERE):
         matches = person.is_in if column in _ELSEWHERE else person.has_number
@@ -83,7 +88,7 @@ def find(connection: Connection, person: DataSubject) -> SubjectData:
 
 
 def export(connection: Connection, person: DataSubject) -> dict[str, list[dict[str, Any]]]:
-    """Return every row about a person by table, as JSON can hold it: instants as text, UTC."""
+    """Return all rows about a person, by table; values fit into JSON, instants are UTC text."""
     traces = find(connection, person)
     found: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
 
@@ -110,7 +115,7 @@ def export(connection: Connection, person: DataSubject) -> dict[str, list[dict[s
 
 
 def export_other(connection: Connection, person: DataSubject) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows of `other_rows` by table."""
+    """Return the rows of `other_rows`, by table."""
     found: dict[str, list[dict[str, Any]]] = {}
     for table, row, _ in other_rows(connection, person):
         found.setdefault(table.name, []).append(_shown(table, row))
@@ -118,17 +123,17 @@ def export_other(connection: Connection, person: DataSubject) -> dict[str, list[
 
 
 def someones(connection: Connection, person: DataSubject) -> list[str]:
-    """Return the keys by which a person has said something about being asked."""
+    """Return the keys of the opt-outs and opt-ins that a person has given."""
     return [key for key in connection.scalars(select(opt_outs.c.caller_key)) if person.has_number(key)]
 
 
 def customer_keys(connection: Connection, person: DataSubject) -> list[str]:
-    """Return the keys by which a CRM's table names a person."""
+    """Return the caller keys under which the CRM's table has a person."""
     return [key for key in connection.scalars(select(customers.c.caller_key)) if person.has_number(key)]
 
 
 def someones_attempts(traces: SubjectData, connection: Connection) -> Iterator[ColumnElement[bool]]:
-    """Yield conditions that hold for the answers of a person's surveys."""
+    """Yield conditions for the answers in a person's surveys; an answer matches one of them."""
     keyed = survey_attempts.c.caller_key.in_(traces.values[survey_attempts.c.caller_key])
     for where in (keyed, *traces.own(survey_attempts)):
         found = select(survey_attempts.c.pbx, survey_attempts.c.attempt_id).where(where)
@@ -143,10 +148,10 @@ def someones_attempts(traces: SubjectData, connection: Connection) -> Iterator[C
 def other_rows(
     connection: Connection, person: DataSubject
 ) -> Iterator[tuple[Table[Any], dict[str, Any], dict[str, Any]]]:
-    """Yield rows in which a record stands in another form, with what is left of their texts.
+    """Yield the rows outside the usual tables that name a person, as (table, row, changes).
 
-    That is whatever table is there besides those of `schema.TABLES`: events that wait for their receivers,
-    calls in progress, and in a journal every entry.
+    These tables hold records in another form: events of the outbox, checkpoints of open calls, and the
+    entries of a journal. `changes` has the texts without the person, by column.
     """
     ours = {table.name for table in TABLES.values() if table is not open_state} | {follow_ups.name}
     for name in inspect(connection).get_table_names():

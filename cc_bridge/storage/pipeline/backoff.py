@@ -1,6 +1,7 @@
-"""An outage of a database or of a disk: told when it begins and when it ends, with growing pauses between.
+"""The backoff of a database or disk: growing pauses between failed attempts.
 
-The writer and the forwarder have one each, used in their own threads.
+The start and the end of an outage are logged. The writer and the forwarder have one instance each. Each
+instance works in the thread of its owner.
 """
 
 from twisted.application.internet import backoffPolicy
@@ -10,22 +11,33 @@ __all__ = ["Backoff"]
 
 
 class Backoff:
-    """`failures` counts attempts, readable from any thread."""
+    """An outage counter: it counts failed attempts and computes the pause before the next attempt.
+
+    `failures` is the number of failed attempts so far; any thread may read it.
+    """
 
     def __init__(self, log: Logger, what: str, first: float, longest: float) -> None:
-        """Take what fails, in the log's words, and the first and the longest pause, in seconds."""
+        """Set `what`, the failing part as the log names it, and the shortest and longest pause.
+
+        `first` and `longest` are in seconds.
+        """
         self.failures = 0
         self._log = log
         self._what = what
-        self._pause = backoffPolicy(first, longest, 2, jitter=float)  # one daemon, one database: no jitter
-        self._attempts = 0  # in a row that failed
+        self._pause = backoffPolicy(
+            first, longest, 2, jitter=float
+        )  # no jitter: one daemon uses one database
+        self._attempts = 0  # failed attempts in a row
 
     def failed(self, error: Exception, waiting: int) -> float:
-        """Note an attempt that failed with so many records waiting; return how long to pause, in seconds."""
+        """Count a failed attempt and return the pause before the next attempt, in seconds.
+
+        The first failure of an outage is logged as an error, with `waiting`: the number of records that wait.
+        """
         self.failures += 1
         if not self._attempts:
             self._log.error(
-                "{what} failed, {waiting} records wait for it to come back: {cause!r}",
+                "{what} failed: {cause!r}; {waiting} records wait, and writing is retried until it succeeds",
                 what=self._what,
                 waiting=waiting,
                 cause=getattr(error, "orig", None) or error,
@@ -34,7 +46,9 @@ class Backoff:
         return self._pause(self._attempts - 1)
 
     def over(self, waiting: int) -> None:
-        """Note an attempt that succeeded."""
+        """End the outage after an attempt that succeeded; the log states that the part is back."""
         if self._attempts:
             self._attempts = 0
-            self._log.info("{what} is back, {waiting} records to write", what=self._what, waiting=waiting)
+            self._log.info(
+                "{what} is back; {waiting} records remain to be written", what=self._what, waiting=waiting
+            )

@@ -1,10 +1,13 @@
-"""What goes on, kept in the transaction of what has ended: for the daemon that comes after a killed one.
+"""Checkpoints: the saved state of open calls and of agents' current states.
 
-`sql_sink.py` keeps it in the database when that is a file, `journal.py` in the journal otherwise: what a
-start needs must not wait for a server, and nobody but this PBX's next daemon has any use for it.
+A daemon continues from them after its predecessor was killed. A checkpoint is written in the same transaction
+as the rows of what has just ended. With an SQLite database, `sql_sink.py` writes it into that database;
+otherwise `journal.py` writes it into the journal. The start of a daemon must not depend on a database server,
+and only the next daemon of the same PBX reads checkpoints.
 
-The trap: a state is worth nothing once the thing has ended, and it holds the caller's number. So an empty one
-deletes the row, and of several in a batch only the last counts.
+A checkpoint contains the caller's number and is useless once the call has ended. Therefore a record with an
+empty state deletes the stored row. If a batch has several states of one call or agent, only the last one
+counts.
 """
 
 import json
@@ -30,7 +33,7 @@ __all__ = [
 
 _KEY = ("pbx", "kind", "name")
 
-# In the journal the key is one text of JSON, since SQLite takes no half of a surrogate pair.
+# In the journal the key is one JSON text: SQLite cannot store half of a surrogate pair, JSON escapes it.
 MAKE = "CREATE TABLE IF NOT EXISTS open_state (key TEXT PRIMARY KEY, state TEXT NOT NULL)"
 
 _delete = open_state.delete().where(*(open_state.c[name] == bindparam(f"the_{name}") for name in _KEY))
@@ -39,12 +42,18 @@ CheckpointStates = Mapping[tuple[str, ...], Mapping[str, Any]]  # rows by key
 
 
 class RowsAndCheckpoints(NamedTuple):
+    """A batch divided into final rows and checkpoints.
+
+    `ended` has the final rows as (table, row). `states` has the last state of each open call or agent, by
+    key.
+    """
+
     ended: list[tuple[Any, dict[str, Any]]]
     states: CheckpointStates
 
 
 def part(rows: Sequence[tuple[Any, dict[str, Any]]]) -> RowsAndCheckpoints:
-    """Part rows of tables into those of what has ended, and the last state of each thing that goes on."""
+    """Divide rows into rows of the usual tables and the last state of each open call or agent."""
     states = {tuple(row[name] for name in _KEY): row for table, row in rows if table is open_state}
     return RowsAndCheckpoints(
         [each for each in rows if each[0] is not open_state] if states else list(rows), states
@@ -52,28 +61,28 @@ def part(rows: Sequence[tuple[Any, dict[str, Any]]]) -> RowsAndCheckpoints:
 
 
 def keep(connection: Connection, states: CheckpointStates) -> None:
-    """Write states into a database, and delete the empty ones."""
-    going_on = [row for row in states.values() if row["state"]]
+    """Write checkpoints into an SQL database; an empty state deletes its row."""
+    still_open = [row for row in states.values() if row["state"]]
     over = [
         {f"the_{name}": value for name, value in zip(_KEY, key, strict=True)}
         for key, row in states.items()
         if not row["state"]
     ]
-    if going_on:
-        connection.execute(upsert(open_state, connection.dialect.name), going_on)
+    if still_open:
+        connection.execute(upsert(open_state, connection.dialect.name), still_open)
     if over:
         connection.execute(_delete, over)
 
 
 def keep_in_journal(connection: sqlite3.Connection, states: CheckpointStates) -> None:
-    """Do the same in a journal."""
-    going_on = [(json.dumps(key), row["state"]) for key, row in states.items() if row["state"]]
+    """Write checkpoints into a journal; an empty state deletes its row."""
+    still_open = [(json.dumps(key), row["state"]) for key, row in states.items() if row["state"]]
     over = [(json.dumps(key),) for key, row in states.items() if not row["state"]]
-    connection.executemany("INSERT OR REPLACE INTO open_state VALUES (?, ?)", going_on)
+    connection.executemany("INSERT OR REPLACE INTO open_state VALUES (?, ?)", still_open)
     connection.executemany("DELETE FROM open_state WHERE key = ?", over)
 
 
 def read_journal(rows: Iterable[tuple[str, str]], pbx: str) -> list[OpenStateRecord]:
-    """Return what a journal holds of one PBX."""
+    """Return the checkpoints of one PBX from the (key, state) rows of a journal."""
     found = ((*json.loads(key), state) for key, state in rows)
     return [OpenStateRecord(*each) for each in found if each[0] == pbx]

@@ -1,13 +1,13 @@
-"""Detects that another daemon writes the same PBX into the same database, by the marks that both leave.
+"""Detection of a second daemon that writes the same PBX into the same database.
 
-Every few seconds a daemon marks how far its PBX was observed; `sql_sink.py` checks before it writes a mark.
-Two daemons of one name overwrite each other's rows and marks, and take each other's open calls for their own
-at a start.
+Every few seconds a daemon stores until when its PBX was observed: the watermark. Two daemons with one PBX
+name overwrite each other's rows and watermarks. At a start, each one would adopt the open calls of the other.
 
-A mark that is not our last one may be ours from before a failure, or an old one of a journal that is
-imported. So only a mark later than our last is another daemon's, and after a failed batch our last mark is
-unknown. The check is an UPDATE that changes nothing, so that SQLite takes the write lock first: it lets
-nobody wait for that lock who has read before.
+Only a watermark later than our last one is from another daemon. An older one may be our own, or come from an
+imported journal. After a failed batch our last watermark is unknown, and the next check is skipped.
+
+The check is an UPDATE that changes no value, so that SQLite takes the write lock first. SQLite does not let a
+transaction wait for that lock if it has already read.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,18 +24,21 @@ _log = Logger()
 
 
 class DuplicateWriterCheck:
-    """Remembers the last mark of each PBX that we have written."""
+    """A memory of the last watermark that this process has written for each PBX."""
 
     def __init__(self) -> None:
         self._last: dict[str, float] = {}
         self._reported: set[str] = set()
 
     def reset(self) -> None:
-        """Forget the marks after a failed batch: what is stored is unknown."""
+        """Forget all watermarks. After a failed batch the stored watermarks are unknown."""
         self._last.clear()
 
     def check(self, connection: Connection, rows: Iterable[tuple[Table[Any], Mapping[str, Any]]]) -> None:
-        """Log once if another daemon has marked a PBX since; to be called before the rows are written."""
+        """Log a warning, once for each PBX, if another daemon has stored a later watermark.
+
+        It must be called within the transaction, before the new rows are written.
+        """
         marks = {row["pbx"]: row["observed_until"] for table, row in rows if table is observation_watermarks}
         for pbx in self._last.keys() & marks.keys() - self._reported:
             later = (
@@ -49,8 +52,8 @@ class DuplicateWriterCheck:
             ).rowcount:
                 self._reported.add(pbx)
                 _log.warn(
-                    "another cc-bridge writes the PBX {pbx!r} into this database too: stop one of the two, or"
-                    " give each PBX a pbx.name of its own",
+                    "another cc-bridge also writes the PBX {pbx!r} into this database: stop one of the two,"
+                    " or set a different pbx.name for each PBX",
                     pbx=pbx,
                 )
         self._last |= marks

@@ -1,14 +1,15 @@
-"""The thread that copies the journal to a database server, in order, for as long as it takes.
+"""The forwarder: a thread that copies the journal to a database server, in order.
 
-Each batch is a transaction of the server; the journal is acknowledged afterwards. A crash between the two
-sends the batch again, which changes nothing: every row is an upsert by its key. When a connection was lost,
-the last two minutes are sent again, see journal.py. The server's schema is made or upgraded here too, so a
-server that is away at the start is like one that goes away later.
+It retries until it succeeds. Each batch is one transaction on the server. The journal is acknowledged after
+the commit. After a crash between the two, the batch is sent again without harm, because each row is an upsert
+by its key. After a lost connection, the entries of the last two minutes are sent again.
 
-A row that the server rejects stays in the journal, out of the way.
+It also creates or upgrades the server's schema.
 
-A call to a server that is gone may hang for half a minute (engine.py), so `stop` never waits for the thread.
-What it did not forward is in the journal, for the next daemon.
+A row that the server rejects is moved aside within the journal and blocks no other row.
+
+A call to a lost server can hang for half a minute (see engine.py), so `stop` never joins the thread. Entries
+that were not forwarded stay for the next daemon.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,23 +26,23 @@ from cc_bridge.storage.pipeline.sql_sink import SqlSink, loggable_key_columns, w
 __all__ = ["Forwarder"]
 
 BATCH = 1_000  # rows a transaction
-GROUP_SECONDS = 0.2  # how long the first row of a batch waits for company
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 15.0  # seconds between attempts; nobody waits for the next one
+GROUP_SECONDS = 0.2  # wait time of the first row of a batch for further rows
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 15.0  # seconds between attempts; no caller waits for the forwarder
 
 _log = Logger()
 
 
 class Forwarder:
-    """Copies a journal to the database that `open_engine` opens, in a thread of its own; see the module.
+    """A thread that copies a journal to the database that `open_engine` opens.
 
-    For the metrics, readable from any thread:
-    forwarded: rows that the server has committed, those that went again included
+    `forwarded` counts the rows that the server has committed, including rows sent again. The metrics read it
+    from any thread.
     """
 
     def __init__(
         self, journal: Journal, open_engine: Callable[[], Engine], call_from_thread: Callable[..., object]
     ) -> None:
-        """`call_from_thread` is the reactor's."""
+        """`call_from_thread` schedules a call in the reactor's thread."""
         self.journal = journal
         self.forwarded = 0
         self._database = SqlSink(open_engine)
@@ -52,7 +53,7 @@ class Forwarder:
         self._thread = Thread(target=self._run, name="storage-forwarder", daemon=True)
         self._deadline: Timer | None = None
         self._stopped: Deferred[None] = Deferred()
-        self._fired = Lock()  # held by the one who fires `_stopped`
+        self._fired = Lock()  # acquired once, by the thread that fires `_stopped`
 
     @property
     def alive(self) -> bool:
@@ -60,24 +61,25 @@ class Forwarder:
 
     @property
     def failures(self) -> int:
-        """Attempts that failed with the server."""
+        """The number of failed attempts to write to the server."""
         return self._outage.failures
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self, deadline: float) -> Deferred[None]:
-        """Forward what is left, unless the server fails or `deadline` seconds are over; fires then.
+        """Forward the remaining entries; the Deferred fires when that is done.
 
-        Called once, from the reactor, when nothing more is written to the journal.
+        It fires earlier if the server fails, and at the latest after `deadline` seconds. Call it once, from
+        the reactor, after the last write to the journal.
         """
         self._stopping.set()
-        self.journal.arrived.set()  # wake up
+        self.journal.arrived.set()  # ends the wait for new entries
         if self._thread.is_alive():
             self._deadline = Timer(deadline, self._fire_stopped)
             self._deadline.daemon = True
             self._deadline.start()
-        if not self._thread.is_alive():  # never started, or it ended meanwhile
+        if not self._thread.is_alive():  # never started, or already ended
             self._fire_stopped()
         return self._stopped
 
@@ -91,8 +93,11 @@ class Forwarder:
                 self._fire_stopped()
 
     def _run_once(self) -> bool:
-        """Forward what is at the head, or wait for it; False is the end."""
-        self.journal.arrived.clear()  # before looking: what comes later sets it again
+        """Forward the first batch of the journal, or wait for entries.
+
+        Return False when the thread should end.
+        """
+        self.journal.arrived.clear()  # before `head`: a later entry sets it again
         last_try = self._stopping.is_set()
         try:
             entries = self.journal.head(BATCH)
@@ -107,13 +112,13 @@ class Forwarder:
             if self._database.reconnects > self._seen_reconnects:
                 self._seen_reconnects = self._database.reconnects
                 self.journal.rewind()
-        except Exception as error:  # whatever it is, the thread goes on
+        except Exception as error:  # no error may end the thread
             self._database.close()
             self._stopping.wait(self._outage.failed(error, self.journal.pending))
             return not last_try
         if last_try:
             return bool(entries)
-        if len(entries) < BATCH:  # that was all
+        if len(entries) < BATCH:  # the journal has no more
             self.journal.arrived.wait()
             self._stopping.wait(GROUP_SECONDS)
         return True
@@ -125,23 +130,24 @@ class Forwarder:
         self.journal.reject(entry.id, reason)
         table, row = entry.row
         _log.error(
-            "the database server rejected a record, kept in the journal: {table} {key} ({cause})",
+            "the database server rejected a record: {table} {key} ({cause}); it stays in the journal",
             table=table.name,
             key={name: row.get(name) for name in loggable_key_columns(table)},
             cause=reason,
         )
 
     def _fire_stopped(self) -> None:
-        """Fire `_stopped` once: as the last act of the thread, or at the deadline."""
+        """Fire the Deferred of `stop` once: when the thread ends or at the deadline, whichever is first."""
         if not self._fired.acquire(blocking=False):
             return
         if self._deadline:
             self._deadline.cancel()
         if self.journal.pending:
             _log.info(
-                "{pending} records stay in the journal for the next start", pending=self.journal.pending
+                "{pending} records stay in the journal; the next start forwards them",
+                pending=self.journal.pending,
             )
         try:
             self._call_from_thread(self._stopped.callback, None)
-        except Exception as error:  # a reactor that is gone must not end the thread
-            _log.error("the reactor took no call: {error!r}", error=error)
+        except Exception as error:  # a stopped reactor must not end the thread with an error
+            _log.error("callFromThread failed, the stop is not reported: {error!r}", error=error)

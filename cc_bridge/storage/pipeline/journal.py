@@ -1,24 +1,21 @@
-"""The journal: records on local disk, in order, until a database server has them. SQLite, write-ahead log.
+"""The journal: an SQLite file on local disk that keeps records, in order, until a database server has them.
 
-The writer appends to it, the forwarder copies from its head and acknowledges what the server has committed.
-With an SQLite database there is no journal: that file is both.
+The writer appends entries; the forwarder copies and acknowledges them. An installation with an SQLite
+database needs no journal.
 
-Forwarded entries stay for two minutes, as long as there is room: a server that crashes, or whose standby
-takes over, may have lost the last commits that it confirmed, and gets them again.
+Forwarded entries stay for two minutes and are sent again after a lost connection: a server that crashes or
+fails over may lose its last confirmed commits.
 
-An entry is the row of a table, in JSON, with the version of the schema that it was made for. Columns that
-came later are filled by the server as for its own older rows. A migration that renames or drops a column
-needs a new format of the journal, with an upgrade in `journal_schema.py`.
+An entry is a table row in JSON. The server fills in columns that were added later. A migration that renames
+or drops a column needs a new journal format, with an upgrade in `journal_schema.py`.
 
-`observation_watermarks` holds how far the PBX was observed, and `open_state` the calls and agents' states of
-that moment: a start needs both without asking the server. Neither is forwarded from there, nor limited.
-
-The table `outbox` holds events for webhooks, delivered from here: see outbox.py.
-
-Libraries were looked at and not taken, since none takes or gives a batch in one transaction: persist-queue
-1.1 also has no bound, queuelib 1.10 never syncs and forgets an item as it hands it out, litequeue 0.9 does
-not sync each commit.
+The tables `observation_watermarks` and `open_state` let a daemon start without the server. They are neither
+forwarded nor limited. The table `outbox` holds events for webhooks (see outbox.py).
 """
+
+# Libraries were checked and rejected, because none appends or returns a batch in one transaction.
+# persist-queue 1.1 also has no bound. queuelib 1.10 never syncs, and forgets an item when it returns it.
+# litequeue 0.9 does not sync each commit.
 
 import json
 import sqlite3
@@ -44,58 +41,58 @@ __all__ = ["Journal", "JournalEntry"]
 _log = Logger()
 
 _HOLD_ROWS = ("entries", "rejected_entries")
-# What PostgreSQL and MariaDB confirm before it is on their disk is older after a second, what they confirm
-# before a standby has it, usually after a few.
+# PostgreSQL and MariaDB can confirm a commit up to a second before it is on their disk, and usually up to a
+# few seconds before a standby has it.
 _REWIND_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """A row in the journal and its number, which grows."""
+    """A table row in the journal, with its entry number. Numbers grow and are never used twice."""
 
     id: int
     row: TableRow
 
 
 class Journal:
-    """The journal in a file; opened when it is needed, and again after any failure.
+    """A journal file; it is opened when it is first used, and again after any failure.
 
-    Readable from any thread, as of the last transaction:
-    pending: entries that the server does not have, about
-    rejected: rows that the server rejected, kept in the file for somebody to look at
-    full: the limit is reached, or the disk is full but for a rest; until there is room only what callers said
-        should be written
+    Any thread may read these attributes; they are as of the last transaction:
+
+    pending: number of entries that the server does not have, approximately rejected: number of rows that the
+    server rejected; they stay in the file for an administrator full: True if the size limit is reached or the
+    disk is nearly full; only answers, survey attempts and opt-outs should then be written
     """
 
     def __init__(self, file: Path, limit: int, now: Callable[[], float] = time) -> None:
-        """`limit` is in bytes; `now` gives seconds since the epoch."""
+        """Set the file, the size limit in bytes, and a clock that returns UTC seconds since the epoch."""
         self.pending = self.rejected = 0
         self.full = False
-        self.arrived = Event()  # set by `write`, for the one who waits for it to clear
+        self.arrived = Event()  # set by `write`; the forwarder clears it and waits for it
         self._path = file
         self._file = JournalSqliteFile(file, limit, self._count_rejected, self._committed)
         self._now = now
         self._oldest_at = 0.0
-        self._first = self._sent = 0  # numbers of the first entry, and of the last that is forwarded
+        self._first = self._sent = 0  # numbers of the first entry and of the last forwarded entry
         self._version = newest()
 
     @property
     def limit(self) -> int:
-        """Bytes that it may take."""
+        """The largest size that the journal may have, in bytes."""
         return self._file.limit
 
     @property
     def size(self) -> int:
-        """Bytes that it takes, rejected entries and outbox included."""
+        """The size of the journal in bytes, including rejected entries and the outbox."""
         return self._file.size
 
     @property
     def oldest_seconds(self) -> float:
-        """How long the first entry has waited for the server; 0 when there is none."""
+        """The time that the first entry has waited for the server, in seconds; 0 without waiting entries."""
         return max(0.0, self._now() - self._oldest_at) if self.pending else 0.0
 
     def open(self) -> None:
-        """Open it now, to learn what is in it. Raises StorageError for a file that cannot be used."""
+        """Open the file and count its entries. Raises StorageError for a file that cannot be used."""
         try:
             with self._file.transaction():
                 pass
@@ -103,7 +100,10 @@ class Journal:
             raise StorageError(f"the journal {self._path}: {error}") from error
 
     def write(self, rows: Sequence[TableRow]) -> None:
-        """Append rows; they are on disk when it returns. Raises RecordRejected for what JSON cannot hold."""
+        """Append rows; they are on disk on return.
+
+        Raises RecordRejected for a value that JSON cannot hold.
+        """
         now = self._now()
         try:
             rows, states = checkpoints.part(rows)
@@ -125,7 +125,10 @@ class Journal:
         self.arrived.set()
 
     def head(self, limit: int) -> list[JournalEntry]:
-        """Return the first entries that are not forwarded, up to `limit`."""
+        """Return the first `limit` entries that are not forwarded yet, fewer if there are fewer.
+
+        Raises StorageError for an entry of a table that this version does not know.
+        """
         with self._file.transaction() as connection:
             found = connection.execute(
                 "SELECT id, table_name, row FROM entries"
@@ -134,16 +137,19 @@ class Journal:
             ).fetchall()
         try:
             return [JournalEntry(n, (metadata.tables[name], json.loads(row))) for n, name, row in found]
-        except KeyError as error:  # it stays where it is
+        except KeyError as error:  # the entry stays in the journal
             raise StorageError(
-                f"the journal was written by a newer cc_bridge, for the table {error}"
+                f"the journal was written by a newer cc_bridge, for the table {error}: upgrade this one"
             ) from None
 
     def ack(self, last: int) -> None:
-        """Note that the server has committed the entries up to this number."""
+        """Note that the server has committed all entries up to the number `last`.
+
+        Entries that are acknowledged and older than two minutes are deleted.
+        """
         with self._file.transaction() as connection:
             connection.execute("UPDATE forward_watermark SET entry_id = ?", (last,))
-            # By number, so that no more entries are looked at than go.
+            # A range of numbers, so that SQLite reads only the entries that it deletes.
             connection.execute(
                 "DELETE FROM entries WHERE id <= :last AND id < coalesce("
                 "(SELECT id FROM entries WHERE created_at >= :then ORDER BY id LIMIT 1), :last + 1)",
@@ -153,7 +159,7 @@ class Journal:
             self._file.shrink()
 
     def rewind(self) -> None:
-        """Let the entries that were forwarded last be forwarded again: the server may have lost them."""
+        """Make all forwarded entries that are still kept wait again: the server may have lost them."""
         with self._file.transaction() as connection:
             connection.execute(
                 "UPDATE forward_watermark SET entry_id = (SELECT min(id) - 1 FROM entries)"
@@ -162,7 +168,10 @@ class Journal:
         self.arrived.set()
 
     def reject(self, entry_id: int, reason: str) -> None:
-        """Take the first entry that is not forwarded, which has this number, out of the way."""
+        """Move the first waiting entry to the rejected entries, with the reason.
+
+        `entry_id` is the number of that entry.
+        """
         with self._file.transaction() as connection:
             taken = connection.execute("DELETE FROM entries WHERE id = ? RETURNING *", (entry_id,)).fetchall()
             connection.executemany(
@@ -172,7 +181,7 @@ class Journal:
             self.rejected += len(taken)
 
     def observed_until(self, pbx: str) -> float | None:
-        """Return until when a PBX was observed, UTC seconds since the epoch; None if it never was."""
+        """Return until when a PBX was observed, in UTC seconds since the epoch; None if it never was."""
         with self._file.transaction() as connection:
             row = connection.execute(
                 "SELECT observed_until FROM observation_watermarks WHERE pbx = ?", (pbx,)
@@ -180,13 +189,16 @@ class Journal:
         return None if row is None else float(row[0])
 
     def open_records(self, pbx: str) -> list[OpenStateRecord]:
-        """Return the calls and agents' states that were open at a PBX when it was observed last."""
+        """Return the checkpoints of a PBX: what was open there when it was last observed.
+
+        These are calls and agents' states.
+        """
         with self._file.transaction() as connection:
             rows = connection.execute("SELECT key, state FROM open_state ORDER BY rowid").fetchall()
         return checkpoints.read_journal(rows, pbx)
 
     def recorded_decisions(self) -> list[TableRow]:
-        """Return the attempts and opt-outs that are here, oldest first; the server may not have them."""
+        """Return the survey attempts and opt-outs in the journal, oldest first. The server may lack them."""
         names = (survey_attempts.name, opt_outs.name)
         with self._file.transaction() as connection:
             found = connection.execute(
@@ -195,7 +207,11 @@ class Journal:
         return [(metadata.tables[name], json.loads(row)) for name, row in found]
 
     def prune(self, before: Mapping[str, float]) -> int:
-        """Delete entries of these tables that were written before an instant; return how many."""
+        """Delete old entries and return their number.
+
+        `before` maps a table to an instant, in UTC seconds since the epoch. An entry is deleted if it was
+        written before the instant of its table, even if it waits or was rejected.
+        """
         deleted = 0
         with self._file.transaction() as connection:
             for name, instant in before.items():
@@ -209,7 +225,7 @@ class Journal:
         """Close the file; the next call opens it again."""
         self._file.close()
 
-    # Under the lock of the file
+    # Methods that run under the lock of the file.
 
     def _count_rejected(self, connection: sqlite3.Connection) -> None:
         (self.rejected,) = connection.execute("SELECT count(*) FROM rejected_entries").fetchone()
@@ -232,18 +248,19 @@ class Journal:
         self.pending, self._oldest_at = max(0, (last or 0) - self._sent), oldest_at or 0.0
 
     def _log_transition(self) -> None:
-        """Log when it gets full, and when there is room again."""
+        """Log an error when the journal becomes full, and a line when it has room again."""
         full = self._file.room <= 0
         if full and not self.full:
             _log.error(
-                "the journal is full, {pending} records wait for the database: only ratings are still taken",
+                "the journal is full, {pending} records wait for the database; only survey answers and"
+                " opt-outs are stored until there is room",
                 pending=self.pending,
             )
         elif self.full and not full:
-            _log.info("the journal has room again")
+            _log.info("the journal has room again; all records are stored")
         self.full = full
 
 
 def _packed(row: dict[str, object]) -> str:
-    # ASCII, so that half of a surrogate pair, which SQLite cannot take, is kept as well.
+    # json.dumps writes ASCII. This keeps half of a surrogate pair, which SQLite cannot store as text.
     return json.dumps(row, separators=(",", ":"))

@@ -1,9 +1,9 @@
-"""Import of the records that wait in a journal, after `storage.url` was changed to an SQLite file.
+"""Import of the records that wait in a journal, after storage moved from a server to an SQLite file.
 
-Records that waited for a server are then forwarded by nobody. They are written as a daemon would have written
-them, row by row where it must be, and what is rejected stays in the journal.
+After `storage.url` was changed, no daemon forwards these records any more. The import writes them as a daemon
+does: in batches, and row by row where a batch is rejected. Rejected records stay in the journal.
 
-A daemon that uses the journal holds it, so this is for one that is stopped, or works without it.
+A running daemon holds the lock of its journal. Stop it before the import, or set another journal.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,18 +16,21 @@ from cc_bridge.storage.pipeline.sql_sink import SqlSink, write_bisecting
 __all__ = ["JournalImport", "import_journal", "pending_in"]
 
 _BATCH = 500
-_NO_LIMIT = 1 << 40  # bytes; nothing is added
+_NO_LIMIT = 1 << 40  # bytes; an import adds no record to the journal
 
 
 class JournalImport(NamedTuple):
-    """How many records were written, and how many the database rejected."""
+    """The result of an import: the number of records written, and of records that the database rejected."""
 
     written: int
     rejected: int
 
 
 def pending_in(file: Path) -> int:
-    """Return how many records wait in a journal; none if there is no such file. Raises StorageError."""
+    """Return the number of records that wait in a journal; 0 if the file does not exist.
+
+    Raises StorageError if the journal cannot be used or another process holds it.
+    """
     if not file.exists():
         return 0
     journal = Journal(file, _NO_LIMIT)
@@ -39,10 +42,11 @@ def pending_in(file: Path) -> int:
 
 
 def import_journal(file: Path, database: SqlSink, progress: Callable[[int], None]) -> JournalImport:
-    """Write what waits in a journal; `progress` gets the number of each part.
+    """Write all waiting records of a journal into a database.
 
-    Raises StorageError for a journal that is held or none, and what the database raises when it is away;
-    what was written until then is noted and never written again.
+    `progress` gets the number of records in each written or rejected part. Raises StorageError for a journal
+    that cannot be used or that another process holds. An error of the database passes through; the records
+    written before it are acknowledged and are not written again.
     """
     journal = Journal(file, _NO_LIMIT)
     written = rejected = 0

@@ -1,7 +1,7 @@
-"""The tables of a journal, and the upgrade of a journal that an earlier version left.
+"""The tables of a journal file, and the upgrade of a journal that an earlier version left.
 
-`user_version` is the format. Format 1 has other names for tables and columns, in the journal itself and in
-the rows that wait in it. Its upgrade is one transaction.
+The pragma `user_version` holds the format number. Format 2 renames tables and columns of format 1, in the
+journal itself and in the waiting rows. The upgrade is one transaction.
 """
 
 import json
@@ -17,13 +17,13 @@ __all__ = ["prepare"]
 _FORMAT = 2
 _TABLES = """
 CREATE TABLE entries (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, -- never used twice
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- a number is never used twice
     created_at REAL NOT NULL, -- seconds since the epoch
     schema_version TEXT NOT NULL,
     table_name TEXT NOT NULL,
     row TEXT NOT NULL -- JSON
 );
-CREATE TABLE forward_watermark (entry_id INTEGER NOT NULL); -- up to this entry the server has them all
+CREATE TABLE forward_watermark (entry_id INTEGER NOT NULL); -- the server has all entries up to this one
 INSERT INTO forward_watermark VALUES (0);
 CREATE TABLE rejected_entries (
     id INTEGER PRIMARY KEY, created_at REAL, schema_version TEXT, table_name TEXT, row TEXT, reason TEXT
@@ -39,7 +39,7 @@ _RENAMED_IN_2: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "unfinished": ("open_state", {}),
     "outbox": ("outbox", OUTBOX_COLUMNS),
 }
-# What migration 0013 renames in the rows of a database: table -> its new name, and its columns'.
+# Names that migration 0013 changes in a database. Old table -> its new name, and old column -> new column.
 _ROWS_RENAMED_IN_2: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "funnel": ("survey_decisions", {"at": "decided_at"}),
     "opt_outs": ("opt_outs", {"at": "updated_at", "told_by": "source"}),
@@ -48,9 +48,9 @@ _ROWS_RENAMED_IN_2: Mapping[str, tuple[str, Mapping[str, str]]] = {
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Create the tables of an empty file, or upgrade those of an earlier version.
+    """Create the tables in an empty file, or upgrade the tables of an earlier version.
 
-    Raises StorageError for a file that is no journal, or one of a later version, and when the upgrade fails.
+    Raises StorageError if the file is not a journal, is from a later version, or cannot be upgraded.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == 0 and not connection.execute("SELECT name FROM sqlite_master").fetchall():
@@ -58,7 +58,7 @@ def prepare(connection: sqlite3.Connection) -> None:
     elif version == 1:
         _upgrade(connection)
     elif version != _FORMAT:
-        raise StorageError("not a journal of this cc_bridge")
+        raise StorageError("not a journal, or one of a newer cc_bridge: check storage.journal_file")
     for statement in (*outbox.statements(), checkpoints.MAKE):
         connection.execute(statement)
 
@@ -70,7 +70,7 @@ def _upgrade(connection: sqlite3.Connection) -> None:
             name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         }
         for old, (new, columns) in _RENAMED_IN_2.items():
-            if old in there:  # the last two came later
+            if old in there:  # a journal of an early version has no `unfinished` and no `outbox`
                 if old != new:
                     connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
                 for before, after in columns.items():

@@ -1,7 +1,7 @@
-"""The file of a journal: held by one process, opened when needed, measured, and given back to the disk.
+"""The SQLite file of a journal: one process holds it, opens it when needed, and limits its size.
 
-A lock file beside the journal is locked for as long as the journal is open, and not the journal itself, so
-that commands can read the outbox meanwhile. All threads share the one connection.
+The lock is taken on a separate file beside the journal, for as long as the journal is open. The journal
+itself stays unlocked, so that commands can read the outbox meanwhile. All threads share one connection.
 """
 
 import fcntl
@@ -23,21 +23,23 @@ __all__ = ["JournalSqliteFile"]
 
 _log = Logger()
 
-_BUSY_SECONDS = 5.0  # a command looks into the outbox
-# What callers say is taken when the journal is full, but the disk of a machine is not ours alone.
+_BUSY_SECONDS = 5.0  # longest wait for a lock: a command may be writing to the outbox
+# A full journal still accepts survey answers, up to this multiple of its limit. Other programs need the disk
+# too, so there must be a hard limit.
 _HARD_LIMIT = 1.1
-# The last of a disk is for what callers say: a survey's three answers take 3 KiB, SQLite's log up to 4 MiB.
+# Bytes of the disk that are reserved for survey answers. The three answers of a survey take 3 KiB, the
+# write-ahead log of SQLite up to 4 MiB.
 _SPARE = 8 * 1024**2
-# Pages of 4 KiB given back to the disk at a time once nothing waits, and how many free ones are kept: a
-# gigabyte at once would hold a caller's answer for seconds.
+# Pages of 4 KiB that are returned to the disk in one step, and free pages that the file keeps. Returning a
+# gigabyte in one step would delay a caller's answer by seconds.
 _GIVE_BACK, _KEPT_FREE = 2_000, 1_000
 
 
 class JournalSqliteFile:
-    """An SQLite file with transactions, one at a time.
+    """An SQLite file that runs one transaction at a time.
 
-    size: bytes in use, as of the last transaction
-    room: bytes left up to the limit, or on the disk but for a rest
+    size: bytes in use, as of the last transaction room: bytes left until the limit, or until the reserve of
+    the disk is reached, whichever is less
     """
 
     def __init__(
@@ -47,14 +49,17 @@ class JournalSqliteFile:
         opened: Callable[[sqlite3.Connection], None],
         committed: Callable[[sqlite3.Connection], None],
     ) -> None:
-        """`limit` is in bytes. `opened` and `committed` are called under the lock, after each of that."""
+        """Set the path, the limit in bytes, and two callbacks that run under the lock.
+
+        `opened` runs after each opening of the file, `committed` after each commit.
+        """
         self.limit = limit
         self.size = 0
         self.room = limit
         self._path = path
         self._opened = opened
         self._committed = committed
-        self._free = 0  # pages that nothing uses
+        self._free = 0  # unused pages in the file
         self._lock = Lock()
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
@@ -62,7 +67,7 @@ class JournalSqliteFile:
 
     @contextmanager
     def transaction(self) -> Generator[sqlite3.Connection]:
-        """Give the connection within a transaction; any failure rolls back and closes the file."""
+        """Yield the connection within a transaction. Any failure rolls back and closes the file."""
         with self._lock:
             try:
                 connection = self._connected()
@@ -76,7 +81,7 @@ class JournalSqliteFile:
                 raise
 
     def measure(self, connection: sqlite3.Connection) -> None:
-        """Update `size` and `room`."""
+        """Update `size` and `room` from the file and its disk."""
         pages, self._free, page = (
             connection.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("page_count", "freelist_count", "page_size")
@@ -87,10 +92,11 @@ class JournalSqliteFile:
         self.room = min(self.limit - self.size, spare)
 
     def shrink(self) -> None:
-        """Give some free pages back to the disk, if there are many."""
+        """Return some unused pages to the disk if the file has many."""
         with self._lock:
             if self._connection and self._free > _KEPT_FREE:
-                # A script, because execute() stops after the first page: the pragma gives a row for each.
+                # The pragma returns a row for each page, and execute() stops after the first one. A script
+                # runs to the end.
                 self._connection.executescript(f"PRAGMA incremental_vacuum({_GIVE_BACK})")
 
     def close(self) -> None:
@@ -98,11 +104,11 @@ class JournalSqliteFile:
         with self._lock:
             self._disconnect()
 
-    # Under the lock
+    # Methods that run under the lock.
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is not None and self._identity != identity(self._path):
-            self._disconnect()  # moved away or deleted: see engine.py
+            self._disconnect()  # the file was moved or deleted: see engine.py
         if self._connection is None:
             if not self._path.parent.is_dir():
                 raise StorageError(f"the directory of the journal does not exist: {self._path.parent}")
@@ -125,7 +131,7 @@ class JournalSqliteFile:
         except OSError as error:
             lock.close()
             raise StorageError(
-                f"the journal {self._path} is held: is another cc-bridge running with it?"
+                f"the journal {self._path} is locked: is another cc-bridge running with it?"
             ) from error
         return lock
 
@@ -133,7 +139,7 @@ class JournalSqliteFile:
         for pragma in (
             "auto_vacuum = INCREMENTAL",
             "journal_mode = WAL",
-            "synchronous = FULL",  # a commit is on disk, whatever happens to the machine next
+            "synchronous = FULL",  # each commit is on disk, even if the machine crashes right after it
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
         try:
@@ -150,7 +156,9 @@ class JournalSqliteFile:
             try:
                 connection.close()
             except sqlite3.Error as error:
-                _log.warn("the journal did not close: {error!r}", error=error)
+                _log.warn(
+                    "closing the journal failed, it is opened again when needed: {error!r}", error=error
+                )
         held, self._held = self._held, None
         if held is not None:
             held.close()

@@ -1,19 +1,13 @@
-"""The outbox: events that wait for delivery to their endpoints, beside the records that they tell of.
+"""The outbox: a table of events that wait for delivery to webhook endpoints.
 
-It is a table of a file on local disk: of the database where that is SQLite, else of the journal, since a
-server that is away must not stop deliveries. The writer adds to it in the transaction of the record;
-`webhooks/delivery.py` reads it in a thread, and `cc-bridge outbox` from outside. It is no part of the
-schema of databases, and made where webhooks are configured.
+The table is in a file on local disk, so that deliveries continue while a server is away: in the SQLite
+database, or else in the journal. The writer adds an event in the transaction of its record.
 
-Each look opens a connection of its own, a quarter of a millisecond: no thread owns it, and a file that was
-moved away is not written to. What is noted here is not synced: after a power cut an event may go again.
-The row itself is, with its record.
+Each access opens its own connection (0.25 ms), so a file that was moved away gets no updates. Delivery
+results are not synced: after a power failure an event may be sent again. A delivered row stays for an hour
+without its body, so that a record that is written twice makes only one event.
 
-Delivered rows stay for an hour without their text, so that a record that is written again makes no second
-event.
-
-The trap: a file that does not exist must not be made here, since a database with only this table would be
-taken for somebody else's.
+Note: a missing file is never created here. A database with only this table would look like another program's.
 """
 
 import sqlite3
@@ -57,34 +51,40 @@ __all__ = [
 
 _BUSY_SECONDS = 5.0
 _KEPT_SECONDS = 3_600.0
-_DEAD_SECONDS = 30 * 86_400.0  # they hold personal data
-_LONGEST_PAUSE = 86_400.0  # what waits for longer was noted before the clock was put back
+_DEAD_SECONDS = 30 * 86_400.0  # dead events contain personal data, so they are deleted after 30 days
+# Seconds. A next attempt further in the future was set before the clock was set back.
+_LONGEST_PAUSE = 86_400.0
 
 
 class OutboxState(StrEnum):
-    """What has become of an event."""
+    """The delivery state of an event."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
-    DEAD = "dead"  # given up; `cc-bridge outbox retry` sends it again
+    DEAD = "dead"  # no further attempts; `cc-bridge outbox retry` makes it pending again
 
 
 outbox = Table(
     "outbox",
     MetaData(),
-    Column("id", Integer, primary_key=True, comment="Grows, so that events of one call keep their order"),
-    Column("endpoint", String, nullable=False, comment="Name in the configuration"),
-    Column("event_id", String, nullable=False, comment="The same for all endpoints"),
-    Column("type", String, nullable=False, comment="call_ended, rating_given, ..."),
-    Column("call_id", String, nullable=False, comment="Events of one call do not overtake each other"),
-    Column("created_at", Double, nullable=False, comment="When it was written, seconds since the epoch"),
-    Column("body", Text, nullable=False, comment="JSON, personal data; empty once delivered"),
+    Column("id", Integer, primary_key=True, comment="Growing number: keeps the events of a call in order"),
+    Column("endpoint", String, nullable=False, comment="Endpoint's name in the configuration"),
+    Column("event_id", String, nullable=False, comment="Id of the event, the same for all endpoints"),
+    Column("type", String, nullable=False, comment="Type of event: call_ended, rating_given, ..."),
+    Column("call_id", String, nullable=False, comment="Linkedid; events of one call are sent in order"),
+    Column("created_at", Double, nullable=False, comment="Time of writing, seconds since the epoch"),
+    Column("body", Text, nullable=False, comment="Event in JSON, personal data; empty once delivered"),
     Column("state", String, nullable=False, comment=", ".join(OutboxState)),
     Column("attempts", Integer, nullable=False, comment="Requests so far"),
-    Column("next_attempt_at", Double, nullable=False, comment="Due then; of a delivered one, when that was"),
+    Column(
+        "next_attempt_at",
+        Double,
+        nullable=False,
+        comment="Time of the next attempt, or of the delivery, seconds since the epoch",
+    ),
     Column("reason", String, nullable=False, comment="Why the last attempt failed"),
     UniqueConstraint("endpoint", "event_id"),
-    # The first holds all that is looked at to find what is due, in that order, and to count.
+    # The first index covers the queries for due events and for counts, in the order that they need.
     Index("ix_outbox_due", "endpoint", "state", "next_attempt_at", "id", "call_id", "created_at"),
     Index("ix_outbox_call", "endpoint", "state", "call_id", "id"),
     info={ONCE: True},
@@ -110,21 +110,25 @@ SELECT endpoint, sum(state = 'pending'), min(CASE state WHEN 'pending' THEN crea
     sum(state = 'dead')
 FROM outbox WHERE state <> 'delivered' GROUP BY endpoint
 """
-# The oldest beyond so many.
+# All but the newest `limit` events of an endpoint in a state.
 _BEYOND = """
 SELECT id FROM outbox WHERE endpoint = :endpoint AND state = :state ORDER BY id DESC LIMIT -1 OFFSET :limit
 """
 _GIVE_UP = f"UPDATE outbox SET state = 'dead', reason = :reason WHERE id IN ({_BEYOND})"  # noqa: S608 - our own words
 _DROP = f"DELETE FROM outbox WHERE id IN ({_BEYOND})"  # noqa: S608 - our own words
 _PRUNE = "DELETE FROM outbox WHERE endpoint = :endpoint AND state = 'dead' AND created_at < :long_ago"
-# One of an earlier version is not there until its database or journal is upgraded.
+# True for the current table only: an outbox of an earlier version, with other column names, counts as missing
+# until its database or journal is upgraded.
 _IS_THERE = "SELECT 1 FROM pragma_table_info('outbox') WHERE name = 'endpoint'"
-_DEAD_OF_UNKNOWN = 10_000  # events kept for an endpoint that is configured no more
+_DEAD_OF_UNKNOWN = 10_000  # dead events kept for an endpoint that is no longer configured
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxEvent:
-    """An event for one endpoint."""
+    """An event for one endpoint.
+
+    Fields are the columns of the table `outbox`; instants are seconds since the epoch.
+    """
 
     endpoint: str
     event_id: str
@@ -140,15 +144,18 @@ class OutboxEvent:
 
 @dataclass(frozen=True, slots=True)
 class OutboxCount:
-    """What is there for one endpoint."""
+    """The numbers of pending and dead events of one endpoint."""
 
     pending: int
-    oldest_at: float  # seconds since the epoch; 0 when nothing is pending
+    oldest_at: float  # time of the oldest pending event, seconds since the epoch; 0 without one
     dead: int
 
 
 def row(endpoint: str, event_id: str, kind: str, call_id: str, body: str, now: float) -> TableRow:
-    """Return what the writer adds beside the record."""
+    """Return a new pending event as a row that the writer stores together with its record.
+
+    `now` is in UTC seconds since the epoch.
+    """
     return outbox, {
         "endpoint": endpoint, "event_id": event_id, "type": kind, "call_id": call_id, "created_at": now,
         "body": body, "state": OutboxState.PENDING.value, "attempts": 0, "next_attempt_at": 0.0, "reason": "",
@@ -156,7 +163,7 @@ def row(endpoint: str, event_id: str, kind: str, call_id: str, body: str, now: f
 
 
 def statements() -> list[str]:
-    """Return what makes the table and its index where they are not."""
+    """Return the SQL statements that create the table and its indexes if they do not exist."""
     table = CreateTable(outbox, if_not_exists=True)
     indexes = [CreateIndex(index, if_not_exists=True) for index in outbox.indexes]
     parts: list[CreateTable | CreateIndex] = [table, *indexes]
@@ -164,7 +171,7 @@ def statements() -> list[str]:
 
 
 def open_with_outbox(url: str) -> Engine:
-    """Open an SQLite database that has an outbox too."""
+    """Return an engine for an SQLite database, and create the outbox in it."""
     engine = open_database(url)
     try:
         with engine.begin() as connection:
@@ -177,27 +184,33 @@ def open_with_outbox(url: str) -> Engine:
 
 
 def local_file(url: str, journal: Path) -> Path:
-    """Return the file that holds the outbox, for storage.url and storage.journal_file."""
+    """Return the file that holds the outbox: the SQLite database of `url`, else the journal."""
     parsed = make_url(url)
     return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else journal
 
 
 class OutboxFile:
-    """The outbox in a file, for one look or note at a time; from any thread. Raises sqlite3.Error."""
+    """An outbox file, for one read or update at a time. Any thread may use it.
+
+    Methods raise sqlite3.Error.
+    """
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
     def due(self, endpoint: str, now: float, limit: int) -> Sequence[OutboxEvent]:
-        """Return what may be sent now, one event of each call; those that were never tried come first."""
+        """Return up to `limit` events that may be sent now, at most one of each call.
+
+        Events without an attempt come first.
+        """
         return self._events(_DUE, {"endpoint": endpoint, "now": now, "limit": limit})
 
     def undelivered(self) -> Sequence[OutboxEvent]:
-        """Return all that are pending or dead, in their order."""
+        """Return all pending and dead events, oldest first."""
         return self._events(_LIST, {})
 
     def counts(self) -> Mapping[str, OutboxCount]:
-        """Return what is there by endpoint."""
+        """Return the numbers of pending and dead events, by endpoint."""
         with self._transaction() as connection:
             rows = connection.execute(_COUNTS).fetchall() if connection else []
         return {
@@ -205,7 +218,10 @@ class OutboxFile:
         }
 
     def add(self, rows: Sequence[Mapping[str, object]]) -> bool:
-        """Let these rows of `row` wait too, each once; False: there is no outbox yet. On disk on return."""
+        """Add rows made by `row`, each one once; they are on disk on return.
+
+        Return False if there is no outbox yet.
+        """
         with self._transaction("FULL") as connection:
             if connection is None:
                 return False
@@ -213,6 +229,7 @@ class OutboxFile:
         return True
 
     def delivered(self, endpoint: str, event_id: str, now: float) -> None:
+        """Mark an event as delivered at `now` (seconds since the epoch), and delete its body."""
         with self._transaction() as connection:
             if connection:
                 connection.execute(
@@ -224,7 +241,10 @@ class OutboxFile:
     def failed(
         self, endpoint: str, event_id: str, attempts: int, next_attempt_at: float | None, reason: str
     ) -> None:
-        """Note a failed attempt; `next_attempt_at` None means that it was the last."""
+        """Note a failed attempt.
+
+        `next_attempt_at` None means that no further attempt follows: the event is dead.
+        """
         state = OutboxState.DEAD if next_attempt_at is None else OutboxState.PENDING
         with self._transaction() as connection:
             if connection:
@@ -235,7 +255,7 @@ class OutboxFile:
                 )
 
     def back(self, endpoint: str) -> None:
-        """Make all events due that wait for their next attempt: the endpoint is back."""
+        """Make all pending events of an endpoint due now, because the endpoint is back."""
         with self._transaction() as connection:
             if connection:
                 connection.execute(
@@ -244,7 +264,10 @@ class OutboxFile:
                 )
 
     def retry(self, event_id: str | None, now: float) -> int:
-        """Let an event, None: all, begin anew, whether it is dead or waits for a pause; return how many."""
+        """Make one undelivered event due now with a fresh count of attempts, or all if `event_id` is None.
+
+        Return the number of events that were changed; dead events become pending again.
+        """
         which = "" if event_id is None else " AND event_id = :event_id"
         with self._transaction() as connection:
             if connection is None:
@@ -256,11 +279,11 @@ class OutboxFile:
             ).rowcount
 
     def tidy(self, limits: Mapping[str, int], now: float) -> Mapping[str, int]:
-        """Keep each endpoint's events within its bound; return how many were dropped, by endpoint.
+        """Keep the events of each endpoint within its limit; return how many were deleted, by endpoint.
 
-        The oldest that are pending beyond it become dead, the oldest dead ones beyond it are dropped. What
-        is for an endpoint that is configured no more becomes dead. What was delivered, and what has been dead
-        for a month, is forgotten.
+        Beyond the limit, the oldest pending events become dead and the oldest dead events are deleted. All
+        pending events of an endpoint that is no longer configured become dead. Delivered events are deleted
+        after an hour, dead events after 30 days. The result counts deleted dead events only.
         """
         dropped: dict[str, int] = {}
         with self._transaction() as connection:
@@ -290,9 +313,9 @@ class OutboxFile:
                     "limit": limits.get(endpoint, _DEAD_OF_UNKNOWN),
                 }
                 old = {"endpoint": endpoint, "long_ago": now - _DEAD_SECONDS}
-                gone = [connection.execute(*one).rowcount for one in ((_DROP, kept), (_PRUNE, old))]
-                if any(gone):
-                    dropped[endpoint] = sum(gone)
+                deleted = [connection.execute(*one).rowcount for one in ((_DROP, kept), (_PRUNE, old))]
+                if any(deleted):
+                    dropped[endpoint] = sum(deleted)
         return dropped
 
     def _events(self, select: str, wanted: Mapping[str, object]) -> list[OutboxEvent]:
@@ -302,7 +325,7 @@ class OutboxFile:
 
     @contextmanager
     def _transaction(self, synchronous: str = "NORMAL") -> Generator[sqlite3.Connection | None]:
-        """Give a connection; None where there is no outbox (yet)."""
+        """Yield a connection within a transaction, or None if the file or its outbox does not exist yet."""
         if not self._file.exists():
             yield None
             return

@@ -1,13 +1,14 @@
-"""The records between the reactor and the writer's thread; all that the two threads share.
+"""The record queue between the reactor and the writer's thread.
 
-`writer.py` fills it from the reactor and empties it in its own thread. Every method may be called from
-any thread, none waits but `next_batch` and `pause`, and the lock is never held during I/O.
+It is the only state that the two threads share. The reactor adds records; the writer's thread removes them.
+Every method may be called from any thread. Only `next_batch` and `pause` wait. The lock is never held during
+I/O.
 
-Records can be put together: those of one cut (see daemon/services/record_pipeline.py) are never written
-without each other.
+Records can form a group (see daemon/services/record_pipeline.py): all records of one group are written in the
+same transaction.
 
-The trap: a record stays at the head until `written` takes it off, so that whatever fails meanwhile, the
-backlog is exactly what is left to do.
+A record stays at the head of the queue until `written` removes it. After any failure the queue therefore
+still holds every record that is not on disk.
 """
 
 from collections import deque
@@ -23,9 +24,9 @@ from cc_bridge.records import Answer, OpenStateRecord, OptOut, Record, SurveyAtt
 
 __all__ = ["BATCH", "GROUP_SECONDS", "QueuedRecord", "RecordQueue"]
 
-GROUP_SECONDS = 0.2  # how long the first record of a batch waits for company
-BATCH = 1_000  # records a transaction: a commit that comes after them waits some 60 ms
-DRAINING_PAUSE = 0.1  # seconds between attempts once the deadline runs
+GROUP_SECONDS = 0.2  # wait time of the first record of a batch for further records
+BATCH = 1_000  # records in a transaction: an urgent record behind a full batch waits about 60 ms
+DRAINING_PAUSE = 0.1  # longest pause between attempts while the queue drains, in seconds
 
 
 @dataclass(slots=True)
@@ -33,23 +34,23 @@ class QueuedRecord:
     """A record that is not on disk yet."""
 
     record: Record
-    since: float  # monotonic seconds
-    done: Deferred[None] | None  # somebody waits for it
-    last: bool  # of its cut; it is written with those before it, up to the end of another cut
+    since: float  # when it was added, monotonic seconds
+    done: Deferred[None] | None  # fires when the record is on disk; None: no caller waits for it
+    last: bool  # True: the record ends its group
 
 
 class RecordQueue:
-    """Open, then draining (takes no more records), then closed (empty for ever)."""
+    """A queue in one of three states: open; draining (accepts no more records); closed (empty for good)."""
 
     def __init__(self, bound: int, full: Callable[[], bool] = lambda: False) -> None:
-        """`bound` is in records; `full` tells whether the disk that they go to is full."""
-        self.dropped = 0  # records that were not taken
+        """`bound` is the longest queue, in records; `full` returns True while the disk is full."""
+        self.dropped = 0  # records that were discarded
         self._bound = bound
         self._full = full
         self._wake = Condition()
         self._queue: deque[QueuedRecord] = deque()
-        self._urgent = 0  # how many in the queue somebody waits for
-        self._ready = 0  # how many at its head are of whole cuts
+        self._urgent = 0  # number of records whose `done` is set
+        self._ready = 0  # number of records at the head that form complete groups
         self._draining = self._closed = False
 
     def __len__(self) -> int:
@@ -61,15 +62,19 @@ class RecordQueue:
 
     @property
     def oldest_seconds(self) -> float:
-        """How long the first record has waited; 0 when there is none."""
+        """The time that the first record has waited, in seconds; 0 when the queue is empty."""
         with self._wake:
             return monotonic() - self._queue[0].since if self._queue else 0.0
 
     def add(self, record: Record, done: Deferred[None] | None = None, *, last: bool = True) -> bool:
-        """Take a record, or count it as dropped and return False. `last`: it ends its cut.
+        """Add a record and return True, or count it as dropped and return False.
 
-        At the bound, and with a full disk, only what somebody waits for is taken, and what callers said:
-        that is little, and they took the trouble. What goes on takes no more room on a disk than before.
+        `last`: the record ends its group.
+
+        Once the queue is full or the disk is full, only two sorts of records are accepted: records for which
+        a caller waits (`done`), and answers, survey attempts and opt-outs, which callers gave and which are
+        few. A full disk still accepts checkpoints of open calls, because they replace their former version
+        and need no more space.
         """
         if not isinstance(record, Record):
             raise TypeError(f"not a record: {type(record).__name__}")
@@ -88,20 +93,23 @@ class RecordQueue:
             return True
 
     def seal_batch(self) -> None:
-        """End the cut with the record that was taken last."""
+        """End the group with the record that was added last."""
         with self._wake:
             if len(self._queue) > self._ready:
                 self._queue[-1].last = True
                 self._whole()
 
     def _whole(self) -> None:
-        """All that is there can be written."""
+        """Mark all records of the queue as ready, and notify the writer's thread if it should start now."""
         before, self._ready = self._ready, len(self._queue)
-        if self._urgent or before == 0 or before < BATCH <= self._ready:  # else the thread wakes in time
+        if self._urgent or before == 0 or before < BATCH <= self._ready:  # else its wait ends in time
             self._wake.notify()
 
     def next_batch(self) -> list[QueuedRecord]:
-        """Wait for the next batch and return it, still at the head; an empty one is the end."""
+        """Wait for the next batch and return it; its records stay in the queue.
+
+        An empty list ends the thread.
+        """
         with self._wake:
             while not (self._ready or self._draining or self._closed):
                 self._wake.wait()
@@ -113,7 +121,7 @@ class RecordQueue:
             return list(islice(self._queue, self._end_of_batch()))
 
     def written(self, batch: Sequence[QueuedRecord]) -> bool:
-        """Take a batch off the head; False when it was given up by `close` meanwhile."""
+        """Remove a batch from the head; return False if `close` has discarded it already."""
         with self._wake:
             if self._closed:
                 return False
@@ -123,12 +131,15 @@ class RecordQueue:
             return True
 
     def _end_of_batch(self) -> int:
-        """Return how many records of whole cuts make a batch; when draining no cut will get any longer."""
+        """Return the number of records in the next batch, which ends with a complete group.
+
+        While the queue drains, no group grows any more, so that every record counts as ready.
+        """
         ready = len(self._queue) if self._draining else self._ready
         return next((n for n in range(BATCH, ready) if self._queue[n - 1].last), ready)
 
     def pause(self, seconds: float) -> None:
-        """Wait before another attempt; when draining begins the next one is due, when closed none is."""
+        """Wait before the next attempt. The start of draining ends the wait early; closing ends any wait."""
         with self._wake:
             if self._draining:
                 self._wake.wait_for(lambda: self._closed, min(seconds, DRAINING_PAUSE))
@@ -136,13 +147,13 @@ class RecordQueue:
                 self._wake.wait_for(lambda: self._closed or self._draining, seconds)
 
     def drain(self) -> None:
-        """Take no more records; what is there goes without waiting for company."""
+        """Accept no more records; the remaining ones are written without a wait for further records."""
         with self._wake:
             self._draining = True
             self._wake.notify()
 
     def close(self) -> list[QueuedRecord] | None:
-        """Give up what is left and return it, counted as dropped; None when it was closed before."""
+        """Discard the remaining records, count them as dropped and return them; None if already closed."""
         with self._wake:
             if self._closed:
                 return None

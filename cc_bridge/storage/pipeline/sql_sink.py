@@ -1,10 +1,11 @@
-"""The sink that is a database: a batch of rows in one transaction, and the rows that it rejects.
+"""The SQL sink: it writes a batch of rows in one transaction, and finds the rows that the database rejects.
 
-The writer uses it for an SQLite file, the forwarder for a server, each in its own thread. `write_bisecting`
-finds the row that a database will never take, so that it does not block the thousand beside it.
+The writer uses it for an SQLite file, the forwarder for a database server. Each instance works in one thread.
+`write_bisecting` isolates a row that the database can never store, so that it does not block the other rows
+of its batch.
 
-To write a batch or a part of it again is harmless only because every row is an upsert by its key and rows of
-one key go in their order.
+A batch, or a part of it, may be written twice without harm. This holds because each row is an upsert by its
+key, and because rows with the same key keep their order.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,31 +26,38 @@ _log = Logger()
 TableRow = tuple[Table[Any], dict[str, Any]]
 _Item = TypeVar("_Item")
 
-# Errors about a value that PyMySQL does not count as such: incorrect value, row too long, value too long
-# for a key.
+# MariaDB's error codes for a value that cannot be stored, which PyMySQL does not raise as DataError:
+# 1292 incorrect value, 1118 row too long, 1071 value too long for a key.
 _MYSQL_DATA_ERRORS = {1292, 1118, 1071}
 
 
 class RecordRejected(Exception):
-    """The sink will never take the rows. The text names the cause, but never a value."""
+    """The sink can never store the rows. The text names the cause but contains no value of a row."""
 
 
 class Sink(Protocol):
-    """Where the writer's rows go; `full` when only what callers said should still be written."""
+    """A destination of the writer's rows.
+
+    While `full` is True, only answers, survey attempts and opt-outs should be written.
+    """
 
     full: bool
 
     def write(self, rows: Sequence[TableRow]) -> None:
-        """Write all rows or none; they are on disk on return. Raises RecordRejected, or any other error."""
+        """Write all rows or none; on return they are on disk.
+
+        Raises RecordRejected if a row can never be stored, and any other error if the write may succeed
+        later.
+        """
 
     def close(self) -> None:
-        """Forget the connection; the next `write` opens another."""
+        """Close the connection; the next `write` opens another one."""
 
 
 class SqlSink:
-    """The sink that is a database; `open_engine` runs in the thread that writes, when it first does.
+    """A sink that writes into an SQL database. `open_engine` runs in the writing thread, at the first write.
 
-    reconnects: connections that took the place of a lost one
+    `reconnects` counts the connections that replaced a lost one.
     """
 
     full = False
@@ -58,7 +66,7 @@ class SqlSink:
         self._open_engine = open_engine
         self._engine: Engine | None = None
         self._duplicate_writer = DuplicateWriterCheck()
-        self.reconnects = -1  # the first one replaces none
+        self.reconnects = -1  # the first connection replaces none and makes it 0
 
     def write(self, rows: Sequence[TableRow]) -> None:
         if self._engine is None:
@@ -66,7 +74,8 @@ class SqlSink:
             self.reconnects += 1
             event.listen(self._engine, "connect", self._reconnected)
         rows, states = checkpoints.part(rows)
-        # A row of an earlier version may lack columns: they get what the migration gave to rows of before.
+        # A row from an earlier version may lack columns. The database fills in their server defaults, as
+        # the migration did for older rows. So rows are grouped by table and set of columns.
         alike: dict[tuple[Table[Any], tuple[str, ...]], list[dict[str, Any]]] = {}
         for table, row in rows:
             alike.setdefault((table, tuple(row)), []).append(row)
@@ -77,7 +86,7 @@ class SqlSink:
                     connection.execute(upsert(table, self._engine.dialect.name), some)
                 checkpoints.keep(connection, states)
         except Exception as error:
-            self._duplicate_writer.reset()  # nobody knows what is stored now
+            self._duplicate_writer.reset()  # the stored watermarks are unknown now
             if _is_rejection(error):
                 raise RecordRejected(type(getattr(error, "orig", None) or error).__name__) from error
             raise
@@ -91,13 +100,19 @@ class SqlSink:
             try:
                 engine.dispose()
             except Exception as error:  # a broken connection may fail to close in any way
-                _log.warn("the database connection did not close: {error!r}", error=error)
+                _log.warn(
+                    "closing the database connection failed, a new one replaces it: {error!r}", error=error
+                )
 
 
 def write_bisecting(
     batch: Sequence[_Item], write: Callable[[Sequence[_Item]], None]
 ) -> Iterator[tuple[Sequence[_Item], RecordRejected | None]]:
-    """Write a batch, halved until what is refused stands alone; yield each part when it is done with."""
+    """Write a batch and yield it with None; halve a rejected batch until the rejected items are found.
+
+    Each part is yielded after it was handled: with None if it was written, or a single item with its
+    RecordRejected. Other errors of `write` pass through.
+    """
     try:
         write(batch)
     except RecordRejected as refusal:
@@ -112,14 +127,17 @@ def write_bisecting(
 
 
 def loggable_key_columns(table: Table[Any]) -> list[str]:
-    """Return the columns by which the log may name a row: a caller's key can be the number."""
+    """Return the key columns of a table that a log line may show.
+
+    These are all but `caller_key`, which can be the caller's number.
+    """
     return [column.name for column in table.primary_key if column.name != "caller_key"]
 
 
 def _is_rejection(error: Exception) -> bool:
-    """Tell whether the database, or its driver, will never take this data."""
+    """Return True if the database or its driver can never store this data, so that a retry is useless."""
     if isinstance(error, DBAPIError):
         code = error.orig.args[0] if error.orig is not None and error.orig.args else None
         return isinstance(error, DataError | IntegrityError) or code in _MYSQL_DATA_ERRORS
-    # Raised while the rows were made ready: NaN, a number that the driver cannot hold, a wrong type.
+    # Raised while the parameters were prepared: NaN, a number outside the driver's range, a wrong type.
     return isinstance(error, StatementError | ArithmeticError | TypeError | ValueError)

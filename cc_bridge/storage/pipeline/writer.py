@@ -1,16 +1,15 @@
-"""The one thread that writes records to local disk, in batches.
+"""The writer: the one thread that writes records to local disk, in batches.
 
-The wiring makes one, feeds it every record from the reactor and stops it at shutdown. `put` never waits;
-its record is on disk `GROUP_SECONDS` and a transaction later. `commit` is for an answer whose caller is
-on the line: its Deferred fires once the record is on disk. In batches a record costs about 0.06 ms of
-CPU, hardly more than one executemany of all; a deferToThread a row took three to five times that.
+`put` never waits; its record is on disk after `GROUP_SECONDS` and one transaction. The Deferred of `commit`
+fires once the record is on disk. In batches a record costs 0.06 ms of CPU; one deferToThread per row took
+three to five times as long.
 
-Its sink is the SQLite database itself, or the journal when the database is a server. When the sink fails
-it is opened again with growing pauses for as long as it takes. A record that it refuses by itself is set
-aside, so that it does not block the rest.
+The sink is the SQLite database, or the journal when the database is a server. After a failure the writer
+reopens the sink and retries, with growing pauses. A record that the sink rejects is dropped
+with a log line and blocks no other record.
 
-The trap: a commit waits as long as the sink is away, so whoever has a caller on the line puts a timeout of
-their own on it; the record is written all the same.
+Note: `commit` waits as long as the sink is away. Code with a caller on the line needs its own timeout; the
+record is still written.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -34,26 +33,25 @@ from cc_bridge.storage.schema.tables import TABLES, row_of
 
 __all__ = ["Writer", "no_extra_rows"]
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between attempts; a caller may be waiting for the next one
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between attempts; a caller may wait on the line
 
 _log = Logger()
 
 
 def no_extra_rows(_record: Record) -> Iterable[TableRow]:
+    """Return no rows: the default of `extra_rows`."""
     return ()
 
 
 class Writer:
-    """Writes records to a sink, which works in the writer's thread alone; see the module.
+    """A thread that writes records to a sink; only this thread uses the sink.
 
-    `call_from_thread` is the reactor's. `bound` is the longest backlog, in records; a sink that is full
-    counts like a full backlog. `extra_rows` gives rows that are written with a record, in one transaction; it
-    is called in the writer's thread, again when the record is written again.
+    `call_from_thread` schedules a call in the reactor's thread. `bound` is the longest backlog, in records; a
+    full sink counts as a full backlog. `extra_rows` returns rows that are written in the same transaction as
+    a record. It runs in the writer's thread, again at each retry.
 
-    For the metrics, readable from any thread:
-    written: records on disk, by table
-    batches: transactions
-    rejected: records that the sink rejected; a line in the log is all that is left of them
+    The metrics read three counters from any thread: `written` (records on disk, by table), `batches`
+    (transactions) and `rejected` (records that the sink rejected; each one remains only as a log line).
     """
 
     def __init__(
@@ -80,43 +78,48 @@ class Writer:
 
     @property
     def backlog(self) -> int:
-        """How many records are not on disk yet."""
+        """The number of records that are not on disk yet."""
         return len(self._backlog)
 
     @property
     def oldest_seconds(self) -> float:
-        """How long the oldest of the backlog has waited; 0 without a backlog."""
+        """The time that the oldest record of the backlog has waited, in seconds; 0 without a backlog."""
         return self._backlog.oldest_seconds
 
     @property
     def failures(self) -> int:
-        """Attempts that failed with the sink."""
+        """The number of failed attempts to write to the sink."""
         return self._outage.failures
 
     @property
     def dropped(self) -> int:
-        """Records lost: backlog or disk was full, or the writer ended before they were written."""
+        """The number of lost records.
+
+        A record is lost if the backlog or the disk was full, or if the writer ended before it was written.
+        """
         return self._backlog.dropped
 
     def start(self) -> None:
         self._thread.start()
 
     def put(self, record: Record, *, last: bool = True) -> None:
-        """Write the record soon, or drop and count it: the backlog is full, or the writer has stopped.
+        """Queue a record for the next batch.
 
-        One that is not the `last` of its cut waits for that, or for `seal_batch`: all are written in one
+        Drop and count it if the backlog is full or the writer has stopped. A record with `last=False` waits
+        for the last record of its group, or for `seal_batch`. All records of a group are written in one
         transaction.
         """
         self._backlog.add(record, last=last)
 
     def seal_batch(self) -> None:
-        """Let what was put be written."""
+        """End the current group, so that its records can be written."""
         self._backlog.seal_batch()
 
     def commit(self, record: Record) -> Deferred[None]:
-        """Write the record at once, after all earlier ones; fires in the reactor when it is on disk.
+        """Write the record immediately, after all earlier ones.
 
-        Fails with StorageError when the sink refuses the record, or when the writer ends first.
+        The Deferred fires in the reactor once it is on disk. The Deferred fails with StorageError if the sink
+        rejects the record or the writer ends first.
         """
         done: Deferred[None] = Deferred()
         if self._backlog.add(record, done):
@@ -124,17 +127,17 @@ class Writer:
         return fail(StorageError("the storage writer has stopped"))
 
     def stop(self, deadline: float) -> Deferred[int]:
-        """Write what is left, end the thread, fire with the number of records that were not written.
+        """Write the remaining records and end the thread.
 
-        Fires after `deadline` seconds at the latest, whatever the sink does. Called once, from the
-        reactor.
+        Fire with the number of records that were not written. The Deferred fires after `deadline` seconds at
+        the latest. Call it once, from the reactor.
         """
         stopped: Deferred[int] = Deferred()
-        self._stopped = stopped  # first: from here on, whoever ends the writer fires it
+        self._stopped = stopped  # set first: from now on `_end` fires it, in whichever thread it runs
         if self._backlog.closed:
             return succeed(0)
         if self._thread.is_alive():
-            # A timer, because the thread itself may hang in a call to a server that is gone.
+            # A timer, because the thread may hang in a call of the sink.
             self._deadline = Timer(deadline, self._end)
             self._deadline.daemon = True
             self._deadline.start()
@@ -143,7 +146,7 @@ class Writer:
             self._end()
         return stopped
 
-    # The thread's own part.
+    # Methods that run in the writer's thread.
 
     def _run(self) -> None:
         try:
@@ -151,7 +154,7 @@ class Writer:
                 try:
                     self._write(batch)
                     self._outage.over(self.backlog)
-                except Exception as error:  # whatever it is, the thread goes on
+                except Exception as error:  # no error may end the thread
                     self._sink.close()
                     self._backlog.pause(self._outage.failed(error, self.backlog))
         finally:
@@ -159,7 +162,7 @@ class Writer:
             self._end()
 
     def _write(self, batch: list[QueuedRecord]) -> None:
-        """Write the head of the backlog."""
+        """Write a batch from the head of the backlog, in parts if the sink rejects a record."""
 
         def write(some: Sequence[QueuedRecord]) -> None:
             try:
@@ -188,14 +191,14 @@ class Writer:
         table = TABLES[type(record)]
         # Neither the row nor the error's text: both may hold the caller's number.
         _log.error(
-            "storage rejected a record: {table} {key} ({cause})",
+            "storage rejected a record: {table} {key} ({cause}); the record is lost",
             table=table.name,
             key={name: getattr(record, name) for name in loggable_key_columns(table)},
             cause=rejection,
         )
         self._fire(alone, StorageError("storage rejected the record"))
 
-    # The end: the thread's last act, or the deadline's.
+    # The end of the writer: called by its thread, or by the timer at the deadline.
 
     def _end(self) -> None:
         left = self._backlog.close()
@@ -204,7 +207,7 @@ class Writer:
         if self._deadline:
             self._deadline.cancel()
         if left:
-            _log.error("the storage writer ended with {left} records not known to be on disk", left=len(left))
+            _log.error("the storage writer ended; {left} records are not known to be on disk", left=len(left))
         self._fire(left, StorageError("the storage writer ended before the record was known to be on disk"))
         if self._stopped:
             self._in_reactor(self._stopped.callback, len(left))
@@ -216,13 +219,13 @@ class Writer:
     def _in_reactor(self, function: Callable[..., object], *args: object) -> None:
         try:
             self._call_from_thread(function, *args)
-        except Exception as error:  # a reactor that is gone must not end the thread
-            _log.error("the reactor took no call: {error!r}", error=error)
+        except Exception as error:  # a stopped reactor must not end the thread with an error
+            _log.error("callFromThread failed, waiting calls are not notified: {error!r}", error=error)
 
 
 def _fire(waited_for: list[Deferred[None]], error: StorageError | None) -> None:
     for done in waited_for:
         if error is None:
-            done.callback(None)  # nothing happens when it was cancelled by somebody who could not wait
+            done.callback(None)  # no effect if a timeout has cancelled it
         else:
             done.errback(error)

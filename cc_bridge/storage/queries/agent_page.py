@@ -1,7 +1,7 @@
-"""Queries for one agent's own page, each by an index of agent and time.
+"""Queries for the page of one agent; each one uses an index of agent and time.
 
-The trap: the team's average needs the answers of all, the only question here that grows with the house: the
-answers of at most 30 days, counted by agent.
+The team average is the exception. It reads the answers for all agents, of at most 30 days, so its cost grows
+with the contact centre.
 """
 
 from dataclasses import replace
@@ -16,11 +16,11 @@ from cc_bridge.storage.schema.tables import answers
 
 __all__ = ["COMMENTS", "read_agent_page"]
 
-COMMENTS = 100  # the newest of the days
+COMMENTS = 100  # number of spoken comments shown, the newest first
 
 
 def read_agent_page(connection: Connection, ask: ReportQuery) -> page.AgentPage:
-    """Return the page of `ask.agent`."""
+    """Return the page of the agent `ask.agent`."""
     ask = replace(ask, by=Dimension.AGENT)
     whole = ended_days(ask)
     team = averages(ask.agent, whole, SqlSource(connection, whole).answers(Dimension.AGENT)) if whole else {}

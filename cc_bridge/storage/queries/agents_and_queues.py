@@ -13,7 +13,7 @@ __all__ = ["agents_since", "is_agent", "queues_between"]
 
 
 def is_agent(connection: Connection, pbx: str, name: str) -> bool:
-    """Tell whether an agent of this name was ever seen at a PBX."""
+    """Return True if an agent of this name was ever seen at a PBX."""
     i, t = agent_intervals.c, talks.c
     seen = (
         select(i.agent).where(i.pbx == pbx, i.agent == name),
@@ -23,7 +23,10 @@ def is_agent(connection: Connection, pbx: str, name: str) -> bool:
 
 
 def agents_since(connection: Connection, pbx: str, since: float) -> list[str]:
-    """Return the names of the agents who were there, or talked."""
+    """Return the names of agents with a state or a talk that started at `since` or later, sorted.
+
+    `since` is in UTC seconds since the epoch.
+    """
     i, t = agent_intervals.c, talks.c
     seen = union(
         select(i.agent).where(without_index(i.pbx) == pbx, i.started_at >= since),
@@ -33,7 +36,7 @@ def agents_since(connection: Connection, pbx: str, since: float) -> list[str]:
 
 
 def queues_between(connection: Connection, since: float, until: float) -> set[str]:
-    """Return the queues that somebody entered then."""
+    """Return the queues that a caller entered from `since` up to, but not including, `until`."""
     v = queue_visits.c
     entered = select(v.queue).where(v.entered_at >= since, v.entered_at < until)
     return set(connection.scalars(entered.distinct()))

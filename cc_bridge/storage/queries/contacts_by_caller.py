@@ -1,10 +1,9 @@
-"""The contacts of all callers in a span of time, one caller after the other, for the fate of lost calls.
+"""The contacts of all callers in a span, grouped by caller: the basis for the outcome of lost calls.
 
-`lost_calls.py` and `customer lost-calls` read them, over many days: so some rows at a time are in memory.
-Instants are UTC seconds since the epoch.
+A span may have many days, so the rows are read in parts. Instants are UTC seconds since the epoch.
 
-The trap: a call is one contact in each queue, and one without a queue for each talk. What they have in common
-is the caller's key, so numbers that are withheld, or that many share, have no contacts.
+A call makes one contact for each queue visit, and one for each talk without a queue. The caller key joins
+them. Therefore withheld numbers, and numbers that many callers share, have no contacts.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -20,8 +19,8 @@ from cc_bridge.storage.schema.tables import calls, queue_visits, talks
 
 __all__ = ["contacts", "rows_between"]
 
-_BATCH = 5000  # rows that are fetched at once
-# A call that began before the first day may end in it.
+_BATCH = 5000  # rows fetched at a time
+# Seconds. A call that started on the day before `since` may end within the span.
 _LOOK_BACK = 86_400.0
 
 
@@ -34,10 +33,11 @@ def contacts(
     *,
     only_lost: bool = False,
 ) -> Iterator[list[Contact]]:
-    """Yield the contacts of each caller who entered from `since` to `until`, in order, some rows in memory.
+    """Yield the contacts of each caller who entered from `since` up to `until`, in order of time.
 
-    Withheld and shared numbers are left out. Some contacts of the day before are there too, since what began
-    there may go on. `only_lost` leaves out callers whom no queue has lost meanwhile.
+    Withheld and `shared` numbers are left out. Contacts of the day before `since` are included, because their
+    calls may end within the span. `only_lost` leaves out callers without a lost visit in the span. `progress`
+    gets the number of rows of each part that was read.
     """
     theirs = queue_visits.alias()
     lost = select(theirs.c.caller_key).where(
@@ -57,13 +57,13 @@ def contacts(
 
 
 def rows_between(connection: Connection, since: float, until: float) -> int:
-    """Return how many rows `contacts` reads."""
+    """Return the number of rows that `contacts` reads."""
     counted = select(func.count()).select_from(_contacts_between(since - _LOOK_BACK, until).subquery())
     return connection.execute(counted).scalar_one()
 
 
 def _contacts_between(since: float, until: float, keys: Select[Any] | None = None) -> Select[Any]:
-    """Return the statement; `keys` selects the callers, else it is everybody."""
+    """Return the SELECT of all contacts in a span; `keys` selects caller keys, None means all callers."""
     v, c, t = queue_visits.c, calls.c, talks.c
 
     def wanted(key: Column[Any]) -> ColumnElement[bool]:

@@ -1,11 +1,10 @@
-"""What happened with one customer, read for their timeline: visits, talks, ratings and follow-ups.
+"""The timeline of one customer: queries for visits, talks, ratings and follow-ups.
 
-`daemon/services/customer_lookup.py` reads it for the pages, `customer show` for the command line. `keys` are
-those of a number; `customers.py` knows the others of the same customer. Each table is read by its index of
-caller keys, the newest rows only.
+`keys` are the caller keys of a number; `customers.py` finds those of the same customer's other numbers. Each
+table is read by its index of caller keys, and only its newest rows.
 
-The trap: a `call_id` or `attempt_id` may be another PBX's too. So rows are looked for by id, and then
-compared with their PBX.
+A `call_id` or `attempt_id` may also exist on another PBX. So rows are looked up by id, and then compared with
+their PBX.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -31,13 +30,16 @@ from cc_bridge.storage.schema.tables import calls, queue_visits, survey_attempts
 
 __all__ = ["ENTRIES", "timeline"]
 
-ENTRIES = 500  # visits, talks or surveys, the newest of each
+ENTRIES = 500  # limit for each of visits, direct calls, surveys and follow-ups, the newest first
 
 
 def timeline(
     connection: Connection, keys: CallerKeySet, now: float, shared: Collection[str] = (), most: int = ENTRIES
 ) -> Timeline:
-    """Return the newest of what happened with a customer."""
+    """Return the newest visits, talks, ratings and follow-ups of a customer.
+
+    At most `most` rows of each kind are read. `now` is in UTC seconds since the epoch.
+    """
     customer, keys = known(connection, keys, shared)
     v, c, s = queue_visits.c, calls.c, survey_attempts.c
     found = _newest(connection, queue_visits, v.entered_at, keys, most)
@@ -71,7 +73,11 @@ def _of_calls(connection: Connection, of: Collection[tuple[str, str]]) -> Iterat
 def _contacts(
     visits: Iterable[Any], talked: Iterable[Any], ways: dict[tuple[str, str], str]
 ) -> list[Contact]:
-    """Return the contacts in what was read of one customer; when their calls ended does not matter here."""
+    """Return the contacts of one customer from rows that were read before.
+
+    The end of each call is not known here. The end of the visit or talk stands for it, which makes no
+    difference.
+    """
     of_queues = [
         Contact(row.caller_key, row.pbx, row.call_id, Direction.IN, row.queue, row.entered_at, row.left_at,
                 row.left_at, Outcome(row.outcome), row.agent or "")

@@ -1,12 +1,11 @@
-"""Customers as they are stored: who is behind a number, and what the dialplan may know of a caller.
+"""Customers as stored: the identity behind a number, and the profile of a caller for the dialplan.
 
-`daemon/services/customer_lookup.py` reads for caller lookups, `daemon/services/follow_up_api.py` names for
-its pages; `customer import` takes in what a CRM exports. What is read uses an index of each table by caller
-key, and has a bound; instants are UTC seconds since the epoch. What happened with a customer is in
-`customer_timeline.py`, the contacts of all in `contacts_by_caller.py`.
+All queries use an index by caller key and have a limit. Instants are UTC seconds since the epoch. The history
+of one customer is in `customer_timeline.py`, the contacts of all callers in `contacts_by_caller.py`.
 
-The trap: one person has several keys, of several numbers or writings, and the same `attempt_id` may be
-another PBX's. So keys are looked for as lists, and what belongs together is compared with its PBX.
+A person can have several caller keys: for several numbers, or for one number written in several ways. So keys
+are passed as lists. An `attempt_id` can exist on several PBXs, so it is always compared together with its
+PBX.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -26,9 +25,9 @@ from cc_bridge.storage.schema.upsert import upsert
 
 __all__ = ["CallerKeySet", "answers_of", "import_numbers", "known", "names", "profile"]
 
-_NUMBERS = 50  # of one customer
-_VISITS = 500  # of the days that count, the newest
-_SURVEYS = 10  # in which the last rating is looked for
+_NUMBERS = 50  # numbers of one customer, at most
+_VISITS = 500  # visits of one customer, the newest
+_SURVEYS = 10  # surveys of one customer in which the last rating is searched, the newest
 
 CallerKeySet = Sequence[str]
 
@@ -36,7 +35,10 @@ CallerKeySet = Sequence[str]
 def known(
     connection: Connection, keys: CallerKeySet, shared: Collection[str] = ()
 ) -> tuple[CustomerIdentity, tuple[str, ...]]:
-    """Return what a CRM says of who has these keys, with the keys of all their numbers that nobody shares."""
+    """Return the CRM's identity of the customer with these keys, and the keys of all their numbers.
+
+    `shared` keys of the customer's other numbers are left out. Without a CRM entry the identity is empty.
+    """
     c = customers.c
     rows = connection.execute(
         select(c.customer_id, c.name).where(c.caller_key.in_(keys)).order_by(c.updated_at)
@@ -54,7 +56,7 @@ def known(
 
 
 def names(connection: Connection, keys: Collection[str]) -> dict[str, str]:
-    """Return the names that a CRM told, by key."""
+    """Return the customers' names from the CRM, by caller key; keys without a name are left out."""
     c = customers.c
     found: dict[str, str] = {}
     for some in id_batches(sorted(keys)):
@@ -66,7 +68,10 @@ def names(connection: Connection, keys: Collection[str]) -> dict[str, str]:
 def profile(
     connection: Connection, keys: CallerKeySet, kind: str, now: float, shared: Collection[str] = ()
 ) -> Profile:
-    """Return what the dialplan may know of a caller; `kind` is that of the question whose rating counts."""
+    """Return the profile of a caller for the dialplan.
+
+    `kind` is the question kind of the rating that is returned.
+    """
     _, keys = known(connection, keys, shared)
     v, s = queue_visits.c, survey_attempts.c
     visits = connection.execute(
@@ -94,7 +99,7 @@ def profile(
 
 
 def answers_of(connection: Connection, attempts: Iterable[Any]) -> Iterator[Any]:
-    """Yield what was answered in these surveys."""
+    """Yield the answers of these survey attempts."""
     by_pbx: dict[str, list[str]] = {}
     for attempt in attempts:
         by_pbx.setdefault(attempt.pbx, []).append(attempt.attempt_id)
@@ -105,9 +110,9 @@ def answers_of(connection: Connection, attempts: Iterable[Any]) -> Iterator[Any]
 
 
 def import_numbers(engine: Engine, numbers: Sequence[CustomerNumber]) -> tuple[int, int]:
-    """Store some customers' numbers, in one transaction; return how many are new and how many have changed.
+    """Store numbers of customers in one transaction; return how many are new and how many have changed.
 
-    What says the same as before stays as it is, so a table can be taken in again.
+    An unchanged entry stays as it is, so importing the same table twice has no effect.
     """
     c = customers.c
     wanted = {number.caller_key: number for number in numbers}  # the last one counts
@@ -124,7 +129,7 @@ def import_numbers(engine: Engine, numbers: Sequence[CustomerNumber]) -> tuple[i
                 continue
             new += before is None
             row = row_of(number)[1]
-            if before is not None:  # a daemon's clock may be ahead of this machine's
+            if before is not None:  # keeps the row newest: another machine's clock may be ahead of this one's
                 row["updated_at"] = max(before.updated_at, number.updated_at)
             rows_now.append(row)
         if rows_now:

@@ -16,7 +16,7 @@ __all__ = ["OutcomeCount", "QueueRating", "ratings_by_queue", "visits_by_outcome
 
 @dataclass(frozen=True, slots=True)
 class QueueRating:
-    """The answers of one kind in one queue."""
+    """The number and mean of the answers of one question kind in one queue."""
 
     queue: str
     n: int
@@ -25,7 +25,7 @@ class QueueRating:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeCount:
-    """The visits of one queue that ended in one way."""
+    """The number of visits of one queue with one outcome."""
 
     queue: str
     outcome: Outcome
@@ -33,7 +33,10 @@ class OutcomeCount:
 
 
 def ratings_by_queue(connection: Connection, since: float, kind: str = "csat") -> list[QueueRating]:
-    """Return number and mean of the answers on one scale, by the queue of the rated talk."""
+    """Return number and mean of the answers of one question kind, by the queue of the rated talk.
+
+    `since` is in UTC seconds since the epoch.
+    """
     same_attempt = (answers.c.pbx == survey_attempts.c.pbx) & (
         answers.c.attempt_id == survey_attempts.c.attempt_id
     )
@@ -48,7 +51,10 @@ def ratings_by_queue(connection: Connection, since: float, kind: str = "csat") -
 
 
 def visits_by_outcome(connection: Connection, since: float) -> list[OutcomeCount]:
-    """Return the number of visits that began since then, by queue and outcome."""
+    """Return the number of visits that started at `since` or later, by queue and outcome.
+
+    `since` is in UTC seconds since the epoch.
+    """
     by = (queue_visits.c.queue, queue_visits.c.outcome)
     rows = connection.execute(
         select(*by, func.count()).where(queue_visits.c.entered_at >= since).group_by(*by).order_by(*by)

@@ -1,14 +1,14 @@
-"""Digests to be sent and sent, each to one address: who may send one, and what became of it.
+"""Digest deliveries: one digest for one address, with the claim of the process that sends it and the result.
 
-`digest/delivery.py` sends by it, `cc-bridge digest list` reads it. Every function is one transaction of
-its own, so that what one process notes, every other one sees at once; instants are UTC seconds since the
-epoch.
+Each method is one transaction, so that other processes see its result immediately. Instants are UTC seconds
+since the epoch.
 
-A digest is claimed by an UPDATE that names the state which it must have, so of many processes one succeeds. A
-claim ends by itself: who claimed may be dead. But once it is `sending`, nobody takes it over.
+A process claims a digest with an UPDATE that requires a certain state, so only one of several processes
+succeeds. A claim expires, because the process may have died. A digest in the state `sending` is never claimed
+by another process.
 
-The trap: what was left in `sending` may have arrived. It becomes `unclear`, which is told, and never goes
-again by itself.
+Note: a digest that is left in `sending` may have arrived. It becomes `unclear`, which is reported, and is not
+retried automatically.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,21 +24,21 @@ from cc_bridge.storage.schema.tables import digest_deliveries
 
 __all__ = ["CLAIM_SECONDS", "DeliveryKey", "DeliveryState", "DigestDeliveries", "DigestDelivery"]
 
-CLAIM_SECONDS = 900.0  # to make and begin to send one; a report of millions of calls takes a minute
+CLAIM_SECONDS = 900.0  # lifetime of a claim; the report of millions of calls takes a minute to make
 
 
 class DeliveryState(StrEnum):
-    """How far a digest has come."""
+    """The state of a digest delivery."""
 
     WAITING = "waiting"
-    CLAIMED = "claimed"  # it is being made
-    SENDING = "sending"  # the server is getting the text
+    CLAIMED = "claimed"  # a process makes the digest
+    SENDING = "sending"  # the text is on its way to the mail server
     SENT = "sent"
     FAILED = "failed"
-    UNCLEAR = "unclear"  # nobody knows whether it was sent
+    UNCLEAR = "unclear"  # unknown whether it was sent
 
 
-# From what a digest may come to each state.
+# The states from which each state can be reached.
 _FROM: Mapping[DeliveryState, tuple[DeliveryState, ...]] = {
     DeliveryState.SENDING: (DeliveryState.CLAIMED,),
     DeliveryState.SENT: (DeliveryState.SENDING,),
@@ -51,7 +51,7 @@ _ENDS = (DeliveryState.SENT, DeliveryState.FAILED, DeliveryState.UNCLEAR)
 
 @dataclass(frozen=True, slots=True)
 class DeliveryKey:
-    """Which digest, for whom."""
+    """The key of a digest delivery: frequency, first day and owner of the digest, and the address."""
 
     frequency: str
     first_day: str
@@ -60,12 +60,14 @@ class DeliveryKey:
 
     @property
     def recipient(self) -> str:
-        """Who gets it, in a log."""
+        """The recipient as the log names it: the address, and the owner or "everyone"."""
         return f"{self.address} ({self.owner or 'everyone'})"
 
 
 @dataclass(frozen=True, slots=True)
 class DigestDelivery:
+    """A digest delivery: a row of the table `digest_deliveries`, without the claiming process."""
+
     frequency: str
     first_day: str
     owner: str
@@ -88,27 +90,31 @@ _COLUMNS = [_c[field.name] for field in fields(DigestDelivery)]
 
 
 class DigestDeliveries:
-    """Those of a database; `me` is a name that no other process has."""
+    """The digest deliveries of a database; `me` is the unique name of this process."""
 
     def __init__(self, engine: Engine, me: str) -> None:
         self._engine = engine
         self._me = me
 
     def enqueue(self, keys: Iterable[DeliveryKey], last_day: str, now: float) -> None:
-        """Let these be sent, unless they are known."""
+        """Add digest deliveries in the state `waiting`; those that exist already stay as they are."""
         for key in keys:
             row = {field.name: getattr(key, field.name) for field in fields(DeliveryKey)} | {
                 "last_day": last_day, "enqueued_at": now, "state": DeliveryState.WAITING.value,
                 "claimed_by": "", "attempts": 0, "next_attempt_at": now, "ended_at": None, "reason": "",
             }  # fmt: skip
-            with self._engine.connect() as connection:  # SQLite waits for no lock once it has read
+            with (
+                self._engine.connect() as connection
+            ):  # read in another transaction: SQLite waits for no lock after a read
                 there = connection.scalar(select(func.count()).where(_is(key)))
             if not there:
                 with suppress(IntegrityError), self._engine.begin() as connection:
-                    connection.execute(insert(digest_deliveries).values(row))  # unless another was faster
+                    connection.execute(
+                        insert(digest_deliveries).values(row)
+                    )  # IntegrityError: another process was faster
 
     def requeue(self, key: DeliveryKey, now: float) -> bool:
-        """Let one that has ended be sent once more; tell whether it had ended."""
+        """Let a delivery that has ended be sent again; return False if it had not ended."""
         values = {
             "state": DeliveryState.WAITING.value,
             "enqueued_at": now,
@@ -119,14 +125,17 @@ class DigestDeliveries:
         return self._changed(key, _c.state.in_(_ENDS), values)
 
     def open(self, frequency: str) -> list[DigestDelivery]:
-        """Return those that have not ended, the oldest first."""
+        """Return the deliveries of a frequency that have not ended, oldest first."""
         statement = select(*_COLUMNS).where(_c.frequency == frequency, _c.state.not_in(_ENDS))
         with self._engine.connect() as connection:
             rows = connection.execute(statement.order_by(_c.enqueued_at, _c.owner, _c.address))
             return [DigestDelivery(*row) for row in rows]
 
     def claim(self, key: DeliveryKey, now: float, *, at_once: bool = False) -> bool:
-        """Take one that is due, or `at_once`; tell whether it is ours now."""
+        """Claim a delivery that is due, or whose claim has expired; return True on success.
+
+        `at_once` claims a waiting delivery even if its next attempt is not due yet.
+        """
         waits = _c.state == DeliveryState.WAITING
         left = and_(_c.state == DeliveryState.CLAIMED, _c.next_attempt_at <= now)
         due = waits if at_once else and_(waits, _c.next_attempt_at <= now)
@@ -137,7 +146,10 @@ class DigestDeliveries:
         return self._changed(key, due | left, values)
 
     def sending(self, key: DeliveryKey, now: float) -> bool:
-        """Note that the server gets the text from now on; False: it is ours no more, and must not be sent."""
+        """Note that sending starts now.
+
+        Return False if the claim was lost, and the digest must not be sent.
+        """
         return self._moved(key, DeliveryState.SENDING, {"next_attempt_at": now + CLAIM_SECONDS})
 
     def sent(self, key: DeliveryKey, now: float) -> bool:
@@ -153,15 +165,15 @@ class DigestDeliveries:
         return self._moved(key, DeliveryState.UNCLEAR, {"ended_at": now, "reason": reason})
 
     def left_unclear(self, key: DeliveryKey, now: float) -> bool:
-        """Give up one that was left while it was being sent; tell whether it was, and by us."""
+        """Mark a delivery that was left in `sending` as unclear; return True if this call did it."""
         left = and_(_c.state == DeliveryState.SENDING, _c.next_attempt_at <= now)
-        reason = "whoever sent it ended in the middle, so it may have been sent"
+        reason = "the sending process ended before the result was known, so it may have been sent"
         return self._changed(
             key, left, {"state": DeliveryState.UNCLEAR.value, "ended_at": now, "reason": reason}
         )
 
     def last_sent_at(self, frequency: str) -> float:
-        """Return when one was sent last; 0: never."""
+        """Return the instant at which a digest of this frequency was last sent; 0 if never."""
         newest = select(func.max(_c.ended_at, type_=_c.ended_at.type)).where(
             _c.frequency == frequency, _c.state == DeliveryState.SENT
         )
@@ -169,7 +181,7 @@ class DigestDeliveries:
             return connection.scalar(newest) or 0.0
 
     def newest(self, limit: int) -> list[DigestDelivery]:
-        """Return the newest ones first."""
+        """Return up to `limit` deliveries, newest first day first."""
         order = (_c.first_day.desc(), _c.frequency, _c.owner, _c.address)
         with self._engine.connect() as connection:
             rows = connection.execute(select(*_COLUMNS).order_by(*order).limit(limit))

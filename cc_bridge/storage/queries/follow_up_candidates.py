@@ -1,11 +1,11 @@
-"""What follow-ups are opened by: answers, visits, and who is one customer, as the database knows them.
+"""The facts that open follow-ups: answers, visits, and the customer behind each caller key.
 
-`follow_up_sweep.py` reads it every few seconds, so every statement goes by an index and a short stretch of
-time.
+These queries run every few seconds, so each one uses an index and a short span of time.
 
-The trap: SQLite, which knows nothing of how many rows there are, takes all rows of a PBX for fewer than those
-of ten minutes, since the PBX is the begin of a key, and groups by an index of the whole table. So PBX and
-call are named in a way that fits no index where the time shall lead.
+SQLite has no statistics about the number of rows. It assumes that the rows of a PBX are fewer than those of
+ten minutes, because the PBX is the first column of the key, and it groups by an index over the whole table.
+So these queries name PBX and call in a form that fits no index (`without_index`) where the time should select
+the rows.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -22,20 +22,23 @@ from cc_bridge.storage.schema.tables import answers, calls, customers, queue_vis
 
 __all__ = ["CustomerKeys", "answers_since", "calls_after", "customers_of", "stays_since"]
 
-# A visit is known when it ends, and found by when it began: who waits longer is found by a longer look.
+# Seconds. A visit is stored when it ends, but selected by its start. So the search starts this much earlier.
 _LONGEST_WAIT = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerKeys:
-    """Who has a key: the same for all of a customer's numbers, with the keys of those."""
+    """A customer: one name for all of their numbers, and the caller keys of these numbers."""
 
     name: str
     keys: tuple[str, ...]
 
 
 def answers_since(connection: Connection, pbx: str, since: float) -> list[AnswerFact]:
-    """Return the answers of a PBX's callers from then on; those who withhold the number are left out."""
+    """Return the answers at a PBX that were given at `since` or later.
+
+    Answers of callers who withhold their number are left out.
+    """
     a, s, v, c = answers.c, survey_attempts.c, queue_visits.c, calls.c
     lately = and_(a.answered_at >= since, without_index(a.pbx) == pbx)
     of_visit = select(v.caller_number).where(
@@ -68,11 +71,13 @@ def answers_since(connection: Connection, pbx: str, since: float) -> list[Answer
 def stays_since(
     connection: Connection, pbx: str, since: float, rules: FollowUpRules, short: Callable[[str], float]
 ) -> tuple[list[VisitFact], Mapping[str, CustomerKeys]]:
-    """Return all visits of calls that may break a rule, earlier ones of who abandoned, and these callers.
+    """Return the visits that may break a rule, and the customers who abandoned, by caller key.
 
-    The two abandons of one caller may be a day apart, on two PBXs, and from two numbers of one customer: so
-    their visits are read further back, and everywhere.
-    `short` tells the seconds under which an abandon of a queue is a short one.
+    The result has all visits of a call that may break a rule, and the earlier visits of customers who
+    abandoned. Two abandoned visits of one customer may be a day apart, on two PBXs and from two numbers. So
+    these earlier visits are read further back and on all PBXs.
+
+    `short` returns the wait, in seconds, below which an abandoned visit of a queue counts as a short one.
     """
     v = queue_visits.c
     lately = and_(v.entered_at >= since - _LONGEST_WAIT, without_index(v.pbx) == pbx, v.caller_key != "")
@@ -97,7 +102,10 @@ def stays_since(
 def customers_of(
     connection: Connection, keys: Iterable[str], shared: Collection[str] = ()
 ) -> Mapping[str, CustomerKeys]:
-    """Return the customer of each key; one whom no CRM told of has that key alone."""
+    """Return the customer of each caller key; a key without a CRM entry is a customer of its own.
+
+    `shared` keys, which several customers use, are left out.
+    """
     keys = sorted(set(keys) - set(shared))
     found = {key: CustomerKeys(key, (key,)) for key in keys}
     one, other = customers.alias("one").c, customers.alias("other").c
@@ -112,7 +120,7 @@ def customers_of(
         for key, customer_id, theirs in connection.execute(told):
             if theirs not in shared:
                 numbers.setdefault((key, customer_id), []).append(theirs)
-        # Marked, so that an id is never taken for a number.
+        # The mark # keeps a CRM id distinct from a caller key.
         found |= {key: CustomerKeys(f"#{name}", tuple(theirs)) for (key, name), theirs in numbers.items()}
     return found
 
@@ -120,7 +128,10 @@ def customers_of(
 def calls_after(
     connection: Connection, keys: Collection[str], since: float
 ) -> Iterator[tuple[str, str, str, float]]:
-    """Yield key, PBX, call and begin of the answered calls from or to these, each key's in their order."""
+    """Yield the answered calls from or to these keys that started after `since`.
+
+    Each item is (caller key, PBX, Linkedid, start); the calls of a key are in order of time.
+    """
     c = calls.c
     for some in id_batches(sorted(keys)):
         wanted = select(c.caller_key, c.pbx, c.call_id, c.started_at).where(

@@ -1,10 +1,11 @@
-"""Opens follow-ups for what is in the database by now, links calls to them, and tells of them. In a thread.
+"""The follow-up sweep: it opens follow-ups for new facts in the database, links calls to them, and notifies.
 
-`daemon/jobs/follow_ups.py` runs it every few seconds. Nothing here touches a call: a database that is slow or
-away delays follow-ups, and that is all.
+It runs every few seconds in a thread. A slow or missing database only delays follow-ups; calls are not
+affected.
 
-The trap: it may be killed anywhere, and begins again a little earlier. So each step by itself is one
-transaction, and does nothing the second time; receivers are told before that is noted.
+A sweep may be killed at any point, and the next one starts a little earlier. So each step is one transaction
+and has no effect when repeated. Webhook events are stored before the notification is noted, so an event may
+be sent twice but is never lost.
 """
 
 from collections import Counter
@@ -31,32 +32,37 @@ _DAY = 86_400.0
 
 FollowUpChange = tuple[Literal["opened", "closed"], FollowUp]
 Notify = Callable[[Sequence[FollowUpChange]], bool]
-"""Keeps news for whoever is to be told; False: they cannot be kept now."""
+"""A callable that stores changes of follow-ups for their receivers; False: they cannot be stored now."""
 
 
 @dataclass(frozen=True, slots=True)
 class FollowUpPolicy:
-    """Who is to call back, and until when."""
+    """The rules of follow-ups: when to open one, for which owner, and when it is due."""
 
     rules: FollowUpRules
-    owner: Callable[[str], str]  # of a queue
-    owners: Collection[str]  # all that the configuration names
-    due_at: Callable[[float], float]
-    short: Callable[[str], float]  # under so many seconds an abandon of a queue does not count
+    owner: Callable[[str], str]  # queue -> its owner
+    owners: Collection[str]  # all owners in the configuration
+    due_at: Callable[[float], float]  # time of opening -> time when it is due
+    short: Callable[[str], float]  # queue -> seconds of wait below which an abandoned visit does not count
 
 
 @dataclass(slots=True)
 class SweepResult:
-    """What came of one look."""
+    """The result of one sweep."""
 
     opened: Counter[str] = field(default_factory=Counter)  # by reason
     linked: int = 0
-    closed: list[FollowUp] = field(default_factory=list)  # since it was told last
-    counts: Mapping[str, FollowUpCount] = field(default_factory=dict)  # by owner, once it has come to its end
+    closed: list[FollowUp] = field(default_factory=list)  # closed since the last notification
+    counts: Mapping[str, FollowUpCount] = field(
+        default_factory=dict
+    )  # by owner; empty if the sweep was stopped
 
 
 class FollowUpSweep:
-    """Looks after the follow-ups of one PBX; `stopping` is asked between any two transactions."""
+    """A sweep over the follow-ups of one PBX.
+
+    It stops between two transactions if `stopping` returns True.
+    """
 
     def __init__(
         self, engine: Engine, pbx: str, desk: FollowUpPolicy, notify: Notify, stopping: Callable[[], bool]
@@ -68,7 +74,11 @@ class FollowUpSweep:
         self._stopping = stopping
 
     def run_once(self, since: float, now: float, result: SweepResult, *, link: bool = True) -> None:
-        """Open what has happened since then, link, tell and count; note in `result` what is done."""
+        """Open follow-ups for facts since `since`, link calls, notify and count.
+
+        Update `result` step by step. `link=False` skips the linking. Instants are UTC seconds since the
+        epoch.
+        """
         self._open(since, result)
         if link:
             self._link(now, result)
@@ -102,9 +112,10 @@ class FollowUpSweep:
         return follow_up(cause, self._desk.owner(cause.about.queue), self._desk.due_at(cause.at))
 
     def _link(self, now: float, result: SweepResult) -> None:
-        """Note the next answered call; of one that was closed a while ago only a call from before that.
+        """Link each follow-up to the next answered call with its customer.
 
-        A call is known when it has ended: whoever calls back may close the follow-up before.
+        A call is stored when it has ended, and the agent may close the follow-up earlier. So follow-ups that
+        were closed within the last day are linked too, but only to a call that started before the closing.
         """
         if self._stopping():
             return
@@ -147,7 +158,10 @@ class FollowUpSweep:
 def _next_call(
     follow_up: FollowUp, customer: CustomerKeys, called: Mapping[str, Sequence[tuple[str, str, float]]]
 ) -> tuple[str, str, float] | None:
-    """Return PBX, call and begin of the first answered call with the customer that came after."""
+    """Return PBX, Linkedid and start of the customer's first answered call after the follow-up.
+
+    None: none yet.
+    """
     own = (follow_up.pbx, follow_up.call_id)
     until = follow_up.closed_at
     fit = [

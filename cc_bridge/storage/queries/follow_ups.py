@@ -1,15 +1,14 @@
-"""Follow-ups as they are stored: opened once, listed, moved on, linked, notified of.
+"""Follow-ups as stored: functions to open, list, update and link them, and to note notifications.
 
-`daemon/jobs/follow_ups.py` opens and links them, `cc-bridge follow-up` and the pages list and move them, the
-caller lookup, customer histories and digests read them. Every function takes an open connection, and whoever
-opened it commits; `opened` alone takes an engine, since each opening is a transaction of its own.
+Every function takes an open connection, and its caller commits. Only `opened` takes an engine: each opening
+is its own transaction.
 
-At most one of a customer and a reason is not closed. A unique column says so, `open_key`, which is null in
-those that are closed: daemons that know nothing of each other cannot open two, in whatever order they come.
+A customer has at most one unclosed follow-up for each reason. The unique column `open_key` enforces this even
+between daemons that do not know each other. It is null in closed follow-ups.
 
-The trap: what opened one is read again and again. It must not open a second one when the first is closed,
-and neither must what happened before that: whoever closed it had the whole matter before them. So a closing
-covers all that happened until then, for that customer and reason.
+The facts that open a follow-up are read repeatedly. A fact must not open a second follow-up after the first
+was closed, and neither must an earlier fact: the person who closed the first one saw both. So a closing
+covers all earlier facts of that customer and reason.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -53,21 +52,21 @@ __all__ = [
     "unnotified",
 ]
 
-# What webhooks were notified of.
+# The values of `notified_state`: the last change that webhooks were notified of.
 NOTHING, OPENED, CLOSED = "", "opened", "closed"
 
 _LISTED = 200
 _OF_CUSTOMER = 500
-_AT_ONCE = 500  # follow-ups that webhooks are notified of
-_LEAST_ID = 4  # characters of an id that somebody typed
+_AT_ONCE = 500  # follow-ups in one batch of notifications
+_LEAST_ID = 4  # fewest characters of a typed id
 
 _c = follow_ups.c
 _COLUMNS = [_c[field.name] for field in fields(FollowUp)]
-# By the states, which have an index for it.
+# By state and not by `closed_at`, because the state has an index.
 _unclosed = _c.state.in_(sorted(UNCLOSED))
 
 
-# -- for people
+# -- for commands and pages
 
 
 def listed(
@@ -78,9 +77,10 @@ def listed(
     overdue_at: float | None = None,
     limit: int = _LISTED,
 ) -> list[FollowUp]:
-    """Return open ones by due time, so the overdue ones first, then closed ones, the newest first.
+    """Return follow-ups: unclosed ones by due time, so overdue ones first; then closed ones, newest first.
 
-    `owner`: of one alone; `overdue_at`: only those that are overdue then.
+    `owner` limits the list to one owner. `overdue_at` limits it to unclosed follow-ups that are overdue at
+    that instant.
     """
     wanted = select(*_COLUMNS).where(_c.state.in_(sorted(states)))
     if owner:
@@ -92,32 +92,34 @@ def listed(
 
 
 def one(connection: Connection, follow_up_id: str) -> FollowUp | None:
-    """Return the one with this id, or whose id alone begins so; None if there is none.
+    """Return the follow-up with this id or with an id that starts like this; None if there is none.
 
-    Raises FollowUpError when several begin so.
+    Raises FollowUpError if several ids start like this.
     """
     begin = follow_up_id.strip().lower()
     if len(begin) < _LEAST_ID or not begin.isalnum():
         return None
     found = _found(connection.execute(select(*_COLUMNS).where(_c.follow_up_id.startswith(begin)).limit(2)))
     if len(found) > 1:
-        raise FollowUpError(f"{begin} is the begin of several follow-ups: type more of it")
+        raise FollowUpError(f"several follow-ups start with {begin}: type more of the id")
     return found[0] if found else None
 
 
 def moved(
     connection: Connection, follow_up_id: str, move: Action, by: str, text: str, now: float
 ) -> FollowUp:
-    """Move the one with exactly this id on; return it as it is then.
+    """Apply an action to the follow-up with exactly this id; return the updated follow-up.
 
-    Raises FollowUpError, and changes nothing, for a move that does not fit what is stored by now.
+    Raises FollowUpError, and changes nothing, if the id does not exist or the stored state does not allow the
+    action.
     """
     values = apply_action(move, by, text, now)
     if values["state"] not in UNCLOSED:
         values["open_key"] = None
     mine = _c.follow_up_id == follow_up_id
     starts = sorted(state for state, each in TRANSITIONS if each is move)
-    # Before anything is read: SQLite refuses to write for whoever has read what another has changed since.
+    # The update comes before any read: SQLite rejects a write after a read if another process has written
+    # in between.
     done = connection.execute(update(follow_ups).where(mine, _c.state.in_(starts)).values(values))
     found = _found(connection.execute(select(*_COLUMNS).where(mine)))
     if not found:
@@ -128,19 +130,19 @@ def moved(
 
 
 def of_customer(connection: Connection, keys: Collection[str], limit: int = _OF_CUSTOMER) -> list[FollowUp]:
-    """Return those of who has these keys, newest first."""
+    """Return the follow-ups with one of these caller keys, newest first."""
     theirs = select(*_COLUMNS).where(_c.caller_key.in_(keys))
     return _found(connection.execute(theirs.order_by(_c.opened_at.desc()).limit(limit)))
 
 
 def reasons(connection: Connection, keys: Collection[str]) -> list[str]:
-    """Return why somebody with these keys is to be called back, each reason once, in their order."""
+    """Return the reasons of the unclosed follow-ups with one of these caller keys, each once, sorted."""
     wanted = select(_c.reason).where(_c.caller_key.in_(keys), _unclosed).distinct()
     return sorted(connection.scalars(wanted))
 
 
 def counts(connection: Connection, now: float, pbx: str = "") -> dict[str, FollowUpCount]:
-    """Return how many are not closed by owner, of one PBX or of all."""
+    """Return the numbers of unclosed follow-ups by owner, of one PBX, or of all if `pbx` is empty."""
     late = func.sum(case((_c.due_at < now, 1), else_=0))
     wanted = select(_c.owner, _c.state, func.count(), late).where(_unclosed)
     if pbx:
@@ -156,7 +158,7 @@ def counts(connection: Connection, now: float, pbx: str = "") -> dict[str, Follo
 
 
 def closed_between(connection: Connection, since: float, until: float) -> list[FollowUp]:
-    """Return those that were closed in a period, in that order; each tells the seconds that it took."""
+    """Return the follow-ups that were closed from `since` up to `until`, in order of closing."""
     wanted = select(*_COLUMNS).where(_c.closed_at >= since, _c.closed_at < until)
     return _found(connection.execute(wanted.order_by(_c.closed_at)))
 
@@ -165,7 +167,7 @@ def closed_between(connection: Connection, since: float, until: float) -> list[F
 
 
 def known_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
-    """Return which of these exist."""
+    """Return those of the given ids that exist."""
     found: set[str] = set()
     for some in id_batches(ids):
         found.update(connection.scalars(select(_c.follow_up_id).where(_c.follow_up_id.in_(some))))
@@ -173,7 +175,10 @@ def known_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
 
 
 def covered(connection: Connection, wanted: FollowUp, keys: Collection[str]) -> bool:
-    """Tell whether another one of this customer and reason is not closed, or was closed after it happened."""
+    """Return True if another follow-up of this customer and reason covers the wanted one.
+
+    It does so if it is not closed, or was closed after the wanted one's cause.
+    """
     others = select(_c.follow_up_id).where(
         _c.caller_key.in_(keys),
         _c.reason == wanted.reason,
@@ -184,20 +189,21 @@ def covered(connection: Connection, wanted: FollowUp, keys: Collection[str]) -> 
 
 
 def opened(engine: Engine, wanted: FollowUp, customer: str, keys: Collection[str]) -> bool:
-    """Store one that is new; tell whether it was opened.
+    """Store a new follow-up; return False if it exists already or another one covers it.
 
-    `customer` is the same for all of a customer's numbers, `keys` are those of all of them.
+    `customer` is the customer's name in `open_key`; `keys` are the caller keys of all their numbers.
     """
     values = {column.name: getattr(wanted, column.name) for column in _COLUMNS}
     values |= {"open_key": f"{wanted.reason} {customer}", "notified_state": NOTHING}
     try:
         with engine.connect() as connection, connection.begin() as transaction:
-            # First, as it waits for whoever closes the one that is open; what is read then is newer.
+            # The insert comes first: it waits for a transaction that is closing the earlier follow-up, and
+            # the check after it sees the result.
             connection.execute(insert(follow_ups).values(values))
             if covered(connection, wanted, keys):
                 transaction.rollback()
                 return False
-    except IntegrityError:  # it is there, or another one is open
+    except IntegrityError:  # it exists already, or another one is unclosed
         return False
     return True
 
@@ -206,19 +212,22 @@ def opened(engine: Engine, wanted: FollowUp, customer: str, keys: Collection[str
 
 
 def unlinked(connection: Connection, pbx: str, closed_since: float) -> list[FollowUp]:
-    """Return those of a PBX whose customer nobody has talked with: not closed, or closed since then."""
+    """Return the follow-ups of a PBX that have no linked call.
+
+    They are unclosed, or were closed at `closed_since` or later.
+    """
     wanted = select(*_COLUMNS).where(_c.pbx == pbx, _c.linked_call_id == "")
     return _found(connection.execute(wanted.where(or_(_unclosed, _c.closed_at >= closed_since))))
 
 
 def linked(connection: Connection, follow_up_id: str, pbx: str, call_id: str, at: float) -> None:
-    """Note the call with the customer that came after."""
+    """Store the next answered call with the customer; a link that exists stays as it is."""
     mine = update(follow_ups).where(_c.follow_up_id == follow_up_id, _c.linked_call_id == "")
     connection.execute(mine.values(linked_pbx=pbx, linked_call_id=call_id, linked_at=at))
 
 
 def unnotified(connection: Connection, pbx: str) -> list[tuple[FollowUp, str]]:
-    """Return some of a PBX's that webhooks are to be notified of, each with its state: NOTHING or OPENED."""
+    """Return up to 500 follow-ups of a PBX with a change to notify, each with its `notified_state`."""
     news = or_(_c.notified_state == NOTHING, _c.closed_at.is_not(None))
     wanted = select(*_COLUMNS, _c.notified_state).where(
         _c.pbx == pbx, _c.notified_state.in_((NOTHING, OPENED)), news
@@ -228,7 +237,7 @@ def unnotified(connection: Connection, pbx: str) -> list[tuple[FollowUp, str]]:
 
 
 def notified(connection: Connection, states: Mapping[str, str]) -> None:
-    """Note the state that webhooks were notified of, by id: OPENED or CLOSED."""
+    """Store the state that webhooks were notified of (OPENED or CLOSED), by follow-up id."""
     for follow_up_id, state in states.items():
         mine = update(follow_ups).where(_c.follow_up_id == follow_up_id)
         connection.execute(mine.values(notified_state=state))

@@ -1,10 +1,10 @@
-"""The lost calls of a span with what became of them, for the report `lost` and the digest.
+"""The lost calls of a span, each with its outcome: called back, called again, or neither.
 
-Only callers who were lost are read. Of a year that is nearly everybody at some time, so it is read in parts,
-in each of which they are few.
+Only callers with a lost call are read. In a year that is nearly every caller, so a span is read in parts of
+28 days, in which such callers are few.
 
-The trap: what becomes of a call of the last day is known a day later, so more is read than the part: that
-day, and another one for callers who waited past the end.
+The outcome of a lost call is known a day later. So each part is read with two more days: one for that
+outcome, and one for callers who still waited at the end of the part.
 """
 
 from collections.abc import Collection, Iterator
@@ -16,13 +16,17 @@ from cc_bridge.storage.queries.contacts_by_caller import contacts
 
 __all__ = ["lost_between"]
 
-_PART = 28 * 86_400.0  # two days more are read of each
+_PART = 28 * 86_400.0  # seconds; each part is read with two more days
 
 
 def lost_between(
     connection: Connection, since: float, until: float, now: float, shared: Collection[str] = ()
 ) -> Iterator[LostCall]:
-    """Yield the lost calls that entered from `since` to `until`: in each part, one caller after the other."""
+    """Yield the lost calls that entered a queue from `since` up to `until`.
+
+    The calls come in parts of 28 days, and within a part grouped by caller. Instants are UTC seconds since
+    the epoch.
+    """
     while since < until:
         end = min(since + _PART, until)
         read_until = min(now, end + 2 * RECALL_SECONDS)

@@ -1,4 +1,4 @@
-"""Queries for a restart: how far a PBX was observed, and what was open then."""
+"""Queries for a restart: until when a PBX was observed, and what was open at that time."""
 
 from dataclasses import fields
 
@@ -14,7 +14,7 @@ __all__ = ["observed_until", "open_records"]
 
 
 def observed_until(connection: Connection, pbx: str) -> float | None:
-    """Return until when a PBX was observed, UTC seconds since the epoch; None if it never was."""
+    """Return until when a PBX was observed, in UTC seconds since the epoch; None if it never was."""
     until: float | None = connection.scalar(
         select(observation_watermarks.c.observed_until).where(observation_watermarks.c.pbx == pbx)
     )
@@ -22,7 +22,7 @@ def observed_until(connection: Connection, pbx: str) -> float | None:
 
 
 def open_records(connection: Connection, pbx: str) -> list[OpenStateRecord]:
-    """Return what went on at a PBX when it was observed last."""
+    """Return the checkpoints of a PBX: calls and agents' states open when it was last observed."""
     columns = [open_state.c[field.name] for field in fields(OpenStateRecord)]
     return [
         OpenStateRecord(*row) for row in connection.execute(select(*columns).where(open_state.c.pbx == pbx))

@@ -1,8 +1,8 @@
-"""Visits and talks read back to be compared with queue_log, and those of queue_log taken in.
+"""Queries for the comparison with queue_log, and the import of visits and talks from queue_log.
 
-`cc_bridge/offline/queue_log.py` calls it. The trap: an imported row must never displace one that was
-observed, and the two agree on the second at best. So a visit counts as known when a row of its channel and
-queue covers it; only rows of the very same key that were imported themselves are written again.
+An imported row must never replace an observed one, and their times agree to the second at best. So a logged
+visit counts as known if a stored row of the same channel and queue overlaps it. Only imported rows with
+exactly the same key are written again.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,28 +21,28 @@ from cc_bridge.storage.schema.upsert import upsert
 
 __all__ = ["QUEUE_LOG", "ImportResult", "add", "observed"]
 
-QUEUE_LOG = "queue_log"  # the word for it in the column `source`
-_SAME = 1.5  # seconds: whole ones against microseconds, and a moment
-_EARLIEST, _LATEST = 0.0, 4_102_444_800.0  # 1970 and 2100: dates that every database holds
+QUEUE_LOG = "queue_log"  # value of the column `source` in imported rows
+_SAME = 1.5  # seconds by which equal times may differ: queue_log may have whole seconds only
+_EARLIEST, _LATEST = 0.0, 4_102_444_800.0  # 1970 and 2100: dates that every database can store
 _TINY = 1e-6  # seconds
 _WORDS: dict[str, type[StrEnum]] = {"outcome": Outcome, "ended_by": EndedBy, "transfer": Transfer}
 
 
 @dataclass(slots=True)
 class ImportResult:
-    """What an import did."""
+    """The counts of one import: visits and talks that were written, and visits that were skipped."""
 
     visits: int = 0
     talks: int = 0
-    observed: int = 0  # visits that we have seen ourselves
-    known: int = 0  # visits that an earlier import knows by a slightly different time
-    unfinished: int = 0  # visits of which the log does not tell the outcome
+    observed: int = 0  # skipped: the daemon has observed the visit
+    known: int = 0  # skipped: an earlier import has the visit with a slightly different time
+    unfinished: int = 0  # skipped: the log has no outcome
 
 
 def observed(connection: Connection, pbx: str, since: float, until: float) -> RecordedSide:
-    """Return the visits and talks of one PBX that touch a stretch of time, imported ones included.
+    """Return the visits, talks and gaps of one PBX that overlap a span, imported rows included.
 
-    queue_log knows nothing of talks without a queue, so they are left out.
+    Talks without a queue are left out, because queue_log has none.
     """
     since, until = max(since, _EARLIEST), min(until, _LATEST)
     v, t, g = queue_visits.c, talks.c, gaps.c
@@ -53,7 +53,9 @@ def observed(connection: Connection, pbx: str, since: float, until: float) -> Re
     return RecordedSide(
         visits=[QueueVisit(**row) for row in waited],
         talks=[Talk(**row) for row in talked],
-        since=-inf if first is None else first,  # without any record of ours nothing is excused
+        since=-inf
+        if first is None
+        else first,  # -inf: without any stored visit, no visit counts as older than the records
         gaps=[Gap(**row) for row in unseen],
     )
 
@@ -65,7 +67,10 @@ def add(
     counts: ImportResult,
     storable: Callable[[Record], Record] = lambda record: record,
 ) -> None:
-    """Take in some visits with their talks, in one transaction; `storable` is `Privacy.of`."""
+    """Import some visits with their talks, in one transaction, and add to `counts`.
+
+    `storable` pseudonymises a record as the configuration requires.
+    """
     told = [visit for visit in visits if visit.outcome is not None]
     counts.unfinished += len(visits) - len(told)
     rows: dict[Table[Any], list[dict[str, Any]]] = {queue_visits: [], talks: []}
@@ -89,7 +94,7 @@ def add(
 
 
 def _stored(connection: Connection, pbx: str, calls: set[str]) -> dict[tuple[str, str], list[Any]]:
-    """Return what is known of the visits of some channels, by channel and queue."""
+    """Return the stored visits of some channels, by channel and queue."""
     c = queue_visits.c
     found: dict[tuple[str, str], list[Any]] = {}
     wanted = select(c.uniqueid, c.queue, c.entered_at, c.left_at, c.position, c.source)
@@ -99,11 +104,11 @@ def _stored(connection: Connection, pbx: str, calls: set[str]) -> dict[tuple[str
 
 
 def _covered_by(visit: LoggedVisit, rows: list[Any]) -> str | None:
-    """Return the source of a row that is this visit; None: it is new, or to be written again."""
+    """Return the source of the stored row that is this visit; None: the visit is to be written."""
     left_at = visit.entered_at if visit.left_at is None else visit.left_at
     for row in rows:
         if row.source == QUEUE_LOG:
-            # A log that begins in mid-visit tells the entry by the wait, which may be a second off.
+            # If a log starts in mid-visit, the entry is computed from the wait and may be a second off.
             computed = 0 in (visit.position, row.position) and row.entered_at != visit.entered_at
             if computed and abs(row.left_at - left_at) < _TINY:
                 return QUEUE_LOG
@@ -115,7 +120,7 @@ def _covered_by(visit: LoggedVisit, rows: list[Any]) -> str | None:
 
 
 def _rows(connection: Connection, kind: type[Record], *where: Any) -> Iterator[dict[str, Any]]:
-    """Yield the fields of records, with our words as what they are in Python."""
+    """Yield the fields of records as dicts, with enum members instead of stored words."""
     table = TABLES[kind]
     names = [field.name for field in fields(kind)]
     for row in connection.execute(select(*(table.c[name] for name in names)).where(*where)):

@@ -1,10 +1,9 @@
-"""Asterisk's queue_log where it is a table: the realtime queue_log that most clusters have.
+"""Asterisk's queue_log as a database table: the realtime queue_log, which most clusters use.
 
-`cc_bridge/offline/queue_log.py` reads a log through it. The database is another program's: nothing is
-written, and an SQLite file is opened so that nothing can be.
+The database belongs to another program, so it is only read; an SQLite file is opened read-only.
 
-The trap: the table has no order of its own. Its time has microseconds in newer Asterisks and whole seconds
-in older ones; an `id` column, which many installations add, keeps lines of one second in order.
+The table has no order of its own. Its column `time` has microseconds in newer Asterisks and whole seconds in
+older ones. An `id` column, which many installations add, keeps lines of the same second in order.
 """
 
 import sqlite3
@@ -22,8 +21,8 @@ from cc_bridge.storage.engine import make_engine
 __all__ = ["read_table"]
 
 _COLUMNS = ("time", "callid", "queuename", "agent", "event", "data1", "data2", "data3", "data4", "data5")
-_AROUND = timedelta(days=1)  # a visit may begin long before a stretch of interest; time zones differ by less
-_ROWS = 1_000  # fetched at a time
+_AROUND = timedelta(days=1)  # a visit may start long before the span; time zones differ by less than a day
+_ROWS = 1_000  # rows fetched at a time
 
 
 def read_table(
@@ -31,12 +30,15 @@ def read_table(
 ) -> Iterator[QueueLogLine]:
     """Yield the lines from about a day before `since` to about a day after `until`.
 
-    `zone` is the PBX's; None: this machine's. Raises StorageError when there is no such table.
+    `zone` is the time zone of the PBX; None: this machine's. Raises StorageError if the table is missing or
+    cannot be read.
     """
     try:
         where = make_url(url)
     except ArgumentError:  # its text may quote the URL, with its password
-        raise StorageError("the URL of the queue_log table is not valid") from None
+        raise StorageError(
+            "the URL of the queue_log table is not valid: use for example mysql+pymysql://user@host/name"
+        ) from None
     if where.get_backend_name() == "sqlite":
         file = f"file:{where.database}?mode=ro"
         engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(file, uri=True))

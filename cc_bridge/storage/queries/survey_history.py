@@ -1,6 +1,6 @@
-"""What is stored, counted for a live table on the screen, and read back for who may be asked again.
+"""Queries for the survey history: past attempts, callback surveys, survey versions and opt-outs.
 
-Every function takes an open connection; `since` is in UTC seconds since the epoch.
+Every function takes an open connection. `since` is in UTC seconds since the epoch.
 """
 
 from dataclasses import fields
@@ -25,7 +25,7 @@ __all__ = [
 
 
 def asked_since(connection: Connection, since: float) -> list[PastAttempt]:
-    """Return who was asked since then on all PBXs, oldest first."""
+    """Return the survey attempts on all PBXs that started at `since` or later, oldest first."""
     columns = [survey_attempts.c[field.name] for field in fields(PastAttempt)]
     rows = connection.execute(
         select(*columns).where(survey_attempts.c.started_at >= since).order_by(survey_attempts.c.started_at)
@@ -34,7 +34,7 @@ def asked_since(connection: Connection, since: float) -> list[PastAttempt]:
 
 
 def called_since(connection: Connection, since: float) -> dict[str, float]:
-    """Return whom call-backs called since then, by caller key, with the last instant."""
+    """Return the callers with a callback survey since then: caller key -> instant of the last one."""
     rows = connection.execute(
         select(survey_decisions.c.caller_key, func.max(survey_decisions.c.decided_at))
         .where(
@@ -48,12 +48,12 @@ def called_since(connection: Connection, since: float) -> dict[str, float]:
 
 
 def definitions(connection: Connection) -> list[SurveyDefinition]:
-    """Return what each version of the surveys of all PBXs asks, as it was loaded there first."""
+    """Return each version of each survey of all PBXs, as it was loaded first."""
     columns = [surveys.c[field.name] for field in fields(SurveyDefinition)]
     return [SurveyDefinition(*row) for row in connection.execute(select(*columns))]
 
 
 def opt_outs(connection: Connection) -> list[OptOut]:
-    """Return what each caller said last, not to be asked or to be asked again, longest ago first."""
+    """Return the last opt-out or opt-in of each caller, oldest first."""
     columns = [said.c[field.name] for field in fields(OptOut)]
     return [OptOut(*row) for row in connection.execute(select(*columns).order_by(said.c.updated_at))]

@@ -1,7 +1,7 @@
-"""What the database knows of today, for a wallboard whose daemon has just been started.
+"""Queries for today's visits and ratings, for the wallboard of a daemon that has just started.
 
-`daemon/services/wallboard_publisher.py` reads it in a thread. The trap: rows that cannot be read, such as an
-outcome of a newer version, must not keep all others away; so words stay words here.
+A row that cannot be interpreted, such as an outcome of a newer version, must not block the other rows. So
+outcomes stay plain text here, and unknown ones are skipped.
 """
 
 from dataclasses import dataclass, fields
@@ -20,7 +20,7 @@ _OUTCOMES = frozenset(Outcome)
 
 @dataclass(frozen=True, slots=True)
 class VisitRow:
-    """A row of `queue_visits`, as far as it is counted."""
+    """A row of `queue_visits` with the columns that the wallboard counts."""
 
     uniqueid: str
     queue: str
@@ -30,7 +30,10 @@ class VisitRow:
 
 
 def visited_since(connection: Connection, pbx: str, since: float) -> list[VisitRow]:
-    """Return the visits of a PBX whose callers entered since then."""
+    """Return the visits of a PBX whose callers entered at `since` or later.
+
+    `since` is in UTC seconds since the epoch.
+    """
     c = queue_visits.c
     columns = [c[field.name] for field in fields(VisitRow)]
     rows = connection.execute(select(*columns).where(c.entered_at >= since, without_index(c.pbx) == pbx))
@@ -38,7 +41,10 @@ def visited_since(connection: Connection, pbx: str, since: float) -> list[VisitR
 
 
 def rated_since(connection: Connection, pbx: str, since: float) -> list[RatingToday]:
-    """Return the answers of a PBX that were given since then, with the queue of the rated talk."""
+    """Return the answers of a PBX given at `since` or later, with the queue of the rated talk.
+
+    `since` is in UTC seconds since the epoch.
+    """
     same = (answers.c.pbx == survey_attempts.c.pbx) & (answers.c.attempt_id == survey_attempts.c.attempt_id)
     c = answers.c
     columns = survey_attempts.c.queue, c.attempt_id, c.question, c.kind, c.value, c.answered_at
