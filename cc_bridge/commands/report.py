@@ -70,7 +70,7 @@ def report(name: str, path: Path | None, **options: Any) -> None:
 
     Dates are given in the Gregorian or the Persian calendar: 2026-11-01 or 1405-08-10. Each figure is printed
     with its sample size n, and scores with a confidence interval. The HTML and JSON output and
-    config/measures.md explain each figure.
+    config/docs/kpis.md explain each figure.
 
     \b
     Examples:  cc-bridge report service --from 2026-11-01 --to 2026-11-30

@@ -1,6 +1,6 @@
 """Lost calls and their results, and repeat calls. Pure.
 
-Formulas and terms are those of config/measures.md. All windows are in hours, never in calendar days, so
+Formulas and terms are those of config/docs/kpis.md. All windows are in hours, never in calendar days, so
 midnight and clock changes do not matter.
 
 The result of a lost call is not final before its window has ended. Until then the call is not decided, and

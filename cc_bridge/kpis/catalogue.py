@@ -1,6 +1,6 @@
 """What each number means: one catalogue of names, words, formulas, units and sources. Pure.
 
-`metrics/` takes the HELP of its KPIs from here (`help_text`), `config/measures.md` is generated from it.
+`metrics/` takes the HELP of its KPIs from here (`help_text`), `config/docs/kpis.md` is generated from it.
 
 The trap: a formula is read by people and run by the tests. Where code computes the number, the names in
 its formula are the code's own: the fields of VisitCounts, or the instants of a record.

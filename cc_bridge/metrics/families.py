@@ -1,7 +1,7 @@
 """The catalogue of all metrics: name, type, labels, unit, meaning and largest number of series of each. Pure.
 
 `record_metrics.py` and `collectors.py` export exactly these metrics. `reference.py` writes
-`config/metrics.md` from them. The HELP text of a KPI, with its formula, comes from `kpis/catalogue.py`.
+`config/docs/metrics.md` from them. The HELP text of a KPI, with its formula, comes from `kpis/catalogue.py`.
 
 A new counter of a queue needs an entry here and a call of `RecordMetrics.count` at the event. The instrument
 and its series at 0 follow from `labels` and `initial`. `queue` is the first label of every family that has

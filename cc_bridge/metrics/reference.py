@@ -1,4 +1,4 @@
-"""The metrics reference page, `config/metrics.md`: all metrics, with the rules, alerts and panels of each.
+"""The metrics reference page, `config/docs/metrics.md`: all metrics, with the rules, alerts and panels of each.
 
 Pure. `cc-bridge metrics` prints the page, from the files in `config/prometheus/` and `config/grafana/`.
 
@@ -35,7 +35,7 @@ the label `pbx` in addition to the labels listed here. No label names a caller; 
 `metrics.agents = true`. The series of a configured queue exist at 0 from the start of the daemon, those of
 any other queue from the first list of queues that the PBX sends. Counters count from the start of the daemon;
 a restart of Asterisk does not reset them. The definitions of the figures for the contact centre are in
-[measures.md](measures.md).
+[kpis.md](kpis.md).
 
 The names in the column "series at most": """
 

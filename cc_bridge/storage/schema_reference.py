@@ -1,4 +1,4 @@
-"""The tables and views as a page for people who query them: config/schema.md.
+"""The tables and views as a page for people who query them: config/docs/schema.md.
 
 `cc-bridge db schema` prints it, and a test keeps the committed page in step. Everything comes from
 schema/tables.py and views/ but the examples, which the tests run on every kind of database.
@@ -19,7 +19,7 @@ __all__ = ["EXAMPLES", "page"]
 _INTRO = """\
 # The database, for those who query it
 
-Generated from the code by `python tests/support/generate.py`. [measures.md](measures.md) has the formulas.
+Generated from the code by `python tests/support/generate.py`. [kpis.md](kpis.md) has the formulas.
 
 Everything of one call has its `pbx` and `call_id`. There are no foreign keys: a row may be there before the
 one that it belongs to, or without it. Rows are replaced as more gets known, so copy by key, not by position.

@@ -1,6 +1,6 @@
 """The usual questions to the database, as an integrator asks them, and how long PostgreSQL takes for each.
 
-For a day, a week and a month where the question has a time; and the examples of config/schema.md as they are.
+For a day, a week and a month where the question has a time; and the examples of config/docs/schema.md.
 """
 
 import datetime as dt
@@ -16,7 +16,7 @@ from year import FIRST_DAY
 __all__ = ["ask", "questions"]
 
 _REPEATS = 3
-_PAGE = Path(__file__).parents[2] / "config" / "schema.md"
+_PAGE = Path(__file__).parents[2] / "config" / "docs" / "schema.md"
 
 _LAST = FIRST_DAY + dt.timedelta(29)
 _SPANS = {"day": 1, "week": 7, "month": 30}  # days, the last of them all end with the month's

@@ -22,7 +22,7 @@ from cc_bridge.storage.schema.tables import metadata
 
 __all__ = ["CHANGED", "DAYS", "FIRST_DAY", "LINGERING", "RUDE", "Year"]
 
-FIRST_DAY = dt.date(2026, 11, 1)  # config/schema.md asks about days of this month
+FIRST_DAY = dt.date(2026, 11, 1)  # config/docs/schema.md asks about days of this month
 DAYS = 365
 CHANGED = dt.date(2027, 5, 1)
 RUDE, LINGERING = (7, 13), 21  # numbers of agents

@@ -24,17 +24,19 @@ def generated_files() -> Iterator[tuple[str, Callable[[], str]]]:
     The order matters: the metrics page names the panels that the dashboards' files have.
     """
     # Tests read COMMAND without Grafana's SDK, which is slow to load and warns.
-    sys.path.append(str(ROOT / "config" / "grafana"))
+    sys.path += [str(ROOT / "config" / "grafana"), str(ROOT / "tests")]
     from cc_bridge.commands.metrics import metrics_page  # noqa: PLC0415
     from cc_bridge.kpis import catalogue  # noqa: PLC0415
     from cc_bridge.storage import schema_reference  # noqa: PLC0415
     from dashboards_src.__main__ import dashboards  # noqa: PLC0415
+    from support import cli_reference  # noqa: PLC0415
 
     for name, text in dashboards().items():
         yield f"config/grafana/dashboards/{name}", lambda text=text: text
-    yield "config/metrics.md", metrics_page
-    yield "config/measures.md", catalogue.page
-    yield "config/schema.md", schema_reference.page
+    yield "config/docs/metrics.md", metrics_page
+    yield "config/docs/kpis.md", catalogue.page
+    yield "config/docs/schema.md", schema_reference.page
+    yield "config/docs/cli.md", cli_reference.page
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:

@@ -25,10 +25,10 @@ def test_the_command_checks_and_writes(tmp_path, capsys):
     assert main([], tmp_path) == 0
     assert capsys.readouterr().out.splitlines() == [f"{name} is written" for name in names]
     assert main(["--check"], tmp_path) == 0
-    (tmp_path / "config" / "metrics.md").write_text("old")
+    (tmp_path / "config" / "docs" / "metrics.md").write_text("old")
     assert main(["--check"], tmp_path) == 1
     assert main([], tmp_path) == 0
-    told = ["config/metrics.md is out of date", "config/metrics.md is written"]
+    told = ["config/docs/metrics.md is out of date", "config/docs/metrics.md is written"]
     assert capsys.readouterr().out.splitlines() == told
     for name in names:
         assert (tmp_path / name).read_bytes() == (ROOT / name).read_bytes()

@@ -332,7 +332,7 @@ survey_attempts = _table(
     Index(None, "call_id"),
 )
 
-_KIND = "Kind of the question, such as csat; config/schema.md lists them with their values"
+_KIND = "Kind of the question, such as csat; config/docs/schema.md lists them with their values"
 
 answers = _table(
     "answers",

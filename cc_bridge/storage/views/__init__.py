@@ -1,4 +1,4 @@
-"""Views that answer the usual questions, by the formulas of config/measures.md.
+"""Views that answer the usual questions, by the formulas of config/docs/kpis.md.
 
 `migrate.py` makes them in an empty database, migrations in an older one. Each column stands
 beside its SQL, which is the same on every kind of database; only how an instant becomes an hour or a day is

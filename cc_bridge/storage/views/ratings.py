@@ -21,7 +21,11 @@ RATINGS = View(
         instant("rated_at", "When the key was pressed"),
         text("survey", 64, "Survey definition; null when the attempt is not stored"),
         integer("version", "Version of that definition; null when the attempt is not stored", "version"),
-        text("kind", 64, "Kind of the question, such as csat; config/schema.md lists them with their values"),
+        text(
+            "kind",
+            64,
+            "Kind of the question, such as csat; config/docs/schema.md lists them with their values",
+        ),
         integer("value", "Score; 1 for yes, 0 for no; key of a choice; seconds of a spoken comment", "value"),
         text("label", 128, "What the key of a choice means, else empty"),
         integer("tries", "Keys and silences until the answer was valid, 1 for the first", "tries"),

@@ -376,7 +376,7 @@ def _process() -> tuple[object, ...]:
         lines(
             "Series",
             "short",
-            "Samples of one scrape; config/metrics.md says how many there can be.",
+            "Samples of one scrape; config/docs/metrics.md says how many there can be.",
             prom('scrape_samples_scraped{job=~"$job"}', "{{instance}}"),
             span=8,
         ),

@@ -253,7 +253,7 @@ def board() -> Dashboard:
     return framed(
         "service",
         "cc_bridge: service",
-        "How callers were served, by queue and hour. config/measures.md has every formula.",
+        "How callers were served, by queue and hour. config/docs/kpis.md has every formula.",
         "now-24h",
         (DATASOURCE, DATABASE, JOB, PBX_OF_METRICS, QUEUES),
         (

@@ -136,9 +136,9 @@ def test_every_metric_is_used_or_says_what_it_is_for():
 
 def test_the_page_is_what_the_command_prints():
     shown = CliRunner().invoke(main, ["metrics"])
-    committed = (ROOT / "config" / "metrics.md").read_text(encoding="utf-8")
+    committed = (ROOT / "config" / "docs" / "metrics.md").read_text(encoding="utf-8")
     assert shown.output == committed, f"run: {COMMAND}"
-    assert "(config/metrics.md)" in README
+    assert "(config/docs/metrics.md)" in README
 
 
 def test_who_uses_a_metric_is_read_from_rules_and_panels():

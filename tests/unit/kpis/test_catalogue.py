@@ -55,12 +55,12 @@ def fields(record):
 
 
 def test_the_committed_page_is_what_the_catalogue_says():
-    committed = (ROOT / "config" / "measures.md").read_text(encoding="utf-8")
+    committed = (ROOT / "config" / "docs" / "kpis.md").read_text(encoding="utf-8")
     assert committed == page(), f"run: {COMMAND}"
 
 
 def test_the_readme_leads_to_the_page():
-    assert "(config/measures.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "(config/docs/kpis.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_every_name_is_given_once():

@@ -287,7 +287,7 @@ def test_a_low_rating_is_told_to_a_webhook(name):
 
 
 def test_every_kind_is_in_the_reference_of_the_schema():
-    page = (ROOT / "config" / "schema.md").read_text(encoding="utf-8")
+    page = (ROOT / "config" / "docs" / "schema.md").read_text(encoding="utf-8")
     missing = [name for name in KINDS if f"| `{name}` | {KINDS[name].meaning}" not in page]
     assert not missing, "run: python tests/support/generate.py"
 

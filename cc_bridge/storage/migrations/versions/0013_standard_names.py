@@ -24,7 +24,7 @@ branch_labels = None
 depends_on = None
 
 _PBX = "Name of the PBX in the configuration"
-_KIND = "Kind of the question, such as csat; config/schema.md lists them with their values"
+_KIND = "Kind of the question, such as csat; config/docs/schema.md lists them with their values"
 
 
 def _text(name: str, length: int, comment: str) -> sa.Column[Any]:

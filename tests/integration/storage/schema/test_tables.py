@@ -256,11 +256,11 @@ def test_mariadb_tells_what_each_column_means(mariadb):
 
 
 def test_the_committed_page_is_what_the_schema_says():
-    committed = (ROOT / "config" / "schema.md").read_text(encoding="utf-8")
+    committed = (ROOT / "config" / "docs" / "schema.md").read_text(encoding="utf-8")
     assert committed == page(), f"run: {COMMAND}"
     shown = CliRunner().invoke(main, ["db", "schema"])
     assert (shown.exit_code, shown.output) == (0, committed)
-    assert "(config/schema.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "(config/docs/schema.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_page_has_every_table_and_column_in_its_place():
