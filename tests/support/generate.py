@@ -29,7 +29,7 @@ def generated_files() -> Iterator[tuple[str, Callable[[], str]]]:
     from cc_bridge.kpis import catalogue  # noqa: PLC0415
     from cc_bridge.storage import schema_reference  # noqa: PLC0415
     from dashboards_src.__main__ import dashboards  # noqa: PLC0415
-    from support import cli_reference  # noqa: PLC0415
+    from support import cli_reference, options_reference  # noqa: PLC0415
 
     for name, text in dashboards().items():
         yield f"config/grafana/dashboards/{name}", lambda text=text: text
@@ -37,6 +37,7 @@ def generated_files() -> Iterator[tuple[str, Callable[[], str]]]:
     yield "config/docs/kpis.md", catalogue.page
     yield "config/docs/schema.md", schema_reference.page
     yield "config/docs/cli.md", cli_reference.page
+    yield "config/docs/options.md", options_reference.page
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
