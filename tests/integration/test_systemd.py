@@ -60,11 +60,11 @@ def test_credentials_and_keys_of_the_configuration_fit():
         assert key in Config().model_dump()[section], variable
 
 
-def test_the_readme_installs_what_the_unit_runs():
-    readme = (ROOT / "README.md").read_text()
+def test_the_page_installs_what_the_unit_runs():
+    page = (ROOT / "config" / "README.md").read_text()
     assert values("ExecStart") == [f"{PROGRAM} run --config /etc/cc-bridge/cc-bridge.toml"]
     (folder,), (secret, *_) = values("StateDirectory"), values("LoadCredential")
-    assert f"useradd --system --home /var/lib/{folder}" in readme
-    assert f"{Path(PROGRAM).parent}/pip install" in readme
-    assert f"> {secret.partition(':')[2]}" in readme
-    assert f"`{UNIT.relative_to(ROOT)}`" in readme
+    assert f"useradd --system --home /var/lib/{folder}" in page
+    assert f"{Path(PROGRAM).parent}/pip install" in page
+    assert f"> {secret.partition(':')[2]}" in page
+    assert f"cp {UNIT.relative_to(ROOT)} /etc/systemd/system/" in page
