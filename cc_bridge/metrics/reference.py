@@ -1,4 +1,4 @@
-"""The metrics reference page, `config/docs/metrics.md`: all metrics, with the rules, alerts and panels of each.
+"""The metrics reference page, `config/docs/metrics.md` with each metric's rules and panels.
 
 Pure. `cc-bridge metrics` prints the page, from the files in `config/prometheus/` and `config/grafana/`.
 
