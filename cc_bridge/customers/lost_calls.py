@@ -67,7 +67,7 @@ class Contact:
 
 
 class LostCallStatus(StrEnum):
-    """The result of a lost call."""
+    """The result of a lost call: called back, the caller called again, not managed, or open."""
 
     RECALLED = "recalled"  # an agent called, and the customer answered
     SELF_SERVED = "self_served"  # the customer called again and was answered
@@ -93,7 +93,7 @@ class LostCall:
 
     @property
     def seconds(self) -> float | None:
-        """The time from the loss to the later call's answer, in seconds; None if there is none."""
+        """The time from the loss to the answer of the later call, in seconds; None without a later call."""
         return None if self.answered_at is None else self.answered_at - self.lost_at
 
 

@@ -1,13 +1,13 @@
 """Number keys: the caller keys under which the calls of a phone number may be stored. Pure.
 
-phonenumbers, Google's number library, recognises 0912..., +98 912... and 912... (left by a
-spreadsheet) as one number, and knows the forms in which a network sends it. So a customer is found whatever
-form trunks and people write.
+phonenumbers, Google's number library, recognises 0912..., +98 912... and 912... (left by a spreadsheet) as
+one number, and knows the forms in which a network sends it. So a customer is found whatever form trunks and
+people write.
 
-`privacy.caller_keys.normalise`, which makes the stored keys, deliberately does without it. Its
-tables change every two weeks, but a key must stay the same for years or opt-outs are lost. phonenumbers also
-accepts letters as digits, and takes the extension 201 for a foreign number. Its cost would be acceptable: 51
-us for 16 numbers, 1.4 MB.
+`privacy.caller_keys.normalise`, which makes the stored keys, does not use phonenumbers. The library's tables
+change every two weeks, but a key must stay the same for years or opt-outs are lost. It also accepts letters
+as digits, and takes the extension 201 for a foreign number. Its cost would be acceptable: 51 us for 16
+numbers, 1.4 MB.
 
 Note: a number without country code is found in both forms only if the region is known.
 """
@@ -23,7 +23,7 @@ __all__ = ["NumberKeys"]
 
 
 class NumberKeys:
-    """The number rules of one contact centre: its key maker, its region and its shared numbers."""
+    """The phone numbers of one contact centre: their caller keys, its region and its shared numbers."""
 
     def __init__(self, keys: CallerKeys, region: str = "", shared: Iterable[str] = ()) -> None:
         """Set the region and the shared numbers.

@@ -35,7 +35,7 @@ class Priorities:
     after_lost_call: int = 0  # priority after a lost call
 
     def of(self, profile: Profile) -> int:
-        """Return the priority of a caller."""
+        """Return the queue priority of a caller."""
         low = profile.last_rating is not None and profile.last_rating <= self.low_rating
         return max(0, low * self.after_low_rating, profile.lost * self.after_lost_call)
 

@@ -88,7 +88,7 @@ class TimelineRating:
 
 @dataclass(frozen=True, slots=True)
 class TimelineFollowUp:
-    """An entry for a follow-up, at the instant of its cause."""
+    """An entry for a follow-up; its instant is that of the call or answer that caused the follow-up."""
 
     at: float
     pbx: str

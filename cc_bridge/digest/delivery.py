@@ -39,7 +39,10 @@ NAMES = {Frequency.DAY: DigestName.DAY, Frequency.WEEK: DigestName.WEEK, Frequen
 
 @dataclass(slots=True)
 class DigestRunResult:
-    """The result of one run of `send_due`; instants are UTC seconds since the epoch."""
+    """The result of one run of `send_due`: sent, postponed and given-up deliveries.
+
+    Instants are UTC seconds since the epoch.
+    """
 
     every: str
     due_at: float

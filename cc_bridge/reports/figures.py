@@ -114,7 +114,7 @@ class ReportTable:
 
 @dataclass(frozen=True, slots=True)
 class Highlight:
-    """A highlighted finding: a sentence of texts.toml, and the keys and figures to insert into it."""
+    """A highlighted finding: a sentence of texts.toml, with the keys and figures to insert into it."""
 
     sentence: str
     keys: Mapping[str, tuple[Dimension | KeyKind, Group]] = field(default_factory=dict)

@@ -49,7 +49,7 @@ class _Calls:
 
 
 def journey(ask: ReportQuery, source: Source) -> Report:
-    """Return the calls that had more than one queue or agent, and the transfers out of each queue."""
+    """Return the report: calls with several queues or agents, and transfers out of each queue."""
     found: dict[Group, _Calls] = {}
     everyone = _Calls()
     for row in source.journeys(ask.counted_by):

@@ -79,7 +79,7 @@ class ReportQuery:
 
     @property
     def offsets(self) -> tuple[UtcOffset, ...]:
-        """The offsets from UTC within the span."""
+        """The offsets of local time from UTC within the span."""
         return self.days.offsets(self.since, self.until)
 
     def of(self, queue: str) -> QueueSettings:

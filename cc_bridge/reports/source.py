@@ -29,7 +29,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class VisitSums:
-    """The visits with one outcome whose wait time, rounded up to whole seconds, is `second`."""
+    """Sums over the visits with one outcome and one wait time, `second`, rounded up to whole seconds."""
 
     key: Group
     outcome: str
@@ -45,7 +45,7 @@ class VisitSums:
 
 @dataclass(frozen=True, slots=True)
 class TalkSums:
-    """The talks of one key."""
+    """Sums over the talks with one key."""
 
     key: Group
     n: int
@@ -117,9 +117,9 @@ class AttemptCount:
 
 @dataclass(frozen=True, slots=True)
 class RatedBy:
-    """The number of answers with one value, on the scale from 1 to 5, in one group of a factor.
+    """The number of answers with one value, on the scale from 1 to 5, for one value of a factor.
 
-    Each answer is in one row of each factor. The factors are the call's wait band (-1: the call is not
+    Each answer is counted once for each factor. The factors are the call's wait band (-1: the call is not
     stored), `agents_spoken` (the number of agents; 3: three or more, 0: the call is not stored), hour and
     queue.
     """
@@ -132,7 +132,7 @@ class RatedBy:
 
 @dataclass(frozen=True, slots=True)
 class JourneyCount:
-    """The number of calls that entered a queue, with equal numbers of queues and talks."""
+    """The number of calls that entered a queue and had the given numbers of queues and talks."""
 
     key: Group
     queues: int
@@ -143,7 +143,7 @@ class JourneyCount:
 
 @dataclass(frozen=True, slots=True)
 class TransferCount:
-    """The number of transfers of one kind."""
+    """The number of transfers of one kind: blind or attended."""
 
     key: Group
     kind: str

@@ -35,7 +35,7 @@ class BusinessHours:
         return self.contains_minute(there.weekday(), 60 * there.hour + there.minute)
 
     def contains_minute(self, today: int, minute: int) -> bool:
-        """Return whether a local minute of the day `today` is within these hours; Monday is 0."""
+        """Return whether a minute of a local day is within these hours; `today` is a weekday, Monday 0."""
         starts_today, started_yesterday = today in self.weekdays, (today - 1) % 7 in self.weekdays
         if self.begin < self.end:
             return starts_today and self.begin <= minute < self.end

@@ -125,7 +125,7 @@ class HangupOutliers:
             counts.n //= 2
 
     def agents(self) -> Iterator[AgentShare]:
-        """Yield the share of every agent in every queue."""
+        """Yield the share of callers who hung up first, for every agent of every queue."""
         rare = self._significance_level()
         for queue, agents in self._queues.items():
             everyone = _sum(agents)
@@ -137,7 +137,7 @@ class HangupOutliers:
                 yield AgentShare(queue, agent, own.share, own.n, low, high, norm, is_outlier)
 
     def queues(self) -> Iterator[QueueShare]:
-        """Yield the share of every queue, with the number of its outliers."""
+        """Yield the share of callers who hung up first, and the number of outliers, for every queue."""
         rare = self._significance_level()
         for queue, agents in self._queues.items():
             everyone = _sum(agents)
@@ -145,9 +145,9 @@ class HangupOutliers:
             yield QueueShare(queue, everyone.share, everyone.n, outliers)
 
     def _significance_level(self) -> float:
-        """Return the probability below which a pair of agent and queue is an outlier.
+        """Return the highest p-value at which a pair of agent and queue is an outlier.
 
-        It falls with the number of pairs that have enough callers.
+        The more pairs have enough callers, the lower it is.
         """
         compared = 0
         for agents in self._queues.values():

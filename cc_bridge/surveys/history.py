@@ -24,7 +24,7 @@ _TODAY = 25 * 3_600.0  # seconds: the longest day, on which clocks are set back
 
 @dataclass(frozen=True, slots=True)
 class PastAttempt:
-    """The part of a SurveyAttempt that the history needs; the database returns thousands of them."""
+    """A past survey attempt with the columns that the history needs; the database returns thousands."""
 
     pbx: str
     attempt_id: str

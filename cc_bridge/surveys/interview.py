@@ -99,7 +99,7 @@ class Interview:
         return SurveyResult.COMPLETE if self._walked else SurveyResult.PARTIAL
 
     def begin(self) -> Step:
-        """Return the first step: to store the start of the survey."""
+        """Return the first step, which stores the start of the survey."""
         return Begin()
 
     def next(self, event: StepOutcome) -> Step:
@@ -119,9 +119,9 @@ class Interview:
         return found(self) if found is not None else self._part("error")
 
     def _meaning(self, event: StepResult | KeyPressed | CommentRecorded) -> _Meaning:
-        """Return the table key of an outcome.
+        """Return the key under which the state table has an outcome.
 
-        The current question decides the meaning of keys and silence.
+        Keys and silence have the meaning that the current question gives them.
         """
         if isinstance(event, CommentRecorded):
             self._value = event.seconds
@@ -260,7 +260,7 @@ class Interview:
         return self._lead_in(prompt)
 
     def _turn_to(self, number: int) -> None:
-        """Make a question the current one; the number after the last question means that none is left."""
+        """Make a question, given by its number, the current one; the number after the last means the end."""
         self._number = number
         self._tries = 0  # wrong keys and silences
         self._value = 0

@@ -16,7 +16,7 @@ FOLDER = "cc_bridge"  # inside a language's sound folder; separates these files 
 
 
 class AsteriskSound(SurveyTable):
-    """A human recording of Asterisk's own sound packages."""
+    """A prompt that is a recorded voice from Asterisk's own sound packages."""
 
     asterisk: str = Field(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")
 

@@ -120,7 +120,7 @@ class StepResult(Enum):
 
 
 class InterviewEnd(Enum):
-    """The end of an interview without a goodbye; the value is the attempt's reason."""
+    """The end of an interview without a goodbye; the value is stored as the reason of the survey attempt."""
 
     HUNG_UP = "hung_up"
     TIME_IS_UP = "time_limit"

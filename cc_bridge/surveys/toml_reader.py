@@ -38,7 +38,7 @@ _ENTRY = re.compile(rf"{_DOTTED}=")
 
 
 class SurveyTable(BaseModel):
-    """Base class of a TOML table's model: an unknown key and a value of another type are faults."""
+    """Base class of the model of a TOML table; unknown keys and values of a wrong type are errors."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -47,7 +47,10 @@ _AnyTable = TypeVar("_AnyTable", bound=SurveyTable)
 
 
 def read_toml(model: type[_AnyTable], text: str, file: str) -> _AnyTable:
-    """Return the file's content as `model`; raise SurveyError with a line for each fault."""
+    """Parse a TOML text as a `model`; raise SurveyError with a line for each fault.
+
+    `file` is the name for the error lines.
+    """
     try:
         return model.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:  # its text names line and column
@@ -58,7 +61,7 @@ def read_toml(model: type[_AnyTable], text: str, file: str) -> _AnyTable:
 
 
 def faulty(file: str, text: str, faults: Iterable[TomlFault]) -> SurveyError:
-    """Return an error with one line for each fault, in the order of the file.
+    """Return a SurveyError with one line for each fault, in the order of the file.
 
     A line is `FILE:LINE: PATH: TEXT`.
     """
@@ -127,7 +130,7 @@ def _lines(text: str) -> Iterator[tuple[KeyPath, int]]:
 
 
 def _inside_lists(keys: KeyPath, counts: dict[KeyPath, int], *, new: bool) -> KeyPath:
-    """Return the path of a table header, with its index in each list of tables that contains it."""
+    """Return the path of a table header; each list of tables in the path is followed by the table's index."""
     path: KeyPath = ()
     for depth, key in enumerate(keys, start=1):
         path += (key,)

@@ -29,7 +29,7 @@ ReadAgentPage = Callable[[str, int, "Language"], Deferred[dict[str, Any]]]
 
 
 class AgentResource(JsonResource):
-    """The page /api/agent. `read` returns the fields of an agent's page."""
+    """The resource /api/agent. `read` gets agent, days and language and returns the fields of the page."""
 
     subject = "agent's own page"
 

@@ -35,7 +35,7 @@ _LOG_INS, _LOG_INS_A_SECOND = 5, 0.2
 
 @dataclass(frozen=True, slots=True)
 class FollowUpList:
-    """The follow-ups in the database at one moment."""
+    """A list of follow-ups, as they are in the database at one moment."""
 
     follow_ups: tuple[FollowUp, ...]
     names: Mapping[str, str]  # caller key -> name of the customer

@@ -6,7 +6,7 @@ state is stored; all sessions end when the token changes.
 
 Browsers also send cookies with requests that other sites cause. So this cookie is SameSite=Strict, and a
 change needs a header that another site cannot send without permission, which no site has. A request is also
-rejected if its Sec-Fetch-Site header names another site.
+rejected if its Sec-Fetch-Site header is not `same-origin`.
 """
 
 from collections.abc import Callable

@@ -38,9 +38,10 @@ class EventStream:
     def __init__(
         self, most: Callable[[], int], renew: Callable[[], None], clock: IReactorTime, first_id: int
     ) -> None:
-        """`renew` publishes a board for a new subscriber, unless the last one is new.
+        """Set the limit and the numbering of the stream.
 
-        `first_id` is the number of the first board. It must be higher than all numbers of earlier daemons.
+        `renew` publishes a board for a new subscriber, unless the last one is new. `first_id` is the number
+        of the first board; it must be higher than all numbers that earlier daemons have sent.
         """
         self._most = most
         self._renew = renew
@@ -153,7 +154,7 @@ class WallboardResource(LeafResource):
 
 
 class WallboardEventsResource(LeafResource):
-    """The page /api/live/events: each board as an event."""
+    """The resource /api/live/events: sends each board as a server-sent event."""
 
     content_type = "text/event-stream"
 

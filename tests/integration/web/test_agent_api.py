@@ -115,8 +115,8 @@ def test_a_link_ends(house):
     house.now = NOW + 99
     assert house.ask().code == 200
     house.now = NOW + 100
-    assert (house.ask().code, b"ended" in house.ask().body) == (401, True)
-    with pytest.raises(BadLink, match="ended"):
+    assert (house.ask().code, b"expired" in house.ask().body) == (401, True)
+    with pytest.raises(BadLink, match="expired"):
         LINKS.verify(KEY, NOW + 100)
 
 
@@ -167,7 +167,7 @@ def test_the_log_does_not_say_who_looked(house, logged):
     house.ask()
     told = [line for line in map(formatEvent, logged) if line.startswith("agent's own page: ")]
     assert told == [
-        "agent's own page: could not be answered: ValueError",
+        "agent's own page: request failed: ValueError; answered 503",
         "agent's own page: GET by 192.0.2.7, 503 in 0 ms",
     ]
     assert not any("Sara" in line or KEY in line for line in map(formatEvent, logged))
@@ -210,7 +210,7 @@ def test_the_command_makes_a_link_that_opens(settings):
     assert (done.exit_code, address) == (0, "https://cc.example.com/agent")
     agent, until = LINKS.verify(key, NOW)
     assert agent == "سارا"
-    with pytest.raises(BadLink, match="ended"):
+    with pytest.raises(BadLink, match="expired"):
         LINKS.verify(key, until)
 
 

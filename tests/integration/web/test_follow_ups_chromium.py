@@ -161,7 +161,7 @@ def test_today_has_no_team_and_few_answers_no_score(browser, desk):
     page.value("document.querySelector('[data-days=\"1\"]').click()")
     page.wait("told.days === 1")
     assert "Team" not in page.text("#scores")
-    assert "15 make a score" in page.text("#scores")
+    assert "a score needs 15" in page.text("#scores")
     assert page.value("document.querySelectorAll('#comments tbody tr').length") == 1
     quiet(page, desk)
     page.close()
@@ -183,7 +183,7 @@ def test_another_key_opens_nothing(browser, desk):
     good = desk.agent()
     page.open(f"{good[:-5]}{'1' if good[-5] == '0' else '0'}{good[-4:]}")
     page.wait(ALARM)
-    assert "does not open anything" in page.text("#alarm")
+    assert "not valid" in page.text("#alarm")
     assert page.value("document.getElementById('figures').hidden")
     page.value(f"location.hash = {good.partition('#')[2]!r}")  # the true one, in the same tab
     page.wait(f"{SHOWN} && document.getElementById('alarm').hidden")
@@ -191,7 +191,7 @@ def test_another_key_opens_nothing(browser, desk):
     page = browser.page()
     page.open(desk.agent(seconds=-1))
     page.wait(ALARM)
-    assert "has ended" in page.text("#alarm")
+    assert "has expired" in page.text("#alarm")
     page.close()
     page = browser.page(languages="fa")
     page.open(f"{desk.url}/agent")
@@ -389,7 +389,7 @@ def test_another_token_opens_nothing_and_leaving_closes(browser, desk):
     page.value("document.getElementById('token').value = 'not-the-token-at-all'")
     page.value("document.querySelector('#enter button').click()")
     page.wait(ALARM)
-    assert page.text("#alarm") == "This is not the token."
+    assert page.text("#alarm") == "Wrong token."
     assert page.value(LISTED) == 0
     page.value(f"document.getElementById('token').value = {TOKEN!r}")
     page.value("document.querySelector('#enter button').click()")

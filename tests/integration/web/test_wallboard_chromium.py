@@ -198,7 +198,7 @@ def test_silence_is_told_even_if_the_connection_looks_alive(browser, house, monk
     monkeypatch.setattr(here.bridge.wallboard, "tick", lambda: None)
     monkeypatch.setattr(here.bridge.wallboard.stream, "listen", lambda _request: None)
     page.wait(f"{ALARM} && page.classList.contains('stale')")
-    assert "These figures are old" in page.text("#alarm")
+    assert "The figures are old" in page.text("#alarm")
     monkeypatch.undo()
     page.wait("document.getElementById('alarm').hidden")
     quiet(page, here)
