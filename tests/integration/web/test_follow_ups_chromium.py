@@ -354,7 +354,7 @@ def test_who_is_late_is_told_who_took_it(browser, desk, listed):
     press(page, "follow2", "take")
     page.wait("document.querySelector('[data-id=follow2] .complaint:not([hidden])') !== null")
     page.value("ask()")
-    page.wait("document.getElementById('count').textContent === '5 to be called'")
+    page.wait("document.getElementById('count').textContent === '5 to call back'")
     assert "Sara has closed this follow-up" in said(page, "follow2").translate({0x2068: None, 0x2069: None})
     assert [error for error in page.errors if "409" not in error] == []
     page.close()
