@@ -225,7 +225,7 @@ class CallbackPlan:
         self._on_done(candidate, reason)
 
     def _prune(self, now: float) -> None:
-        """Drop answered callbacks whose invitation was never fetched, and call times that no longer limit."""
+        """Drop answered callbacks without a survey, and call times older than `min_days_between`."""
         for callback in list(self._callbacks.values()):
             if callback.state is _State.ANSWERED and now - callback.at > ANSWERED_SECONDS:
                 self._done(callback.candidate, NoCallbackReason.NOT_ASKED)
