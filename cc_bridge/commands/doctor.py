@@ -63,13 +63,13 @@ def _run_checks(
     path: Path | None, add: "Callable[[CheckResult], None]", *, call: bool, sounds: Path | None
 ) -> None:
     """Run all checks in a Twisted reactor; `add` receives each result as soon as it is known."""
-    from cc_bridge.doctor.config_and_secrets import faulty
+    from cc_bridge.doctor.config_and_secrets import config_errors
     from cc_bridge.errors import ConfigError
 
     try:
         config = load_config(path)
     except ConfigError as error:
-        for result in faulty(error):
+        for result in config_errors(error):
             add(result)
         return
     from twisted.internet.defer import Deferred

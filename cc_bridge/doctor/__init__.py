@@ -1,5 +1,5 @@
-"""`cc-bridge doctor`: what is well beside this PBX, what is not, and what to do about it.
+"""`cc-bridge doctor`: checks of the installation, with a remedy for each problem.
 
-`runner.py` goes through the subjects, a module each. They look and judge; nothing is changed, neither on
-the PBX nor here.
+`runner.py` runs the checks; each other module checks one subject. The checks change nothing on the PBX
+or on this machine.
 """

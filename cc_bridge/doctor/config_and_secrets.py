@@ -1,7 +1,7 @@
-"""The files of the configuration: can they be read, and by whom else.
+"""Checks of the configuration file and of the secret files: content and file permissions.
 
-The trap: under systemd the secrets belong to root and the daemon gets copies (LoadCredential), so the
-doctor, too, has to be root to read them; nothing is said about whether the user cc-bridge could.
+Under systemd the secret files belong to root, and the daemon gets copies (LoadCredential). The doctor must
+therefore run as root to read them. It does not check whether the user cc-bridge could read them.
 """
 
 import stat
@@ -13,23 +13,24 @@ from cc_bridge.config.survey_files import load_surveys
 from cc_bridge.doctor.check_result import CheckResult, fail, ok, warn
 from cc_bridge.errors import CcBridgeError, ConfigError
 
-__all__ = ["faulty", "findings"]
+__all__ = ["check", "config_errors"]
 
 
-def faulty(error: CcBridgeError, name: str = "config") -> list[CheckResult]:
-    """Return a line for each fault of a configuration."""
+def config_errors(error: CcBridgeError, name: str = "config") -> list[CheckResult]:
+    """Return a failure for each line of a configuration error."""
     return [
-        fail(name, line, "mend it there; config/cc-bridge.toml explains every key")
+        fail(name, line, "correct this option; config/cc-bridge.toml explains each one")
         for line in str(error).splitlines()
     ]
 
 
-def findings(config: Config, file: Path | None) -> Iterator[CheckResult]:
+def check(config: Config, file: Path | None) -> Iterator[CheckResult]:
+    """Yield the results for a valid configuration: surveys, secrets and file permissions."""
     yield ok("config", f"{file or 'defaults'} and the environment")
     try:
         surveys, _ = load_surveys(config)
     except CcBridgeError as error:
-        yield from faulty(error, "surveys")
+        yield from config_errors(error, "surveys")
     else:
         yield ok("surveys", f"{', '.join(surveys)}")
     yield from _secrets(config)
@@ -37,7 +38,7 @@ def findings(config: Config, file: Path | None) -> Iterator[CheckResult]:
 
 
 def _secrets(config: Config) -> Iterator[CheckResult]:
-    """Try each secret; one that the configuration does not use cannot fail."""
+    """Read each secret that the configuration uses, and yield a failure for each one that cannot be used."""
     read: list[Callable[[], object]] = [
         config.ami.password,
         config.callers.caller_keys,
@@ -55,18 +56,23 @@ def _secrets(config: Config) -> Iterator[CheckResult]:
         except ConfigError as error:
             faults.append(str(error))
     for fault in faults:
-        yield fail("secrets", fault, "put the secret there, readable by the user that runs this (root)")
+        yield fail(
+            "secrets",
+            fault,
+            "create the file with the secret, readable by the user who runs this command (root)",
+        )
     if not faults and not config.ami.password():
         yield fail(
             "secrets",
             "ami.secret is empty",
-            'ami.secret_file = "/etc/cc-bridge/ami-secret", with the `secret` of manager.d/cc_bridge.conf',
+            'set ami.secret_file = "/etc/cc-bridge/ami-secret"; the file contains `secret` of cc_bridge.conf',
         )
     elif not faults:
-        yield ok("secrets", "all that the configuration names can be used")
+        yield ok("secrets", "all configured secrets can be read")
 
 
 def _permissions(config: Config, file: Path | None) -> Iterator[CheckResult]:
+    """Yield a warning for each file with a secret that all users can read."""
     secret_files = [
         config.ami.secret_file,
         config.http.token_file,
@@ -75,22 +81,22 @@ def _permissions(config: Config, file: Path | None) -> Iterator[CheckResult]:
         config.digest.password_file,
         *(webhook.secret_file for webhook in config.webhooks),
     ]
-    kept = [each for each in secret_files if each is not None]
+    with_secrets = [each for each in secret_files if each is not None]
     if file is not None and _holds_a_secret(file, config):
-        kept.append(file)
-    open_to_all = [each for each in kept if each.exists() and each.stat().st_mode & stat.S_IROTH]
+        with_secrets.append(file)
+    open_to_all = [each for each in with_secrets if each.exists() and each.stat().st_mode & stat.S_IROTH]
     for each in open_to_all:
         yield warn(
             "secrets.permissions",
             f"{each}: every user of this machine can read it ({stat.filemode(each.stat().st_mode)})",
             f"chmod o-rwx {each}",
         )
-    if kept and not open_to_all:
-        yield ok("secrets.permissions", "no file with a secret is readable by everyone")
+    if with_secrets and not open_to_all:
+        yield ok("secrets.permissions", "no file with a secret is readable by all users")
 
 
 def _holds_a_secret(file: Path, config: Config) -> bool:
-    """Tell whether a secret stands in the configuration itself; one from the environment does not."""
+    """Return whether the configuration file itself contains a secret; the environment does not count."""
     secrets = [config.ami.secret, config.http.token, config.callers.hash_secret, config.callback.secret]
     secrets += [config.digest.password, *(webhook.secret for webhook in config.webhooks)]
     text = file.read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
-"""The daemon on this machine: does it run, are its pages well, is the FastAGI port its own. Blocks.
+"""Checks of the daemon on this machine: is it running and ready, and does it own the FastAGI port. Blocks.
 
-The trap: to connect to the FastAGI port would be counted as a caller with a bad head, and to bind it could
-keep a daemon that starts from its port. Linux tells who listens in /proc, which disturbs nobody.
+The FastAGI port is checked through /proc/net. A connection would be counted as a call with a bad header, and
+binding the port could prevent a starting daemon from listening.
 """
 
 import json
@@ -16,14 +16,15 @@ from cc_bridge.config import Config, HttpConfig
 from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip, warn
 from cc_bridge.web.auth import is_loopback
 
-__all__ = ["findings", "runs"]
+__all__ = ["check", "runs"]
 
 _SECONDS = 3.0
-_LISTENS = "0A"  # TCP_LISTEN, as /proc writes it
+_LISTENS = "0A"  # TCP_LISTEN in /proc/net/tcp
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is bound
 
 
-def findings(config: Config) -> Iterator[CheckResult]:
+def check(config: Config) -> Iterator[CheckResult]:
+    """Yield the results for the daemon's readiness, metrics, HTTP access and FastAGI port."""
     http = config.http
     try:
         status, page = _get(http, "/readyz")
@@ -33,10 +34,12 @@ def findings(config: Config) -> Iterator[CheckResult]:
             yield fail(
                 "daemon",
                 f"{http.host}:{http.port}: {error}",
-                "systemctl status cc-bridge; is it another program?",
+                f"run systemctl status cc-bridge; `ss -ltnp 'sport = {http.port}'` shows another program",
             )
         else:
-            yield skip("daemon", "does not run here", "systemctl start cc-bridge, then ask again")
+            yield skip(
+                "daemon", "not running on this machine", "systemctl start cc-bridge, then run doctor again"
+            )
     else:
         running = True
         yield from _ready(status, page)
@@ -46,7 +49,7 @@ def findings(config: Config) -> Iterator[CheckResult]:
 
 
 def runs(http: HttpConfig) -> bool:
-    """Tell whether one answers on this machine."""
+    """Return whether a daemon on this machine answers HTTP requests."""
     try:
         _get(http, "/healthz")
     except (OSError, HTTPException):
@@ -55,72 +58,82 @@ def runs(http: HttpConfig) -> bool:
 
 
 def _ready(status: int, page: str) -> Iterator[CheckResult]:
+    """Yield the result for a response of /readyz."""
     try:
         checks = json.loads(page)["checks"].items()
     except (ValueError, KeyError, TypeError, AttributeError):
         yield fail(
             "daemon",
-            "what answers on http.port is not cc-bridge",
+            "another program answers on http.port",
             "set another http.port, then restart cc-bridge",
         )
         return
     faults = [f"{name}: {why}" for name, why in checks if why != "ok"]
     if status == HTTPStatus.OK and not faults:
-        yield ok("daemon", "runs and is ready")
+        yield ok("daemon", "running and ready")
     else:
         yield fail(
-            "daemon", f"runs and is not ready: {'; '.join(faults)}", "journalctl -u cc-bridge -p warning"
+            "daemon", f"running but not ready: {'; '.join(faults)}", "see journalctl -u cc-bridge -p warning"
         )
 
 
 def _metrics(http: HttpConfig) -> CheckResult:
+    """Return the result for /metrics: a page that Prometheus can parse."""
     name = "daemon.metrics"
     try:
         status, page = _get(http, "/metrics")
         names = [family.name for family in text_string_to_metric_families(page)]
     except (OSError, HTTPException, ValueError) as error:
-        return fail(name, f"/metrics: {error}", "journalctl -u cc-bridge -p warning")
+        return fail(name, f"/metrics: {error}", "see journalctl -u cc-bridge -p warning")
     ours = sum(each.startswith("cc_bridge_") for each in names)
     if status != HTTPStatus.OK or not ours:
         return fail(
-            name, f"/metrics: {status}, {ours} metrics of cc_bridge", "journalctl -u cc-bridge -p warning"
+            name,
+            f"/metrics: HTTP status {status}, {ours} cc_bridge metrics",
+            "see journalctl -u cc-bridge -p warning",
         )
-    return ok(name, f"{ours} metrics that Prometheus can read")
+    return ok(name, f"{ours} metrics can be read by Prometheus")
 
 
 def _exposed(http: HttpConfig, *, with_token: bool) -> CheckResult:
+    """Return the result for the address of the HTTP server: who can reach its pages."""
     name = "http.access"
     if is_loopback(http.host):
-        return ok(name, f"pages are for this machine ({http.host})")
+        return ok(name, f"reachable from this machine only ({http.host})")
     if not with_token:
         return warn(
             name,
-            f"{http.host} can be reached by others, and there is no token: the wallboard is refused to them",
-            "openssl rand -hex 32 > /etc/cc-bridge/http-token, and http.token_file; or http.host = 127.0.0.1",
+            f"{http.host} is reachable from other machines, but there is no token: the wallboard is blocked",
+            "openssl rand -hex 32 > /etc/cc-bridge/http-token, set http.token_file; or http.host = 127.0.0.1",
         )
-    return ok(name, f"{http.host}, with a token; /metrics needs none, so let only Prometheus reach it")
+    return ok(
+        name, f"{http.host}, protected by a token; /metrics needs none: allow only Prometheus in the firewall"
+    )
 
 
 def _survey_port(port: int, *, running: bool) -> CheckResult:
+    """Return the result for the FastAGI port: owned by the running daemon, or free for it."""
     name = "agi.port"
     listens = _listens(port)
     if listens is None:
-        return skip(name, "this system does not tell who listens", f"ss -ltn 'sport = {port}'")
+        return skip(name, "this system has no /proc/net/tcp", f"check by hand: ss -ltn 'sport = {port}'")
     if running and not listens:
         return fail(
-            name, f"the daemon does not listen on {port}", "systemctl restart cc-bridge: [agi] was changed"
+            name,
+            f"the daemon does not listen on {port}",
+            "systemctl restart cc-bridge, since [agi] was changed",
         )
     if listens and not running:
         return fail(
             name,
             f"another program listens on {port}",
-            f"ss -ltnp 'sport = {port}' names it; or set another agi.port",
+            f"stop it (ss -ltnp 'sport = {port}' shows it), or set another agi.port",
         )
-    return ok(name, f"{port}, the daemon's" if listens else f"{port} is free for the daemon")
+    return ok(name, f"{port}, used by the daemon" if listens else f"{port} is free for the daemon")
 
 
 def _listens(port: int) -> bool | None:
-    """Tell whether any program of this machine listens on a port."""
+    """Return whether a program on this machine listens on a port; None if the system does not show it."""
     tables = [path for path in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")) if path.exists()]
     if not tables:
         return None
@@ -129,6 +142,7 @@ def _listens(port: int) -> bool | None:
 
 
 def _get(http: HttpConfig, path: str) -> tuple[int, str]:
+    """Return status and body of a GET request to the daemon. Raises OSError or HTTPException."""
     connection = HTTPConnection(_ANYWHERE.get(http.host, http.host), http.port, timeout=_SECONDS)
     try:
         connection.request("GET", path)

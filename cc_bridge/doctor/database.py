@@ -1,7 +1,7 @@
-"""Where records go: the database and the journal, their schema, room and clock. Blocks; runs in a thread.
+"""Checks of the database and the journal: schema, write access, disk space and clock. Blocks.
 
-The trap: SQLite makes a file that is not there when it is opened, and nothing may be made here; so it is
-looked for first. What is written to try it is rolled back.
+The checks create nothing. SQLite creates a missing file when it is opened, so the file is checked first. The
+test row of the write check is rolled back.
 """
 
 import os
@@ -20,19 +20,24 @@ from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.migrate import current, newest
 from cc_bridge.storage.schema.tables import observation_watermarks
 
-__all__ = ["findings"]
+__all__ = ["check"]
 
-_LITTLE_MB, _TOO_LITTLE_MB = 1024, 64  # a call with its survey takes some 2 KB
+_LITTLE_MB, _TOO_LITTLE_MB = 1024, 64  # a call with its survey takes about 2 KB
 _MEGABYTE = 1024**2
-_CLOCK_SECONDS = 5.0  # nothing is computed from the server's clock; it only misleads who reads the tables
-_UPGRADE = "cc-bridge db upgrade, or start the daemon, which does it"
+_CLOCK_SECONDS = 5.0  # cc_bridge does not use the server's clock, but SQL queries do
+_UPGRADE = "run cc-bridge db upgrade, or restart the daemon, which upgrades it"
 
 
-def findings(storage: StorageConfig) -> Iterator[CheckResult]:
+def check(storage: StorageConfig) -> Iterator[CheckResult]:
+    """Yield the results for the database and, with a server, for the journal's directory."""
     try:
         engine = make_engine(storage.url)
     except StorageError as error:
-        yield fail("database", str(error), "mend storage.url in cc-bridge.toml, or make what it names")
+        yield fail(
+            "database",
+            str(error),
+            "correct storage.url in cc-bridge.toml, or create the directory that it names",
+        )
         return
     try:
         yield from _database(storage, engine)
@@ -43,31 +48,35 @@ def findings(storage: StorageConfig) -> Iterator[CheckResult]:
 
 
 def _database(storage: StorageConfig, engine: Engine) -> Iterator[CheckResult]:
+    """Yield the results for reachability, schema version and write access."""
     where = engine.url.render_as_string(hide_password=True)
     if not storage.on_server:
         file = Path(str(engine.url.database))
         yield from _folder("database.space", file, _LITTLE_MB)
         if not file.exists():
-            yield ok("database", f"{file} will be made at the first start")
+            yield ok("database", f"{file} will be created at the first start")
             return
     try:
         version = current(engine.url)
     except StorageError as error:
         yield fail(
-            "database", str(error), "is the server up, are name, user and password in storage.url right?"
+            "database",
+            str(error),
+            "check that the server runs, and host, user, password and database name in storage.url",
         )
         return
     if version is None:
-        yield ok("database", f"{where} is empty; its tables are made at the first start")
+        yield ok("database", f"{where} is empty; its tables are created at the first start")
         return
     if version != newest():
-        yield warn("database", f"{where} has schema {version}, this cc-bridge {newest()}", _UPGRADE)
+        yield warn("database", f"{where} has schema {version}, this cc-bridge needs {newest()}", _UPGRADE)
     else:
         yield ok("database", f"{where}, schema {version}")
-    yield from _tried(engine)
+    yield from _writable(engine)
 
 
-def _tried(engine: Engine) -> Iterator[CheckResult]:
+def _writable(engine: Engine) -> Iterator[CheckResult]:
+    """Yield the results for write access (rolled back) and, with a server, for its clock."""
     try:
         with engine.connect() as connection:
             connection.execute(
@@ -76,7 +85,7 @@ def _tried(engine: Engine) -> Iterator[CheckResult]:
                 .where(observation_watermarks.c.pbx == "")
             )
             connection.rollback()
-            yield ok("database.writable", "a row can be written (nothing was)")
+            yield ok("database.writable", "a row can be written (the test was rolled back)")
             if engine.dialect.name != "sqlite":
                 clock = _CLOCKS[engine.dialect.name]
                 yield _clock(float(connection.scalar(select(clock)) or 0) - time.time())
@@ -84,8 +93,8 @@ def _tried(engine: Engine) -> Iterator[CheckResult]:
         yield fail(
             "database.writable",
             " ".join(str(error.orig).split()),
-            "the user of storage.url needs all rights on this database (SQLite: the user cc-bridge owns the"
-            " file and its folder); is it a read-only standby?",
+            "grant the user of storage.url all rights on this database (SQLite: make the user cc-bridge the"
+            " owner of the file and its directory); a read-only standby server cannot be used",
         )
 
 
@@ -97,28 +106,35 @@ _CLOCKS = {
 
 
 def _clock(offset: float) -> CheckResult:
-    seen = f"{abs(offset):.1f} s {'ahead of' if offset > 0 else 'behind'} this machine's"
+    """Return the result for the database server's clock; `offset` is in seconds, positive if it is ahead."""
+    seen = (
+        f"the server's clock is {abs(offset):.1f} s {'ahead of' if offset > 0 else 'behind'} this machine's"
+    )
     if abs(offset) > _CLOCK_SECONDS:
-        return warn("database.clock", seen, "chronyc tracking, on both machines: mend the one that is off")
+        return warn(
+            "database.clock",
+            seen,
+            "run chronyc tracking on both machines, and correct the clock that is wrong",
+        )
     return ok("database.clock", seen)
 
 
 def _folder(name: str, file: Path, wanted_mb: int) -> Iterator[CheckResult]:
-    """Judge the folder of a file that the daemon writes."""
+    """Yield the result for the directory of a file that the daemon writes: access and free space in MB."""
     folder = file.parent
     if not folder.is_dir():
         yield fail(name, f"{folder} does not exist", f"install -d -o cc-bridge -m 750 {folder}")
         return
     if not os.access(folder, os.W_OK):
-        yield fail(name, f"{folder} cannot be written by this user", f"chown cc-bridge {folder}")
+        yield fail(name, f"this user cannot write to {folder}", f"chown cc-bridge {folder}")
         return
     free = shutil.disk_usage(folder).free // _MEGABYTE
-    taken = file.stat().st_size // _MEGABYTE if file.exists() else 0
+    used = file.stat().st_size // _MEGABYTE if file.exists() else 0
     seen = f"{free} MB free in {folder}"
-    advice = f"make room there, or move {file.name} to another disk"
+    advice = f"free disk space in {folder}, or move {file.name} to another disk"
     if free < _TOO_LITTLE_MB:
         yield fail(name, seen, advice)
-    elif free + taken < wanted_mb:
-        yield warn(name, f"{seen}, {wanted_mb} wanted", advice)
+    elif free + used < wanted_mb:
+        yield warn(name, f"{seen}, {wanted_mb} MB recommended", advice)
     else:
         yield ok(name, seen)

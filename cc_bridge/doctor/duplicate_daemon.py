@@ -1,8 +1,8 @@
-"""A daemon elsewhere that observes the same PBX: ours, not started yet, would be the second. Blocks.
+"""Check for a daemon on another machine that observes the same PBX. Blocks for up to 7 s.
 
-The trap: while one runs here its marks hide those of another, and only its log tells
-(storage/pipeline/duplicate_writer.py). So this looks only while none does. And one that was stopped a moment
-ago has left a fresh mark: where there is one, this waits for the next.
+A running daemon updates a mark in the database every 5 s. The check is made only if no daemon runs on this
+machine, since its own marks would hide the others; a running daemon logs duplicates itself. A fresh mark may
+also come from a daemon that was stopped a moment ago, so the check waits for the next one.
 """
 
 import time
@@ -19,20 +19,21 @@ from cc_bridge.errors import StorageError
 from cc_bridge.storage.engine import make_engine
 from cc_bridge.storage.queries.open_state import observed_until
 
-__all__ = ["findings"]
+__all__ = ["check"]
 
-_FRESH_SECONDS = 15.0  # clocks differ
-_NEXT_SECONDS = 7.0  # a daemon leaves a mark every 5 s, and writes it within one
+_FRESH_SECONDS = 15.0  # allows for clocks that differ
+_NEXT_SECONDS = 7.0  # a daemon makes a mark every 5 s and writes it within 1 s
 
 
-def findings(config: Config, wait: Callable[[float], None] = time.sleep) -> Iterator[CheckResult]:
+def check(config: Config, wait: Callable[[float], None] = time.sleep) -> Iterator[CheckResult]:
+    """Yield a warning if another daemon writes records of this PBX; nothing otherwise."""
     storage, pbx = config.storage, config.pbx.name
     if runs(config.http):
         return
     try:
         engine = make_engine(storage.url)
         if not storage.on_server and not Path(str(engine.url.database)).exists():
-            return  # to ask would make the file
+            return  # SQLite would create the file
         try:
             until = _mark(engine, pbx)
             if until is None or abs(time.time() - until) > _FRESH_SECONDS:
@@ -42,15 +43,16 @@ def findings(config: Config, wait: Callable[[float], None] = time.sleep) -> Iter
         finally:
             engine.dispose()
     except (StorageError, SQLAlchemyError):
-        return  # told with the database
+        return  # reported by the check of the database
     if later is not None and later > until and not runs(config.http):
         yield warn(
             "database.daemons",
-            f"a daemon that does not run here observes the PBX {pbx!r}",
-            "give each PBX a pbx.name of its own, or run one daemon",
+            f"a daemon on another machine observes the PBX {pbx!r}",
+            "set a different pbx.name for each PBX, or run one daemon only",
         )
 
 
 def _mark(engine: Engine, pbx: str) -> float | None:
+    """Return the time of the PBX's last mark in UTC seconds since the epoch; None if there is none."""
     with engine.connect() as connection:
         return observed_until(connection, pbx)

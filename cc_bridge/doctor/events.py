@@ -1,7 +1,7 @@
-"""What events reach us: all that are read, few others, each with its instant. No input or output.
+"""Checks of AMI events: the needed ones arrive, few others do, and they have timestamps. Pure.
 
-What happens on a PBX at night cannot be waited for. So the filters of the manager user are held against the
-events that the daemon reads, where Asterisk shows them, and one event is made (session.py).
+Calls cannot be waited for. The event filters of the manager user are therefore compared with the events that
+the daemon needs, if Asterisk shows the filters, and session.py makes the PBX send two test events.
 """
 
 import re
@@ -12,15 +12,15 @@ from cc_bridge.ami.codec import EventSpec
 from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS
 from cc_bridge.config import Config
 from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip, warn
-from cc_bridge.doctor.manager import CLASSES, reading
+from cc_bridge.doctor.manager import CLASSES, in_user_section
 from cc_bridge.doctor.session import ManagerSnapshot
 
-__all__ = ["findings", "held_back"]
+__all__ = ["check", "held_back"]
 
 _USER_FILE = "config/asterisk/manager.d/cc_bridge.conf"
-# What Asterisk's regular expressions have and ours write otherwise.
+# POSIX classes in Asterisk's regular expressions, and their Python equivalents.
 _POSIX = {"[:space:]": r"\s", "[:digit:]": r"\d", "[:alpha:]": "A-Za-z", "[:alnum:]": "A-Za-z0-9"}
-# An event that is wanted only in part: one that is.
+# Further lines of events of which only some are needed: those of a needed one.
 _LINES = {
     "VarSet": "Variable: QUEUESTATUS\r\nValue: FULL\r\n",
     "Newexten": "Application: Queue\r\nAppData: sales,tc\r\n",
@@ -28,45 +28,57 @@ _LINES = {
 }
 
 
-def findings(config: Config, look: ManagerSnapshot) -> Iterator[CheckResult]:
+def check(config: Config, snapshot: ManagerSnapshot) -> Iterator[CheckResult]:
+    """Yield the results for needed events, unneeded events, and timestamps."""
     username = config.ami.username
     lines = f"the eventfilter lines of {_USER_FILE} (from line {_first_filter()})"
     missing = held_back(
-        look.filters or (), WANTED_FOR_DIRECT_CALLS if config.direct_calls.enabled else WANTED
+        snapshot.filters or (), WANTED_FOR_DIRECT_CALLS if config.direct_calls.enabled else WANTED
     )
-    if look.wanted_came is False and "VarSet" not in missing:
+    if snapshot.wanted_came is False and "VarSet" not in missing:
         missing.append("VarSet")
     if missing:
         yield fail(
             "ami.events",
-            f"kept back from us: {', '.join(missing)}",
-            f"read = {','.join(CLASSES)} and {lines} {reading(username)}",
+            f"Asterisk does not send these needed events: {', '.join(missing)}",
+            f"set read = {','.join(CLASSES)} and copy {lines} {in_user_section(username)}",
         )
-    elif look.wanted_came:
-        yield ok("ami.events", "an event that was made for this came")
+    elif snapshot.wanted_came:
+        yield ok("ami.events", "the test event arrived")
     else:
-        yield skip("ami.events", "none could be made: no Getvar, or no func_logic", "cc-bridge doctor --call")
-    if look.unwanted_came:
+        yield skip(
+            "ami.events",
+            "no test event possible (Getvar or func_logic is missing)",
+            "use cc-bridge doctor --call",
+        )
+    if snapshot.unwanted_came:
         yield warn(
             "ami.filter",
-            "all that the dialplan does is sent here; nobody reads it",
-            f"{lines} {reading(username)}",
+            "Asterisk sends every dialplan event; they are not needed",
+            f"copy {lines} {in_user_section(username)}",
         )
-    elif look.wanted_came:
-        yield ok("ami.filter", "what nobody reads is not sent")
+    elif snapshot.wanted_came:
+        yield ok("ami.filter", "unneeded events are filtered out")
     else:
-        yield skip("ami.filter", "not known without an event", f"asterisk -rx 'manager show user {username}'")
-    yield _stamps(look.stamped)
+        yield skip(
+            "ami.filter",
+            "unknown without a test event",
+            f"check: asterisk -rx 'manager show user {username}'",
+        )
+    yield _stamps(snapshot.stamped)
 
 
 def held_back(filters: Iterable[str], wanted: Mapping[str, EventSpec]) -> list[str]:
-    """Return the events that are read and that the filters let not pass; none without filters."""
+    """Return the names of needed events that the filter lines block; empty if there are no filters.
+
+    The result is also empty if a filter is not a valid Python expression.
+    """
     try:
         including = [_expression(line) for line in filters if not line.startswith("!")]
         excluding = [_expression(line[1:]) for line in filters if line.startswith("!")]
-    except re.error:  # one that Asterisk reads and we do not
+    except re.error:  # valid for Asterisk, but not for Python
         return []
-    names = [name for name, wish in wanted.items() if wish.headers or name == "FullyBooted"]
+    names = [name for name, spec in wanted.items() if spec.headers or name == "FullyBooted"]
     events = {name: f"Event: {name}\r\nPrivilege: call,all\r\n{_LINES.get(name, '')}" for name in names}
     return [
         name
@@ -77,24 +89,28 @@ def held_back(filters: Iterable[str], wanted: Mapping[str, EventSpec]) -> list[s
 
 
 def _expression(line: str) -> re.Pattern[str]:
+    """Return an event filter as a Python expression. Raises re.error."""
     for posix, ours in _POSIX.items():
         line = line.replace(posix, ours)
     return re.compile(line, re.DOTALL)
 
 
 def _stamps(stamped: bool | None) -> CheckResult:
+    """Return the result for timestamps of events; `stamped` is None if unknown."""
     if stamped is None:
-        return skip("ami.timestamps", "not known without an event", "asterisk -rx 'manager show settings'")
+        return skip(
+            "ami.timestamps", "unknown without a test event", "check: asterisk -rx 'manager show settings'"
+        )
     if not stamped:
         return warn(
             "ami.timestamps",
-            "events do not say when they happened; a busy link shifts the time of arrival, which is taken",
-            "timestampevents = yes in [general] of manager.conf, then: asterisk -rx 'manager reload'",
+            "events have no timestamp; the arrival time is used, which is late on a busy link",
+            "set timestampevents = yes in [general] of manager.conf, then: asterisk -rx 'manager reload'",
         )
-    return ok("ami.timestamps", "events say when they happened")
+    return ok("ami.timestamps", "events have timestamps")
 
 
 def _first_filter() -> int:
-    """Return the line of the shipped file where the filters begin."""
+    """Return the number of the first line with an event filter in the shipped file."""
     lines = resource_path(_USER_FILE).read_text(encoding="utf-8").splitlines()
     return next(number for number, line in enumerate(lines, 1) if line.startswith("eventfilter"))

@@ -1,7 +1,4 @@
-"""The mail server of digests: does it let us in, as the configuration says. No mail is sent. Blocks.
-
-The trap: the runner imports this only when mails are configured, so that nobody else needs what sends them.
-"""
+"""Check of the mail server of digests: connection, encryption and login. No mail is sent. Blocks."""
 
 import smtplib
 import socket
@@ -14,55 +11,61 @@ from cc_bridge.doctor.check_result import CheckResult, fail, ok, warn
 from cc_bridge.errors import ConfigError
 from cc_bridge.web.auth import is_loopback
 
-__all__ = ["findings"]
+__all__ = ["check"]
 
 _NAME = "digest.mail"
-_SECONDS = 5.0  # for each answer
-_PORTS = "587 is for digest.tls = starttls, 465 for implicit"
+_SECONDS = 5.0  # for each response
+_PORTS = "usually 587 for digest.tls = starttls, 465 for implicit"
 
 
-def findings(wishes: DigestConfig) -> Iterator[CheckResult]:
+def check(config: DigestConfig) -> Iterator[CheckResult]:
+    """Yield the result of a login to the mail server."""
     try:
         server = MailServer(
-            wishes.smtp_host,
-            wishes.smtp_port,
-            wishes.tls,
-            wishes.tls_ca_file,
-            wishes.username,
-            wishes.smtp_password(),
-            min(wishes.response_timeout_seconds, _SECONDS),
+            config.smtp_host,
+            config.smtp_port,
+            config.tls,
+            config.tls_ca_file,
+            config.username,
+            config.smtp_password(),
+            min(config.response_timeout_seconds, _SECONDS),
         )
         try_out(server)
     except ConfigError as error:
         yield fail(
-            _NAME, str(error), "mend it in [digest]; the file must be readable for who runs this (root)"
+            _NAME,
+            str(error),
+            "correct [digest]; the user who runs this command (root) must be able to read the file",
         )
     except MailFailed as error:
         yield fail(_NAME, str(error), _advice(error.__cause__))
     else:
         where = f"{server.host}:{server.port}"
         if server.tls == "none" and not is_loopback(server.host):
-            yield warn(_NAME, f"{where} gets the mails in plain", f"set digest.tls; {_PORTS}")
+            yield warn(_NAME, f"mails to {where} are not encrypted", f"set digest.tls; {_PORTS}")
         else:
-            how = "in plain, on this machine" if server.tls == "none" else "over TLS"
-            yield ok(_NAME, f"{where} lets us in {how} (no mail was sent)")
+            how = "unencrypted, on this machine" if server.tls == "none" else "over TLS"
+            yield ok(_NAME, f"{where} accepts the login {how} (no mail was sent)")
 
 
 def _advice(cause: BaseException | None) -> str:
+    """Return the remedy for the cause of a failed login."""
     match cause:
         case socket.gaierror():
-            return "mend digest.smtp_host, or the name server"
+            return "correct digest.smtp_host, or check the name server"
         case ssl.SSLCertVerificationError():
-            return "its certificate must name digest.smtp_host; a CA of your own goes into digest.tls_ca_file"
+            return "the certificate must match digest.smtp_host; set digest.tls_ca_file for a private CA"
         case ssl.SSLError():
-            return f"it speaks no TLS there: {_PORTS}"
+            return f"the server offers no TLS on this port; set another digest.smtp_port: {_PORTS}"
         case smtplib.SMTPAuthenticationError():
-            return "digest.username and digest.password_file must be what the mail server knows"
+            return "correct digest.username and digest.password_file"
         case smtplib.SMTPNotSupportedError() if "STARTTLS" in str(cause):
-            return f"another digest.smtp_port: {_PORTS}; the server may need a certificate first"
+            return f"set another digest.smtp_port: {_PORTS}; the server may need a certificate first"
         case smtplib.SMTPNotSupportedError():
-            return f"it takes no log-in there: another digest.smtp_port ({_PORTS}), or no digest.username"
+            return (
+                f"the server accepts no login on this port: set digest.smtp_port ({_PORTS}), or no username"
+            )
         case OSError() | smtplib.SMTPServerDisconnected():
-            return f"is it up, does a firewall let us out, is digest.smtp_port right? {_PORTS}"
+            return f"check that the server runs, the firewall, and digest.smtp_port: {_PORTS}"
         case _:
-            return "its own log says why; it must take mails from this machine"
+            return "see the log of the mail server; it must accept mails from this machine"

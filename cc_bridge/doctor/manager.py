@@ -1,6 +1,7 @@
-"""The manager interface: reached, logged in, privileges, clock.
+"""Checks of the manager interface: connection, login, privileges, Asterisk version and clock. Pure.
 
-`reaching` and `refused` judge why a session did not begin, `findings` what a `ManagerSnapshot` saw. Pure.
+`connection_failed` and `login_refused` explain why a session could not start. `check` examines a
+`ManagerSnapshot`.
 """
 
 import re
@@ -11,152 +12,170 @@ from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip, warn
 from cc_bridge.doctor.session import ManagerSnapshot
 from cc_bridge.web.auth import is_loopback
 
-__all__ = ["CLASSES", "findings", "reached", "reaching", "reading", "refused"]
+__all__ = ["CLASSES", "check", "connected_results", "connection_failed", "in_user_section", "login_refused"]
 
-_OLDEST, _NEWEST = 16, 22  # releases of Asterisk that the tests have seen
+_OLDEST, _NEWEST = 16, 22  # tested releases of Asterisk
 _NEEDED_ACTIONS = ("Ping", "QueueStatus", "CoreShowChannels")
 CLASSES = ("system", "call", "agent", "user", "dialplan")
 _CLOCK_WARN, _CLOCK_FAIL = 1.0, 60.0  # seconds
 _TLS = re.compile(r"SSL|TLS|VerificationError|certificate", re.IGNORECASE)
 
 
-def reading(username: str) -> str:
-    """Return what to do after a change of a manager user; `manager reload` does not touch those logged in."""
+def in_user_section(username: str) -> str:
+    """Return the end of a remedy: the file of the manager user, and the commands that apply a change.
+
+    The daemon must be restarted, since `manager reload` does not change sessions that are logged in.
+    """
     then = "asterisk -rx 'manager reload' && systemctl restart cc-bridge"
     return f"in [{username}] of manager.d/cc_bridge.conf, then: {then}"
 
 
-def reaching(ami: AmiConfig, why: str, *, connected: bool) -> CheckResult:
-    """Judge why there was no banner."""
+def connection_failed(ami: AmiConfig, why: str, *, connected: bool) -> CheckResult:
+    """Return the result for a connection without a banner of Asterisk.
+
+    `connected` says whether the TCP connection was made; `why` is the error text.
+    """
     where = f"{ami.host}:{ami.port}"
     if connected and ami.tls and _TLS.search(why):
         return fail(
             "ami.tls",
             f"{where}: {why}",
-            f"the certificate (tlscertfile in manager.conf) must be for {ami.host!r} and signed by a CA of"
-            " ami.tls_ca_file; ami.port must be that of tlsbindaddr, 5039 by default",
+            f"the certificate (tlscertfile in manager.conf) must be for {ami.host!r} and signed by a CA in"
+            " ami.tls_ca_file; ami.port must be the port of tlsbindaddr, 5039 by default",
         )
     if connected:
         return fail(
             "ami.connection",
             f"{where}: {why}",
-            "is ami.port that of manager.conf (asterisk -rx 'manager show settings')? A port with TLS needs"
-            " ami.tls = true",
+            "set ami.port to the port of manager.conf (asterisk -rx 'manager show settings'); a TLS port"
+            " needs ami.tls = true",
         )
     return fail(
         "ami.connection",
         f"{where}: {why}",
-        "does Asterisk run, with `enabled = yes` and this port in [general] of manager.conf? Refused: nothing"
-        " listens there; no answer: a firewall, or another ami.host",
+        "check that Asterisk runs, with `enabled = yes` and this port in [general] of manager.conf; a timeout"
+        " means a firewall or a wrong ami.host",
     )
 
 
-def reached(ami: AmiConfig, banner: str) -> Iterator[CheckResult]:
-    """Judge a connection that was made."""
+def connected_results(ami: AmiConfig, banner: str) -> Iterator[CheckResult]:
+    """Yield the results for an open connection: address, banner and encryption."""
     yield ok("ami.connection", f"{ami.host}:{ami.port}, Asterisk Call Manager/{banner}")
     if ami.tls:
-        yield ok("ami.tls", f"the certificate is for {ami.host} and trusted")
+        yield ok("ami.tls", f"the certificate matches {ami.host} and is trusted")
     elif not is_loopback(ami.host):
         yield warn(
             "ami.tls",
-            f"plain text to {ami.host}: whoever listens on the way can read callers' numbers",
-            "tlsenable = yes and tlscertfile in manager.conf, then ami.tls = true and ami.port = 5039;"
-            " or a tunnel",
+            f"the connection to {ami.host} is unencrypted: callers' numbers can be read on the network",
+            "set tlsenable = yes and tlscertfile in manager.conf, then ami.tls = true and ami.port = 5039;"
+            " or use a tunnel",
         )
 
 
-def refused(ami: AmiConfig, why: str) -> CheckResult:
+def login_refused(ami: AmiConfig, why: str) -> CheckResult:
+    """Return the result for a refused login."""
     return fail(
         "ami.login",
-        f"{ami.username}: {why}; Asterisk does not say whether it is the name, the secret or our address",
-        f"asterisk -rx 'manager show user {ami.username}': is it there, is its `secret` in manager.d what"
-        " ami.secret_file holds, does `permit` allow this machine? Then: asterisk -rx 'manager reload'",
+        f"{ami.username}: {why}; the user name, the secret or the address of this machine is wrong",
+        f"check that asterisk -rx 'manager show user {ami.username}' shows the user, that its `secret` equals"
+        " ami.secret_file, and that `permit` allows this machine; then: asterisk -rx 'manager reload'",
     )
 
 
-def findings(config: Config, look: ManagerSnapshot) -> Iterator[CheckResult]:
+def check(config: Config, snapshot: ManagerSnapshot) -> Iterator[CheckResult]:
+    """Yield the results for version, privileges, event classes and clock."""
     username = config.ami.username
     yield ok("ami.login", username)
-    yield _version(look.version)
-    yield from _privileges(look, username)
-    yield _classes(look, username)
-    yield _clock(look.clock_offset)
+    yield _version(snapshot.version)
+    yield from _privileges(snapshot, username)
+    yield _classes(snapshot, username)
+    yield _clock(snapshot.clock_offset)
 
 
 def _version(version: str | None) -> CheckResult:
+    """Return the result for the version of Asterisk; None if it is not visible."""
     if version is None:
-        return skip("asterisk.version", "not told to this user", "asterisk -rx 'core show version': 16 to 22")
+        return skip(
+            "asterisk.version",
+            "not visible to this user",
+            "asterisk -rx 'core show version' must be 16 to 22",
+        )
     number = re.search(r"\d+", version)
     release = int(number[0]) if number else 0
     if release < _OLDEST:
-        return fail("asterisk.version", version, f"cc_bridge needs Asterisk {_OLDEST} to {_NEWEST}")
+        return fail("asterisk.version", version, f"upgrade Asterisk: cc_bridge needs {_OLDEST} to {_NEWEST}")
     if release > _NEWEST:
         return warn(
             "asterisk.version",
-            f"{version} is newer than any that was tried",
-            f"{_OLDEST} to {_NEWEST} are known to work; compare with: cc-bridge reconcile",
+            f"{version} is newer than the tested releases",
+            f"{_OLDEST} to {_NEWEST} are tested; verify the records with cc-bridge reconcile",
         )
     return ok("asterisk.version", version)
 
 
-def _privileges(look: ManagerSnapshot, username: str) -> Iterator[CheckResult]:
-    if not look.actions:
-        yield skip("ami.privileges", "not told", f"asterisk -rx 'manager show user {username}'")
+def _privileges(snapshot: ManagerSnapshot, username: str) -> Iterator[CheckResult]:
+    """Yield the results for the actions that the user may use: all needed ones, and no others."""
+    if not snapshot.actions:
+        yield skip("ami.privileges", "not visible", f"check: asterisk -rx 'manager show user {username}'")
         return
-    missing = [action for action in _NEEDED_ACTIONS if action not in look.actions]
+    missing = [action for action in _NEEDED_ACTIONS if action not in snapshot.actions]
     if "QueueStatus" in missing:
-        yield fail("ami.privileges", "no action QueueStatus", "asterisk -rx 'module load app_queue.so'")
+        yield fail(
+            "ami.privileges", "the action QueueStatus is missing", "asterisk -rx 'module load app_queue.so'"
+        )
     elif missing:
         yield fail(
             "ami.privileges",
-            f"may not {', '.join(missing)}",
-            f"write = reporting {reading(username)}",
+            f"may not use {', '.join(missing)}",
+            f"set write = reporting {in_user_section(username)}",
         )
     else:
-        yield ok("ami.privileges", f"may {', '.join(_NEEDED_ACTIONS)}")
-    beyond = {action: of for action, of in look.actions.items() if of and "reporting" not in of}
+        yield ok("ami.privileges", f"may use {', '.join(_NEEDED_ACTIONS)}")
+    beyond = {action: of for action, of in snapshot.actions.items() if of and "reporting" not in of}
     if not beyond:
-        yield ok("ami.least", "no class of actions that watching does not need")
+        yield ok("ami.least", "no unneeded class of actions")
         return
-    # An action of one class alone proves that class; of several, any of them would do.
+    # An action that needs one class proves that class. An action of several classes needs only one of them.
     classes = sorted({only for of in beyond.values() if len(of) == 1 for only in of})
     some = sorted(beyond)[:3]
     yield warn(
         "ami.least",
-        f"more than to watch: {', '.join(classes)} ({len(beyond)} actions, such as {', '.join(some)})",
-        f"write = reporting, and nothing else, {reading(username)}",
+        f"more privileges than needed: {', '.join(classes)} ({len(beyond)} actions: {', '.join(some)} ...)",
+        f"set write = reporting, and no other class, {in_user_section(username)}",
     )
 
 
-def _classes(look: ManagerSnapshot, username: str) -> CheckResult:
-    if not look.booted:
+def _classes(snapshot: ManagerSnapshot, username: str) -> CheckResult:
+    """Return the result for the event classes that the user receives."""
+    if not snapshot.booted:
         return fail(
             "ami.read",
-            "no FullyBooted: class system is missing, or Asterisk still loads its modules",
-            f"read = {','.join(CLASSES)} {reading(username)}",
+            "no event FullyBooted: the class system is missing, or Asterisk is still starting",
+            f"set read = {','.join(CLASSES)} {in_user_section(username)}",
         )
-    if look.read is None:
+    if snapshot.read is None:
         return skip(
             "ami.read",
-            "system is there; the others cannot be seen from here (func_config is not loaded)",
-            f"asterisk -rx 'manager show user {username}': {','.join(CLASSES)}",
+            "class system is present; the others are not visible (func_config is not loaded)",
+            f"asterisk -rx 'manager show user {username}' must show {','.join(CLASSES)}",
         )
-    given = {each.strip() for each in look.read.split(",")}
+    given = {each.strip() for each in snapshot.read.split(",")}
     missing = [] if "all" in given else [each for each in CLASSES if each not in given]
     if missing:
         return fail(
             "ami.read",
-            f"{look.read}: {', '.join(missing)} missing",
-            f"read = {','.join(CLASSES)} {reading(username)}",
+            f"{snapshot.read}: {', '.join(missing)} missing",
+            f"set read = {','.join(CLASSES)} {in_user_section(username)}",
         )
-    return ok("ami.read", look.read)
+    return ok("ami.read", snapshot.read)
 
 
 def _clock(offset: float | None) -> CheckResult:
+    """Return the result for the PBX's clock; `offset` is in seconds, positive if the PBX is ahead."""
     if offset is None:
-        return skip("clock", "the PBX's clock is not told", "compare `date` on both machines")
+        return skip("clock", "the PBX's clock is unknown", "compare `date` on both machines")
     seen = f"the PBX's clock is {abs(offset):.1f} s {'ahead of' if offset > 0 else 'behind'} this machine's"
-    advice = "chronyc tracking, on both machines: mend the one that is off"
+    advice = "run chronyc tracking on both machines, and correct the clock that is wrong"
     if abs(offset) > _CLOCK_FAIL:
         return fail("clock", seen, advice)
     if abs(offset) > _CLOCK_WARN:

@@ -1,8 +1,8 @@
-"""The manager user of the call-backs: may it dial, and the test call of `--call` that it makes.
+"""Checks of the manager user of callbacks: its privileges, and the test call of `--call`.
 
-The call goes to `Local/s@cc-bridge-doctor/n`; nobody's phone rings. That context asks the daemon for the
-FastAGI script `doctor`, which answers at once, and tells by UserEvent what came of it. So the call proves
-that the PBX reaches the daemon, and that its events come through to the daemon's own user.
+The test call goes to `Local/s@cc-bridge-doctor/n`, and no phone rings. That context runs the daemon's FastAGI
+script `doctor` and reports the result as a UserEvent. The call proves that the PBX reaches the daemon, and
+that events reach the daemon's own manager user.
 """
 
 from secrets import token_hex
@@ -17,47 +17,55 @@ from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip, warn
 from cc_bridge.doctor.session import DOCTOR_CONTEXT, DOCTOR_EVENT, ManagerSession, privileges
 from cc_bridge.errors import CcBridgeError
 
-__all__ = ["call", "dialling"]
+__all__ = ["check_privileges", "place_test_call"]
 
-_CALL_SECONDS = 8.0  # Asterisk gives a FastAGI server 2 s for each of its addresses, the dialplan 5 s for all
+# Asterisk waits 2 s for each address of a FastAGI server, and the dialplan 5 s for all of them.
+_CALL_SECONDS = 8.0
 _USER_FILE = "config/asterisk/manager.d/cc_bridge_callback.conf"
 
 
-async def dialling(config: Config, reactor: Any, seconds: float) -> CheckResult:
-    """Judge the user's rights."""
+async def check_privileges(config: Config, reactor: Any, seconds: float) -> CheckResult:
+    """Return the result for the user's privileges: Originate, and no others."""
     name = "callback.privileges"
     if not config.callback.enabled:
-        return skip(name, "callback.enabled is false: nobody is called back", "nothing to do")
+        return skip(name, "callback.enabled is false: no caller is called back", "nothing to do")
     session = ManagerSession(reactor, seconds)
     try:
         await _log_in(session, config, reactor)
         actions = privileges(await session.ask("ListCommands") or {})
     except CcBridgeError as error:
-        return _not_in(name, config, error)
+        return _login_failed(name, config, error)
     finally:
-        session.client.close("all is asked")
+        session.client.close("the checks are done")
     if "Originate" not in actions:
         return fail(
-            name, "may not Originate", f"write = originate, as in {_USER_FILE}; then 'manager reload'"
+            name,
+            "may not use Originate",
+            f"set write = originate, as in {_USER_FILE}, then: asterisk -rx 'manager reload'",
         )
     beyond = sorted(action for action, of in actions.items() if of and "originate" not in of)
     if beyond:
         return warn(
             name,
-            f"may do more than dial: {', '.join(beyond[:3])} ({len(beyond)} actions)",
-            f"write = originate, and nothing else, as in {_USER_FILE}; then 'manager reload'",
+            f"more privileges than needed: {', '.join(beyond[:3])} ({len(beyond)} actions)",
+            f"set write = originate, no other class, as in {_USER_FILE}, then: asterisk -rx 'manager reload'",
         )
-    return ok(name, f"{config.callback.username} may Originate")
+    return ok(name, f"{config.callback.username} may use Originate")
 
 
-async def call(config: Config, listening: ManagerSession, reactor: Any, seconds: float) -> CheckResult:
-    """Make the call; `listening` is the session of the daemon's user. Raises AmiError when that ends."""
+async def place_test_call(
+    config: Config, listening: ManagerSession, reactor: Any, seconds: float
+) -> CheckResult:
+    """Place the test call and return its result; `listening` is a session of the daemon's manager user.
+
+    Raises AmiError if that session ends.
+    """
     name = "agi.call"
     if not config.callback.enabled:
         return skip(
             name,
-            "callback.enabled is false: there is no manager user that may dial",
-            "call a queue, let the agent hang up: the survey must begin",
+            "callback.enabled is false: no manager user may dial",
+            "call a queue and let the agent hang up: the survey must start",
         )
     session = ManagerSession(reactor, seconds)
     channel = CHANNEL_ID + token_hex(8)
@@ -74,9 +82,9 @@ async def call(config: Config, listening: ManagerSession, reactor: Any, seconds:
             Async="true",
         )
     except CcBridgeError as error:
-        return _not_in(name, config, error)
+        return _login_failed(name, config, error)
     finally:
-        session.client.close("all is asked")
+        session.client.close("the checks are done")
     event = await listening.heard(
         lambda event: event.name == "UserEvent" and event.headers["Uniqueid"].startswith(channel),
         _CALL_SECONDS,
@@ -84,28 +92,29 @@ async def call(config: Config, listening: ManagerSession, reactor: Any, seconds:
     if event is None:
         return fail(
             name,
-            f"no UserEvent {DOCTOR_EVENT} came",
-            "are dialplan.contexts and ami.read (class user) well? `core set verbose 3` shows the call",
+            f"no UserEvent {DOCTOR_EVENT} arrived",
+            "fix dialplan.contexts and ami.read (class user) first; `core set verbose 3` shows the call",
         )
     status = event.headers.get("AgiStatus", "")
     if status != "SUCCESS":
         return fail(
             name,
             f"the PBX does not reach the daemon: AGISTATUS is {status}",
-            f"does it run, is dialplan.CCB_AGI well, can the PBX come in at port {config.agi.port}?",
+            f"check that the daemon runs, dialplan.CCB_AGI, and the firewall for port {config.agi.port}",
         )
     return ok(name, "a call on the PBX reached the daemon")
 
 
 async def _log_in(session: ManagerSession, config: Config, reactor: Any) -> None:
-    """Raise AmiError or ConfigError; that the PBX can be reached is known by now."""
+    """Connect, and log in as the manager user of callbacks. Raises AmiError or ConfigError."""
     await connectProtocol(ami_endpoint(config.ami, reactor), session.client)
     await session.client.login(config.callback.username, config.callback.password())
 
 
-def _not_in(name: str, config: Config, error: CcBridgeError) -> CheckResult:
+def _login_failed(name: str, config: Config, error: CcBridgeError) -> CheckResult:
+    """Return the result for a failed login of the manager user of callbacks."""
     return fail(
         name,
         f"{config.callback.username}: {error}",
-        f"{_USER_FILE} with the secret of callback.secret_file, then: asterisk -rx 'manager reload'",
+        f"install {_USER_FILE} with the secret of callback.secret_file, then: asterisk -rx 'manager reload'",
     )

@@ -1,6 +1,6 @@
-"""The queues: those of the configuration against those of the PBX. No input or output.
+"""Checks of the queues: the configuration compared with the PBX. Pure.
 
-The trap: a queue of a database (realtime) stands in no file, so its settings are not known from here.
+The settings of a realtime queue are not visible over AMI, since no configuration file contains the queue.
 """
 
 import difflib
@@ -10,16 +10,21 @@ from cc_bridge.config import Config
 from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip, warn
 from cc_bridge.doctor.session import ManagerSnapshot, QueueState
 
-__all__ = ["findings"]
+__all__ = ["check"]
 
 _SAMPLE = "config/asterisk/queues_sample.conf"
 _TRUE = {"yes", "true", "y", "t", "1", "on"}
 
 
-def findings(config: Config, look: ManagerSnapshot) -> Iterator[CheckResult]:
-    queues = look.queues
+def check(config: Config, snapshot: ManagerSnapshot) -> Iterator[CheckResult]:
+    """Yield the results for queue names, members, setinterfacevar and wrapuptime."""
+    queues = snapshot.queues
     if not queues:
-        yield warn("queues", "the PBX has none", "queues.conf, then: asterisk -rx 'queue reload all'")
+        yield warn(
+            "queues",
+            "the PBX has no queues",
+            "add them to queues.conf, then: asterisk -rx 'queue reload all'",
+        )
     else:
         yield ok("queues", f"{len(queues)}: {', '.join(queues)}")
     yield from _misspelt(config, queues)
@@ -31,6 +36,7 @@ def findings(config: Config, look: ManagerSnapshot) -> Iterator[CheckResult]:
 
 
 def _misspelt(config: Config, queues: Mapping[str, QueueState]) -> Iterator[CheckResult]:
+    """Yield a failure for each configured queue name that the PBX does not have."""
     named = {f"queues.{name}": name for name in config.queues}
     named |= {f"wallboard.queues: {name}": name for name in config.wallboard.queues}
     for key, name in named.items():
@@ -38,52 +44,57 @@ def _misspelt(config: Config, queues: Mapping[str, QueueState]) -> Iterator[Chec
             near = difflib.get_close_matches(name, queues, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "asterisk -rx 'queue show' lists them;"
             yield fail(
-                "queues.configured", f"{key}: the PBX has no such queue", f"{hint} mend it in cc-bridge.toml"
+                "queues.configured",
+                f"{key}: the PBX has no such queue",
+                f"{hint} correct the name in cc-bridge.toml",
             )
 
 
 def _empty(queues: Mapping[str, QueueState]) -> CheckResult:
+    """Return the result for queues without members."""
     empty = [name for name, queue in queues.items() if not queue.members]
     if empty:
         return warn(
             "queues.members",
-            f"nobody in {', '.join(empty)}",
-            "well if the agents log in by themselves, later; else `member =>` in queues.conf",
+            f"no members in {', '.join(empty)}",
+            "ignore this if agents log in later; otherwise add `member =>` lines to queues.conf",
         )
-    return ok("queues.members", f"{sum(queue.members for queue in queues.values())} in all queues")
+    return ok("queues.members", f"{sum(queue.members for queue in queues.values())} members in all queues")
 
 
 def _interfaces(config: Config, queues: Mapping[str, QueueState]) -> CheckResult:
+    """Return the result for setinterfacevar of the queues with a survey."""
     name = "queues.interface"
-    asking = [each for each in queues if config.queue(each).survey and config.survey.enabled]
-    without = [each for each in asking if (queues[each].setinterfacevar or "").lower() not in _TRUE]
+    with_survey = [each for each in queues if config.queue(each).survey and config.survey.enabled]
+    without = [each for each in with_survey if (queues[each].setinterfacevar or "").lower() not in _TRUE]
     unseen = [each for each in without if queues[each].setinterfacevar is None]
     if unseen:
         return skip(
             name,
-            f"setinterfacevar cannot be seen for {', '.join(unseen)}",
-            f"compare with {_SAMPLE}: setinterfacevar = yes",
+            f"setinterfacevar is not visible for {', '.join(unseen)}",
+            f"check that it is `yes`, as in {_SAMPLE}",
         )
     if without:
         return warn(
             name,
-            f"setinterfacevar is not set for {', '.join(without)}: while cc_bridge cannot see the PBX, nobody"
-            " knows who is rated",
-            f"setinterfacevar = yes, as in {_SAMPLE}, then: asterisk -rx 'queue reload all'",
+            f"setinterfacevar is not set for {', '.join(without)}: without an AMI connection the rated agent"
+            " is unknown",
+            f"set setinterfacevar = yes, as in {_SAMPLE}, then: asterisk -rx 'queue reload all'",
         )
     return ok(name, "setinterfacevar is set wherever callers are asked")
 
 
 def _wrap_ups(config: Config, queues: Mapping[str, QueueState]) -> Iterator[CheckResult]:
+    """Yield the results for wrapuptime, which must equal wrap_up_seconds of the configuration."""
     name = "queues.wrapuptime"
     unseen = [each for each, queue in queues.items() if queue.wrapuptime is None]
     if unseen:
         yield skip(
             name,
-            f"cannot be seen for {', '.join(unseen)}",
+            f"not visible for {', '.join(unseen)}",
             "compare wrapuptime of queues.conf with wrap_up_seconds of each queue in cc-bridge.toml",
         )
-    others = 0
+    differences = 0
     for each, queue in queues.items():
         if queue.wrapuptime is None:
             continue
@@ -92,9 +103,9 @@ def _wrap_ups(config: Config, queues: Mapping[str, QueueState]) -> Iterator[Chec
         if theirs != ours:
             yield warn(
                 name,
-                f"{each}: {theirs:g} s on the PBX, {ours:g} s here",
-                f"queues.{each}: wrap_up_seconds = {theirs:g} in cc-bridge.toml",
+                f"{each}: {theirs:g} s on the PBX, {ours:g} s in cc-bridge.toml",
+                f"set wrap_up_seconds = {theirs:g} in [queues.{each}] of cc-bridge.toml",
             )
-            others += 1
-    if not unseen and not others:
-        yield ok(name, "the same here as on the PBX")
+            differences += 1
+    if not unseen and not differences:
+        yield ok(name, "the same in cc-bridge.toml as on the PBX")

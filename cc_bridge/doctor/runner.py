@@ -1,8 +1,7 @@
-"""Goes through all subjects, one after the other, each within its time.
+"""The run of all checks, one after the other, each with a time limit.
 
-`commands/doctor.py` runs `DoctorRun.run` in a reactor. What blocks runs in a thread of its own that nobody
-waits for at the end: a name server or a database that does not answer must hold up neither the others nor
-the exit.
+Blocking checks run in daemon threads, which are not joined. A name server or database that does not answer
+therefore delays neither the other checks nor the exit.
 """
 
 from collections.abc import Callable, Iterable
@@ -30,27 +29,27 @@ from cc_bridge.doctor import (
     webhooks,
 )
 from cc_bridge.doctor.check_result import CheckResult, fail
-from cc_bridge.doctor.originate import call, dialling
-from cc_bridge.doctor.session import ManagerSession, ManagerSnapshot, look
+from cc_bridge.doctor.originate import check_privileges, place_test_call
+from cc_bridge.doctor.session import ManagerSession, ManagerSnapshot, take_snapshot
 from cc_bridge.errors import AmiError, AmiRefused, CcBridgeError
 from cc_bridge.web.auth import is_loopback
 
 __all__ = ["DoctorRun"]
 
-_ANSWER_SECONDS = 5.0  # for one question to the PBX
+_ANSWER_SECONDS = 5.0  # for one AMI action
 _SUBJECT_SECONDS = 20.0  # for a subject, such as the database
-_PBX_SECONDS = 60.0  # for all questions to the PBX: some thousand where there are hundreds of queues
+_PBX_SECONDS = 60.0  # for all AMI actions: with hundreds of queues there are about a thousand
 
 
 class DoctorRun:
-    """One round. `tell` hears each finding as soon as there is one."""
+    """One run of all checks. `add` receives each result as soon as it is known."""
 
     def __init__(
         self,
         config: Config,
         file: Path | None,
         reactor: Any,
-        tell: Callable[[CheckResult], None],
+        add: Callable[[CheckResult], None],
         *,
         with_call: bool = False,
         sounds_folder: Path | None = None,
@@ -58,81 +57,83 @@ class DoctorRun:
         self._config = config
         self._file = file
         self._reactor = reactor
-        self._tell = tell
+        self._add = add
         self._with_call = with_call
         self._sounds_folder = sounds_folder
 
     async def run(self) -> None:
+        """Run all checks; a check that fails or takes too long becomes a failure."""
         config = self._config
-        await self._apart("config", lambda: config_and_secrets.findings(config, self._file))
+        await self._in_thread("config", lambda: config_and_secrets.check(config, self._file))
         # Before the PBX: the test call needs a daemon.
-        await self._apart("daemon", lambda: daemon.findings(config))
-        told = None
+        await self._in_thread("daemon", lambda: daemon.check(config))
+        snapshot = None
         try:
             password = config.ami.password()
         except CcBridgeError:
-            pass  # told with the files
+            pass  # reported by the check of the secrets
         else:
-            asking = Deferred.fromCoroutine(self._pbx(password))
-            asking.addTimeout(_PBX_SECONDS, self._reactor)
+            checks = Deferred.fromCoroutine(self._pbx(password))
+            checks.addTimeout(_PBX_SECONDS, self._reactor)
             try:
-                told = await asking
+                snapshot = await checks
             except Exception as error:
-                self._tell(_cut_off("ami.answers", error, _PBX_SECONDS))
+                self._add(_failure("ami.answers", error, _PBX_SECONDS))
         folder = self._sounds_folder
-        data = told.data_folder if told and is_loopback(config.ami.host) else None
-        await self._apart("prompts", lambda: sounds.findings(config, folder, data))
-        await self._apart("database", lambda: database.findings(config.storage))
-        await self._apart("database.daemons", lambda: duplicate_daemon.findings(config))
+        data = snapshot.data_folder if snapshot and is_loopback(config.ami.host) else None
+        await self._in_thread("prompts", lambda: sounds.check(config, folder, data))
+        await self._in_thread("database", lambda: database.check(config.storage))
+        await self._in_thread("database.daemons", lambda: duplicate_daemon.check(config))
         for webhook in config.webhooks:
-            await self._apart(f"webhooks.{webhook.name}", partial(webhooks.findings, webhook))
+            await self._in_thread(f"webhooks.{webhook.name}", partial(webhooks.check, webhook))
         if not config.digest.missing:
-            await self._apart("digest.mail", self._mail)
+            await self._in_thread("digest.mail", self._mail)
 
     async def _pbx(self, password: str) -> ManagerSnapshot | None:
-        """Ask the PBX, judge what it says."""
+        """Run the checks of the PBX; return its state, None if there is no session."""
         config, ami = self._config, self._config.ami
         session = ManagerSession(self._reactor, _ANSWER_SECONDS)
         client = session.client
         try:
             await connectProtocol(ami_endpoint(ami, self._reactor), client)
-        except Exception as error:  # Twisted has no common base for them
-            self._tell(manager.reaching(ami, str(error) or type(error).__name__, connected=False))
+        except Exception as error:  # Twisted's errors have no common base class
+            self._add(manager.connection_failed(ami, str(error) or type(error).__name__, connected=False))
             return None
         try:
             try:
                 await client.login(ami.username, password)
             except AmiRefused as error:
-                self._all(manager.reached(ami, client.codec.banner or ""))
-                self._tell(manager.refused(ami, str(error)))
+                self._all(manager.connected_results(ami, client.codec.banner or ""))
+                self._add(manager.login_refused(ami, str(error)))
                 return None
             except AmiError as error:
                 if client.codec.banner is None:
-                    self._tell(manager.reaching(ami, str(error), connected=True))
+                    self._add(manager.connection_failed(ami, str(error), connected=True))
                     return None
                 raise
-            self._all(manager.reached(ami, client.codec.banner or ""))
-            seen = await look(session, ami.username)
-            for judge in (manager.findings, events.findings, queues.findings, dialplan.findings):
-                self._all(judge(config, seen))
-            self._tell(await dialling(config, self._reactor, _ANSWER_SECONDS))
+            self._all(manager.connected_results(ami, client.codec.banner or ""))
+            taken = await take_snapshot(session, ami.username)
+            for judge in (manager.check, events.check, queues.check, dialplan.check):
+                self._all(judge(config, taken))
+            self._add(await check_privileges(config, self._reactor, _ANSWER_SECONDS))
             if self._with_call:
-                self._tell(await call(config, session, self._reactor, _ANSWER_SECONDS))
-            return seen
+                self._add(await place_test_call(config, session, self._reactor, _ANSWER_SECONDS))
+            return taken
         finally:
-            client.close("all is asked")
+            client.close("the checks are done")
 
     def _mail(self) -> Iterable[CheckResult]:
-        from cc_bridge.doctor import mail  # noqa: PLC0415 - only who sends mails needs it
+        """Return the results for the mail server; its packages are imported only when needed."""
+        from cc_bridge.doctor import mail  # noqa: PLC0415
 
-        return mail.findings(self._config.digest)
+        return mail.check(self._config.digest)
 
-    def _all(self, findings: Iterable[CheckResult]) -> None:
-        for finding in findings:
-            self._tell(finding)
+    def _all(self, results: Iterable[CheckResult]) -> None:
+        for result in results:
+            self._add(result)
 
-    async def _apart(self, name: str, work: Callable[[], Iterable[CheckResult]]) -> None:
-        """Do what blocks in a thread."""
+    async def _in_thread(self, name: str, work: Callable[[], Iterable[CheckResult]]) -> None:
+        """Run a blocking check in a thread, and add its results; an error or timeout adds a failure."""
         done: Deferred[list[CheckResult]] = Deferred()
 
         def settle(result: object) -> None:
@@ -151,10 +152,11 @@ class DoctorRun:
         try:
             self._all(await done)
         except Exception as error:
-            self._tell(_cut_off(name, error, _SUBJECT_SECONDS))
+            self._add(_failure(name, error, _SUBJECT_SECONDS))
 
 
-def _cut_off(name: str, error: Exception, seconds: float) -> CheckResult:
+def _failure(name: str, error: Exception, seconds: float) -> CheckResult:
+    """Return the result for a check that raised an error or exceeded its time limit of `seconds`."""
     late = isinstance(error, TooLate)
     why = f"no answer within {seconds:g} s" if late else f"{type(error).__name__}: {error}"
-    return fail(name, why, "what it asks does not answer; see the lines above, then try again")
+    return fail(name, why, "fix the problems in the lines above, then run doctor again")

@@ -1,12 +1,11 @@
-"""A manager session that asks: the daemon's client, the daemon's user, but a session of its own.
+"""A manager session for the checks, separate from the daemon's session but with the same user.
 
-`look` gathers in a `ManagerSnapshot` what the modules about the PBX judge. Only questions are asked.
+`take_snapshot` reads the state of the PBX into a `ManagerSnapshot`. It uses read-only actions.
 
-The traps: to see whether events come through, one has to happen. A user with `write = reporting` can make
-one that concerns nobody: the dialplan function SET, evaluated by Getvar, sets a variable of a channel that
-exists for this one action alone (16.28 and 22.10), and VarSet tells it. A running daemon hears it too, so the
-variables have names that it passes over. And Getvar says nothing of a function that is not loaded: the value
-is empty.
+One action makes a test event: Getvar evaluates the dialplan function SET, which sets a variable on a
+temporary channel (Asterisk 16.28 and 22.10) and causes the event VarSet. The privilege `reporting` is enough.
+A running daemon receives the event too and ignores it because of the variable's name. Note: Getvar of a
+function that is not loaded returns an empty value, not an error.
 """
 
 import re
@@ -28,8 +27,8 @@ __all__ = [
     "ManagerSession",
     "ManagerSnapshot",
     "QueueState",
-    "look",
     "privileges",
+    "take_snapshot",
 ]
 
 DOCTOR_CONTEXT = "cc-bridge-doctor"
@@ -40,17 +39,17 @@ CONTEXTS = (
     "cc-bridge-consent",
     "cc-bridge-callback",
     DOCTOR_CONTEXT,
-)  # of extensions_cc_bridge.conf
+)  # the contexts in extensions_cc_bridge.conf
 DOCTOR_EVENT = "CCBDoctor"  # the UserEvent of the test call
 
-_WAIT_SECONDS = 2.0  # for an event; Asterisk may keep it back until the next ping
+_WAIT_SECONDS = 2.0  # for an event; Asterisk can delay it until the next ping
 _PING_SECONDS = 0.5
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 _MOST_FILTERS = 20
-# The shipped event filter lets the first pass, and not the second.
+# The shipped event filter passes the first variable and blocks the second.
 _WANTED_VARIABLE = "QUEUESTATUS_DOCTOR"
 _UNWANTED_VARIABLE = "CCB_DOCTOR"
-_PLAIN_NAME = re.compile(r"[\w.@+-]+")  # what can stand in a function's arguments
+_PLAIN_NAME = re.compile(r"[\w.@+-]+")  # safe characters in the arguments of a dialplan function
 
 _ANSWERS = (
     "QueueParams",
@@ -70,7 +69,7 @@ _WANTED = {
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """A queue of the PBX; settings are None when they cannot be seen, empty when they are not set."""
+    """A queue of the PBX. A setting is None if it is not visible, and empty if it is not set."""
 
     members: int
     wrapuptime: str | None
@@ -79,25 +78,25 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True)
 class ManagerSnapshot:
-    """What the PBX told. None: it does not tell this user."""
+    """The state of the PBX as far as this manager user can see it. None: not visible to this user."""
 
     version: str | None
-    actions: Mapping[str, frozenset[str]]  # that this user may use, with the privileges of which one suffices
+    actions: Mapping[str, frozenset[str]]  # the user's actions, each with the classes that permit it
     booted: bool
-    clock_offset: float | None  # seconds that the PBX's clock is ahead of ours
-    read: str | None  # of the user's section in manager.conf, like the next
-    filters: Sequence[str] | None
-    wanted_came: bool | None  # the event that the shipped filter lets pass
-    unwanted_came: bool | None  # the event that it stops
-    stamped: bool | None  # events have their instant
+    clock_offset: float | None  # seconds that the PBX's clock is ahead.
+    read: str | None  # `read` of the user in manager.conf.
+    filters: Sequence[str] | None  # `eventfilter` lines of the user in manager.conf.
+    wanted_came: bool | None  # the test event that the shipped filter passes has arrived.
+    unwanted_came: bool | None  # the test event that the shipped filter blocks has arrived.
+    stamped: bool | None  # events have timestamps
     queues: Mapping[str, QueueState]
-    contexts: Mapping[str, bool | None]
-    agi_address: str | None  # CCB_AGI; empty: not set
-    data_folder: str | None
+    contexts: Mapping[str, bool | None]  # whether each of CONTEXTS exists.
+    agi_address: str | None  # CCB_AGI, empty if not set.
+    data_folder: str | None  # ASTDATADIR
 
 
 class ManagerSession:
-    """Asks, one question after the other. Whatever Asterisk refuses to tell is None."""
+    """A session that sends one action after the other; the result of a refused action is None."""
 
     def __init__(self, clock: IReactorTime, seconds: float) -> None:
         self.events: list[Any] = []
@@ -106,12 +105,14 @@ class ManagerSession:
         self._clock = clock
 
     async def ask(self, action: str, **headers: str) -> Mapping[str, Any] | None:
+        """Return the headers of an action's response; None if it is refused."""
         try:
             return (await self.client.action(action, **headers)).headers
         except AmiRefused:
             return None
 
     async def items(self, action: str, **headers: str) -> list[Event] | None:
+        """Return the list of events that answer an action; None if it is refused."""
         items: list[Event] = []
         try:
             await self.client.list_items(action, items.append, **headers)
@@ -120,27 +121,27 @@ class ManagerSession:
         return items
 
     async def variable(self, expression: str) -> str | None:
-        """Return a global variable's value or a function's."""
+        """Return the value of a global variable or dialplan function; None if refused, empty if unset."""
         answer = await self.ask("Getvar", Variable=expression)
         return None if answer is None else str(answer.get("Value", ""))
 
     async def heard(self, wanted: Callable[[Any], bool], seconds: float = _WAIT_SECONDS) -> Any | None:
-        """Return the first event that is wanted, None if it has not come in time."""
-        for _ in range(round(seconds / _LOOK_SECONDS)):
+        """Return the first event that `wanted` accepts; None if none arrives within `seconds`."""
+        for _ in range(round(seconds / _POLL_SECONDS)):
             if found := next(filter(wanted, self.events), None):
                 return found
-            await deferLater(self._clock, _LOOK_SECONDS)
+            await deferLater(self._clock, _POLL_SECONDS)
         return None
 
 
-async def look(session: ManagerSession, username: str) -> ManagerSnapshot:
-    """Ask for all that is judged. Raises AmiLinkLost or AmiTimeout."""
+async def take_snapshot(session: ManagerSession, username: str) -> ManagerSnapshot:
+    """Return the state of the PBX. Raises AmiLinkLost or AmiTimeout."""
     booted = await session.heard(lambda event: event.name == "FullyBooted")
     actions = await session.ask("ListCommands") or {}
     core = await session.ask("CoreSettings")
     wanted, unwanted, stamped = await _events(session)
-    # The manager interface is off by default, so where it answers this setting is there.
-    setting = _setting if await _setting(session, "manager.conf", "general", "enabled") else _unseen
+    # `enabled` is set wherever the manager interface answers. Without it, settings are not visible.
+    setting = _setting if await _setting(session, "manager.conf", "general", "enabled") else _no_setting
     if stamped is None:
         stamps = await setting(session, "manager.conf", "general", "timestampevents")
         stamped = None if stamps is None else stamps.lower() in ("yes", "true", "y", "t", "1", "on")
@@ -162,35 +163,43 @@ async def look(session: ManagerSession, username: str) -> ManagerSnapshot:
 
 
 async def _events(session: ManagerSession) -> tuple[bool | None, bool | None, bool | None]:
-    """Tell whether a wanted event comes, whether an unwanted one does, whether they have their instant."""
-    # The wanted one last: once it is there the other one would be as well.
+    """Make two test events. Return whether the needed one and the unneeded one arrived, and had timestamps.
+
+    All three are None if the events cannot be made.
+    """
+    # The needed event is made last: when it has arrived, the other one would have arrived as well.
     for name in (_UNWANTED_VARIABLE, _WANTED_VARIABLE):
         if await session.variable(f"SET({name}=1)") != "1":
             return None, None, None
     wanted = await session.heard(lambda event: event.headers.get("Variable") == _WANTED_VARIABLE)
-    came = [event for event in session.events if event.name == "VarSet"]
-    unwanted = any(event.headers["Variable"] != _WANTED_VARIABLE for event in came)
-    return wanted is not None, unwanted, any("Timestamp" in event.headers for event in came) if came else None
+    arrived = [event for event in session.events if event.name == "VarSet"]
+    unwanted = any(event.headers["Variable"] != _WANTED_VARIABLE for event in arrived)
+    return (
+        wanted is not None,
+        unwanted,
+        any("Timestamp" in event.headers for event in arrived) if arrived else None,
+    )
 
 
 _Setting = Callable[[ManagerSession, str, str, str], Any]
 
 
 async def _setting(session: ManagerSession, file: str, section: str, key: str) -> str | None:
-    """Return a setting of Asterisk's own files, as it would be read now; empty if it is not set.
+    """Return a setting of one of Asterisk's configuration files; empty if not set, None if not readable.
 
-    The last one counts: a section has those of its template first.
+    If it is set several times, the last one counts: a section starts with the settings of its template.
     """
     if not _PLAIN_NAME.fullmatch(section):
         return None
     return await session.variable(f"AST_CONFIG({file},{section},{key if ',' in key else f'{key},-1'})")
 
 
-async def _unseen(_session: ManagerSession, _file: str, _section: str, _key: str) -> None:
-    """Stand in where Asterisk's files cannot be seen."""
+async def _no_setting(_session: ManagerSession, _file: str, _section: str, _key: str) -> None:
+    """Return None for each setting, for a PBX whose configuration files are not readable."""
 
 
 async def _filters(session: ManagerSession, setting: _Setting, username: str) -> list[str] | None:
+    """Return the event filters of a manager user; None if they are not readable."""
     filters: list[str] = []
     for number in range(_MOST_FILTERS):
         line = await setting(session, "manager.conf", username, f"eventfilter,{number}")
@@ -203,6 +212,7 @@ async def _filters(session: ManagerSession, setting: _Setting, username: str) ->
 
 
 async def _queues(session: ManagerSession, setting: _Setting) -> dict[str, QueueState]:
+    """Return the queues of the PBX by name."""
     items = await session.items("QueueStatus") or []
     names = [item.headers["Queue"] for item in items if item.name == "QueueParams"]
     members = [item.headers["Queue"] for item in items if item.name == "QueueMember"]
@@ -210,29 +220,32 @@ async def _queues(session: ManagerSession, setting: _Setting) -> dict[str, Queue
 
 
 async def _queue(session: ManagerSession, setting: _Setting, name: str, members: int) -> QueueState:
+    """Return the state of one queue with `members` members."""
     found = [
         await setting(session, "queues.conf", name, key)
         for key in ("wrapuptime", "setinterfacevar", "strategy")
     ]
-    if not any(found):  # a queue of a database, or of no file that can be seen
+    if not any(found):  # a realtime queue, or a file that is not readable
         return QueueState(members, None, None)
     return QueueState(members, found[0], found[1])
 
 
 async def _has(session: ManagerSession, context: str, actions: Mapping[str, Any]) -> bool | None:
+    """Return whether the dialplan has a context; None if it is not visible."""
     if "ShowDialPlan" not in actions:
         return None
     return await session.items("ShowDialPlan", Context=context) is not None
 
 
 def privileges(commands: Mapping[str, Any]) -> dict[str, frozenset[str]]:
-    """Return the classes of each action in an answer to ListCommands.
+    """Return the actions in a response to ListCommands, each with the classes that permit it.
 
-    A line of it is `Ping: Keepalive command.  (Priv: <none>)`, or `(Priv: system,reporting,all)`.
+    A header of the response is `Ping: Keepalive command.  (Priv: <none>)`, or ends in
+    `(Priv: system,reporting,all)`.
     """
     found = {}
-    for action, says in commands.items():
-        _, told, classes = str(says).rpartition("(Priv: ")
-        if told:
+    for action, description in commands.items():
+        _, found_mark, classes = str(description).rpartition("(Priv: ")
+        if found_mark:
             found[action] = frozenset(classes.rstrip(")").split(",")) - {"all", "<none>"}
     return found

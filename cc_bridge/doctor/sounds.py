@@ -1,7 +1,7 @@
-"""The prompts: is there a sound file for each that a caller may hear, in each language.
+"""Check of the prompts: is there a sound file for each prompt in each language of the used surveys.
 
-Asterisk looks for `sounds/<language>/<file>.<format>`, then for `sounds/<file>.<format>`. Only a folder that
-this machine has can be looked into: the PBX's own, or where `--sounds` says that it is mounted.
+Asterisk searches `sounds/<language>/<file>.<format>`, then `sounds/<file>.<format>`. The directory must be
+accessible on this machine: the PBX's own one, or the one of `--sounds`.
 """
 
 from collections.abc import Iterator
@@ -15,23 +15,26 @@ from cc_bridge.errors import CcBridgeError
 from cc_bridge.surveys.definition import Survey
 from cc_bridge.surveys.prompt_catalogue import FOLDER
 
-__all__ = ["findings"]
+__all__ = ["check"]
 
 
-def findings(config: Config, folder: Path | None, told: str | None) -> Iterator[CheckResult]:
-    """Judge the folder; `told` is where the PBX has its data, on a machine that may be another."""
+def check(config: Config, folder: Path | None, data_folder: str | None) -> Iterator[CheckResult]:
+    """Yield a result for each used survey and language.
+
+    `folder` is the sounds directory of --sounds. Without it, the PBX's `data_folder` is used.
+    """
     try:
         surveys, _ = load_surveys(config)
     except CcBridgeError:
-        return  # said already
+        return  # reported by the check of the configuration
     queues = (config.queue_defaults, *config.queues.values())
     used = sorted({queue.survey for queue in queues if queue.survey}) if config.survey.enabled else []
-    place = folder or (Path(told) / "sounds" if told else None)
+    place = folder or (Path(data_folder) / "sounds" if data_folder else None)
     if place is None or not place.is_dir():
         yield skip(
             "prompts",
-            f"{place or 'the folder of sounds'} is not on this machine",
-            f"on the PBX: ls {place or '/usr/share/asterisk/sounds'}/*/{FOLDER}; or say --sounds FOLDER",
+            f"{place or 'the sounds directory'} is not on this machine",
+            f"on the PBX: ls {place or '/usr/share/asterisk/sounds'}/*/{FOLDER}; or give --sounds DIRECTORY",
         )
         return
     more = [MOMENT] if used else []
@@ -43,6 +46,7 @@ def findings(config: Config, folder: Path | None, told: str | None) -> Iterator[
 
 
 def _language(survey: Survey, language: str, more: list[str], place: Path) -> CheckResult:
+    """Return the result for one survey in one language; `more` names further prompts that are needed."""
     prompts = sorted({*_prompts(survey), *more})
     files = {survey.sounds[prompt][language] for prompt in prompts if language in survey.sounds[prompt]}
     missing = sorted(file for file in files if not _there(place, language, file))
@@ -53,11 +57,11 @@ def _language(survey: Survey, language: str, more: list[str], place: Path) -> Ch
     theirs = any(not file.startswith(f"{FOLDER}/") for file in missing)
     advice = [f"cp -r dialplans/sounds/{language} {place}/"] if ours else []
     advice += [f"install Asterisk's own core-sounds-{language}"] if theirs else []
-    return fail(name, f"not in {place}: {', '.join(missing)}", "; ".join(advice))
+    return fail(name, f"missing in {place}: {', '.join(missing)}", "; ".join(advice))
 
 
 def _prompts(survey: Survey) -> Iterator[str]:
-    """Yield every prompt of a survey."""
+    """Yield the name of each prompt of a survey."""
     said = [survey.welcome, survey.skipped, survey.opted_out, survey.thanks, survey.goodbye]
     for question in survey.questions:
         said += [question.ask, question.invalid]
@@ -69,6 +73,6 @@ def _prompts(survey: Survey) -> Iterator[str]:
 
 
 def _there(place: Path, language: str, file: str) -> bool:
-    """Look for any format, as Asterisk does: `fa_IR`, then `fa`, then no language."""
+    """Return whether a sound file exists in any format, in `fa_IR`, then `fa`, then without a language."""
     folders = (place / language, place / language.partition("_")[0], place)
     return any(next((folder / file).parent.glob(f"{(folder / file).name}.*"), None) for folder in folders)

@@ -1,4 +1,4 @@
-"""The receivers of webhooks: is the name known, is the certificate good. Nothing is delivered. Blocks."""
+"""Check of a webhook receiver: host name, connection and certificate. No event is sent. Blocks."""
 
 import socket
 import ssl
@@ -8,12 +8,13 @@ from urllib.parse import urlsplit
 from cc_bridge.config import WebhookConfig
 from cc_bridge.doctor.check_result import CheckResult, fail, ok
 
-__all__ = ["findings"]
+__all__ = ["check"]
 
 _SECONDS = 5.0
 
 
-def findings(webhook: WebhookConfig) -> Iterator[CheckResult]:
+def check(webhook: WebhookConfig) -> Iterator[CheckResult]:
+    """Yield the result of a connection to the receiver."""
     name = f"webhooks.{webhook.name}"
     url = urlsplit(webhook.url)
     host, secure = str(url.hostname), url.scheme == "https"
@@ -27,19 +28,19 @@ def findings(webhook: WebhookConfig) -> Iterator[CheckResult]:
         yield fail(
             name,
             f"{host}: {error.strerror}",
-            f"mend the url of webhooks {webhook.name!r}, or the name server",
+            f"correct the url of the webhook {webhook.name!r}, or check the name server",
         )
     except ssl.SSLError as error:
         yield fail(
             name,
             f"{host}:{port}: {getattr(error, 'verify_message', '') or error.reason}",
-            "the receiver's certificate must be valid; a CA of your own goes into tls_ca_file",
+            "the receiver needs a valid certificate; set tls_ca_file for a private CA",
         )
     except OSError as error:
         yield fail(
             name,
             f"{host}:{port}: {error.strerror or error}",
-            "is the receiver up, does a firewall let us out?",
+            "check that the receiver runs, and the firewall",
         )
     else:
-        yield ok(name, f"{host}:{port} answers{', with a good certificate' if secure else ''}")
+        yield ok(name, f"{host}:{port} answers{', with a valid certificate' if secure else ''}")

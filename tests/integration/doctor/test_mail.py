@@ -24,7 +24,7 @@ def told(there, **changes):
         "smtp_port": there.port, "tls": there.tls, "tls_ca_file": there.ca_file, "username": USER,
         "password": PASSWORD, "response_timeout_seconds": 2,
     }  # fmt: skip
-    (finding,) = mail.findings(Config(digest=given | changes).digest)
+    (finding,) = mail.check(Config(digest=given | changes).digest)
     assert finding.name == "digest.mail"
     assert PASSWORD not in finding.seen + finding.advice
     assert bool(finding.advice) == (finding.level is not CheckStatus.OK)
@@ -43,7 +43,7 @@ class Nobody:
 def test_it_is_let_in_and_sends_no_mail(mail_server):
     finding = told(mail_server)
     assert (finding.level, finding.seen) == (
-        CheckStatus.OK, f"localhost:{mail_server.port} lets us in over TLS (no mail was sent)"
+        CheckStatus.OK, f"localhost:{mail_server.port} accepts the login over TLS (no mail was sent)"
     )  # fmt: skip
     assert mail_server.commands == ["EHLO", "EHLO", "AUTH"]
     assert mail_server.mails == []
@@ -59,7 +59,7 @@ def test_over_tls_from_the_start(mail_servers):
 def test_a_server_of_this_machine_needs_neither(mail_servers):
     there = mail_servers(tls="none", auth=False)
     finding = told(there, username="", password="")
-    assert (finding.level, "in plain, on this machine" in finding.seen) == (CheckStatus.OK, True)
+    assert (finding.level, "unencrypted, on this machine" in finding.seen) == (CheckStatus.OK, True)
     assert there.commands == ["EHLO"]
 
 
@@ -67,7 +67,7 @@ def test_in_plain_through_a_network(monkeypatch):
     monkeypatch.setattr(mail, "try_out", lambda _server: None)
     nobody = Nobody(25)
     finding = told(nobody, smtp_host="mail.example.com", tls="none", username="", password="")
-    assert (finding.level, "in plain" in finding.seen) == (CheckStatus.WARN, True)
+    assert (finding.level, "not encrypted" in finding.seen) == (CheckStatus.WARN, True)
 
 
 def test_nobody_there():
@@ -75,11 +75,11 @@ def test_nobody_there():
         taken.bind(("127.0.0.1", 0))
         finding = told(Nobody(taken.getsockname()[1]), smtp_host="127.0.0.1")
     assert (finding.level, "refused" in finding.seen) == (CheckStatus.FAIL, True)
-    assert "is it up" in finding.advice
+    assert "check that the server runs" in finding.advice
 
 
 def test_a_name_that_nobody_knows():
-    assert "mend digest.smtp_host" in told(Nobody(25), smtp_host="mail.invalid").advice
+    assert "correct digest.smtp_host" in told(Nobody(25), smtp_host="mail.invalid").advice
 
 
 def test_a_server_that_says_nothing():
@@ -94,13 +94,13 @@ def test_a_server_without_starttls_hears_no_password(mail_servers):
     there = mail_servers(tls="none", auth=False)
     finding = told(there, tls="starttls")
     assert (finding.level, "offers no STARTTLS" in finding.seen) == (CheckStatus.FAIL, True)
-    assert "another digest.smtp_port" in finding.advice
+    assert "set another digest.smtp_port" in finding.advice
     assert there.commands == ["EHLO"]
 
 
 def test_tls_from_the_start_where_it_begins_in_plain(mail_server):
     finding = told(mail_server, tls="implicit")
-    assert (finding.level, "speaks no TLS there" in finding.advice) == (CheckStatus.FAIL, True)
+    assert (finding.level, "offers no TLS on this port" in finding.advice) == (CheckStatus.FAIL, True)
 
 
 @BY_IMPLICIT_TLS
@@ -109,7 +109,7 @@ def test_a_certificate_for_another_host(mail_servers, tls):
     there = mail_servers(tls=tls, host="other.example")
     finding = told(there)
     assert (finding.level, "certificate" in finding.seen) == (CheckStatus.FAIL, True)
-    assert "its certificate must name digest.smtp_host" in finding.advice
+    assert "the certificate must match digest.smtp_host" in finding.advice
     assert "AUTH" not in there.commands
 
 
@@ -126,7 +126,7 @@ def test_a_wrong_password(mail_server):
 
 
 def test_a_server_that_takes_no_log_in(mail_servers):
-    assert "takes no log-in" in told(mail_servers(tls="none", auth=False)).advice
+    assert "accepts no login" in told(mail_servers(tls="none", auth=False)).advice
 
 
 def test_a_secret_that_cannot_be_read(mail_server, tmp_path):
@@ -142,7 +142,7 @@ def test_a_secret_that_everyone_can_read(tmp_path, mode, level):
     secret.chmod(mode)
     config = Config(ami={"secret": "s3cret"}, digest={"username": USER, "password_file": secret})
     (finding,) = [
-        each for each in config_and_secrets.findings(config, None) if each.name == "secrets.permissions"
+        each for each in config_and_secrets.check(config, None) if each.name == "secrets.permissions"
     ]
     assert finding.level is level
 

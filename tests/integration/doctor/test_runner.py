@@ -125,7 +125,7 @@ def test_a_refused_login_names_all_three_reasons(pbx, doctor):
     pbx.secret_fits = False
     findings = doctor()
     assert unwell(findings) == {"ami.login": CheckStatus.FAIL}
-    assert "the name, the secret or our address" in named(findings, "ami.login").seen
+    assert "the user name, the secret or the address" in named(findings, "ami.login").seen
 
 
 @pytest.mark.parametrize("host", ["pbx.example", "localhost"])
@@ -153,7 +153,7 @@ def test_a_certificate(doctor, tmp_path, host):
 
 
 def test_plain_text_through_a_network():
-    (reached, plain) = manager.reached(AmiConfig(host="10.0.0.5"), "11.0.0")
+    (reached, plain) = manager.connected_results(AmiConfig(host="10.0.0.5"), "11.0.0")
     assert (reached.level, plain.level, plain.name) == (CheckStatus.OK, CheckStatus.WARN, "ami.tls")
 
 
@@ -261,7 +261,7 @@ def test_queues(pbx, doctor):
     near, far = [each for each in findings if each.name == "queues.configured"]
     assert "did you mean 'support'?" in near.advice
     assert "queue show" in far.advice
-    assert named(findings, "queues.wrapuptime").seen == "support: 15 s on the PBX, 0 s here"
+    assert named(findings, "queues.wrapuptime").seen == "support: 15 s on the PBX, 0 s in cc-bridge.toml"
 
 
 @pytest.mark.parametrize(
@@ -362,7 +362,7 @@ def test_another_daemon_that_observes_this_pbx(free_port, tmp_path, name, ago, g
     now = time.time()
     mark(now - ago)
     config = Config(pbx={"name": "pbx"}, http={"port": free_port}, storage={"url": url})
-    told = duplicate_daemon.findings(config, lambda seconds: mark(now - ago + seconds) if goes_on else None)
+    told = duplicate_daemon.check(config, lambda seconds: mark(now - ago + seconds) if goes_on else None)
     assert [each.name for each in told] == found
     other.close()
 
@@ -396,17 +396,17 @@ def test_a_server_that_only_reads(postgres, tmp_path):
         storage={"url": url.render_as_string(hide_password=False), "journal_file": str(tmp_path / "j")}
     ).storage
     open_database(url).dispose()
-    assert unwell(database.findings(storage)) == {}
-    assert "database.clock" in {each.name for each in database.findings(storage)}
+    assert unwell(database.check(storage)) == {}
+    assert "database.clock" in {each.name for each in database.check(storage)}
     postgres.run(f"ALTER DATABASE {url.database} SET default_transaction_read_only = on")
-    assert unwell(database.findings(storage)) == {"database.writable": CheckStatus.FAIL}
+    assert unwell(database.check(storage)) == {"database.writable": CheckStatus.FAIL}
     postgres.drop(url)
 
 
 def test_a_subject_that_hangs_holds_up_no_other(doctor, monkeypatch):
     end = threading.Event()
     monkeypatch.setattr(runner, "_SUBJECT_SECONDS", 0.5)
-    monkeypatch.setattr(runner.database, "findings", lambda _storage: end.wait(30) and ())
+    monkeypatch.setattr(runner.database, "check", lambda _storage: end.wait(30) and ())
     findings = doctor(webhooks=[webhook(1)])
     end.set()
     assert unwell(findings) == {"database": CheckStatus.FAIL, "webhooks.crm": CheckStatus.FAIL}
@@ -440,7 +440,7 @@ def http():
 
 
 def of_daemon(server, **agi):
-    return list(daemon.findings(Config(http={"port": server.server_port}, agi=agi)))
+    return list(daemon.check(Config(http={"port": server.server_port}, agi=agi)))
 
 
 def test_a_daemon_that_is_well(http):
@@ -467,13 +467,13 @@ def test_a_daemon_that_listens_elsewhere(http, free_port):
 
 def test_another_program_at_our_port(http, free_port):
     config = Config(http={"port": free_port}, agi={"port": http.server_port})
-    assert unwell(daemon.findings(config)) == {"agi.port": CheckStatus.FAIL}
+    assert unwell(daemon.check(config)) == {"agi.port": CheckStatus.FAIL}
 
 
 @pytest.mark.parametrize(("token", "level"), [("", CheckStatus.WARN), ("0123456789abcdef", CheckStatus.OK)])
 def test_pages_that_others_reach(free_port, token, level):
     config = Config(http={"host": "0.0.0.0", "port": free_port, "token": token})
-    assert named(daemon.findings(config), "http.access").level is level
+    assert named(daemon.check(config), "http.access").level is level
 
 
 def webhook(port, host="127.0.0.1", scheme="https", **more):
@@ -482,7 +482,7 @@ def webhook(port, host="127.0.0.1", scheme="https", **more):
 
 
 def of_receiver(given):
-    (told,) = webhooks.findings(Config(webhooks=[given]).webhooks[0])
+    (told,) = webhooks.check(Config(webhooks=[given]).webhooks[0])
     return told
 
 
