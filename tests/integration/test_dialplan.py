@@ -143,8 +143,8 @@ def test_the_doctors_call_ends_whatever_the_daemon_does():
     text = "\n".join(contexts_of(DIALPLAN)["cc-bridge-doctor"])
     asked = text.index(",AGI(agi://")
     assert max(text.index("AGIEXITONHANGUP=yes"), text.index("Set(TIMEOUT(absolute)=5)")) < asked
-    assert "same => n(told),UserEvent(CCBDoctor," in text
-    assert "exten => T,1,Goto(s,told)" in text
+    assert "same => n(report),UserEvent(CCBDoctor," in text
+    assert "exten => T,1,Goto(s,report)" in text
 
 
 def test_the_user_who_calls_back_can_do_nothing_else():
