@@ -58,7 +58,7 @@ def start_logging(level: str, stream: TextIO = sys.stderr, form: Form = "text") 
 
 
 def set_level(levels: LogLevelFilterPredicate, level: str) -> None:
-    """Set the lowest level of cc_bridge's events that is logged; events of Twisted are logged from warn."""
+    """Log cc_bridge's events of `level` and above; Twisted's events are logged at warn and above."""
     # "-" is the namespace of Twisted's older modules, which log every start and stop at level info.
     levels.clearLogLevels()
     levels.setLogLevelForNamespace("cc_bridge", LogLevel.levelWithName(level))

@@ -54,7 +54,7 @@ def _state_of_earlier_daemon(config: Config) -> tuple[float | None, list[OpenSta
 
     The time is None if no earlier daemon has observed this PBX. The state is read from a local file: the
     SQLite database, whose tables are created or upgraded here, or the journal if the database is a server.
-    The server itself is not queried, so that the daemon starts while the server is away.
+    The server itself is not queried, so that the daemon can start while it is unreachable.
     """
     make_engine(config.storage.url).dispose()  # raises for a URL that can never work
     if config.storage.on_server:

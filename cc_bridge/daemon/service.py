@@ -191,7 +191,10 @@ def _is_nested(value: object) -> bool:
 
 
 def _tables(old: Any, new: Any, option: str) -> Iterator[tuple[str, BaseModel, BaseModel]]:
-    """Yield name, old section and new section for each section in an option; nothing for a plain value."""
+    """Yield each configuration section in an option: its name, its old and its new value.
+
+    `old` and `new` are the two values of the option. For an option without sections, yield nothing.
+    """
     if isinstance(old, BaseModel):
         yield option, old, new
     elif _is_nested(old):

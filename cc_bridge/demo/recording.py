@@ -59,14 +59,17 @@ class AmiRecording:
         self.period = _period(heads, self._offsets)
 
     def take(self, number: int, started_at: float) -> Iterator[TimedEvent]:
-        """Yield the events of one take; `number` counts takes from 0, `started_at` is UTC seconds."""
+        """Yield the events of one repetition of the recording, called a take.
+
+        `number` counts the takes from 0. `started_at` is its start in UTC seconds.
+        """
         return (
             self._event(text, offset, number, started_at)
             for text, offset in zip(self.texts, self._offsets, strict=True)
         )
 
     def endless(self, started_at: float) -> Iterator[TimedEvent]:
-        """Yield the events of one take after the other in order of time, without end.
+        """Yield the events of endless repetitions (takes) of the recording, in order of time.
 
         The first take starts at `started_at` (UTC seconds), each further one `period` seconds later.
         """
@@ -89,7 +92,7 @@ def _headers(text: str) -> RecordedHeaders:
 
 
 def _renewed(text: str, take: int, later: float) -> str:
-    """Return the text of an event with the ids of the given take, and all times moved by `later` seconds."""
+    """Return the text of an event with new ids for the repetition `take`, all times `later` seconds later."""
 
     def renew(found: re.Match[str]) -> str:
         value = found[0]
@@ -134,10 +137,10 @@ def _members(heads: list[RecordedHeaders]) -> Iterator[RecordedHeaders]:
 
 
 def _period(heads: list[RecordedHeaders], offsets: list[float]) -> float:
-    """Return the shortest time in seconds after which the next take can start.
+    """Return the shortest time in seconds after which the recording can be repeated.
 
-    Then, no member and no queue has an event in two takes at the same time. `offsets` are the seconds of the
-    events after the start of the recording.
+    After this time, no queue and no queue member is in use by both repetitions. `offsets` are the times of
+    the events, in seconds after the start of the recording.
     """
     first: dict[str, float] = {}
     last: dict[str, float] = {}

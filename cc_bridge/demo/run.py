@@ -102,7 +102,7 @@ def run(seconds: float | None, seed: int | None = None) -> None:
 
 
 class _Shutdown:
-    """A function that stops the reactor, and does so only once if it is called several times."""
+    """A signal handler that stops the reactor once, even if it is called several times."""
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor

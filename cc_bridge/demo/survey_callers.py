@@ -62,7 +62,10 @@ def keys(rng: random.Random, waited: float) -> Iterator[str]:
 
 
 class SurveyCallers:
-    """The simulated callers of all surveys; `on_event` must receive the headers of each event of the PBX."""
+    """The simulated callers who answer surveys.
+
+    `on_event` must receive the headers of each event of the simulated PBX.
+    """
 
     def __init__(self, agi: IStreamClientEndpoint, clock: IReactorTime, rng: random.Random) -> None:
         self._agi = agi

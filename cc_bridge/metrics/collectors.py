@@ -1,7 +1,7 @@
 """Collectors: gauges and counters that are read from the live objects of a daemon at each scrape.
 
 A scrape must run in the reactor's thread, because the live objects are not thread-safe. A metric family is
-exported even if it has no value yet.
+exported even if it has no value yet, because an alert must not miss its metric.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -55,9 +55,10 @@ def _read(name: str, pbx: str, values: Values) -> Metric:
 
 
 class QueueCollector(Collector):
-    """The collector of service level thresholds and of calls that callers hang up first, by queue.
+    """The collector of each queue's service level threshold and hangup figures.
 
-    No metric names an agent; the reports do.
+    The hangup figures are the share of survey candidates who hung up during the talk, and the number of
+    agents with an unusual share. No metric names an agent; the reports do.
     """
 
     def __init__(self, pbx: str, outliers: HangupOutliers, thresholds: Mapping[str, float]) -> None:

@@ -45,7 +45,7 @@ uses `process_start_time_seconds`."""
 
 
 def metrics_in(text: str) -> set[str]:
-    """Return the metrics of cc_bridge that an expression names.
+    """Return the names of cc_bridge's metrics in a PromQL expression.
 
     A series of a histogram, such as its `_bucket`, counts as the histogram.
     """
@@ -55,7 +55,7 @@ def metrics_in(text: str) -> set[str]:
 
 
 def records_in(text: str) -> set[str]:
-    """Return the recorded series that an expression names."""
+    """Return the names of the recorded series in a PromQL expression."""
     return set(_RECORD.findall(text))
 
 

@@ -81,7 +81,7 @@ class QueueFigures:
 
     @property
     def abandonment(self) -> Share | None:
-        """The share of abandoned calls among the offered calls, both without short abandons; None if none."""
+        """The share of abandoned among offered calls, short abandons excluded; None without such calls."""
         n = self.offered - self.counts.short_abandons
         return Share(self.counts.abandoned - self.counts.short_abandons, n) if n else None
 

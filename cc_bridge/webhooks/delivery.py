@@ -5,7 +5,7 @@ call one after the other, and the events of up to `AT_ONCE` different calls at t
 `retry_policy.py` decides about retries.
 
 An event leaves the outbox after its endpoint accepted it. If the daemon is killed in between, it sends the
-event again with the same id. So delivery is at least once.
+event again with the same id. So each event arrives at least once.
 
 The lock `_turn` serialises reads and result writes of the outbox. An event counts as running until its result
 is stored. Otherwise a read that started before would send it again, after later events.

@@ -27,7 +27,7 @@ _LONGEST = 255  # characters of a text, the size of the widest text column in th
 
 
 class EventType(StrEnum):
-    """The type of a webhook event."""
+    """The type of a webhook event; an endpoint subscribes to some of these types."""
 
     CALL_ENDED = "call_ended"
     RATING_GIVEN = "rating_given"  # every survey answer, including spoken comments
@@ -39,7 +39,7 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WebhookEvent:
-    """A webhook event."""
+    """A webhook event: a JSON text about one record, to be sent to each endpoint that subscribes to it."""
 
     id: str  # the same for all endpoints and all attempts
     type: EventType

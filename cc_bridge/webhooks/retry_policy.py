@@ -54,7 +54,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class WebhookReply:
-    """The reply of an endpoint to one request."""
+    """The reply of a webhook endpoint to one request, or the reason why there was none."""
 
     status: int | None  # HTTP status; None: no response, or an incomplete one
     reason: str  # why the request failed; empty if it succeeded
@@ -67,7 +67,7 @@ class WebhookReply:
 
 
 class DeliveryOutcome(Enum):
-    """The outcome of a delivery attempt for its event."""
+    """The result of a delivery attempt: the event is delivered, to be retried, or given up."""
 
     DELIVERED = auto()
     AGAIN = auto()  # failed, to be retried
@@ -75,7 +75,7 @@ class DeliveryOutcome(Enum):
 
 
 def verdict(reply: WebhookReply, attempts: int, age: float, rules: RetryPolicy) -> DeliveryOutcome:
-    """Return the outcome for an event after an attempt.
+    """Return whether an event is delivered, to be retried or given up after an attempt.
 
     `attempts` is the number of attempts including this one. `age` is the age of the event in seconds.
     """
@@ -94,7 +94,7 @@ class ReceiverHealth:
 
     @property
     def away(self) -> bool:
-        """Whether the endpoint counts as unreachable."""
+        """Whether the endpoint counts as unreachable: at least three consecutive failures."""
         return self.failures >= _AWAY
 
     def after(self, reply: WebhookReply, now: float, rules: RetryPolicy, random: float) -> "ReceiverHealth":

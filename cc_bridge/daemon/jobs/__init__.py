@@ -1,1 +1,1 @@
-"""Jobs of the daemon that run periodically in a thread."""
+"""The periodic jobs of the daemon, each of which runs in a thread."""

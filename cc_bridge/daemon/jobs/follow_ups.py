@@ -1,9 +1,9 @@
 """The periodic job that opens follow-ups, links later calls to them and counts them, every five seconds.
 
-A record may reach the database long after its call, for example when the server was away. So each run reads
-from the last time at which the database was certainly complete: the age of the oldest waiting record before
-now, less ten minutes. After a restart, the first run reads at least a whole day, and the time without a
-daemon.
+A record may reach the database long after its call, for example after an outage of the server. So each run
+reads the database from the time up to which it was certainly complete at the previous run: ten minutes before
+the oldest record that was still waiting to be written. The first run after a start reads at least one day,
+and also the time without a daemon.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -3,7 +3,8 @@
 The daemons of other PBXs and the command `cc-bridge opt-out` write to the same database. So the last hour is
 read each minute, and once an hour all days on which the survey rules depend, because records may have waited
 in another daemon's journal. The records in this daemon's own journal are read once, at the start, because the
-server may still be away. Until the first successful read, survey decisions use only the history in memory.
+server may still be unreachable. Until the first successful read, survey decisions use only the history in
+memory.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,6 +1,6 @@
 """The data of the page /api/follow-ups: the list of follow-ups and the actions on them, in the database.
 
-The database may be slow or away. So reads and actions have a few threads of their own.
+The database may be slow or unreachable. So reads and actions have a few threads of their own.
 """
 
 from collections.abc import Callable, Collection
@@ -55,7 +55,7 @@ class FollowUpApi(DaemonService):
         return self._reads.read(read)
 
     def apply(self, follow_up_id: str, action: Action, by: str, text: str) -> Deferred[ActionResult]:
-        """Apply an action of the person `by`, with an optional comment `text`, to a follow-up.
+        """Apply an action of the person `by` to a follow-up; `text` is the outcome or the reason.
 
         The Deferred fires with the changed follow-up, or with a conflict text and the stored follow-up if the
         action does not fit its state. It fails with FollowUpError for an action that is invalid in any state.

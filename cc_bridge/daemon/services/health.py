@@ -10,7 +10,7 @@ from cc_bridge.daemon.services.record_pipeline import RecordPipeline
 
 __all__ = ["Health"]
 
-# A record that waits longer than this shows that the disk or database is away: batches are written every
+# A record that waits longer than this shows that the disk or database is failing: batches are written every
 # 200 ms.
 _LATE_SECONDS = 30.0
 

@@ -48,7 +48,7 @@ _FORWARD_SECONDS = 5.0
 class RecordPipeline(DaemonService):
     """The pipeline for the records of one PBX.
 
-    The constructor raises ConfigError if the configured database, caller key or webhook is invalid.
+    The constructor raises ConfigError if the configured caller key or a webhook is invalid.
     """
 
     def __init__(self, context: Context) -> None:

@@ -50,7 +50,8 @@ _RULES = tuple(
 class SurveyCallbackDialer(DaemonService):
     """The service that makes the callbacks of one PBX.
 
-    `call` dials a number for the call with a Uniqueid, and returns the result. `now` returns the PBX's clock
+    `call` dials a telephone number and returns the result; its second argument is the Uniqueid of the first
+    call, which the survey will rate. `now` returns the PBX's clock
     in UTC seconds. `record` stores a survey decision for each callback, so that a restarted daemon knows
     which callers were called back.
     """

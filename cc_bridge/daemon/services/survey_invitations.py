@@ -80,7 +80,7 @@ class Link(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Caller:
-    """A caller whose survey is being decided, as described by their channel."""
+    """The caller of a survey decision, as described by their channel."""
 
     uniqueid: str
     queue: str
@@ -292,8 +292,8 @@ class SurveyInvitations(DaemonService):
     ) -> _Talked | None:
         """Return the caller's talks as observed over AMI, or else as the dialplan's arguments state them.
 
-        If no ended talk is known yet, wait up to 0.6 s for its event, then play a prompt. Return None if
-        neither the AMI events nor the arguments name an agent.
+        If no talk of the caller is known yet, wait up to 0.6 s for its events, then play a prompt. Return
+        None if neither the AMI events nor the arguments name an agent.
         """
         if (talked := self._observed(request.uniqueid)) is not None:
             return talked

@@ -46,9 +46,9 @@ class SurveyVersionCheck(DaemonService):
         self._record_loaded()
 
     def compare(self, definitions: Iterable[SurveyDefinition]) -> None:
-        """Log a warning for each survey version that has other questions or languages elsewhere.
+        """Log a warning for each survey version number that has had other questions or languages before.
 
-        Elsewhere means: in an earlier configuration of this daemon, or at another PBX.
+        The other use may be in an earlier configuration of this daemon or at another PBX.
         """
         for changed in self._versions.conflicting(definitions):
             _log.warn(

@@ -34,7 +34,7 @@ _CHANGES = {"opened": EventType.FOLLOW_UP_OPENED, "closed": EventType.FOLLOW_UP_
 
 
 class WebhookPublisher:
-    """The webhook events of one daemon: built from records, stored in the outbox file, and delivered from it.
+    """The webhooks of one daemon: events are built from records, stored in an outbox file, and delivered.
 
     The constructor raises ConfigError for an invalid secret.
     """
