@@ -1,8 +1,8 @@
-"""Open the database that a URL names; `migrate.py` and the writer use nothing else.
+"""The engine: a connection pool for the database that a URL names.
 
-The trap is SQLite's: when its file is deleted or moved away, an open connection goes on writing to the
-file that nobody can find any more, without an error. So each checkout from the pool compares the file
-with the one that was opened, and a connection to a lost file is replaced.
+SQLite needs a check. When its file is deleted or moved away, an open connection still writes to the lost file
+without an error. So each checkout from the pool compares the file with the one that was opened, and a
+connection to a lost file is replaced.
 """
 
 from pathlib import Path
@@ -16,8 +16,8 @@ from cc_bridge.errors import StorageError
 
 __all__ = ["identity", "make_engine"]
 
-# Seconds until a server that does not answer counts as lost; without a bound, a dead network path
-# holds the writer for the two hours of TCP's keepalive. By driver, in the driver's own terms.
+# Timeouts for a server that does not answer, as arguments of each driver: seconds, tcp_user_timeout in ms.
+# Without them a dead network path blocks the writer for the two hours of TCP's keepalive.
 _CONNECT_ARGS: dict[str, dict[str, Any]] = {
     "psycopg": {"connect_timeout": 5, "tcp_user_timeout": 30_000},
     "pymysql": {"connect_timeout": 5, "read_timeout": 30, "write_timeout": 30},
@@ -26,10 +26,10 @@ _EXTRAS = {"postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql"}
 
 
 def make_engine(url: str | URL, connections: int = 5) -> Engine:
-    """Return an engine that connects when it is first used, and keeps up to `connections` open.
+    """Return an engine that connects at its first use and keeps up to `connections` connections open.
 
-    Raises StorageError for a URL that cannot work: not a URL, a database that is not supported, a driver
-    that is not installed, or a directory that does not exist.
+    Raises StorageError for a URL that can never work: invalid, of an unsupported database, of a driver that
+    is not installed, or in a directory that does not exist.
     """
     try:
         url = make_url(url)
@@ -47,17 +47,19 @@ def make_engine(url: str | URL, connections: int = 5) -> Engine:
             url, pool_pre_ping=True, pool_size=connections, hide_parameters=True, connect_args=connect_args
         )
     except (ArgumentError, NoSuchModuleError, ValueError):  # their texts may quote the URL, with its password
-        raise StorageError("the storage URL is not valid: see sqlite:///path, postgresql://...") from None
+        raise StorageError(
+            "the storage URL is not valid: use the form sqlite:///path or postgresql://user@host/name"
+        ) from None
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(backend, "")
         raise StorageError(f"the database driver is missing ({error}): install cc-bridge[{extra}]") from error
 
 
 def _options(url: URL) -> str:
-    """Return PostgreSQL's settings for a session: `jit = off`, and then those of the URL.
+    """Return PostgreSQL's session options: `jit = off`, followed by the options in the URL.
 
-    PostgreSQL compiles a statement that it expects to be much work. For the views of a month of 200 agents
-    that takes longer than the views themselves.
+    PostgreSQL compiles a statement that it expects to be expensive. For the views of a month of 200 agents,
+    compiling takes longer than running them.
     """
     given = url.query.get("options", ())
     return " ".join(("-c jit=off", *((given,) if isinstance(given, str) else given)))
@@ -73,18 +75,18 @@ def _sqlite(url: URL, connections: int) -> Engine:
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, entry: ConnectionPoolEntry) -> None:
-        # The driver would begin transactions by itself, but not before DDL: a failed migration would stay
-        # half applied. With None it leaves that to `begin` below.
+        # The driver would start transactions on its own, but not before DDL, so that a failed migration
+        # would stay half applied. With None it leaves the start to `begun` below.
         connection.isolation_level = None
         for pragma in (
             "journal_mode = WAL",  # readers and the writer do not wait for each other
-            # Every commit reaches the disk. In batches that is at most a few syncs a second, and a power
-            # cut loses nothing that was reported as stored.
+            # Each commit reaches the disk. With batches this means a few syncs per second, and a power
+            # failure loses no record that was reported as stored.
             "synchronous = FULL",
             "foreign_keys = ON",
         ):
             connection.execute(f"PRAGMA {pragma}").close()
-        # A lock is waited for as long as the driver's own busy timeout says: 5 s, or `?timeout=` of the URL.
+        # The wait for a lock ends after the driver's busy timeout: 5 s, or `?timeout=` in the URL.
         entry.info["file"] = identity(path)
 
     @event.listens_for(engine, "checkout")
@@ -100,7 +102,7 @@ def _sqlite(url: URL, connections: int) -> Engine:
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from another in its place; None when there is none."""
+    """Return the device and inode of a file, or None if it is missing; a replaced file has other values."""
     try:
         status = path.stat()
     except OSError:

@@ -1,14 +1,13 @@
-"""Bring a database to the schema of this version, or say clearly why that cannot be.
+"""The schema upgrade: it brings a database to the schema of this version, or explains why it cannot.
 
-The `cc-bridge` command and the writer's `open_database` call it. There is no alembic.ini: the
-configuration is built here, and the version is kept in a table of our own name, so that another
-program's Alembic in the same database is never taken for ours.
+There is no alembic.ini: the configuration is built here. The version is stored in a table with a name of our
+own, so that another program's Alembic in the same database is not mistaken for ours.
 
-An empty database gets the tables of schema/tables.py and the views at once; Alembic is for older ones and
-only then imported, since it brings 11 MB (Mako, Pygments, all dialects) that the daemon would keep. The trap:
-a migration that puts rows into a new table must do so for an empty database in `_create` too.
+An empty database gets the tables of schema/tables.py and the views directly. Alembic is imported for older
+databases only, because it needs 11 MB of memory. Note: a migration that inserts rows into a new table must
+also insert them in `_create`.
 
-A new migration, from a checkout, once schema/tables.py has changed:
+Create a new migration from a checkout after a change of schema/tables.py:
 
     with make_engine(url).connect() as connection:
         alembic.command.revision(configuration(connection), "what changes", autogenerate=True, rev_id="0004")
@@ -59,9 +58,9 @@ __all__ = [
 
 VERSION_TABLE = "cc_bridge_version"
 _SCRIPTS = Path(__file__).parent / "migrations"
-_LOCK_NUMBER = 0x63635F627269  # PostgreSQL's are numbered: "cc_bri"
-_LOCK_SECONDS = 25  # less than a statement may take, see engine.py
-# As Alembic would make it.
+_LOCK_NUMBER = 0x63635F627269  # a lock of PostgreSQL has a number; this one spells "cc_bri"
+_LOCK_SECONDS = 25  # wait for the lock on MariaDB; less than the read timeout in engine.py
+# The same table as Alembic would create.
 _version_table = Table(
     VERSION_TABLE,
     MetaData(),
@@ -73,8 +72,11 @@ _version_table = Table(
 def configuration(
     connection: Connection | None = None, *, url: URL | None = None, output: TextIO | None = None
 ) -> "Config":
-    """Return Alembic's configuration for an open connection, or for a script to `output` for a URL."""
-    from alembic.config import Config  # noqa: PLC0415 - see the module
+    """Return Alembic's configuration for an open connection, or for SQL text for a URL.
+
+    `output` receives the SQL text.
+    """
+    from alembic.config import Config  # noqa: PLC0415 - only older databases need it
 
     config = Config(output_buffer=output, attributes={"connection": connection, "url": url})
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
@@ -83,7 +85,7 @@ def configuration(
 
 
 def open_database(url: str | URL) -> Engine:
-    """Return an engine on a database with this version's schema; makes or upgrades it when needed."""
+    """Return an engine for a database with this version's schema; create or upgrade the schema if needed."""
     engine = make_engine(url)
     try:
         if _version(engine) != newest():
@@ -96,7 +98,7 @@ def open_database(url: str | URL) -> Engine:
 
 @contextmanager
 def database(url: str | URL) -> Generator[Engine]:
-    """Open the database for a command; whatever it says within comes as StorageError."""
+    """Open the database for a command; errors of the database within the block become StorageError."""
     engine = open_database(url)
     try:
         with _clear_errors(engine):
@@ -106,13 +108,16 @@ def database(url: str | URL) -> Generator[Engine]:
 
 
 def upgrade(url: str | URL) -> None:
-    """Bring the database to this version's schema; all or nothing where the database can."""
+    """Upgrade the database to this version's schema.
+
+    A failure leaves no change where DDL is transactional.
+    """
     open_database(url).dispose()
 
 
 def upgrade_script(url: str | URL) -> str:
-    """Return the SQL that builds the schema from nothing, for an administrator who runs it by hand."""
-    from alembic import command  # noqa: PLC0415 - see the module
+    """Return the SQL that creates the schema in an empty database, for an administrator to run by hand."""
+    from alembic import command  # noqa: PLC0415 - only older databases need it
 
     script = StringIO()
     command.upgrade(configuration(url=make_url(url), output=script), "head", sql=True)
@@ -120,7 +125,7 @@ def upgrade_script(url: str | URL) -> str:
 
 
 def current(url: str | URL) -> str | None:
-    """Return the version of the database's schema; None when it is empty."""
+    """Return the schema version of a database; None if it is empty."""
     engine = make_engine(url)
     try:
         return _version(engine)
@@ -129,12 +134,12 @@ def current(url: str | URL) -> str | None:
 
 
 def _versions() -> set[str]:
-    """Return all versions that this cc_bridge knows, by the files of the migrations."""
+    """Return all schema versions that this version knows, from the file names of the migrations."""
     return {path.name.partition("_")[0] for path in (_SCRIPTS / "versions").glob("[0-9]*_*.py")}
 
 
 def newest() -> str:
-    """Return the version that this cc_bridge makes."""
+    """Return the schema version that this version creates."""
     return max(_versions())
 
 
@@ -148,22 +153,22 @@ def _clear_errors(engine: Engine) -> Generator[None]:
 
 
 def _migrate(engine: Engine) -> None:
-    """Make the tables of an empty database, or upgrade those of an older one."""
+    """Create the tables of an empty database, or upgrade the tables of an older one."""
     with _clear_errors(engine), _alone(engine), engine.begin() as connection:
-        version = _version_of(connection)  # another daemon may just have done it
+        version = _version_of(connection)  # read again: another daemon may have just migrated
         if version is None:
             _create(connection)
         elif version != newest():
-            from alembic import command  # noqa: PLC0415 - see the module
+            from alembic import command  # noqa: PLC0415 - only older databases need it
 
             command.upgrade(configuration(connection), "head")
 
 
 @contextmanager
 def _alone(engine: Engine) -> Generator[None]:
-    """Let the daemons of several PBXs, which share a server, change its schema one after the other.
+    """Hold a lock, so that the daemons on one server change its schema one after the other.
 
-    By a connection of its own, since the lock must outlast the transaction that it is for.
+    The lock has its own connection, because it must outlast the transaction of the schema change.
     """
     if engine.dialect.name == "sqlite":
         yield
@@ -174,7 +179,7 @@ def _alone(engine: Engine) -> Generator[None]:
             yield
             return
         if not connection.scalar(select(func.get_lock(VERSION_TABLE, _LOCK_SECONDS))):
-            raise StorageError("another cc-bridge is changing the schema")
+            raise StorageError("another cc-bridge is changing the schema: try again when it has finished")
         try:
             yield
         finally:
@@ -182,7 +187,10 @@ def _alone(engine: Engine) -> Generator[None]:
 
 
 def _create(connection: Connection) -> None:
-    """Make all there is. On MariaDB, which commits each one by itself, the next try finishes a broken one."""
+    """Create all tables, views and triggers in an empty database.
+
+    MariaDB commits each statement separately. After a failure there, the next attempt creates the rest.
+    """
     _version_table.create(connection, checkfirst=True)
     metadata.create_all(connection)
     dialect = connection.dialect.name
@@ -206,8 +214,8 @@ def _version_of(connection: Connection) -> str | None:
     version = connection.scalar(select(_version_table.c.version_num)) if ours else None
     where = connection.engine.url.render_as_string(hide_password=True)
     if tables and not ours:
-        raise StorageError(f"{where} holds tables of something else ({', '.join(sorted(tables)[:3])}, ...): "
-                           "give cc_bridge a database of its own")  # fmt: skip
+        raise StorageError(f"{where} holds tables of another program ({', '.join(sorted(tables)[:3])}, ...): "
+                           "set storage.url to a separate database")  # fmt: skip
     if version is not None and version not in _versions():
         raise StorageError(f"{where} was made by a newer cc_bridge (schema {version}): upgrade this one")
     return version

@@ -1,4 +1,4 @@
-"""A bounded pool of threads for reads: a hanging database takes these threads and no others."""
+"""A limited pool of threads for database reads: a hanging database blocks these threads and no others."""
 
 from collections.abc import Callable
 from functools import partial
@@ -20,7 +20,7 @@ _Found = TypeVar("_Found")
 
 
 class DatabaseReadPool:
-    """Up to `limit` reads at a time, each with a connection that is kept for the next one."""
+    """A pool for up to `limit` reads at a time; each thread's connection is kept for the next read."""
 
     def __init__(self, engine: Engine, limit: int, name: str, reactor: Any) -> None:
         self.running = 0
@@ -32,19 +32,26 @@ class DatabaseReadPool:
         self._pool.threadFactory = partial(Thread, daemon=True)  # type: ignore[assignment]
 
     def start(self) -> None:
+        """Start the pool, so that reads are accepted."""
         self._open = True
         self._pool.start()
 
     def stop(self) -> None:
-        """Let the threads end when they can; nothing waits for them."""
+        """Accept no more reads, and let each thread end when its read has ended.
+
+        Do not wait for the threads.
+        """
         if self._open:
             self._open = False
             self._pool.adjustPoolsize(0, 0)
 
     def read(self, what: Callable[[Connection], _Found]) -> Deferred[_Found]:
-        """Fire in the reactor with what was found; fails with StorageError when too many wait already."""
+        """Call `what` with a connection in a thread; the Deferred fires in the reactor with the result.
+
+        It fails with StorageError if the pool is stopped or `limit` reads are running already.
+        """
         if not self._open or self.running >= self._limit:
-            return fail(StorageError("the database is too slow"))
+            return fail(StorageError("the database is too slow: all reads of this kind are in use"))
         self.running += 1
         found: Deferred[_Found] = Deferred()
         reading = deferToThreadPool(self._reactor, self._pool, self._read, self._engine, what)
@@ -57,12 +64,12 @@ class DatabaseReadPool:
             with engine.connect() as connection:
                 return what(connection)
         finally:
-            if not self._open:  # stopped meanwhile: its connection is in a pool that nobody has
+            if not self._open:  # stopped meanwhile: no later read would close the pooled connections
                 pool.dispose()
 
     def _done(self, result: Any, found: Deferred[Any]) -> None:
         self.running -= 1
         if isinstance(result, Failure):
-            found.errback(result)  # nothing happens when nobody could wait
+            found.errback(result)  # no effect if a timeout has cancelled it
         else:
             found.callback(result)

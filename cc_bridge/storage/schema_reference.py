@@ -1,7 +1,8 @@
-"""The tables and views as a page for people who query them: config/docs/schema.md.
+"""The page config/docs/schema.md: the tables and views, for users who query the database.
 
-`cc-bridge db schema` prints it, and a test keeps the committed page in step. Everything comes from
-schema/tables.py and views/ but the examples, which the tests run on every kind of database.
+`cc-bridge db schema` prints the page, and a test compares it with the committed file. All text comes from
+schema/tables.py and views/ except the introduction and the examples. The tests run each example on every kind
+of database.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,42 +18,45 @@ from cc_bridge.storage.views import VIEWS
 __all__ = ["EXAMPLES", "page"]
 
 _INTRO = """\
-# The database, for those who query it
+# Database schema
 
 Generated from the code by `python tests/support/generate.py`. [kpis.md](kpis.md) has the formulas.
 
-Everything of one call has its `pbx` and `call_id`. There are no foreign keys: a row may be there before the
-one that it belongs to, or without it. Rows are replaced as more gets known, so copy by key, not by position.
-Columns and tables may be added by a later version; name the columns that you select.
+All rows of one call share its `pbx` and `call_id`. There are no foreign keys: a row may exist before the row
+that it refers to, or without it. A row is replaced when more is known, so copy rows by key. A later version
+may add columns and tables, so name the columns that you select.
 
 | type | SQLite | PostgreSQL | MariaDB 10.2 and later |
 | --- | --- | --- | --- |
 | instant | text, `2026-11-22 01:10:19.123456` | `timestamptz` | `datetime(6)` |
 | number | `double` | `double precision` | `double` |
 | boolean | 0 or 1 | `boolean` | 0 or 1 |
-| text (n) | text | `varchar(n)` | `varchar(n)`; case and blanks at the end count |
+| text (n) | text | `varchar(n)` | `varchar(n)`; case and trailing spaces are significant |
 
-Instants, hours and days are UTC whatever the session's time zone. PostgreSQL shows them, and reads a
-literal, in that of the session: `SET TIME ZONE 'UTC'` first. In SQLite compare with text of the same form.
+Instants, hours and days are UTC, whatever the session's time zone. PostgreSQL shows instants and reads
+literals in the session's time zone, so run `SET TIME ZONE 'UTC'` first. In SQLite, compare instants with text
+of the same form.
 
-Read with a user who may do nothing but SELECT. The views hold no personal data; columns that do, say so.
-The views read all rows that can matter: for a short time in a large database, tables have the indexes.
-A year of millions of calls is for `cc-bridge report`: a view counts each hour and day of it.
+Use a database user with the SELECT privilege alone. The views contain no personal data. In the tables, the
+meaning of a column names personal data. For a short time in a large database, query the tables, which have
+indexes: a view may read more rows. For a year with millions of calls, use `cc-bridge report`: a view would
+count each hour and day.
 
-On PostgreSQL some tables more hold what was counted of days that are over: `agent_facts`, `agent_presence`,
-`queue_talks`, `rated_calls`; `rollup_watermark` says until when. The daemon counts them within ten minutes,
-and again when a row comes late. `v_agent_day` and reports read them, so read the view. What you delete by
-hand stays counted there, until you `UPDATE rollup_watermark SET refreshed_until = '...'` to its first day."""
+PostgreSQL has additional tables with the counts of past days: `agent_facts`, `agent_presence`, `queue_talks`
+and `rated_calls`. The table `rollup_watermark` has the first day without such counts. The daemon counts a day
+two to three hours after its end, and again when a row comes late. `v_agent_day` and reports read
+these tables, so query the view instead of them. Rows that you delete by hand remain in the counts until you
+run `UPDATE rollup_watermark SET refreshed_until = '...'` with their first day."""
 
 EXAMPLES = {
-    "Service level of a day: answered within 20 s, without those who hung up within 5 s": """\
+    "Service level of a day: visits answered within 20 s, without visits abandoned within 5 s": """\
 SELECT queue, SUM(visits) AS visits, SUM(answered) AS answered,
     100.0 * SUM(answered_in_20) / NULLIF(SUM(offered) - SUM(abandoned_under_5), 0) AS percent
 FROM v_calls_by_hour
 WHERE hour >= '2026-11-22 00:00:00' AND hour < '2026-11-23 00:00:00'
 GROUP BY queue
 ORDER BY queue""",
-    "Occupancy of the agents on a day": """\
+    "Occupancy of each agent on a day": """\
 SELECT agent, SUM(talks) AS talks,
     100.0 * SUM(talk_seconds + wrap_up_seconds)
         / NULLIF(SUM(talk_seconds + wrap_up_seconds + available_seconds), 0) AS percent
@@ -69,7 +73,7 @@ WHERE kind = 'csat' AND wait_seconds IS NOT NULL
     AND rated_at >= '2026-11-22 00:00:00' AND rated_at < '2026-11-23 00:00:00'
 GROUP BY waited
 ORDER BY waited""",
-    "Lost callers whom nobody has talked with since, neither called back nor calling again": """\
+    "Lost callers who were not called back and did not get through later": """\
 SELECT lost.entered_at, lost.queue, lost.outcome, lost.caller_number
 FROM queue_visits AS lost
 WHERE lost.entered_at >= '2026-11-22 00:00:00' AND lost.entered_at < '2026-11-23 00:00:00'
@@ -84,7 +88,7 @@ WHERE lost.entered_at >= '2026-11-22 00:00:00' AND lost.entered_at < '2026-11-23
         WHERE calls.dialed = lost.caller_number AND calls.started_at >= lost.left_at AND calls.answered
     )
 ORDER BY lost.entered_at""",
-    "All that happened in one call": """\
+    "The visits, rings, talks and ratings of one call": """\
 SELECT entered_at AS began_at, 'visit' AS what, queue AS who, outcome AS how, wait_seconds AS amount
 FROM queue_visits WHERE pbx = 'pbx' AND call_id = '1795309800.1'
 UNION ALL
@@ -98,7 +102,7 @@ SELECT rated_at, 'rating', agent, question, value
 FROM v_ratings WHERE pbx = 'pbx' AND call_id = '1795309800.1'
 ORDER BY began_at, what""",
 }
-"""Title -> a query that is the same on every kind of database."""
+"""Examples: title -> a query that runs unchanged on every kind of database."""
 
 
 def page() -> str:

@@ -1,4 +1,4 @@
-"""Run by Alembic for every command; `cc_bridge/storage/migrate.py` says what to run it on."""
+"""Alembic's entry point for every migration command; `cc_bridge/storage/migrate.py` sets its connection."""
 
 from alembic import context
 from sqlalchemy import URL, Connection

@@ -1,7 +1,7 @@
-"""SQL of migrations as it was when they shipped: the files of `sql/`.
+"""Frozen SQL of migrations: the files in `sql/`, as they were when each migration was released.
 
-A migration never takes its SQL from the views or the roll-ups of the code, which go on changing. A file is
-named after what it makes and the kind of database, such as `views.postgresql.sql`; statements end with a
+A migration never uses the SQL of the current views or roll-ups, because that changes later. A file is named
+after its content and the kind of database, such as `views.postgresql.sql`. Each statement ends with a
 semicolon and an empty line.
 """
 
@@ -14,19 +14,25 @@ from sqlalchemy import DDL
 __all__ = ["OUTBOX_COLUMNS", "replacing", "statements"]
 
 OUTBOX_COLUMNS = {"n": "id", "receiver": "endpoint", "at": "created_at", "next_at": "next_attempt_at"}
-"""What 0013 renames in the outbox, which is a table of an SQLite database or of a journal."""
+"""Columns of the outbox that migration 0013 renames: old name -> new name.
+
+The outbox is a table of an SQLite database or of a journal.
+"""
 
 _FILES = Path(__file__).parent / "sql"
 _VIEW = "CREATE VIEW "
 
 
 def statements(name: str, dialect: str) -> Iterator[Any]:
-    """Yield the statements of a file; none where a kind of database has no such file."""
+    """Yield the statements of a file; none if this kind of database has no such file."""
     yield from map(_ddl, _texts(name, dialect))
 
 
 def replacing(name: str, dialect: str) -> Iterator[Any]:
-    """Yield the same for views that exist with the same columns; their privileges stay."""
+    """Yield the statements of a file that replaces existing views with the same columns.
+
+    Servers use CREATE OR REPLACE VIEW, so that privileges on the views are kept.
+    """
     for text in _texts(name, dialect):
         if not text.startswith(_VIEW):
             yield _ddl(text)
@@ -43,5 +49,5 @@ def _texts(name: str, dialect: str) -> list[str]:
 
 
 def _ddl(text: str) -> Any:
-    """Return a statement in which neither a colon nor a percent sign has a meaning of its own."""
+    """Return a statement in which a colon or a percent sign has no special meaning."""
     return DDL(text.replace("%", "%%"))  # type: ignore[no-untyped-call] # as SQLAlchemy 2.1 has it

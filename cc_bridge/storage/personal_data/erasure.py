@@ -8,7 +8,7 @@ secret.
 An SQLite file would keep the old bytes in free pages and in its write-ahead log. Therefore the file is
 rewritten (VACUUM) and its log emptied, which locks it for half a minute per gigabyte.
 
-The erasure is repeated until it finds nothing, because another process may write back a row. A call in
+The erasure is repeated until it finds nothing, because another process may restore a row. A call in
 progress is written when it ends and is not erased.
 """
 
@@ -54,7 +54,10 @@ _READERS_SECONDS = 30.0  # longest wait for readers that keep the write-ahead lo
 
 
 class CallerOptedOut(StorageError):
-    """The person has opted out, but without a secret the opt-out cannot be kept without the number."""
+    """A refused erasure: the caller has opted out of surveys, and there is no secret for a hashed key.
+
+    Without a secret the opt-out could only be kept under the number itself.
+    """
 
 
 @dataclass(slots=True)

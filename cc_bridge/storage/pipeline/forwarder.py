@@ -25,7 +25,7 @@ from cc_bridge.storage.pipeline.sql_sink import SqlSink, loggable_key_columns, w
 
 __all__ = ["Forwarder"]
 
-BATCH = 1_000  # rows a transaction
+BATCH = 1_000  # rows in a transaction
 GROUP_SECONDS = 0.2  # wait time of the first row of a batch for further rows
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 15.0  # seconds between attempts; no caller waits for the forwarder
 

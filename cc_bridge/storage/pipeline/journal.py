@@ -57,11 +57,10 @@ class JournalEntry:
 class Journal:
     """A journal file; it is opened when it is first used, and again after any failure.
 
-    Any thread may read these attributes; they are as of the last transaction:
-
-    pending: number of entries that the server does not have, approximately rejected: number of rows that the
-    server rejected; they stay in the file for an administrator full: True if the size limit is reached or the
-    disk is nearly full; only answers, survey attempts and opt-outs should then be written
+    Any thread may read these attributes, which are as of the last transaction. `pending`: approximate number
+    of entries that the server does not have. `rejected`: number of rows that the server rejected; they stay
+    in the file for an administrator. `full`: True if the size limit is reached or the disk is nearly full;
+    only answers, survey attempts and opt-outs should then be written.
     """
 
     def __init__(self, file: Path, limit: int, now: Callable[[], float] = time) -> None:

@@ -38,8 +38,8 @@ _GIVE_BACK, _KEPT_FREE = 2_000, 1_000
 class JournalSqliteFile:
     """An SQLite file that runs one transaction at a time.
 
-    size: bytes in use, as of the last transaction room: bytes left until the limit, or until the reserve of
-    the disk is reached, whichever is less
+    `size` is the number of bytes in use, as of the last transaction. `room` is the number of bytes left until
+    the limit or until the reserve of the disk is reached, whichever is less.
     """
 
     def __init__(
@@ -121,7 +121,10 @@ class JournalSqliteFile:
         return self._connection
 
     def _hold(self) -> IO[bytes]:
-        """Lock the file beside it, until that is closed. Raises StorageError when another daemon has it."""
+        """Lock the lock file beside the journal and return it; closing it releases the lock.
+
+        Raises StorageError if another process holds the lock.
+        """
         try:
             lock = self._path.with_name(f"{self._path.name}.lock").open("wb")
         except OSError as error:

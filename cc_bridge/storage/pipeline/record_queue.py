@@ -108,7 +108,7 @@ class RecordQueue:
     def next_batch(self) -> list[QueuedRecord]:
         """Wait for the next batch and return it; its records stay in the queue.
 
-        An empty list ends the thread.
+        An empty list means that the queue is closed, or drained to the end.
         """
         with self._wake:
             while not (self._ready or self._draining or self._closed):

@@ -105,9 +105,9 @@ class Writer:
     def put(self, record: Record, *, last: bool = True) -> None:
         """Queue a record for the next batch.
 
-        Drop and count it if the backlog is full or the writer has stopped. A record with `last=False` waits
-        for the last record of its group, or for `seal_batch`. All records of a group are written in one
-        transaction.
+        The record is dropped and counted if the backlog is full or the writer has stopped. A record with
+        `last=False` waits for the last record of its group, or for `seal_batch`. All records of a group are
+        written in one transaction.
         """
         self._backlog.add(record, last=last)
 
@@ -118,7 +118,7 @@ class Writer:
     def commit(self, record: Record) -> Deferred[None]:
         """Write the record immediately, after all earlier ones.
 
-        The Deferred fires in the reactor once it is on disk. The Deferred fails with StorageError if the sink
+        The Deferred fires in the reactor once the record is on disk. It fails with StorageError if the sink
         rejects the record or the writer ends first.
         """
         done: Deferred[None] = Deferred()
@@ -129,8 +129,8 @@ class Writer:
     def stop(self, deadline: float) -> Deferred[int]:
         """Write the remaining records and end the thread.
 
-        Fire with the number of records that were not written. The Deferred fires after `deadline` seconds at
-        the latest. Call it once, from the reactor.
+        The Deferred fires with the number of records that were not written, after `deadline` seconds at the
+        latest. Call it once, from the reactor.
         """
         stopped: Deferred[int] = Deferred()
         self._stopped = stopped  # set first: from now on `_end` fires it, in whichever thread it runs

@@ -75,8 +75,8 @@ def _contacts(
 ) -> list[Contact]:
     """Return the contacts of one customer from rows that were read before.
 
-    The end of each call is not known here. The end of the visit or talk stands for it, which makes no
-    difference.
+    The end of each call is unknown here and makes no difference: the end of the visit or talk is used
+    instead.
     """
     of_queues = [
         Contact(row.caller_key, row.pbx, row.call_id, Direction.IN, row.queue, row.entered_at, row.left_at,

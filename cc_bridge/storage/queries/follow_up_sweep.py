@@ -48,7 +48,7 @@ class FollowUpPolicy:
 
 @dataclass(slots=True)
 class SweepResult:
-    """The result of one sweep."""
+    """The result of one sweep: what was opened, linked and closed, and the counts of unclosed follow-ups."""
 
     opened: Counter[str] = field(default_factory=Counter)  # by reason
     linked: int = 0
@@ -74,9 +74,9 @@ class FollowUpSweep:
         self._stopping = stopping
 
     def run_once(self, since: float, now: float, result: SweepResult, *, link: bool = True) -> None:
-        """Open follow-ups for facts since `since`, link calls, notify and count.
+        """Run one sweep: open follow-ups for facts since `since`, link calls, notify and count.
 
-        Update `result` step by step. `link=False` skips the linking. Instants are UTC seconds since the
+        `result` is updated step by step. `link=False` skips the linking. Instants are UTC seconds since the
         epoch.
         """
         self._open(since, result)
@@ -158,9 +158,10 @@ class FollowUpSweep:
 def _next_call(
     follow_up: FollowUp, customer: CustomerKeys, called: Mapping[str, Sequence[tuple[str, str, float]]]
 ) -> tuple[str, str, float] | None:
-    """Return PBX, Linkedid and start of the customer's first answered call after the follow-up.
+    """Return the customer's first answered call after the follow-up was opened.
 
-    None: none yet.
+    The result is (PBX, Linkedid, start), or None if there is no such call yet. The call that opened the
+    follow-up does not count.
     """
     own = (follow_up.pbx, follow_up.call_id)
     until = follow_up.closed_at

@@ -175,9 +175,9 @@ def known_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
 
 
 def covered(connection: Connection, wanted: FollowUp, keys: Collection[str]) -> bool:
-    """Return True if another follow-up of this customer and reason covers the wanted one.
+    """Return True if another follow-up of this customer and reason makes the wanted one unnecessary.
 
-    It does so if it is not closed, or was closed after the wanted one's cause.
+    It does so if it is not closed, or was closed after the cause of the wanted one.
     """
     others = select(_c.follow_up_id).where(
         _c.caller_key.in_(keys),
@@ -227,7 +227,10 @@ def linked(connection: Connection, follow_up_id: str, pbx: str, call_id: str, at
 
 
 def unnotified(connection: Connection, pbx: str) -> list[tuple[FollowUp, str]]:
-    """Return up to 500 follow-ups of a PBX with a change to notify, each with its `notified_state`."""
+    """Return up to 500 follow-ups of a PBX whose opening or closing webhooks do not know yet.
+
+    Each comes with its `notified_state`: NOTHING or OPENED.
+    """
     news = or_(_c.notified_state == NOTHING, _c.closed_at.is_not(None))
     wanted = select(*_COLUMNS, _c.notified_state).where(
         _c.pbx == pbx, _c.notified_state.in_((NOTHING, OPENED)), news
@@ -237,7 +240,10 @@ def unnotified(connection: Connection, pbx: str) -> list[tuple[FollowUp, str]]:
 
 
 def notified(connection: Connection, states: Mapping[str, str]) -> None:
-    """Store the state that webhooks were notified of (OPENED or CLOSED), by follow-up id."""
+    """Store the last state of each follow-up that webhooks were notified of.
+
+    `states` maps the id of a follow-up to OPENED or CLOSED.
+    """
     for follow_up_id, state in states.items():
         mine = update(follow_ups).where(_c.follow_up_id == follow_up_id)
         connection.execute(mine.values(notified_state=state))

@@ -67,9 +67,9 @@ def add(
     counts: ImportResult,
     storable: Callable[[Record], Record] = lambda record: record,
 ) -> None:
-    """Import some visits with their talks, in one transaction, and add to `counts`.
+    """Import some visits from queue_log with their talks, in one transaction.
 
-    `storable` pseudonymises a record as the configuration requires.
+    The results are added to `counts`. `storable` pseudonymises a record as the configuration requires.
     """
     told = [visit for visit in visits if visit.outcome is not None]
     counts.unfinished += len(visits) - len(told)

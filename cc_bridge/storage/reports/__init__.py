@@ -1,8 +1,8 @@
-"""Counts for the reports, in SQL that is the same on every kind of database. `commands/report.py` asks.
+"""Queries for the reports, in SQL that works on every kind of database.
 
-Each question is one pass over the span's rows, which come back counted: some thousand rows for millions. What
-PostgreSQL has counted of days that are over (`rollups/tables.py`) is not counted again, where that says what
-is asked. The modules have a subject each; `span_queries.py` has what they share.
+Each query is one pass over the rows of the span and returns counts: a few thousand rows for millions. On
+PostgreSQL, days that are already rolled up (`rollups/tables.py`) are not counted again where the roll-up has
+the figures. Each module has one subject; `span_queries.py` has their common part.
 """
 
 from collections.abc import Generator
@@ -17,8 +17,8 @@ from cc_bridge.storage.reports.voice import SurveyQueries
 
 __all__ = ["SqlSource", "reading"]
 
-# PostgreSQL expects nearly as many groups as rows, and would sort on disk, or use one process so as not to
-# hand them over; there are some thousand.
+# Settings of the transaction on PostgreSQL. It expects nearly as many groups as rows; it would sort on disk,
+# or use a single process to avoid passing groups between processes. The real number is a few thousand.
 _COUNTING = (
     "work_mem = '32MB'",
     "enable_sort = off",
@@ -29,7 +29,7 @@ _COUNTING = (
 
 @contextmanager
 def reading(engine: Engine) -> Generator[Connection]:
-    """Open a transaction that sees the database as it is now, whatever is written meanwhile."""
+    """Open a transaction that sees the database as it is now, whatever other processes write meanwhile."""
     level = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
     with engine.connect().execution_options(**level) as connection:
         if engine.dialect.name == "postgresql":
@@ -39,4 +39,7 @@ def reading(engine: Engine) -> Generator[Connection]:
 
 
 class SqlSource(VisitQueries, TalkQueries, AgentQueries, SurveyQueries):
-    """The Source of one report, in one transaction, so that all its figures are of the same rows."""
+    """The database as the source of one report.
+
+    One transaction reads all figures, so that they come from the same rows.
+    """

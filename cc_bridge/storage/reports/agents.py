@@ -1,4 +1,4 @@
-"""What the reports ask of agents: their talks, rings and states."""
+"""Report queries about agents: their talks, rings and states."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -19,9 +19,10 @@ Columns = Mapping[str, Expression]
 
 
 class AgentQueries(PresenceQueries):
-    """The part of a Source that is about agents."""
+    """The part of a report source that counts talks, rings and states of agents."""
 
     def agent_activities(self, states: Collection[AgentState]) -> Iterator[source.AgentActivity]:
+        """Yield the talks, rings and time in the given states of each agent, over the span."""
         rolled_up, live = self._days()
         statements = [each for span in live for each in self._live_activities(states, *span)]
         if rolled_up:
@@ -29,7 +30,7 @@ class AgentQueries(PresenceQueries):
         yield from self._named_rows(source.AgentActivity, *statements)
 
     def _rolled_up_activities(self, states: Collection[AgentState], days: Span) -> Iterator[Select[Any]]:
-        """Yield what asks for what was counted of days that are rolled up."""
+        """Yield the SELECTs for the days of the span that are rolled up."""
         c = agent_facts.c
         n, amount, word = func.sum(c.n), func.sum(c.amount), c.word
         talk = {"talks": n, "talk_seconds": amount, "hold_seconds": func.sum(c.hold_seconds)}
@@ -46,7 +47,7 @@ class AgentQueries(PresenceQueries):
     def _live_activities(
         self, states: Collection[AgentState], since: float, until: float
     ) -> Iterator[Select[Any]]:
-        """Yield what asks for talks, rings and states of the days that are not rolled up."""
+        """Yield the SELECTs for talks, rings and states of a span that is not rolled up."""
         t, r, i = talks.c, rings.c, agent_intervals.c
         within = [*self._span(talks, t.answered_at, since, until), t.queue != "", t.partial.is_(False)]
         spent = {"talk_seconds": t.talk_seconds, "hold_seconds": t.hold_seconds}
@@ -61,7 +62,7 @@ class AgentQueries(PresenceQueries):
 
 
 def _did(where: Sequence[Expression], keys: Columns, sums: Columns) -> Select[Any]:
-    """Return the sums of the rows of each key, by name."""
+    """Return a SELECT of the sums, by name, of the rows of each key."""
     named = (each.label(name) for name, each in {**keys, **sums}.items())
     i = select(*named).where(*where).subquery().c
     return select(*(i[key] for key in keys), *(func.sum(i[name]).label(name) for name in sums)).group_by(

@@ -1,7 +1,7 @@
-"""Local hours and days of instants, in the words of each kind of database.
+"""SQL expressions for the local hours and days of instants, on each kind of database.
 
-What is local comes from the offsets that the span has (`ask.Ask.offsets`), as whole seconds: a database's own
-time zones differ by kind, and MariaDB has none until somebody loads them.
+Local time is computed from the UTC offsets of the span (`ReportQuery.offsets`), in whole seconds. The time
+zones of databases differ by kind, and MariaDB has none until an administrator loads them.
 """
 
 from typing import Any
@@ -27,46 +27,52 @@ __all__ = ["DAY", "HOUR", "THURSDAY", "LocalTime"]
 
 HOUR = 3600
 DAY = 24 * HOUR
-THURSDAY = 3  # 1970-01-01
+THURSDAY = 3  # the weekday of 1970-01-01, where Monday is 0
 
 _Expression = ColumnElement[Any]
 
 
 class LocalTime:
-    """Takes instants of one span apart."""
+    """A builder of SQL expressions that split the instants of one span into local hours and days."""
 
     def __init__(self, dialect: str, offsets: tuple[UtcOffset, ...]) -> None:
         self._dialect = dialect
         self._offsets = offsets
 
     def day(self, at: Column[Any]) -> _Expression:
-        """Return the local day, counted from 1970-01-01."""
+        """Return the local day, as days since 1970-01-01."""
         return self._local(at) // DAY
 
     def hour(self, at: Column[Any]) -> _Expression:
+        """Return the local hour of the day, 0 to 23."""
         return self._local(at) // HOUR % 24
 
     def weekday(self, at: Column[Any]) -> _Expression:
+        """Return the local weekday, 0 (Monday) to 6."""
         return (self._local(at) // DAY + THURSDAY) % 7
 
     def hour_of_week(self, at: Column[Any]) -> _Expression:
-        """Return the local hour, counted from Monday 00:00: one expression is cheaper than two."""
+        """Return the local hour since Monday 00:00, 0 to 167: one expression is cheaper than two."""
         return (self._local(at) // HOUR + 24 * THURSDAY) % (7 * 24)
 
     def part(self, at: _Expression, width: int) -> _Expression:
-        """Return when the part of `width` seconds began that holds an instant, UTC seconds since 1970."""
+        """Return the start of the time slot that contains an instant.
+
+        Slots are `width` seconds long and counted from 1970-01-01 00:00 UTC. The result is an instant on
+        PostgreSQL, else UTC seconds since the epoch.
+        """
         if self._dialect == "postgresql":  # 14 and later
             span: _Expression = literal_column(f"INTERVAL '{width} seconds'")
             return type_coerce(func.date_bin(span, at, literal(0.0, Instant)), Instant)
         return self._whole(at) // width * width
 
     def into(self, at: _Expression, width: int) -> _Expression:
-        """Return the seconds since that part began."""
+        """Return the seconds from the start of its time slot to an instant."""
         part = self.part(at, width)
         return self.exact(at) - (self.exact(part) if self._dialect == "postgresql" else part)
 
     def exact(self, at: _Expression) -> _Expression:
-        """Return UTC seconds since the epoch, with their fractions."""
+        """Return UTC seconds since the epoch, including fractions."""
         if self._dialect == "postgresql":
             return func.date_part("epoch", at)
         if self._dialect == "sqlite":
@@ -75,13 +81,13 @@ class LocalTime:
 
     def up(self, seconds: Column[Any]) -> _Expression:
         """Return seconds rounded up to a whole number."""
-        if self._dialect == "sqlite":  # which may have been built without ceil()
+        if self._dialect == "sqlite":  # SQLite can be built without ceil()
             down = cast(seconds, Integer)
             return down + case((seconds > down, 1), else_=0)
         return cast(func.ceil(seconds), Integer)
 
     def _local(self, at: Column[Any]) -> _Expression:
-        """Return local seconds since 1970-01-01 00:00 local time, whole ones."""
+        """Return whole seconds since 1970-01-01 00:00 local time."""
         *changes, last = self._offsets
         offset: _Expression = literal_column(str(last.seconds))
         if changes:
@@ -90,7 +96,7 @@ class LocalTime:
         return self._whole(at) + offset
 
     def _whole(self, at: _Expression) -> _Expression:
-        """Return UTC seconds since the epoch, rounded down."""
+        """Return UTC seconds since the epoch, rounded down to a whole number."""
         if self._dialect == "postgresql":
             return cast(func.floor(func.date_part("epoch", at)), BigInteger)
         if self._dialect == "sqlite":

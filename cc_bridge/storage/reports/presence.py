@@ -1,6 +1,6 @@
-"""What the reports ask of states of agents: when they were there; and when nothing was observed.
+"""Report queries about time: when agents were present, and how long the PBX was not observed.
 
-The trap: a state may begin before a span and end after it, so it is cut at both ends.
+A state may start before a span and end after it, so it is clipped at both ends.
 """
 
 import math
@@ -26,18 +26,22 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 
 class PresenceQueries(SpanQueries):
-    """The part of a Source that is about time."""
+    """The part of a report source that counts the presence of agents and unobserved time."""
 
     def presence(self) -> Iterator[source.PresenceSum]:
-        """Yield presence by hours; what is counted is in which part of the clock a state began and ended.
+        """Yield the presence of agents by local hour.
 
-        Parts are hours, or shorter where local clocks differ from UTC by less. All states of the same two
-        parts come as one row: a head up to the end of the first part, whole parts, and the rest in the last.
+        The time is divided into slots of an hour, or shorter where the local clock differs from UTC by less.
+        The database counts states by the slots of their start and end. One row has all states with the same
+        two slots. Its time consists of the rest of the first slot, whole slots, and the start of the last
+        slot.
         """
         width = math.gcd(HOUR, *(each.seconds for each in self._ask.offsets))
         rolled_up, live = self._days()
         parts: defaultdict[int, float] = defaultdict(float)
-        steps: defaultdict[int, int] = defaultdict(int)  # how many more are there for the whole of a part
+        steps: defaultdict[int, int] = defaultdict(
+            int
+        )  # change in the number of agents present for a whole slot
         if rolled_up and width % QUARTER:
             rolled_up, live = None, [(self._ask.since, self._ask.until)]
         if rolled_up:
@@ -70,7 +74,7 @@ class PresenceQueries(SpanQueries):
                 self._instants.part(begin, width).label("first"),
                 self._instants.part(end, width).label("last"),
                 seconds.label("seconds"),
-                self._instants.into(begin, width).label("late"),  # looked at where the two differ
+                self._instants.into(begin, width).label("late"),  # used only where first and last differ
             )
             .where(*self._touching(since, until), agent_intervals.c.state.not_in(AWAY))
             .subquery()
@@ -81,6 +85,7 @@ class PresenceQueries(SpanQueries):
         return select(*counts).group_by(i.first, i.last)
 
     def unobserved(self) -> float:
+        """Return the seconds of the span in which the PBX was not observed."""
         c = gaps.c
         since, until = self._ask.since, self._ask.until
         where = (c.started_at < until, c.ended_at > since, *self._of_pbx(gaps))
@@ -88,17 +93,21 @@ class PresenceQueries(SpanQueries):
         return math.fsum(min(end, until) - max(begin, since) for begin, end in rows)
 
     def _days(self) -> tuple[Span | None, list[Span]]:
-        """Return what is rolled up of the whole span, and what is not; days are, for all queues together."""
+        """Return the rolled-up part of the span and the other parts.
+
+        The roll-ups have no queue, so nothing counts as rolled up for a report of some queues.
+        """
         since, until = self._ask.since, self._ask.until
         return (None, [(since, until)]) if self._ask.queues else self._spans(since, until)
 
     def _touching(self, since: float, until: float) -> tuple[Expression, ...]:
-        """Return that a state was within a span, if only in part."""
+        """Return the conditions for states that overlap a span."""
         c = agent_intervals.c
         touching = (c.started_at < until, c.ended_at > since, *self._of_pbx(agent_intervals))
         if self._dialect != "postgresql":
             return touching
-        # What began before that day lasted over a midnight. Both have an index, the end of a state has none.
+        # A state that started before that day lasted over a midnight. PostgreSQL has an index for the start
+        # and one for states over midnight, but none for the end of all states.
         day = datetime.fromtimestamp(since, UTC).date()
         over = in_dialect(
             f"{OVER_MIDNIGHT.where} AND {OVER_MIDNIGHT.expression} >= DATE '{day}'", self._dialect
@@ -106,12 +115,13 @@ class PresenceQueries(SpanQueries):
         return (*touching, or_(c.started_at >= since // DAY * DAY, literal_column(over)))
 
     def _cut(self, since: float, until: float) -> tuple[Expression, Expression, Expression]:
-        """Return begin, end and seconds of a state, cut at both ends of a span."""
+        """Return start, end and seconds of a state, clipped at both ends of a span."""
         c = agent_intervals.c
         first, last = (literal(at, c.started_at.type) for at in (since, until))
         begin = case((c.started_at < first, first), else_=c.started_at)
         end = case((c.ended_at > last, last), else_=c.ended_at)
-        # Nearly all lie inside, and have their seconds; an instant is only taken apart at the ends.
+        # Nearly all states are inside the span and have their seconds stored. The seconds are computed only
+        # for states that are clipped.
         inside = and_(c.started_at >= first, c.ended_at <= last)
         seconds = case((inside, c.seconds), else_=self._instants.exact(end) - self._instants.exact(begin))
         return begin, end, seconds

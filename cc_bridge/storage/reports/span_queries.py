@@ -1,8 +1,10 @@
-"""What the questions of the reports share: the span, what is counted by, and the rows.
+"""The common part of the report queries: the span, the groups and the rows.
 
-The traps: the columns of a GROUP BY are written twice, and PostgreSQL takes two parameters for two different
-expressions; so what is grouped by is computed in a subquery, and grouped by its name. And no index of a name
-may look like a shortcut to its groups, since it leads through the whole table row by row.
+PostgreSQL treats two parameters as two different expressions, so an expression in SELECT would not match the
+same one in GROUP BY. Therefore a subquery computes the groups, and the outer query groups by their names.
+
+A grouped name is hidden from the planner's indexes (see `without_index`). Otherwise the planner may group
+through an index of the name and read the whole table row by row.
 """
 
 import math
@@ -20,17 +22,17 @@ from cc_bridge.storage.schema.column_types import without_index
 __all__ = ["Expression", "Span", "SpanQueries"]
 
 _Row = TypeVar("_Row")
-Span = tuple[float, float]  # from when until before when, UTC seconds since the epoch
+Span = tuple[float, float]  # start (included) and end (excluded), UTC seconds since the epoch
 Expression = ColumnElement[Any]
 
 
 class SpanQueries:
-    """Asks for the rows of one report's span."""
+    """A reader of the rows in the span of one report."""
 
     def __init__(
         self, connection: Connection, ask: ReportQuery, asked: Callable[[], object] = lambda: None
     ) -> None:
-        """`asked` hears of each question that was answered."""
+        """Set connection and query; `asked` is called after each answered question."""
         self._connection = connection
         self._dialect = connection.dialect.name
         self._ask = ask
@@ -38,13 +40,13 @@ class SpanQueries:
         self._instants = LocalTime(self._dialect, ask.offsets)
 
     def _rows(self, kind: Callable[..., _Row], *statements: Executable) -> Iterator[_Row]:
-        """Yield the rows of a question, which may take several statements."""
+        """Yield `kind(*row)` for each row of one question, which may need several statements."""
         for row in self._read(*statements):
             yield kind(*row)
         self._asked()
 
     def _named_rows(self, kind: Callable[..., _Row], *statements: Select[Any]) -> Iterator[_Row]:
-        """Yield the rows of a question by the names of their columns; each statement has some of them."""
+        """Yield `kind` of each row, with columns as keyword arguments; a statement may lack some columns."""
         for statement in statements:
             names = statement.selected_columns.keys()
             for row in self._read(statement):
@@ -52,7 +54,8 @@ class SpanQueries:
         self._asked()
 
     def _read(self, *statements: Executable) -> Iterator[tuple[Any, ...]]:
-        # MariaDB gives a sum of whole numbers as Decimal, PostgreSQL a sum of sums.
+        # Decimals become int or float: MariaDB returns them for a sum of integers, PostgreSQL for a sum of
+        # sums.
         for statement in statements:
             for row in self._connection.execute(statement):
                 yield tuple(
@@ -62,7 +65,7 @@ class SpanQueries:
     def _span(
         self, table: Table[Any], at: Column[Any], since: float | None = None, until: float | None = None
     ) -> list[Expression]:
-        """Return what tells the rows that are asked for, of the whole span or of a part of it."""
+        """Return the conditions for the rows of the report, in the whole span or in the given part of it."""
         since = self._ask.since if since is None else since
         until = self._ask.until if until is None else until
         where = [at >= since, at < until, *self._of(table)]
@@ -71,7 +74,7 @@ class SpanQueries:
         return where
 
     def _spans(self, since: float, until: float) -> tuple[Span | None, list[Span]]:
-        """Return the part of a span of days that are rolled up, None for none, and the parts that are not."""
+        """Return the part of a span whose days are rolled up (None if none are), and the other parts."""
         first = math.ceil(since / DAY) * DAY
         after = min(until // DAY * DAY, refreshed_until(self._connection))
         if first >= after:
@@ -81,7 +84,7 @@ class SpanQueries:
         ]
 
     def _rolled_up(self, table: Table[Any], span: Span) -> list[Expression]:
-        """Return what tells the rows that were counted of the days of a span."""
+        """Return the conditions for the roll-up rows of the days of a span."""
         first, after = (datetime.fromtimestamp(at, UTC).date() for at in span)
         return [table.c.day >= first, table.c.day < after, *self._of_pbx(table)]
 

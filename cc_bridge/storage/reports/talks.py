@@ -1,4 +1,4 @@
-"""What the reports ask of talks of queues."""
+"""Report queries about talks in queues."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,10 +15,13 @@ __all__ = ["TalkQueries"]
 
 
 class TalkQueries(SpanQueries):
-    """The part of a Source that is about talks."""
+    """The part of a report source that counts talks."""
 
     def talks(self, by: Dimension) -> Iterator[source.TalkSums]:
-        """Yield talks; the wrap-up is a setting of the queue, so it is added to what a queue's talks took."""
+        """Yield the sums of talks for each group; `by` is the dimension of the groups.
+
+        The wrap-up time is a setting of each queue, so it is added here to the sums of that queue.
+        """
         found: dict[Any, list[Any]] = {}
         for key, queue, partial, n, *sums in self._rows(lambda *row: row, *self._talks(by)):
             its = found.setdefault(key, [0, 0, 0.0, 0.0, 0.0, 0.0])
@@ -33,7 +36,10 @@ class TalkQueries(SpanQueries):
         yield from (source.TalkSums(key, *its) for key, its in found.items())
 
     def _talks(self, by: Dimension) -> Iterator[Select[Any]]:
-        """Yield what counts talks by key and queue; by queue and part of the span, days are rolled up."""
+        """Yield the SELECTs that count talks by group and queue; `by` is the dimension of the groups.
+
+        By queue and by part of the span, rolled-up days are read from the roll-ups.
+        """
         ask, t, q = self._ask, talks.c, queue_talks.c
         whole = [(ask.since, ask.until)]
         parts = {Dimension.QUEUE: whole, Dimension.PART: [(ask.since, ask.change), (ask.change, ask.until)]}
@@ -54,6 +60,10 @@ class TalkQueries(SpanQueries):
                 yield _talked(where, key, q.queue, q.partial, q.n, q.talk_seconds, q.hold_seconds, q.squares)
 
     def transfers(self, by: Dimension) -> Iterator[source.TransferCount]:
+        """Yield the number of talks that ended with a transfer, by group and kind of transfer.
+
+        `by` is the dimension of the groups.
+        """
         c = talks.c
         inner = (
             select(self._key(by, talks, c.answered_at).label("key"), c.transfer)
@@ -67,7 +77,7 @@ class TalkQueries(SpanQueries):
 def _talked(
     where: Sequence[Expression], key: Expression, queue: Expression, partial: Expression, *sums: Expression
 ) -> Select[Any]:
-    """Return the sums of talks of each key, queue, and whether they were seen in part."""
+    """Return a SELECT of sums of talks by key, queue, and whether the talks were seen in part."""
     named = [each.label(f"sum_{number}") for number, each in enumerate(sums)]
     inner = select(key.label("key"), queue.label("queue"), partial.label("partial"), *named).where(*where)
     i = inner.subquery().c

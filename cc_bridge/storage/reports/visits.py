@@ -1,4 +1,4 @@
-"""What the reports ask of visits and calls."""
+"""Report queries about visits and calls."""
 
 from collections.abc import Iterator
 from operator import attrgetter
@@ -14,9 +14,13 @@ __all__ = ["VisitQueries"]
 
 
 class VisitQueries(SpanQueries):
-    """The part of a Source that is about visits and calls."""
+    """The part of a report source that counts visits and calls."""
 
     def visits(self, by: Dimension) -> Iterator[source.VisitSums]:
+        """Yield the number of visits by group, outcome and wait in whole seconds, with sums of the wait.
+
+        `by` is the dimension of the groups.
+        """
         c = queue_visits.c
         wait = c.wait_seconds
         inner = (
@@ -46,7 +50,7 @@ class VisitQueries(SpanQueries):
         yield from self._rows(source.VisitSums, select(*keys, *sums).group_by(*keys))
 
     def visited_hours(self) -> Iterator[tuple[str, int, int, str, int]]:
-        """Yield queue, weekday, hour, outcome and number of visits."""
+        """Yield (queue, weekday, hour, outcome, number of visits); weekday 0 is Monday."""
         c = queue_visits.c
         inner = (
             select(
@@ -63,6 +67,10 @@ class VisitQueries(SpanQueries):
             yield queue, hour // 24, hour % 24, outcome, n
 
     def journeys(self, by: Dimension) -> Iterator[source.JourneyCount]:
+        """Yield the number of calls by group, number of queues, number of talks, and answered or not.
+
+        Calls without a queue are left out. `by` is the dimension of the groups.
+        """
         c = calls.c
         inner = (
             select(self._key(by, calls, c.started_at).label("key"), c.queues, c.talks, c.answered)

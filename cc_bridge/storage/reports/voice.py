@@ -1,8 +1,8 @@
-"""What the reports ask of surveys: answers, attempts, and who was not asked.
+"""Report queries about surveys: answers, attempts, and decisions not to invite.
 
-The trap: an answer's attempt, or its call, may not be stored. PostgreSQL does an outer join to millions of
-calls in one process; so those that have both are joined, all are counted without, and the rest is what
-remains.
+The attempt of an answer, or its call, may not be stored. PostgreSQL runs an outer join to millions of calls
+in a single process. So answers with attempt and call are counted by an inner join, all answers are counted
+without a join, and the difference is the answers without a call.
 """
 
 from collections import Counter
@@ -23,13 +23,17 @@ from cc_bridge.surveys.eligibility import SurveyStage
 __all__ = ["SurveyQueries"]
 
 _Part = tuple[FromClause, Expression, list[Expression]]
-_NO_CALL = -1  # instead of a band
+_NO_CALL = -1  # in place of a wait band: the call of the answer is not stored
 
 
 class SurveyQueries(SpanQueries):
-    """The part of a Source that is about surveys."""
+    """The part of a report source that counts answers, attempts and survey decisions."""
 
     def answers(self, by: Dimension) -> Iterator[source.AnswerCount]:
+        """Yield the number of answers by group, question, kind and value.
+
+        `by` is the dimension of the groups.
+        """
         c = answers.c
         what = (c.question, c.kind, c.value)
         if by is Dimension.WAIT_BAND:
@@ -54,6 +58,7 @@ class SurveyQueries(SpanQueries):
         yield from self._rows(source.AnswerCount, *statements)
 
     def rated(self) -> Iterator[source.RatedBy]:
+        """Yield the number of csat answers by value, and by hour, queue, wait band and talks of the call."""
         c = answers.c
         csat = c.kind == "csat"
         everyone = [
@@ -75,7 +80,7 @@ class SurveyQueries(SpanQueries):
                 yield source.RatedBy("agents_spoken", 0, value, n)
 
     def _rated_calls(self) -> Iterator[Select[Any]]:
-        """Yield what counts scores by the band of the call's wait and by its talks."""
+        """Yield the SELECTs that count csat answers by the call's wait band and number of talks."""
         ask, r = self._ask, rated_calls.c
         rolled_up, live = None, [(ask.since, ask.until)]
         if not (ask.queues or ask.agent):
@@ -91,6 +96,10 @@ class SurveyQueries(SpanQueries):
             yield select(i.band, i.talks, i.value, func.sum(i.n)).group_by(i.band, i.talks, i.value)
 
     def invitations(self, by: Dimension) -> Iterator[source.InvitationCount]:
+        """Yield the number of survey decisions by group and stage; decisions for callbacks are left out.
+
+        `by` is the dimension of the groups.
+        """
         c = survey_decisions.c
         where = [*self._span(survey_decisions, c.decided_at), c.trigger != Trigger.CALLBACK]
         yield from self._rows(
@@ -99,6 +108,7 @@ class SurveyQueries(SpanQueries):
         )
 
     def hangups(self) -> Iterator[source.HangupCount]:
+        """Yield how many invited callers stayed and how many left first, by queue, agent and trigger."""
         c = survey_decisions.c
         where = [
             *self._span(survey_decisions, c.decided_at),
@@ -108,6 +118,10 @@ class SurveyQueries(SpanQueries):
         yield from self._rows(source.HangupCount, statement)
 
     def attempts(self, by: Dimension) -> Iterator[source.AttemptCount]:
+        """Yield the number of survey attempts by group, result and reason, and how many have an answer.
+
+        `by` is the dimension of the groups.
+        """
         c, given = survey_attempts.c, answers.c
         of_answered = case((c.result.in_((SurveyResult.COMPLETE, SurveyResult.PARTIAL)), 1), else_=0)
         key = self._key(by, survey_attempts, c.started_at)
@@ -119,7 +133,8 @@ class SurveyQueries(SpanQueries):
         )
         keys = (inner.c.key, inner.c.result, inner.c.reason)
         statement = select(*keys, func.count(), func.sum(inner.c.answered)).group_by(*keys)
-        # Attempts in which the daemon was killed; there are few, and none is counted twice.
+        # Attempts with an answer during which the daemon was killed count as answered. The literal 0 keeps
+        # them from being counted twice as attempts. There are few.
         some = exists().where(given.pbx == c.pbx, given.attempt_id == c.attempt_id)
         cut_off = _counted(
             survey_attempts,
@@ -129,7 +144,7 @@ class SurveyQueries(SpanQueries):
         yield from self._rows(source.AttemptCount, statement, cut_off)
 
     def _answered(self, *, by_queue: bool = False) -> list[_Part]:
-        """Return where answers come from, whose queue, and which: in one part, or two."""
+        """Return one or two parts of all answers, each as (FROM clause, queue, conditions)."""
         c = answers.c
         if not (by_queue or self._ask.queues):
             return [(answers, c.queue, self._where(None))]
@@ -141,7 +156,10 @@ class SurveyQueries(SpanQueries):
         ]
 
     def _where(self, queue: Expression | None, since: float = 0.0, until: float = 0.0) -> list[Expression]:
-        """Return what tells the answers that are asked for, of the whole span if not told of another."""
+        """Return the conditions for the answers of the report, in the query's span or in the given one.
+
+        `queue` is the expression that must be one of the report's queues; None means no such condition.
+        """
         c = answers.c
         where = [c.answered_at >= (since or self._ask.since), c.answered_at < (until or self._ask.until)]
         where += self._of(answers)
@@ -152,7 +170,7 @@ class SurveyQueries(SpanQueries):
     def _of_calls(
         self, *keys: Expression, only: Sequence[Expression] = (), span: tuple[float, float] = (0.0, 0.0)
     ) -> Select[Any]:
-        """Return answers counted by something of their calls."""
+        """Return a SELECT that counts answers by the given columns of their calls."""
         attempts = survey_attempts.c
         same = (calls.c.pbx == attempts.pbx) & (calls.c.call_id == attempts.call_id)
         source = answers.join(survey_attempts, _same_attempt()).join(calls, same)
@@ -160,7 +178,10 @@ class SurveyQueries(SpanQueries):
         return _counted(source, [*self._where(queue, *span), *only], *keys)
 
     def _with_others(self, known: Select[Any], everyone: list[Select[Any]]) -> Iterator[tuple[Any, ...]]:
-        """Yield what is known of a call, and what remains of everyone, without one."""
+        """Yield the counts of answers with a stored call (`known`), then of the remaining answers.
+
+        The remaining counts are those in `everyone` minus those in `known`.
+        """
         remaining: Counter[tuple[Any, ...]] = Counter()
         for *key, n in self._rows(lambda *row: row, *everyone):
             remaining[(*key,)] += n
@@ -171,7 +192,7 @@ class SurveyQueries(SpanQueries):
 
 
 def _counted(source: FromClause, where: list[Expression], *keys: Expression) -> Select[Any]:
-    """Return how many rows there are of each key."""
+    """Return a SELECT of the number of rows of each key."""
     named = [key.label(f"key_{number}") for number, key in enumerate(keys)]
     inner = select(*named).select_from(source).where(*where).subquery()
     return select(*inner.c, func.count()).group_by(*inner.c)
@@ -183,7 +204,10 @@ def _same_attempt() -> Expression:
 
 
 def _attempted() -> FromClause:
-    """Return the answers with their attempts, whose queue is that of the talk whatever is rated."""
+    """Return the answers with their attempts.
+
+    An attempt has the queue of the talk, whatever the answer rates.
+    """
     return answers.outerjoin(survey_attempts, _same_attempt())
 
 

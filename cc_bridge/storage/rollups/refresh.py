@@ -1,14 +1,13 @@
-"""Roll-ups of days that are over, for views and reports of years; on PostgreSQL.
+"""The refresh of roll-ups: counts of past days, for views and reports of years; PostgreSQL only.
 
-The table `rollup_watermark` has one row: the days before its `refreshed_until` are rolled up in the tables of
-`tables.py`. For them v_agent_day and the reports read the roll-ups, for all later days the rows themselves.
-Everything in a roll-up comes from the rows, so roll-ups need neither a copy nor a backup.
+The table `rollup_watermark` has one row with the day `refreshed_until`. Earlier days are rolled up in the
+tables of `tables.py`. The view v_agent_day and the reports read roll-ups for these days, and the rows for
+later days. Roll-ups need no backup.
 
-Rows may come late: an absence is written when it ends, a journal's rows after an outage, an import's rows
-years later. A trigger then moves the watermark back to the day of the row, and that day is rolled up again.
-The trigger and the refresh take the same lock, so no row slips in while its day is rolled up. A row of the
-last hour passes without: by the same server's clock its day is not rolled up yet. A deletion does not change
-a roll-up; `prune` follows it.
+Rows may come late: after an outage, or by an import. A trigger then moves the watermark back to the day of
+the row, and that day is rolled up again. Trigger and refresh take the same lock, so no row is missed. Rows of
+the last hour need no trigger, because their day is not rolled up yet. A deletion does not change a roll-up;
+`prune` follows it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -25,13 +24,13 @@ from cc_bridge.storage.views.dialects import in_dialect
 __all__ = ["creation", "prune", "refresh", "refreshed_until"]
 
 _DAY = timedelta(1)
-_LOCK_NUMBER = 0x63635F736574  # "cc_set"
-# The age up to which triggers let a row through, and the age from which a day is rolled up: no transaction
-# takes an hour.
+_LOCK_NUMBER = 0x63635F736574  # spells "cc_set"
+# A row younger than _FRESH fires no trigger. A day is rolled up _REFRESHED_AFTER its end. The difference
+# between them is an hour, and no transaction takes that long.
 _FRESH = "1 hour"
 _REFRESHED_AFTER = "2 hours"
 
-# The path, since pg_restore of data alone looks for no table without its schema.
+# The function sets its search path, because pg_restore of data alone runs with an empty one.
 _FUNCTION = """\
 CREATE FUNCTION cc_bridge_invalidate_rollup_{table}() RETURNS trigger LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
@@ -49,14 +48,14 @@ CREATE TRIGGER cc_bridge_invalidate_rollup AFTER INSERT OR UPDATE ON {table} FOR
 WHEN (NEW.{at} < now() - INTERVAL '{fresh}' AND {which})
 EXECUTE FUNCTION cc_bridge_invalidate_rollup_{table}()"""
 
-_FIRST = ", ".join(f"(SELECT MIN({at}) FROM {table})" for table, (at, _) in COUNTED.items())  # noqa: S608 - words of ours
+_FIRST = ", ".join(f"(SELECT MIN({at}) FROM {table})" for table, (at, _) in COUNTED.items())  # noqa: S608 - our own names
 _FIRST_DAY = in_dialect(f"SELECT {{day[LEAST({_FIRST})]}}", "postgresql")
 _REFRESHABLE_BY_NOW = in_dialect(f"SELECT {{day[(now() - INTERVAL '{_REFRESHED_AFTER}')]}}", "postgresql")
 _COUNT = {table: text(sql) for table, sql in counting().items()}
 
 
 def creation(dialect: str) -> Iterator[ExecutableDDLElement]:
-    """Yield the statements that create tables and triggers, with no day rolled up."""
+    """Yield the statements that create roll-up tables and triggers, with no day rolled up yet."""
     if dialect != "postgresql":
         return
     for table in metadata.tables.values():
@@ -73,7 +72,7 @@ def creation(dialect: str) -> Iterator[ExecutableDDLElement]:
 def refresh(
     engine: Engine, before: date | None = None, pause: Callable[[float], bool] = lambda _seconds: False
 ) -> int:
-    """Roll up the days that are over, or those before `before`; return how many.
+    """Roll up the past days, or those before `before`; return the number of days.
 
     `pause` gets the seconds that each day took, and returns True to stop.
     """
@@ -98,7 +97,9 @@ def _refresh_next(connection: Connection, before: date | None) -> bool:
     if first is None or until is None or (day := max(first, until)) >= before:
         return False
     for table in _COUNT:
-        connection.execute(delete(table).where(table.c.day > day))  # of before the watermark moved back
+        connection.execute(
+            delete(table).where(table.c.day > day)
+        )  # left from before the watermark moved back
     _count(connection, day, _COUNT)
     connection.execute(rollup_watermark.update().values(refreshed_until=day + _DAY))
     return True
@@ -113,10 +114,10 @@ def _count(connection: Connection, day: date, tables: Iterable[Table[Any]]) -> N
 
 
 def prune(engine: Engine, pbx: str, calls: float | None, ratings: float | None) -> None:
-    """Delete the roll-ups of a PBX's rows that were deleted, those before two instants.
+    """Delete the roll-ups of one PBX for days whose rows were deleted.
 
-    `calls` and `ratings` are UTC seconds since the epoch; None: none was deleted. The day of an instant is
-    rolled up again from the rows that are left.
+    `calls` and `ratings` are the instants before which rows were deleted, in UTC seconds since the epoch;
+    None means that no row was deleted. The day of an instant is rolled up again from its remaining rows.
     """
     if engine.dialect.name != "postgresql":
         return
@@ -137,7 +138,7 @@ def _lock(connection: Connection) -> None:
 
 
 def refreshed_until(connection: Connection) -> float:
-    """Return the start of the first day that is not rolled up, UTC seconds since the epoch; 0: none is."""
+    """Return the start of the first day that is not rolled up, in UTC seconds since the epoch; 0: none is."""
     if connection.dialect.name != "postgresql":
         return 0.0
     until: date = connection.execute(select(rollup_watermark.c.refreshed_until)).scalar_one()

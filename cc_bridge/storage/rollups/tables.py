@@ -1,14 +1,14 @@
-"""What is kept of a day that is over, on PostgreSQL, and the SQL that counts it from the rows of the day.
+"""The roll-up tables of past days on PostgreSQL, and the SQL that counts the rows of a day into them.
 
-`refresh.py` says when a day is counted, and again; the view v_agent_day and reports read it. Every table has
-the day first: that is how it is counted, asked for and forgotten. Days are from midnight to midnight UTC;
-reports of other clocks' days count the ends of their span from the rows.
+`refresh.py` decides when a day is counted. Every table has the day as its first key column, because days are
+counted, read and deleted one by one. A day is from midnight to midnight UTC. A report with days of another
+time zone counts the two ends of its span from the rows.
 
-The trap: a day is told by the rows that touch it, found by indexes of their first and last day; a state may
-have begun days before.
+A day is counted from all rows that overlap it, even from a state that started days earlier. Indexes by the
+first and last day of a state find these rows.
 """
 
-# ruff: noqa: S608 - all SQL here is nothing but words of ours
+# ruff: noqa: S608 - the SQL here contains no outside values
 
 from typing import Any
 
@@ -22,16 +22,14 @@ from cc_bridge.storage.views.dialects import in_dialect
 __all__ = ["COUNTED", "QUARTER", "SEVERAL", "agent_facts", "agent_presence", "counting", "metadata",
            "queue_talks", "rated_calls", "rollup_watermark"]  # fmt: skip
 
-QUARTER = 900  # seconds; where clocks differ from UTC, they differ by quarters of an hour
-SEVERAL = 3  # talks of one call; more are counted as so many
+QUARTER = 900  # seconds; today's time zones differ from UTC by multiples of it
+SEVERAL = 3  # talks of one call; a call with more talks is counted like one with 3
 
 metadata = MetaData()
 
 
 def _day() -> Column[Any]:
-    return Column(
-        "day", Date, primary_key=True, comment="Day, from midnight to midnight UTC, that is settled"
-    )
+    return Column("day", Date, primary_key=True, comment="Past day, from midnight to midnight UTC")
 
 
 def _text(name: str, length: int, comment: str) -> Column[str]:
@@ -60,21 +58,21 @@ agent_facts = Table(
     _day(),
     _pbx(),
     _text("agent", 128, "Name of the agent"),
-    _text("fact", 64, "talk, partial (a talk seen in part), ring, state"),
-    _text("word", 64, "Of talks direct or queue, of rings the outcome, of states the state"),
-    _count("How many; 0 of states"),
-    _sum("amount", "Sum of the talks or the state"),
-    _sum("hold_seconds", "Sum of the holds"),
-    comment="What agents did, for v_agent_day and reports",
+    _text("fact", 64, "Kind of fact: talk, partial (a talk seen in part), ring, state"),
+    _text("word", 64, "Detail: direct or queue of a talk, the outcome of a ring, the state"),
+    _count("Number of talks or rings; 0 for states"),
+    _sum("amount", "Sum of talk time or of time in the state"),
+    _sum("hold_seconds", "Sum of hold time"),
+    comment="Talks, rings and states of each agent by day, for v_agent_day and reports",
 )
 agent_presence = Table(
     "agent_presence",
     metadata,
     _day(),
     _pbx(),
-    _number("quarter", "Quarter of an hour of the day, from 0"),
-    _sum("seconds", "Sum of what all agents were there"),
-    comment="When agents were there, for reports",
+    _number("quarter", "Quarter of an hour of the day, 0 to 95"),
+    _sum("seconds", "Sum of the time for which agents were logged in and reachable"),
+    comment="Presence of agents by quarter of an hour, for reports",
 )
 queue_talks = Table(
     "queue_talks",
@@ -82,32 +80,32 @@ queue_talks = Table(
     _day(),
     _pbx(),
     _text("queue", 128, "Queue"),
-    Column("partial", Boolean, primary_key=True, comment="True of talks that were seen in part"),
-    _count("How many"),
-    _sum("talk_seconds", "Sum of the talks, hold included"),
-    _sum("hold_seconds", "Sum of the holds"),
+    Column("partial", Boolean, primary_key=True, comment="True: talks that were seen in part"),
+    _count("Number of talks"),
+    _sum("talk_seconds", "Sum of talk time, hold included"),
+    _sum("hold_seconds", "Sum of hold time"),
     Column("squares", Seconds(), nullable=False, comment="Sum of the squares of talk_seconds"),
-    comment="Talks of queues, for reports",
+    comment="Talks of each queue by day, for reports",
 )
 rated_calls = Table(
     "rated_calls",
     metadata,
     _day(),
     _pbx(),
-    _number("wait_seconds", "Wait of the call, rounded up, seconds"),
-    _number("talks", f"Talks of the call; {SEVERAL} are as many or more"),
-    _number("value", "Score from 1 to 5"),
-    _count("How many answers; those whose call is not stored are in none"),
-    comment="What callers who rated had gone through, for reports",
+    _number("wait_seconds", "Wait time of the call, rounded up, seconds"),
+    _number("talks", f"Number of talks in the call; {SEVERAL} means {SEVERAL} or more"),
+    _number("value", "csat score, 1 to 5"),
+    _count("Number of answers; answers whose call is not stored are not counted"),
+    comment="csat answers by wait time and talks of the call, for reports",
 )
 rollup_watermark = Table(
     "rollup_watermark",
     metadata,
-    Column("refreshed_until", Date, primary_key=True, comment="The first day that is not rolled up"),
-    comment="One row: days before it are counted in the other tables, which may also have later ones",
+    Column("refreshed_until", Date, primary_key=True, comment="First day that is not rolled up"),
+    comment="One row: earlier days are final in the roll-up tables, which may also have rows of later days",
 )
 
-# What is counted, by the column that tells the first day that a row touches, and which rows.
+# Counted table -> the column with the first day that a row belongs to, and the condition for its rows.
 COUNTED = {
     "agent_intervals": ("started_at", "TRUE"),
     "answers": ("answered_at", "NEW.kind = 'csat'"),
@@ -154,7 +152,10 @@ WHERE {{day[answered_at]}} = :day AND kind = 'csat' GROUP BY pbx, waited, spoken
 
 
 def counting() -> dict[Table[Any], str]:
-    """Return the statement that counts a `:day`, between `:midnight` and `:next_midnight`, by its table."""
+    """Return, for each roll-up table, the INSERT that counts the day `:day` into it.
+
+    Its other parameters are `:midnight` and `:next_midnight`, the start and end of the day.
+    """
     return {
         table: in_dialect(f"INSERT INTO {table.name} {sql}", "postgresql") for table, sql in _COUNTING.items()
     }

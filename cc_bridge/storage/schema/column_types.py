@@ -1,7 +1,7 @@
-"""Column types that hold the same on SQLite, PostgreSQL and MariaDB.
+"""Column types that store the same values on SQLite, PostgreSQL and MariaDB.
 
-`tables.py` and the migrations build their tables of these. The trap: a migration that has shipped uses
-them too, so what a type stores never changes; a different storage is a new type and a new migration.
+`tables.py` and the migrations use them for their columns. Note: a released migration also uses these types,
+so the way a type stores its values never changes. Another way needs a new type and a new migration.
 """
 
 import re
@@ -14,19 +14,19 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 __all__ = ["CleanText", "Instant", "Seconds", "without_index"]
 
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - SQLite and MariaDB keep UTC without saying so
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - SQLite and MariaDB store UTC without a time zone
 _EPOCH_AWARE = _EPOCH.replace(tzinfo=UTC)
-_MICROSECONDS = 6  # decimals
+_MICROSECONDS = 6  # decimal places of a second
 
-# PostgreSQL takes no NUL in a text, and no driver can encode half of a surrogate pair.
+# PostgreSQL rejects NUL in a text, and no driver can encode half of a surrogate pair.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Instant(TypeDecorator[float]):
-    """UTC seconds since the epoch in Python, a timestamp with microseconds in SQL.
+    """An instant: UTC seconds since the epoch in Python, a timestamp with microseconds in SQL.
 
-    SQLite: text that people can read and sort (`2026-11-22 01:10:19.123456`, UTC); PostgreSQL:
-    `timestamptz`; MariaDB: `DATETIME(6)` in UTC.
+    SQLite stores sortable text (`2026-11-22 01:10:19.123456`, UTC), PostgreSQL `timestamptz`, and MariaDB
+    `DATETIME(6)` in UTC.
     """
 
     impl = DateTime
@@ -41,7 +41,7 @@ class Instant(TypeDecorator[float]):
         if value is None:
             return None
         epoch = _EPOCH_AWARE if dialect.name == "postgresql" else _EPOCH
-        # Through whole microseconds: datetime.fromtimestamp() would be a system call's time zone away.
+        # Adding whole microseconds avoids the rounding and the time zones of datetime.fromtimestamp().
         return epoch + timedelta(microseconds=round(value * 1_000_000))
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> float | None:  # noqa: ARG002 - SQLAlchemy's signature
@@ -51,7 +51,7 @@ class Instant(TypeDecorator[float]):
 
 
 class Seconds(TypeDecorator[float]):
-    """A duration, rounded to microseconds: the difference of two instants has no more, only noise."""
+    """A duration in seconds, rounded to microseconds, which is the precision of the instants behind it."""
 
     impl = Double
     cache_ok = True
@@ -61,10 +61,10 @@ class Seconds(TypeDecorator[float]):
 
 
 class CleanText(TypeDecorator[str]):
-    """Text of bounded length that every database takes, whatever a caller's phone sent.
+    """Text of limited length that every database accepts, whatever a caller's phone has sent.
 
-    What is too long is cut, what cannot be stored becomes U+FFFD. Length is in characters, as
-    PostgreSQL and MariaDB count it.
+    Text that is too long is truncated. A character that cannot be stored becomes U+FFFD. The length is in
+    characters, as PostgreSQL and MariaDB count it.
     """
 
     impl = String
@@ -80,14 +80,14 @@ class CleanText(TypeDecorator[str]):
         text = str.__str__(value)  # a StrEnum's word as a plain str: drivers treat enums in their own ways
         if len(text) > self._length:
             text = text[: self._length]
-        # Printable text holds neither kind, and is nearly all there is.
+        # Printable text contains no such character; nearly all text is printable.
         return text if text.isprintable() else _UNSTORABLE.sub("\ufffd", text)
 
 
 def without_index(name: Column[Any]) -> ColumnElement[Any]:
-    """Return a name that is never null, so that no planner sees an index of it.
+    """Return a never-null text column in a form that hides it from the planner's choice of an index.
 
-    SQLite without statistics takes `pbx = ?`, the begin of a primary key, before any range of instants, and
-    so reads all of a PBX for the last minute of it.
+    SQLite without statistics prefers `pbx = ?`, the first column of a primary key, to any range of instants.
+    It would read all rows of a PBX to find those of the last minute.
     """
     return func.coalesce(name, "")

@@ -1,8 +1,8 @@
-"""Hints for PostgreSQL's planner, so that it plans reports well.
+"""Hints for PostgreSQL's planner that make reports faster: the number of distinct values of some columns.
 
-Reports group by what they compute of an instant or a wait: its hour, its whole seconds. PostgreSQL expects as
-many groups as the column has values, nearly one a row, and then has one process hash what two could have
-counted before they hand it over. So the hint is a small number of distinct values.
+Reports group by a value computed from an instant or a wait, such as its hour or its whole seconds. PostgreSQL
+expects as many groups as the column has values, nearly one per row. It then lets one process count what two
+could have counted in parallel. So the hint is a small number of distinct values.
 
 A hint takes effect with the next ANALYZE.
 """
@@ -23,14 +23,14 @@ from cc_bridge.storage.schema.tables import (
 
 __all__ = ["statements"]
 
-_FEW = 50  # hours of the day, days of a month
-_WAITS = 300  # whole seconds
+_FEW = 50  # about the number of hours of the day, or days of a month
+_WAITS = 300  # about the number of different waits in whole seconds
 _GROUPS: dict[Column[float], int] = {
     agent_intervals.c.started_at: _FEW,
     agent_intervals.c.ended_at: _FEW,
     answers.c.answered_at: _FEW,
     calls.c.started_at: _FEW,
-    calls.c.wait_seconds: _FEW,  # bands
+    calls.c.wait_seconds: _FEW,  # grouped by wait band
     queue_visits.c.entered_at: _FEW,
     queue_visits.c.wait_seconds: _WAITS,
     survey_attempts.c.started_at: _FEW,
@@ -40,7 +40,7 @@ _GROUPS: dict[Column[float], int] = {
 
 
 def statements(dialect: str) -> Iterator[DDL]:
-    """Yield the statements that set the hints."""
+    """Yield the statements that set the hints; none unless the database is PostgreSQL."""
     if dialect == "postgresql":
         for column, groups in _GROUPS.items():
             yield _ddl(f"ALTER TABLE {column.table.name} ALTER {column.name} SET (n_distinct = {groups})")

@@ -1,11 +1,12 @@
-"""The SQL tables, one for each kind of record, each column with its unit and meaning.
+"""The SQL tables: one for each kind of record, with the unit and meaning of each column.
 
-`storage/pipeline/writer.py` fills them through `row_of`, `storage/queries/survey_history.py` and the reports
-of integrators read them, and `migrations/` must lead to exactly this. The trap: a column is filled from the
-record's attribute of the same name, so a new column needs that attribute and a migration; one that the
-database fills by itself, as `source`, needs only the migration.
+`storage/pipeline/writer.py` fills them through `row_of`, and the migrations must lead to exactly these
+tables.
 
-There are no foreign keys on purpose: an answer must never be refused because its attempt is missing.
+A column is filled from the record's attribute with the same name. So a new column needs that attribute and a
+migration. A column that the database fills with a default, such as `source`, needs only the migration.
+
+There are no foreign keys on purpose: an answer must never be rejected because its attempt is missing.
 """
 
 from collections.abc import Callable
@@ -68,18 +69,19 @@ __all__ = [
     "talks",
 ]
 
-# In characters. A key of InnoDB holds 3,072 bytes, 768 characters of utf8mb4, and the widest here
-# (talks: PBX and two channels) needs 372. Over-long values of Asterisk's own are not known to exist.
+# Lengths in characters. A key of InnoDB has up to 3,072 bytes, which is 768 characters of utf8mb4. The widest
+# key here (talks: PBX and two channels) needs 372. Asterisk is not known to produce longer values.
 _PBX = 64
 _CHANNEL = 150  # Asterisk's AST_MAX_PUBLIC_UNIQUEID is 149
-_NAME = 128  # queue, agent, caller: Asterisk's own bounds are 80 bytes
+_NAME = 128  # queue, agent or caller: Asterisk's own limit is 80 bytes
 _NUMBER = 80  # AST_MAX_EXTENSION
 _LANGUAGE = 40  # MAX_LANGUAGE
-_WORD = 64  # one of our own words
-_FILE = 255  # a name on the PBX
-_ADDRESS = 255  # the longest of a mail has 254
+_WORD = 64  # a word from a fixed list, a key or an id
+_FILE = 255  # a file name on the PBX
+_ADDRESS = 255  # an email address has up to 254
 
-# In a table's info: the column by which an older row never replaces a newer one, or the other way round.
+# Keys in a table's `info`, each with the name of a column. Of two rows with one primary key, NEWEST keeps the
+# newer, OLDEST the older.
 NEWEST, OLDEST = "newest", "oldest"
 
 metadata = MetaData(
@@ -98,7 +100,7 @@ def _text(name: str, length: int, comment: str, *, key: bool = False, null: bool
 
 
 def _later(name: str, length: int, comment: str, *, before: str = "") -> Column[str]:
-    """Return a column that came when there were rows already; they hold what was true `before` it."""
+    """Return a column that was added when the table could have rows; those rows get the value `before`."""
     return Column(name, CleanText(length), nullable=False, server_default=before, comment=comment)
 
 
@@ -123,7 +125,7 @@ def _pbx() -> Column[str]:
 
 
 def _call() -> Column[str]:
-    return _text("call_id", _CHANNEL, "Linkedid: all rows of one call on one PBX share it")
+    return _text("call_id", _CHANNEL, "Linkedid of the call: all rows of one call on one PBX share it")
 
 
 def _caller(*, key: bool = False) -> Column[str]:
@@ -131,7 +133,7 @@ def _caller(*, key: bool = False) -> Column[str]:
 
 
 def _source() -> Column[str]:
-    comment = "Where the row is from: observed (events of the PBX), queue_log (imported)"
+    comment = "Source of the row: observed (events of the PBX), queue_log (imported)"
     return _later("source", _WORD, comment, before="observed")
 
 
@@ -142,8 +144,8 @@ def _flag(name: str, comment: str) -> Column[bool]:
 def _table(
     name: str, comment: str, *parts: Column[Any] | Index, newest: str = "", oldest: str = ""
 ) -> Table[Any]:
-    # MariaDB's default collation would take queues Sales and sales for the same, and utf8mb4_bin two keys
-    # that differ in blanks at the end.
+    # MariaDB's default collation treats queues Sales and sales as equal. utf8mb4_bin treats two keys as equal
+    # that differ only in spaces at the end.
     options = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_nopad_bin"}
     on_mysql: dict[str, Any] = {
         f"{dialect}_{k}": v for dialect in ("mysql", "mariadb") for k, v in options.items()
@@ -152,30 +154,43 @@ def _table(
     return Table(name, metadata, *parts, comment=comment, info=info, **on_mysql)
 
 
-_CALLER_KEY = "The same for the same caller, personal data; empty when the number is withheld"
-_OTHER_SIDE = "Key of the person outside: who called, or whom a call that went out has called, personal data"
+_CALLER_KEY = "Caller key, the same in all calls of a caller, personal data; empty if the number is withheld"
+_OTHER_SIDE = (
+    "Caller key of the outside party (of the caller, or of the called party of an outgoing call), personal "
+    "data; empty if the number is withheld"
+)
 
 calls = _table(
     "calls",
-    "One call from its first channel to the end of its last; those without a queue if direct_calls.enabled",
+    "One call, from the start of its first channel to the end of its last; calls without a queue are stored "
+    "if direct_calls.enabled",
     _pbx(),
-    _text("call_id", _CHANNEL, "Linkedid: all rows of one call on one PBX share it", key=True),
+    _text("call_id", _CHANNEL, "Linkedid of the call: all rows of one call on one PBX share it", key=True),
     _text("uniqueid", _CHANNEL, "Uniqueid of the first channel"),
-    _text("direction", _WORD, f"Which way the call went: {_words(Direction)}"),
-    _instant("started_at", "When the first channel began"),
-    _instant("ended_at", "When the last channel ended"),
+    _text("direction", _WORD, f"Direction of the call, seen from the contact centre: {_words(Direction)}"),
+    _instant("started_at", "Start of the first channel"),
+    _instant("ended_at", "End of the last channel"),
     _seconds("call_seconds", "ended_at - started_at"),
-    _text("caller_number", _NUMBER, "Caller's number, personal data; empty when withheld"),
+    _text("caller_number", _NUMBER, "Caller's number, personal data; empty if withheld"),
     _text("caller_name", _NAME, "Caller's name as the network sent it, personal data"),
-    _text("dialed", _NUMBER, "First extension that was dialled; a number that was called is personal data"),
+    _text(
+        "dialed", _NUMBER, "First dialled extension; the called number of an outgoing call is personal data"
+    ),
     _text("language", _LANGUAGE, "Language of the caller's channel"),
-    _text("queue", _NAME, "First queue that the caller was in; empty without any"),
-    Column("answered", Boolean, nullable=False, comment="True when an agent of a queue or a phone answered"),
-    _integer("queues", "Visits of queues, rows of queue_visits"),
-    _integer("talks", "Talks, rows of talks"),
-    _seconds("wait_seconds", "Sum of the waits in queues before the first answer"),
-    _seconds("talk_seconds", "Sum of the talks that are not partial, hold included"),
-    Column("partial", Boolean, nullable=False, comment="True when begin, end or part of a talk was not seen"),
+    _text("queue", _NAME, "First queue that the caller entered; empty for a call without a queue"),
+    Column(
+        "answered", Boolean, nullable=False, comment="True if an agent of a queue or another phone answered"
+    ),
+    _integer("queues", "Number of queue visits (rows of queue_visits)"),
+    _integer("talks", "Number of talks (rows of talks)"),
+    _seconds("wait_seconds", "Sum of the wait time in queues before the first answer"),
+    _seconds("talk_seconds", "Sum of the talk time of talks that are not partial, hold included"),
+    Column(
+        "partial",
+        Boolean,
+        nullable=False,
+        comment="True if the start, the end or a part of a talk was not observed",
+    ),
     _later("caller_key", _WORD, _OTHER_SIDE),
     Index(None, "started_at"),
     Index(None, "queue", "started_at"),
@@ -186,23 +201,25 @@ calls = _table(
 
 queue_visits = _table(
     "queue_visits",
-    "One stay of one caller in one queue; a call has as many as queues it passed",
+    "One visit: the stay of one caller in one queue; a call has one visit for each queue it entered",
     _pbx(),
     _call(),
     _caller(key=True),
     _text("queue", _NAME, "Queue", key=True),
-    _instant("entered_at", "When the caller entered the queue", key=True),
-    _instant("left_at", "When the caller left the queue, whatever the outcome"),
+    _instant("entered_at", "Time at which the caller entered the queue", key=True),
+    _instant("left_at", "Time at which the caller left the queue, whatever the outcome"),
     _seconds("wait_seconds", "left_at - entered_at"),
-    _text("outcome", _WORD, f"How the stay ended: {_words(Outcome)}"),
+    _text("outcome", _WORD, f"Outcome of the visit: {_words(Outcome)}"),
     _text("agent", _NAME, "Name of the agent who answered; null unless answered", null=True),
     _text("interface", _NAME, "Interface of the agent who answered; null unless answered", null=True),
-    _integer("position", "Place in the queue on entry, from 1; 0 when the entry was not seen"),
-    _text("caller_number", _NUMBER, "Caller's number, personal data; empty when withheld"),
+    _integer("position", "Position in the queue on entry, from 1; 0 if the entry was not observed"),
+    _text("caller_number", _NUMBER, "Caller's number, personal data; empty if withheld"),
     _text("caller_name", _NAME, "Caller's name as the network sent it, personal data"),
     _text("language", _LANGUAGE, "Language of the caller's channel"),
-    Column("ringing", Boolean, nullable=False, comment="True when an agent was ringing as the caller left"),
-    _text("decided_by", _WORD, "Message of the PBX that told the outcome"),
+    Column(
+        "ringing", Boolean, nullable=False, comment="True if an agent's phone was ringing as the caller left"
+    ),
+    _text("decided_by", _WORD, "Event of the PBX that determined the outcome"),
     _source(),
     _later("caller_key", _WORD, _CALLER_KEY),
     Index(None, "entered_at"),
@@ -215,7 +232,7 @@ queue_visits = _table(
 
 rings = _table(
     "rings",
-    "One attempt to reach one agent for one caller",
+    "One ring: a ring attempt of one agent's phone for one caller",
     _pbx(),
     _call(),
     _caller(),
@@ -223,10 +240,10 @@ rings = _table(
     _text("queue", _NAME, "Queue"),
     _text("agent", _NAME, "Name of the agent"),
     _text("interface", _NAME, "Interface of the agent"),
-    _instant("started_at", "When the ringing began", key=True),
-    _instant("ended_at", "When the ringing ended"),
+    _instant("started_at", "Start of the ringing", key=True),
+    _instant("ended_at", "End of the ringing"),
     _seconds("ring_seconds", "ended_at - started_at"),
-    _text("outcome", _WORD, f"How the attempt ended: {_words(RingOutcome)}"),
+    _text("outcome", _WORD, f"Outcome of the ring: {_words(RingOutcome)}"),
     Index(None, "started_at"),
     Index(None, "queue", "started_at"),
     Index(None, "agent", "started_at"),
@@ -235,25 +252,31 @@ rings = _table(
 
 talks = _table(
     "talks",
-    "One agent with one caller, from the agent's entry to the bridge until the agent leaves",
+    "One talk: the conversation of one caller with one agent, from the agent's entry into the bridge until "
+    "the agent leaves it",
     _pbx(),
     _call(),
     _caller(key=True),
     _text("agent_uniqueid", _CHANNEL, "Uniqueid of the agent's own channel", key=True),
-    _text("queue", _NAME, "Queue; empty for a direct call, which passed none"),
+    _text("queue", _NAME, "Queue; empty for a direct call, which has no queue"),
     _text("agent", _NAME, "Name of the agent"),
     _text("interface", _NAME, "Interface of the agent"),
-    _instant("answered_at", "When agent and caller could hear each other", key=True),
-    _instant("ended_at", "When the agent left"),
+    _instant("answered_at", "Time from which agent and caller could hear each other", key=True),
+    _instant("ended_at", "Time at which the agent left"),
     _seconds("talk_seconds", "ended_at - answered_at, hold included"),
     _seconds("hold_seconds", "Part of talk_seconds in which the caller was on hold"),
-    _integer("holds", "How many times the caller was put on hold"),
-    _text("ended_by", _WORD, f"Who ended the talk: {_words(EndedBy)}"),
-    _text("transfer", _WORD, f"How the agent passed the caller on: {_words(Transfer)}; null: not", null=True),
-    _text("transfer_target", _NAME, "Where the caller was passed on to; null unless transferred", null=True),
+    _integer("holds", "Number of times that the caller was put on hold"),
+    _text("ended_by", _WORD, f"Party that ended the talk: {_words(EndedBy)}"),
+    _text(
+        "transfer",
+        _WORD,
+        f"Kind of transfer to another destination by the agent: {_words(Transfer)}; null: no transfer",
+        null=True,
+    ),
+    _text("transfer_target", _NAME, "Destination of the transfer; null unless transferred", null=True),
     _source(),
-    _flag("picked_up", "True when another phone than the one that rang picked the call up"),
-    _flag("partial", "True when begin or end was not seen: talk_seconds is not to be counted"),
+    _flag("picked_up", "True if a phone other than the ringing one picked up the call"),
+    _flag("partial", "True if the start or end was not observed; then talk_seconds must not be counted"),
     Index(None, "answered_at"),
     Index(None, "queue", "answered_at"),
     Index(None, "agent", "answered_at"),
@@ -262,34 +285,36 @@ talks = _table(
 
 agent_intervals = _table(
     "agent_intervals",
-    "One stretch of one agent in one state, across all queues of the agent",
+    "One period of one agent in one state, across all queues of the agent",
     _pbx(),
     _text("agent", _NAME, "Name of the agent", key=True),
     _text("state", _WORD, f"State: {_words(AgentState)}"),
-    _instant("started_at", "From when", key=True),
-    _instant("ended_at", "Until when"),
+    _instant("started_at", "Start of the state", key=True),
+    _instant("ended_at", "End of the state"),
     _seconds("seconds", "ended_at - started_at"),
-    _text("reason", _NAME, "Reason of the pause, else empty"),
-    _text("queue", _NAME, "Queue whose talk is wrapped up, else empty"),
-    Column("flagged", Boolean, nullable=False, comment="True for a wrap-up that was cut off at its cap"),
+    _text("reason", _NAME, "Reason of a pause, else empty"),
+    _text("queue", _NAME, "Queue of the talk before a wrap-up, else empty"),
+    Column(
+        "flagged", Boolean, nullable=False, comment="True for a wrap-up that was ended at its maximum length"
+    ),
     Index(None, "started_at"),
 )
 
-_TRIGGER = f"What brought the caller to the survey: {_words(Trigger)}"
+_TRIGGER = f"Event that started the survey: {_words(Trigger)}"
 
 survey_decisions = _table(
     "survey_decisions",
-    "One call that could have been rated: asked, or why not",
+    "One survey decision: an eligible caller who was invited, or was not for the reason in stage",
     _pbx(),
     _call(),
     _caller(key=True),
     _text("queue", _NAME, "Queue of the last talk"),
     _text("agent", _NAME, "Agent of the last talk"),
-    _text("interface", _NAME, "Interface of that agent"),
-    _instant("decided_at", "When it was decided", key=True),
-    _text("survey", _WORD, "Survey definition; empty when none was chosen"),
+    _text("interface", _NAME, "Interface of the agent of the last talk"),
+    _instant("decided_at", "Time of the decision", key=True),
+    _text("survey", _WORD, "Survey definition; empty if none was chosen"),
     _text("trigger", _WORD, _TRIGGER),
-    _text("stage", _WORD, "invited, caller_left_first, or the reason why the caller was not asked"),
+    _text("stage", _WORD, "Decision: invited, caller_left_first, or the reason for no invitation"),
     _text("caller_key", _WORD, _CALLER_KEY),
     Index(None, "decided_at"),
     Index(None, "caller_key", "decided_at"),
@@ -300,29 +325,36 @@ survey_decisions = _table(
 
 survey_attempts = _table(
     "survey_attempts",
-    "One caller asked to rate the service",
+    "One survey attempt: a survey that was started with one caller",
     _pbx(),
-    _text("attempt_id", _CHANNEL, "Attempt, unique on its PBX", key=True),
+    _text("attempt_id", _CHANNEL, "Id of the attempt, unique on its PBX", key=True),
     _call(),
     _caller(),
     _text("queue", _NAME, "Queue of the rated talk"),
     _text("agent", _NAME, "Agent of the rated talk"),
-    _text("interface", _NAME, "Interface of that agent"),
+    _text("interface", _NAME, "Interface of the agent of the rated talk"),
     _text("survey", _WORD, "Survey definition"),
-    _integer("version", "Version of that definition"),
+    _integer("version", "Version of the survey definition"),
     _text("language", _LANGUAGE, "Language of the prompts"),
-    _instant("started_at", "When the survey started"),
-    _instant("ended_at", "When the survey ended; null: it runs, or the daemon was killed in it", null=True),
-    _text("result", _WORD, f"How far the survey came: {_words(SurveyResult)}"),
+    _instant("started_at", "Start of the survey"),
+    _instant(
+        "ended_at",
+        "End of the survey; null: it is in progress, or the daemon was killed during it",
+        null=True,
+    ),
+    _text("result", _WORD, f"Result of the survey: {_words(SurveyResult)}"),
     _text(
         "reason",
         _WORD,
-        "Why it is not complete: hung_up, no_input, invalid, skipped, opted_out, time_limit, error, "
-        "shutdown; else empty",
+        "Reason why the survey is not complete: hung_up, no_input, invalid, skipped, opted_out, time_limit, "
+        "error, shutdown; else empty",
     ),
     _later("trigger", _WORD, _TRIGGER, before=Trigger.QUEUE),
     _later(
-        "attributed_by", _WORD, f"Who says whom it rates: {_words(AttributedBy)}", before=AttributedBy.EVENTS
+        "attributed_by",
+        _WORD,
+        f"Source of the rated queue and agent: {_words(AttributedBy)}",
+        before=AttributedBy.EVENTS,
     ),
     _later("caller_key", _WORD, _CALLER_KEY),
     Index(None, "started_at"),
@@ -336,18 +368,18 @@ _KIND = "Kind of the question, such as csat; config/docs/schema.md lists them wi
 
 answers = _table(
     "answers",
-    "One valid answer of a caller; pbx and attempt_id lead to its survey_attempts row",
+    "One valid answer of a caller; its survey_attempts row has the same pbx and attempt_id",
     _pbx(),
-    _text("attempt_id", _CHANNEL, "Attempt that the answer belongs to", key=True),
-    _text("question", _WORD, "Question in the survey definition", key=True),
+    _text("attempt_id", _CHANNEL, "Id of the answer's survey attempt", key=True),
+    _text("question", _WORD, "Id of the question in the survey definition", key=True),
     _text("kind", _WORD, _KIND),
-    _integer("value", "Score; 1 for yes, 0 for no; key of a choice; seconds of a spoken comment"),
-    _integer("tries", "Keys and silences until the answer was valid, 1 for the first"),
-    _instant("answered_at", "When the key was pressed"),
-    _later("queue", _NAME, "Queue that it rates; empty for the company as a whole"),
-    _later("agent", _NAME, "Agent whom it rates; empty for the company as a whole"),
-    _later("interface", _NAME, "Interface of that agent"),
-    _later("label", _NAME, "What the key of a choice means, else empty"),
+    _integer("value", "Score; yes_no: 1 (yes) or 0 (no); choice: the key; comment: seconds of the recording"),
+    _integer("tries", "Number of attempts until the input was valid; 1: the first was valid"),
+    _instant("answered_at", "Time of the answer"),
+    _later("queue", _NAME, "Rated queue; empty if the answer rates the company as a whole"),
+    _later("agent", _NAME, "Rated agent; empty if the answer rates the company as a whole"),
+    _later("interface", _NAME, "Interface of the rated agent"),
+    _later("label", _NAME, "Meaning of value in words: yes or no, or the label of a choice; else empty"),
     _later("recording", _FILE, "File of a spoken comment on the PBX, personal data; else empty"),
     Index(None, "answered_at"),
     Index(None, "queue", "answered_at"),
@@ -356,73 +388,90 @@ answers = _table(
 
 surveys = _table(
     "surveys",
-    "What each version of a survey asks, as it was loaded first",
+    "One version of a survey definition with its questions, as it was first loaded",
     _pbx(),
     _text("survey", _WORD, "Survey definition", key=True),
-    Column("version", Integer, primary_key=True, autoincrement=False, nullable=False, comment="Its version"),
-    _text("languages", _FILE, "Its languages, with commas between; callers of another one hear the first"),
+    Column(
+        "version",
+        Integer,
+        primary_key=True,
+        autoincrement=False,
+        nullable=False,
+        comment="Version of the survey definition",
+    ),
+    _text("languages", _FILE, "Languages, separated by commas; callers of another language hear the first"),
     Column(
         "questions",
         Text(),
         nullable=False,
-        comment="JSON: a list of questions in their order, each with id, kind, ask (prompt), rates (whom), "
-        "scale (lowest and highest value, or null) and labels (value: meaning)",
+        comment="JSON: the list of questions in order, each with id, kind, ask (the prompt), rates (subject "
+        "of the rating), scale (lowest and highest value, or null) and labels (value: meaning)",
     ),
-    _instant("first_seen", "When it was first loaded"),
+    _instant("first_seen", "Time at which the version was first loaded"),
     oldest="first_seen",
 )
 
 opt_outs = _table(
     "opt_outs",
-    "What a caller said last about being asked to rate; it holds for all PBXs",
+    "The last opt-out or opt-in of a caller; it is valid on all PBXs",
     _text("caller_key", _WORD, _CALLER_KEY, key=True),
-    _instant("updated_at", "When it was said"),
-    Column("opted_out", Boolean, nullable=False, comment="True: not to be asked; false: to be asked again"),
-    _text("source", _WORD, "How it was said: key (in a survey), command"),
+    _instant("updated_at", "Time of the opt-out or opt-in"),
+    Column(
+        "opted_out", Boolean, nullable=False, comment="True: no survey invitations; false: invitations again"
+    ),
+    _text("source", _WORD, "Source: key (pressed in a survey), command"),
     newest="updated_at",
 )
 
 customers = _table(
     "customers",
-    "Who is behind a number, as imported from a CRM; it holds for all PBXs",
+    "The customer behind a number, as imported from a CRM; it is valid on all PBXs",
     _text("caller_key", _WORD, _CALLER_KEY, key=True),
-    _text("customer_id", _WORD, "The CRM's id; all numbers with the same one are one customer; may be empty"),
+    _text(
+        "customer_id",
+        _WORD,
+        "Customer id in the CRM; numbers with one id belong to one customer; may be empty",
+    ),
     _text("name", _NAME, "Name, personal data; empty unless callers.number_storage is plain"),
-    _instant("updated_at", "When it was told last"),
+    _instant("updated_at", "Time of the last change by an import"),
     Index(None, "customer_id"),
     newest="updated_at",
 )
 
-# No record is written here: storage/queries/follow_ups.py has the statements, and the one unique key besides
-# a primary key. `upsert` must never get this table.
+# This table has no kind of record; storage/queries/follow_ups.py has its statements. It has a unique key
+# besides the primary key, so `upsert` must never get it.
 follow_ups = _table(
     "follow_ups",
-    "One customer whom somebody should call back, for one reason",
-    _text("follow_up_id", _WORD, "Made of PBX, reason and what opened it, so that it opens once", key=True),
-    _text("pbx", _PBX, "Name of the PBX whose call opened it"),
-    _text("reason", _WORD, f"Why: {_words(FollowUpReason)}"),
-    _text("caller_key", _WORD, "The same for the same caller, personal data; never empty"),
-    _text("number", _NUMBER, "Caller's number as callers.number_storage lets it be stored, personal data"),
-    _text("queue", _NAME, "Queue that opened it; empty for a direct call"),
-    _text("agent", _NAME, "Agent of the rated talk, or who answered after the wait; may be empty"),
-    _text("call_id", _CHANNEL, "Linkedid of the call that opened it"),
-    _text("detail", _FILE, "What opened it, such as csat=1 or waited 612 s"),
-    _text("owner", _WORD, "Owner of the queue in the configuration when it opened; may be empty"),
-    _instant("opened_at", "When that happened"),
-    _instant("due_at", "Until when it is to be closed, in business hours from opened_at on"),
-    _text("state", _WORD, f"How far it has come: {_words(FollowUpState)}"),
-    _text("taken_by", LONGEST_NAME, "Who took it; empty: nobody yet"),
-    _instant("taken_at", "When it was taken", null=True),
-    _text("closed_by", LONGEST_NAME, "Who closed it; empty: nobody yet"),
-    _instant("closed_at", "When it was done or dismissed", null=True),
-    _text("outcome", LONGEST_TEXT, "What came of it, or why it was dismissed, in somebody's own words"),
+    "One follow-up: a customer who should be called back, for one reason",
+    _text(
+        "follow_up_id", _WORD, "Id computed from PBX, reason and cause, so that a cause opens one", key=True
+    ),
+    _text("pbx", _PBX, "Name of the PBX whose call opened the follow-up"),
+    _text("reason", _WORD, f"Reason: {_words(FollowUpReason)}"),
+    _text("caller_key", _WORD, "Caller key, the same in all calls of a caller, personal data; never empty"),
+    _text("number", _NUMBER, "Caller's number in the form that callers.number_storage allows, personal data"),
+    _text("queue", _NAME, "Queue of the call that opened the follow-up; empty for a direct call"),
+    _text("agent", _NAME, "Agent of the rated talk, or agent who answered after the wait; may be empty"),
+    _text("call_id", _CHANNEL, "Linkedid of the call that opened the follow-up"),
+    _text("detail", _FILE, "Cause in words, such as csat=1 or waited 612 s"),
+    _text("owner", _WORD, "Owner of the queue in the configuration at the time of opening; may be empty"),
+    _instant("opened_at", "Time of the cause"),
+    _instant("due_at", "Due time: opened_at plus the allowed business hours"),
+    _text("state", _WORD, f"State: {_words(FollowUpState)}"),
+    _text("taken_by", LONGEST_NAME, "Person who took the follow-up; empty: not taken"),
+    _instant("taken_at", "Time of taking; null: not taken", null=True),
+    _text("closed_by", LONGEST_NAME, "Person who closed the follow-up; empty: not closed"),
+    _instant("closed_at", "Time of closing (done or dismissed); null: not closed", null=True),
+    _text(
+        "outcome", LONGEST_TEXT, "Outcome, or reason for the dismissal, as typed by the person who closed it"
+    ),
     _text("linked_pbx", _PBX, "PBX of the next answered call from or to the customer; empty: none yet"),
-    _text("linked_call_id", _CHANNEL, "Linkedid of that call; empty: none yet"),
-    _instant("linked_at", "When that call began", null=True),
+    _text("linked_call_id", _CHANNEL, "Linkedid of the next answered call; empty: none yet"),
+    _instant("linked_at", "Start of the next answered call; null: none yet", null=True),
     _text(
         "open_key",
         _FILE,
-        "Reason and customer while it is not closed, unique; null when it is closed",
+        "Reason and customer of an unclosed follow-up, unique; null when closed",
         null=True,
     ),
     _text("notified_state", _WORD, "Last state that webhooks were notified of: opened, closed; empty: none"),
@@ -434,50 +483,52 @@ follow_ups = _table(
     Index(None, "notified_state"),
 )
 
-# No record is written here: storage/queries/digest_deliveries.py has the statements.
+# This table has no kind of record; storage/queries/digest_deliveries.py has its statements.
 digest_deliveries = _table(
     "digest_deliveries",
-    "One digest for one address, so that of several daemons only one sends it",
-    _text("frequency", _WORD, "How often it comes: day, week, month", key=True),
-    _text("first_day", _WORD, "First day that it is about, as 2026-11-16", key=True),
-    _text("owner", _WORD, "Owner of the queues that it is about; empty: it is about all", key=True),
-    _text("address", _ADDRESS, "Who gets it, personal data", key=True),
-    _text("last_day", _WORD, "Last day that it is about, with its end"),
-    _instant("enqueued_at", "Since when it is to be sent"),
-    _text("state", _WORD, "How far it has come: waiting, claimed, sending, sent, failed, unclear"),
-    _text("claimed_by", _WORD, "Which process makes and sends it; empty: none yet"),
-    _integer("attempts", "Times that it was tried"),
-    _instant("next_attempt_at", "When it is tried next; of a claimed one, when another may take it over"),
-    _instant("ended_at", "When it was sent or given up", null=True),
-    _text("reason", _FILE, "What the last attempt failed for"),
+    "One digest for one address; of several daemons only one sends it",
+    _text("frequency", _WORD, "Period of the digest: day, week, month", key=True),
+    _text("first_day", _WORD, "First day of the period, such as 2026-11-16", key=True),
+    _text("owner", _WORD, "Owner whose queues the digest covers; empty: all queues", key=True),
+    _text("address", _ADDRESS, "Recipient's email address, personal data", key=True),
+    _text("last_day", _WORD, "Last day of the period, included"),
+    _instant("enqueued_at", "Time from which the digest should be sent"),
+    _text("state", _WORD, "State: waiting, claimed, sending, sent, failed, unclear"),
+    _text("claimed_by", _WORD, "Process that makes and sends the digest; empty: none yet"),
+    _integer("attempts", "Number of attempts"),
+    _instant(
+        "next_attempt_at", "Time of the next attempt; if claimed or sending, time at which the claim expires"
+    ),
+    _instant("ended_at", "Time of sending or of the final failure; null: not ended", null=True),
+    _text("reason", _FILE, "Reason why the last attempt failed; empty: it did not"),
     Index(None, "frequency", "state", "next_attempt_at"),
 )
 
 gaps = _table(
     "gaps",
-    "A stretch in which the PBX was not observed; figures of that time are incomplete",
+    "One gap: a span in which the PBX was not observed; figures of that time are incomplete",
     _pbx(),
-    _instant("started_at", "From when", key=True),
-    _instant("ended_at", "Until when"),
-    _text("reason", _NAME, f"Why: {_words(GapReason)}"),
-    _integer("calls_affected", "Open calls of which something may have been missed"),
+    _instant("started_at", "Start of the gap", key=True),
+    _instant("ended_at", "End of the gap"),
+    _text("reason", _NAME, f"Reason: {_words(GapReason)}"),
+    _integer("calls_affected", "Number of visits and talks in progress when the gap started"),
 )
 
 observation_watermarks = _table(
     "observation_watermarks",
-    "Until when each PBX was observed, renewed every few seconds",
+    "The watermark of each PBX: the time until which it was observed, updated every few seconds",
     _pbx(),
-    _instant("observed_until", "Until when"),
+    _instant("observed_until", "Time until which the PBX was observed"),
 )
 
 open_state = _table(
     "open_state",
-    "Calls and agents' states that go on, for a daemon that comes after one that was killed; "
-    "on a server always empty, since the journal holds them",
+    "One checkpoint: the saved state of an open call or of an agent, from which a daemon continues after its "
+    "predecessor was killed; always empty on a server, where the journal has the checkpoints",
     _pbx(),
-    _text("kind", _WORD, "What goes on: call, agent", key=True),
-    _text("name", _CHANNEL, "The call_id or the agent's name", key=True),
-    Column("state", Text, nullable=False, comment="All that is known of it, JSON; personal data"),
+    _text("kind", _WORD, "Kind of checkpoint: call, agent", key=True),
+    _text("name", _CHANNEL, "call_id of the call, or name of the agent", key=True),
+    Column("state", Text, nullable=False, comment="Saved state in JSON; personal data"),
 )
 
 TABLES: dict[type[Record], Table[Any]] = {
@@ -509,6 +560,6 @@ _READERS = {kind: _reader(kind, table) for kind, table in TABLES.items()}
 
 
 def row_of(record: Record) -> tuple[Table[Any], dict[str, Any]]:
-    """Return the table of a record and its row; its columns are attributes of the record."""
+    """Return the table of a record and its row; columns have the values of the record's attributes."""
     table, names, values = _READERS[type(record)]
     return table, dict(zip(names, values(record), strict=True))

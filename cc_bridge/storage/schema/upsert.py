@@ -1,11 +1,11 @@
-"""One insert-or-replace by primary key for each table and each kind of database; the writer's statement.
+"""The upsert of each table on each kind of database: insert a row, or replace the row with its primary key.
 
-A row replaces the one with its key, but where the table names a column as `NEWEST`, only one that is not
-newer: two daemons and a command may tell about the same caller, and one of them may be late. Where it names
-one as `OLDEST`, only one that is newer: the first one stays.
+A table may name a column as `NEWEST`: then a new row replaces the stored one only if it is not older. This
+matters because two daemons and a command may write about the same caller, and one of them may be late. A
+table may name a column as `OLDEST`: then a new row replaces the stored one only if it is older.
 
-The trap: MariaDB replaces on a clash of any unique key, the others on the primary key alone, so no table
-of these may have a second unique key; `follow_ups` has one, and statements of its own.
+Note: MariaDB replaces a row on a conflict of any unique key, the other databases on the primary key alone. So
+no table with an upsert may have a second unique key. `follow_ups` has one, and uses its own statements.
 """
 
 from functools import cache
@@ -18,12 +18,12 @@ from cc_bridge.storage.schema.tables import NEWEST, OLDEST
 
 __all__ = ["ONCE", "upsert"]
 
-ONCE = "once"  # in the info of a table of SQLite files: a row stays as it is, whatever comes with its key
+ONCE = "once"  # in a table's `info`: an existing row is never replaced; for SQLite files only
 
 
 @cache
 def upsert(table: Table[Any], dialect: str) -> Insert:
-    """Return the statement; executed with rows, a row whose key exists is replaced."""
+    """Return the upsert statement of a table; execute it with a list of rows."""
     if table.info.get(ONCE):
         return sqlite.insert(table).on_conflict_do_nothing()
     keys = [column.name for column in table.primary_key]
@@ -31,7 +31,7 @@ def upsert(table: Table[Any], dialect: str) -> Insert:
     if dialect in {"mysql", "mariadb"}:
         return _mysql(table, others)
     if dialect == "postgresql":
-        from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - 2 MB for nothing elsewhere
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - 2 MB that other databases do not need
 
         theirs: sqlite.Insert | postgresql.Insert = postgresql.insert(table)
     else:
@@ -47,7 +47,7 @@ def _mysql(table: Table[Any], others: list[str]) -> Insert:
     compared, replaces = _replaces(table, mine.inserted)
     if replaces is None:
         return mine.on_duplicate_key_update({name: mine.inserted[name] for name in others})
-    # It has no WHERE here, and assigns from left to right: what is compared with changes last.
+    # MariaDB has no WHERE here, and assigns from left to right. So the compared column is assigned last.
     others.sort(key=compared.__eq__)
     return mine.on_duplicate_key_update(
         [(name, func.if_(replaces, mine.inserted[name], table.c[name])) for name in others]
@@ -55,7 +55,10 @@ def _mysql(table: Table[Any], others: list[str]) -> Insert:
 
 
 def _replaces(table: Table[Any], new: Any) -> tuple[str, ColumnElement[bool] | None]:
-    """Return the column that tells whether a new row replaces the stored one, and how; None: always."""
+    """Return the compared column and the condition under which a new row replaces the stored one.
+
+    The condition None means that it always does.
+    """
     if name := table.info[NEWEST]:
         return name, new[name] >= table.c[name]
     if name := table.info[OLDEST]:

@@ -1,15 +1,14 @@
-"""Views that answer the usual questions, by the formulas of config/docs/kpis.md.
+"""Views that answer common questions, with the formulas of config/docs/kpis.md.
 
-`migrate.py` makes them in an empty database, migrations in an older one. Each column stands
-beside its SQL, which is the same on every kind of database; only how an instant becomes an hour or a day is
-said in each one's own words. Hours and days are those of UTC.
+Each column is defined next to its SQL, which is the same on every kind of database; only the hour or day of
+an instant is written differently for each. Hours and days are UTC.
 
-No view holds personal data, so that a reader may be granted them alone. None knows the threshold of a
-service level, which is a setting and may change: answers are counted within usual ones, and queue_visits
-tells any other.
+No view has personal data, so that a user may get access to the views alone. No view knows the threshold of
+the service level, which is a setting. So answers are counted within common limits; the table queue_visits
+gives any other.
 
-A change needs a migration with its own copy of the new SQL, in migrations/sql/. Use `CREATE OR REPLACE VIEW`
-on servers: a view that is dropped loses the privileges of its readers.
+A change needs a migration with its own copy of the new SQL in migrations/sql/. It must use `CREATE OR REPLACE
+VIEW` on servers: a dropped view loses the privileges of its readers.
 """
 
 from collections.abc import Iterator
@@ -26,7 +25,7 @@ __all__ = ["INDEXES", "VIEWS", "View", "creation"]
 VIEWS = (CALLS_BY_HOUR, AGENT_DAY, RATINGS)
 _ON_POSTGRESQL = {AGENT_DAY: ROLLUP_AGENT_DAY}
 
-# Where PostgreSQL looks when a view is asked about a day or an hour; without them it reads all there is.
+# Indexes with which PostgreSQL finds the rows of a day or an hour for a view; without them it reads all rows.
 INDEXES = {
     "ix_queue_visits_hour": Lookup("queue_visits", "{hour[entered_at]}"),
     "ix_talks_hour": Lookup("talks", "{hour[answered_at]}"),
@@ -40,7 +39,7 @@ INDEXES = {
 
 
 def creation(dialect: str) -> Iterator[DDL]:
-    """Yield the statements that make all views, in place of any of before, and the indexes that they need."""
+    """Yield the statements that create all views and their indexes; existing ones are dropped first."""
     for view in VIEWS:
         yield _ddl(f"DROP VIEW IF EXISTS {view.table.name}")
     if dialect == "postgresql":

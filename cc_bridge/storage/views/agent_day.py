@@ -1,12 +1,13 @@
-"""The view v_agent_day: what an agent did on a day, and how callers rated it.
+"""The view v_agent_day: talks, rings, states and ratings of an agent on a day.
 
-Each table is counted by day before the tables are put together. Nearly all states end on the day on which
-they begin or on the next one: they give that day what lies on it, and the next one the rest. Only the whole
-days between, of an agent who was away for a weekend, need a recursion, which goes through all that ever
-were: what is asked of a view reaches its GROUP BYs, but no recursion.
+Each table is counted by day before the tables are combined. Nearly all states end on the day of their start
+or on the next day, so they are divided between these two days without recursion. Only states over several
+days need a recursion for the whole days between. A recursion reads the whole table: PostgreSQL pushes the
+conditions of a query down into the GROUP BYs, but not into a recursion.
 
-The trap: PostgreSQL takes any two days for different, and an equation for rare, so CASE; two of them for
-what is rarer still, or it would expect a recursion of a million rows.
+PostgreSQL assumes that two days nearly always differ and that an equation is rarely true. So conditions are
+written as CASE. A condition for still rarer rows uses two of them, or the planner would expect a recursion of
+a million rows.
 """
 
 from dataclasses import replace
@@ -36,7 +37,7 @@ _OVER_A_DAY = (
 OVER_MIDNIGHT = Lookup("agent_intervals", "{day[ended_at]}", _OVER_MIDNIGHT)
 OVER_A_DAY = Lookup("agent_intervals", "{day[ended_at]}", _OVER_A_DAY)
 
-# What is counted of a day: `word` tells what kind of a fact, `amount` is in seconds.
+# The facts of a day: `fact` and `word` give the kind of a fact, `amount` is in seconds.
 WHOLE_DAYS = f"""\
 WITH RECURSIVE whole_days (pbx, agent, state, day, last_day) AS (
     SELECT pbx, agent, state, {{tomorrow[started_at]}}, {{day[ended_at]}} FROM agent_intervals
@@ -44,7 +45,7 @@ WITH RECURSIVE whole_days (pbx, agent, state, day, last_day) AS (
     UNION ALL
     SELECT pbx, agent, state, {{next_day[day]}}, last_day FROM whole_days WHERE {{next_day[day]}} < last_day
 )
-"""  # noqa: S608 - nothing but words of ours
+"""  # noqa: S608 - no outside values
 LIVE_FACTS = f"""\
     SELECT pbx, agent, {{day[answered_at]}} AS day, CASE WHEN partial THEN 'partial' ELSE 'talk' END AS fact,
         CASE WHEN queue = '' THEN 'direct' ELSE 'queue' END AS word, COUNT(*) AS n,
@@ -78,52 +79,58 @@ AGENT_DAY = View(
         text("agent", 128, "Name of the agent"),
         column("day", Date(), "Day, from midnight to midnight UTC"),
         count(
-            "talks", "Talks that began on the day, direct calls among them", "fact IN ('talk', 'partial')"
+            "talks", "Talks that started on the day, direct calls included", "fact IN ('talk', 'partial')"
         ),
         count(
             "direct_talks",
-            "Talks of direct calls, part of talks",
+            "Talks of direct calls; they are included in talks",
             "fact IN ('talk', 'partial') AND word = 'direct'",
         ),
-        count("partial_talks", "Talks seen in part, whose length is in no sum", "fact = 'partial'"),
-        sum_of("talk_seconds", "Sum of the talks, hold included", "amount", "fact = 'talk'"),
-        sum_of("hold_seconds", "Sum of the holds, part of the talks", "hold_seconds", "fact = 'talk'"),
-        count("rings", "Attempts to reach the agent that began on the day", "fact = 'ring'"),
+        count("partial_talks", "Talks seen in part; their duration is in no sum", "fact = 'partial'"),
+        sum_of("talk_seconds", "Sum of talk time, hold included", "amount", "fact = 'talk'"),
+        sum_of(
+            "hold_seconds", "Sum of hold time, included in talk_seconds", "hold_seconds", "fact = 'talk'"
+        ),
+        count("rings", "Ring attempts of the agent's phone that started on the day", "fact = 'ring'"),
         *(
-            count(f"rings_{outcome}", f"Of them {outcome}", f"fact = 'ring' AND word = '{outcome}'")
+            count(
+                f"rings_{outcome}",
+                f"Ring attempts with the outcome {outcome}",
+                f"fact = 'ring' AND word = '{outcome}'",
+            )
             for outcome in _RING_OUTCOMES
         ),
         *(
             sum_of(
                 f"{state}_seconds",
-                f"Time {state} on the day",
+                f"Time in the state {state} on the day",
                 "amount",
                 f"fact = 'state' AND word = '{state}'",
             )
             for state in _STATES
         ),
         count(
-            "ratings", "Answers on the day that rate the agent, on any scale", "fact IN ('rating', 'csat')"
+            "ratings", "Answers on the day that rate the agent, of any kind", "fact IN ('rating', 'csat')"
         ),
-        count("csat_ratings", "Of them on the scale of 1 to 5", "fact = 'csat'"),
+        count("csat_ratings", "Ratings of the kind csat (1 to 5)", "fact = 'csat'"),
         count(
-            "csat_satisfied", "Of these 4 or 5: satisfied", "fact = 'csat' AND word = 'satisfied'"
+            "csat_satisfied", "csat ratings of 4 or 5: satisfied", "fact = 'csat' AND word = 'satisfied'"
         ),
         column(
             "csat_mean",
             Double(),
-            "Mean on the scale of 1 to 5; null without any, and with fewer than 15 not to be compared",
+            "Mean of the csat ratings; null without any; do not compare means of fewer than 15 ratings",
             "SUM(CASE WHEN fact = 'csat' THEN amount END) / SUM(CASE WHEN fact = 'csat' THEN n END)",
         ),
-        comment="What an agent did on a day and how callers rated it; a state that lasts over midnight is "
-        "split between the days, a talk counts on the day on which it began",
+        comment="Talks, rings, states and ratings of an agent on a day; a state over midnight is split "
+        "between the days, a talk counts on the day of its start",
     ),
     key=("pbx", "agent", "day"),
     before=WHOLE_DAYS,
     rows=f"FROM (\n{LIVE_FACTS}\n    UNION ALL\n{_RATINGS}\n) AS facts\n{_TOGETHER}",
 )  # fmt: skip
 
-# On PostgreSQL days that are over are rolled up, see rollups/refresh.py.
+# On PostgreSQL, past days are read from roll-ups, see rollups/refresh.py.
 ROLLUP_AGENT_DAY = replace(
     AGENT_DAY,
     rows=f"""\
@@ -137,5 +144,5 @@ FROM (
     UNION ALL
 {_RATINGS}
 ) AS facts
-{_TOGETHER}""",  # noqa: S608 - nothing but words of ours
+{_TOGETHER}""",  # noqa: S608 - no outside values
 )

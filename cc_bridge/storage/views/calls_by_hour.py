@@ -1,7 +1,7 @@
 """The view v_calls_by_hour: visits and talks of each queue by the hour.
 
-The rows of an hour are counted by how they ended before visits and talks are put together, so that what is
-put together is little. The hour comes first in a GROUP BY, because PostgreSQL has the rows in its order.
+Visits and talks are each counted by hour and outcome before they are combined, so that few rows are combined.
+The hour is first in each GROUP BY, because PostgreSQL reads the rows in that order.
 """
 
 from sqlalchemy import Column, MetaData, Table
@@ -15,7 +15,7 @@ _OTHER_LOST = (
     "'timed_out', 'left_by_key', 'queue_full', 'join_empty', 'leave_empty', 'join_unavailable', "
     "'leave_unavailable'"
 )
-_LIMITS = (10, 20, 30, 60)  # seconds, within which visits are answered
+_LIMITS = (10, 20, 30, 60)  # seconds of wait within which answered visits are counted
 _IN_TIME = ", ".join(
     f"COUNT(CASE WHEN wait_seconds <= {limit} THEN 1 END) AS in_{limit}" for limit in _LIMITS
 )
@@ -32,22 +32,30 @@ CALLS_BY_HOUR = View(
         MetaData(),
         pbx(),
         text("queue", 128, "Queue"),
-        instant("hour", "When the hour began"),
-        count("visits", "Visits that began in the hour; the outcomes add up to them", "fact = 'visit'"),
-        count("offered", "Visits answered, abandoned, timed_out or left_by_key", f"outcome IN ({_OFFERED})"),
+        instant("hour", "Start of the hour"),
+        count("visits", "Visits that started in the hour; the sum of all outcomes", "fact = 'visit'"),
+        count(
+            "offered",
+            "Visits with the outcome answered, abandoned, timed_out or left_by_key",
+            f"outcome IN ({_OFFERED})",
+        ),
         count("answered", "Visits that an agent answered", "outcome = 'answered'"),
-        count("abandoned", "Visits that ended when the caller hung up", "outcome = 'abandoned'"),
+        count("abandoned", "Visits in which the caller hung up while waiting", "outcome = 'abandoned'"),
         count(
             "other_lost",
-            "Visits lost otherwise: timed_out, left_by_key, queue_full, *_empty, *_unavailable",
+            "Visits lost in another way: timed_out, left_by_key, queue_full, *_empty, *_unavailable",
             f"outcome IN ({_OTHER_LOST})",
         ),
-        count("transferred_away", "Visits that somebody else ended", "outcome = 'transferred_away'"),
-        count("unobserved", "Visits whose end was not seen", "outcome = 'unobserved'"),
+        count(
+            "transferred_away",
+            "Visits from which a person or program redirected the caller",
+            "outcome = 'transferred_away'",
+        ),
+        count("unobserved", "Visits whose end was not observed", "outcome = 'unobserved'"),
         *(
             count(
                 f"answered_in_{limit}",
-                f"Visits answered after a wait of at most {limit} s",
+                f"Visits answered after a wait of up to {limit} s",
                 "outcome = 'answered'",
                 f"in_{limit}",
             )
@@ -55,21 +63,21 @@ CALLS_BY_HOUR = View(
         ),
         count(
             "abandoned_under_5",
-            "Visits abandoned after a wait of less than 5 s, part of abandoned",
+            "Visits abandoned after a wait of less than 5 s; they are included in abandoned",
             "outcome = 'abandoned'",
             "under_5",
         ),
-        sum_of("wait_seconds", "Sum of the waits of all visits", "seconds", "fact = 'visit'"),
-        _mean("mean_wait_seconds", "Mean wait of all visits", "fact = 'visit'"),
-        _mean("mean_answer_seconds", "Average speed of answer, the mean wait of the answered",
+        sum_of("wait_seconds", "Sum of the wait time of all visits", "seconds", "fact = 'visit'"),
+        _mean("mean_wait_seconds", "Mean wait time of all visits", "fact = 'visit'"),
+        _mean("mean_answer_seconds", "Average speed of answer: the mean wait time of answered visits",
               "outcome = 'answered'"),
-        seconds("longest_wait_seconds", "Longest wait of all visits; null without any", "MAX(longest)"),
-        count("talks", "Talks that began in the hour", "fact IN ('talk', 'partial')"),
-        count("partial_talks", "Talks seen in part, whose length is in no sum or mean", "fact = 'partial'"),
-        sum_of("talk_seconds", "Sum of the talks, hold included", "seconds", "fact = 'talk'"),
-        _mean("mean_talk_seconds", "Mean talk", "fact = 'talk'"),
-        sum_of("hold_seconds", "Sum of the holds, part of the talks", "hold_seconds", "fact = 'talk'"),
-        comment="Visits by the hour in which they began, talks by the hour in which they did",
+        seconds("longest_wait_seconds", "Longest wait time of a visit; null without any", "MAX(longest)"),
+        count("talks", "Talks that started in the hour", "fact IN ('talk', 'partial')"),
+        count("partial_talks", "Talks seen in part; their duration is in no sum or mean", "fact = 'partial'"),
+        sum_of("talk_seconds", "Sum of talk time, hold included", "seconds", "fact = 'talk'"),
+        _mean("mean_talk_seconds", "Mean talk time, hold included", "fact = 'talk'"),
+        sum_of("hold_seconds", "Sum of hold time, included in talk_seconds", "hold_seconds", "fact = 'talk'"),
+        comment="Visits and talks of each queue by hour; each counts in the hour of its start",
     ),
     key=("pbx", "queue", "hour"),
     rows=f"""\
@@ -85,5 +93,5 @@ FROM (
         SUM(talk_seconds), SUM(hold_seconds), NULL, {"0, " * len(_LIMITS)}0
     FROM talks WHERE queue <> '' GROUP BY hour, queue, pbx, fact
 ) AS facts
-GROUP BY hour, queue, pbx""",  # noqa: S608 - nothing but words of ours
+GROUP BY hour, queue, pbx""",  # noqa: S608 - no outside values
 )  # fmt: skip

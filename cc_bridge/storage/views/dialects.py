@@ -1,7 +1,7 @@
-"""How each kind of database takes an instant apart, for the views; days and hours are those of UTC.
+"""SQL for the hours and days of an instant on each kind of database, for the views; all are UTC.
 
-The trap: PostgreSQL finds rows by an index of an expression only where the expression is written as in the
-index, so the views and their indexes are made of the same words.
+PostgreSQL uses an index of an expression only if a query has exactly the same expression. So the views and
+their indexes are built from the same texts.
 """
 
 from dataclasses import dataclass, fields
@@ -11,14 +11,14 @@ __all__ = ["in_dialect"]
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """What a kind of database says, with `{}` for a column or a number."""
+    """The SQL expressions of one kind of database, with `{}` for a column or a number."""
 
-    hour: str  # when its hour began
-    day: str
-    tomorrow: str  # the day after it
-    next_day: str  # the day after a day
-    second_of_day: str
-    whole: str  # a sum of whole numbers as a whole number
+    hour: str  # instant -> start of its hour
+    day: str  # instant -> its day
+    tomorrow: str  # instant -> the day after its day
+    next_day: str  # day -> the day after it
+    second_of_day: str  # instant -> seconds since midnight
+    whole: str  # sum of integers -> integer
 
 
 _MARIADB = _Words(
@@ -39,12 +39,12 @@ _WORDS = {
         "(substr({0}, 12, 2) * 3600 + substr({0}, 15, 2) * 60 + substr({0}, 18))",
         "CAST({} AS INTEGER)",
     ),
-    # A zone's name is looked up for each row, an interval is not.
+    # INTERVAL '0' means UTC here. A zone's name would be looked up for each row, an interval is not.
     "postgresql": _Words(
         "date_trunc('hour', {} AT TIME ZONE INTERVAL '0') AT TIME ZONE INTERVAL '0'",
         "CAST({} AT TIME ZONE INTERVAL '0' AS DATE)",
         "(CAST({} AT TIME ZONE INTERVAL '0' AS DATE) + 1)",
-        "({} + 1)",  # as an instant it would be midnight in the session's time zone
+        "({} + 1)",  # `+ INTERVAL` would make an instant in the session's time zone
         "CAST(EXTRACT(EPOCH FROM CAST({} AT TIME ZONE INTERVAL '0' AS TIME)) AS DOUBLE PRECISION)",
         "CAST({} AS BIGINT)",
     ),
@@ -54,7 +54,7 @@ _WORDS = {
 
 
 class _Of:
-    """Lets a format string say `{day[started_at]}`."""
+    """An expression that a format string applies to a column, as in `{day[started_at]}`."""
 
     def __init__(self, words: str) -> None:
         self._words = words
@@ -64,6 +64,6 @@ class _Of:
 
 
 def in_dialect(sql: str, dialect: str) -> str:
-    """Return SQL with `{day[started_at]}` and the like in the words of a kind of database."""
+    """Return SQL in which placeholders such as `{day[started_at]}` are replaced for one kind of database."""
     words = _WORDS[dialect]
     return sql.format_map({each.name: _Of(getattr(words, each.name)) for each in fields(_Words)})

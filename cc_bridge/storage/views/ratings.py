@@ -1,7 +1,7 @@
-"""The view v_ratings: one answer of a caller, with the wait and the talk that it is about.
+"""The view v_ratings: an answer of a caller, with the wait and the talk that it rates.
 
-The trap: the COALESCE of what is never null, and the CASE, keep planners from the indexes of PBX, queue,
-agent and time: of a call there are few talks, of an agent all.
+A COALESCE of a column that is never null, or a CASE, hides the column's index from the planner. The indexes
+of PBX, queue, agent and time would find too many rows. The index of the call finds few: a call has few talks.
 """
 
 from sqlalchemy import MetaData, Table
@@ -18,7 +18,7 @@ RATINGS = View(
         text("attempt_id", 150, "Attempt, unique on its PBX"),
         text("question", 64, "Question in the survey definition"),
         text("call_id", 150, "Linkedid of the call; null when the attempt is not stored"),
-        instant("rated_at", "When the key was pressed"),
+        instant("rated_at", "Time of the answer"),
         text("survey", 64, "Survey definition; null when the attempt is not stored"),
         integer("version", "Version of that definition; null when the attempt is not stored", "version"),
         text(
@@ -26,21 +26,25 @@ RATINGS = View(
             64,
             "Kind of the question, such as csat; config/docs/schema.md lists them with their values",
         ),
-        integer("value", "Score; 1 for yes, 0 for no; key of a choice; seconds of a spoken comment", "value"),
-        text("label", 128, "What the key of a choice means, else empty"),
-        integer("tries", "Keys and silences until the answer was valid, 1 for the first", "tries"),
+        integer(
+            "value",
+            "Score; yes_no: 1 (yes) or 0 (no); choice: the key; comment: seconds of the recording",
+            "value",
+        ),
+        text("label", 128, "Meaning of value in words: yes or no, or the label of a choice; else empty"),
+        integer("tries", "Number of attempts until the input was valid; 1: the first was valid", "tries"),
         text("language", 40, "Language of the prompts; null when the attempt is not stored"),
-        text("queue", 128, "Queue that it rates; empty for the company as a whole", "rated.queue"),
-        text("agent", 128, "Agent whom it rates; empty for the company as a whole", "rated.agent"),
-        text("interface", 128, "Interface of that agent", "rated.interface"),
+        text("queue", 128, "Rated queue; empty if the answer rates the company as a whole", "rated.queue"),
+        text("agent", 128, "Rated agent; empty if the answer rates the company as a whole", "rated.agent"),
+        text("interface", 128, "Interface of the rated agent", "rated.interface"),
         instant(
             "talked_at",
-            "When the rated talk began, the agent's last one in that call and queue; of an answer about the "
-            "company the last talk; null when it was not seen",
+            "Start of the rated talk: the agent's last one in that call and queue; for an answer about the "
+            "company, the last talk before the survey; null if no talk was seen",
         ),
         seconds(
             "talk_seconds",
-            "Length of that talk; null when it was not seen whole",
+            "Duration of the rated talk; null if it was not seen from start to end",
             """(
         SELECT CASE WHEN talks.partial THEN NULL ELSE talks.talk_seconds END FROM talks
         WHERE COALESCE(talks.pbx, '') = rated.pbx AND talks.call_id = rated.call_id
@@ -51,7 +55,8 @@ RATINGS = View(
         ),
         seconds(
             "wait_seconds",
-            "Wait in that queue before that talk; null without a queue, or when the answer was not seen",
+            "Wait time in the queue before the rated talk; null without a queue, or if no answered visit was "
+            "seen",
             """(
         SELECT queue_visits.wait_seconds FROM queue_visits
         WHERE COALESCE(queue_visits.pbx, '') = rated.pbx AND queue_visits.call_id = rated.call_id
@@ -61,7 +66,7 @@ RATINGS = View(
         ORDER BY COALESCE(queue_visits.entered_at, queue_visits.left_at) DESC, queue_visits.uniqueid LIMIT 1
     )""",
         ),
-        comment="One answer of a caller with the wait and the talk that it is about",
+        comment="One answer of a caller, with the wait and the talk that it rates",
     ),
     key=("pbx", "attempt_id", "question"),
     rows="""\

@@ -1,4 +1,4 @@
-"""What a view is made of: its columns, each beside its SQL, and where its rows come from."""
+"""The parts of a view: its columns, each with its SQL, and the source of its rows."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,29 +14,29 @@ __all__ = ["Lookup", "View", "column", "count", "instant", "integer", "pbx", "se
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """An index for a view, on PostgreSQL."""
+    """An index on PostgreSQL that serves a view."""
 
     table: str
     expression: str
-    where: str = ""  # empty: of all rows
+    where: str = ""  # condition of a partial index; empty: the index has all rows
 
     def creation(self, name: str) -> str:
-        """Return the statement that makes it."""
+        """Return the CREATE INDEX statement."""
         only = f" WHERE {self.where}" if self.where else ""
         return in_dialect(f"CREATE INDEX {name} ON {self.table} (({self.expression})){only}", "postgresql")
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One view: its columns, which tell a row from another, and where the rows come from."""
+    """A view in SQL: its table with columns, its key, and the SQL that yields its rows."""
 
-    table: Table[Any]  # what it looks like; a column's info holds its SQL
-    key: tuple[str, ...]
-    rows: str  # from FROM on, with {hour[column]} and the like for what each database says in its own words
-    before: str = ""  # WITH ...
+    table: Table[Any]  # name, comment and columns; the SQL of a column is in its `info`
+    key: tuple[str, ...]  # columns that identify a row
+    rows: str  # the SQL from FROM to the end, with placeholders such as {hour[column]}
+    before: str = ""  # the WITH clause, if any
 
     def select(self, dialect: str) -> str:
-        """Return what the view is, in the words of a kind of database."""
+        """Return the SELECT of the view in the SQL of one kind of database."""
         columns = ",\n".join(f"    {each.info['sql']} AS {each.name}" for each in self.table.columns)
         return in_dialect(f"{self.before}SELECT\n{columns}\n{self.rows}", dialect)
 
@@ -54,7 +54,7 @@ def integer(name: str, comment: str, sql: str) -> Column[Any]:
 
 
 def count(name: str, comment: str, condition: str, amount: str = "n") -> Column[Any]:
-    """Return a column that adds up what was counted of the rows of which a condition holds."""
+    """Return a column with the sum of `amount` over the rows for which a condition holds."""
     return integer(name, comment, f"{{whole[SUM(CASE WHEN {condition} THEN {amount} ELSE 0 END)]}}")
 
 

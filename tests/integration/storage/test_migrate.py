@@ -536,7 +536,7 @@ def test_a_database_of_a_newer_version_is_refused(url, file):
 
 def test_a_database_of_something_else_is_refused_and_left_alone(url, file, engine):
     sql(file, "CREATE TABLE astdb (key TEXT)")
-    with pytest.raises(StorageError, match=r"something else \(astdb.*own"):
+    with pytest.raises(StorageError, match=r"another program \(astdb.*separate database"):
         upgrade(url)
     assert tables(engine) == {"astdb"}
 

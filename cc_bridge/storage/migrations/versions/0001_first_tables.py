@@ -1,4 +1,4 @@
-"""Queue visits, rings, talks, survey attempts, answers and gaps."""
+"""The first tables: queue visits, rings, talks, survey attempts, answers and gaps."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def _column(name: str, kind: sa.types.TypeEngine[Any], comment: str, *, null: bo
 
 
 def _create(name: str, comment: str, key: list[str], *columns: sa.Column[Any]) -> None:
-    # Binary collation: MariaDB's default one would take queues Sales and sales for the same.
+    # A binary collation: MariaDB's default one treats queues Sales and sales as equal.
     options = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}
     on_mysql: dict[str, Any] = {
         f"{dialect}_{k}": v for dialect in ("mysql", "mariadb") for k, v in options.items()
@@ -193,4 +193,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     for table in ("queue_visits", "rings", "talks", "survey_attempts", "answers", "gaps"):
-        op.drop_table(table)  # its indexes go with it
+        op.drop_table(table)  # its indexes are dropped with it

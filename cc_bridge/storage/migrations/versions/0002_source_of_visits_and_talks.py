@@ -1,4 +1,4 @@
-"""Where visits and talks are from: seen live, or imported from queue_log."""
+"""The column `source` of visits and talks: observed live, or imported from queue_log."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Agents' states over time, talks that were seen in part, and until when each PBX was observed."""
+"""Tables for agents' states and for the instant until which each PBX was observed; flags of talks."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Calls, with a queue or without one."""
+"""The table `calls`: calls with or without a queue."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Who is asked and who is not; what brought a caller to a survey; whom each answer rates."""
+"""Tables for survey decisions and opt-outs; columns for the trigger of a survey and for the rated agent."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ _OPTIONS: dict[str, Any] = {
 }
 _TRIGGER = "What brought the caller to the survey: queue, dial, extension, callback"
 _CALLER_KEY = "The same for the same caller, personal data; empty when the number is withheld"
-# Table: name, length, meaning, and what the rows of before hold.
+# Table -> its new columns: name, length, comment, and the value in existing rows.
 _ADDED = {
     "survey_attempts": (
         ("trigger", 64, _TRIGGER, "queue"),
@@ -86,7 +86,10 @@ def upgrade() -> None:
 
 
 def _let_old_answers_rate_whom_their_attempt_rates() -> None:
-    """Left empty they would rate the company as a whole."""
+    """Copy the rated queue, agent and interface from each attempt to its existing answers.
+
+    An answer with empty columns would rate the company as a whole.
+    """
     whom = ("queue", "agent", "interface")
     key = ("pbx", "attempt_id")
     attempts = sa.table("survey_attempts", *(sa.column(name) for name in key + whom))
@@ -94,7 +97,7 @@ def _let_old_answers_rate_whom_their_attempt_rates() -> None:
     same = sa.and_(*(answers.c[name] == attempts.c[name] for name in key))
 
     def of_attempt(name: str) -> sa.ColumnElement[str]:
-        # An answer may be there without its attempt.
+        # An answer can exist without its attempt.
         found = sa.select(attempts.c[name]).where(same).correlate(answers).scalar_subquery()
         return sa.func.coalesce(found, sa.literal_column("''"))
 

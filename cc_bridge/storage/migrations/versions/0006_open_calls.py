@@ -1,4 +1,4 @@
-"""Calls in progress, so that a daemon that was killed can finish them."""
+"""The table `unfinished`: open calls and agents' states, for the daemon that follows a killed one."""
 
 from typing import Any
 

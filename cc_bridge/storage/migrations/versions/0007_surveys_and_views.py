@@ -1,10 +1,9 @@
-"""Definitions of surveys that were asked, views that answer the usual questions, indexes for who asks them.
+"""Survey definitions, the first views, indexes for common queries, and the caller key of calls and visits.
 
-Calls and visits get the caller's key; those of before have none.
+Existing calls and visits get an empty caller key. Unclear column comments are corrected.
 
-Comments of columns that said too little are mended. On MariaDB, where keys that differ in blanks at their
-end were the same, all tables get a collation that tells them apart: they are built anew, which takes
-its time where there are millions of rows.
+On MariaDB all tables get a collation under which keys with different spaces at the end are different. MariaDB
+rebuilds the tables for that, which takes minutes if there are millions of rows.
 """
 
 from typing import Any
@@ -70,7 +69,7 @@ _KEYS = {
     "calls": "Key of the person outside: who called, or whom a call that went out has called, personal data",
     "queue_visits": "The same for the same caller, personal data; empty when the number is withheld",
 }
-# Table, column, type, the comment now and the one of before.
+# Table, column, type, new comment, former comment.
 _COMMENTS: tuple[tuple[str, str, sa.types.TypeEngine[Any], str, str], ...] = (
     (
         "answers",
@@ -119,7 +118,7 @@ def upgrade() -> None:
     if dialect in _MARIADB:
         for table in _TABLES:
             op.execute(f"ALTER TABLE {table} CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin")
-    if dialect != "sqlite":  # which keeps no comments
+    if dialect != "sqlite":  # SQLite has no comments
         for table, name, kind, now, before in _COMMENTS:
             _comment(table, name, kind, now, before)
     op.create_table(
@@ -155,7 +154,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # The tables of MariaDB keep their collation: the one of before could find two rows with one key.
+    # The tables of MariaDB keep their collation: under the former one, two rows could have equal keys.
     dialect = op.get_context().dialect.name
     for view in _VIEWS:
         op.execute(f"DROP VIEW {view}")

@@ -1,4 +1,4 @@
-"""Customers' ids and names by caller key, as a CRM tells them."""
+"""The table `customers`: customers' ids and names from a CRM, by caller key."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""Views that count before they put together, and what PostgreSQL's planner is told for reports of years.
+"""Faster views, which count before they combine tables, and planner hints on PostgreSQL for reports of years.
 
-The views look as before, so a downgrade leaves them.
+The columns of the views are unchanged, so a downgrade keeps the new views.
 """
 
 from alembic import op
@@ -12,7 +12,7 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
-# Table, column, and how many values the planner is to expect: hours of a day, days of a month, seconds.
+# Table, column, and the number of distinct values for the planner: hours of a day, days of a month, seconds.
 _DISTINCT = (
     ("agent_intervals", "started_at", 50),
     ("agent_intervals", "ended_at", 50),

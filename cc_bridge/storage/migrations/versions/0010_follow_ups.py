@@ -1,4 +1,4 @@
-"""Whom somebody should call back, why, and what came of it."""
+"""The table `follow_ups`: customers who should be called back, the reason, and the outcome."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Digests that were sent or are to be, one row for each period and address."""
+"""The table `publications`: digests sent or waiting, one row for each period and address."""
 
 from typing import Any
 

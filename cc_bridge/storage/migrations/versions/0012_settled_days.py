@@ -1,6 +1,6 @@
-"""Days that are over are counted once, on PostgreSQL; the daemon begins with the first one by itself.
+"""Roll-ups of past days on PostgreSQL; the daemon fills them from the first day on.
 
-The views look as before.
+The columns of the views are unchanged.
 """
 
 from alembic import op

@@ -1,11 +1,11 @@
 """Standard names for tables, columns and stored words.
 
-PostgreSQL and MariaDB rename in place, so rows, views and, on PostgreSQL, privileges stay; SQLite, whose
-constraints cannot be renamed, copies the four small tables. The roll-ups stay as they are: only their
-watermark and what moves it are renamed.
+PostgreSQL and MariaDB rename in place, so that rows, views and (on PostgreSQL) privileges are kept. SQLite
+cannot rename constraints, so the four small tables are copied there. The roll-ups are unchanged; only their
+watermark and its trigger get new names.
 
-`jit = off`, which an earlier version set for the whole database, is left alone: nobody can tell it from an
-administrator's own setting, and it harms nothing.
+An earlier version set `jit = off` for the whole database. This setting stays, because it may also be an
+administrator's own, and it does no harm.
 """
 
 from collections.abc import Iterable, Mapping
@@ -44,7 +44,7 @@ class _Table:
     indexes: tuple[tuple[str, ...], ...] = ()
 
     def former(self, name: str, columns: Mapping[str, str]) -> "_Table":
-        """Return it by its former name and the former names of `columns`."""
+        """Return this table under its former name, with the former names of `columns`."""
         return _Table(
             name,
             self.comment,
@@ -138,7 +138,7 @@ _TABLES = (
     (_OBSERVATION_WATERMARKS.former("observed", {"observed_until": "until"}), _OBSERVATION_WATERMARKS),
     (_OPEN_STATE.former("unfinished", {}), _OPEN_STATE),
 )
-# Table, column before and after; where only the comment changes, SQLite has nothing to change.
+# Table, former column, new column. If only the comment differs, nothing changes on SQLite.
 _COLUMNS = (
     (
         "answers",
@@ -257,7 +257,7 @@ def _copy_table(before: _Table, after: _Table) -> None:
 
 def _change_column(table: str, before: sa.Column[Any], after: sa.Column[Any]) -> None:
     renamed = before.name != after.name
-    if op.get_context().dialect.name == "sqlite":  # which keeps no comments
+    if op.get_context().dialect.name == "sqlite":  # SQLite has no comments
         if renamed:
             op.execute(f"ALTER TABLE {table} RENAME COLUMN {before.name} TO {after.name}")
         return
@@ -288,7 +288,7 @@ def _drop_triggers(name: str) -> None:
 
 
 def _rename_outbox(columns: Mapping[str, str]) -> None:
-    """Rename the columns of the outbox, which is there in an SQLite file that had webhooks."""
+    """Rename the columns of the outbox, a table in an SQLite file of an installation with webhooks."""
     if context.is_offline_mode() or op.get_context().dialect.name != "sqlite":
         return
     if sa.inspect(op.get_bind()).has_table("outbox"):

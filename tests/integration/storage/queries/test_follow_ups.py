@@ -345,7 +345,7 @@ def test_an_id_may_be_shortened_if_it_is_the_only_one(lite):
         twin = f"{first.follow_up_id[:8]}00000000"
         mine = follow_ups.c.follow_up_id == second.follow_up_id
         connection.execute(follow_ups.update().where(mine).values(follow_up_id=twin))
-    with lite.connect() as connection, pytest.raises(FollowUpError, match="the begin of several"):
+    with lite.connect() as connection, pytest.raises(FollowUpError, match="several follow-ups start with"):
         stored.one(connection, twin[:8])
 
 
