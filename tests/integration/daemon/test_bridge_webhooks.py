@@ -4,9 +4,12 @@ import json
 import re
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import closing
 from dataclasses import replace
+from http.client import HTTPConnection
 
 import pytest
 from standardwebhooks import WebhookVerificationError
@@ -26,7 +29,7 @@ from support.reactor_loop import result_of, until
 from support.webhook_receiver import SECRET, Receiver
 from unit.webhooks.test_events import ANSWER, CALL, ENDED, STARTED
 
-README = (ROOT / "README.md").read_text()
+PAGE = (ROOT / "config" / "docs" / "webhooks.md").read_text()
 
 
 @pytest.fixture
@@ -176,13 +179,13 @@ def test_without_webhooks_no_event_waits(config, start):
     assert waiting == (0,)
 
 
-# What README tells receivers to do
+# The receivers of the page webhooks.md
 
 
 @pytest.fixture
 def verify():
-    """Return the event that the receiver of README takes; it raises for one that is not genuine."""
-    (source,) = re.findall(r"<!-- receiver -->\n```python\n(.+?)```", README, re.DOTALL)
+    """Return the check of the page: it returns the event, and raises for one that is not genuine."""
+    (source,) = re.findall(r"<!-- receiver -->\n```python\n(.+?)```", PAGE, re.DOTALL)
 
     def verify(headers, body, secret):
         known = {"headers": headers, "body": body, "secret": secret}
@@ -192,7 +195,7 @@ def verify():
     return verify
 
 
-def test_the_receiver_of_the_readme_tells_genuine_events_from_others(verify):
+def test_the_check_of_the_page_accepts_genuine_events_alone(verify):
     now = int(time.time())
     body = '{"id": "evt_1", "name": "سارا"}'.encode()
     sent = headers(keys_of(SECRET), "evt_1", now, body)
@@ -211,3 +214,39 @@ def test_the_receiver_of_the_readme_tells_genuine_events_from_others(verify):
     for each in wrong:
         with pytest.raises((WebhookVerificationError, ValueError)):
             verify(*each)
+
+
+def test_the_receiver_program_of_the_page_runs(tmp_path, free_port):
+    (source,) = re.findall(r"<!-- receiver program -->\n```python\n(.+?)```", PAGE, re.DOTALL)
+    (tmp_path / "secret").write_text(f"{SECRET}\n")
+    source = source.replace("/etc/crm/webhook-secret", str(tmp_path / "secret")).replace(
+        "8080", str(free_port)
+    )
+    body = b'{"id": "evt_1", "type": "call_ended", "data": {}}'
+    sent = headers(keys_of(SECRET), "evt_1", int(time.time()), body)
+    with subprocess.Popen([sys.executable, "-c", source], stderr=subprocess.DEVNULL) as program:
+        try:
+            assert _post(free_port, body, sent) == 204
+            assert _post(free_port, body + b" ", sent) == 400
+        finally:
+            program.terminate()
+
+
+@pytest.fixture
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _post(port, body, sent):
+    """Return the status of a POST; retry for up to 10 seconds until the program listens."""
+    for _ in range(100):
+        with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+            try:
+                connection.request("POST", "/", body, sent)
+            except ConnectionRefusedError:
+                time.sleep(0.1)
+                continue
+            return connection.getresponse().status
+    return None
