@@ -119,7 +119,11 @@ class Drawn:
         if word is not None:  # the time was up
             late = self.data.draw(st.sampled_from(["", reply, "200 result=1\n"]), label="late reply")
             self.transport.clear()
-            self.happens(late if late in self.misfortunes else f"{late}200 result=1 ({word[1]})\n")
+            if late in self.misfortunes:
+                self.happens(late)
+                late = ""
+            # The channel passes over whatever came before the answer to its interruption.
+            self.happens(f"{late}200 result=1 ({word[1]})\n")
         elif self.factory.in_progress:
             self.happens(reply)
         self.ended_at = self.clock.seconds()
