@@ -493,7 +493,8 @@ def test_a_file_gets_plain_lines_and_the_log_goes_its_own_way():
 # -- the command
 
 
-COMMAND = [sys.executable, "-m", "cc_bridge", "demo"]
+# A SIGHUP that is switched off, as by nohup, would stay off in the demo; here it is on.
+COMMAND = ["env", "--default-signal=HUP", sys.executable, "-m", "cc_bridge", "demo"]
 
 
 class Demo:
