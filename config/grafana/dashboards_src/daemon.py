@@ -51,7 +51,7 @@ def _tiles() -> tuple[object, ...]:
         tile(
             "Alerts firing",
             "short",
-            "Alerts of config/prometheus/alert_rules.yml that fire now. README.md says what to do.",
+            "Alerts of config/prometheus/alert_rules.yml that fire now. README.md beside it has a runbook.",
             prom('count(ALERTS{alertname=~"CcBridge.+", alertstate="firing"}) or vector(0)', now=True),
             limits=_ZERO,
         ),
