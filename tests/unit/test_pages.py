@@ -115,6 +115,14 @@ def named_commands(text):
     return found + [words.removeprefix("cc-bridge").strip() for words in inside]
 
 
+def documents(text, words):
+    """Return whether a page names a command: in full, or alone beside another command of its group."""
+    named = named_commands(text)
+    group, _, command = words.rpartition(" ")
+    beside = group and command in spans(text) and any(each.startswith(f"{group} ") for each in named)
+    return beside or any(f"{each} ".startswith(f"{words} ") for each in named)
+
+
 def faults_of_command(words):
     """Return what is unknown in the words after `cc-bridge`: a command or an option."""
     try:
@@ -143,10 +151,10 @@ def exported():
 METRICS = exported() | {family.exposed_name for families in FAMILIES.values() for family in families}
 # Names with the prefix of the metrics that are something else.
 NO_METRICS = {
-    "cc_bridge_reader",
-    "cc_bridge_callback",
-    "cc_bridge_runbook",
-}  # two users, one label
+    "cc_bridge_callback",  # a user of the manager interface
+    "cc_bridge_reader",  # a user of the database
+    "cc_bridge_runbook",  # a label of Prometheus with the runbook's address
+}
 
 
 def unknown_metrics(text):
@@ -164,7 +172,14 @@ def unknown_metrics(text):
 
 
 OPTIONS = {f"{section}.{key}" for section, key, _ in options()}
-OPTIONS |= {f"queues.{name}.{key}" for name in ("<name>", "NAME", "*") for key in QueueConfig.model_fields}
+OPTIONS |= {
+    f"queues.{name}.{key}" for name in ("<name>", "QUEUE", "NAME") for key in QueueConfig.model_fields
+}
+CHECKS = set(
+    re.findall(
+        r'"([a-z]+\.[a-z_A-Z]+)"', "".join(map(Path.read_text, (ROOT / "cc_bridge/doctor").glob("*.py")))
+    )
+)
 SECTIONS = set(Config.model_fields)
 
 
@@ -175,7 +190,7 @@ def unknown_options(text):
         if (option := re.match(r"([a-z_]+)\.([a-z_.<>A-Z*]+?)(?: = .*)?$", span)) and option[1] in SECTIONS:
             file = option[2] in {"py", "toml", "md", "conf", "json"}
             everything = option[2].endswith("*")
-            if not file and not everything and f"{option[1]}.{option[2]}" not in OPTIONS:
+            if not file and not everything and f"{option[1]}.{option[2]}" not in OPTIONS | CHECKS:
                 unknown.add(span)
         if section := re.match(r"\[{1,2}([a-z_]+)(?:\.[\w<>]+)?\]{1,2}(?: (.*))?$", span):
             if section[1] not in SECTIONS | {"globals"}:
@@ -217,18 +232,19 @@ def unknown_variables(text):
     return {name for name in named - VARIABLES if not re.search(rf"\b{name}\b", CODE)}
 
 
-# Files of other programs and of an installation.
+# Files of other programs, of an installation and of examples.
 ELSEWHERE = {
     "asterisk.conf", "extensions.conf", "features.conf", "manager.conf", "manager_custom.conf",
     "modules.conf", "queues.conf", "globals_custom.conf", "erasures.log", "journal.sqlite",
-    "cc-bridge.sqlite", "dialparties.agi", "func_config.so",
+    "cc-bridge.sqlite", "dialparties.agi", "func_config.so", "solved.toml",
 }  # fmt: skip
 _SUFFIXES = "py|md|toml|conf|yml|yaml|json|sql|sh|service|lock|png|j2|css|js|ami|gz|wav|txt|html|so|agi|log"
 _FILE = re.compile(rf"(?:[\w.-]+/)*[\w-]+(?:\.[\w-]+)*\.(?:{_SUFFIXES})")
 _TOP = {name.split("/")[0] for name in TRACKED if "/" in name} - {"."}
 
 
-IGNORED = {line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()}  # made by people
+# Files that administrators make, and the folder of the wheel that holds config/ and dialplans/.
+IGNORED = {line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()} | {"cc_bridge/share"}
 
 
 def missing_files(page, text):
@@ -302,8 +318,7 @@ def test_every_alert_on_a_page_exists(page):
 def test_every_command_is_on_a_page(name):
     words = name.removeprefix("cc-bridge ")
     assert f"\n## {name}\n" in PAGES["config/docs/cli.md"]
-    named = [each for text in WRITTEN.values() for each in named_commands(text)]
-    assert any(f"{each} ".startswith(f"{words} ") for each in named), f"{name} is on no page written by hand"
+    assert any(documents(text, words) for text in WRITTEN.values()), f"{name} is on no page written by hand"
 
 
 def test_every_option_of_a_command_is_on_a_page():
@@ -322,9 +337,9 @@ def test_every_metric_is_on_a_page():
 def test_every_alert_has_a_section():
     for rule in yaml.safe_load((ROOT / "config/prometheus/alert_rules.yml").read_text())["groups"]:
         for alert in (each for each in rule["rules"] if "alert" in each):
-            address, _, anchor = alert["annotations"]["runbook_url"].partition("#")
+            # The page may be the default in a template.
+            ((page, anchor),) = re.findall(r"([\w/.]+\.md)\b.*#(\w+)$", alert["annotations"]["runbook_url"])
             assert anchor == alert["alert"].lower()
-            page = re.search(r"{{ else }}(.+){{ end }}", address)[1]
             assert anchor in anchors(PAGES[page]), alert["alert"]
 
 
