@@ -231,7 +231,7 @@ def test_the_json_is_what_the_readme_says(today):
     documented = set()
     for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE):
         first, *others = re.findall(r"`([a-z_]+)`", row)
-        # `service_level_percent`, `_n` stands for `service_level_percent`, `service_level_n`.
+        # `service_level_percent`, `_n` means `service_level_percent`, `service_level_n`.
         stem = first.rpartition("_")[0]
         documented |= {first, *(f"{stem}{name}" if name.startswith("_") else name for name in others)}
     assert documented - {"queue"} == {*shown, *sales} - {"queue"}
