@@ -1,1 +1,1 @@
-"""Grafana's dashboards as code: a module a dashboard, written as JSON by `__main__.py`."""
+"""Grafana dashboards as code: one module for each dashboard. `__main__.py` writes them as JSON."""

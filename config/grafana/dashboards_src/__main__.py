@@ -1,6 +1,7 @@
-"""Writes the dashboards: in `config/grafana`, with the extra `dev` installed, `python -m dashboards_src`.
+"""Writes the dashboards as JSON files. Run in `config/grafana`: `python -m dashboards_src [FOLDER]`.
 
-Another folder than `dashboards` may be named. The same code gives the same bytes, which a test relies on.
+It needs the extra `dev`; the default folder is `dashboards`. The same code always gives the same bytes, so
+that a test can compare the files.
 """
 
 import sys
@@ -15,12 +16,12 @@ _FOLDER = Path(__file__).parents[1] / "dashboards"
 
 
 def dashboards() -> Mapping[str, str]:
-    """Return the text of each file, which is named like the dashboard's module."""
+    """Return the JSON text of each dashboard by file name, such as voice.json."""
     return {f"{module.__name__.rpartition('.')[2]}.json": text_of(module.board()) for module in _MODULES}
 
 
 def main() -> None:
-    """Write one file a dashboard."""
+    """Write one file for each dashboard."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else _FOLDER
     for name, text in dashboards().items():
         (folder / name).write_text(text, encoding="utf-8")

@@ -1,7 +1,8 @@
-"""Agents: what each did and how callers rated it, from the database, so that no metric names a person.
+"""The agents dashboard: activity and ratings of each agent.
 
-Days are those of UTC, as in v_agent_day. Note: an agent's CSAT of few answers says nothing about the
-agent; the queries give null below the minimum, which is shown as "too few", and n always stands beside it.
+The data comes from the database, so that no metric contains names of persons. Days are UTC days, as in
+v_agent_day. Note: the CSAT of few answers says nothing about an agent. Below the minimum sample size the
+queries return null, shown as "too few", and n is always shown next to a score.
 """
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
@@ -15,10 +16,10 @@ from dashboards_src.queries import Sql
 from dashboards_src.variables import AGENT, DATABASE, PBX_OF_DATABASE
 
 _CSAT = less_is_worse(LIMITS.csat_warning / 100, LIMITS.csat_critical / 100)
-_FEW = f'n: answers on that scale. With fewer than {MINIMUM} it is "too few".'
+_FEW = f'n: answers on that scale. A score of fewer than {MINIMUM} answers is shown as "too few".'
 _OCCUPANCY = help_text("occupancy")
 
-# Grafana fills in what the reader chose, as quoted text.
+# Grafana replaces the variables with the selected values, as quoted text.
 _CHOSEN = "pbx IN (${pbx:sqlstring}) AND agent IN (${agent:sqlstring})"
 _DAYS = f"FROM v_agent_day WHERE $__timeFilter(day) AND {_CHOSEN}"
 _WORKED = "SUM(talk_seconds + wrap_up_seconds)"
@@ -40,19 +41,19 @@ def _tiles() -> tuple[object, ...]:
         tile(
             "Agents",
             "short",
-            "Agents of whom something is on record in these days.",
+            "Agents with records on these days.",
             _select("COUNT(DISTINCT (pbx, agent)) AS agents"),
         ),
         tile(
             "Talks",
             "short",
-            f"Talks that began in these days. {help_text('agent_talks')}",
+            f"Talks that started on these days. {help_text('agent_talks')}",
             _select("SUM(talks) AS talks"),
         ),
         tile(
             "Mean talk",
             "s",
-            f"{help_text('talk')} Mean of the talks that were seen whole; n is their number.",
+            f"{help_text('talk')} Mean of the talks that were observed completely; n is their number.",
             _select(f"SUM(talk_seconds) / {_TALKS_SEEN} AS mean, {_TALKS_SEEN} AS n"),
             decimals=0,
         ),
@@ -66,8 +67,8 @@ def _tiles() -> tuple[object, ...]:
         tile(
             "Rings answered",
             PERCENT,
-            "Part of the attempts to reach these agents that they answered, those left out that another"
-            f" answered or the caller gave up; n is how many. {help_text('ring_outcomes')}",
+            "Share of ring attempts that these agents answered. Attempts that another agent answered or the"
+            f" caller ended are excluded; n is the number of attempts. {help_text('ring_outcomes')}",
             _select(f"SUM(rings_answered)::float / NULLIF({tried}, 0) AS answered, {tried} AS n"),
             decimals=1,
         ),
@@ -102,7 +103,7 @@ def _each() -> tuple[object, ...]:
         table(
             "Each agent",
             f"Occupancy: {_OCCUPANCY} Not answered: no_answer and declined. CSAT: {help_text('csat')} {_FEW}"
-            " Agents are in the order of their names, not of their scores.",
+            " Agents are sorted by name, not by score.",
             {name: column for name, (_, column) in columns.items()},
             _select(f"pbx, agent, {chosen}", "GROUP BY pbx, agent ORDER BY agent, pbx"),
             names={"pbx": "PBX", "agent": "Agent"},
@@ -119,12 +120,12 @@ def _days() -> tuple[object, ...]:
         lines(
             "Time in each state by day",
             "s",
-            "Time of these agents together, each in one state at a time across all queues, logged_out aside.",
+            "Total time of these agents in each state, over all queues, without logged_out.",
             _select(f"day::timestamp AS time, {seconds}", by_day),
             stacked=True,
         ),
         lines(
-            "Attempts to reach them by day",
+            "Ring attempts by day",
             "short",
             help_text("ring_outcomes"),
             _select(f"day::timestamp AS time, {rings}", by_day),
@@ -133,13 +134,13 @@ def _days() -> tuple[object, ...]:
         lines(
             "CSAT by day",
             PERCENT,
-            f"{help_text('csat')} {_FEW} Its n is in the panel beside it.",
+            f"{help_text('csat')} {_FEW} The next panel shows n.",
             _select(f"day::timestamp AS time, {_SATISFIED} AS csat", by_day),
         ),
         lines(
             "Answers on satisfaction by day (n)",
             "short",
-            "Answers on the scale of 1 to 5 that rate these agents, and those of 4 and 5 among them.",
+            "Answers from 1 to 5 that rate these agents, and the answers 4 and 5 among them.",
             _select(
                 "day::timestamp AS time, SUM(csat_ratings) AS n, SUM(csat_satisfied) AS satisfied", by_day
             ),
@@ -156,8 +157,8 @@ def _ratings() -> tuple[object, ...]:
     return (
         table(
             "Low ratings, the latest 50",
-            "Answers of 1 and 2 on the scale of 1 to 5, with the wait and the talk that they are about."
-            " Listen to the call before you talk about it: `call_id` leads to the recording.",
+            "Answers 1 and 2 on the scale from 1 to 5, with the wait time and talk time of the rated call."
+            " Listen to the call before you discuss it with the agent: `call_id` identifies the recording.",
             {
                 "value": Column("Rating"),
                 "wait_seconds": Column("Wait", "s"),
@@ -190,7 +191,7 @@ def board() -> Dashboard:
     return framed(
         "agents",
         "cc_bridge: agents",
-        "What agents did and how callers rated it, from the database. Days are those of UTC.",
+        "Activity and ratings of agents, from the database. Days are UTC days.",
         "now-7d",
         (DATABASE, PBX_OF_DATABASE, AGENT),
         (

@@ -1,4 +1,4 @@
-"""cc_bridge itself: whether it sees the PBX, every record is safe, and it has what it needs."""
+"""The dashboard of the daemon: PBX connection, storage of records, and resources."""
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
@@ -10,10 +10,11 @@ from dashboards_src.promql import PBX
 from dashboards_src.queries import prom
 from dashboards_src.variables import DATASOURCE, JOB, PBX_OF_METRICS
 
-_ZERO = more_is_worse(0.5, 0.5)  # nothing is good
+_ZERO = more_is_worse(0.5, 0.5)  # green only at 0
 
 
 def _text(*names: str) -> str:
+    """Return the HELP texts of these metrics."""
     return " ".join(BY_NAME[name].help for name in names)
 
 
@@ -23,7 +24,7 @@ def _sum(metric: str, labels: str = "", by: str = "pbx", window: str = "$__rate_
 
 
 def _of_process(name: str) -> str:
-    """Return a series of the process with the PBX that it observes, which only our own metrics say."""
+    """Return a process_* series with the label pbx, which is joined from cc_bridge_build_info."""
     series = f'process_{name}{{job=~"$job"}}'
     if name.endswith("_total"):
         series = f"rate({series}[$__rate_interval])"
@@ -43,7 +44,7 @@ def _tiles() -> tuple[object, ...]:
         tile(
             "Scraped",
             "none",
-            "Daemons of the job that Prometheus reached last time.",
+            "Whether the last scrape of each daemon of the job succeeded.",
             prom('up{job=~"$job"}', "{{instance}}", now=True),
             limits=less_is_worse(1, 0.5),
             mapping=values({0: "not reached", 1: "reached"}),
@@ -51,7 +52,7 @@ def _tiles() -> tuple[object, ...]:
         tile(
             "Alerts firing",
             "short",
-            "Alerts of config/prometheus/alert_rules.yml that fire now. README.md beside it has a runbook.",
+            "Firing alerts of config/prometheus/alert_rules.yml. README.md beside it is the runbook.",
             prom('count(ALERTS{alertname=~"CcBridge.+", alertstate="firing"}) or vector(0)', now=True),
             limits=_ZERO,
         ),
@@ -76,7 +77,7 @@ def _tiles() -> tuple[object, ...]:
             decimals=0,
         ),
         tile(
-            "Surveys that failed",
+            "Failed surveys",
             "short",
             _text("agi_failures", "agi_refused", "agi_terminated"),
             prom(
@@ -94,22 +95,22 @@ def _tiles() -> tuple[object, ...]:
 def _link() -> tuple[object, ...]:
     return (
         lines(
-            "Link up",
+            "PBX connection",
             "bool",
             _text("ami_up"),
             prom(f"cc_bridge_ami_up{{{PBX}}}", "{{pbx}}"),
             span=8,
         ),
         lines(
-            "Lag: seconds since the last event",
+            "Time since the last event",
             "s",
-            "Time of Prometheus less that of the last event. Long while nobody calls is no fault."
+            "Clock of Prometheus less the time of the last event. A long time without calls is normal."
             f" {_text('ami_last_event_timestamp_seconds')}",
             prom(f"time() - (cc_bridge_ami_last_event_timestamp_seconds{{{PBX}}} > 0)", "{{pbx}}"),
             span=8,
         ),
         lines(
-            "The PBX's clock is ahead by",
+            "Clock difference of the PBX",
             "s",
             _text("pbx_clock_offset_seconds"),
             prom(f"cc_bridge_pbx_clock_offset_seconds{{{PBX}}}", "{{pbx}}"),
@@ -117,7 +118,7 @@ def _link() -> tuple[object, ...]:
             span=8,
         ),
         lines(
-            "AMI messages a second",
+            "AMI messages per second",
             "short",
             _text("ami_messages"),
             prom(
@@ -132,7 +133,7 @@ def _link() -> tuple[object, ...]:
             stacked=True,
         ),
         lines(
-            "Calls that a gap has cost",
+            "Calls lost in gaps",
             "short",
             _text("observation_gap_calls"),
             prom(_sum("observation_gap_calls_total", by="pbx, reason"), "{{pbx}} {{reason}}"),
@@ -148,7 +149,7 @@ def _link() -> tuple[object, ...]:
             span=8,
         ),
         lines(
-            "Unexpected signals",
+            "Unexpected call events",
             "short",
             _text("unexpected_call_events"),
             prom(_sum("unexpected_call_events_total"), "{{pbx}}"),
@@ -168,7 +169,7 @@ def _storage() -> tuple[object, ...]:
             span=8,
         ),
         lines(
-            "Age of the oldest that waits for the disk",
+            "Age of the oldest record waiting for the disk",
             "s",
             _text("storage_queue_oldest_seconds"),
             prom(f"cc_bridge_storage_queue_oldest_seconds{{{PBX}}}", "{{pbx}}"),
@@ -176,7 +177,7 @@ def _storage() -> tuple[object, ...]:
             span=8,
         ),
         lines(
-            "Attempts to write that failed",
+            "Failed write attempts",
             "short",
             _text("storage_failures", "journal_forward_failures"),
             prom(_sum("storage_failures_total"), "{{pbx}} disk"),
@@ -185,7 +186,7 @@ def _storage() -> tuple[object, ...]:
             span=8,
         ),
         lines(
-            "Records written a second",
+            "Records written per second",
             "short",
             _text("storage_written_records"),
             prom(
@@ -194,9 +195,9 @@ def _storage() -> tuple[object, ...]:
             ),
         ),
         lines(
-            "Records in one transaction",
+            "Records per transaction",
             "short",
-            f"{_text('storage_batches')} Records divided by transactions.",
+            f"{_text('storage_batches')} The panel shows records divided by transactions.",
             prom(
                 f"sum by (pbx) (rate(cc_bridge_storage_written_records_total{{{PBX}}}[$__rate_interval]))"
                 f" / (sum by (pbx) (rate(cc_bridge_storage_batches_total{{{PBX}}}[$__rate_interval])) > 0)",
@@ -209,15 +210,16 @@ def _storage() -> tuple[object, ...]:
 def _journal() -> tuple[object, ...]:
     return (
         lines(
-            "Journal full by",
+            "Journal use",
             PERCENT,
-            f"Only with a database server. {_text('journal_bytes', 'journal_limit_bytes')}",
+            "Journal size as a share of its limit; only with a database server."
+            f" {_text('journal_bytes', 'journal_limit_bytes')}",
             prom(f"cc_bridge_journal_bytes{{{PBX}}} / cc_bridge_journal_limit_bytes{{{PBX}}}", "{{pbx}}"),
             limits=more_is_worse(0.5, 0.9),
             span=8,
         ),
         lines(
-            "Records that the server does not have",
+            "Records not yet on the server",
             "short",
             _text("journal_pending_records", "journal_rejected_records"),
             prom(f"cc_bridge_journal_pending_records{{{PBX}}}", "{{pbx}} waiting"),
@@ -225,7 +227,7 @@ def _journal() -> tuple[object, ...]:
             span=8,
         ),
         lines(
-            "Age of the oldest that waits for the server",
+            "Age of the oldest record waiting for the server",
             "s",
             _text("journal_oldest_seconds"),
             prom(f"cc_bridge_journal_oldest_seconds{{{PBX}}}", "{{pbx}}"),
@@ -233,7 +235,7 @@ def _journal() -> tuple[object, ...]:
             span=8,
         ),
         lines(
-            "Records to the server a second",
+            "Records sent to the server per second",
             "short",
             _text("journal_forwarded_records"),
             prom(f"rate(cc_bridge_journal_forwarded_records_total{{{PBX}}}[$__rate_interval])", "{{pbx}}"),
@@ -247,11 +249,11 @@ def _webhooks() -> tuple[object, ...]:
     return (
         table(
             "Endpoints",
-            "Only with webhooks."
+            "Empty without webhooks."
             f" {_text('webhook_pending_events', 'webhook_oldest_pending_seconds', 'webhook_dead_letters')}",
             {
                 "Value #A": Column("Waiting"),
-                "Value #B": Column("Oldest waits for", "s", more_is_worse(60, 900)),
+                "Value #B": Column("Age of the oldest", "s", more_is_worse(60, 900)),
                 "Value #C": Column("Given up", "short", _ZERO),
             },
             *(
@@ -262,14 +264,14 @@ def _webhooks() -> tuple[object, ...]:
             span=24,
         ),
         lines(
-            "What became of events",
+            "Delivery attempts by result",
             "short",
             _text("webhook_deliveries"),
             prom(_sum("webhook_deliveries_total", by="pbx, endpoint, result"), f"{endpoint} {{{{result}}}}"),
             stacked=True,
         ),
         lines(
-            "Events waiting",
+            "Pending events",
             "short",
             _text("webhook_pending_events"),
             prom(f"cc_bridge_webhook_pending_events{{{PBX}}}", endpoint),
@@ -282,15 +284,15 @@ def _digests() -> tuple[object, ...]:
     return (
         table(
             "Digests",
-            "Only with digests."
+            "Empty without digests."
             f" {_text('digest_due_timestamp_seconds', 'digest_last_sent_timestamp_seconds')}",
             {
                 "Value #A": Column("Due", "dateTimeAsIso"),
-                "Value #B": Column("Sent last", "dateTimeAsIso"),
+                "Value #B": Column("Last sent", "dateTimeAsIso"),
             },
             prom(f"sum by (pbx, digest) ({due}) * 1000", now=True, form="table"),
             prom(f"sum by (pbx, digest) ({last}) * 1000", now=True, form="table"),
-            names={"pbx": "PBX", "digest": "Digest of the"},
+            names={"pbx": "PBX", "digest": "Frequency"},
             span=24,
         ),
         lines(
@@ -306,7 +308,7 @@ def _digests() -> tuple[object, ...]:
 def _surveys() -> tuple[object, ...]:
     return (
         lines(
-            "Callers in a FastAGI session",
+            "FastAGI sessions in progress",
             "short",
             _text("agi_sessions_in_progress"),
             prom(f"cc_bridge_agi_sessions_in_progress{{{PBX}}}", "{{pbx}}"),
@@ -321,7 +323,7 @@ def _surveys() -> tuple[object, ...]:
             span=8,
         ),
         lines(
-            "Refused, cut or failed",
+            "Refused, terminated or failed sessions",
             "short",
             _text("agi_refused", "agi_foreign_requests", "agi_terminated", "agi_failures"),
             prom(_sum("agi_refused_total", by="pbx, reason"), "{{pbx}} refused: {{reason}}"),
@@ -346,7 +348,7 @@ def _process() -> tuple[object, ...]:
         lines(
             "CPU",
             PERCENT,
-            "Processor time a second; 100 % is one processor core, of which the daemon uses one.",
+            "Processor time per second; 100 % is one core. The daemon uses one core at most.",
             prom(_of_process("cpu_seconds_total"), "{{pbx}}"),
             limits=more_is_worse(0.5, 0.8),
             span=8,
@@ -354,29 +356,29 @@ def _process() -> tuple[object, ...]:
         lines(
             "Open files",
             "short",
-            "File descriptors in use; each FastAGI session and each web page has one.",
+            "File descriptors in use; each FastAGI session and each HTTP connection uses one.",
             prom(_of_process("open_fds"), "{{pbx}}"),
             prom(_of_process("max_fds"), "{{pbx}} at most"),
             span=8,
         ),
         lines(
-            "Running for",
+            "Uptime",
             "s",
-            "Seconds since the process started; each fall to 0 is a start.",
+            "Seconds since the start of the process; each drop to 0 is a restart.",
             prom(f"time() - {_of_process('start_time_seconds')}", "{{pbx}}"),
             span=8,
         ),
         lines(
-            "Time of a scrape",
+            "Scrape duration",
             "s",
-            "How long Prometheus took to get the metrics. The daemon makes the page between two events.",
+            "Duration of a scrape by Prometheus. The daemon renders the page in its reactor thread.",
             prom('scrape_duration_seconds{job=~"$job"}', "{{instance}}"),
             span=8,
         ),
         lines(
             "Series",
             "short",
-            "Samples of one scrape; config/docs/metrics.md says how many there can be.",
+            "Number of series in one scrape; config/docs/metrics.md lists the maximum.",
             prom('scrape_samples_scraped{job=~"$job"}', "{{instance}}"),
             span=8,
         ),
@@ -391,11 +393,11 @@ def _process() -> tuple[object, ...]:
 
 
 def board() -> Dashboard:
-    """Return the dashboard for whoever runs the daemons."""
+    """Return the dashboard for the administrators of the daemons."""
     return framed(
         "daemon",
         "cc_bridge: the daemon",
-        "Whether the PBX is observed, every record is safe and the machine suffices.",
+        "Connection to the PBX, storage of records, and resources of the machine.",
         "now-6h",
         (DATASOURCE, JOB, PBX_OF_METRICS),
         (

@@ -1,4 +1,4 @@
-"""A dashboard around its panels, and the JSON of it."""
+"""The frame of a dashboard: title, time range, variables and panels; and its JSON text."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ _TAG = "cc_bridge"  # by which the dashboards find each other
 
 
 def row(title: str) -> dashboard.Row:
-    """Return a heading for the panels that follow."""
+    """Return a row heading for the panels that follow it."""
     return dashboard.Row(title)
 
 
@@ -26,7 +26,7 @@ def board(
     parts: Sequence[Any],
     refresh: str = "1m",
 ) -> Dashboard:
-    """Return a dashboard of rows and panels."""
+    """Return a dashboard with these rows and panels."""
     whole = dashboard.Dashboard(title).uid(f"cc-bridge-{uid}").description(words).tags([_TAG]).editable()
     whole.time(since, "now").timezone("browser").refresh(refresh).tooltip(DashboardCursorSync.CROSSHAIR)
     others = dashboard.DashboardLink("cc_bridge").type(DashboardLinkType.DASHBOARDS).tags([_TAG])
@@ -45,5 +45,5 @@ def board(
 
 
 def text_of(made: Dashboard) -> str:
-    """Return the JSON, the same for the same dashboard."""
+    """Return the dashboard as JSON text; the same dashboard always gives the same text."""
     return JSONEncoder(sort_keys=True, indent=2, ensure_ascii=False).encode(made) + "\n"

@@ -1,4 +1,4 @@
-"""Operations now: who waits and for how long, who is there to answer, and how the last half hour went."""
+"""The operations dashboard: waiting callers, available agents and the last 30 minutes."""
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
@@ -40,11 +40,11 @@ def _each(name: str, more: str = "") -> str:
 
 
 def board() -> Dashboard:
-    """Return the dashboard for the room's screen and the team lead's desk."""
+    """Return the live dashboard for wall screens and team leads."""
     return framed(
         "operations",
         "cc_bridge: operations now",
-        "What happens in the queues now, and in the last half hour. No calls is no data, not 100 %.",
+        "State of the queues now and over the last 30 minutes. Without calls a share has no data, not 100 %.",
         "now-1h",
         (DATASOURCE, JOB, PBX_OF_METRICS, QUEUES),
         (
@@ -64,7 +64,7 @@ def board() -> Dashboard:
                 decimals=0,
             ),
             tile(
-                "Talks going on",
+                "Talks in progress",
                 "short",
                 BY_NAME["talks_in_progress"].help,
                 prom(f"sum(cc_bridge_talks_in_progress{{{QUEUE}}})", now=True),
@@ -102,7 +102,7 @@ def board() -> Dashboard:
             row("Queues"),
             table(
                 "Each queue",
-                f"Now, and of the last 30 minutes. Service level: {_IN_TIME} Abandonment: {_LOST}",
+                f"Now, and shares over 30 minutes. Service level: {_IN_TIME} Abandonment: {_LOST}",
                 {
                     "Value #A": Column("Waiting", "short", _WAITING),
                     "Value #B": Column("Longest wait", "s", _LONGEST),
@@ -157,12 +157,12 @@ def board() -> Dashboard:
                 stacked=True,
             ),
             lines(
-                "Talks going on",
+                "Talks in progress",
                 "short",
                 BY_NAME["talks_in_progress"].help,
                 prom(f"cc_bridge_talks_in_progress{{{QUEUE}}}", "{{pbx}} {{queue}}"),
             ),
-            row("The last half hour at each moment"),
+            row("Last 30 minutes before each point in time"),
             lines(
                 "How callers left the queue, 5 min",
                 "short",

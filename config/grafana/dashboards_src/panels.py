@@ -1,8 +1,8 @@
-"""The kinds of panel. Each has a title, a unit, words that say what is shown, and its queries.
+"""The kinds of panel. Each panel has a title, a unit, a description (`words`) and its queries.
 
-Panels are laid out from left to right in the order given; `span` is of 24 columns. Note: the SDK starts a
-new line only when a line is exactly full, so the spans of a line add up to 24 and its heights are the same. A
-test looks for overlaps and gaps.
+Panels are laid out from left to right in the given order. A line has 24 columns, and `span` is the width of a
+panel. Note: the SDK starts a new line only when a line is exactly full. The spans of a line must add
+up to 24, with equal heights; a test checks for overlaps and gaps.
 """
 
 from collections.abc import Mapping, Sequence
@@ -55,18 +55,18 @@ __all__ = [
 ]  # fmt: skip
 
 Limits = Sequence[tuple[float | None, str]]
-"""From which value on which colour; the first from below everything."""
-P = TypeVar("P", bound=Any)  # a builder of a panel; the SDK gives each kind the same methods, but no base
+"""Pairs of a lower limit and the colour from that value up; the first limit is None, for all lower values."""
+P = TypeVar("P", bound=Any)  # a panel builder; the SDK's kinds have the same methods, but no base class
 
 PERCENT = "percentunit"
 PLAIN: Limits = ((None, "text"),)
-LIMITS = WallboardConfig()  # a tile turns yellow and red where the wallboard's does, unless that is changed
+LIMITS = WallboardConfig()  # the default thresholds of the wallboard
 _GREEN, _YELLOW, _RED = "green", "yellow", "red"
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table."""
+    """A column of a table: heading, unit and colour limits."""
 
     heading: str
     unit: str = "short"
@@ -74,19 +74,21 @@ class Column:
 
 
 def more_is_worse(warning: float, critical: float) -> Limits:
+    """Return the colours of a value that is worse the higher it is."""
     return (None, _GREEN), (warning, _YELLOW), (critical, _RED)
 
 
 def less_is_worse(warning: float, critical: float) -> Limits:
+    """Return the colours of a value that is worse the lower it is."""
     return (None, _RED), (critical, _YELLOW), (warning, _GREEN)
 
 
 def values(words: Mapping[int, str]) -> ValueMap:
-    """Return the mapping of whole numbers to words."""
+    """Return a value mapping that shows each of these whole numbers as a text."""
     return ValueMap({str(value): ValueMappingResult(text=text) for value, text in words.items()})
 
 
-# What `promql.too_few` and null in SQL are shown as.
+# NaN (from `promql.too_few`) and SQL null are shown as "too few".
 FEW = SpecialValueMap(
     DashboardSpecialValueMapOptions(SpecialValueMatch.NULL_AND_NAN, ValueMappingResult(text="too few"))
 )
@@ -107,7 +109,7 @@ def _dressed(
     height: int,
     limits: Limits,
 ) -> P:
-    """Give a panel what each one has."""
+    """Set the properties that all kinds of panel share, and return the panel."""
     source = POSTGRES if isinstance(targets[0], Sql) else PROMETHEUS
     for letter, target in zip("ABCDEFGHIJKLMNOP", targets, strict=False):
         panel.with_target(target.ref_id(letter))
@@ -117,7 +119,7 @@ def _dressed(
 
 
 def _count(panel: P, *names: str) -> P:
-    """Let the series of these names be plain counts, beside a score of another unit."""
+    """Show the series with these names as plain counts, also if the panel has another unit."""
     for name in names:
         panel.override_by_name(
             name,
@@ -143,13 +145,11 @@ def tile(
     mapping: Any = None,
     decimals: int | None = None,
 ) -> stat.Panel:
-    """Return a number in large letters; a series named n beside it is a count."""
+    """Return a panel with one large number; a second series named n is shown as a count."""
     panel = _dressed(stat.Panel(), title, unit, words, targets, span, 4, limits)
     panel.color_mode(BigValueColorMode.VALUE).graph_mode(BigValueGraphMode.NONE)
     panel.text_mode(BigValueTextMode.AUTO).orientation(VizOrientation.VERTICAL)
-    panel.reduce_options(
-        common.ReduceDataOptions().calcs(["last"])
-    )  # which is not a number when it was too few
+    panel.reduce_options(common.ReduceDataOptions().calcs(["last"]))  # NaN if there are too few answers
     panel.mappings([mapping or FEW])
     if decimals is not None:
         panel.decimals(decimals)
@@ -167,9 +167,9 @@ def lines(
     signed: bool = False,
     step: str = "",
 ) -> timeseries.Panel:
-    """Return values over time; `stacked` are bars that add up, `step` is how far apart they are at least.
+    """Return a time series panel. `stacked` draws stacked bars; `step` is the smallest interval, such as 1h.
 
-    The axis begins at 0 unless values are `signed`.
+    The axis starts at 0 unless values are `signed`.
     """
     panel = _dressed(timeseries.Panel(), title, unit, words, targets, span, 8, limits)
     panel.fill_opacity(10).line_width(2).show_points(VisibilityMode.AUTO)
@@ -188,7 +188,7 @@ def lines(
 def bars(
     title: str, unit: str, words: str, *targets: Any, span: int = 8, limits: Limits = PLAIN
 ) -> bargauge.Panel:
-    """Return lying bars, one a series."""
+    """Return a panel with one horizontal bar for each series."""
     panel = _dressed(bargauge.Panel(), title, unit, words, targets, span, 8, limits)
     panel.orientation(VizOrientation.HORIZONTAL).show_unfilled(True).min(0)
     panel.reduce_options(common.ReduceDataOptions().calcs(["last"]))
@@ -196,7 +196,7 @@ def bars(
 
 
 def grid(title: str, unit: str, words: str, *targets: Any, step: str, span: int = 24) -> statushistory.Panel:
-    """Return a field for each step of time and series, the darker the more."""
+    """Return a status history: one cell for each series and step of time, coloured by value."""
     panel = _dressed(statushistory.Panel(), title, unit, words, targets, span, 8, PLAIN)
     panel.color_scheme(dashboard.FieldColor().mode(FieldColorModeId.CONTINUOUS_BL_YL_RD))
     panel.show_value(VisibilityMode.AUTO).decimals(0).interval(step)
@@ -204,7 +204,7 @@ def grid(title: str, unit: str, words: str, *targets: Any, step: str, span: int 
 
 
 def field(title: str, unit: str, words: str, target: Any, *, span: int = 12, step: str = "") -> heatmap.Panel:
-    """Return a field for each step of time and bucket, or each column of an SQL query."""
+    """Return a heat map: one cell for each step of time and each bucket or SQL column."""
     panel = _dressed(heatmap.Panel(), title, unit, words, [target], span, 8, PLAIN)
     panel.calculate(False).color(
         heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Oranges").steps(32)
@@ -221,9 +221,9 @@ def table(
     span: int = 24,
     names: Mapping[str, str] | None = None,
 ) -> table_panel.Panel:
-    """Return a table: a line for each set of labels, or of an SQL query.
+    """Return a table with one row for each set of labels, or for each row of an SQL query.
 
-    `columns`: by what a target's value is called; `names`: headings of the labels.
+    `columns` maps names of values, such as "Value #A", to columns. `names` maps labels to headings.
     """
     panel = _dressed(table_panel.Panel(), title, "short", words, targets, span, 9, PLAIN)
     headings = {**(names or {}), **{value: column.heading for value, column in columns.items()}}

@@ -1,4 +1,4 @@
-"""Queries as Grafana's two data sources take them; a dashboard's variables say which two."""
+"""Queries for the two data sources, Prometheus and PostgreSQL, which dashboard variables select."""
 
 from typing import Self
 
@@ -17,7 +17,10 @@ POSTGRES = DataSourceRef("grafana-postgresql-datasource", "${database}")
 def prom(
     expr: str, legend: str = "", *, now: bool = False, form: str = "time_series"
 ) -> prometheus.Dataquery:
-    """Return a query over time or, with `now`, of the end of the time shown; `form` may be heatmap too."""
+    """Return a Prometheus query over time or, with `now`, at the end of the displayed time.
+
+    `form` is a Grafana format: time_series, table or heatmap.
+    """
     query = prometheus.Dataquery().expr(expr).datasource(PROMETHEUS).format(PromQueryFormat(form))
     if legend:
         query.legend_format(legend)
@@ -25,7 +28,7 @@ def prom(
 
 
 class Sql(Builder[Dataquery], Dataquery):
-    """A query of Grafana's PostgreSQL source, which the SDK does not know."""
+    """A query for Grafana's PostgreSQL data source, which the SDK does not support."""
 
     def __init__(self, sql: str) -> None:
         self._sql = " ".join(sql.split())
@@ -39,7 +42,7 @@ class Sql(Builder[Dataquery], Dataquery):
         return self
 
     def to_json(self) -> dict[str, object]:
-        """Return what Grafana's query editor would save."""
+        """Return the query in the form that Grafana's query editor saves."""
         return {
             "datasource": POSTGRES,
             "refId": self._ref,

@@ -1,4 +1,4 @@
-"""Service: how well callers were served in the time shown, by queue, by hour and by each definition."""
+"""The service dashboard: service levels, wait times and handling times in the displayed time."""
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
@@ -29,8 +29,8 @@ _SHORT = increase("short_abandons_total")
 _IN_TIME = increase("answered_within_total")
 _OUTCOMES = 'outcome=~"answered|abandoned|timed_out|left_by_key"'
 _OFFERED = f"({increase('visits_total', _OUTCOMES)} - {_SHORT})"
-_ABOUT_N = "n: the offered without the short abandons."
-_OF_DAY = "Of the day before the end of the time shown."
+_ABOUT_N = "n: offered visits, short abandons excluded."
+_OF_DAY = "Over the 24 hours before the end of the displayed time."
 
 
 def _mean(metric: str, labels: str = "", by: str = "") -> str:
@@ -55,7 +55,7 @@ def _tiles() -> tuple[object, ...]:
         tile(
             "Answered in time",
             PERCENT,
-            f"{help_text('service_level_no_short')} T is each queue's own. {_ABOUT_N}",
+            f"{help_text('service_level_no_short')} T is the threshold of each queue. {_ABOUT_N}",
             prom(f"{_IN_TIME} / ({_OFFERED} > 0.5)", "no_short", now=True),
             prom(_OFFERED, "n", now=True),
             limits=_LEVEL,
@@ -93,7 +93,7 @@ def _tiles() -> tuple[object, ...]:
         tile(
             "Hold in a talk",
             PERCENT,
-            f"Part of the talks that callers spent on hold. {help_text('hold')} n: talks.",
+            f"Share of the talk time that callers spent on hold. {help_text('hold')} n: talks.",
             prom(
                 f"{increase('hold_seconds_total')} / ({increase('talk_seconds_sum')} > 0)", "hold", now=True
             ),
@@ -104,7 +104,7 @@ def _tiles() -> tuple[object, ...]:
 
 
 def _levels() -> tuple[object, ...]:
-    """All five definitions, so that a figure can be compared with anybody's."""
+    """Return the table of all five service level definitions, for comparison with other systems."""
     letters = dict(zip("ABCDE", ServiceLevelDefinition, strict=True))
     words = " ".join(f"{name}: {help_text(f'service_level_{name}')}" for name in ServiceLevelDefinition)
     columns = {f"Value #{letter}": Column(str(name), PERCENT, _LEVEL) for letter, name in letters.items()}
@@ -125,7 +125,7 @@ def _levels() -> tuple[object, ...]:
     return (
         table(
             "Service level by five definitions, last day",
-            f"{_OF_DAY} T is each queue's own. {words}",
+            f"{_OF_DAY} T is the threshold of each queue. {words}",
             {**columns, **rest},
             *levels,
             *(prom(_of_queue(record), now=True, form="table") for record in others),
@@ -135,7 +135,7 @@ def _levels() -> tuple[object, ...]:
 
 
 def _history() -> tuple[object, ...]:
-    half = "Of the 30 minutes before each moment."
+    half = "Over the 30 minutes before each point in time."
     queue = "{{pbx}} {{queue}}"
     return (
         lines(
@@ -186,14 +186,14 @@ def _by_hour() -> tuple[object, ...]:
         grid(
             "Visits by hour",
             "short",
-            f"{help_text('visit_outcomes')} Each field is the hour before it.",
+            f"{help_text('visit_outcomes')} Each cell shows the hour before it.",
             prom(increase("visits_total", by="pbx, queue", window="1h"), "{{pbx}} {{queue}}"),
             step="1h",
         ),
         field(
             "Waits by hour",
             "short",
-            f"How many waited how long, in seconds; a line of the picture ends at its number. {wait}",
+            f"Number of callers by wait time in seconds. A row contains waits up to its number. {wait}",
             prom(of_an_hour, "{{le}}", form="heatmap"),
             span=16,
             step="1h",
@@ -201,13 +201,13 @@ def _by_hour() -> tuple[object, ...]:
         bars(
             "Waits by length",
             "short",
-            f"How many waited up to so many seconds and longer than the line above says. {wait}",
+            f"Number of callers by wait time. A bar counts waits above the previous number. {wait}",
             prom(increase("queue_wait_seconds_bucket", by="le"), "{{le}} s", now=True, form="heatmap"),
         ),
         lines(
-            "Half, nine and 99 of a hundred waited at most",
+            "Wait time percentiles (50, 90 and 99 %)",
             "s",
-            f"Quantiles of the hour before each moment, from the buckets, so not exact. {wait}",
+            f"Percentiles over the hour before each point in time, estimated from histogram buckets. {wait}",
             *(
                 prom(f"histogram_quantile({share}, {of_an_hour})", f"{round(share * 100)} %")
                 for share in (0.5, 0.9, 0.99)
@@ -216,7 +216,7 @@ def _by_hour() -> tuple[object, ...]:
         lines(
             "Who ended the talks",
             "short",
-            f"{help_text('talk_ends')} Of each hour.",
+            f"{help_text('talk_ends')} By hour.",
             prom(f"{increase('talks_ended_total', by='ended_by', window='1h')} > 0", "{{ended_by}}"),
             stacked=True,
             step="1h",
@@ -225,7 +225,7 @@ def _by_hour() -> tuple[object, ...]:
 
 
 def _of_database() -> tuple[object, ...]:
-    # One column for each hour: Grafana would sort lines of a long answer by itself.
+    # One column for each hour, since Grafana would sort the rows of a long result.
     hours = ", ".join(
         f"SUM(visits) FILTER (WHERE EXTRACT(HOUR FROM hour AT TIME ZONE '${{__timezone}}') = {hour}) "
         f'AS "{hour:02}"'
@@ -236,8 +236,8 @@ def _of_database() -> tuple[object, ...]:
         field(
             "Visits by hour of the day",
             "short",
-            "Visits that began in each hour of the day, one column a day, in the time zone of the dashboard."
-            " The database's hours are those of UTC; where a zone is half an hour off, so are they. Empty"
+            "Visits by the hour in which they started, one column per day, in the time zone of the dashboard."
+            " The database groups by UTC hours, so time zones with half hours are shown shifted. Empty"
             " without PostgreSQL.",
             Sql(
                 f"SELECT {day} AS time, {hours} FROM v_calls_by_hour WHERE $__timeFilter(hour)"  # noqa: S608  # from this file alone
@@ -249,11 +249,11 @@ def _of_database() -> tuple[object, ...]:
 
 
 def board() -> Dashboard:
-    """Return the dashboard for looking back."""
+    """Return the service dashboard of past performance."""
     return framed(
         "service",
         "cc_bridge: service",
-        "How callers were served, by queue and hour. config/docs/kpis.md has every formula.",
+        "Service levels, wait and handling times by queue and hour. config/docs/kpis.md has every formula.",
         "now-24h",
         (DATASOURCE, DATABASE, JOB, PBX_OF_METRICS, QUEUES),
         (

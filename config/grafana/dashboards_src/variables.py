@@ -1,4 +1,4 @@
-"""What the reader of a dashboard chooses: the data sources, and which job, PBXs, queues and agents."""
+"""Dashboard variables: data sources, scrape job, PBXs, queues and agents."""
 
 from typing import Any
 

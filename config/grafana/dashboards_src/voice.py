@@ -1,4 +1,4 @@
-"""Voice of the customer: what callers say, how many were asked, and whether we agree with them."""
+"""The voice-of-the-customer dashboard: scores, survey funnel, delivery gap and follow-ups."""
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
@@ -23,7 +23,7 @@ from dashboards_src.queries import prom
 from dashboards_src.variables import DATASOURCE, JOB, PBX_OF_METRICS, QUEUE as QUEUES
 
 _CSAT = less_is_worse(LIMITS.csat_warning / 100, LIMITS.csat_critical / 100)
-_FEW = f'With fewer than {MINIMUM} of them it is "too few"; none is no data.'
+_FEW = f'A score of fewer than {MINIMUM} is shown as "too few", and of none as "no data".'
 _ABOUT_N = f"n: valid answers. {_FEW}"
 _NOT_ELIGIBLE = {NotAskedReason.DISABLED, NotAskedReason.NOT_ELIGIBLE}
 _NOT_ASKED = [
@@ -39,7 +39,7 @@ _LOW = 'kind="csat", value=~"1|2"'
 
 
 def _stage(stages: str) -> str:
-    """Return how often one of these was reached, 0 if it never was."""
+    """Return the query for the number of surveys that reached one of these stages; 0 if there is none."""
     labels = f'stage=~"{stages}"'
     return f"({increase('survey_stages_total', labels)} or 0 * {_ELIGIBLE})"
 
@@ -67,7 +67,7 @@ def _tiles() -> tuple[object, ...]:
         tile(
             "Response rate",
             PERCENT,
-            f"{help_text('response_rate')} n: callers who could be asked. {_FEW}",
+            f"{help_text('response_rate')} n: eligible callers. {_FEW}",
             prom(too_few(answered, _ELIGIBLE), "response", now=True),
             prom(_ELIGIBLE, "n", now=True),
             decimals=1,
@@ -75,7 +75,7 @@ def _tiles() -> tuple[object, ...]:
         tile(
             "Low ratings",
             "short",
-            "Answers of 1 and 2 on the scale of 1 to 5. n: valid answers on that scale.",
+            "Answers 1 and 2 on the scale from 1 to 5. n: valid answers on that scale.",
             prom(f"({increase('ratings_total', _LOW)} or 0 * {csat.n})", "low", now=True),
             prom(csat.n, "n", now=True),
             decimals=0,
@@ -86,7 +86,7 @@ def _tiles() -> tuple[object, ...]:
 def _by_queue() -> tuple[object, ...]:
     by = "pbx, queue"
     csat, nps, ces = Scored("csat", by), Scored("nps", by), Scored("ces", by)
-    interval = f"From and to hold the truth in 95 of 100 samples. {_ABOUT_N}"
+    interval = f"From and to: 95 % confidence interval. {_ABOUT_N}"
     names = {"pbx": "PBX", "queue": "Queue"}
 
     def columns(heading: str, unit: str, limits: Limits = PLAIN) -> dict[str, Column]:
@@ -141,16 +141,16 @@ def _funnel() -> tuple[object, ...]:
             *(prom(_stage(step), step, now=True) for step in steps),
         ),
         bars(
-            "Why callers were not asked",
+            "Reasons for no invitation",
             "short",
-            "Callers who could have been asked and were not, by reason; caller_left_first hung up while the"
-            f" agent was still in the talk. {stages}",
+            "Eligible callers without an invitation, by reason. caller_left_first: the caller hung up before"
+            f" the agent. {stages}",
             prom(f"{increase('survey_stages_total', _REASONS, 'stage')} > 0", "{{stage}}", now=True),
         ),
         bars(
-            "What went wrong at a question",
+            "Problems at questions",
             "short",
-            f"hung_up is once a survey, the others once a try. {stages}",
+            f"hung_up is counted once per survey, the others once per attempt. {stages}",
             *(
                 prom(_stage(stage), stage, now=True)
                 for stage in ("invalid", "no_input", "skipped", "hung_up", "opted_out")
@@ -159,7 +159,7 @@ def _funnel() -> tuple[object, ...]:
         lines(
             "Response rate by queue, last day",
             PERCENT,
-            f"{help_text('response_rate')} Of the day before each moment. {_FEW}",
+            f"{help_text('response_rate')} Over the 24 hours before each point in time. {_FEW}",
             prom(
                 too_few(
                     f"queue:cc_bridge_survey_response:ratio1d{{{RECORDED}}}",
@@ -169,7 +169,7 @@ def _funnel() -> tuple[object, ...]:
             ),
         ),
         lines(
-            "Callers who hang up on the agent",
+            "Callers who hang up before the agent",
             PERCENT,
             help_text("left_first"),
             prom(f"cc_bridge_caller_hangup_first_ratio{{{QUEUE}}}", "{{pbx}} {{queue}}"),
@@ -182,7 +182,7 @@ def _answers() -> tuple[object, ...]:
         lines(
             "CSAT by queue, last day",
             PERCENT,
-            f"{help_text('csat')} Of the day before each moment. {_ABOUT_N}",
+            f"{help_text('csat')} Over the 24 hours before each point in time. {_ABOUT_N}",
             prom(
                 too_few(
                     f"queue:cc_bridge_csat:ratio1d{{{RECORDED}}}",
@@ -194,14 +194,13 @@ def _answers() -> tuple[object, ...]:
         lines(
             "Answers on satisfaction by queue (n)",
             "short",
-            "Valid answers on the scale of 1 to 5, of the day before each moment: the n of the panel beside.",
+            "Valid answers from 1 to 5 over the 24 hours before each point in time: n of the previous panel.",
             prom(f"queue:cc_bridge_csat_answers:increase1d{{{RECORDED}}}", "{{pbx}} {{queue}}"),
         ),
         lines(
             "Low ratings by hour",
             "short",
-            "Answers of 1 and 2 on the scale of 1 to 5, of each hour. Who was rated stands in the dashboard"
-            " of the agents.",
+            "Answers 1 and 2 on the scale from 1 to 5, by hour. The agents dashboard shows the rated agents.",
             prom(
                 increase("ratings_total", _LOW, "pbx, queue", "1h"),
                 "{{pbx}} {{queue}}",
@@ -232,8 +231,8 @@ def _gap() -> tuple[object, ...]:
     return (
         table(
             "Delivery gap by queue, last day",
-            f"Share in time less CSAT: {help_text('delivery_gap')} Here in time is no_short,"
-            f" and confirmed is 4 or 5. Far above 0: we are content, the callers are not. {_FEW}",
+            f"Service level less CSAT: {help_text('delivery_gap')} The service level uses no_short, confirmed"
+            f" means 4 or 5. A high gap: calls are answered in time, but callers are dissatisfied. {_FEW}",
             {
                 "Value #A": Column("Gap", PERCENT),
                 "Value #B": Column("In time", PERCENT),
@@ -255,26 +254,26 @@ def _follow_ups() -> tuple[object, ...]:
     def each_hour(metric: str, label: str) -> str:
         return f"sum by ({label}) (increase(cc_bridge_{metric}{{{PBX}}}[1h]))"
 
-    nobody = "The owner - is nobody. Empty without [follow_ups]."
+    no_owner = "The owner - means no owner. Empty unless follow_ups.enabled is set."
     return (
         lines(
             "Open follow-ups by owner",
             "short",
-            f"Customers whom somebody should call back, taken or not. {nobody}",
+            f"Customers to be called back, taken or not. {no_owner}",
             prom(f"sum by (owner) (cc_bridge_follow_ups_open{{{PBX}}})", "{{owner}}"),
             stacked=True,
         ),
         lines(
             "Overdue follow-ups by owner",
             "short",
-            f"Those that should be closed by now. {nobody}",
+            f"Follow-ups past their due time. {no_owner}",
             prom(f"sum by (owner) (cc_bridge_follow_ups_overdue{{{PBX}}})", "{{owner}}"),
             stacked=True,
         ),
         lines(
             "Follow-ups opened by hour and reason",
             "short",
-            "What opened them, of each hour: low ratings, comments, lost and long waits.",
+            "Follow-ups opened per hour: low rating, not solved, comment, repeated abandon, long wait.",
             prom(each_hour("follow_ups_opened_total", "reason"), "{{reason}}"),
             stacked=True,
             step="1h",
@@ -282,7 +281,7 @@ def _follow_ups() -> tuple[object, ...]:
         lines(
             "Follow-ups closed by hour",
             "short",
-            "Done, or dismissed with a reason, of each hour.",
+            "Follow-ups closed per hour: done, or dismissed with a reason.",
             prom(each_hour("follow_up_close_seconds_count", "state"), "{{state}}"),
             stacked=True,
             step="1h",
@@ -291,22 +290,22 @@ def _follow_ups() -> tuple[object, ...]:
 
 
 def board() -> Dashboard:
-    """Return the dashboard of scores and of how they came about."""
+    """Return the dashboard of survey scores and of the survey funnel."""
     return framed(
         "voice",
         "cc_bridge: voice of the customer",
-        "What callers answered, each score with its n. A score of few answers is not shown.",
+        "Answers of callers, each score with its sample size n. Scores of too few answers are not shown.",
         "now-7d",
         (DATASOURCE, JOB, PBX_OF_METRICS, QUEUES),
         (
             *_tiles(),
             row("Scores by queue"),
             *_by_queue(),
-            row("From the call to the answer"),
+            row("Survey funnel"),
             *_funnel(),
             row("Answers"),
             *_answers(),
-            row("Do the callers agree with us?"),
+            row("Delivery gap"),
             *_gap(),
             row("Follow-ups"),
             *_follow_ups(),
