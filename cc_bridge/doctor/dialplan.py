@@ -16,7 +16,7 @@ _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - nothing is bound
 
 
 def check(config: Config, snapshot: ManagerSnapshot) -> Iterator[CheckResult]:
-    """Yield the results for the contexts and for CCB_AGI."""
+    """Yield the results for cc_bridge's dialplan contexts and for the global variable CCB_AGI."""
     if not config.survey.enabled:
         yield skip("dialplan", "survey.enabled is false: no caller is invited", "nothing to do")
         return
@@ -49,7 +49,10 @@ def _contexts(snapshot: ManagerSnapshot) -> CheckResult:
 
 
 def _address(config: Config, ccb_agi: str | None) -> CheckResult:
-    """Return the result for CCB_AGI. `ccb_agi` is its value: empty if unset, None if not visible."""
+    """Return the result for the global variable CCB_AGI: does it lead to this daemon.
+
+    `ccb_agi` is its value: empty if unset, None if not visible to the manager user.
+    """
     name = "dialplan.CCB_AGI"
     if ccb_agi is None:
         return skip(name, "not visible to this manager user", "check: asterisk -rx 'dialplan show globals'")

@@ -96,7 +96,7 @@ def _expression(line: str) -> re.Pattern[str]:
 
 
 def _stamps(stamped: bool | None) -> CheckResult:
-    """Return the result for timestamps of events; `stamped` is None if unknown."""
+    """Return the result for the timestamps of events. `stamped`: events have timestamps; None if unknown."""
     if stamped is None:
         return skip(
             "ami.timestamps", "unknown without a test event", "check: asterisk -rx 'manager show settings'"

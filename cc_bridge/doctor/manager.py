@@ -22,7 +22,7 @@ _TLS = re.compile(r"SSL|TLS|VerificationError|certificate", re.IGNORECASE)
 
 
 def in_user_section(username: str) -> str:
-    """Return the end of a remedy: the file of the manager user, and the commands that apply a change.
+    """Return the end of a remedy text: the file section to change, and the commands that apply the change.
 
     The daemon must be restarted, since `manager reload` does not change sessions that are logged in.
     """
@@ -114,7 +114,7 @@ def _version(version: str | None) -> CheckResult:
 
 
 def _privileges(snapshot: ManagerSnapshot, username: str) -> Iterator[CheckResult]:
-    """Yield the results for the actions that the user may use: all needed ones, and no others."""
+    """Check that the manager user may use all needed AMI actions and no others; yield the results."""
     if not snapshot.actions:
         yield skip("ami.privileges", "not visible", f"check: asterisk -rx 'manager show user {username}'")
         return

@@ -25,7 +25,7 @@ _USER_FILE = "config/asterisk/manager.d/cc_bridge_callback.conf"
 
 
 async def check_privileges(config: Config, reactor: Any, seconds: float) -> CheckResult:
-    """Return the result for the user's privileges: Originate, and no others."""
+    """Check that the manager user of callbacks may use Originate and no other action; return the result."""
     name = "callback.privileges"
     if not config.callback.enabled:
         return skip(name, "callback.enabled is false: no caller is called back", "nothing to do")

@@ -163,9 +163,10 @@ async def take_snapshot(session: ManagerSession, username: str) -> ManagerSnapsh
 
 
 async def _events(session: ManagerSession) -> tuple[bool | None, bool | None, bool | None]:
-    """Make two test events. Return whether the needed one and the unneeded one arrived, and had timestamps.
+    """Make two test events, of which the shipped event filter passes the first and blocks the second.
 
-    All three are None if the events cannot be made.
+    Return three flags: the first arrived, the second arrived, and events have timestamps. All are None if the
+    events cannot be made.
     """
     # The needed event is made last: when it has arrived, the other one would have arrived as well.
     for name in (_UNWANTED_VARIABLE, _WANTED_VARIABLE):
