@@ -10,7 +10,9 @@ from typing import NoReturn
 
 import pytest
 
-__all__ = ["PARTS", "missing", "need", "required"]
+__all__ = ["PARTS", "VARIABLE", "missing", "need", "required"]
+
+VARIABLE = "CC_BRIDGE_REQUIRE"
 
 # By part, the programs without which no test of it can run. The fixtures of some parts look for more.
 PARTS = {
@@ -28,9 +30,9 @@ PARTS = {
 
 def required() -> frozenset[str]:
     """Return the parts that must not be missing. Raises ValueError for a name that no part has."""
-    names = {name for each in os.environ.get("CC_BRIDGE_REQUIRE", "").split(",") if (name := each.strip())}
+    names = {name for each in os.environ.get(VARIABLE, "").split(",") if (name := each.strip())}
     if unknown := names - PARTS.keys() - {"all"}:
-        raise ValueError(f"CC_BRIDGE_REQUIRE: no part is called {', '.join(sorted(unknown))}")
+        raise ValueError(f"{VARIABLE}: no part is called {', '.join(sorted(unknown))}")
     return frozenset(PARTS if "all" in names else names)
 
 

@@ -24,6 +24,7 @@ from cc_bridge.config.queues import QueueConfig
 from cc_bridge.config.webhooks import WebhookConfig
 from cc_bridge.metrics.families import FAMILIES
 from cc_bridge.metrics.record_metrics import RecordMetrics
+from support import parts
 from support.cli_reference import commands
 from support.options_reference import options
 from support.paths import ROOT
@@ -362,7 +363,7 @@ def test_every_variable_of_a_container_or_command_is_on_a_page():
         re.findall(r"\$\{(\w+)|^ +(CC_BRIDGE_READER_PASSWORD|POSTGRES_PASSWORD):", compose, re.MULTILINE)
     )
     read = {option.envvar for _, each in commands() for option in each.command.params if option.envvar}
-    names = {name for pair in used for name in pair if name} | read | {"CC_BRIDGE_REQUIRE"}
+    names = {name for pair in used for name in pair if name} | read | {parts.VARIABLE}
     assert {name for name in names if name not in text} == set()
 
 
