@@ -51,7 +51,7 @@ def import_customers(file: Path, path: Path | None) -> None:
     Example:  cc-bridge customer import customers.csv
     """
     from cc_bridge.config.customers import make_numbers
-    from cc_bridge.customers.csv_import import read
+    from cc_bridge.customers.csv_import import LONGEST_LINE, read
     from cc_bridge.storage.migrate import database
 
     config = load_config(path)
@@ -61,7 +61,7 @@ def import_customers(file: Path, path: Path | None) -> None:
         with click.progressbar(length=file.stat().st_size, label="import", file=sys.stderr) as bar:
 
             def lines() -> "Iterator[bytes]":
-                for line in stream:
+                while line := stream.readline(LONGEST_LINE + 1):
                     bar.update(len(line))
                     yield line
 

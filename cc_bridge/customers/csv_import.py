@@ -1,22 +1,38 @@
 """The CSV reader of a CRM's table with the columns number, customer_id and name. Pure.
 
-The table is read line by line. The separator is a comma, a semicolon or a tab, whichever is most frequent in
-the first line. Spreadsheets may add a byte order mark, use other digits, write a number as 9.12E+09 or drop
-its first 0. Only a cell that cannot be a number any more is a fault.
+The table is read line by line. A first line such as `sep=;` names the separator. Otherwise the separator is a
+comma, a semicolon or a tab, whichever is most frequent in the header line.
+
+Spreadsheets may add a byte order mark, use other digits, drop the first 0 of a number, or write the number as
+9120000015.0; all of these are accepted. A cell without one certain number is a fault: 9.12E+09, two numbers,
+or a number with an extension.
 """
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from unicodedata import category
 
 from cc_bridge.errors import CcBridgeError
+from cc_bridge.privacy.caller_keys import folded
 
-__all__ = ["COLUMNS", "LONGEST", "CsvFault", "CsvLine", "NotATable", "check", "read"]
+__all__ = ["COLUMNS", "LONGEST", "LONGEST_LINE", "CsvFault", "CsvLine", "NotATable", "check", "read"]
 
 COLUMNS = ("number", "customer_id", "name")
 LONGEST = {"number": 40, "customer_id": 64, "name": 128}  # characters: widths of the SQL columns
 
+LONGEST_LINE = 64 * 1024  # bytes
+
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE | re.DOTALL)
+# A number that a spreadsheet holds as a decimal fraction. A fraction of zeros is dropped.
+_WHOLE_DECIMAL = re.compile(r"(\+?[0-9]+)[.]0{1,2}|(\+?[0-9]{7,})(?:[.]0+|,0{1,2})")
+_DECIMAL = re.compile(r"\+?[0-9]+[.][0-9]{1,2}|\+?[0-9]{7,},[0-9]{1,2}")
+_MOST_DIGITS = 17  # 15 of E.164, and the prefix 00
+_AREA_DIGITS = 5  # the longest area code before a slash, as in 021/88000014
+_FEWEST_DIGITS = 7  # of a number without its area code; a number in groups has shorter ones
+_BEFORE_EXTENSION = {1: 3, 2: 8, 3: 10, 4: 10}  # the shortest group before an extension of 1 to 4 digits
+_MORE = re.compile(r"[,;#*&:|\\\n\r]")  # separate two numbers, or a number from its extension
 _CONTROLS = {"Cc", "Cs"}  # not Cf: Persian names contain the zero-width non-joiner
 
 
@@ -45,22 +61,32 @@ class CsvFault:
 def read(lines: Iterable[bytes]) -> Iterator[CsvLine | CsvFault]:
     """Yield each line of the table, valid or faulty; raise NotATable if the file is not a readable table."""
     texts = _texts(lines)
-    first = next(texts, "")
-    separator = max(",;\t", key=first.count)
-    names = [name.strip().lower() for name in next(csv.reader([first], delimiter=separator), [])]
+    header = next(texts, "")
+    lines_before = 1
+    separator = ""
+    if named := _SEPARATOR_LINE.fullmatch(header.rstrip("\r\n")):
+        separator = named[1]
+        header = next(texts, "")
+        lines_before = 2
+    if "\r" in header.rstrip("\r\n"):
+        raise NotATable("the lines end with a carriage return alone: save the table as CSV UTF-8")
+    try:
+        table = csv.reader(texts, delimiter=separator or max(",;\t", key=header.count))
+        names = [name.strip().lower() for name in next(csv.reader([header], table.dialect), [])]
+    except (csv.Error, ValueError, TypeError) as error:  # a quotation mark cannot be a separator
+        raise NotATable(f"the header line cannot be read: {error}") from error
     if missing := [name for name in COLUMNS if name not in names]:
         raise NotATable(
             f"the first line must name the columns {', '.join(COLUMNS)}; missing: {', '.join(missing)}"
         )
     places = [names.index(name) for name in COLUMNS]
-    table = csv.reader(texts, delimiter=separator)
     try:
         for cells in table:
-            if not any(cell.strip() for cell in cells):
-                continue
-            yield _line(table.line_num + 1, cells, places)
+            if any(cell.strip() for cell in cells):
+                yield _line(lines_before + table.line_num, cells, places)
     except csv.Error as error:
-        raise NotATable(f"line {table.line_num + 1}: {error}") from error
+        reason = str(error).partition(" - ")[0]  # what follows is for programmers
+        raise NotATable(f"line {lines_before + table.line_num}: {reason}") from error
 
 
 def check(customer_id: str, name: str) -> str:
@@ -73,19 +99,75 @@ def check(customer_id: str, name: str) -> str:
     return "" if customer_id or name else "neither customer_id nor name"
 
 
-def _line(number: int, cells: list[str], places: list[int]) -> CsvLine | CsvFault:
+def _line(line: int, cells: list[str], places: list[int]) -> CsvLine | CsvFault:
+    """Return the customer of one line, or the reason why the line is faulty."""
     if len(cells) <= max(places):
-        return CsvFault(number, "too few columns")
-    values = [cells[place].strip() for place in places]
-    if len(values[0]) > LONGEST["number"]:
-        return CsvFault(number, "not a phone number")
-    reason = check(*values[1:])
-    return CsvFault(number, reason) if reason else CsvLine(number, *values)
+        return CsvFault(line, "too few columns")
+    number, customer_id, name = (cells[place].strip() for place in places)
+    reason = "not a phone number" if len(number) > LONGEST["number"] else _number_fault(number)
+    reason = reason or check(customer_id, name)
+    return CsvFault(line, reason) if reason else CsvLine(line, _without_fraction(number), customer_id, name)
+
+
+def _without_fraction(number: str) -> str:
+    """Return a number that a spreadsheet wrote as 9120000015.0 without its fraction, others unchanged."""
+    decimal = _WHOLE_DECIMAL.fullmatch(_plain(number))
+    return decimal[1] or decimal[2] if decimal else number
+
+
+def _number_fault(number: str) -> str:
+    """Return the reason why a cell holds no single phone number; empty if it may hold one."""
+    text = _plain(number)
+    if _WHOLE_DECIMAL.fullmatch(text):
+        return ""
+    if _DECIMAL.fullmatch(text):
+        return "the number has a decimal fraction"
+    several = "the field has more than one number, or a number with an extension"
+    groups = re.findall(r"[0-9]+", text)
+    if not groups or any(sign.isalpha() for sign in text):
+        return "not a phone number"
+    if (
+        _MORE.search(text)
+        or text.count("+") > 1
+        or sum(map(len, groups)) > _MOST_DIGITS
+        or sum(len(group) >= _FEWEST_DIGITS for group in groups) > 1
+    ):
+        return several
+    before, slash, _ = text.partition("/")
+    if slash and (text.count("/") > 1 or sum(sign.isdecimal() for sign in before) > _AREA_DIGITS):
+        return several
+    return several if _is_extension(groups) else ""
+
+
+def _is_extension(groups: list[str]) -> bool:
+    """Return whether the last group of digits is no part of the number before it.
+
+    One digit is an extension after any group of 3 digits or more. A longer last group may be a part of the
+    number, so it is an extension only after a group that has nearly all digits of a number.
+    """
+    *before, last = groups
+    if not before or sum(map(len, before)) < _FEWEST_DIGITS:
+        return False
+    return len(before[-1]) >= _BEFORE_EXTENSION.get(len(last), _MOST_DIGITS + 1)
+
+
+def _plain(number: str) -> str:
+    """Return a cell with digits 0 to 9, without invisible signs and the quotation of a spreadsheet."""
+    visible = "".join(sign for sign in folded(number) if category(sign) != "Cf").strip()
+    visible = visible.replace("\u066b", ".")  # the Arabic decimal separator
+    quoted = re.fullmatch(r'="(.*)"', visible, re.DOTALL)
+    return quoted[1] if quoted else visible.removeprefix("'")
 
 
 def _texts(lines: Iterable[bytes]) -> Iterator[str]:
+    """Yield the lines as text; raise NotATable for a line that cannot belong to a table."""
     for number, line in enumerate(lines, 1):
+        if len(line) > LONGEST_LINE:
+            raise NotATable(
+                f"line {number} is longer than {LONGEST_LINE // 1024} KiB: the file is not a table"
+            )
         try:
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
             raise NotATable(f"line {number} is not UTF-8: save the table as CSV UTF-8") from error
+        yield text

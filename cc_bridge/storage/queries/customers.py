@@ -112,26 +112,30 @@ def answers_of(connection: Connection, attempts: Iterable[Any]) -> Iterator[Any]
 def import_numbers(engine: Engine, numbers: Sequence[CustomerNumber]) -> tuple[int, int]:
     """Store numbers of customers in one transaction; return how many are new and how many have changed.
 
-    An unchanged entry stays as it is, so importing the same table twice has no effect.
+    A number that stands twice gets the later entry; the second one counts as changed if it differs. An
+    unchanged entry stays as it is, so importing the same table twice has no effect.
     """
     c = customers.c
-    wanted = {number.caller_key: number for number in numbers}  # the last one counts
     with engine.begin() as connection:
         stored: dict[str, Any] = {}
-        for some in id_batches(sorted(wanted)):
+        for some in id_batches(sorted({number.caller_key for number in numbers})):
             rows = connection.execute(select(customers).where(c.caller_key.in_(some)))
             stored |= {row.caller_key: row for row in rows}
-        rows_now: list[dict[str, Any]] = []
-        new = 0
-        for key, number in wanted.items():
-            before = stored.get(key)
-            if before is not None and (before.customer_id, before.name) == (number.customer_id, number.name):
+        identities = {key: (row.customer_id, row.name) for key, row in stored.items()}
+        rows_now: dict[str, dict[str, Any]] = {}
+        new = changed = 0
+        for number in numbers:
+            key, identity = number.caller_key, (number.customer_id, number.name)
+            before = identities.get(key)
+            if before == identity:
                 continue
             new += before is None
+            changed += before is not None
+            identities[key] = identity
             row = row_of(number)[1]
-            if before is not None:  # keeps the row newest: another machine's clock may be ahead of this one's
-                row["updated_at"] = max(before.updated_at, number.updated_at)
-            rows_now.append(row)
+            if key in stored:  # keeps the row newest: another machine's clock may be ahead of this one's
+                row["updated_at"] = max(stored[key].updated_at, number.updated_at)
+            rows_now[key] = row
         if rows_now:
-            connection.execute(upsert(customers, engine.dialect.name), rows_now)
-    return new, len(rows_now) - new
+            connection.execute(upsert(customers, engine.dialect.name), list(rows_now.values()))
+    return new, changed

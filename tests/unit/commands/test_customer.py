@@ -13,8 +13,10 @@ from cc_bridge.records import Outcome
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.schema.tables import customers
 from integration.storage.queries.test_customers import HOUR, KEY, called, called_back, rated
+from support.paths import FIXTURES
 from support.survey_caller import write
 
+CUSTOMERS = FIXTURES / "customers"
 DAY = 86_400.0
 TABLE = """\
 number,customer_id,name
@@ -90,6 +92,40 @@ def test_a_file_that_is_no_table_is_told_in_one_line(tmp_path):
     result = run("import", str(file))
     assert result.exit_code == 1
     assert result.stderr.strip().splitlines()[-1] == "Error: line 1 is not UTF-8: save the table as CSV UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("name", "says", "numbers"),
+    [
+        ("customers_float", "4 new, 0 changed, 0 unchanged, 0 faulty lines skipped",
+         {"989120000015", "989120000016", "982188000014", "989120000017"}),
+        ("customers_same_number_twice", "1 new, 1 changed, 0 unchanged, 0 faulty lines skipped",
+         {"989120000001"}),
+        ("customers_sep_line", "1 new, 0 changed, 0 unchanged, 0 faulty lines skipped", {"989120000001"}),
+    ],
+)  # fmt: skip
+def test_tables_that_spreadsheets_write(engine, name, says, numbers):
+    result = run("import", str(CUSTOMERS / f"{name}.csv"))
+    assert (result.exit_code, result.stdout) == (0, says + "\n")
+    assert {key for key, *_ in stored(engine)} == numbers
+
+
+@pytest.mark.usefixtures("engine")
+def test_carriage_returns_alone_are_told_in_one_line():
+    result = run("import", str(CUSTOMERS / "customers_cr_only.csv"))
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == (
+        "Error: the lines end with a carriage return alone: save the table as CSV UTF-8"
+    )
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_line_of_any_length_is_told_in_one_line(tmp_path):
+    file = tmp_path / "long.csv"
+    file.write_bytes(b"number,customer_id,name," + b"x" * 3_000_000)
+    result = run("import", str(file))
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == "Error: line 1 is longer than 64 KiB: the file is not a table"
 
 
 def test_names_are_not_stored_beside_hidden_numbers(engine, table, monkeypatch):

@@ -1,5 +1,7 @@
 """Numbers as people write them, tables of a CRM, what the dialplan is told, and the order of a history."""
 
+from io import BytesIO
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -27,7 +29,7 @@ TABLE = "number,customer_id,name\n"
 @pytest.mark.parametrize(
     "written",
     ["09121234567", "+989121234567", "00989121234567", "989121234567", "9121234567", "0912 123 4567",
-     "(0912) 123-4567", "+98 (0)912 123 4567", "۰۹۱۲۱۲۳۴۵۶۷", "\u202a+98 912 123 4567\u202c"],
+     "(0912) 123-4567", "+98 (0)912 123 4567", "۰۹۱۲۱۲۳۴۵۶\u06f7", "\u202a+98 912 123 4567\u202c"],
 )  # fmt: skip
 def test_one_customer_however_the_number_is_written(written):
     assert IRAN.key(written) == "989121234567"
@@ -111,7 +113,7 @@ def table(text, encoding="utf-8"):
 def test_a_table_of_a_spreadsheet():
     text = 'Name;NUMBER;customer_id;city\r\n"کریمی‌نژاد; زهرا";۰۹۱۲۱۲۳۴۵۶۷;C-1;تهران\r\n\r\nAli;0912;C-2;\r\n'
     assert table(text, "utf-8-sig") == [
-        CsvLine(2, "۰۹۱۲۱۲۳۴۵۶۷", "C-1", "کریمی‌نژاد; زهرا"),
+        CsvLine(2, "۰۹۱۲۱۲۳۴۵۶\u06f7", "C-1", "کریمی‌نژاد; زهرا"),
         CsvLine(4, "0912", "C-2", "Ali"),
     ]
 
@@ -119,6 +121,54 @@ def test_a_table_of_a_spreadsheet():
 def test_a_name_may_have_two_lines_and_the_next_line_keeps_its_number():
     first, second = table(TABLE + '1234567,C-1,"a b"\n1234568,C-2,x\n')
     assert (first.line, second.line) == (2, 3)
+
+
+@pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "SEP=;", "sep=|", "sep=\t"])
+def test_the_separator_line_of_a_spreadsheet_is_passed_over(line):
+    sign = line.replace('"', "")[-1]
+    text = f"{line}\r\nnumber,customer_id,name\r\n09120000001,C1,Ali\r\n".replace(",", sign)
+    assert table(text, "utf-8-sig") == [CsvLine(3, "09120000001", "C1", "Ali")]
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [("9120000015.0", "9120000015"), ("09120000016.00", "09120000016"), ("+989120000015.0", "+989120000015"),
+     ("9120000015.000000", "9120000015"), ("۹۱۲۰۰۰۰۰۱\u06f5\u066b\u06f0", "9120000015"),
+     ("9120000015,0", "9120000015"),
+     ("201.0", "201"), ("021.88000014", "021.88000014"), ("01.23.45.67.80", "01.23.45.67.80"),
+     ("8001.0000", "8001.0000"), ("021/88000014", "021/88000014"), ("(021) 88 00 00 14", "(021) 88 00 00 14"),
+     ("+98 (0)21 8800 0014", "+98 (0)21 8800 0014"), ("+7 495 123-45-67", "+7 495 123-45-67"),
+     ("0912123 4567", "0912123 4567"), ("0 9 1 2 0 0 0 0 0 1 5", "0 9 1 2 0 0 0 0 0 1 5"),
+     ("\u202a+98 912 123 4567\u202c", "\u202a+98 912 123 4567\u202c")],
+)  # fmt: skip
+def test_a_number_of_a_spreadsheet_is_that_number(cell, number):
+    assert table(f'{TABLE}"{cell}",C,\n') == [CsvLine(2, number, "C", "")]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["09120000001,09120000002", "09120000001;09120000002", "09120000001 / 09120000002",
+     "88000014/88000015", "8800 0014 / 8800 0015", "88000014-88000015", "88000014 88000015",
+     "+98912000001+98912000002", "09120000001\n0912", "02188000014#5", "02188000014*5",
+     "02188000014;5", "02188000014 (5)", "021-88000014-5", "88000014-15", "02188000014/15",
+     "02188000014 123", "0912 000 0001 021 8800 0014", "۰۲۱۸۸۰۰۰۰۱۴-\u06f7", "021-88000014&15"],
+)  # fmt: skip
+def test_two_numbers_or_an_extension_are_a_fault(cell):
+    assert table(f'{TABLE}"{cell}",C,\n')[0].reason == (
+        "the field has more than one number, or a number with an extension"
+    )
+
+
+@pytest.mark.parametrize("cell", ["9120000015.5", "02188000014,5", "9120000015,50", "021.5"])
+def test_a_fraction_of_a_number_is_a_fault(cell):
+    assert table(f'{TABLE}"{cell}",C,\n') == [CsvFault(2, "the number has a decimal fraction")]
+
+
+@pytest.mark.parametrize(
+    "cell", ["", "9.12E+09", "02188000014 ext 5", "02188000014x5", "۰۲۱ داخلی \u06f7", "-"]
+)
+def test_what_is_no_number_is_a_fault(cell):
+    assert table(f'{TABLE}"{cell}",C,\n') == [CsvFault(2, "not a phone number")]
 
 
 @pytest.mark.parametrize(
@@ -141,17 +191,23 @@ def test_a_faulty_line_is_told_without_its_values(line, reason):
     ("data", "says"),
     [(b"", "missing: number, customer_id, name"), (b"number,name\n", "missing: customer_id"),
      (TABLE.encode() + b"0912,C,\xd2\xe5\xd1\xc7\n", "line 2 is not UTF-8"),
-     (TABLE.encode() + b'0912,C,"' + b"x" * 200_000, "line 2: field larger")],
+     (TABLE.encode() + b'0912,C,"' + b"x" * 200_000, "line 2 is longer than 64 KiB"),
+     (TABLE.encode() + b"0912,C,a\rb\n", "line 2: new-line character seen in unquoted field$"),
+     (TABLE.encode() + b'0912,C,"' + b"x\n" * 70_000, "line [0-9]+: field larger"),
+     (b"number,customer_id,name\r0912,C,a\r", "lines end with a carriage return alone"),
+     (b"number,customer_id,name," + b"x" * 200_000, "line 1 is longer than 64 KiB"),
+     (b'sep="\r\nnumber,customer_id,name\n', "missing: number, customer_id, name"),
+     (b"sep=;", "missing: number, customer_id, name")],
 )  # fmt: skip
 def test_what_is_no_table_says_why(data, says):
     with pytest.raises(NotATable, match=says):
-        list(read(data.splitlines(keepends=True)))
+        list(read(BytesIO(data)))
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_break_it(data):
     try:
-        lines = list(read([TABLE.encode(), *data.splitlines(keepends=True)]))
+        lines = list(read(BytesIO(TABLE.encode() + data)))
     except NotATable:
         return
     for line in lines:

@@ -179,9 +179,12 @@ def test_a_table_taken_in_again_changes_nothing(engine):
 
 def test_a_number_that_stands_twice_has_what_comes_last(engine):
     twice = [CustomerNumber(KEY, "C-1", "a", T), CustomerNumber(KEY, "C-2", "b", T)]
-    assert customers.import_numbers(engine, twice) == (1, 0)
+    assert customers.import_numbers(engine, twice) == (1, 1)
+    assert customers.import_numbers(engine, twice[1:]) == (0, 0)
+    again = [CustomerNumber(KEY, "C-3", "c", T)] * 3
+    assert customers.import_numbers(engine, again) == (0, 1)
     with engine.connect() as connection:
-        assert connection.scalars(select(table.c.customer_id)).all() == ["C-2"]
+        assert connection.scalars(select(table.c.customer_id)).all() == ["C-3"]
 
 
 def test_a_clock_that_is_behind_changes_a_row_all_the_same(engine):
