@@ -1,1 +1,1 @@
-"""Personal data: keys of caller numbers, pseudonymisation of records, and the data subject. Pure."""
+"""Personal data: caller keys, pseudonymisation of records, and the search for a data subject. Pure."""

@@ -1,9 +1,11 @@
-"""Who calls: one key for one caller, however the network writes the number. Pure.
+"""Caller keys: one key for each caller, in whatever form the network writes the number. Pure.
 
-Surveys know by it whom they asked and who opted out. A plain key is the number, a hashed one tells it to
-nobody without the secret. Where numbers are masked the key is hashed as well, or the mask would hide nothing.
-The trap: keys made with another mode, secret or country code do not fit, so changing one of those later
-forgets who was asked and who opted out.
+Survey attempts and opt-outs are stored under the caller key. A plain key is the number in digits. A hashed
+key hides the number from everyone without the secret. With masked numbers the key is hashed too: a plain key
+would show the digits that the mask hides.
+
+Note: a change of the mode, the secret or the country code changes the keys. Earlier survey attempts and
+opt-outs then no longer match their callers.
 """
 
 import hmac
@@ -12,27 +14,28 @@ from typing import Literal
 
 __all__ = ["CallerKeys", "Mode", "folded", "masked", "normalise", "shown"]
 
-Mode = Literal["plain", "masked", "hashed"]  # how numbers are stored
+Mode = Literal["plain", "masked", "hashed"]  # the form in which caller numbers are stored
 
 _LONGEST = 20  # digits; E.164 allows 15, and a prefix may come before them
 _HASHED = 32  # hexadecimal digits: 128 bits
-_SHOWN = 8  # of those
-_MASKED = 4  # digits: one of 10,000 callers, whose region or operator can still be read
+_SHOWN = 8  # hexadecimal digits of a hashed key that people see
+_MASKED = 4  # digits hidden: 10,000 numbers share a mask; region or operator stay readable
 
 
 def folded(text: str) -> str:
-    """Return a text with the digits of any script as 0 to 9."""
+    """Return the text with the decimal digits of every script (such as Persian) replaced by 0 to 9."""
     if text.isascii():
         return text
     return "".join(str(int(sign)) if sign.isdecimal() else sign for sign in text)
 
 
 def normalise(number: str, country: str = "") -> str:
-    """Return the number in digits, its country code first if `country` (such as 98) is given.
+    """Return a phone number as digits only, starting with the country code where it is known.
 
-    +98 912..., 0098912... and, with the country, 0912... all become 98912...; an extension stays as it is.
-    Digits may be of any script. What is withheld or no number becomes empty: `anonymous`, `<unknown>`,
-    nothing but zeros, digits among letters.
+    `country` is the own country code, such as 98. `+98 912...` and `0098912...` become `98912...`; with
+    `country` `0912...` does too. A number without a leading 0 or +, such as an extension, stays as it is.
+    Digits may be of any script. The result is empty for a withheld number and for text that is no number:
+    `anonymous`, `<unknown>`, zeros only, digits mixed with letters, more than 20 digits.
     """
     text = folded(number)
     digits = text
@@ -45,7 +48,7 @@ def normalise(number: str, country: str = "") -> str:
     if "+" in text or digits.startswith("00"):
         worldwide = digits if "+" in text else digits[2:]
         national = worldwide.removeprefix(country)
-        # As people write it, and some trunks send it: +98 (0) 912...
+        # People write, and some trunks send, the national prefix as well: +98 (0) 912...
         return country + national.lstrip("0") if national != worldwide else worldwide
     if country and digits.startswith("0"):
         return country + digits[1:]
@@ -53,40 +56,46 @@ def normalise(number: str, country: str = "") -> str:
 
 
 def masked(digits: str) -> str:
-    """Return a normalised number with an x for each of its last four digits."""
+    """Return a normalised number with its last four digits replaced by x."""
     return digits[:-_MASKED] + "x" * min(len(digits), _MASKED)
 
 
 @dataclass(frozen=True, slots=True)
 class CallerKeys:
-    """Makes the keys; in a cluster of daemons all have the same mode, secret and country."""
+    """A maker of caller keys. All daemons of one database need the same mode, secret and country code."""
 
     mode: Mode = "plain"
-    secret: bytes = field(default=b"", repr=False)  # of hashed keys
-    country: str = ""
+    secret: bytes = field(default=b"", repr=False)  # the HMAC secret of hashed keys
+    country: str = ""  # the country code in digits, such as 98; empty: not configured
 
     def key(self, number: str) -> str:
-        """Return the caller's key: empty when the number is withheld, else digits, or 32 of a hash."""
+        """Return the caller key: the number's digits in plain mode, else 32 hexadecimal digits of a hash.
+
+        The key is empty for a withheld number, and for a hashed key without a secret.
+        """
         return normalise(number, self.country) if self.mode == "plain" else self.hashed(number)
 
     def hashed(self, number: str) -> str:
-        """Return the hashed key, whatever the mode; empty without a number, or without a secret."""
+        """Return the hashed key in every mode; empty for a withheld number or without a secret."""
         digits = normalise(number, self.country)
         if not digits or not self.secret:
             return ""
         return hmac.digest(self.secret, digits.encode(), "sha256").hex()[:_HASHED]
 
     def known_by(self, number: str) -> tuple[str, ...]:
-        """Return every key that a caller may have: of before an erasure or another mode, and of now."""
+        """Return every key under which a caller may be stored: the current mode's key and the hashed key.
+
+        A caller has the hashed key after an erasure, or from a time with another mode.
+        """
         return tuple({key: None for key in (self.key(number), self.hashed(number)) if key})
 
     def stored(self, number: str) -> str:
-        """Return what of a number may be stored: itself, its mask or its hash; empty when withheld."""
+        """Return the storable form of a number: the number, its mask or its hash; empty if withheld."""
         if self.mode == "plain":
             return number
         return self.hashed(number) if self.mode == "hashed" else masked(normalise(number, self.country))
 
 
 def shown(key: str) -> str:
-    """Return a key for people to read: a hashed one is shortened, it says nothing anyway."""
+    """Return a caller key for display; a hashed key is shortened to its first eight digits and `…`."""
     return f"{key[:_SHOWN]}…" if len(key) == _HASHED else key

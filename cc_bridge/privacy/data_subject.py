@@ -1,11 +1,11 @@
-"""One person, looked for in what is stored: is this their number, and what is left of a row without it. Pure.
+"""The data subject: one caller whose personal data is searched for or erased in stored values. Pure.
 
-`storage/personal_data/erasure.py` asks it about every row when a caller wants to see, or to be taken out of,
-what is on record. A number is found in every writing (+98912..., 0098912..., 0912..., Persian digits), as a
-key and as a hash; where more than a number is written, such as a dialled prefix or `Local/0912...@trunk`, at
-the end of a run of digits.
+A `DataSubject` finds the caller's number in every spelling (+98912..., 0098912..., 0912..., Persian digits)
+and as a plain or hashed caller key. In a text with more than the number, such as a dialled prefix or
+`Local/0912...@trunk`, it finds the number at the end of a run of digits. It also returns a stored value
+without the caller's data.
 
-The trap: without a country code in the configuration +98912... and 0912... cannot be known for the same.
+Note: without a country code in the configuration +98912... and 0912... count as two callers.
 """
 
 import json
@@ -20,39 +20,41 @@ __all__ = ["KEYS", "NAMES", "NUMBERS", "DataSubject"]
 KEYS = ("caller_key",)
 NUMBERS = ("caller_number", "dialed", "transfer_target")
 NAMES = ("caller_name", "name")
-_IDS = "id"  # how names of fields end that hold no number, though 1795309819.12 would pass for one
-_SHORTEST = 7  # digits of a number that is looked for within other text; 201 is in everything
+_IDS = "id"  # the end of the names of ID fields; their values, such as 1795309819.12, are no phone numbers
+_SHORTEST = 7  # digits of a number that is searched for within other text; 201 would match too often
 
 
 class DataSubject:
-    """Whoever calls from a number; falsy when it is none."""
+    """The caller who has a given number; false if the text is not a phone number."""
 
     def __init__(self, number: str, keys: CallerKeys) -> None:
         self.keys = keys.known_by(number)
         self._country = keys.country
         self._digits = normalise(number, keys.country)
         national = self._digits.removeprefix(keys.country).lstrip("0")
-        # How a run of digits ends that has something before the number.
+        # The ends of a run of digits that has a prefix before the number.
         self._endings = (f"0{national}", self._digits) if len(national) >= _SHORTEST else ()
 
     def __bool__(self) -> bool:
         return bool(self._digits)
 
     def has_number(self, text: str) -> bool:
-        """Tell whether a text is this person's number, or a key of it."""
+        """Return whether a text is the data subject's number or one of their caller keys."""
         return bool(text) and (text in self.keys or normalise(text, self._country) == self._digits)
 
     def is_in(self, text: str) -> bool:
-        """Tell whether a text holds the number, alone or with something around it."""
+        """Return whether a text contains the data subject's number, alone or within other text."""
         if self.has_number(text):
             return True
         runs = re.findall("[0-9]+", folded(text)) if self._endings else []
         return any(run.endswith(self._endings) for run in runs)
 
     def without(self, value: Any) -> Any:
-        """Return a value of JSON without this person; the value itself when nothing in it is about them.
+        """Return a JSON value without the data subject's numbers, keys and names.
 
-        The name goes with the number beside it. JSON in a text stays JSON in a text.
+        Each text that contains the number becomes empty. An object that contained the number loses its name
+        fields as well. JSON that is encoded within a text stays encoded. If nothing changes, the value itself
+        is returned.
         """
         if isinstance(value, str):
             return self._without_text(value)
@@ -72,6 +74,7 @@ class DataSubject:
         return value
 
     def _without_text(self, text: str) -> str:
+        """Return a text without the data subject: encoded JSON without their data, or an empty text."""
         if text[:1] in ("{", "["):
             try:
                 inside = json.loads(text)

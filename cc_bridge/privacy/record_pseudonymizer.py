@@ -1,15 +1,13 @@
-"""What of a caller may be stored and sent: `[callers] numbers` applied to the records. Pure.
+"""Pseudonymisation of records: the setting `[callers] numbers` applied to each record. Pure.
 
-Calls and visits get the caller's key here too: the one thing that ties a person's calls together, whatever
-is stored of the number.
+Every record, also an imported one, passes through `RecordPseudonymizer.of` before it is counted, stored or
+sent. Later stages therefore need not know the setting. Calls and visits also get their caller key, which
+links the calls of one caller in every mode. The tracker and the surveys keep the real number in memory,
+because a callback dials it.
 
-Every record passes through `RecordPseudonymizer.of` before it is counted, written or sent anywhere,
-and `import-queue-log` does so with what it takes in; nothing behind them needs to know the setting. The
-tracker and the surveys go on with the true number, in memory: a call-back dials it.
-
-The trap: a record names other numbers than the caller's. Of a call that goes out the customer is whom it
-dialled, and a caller may be passed on to a number outside. What has seven digits or more counts as such; a
-company's own extensions are shorter.
+Note: a record holds other personal numbers than the caller's. The customer of an outgoing call is the dialled
+number, and a transfer may have an external target. A number of seven or more digits counts as external; the
+contact centre's extensions are shorter.
 """
 
 import re
@@ -24,24 +22,30 @@ from cc_bridge.records import Call, CustomerNumber, Direction, QueueVisit, Recor
 __all__ = ["RecordPseudonymizer"]
 
 _Keyed = TypeVar("_Keyed", Call, QueueVisit)
-_KEY = "caller_key"  # the last field of both
+_KEY = "caller_key"  # the last field of Call and of QueueVisit
 _OF_CALL, _OF_VISIT = (
     attrgetter(*(field.name for field in fields(kind) if field.name != _KEY)) for kind in (Call, QueueVisit)
 )
 
-_OUTSIDE = 7  # digits
-_SERIAL = re.compile(r"-[0-9a-f]{8}(;[12])?$")  # of a channel; it would pass for a number
+_OUTSIDE = 7  # digits from which on a number is external
+_SERIAL = re.compile(r"-[0-9a-f]{8}(;[12])?$")  # the serial of a channel name; its digits are no number
 
 
 class RecordPseudonymizer:
-    """Takes out of records what must not leave the daemon's memory."""
+    """A converter of records into their storable form: with caller keys, and without real numbers and names.
+
+    In plain mode numbers and names stay.
+    """
 
     def __init__(self, keys: CallerKeys) -> None:
         self._keys = keys
         self._plain = keys.mode == "plain"
 
     def of(self, record: Record) -> Record:
-        """Return the record as it may be stored; the caller keys of surveys are made that way already."""
+        """Return the record in the form that may be stored, with its caller key.
+
+        Survey records are returned unchanged: they hold a caller key instead of a number.
+        """
         match record:
             case Call():
                 return self._of_call(_keyed(record, _OF_CALL, self._key(record)))
@@ -58,15 +62,16 @@ class RecordPseudonymizer:
         return record
 
     def _of_call(self, call: Call) -> Call:
+        """Return a call without its real numbers and the caller's name, unless numbers are stored plain."""
         if self._plain:
             return call
-        # What a caller from outside has dialled is a number of the company.
+        # The dialled number of an incoming call belongs to the contact centre and is no personal data.
         dialed = call.dialed if call.direction is Direction.IN else self._other(call.dialed)
         number = self._keys.stored(call.caller_number)
         return replace(call, caller_number=number, caller_name="", dialed=dialed)
 
     def _key(self, call: Call) -> str:
-        """Return the key of the person outside, if there is one."""
+        """Return the key of a call's external party; empty for an internal call or a short dialled number."""
         match call.direction:
             case Direction.IN:
                 return self._keys.key(call.caller_number)
@@ -75,15 +80,19 @@ class RecordPseudonymizer:
         return ""
 
     def _other(self, number: str) -> str:
-        """Return what may be stored of a number that may be anybody's, or no number at all."""
+        """Return an external number as it may be stored; return an extension or other text unchanged."""
         return self._keys.stored(number) if _is_outside(number) else number
 
 
 def _keyed(record: _Keyed, values: Callable[[_Keyed], tuple[Any, ...]], key: str) -> _Keyed:
-    """Return the record with a caller's key; `dataclasses.replace` takes three times as long."""
+    """Return the record with a caller key. `values` reads all its other fields.
+
+    The function does not use `dataclasses.replace`, which takes three times as long.
+    """
     kind: Callable[..., _Keyed] = type(record)
     return kind(*values(record), key)
 
 
 def _is_outside(number: str) -> bool:
+    """Return whether a number is external: it has at least seven digits, without a channel's serial."""
     return sum(sign.isdecimal() for sign in _SERIAL.sub("", number)) >= _OUTSIDE
