@@ -1,1 +1,1 @@
-"""Offline tools: replay of a recorded AMI stream, import of a queue_log and its comparison with records."""
+"""Offline tools: the replay of a recorded AMI stream, and the import and comparison of a queue_log."""

@@ -1,7 +1,7 @@
-"""The two commands about Asterisk's queue_log: ours compared with it, and history taken in from it.
+"""Asterisk's queue_log: the comparison with the daemon's records, and the import of its history.
 
-`cli.py` calls `compared` and `import_log`; here files, databases and recordings meet the pure code of
-`queue_log/`.
+`compared` compares the visits and talks of a queue_log with recorded ones. `import_log` stores the visits and
+talks of queue_log files. Files and databases are opened here; the package `queue_log` has the pure code.
 """
 
 import gzip
@@ -27,9 +27,9 @@ from cc_bridge.storage.queries.queue_log_table import read_table
 
 __all__ = ["TABLE", "compared", "from_database", "from_recording", "import_log"]
 
-TABLE = "table:"  # begins the name of a log that is a table, before its database's URL
-_BATCH = 1_000  # visits a transaction
-_CHUNK = 256 * 1024  # bytes
+TABLE = "table:"  # the prefix of a log that is a database table; the URL of the database follows
+_BATCH = 1_000  # visits in one transaction
+_CHUNK = 256 * 1024  # bytes that one read returns
 _SECOND = 1.0
 
 
@@ -41,20 +41,26 @@ def compared(
     until: float = inf,
     zone: tzinfo | None = None,
 ) -> Comparison:
-    """Compare a log, a file or `table:URL`, with what `ours` gives for its span of time."""
+    """Compare a queue_log with the daemon's records of the same time span.
+
+    `log` is a file's path, or `table:URL` for a database table. `ours(since, until)` returns the daemon's
+    records. `counts` gets the numbers of lines. `since` and `until` limit the entry times of the compared
+    visits, in UTC epoch seconds. `zone` is the time zone of a table's timestamps; None means that of this
+    machine.
+    """
     if log.startswith(TABLE):
         lines = read_table(log.removeprefix(TABLE), since, until, zone, counts)
     else:
         lines = read(read_stream(Path(log)), counts)
     visits = list(_visits(lines, QueueLogVisits()))
     first, last = counts.first_at, counts.last_at
-    if first is None or last is None:  # nothing to compare with, and nothing to excuse it
+    if first is None or last is None:  # an empty log: every recorded visit is then an unexplained difference
         return compare(QueueLogSide([]), ours(since, until), since, until)
     return compare(QueueLogSide(visits, first, last), ours(first, last + _SECOND), since, until)
 
 
 def from_database(url: str, pbx: str) -> Callable[[float, float], RecordedSide]:
-    """Return what reads our records from the database."""
+    """Return a function that reads the recorded visits, talks and gaps of a time span from the database."""
 
     def read_observed(since: float, until: float) -> RecordedSide:
         with database(url) as engine, engine.connect() as connection:
@@ -64,10 +70,13 @@ def from_database(url: str, pbx: str) -> Callable[[float, float], RecordedSide]:
 
 
 def from_recording(path: Path) -> Callable[[float, float], RecordedSide]:
-    """Return what makes our records anew from a recorded AMI stream, whatever the span."""
+    """Return a function that replays a recorded AMI stream and returns its visits and talks.
+
+    The function ignores the time span in its arguments: it always replays the whole recording.
+    """
 
     def read_observed(_since: float, _until: float) -> RecordedSide:
-        tracker = _ProgressFile("replay")
+        tracker = _SpanTracker("replay")
         records = list(replay(read_stream(path), tracker, AmiCounts()))
         return RecordedSide(
             visits=[record for record in records if isinstance(record, QueueVisit)],
@@ -82,18 +91,25 @@ def from_recording(path: Path) -> Callable[[float, float], RecordedSide]:
 def import_log(
     paths: Iterable[Path], url: str, pbx: str, progress: Callable[[int], None], privacy: RecordPseudonymizer
 ) -> tuple[ImportResult, LineCounts]:
-    """Take in the visits and talks of log files, oldest first; `progress` is told of the bytes read."""
+    """Store the visits and talks of queue_log files in the database; the oldest file must come first.
+
+    `progress` gets the number of bytes of each read. `privacy` pseudonymizes each record before it is
+    stored. Return the numbers of imported records and the numbers of lines.
+    """
     counts, imported = LineCounts(), ImportResult()
     chunks = (chunk for path in paths for chunk in _chunks(path, progress))
-    told = _visits(read(chunks, counts), QueueLogVisits())
+    visits = _visits(read(chunks, counts), QueueLogVisits())
     with database(url) as engine:
-        while batch := list(islice(told, _BATCH)):
+        while batch := list(islice(visits, _BATCH)):
             add(engine, pbx, batch, imported, privacy.of)
     return imported, counts
 
 
-class _ProgressFile(Tracker):
-    """Notes from when to when it was told something; told nothing, nothing is excused by that."""
+class _SpanTracker(Tracker):
+    """A call tracker that also keeps the times of its first and last event, in UTC epoch seconds.
+
+    Without an event the span is unlimited, so that no difference is explained by a span that is too short.
+    """
 
     first_at, last_at = -inf, inf
 
@@ -105,13 +121,14 @@ class _ProgressFile(Tracker):
 
 
 def _visits(lines: Iterable[QueueLogLine], visits: QueueLogVisits) -> Iterator[LoggedVisit]:
+    """Yield each visit of the log once it is complete, then the visits that are open at the log's end."""
     for line in lines:
         yield from visits.feed(line)
     yield from visits.finish()
 
 
 def _chunks(path: Path, progress: Callable[[int], None]) -> Iterator[bytes]:
-    """Yield a file's bytes, unpacked if its name ends in .gz."""
+    """Yield a file's bytes, decompressed if its name ends in .gz; report the bytes read to `progress`."""
     with path.open("rb") as raw, gzip.open(raw) if path.suffix == ".gz" else raw as stream:
         before = 0
         while chunk := stream.read(_CHUNK):

@@ -1,6 +1,7 @@
-"""A recorded AMI stream through the same codec and tracker as a live one.
+"""The replay of a recorded AMI stream: it uses the same codec and tracker as the running daemon.
 
-`cc-bridge replay` prints what comes out; it is also how the tests read recordings.
+`replay` yields the records of the calls. `as_json` and `as_text` format one record as a line. A recording
+holds the bytes that Asterisk sent over AMI.
 """
 
 import gzip
@@ -23,14 +24,17 @@ _CHUNK = 64 * 1024
 
 
 def read_stream(path: Path) -> Iterator[bytes]:
-    """Yield a recording's bytes, unpacked if its name ends in .gz."""
+    """Yield a file's bytes, decompressed if its name ends in .gz."""
     with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as stream:
         while chunk := stream.read(_CHUNK):
             yield chunk
 
 
 def replay(chunks: Iterator[bytes], tracker: Tracker, counts: MessageCounts) -> Iterator[CallRecord]:
-    """Yield records in the order of their completion; what is open at the end comes last, unobserved."""
+    """Yield the visits, rings and talks of a recording in the order in which they ended.
+
+    Visits, rings and talks that are still open at the end of the recording come last, as `unobserved`.
+    """
     codec = Codec(WANTED, counts)
     now = 0.0
     for chunk in chunks:
@@ -43,11 +47,12 @@ def replay(chunks: Iterator[bytes], tracker: Tracker, counts: MessageCounts) -> 
 
 
 def _of_calls(records: list[TrackerRecord]) -> list[CallRecord]:
+    """Return the visits, rings and talks among the tracker's records."""
     return [record for record in records if isinstance(record, CallRecord)]
 
 
 def as_json(record: CallRecord) -> str:
-    """Return one line: instants as ISO 8601 UTC with milliseconds, seconds as floats."""
+    """Return a record as one line of JSON: times as ISO 8601 UTC with milliseconds, durations in seconds."""
     match record:
         case QueueVisit():
             fields = {
@@ -96,7 +101,7 @@ def as_json(record: CallRecord) -> str:
 
 
 def as_text(record: CallRecord) -> str:
-    """Return one line for people, by local time."""
+    """Return a record as one readable line, with the start time in local time."""
     match record:
         case QueueVisit():
             at, what = record.entered_at, f"waited {record.wait_seconds:.1f} s, {record.outcome}"
@@ -118,8 +123,10 @@ def as_text(record: CallRecord) -> str:
 
 
 def _instant(at: float) -> str:
+    """Return UTC epoch seconds as ISO 8601 with milliseconds, such as `2026-03-01T09:00:00.250Z`."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _seconds(seconds: float) -> float:
+    """Return a duration in seconds, rounded to microseconds."""
     return round(seconds, 6)
