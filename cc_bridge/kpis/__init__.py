@@ -1,1 +1,1 @@
-"""KPIs: the catalogue of definitions, the service level, and scores with their intervals. Pure."""
+"""KPIs: their catalogue, the service level, question kinds, and survey scores with intervals. Pure."""

@@ -1,9 +1,9 @@
-"""What each number means: one catalogue of names, words, formulas, units and sources. Pure.
+"""The KPI catalogue: the name, meaning, formula, unit and source of each KPI. Pure.
 
-`metrics/` takes the HELP of its KPIs from here (`help_text`), `config/docs/kpis.md` is generated from it.
+The HELP texts of metrics (`help_text`) and the page `config/docs/kpis.md` are made from it.
 
-The trap: a formula is read by people and run by the tests. Where code computes the number, the names in
-its formula are the code's own: the fields of VisitCounts, or the instants of a record.
+Note: people read the formulas, and tests evaluate them. A formula therefore uses names of the code where code
+computes the KPI: the fields of VisitCounts, or the times of a record.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,23 +18,23 @@ __all__ = ["KPIS", "Kpi", "help_text", "page"]
 
 @dataclass(frozen=True, slots=True)
 class Kpi:
-    """One number. A formula in `%` gives a share of 1, which is shown times 100."""
+    """The definition of one KPI. The formula of a KPI in `%` gives a fraction, which is shown times 100."""
 
     name: str
-    words: str
+    words: str  # the meaning, in words
     formula: str
     unit: str
-    source: str  # events of the PBX, then what is stored, as table.column
-    metric: str = ""  # the metric of Prometheus that carries it, if one does
-    used_by: str = ""  # who else counts like this
+    source: str  # the PBX's events, then the stored columns, as table.column
+    metric: str = ""  # the Prometheus metric with this KPI; empty: none
+    used_by: str = ""  # other products with the same definition
 
 
 KPIS: Mapping[str, tuple[Kpi, ...]] = {
     "Calls": (
         Kpi(
             "calls",
-            "Calls that ended, by direction (in, out, internal) and whether anybody answered; those without a"
-            " queue only if direct_calls.enabled",
+            "Calls that ended, by direction (in, out, internal) and by whether they were answered; calls"
+            " without a queue are counted only with direct_calls.enabled",
             "number of calls with the direction and the answer",
             "calls",
             "Newchannel of the first to Hangup of the last channel; calls.direction, calls.answered",
@@ -42,15 +42,14 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         ),
         Kpi(
             "call_wait",
-            "Time of a call in its queues until the first answer; a caller who went on to a second queue has"
-            " waited in both",
+            "Time of a call in its queues until the first answer; the wait times of several queues are added",
             "sum of the waits before the first answer",
             "seconds",
             "calls.wait_seconds",
         ),
         Kpi(
             "call_share",
-            "What part of the talking of a call each agent did",
+            "Share of the talk time of a call that each agent had",
             "talk of the agent / sum of the talks of the call",
             "%",
             "talks.call_id, talks.agent, talks.talk_seconds, calls.talk_seconds",
@@ -59,7 +58,7 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
     "Visits": (
         Kpi(
             "visit_outcomes",
-            "Stays of callers in queues that ended, by how they ended; the outcomes add up to all visits",
+            "Visits (stays of callers in queues) that ended, by outcome; the outcomes add up to all visits",
             "number of visits with the outcome",
             "visits",
             "QueueCallerLeave with AgentConnect, HangupRequest, Hangup, QUEUESTATUS; queue_visits.outcome",
@@ -91,7 +90,7 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         ),
         Kpi(
             "abandonment",
-            "Share of the offered callers who hung up while they waited, short abandons left out",
+            "Share of the offered callers who hung up while they waited, without short abandons",
             "(abandoned - short_abandons)"
             " / (answered + abandoned + timed_out + left_by_key - short_abandons)",
             "%",
@@ -101,7 +100,7 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
     "Times": (
         Kpi(
             "wait",
-            "Time in the queue, from joining to leaving it, whatever the outcome",
+            "Time in the queue, from joining to leaving it, for every outcome",
             "left_at - entered_at",
             "seconds",
             "QueueCallerJoin to QueueCallerLeave; queue_visits.wait_seconds",
@@ -123,14 +122,14 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         ),
         Kpi(
             "ring",
-            "Time of one attempt to reach one agent, answered or not",
+            "Time of one ring attempt at one agent's phone, answered or not",
             "ended_at - started_at",
             "seconds",
             "AgentCalled to the first DialEnd, else Hangup; rings.ring_seconds",
         ),
         Kpi(
             "ring_outcomes",
-            "Attempts to reach an agent that ended, by how they ended",
+            "Ring attempts at an agent's phone that ended, by outcome",
             "number of rings with the outcome",
             "rings",
             "DialEnd, AgentDump, cause of the Hangup; rings.outcome",
@@ -138,7 +137,7 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         ),
         Kpi(
             "talk",
-            "Time of one agent with one caller, hold included; the survey and music after it are not",
+            "Time of one agent with one caller, with hold, without the survey and music after it",
             "ended_at - answered_at",
             "seconds",
             "BridgeEnter of the second to BridgeLeave of the first, AttendedTransfer; talks.talk_seconds",
@@ -154,7 +153,7 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         ),
         Kpi(
             "talk_ends",
-            "Talks that ended, by who ended them",
+            "Talks that ended, by the party or event that ended them",
             "number of talks with the ending",
             "talks",
             "HangupRequest, SoftHangupRequest, BlindTransfer, AttendedTransfer; talks.ended_by",
@@ -162,14 +161,14 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         ),
         Kpi(
             "wrap_up",
-            "Time from the end of a talk until the agent is available, the queue's wrapuptime or longer",
+            "Time from the end of a talk until the agent is available: the queue's wrapuptime or longer",
             "available_at - ended_at",
             "seconds",
             "QueueMemberStatus, QueueMemberPause; talks.ended_at",
         ),
         Kpi(
             "handle",
-            "Time that one talk keeps its agent, the wrap-up being the member's wrapuptime, else the queue's",
+            "Handling time of one talk; its wrap-up is the member's wrapuptime, else the queue's",
             "talk + wrap_up",
             "seconds",
             "QueueMemberStatus, the configuration; talks.talk_seconds",
@@ -177,7 +176,7 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         ),
         Kpi(
             "agent_talks",
-            "Talks that ended and were seen whole, by agent",
+            "Talks that ended and were observed completely, by agent",
             "number of talks of the agent",
             "talks",
             "talks.queue, talks.agent",
@@ -185,15 +184,15 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         ),
         Kpi(
             "agent_handle",
-            "Time that the talks of an agent took, those that were seen whole",
-            "sum of talk + wrap_up",
+            "Handling time of all talks of an agent that were observed completely",
+            "sum of (talk + wrap_up)",
             "seconds",
             "talks.agent, talks.talk_seconds",
             "cc_bridge_agent_handle_seconds_total",
         ),
         Kpi(
             "occupancy",
-            "Share of the logged-in time without pauses in which the agent worked",
+            "Share of the logged-in time, without pauses, in which the agent talked or was in wrap-up",
             "(talk + wrap_up) / (talk + wrap_up + available)",
             "%",
             "QueueMemberStatus, QueueMemberPause, QueueMemberAdded, QueueMemberRemoved; talks.talk_seconds",
@@ -222,11 +221,11 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
             "answered_within / (answered + abandoned)",
             "%",
             "queue_visits.outcome, queue_visits.wait_seconds",
-            used_by="NethVoice, Genesys with all switches on",
+            used_by="NethVoice, Genesys with all options on",
         ),
         Kpi(
             "service_level_no_short",
-            "Share of the offered visits that were answered within T, short abandons left out",
+            "Share of the offered visits that were answered within T, without short abandons",
             "answered_within / (answered + abandoned + timed_out + left_by_key - short_abandons)",
             "%",
             "queue_visits.outcome, queue_visits.wait_seconds",
@@ -234,7 +233,7 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         ),
         Kpi(
             "service_level_strict",
-            "Share of all visits, whatever their outcome, that were answered within T",
+            "Share of all visits, with every outcome, that were answered within T",
             "answered_within / visits",
             "%",
             "queue_visits.outcome, queue_visits.wait_seconds",
@@ -243,16 +242,16 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
     "Survey": (
         Kpi(
             "survey_eligible",
-            "Callers who could have been asked, asked or not; not those of queues without a survey, nor those"
-            " whose call was none to be rated",
-            "number of callers with a stage other than disabled and not_eligible, call-backs left out",
+            "Callers eligible for a survey, invited or not; without callers of queues without a survey and"
+            " callers whose call cannot be rated",
+            "number of callers with a stage other than disabled and not_eligible, without callbacks",
             "callers",
             "FastAGI; survey_decisions.stage, survey_decisions.trigger",
             "cc_bridge_survey_eligible_total",
         ),
         Kpi(
             "survey_stages",
-            "Callers who reached a stage: invited or the reason why not, caller_left_first, started,"
+            "Callers who reached a stage: invited or the reason against it, caller_left_first, started,"
             " answered, invalid, no_input, skipped, not_recorded, opted_out, hung_up, complete, partial,"
             " declined",
             "number of times the stage was reached",
@@ -262,15 +261,15 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         ),
         Kpi(
             "response_rate",
-            "Share of the callers who could be asked, asked or not, of whom there is a valid answer",
+            "Share of the eligible callers, invited or not, who gave a valid answer",
             "answered / eligible",
             "%",
             "FastAGI; survey_decisions.stage, answers.attempt_id",
         ),
         Kpi(
             "left_first",
-            "Share of the callers who would be asked that hung up while the agent was still in the talk; of"
-            " an agent, to be read beside the share of the queue's other agents",
+            "Share of the callers due for an invitation who hung up before the agent did; compare the share"
+            " of an agent with the share of the queue's other agents",
             "caller_left_first / (caller_left_first + invited)",
             "%",
             "HangupRequest, BridgeLeave; talks.ended_by, survey_decisions.stage, survey_decisions.queue, "
@@ -305,15 +304,16 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         ),
         Kpi(
             "delivery_gap",
-            "What agent or supervisor counts as solved or in time, less what the callers confirm",
+            "Share that agents or supervisors claim as solved or in time, minus the share that callers"
+            " confirm",
             "claimed talks / talks - confirmed answers / all answers",
             "%",
             "talks.answered_at, queue_visits.wait_seconds, answers.value",
         ),
         Kpi(
             "delivery_gap_in_time",
-            "The delivery gap of promptness: what we count as answered in time, less the share of satisfied"
-            " callers of the same queue and span, with the n of both",
+            "Delivery gap of promptness: the share of visits answered in time, minus the share of satisfied"
+            " callers of the same queue and time span, with the n of both",
             "service_level_no_short - csat",
             "%",
             "queue_visits.wait_seconds, queue_visits.outcome, answers.value",
@@ -322,8 +322,9 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
     "Follow-up": (
         Kpi(
             "recall",
-            "Share of the lost calls with an answered call to or from the same number within the window, 24 h"
-            " unless set; lost is abandoned, timed_out, left_by_key, queue_full, empty or unavailable",
+            "Share of the lost calls with an answered call to or from the same number within the window"
+            " (default 24 h); a call is lost as abandoned, timed_out, left_by_key, queue_full, empty or"
+            " unavailable",
             "lost calls recalled / lost calls",
             "%",
             "queue_visits.caller_key, queue_visits.outcome, queue_visits.left_at, calls.caller_key,"
@@ -331,8 +332,8 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         ),
         Kpi(
             "repeat",
-            "Share of the visits whose number comes again to the same queues, for 24 h and for 7 days;"
-            " not when back within 60 s, nor for withheld and shared numbers",
+            "Share of the visits after which the same number calls the same queues again within 24 h, and"
+            " within 7 days; without returns within 60 s and without withheld and shared numbers",
             "visits followed by another / visits",
             "%",
             "queue_visits.caller_key, queue_visits.queue, queue_visits.entered_at, calls.ended_at",
@@ -341,10 +342,10 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
     "Observation": (
         Kpi(
             "gap",
-            "Time in which the PBX was not observed, by reason; figures of that time are incomplete",
+            "Time in which the PBX was not observed, by reason; figures of this time are incomplete",
             "ended_at - started_at",
             "seconds",
-            "last sight of the PBX to the next good login; gaps.started_at, gaps.ended_at",
+            "last sign of the PBX to the next successful login; gaps.started_at, gaps.ended_at",
             "cc_bridge_observation_gap_seconds_total",
         ),
     ),
@@ -354,7 +355,7 @@ _BY_NAME = {kpi.name: kpi for kpis in KPIS.values() for kpi in kpis}
 
 
 def help_text(name: str) -> str:
-    """Return words, formula and unit in one line, such as for the HELP of a metric."""
+    """Return the meaning, formula and unit of a KPI in one line; KeyError for an unknown name."""
     kpi = _BY_NAME[name]
     return f"{kpi.words}: {kpi.formula} ({kpi.unit})."
 
@@ -362,28 +363,29 @@ def help_text(name: str) -> str:
 _INTRO = """\
 # KPI definitions
 
-Generated from the code by `python tests/support/generate.py`: change the words there. Instants are the PBX's
-own, in UTC, and durations come from them to the microsecond. A % is its formula times 100. A definition
-stands here even where nothing shows it yet; the column `metric` says what Prometheus gets. Raw facts are
-stored, so that each number can be computed for past days too: a source names events of the PBX, then
-table.column."""
+`python tests/support/generate.py` generates this page from the code; change the texts there. All times are
+times of the PBX in UTC. Durations are computed from them, to the microsecond. A KPI in % is its formula times
+100. Some definitions are not shown by any report yet. The column `metric` names the Prometheus metric, if
+there is one. The database keeps the raw facts, so each KPI can be computed for past days too. The column
+`source` names the PBX's events first, then the stored columns as table.column."""
 
 _SERVICE_LEVEL = f"""\
-T is the queue's `service_level_seconds`. Within T is wait <= T; a short abandon is wait < the queue's
-`short_abandon_seconds`. No calls is no data, not 100 %. `{DEFAULT}` is the one that is meant where none is
-named. Example day: 100 visits, 80 answered (70 of them within T), 20 abandoned (8 short, 4 more within T)."""
+T is the queue's `service_level_seconds`. A visit is within T if its wait is at most T. An abandoned visit is
+a short abandon if its wait is less than the queue's `short_abandon_seconds`. Without calls there is no value,
+not 100 %. The default definition is `{DEFAULT}`. The example day has 100 visits: 80 answered (70 of them
+within T) and 20 abandoned (8 short abandons and 4 more within T)."""
 
 _SURVEY = """\
-n is the number of answers (of callers, for `response_rate` and `left_first`), `answers[4]` how many gave a 4.
-Every score is shown with n and a 95 % interval: Wilson's for shares, Student's t for means, that of the
-variance with three answers added for NPS. With fewer than 15 answers it is shown as "too few" and never
-ranked; no answers is no data, not 0 %."""
+n is the number of answers; for `response_rate` and `left_first` it is the number of callers. `answers[4]` is
+the number of answers with the value 4. Every score is shown with n and a 95 % interval: Wilson's interval for
+shares, Student's t for means, and for NPS the interval of its variance with three answers added. A score of
+fewer than 15 answers is shown as "too few" and never ranked. Without answers there is no score, not 0 %."""
 
 _EXAMPLE_DAY = VisitCounts(100, 80, 70, 20, 12, short_abandons=8)
 
 
 def page() -> str:
-    """Return the catalogue as Markdown."""
+    """Return the page `config/docs/kpis.md`: the catalogue as Markdown tables."""
     parts = [_INTRO]
     for heading, kpis in KPIS.items():
         parts.append(f"## {heading}")
@@ -402,6 +404,7 @@ def page() -> str:
 
 
 def _examples() -> Iterable[tuple[str, ...]]:
+    """Yield a table row for each service level: definition, other products, value of the example day."""
     for definition in ServiceLevelDefinition:
         share = from_counts(_EXAMPLE_DAY, definition)
         percent = f"{share.percent:.1f} %" if share else "no data"
@@ -409,9 +412,11 @@ def _examples() -> Iterable[tuple[str, ...]]:
 
 
 def _code(text: str) -> str:
+    """Return a text as Markdown code; an empty text stays empty."""
     return f"`{text}`" if text else ""
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Return a Markdown table with a header row."""
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -1,9 +1,8 @@
-"""The registry of question kinds: one entry for each kind, from which everything about it follows. Pure.
+"""The registry of question kinds, such as csat and nps: one entry for each kind. Pure.
 
-An entry has the scale and the keys of a kind, its low ratings and its scores. Survey files, configuration,
-reports, pages, the KPI definitions and the schema reference read it. The words of a kind for people are its
-table in `reports/render/texts.toml`. `tests/unit/kpis/test_question_kinds.py` holds every entry against all
-of them.
+An entry has the scale, keys, low ratings and scores of a kind. Survey files, configuration, reports, the KPI
+catalogue and the schema reference are made from these entries. The texts that people read are in
+`reports/render/texts.toml`. `tests/unit/kpis/test_question_kinds.py` checks that all of them agree.
 """
 
 from collections.abc import Mapping
@@ -29,9 +28,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ScoreType:
-    """One score of a kind. Words and formula are its KPI definition."""
+    """One score of a question kind. `words` (the meaning) and `formula` also define its KPI."""
 
-    name: str  # of the KPI, of its label in texts.toml, and in CSV and JSON
+    name: str  # of the KPI, of its label in texts.toml, and of its field in CSV and JSON
     unit: Unit
     method: ScoreMethod
     words: str
@@ -40,29 +39,29 @@ class ScoreType:
 
 @dataclass(frozen=True, slots=True)
 class QuestionKind:
-    """One kind. A kind without a scale has no score: a choice, or a spoken comment."""
+    """One kind of survey question. A kind without a scale (choice, spoken comment) has no score."""
 
     name: str
-    meaning: str  # of its values
-    scale: range = range(0)  # from the lowest value to the highest
-    own_keys: Mapping[str, int] | None = None  # what a caller types -> what is stored; None: the value itself
-    labels: Mapping[int, str] = field(
-        default_factory=dict
-    )  # value -> its meaning in words, stored with the answer
-    low_max: int | None = None  # the highest low rating unless the configuration sets it; None: none is low
-    scores: tuple[ScoreType, ...] = ()  # the first one stands on the wallboard
-    replaced_by: str = ""  # what to ask instead of a retired kind, of which stored answers stay readable
+    meaning: str  # the meaning of its values
+    scale: range = range(0)  # the values from the lowest to the highest; empty: no scale
+    own_keys: Mapping[str, int] | None = None  # key that a caller presses -> stored value; None: the same
+    labels: Mapping[int, str] = field(default_factory=dict)  # value -> its word, stored with the answer
+    low_max: int | None = None  # the default of the highest low rating; None: no rating is low
+    scores: tuple[ScoreType, ...] = ()  # the wallboard shows the first one
+    replaced_by: str = ""  # the successor of a retired kind; empty: the kind is in use
 
     @property
     def keys(self) -> Mapping[str, int]:
+        """The stored value by the keys that a caller presses, such as `"10"` -> 10."""
         return {str(value): value for value in self.scale} if self.own_keys is None else self.own_keys
 
     @property
     def retired(self) -> bool:
+        """Whether surveys can no longer ask this kind; stored answers stay readable."""
         return bool(self.replaced_by)
 
     def compute(self, answers: AnswersByValue, minimum: int = MINIMUM) -> dict[str, Score | None]:
-        """Return the scores by name. Raises ValueError for a value off the scale."""
+        """Return the scores by name, None without answers; raise ValueError for a value off the scale."""
         return {score.name: score.method(score.name, answers, self.scale, minimum) for score in self.scores}
 
 
@@ -80,14 +79,14 @@ KINDS: Mapping[str, QuestionKind] = MappingProxyType(
                         "csat",
                         Unit.PERCENT,
                         share_of(4, 5),
-                        "Share of satisfied callers on the scale of 1 to 5",
+                        "Share of satisfied callers (4 and 5) on the scale of 1 to 5",
                         "(answers[4] + answers[5]) / n",
                     ),
                     ScoreType(
                         "csat_mean",
                         Unit.MEAN,
                         mean,
-                        "Mean satisfaction on the scale of 1 to 5, shown beside the share",
+                        "Mean satisfaction on the scale of 1 to 5, shown next to the share",
                         "sum of the answers / n",
                     ),
                 ),
@@ -102,7 +101,7 @@ KINDS: Mapping[str, QuestionKind] = MappingProxyType(
                         "nps",
                         Unit.POINTS,
                         net,
-                        "Promoters (9 and 10) less detractors (0 to 6) on the scale of 0 to 10, from -100 to"
+                        "Promoters (9 and 10) minus detractors (0 to 6) on the scale of 0 to 10, from -100 to"
                         " 100",
                         "100 * (promoters - detractors) / n",
                     ),
@@ -118,8 +117,8 @@ KINDS: Mapping[str, QuestionKind] = MappingProxyType(
                         "nps_0_9",
                         Unit.POINTS,
                         net,
-                        "Promoters (8 and 9) less detractors (0 to 5) on the scale of 0 to 9: no NPS, and not"
-                        " to be compared with one; of stored answers only, no survey asks it any more",
+                        "Promoters (8 and 9) minus detractors (0 to 5) on the scale of 0 to 9; not comparable"
+                        " with NPS. Only stored answers have it: the kind is retired",
                         "100 * (promoters - detractors) / n",
                     ),
                 ),
@@ -151,7 +150,7 @@ KINDS: Mapping[str, QuestionKind] = MappingProxyType(
                         "yes_no",
                         Unit.PERCENT,
                         share_of(1),
-                        "Share of the callers who said yes, which is stored as 1; no is 0",
+                        "Share of the callers who answered yes; yes is stored as 1, no as 0",
                         "answers[1] / n",
                     ),
                 ),
@@ -161,26 +160,26 @@ KINDS: Mapping[str, QuestionKind] = MappingProxyType(
         )
     }
 )
-"""The kinds by name, retired ones too: answers of them may be stored."""
+"""The kinds by name, with the retired kinds: the database may hold their answers."""
 
 SCORES: Mapping[str, ScoreType] = MappingProxyType(
     {score.name: score for kind in KINDS.values() for score in kind.scores}
 )
 SCALE_KINDS = tuple(kind.name for kind in KINDS.values() if kind.scale and not kind.retired)
-"""What a survey can ask on a scale."""
+"""The names of the kinds that a survey can ask and that have a scale."""
 RATING_KINDS = tuple(name for name in SCALE_KINDS if KINDS[name].low_max is not None)
-"""Those of them that have a low end."""
+"""The names of the scale kinds that have low ratings."""
 
 if TYPE_CHECKING:
     ScaleKind = str
     RatingKind = str
-else:  # so that a file may name these alone, and who misspells one is told all of them
+else:  # pydantic then accepts only these names, and its error message lists all of them
     ScaleKind = Literal[SCALE_KINDS]
     RatingKind = Literal[RATING_KINDS]
 
 
 def check_not_retired(name: object) -> None:
-    """Raise ValueError, with what to ask instead, for a kind that is no longer asked."""
+    """Raise ValueError for the name of a retired kind; the message names its successor."""
     kind = KINDS.get(name) if isinstance(name, str) else None
     if kind and kind.retired:
         raise ValueError(f"the kind {kind.name} is retired: use {kind.replaced_by}")

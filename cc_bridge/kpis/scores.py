@@ -1,17 +1,18 @@
-"""How scores are computed: each with its n and an interval that holds the truth in 95 of 100 samples.
+"""Survey scores: the computation of shares, means and NPS, each with n and a 95 % interval. Pure.
 
-`question_kinds.py` has the scores of each kind. Answers come counted, value -> how many gave it, as SQL's
-GROUP BY gives them. Pure.
+A 95 % interval holds the true value in 95 of 100 samples. The input is the number of answers by value, as
+SQL's GROUP BY returns it.
 
-Shares have Wilson's interval. NPS has that of its variance after three answers were added, 3/4 of them
-promoters and 3/4 detractors (Rocks, The American Statistician 70, 2016): of 15 answers in a good queue (85 %
-promoters, 5 % detractors) the plain one holds the truth in 76 of 100 samples, this one in 96. Means have
-that of Student's t, which is too narrow where nearly everybody gives the highest value: with 85 % of them it
-holds the truth in 84 of 100 samples of 15, and in 92 of 100 samples of 100.
-
-A score of few answers says nothing about an agent. Below `minimum` it is computed, but it is not `enough` to
-be shown, and `ranked` leaves it out; without any answer there is no score at all, which is not 0 %.
+A score of few answers says nothing about an agent. Below `minimum` answers a score is computed, but it is not
+`enough` to be shown or ranked. Without answers the score is None, not 0 %.
 """
+
+# The intervals. Shares have Wilson's interval.
+# NPS has the interval of its variance after three answers are added: 3/4 promoters, 3/4 detractors, the rest
+# passives (Rocks, The American Statistician 70, 2016). With 15 answers in a good queue (85 % promoters, 5 %
+# detractors) the plain interval holds the true value in 76 of 100 samples, this one in 96.
+# Means have Student's t interval, which is too narrow if nearly all callers give the highest value. If 85 %
+# do, it holds the true value in 84 of 100 samples of 15 answers, and in 92 of 100 samples of 100 answers.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ __all__ = [
 ]  # fmt: skip
 
 AnswersByValue = Mapping[int, int]
-"""Value -> how many callers gave it."""
+"""The number of answers by value."""
 
 MINIMUM = 15  # answers; with fewer, a share's interval is half of the scale wide
 Z = NormalDist().inv_cdf(0.975)
@@ -32,22 +33,26 @@ Z = NormalDist().inv_cdf(0.975)
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One figure of n answers, n at least 1, in the unit in which people read it: %, points, mean."""
+    """A score of n answers (at least 1) with its 95 % interval, in its unit: %, points or scale value."""
 
     name: str  # as in kpis/catalogue.py
     value: float
     n: int
-    low: float
-    high: float
-    enough: bool  # to be shown and ranked
+    low: float  # the lower end of the 95 % interval
+    high: float  # the upper end
+    enough: bool  # n has reached the minimum: the score may be shown and ranked
 
 
 ScoreMethod = Callable[[str, AnswersByValue, range, int], Score | None]
-"""From the score's name, the answers, their scale and the minimum; ValueError for an answer off the scale."""
+"""A function that computes one score; None if there are no answers.
+
+Its arguments are the score's name, the numbers of answers by value, the scale, and the minimum number of
+answers. It raises ValueError for an answer outside the scale.
+"""
 
 
 def share_of(*values: int) -> ScoreMethod:
-    """Return what computes the % of the answers that have one of these values."""
+    """Return a score method: the % of the answers that have one of the given values."""
 
     def share(name: str, answers: AnswersByValue, scale: range, minimum: int) -> Score | None:
         n = _count(answers, scale)
@@ -57,12 +62,12 @@ def share_of(*values: int) -> ScoreMethod:
 
 
 def response_rate(answered: int, eligible: int, minimum: int = MINIMUM) -> Score | None:
-    """Return the % of attempts with at least one valid answer among all who could have been asked."""
+    """Return the response rate: the % of eligible callers who gave at least one valid answer."""
     return _share("response_rate", answered, eligible, minimum)
 
 
 def mean(name: str, answers: AnswersByValue, scale: range, minimum: int) -> Score | None:
-    """Return the mean."""
+    """Return the mean of the answers, with Student's t interval within the scale; None without answers."""
     n = _count(answers, scale)
     if not n:
         return None
@@ -71,8 +76,9 @@ def mean(name: str, answers: AnswersByValue, scale: range, minimum: int) -> Scor
     if squares:
         below = above = student_t(n - 1) * sqrt(squares / (n - 1) / n)
     else:
-        # All the same, or one answer: t knows no spread, which is not that there is none. As many callers
-        # as Wilson's interval leaves room for may think otherwise, and be at either end of the scale.
+        # All answers are equal, or there is one answer, so the sample has no spread. Other callers may still
+        # answer differently. Their share is at most Wilson's upper bound for 0 of n, and they are assumed at
+        # the end of the scale.
         _, others = wilson(0, n)
         below, above = others * (middle - scale[0]), others * (scale[-1] - middle)
     low, high = max(middle - below, scale[0]), min(middle + above, scale[-1])
@@ -80,9 +86,9 @@ def mean(name: str, answers: AnswersByValue, scale: range, minimum: int) -> Scor
 
 
 def net(name: str, answers: AnswersByValue, scale: range, minimum: int) -> Score | None:
-    """Return the % of promoters less the % of detractors.
+    """Return a net score such as NPS: the % of promoters minus the % of detractors; None without answers.
 
-    The groups of NPS are counted from the top of the scale: two steps of promoters, two of passives.
+    The two highest values of the scale are promoters, the next two are passives, all others are detractors.
     """
     n = _count(answers, scale)
     if not n:
@@ -99,13 +105,13 @@ def net(name: str, answers: AnswersByValue, scale: range, minimum: int) -> Score
 
 
 def ranked(scores: Mapping[str, Score | None]) -> list[tuple[str, Score]]:
-    """Return agents or queues with their score, the highest first; who has too few answers has no rank.
+    """Return the names (of agents or queues) and scores, the highest score first, without too few answers.
 
-    Raises ValueError for scores of different names: NPS on two scales does not rank.
+    Raises ValueError for scores of different kinds: NPS values of two scales cannot be compared.
     """
     names = {score.name for score in scores.values() if score}
     if len(names) > 1:
-        raise ValueError(f"different scores cannot be ranked: {', '.join(sorted(names))}")
+        raise ValueError(f"scores of different kinds cannot be ranked: {', '.join(sorted(names))}")
     enough = [(who, score) for who, score in scores.items() if score and score.enough]
     return sorted(enough, key=lambda one: (-one[1].value, one[0]))
 
@@ -114,22 +120,22 @@ def ranked(scores: Mapping[str, Score | None]) -> list[tuple[str, Score]]:
 
 
 def wilson(part: int, n: int, z: float = Z) -> tuple[float, float]:
-    """Return the bounds of a share from 0 to 1 (Wilson, 1927); n is at least 1."""
+    """Return the two bounds of Wilson's interval (1927) for `part` of `n`, from 0 to 1; n is at least 1."""
     share, spread = part / n, z * z / n
     middle = (share + spread / 2) / (1 + spread)
     half = z * sqrt((share * (1 - share) + spread / 4) / n) / (1 + spread)
-    # At a share of 0 or 1 a bound is the share itself, give or take a rounding error.
+    # At a share of 0 or 1 one bound equals the share. The comparison removes a rounding error.
     return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
 
 
-# The 97.5 % point for 1 to 9 degrees of freedom, as every table has it.
+# The 97.5 % points of Student's t for 1 to 9 degrees of freedom, as printed in tables.
 _STUDENT_T = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622)
 
 
 def student_t(freedom: int) -> float:
-    """Return the 97.5 % point of Student's t, right to 0.0002.
+    """Return the 97.5 % point of Student's t for `freedom` degrees of freedom, exact to 0.0002.
 
-    From 10 degrees of freedom on it is the expansion by the normal point (Abramowitz and Stegun 26.7.5).
+    From 10 degrees of freedom on, it is computed from the normal point (Abramowitz and Stegun 26.7.5).
     """
     if freedom <= len(_STUDENT_T):
         return _STUDENT_T[freedom - 1]
@@ -146,12 +152,14 @@ def student_t(freedom: int) -> float:
 
 
 def _count(answers: AnswersByValue, scale: range) -> int:
+    """Return the number of answers; raise ValueError for a value outside the scale."""
     if strange := [value for value in answers if value not in scale]:
         raise ValueError(f"answers off the scale of {scale[0]} to {scale[-1]}: {strange[:5]}")
     return sum(answers.values())
 
 
 def _share(name: str, part: int, n: int, minimum: int) -> Score | None:
+    """Return `part` of `n` as a score in %; None if n is 0, ValueError if part is not from 0 to n."""
     if not 0 <= part <= n:
         raise ValueError(f"{name}: {part} of {n}")
     if not n:

@@ -1,14 +1,14 @@
-"""Service level by each of the five definitions in use, from stored visits or from counts of them. Pure.
+"""The service level by five definitions, from visits or from counts of visits. Pure.
 
-Whoever shows a service level asks here: `service_level` for the visits of one queue, `from_counts` where
-SQL has counted already. Queues with thresholds of their own are counted one by one and their counts added.
+`service_level` takes the visits of one queue. `from_counts` takes counts, such as from SQL. Queues with
+different thresholds are counted one by one, and their counts are added.
 
-Boundaries. Answered or abandoned within T: wait <= T, as app_queue compares (22) and as a histogram's
-bound does. Short abandon: wait < limit, so that a limit of 0 means none. Waits are taken to the
-microsecond, as they are stored, so that live and stored figures agree at the bound.
+A visit is within T if its wait is at most T, as in app_queue (Asterisk 22) and in a histogram. A short
+abandon has a wait less than the limit, so a limit of 0 means none. Waits are rounded to the microsecond, as
+stored, so that live and stored values agree at the bound.
 
-The trap: Asterisk's own ServicelevelPerf2 will differ from `removed` here, for Asterisk counts whole
-seconds, and takes a caller whom the queue timed out or turned away for one who abandoned.
+Note: Asterisk's ServicelevelPerf2 differs from `removed` here. Asterisk counts whole seconds, and it counts a
+caller whose wait timed out or who was not let in as abandoned.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -28,11 +28,11 @@ __all__ = [
     "service_level",
 ]
 
-_MICROSECONDS = 6  # decimals
+_MICROSECONDS = 6  # decimals of a wait in seconds
 
 
 class ServiceLevelDefinition(StrEnum):
-    """Whom a service level counts; `kpis/catalogue.py` has the formula of each and who else uses it."""
+    """A definition of the service level: which visits are counted. `kpis/catalogue.py` has the formulas."""
 
     ANSWERED = "answered"
     REMOVED = "removed"
@@ -45,7 +45,7 @@ DEFAULT = ServiceLevelDefinition.NO_SHORT
 
 
 class QueueStay(Protocol):
-    """What must be known of a visit: a QueueVisit, or a row of the table."""
+    """The two facts of a visit that the service level needs; a QueueVisit and a database row have them."""
 
     @property
     def outcome(self) -> str: ...
@@ -55,31 +55,32 @@ class QueueStay(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A part of n, which is never 0: without calls there is no share."""
+    """A share: `numerator` of `n` visits. n is never 0; without visits there is no Share."""
 
     numerator: int
     n: int
 
     @property
     def value(self) -> float:
-        """From 0 to 1."""
+        """The share as a fraction from 0 to 1."""
         return self.numerator / self.n
 
     @property
     def percent(self) -> float:
+        """The share in percent, from 0 to 100."""
         return 100 * self.numerator / self.n
 
 
 @dataclass(frozen=True, slots=True)
 class VisitCounts:
-    """How many visits there were, and of which kinds; `+` joins the counts of two queues or days."""
+    """The numbers of visits by outcome and wait; `+` adds the counts of two queues or days."""
 
-    visits: int = 0  # whatever the outcome
+    visits: int = 0  # with every outcome
     answered: int = 0
-    answered_within: int = 0
+    answered_within: int = 0  # answered with a wait of at most the threshold
     abandoned: int = 0
-    abandoned_within: int = 0
-    short_abandons: int = 0  # part of abandoned
+    abandoned_within: int = 0  # abandoned after a wait of at most the threshold
+    short_abandons: int = 0  # abandoned after less than the limit; also counted in abandoned
     timed_out: int = 0
     left_by_key: int = 0
 
@@ -88,7 +89,7 @@ class VisitCounts:
 
     @classmethod
     def of(cls, stays: Iterable[QueueStay], threshold: float, short_abandon: float) -> "VisitCounts":
-        """Count visits; `threshold` and `short_abandon` are their queue's settings, in seconds."""
+        """Count the visits of one queue; `threshold` and `short_abandon` are its settings, in seconds."""
         waits: dict[str, list[float]] = {outcome: [] for outcome in Outcome}
         for stay in stays:
             waits[stay.outcome].append(round(stay.wait_seconds, _MICROSECONDS))
@@ -105,7 +106,7 @@ class VisitCounts:
         )
 
 
-# Numerator and n of each definition.
+# The numerator and n of each definition, from the counts c.
 _SHARES: Mapping[ServiceLevelDefinition, Callable[[VisitCounts], tuple[int, int]]] = {
     ServiceLevelDefinition.ANSWERED: lambda c: (c.answered_within, c.answered),
     ServiceLevelDefinition.REMOVED: lambda c: (
@@ -122,7 +123,7 @@ _SHARES: Mapping[ServiceLevelDefinition, Callable[[VisitCounts], tuple[int, int]
 
 
 def from_counts(counts: VisitCounts, definition: ServiceLevelDefinition = DEFAULT) -> Share | None:
-    """Return the service level, or None where the definition finds no calls: no data is not 100 %."""
+    """Return the service level; None if the definition counts no visits, since no data is not 100 %."""
     numerator, n = _SHARES[definition](counts)
     return Share(numerator, n) if n else None
 
@@ -133,5 +134,8 @@ def service_level(
     short_abandon: float,
     definition: ServiceLevelDefinition = DEFAULT,
 ) -> Share | None:
-    """Return the service level of one queue's visits at `threshold` seconds, None if there are no calls."""
+    """Return the service level of one queue's visits; None if the definition counts no visits.
+
+    `threshold` is T and `short_abandon` the limit of a short abandon, both in seconds.
+    """
     return from_counts(VisitCounts.of(stays, threshold, short_abandon), definition)

@@ -1,4 +1,4 @@
-"""The units of figures, and with how many decimals people read them. Pure."""
+"""The units of KPI values, and their numbers of decimals in reports. Pure."""
 
 from enum import StrEnum
 
@@ -6,17 +6,18 @@ __all__ = ["Unit"]
 
 
 class Unit(StrEnum):
-    """In what a figure is, and so how it is written."""
+    """The unit of a value; it decides the format in which the value is shown."""
 
     COUNT = "count"
-    SECONDS = "seconds"  # of one call: written as minutes and seconds
-    TIME = "time"  # of many: written as hours and minutes, in seconds where programs read it
+    SECONDS = "seconds"  # the duration of one call, shown as minutes and seconds
+    TIME = "time"  # a total of many calls: shown as hours and minutes, in CSV and JSON as seconds
     PERCENT = "percent"
-    POINTS = "points"  # with a sign
+    POINTS = "points"  # from -100 to 100, shown with a sign
     MEAN = "mean"
 
     @property
     def decimals(self) -> int:
+        """The number of decimals that are shown."""
         return _DECIMALS.get(self, 0)
 
 
