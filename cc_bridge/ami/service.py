@@ -129,10 +129,20 @@ class AmiService:
         if self._running is not None:
             self._running.cancel()
 
-    def flush(self) -> None:
-        """Make Asterisk send what lies unsent; any input does (see client.py)."""
+    def flush(self) -> Deferred[bool]:
+        """Make Asterisk send the events that it holds back, by a ping.
+
+        Fires with True when Asterisk has answered; every event before the ping has been handled then. Fires
+        with False if the link is down or is lost meanwhile.
+        """
+        answered: Deferred[bool] = Deferred()
         if self.up and self._client is not None:
-            self._client.flush()
+            self._client.flush().addCallbacks(
+                lambda _: answered.callback(True), lambda _: answered.callback(False)
+            )
+        else:
+            answered.callback(False)
+        return answered
 
     def check(self) -> None:
         """Ask for a snapshot, unless one is on its way; the listener hears `ami_checked`."""

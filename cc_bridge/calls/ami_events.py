@@ -112,15 +112,20 @@ def _soft_hangup(h: EventHeaders, at: float) -> HangupRequested | None:
 def _blind(h: EventHeaders, at: float) -> BlindTransferred | None:
     if h["Result"] != "Success":
         return None
-    return BlindTransferred(at, h["TransfererUniqueid"], h["Extension"])
+    return BlindTransferred(at, h["TransfererUniqueid"], h["Extension"], h.get("TransfereeUniqueid", ""))
 
 
 def _attended(h: EventHeaders, at: float) -> AttendedTransferred | None:
     if h["Result"] != "Success":
         return None
-    number = _known(h.get("SecondTransfererConnectedLineNum", ""))
-    target = number or h.get("TransferTargetChannel") or h.get("DestApp") or h["DestType"]
-    return AttendedTransferred(at, (h["OrigTransfererUniqueid"], h["SecondTransfererUniqueid"]), target)
+    return AttendedTransferred(
+        at,
+        (h["OrigTransfererUniqueid"], h["SecondTransfererUniqueid"]),
+        _known(h.get("SecondTransfererConnectedLineNum", "")),
+        h.get("TransfereeUniqueid", ""),
+        h.get("TransferTargetUniqueid", ""),
+        h.get("DestType") == "App",
+    )
 
 
 def _status_set(h: EventHeaders, at: float) -> StatusSet | None:
@@ -163,9 +168,34 @@ def _dial_started(h: EventHeaders, at: float) -> DialStarted:
     )
 
 
+def _dial_ended(h: EventHeaders, at: float) -> DialEnded:
+    caller, dialed = h.get("Uniqueid", ""), h["DestUniqueid"]
+    return DialEnded(
+        at,
+        dialed,
+        h["DialStatus"],
+        caller,
+        bool(h.get("Forward")),
+        h.get("DestChannel", ""),
+        caller != "" and h.get("DestLinkedid") == dialed,
+    )
+
+
 def _bridge_entered(h: EventHeaders, at: float) -> BridgeEntered:
     holding = h["BridgeType"] == "agent_hold" or h["BridgeTechnology"] == "holding_bridge"
-    return BridgeEntered(at, h["BridgeUniqueid"], h["Uniqueid"], h.get("SwapUniqueid", ""), holding)
+    return BridgeEntered(
+        at,
+        h["BridgeUniqueid"],
+        h["Uniqueid"],
+        h.get("SwapUniqueid", ""),
+        holding,
+        h.get("Channel", ""),
+        _place(h),
+    )
+
+
+def _place(h: EventHeaders) -> str:
+    return f"{h.get('Context', '')},{h.get('Exten', '')}"
 
 
 def _reader(
@@ -178,9 +208,17 @@ _MEMBER = _reader(_member, "Queue Interface MemberName Status Paused", "PausedRe
 
 _READERS: dict[str, _EventReader] = {
     "Newchannel": _reader(
-        lambda h, at: ChannelStarted(at, h["Uniqueid"], h["Linkedid"], h["Context"], h["Exten"], *_caller(h)),
+        lambda h, at: ChannelStarted(
+            at,
+            h["Uniqueid"],
+            h["Linkedid"],
+            h["Context"],
+            h["Exten"],
+            *_caller(h),
+            h.get("Channel", ""),
+        ),
         "Uniqueid Linkedid Context Exten CallerIDNum CallerIDName",
-        "Language",
+        "Language Channel",
     ),
     "Hangup": _reader(
         lambda h, at: ChannelEnded(at, h["Uniqueid"], int(h["Cause"]), h["Linkedid"]),
@@ -211,22 +249,29 @@ _READERS: dict[str, _EventReader] = {
         "Language",
     ),
     "AgentDump": _reader(lambda h, at: Dumped(at, h["Uniqueid"], h["DestUniqueid"]), "Uniqueid DestUniqueid"),
-    "DialEnd": _reader(
-        lambda h, at: DialEnded(at, h["DestUniqueid"], h["DialStatus"]), "DestUniqueid DialStatus"
-    ),
+    "DialEnd": _reader(_dial_ended, "DestUniqueid DialStatus", "Uniqueid Forward DestChannel DestLinkedid"),
     "BridgeEnter": _reader(
-        _bridge_entered, "BridgeUniqueid Uniqueid BridgeType BridgeTechnology", "SwapUniqueid"
+        _bridge_entered,
+        "BridgeUniqueid Uniqueid BridgeType BridgeTechnology",
+        "SwapUniqueid Channel Context Exten",
     ),
     "BridgeLeave": _reader(
-        lambda h, at: BridgeLeft(at, h["BridgeUniqueid"], h["Uniqueid"]), "BridgeUniqueid Uniqueid"
+        lambda h, at: BridgeLeft(at, h["BridgeUniqueid"], h["Uniqueid"], _place(h)),
+        "BridgeUniqueid Uniqueid",
+        "Context Exten",
+    ),
+    "Pickup": _reader(
+        lambda h, at: PickedUp(at, h["Uniqueid"], h["Channel"], h["TargetUniqueid"]),
+        "Uniqueid Channel TargetUniqueid",
     ),
     "Hold": _reader(lambda h, at: Held(at, h["Uniqueid"]), "Uniqueid"),
     "Unhold": _reader(lambda h, at: Unheld(at, h["Uniqueid"]), "Uniqueid"),
-    "BlindTransfer": _reader(_blind, "Result TransfererUniqueid Extension"),
+    "BlindTransfer": _reader(_blind, "Result TransfererUniqueid Extension", "TransfereeUniqueid"),
     "AttendedTransfer": _reader(
         _attended,
         "Result OrigTransfererUniqueid",
-        "SecondTransfererUniqueid SecondTransfererConnectedLineNum TransferTargetChannel DestType DestApp",
+        "SecondTransfererUniqueid SecondTransfererConnectedLineNum TransfereeUniqueid TransferTargetUniqueid"
+        " DestType",
     ),
     "LocalBridge": _reader(
         lambda h, at: LocalJoined(at, h["LocalOneUniqueid"], h["LocalTwoUniqueid"]),
@@ -247,10 +292,6 @@ _OF_DIRECT_CALLS = {
         _dial_started,
         "DestUniqueid DestChannel",
         "Uniqueid Linkedid Channel Context Exten CallerIDNum CallerIDName Language",
-    ),
-    "Pickup": _reader(
-        lambda h, at: PickedUp(at, h["Uniqueid"], h["Channel"], h["TargetUniqueid"]),
-        "Uniqueid Channel TargetUniqueid",
     ),
 }
 

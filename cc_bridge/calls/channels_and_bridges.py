@@ -7,8 +7,9 @@ the halves together once, by LocalBridge.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-__all__ = ["Channel", "Channels"]
+__all__ = ["Channel", "Channels", "device_of"]
 
 # Local channels in a row (queue -> follow-me -> phone) that are followed; more is a loop.
 _MAX_HOPS = 6
@@ -19,7 +20,12 @@ class Channel:
     """A channel that lives, as far as we heard of it."""
 
     uniqueid: str
+    name: str = ""  # such as PJSIP/100-0000002a; empty: not observed
+    dialled: str = ""  # the extension with which it started
     bridge: str | None = None
+    place: str = ""  # context and extension when it entered the bridge
+    answered_by: str = ""  # the uniqueid of the channel that answered its Dial
+    picks_up: bool = False  # it has answered in place of a phone that rang
     hung_up_at: float | None = None  # the far end hung up
     killed_at: float | None = None  # the PBX or an administrator hung it up
 
@@ -66,7 +72,7 @@ class Channels:
         """Return the channels that we believe to live and that are not among the living."""
         return [known for known in self._channels if known not in living]
 
-    def resync(self, living: Mapping[str, str]) -> None:
+    def resync(self, living: Mapping[str, str], names: Mapping[str, str] = MappingProxyType({})) -> None:
         """Take over which channels live and in which bridge each is; pairs of Local halves stay known."""
         for uniqueid, bridge in living.items():
             if not bridge:
@@ -74,6 +80,8 @@ class Channels:
                 self.left_bridge(uniqueid)
             elif self.get(uniqueid).bridge != bridge:
                 self.entered_bridge(uniqueid, bridge)
+        for uniqueid, name in names.items():
+            self.get(uniqueid).name = name
 
     def pair(self, one: str, two: str) -> None:
         self._pairs[one], self._pairs[two] = two, one
@@ -81,6 +89,26 @@ class Channels:
     def other_half(self, uniqueid: str) -> str | None:
         """Return the other half of a Local channel."""
         return self._pairs.get(uniqueid)
+
+    def answering(self, dialled: str) -> str:
+        """Return the channel that answered for a dialled one: itself, or the phone behind Local channels."""
+        for _ in range(_MAX_HOPS):
+            far_half = self._channels.get(self._pairs.get(dialled, ""))
+            if far_half is None or not far_half.answered_by:
+                break
+            dialled = far_half.answered_by
+        return dialled
+
+    def is_phone(self, uniqueid: str) -> bool:
+        """Return whether a channel is observed to be no half of a Local channel."""
+        channel = self._channels.get(uniqueid)
+        known = channel is not None and channel.name != "" and not channel.name.startswith("Local/")
+        return known and uniqueid not in self._pairs
+
+    def device_of(self, uniqueid: str) -> str:
+        """Return the phone or trunk of a channel, such as PJSIP/100; empty if its name was not observed."""
+        channel = self._channels.get(uniqueid)
+        return device_of(channel.name) if channel is not None else ""
 
     def entered_bridge(self, uniqueid: str, bridge: str) -> None:
         self.left_bridge(uniqueid)
@@ -98,9 +126,16 @@ class Channels:
         channel.bridge = None
 
     def audible_channels(self, uniqueid: str) -> set[str]:
-        """Return the real channels (no Local halves) that share the sound of this one, itself not."""
-        found: set[str] = set()
-        ways, seen = [uniqueid], {uniqueid}
+        """Return the real channels (no Local halves) with which this one shares sound in its bridge."""
+        return {each for each in self._reach([uniqueid], {uniqueid}) if each not in self._pairs} - {uniqueid}
+
+    def reachable(self, uniqueid: str) -> set[str]:
+        """Return every channel, Local halves too, that shares sound with this one or its other half."""
+        other = self._pairs.get(uniqueid)
+        starts = [uniqueid] if other is None else [uniqueid, other]
+        return self._reach(starts, set(starts))
+
+    def _reach(self, ways: list[str], seen: set[str]) -> set[str]:
         for _ in range(_MAX_HOPS):
             reached = []
             for way in ways:
@@ -110,12 +145,15 @@ class Channels:
                         continue
                     seen.add(member)
                     other = self._pairs.get(member)
-                    if other is None:
-                        found.add(member)
-                    elif other not in seen:
+                    if other is not None and other not in seen:
                         seen.add(other)
                         reached.append(other)
             if not reached:
                 break
             ways = reached
-        return found
+        return seen
+
+
+def device_of(channel: str) -> str:
+    """Return the phone or trunk of a channel's name: `PJSIP/100` for `PJSIP/100-0000002a`."""
+    return channel.rpartition("-")[0]

@@ -84,7 +84,7 @@ class Checkpointer:
 
     def _checkpoint(self, call: OpenCall) -> CallCheckpoint:
         live = self._live
-        talks = live.talks.of_call(call.call_id)
+        talks = live.talks.memory.of_call(call.call_id)
         now = CallCheckpoint(
             call,
             [visit for channel in call.channels if (visit := live.visits.of(channel)) is not None],

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from cc_bridge.calls.channels_and_bridges import Channels
+from cc_bridge.calls.channels_and_bridges import Channels, device_of
 from cc_bridge.calls.events import DialStarted, MemberSeen, PickedUp
 from cc_bridge.calls.open_calls import Calls
 from cc_bridge.calls.open_talk import OpenTalk, TalkPhase
 from cc_bridge.calls.talks import Talks
 from cc_bridge.records import Direction
 
-__all__ = ["Contexts", "Dial", "DirectCalls", "is_local"]
+__all__ = ["Contexts", "Dial", "DirectCalls", "agent_at", "is_local"]
 
 _LOCAL = "Local/"
 
@@ -71,7 +71,7 @@ class Dial:
             call_id=call_id,
             uniqueid=customer,
             queue="",
-            member=_agent_at(phone, members),
+            member=agent_at(phone, members),
             interface=phone,
             dialed=leg,
             caller=customer,
@@ -119,15 +119,17 @@ class DirectCalls:
         other_half = self._channels.other_half(event.uniqueid)
         dial = self._dials[event.dialed_uniqueid] = Dial(
             event.uniqueid,
-            _device_of(event.channel),
+            device_of(event.channel),
             is_local(event.channel),
             event.dialed_uniqueid,
-            _device_of(event.dialed_channel),
+            device_of(event.dialed_channel),
             is_local(event.dialed_channel),
             other_half if other_half in self._dials else None,
         )
         if dial.within is None:
             call = self._calls.get_or_begin(event.linkedid, event.uniqueid, event.at)
+            if self._talks.of_device(device_of(event.channel)) is not None and not call.queue:
+                call.consultation = True
             call.handle_dial(event, self._contexts.of_dial(event.context))
 
     def answered(self, dialed: str, at: float) -> None:
@@ -144,7 +146,7 @@ class DirectCalls:
         """Take it that another phone than the dialled one has answered."""
         dial = self._dials.get(event.rung)
         if dial is not None:
-            dial.dialed, dial.phone, dial.local = event.uniqueid, _device_of(event.channel), False
+            dial.dialed, dial.phone, dial.local = event.uniqueid, device_of(event.channel), False
             dial.picked_up = True
             self.answered(event.rung, event.at)
 
@@ -159,7 +161,7 @@ class DirectCalls:
 
     def _begin(self, dial: Dial, at: float) -> None:
         call = self._calls.of(dial.caller)
-        if call is None or call.direction is None:
+        if call is None or call.direction is None or call.consultation:
             return
         waiting = self._talk_of_other_half(dial.caller)
         if waiting is not None:
@@ -167,6 +169,10 @@ class DirectCalls:
             dial.caller_phone = waiting.interface
             waiting.phase, waiting.answered_at = TalkPhase.CONNECTING, 0.0
             self._talks.close(waiting, at)
+            self._talks.customers.ended(waiting.caller)
+        customer = self._talks.customers.of_call(call.call_id)
+        if customer is not None and customer.channel not in (dial.caller, dial.dialed):
+            return  # of a consultation; after a transfer the phone comes into the customer's bridge
         talk = dial.talk(self._pbx, call.call_id, call.direction, self._members())
         for leg in (talk.caller, talk.dialed):
             before = self._talks.of(leg)
@@ -181,7 +187,7 @@ class DirectCalls:
         return talk if talk is not None and not talk.queue else None
 
 
-def _agent_at(phone: str, members: Iterable[MemberSeen]) -> str:
+def agent_at(phone: str, members: Iterable[MemberSeen]) -> str:
     """Return the name that queues have for the one at a phone, else the phone itself.
 
     Queues of FreePBX call `Local/100@from-queue/n` where a Dial calls `PJSIP/100`.
@@ -193,11 +199,6 @@ def _agent_at(phone: str, members: Iterable[MemberSeen]) -> str:
         if is_local(interface) and _extension(interface) == _extension(phone)
     )
     return names.get(phone) or next(behind, phone)
-
-
-def _device_of(channel: str) -> str:
-    """Return the phone or trunk that a channel is of: `PJSIP/100` for `PJSIP/100-0000002a`."""
-    return channel.rpartition("-")[0]
 
 
 def is_local(name: str) -> bool:

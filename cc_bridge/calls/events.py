@@ -21,6 +21,7 @@ class ChannelStarted(NamedTuple):
     number: str
     name: str
     language: str
+    channel: str = ""  # its name, such as PJSIP/100-0000002a
 
 
 class ChannelEnded(NamedTuple):
@@ -145,6 +146,10 @@ class DialEnded(NamedTuple):
     at: float
     dialed_uniqueid: str
     status: str
+    uniqueid: str = ""  # the channel that dialled; empty where the PBX itself did
+    forwarded: bool = False  # the phone has sent the call elsewhere (SIP 302)
+    dialed_channel: str = ""  # its name
+    picked_up: bool = False  # the channel that answered was not dialled: it had started a call of its own
 
 
 class BridgeEntered(NamedTuple):
@@ -152,13 +157,16 @@ class BridgeEntered(NamedTuple):
     bridge: str
     uniqueid: str
     swapped: str  # whose place it takes, or empty
-    holding: bool  # a waiting room: app_agent_pool's, or one that plays music
+    holding: bool  # nobody hears anybody there: parking, music on hold, waiting agents of app_agent_pool
+    channel: str = ""  # its name
+    place: str = ""  # context and extension
 
 
 class BridgeLeft(NamedTuple):
     at: float
     bridge: str
     uniqueid: str
+    place: str = ""  # context and extension; another than at the entry after a redirect
 
 
 class Held(NamedTuple):
@@ -177,12 +185,16 @@ class BlindTransferred(NamedTuple):
     at: float
     transferer: str
     target: str
+    transferee: str = ""
 
 
 class AttendedTransferred(NamedTuple):
     at: float
     transferers: tuple[str, str]  # the two channels of the one who transfers; often the same
-    target: str
+    target: str  # number or extension; empty when Asterisk names none
+    transferee: str = ""
+    target_channel: str = ""
+    into_application: bool = False  # the transferee takes the place of the second transferer's channel
 
 
 class LocalJoined(NamedTuple):

@@ -10,9 +10,11 @@ from typing import Any
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.channels_and_bridges import Channels
-from cc_bridge.calls.direct_calls import Contexts, DirectCalls
+from cc_bridge.calls.customer_legs import CustomerLeg
+from cc_bridge.calls.direct_calls import Contexts, DirectCalls, agent_at
 from cc_bridge.calls.open_calls import Calls
 from cc_bridge.calls.open_talk import OpenTalk
+from cc_bridge.calls.queue_names import QueueNames
 from cc_bridge.calls.rings import Rings
 from cc_bridge.calls.talks import Talks
 from cc_bridge.calls.visit import Visit
@@ -20,6 +22,9 @@ from cc_bridge.calls.visits import Visits
 from cc_bridge.records import AgentInterval, Call, QueueVisit, Ring, Talk
 
 __all__ = ["LiveState", "TrackerRecord"]
+
+# Channels that Asterisk makes itself: announcements and recordings of conferences, spies.
+_NO_PARTY = ("CBAnn/", "CBRec/", "Announcer/", "Recorder/", "Snoop/", "Surrogate/", "Message/")
 
 TrackerRecord = Call | QueueVisit | Ring | Talk | AgentInterval
 
@@ -37,12 +42,13 @@ class LiveState:
     ) -> None:
         """`direct`: calls without a queue are recorded too."""
         self.pbx = pbx
+        self.direct = direct
         self.agents = agents
         self.members: dict[tuple[str, str], ev.MemberSeen] = {}
         self.channels = Channels()
         self.calls = Calls(pbx, contexts.of_first, every=direct)
-        self.talks = Talks(self.channels, self._talk_ended)
-        self.visits = Visits(pbx, set(queues), self.calls, self._visit_ended, self.channel_vanished)
+        self.talks = Talks(self.channels, self._talk_ended, self._party_joined)
+        self.visits = Visits(pbx, QueueNames(queues), self.calls, self._visit_ended, self.channel_vanished)
         self.rings = Rings(pbx, self.visits, self.talks, self._ring_ended)
         self.direct_calls = DirectCalls(
             pbx, contexts, self.calls, self.talks, self.channels, self.members.values
@@ -65,6 +71,10 @@ class LiveState:
     def begin_talk(self, talk: OpenTalk, at: float) -> None:
         self.talks.begin(talk, at)
         self.completed += self.agents.talk_began(talk.member, at)
+
+    def name_at(self, device: str) -> str:
+        """Return the name that the queues have for the agent at a phone, else the phone itself."""
+        return agent_at(device, self.members.values())
 
     def channel_ended(self, event: ev.ChannelEnded) -> None:
         uniqueid = event.uniqueid
@@ -98,12 +108,33 @@ class LiveState:
         self.completed.append(record)
         self.completed += self.agents.ring_ended(record.agent, record.ended_at)
 
+    def _party_joined(self, customer: CustomerLeg, channel: str) -> OpenTalk | None:
+        """Return the talk of a phone that has come into a bridge with a customer."""
+        device = self.channels.device_of(channel)
+        other = self.talks.customers.at(channel)
+        if not device or device.startswith(_NO_PARTY) or (other is not None and other.external):
+            return None
+        visit = self.visits.of(customer.uniqueid)
+        if visit is not None and visit.left_at is None:
+            return None
+        return OpenTalk(
+            pbx=self.pbx,
+            call_id=customer.call_id,
+            uniqueid=customer.uniqueid,
+            queue="",
+            member=self.name_at(device),
+            interface=device,
+            dialed=channel,
+            caller=customer.channel,
+            agent=channel,
+        )
+
     def _talk_ended(self, talk: OpenTalk, record: Talk | None, at: float) -> None:
         self.touched.add(talk.call_id)
         call = self.calls.of(talk.uniqueid)
         if call is not None:
             talk.number, talk.language, talk.direction = call.number, call.language, call.direction
-        if record is not None:
+        if record is not None and (talk.queue or self.direct):
             self.completed.append(record)
             self.calls.add_talk(record)
         if talk.queue:  # no queue spares an agent after a direct call

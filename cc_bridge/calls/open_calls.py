@@ -41,6 +41,7 @@ class OpenCall:
     wait_seconds: float = 0.0
     talk_seconds: float = 0.0
     merged: bool = False  # it met another call
+    consultation: bool = False  # an agent made it in a talk, to ask a colleague
     partial: bool = False
 
     def handle_dial(self, event: DialStarted, direction: Direction | None) -> None:
@@ -155,6 +156,19 @@ class Calls:
             self._of[uniqueid] = call
         return call
 
+    def move(self, uniqueid: str, call_id: str) -> None:
+        """Let a channel belong to another open call: an agent's second line acts for the customer."""
+        call, before = self._open.get(call_id), self._of.get(uniqueid)
+        if call is None or before is call:
+            return
+        if before is not None and uniqueid in before.channels:
+            before.channels.remove(uniqueid)
+            before.consultation = True
+            if not before.channels:
+                self._open.pop(before.call_id, None)
+        call.channels.append(uniqueid)
+        self._of[uniqueid] = call
+
     def add_visit(self, visit: QueueVisit) -> None:
         call = self._open.get(visit.call_id)
         if call is not None:
@@ -195,6 +209,6 @@ class Calls:
 
     def _close(self, call: OpenCall, at: float) -> list[Call]:
         del self._open[call.call_id]
-        of_interest = self._every and call.direction is not None
+        of_interest = self._every and call.direction is not None and not call.consultation
         part_of_another = call.merged and not call.talks
         return [call.record(self._pbx, at)] if call.queue or (of_interest and not part_of_another) else []

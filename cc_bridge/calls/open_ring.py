@@ -48,10 +48,10 @@ class OpenRing:
     ended_at: float | None = None
     outcome: RingOutcome | None = None
 
-    def dial_ended(self, status: str, at: float) -> None:
+    def dial_ended(self, status: str, at: float, *, forwarded: bool = False) -> None:
         if self.ended_at is None:
             self.ended_at = at
-            self.outcome = _STATUSES.get(status, _O.NO_ANSWER)
+            self.outcome = _O.FORWARDED if forwarded else _STATUSES.get(status, _O.NO_ANSWER)
 
     def dumped(self) -> None:
         """Note that the agent picked up and hung up before the caller was put through."""
@@ -62,9 +62,12 @@ class OpenRing:
         outcome = self.outcome
         if outcome is None:
             outcome = _CAUSES.get(cause, _O.ANSWERED_ELSEWHERE if answered_elsewhere else _O.UNOBSERVED)
-        elif outcome is _O.CALLER_GONE and answered_elsewhere:
-            outcome = _O.ANSWERED_ELSEWHERE
-        elif outcome in (_O.NO_ANSWER, _O.CALLER_GONE):
+        elif outcome is _O.CALLER_GONE:
+            # Cause 26 alone says nothing: with the queue's option C every cancelled phone has it.
+            other = _CAUSES.get(cause, outcome)
+            outcome = outcome if other is _O.ANSWERED_ELSEWHERE else other
+            outcome = _O.ANSWERED_ELSEWHERE if answered_elsewhere else outcome
+        elif outcome is _O.NO_ANSWER:
             outcome = _CAUSES.get(cause, outcome)
         return Ring(
             pbx=self.pbx,

@@ -49,6 +49,7 @@ class OpenTalk:
     holds: int = 0
     held_at: float | None = None
     picked_up: bool = False
+    redirected: bool = False  # a leg left for another place in the dialplan
     partial: bool = False
     # Of the call, known when the talk has ended.
     number: str = ""
@@ -58,6 +59,11 @@ class OpenTalk:
     @property
     def ended(self) -> bool:
         return self.phase is TalkPhase.ENDED
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether caller and agent share no sound now, after they have spoken."""
+        return self.phase in (TalkPhase.PARTED, TalkPhase.ENDED, TalkPhase.CONSULTING)
 
     def ending(self) -> EndedBy:
         """Return who ended it; the agent, if the caller's dialplan goes on and nothing else was heard."""

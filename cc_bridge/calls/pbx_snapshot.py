@@ -8,7 +8,7 @@ seconds).
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from cc_bridge.calls.ami_events import read
@@ -58,6 +58,7 @@ class PbxSnapshot:
     talks: tuple[SeenTalk, ...]
     channels: Mapping[str, str]  # all that live, with the bridge that they are in or an empty text
     halves: tuple[tuple[str, str], ...] = ()  # of the Local channels
+    names: Mapping[str, str] = field(default_factory=dict)  # of the channels, such as PJSIP/100-0000002a
 
     @classmethod
     def of(cls, items: Iterable[SnapshotItem | None], taken_at: float) -> "PbxSnapshot":
@@ -84,6 +85,7 @@ class PbxSnapshot:
             _talks(channels.values()),
             {channel.uniqueid: channel.bridge for channel in channels.values()},
             tuple(_halves(channels.values())),
+            {channel.uniqueid: channel.name for channel in channels.values()},
         )
 
 

@@ -61,18 +61,19 @@ class PbxSnapshotDiff:
             if not _is_in_progress(talk, snapshot):
                 name = ("talk", talk.uniqueid, talk.queue, str(talk.answered_at))
                 yield name, partial(state.talks.close, talk, gone_at)
+        # Before channels end: a call whose last known channel is gone may live on in another one.
+        yield from self._unseen(snapshot, waiting)
         unknown = {*state.channels.missing_from(living), *state.calls.missing_from(living)}
         waits = {visit.uniqueid for visit in state.visits.all() if visit.phase in _MISSED}
         for uniqueid in unknown - waits:
             yield ("channel", uniqueid), partial(state.channel_vanished, uniqueid, gone_at)
-        yield from self._unseen(snapshot, waiting)
 
     def _unseen(self, snapshot: PbxSnapshot, waiting: WaitingEntries) -> Iterator[SnapshotDifference]:
         """Yield the callers that Asterisk knows and we do not."""
         talks = self._state.talks
         for seen in snapshot.talks:
             going_on = talks.of(seen.uniqueid)
-            last = talks.last(seen.uniqueid)
+            last = talks.memory.last(seen.uniqueid)
             # Behind a Local channel somebody else may speak by now: Queue() does not notice a transfer.
             over = last is not None and last.dialed == seen.agent_uniqueid
             if not over and (going_on is None or not _is_in_progress(going_on, snapshot)):

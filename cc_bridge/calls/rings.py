@@ -61,10 +61,15 @@ class Rings:
         """Take a ring back in as an earlier daemon knew it."""
         self._open[ring.ring_uniqueid] = ring
 
-    def answered(self, visit: Visit, at: float) -> None:
-        """Close the ring that was answered; the others end with their channels."""
+    def answered(self, visit: Visit, at: float, *, picked_up: bool = False) -> None:
+        """Close the ring that was answered; the others end with their channels.
+
+        `picked_up`: another phone than the one that rang has answered.
+        """
         for ring in self.of_visit(visit):
             if ring.outcome is RingOutcome.ANSWERED:
+                if picked_up:
+                    ring.outcome = RingOutcome.ANSWERED_ELSEWHERE
                 self.close(ring.ring_uniqueid, at)
 
     def dumped(self, event: ev.Dumped) -> None:
@@ -79,8 +84,11 @@ class Rings:
         visit = self._visits.of(ring.uniqueid)
         if visit is not None:
             visit.rings.pop(uniqueid, None)
-        talk = self._talks.of(ring.uniqueid)
-        elsewhere = talk is not None and talk.dialed != uniqueid and talk.queue == ring.queue
+        talk = self._talks.of_visit(ring.uniqueid, ring.queue)
+        answered = visit is not None and any(
+            other.outcome is RingOutcome.ANSWERED for other in self.of_visit(visit)
+        )
+        elsewhere = answered or (talk is not None and talk.dialed != uniqueid)
         record = ring.record(at, cause, answered_elsewhere=elsewhere)
         if visit is not None:
             visit.ringing |= record.outcome is RingOutcome.CALLER_GONE

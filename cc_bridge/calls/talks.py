@@ -1,66 +1,121 @@
-"""All talks that live on one PBX: which channels take part, who hears whom, who left first.
+"""The talks of one PBX: the agents who are in a bridge with each customer.
 
-The tracker begins a talk, tells this what channels and bridges do, and is told when a talk has ended.
-
-The trap: see `open_talk.py`. A talk is found by each leg that takes part, and legs change: the phone behind a
-Local channel is known only when it is bridged, and an optimised Local channel gives its place away.
+A talk starts in one of two ways. A queue or a Dial names the agent who answered; the talk then waits until
+the two are bridged. Or a phone comes into a bridge with a customer's leg after a transfer, a parking or a
+conference; its talk starts at that instant and has no queue. Local channels are followed: a phone behind
+`Local/x@ctx/n` is in the customer's bridge.
 """
 
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
+from types import MappingProxyType
 
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.channels_and_bridges import Channels
+from cc_bridge.calls.customer_legs import CustomerLeg, CustomerLegs
 from cc_bridge.calls.open_talk import OpenTalk, TalkPhase
+from cc_bridge.calls.partings import ended_by, is_redirected, transfer_extension
+from cc_bridge.calls.talk_memory import TalkMemory
 from cc_bridge.records import EndedBy, Talk, Transfer
 
 __all__ = ["Talks"]
 
 # A parting that nothing undoes within this many seconds was the end; real returns take milliseconds.
 _RETURN_SECONDS = 2.0
-# A caller's last talk is remembered this long after the caller's channel ended, for late questions.
-_MEMORY_SECONDS = 10.0
+# Two who were redirected, such as into a conference, take longer to meet again.
+_REDIRECT_SECONDS = 10.0
 
 
 class Talks:
     """The open talks of one PBX.
 
-    `ended` hears of each end, with the record unless the two never spoke.
+    customers: the legs that `bridge_entered` checks for new parties
+    ended: called at the end of each talk, with the record unless the two never spoke
+    joined: called when a phone (its channel) comes into a bridge with a customer; returns the talk to start,
+        or None when the channel is no party, such as another customer
     """
 
-    def __init__(self, channels: Channels, ended: Callable[[OpenTalk, Talk | None, float], None]) -> None:
+    def __init__(
+        self,
+        channels: Channels,
+        ended: Callable[[OpenTalk, Talk | None, float], None],
+        joined: Callable[[CustomerLeg, str], OpenTalk | None] = lambda _customer, _channel: None,
+    ) -> None:
+        self.customers = CustomerLegs()
         self._channels = channels
         self._ended = ended
-        self._by_leg: dict[str, OpenTalk] = {}  # open ones, by each leg that takes part
-        self._last: dict[str, OpenTalk] = {}  # by the caller's channel, until it is forgotten
-        self._of_call: dict[str, list[OpenTalk]] = {}  # all of a call, as long
-        self._parted: dict[int, OpenTalk] = {}  # waiting for more news, by identity
-        self._expiries: deque[tuple[float, str]] = deque()
+        self._joined = joined
+        self._by_leg: dict[str, list[OpenTalk]] = {}  # open ones, by each leg that takes part
+        self.memory = TalkMemory()
+        self._parted: dict[int, OpenTalk] = {}  # open ones whose legs parted, by identity
+
+    # -- queries
 
     def all(self) -> Collection[OpenTalk]:
-        return {id(talk): talk for talk in self._by_leg.values()}.values()
+        return {id(talk): talk for talks in self._by_leg.values() for talk in talks}.values()
 
     def of(self, leg: str) -> OpenTalk | None:
-        """Return the open talk that a channel takes part in."""
-        return self._by_leg.get(leg)
+        """Return the open talk that a channel takes part in, the latest of several."""
+        talks = self._by_leg.get(leg)
+        return talks[-1] if talks else None
 
-    def last(self, uniqueid: str) -> OpenTalk | None:
-        """Return the latest talk of a caller's channel, finished or not."""
-        return self._last.get(uniqueid)
+    def with_leg(self, leg: str) -> list[OpenTalk]:
+        """Return the open talks that a channel takes part in, in their order."""
+        return list(self._by_leg.get(leg, ()))
 
-    def of_call(self, call_id: str) -> list[OpenTalk]:
-        """Return the talks of a call in their order, finished or not; a ring that came to no talk is none."""
-        return [talk for talk in self._of_call.get(call_id, ()) if talk.answered_at or not talk.ended]
+    def of_visit(self, uniqueid: str, queue: str) -> OpenTalk | None:
+        """Return the open talk of a queue with the channel that entered it."""
+        return next((each for each in self.with_leg(uniqueid) if each.queue == queue), None)
+
+    def of_device(self, device: str) -> OpenTalk | None:
+        """Return the open talk in which a phone is the agent's. A trunk, which customers use too, is none."""
+        if not device or any(self._channels.device_of(leg) == device for leg in self.customers):
+            return None
+        return next((talk for talk in self.all() if self._agent_device(talk) == device), None)
+
+    def customer_behind(self, uniqueid: str, call_id: str) -> CustomerLeg | None:
+        """Return the customer for whom a channel acts that is not the customer's leg itself; None: it is.
+
+        Such a channel is a half of a Local channel in the customer's call, or the second line of the agent's
+        phone, on which the agent consults.
+        """
+        customer = self.customers.of_call(call_id)
+        if customer is None:
+            talk = self.of_device(self._channels.device_of(uniqueid))
+            customer = self.customers.of_call(talk.call_id) if talk is not None else None
+        return None if customer is None or uniqueid in (customer.channel, customer.uniqueid) else customer
+
+    def call_rated_on(self, uniqueid: str, linkedid: str) -> str | None:
+        """Return the call that a survey on a channel rates; None while the channel is a consultation's.
+
+        The channel is the customer's leg, or one that acts for a customer and shares sound with their leg.
+        `linkedid` is the channel's call where no talk of the channel is known.
+        """
+        customer = self.customer_behind(uniqueid, linkedid)
+        if customer is None:
+            last = self.memory.last(uniqueid)
+            return last.call_id if last is not None else linkedid
+        near = self._channels.reachable(uniqueid)
+        of_agent = self.of_device(self._channels.device_of(uniqueid)) is not None
+        consults = customer.channel not in near and (len(near) > 1 or of_agent)
+        return None if consults else customer.call_id
 
     def in_progress(self) -> list[OpenTalk]:
         """Return the talks in which caller and agent are connected, on hold or not."""
         return [talk for talk in self.all() if talk.phase in (TalkPhase.TALKING, TalkPhase.CONSULTING)]
 
     def bridges_of(self, talk: OpenTalk) -> list[str | None]:
-        """Return where the two legs are."""
+        """Return the bridges of the two legs."""
         return [self._channels.bridge_of(leg) for leg in (talk.caller, talk.agent or talk.dialed)]
 
-    def resync(self, at: float, living: Mapping[str, str], halves: Iterable[tuple[str, str]]) -> None:
+    # -- observation
+
+    def resync(
+        self,
+        at: float,
+        living: Mapping[str, str],
+        halves: Iterable[tuple[str, str]],
+        names: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Take over who is where, as Asterisk tells it after a stretch that was not observed.
 
         Two who are in the bridge in which they were have talked on, as far as anybody can tell: a bridge
@@ -71,19 +126,17 @@ class Talks:
         before = [(talk, talk.phase, self.bridges_of(talk)) for talk in self.all()]
         for one, two in halves:
             self._channels.pair(one, two)
-        self._channels.resync(living)
+        self._channels.resync(living, names)
         for talk, phase, bridges in before:
-            together = self._join_if_audible(talk, at)
+            together = self._connect_if_audible(talk, at)
             if together and (phase is TalkPhase.CONNECTING or self.bridges_of(talk) != bridges):
                 talk.partial = True
 
     def restore(self, talk: OpenTalk) -> None:
         """Take a talk back in as an earlier daemon knew it; those of a call come in their order."""
-        self._last[talk.uniqueid] = talk
-        self._of_call.setdefault(talk.call_id, []).append(talk)
+        self._remember(talk)
         if not talk.ended:
-            legs = (talk.caller, talk.dialed, talk.agent)
-            self._by_leg |= {leg: talk for leg in legs if leg is not None}
+            self._register(talk)
         if talk.phase is TalkPhase.PARTED:
             self._parted[id(talk)] = talk
 
@@ -96,136 +149,185 @@ class Talks:
 
     def sweep(self, now: float) -> None:
         """Take partings that nothing undid as ends, and forget what was long ago."""
-        for talk in [talk for talk in self._parted.values() if now - talk.parted_at >= _RETURN_SECONDS]:
-            self.close(talk, now)
-        while self._expiries and self._expiries[0][0] <= now:
-            forgotten = self._last.pop(self._expiries.popleft()[1], None)
-            if forgotten is not None:
-                self._of_call.pop(forgotten.call_id, None)
+        for talk in list(self._parted.values()):
+            patience = _REDIRECT_SECONDS if talk.redirected and not talk.transfer else _RETURN_SECONDS
+            if now - talk.parted_at >= patience:
+                self.close(talk, now)
+        self.memory.sweep(now)
+
+    # -- events
 
     def channel_ended(self, uniqueid: str, at: float) -> None:
-        talk = self._by_leg.get(uniqueid)
-        if talk is not None and uniqueid in (talk.caller, talk.agent):
-            talk.parted(at, self._first_to_leave(talk, uniqueid))
-            self.close(talk, at)
-        if uniqueid in self._last:
-            self._expiries.append((at + _MEMORY_SECONDS, uniqueid))
+        for talk in self.with_leg(uniqueid):
+            if uniqueid in (talk.caller, talk.agent):
+                talk.parted(at, ended_by(self._channels, talk, uniqueid))
+                self.close(talk, at)
+        self.memory.channel_ended(uniqueid, at)
+        self.customers.ended(uniqueid)
         self._channels.ended(uniqueid)
 
     def begin(self, talk: OpenTalk, at: float) -> None:
-        self._last[talk.uniqueid] = talk
-        self._of_call.setdefault(talk.call_id, []).append(talk)
-        for leg in (talk.caller, talk.dialed):
-            self._by_leg[leg] = talk
-        self._join_if_audible(talk, at)
+        self._remember(talk)
+        self._register(talk)
+        self._connect_if_audible(talk, at)
 
     def bridge_entered(self, event: ev.BridgeEntered) -> None:
         uniqueid = event.uniqueid
-        self._channels.entered_bridge(uniqueid, event.bridge)
-        talk = (
-            self._by_leg.get(uniqueid) or self._by_leg.get(event.swapped) or self._behind_local(event.bridge)
-        )
-        if talk is None:
-            return
+        channel = self._channels.get(uniqueid)
+        channel.name = event.channel or channel.name
         if event.swapped:
-            self._replace_leg(talk, event.swapped, uniqueid)
-        if event.holding and uniqueid == talk.agent:
-            self.close(talk, event.at)
-        elif not self._join_if_audible(talk, event.at) and uniqueid == talk.agent:
-            talk.consulting(event.at)
-            self._parted.pop(id(talk), None)
+            self._follow_swap(event.swapped, uniqueid)
+        if event.holding:
+            self._channels.left_bridge(uniqueid)
+            for talk in self.with_leg(uniqueid):
+                if uniqueid == talk.agent:
+                    self.close(talk, event.at)
+            return
+        self._channels.entered_bridge(uniqueid, event.bridge)
+        channel.place = event.place
+        self._connect(uniqueid, event.at)
+        for talk in self.with_leg(uniqueid):
+            if uniqueid == talk.agent and talk.phase is TalkPhase.PARTED:
+                talk.consulting(event.at)
+                self._parted.pop(id(talk), None)
 
     def bridge_left(self, event: ev.BridgeLeft) -> None:
         uniqueid = event.uniqueid
-        talk = self._by_leg.get(uniqueid)
-        if talk is not None and uniqueid in (talk.caller, talk.agent):
-            talk.parted(event.at, self._first_to_leave(talk, uniqueid))
-            if talk.phase is TalkPhase.PARTED:
-                self._parted[id(talk)] = talk
+        for talk in self.with_leg(uniqueid):
+            if uniqueid in (talk.caller, talk.agent):
+                talk.parted(event.at, ended_by(self._channels, talk, uniqueid, event.place))
+                talk.redirected |= is_redirected(self._channels, uniqueid, event.place)
+                if talk.phase is TalkPhase.PARTED:
+                    self._parted[id(talk)] = talk
         self._channels.left_bridge(uniqueid)
 
     def local_joined(self, event: ev.LocalJoined) -> None:
         self._channels.pair(event.one, event.two)
 
     def held(self, event: ev.Held) -> None:
-        talk = self._by_leg.get(event.uniqueid)
-        if talk is not None and event.uniqueid == talk.agent:
-            talk.held(event.at)
+        for talk in self.with_leg(event.uniqueid):
+            if event.uniqueid == talk.agent:
+                talk.held(event.at)
 
     def unheld(self, event: ev.Unheld) -> None:
-        talk = self._by_leg.get(event.uniqueid)
-        if talk is not None and event.uniqueid == talk.agent:
-            talk.unheld(event.at)
+        for talk in self.with_leg(event.uniqueid):
+            if event.uniqueid == talk.agent:
+                talk.unheld(event.at)
 
     def blind_transferred(self, event: ev.BlindTransferred) -> None:
         # For an agent behind Local channels the near half may be named, not the phone (22.10).
-        talk = self._by_leg.get(event.transferer)
-        if talk is not None and event.transferer in (talk.agent, talk.dialed):
-            talk.transferred(Transfer.BLIND, event.target)
+        for talk in self.with_leg(event.transferer):
+            if event.transferer in (talk.agent, talk.dialed):
+                talk.transferred(Transfer.BLIND, event.target)
+        self.customers.move(event.transferer, event.transferee)
 
     def attended_transferred(self, event: ev.AttendedTransferred) -> None:
-        for transferer in event.transferers:
-            talk = self._by_leg.get(transferer)
-            if talk is not None and transferer in (talk.agent, talk.dialed):
-                talk.transferred(Transfer.ATTENDED, event.target)
-                talk.parted(event.at, EndedBy.TRANSFER)
-                self._parted[id(talk)] = talk
-                return
+        target = event.target or transfer_extension(self._channels, event)
+        for transferer in dict.fromkeys(event.transferers):
+            for talk in self.with_leg(transferer):
+                if transferer in (talk.agent, talk.dialed):
+                    talk.transferred(Transfer.ATTENDED, target)
+                    talk.parted(event.at, EndedBy.TRANSFER)
+                    self._parted[id(talk)] = talk
+        if event.into_application:
+            self._move_customer(event.transferee, event.transferers[1])
+        self.customers.move(event.transferers[0], event.transferee)
 
     def close(self, talk: OpenTalk, at: float) -> None:
         self._parted.pop(id(talk), None)
         for leg in (talk.caller, talk.uniqueid, talk.dialed, talk.agent):
-            if leg is not None and self._by_leg.get(leg) is talk:
-                del self._by_leg[leg]
+            self._forget_leg(talk, leg or "")
         if talk.phase is not TalkPhase.ENDED:
             self._ended(talk, talk.record(at), at)
 
-    def _join_if_audible(self, talk: OpenTalk, at: float) -> bool:
-        """Begin or resume the talk if its two sides hear each other; find an agent behind Local channels."""
+    # -- inside
+
+    def _remember(self, talk: OpenTalk) -> None:
+        self.memory.add(talk)
+        self.customers.add(CustomerLeg(talk.caller, talk.uniqueid, talk.call_id))
+
+    def _register(self, talk: OpenTalk) -> None:
+        for leg in dict.fromkeys((talk.caller, talk.uniqueid, talk.dialed, talk.agent)):
+            if leg is not None and talk not in self._by_leg.setdefault(leg, []):
+                self._by_leg[leg].append(talk)
+
+    def _connect(self, uniqueid: str, at: float) -> None:
+        """Check every customer who shares sound with a channel that has entered a bridge."""
+        near = self._channels.reachable(uniqueid)
+        for leg in sorted(each for each in near if each in self._by_leg or each in self.customers):
+            for talk in self.with_leg(leg):
+                if leg == talk.caller:
+                    self._connect_if_audible(talk, at)
+        for leg in sorted(each for each in near if each in self.customers):
+            self._start_with_new_parties(leg, at)
+
+    def _start_with_new_parties(self, leg: str, at: float) -> None:
+        """Start a talk for each phone that shares sound with a customer and has none."""
+        customer = self.customers.at(leg)
+        if customer is None:
+            return
+        known = {talk.agent for talk in self.with_leg(leg)}
+        for channel in sorted(self._channels.audible_channels(leg) - known):
+            talk = self._joined(customer, channel)
+            if talk is not None:
+                self.begin(talk, at)
+
+    def _connect_if_audible(self, talk: OpenTalk, at: float) -> bool:
+        """Start or resume the talk if its two sides share sound; find an agent behind Local channels."""
+        if not talk.queue and not self._resolve_outer_side(talk):
+            return False
         together = self._channels.audible_channels(talk.caller)
         if talk.agent is None:
-            talk.agent = next(iter(together), None)
+            known = {each.agent for each in self.with_leg(talk.caller)}
+            talk.agent = next(iter(sorted(together - known)), None)
             if talk.agent is not None:
-                self._by_leg[talk.agent] = talk
+                self._register(talk)
         if talk.agent not in together:
             return False
         talk.bridged(at)
         self._parted.pop(id(talk), None)
         return True
 
-    def _behind_local(self, bridge: str) -> OpenTalk | None:
-        """Return the talk whose agent side is the other end of a Local channel in this bridge."""
-        for member in self._channels.in_bridge(bridge):
-            talk = self._by_leg.get(self._channels.other_half(member) or "")
-            if talk is not None:
-                return talk
-        return None
+    def _resolve_outer_side(self, talk: OpenTalk) -> bool:
+        """Replace a Local half as the outer side of a Dial by the channel behind it; False while none is."""
+        other = self._channels.other_half(talk.caller)
+        if other is None:
+            return True
+        behind = sorted(self._channels.audible_channels(other))
+        if not behind or behind[0] == talk.agent:
+            return False
+        self._move_customer(talk.caller, behind[0])
+        return True
 
-    def _replace_leg(self, talk: OpenTalk, old: str, new: str) -> None:
-        """Follow a leg whose place another channel takes (a Local channel that is optimised away)."""
-        if old == talk.caller:
-            talk.caller = new
-        elif old in (talk.agent, talk.dialed):
-            talk.agent = new
-        else:
+    def _move_customer(self, old: str, new: str) -> None:
+        self.customers.move(old, new)
+        for talk in self.with_leg(old):
+            if talk.caller == old:
+                talk.caller = new
+                self._replace_leg(talk, old)
+                self.memory.follow(talk)
+
+    def _follow_swap(self, old: str, new: str) -> None:
+        """Follow a Local half that is optimised away; a phone whose place another takes has left."""
+        if self._channels.is_phone(old):
             return
+        self._move_customer(old, new)
+        for talk in self.with_leg(old):
+            if old in (talk.agent, talk.dialed) and talk.agent in (None, old):
+                talk.agent = new
+                self._replace_leg(talk, old)
+
+    def _replace_leg(self, talk: OpenTalk, old: str) -> None:
         if old not in (talk.uniqueid, talk.dialed):  # by these it is found until it ends
-            self._by_leg.pop(old, None)
-        self._by_leg[new] = talk
+            self._forget_leg(talk, old)
+        self._register(talk)
 
-    def _first_to_leave(self, talk: OpenTalk, first: str) -> EndedBy:
-        """Say who ended a talk whose leg `first` left first.
+    def _forget_leg(self, talk: OpenTalk, leg: str) -> None:
+        talks = self._by_leg.get(leg, [])
+        if talk in talks:
+            talks.remove(talk)
+            if not talks:
+                del self._by_leg[leg]
 
-        An agent who uses a feature code leaves without a hang-up request, and so does a caller whom a
-        redirect takes away (16.28, 22.10).
-        """
-        hang_ups: list[tuple[float, EndedBy]] = []
-        for leg, side in ((talk.caller, EndedBy.CALLER), (talk.agent or talk.dialed, EndedBy.AGENT)):
-            channel = self._channels.find(leg)
-            if channel is not None and channel.hung_up_at is not None:
-                hang_ups.append((channel.hung_up_at, side))
-            if channel is not None and channel.killed_at is not None:
-                hang_ups.append((channel.killed_at, EndedBy.SYSTEM))
-        if hang_ups:
-            return min(hang_ups)[1]
-        return EndedBy.AGENT if first == talk.agent else EndedBy.SYSTEM
+    def _agent_device(self, talk: OpenTalk) -> str:
+        return self._channels.device_of(talk.agent or talk.dialed)

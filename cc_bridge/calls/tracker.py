@@ -13,7 +13,9 @@ from typing import Any, ClassVar
 
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agents import Agents
+from cc_bridge.calls.channels_and_bridges import device_of
 from cc_bridge.calls.checkpoint import Checkpointer
+from cc_bridge.calls.customer_legs import CustomerLeg
 from cc_bridge.calls.direct_calls import Contexts, is_local
 from cc_bridge.calls.live_state import LiveState, TrackerRecord
 from cc_bridge.calls.open_talk import OpenTalk, TalkPhase
@@ -87,13 +89,15 @@ class Tracker:
             gone_at, self._lost_at = self._lost_at, None
             if now < gone_at - _PUT_BACK_SECONDS:
                 self._close_all(gone_at)
-        self.visits.queues |= snapshot.queues
+        for queue in snapshot.queues:
+            self.visits.queues.add(queue)
         self.members.clear()
         self.members.update({(seen.queue, seen.interface): seen for seen in snapshot.members})
         if fresh:
-            self.talks.resync(now, snapshot.channels, snapshot.halves)
+            self.talks.resync(now, snapshot.channels, snapshot.halves, snapshot.names)
         if self._snapshot_diff.apply(snapshot, fresh=fresh, gone_at=gone_at) or fresh:
             self.state.touched.update(self.calls.ids())
+        self._register_customers()
         self.state.completed += self.agents.resync(snapshot.members, now)
         return self.state.take_completed()
 
@@ -135,6 +139,7 @@ class Tracker:
         Comes before all else. The first `resync` tells what that ends.
         """
         intervals, refused = self._checkpointer.restore(stored, until)
+        self._register_customers()
         self.state.completed = [*intervals, *self.observation_lost(until)]
         return refused
 
@@ -143,7 +148,7 @@ class Tracker:
     @property
     def queues(self) -> Collection[str]:
         """The queues that were named, by the configuration or by events."""
-        return self.visits.queues
+        return list(self.visits.queues)
 
     @property
     def unexpected(self) -> int:
@@ -157,13 +162,36 @@ class Tracker:
     # -- queues
 
     def _joined(self, event: ev.Joined) -> None:
+        customer = self._customer_behind(event.uniqueid, event.linkedid)
+        call = self.calls.by_id(customer.call_id) if customer is not None else None
+        if call is not None:
+            # The channel has the number of the agent or of the dialled service.
+            self.calls.move(event.uniqueid, call.call_id)
+            event = event._replace(linkedid=call.call_id, number=call.number, name=call.name)
         if not self.visits.joined(event):
             return
-        talk = self.talks.of(event.uniqueid)
-        # One that has parted waits for more: BlindTransfer can come after the joining that it caused (22.10).
-        if talk is not None and talk.caller == event.uniqueid and talk.phase is not TalkPhase.PARTED:
-            self.talks.close(talk, event.at)
+        visit = self.visits.of(event.uniqueid)
+        if customer is None and visit is not None:
+            self._register_customer(visit)
+        for talk in self.talks.with_leg(event.uniqueid):
+            # One that has parted waits for more: BlindTransfer can come after the joining that it caused
+            # (22.10).
+            if talk.caller == event.uniqueid and talk.phase is not TalkPhase.PARTED:
+                self.talks.close(talk, event.at)
         self._direct_calls.joined_queue(event.uniqueid, event.at)
+
+    def _register_customers(self) -> None:
+        """Register the customers of visits whose joining was not observed."""
+        for visit in self.visits.all():
+            if self.talks.customer_behind(visit.uniqueid, visit.call_id) is None:
+                self._register_customer(visit)
+
+    def _register_customer(self, visit: Visit) -> None:
+        self.talks.customers.add(CustomerLeg(visit.uniqueid, visit.uniqueid, visit.call_id))
+
+    def _customer_behind(self, uniqueid: str, linkedid: str) -> CustomerLeg | None:
+        call = self.calls.of(uniqueid)
+        return self.talks.customer_behind(uniqueid, call.call_id if call is not None else linkedid)
 
     def _left(self, event: ev.Left) -> None:
         visit = self.visits.of(event.uniqueid)
@@ -177,19 +205,21 @@ class Tracker:
         visit.agent, visit.interface = self._who_answered(event, visit)
         visit.ringing = False
         self.visits.handle_signal(visit, VisitEvent.CONNECTED, event.at, "AgentConnect")
-        before = self.talks.of(event.uniqueid)
+        customer = self._customer_behind(event.uniqueid, event.linkedid)
+        before = [talk for talk in self.talks.with_leg(event.uniqueid) if talk.uniqueid == event.uniqueid]
         # The snapshot that began this session may have shown the talk before its begin is told.
-        shown = before is not None and before.partial and before.dialed == event.agent_uniqueid
-        if before is not None and shown:
-            self.state.completed += self.agents.talk_ended(before.member, before.queue, event.at)
-            before.correct_start(event.at, visit.agent, visit.interface)
-            before.picked_up = visit.interface != event.interface
-        elif before is not None:
-            self.talks.close(before, event.at)
+        shown = next((talk for talk in before if talk.partial and talk.dialed == event.agent_uniqueid), None)
+        if shown is not None:
+            self.state.completed += self.agents.talk_ended(shown.member, shown.queue, event.at)
+            shown.correct_start(event.at, visit.agent, visit.interface)
+            shown.picked_up = visit.interface != event.interface
+        for talk in before:
+            if talk is not shown:
+                self.talks.close(talk, event.at)
         # Before the ring ends: in between the agent would look available for a millisecond.
         self.state.completed += self.agents.talk_began(visit.agent, event.at)
-        self._rings.answered(visit, event.at)
-        if shown:
+        self._rings.answered(visit, event.at, picked_up=visit.interface != event.interface)
+        if shown is not None:
             return
         self.talks.begin(
             OpenTalk(
@@ -200,7 +230,7 @@ class Tracker:
                 member=visit.agent,
                 interface=visit.interface,
                 dialed=event.agent_uniqueid,
-                caller=event.uniqueid,
+                caller=event.uniqueid if customer is None else customer.channel,
                 agent=None if is_local(event.agent_channel) else event.agent_uniqueid,
                 picked_up=visit.interface != event.interface,
             ),
@@ -212,7 +242,13 @@ class Tracker:
 
         AgentConnect keeps those of the phone that rang when another one picks the call up (16.28, 22.10).
         """
-        device = event.agent_channel.rpartition("-")[0]
+        channels = self.state.channels
+        answering = channels.answering(event.agent_uniqueid)
+        found = channels.find(answering)
+        if found is not None and found.picks_up:
+            device = channels.device_of(answering) or device_of(event.agent_channel)
+            return self.state.name_at(device), device
+        device = device_of(event.agent_channel)
         reported = event.member, event.interface
         if event.agent_uniqueid in visit.rings or device == event.interface:
             return reported
@@ -229,19 +265,27 @@ class Tracker:
 
     def _dial_ended(self, event: ev.DialEnded) -> None:
         ring = self._rings.of(event.dialed_uniqueid)
+        if event.status == "ANSWER" and event.uniqueid:
+            self.state.channels.get(event.uniqueid).answered_by = event.dialed_uniqueid
+            answering = self.state.channels.get(event.dialed_uniqueid)
+            answering.name = event.dialed_channel or answering.name
+            answering.picks_up |= event.picked_up
         if ring is not None:
-            ring.dial_ended(event.status, event.at)
+            ring.dial_ended(event.status, event.at, forwarded=event.forwarded)
         elif event.status == "ANSWER":
             self._direct_calls.answered(event.dialed_uniqueid, event.at)
 
     def _picked_up(self, event: ev.PickedUp) -> None:
+        channel = self.state.channels.get(event.uniqueid)
+        channel.name, channel.picks_up = event.channel, True
         if event.rung not in self._rings:  # else AgentConnect follows
             self._direct_calls.picked_up(event)
 
     # -- channels and bridges
 
     def _channel_started(self, event: ev.ChannelStarted) -> None:
-        self.state.channels.get(event.uniqueid)
+        channel = self.state.channels.get(event.uniqueid)
+        channel.name, channel.dialled = event.channel, event.exten
         self.calls.started(event)
 
     def _hangup_requested(self, event: ev.HangupRequested) -> None:

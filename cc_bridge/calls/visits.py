@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.open_calls import Calls
+from cc_bridge.calls.queue_names import QueueNames
 from cc_bridge.calls.visit import REFUSALS, STATUS_OUTCOMES, Visit, VisitEvent, VisitPhase
 from cc_bridge.records import Outcome
 
@@ -40,7 +41,7 @@ class Visits:
     def __init__(
         self,
         pbx: str,
-        queues: set[str],
+        queues: QueueNames,
         calls: Calls,
         closed: Callable[[Visit], None],
         gone: Callable[[str, float], None],
@@ -134,12 +135,13 @@ class Visits:
         visit = self._open.get(event.uniqueid)
         run = self._runs.get(event.uniqueid)
         if visit is not None:
-            if event.queue in ("", visit.queue) and not _is_shown(visit):
+            if _is_same(event.queue, visit.queue) and not _is_shown(visit):
                 self.handle_signal(visit, VisitEvent.STATUS, event.at, event.source, outcome)
-        elif outcome in REFUSALS and run is not None and event.queue in ("", run.queue):
-            self.queues.add(run.queue)
+        elif outcome in REFUSALS and run is not None and _is_same(event.queue, run.queue):
             refused = Visit.refused(self._pbx, run, outcome, event.at, event.source)
             refused.call_id = self._calls.get_or_begin(run.linkedid, run.uniqueid, run.at).call_id
+            refused.queue = self.queues.spelled(run.queue)
+            self.queues.add(refused.queue)
             self._closed(refused)
         self._runs.pop(event.uniqueid, None)  # told twice, by VarSet and UserEvent, it counts once
 
@@ -237,6 +239,11 @@ class Visits:
             self.handle_signal(visit, VisitEvent.GRACE_OVER, now, "QueueStatus")
         if uniqueid in self._vanished:
             self._gone(uniqueid, self._vanished[uniqueid])
+
+
+def _is_same(told: str, queue: str) -> bool:
+    """Return whether a signal is about a queue: it names none, or this one in any case."""
+    return not told or told.casefold() == queue.casefold()
 
 
 def _is_shown(visit: Visit) -> bool:

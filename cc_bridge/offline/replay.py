@@ -13,11 +13,13 @@ from pathlib import Path
 
 from cc_bridge.ami.codec import Codec, Event, MessageCounts
 from cc_bridge.calls.ami_events import WANTED, read
+from cc_bridge.calls.events import Called, Joined, MemberSeen
 from cc_bridge.calls.live_state import TrackerRecord
+from cc_bridge.calls.queue_names import QueueNames
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.records import QueueVisit, Ring, Talk
 
-__all__ = ["CallRecord", "as_json", "as_text", "read_stream", "replay"]
+__all__ = ["CallRecord", "as_json", "as_text", "queue_names", "read_stream", "replay"]
 
 CallRecord = QueueVisit | Ring | Talk
 _CHUNK = 64 * 1024
@@ -44,6 +46,16 @@ def replay(chunks: Iterator[bytes], tracker: Tracker, counts: MessageCounts) -> 
                 now = max(now, event.at)
                 yield from _of_calls(tracker.apply(event))
     yield from _of_calls(tracker.finish(now))
+
+
+def queue_names(chunks: Iterator[bytes]) -> list[str]:
+    """Return the names of the queues in a recording, in the spelling of the PBX's configuration."""
+    names = QueueNames()
+    for message in Codec(WANTED).feed(b"".join(chunks)):
+        event = read(message, float) if isinstance(message, Event) else None
+        if isinstance(event, Joined | Called | MemberSeen):
+            names.add(event.queue)
+    return list(names)
 
 
 def _of_calls(records: list[TrackerRecord]) -> list[CallRecord]:

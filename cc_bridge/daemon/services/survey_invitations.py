@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -74,7 +75,7 @@ class Link(Protocol):
     def pbx_now(self) -> float:
         """Return the PBX's clock in UTC seconds."""
 
-    def flush(self) -> None:
+    def flush(self) -> Deferred[bool]:
         """Make Asterisk send the events that it holds back."""
 
 
@@ -97,6 +98,10 @@ class _Talked:
     talk_seconds: float
     ended_by: EndedBy
     uniqueid: str  # of the caller's channel, which may differ from the channel that requested the survey
+
+
+# The channel is a consultation's: nobody is to be asked there.
+_CONSULTATION = _Talked(Attribution("", []), 0.0, EndedBy.UNOBSERVED, "")
 
 
 class SurveyInvitations(DaemonService):
@@ -177,12 +182,14 @@ class SurveyInvitations(DaemonService):
         if arguments.trigger is Trigger.CALLBACK:
             return await self._greet(self._called_back(arguments), request, channel)
         talked = await self._talked(request, channel, arguments)
+        if talked is _CONSULTATION:
+            return NotAskedReason.NOT_ELIGIBLE  # no caller: an agent asks a colleague
         queue = talked.attribution.last.queue if talked else arguments.queue
         uniqueid, number, language = request.uniqueid, request.caller_id, request.language
         if talked and talked.uniqueid != uniqueid:
             # The survey was reached by a transfer on another channel, with the agent's number and language.
             uniqueid = talked.uniqueid
-            call = self._tracker.calls.of(uniqueid)
+            call = self._tracker.calls.by_id(talked.attribution.call_id)
             number, language = (call.number, call.language) if call else ("", language)
         caller = _Caller(uniqueid, queue, language, number, arguments.trigger)
         return self._consider(caller, talked, self._fast_agi.in_progress - 1, decide)
@@ -191,15 +198,16 @@ class SurveyInvitations(DaemonService):
         """Decide about a caller who ended the talk by hanging up, and so never reaches the survey."""
         if talk.ended_by is not EndedBy.CALLER:
             return
-        ended = self._tracker.talks.last(talk.uniqueid)
+        ended = self._tracker.talks.memory.last(talk.uniqueid)
         if not talk.queue and (ended is None or ended.direction is not Direction.IN):
             return  # an internal or outgoing call
         number, language = (ended.number, ended.language) if ended else ("", "")
-        trigger = Trigger.QUEUE if talk.queue else Trigger.DIAL
-        caller = _Caller(talk.uniqueid, talk.queue, language, number, trigger)
-        segments = self._segments(self._tracker.talks.of_call(talk.call_id)) or [
+        segments = self._segments(self._tracker.talks.memory.heard(talk.call_id)) or [
             Segment(talk.queue, talk.agent, talk.interface)
         ]
+        queue = segments[-1].queue
+        trigger = Trigger.QUEUE if queue else Trigger.DIAL
+        caller = _Caller(talk.uniqueid, queue, language, number, trigger)
         attribution = Attribution(talk.call_id, segments)
         talked = _Talked(attribution, talk.talk_seconds, talk.ended_by, talk.uniqueid)
         invitation = self._consider(caller, talked, self._fast_agi.in_progress, decide_after_hangup)
@@ -292,22 +300,29 @@ class SurveyInvitations(DaemonService):
     ) -> _Talked | None:
         """Return the caller's talks as observed over AMI, or else as the dialplan's arguments state them.
 
-        If no talk of the caller is known yet, wait up to 0.6 s for its events, then play a prompt. Return
-        None if neither the AMI events nor the arguments name an agent.
+        An observation counts once Asterisk has answered a ping that was sent after the request; events that
+        were on their way are handled by then. Wait up to 0.6 s for the answer and for an ended talk, then
+        play a prompt. Without an answer the dialplan's agent counts before an older observation. Return None
+        if neither names an agent.
         """
-        if (talked := self._observed(request.uniqueid)) is not None:
-            return talked
+        current = await self._has_caught_up()
         if self._link.up:
-            self._link.flush()
-            for _ in range(round(_SILENT_SECONDS / _POLL_SECONDS)):
-                await deferLater(self._clock, _POLL_SECONDS)
-                if (talked := self._observed(request.uniqueid)) is not None:
+            silent_until = self._clock.seconds() + _SILENT_SECONDS
+            while current:
+                talked = self._observed(request.uniqueid, request.uniqueid)
+                if talked is not None:
                     return talked
+                if self._clock.seconds() >= silent_until:
+                    break
+                await deferLater(self._clock, _POLL_SECONDS)
             await self._play(MOMENT, request.language, request, channel)
+            current = current or await self._has_caught_up()
         call_id = await channel.get_full_variable("${CHANNEL(linkedid)}")
-        talked = self._observed(request.uniqueid) or self._observed_in_call(call_id, arguments)
-        if talked is not None or not arguments.interface:
+        talked = self._observed(request.uniqueid, call_id)
+        if talked is not None and (current or not arguments.interface):
             return talked
+        if not arguments.interface:
+            return None
         names = {member.interface: member.name for member in self._tracker.members.values()}
         interface = arguments.interface
         segment = Segment(arguments.queue, names.get(interface, interface), interface)
@@ -315,6 +330,13 @@ class SurveyInvitations(DaemonService):
         # talk, so the talk counts as long enough.
         attribution = Attribution(call_id, [segment], AttributedBy.CHANNEL)
         return _Talked(attribution, math.inf, EndedBy.AGENT, request.uniqueid)
+
+    async def _has_caught_up(self) -> bool:
+        """Return whether every event that Asterisk sent before now has been handled; wait up to 0.6 s."""
+        if not self._link.up:
+            return False
+        answered = self._link.flush()
+        return await answered.addTimeout(_SILENT_SECONDS, self._clock, lambda _failure, _seconds: False)
 
     async def _greet(
         self, invitation: Invitation | None, request: Request, channel: AgiChannel
@@ -343,25 +365,33 @@ class SurveyInvitations(DaemonService):
                     uniqueid=request.uniqueid,
                 )
 
-    def _observed(self, uniqueid: str) -> _Talked | None:
-        last = self._tracker.talks.last(uniqueid)
-        return self._talked_in(last.call_id) if last is not None else None
-
-    def _observed_in_call(self, call_id: str, arguments: ScriptArguments) -> _Talked | None:
-        """Return the talks of the call if the caller was transferred to the survey on another channel."""
-        return self._talked_in(call_id) if arguments.trigger is Trigger.EXTENSION else None
-
-    def _talked_in(self, call_id: str) -> _Talked | None:
-        talks = self._tracker.talks.of_call(call_id)
-        if not talks:
+    def _observed(self, uniqueid: str, linkedid: str) -> _Talked | None:
+        """Return the talks of the call that a survey on this channel rates."""
+        talks = self._tracker.talks
+        call_id = talks.call_rated_on(uniqueid, linkedid)
+        if call_id is None:
+            return _CONSULTATION
+        found = talks.memory.heard(call_id) or talks.memory.of_call(call_id)
+        if not found:
             return None
-        last = talks[-1]
+        last = found[-1]
         ended_at = last.parted_at or self._link.pbx_now()
-        attribution = Attribution(call_id, self._segments(talks))
-        return _Talked(attribution, ended_at - last.answered_at, last.ending(), last.uniqueid)
+        attribution = Attribution(call_id, self._segments(found))
+        customer = talks.customers.of_call(call_id)
+        return _Talked(
+            attribution,
+            ended_at - last.answered_at,
+            last.ending(),
+            customer.uniqueid if customer is not None else last.uniqueid,
+        )
 
     def _segments(self, talks: list[OpenTalk]) -> list[Segment]:
-        return [Segment(talk.queue, talk.member, talk.interface) for talk in talks]
+        """Return a segment for each talk; an agent without a queue belongs to the call's queue before."""
+        segments: list[Segment] = []
+        for talk in talks:
+            queue = talk.queue or (segments[-1].queue if segments else "")
+            segments.append(Segment(queue, talk.member, talk.interface))
+        return segments
 
 
 def _remember(memory: dict[str, _Value], key: str, value: _Value) -> None:

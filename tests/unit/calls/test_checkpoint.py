@@ -60,11 +60,13 @@ class Pbx:
 
     def __init__(self):
         self.bridges, self.waiting, self.members, self.halves, self.talks = {}, {}, {}, [], {}
+        self.names = {}
 
     def hear(self, event):  # noqa: C901  # one case an event
         match event:
             case ev.ChannelStarted():
                 self.bridges[event.uniqueid] = ""
+                self.names[event.uniqueid] = event.channel
             case ev.ChannelEnded():
                 self.bridges.pop(event.uniqueid, None)
             case ev.BridgeEntered():
@@ -93,7 +95,14 @@ class Pbx:
         ]
         members = tuple(self.members.values())
         return PbxSnapshot(
-            at, frozenset(), members, tuple(waiting), tuple(talks), dict(self.bridges), tuple(self.halves)
+            at,
+            frozenset(),
+            members,
+            tuple(waiting),
+            tuple(talks),
+            dict(self.bridges),
+            tuple(self.halves),
+            {channel: self.names.get(channel, "") for channel in self.bridges},
         )
 
 
@@ -185,7 +194,8 @@ def test_a_tracker_that_is_killed_anywhere_tells_nothing_twice_and_invents_nothi
                 assert record.outcome in {Outcome.UNOBSERVED, *(visit.outcome for visit in mine)}
             case Talk(partial=False) if record.queue:
                 assert any(alike(record, talk) for talk in true.rows.values() if isinstance(talk, Talk))
-            case Call(partial=False):
+            # Without the talk that it was in, an agent's consultation looks like an internal call.
+            case Call(partial=False) if record.queue or each in true.rows:
                 assert true.rows[each].started_at == record.started_at
         if not isinstance(record, AgentInterval | Talk):
             start, end = (
@@ -371,9 +381,9 @@ def test_a_wrap_up_ends_by_itself_before_the_gap():
 def test_the_earlier_agent_of_a_call_is_remembered():
     story = Story(*ANSWERED, *[e._replace(at=e.at - 20) for e in HANGS_UP[:-1]], until=12)
     story.killed(20, channels={CALLER: ""})
-    (talk,) = story.tracker.talks.of_call(CALLER)
+    (talk,) = story.tracker.talks.memory.of_call(CALLER)
     assert (talk.member, talk.queue, talk.ended) == ("Alice", "sales", True)
-    assert story.tracker.talks.last(CALLER) is talk
+    assert story.tracker.talks.memory.last(CALLER) is talk
     story.hear(HANGS_UP[-1], until=40)
     (call,) = story.of(Call)
     assert (call.talks, call.partial) == (1, False)
@@ -637,10 +647,24 @@ def test_a_call_that_begins_and_ends_between_two_cuts_is_never_kept():
     assert Story(*ANSWERED, *HANGS_UP, until=40).disk.unfinished == {}
 
 
+def assert_kept(before, after):
+    """Check that everything of a stored form is in another one, with the same value."""
+    if isinstance(before, dict):
+        for key, value in before.items():
+            assert_kept(value, after[key])
+    elif isinstance(before, list):
+        assert len(before) == len(after)
+        for one, other in zip(before, after, strict=True):
+            assert_kept(one, other)
+    else:
+        assert before == after
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("call", CallCheckpoint), ("call_in_talk", CallCheckpoint), ("agent", AgentCheckpoint)],
 )
 def test_the_stored_form_is_that_of_earlier_databases(name, kind):
+    """A field that came later has its default; every other one is kept."""
     text = (FIXTURES / "checkpoints" / f"{name}.json").read_text()
-    assert json.loads(to_json(from_json(kind, text))) == json.loads(text)
+    assert_kept(json.loads(text), json.loads(to_json(from_json(kind, text))))

@@ -9,6 +9,7 @@ from cc_bridge.ami.codec import Codec, Event, MessageCounts
 from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS, read
 from cc_bridge.calls.direct_calls import Contexts
 from cc_bridge.calls.events import (
+    AttendedTransferred,
     BlindTransferred,
     BridgeEntered,
     BridgeLeft,
@@ -40,8 +41,8 @@ CUSTOMER, PHONE, SECOND = "1.1", "1.2", "1.3"
 NUMBER = "09121234567"
 
 
-def started(at, uniqueid, context="from-trunk", exten="100", linkedid=CUSTOMER, number=NUMBER):
-    return ChannelStarted(at, uniqueid, linkedid, context, exten, number, "سارا", "fa")
+def started(at, uniqueid, context="from-trunk", exten="100", linkedid=CUSTOMER, number=NUMBER, channel=""):
+    return ChannelStarted(at, uniqueid, linkedid, context, exten, number, "سارا", "fa", channel)
 
 
 def dials(at, caller, dialed, to="PJSIP/100", *, channel="PJSIP/trunk", context="from-trunk"):
@@ -188,7 +189,7 @@ def test_nothing_of_it_is_recorded_unless_it_is_asked_for():
     pbx.hear(started(0, CUSTOMER), answers(6, PHONE), meet(6, PHONE, CUSTOMER), hangs_up(66, PHONE))
     pbx.hear(ended(70, CUSTOMER))
     assert pbx.records == []
-    assert WANTED_FOR_DIRECT_CALLS.keys() - WANTED.keys() == {"DialBegin", "Pickup"}
+    assert WANTED_FOR_DIRECT_CALLS.keys() - WANTED.keys() == {"DialBegin"}
 
 
 def test_contexts_that_nobody_named_are_left_alone(pbx):
@@ -231,7 +232,7 @@ def test_click_to_call_rings_the_phone_first(pbx):
     pbx.hear(answers(10, customer), meet(10, customer, near), hangs_up(30, phone, "b-2"), ended(30, far))
     pbx.hear(ended(30, near), ended(30, customer))
     assert pbx.talks() == [("PJSIP/100", customer, phone, 10, 30, EndedBy.AGENT)]
-    assert [talk.answered_at for talk in pbx.tracker.talks.of_call(near)] == [10]
+    assert [talk.answered_at for talk in pbx.tracker.talks.memory.of_call(near)] == [10]
     assert pbx.calls() == [(Direction.OUT, True, 1, 20)]
 
 
@@ -259,7 +260,7 @@ def test_a_blind_transfer_ends_the_first_talk_and_a_dial_begins_the_next(pbx):
 def test_a_survey_after_the_dial_knows_whom_to_rate(pbx):
     pbx.hear(started(0, CUSTOMER), dials(1, CUSTOMER, PHONE), answers(2, PHONE), meet(2, PHONE, CUSTOMER))
     pbx.hear(hangs_up(9, PHONE), BridgeLeft(9, "b-1", CUSTOMER))
-    rated = pbx.tracker.talks.last(CUSTOMER)
+    rated = pbx.tracker.talks.memory.last(CUSTOMER)
     assert (rated.queue, rated.member, rated.call_id) == ("", "PJSIP/100", CUSTOMER)
 
 
@@ -396,25 +397,27 @@ def test_what_is_open_when_observation_ends_is_partial(pbx):
     assert [(call.queue, call.wait_seconds, call.partial) for call in pbx.of(Call)] == [("sales", 8, True)]
 
 
-def test_a_call_that_met_another_keeps_its_own_talks(pbx):
-    """An agent asks a colleague on a second line, then brings the customer to the colleague."""
+def test_a_consultation_on_a_second_line_is_no_call_and_the_colleague_talks_after_the_transfer(pbx):
     consult, colleague = "2.1", "2.2"
-    pbx.hear(started(0, CUSTOMER), dials(1, CUSTOMER, PHONE), answers(2, PHONE), meet(2, PHONE, CUSTOMER))
-    pbx.hear(started(5, consult, "from-internal", "101", consult, "100"))
+    pbx.hear(started(0, CUSTOMER, channel="PJSIP/trunk-00000001"))
+    pbx.hear(started(1, PHONE, "from-internal", channel="PJSIP/100-00000002"))
+    pbx.hear(dials(1, CUSTOMER, PHONE), answers(2, PHONE), meet(2, PHONE, CUSTOMER))
+    pbx.hear(started(5, consult, "from-internal", "101", consult, "100", "PJSIP/100-00000003"))
+    pbx.hear(started(5, colleague, "from-internal", "s", consult, "101", "PJSIP/101-00000004"))
     asks = dials(5, consult, colleague, "PJSIP/101", channel="PJSIP/100", context="from-internal")
     pbx.hear(
         asks._replace(linkedid=consult), answers(6, colleague), meet(6, colleague, consult, bridge="b-2")
     )
-    pbx.hear(BridgeLeft(10, "b-2", colleague), BridgeEntered(10, "b-1", colleague, PHONE, holding=False))
-    pbx.hear(hangs_up(10, PHONE), hangs_up(10, consult, "b-2"))
-    pbx.hear(hangs_up(30, CUSTOMER), ended(30, colleague, CUSTOMER))
-    assert [(call.call_id, call.talks, call.talk_seconds) for call in pbx.of(Call)] == [
-        (consult, 1, 4),
-        (CUSTOMER, 1, 8),
+    pbx.hear(BridgeLeft(10, "b-2", colleague), BridgeLeft(10, "b-1", PHONE))
+    pbx.hear(BridgeEntered(10, "b-1", colleague, PHONE, holding=False))
+    pbx.hear(AttendedTransferred(10, (PHONE, consult), "101", CUSTOMER, colleague))
+    pbx.hear(hangs_up(10, PHONE), hangs_up(10, consult, "b-2"), ended(10, PHONE), ended(10, consult))
+    pbx.hear(hangs_up(30, CUSTOMER), ended(30, CUSTOMER), ended(30, colleague, CUSTOMER))
+    assert [(talk.agent, talk.talk_seconds, talk.transfer) for talk in pbx.of(Talk)] == [
+        ("PJSIP/100", 8, Transfer.ATTENDED),
+        ("PJSIP/101", 20, None),
     ]
-
-
-# -- single steps
+    assert [(call.call_id, call.talks, call.talk_seconds) for call in pbx.of(Call)] == [(CUSTOMER, 2, 28)]
 
 
 def test_a_call_without_a_queue_is_of_no_interest_unless_it_is_asked_for():

@@ -6,6 +6,7 @@ from cc_bridge.calls.channels_and_bridges import Channels
 from cc_bridge.calls.direct_calls import Contexts
 from cc_bridge.calls.events import Called, Dumped, Joined
 from cc_bridge.calls.open_calls import Calls
+from cc_bridge.calls.queue_names import QueueNames
 from cc_bridge.calls.rings import Rings
 from cc_bridge.calls.talks import Talks
 from cc_bridge.calls.visits import Visits
@@ -18,7 +19,7 @@ class Pbx:
     def __init__(self):
         self.closed = []
         calls = Calls("pbx", Contexts().of_first)
-        self.visits = Visits("pbx", {"sales"}, calls, lambda _: None, lambda *_: None)
+        self.visits = Visits("pbx", QueueNames(["sales"]), calls, lambda _: None, lambda *_: None)
         self.rings = Rings("pbx", self.visits, Talks(Channels(), lambda *_: None), self.closed.append)
         self.visits.joined(Joined(0, CALLER, CALL, "sales", 1, "", "", ""))
         self.visit = self.visits.of(CALLER)

@@ -194,7 +194,7 @@ def test_a_ring_that_came_to_no_talk_has_an_end_and_no_record(pbx):
     pbx.talks.begin(talk, 2)
     pbx.talks.channel_ended(AGENT, 3)
     assert pbx.ends == [(talk, None, 3)]
-    assert pbx.talks.of_call(CALLER) == []
+    assert pbx.talks.memory.of_call(CALLER) == []
 
 
 def test_a_talk_that_is_closed_without_a_parting_is_partial(pbx):
@@ -416,24 +416,24 @@ def test_the_last_talk_of_a_caller_is_remembered_ten_seconds_after_the_channel(p
     talk = pbx.talks.of(CALLER)
     pbx.talks.channel_ended(AGENT, 9)
     pbx.talks.sweep(60)
-    assert (pbx.talks.last(CALLER), pbx.talks.of_call(CALLER)) == (talk, [talk])
+    assert (pbx.talks.memory.last(CALLER), pbx.talks.memory.of_call(CALLER)) == (talk, [talk])
     pbx.talks.channel_ended(CALLER, 70)
     pbx.talks.channel_ended(CALLER, 70)  # told again by a snapshot
     pbx.talks.sweep(79.9)
-    assert (pbx.talks.last(CALLER), pbx.talks.of_call(CALLER)) == (talk, [talk])
+    assert (pbx.talks.memory.last(CALLER), pbx.talks.memory.of_call(CALLER)) == (talk, [talk])
     pbx.talks.sweep(80)
-    assert (pbx.talks.last(CALLER), pbx.talks.of_call(CALLER)) == (None, [])
+    assert (pbx.talks.memory.last(CALLER), pbx.talks.memory.of_call(CALLER)) == (None, [])
 
 
 def test_the_talks_of_two_channels_of_one_call_are_forgotten_with_the_first(pbx):
     """A transfer behind Local/n: the second queue has the Local half as its caller."""
     pbx.talks.begin(talk_of(), 2)
     pbx.talks.begin(talk_of("2.1", "2.2", "2.2"), 5)
-    assert [talk.uniqueid for talk in pbx.talks.of_call(CALLER)] == [CALLER, "2.1"]
+    assert [talk.uniqueid for talk in pbx.talks.memory.of_call(CALLER)] == [CALLER, "2.1"]
     for uniqueid in (CALLER, AGENT, "2.1", "2.2"):
         pbx.talks.channel_ended(uniqueid, 9)
     pbx.talks.sweep(19)
-    assert (pbx.talks.of_call(CALLER), pbx.talks.last("2.1")) == ([], None)
+    assert (pbx.talks.memory.of_call(CALLER), pbx.talks.memory.last("2.1")) == ([], None)
 
 
 # A lost link, and a daemon that comes after
@@ -494,7 +494,7 @@ def test_restored_talks_go_on(pbx):
         pbx.talks.restore(talk)
     assert [pbx.talks.of(leg) for leg in (CALLER, NEAR, PHONE)] == [talks[0]] * 3
     assert [pbx.talks.of(leg) for leg in ("2.1", "2.2")] == [talks[1]] * 2
-    assert (pbx.talks.last(CALLER), pbx.talks.of_call(CALLER)) == (talks[0], [talks[0]])
+    assert (pbx.talks.memory.last(CALLER), pbx.talks.memory.of_call(CALLER)) == (talks[0], [talks[0]])
     pbx.talks.sweep(60)
     assert pbx.ends == []
 
@@ -502,7 +502,7 @@ def test_restored_talks_go_on(pbx):
 def test_a_restored_talk_that_has_ended_is_only_remembered(pbx):
     talk = restored(TalkPhase.ENDED)
     pbx.talks.restore(talk)
-    assert (pbx.talks.last(CALLER), pbx.talks.of_call(CALLER)) == (talk, [talk])
+    assert (pbx.talks.memory.last(CALLER), pbx.talks.memory.of_call(CALLER)) == (talk, [talk])
     assert list(pbx.talks.all()) == []
 
 

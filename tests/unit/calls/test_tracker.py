@@ -202,7 +202,7 @@ def test_a_talk_that_began_unseen_is_followed_but_has_no_duration(calls):
     seen = SeenTalk(CALLER, CALLER, "sales", AGENT, "PJSIP/alice-00000001")
     here = snapshot(60, members=[member(2)], talks=[seen], channels={CALLER: BRIDGE, AGENT: BRIDGE})
     calls.records += calls.tracker.resync(here)
-    assert calls.tracker.talks.last(CALLER).member == "Alice"
+    assert calls.tracker.talks.memory.last(CALLER).member == "Alice"
     calls.hear(
         HangupRequested(70, AGENT, by_pbx=False), BridgeLeft(70, BRIDGE, AGENT), ChannelEnded(70, AGENT, 16)
     )
@@ -297,12 +297,12 @@ def test_a_parting_that_nothing_explains_is_the_end_after_two_seconds(calls):
 
 def test_the_last_talk_is_known_while_the_caller_lives_and_a_little_longer(calls):
     calls.talk_until_now().hear(BridgeLeft(30, BRIDGE, AGENT), ChannelEnded(30, AGENT, 16))
-    assert calls.tracker.talks.last(CALLER).member == "Alice"
+    assert calls.tracker.talks.memory.last(CALLER).member == "Alice"
     calls.hear(ChannelEnded(50, CALLER, 16))
     calls.tracker.tick(55)
-    assert calls.tracker.talks.last(CALLER).member == "Alice"
+    assert calls.tracker.talks.memory.last(CALLER).member == "Alice"
     calls.tracker.tick(61)
-    assert calls.tracker.talks.last(CALLER) is None
+    assert calls.tracker.talks.memory.last(CALLER) is None
 
 
 def test_the_talks_of_a_call_are_known_in_their_order_as_long_as_the_last_one(calls):
@@ -313,10 +313,10 @@ def test_the_talks_of_a_call_are_known_in_their_order_as_long_as_the_last_one(ca
         BridgeEntered(10, "b-2", "1.7", "", holding=False),
         BridgeEntered(10, "b-2", CALLER, "", holding=False),
     )
-    assert [talk.member for talk in calls.tracker.talks.of_call(CALLER)] == ["Alice", "Bob"]
+    assert [talk.member for talk in calls.tracker.talks.memory.of_call(CALLER)] == ["Alice", "Bob"]
     calls.hear(ChannelEnded(12, CALLER, 16))
     calls.tracker.tick(30)
-    assert calls.tracker.talks.of_call(CALLER) == []
+    assert calls.tracker.talks.memory.of_call(CALLER) == []
 
 
 def test_only_the_first_dial_end_counts(calls):
@@ -333,7 +333,7 @@ def test_only_the_first_dial_end_counts(calls):
         ("NOANSWER", 21, RingOutcome.DECLINED),
         ("BUSY", 17, RingOutcome.BUSY),
         ("CHANUNAVAIL", 20, RingOutcome.CONGESTION),
-        ("CANCEL", 26, RingOutcome.ANSWERED_ELSEWHERE),
+        ("CANCEL", 26, RingOutcome.CALLER_GONE),
         ("CANCEL", 0, RingOutcome.CALLER_GONE),
     ],
 )
@@ -631,7 +631,7 @@ def test_a_talk_that_has_ended_knows_whose_call_it_was(calls):
     calls.hear(ChannelStarted(0, CALLER, CALLER, "x", "600", "0912", "سارا", "fa")).talk_until_now()
     calls.tracker.calls.of(CALLER).direction = Direction.IN
     calls.hear(ChannelEnded(9, AGENT, 16))
-    talk = calls.tracker.talks.last(CALLER)
+    talk = calls.tracker.talks.memory.last(CALLER)
     assert (talk.number, talk.language, talk.direction) == ("0912", "fa", Direction.IN)
     assert calls.of(Talk)[0].pbx == "pbx"
 

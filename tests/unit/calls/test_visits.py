@@ -13,6 +13,7 @@ from cc_bridge.calls.events import (
     StatusSet,
 )
 from cc_bridge.calls.open_calls import Calls
+from cc_bridge.calls.queue_names import QueueNames
 from cc_bridge.calls.visit import Visit, VisitEvent, VisitPhase
 from cc_bridge.calls.visits import Visits
 
@@ -48,7 +49,7 @@ class Queues:
         self.closed, self.gone = [], []
         self.calls = Calls("pbx", Contexts().of_first)
         self.visits = Visits(
-            "pbx", {"sales"}, self.calls, self.closed.append, lambda *what: self.gone.append(what)
+            "pbx", QueueNames(["sales"]), self.calls, self.closed.append, lambda *what: self.gone.append(what)
         )
 
     def left(self, at, queue="sales", *, picked_up=False, ringing=False):
@@ -79,7 +80,7 @@ def test_a_caller_who_joins_waits(queues, visits):
     assert (visit.number, visit.name, visit.language) == ("0912", "سارا", "fa")
     assert (visit.phase, visit.approximate) == (VisitPhase.WAITING, False)
     assert (len(visits), list(visits.all()), queues.closed) == (1, [visit], [])
-    assert visits.queues == {"sales", "support"}
+    assert set(visits.queues) == {"sales", "support"}
     assert visits.unexpected == 0
 
 
@@ -421,7 +422,7 @@ def restored(phase, left_at=None):
 def test_a_restored_visit_goes_on():
     queues = restored(VisitPhase.WAITING)
     assert queues.visits.of(CALLER).entered_at == 1
-    assert queues.visits.queues == {"sales", "support"}
+    assert set(queues.visits.queues) == {"sales", "support"}
     assert not queues.visits.is_leaving(CALLER)
 
 

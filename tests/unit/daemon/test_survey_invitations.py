@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from asterisk.agi import AGIHangup
-from twisted.internet.defer import ensureDeferred, succeed
+from twisted.internet.defer import Deferred, ensureDeferred, succeed
 from twisted.internet.task import Clock
 
 from cc_bridge.agi.request import Request
@@ -58,6 +58,7 @@ class Link:
         self.now = 1000.0
         self.flushed = 0
         self.on_flush = lambda: None
+        self.answers = True  # None: never
 
     def pbx_now(self):
         return self.now
@@ -65,6 +66,7 @@ class Link:
     def flush(self):
         self.flushed += 1
         self.on_flush()
+        return succeed(self.answers) if self.answers is not None else Deferred()
 
 
 class Channel:
@@ -305,7 +307,7 @@ def test_who_answers_our_call_is_greeted_in_the_language_of_the_call_it_is_about
 def test_a_call_that_went_out_is_not_one_that_a_caller_left(centre):
     centre.talk()
     centre.caller_leaves()
-    talk = centre.tracker.talks.last(CALLER)
+    talk = centre.tracker.talks.memory.last(CALLER)
     talk.direction = Direction.OUT
     record = Talk(
         "pbx", CALLER, CALLER, AGENT, "", "Alice", "PJSIP/alice", 905, 990, 0, 0, EndedBy.CALLER, None, None
