@@ -1,1 +1,1 @@
-"""Calls as the PBX lives them: AMI events in, records of visits, rings and talks out. Pure."""
+"""Call tracking: builds call, visit, ring, talk and agent records from AMI events, without I/O or a clock."""

@@ -1,11 +1,11 @@
-"""One agent: a person known by the member's name, with the phones and queues that they serve.
+"""One agent: a person known by a queue member name, with their phones and the queues that call each phone.
 
-`Agents` keeps one for each person, tells it what Asterisk says and asks for its condition. Everything here
-is facts; which of them decides is the table `_RULES`.
+An `Agent` holds facts only: memberships, open rings, open talks and a wrap-up. The table `_RULES` derives the
+agent's state from these facts.
 
-The trap: Asterisk tells a change of a phone once for each queue of its member, and a pause in between
-repeats for its queue what the phone was before. So only a status that differs from what the same queue
-said last is news about the phone.
+Asterisk reports a change of a phone once for each queue of its member. In between, a pause event repeats the
+earlier device status for its queue. So a status is news about the phone only if it differs from the last
+status that the same queue reported.
 """
 
 import sys
@@ -21,8 +21,9 @@ __all__ = ["Agent", "Condition", "WrapUp"]
 
 _S = AgentState
 
-# Device states (QueueMemberStatus: Status); those not named cannot be called. device_state_busy_at=1 shows
-# talking as 3 (busy). 0 (unknown) is a phone whose technology cannot tell: app_queue calls it (16.28, 22.10).
+# Agent state for each device state (header Status of QueueMemberStatus). A phone with any other device state
+# cannot be called. With device_state_busy_at=1 a talking phone has device state 3 (busy). Device state 0
+# (unknown) means that the phone's technology reports no state; app_queue calls such a phone (16.28, 22.10).
 _DEVICES: dict[int, AgentState] = {
     0: _S.AVAILABLE,
     1: _S.AVAILABLE,
@@ -32,38 +33,46 @@ _DEVICES: dict[int, AgentState] = {
     7: _S.TALKING,
     8: _S.TALKING,
 }
-# Of several phones the busiest tells.
+# The busiest of an agent's phones determines the device state of the agent; busiest first.
 _BUSIEST = (_S.TALKING, _S.RINGING, _S.AVAILABLE, _S.UNREACHABLE)
 
-# A wrap-up reason continues a wrap-up that ended no more than this many seconds ago: people press the key
-# by hand, and in queues without a wrapuptime the wrap-up ends with the talk.
+# A pause with a wrap-up reason prolongs a wrap-up that ended up to this many seconds ago. Agents press the
+# pause key by hand, and in a queue without a wrapuptime the wrap-up ends together with the talk.
 _DIRECTLY_SECONDS = 5.0
 
 
 class Condition(NamedTuple):
-    """What an interval says of its agent."""
+    """A condition of an agent: the state, with a pause reason or a queue where the state has one.
+
+    reason: of the pause; empty in other states
+    queue: of the talk before the wrap-up; empty in other states
+    """
 
     state: AgentState
     reason: str = ""
     queue: str = ""
 
 
-# Most say no more than the state; one object for all of them.
+# Shared conditions without a reason and a queue, by state; most conditions are like that.
 _PLAIN = {state: Condition(state) for state in _S}
 
 
 class Membership(NamedTuple):
-    """What one queue said of the agent last."""
+    """A membership: the last report of one queue about one of the agent's phones.
+
+    status: the device state as Asterisk's number
+    wrap_up: the member's own wrapuptime in seconds; 0 if unset
+    """
 
     status: int
     paused: bool
-    reason: str  # may be an old one when not paused
+    reason: str  # of the pause; can be of an earlier pause if not paused
     wrap_up: int
 
 
 @dataclass(slots=True)
 class AgentPhone:
-    """One interface of the agent with the queues that call it."""
+    """An agent's phone: one interface, its device state, and its membership in each queue that calls it."""
 
     device: AgentState = _S.UNREACHABLE
     queues: dict[str, Membership] = field(default_factory=dict)
@@ -71,42 +80,62 @@ class AgentPhone:
 
 @dataclass(frozen=True, slots=True)
 class WrapUp:
-    """The time after a talk, until the agent rings, talks or it is over."""
+    """A wrap-up: the time after a talk of a queue. A new ring or talk of the agent ends it early.
+
+    Instants are UTC seconds since the epoch.
+    """
 
     queue: str
-    until: float  # by wrapuptime
-    capped_at: float
-    reasons: Collection[str]  # pauses with these prolong it
+    until: float  # end by the wrapuptime
+    capped_at: float  # latest possible end
+    reasons: Collection[str]  # pause reasons that prolong the wrap-up up to capped_at
 
     def ends(self, pause: str | None) -> float:
-        """Return when it ends if the agent stays paused like this; in a pause of another kind it has."""
+        """Return the instant at which the wrap-up ends if the agent's pause stays as it is.
+
+        `pause` is the reason of the agent's pause, None if the agent is not paused. A pause with a wrap-up
+        reason prolongs the wrap-up up to `capped_at`. A pause with another reason ends the wrap-up
+        immediately: minus infinity.
+        """
         if pause is None:
             return min(self.until, self.capped_at)
         return self.capped_at if pause in self.reasons else float("-inf")
 
     def over(self, at: float) -> bool:
-        """Say whether a pause can no longer continue it."""
+        """Return whether the wrap-up ended too long ago for a pause to prolong it."""
         return at > self.until + _DIRECTLY_SECONDS
 
 
 @dataclass(slots=True)
 class Agent:
-    """The facts about one agent, and the condition that the current interval shows since `since`."""
+    """An agent: the facts about one agent, with the condition of the current interval.
+
+    name: the queue member name
+    since: start of the current interval, in UTC seconds since the epoch
+    shown: the condition of the current interval
+    lines: the agent's phones, by interface
+    talks, rings: number of open talks and of open rings
+    wrap_up: the wrap-up after the last talk; None if there is none
+    """
 
     name: str
     since: float
     shown: Condition = _PLAIN[_S.LOGGED_OUT]
-    lines: dict[str, AgentPhone] = field(default_factory=dict)  # by interface
+    lines: dict[str, AgentPhone] = field(default_factory=dict)
     talks: int = 0
     rings: int = 0
     wrap_up: WrapUp | None = None
     _last_membership: Membership | None = None
 
     def update_membership(self, member: MemberSeen) -> bool:
-        """Take what a queue says; return whether it is news."""
+        """Store a queue's report about the agent.
+
+        Return whether the report differs from the queue's last one. The device state of the phone changes
+        only if the status differs from the queue's last report.
+        """
         said = Membership(member.status, member.paused, member.reason, member.wrap_up)
         if said == self._last_membership:
-            said = self._last_membership  # one object for the many queues that say the same
+            said = self._last_membership  # saves memory: many queues report the same
         self._last_membership = said
         line = self.lines.setdefault(member.interface, AgentPhone())
         before = line.queues.get(member.queue)
@@ -116,22 +145,31 @@ class Agent:
         return before != said
 
     def remove_membership(self, queue: str, interface: str) -> None:
+        """Remove a phone of the agent from a queue. Raises KeyError if the queue does not call that phone.
+
+        An agent without any queue has no wrap-up.
+        """
         line = self.lines[interface]
         del line.queues[queue]
         if not line.queues:
             del self.lines[interface]
         if not self.lines:
-            self.wrap_up = None  # Asterisk calls a member who comes back at once
+            self.wrap_up = None  # after a new login Asterisk calls the agent without waiting
 
     def serves(self, queue: str, interface: str) -> bool:
+        """Return whether a queue calls the agent at this interface."""
         return interface in self.lines and queue in self.lines[interface].queues
 
     def device(self) -> AgentState:
+        """Return the device state of the agent: that of the busiest phone, UNREACHABLE without a phone."""
         devices = [line.device for line in self.lines.values()]
         return min(devices, key=_BUSIEST.index, default=_S.UNREACHABLE) if len(devices) != 1 else devices[0]
 
     def pause(self) -> str | None:
-        """Return the reason, perhaps empty, of an agent who is paused in every queue; else None."""
+        """Return the reason of the agent's pause, or None unless the agent is paused in every queue.
+
+        The reason is empty if no queue reports one.
+        """
         reason = ""
         for line in self.lines.values():
             for membership in line.queues.values():
@@ -141,17 +179,21 @@ class Agent:
         return reason
 
     def own_wrap_up(self, queue: str) -> int:
-        """Return the member's own wrapuptime in a queue; 0 when unset."""
+        """Return the member's own wrapuptime in a queue, in seconds; 0 if unset.
+
+        The longest of several phones counts.
+        """
         said = (line.queues.get(queue) for line in self.lines.values())
         return max((membership.wrap_up for membership in said if membership is not None), default=0)
 
     def wraps_up(self, at: float) -> bool:
+        """Return whether the agent has a wrap-up that ends after the instant `at`."""
         return self.wrap_up is not None and self.wrap_up.ends(self.pause()) > at
 
     def condition(self, at: float) -> Condition:
-        """Return what the agent does at this instant."""
+        """Return the agent's condition at an instant: the first state in `_RULES` whose condition holds."""
         device = self.device()
-        for state, holds in _RULES:  # noqa: B007 - it is used behind the loop; `next` takes twice as long
+        for state, holds in _RULES:  # noqa: B007 - used after the loop; `next` takes twice as long
             if holds(self, device, at):
                 break
         if state is _S.PAUSED:
@@ -161,7 +203,8 @@ class Agent:
         return _PLAIN[state]
 
 
-# The first that holds is the agent's state. A talk goes on when its agent logs out.
+# The state of an agent is the first whose condition holds. TALKING precedes LOGGED_OUT because a talk
+# continues when its agent logs out.
 _RULES: tuple[tuple[AgentState, Callable[[Agent, AgentState, float], bool]], ...] = (
     (_S.TALKING, lambda agent, *_: agent.talks > 0),
     (_S.LOGGED_OUT, lambda agent, *_: not agent.lines),

@@ -1,9 +1,11 @@
-"""All agents of one PBX: what queues, rings and talks say goes in, finished intervals of state come out.
+"""All agents of one PBX: finished intervals of state, derived from reports of queues, rings and talks.
 
-The tracker feeds it and reads the live counts. It knows no clock: `tick` ends what ends by itself.
+Every method takes the instant, because the module reads no clock. `tick` ends the wrap-ups whose time is
+over.
 
-The trap: instants are not in order. A talk's end is told up to two seconds late with its true instant, so
-an interval may end before the latest event; it never ends before it began, and the next one begins there.
+Instants do not come in order. A talk's end is reported up to two seconds late, with its true instant, so an
+interval may end before the latest event. An interval never ends before its start, and the next interval
+starts where it ended.
 """
 
 from collections import Counter
@@ -16,18 +18,21 @@ from cc_bridge.records import AgentInterval, AgentState
 
 __all__ = ["WRAP_UP_CAP", "Agents"]
 
-# Half an hour: longer than any note after a call, shorter than a break that was booked as one by mistake.
+# The longest wrap-up by default, in seconds. Half an hour is longer than any note after a call. It is shorter
+# than a break for which the agent chose a wrap-up reason by mistake.
 WRAP_UP_CAP = 1800.0
 
 
 class Agents:
-    """The agents of one PBX, known from their first membership on. Each call returns what it completed.
+    """The agents of one PBX, each known from their first queue membership on.
 
-    `wrap_up_of` gives a queue's wrapuptime in seconds, which AMI does not tell; a member's own one goes
-    before it. After a talk a pause with one of `wrap_up_reasons` prolongs the wrap-up, to `wrap_up_cap`
-    seconds from the talk at most.
+    Methods that change an agent return the intervals of state that ended with the change.
 
-    changed: names of agents whose state, or its end, may be another one than before; for `checkpoint.py`
+    wrap_up_of: returns a queue's wrapuptime in seconds, which AMI does not report; a member's own one takes
+        precedence
+    wrap_up_reasons: pause reasons that prolong the wrap-up after a talk
+    wrap_up_cap: the longest wrap-up, in seconds from the end of the talk
+    changed: names of the agents whose checkpoint may differ from the stored one
     """
 
     def __init__(
@@ -43,25 +48,27 @@ class Agents:
         self._wrap_up_reasons = frozenset(wrap_up_reasons)
         self._wrap_up_cap = wrap_up_cap
         self._agents: dict[str, Agent] = {}
-        self._names_by_interface: dict[
-            str, set[str]
-        ] = {}  # names of the agents by interface, nearly always one
+        # Names of the agents at each interface; nearly always one.
+        self._names_by_interface: dict[str, set[str]] = {}
         self._done: list[AgentInterval] = []
 
     # -- memberships
 
     def member_seen(self, member: MemberSeen) -> list[AgentInterval]:
-        """Take a member as one queue sees it, new or known."""
+        """Add or update a member of one queue, as reported by that queue."""
         self._add_membership(member, member.at)
         return self._take_done()
 
     def member_gone(self, member: MemberGone) -> list[AgentInterval]:
-        """Take a member out of one queue; out of the last one means logged out."""
+        """Remove a member from one queue. An agent without any queue is logged out."""
         self._remove_membership(member.queue, member.interface, member.at)
         return self._take_done()
 
     def resync(self, members: Iterable[MemberSeen], at: float) -> list[AgentInterval]:
-        """Take all members of all queues as they are; whoever is missing has left."""
+        """Replace the memberships by `members`, the members of all queues.
+
+        Remove every membership not listed.
+        """
         present = {(member.queue, member.interface): member for member in members}
         for queue, interface in [
             (queue, interface)
@@ -78,7 +85,7 @@ class Agents:
     # -- calls
 
     def rang(self, name: str, at: float) -> list[AgentInterval]:
-        """Note that a queue calls the agent, which ends a wrap-up."""
+        """Add a ring to an agent. The ring ends the agent's wrap-up."""
         agent = self._known(name, at)
         if agent is not None:
             agent.rings += 1
@@ -87,7 +94,10 @@ class Agents:
         return self._take_done()
 
     def ring_ended(self, name: str, at: float) -> list[AgentInterval]:
-        """Note that it no longer does; of an answered ring tell the talk first, lest a gap shows."""
+        """Remove a ring from an agent.
+
+        The talk of an answered ring must be added first; otherwise the agent would be available in between.
+        """
         agent = self._known(name, at)
         if agent is not None:
             agent.rings = max(0, agent.rings - 1)
@@ -95,6 +105,7 @@ class Agents:
         return self._take_done()
 
     def talk_began(self, name: str, at: float) -> list[AgentInterval]:
+        """Add a talk to an agent."""
         agent = self._known(name, at)
         if agent is not None:
             agent.talks += 1
@@ -102,7 +113,7 @@ class Agents:
         return self._take_done()
 
     def talk_ended(self, name: str, queue: str, at: float) -> list[AgentInterval]:
-        """Note the end of a talk of a queue; its wrap-up begins, unless the agent has logged out."""
+        """Remove a talk of a queue from an agent, and start the wrap-up unless the agent has logged out."""
         agent = self._known(name, at)
         if agent is not None:
             agent.talks = max(0, agent.talks - 1)
@@ -115,13 +126,16 @@ class Agents:
     # -- time
 
     def tick(self, now: float) -> list[AgentInterval]:
-        """Note that time has passed, by the PBX's clock; wrap-ups end at their own instant."""
+        """End the wrap-ups that are over at `now`, the PBX's time. Each one ends at its own instant."""
         for agent in self._agents.values():
             self._advance(agent, now)
         return self._take_done()
 
     def observation_lost(self, at: float) -> list[AgentInterval]:
-        """End everything: the PBX is out of sight. Nothing is known until agents are seen again."""
+        """End the current interval of every agent at `at`, and remove all agents.
+
+        No state is known until the queues report the agents again.
+        """
         for agent in self._agents.values():
             self._advance(agent, at)
             self._close(agent, at)
@@ -133,12 +147,15 @@ class Agents:
     # -- this moment
 
     def state_of(self, name: str) -> tuple[AgentState, float] | None:
-        """Return what an agent does and since when, or None for one who was never a member."""
+        """Return an agent's state and its start (UTC epoch seconds); None for a name without a membership."""
         agent = self._agents.get(name)
         return None if agent is None else (agent.shown.state, agent.since)
 
     def checkpoint(self, name: str) -> AgentCheckpoint | None:
-        """Return what an agent does, so that it can be told once nobody has seen how it went on."""
+        """Return the checkpoint of an agent's current interval; None for a name without a membership.
+
+        From the checkpoint, a later daemon records the interval even if its end is not observed.
+        """
         agent = self._agents.get(name)
         if agent is None:
             return None
@@ -149,7 +166,10 @@ class Agents:
         return AgentCheckpoint(agent.name, state, agent.since, reason, queue, ends_at, flagged)
 
     def counts(self) -> dict[tuple[str, AgentState], int]:
-        """Count the members of each queue by state; a pause in one queue alone shows there."""
+        """Return the number of members for each queue and state.
+
+        An available agent who is paused in one queue counts as paused in that queue.
+        """
         counted: Counter[tuple[str, AgentState]] = Counter()
         for agent in self._agents.values():
             state = agent.shown.state
@@ -161,34 +181,41 @@ class Agents:
         return counted
 
     def wrap_up_seconds(self, name: str, queue: str) -> float:
-        """Return the wrapuptime after a talk: the member's own, else the queue's."""
+        """Return the wrapuptime after an agent's talk of a queue, in seconds.
+
+        The member's own wrapuptime takes precedence over the queue's.
+        """
         agent = self._agents.get(name)
         return float(agent.own_wrap_up(queue) if agent else 0) or self._wrap_up_of(queue)
 
     # -- inside
 
     def _take_done(self) -> list[AgentInterval]:
+        """Return the intervals that ended since the last call, and clear the list."""
         done, self._done = self._done, []
         return done
 
     def _known(self, name: str, at: float) -> Agent | None:
+        """End an agent's wrap-up if it is over at `at`, and return the agent; None for an unknown name."""
         agent = self._agents.get(name)
         if agent is not None:
             self._advance(agent, at)
         return agent
 
     def _add_membership(self, member: MemberSeen, at: float) -> None:
+        """Add or update a membership, and create the agent if the name is new."""
         agent = self._known(member.name, at)
         if agent is None:
             agent = self._agents[member.name] = Agent(member.name, at)
         if not agent.serves(member.queue, member.interface):
-            # A reload of queues.conf renames a member without a word; the old name must not stay.
+            # A reload of queues.conf renames a member without an event; the old name must not stay.
             self._remove_membership(member.queue, member.interface, at)
             self._names_by_interface.setdefault(member.interface, set()).add(member.name)
         if agent.update_membership(member):
             self._update_state(agent, at)
 
     def _remove_membership(self, queue: str, interface: str, at: float) -> None:
+        """Remove the membership of an interface in a queue from every agent that has it."""
         for name in list(self._names_by_interface.get(interface, ())):
             agent = self._agents[name]
             if agent.serves(queue, interface):
@@ -199,7 +226,10 @@ class Agents:
                 self._update_state(agent, at)
 
     def _advance(self, agent: Agent, at: float) -> None:
-        """Bring an agent to this instant: a wrap-up may have ended before it."""
+        """End the agent's wrap-up if its end is at or before the instant `at`.
+
+        The wrap-up object stays until a pause can no longer prolong it.
+        """
         wrap_up = agent.wrap_up
         if wrap_up is None:
             return
@@ -211,7 +241,10 @@ class Agents:
                 agent.wrap_up = None
 
     def _update_state(self, agent: Agent, at: float, *, flagged: bool = False) -> None:
-        """Begin a new interval if the agent's condition differs from what the current one shows."""
+        """Start a new interval if the agent's condition differs from that of the current interval.
+
+        `flagged`: the ended interval is a wrap-up that did not end at its wrapuptime.
+        """
         self.changed.add(agent.name)
         at = max(at, agent.since)
         condition = agent.condition(at)
@@ -220,6 +253,7 @@ class Agents:
             agent.shown, agent.since = condition, at
 
     def _close(self, agent: Agent, at: float, *, flagged: bool = False) -> None:
+        """Add the agent's current interval to the ended ones, unless its length is zero."""
         if at > agent.since:
             state, reason, queue = agent.shown
             self._done.append(

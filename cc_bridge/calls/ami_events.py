@@ -1,7 +1,7 @@
-"""AMI messages to typed events: which headers of which event are read, and what they mean.
+"""The translation of AMI messages into the typed events of `events.py`.
 
-`read` turns one pyst2 `Event` into a typed one of `events.py`, or into None when it says nothing to us.
-`WANTED` tells the codec which events to take and which of their headers to cut out.
+`read` turns one pyst2 `Event` into a typed event, or into None if the message is irrelevant. `WANTED` gives
+the codec the names of the events to accept, and the headers of each event to extract.
 """
 
 import re
@@ -42,25 +42,35 @@ EventHeaders = Mapping[str, Any]
 
 
 class _EventReader(NamedTuple):
-    """How one event is read: headers that it always has, headers that it may have, and what they make."""
+    """The rule for one AMI event.
+
+    always: names of the headers that every such message has
+    maybe: names of optional headers
+    make: returns the typed event from the headers and the instant; None if the message is irrelevant
+    """
 
     always: tuple[str, ...]
     maybe: tuple[str, ...]
     make: Callable[[EventHeaders, float], CallEvent | None]
 
 
-# AST_SOFTHANGUP_EXPLICIT: somebody asked for it. 16 only says that the dialplan came to its end.
+# AST_SOFTHANGUP_EXPLICIT: an administrator, a limit or the PBX requested the hang-up. Cause 16 would only
+# mean that the dialplan reached its end.
 _EXPLICIT = 32
 _ESCAPED = re.compile(r"\\(.)")
 _UNKNOWN = ("<unknown>", "unknown")
 
 
 def _known(value: str) -> str:
+    """Return a caller ID field, empty if Asterisk reports it as unknown."""
     return "" if value in _UNKNOWN else value
 
 
 def _caller(h: EventHeaders) -> tuple[str, str, str]:
-    """Return number, name and language; Asterisk escapes the name alone, and with backslashes."""
+    """Return the caller's number, name and language.
+
+    Asterisk escapes the name only, with backslashes.
+    """
     name = _known(h["CallerIDName"])
     if "\\" in name:
         name = _ESCAPED.sub(r"\1", name)
@@ -68,6 +78,7 @@ def _caller(h: EventHeaders) -> tuple[str, str, str]:
 
 
 def _queue_run(h: EventHeaders, at: float) -> QueueRun | None:
+    """Return the start of Queue() from Newexten; None for another application or an empty queue name."""
     if h["Application"] != "Queue":
         return None
     queue = h["AppData"].partition(",")[0].strip()
@@ -75,10 +86,12 @@ def _queue_run(h: EventHeaders, at: float) -> QueueRun | None:
 
 
 def _joined(h: EventHeaders, at: float) -> Joined:
+    """Return the entry of a caller into a queue, from QueueCallerJoin."""
     return Joined(at, h["Uniqueid"], h["Linkedid"], h["Queue"], int(h["Position"]), *_caller(h))
 
 
 def _gave_up(h: EventHeaders, at: float) -> GaveUp:
+    """Return the removal of a caller from a queue without an answer, from QueueCallerAbandon."""
     return GaveUp(
         at,
         h["Uniqueid"],
@@ -91,6 +104,7 @@ def _gave_up(h: EventHeaders, at: float) -> GaveUp:
 
 
 def _connected(h: EventHeaders, at: float) -> Connected:
+    """Return the connection of a caller with an agent, from AgentConnect."""
     return Connected(
         at,
         h["Uniqueid"],
@@ -106,16 +120,22 @@ def _connected(h: EventHeaders, at: float) -> Connected:
 
 
 def _soft_hangup(h: EventHeaders, at: float) -> HangupRequested | None:
+    """Return a hang-up by the PBX, from SoftHangupRequest.
+
+    None unless the hang-up was requested explicitly.
+    """
     return HangupRequested(at, h["Uniqueid"], by_pbx=True) if int(h["Cause"]) == _EXPLICIT else None
 
 
 def _blind(h: EventHeaders, at: float) -> BlindTransferred | None:
+    """Return a blind transfer from BlindTransfer; None unless it succeeded."""
     if h["Result"] != "Success":
         return None
     return BlindTransferred(at, h["TransfererUniqueid"], h["Extension"], h.get("TransfereeUniqueid", ""))
 
 
 def _attended(h: EventHeaders, at: float) -> AttendedTransferred | None:
+    """Return an attended transfer from AttendedTransfer; None unless it succeeded."""
     if h["Result"] != "Success":
         return None
     return AttendedTransferred(
@@ -129,18 +149,21 @@ def _attended(h: EventHeaders, at: float) -> AttendedTransferred | None:
 
 
 def _status_set(h: EventHeaders, at: float) -> StatusSet | None:
+    """Return a queue status from VarSet; None if the variable is not QUEUESTATUS."""
     if h["Variable"] != "QUEUESTATUS":
         return None
     return StatusSet(at, h["Uniqueid"], "", h["Value"], "VarSet QUEUESTATUS")
 
 
 def _user_event(h: EventHeaders, at: float) -> StatusSet | None:
+    """Return a queue status from the dialplan's UserEvent CCQueueExit; None for another UserEvent."""
     if h["UserEvent"] != "CCQueueExit":
         return None
     return StatusSet(at, h["Uniqueid"], h["Queue"], h["QueueStatus"], "UserEvent CCQueueExit")
 
 
 def _member(h: EventHeaders, at: float) -> MemberSeen:
+    """Return a queue member from an event or from an item of QueueStatus."""
     return MemberSeen(
         at,
         h["Queue"],
@@ -154,7 +177,8 @@ def _member(h: EventHeaders, at: float) -> MemberSeen:
 
 
 def _dial_started(h: EventHeaders, at: float) -> DialStarted:
-    # Where the PBX itself dials, as for a manager's Originate, the caller's headers are not there.
+    """Return the start of a Dial, from DialBegin."""
+    # If the PBX itself dials, as for an Originate action, the caller's headers are missing.
     return DialStarted(
         at,
         h["Uniqueid"],
@@ -182,6 +206,7 @@ def _dial_ended(h: EventHeaders, at: float) -> DialEnded:
 
 
 def _bridge_entered(h: EventHeaders, at: float) -> BridgeEntered:
+    """Return the entry of a channel into a bridge, from BridgeEnter."""
     holding = h["BridgeType"] == "agent_hold" or h["BridgeTechnology"] == "holding_bridge"
     return BridgeEntered(
         at,
@@ -201,6 +226,7 @@ def _place(h: EventHeaders) -> str:
 def _reader(
     make: Callable[[EventHeaders, float], CallEvent | None], always: str, maybe: str = ""
 ) -> _EventReader:
+    """Return the rule for an AMI event; `always` and `maybe` are names of headers, separated by spaces."""
     return _EventReader(tuple(always.split()), tuple(maybe.split()), make)
 
 
@@ -295,7 +321,7 @@ _OF_DIRECT_CALLS = {
     ),
 }
 
-# Events of which only those with a line that begins like this concern us.
+# The line that an AMI message of this name must contain to be accepted, as the start of the line.
 _LINES = {
     "SoftHangupRequest": f"Cause: {_EXPLICIT}",
     "VarSet": "Variable: QUEUESTATUS",
@@ -305,6 +331,7 @@ _LINES = {
 
 
 def _wanted(readers: dict[str, _EventReader]) -> dict[str, EventSpec]:
+    """Return the codec's specification of each event: its headers, and the line that it must contain."""
     return {
         name: EventSpec(reader.always, ("Timestamp", *reader.maybe), _LINES.get(name))
         for name, reader in readers.items()
@@ -314,22 +341,22 @@ def _wanted(readers: dict[str, _EventReader]) -> dict[str, EventSpec]:
 WANTED: dict[str, EventSpec] = {
     **_wanted(_READERS),
     "FullyBooted": EventSpec(),
-    # The items of QueueStatus and CoreShowChannels, and what ends them.
+    # The items of the lists QueueStatus and CoreShowChannels, and the event that ends each list.
     **dict.fromkeys(("QueueParams", "QueueMember", "QueueEntry", "QueueStatusComplete"), EventSpec()),
     **dict.fromkeys(("CoreShowChannel", "CoreShowChannelsComplete"), EventSpec()),
 }
 
-# Calls without a queue need more, which costs nothing while they are off.
+# Events for the recording of calls without a queue. They are parsed only if that recording is enabled.
 WANTED_FOR_DIRECT_CALLS = WANTED | _wanted(_OF_DIRECT_CALLS)
 
 _MAKE = {name: reader.make for name, reader in (_READERS | _OF_DIRECT_CALLS).items()} | _ITEMS
 
 
 def read(event: Any, received_at: Callable[[], float]) -> CallEvent | None:
-    """Return the typed form of a pyst2 `Event`, or None if it says nothing to us or is malformed.
+    """Return the typed form of a pyst2 `Event`; None if the event is irrelevant or malformed.
 
-    Its instant is the `Timestamp` header (microseconds, written when AMI formats the event);
-    `received_at` is asked when the PBX has timestampevents=no.
+    The instant is the `Timestamp` header, which Asterisk writes with microseconds when it formats the event.
+    If the PBX has timestampevents=no, `received_at` returns the instant.
     """
     make = _MAKE.get(event.name)
     if make is None:

@@ -1,8 +1,8 @@
-"""Who is on which channel and in which bridge now, and who can therefore hear whom.
+"""The channels and bridges of one PBX at this moment, and the channels that share sound.
 
-The trap: an agent behind `Local/x@ctx/n` (every FreePBX) is not in the caller's bridge. The caller
-shares one with the near half, `;1`; the far half, `;2`, shares another with the phone. Asterisk ties
-the halves together once, by LocalBridge.
+An agent behind `Local/x@ctx/n` (every FreePBX) is not in the caller's bridge. The caller is in one bridge
+with the near half of the Local channel, `;1`. The far half, `;2`, is in another bridge with the phone. Only
+the LocalBridge event, sent once, connects the two halves.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,13 +11,16 @@ from types import MappingProxyType
 
 __all__ = ["Channel", "Channels", "device_of"]
 
-# Local channels in a row (queue -> follow-me -> phone) that are followed; more is a loop.
+# The longest chain of Local channels (queue -> follow-me -> phone) that is followed; a longer one is a loop.
 _MAX_HOPS = 6
 
 
 @dataclass(slots=True)
 class Channel:
-    """A channel that lives, as far as we heard of it."""
+    """A channel of the PBX that has not ended. Instants are UTC seconds since the epoch.
+
+    bridge: the id of the channel's bridge; None if it is in none
+    """
 
     uniqueid: str
     name: str = ""  # such as PJSIP/100-0000002a; empty: not observed
@@ -31,7 +34,7 @@ class Channel:
 
 
 class Channels:
-    """All channels of the PBX that live, with bridges and Local pairs."""
+    """The channels of one PBX that have not ended, with their bridges and the pairs of Local halves."""
 
     def __init__(self) -> None:
         self._channels: dict[str, Channel] = {}
@@ -45,23 +48,33 @@ class Channels:
         return uniqueid in self._channels
 
     def get(self, uniqueid: str) -> Channel:
-        """Return the channel, known before or not: we may have come in mid-call."""
+        """Return a channel.
+
+        Add it if it is unknown, because the daemon may have connected in the middle of a call.
+        """
         channel = self._channels.get(uniqueid)
         if channel is None:
             channel = self._channels[uniqueid] = Channel(uniqueid)
         return channel
 
     def find(self, uniqueid: str) -> Channel | None:
+        """Return a channel, or None if it is unknown."""
         return self._channels.get(uniqueid)
 
     def bridge_of(self, uniqueid: str) -> str | None:
+        """Return the id of a channel's bridge; None if the channel is in no bridge or unknown."""
         channel = self._channels.get(uniqueid)
         return None if channel is None else channel.bridge
 
     def in_bridge(self, bridge: str) -> Collection[str]:
+        """Return the uniqueids of the channels in a bridge."""
         return self._bridges.get(bridge, ())
 
     def ended(self, uniqueid: str) -> None:
+        """Remove a channel from its bridge and from the known channels.
+
+        The pair of a Local channel is removed with its second half.
+        """
         self.left_bridge(uniqueid)
         self._channels.pop(uniqueid, None)
         other = self._pairs.pop(uniqueid, None)
@@ -69,11 +82,15 @@ class Channels:
             self._pairs.pop(other, None)
 
     def missing_from(self, living: Collection[str]) -> list[str]:
-        """Return the channels that we believe to live and that are not among the living."""
+        """Return the known channels that are not among `living`, the channels on the PBX."""
         return [known for known in self._channels if known not in living]
 
     def resync(self, living: Mapping[str, str], names: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Take over which channels live and in which bridge each is; pairs of Local halves stay known."""
+        """Apply the bridge and the name of each channel on the PBX, as a snapshot shows them.
+
+        Pairs of Local halves stay known. `living` maps each uniqueid to the id of its bridge; an empty id
+        means no bridge. `names` maps uniqueids to channel names.
+        """
         for uniqueid, bridge in living.items():
             if not bridge:
                 self.get(uniqueid)
@@ -84,10 +101,11 @@ class Channels:
             self.get(uniqueid).name = name
 
     def pair(self, one: str, two: str) -> None:
+        """Store two channels as the halves of one Local channel."""
         self._pairs[one], self._pairs[two] = two, one
 
     def other_half(self, uniqueid: str) -> str | None:
-        """Return the other half of a Local channel."""
+        """Return the other half of a Local channel; None if the channel is not known as a half."""
         return self._pairs.get(uniqueid)
 
     def answering(self, dialled: str) -> str:
@@ -111,11 +129,13 @@ class Channels:
         return device_of(channel.name) if channel is not None else ""
 
     def entered_bridge(self, uniqueid: str, bridge: str) -> None:
+        """Move a channel into a bridge."""
         self.left_bridge(uniqueid)
         self.get(uniqueid).bridge = bridge
         self._bridges.setdefault(bridge, set()).add(uniqueid)
 
     def left_bridge(self, uniqueid: str) -> None:
+        """Remove a channel from its bridge, if it is in one."""
         channel = self._channels.get(uniqueid)
         if channel is None or channel.bridge is None:
             return

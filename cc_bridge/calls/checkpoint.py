@@ -1,11 +1,11 @@
-"""What goes on, written down whenever it changes, and taken back in by the daemon after one that was killed.
+"""Checkpoints of the open calls and agents of one PBX, which a daemon restores after a crash.
 
-`LiveState.touched` names whatever an event is about; `changes` finds the calls behind that
-and gives what is to be stored, a few times a second. `restore` is for the start, before the first snapshot.
+`LiveState.touched` names the channels and calls of the latest events. `Checkpointer.changes` finds their
+calls and returns the checkpoints to store, a few times a second. `Checkpointer.restore` runs at the start,
+before the first snapshot.
 
-The trap: what is stored must fit what has been told as ended, so both are stored together
-(`daemon/services/record_pipeline.py` makes the cuts). Then nothing that was restored is told twice, and what
-ended after the last cut ends again.
+A checkpoint must be stored in one transaction with the records that ended before it. Then nothing that was
+restored is recorded twice, and whatever ended after the checkpoint is recorded when it ends again.
 """
 
 from collections.abc import Iterable
@@ -28,20 +28,21 @@ _CALL, _AGENT = "call", "agent"
 
 
 class Checkpointer:
-    """Keeps the open calls and the agents' states of one PBX."""
+    """The writer and reader of the checkpoints of one PBX: its open calls and its agents' current states."""
 
     def __init__(self, state: LiveState, *, numbers: bool) -> None:
-        """`numbers`: callers' numbers may be stored."""
+        """Take the live state of the PBX. With `numbers`, callers' numbers are part of the checkpoints."""
         self._live = state
         self._numbers = numbers
-        self._stored: dict[
-            tuple[str, str], int
-        ] = {}  # what is stored, by kind and name, with its state's hash
+        self._stored: dict[tuple[str, str], int] = {}  # hash of each stored state, by kind and name
 
     # -- out
 
     def changes(self) -> list[OpenStateRecord]:
-        """Return what is to be stored anew, and with an empty state what is over."""
+        """Return the checkpoints that differ from the stored ones.
+
+        An empty state means that the call or agent ended.
+        """
         names = [
             *((_CALL, name) for name in self._touched_calls()),
             *((_AGENT, name) for name in self._changed_agents()),
@@ -49,7 +50,10 @@ class Checkpointer:
         return [change for key in names if (change := self._change(*key)) is not None]
 
     def _touched_calls(self) -> Iterable[str]:
-        """Return the calls that were touched, by a channel, a talk or their name; each once."""
+        """Return the ids of the touched calls, each once, and clear the touched names.
+
+        A touched name is a channel, a channel of a talk, or the id of a call.
+        """
         calls, talks = self._live.calls, self._live.talks
         found: dict[str, None] = {}
         for name in self._live.touched:
@@ -64,10 +68,12 @@ class Checkpointer:
         return found
 
     def _changed_agents(self) -> Iterable[str]:
+        """Return the names of the changed agents, and clear them."""
         changed, self._live.agents.changed = self._live.agents.changed, set()
         return changed
 
     def _change(self, kind: str, name: str) -> OpenStateRecord | None:
+        """Return the new checkpoint of a call or agent; None if it equals the stored one."""
         state: CallCheckpoint | AgentCheckpoint | None
         if kind == _CALL:
             call = self._live.calls.by_id(name)
@@ -83,6 +89,7 @@ class Checkpointer:
         return OpenStateRecord(self._live.pbx, kind, name, text)
 
     def _checkpoint(self, call: OpenCall) -> CallCheckpoint:
+        """Return the checkpoint of an open call, without numbers unless these may be stored."""
         live = self._live
         talks = live.talks.memory.of_call(call.call_id)
         now = CallCheckpoint(
@@ -100,6 +107,7 @@ class Checkpointer:
         return now if self._numbers else without_numbers(now)
 
     def _bridges(self, talks: Iterable[OpenTalk]) -> Iterable[tuple[str, str]]:
+        """Yield each leg of the open talks with the id of its bridge."""
         for talk in talks:
             legs = () if talk.ended else (talk.caller, talk.agent or talk.dialed)
             for leg in legs:
@@ -112,25 +120,30 @@ class Checkpointer:
     def restore(
         self, stored: Iterable[OpenStateRecord], until: float
     ) -> tuple[list[AgentInterval], list[str]]:
-        """Take back in what went on at an instant.
+        """Restore the open calls as they were stored at the instant `until`.
 
-        Return what agents did until then, and the names of what is refused.
+        Return the agents' intervals up to `until`, and the kind and name of each checkpoint that was
+        rejected. A rejected checkpoint is of another version or damaged.
         """
         intervals: list[AgentInterval] = []
         refused: list[str] = []
         for each in stored:
-            self._stored[each.kind, each.name] = 0  # no hash: it will be another state, or over
+            self._stored[each.kind, each.name] = 0  # no hash, so that the next state differs
             (self._live.touched if each.kind == _CALL else self._live.agents.changed).add(each.name)
             try:
                 if each.kind == _CALL:
                     self._restore_call(from_json(CallCheckpoint, each.state))
                 else:
                     intervals += self._certain_interval(from_json(AgentCheckpoint, each.state), until)
-            except ValueError:  # its text would tell the caller's number
+            except ValueError:  # its text is not reported: it can contain the caller's number
                 refused.append(f"{each.kind} {each.name}")
         return intervals, refused
 
     def _restore_call(self, state: CallCheckpoint) -> None:
+        """Restore one call with its channels, visits, rings, talks and dials.
+
+        Raises ValueError without a channel.
+        """
         live, channels = self._live, self._live.channels
         if not state.call.channels:
             raise ValueError("a call without channels")
@@ -148,7 +161,10 @@ class Checkpointer:
         live.direct_calls.restore(state.dials)
 
     def _certain_interval(self, agent: AgentCheckpoint, until: float) -> Iterable[AgentInterval]:
-        """Return what is certain: the PBX was observed no longer, and a wrap-up ends by itself."""
+        """Yield the observed interval of an agent, which ends at `until`.
+
+        A wrap-up whose end is known and earlier ends the interval there.
+        """
         ends_itself = agent.ends_at is not None and agent.ends_at <= until
         end = agent.ends_at if ends_itself and agent.ends_at is not None else until
         if end > agent.since:

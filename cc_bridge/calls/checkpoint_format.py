@@ -1,10 +1,10 @@
-"""What is known of a call that goes on, and of an agent's state, as text: for the daemon that comes after.
+"""The JSON format of checkpoints: an open call or an agent's current state, to be read by a later daemon.
 
-`checkpoint.py` fills and empties these. The text is JSON by field names, so that a field that a later version
-adds has its default in a text of before. Where a field's meaning changes, the version does too, and
-texts of before are refused.
+The JSON objects use the names of the fields. A field that a later version adds has its default value when an
+older text is read. If the meaning of a field changes, `version` changes too, and texts of the older version
+are rejected.
 
-Libraries: pydantic packs a call in 13 µs, a JSON encoder fed by hand in 30 µs, and it checks what it reads.
+Library: pydantic packs a call in 13 µs and validates when reading; a JSON encoder called by hand takes 30 µs.
 """
 
 from dataclasses import dataclass, replace
@@ -26,28 +26,31 @@ _State = TypeVar("_State", "CallCheckpoint", "AgentCheckpoint")
 
 @dataclass(frozen=True, slots=True)
 class CallCheckpoint:
-    """A call with all that goes on in it."""
+    """The checkpoint of an open call, with its open visits and rings and all its talks."""
 
     call: OpenCall
     visits: list[Visit]
     rings: list[OpenRing]
-    talks: list[OpenTalk]  # those that have ended too, in their order: a survey asks about them all
+    talks: list[OpenTalk]  # in their order, also the ended ones, because a survey can be about them
     dials: dict[str, Dial]  # by the dialled channel
-    bridges: dict[str, str]  # where the legs of its talks are
+    bridges: dict[str, str]  # id of the bridge of each leg of the open talks, by the leg's uniqueid
     version: Literal[1] = 1
 
 
 @dataclass(frozen=True, slots=True)
 class AgentCheckpoint:
-    """What an agent does."""
+    """The checkpoint of an agent: the current interval of state.
+
+    since: start of the interval, in UTC seconds since the epoch
+    """
 
     name: str
     state: AgentState
     since: float
     reason: str
     queue: str
-    ends_at: float | None  # a wrap-up ends by itself
-    flagged: bool  # ... at its cap
+    ends_at: float | None  # end of a wrap-up if nothing else happens; None in other states
+    flagged: bool  # ends_at is not the end by the wrapuptime
     version: Literal[1] = 1
 
 
@@ -57,9 +60,9 @@ _ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {
 
 
 def without_numbers(state: CallCheckpoint) -> CallCheckpoint:
-    """Return it without callers' numbers and names, and numbers outside that were dialled: not to be stored.
+    """Return a copy without callers' numbers and names, and without dialled outside numbers.
 
-    What could be stored of a number, its mask or hash, would pass for one: a call-back would dial it.
+    The fields are empty. A masked or hashed number would be taken for a number: a callback would dial it.
     """
     call = state.call
     dialed = call.dialed if call.direction is Direction.IN else ""
@@ -72,10 +75,14 @@ def without_numbers(state: CallCheckpoint) -> CallCheckpoint:
 
 
 def to_json(state: CallCheckpoint | AgentCheckpoint) -> str:
+    """Return a checkpoint as JSON text."""
     return _ADAPTERS[type(state)].serializer.to_json(state).decode()
 
 
 def from_json(kind: type[_State], text: str) -> _State:
-    """Return what was packed. Raises ValueError for a text that is broken, or of another version."""
+    """Return the checkpoint of a JSON text.
+
+    Raises ValueError if the text is damaged or of another version.
+    """
     state: _State = _ADAPTERS[kind].validate_json(text)
     return state

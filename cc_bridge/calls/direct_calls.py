@@ -1,10 +1,10 @@
-"""Calls without a queue: which way a call goes, and whom a Dial brought together.
+"""Calls without a queue: the direction of a call, and the talk that each answered Dial starts.
 
-The tracker tells this what DialBegin, DialEnd and Pickup say, and each Dial that was answered begins a talk.
-What follows, holds, transfers and the end, is the same as for talks of queues (`talks.py`).
+DialBegin, DialEnd and Pickup determine the Dials. `talks.py` follows the holds, the transfers and the end of
+each talk, as for talks of queues.
 
-The trap: Dials lie in each other. Queue() dials `Local/100@from-queue/n`, and behind it the dialplan dials
-the phone; the inner Dial is no talk of its own, it only says which phone answered.
+One Dial can be inside another. Queue() dials `Local/100@from-queue/n`, and behind it the dialplan dials the
+phone. The inner Dial starts no talk; it only shows which phone answered.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -25,11 +25,13 @@ _LOCAL = "Local/"
 
 @dataclass(frozen=True, slots=True)
 class Contexts:
-    """Patterns of dialplan contexts (`*`, `?`, `[...]`) that tell the direction of a call.
+    """Patterns of dialplan contexts (`*`, `?`, `[...]`) that determine the direction of a call.
 
-    A trunk and a phone begin in contexts of their own, and a phone that calls out in the same one as a
-    phone that calls a colleague. So `incoming` and `internal` are about the context in which the first
-    channel began, `outgoing` about the one in which a channel dials.
+    incoming, internal: for the context in which the first channel of a call starts
+    outgoing: for the context in which a channel dials
+
+    Trunks and phones start in contexts of their own. A phone that dials an outside number starts in the same
+    context as a phone that dials a colleague, so only the context of the Dial shows an outgoing call.
     """
 
     incoming: tuple[str, ...] = ()
@@ -37,31 +39,41 @@ class Contexts:
     internal: tuple[str, ...] = ()
 
     def of_first(self, context: str) -> Direction | None:
-        """Return the direction of a call whose first channel begins in a context."""
+        """Return the direction of a call whose first channel starts in a context.
+
+        None if no pattern matches.
+        """
         if _matches(context, self.incoming):
             return Direction.IN
         return Direction.INTERNAL if _matches(context, self.internal) else None
 
     def of_dial(self, context: str) -> Direction | None:
-        """Say whether a Dial in a context goes out."""
+        """Return OUT if a Dial in this context leaves the contact centre, otherwise None."""
         return Direction.OUT if _matches(context, self.outgoing) else None
 
 
 @dataclass(slots=True)
 class Dial:
-    """One channel that dials another. Phones are named as members of queues are: `PJSIP/100`."""
+    """A Dial: one channel that dials another. Phones are named like queue members, such as `PJSIP/100`.
+
+    caller, dialed: uniqueids of the two channels
+    """
 
     caller: str
     caller_phone: str
-    caller_local: bool  # the half of a Local channel dials
+    caller_local: bool  # the dialling channel is a half of a Local channel
     dialed: str
-    phone: str  # what is dialled; once answered behind a Local channel, the phone that did
-    local: bool  # a Local channel is dialled
-    within: str | None = None  # the dialled leg of the Dial that this one lies in
+    phone: str  # the dialled phone; after an answer behind a Local channel, the phone that answered
+    local: bool  # the dialled channel is a Local channel
+    within: str | None = None  # the dialled channel of the outer Dial; None if there is no outer Dial
     picked_up: bool = False
 
     def talk(self, pbx: str, call_id: str, direction: Direction, members: Iterable[MemberSeen]) -> OpenTalk:
-        """Return the talk that the answer begins: of the one who answered, or who has called out."""
+        """Return the talk that the answer starts.
+
+        The agent of an outgoing call is at the dialling phone. Otherwise the agent is at the phone that
+        answered.
+        """
         if direction is Direction.OUT:
             customer, leg, phone, local = self.dialed, self.caller, self.caller_phone, self.caller_local
         else:
@@ -81,10 +93,10 @@ class Dial:
 
 
 class DirectCalls:
-    """The talks of one PBX that come of Dials; `talks` and `calls` are the tracker's.
+    """The open Dials of one PBX, which start the talks of calls without a queue.
 
-    It remembers the Dials whose dialled channels live, those of queues among them. `members` gives the
-    members of all queues, for the names of agents.
+    A Dial stays known until its dialled channel ends. The Dials of queues are included. `members` returns the
+    members of all queues, which give the agents' names.
     """
 
     def __init__(
@@ -108,13 +120,15 @@ class DirectCalls:
         return len(self._dials)
 
     def of(self, dialed: str) -> Dial | None:
-        """Return the Dial whose dialled channel this is."""
+        """Return the Dial with this dialled channel; None if there is none."""
         return self._dials.get(dialed)
 
     def restore(self, dials: Mapping[str, Dial]) -> None:
+        """Add Dials from a checkpoint, by their dialled channels."""
         self._dials |= dials
 
     def dial_started(self, event: DialStarted) -> None:
+        """Add a Dial (DialBegin). Unless it is inside another Dial, update the direction of its call."""
         self._channels.get(event.dialed_uniqueid)
         other_half = self._channels.other_half(event.uniqueid)
         dial = self._dials[event.dialed_uniqueid] = Dial(
@@ -133,7 +147,10 @@ class DirectCalls:
             call.handle_dial(event, self._contexts.of_dial(event.context))
 
     def answered(self, dialed: str, at: float) -> None:
-        """Begin the talk of a Dial that was answered; one that lies in another only says who answered."""
+        """Start the talk of a Dial that was answered (DialEnd with status ANSWER).
+
+        A Dial inside another starts no talk: its phone becomes the phone of the outer Dial.
+        """
         dial = self._dials.get(dialed)
         if dial is None:
             return
@@ -143,7 +160,7 @@ class DirectCalls:
             outer.phone = dial.phone
 
     def picked_up(self, event: PickedUp) -> None:
-        """Take it that another phone than the dialled one has answered."""
+        """Replace the phone of a Dial by the one that picked up the call (Pickup), and start the talk."""
         dial = self._dials.get(event.rung)
         if dial is not None:
             dial.dialed, dial.phone, dial.local = event.uniqueid, device_of(event.channel), False
@@ -151,21 +168,30 @@ class DirectCalls:
             self.answered(event.rung, event.at)
 
     def joined_queue(self, uniqueid: str, at: float) -> None:
-        """Leave it to the queue to say who talks when a Dial led into it through a Local channel."""
+        """Close the talk of a Dial whose caller entered a queue through a Local channel (QueueCallerJoin).
+
+        The queue's own events start the talk with the agent.
+        """
         talk = self._talk_of_other_half(uniqueid)
         if talk is not None and talk.phase is TalkPhase.CONNECTING:
             self._talks.close(talk, at)
 
     def channel_ended(self, uniqueid: str) -> None:
+        """Remove the Dial with this dialled channel (Hangup)."""
         self._dials.pop(uniqueid, None)
 
     def _begin(self, dial: Dial, at: float) -> None:
+        """Start the talk of an answered Dial, if its call has a direction.
+
+        Close the earlier talks of the two channels.
+        """
         call = self._calls.of(dial.caller)
         if call is None or call.direction is None or call.consultation:
             return
         waiting = self._talk_of_other_half(dial.caller)
         if waiting is not None:
-            # Click to call: the phone behind the Local channel answered first, and heard nobody until now.
+            # Click to call: the phone behind the Local channel answered first and was connected to no party
+            # until now.
             dial.caller_phone = waiting.interface
             waiting.phase, waiting.answered_at = TalkPhase.CONNECTING, 0.0
             self._talks.close(waiting, at)
@@ -181,7 +207,10 @@ class DirectCalls:
         self._talks.begin(talk, at)
 
     def _talk_of_other_half(self, uniqueid: str) -> OpenTalk | None:
-        """Return the direct talk that the other half of a Local channel takes part in."""
+        """Return the open talk, without a queue, of the other half of a Local channel.
+
+        None if there is none.
+        """
         other_half = self._channels.other_half(uniqueid)
         talk = self._talks.of(other_half) if other_half is not None else None
         return talk if talk is not None and not talk.queue else None
@@ -190,7 +219,7 @@ class DirectCalls:
 def agent_at(phone: str, members: Iterable[MemberSeen]) -> str:
     """Return the name that queues have for the one at a phone, else the phone itself.
 
-    Queues of FreePBX call `Local/100@from-queue/n` where a Dial calls `PJSIP/100`.
+    In FreePBX, a queue calls `Local/100@from-queue/n` and a Dial calls `PJSIP/100` for the same agent.
     """
     names = {member.interface: member.name for member in members}
     behind = (
@@ -202,13 +231,15 @@ def agent_at(phone: str, members: Iterable[MemberSeen]) -> str:
 
 
 def is_local(name: str) -> bool:
-    """Say whether a channel or interface is a Local one, which stands for a phone that is not known yet."""
+    """Return whether a channel or interface is a Local one, behind which the phone is not known yet."""
     return name.startswith(_LOCAL)
 
 
 def _extension(phone: str) -> str:
+    """Return the extension in a phone's name: `100` for `PJSIP/100` and for `Local/100@from-queue/n`."""
     return phone.partition("/")[2].partition("@")[0]
 
 
 def _matches(context: str, patterns: Iterable[str]) -> bool:
+    """Return whether a context matches one of the patterns."""
     return any(fnmatchcase(context, pattern) for pattern in patterns)

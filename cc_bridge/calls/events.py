@@ -1,10 +1,11 @@
-"""AMI events as typed values: what the tracker understands. `ami_events.py` makes them from messages.
+"""AMI events as typed values, which `ami_events.py` makes from AMI messages.
 
-Names follow what really happened, not what Asterisk calls it: `QueueCallerAbandon` is also sent when
-the queue times out, empties or withdraws the caller (16.28, 22.10), so it is `GaveUp` here and decides
-nothing by itself.
+The names state the fact, not Asterisk's word for it. Asterisk sends QueueCallerAbandon also when the queue
+times out, becomes empty or withdraws the caller (16.28, 22.10). The event is therefore `GaveUp` here, and an
+outcome never depends on it alone.
 
-Named tuples, not frozen dataclasses: a busy PBX makes thousands a second, and these take half the time.
+The values are named tuples instead of frozen dataclasses. A busy PBX sends thousands of events a second, and
+named tuples take half the time to create.
 """
 
 from typing import NamedTuple
@@ -13,7 +14,13 @@ __all__ = ["CallEvent"]
 
 
 class ChannelStarted(NamedTuple):
-    at: float  # UTC epoch seconds by the PBX, as in all of these
+    """A channel was created (Newchannel).
+
+    context, exten: the place in the dialplan where the channel starts
+    number, name: the caller ID; empty if unknown
+    """
+
+    at: float  # UTC seconds since the epoch by the PBX's clock, as in every event of this module
     uniqueid: str
     linkedid: str
     context: str
@@ -25,14 +32,19 @@ class ChannelStarted(NamedTuple):
 
 
 class ChannelEnded(NamedTuple):
+    """A channel ended (Hangup)."""
+
     at: float
     uniqueid: str
     cause: int  # Q.850
-    linkedid: str = ""  # at its end: another than at its start when its call met an older one
+    linkedid: str = ""  # at the end; not the same as at the start if the call was joined to an older one
 
 
 class HangupRequested(NamedTuple):
-    """The far end hung up (`by_pbx` False), or an administrator, a limit or the PBX did."""
+    """A hang-up was requested (HangupRequest or SoftHangupRequest).
+
+    by_pbx: an administrator, a limit or the PBX requested it; False: the phone or trunk hung up
+    """
 
     at: float
     uniqueid: str
@@ -40,7 +52,10 @@ class HangupRequested(NamedTuple):
 
 
 class QueueRun(NamedTuple):
-    """The dialplan ran Queue(), be the caller let in or not. Nothing else names a queue that refuses."""
+    """The dialplan ran Queue() for a caller (Newexten), whether or not the queue accepts the caller.
+
+    If the queue rejects the caller, no other event names the queue.
+    """
 
     at: float
     uniqueid: str
@@ -52,6 +67,8 @@ class QueueRun(NamedTuple):
 
 
 class Joined(NamedTuple):
+    """A caller entered a queue (QueueCallerJoin). `position` counts from 1."""
+
     at: float
     uniqueid: str
     linkedid: str
@@ -63,7 +80,10 @@ class Joined(NamedTuple):
 
 
 class Left(NamedTuple):
-    """Sent for every exit, an answer included, and then before `Connected`."""
+    """A caller left a queue (QueueCallerLeave), for any reason.
+
+    Asterisk sends the event after an answer too, before `Connected`.
+    """
 
     at: float
     uniqueid: str
@@ -71,6 +91,14 @@ class Left(NamedTuple):
 
 
 class GaveUp(NamedTuple):
+    """A queue removed a caller without an answer (QueueCallerAbandon).
+
+    The caller hung up, or the queue timed out, became empty or withdrew the caller.
+
+    hold_time: whole seconds in the queue
+    position: the caller's position when they entered the queue, from 1
+    """
+
     at: float
     uniqueid: str
     linkedid: str
@@ -83,6 +111,12 @@ class GaveUp(NamedTuple):
 
 
 class Called(NamedTuple):
+    """A queue started to ring an agent's phone (AgentCalled).
+
+    member: the queue member's name
+    ring_uniqueid: the channel to the phone
+    """
+
     at: float
     uniqueid: str
     linkedid: str
@@ -93,6 +127,13 @@ class Called(NamedTuple):
 
 
 class Connected(NamedTuple):
+    """A queue connected a caller with an agent (AgentConnect).
+
+    member: the queue member's name
+    agent_uniqueid: the channel that answered: a phone, or the near half of a Local channel
+    hold_time: whole seconds in the queue
+    """
+
     at: float
     uniqueid: str
     linkedid: str
@@ -108,7 +149,7 @@ class Connected(NamedTuple):
 
 
 class Dumped(NamedTuple):
-    """The agent hung up during the announcement; the caller stays in the queue."""
+    """An agent hung up during the announcement (AgentDump). The caller stays in the queue."""
 
     at: float
     uniqueid: str
@@ -116,7 +157,11 @@ class Dumped(NamedTuple):
 
 
 class DialStarted(NamedTuple):
-    """A channel dials another: by Dial(), or by Queue() after `Called`."""
+    """A channel dials another one (DialBegin): by Dial(), or by Queue() after `Called`.
+
+    uniqueid, channel: of the dialling channel; empty if the PBX itself dials
+    context, exten: the place of the dialling channel in the dialplan
+    """
 
     at: float
     uniqueid: str
@@ -132,7 +177,11 @@ class DialStarted(NamedTuple):
 
 
 class PickedUp(NamedTuple):
-    """Another phone answers for one that rings."""
+    """A phone answered a call that rings on another phone (Pickup).
+
+    uniqueid, channel: of the phone that answered
+    rung: the uniqueid of the channel to the phone that rings
+    """
 
     at: float
     uniqueid: str
@@ -141,7 +190,11 @@ class PickedUp(NamedTuple):
 
 
 class DialEnded(NamedTuple):
-    """Comes twice for legs that lose or time out; the first one is right (16.28, 22.10)."""
+    """A dialled channel was answered, or the attempt ended (DialEnd).
+
+    Asterisk sends the event twice for a channel that is cancelled or times out. The first one has the correct
+    status (16.28, 22.10).
+    """
 
     at: float
     dialed_uniqueid: str
@@ -153,6 +206,8 @@ class DialEnded(NamedTuple):
 
 
 class BridgeEntered(NamedTuple):
+    """A channel entered a bridge (BridgeEnter)."""
+
     at: float
     bridge: str
     uniqueid: str
@@ -163,6 +218,8 @@ class BridgeEntered(NamedTuple):
 
 
 class BridgeLeft(NamedTuple):
+    """A channel left a bridge (BridgeLeave)."""
+
     at: float
     bridge: str
     uniqueid: str
@@ -170,18 +227,29 @@ class BridgeLeft(NamedTuple):
 
 
 class Held(NamedTuple):
+    """A channel put the other side on hold (Hold)."""
+
     at: float
-    uniqueid: str  # who put the other side on hold
+    uniqueid: str
 
 
 class Unheld(NamedTuple):
-    """May come without a `Held` before it: a REFER from a phone that held nobody sends one."""
+    """A channel ended the hold of the other side (Unhold).
+
+    The event can come without a `Held` before it: a phone that transfers by REFER sends one.
+    """
 
     at: float
     uniqueid: str
 
 
 class BlindTransferred(NamedTuple):
+    """A channel transferred the other side to an extension without a consultation (BlindTransfer).
+
+    transferer: the uniqueid of the transferring channel
+    target: the extension
+    """
+
     at: float
     transferer: str
     target: str
@@ -189,6 +257,8 @@ class BlindTransferred(NamedTuple):
 
 
 class AttendedTransferred(NamedTuple):
+    """A party transferred the other side after a consultation (AttendedTransfer)."""
+
     at: float
     transferers: tuple[str, str]  # the two channels of the one who transfers; often the same
     target: str  # number or extension; empty when Asterisk names none
@@ -198,7 +268,7 @@ class AttendedTransferred(NamedTuple):
 
 
 class LocalJoined(NamedTuple):
-    """The two halves of a Local channel, `;1` and `;2`."""
+    """The two halves of a Local channel, `;1` and `;2`, were connected (LocalBridge)."""
 
     at: float
     one: str
@@ -206,17 +276,24 @@ class LocalJoined(NamedTuple):
 
 
 class StatusSet(NamedTuple):
-    """QUEUESTATUS, by VarSet or by our dialplan's UserEvent (then with the queue)."""
+    """The channel variable QUEUESTATUS was set, by VarSet or by the dialplan's UserEvent CCQueueExit."""
 
     at: float
     uniqueid: str
-    queue: str  # empty when it is not told
-    status: str  # empty when the dialplan clears it
-    source: str
+    queue: str  # empty for VarSet, which does not name the queue
+    status: str  # empty if the dialplan clears the variable
+    source: str  # the AMI message
 
 
 class MemberSeen(NamedTuple):
-    """A queue member as it is now; `queue` and `interface` are its key."""
+    """The state of a queue member (QueueMemberStatus, QueueMemberPause, QueueMemberAdded or QueueStatus).
+
+    The key is `queue` and `interface`.
+
+    name: the member name
+    status: the device state as Asterisk's number
+    reason: of the pause; can be of an earlier pause if not paused
+    """
 
     at: float
     queue: str
@@ -225,10 +302,12 @@ class MemberSeen(NamedTuple):
     status: int
     paused: bool
     reason: str
-    wrap_up: int  # the member's own wrapuptime in seconds, 16.3 and later; 0 when unset
+    wrap_up: int  # the member's own wrapuptime in seconds (Asterisk 16.3 and later); 0 if unset
 
 
 class MemberGone(NamedTuple):
+    """A member was removed from a queue (QueueMemberRemoved)."""
+
     at: float
     queue: str
     interface: str

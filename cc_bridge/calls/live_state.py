@@ -1,7 +1,8 @@
-"""What is open on one PBX at this moment: calls, visits, rings, talks, agents, queue members and channels.
+"""The open state of one PBX: calls, visits, rings, talks, agents, queue members and channels.
 
-The parts report each end here. `LiveState` turns it into records, tells the parts that it concerns, and
-collects the records until `take_completed`. It knows no clock: every method takes the instant.
+Each part reports an end here. `LiveState` makes a record of the end, passes the end on to the other parts
+concerned, and collects the records until `take_completed`. Every method takes the instant, because the module
+reads no clock.
 """
 
 from collections.abc import Iterable
@@ -32,15 +33,15 @@ TrackerRecord = Call | QueueVisit | Ring | Talk | AgentInterval
 class LiveState:
     """The open state of one PBX.
 
-    members: by queue and interface
-    touched: channels and call ids whose calls may differ from the last checkpoint; other names do no harm
-    completed: the records that ended since `take_completed`
+    members: the queue members, by queue and interface
+    touched: channels and call ids whose calls may differ from the last checkpoint; other names have no effect
+    completed: the records that ended since the last `take_completed`
     """
 
     def __init__(
         self, pbx: str, queues: Iterable[str], agents: Agents, contexts: Contexts, *, direct: bool
     ) -> None:
-        """`direct`: calls without a queue are recorded too."""
+        """Create an empty state. With `direct`, calls without a queue are recorded too."""
         self.pbx = pbx
         self.direct = direct
         self.agents = agents
@@ -57,18 +58,20 @@ class LiveState:
         self.completed: list[TrackerRecord] = []
 
     def take_completed(self) -> list[TrackerRecord]:
+        """Return the records that ended since the last call, and clear the list."""
         completed, self.completed = self.completed, []
         return completed
 
     def waiting(self) -> list[Visit]:
-        """Return the visits whose caller waits now."""
+        """Return the visits whose caller is waiting now."""
         return [visit for visit in self.visits.all() if visit.left_at is None]
 
     def member_for_interface(self, interface: str) -> str | None:
-        """Return the name of the queue member at an interface."""
+        """Return the name of the queue member at an interface; None if there is none."""
         return next((each.name for each in self.members.values() if each.interface == interface), None)
 
     def begin_talk(self, talk: OpenTalk, at: float) -> None:
+        """Start a talk, and set its agent's state to talking."""
         self.talks.begin(talk, at)
         self.completed += self.agents.talk_began(talk.member, at)
 
@@ -77,6 +80,10 @@ class LiveState:
         return agent_at(device, self.members.values())
 
     def channel_ended(self, event: ev.ChannelEnded) -> None:
+        """Close everything that ends with a channel (Hangup): ring, visit, talk and Dial.
+
+        The last channel of a call ends the call.
+        """
         uniqueid = event.uniqueid
         if uniqueid in self.rings:
             self.rings.close(uniqueid, event.at, event.cause)
@@ -86,24 +93,29 @@ class LiveState:
         call = self.calls.of(uniqueid)
         if call is not None:
             self.touched.add(call.call_id)
-        self.completed += self.calls.ended(event)  # last: its visits and talks are recorded by now
+        self.completed += self.calls.ended(event)  # last, because its visits and talks are recorded before it
 
     def channel_vanished(self, uniqueid: str, at: float) -> None:
-        """End a channel whose end was not seen."""
+        """End a channel whose end was not observed.
+
+        Its call becomes partial, except if only a ring was missed.
+        """
         call = self.calls.of(uniqueid)
         visits = [self.visits.of(channel) for channel in call.channels] if call else []
-        # While the caller waits on, it was a phone that rang in vain.
+        # If the caller is still waiting, the channel was a phone that did not answer.
         if not any(visit is not None and visit.left_at is None for visit in visits):
             self.calls.mark_partial(uniqueid)
         self.channel_ended(ev.ChannelEnded(at, uniqueid, 0))
 
     def _visit_ended(self, visit: Visit) -> None:
+        """Store the record of a closed visit, and add the visit to its call."""
         record = visit.record()
         self.touched.add(record.call_id)
         self.completed.append(record)
         self.calls.add_visit(record)
 
     def _ring_ended(self, record: Ring) -> None:
+        """Store the record of a closed ring, and update the agent's state."""
         self.touched.add(record.call_id)
         self.completed.append(record)
         self.completed += self.agents.ring_ended(record.agent, record.ended_at)
@@ -130,6 +142,10 @@ class LiveState:
         )
 
     def _talk_ended(self, talk: OpenTalk, record: Talk | None, at: float) -> None:
+        """Store the record of a closed talk, add it to its call, and start the agent's wrap-up.
+
+        `record` is None if the two parties were never connected.
+        """
         self.touched.add(talk.call_id)
         call = self.calls.of(talk.uniqueid)
         if call is not None:
@@ -137,6 +153,6 @@ class LiveState:
         if record is not None and (talk.queue or self.direct):
             self.completed.append(record)
             self.calls.add_talk(record)
-        if talk.queue:  # no queue spares an agent after a direct call
+        if talk.queue:  # a direct call has no wrap-up: queues call the agent immediately
             ended_at = record.ended_at if record else at
             self.completed += self.agents.talk_ended(talk.member, talk.queue, ended_at)

@@ -1,12 +1,12 @@
-"""All calls that live on one PBX, each from its first channel to the end of its last one.
+"""The open calls of one PBX, each from the start of its first channel to the end of its last channel.
 
-The tracker tells this which channels start and end and which visits and talks came of them. Each call that
-passed a queue becomes a `Call`; the others only with `every`, and only if they have a direction.
+A call that entered a queue becomes a `Call` record. With `every`, a call without a queue becomes one too if
+it has a direction.
 
-The trap: when two calls meet in a bridge (an attended transfer, a pickup) Asterisk gives the channels of the
-younger one the older one's Linkedid. Here a channel stays with the call that it began in, because that
-one's visits and talks are already told by its name; a call that met another before it had any was only a
-part of that one, and is forgotten.
+When two calls meet in a bridge (an attended transfer, a pickup), Asterisk gives the channels of the younger
+call the Linkedid of the older one. Here a channel stays in the call in which it started, because the records
+of that call's visits and talks have its id. A call without a talk that met another call was only a part of
+that call, and is discarded.
 """
 
 from collections.abc import Callable, Collection
@@ -17,23 +17,31 @@ from cc_bridge.records import Call, Direction, Outcome, QueueVisit, Talk
 
 __all__ = ["Calls", "OpenCall"]
 
-# What stands for an extension when nobody has dialled: the PBX itself made the channel.
+# Extensions of a channel that the PBX itself made, without a dialled number.
 _NOT_DIALED = ("", "s")
 
 
 @dataclass(slots=True)
 class OpenCall:
-    """A call in progress; `record` when its last channel has ended."""
+    """An open call, which becomes a `Call` record when its last channel ends.
+
+    call_id: Asterisk's Linkedid at the start of the call
+    uniqueid: of the first channel
+    started_at: UTC seconds since the epoch
+    queue: the first queue; empty if there was none
+    queues, talks: number of closed visits and talks
+    wait_seconds: wait time in queues before the first answer
+    """
 
     call_id: str
     uniqueid: str
     started_at: float
-    direction: Direction | None = None  # not known, or of no interest
+    direction: Direction | None = None  # None: unknown, or no configured context matches
     dialed: str = ""
     number: str = ""
     name: str = ""
     language: str = ""
-    channels: list[str] = field(default_factory=list)  # those that live, each once, in their order
+    channels: list[str] = field(default_factory=list)  # the open channels, in the order of their start
     queue: str = ""
     queues: int = 0
     talks: int = 0
@@ -45,7 +53,7 @@ class OpenCall:
     partial: bool = False
 
     def handle_dial(self, event: DialStarted, direction: Direction | None) -> None:
-        """Take what a Dial of it tells: that the call goes out, and what the first channel did not know."""
+        """Update the call from one of its Dials: its direction, and the number and extension if unknown."""
         if not self.queue and self.direction is not Direction.IN:
             self.direction = direction or self.direction
         if not self.number:
@@ -54,8 +62,9 @@ class OpenCall:
             self.dialed = event.exten
 
     def add_visit(self, visit: QueueVisit) -> None:
+        """Add a closed visit: its wait time, and whether it was answered."""
         if not self.queues:
-            # The dialplan has cleaned the number and chosen the language by then.
+            # Before Queue(), the dialplan has normalised the number and chosen the language.
             self.queue = self.queue or visit.queue
             self.number, self.name = visit.caller_number, visit.caller_name
             self.language = visit.language
@@ -67,6 +76,7 @@ class OpenCall:
         self.partial |= visit.outcome is Outcome.UNOBSERVED  # an agent may have answered
 
     def add_talk(self, talk: Talk) -> None:
+        """Add a closed talk. The time of a partial talk is not counted."""
         self.talks += 1
         self.answered = True
         self.partial |= talk.partial
@@ -74,6 +84,7 @@ class OpenCall:
             self.talk_seconds += talk.talk_seconds
 
     def record(self, pbx: str, at: float) -> Call:
+        """Return the record of the call, which ends at the instant `at`."""
         return Call(
             pbx=pbx,
             call_id=self.call_id,
@@ -96,9 +107,9 @@ class OpenCall:
 
 
 class Calls:
-    """The open calls of one PBX, by Linkedid and by each channel.
+    """The open calls of one PBX, by call id and by channel.
 
-    `direction_of` says what a call is whose first channel begins in a context; None is no answer.
+    `direction_of` returns the direction of a call whose first channel starts in a context; None if unknown.
     """
 
     def __init__(
@@ -108,26 +119,33 @@ class Calls:
         self._direction_of = direction_of
         self._every = every
         self._open: dict[str, OpenCall] = {}
-        self._of: dict[str, OpenCall] = {}  # by channel
+        self._of: dict[str, OpenCall] = {}  # by the uniqueid of a channel
 
     def __len__(self) -> int:
         return len(self._open)
 
     def of(self, uniqueid: str) -> OpenCall | None:
-        """Return the call that a channel belongs to."""
+        """Return the open call of a channel; None if there is none."""
         return self._of.get(uniqueid)
 
     def by_id(self, call_id: str) -> OpenCall | None:
+        """Return an open call by its id; None if there is none."""
         return self._open.get(call_id)
 
     def ids(self) -> Collection[str]:
+        """Return the ids of the open calls."""
         return self._open.keys()
 
     def restore(self, call: OpenCall) -> None:
+        """Add a call from a checkpoint."""
         self._open[call.call_id] = call
         self._of |= dict.fromkeys(call.channels, call)
 
     def started(self, event: ChannelStarted) -> None:
+        """Add a channel (Newchannel) to the call with its Linkedid, or start that call.
+
+        The call is partial if the start of its first channel was not observed.
+        """
         call = self._open.get(event.linkedid)
         if call is None:
             call = self._open[event.linkedid] = OpenCall(
@@ -146,7 +164,7 @@ class Calls:
         self._of[event.uniqueid] = call
 
     def get_or_begin(self, call_id: str, uniqueid: str, at: float) -> OpenCall:
-        """Return the call of a channel; one whose begin was not seen is taken over from now on."""
+        """Return the call of a channel; start a partial call now if its start was not observed."""
         call = self._of.get(uniqueid) or self._open.get(call_id)
         if call is None:
             call = self._open[call_id] = OpenCall(call_id, uniqueid, at, partial=True)
@@ -170,26 +188,29 @@ class Calls:
         self._of[uniqueid] = call
 
     def add_visit(self, visit: QueueVisit) -> None:
+        """Add a closed visit to its open call."""
         call = self._open.get(visit.call_id)
         if call is not None:
             call.add_visit(visit)
 
     def add_talk(self, talk: Talk) -> None:
+        """Add a closed talk to its open call."""
         call = self._open.get(talk.call_id)
         if call is not None:
             call.add_talk(talk)
 
     def missing_from(self, living: Collection[str]) -> list[str]:
-        """Return the channels that we believe to live and that are not among the living."""
+        """Return the channels of open calls that are not among `living`, the channels on the PBX."""
         return [uniqueid for uniqueid in self._of if uniqueid not in living]
 
     def mark_partial(self, uniqueid: str) -> None:
-        """Note that the end of a channel was not seen; `ended` follows."""
+        """Mark the call of a channel as partial, because the end of the channel was not observed."""
         call = self._of.get(uniqueid)
         if call is not None:
             call.partial = True
 
     def ended(self, event: ChannelEnded) -> list[Call]:
+        """Remove an ended channel (Hangup) from its call. Return the record if that was the last channel."""
         call = self._of.pop(event.uniqueid, None)
         if call is None:
             return []
@@ -199,7 +220,7 @@ class Calls:
         return [] if call.channels else self._close(call, event.at)
 
     def finish(self, at: float) -> list[Call]:
-        """Close all that is open; the ends were not seen."""
+        """Close all open calls as partial, because their ends are not observed. Return their records."""
         closed: list[Call] = []
         for call in list(self._open.values()):
             call.partial = True
@@ -208,6 +229,7 @@ class Calls:
         return closed
 
     def _close(self, call: OpenCall, at: float) -> list[Call]:
+        """Remove a call; return its record, or no record if the call is not of interest."""
         del self._open[call.call_id]
         of_interest = self._every and call.direction is not None and not call.consultation
         part_of_another = call.merged and not call.talks

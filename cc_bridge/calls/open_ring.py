@@ -1,9 +1,9 @@
-"""One attempt to reach one agent, from the call to their phone to how it ended.
+"""One ring: one attempt to reach one agent's phone, from the start of the attempt to its outcome.
 
-The trap: `DialEnd` comes twice for a leg that loses or times out, the second time with another status;
-only the first counts. A phone that rejects the call (SIP 486) shows as NOANSWER with ring time 0, and
-only the hangup cause of its channel tells (16.28, 22.10); so a ring that was not answered is closed
-when its channel has ended.
+`DialEnd` comes twice for a channel that is cancelled or times out, the second time with another status. Only
+the first one counts. A phone that rejects the call (SIP 486) has the status NOANSWER and a ring time of 0.
+Only the hangup cause of its channel shows the rejection (16.28, 22.10). A ring that was not answered is
+therefore closed when its channel ends.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ __all__ = ["OpenRing"]
 
 _O = RingOutcome
 
-# Q.850 causes that say more than DIALSTATUS.
+# Q.850 hangup causes that determine the outcome more precisely than DIALSTATUS.
 _CAUSES: dict[int, RingOutcome] = {
     17: _O.BUSY,
     21: _O.DECLINED,
@@ -35,7 +35,14 @@ _STATUSES: dict[str, RingOutcome] = {
 
 @dataclass(slots=True)
 class OpenRing:
-    """A ring in progress; `record` when its channel, or the call, has ended."""
+    """An open ring, which becomes a `Ring` record when its channel or its call ends.
+
+    uniqueid: the caller's channel
+    ring_uniqueid: the channel to the agent's phone
+    agent: the queue member's name
+    ended_at: instant of the first DialEnd; None before
+    outcome: None until a DialEnd or an AgentDump shows it
+    """
 
     pbx: str
     call_id: str
@@ -54,11 +61,14 @@ class OpenRing:
             self.outcome = _O.FORWARDED if forwarded else _STATUSES.get(status, _O.NO_ANSWER)
 
     def dumped(self) -> None:
-        """Note that the agent picked up and hung up before the caller was put through."""
+        """Set the outcome to declined: the agent answered, and hung up before the connection (AgentDump)."""
         self.outcome = _O.DECLINED
 
     def record(self, at: float, cause: int = 0, *, answered_elsewhere: bool = False) -> Ring:
-        """Return the fact; `at` and `cause` are those of the channel's end, 0 when it was not seen."""
+        """Return the record of the ring, whose channel ended at `at` with the hangup cause `cause` (Q.850).
+
+        `cause` is 0 if the end of the channel was not observed. `answered_elsewhere`: another phone answered.
+        """
         outcome = self.outcome
         if outcome is None:
             outcome = _CAUSES.get(cause, _O.ANSWERED_ELSEWHERE if answered_elsewhere else _O.UNOBSERVED)

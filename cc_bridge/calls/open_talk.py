@@ -1,13 +1,12 @@
-"""One agent with one caller, from both in one bridge to the first of them leaving.
+"""One talk: one conversation of one agent with one caller, from the common bridge to the first leaving.
 
-The tracker makes one for each `Connected` and tells it what the two legs do. The truth of a talk is in
-bridges: Asterisk's own AgentComplete may come minutes later with the survey inside TalkTime, name the
-wrong side, or name one agent for a transferred call (16.28, 22.10).
+Bridge events determine a talk. Asterisk's AgentComplete is not reliable: it can come minutes later, with the
+survey inside TalkTime. It can name the wrong side, or only one agent of a transferred call (16.28, 22.10).
 
-The trap: leaving a bridge is not always an end. A Local channel that is optimised away moves the phone
-to another bridge at once, and an agent who consults for an attended transfer leaves the caller on hold
-and may come back. So the first leaving is remembered, and taken as the end when the leg hangs up, the
-transfer is done, or nothing brings the two together again.
+A leg that leaves the bridge does not always end the talk. When Asterisk optimises a Local channel away, the
+phone moves to another bridge within milliseconds. An agent who consults for an attended transfer leaves the
+caller on hold and may return. The first leaving is therefore stored. It becomes the end when the leg hangs
+up, the transfer is done, or the two legs do not meet again in time.
 """
 
 from dataclasses import dataclass
@@ -19,16 +18,29 @@ __all__ = ["OpenTalk", "TalkPhase"]
 
 
 class TalkPhase(StrEnum):
-    CONNECTING = auto()  # the agent picked up, the two are not bridged yet
+    """A phase of a talk."""
+
+    CONNECTING = auto()  # the agent answered, but the two legs are not in one bridge yet
     TALKING = auto()
-    PARTED = auto()  # one of them left; perhaps to come back at once
-    CONSULTING = auto()  # the agent speaks with somebody else, the caller is on hold
+    PARTED = auto()  # one leg left, and may return within milliseconds
+    CONSULTING = auto()  # the agent talks to a third party while the caller is on hold
     ENDED = auto()
 
 
 @dataclass(slots=True)
 class OpenTalk:
-    """A talk in progress. `caller` and `agent` are the uniqueids of the two real legs."""
+    """An open talk, which becomes a `Talk` record when it ends.
+
+    caller, agent: uniqueids of the two legs, which are no halves of Local channels
+    member: the queue member's name
+    answered_at: instant of the first common bridge, in UTC seconds since the epoch; 0 before
+    parted_at, parted_by: the stored leaving of one leg, which may become the end; 0 if there is none
+    target: the transfer target; None without a transfer
+    hold_seconds, holds: time on hold and number of holds so far
+    held_at: start of the current hold; None if there is none
+    picked_up: another phone answered than the one that rang
+    partial: the start or the end was not observed
+    """
 
     pbx: str
     call_id: str
@@ -36,9 +48,9 @@ class OpenTalk:
     queue: str
     member: str
     interface: str
-    dialed: str  # the leg that the queue dialed: the phone, or the near half of a Local channel
+    dialed: str  # the dialled channel: the phone, or the near half of a Local channel
     caller: str
-    agent: str | None  # known at once for a phone, when bridged for one behind Local channels
+    agent: str | None  # None until the first common bridge if the phone is behind Local channels
     phase: TalkPhase = TalkPhase.CONNECTING
     answered_at: float = 0.0
     parted_at: float = 0.0
@@ -51,13 +63,14 @@ class OpenTalk:
     picked_up: bool = False
     redirected: bool = False  # a leg left for another place in the dialplan
     partial: bool = False
-    # Of the call, known when the talk has ended.
+    # Facts of the call, which are set when the talk ends.
     number: str = ""
     language: str = ""
     direction: Direction | None = None
 
     @property
     def ended(self) -> bool:
+        """Return whether the talk has ended."""
         return self.phase is TalkPhase.ENDED
 
     @property
@@ -66,13 +79,16 @@ class OpenTalk:
         return self.phase in (TalkPhase.PARTED, TalkPhase.ENDED, TalkPhase.CONSULTING)
 
     def ending(self) -> EndedBy:
-        """Return who ended it; the agent, if the caller's dialplan goes on and nothing else was heard."""
+        """Return the side that ended the talk.
+
+        If no event shows the side and the caller's dialplan continues, the agent ended the talk.
+        """
         if self.transfer:
             return EndedBy.TRANSFER
         return self.parted_by if self.parted_at else EndedBy.AGENT
 
     def bridged(self, at: float) -> None:
-        """Both legs are in one bridge: the talk begins, or goes on as if they had not parted."""
+        """Start the talk when both legs are in one bridge, or resume it after a leg had left."""
         if self.phase is TalkPhase.CONNECTING:
             self.answered_at = at
         elif self.phase in (TalkPhase.PARTED, TalkPhase.CONSULTING):
@@ -81,39 +97,42 @@ class OpenTalk:
             self.phase = TalkPhase.TALKING
 
     def correct_start(self, at: float, member: str, interface: str) -> None:
-        """Take when it began and whose it is, told after it was seen to go on."""
+        """Set the agent and the true start of a talk that was first seen in progress."""
         self.member, self.interface = member, interface
         if self.phase is not TalkPhase.CONNECTING:
             self.answered_at, self.partial = at, False
 
     def parted(self, at: float, by: EndedBy) -> None:
-        """One leg left. From a consultation only the later moment can be the end."""
+        """Store the leaving of one leg as a possible end. After a consultation the later leaving counts."""
         if self.phase in (TalkPhase.TALKING, TalkPhase.CONSULTING):
             self.phase, self.parted_at, self.parted_by = TalkPhase.PARTED, at, by
 
     def consulting(self, at: float) -> None:
-        """Take it as hold, not an end, that the agent joined another bridge while the caller stays."""
+        """Start a consultation: the agent entered another bridge, and the caller is on hold."""
         if self.phase is TalkPhase.PARTED:
             self.phase = TalkPhase.CONSULTING
             self.held(at)
 
     def held(self, at: float) -> None:
+        """Start a hold, unless one is in progress."""
         if self.held_at is None and self.phase in (TalkPhase.TALKING, TalkPhase.CONSULTING):
             self.held_at = at
             self.holds += 1
 
     def unheld(self, at: float) -> None:
+        """End the current hold, and add its length to the hold time."""
         if self.held_at is not None:
             self.hold_seconds += at - self.held_at
             self.held_at = None
 
     def transferred(self, how: Transfer, target: str) -> None:
+        """Store the kind and the target of a transfer."""
         self.transfer, self.target = how, target
 
     def record(self, at: float) -> Talk | None:
-        """Close it and return the fact, or None if the two never spoke.
+        """End the talk and return its record; None if the two legs were never in one bridge.
 
-        `at` is when the tracker gave up on more news; a parting seen before it is the end.
+        `at` is the end, unless a leg left before: then that leaving is the end.
         """
         spoke = self.phase not in (TalkPhase.CONNECTING, TalkPhase.ENDED)
         parted = self.phase is TalkPhase.PARTED

@@ -1,9 +1,9 @@
-"""What Asterisk says is going on, asked for instead of heard: the start of a session.
+"""The snapshot of a PBX: the state that Asterisk reports on request, after the AMI link has connected.
 
-`read_item` reads the items of QueueStatus and CoreShowChannels one by one, `PbxSnapshot.of` puts them
-together, and `Tracker.resync` compares that with what it believes. Anything that Asterisk no longer knows is
-closed as unobserved, callers that it knows and we do not are taken over with the wait that it tells (whole
-seconds).
+`read_item` parses the items of the lists QueueStatus and CoreShowChannels. `PbxSnapshot.of` combines the
+items. `Tracker.resync` compares a snapshot with the tracked state. Whatever Asterisk no longer knows is
+closed as unobserved. Waiting callers who were not tracked are added with the wait time that Asterisk reports,
+in whole seconds.
 """
 
 import sys
@@ -20,15 +20,23 @@ ItemHeaders = Mapping[str, Any]
 
 
 class SeenQueue(NamedTuple):
+    """A queue, as listed by QueueStatus."""
+
     name: str
 
 
 class SeenChannel(NamedTuple):
+    """A channel, as listed by CoreShowChannels.
+
+    name: such as `PJSIP/100-0000002a`
+    application: the dialplan application that the channel runs
+    """
+
     uniqueid: str
     linkedid: str
     name: str
     language: str
-    bridge: str  # or empty
+    bridge: str  # id of its bridge; empty if it is in none
     application: str
     arguments: str  # of the application
 
@@ -38,7 +46,7 @@ SnapshotItem = SeenQueue | SeenChannel | MemberSeen | Joined
 
 @dataclass(frozen=True, slots=True)
 class SeenTalk:
-    """A caller of a queue who shares a bridge with somebody; when it began is not known."""
+    """A talk in a snapshot: a queue's caller and an agent in one bridge. The start of the talk is unknown."""
 
     uniqueid: str
     linkedid: str
@@ -49,20 +57,26 @@ class SeenTalk:
 
 @dataclass(frozen=True, slots=True)
 class PbxSnapshot:
-    """The PBX at one instant, by its own clock."""
+    """A snapshot of one PBX.
+
+    taken_at: by the PBX's clock, in UTC seconds since the epoch
+    """
 
     taken_at: float
     queues: frozenset[str]
     members: tuple[MemberSeen, ...]
     waiting: tuple[Joined, ...]
     talks: tuple[SeenTalk, ...]
-    channels: Mapping[str, str]  # all that live, with the bridge that they are in or an empty text
-    halves: tuple[tuple[str, str], ...] = ()  # of the Local channels
-    names: Mapping[str, str] = field(default_factory=dict)  # of the channels, such as PJSIP/100-0000002a
+    channels: Mapping[str, str]  # id of the bridge of each channel, by uniqueid; empty: in no bridge
+    halves: tuple[tuple[str, str], ...] = ()  # the two uniqueids of each Local channel
+    names: Mapping[str, str] = field(default_factory=dict)  # such as PJSIP/100-0000002a, by uniqueid
 
     @classmethod
     def of(cls, items: Iterable[SnapshotItem | None], taken_at: float) -> "PbxSnapshot":
-        """Put together what was seen; what QueueStatus does not say of a caller is taken from the channel."""
+        """Return the snapshot made of list items.
+
+        A waiting caller's Linkedid and language are of their channel.
+        """
         queues: set[str] = set()
         members: list[MemberSeen] = []
         waiting: list[Joined] = []
@@ -90,9 +104,10 @@ class PbxSnapshot:
 
 
 def read_item(item: Any, taken_at: float) -> SnapshotItem | None:
-    """Return what a list item says; None when that is nothing to us, or it is malformed.
+    """Return the content of a list item; None if the item is irrelevant or malformed.
 
-    A header that comes twice is not Asterisk's: a caller's name with a line break in it can bring one.
+    An item with a repeated header is rejected. Asterisk never repeats one, but a line break in a caller's
+    name can forge one.
     """
     reader = _READERS.get(item.name)
     if reader is None or item.message.repeated:
@@ -104,21 +119,23 @@ def read_item(item: Any, taken_at: float) -> SnapshotItem | None:
 
 
 def _member(item: Any, taken_at: float) -> MemberSeen | None:
+    """Return the queue member of a QueueMember item; None if the item is malformed."""
     member = read(item, lambda: taken_at)
     if not isinstance(member, MemberSeen):
         return None
-    # One string each for the many members of a queue and the many queues of a member.
+    # Equal names share one string, because each queue and each member occurs many times.
     queue, interface, name = map(sys.intern, (member.queue, member.interface, member.name))
     return member._replace(queue=queue, interface=interface, name=name)
 
 
 def _queue(item: Any, _taken_at: float) -> SeenQueue | None:
+    """Return the queue of a QueueParams item; None if its name is empty."""
     name = item.headers["Queue"]
     return SeenQueue(name) if name else None
 
 
 def _entry(item: Any, taken_at: float) -> Joined:
-    """Return a waiting caller as if the joining had been heard."""
+    """Return the waiting caller of a QueueEntry item, as if their QueueCallerJoin had been received."""
     h: ItemHeaders = item.headers
     return Joined(
         at=taken_at - int(h["Wait"]),
@@ -133,6 +150,7 @@ def _entry(item: Any, taken_at: float) -> Joined:
 
 
 def _channel(item: Any, _taken_at: float) -> SeenChannel:
+    """Return the channel of a CoreShowChannel item."""
     h: ItemHeaders = item.headers
     return SeenChannel(
         uniqueid=h["Uniqueid"],
@@ -154,12 +172,13 @@ _READERS: dict[str, Callable[[Any, float], SnapshotItem | None]] = {
 
 
 def _with_channel(entry: Joined, channels: Mapping[str, SeenChannel]) -> Joined:
+    """Return a waiting caller with the Linkedid and the language of their channel."""
     channel = channels.get(entry.uniqueid)
     return entry._replace(linkedid=channel.linkedid, language=channel.language) if channel else entry
 
 
 def _halves(channels: Iterable[SeenChannel]) -> Iterator[tuple[str, str]]:
-    """Yield the two halves of each Local channel: their names differ in `;1` and `;2` only."""
+    """Yield the two uniqueids of each Local channel, whose names differ only in `;1` and `;2`."""
     near = {channel.name[:-1]: channel.uniqueid for channel in channels if channel.name.endswith(";1")}
     for channel in channels:
         if channel.name.endswith(";2") and channel.name[:-1] in near:
@@ -167,7 +186,7 @@ def _halves(channels: Iterable[SeenChannel]) -> Iterator[tuple[str, str]]:
 
 
 def _talks(channels: Iterable[SeenChannel]) -> tuple[SeenTalk, ...]:
-    """Return who talks: the channel that runs Queue() and the one in its bridge that Queue() has called."""
+    """Return the talks: each channel that runs Queue(), with the channel in its bridge called by Queue()."""
     agents = {channel.bridge: channel for channel in channels if channel.application == "AppQueue"}
     return tuple(
         SeenTalk(

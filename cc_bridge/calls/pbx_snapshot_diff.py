@@ -1,11 +1,12 @@
-"""What the tracker believes, held against what Asterisk says: a snapshot's differences, and what they mean.
+"""The differences between the tracked state and a snapshot of the PBX, and their correction.
 
-The tracker has one and calls it for each snapshot: the whole one that begins a session, and those that are
-asked for while events go on. What Asterisk no longer knows is closed as unobserved, with the instant when it
-was seen last; what it knows and we do not is taken over.
+`PbxSnapshotDiff.apply` handles the snapshot that starts a session and the ones requested during a session.
+Whatever Asterisk no longer knows is closed as unobserved, at the instant when it was last observed. Whatever
+only Asterisk knows is added.
 
-The trap: in mid-session events and snapshot cross, so there a difference counts only when the snapshot before
-showed it too. And even at the start of a session the leaving of a caller who is not shown may be on its way.
+During a session, events and a snapshot cross. A difference then counts only if the previous snapshot showed
+it too. Even at the start of a session, the leaving event of a caller who is missing in the snapshot may still
+arrive.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,25 +20,33 @@ from cc_bridge.calls.visit import Visit, VisitPhase
 
 __all__ = ["PbxSnapshotDiff"]
 
-# A name that is the same in the next snapshot, and what puts the difference right.
+# A difference: a name that is the same in the next snapshot, and the function that corrects the difference.
 SnapshotDifference = tuple[tuple[str, ...], Callable[[], None]]
 WaitingEntries = Mapping[tuple[str, str], ev.Joined]  # by channel and queue
 
-# QueueStatus tells since when a caller waits in whole seconds of two clocks' readings.
+# Two entries of a caller into a queue less than this many seconds apart are the same entry. QueueStatus
+# computes the wait time from two clock readings in whole seconds.
 _SAME_SECONDS = 2.5
-# A snapshot alone does not end these: the leaving may be on its way to us.
+# A snapshot alone does not close visits in these phases, because the leaving event may still arrive.
 _MISSED = (VisitPhase.WAITING, VisitPhase.MISSED, VisitPhase.MISSED_HANGING_UP)
 
 
 class PbxSnapshotDiff:
-    """Compares the live state with snapshots; `unconfirmed` are those that the last one showed first."""
+    """The comparison of one PBX's live state with its snapshots.
+
+    unconfirmed: names of the differences that the last snapshot showed first
+    """
 
     def __init__(self, state: LiveState) -> None:
         self.unconfirmed: set[tuple[str, ...]] = set()
         self._state = state
 
     def apply(self, snapshot: PbxSnapshot, *, fresh: bool, gone_at: float) -> bool:
-        """Put right what differs; return whether anything did. What is gone ended at `gone_at`."""
+        """Correct the differences to a snapshot; return whether there were any.
+
+        Whatever Asterisk no longer knows ends at `gone_at`. Unless `fresh`, only differences that the
+        previous snapshot showed too are corrected.
+        """
         differences = dict(self._differences(snapshot, gone_at))
         certain = [key for key in differences if fresh or key in self.unconfirmed]
         for key in certain:
@@ -46,7 +55,7 @@ class PbxSnapshotDiff:
         return bool(certain)
 
     def _differences(self, snapshot: PbxSnapshot, gone_at: float) -> Iterator[SnapshotDifference]:
-        """Yield what differs, by a name that is the same in the next snapshot, and what puts it right."""
+        """Yield each difference to a snapshot: its name, and the function that corrects it."""
         state, living = self._state, snapshot.channels
         waiting = {(entry.uniqueid, entry.queue): entry for entry in snapshot.waiting}
         for visit in state.visits.all():
@@ -69,12 +78,12 @@ class PbxSnapshotDiff:
             yield ("channel", uniqueid), partial(state.channel_vanished, uniqueid, gone_at)
 
     def _unseen(self, snapshot: PbxSnapshot, waiting: WaitingEntries) -> Iterator[SnapshotDifference]:
-        """Yield the callers that Asterisk knows and we do not."""
+        """Yield the talks and waiting callers that only Asterisk knows."""
         talks = self._state.talks
         for seen in snapshot.talks:
             going_on = talks.of(seen.uniqueid)
             last = talks.memory.last(seen.uniqueid)
-            # Behind a Local channel somebody else may speak by now: Queue() does not notice a transfer.
+            # Behind a Local channel another agent may talk by now: Queue() does not notice a transfer.
             over = last is not None and last.dialed == seen.agent_uniqueid
             if not over and (going_on is None or not _is_in_progress(going_on, snapshot)):
                 yield (
@@ -87,7 +96,7 @@ class PbxSnapshotDiff:
                 yield ("entry", *key), partial(self._state.visits.joined_unseen, entry)
 
     def _begin_unseen_talk(self, seen: SeenTalk, now: float) -> None:
-        """Follow a talk that began unseen, so that a survey after it knows the agent."""
+        """Start a partial talk whose start was not observed, so that a survey after it knows the agent."""
         state = self._state
         device = seen.agent_channel.rpartition("-")[0]
         names = {
@@ -116,6 +125,11 @@ class PbxSnapshotDiff:
 
 
 def _is_in_progress(talk: OpenTalk, snapshot: PbxSnapshot) -> bool:
+    """Return whether a snapshot still shows a talk, by the channels of its two legs.
+
+    A connected talk needs both legs in a bridge: the same one, unless a Local channel is between. In any
+    other phase it suffices that both channels exist.
+    """
     bridges = [snapshot.channels.get(leg) for leg in (talk.caller, talk.agent or talk.dialed)]
     if talk.phase is not TalkPhase.TALKING:
         return None not in bridges
@@ -124,6 +138,9 @@ def _is_in_progress(talk: OpenTalk, snapshot: PbxSnapshot) -> bool:
 
 
 def _shown(visit: Visit, waiting: WaitingEntries) -> bool:
-    """Say whether a visit is among the waiting, and not another one of the same caller in the same queue."""
+    """Return whether a visit is among the waiting callers.
+
+    A later entry of the same caller into the same queue is another visit.
+    """
     entry = waiting.get((visit.uniqueid, visit.queue))
     return entry is not None and abs(entry.at - visit.entered_at) < _SAME_SECONDS

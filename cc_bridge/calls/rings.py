@@ -1,7 +1,7 @@
-"""All rings that go on on one PBX: which phone rings for which visit, until its channel has ended.
+"""The open rings of one PBX, each from the call of an agent's phone to the end of the phone's channel.
 
-The tracker tells it what phones do, and is told when a ring has closed. The trap: see `open_ring.py`. A ring
-is found by the channel towards the agent, and its visit knows it by that name too.
+A ring is found by the channel to the agent's phone. The visit lists its open rings by the same channels. See
+`open_ring.py` for the outcome of a ring.
 """
 
 from collections.abc import Callable, Collection
@@ -17,7 +17,10 @@ __all__ = ["Rings"]
 
 
 class Rings:
-    """The open rings of one PBX; `visits` and `talks` are the tracker's. `closed` hears of each end."""
+    """The open rings of one PBX, by the channel to the agent's phone.
+
+    `visits` and `talks` are those of the same PBX. `closed` is called with the record of each closed ring.
+    """
 
     def __init__(self, pbx: str, visits: Visits, talks: Talks, closed: Callable[[Ring], None]) -> None:
         self._pbx = pbx
@@ -33,16 +36,19 @@ class Rings:
         return uniqueid in self._open
 
     def of(self, uniqueid: str) -> OpenRing | None:
-        """Return the open ring whose channel this is."""
+        """Return the open ring of a channel; None if there is none."""
         return self._open.get(uniqueid)
 
     def of_visit(self, visit: Visit) -> list[OpenRing]:
+        """Return the open rings of a visit."""
         return [ring for uniqueid in visit.rings if (ring := self._open.get(uniqueid)) is not None]
 
     def channels(self) -> Collection[str]:
+        """Return the channels of the open rings."""
         return self._open.keys()
 
     def called(self, event: ev.Called) -> None:
+        """Start a ring (AgentCalled), and add it to the caller's visit."""
         visit = self._visits.of(event.uniqueid)
         if visit is not None:
             visit.rings[event.ring_uniqueid] = None
@@ -58,7 +64,7 @@ class Rings:
         )
 
     def restore(self, ring: OpenRing) -> None:
-        """Take a ring back in as an earlier daemon knew it."""
+        """Add a ring from a checkpoint."""
         self._open[ring.ring_uniqueid] = ring
 
     def answered(self, visit: Visit, at: float, *, picked_up: bool = False) -> None:
@@ -73,13 +79,14 @@ class Rings:
                 self.close(ring.ring_uniqueid, at)
 
     def dumped(self, event: ev.Dumped) -> None:
+        """Close a ring as declined, because the agent hung up during the announcement (AgentDump)."""
         ring = self._open.get(event.ring_uniqueid)
         if ring is not None:
             ring.dumped()
             self.close(event.ring_uniqueid, event.at)
 
     def close(self, uniqueid: str, at: float, cause: int = 0) -> None:
-        """End an open ring; `cause` is the hangup cause (Q.850) of its channel."""
+        """Close an open ring; `cause` is the hangup cause (Q.850) of its channel, 0 if unknown."""
         ring = self._open.pop(uniqueid)
         visit = self._visits.of(ring.uniqueid)
         if visit is not None:
@@ -95,5 +102,6 @@ class Rings:
         self._closed(record)
 
     def close_all(self, at: float) -> None:
+        """Close all open rings at the instant `at`."""
         for uniqueid in list(self._open):
             self.close(uniqueid, at)

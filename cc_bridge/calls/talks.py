@@ -19,14 +19,14 @@ from cc_bridge.records import EndedBy, Talk, Transfer
 
 __all__ = ["Talks"]
 
-# A parting that nothing undoes within this many seconds was the end; real returns take milliseconds.
+# A leg that does not return within this many seconds has ended the talk. Real returns take milliseconds.
 _RETURN_SECONDS = 2.0
 # Two who were redirected, such as into a conference, take longer to meet again.
 _REDIRECT_SECONDS = 10.0
 
 
 class Talks:
-    """The open talks of one PBX.
+    """The open talks of one PBX, by the uniqueid of each leg.
 
     customers: the legs that `bridge_entered` checks for new parties
     ended: called at the end of each talk, with the record unless the two never spoke
@@ -116,12 +116,12 @@ class Talks:
         halves: Iterable[tuple[str, str]],
         names: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Take over who is where, as Asterisk tells it after a stretch that was not observed.
+        """Apply the channels, bridges, names and Local pairs of the snapshot that ends a gap.
 
-        Two who are in the bridge in which they were have talked on, as far as anybody can tell: a bridge
-        goes with its last channel, and its name never comes again. What else they did meanwhile, such as a
-        hold, is not known and does not count; the talk does, whole. In another bridge they may have been
-        apart, so the talk is partial.
+        A talk whose two legs are in the same bridge as before has continued. A bridge ends with its last
+        channel, and Asterisk never uses its id again. Holds during the gap are not known and do not count,
+        but the talk counts in full. If the two legs are together in another bridge, they may have been apart,
+        so the talk is partial.
         """
         before = [(talk, talk.phase, self.bridges_of(talk)) for talk in self.all()]
         for one, two in halves:
@@ -141,11 +141,11 @@ class Talks:
             self._parted[id(talk)] = talk
 
     def observation_lost(self, at: float) -> None:
-        """Note that nothing is heard from now on, and take nothing for granted that may change meanwhile."""
+        """End the holds at the start of a gap, and mark talks that may change during the gap as partial."""
         for talk in self.all():
-            talk.unheld(at)  # a hold counts as far as it was seen
+            talk.unheld(at)  # only the observed part of a hold counts
             if talk.phase in (TalkPhase.CONNECTING, TalkPhase.PARTED):
-                talk.partial = True  # another agent may speak with the caller by then
+                talk.partial = True  # another agent may talk to the caller after the gap
 
     def sweep(self, now: float) -> None:
         """Take partings that nothing undid as ends, and forget what was long ago."""
@@ -172,6 +172,11 @@ class Talks:
         self._connect_if_audible(talk, at)
 
     def bridge_entered(self, event: ev.BridgeEntered) -> None:
+        """Move a channel into a bridge (BridgeEnter), and start, resume or interrupt the talk concerned.
+
+        The talk starts or resumes if both legs share sound. An agent who enters another bridge consults, and
+        the talk of an agent who enters a holding bridge ends.
+        """
         uniqueid = event.uniqueid
         channel = self._channels.get(uniqueid)
         channel.name = event.channel or channel.name
@@ -192,6 +197,7 @@ class Talks:
                 self._parted.pop(id(talk), None)
 
     def bridge_left(self, event: ev.BridgeLeft) -> None:
+        """Remove a channel from its bridge (BridgeLeave), and store the leaving of a talk's leg."""
         uniqueid = event.uniqueid
         for talk in self.with_leg(uniqueid):
             if uniqueid in (talk.caller, talk.agent):
@@ -202,6 +208,7 @@ class Talks:
         self._channels.left_bridge(uniqueid)
 
     def local_joined(self, event: ev.LocalJoined) -> None:
+        """Store the two halves of a Local channel (LocalBridge)."""
         self._channels.pair(event.one, event.two)
 
     def held(self, event: ev.Held) -> None:
@@ -234,6 +241,7 @@ class Talks:
         self.customers.move(event.transferers[0], event.transferee)
 
     def close(self, talk: OpenTalk, at: float) -> None:
+        """Remove a talk from the open talks and, unless it has ended, end it at the instant `at`."""
         self._parted.pop(id(talk), None)
         for leg in (talk.caller, talk.uniqueid, talk.dialed, talk.agent):
             self._forget_leg(talk, leg or "")

@@ -1,11 +1,10 @@
-"""All calls that live on one PBX: typed events in, finished records out, and the state of this moment.
+"""The tracker of all calls of one PBX: it takes typed AMI events and returns the records that they complete.
 
-`daemon/bridge.py` feeds it from the AMI link and reads the live state for metrics and surveys; `cc-bridge
-replay` feeds it a recording. It knows no clock: time comes with the events, and with `tick` when there are
-none.
+The live state at this moment is available too. The module reads no clock: each event carries its time, and
+`tick` passes the time when there are no events.
 
-The trap: nothing here may trust that every message came. Each handler takes what it gets, `unexpected`
-counts what does not fit, and whatever is still open when a channel ends is closed with what is known.
+Messages can be missing. Each handler therefore accepts any event in any state, `unexpected` counts the
+signals that do not fit, and whatever is open when a channel ends is closed with the facts that are known.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -26,18 +25,21 @@ from cc_bridge.records import OpenStateRecord, RingOutcome
 
 __all__ = ["Tracker"]
 
-# A clock that reads so much earlier than before was put back; less is the noise of estimating it.
+# A PBX clock that is more than this many seconds earlier than before was set back. A smaller difference is an
+# error of the estimate.
 _PUT_BACK_SECONDS = 2.0
 
-# Where an event has the channel that it is about; elsewhere it is the field after the instant.
+# Index of the field with the event's channel. In other events the channel is the field after the instant.
 _CHANNEL_AT: dict[type[Any], int] = {ev.BridgeEntered: 2, ev.BridgeLeft: 2}
 
 
 class Tracker:
-    """The calls of one PBX. `apply` and `tick` return the records that were completed.
+    """The tracker of one PBX's calls. `apply` and `tick` return the records that were completed.
 
-    `contexts` tell the direction of a call; with `direct` calls without a queue are recorded too. Without
-    `numbers` those of callers are not in what `changes` returns.
+    queues: names of the configured queues
+    contexts: dialplan contexts that determine the direction of a call
+    direct: calls without a queue are recorded too
+    numbers: callers' numbers are part of the checkpoints that `changes` returns
     """
 
     def __init__(
@@ -60,10 +62,10 @@ class Tracker:
         self._lost_at: float | None = None  # when observation was lost, until a snapshot restores it
         self._next_tick = 0.0
 
-    # -- what the world calls
+    # -- events, time and snapshots
 
     def apply(self, event: ev.CallEvent) -> list[TrackerRecord]:
-        """Take one event; return what it completed."""
+        """Apply one event; return the records that it completed."""
         if event.at >= self._next_tick:
             self._sweep(event.at)
         kind = type(event)
@@ -72,17 +74,24 @@ class Tracker:
         return self.state.take_completed()
 
     def tick(self, now: float) -> list[TrackerRecord]:
-        """Note that time has passed; `now` is the PBX's clock. Call it about once a second."""
+        """Apply the time `now` of the PBX's clock, about once a second.
+
+        Return the records that it completed.
+        """
         self._sweep(now)
         return self.state.take_completed()
 
     def resync(self, snapshot: PbxSnapshot, *, fresh: bool = True) -> list[TrackerRecord]:
-        """Compare with what Asterisk says itself; close what it no longer knows, take over what we do not.
+        """Correct the tracked state by a snapshot; return the records that this completed.
 
-        `fresh`: the snapshot begins a session, and no event was received since it was requested. Else events
-        and snapshot cross, so a difference counts only if the previous snapshot showed it too
-        (`unconfirmed_differences`). What ended unseen is dated to the loss of observation. If the clock was
-        put back meanwhile, everything is closed.
+        Whatever Asterisk no longer knows is closed. Whatever only Asterisk knows is added.
+
+        With `fresh`, the snapshot starts a session and no event was received since its request. Otherwise
+        events and the snapshot cross, so a difference counts only if the previous snapshot showed it too
+        (`unconfirmed_differences`).
+
+        An end during a gap is dated to the start of the gap. If the clock was set back during the gap,
+        everything is closed.
         """
         now = gone_at = snapshot.taken_at
         if fresh and self._lost_at is not None:
@@ -103,16 +112,17 @@ class Tracker:
 
     @property
     def unconfirmed_differences(self) -> int:
-        """Return how many differences to the last snapshot the next one has to confirm."""
+        """The number of differences to the last snapshot that the next snapshot has to confirm."""
         return len(self._snapshot_diff.unconfirmed)
 
     def finish(self, now: float) -> list[TrackerRecord]:
-        """Close everything that is open as unobserved, such as at the end of a recording."""
+        """Close everything open as unobserved, such as at the end of a recording; return the records."""
         self._close_all(now)
         self.state.completed += self.agents.observation_lost(now)
         return self.state.take_completed()
 
     def _close_all(self, now: float) -> None:
+        """Close all open visits, rings, talks and calls at the instant `now`."""
         self.state.touched.update(self.calls.ids())
         self.visits.close_all(now)
         self._rings.close_all(now)
@@ -121,7 +131,7 @@ class Tracker:
         self.state.completed += self.calls.finish(now)
 
     def observation_lost(self, now: float) -> list[TrackerRecord]:
-        """Note that nothing is heard from now on: what was not told until now will not be."""
+        """Start a gap at `now`: close whatever only an event after `now` could decide. Return the records."""
         self.visits.observation_lost(now)
         self.talks.observation_lost(now)
         self.state.completed += self.agents.observation_lost(now)
@@ -130,13 +140,14 @@ class Tracker:
         return self.state.take_completed()
 
     def changes(self) -> list[OpenStateRecord]:
-        """Return what goes on now, as far as it has changed: a daemon that comes after may `restore` it."""
+        """Return the checkpoints that changed since the last call, for a later daemon to `restore`."""
         return self._checkpointer.changes()
 
     def restore(self, stored: Iterable[OpenStateRecord], until: float) -> list[str]:
-        """Take back in what an earlier daemon saw last at `until`; return the names of what is refused.
+        """Restore the checkpoints of an earlier daemon, which observed the PBX up to `until`.
 
-        Comes before all else. The first `resync` tells what that ends.
+        Return the kind and name of each rejected checkpoint. This method must run before all others. The
+        first `resync` closes whatever ended in between.
         """
         intervals, refused = self._checkpointer.restore(stored, until)
         self._register_customers()
@@ -152,11 +163,11 @@ class Tracker:
 
     @property
     def unexpected(self) -> int:
-        """How many signals came where the state tables do not know them."""
+        """The number of signals that did not fit the phase of their visit."""
         return self.visits.unexpected
 
     def waiting(self) -> list[Visit]:
-        """Return the visits whose caller waits now."""
+        """Return the visits whose caller is waiting now."""
         return self.state.waiting()
 
     # -- queues
@@ -194,13 +205,18 @@ class Tracker:
         return self.talks.customer_behind(uniqueid, call.call_id if call is not None else linkedid)
 
     def _left(self, event: ev.Left) -> None:
+        """Pass a caller's leaving (QueueCallerLeave) to their visit, with the outcomes of its open rings."""
         visit = self.visits.of(event.uniqueid)
         outcomes = [ring.outcome for ring in self._rings.of_visit(visit)] if visit else []
-        # A ring without a DialEnd was picked up by another phone: a cancelled one has its DialEnd before.
+        # A ring without a DialEnd was picked up by another phone. A cancelled ring has its DialEnd before.
         picked_up = None in outcomes or RingOutcome.ANSWERED in outcomes
         self.visits.left(event, picked_up=picked_up, ringing=RingOutcome.CALLER_GONE in outcomes)
 
     def _connected(self, event: ev.Connected) -> None:
+        """Close a visit as answered and start its talk (AgentConnect). Close the answered ring.
+
+        If the first snapshot of the session showed the talk already, correct its agent and its start.
+        """
         visit = self.visits.open_for(event)
         visit.agent, visit.interface = self._who_answered(event, visit)
         visit.ringing = False
@@ -238,9 +254,9 @@ class Tracker:
         )
 
     def _who_answered(self, event: ev.Connected, visit: Visit) -> tuple[str, str]:
-        """Return name and interface of the agent.
+        """Return the name and the interface of the agent who answered.
 
-        AgentConnect keeps those of the phone that rang when another one picks the call up (16.28, 22.10).
+        After a pickup, AgentConnect still names the agent and the phone that rang (16.28, 22.10).
         """
         channels = self.state.channels
         answering = channels.answering(event.agent_uniqueid)
@@ -260,10 +276,12 @@ class Tracker:
     # -- rings
 
     def _called(self, event: ev.Called) -> None:
+        """Start a ring, and set its agent's state to ringing (AgentCalled)."""
         self._rings.called(event)
         self.state.completed += self.agents.rang(event.member, event.at)
 
     def _dial_ended(self, event: ev.DialEnded) -> None:
+        """Store the outcome of a ring, or start the talk of an answered Dial without a queue (DialEnd)."""
         ring = self._rings.of(event.dialed_uniqueid)
         if event.status == "ANSWER" and event.uniqueid:
             self.state.channels.get(event.uniqueid).answered_by = event.dialed_uniqueid
@@ -289,6 +307,10 @@ class Tracker:
         self.calls.started(event)
 
     def _hangup_requested(self, event: ev.HangupRequested) -> None:
+        """Store the instant and the side of the first hang-up request of a channel, and pass it to the visit.
+
+        The AMI events are HangupRequest and SoftHangupRequest.
+        """
         channel = self.state.channels.get(event.uniqueid)
         if event.by_pbx:
             channel.killed_at = channel.killed_at or event.at
@@ -299,17 +321,23 @@ class Tracker:
     # -- members
 
     def _member_seen(self, event: ev.MemberSeen) -> None:
+        """Store a queue member, and update the agent's state.
+
+        The AMI events are QueueMemberStatus, QueueMemberPause and QueueMemberAdded.
+        """
         self.visits.queues.add(event.queue)
         self.members[event.queue, event.interface] = event
         self.state.completed += self.agents.member_seen(event)
 
     def _member_gone(self, event: ev.MemberGone) -> None:
+        """Remove a queue member, and update the agent's state (QueueMemberRemoved)."""
         self.members.pop((event.queue, event.interface), None)
         self.state.completed += self.agents.member_gone(event)
 
     # -- inside
 
     def _sweep(self, now: float) -> None:
+        """Apply the time: end wrap-ups, talks whose leg did not return, and visits whose caller left."""
         self._next_tick = now + 1.0
         self.state.completed += self.agents.tick(now)
         self.talks.sweep(now)

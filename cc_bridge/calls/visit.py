@@ -1,12 +1,11 @@
-"""One stay of one caller in one queue, from joining to its outcome.
+"""One visit: one stay of one caller in one queue, from the entry to the outcome.
 
-The tracker makes one for each `Joined` and tells it what it hears. The table says what each signal
-means in each phase; a pair that is not in it is counted as unexpected and changes nothing, since
-messages get lost and we may have come in mid-call.
+The table `_TABLE` gives the next phase for each phase and signal. A pair that is not in the table is counted
+as unexpected and changes nothing, because messages can be lost and the daemon can connect during a call.
 
-The trap: `GaveUp` (Asterisk's QueueCallerAbandon) and `Left` come for a caller who hung up and for a
-queue that timed out alike. Only a hang-up heard before, or QUEUESTATUS heard after, tells them apart;
-with neither the visit is `unobserved`, never a guess.
+Asterisk sends QueueCallerAbandon (`GaveUp`) and QueueCallerLeave (`Left`) both for a caller who hung up and
+for a queue that timed out. Only a hang-up request before them or QUEUESTATUS after them shows the difference.
+Without either, the outcome is `unobserved`, because it is never guessed.
 """
 
 from dataclasses import dataclass, field
@@ -19,35 +18,39 @@ __all__ = ["REFUSALS", "STATUS_OUTCOMES", "Visit", "VisitEvent", "VisitPhase"]
 
 
 class VisitPhase(StrEnum):
+    """A phase of a visit."""
+
     WAITING = auto()
-    HANGING_UP = auto()  # the caller hung up; the queue has not noticed yet
-    WITHDRAWN = auto()  # the queue gave the caller up, reason not known
-    UNDECIDED = auto()  # ... and the caller has left it
-    LEAVING = auto()  # left, not given up and not seen answered: by key, unless an answer follows at once
-    ANSWERING = auto()  # left because an agent picked up; a gosub or announcement may still run
-    MISSED = auto()  # a snapshot does not show the caller; the leaving may be on its way, or was not seen
-    MISSED_HANGING_UP = auto()  # ... and the caller hung up, perhaps in the queue, perhaps long after it
+    HANGING_UP = auto()  # The caller hung up, but has not left the queue yet.
+    WITHDRAWN = auto()  # The queue removed the caller without an answer, for an unknown reason.
+    UNDECIDED = auto()  # The caller left the queue after WITHDRAWN; the reason is still unknown.
+    LEAVING = auto()  # The caller left: to an agent if an answer follows immediately, otherwise by key.
+    ANSWERING = auto()  # The caller left to an agent; a Gosub or an announcement may still run.
+    MISSED = auto()  # A snapshot does not show the caller, whose leaving was not received yet or is lost.
+    MISSED_HANGING_UP = auto()  # After MISSED the caller hung up, in the queue or long after it.
     CLOSED = auto()
 
 
 class VisitEvent(Enum):
-    HUNG_UP = auto()  # the caller's side hung up
-    GAVE_UP = auto()
-    LEFT = auto()  # no agent had picked up
-    LEFT_TO_AGENT = auto()  # an agent had picked up
-    CONNECTED = auto()
-    STATUS = auto()  # QUEUESTATUS told an outcome
-    GRACE_OVER = auto()  # a second has passed since it left, or was missed
-    STAYED = auto()  # ... the channel lives, and QUEUESTATUS would have been seen
-    NOT_SHOWN = auto()  # Asterisk was asked, and does not know the caller in this queue
-    LOST = auto()  # nothing is heard from now on
-    MOVED_ON = auto()  # the channel joined a queue again, or observation ends
-    ENDED = auto()  # the channel is gone
+    """A signal: an observation that can change the phase of a visit."""
+
+    HUNG_UP = auto()  # A hang-up of the caller's channel was requested.
+    GAVE_UP = auto()  # The queue removed the caller without an answer (QueueCallerAbandon).
+    LEFT = auto()  # The caller left, and no agent had answered.
+    LEFT_TO_AGENT = auto()  # The caller left, and an agent had answered.
+    CONNECTED = auto()  # Caller and agent were connected (AgentConnect).
+    STATUS = auto()  # QUEUESTATUS shows the outcome.
+    GRACE_OVER = auto()  # No event followed within a second of the leaving or of MISSED.
+    STAYED = auto()  # No QUEUESTATUS followed, though the channel is open and it would be visible.
+    NOT_SHOWN = auto()  # A snapshot does not show the caller in this queue.
+    LOST = auto()  # A gap starts.
+    MOVED_ON = auto()  # The channel entered a queue again, or the observation ends.
+    ENDED = auto()  # The caller's channel ended.
 
 
 _P, _S, _O = VisitPhase, VisitEvent, Outcome
 
-# (phase, signal) -> (next phase, outcome when it closes); STATUS brings the outcome with it.
+# (phase, signal) -> (next phase, outcome of a closed visit). The signal STATUS carries its own outcome.
 _TABLE: dict[tuple[VisitPhase, VisitEvent], tuple[VisitPhase, Outcome | None]] = {
     (_P.WAITING, _S.HUNG_UP): (_P.HANGING_UP, None),
     (_P.WAITING, _S.GAVE_UP): (_P.WITHDRAWN, None),
@@ -61,7 +64,7 @@ _TABLE: dict[tuple[VisitPhase, VisitEvent], tuple[VisitPhase, Outcome | None]] =
     (_P.HANGING_UP, _S.GAVE_UP): (_P.HANGING_UP, None),
     (_P.HANGING_UP, _S.LEFT): (_P.CLOSED, _O.ABANDONED),
     (_P.HANGING_UP, _S.LEFT_TO_AGENT): (_P.ANSWERING, None),
-    (_P.HANGING_UP, _S.CONNECTED): (_P.CLOSED, _O.ANSWERED),  # hung up in the moment of the answer
+    (_P.HANGING_UP, _S.CONNECTED): (_P.CLOSED, _O.ANSWERED),  # the caller hung up at the moment of the answer
     (_P.HANGING_UP, _S.STATUS): (_P.CLOSED, None),
     (_P.HANGING_UP, _S.NOT_SHOWN): (_P.CLOSED, _O.ABANDONED),
     (_P.HANGING_UP, _S.MOVED_ON): (_P.CLOSED, _O.ABANDONED),
@@ -84,10 +87,10 @@ _TABLE: dict[tuple[VisitPhase, VisitEvent], tuple[VisitPhase, Outcome | None]] =
     (_P.LEAVING, _S.LOST): (_P.CLOSED, _O.UNOBSERVED),
     (_P.LEAVING, _S.MOVED_ON): (_P.CLOSED, _O.LEFT_BY_KEY),
     (_P.LEAVING, _S.ENDED): (_P.CLOSED, _O.LEFT_BY_KEY),
-    (_P.ANSWERING, _S.HUNG_UP): (_P.ANSWERING, None),  # perhaps talking already, Connected lost
+    (_P.ANSWERING, _S.HUNG_UP): (_P.ANSWERING, None),  # they may be talking already, with Connected lost
     (_P.ANSWERING, _S.CONNECTED): (_P.CLOSED, _O.ANSWERED),
     (_P.ANSWERING, _S.STATUS): (_P.CLOSED, None),
-    (_P.ANSWERING, _S.NOT_SHOWN): (_P.ANSWERING, None),  # the queue's list is without such callers
+    (_P.ANSWERING, _S.NOT_SHOWN): (_P.ANSWERING, None),  # QueueStatus does not list such callers
     (_P.ANSWERING, _S.LOST): (_P.ANSWERING, None),
     (_P.ANSWERING, _S.MOVED_ON): (_P.CLOSED, _O.UNOBSERVED),
     (_P.ANSWERING, _S.ENDED): (_P.CLOSED, _O.UNOBSERVED),
@@ -107,14 +110,15 @@ _TABLE: dict[tuple[VisitPhase, VisitEvent], tuple[VisitPhase, Outcome | None]] =
     },
 }
 
-# Outcomes that an earlier message decided, whichever closed the visit.
+# For outcomes that an earlier message decided: that message, whichever message closed the visit.
 _DECIDED_BY: dict[Outcome, str] = {
     Outcome.ABANDONED: "HangupRequest",
     Outcome.LEFT_BY_KEY: "QueueCallerLeave",
     Outcome.TRANSFERRED_AWAY: "no QUEUESTATUS",
 }
 
-# QUEUESTATUS as app_queue sets it; CONTINUE says only that a talk ended. WITHDRAW is somebody's action.
+# Outcome for each value of QUEUESTATUS that app_queue sets. CONTINUE is left out because it shows only that a
+# talk ended. WITHDRAW is an action of an administrator or an application.
 STATUS_OUTCOMES: dict[str, Outcome] = {
     "TIMEOUT": Outcome.TIMED_OUT,
     "FULL": Outcome.QUEUE_FULL,
@@ -125,13 +129,22 @@ STATUS_OUTCOMES: dict[str, Outcome] = {
     "WITHDRAW": Outcome.TRANSFERRED_AWAY,
 }
 
-# A caller who is refused never joins; only QUEUESTATUS tells.
+# Outcomes of a caller rejected by the queue. Such a caller never enters, so only QUEUESTATUS shows it.
 REFUSALS = frozenset({Outcome.QUEUE_FULL, Outcome.JOIN_EMPTY, Outcome.JOIN_UNAVAILABLE})
 
 
 @dataclass(slots=True)
 class Visit:
-    """A visit in progress; `record` after it has closed."""
+    """A visit, open or closed, which becomes a `QueueVisit` record after it has closed.
+
+    uniqueid: the caller's channel, which ran Queue()
+    entered_at, left_at: UTC seconds since the epoch; left_at is None while the caller waits
+    position: on entry, from 1; 0 if the entry was not observed
+    outcome: None while the visit is open
+    decided_by: name of the AMI message that showed the outcome
+    ringing: a phone rang for the caller when they left the queue
+    agent, interface: of the queue member who answered; None unless answered
+    """
 
     pbx: str
     call_id: str
@@ -146,15 +159,18 @@ class Visit:
     left_at: float | None = None
     outcome: Outcome | None = None
     decided_by: str = ""
-    approximate: bool = False  # entered_at is by Asterisk's whole seconds
+    approximate: bool = False  # entered_at is computed from a wait time in whole seconds
     ringing: bool = False
     agent: str | None = None
     interface: str | None = None
-    rings: dict[str, None] = field(default_factory=dict)  # the uniqueids of its open rings
+    rings: dict[str, None] = field(default_factory=dict)  # channels of its open rings, in order
 
     @classmethod
     def of(cls, pbx: str, event: Joined | GaveUp | Connected) -> "Visit":
-        """Return the visit that an event begins; one that was joined unseen began `hold_time` before."""
+        """Return the visit that an event starts.
+
+        If the entry was not observed, it is dated `hold_time` seconds before the event.
+        """
         unseen = 0 if isinstance(event, Joined) else event.hold_time
         return cls(
             pbx,
@@ -171,7 +187,7 @@ class Visit:
 
     @classmethod
     def refused(cls, pbx: str, run: QueueRun, outcome: Outcome, at: float, source: str) -> "Visit":
-        """Return the closed visit of a caller whom the queue did not let in."""
+        """Return the closed visit of a caller whose entry the queue rejected."""
         visit = cls(
             pbx,
             run.linkedid,
@@ -190,14 +206,17 @@ class Visit:
     def handle_signal(
         self, signal: VisitEvent, at: float, source: str, status: Outcome | None = None
     ) -> bool:
-        """Take a signal; return False if it was not expected. `status` is the outcome of a STATUS."""
+        """Apply a signal; return False if the phase does not expect it, and change nothing then.
+
+        `source` is the name of the AMI message. `status` is the outcome of a STATUS signal.
+        """
         move = _TABLE.get((self.phase, signal))
         if move is None:
             return False
         self.phase, outcome = move
         leaves = signal in (VisitEvent.LEFT, VisitEvent.LEFT_TO_AGENT)
         if leaves or (signal in (VisitEvent.HUNG_UP, VisitEvent.NOT_SHOWN) and self.left_at is None):
-            self.left_at = at  # the best that is known; the leaving itself is better
+            self.left_at = at  # the best instant known so far; the leaving event replaces it
         if self.phase is VisitPhase.CLOSED:
             self.outcome = outcome or status
             decided_earlier = self.outcome in _DECIDED_BY and signal is not VisitEvent.STATUS
@@ -207,7 +226,7 @@ class Visit:
         return True
 
     def record(self) -> QueueVisit:
-        """Return the fact. Only for a closed visit."""
+        """Return the record of a closed visit. Raises ValueError for an open one."""
         if self.outcome is None or self.left_at is None:
             raise ValueError(f"the visit of {self.uniqueid} in {self.queue} is still open")
         return QueueVisit(

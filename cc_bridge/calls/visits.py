@@ -1,11 +1,8 @@
-"""All visits that go on on one PBX: who waits in which queue, and what a leaving turns out to mean.
+"""The open visits of one PBX, and the decision about the outcome after a caller has left a queue.
 
-The tracker tells it what queues and the dialplan do, and is told when a visit has closed. `visit.py` has
-what each signal means.
-
-The trap: that a caller has left says nothing yet; what follows within a second does, or that nothing does.
-So callers who left are kept in `leaving` until it is settled, and what would be said of those whose channel
-is gone too waits as long.
+The leaving event does not show the outcome. An event within the next second does, or the absence of such an
+event. Callers who left are therefore kept in `_leaving` until the outcome is decided. If their channel has
+vanished too, its end is not reported before that either. `visit.py` has the meaning of each signal.
 """
 
 from collections.abc import Callable, Collection
@@ -18,24 +15,26 @@ from cc_bridge.records import Outcome
 
 __all__ = ["Visits"]
 
-# An answer follows the leaving within a millisecond; without one in this time the caller left by a key.
+# A leaving without any further event for this many seconds is a leaving by key. An answer follows the leaving
+# within a millisecond.
 _LEAVE_SECONDS = 1.0
-# ... and if the call went on for this long without one, that is told by its end or by a lost link.
+# If the channel ends or the link is lost at least this many seconds after the leaving, no answer followed.
 _SILENCE_SECONDS = 0.1
 
-# The leaving was heard, and what it means was not known yet.
+# Phases after the leaving, or after a snapshot without the caller, in which the outcome is not decided.
 _UNRESOLVED = (VisitPhase.LEAVING, VisitPhase.UNDECIDED, VisitPhase.MISSED, VisitPhase.MISSED_HANGING_UP)
-# Nothing was heard that says more.
+# Phases in which the absence of a further event decides the outcome.
 _SILENT = (VisitPhase.LEAVING, VisitPhase.MISSED, VisitPhase.MISSED_HANGING_UP)
 
 
 class Visits:
-    """The open visits of one PBX, by the caller's channel; `calls` are the tracker's.
+    """The open visits of one PBX, by the caller's channel.
 
-    `closed` hears of each visit that has closed, `gone` of a channel that nobody heard the end of, and when.
+    `closed` is called with each visit that has closed. `gone` is called with a channel whose end was not
+    observed, and the instant of that end.
 
-    queues: all that were named, by the configuration or by events
-    unexpected: signals that the state table does not know
+    queues: the names of all queues that the configuration or an event named
+    unexpected: number of signals that did not fit the phase of their visit
     """
 
     def __init__(
@@ -53,39 +52,41 @@ class Visits:
         self._closed = closed
         self._gone = gone
         self._open: dict[str, Visit] = {}
-        self._leaving: dict[str, float] = {}  # whose leaving has not settled yet, and when they left
-        # Those whose channel a snapshot did not show either, and since when.
+        self._leaving: dict[str, float] = {}  # instant of the leaving, for callers without an outcome yet
+        # Instant of the end, for callers whose channel a snapshot did not show either.
         self._vanished: dict[str, float] = {}
-        self._runs: dict[str, ev.QueueRun] = {}  # callers for whom Queue() ran, until more is known
-        self._statuses_visible = False  # QUEUESTATUS is visible to our manager user
+        self._runs: dict[str, ev.QueueRun] = {}  # last Queue() of each channel, until its effect is known
+        self._statuses_visible = False  # the AMI user has received VarSet events of QUEUESTATUS
 
     def __len__(self) -> int:
         return len(self._open)
 
     def of(self, uniqueid: str) -> Visit | None:
-        """Return the open visit of a caller's channel."""
+        """Return the open visit of a caller's channel; None if there is none."""
         return self._open.get(uniqueid)
 
     def all(self) -> Collection[Visit]:
+        """Return the open visits."""
         return self._open.values()
 
     def is_leaving(self, uniqueid: str) -> bool:
-        """Tell whether a caller has left, and it has not settled what that means."""
+        """Return whether a caller has left the queue and the outcome is not decided yet."""
         return uniqueid in self._leaving
 
-    # -- what queues do
+    # -- events of queues
 
     def joined(self, event: ev.Joined) -> bool:
-        """Begin a visit; return False for one that is known already."""
+        """Start a visit (QueueCallerJoin); return False if a snapshot showed the visit before."""
         self.queues.add(event.queue)
         before = self._open.get(event.uniqueid)
         if before is not None:
             if before.queue == event.queue and before.approximate:
-                # Seen before, in a snapshot whose Wait is in whole seconds: this instant is the better one.
+                # A snapshot showed the visit, with a wait time in whole seconds. This instant is more exact.
                 before.entered_at, before.position = event.at, event.position
                 before.approximate = False
                 return False
-            # The dialplan would have been told why before it came to the next queue.
+            # Asterisk sets QUEUESTATUS before the dialplan reaches the next queue. Without it, the caller was
+            # redirected.
             taken_away = before.phase is VisitPhase.UNDECIDED and self._statuses_visible
             self.handle_signal(
                 before, VisitEvent.STAYED if taken_away else VisitEvent.MOVED_ON, event.at, "QueueCallerJoin"
@@ -96,12 +97,16 @@ class Visits:
         return True
 
     def gave_up(self, event: ev.GaveUp) -> None:
+        """Pass the removal of a caller without an answer (QueueCallerAbandon) to their visit."""
         if self._shown_in_another(event.uniqueid, event.queue):
-            return  # old news: the caller has come to the next queue meanwhile
+            return  # an old event: the caller has entered another queue since
         self.handle_signal(self.open_for(event), VisitEvent.GAVE_UP, event.at, "QueueCallerAbandon")
 
     def left(self, event: ev.Left, *, picked_up: bool, ringing: bool) -> None:
-        """`picked_up`: by an agent's phone, `ringing`: one rang when the caller left."""
+        """Pass the leaving of a caller (QueueCallerLeave) to their visit. The outcome is decided later.
+
+        `picked_up`: an agent's phone had answered. `ringing`: a phone rang when the caller left.
+        """
         visit = self._open.get(event.uniqueid)
         if visit is None or visit.queue != event.queue:
             self.unexpected += 1
@@ -113,7 +118,7 @@ class Visits:
         )
 
     def open_for(self, event: ev.GaveUp | ev.Connected) -> Visit:
-        """Return the open visit, or the one that must have begun before we listened."""
+        """Return the open visit of an event; start one if its entry was not observed."""
         visit = self._open.get(event.uniqueid)
         if visit is None or visit.queue != event.queue:
             if visit is not None:
@@ -122,13 +127,18 @@ class Visits:
             visit = self._begin(event)
         return visit
 
-    # -- what the dialplan and the channel do
+    # -- events of the dialplan and of channels
 
     def queue_run(self, event: ev.QueueRun) -> None:
+        """Store that Queue() runs for a channel (Newexten), until the caller enters or is rejected."""
         self._runs[event.uniqueid] = event
 
     def status_set(self, event: ev.StatusSet) -> None:
-        self._statuses_visible |= not event.queue  # a UserEvent speaks for its own dialplan alone
+        """Apply QUEUESTATUS (VarSet, or UserEvent CCQueueExit) as the outcome of the caller's visit.
+
+        A rejected caller has no open visit, so a closed visit is reported for them.
+        """
+        self._statuses_visible |= not event.queue  # a UserEvent does not show that VarSet events arrive
         outcome = STATUS_OUTCOMES.get(event.status)
         if outcome is None:
             return
@@ -143,14 +153,16 @@ class Visits:
             refused.queue = self.queues.spelled(run.queue)
             self.queues.add(refused.queue)
             self._closed(refused)
-        self._runs.pop(event.uniqueid, None)  # told twice, by VarSet and UserEvent, it counts once
+        self._runs.pop(event.uniqueid, None)  # VarSet and UserEvent both report it; the first one counts
 
     def hung_up(self, uniqueid: str, at: float) -> None:
+        """Pass a hang-up request (HangupRequest, SoftHangupRequest) to the caller's visit."""
         visit = self._open.get(uniqueid)
         if visit is not None:
             visit.handle_signal(VisitEvent.HUNG_UP, at, "HangupRequest")
 
     def channel_ended(self, uniqueid: str, at: float) -> None:
+        """Close the visit of an ended channel (Hangup)."""
         self._vanished.pop(uniqueid, None)
         if uniqueid in self._leaving and at - self._leaving[uniqueid] >= _SILENCE_SECONDS:
             self._resolve(uniqueid, at)
@@ -159,12 +171,12 @@ class Visits:
             self.handle_signal(visit, VisitEvent.ENDED, at, "Hangup")
         self._runs.pop(uniqueid, None)
 
-    # -- what snapshots show
+    # -- snapshots
 
     def not_shown(self, visit: Visit, gone_at: float, now: float, *, vanished: bool) -> None:
-        """Note that Asterisk does not know a caller in the queue; the leaving may be on its way to us.
+        """Apply that a snapshot does not show a caller in the queue; the leaving event may still arrive.
 
-        `vanished`: it does not know the channel either.
+        `vanished`: the snapshot does not show the channel either, which then ended at `gone_at`.
         """
         self._leaving[visit.uniqueid] = now
         if vanished:
@@ -172,7 +184,7 @@ class Visits:
         self.handle_signal(visit, VisitEvent.NOT_SHOWN, gone_at, "QueueStatus")
 
     def joined_unseen(self, entry: ev.Joined) -> None:
-        """Take in a caller who waits, and whose joining was not seen."""
+        """Start the visit of a waiting caller in a snapshot whose entry was not observed."""
         earlier = self._open.get(entry.uniqueid)
         if earlier is not None:
             self.handle_signal(earlier, VisitEvent.MOVED_ON, entry.at, "QueueStatus")
@@ -180,7 +192,7 @@ class Visits:
         self._begin(entry).approximate = True
 
     def restore(self, visit: Visit) -> None:
-        """Take a visit back in as an earlier daemon knew it."""
+        """Add a visit from a checkpoint."""
         self._open[visit.uniqueid] = visit
         self.queues.add(visit.queue)
         if visit.phase in _UNRESOLVED and visit.left_at is not None:
@@ -189,12 +201,15 @@ class Visits:
     # -- time
 
     def sweep(self, now: float) -> None:
-        """Settle what nothing has followed in time."""
+        """Decide the outcome of each caller whose leaving was not followed by another event in time."""
         for uniqueid in [caller for caller, at in self._leaving.items() if now - at >= _LEAVE_SECONDS]:
             self._resolve(uniqueid, now)
 
     def observation_lost(self, now: float) -> None:
-        """Note that nothing is heard from now on: what was not told until now will not be."""
+        """Decide the outcome of each caller who has left, because a gap starts.
+
+        No further event about them will arrive.
+        """
         for uniqueid, left_at in list(self._leaving.items()):
             self._resolve(uniqueid, now, certain=now - left_at >= _SILENCE_SECONDS)
         for visit in list(self._open.values()):
@@ -203,6 +218,7 @@ class Visits:
         self._runs.clear()
 
     def close_all(self, now: float) -> None:
+        """Close all open visits at `now`, because the observation ends."""
         for visit in list(self._open.values()):
             self.handle_signal(visit, VisitEvent.MOVED_ON, now, "end of observation")
 
@@ -211,7 +227,7 @@ class Visits:
     def handle_signal(
         self, visit: Visit, signal: VisitEvent, at: float, source: str, status: Outcome | None = None
     ) -> None:
-        """Pass a signal to a visit, and report the visit if it has closed."""
+        """Pass a signal to a visit, count it if it was unexpected, and report the visit if it has closed."""
         if not visit.handle_signal(signal, at, source, status):
             self.unexpected += 1
         if visit.phase is VisitPhase.CLOSED:
@@ -219,16 +235,21 @@ class Visits:
             self._closed(visit)
 
     def _shown_in_another(self, uniqueid: str, queue: str) -> bool:
+        """Return whether a snapshot showed the caller in another queue than `queue`."""
         visit = self._open.get(uniqueid)
         return visit is not None and visit.queue != queue and _is_shown(visit)
 
     def _begin(self, event: ev.Joined | ev.GaveUp | ev.Connected) -> Visit:
+        """Start the visit that an event shows, and add it to its call."""
         visit = self._open[event.uniqueid] = Visit.of(self._pbx, event)
         visit.call_id = self._calls.get_or_begin(event.linkedid, event.uniqueid, visit.entered_at).call_id
         return visit
 
     def _resolve(self, uniqueid: str, now: float, *, certain: bool = True) -> None:
-        """Say what it means that nothing followed a leaving; `certain`: it would have been heard."""
+        """Decide the outcome of a caller who left, from the absence of further events.
+
+        `certain`: such an event would have been received. Otherwise the outcome is unobserved.
+        """
         del self._leaving[uniqueid]
         visit = self._open.get(uniqueid)
         if visit is not None and not certain:
@@ -247,10 +268,10 @@ def _is_same(told: str, queue: str) -> bool:
 
 
 def _is_shown(visit: Visit) -> bool:
-    """Say whether all that is known of a visit is that a snapshot showed it.
+    """Return whether a snapshot is the only source of a visit.
 
-    What came before the snapshot's end is heard after it, so a caller who went from queue to queue in these
-    milliseconds is seen in the second one, and then heard leaving the first. Of this visit itself a leaving
-    would be heard before its QUEUESTATUS.
+    Events from before the end of a snapshot are received after it. A caller who moves from one queue to
+    another in these milliseconds is in the second queue in the snapshot, and the events of leaving the first
+    queue follow. A leaving of this visit itself would be received before its QUEUESTATUS.
     """
     return visit.approximate and visit.phase is VisitPhase.WAITING
