@@ -51,6 +51,7 @@ class Talks:
     # -- queries
 
     def all(self) -> Collection[OpenTalk]:
+        """Return the open talks, each once."""
         return {id(talk): talk for talks in self._by_leg.values() for talk in talks}.values()
 
     def of(self, leg: str) -> OpenTalk | None:
@@ -133,7 +134,7 @@ class Talks:
                 talk.partial = True
 
     def restore(self, talk: OpenTalk) -> None:
-        """Take a talk back in as an earlier daemon knew it; those of a call come in their order."""
+        """Add a talk from a checkpoint. The talks of a call must be added in their order."""
         self._remember(talk)
         if not talk.ended:
             self._register(talk)
@@ -148,7 +149,10 @@ class Talks:
                 talk.partial = True  # another agent may talk to the caller after the gap
 
     def sweep(self, now: float) -> None:
-        """Take partings that nothing undid as ends, and forget what was long ago."""
+        """Close the talks whose leg left and did not return in time.
+
+        Delete the expired talks of ended callers.
+        """
         for talk in list(self._parted.values()):
             patience = _REDIRECT_SECONDS if talk.redirected and not talk.transfer else _RETURN_SECONDS
             if now - talk.parted_at >= patience:
@@ -158,6 +162,7 @@ class Talks:
     # -- events
 
     def channel_ended(self, uniqueid: str, at: float) -> None:
+        """Remove an ended channel (Hangup), and close the talk of which it was a leg."""
         for talk in self.with_leg(uniqueid):
             if uniqueid in (talk.caller, talk.agent):
                 talk.parted(at, ended_by(self._channels, talk, uniqueid))
@@ -167,6 +172,7 @@ class Talks:
         self._channels.ended(uniqueid)
 
     def begin(self, talk: OpenTalk, at: float) -> None:
+        """Add a talk, and start it now if both legs are in one bridge already."""
         self._remember(talk)
         self._register(talk)
         self._connect_if_audible(talk, at)
@@ -212,16 +218,19 @@ class Talks:
         self._channels.pair(event.one, event.two)
 
     def held(self, event: ev.Held) -> None:
+        """Start a hold by the agent (Hold). A hold by the caller does not count."""
         for talk in self.with_leg(event.uniqueid):
             if event.uniqueid == talk.agent:
                 talk.held(event.at)
 
     def unheld(self, event: ev.Unheld) -> None:
+        """End a hold by the agent (Unhold)."""
         for talk in self.with_leg(event.uniqueid):
             if event.uniqueid == talk.agent:
                 talk.unheld(event.at)
 
     def blind_transferred(self, event: ev.BlindTransferred) -> None:
+        """Store a blind transfer by the agent (BlindTransfer)."""
         # For an agent behind Local channels the near half may be named, not the phone (22.10).
         for talk in self.with_leg(event.transferer):
             if event.transferer in (talk.agent, talk.dialed):
@@ -229,6 +238,7 @@ class Talks:
         self.customers.move(event.transferer, event.transferee)
 
     def attended_transferred(self, event: ev.AttendedTransferred) -> None:
+        """Store an attended transfer by the agent (AttendedTransfer), which is a possible end of the talk."""
         target = event.target or transfer_extension(self._channels, event)
         for transferer in dict.fromkeys(event.transferers):
             for talk in self.with_leg(transferer):
@@ -326,6 +336,10 @@ class Talks:
                 self._replace_leg(talk, old)
 
     def _replace_leg(self, talk: OpenTalk, old: str) -> None:
+        """Replace a leg of a talk by the channel that takes its place.
+
+        This happens when a Local channel is optimised away.
+        """
         if old not in (talk.uniqueid, talk.dialed):  # by these it is found until it ends
             self._forget_leg(talk, old)
         self._register(talk)

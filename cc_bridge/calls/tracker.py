@@ -158,7 +158,7 @@ class Tracker:
 
     @property
     def queues(self) -> Collection[str]:
-        """The queues that were named, by the configuration or by events."""
+        """The names of all queues that the configuration or an event named."""
         return list(self.visits.queues)
 
     @property
@@ -173,6 +173,7 @@ class Tracker:
     # -- queues
 
     def _joined(self, event: ev.Joined) -> None:
+        """Start a visit (QueueCallerJoin), and close the caller's talk unless a leg has left it already."""
         customer = self._customer_behind(event.uniqueid, event.linkedid)
         call = self.calls.by_id(customer.call_id) if customer is not None else None
         if call is not None:
@@ -294,6 +295,10 @@ class Tracker:
             self._direct_calls.answered(event.dialed_uniqueid, event.at)
 
     def _picked_up(self, event: ev.PickedUp) -> None:
+        """Pass a pickup (Pickup) to the Dial that rings.
+
+        For a ring of a queue, AgentConnect follows instead.
+        """
         channel = self.state.channels.get(event.uniqueid)
         channel.name, channel.picks_up = event.channel, True
         if event.rung not in self._rings:  # else AgentConnect follows
@@ -302,6 +307,7 @@ class Tracker:
     # -- channels and bridges
 
     def _channel_started(self, event: ev.ChannelStarted) -> None:
+        """Add a channel, and add it to its call (Newchannel)."""
         channel = self.state.channels.get(event.uniqueid)
         channel.name, channel.dialled = event.channel, event.exten
         self.calls.started(event)
