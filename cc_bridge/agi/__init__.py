@@ -1,1 +1,1 @@
-"""FastAGI: Asterisk calls us for each caller, we tell it what to play and hear which keys were pressed."""
+"""FastAGI: Asterisk connects for each caller, plays the prompts that cc_bridge names, and returns keys."""

@@ -1,8 +1,8 @@
-"""Tells the dialplan, before the queue, who calls: the FastAGI script `caller-lookup`.
+"""The FastAGI script `caller-lookup`: sets channel variables about the caller before the call enters a queue.
 
-The wiring gives `CallerLookupScript.run` to the FastAGI listener. The variables are those of
-`customers/profile.py`. The trap: the caller hears nothing meanwhile. So what the database does not tell
-in 150 ms is not waited for, and nothing is set; the dialplan has emptied the variables before.
+`customers/profile.py` defines the variables. The caller hears nothing during the lookup. If the database does
+not answer within 150 ms, the script therefore ends without setting any variable. The dialplan empties the
+variables before the lookup.
 """
 
 from collections.abc import Callable
@@ -19,14 +19,15 @@ __all__ = ["TIMEOUT_SECONDS", "CallerLookupScript"]
 
 _log = Logger()
 
-TIMEOUT_SECONDS = 0.15  # nobody notices that in a ringing tone
+TIMEOUT_SECONDS = 0.15  # too short to be noticed in a ringing tone
 
 
 class CallerLookupScript:
-    """Looks up the callers of one PBX.
+    """The caller lookup of one PBX.
 
-    `profile` gets the caller's number: None for one that nobody in particular calls from, else what fires
-    with the profile. `on_result` hears how it went: found, anonymous, timeout, failed.
+    `profile` looks up a caller's number. It returns None for a withheld or shared number, otherwise a
+    Deferred that fires with the profile. `on_result` is called with the result of each lookup: found,
+    anonymous, timeout or failed.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class CallerLookupScript:
         self._failing = False
 
     async def run(self, request: Request, channel: AgiChannel) -> None:
-        """Set the variables, or nothing."""
+        """Look up the caller and set the channel variables; set none if the lookup fails or times out."""
         asked = self._profile(request.caller_id)
         if asked is None:
             self._on_result("anonymous")
@@ -61,10 +62,13 @@ class CallerLookupScript:
         self._on_result("found")
 
     def _log_first(self, error: Exception) -> None:
-        """Log the first of a row; its text could hold the number."""
+        """Log the first of several failures in a row.
+
+        Only the error's class is logged, because its text can contain the number.
+        """
         if not self._failing:
             _log.warn(
-                "callers are not known before the queue: the database does not tell in time ({error})",
+                "caller lookup failed: {error}; calls continue without customer data until a lookup succeeds",
                 error=type(error).__name__,
             )
         self._failing = True

@@ -1,13 +1,11 @@
-"""A call that Asterisk handed to us: commands to await, one at a time.
+"""An AGI channel: one call that Asterisk handed to cc_bridge, with commands to await one at a time.
 
-`agi/server.py` makes one for each call and feeds it; `agi/survey_script.py` gives the commands. Exceptions
-are pyst2's, so that a script for `asterisk.agi` reads the same here; `AGIHangup` also stands for a lost
-connection. Once an error ended the channel, every further command raises that same error.
+The exceptions are those of pyst2, so that a script for `asterisk.agi` reads the same. `AGIHangup` also means
+a lost connection. After an error has ended the channel, every further command raises the same error.
 
-The trap: a command sent while another one runs stops that one, and its reply never comes (seen on 16 and
-22). So a second command at once is refused here as the fault of the program that it is. Only `interrupt`
-makes use of it: the command that it sends is answered with a word that nobody can guess, and whatever
-comes before that is passed over.
+A command that is sent while another one runs stops the running one, whose reply never comes (Asterisk 16 and
+22). A second command is therefore rejected as an error of the calling code. Only `interrupt` uses this
+behaviour. Its command has an unguessable word as the answer, and every reply before that word is discarded.
 """
 
 from dataclasses import dataclass
@@ -28,59 +26,66 @@ from cc_bridge.agi.codec import (
 
 __all__ = ["AgiChannel", "Interrupted", "NoReply", "NotRecorded", "PromptMissing", "RecordResult"]
 
-REPLY_SECONDS = 5.0  # for a command that Asterisk answers at once
-PLAY_SECONDS = 60.0  # for one that plays a prompt first; the longest shipped one takes 15 s
-SAMPLES = 8000  # a second, of the format wav
+REPLY_SECONDS = 5.0  # timeout of a command that Asterisk answers immediately
+PLAY_SECONDS = 60.0  # timeout of a command that plays a prompt; the longest shipped prompt takes 15 s
+SAMPLES = 8000  # samples per second of the format wav
 
 _HANGUP = b"HANGUP\n"
 _ASCII_CODES = 128
 
 
 class PromptMissing(AGIAppError):  # type: ignore[misc]  # pyst2 is untyped
-    """Asterisk has no sound file of that name in the channel's language; the caller is still there."""
+    """Asterisk has no sound file of this name in the channel's language. The caller is still on the line."""
 
 
 class NotRecorded(AGIAppError):  # type: ignore[misc]  # pyst2 is untyped
-    """Asterisk could not write the file: it makes no folders, and must own this one. The caller is there."""
+    """Asterisk could not write the recording. The caller is still on the line.
+
+    Asterisk creates no folders, and the folder must belong to Asterisk's user.
+    """
 
 
 class Interrupted(AGIError):  # type: ignore[misc]  # pyst2 is untyped
-    """`interrupt` stopped what was played or waited for; the caller is still there."""
+    """`interrupt` stopped a prompt or a wait for a key. The caller is still on the line."""
 
 
 class NoReply(AGIError):  # type: ignore[misc]  # pyst2 is untyped
-    """Asterisk did not reply in time; the connection was closed, since Asterisk would wait for ever."""
+    """Asterisk did not reply in time. The connection was closed, because Asterisk would wait forever."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordResult:
-    """What RECORD FILE tells of a recording."""
+    """The result of RECORD FILE.
+
+    seconds: length of the recording
+    """
 
     seconds: float
-    ended_by: str  # dtmf, timeout (silence, or the limit), hangup; randomerror: a key during the beep
+    ended_by: str  # dtmf, timeout (a silence or the limit), hangup, randomerror (a key during the beep)
 
 
 class AgiChannel:
-    """The caller's channel, as far as AGI reaches."""
+    """The channel of one caller, controlled by AGI commands."""
 
     def __init__(self, transport: ITCPTransport, clock: IReactorTime) -> None:
-        self.closed_because = ""  # why we closed it: time_limit or shutdown; empty if we did not
+        self.closed_because = ""  # time_limit or shutdown; empty unless cc_bridge closed the channel
         self._transport = transport
         self._clock = clock
         self._buffer = bytearray()
         self._waiting: Deferred[AgiReply] | None = None
         self._value_end = b""
         self._ended: AGIError | None = None
-        self._stopped_by = ""  # the word that ends an interruption; empty when there is none
+        self._stopped_by = ""  # word in the reply that ends an interruption; empty if there is none
 
-    # -- what an interview calls
+    # -- commands
 
     async def execute(
         self, command: str, *arguments: str | int, seconds: float = REPLY_SECONDS, value_end: str = ""
     ) -> AgiReply:
-        """Send a command and wait for its reply; a reply with `result=-1` raises AGIAppError.
+        """Send a command and return its reply. A reply with `result=-1` raises AGIAppError.
 
-        Not for EXEC: an application that returns 1 gets two replies from Asterisk, the second a 520.
+        The command must not be EXEC: for an application that returns 1, Asterisk sends two replies, the
+        second with code 520.
         """
         if self._waiting is not None:
             raise RuntimeError(f"{command} while another command runs")
@@ -99,7 +104,7 @@ class AgiChannel:
                 timer.cancel()
 
     async def stream_file(self, sound: str, keys: str = "") -> str:
-        """Play a sound file; one of the `keys` stops it and is returned, else the empty string.
+        """Play a sound file; return the pressed key of `keys` that stopped it, or an empty string.
 
         Raises PromptMissing.
         """
@@ -108,19 +113,19 @@ class AgiChannel:
         return chr(code) if code else ""
 
     async def get_key(self, sound: str, wait_seconds: float) -> str:
-        """Play a sound file and wait for one key, which may come while it plays; empty if none came.
+        """Play a sound file and wait for one key, pressed during or after it.
 
-        Raises PromptMissing. GET DATA does it in one command: a key pressed between STREAM FILE and
-        WAIT FOR DIGIT would be lost.
+        Return the key, empty if none came. Raises PromptMissing. The AGI command is GET DATA. With STREAM
+        FILE and WAIT FOR DIGIT, a key that is pressed between the two commands would be lost.
         """
         milliseconds = max(1, round(wait_seconds * 1000))
         reply = await self._play("GET DATA", sound, milliseconds, 1, seconds=PLAY_SECONDS + wait_seconds)
         if reply.result or reply.timed_out:
             return reply.result
-        return "#"  # it ends the input and is left out of the reply
+        return "#"  # this key ends the input, so the reply does not contain it
 
     async def wait_for_key(self, seconds: float) -> str:
-        """Return the next key, empty if none came."""
+        """Wait up to `seconds` for a key and return it; empty if none came."""
         code = self._number(
             await self.execute(
                 "WAIT FOR DIGIT", max(1, round(seconds * 1000)), seconds=REPLY_SECONDS + seconds
@@ -131,8 +136,8 @@ class AgiChannel:
     async def record_file(self, file: str, seconds: float, silence_seconds: float) -> RecordResult:
         """Beep, then record the caller into `file`.wav until `#`, a silence, the limit or the hang-up.
 
-        After a hang-up the recording is returned as well, and the next command raises AGIHangup. Raises
-        NotRecorded. `file` is a path on the PBX.
+        `file` is a path on the PBX. After a hang-up the recording is returned too, and the next command
+        raises AGIHangup. Raises NotRecorded.
         """
         limits = round(seconds * 1000), "BEEP", f"s={max(1, round(silence_seconds))}"
         command = self.execute("RECORD FILE", file, "wav", "#", *limits, seconds=PLAY_SECONDS + seconds)
@@ -148,41 +153,47 @@ class AgiChannel:
         return RecordResult(reply.end_position / SAMPLES, reply.data)
 
     def interrupt(self) -> None:
-        """Stop the prompt or the wait for a key that goes on: its command raises Interrupted.
+        """Stop the current prompt or wait for a key, whose command then raises Interrupted.
 
-        Anything but a recording stops, which ends by its own limit. Without a command it does nothing.
+        A recording does not stop; its own limit ends it. Without a running command, nothing happens.
         """
         if self._waiting is not None and not self._stopped_by:
             self._stopped_by = token_hex(8)
             self._transport.write(command_line("GET FULL VARIABLE", self._stopped_by))
 
     async def set_variable(self, name: str, value: str) -> None:
+        """Set a channel variable."""
         await self.execute("SET VARIABLE", name, value)
 
     async def get_full_variable(self, expression: str) -> str:
-        """Return what the dialplan makes of an expression such as `${CHANNEL(linkedid)}`.
+        """Return the value of a dialplan expression such as `${CHANNEL(linkedid)}`.
 
-        The value may hold anything, line breaks too. A word that nobody can guess is put behind it, so that
-        its end is certain.
+        The value may contain any text, also line breaks. An unguessable word is appended to the expression,
+        so that the end of the value is certain.
         """
         end = token_hex(8)
         reply = await self.execute("GET FULL VARIABLE", expression + end, value_end=end)
         return reply.data.removesuffix(end)
 
     async def channel_status(self) -> int:
-        """Return Asterisk's state of the channel, 6 when it is up; raises AGIHangup when it is dead."""
+        """Return Asterisk's state of the channel, 6 if it is up.
+
+        Raises AGIHangup if the channel has ended.
+        """
         return self._number(await self.execute("CHANNEL STATUS"))
 
     async def verbose(self, message: str, level: int = 1) -> None:
+        """Write a message to Asterisk's console at the verbosity `level`."""
         await self.execute("VERBOSE", message, level)
 
     async def hangup(self) -> None:
+        """Hang up the caller's channel."""
         await self.execute("HANGUP")
 
-    # -- what the server calls
+    # -- connection
 
     def received(self, data: bytes) -> None:
-        """Take bytes from Asterisk."""
+        """Process bytes from Asterisk."""
         if self._ended is not None:
             return
         self._buffer += data
@@ -193,10 +204,11 @@ class AgiChannel:
             self._end(error)
 
     def connection_lost(self) -> None:
+        """Let the running command and all further ones raise AGIHangup, because the connection was lost."""
         self._fail(AGIHangup("Asterisk closed the connection"))
 
     def close(self, because: str) -> None:
-        """End the call from our side: the running command and all further ones raise AGIHangup."""
+        """Close the connection; the running command and all further ones raise AGIHangup."""
         self.closed_because = self.closed_because or because
         self._end(AGIHangup(f"closed: {because}"))
 
@@ -205,18 +217,22 @@ class AgiChannel:
     async def _play(
         self, command: str, sound: str, *arguments: str | int, seconds: float = PLAY_SECONDS
     ) -> AgiReply:
+        """Send a command that plays a prompt, and return its reply. Raises PromptMissing."""
         try:
             return await self.execute(command, sound, *arguments, seconds=seconds)
         except AGIHangup:
             raise
         except AGIAppError as error:
-            # `result=-1` means hung up or no such file. A dead channel answers this one with 511, or its
-            # HANGUP line comes first.
+            # `result=-1` means a hang-up or a missing file. For a channel that has ended, Asterisk answers
+            # CHANNEL STATUS with 511, or the HANGUP line comes first.
             await self.channel_status()
             raise PromptMissing(f"no sound file {sound!r}") from error
 
     def _number(self, reply: AgiReply) -> int:
-        """Return a result that is a state or the code of a key."""
+        """Return a result as a number: a channel state, or the ASCII code of a key.
+
+        Close the connection and raise BadReply if the result is anything else.
+        """
         if reply.result.isascii() and reply.result.isdigit() and int(reply.result) < _ASCII_CODES:
             return int(reply.result)
         error = BadReply(f"not a number: {reply.result[:40]!r}")
@@ -224,20 +240,24 @@ class AgiChannel:
         raise error
 
     def _reply(self, line: bytes) -> None:
+        """Resolve the running command by one whole reply.
+
+        Raises BadReply if the reply does not belong to a command.
+        """
         if line == _HANGUP.rstrip():
-            # It comes at any time. The reply of a command under way may follow and is of no interest.
+            # The HANGUP line can come at any time. A reply to the running command may follow and is ignored.
             self._fail(AGIHangup("the caller hung up"))
             return
         if self._waiting is None:
-            raise BadReply("a line that nobody waits for")
+            raise BadReply("a line without a running command")
         if self._stopped_by:
             if line == f"200 result=1 ({self._stopped_by})".encode():
                 self._stopped_by = ""
                 waiting, self._waiting = self._waiting, None
                 waiting.errback(Interrupted("stopped"))
-            return  # else the reply came just before Asterisk read the interruption
-        # With AGIEXITONHANGUP the line comes twice (16.28, 22.10). Anything else is a second reply, which
-        # the next command would take for its own.
+            return  # any other reply came before Asterisk read the interruption
+        # With AGIEXITONHANGUP the HANGUP line comes twice (16.28, 22.10). Anything else is a second reply,
+        # which would be mistaken for the reply to the next command.
         if not _HANGUP.startswith(bytes(self._buffer).replace(_HANGUP, b"")):
             raise BadReply("more than one reply to a command")
         try:
@@ -254,7 +274,7 @@ class AgiChannel:
             waiting.callback(reply)
 
     def _fail(self, error: AGIError) -> None:
-        """Let the running command and all further ones raise the error; the first one counts."""
+        """Let the running command and all further ones raise the error. Only the first error counts."""
         if self._ended is not None:
             return
         self._ended = error
@@ -264,10 +284,14 @@ class AgiChannel:
             waiting.errback(error)
 
     def _end(self, error: AGIError) -> None:
+        """Close the connection, and let the running command and all further ones raise the error."""
         self._transport.abortConnection()
         self._fail(error)
 
     def _cancelled(self, _: Deferred[AgiReply]) -> None:
-        """Give up the connection: the reply of a cancelled command could be taken for the next one's."""
+        """Close the connection after a command was cancelled.
+
+        Otherwise its late reply could be mistaken for the reply to the next command.
+        """
         self._waiting = None
         self._end(AGIHangup("cancelled"))

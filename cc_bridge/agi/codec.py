@@ -1,15 +1,13 @@
-"""AGI's wire format: a command's line, where a reply ends, and what it means. Pure bytes in and out.
+"""AGI's wire format: command lines, and the end and the meaning of replies. Without I/O.
 
-`agi/channel.py` uses it. What a reply means is decided by pyst2's `AGI.get_result`; the guards here keep
-away what that function cannot take:
+pyst2's `AGI.get_result` parses the replies. Input that it cannot handle is kept away:
 
-- end-of-file inside a 520 block, or a 520 without usage lines, makes it read for ever: we give it whole
-  replies only, always followed by a closing line;
-- it reads one line, so a line break inside a variable's value travels as a lone surrogate, which
-  no decoded UTF-8 can hold;
-- its pattern needs quadratic time on a long word (0.5 s for 8 KB), hence `MAX_LINE`;
-- 511 (the channel is dead) is an unknown code to it; to us it is a hang-up;
-- a hang-up that ends a recording is an error to it; how much was recorded until then is in that reply only.
+- It reads forever at an end of file inside a 520 block, and at a 520 without usage lines. It therefore gets
+  whole replies only, each with a closing line.
+- It reads one line. A line break in a value is replaced by a surrogate, which decoded UTF-8 never contains.
+- Its pattern takes quadratic time for a long word (0.5 s for 8 KB), hence `MAX_LINE`.
+- It does not know code 511 (the channel has ended), which means a hang-up.
+- It raises an error for a hang-up while recording. Only that reply contains the recorded length.
 """
 
 import re
@@ -30,30 +28,34 @@ __all__ = [
     "take_reply",
 ]
 
-MAX_COMMAND = 2047  # bytes with the LF: Asterisk's buffer up to 20.0; newer ones take 8191
-MAX_LINE = 2048  # bytes; the longest ordinary reply carries a value of 1023
-MAX_REPLY = 65536  # bytes of a reply with many lines: a value or the usage of a command
+MAX_COMMAND = 2047  # bytes with the line feed: Asterisk's buffer up to 20.0; newer versions read 8191
+MAX_LINE = 2048  # bytes; the longest ordinary reply contains a value of 1023 bytes
+MAX_REPLY = 65536  # bytes of a reply with several lines: a value, or the usage of a command
 
 _END_POSITION = re.compile(r"endpos=(\d{1,12})\s*$")
 _LINE_BREAK = "\udc0a"
 
 
 class BadReply(AGIUnknownError):  # type: ignore[misc]  # pyst2 is untyped
-    """Asterisk, or whoever connected, sent what is no reply; the connection is of no more use."""
+    """The peer sent something that is not an AGI reply. The connection cannot be used any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgiReply:
-    """A `200` reply: `result=` as text, and what stood in parentheses behind it."""
+    """A `200` reply to a command.
+
+    result: the text after `result=`
+    data: the text in parentheses after the result
+    """
 
     result: str
     data: str
-    timed_out: bool  # GET DATA without the key that ends it
-    end_position: int = 0  # in samples: where a prompt was stopped, how much was recorded
+    timed_out: bool  # GET DATA ended without the key that ends the input
+    end_position: int = 0  # samples played until a prompt stopped, or recorded
 
 
 class _Grammar(AGI):  # type: ignore[misc]  # pyst2 is untyped
-    """pyst2's reply grammar without its `__init__`, which reads stdin and takes over SIGHUP."""
+    """pyst2's reply grammar without its `__init__`, which reads stdin and replaces the SIGHUP handler."""
 
     def __init__(self, text: str) -> None:
         self.stdin = StringIO(text)
@@ -61,10 +63,10 @@ class _Grammar(AGI):  # type: ignore[misc]  # pyst2 is untyped
 
 
 def command_line(command: str, *arguments: str | int) -> bytes:
-    r"""Return the line for a command, each argument quoted.
+    r"""Return the line of a command, with each argument quoted.
 
-    Raises ValueError for what Asterisk could not read back: its parser knows `\` and `"` only, so a line
-    break or NUL cannot be escaped.
+    Raises ValueError for a text that Asterisk could not read back. Its parser knows the escapes `\\` and `\"`
+    only, so a line break or NUL cannot be escaped.
     """
     words = [command]
     for argument in arguments:
@@ -76,16 +78,16 @@ def command_line(command: str, *arguments: str | int) -> bytes:
     encoded = line.encode() + b"\n"
     if len(encoded) > MAX_COMMAND:
         raise ValueError(
-            f"the AGI command {command!r} has {len(encoded)} bytes, Asterisk reads {MAX_COMMAND}"
+            f"the AGI command {command!r} has {len(encoded)} bytes, but Asterisk reads at most {MAX_COMMAND}"
         )
     return encoded
 
 
 def take_reply(buffer: bytearray, value_end: bytes = b"") -> bytes | None:
-    """Cut the first whole reply off the buffer; None if it has not all arrived.
+    """Remove the first whole reply from the buffer and return it; None if it has not arrived completely.
 
-    `value_end` closes a value that may itself hold line breaks and parentheses. Raises BadReply for a reply
-    without an end in sight.
+    `value_end` marks the end of a value that may contain line breaks and parentheses. Raises BadReply for a
+    reply that exceeds the limit without an end.
     """
     limit = MAX_REPLY
     if buffer.startswith(b"520-"):
@@ -108,11 +110,12 @@ def take_reply(buffer: bytearray, value_end: bytes = b"") -> bytes | None:
 
 
 def read_reply(reply: bytes) -> AgiReply:
-    """Tell what a whole reply means.
+    """Return the content of a whole reply.
 
-    Raises pyst2's errors: AGIHangup for a dead channel, AGIResultHangup with the reply for one that was
-    being recorded, AGIAppError for `result=-1` (a hang-up or a failure: the reply does not tell which),
-    AGIInvalidCommand (510), AGIUsageError (520); BadReply for all else.
+    Raises pyst2's errors: AGIHangup for a channel that has ended, AGIResultHangup with the reply for a
+    hang-up during a recording, AGIInvalidCommand (510) and AGIUsageError (520). AGIAppError means
+    `result=-1`: a hang-up or a failure, which the reply does not distinguish. Raises BadReply for any other
+    text.
     """
     text = reply.decode("utf-8", "replace")
     code = text[:4].rstrip()
@@ -132,6 +135,6 @@ def read_reply(reply: bytes) -> AgiReply:
 
 
 def end_position(reply: str) -> int:
-    """Return where a reply says that a prompt or a recording ended, in samples; 0 if it does not."""
+    """Return the position at which a prompt or a recording ended, in samples; 0 if the reply has none."""
     found = _END_POSITION.search(reply)
     return int(found[1]) if found else 0

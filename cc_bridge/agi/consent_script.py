@@ -1,8 +1,8 @@
-"""Asks a caller, before the queue, whether he wants to be asked afterwards: key 1 is a yes.
+"""The FastAGI script `consent`: asks callers before the queue whether they agree to a survey after the call.
 
-The wiring gives `ConsentScript.run` to the FastAGI listener for agi://.../consent. Only a pressed 1 is a yes:
-another key, silence, a hang-up and a missing prompt are not. The trap: the agent must not know, so the
-answer goes to the daemon's memory and to CCB_CONSENT, a variable that no other channel inherits.
+Only the key 1 means yes. Another key, silence, a hang-up and a missing prompt mean no. The agent must not
+know the answer. It is therefore kept in the daemon's memory and in CCB_CONSENT, a channel variable that no
+other channel inherits.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,14 +19,14 @@ _log = Logger()
 PROMPT = "consent_before"
 VARIABLE = "CCB_CONSENT"
 YES = "1"
-WAIT_SECONDS = 5.0  # after the prompt; the queue is waiting
+WAIT_SECONDS = 5.0  # for a key after the prompt; short, because the caller is not in the queue yet
 
 
 class ConsentScript:
-    """Asks one question on one PBX.
+    """The consent question of one PBX.
 
-    `sounds` gives the sound files: prompt -> language -> file. `remember` gets the caller's Uniqueid and
-    answer, and is called before the caller goes on to the queue, also for a hang-up.
+    `sounds` maps each prompt to its sound files by language. `remember` is called with the caller's Uniqueid
+    and answer before the caller enters the queue, also after a hang-up.
     """
 
     def __init__(
@@ -36,25 +36,32 @@ class ConsentScript:
         self._remember = remember
 
     async def run(self, request: Request, channel: AgiChannel) -> None:
-        """Ask, remember, and tell the dialplan."""
+        """Ask the caller, store the answer, and set the channel variable CCB_CONSENT to yes or no."""
         given = False
         try:
             given = await self._key(request.language, channel) == YES
         except PromptMissing as error:
-            _log.error("{error}: nobody is asked for consent", error=error, uniqueid=request.uniqueid)
+            _log.error(
+                "the consent question cannot be played: {error}; the call continues without consent",
+                error=error,
+                uniqueid=request.uniqueid,
+            )
         finally:
             self._remember(request.uniqueid, given)
         await channel.set_variable(VARIABLE, "yes" if given else "no")
 
     async def _key(self, language: str, channel: AgiChannel) -> str:
-        """Play the question in the caller's language, or in the one that there is."""
+        """Play the question in the caller's language, or in an available one, and return the pressed key.
+
+        The key is empty if none came. Raises PromptMissing.
+        """
         base = language.replace("-", "_").partition("_")[0]
         speaks = next((each for each in (language, base, *self._sounds) if each in self._sounds), None)
         if speaks is None:
             raise PromptMissing(f"no prompt {PROMPT!r} in the catalogue")
         if speaks != language:
-            # Asterisk looks for the file in the folder of the channel's language. The agent's language is
-            # that of his own channel, and the caller's comes back.
+            # Asterisk reads the file from the folder of the channel's language. The caller's language is
+            # restored after the question. The agent's channel has a language of its own.
             await channel.set_variable("CHANNEL(language)", speaks)
         try:
             return await channel.get_key(self._sounds[speaks], WAIT_SECONDS)

@@ -1,8 +1,9 @@
-"""AGI requests for scripts that are not cc-bridge's, such as FreePBX's `dialparties.agi`.
+"""AGI requests for scripts that are not cc_bridge's, such as FreePBX's `dialparties.agi`.
 
-A dialplan of another program reaches our port when both programs were given the same one; its calls then
-continue without their script. Each request is counted, the last one is recent for a minute, and the log names
-one at most once a minute. Note: the script's name comes from the network, so it is cut and made printable.
+Another program's dialplan reaches cc_bridge if both were configured with the same port. Its calls then
+continue without their script. Each request is counted, and the log names one at most once a minute.
+
+The name of the script comes from the network, so it is truncated, and unprintable characters are replaced.
 """
 
 from collections.abc import Callable
@@ -13,12 +14,15 @@ __all__ = ["RECENT_SECONDS", "ForeignRequests"]
 
 _log = Logger()
 
-RECENT_SECONDS = 60.0  # a request counts as recent, and keeps the log quiet, for this long
-_LONGEST = 40  # characters of a script's name; what follows is left out
+RECENT_SECONDS = 60.0  # a request counts as recent for this long; also the time between two log lines
+_LONGEST = 40  # characters of a script's name; the rest is truncated
 
 
 class ForeignRequests:
-    """The count of them and the last one; `seconds` is a clock that never goes back."""
+    """The number of requests for other programs' scripts, and the latest such request.
+
+    `seconds` returns the time in seconds of a clock that is never set back.
+    """
 
     def __init__(self, seconds: Callable[[], float]) -> None:
         self.total = 0
@@ -29,7 +33,10 @@ class ForeignRequests:
         self._unlogged = 0
 
     def note(self, script: str, peer: str) -> None:
-        """Count a request; `peer` is the address that it came from."""
+        """Count a request, and log it unless one was logged in the last minute.
+
+        `peer` is the sender's address.
+        """
         now = self._seconds()
         self.total += 1
         self._unlogged += 1
@@ -38,7 +45,8 @@ class ForeignRequests:
             return
         _log.error(
             "another program's AGI calls reach cc-bridge: {script} from {peer}, {n} since the last such line;"
-            " correct the agi:// address in that dialplan, or give cc-bridge another agi.port",
+            " these calls continue without their script; correct the agi:// address in that dialplan, or give"
+            " cc-bridge another agi.port",
             script=self._last_script,
             peer=peer,
             n=self._unlogged,
@@ -47,11 +55,12 @@ class ForeignRequests:
 
     @property
     def recent_script(self) -> str:
-        """The script of the last request if that was less than a minute ago, else empty."""
+        """The script of the latest request if it was less than a minute ago, otherwise empty."""
         recent = self._last_at is not None and self._seconds() - self._last_at < RECENT_SECONDS
         return self._last_script if recent else ""
 
 
 def _printable(script: str) -> str:
+    """Return a script's name, truncated, with `?` for each unprintable character."""
     text = "".join(char if " " < char <= "~" else "?" for char in script[: _LONGEST + 1])
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

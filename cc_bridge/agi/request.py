@@ -1,9 +1,8 @@
-"""What Asterisk says about a call when it connects: `agi_name: value` lines, then an empty one. Pure.
+"""The head of an AGI connection: Asterisk's `agi_name: value` lines about a call, ended by an empty line.
 
-`agi/server.py` feeds it. The trap: values are raw, and some come from the caller. A line break inside a
-name or number can end the head early or bring lines of its own; so a line that is no header and a header
-that comes twice spoil the whole head, and what follows a forged end is refused by the channel as a reply
-that nobody waits for.
+The values are raw, and some come from the caller. A line break inside a name or number can end the head early
+or add lines. A line that is not a header, or a header that occurs twice, therefore makes the whole head
+invalid. Bytes after a forged end are rejected later, as a reply without a running command.
 """
 
 from collections.abc import Mapping
@@ -14,18 +13,18 @@ __all__ = ["AgiEnvironmentReader", "BadAgiEnvironment", "Request"]
 
 
 class BadAgiEnvironment(Exception):
-    """The peer is not Asterisk, or a caller's value broke the head."""
+    """The head is invalid: the peer is not Asterisk, or a caller's value contains line breaks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call that came in. Every value is text as Asterisk sent it, empty when it sent none."""
+    """The request of one call. Every value is the text that Asterisk sent, empty if it sent none."""
 
     script: str  # path of the agi:// address, without slashes around it and without a query
     uniqueid: str
     channel: str
     language: str
-    caller_id: str = field(repr=False)  # personal: not to be logged
+    caller_id: str = field(repr=False)  # personal data, never logged
     extension: str
     context: str
     args: tuple[str, ...]
@@ -33,7 +32,7 @@ class Request:
 
 
 class AgiEnvironmentReader:
-    """Bytes in, one Request out."""
+    """The parser of one connection's head, which takes bytes and returns one `Request`."""
 
     def __init__(self, max_lines: int, max_bytes: int) -> None:
         self._max_lines = max_lines
@@ -41,9 +40,10 @@ class AgiEnvironmentReader:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> tuple[Request, bytes] | None:
-        """Return the request and the bytes behind it once the empty line is there.
+        """Add bytes.
 
-        Raises BadAgiEnvironment; the reader is of no more use after it.
+        Return the request and the bytes after it once the empty line has arrived, otherwise None. Raises
+        BadAgiEnvironment; the parser cannot be used after that.
         """
         self._buffer += data
         head, end, rest = bytes(self._buffer).replace(b"\r\n", b"\n").partition(b"\n\n")
@@ -55,12 +55,13 @@ class AgiEnvironmentReader:
 
 
 def _request(head: bytes) -> Request:
+    """Return the request of a whole head. Raises BadAgiEnvironment."""
     raw: dict[str, str] = {}
     for line in head.split(b"\n"):
         first, colon, value = line.partition(b":")
         name = _name(first)
         if not colon or not name.startswith("agi_"):
-            raise BadAgiEnvironment("a line that is no agi_ header")
+            raise BadAgiEnvironment("a line that is not an agi_ header")
         if name in raw:
             raise BadAgiEnvironment(f"{name[:40]!r} comes twice")
         raw[name] = value.decode("utf-8", "replace").strip()
@@ -83,6 +84,7 @@ def _request(head: bytes) -> Request:
     )
 
 
-@lru_cache(maxsize=64)  # every head has the same names: 1.3 of its 3 KB, for as long as the call lasts
+@lru_cache(maxsize=64)  # saves 1.3 of a head's 3 KB during the call: every head has the same names
 def _name(first: bytes) -> str:
+    """Return the name of a header as text. Equal names share one object."""
     return first.decode("utf-8", "replace")

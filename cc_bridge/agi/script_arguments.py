@@ -1,8 +1,8 @@
-"""What the dialplan says about a caller whom it sends to the survey: the arguments of AGI(). Pure.
+"""The arguments with which the dialplan starts the survey script by AGI().
 
-The wiring reads them to know what brought the caller, and falls back on them for the agent when the PBX was
-not observed. `extensions_cc_bridge.conf` gives (trigger, queue, interface, call); a dialplan of version 0.1
-gave (queue, interface), and some give nothing.
+They show the trigger of the survey. They also name the agent if the PBX was not observed.
+`extensions_cc_bridge.conf` passes (trigger, queue, interface, call). A dialplan of version 0.1 passed (queue,
+interface), and some dialplans pass no arguments.
 """
 
 import re
@@ -13,22 +13,22 @@ from cc_bridge.records import Trigger
 
 __all__ = ["ScriptArguments", "parse_arguments"]
 
-_OLD_FORM = 2  # arguments at most
-_CHANNELS_OWN = re.compile(r"-[0-9a-f]{8}(;[12])?$")  # what Asterisk puts behind a phone's name
+_OLD_FORM = 2  # a dialplan of version 0.1 passes up to this number of arguments
+_CHANNELS_OWN = re.compile(r"-[0-9a-f]{8}(;[12])?$")  # end of a channel's name, after the phone's name
 
 
 @dataclass(frozen=True, slots=True)
 class ScriptArguments:
-    """What the dialplan says; texts are empty where it says nothing."""
+    """The arguments of the survey script. Texts are empty if the dialplan does not pass them."""
 
     trigger: Trigger
     queue: str
     interface: str  # of the agent
-    about: str  # the uniqueid of the call that a call-back is about
+    about: str  # the uniqueid of the earlier call that a survey callback is about
 
 
 def parse_arguments(arguments: Sequence[str]) -> ScriptArguments:
-    """Return what the arguments mean; a trigger that is not known counts as the queue."""
+    """Return the meaning of the arguments. An unknown trigger counts as `queue`."""
     given = list(arguments)
     if len(given) <= _OLD_FORM:
         given.insert(0, Trigger.QUEUE)

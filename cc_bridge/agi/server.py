@@ -1,11 +1,11 @@
-"""The FastAGI listener: takes calls from Asterisk, within limits, and gives each to a coroutine.
+"""The FastAGI listener: accepts calls from Asterisk within limits, and runs a coroutine for each call.
 
-The wiring listens with a `FastAgiFactory`; metrics read its counters. The trap: Asterisk waits for our
-close for ever, and the caller hears silence meanwhile. So whatever goes wrong here closes the connection,
-and the dialplan goes on.
+Asterisk waits without a time limit until cc_bridge closes the connection, and the caller hears silence in the
+meantime. Every error here therefore closes the connection, so that the dialplan continues.
 
-A call over its limit, or cut by `stop`, first loses its channel: the running command raises AGIHangup and
-the handler can still store how far it came. It is cancelled only if that takes too long.
+When a call exceeds its time limit or the daemon stops, the call first loses its channel. The running command
+then raises AGIHangup, and the handler can still store its progress. The handler is cancelled only if that
+takes too long.
 """
 
 from collections import Counter
@@ -30,13 +30,16 @@ _log = Logger()
 
 Handler = Callable[[Request, AgiChannel], Coroutine[Any, Any, None]]
 
-BACKLOG = 1024  # callers who wait to be accepted; of 1,000 a second, Twisted's 50 let some wait for a second
-LAST_WORDS_SECONDS = 15.0  # between the loss of the channel and the cancelling: two slow stores of 5 s fit in
+BACKLOG = 1024  # connections to be accepted; with Twisted's 50, some of 1,000 a second waited a second
+LAST_WORDS_SECONDS = 15.0  # from the loss of the channel to the cancellation: enough for two stores of 5 s
 
 
 @dataclass(frozen=True, slots=True)
 class AgiLimits:
-    """What one PBX may ask of us. A survey takes 20 to 40 s, a head 25 lines and 1 KB."""
+    """The limits of one PBX. A survey takes 20 to 40 s; a head has 25 lines and 1 KB.
+
+    callers: number of simultaneous calls
+    """
 
     callers: int = 100
     call_seconds: float = 90.0
@@ -46,9 +49,10 @@ class AgiLimits:
 
 
 class FastAgiFactory(Factory):
-    """Makes a connection for each caller and keeps the counts.
+    """The factory of AGI connections, with their counters.
 
-    `scripts` are the paths that we serve; a request for any other one is closed at once and is `foreign`.
+    `scripts` holds the paths of the known scripts. A request for another script is closed immediately and
+    counted as foreign.
     """
 
     noisy = False
@@ -64,7 +68,7 @@ class FastAgiFactory(Factory):
         self.limits = limits
         self.clock = clock
         self.scripts = scripts
-        self.accepted = 0  # calls given to the handler
+        self.accepted = 0  # calls passed to the handler
         self.refused: Counter[str] = Counter()  # by reason: busy, invalid_header, header_timeout, stopping
         self.foreign = ForeignRequests(clock.seconds)
         self.failed = 0  # calls whose handler raised
@@ -74,15 +78,17 @@ class FastAgiFactory(Factory):
 
     @property
     def in_progress(self) -> int:
+        """The number of connections in progress."""
         return len(self.calls)
 
     def buildProtocol(self, addr: IAddress | None) -> "_FastAgiProtocol":  # noqa: ARG002 (Twisted passes it)
+        """Return the protocol of a new connection."""
         return _FastAgiProtocol(self)
 
     async def stop(self, seconds: float) -> None:
-        """Take no new callers, let the running ones finish within `seconds`, then cut them.
+        """Accept no new callers, let the running calls finish within `seconds`, then end them.
 
-        Returns once every handler has ended; the wiring closes the port before and the storage after it.
+        Return after every handler has ended. The port must be closed before, and the storage after.
         """
         self.stopping = True
         calls = list(self.calls)
@@ -94,7 +100,7 @@ class FastAgiFactory(Factory):
 
 
 class _FastAgiProtocol(Protocol):
-    """One connection: the head is read, then the handler runs, then we close."""
+    """One AGI connection: it reads the head, runs the handler, and closes."""
 
     transport: ITCPTransport
 
@@ -107,6 +113,7 @@ class _FastAgiProtocol(Protocol):
         self._timer: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
+        """Start to read the head. Reject the connection if the daemon stops or all places are taken."""
         limits, factory = self._factory.limits, self._factory
         if factory.stopping:
             self._refuse("stopping")
@@ -120,28 +127,30 @@ class _FastAgiProtocol(Protocol):
             )
 
     def dataReceived(self, data: bytes) -> None:
+        """Pass bytes to the channel, or to the parser of the head before the channel exists."""
         if self._channel is not None:
             self._channel.received(data)
             return
         if self._head is None:
-            return  # refused; what was under way is of no interest
+            return  # the connection was rejected, so its bytes are ignored
         try:
             head = self._head.feed(data)
         except BadAgiEnvironment as error:
-            _log.warn("an AGI connection was refused: {error}", error=error)
+            _log.warn("AGI connection rejected and closed: {error}", error=error)
             self._refuse("invalid_header")
             return
         if head is not None:
             self._begin(*head)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: ARG002 (Twisted passes it)
+        """End the call; a running command raises AGIHangup."""
         if self._channel is not None:
             self._channel.connection_lost()
         else:
             self._end()
 
     def terminate(self, because: str) -> None:
-        """End the call from our side. The handler keeps the time for its last words."""
+        """End the call for the reason `because`. The handler has LAST_WORDS_SECONDS to store its progress."""
         if self.over.called:
             return
         if self._channel is None:
@@ -154,6 +163,10 @@ class _FastAgiProtocol(Protocol):
     # -- inside
 
     def _begin(self, request: Request, rest: bytes) -> None:
+        """Start the handler of a request.
+
+        Reject it if the daemon stops or the script is another program's.
+        """
         if self._factory.stopping:
             self._refuse("stopping")
             return
@@ -172,34 +185,40 @@ class _FastAgiProtocol(Protocol):
             self._channel.received(rest)
 
     def _failed(self, failure: Failure, request: Request) -> None:
+        """Count and log an error of the handler. A hang-up or a cancellation is not an error."""
         if failure.check(AGIHangup, CancelledError):
-            return  # the caller's right, or a cut that is counted already
+            return  # the caller hung up, or the ended call is already counted as terminated
         self._factory.failed += 1
         _log.failure(
-            "the AGI script {script} failed for channel {uniqueid!r}",
+            "AGI script {script} failed for channel {uniqueid!r}; the call continues without it",
             failure,
             script=request.script,
             uniqueid=request.uniqueid,
         )
 
     def _give_up(self) -> None:
+        """Cancel the handler."""
         if self._handling is not None:
             self._handling.cancel()
 
     def _refuse(self, reason: str) -> None:
+        """Count a rejected connection by its reason, and close it."""
         self._factory.refused[reason] += 1
         self._end()
 
     def _start_timer(self, seconds: float, then: Callable[..., None], *arguments: str) -> None:
+        """Start the connection's only timer, in place of an earlier one."""
         self._stop_timer()
         self._timer = self._factory.clock.callLater(seconds, then, *arguments)
 
     def _stop_timer(self) -> None:
+        """Stop the timer, if one runs."""
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
 
     def _end(self) -> None:
+        """Close the connection and fire `over`."""
         self._stop_timer()
         self._head = None
         self._factory.calls.discard(self)

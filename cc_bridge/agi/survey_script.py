@@ -1,8 +1,8 @@
-"""Asks callers: the FastAGI script `survey`.
+"""The FastAGI script `survey`: invites callers to a survey and plays it.
 
-The wiring gives `SurveyScript.run` to the FastAGI listener. The trap: until it is decided whether a
-caller is asked, the caller must not hear silence; `invite` gets the channel for that. The channel variable
-CCB_SURVEY always tells the dialplan how far the survey came, or why the caller was not asked.
+The caller must not hear silence while the invitation is being decided. `invite` therefore gets the channel.
+The channel variable CCB_SURVEY always shows the dialplan the progress of the survey, or the reason why the
+caller was not invited.
 """
 
 from collections.abc import Awaitable, Callable
@@ -22,13 +22,15 @@ RECORDINGS = "/var/spool/asterisk/cc_bridge"
 
 
 class SurveyScript:
-    """Asks the callers of one PBX.
+    """The survey script of one PBX.
 
-    `invite` decides whether a caller is asked, what and about whom. The Deferred of `store` fires once the
-    record is on disk. `now` gives UTC seconds since the epoch. `on_stage` hears each stage of the funnel,
-    with the queue: invited, started, answered, invalid, no_input, skipped, not_recorded, opted_out, hung_up,
-    complete, partial, declined. `opted_out` hears who is not to be asked again (the caller_key), once that is
-    on disk. `recordings` is a folder on the PBX, which Asterisk does not make by itself.
+    invite: decides whether a caller is invited, to which survey, and which agent is rated
+    store: its Deferred fires once the record is on disk
+    now: returns UTC seconds since the epoch
+    on_stage: called with each stage of the funnel and the queue: invited, started, answered, invalid,
+        no_input, skipped, not_recorded, opted_out, hung_up, complete, partial, declined
+    opted_out: called with the caller key after an opt-out is on disk
+    recordings: a folder on the PBX, which Asterisk does not create
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class SurveyScript:
 
     @property
     def recordings(self) -> str:
-        """Where surveys that start from now on are recorded."""
+        """The folder for spoken comments of surveys that start from now on."""
         return self._context.recordings
 
     @recordings.setter
@@ -56,7 +58,7 @@ class SurveyScript:
         self._context = replace(self._context, recordings=folder)
 
     async def run(self, request: Request, channel: AgiChannel) -> None:
-        """Ask the caller, if the caller is invited; returns when all is stored."""
+        """Run the survey if the caller is invited; return after all records are stored."""
         invitation = await self._invite(request, channel)
         if isinstance(invitation, NotAskedReason):
             await channel.set_variable(VARIABLE, invitation)

@@ -1,11 +1,11 @@
-"""One survey of one caller: runs the steps of an `Interview` on an `AgiChannel` and stores the answers.
+"""One survey of one caller: the steps of an `Interview`, executed on an `AgiChannel`.
 
-`agi/survey_script.py` makes one for each caller who is invited. The trap: a caller may hang up at any moment,
-so an answer is on disk before the next prompt is sent, and the attempt is stored when it starts and again
-when it ends, whatever ended it. A store that fails or is slow must not be heard: the caller gets the goodbye.
+A caller may hang up at any moment. An answer is therefore on disk before the next prompt is sent. The attempt
+is stored when it starts and again when it ends, for every reason of the end. A slow or failing store must not
+be noticed, so the caller hears the goodbye.
 
-A survey has `max_seconds`. Its last FAREWELL_SECONDS belong to the goodbye: what plays when they begin is
-stopped, and nobody is cut off without a word.
+A survey lasts at most `max_seconds`. The last FAREWELL_SECONDS are kept for the goodbye. When they start, the
+current prompt is stopped, so that no survey ends without a goodbye.
 """
 
 import re
@@ -49,23 +49,25 @@ _log = Logger()
 _Record = TypeVar("_Record")
 
 VARIABLE = "CCB_SURVEY"
-FAREWELL_SECONDS = 5.0  # the shipped goodbyes take 1 to 4
-STORE_SECONDS = 5.0  # a commit takes milliseconds; a caller waits in silence meanwhile
+FAREWELL_SECONDS = 5.0  # the shipped goodbyes take 1 to 4 s
+STORE_SECONDS = 5.0  # timeout of a store, during which the caller hears silence; it takes milliseconds
 
 _ANY_KEY = "0123456789*#"
-# A recording that silence ended keeps its last second: so short a one holds no word.
+# A recording that ended by silence contains a second of silence. Up to this length it contains no word.
 _SILENT_SECONDS = 1.2
-_WORDLESS_SECONDS = 0.3  # one that a key or a hang-up ended; 22.10 writes 0.02 s of who leaves at the beep
+# A recording that ended by a key or a hang-up contains no word up to this length. Asterisk 22.10 writes
+# 0.02 s for a caller who hangs up at the beep.
+_WORDLESS_SECONDS = 0.3
 _BEEP_SECONDS = 1.0
-_LEAST_STORE_SECONDS = 0.5  # even if the survey's time is nearly over
-_LONGEST_NAME = 100  # of a recording; a Uniqueid has about 15 characters
+_LEAST_STORE_SECONDS = 0.5  # timeout of a store near the end of the survey's time
+_LONGEST_NAME = 100  # characters of a recording's name; a Uniqueid has about 15
 
 StoreRecord = Callable[[SurveyAttempt | Answer | OptOut], Deferred[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class SurveyContext:
-    """What all interviews of one PBX share; `SurveyScript` says what each is."""
+    """The functions and settings that all surveys of one PBX share, as described at `SurveyScript`."""
 
     pbx: str
     store: StoreRecord
@@ -77,7 +79,7 @@ class SurveyContext:
 
 
 class SurveySession:
-    """One interview: the caller's channel, and the attempt that is stored of it."""
+    """One survey in progress: the caller's channel, the interview, and the stored attempt."""
 
     def __init__(
         self, context: SurveyContext, invitation: Invitation, request: Request, channel: AgiChannel
@@ -91,10 +93,11 @@ class SurveySession:
         self._attempt = self._new_attempt()
         self._ids = {name: getattr(self._attempt, name) for name in ("uniqueid", "call_id", "attempt_id")}
         self._began_at = context.clock.seconds()
-        self._reported = ""  # what VARIABLE holds
-        self._channel_language = request.language  # the channel
+        self._reported = ""  # the current value of the channel variable VARIABLE
+        self._channel_language = request.language  # the current language of the channel
 
     async def run(self) -> None:
+        """Run the survey from the invitation to the stored result."""
         queue = self._attempt.queue
         self._context.on_stage("invited", queue)
         step = self._interview.begin()
@@ -110,6 +113,7 @@ class SurveySession:
         await self._store(self._attempt)
 
     def _new_attempt(self) -> SurveyAttempt:
+        """Return the attempt at its start, without a result."""
         attribution, started_at = self._invitation.attribution, self._context.now()
         rated = attribution.last
         return SurveyAttempt(
@@ -135,14 +139,19 @@ class SurveySession:
     # -- one step
 
     async def _execute(self, step: Step) -> StepOutcome:
-        """Do what the interview wants next, and turn whatever goes wrong into an event."""
+        """Execute a step of the interview; return its outcome, with every error turned into an outcome."""
         try:
             return await self._do(step)
         except PromptMissing as error:
-            _log.error("{error} for survey {survey}", error=error, survey=self._survey.id, **self._ids)
+            _log.error(
+                "prompt of survey {survey} not played: {error}",
+                error=error,
+                survey=self._survey.id,
+                **self._ids,
+            )
             return StepResult.PROMPT_MISSING
         except NotRecorded as error:
-            _log.error("{error}", error=error, **self._ids)
+            _log.error("spoken comment lost: {error}", error=error, **self._ids)
             return StepResult.NOT_RECORDED
         except Interrupted:
             return StepResult.TIME_IS_UP
@@ -151,10 +160,11 @@ class SurveySession:
         except CancelledError:
             return InterviewEnd(self._channel.closed_because or InterviewEnd.SHUTDOWN)
         except AGIError as error:
-            _log.error("survey on channel {uniqueid!r} broke off: {error!r}", error=error, **self._ids)
+            _log.error("survey on channel {uniqueid!r} failed and ends: {error!r}", error=error, **self._ids)
             return InterviewEnd.FAILED
 
     async def _do(self, step: Step) -> StepOutcome:
+        """Execute a step of the interview and return its outcome. Raises AGI errors."""
         match step:
             case Begin():
                 return await self._begin()
@@ -181,6 +191,7 @@ class SurveySession:
                 timer.cancel()
 
     async def _listen(self, step: AskKey | Play | Listen) -> StepOutcome:
+        """Play a prompt or wait for a key; return the pressed key or the outcome without a key."""
         match step:
             case AskKey(prompt, wait_seconds, language):
                 key = await self._channel.get_key(self._sound(prompt, language), wait_seconds)
@@ -189,7 +200,7 @@ class SurveySession:
                 key = await self._channel.stream_file(self._sound(prompt, language), _ANY_KEY)
                 return KeyPressed(key) if key else StepResult.DONE
             case Play(prompt):
-                # Nothing can change the result any more, and many callers hang up while they are thanked.
+                # The result is final before the goodbye, during which many callers hang up.
                 await self._report(self._interview.result)
                 await self._channel.stream_file(self._sound(prompt))
                 return StepResult.DONE
@@ -198,12 +209,14 @@ class SurveySession:
                 return KeyPressed(key) if key else StepResult.SILENCE
 
     async def _begin(self) -> StepResult:
+        """Store the start of the attempt, and set the channel's language to that of the survey."""
         kept = await self._store_step(self._attempt)
         await self._report(self._attempt.result)
         await self._set_language(self._attempt.language)
         return kept
 
     async def _record(self, step: RecordComment, left: float) -> StepOutcome:
+        """Record a spoken comment within the time left; a recording without a word counts as silence."""
         seconds = min(step.max_seconds, left - _BEEP_SECONDS)
         if seconds < _BEEP_SECONDS:
             return StepResult.TIME_IS_UP
@@ -216,9 +229,10 @@ class SurveySession:
         return CommentRecorded(max(1, round(recording.seconds)))
 
     async def _stop_asking(self) -> StepResult:
+        """Store the caller's opt-out."""
         caller_key = self._attempt.caller_key
         if not caller_key:
-            return StepResult.DONE  # a withheld number, which nobody can ask again
+            return StepResult.DONE  # the number is withheld, so the caller cannot be recognised again
         kept = await self._store_step(OptOut(caller_key, self._context.now(), opted_out=True, source="key"))
         if kept is StepResult.DONE:
             self._context.opted_out(caller_key)
@@ -227,23 +241,27 @@ class SurveySession:
     # -- inside
 
     def _seconds_left(self) -> float:
-        """Return the seconds for what the interview wants next; only the goodbye may use the last ones."""
+        """Return the seconds left for the next step. Only the goodbye may use the last FAREWELL_SECONDS."""
         parting = self._interview.state is InterviewState.PARTING
         limit = self._survey.max_seconds - (0 if parting else FAREWELL_SECONDS)
         return self._began_at + limit - self._context.clock.seconds()
 
     def _sound(self, prompt: str, language: str = "") -> str:
-        """Return a sound file; in another language than the channel's it is named with its folder."""
+        """Return the name of a prompt's sound file, with its folder if its language is not the channel's."""
         if not language or language == self._channel_language:
             return self._survey.sound(prompt, self._interview.language)
         return f"{language}/{self._survey.sound(prompt, language)}"
 
     def _file(self, question: str) -> str:
-        """Return where a comment is recorded; the Uniqueid comes from outside."""
+        """Return the path of a question's recording, without the file name extension.
+
+        Characters that are unsafe in a file name are replaced, because the Uniqueid is input from outside.
+        """
         name = re.sub(r"[^A-Za-z0-9.-]", "_", f"{self._attempt.attempt_id}-{question}")
         return f"{self._context.recordings}/{name[-_LONGEST_NAME:]}"
 
     def _answer(self, answered: Save) -> Answer:
+        """Return the record of a valid answer."""
         question = answered.question
         rated = self._invitation.attribution.rated(question.rates)
         return Answer(
@@ -262,24 +280,28 @@ class SurveySession:
         )
 
     async def _report(self, outcome: str) -> None:
+        """Set the channel variable VARIABLE to the survey's result so far."""
         if outcome != self._reported:
             await self._channel.set_variable(VARIABLE, outcome)
             self._reported = outcome
 
     async def _set_language(self, language: str) -> None:
+        """Set the language of the channel, if it differs."""
         if language != self._channel_language:
             await self._channel.set_variable("CHANNEL(language)", language)
             self._channel_language = language
 
     async def _restore_language(self) -> None:
-        """Leave the channel as it came, if it is still there."""
+        """Restore the channel's original language, if the channel is still there."""
         with suppress(AGIError, CancelledError):
             await self._set_language(self._request.language or self._channel_language)
 
     async def _store_step(self, record: SurveyAttempt | Answer | OptOut) -> StepResult:
+        """Store a record; return NOT_STORED if that failed or timed out."""
         return StepResult.DONE if await self._store(record) else StepResult.NOT_STORED
 
     async def _store(self, record: SurveyAttempt | Answer | OptOut) -> bool:
+        """Store a record within the time left; return whether that succeeded."""
         context = self._context
         seconds = min(STORE_SECONDS, max(self._seconds_left(), _LEAST_STORE_SECONDS))
         return await _store_within(record, context.store, context.clock, seconds, self._ids)
@@ -292,19 +314,23 @@ async def _store_within(
     seconds: float,
     ids: Mapping[str, str],
 ) -> bool:
-    """Tell whether the record is on disk in time. A slow store goes on and may still succeed.
+    """Return whether a record is on disk within `seconds`. A slow store continues and may still succeed.
 
-    `ids` tell which caller it is, for the log: uniqueid, call_id, attempt_id.
+    `ids` identify the caller in the log: uniqueid, call_id, attempt_id.
     """
     in_time: Deferred[bool] = Deferred()
 
     def resolve(stored: bool) -> None:
+        """Return the result, unless the time is over or the store has ended."""
         if not in_time.called:
             in_time.callback(stored)
 
     def failed(failure: Failure) -> None:
+        """Log a failed store."""
         kind, level = type(record).__name__, LogLevel.critical
-        _log.failure("{kind} of channel {uniqueid!r} is not stored", failure, level, kind=kind, **ids)
+        _log.failure(
+            "{kind} of channel {uniqueid!r} not stored; the survey ends", failure, level, kind=kind, **ids
+        )
         resolve(False)
 
     timer = clock.callLater(seconds, resolve, False)

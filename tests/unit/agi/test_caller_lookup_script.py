@@ -89,5 +89,5 @@ def test_a_database_that_fails_is_told_once_and_without_the_number(error, logged
     line.look_up()
     told = [formatEvent(event) for event in logged]
     assert len(told) == 2
-    assert all("not known before the queue" in each for each in told)
+    assert all("caller lookup failed" in each for each in told)
     assert NUMBER not in "".join(told)
