@@ -1,1 +1,1 @@
-"""The link to Asterisk's manager interface: bytes to messages, one session, and staying connected."""
+"""Asterisk's manager interface (AMI): the message codec, one session, and a link that reconnects."""

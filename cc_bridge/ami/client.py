@@ -1,10 +1,10 @@
-"""One AMI session: banner, login, actions with their answers, events, and a ping that proves it alive.
+"""One AMI session: banner, login, actions with their answers, events, and pings.
 
-A client never reconnects. When the link drops, everything that waits for an answer fails with `AmiLinkLost`.
+A client never reconnects. When the link is lost, every pending action fails with `AmiLinkLost`.
 
-Events can lie unsent in Asterisk until something else is sent or received (up to 22.10; 16.9 s were seen), so
-a ping goes out every 1.5 s; any input makes Asterisk flush. The ping's answer also shows that the other side
-lives, and carries its clock.
+Asterisk (up to 22.10) can hold back events until it sends or receives something else; a delay of 16.9 s was
+observed. A ping is therefore sent every 1.5 s, because any input makes Asterisk flush its events. The answer
+to a ping also shows that the PBX is alive, and carries the time of its clock.
 """
 
 from collections.abc import Callable
@@ -30,16 +30,16 @@ _log = Logger()
 
 @dataclass(frozen=True, slots=True)
 class AmiTimeouts:
-    """All in seconds."""
+    """The timeouts of an AMI session, in seconds."""
 
-    ping_every: float = 1.5  # see the trap above; Asterisk's lost wake-ups are repaired by this
-    answer: float = 10.0  # an action, the ping included; a login refusal takes Asterisk 1 s
+    ping_every: float = 1.5  # interval of pings, which make Asterisk send the events that it holds back
+    answer: float = 10.0  # for the answer to an action or a ping; Asterisk rejects a login after 1 s
     list_gap: float = 10.0  # between two items of a list
 
 
 @dataclass(slots=True)
 class _PendingAction:
-    """An action that waits for its answer; a list goes on until its Complete event."""
+    """An action without an answer yet. A list is pending until its Complete event."""
 
     done: Deferred[Any]
     timer: IDelayedCall
@@ -47,10 +47,10 @@ class _PendingAction:
 
 
 class AmiClient(Protocol):
-    """The protocol of one connection.
+    """The protocol of one AMI connection.
 
-    `on_event` gets every event that is not an answer, in order; what it raises is logged and the
-    session goes on. `lost` fires once, with the reason as a text.
+    `on_event` is called with every event that is not an answer, in order. Its exceptions are logged, and the
+    session continues. `lost` fires once, with the reason as a text.
     """
 
     def __init__(
@@ -62,8 +62,8 @@ class AmiClient(Protocol):
     ) -> None:
         self.codec = codec
         self.lost: Deferred[str] = Deferred()
-        self.clock_offset = 0.0  # seconds that the PBX's clock is ahead of ours
-        self.synced_until = 0.0  # all that happened until then, by the PBX's clock, has come: the last pong
+        self.clock_offset = 0.0  # seconds that the PBX's clock is ahead of this machine's
+        self.synced_until = 0.0  # all events before this time of the PBX's clock were received (last pong)
         self.last_received_at = clock.seconds()
         self._on_event = on_event
         self._clock = clock
@@ -72,19 +72,21 @@ class AmiClient(Protocol):
         self._banner: Deferred[None] | None = Deferred()
         self._banner_timer: IDelayedCall | None = None
         self._pending: dict[str, _PendingAction] = {}
-        # Not guessable, so that no value inside an event can pass for an answer of ours.
+        # The prefix of action ids is unguessable, so that no value in an event can imitate an answer.
         self._prefix = token_hex(8)
         self._sequence = 0
         self._ping = LoopingCall(self._send_ping)
         self._ping.clock = clock
 
-    # -- what Twisted calls
+    # -- Twisted's Protocol
 
     def connectionMade(self) -> None:
-        why = "nothing that looks like Asterisk's manager interface answered"
+        """Start the timeout for Asterisk's banner."""
+        why = "nothing that looks like Asterisk's manager interface answered; check the host and the port"
         self._banner_timer = self._clock.callLater(self._timeouts.answer, self.close, why)
 
     def dataReceived(self, data: bytes) -> None:
+        """Resolve the answers and pass on the events in the received bytes."""
         self.last_received_at = self._clock.seconds()
         messages = self.codec.feed(data)
         if self._banner is not None and self.codec.banner is not None:
@@ -97,10 +99,11 @@ class AmiClient(Protocol):
                     self._answered(message)
                 elif isinstance(message, Event):
                     self._on_event(message)
-            except Exception:  # a listener's fault must not end the session
-                _log.failure("an AMI message could not be handled: {name}", name=repr(message))
+            except Exception:  # an error of the listener must not end the session
+                _log.failure("AMI message not handled, the session continues: {name}", name=repr(message))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Let every pending action fail with AmiLinkLost, and fire `lost` with the reason."""
         if self._ping.running:
             self._ping.stop()
         self._stop_banner_timer()
@@ -115,12 +118,12 @@ class AmiClient(Protocol):
             done.errback(Failure(AmiLinkLost(why)))
         self.lost.callback(why)
 
-    # -- what the service calls
+    # -- actions
 
     async def login(self, username: str, secret: str) -> None:
-        """Wait for the banner, log in by MD5 challenge, start the ping.
+        """Wait for the banner, log in by MD5 challenge, and start the pings.
 
-        Raises AmiRefused for a wrong name, secret or address (Asterisk does not say which).
+        Raises AmiRefused for a wrong name, secret or address; Asterisk does not show which is wrong.
         """
         if self._banner is not None:
             await self._banner
@@ -134,35 +137,40 @@ class AmiClient(Protocol):
         )
 
     def action(self, name: str, **headers: str) -> Deferred[Message]:
-        """Send an action; the answer is its response. Fails with AmiRefused, AmiTimeout or AmiLinkLost."""
+        """Send an action and return a Deferred of its response.
+
+        The Deferred fails with AmiRefused, AmiTimeout or AmiLinkLost.
+        """
         return self._send(name, headers, on_item=None)
 
     def list_items(self, name: str, on_item: Callable[[Event], None], **headers: str) -> Deferred[None]:
-        """Send a list action; `on_item` gets its items as they come, the answer says that these were all.
+        """Send a list action; `on_item` is called with each item, and the Deferred fires after the last one.
 
-        They are not kept: 10,000 memberships of parsed headers would take 25 MB.
+        The items are not kept in memory: 10,000 memberships of parsed headers would take 25 MB.
         """
         return self._send(name, headers, on_item)
 
     def flush(self) -> Deferred[None]:
-        """Ping at once: any input makes Asterisk send what it holds back. Fires when it has answered."""
+        """Send a ping now, so that Asterisk sends the events that it holds back. Fires after the answer."""
         return self._send_ping()
 
     def close(self, why: str) -> None:
-        """Drop the connection; `lost` then tells `why`."""
+        """Close the connection; `lost` fires with the reason `why`."""
         self._why = self._why or why
         if self.transport is not None:
-            self.transport.abortConnection()  # type: ignore[attr-defined]  # ITCPTransport has it
+            self.transport.abortConnection()  # type: ignore[attr-defined]  # a method of ITCPTransport
 
     # -- inside
 
     def _stop_banner_timer(self) -> None:
+        """Stop the timeout for the banner."""
         if self._banner_timer is not None and self._banner_timer.active():
             self._banner_timer.cancel()
 
     def _send(
         self, name: str, headers: dict[str, str], on_item: Callable[[Event], None] | None
     ) -> Deferred[Any]:
+        """Send an action, and return a Deferred that fires with its answer, or with None after a list."""
         self._sequence += 1
         action_id = f"{self._prefix}-{self._sequence}"
         data = encode([("Action", name), ("ActionID", action_id), *headers.items()])
@@ -176,18 +184,21 @@ class AmiClient(Protocol):
         return done
 
     def _too_late(self, action_id: str, name: str) -> None:
+        """Let an action fail with AmiTimeout."""
         pending = self._pending.pop(action_id)
         pending.done.errback(
             Failure(AmiTimeout(f"Asterisk did not answer {name} in {self._timeouts.answer:g} s"))
         )
 
     def _answered(self, message: Any) -> None:
+        """Pass a message with an ActionID to its pending action; ignore it if there is none."""
         action_id = message.headers["ActionID"]
         pending = self._pending.get(action_id) if isinstance(action_id, str) else None
         if pending is not None:
             self._answer(action_id, pending, message)
 
     def _answer(self, action_id: str, pending: _PendingAction, message: Any) -> None:
+        """Resolve a pending action by its answer, or pass on an item of its list."""
         headers = message.headers
         if headers.get("Response") == "Error":
             result: Any = Failure(AmiRefused(str(headers.get("Message", "refused without a reason"))))
@@ -202,12 +213,14 @@ class AmiClient(Protocol):
             return
         del self._pending[action_id]
         pending.timer.cancel()
-        pending.done.callback(result)  # a Failure makes it an errback
+        pending.done.callback(result)  # Twisted treats a Failure as an error
 
     def _send_ping(self) -> Deferred[None]:
+        """Send a ping; update the PBX's clock from the answer, and close the connection without an answer."""
         sent = self._clock.seconds()
 
         def pong(answer: Message) -> None:
+            """Update the clock offset from the answer to a ping, unless the PBX has timestampevents=no."""
             try:
                 stamp = float(answer.headers["Timestamp"])
             except (KeyError, ValueError):
@@ -216,6 +229,7 @@ class AmiClient(Protocol):
             self.clock_offset = stamp - (sent + self._clock.seconds()) / 2
 
         def silent(failure: Failure) -> None:
+            """Close the connection, because Asterisk did not answer a ping."""
             failure.trap(AmiError)
             self.close(failure.getErrorMessage())
 

@@ -1,16 +1,15 @@
-"""Bytes of an AMI stream to messages, and actions to bytes; no I/O.
+"""The AMI codec: splits a byte stream into messages, and encodes actions. Without I/O.
 
-Asterisk sends one banner line, then messages of `Key: value` lines that end with an empty line. Messages are
-pyst2's `ManagerMsg` and `Event`, so that whoever knows pyst2 knows ours; only `parse` is our own: pyst2 0.5.1
-raises on a `ChanVariable` header and keeps the last of repeated headers.
+Asterisk sends one banner line, then messages of `Key: value` lines, each ended by an empty line. Messages are
+pyst2's `ManagerMsg` and `Event`. Only `parse` is replaced: pyst2 0.5.1 fails on a `ChanVariable` header and
+keeps only the last of repeated headers.
 
-An unfiltered manager user sends 170 events for one answered call, of which 30 matter, and of their 25 headers
-five. Unwanted events are therefore recognised by their first bytes, in one regular expression and without a
-line of Python, counted and never parsed; of the wanted only the named headers are extracted (`EventSpec`).
+Of 170 events of one answered call, 30 are relevant, with 5 of their 25 headers. One regular expression
+filters unwanted events by their first bytes. Only the headers in an `EventSpec` are extracted.
 
-Values that come from callers (numbers, extensions) reach AMI raw, line breaks included (16.28 and
-22.10): a caller can cut an event in two and forge the second half. A message that does not have the
-shape that Asterisk gives it is malformed: it and the one after it are dropped and counted.
+AMI sends callers' values raw, with line breaks (16.28 and 22.10). A caller can thus split an event and forge
+the second half. A message without Asterisk's usual shape is malformed: that message and the next one are
+dropped and counted.
 """
 
 import re
@@ -23,10 +22,11 @@ from asterisk.manager import Event, ManagerMsg
 
 __all__ = ["MAX_MESSAGE", "Codec", "Event", "EventSpec", "Message", "MessageCounts", "encode"]
 
-# The longest real message is a QueueStatus item or a VarSet of a few KiB; lines have no limit in Asterisk.
+# Longest message in bytes. The longest real one is a QueueStatus item or a VarSet of a few KiB. Asterisk does
+# not limit the length of a line.
 MAX_MESSAGE = 256 * 1024
 
-# Asterisk reads lines of at most 1024 bytes, CRLF included, and 128 headers (main/manager.c).
+# Asterisk reads up to 1024 bytes a line, including CRLF, and up to 128 headers (main/manager.c).
 _MAX_LINE = 1022
 _MAX_HEADERS = 128
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -40,25 +40,29 @@ _ANY_END = re.compile(rb"\n\r?\n")
 
 
 class EventSpec(NamedTuple):
-    """What is wanted of the events of one name; by default all of them, with all their headers."""
+    """The wanted events of one name and their wanted headers; by default all events with all headers.
 
-    headers: tuple[str, ...] = ()  # to cut out; an event without one of them is not Asterisk's
-    optional: tuple[str, ...] = ()  # to cut out where they are
-    line: str | None = None  # only if the last header of this name begins so: `Variable: QUEUESTATUS`
+    line: a header and the start of its value, such as `Variable: QUEUESTATUS`. The event is wanted only if
+        its last header of this name has such a value.
+    """
+
+    headers: tuple[str, ...] = ()  # headers to extract; an event without one of them is malformed
+    optional: tuple[str, ...] = ()  # headers to extract if they are present
+    line: str | None = None
 
 
 class Message(ManagerMsg):  # type: ignore[misc]  # pyst2 is untyped
-    """A response or an event's content; `headers` maps names to values.
+    """A response, or the content of an event. `headers` maps names to values.
 
-    `ChanVariable` headers (with any prefix) become a mapping of their own, as in pyst2; other repeated
-    headers become a list and are named in `repeated`.
+    As in pyst2, `ChanVariable` headers (with any prefix) become a mapping of their own. Other repeated
+    headers become a list, and `repeated` has their names.
     """
 
     headers: dict[str, Any]
     repeated: tuple[str, ...] = ()
 
     def parse(self, response: list[str]) -> None:
-        """Fill `headers` from lines without their ends; a line without a colon is passed over."""
+        """Fill `headers` from lines without line ends; ignore a line without a colon."""
         try:
             headers: dict[str, Any] = dict([line.split(": ", 1) for line in response])
         except ValueError:
@@ -69,6 +73,7 @@ class Message(ManagerMsg):  # type: ignore[misc]  # pyst2 is untyped
             self._parse_slowly(response)
 
     def _parse_slowly(self, lines: list[str]) -> None:
+        """Fill `headers` from lines of which some are repeated or malformed."""
         headers: dict[str, Any] = {}
         repeated: list[str] = []
         for line in lines:
@@ -90,44 +95,48 @@ class Message(ManagerMsg):  # type: ignore[misc]  # pyst2 is untyped
 
 
 class _PartialEvent(Event):  # type: ignore[misc]
-    """An event with some of its headers."""
+    """An event with only its extracted headers."""
 
     message, data = None, ""
 
-    def __init__(self, headers: dict[str, str]) -> None:  # pyst2's would want a message first
+    def __init__(self, headers: dict[str, str]) -> None:  # pyst2's constructor requires a whole message
         self.headers = headers
         self.name = headers["Event"]
 
 
 class _ExtractionPlan(NamedTuple):
-    """How to cut one event."""
+    """The plan by which the headers of one event are extracted.
+
+    privilege_at: position of the header Privilege in the message
+    """
 
     name: str
     privilege_at: int
-    headers: re.Pattern[str]  # finds name and value of each that is wanted
-    always: frozenset[str]
+    headers: re.Pattern[str]  # matches name and value of each wanted header
+    always: frozenset[str]  # the headers that every such event has
 
 
 @dataclass(slots=True)
 class MessageCounts:
-    """What became of the messages; one object may count for many sessions."""
+    """The numbers of received messages, by result. One object can count for several sessions."""
 
     received: int = 0
-    filtered: int = 0  # by name, not parsed
+    filtered: int = 0  # not wanted, and therefore not parsed
     malformed: int = 0
-    oversized: int = 0
+    oversized: int = 0  # longer than the limit
 
     @property
     def dropped(self) -> int:
-        """Messages that were lost to us; the filtered are not."""
+        """The number of messages that were lost. Filtered messages are not lost."""
         return self.malformed + self.oversized
 
 
 class Codec:
-    """Splits a stream into messages. `feed` takes bytes cut anywhere and never raises.
+    """The parser of one AMI stream, which splits bytes into messages.
 
-    `wanted` says by name what is read of events; without it every event is parsed whole. The items of
-    lists are events like others, so it names those too. Responses are always parsed.
+    `feed` takes bytes split at any position and never raises. `wanted` maps the name of each wanted event to
+    its specification, including the items of lists. Without `wanted`, every event is parsed completely.
+    Responses are always parsed.
     """
 
     def __init__(
@@ -141,42 +150,42 @@ class Codec:
         self._plans = (
             None
             if wanted is None
-            else {f"Event: {name}\r".encode(): _plan(name, wish) for name, wish in wanted.items()}
+            else {f"Event: {name}\r".encode(): _plan(name, spec) for name, spec in wanted.items()}
         )
-        self._concerns_us = None if wanted is None else _all_but_filtered(wanted).match
+        self._is_wanted = None if wanted is None else _all_but_filtered(wanted).match
         self._max_message = max_message
-        self._rest = b""  # the start of a message
-        self._skip_to_end = False  # inside an oversized message
-        self._distrust_next = False  # after a malformed one
+        self._rest = b""  # the incomplete message at the end of the received bytes
+        self._skip_to_end = False  # an oversized message is being skipped
+        self._distrust_next = False  # the last message was malformed, so the next one is dropped
 
     def feed(self, data: bytes) -> list[Any]:
-        """Return the messages that `data` completes: pyst2 `Event`s and `Message`s."""
+        """Return the messages that `data` completes: pyst2 `Event` and `Message` objects."""
         messages: list[Any] = []
         plans = self._plans or {}
         blocks = self._blocks(data)
-        ours = blocks if self._concerns_us is None else list(filter(self._concerns_us, blocks))
-        self.counts.received += len(blocks) - len(ours)
-        self.counts.filtered += len(blocks) - len(ours)
-        for each in ours:
+        wanted_blocks = blocks if self._is_wanted is None else list(filter(self._is_wanted, blocks))
+        self.counts.received += len(blocks) - len(wanted_blocks)
+        self.counts.filtered += len(blocks) - len(wanted_blocks)
+        for each in wanted_blocks:
             block = each.lstrip(b"\r\n")
             plan = plans.get(block[: block.find(b"\n")])
             if plan is not None and plan.always:
-                self._cut_event(block, plan, messages)
+                self._extract_event(block, plan, messages)
                 continue
             for part in _ANY_END.split(block) if b"\n\n" in block or b"\n\r\n" in block else (block,):
                 self._read(part, messages)
         return messages
 
     def _blocks(self, data: bytes) -> list[bytes]:
-        """Return what ends in `data`, without the ends; what goes on is kept for the next time."""
+        """Return the messages that end in `data` as bytes, without their ends. Keep an incomplete message."""
         text = self._rest + data
         if self.banner is None and text.startswith(_BANNER):
             line, newline, after = text.partition(b"\n")
             if newline:
                 self.banner = line[len(_BANNER) :].decode("ascii", "replace").strip()
                 text = after
-        # Cutting at CRLF CRLF alone takes a third of the time of doing it line end by line end; the two
-        # places in 22.10 that end a line with a bare \n (Agents, CoreShowChannelMap) are cut again.
+        # A split at CRLF CRLF takes a third of the time of a split that allows a bare \n. Two actions of
+        # 22.10 end a line with a bare \n (Agents, CoreShowChannelMap); their messages are split again.
         blocks = text.split(_END)
         if _ANY_END.search(blocks[-1]):
             blocks += _ANY_END.split(blocks.pop())
@@ -187,12 +196,12 @@ class Codec:
         if len(rest) > self._max_message:
             self.counts.oversized += not self._skip_to_end
             self._skip_to_end = True
-        # An end that is cut must be found again, so its first bytes stay.
+        # An incomplete message end must be found later, so its first bytes are kept.
         self._rest = rest[-3:] if self._skip_to_end else rest
         return blocks
 
-    def _cut_event(self, block: bytes, plan: _ExtractionPlan, messages: list[Any]) -> None:
-        """Append the event with the headers that the plan names, each of which stands there once."""
+    def _extract_event(self, block: bytes, plan: _ExtractionPlan, messages: list[Any]) -> None:
+        """Append an event with its extracted headers; count it as malformed unless each occurs once."""
         counts = self.counts
         counts.received += 1
         if len(block) > self._max_message:
@@ -203,7 +212,7 @@ class Codec:
             return
         found = plan.headers.findall(block.decode("utf-8", "replace"))
         headers = dict(found)
-        # Asterisk writes each once, and its privilege before anything that a caller can fill.
+        # Asterisk writes each header once, and Privilege before every header that a caller can influence.
         whole = len(headers) == len(found) and plan.always <= headers.keys()
         if whole and block.startswith(_PRIVILEGE, plan.privilege_at):
             headers["Event"] = plan.name
@@ -212,7 +221,7 @@ class Codec:
             self._taint(distrust_next=True)
 
     def _read(self, block: bytes, messages: list[Any]) -> None:
-        """Append the message that a block holds, or count why there is none."""
+        """Append the message in a block of bytes, or count the reason why there is none."""
         block = block.lstrip(b"\r\n")
         if not block:
             return
@@ -227,12 +236,13 @@ class Codec:
             self._taint(distrust_next=False)
 
     def _read_event(self, block: bytes, messages: list[Any]) -> None:
+        """Append the event in a block of bytes, or count it as filtered or malformed."""
         if self._distrust_next:
             self._taint(distrust_next=False)
             return
         message = _message(block)
         if self._plans is not None and f"Event: {message.headers['Event']}\r".encode() not in self._plans:
-            # Behind an end that Asterisk did not write the first look has not seen it.
+            # After a forged message end, the filter by first bytes has not seen this event.
             self.counts.filtered += 1
         elif "ActionID" in message.headers or _is_whole(message, block):
             messages.append(Event(message))
@@ -240,29 +250,31 @@ class Codec:
             self._taint(distrust_next=True)
 
     def _taint(self, *, distrust_next: bool) -> None:
+        """Count a malformed message; with `distrust_next`, the next event is dropped too."""
         self.counts.malformed += 1
         self._distrust_next = distrust_next
 
 
 @cache
-def _plan(name: str, wish: EventSpec) -> _ExtractionPlan:
-    names = "|".join(map(re.escape, wish.headers + wish.optional))
+def _plan(name: str, spec: EventSpec) -> _ExtractionPlan:
+    """Return the extraction plan of an event. Equal specifications share one plan."""
+    names = "|".join(map(re.escape, spec.headers + spec.optional))
     return _ExtractionPlan(
         name,
         len(f"Event: {name}\r\n"),
         re.compile(f"\n({names}): ([^\r]*)"),
-        frozenset(wish.headers),
+        frozenset(spec.headers),
     )
 
 
 def _all_but_filtered(wanted: Mapping[str, EventSpec]) -> re.Pattern[bytes]:
-    """Match the start of each message but of events that are not wanted."""
+    """Return a pattern that matches the start of each message, except of events that are not wanted."""
     heads = []
-    for name, wish in wanted.items():
+    for name, spec in wanted.items():
         head = f"{re.escape(name)}\r"
-        if wish.line is not None:
-            header, value = map(re.escape, wish.line.split(": "))
-            # From the end, where these headers stand, and never looking further back than the last one.
+        if spec.line is not None:
+            header, value = map(re.escape, spec.line.split(": "))
+            # The search starts at the end, where these headers are, and never goes back beyond the last one.
             head += f"(?>(?s:.*)\n{header}: ){value}"
         heads.append(head)
     event = "[\r\n]*Event: "
@@ -270,11 +282,12 @@ def _all_but_filtered(wanted: Mapping[str, EventSpec]) -> re.Pattern[bytes]:
 
 
 def _message(block: bytes) -> Message:
+    """Return the message in a block of bytes."""
     return Message(block.decode("utf-8", "replace").replace("\r\n", "\n").split("\n"))
 
 
 def _is_whole(message: Message, block: bytes) -> bool:
-    """Say whether an event has the shape that main/manager.c gives every event."""
+    """Return whether an event has the shape that main/manager.c gives every event."""
     headers = message.headers
     if not block.startswith(_PRIVILEGE, block.find(b"\n") + 1):
         return False
@@ -284,17 +297,17 @@ def _is_whole(message: Message, block: bytes) -> bool:
 
 
 def encode(headers: Iterable[tuple[str, str]]) -> bytes:
-    """Return an action's bytes.
+    """Return an action as bytes.
 
-    Raises ValueError for what could add a header or an action of its own, or what Asterisk would
-    refuse: control characters, over-long lines, too many headers.
+    Raises ValueError for a text that could add a header or an action, or that Asterisk would reject: control
+    characters, lines that are too long, too many headers.
     """
     lines = [f"{name}: {value}" for name, value in headers]
     for line in lines:
         if _CONTROL.search(line):
             raise ValueError(f"control character in the AMI header {line.split(':', 1)[0]!r}")
         if len(line.encode()) > _MAX_LINE:
-            raise ValueError(f"the AMI header {line.split(':', 1)[0]!r} is over {_MAX_LINE} bytes")
+            raise ValueError(f"the AMI header {line.split(':', 1)[0]!r} has more than {_MAX_LINE} bytes")
     if len(lines) > _MAX_HEADERS:
-        raise ValueError(f"an AMI action takes at most {_MAX_HEADERS} headers")
+        raise ValueError(f"an AMI action has at most {_MAX_HEADERS} headers, this one {len(lines)}")
     return ("\r\n".join(lines) + "\r\n\r\n").encode()

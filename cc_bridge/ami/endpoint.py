@@ -1,4 +1,4 @@
-"""The client endpoint of the manager interface, with TLS where it is configured."""
+"""The client endpoint of the manager interface, with TLS if it is configured."""
 
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,7 +12,11 @@ __all__ = ["ManagerAddress", "ami_endpoint"]
 
 
 class ManagerAddress(Protocol):
-    """Where the manager interface listens; `response_timeout_seconds` also limits the connection attempt."""
+    """The address of the manager interface and the settings of the connection.
+
+    response_timeout_seconds: also the timeout of the connection attempt
+    tls_ca_file: PEM file with the trusted authorities; None: those of this machine
+    """
 
     host: str
     port: int
@@ -22,10 +26,10 @@ class ManagerAddress(Protocol):
 
 
 def ami_endpoint(address: ManagerAddress, reactor: Any) -> IStreamClientEndpoint:
-    """Return the endpoint to connect to.
+    """Return the endpoint of the manager interface.
 
-    With TLS the certificate must be valid for the host and signed by an authority of `tls_ca_file` (PEM),
-    or by one that the system trusts. Raises ConfigError for a file that cannot be read.
+    With TLS, the certificate must be valid for the host. An authority in `tls_ca_file` (PEM) must have signed
+    it, or one that the system trusts. Raises ConfigError if the file cannot be read.
     """
     endpoint: IStreamClientEndpoint = HostnameEndpoint(
         reactor, address.host, address.port, timeout=address.response_timeout_seconds

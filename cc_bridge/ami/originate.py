@@ -1,11 +1,11 @@
-"""Calls one number: a short AMI session of its own, with the one manager user that may originate.
+"""Outgoing calls by the AMI action Originate, each in a short AMI session of its own.
 
-A session lasts for one call: calls are few, and there is no state to keep between them. The daemon's other
-user, which listens all day, cannot dial.
+Calls are rare and need no state in between, so a session lasts for one call. Its manager user is the only one
+that may originate; the daemon's other manager user, which receives the events, cannot dial.
 
-A number comes from a caller, and here it becomes part of what Asterisk dials, so only digits with an optional
-+ are accepted. OriginateResponse reports a busy line as Reason 0, like any failure (16.28 and 22.10, PJSIP
-and Local): only the Hangup of the channel, before it or after it, has cause 17.
+A number comes from a caller and becomes part of the dialled channel, so only digits with an optional + are
+accepted. OriginateResponse reports a busy line as Reason 0, like any failure (16.28 and 22.10, PJSIP and
+Local). Only the channel's Hangup, which comes before or after it, has cause 17.
 """
 
 import re
@@ -25,27 +25,31 @@ from cc_bridge.surveys.callback import CallResult, dialable
 
 __all__ = ["CHANNEL_ID", "CONTEXT", "NUMBER", "OriginateSettings", "Originator"]
 
-CONTEXT = "cc-bridge-callback"  # of extensions_cc_bridge.conf
+CONTEXT = "cc-bridge-callback"  # in extensions_cc_bridge.conf
 VARIABLE = "CCB_CALL"
-NUMBER = "{number}"  # its place in the channel's template
-CHANNEL_ID = "ccb-"  # begins the Uniqueid of our calls; the manager user's event filter lets no other pass
+NUMBER = "{number}"  # placeholder of the number in the channel's template
+CHANNEL_ID = "ccb-"  # start of these calls' Uniqueid; the manager user's event filter admits no other
 
-LATE_SECONDS = 10.0  # for the result, after the ringing had to end
-CAUSE_SECONDS = 3.0  # for a Hangup that follows; two pings, since Asterisk may keep it back
+LATE_SECONDS = 10.0  # timeout of the result, from the latest end of the ringing
+CAUSE_SECONDS = 3.0  # timeout of the Hangup: two ping intervals, because Asterisk may hold it back
 _BUSY_CAUSE = "17"  # Q.850
-_UNIQUEID = re.compile(r"[A-Za-z0-9_.:-]{1,150}")  # what Asterisk makes of its name, a time and a counter
+_UNIQUEID = re.compile(r"[A-Za-z0-9_.:-]{1,150}")  # the PBX's system name, a time and a counter
 
 _RESULTS: Mapping[str, CallResult] = {
     "4": CallResult.ANSWERED,
-    "5": CallResult.BUSY,  # said in the dialplan, by Busy()
+    "5": CallResult.BUSY,  # from Busy() in the dialplan
     "3": CallResult.NO_ANSWER,
 }
-"""Reason of OriginateResponse, which is a control frame's number; all others are failures."""
+"""The result for each Reason of OriginateResponse (a control frame's number); any other one is a failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class OriginateSettings:
-    """How to call: `channel` such as `PJSIP/{number}@trunk` or `Local/{number}@from-internal/n`."""
+    """The settings of outgoing calls.
+
+    channel: template such as `PJSIP/{number}@trunk` or `Local/{number}@from-internal/n`
+    caller_id: the caller ID that the called party sees; empty: Asterisk's default
+    """
 
     channel: str
     caller_id: str = ""
@@ -53,7 +57,10 @@ class OriginateSettings:
 
 
 class _OriginateSession(AmiClient):
-    """A session for one call; the events about its channel fire `result` and `cause`."""
+    """The AMI session of one outgoing call.
+
+    `result` fires with the result of the call, and `cause` with the hangup cause of its channel (Q.850).
+    """
 
     def __init__(self, clock: IReactorTime, timeouts: AmiTimeouts) -> None:
         super().__init__(Codec(), self._handle_event, clock, timeouts)
@@ -63,12 +70,14 @@ class _OriginateSession(AmiClient):
         self.lost.addCallback(self._link_lost)
 
     def _answered(self, message: Any) -> None:
+        """Handle an answer. OriginateResponse is an event, although it has the ActionID of its action."""
         if isinstance(message, Event) and message.name == "OriginateResponse":
-            self._handle_event(message)  # with the action's ActionID it would pass for a late answer
+            self._handle_event(message)  # otherwise its ActionID would make it a late answer
         else:
             super()._answered(message)
 
     def _handle_event(self, event: Any) -> None:
+        """Fire `result` or `cause` for an event about the call's channel."""
         if event.headers.get("Uniqueid") != self.channel_id:
             return
         if event.name == "OriginateResponse" and not self.result.called:
@@ -77,6 +86,7 @@ class _OriginateSession(AmiClient):
             self.cause.callback(event.headers.get("Cause", ""))
 
     def _link_lost(self, why: str) -> str:
+        """Fire `result` with None and `cause` with an empty text, because the link was lost."""
         if not self.result.called:
             self.result.callback(None)
         if not self.cause.called:
@@ -85,7 +95,7 @@ class _OriginateSession(AmiClient):
 
 
 class Originator:
-    """Makes calls that begin in the dialplan's `cc-bridge-callback` once they are answered."""
+    """The dialler of one PBX. An answered call starts in the dialplan's context `cc-bridge-callback`."""
 
     def __init__(
         self,
@@ -102,10 +112,10 @@ class Originator:
         self._timeouts = timeouts or AmiTimeouts()
 
     async def call(self, number: str, about: str) -> CallResult:
-        """Call a number about an earlier call, named by its uniqueid; return what came of it.
+        """Call a number about an earlier call with the uniqueid `about`, and return the result.
 
-        Returns when the call is answered or is no more. Raises ValueError for what is no number or no
-        uniqueid, AmiError when Asterisk cannot be asked or does not say what came of it.
+        Return when the call is answered or has failed. Raises ValueError for an invalid number or uniqueid.
+        Raises AmiError if Asterisk cannot be reached or does not report a result.
         """
         if not dialable(number):
             raise ValueError("not a number that can be dialled")
@@ -120,17 +130,18 @@ class Originator:
             await session.login(*self._credentials)
             await session.action("Originate", **self._headers(number, about, session.channel_id))
             limit = self._outgoing.ring_seconds + LATE_SECONDS
-            result = await session.result.addTimeout(limit, self._clock, _nothing_told)
+            result = await session.result.addTimeout(limit, self._clock, _no_result)
             if result is None:
-                raise AmiLinkLost("the link was lost before Asterisk said what came of a call")
+                raise AmiLinkLost("the link was lost before Asterisk reported the result of a call")
             if result is CallResult.FAILED:
                 cause = await session.cause.addTimeout(CAUSE_SECONDS, self._clock, _no_cause)
                 result = CallResult.BUSY if cause == _BUSY_CAUSE else result
             return result
         finally:
-            session.close("the call is over")
+            session.close("the session is no longer needed")
 
     def _headers(self, number: str, about: str, channel_id: str) -> dict[str, str]:
+        """Return the headers of the Originate action."""
         headers = {
             "Channel": self._outgoing.channel.replace(NUMBER, number),
             "ChannelId": channel_id,
@@ -146,10 +157,14 @@ class Originator:
         return headers
 
 
-def _nothing_told(_result: object, seconds: float) -> None:
-    raise AmiTimeout(f"Asterisk did not say within {seconds:g} s what came of a call")
+def _no_result(_result: object, seconds: float) -> None:
+    """Raise AmiTimeout, because Asterisk did not report the result of a call."""
+    raise AmiTimeout(f"Asterisk did not report the result of a call within {seconds:g} s")
 
 
 def _no_cause(_result: object, _seconds: float) -> str:
-    """Give up waiting: where Asterisk could not even make a channel, none hangs up."""
+    """Return an empty hangup cause after the timeout.
+
+    No Hangup comes if Asterisk could not make a channel.
+    """
     return ""

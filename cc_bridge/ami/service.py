@@ -1,11 +1,11 @@
-"""The AMI link: logs in, takes a snapshot, passes events on, and reconnects when the session ends.
+"""The AMI link: logs in, requests a snapshot, passes events on, and reconnects when the session ends.
 
-The `Listener` is called in the order in which the PBX sent it all: first `ami_up` with the snapshot, then
-events, then `ami_down`, and so on.
+The methods of the `Listener` are called in the PBX's order: `ami_up` with the snapshot, then the events, then
+`ami_down`, and again after each reconnection.
 
-Asterisk replays nothing. Events that arrive before the snapshot is whole are kept and passed on after it; the
-listener must accept an event that the snapshot already holds. While Asterisk is still booting its lists are
-empty, so no list is requested before `FullyBooted`.
+Asterisk does not repeat events. Events that arrive before the snapshot is complete are kept and passed on
+after it. The listener must accept an event that the snapshot already includes. Asterisk's lists are empty
+while it boots, so no list is requested before `FullyBooted`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,34 +28,39 @@ __all__ = ["AmiService", "Listener", "ReconnectPolicy"]
 
 _log = Logger()
 
-# A large Asterisk takes a minute to load its modules; it accepts logins before that.
+# Timeout of FullyBooted after a login. A large Asterisk takes a minute to load its modules, and accepts
+# logins before that.
 _BOOT_SECONDS = 300.0
 
 
 class Listener(Shape):
-    """What takes the events of the link."""
+    """The receiver of the link's snapshots and events."""
 
     def ami_item(self, item: Any, taken_at: float) -> Any:
-        """Return what to keep of an item of QueueStatus or CoreShowChannels until the snapshot is whole."""
+        """Return the part to keep of an item of QueueStatus or CoreShowChannels, for the snapshot."""
 
     def ami_up(self, items: Sequence[Any], taken_at: float) -> None:
-        """Take what was kept of the lists, asked for at `taken_at` by the PBX's clock."""
+        """Start the session with the kept items of the lists, requested at `taken_at` by the PBX's clock."""
 
     def ami_event(self, event: Any) -> None:
-        """Take one event."""
+        """Process one event."""
 
     def ami_checked(self, items: Sequence[Any], taken_at: float) -> None:
-        """Take a snapshot that was asked for in mid-session; events kept coming while it was written."""
+        """Process a snapshot that was requested during the session.
+
+        Events arrived while Asterisk wrote it.
+        """
 
     def ami_down(self, why: str, at: float) -> None:
-        """Note that nothing is received any more; until `at`, by the last answer to a ping, all was."""
+        """End the session. By the last answer to a ping, all events before `at` were received."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReconnectPolicy:
-    """Seconds between attempts to connect: doubled each time up to `longest`, then jittered by half.
+    """The pauses between connection attempts, in seconds.
 
-    The jitter keeps the daemons of one site from meeting an Asterisk that restarts all at once.
+    A pause doubles with each attempt up to `longest`, and then loses a random part of up to half. Otherwise
+    all daemons of a site would reconnect to a restarted Asterisk at the same time.
     """
 
     first: float = 0.5
@@ -63,12 +68,16 @@ class ReconnectPolicy:
 
     def after(self, attempts: int, random: float) -> float:
         """Return the pause after `attempts` failed attempts; `random` is from 0 to 1."""
-        # Twisted's own jitter adds the same to a short pause as to a long one.
+        # Twisted's own jitter is not used, because it adds the same to a short pause as to a long one.
         return backoffPolicy(self.first, self.longest, 2, jitter=float)(attempts) * (0.5 + random / 2)
 
 
 class AmiService:
-    """Keeps one AMI session up. `up` says whether the PBX is observed now, `down_reason` why not."""
+    """The service that keeps one AMI session connected.
+
+    up: the PBX is observed now
+    down_reason: the reason why the PBX is not observed; empty while it is
+    """
 
     def __init__(
         self,
@@ -84,10 +93,10 @@ class AmiService:
     ) -> None:
         self.up = False
         self.down_reason = "not connected yet"
-        self.logins = 0  # good ones; each but the first is a reconnect
+        self.logins = 0  # successful logins; each one after the first is a reconnection
         self.counts = MessageCounts()
-        self.last_event_at = 0.0  # our wall clock
-        self.started_at = 0.0  # when Asterisk started, by its clock in whole seconds; 0 when not known
+        self.last_event_at = 0.0  # UTC seconds since the epoch by this machine's clock
+        self.started_at = 0.0  # start of Asterisk by its clock, in whole seconds; 0 if unknown
         self._endpoint = endpoint
         self._credentials = credentials
         self._listener = listener
@@ -102,29 +111,30 @@ class AmiService:
         self._checking: Deferred[None] | None = None
         self._client: AmiClient | None = None
         self._booted: Deferred[None] = Deferred()
-        self._early: list[Any] = []  # what came before the snapshot
+        self._early: list[Any] = []  # events that arrived before the snapshot was complete
 
     def pbx_now(self) -> float:
-        """Return UTC epoch seconds by the PBX's clock, which stamps all records."""
+        """Return the time of the PBX's clock in UTC seconds since the epoch, as in all records."""
         return self._wall_clock() + self.clock_offset
 
     @property
     def clock_offset(self) -> float:
-        """Seconds that the PBX's clock is ahead of ours, as the last answer to a ping had it."""
+        """Seconds that the PBX's clock is ahead of this machine's, by the last answer to a ping."""
         return self._client.clock_offset if self._client else 0.0
 
     @property
     def synced_until(self) -> float:
-        """Return until when, by the PBX's clock, all that happened has come; 0 when not known yet."""
+        """Time of the PBX's clock before which all events were received; 0 if unknown."""
         return self._client.synced_until if self._client else 0.0
 
     def start(self) -> None:
+        """Start to connect, and stay connected."""
         self._running = Deferred.fromCoroutine(self._stay_connected())
         self._running.addErrback(lambda failure: failure.trap(CancelledError) and None)
 
     def stop(self) -> None:
-        """End the session; the listener hears `ami_down` if it was up."""
-        # A cancelled connect fails with whatever the endpoint makes of it, so the loop must be told too.
+        """End the session; the listener's `ami_down` is called if the link was up."""
+        # A cancelled connection attempt fails with any error of the endpoint. The flag then ends the loop.
         self._stopping = True
         if self._running is not None:
             self._running.cancel()
@@ -145,11 +155,12 @@ class AmiService:
         return answered
 
     def check(self) -> None:
-        """Ask for a snapshot, unless one is on its way; the listener hears `ami_checked`."""
+        """Request a snapshot for the listener's `ami_checked`, unless one is in progress."""
         if self.up and self._client is not None and self._checking is None:
             self._checking = Deferred.fromCoroutine(self._check(self._client))
 
     async def _stay_connected(self) -> None:
+        """Run one session after the other, with a pause in between, until the service stops."""
         failures = 0
         while not self._stopping:
             logins = self.logins
@@ -157,27 +168,27 @@ class AmiService:
                 self.down_reason = await self._session()
             except AmiError as error:
                 self.down_reason = str(error)
-            except Exception as error:  # a fault of ours or the listener's must not end the link for good
+            except Exception as error:  # an error of this code or the listener must not end the link for good
                 if not self._stopping:
-                    _log.failure("an AMI session was broken off")
+                    _log.failure("an internal error ended the AMI session; reconnecting")
                 self.down_reason = repr(error)
-                logins = self.logins  # it may come again, so the good login counts for nothing
+                logins = self.logins  # the error may repeat, so this login does not reset the pause
             if self._stopping:
                 return
             failures = 0 if self.logins > logins else failures + 1
             pause = self._pauses.after(failures, self._random())
             _log.warn(
-                "no link to Asterisk: {why}; next try in {pause:.1f} s", why=self.down_reason, pause=pause
+                "no link to Asterisk: {why}; retrying in {pause:.1f} s", why=self.down_reason, pause=pause
             )
             await deferLater(self._clock, pause)
 
     async def _session(self) -> str:
-        """Connect, log in, take the snapshot, listen; return why it ended.
+        """Run one session: connect, log in, request the snapshot and pass events on.
 
-        Raises AmiError if it never began.
+        Return the reason of its end. Raises AmiError if the connection or the login fails.
         """
         self._early, self._booted = [], Deferred()
-        ended: Deferred[str] = Deferred()  # `stop` cancels what is awaited, and must not cancel `client.lost`
+        ended: Deferred[str] = Deferred()  # awaited instead of `client.lost`, which `stop` must not cancel
         client = AmiClient(Codec(self._wanted, self.counts), self._handle_event, self._clock, self._timeouts)
         client.lost.addCallback(self._lost).addCallback(ended.callback)
         try:
@@ -189,7 +200,7 @@ class AmiService:
             await client.login(*self._credentials)
             self.logins += 1
             await self._booted.addTimeout(_BOOT_SECONDS, self._clock, _not_booted)
-            await client.flush()  # from here on we know the PBX's clock, by which the snapshot is dated
+            await client.flush()  # the answer sets the PBX's clock, by which the snapshot is dated
             snapshot = await self._snapshot(client)
             self.up, self.down_reason = True, ""
             _log.info("linked to Asterisk, AMI {version}", version=client.codec.banner)
@@ -202,6 +213,7 @@ class AmiService:
             client.close("stopped")
 
     async def _snapshot(self, client: AmiClient) -> tuple[list[Any], float]:
+        """Request the lists; return the kept items and the time of the request."""
         taken_at = self.pbx_now()
         items: list[Any] = []
         for action in ("QueueStatus", "CoreShowChannels"):
@@ -211,14 +223,16 @@ class AmiService:
         return items, taken_at
 
     async def _check(self, client: AmiClient) -> None:
+        """Request a snapshot and pass it to the listener; log a failure."""
         try:
             self._listener.ami_checked(*await self._snapshot(client))
         except AmiError as error:
-            _log.warn("Asterisk could not be asked what goes on: {error}", error=error)
+            _log.warn("snapshot of Asterisk failed: {error}; the next check requests it again", error=error)
         finally:
             self._checking = None
 
     def _handle_event(self, event: Any) -> None:
+        """Pass an event to the listener; keep it if the snapshot is not complete yet."""
         self.last_event_at = self._wall_clock()
         if self.up:
             self._listener.ami_event(event)
@@ -230,15 +244,17 @@ class AmiService:
         self._early.append(event)
 
     def _lost(self, why: str) -> str:
+        """End the session: call the listener's `ami_down` if the link was up. Return the reason."""
         if not self._booted.called:
             self._booted.errback(Failure(AmiLinkLost(why)))
-            self._booted.addErrback(lambda _: None)  # nobody waits for it before the login
+            self._booted.addErrback(lambda _: None)  # before the login, no code handles this error
         if self.up:
             self.up, self.down_reason = False, why
-            # Not now: a link that died silently is noticed only when a ping has no answer.
+            # The time of the last answer, not the present: a dead link is noticed only by an unanswered ping.
             self._listener.ami_down(why, self.synced_until or self.pbx_now())
         return why
 
 
 def _not_booted(_result: object, seconds: float) -> None:
+    """Raise AmiTimeout, because Asterisk did not send FullyBooted."""
     raise AmiTimeout(f"no FullyBooted within {seconds:g} s: does the manager user have read=system?")

@@ -1,4 +1,4 @@
-"""Connections over TLS whose certificate is checked."""
+"""TLS connections that verify the peer's certificate."""
 
 import re
 from pathlib import Path
@@ -15,18 +15,19 @@ __all__ = ["over_tls", "trust_root"]
 
 
 def over_tls(endpoint: IStreamClientEndpoint, host: str, ca_file: Path | None) -> IStreamClientEndpoint:
-    """Return an endpoint whose peer must prove to be `host`, by a CA of the file, or of this machine if None.
+    """Return an endpoint that verifies that its peer is `host`, by the authorities of a file.
 
-    Raises ConfigError for a file that cannot be read.
+    `ca_file` None means the authorities that this machine trusts. Raises ConfigError if the file cannot be
+    read.
     """
     trust = trust_root(ca_file, "ami.tls_ca_file")
     return wrapClientTLS(optionsForClientTLS(host, trustRoot=trust), endpoint)
 
 
 def trust_root(ca_file: Path | None, key: str) -> Any:
-    """Return whose certificates are believed: the CAs of a file, or of this machine if None.
+    """Return the trusted certificate authorities: those of a PEM file, or of this machine if it is None.
 
-    Raises ConfigError, which names the `key` of the configuration, for a file that cannot be read.
+    Raises ConfigError, which names the setting `key`, if the file cannot be read.
     """
     if ca_file is None:
         return platformTrust()
@@ -38,5 +39,5 @@ def trust_root(ca_file: Path | None, key: str) -> Any:
 
 
 def _pem_parts(pem: bytes) -> list[bytes]:
-    """Return the certificates of a file one by one."""
+    """Return the certificates in a PEM text."""
     return re.findall(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", pem, re.DOTALL)
