@@ -1,1 +1,1 @@
-"""Asterisk's own account of its queues: read, put together to visits, compared with ours. Pure Python."""
+"""Asterisk's queue_log: parsed, combined into visits, and compared with cc_bridge's records. Without I/O."""

@@ -1,7 +1,7 @@
-"""Which visit of queue_log is which of ours, and which talk followed it; for `reconcile.py`.
+"""The pairs of visits in queue_log and in cc_bridge's records that are the same visit, and each visit's talk.
 
-The trap: a caller may pass one queue several times, within seconds even, while queue_log counts in whole
-ones. So order decides first, nearness only where one side lacks a visit.
+A caller may enter one queue several times within seconds, while queue_log counts whole seconds. Visits are
+therefore paired by their order first. Their times decide only if one side lacks a visit.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,15 +13,19 @@ from cc_bridge.records import Outcome, QueueVisit, Talk
 
 __all__ = ["pairs", "talks_of"]
 
-_APART = 2.0  # seconds between two accounts of one entry, when one of them is computed from a wait
+# Longest difference, in seconds, of two entry times of one visit, of which one is computed from a wait time.
+_APART = 2.0
 _SECOND = 1.0
-_MOMENT = 0.1  # seconds; an agent is connected before the two are bridged, never after
+_MOMENT = 0.1  # tolerance in seconds; AgentConnect comes before the entry into the bridge, never after it
 
 
 def pairs(
     logged: Iterable[LoggedVisit], observed: Iterable[QueueVisit]
 ) -> Iterator[tuple[LoggedVisit | None, QueueVisit | None]]:
-    """Yield what is the same visit on both sides: by channel and queue, then by call and queue."""
+    """Yield each pair of the same visit on both sides, with None for a visit that one side lacks.
+
+    Visits are paired by channel and queue first, then by call and queue.
+    """
     calls = {}
     theirs: dict[tuple[str, str], list[LoggedVisit]] = {}
     ours: dict[tuple[str, str], list[QueueVisit]] = {}
@@ -30,52 +34,53 @@ def pairs(
     for mine in observed:
         calls[mine.uniqueid] = mine.call_id
         ours.setdefault((mine.uniqueid, mine.queue), []).append(mine)
-    lone_theirs: dict[tuple[str, str], list[LoggedVisit]] = {}
-    lone_ours: dict[tuple[str, str], list[QueueVisit]] = {}
+    unpaired_theirs: dict[tuple[str, str], list[LoggedVisit]] = {}
+    unpaired_ours: dict[tuple[str, str], list[QueueVisit]] = {}
     for key in theirs.keys() | ours.keys():
         for one, other in _nearest(theirs.get(key, []), ours.get(key, [])):
             call = calls.get(key[0], key[0]), key[1]
             if one and other:
                 yield one, other
             elif one:
-                lone_theirs.setdefault(call, []).append(one)
+                unpaired_theirs.setdefault(call, []).append(one)
             elif other:
-                lone_ours.setdefault(call, []).append(other)
-    for key in lone_theirs.keys() | lone_ours.keys():
-        yield from _nearest(lone_theirs.get(key, []), lone_ours.get(key, []))
+                unpaired_ours.setdefault(call, []).append(other)
+    for key in unpaired_theirs.keys() | unpaired_ours.keys():
+        yield from _nearest(unpaired_theirs.get(key, []), unpaired_ours.get(key, []))
 
 
 def _nearest(
     theirs: list[LoggedVisit], ours: list[QueueVisit]
 ) -> Iterator[tuple[LoggedVisit | None, QueueVisit | None]]:
-    """Yield the visits of one channel in one queue in pairs, then those left alone.
+    """Yield the pairs of one caller's visits in one queue, then the visits that have no pair.
 
-    As many on both sides are paired in their order. Else each goes with the one that it overlaps and that
-    began nearest to it.
+    With the same number on both sides, visits are paired in their order. Otherwise each visit is paired with
+    the overlapping one whose start is nearest.
     """
-    lone_theirs = sorted(theirs, key=lambda visit: visit.entered_at)
-    lone_ours = sorted(ours, key=lambda visit: visit.entered_at)
-    near = list(zip(lone_theirs, lone_ours, strict=False))
+    unpaired_theirs = sorted(theirs, key=lambda visit: visit.entered_at)
+    unpaired_ours = sorted(ours, key=lambda visit: visit.entered_at)
+    near = list(zip(unpaired_theirs, unpaired_ours, strict=False))
     if len(theirs) != len(ours) or not all(_touch(*pair) for pair in near):
-        near = [pair for pair in product(lone_theirs, lone_ours) if _touch(*pair)]
-        # A whole second began half a second before the instant that it stands for, on average.
+        near = [pair for pair in product(unpaired_theirs, unpaired_ours) if _touch(*pair)]
+        # On average, an instant is half a second later than the start of its whole second.
         near.sort(key=lambda pair: abs(pair[0].entered_at + _SECOND / 2 - pair[1].entered_at))
     for one, other in near:
-        if any(one is lone for lone in lone_theirs) and any(other is lone for lone in lone_ours):
-            lone_theirs = [lone for lone in lone_theirs if lone is not one]
-            lone_ours = [lone for lone in lone_ours if lone is not other]
+        if any(one is visit for visit in unpaired_theirs) and any(other is visit for visit in unpaired_ours):
+            unpaired_theirs = [visit for visit in unpaired_theirs if visit is not one]
+            unpaired_ours = [visit for visit in unpaired_ours if visit is not other]
             yield one, other
-    yield from ((lone, None) for lone in lone_theirs)
-    yield from ((None, lone) for lone in lone_ours)
+    yield from ((visit, None) for visit in unpaired_theirs)
+    yield from ((None, visit) for visit in unpaired_ours)
 
 
 def _touch(one: LoggedVisit, other: QueueVisit) -> bool:
+    """Return whether two visits overlap, within the tolerance."""
     left_at = inf if one.left_at is None else one.left_at
     return one.entered_at <= other.left_at + _APART and other.entered_at <= left_at + _APART
 
 
 def talks_of(visits: Iterable[QueueVisit], talks: Iterable[Talk]) -> dict[int, Talk]:
-    """Return the talk that followed each answered visit, by the visit's identity."""
+    """Return the talk after each answered visit, by the object identity of the visit."""
     answered: dict[tuple[str, str], list[QueueVisit]] = {}
     for visit in visits:
         if visit.outcome is Outcome.ANSWERED:

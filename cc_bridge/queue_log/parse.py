@@ -1,9 +1,8 @@
-"""Lines of Asterisk's queue_log, from its file or from its realtime table, as values.
+"""The parser of Asterisk's queue_log, from its file or from its realtime table.
 
-`visits.py` puts them together. A line that does not fit is counted and left out.
-
-The trap: nothing in a line is quoted. A `|` in a caller's number shifts what follows it, so numbers are
-looked for where a shift cannot reach; a line feed in one ends the line, and the rest poses as a line.
+A line that does not have the format is counted and left out. Lines have no quoting. A `|` in a caller's
+number shifts the fields after it, so numbers are read from positions that such a shift does not reach. A line
+feed in a number ends the line, and its rest looks like another line.
 """
 
 import re
@@ -14,24 +13,24 @@ from typing import NamedTuple
 
 __all__ = ["LineCounts", "QueueLogLine", "of_row", "read"]
 
-_LONGEST = 64 * 1024  # bytes; Asterisk's own buffer for a line is 8 KiB
-_FIXED = 5  # time, call, queue, agent, event; the rest depends on the event
-_TIME = re.compile(r"[0-9]{9,10}(?:\.[0-9]{1,6})?")  # a longer one would not fit into a database's dates
-_NUMBER = re.compile(r"-?[0-9]{1,9}")  # negative when the PBX's clock was set back
+_LONGEST = 64 * 1024  # bytes of a line; Asterisk's own buffer for a line has 8 KiB
+_FIXED = 5  # fields of every line: time, call, queue, agent, event; the others depend on the event
+_TIME = re.compile(r"[0-9]{9,10}(?:\.[0-9]{1,6})?")  # a longer one exceeds the dates of a database
+_NUMBER = re.compile(r"-?[0-9]{1,9}")  # negative if the PBX's clock was set back
 
 
 class QueueLogLine(NamedTuple):
-    """One line; `data` is what follows the event."""
+    """A line of queue_log. `data` holds the fields after the event."""
 
-    at: float  # UTC epoch seconds, whole ones in a file
-    call: str  # Uniqueid of the caller's channel, or NONE and the like
+    at: float  # UTC seconds since the epoch; whole seconds in a file
+    call: str  # Uniqueid of the caller's channel, or a word such as NONE
     queue: str
     agent: str  # the member's name, or NONE
     event: str
     data: Sequence[str]
 
     def number(self, index: int) -> int | None:
-        """Return a number of `data`, from its end when `index` is negative; None if there is none."""
+        """Return the number at an index of `data` (negative: from the end); None if there is none."""
         if not -len(self.data) <= index < len(self.data):
             return None
         text = self.data[index]
@@ -40,14 +39,15 @@ class QueueLogLine(NamedTuple):
 
 @dataclass(slots=True)
 class LineCounts:
-    """How a log was read."""
+    """The numbers of lines read from a queue_log, with the times of its first and last line."""
 
     lines: int = 0
-    junk: int = 0  # lines that did not fit
+    junk: int = 0  # lines without the format
     first_at: float | None = None
     last_at: float | None = None
 
     def saw(self, line: QueueLogLine | None) -> None:
+        """Count a line; None is a line without the format."""
         self.lines += 1
         if line is None:
             self.junk += 1
@@ -58,7 +58,7 @@ class LineCounts:
 
 
 def read(chunks: Iterable[bytes], counts: LineCounts) -> Iterator[QueueLogLine]:
-    """Yield the lines of a file."""
+    """Yield the lines of a file, and count them."""
     for raw in _split(chunks):
         line = _line(raw)
         counts.saw(line)
@@ -67,10 +67,11 @@ def read(chunks: Iterable[bytes], counts: LineCounts) -> Iterator[QueueLogLine]:
 
 
 def of_row(row: Sequence[object], zone: tzinfo | None) -> QueueLogLine | None:
-    """Return a row of the table: time, callid, queuename, agent, event, data1 to data5.
+    """Return a row of the table as a line; None if it does not have the format.
 
-    Asterisk writes local time, of `zone` or else of this machine; an hour that the clock of a zone
-    shows twice is taken for its first showing.
+    The columns are time, callid, queuename, agent, event and data1 to data5. Asterisk writes local time of
+    `zone`, or of this machine if it is None. An hour that the zone's clock shows twice counts as the first
+    one.
     """
     stamp, call, queue, agent, event, *data = ("" if value is None else str(value) for value in row)
     try:
@@ -78,13 +79,13 @@ def of_row(row: Sequence[object], zone: tzinfo | None) -> QueueLogLine | None:
         at = (local if zone is None or local.tzinfo else local.replace(tzinfo=zone)).timestamp()
     except (ValueError, OverflowError, OSError):
         return None
-    while data and not data[-1]:  # columns that the event did not need
+    while data and not data[-1]:  # the event does not use these columns
         data.pop()
     return QueueLogLine(at, call, queue, agent, event, data) if call and queue and event else None
 
 
 def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield lines without their ends; one that never ends is given out in pieces, which do not fit."""
+    """Yield lines without their ends. A line that is too long becomes pieces without the format."""
     rest = b""
     for chunk in chunks:
         *whole, rest = (rest + chunk).split(b"\n")
@@ -93,10 +94,11 @@ def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
             yield b""
             rest = b""
     if rest:
-        yield b""  # without its line feed it is still being written: the last number may be cut
+        yield b""  # a line without its line feed is still being written, so its last number may be incomplete
 
 
 def _line(raw: bytes) -> QueueLogLine | None:
+    """Return a line of a file; None if it does not have the format."""
     at, *fields = raw.decode("utf-8", "replace").rstrip("\r").split("|")
     if len(fields) < _FIXED - 1 or not _TIME.fullmatch(at):
         return None

@@ -1,10 +1,10 @@
-"""Our visits and talks against those of Asterisk's queue_log: what differs, and why, if that is known.
+"""The comparison of cc_bridge's visits and talks with Asterisk's queue_log: differences and their reasons.
 
-`cc-bridge reconcile` and the tests use it, `report.py` prints what comes out. A difference is explained
-only by something that the records themselves show; what is merely likely stays unexplained.
+A difference has a reason only if the records themselves show the reason. A reason that is merely likely is
+not given.
 
-The trap: queue_log counts whole seconds of its own clock, so its instants are up to a second early. Where
-an edge cuts through a second, a difference is not excused by it.
+queue_log counts whole seconds of its own clock, so its times are up to a second early. If a limit of the
+observed time is inside a second, that limit is not accepted as a reason.
 """
 
 from collections import Counter
@@ -27,16 +27,16 @@ __all__ = [
     "compare",
 ]
 
-_ROUNDING = 1.1  # seconds: two clocks' whole ones, and the moment between a line and its event
-_TAKEN_OVER = 2.0  # seconds that the wait may be off of a caller who waited when we came back
+_ROUNDING = 1.1  # seconds: the error of whole seconds, and the time between an event and its line
+_TAKEN_OVER = 2.0  # tolerance in seconds of the wait time of a caller who was waiting when a gap ended
 _SECOND = 1.0
 
 
 class DifferenceKind(StrEnum):
-    """What differs."""
+    """The kind of a difference."""
 
     MISSING = "missing"  # only queue_log has the visit
-    EXTRA = "extra"  # only we have it
+    EXTRA = "extra"  # only cc_bridge has the visit
     CHANNEL = "channel"
     OUTCOME = "outcome"
     AGENT = "agent"
@@ -46,7 +46,7 @@ class DifferenceKind(StrEnum):
 
 
 class DifferenceReason(StrEnum):
-    """Why it differs, where that is known."""
+    """The reason of a difference; `report.py` has its meaning in words."""
 
     NOT_LET_IN = "not_let_in"
     ONE_WORD = "one_word"
@@ -67,12 +67,12 @@ class DifferenceReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that differs in one visit; `reason` is None when nothing explains it."""
+    """A difference in one visit; `reason` is None if the records show no reason."""
 
     what: DifferenceKind
     call: str
     queue: str
-    at: float  # when the caller entered the queue
+    at: float  # time of entry into the queue, in UTC seconds since the epoch
     logged: str
     observed: str
     reason: DifferenceReason | None
@@ -80,7 +80,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class QueueLogSide:
-    """What queue_log says; `since` and `until` are its first and last line."""
+    """The visits in queue_log; `since` and `until` are the times of its first and last line."""
 
     visits: list[LoggedVisit]
     since: float = -inf
@@ -89,7 +89,7 @@ class QueueLogSide:
 
 @dataclass(frozen=True, slots=True)
 class RecordedSide:
-    """What we say, and when we looked."""
+    """The records of cc_bridge, with the observed time (`since`, `until`) and the gaps in it."""
 
     visits: list[QueueVisit]
     talks: list[Talk]
@@ -98,7 +98,7 @@ class RecordedSide:
     gaps: list[Gap] = field(default_factory=list)
 
     def blind_to(self, start: float, end: float) -> DifferenceReason | None:
-        """Say why we cannot have seen all of a stretch of queue_log's time; None: we should have."""
+        """Return the reason why a period of queue_log's time was not observed completely; None if it was."""
         if start + _SECOND <= self.since:
             return DifferenceReason.WE_BEGAN
         if end >= self.until:
@@ -110,23 +110,25 @@ class RecordedSide:
 
 @dataclass(slots=True)
 class Comparison:
-    """The result: visits by outcome on both sides, pairs without a difference, and all differences."""
+    """The result of a comparison: visits by outcome on both sides, matching pairs, and all differences."""
 
-    logged: Counter[Outcome | None] = field(default_factory=Counter)  # None: the log does not say
+    logged: Counter[Outcome | None] = field(default_factory=Counter)  # None: queue_log has no outcome
     observed: Counter[Outcome | None] = field(default_factory=Counter)
-    matched: int = 0
+    matched: int = 0  # number of pairs without a difference
     differences: list[Difference] = field(default_factory=list)
 
     @property
     def explained(self) -> Counter[DifferenceReason]:
+        """The number of differences by reason."""
         return Counter(difference.reason for difference in self.differences if difference.reason)
 
     @property
     def unexplained(self) -> list[Difference]:
+        """The differences without a reason."""
         return [difference for difference in self.differences if difference.reason is None]
 
 
-# What we call an outcome for which queue_log has only another word.
+# For outcomes without an own word in queue_log: the reason, by the outcomes in queue_log and in cc_bridge.
 _WORDS: dict[tuple[Outcome, Outcome], DifferenceReason] = {
     (Outcome.LEAVE_EMPTY, Outcome.LEAVE_UNAVAILABLE): DifferenceReason.ONE_WORD,
     (Outcome.LEAVE_EMPTY, Outcome.TRANSFERRED_AWAY): DifferenceReason.ONE_WORD,
@@ -138,7 +140,10 @@ _NOT_LET_IN = {Outcome.QUEUE_FULL, Outcome.JOIN_EMPTY, Outcome.JOIN_UNAVAILABLE}
 def compare(
     logged: QueueLogSide, observed: RecordedSide, since: float = -inf, until: float = inf
 ) -> Comparison:
-    """Compare the visits that entered their queue from `since` to before `until`."""
+    """Compare the visits that entered their queue from `since` to before `until`.
+
+    Both limits are UTC seconds since the epoch.
+    """
     result = Comparison()
     talks = talks_of(observed.visits, observed.talks)
     for theirs, ours in pairs(logged.visits, observed.visits):
@@ -163,6 +168,7 @@ def _differences(
     log: QueueLogSide,
     we: RecordedSide,
 ) -> Iterator[Difference]:
+    """Yield the differences of one visit, which one side may lack."""
     if theirs is None and ours is not None:
         yield _extra(ours, log)
     elif theirs is not None:
@@ -173,12 +179,13 @@ def _differences(
             )
 
 
-# What differs, what the log says, what we say, and why.
+# A difference: its kind, the values in queue_log and in cc_bridge, and its reason.
 _Found = Iterator[tuple[DifferenceKind, str | None, str | None, DifferenceReason | None]]
 
 
 def _missing(theirs: LoggedVisit, we: RecordedSide) -> _Found:
-    waits = theirs.open and theirs.outcome is None  # we too write a visit when it has ended
+    """Yield the difference of a visit that only queue_log has."""
+    waits = theirs.open and theirs.outcome is None  # cc_bridge records a visit only after its end
     yield (
         DifferenceKind.MISSING,
         theirs.outcome or "no end",
@@ -188,6 +195,7 @@ def _missing(theirs: LoggedVisit, we: RecordedSide) -> _Found:
 
 
 def _blind(theirs: LoggedVisit, we: RecordedSide) -> DifferenceReason | None:
+    """Return the reason why a visit in queue_log was not observed completely; None if it was."""
     left_at = theirs.entered_at if theirs.left_at is None else theirs.left_at
     return we.blind_to(theirs.entered_at, left_at)
 
@@ -195,6 +203,7 @@ def _blind(theirs: LoggedVisit, we: RecordedSide) -> DifferenceReason | None:
 def _of_pair(
     theirs: LoggedVisit, ours: QueueVisit, talk: Talk | None, log: QueueLogSide, we: RecordedSide
 ) -> _Found:
+    """Yield the differences of a visit that both sides have."""
     if theirs.call != ours.uniqueid:
         yield DifferenceKind.CHANNEL, theirs.call, ours.uniqueid, DifferenceReason.OTHER_LEG
     if theirs.outcome is not ours.outcome:
@@ -214,14 +223,16 @@ def _of_pair(
 
 
 def _other_agent(theirs: LoggedVisit, talk: Talk | None, we: RecordedSide) -> DifferenceReason | None:
+    """Return the reason why the sides name different agents."""
     if talk is not None:
         return DifferenceReason.PICKED_UP if talk.picked_up else None
-    # The talk would tell that another phone picked up.
+    # Only a talk shows that another phone picked up the call.
     answered_at = theirs.entered_at if theirs.left_at is None else theirs.left_at
     return we.blind_to(answered_at, answered_at + theirs.talk_seconds)
 
 
 def _extra(ours: QueueVisit, log: QueueLogSide) -> Difference:
+    """Return the difference of a visit that only cc_bridge has."""
     reason = None
     if ours.outcome in _NOT_LET_IN:
         reason = DifferenceReason.NOT_LET_IN
@@ -235,6 +246,7 @@ def _extra(ours: QueueVisit, log: QueueLogSide) -> Difference:
 
 
 def _of_outcome(theirs: LoggedVisit, ours: QueueVisit, log: QueueLogSide) -> DifferenceReason | None:
+    """Return the reason why the outcomes differ."""
     if theirs.outcome is not None:
         return _WORDS.get((theirs.outcome, ours.outcome))
     if theirs.restarted:
@@ -243,6 +255,7 @@ def _of_outcome(theirs: LoggedVisit, ours: QueueVisit, log: QueueLogSide) -> Dif
 
 
 def _of_talk(theirs: LoggedVisit, talk: Talk | None, log: QueueLogSide, we: RecordedSide) -> _Found:
+    """Yield the differences of the talk after an answered visit."""
     answered_at = theirs.entered_at if theirs.left_at is None else theirs.left_at
     logged = f"{theirs.talk_seconds:.0f} s, {theirs.end}"
     if theirs.ended_at is None:
@@ -255,7 +268,7 @@ def _of_talk(theirs: LoggedVisit, talk: Talk | None, log: QueueLogSide, we: Reco
                 if theirs.restarted
                 else DifferenceReason.NO_END
             )
-            yield DifferenceKind.TALK, "no end", _told(talk), no_end
+            yield DifferenceKind.TALK, "no end", _describe(talk), no_end
         return
     blind = we.blind_to(answered_at, answered_at + theirs.talk_seconds)
     if talk is None:
@@ -269,15 +282,15 @@ def _of_talk(theirs: LoggedVisit, talk: Talk | None, log: QueueLogSide, we: Reco
         yield (
             DifferenceKind.TALK,
             logged,
-            _told(talk),
+            _describe(talk),
             blind or (_overlong(theirs, talk) if longer > 0 else None),
         )
     if not _same_end(theirs, talk):
-        yield DifferenceKind.TALK_END, logged, _told(talk), blind or _overlong(theirs, talk)
+        yield DifferenceKind.TALK_END, logged, _describe(talk), blind or _overlong(theirs, talk)
 
 
 def _overlong(theirs: LoggedVisit, talk: Talk) -> DifferenceReason | None:
-    """Return why queue_log ends a talk later than the agent did, if it has the marks of a known cause."""
+    """Return the reason why a talk ends later in queue_log; None if no known cause shows."""
     if talk.transfer is not None and theirs.end not in TRANSFERS:
         return DifferenceReason.UNSEEN_TRANSFER
     if theirs.end == "COMPLETECALLER" and talk.ended_by in (EndedBy.AGENT, EndedBy.SYSTEM):
@@ -286,10 +299,12 @@ def _overlong(theirs: LoggedVisit, talk: Talk) -> DifferenceReason | None:
 
 
 def _same_end(theirs: LoggedVisit, talk: Talk) -> bool:
+    """Return whether both sides agree on the transfer and on the side that ended the talk."""
     if talk.transfer is not TRANSFERS.get(theirs.end):
         return False
     return talk.ended_by not in (EndedBy.AGENT, EndedBy.CALLER) or talk.ended_by is ended_by(theirs.end)
 
 
-def _told(talk: Talk) -> str:
+def _describe(talk: Talk) -> str:
+    """Return a talk's length and end as text."""
     return f"{talk.talk_seconds:.1f} s, ended by {talk.ended_by}"

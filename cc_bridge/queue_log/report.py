@@ -1,4 +1,4 @@
-"""A comparison as a table for people, or as JSON for programs; `cc-bridge reconcile` prints it."""
+"""The result of a comparison with queue_log, as a table for people or as JSON for programs."""
 
 import json
 from collections.abc import Iterator
@@ -12,25 +12,28 @@ __all__ = ["as_json", "as_text"]
 
 _MEANINGS: dict[DifferenceReason, str] = {
     DifferenceReason.NOT_LET_IN: "queue_log has no line for a caller who was not let in",
-    DifferenceReason.ONE_WORD: "queue_log writes EXITEMPTY for other ends too",
-    DifferenceReason.REDIRECTED: "queue_log writes ABANDON for a caller whom somebody took out of the queue",
+    DifferenceReason.ONE_WORD: "queue_log writes EXITEMPTY for other outcomes too",
+    DifferenceReason.REDIRECTED: "queue_log writes ABANDON for a caller who was redirected out of the queue",
     DifferenceReason.OTHER_LEG: "queue_log names another channel of the same call",
-    DifferenceReason.PICKED_UP: "queue_log names the agent whose phone rang, another picked the call up",
+    DifferenceReason.PICKED_UP: "queue_log names the agent whose phone rang; another one picked up",
     DifferenceReason.LATE_END: "queue_log's talk outlasts the agent's: survey, consultation, redirect",
-    DifferenceReason.UNSEEN_TRANSFER: "queue_log missed a transfer, its talk holds what came after it",
-    DifferenceReason.NO_END: "queue_log never says that the talk ended",
-    DifferenceReason.NEVER_SPOKE: "the agent answered, but the two never heard each other",
-    DifferenceReason.RESTART: "Asterisk stopped meanwhile, queue_log has no end",
-    DifferenceReason.LOG_BEGAN: "it began before queue_log's first line",
-    DifferenceReason.LOG_ENDED: "it went on after queue_log's last line",
-    DifferenceReason.WE_BEGAN: "it began before our first record",
-    DifferenceReason.WE_ENDED: "it went on after our last event",
-    DifferenceReason.GAP: "the PBX was not observed for a part of it",
+    DifferenceReason.UNSEEN_TRANSFER: "queue_log missed a transfer; its talk includes the time after it",
+    DifferenceReason.NO_END: "queue_log has no end of the talk",
+    DifferenceReason.NEVER_SPOKE: "the agent answered, but caller and agent were never connected",
+    DifferenceReason.RESTART: "queue_log has no end, because Asterisk stopped during the visit or talk",
+    DifferenceReason.LOG_BEGAN: "the visit started before queue_log's first line",
+    DifferenceReason.LOG_ENDED: "the visit or talk continued after queue_log's last line",
+    DifferenceReason.WE_BEGAN: "the visit started before cc_bridge's first record",
+    DifferenceReason.WE_ENDED: "the visit or talk continued after cc_bridge's last event",
+    DifferenceReason.GAP: "the PBX was not observed for a part of the visit or talk",
 }
 
 
 def as_text(comparison: Comparison, counts: LineCounts) -> Iterator[str]:
-    """Yield lines: visits by outcome, explained differences by reason, and each unexplained one."""
+    """Yield the lines of the report.
+
+    They hold the visits by outcome, the number of differences by reason, and each unexplained difference.
+    """
     yield f"{'visits':<20}{'queue_log':>10}{'ours':>10}"
     for name, logged, observed in _by_outcome(comparison):
         yield f"  {name:<18}{logged:>10}{observed:>10}"
@@ -54,7 +57,7 @@ def as_text(comparison: Comparison, counts: LineCounts) -> Iterator[str]:
 
 
 def as_json(comparison: Comparison, counts: LineCounts) -> str:
-    """Return one object; instants as ISO 8601 UTC."""
+    """Return one JSON object. Times are ISO 8601 in UTC."""
     return json.dumps(
         {
             "lines": counts.lines,
@@ -73,6 +76,7 @@ def as_json(comparison: Comparison, counts: LineCounts) -> str:
 
 
 def _by_outcome(comparison: Comparison) -> Iterator[tuple[str, int, int]]:
+    """Yield each outcome that occurs, with its numbers of visits in queue_log and in cc_bridge."""
     for outcome in (*Outcome, None):
         logged, observed = comparison.logged[outcome], comparison.observed[outcome]
         if logged or observed:
@@ -80,6 +84,7 @@ def _by_outcome(comparison: Comparison) -> Iterator[tuple[str, int, int]]:
 
 
 def _fields(difference: Difference) -> dict[str, str | None]:
+    """Return a difference as a JSON object."""
     return {
         "what": difference.what,
         "call": difference.call,

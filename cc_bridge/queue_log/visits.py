@@ -1,11 +1,10 @@
-"""queue_log's lines put together to visits, each with its talk; also as records of ours, for history.
+"""The visits in queue_log, each with its talk, combined from its lines; also as records for an import.
 
-Fed line by line, it holds only what is open, so that a log of any length fits. The commands use it
-through `reconcile.py` and `storage/queries/queue_log_import.py`.
+Lines are added one by one, and only open visits are in memory, so a log of any length can be read.
 
-The trap: the line that ends a talk is written by another thread and may come late, even after the same
-caller joined the same queue again; and its call may be another channel than the one that joined, when a
-transfer or a Local channel put one channel into another's place.
+Asterisk writes the line that ends a talk in another thread. The line may come late, even after the same
+caller has entered the same queue again. Its call id may also be of another channel than the one that entered,
+because a transfer or a Local channel can replace a channel by another.
 """
 
 from collections.abc import Iterator
@@ -17,8 +16,8 @@ from cc_bridge.records import EndedBy, Outcome, QueueVisit, Talk, Transfer
 
 __all__ = ["TRANSFERS", "LoggedVisit", "QueueLogVisits", "ended_by"]
 
-# The event that ends a stay: its outcome, and which datum holds the seconds of wait.
-# SYSCOMPAT: caller and agent have no codec in common, Asterisk hangs up; no word of ours says that.
+# For each event that ends a visit: the outcome, and the index of the field with the wait time in seconds.
+# SYSCOMPAT means that caller and agent have no common codec and Asterisk hangs up. No outcome describes that.
 _ENDS: dict[str, tuple[Outcome, int]] = {
     "CONNECT": (Outcome.ANSWERED, 0),
     "ABANDON": (Outcome.ABANDONED, 2),
@@ -28,7 +27,7 @@ _ENDS: dict[str, tuple[Outcome, int]] = {
     "WITHDRAW": (Outcome.TRANSFERRED_AWAY, 2),
     "SYSCOMPAT": (Outcome.UNOBSERVED, 0),
 }
-# The event that ends a talk, and which datum holds its seconds. TRANSFER is what 11 and older wrote.
+# For each event that ends a talk: the index of the field with its seconds. Asterisk up to 11 writes TRANSFER.
 _TALKS: dict[str, int] = {
     "COMPLETEAGENT": 1,
     "COMPLETECALLER": 1,
@@ -41,12 +40,12 @@ TRANSFERS = {
     "TRANSFER": Transfer.BLIND,
     "ATTENDEDTRANSFER": Transfer.ATTENDED,
 }
-_SAME_END = 2.0  # seconds; several whole seconds are added and subtracted
-_TIE = 0.001  # seconds between stays of one caller that began in the same second, to keep them apart
+_SAME_END = 2.0  # tolerance in seconds of a talk's end, which is computed from several whole seconds
+_TIE = 0.001  # seconds added to a caller's later visits to a queue in the same second, as a distinction
 
 
 def ended_by(event: str) -> EndedBy:
-    """Return who ended a talk, by the event that queue_log has for it."""
+    """Return the side that ended a talk, by the event in queue_log."""
     if event in TRANSFERS:
         return EndedBy.TRANSFER
     return EndedBy.AGENT if event == "COMPLETEAGENT" else EndedBy.CALLER
@@ -54,36 +53,39 @@ def ended_by(event: str) -> EndedBy:
 
 @dataclass(slots=True)
 class LoggedVisit:
-    """One stay as queue_log tells it. Instants and durations are in whole seconds, unless from a table."""
+    """A visit as queue_log shows it.
+
+    Times and durations are in whole seconds, except from a table.
+    """
 
     call: str
     queue: str
-    entered_at: float  # computed from the wait when the log began later
-    position: int = 0  # on entry, from 1; 0 when the log has no entry
+    entered_at: float  # computed from the wait time if the log has no entry
+    position: int = 0  # on entry, from 1; 0 if the log has no entry
     number: str = ""
     name: str = ""
-    left_at: float | None = None  # None: the log does not say
+    left_at: float | None = None  # None: the log has no end
     outcome: Outcome | None = None
-    told_by: str = ""  # the event that told the outcome
+    told_by: str = ""  # the event that shows the outcome
     wait_seconds: float = 0.0
-    rung_until: float | None = None  # when the last ring was cancelled
-    ringing: bool = False
+    rung_until: float | None = None  # time at which the last ring was cancelled
+    ringing: bool = False  # a phone rang when the caller left the queue
     agent: str | None = None
     agent_channel: str = ""
-    end: str = ""  # the event that ended the talk; empty: the log has none
-    ended_at: float | None = None  # when that was written
+    end: str = ""  # the event that ended the talk; empty if the log has none
+    ended_at: float | None = None  # time of that event
     talk_seconds: float = 0.0
-    target: str | None = None
-    restarted: bool = False  # Asterisk started again before the log said how this went on
-    open: bool = False  # the log ended before
+    target: str | None = None  # extension of a blind transfer
+    restarted: bool = False  # Asterisk restarted before the log had an end
+    open: bool = False  # the log ended before the visit or its talk
 
     def records(self, pbx: str) -> tuple[QueueVisit, Talk | None]:
-        """Return it as records of ours. Only for a visit whose outcome the log tells.
+        """Return the visit and its talk as records. Raises ValueError if the log has no outcome.
 
-        queue_log knows no Linkedid, interface or language: the call is the caller's channel.
+        queue_log has no Linkedid, interface or language. The id of the call is that of the caller's channel.
         """
         if self.outcome is None or self.left_at is None:
-            raise ValueError(f"the log does not say how the visit of {self.call} in {self.queue} ended")
+            raise ValueError(f"queue_log has no outcome of the visit of {self.call} in {self.queue}")
         visit = QueueVisit(
             pbx=pbx,
             call_id=self.call,
@@ -122,17 +124,17 @@ class LoggedVisit:
 
 
 class QueueLogVisits:
-    """Takes lines, gives each visit once nothing more can be said about it."""
+    """The combination of lines into visits. A visit is returned once no later line can change it."""
 
     def __init__(self) -> None:
-        self.stray = 0  # ends of talks whose beginning is not in the log
-        self._waiting: dict[tuple[str, str], LoggedVisit] = {}  # by call and queue
+        self.stray = 0  # number of ends of talks whose start is not in the log
+        self._waiting: dict[tuple[str, str], LoggedVisit] = {}  # visits without an end, by call and queue
         self._talking: dict[tuple[str, str], list[LoggedVisit]] = {}
-        self._second = 0.0
-        self._entries: dict[tuple[str, str], int] = {}  # of this second
+        self._second = 0.0  # time of the last ENTERQUEUE
+        self._entries: dict[tuple[str, str], int] = {}  # entries in that second, by call and queue
 
     def feed(self, line: QueueLogLine) -> Iterator[LoggedVisit]:
-        """Take a line; yield the visits that it completes."""
+        """Add a line; yield the visits that it completes."""
         if line.event == "ENTERQUEUE":
             yield from self._entered(line)
         elif line.event in _ENDS:
@@ -149,19 +151,21 @@ class QueueLogVisits:
                 yield visit
 
     def finish(self) -> Iterator[LoggedVisit]:
-        """Yield what is open at the end of the log."""
+        """Yield the open visits at the end of the log."""
         for visit in self._take_open():
             visit.open = True
             yield visit
 
     def _take_open(self) -> list[LoggedVisit]:
+        """Return the open visits, and remove them."""
         found = [*self._waiting.values(), *chain.from_iterable(self._talking.values())]
         self._waiting, self._talking = {}, {}
         return found
 
     def _entered(self, line: QueueLogLine) -> Iterator[LoggedVisit]:
+        """Start a visit (ENTERQUEUE); yield an earlier one of the same caller and queue without an end."""
         key = line.call, line.queue
-        if key in self._waiting:  # the line that ended it is missing
+        if key in self._waiting:  # the line with its end is missing
             yield self._waiting.pop(key)
         if line.at != self._second:
             self._second, self._entries = line.at, {}
@@ -173,6 +177,7 @@ class QueueLogVisits:
         )
 
     def _left(self, line: QueueLogLine) -> Iterator[LoggedVisit]:
+        """End a visit by an event of `_ENDS`; yield it unless a talk follows."""
         outcome, place = _ENDS[line.event]
         said = line.number(place)
         key = line.call, line.queue
@@ -188,6 +193,7 @@ class QueueLogVisits:
         self._talking.setdefault(key, []).append(visit)
 
     def _ended(self, line: QueueLogLine) -> Iterator[LoggedVisit]:
+        """End a talk by an event of `_TALKS`, and yield its visit."""
         talk = line.number(_TALKS[line.event])
         key = line.call, line.queue
         visit = next((visit for visit in self._talking.get(key, ()) if visit.agent == line.agent), None)
@@ -207,7 +213,10 @@ class QueueLogVisits:
         yield visit
 
     def _under_another_name(self, line: QueueLogLine, talk: int | None) -> LoggedVisit | None:
-        """Return the talk of this agent that began when the line's must have begun."""
+        """Return the agent's open talk with another call id that fits the line's end of talk.
+
+        The start of the talk plus its length must give the time of the line. None if there is none.
+        """
         if talk is None:
             return None
         for talking in self._talking.values():
@@ -219,13 +228,13 @@ class QueueLogVisits:
 
 
 def _caller(line: QueueLogLine) -> tuple[str, int, str]:
-    """Return number, position and name of an ENTERQUEUE: url, number, position and, in some, name.
+    """Return number, position and name of the caller in an ENTERQUEUE line.
 
-    Only the number can hold a `|`: Asterisk takes it out of the name. So the position is the last datum
-    or the last but one.
+    The fields are url, number, position and, in some versions, name. Only the number can contain a `|`,
+    because Asterisk removes it from the name. The position is therefore the last field or the one before it.
     """
     data = line.data
-    if len(data) < 3:  # noqa: PLR2004 - a line feed in the number cut the line
+    if len(data) < 3:  # noqa: PLR2004 - a line feed in the number split the line
         return data[1] if len(data) > 1 else "", 0, ""
     last = line.number(-1)
     named = len(data) > 3 and line.number(-2) is not None and (last is None or len(data) == 4)  # noqa: PLR2004
