@@ -1,4 +1,4 @@
-"""Pseudonymisation of records: the setting `[callers] numbers` applied to each record. Pure.
+"""Pseudonymisation of records: the setting `callers.number_storage` applied to each record. Pure.
 
 Every record, also an imported one, passes through `RecordPseudonymizer.of` before it is counted, stored or
 sent. Later stages therefore need not know the setting. Calls and visits also get their caller key, which

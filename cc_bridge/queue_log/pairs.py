@@ -1,4 +1,4 @@
-"""The pairs of visits in queue_log and in cc_bridge's records that are the same visit, and each visit's talk.
+"""The pairing of visits in queue_log with recorded visits, and of recorded visits with their talks.
 
 A caller may enter one queue several times within seconds, while queue_log counts whole seconds. Visits are
 therefore paired by their order first. Their times decide only if one side lacks a visit.
@@ -22,7 +22,7 @@ _MOMENT = 0.1  # tolerance in seconds; AgentConnect comes before the entry into 
 def pairs(
     logged: Iterable[LoggedVisit], observed: Iterable[QueueVisit]
 ) -> Iterator[tuple[LoggedVisit | None, QueueVisit | None]]:
-    """Yield each pair of the same visit on both sides, with None for a visit that one side lacks.
+    """Yield each visit as a pair (logged, recorded), with None for the side that lacks the visit.
 
     Visits are paired by channel and queue first, then by call and queue.
     """
@@ -54,8 +54,8 @@ def _nearest(
 ) -> Iterator[tuple[LoggedVisit | None, QueueVisit | None]]:
     """Yield the pairs of one caller's visits in one queue, then the visits that have no pair.
 
-    With the same number on both sides, visits are paired in their order. Otherwise each visit is paired with
-    the overlapping one whose start is nearest.
+    If both sides have the same number of visits, they are paired in their order. Otherwise each visit is
+    paired with the overlapping one whose start is nearest.
     """
     unpaired_theirs = sorted(theirs, key=lambda visit: visit.entered_at)
     unpaired_ours = sorted(ours, key=lambda visit: visit.entered_at)
@@ -74,13 +74,13 @@ def _nearest(
 
 
 def _touch(one: LoggedVisit, other: QueueVisit) -> bool:
-    """Return whether two visits overlap, within the tolerance."""
+    """Return whether the times of two visits overlap, with a tolerance of `_APART` seconds."""
     left_at = inf if one.left_at is None else one.left_at
     return one.entered_at <= other.left_at + _APART and other.entered_at <= left_at + _APART
 
 
 def talks_of(visits: Iterable[QueueVisit], talks: Iterable[Talk]) -> dict[int, Talk]:
-    """Return the talk after each answered visit, by the object identity of the visit."""
+    """Return the talk that followed each answered visit, by `id(visit)`, without visits that have none."""
     answered: dict[tuple[str, str], list[QueueVisit]] = {}
     for visit in visits:
         if visit.outcome is Outcome.ANSWERED:

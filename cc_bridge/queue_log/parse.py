@@ -30,7 +30,7 @@ class QueueLogLine(NamedTuple):
     data: Sequence[str]
 
     def number(self, index: int) -> int | None:
-        """Return the number at an index of `data` (negative: from the end); None if there is none."""
+        """Return the integer at an index of `data` (negative: from the end); None if there is no integer."""
         if not -len(self.data) <= index < len(self.data):
             return None
         text = self.data[index]
@@ -47,7 +47,7 @@ class LineCounts:
     last_at: float | None = None
 
     def saw(self, line: QueueLogLine | None) -> None:
-        """Count a line; None is a line without the format."""
+        """Count a line and keep its time; None means a malformed line."""
         self.lines += 1
         if line is None:
             self.junk += 1
@@ -58,7 +58,7 @@ class LineCounts:
 
 
 def read(chunks: Iterable[bytes], counts: LineCounts) -> Iterator[QueueLogLine]:
-    """Yield the lines of a file, and count them."""
+    """Yield the valid lines of a queue_log file; `counts` counts all lines and the malformed ones."""
     for raw in _split(chunks):
         line = _line(raw)
         counts.saw(line)
@@ -67,7 +67,7 @@ def read(chunks: Iterable[bytes], counts: LineCounts) -> Iterator[QueueLogLine]:
 
 
 def of_row(row: Sequence[object], zone: tzinfo | None) -> QueueLogLine | None:
-    """Return a row of the table as a line; None if it does not have the format.
+    """Return a row of the realtime table as a line; None if the row is malformed.
 
     The columns are time, callid, queuename, agent, event and data1 to data5. Asterisk writes local time of
     `zone`, or of this machine if it is None. An hour that the zone's clock shows twice counts as the first
@@ -85,7 +85,10 @@ def of_row(row: Sequence[object], zone: tzinfo | None) -> QueueLogLine | None:
 
 
 def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield lines without their ends. A line that is too long becomes pieces without the format."""
+    """Yield the lines of a file without their line feeds.
+
+    A line that is too long is split into pieces, which are malformed lines.
+    """
     rest = b""
     for chunk in chunks:
         *whole, rest = (rest + chunk).split(b"\n")
@@ -98,7 +101,7 @@ def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _line(raw: bytes) -> QueueLogLine | None:
-    """Return a line of a file; None if it does not have the format."""
+    """Return the parsed form of a line of a file; None if the line is malformed."""
     at, *fields = raw.decode("utf-8", "replace").rstrip("\r").split("|")
     if len(fields) < _FIXED - 1 or not _TIME.fullmatch(at):
         return None

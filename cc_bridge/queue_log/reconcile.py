@@ -33,7 +33,7 @@ _SECOND = 1.0
 
 
 class DifferenceKind(StrEnum):
-    """The kind of a difference."""
+    """The kind of a difference between queue_log and the records: which part of a visit differs."""
 
     MISSING = "missing"  # only queue_log has the visit
     EXTRA = "extra"  # only cc_bridge has the visit
@@ -46,7 +46,7 @@ class DifferenceKind(StrEnum):
 
 
 class DifferenceReason(StrEnum):
-    """The reason of a difference; `report.py` has its meaning in words."""
+    """The known reason of a difference; `report.py` has a sentence for each reason."""
 
     NOT_LET_IN = "not_let_in"
     ONE_WORD = "one_word"
@@ -67,7 +67,7 @@ class DifferenceReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A difference in one visit; `reason` is None if the records show no reason."""
+    """A difference between queue_log and the records in one visit; `reason` is None if it is unexplained."""
 
     what: DifferenceKind
     call: str
@@ -80,7 +80,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class QueueLogSide:
-    """The visits in queue_log; `since` and `until` are the times of its first and last line."""
+    """The visits in a queue_log; `since` and `until` are the times of the log's first and last line."""
 
     visits: list[LoggedVisit]
     since: float = -inf
@@ -89,7 +89,7 @@ class QueueLogSide:
 
 @dataclass(frozen=True, slots=True)
 class RecordedSide:
-    """The records of cc_bridge, with the observed time (`since`, `until`) and the gaps in it."""
+    """The recorded visits and talks, with the observed time span (`since`, `until`) and the gaps in it."""
 
     visits: list[QueueVisit]
     talks: list[Talk]
@@ -98,7 +98,10 @@ class RecordedSide:
     gaps: list[Gap] = field(default_factory=list)
 
     def blind_to(self, start: float, end: float) -> DifferenceReason | None:
-        """Return the reason why a period of queue_log's time was not observed completely; None if it was."""
+        """Return the reason why the daemon did not observe a whole time span; None if it did.
+
+        The span is in the time of queue_log: UTC seconds since the epoch, in whole seconds.
+        """
         if start + _SECOND <= self.since:
             return DifferenceReason.WE_BEGAN
         if end >= self.until:
@@ -124,7 +127,7 @@ class Comparison:
 
     @property
     def unexplained(self) -> list[Difference]:
-        """The differences without a reason."""
+        """The differences that no known reason explains."""
         return [difference for difference in self.differences if difference.reason is None]
 
 
@@ -168,7 +171,7 @@ def _differences(
     log: QueueLogSide,
     we: RecordedSide,
 ) -> Iterator[Difference]:
-    """Yield the differences of one visit, which one side may lack."""
+    """Yield the differences of one visit; `theirs` or `ours` is None if that side lacks the visit."""
     if theirs is None and ours is not None:
         yield _extra(ours, log)
     elif theirs is not None:
@@ -195,7 +198,7 @@ def _missing(theirs: LoggedVisit, we: RecordedSide) -> _Found:
 
 
 def _blind(theirs: LoggedVisit, we: RecordedSide) -> DifferenceReason | None:
-    """Return the reason why a visit in queue_log was not observed completely; None if it was."""
+    """Return the reason why the daemon did not observe a visit of queue_log completely; None if it did."""
     left_at = theirs.entered_at if theirs.left_at is None else theirs.left_at
     return we.blind_to(theirs.entered_at, left_at)
 
@@ -203,7 +206,7 @@ def _blind(theirs: LoggedVisit, we: RecordedSide) -> DifferenceReason | None:
 def _of_pair(
     theirs: LoggedVisit, ours: QueueVisit, talk: Talk | None, log: QueueLogSide, we: RecordedSide
 ) -> _Found:
-    """Yield the differences of a visit that both sides have."""
+    """Yield the differences between the logged and the recorded form of one visit."""
     if theirs.call != ours.uniqueid:
         yield DifferenceKind.CHANNEL, theirs.call, ours.uniqueid, DifferenceReason.OTHER_LEG
     if theirs.outcome is not ours.outcome:
@@ -223,7 +226,7 @@ def _of_pair(
 
 
 def _other_agent(theirs: LoggedVisit, talk: Talk | None, we: RecordedSide) -> DifferenceReason | None:
-    """Return the reason why the sides name different agents."""
+    """Return the reason why queue_log and the record name different agents; None if unknown."""
     if talk is not None:
         return DifferenceReason.PICKED_UP if talk.picked_up else None
     # Only a talk shows that another phone picked up the call.
@@ -246,7 +249,7 @@ def _extra(ours: QueueVisit, log: QueueLogSide) -> Difference:
 
 
 def _of_outcome(theirs: LoggedVisit, ours: QueueVisit, log: QueueLogSide) -> DifferenceReason | None:
-    """Return the reason why the outcomes differ."""
+    """Return the reason why the logged and the recorded outcome differ; None if unknown."""
     if theirs.outcome is not None:
         return _WORDS.get((theirs.outcome, ours.outcome))
     if theirs.restarted:
@@ -255,7 +258,7 @@ def _of_outcome(theirs: LoggedVisit, ours: QueueVisit, log: QueueLogSide) -> Dif
 
 
 def _of_talk(theirs: LoggedVisit, talk: Talk | None, log: QueueLogSide, we: RecordedSide) -> _Found:
-    """Yield the differences of the talk after an answered visit."""
+    """Yield the differences between the logged and the recorded talk of an answered visit."""
     answered_at = theirs.entered_at if theirs.left_at is None else theirs.left_at
     logged = f"{theirs.talk_seconds:.0f} s, {theirs.end}"
     if theirs.ended_at is None:
@@ -290,7 +293,7 @@ def _of_talk(theirs: LoggedVisit, talk: Talk | None, log: QueueLogSide, we: Reco
 
 
 def _overlong(theirs: LoggedVisit, talk: Talk) -> DifferenceReason | None:
-    """Return the reason why a talk ends later in queue_log; None if no known cause shows."""
+    """Return the known reason why queue_log ends a talk later than the record does; None if there is none."""
     if talk.transfer is not None and theirs.end not in TRANSFERS:
         return DifferenceReason.UNSEEN_TRANSFER
     if theirs.end == "COMPLETECALLER" and talk.ended_by in (EndedBy.AGENT, EndedBy.SYSTEM):
@@ -299,7 +302,7 @@ def _overlong(theirs: LoggedVisit, talk: Talk) -> DifferenceReason | None:
 
 
 def _same_end(theirs: LoggedVisit, talk: Talk) -> bool:
-    """Return whether both sides agree on the transfer and on the side that ended the talk."""
+    """Return whether queue_log and the record agree on the transfer and on the party that ended the talk."""
     if talk.transfer is not TRANSFERS.get(theirs.end):
         return False
     return talk.ended_by not in (EndedBy.AGENT, EndedBy.CALLER) or talk.ended_by is ended_by(theirs.end)

@@ -57,7 +57,7 @@ def as_text(comparison: Comparison, counts: LineCounts) -> Iterator[str]:
 
 
 def as_json(comparison: Comparison, counts: LineCounts) -> str:
-    """Return one JSON object. Times are ISO 8601 in UTC."""
+    """Return the comparison as a JSON object. Times are ISO 8601 in UTC."""
     return json.dumps(
         {
             "lines": counts.lines,
@@ -76,7 +76,7 @@ def as_json(comparison: Comparison, counts: LineCounts) -> str:
 
 
 def _by_outcome(comparison: Comparison) -> Iterator[tuple[str, int, int]]:
-    """Yield each outcome that occurs, with its numbers of visits in queue_log and in cc_bridge."""
+    """Yield each outcome that occurs, with its number of visits in queue_log and in the records."""
     for outcome in (*Outcome, None):
         logged, observed = comparison.logged[outcome], comparison.observed[outcome]
         if logged or observed:
@@ -84,7 +84,7 @@ def _by_outcome(comparison: Comparison) -> Iterator[tuple[str, int, int]]:
 
 
 def _fields(difference: Difference) -> dict[str, str | None]:
-    """Return a difference as a JSON object."""
+    """Return a difference as the fields of a JSON object."""
     return {
         "what": difference.what,
         "call": difference.call,

@@ -45,7 +45,7 @@ _TIE = 0.001  # seconds added to a caller's later visits to a queue in the same 
 
 
 def ended_by(event: str) -> EndedBy:
-    """Return the side that ended a talk, by the event in queue_log."""
+    """Return the party (or transfer) that ended a talk, by the name of its last event in queue_log."""
     if event in TRANSFERS:
         return EndedBy.TRANSFER
     return EndedBy.AGENT if event == "COMPLETEAGENT" else EndedBy.CALLER
@@ -124,7 +124,10 @@ class LoggedVisit:
 
 
 class QueueLogVisits:
-    """The combination of lines into visits. A visit is returned once no later line can change it."""
+    """The open visits of a queue_log that is read line by line.
+
+    A visit is yielded when no later line can change it.
+    """
 
     def __init__(self) -> None:
         self.stray = 0  # number of ends of talks whose start is not in the log
@@ -151,13 +154,13 @@ class QueueLogVisits:
                 yield visit
 
     def finish(self) -> Iterator[LoggedVisit]:
-        """Yield the open visits at the end of the log."""
+        """Yield the visits that are still open at the end of the log, with `open` set."""
         for visit in self._take_open():
             visit.open = True
             yield visit
 
     def _take_open(self) -> list[LoggedVisit]:
-        """Return the open visits, and remove them."""
+        """Return all visits that are open (waiting or talking), and forget them."""
         found = [*self._waiting.values(), *chain.from_iterable(self._talking.values())]
         self._waiting, self._talking = {}, {}
         return found
@@ -213,9 +216,10 @@ class QueueLogVisits:
         yield visit
 
     def _under_another_name(self, line: QueueLogLine, talk: int | None) -> LoggedVisit | None:
-        """Return the agent's open talk with another call id that fits the line's end of talk.
+        """Return the visit whose open talk a line ends under another call id; None if none fits.
 
-        The start of the talk plus its length must give the time of the line. None if there is none.
+        Queue and agent must be the same. The start of the talk plus the length in the line must give the
+        time of the line.
         """
         if talk is None:
             return None
