@@ -321,7 +321,7 @@ async def _store_within(
     in_time: Deferred[bool] = Deferred()
 
     def resolve(stored: bool) -> None:
-        """Return the result, unless the time is over or the store has ended."""
+        """Fire `in_time` with the result, unless it has fired already."""
         if not in_time.called:
             in_time.callback(stored)
 

@@ -52,7 +52,10 @@ class Listener(Shape):
         """
 
     def ami_down(self, why: str, at: float) -> None:
-        """End the session. By the last answer to a ping, all events before `at` were received."""
+        """Process the end of the session.
+
+        All events before `at` were received, as the last answer to a ping shows.
+        """
 
 
 @dataclass(frozen=True, slots=True)

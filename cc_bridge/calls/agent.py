@@ -181,7 +181,7 @@ class Agent:
     def own_wrap_up(self, queue: str) -> int:
         """Return the member's own wrapuptime in a queue, in seconds; 0 if unset.
 
-        The longest of several phones counts.
+        If the agent has several phones in the queue, the longest wrapuptime counts.
         """
         said = (line.queues.get(queue) for line in self.lines.values())
         return max((membership.wrap_up for membership in said if membership is not None), default=0)

@@ -69,7 +69,7 @@ class Dial:
     picked_up: bool = False
 
     def talk(self, pbx: str, call_id: str, direction: Direction, members: Iterable[MemberSeen]) -> OpenTalk:
-        """Return the talk that the answer starts.
+        """Return the talk that starts when this Dial is answered.
 
         The agent of an outgoing call is at the dialling phone. Otherwise the agent is at the phone that
         answered.

@@ -1,8 +1,8 @@
 """The open state of one PBX: calls, visits, rings, talks, agents, queue members and channels.
 
-Each part reports an end here. `LiveState` makes a record of the end, passes the end on to the other parts
-concerned, and collects the records until `take_completed`. Every method takes the instant, because the module
-reads no clock.
+Each part reports the end of a visit, ring, talk or channel here. `LiveState` makes a record of it, informs
+the other parts, and collects the records until `take_completed`. Every method takes the instant, because the
+module reads no clock.
 """
 
 from collections.abc import Iterable

@@ -103,7 +103,10 @@ class OpenTalk:
             self.answered_at, self.partial = at, False
 
     def parted(self, at: float, by: EndedBy) -> None:
-        """Store the leaving of one leg as a possible end. After a consultation the later leaving counts."""
+        """Store the time at which one leg left the bridge, as a possible end of the talk.
+
+        After a consultation, the later time replaces the earlier one.
+        """
         if self.phase in (TalkPhase.TALKING, TalkPhase.CONSULTING):
             self.phase, self.parted_at, self.parted_by = TalkPhase.PARTED, at, by
 
@@ -132,7 +135,7 @@ class OpenTalk:
     def record(self, at: float) -> Talk | None:
         """End the talk and return its record; None if the two legs were never in one bridge.
 
-        `at` is the end, unless a leg left before: then that leaving is the end.
+        The end is `at`, or the time at which a leg left the bridge if one did.
         """
         spoke = self.phase not in (TalkPhase.CONNECTING, TalkPhase.ENDED)
         parted = self.phase is TalkPhase.PARTED

@@ -174,7 +174,7 @@ class Visits:
     # -- snapshots
 
     def not_shown(self, visit: Visit, gone_at: float, now: float, *, vanished: bool) -> None:
-        """Apply that a snapshot does not show a caller in the queue; the leaving event may still arrive.
+        """Process a snapshot that does not show a visit's caller; the leaving event may still arrive.
 
         `vanished`: the snapshot does not show the channel either, which then ended at `gone_at`.
         """
@@ -206,9 +206,9 @@ class Visits:
             self._resolve(uniqueid, now)
 
     def observation_lost(self, now: float) -> None:
-        """Decide the outcome of each caller who has left, because a gap starts.
+        """Decide the outcome of each caller who has left the queue, because a gap starts.
 
-        No further event about them will arrive.
+        No later event about these callers will arrive.
         """
         for uniqueid, left_at in list(self._leaving.items()):
             self._resolve(uniqueid, now, certain=now - left_at >= _SILENCE_SECONDS)
@@ -268,10 +268,11 @@ def _is_same(told: str, queue: str) -> bool:
 
 
 def _is_shown(visit: Visit) -> bool:
-    """Return whether a snapshot is the only source of a visit.
+    """Return whether only a snapshot, and no event yet, has shown a visit.
 
-    Events from before the end of a snapshot are received after it. A caller who moves from one queue to
-    another in these milliseconds is in the second queue in the snapshot, and the events of leaving the first
-    queue follow. A leaving of this visit itself would be received before its QUEUESTATUS.
+    Events from the time of the snapshot are received after it. If a caller moves to a second queue in these
+    milliseconds, the snapshot shows the second queue, and the events about leaving the first queue follow.
+    These events must not end the visit of the second queue. Its own QueueCallerLeave would be received before
+    its QUEUESTATUS.
     """
     return visit.approximate and visit.phase is VisitPhase.WAITING
