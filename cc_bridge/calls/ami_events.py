@@ -159,7 +159,14 @@ def _user_event(h: EventHeaders, at: float) -> StatusSet | None:
     """Return a queue status from the dialplan's UserEvent CCQueueExit; None for another UserEvent."""
     if h["UserEvent"] != "CCQueueExit":
         return None
-    return StatusSet(at, h["Uniqueid"], h["Queue"], h["QueueStatus"], "UserEvent CCQueueExit")
+    return StatusSet(
+        at,
+        h["Uniqueid"],
+        h["Queue"],
+        h["QueueStatus"],
+        "UserEvent CCQueueExit",
+        h.get("Trigger", "queue"),
+    )
 
 
 def _member(h: EventHeaders, at: float) -> MemberSeen:
@@ -304,7 +311,7 @@ _READERS: dict[str, _EventReader] = {
         "LocalOneUniqueid LocalTwoUniqueid",
     ),
     "VarSet": _reader(_status_set, "Uniqueid Variable Value"),
-    "UserEvent": _reader(_user_event, "UserEvent Uniqueid Queue QueueStatus"),
+    "UserEvent": _reader(_user_event, "UserEvent Uniqueid Queue QueueStatus", "Trigger"),
     "QueueMemberStatus": _MEMBER,
     "QueueMemberPause": _MEMBER,
     "QueueMemberAdded": _MEMBER,

@@ -283,6 +283,7 @@ class StatusSet(NamedTuple):
     queue: str  # empty for VarSet, which does not name the queue
     status: str  # empty if the dialplan clears the variable
     source: str  # the AMI message
+    trigger: str = "queue"  # of the survey that follows: queue, dial or extension
 
 
 class MemberSeen(NamedTuple):

@@ -193,6 +193,8 @@ class Talks:
             for talk in self.with_leg(uniqueid):
                 if uniqueid == talk.agent:
                     self.close(talk, event.at)
+                elif talk.parted_by is EndedBy.CALLER:  # parked: the caller has not left
+                    talk.parted_by = EndedBy.SYSTEM
             return
         self._channels.entered_bridge(uniqueid, event.bridge)
         channel.place = event.place

@@ -324,6 +324,10 @@ class Tracker:
             channel.hung_up_at = channel.hung_up_at or event.at
         self.visits.hung_up(event.uniqueid, event.at)
 
+    def _status_set(self, event: ev.StatusSet) -> None:
+        if event.trigger == "queue":  # the others are no results of Queue()
+            self.visits.status_set(event)
+
     # -- members
 
     def _member_seen(self, event: ev.MemberSeen) -> None:
@@ -370,7 +374,7 @@ class Tracker:
         ev.Unheld: lambda tracker, event: tracker.talks.unheld(event),
         ev.BlindTransferred: lambda tracker, event: tracker.talks.blind_transferred(event),
         ev.AttendedTransferred: lambda tracker, event: tracker.talks.attended_transferred(event),
-        ev.StatusSet: lambda tracker, event: tracker.visits.status_set(event),
+        ev.StatusSet: _status_set,
         ev.MemberSeen: _member_seen,
         ev.MemberGone: _member_gone,
     }

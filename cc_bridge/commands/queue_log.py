@@ -15,25 +15,43 @@ __all__ = ["import_queue_log", "reconcile", "replay_command"]
 @click.command("replay")
 @click.argument("file", type=FILE)
 @click.option("--json", "json_lines", is_flag=True, help="Print one JSON object per line.")
-@click.option("--pbx", default="pbx", show_default=True, help="Name of the PBX in the records.")
-def replay_command(file: Path, *, json_lines: bool, pbx: str) -> None:
+@click.option("--pbx", help="Name of the PBX in the records. Default: that of the configuration, or pbx.")
+@click.option(
+    "--config",
+    "path",
+    type=FILE,
+    help="Take the queues' settings and [direct_calls] from this configuration file. Default: none.",
+)
+def replay_command(file: Path, *, json_lines: bool, pbx: str | None, path: Path | None) -> None:
     """Print the queue visits, ring attempts and talks of a recorded AMI stream (FILE may end in .gz).
 
     The stream is processed by the daemon's own code. Visits and talks that are open at its end are printed
-    last, with the outcome unobserved.
+    last, with the outcome unobserved. With --json the calls are printed too, and the agent who is rated at
+    each survey request.
 
     \b
     Examples:  cc-bridge replay monday.ami
                cc-bridge replay --json monday.ami.gz | jq 'select(.record == "talk")'
+               cc-bridge replay --config cc-bridge.toml --json monday.ami.gz
     """
     from cc_bridge.ami.codec import MessageCounts
     from cc_bridge.calls.tracker import Tracker
-    from cc_bridge.offline.replay import as_json, as_text, read_stream, replay
+    from cc_bridge.config.observation import make_tracker
+    from cc_bridge.offline.replay import CallRecord, as_json, as_text, queue_names, read_stream, replay
 
     counts = MessageCounts()
+    config = load_config(path) if path is not None else None
+    if config is not None and pbx is not None:
+        config = config.model_copy(update={"pbx": config.pbx.model_copy(update={"name": pbx})})
+    tracker = make_tracker(config) if config is not None else Tracker(pbx or "pbx")
     try:
-        for record in replay(read_stream(file), Tracker(pbx), counts):
-            click.echo(as_json(record) if json_lines else as_text(record))
+        for queue in queue_names(read_stream(file)):
+            tracker.visits.queues.add(queue)
+        for record in replay(read_stream(file), tracker, counts):
+            if json_lines:
+                click.echo(as_json(record))
+            elif isinstance(record, CallRecord):
+                click.echo(as_text(record))
     except (OSError, EOFError, zlib.error) as error:
         if isinstance(error, BrokenPipeError):
             raise

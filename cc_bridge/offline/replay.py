@@ -7,21 +7,48 @@ holds the bytes that Asterisk sent over AMI.
 import gzip
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from cc_bridge.ami.codec import Codec, Event, MessageCounts
-from cc_bridge.calls.ami_events import WANTED, read
-from cc_bridge.calls.events import Called, Joined, MemberSeen
+from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS, read
+from cc_bridge.calls.events import Called, Joined, MemberSeen, StatusSet
 from cc_bridge.calls.live_state import TrackerRecord
 from cc_bridge.calls.queue_names import QueueNames
 from cc_bridge.calls.tracker import Tracker
-from cc_bridge.records import QueueVisit, Ring, Talk
+from cc_bridge.records import Call, QueueVisit, Ring, Talk
 
-__all__ = ["CallRecord", "as_json", "as_text", "queue_names", "read_stream", "replay"]
+__all__ = [
+    "CallRecord",
+    "ReplayedRecord",
+    "SurveyRequest",
+    "as_json",
+    "as_text",
+    "queue_names",
+    "read_stream",
+    "replay",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyRequest:
+    """The point at which the dialplan asks for a survey, and the agent whom the caller heard last.
+
+    `agent` is None where no agent is to be rated: a consultation's channel, or no talk observed.
+    """
+
+    trigger: str  # queue, dial or extension
+    uniqueid: str
+    call_id: str
+    queue: str
+    agent: str | None
+    interface: str | None
+
 
 CallRecord = QueueVisit | Ring | Talk
+ReplayedRecord = CallRecord | Call | SurveyRequest
 _CHUNK = 64 * 1024
 
 
@@ -32,20 +59,42 @@ def read_stream(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def replay(chunks: Iterator[bytes], tracker: Tracker, counts: MessageCounts) -> Iterator[CallRecord]:
-    """Yield the visits, rings and talks of a recording in the order in which they ended.
+def replay(chunks: Iterator[bytes], tracker: Tracker, counts: MessageCounts) -> Iterator[ReplayedRecord]:
+    """Yield the calls, visits, rings, talks and survey requests of a recording in the order of their ends.
 
-    Visits, rings and talks that are still open at the end of the recording come last, as `unobserved`.
+    What is still open at the end of the recording comes last, as `unobserved`.
     """
-    codec = Codec(WANTED, counts)
+    codec = Codec(WANTED_FOR_DIRECT_CALLS if tracker.state.direct else WANTED, counts)
     now = 0.0
     for chunk in chunks:
         for message in codec.feed(chunk):
             event = read(message, partial(float, now)) if isinstance(message, Event) else None
-            if event is not None:
-                now = max(now, event.at)
-                yield from _of_calls(tracker.apply(event))
+            if event is None:
+                continue
+            now = max(now, event.at)
+            yield from _of_calls(tracker.apply(event))
+            if isinstance(event, StatusSet) and event.source.startswith("UserEvent"):
+                yield from _requests(tracker, event)
     yield from _of_calls(tracker.finish(now))
+
+
+def _requests(tracker: Tracker, event: StatusSet) -> Iterator[SurveyRequest]:
+    """Yield the survey request that follows a queue's or Dial's end with the caller still there."""
+    if event.status != "CONTINUE":
+        return
+    call = tracker.calls.of(event.uniqueid)
+    linkedid = call.call_id if call is not None else event.uniqueid
+    rated = tracker.talks.call_rated_on(event.uniqueid, linkedid)
+    heard = tracker.talks.memory.heard(rated) if rated is not None else []
+    last = heard[-1] if heard else None
+    yield SurveyRequest(
+        event.trigger,
+        event.uniqueid,
+        rated or linkedid,
+        tracker.visits.queues.spelled(event.queue),
+        last.member if last is not None else None,
+        last.interface if last is not None else None,
+    )
 
 
 def queue_names(chunks: Iterator[bytes]) -> list[str]:
@@ -58,12 +107,12 @@ def queue_names(chunks: Iterator[bytes]) -> list[str]:
     return list(names)
 
 
-def _of_calls(records: list[TrackerRecord]) -> list[CallRecord]:
-    """Return the visits, rings and talks among the tracker's records."""
-    return [record for record in records if isinstance(record, CallRecord)]
+def _of_calls(records: list[TrackerRecord]) -> list[CallRecord | Call]:
+    """Return the calls, visits, rings and talks among the tracker's records."""
+    return [record for record in records if isinstance(record, CallRecord | Call)]
 
 
-def as_json(record: CallRecord) -> str:
+def as_json(record: ReplayedRecord) -> str:
     """Return a record as one line of JSON: times as ISO 8601 UTC with milliseconds, durations in seconds."""
     match record:
         case QueueVisit():
@@ -108,6 +157,24 @@ def as_json(record: CallRecord) -> str:
                 "holds": record.holds,
                 "ended_by": record.ended_by,
                 "transfer": record.transfer,
+            }
+        case Call():
+            fields = {
+                "record": "call",
+                "call_id": record.call_id,
+                "direction": record.direction,
+                "answered": record.answered,
+                "talks": record.talks,
+            }
+        case SurveyRequest():
+            fields = {
+                "record": "attribution",
+                "trigger": record.trigger,
+                "uniqueid": record.uniqueid,
+                "call_id": record.call_id,
+                "queue": record.queue,
+                "agent": record.agent,
+                "interface": record.interface,
             }
     return json.dumps(fields, ensure_ascii=False)
 

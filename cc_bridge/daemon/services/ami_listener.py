@@ -17,12 +17,9 @@ from twisted.logger import Logger
 from cc_bridge.ami.client import AmiTimeouts
 from cc_bridge.ami.endpoint import ami_endpoint
 from cc_bridge.ami.service import AmiService, ReconnectPolicy
-from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.ami_events import WANTED, WANTED_FOR_DIRECT_CALLS, read
-from cc_bridge.calls.direct_calls import Contexts
 from cc_bridge.calls.pbx_snapshot import PbxSnapshot, SnapshotItem, read_item
-from cc_bridge.calls.tracker import Tracker
-from cc_bridge.config import Config
+from cc_bridge.config.observation import make_tracker
 from cc_bridge.daemon.service import Context, DaemonService
 from cc_bridge.daemon.services.record_pipeline import RecordPipeline
 from cc_bridge.records import Gap, GapReason, ObservationWatermark, OpenStateRecord, Record
@@ -57,7 +54,7 @@ class AmiListener(DaemonService):
         there was none. `unfinished` holds the calls and agent states that were open then.
         """
         super().__init__(context)
-        self.tracker = _tracker(context.config)
+        self.tracker = make_tracker(context.config)
         self.link = self._make_link(context)
         self._record = pipeline.record
         self._on_snapshot: list[Callable[[], None]] = []
@@ -217,24 +214,3 @@ class AmiListener(DaemonService):
             # The end is not before the start, even if the PBX's clock was set back.
             gap, self._gap = replace(self._gap, ended_at=max(at, self._gap.started_at)), None
             self._record([gap])
-
-
-def _tracker(config: Config) -> Tracker:
-    agents = Agents(
-        config.pbx.name,
-        lambda queue: config.queue(queue).wrap_up_seconds,
-        config.agents.wrap_up_reasons,
-        config.agents.max_wrap_up_seconds,
-    )
-    direct = config.direct_calls
-    contexts = Contexts(
-        tuple(direct.in_contexts), tuple(direct.out_contexts), tuple(direct.internal_contexts)
-    )
-    return Tracker(
-        config.pbx.name,
-        config.queues,
-        agents,
-        contexts,
-        direct=direct.enabled,
-        numbers=config.callers.number_storage == "plain",
-    )
