@@ -212,7 +212,7 @@ class BridgeEntered(NamedTuple):
     bridge: str
     uniqueid: str
     swapped: str  # whose place it takes, or empty
-    holding: bool  # nobody hears anybody there: parking, music on hold, waiting agents of app_agent_pool
+    holding: bool  # a bridge without sound between its channels: parking, music on hold, app_agent_pool
     channel: str = ""  # its name
     place: str = ""  # context and extension
 

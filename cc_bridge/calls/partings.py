@@ -11,8 +11,8 @@ __all__ = ["ended_by", "is_redirected", "transfer_extension"]
 def ended_by(channels: Channels, talk: OpenTalk, first: str, place: str = "") -> EndedBy:
     """Return the side that ended a talk whose leg `first` left first, at `place` in the dialplan.
 
-    A side that ends the talk by a feature code leaves without a hang-up request. So does a caller whom a
-    redirect takes away, but to another place in the dialplan (16.28, 22.10).
+    A side that ends the talk by a feature code leaves without a hang-up request. A redirected
+    caller leaves without one too, but to another place in the dialplan (16.28, 22.10).
     """
     hang_ups: list[tuple[float, EndedBy]] = []
     for leg, side in ((talk.caller, EndedBy.CALLER), (talk.agent or talk.dialed, EndedBy.AGENT)):

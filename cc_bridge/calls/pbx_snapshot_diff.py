@@ -70,7 +70,7 @@ class PbxSnapshotDiff:
             if not _is_in_progress(talk, snapshot):
                 name = ("talk", talk.uniqueid, talk.queue, str(talk.answered_at))
                 yield name, partial(state.talks.close, talk, gone_at)
-        # Before channels end: a call whose last known channel is gone may live on in another one.
+        # Before channels end: a call may continue on a channel that was not known.
         yield from self._unseen(snapshot, waiting)
         unknown = {*state.channels.missing_from(living), *state.calls.missing_from(living)}
         waits = {visit.uniqueid for visit in state.visits.all() if visit.phase in _MISSED}
@@ -83,8 +83,9 @@ class PbxSnapshotDiff:
         for seen in snapshot.talks:
             going_on = talks.of(seen.uniqueid)
             last = talks.memory.last(seen.uniqueid)
-            # Behind a Local channel another agent may talk by now: Queue() does not notice a transfer.
-            over = last is not None and last.dialed == seen.agent_uniqueid
+            known = talks.memory.of_call(last.call_id) if last is not None else []
+            # Behind a Local channel another agent may speak by now: Queue() does not notice a transfer.
+            over = any(talk.dialed == seen.agent_uniqueid for talk in known)
             if not over and (going_on is None or not _is_in_progress(going_on, snapshot)):
                 yield (
                     ("joined talk", seen.uniqueid),

@@ -44,7 +44,7 @@ class Talks:
         self._channels = channels
         self._ended = ended
         self._joined = joined
-        self._by_leg: dict[str, list[OpenTalk]] = {}  # open ones, by each leg that takes part
+        self._by_leg: dict[str, list[OpenTalk]] = {}  # open ones, by each of their legs
         self.memory = TalkMemory()
         self._parted: dict[int, OpenTalk] = {}  # open ones whose legs parted, by identity
 
@@ -55,12 +55,12 @@ class Talks:
         return {id(talk): talk for talks in self._by_leg.values() for talk in talks}.values()
 
     def of(self, leg: str) -> OpenTalk | None:
-        """Return the open talk that a channel takes part in, the latest of several."""
+        """Return the open talk with this channel as a leg, the latest of several."""
         talks = self._by_leg.get(leg)
         return talks[-1] if talks else None
 
     def with_leg(self, leg: str) -> list[OpenTalk]:
-        """Return the open talks that a channel takes part in, in their order."""
+        """Return the open talks with this channel as a leg, in the order of their starts."""
         return list(self._by_leg.get(leg, ()))
 
     def of_visit(self, uniqueid: str, queue: str) -> OpenTalk | None:
@@ -74,7 +74,7 @@ class Talks:
         return next((talk for talk in self.all() if self._agent_device(talk) == device), None)
 
     def customer_behind(self, uniqueid: str, call_id: str) -> CustomerLeg | None:
-        """Return the customer for whom a channel acts that is not the customer's leg itself; None: it is.
+        """Return the customer of a channel that acts for a customer; None for a customer's own leg.
 
         Such a channel is a half of a Local channel in the customer's call, or the second line of the agent's
         phone, on which the agent consults.

@@ -224,7 +224,7 @@ class Tracker:
         self.visits.handle_signal(visit, VisitEvent.CONNECTED, event.at, "AgentConnect")
         customer = self._customer_behind(event.uniqueid, event.linkedid)
         before = [talk for talk in self.talks.with_leg(event.uniqueid) if talk.uniqueid == event.uniqueid]
-        # The snapshot that began this session may have shown the talk before its begin is told.
+        # The snapshot at the start of this session may have shown the talk before its start was received.
         shown = next((talk for talk in before if talk.partial and talk.dialed == event.agent_uniqueid), None)
         if shown is not None:
             self.state.completed += self.agents.talk_ended(shown.member, shown.queue, event.at)

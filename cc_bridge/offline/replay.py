@@ -34,7 +34,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class SurveyRequest:
-    """The point at which the dialplan asks for a survey, and the agent whom the caller heard last.
+    """A survey request of the dialplan, with the agent that the caller heard last.
 
     `agent` is None where no agent is to be rated: a consultation's channel, or no talk observed.
     """

@@ -90,36 +90,45 @@ def _body(node: ast.AST) -> list[ast.stmt]:
     return body if isinstance(body, list) else []
 
 
-def _python_comments(source: str) -> Iterator[tuple[int, str]]:
+@dataclass(frozen=True, slots=True)
+class _Comment:
+    line: int
+    prose: str
+    alone: bool  # no code before it on its line
+
+
+def _python_comments(source: str) -> Iterator[_Comment]:
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
-            yield token.start[0], token.string.lstrip("#: ")
+            alone = token.line.lstrip().startswith("#")
+            yield _Comment(token.start[0], token.string.lstrip("#: "), alone)
 
 
-def _marked_comments(source: str, mark: str) -> Iterator[tuple[int, str]]:
+def _marked_comments(source: str, mark: str) -> Iterator[_Comment]:
     for number, line in enumerate(source.splitlines(), 1):
         before, found, after = line.partition(mark)
         if found and (not before.strip() or before.endswith(" ")) and before.count('"') % 2 == 0:
-            yield number, after.strip(mark + " ")
+            yield _Comment(number, after.strip(mark + " "), not before.strip())
 
 
-def _comments(path: str, lines: Iterator[tuple[int, str]]) -> Iterator[Text]:
-    """Yield the comments, those of adjacent lines as one text."""
-    start, last, words = 0, -1, ""
-    for number, line in lines:
-        if number != last + 1 and words:
-            yield Text(path, start, "comment", words)
-            words = ""
-        if not words:
-            start = number
-        words, last = f"{words}\n{line}" if words else line, number
-    if words:
-        yield Text(path, start, "comment", words)
+def _comments(path: str, comments: Iterator[_Comment]) -> Iterator[Text]:
+    """Yield the comments; those that fill adjacent lines are one text."""
+    start, last, prose = 0, -1, ""
+    for comment in comments:
+        follows = comment.alone and comment.line == last + 1
+        if prose and not follows:
+            yield Text(path, start, "comment", prose)
+        prose = f"{prose}\n{comment.prose}" if prose and follows else comment.prose
+        start = start if follows else comment.line
+        last = comment.line if comment.alone else -1
+    if prose:
+        yield Text(path, start, "comment", prose)
 
 
 def _page(path: str, source: str) -> Iterator[Text]:
     fenced = re.compile(r"^( *)(```+|~~~+).*?^\1\2\s*$|<!--.*?-->", re.DOTALL | re.MULTILINE)
     prose = fenced.sub(lambda found: "\n" * found[0].count("\n"), source)
+    prose = re.sub(r"^(#+ .*)$", r"\1.", prose, flags=re.MULTILINE)  # a heading is a sentence
     line = 1
     for paragraph in re.split(r"(\n(?:[ \t]*\n)+)", prose):
         if paragraph.strip():

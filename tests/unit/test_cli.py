@@ -111,8 +111,32 @@ def test_replay_of_a_stream_that_ends_in_mid_call_says_unobserved(cc_bridge, tmp
     cut = tmp_path / "cut.ami"
     cut.write_bytes(stream[: stream.index(b"HangupRequest")])
     result = cc_bridge("replay", "--json", cut)
-    last = json.loads(result.output.splitlines()[-1])
-    assert (last["record"], last["outcome"]) == ("queue_visit", "unobserved")
+    visit, call = [json.loads(line) for line in result.output.splitlines()[-2:]]
+    assert (visit["record"], visit["outcome"]) == ("queue_visit", "unobserved")
+    assert call == {
+        "record": "call",
+        "call_id": visit["call_id"],
+        "direction": "in",
+        "answered": False,
+        "talks": 0,
+    }
+
+
+def test_replay_with_a_configuration_prints_direct_calls_and_who_is_rated(cc_bridge, tmp_path):
+    config = tmp_path / "replay.toml"
+    config.write_text(
+        '[ami]\nusername = "u"\nsecret = "s"\n[direct_calls]\nenabled = true\nin_contexts = ["incoming"]\n'
+    )
+    stream = RECORDINGS / "odd" / "parked_and_fetched_by_bob.ami.gz"
+    result = cc_bridge("replay", "--json", "--pbx", "hq", "--config", config, stream)
+    records = [json.loads(line) for line in result.output.splitlines()]
+    talks = [(each["queue"], each["agent"]) for each in records if each["record"] == "talk"]
+    assert talks == [("sales", "Alice"), ("", "بهار")]
+    (attribution,) = [each for each in records if each["record"] == "attribution"]
+    assert (attribution["trigger"], attribution["queue"]) == ("queue", "sales")
+    assert (attribution["agent"], attribution["interface"]) == ("بهار", "PJSIP/bob")
+    (call,) = [each for each in records if each["record"] == "call"]
+    assert (call["direction"], call["answered"], call["talks"]) == ("in", True, 2)
 
 
 def test_db_upgrade_makes_the_tables(cc_bridge, tmp_path):

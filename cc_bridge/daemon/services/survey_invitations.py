@@ -100,7 +100,7 @@ class _Talked:
     uniqueid: str  # of the caller's channel, which may differ from the channel that requested the survey
 
 
-# The channel is a consultation's: nobody is to be asked there.
+# The survey was requested on a consultation's channel, which has no caller to ask.
 _CONSULTATION = _Talked(Attribution("", []), 0.0, EndedBy.UNOBSERVED, "")
 
 
