@@ -40,10 +40,9 @@ class AgiEnvironmentReader:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> tuple[Request, bytes] | None:
-        """Add bytes.
+        """Add bytes, and return the request with the bytes after it once the empty line has arrived.
 
-        Return the request and the bytes after it once the empty line has arrived, otherwise None. Raises
-        BadAgiEnvironment; the parser cannot be used after that.
+        The result is None before that. Raises BadAgiEnvironment, after which the parser cannot be used.
         """
         self._buffer += data
         head, end, rest = bytes(self._buffer).replace(b"\r\n", b"\n").partition(b"\n\n")

@@ -70,7 +70,10 @@ class _OriginateSession(AmiClient):
         self.lost.addCallback(self._link_lost)
 
     def _answered(self, message: Any) -> None:
-        """Handle an answer. OriginateResponse is an event, although it has the ActionID of its action."""
+        """Handle a message with an ActionID.
+
+        OriginateResponse is handled as an event, although it has the ActionID of its action.
+        """
         if isinstance(message, Event) and message.name == "OriginateResponse":
             self._handle_event(message)  # otherwise its ActionID would make it a late answer
         else:

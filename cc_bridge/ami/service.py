@@ -48,7 +48,7 @@ class Listener(Shape):
     def ami_checked(self, items: Sequence[Any], taken_at: float) -> None:
         """Process a snapshot that was requested during the session.
 
-        Events arrived while Asterisk wrote it.
+        Events continue to arrive while Asterisk writes it.
         """
 
     def ami_down(self, why: str, at: float) -> None:

@@ -147,7 +147,10 @@ class Agents:
     # -- this moment
 
     def state_of(self, name: str) -> tuple[AgentState, float] | None:
-        """Return an agent's state and its start (UTC epoch seconds); None for a name without a membership."""
+        """Return an agent's state and the start of that state (UTC seconds since the epoch).
+
+        The result is None for a name without a membership.
+        """
         agent = self._agents.get(name)
         return None if agent is None else (agent.shown.state, agent.since)
 

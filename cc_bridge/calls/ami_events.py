@@ -122,7 +122,7 @@ def _connected(h: EventHeaders, at: float) -> Connected:
 def _soft_hangup(h: EventHeaders, at: float) -> HangupRequested | None:
     """Return a hang-up by the PBX, from SoftHangupRequest.
 
-    None unless the hang-up was requested explicitly.
+    The result is None unless the hang-up was requested explicitly.
     """
     return HangupRequested(at, h["Uniqueid"], by_pbx=True) if int(h["Cause"]) == _EXPLICIT else None
 

@@ -48,9 +48,9 @@ class Channels:
         return uniqueid in self._channels
 
     def get(self, uniqueid: str) -> Channel:
-        """Return a channel.
+        """Return a channel, and add it if it is unknown.
 
-        Add it if it is unknown, because the daemon may have connected in the middle of a call.
+        The daemon may have connected in the middle of a call, so any channel can be unknown.
         """
         channel = self._channels.get(uniqueid)
         if channel is None:

@@ -39,9 +39,9 @@ class Contexts:
     internal: tuple[str, ...] = ()
 
     def of_first(self, context: str) -> Direction | None:
-        """Return the direction of a call whose first channel starts in a context.
+        """Return the direction of a call by the context in which its first channel starts.
 
-        None if no pattern matches.
+        The result is None if no pattern matches.
         """
         if _matches(context, self.incoming):
             return Direction.IN
@@ -209,7 +209,7 @@ class DirectCalls:
     def _talk_of_other_half(self, uniqueid: str) -> OpenTalk | None:
         """Return the open talk, without a queue, of the other half of a Local channel.
 
-        None if there is none.
+        The result is None if there is no such talk.
         """
         other_half = self._channels.other_half(uniqueid)
         talk = self._talks.of(other_half) if other_half is not None else None

@@ -30,9 +30,10 @@ _MEANINGS: dict[DifferenceReason, str] = {
 
 
 def as_text(comparison: Comparison, counts: LineCounts) -> Iterator[str]:
-    """Yield the lines of the report.
+    """Yield the report as lines.
 
-    They hold the visits by outcome, the number of differences by reason, and each unexplained difference.
+    The lines show the visits by outcome, the number of differences by reason, and each unexplained
+    difference.
     """
     yield f"{'visits':<20}{'queue_log':>10}{'ours':>10}"
     for name, logged, observed in _by_outcome(comparison):
