@@ -24,13 +24,13 @@ class Channel:
 
     uniqueid: str
     name: str = ""  # such as PJSIP/100-0000002a; empty: not observed
-    dialled: str = ""  # the extension with which it started
+    dialled: str = ""  # the extension with which the channel started
     bridge: str | None = None
-    place: str = ""  # context and extension when it entered the bridge
-    answered_by: str = ""  # the uniqueid of the channel that answered its Dial
-    picks_up: bool = False  # it has answered in place of a phone that rang
-    hung_up_at: float | None = None  # the far end hung up
-    killed_at: float | None = None  # the PBX or an administrator hung it up
+    place: str = ""  # context and extension at the entry into the bridge
+    answered_by: str = ""  # uniqueid of the channel that answered the Dial of this one
+    picks_up: bool = False  # the channel answered instead of a phone that rang
+    hung_up_at: float | None = None  # the phone or trunk hung up
+    killed_at: float | None = None  # the PBX or an administrator hung up the channel
 
 
 class Channels:
@@ -118,7 +118,7 @@ class Channels:
         return dialled
 
     def is_phone(self, uniqueid: str) -> bool:
-        """Return whether a channel is observed to be no half of a Local channel."""
+        """Return whether a channel is known not to be a half of a Local channel."""
         channel = self._channels.get(uniqueid)
         known = channel is not None and channel.name != "" and not channel.name.startswith("Local/")
         return known and uniqueid not in self._pairs
@@ -150,12 +150,16 @@ class Channels:
         return {each for each in self._reach([uniqueid], {uniqueid}) if each not in self._pairs} - {uniqueid}
 
     def reachable(self, uniqueid: str) -> set[str]:
-        """Return every channel, Local halves too, that shares sound with this one or its other half."""
+        """Return the channels that share sound with this one or its other half, including Local halves."""
         other = self._pairs.get(uniqueid)
         starts = [uniqueid] if other is None else [uniqueid, other]
         return self._reach(starts, set(starts))
 
     def _reach(self, ways: list[str], seen: set[str]) -> set[str]:
+        """Add to `seen` the channels that share sound with `ways`, also through Local channels.
+
+        Return `seen`.
+        """
         for _ in range(_MAX_HOPS):
             reached = []
             for way in ways:

@@ -1,8 +1,8 @@
-"""The customer's legs of one PBX: the channels whose sound decides who has spoken with the customer.
+"""The customer's legs of one PBX: the channels by whose sound the talks with a customer are determined.
 
-A customer's leg is the channel that entered a queue, or the outer side of a Dial in a call without a queue. A
-leg moves when another channel takes its place: a Local channel that is optimised away, or a transfer into an
-application.
+A customer's leg is the channel that entered a queue, or the outer side of a Dial in a call without a queue.
+When another channel takes its place, that channel becomes the leg. This happens when a Local channel is
+optimised away, and after a transfer into an application.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ class CustomerLeg:
 
 
 class CustomerLegs:
-    """The living customer's legs, by channel; one for each call."""
+    """The customer's legs that have not ended, by channel; one for each call."""
 
     def __init__(self) -> None:
         self._by_channel: dict[str, CustomerLeg] = {}
@@ -43,26 +43,28 @@ class CustomerLegs:
         return channel in self._by_channel
 
     def at(self, channel: str) -> CustomerLeg | None:
-        """Return the customer whose leg a channel is."""
+        """Return the customer of a leg; None if the channel is not a customer's leg."""
         return self._by_channel.get(channel)
 
     def of_call(self, call_id: str) -> CustomerLeg | None:
+        """Return the customer of a call; None if the call has none."""
         return self._by_call.get(call_id)
 
     def add(self, customer: CustomerLeg) -> CustomerLeg:
-        """Add the customer of a call; a call that has one keeps it. Return the customer of the call."""
+        """Add the customer of a call, unless the call has one. Return the customer of the call."""
         known = self._by_call.setdefault(customer.call_id, customer)
         self._by_channel.setdefault(known.channel, known)
         return known
 
     def move(self, old: str, new: str) -> None:
-        """Follow a leg whose place another channel takes."""
+        """Replace a leg by the channel that takes its place."""
         customer = self._by_channel.pop(old, None)
         if customer is not None and new not in self._by_channel:
             customer.channel = new
             self._by_channel[new] = customer
 
     def ended(self, channel: str) -> None:
+        """Remove an ended leg (Hangup), and the customer of its call."""
         customer = self._by_channel.pop(channel, None)
         if customer is not None and self._by_call.get(customer.call_id) is customer:
             del self._by_call[customer.call_id]

@@ -1,4 +1,4 @@
-"""The meaning of a leg's leaving: side that ended the talk, redirect, target of a transfer. Pure."""
+"""The meaning of a leg that leaves a bridge: the side that ended the talk, a redirect, a transfer target."""
 
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.channels_and_bridges import Channels
@@ -31,7 +31,10 @@ def ended_by(channels: Channels, talk: OpenTalk, first: str, place: str = "") ->
 
 
 def is_redirected(channels: Channels, uniqueid: str, place: str) -> bool:
-    """Return whether a channel leaves its bridge at another place in the dialplan than it had entered it."""
+    """Return whether a channel leaves its bridge at another place in the dialplan than at its entry.
+
+    The result is False if one of the places was not observed.
+    """
     channel = channels.find(uniqueid)
     return channel is not None and "" not in (place, channel.place) and channel.place != place
 
@@ -39,8 +42,8 @@ def is_redirected(channels: Channels, uniqueid: str, place: str) -> bool:
 def transfer_extension(channels: Channels, event: ev.AttendedTransferred) -> str:
     """Return the extension that the consultation dialled; empty if it was not observed.
 
-    By a feature code it is that of the Local channel which is now in the customer's bridge, on a second line
-    that of the second transferer's channel.
+    After a feature code, the extension is that of the Local channel that is now in the customer's bridge.
+    After a consultation on a second line, it is that of the second transferer's channel.
     """
     bridge = channels.bridge_of(event.transferee)
     beside = sorted(channels.in_bridge(bridge)) if bridge is not None else ()

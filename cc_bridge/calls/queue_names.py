@@ -1,7 +1,7 @@
 """The names of the PBX's queues, in the spelling of its configuration.
 
-Asterisk compares queue names without case. Events of queues have the spelling of queues.conf; Queue() in the
-dialplan, and so a refusal, may have another one.
+Asterisk ignores case when it compares queue names. Events of queues have the spelling of queues.conf. Queue()
+in the dialplan may have another spelling, and so may the rejection of a caller.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,10 +10,10 @@ __all__ = ["QueueNames"]
 
 
 class QueueNames:
-    """The known names; each is one queue whatever its case."""
+    """The known queue names. Names that differ only in case are one queue."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
-        self._names: dict[str, str] = {}  # by the name without case
+        self._names: dict[str, str] = {}  # by the case-folded name
         for name in names:
             self.add(name)
 
@@ -31,5 +31,5 @@ class QueueNames:
         self._names[name.casefold()] = name
 
     def spelled(self, name: str) -> str:
-        """Return the known spelling of a name, else the name itself."""
+        """Return the known spelling of a name; the name itself if it is unknown."""
         return self._names.get(name.casefold(), name)
