@@ -26,9 +26,9 @@ class Channel:
     name: str = ""  # such as PJSIP/100-0000002a; empty: not observed
     dialled: str = ""  # the extension with which the channel started
     bridge: str | None = None
-    place: str = ""  # context and extension at the entry into the bridge
-    answered_by: str = ""  # uniqueid of the channel that answered the Dial of this one
-    picks_up: bool = False  # the channel answered instead of a phone that rang
+    place: str = ""  # Context and extension at the entry into the bridge.
+    answered_by: str = ""  # Uniqueid of the channel that answered the Dial of this one.
+    picks_up: bool = False  # The channel answered instead of a phone that rang.
     hung_up_at: float | None = None  # the phone or trunk hung up
     killed_at: float | None = None  # the PBX or an administrator hung up the channel
 
