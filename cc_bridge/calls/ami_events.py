@@ -200,6 +200,7 @@ def _dial_started(h: EventHeaders, at: float) -> DialStarted:
 
 
 def _dial_ended(h: EventHeaders, at: float) -> DialEnded:
+    """Return the end of a Dial or of a ring attempt, from DialEnd."""
     caller, dialed = h.get("Uniqueid", ""), h["DestUniqueid"]
     return DialEnded(
         at,
@@ -227,6 +228,7 @@ def _bridge_entered(h: EventHeaders, at: float) -> BridgeEntered:
 
 
 def _place(h: EventHeaders) -> str:
+    """Return the place in the dialplan: context and extension, separated by a comma."""
     return f"{h.get('Context', '')},{h.get('Exten', '')}"
 
 

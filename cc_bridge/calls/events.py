@@ -199,10 +199,10 @@ class DialEnded(NamedTuple):
     at: float
     dialed_uniqueid: str
     status: str
-    uniqueid: str = ""  # the channel that dialled; empty where the PBX itself did
-    forwarded: bool = False  # the phone has sent the call elsewhere (SIP 302)
-    dialed_channel: str = ""  # its name
-    picked_up: bool = False  # the channel that answered was not dialled: it had started a call of its own
+    uniqueid: str = ""  # the dialling channel; empty if the PBX itself dials
+    forwarded: bool = False  # the phone forwarded the call (SIP 302)
+    dialed_channel: str = ""  # name of the dialled channel
+    picked_up: bool = False  # the channel that answered was not dialled: it had started another call
 
 
 class BridgeEntered(NamedTuple):
@@ -223,7 +223,7 @@ class BridgeLeft(NamedTuple):
     at: float
     bridge: str
     uniqueid: str
-    place: str = ""  # context and extension; another than at the entry after a redirect
+    place: str = ""  # context and extension; after a redirect not the same as at the entry
 
 
 class Held(NamedTuple):

@@ -1,9 +1,10 @@
-"""The talks of one PBX: the agents who are in a bridge with each customer.
+"""The open talks of one PBX: the agents who are in a bridge with each customer.
 
-A talk starts in one of two ways. A queue or a Dial names the agent who answered; the talk then waits until
-the two are bridged. Or a phone comes into a bridge with a customer's leg after a transfer, a parking or a
-conference; its talk starts at that instant and has no queue. Local channels are followed: a phone behind
-`Local/x@ctx/n` is in the customer's bridge.
+A talk starts in one of two ways. A queue or a Dial names the agent who answered, and the talk waits until
+both legs are in one bridge. Or a phone enters a bridge with a customer's leg after a transfer, a parking or a
+conference. That talk starts immediately and has no queue.
+
+Local channels are followed: a phone behind `Local/x@ctx/n` counts as in the customer's bridge.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -21,7 +22,7 @@ __all__ = ["Talks"]
 
 # A leg that does not return within this many seconds has ended the talk. Real returns take milliseconds.
 _RETURN_SECONDS = 2.0
-# Two who were redirected, such as into a conference, take longer to meet again.
+# The same for a redirected leg, such as into a conference: the two legs take longer to meet again.
 _REDIRECT_SECONDS = 10.0
 
 
@@ -29,9 +30,9 @@ class Talks:
     """The open talks of one PBX, by the uniqueid of each leg.
 
     customers: the legs that `bridge_entered` checks for new parties
-    ended: called at the end of each talk, with the record unless the two never spoke
-    joined: called when a phone (its channel) comes into a bridge with a customer; returns the talk to start,
-        or None when the channel is no party, such as another customer
+    ended: called at the end of each talk, with its record; None if the two legs were never connected
+    joined: called when a phone enters a bridge with a customer; returns the talk to start, or None if the
+        channel is no party, such as another customer
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Talks:
         self._joined = joined
         self._by_leg: dict[str, list[OpenTalk]] = {}  # open ones, by each of their legs
         self.memory = TalkMemory()
-        self._parted: dict[int, OpenTalk] = {}  # open ones whose legs parted, by identity
+        self._parted: dict[int, OpenTalk] = {}  # talks that one leg has left, by object identity
 
     # -- queries
 
@@ -64,11 +65,14 @@ class Talks:
         return list(self._by_leg.get(leg, ()))
 
     def of_visit(self, uniqueid: str, queue: str) -> OpenTalk | None:
-        """Return the open talk of a queue with the channel that entered it."""
+        """Return the open talk of a visit: of its queue, with its channel. None if there is none."""
         return next((each for each in self.with_leg(uniqueid) if each.queue == queue), None)
 
     def of_device(self, device: str) -> OpenTalk | None:
-        """Return the open talk in which a phone is the agent's. A trunk, which customers use too, is none."""
+        """Return the open talk whose agent is at a phone; None if there is none.
+
+        The result is None for a trunk too, because customers' legs are on it.
+        """
         if not device or any(self._channels.device_of(leg) == device for leg in self.customers):
             return None
         return next((talk for talk in self.all() if self._agent_device(talk) == device), None)
@@ -76,8 +80,8 @@ class Talks:
     def customer_behind(self, uniqueid: str, call_id: str) -> CustomerLeg | None:
         """Return the customer of a channel that acts for a customer; None for a customer's own leg.
 
-        Such a channel is a half of a Local channel in the customer's call, or the second line of the agent's
-        phone, on which the agent consults.
+        None if there is none, or for the customer's own leg. Such a channel is a half of a Local channel in
+        the customer's call. It can also be the second line of the agent's phone, on which the agent consults.
         """
         customer = self.customers.of_call(call_id)
         if customer is None:
@@ -86,10 +90,11 @@ class Talks:
         return None if customer is None or uniqueid in (customer.channel, customer.uniqueid) else customer
 
     def call_rated_on(self, uniqueid: str, linkedid: str) -> str | None:
-        """Return the call that a survey on a channel rates; None while the channel is a consultation's.
+        """Return the id of the call that a survey on a channel rates.
 
-        The channel is the customer's leg, or one that acts for a customer and shares sound with their leg.
-        `linkedid` is the channel's call where no talk of the channel is known.
+        None if the channel is a consultation's. The channel is the customer's leg, or one that acts for a
+        customer and shares sound with the customer's leg. If no talk of the channel is known, the result is
+        `linkedid`, the channel's own call.
         """
         customer = self.customer_behind(uniqueid, linkedid)
         if customer is None:
@@ -105,7 +110,7 @@ class Talks:
         return [talk for talk in self.all() if talk.phase in (TalkPhase.TALKING, TalkPhase.CONSULTING)]
 
     def bridges_of(self, talk: OpenTalk) -> list[str | None]:
-        """Return the bridges of the two legs."""
+        """Return the bridge ids of the caller's and the agent's leg; None for a leg in no bridge."""
         return [self._channels.bridge_of(leg) for leg in (talk.caller, talk.agent or talk.dialed)]
 
     # -- observation
@@ -233,7 +238,7 @@ class Talks:
 
     def blind_transferred(self, event: ev.BlindTransferred) -> None:
         """Store a blind transfer by the agent (BlindTransfer)."""
-        # For an agent behind Local channels the near half may be named, not the phone (22.10).
+        # If the agent is behind a Local channel, the event can name the near half, not the phone (22.10).
         for talk in self.with_leg(event.transferer):
             if event.transferer in (talk.agent, talk.dialed):
                 talk.transferred(Transfer.BLIND, event.target)
@@ -263,16 +268,21 @@ class Talks:
     # -- inside
 
     def _remember(self, talk: OpenTalk) -> None:
+        """Store a talk in the memory, and its customer."""
         self.memory.add(talk)
         self.customers.add(CustomerLeg(talk.caller, talk.uniqueid, talk.call_id))
 
     def _register(self, talk: OpenTalk) -> None:
+        """Store a talk as an open one, by each of its legs."""
         for leg in dict.fromkeys((talk.caller, talk.uniqueid, talk.dialed, talk.agent)):
             if leg is not None and talk not in self._by_leg.setdefault(leg, []):
                 self._by_leg[leg].append(talk)
 
     def _connect(self, uniqueid: str, at: float) -> None:
-        """Check every customer who shares sound with a channel that has entered a bridge."""
+        """Start or resume the talks with each customer who shares sound with a channel.
+
+        The channel has just entered a bridge.
+        """
         near = self._channels.reachable(uniqueid)
         for leg in sorted(each for each in near if each in self._by_leg or each in self.customers):
             for talk in self.with_leg(leg):
@@ -293,7 +303,10 @@ class Talks:
                 self.begin(talk, at)
 
     def _connect_if_audible(self, talk: OpenTalk, at: float) -> bool:
-        """Start or resume the talk if its two sides share sound; find an agent behind Local channels."""
+        """Start or resume a talk if its two legs share sound; return whether they do.
+
+        An agent's phone behind Local channels becomes known by this.
+        """
         if not talk.queue and not self._resolve_outer_side(talk):
             return False
         together = self._channels.audible_channels(talk.caller)
@@ -309,7 +322,10 @@ class Talks:
         return True
 
     def _resolve_outer_side(self, talk: OpenTalk) -> bool:
-        """Replace a Local half as the outer side of a Dial by the channel behind it; False while none is."""
+        """Replace the outer side of a Dial, if it is a Local half, by the channel behind it.
+
+        Return False if there is no channel behind it yet.
+        """
         other = self._channels.other_half(talk.caller)
         if other is None:
             return True
@@ -320,6 +336,7 @@ class Talks:
         return True
 
     def _move_customer(self, old: str, new: str) -> None:
+        """Replace a customer's leg, also in the customer's talks, by the channel that takes its place."""
         self.customers.move(old, new)
         for talk in self.with_leg(old):
             if talk.caller == old:
@@ -328,7 +345,10 @@ class Talks:
                 self.memory.follow(talk)
 
     def _follow_swap(self, old: str, new: str) -> None:
-        """Follow a Local half that is optimised away; a phone whose place another takes has left."""
+        """Replace a Local half that was optimised away by the channel that takes its place.
+
+        A phone is not replaced: if another channel takes its place, the phone has left.
+        """
         if self._channels.is_phone(old):
             return
         self._move_customer(old, new)
@@ -342,11 +362,12 @@ class Talks:
 
         This happens when a Local channel is optimised away.
         """
-        if old not in (talk.uniqueid, talk.dialed):  # by these it is found until it ends
+        if old not in (talk.uniqueid, talk.dialed):  # these two find the talk until it ends
             self._forget_leg(talk, old)
         self._register(talk)
 
     def _forget_leg(self, talk: OpenTalk, leg: str) -> None:
+        """Remove a leg from the legs by which a talk is found."""
         talks = self._by_leg.get(leg, [])
         if talk in talks:
             talks.remove(talk)
@@ -354,4 +375,5 @@ class Talks:
                 del self._by_leg[leg]
 
     def _agent_device(self, talk: OpenTalk) -> str:
+        """Return the phone of a talk's agent, such as `PJSIP/100`."""
         return self._channels.device_of(talk.agent or talk.dialed)

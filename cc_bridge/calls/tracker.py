@@ -177,7 +177,7 @@ class Tracker:
         customer = self._customer_behind(event.uniqueid, event.linkedid)
         call = self.calls.by_id(customer.call_id) if customer is not None else None
         if call is not None:
-            # The channel has the number of the agent or of the dialled service.
+            # The channel itself has the number of the agent or of the dialled service.
             self.calls.move(event.uniqueid, call.call_id)
             event = event._replace(linkedid=call.call_id, number=call.number, name=call.name)
         if not self.visits.joined(event):
@@ -186,22 +186,27 @@ class Tracker:
         if customer is None and visit is not None:
             self._register_customer(visit)
         for talk in self.talks.with_leg(event.uniqueid):
-            # One that has parted waits for more: BlindTransfer can come after the joining that it caused
-            # (22.10).
+            # After a leg has left, the talk stays open: BlindTransfer can come after the QueueCallerJoin that
+            # it caused (22.10).
             if talk.caller == event.uniqueid and talk.phase is not TalkPhase.PARTED:
                 self.talks.close(talk, event.at)
         self._direct_calls.joined_queue(event.uniqueid, event.at)
 
     def _register_customers(self) -> None:
-        """Register the customers of visits whose joining was not observed."""
+        """Add the customers of visits whose entry was not observed."""
         for visit in self.visits.all():
             if self.talks.customer_behind(visit.uniqueid, visit.call_id) is None:
                 self._register_customer(visit)
 
     def _register_customer(self, visit: Visit) -> None:
+        """Add the customer of a visit."""
         self.talks.customers.add(CustomerLeg(visit.uniqueid, visit.uniqueid, visit.call_id))
 
     def _customer_behind(self, uniqueid: str, linkedid: str) -> CustomerLeg | None:
+        """Return the customer of the call in which a channel acts.
+
+        The result is None if there is none, or for the customer's own leg.
+        """
         call = self.calls.of(uniqueid)
         return self.talks.customer_behind(uniqueid, call.call_id if call is not None else linkedid)
 
@@ -233,7 +238,7 @@ class Tracker:
         for talk in before:
             if talk is not shown:
                 self.talks.close(talk, event.at)
-        # Before the ring ends: in between the agent would look available for a millisecond.
+        # Before the ring ends, or the agent would be available for a millisecond in between.
         self.state.completed += self.agents.talk_began(visit.agent, event.at)
         self._rings.answered(visit, event.at, picked_up=visit.interface != event.interface)
         if shown is not None:
