@@ -217,7 +217,7 @@ class DirectCalls:
 
 
 def agent_at(phone: str, members: Iterable[MemberSeen]) -> str:
-    """Return the name that queues have for the one at a phone, else the phone itself.
+    """Return the member name of the agent at a phone; the phone itself if no queue knows it.
 
     In FreePBX, a queue calls `Local/100@from-queue/n` and a Dial calls `PJSIP/100` for the same agent.
     """

@@ -28,7 +28,7 @@ class ChannelStarted(NamedTuple):
     number: str
     name: str
     language: str
-    channel: str = ""  # its name, such as PJSIP/100-0000002a
+    channel: str = ""  # the name of the channel, such as PJSIP/100-0000002a
 
 
 class ChannelEnded(NamedTuple):
@@ -260,8 +260,8 @@ class AttendedTransferred(NamedTuple):
     """A party transferred the other side after a consultation (AttendedTransfer)."""
 
     at: float
-    transferers: tuple[str, str]  # the two channels of the one who transfers; often the same
-    target: str  # number or extension; empty when Asterisk names none
+    transferers: tuple[str, str]  # the transferring party's channels in the two calls; often the same
+    target: str  # number or extension; empty if Asterisk names none
     transferee: str = ""
     target_channel: str = ""
     into_application: bool = False  # the transferee takes the place of the second transferer's channel

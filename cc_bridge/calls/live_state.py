@@ -24,7 +24,7 @@ from cc_bridge.records import AgentInterval, Call, QueueVisit, Ring, Talk
 
 __all__ = ["LiveState", "TrackerRecord"]
 
-# Channels that Asterisk makes itself: announcements and recordings of conferences, spies.
+# Starts of the names of channels that Asterisk makes itself: conference announcements, recordings, spies.
 _NO_PARTY = ("CBAnn/", "CBRec/", "Announcer/", "Recorder/", "Snoop/", "Surrogate/", "Message/")
 
 TrackerRecord = Call | QueueVisit | Ring | Talk | AgentInterval
@@ -76,7 +76,7 @@ class LiveState:
         self.completed += self.agents.talk_began(talk.member, at)
 
     def name_at(self, device: str) -> str:
-        """Return the name that the queues have for the agent at a phone, else the phone itself."""
+        """Return the member name of the agent at a phone; the phone itself if no queue knows it."""
         return agent_at(device, self.members.values())
 
     def channel_ended(self, event: ev.ChannelEnded) -> None:
@@ -121,7 +121,10 @@ class LiveState:
         self.completed += self.agents.ring_ended(record.agent, record.ended_at)
 
     def _party_joined(self, customer: CustomerLeg, channel: str) -> OpenTalk | None:
-        """Return the talk of a phone that has come into a bridge with a customer."""
+        """Return a new talk for a channel in a bridge with a customer; None if it is no agent's phone.
+
+        The talk has no queue. No talk starts while the customer waits in a queue.
+        """
         device = self.channels.device_of(channel)
         other = self.talks.customers.at(channel)
         if not device or device.startswith(_NO_PARTY) or (other is not None and other.external):

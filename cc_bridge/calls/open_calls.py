@@ -175,7 +175,10 @@ class Calls:
         return call
 
     def move(self, uniqueid: str, call_id: str) -> None:
-        """Let a channel belong to another open call: an agent's second line acts for the customer."""
+        """Move a channel to another open call, such as an agent's second line to the customer's call.
+
+        The channel's earlier call counts as a consultation, and is discarded without channels.
+        """
         call, before = self._open.get(call_id), self._of.get(uniqueid)
         if call is None or before is call:
             return

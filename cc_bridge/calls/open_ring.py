@@ -56,7 +56,10 @@ class OpenRing:
     outcome: RingOutcome | None = None
 
     def dial_ended(self, status: str, at: float, *, forwarded: bool = False) -> None:
-        """Store the status and the instant of the first DialEnd; ignore a second one."""
+        """Store the status and the instant of the first DialEnd; ignore a second one.
+
+        `forwarded`: the phone forwarded the call, which becomes the outcome.
+        """
         if self.ended_at is None:
             self.ended_at = at
             self.outcome = _O.FORWARDED if forwarded else _STATUSES.get(status, _O.NO_ANSWER)

@@ -75,7 +75,7 @@ class OpenTalk:
 
     @property
     def is_apart(self) -> bool:
-        """Whether caller and agent share no sound now, after they have spoken."""
+        """Whether the two legs were connected before and are not connected now."""
         return self.phase in (TalkPhase.PARTED, TalkPhase.ENDED, TalkPhase.CONSULTING)
 
     def ending(self) -> EndedBy:

@@ -68,9 +68,9 @@ class Rings:
         self._open[ring.ring_uniqueid] = ring
 
     def answered(self, visit: Visit, at: float, *, picked_up: bool = False) -> None:
-        """Close the ring that was answered; the others end with their channels.
+        """Close the answered ring of a visit (AgentConnect). The other rings end with their channels.
 
-        `picked_up`: another phone than the one that rang has answered.
+        `picked_up`: another phone than the ringing one answered, so the outcome is answered_elsewhere.
         """
         for ring in self.of_visit(visit):
             if ring.outcome is RingOutcome.ANSWERED:

@@ -292,7 +292,7 @@ class Talks:
             self._start_with_new_parties(leg, at)
 
     def _start_with_new_parties(self, leg: str, at: float) -> None:
-        """Start a talk for each phone that shares sound with a customer and has none."""
+        """Start a talk for each phone that shares sound with a customer's leg and has none with it."""
         customer = self.customers.at(leg)
         if customer is None:
             return

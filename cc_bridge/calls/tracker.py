@@ -131,7 +131,11 @@ class Tracker:
         self.state.completed += self.calls.finish(now)
 
     def observation_lost(self, now: float) -> list[TrackerRecord]:
-        """Start a gap at `now`: close whatever only an event after `now` could decide. Return the records."""
+        """Start a gap at the instant `now`; return the records that this completed.
+
+        The gap ends the agents' intervals of state. It closes the visits whose outcome only a later event
+        could have decided.
+        """
         self.visits.observation_lost(now)
         self.talks.observation_lost(now)
         self.state.completed += self.agents.observation_lost(now)
@@ -173,7 +177,11 @@ class Tracker:
     # -- queues
 
     def _joined(self, event: ev.Joined) -> None:
-        """Start a visit (QueueCallerJoin), and close the caller's talk unless a leg has left it already."""
+        """Start a visit (QueueCallerJoin), and close the caller's talks unless a leg has left them already.
+
+        If the channel acts for a customer, such as an agent's second line, the visit is part of the
+        customer's call.
+        """
         customer = self._customer_behind(event.uniqueid, event.linkedid)
         call = self.calls.by_id(customer.call_id) if customer is not None else None
         if call is not None:
@@ -300,19 +308,19 @@ class Tracker:
             self._direct_calls.answered(event.dialed_uniqueid, event.at)
 
     def _picked_up(self, event: ev.PickedUp) -> None:
-        """Pass a pickup (Pickup) to the Dial that rings.
+        """Note that a channel picks up (Pickup), and pass the pickup to the Dial that rings.
 
-        For a ring of a queue, AgentConnect follows instead.
+        The pickup of a queue's ring is not passed on, because AgentConnect follows.
         """
         channel = self.state.channels.get(event.uniqueid)
         channel.name, channel.picks_up = event.channel, True
-        if event.rung not in self._rings:  # else AgentConnect follows
+        if event.rung not in self._rings:
             self._direct_calls.picked_up(event)
 
     # -- channels and bridges
 
     def _channel_started(self, event: ev.ChannelStarted) -> None:
-        """Add a channel, and add it to its call (Newchannel)."""
+        """Add a channel with its name and dialled extension, and add it to its call (Newchannel)."""
         channel = self.state.channels.get(event.uniqueid)
         channel.name, channel.dialled = event.channel, event.exten
         self.calls.started(event)
