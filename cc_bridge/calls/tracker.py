@@ -8,6 +8,7 @@ signals that do not fit, and whatever is open when a channel ends is closed with
 """
 
 from collections.abc import Callable, Collection, Iterable
+from math import inf
 from typing import Any, ClassVar
 
 from cc_bridge.calls import events as ev
@@ -60,6 +61,7 @@ class Tracker:
         self._snapshot_diff = PbxSnapshotDiff(state)
         self._checkpointer = Checkpointer(state, numbers=numbers)
         self._lost_at: float | None = None  # when observation was lost, until a snapshot restores it
+        self._observed_since = -inf  # instant of the snapshot at the start of the session
         self._next_tick = 0.0
 
     # -- events, time and snapshots
@@ -94,6 +96,8 @@ class Tracker:
         everything is closed.
         """
         now = gone_at = snapshot.taken_at
+        if fresh:
+            self._observed_since = now
         if fresh and self._lost_at is not None:
             gone_at, self._lost_at = self._lost_at, None
             if now < gone_at - _PUT_BACK_SECONDS:
@@ -248,6 +252,7 @@ class Tracker:
                 self.talks.close(talk, event.at)
         # Before the ring ends, or the agent would be available for a millisecond in between.
         self.state.completed += self.agents.talk_began(visit.agent, event.at)
+        uncertain = self._may_be_another(event)
         self._rings.answered(visit, event.at, picked_up=visit.interface != event.interface)
         if shown is not None:
             return
@@ -263,9 +268,26 @@ class Tracker:
                 caller=event.uniqueid if customer is None else customer.channel,
                 agent=None if is_local(event.agent_channel) else event.agent_uniqueid,
                 picked_up=visit.interface != event.interface,
+                partial=uncertain,
             ),
             event.at,
         )
+
+    def _may_be_another(self, event: ev.Connected) -> bool:
+        """Return whether another phone may have picked the call up unobserved.
+
+        The ring started before this session, and no event has named the phone that answered.
+        """
+        ring = self._rings.of(event.agent_uniqueid)
+        if self._observed_since == -inf or (ring is not None and ring.started_at > self._observed_since):
+            return False
+        answering = self.state.channels.answering(event.agent_uniqueid)
+        found = self.state.channels.find(answering)
+        if found is not None and found.picks_up:
+            return False
+        if is_local(event.agent_channel):
+            return answering == event.agent_uniqueid
+        return device_of(event.agent_channel) != event.interface
 
     def _who_answered(self, event: ev.Connected, visit: Visit) -> tuple[str, str]:
         """Return the name and the interface of the agent who answered.

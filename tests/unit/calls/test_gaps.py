@@ -273,11 +273,22 @@ HALVES = [(NEAR_HALF, FAR_HALF)]
 def test_the_halves_of_a_local_channel_are_told_by_the_snapshot_too(pbx):
     ringing = {CALLER: "", NEAR_HALF: "", FAR_HALF: "", PHONE: ""}
     pbx.hear(joined(0)).gap(10, 20, waiting=[joined(0)], channels=ringing, halves=HALVES)
-    pbx.hear(*meet(25, PHONE, FAR_HALF, bridge="b-2"), left(25), connected(25, NEAR_HALF, LOCAL))
+    pbx.hear(DialEnded(25, PHONE, "ANSWER", FAR_HALF), *meet(25, PHONE, FAR_HALF, bridge="b-2"))
+    pbx.hear(left(25), connected(25, NEAR_HALF, LOCAL))
     pbx.hear(*meet(25, NEAR_HALF, CALLER), hangs_up(30, PHONE), BridgeLeft(30, "b-2", PHONE))
     pbx.hear(ChannelEnded(30, PHONE, 16))
     talk = pbx.talk()
     assert (talk.agent_uniqueid, talk.answered_at, talk.ended_at, talk.partial) == (PHONE, 25, 30, False)
+
+
+def test_a_phone_that_may_have_been_picked_up_unseen_makes_the_talk_partial(pbx):
+    """The ring started before the gap, and no event names the phone that answered."""
+    ringing = {CALLER: "", NEAR_HALF: "", FAR_HALF: "", PHONE: ""}
+    pbx.hear(joined(0)).gap(10, 20, waiting=[joined(0)], channels=ringing, halves=HALVES)
+    pbx.hear(*meet(25, PHONE, FAR_HALF, bridge="b-2"), left(25), connected(25, NEAR_HALF, LOCAL))
+    pbx.hear(*meet(25, NEAR_HALF, CALLER), hangs_up(30, PHONE), BridgeLeft(30, "b-2", PHONE))
+    pbx.hear(ChannelEnded(30, PHONE, 16))
+    assert pbx.talk().partial
 
 
 def test_the_two_were_being_put_through_when_the_link_was_lost(pbx):
