@@ -15,6 +15,7 @@ __all__ = [
     "MailError",
     "StorageError",
     "SurveyError",
+    "UnreadableFile",
 ]
 
 
@@ -52,6 +53,10 @@ class AmiRefused(AmiError):
 
 class AmiTimeout(AmiError):
     """Asterisk did not respond to an AMI action in time."""
+
+
+class UnreadableFile(CcBridgeError):
+    """A file is not what a command needs, for example not a recorded AMI stream."""
 
 
 class FollowUpError(CcBridgeError):

@@ -1,5 +1,6 @@
 """Shared parts of the commands: the configuration option, dates, and errors without a traceback."""
 
+import lzma
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from cc_bridge.errors import UnreadableFile
 
 if TYPE_CHECKING:
     from cc_bridge.config import Config
@@ -57,11 +60,15 @@ def load_config(path: Path | None) -> "Config":
 
 
 @contextmanager
-def reading() -> Iterator[None]:
-    """Report a file that cannot be read to its end as an error in one line. A broken pipe is not reported."""
+def reading(file: Path | None = None) -> Iterator[None]:
+    """Report a file that cannot be read to its end as an error in one line, which names the file.
+
+    A broken pipe is not reported.
+    """
     try:
         yield
     except BrokenPipeError:
         raise
-    except (OSError, EOFError, zlib.error) as error:
-        raise click.ClickException(str(error)) from error
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, UnreadableFile) as error:
+        text = str(error)
+        raise click.ClickException(f"{file}: {text}" if file and str(file) not in text else text) from error

@@ -1,15 +1,62 @@
 """The commands `replay`, `reconcile` and `import-queue-log`: verification of records, and older history."""
 
 import sys
-import zlib
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cc_bridge.commands.common import FILE, config_option, load_config, reading
 
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from cc_bridge.queue_log.parse import LineCounts
+
 __all__ = ["import_queue_log", "reconcile", "replay_command"]
+
+
+def _check_encoding(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    """Return the name of an encoding of text; raise BadParameter for others."""
+    try:
+        "".encode(value)
+    except (LookupError, ValueError) as error:
+        raise click.BadParameter(f"no such encoding: {value}") from error
+    return value
+
+
+_encoding_option = click.option(
+    "--encoding",
+    default="utf-8",
+    show_default=True,
+    callback=_check_encoding,
+    help="Encoding of names in the files, such as windows-1256 or latin-1.",
+)
+_timezone_option = click.option(
+    "--timezone",
+    help="Time zone of the PBX, for table:URL, such as Asia/Tehran. Default: that of this machine.",
+)
+
+
+def _zone(name: str | None) -> "ZoneInfo | None":
+    """Return the time zone of this name; raise UsageError if there is none."""
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(name) if name else None
+    except (KeyError, ValueError) as error:
+        raise click.UsageError(f"no such time zone: {name}") from error
+
+
+def _warn_of_bytes(counts: "LineCounts") -> None:
+    """Print a warning if bytes of a log were not of the encoding."""
+    if counts.undecoded:
+        click.echo(
+            f"warning: {counts.undecoded} lines of queue_log have bytes that are not of the encoding; "
+            "use --encoding",
+            err=True,
+        )
 
 
 @click.command("replay")
@@ -23,7 +70,9 @@ __all__ = ["import_queue_log", "reconcile", "replay_command"]
     help="Take the queues' settings and [direct_calls] from this configuration file. Default: none.",
 )
 def replay_command(file: Path, *, json_lines: bool, pbx: str | None, path: Path | None) -> None:
-    """Print the queue visits, ring attempts and talks of a recorded AMI stream (FILE may end in .gz).
+    """Print the queue visits, ring attempts and talks of a recorded AMI stream.
+
+    FILE may be compressed (.gz, .bz2, .xz). Its events need timestamps (timestampevents=yes).
 
     The stream is processed by the daemon's own code. Visits and talks that are open at its end are printed
     last, with the outcome unobserved. With --json the calls are printed too, and the agent who is rated at
@@ -44,7 +93,7 @@ def replay_command(file: Path, *, json_lines: bool, pbx: str | None, path: Path 
     if config is not None and pbx is not None:
         config = config.model_copy(update={"pbx": config.pbx.model_copy(update={"name": pbx})})
     tracker = make_tracker(config) if config is not None else Tracker(pbx or "pbx")
-    try:
+    with reading(file):
         for queue in queue_names(read_stream(file)):
             tracker.visits.queues.add(queue)
         for record in replay(read_stream(file), tracker, counts):
@@ -52,10 +101,6 @@ def replay_command(file: Path, *, json_lines: bool, pbx: str | None, path: Path 
                 click.echo(as_json(record))
             elif isinstance(record, CallRecord):
                 click.echo(as_text(record))
-    except (OSError, EOFError, zlib.error) as error:
-        if isinstance(error, BrokenPipeError):
-            raise
-        raise click.ClickException(f"{file}: {error}") from error
     if counts.dropped:
         click.echo(f"{counts.dropped} of {counts.received} messages were malformed and dropped", err=True)
 
@@ -67,8 +112,10 @@ def replay_command(file: Path, *, json_lines: bool, pbx: str | None, path: Path 
     "log",
     required=True,
     envvar="CC_BRIDGE_QUEUE_LOG",
-    help="queue_log file (.gz too), or table:URL of the realtime table. Default: $CC_BRIDGE_QUEUE_LOG.",
+    help="queue_log file (.gz, .bz2, .xz too), or table:URL of the realtime table, with #NAME if its name is "
+    "not queue_log. Default: $CC_BRIDGE_QUEUE_LOG.",
 )
+@_encoding_option
 @click.option("--database", is_flag=True, help="Compare with the configured database.")
 @click.option("--replay", "recording", type=FILE, help="Compare with a recorded AMI stream.")
 @click.option("--json", "json_object", is_flag=True, help="Print one JSON object with all differences.")
@@ -76,10 +123,7 @@ def replay_command(file: Path, *, json_lines: bool, pbx: str | None, path: Path 
     "--from", "since", type=click.DateTime(), help="Only visits that started at or after this local time."
 )
 @click.option("--to", "until", type=click.DateTime(), help="Only visits that started before this local time.")
-@click.option(
-    "--timezone",
-    help="Time zone of the PBX, for table:URL, such as Asia/Tehran. Default: that of this machine.",
-)
+@_timezone_option
 @click.pass_context
 def reconcile(
     ctx: click.Context,
@@ -89,6 +133,7 @@ def reconcile(
     since: datetime | None,
     until: datetime | None,
     timezone: str | None,
+    encoding: str,
     *,
     database: bool,
     json_object: bool,
@@ -102,7 +147,6 @@ def reconcile(
                cc-bridge reconcile --queue-log queue_log --replay monday.ami.gz --json
     """
     from math import inf
-    from zoneinfo import ZoneInfo
 
     from cc_bridge.offline.queue_log import compared, from_database, from_recording
     from cc_bridge.queue_log.parse import LineCounts
@@ -115,14 +159,12 @@ def reconcile(
         ours = from_database(config.storage.url, config.pbx.name)
     else:
         ours = from_recording(recording)
-    try:
-        zone = ZoneInfo(timezone) if timezone else None
-    except (KeyError, ValueError) as error:
-        raise click.UsageError(f"no such time zone: {timezone}") from error
+    zone = _zone(timezone)
     start, end = since.timestamp() if since else -inf, until.timestamp() if until else inf
     counts = LineCounts()
     with reading():
-        comparison = compared(log, ours, counts, start, end, zone)
+        comparison = compared(log, ours, counts, start, end, zone, encoding)
+    _warn_of_bytes(counts)
     lines = [as_json(comparison, counts)] if json_object else as_text(comparison, counts)
     for line in lines:
         click.echo(line)
@@ -131,31 +173,50 @@ def reconcile(
 
 @click.command("import-queue-log")
 @config_option
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=FILE)
+@click.argument("logs", metavar="LOG...", nargs=-1, required=True)
 @click.option("--pbx", help="Name of the PBX in the rows. Default: pbx.name of the configuration.")
-def import_queue_log(files: tuple[Path, ...], path: Path | None, pbx: str | None) -> None:
+@_encoding_option
+@_timezone_option
+def import_queue_log(
+    logs: tuple[str, ...], path: Path | None, pbx: str | None, encoding: str, timezone: str | None
+) -> None:
     """Import visits and talks from before the installation, marked source=queue_log.
 
-    Give the FILEs (may end in .gz) with the oldest first. Visits that were observed live are not changed.
-    A second import of the same files has no effect.
+    A LOG is a file (.gz, .bz2, .xz too), or table:URL of a realtime table, with #NAME if its name is not
+    queue_log. Give the oldest first. Visits that were observed live are not changed. A second import of the
+    same logs has no effect.
 
     \b
-    Example:  cc-bridge import-queue-log /var/log/asterisk/queue_log.2.gz /var/log/asterisk/queue_log.1
+    Examples:  cc-bridge import-queue-log /var/log/asterisk/queue_log.2.gz /var/log/asterisk/queue_log.1
+               cc-bridge import-queue-log table:mysql+pymysql://user@host/asterisk#queuelog
     """
-    from cc_bridge.offline.queue_log import import_log
+    from cc_bridge.offline.queue_log import TABLE, import_log
     from cc_bridge.privacy.record_pseudonymizer import RecordPseudonymizer
+    from cc_bridge.queue_log.report import events_text
 
+    sources = [log if log.startswith(TABLE) else Path(FILE(log)) for log in logs]
+    zone = _zone(timezone)
     config = load_config(path)
-    size = sum(file.stat().st_size for file in files)
+    size = sum(source.stat().st_size for source in sources if isinstance(source, Path))
     with reading(), click.progressbar(length=size, label="queue_log", file=sys.stderr) as bar:
         privacy = RecordPseudonymizer(config.callers.caller_keys())
-        done, counts = import_log(files, config.storage.url, pbx or config.pbx.name, bar.update, privacy)
+        done, counts = import_log(
+            sources,
+            config.storage.url,
+            pbx or config.pbx.name,
+            bar.update,
+            privacy,
+            encoding=encoding,
+            zone=zone,
+        )
     click.echo(f"{done.visits} visits and {done.talks} talks from {counts.lines} lines")
+    _warn_of_bytes(counts)
     for number, text in (
         (done.observed, "visits were observed live and were not changed"),
         (done.known, "visits were imported before"),
         (done.unfinished, "visits have no end in the log and were skipped"),
         (counts.junk, "lines could not be parsed and were skipped"),
+        (counts.unknown.total(), f"lines have unknown events and were skipped: {events_text(counts)}"),
     ):
         if number:
             click.echo(f"{number} {text}", err=True)

@@ -4,17 +4,18 @@
 talks of queue_log files. Files and databases are opened here; the package `queue_log` has the pure code.
 """
 
-import gzip
 from collections.abc import Callable, Iterable, Iterator
 from datetime import tzinfo
-from itertools import islice
+from itertools import chain, islice
 from math import inf
 from pathlib import Path
 
 from cc_bridge.ami.codec import MessageCounts as AmiCounts
-from cc_bridge.calls.events import CallEvent
+from cc_bridge.calls.events import BridgeEntered, CallEvent, ChannelEnded
 from cc_bridge.calls.live_state import TrackerRecord
 from cc_bridge.calls.tracker import Tracker
+from cc_bridge.errors import UnreadableFile
+from cc_bridge.offline.files import uncompressed
 from cc_bridge.offline.replay import read_stream, replay
 from cc_bridge.privacy.record_pseudonymizer import RecordPseudonymizer
 from cc_bridge.queue_log.parse import LineCounts, QueueLogLine, read
@@ -29,7 +30,6 @@ __all__ = ["TABLE", "compared", "from_database", "from_recording", "import_log"]
 
 TABLE = "table:"  # the prefix of a log that is a database table; the URL of the database follows
 _BATCH = 1_000  # visits in one transaction
-_CHUNK = 256 * 1024  # bytes that one read returns
 _SECOND = 1.0
 
 
@@ -40,6 +40,7 @@ def compared(
     since: float = -inf,
     until: float = inf,
     zone: tzinfo | None = None,
+    encoding: str = "utf-8",
 ) -> Comparison:
     """Compare a queue_log with the daemon's records of the same time span.
 
@@ -47,12 +48,15 @@ def compared(
     records. `counts` gets the numbers of lines. `since` and `until` limit the entry times of the compared
     visits, in UTC epoch seconds. `zone` is the time zone of a table's timestamps; None means that of this
     machine.
+
+    Raises UnreadableFile if no line of the log is valid.
     """
     if log.startswith(TABLE):
         lines = read_table(log.removeprefix(TABLE), since, until, zone, counts)
     else:
-        lines = read(read_stream(Path(log)), counts)
+        lines = read(uncompressed(Path(log)), counts, encoding)
     visits = list(_visits(lines, QueueLogVisits()))
+    _require_lines(counts, log.partition(":")[0] if log.startswith(TABLE) else log)
     first, last = counts.first_at, counts.last_at
     if first is None or last is None:  # an empty log: every recorded visit is then an unexplained difference
         return compare(QueueLogSide([]), ours(since, until), since, until)
@@ -77,46 +81,72 @@ def from_recording(path: Path) -> Callable[[float, float], RecordedSide]:
 
     def read_observed(_since: float, _until: float) -> RecordedSide:
         tracker = _SpanTracker("replay")
-        records = list(replay(read_stream(path), tracker, AmiCounts()))
+        try:
+            records = list(replay(read_stream(path), tracker, AmiCounts()))
+        except UnreadableFile as error:
+            raise UnreadableFile(f"{path}: {error}") from error
         return RecordedSide(
             visits=[record for record in records if isinstance(record, QueueVisit)],
             talks=[record for record in records if isinstance(record, Talk)],
             since=tracker.first_at,
             until=tracker.last_at,
+            over=tracker.over,
+            bridged=tracker.bridged,
         )
 
     return read_observed
 
 
 def import_log(
-    paths: Iterable[Path], url: str, pbx: str, progress: Callable[[int], None], privacy: RecordPseudonymizer
+    logs: Iterable[Path | str],
+    url: str,
+    pbx: str,
+    progress: Callable[[int], None],
+    privacy: RecordPseudonymizer,
+    *,
+    encoding: str = "utf-8",
+    zone: tzinfo | None = None,
 ) -> tuple[ImportResult, LineCounts]:
-    """Store the visits and talks of queue_log files in the database; the oldest file must come first.
+    """Store the visits and talks of queue_logs in the database; the oldest log must come first.
 
-    `progress` gets the number of bytes of each read. `privacy` pseudonymizes each record before it is
-    stored. Return the numbers of imported records and the numbers of lines.
+    A log is a file, or `table:URL`. `progress` gets the number of bytes of each read of a file. `privacy`
+    pseudonymizes each record before it is stored. Return the numbers of imported records and the numbers of
+    lines. Raises UnreadableFile if no line is valid.
     """
     counts, imported = LineCounts(), ImportResult()
-    chunks = (chunk for path in paths for chunk in _chunks(path, progress))
-    visits = _visits(read(chunks, counts), QueueLogVisits())
+    lines = chain.from_iterable(_runs(logs, counts, progress, encoding, zone))
+    visits = _visits(lines, QueueLogVisits())
     with database(url) as engine:
         while batch := list(islice(visits, _BATCH)):
             add(engine, pbx, batch, imported, privacy.of)
+    _require_lines(counts, "the log")
     return imported, counts
 
 
 class _SpanTracker(Tracker):
-    """A call tracker that also keeps the times of its first and last event, in UTC epoch seconds.
+    """A call tracker that also keeps times of events, in UTC epoch seconds.
 
     Without an event the span is unlimited, so that no difference is explained by a span that is too short.
+
+    `over` has the hang-ups and `bridged` the entries into bridges, both by channel.
     """
 
     first_at, last_at = -inf, inf
 
+    def __init__(self, pbx: str) -> None:
+        super().__init__(pbx)
+        self.over: dict[str, list[float]] = {}
+        self.bridged: dict[str, list[float]] = {}
+
     def apply(self, event: CallEvent) -> list[TrackerRecord]:
+        """Note the event, and return the records that it completes."""
         if self.first_at == -inf:
             self.first_at = self.last_at = event.at
         self.last_at = max(self.last_at, event.at)
+        if isinstance(event, ChannelEnded):
+            self.over.setdefault(event.uniqueid, []).append(event.at)
+        elif isinstance(event, BridgeEntered):
+            self.bridged.setdefault(event.uniqueid, []).append(event.at)
         return super().apply(event)
 
 
@@ -127,11 +157,28 @@ def _visits(lines: Iterable[QueueLogLine], visits: QueueLogVisits) -> Iterator[L
     yield from visits.finish()
 
 
-def _chunks(path: Path, progress: Callable[[int], None]) -> Iterator[bytes]:
-    """Yield a file's bytes, decompressed if its name ends in .gz; report the bytes read to `progress`."""
-    with path.open("rb") as raw, gzip.open(raw) if path.suffix == ".gz" else raw as stream:
-        before = 0
-        while chunk := stream.read(_CHUNK):
-            yield chunk
-            progress(raw.tell() - before)
-            before = raw.tell()
+def _runs(
+    logs: Iterable[Path | str],
+    counts: LineCounts,
+    progress: Callable[[int], None],
+    encoding: str,
+    zone: tzinfo | None,
+) -> Iterator[Iterator[QueueLogLine]]:
+    """Yield the lines of each table, and of each run of files; the files of a run are one log."""
+    files: list[Path] = []
+    for log in (*logs, None):
+        if isinstance(log, Path):
+            files.append(log)
+            continue
+        if files:
+            chunks = chain.from_iterable(uncompressed(file, progress) for file in files)
+            yield read(chunks, counts, encoding)
+            files = []
+        if log is not None:
+            yield read_table(log.removeprefix(TABLE), -inf, inf, zone, counts)
+
+
+def _require_lines(counts: LineCounts, name: str) -> None:
+    """Raise UnreadableFile if a log has lines, of which none fits."""
+    if counts.lines and counts.lines == counts.junk:
+        raise UnreadableFile(f"{name}: none of {counts.lines} lines is a line of queue_log")

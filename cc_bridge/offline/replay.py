@@ -4,9 +4,8 @@
 holds the bytes that Asterisk sent over AMI.
 """
 
-import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -18,6 +17,8 @@ from cc_bridge.calls.events import Called, Joined, MemberSeen, StatusSet
 from cc_bridge.calls.live_state import TrackerRecord
 from cc_bridge.calls.queue_names import QueueNames
 from cc_bridge.calls.tracker import Tracker
+from cc_bridge.errors import UnreadableFile
+from cc_bridge.offline.files import ami_line_ends, uncompressed
 from cc_bridge.records import Call, QueueVisit, Ring, Talk
 
 __all__ = [
@@ -49,32 +50,39 @@ class SurveyRequest:
 
 CallRecord = QueueVisit | Ring | Talk
 ReplayedRecord = CallRecord | Call | SurveyRequest
-_CHUNK = 64 * 1024
+_LIST_ITEMS = ("QueueMember",)  # the only events that Asterisk always sends without a timestamp
 
 
 def read_stream(path: Path) -> Iterator[bytes]:
-    """Yield a file's bytes, decompressed if its name ends in .gz."""
-    with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            yield chunk
+    """Yield the bytes of a recorded AMI stream: uncompressed, with lines that end with CR LF."""
+    return ami_line_ends(uncompressed(path))
 
 
-def replay(chunks: Iterator[bytes], tracker: Tracker, counts: MessageCounts) -> Iterator[ReplayedRecord]:
+def replay(chunks: Iterable[bytes], tracker: Tracker, counts: MessageCounts) -> Iterator[ReplayedRecord]:
     """Yield the calls, visits, rings, talks and survey requests of a recording in the order of their ends.
 
-    What is still open at the end of the recording comes last, as `unobserved`.
+    What is still open at the end of the recording comes last, as `unobserved`. Raises UnreadableFile if the
+    events have no timestamps, or if the bytes are no AMI stream.
     """
     codec = Codec(WANTED_FOR_DIRECT_CALLS if tracker.state.direct else WANTED, counts)
     now = 0.0
+    empty = True
     for chunk in chunks:
+        empty = empty and not chunk
         for message in codec.feed(chunk):
             event = read(message, partial(float, now)) if isinstance(message, Event) else None
             if event is None:
                 continue
+            if not now and not event.at and message.name not in _LIST_ITEMS:
+                raise UnreadableFile(
+                    "the events have no timestamps: set timestampevents=yes in manager.conf before recording"
+                )
             now = max(now, event.at)
             yield from _of_calls(tracker.apply(event))
             if isinstance(event, StatusSet) and event.source.startswith("UserEvent"):
                 yield from _requests(tracker, event)
+    if not empty and counts.received == counts.dropped:
+        raise UnreadableFile("no AMI message was found: record the bytes of the AMI connection")
     yield from _of_calls(tracker.finish(now))
 
 

@@ -30,10 +30,10 @@ def pairs(
     theirs: dict[tuple[str, str], list[LoggedVisit]] = {}
     ours: dict[tuple[str, str], list[QueueVisit]] = {}
     for visit in logged:
-        theirs.setdefault((visit.call, visit.queue), []).append(visit)
+        theirs.setdefault((visit.call, visit.queue.lower()), []).append(visit)
     for mine in observed:
         calls[mine.uniqueid] = mine.call_id
-        ours.setdefault((mine.uniqueid, mine.queue), []).append(mine)
+        ours.setdefault((mine.uniqueid, mine.queue.lower()), []).append(mine)
     unpaired_theirs: dict[tuple[str, str], list[LoggedVisit]] = {}
     unpaired_ours: dict[tuple[str, str], list[QueueVisit]] = {}
     for key in theirs.keys() | ours.keys():
@@ -74,8 +74,13 @@ def _nearest(
 
 
 def _touch(one: LoggedVisit, other: QueueVisit) -> bool:
-    """Return whether the times of two visits overlap, with a tolerance of `_APART` seconds."""
+    """Return whether two visits overlap or started together.
+
+    Visits only start together, and do not overlap, if the PBX's clock was put back.
+    """
     left_at = inf if one.left_at is None else one.left_at
+    if abs(one.entered_at - other.entered_at) <= _APART:
+        return True
     return one.entered_at <= other.left_at + _APART and other.entered_at <= left_at + _APART
 
 
@@ -84,12 +89,12 @@ def talks_of(visits: Iterable[QueueVisit], talks: Iterable[Talk]) -> dict[int, T
     answered: dict[tuple[str, str], list[QueueVisit]] = {}
     for visit in visits:
         if visit.outcome is Outcome.ANSWERED:
-            answered.setdefault((visit.uniqueid, visit.queue), []).append(visit)
+            answered.setdefault((visit.uniqueid, visit.queue.lower()), []).append(visit)
     found: dict[int, Talk] = {}
     for talk in sorted(talks, key=lambda talk: talk.answered_at):
         before = [
             visit
-            for visit in answered.get((talk.uniqueid, talk.queue), ())
+            for visit in answered.get((talk.uniqueid, talk.queue.lower()), ())
             if visit.left_at <= talk.answered_at + _MOMENT
         ]
         if before:

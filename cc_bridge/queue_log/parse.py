@@ -6,9 +6,10 @@ feed in a number ends the line, and its rest looks like another line.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
 __all__ = ["LineCounts", "QueueLogLine", "of_row", "read"]
@@ -16,7 +17,18 @@ __all__ = ["LineCounts", "QueueLogLine", "of_row", "read"]
 _LONGEST = 64 * 1024  # bytes of a line; Asterisk's own buffer for a line has 8 KiB
 _FIXED = 5  # fields of every line: time, call, queue, agent, event; the others depend on the event
 _TIME = re.compile(r"[0-9]{9,10}(?:\.[0-9]{1,6})?")  # a longer one exceeds the dates of a database
+_EPOCH = re.compile(r"[0-9]{9,10}(?:\.[0-9]+)?")  # a time in a column of numbers, with any fraction
 _NUMBER = re.compile(r"-?[0-9]{1,9}")  # negative if the PBX's clock was set back
+
+# Events of Asterisk, FreePBX (DID) and Asterisk 11 (TRANSFER); the last line has events of Wazo's
+# dialplan that end a visit.
+_EVENTS = frozenset(re.findall("[A-Z]+", """
+    ABANDON ADDMEMBER AGENTCALLBACKLOGIN AGENTCALLBACKLOGOFF AGENTDUMP AGENTLOGIN AGENTLOGOFF ATTENDEDTRANSFER
+    BLINDTRANSFER COMPLETEAGENT COMPLETECALLER CONFIGRELOAD CONNECT DID ENTERQUEUE EXITEMPTY EXITWITHKEY
+    EXITWITHTIMEOUT OUTCALL PAUSE PAUSEALL PENALTY QUEUESTART REMOVEMEMBER RINGCANCELED RINGINUSE RINGNOANSWER
+    SYSCOMPAT TRANSFER UNPAUSE UNPAUSEALL WITHDRAW
+    FULL JOINEMPTY LEAVEEMPTY
+"""))  # fmt: skip
 
 
 class QueueLogLine(NamedTuple):
@@ -43,6 +55,8 @@ class LineCounts:
 
     lines: int = 0
     junk: int = 0  # lines without the format
+    undecoded: int = 0  # lines with bytes that are not of the encoding
+    unknown: Counter[str] = field(default_factory=Counter)  # lines with an unknown event, by event
     first_at: float | None = None
     last_at: float | None = None
 
@@ -52,15 +66,26 @@ class LineCounts:
         if line is None:
             self.junk += 1
             return
+        if line.event not in _EVENTS:
+            self.unknown[line.event if line.event.isidentifier() else "?"] += 1
         if self.first_at is None:
             self.first_at = line.at
         self.last_at = line.at
 
+    def count_bytes(self, text: str) -> None:
+        """Count a line whose bytes could not all be decoded."""
+        self.undecoded += "\ufffd" in text
 
-def read(chunks: Iterable[bytes], counts: LineCounts) -> Iterator[QueueLogLine]:
-    """Yield the valid lines of a queue_log file; `counts` counts all lines and the malformed ones."""
+
+def read(chunks: Iterable[bytes], counts: LineCounts, encoding: str = "utf-8") -> Iterator[QueueLogLine]:
+    """Yield the valid lines of a queue_log file; `counts` counts all lines and the malformed ones.
+
+    Bytes that are not of the encoding become U+FFFD.
+    """
     for raw in _split(chunks):
-        line = _line(raw)
+        text = raw.decode(encoding, "replace").removeprefix("\ufeff")
+        counts.count_bytes(text)
+        line = _line(text)
         counts.saw(line)
         if line is not None:
             yield line
@@ -69,13 +94,19 @@ def read(chunks: Iterable[bytes], counts: LineCounts) -> Iterator[QueueLogLine]:
 def of_row(row: Sequence[object], zone: tzinfo | None) -> QueueLogLine | None:
     """Return a row of the realtime table as a line; None if the row is malformed.
 
-    The columns are time, callid, queuename, agent, event and data1 to data5. Asterisk writes local time of
-    `zone`, or of this machine if it is None. An hour that the zone's clock shows twice counts as the first
-    one.
+    The columns are time, callid, queuename, agent, event and the columns of the data. A single data column
+    has all fields, with `|` between them. The time is in seconds since the epoch, or local time of `zone`, or
+    of this machine if `zone` is None. An hour that the zone's clock shows twice counts as the first one.
     """
-    stamp, call, queue, agent, event, *data = ("" if value is None else str(value) for value in row)
+    stamp, call, queue, agent, event, *data = ("" if value is None else str(value).strip() for value in row)
+    if len(data) == 1:
+        data = data[0].split("|")
     try:
-        local = datetime.fromisoformat(stamp)
+        local = (
+            datetime.fromtimestamp(float(stamp), UTC)
+            if _EPOCH.fullmatch(stamp)
+            else datetime.fromisoformat(stamp)
+        )
         at = (local if zone is None or local.tzinfo else local.replace(tzinfo=zone)).timestamp()
     except (ValueError, OverflowError, OSError):
         return None
@@ -100,9 +131,9 @@ def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield b""  # a line without its line feed is still being written, so its last number may be incomplete
 
 
-def _line(raw: bytes) -> QueueLogLine | None:
+def _line(text: str) -> QueueLogLine | None:
     """Return the parsed form of a line of a file; None if the line is malformed."""
-    at, *fields = raw.decode("utf-8", "replace").rstrip("\r").split("|")
+    at, *fields = text.rstrip("\r").split("|")
     if len(fields) < _FIXED - 1 or not _TIME.fullmatch(at):
         return None
     call, queue, agent, event = fields[: _FIXED - 1]

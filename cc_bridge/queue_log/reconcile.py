@@ -30,6 +30,7 @@ __all__ = [
 _ROUNDING = 1.1  # seconds: the error of whole seconds, and the time between an event and its line
 _TAKEN_OVER = 2.0  # tolerance in seconds of the wait time of a caller who was waiting when a gap ended
 _SECOND = 1.0
+_MOMENT = 0.1  # seconds between two events of one hang-up
 
 
 class DifferenceKind(StrEnum):
@@ -53,8 +54,10 @@ class DifferenceReason(StrEnum):
     REDIRECTED = "redirected"
     OTHER_LEG = "other_leg"
     PICKED_UP = "picked_up"
+    CLOCK_STEP = "clock_step"
     LATE_END = "late_end"
     UNSEEN_TRANSFER = "unseen_transfer"
+    CONFERENCE = "conference"
     NO_END = "no_end"
     NEVER_SPOKE = "never_spoke"
     RESTART = "restart"
@@ -96,6 +99,11 @@ class RecordedSide:
     since: float = -inf
     until: float = inf
     gaps: list[Gap] = field(default_factory=list)
+    # Instants at which a record other than the talk shows that the talk was over, by channel: the agent's
+    # channel hung up, or the caller's survey was decided on.
+    over: dict[str, list[float]] = field(default_factory=dict)
+    # Instants at which a channel came into a bridge, by channel. Only known from a recording.
+    bridged: dict[str, list[float]] = field(default_factory=dict)
 
     def blind_to(self, start: float, end: float) -> DifferenceReason | None:
         """Return the reason why the daemon did not observe a whole time span; None if it did.
@@ -220,6 +228,7 @@ def _of_pair(
     off = abs(theirs.wait_seconds - ours.wait_seconds)
     if off > _ROUNDING:
         reason = _blind(theirs, we) if off <= _TAKEN_OVER else None
+        reason = DifferenceReason.CLOCK_STEP if theirs.clock_step else reason
         yield DifferenceKind.WAIT, f"{theirs.wait_seconds:.0f} s", f"{ours.wait_seconds:.1f} s", reason
     if ours.outcome is Outcome.ANSWERED:
         yield from _of_talk(theirs, talk, log, we)
@@ -280,25 +289,49 @@ def _of_talk(theirs: LoggedVisit, talk: Talk | None, log: QueueLogSide, we: Reco
         return
     if talk.ended_by is not EndedBy.UNOBSERVED and not talk.partial:
         blind = None
+    if theirs.clock_step:
+        blind = DifferenceReason.CLOCK_STEP
     longer = theirs.talk_seconds - talk.talk_seconds
     if abs(longer) > _ROUNDING:
-        yield (
-            DifferenceKind.TALK,
-            logged,
-            _describe(talk),
-            blind or (_overlong(theirs, talk) if longer > 0 else None),
-        )
+        cause = _overlong(theirs, talk, we) if longer > 0 else _conference(theirs, talk, we)
+        yield DifferenceKind.TALK, logged, _describe(talk), blind or cause
     if not _same_end(theirs, talk):
-        yield DifferenceKind.TALK_END, logged, _describe(talk), blind or _overlong(theirs, talk)
+        cause = _overlong(theirs, talk, we) or _conference(theirs, talk, we)
+        yield DifferenceKind.TALK_END, logged, _describe(talk), blind or cause
 
 
-def _overlong(theirs: LoggedVisit, talk: Talk) -> DifferenceReason | None:
+def _overlong(theirs: LoggedVisit, talk: Talk, we: RecordedSide) -> DifferenceReason | None:
     """Return the known reason why queue_log ends a talk later than the record does; None if there is none."""
     if talk.transfer is not None and theirs.end not in TRANSFERS:
         return DifferenceReason.UNSEEN_TRANSFER
     if theirs.end == "COMPLETECALLER" and talk.ended_by in (EndedBy.AGENT, EndedBy.SYSTEM):
         return DifferenceReason.LATE_END
+    # Asterisk counts the talk until it writes the line. That this was late is shown by another record, which
+    # confirms the end of the talk.
+    late = theirs.ended_at is not None and any(
+        talk.ended_at - _MOMENT <= at <= min(talk.ended_at + _ROUNDING, theirs.ended_at)
+        for channel in (talk.agent_uniqueid, talk.uniqueid)
+        for at in we.over.get(channel, ())
+    )
+    counted_to_its_line = (
+        theirs.ended_at is not None
+        and theirs.left_at is not None
+        and abs(theirs.ended_at - theirs.left_at - theirs.talk_seconds) <= _ROUNDING
+    )
+    if late and counted_to_its_line and theirs.end in ("COMPLETEAGENT", "COMPLETECALLER"):
+        return DifferenceReason.LATE_END
     return None
+
+
+def _conference(theirs: LoggedVisit, talk: Talk, we: RecordedSide) -> DifferenceReason | None:
+    """Return the reason why a talk outlasts queue_log's: the two met again in another bridge."""
+    if theirs.ended_at is None or talk.ended_at <= theirs.ended_at + _ROUNDING:
+        return None
+    met = all(
+        any(theirs.ended_at <= at <= talk.ended_at for at in we.bridged.get(channel, ()))
+        for channel in (talk.agent_uniqueid, talk.uniqueid)
+    )
+    return DifferenceReason.CONFERENCE if met else None
 
 
 def _same_end(theirs: LoggedVisit, talk: Talk) -> bool:

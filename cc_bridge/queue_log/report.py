@@ -8,8 +8,9 @@ from cc_bridge.queue_log.parse import LineCounts
 from cc_bridge.queue_log.reconcile import Comparison, Difference, DifferenceReason
 from cc_bridge.records import Outcome
 
-__all__ = ["as_json", "as_text"]
+__all__ = ["as_json", "as_text", "events_text"]
 
+_EVENTS_SHOWN = 10
 _MEANINGS: dict[DifferenceReason, str] = {
     DifferenceReason.NOT_LET_IN: "queue_log has no line for a caller who was not let in",
     DifferenceReason.ONE_WORD: "queue_log writes EXITEMPTY for other outcomes too",
@@ -17,6 +18,8 @@ _MEANINGS: dict[DifferenceReason, str] = {
     DifferenceReason.OTHER_LEG: "queue_log names another channel of the same call",
     DifferenceReason.PICKED_UP: "queue_log names the agent whose phone rang; another one picked up",
     DifferenceReason.LATE_END: "queue_log's talk outlasts the agent's: survey, consultation, redirect",
+    DifferenceReason.CLOCK_STEP: "the PBX's clock was put back during the visit or talk",
+    DifferenceReason.CONFERENCE: "caller and agent left the queue's talk and met again in another bridge",
     DifferenceReason.UNSEEN_TRANSFER: "queue_log missed a transfer; its talk includes the time after it",
     DifferenceReason.NO_END: "queue_log has no end of the talk",
     DifferenceReason.NEVER_SPOKE: "the agent answered, but caller and agent were never connected",
@@ -47,6 +50,10 @@ def as_text(comparison: Comparison, counts: LineCounts) -> Iterator[str]:
     yield f"  {'unexplained':<18}{len(comparison.unexplained):>10}"
     if counts.junk:
         yield f"{counts.junk} of {counts.lines} lines of queue_log did not fit and were left out"
+    if counts.unknown:
+        yield f"{counts.unknown.total()} lines have unknown events: {events_text(counts)}"
+    if counts.undecoded:
+        yield f"{counts.undecoded} lines have bytes of another encoding: see --encoding"
     if comparison.unexplained:
         yield ""
     for difference in comparison.unexplained:
@@ -63,6 +70,8 @@ def as_json(comparison: Comparison, counts: LineCounts) -> str:
         {
             "lines": counts.lines,
             "junk_lines": counts.junk,
+            "undecoded_lines": counts.undecoded,
+            "unknown_events": dict(counts.unknown),
             "visits": {
                 name: {"queue_log": logged, "ours": observed}
                 for name, logged, observed in _by_outcome(comparison)
@@ -74,6 +83,11 @@ def as_json(comparison: Comparison, counts: LineCounts) -> str:
         },
         ensure_ascii=False,
     )
+
+
+def events_text(counts: LineCounts) -> str:
+    """Return the unknown events with their numbers of lines, the most frequent first."""
+    return ", ".join(f"{event} {n}" for event, n in counts.unknown.most_common(_EVENTS_SHOWN))
 
 
 def _by_outcome(comparison: Comparison) -> Iterator[tuple[str, int, int]]:

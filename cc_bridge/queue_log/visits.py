@@ -26,7 +26,13 @@ _ENDS: dict[str, tuple[Outcome, int]] = {
     "EXITWITHKEY": (Outcome.LEFT_BY_KEY, 3),
     "WITHDRAW": (Outcome.TRANSFERRED_AWAY, 2),
     "SYSCOMPAT": (Outcome.UNOBSERVED, 0),
+    "LEAVEEMPTY": (Outcome.LEAVE_EMPTY, 2),
 }
+_WAZO = "LEAVEEMPTY"  # may follow Asterisk's own EXITEMPTY, and is then ignored
+# Wazo's events of callers who were not let into the queue; Asterisk has none for them.
+_NOT_LET_IN = {"FULL": Outcome.QUEUE_FULL, "JOINEMPTY": Outcome.JOIN_EMPTY}
+# For each event: the index of the field with the position on entry.
+_POSITIONS = {"ABANDON": 1, "EXITWITHTIMEOUT": 1, "EXITEMPTY": 1, "WITHDRAW": 1, "EXITWITHKEY": 2}
 # For each event that ends a talk: the index of the field with its seconds. Asterisk up to 11 writes TRANSFER.
 _TALKS: dict[str, int] = {
     "COMPLETEAGENT": 1,
@@ -41,6 +47,10 @@ TRANSFERS = {
     "ATTENDEDTRANSFER": Transfer.ATTENDED,
 }
 _SAME_END = 2.0  # tolerance in seconds of a talk's end, which is computed from several whole seconds
+_SAME_ENTRY = 1.1  # tolerance in seconds of an entry that is computed from a wait time
+_CALLERS = 2_000  # number of calls whose caller is kept for a later visit under another channel
+# Events whose queue is spelled as in queues.conf; the others have the spelling of the dialplan.
+_BY_MEMBER = {"CONNECT", "RINGNOANSWER", "RINGCANCELED", "ADDMEMBER", "PAUSE", "UNPAUSE", *_TALKS}
 _TIE = 0.001  # seconds added to a caller's later visits to a queue in the same second, as a distinction
 
 
@@ -76,6 +86,7 @@ class LoggedVisit:
     ended_at: float | None = None  # time of that event
     talk_seconds: float = 0.0
     target: str | None = None  # extension of a blind transfer
+    clock_step: bool = False  # the PBX's clock was put back during the visit or talk: no duration is known
     restarted: bool = False  # Asterisk restarted before the log had an end
     open: bool = False  # the log ended before the visit or its talk
 
@@ -131,33 +142,48 @@ class QueueLogVisits:
 
     def __init__(self) -> None:
         self.stray = 0  # number of ends of talks whose start is not in the log
-        self._waiting: dict[tuple[str, str], LoggedVisit] = {}  # visits without an end, by call and queue
+        # Visits without an end, by call and queue in lower case: Asterisk ignores the case of queue names.
+        self._waiting: dict[tuple[str, str], LoggedVisit] = {}
         self._talking: dict[tuple[str, str], list[LoggedVisit]] = {}
         self._second = 0.0  # time of the last ENTERQUEUE
         self._entries: dict[tuple[str, str], int] = {}  # entries in that second, by call and queue
+        self._since: float | None = None  # time of the first line
+        self._spellings: dict[str, str] = {}  # spelling in queues.conf, by queue name in lower case
+        self._callers: dict[str, tuple[str, str]] = {}  # number and name by call, the newest last
+        self._also: dict[str, str] = {}  # id of a call, by the id under which its talk ended
 
     def feed(self, line: QueueLogLine) -> Iterator[LoggedVisit]:
         """Add a line; yield the visits that it completes."""
+        self._learn(line)
         if line.event == "ENTERQUEUE":
             yield from self._entered(line)
         elif line.event in _ENDS:
             yield from self._left(line)
+        elif line.event in _NOT_LET_IN:
+            yield self._named(_refused(line))
         elif line.event in _TALKS:
             yield from self._ended(line)
         elif line.event == "RINGCANCELED":
-            visit = self._waiting.get((line.call, line.queue))
+            visit = self._waiting.get(_key(line))
             if visit is not None:
                 visit.rung_until = line.at
         elif line.event == "QUEUESTART":
             for visit in self._take_open():
                 visit.restarted = True
-                yield visit
+                yield self._named(visit)
+
+    def _learn(self, line: QueueLogLine) -> None:
+        """Note the start of the log and the spelling of the queue, if this line has them."""
+        if self._since is None:
+            self._since = line.at
+        if line.event in _BY_MEMBER:
+            self._spellings.setdefault(line.queue.lower(), line.queue)
 
     def finish(self) -> Iterator[LoggedVisit]:
         """Yield the visits that are still open at the end of the log, with `open` set."""
         for visit in self._take_open():
             visit.open = True
-            yield visit
+            yield self._named(visit)
 
     def _take_open(self) -> list[LoggedVisit]:
         """Return all visits that are open (waiting or talking), and forget them."""
@@ -167,14 +193,18 @@ class QueueLogVisits:
 
     def _entered(self, line: QueueLogLine) -> Iterator[LoggedVisit]:
         """Start a visit (ENTERQUEUE); yield an earlier one of the same caller and queue without an end."""
-        key = line.call, line.queue
+        key = _key(line)
         if key in self._waiting:  # the line with its end is missing
-            yield self._waiting.pop(key)
+            yield self._named(self._waiting.pop(key))
         if line.at != self._second:
             self._second, self._entries = line.at, {}
         earlier = self._entries.get(key, 0)
         self._entries[key] = earlier + 1
         number, position, name = _caller(line)
+        self._callers.pop(line.call, None)
+        self._callers[line.call] = number, name
+        if len(self._callers) > _CALLERS:
+            del self._callers[next(iter(self._callers))]
         self._waiting[key] = LoggedVisit(
             line.call, line.queue, line.at + earlier * _TIE, position, number, name
         )
@@ -183,14 +213,22 @@ class QueueLogVisits:
         """End a visit by an event of `_ENDS`; yield it unless a talk follows."""
         outcome, place = _ENDS[line.event]
         said = line.number(place)
-        key = line.call, line.queue
-        visit = self._waiting.pop(key, None) or LoggedVisit(*key, line.at - (said or 0))
+        key = _key(line)
+        visit = self._waiting.pop(key, None)
+        if visit is None and line.event == _WAZO:
+            return
+        if visit is None:
+            visit = self._under_another_channel(line, said)
+        if visit is None:
+            visit = LoggedVisit(line.call, line.queue, line.at - max(said or 0, 0))
         visit.ringing = visit.rung_until == line.at and outcome is not Outcome.ANSWERED
         visit.left_at = max(line.at, visit.entered_at)
         visit.outcome, visit.told_by = outcome, line.event
-        visit.wait_seconds = visit.left_at - visit.entered_at if said is None else said
+        # Negative when the PBX's clock was put back.
+        visit.clock_step = line.at < visit.entered_at or (said is not None and said < 0)
+        visit.wait_seconds = visit.left_at - visit.entered_at if said is None or said < 0 else said
         if outcome is not Outcome.ANSWERED:
-            yield visit
+            yield self._named(visit)
             return
         visit.agent, visit.agent_channel = line.agent, line.data[1] if len(line.data) > 1 else ""
         self._talking.setdefault(key, []).append(visit)
@@ -198,22 +236,25 @@ class QueueLogVisits:
     def _ended(self, line: QueueLogLine) -> Iterator[LoggedVisit]:
         """End a talk by an event of `_TALKS`, and yield its visit."""
         talk = line.number(_TALKS[line.event])
-        key = line.call, line.queue
+        key = _key(line)
         visit = next((visit for visit in self._talking.get(key, ()) if visit.agent == line.agent), None)
         if visit is None:
             visit = self._under_another_name(line, talk)
         if visit is None or visit.left_at is None:
             self.stray += 1
             return
-        key = visit.call, visit.queue
+        key = visit.call, visit.queue.lower()
+        if line.call != visit.call:
+            self._also = {**dict(list(self._also.items())[-_CALLERS:]), line.call: visit.call}
         self._talking[key].remove(visit)
         if not self._talking[key]:
             del self._talking[key]
         visit.end, visit.ended_at = line.event, line.at
+        visit.clock_step = visit.clock_step or (talk is not None and talk < 0)
         visit.talk_seconds = max(0.0, line.at - visit.left_at if talk is None else talk)
         if TRANSFERS.get(line.event) is Transfer.BLIND:
             visit.target = line.data[0]
-        yield visit
+        yield self._named(visit)
 
     def _under_another_name(self, line: QueueLogLine, talk: int | None) -> LoggedVisit | None:
         """Return the visit whose open talk a line ends under another call id; None if none fits.
@@ -225,10 +266,63 @@ class QueueLogVisits:
             return None
         for talking in self._talking.values():
             for visit in talking:
-                same = visit.queue == line.queue and visit.agent == line.agent
+                same = visit.queue.lower() == line.queue.lower() and visit.agent == line.agent
                 if same and abs((visit.left_at or 0.0) + talk - line.at) <= _SAME_END:
                     return visit
         return None
+
+    def _under_another_channel(self, line: QueueLogLine, said: int | None) -> LoggedVisit | None:
+        """Take the waiting visit whose channel has been replaced by the channel of this line.
+
+        An agent enters a second queue on a second line and completes the transfer: the entry has the agent's
+        channel and number, the later lines have the customer's. The entry is known by queue, instant and
+        position.
+        """
+        entered_at = line.at - (said or 0)
+        if said is None or said < 0 or self._since is None or entered_at < self._since:
+            return None
+        place = _POSITIONS.get(line.event)
+        position = None if place is None else line.number(place)
+        found = [
+            key
+            for key, visit in self._waiting.items()
+            if key[1] == line.queue.lower()
+            and abs(visit.entered_at - entered_at) <= _SAME_ENTRY
+            and (position is None or position == visit.position)
+        ]
+        # The log shows that two channels are of one call where the one has ended the talk of the other.
+        sure = [key for key in found if self._also.get(key[0]) == line.call]
+        (only,) = (
+            sure if len(sure) == 1 else found if len(found) == 1 and line.call in self._callers else (None,)
+        )
+        if only is None:
+            return None
+        visit = self._waiting.pop(only)
+        visit.call = line.call
+        visit.number, visit.name = self._callers.get(line.call, (visit.number, visit.name))
+        return visit
+
+    def _named(self, visit: LoggedVisit) -> LoggedVisit:
+        """Return the visit with the queue's name as queues.conf spells it, if the log has that spelling."""
+        visit.queue = self._spellings.get(visit.queue.lower(), visit.queue)
+        return visit
+
+
+def _key(line: QueueLogLine) -> tuple[str, str]:
+    """Return the key of a visit: the call, and the queue in lower case."""
+    return line.call, line.queue.lower()
+
+
+def _refused(line: QueueLogLine) -> LoggedVisit:
+    """Return the visit of a caller that Wazo did not let into the queue."""
+    return LoggedVisit(
+        line.call,
+        line.queue,
+        line.at,
+        left_at=line.at,
+        outcome=_NOT_LET_IN[line.event],
+        told_by=line.event,
+    )
 
 
 def _caller(line: QueueLogLine) -> tuple[str, int, str]:

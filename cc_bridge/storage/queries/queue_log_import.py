@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, Table, func, select
 from cc_bridge.queue_log.reconcile import RecordedSide
 from cc_bridge.queue_log.visits import LoggedVisit
 from cc_bridge.records import EndedBy, Gap, Outcome, QueueVisit, Record, Talk, Transfer
-from cc_bridge.storage.schema.tables import TABLES, gaps, queue_visits, row_of, talks
+from cc_bridge.storage.schema.tables import TABLES, gaps, queue_visits, row_of, survey_decisions, talks
 from cc_bridge.storage.schema.upsert import upsert
 
 __all__ = ["QUEUE_LOG", "ImportResult", "add", "observed"]
@@ -50,6 +50,12 @@ def observed(connection: Connection, pbx: str, since: float, until: float) -> Re
     waited = _rows(connection, QueueVisit, v.pbx == pbx, v.entered_at <= until, v.left_at >= since)
     talked = _rows(connection, Talk, t.pbx == pbx, t.queue != "", t.answered_at <= until, t.ended_at >= since)
     unseen = _rows(connection, Gap, g.pbx == pbx, g.started_at <= until, g.ended_at >= since)
+    d = survey_decisions.c
+    decided: dict[str, list[float]] = {}
+    for row in connection.execute(
+        select(d.uniqueid, d.decided_at).where(d.pbx == pbx, d.decided_at >= since, d.decided_at <= until)
+    ):
+        decided.setdefault(row.uniqueid, []).append(row.decided_at)
     return RecordedSide(
         visits=[QueueVisit(**row) for row in waited],
         talks=[Talk(**row) for row in talked],
@@ -57,6 +63,7 @@ def observed(connection: Connection, pbx: str, since: float, until: float) -> Re
         if first is None
         else first,  # -inf: without any stored visit, no visit counts as older than the records
         gaps=[Gap(**row) for row in unseen],
+        over=decided,
     )
 
 
@@ -77,7 +84,7 @@ def add(
     with engine.begin() as connection:
         stored = _stored(connection, pbx, {visit.call for visit in told})
         for visit in told:
-            source = _covered_by(visit, stored.get((visit.call, visit.queue), []))
+            source = _covered_by(visit, stored.get((visit.call, visit.queue.lower()), []))
             if source is not None:
                 counts.known += source == QUEUE_LOG
                 counts.observed += source != QUEUE_LOG
@@ -99,7 +106,7 @@ def _stored(connection: Connection, pbx: str, calls: set[str]) -> dict[tuple[str
     found: dict[tuple[str, str], list[Any]] = {}
     wanted = select(c.uniqueid, c.queue, c.entered_at, c.left_at, c.position, c.source)
     for row in connection.execute(wanted.where(c.pbx == pbx, c.uniqueid.in_(sorted(calls)))):
-        found.setdefault((row.uniqueid, row.queue), []).append(row)
+        found.setdefault((row.uniqueid, row.queue.lower()), []).append(row)
     return found
 
 

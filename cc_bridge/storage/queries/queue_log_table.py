@@ -4,14 +4,32 @@ The database belongs to another program, so it is only read; an SQLite file is o
 
 The table has no order of its own. Its column `time` has microseconds in newer Asterisks and whole seconds in
 older ones. An `id` column, which many installations add, keeps lines of the same second in order.
+
+Sites name the table as they like, write the columns in capitals, have data1 to data4 only, or one column
+`data` with `|` between its fields. The time may be a text, a date or seconds since the epoch.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from math import isinf
+from typing import Any
 
-from sqlalchemy import MetaData, Table, create_engine, make_url, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    DateTime,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    cast,
+    create_engine,
+    make_url,
+    select,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchTableError
 
 from cc_bridge.errors import StorageError
@@ -20,7 +38,11 @@ from cc_bridge.storage.engine import make_engine
 
 __all__ = ["read_table"]
 
-_COLUMNS = ("time", "callid", "queuename", "agent", "event", "data1", "data2", "data3", "data4", "data5")
+_TABLE = "queue_log"  # unless the URL names another
+_NAMED = re.compile(r"(.*)#(?:([\w$]+)\.)?([\w$-]+)", re.DOTALL)
+_COLUMNS = ("time", "callid", "queuename", "agent", "event")
+_DATA = ("data1", "data2", "data3", "data4", "data5")
+_SINGLE = "data"
 _AROUND = timedelta(days=1)  # a visit may start long before the span; time zones differ by less than a day
 _ROWS = 1_000  # rows fetched at a time
 
@@ -30,9 +52,12 @@ def read_table(
 ) -> Iterator[QueueLogLine]:
     """Yield the lines from about a day before `since` to about a day after `until`.
 
-    `zone` is the time zone of the PBX; None: this machine's. Raises StorageError if the table is missing or
-    cannot be read.
+    The URL may end with # and the name of the table, as in mysql+pymysql://user@host/asterisk#queuelog, with
+    its schema before it if need be. `zone` is the time zone of the PBX; None: this machine's. Raises
+    StorageError if the table is missing or cannot be read.
     """
+    named = _NAMED.fullmatch(url)  # a password may have a # too
+    url, schema, name = named.groups() if named else (url, None, _TABLE)
     try:
         where = make_url(url)
     except ArgumentError:  # its text may quote the URL, with its password
@@ -46,27 +71,52 @@ def read_table(
         engine = make_engine(where)
     try:
         with engine.connect().execution_options(stream_results=True, yield_per=_ROWS) as connection:
-            table = Table("queue_log", MetaData(), autoload_with=connection)
-            missing = [name for name in _COLUMNS if name not in table.c]
-            if missing:
-                raise StorageError(f"the table queue_log lacks the column {missing[0]}")
-            rows = select(*(table.c[name] for name in _COLUMNS))
+            table = Table(name, MetaData(), schema=schema, autoload_with=connection)
+            columns = _columns(table)
+            at = columns[0]
+            rows = select(*columns)
+            epoch = not isinstance(at.type, String | DateTime) or _is_epoch(connection, at)
             if not isinf(since):
-                rows = rows.where(table.c.time >= _local(since, zone, -_AROUND))
+                earliest = since - _AROUND.total_seconds()
+                rows = rows.where(_cast(at, epoch) >= (earliest if epoch else _local(since, zone, -_AROUND)))
             if not isinf(until):
-                rows = rows.where(table.c.time <= _local(until, zone, _AROUND))
-            rows = rows.order_by(table.c.time, *([table.c.id] if "id" in table.c else []))
+                latest = until + _AROUND.total_seconds()
+                rows = rows.where(_cast(at, epoch) <= (latest if epoch else _local(until, zone, _AROUND)))
+            order = [column for column in table.c if column.name.lower() == "id"]
+            rows = rows.order_by(_cast(at, epoch), *order)
             for row in connection.execute(rows):
                 line = of_row(row, zone)
+                counts.count_bytes("" if line is None else "|".join(line[1:-1]))
                 counts.saw(line)
                 if line is not None:
                     yield line
     except NoSuchTableError as error:
         raise StorageError(f"there is no table {error} in that database") from error
     except DBAPIError as error:
-        raise StorageError(f"the queue_log table: {' '.join(str(error.orig).split())}") from error
+        raise StorageError(f"the table {name}: {' '.join(str(error.orig).split())}") from error
     finally:
         engine.dispose()
+
+
+def _columns(table: Table) -> list[Column[Any]]:
+    """Return the columns that are read, whatever the case of their names: five, then those of the data."""
+    found = {column.name.lower(): column for column in table.c}
+    missing = [name for name in _COLUMNS if name not in found]
+    data = [name for name in _DATA if name in found] or [name for name in (_SINGLE,) if name in found]
+    if missing or not data:
+        raise StorageError(f"the table {table.fullname} lacks the column {(missing or _DATA)[0]}")
+    return [found[name] for name in (*_COLUMNS, *data)]
+
+
+def _is_epoch(connection: Connection, column: Column[Any]) -> bool:
+    """Return whether a text column of times has seconds since the epoch; its first row decides."""
+    first = connection.execute(select(column).where(column.is_not(None)).limit(1)).scalar()
+    return isinstance(first, str) and first.strip().replace(".", "", 1).isdecimal()
+
+
+def _cast(column: Column[Any], epoch: bool) -> ColumnElement[Any]:
+    """Return the column as a number, if it has seconds since the epoch as text."""
+    return cast(column, Numeric(20, 6)) if epoch and isinstance(column.type, String) else column
 
 
 def _local(at: float, zone: tzinfo | None, plus: timedelta) -> str:

@@ -1,8 +1,11 @@
 """Our records against queue_log: every recording through the real command, and faults planted in them."""
 
 import json
+import lzma
 import sqlite3
 from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
@@ -18,6 +21,7 @@ from cc_bridge.queue_log.reconcile import (
 )
 from cc_bridge.queue_log.visits import QueueLogVisits
 from cc_bridge.records import EndedBy, Gap, Outcome, QueueVisit, Talk, Transfer
+from support.paths import FIXTURES
 from support.recordings import RECORDINGS, all_recordings, queue_log
 
 T = 1_795_300_000.0
@@ -356,3 +360,205 @@ def test_of_two_visits_in_one_queue_the_missing_one_is_named():
     later = [(at + 5, *rest) for at, *rest in (ENTER, ABANDON)]
     (difference,) = compare(log(ENTER, ABANDON, *later), RecordedSide([visit(5.9, 10.4)], [])).differences
     assert (difference.what, difference.at, difference.reason) == (DifferenceKind.MISSING, T, None)
+
+
+# -- logs and calls of a less usual kind
+
+ODD = FIXTURES / "queue_log"
+
+
+@pytest.mark.parametrize(
+    ("name", "matched", "explained"),
+    [
+        ("agent_complete_comes_late", 0, {"late_end": 1}),
+        ("queue_name_in_other_case", 1, {}),
+        ("queue_refused_in_another_case", 2, {"not_let_in": 1}),
+    ],
+)
+def test_causes_of_less_usual_calls(name, matched, explained):
+    words = ("--queue-log", ODD / f"{name}.queue_log", "--replay", ODD / f"{name}.ami.gz", "--json")
+    result = reconcile(*words)
+    told = json.loads(result.output)
+    assert (result.exit_code, told["matched"], told["explained"]) == (0, matched, explained)
+    assert told["unexplained"] == 0
+
+
+def test_a_clock_that_is_put_back_hides_no_visit():
+    words = ("--queue-log", ODD / "clock_put_back_an_hour.queue_log")
+    result = reconcile(*words, "--replay", ODD / "clock_put_back_an_hour.ami.gz", "--json")
+    told = json.loads(result.output)
+    assert (result.exit_code, told["unexplained"]) == (0, 0)
+    assert {d["what"] for d in told["differences"]} <= {"wait", "talk", "talk_end"}
+
+
+@pytest.mark.parametrize(
+    ("end", "hung_up", "reason"),
+    [
+        (COMPLETE, 60.5, DifferenceReason.LATE_END),  # the agent's channel ended with the talk
+        (COMPLETE, 65.2, None),  # the channel lived as long as queue_log's talk: our talk is too short
+        (COMPLETE, None, None),
+        ((65, "A", "COMPLETEAGENT", "5", "90", "1"), 60.5, None),  # more than up to the line
+    ],
+)
+def test_a_late_end_is_shown_by_another_record(end, hung_up, reason):
+    over = {} if hung_up is None else {"a": [T + hung_up]}
+    ours = RecordedSide([ANSWERED], [talk(ended=60.4)], over=over)
+    assert reasons(log(ENTER, CONNECT, end), ours) == [(DifferenceKind.TALK, reason)]
+
+
+@pytest.mark.parametrize(
+    ("bridged", "reason"),
+    [
+        ({"a": [T + 5.4, T + 67], "c": [T + 5.4, T + 68]}, DifferenceReason.CONFERENCE),
+        ({"a": [T + 5.4, T + 67], "c": [T + 5.4]}, None),
+        ({}, None),
+    ],
+)
+def test_a_conference_is_a_talk_in_another_bridge(bridged, reason):
+    ours = RecordedSide([ANSWERED], [talk(ended=90.4)], bridged=bridged)
+    assert reasons(log(ENTER, CONNECT, COMPLETE), ours) == [(DifferenceKind.TALK, reason)]
+
+
+NAMES = ["time", "callid", "queuename", "agent", "event", "data1", "data2", "data3", "data4", "data5"]
+
+
+def make_table(path, name, columns, rows):
+    database = sqlite3.connect(path)
+    named = ", ".join(f'"{column}" {kind}' for column, kind in columns)
+    database.execute(f'CREATE TABLE "{name}" ({named})')
+    marks = ", ".join("?" * len(columns))
+    database.executemany(f'INSERT INTO "{name}" VALUES ({marks})', rows)
+    database.commit()
+    database.close()
+    return f"table:sqlite:///{path}"
+
+
+def local(at):
+    return datetime.fromtimestamp(int(at), ZoneInfo("Asia/Tehran")).strftime("%Y-%m-%d %H:%M:%S.000000")
+
+
+@pytest.mark.parametrize(
+    ("table", "columns", "row"),
+    [
+        ("queuelog", NAMES, lambda at, *f: [local(at), *f]),
+        ("QueueLog", [n.upper() for n in NAMES], lambda at, *f: [local(at), *f]),
+        ("queuelog", NAMES[:9], lambda at, *f: [local(at), *f[:8]]),
+        ("queuelog", [*NAMES[:5], "data"], lambda at, *f: [local(at), *f[:4], "|".join(f[4:])]),
+        ("queuelog", NAMES, lambda at, *f: [at, *f]),
+        ("queuelog", NAMES, lambda at, *f: [int(at), *f]),
+        ("queuelog", NAMES, lambda at, *f: [float(at), *f]),
+    ],
+    ids=["name", "capitals", "four", "single", "epoch text", "epoch integer", "epoch real"],
+)
+def test_tables_of_all_sites(tmp_path, table, columns, row):
+    name = "22/blind_transfer_to_queue"
+    rows = [row(at, *fields, *[""] * (9 - len(fields))) for at, *fields in queue_log(name)]
+    kind = {int: "INTEGER", float: "REAL", str: "VARCHAR(80)"}[type(rows[0][0])]
+    typed = [(column, kind if column.lower() == "time" else "VARCHAR(80)") for column in columns]
+    url = make_table(tmp_path / "realtime.sqlite", table, typed, rows)
+    words = ("--timezone", "Asia/Tehran", "--from", "2026-11-01", "--to", "2026-12-01")
+    code, told = found(name, f"{url}#{table}", *words)
+    assert (code, told["matched"], told["lines"], told["junk_lines"]) == (0, 2, 10, 0)
+    none = found(name, f"{url}#{table}", "--timezone", "Asia/Tehran", "--to", "2026-11-01")
+    assert none[1]["lines"] == 0
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"), [(NAMES[:5], "lacks the column data1"), (NAMES[1:], "lacks the column time")]
+)
+def test_a_table_without_a_needed_column_says_so(tmp_path, columns, says):
+    url = make_table(tmp_path / "x.sqlite", "queuelog", [(name, "TEXT") for name in columns], [])
+    result = reconcile("--queue-log", f"{url}#queuelog", "--replay", RECORDINGS / "22/abandoned.ami.gz")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"the table queuelog {says}" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["reconcile", "import-queue-log"])
+def test_a_log_of_which_no_line_fits_is_an_error(tmp_path, monkeypatch, command):
+    monkeypatch.setenv("CC_BRIDGE_STORAGE__URL", f"sqlite:///{tmp_path}/calls.sqlite")
+    file = tmp_path / "queue_log.csv"
+    file.write_text("time,callid,queue\n1,2,3\n")
+    words = [str(file)]
+    if command == "reconcile":
+        words = ["--queue-log", *words, "--replay", str(RECORDINGS / "22/abandoned.ami.gz")]
+    result = CliRunner().invoke(main, [command, *words])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.splitlines()[-1].endswith("none of 2 lines is a line of queue_log")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name", "seen", "warned"),
+    [
+        ("utf-8", "زهرا", "utf-8", False),
+        ("windows-1256", "زهرا", "windows-1256", False),
+        ("latin-1", "Jérôme", "latin-1", False),
+        ("windows-1256", "زهرا", "utf-8", True),
+    ],
+)
+def test_a_log_in_another_encoding(tmp_path, monkeypatch, encoding, name, seen, warned):
+    monkeypatch.setenv("CC_BRIDGE_STORAGE__URL", f"sqlite:///{tmp_path}/calls.sqlite")
+    file = tmp_path / "queue_log.xz"
+    lines = f"1795300000|c|q|NONE|ENTERQUEUE||1|1\n1795300005|c|q|{name}|CONNECT|5|a|1\n"
+    file.write_bytes(lzma.compress(lines.encode(encoding)))
+    result = CliRunner().invoke(main, ["import-queue-log", str(file), "--encoding", seen])
+    assert result.exit_code == 0
+    assert ("1 lines of queue_log have bytes that are not of the encoding" in result.stderr) is warned
+    database = sqlite3.connect(tmp_path / "calls.sqlite")
+    ((agent,),) = database.execute("SELECT agent FROM queue_visits").fetchall()
+    database.close()
+    assert (agent == name) is not warned
+
+
+def test_an_unknown_encoding_is_told_in_a_line(tmp_path):
+    result = CliRunner().invoke(main, ["import-queue-log", str(tmp_path), "--encoding", "klingon"])
+    assert result.exit_code == 2
+    assert "no such encoding: klingon" in result.stderr
+
+
+def imported(tmp_path, monkeypatch, log):
+    """Import a log; return the command's result and the stored visits."""
+    monkeypatch.setenv("CC_BRIDGE_STORAGE__URL", f"sqlite:///{tmp_path}/calls.sqlite")
+    result = CliRunner().invoke(main, ["import-queue-log", str(log)])
+    database = sqlite3.connect(tmp_path / "calls.sqlite")
+    rows = database.execute(
+        "SELECT uniqueid, queue, caller_number, outcome, position, wait_seconds FROM queue_visits "
+        "ORDER BY entered_at"
+    ).fetchall()
+    database.close()
+    return result, rows
+
+
+def test_a_consultation_under_two_channels_is_one_visit(tmp_path, monkeypatch):
+    result, rows = imported(tmp_path, monkeypatch, ODD / "consult_under_two_channels.queue_log")
+    assert result.stdout == "2 visits and 2 talks from 9 lines\n"
+    assert "no end" not in result.stderr
+    assert rows == [
+        ("1717397243.100", "1501", "9030000000", "answered", 1, 12.0),
+        ("1717397243.100", "1509", "9030000000", "answered", 1, 7.0),
+    ]
+
+
+def test_events_of_wazo_are_outcomes_or_counted(tmp_path, monkeypatch):
+    result, rows = imported(tmp_path, monkeypatch, ODD / "wazo_own_events.queue_log")
+    assert rows == [
+        ("1700000000.1", "sales", "", "queue_full", 0, 0.0),
+        ("1700000020.1", "sales", "", "join_empty", 0, 0.0),
+        ("1700000050.1", "sales", "0912", "leave_empty", 1, 10.0),
+    ]
+    assert "4 lines have unknown events and were skipped: CLOSED 1, DIVERT_CA_RATIO 1" in result.stderr
+
+
+def test_a_queue_is_spelled_as_the_members_lines_spell_it(tmp_path, monkeypatch):
+    _, rows = imported(tmp_path, monkeypatch, ODD / "queue_refused_in_another_case.queue_log")
+    assert [row[1] for row in rows] == ["sales", "nobody"]
+
+
+def test_a_table_is_imported(tmp_path, monkeypatch):
+    rows = [
+        [at, *fields, *[""] * (9 - len(fields))] for at, *fields in queue_log("22/blind_transfer_to_queue")
+    ]
+    typed = [(name, "VARCHAR(80)") for name in NAMES]
+    url = make_table(tmp_path / "realtime.sqlite", "queuelog", typed, rows)
+    result, stored = imported(tmp_path, monkeypatch, f"{url}#queuelog")
+    assert result.exit_code == 0
+    assert [row[3] for row in stored] == ["answered", "timed_out"]
