@@ -167,7 +167,7 @@ class Tracker:
     @property
     def queues(self) -> Collection[str]:
         """The names of all queues that the configuration or an event named."""
-        return list(self.visits.queues)
+        return frozenset(self.visits.queues)
 
     @property
     def unexpected(self) -> int:
