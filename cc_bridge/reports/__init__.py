@@ -1,5 +1,6 @@
-"""Reports for team leads: rows that SQL has counted become figures with n and interval. Pure.
+"""Reports for team leads, made from the rows that SQL has counted. Pure.
 
-`registry.py` lists the reports. `storage/reports/` counts the rows, `commands/report.py` makes a report of
-them, and the modules of `render/` write it.
+Most figures have n, the number of calls or answers behind them, and a 95 % interval. `registry.py` lists the
+reports. `storage/reports/` counts the rows, `commands/report.py` makes a report of them, and the modules of
+`render/` write it.
 """

@@ -1,10 +1,10 @@
 """The agent page: talks, times, survey decisions, scores and comments of one agent for some days. Pure.
 
 The page is the content of /api/agent. Talks and times come from the report `agents`, scores and the funnel
-from the report `voice`, each of this agent only.
+from the report `voice`. Both reports are made from the rows of this agent only.
 
-Note: the page must not name another agent, a caller or a call. So its figures are listed here one by one,
-and a new column of a report does not appear automatically.
+Note: the page must not name another agent, a caller or a call. So this module lists the figures of the page
+one by one, and a new column of a report does not appear automatically.
 """
 
 from collections.abc import Iterator, Mapping
@@ -36,7 +36,7 @@ _DECIMALS = 3
 
 @dataclass(frozen=True, slots=True)
 class SpokenComment:
-    """A spoken comment that a caller left."""
+    """A spoken comment of a caller: its time, queue and length, and whether the recording still exists."""
 
     at: float  # UTC seconds since the epoch
     queue: str
@@ -46,7 +46,7 @@ class SpokenComment:
 
 @dataclass(frozen=True, slots=True)
 class AgentPage:
-    """The page of one agent, whose name is `ask.agent`."""
+    """The content of the page of one agent; `ask.agent` is the agent's name."""
 
     ask: ReportQuery
     work: Report
@@ -70,7 +70,7 @@ def agent_page(
 
 
 def as_json(found: AgentPage, wording: Localization, now: float) -> dict[str, Any]:
-    """Return the fields of /api/agent."""
+    """Return the agent page as the fields of /api/agent; `now` is in UTC seconds since the epoch."""
     ask = found.ask
     tables = {table.name: table for table in found.voice.tables}
     return {
@@ -141,7 +141,7 @@ def _unit(row: ReportRow) -> Unit:
 
 
 def _figure(unit: Unit, cell: Cell) -> dict[str, Any]:
-    """Return the fields of a figure; a figure of too few answers has only their number."""
+    """Return the JSON fields of a figure. Only `n` has a number if there are too few answers."""
     shown = cell if cell and cell.enough else None
     decimals = None if unit in {Unit.COUNT, Unit.TIME} else _DECIMALS
 

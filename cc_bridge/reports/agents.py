@@ -50,7 +50,7 @@ _MISSED = (RingOutcome.NO_ANSWER, RingOutcome.DECLINED)
 
 
 class _Agent:
-    """The totals of one agent."""
+    """The totals of one agent: talks, times by state, rings by outcome and survey decisions."""
 
     def __init__(self) -> None:
         self.talks, self.talk, self.hold = 0, 0.0, 0.0
@@ -84,7 +84,10 @@ class _Agent:
 
 
 def agents(ask: ReportQuery, source: Source) -> Report:
-    """Return times, rings and ratings of each agent, and the agents whose callers hang up first too often."""
+    """Return the report `agents`: the times, rings and ratings of each agent.
+
+    Agents whose callers hang up first too often are highlighted; see `surveys/hangup_outliers.py`.
+    """
     found: defaultdict[Group, _Agent] = defaultdict(_Agent)
     everyone = _Agent()
     for activity in source.agent_activities(_SHOWN):

@@ -1,9 +1,10 @@
 """Report `change`: the measures before and after a day on which something changed. Pure.
 
-With many measures, chance alone makes one differ. So a difference is highlighted only if the two intervals
-do not overlap after they are widened for the number of measures (Bonferroni).
+With many measures, chance alone makes some of them differ. So a difference is highlighted only if the
+interval before and the interval after do not overlap. Both intervals are first widened for the number of
+measures (Bonferroni).
 
-Note: other changes of the same day or season are part of the difference.
+Note: other changes on the same day or in the same season are part of the difference.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,7 +50,7 @@ _SERVICE: Mapping[str, Unit] = {
 
 
 def change(ask: ReportQuery, source: Source) -> Report:
-    """Return the measures of service and voice before and after `ask.change`."""
+    """Return the service measures and survey scores before and after `ask.change`."""
     waits, _ = by_key(ask, source.visits(Dimension.PART))
     talks = {row.key: row for row in source.talks(Dimension.PART)}
     said, _ = said_by_key(ask, source.answers(Dimension.PART))

@@ -1,7 +1,8 @@
-"""The calendar of a contact centre: its days by time zone, first weekday and kind of calendar. Pure.
+"""The calendar of a contact centre: time zone, first day of the week, Gregorian or Persian calendar. Pure.
 
-`Days.offsets` gives SQL the offsets from UTC within a span, so that every database groups by the same local
-hour and day. Note: a local day has 23 or 25 hours twice a year, so its end is not its start plus 24 hours.
+`Days.offsets` gives SQL the offsets of local time from UTC within a span. So every database groups rows by
+the same local hour and day. Note: a local day has 23 or 25 hours twice a year, so its end is not its start
+plus 24 hours.
 """
 
 import re
@@ -25,14 +26,14 @@ _PERSIAN_UNTIL = 1700  # lower years are Persian: no call is from before the Gre
 
 @dataclass(frozen=True, slots=True)
 class UtcOffset:
-    """The seconds by which local clocks are ahead of UTC, until an instant."""
+    """The number of seconds by which local clocks are ahead of UTC, valid until the instant `before`."""
 
     before: float | None  # UTC seconds since the epoch at which the offset ends; None: no end
     seconds: int
 
 
 def day_of(number: int) -> date:
-    """Return the date of a day number; day 0 is 1970-01-01."""
+    """Return the date that is `number` days after 1970-01-01."""
     return _EPOCH + timedelta(number)
 
 
@@ -52,7 +53,7 @@ def persian(day: date) -> tuple[int, int, int]:
 def read_date(text: str) -> date:
     """Return the date of a text such as `2026-11-22` or `1405/9/1` (Persian), in digits of any script.
 
-    Raise ValueError with the reason for another text.
+    Raise ValueError with the reason if the text is not a date.
     """
     found = _DATE.fullmatch(text.strip())
     if not found:
@@ -89,18 +90,18 @@ class Days:
         return datetime.fromtimestamp(now, self.zone).date()
 
     def first_of_month(self, day: date) -> date:
-        """Return the first day of the month that contains a date, in this kind of calendar."""
+        """Return the first day of the month that contains `day`, in the calendar `kind`."""
         return day - timedelta((persian(day)[2] if self.kind == "persian" else day.day) - 1)
 
     @staticmethod
     def number(day: date) -> int:
-        """Return the number of a day; day 0 is 1970-01-01."""
+        """Return the number of days from 1970-01-01 to a day."""
         return (day - _EPOCH).days
 
     def offsets(self, since: float, until: float) -> tuple[UtcOffset, ...]:
-        """Return the offsets from UTC within a span, in order of time; the last one has no end.
+        """Return the offsets of local time from UTC within a span, in order of time.
 
-        `since` and `until` are UTC seconds since the epoch.
+        `since` and `until` are UTC seconds since the epoch. The last offset has no end.
         """
         found, at = [], since
         while at < until:
@@ -112,12 +113,15 @@ class Days:
         return (*found, UtcOffset(None, self._offset(until)))
 
     def hour_of(self, at: float) -> tuple[int, int]:
-        """Return the local weekday, Monday being 0, and the local hour of an instant in UTC seconds."""
+        """Return the local weekday (0 is Monday) and the local hour of an instant.
+
+        `at` is in UTC seconds since the epoch.
+        """
         there = datetime.fromtimestamp(at, self.zone)
         return there.weekday(), there.hour
 
     def weekdays(self) -> tuple[int, ...]:
-        """Return the seven weekdays, Monday being 0, from the first day of the week on."""
+        """Return the numbers of the seven weekdays (0 is Monday), starting with the first day of the week."""
         return tuple((self.first_weekday + step) % len(WEEKDAYS) for step in range(len(WEEKDAYS)))
 
     def between(self, first: date, last: date) -> Iterator[date]:

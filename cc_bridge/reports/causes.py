@@ -1,8 +1,9 @@
 """Report `causes`: factors that go together with low ratings. Pure.
 
-The factors are wait time, number of agents, hour, queue and agent. For each factor, each group of callers is
-compared with all other callers. With many groups, chance alone makes some differ. So the intervals are wider
-the more comparisons there are (Bonferroni), and only groups whose intervals do not overlap are highlighted.
+The factors are wait time, number of agents, hour, queue and agent. The callers with the same value of a
+factor, such as the same queue, are compared with all other callers. With many comparisons, chance alone makes
+some differ. So the intervals are wider the more comparisons there are (Bonferroni). A difference is
+highlighted only if the two intervals do not overlap.
 
 Note: a factor that goes together with low ratings is not yet their cause. For example, the wait times of a
 queue may differ only because of its hours.
@@ -48,7 +49,7 @@ _FACTORS: tuple[Dimension | str, ...] = (
 
 
 class _Ratings:
-    """The number of ratings of one group of callers, and of the low ones among them."""
+    """The number of ratings, and the number of low ratings, of the callers with one value of a factor."""
 
     def __init__(self) -> None:
         self.n, self.low = 0, 0
@@ -59,7 +60,11 @@ class _Ratings:
 
 
 def causes(ask: ReportQuery, source: Source) -> Report:
-    """Return the share of low ratings in each group of callers; highlight groups that differ from others."""
+    """Return the share of low ratings for each value of each factor, such as for each queue.
+
+    A value is highlighted if its share differs from the share of all other callers by more than chance
+    explains.
+    """
     factors: dict[Dimension | str, dict[Group, _Ratings]] = {
         factor: {} for factor in (*_FACTORS, Dimension.AGENT)
     }
@@ -96,7 +101,10 @@ def causes(ask: ReportQuery, source: Source) -> Report:
 
 
 def _named(factor: Dimension | str, row: ReportRow) -> ReportRow:
-    """Return the row with a word as key, `agents_2` for 2, if the factor is the number of agents."""
+    """Return a row of the factor `agents_spoken` with the key `agents_2` instead of 2, other rows unchanged.
+
+    The new key is a word of texts.toml, which can be translated.
+    """
     return ReportRow((f"agents_{row.keys[0]}",), row.cells) if factor == "agents_spoken" else row
 
 

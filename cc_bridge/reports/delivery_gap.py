@@ -1,7 +1,8 @@
 """Report `delivery-gap`: the share of visits served in time next to the share of satisfied callers. Pure.
 
-With many rows, chance alone makes a gap in some. So a gap is highlighted only if the two intervals do not
-overlap after they are widened for the number of rows (Bonferroni).
+With many rows, chance alone makes the two shares of some rows differ. So a gap is highlighted only if the
+intervals of the two shares do not overlap. Both intervals are first widened for the number of rows
+(Bonferroni).
 """
 
 from cc_bridge.kpis.service_level import DEFAULT
@@ -42,7 +43,7 @@ _COLUMNS = (
 
 
 def delivery_gap(ask: ReportQuery, source: Source) -> Report:
-    """Return the service level, the share of satisfied callers, and the gap between them, for each row."""
+    """Return the report: service level, share of satisfied callers and the gap between them, in each row."""
     waits, everyone = by_key(ask, source.visits(ask.counted_by))
     said, all_said = said_by_key(ask, source.answers(ask.counted_by))
     rows = [ReportRow((key,), _cells(ask, waits[key], said.get(key))) for key in ask.ordered(set(waits))]

@@ -1,6 +1,6 @@
-"""The parts of a report: figures with n and interval, tables, and highlights. Pure.
+"""The parts of a report: tables, highlights, and figures with n and a 95 % interval. Pure.
 
-A figure without data is None, never 0.
+n is the number of calls or answers from which a figure is computed. A figure without data is None, never 0.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,10 @@ _NORMAL = NormalDist()
 
 
 class KeyKind(StrEnum):
-    """The kind of a key column that is no Dimension: a word of texts.toml, or a text shown unchanged."""
+    """The content of a key column whose keys are not the values of a Dimension.
+
+    WORD: the name of a word in texts.toml, which is translated. TEXT: a text that is shown unchanged.
+    """
 
     WORD = "word"
     TEXT = "text"
@@ -43,7 +46,7 @@ class KeyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number, with the number of calls or answers (n) and the 95 % interval if it has them.
+    """One number of a report, with n (the number of calls or answers) and the 95 % interval if it has them.
 
     `low` and `high` are the bounds of the interval.
     """
@@ -60,7 +63,7 @@ Cell = Figure | None
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of figures. The formula is that of the KPI in kpis/catalogue.py, or the column's own."""
+    """A column of figures. Its formula is that of the KPI `kpi`; `formula` is used if `kpi` is empty."""
 
     name: str  # key of the label in texts.toml, and name in CSV and JSON
     unit: Unit
@@ -72,7 +75,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ReportRow:
-    """A row: its keys, and a figure for each column."""
+    """A row of a table: its keys, such as the name of a queue, and one figure for each column."""
 
     keys: tuple[Group, ...]
     cells: tuple[Cell, ...]
@@ -81,7 +84,7 @@ class ReportRow:
 
 @dataclass(frozen=True, slots=True)
 class ReportTable:
-    """A table of a report."""
+    """A table of a report: its key columns, its columns of figures, its rows and a row of totals."""
 
     name: str
     keys: tuple[tuple[str, Dimension | KeyKind], ...]  # name and kind of each key column
@@ -91,7 +94,7 @@ class ReportTable:
     charts: tuple[str, ...] = ()  # names of the columns to draw as a chart with one bar per row
 
     def with_data(self) -> "ReportTable":
-        """Return the table without the columns that have no data in any row."""
+        """Return the table without the columns in which no row has a figure."""
         rows = (*self.rows, self.total) if self.total else self.rows
         kept = [place for place in range(len(self.columns)) if any(row.cells[place] for row in rows)]
 
@@ -108,13 +111,16 @@ class ReportTable:
         )
 
     def cell(self, row: ReportRow, name: str) -> Cell:
-        """Return a row's figure in the column with a name."""
+        """Return the row's figure in the column called `name`."""
         return row.cells[[column.name for column in self.columns].index(name)]
 
 
 @dataclass(frozen=True, slots=True)
 class Highlight:
-    """A highlighted finding: a sentence of texts.toml, with the keys and figures to insert into it."""
+    """A highlighted finding of a report.
+
+    `sentence` is the name of a sentence in texts.toml, `keys` and `figures` are inserted into it.
+    """
 
     sentence: str
     keys: Mapping[str, tuple[Dimension | KeyKind, Group]] = field(default_factory=dict)
@@ -123,7 +129,7 @@ class Highlight:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report: tables, highlights and notes."""
+    """A report: its query, tables, highlights and notes."""
 
     name: str
     ask: ReportQuery
@@ -135,17 +141,24 @@ class Report:
 
 
 def count(value: float) -> Figure:
-    """Return a figure without n and interval."""
+    """Return a number as a figure that has neither n nor an interval."""
     return Figure(value)
 
 
 def ratio(part: float, whole: float, n: int | None = None) -> Cell:
-    """Return a share in per cent without an interval, such as a share of time; None if the whole is 0."""
+    """Return `part` of `whole` in per cent, without an interval; None if `whole` is 0.
+
+    It is used for shares of time, for example, which have no interval.
+    """
     return Figure(100 * part / whole, n) if whole else None
 
 
 def share(part: int, n: int, minimum: int = MINIMUM, z: float | None = None) -> Cell:
-    """Return a share in per cent with Wilson's interval, of 95 % unless `z` sets another; None if n is 0."""
+    """Return `part` of `n` in per cent, with Wilson's interval; None if `n` is 0.
+
+    The interval has 95 % confidence unless `z`, a quantile of the normal distribution, sets another. If `n`
+    is less than `minimum`, the figure is shown as "too few".
+    """
     if not n:
         return None
     low, high = wilson(part, n, z) if z else wilson(part, n)
@@ -153,9 +166,10 @@ def share(part: int, n: int, minimum: int = MINIMUM, z: float | None = None) -> 
 
 
 def mean(total: float, squares: float, n: int, minimum: int = MINIMUM) -> Cell:
-    """Return a mean with its interval by Student's t; one value has no interval, no value gives None.
+    """Return the mean of `n` values with its 95 % interval by Student's t; None if `n` is 0.
 
-    `total` is the sum of the values, `squares` the sum of their squares.
+    `total` is the sum of the values, `squares` the sum of their squares. The mean of one value has no
+    interval.
     """
     if not n:
         return None
@@ -167,12 +181,12 @@ def mean(total: float, squares: float, n: int, minimum: int = MINIMUM) -> Cell:
 
 
 def of_score(score: Score | None) -> Cell:
-    """Return a score as a figure."""
+    """Return a score as a figure; None for None."""
     return Figure(score.value, score.n, score.low, score.high, score.enough) if score else None
 
 
 def comparable(one: Cell, other: Cell) -> bool:
-    """Return whether two figures both have enough calls or answers, and an interval."""
+    """Return whether both figures have an interval and enough calls or answers to be compared."""
     if one is None or other is None or not (one.enough and other.enough):
         return False
     return None not in (one.low, one.high, other.low, other.high)
@@ -181,8 +195,8 @@ def comparable(one: Cell, other: Cell) -> bool:
 def apart(one: Cell, other: Cell, comparisons: int = 1) -> bool:
     """Return whether two figures differ by more than chance explains.
 
-    Both must be comparable, and their intervals must not overlap. Of many `comparisons`, chance alone makes
-    some differ, so the intervals are widened for their number (Bonferroni).
+    Both must be comparable, and their intervals must not overlap. Chance alone makes some of many pairs
+    differ. So the intervals are widened for the number of pairs, `comparisons` (Bonferroni).
     """
     if one is None or other is None or not comparable(one, other):
         return False

@@ -29,7 +29,7 @@ _COLUMNS = (
 
 
 class _Calls:
-    """The counts of one report row."""
+    """The numbers of calls and transfers that one row of the report shows."""
 
     def __init__(self) -> None:
         self.n, self.answered, self.queues, self.agents = 0, 0, 0, 0
@@ -49,7 +49,7 @@ class _Calls:
 
 
 def journey(ask: ReportQuery, source: Source) -> Report:
-    """Return the report: calls with several queues or agents, and transfers out of each queue."""
+    """Return the report `journey`: calls with several queues or agents, and transfers out of each queue."""
     found: dict[Group, _Calls] = {}
     everyone = _Calls()
     for row in source.journeys(ask.counted_by):

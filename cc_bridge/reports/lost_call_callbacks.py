@@ -1,7 +1,7 @@
-"""The results of lost calls: called back, the caller called again, or not managed. Pure.
+"""The table of lost calls by result: called back, the caller called again, or not managed. Pure.
 
-This table counts lost calls of callers with a known number. The report `lost` counts lost visits of all
-callers.
+The table counts lost calls of callers with a known number. The report `lost` is different: it counts lost
+visits of all callers.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -36,7 +36,10 @@ BY = tuple(_KEYS)
 
 
 def callback_table(ask: ReportQuery, calls: Iterable[LostCall]) -> ReportTable:
-    """Return the table of the lost calls that entered in the span; the query's dimension must be in BY."""
+    """Return the table of the lost calls whose callers entered a queue within the span of `ask`.
+
+    The dimension of `ask` must be in BY.
+    """
     found: dict[Group, list[LostCall]] = {}
     for call in calls:
         inside = ask.since <= call.entered_at < ask.until

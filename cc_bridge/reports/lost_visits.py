@@ -31,7 +31,7 @@ _COLUMNS = (
 
 
 def lost(ask: ReportQuery, source: Source) -> Report:
-    """Return the visits that were not answered, by outcome."""
+    """Return the report `lost`: the visits that ended without an answer, by outcome."""
     waits, everyone = by_key(ask, source.visits(ask.counted_by))
     rows = (ReportRow((key,), _cells(ask, waits[key])) for key in ask.ordered(set(waits)))
     total = ReportRow(("",), _cells(ask, everyone))

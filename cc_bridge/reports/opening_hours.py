@@ -1,7 +1,7 @@
 """Report `hours`: the configured opening hours next to the agents present and the answered visits. Pure.
 
-Agents belong to no queue, since one agent serves several. So the number of agents is that of the whole
-contact centre, in every row.
+One agent serves several queues. So the number of agents present is always that of the whole contact centre,
+even if the report covers only some queues.
 """
 
 from collections import Counter, defaultdict
@@ -47,7 +47,7 @@ _HOUR = 3600.0
 
 
 class _Row:
-    """The totals of one hour of the day or one weekday."""
+    """The totals of one row of the report: an hour of the day or a weekday."""
 
     def __init__(self) -> None:
         self.open, self.hours, self.there = 0, 0, 0.0
@@ -116,7 +116,7 @@ def hours(ask: ReportQuery, source: Source) -> Report:
 
 
 def _open(ask: ReportQuery, queue: str, weekday: int, hour: int) -> bool:
-    """Return whether a queue is open in some part of a local hour; without configured hours it always is."""
+    """Return whether a queue is open in some part of a local hour; True if it has no configured hours."""
     opening = ask.of(queue).opening
     return opening is None or any(
         opening.contains_minute(weekday, 60 * hour + minute) for minute in range(60)

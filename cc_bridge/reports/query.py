@@ -1,6 +1,7 @@
-"""The query of a report: its span of days, its dimension, its queues and the settings of the queues. Pure.
+"""The query of a report: its span of days, its dimension, its queues and their settings. Pure.
 
-`storage/reports/` turns a query into SQL, and the reports use it to interpret the rows.
+The dimension is the property by which the report groups its rows. `storage/reports/` turns a query into SQL,
+and the reports use the query to interpret the rows that SQL returns.
 """
 
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ BANDS = (20, 60, 120, 300)  # seconds: bounds between the bands of wait times
 
 
 class Dimension(StrEnum):
-    """The dimension of a report: the property by which its rows are grouped."""
+    """The property by which a report groups its rows, such as the queue or the hour."""
 
     QUEUE = "queue"
     AGENT = "agent"
@@ -74,29 +75,43 @@ class ReportQuery:
 
     @property
     def change(self) -> float:
-        """The instant of the change in UTC seconds since the epoch; the start of the span if unset."""
+        """The start of the day `changed`, in UTC seconds since the epoch.
+
+        If `changed` is None, it is the start of the span.
+        """
         return self.days.began(self.changed) if self.changed else self.since
 
     @property
     def offsets(self) -> tuple[UtcOffset, ...]:
-        """The offsets of local time from UTC within the span."""
+        """The offsets of local time from UTC within the span, in order of time."""
         return self.days.offsets(self.since, self.until)
 
     def of(self, queue: str) -> QueueSettings:
-        """Return the settings of a queue."""
+        """Return the settings of a queue; `others` for a queue that `settings` does not name."""
         return self.settings.get(queue, self.others)
 
     @property
     def counted_by(self) -> Dimension:
-        """The dimension by which SQL counts; a report by stage is counted by queue."""
+        """The dimension by which SQL groups.
+
+        SQL does not know the journey stage of a queue. So a report by stage is grouped by queue here, and
+        `row` maps the queue to its stage.
+        """
         return Dimension.QUEUE if self.by is Dimension.STAGE else self.by
 
     def row(self, key: Group) -> Group:
-        """Return the report's row key for a counted key: a report by stage maps the queue to its stage."""
+        """Return the key of the report row to which a row of SQL with the key `key` belongs.
+
+        In a report by journey stage, SQL's key is a queue and the result is the stage of this queue.
+        Otherwise the result is `key` itself.
+        """
         return self.of(str(key)).stage if self.by is Dimension.STAGE else key
 
     def ordered(self, keys: set[Group]) -> list[Group]:
-        """Return row keys in the order in which a report shows them."""
+        """Return row keys in the order of the report.
+
+        Weekdays start with the first day of the week; other keys are sorted.
+        """
         if self.by is Dimension.WEEKDAY:
             return [day for day in self.days.weekdays() if day in keys]
         return sorted(keys, key=lambda key: (isinstance(key, str), key))

@@ -49,7 +49,7 @@ _OUTCOME_COLUMNS = tuple(Column(f"outcome_{one}", Unit.COUNT, formula=f"visits[{
 
 
 def service(ask: ReportQuery, source: Source) -> Report:
-    """Return outcomes, wait times, service levels and handling times."""
+    """Return the report `service`: outcomes, wait times, service levels and handling times."""
     waits, everyone = by_key(ask, source.visits(ask.counted_by))
     handled: dict[Group, _Handled] = {}
     together = _Handled()
@@ -79,7 +79,7 @@ def service(ask: ReportQuery, source: Source) -> Report:
 
 
 class _Handled:
-    """The number and handling times of the talks of one row, in seconds."""
+    """The talks of one row: their number, and sums of their handling times (talk and wrap-up) in seconds."""
 
     def __init__(self) -> None:
         self.n, self.sum, self.squares = 0, 0.0, 0.0
@@ -94,7 +94,11 @@ _Cells = Callable[[ReportQuery, Group | None, VisitTotals, _Handled | None], tup
 
 
 def _threshold(ask: ReportQuery, key: Group | None) -> Cell:
-    """Return the service level threshold of a queue's row; of other rows only if all queues have the same."""
+    """Return the service level threshold in seconds that applies to a report row.
+
+    In a report by queue it is the threshold of the row's queue. For other rows, it is the one threshold that
+    all queues have; None if the thresholds differ.
+    """
     if ask.by is Dimension.QUEUE and key is not None:
         return Figure(ask.of(str(key)).threshold)
     thresholds = {ask.others.threshold, *(each.threshold for each in ask.settings.values())}

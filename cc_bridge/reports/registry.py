@@ -1,4 +1,4 @@
-"""The registry: every report by its name. Pure."""
+"""The registry of reports: each report's name, its function and its dimensions. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ __all__ = ["REPORTS", "ReportType"]
 
 @dataclass(frozen=True, slots=True)
 class ReportType:
-    """A type of report: the function that makes it and its dimensions."""
+    """A type of report: the function that makes the report, and the dimensions by which it can be grouped."""
 
     make: Callable[[ReportQuery, Source], Report]
     by: tuple[Dimension, ...]  # the possible dimensions; the first is the default

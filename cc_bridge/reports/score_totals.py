@@ -1,7 +1,7 @@
 """Score totals: callers' answers added up to scores. Pure.
 
-Answers to two questions of one kind are counted separately, and together if a report shows the kind as a
-whole.
+The answers to each question are counted separately. If a report shows one score for a kind of question, the
+answers to all questions of this kind are added.
 """
 
 from collections import Counter
@@ -19,7 +19,10 @@ ScoreTotals = dict[tuple[str, str], Counter[int]]
 
 
 def by_key(ask: ReportQuery, rows: Iterable[AnswerCount]) -> tuple[dict[Group, ScoreTotals], ScoreTotals]:
-    """Return the answers of each row of the report, and of all rows; kinds without a score are left out."""
+    """Return the answers of each row of the report by the row's key, and the answers of all rows.
+
+    Answers to a kind of question that has no score are left out.
+    """
     found: dict[Group, ScoreTotals] = {}
     everyone: ScoreTotals = {}
     for row in rows:
@@ -30,7 +33,10 @@ def by_key(ask: ReportQuery, rows: Iterable[AnswerCount]) -> tuple[dict[Group, S
 
 
 def scores(totals: ScoreTotals | None, kind: str, minimum: int) -> dict[str, Cell]:
-    """Return the scores of all questions of one kind together, by the scores' names."""
+    """Return the scores of one kind of question, by the scores' names.
+
+    The answers to all questions of this kind are added.
+    """
     answers: Counter[int] = Counter()
     for (_question, its_kind), values in (totals or {}).items():
         if its_kind == kind:
@@ -39,5 +45,5 @@ def scores(totals: ScoreTotals | None, kind: str, minimum: int) -> dict[str, Cel
 
 
 def all_scores(totals: ScoreTotals | None, minimum: int) -> dict[str, Cell]:
-    """Return the scores of every kind, by the scores' names."""
+    """Return the scores of every kind of question, by the scores' names."""
     return {name: cell for kind in KINDS for name, cell in scores(totals, kind, minimum).items()}

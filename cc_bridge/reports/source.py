@@ -1,7 +1,7 @@
-"""The counted rows for the reports: one dataclass for each kind, and the Source that returns them. Pure.
+"""The counted rows for the reports: one dataclass for each type of row, and the Source of the rows. Pure.
 
-The `key` of a row is its value of the report's dimension (`query.Dimension`). Durations are in seconds. Rows
-are unordered, and several rows may have the same key.
+The `key` of a row is its value of the report's dimension (`query.Dimension`), such as the name of a queue.
+Durations are in seconds. Rows are unordered, and several rows may have the same key.
 """
 
 from collections.abc import Collection, Iterable
@@ -29,7 +29,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class VisitSums:
-    """Sums over the visits with one outcome and one wait time, `second`, rounded up to whole seconds."""
+    """Sums over the visits that have the same key, outcome and wait time.
+
+    `second` is that wait time, rounded up to whole seconds.
+    """
 
     key: Group
     outcome: str
@@ -45,7 +48,7 @@ class VisitSums:
 
 @dataclass(frozen=True, slots=True)
 class TalkSums:
-    """Sums over the talks with one key."""
+    """Sums over the talks that have the same key."""
 
     key: Group
     n: int
@@ -58,9 +61,9 @@ class TalkSums:
 
 @dataclass(frozen=True, slots=True)
 class AgentActivity:
-    """Talks, rings with one outcome, or the time in one state, of one agent within the span.
+    """A part of one agent's activity: talks, rings with one outcome, or the time in one state.
 
-    Times before the start and after the end of the span are not counted.
+    Only time within the span of the query is counted.
     """
 
     agent: str
@@ -75,7 +78,7 @@ class AgentActivity:
 
 @dataclass(frozen=True, slots=True)
 class AnswerCount:
-    """The number of answers with one value."""
+    """The number of survey answers that have the same key, question, kind of question and value."""
 
     key: Group
     question: str
@@ -86,7 +89,10 @@ class AnswerCount:
 
 @dataclass(frozen=True, slots=True)
 class InvitationCount:
-    """The number of survey decisions with one stage, without callbacks."""
+    """The number of survey decisions that have the same key and `stage`, without decisions on callbacks.
+
+    `stage` is invited, caller_left_first, or the reason against an invitation.
+    """
 
     key: Group
     stage: str
@@ -95,7 +101,10 @@ class InvitationCount:
 
 @dataclass(frozen=True, slots=True)
 class HangupCount:
-    """The number of survey decisions with one stage and trigger, for `surveys/hangup_outliers.py`."""
+    """The number of survey decisions that have the same queue, agent, `stage` and trigger.
+
+    `stage` is invited or caller_left_first. The counts are used by `surveys/hangup_outliers.py`.
+    """
 
     queue: str
     agent: str
@@ -106,7 +115,7 @@ class HangupCount:
 
 @dataclass(frozen=True, slots=True)
 class AttemptCount:
-    """The number of survey attempts with one result and reason."""
+    """The number of survey attempts that have the same key, result and reason."""
 
     key: Group
     result: str
@@ -117,11 +126,11 @@ class AttemptCount:
 
 @dataclass(frozen=True, slots=True)
 class RatedBy:
-    """The number of answers with one value, on the scale from 1 to 5, for one value of a factor.
+    """The number of ratings from 1 to 5 that have the same rating `value` and the same `key` of a factor.
 
-    Each answer is counted once for each factor. The factors are the call's wait band (-1: the call is not
-    stored), `agents_spoken` (the number of agents; 3: three or more, 0: the call is not stored), hour and
-    queue.
+    A factor is the call's wait band, `agents_spoken` (the number of the call's talks), the hour of the
+    answer, or the queue. `key` is the value of the factor, and each rating is counted once for each factor.
+    The wait band -1 and 0 talks mean that the call is not stored; 3 talks mean three or more.
     """
 
     factor: Dimension | str
@@ -132,7 +141,10 @@ class RatedBy:
 
 @dataclass(frozen=True, slots=True)
 class JourneyCount:
-    """The number of calls that entered a queue and had the given numbers of queues and talks."""
+    """The number of calls with a queue that have the same key, `queues`, `talks` and `answered`.
+
+    `queues` and `talks` are the numbers of queues and of talks of each of these calls.
+    """
 
     key: Group
     queues: int
@@ -143,7 +155,7 @@ class JourneyCount:
 
 @dataclass(frozen=True, slots=True)
 class TransferCount:
-    """The number of transfers of one kind: blind or attended."""
+    """The number of transfers that have the same key and kind: blind or attended."""
 
     key: Group
     kind: str
@@ -152,7 +164,7 @@ class TransferCount:
 
 @dataclass(frozen=True, slots=True)
 class PresenceSum:
-    """The time that agents were present, in one local hour of one local weekday."""
+    """The time in seconds that all agents together were present in one local hour of one local weekday."""
 
     weekday: int
     hour: int
@@ -160,7 +172,7 @@ class PresenceSum:
 
 
 class Source(Protocol):
-    """The source of the rows within the span of a query."""
+    """The source of the counted rows of one query; storage/reports/ implements it with SQL."""
 
     def visits(self, by: Dimension) -> Iterable[VisitSums]: ...
     def talks(self, by: Dimension) -> Iterable[TalkSums]: ...

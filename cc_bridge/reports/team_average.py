@@ -1,13 +1,14 @@
 """The team average next to an agent's own score, such that it reveals no other agent's score. Pure.
 
-An agent can subtract their own answers from any average. So an average needs at least `minimum` answers to
-other agents, `COLLEAGUES` of them with one, and none with more than half of these answers.
+An agent can subtract their own answers from an average. So an average is shown only if at least `minimum`
+answers rate other agents. These answers must rate at least `COLLEAGUES` agents, and no agent may have more
+than half of them.
 
-The average includes the agent, so all agents see the same one and learn nothing by comparing. It has no n.
-It is rounded to whole per cents and points and to tenths of a mean, which hides a single answer.
+The average includes the agent's own answers, so all agents see the same average. It has no n. It is rounded
+to whole per cents and points or to tenths of a mean, which hides a single answer.
 
-Note: the difference of two averages of one day, read one after the other, would show new answers. So the
-rows must be of days that have ended (`ended_days`), and today alone has no average.
+Note: the difference of two averages of one day, read one after the other, would show new answers. So the rows
+must be of days that have ended (`ended_days`), and today alone has no average.
 """
 
 from collections.abc import Iterable
@@ -28,9 +29,9 @@ _DECIMALS = {Unit.PERCENT: 0, Unit.POINTS: 0, Unit.MEAN: 1}
 
 
 def ended_days(ask: ReportQuery) -> ReportQuery | None:
-    """Return the query for the whole team on the same days without the last, which is today.
+    """Return the query for the whole team on the same days, without the last day, which is today.
 
-    None means that no day is left.
+    None means that today is the only day of the query.
     """
     last = ask.last - timedelta(1)
     return replace(ask, last=last, agent="", by=Dimension.AGENT) if last >= ask.first else None

@@ -107,7 +107,10 @@ class VisitTotals:
         return mean(self.answer_wait, self.answer_squares, answered, minimum)
 
     def within(self, part: float) -> Cell:
-        """Return the whole seconds within which the fraction `part` of the visits had ended, or None."""
+        """Return the time, in whole seconds, within which the fraction `part` of the visits had ended.
+
+        None means that there are no visits.
+        """
         ended = 0
         for second, n in sorted(self.seconds.items()):
             ended += n
@@ -121,7 +124,7 @@ class VisitTotals:
 
 
 def by_key(ask: ReportQuery, rows: Iterable[VisitSums]) -> tuple[dict[Group, VisitTotals], VisitTotals]:
-    """Return the totals of each row of the report, and the totals of all rows."""
+    """Return the totals of each row of the report by the row's key, and the totals of all rows."""
     found: dict[Group, VisitTotals] = {}
     everyone = VisitTotals()
     for row in rows:

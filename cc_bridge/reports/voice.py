@@ -1,4 +1,4 @@
-"""Report `voice`: callers' scores, the funnel, the reasons for missing answers, the response rate. Pure."""
+"""Report `voice`: survey scores, the funnel, the reasons for missing answers, the response rate. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -84,7 +84,7 @@ class _InvitationTotals:
 
 
 def voice(ask: ReportQuery, source: Source) -> Report:
-    """Return scores, the funnel with its reasons, and the response rate."""
+    """Return the report `voice`: survey scores, the funnel with its reasons, and the response rate."""
     said, everyone = by_key(ask, source.answers(ask.counted_by))
     overall = ReportTable(
         "scores",
@@ -109,7 +109,7 @@ def _cells(totals: ScoreTotals, minimum: int) -> tuple[Cell, ...]:
 
 
 def _questions(ask: ReportQuery, said: dict[Group, ScoreTotals]) -> ReportTable:
-    """Return the table with the scores of each single question."""
+    """Return the table with the scores of each question; `said` has the answers by row key."""
     rows = []
     for question, kind in sorted({which for totals in said.values() for which in totals}):
         for key in ask.ordered(set(said)):

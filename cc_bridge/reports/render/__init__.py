@@ -1,1 +1,1 @@
-"""Renderers of a report: terminal, HTML, CSV and JSON, with charts and localised text."""
+"""The renderers of a report: terminal, HTML with charts, CSV and JSON, in the reader's language."""

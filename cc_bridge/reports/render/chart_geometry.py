@@ -3,7 +3,7 @@
 pygal is not used: it has no intervals and no right-to-left layout, its colours do not follow the reader's
 colour scheme, and its files load a script from another server. The charts need only four shapes.
 
-SVG does not follow the direction of the page's text, so for Persian all x coordinates are mirrored here.
+SVG does not follow the direction of the page's text. So this module mirrors all x coordinates for Persian.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ _IN_TIME = {Dimension.DAY, Dimension.HOUR, Dimension.WEEKDAY}
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A mark on the axis, with its text."""
+    """A mark on the axis of a chart, at the position `at`, with its text."""
 
     at: float
     text: str
@@ -35,7 +35,11 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class ChartBar:
-    """One row's bar; `low` and `high` are the ends of its interval, on the axis along the bar."""
+    """The bar of one row; lengths are in SVG units.
+
+    `low` and `high` are the positions of the ends of the figure's interval along the bar; None without
+    interval.
+    """
 
     label: str  # empty if there is no room for the labels of all bars
     text: str  # the figure at the end of the bar
@@ -67,7 +71,7 @@ class Chart:
 
 
 def charts(table: ReportTable, wording: Localization) -> list[Chart]:
-    """Return the charts of a table; none if it has one row, or more rows than a chart can show."""
+    """Return the charts of a table; none if the table has one row, or more rows than a chart can show."""
     in_time = table.keys[-1][1] in _IN_TIME
     if len(table.rows) < 2 or (len(table.rows) > _MOST_LINES and not in_time):  # noqa: PLR2004 - one bar compares nothing
         return []
@@ -165,7 +169,7 @@ def _key(table: ReportTable, row: ReportRow, wording: Localization) -> str:
 
 
 def _short(table: ReportTable, row: ReportRow, wording: Localization) -> str:
-    """Return a key in a form that is short enough to be written under a bar."""
+    """Return the text of a row's key, short enough to be written under a bar: a day without the year."""
     text = _key(table, row, wording)
     match table.keys[-1][1]:
         case Dimension.DAY:

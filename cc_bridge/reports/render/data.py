@@ -24,7 +24,7 @@ _FORMULAS = tuple("=+-@\t\r")  # first characters with which a spreadsheet treat
 
 
 def as_csv(table: ReportTable, wording: Localization) -> str:
-    """Return a table as CSV. A figure with n or interval has additional columns after it."""
+    """Return a table as CSV. The n and interval of a figure are in additional columns after it."""
     out = StringIO()
     lines = csv.writer(out)
     lines.writerow(
@@ -110,7 +110,10 @@ def _figure(cell: Cell) -> dict[str, Any] | None:
 
 
 def _key(kind: Dimension | KeyKind, key: Group, wording: Localization) -> str | int:
-    """Return a key in a fixed form: days in ISO 8601, hours as numbers, the project's words untranslated."""
+    """Return a row's key in a form that does not depend on the reader's language.
+
+    Days are in ISO 8601, hours are numbers, and words of texts.toml are not translated.
+    """
     match kind:
         case Dimension.DAY:
             return day_of(int(key)).isoformat()
@@ -155,5 +158,5 @@ def _number(value: float | None) -> float | None:
 
 
 def _harmless(key: str | int) -> str | int:
-    """Return a key such that a spreadsheet does not treat it as a formula."""
+    """Return a key with a change that prevents a spreadsheet from treating it as a formula."""
     return f"'{key}" if isinstance(key, str) and key.startswith(_FORMULAS) else key

@@ -1,4 +1,4 @@
-"""The renderer of a report as one HTML file without other files, for screen, paper and email.
+"""The renderer of a report as one HTML file that needs no other file, for screen, paper and email.
 
 jinja2 escapes every value, because names of queues and agents come from the PBX. The page loads nothing and
 runs no script; its Content-Security-Policy forbids both.
@@ -66,7 +66,7 @@ def _tiles(report: Report, wording: Localization) -> Iterator[dict[str, str]]:
 
 
 def in_words(table: ReportTable, wording: Localization) -> dict[str, Any]:
-    """Return a table for the template: texts, figures with n and interval, and charts."""
+    """Return a table as the values for the HTML template: texts, figures with n and interval, and charts."""
     return {
         "title": wording.text("tables", table.name),
         "charts": charts(table, wording),
@@ -91,7 +91,7 @@ def _cells(table: ReportTable, row: ReportRow, wording: Localization) -> Iterato
 
 
 def _formulas(report: Report, wording: Localization) -> Iterator[tuple[str, str, str]]:
-    """Yield label, formula and explanation of each column; the explanations exist in English only."""
+    """Yield the label, formula and explanation of each column; explanations are always in English."""
     seen = set()
     for table in report.tables:
         for column in table.columns:

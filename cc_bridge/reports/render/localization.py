@@ -1,4 +1,4 @@
-"""Localisation: words, numbers and dates in English or Persian, in either calendar. Pure.
+"""Localisation: words, numbers and dates in English or Persian, in the Gregorian or Persian calendar. Pure.
 
 The words are in `texts.toml`. Note: a number within Persian text is written from left to right, so a
 renderer of HTML must isolate it.
@@ -42,7 +42,7 @@ _ISOLATE, _LEFT_TO_RIGHT, _END = "\u2068", "\u2066", "\u2069"  # Unicode isolate
 
 @cache
 def catalogue() -> Mapping[Language, Mapping[str, Any]]:
-    """Return the words: language -> part -> key -> text.
+    """Return the words of texts.toml: language -> part of the file -> name of the text -> text.
 
     The labels of scores are added to the parts `columns` and `words`.
     """
@@ -61,12 +61,15 @@ def kpi_of(column: Column) -> Kpi | None:
 
 
 def score_labels(score: str) -> dict[Language, str]:
-    """Return the short label of a score, in each language."""
+    """Return the short label of a score in each language: language -> label."""
     return {language: Localization(language).short(score) for language in LANGUAGES}
 
 
 def answer_labels(kind: str, value: int) -> dict[Language, str]:
-    """Return the label of one answer, such as `2 of 5`, in each language with its own digits."""
+    """Return the label of an answer to a question of one kind, such as `2 of 5`: language -> label.
+
+    The Persian label has Persian digits.
+    """
     return {
         language: Localization(language, "persian" if language == "fa" else "latin").answer(kind, value)
         for language in LANGUAGES
@@ -87,21 +90,27 @@ class Localization:
         return "rtl" if self.language == "fa" else "ltr"
 
     def text(self, part: str, name: str) -> str:
-        """Return the text of a key; an unknown key, such as a new reason, is returned unchanged."""
+        """Return the text called `name` from a part of texts.toml; `name` itself if there is none.
+
+        So a new word, such as a new reason, is shown untranslated.
+        """
         words: Mapping[str, str] = catalogue()[self.language][part]
         return words.get(name, name)
 
     def label(self, column: Column) -> str:
-        """Return the label of a column."""
+        """Return the heading of a column in the reader's language."""
         return self.text("columns", column.name)
 
     def answer(self, kind: str, value: int) -> str:
-        """Return the label of one answer, such as `2 of 5`; only its value if the kind is unknown."""
+        """Return the label of an answer, such as `2 of 5`.
+
+        If the kind of question is unknown, the label is the answer's value alone.
+        """
         text: str = catalogue()[self.language]["kinds"].get(kind, {}).get("answer", "{n}")
         return text.format(n=self.figures_of(str(value)))
 
     def short(self, score: str) -> str:
-        """Return the short label of a score."""
+        """Return the short label of a score; the score's name if it is unknown."""
         kinds: Mapping[str, Any] = catalogue()[self.language]["kinds"]
         return next((kind["short"] for kind in kinds.values() if score in kind["scores"]), score)
 
@@ -112,7 +121,7 @@ class Localization:
     # -- numbers
 
     def value(self, unit: Unit, value: float) -> str:
-        """Return a number with its unit, without n and interval."""
+        """Return the text of a number in its unit, without n and interval."""
         if unit is Unit.SECONDS:
             text = _minutes(value)
         elif unit is Unit.TIME:
@@ -126,14 +135,14 @@ class Localization:
         return self.figures_of(text)
 
     def tick(self, unit: Unit, value: float) -> str:
-        """Return the text of a number at an axis, with no more decimals than necessary."""
+        """Return the text of a number at the axis of a chart, with no more decimals than necessary."""
         if unit in {Unit.SECONDS, Unit.TIME}:
             return self.value(unit, value)
         percent = "" if unit is not Unit.PERCENT else "%" if self.digits == "persian" else " %"
         return self.figures_of(f"{value:g}".replace("-", "−") + percent)  # noqa: RUF001 - typography for readers
 
     def cell(self, unit: Unit, cell: Cell) -> str:
-        """Return the text of a figure: its number, "no data" or "too few"."""
+        """Return the text of a figure: its number, or the words for "no data" or "too few"."""
         if cell is None:
             return self.text("page", "no_data")
         if not cell.enough:
@@ -141,7 +150,7 @@ class Localization:
         return self.value(unit, cell.value)
 
     def details(self, unit: Unit, cell: Cell) -> str:
-        """Return the text of interval and n, as far as the figure has them."""
+        """Return the interval and n of a figure as text; empty if it has neither."""
         if cell is None:
             return ""
         parts = []
@@ -153,14 +162,14 @@ class Localization:
         return ", ".join(parts)
 
     def full(self, unit: Unit, cell: Cell) -> str:
-        """Return the text of a figure with interval and n in brackets."""
+        """Return the text of a figure, followed by its interval and n in brackets if it has them."""
         details = self.details(unit, cell)
         return self.cell(unit, cell) + (f" ({details})" if details else "")
 
     # -- keys and sentences
 
     def key(self, kind: Dimension | KeyKind, key: Group) -> str:
-        """Return the text of a row's key."""
+        """Return a row's key as text for the reader, such as a translated weekday or a formatted date."""
         match kind:
             case Dimension.DAY:
                 return self.date(day_of(int(key)))
@@ -181,7 +190,7 @@ class Localization:
         return row.unit or column.unit
 
     def sentence(self, finding: Highlight) -> str:
-        """Return a highlight as a sentence."""
+        """Return a highlight as a sentence in the reader's language."""
         keys = {name: self.key(kind, key) for name, (kind, key) in finding.keys.items()}
         figures = {name: self.full(unit, figure) for name, (unit, figure) in finding.figures.items()}
         parts = keys | figures

@@ -16,7 +16,7 @@ __all__ = ["as_table"]
 def as_table(report: Report, wording: Localization, *, width: int | None = None, colour: bool = False) -> str:
     """Return the report as text for a terminal.
 
-    `width` is in characters; None means the width of this terminal.
+    `width` is in characters; None means the width of the terminal in which this program runs.
     """
     console = Console(width=width, force_terminal=colour, no_color=not colour, legacy_windows=False)
     with console.capture() as capture:
