@@ -103,7 +103,7 @@ class InvitationCount:
 class HangupCount:
     """The number of survey decisions that have the same queue, agent, `stage` and trigger.
 
-    `stage` is invited or caller_left_first. The counts are used by `surveys/hangup_outliers.py`.
+    `stage` is invited or caller_left_first. The numbers are input of `surveys/hangup_outliers.py`.
     """
 
     queue: str

@@ -1,1 +1,4 @@
-"""Surveys: definitions, eligibility, the interview, the rated agents. Pure: no Twisted, no SQL, no clock."""
+"""Surveys: definitions, eligibility, the interview, and which agents an answer rates. Pure.
+
+No module of this package uses Twisted, SQL or the clock.
+"""

@@ -1,4 +1,7 @@
-"""Attribution: the agents that the answers of a survey rate, taken from the talks of the call. Pure."""
+"""Attribution: which agent a survey answer rates. Pure.
+
+The agent is found from the talks of the call.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +14,10 @@ __all__ = ["Attribution", "Invitation", "Segment"]
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One agent's part of a call; the segments of a call are in the order of its talks."""
+    """The part of a call in which one agent talked with the caller: the agent and the queue.
+
+    The segments of a call are in the order of its talks.
+    """
 
     queue: str  # empty for a call without a queue
     agent: str
@@ -20,7 +26,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """The segments of all agents who talked with the caller in this call; at least one."""
+    """The segments of all agents who talked with the caller in one call; there is at least one."""
 
     call_id: str  # Asterisk's Linkedid
     segments: Sequence[Segment]
@@ -28,15 +34,15 @@ class Attribution:
 
     @property
     def last(self) -> Segment:
-        """The last agent's segment: the rated one unless a question specifies another."""
+        """The segment of the last agent; a question rates this agent unless it specifies another."""
         return self.segments[-1]
 
     def rated(self, target: str) -> Segment | None:
-        """Return the segment that a question rates.
+        """Return the segment of the rated agent; None if the answer rates the company as a whole.
 
-        `target` is `last_agent`, `first_agent`, or `queue:NAME` for the last agent in that queue. None means
-        that the answer rates the company as a whole: `target` is `company`, or the caller talked with no
-        agent of that queue.
+        `target` is the question's `rates`: `last_agent`, `first_agent`, `company`, or `queue:NAME` for the
+        last agent in the queue NAME. If the caller talked with no agent of that queue, the answer rates the
+        company.
         """
         if target == "last_agent":
             return self.last

@@ -1,6 +1,7 @@
-"""Business hours: the times of the week in which surveys and callbacks are allowed, in local time. Pure.
+"""Business hours: the hours of the week in which surveys and callbacks are allowed, in local time. Pure.
 
-Hours may pass midnight. Hours of Friday from 20:00 to 02:00 contain Saturday 01:00 and not Friday 01:00.
+Hours may pass midnight. Hours on Friday from 20:00 to 02:00 contain 01:00 on Saturday, but not 01:00 on
+Friday.
 """
 
 import re
@@ -21,7 +22,7 @@ _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00", re.ASCII)
 class BusinessHours:
     """A daily span of minutes on some weekdays: from the minute `begin` until before the minute `end`.
 
-    An `end` that is not later than `begin` is on the next day.
+    If `end` is not later than `begin`, the span ends on the next day.
     """
 
     zone: tzinfo | None = None  # None: this machine's time zone
@@ -35,7 +36,10 @@ class BusinessHours:
         return self.contains_minute(there.weekday(), 60 * there.hour + there.minute)
 
     def contains_minute(self, today: int, minute: int) -> bool:
-        """Return whether a minute of a local day is within these hours; `today` is a weekday, Monday 0."""
+        """Return whether a minute of a local day is within these hours.
+
+        `today` is the weekday of that day; 0 is Monday.
+        """
         starts_today, started_yesterday = today in self.weekdays, (today - 1) % 7 in self.weekdays
         if self.begin < self.end:
             return starts_today and self.begin <= minute < self.end
@@ -43,7 +47,10 @@ class BusinessHours:
 
 
 def start_of_day(at: float, zone: tzinfo | None) -> float:
-    """Return the start of the local day that contains an instant; both in UTC seconds since the epoch."""
+    """Return the instant at which the local day that contains `at` starts.
+
+    Both instants are UTC seconds since the epoch.
+    """
     there = datetime.fromtimestamp(at, zone)
     # A day starts at the first of two midnights, or at the jump of clocks that skip midnight.
     return there.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).timestamp()
@@ -51,7 +58,10 @@ def start_of_day(at: float, zone: tzinfo | None) -> float:
 
 @cache
 def minute_of(time: str) -> int:
-    """Return the minute of the day of a time such as `08:30` or `24:00`; raise ValueError for other texts."""
+    """Return the number of minutes from midnight to a time such as `08:30` or `24:00`.
+
+    Raise ValueError if the text is not a time.
+    """
     if not _TIME.fullmatch(time):
         raise ValueError("must be a time such as 08:30, or 24:00 for the end of the day")
     hours, _, minutes = time.partition(":")
@@ -60,9 +70,9 @@ def minute_of(time: str) -> int:
 
 @cache
 def weekdays_of(text: str) -> frozenset[int]:
-    """Return the weekdays of a text such as `mon-fri`, `sat-wed` or `mon,wed,fri-sun`; Monday is 0.
+    """Return the weekdays of a text such as `mon-fri`, `sat-wed` or `mon,wed,fri-sun`; 0 is Monday.
 
-    Raise ValueError for another text.
+    Raise ValueError if the text names no weekdays.
     """
     days: set[int] = set()
     for part in text.lower().replace(" ", "").split(","):

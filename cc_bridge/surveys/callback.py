@@ -1,4 +1,4 @@
-"""Survey callbacks: calls to callers who hung up first, to ask them the survey that they missed. Pure.
+"""Survey callbacks: calls to callers who hung up before the survey, to ask them its questions. Pure.
 
 `CallbackPlan.add` plans a callback, `due` returns the callbacks to dial now, and `record_result` takes the
 result of each call. The states of a callback:
@@ -7,9 +7,9 @@ result of each call. The states of a callback:
 
     CALLING --busy--> BUSY_ONCE --due--> CALLING_AGAIN; there is no third call.
 
-A machine calls people here. So a callback is refused unless a rule allows it, and a callback that cannot be
-made in time is dropped and never made later. `called_at` must survive a restart, or a daemon that restarts
-would call the same people again. It is filled from the database.
+A machine calls people here. So a callback is refused unless a rule allows it. A callback that is due outside
+the allowed hours or above the limits is dropped, not postponed. `called_at` has each caller's last callback.
+It is filled from the database at start, or a restarted daemon would call the same people again.
 """
 
 import re
@@ -32,12 +32,12 @@ _DIALABLE = re.compile(r"\+?[0-9]{3,15}", re.ASCII)  # E.164 has up to 15 digits
 
 
 def dialable(number: str) -> bool:
-    """Return whether a text is a phone number, and contains nothing that a dialplan could execute."""
+    """Return whether a text is a phone number, so that it contains nothing that a dialplan could execute."""
     return _DIALABLE.fullmatch(number) is not None
 
 
 class CallResult(StrEnum):
-    """The result of one callback call."""
+    """The result of one call that was made for a callback."""
 
     ANSWERED = "answered"
     BUSY = "busy"
@@ -46,7 +46,7 @@ class CallResult(StrEnum):
 
 
 class NoCallbackReason(StrEnum):
-    """The reason why a caller is not called back, or not called again."""
+    """The reason why a caller is not called back, is not called again, or was not asked the survey."""
 
     NO_CONSENT = "no_consent"
     WITHHELD = "withheld"  # no number, or a number that cannot be dialled
@@ -63,7 +63,7 @@ class NoCallbackReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CallbackRules:
-    """The rules that allow and limit survey callbacks."""
+    """The rules that decide which callers may be called back, when, and how many of them."""
 
     legitimate_interest: bool = False  # also call callers who were not asked for consent
     delay_seconds: float = 60.0  # from the hang-up to the call
@@ -76,7 +76,7 @@ class CallbackRules:
 
 @dataclass(frozen=True, slots=True)
 class CallbackCandidate:
-    """A caller who hung up first, with the survey invitation that was missed."""
+    """A caller who hung up before the agent and so missed the survey, with the missed invitation."""
 
     uniqueid: str  # Asterisk's Uniqueid of the call that the survey rates
     number: str = field(repr=False)
@@ -122,9 +122,10 @@ class _Callback:
 
 
 class CallbackPlan:
-    """All survey callbacks of one PBX. Instants are UTC seconds since the epoch.
+    """All survey callbacks of one PBX that are planned or in progress.
 
-    `on_done` is called for each planned callback that ends without a survey, with the reason.
+    Instants are UTC seconds since the epoch. If a planned callback ends without a survey, `on_done` is called
+    with the candidate and the reason.
     """
 
     def __init__(
@@ -143,7 +144,7 @@ class CallbackPlan:
         return len(self._callbacks)
 
     def add(self, candidate: CallbackCandidate, now: float) -> NoCallbackReason | None:
-        """Plan a callback; return None, or the reason why the callback is refused."""
+        """Plan a callback and return None, or return the reason why the callback is refused."""
         if (refusal := self._refusal(candidate, now)) is not None:
             return refusal
         at = now + self.rules.delay_seconds
@@ -151,7 +152,10 @@ class CallbackPlan:
         return None
 
     def due(self, now: float) -> list[CallbackCandidate]:
-        """Return the candidates to call now; `record_result` must follow for each of them."""
+        """Return the candidates to call now.
+
+        After each of these calls, `record_result` must be called.
+        """
         self._prune(now)
         calling: list[CallbackCandidate] = []
         for waiting in list(self._callbacks.values()):
@@ -168,7 +172,7 @@ class CallbackPlan:
         return calling
 
     def record_result(self, uniqueid: str, result: CallResult, now: float) -> None:
-        """Apply the result of a call that `due` returned."""
+        """Record the result of a call to a candidate that `due` returned."""
         self.results[result] += 1
         callback = self._callbacks.get(uniqueid)
         following = _AFTER_RESULT.get(callback.state, {}).get(result) if callback is not None else None
@@ -181,10 +185,10 @@ class CallbackPlan:
             self._change(callback, following, now + wait)
 
     def take_invitation(self, uniqueid: str) -> Invitation | None:
-        """Remove and return the invitation of an answered callback; None if there is none.
+        """Remove a callback whose call was made, and return its invitation; None if there is none.
 
-        `uniqueid` is that of the call that the survey rates. The dialplan may ask before Asterisk's manager
-        interface reports that the callback was answered.
+        `uniqueid` is the Uniqueid of the earlier call, which the survey rates. The dialplan may ask for the
+        invitation before Asterisk's manager interface reports that the callback was answered.
         """
         callback = self._callbacks.get(uniqueid)
         if callback is None or callback.state in _DUE:
@@ -225,7 +229,10 @@ class CallbackPlan:
         self._on_done(candidate, reason)
 
     def _prune(self, now: float) -> None:
-        """Drop answered callbacks without a survey, and call times older than `min_days_between`."""
+        """Remove answered callbacks without a survey, and times in `called_at` that are no longer needed.
+
+        A time is not needed after `min_days_between` days.
+        """
         for callback in list(self._callbacks.values()):
             if callback.state is _State.ANSWERED and now - callback.at > ANSWERED_SECONDS:
                 self._done(callback.candidate, NoCallbackReason.NOT_ASKED)

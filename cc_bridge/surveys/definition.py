@@ -1,7 +1,7 @@
 """Survey definitions: `parse_survey` turns a file of `config/surveys/` into a checked `Survey`. Pure.
 
-A fault that appears during a call is heard by a customer. So the parser checks everything before, also that
-each prompt has a sound file in each language, and reports all faults together.
+A customer would hear a fault that appears during a call. So the parser checks the whole file before any call,
+also that each prompt has a sound file in each language. It reports all faults together.
 
 A branch leads only forward, to a later question or to the end. So a survey has no loops, and every interview
 ends.
@@ -32,7 +32,7 @@ Sounds = Mapping[str, Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A checked survey: every prompt has a sound file in every language."""
+    """A survey whose definition was checked: every prompt has a sound file in every language."""
 
     id: str
     version: int
@@ -52,15 +52,19 @@ class Survey:
     sounds: Sounds = field(repr=False)
 
     def speaks(self, language: str) -> str | None:
-        """Return the survey's language that matches a channel's language, or None.
+        """Return the language of this survey that matches a channel's language; None if there is none.
 
-        A language without a region matches one with a region: `fa` for `fa_IR`.
+        A language of the survey without a region matches a channel's language with a region: `fa` matches
+        `fa_IR`.
         """
         base = language.replace("-", "_").partition("_")[0]
         return next((known for known in (language, base) if known in self.languages), None)
 
     def language_for(self, language: str) -> str:
-        """Return the survey's language for a channel's language, or its first language if none matches."""
+        """Return the language of this survey that matches a channel's language.
+
+        If there is none, the result is the survey's first language.
+        """
         return self.speaks(language) or self.languages[0]
 
     def sound(self, prompt: str, language: str) -> str:
@@ -68,19 +72,20 @@ class Survey:
         return self.sounds[prompt][language]
 
     def following(self, number: int, value: int | None) -> int:
-        """Return the number of the question that follows an answer.
+        """Return the number of the question that follows an answer to question `number`.
 
-        `value` None means that the question was skipped. The number after the last question means the end of
-        the survey.
+        `value` is the answer's value; None means that the question was skipped. A result that equals the
+        number of questions means the end of the survey.
         """
         branches = self.questions[number].branches
         return next((branch.go for branch in branches if branch.takes(value)), number + 1)
 
 
 def parse_survey(text: str, file: str, sounds: Sounds) -> Survey:
-    """Parse a survey definition; raise SurveyError with one line for each fault, each with file and line.
+    """Parse the text of a survey file.
 
-    `file` is the name for the error lines, `text` the file's content.
+    `file` is the file's name for error messages. Raise SurveyError with one line for each fault; each line
+    names the file and the line of the fault.
     """
     written = read_toml(SurveyFile, text, file)
     faults = [*_missing_prompts(written, sounds), *_wrong_names(written), *_wrong_keys(written)]

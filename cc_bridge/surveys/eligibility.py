@@ -4,10 +4,9 @@
 (`SurveyHistorySnapshot`). It returns a reason, or None for a caller who is invited. The dialplan gets the
 reason in CCB_SURVEY, and the decision on each eligible caller becomes one `SurveyDecision` of the funnel.
 
-A caller has exactly one reason: the first in the list that holds. The order therefore defines the meaning
-of each reason. First come properties of the call, then the caller's own choice, then the contact centre's
-rules, and last the limits of the moment. A caller with `quota` or `overload` would have been invited at
-another time.
+If several reasons apply to a caller, the first one in the list `_REASONS` counts. First come properties of
+the call, then the caller's own choice, then the contact centre's rules, and last the limits of the moment. So
+a caller with the reason `quota` or `overload` would have been invited at another time.
 """
 
 from collections.abc import Callable
@@ -35,7 +34,10 @@ _SALT = b"cc_bridge: who is asked\0"  # makes this draw independent of other dra
 
 
 class NotAskedReason(StrEnum):
-    """The reason why a caller is not invited to a survey: a value of the channel variable CCB_SURVEY."""
+    """The reason why a caller is not invited to a survey; its text is the value of CCB_SURVEY.
+
+    CCB_SURVEY is a channel variable that the dialplan reads.
+    """
 
     DISABLED = "disabled"  # no survey is configured, for this queue or for any.
     NO_AGENT = "no_agent"  # no talk with an agent was observed.
@@ -52,7 +54,7 @@ class NotAskedReason(StrEnum):
 
 
 class SurveyStage(StrEnum):
-    """The stages of a survey decision that are not a reason against an invitation."""
+    """The results of a survey decision other than a reason against an invitation (NotAskedReason)."""
 
     INVITED = "invited"
     CALLER_LEFT_FIRST = "caller_left_first"  # eligible, but the caller hung up before the agent did
@@ -60,7 +62,7 @@ class SurveyStage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EligibilityRules:
-    """The survey rules of one queue; the defaults invite every caller."""
+    """The rules that decide which callers of one queue are invited; the defaults invite every caller."""
 
     survey: str = "csat"  # the id of the survey definition; empty: no survey
     sampling_percent: float = 100.0  # share of the eligible callers who are invited
@@ -77,7 +79,7 @@ class EligibilityRules:
 
 @dataclass(frozen=True, slots=True)
 class SurveyCandidate:
-    """A caller whose talk with an agent has ended.
+    """A caller whose talk with an agent has ended, as the survey decision sees the caller.
 
     Queue, agent, times and the side that hung up are those of the last talk.
     """
@@ -98,7 +100,7 @@ class SurveyCandidate:
 
 @dataclass(frozen=True, slots=True)
 class SurveyHistorySnapshot:
-    """The survey history of one caller, and the number of surveys today and at this moment."""
+    """The survey history of one caller, and the surveys of today and now that the limits count."""
 
     last_asked_at: float | None = None  # UTC seconds since the epoch; None: never, or forgotten
     opted_out: bool = False
@@ -157,9 +159,9 @@ _REASONS: tuple[tuple[NotAskedReason, Callable[[_Case], bool]], ...] = (
 def decide(
     candidate: SurveyCandidate, rules: EligibilityRules, history: SurveyHistorySnapshot, sample_id: str
 ) -> NotAskedReason | None:
-    """Return the reason why a caller is not invited, None for a caller who is invited.
+    """Return the reason why a caller is not invited; None for a caller who is invited.
 
-    `sample_id` is the call's Linkedid.
+    `sample_id` is Asterisk's Linkedid of the call; the random sample depends on it.
     """
     case = _Case(candidate, rules, history, sample_id)
     return next((reason for reason, holds in _REASONS if holds(case)), None)
@@ -168,12 +170,12 @@ def decide(
 def decide_after_hangup(
     candidate: SurveyCandidate, rules: EligibilityRules, history: SurveyHistorySnapshot, sample_id: str
 ) -> SurveyStage | NotAskedReason | None:
-    """Return the survey decision on a caller whose talk ended without a survey; None if there is no decision.
+    """Return the survey decision on a caller whose talk ended without a survey.
 
-    A caller who hung up first never reaches the survey. The decision assumes that the agent had hung up: its
-    result is the reason against an invitation, or `caller_left_first` for a caller who would have been
-    invited. None means that the caller did not end the talk. The call may then continue, or its dialplan may
-    have no survey.
+    A caller who hung up first never reaches the survey. So the decision assumes that the agent had hung up
+    first. It is the reason against an invitation, or `caller_left_first` for a caller who would have been
+    invited. None means that the caller did not end the talk, so there is no decision: the call may continue,
+    or its dialplan may have no survey.
     """
     if candidate.ended_by is not EndedBy.CALLER:
         return None
@@ -184,8 +186,8 @@ def decide_after_hangup(
 def is_sampled(sample_id: str, percent: float) -> bool:
     """Return whether a call is in a random sample of `percent` per cent of all calls.
 
-    The result depends only on the arguments, so it is the same on each machine and at any time. One in N is
-    100 / N per cent. A call that is in a sample is also in each larger sample.
+    The result depends only on the arguments, so it is the same on each machine and at any time. For a sample
+    of one call in N, `percent` is 100 / N. A call that is in a sample is also in each larger sample.
     """
     digest = sha256(_SALT + sample_id.encode(errors="replace")).digest()
     return int.from_bytes(digest[:8]) < percent / 100 * 2**64

@@ -1,7 +1,7 @@
-"""The schema of a survey file: its tables, their keys and their limits. Pure.
+"""The schema of a survey file: its tables, their keys and the limits of the values. Pure.
 
-`definition.py` parses a file into a `SurveyFile`, checks rules across tables, and makes a `Survey` of it.
-The example files in config/surveys explain each key.
+`definition.py` parses a file into a `SurveyFile`, checks the rules that concern several tables, and makes a
+`Survey` of it. The example files in config/surveys explain each key.
 """
 
 from typing import Annotated, Any, Literal
@@ -33,9 +33,10 @@ END = "end"  # the `go` of a branch that ends the survey
 
 
 class BranchTable(SurveyTable):
-    """A branch to another question.
+    """A branch from one question to a later one.
 
-    `when` is the condition, empty for any answer. `go` is the id of the question that follows, or `end`.
+    `when` says for which answers the branch is taken, such as `<=2`; empty means any answer. `go` is the id
+    of the question that follows, or `end`.
     """
 
     when: str = ""
@@ -43,7 +44,7 @@ class BranchTable(SurveyTable):
 
 
 class _QuestionTable(SurveyTable):
-    """The keys that all kinds of questions have."""
+    """The keys that the table of a question has, whatever the kind of the question."""
 
     id: Identifier
     ask: Identifier
@@ -55,14 +56,14 @@ class _QuestionTable(SurveyTable):
 
 
 class ScoreTable(_QuestionTable):
-    """A question whose answer is a score on a scale."""
+    """The table of a question whose answer is a score on a scale."""
 
     kind: ScaleKind
     invalid: Identifier
 
 
 class ChoiceTable(_QuestionTable):
-    """A question with a labelled choice for each key."""
+    """The table of a question with several choices; each has a key of the keypad and a label."""
 
     kind: Literal["choice"]
     invalid: Identifier
@@ -70,7 +71,7 @@ class ChoiceTable(_QuestionTable):
 
 
 class CommentTable(_QuestionTable):
-    """A question that asks for consent, then records a spoken comment."""
+    """The table of a question that asks for the caller's consent and then records a spoken comment."""
 
     kind: Literal["comment"]
     consent: Identifier
@@ -84,14 +85,14 @@ QuestionTable = ScoreTable | ChoiceTable | CommentTable
 
 
 def _without_retired_kinds(question: Any) -> Any:
-    """Return the raw table of a question; raise ValueError if its kind is a retired one."""
+    """Return the unchanged table of a question; raise ValueError for a kind that is no longer supported."""
     if isinstance(question, dict):
         check_not_retired(question.get("kind"))
     return question
 
 
 class LanguageTable(SurveyTable):
-    """The question for the language in which the caller wants the survey."""
+    """The table of the question that asks in which language the caller wants the survey."""
 
     prompt: Identifier  # played in each language, one after the other
     keys: dict[Digit, LanguageCode] = Field(min_length=2)
@@ -99,7 +100,7 @@ class LanguageTable(SurveyTable):
 
 
 class SurveyFile(SurveyTable):
-    """The content of a survey file."""
+    """The whole content of a survey file: the survey's settings, prompts and questions."""
 
     id: Identifier
     version: int = Field(ge=1)

@@ -1,13 +1,13 @@
-"""Hang-up outliers: agents whose callers hang up first more often than the queue's other callers. Pure.
+"""Hang-up outliers: agents whose callers hang up first more often than those of other agents. Pure.
 
 A survey starts only if the agent hangs up first. An agent who wants no survey can stay silent until the
 caller hangs up. So the share of callers who hang up first is compared between the agents of a queue.
 
-Only two decisions on eligible callers count. `caller_left_first` means that the talk's `ended_by` is caller.
-`invited` means that the agent hung up first. Callbacks are left out: their callers are counted already.
+Only two results of a survey decision count: `caller_left_first` (the caller hung up first) and `invited` (the
+agent hung up first). Decisions on callbacks are left out, because their callers are counted already.
 
-Note: a large share alone means nothing, since most such callers were simply done. Agents also differ for
-honest reasons. An outlier is a reason to listen to calls, not a verdict.
+Note: a large share alone means nothing, since most callers who hang up first are simply done. Agents also
+differ for honest reasons. An outlier is a reason to listen to calls, not a verdict.
 """
 
 from collections.abc import Iterable, Iterator
@@ -31,7 +31,7 @@ Z = NormalDist().inv_cdf(1 - _ONE)
 
 
 class FunnelRow(Protocol):
-    """The needed columns of a survey decision: a SurveyDecision, or a row of its table."""
+    """A survey decision to be counted: a SurveyDecision, or a database row with these columns."""
 
     @property
     def queue(self) -> str: ...
@@ -45,7 +45,10 @@ class FunnelRow(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AgentShare:
-    """The share of callers who hung up first on one agent in one queue; shares and bounds are from 0 to 1."""
+    """The share of one agent's callers in one queue who hung up first, with the result of the test.
+
+    Shares and bounds are from 0 to 1.
+    """
 
     queue: str
     agent: str
@@ -59,7 +62,10 @@ class AgentShare:
 
 @dataclass(frozen=True, slots=True)
 class QueueShare:
-    """The share of callers who hung up first in one queue, and the number of its outliers."""
+    """The share of one queue's callers who hung up first, and the number of agents that are outliers.
+
+    The share is from 0 to 1.
+    """
 
     queue: str
     share: float
@@ -81,20 +87,21 @@ class _HangupCounts:
 
 
 class HangupOutliers:
-    """The counts of callers who hung up first, for each agent in each queue, and the test for outliers.
+    """Counts the callers who hung up first, for each agent in each queue, and finds the outliers.
 
-    Many agents are compared, so chance alone puts some of them above any bounds. The bounds leave out one in
-    1,000 on each side, as in comparisons of hospitals (Spiegelhalter, Statistics in Medicine 24, 2005). The
-    share of the other agents has bounds too. Of 4,000 pairs of agent and queue that still is 4 or more by
-    chance.
+    An agent in a queue is an outlier if two conditions hold. First, the agent's share must be above that of
+    the queue's other agents even if both are only at their confidence bounds. The bounds leave out one case
+    in 1,000 on each side, as in comparisons of hospitals (Spiegelhalter, Statistics in Medicine 24, 2005).
+    With 4,000 pairs of agent and queue, chance alone still makes 4 or more of them meet this condition.
 
-    So a second condition is needed: the more pairs are compared, the less likely must chance be to make the
-    pair an outlier (Bonferroni). Then at most one report in 40 has an outlier by chance. The likelihood is
-    exact, because bounds far out, and with few hang-ups, are exceeded much more often than they promise. The
-    metrics test continuously, so they are wrong more often than a report.
+    So the second condition is a limit on the probability that chance gives the agent this many hang-ups. The
+    more pairs are compared, the lower is the limit (Bonferroni). Then at most one report in 40 has an outlier
+    by chance. The probability is computed exactly, because the bounds are exceeded much more often than they
+    promise if hang-ups are few. The metrics repeat the test continuously, so they show an outlier by chance
+    more often than a report.
 
-    `minimum` is the number of callers that an agent, and the other agents together, need. With `fades`, old
-    callers lose weight: an agent's counts are halved when they reach REMEMBERED.
+    `minimum` is the number of callers that an agent needs, and that the queue's other agents need together.
+    With `fades`, old callers lose weight: an agent's counts are halved when they reach REMEMBERED.
     """
 
     def __init__(self, minimum: int = MINIMUM, *, fades: bool = True) -> None:
@@ -104,14 +111,18 @@ class HangupOutliers:
 
     @classmethod
     def of(cls, entries: Iterable[FunnelRow], minimum: int = MINIMUM) -> Self:
-        """Count the rows of a report's period, all with the same weight."""
+        """Return the counts of all decisions in `entries`, each with the same weight."""
         outliers = cls(minimum, fades=False)
         for entry in entries:
             outliers.count(entry)
         return outliers
 
     def count(self, entry: FunnelRow, times: int = 1) -> None:
-        """Count a survey decision `times` times; decisions of other stages and of callbacks are ignored."""
+        """Count a survey decision, `times` times.
+
+        A decision is ignored if its stage is neither `invited` nor `caller_left_first`, or if it is on a
+        callback.
+        """
         if (
             entry.stage not in {SurveyStage.CALLER_LEFT_FIRST, SurveyStage.INVITED}
             or entry.trigger == Trigger.CALLBACK
@@ -147,7 +158,7 @@ class HangupOutliers:
     def _significance_level(self) -> float:
         """Return the highest p-value at which a pair of agent and queue is an outlier.
 
-        The more pairs have enough callers, the lower it is.
+        The more pairs have enough callers to be compared, the lower is this value.
         """
         compared = 0
         for agents in self._queues.values():
@@ -171,7 +182,7 @@ def _sum(agents: dict[str, _HangupCounts]) -> _HangupCounts:
 
 
 def _p_value(own: _HangupCounts, others: _HangupCounts) -> float:
-    """Return the probability that chance gives the agent this many hang-ups or more (Fisher's exact test)."""
+    """Return the probability that an agent has this many hang-ups or more by chance (Fisher's exact test)."""
     both = _HangupCounts(own.left_first + others.left_first, own.n + others.n)
     likelihood = exp(_log_ways(own) + _log_ways(others) - _log_ways(both))
     total = 0.0
@@ -185,6 +196,9 @@ def _p_value(own: _HangupCounts, others: _HangupCounts) -> float:
 
 
 def _log_ways(counts: _HangupCounts) -> float:
-    """Return the logarithm of the number of ways to choose the callers who hung up first from all callers."""
+    """Return the logarithm of a number of combinations.
+
+    It is the number of ways to choose `left_first` callers, who hung up first, from all `n` callers.
+    """
     stayed = counts.n - counts.left_first
     return lgamma(counts.n + 1) - lgamma(counts.left_first + 1) - lgamma(stayed + 1)

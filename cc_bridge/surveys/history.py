@@ -1,12 +1,12 @@
 """Survey history in memory: each caller's last survey, opt-outs, and today's surveys per queue and agent.
 
-The daemon fills the history from the database at start and reads the database again every minute: daemons
-of other PBXs and the command `cc-bridge opt-out` write there too. The daemon also adds each of its own
-survey attempts at the attempt's start. No method waits for the database. While the database is away, the
-content of the memory decides.
+The daemon fills the history from the database at start and reads the database again every minute, because
+daemons of other PBXs and the command `cc-bridge opt-out` write there too. The daemon also adds each survey
+attempt of its own PBX as soon as the attempt starts. No method waits for the database. While the database is
+away, the history has only what is in memory.
 
-Note: each attempt and each opt-out may arrive several times, and late. Adding one again changes nothing.
-The counts per queue and agent are of this PBX only: another PBX may have a queue of the same name.
+Note: each attempt and each opt-out may arrive late and several times. Adding it again changes nothing. Only
+surveys of this PBX are counted per queue and agent, because another PBX may have a queue of the same name.
 
 Pure.
 """
@@ -24,7 +24,10 @@ _TODAY = 25 * 3_600.0  # seconds: the longest day, on which clocks are set back
 
 @dataclass(frozen=True, slots=True)
 class PastAttempt:
-    """A past survey attempt with the columns that the history needs; the database returns thousands."""
+    """The columns of a past survey attempt that the history needs.
+
+    The database returns thousands of attempts, so other columns are not read.
+    """
 
     pbx: str
     attempt_id: str
@@ -37,9 +40,9 @@ class PastAttempt:
 class SurveyHistory:
     """The survey history of the callers of all PBXs, and today's survey counts of this PBX.
 
-    Attempts are added oldest first. Beyond `limit` callers, those with the oldest last survey are forgotten.
-    100,000 callers take 12 MB, or 14 MB if their keys are hashed. Opt-outs are never forgotten; 100,000 of
-    them take 19 to 21 MB.
+    Attempts must be added in the order of their time, oldest first. If there are more than `limit` callers,
+    those whose last survey is oldest are forgotten. 100,000 callers take 12 MB, or 14 MB if their keys are
+    hashed. Opt-outs are never forgotten; 100,000 of them take 19 to 21 MB.
     """
 
     def __init__(self, pbx: str, limit: int = 500_000) -> None:
@@ -56,7 +59,7 @@ class SurveyHistory:
         return len(self._last)
 
     def add_attempt(self, attempt: SurveyAttempt | PastAttempt, now: float) -> None:
-        """Add a survey attempt; an attempt that is known already changes nothing.
+        """Add a survey attempt; nothing changes if it was added before.
 
         `now` is in UTC seconds since the epoch.
         """
@@ -72,7 +75,7 @@ class SurveyHistory:
             self._of_agent.setdefault(attempt.agent, {})[attempt.attempt_id] = at
 
     def record_opt_out(self, opt_out: OptOut) -> None:
-        """Store a caller's opt-out, or its withdrawal, unless a later one of the same caller is known."""
+        """Store a caller's opt-out or its withdrawal, unless a later one of the same caller is stored."""
         known = self._opt_outs.get(opt_out.caller_key)
         if opt_out.caller_key and (known is None or opt_out.updated_at >= known.updated_at):
             self._opt_outs[opt_out.caller_key] = opt_out
@@ -82,7 +85,7 @@ class SurveyHistory:
         return opt_out is not None and opt_out.opted_out
 
     def snapshot(self, candidate: SurveyCandidate, midnight: float, running: int) -> SurveyHistorySnapshot:
-        """Return the history of one caller, and the counts that limit the number of surveys.
+        """Return the survey history of the candidate, and the counts that limit the number of surveys.
 
         `midnight` is the start of the local day in UTC seconds since the epoch. `running` is the number of
         other surveys in progress.

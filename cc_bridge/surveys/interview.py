@@ -1,9 +1,9 @@
 """The interview: a state machine that returns the next step of a survey after each step's outcome. Pure.
 
-Keys also count while the prompt before a question is played. If the retries or the time are used up, a
-question has no sound file, or a record could not be stored, the interview still plays the goodbye.
+Keys also count while the prompt before a question is played. The interview plays the goodbye even if the
+retries or the time are used up, a question has no sound file, or a record could not be stored.
 
-Hang-up and time limit are not in the table: both end the interview from every state.
+The state table has no entries for a hang-up or the time limit: both end the interview from every state.
 """
 
 from collections.abc import Callable, Mapping
@@ -61,7 +61,8 @@ _Meaning = StepResult | KeypadMeaning | type[CommentRecorded]
 class Interview:
     """The interview of one caller with one survey.
 
-    The order of the states for one question, of which a wrong or missing key may be retried `retries` times:
+    These are the states for one question. After a wrong or missing key, the question is asked again, at most
+    `retries` times.
 
         LEADING_IN (the welcome, or a prompt about the previous answer) --played--> ASKING.
 
@@ -81,7 +82,10 @@ class Interview:
     """
 
     def __init__(self, survey: Survey, channel_language: str = "") -> None:
-        """Set the first state; `channel_language` is the caller's language on the PBX, empty if not known."""
+        """Set the first state.
+
+        `channel_language` is the caller's language on the PBX, empty if it is not known.
+        """
         self.state = InterviewState.BEGINNING
         self.language = survey.language_for(channel_language)
         self.answered = 0
@@ -103,9 +107,9 @@ class Interview:
         return Begin()
 
     def next(self, event: StepOutcome) -> Step:
-        """Return the step that follows an outcome.
+        """Return the step that follows the outcome of the last step.
 
-        An outcome that does not fit the state ends the interview with the reason `error`.
+        An outcome that cannot occur in the current state ends the interview with the reason `error`.
         """
         self.stage = ""
         if isinstance(event, InterviewEnd):
@@ -119,9 +123,9 @@ class Interview:
         return found(self) if found is not None else self._part("error")
 
     def _meaning(self, event: StepResult | KeyPressed | CommentRecorded) -> _Meaning:
-        """Return the key under which the state table has an outcome.
+        """Return what an outcome means in the current state; the state table has an entry for each meaning.
 
-        Keys and silence have the meaning that the current question gives them.
+        The meaning of keys and of silence depends on the current question.
         """
         if isinstance(event, CommentRecorded):
             self._value = event.seconds
@@ -155,7 +159,10 @@ class Interview:
     # -- a question
 
     def _lead_in(self, prompt: str | None) -> Step:
-        """Play a prompt before the current question; thank the caller if no question is left."""
+        """Return the step that plays a prompt before the current question, or asks it if there is no prompt.
+
+        If no question is left, the step thanks the caller.
+        """
         if self._walked:
             return self._thank()
         if not prompt:
@@ -260,7 +267,10 @@ class Interview:
         return self._lead_in(prompt)
 
     def _turn_to(self, number: int) -> None:
-        """Make a question, given by its number, the current one; the number after the last means the end."""
+        """Make the question with a number the current one.
+
+        A number that equals the number of questions means the end of the survey.
+        """
         self._number = number
         self._tries = 0  # wrong keys and silences
         self._value = 0

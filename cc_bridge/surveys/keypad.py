@@ -1,7 +1,7 @@
 """Keypad input: the meaning of the keys that a caller presses, depending on the current question. Pure.
 
-A key may be an answer and also the start of a longer one: on a scale from 0 to 10, `1` may be the start of
-`10`. The next key then decides, or the end of the answer, which is `#` or silence.
+A key may be an answer and also the start of a longer answer: on a scale from 0 to 10, `1` may be the start of
+`10`. Then the next key decides which it is. `#` or silence ends the answer.
 """
 
 from enum import Enum, auto
@@ -12,7 +12,7 @@ __all__ = ["KeypadInput", "KeypadMeaning"]
 
 
 class KeypadMeaning(Enum):
-    """The meaning of pressed keys for the current question."""
+    """The meaning that pressed keys have for the current question."""
 
     ANSWER = auto()
     CONSENT = auto()  # to the recording of a comment

@@ -1,8 +1,8 @@
 """The language question: the caller chooses the language of the survey before its first question. Pure.
 
-The question is part of a survey only if its definition has `ask_language`. Each language is offered in its
-own words, one prompt after the other; any key ends the offers. A caller who does not choose hears the survey
-in the language that would be used without the question. A missing choice never ends the survey.
+The question is part of a survey only if the survey's definition has `ask_language`. One prompt after the
+other offers a language, each in its own words; any key ends the prompts. If the caller does not choose, the
+survey continues in the language that would be used without the question.
 """
 
 from collections.abc import Mapping
@@ -15,11 +15,15 @@ __all__ = ["LanguageQuestion"]
 
 
 class LanguageQuestion:
-    """The language question of one caller."""
+    """The state of the language question for one caller: the language that is offered, and the rounds."""
 
     @classmethod
     def of(cls, survey: Survey, channel_language: str) -> Self | None:
-        """Return the language question for a caller; None if the channel's language makes it unnecessary."""
+        """Return the language question for a caller, or None if it is not asked.
+
+        It is not asked if the survey has no `ask_language`. With `when = "unknown"`, it is also not asked if
+        the survey has the channel's language.
+        """
         asked = survey.ask_language
         if asked is None or (asked.when == "unknown" and survey.speaks(channel_language)):
             return None
@@ -34,11 +38,11 @@ class LanguageQuestion:
         self._rounds = 0  # completed rounds of offers without a choice
 
     def begin(self) -> Step:
-        """Return the first step of the question."""
+        """Return the first step of the question: the prompt that offers the first language."""
         return self._offer(0)
 
     def next(self, event: StepOutcome) -> Step | None:
-        """Return the step that follows an outcome, None at the end of a question without a choice."""
+        """Return the step that follows an outcome; None if the question ends without a choice."""
         if isinstance(event, KeyPressed):
             return Speak(self._keys[event.key]) if event.key in self._keys else self._again()
         if event in {StepResult.DONE, StepResult.PROMPT_MISSING} and self._offered + 1 < len(self._languages):

@@ -1,8 +1,8 @@
 """The survey library: all surveys of a folder, by their ids.
 
-The daemon loads a library at start and another one on SIGHUP. A library never changes. So a caller in the
-middle of a survey keeps the definition with which the survey started, and a folder with a fault changes
-nothing: the new library replaces the old one only if all files are valid.
+The daemon loads a library at start and a new one on SIGHUP. A library never changes, so a caller in the
+middle of a survey keeps the definition with which the survey started. The new library replaces the old one
+only if all files are valid.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ class SurveyLibrary(Mapping[str, Survey]):
 
     @classmethod
     def load(cls, folder: Path, sounds: Sounds) -> Self:
-        """Read every .toml file of a folder; raise SurveyError with the faults of all files."""
+        """Read every .toml file of a folder; raise SurveyError with the faults of all files together."""
         surveys: dict[str, Survey] = {}
         files: dict[str, Path] = {}
         faults: list[str] = []

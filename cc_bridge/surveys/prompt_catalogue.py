@@ -16,27 +16,30 @@ FOLDER = "cc_bridge"  # inside a language's sound folder; separates these files 
 
 
 class AsteriskSound(SurveyTable):
-    """A prompt that is a recorded voice from Asterisk's own sound packages."""
+    """A prompt for which a recording from Asterisk's own sound packages is used."""
 
     asterisk: str = Field(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")
 
 
 class PromptVoice(SurveyTable):
-    """The espeak-ng voice of a language, and its speed."""
+    """The espeak-ng voice that reads the prompts of one language, and its speed."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9+-]+$")
     words_per_minute: int = Field(default=150, ge=80, le=300)
 
 
 class PromptCatalogue(SurveyTable):
-    """All prompts in all languages, and the voice of each language."""
+    """The text or recording of every prompt in every language, and the espeak-ng voice of each language."""
 
     prompts: dict[Identifier, dict[LanguageCode, Annotated[str, Field(min_length=1)] | AsteriskSound]]
     voices: dict[LanguageCode, PromptVoice]
 
     @property
     def sounds(self) -> dict[str, dict[str, str]]:
-        """The sound files: prompt -> language -> file name for Asterisk, which adds the language's folder."""
+        """The name of each prompt's sound file: prompt -> language -> file name.
+
+        Asterisk adds the folder of the language to the name.
+        """
         return {
             prompt: {
                 language: spoken.asterisk if isinstance(spoken, AsteriskSound) else f"{FOLDER}/{prompt}"
@@ -47,7 +50,11 @@ class PromptCatalogue(SurveyTable):
 
 
 def parse_catalogue(text: str, file: str) -> PromptCatalogue:
-    """Parse a catalogue; raise SurveyError with one line for each fault, each with file and line."""
+    """Parse the text of a prompt catalogue.
+
+    `file` is the file's name for error messages. Raise SurveyError with one line for each fault; each line
+    names the file and the line of the fault.
+    """
     catalogue = read_toml(PromptCatalogue, text, file)
     voiceless = [
         (("prompts", prompt, language), f"no voice for {language}: add it under voices")

@@ -1,7 +1,7 @@
 """Survey questions: the keys of each question, their stored values, and the question that follows. Pure.
 
-A key may be the start of a longer answer, such as the `1` of `10`; see `longer`. The properties that all
-questions of one kind share are in `cc_bridge/kpis/question_kinds.py`.
+A key may be the start of an answer with several keys, such as the `1` of `10`; see `longer`. The scale, and
+the other properties that all questions of one kind have, are in `cc_bridge/kpis/question_kinds.py`.
 """
 
 import re
@@ -15,7 +15,7 @@ _CONDITION = re.compile(r"(<=|>=)?\s*(\d{1,2})(?:\s*,\s*(\d{1,2}(?:\s*,\s*\d{1,2
 
 @dataclass(frozen=True, slots=True)
 class CommentSettings:
-    """The recording settings of a spoken comment, which is recorded only with the caller's consent."""
+    """The settings for recording a spoken comment; it is recorded only with the caller's consent."""
 
     after_beep: str  # the prompt before the beep
     thanks: str | None  # after it, if another question follows
@@ -25,19 +25,22 @@ class CommentSettings:
 
 @dataclass(frozen=True, slots=True)
 class QuestionBranch:
-    """A branch after a question: some of its answers, and the number of the question that follows them."""
+    """A branch after a question: if the answer is one of `values`, question number `go` follows."""
 
     values: frozenset[int | None] | None  # None: any answer; None as a member: the question was skipped
     go: int  # the number of a later question; the number after the last question is the end
 
     def takes(self, value: int | None) -> bool:
-        """Return whether the branch applies to an answer's value; None is a skipped question."""
+        """Return whether the branch applies to an answer with this value; None means a skipped question."""
         return self.values is None or value in self.values
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question of a survey. A comment's question asks for the consent to a recording."""
+    """One question of a survey.
+
+    The question of a comment asks for the caller's consent to the recording.
+    """
 
     id: str
     kind: str
@@ -58,24 +61,25 @@ class Question:
         return () if self.comment else sorted(self.keys.values())
 
     def value_of(self, typed: str) -> int | None:
-        """Return the value for the keys that a caller pressed, None for keys that are no answer."""
+        """Return the stored value of the keys that a caller pressed; None for keys that are not an answer."""
         return self.keys.get(typed)
 
     def label(self, value: int) -> str:
-        """Return the meaning of a value in words; empty for a score."""
+        """Return the label of a choice, given its stored value; empty for a score, which has no label."""
         return self.labels.get(value, "")
 
 
 def longer(typed: str, answers: Sequence[str]) -> bool:
-    """Return whether the pressed keys are the start of a longer answer."""
+    """Return whether the pressed keys are only the start of one of `answers`, such as `1` of `10`."""
     return any(answer.startswith(typed) and answer != typed for answer in answers)
 
 
 def condition(text: str, values: Sequence[int]) -> frozenset[int | None] | None:
-    """Return the values that fit a condition: `<=2`, `>=9`, `3`, `1,2` or `skipped`.
+    """Return the values that the `when` of a branch allows: `<=2`, `>=9`, `3`, `1,2` or `skipped`.
 
-    `values` are the values that an answer can have. The result None means any value: the text is empty. Raise
-    ValueError for another text, and for a value that no answer has.
+    `values` are the values that an answer can have. An empty text gives None, which means any value.
+    `skipped` gives the set of None. Raise ValueError for any other text, and for a listed value that no
+    answer has.
     """
     if not text:
         return None

@@ -1,7 +1,7 @@
-"""The queue of an answer: looked up by the survey attempt of the answer.
+"""The queue of a survey answer, found by the id of the survey attempt.
 
-An answer record has no queue, since the answer may rate the company. The record of its survey attempt names
-the queue, so the queues of surveys in progress are kept in memory.
+An Answer has no queue, since it may rate the company. The SurveyAttempt to which it belongs has the queue. So
+the queues of the surveys in progress are kept in memory.
 """
 
 from cc_bridge.records import Answer, SurveyAttempt
@@ -23,5 +23,5 @@ class QueueOfAttempt:
             self._queues.pop(attempt.attempt_id, None)
 
     def queue_of(self, answer: Answer) -> str:
-        """Return the queue of the survey to which an answer belongs; empty if it is not known."""
+        """Return the queue of the survey attempt to which an answer belongs; empty if it is not known."""
         return self._queues.get(answer.attempt_id, "")

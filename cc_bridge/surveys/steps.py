@@ -1,6 +1,6 @@
 """The steps of an interview and their outcomes. Pure.
 
-`interview.py` returns the next Step; `agi/survey_script.py` performs it and returns the StepOutcome.
+`interview.py` returns the next Step. `agi/survey_script.py` performs the step and returns its StepOutcome.
 """
 
 from dataclasses import dataclass
@@ -66,7 +66,10 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """The step that waits for the next key of a longer answer; its outcome is KeyPressed or SILENCE."""
+    """The step that waits for the next key of an answer with several keys, such as 10.
+
+    Its outcome is KeyPressed or SILENCE.
+    """
 
     wait_seconds: float
 
@@ -120,7 +123,10 @@ class StepResult(Enum):
 
 
 class InterviewEnd(Enum):
-    """The end of an interview without a goodbye; the value is stored as the reason of the survey attempt."""
+    """The outcome of a step after which the interview ends without a goodbye.
+
+    Its value is stored as the reason of the survey attempt.
+    """
 
     HUNG_UP = "hung_up"
     TIME_IS_UP = "time_limit"
@@ -130,14 +136,14 @@ class InterviewEnd(Enum):
 
 @dataclass(frozen=True, slots=True)
 class KeyPressed:
-    """The outcome that the caller pressed a key: 0 to 9, * or #."""
+    """The outcome of a step in which the caller pressed a key: 0 to 9, * or #."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class CommentRecorded:
-    """The outcome that the caller's comment was recorded."""
+    """The outcome of a step that recorded the caller's comment."""
 
     seconds: int
 

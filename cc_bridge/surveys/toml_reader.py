@@ -1,8 +1,8 @@
 """The reader of survey files and prompt catalogues: TOML into checked, frozen tables. Pure.
 
 All faults of a file are reported together, each with its line. `tomllib` does not keep line numbers, so
-`_lines` finds the line of each table and key again. It does not parse values: a fault inside a list that is
-written on several lines gets the line where the list starts.
+`_lines` searches the text for the line of each table and key. It does not parse values. So a fault inside a
+list that is written on several lines is reported with the line where the list starts.
 """
 
 import re
@@ -38,7 +38,10 @@ _ENTRY = re.compile(rf"{_DOTTED}=")
 
 
 class SurveyTable(BaseModel):
-    """Base class of the model of a TOML table; unknown keys and values of a wrong type are errors."""
+    """Base class of the classes that describe a TOML table of a survey file or prompt catalogue.
+
+    Unknown keys and values of a wrong type are errors.
+    """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -47,9 +50,9 @@ _AnyTable = TypeVar("_AnyTable", bound=SurveyTable)
 
 
 def read_toml(model: type[_AnyTable], text: str, file: str) -> _AnyTable:
-    """Parse a TOML text as a `model`; raise SurveyError with a line for each fault.
+    """Parse a TOML text into an object of the class `model`.
 
-    `file` is the name for the error lines.
+    `file` is the file's name for error messages. Raise SurveyError with one line for each fault.
     """
     try:
         return model.model_validate(tomllib.loads(text))
@@ -61,9 +64,10 @@ def read_toml(model: type[_AnyTable], text: str, file: str) -> _AnyTable:
 
 
 def faulty(file: str, text: str, faults: Iterable[TomlFault]) -> SurveyError:
-    """Return a SurveyError with one line for each fault, in the order of the file.
+    """Return a SurveyError with one line for each fault, in the order of the file's lines.
 
-    A line is `FILE:LINE: PATH: TEXT`.
+    A line has the form `FILE:LINE: PATH: TEXT`; PATH is the place of the faulty key, such as
+    `questions.0.kind`.
     """
     lines = dict(_lines(text))
     found = sorted(((_line_of(path, lines), path, text) for path, text in faults), key=itemgetter(0))
@@ -73,9 +77,9 @@ def faulty(file: str, text: str, faults: Iterable[TomlFault]) -> SurveyError:
 
 
 def _fault(model: type[SurveyTable], found: ErrorDetails) -> TomlFault:
-    """Return a pydantic error as a path in the file and a text.
+    """Return a pydantic error as a fault: the path of the faulty key in the file, and a text.
 
-    The text about an unknown key suggests the most similar known key.
+    For an unknown key, the text suggests the most similar known key.
     """
     tables: list[type[SurveyTable]] = [model]
     path: KeyPath = ()
@@ -107,7 +111,7 @@ def _tables_in(annotation: Any) -> Iterator[type[SurveyTable]]:
 
 
 def _line_of(path: KeyPath, lines: Mapping[KeyPath, int]) -> int:
-    """Return the line of a value; for a missing value, the line of the table that lacks it."""
+    """Return the line of the value at `path`; for a missing value, the line of the table that lacks it."""
     while path and path not in lines:
         path = path[:-1]
     return lines.get(path, 1)
@@ -130,7 +134,11 @@ def _lines(text: str) -> Iterator[tuple[KeyPath, int]]:
 
 
 def _inside_lists(keys: KeyPath, counts: dict[KeyPath, int], *, new: bool) -> KeyPath:
-    """Return the path of a table header; each list of tables in the path is followed by the table's index."""
+    """Return the path of a table header, such as `questions.0` for the first `[[questions]]`.
+
+    In the path, the name of each list of tables is followed by the index of the table. `new` means that the
+    header starts another table of a list.
+    """
     path: KeyPath = ()
     for depth, key in enumerate(keys, start=1):
         path += (key,)

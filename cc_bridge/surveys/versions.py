@@ -1,9 +1,9 @@
-"""Survey versions: the definition that belongs to each version number, for readers of its answers. Pure.
+"""Survey versions: the definition of each version of a survey, which the stored answers refer to. Pure.
 
 An answer names only the survey and its version. If two different definitions have the same version number,
 their answers cannot be distinguished. So the first definition of a version is kept, and `conflicting`
-reports definitions that differ from it. It gets the loaded surveys at start and on SIGHUP, then the
-definitions in the database.
+returns later definitions that differ from it. The daemon calls `conflicting` at start and on SIGHUP, first
+with the loaded surveys and then with the definitions in the database.
 """
 
 import json
@@ -17,7 +17,10 @@ __all__ = ["SurveyVersions", "definition_of"]
 
 
 def definition_of(pbx: str, survey: Survey, at: float) -> SurveyDefinition:
-    """Return the record of a survey's definition; `at` is the time when it was loaded, in UTC seconds."""
+    """Return the record that stores the definition of a survey.
+
+    `at` is the time when the survey was loaded, in UTC seconds since the epoch.
+    """
     return SurveyDefinition(
         pbx=pbx,
         survey=survey.id,
@@ -50,7 +53,10 @@ class SurveyVersions:
         self._first: dict[tuple[str, str, int], SurveyDefinition] = {}
 
     def conflicting(self, definitions: Iterable[SurveyDefinition]) -> list[SurveyDefinition]:
-        """Remember definitions; return those that differ from the earlier definition of the same version."""
+        """Remember the definitions whose survey version is new, and return those that conflict.
+
+        A definition conflicts if it differs from the first known definition of the same survey version.
+        """
         changed = []
         for definition in definitions:
             version = definition.pbx, definition.survey, definition.version
