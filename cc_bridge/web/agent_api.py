@@ -1,7 +1,8 @@
-"""The JSON API of the agent page: /api/agent returns an agent's own figures for the key of the agent's link.
+"""The JSON API of the agent page: /api/agent returns the figures of the agent whose key it gets.
 
-Only the key selects the agent, and no part of the address does. So a changed address shows no other agent's
-figures. The log does not contain the agent's name. The page at /agent shows the figures.
+Each agent has a link with a signed key; see `agent_links.py`. Only this key selects the agent, and no part of
+the address does. So a changed address shows no other agent's figures. The log does not contain the agent's
+name. The page at /agent shows the figures.
 """
 
 from collections.abc import Callable
@@ -29,16 +30,21 @@ ReadAgentPage = Callable[[str, int, "Language"], Deferred[dict[str, Any]]]
 
 
 class AgentResource(JsonResource):
-    """The resource /api/agent. `read` gets agent, days and language and returns the fields of the page."""
+    """The resource /api/agent.
+
+    `read` gets the agent's name, the number of days and the language. It returns a Deferred with the fields
+    of the page.
+    """
 
     subject = "agent's own page"
 
     def __init__(
         self, links: AgentLinks | None, read: ReadAgentPage, now: Callable[[], float], clock: IReactorTime
     ) -> None:
-        """`links` is None if no token is set; the page is then not available.
+        """Set the source of the figures and the keys.
 
-        `now` returns UTC seconds since the epoch.
+        `links` is None if no token is configured; every request is then refused with 403. `now` returns UTC
+        seconds since the epoch.
         """
         super().__init__(clock, RateLimiter())
         self._links = links

@@ -1,10 +1,10 @@
-"""Agent links: signed keys, each of which opens the page of one agent until an expiry time.
+"""Agent links: each link has a signed key that opens the page of one agent until the key expires.
 
-Keys are signed with the token of [http], and no state is stored. A key expires at its time, and all keys
-expire when the token changes. The key is the part of the link after `#`, which browsers do not send to a
-server, so no proxy logs it.
+Keys are signed with the token of the section [http], and no state is stored. Each key contains its expiry
+time, and all keys become invalid when the token changes. The key is the part of the link after `#`. Browsers
+do not send this part to a server, so no proxy logs it.
 
-Note: a link works for any person who has it, but it shows no other agent's page.
+Note: a link works for any person who has it, but it shows only the page of its agent.
 """
 
 from itsdangerous import BadData
@@ -19,11 +19,11 @@ _MAX_LENGTH = 1000  # characters; an agent's name has up to 128, each of up to f
 
 
 class BadLink(CcBridgeError):
-    """Error: a key is not valid; the text gives the reason."""
+    """Error: the key of an agent link is not valid or has expired; the text says which."""
 
 
 class AgentLinks:
-    """The keys of one daemon's agents; `token` must not be empty."""
+    """Signs and verifies the keys for the agent pages of one daemon; `token` must not be empty."""
 
     def __init__(self, token: str, pbx: str) -> None:
         self._values = signed_values(token, f"{_PURPOSE} {pbx}")

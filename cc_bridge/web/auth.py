@@ -1,8 +1,8 @@
 """Access to the wallboard and its JSON: with a token, or only from this machine if no token is set.
 
-A request has the token as `Authorization: Bearer` or as `?token=`. A browser then gets a cookie with a keyed
-hash of the token, which is not valid as a token elsewhere. No state is stored: a cookie stays valid after a
-restart of the daemon, until the token changes.
+A request has the token as `Authorization: Bearer` or as `?token=`. After `?token=`, the browser gets a cookie
+for its later requests. The cookie is a keyed hash of the token, so it is not valid as a token elsewhere. No
+state is stored: a cookie stays valid after a restart of the daemon, until the token changes.
 
 Listening on loopback excludes other machines. It does not exclude an Internet page in a browser on this
 machine, because the name of such a page may resolve to 127.0.0.1 (DNS rebinding). So without a token, the
@@ -36,7 +36,7 @@ _WRONG = "this page needs the token of http.token: open it with ?token=..., or s
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host, an address or a name, can be reached from this machine only."""
+    """Return whether an address or a host name can be reached from this machine only."""
     if host == "localhost":
         return True
     try:
@@ -46,7 +46,10 @@ def is_loopback(host: str) -> bool:
 
 
 class TokenAuth:
-    """The access rule of the wallboard: the daemon's listening address, and its token (empty: none)."""
+    """Decides which requests may read the wallboard.
+
+    `host` is the address on which the daemon listens, `token` the configured token; empty means none.
+    """
 
     def __init__(self, host: str, token: str) -> None:
         self._host = host
@@ -54,9 +57,9 @@ class TokenAuth:
         self._cookie = hmac.digest(self._token, b"cc_bridge cookie", "sha256").hex().encode()
 
     def check(self, request: Request) -> tuple[int, str] | None:
-        """Return None for an allowed request, else status code and reason.
+        """Return None if the request is allowed, otherwise the HTTP status code and the reason.
 
-        A request with the token in its address gets the cookie.
+        If the request's address has the token (`?token=`), the response sets the cookie.
         """
         if not self._token:
             if not is_loopback(self._host):
@@ -78,14 +81,14 @@ class TokenAuth:
 
 
 class BearerAuth(TokenAuth):
-    """The access rule of personal data for programs: only the token as `Authorization: Bearer`.
+    """Decides which requests of programs may read personal data: only those with the token.
 
-    The wallboard's cookie is not enough, because the wall screen has it. A request from this machine is not
-    enough either.
+    The token must be sent as `Authorization: Bearer`. The wallboard's cookie is not enough, because the wall
+    screen has it. A request from this machine needs the token too.
     """
 
     def check(self, request: Request) -> tuple[int, str] | None:
-        """Return None for a request with the token, else status code and reason."""
+        """Return None if the request has the token, otherwise the HTTP status code and the reason."""
         if not self._token:
             return 403, ONLY_WITH_ONE
         if same(bearer(request), self._token):
@@ -95,7 +98,7 @@ class BearerAuth(TokenAuth):
 
 
 def bearer(request: Request) -> bytes:
-    """Return the token of the Authorization header; empty if there is none."""
+    """Return the token in the request's Authorization header; empty if there is none."""
     authorization = request.requestHeaders.getRawHeaders(b"authorization") or [b""]
     kind, _, shown = authorization[-1].partition(b" ")
     return shown.strip() if kind.lower() == b"bearer" else b""

@@ -1,7 +1,8 @@
-"""The JSON API of customers: GET /api/customers/NUMBER returns the history, PUT stores an id and a name.
+"""The JSON API of customers: GET /api/customers/NUMBER returns the timeline, PUT stores an id and a name.
 
-The data is personal. So each request needs the token, the rate is limited, and log lines contain no number.
-The API is for programs only. The reactor never waits for the database.
+NUMBER is a phone number of the customer. The data is personal. So each request needs the token, the rate of
+requests is limited, and log lines contain no number. The API is for programs only. The reactor never waits
+for the database.
 """
 
 import json
@@ -40,10 +41,10 @@ def _is_customer(content: object) -> bool:
 
 
 class CustomersResource(TreeResource):
-    """The parent of the pages of all numbers.
+    """The resource /api/customers, which has one child resource for each phone number.
 
     `read` gets the caller keys of a number; `store` gets a caller key, an id and a name. Both return a
-    Deferred that fires in the reactor, and fails if the database or the disk does not answer.
+    Deferred that fires in the reactor. The Deferred fails if the database or the disk does not answer.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class CustomersResource(TreeResource):
 
 
 class _CustomerResource(JsonResource):
-    """The page of one phone number."""
+    """The resource /api/customers/NUMBER of one phone number."""
 
     methods = (b"GET", b"HEAD", b"PUT")
     subject = "customer"

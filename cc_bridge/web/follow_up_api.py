@@ -1,8 +1,8 @@
-"""The JSON API of follow-ups: GET /api/follow-ups, and POST ID/take, ID/done and ID/dismiss.
+"""The JSON API of follow-ups: GET /api/follow-ups, and POST to ID/take, ID/done or ID/dismiss below it.
 
-POST session with the token starts a browser session, DELETE session ends it. If two people act on the same
-follow-up, the second gets 409 with the current follow-up, which names the first. The page at /follow-ups
-shows the list.
+POST to /api/follow-ups/session with the token starts a browser session, DELETE ends it. If two people act on
+the same follow-up, the second one gets status 409 with the current follow-up, which names the first person.
+The page at /follow-ups shows the list.
 """
 
 import json
@@ -35,7 +35,7 @@ _LOG_INS, _LOG_INS_A_SECOND = 5, 0.2
 
 @dataclass(frozen=True, slots=True)
 class FollowUpList:
-    """A list of follow-ups, as they are in the database at one moment."""
+    """Follow-ups as they are in the database at one moment, with the names of their customers."""
 
     follow_ups: tuple[FollowUp, ...]
     names: Mapping[str, str]  # caller key -> name of the customer
@@ -44,10 +44,10 @@ class FollowUpList:
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """The result of an action on a follow-up.
+    """The result of an action on a follow-up, such as to take it.
 
-    `refused` is the reason why the action is not possible, empty if it was done. `now` has the current
-    follow-up, None if it does not exist.
+    `refused` is the reason why the action is not possible; empty if the action was done. `now` has the
+    follow-up after the action; None if there is no such follow-up.
     """
 
     refused: str
@@ -59,10 +59,11 @@ ApplyAction = Callable[[str, Action, str, str], Deferred[ActionResult]]
 
 
 class FollowUpsResource(TreeResource):
-    """The list of follow-ups, and below it the actions on each follow-up.
+    """The resource /api/follow-ups, and below it the actions on each follow-up.
 
-    `read` gets the owner (empty for all) and the states. `move` gets the id, the action, the name of the
-    person and the text. `now` returns UTC seconds since the epoch, `zone` the contact centre's time zone.
+    `read` gets the owner (empty for all owners) and the states of the follow-ups to return. `move` does an
+    action: it gets the follow-up's id, the action, the name of the person, and the person's text. `now`
+    returns UTC seconds since the epoch, `zone` returns the contact centre's time zone.
     """
 
     def __init__(
@@ -88,7 +89,10 @@ class FollowUpsResource(TreeResource):
 
 
 class _FollowUpJson:
-    """The JSON of follow-ups; instants are in the contact centre's time zone, with the offset from UTC."""
+    """Makes JSON of follow-ups.
+
+    Instants are in the contact centre's time zone, with the offset from UTC.
+    """
 
     def __init__(self, now: Callable[[], float], zone: Callable[[], tzinfo | None]) -> None:
         self.now = now
@@ -125,7 +129,10 @@ class _FollowUpJson:
         }
 
     def _rating(self, one: FollowUp) -> dict[str, Any] | None:
-        """Return the answer of a low rating, with its label in each language; None for another reason."""
+        """Return the low rating that caused the follow-up, with its label in each language.
+
+        None means that the follow-up has another cause.
+        """
         if one.rating is None:
             return None
         kind, value = one.rating
@@ -140,7 +147,7 @@ class _FollowUpJson:
 
 
 class _ListResource(JsonResource):
-    """The list: GET /api/follow-ups."""
+    """The list of follow-ups: GET /api/follow-ups."""
 
     subject = "follow-ups"
 
@@ -241,7 +248,10 @@ class _SessionResource(JsonResource):
 
 
 def _texts(content: bytes, known: Collection[str]) -> dict[str, str] | None:
-    """Return a JSON object of texts whose names are all in `known`; None for any other content."""
+    """Return the content as a JSON object whose values are texts; None for any other content.
+
+    Each name in the object must be one of `known`.
+    """
     try:
         said = json.loads(content)
     except (ValueError, RecursionError):

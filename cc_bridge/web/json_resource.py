@@ -1,7 +1,7 @@
 """The base class of JSON pages about people: rate limit, time limit and log line.
 
-An answer that the database does not deliver within `_SECONDS` becomes 503. The text of an exception may
-contain a caller's number, so only the exception's type is logged.
+If the database does not answer within `_SECONDS`, the response is the status 503. The text of an exception
+may contain a caller's number, so only the exception's type is logged.
 """
 
 import json
@@ -27,7 +27,7 @@ _SECONDS = 5.0  # time limit of an answer
 
 
 class RateLimiter:
-    """A rate limit: `at_once` requests immediately, then `a_second` requests per second."""
+    """A rate limit: `at_once` requests without a pause, later `a_second` requests per second."""
 
     def __init__(self, at_once: int = _AT_ONCE, a_second: float = _A_SECOND) -> None:
         self._most = self._left = float(at_once)
@@ -35,7 +35,10 @@ class RateLimiter:
         self._at = 0.0
 
     def take(self, now: float) -> bool:
-        """Return whether a request at `now` (seconds) is within the limit, and count it if so."""
+        """Return whether one more request is within the limit, and count the request if it is.
+
+        `now` is in seconds, from any start.
+        """
         self._left = min(self._most, self._left + (now - self._at) * self._a_second)
         self._at = now
         if self._left < 1:
@@ -50,7 +53,10 @@ def as_bytes(value: object) -> bytes:
 
 
 class JsonResource(LeafResource):
-    """A JSON page about people. Its log line contains `subject`, but no name or number."""
+    """Base class of a JSON page about people.
+
+    Each request is logged in a line that contains `subject`, such as `customer`, but no name and no number.
+    """
 
     content_type = "application/json"
     subject = ""
@@ -66,14 +72,17 @@ class JsonResource(LeafResource):
         return super().render(request)
 
     def refused(self, request: Request, what: str) -> bytes | None:
-        """Return the error for a request above the rate limit, None for a request within it."""
+        """Return the error response if the request is above the rate limit, otherwise None.
+
+        `what` names the requested data in the error text.
+        """
         if self._rate.take(self._clock.seconds()):
             return None
         request.setHeader("retry-after", "1")
         return fault(request, 429, f"too many requests for {what}: try again in a second")
 
     def later(self, request: Request, answer: Deferred[bytes]) -> int:
-        """Answer a request when `answer` fires; answer 503 if it fails or takes too long."""
+        """Send the result of the Deferred `answer` as the response; 503 if it fails or takes too long."""
         disconnected: list[object] = []
         request.notifyFinish().addErrback(disconnected.append)
 

@@ -1,7 +1,7 @@
-"""The base classes of all HTTP pages: methods, paths, errors as one line of text, and security headers.
+"""The base classes of all HTTP pages: they check method, path and access, and set security headers.
 
-Twisted calls a leaf resource also for every path below it, and answers errors with HTML of its own. Here a
-leaf has exactly one path, and an error is one line of plain text.
+Twisted uses a resource without children (a leaf) also for every path below it, and its error responses are
+HTML. Here a leaf has exactly one path, and an error is one line of plain text.
 """
 
 from typing import Any
@@ -34,14 +34,14 @@ _HEADERS = {
 
 
 def fault(request: Request, code: int, text: str) -> bytes:
-    """Set a status code and return one line of text as the answer."""
+    """Set the status code of an error and return its text as the body of the response, in one line."""
     request.setResponseCode(code)
     request.setHeader("content-type", "text/plain; charset=utf-8")
     return text.encode() + b"\n"
 
 
 class LeafResource(Resource):
-    """A page with one address. With `access`, only requests that pass its check are answered."""
+    """Base class of a page with one address; `access`, if it is not None, must allow each request."""
 
     isLeaf = True
     content_type = "text/plain; charset=utf-8"
@@ -74,7 +74,7 @@ class LeafResource(Resource):
 
 
 class _NotFound(LeafResource):
-    """The answer to an address without a page: 404."""
+    """The response to an address at which there is no page: status 404."""
 
     def render(self, request: Request) -> bytes | int:
         request.postpath = [b"?"]  # type: ignore[attr-defined]  # a path below this leaf gives 404
@@ -82,7 +82,10 @@ class _NotFound(LeafResource):
 
 
 class TreeResource(Resource):
-    """Pages by their names, and optionally a page at the tree's own address."""
+    """A resource with the child resources `pages`, each under its name.
+
+    `own` is the page at the address of the TreeResource; None: there is no page (status 404).
+    """
 
     def __init__(self, own: LeafResource | None = None, **pages: Resource) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted has no types here
@@ -98,7 +101,10 @@ class TreeResource(Resource):
 
 
 class PageSite(Site):
-    """The HTTP site of a resource tree. It has no request log, because addresses may contain tokens."""
+    """The HTTP site whose pages are below the resource `root`.
+
+    It writes no request log, because addresses may contain tokens.
+    """
 
     noisy = False
 

@@ -1,8 +1,8 @@
 """The HTTP site: /metrics, /healthz, /readyz, the pages /wallboard, /agent and /follow-ups, /fonts and /api.
 
-/wallboard and /api check access; the other addresses are open. prometheus_client's own Twisted resource
-renders in a pool thread, while this daemon's gauges read live objects of the reactor. So /metrics is
-rendered here, in the reactor.
+/wallboard and /api check access; the other addresses are open. prometheus_client has a Twisted resource for
+/metrics, but it renders in a pool thread. The daemon's gauges read objects that the reactor changes. So this
+module renders /metrics in the reactor.
 """
 
 import json
@@ -38,7 +38,10 @@ class _MetricsResource(LeafResource):
 
 
 class _HealthResource(LeafResource):
-    """A page of health checks: 200 if all pass, else 503; the JSON has the reason of each failure."""
+    """A page of health checks: status 200 if all checks pass, otherwise 503.
+
+    The JSON has the reason of each check that failed.
+    """
 
     content_type = "application/json"
 
@@ -55,7 +58,7 @@ class _HealthResource(LeafResource):
 
 
 class _HomeRedirect(LeafResource):
-    """The page /, which lists the addresses of the site."""
+    """The page at /, a text that lists the addresses of the site."""
 
     def answer(self, request: Request) -> bytes:  # noqa: ARG002
         return b"cc_bridge: /wallboard /follow-ups /agent /api/live /metrics /healthz /readyz\n"
@@ -72,9 +75,9 @@ def site(
 ) -> PageSite:
     """Return the HTTP site.
 
-    `alive` returns the faults that need a restart of the process, `ready` those that prevent its work.
-    `board` returns the wallboard's current JSON, `stream` sends it at each change. `api` are further
-    resources below /api.
+    `alive` returns the checks of /healthz, whose faults need a restart of the process. `ready` returns the
+    checks of /readyz, whose faults prevent the process from working. `board` returns the current wallboard as
+    JSON, and `stream` sends it at each change. `api` are further resources below /api.
     """
     live = TreeResource(WallboardResource(board, access), events=WallboardEventsResource(stream, access))
     return PageSite(

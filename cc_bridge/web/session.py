@@ -1,12 +1,12 @@
 """Access to the follow-ups: for a program with the token, or for a browser after a log-in with the token.
 
 The wallboard's cookie is not enough, because the wall screen has it and customers' numbers are personal
-data. So the log-in form sets another cookie: the signed expiry time of the session, half a day later. No
-state is stored; all sessions end when the token changes.
+data. So the log-in sets another cookie, which contains the signed expiry time of the session: half a day
+after the log-in. No state is stored; all sessions end when the token changes.
 
-Browsers also send cookies with requests that other sites cause. So this cookie is SameSite=Strict, and a
-change needs a header that another site cannot send without permission, which no site has. A request is also
-rejected if its Sec-Fetch-Site header is not `same-origin`.
+Browsers also send cookies with requests that other sites cause. So this cookie is SameSite=Strict. A request
+that changes a follow-up also needs a header that another site could send only with this site's permission,
+and no site has it. Such a request is rejected too if its Sec-Fetch-Site header is not `same-origin`.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ _FOREIGN = f"a change must come from the page /follow-ups, with the header {_HEA
 
 
 class FollowUpSession(TokenAuth):
-    """The access rule of the follow-ups; `now` returns UTC seconds since the epoch."""
+    """Decides which requests may read and change follow-ups; `now` returns UTC seconds since the epoch."""
 
     def __init__(self, token: str, now: Callable[[], float]) -> None:
         super().__init__("", token)
@@ -38,7 +38,7 @@ class FollowUpSession(TokenAuth):
         self._now = now
 
     def check(self, request: Request) -> tuple[int, str] | None:
-        """Return None for an allowed request, else status code and reason."""
+        """Return None if the request is allowed, otherwise the HTTP status code and the reason."""
         if not self._token:
             return 403, ONLY_WITH_ONE
         if same(bearer(request), self._token):
@@ -49,12 +49,12 @@ class FollowUpSession(TokenAuth):
         return (403, _FOREIGN) if request.method in _CHANGES and self.is_foreign(request) else None
 
     def is_foreign(self, request: Request) -> bool:
-        """Return whether a request comes from another page than /follow-ups."""
+        """Return whether a page other than /follow-ups of this site may have caused the request."""
         came_from = request.getHeader("sec-fetch-site") or "same-origin"
         return not request.getHeader(_HEADER) or came_from != "same-origin"
 
     def verify_token(self, token: str) -> bool:
-        """Return whether a text is the token."""
+        """Return whether `token` is the configured token; False if no token is configured."""
         return bool(self._token) and same(token.encode("utf-8", "replace"), self._token)
 
     def start_session(self, request: Request) -> None:

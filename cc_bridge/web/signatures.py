@@ -1,8 +1,8 @@
 """Signed values that only this daemon can have made; itsdangerous signs them with a key from http.token.
 
-The purpose is part of the key, so a value for one purpose is not valid for another. Each value contains its
-expiry time. The age check of itsdangerous is not used, because it rejects a signature from the future, and
-the PBX's clock may be set back a little at any time.
+The purpose of a value is part of the key, so a value that was signed for one purpose, such as a session, is
+not valid for another. Each value contains its expiry time. The age check of itsdangerous is not used, because
+it rejects a signature from the future, and the PBX's clock may be set back a little at any time.
 """
 
 from hashlib import sha256
@@ -13,6 +13,9 @@ __all__ = ["signed_values"]
 
 
 def signed_values(token: str, purpose: str) -> URLSafeSerializer:
-    """Return the serializer that signs values (`dumps`) and verifies them (`loads`, which raises BadData)."""
+    """Return an object that signs values for one purpose with `dumps` and verifies them with `loads`.
+
+    `loads` raises BadData if the signature is not valid.
+    """
     signer = {"key_derivation": "hmac", "digest_method": sha256}
     return URLSafeSerializer(token, salt=purpose, signer_kwargs=signer)

@@ -1,8 +1,9 @@
 """The browser pages /wallboard, /agent and /follow-ups in HTML, CSS and JavaScript, and the font at /fonts.
 
-The server sets the requested language and colours, so that a page never shows other ones first. All data
-comes from /api. The pages about people and the font need no token, because they contain no data; /api checks
-access. Only known words of the address are inserted into a page. README.md beside the font names its origin.
+The server inserts the requested language and colours into a page, so that the page does not change them after
+it was shown. All data comes from /api. The pages /agent and /follow-ups and the font need no token, because
+they contain no data; /api checks access. Of the address, only known languages and colour themes are inserted
+into a page. README.md beside the font names its origin.
 """
 
 import re
@@ -35,7 +36,7 @@ _ACCEPTED = re.compile(r"\s*([a-z]{1,8})[^,;]*(?:;\s*q=([0-9.]{1,5}))?", re.IGNO
 
 
 class _PageResource(LeafResource):
-    """A page: an HTML template, filled with language, direction and colours."""
+    """A page: an HTML template into which language, text direction and colour theme are inserted."""
 
     content_type = "text/html; charset=utf-8"
 
@@ -53,7 +54,7 @@ class _PageResource(LeafResource):
 
 
 class _FileResource(LeafResource):
-    """A file that a page loads."""
+    """A file that a page loads, such as a style sheet or a script."""
 
     def __init__(self, path: Path, access: TokenAuth | None) -> None:
         super().__init__(access)
@@ -68,7 +69,10 @@ class _FileResource(LeafResource):
 
 
 class _SlashRedirect(LeafResource):
-    """The redirect from an address with a slash at its end, from which the page would not find its files."""
+    """The redirect from an address that ends with a slash to the same address without it.
+
+    With the slash, the browser would request the page's files at wrong addresses.
+    """
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -81,22 +85,22 @@ class _SlashRedirect(LeafResource):
 
 
 def wallboard(access: TokenAuth) -> TreeResource:
-    """Return the resource at /wallboard."""
+    """Return the resource at /wallboard with its files; each request must be allowed by `access`."""
     return _screen("wallboard", _STATIC / "wallboard" / "wallboard.html", access)
 
 
 def agent() -> TreeResource:
-    """Return the resource at /agent."""
+    """Return the resource at /agent with its files, which need no token."""
     return _screen("agent", _STATIC / "people" / "agent.html")
 
 
 def follow_ups() -> TreeResource:
-    """Return the resource at /follow-ups."""
+    """Return the resource at /follow-ups with its files, which need no token."""
     return _screen("follow-ups", _STATIC / "people" / "follow-ups.html")
 
 
 def fonts() -> TreeResource:
-    """Return the resource at /fonts."""
+    """Return the resource at /fonts, with one child for each font file."""
     return TreeResource(None, **_files(_STATIC / "fonts"))
 
 
@@ -111,20 +115,23 @@ def _files(folder: Path, access: TokenAuth | None = None) -> dict[str, _FileReso
 
 
 def chosen_language(request: Request) -> "Language":
-    """Return the language that the address names, else the browser's preferred one."""
+    """Return the language in the address (`?lang=`); without one, the language that the browser prefers."""
     asked = _asked(request, b"lang", _DIRECTIONS)
     language = asked or _accepted(request.getHeader("accept-language") or "")
     return "fa" if language == "fa" else "en"
 
 
 def _asked(request: Request, name: bytes, known: tuple[str, ...] | dict[str, str]) -> str:
-    """Return the value of a parameter in the address if it is a known one, else an empty text."""
+    """Return the value of a parameter in the address; empty if the value is not one of `known`."""
     word = (request.args or {}).get(name, [b""])[-1].decode("ascii", "replace")
     return word if word in known else ""
 
 
 def _accepted(header: str) -> str:
-    """Return the available language that an Accept-Language header prefers (RFC 9110, 12.5.4)."""
+    """Return the language, of those that the pages have, that an Accept-Language header prefers.
+
+    The header's form is defined in RFC 9110, 12.5.4.
+    """
     liked: dict[str, float] = {}
     for part in header.split(",")[:20]:
         if found := _ACCEPTED.match(part):

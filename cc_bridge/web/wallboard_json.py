@@ -1,7 +1,8 @@
-"""The wallboard as JSON: the fields of /api/live, which stay the same within a `version`. Pure.
+"""The wallboard as JSON: the fields of /api/live. Pure.
 
-Instants are UTC seconds since the epoch by the PBX's clock, durations are seconds, shares are per cent. `at`
-is the instant of the figures. null means unknown or no data, never 0.
+The names and meanings of the fields stay the same as long as the field `version` does. Instants are UTC
+seconds since the epoch by the PBX's clock, durations are seconds, shares are per cent. The field `at` is the
+instant of the figures. null means unknown or no data, never 0.
 """
 
 from datetime import datetime, tzinfo
@@ -20,9 +21,10 @@ _DECIMALS = 3
 
 
 def as_json(board: Board, levels: Thresholds, at: float, zone: tzinfo | None) -> dict[str, object]:
-    """Return the whole wallboard; `zone` is the contact centre's time zone, None for this machine's.
+    """Return the whole wallboard as the fields of /api/live.
 
-    `at` is the instant of the figures.
+    `at` is the instant of the figures, in UTC seconds since the epoch. `zone` is the contact centre's time
+    zone; None means this machine's time zone.
     """
     offset = datetime.fromtimestamp(at, zone).astimezone(zone).utcoffset()
     return {
@@ -86,7 +88,10 @@ def _figures(figures: QueueFigures, levels: Thresholds, at: float) -> dict[str, 
 
 
 def _rating(score: Score | None) -> dict[str, object] | None:
-    """Return a score with its interval; a score of too few answers has only their number."""
+    """Return a survey score as JSON fields; None for None.
+
+    If the score has too few answers, value and interval are null.
+    """
     if score is None:
         return None
     figures = (score.value, score.low, score.high)
@@ -104,7 +109,7 @@ def _rating(score: Score | None) -> dict[str, object] | None:
 
 
 def _judged(score: Score | None, levels: Thresholds) -> Severity:
-    """Return the level of a CSAT score; other scores have no thresholds."""
+    """Return the severity of a CSAT score by its thresholds; other scores have no thresholds."""
     judged = score is not None and score.enough and score.name == "csat"
     return levels.csat.level(score.value if score and judged else None)
 

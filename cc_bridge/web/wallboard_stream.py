@@ -1,12 +1,12 @@
 """The live wallboard as JSON: once at /api/live, and as server-sent events at /api/live/events.
 
-Each change is rendered once for all subscribers. Each `board` event has the whole board, so a browser that
-reconnects is complete after one event. A `beat` event with only the time comes every few seconds; a browser
-that misses it shows its figures as old.
+Subscribers are the browsers that receive the events. Each change is rendered once for all of them. Each
+`board` event has the whole wallboard, so a browser that reconnects needs only one event. A `beat` event with
+only the time is sent every few seconds; a browser that does not receive it marks its figures as old.
 
-A subscriber that reads slowly must not delay the reactor or fill its memory. Its unread data is at most one
-board and the transport's buffer. Boards in between are left out, and a subscriber that reads nothing for a
-while is disconnected.
+A subscriber that reads slowly must not delay the reactor or fill its memory. For each subscriber, at most one
+board waits besides the data in the transport's buffer: a newer board replaces it. A subscriber that reads
+nothing for `_SLOW_SECONDS` is disconnected.
 """
 
 import json
@@ -33,15 +33,16 @@ _SLOW_SECONDS = 15.0
 
 
 class EventStream:
-    """The subscribers of the wallboard's events, at most `most`, and the last board."""
+    """The subscribers of the wallboard's events, and the last board that was sent to them."""
 
     def __init__(
         self, most: Callable[[], int], renew: Callable[[], None], clock: IReactorTime, first_id: int
     ) -> None:
-        """Set the limit and the numbering of the stream.
+        """Set the limit and the numbering of the events.
 
-        `renew` publishes a board for a new subscriber, unless the last one is new. `first_id` is the number
-        of the first board; it must be higher than all numbers that earlier daemons have sent.
+        `most` returns the highest number of subscribers. `renew` publishes a board for a new subscriber,
+        unless the last board is recent. `first_id` is the number from which boards are numbered; it must be
+        higher than all numbers that earlier daemons have sent.
         """
         self._most = most
         self._renew = renew
@@ -69,7 +70,10 @@ class EventStream:
             listener.take(self._board)
 
     def tick(self, at: float) -> None:
-        """Send a beat if it is due, and disconnect slow subscribers; `at` is the time of the PBX's clock."""
+        """Send a `beat` event to all subscribers if it is due, and disconnect slow subscribers.
+
+        `at` is the present instant of the PBX's clock, in UTC seconds since the epoch.
+        """
         now = self._clock.seconds()
         for listener in list(self._listeners):
             if listener.slow_since is not None and now - listener.slow_since >= _SLOW_SECONDS:
@@ -81,7 +85,7 @@ class EventStream:
                 listener.take(beat, whole=False)
 
     def listen(self, request: Request) -> None:
-        """Add a subscriber: answer its request with the last board, then with each new one."""
+        """Add the sender of the request as a subscriber: send the last board now and each new board later."""
         self._renew()
         listener = _EventSubscriber(request, self._clock)
         self._listeners.add(listener)
@@ -101,7 +105,10 @@ class EventStream:
 
 @implementer(IPushProducer)
 class _EventSubscriber:
-    """One browser. While its transport is full, only the newest board is kept."""
+    """One browser that receives the events.
+
+    While the buffer of its transport is full, only the newest board is kept for it.
+    """
 
     def __init__(self, request: Request, clock: IReactorTime) -> None:
         self.slow_since: float | None = None
@@ -110,9 +117,10 @@ class _EventSubscriber:
         self._missed = b""
 
     def take(self, event: bytes, *, whole: bool = True) -> None:
-        """Send an event.
+        """Send an event; `whole` means that the event has a whole board.
 
-        While the transport is full, keep an event with a whole board for later, and discard other events.
+        While the transport's buffer is full, an event with a whole board is kept for later. Other events are
+        discarded.
         """
         if self.slow_since is None:
             self._request.write(event)
@@ -141,7 +149,7 @@ class _EventSubscriber:
 
 
 class WallboardResource(LeafResource):
-    """The page /api/live: the current board."""
+    """The page /api/live: the current wallboard as JSON."""
 
     content_type = "application/json"
 
@@ -154,7 +162,7 @@ class WallboardResource(LeafResource):
 
 
 class WallboardEventsResource(LeafResource):
-    """The resource /api/live/events: sends each board as a server-sent event."""
+    """The resource /api/live/events: sends each new board to the browser as a server-sent event."""
 
     content_type = "text/event-stream"
 
