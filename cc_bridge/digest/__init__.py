@@ -1,1 +1,4 @@
-"""Digests: the periodic mails to the owners of queues, with the figures of a period and the one before."""
+"""Digests: the periodic mails to the owners of queues.
+
+A digest has the figures of a day, week or month, and those of an earlier one for comparison.
+"""

@@ -1,10 +1,10 @@
-"""The digest builder: reads the database and makes a digest of an owner's queues, as a mail and as a page.
+"""The digest builder: reads the database and makes the digest of an owner's queues, as a mail and as a page.
 
-All functions block while they read the database, so they must run in a thread. The module is imported only
+`build_digest` blocks while it reads the database, so it must run in a thread. The module is imported only
 when a digest is made: its templates and reports take memory that a daemon without digests does not need.
 
-Note: a report without queues covers all queues. So an owner without a configured or entered queue gets no
-digest, instead of the figures of all queues.
+Note: a query that names no queue covers all queues. So an owner who owns no queue gets no digest, or the
+digest would contain the figures of all queues.
 """
 
 from collections.abc import Collection
@@ -31,7 +31,7 @@ __all__ = ["build_digest", "build_mail", "build_page", "digest_timer", "owned_qu
 
 
 def digest_timer(config: Config) -> DigestTimer:
-    """Return the timer of the configured digests."""
+    """Return the timer for the frequency, weekday and hour of digests that are configured."""
     settings = config.digest
     return DigestTimer(
         Frequency(settings.frequency), report_days(config), WEEKDAYS.index(settings.weekday), settings.hour
@@ -39,14 +39,20 @@ def digest_timer(config: Config) -> DigestTimer:
 
 
 def owned_queues(config: Config, owner: str, entered: Collection[str]) -> tuple[str, ...]:
-    """Return the queues of an owner, among the configured queues and those in `entered`."""
+    """Return the names of an owner's queues.
+
+    They are taken from the configured queues and from `entered`, the queues that callers entered.
+    """
     return tuple(sorted(name for name in {*config.queues, *entered} if config.queue(name).owner == owner))
 
 
 def build_digest(
     engine: Engine, config: Config, owner: str, period: Period, now: float, name: DigestName = DigestName.SPAN
 ) -> Digest | None:
-    """Return an owner's digest, or that of all queues for an empty owner; None if the owner has no queue."""
+    """Return the digest of an owner's queues for a period; None if the owner has no queue.
+
+    An empty owner means the digest of all queues. `now` is in UTC seconds since the epoch.
+    """
     ask = report_query(config, period.first, period.last)
     before = replace(ask, first=period.before_first, last=period.before_last)
     shared = make_numbers(config).shared
@@ -74,23 +80,24 @@ def build_digest(
 
 
 def build_mail(config: Config, found: Digest, owner: str, address: str, message_id: str, now: float) -> bytes:
-    """Return a digest as the mail to one address; `now` is in UTC seconds since the epoch."""
+    """Return a digest as the bytes of the mail to one address; `now` is in UTC seconds since the epoch."""
     settings = config.digest
     envelope = MailHeaders(settings.sender, settings.sender_name, address, message_id, now)
     return as_mail(found, localization(config), owner, envelope)
 
 
 def build_page(config: Config, found: Digest, now: float) -> str:
-    """Return the complete report as an HTML page."""
+    """Return the complete report of a digest as an HTML page; `now` is in UTC seconds since the epoch."""
     return as_html(found.whole, localization(config), now)
 
 
 def _follow_ups(
     connection: Connection, config: Config, owner: str, ask: ReportQuery, before: ReportQuery, now: float
 ) -> FollowUpSummary | None:
-    """Return the summary of an owner's follow-ups, or of all for an empty owner.
+    """Return the summary of an owner's follow-ups; an empty owner means all follow-ups.
 
-    None means that follow-ups are disabled and none is stored.
+    `ask` has the days of the digest, `before` the days for comparison. None means that follow-ups are
+    disabled and there is none to show.
     """
     counted = follow_ups.counts(connection, now)
     theirs = [found for name, found in counted.items() if not owner or name == owner]

@@ -1,10 +1,10 @@
-"""The content of a digest: the reports' totals for a period and the one before, and their differences. Pure.
+"""The content of a digest: totals of reports for a period, next to those of an earlier period. Pure.
 
 Each figure is a cell of a report. So a digest and `cc-bridge report` of the same days never differ.
 
-A difference that chance explains is not highlighted. A pair of figures is highlighted only if both have
-enough calls or answers, and if their intervals do not overlap after they are widened for the number of pairs
-(Bonferroni).
+A difference that chance explains is not highlighted. The figure of a period and that of the earlier period
+are a pair. A pair is highlighted only if both figures have enough calls or answers and their intervals do not
+overlap. The intervals are first widened for the number of pairs (Bonferroni).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -70,7 +70,7 @@ _LOW = (
 
 
 class DigestName(StrEnum):
-    """The title of a digest, which depends on its period; a key of texts.toml."""
+    """The title of a digest, which depends on the length of its period; a name of a text in texts.toml."""
 
     DAY = "digest_day"
     WEEK = "digest_week"
@@ -80,7 +80,11 @@ class DigestName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FollowUpSummary:
-    """The numbers of open follow-ups, and of follow-ups closed in the period and in the one before."""
+    """The numbers of follow-ups that are open now, and of those that were closed in two periods.
+
+    The periods are that of the digest and the earlier one for comparison; the names of the latter end in
+    `before`.
+    """
 
     waiting: int  # open and taken follow-ups now, including overdue ones
     overdue: int
@@ -92,7 +96,10 @@ class FollowUpSummary:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """A digest: `brief` is the text of the mail, `whole` the attached report."""
+    """A digest: `brief` is the report in the text of the mail, `whole` the complete attached report.
+
+    `before_first` and `before_last` are the first and last day of the period for comparison.
+    """
 
     brief: Report
     whole: Report
@@ -111,7 +118,8 @@ def digest(
 ) -> Digest:
     """Return the digest of the period of `ask`, compared with the period of `before`.
 
-    `here` has the rows of `ask`, `there` those of `before`. `lost_calls` are the lost calls of both periods.
+    `here` is the source of the rows for `ask`, `there` that for `before`. `lost_calls` are the lost calls of
+    both periods.
     """
     calls = list(lost_calls)
     reports = _reports(ask, here)
@@ -148,14 +156,14 @@ def _reports(ask: ReportQuery, source: Source) -> dict[str, Report]:
 def _tables(
     ask: ReportQuery, source: Source, reports: Mapping[str, Report], calls: Iterable[LostCall]
 ) -> dict[str, ReportTable]:
-    """Return the tables of one period, by their names."""
+    """Return the tables of one period, by the tables' names."""
     made = [table for report in reports.values() for table in report.tables]
     made += [callback_table(ask, calls), _low_ratings(ask, source)]
     return {table.name: table for table in made}
 
 
 def _low_ratings(ask: ReportQuery, source: Source) -> ReportTable:
-    """Return the number and share of low ratings, counted as in the report `causes`."""
+    """Return a table with the number and share of low ratings, counted as in the report `causes`."""
     n = low = 0
     for row in source.answers(Dimension.QUEUE):
         if row.kind == "csat":
@@ -195,7 +203,7 @@ def _followed_up(found: FollowUpSummary) -> Iterator[ReportRow]:
 
 
 def _changes(parts: Iterable[ReportTable]) -> Iterator[Highlight]:
-    """Yield the figures that rose or fell by more than chance explains."""
+    """Yield a highlight for each figure that rose or fell by more than chance explains."""
     rows = [row for part in parts for row in part.rows]
     compared = sum(comparable(*row.cells) for row in rows)
     for row in rows:

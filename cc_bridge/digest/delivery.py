@@ -1,12 +1,13 @@
-"""Digest delivery: due digests are claimed, built and sent to the mail server.
+"""Digest delivery: digests that are due are built and sent to the mail server.
 
-`send_due` runs in a thread. After a downtime it sends only the latest due digest, once. Of several daemons
-on one database, one sends each digest. A failed delivery is retried with growing pauses for one day, then
-given up. A delivery that the mail server rejects permanently is given up immediately.
+A delivery is one digest for one address. `send_due` runs in a thread. After a downtime it sends only the
+latest digest. If several daemons use one database, a daemon claims a delivery there, so that no other one
+sends it too. A failed delivery is retried with growing pauses for one day and then given up. A delivery that
+the mail server rejects permanently is given up immediately.
 
-The process may end, or the database may fail, between the sending of a mail and the record of its success.
-So the start of sending is recorded before. A delivery with that record alone may have arrived and is not
-sent again; see storage/queries/digest_deliveries.py.
+The process may end, or the database may fail, after a mail was sent and before this is stored. So the start
+of sending is stored first. If only the start is stored, the mail may have arrived and is not sent again; see
+storage/queries/digest_deliveries.py.
 """
 
 from collections.abc import Callable
@@ -39,7 +40,7 @@ NAMES = {Frequency.DAY: DigestName.DAY, Frequency.WEEK: DigestName.WEEK, Frequen
 
 @dataclass(slots=True)
 class DigestRunResult:
-    """The result of one run of `send_due`: sent, postponed and given-up deliveries.
+    """The result of one run of `send_due`: the sent, postponed and given-up deliveries.
 
     Instants are UTC seconds since the epoch.
     """
@@ -55,7 +56,7 @@ class DigestRunResult:
 
 
 class _ClaimLost(CcBridgeError):
-    """Error: building the mail took too long, so another process has claimed the delivery."""
+    """Error: another process has claimed the delivery, because building the mail took too much time."""
 
 
 def send_due(
@@ -67,11 +68,11 @@ def send_due(
     at_once: bool = False,
     again: bool = False,
 ) -> DigestRunResult:
-    """Send the latest due digests that were not sent yet, and return the result of the run.
+    """Send the latest digest to all addresses that have not got it yet, and return the result.
 
-    `me` is a unique name of this process, `clock` returns UTC seconds since the epoch. No further delivery
-    starts if `stop` returns True. `at_once` ignores the time of the next retry. `again` also sends digests
-    that were sent or given up already.
+    `me` is a unique name of this process, `clock` returns UTC seconds since the epoch. After `stop` returns
+    True, no further delivery starts. `at_once` means not to wait for the time of the next retry. `again`
+    means also to repeat deliveries that were sent or given up.
     """
     timer, period, keys = due_deliveries(config, clock())
     posted = DigestRunResult(timer.every, timer.due(clock())[0])
@@ -98,7 +99,10 @@ def send_due(
 
 
 def due_deliveries(config: Config, now: float) -> tuple[DigestTimer, Period, list[DeliveryKey]]:
-    """Return the latest due digests: their timer, their period and the keys of their deliveries."""
+    """Return the timer of digests, the period of the latest digest, and the keys of its deliveries.
+
+    `now` is in UTC seconds since the epoch.
+    """
     timer = digest_timer(config)
     _, period = timer.due(now)
     first = period.first.isoformat()
@@ -110,7 +114,10 @@ def due_deliveries(config: Config, now: float) -> tuple[DigestTimer, Period, lis
 
 
 def mail_server_of(config: Config) -> MailServer:
-    """Return the configured mail server; raise ConfigError for a missing setting or an unreadable file."""
+    """Return the configured mail server.
+
+    Raise ConfigError if a setting is missing or the password's file cannot be read.
+    """
     settings = config.digest
     if settings.missing:
         raise ConfigError(f"digest: set {', '.join(settings.missing)}")
@@ -126,9 +133,9 @@ def mail_server_of(config: Config) -> MailServer:
 
 
 def message_id(key: DeliveryKey, enqueued_at: float, sender: str) -> str:
-    """Return the Message-ID of a delivery, which is the same for each retry.
+    """Return the Message-ID of a delivery, which is the same for each retry of this delivery.
 
-    A receiver who gets a mail twice can then recognise the duplicate.
+    A receiver who gets the mail twice can then recognise the duplicate.
     """
     parts = (key.frequency, key.first_day, key.owner, key.address, f"{enqueued_at:.6f}")
     mark = sha256("\n".join(parts).encode()).hexdigest()[:32]
@@ -136,7 +143,7 @@ def message_id(key: DeliveryKey, enqueued_at: float, sender: str) -> str:
 
 
 class _DigestRun:
-    """One run over the due deliveries; each owner's digest is built once for all of the owner's addresses."""
+    """One run of `send_due`; the digest of an owner is built once for all addresses of the owner."""
 
     def __init__(
         self,
@@ -156,7 +163,10 @@ class _DigestRun:
         self._made: dict[tuple[str, str], Digest | None] = {}
 
     def one(self, each: DigestDelivery, *, at_once: bool) -> None:
-        """Send one delivery unless another process has claimed it, and record the result."""
+        """Send one delivery unless another process has claimed it, and store the result.
+
+        `at_once` means not to wait for the time of the next retry.
+        """
         key, now = each.key, self._clock()
         if self._known.left_unclear(key, now):
             self._posted.given_up.append((key, "interrupted while it was sent; it may have arrived"))
@@ -213,6 +223,9 @@ class _DigestRun:
 
 
 def _why(error: Exception) -> str:
-    """Return an error in one line; an error of another library also has its type."""
+    """Return the text of an error in one line.
+
+    The type of the error is added in front unless the error is cc_bridge's own.
+    """
     text = " ".join(str(error).split())
     return text if isinstance(error, CcBridgeError) else f"{type(error).__name__}: {text}"

@@ -1,7 +1,7 @@
-"""A digest as an email: an HTML body, the same as plain text, and the complete report attached.
+"""A digest as an email: an HTML body, a plain-text body with the same content, and the attached report.
 
-Mail programs remove style sheets, scripts and remote pictures. So every style is in its tag, and the mail
-loads nothing. jinja2 escapes every value.
+Mail programs remove style sheets, scripts and remote pictures. So the styles are in the HTML tags that they
+apply to, and the mail loads nothing. jinja2 escapes every value.
 
 Note: names of queues come from the PBX, and a line break in a header would start another header. So control
 characters in any header value are replaced by spaces.
@@ -46,7 +46,7 @@ class MailHeaders:
 
 
 def as_mail(digest: Digest, wording: Localization, owner: str, envelope: MailHeaders) -> bytes:
-    """Return the mail as bytes, in 7-bit characters and with SMTP line ends."""
+    """Return the mail as bytes, which are 7-bit characters with the line ends of SMTP."""
     file = f"digest-{digest.brief.ask.first.isoformat()}.html"
     mail = EmailMessage(_SEVEN_BIT)
     mail["From"] = Address(_line(envelope.sender_name), addr_spec=envelope.sender)
@@ -62,7 +62,7 @@ def as_mail(digest: Digest, wording: Localization, owner: str, envelope: MailHea
 
 
 def subject(digest: Digest, wording: Localization, owner: str) -> str:
-    """Return the subject: title, days and owner."""
+    """Return the subject of the mail: the digest's title, its days and the owner."""
     title = wording.text("titles", digest.brief.name)
     ask = digest.brief.ask
     days = _BETWEEN.join(_number(day, wording) for day in _span(wording, ask.first, ask.last))
@@ -70,17 +70,17 @@ def subject(digest: Digest, wording: Localization, owner: str) -> str:
 
 
 def body(digest: Digest, wording: Localization, owner: str, file: str) -> str:
-    """Return the body of the mail as HTML."""
+    """Return the HTML body of the mail; `file` is the name of the attached report."""
     return _pages.get_template("mail.html.j2").render(wording=wording, **_said(digest, wording, owner, file))
 
 
 def plain(digest: Digest, wording: Localization, owner: str, file: str) -> str:
-    """Return the body of the mail as plain text."""
+    """Return the plain-text body of the mail; `file` is the name of the attached report."""
     return "\n".join(_lines(_said(digest, wording, owner, file), wording)) + "\n"
 
 
 def _said(digest: Digest, wording: Localization, owner: str, file: str) -> dict[str, Any]:
-    """Return the content of both body formats, as texts."""
+    """Return the template variables shared by the HTML and the plain-text body, already localized."""
     brief = digest.brief
     ask = brief.ask
     return {
@@ -101,12 +101,12 @@ def _said(digest: Digest, wording: Localization, owner: str, file: str) -> dict[
 
 
 def _span(wording: Localization, first: date, last: date) -> list[str]:
-    """Return the first and the last date of a span as texts; one text if they are the same."""
+    """Return the first and the last date of a span as texts; only one text if both dates are the same."""
     return [wording.date(day) for day in sorted({first, last})]
 
 
 def _number(text: str, wording: Localization) -> str:
-    """Return a number or date such that right-to-left text does not reverse its parts."""
+    """Return a number or date that keeps the order of its parts inside right-to-left text."""
     return f"{_LEFT_TO_RIGHT}{text}{_END}" if wording.direction == "rtl" else text
 
 

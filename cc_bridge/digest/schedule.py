@@ -1,10 +1,10 @@
 """The schedule of digests: the instants at which they are due, and the periods that they cover. Pure.
 
-Days, weeks and months are those of the reports, in the contact centre's time zone and calendar.
+Days, weeks and months are the same as in reports: in the contact centre's time zone and calendar.
 
-Note: a clock change may skip an hour or repeat it. So a due instant is calculated from a date and an hour,
-never by adding seconds to another instant. A skipped hour becomes the hour after it; of a repeated hour the
-first one counts.
+Note: a clock change may skip an hour or repeat it. So the instant of a digest is calculated from a date and
+an hour, never by adding seconds to another instant. If the hour is skipped, the digest is due in the hour
+after it. If the hour comes twice, the digest is due the first time.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ _LONGEST = 31  # days of a month, of either calendar
 
 
 class Frequency(StrEnum):
-    """The frequency of digests, which is also the length of their period."""
+    """The frequency of digests: each day, week or month. The period of a digest has the same length."""
 
     DAY = "day"
     WEEK = "week"
@@ -30,7 +30,11 @@ class Frequency(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The days from `first` to `last`, both included, and the days with which they are compared."""
+    """The days that a digest covers, and the earlier days with which they are compared.
+
+    The digest covers the days from `first` to `last`, the comparison those from `before_first` to
+    `before_last`. First and last days are included.
+    """
 
     first: date
     last: date
@@ -39,10 +43,10 @@ class Period:
 
 
 def period_of(every: Frequency, day: date, days: Days) -> Period:
-    """Return the day, week or month that contains a date.
+    """Return the day, week or month that contains the date `day`, with the period for comparison.
 
-    A day is compared with the same weekday of the week before, because weekdays differ. A week or month is
-    compared with the one before.
+    A day is compared with the same weekday of the week before, because weekdays differ. A week is compared
+    with the week before, and a month with the month before.
     """
     first, last = _SPANS[every](day, days)
     if every is Frequency.DAY:
@@ -52,7 +56,10 @@ def period_of(every: Frequency, day: date, days: Days) -> Period:
 
 @dataclass(frozen=True, slots=True)
 class DigestTimer:
-    """The timer of digests: due at an hour of each day, of one weekday, or of the first day of each month."""
+    """The timer of digests: they are due at an hour of certain days.
+
+    These are all days, one day of the week, or the first day of each month.
+    """
 
     every: Frequency
     days: Days
@@ -60,9 +67,9 @@ class DigestTimer:
     hour: int
 
     def due(self, now: float) -> tuple[float, Period]:
-        """Return the latest due instant up to `now`, and the last period that had ended at that instant.
+        """Return the latest instant up to `now` at which a digest was due, and the period of that digest.
 
-        Instants are UTC seconds since the epoch.
+        The period is the last one that had ended at that instant. Instants are UTC seconds since the epoch.
         """
         day = self.days.today(now)
         while not (self._fits(day) and self._at(day) <= now):
@@ -70,7 +77,10 @@ class DigestTimer:
         return self._at(day), self._period(day)
 
     def next_due(self, now: float) -> float:
-        """Return the first due instant after `now`, in UTC seconds since the epoch."""
+        """Return the first instant after `now` at which a digest is due.
+
+        Both are in UTC seconds since the epoch.
+        """
         day = self.days.today(now)
         while not (self._fits(day) and self._at(day) > now):
             day += timedelta(1)
@@ -89,7 +99,7 @@ class DigestTimer:
         return datetime(day.year, day.month, day.day, self.hour, tzinfo=self.days.zone).timestamp()
 
     def _period(self, day: date) -> Period:
-        """Return the last period that had ended at the start of a day."""
+        """Return the last period that had ended when the day `day` started."""
         first, _ = _SPANS[self.every](day, self.days)
         return period_of(self.every, first - timedelta(1), self.days)
 

@@ -3,8 +3,9 @@
 smtplib is used and not twisted.mail, because the command `digest send` has no reactor and needs a blocking
 client.
 
-Note: if the connection fails after the text was sent, the server may have accepted the mail. So `on_text`
-is called before the text is sent, and the outcome is then UNCLEAR. Such a mail must not be sent again.
+Note: if the connection fails while or after the text of the mail is sent, the server may have accepted the
+mail. The outcome is then UNCLEAR, and the mail must not be sent again. `send` calls `on_text` before it sends
+the text, so that its caller can store that the mail may have been sent.
 """
 
 import contextlib
@@ -29,7 +30,7 @@ _ADDRESS = re.compile(r"[!-;=?-~]+@[!-;=?-~]+")  # visible characters without < 
 
 
 class MailOutcome(StrEnum):
-    """The outcome of a mail that was not sent, or may not have been sent."""
+    """The outcome of a mail that was not sent or about which this is not known."""
 
     LATER = "later"  # a temporary failure; retry
     REFUSED = "refused"  # a permanent failure
@@ -37,7 +38,7 @@ class MailOutcome(StrEnum):
 
 
 class MailFailed(MailError):
-    """Error: a mail was not sent, or may not have been sent; `outcome` says which."""
+    """Error: a mail was not sent, or it is not known whether it was sent; `outcome` says which."""
 
     def __init__(self, why: str, outcome: MailOutcome) -> None:
         super().__init__(why)
@@ -46,7 +47,7 @@ class MailFailed(MailError):
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """The mail server with its TLS mode and login."""
+    """The address of the mail server, its TLS mode, and the login and timeout for it."""
 
     host: str
     port: int
@@ -60,8 +61,8 @@ class MailServer:
 def send(server: MailServer, sender: str, address: str, mail: bytes, on_text: Callable[[], None]) -> None:
     """Send a mail to one address.
 
-    `on_text` is called before the text is sent. Raise MailFailed with the reason in one line, and
-    ConfigError for an unreadable CA file.
+    `on_text` is called before the text of the mail is sent. Raise MailFailed, with the reason in one line, if
+    the mail was not sent or this is not known. Raise ConfigError if the CA file cannot be read.
     """
     for each in (sender, address):
         if not _ADDRESS.fullmatch(each):  # smtplib would change such an address
@@ -79,7 +80,10 @@ def send(server: MailServer, sender: str, address: str, mail: bytes, on_text: Ca
 
 
 def try_out(server: MailServer) -> None:
-    """Connect and log in as `send` does, then disconnect without a mail; raise the same errors as `send`."""
+    """Check the mail server: connect and log in as `send` does, then disconnect without sending a mail.
+
+    Raise the same errors as `send`.
+    """
     try:
         client = _connected(server)
         try:
@@ -92,7 +96,10 @@ def try_out(server: MailServer) -> None:
 
 
 def _connected(server: MailServer) -> smtplib.SMTP:
-    """Return a logged-in session, encrypted as configured; no password is sent before the encryption."""
+    """Return a session that is encrypted as configured and logged in.
+
+    No password is sent before the encryption starts.
+    """
     if server.tls == "implicit":
         client: smtplib.SMTP = smtplib.SMTP_SSL(
             server.host, server.port, timeout=server.seconds, context=_context(server.ca_file)
@@ -147,7 +154,7 @@ def _context(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def _why(error: Exception) -> str:
-    """Return the error in one line; never any data that was sent."""
+    """Return the reason of an error in one line, without any data that was sent to the server."""
     if isinstance(error, smtplib.SMTPAuthenticationError):
         return f"login rejected: {error.smtp_code} {_readable(_bytes(error.smtp_error))}"
     if isinstance(error, smtplib.SMTPNotSupportedError) and "STARTTLS" in str(error):
