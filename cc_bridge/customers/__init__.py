@@ -1,1 +1,1 @@
-"""Customers: the numbers of a customer, their history, repeat calls and lost calls. Pure."""
+"""Customers: their phone numbers, their timelines, repeat calls and lost calls. Pure."""

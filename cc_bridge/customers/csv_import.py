@@ -1,11 +1,11 @@
-"""The CSV reader of a CRM's table with the columns number, customer_id and name. Pure.
+"""The reader of a CSV file that a CRM exports, with the columns number, customer_id and name. Pure.
 
 The table is read line by line. A first line such as `sep=;` names the separator. Otherwise the separator is a
 comma, a semicolon or a tab, whichever is most frequent in the header line.
 
-Spreadsheets may add a byte order mark, use other digits, drop the first 0 of a number, or write the number as
-9120000015.0; all of these are accepted. A cell without one certain number is a fault: 9.12E+09, two numbers,
-or a number with an extension.
+Spreadsheets may add a byte order mark, use the digits of another script, drop the first 0 of a number, or
+write the number as 9120000015.0. All of these are accepted. A cell that does not hold exactly one certain
+number is a fault: 9.12E+09, two numbers, or a number with an extension.
 """
 
 import csv
@@ -37,12 +37,12 @@ _CONTROLS = {"Cc", "Cs"}  # not Cf: Persian names contain the zero-width non-joi
 
 
 class NotATable(CcBridgeError):
-    """Error: the file as a whole is not a readable table."""
+    """Error: the file as a whole cannot be read as a table; the text gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class CsvLine:
-    """A valid line: one number of one customer."""
+    """A valid line of the table: one phone number, and the id and name of its customer."""
 
     line: int  # in the file, from 1
     number: str
@@ -52,14 +52,20 @@ class CsvLine:
 
 @dataclass(frozen=True, slots=True)
 class CsvFault:
-    """A line that is left out. The reason contains no value of the line, since it is printed and logged."""
+    """A faulty line of the table, which is not imported.
+
+    `reason` contains no value of the line, since it is printed and logged, and the values are personal data.
+    """
 
     line: int
     reason: str
 
 
 def read(lines: Iterable[bytes]) -> Iterator[CsvLine | CsvFault]:
-    """Yield each line of the table, valid or faulty; raise NotATable if the file is not a readable table."""
+    """Yield each line of the table that is not empty, as a valid or a faulty line.
+
+    Raise NotATable if the file as a whole cannot be read as a table.
+    """
     texts = _texts(lines)
     header = next(texts, "")
     lines_before = 1
@@ -90,7 +96,7 @@ def read(lines: Iterable[bytes]) -> Iterator[CsvLine | CsvFault]:
 
 
 def check(customer_id: str, name: str) -> str:
-    """Return the reason why a customer's id and name cannot be stored; empty if they can."""
+    """Return the reason why the id and name of a customer cannot be stored; empty if they can be stored."""
     for what, value in (("customer_id", customer_id), ("name", name)):
         if len(value) > LONGEST[what]:
             return f"{what} is longer than {LONGEST[what]} characters"
@@ -100,7 +106,10 @@ def check(customer_id: str, name: str) -> str:
 
 
 def _line(line: int, cells: list[str], places: list[int]) -> CsvLine | CsvFault:
-    """Return the customer of one line, or the reason why the line is faulty."""
+    """Return one line of the table with its values, or a CsvFault with the reason why it is faulty.
+
+    `line` is the line's number, and `places` are the positions of the columns of COLUMNS in `cells`.
+    """
     if len(cells) <= max(places):
         return CsvFault(line, "too few columns")
     number, customer_id, name = (cells[place].strip() for place in places)
@@ -110,13 +119,13 @@ def _line(line: int, cells: list[str], places: list[int]) -> CsvLine | CsvFault:
 
 
 def _without_fraction(number: str) -> str:
-    """Return a number that a spreadsheet wrote as 9120000015.0 without its fraction, others unchanged."""
+    """Return 9120000015 for 9120000015.0, as a spreadsheet may write a number; other texts unchanged."""
     decimal = _WHOLE_DECIMAL.fullmatch(_plain(number))
     return decimal[1] or decimal[2] if decimal else number
 
 
 def _number_fault(number: str) -> str:
-    """Return the reason why a cell holds no single phone number; empty if it may hold one."""
+    """Return the reason why a cell does not hold exactly one phone number; empty if it may hold one."""
     text = _plain(number)
     if _WHOLE_DECIMAL.fullmatch(text):
         return ""
@@ -140,10 +149,10 @@ def _number_fault(number: str) -> str:
 
 
 def _is_extension(groups: list[str]) -> bool:
-    """Return whether the last group of digits is no part of the number before it.
+    """Return whether the last group of digits in a cell is an extension and not a part of the number.
 
     One digit is an extension after any group of 3 digits or more. A longer last group may be a part of the
-    number, so it is an extension only after a group that has nearly all digits of a number.
+    number. So it is an extension only after a group that has nearly all digits of a number.
     """
     *before, last = groups
     if not before or sum(map(len, before)) < _FEWEST_DIGITS:
@@ -152,7 +161,11 @@ def _is_extension(groups: list[str]) -> bool:
 
 
 def _plain(number: str) -> str:
-    """Return a cell with digits 0 to 9, without invisible signs and the quotation of a spreadsheet."""
+    """Return the text of a cell with the digits 0 to 9 and without invisible characters.
+
+    The marks by which a spreadsheet keeps a number as text are removed too: `="..."` and a leading
+    apostrophe.
+    """
     visible = "".join(sign for sign in folded(number) if category(sign) != "Cf").strip()
     visible = visible.replace("\u066b", ".")  # the Arabic decimal separator
     quoted = re.fullmatch(r'="(.*)"', visible, re.DOTALL)
@@ -160,7 +173,7 @@ def _plain(number: str) -> str:
 
 
 def _texts(lines: Iterable[bytes]) -> Iterator[str]:
-    """Yield the lines as text; raise NotATable for a line that cannot belong to a table."""
+    """Yield the lines as text; raise NotATable for a line that is too long or not in UTF-8."""
     for number, line in enumerate(lines, 1):
         if len(line) > LONGEST_LINE:
             raise NotATable(

@@ -1,10 +1,11 @@
 """Lost calls and their results, and repeat calls. Pure.
 
-Formulas and terms are those of config/docs/kpis.md. All windows are in hours, never in calendar days, so
-midnight and clock changes do not matter.
+A lost call is a call with a queue that no agent answered. Its result says whether a later call reached the
+caller within a window, such as 24 hours after the loss. The formulas are those of config/docs/kpis.md. All
+windows are in hours, never in calendar days, so midnight and clock changes do not matter.
 
-The result of a lost call is not final before its window has ended. Until then the call is not decided, and
-no share counts it. Otherwise the last day would always look worse than it is.
+The result of a lost call is not final before the window has ended. Until then the call counts in no share.
+Otherwise the last day would always look worse than it is.
 """
 
 from bisect import bisect_right
@@ -47,7 +48,10 @@ LOST = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A contact: one queue visit, or one talk without a queue, of one caller. Instants are UTC seconds."""
+    """A contact of one caller: one queue visit, or one talk without a queue.
+
+    Instants are UTC seconds since the epoch.
+    """
 
     caller_key: str
     pbx: str
@@ -62,7 +66,7 @@ class Contact:
 
     @property
     def call(self) -> tuple[str, str]:
-        """The key of the call: PBX and call id."""
+        """The key of the call to which the contact belongs: PBX and call id."""
         return self.pbx, self.call_id
 
 
@@ -77,7 +81,10 @@ class LostCallStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LostCall:
-    """A call with a queue that no agent answered, and its result."""
+    """A call that entered a queue and that no agent answered, with its result (`managed`).
+
+    Instants are UTC seconds since the epoch.
+    """
 
     caller_key: str
     pbx: str
@@ -93,13 +100,20 @@ class LostCall:
 
     @property
     def seconds(self) -> float | None:
-        """The time from the loss to the answer of the later call, in seconds; None without a later call."""
+        """The time in seconds from the loss to the answer of the later call that reached the caller.
+
+        None means that there is no such call.
+        """
         return None if self.answered_at is None else self.answered_at - self.lost_at
 
 
 @dataclass(frozen=True, slots=True)
 class RepeatCalls:
-    """A contact of a caller with a group of queues, reconnects included, and the start of the next one."""
+    """One contact of a caller with a group of queues, and the start of the caller's next contact with it.
+
+    A caller who is back within RECONNECT_SECONDS after the end is still in the same contact. Instants are UTC
+    seconds since the epoch.
+    """
 
     caller_key: str
     group: str
@@ -108,9 +122,9 @@ class RepeatCalls:
     next_at: float | None  # start of the caller's next contact; None: no later contact
 
     def within(self, seconds: float, now: float) -> bool | None:
-        """Return whether the caller called again within `seconds` after the end.
+        """Return whether the caller called again within `seconds` after the end of the contact.
 
-        None means that this time has not passed yet, so the contact does not count.
+        None means that this time has not passed yet at `now`, so the contact does not count.
         """
         if self.ended_at + seconds > now:
             return None
@@ -118,7 +132,11 @@ class RepeatCalls:
 
 
 def lost_calls(contacts: Iterable[Contact], now: float, window: float = RECALL_SECONDS) -> Iterator[LostCall]:
-    """Yield the lost calls of one caller with their results at `now`; `window` is in seconds."""
+    """Yield the lost calls of one caller with their results at the instant `now`.
+
+    `contacts` are all contacts of the caller. `now` is in UTC seconds since the epoch. `window` is the time
+    in seconds after a loss in which a later call counts.
+    """
     calls = _by(sorted(contacts, key=lambda each: each.entered_at), lambda each: each.call)
     answered = sorted(
         (each for call in calls for each in call if each.outcome is Outcome.ANSWERED),
@@ -156,9 +174,10 @@ def _managed(first: Contact | None, decided: bool) -> LostCallStatus:
 
 
 def repeat_calls(contacts: Iterable[Contact], group: Callable[[str], str]) -> Iterator[RepeatCalls]:
-    """Yield the contacts of one caller with each group of queues; `group` returns the group of a queue.
+    """Yield the contacts of one caller with each group of queues.
 
-    All visits of one call are one contact. So are visits of a caller who is back within RECONNECT_SECONDS.
+    `group` returns the group of a queue. All visits of one call are one contact. Visits of a caller who is
+    back within RECONNECT_SECONDS belong to the same contact too.
     """
     visits = sorted((each for each in contacts if each.queue), key=lambda each: each.entered_at)
     for of_group in _by(visits, lambda each: group(each.queue)):
@@ -188,7 +207,7 @@ def repeat_calls(contacts: Iterable[Contact], group: Callable[[str], str]) -> It
 
 
 def _by(contacts: Iterable[Contact], key: Callable[[Contact], object]) -> Sequence[list[Contact]]:
-    """Return the contacts grouped by `key`, in the order of their first contacts."""
+    """Return lists of the contacts that have the same `key`, in the order of their first contacts."""
     parts: dict[object, list[Contact]] = {}
     for each in contacts:
         parts.setdefault(key(each), []).append(each)

@@ -1,15 +1,15 @@
 """Number keys: the caller keys under which the calls of a phone number may be stored. Pure.
 
-phonenumbers, Google's number library, recognises 0912..., +98 912... and 912... (left by a spreadsheet) as
-one number, and knows the forms in which a network sends it. So a customer is found whatever form trunks and
-people write.
+One number can be written as 0912..., +98 912... or, by a spreadsheet, 912... Google's library phonenumbers
+recognises these forms as one number and knows the forms in which a network sends it. So a customer is found
+in whatever form the number is written.
 
 `privacy.caller_keys.normalise`, which makes the stored keys, does not use phonenumbers. The library's tables
-change every two weeks, but a key must stay the same for years or opt-outs are lost. It also accepts letters
-as digits, and takes the extension 201 for a foreign number. Its cost would be acceptable: 51 us for 16
-numbers, 1.4 MB.
+change every two weeks, but a key must stay the same for years or opt-outs are lost. The library also accepts
+letters as digits, and takes the extension 201 for a foreign number. Its cost would be acceptable: 51 us for
+16 numbers, 1.4 MB.
 
-Note: a number without country code is found in both forms only if the region is known.
+Note: a number with and without its country code is recognised as one only if the region is known.
 """
 
 from collections.abc import Iterable
@@ -23,30 +23,41 @@ __all__ = ["NumberKeys"]
 
 
 class NumberKeys:
-    """The phone numbers of one contact centre: their caller keys, its region and its shared numbers."""
+    """The conversion of phone numbers to caller keys for one contact centre.
+
+    It depends on the contact centre's region (for numbers without a country code) and has its shared numbers.
+    """
 
     def __init__(self, keys: CallerKeys, region: str = "", shared: Iterable[str] = ()) -> None:
         """Set the region and the shared numbers.
 
-        `region` has two letters, such as IR. Empty means the region of the keys' country code, if that is
-        set.
+        `region` is the country of numbers without a country code, in two letters such as IR. If it is empty,
+        the region of the country code in `keys` is used, if that is set. `shared` are the numbers from which
+        many people call.
         """
         self._keys = keys
         self._region = region or _region_of(keys.country)
         self.shared = frozenset(key for number in shared for key in self.keys(number))
 
     def keys(self, number: str) -> tuple[str, ...]:
-        """Return every key under which this number's calls may be stored; none if it is no phone number."""
+        """Return every caller key under which calls of the number may be stored.
+
+        There are several, because a network may send the number in several forms. The result is empty for a
+        text that is not a phone number.
+        """
         writings = dict.fromkeys([number, *self._writings(number)])
         return tuple(dict.fromkeys(key for each in writings for key in self._keys.known_by(each)))
 
     def key(self, number: str) -> str:
-        """Return the key under which to store data about this number; empty if it is not a phone number."""
+        """Return the one caller key under which new data about the number is to be stored.
+
+        The result is empty for a text that is not a phone number.
+        """
         parsed = self._parsed(number)
         return self._keys.key(_worldwide(parsed) if parsed else number)
 
     def is_shared(self, number: str) -> bool:
-        """Return whether many people call from this number, such as from a company's switchboard."""
+        """Return whether many people call from the number: it is one of the configured shared numbers."""
         return not self.shared.isdisjoint(self.keys(number))
 
     def _parsed(self, number: str) -> PhoneNumber | None:
@@ -59,7 +70,7 @@ class NumberKeys:
         return parsed if phonenumbers.is_possible_number(parsed) else None
 
     def _writings(self, number: str) -> Iterable[str]:
-        """Yield the forms in which a network may send this number."""
+        """Yield the forms in which a network may send the number, such as with and without country code."""
         parsed = self._parsed(number)
         if parsed is None:
             return
@@ -82,7 +93,7 @@ def _region_of(country: str) -> str:
 
 
 def _is_abroad(digits: str) -> bool:
-    """Return whether the digits are a valid international number that starts with its country code."""
+    """Return whether the digits, with a + before them, are a valid international number."""
     try:
         return phonenumbers.is_valid_number(phonenumbers.parse(f"+{digits}"))
     except NumberParseException:

@@ -1,7 +1,7 @@
-"""The caller profile for the dialplan: the facts known before the queue, as channel variables. Pure.
+"""The caller profile for the dialplan: what is known about a caller before the queue. Pure.
 
-Stored values may come from a caller. So the language is checked to look like a language code before it
-becomes a channel variable.
+The profile becomes channel variables. A stored language may come from a caller, so it becomes a channel
+variable only if it has the form of a language code.
 """
 
 import re
@@ -17,7 +17,7 @@ VARIABLES = ("CCB_LAST_RATING", "CCB_OPEN_FOLLOW_UP", "CCB_CALLS_7D", "CCB_LANGU
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The known facts about one caller."""
+    """The facts that are known about one caller from earlier calls, ratings and follow-ups."""
 
     last_rating: int | None = None  # the last answer to the configured kind of question; None: no answer
     calls: int = 0  # calls with a queue within CALLS_SECONDS
@@ -28,20 +28,20 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Priorities:
-    """The queue priorities of callers; 0 is the normal priority, and the highest that applies counts."""
+    """The queue priorities of callers with a low rating or a lost call; 0 is the normal priority."""
 
     low_rating: int = 2  # the highest value that is a low rating
     after_low_rating: int = 0  # priority after a low rating
     after_lost_call: int = 0  # priority after a lost call
 
     def of(self, profile: Profile) -> int:
-        """Return the queue priority of a caller."""
+        """Return the queue priority of a caller: the highest of the priorities that apply to the caller."""
         low = profile.last_rating is not None and profile.last_rating <= self.low_rating
         return max(0, low * self.after_low_rating, profile.lost * self.after_lost_call)
 
 
 def variables(profile: Profile, priorities: Priorities) -> dict[str, str]:
-    """Return the channel variables of a caller; an unknown value is empty."""
+    """Return the channel variables of a caller, name -> value; an unknown value is empty."""
     values = (
         "" if profile.last_rating is None else str(profile.last_rating),
         "&".join(profile.follow_ups),  # Asterisk's separator of lists

@@ -1,7 +1,7 @@
 """The timeline of one customer, newest first: visits, talks, ratings, follow-ups and results of lost calls.
 
-Entries of one call may have the same instant. The kind then decides, so that the order is always the same.
-Pure.
+Entries of one call may have the same instant. They are then sorted by their kind, such as talk or rating, so
+that the order is always the same. Pure.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,7 +30,7 @@ _INSTANTS = {"at", "due_at", "closed_at"}
 
 @dataclass(frozen=True, slots=True)
 class CustomerIdentity:
-    """The customer's id and name from the CRM; empty if the CRM has not supplied them."""
+    """The customer's id and name; both are empty if the CRM has not supplied them."""
 
     customer_id: str = ""
     name: str = ""
@@ -39,7 +39,7 @@ class CustomerIdentity:
 
 @dataclass(frozen=True, slots=True)
 class TimelineVisit:
-    """An entry for a queue visit; for a lost call also its result."""
+    """A timeline entry for a queue visit; if the visit is a lost call, also the result of the lost call."""
 
     at: float
     pbx: str
@@ -55,7 +55,7 @@ class TimelineVisit:
 
 @dataclass(frozen=True, slots=True)
 class TimelineTalk:
-    """An entry for a talk of the customer with an agent."""
+    """A timeline entry for a talk of the customer with an agent."""
 
     at: float
     pbx: str
@@ -71,7 +71,7 @@ class TimelineTalk:
 
 @dataclass(frozen=True, slots=True)
 class TimelineRating:
-    """An entry for a survey answer; the value of a spoken comment is its length in seconds."""
+    """A timeline entry for a survey answer; the value of a spoken comment is its length in seconds."""
 
     at: float
     pbx: str
@@ -88,7 +88,7 @@ class TimelineRating:
 
 @dataclass(frozen=True, slots=True)
 class TimelineFollowUp:
-    """An entry for a follow-up; its instant is that of the call or answer that caused the follow-up."""
+    """A timeline entry for a follow-up; `at` is the instant of the call or answer that caused it."""
 
     at: float
     pbx: str
@@ -117,7 +117,7 @@ _KINDS: Mapping[type, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The newest entries of one customer; `more` means that older entries exist."""
+    """The newest entries of one customer's timeline; `more` means that older entries exist."""
 
     customer: CustomerIdentity
     entries: tuple[TimelineEntry, ...]
@@ -127,7 +127,10 @@ class Timeline:
     def of(
         cls, customer: CustomerIdentity, entries: Iterable[TimelineEntry], *, more: bool = False
     ) -> "Timeline":
-        """Return a timeline with the entries sorted, newest first."""
+        """Return the timeline of a customer with the entries sorted, newest first.
+
+        `more` means that older entries exist.
+        """
         newest_first = sorted(entries, key=lambda each: (each.at, _KINDS[type(each)]), reverse=True)
         return cls(customer, tuple(newest_first), more)
 
@@ -138,7 +141,7 @@ def instant(at: float) -> str:
 
 
 def as_json(timeline: Timeline) -> dict[str, Any]:
-    """Return the fields of /api/customers for one customer."""
+    """Return the timeline of one customer as the fields of /api/customers/NUMBER."""
     customer = timeline.customer
     return {
         "version": VERSION,
