@@ -71,7 +71,7 @@ class Contact:
 
 
 class LostCallStatus(StrEnum):
-    """The result of a lost call: called back, the caller called again, not managed, or open."""
+    """The result of a lost call: whether and how the caller was reached within the window."""
 
     RECALLED = "recalled"  # an agent called, and the customer answered
     SELF_SERVED = "self_served"  # the customer called again and was answered

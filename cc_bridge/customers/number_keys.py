@@ -1,13 +1,12 @@
 """Number keys: the caller keys under which the calls of a phone number may be stored. Pure.
 
 One number can be written as 0912..., +98 912... or, by a spreadsheet, 912... Google's library phonenumbers
-recognises these forms as one number and knows the forms in which a network sends it. So a customer is found
-in whatever form the number is written.
+recognises these forms as one number and knows the forms in which a network sends it.
 
 `privacy.caller_keys.normalise`, which makes the stored keys, does not use phonenumbers. The library's tables
 change every two weeks, but a key must stay the same for years or opt-outs are lost. The library also accepts
-letters as digits, and takes the extension 201 for a foreign number. Its cost would be acceptable: 51 us for
-16 numbers, 1.4 MB.
+letters as digits, and takes the extension 201 for a foreign number. 51 us for 16 numbers and 1.4 MB would be
+acceptable.
 
 Note: a number with and without its country code is recognised as one only if the region is known.
 """

@@ -82,8 +82,8 @@ class DigestName(StrEnum):
 class FollowUpSummary:
     """The numbers of follow-ups that are open now, and of those that were closed in two periods.
 
-    The periods are that of the digest and the earlier one for comparison; the names of the latter end in
-    `before`.
+    `closed` and `close_median` are for the period of the digest. `closed_before` and `close_median_before`
+    are for the earlier period with which it is compared.
     """
 
     waiting: int  # open and taken follow-ups now, including overdue ones

@@ -69,7 +69,10 @@ class _Row:
 
 
 def hours(ask: ReportQuery, source: Source) -> Report:
-    """Return, for each hour or weekday, the configured hours, the agents present and the answered visits."""
+    """Return the report `hours`, with one row for each hour of the day or each weekday.
+
+    A row has the configured opening hours, the number of agents present and the answered visits.
+    """
     rows: defaultdict[int, _Row] = defaultdict(_Row)
     everyone = _Row()
 

@@ -38,9 +38,10 @@ def ended_days(ask: ReportQuery) -> ReportQuery | None:
 
 
 def averages(agent: str, ask: ReportQuery, rows: Iterable[AnswerCount]) -> dict[str, float]:
-    """Return the team's scores by name, without those that would reveal another agent's score.
+    """Return the team averages by the names of the scores.
 
-    `rows` are the answers of the whole team, by agent.
+    An average that would reveal another agent's score is left out. `agent` is the agent who sees the
+    averages; `rows` are the answers that rate the whole team, with the rated agent as key.
     """
     of_each, everyone = by_key(ask, rows)
     others = [totals for name, totals in of_each.items() if name != agent]

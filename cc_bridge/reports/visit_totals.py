@@ -1,6 +1,6 @@
 """Visit totals: visits added up to outcomes, wait times and service levels. Pure.
 
-SQL returns the visits grouped by their wait time in seconds, rounded up. So a median is the smallest number
+SQL returns the number of visits for each wait time in seconds, rounded up. So a median is the smallest number
 of whole seconds within which half of the visits had ended.
 """
 

@@ -57,7 +57,7 @@ _NO_FUNNEL = {Dimension.LANGUAGE, Dimension.WAIT_BAND}  # not in the records of 
 
 
 class _InvitationTotals:
-    """The survey decisions and survey results of one report row."""
+    """The survey decisions and survey attempts that one row of the report counts."""
 
     def __init__(self) -> None:
         self.stages: Counter[str] = Counter()

@@ -56,7 +56,10 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A survey invitation: the caller, the survey, the rated agents and the language to start in."""
+    """The invitation of a caller to a survey, with the agents that the answers may rate.
+
+    `language` is the language in which the survey starts.
+    """
 
     survey: Survey
     attribution: Attribution

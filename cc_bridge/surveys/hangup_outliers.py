@@ -136,7 +136,7 @@ class HangupOutliers:
             counts.n //= 2
 
     def agents(self) -> Iterator[AgentShare]:
-        """Yield the share of callers who hung up first, for every agent of every queue."""
+        """Yield, for each agent in each queue, the share of callers who hung up first."""
         rare = self._significance_level()
         for queue, agents in self._queues.items():
             everyone = _sum(agents)
@@ -148,7 +148,10 @@ class HangupOutliers:
                 yield AgentShare(queue, agent, own.share, own.n, low, high, norm, is_outlier)
 
     def queues(self) -> Iterator[QueueShare]:
-        """Yield the share of callers who hung up first, and the number of outliers, for every queue."""
+        """Yield, for each queue, the share of callers who hung up first, and the number of outliers.
+
+        An outlier is an agent whose callers hang up first more often than chance explains.
+        """
         rare = self._significance_level()
         for queue, agents in self._queues.items():
             everyone = _sum(agents)

@@ -99,9 +99,9 @@ class SurveyHistory:
         )
 
     def prune(self, before: float, now: float) -> None:
-        """Forget callers whose last survey was before `before`, and attempts that are older than about a day.
+        """Forget callers whose last survey started before `before`, and attempts older than about a day.
 
-        Both instants are UTC seconds since the epoch.
+        `before` and `now` are UTC seconds since the epoch.
         """
         # Stop at the first caller to keep: there may be half a million, and a caller may be waiting.
         self._drop([key for key, _ in takewhile(lambda asked: asked[1] < before, self._last.items())])

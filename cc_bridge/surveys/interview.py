@@ -97,7 +97,7 @@ class Interview:
 
     @property
     def result(self) -> SurveyResult:
-        """The result of the interview so far: declined, partial or complete."""
+        """The result so far: declined without an answer, complete after the last question, else partial."""
         if not self.answered:
             return SurveyResult.DECLINED
         return SurveyResult.COMPLETE if self._walked else SurveyResult.PARTIAL

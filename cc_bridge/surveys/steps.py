@@ -56,7 +56,7 @@ class AskKey:
 class Play:
     """The step that plays a prompt; its outcome is DONE or PROMPT_MISSING.
 
-    With `listens`, a key stops the prompt; the outcome is then KeyPressed.
+    With `listens`, a key stops the prompt, and then the outcome is KeyPressed.
     """
 
     prompt: str
@@ -102,7 +102,10 @@ class StopAsking:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The last step: the result of the survey, and the reason if it is not complete."""
+    """The last step of an interview; it has the result of the survey.
+
+    `reason` says why the survey is not complete.
+    """
 
     result: SurveyResult
     reason: str
@@ -112,7 +115,7 @@ Step = Begin | Speak | AskKey | Play | Listen | RecordComment | Save | StopAskin
 
 
 class StepResult(Enum):
-    """The outcome of a step, unless the caller pressed a key, left a comment or the interview ended."""
+    """The outcome of a step in other cases than KeyPressed, CommentRecorded and InterviewEnd."""
 
     DONE = auto()  # played, or stored
     SILENCE = auto()  # no key was pressed, or no word was said

@@ -118,7 +118,7 @@ def _line_of(path: KeyPath, lines: Mapping[KeyPath, int]) -> int:
 
 
 def _lines(text: str) -> Iterator[tuple[KeyPath, int]]:
-    """Yield the path and the line number, from 1, of each table and key."""
+    """Yield the path of each table and key in a TOML text with its line number, which starts from 1."""
     table: KeyPath = ()
     counts: dict[KeyPath, int] = {}
     quotes = ""  # of the multi-line string around this line, empty outside

@@ -105,7 +105,10 @@ def bearer(request: Request) -> bytes:
 
 
 def same(shown: bytes, true: bytes) -> bool:
-    """Return whether two secrets are equal, in a time that does not depend on their content."""
+    """Return whether two secrets are equal.
+
+    The comparison takes the same time for any content, so its duration reveals nothing.
+    """
     return hmac.compare_digest(shown, true)
 
 

@@ -139,7 +139,10 @@ class _FollowUpJson:
         return {"kind": kind, "value": value, "label": answer_labels(kind, value)}
 
     def instant(self, at: float | None) -> str | None:
-        """Return an instant as ISO 8601 text; None for None."""
+        """Return an instant as ISO 8601 text with the offset from UTC; None for None.
+
+        `at` is in UTC seconds since the epoch.
+        """
         if at is None:
             return None
         zone = self._zone()
@@ -181,7 +184,7 @@ class _ListResource(JsonResource):
 
 
 class _ActionResource(JsonResource):
-    """An action on one follow-up: POST /api/follow-ups/ID/ACTION."""
+    """The resource of one action on one follow-up: POST /api/follow-ups/ID/ACTION."""
 
     methods = (b"POST",)
     subject = "follow-up"

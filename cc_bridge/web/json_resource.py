@@ -37,7 +37,7 @@ class RateLimiter:
     def take(self, now: float) -> bool:
         """Return whether one more request is within the limit, and count the request if it is.
 
-        `now` is in seconds, from any start.
+        `now` is in seconds; only differences between calls matter.
         """
         self._left = min(self._most, self._left + (now - self._at) * self._a_second)
         self._at = now

@@ -52,11 +52,11 @@ class LeafResource(Resource):
         self._access = access
 
     def answer(self, request: Request) -> bytes | int:
-        """Return the body of the page, or NOT_DONE_YET for an answer that follows later."""
+        """Return the body of the response, or NOT_DONE_YET if the response is sent later."""
         raise NotImplementedError
 
     def render(self, request: Request) -> bytes | int:
-        """Set the headers, check the request, and return the answer or an error."""
+        """Set the headers, check the request, and return the body of the page or an error."""
         for name, value in _HEADERS.items():
             request.setHeader(name, value)
         if len(request.uri) > _LONGEST_URL:

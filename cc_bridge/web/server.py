@@ -25,7 +25,7 @@ Checks = Callable[[], Mapping[str, str]]
 
 
 class _MetricsResource(LeafResource):
-    """The page /metrics."""
+    """The page /metrics: the metrics in the format of Prometheus."""
 
     def __init__(self, scrape: Scrape) -> None:
         super().__init__()

@@ -58,11 +58,11 @@ class FollowUpSession(TokenAuth):
         return bool(self._token) and same(token.encode("utf-8", "replace"), self._token)
 
     def start_session(self, request: Request) -> None:
-        """Set the browser's session cookie."""
+        """Start a session: set the browser's cookie with the signed expiry time."""
         self._set_cookie(request, str(self._values.dumps(int(self._now()) + _SECONDS)), _SECONDS)
 
     def end_session(self, request: Request) -> None:
-        """Delete the browser's session cookie."""
+        """End the session: delete the browser's cookie."""
         self._set_cookie(request, "", 0)
 
     @staticmethod

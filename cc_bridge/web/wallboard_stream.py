@@ -128,7 +128,7 @@ class _EventSubscriber:
             self._missed = event
 
     def drop(self) -> None:
-        """Disconnect immediately; data in the transport's buffer is lost."""
+        """Disconnect the browser immediately; unsent data is lost."""
         transport: Any = self._request.channel.transport
         transport.abortConnection()
 

@@ -56,7 +56,7 @@ def catalogue() -> Mapping[Language, Mapping[str, Any]]:
 
 
 def kpi_of(column: Column) -> Kpi | None:
-    """Return the KPI of a column; None if the column has a formula of its own."""
+    """Return the KPI that defines a column; None if the column has its own formula instead."""
     return _KPIS[column.kpi] if column.kpi else None
 
 
@@ -115,7 +115,7 @@ class Localization:
         return next((kind["short"] for kind in kinds.values() if score in kind["scores"]), score)
 
     def figures_of(self, text: str) -> str:
-        """Return a text with the reader's digits."""
+        """Return a text in which the digits 0 to 9 are replaced by the reader's digits."""
         return text.translate(_PERSIAN) if self.digits == "persian" else text
 
     # -- numbers
@@ -222,7 +222,7 @@ class Localization:
 
 
 def _minutes(seconds: float) -> str:
-    """Return seconds as `minutes:seconds`; a time under ten seconds also has tenths."""
+    """Return seconds as text, `minutes:seconds`; a time of less than ten seconds also has tenths."""
     if 0 < abs(seconds) < 10 and round(seconds, 1) != round(seconds):  # noqa: PLR2004 - the ten
         return f"0:{seconds:04.1f}" if seconds > 0 else f"−0:{-seconds:04.1f}"  # noqa: RUF001 - typography for readers
     whole = round(abs(seconds))
