@@ -5,8 +5,8 @@ recognises these forms as one number and knows the forms in which a network send
 
 `privacy.caller_keys.normalise`, which makes the stored keys, does not use phonenumbers. The library's tables
 change every two weeks, but a key must stay the same for years or opt-outs are lost. The library also accepts
-letters as digits, and takes the extension 201 for a foreign number. 51 us for 16 numbers and 1.4 MB would be
-acceptable.
+letters as digits, and takes the extension 201 for a foreign number. Its cost is no
+reason: 51 us for 16 numbers, 1.4 MB.
 
 Note: a number with and without its country code is recognised as one only if the region is known.
 """
@@ -24,7 +24,8 @@ __all__ = ["NumberKeys"]
 class NumberKeys:
     """The conversion of phone numbers to caller keys for one contact centre.
 
-    It depends on the contact centre's region (for numbers without a country code) and has its shared numbers.
+    The contact centre has a region, for numbers without a country code, and shared numbers, from which many
+    people call.
     """
 
     def __init__(self, keys: CallerKeys, region: str = "", shared: Iterable[str] = ()) -> None:

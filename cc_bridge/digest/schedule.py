@@ -58,7 +58,7 @@ def period_of(every: Frequency, day: date, days: Days) -> Period:
 class DigestTimer:
     """The timer of digests: they are due at an hour of certain days.
 
-    These are all days, one day of the week, or the first day of each month.
+    `every` decides which days these are: all days, one day of the week, or the first day of each month.
     """
 
     every: Frequency

@@ -30,7 +30,7 @@ _ADDRESS = re.compile(r"[!-;=?-~]+@[!-;=?-~]+")  # visible characters without < 
 
 
 class MailOutcome(StrEnum):
-    """The outcome of a mail that was not sent or about which this is not known."""
+    """The outcome of a failed attempt to send a mail: retry later, refused for ever, or possibly sent."""
 
     LATER = "later"  # a temporary failure; retry
     REFUSED = "refused"  # a permanent failure
@@ -38,7 +38,7 @@ class MailOutcome(StrEnum):
 
 
 class MailFailed(MailError):
-    """Error: a mail was not sent, or it is not known whether it was sent; `outcome` says which."""
+    """Error: a mail was not sent, or it may have been sent in spite of an error; `outcome` says which."""
 
     def __init__(self, why: str, outcome: MailOutcome) -> None:
         super().__init__(why)
@@ -62,7 +62,7 @@ def send(server: MailServer, sender: str, address: str, mail: bytes, on_text: Ca
     """Send a mail to one address.
 
     `on_text` is called before the text of the mail is sent. Raise MailFailed, with the reason in one line, if
-    the mail was not sent or this is not known. Raise ConfigError if the CA file cannot be read.
+    the mail was not sent or only may have been sent. Raise ConfigError if the CA file cannot be read.
     """
     for each in (sender, address):
         if not _ADDRESS.fullmatch(each):  # smtplib would change such an address

@@ -148,7 +148,7 @@ def count(value: float) -> Figure:
 def ratio(part: float, whole: float, n: int | None = None) -> Cell:
     """Return `part` of `whole` in per cent, without an interval; None if `whole` is 0.
 
-    It is used for shares of time, for example, which have no interval.
+    A share of time, for example, has no interval.
     """
     return Figure(100 * part / whole, n) if whole else None
 

@@ -126,11 +126,12 @@ class AttemptCount:
 
 @dataclass(frozen=True, slots=True)
 class RatedBy:
-    """The number of ratings from 1 to 5 that have the same rating `value` and the same `key` of a factor.
+    """The number of ratings with the same `value` (1 to 5) whose factor has the same `key`.
 
     A factor is the call's wait band, `agents_spoken` (the number of the call's talks), the hour of the
-    answer, or the queue. `key` is the value of the factor, and each rating is counted once for each factor.
-    The wait band -1 and 0 talks mean that the call is not stored; 3 talks mean three or more.
+    answer, or the queue. `key` is the value of the factor, such as the name of the queue. Each rating is
+    counted once for each factor. The wait band -1 and 0 talks mean that the call is not stored; 3 talks mean
+    three or more.
     """
 
     factor: Dimension | str

@@ -1,14 +1,14 @@
 """The team average next to an agent's own score, such that it reveals no other agent's score. Pure.
 
 An agent can subtract their own answers from an average. So an average is shown only if at least `minimum`
-answers rate other agents. They must rate at least `COLLEAGUES` agents, and no agent may have more
-than half of them.
+answers rate other agents, at least `COLLEAGUES` others are rated, and no agent has more than half of these
+answers.
 
 The average includes the agent's own answers, so all agents see the same average. It has no n. It is rounded
 to whole per cents and points or to tenths of a mean, which hides a single answer.
 
 Note: the difference of two averages of one day, read one after the other, would show new answers. So the rows
-must be of days that have ended (`ended_days`), and today has none.
+must be of days that have ended (`ended_days`), and today has no average.
 """
 
 from collections.abc import Iterable

@@ -46,7 +46,7 @@ class CallResult(StrEnum):
 
 
 class NoCallbackReason(StrEnum):
-    """The reason why a caller is not called back, is not called again, or was not asked the survey."""
+    """The reason why a caller is not called back, or why a callback ended without a survey."""
 
     NO_CONSENT = "no_consent"
     WITHHELD = "withheld"  # no number, or a number that cannot be dialled
@@ -154,7 +154,7 @@ class CallbackPlan:
     def due(self, now: float) -> list[CallbackCandidate]:
         """Return the candidates to call now.
 
-        After each of these calls, `record_result` must be called.
+        The result of each of these calls must be passed to `record_result`.
         """
         self._prune(now)
         calling: list[CallbackCandidate] = []

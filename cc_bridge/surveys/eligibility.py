@@ -100,7 +100,7 @@ class SurveyCandidate:
 
 @dataclass(frozen=True, slots=True)
 class SurveyHistorySnapshot:
-    """The survey history of one caller, and the surveys of today and now that the limits count."""
+    """The survey history of one caller, and the numbers of surveys to which the limits apply."""
 
     last_asked_at: float | None = None  # UTC seconds since the epoch; None: never, or forgotten
     opted_out: bool = False

@@ -89,10 +89,11 @@ class _HangupCounts:
 class HangupOutliers:
     """Counts the callers who hung up first, for each agent in each queue, and finds the outliers.
 
-    An agent in a queue is an outlier if two conditions hold. First, the agent's share must be above that of
-    the queue's other agents even if both are only at their confidence bounds. The bounds leave out one case
-    in 1,000 on each side, as in comparisons of hospitals (Spiegelhalter, Statistics in Medicine 24, 2005).
-    With 4,000 pairs of agent and queue, chance alone still makes 4 or more of them meet this condition.
+    An agent in a queue is an outlier if two conditions hold. First, the agent's share must exceed the share
+    of the queue's other agents together, and the lower confidence bound of the difference must be above 0.
+    The bounds leave out one case in 1,000 on each side, as in comparisons of hospitals (Spiegelhalter,
+    Statistics in Medicine 24, 2005). With 4,000 pairs of agent and queue, chance alone still makes 4 or more
+    of them meet this condition.
 
     So the second condition is a limit on the probability that chance gives the agent this many hang-ups. The
     more pairs are compared, the lower is the limit (Bonferroni). Then at most one report in 40 has an outlier

@@ -3,7 +3,7 @@
 The daemon fills the history from the database at start and reads the database again every minute, because
 daemons of other PBXs and the command `cc-bridge opt-out` write there too. The daemon also adds each survey
 attempt of its own PBX as soon as the attempt starts. No method waits for the database. While the database is
-away, the history has only what is in memory.
+away, surveys are decided with what is in memory.
 
 Note: each attempt and each opt-out may arrive late and several times. Adding it again changes nothing. Only
 surveys of this PBX are counted per queue and agent, because another PBX may have a queue of the same name.

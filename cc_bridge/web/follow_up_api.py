@@ -47,7 +47,7 @@ class ActionResult:
     """The result of an action on a follow-up, such as to take it.
 
     `refused` is the reason why the action is not possible; empty if the action was done. `now` has the
-    follow-up after the action; None if there is no such follow-up.
+    current follow-up; None if there is no such follow-up.
     """
 
     refused: str

@@ -1,6 +1,6 @@
 """The base class of JSON pages about people: rate limit, time limit and log line.
 
-If the database does not answer within `_SECONDS`, the response is the status 503. The text of an exception
+If the database does not answer within `_SECONDS`, the response has the status 503. The text of an exception
 may contain a caller's number, so only the exception's type is logged.
 """
 

@@ -75,9 +75,9 @@ def site(
 ) -> PageSite:
     """Return the HTTP site.
 
-    `alive` returns the checks of /healthz, whose faults need a restart of the process. `ready` returns the
-    checks of /readyz, whose faults prevent the process from working. `board` returns the current wallboard as
-    JSON, and `stream` sends it at each change. `api` are further resources below /api.
+    `alive` returns the checks of /healthz; a failed one means that the process needs a restart. `ready`
+    returns the checks of /readyz; a failed one means that the process cannot do its work. `board` returns the
+    current wallboard as JSON, and `stream` sends it at each change. `api` are further resources below /api.
     """
     live = TreeResource(WallboardResource(board, access), events=WallboardEventsResource(stream, access))
     return PageSite(
