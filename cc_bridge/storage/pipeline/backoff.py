@@ -1,4 +1,4 @@
-"""The backoff of a database or disk: growing pauses between failed attempts.
+"""The backoff while a database or disk fails: growing pauses between the attempts to write.
 
 The start and the end of an outage are logged. The writer and the forwarder have one instance each. Each
 instance works in the thread of its owner.
@@ -17,9 +17,9 @@ class Backoff:
     """
 
     def __init__(self, log: Logger, what: str, first: float, longest: float) -> None:
-        """Set `what`, the failing part as the log names it, and the shortest and longest pause.
+        """Set the log, the name of the database or disk in it, and the pauses.
 
-        `first` and `longest` are in seconds.
+        `what` is that name. `first` and `longest` are the shortest and the longest pause, in seconds.
         """
         self.failures = 0
         self._log = log
@@ -46,7 +46,10 @@ class Backoff:
         return self._pause(self._attempts - 1)
 
     def over(self, waiting: int) -> None:
-        """End the outage after an attempt that succeeded; the log states that the part is back."""
+        """End the outage after an attempt that succeeded; log that the database or disk is back.
+
+        `waiting` is the number of records that remain to be written. Without an outage nothing happens.
+        """
         if self._attempts:
             self._attempts = 0
             self._log.info(

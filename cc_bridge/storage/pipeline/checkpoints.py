@@ -42,10 +42,10 @@ CheckpointStates = Mapping[tuple[str, ...], Mapping[str, Any]]  # rows by key
 
 
 class RowsAndCheckpoints(NamedTuple):
-    """A batch divided into final rows and checkpoints.
+    """A batch in two parts: rows of what has ended, and checkpoints of what is open.
 
-    `ended` has the final rows as (table, row). `states` has the last state of each open call or agent, by
-    key.
+    `ended` has the rows of the usual tables, as (table, row). `states` has one checkpoint for each call or
+    agent, by its key: the last one of the batch.
     """
 
     ended: list[tuple[Any, dict[str, Any]]]
@@ -53,7 +53,7 @@ class RowsAndCheckpoints(NamedTuple):
 
 
 def part(rows: Sequence[tuple[Any, dict[str, Any]]]) -> RowsAndCheckpoints:
-    """Divide rows into rows of the usual tables and the last state of each open call or agent."""
+    """Divide a batch into the rows of the usual tables and the last checkpoint of each call or agent."""
     states = {tuple(row[name] for name in _KEY): row for table, row in rows if table is open_state}
     return RowsAndCheckpoints(
         [each for each in rows if each[0] is not open_state] if states else list(rows), states
@@ -61,7 +61,7 @@ def part(rows: Sequence[tuple[Any, dict[str, Any]]]) -> RowsAndCheckpoints:
 
 
 def keep(connection: Connection, states: CheckpointStates) -> None:
-    """Write checkpoints into an SQL database; an empty state deletes its row."""
+    """Write checkpoints into an SQL database; a checkpoint with an empty state deletes the stored row."""
     still_open = [row for row in states.values() if row["state"]]
     over = [
         {f"the_{name}": value for name, value in zip(_KEY, key, strict=True)}
@@ -75,7 +75,7 @@ def keep(connection: Connection, states: CheckpointStates) -> None:
 
 
 def keep_in_journal(connection: sqlite3.Connection, states: CheckpointStates) -> None:
-    """Write checkpoints into a journal; an empty state deletes its row."""
+    """Write checkpoints into a journal; a checkpoint with an empty state deletes the stored row."""
     still_open = [(json.dumps(key), row["state"]) for key, row in states.items() if row["state"]]
     over = [(json.dumps(key),) for key, row in states.items() if not row["state"]]
     connection.executemany("INSERT OR REPLACE INTO open_state VALUES (?, ?)", still_open)

@@ -3,8 +3,9 @@
 Every few seconds a daemon stores until when its PBX was observed: the watermark. Two daemons with one PBX
 name overwrite each other's rows and watermarks. At a start, each one would adopt the open calls of the other.
 
-Only a watermark later than our last one is from another daemon. An older one may be our own, or come from an
-imported journal. After a failed batch our last watermark is unknown, and the next check is skipped.
+A stored watermark that is later than the last one of this process is from another daemon. An older one may be
+from this process, or from an imported journal. After a failed batch our last watermark is unknown, and the
+next check is skipped.
 
 The check is an UPDATE that changes no value, so that SQLite takes the write lock first. SQLite does not let a
 transaction wait for that lock if it has already read.
@@ -24,7 +25,10 @@ _log = Logger()
 
 
 class DuplicateWriterCheck:
-    """A memory of the last watermark that this process has written for each PBX."""
+    """The last watermark that this process has written for each PBX, for comparison with the stored one.
+
+    A watermark is the instant until which a PBX was observed.
+    """
 
     def __init__(self) -> None:
         self._last: dict[str, float] = {}
@@ -35,9 +39,10 @@ class DuplicateWriterCheck:
         self._last.clear()
 
     def check(self, connection: Connection, rows: Iterable[tuple[Table[Any], Mapping[str, Any]]]) -> None:
-        """Log a warning, once for each PBX, if another daemon has stored a later watermark.
+        """Log a warning, once for each PBX, if another daemon has stored a later watermark for it.
 
-        It must be called within the transaction, before the new rows are written.
+        `rows` is the batch that is to be written. Call this method within the transaction of the batch,
+        before the rows are written.
         """
         marks = {row["pbx"]: row["observed_until"] for table, row in rows if table is observation_watermarks}
         for pbx in self._last.keys() & marks.keys() - self._reported:

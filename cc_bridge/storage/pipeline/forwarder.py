@@ -33,7 +33,7 @@ _log = Logger()
 
 
 class Forwarder:
-    """A thread that copies a journal to the database that `open_engine` opens.
+    """A thread that copies a journal to a database server, which `open_engine` connects to.
 
     `forwarded` counts the rows that the server has committed, including rows sent again. The metrics read it
     from any thread.
@@ -42,7 +42,10 @@ class Forwarder:
     def __init__(
         self, journal: Journal, open_engine: Callable[[], Engine], call_from_thread: Callable[..., object]
     ) -> None:
-        """`call_from_thread` schedules a call in the reactor's thread."""
+        """Set the journal, a function that returns the server's engine, and a way into the reactor's thread.
+
+        `call_from_thread` schedules a call in the reactor's thread.
+        """
         self.journal = journal
         self.forwarded = 0
         self._database = SqlSink(open_engine)
@@ -61,7 +64,7 @@ class Forwarder:
 
     @property
     def failures(self) -> int:
-        """The number of failed attempts to write to the server."""
+        """The number of failed attempts to write to the server since the start of the daemon."""
         return self._outage.failures
 
     def start(self) -> None:
@@ -93,7 +96,7 @@ class Forwarder:
                 self._fire_stopped()
 
     def _run_once(self) -> bool:
-        """Forward the first batch of the journal, or wait for entries.
+        """Forward the next batch of entries in the journal, or wait for new entries.
 
         Return False when the thread should end.
         """
@@ -137,7 +140,7 @@ class Forwarder:
         )
 
     def _fire_stopped(self) -> None:
-        """Fire the Deferred of `stop` once: when the thread ends or at the deadline, whichever is first."""
+        """Fire the Deferred that `stop` returned, once: when the thread ends, or earlier at the deadline."""
         if not self._fired.acquire(blocking=False):
             return
         if self._deadline:

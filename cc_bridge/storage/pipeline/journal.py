@@ -6,11 +6,11 @@ database needs no journal.
 Forwarded entries stay for two minutes and are sent again after a lost connection: a server that crashes or
 fails over may lose its last confirmed commits.
 
-An entry is a table row in JSON. The server fills in columns that were added later. A migration that renames
-or drops a column needs a new journal format, with an upgrade in `journal_schema.py`.
+An entry is a table row in JSON. The server fills in columns that were added after the entry was written. A
+migration that renames or drops a column needs a new journal format, with an upgrade in `journal_schema.py`.
 
-The tables `observation_watermarks` and `open_state` let a daemon start without the server. They are neither
-forwarded nor limited. The table `outbox` holds events for webhooks (see outbox.py).
+The tables `observation_watermarks` and `open_state` let a daemon start without the server and are not
+forwarded. The table `outbox` holds events for webhooks.
 """
 
 # Libraries were checked and rejected, because none appends or returns a batch in one transaction.
@@ -48,7 +48,7 @@ _REWIND_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """A table row in the journal, with its entry number. Numbers grow and are never used twice."""
+    """A table row in the journal, with its entry number. Entry numbers grow and are never used twice."""
 
     id: int
     row: TableRow
@@ -57,10 +57,10 @@ class JournalEntry:
 class Journal:
     """A journal file; it is opened when it is first used, and again after any failure.
 
-    Any thread may read these attributes, which are as of the last transaction. `pending`: approximate number
-    of entries that the server does not have. `rejected`: number of rows that the server rejected; they stay
-    in the file for an administrator. `full`: True if the size limit is reached or the disk is nearly full;
-    only answers, survey attempts and opt-outs should then be written.
+    Any thread may read the attributes below; they are updated at each transaction. `pending` is the
+    approximate number of entries that the server does not have. `rejected` is the number of rows that the
+    server rejected; they stay in the file for an administrator. `full` is True if the size limit is reached
+    or the disk is nearly full; the writer should then write only answers, survey attempts and opt-outs.
     """
 
     def __init__(self, file: Path, limit: int, now: Callable[[], float] = time) -> None:
@@ -87,7 +87,7 @@ class Journal:
 
     @property
     def oldest_seconds(self) -> float:
-        """The time that the first entry has waited for the server, in seconds; 0 without waiting entries."""
+        """The time that the oldest entry has waited for the server, in seconds; 0 if no entry waits."""
         return max(0.0, self._now() - self._oldest_at) if self.pending else 0.0
 
     def open(self) -> None:
@@ -99,7 +99,7 @@ class Journal:
             raise StorageError(f"the journal {self._path}: {error}") from error
 
     def write(self, rows: Sequence[TableRow]) -> None:
-        """Append rows; they are on disk on return.
+        """Append rows; they are on disk when this method returns.
 
         Raises RecordRejected for a value that JSON cannot hold.
         """
@@ -124,7 +124,7 @@ class Journal:
         self.arrived.set()
 
     def head(self, limit: int) -> list[JournalEntry]:
-        """Return the first `limit` entries that are not forwarded yet, fewer if there are fewer.
+        """Return up to `limit` entries that are not forwarded yet, oldest first.
 
         Raises StorageError for an entry of a table that this version does not know.
         """
@@ -158,7 +158,10 @@ class Journal:
             self._file.shrink()
 
     def rewind(self) -> None:
-        """Make all forwarded entries that are still kept wait again: the server may have lost them."""
+        """Mark all forwarded entries that are still in the file as not forwarded.
+
+        They are then sent again, because the server may have lost them.
+        """
         with self._file.transaction() as connection:
             connection.execute(
                 "UPDATE forward_watermark SET entry_id = (SELECT min(id) - 1 FROM entries)"
@@ -188,16 +191,16 @@ class Journal:
         return None if row is None else float(row[0])
 
     def open_records(self, pbx: str) -> list[OpenStateRecord]:
-        """Return the checkpoints of a PBX: what was open there when it was last observed.
-
-        These are calls and agents' states.
-        """
+        """Return the checkpoints of a PBX: the open calls and agents' states when it was last observed."""
         with self._file.transaction() as connection:
             rows = connection.execute("SELECT key, state FROM open_state ORDER BY rowid").fetchall()
         return checkpoints.read_journal(rows, pbx)
 
     def recorded_decisions(self) -> list[TableRow]:
-        """Return the survey attempts and opt-outs in the journal, oldest first. The server may lack them."""
+        """Return the survey attempts and opt-outs in the journal, oldest first.
+
+        The survey history needs them, because the server may not have them yet.
+        """
         names = (survey_attempts.name, opt_outs.name)
         with self._file.transaction() as connection:
             found = connection.execute(
@@ -208,8 +211,9 @@ class Journal:
     def prune(self, before: Mapping[str, float]) -> int:
         """Delete old entries and return their number.
 
-        `before` maps a table to an instant, in UTC seconds since the epoch. An entry is deleted if it was
-        written before the instant of its table, even if it waits or was rejected.
+        `before` maps the name of a table to an instant, in UTC seconds since the epoch. An entry is deleted
+        if it was written before the instant of its table, even if it still waits for the server or was
+        rejected.
         """
         deleted = 0
         with self._file.transaction() as connection:
@@ -247,7 +251,7 @@ class Journal:
         self.pending, self._oldest_at = max(0, (last or 0) - self._sent), oldest_at or 0.0
 
     def _log_transition(self) -> None:
-        """Log an error when the journal becomes full, and a line when it has room again."""
+        """Log when the journal becomes full (an error), and when it has room again (an information)."""
         full = self._file.room <= 0
         if full and not self.full:
             _log.error(
@@ -256,7 +260,7 @@ class Journal:
                 pending=self.pending,
             )
         elif self.full and not full:
-            _log.info("the journal has room again; all records are stored")
+            _log.info("the journal has room again; records of every kind are accepted again")
         self.full = full
 
 

@@ -44,9 +44,11 @@ def pending_in(file: Path) -> int:
 def import_journal(file: Path, database: SqlSink, progress: Callable[[int], None]) -> JournalImport:
     """Write all waiting records of a journal into a database.
 
-    `progress` gets the number of records in each written or rejected part. Raises StorageError for a journal
-    that cannot be used or that another process holds. An error of the database passes through; the records
-    written before it are acknowledged and are not written again.
+    `progress` is called with the number of records of each part that was written or rejected.
+
+    Raises StorageError for a journal that cannot be used or that another process holds. An error of the
+    database passes through. The records that were written before the error are acknowledged, so that the next
+    import does not write them again.
     """
     journal = Journal(file, _NO_LIMIT)
     written = rejected = 0

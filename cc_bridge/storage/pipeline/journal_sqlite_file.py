@@ -36,10 +36,11 @@ _GIVE_BACK, _KEPT_FREE = 2_000, 1_000
 
 
 class JournalSqliteFile:
-    """An SQLite file that runs one transaction at a time.
+    """The SQLite file of a journal, with one transaction at a time.
 
-    `size` is the number of bytes in use, as of the last transaction. `room` is the number of bytes left until
-    the limit or until the reserve of the disk is reached, whichever is less.
+    `size` is the number of bytes in use after the last transaction. `room` is the number of bytes by which
+    the file may still grow: until its size limit, or until only the reserve of free space is left on the
+    disk, whichever is less.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class JournalSqliteFile:
         opened: Callable[[sqlite3.Connection], None],
         committed: Callable[[sqlite3.Connection], None],
     ) -> None:
-        """Set the path, the limit in bytes, and two callbacks that run under the lock.
+        """Set the path, the size limit in bytes, and two callbacks; other threads wait while one runs.
 
         `opened` runs after each opening of the file, `committed` after each commit.
         """
@@ -92,7 +93,7 @@ class JournalSqliteFile:
         self.room = min(self.limit - self.size, spare)
 
     def shrink(self) -> None:
-        """Return some unused pages to the disk if the file has many."""
+        """Give some unused pages of the file back to the disk, if the file has many of them."""
         with self._lock:
             if self._connection and self._free > _KEPT_FREE:
                 # The pragma returns a row for each page, and execute() stops after the first one. A script

@@ -3,11 +3,12 @@
 The table is in a file on local disk, so that deliveries continue while a server is away: in the SQLite
 database, or else in the journal. The writer adds an event in the transaction of its record.
 
-Each access opens its own connection (0.25 ms), so a file that was moved away gets no updates. Delivery
-results are not synced: after a power failure an event may be sent again. A delivered row stays for an hour
+Each access opens its own connection (0.25 ms), so a file that was moved away gets no updates. Results of
+deliveries are not synced: after a power failure an event may be sent again. A delivered row stays for an hour
 without its body, so that a record that is written twice makes only one event.
 
-Note: a missing file is never created here. A database with only this table would look like another program's.
+Note: a missing file is never created here. A database with only this table would look like the database of
+another program.
 """
 
 import sqlite3
@@ -125,9 +126,9 @@ _DEAD_OF_UNKNOWN = 10_000  # dead events kept for an endpoint that is no longer 
 
 @dataclass(frozen=True, slots=True)
 class OutboxEvent:
-    """An event for one endpoint.
+    """An event that is to be sent to one endpoint.
 
-    Fields are the columns of the table `outbox`; instants are seconds since the epoch.
+    The fields are columns of the table `outbox`; instants are UTC seconds since the epoch.
     """
 
     endpoint: str
@@ -144,7 +145,7 @@ class OutboxEvent:
 
 @dataclass(frozen=True, slots=True)
 class OutboxCount:
-    """The numbers of pending and dead events of one endpoint."""
+    """The numbers of pending and dead events of one endpoint, and the time of the oldest pending event."""
 
     pending: int
     oldest_at: float  # time of the oldest pending event, seconds since the epoch; 0 without one
@@ -190,18 +191,18 @@ def local_file(url: str, journal: Path) -> Path:
 
 
 class OutboxFile:
-    """An outbox file, for one read or update at a time. Any thread may use it.
+    """A file with an outbox. Each method makes one read or one update, and any thread may call it.
 
-    Methods raise sqlite3.Error.
+    The methods raise sqlite3.Error. A file that does not exist counts as an empty outbox.
     """
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
     def due(self, endpoint: str, now: float, limit: int) -> Sequence[OutboxEvent]:
-        """Return up to `limit` events that may be sent now, at most one of each call.
+        """Return up to `limit` events of an endpoint that may be sent now; events without an attempt first.
 
-        Events without an attempt come first.
+        Events of one call are sent in order, so only the oldest pending event of each call is returned.
         """
         return self._events(_DUE, {"endpoint": endpoint, "now": now, "limit": limit})
 
@@ -210,7 +211,7 @@ class OutboxFile:
         return self._events(_LIST, {})
 
     def counts(self) -> Mapping[str, OutboxCount]:
-        """Return the numbers of pending and dead events, by endpoint."""
+        """Return the numbers of pending and dead events of each endpoint that has any."""
         with self._transaction() as connection:
             rows = connection.execute(_COUNTS).fetchall() if connection else []
         return {
@@ -218,7 +219,9 @@ class OutboxFile:
         }
 
     def add(self, rows: Sequence[Mapping[str, object]]) -> bool:
-        """Add rows made by `row`, each one once; they are on disk on return.
+        """Add rows made by the function `row`; they are on disk when this method returns.
+
+        A row that exists already stays as it is.
 
         Return False if there is no outbox yet.
         """
@@ -241,9 +244,9 @@ class OutboxFile:
     def failed(
         self, endpoint: str, event_id: str, attempts: int, next_attempt_at: float | None, reason: str
     ) -> None:
-        """Note a failed attempt.
+        """Store the result of a failed attempt to deliver an event.
 
-        `next_attempt_at` None means that no further attempt follows: the event is dead.
+        If `next_attempt_at` is None, no further attempt follows: the event becomes dead.
         """
         state = OutboxState.DEAD if next_attempt_at is None else OutboxState.PENDING
         with self._transaction() as connection:
@@ -264,9 +267,10 @@ class OutboxFile:
                 )
 
     def retry(self, event_id: str | None, now: float) -> int:
-        """Make one undelivered event due now with a fresh count of attempts, or all if `event_id` is None.
+        """Make one undelivered event due now, or all undelivered events if `event_id` is None.
 
-        Return the number of events that were changed; dead events become pending again.
+        The count of attempts starts at 0 again, and a dead event becomes pending. Return the number of events
+        that were changed.
         """
         which = "" if event_id is None else " AND event_id = :event_id"
         with self._transaction() as connection:
@@ -279,11 +283,12 @@ class OutboxFile:
             ).rowcount
 
     def tidy(self, limits: Mapping[str, int], now: float) -> Mapping[str, int]:
-        """Keep the events of each endpoint within its limit; return how many were deleted, by endpoint.
+        """Delete old events and those beyond the limits; return how many dead events were deleted.
 
-        Beyond the limit, the oldest pending events become dead and the oldest dead events are deleted. All
-        pending events of an endpoint that is no longer configured become dead. Delivered events are deleted
-        after an hour, dead events after 30 days. The result counts deleted dead events only.
+        `limits` has the greatest number of events by endpoint, and the result is by endpoint too. Beyond the
+        limit, the oldest pending events become dead and the oldest dead events are deleted. All pending
+        events of an endpoint that is no longer configured become dead. Delivered events are deleted after an
+        hour, dead events after 30 days.
         """
         dropped: dict[str, int] = {}
         with self._transaction() as connection:

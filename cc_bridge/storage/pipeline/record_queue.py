@@ -40,10 +40,14 @@ class QueuedRecord:
 
 
 class RecordQueue:
-    """A queue in one of three states: open; draining (accepts no more records); closed (empty for good)."""
+    """The queue of the records that wait to be written.
+
+    It is in one of three states: open; draining (it accepts no more records, and the remaining ones are
+    written); closed (empty for good).
+    """
 
     def __init__(self, bound: int, full: Callable[[], bool] = lambda: False) -> None:
-        """`bound` is the longest queue, in records; `full` returns True while the disk is full."""
+        """Set the greatest number of records, `bound`; `full` returns True while the disk is full."""
         self.dropped = 0  # records that were discarded
         self._bound = bound
         self._full = full
@@ -69,12 +73,12 @@ class RecordQueue:
     def add(self, record: Record, done: Deferred[None] | None = None, *, last: bool = True) -> bool:
         """Add a record and return True, or count it as dropped and return False.
 
-        `last`: the record ends its group.
+        `last` is True if the record ends its group. `done` is given if a caller waits for the record; it
+        fires once the record is on disk.
 
-        Once the queue is full or the disk is full, only two sorts of records are accepted: records for which
-        a caller waits (`done`), and answers, survey attempts and opt-outs, which callers gave and which are
-        few. A full disk still accepts checkpoints of open calls, because they replace their former version
-        and need no more space.
+        While the queue or the disk is full, only two sorts of records are accepted: records with `done`, and
+        answers, survey attempts and opt-outs, which callers gave and which are few. If only the disk is full,
+        checkpoints are accepted too, because a checkpoint replaces the earlier one and needs no more space.
         """
         if not isinstance(record, Record):
             raise TypeError(f"not a record: {type(record).__name__}")
@@ -93,14 +97,17 @@ class RecordQueue:
             return True
 
     def seal_batch(self) -> None:
-        """End the group with the record that was added last."""
+        """End the current group: the record that was added last is its last one."""
         with self._wake:
             if len(self._queue) > self._ready:
                 self._queue[-1].last = True
                 self._whole()
 
     def _whole(self) -> None:
-        """Mark all records of the queue as ready, and notify the writer's thread if it should start now."""
+        """Mark all records of the queue as ready, because every group is complete.
+
+        Notify the writer's thread if it should start now.
+        """
         before, self._ready = self._ready, len(self._queue)
         if self._urgent or before == 0 or before < BATCH <= self._ready:  # else its wait ends in time
             self._wake.notify()
@@ -108,7 +115,7 @@ class RecordQueue:
     def next_batch(self) -> list[QueuedRecord]:
         """Wait for the next batch and return it; its records stay in the queue.
 
-        An empty list means that the queue is closed, or drained to the end.
+        An empty list means that the queue is closed, or that it drains and has no records left.
         """
         with self._wake:
             while not (self._ready or self._draining or self._closed):
@@ -121,7 +128,10 @@ class RecordQueue:
             return list(islice(self._queue, self._end_of_batch()))
 
     def written(self, batch: Sequence[QueuedRecord]) -> bool:
-        """Remove a batch from the head; return False if `close` has discarded it already."""
+        """Remove a written batch from the head of the queue.
+
+        Return False if `close` has discarded the batch already.
+        """
         with self._wake:
             if self._closed:
                 return False
@@ -131,15 +141,19 @@ class RecordQueue:
             return True
 
     def _end_of_batch(self) -> int:
-        """Return the number of records in the next batch, which ends with a complete group.
+        """Return how many records the next batch takes.
 
-        While the queue drains, no group grows any more, so that every record counts as ready.
+        It ends at the end of a group, so that no group is split. While the queue drains, no records are
+        added, so an incomplete last group is taken too.
         """
         ready = len(self._queue) if self._draining else self._ready
         return next((n for n in range(BATCH, ready) if self._queue[n - 1].last), ready)
 
     def pause(self, seconds: float) -> None:
-        """Wait before the next attempt. The start of draining ends the wait early; closing ends any wait."""
+        """Wait `seconds` before the next attempt to write; `drain` and `close` end the wait early.
+
+        While the queue drains, the wait is at most 0.1 s.
+        """
         with self._wake:
             if self._draining:
                 self._wake.wait_for(lambda: self._closed, min(seconds, DRAINING_PAUSE))
@@ -147,13 +161,16 @@ class RecordQueue:
                 self._wake.wait_for(lambda: self._closed or self._draining, seconds)
 
     def drain(self) -> None:
-        """Accept no more records; the remaining ones are written without a wait for further records."""
+        """Accept no more records; the remaining ones are written immediately."""
         with self._wake:
             self._draining = True
             self._wake.notify()
 
     def close(self) -> list[QueuedRecord] | None:
-        """Discard the remaining records, count them as dropped and return them; None if already closed."""
+        """Discard the remaining records, count them as dropped and return them.
+
+        Return None if the queue is closed already.
+        """
         with self._wake:
             if self._closed:
                 return None

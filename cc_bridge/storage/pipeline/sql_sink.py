@@ -36,9 +36,9 @@ class RecordRejected(Exception):
 
 
 class Sink(Protocol):
-    """A destination of the writer's rows.
+    """A place that the writer writes rows to: an SQL database or the journal.
 
-    While `full` is True, only answers, survey attempts and opt-outs should be written.
+    While `full` is True, the writer should write only answers, survey attempts and opt-outs.
     """
 
     full: bool
@@ -55,8 +55,9 @@ class Sink(Protocol):
 
 
 class SqlSink:
-    """A sink that writes into an SQL database. `open_engine` runs in the writing thread, at the first write.
+    """A sink that writes into an SQL database.
 
+    `open_engine` returns the engine of the database. It runs at the first write, in the thread that writes.
     `reconnects` counts the connections that replaced a lost one.
     """
 
@@ -108,10 +109,10 @@ class SqlSink:
 def write_bisecting(
     batch: Sequence[_Item], write: Callable[[Sequence[_Item]], None]
 ) -> Iterator[tuple[Sequence[_Item], RecordRejected | None]]:
-    """Write a batch and yield it with None; halve a rejected batch until the rejected items are found.
+    """Write a batch; if it is rejected, halve it again and again until the rejected items are found.
 
-    Each part is yielded after it was handled: with None if it was written, or a single item with its
-    RecordRejected. Other errors of `write` pass through.
+    Yield each part of the batch after it was handled: a part that was written with None, a single rejected
+    item with its RecordRejected. Other errors of `write` pass through.
     """
     try:
         write(batch)
@@ -129,7 +130,7 @@ def write_bisecting(
 def loggable_key_columns(table: Table[Any]) -> list[str]:
     """Return the key columns of a table that a log line may show.
 
-    These are all but `caller_key`, which can be the caller's number.
+    These are all key columns except `caller_key`, which can be the caller's number.
     """
     return [column.name for column in table.primary_key if column.name != "caller_key"]
 

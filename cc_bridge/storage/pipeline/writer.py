@@ -1,15 +1,15 @@
 """The writer: the one thread that writes records to local disk, in batches.
 
-`put` never waits; its record is on disk after `GROUP_SECONDS` and one transaction. The Deferred of `commit`
-fires once the record is on disk. In batches a record costs 0.06 ms of CPU; one deferToThread per row took
-three to five times as long.
+`put` never waits; the record is on disk after 0.2 s (`GROUP_SECONDS`) and one transaction. The Deferred of
+`commit` fires once the record is on disk. A record in a batch costs 0.06 ms of CPU; one deferToThread per row
+took three to five times as long.
 
 The sink is the SQLite database, or the journal when the database is a server. After a failure the writer
-reopens the sink and retries, with growing pauses. A record that the sink rejects is dropped
-with a log line and blocks no other record.
+reopens the sink and retries, with growing pauses. A record that the sink rejects is dropped with a log line
+and blocks no other record.
 
-Note: `commit` waits as long as the sink is away. Code with a caller on the line needs its own timeout; the
-record is still written.
+Note: `commit` waits while the sink fails. Code with a caller on the line needs its
+own timeout; the record is still written.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -39,16 +39,17 @@ _log = Logger()
 
 
 def no_extra_rows(_record: Record) -> Iterable[TableRow]:
-    """Return no rows: the default of `extra_rows`."""
+    """Return no rows: the default of the writer's argument `extra_rows`."""
     return ()
 
 
 class Writer:
     """A thread that writes records to a sink; only this thread uses the sink.
 
-    `call_from_thread` schedules a call in the reactor's thread. `bound` is the longest backlog, in records; a
-    full sink counts as a full backlog. `extra_rows` returns rows that are written in the same transaction as
-    a record. It runs in the writer's thread, again at each retry.
+    `call_from_thread` schedules a call in the reactor's thread. The backlog is the records that are not on
+    disk yet, and `bound` is the greatest number of them. A full sink counts as a full backlog. `extra_rows`
+    returns rows that are written in the same transaction as a record. It runs in the writer's thread, and
+    again at each retry.
 
     The metrics read three counters from any thread: `written` (records on disk, by table), `batches`
     (transactions) and `rejected` (records that the sink rejected; each one remains only as a log line).
@@ -95,7 +96,8 @@ class Writer:
     def dropped(self) -> int:
         """The number of lost records.
 
-        A record is lost if the backlog or the disk was full, or if the writer ended before it was written.
+        A record is lost if the backlog or the disk was full, or if the writer ended before it had written
+        the record.
         """
         return self._backlog.dropped
 
@@ -105,9 +107,11 @@ class Writer:
     def put(self, record: Record, *, last: bool = True) -> None:
         """Queue a record for the next batch.
 
-        The record is dropped and counted if the backlog is full or the writer has stopped. A record with
-        `last=False` waits for the last record of its group, or for `seal_batch`. All records of a group are
-        written in one transaction.
+        The record is dropped and counted if the backlog is full or the writer has stopped.
+
+        All records of a group are written in one transaction. `last` is True if the record ends its group.
+        With `last=False` it is not written before the last record of the group is put or `seal_batch` is
+        called.
         """
         self._backlog.add(record, last=last)
 
@@ -116,10 +120,10 @@ class Writer:
         self._backlog.seal_batch()
 
     def commit(self, record: Record) -> Deferred[None]:
-        """Write the record immediately, after all earlier ones.
+        """Queue a record that is to be written immediately, after all earlier records.
 
         The Deferred fires in the reactor once the record is on disk. It fails with StorageError if the sink
-        rejects the record or the writer ends first.
+        rejects the record, or if the writer ends before it has written the record.
         """
         done: Deferred[None] = Deferred()
         if self._backlog.add(record, done):
@@ -207,7 +211,10 @@ class Writer:
         if self._deadline:
             self._deadline.cancel()
         if left:
-            _log.error("the storage writer ended; {left} records are not known to be on disk", left=len(left))
+            _log.error(
+                "the storage writer ended before everything was written; {left} records may be lost",
+                left=len(left),
+            )
         self._fire(left, StorageError("the storage writer ended before the record was known to be on disk"))
         if self._stopped:
             self._in_reactor(self._stopped.callback, len(left))
