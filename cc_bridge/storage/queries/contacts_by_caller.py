@@ -33,7 +33,7 @@ def contacts(
     *,
     only_lost: bool = False,
 ) -> Iterator[list[Contact]]:
-    """Yield the contacts of each caller who entered from `since` up to `until`, in order of time.
+    """Yield one list for each caller: the caller's contacts from `since` up to `until`, in order of time.
 
     Withheld and `shared` numbers are left out. Contacts of the day before `since` are included, because their
     calls may end within the span. `only_lost` leaves out callers without a lost visit in the span. `progress`

@@ -112,8 +112,8 @@ def answers_of(connection: Connection, attempts: Iterable[Any]) -> Iterator[Any]
 def import_numbers(engine: Engine, numbers: Sequence[CustomerNumber]) -> tuple[int, int]:
     """Store numbers of customers in one transaction; return how many are new and how many have changed.
 
-    A number that stands twice gets the later entry; the second one counts as changed if it differs. An
-    unchanged entry stays as it is, so importing the same table twice has no effect.
+    If `numbers` has a number twice, the later entry is stored; it counts as changed if it differs from the
+    first. An unchanged entry stays as it is, so importing the same table twice has no effect.
     """
     c = customers.c
     with engine.begin() as connection:

@@ -146,9 +146,9 @@ class DigestDeliveries:
         return self._changed(key, due | left, values)
 
     def sending(self, key: DeliveryKey, now: float) -> bool:
-        """Note that sending starts now.
+        """Store that sending starts now.
 
-        Return False if the claim was lost, and the digest must not be sent.
+        Return False if this process has lost its claim; then the digest must not be sent.
         """
         return self._moved(key, DeliveryState.SENDING, {"next_attempt_at": now + CLAIM_SECONDS})
 

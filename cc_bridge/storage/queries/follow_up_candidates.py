@@ -102,7 +102,7 @@ def stays_since(
 def customers_of(
     connection: Connection, keys: Iterable[str], shared: Collection[str] = ()
 ) -> Mapping[str, CustomerKeys]:
-    """Return the customer of each caller key; a key without a CRM entry is a customer of its own.
+    """Return the customer of each caller key; a key without a CRM entry counts as a separate customer.
 
     `shared` keys, which several customers use, are left out.
     """

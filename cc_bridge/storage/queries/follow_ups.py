@@ -167,7 +167,7 @@ def closed_between(connection: Connection, since: float, until: float) -> list[F
 
 
 def known_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
-    """Return those of the given ids that exist."""
+    """Return those of the given ids that stored follow-ups have."""
     found: set[str] = set()
     for some in id_batches(ids):
         found.update(connection.scalars(select(_c.follow_up_id).where(_c.follow_up_id.in_(some))))
@@ -177,7 +177,8 @@ def known_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
 def covered(connection: Connection, wanted: FollowUp, keys: Collection[str]) -> bool:
     """Return True if another follow-up of this customer and reason makes the wanted one unnecessary.
 
-    It does so if it is not closed, or was closed after the cause of the wanted one.
+    The other follow-up does so if it is not closed, or if it was closed after the fact that causes the
+    wanted one.
     """
     others = select(_c.follow_up_id).where(
         _c.caller_key.in_(keys),
@@ -221,15 +222,15 @@ def unlinked(connection: Connection, pbx: str, closed_since: float) -> list[Foll
 
 
 def linked(connection: Connection, follow_up_id: str, pbx: str, call_id: str, at: float) -> None:
-    """Store the next answered call with the customer; a link that exists stays as it is."""
+    """Link a follow-up to the next answered call of its customer; an existing link is not changed."""
     mine = update(follow_ups).where(_c.follow_up_id == follow_up_id, _c.linked_call_id == "")
     connection.execute(mine.values(linked_pbx=pbx, linked_call_id=call_id, linked_at=at))
 
 
 def unnotified(connection: Connection, pbx: str) -> list[tuple[FollowUp, str]]:
-    """Return up to 500 follow-ups of a PBX whose opening or closing webhooks do not know yet.
+    """Return up to 500 follow-ups of a PBX that were opened or closed without a notification so far.
 
-    Each comes with its `notified_state`: NOTHING or OPENED.
+    Each follow-up comes with the state that webhooks were notified of: NOTHING or OPENED.
     """
     news = or_(_c.notified_state == NOTHING, _c.closed_at.is_not(None))
     wanted = select(*_COLUMNS, _c.notified_state).where(

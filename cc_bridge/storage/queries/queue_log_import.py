@@ -111,7 +111,7 @@ def _stored(connection: Connection, pbx: str, calls: set[str]) -> dict[tuple[str
 
 
 def _covered_by(visit: LoggedVisit, rows: list[Any]) -> str | None:
-    """Return the source of the stored row that is this visit; None: the visit is to be written."""
+    """Return the source of the stored row of this visit; None if no row has it, so that it is written."""
     left_at = visit.entered_at if visit.left_at is None else visit.left_at
     for row in rows:
         if row.source == QUEUE_LOG:

@@ -99,7 +99,7 @@ def read_table(
 
 
 def _columns(table: Table) -> list[Column[Any]]:
-    """Return the columns that are read, whatever the case of their names: five, then those of the data."""
+    """Return the columns that are read, in capitals or not: five columns, then those of the data fields."""
     found = {column.name.lower(): column for column in table.c}
     missing = [name for name in _COLUMNS if name not in found]
     data = [name for name in _DATA if name in found] or [name for name in (_SINGLE,) if name in found]
@@ -109,7 +109,7 @@ def _columns(table: Table) -> list[Column[Any]]:
 
 
 def _is_epoch(connection: Connection, column: Column[Any]) -> bool:
-    """Return whether a text column of times has seconds since the epoch; its first row decides."""
+    """Return True if a text column of times has seconds since the epoch, as its first value shows."""
     first = connection.execute(select(column).where(column.is_not(None)).limit(1)).scalar()
     return isinstance(first, str) and first.strip().replace(".", "", 1).isdecimal()
 

@@ -34,7 +34,7 @@ def asked_since(connection: Connection, since: float) -> list[PastAttempt]:
 
 
 def called_since(connection: Connection, since: float) -> dict[str, float]:
-    """Return the callers with a callback survey since then: caller key -> instant of the last one."""
+    """Return the callers with a callback survey at `since` or later: caller key -> instant of the last."""
     rows = connection.execute(
         select(survey_decisions.c.caller_key, func.max(survey_decisions.c.decided_at))
         .where(
@@ -48,7 +48,7 @@ def called_since(connection: Connection, since: float) -> dict[str, float]:
 
 
 def definitions(connection: Connection) -> list[SurveyDefinition]:
-    """Return each version of each survey of all PBXs, as it was loaded first."""
+    """Return each version of each survey of all PBXs, with the content that was loaded first."""
     columns = [surveys.c[field.name] for field in fields(SurveyDefinition)]
     return [SurveyDefinition(*row) for row in connection.execute(select(*columns))]
 
