@@ -170,7 +170,7 @@ def _erase_rows(
 
 
 def _deleted(traces: SubjectData) -> Iterator[tuple[Table[Any], list[Any], Any]]:
-    """Yield the deletion of the person's follow-ups.
+    """Yield the statements that delete the person's follow-ups, as (table, conditions, statement).
 
     A follow-up of another caller that only names the person in its outcome is not deleted.
     """

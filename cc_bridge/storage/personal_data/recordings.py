@@ -12,7 +12,7 @@ __all__ = ["Recordings"]
 
 
 class Recordings:
-    """The recordings in a folder, which is `survey.recordings_directory` and may be on another machine."""
+    """The recordings in the folder `survey.recordings_directory`, which may be on another machine."""
 
     def __init__(self, folder: str) -> None:
         self._folder = PurePosixPath(folder)

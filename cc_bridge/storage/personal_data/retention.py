@@ -65,7 +65,7 @@ _TABLES: dict[str, tuple[Column[float], ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
-    """The retention of each kind of data, in days; 0 means for ever."""
+    """The number of days for which each kind of data is kept; 0 means for ever."""
 
     calls: float = 0
     ratings: float = 0
@@ -74,7 +74,7 @@ class RetentionPolicy:
     follow_ups: float = 0
 
     def before(self, kind: str, now: float) -> float | None:
-        """Return the instant before which rows of a kind are deleted; None: no row is deleted."""
+        """Return the instant before which rows of a kind are deleted; None if they are kept for ever."""
         days: float = getattr(self, kind)
         return now - days * _DAY if days else None
 
@@ -125,7 +125,7 @@ class Purger:
         self._pause = pause
 
     def count(self) -> dict[str, int]:
-        """Return the number of rows that `run` would delete, by table, and of recordings."""
+        """Return how many rows of each table `run` would delete, and how many recordings it would remove."""
         counts: dict[str, int] = {}
         with self._engine.connect() as connection:
             for table, old in self._old():
@@ -178,9 +178,9 @@ class Purger:
                     yield column.table, [column.table.c.pbx == self._pbx, column < before]
 
     def _spoken(self) -> list[ColumnElement[bool]]:
-        """Return the conditions for answers whose recordings are removed; an empty list: none are.
+        """Return the conditions for answers whose recordings are removed; an empty list if none is removed.
 
-        A recording is removed when its own retention ends, or when its row is deleted, whichever is first.
+        A recording is removed when the retention of recordings ends, or earlier if its answer is deleted.
         """
         limits = [self._keep.before(kind, self._now) for kind in ("comments", "ratings")]
         before = max((limit for limit in limits if limit is not None), default=None)
@@ -201,8 +201,8 @@ def in_batches(
 ) -> Iterator[list[dict[str, Any]]]:
     """Execute `change` on all rows that match `where`, in batches; yield each batch after its commit.
 
-    `where` must no longer match a row after its change. A batch is a list of dicts with the rows' keys and
-    the columns `also`. `first` gets each batch before its transaction.
+    After `change`, a row must no longer match `where`. A batch is a list of dicts with the rows' keys and the
+    columns `also`. `first` is called with each batch before the transaction that changes it.
     """
     keys = [column.name for column in table.primary_key]
     change = change.where(*(table.c[name] == bindparam(f"key_{name}") for name in keys))

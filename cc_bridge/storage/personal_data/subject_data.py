@@ -1,4 +1,4 @@
-"""The stored data of one data subject: the values that are their number, and the calls that are theirs.
+"""The stored data of one data subject: the stored forms of the person's number, and the person's own calls.
 
 `export` returns all of it for a subject access request. `erasure.py` uses the same search.
 
@@ -56,7 +56,7 @@ _ELSEWHERE = (
 
 @dataclass(slots=True)
 class SubjectData:
-    """The matches of one person in the database.
+    """The places in the database where one person was found.
 
     `values` has the stored forms of the person's number, by column. `calls` has the Linkedids of the person's
     own calls, by PBX.
@@ -115,7 +115,7 @@ def export(connection: Connection, person: DataSubject) -> dict[str, list[dict[s
 
 
 def export_other(connection: Connection, person: DataSubject) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows of `other_rows`, by table."""
+    """Return the person's rows that `other_rows` finds, by table."""
     found: dict[str, list[dict[str, Any]]] = {}
     for table, row, _ in other_rows(connection, person):
         found.setdefault(table.name, []).append(_shown(table, row))
@@ -123,12 +123,12 @@ def export_other(connection: Connection, person: DataSubject) -> dict[str, list[
 
 
 def someones(connection: Connection, person: DataSubject) -> list[str]:
-    """Return the keys of the opt-outs and opt-ins that a person has given."""
+    """Return the caller keys under which opt-outs and opt-ins of a person are stored."""
     return [key for key in connection.scalars(select(opt_outs.c.caller_key)) if person.has_number(key)]
 
 
 def customer_keys(connection: Connection, person: DataSubject) -> list[str]:
-    """Return the caller keys under which the CRM's table has a person."""
+    """Return the caller keys of a person that are in the table `customers`, which comes from the CRM."""
     return [key for key in connection.scalars(select(customers.c.caller_key)) if person.has_number(key)]
 
 
@@ -151,7 +151,7 @@ def other_rows(
     """Yield the rows outside the usual tables that name a person, as (table, row, changes).
 
     These tables hold records in another form: events of the outbox, checkpoints of open calls, and the
-    entries of a journal. `changes` has the texts without the person, by column.
+    entries of a journal. `changes` has, by column, the texts from which the person is removed.
     """
     ours = {table.name for table in TABLES.values() if table is not open_state} | {follow_ups.name}
     for name in inspect(connection).get_table_names():

@@ -62,7 +62,7 @@ class AgentQueries(PresenceQueries):
 
 
 def _did(where: Sequence[Expression], keys: Columns, sums: Columns) -> Select[Any]:
-    """Return a SELECT of the sums, by name, of the rows of each key."""
+    """Return a SELECT with the named sums of the rows that have the same keys."""
     named = (each.label(name) for name, each in {**keys, **sums}.items())
     i = select(*named).where(*where).subquery().c
     return select(*(i[key] for key in keys), *(func.sum(i[name]).label(name) for name in sums)).group_by(

@@ -52,7 +52,10 @@ class LocalTime:
         return (self._local(at) // DAY + THURSDAY) % 7
 
     def hour_of_week(self, at: Column[Any]) -> _Expression:
-        """Return the local hour since Monday 00:00, 0 to 167: one expression is cheaper than two."""
+        """Return the number of whole local hours since Monday 00:00, 0 to 167.
+
+        One expression for weekday and hour is cheaper than two.
+        """
         return (self._local(at) // HOUR + 24 * THURSDAY) % (7 * 24)
 
     def part(self, at: _Expression, width: int) -> _Expression:
@@ -67,7 +70,7 @@ class LocalTime:
         return self._whole(at) // width * width
 
     def into(self, at: _Expression, width: int) -> _Expression:
-        """Return the seconds from the start of its time slot to an instant."""
+        """Return the seconds from the start of a time slot to an instant within that slot."""
         part = self.part(at, width)
         return self.exact(at) - (self.exact(part) if self._dialect == "postgresql" else part)
 

@@ -31,10 +31,10 @@ class PresenceQueries(SpanQueries):
     def presence(self) -> Iterator[source.PresenceSum]:
         """Yield the presence of agents by local hour.
 
-        The time is divided into slots of an hour, or shorter where the local clock differs from UTC by less.
-        The database counts states by the slots of their start and end. One row has all states with the same
-        two slots. Its time consists of the rest of the first slot, whole slots, and the start of the last
-        slot.
+        The time is divided into slots of an hour, or shorter ones if the offset from UTC is no whole hour.
+        The database counts states by the slots of their start and end. One row has all states that start in
+        the same slot and end in the same slot. Their time consists of a part of the first slot, the whole
+        slots between, and a part of the last slot.
         """
         width = math.gcd(HOUR, *(each.seconds for each in self._ask.offsets))
         rolled_up, live = self._days()

@@ -27,12 +27,12 @@ Expression = ColumnElement[Any]
 
 
 class SpanQueries:
-    """A reader of the rows in the span of one report."""
+    """The base of all report queries: it reads the rows within the span of one report."""
 
     def __init__(
         self, connection: Connection, ask: ReportQuery, asked: Callable[[], object] = lambda: None
     ) -> None:
-        """Set connection and query; `asked` is called after each answered question."""
+        """Set the connection and the report's query; `asked` is called after each question of the report."""
         self._connection = connection
         self._dialect = connection.dialect.name
         self._ask = ask

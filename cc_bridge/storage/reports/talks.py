@@ -38,7 +38,7 @@ class TalkQueries(SpanQueries):
     def _talks(self, by: Dimension) -> Iterator[Select[Any]]:
         """Yield the SELECTs that count talks by group and queue; `by` is the dimension of the groups.
 
-        By queue and by part of the span, rolled-up days are read from the roll-ups.
+        If `by` is the queue or the part of the span, rolled-up days are read from the roll-ups.
         """
         ask, t, q = self._ask, talks.c, queue_talks.c
         whole = [(ask.since, ask.until)]

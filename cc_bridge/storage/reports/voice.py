@@ -58,7 +58,7 @@ class SurveyQueries(SpanQueries):
         yield from self._rows(source.AnswerCount, *statements)
 
     def rated(self) -> Iterator[source.RatedBy]:
-        """Yield the number of csat answers by value, and by hour, queue, wait band and talks of the call."""
+        """Yield the number of csat answers of each value: by hour, by queue, by wait band and by talks."""
         c = answers.c
         csat = c.kind == "csat"
         everyone = [
@@ -204,9 +204,9 @@ def _same_attempt() -> Expression:
 
 
 def _attempted() -> FromClause:
-    """Return the answers with their attempts.
+    """Return the FROM clause of the answers, each with its survey attempt.
 
-    An attempt has the queue of the talk, whatever the answer rates.
+    The queue of an attempt is the queue of its talk, even if an answer rates something else.
     """
     return answers.outerjoin(survey_attempts, _same_attempt())
 

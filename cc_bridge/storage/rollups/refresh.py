@@ -138,7 +138,10 @@ def _lock(connection: Connection) -> None:
 
 
 def refreshed_until(connection: Connection) -> float:
-    """Return the start of the first day that is not rolled up, in UTC seconds since the epoch; 0: none is."""
+    """Return the start of the first day that is not rolled up, in UTC seconds since the epoch.
+
+    It is 0 if no day is rolled up.
+    """
     if connection.dialect.name != "postgresql":
         return 0.0
     until: date = connection.execute(select(rollup_watermark.c.refreshed_until)).scalar_one()
