@@ -72,9 +72,9 @@ _version_table = Table(
 def configuration(
     connection: Connection | None = None, *, url: URL | None = None, output: TextIO | None = None
 ) -> "Config":
-    """Return Alembic's configuration for an open connection, or for SQL text for a URL.
+    """Return Alembic's configuration: for an open connection, or for a URL to write the SQL as text.
 
-    `output` receives the SQL text.
+    `output` receives that text.
     """
     from alembic.config import Config  # noqa: PLC0415 - only older databases need it
 
@@ -110,7 +110,7 @@ def database(url: str | URL) -> Generator[Engine]:
 def upgrade(url: str | URL) -> None:
     """Upgrade the database to this version's schema.
 
-    A failure leaves no change where DDL is transactional.
+    After a failure, a database that can roll back DDL is unchanged.
     """
     open_database(url).dispose()
 

@@ -37,9 +37,9 @@ class DatabaseReadPool:
         self._pool.start()
 
     def stop(self) -> None:
-        """Accept no more reads, and let each thread end when its read has ended.
+        """Accept no more reads, and let each thread end after its current read.
 
-        Do not wait for the threads.
+        This method returns without waiting for the threads.
         """
         if self._open:
             self._open = False

@@ -17,9 +17,9 @@ class VisitQueries(SpanQueries):
     """The part of a report source that counts visits and calls."""
 
     def visits(self, by: Dimension) -> Iterator[source.VisitSums]:
-        """Yield the number of visits by group, outcome and wait in whole seconds, with sums of the wait.
+        """Yield the number of visits with the same outcome and wait in whole seconds, with sums of the wait.
 
-        `by` is the dimension of the groups.
+        They are counted for each value of the dimension `by`.
         """
         c = queue_visits.c
         wait = c.wait_seconds
@@ -67,9 +67,9 @@ class VisitQueries(SpanQueries):
             yield queue, hour // 24, hour % 24, outcome, n
 
     def journeys(self, by: Dimension) -> Iterator[source.JourneyCount]:
-        """Yield the number of calls by group, number of queues, number of talks, and answered or not.
+        """Yield the number of calls with the same number of queues and talks, answered or not.
 
-        Calls without a queue are left out. `by` is the dimension of the groups.
+        They are counted for each value of the dimension `by`. Calls without a queue are left out.
         """
         c = calls.c
         inner = (

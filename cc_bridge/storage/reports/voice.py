@@ -96,9 +96,9 @@ class SurveyQueries(SpanQueries):
             yield select(i.band, i.talks, i.value, func.sum(i.n)).group_by(i.band, i.talks, i.value)
 
     def invitations(self, by: Dimension) -> Iterator[source.InvitationCount]:
-        """Yield the number of survey decisions by group and stage; decisions for callbacks are left out.
+        """Yield the number of survey decisions of each stage; decisions for callbacks are left out.
 
-        `by` is the dimension of the groups.
+        They are counted for each value of the dimension `by`.
         """
         c = survey_decisions.c
         where = [*self._span(survey_decisions, c.decided_at), c.trigger != Trigger.CALLBACK]

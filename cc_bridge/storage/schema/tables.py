@@ -100,7 +100,7 @@ def _text(name: str, length: int, comment: str, *, key: bool = False, null: bool
 
 
 def _later(name: str, length: int, comment: str, *, before: str = "") -> Column[str]:
-    """Return a column that was added when the table could have rows; those rows get the value `before`."""
+    """Return a text column that was added later; rows that existed then get the value `before`."""
     return Column(name, CleanText(length), nullable=False, server_default=before, comment=comment)
 
 

@@ -55,9 +55,9 @@ def _mysql(table: Table[Any], others: list[str]) -> Insert:
 
 
 def _replaces(table: Table[Any], new: Any) -> tuple[str, ColumnElement[bool] | None]:
-    """Return the compared column and the condition under which a new row replaces the stored one.
+    """Return the column that is compared and the condition under which a new row replaces the stored one.
 
-    The condition None means that it always does.
+    The condition is None, and the column empty, if a new row always replaces the stored one.
     """
     if name := table.info[NEWEST]:
         return name, new[name] >= table.c[name]

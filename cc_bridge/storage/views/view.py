@@ -54,7 +54,7 @@ def integer(name: str, comment: str, sql: str) -> Column[Any]:
 
 
 def count(name: str, comment: str, condition: str, amount: str = "n") -> Column[Any]:
-    """Return a column with the sum of `amount` over the rows for which a condition holds."""
+    """Return a column with the sum of `amount` over the rows that meet a condition."""
     return integer(name, comment, f"{{whole[SUM(CASE WHEN {condition} THEN {amount} ELSE 0 END)]}}")
 
 
