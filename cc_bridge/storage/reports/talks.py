@@ -18,7 +18,7 @@ class TalkQueries(SpanQueries):
     """The part of a report source that counts talks."""
 
     def talks(self, by: Dimension) -> Iterator[source.TalkSums]:
-        """Yield the sums of talks for each group; `by` is the dimension of the groups.
+        """Yield the sums of talks for each value of the dimension `by`.
 
         The wrap-up time is a setting of each queue, so it is added here to the sums of that queue.
         """
@@ -36,7 +36,7 @@ class TalkQueries(SpanQueries):
         yield from (source.TalkSums(key, *its) for key, its in found.items())
 
     def _talks(self, by: Dimension) -> Iterator[Select[Any]]:
-        """Yield the SELECTs that count talks by group and queue; `by` is the dimension of the groups.
+        """Yield the SELECTs that count talks by queue and by the value of the dimension `by`.
 
         If `by` is the queue or the part of the span, rolled-up days are read from the roll-ups.
         """
@@ -60,9 +60,9 @@ class TalkQueries(SpanQueries):
                 yield _talked(where, key, q.queue, q.partial, q.n, q.talk_seconds, q.hold_seconds, q.squares)
 
     def transfers(self, by: Dimension) -> Iterator[source.TransferCount]:
-        """Yield the number of talks that ended with a transfer, by group and kind of transfer.
+        """Yield the number of talks that ended with a transfer, by kind of transfer.
 
-        `by` is the dimension of the groups.
+        They are counted for each value of the dimension `by`.
         """
         c = talks.c
         inner = (

@@ -30,9 +30,9 @@ class SurveyQueries(SpanQueries):
     """The part of a report source that counts answers, attempts and survey decisions."""
 
     def answers(self, by: Dimension) -> Iterator[source.AnswerCount]:
-        """Yield the number of answers by group, question, kind and value.
+        """Yield the number of answers with the same question, kind and value.
 
-        `by` is the dimension of the groups.
+        They are counted for each value of the dimension `by`.
         """
         c = answers.c
         what = (c.question, c.kind, c.value)
@@ -118,9 +118,9 @@ class SurveyQueries(SpanQueries):
         yield from self._rows(source.HangupCount, statement)
 
     def attempts(self, by: Dimension) -> Iterator[source.AttemptCount]:
-        """Yield the number of survey attempts by group, result and reason, and how many have an answer.
+        """Yield the number of survey attempts with the same result and reason, and how many have an answer.
 
-        `by` is the dimension of the groups.
+        They are counted for each value of the dimension `by`.
         """
         c, given = survey_attempts.c, answers.c
         of_answered = case((c.result.in_((SurveyResult.COMPLETE, SurveyResult.PARTIAL)), 1), else_=0)
