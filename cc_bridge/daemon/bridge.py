@@ -1,8 +1,11 @@
-"""The composition of the daemon: the services for one PBX, from AMI link and surveys to metrics and pages.
+"""The place where the services of the daemon for one PBX are created and connected.
 
-Services start in the order of `_add_children` and stop in reverse order. Surveys in progress finish first,
-because the writer must still store their answers. Then the AMI link closes, the writer flushes, and the
-forwarder ends. The HTTP server closes last, so that /readyz and /metrics stay available during the shutdown.
+The services are, among others, the AMI link, surveys, storage, metrics and web pages.
+
+Services start in the order of `_add_children` and stop in reverse order. At a stop, surveys in progress
+finish first, because the storage writer must still store their answers. Then the AMI link closes, the writer
+flushes, and the forwarder ends. The HTTP server closes last, so that /readyz and /metrics stay available
+during the shutdown.
 """
 
 from collections.abc import Sequence

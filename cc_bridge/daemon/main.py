@@ -50,11 +50,12 @@ def start(config: Config) -> Bridge:
 
 
 def _state_of_earlier_daemon(config: Config) -> tuple[float | None, list[OpenStateRecord]]:
-    """Return the end of the last observation of this PBX (UTC seconds) and the state that was open then.
+    """Return the time at which an earlier daemon last observed this PBX, and the state that was open then.
 
-    The time is None if no earlier daemon has observed this PBX. The state is read from a local file: the
-    SQLite database, whose tables are created or upgraded here, or the journal if the database is a server.
-    The server itself is not queried, so that the daemon can start while it is unreachable.
+    The time is in UTC seconds, or None if no earlier daemon has observed this PBX. The state consists of
+    calls and agent states. Both are read from a local file: from the SQLite database, whose tables this
+    function creates or upgrades, or from the journal if the database is a server. The database server is
+    not queried, so that the daemon can start while the server is unreachable.
     """
     make_engine(config.storage.url).dispose()  # raises for a URL that can never work
     if config.storage.on_server:
@@ -119,8 +120,9 @@ def run(config: Config, load: Callable[[], Config]) -> None:
 def _notify_systemd(notify: SdNotify, status: str, alive: Callable[[], Mapping[str, str]]) -> None:
     """Notify systemd of the start, the stop, and periodically that the daemon is alive.
 
-    The watchdog message is sent from the reactor, so a hung reactor sends none. No message is sent either
-    while `alive` reports a fault, such as an ended writer thread. systemd then restarts the daemon.
+    `status` is the text that systemd shows. The periodic message (watchdog) is sent from the reactor, so a
+    hung reactor sends none. None is sent either while `alive` reports a fault, such as an ended writer
+    thread. In both cases systemd restarts the daemon.
     """
     reactor.callWhenRunning(notify.ready, status)
     reactor.addSystemEventTrigger("before", "shutdown", notify.stopping)

@@ -39,7 +39,10 @@ class SdNotify:
         self.watchdog_seconds = int(environment.get("WATCHDOG_USEC", "0")) / 1e6 if watched else 0.0
 
     def ready(self, status: str) -> None:
-        """Report that the daemon has started or has finished a reload; `systemctl status` shows `status`."""
+        """Report that the daemon has started or has finished a reload.
+
+        `status` is a text that `systemctl status` shows.
+        """
         self._send(f"READY=1\nSTATUS={status}")
 
     def reloading(self) -> None:

@@ -29,7 +29,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The objects that every service receives.
+    """The objects that the constructor of every service receives.
 
     `config` is the configuration at the start of the daemon. `reactor` is Twisted's reactor, which is also
     the clock of all timers.
@@ -49,7 +49,10 @@ class Context:
 
 
 def per_queue(*options: str) -> tuple[str, ...]:
-    """Return the patterns that match these queue options in `[queue_defaults]` and each `[queues.NAME]`."""
+    """Return the patterns that match these options of a queue in the configuration.
+
+    The options are matched in the section `[queue_defaults]` and in each section `[queues.NAME]`.
+    """
     return tuple(f"{table}.{option}" for option in options for table in ("queue_defaults", "queues.*"))
 
 
@@ -78,16 +81,20 @@ class DaemonService(Service):
     def stop(self) -> Deferred[None] | None:
         """Stop the work of the service; does nothing unless overridden.
 
-        Return None, or a Deferred that fires when the services that were started earlier may stop.
+        Services stop in reverse order. The result is None if the next service may stop immediately.
+        Otherwise it is a Deferred that fires when the next service may stop.
         """
 
     def reconfigure(self, config: Config) -> None:
-        """Apply a new configuration. An override that raises CcBridgeError must not have changed anything."""
+        """Apply a new configuration.
+
+        An override may raise CcBridgeError to reject the configuration, but only before it changes anything.
+        """
         self.config = config
 
 
 class SequentialServices(MultiService):
-    """A group of services that start in order and stop in reverse order, one after the other."""
+    """Services that start in order and stop in reverse order, one after the other."""
 
     taken_over: ClassVar[tuple[str, ...]] = ()
     """Options that this object reads from its own `config` at each use, so that a reload applies them."""
@@ -112,11 +119,11 @@ class SequentialServices(MultiService):
                 )
 
     def reconfigure(self, config: Config) -> list[str]:
-        """Apply the changed options that a service supports; return the names of those that need a restart.
+        """Apply the changed options that a reload can apply; return the names of the other changed options.
 
-        An option that needs a restart keeps its old value in all services, so that no two services disagree.
-        Raises CcBridgeError if the first service rejects the configuration; nothing has changed then. The
-        other services must not reject a configuration.
+        The returned options need a restart. They keep their old values in all services, so that no two
+        services disagree. Raises CcBridgeError if the first service rejects the configuration; nothing has
+        changed then. Only the first service may reject a configuration.
         """
         services = list(_leaves(self))
         patterns = [*self.taken_over, *(pattern for service in services for pattern in service.taken_over)]
@@ -132,7 +139,7 @@ class SequentialServices(MultiService):
 
 
 def _leaves(services: MultiService) -> Iterator[DaemonService]:
-    """Yield the services of the daemon in this group and in all groups inside it."""
+    """Yield each `DaemonService` in these services, also those inside other `MultiService` objects."""
     for service in services:
         if isinstance(service, DaemonService):
             yield service
@@ -147,8 +154,8 @@ def _matches(option: str, patterns: Iterable[str]) -> bool:
 def _with_queues(config: Config, queues: Collection[str]) -> Config:
     """Return the configuration with a section for each of these queues.
 
-    A queue without a section of its own gets a copy of `[queue_defaults]`. Two such configurations can be
-    compared queue by queue.
+    A queue that has no section in the configuration gets a copy of `[queue_defaults]`. So two configurations
+    with different sections can be compared queue by queue.
     """
     return config.model_copy(update={"queues": {name: config.queue(name) for name in sorted(queues)}})
 

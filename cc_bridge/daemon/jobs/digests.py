@@ -46,8 +46,8 @@ def _send(
 class DigestJob(PeriodicJob["DigestRunResult"]):
     """The digest job of one daemon. The constructor raises ConfigError if digests cannot be sent.
 
-    The attributes `failures`, `due_at` and `last_sent_at` are read by the metrics. Their keys are digest
-    frequencies: day, week or month.
+    The attributes `failures`, `due_at` and `last_sent_at` are read by the metrics. Each of the three maps a
+    digest frequency (day, week or month) to its value.
     """
 
     name = "digest delivery"
@@ -87,7 +87,7 @@ class DigestJob(PeriodicJob["DigestRunResult"]):
         return lambda: self._send(config, self._sender, self._now, self.stopping.is_set)
 
     def _init_series(self) -> None:
-        """Create the failure count at 0, because Prometheus sees an increase only of an existing series."""
+        """Create the failure count at 0: Prometheus does not see an increase of a series that is new."""
         digest = self.config.digest
         if digest.enabled and digest.frequency not in self.failures:
             self.failures = {digest.frequency: 0}

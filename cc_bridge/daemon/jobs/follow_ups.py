@@ -1,9 +1,10 @@
-"""The periodic job that opens follow-ups, links later calls to them and counts them, every five seconds.
+"""The periodic job that opens follow-ups, links later calls to follow-ups and counts follow-ups.
 
-A record may reach the database long after its call, for example after an outage of the server. So each run
-reads the database from the time up to which it was certainly complete at the previous run: ten minutes before
-the oldest record that was still waiting to be written. The first run after a start reads at least one day,
-and also the time without a daemon.
+It runs every five seconds. A record may reach the database long after its call, for example after an outage
+of the database server. So each run reads again the records from ten minutes before the previous run. If a
+record was waiting to be written then, the run reads from ten minutes before that record. The first run after
+a start, and then one run in each hour, reads at least one day. The first run also reads the time without a
+daemon.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -124,7 +125,10 @@ class FollowUpJob(PeriodicJob[None]):
         self._count_sweep()
 
     def _count_sweep(self) -> None:
-        """Count the follow-ups of the last run, which may have opened some before it failed."""
+        """Report the last run's opened and closed follow-ups to the metrics, and log the opened ones.
+
+        A failed run is reported too, because it may have opened some before the error.
+        """
         self._count(self._sweep.opened, self._sweep.closed, self._counts)
         if opened := self._sweep.opened.total():
             _log.info("{count} follow-ups opened", count=opened)

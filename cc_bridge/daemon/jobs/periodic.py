@@ -55,7 +55,7 @@ class PeriodicJob(DaemonService, Generic[_Result]):
     def stop(self) -> None:
         """Start no further run, and set `stopping`, so that a run in progress ends early.
 
-        The end of that run is not awaited.
+        The method does not wait for the end of that run.
         """
         self.stopping.set()
         if self._loop.running:
@@ -63,16 +63,22 @@ class PeriodicJob(DaemonService, Generic[_Result]):
 
     @abstractmethod
     def prepare(self) -> Callable[[], _Result] | None:
-        """Return the function to run in a thread, or None if nothing is due; runs in the reactor."""
+        """Return the function to run in a thread, or None if nothing is due.
+
+        This method itself is called in the reactor's thread.
+        """
 
     def finish(self, result: _Result) -> None:
-        """Process the result of a successful run, in the reactor; does nothing unless overridden."""
+        """Process the result of a successful run, in the reactor's thread; does nothing unless overridden."""
 
     def fail(self) -> None:
-        """React to a failed run, in the reactor; does nothing unless overridden."""
+        """React to a failed run, in the reactor's thread; does nothing unless overridden."""
 
     def poll(self) -> Deferred[None]:
-        """Run the job once if work is due; the Deferred fires after the run and never fails."""
+        """Run the job once if work is due.
+
+        The Deferred fires after the run. It never fails: an error of the run is logged.
+        """
         return Deferred.fromCoroutine(self._poll())
 
     async def _poll(self) -> None:

@@ -1,7 +1,7 @@
-"""The periodic job that deletes records older than their retention period, every night at `retention.hour`.
+"""The periodic job that deletes records older than their retention period, once a day at `retention.hour`.
 
-A run may take long; it deletes in batches and stops after the current batch when the daemon stops. A failed
-run is repeated after an hour.
+A run may take long. So it deletes in batches, and it ends after the current batch when the daemon stops. A
+failed run is repeated after an hour.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ _log = Logger()
 
 
 def retention_policy(retention: RetentionConfig) -> RetentionPolicy:
-    """Return the retention periods, in days, from the configuration section."""
+    """Return the retention periods, in days, from the section `[retention]` of the configuration."""
     return RetentionPolicy(
         retention.calls_days,
         retention.ratings_days,

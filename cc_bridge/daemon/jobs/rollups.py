@@ -1,7 +1,8 @@
 """The periodic job that refreshes the rollups of past days, every ten minutes.
 
-Only PostgreSQL has rollups. After an upgrade, the rollups of several years may be missing. So one day is
-counted at a time, and after each day the job pauses for as long as the count took.
+Rollups are the figures of past days, counted once; only PostgreSQL has them. After an upgrade, the rollups of
+several years may be missing. So the job counts one day at a time, and after each day it pauses for as long as
+the count took.
 """
 
 from collections.abc import Callable
@@ -22,7 +23,7 @@ _MANY = 7
 
 
 class RollupJob(PeriodicJob[int]):
-    """The job that refreshes the rollups of all PBXs in the database.
+    """The job that refreshes the rollups (counted figures of past days) of all PBXs in the database.
 
     A run ends after the current day when the daemon stops.
     """

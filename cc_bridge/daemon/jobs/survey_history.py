@@ -1,10 +1,12 @@
 """The periodic job that reads past surveys, callbacks, opt-outs and survey definitions from the database.
 
-The daemons of other PBXs and the command `cc-bridge opt-out` write to the same database. So the last hour is
-read each minute, and once an hour all days on which the survey rules depend, because records may have waited
-in another daemon's journal. The records in this daemon's own journal are read once, at the start, because the
-server may still be unreachable. Until the first successful read, survey decisions use only the history in
-memory.
+The daemons of other PBXs and the command `cc-bridge opt-out` write to the same database. So this job reads
+the records of the last hour each minute. Once an hour it reads all days on which the survey rules depend,
+because older records may have waited in another daemon's journal.
+
+At the start, the job also reads the records in this daemon's own journal once, because the database server
+may be unreachable then. Until the first successful read of the database, survey decisions use only the
+history in memory.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +33,7 @@ _HOUR, _DAY = 3600.0, 86_400.0
 
 
 class _Found(NamedTuple):
-    """The result of one read."""
+    """The survey attempts, opt-outs, callbacks and survey definitions that one read of the database found."""
 
     attempts: list[PastAttempt]
     opt_outs: list[OptOut]
@@ -40,10 +42,11 @@ class _Found(NamedTuple):
 
 
 class SurveyHistoryJob(PeriodicJob[_Found]):
-    """The job that keeps `history` and `called_at` up to date.
+    """The job that updates `history` and `called_at` from the database.
 
-    `called_at` maps caller keys to the time of the last callback. `compare` receives the survey definitions
-    of all PBXs. `now` returns the PBX's clock. All times are UTC seconds.
+    `history` holds the survey attempts and opt-outs of the callers. `called_at` maps each caller key to the
+    time of the caller's last callback. `compare` is called with the survey definitions of all PBXs. `now`
+    returns the PBX's clock. All times are UTC seconds.
     """
 
     name = "survey history update"

@@ -1,8 +1,9 @@
-"""The periodic job that reads today's visits and answers from the database into the wallboard's counts.
+"""The periodic job that adds today's visits and survey answers in the database to the wallboard's counts.
 
 The job works after the start of the daemon and after midnight, until the counts are complete. With a database
-server, records of an earlier daemon may still be in the journal at the start. So the day is read again until
-no record older than this daemon waits in the journal. A record that is read twice is counted once.
+server, records of an earlier daemon may still be in the journal at the start. So the job reads the day again
+until the journal has no record from before the start of this daemon. A record that is read twice is counted
+once.
 """
 
 from collections.abc import Callable
@@ -23,14 +24,14 @@ _ROWS_WITHOUT_PAUSE = 200
 
 
 class _Found(NamedTuple):
-    """The result of one read: the visits and answers of today."""
+    """The visits and survey answers of today that one read of the database found."""
 
     visits: list[VisitRow]
     answers: list[RatingToday]
 
 
 class TodayBackfillJob(PeriodicJob[_Found]):
-    """The job that fills the counts `today` for one PBX.
+    """The job that fills `today`, the wallboard's counts of the current day, for one PBX.
 
     `waits_since` returns for how many seconds the oldest record has been waiting for the database; 0 if no
     record waits.
@@ -71,10 +72,11 @@ class TodayBackfillJob(PeriodicJob[_Found]):
         self._count(found, self._day, self._is_last)
 
     def _count(self, found: _Found, day: float, is_last: bool) -> None:
-        """Count the first rows of a read now, and the others in further turns of the reactor.
+        """Count the first rows of a read now, and the remaining rows in later turns of the reactor.
 
-        `day` is the start of the day that was read, in UTC seconds; rows of a past day are discarded.
-        `is_last` marks a read after which the counts are complete.
+        Calls are thus not delayed by many rows. `day` is the start of the day that was read, in UTC seconds;
+        if that day is over, the rows are discarded. `is_last` is True if the counts are complete after these
+        rows.
         """
         if day != self._today.began_at:  # midnight has passed since the read
             return

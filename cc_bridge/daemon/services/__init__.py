@@ -1,1 +1,1 @@
-"""Services of the daemon that serve the PBX, callers, web pages and webhook endpoints."""
+"""The services of the daemon: they serve the PBX and callers, web pages, and the receivers of webhooks."""

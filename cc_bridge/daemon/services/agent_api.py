@@ -1,7 +1,7 @@
 """The data of the page /api/agent: an agent's own figures, read from the database.
 
-The database may be slow or unreachable, and many agents open the page at the start of a shift. So the reads
-have a few threads of their own and delay no other part of the daemon.
+The database may be slow or unreachable, and many agents open the page at the start of a shift. So the
+database is read in a few threads that serve only this page. The reads delay no other part of the daemon.
 """
 
 from collections.abc import Callable

@@ -20,11 +20,11 @@ __all__ = ["AgiScripts"]
 
 
 class AgiScripts(DaemonService):
-    """The service that adds the FastAGI scripts to `server`.
+    """The service that adds the FastAGI scripts to the FastAGI server `server`.
 
     `store` stores a survey record; its Deferred fires when the record is on disk. `now` returns the PBX's
-    clock in UTC seconds. Prompts and surveys can change with a configuration reload, so `invitations` is
-    asked for them at each call.
+    clock in UTC seconds. A configuration reload can change prompts and surveys. So the scripts take both from
+    `invitations` again for each caller.
     """
 
     taken_over = ("survey.recordings_directory",)

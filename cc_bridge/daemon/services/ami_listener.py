@@ -1,10 +1,11 @@
 """The AMI listener: it passes events and snapshots of the PBX to the call tracker, and records gaps.
 
 Once a minute it also compares the tracker with the channels, queues and members that Asterisk lists. It
-stores the open calls and the end of observation continuously. After a crash, the next daemon then knows from
-which time on the PBX was not observed, and which calls were open.
+continuously stores the open calls, and the time up to which the PBX has been observed. After a crash, the
+next daemon then knows from which time on the PBX was not observed, and which calls were open.
 
-A gap starts at the last received event. It ends with a complete snapshot, not with the login.
+A gap is a span in which the PBX was not observed. A gap after a lost link starts at the last received event
+or answer to a ping. Every gap ends with a complete snapshot, not with the login.
 """
 
 import random
@@ -48,10 +49,11 @@ class AmiListener(DaemonService):
         observed_until: float | None = None,
         unfinished: Sequence[OpenStateRecord] = (),
     ) -> None:
-        """Restore the state of an earlier daemon and open a gap from its end to the next snapshot.
+        """Restore the state of an earlier daemon, and start a gap at the end of its observation.
 
         `observed_until` is the time (UTC seconds) up to which the earlier daemon observed this PBX, None if
-        there was none. `unfinished` holds the calls and agent states that were open then.
+        there was no earlier daemon. `unfinished` holds the calls and agent states that were open at that
+        time.
         """
         super().__init__(context)
         self.tracker = make_tracker(context.config)
@@ -92,11 +94,11 @@ class AmiListener(DaemonService):
     # -- ami.service.Listener
 
     def ami_item(self, item: Any, taken_at: float) -> SnapshotItem | None:
-        """Return a snapshot item as a typed value, or None for an item that is not needed."""
+        """Return a list item of a snapshot as a typed value, or None for an item that is not needed."""
         return read_item(item, taken_at)
 
     def ami_up(self, items: Sequence[SnapshotItem | None], taken_at: float) -> None:
-        """Apply the first snapshot after a login to the tracker, and end the gap."""
+        """Apply the first snapshot after a login to the tracker, and end the open gap if there is one."""
         self._record(self.tracker.resync(PbxSnapshot.of(items, taken_at)))
         self._compared = True
         self._last_event_at = taken_at
@@ -119,7 +121,8 @@ class AmiListener(DaemonService):
     def ami_checked(self, items: Sequence[SnapshotItem | None], taken_at: float) -> None:
         """Apply a periodic snapshot to the tracker, and end a gap that dropped messages had started.
 
-        The next check comes soon if the snapshot showed a difference that needs to be confirmed.
+        If the snapshot differs from the tracker's state and the difference must be confirmed, the next
+        snapshot is requested soon.
         """
         self._record(self.tracker.resync(PbxSnapshot.of(items, taken_at), fresh=False))
         self._end_gap(taken_at)
@@ -143,7 +146,7 @@ class AmiListener(DaemonService):
     # -- periodically
 
     def tick(self) -> None:
-        """Advance the tracker's clock, and start a gap and a check if the link has dropped messages."""
+        """Advance the tracker's clock; if messages were dropped, start a gap and request a snapshot."""
         if not self.link.up:
             return
         now = self.link.pbx_now()
@@ -161,8 +164,9 @@ class AmiListener(DaemonService):
     def open_records(self) -> list[Record]:
         """Return the changed checkpoints of open calls and agents, and at times an observation watermark.
 
-        These records must be written in one transaction with all records that were made before this call.
-        Otherwise, after a crash, a call could be stored both as ended and as open.
+        A checkpoint is the saved state of an open call or agent. An observation watermark is the time up to
+        which the PBX was observed. The returned records must be written in one transaction with all earlier
+        records. Otherwise, after a crash, a call could be stored both as ended and as open.
         """
         if not self._compared:
             return []  # the stored checkpoints of the earlier daemon are still valid

@@ -1,9 +1,9 @@
 """The data of the caller lookup script and of /api/customers: a caller's name, profile and past contacts.
 
-A read of a database that hangs blocks its thread, and Python cannot interrupt it. So the reads have a few
-threads of their own, separate from the reactor's thread pool, and caller lookups share no thread with the web
-pages. When all these threads hang, a further read is rejected immediately instead of waiting. The threads are
-daemon threads, so that none of them keeps the process from ending.
+If the database hangs, a read blocks its thread, and Python cannot interrupt it. So the database is read in a
+few separate threads, not in the reactor's thread pool, and caller lookups share no thread with the web pages.
+When all these threads hang, a further read is rejected immediately instead of waiting. The threads are daemon
+threads in Python's sense: a thread that hangs does not keep the process from ending.
 """
 
 from collections.abc import Callable, Sequence

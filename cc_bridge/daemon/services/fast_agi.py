@@ -1,4 +1,7 @@
-"""The FastAGI server: it serves agi://.../<script> requests of the PBX, within the limits of [agi]."""
+"""The FastAGI server: it answers agi://.../<script> requests of the PBX.
+
+The section `[agi]` of the configuration sets its limits, such as the number of callers.
+"""
 
 from collections.abc import Awaitable, Callable
 
@@ -28,7 +31,7 @@ class FastAgi(ListeningService):
 
     @property
     def in_progress(self) -> int:
-        """The number of callers that are served at the moment."""
+        """The number of callers with a running script."""
         return self.factory.in_progress
 
     @property
@@ -45,7 +48,7 @@ class FastAgi(ListeningService):
         self.factory.limits = _limits(config)
 
     def stop(self) -> Deferred[None]:
-        """Accept no new callers; those in progress may finish within `run.shutdown_timeout_seconds`.
+        """Accept no new callers, and let the present callers finish within `run.shutdown_timeout_seconds`.
 
         The Deferred fires when no caller is left.
         """

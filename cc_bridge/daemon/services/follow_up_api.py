@@ -1,6 +1,7 @@
 """The data of the page /api/follow-ups: the list of follow-ups and the actions on them, in the database.
 
-The database may be slow or unreachable. So reads and actions have a few threads of their own.
+The database may be slow or unreachable. So the reads and actions run in a few threads that serve only this
+page.
 """
 
 from collections.abc import Callable, Collection
@@ -57,8 +58,9 @@ class FollowUpApi(DaemonService):
     def apply(self, follow_up_id: str, action: Action, by: str, text: str) -> Deferred[ActionResult]:
         """Apply an action of the person `by` to a follow-up; `text` is the outcome or the reason.
 
-        The Deferred fires with the changed follow-up, or with a conflict text and the stored follow-up if the
-        action does not fit its state. It fails with FollowUpError for an action that is invalid in any state.
+        The Deferred fires with the changed follow-up. If the stored follow-up does not permit the action now,
+        or does not exist, it fires with a text that says why, and with the stored follow-up or None. It fails
+        with FollowUpError for an action that is invalid in every state.
         """
         now = self._now()
         try:
@@ -84,6 +86,6 @@ class FollowUpApi(DaemonService):
 def _with_names(
     connection: Connection, follow_ups: Collection[FollowUp], *, more: bool = False
 ) -> FollowUpList:
-    """Return the follow-ups with their customers' names; `more` states that the list is incomplete."""
+    """Return the follow-ups with their customers' names; `more` is True if further follow-ups exist."""
     known = names(connection, {each.caller_key for each in follow_ups})
     return FollowUpList(tuple(follow_ups), known, more)

@@ -1,4 +1,4 @@
-"""The health of the daemon: liveness for systemd and /healthz, readiness for /readyz.
+"""The health of the daemon: systemd and /healthz show whether it is alive, /readyz whether it is ready.
 
 An unreachable PBX or database makes the daemon not ready, but not dead. A dead daemon is restarted, and a
 restart interrupts surveys in progress. So only faults that nothing but a restart repairs count as dead.
@@ -16,7 +16,10 @@ _LATE_SECONDS = 30.0
 
 
 class Health:
-    """The health checks of one daemon: check names, each with the reason of a failure or an empty text."""
+    """The health checks of one daemon.
+
+    Each result maps the names of checks to the reason of a failure, or to an empty text if there is none.
+    """
 
     def __init__(self, link: AmiService, pipeline: RecordPipeline, agi: FastAgiFactory) -> None:
         self._link = link
@@ -24,16 +27,16 @@ class Health:
         self._agi = agi
 
     def alive(self) -> dict[str, str]:
-        """Return the liveness checks: whether the writer and forwarder threads run.
+        """Return the liveness checks: whether the threads of the storage writer and the forwarder run.
 
-        Only a restart repairs a thread that has ended.
+        A thread that has ended is a fault that only a restart of the daemon repairs.
         """
         writer, forwarder = self._pipeline.writer, self._pipeline.forwarder
         threads = {"writer": writer.alive, "forwarder": forwarder is None or forwarder.alive}
         return {name: "" if alive else f"the storage {name} has ended" for name, alive in threads.items()}
 
     def ready(self) -> dict[str, str]:
-        """Return the readiness checks: whether calls are observed, surveys served and records stored."""
+        """Return the readiness checks: are calls observed, are surveys served, are records stored in time."""
         late = _late("the disk", self._pipeline.writer.oldest_seconds)
         ready = {
             "ami": "" if self._link.up else self._link.down_reason,
@@ -48,10 +51,16 @@ class Health:
 
 
 def _late(what: str, seconds: float) -> str:
-    """Return a fault text if the oldest record has been waiting too long for the disk or database `what`."""
+    """Return a fault text if the oldest record has been waiting for more than 30 s, otherwise an empty text.
+
+    `what` is the place for which the record waits: the disk or the database. `seconds` is its waiting time.
+    """
     return f"records have been waiting for {what} for {seconds:.0f} s" if seconds > _LATE_SECONDS else ""
 
 
 def _foreign(script: str) -> str:
-    """Return a fault text if another program's AGI script was requested from the daemon recently."""
+    """Return a fault text if the PBX recently requested an AGI script of another program from the daemon.
+
+    `script` is the name of that script; if it is empty, the result is empty.
+    """
     return f"another program's AGI calls reach cc-bridge ({script})" if script else ""

@@ -1,4 +1,7 @@
-"""The HTTP server of the daemon: metrics, health, wallboard and APIs, at the address in [http]."""
+"""The HTTP server of the daemon: metrics, health, wallboard and APIs.
+
+The section `[http]` of the configuration has its address.
+"""
 
 from twisted.web.resource import Resource
 
@@ -13,7 +16,7 @@ __all__ = ["Http"]
 
 
 class Http(ListeningService):
-    """The HTTP server; `api` maps the names of paths below /api to their resources."""
+    """The HTTP server; `api` maps each name below the path /api to the resource that answers it."""
 
     def __init__(
         self, context: Context, scrape: Scrape, health: Health, board: WallboardPublisher, **api: Resource

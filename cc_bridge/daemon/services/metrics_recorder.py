@@ -1,4 +1,4 @@
-"""The recorder of the daemon's Prometheus metrics, which counts every record in a registry of its own."""
+"""The recorder of the daemon's Prometheus metrics: it counts every record in this daemon's registry."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,8 @@ __all__ = ["MetricsRecorder"]
 class MetricsRecorder(DaemonService):
     """The service that counts each record once in the Prometheus metrics.
 
-    The configured thresholds in seconds are bucket bounds of histograms, so they are fixed at the start.
+    The configured service level and short abandon thresholds (seconds) are bucket bounds of histograms. The
+    bounds of a histogram cannot change, so a new threshold needs a restart.
     """
 
     def __init__(self, context: Context, surveys: ConfiguredSurveys, tracker: Tracker) -> None:
@@ -83,7 +84,10 @@ class MetricsRecorder(DaemonService):
 
 
 def _thresholds(config: Config) -> Iterator[float]:
-    """Yield the service level and short abandon thresholds in seconds, which must be bucket bounds."""
+    """Yield the service level and short abandon thresholds of all queues, in seconds.
+
+    Each of them must be a bucket bound of the histograms.
+    """
     for queue in (config.queue_defaults, *config.queues.values()):
         yield queue.service_level_seconds
         yield queue.short_abandon_seconds

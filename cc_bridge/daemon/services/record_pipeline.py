@@ -1,13 +1,13 @@
 """The record pipeline: it pseudonymises each record, passes it to subscribers, and writes it to disk.
 
-Records of the PBX are written within a fraction of a second (`record`). Survey answers and customer numbers
-are committed (`commit`): the Deferred fires when the record is on disk. With a database server, a forwarder
-copies the records from the journal on disk to the server. With webhooks, events are written with the records
-and delivered later.
+Records of calls are written within a fraction of a second (`record`). Survey records and customer numbers are
+written without delay (`commit` and `commit_customer`), and a Deferred fires when the record is on disk. With
+a database server, a forwarder copies the records from the journal on disk to the server. With webhooks, the
+webhook events are written with the records and delivered later.
 
-A batch holds completed records together with the checkpoints of open calls. Both are written in one
-transaction. Otherwise, a daemon that is killed between the two writes would leave a call that is stored both
-as ended and as open.
+A batch holds completed records and the checkpoints of open calls (their saved state). Both are written in one
+transaction. With two transactions, a daemon that is killed between them could leave a call that is stored
+both as ended and as open.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -73,7 +73,7 @@ class RecordPipeline(DaemonService):
         self._subscribers.append(subscriber)
 
     def add_open_records(self, source: Callable[[], Iterable[Record]]) -> None:
-        """Register a function whose records, the changed checkpoints of open calls, go into each batch."""
+        """Register a function that returns the changed checkpoints of open calls for each batch."""
         self._open_records.append(source)
 
     def start(self) -> None:
@@ -144,11 +144,17 @@ class RecordPipeline(DaemonService):
         return self.webhooks is None or self.webhooks.notify_follow_ups(changes)
 
     def in_journal_seconds(self) -> float:
-        """Return for how many seconds the oldest record has been in the journal; 0 if no record waits."""
+        """Return for how many seconds the oldest record in the journal has been waiting for the server.
+
+        The result is 0 if no record waits.
+        """
         return self.journal.oldest_seconds if self.journal else 0.0
 
     def oldest_seconds(self) -> float:
-        """Return for how many seconds the oldest record has been waiting for the database; 0 if none."""
+        """Return for how many seconds the oldest record has been waiting for the database.
+
+        The result is 0 if no record waits.
+        """
         return max(self.writer.oldest_seconds, self.in_journal_seconds())
 
     def _publish(self, record: Record) -> None:

@@ -1,7 +1,7 @@
 """The dialler that calls back callers who hung up before the survey, so that they can still answer it.
 
-Once a second it makes the callbacks that the plan lists as due. Each callback runs on its own, and an
-exception counts as a failed callback, so that one faulty callback does not stop the others.
+Once a second it makes the callbacks that are due by its plan. An exception during a callback counts as a
+failed callback and does not stop other callbacks.
 """
 
 from collections.abc import Awaitable, Callable
@@ -51,9 +51,8 @@ class SurveyCallbackDialer(DaemonService):
     """The service that makes the callbacks of one PBX.
 
     `call` dials a telephone number and returns the result; its second argument is the Uniqueid of the first
-    call, which the survey will rate. `now` returns the PBX's clock
-    in UTC seconds. `record` stores a survey decision for each callback, so that a restarted daemon knows
-    which callers were called back.
+    call, which the survey will rate. `now` returns the PBX's clock in UTC seconds. `record` stores a survey
+    decision for each callback, so that a restarted daemon knows which callers were called back.
     """
 
     taken_over = ("general.time_zone", *_RULES)

@@ -4,9 +4,10 @@
 of a queue with a survey becomes one SurveyDecision record.
 
 The dialplan may request the survey before the AMI event that ends the talk has arrived, because Asterisk (up
-to 22.10) can hold events back until it sends something else. So the link is flushed, and the decision waits
-for the event. A caller who would hear silence meanwhile hears a prompt. If no event arrives, the agent named
-in the dialplan's argument counts, and the attribution is marked as coming from the channel.
+to 22.10) can hold events back until it sends something else. So the daemon sends a ping, which makes Asterisk
+send these events, and the decision waits for the event. A caller who would hear silence meanwhile hears a
+prompt. If no event arrives, the survey rates the agent named in the dialplan's argument. The record of the
+survey then says that the agent was named by the channel.
 """
 
 import math
@@ -68,7 +69,7 @@ _Value = TypeVar("_Value")
 
 
 class Link(Protocol):
-    """The interface of the AMI link; `up` is whether calls are observed."""
+    """The part of the AMI link that survey decisions need; `up` is True while calls are observed."""
 
     up: bool
 
@@ -76,12 +77,15 @@ class Link(Protocol):
         """Return the PBX's clock in UTC seconds."""
 
     def flush(self) -> Deferred[bool]:
-        """Make Asterisk send the events that it holds back."""
+        """Make Asterisk send the events that it holds back.
+
+        The Deferred fires with True when all of them have been handled, with False if the link is lost.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class _Caller:
-    """The caller of a survey decision, as described by their channel."""
+    """The caller of a survey decision, with the queue, language and number of this caller."""
 
     uniqueid: str
     queue: str
@@ -92,7 +96,10 @@ class _Caller:
 
 @dataclass(frozen=True, slots=True)
 class _Talked:
-    """The talks of a caller before the survey: agents, queues, and length and end of the last talk."""
+    """The talks of a caller before the survey.
+
+    `attribution` has the agents and queues. Length and end are those of the last talk.
+    """
 
     attribution: Attribution
     talk_seconds: float
@@ -108,9 +115,9 @@ class SurveyInvitations(DaemonService):
     """The service that decides which callers of one PBX are invited to a survey.
 
     A reload may replace the surveys at any time; a survey in progress keeps its old definition. `record`
-    stores the decisions. `fast_agi` counts the callers that are served, including the caller who is decided.
-    `callbacks` receives the callers who would have been invited but hung up on the agent; None if callbacks
-    are disabled.
+    stores the decisions. `fast_agi` counts the callers who are served now, including a caller whose decision
+    is being made. `callbacks` receives the callers who would have been invited but hung up on the agent; None
+    if callbacks are disabled.
     """
 
     taken_over = (
@@ -160,11 +167,14 @@ class SurveyInvitations(DaemonService):
         return self._surveys.sounds
 
     def record_consent(self, uniqueid: str, given: bool) -> None:
-        """Remember whether the caller on this channel consented to a survey, asked before the queue."""
+        """Remember whether the caller on this channel consented to a survey.
+
+        Callers are asked for their consent before they enter the queue.
+        """
         _remember(self._consents, uniqueid, given)
 
     def handle_record(self, record: Record) -> None:
-        """Add survey attempts and opt-outs to the history; decide about callers whose talk has ended."""
+        """Add survey attempts and opt-outs to the history; decide about callers who ended their talk."""
         match record:
             case Talk():
                 self._talk_ended(record)
@@ -176,7 +186,7 @@ class SurveyInvitations(DaemonService):
     async def invite(self, request: Request, channel: AgiChannel) -> Invitation | NotAskedReason:
         """Return the survey invitation for a caller who reached the survey, or the reason for not asking.
 
-        Raises AGIHangup if the caller hangs up meanwhile.
+        Raises AGIHangup if the caller hangs up before the decision.
         """
         arguments = parse_arguments(request.args)
         if arguments.trigger is Trigger.CALLBACK:
@@ -236,8 +246,8 @@ class SurveyInvitations(DaemonService):
     ) -> Invitation | NotAskedReason:
         """Decide about a caller, record the decision, and return the invitation or the reason against it.
 
-        `running` is the number of surveys in progress. `judge` applies the eligibility rules. A caller whose
-        queue has no survey is not recorded, and neither is a call that was invited already.
+        `running` is the number of other callers who are served now. `judge` applies the eligibility rules. No
+        decision is recorded if the queue has no survey, or if the same call was already invited.
         """
         queue = self.config.queue(caller.queue)
         rules = queue.rules(self.config.survey, self.config.agi, self.config.general.zone)
@@ -300,10 +310,10 @@ class SurveyInvitations(DaemonService):
     ) -> _Talked | None:
         """Return the caller's talks as observed over AMI, or else as the dialplan's arguments state them.
 
-        An observation counts once Asterisk has answered a ping that was sent after the request; events that
-        were on their way are handled by then. Wait up to 0.6 s for the answer and for an ended talk, then
-        play a prompt. Without an answer the dialplan's agent counts before an older observation. Return None
-        if neither names an agent.
+        The daemon sends a ping after the request. When Asterisk has answered it, all earlier events have been
+        handled, and the observed talks are up to date. Wait up to 0.6 s for the answer and for an ended talk,
+        then play a prompt to the caller. Without an answer to the ping, the agent in the dialplan's arguments
+        is preferred to the observed agent. Return None if no agent is known in either way.
         """
         current = await self._has_caught_up()
         if self._link.up:
@@ -332,7 +342,7 @@ class SurveyInvitations(DaemonService):
         return _Talked(attribution, math.inf, EndedBy.AGENT, request.uniqueid)
 
     async def _has_caught_up(self) -> bool:
-        """Return whether every event that Asterisk sent before now has been handled; wait up to 0.6 s."""
+        """Return whether all events until now have been received and handled; wait for them up to 0.6 s."""
         if not self._link.up:
             return False
         answered = self._link.flush()
@@ -343,7 +353,7 @@ class SurveyInvitations(DaemonService):
     ) -> Invitation | NotAskedReason:
         """Play the introduction of a callback in the caller's language, and return the invitation.
 
-        Return NO_AGENT if `invitation` is None: no callback was made for this call.
+        If `invitation` is None, no callback was made for this call: return the reason NO_AGENT.
         """
         if invitation is None:
             return NotAskedReason.NO_AGENT
@@ -366,7 +376,10 @@ class SurveyInvitations(DaemonService):
                 )
 
     def _observed(self, uniqueid: str, linkedid: str) -> _Talked | None:
-        """Return the talks of the call that a survey on this channel rates."""
+        """Return the observed talks that a survey on this channel rates; None if there are none.
+
+        Return `_CONSULTATION` if an agent asks a colleague on this channel.
+        """
         talks = self._tracker.talks
         call_id = talks.call_rated_on(uniqueid, linkedid)
         if call_id is None:
@@ -386,7 +399,11 @@ class SurveyInvitations(DaemonService):
         )
 
     def _segments(self, talks: list[OpenTalk]) -> list[Segment]:
-        """Return a segment for each talk; an agent without a queue belongs to the call's queue before."""
+        """Return a segment (queue and agent) for each talk.
+
+        A talk outside the queues, for example after a transfer, gets the queue of the previous talk, or an
+        empty one.
+        """
         segments: list[Segment] = []
         for talk in talks:
             queue = talk.queue or (segments[-1].queue if segments else "")

@@ -1,7 +1,7 @@
-"""The record of the questions of each survey version, so that stored answers can be read later.
+"""Stores the questions of each survey version, so that stored answers can be understood later.
 
-An answer stores only the number of the survey version. If two different sets of questions share one version
-number, their answers cannot be separated afterwards. So the log warns as soon as this happens.
+A stored answer has only the number of its survey version. If two different sets of questions have the same
+version number, their answers cannot be separated afterwards. So the log warns as soon as this happens.
 """
 
 from collections.abc import Callable, Iterable
@@ -46,9 +46,9 @@ class SurveyVersionCheck(DaemonService):
         self._record_loaded()
 
     def compare(self, definitions: Iterable[SurveyDefinition]) -> None:
-        """Log a warning for each survey version number that has had other questions or languages before.
+        """Log a warning for each survey version number that is used for different questions or languages.
 
-        The other use may be in an earlier configuration of this daemon or at another PBX.
+        The different questions may be in an earlier configuration of this daemon or at another PBX.
         """
         for changed in self._versions.conflicting(definitions):
             _log.warn(

@@ -1,8 +1,10 @@
 """The wallboard publisher: it combines live figures with the counts of today and streams them to browsers.
 
-The board is built and rendered once for all connected browsers, when it has changed, and at most once a
-second. While no browser is connected, it is built only on request. A record may arrive before the first tick
-of its day, so each record can start a new day.
+The board is built once a second, and sent to all connected browsers if it has changed. While no browser is
+connected, it is built only on request.
+
+At midnight the counts of today start again at 0. The first visit or answer after midnight may arrive before
+the first tick (once a second), so it can start the new day too.
 """
 
 from collections import Counter
@@ -32,7 +34,10 @@ __all__ = ["WallboardPublisher"]
 
 
 class WallboardPublisher(DaemonService):
-    """The service that publishes the wallboard of one PBX; a reload may replace `surveys` at any time."""
+    """The service that publishes the wallboard of one PBX.
+
+    A configuration reload may replace the surveys in `surveys` at any time.
+    """
 
     taken_over = ("wallboard.*", "general.time_zone")
 
@@ -110,7 +115,7 @@ class WallboardPublisher(DaemonService):
         self.today.start_day(self._link.pbx_now(), self.config.general.zone)
 
     def _publish(self, anyway: bool) -> None:
-        """Publish the board to the connected browsers if it has changed, or always if `anyway` is True."""
+        """Publish the board to the connected browsers if it has changed, or if `anyway` is True."""
         seen = self._current_board()
         if anyway or seen != self._board:
             self._board = seen
@@ -123,7 +128,7 @@ class WallboardPublisher(DaemonService):
         self._made_at = self._clock.seconds()
 
     def _note_link(self) -> None:
-        """Update the time since which the PBX has not been observed; None while it is observed."""
+        """Set `_unobserved_since`: the time at which the AMI link was lost; None while the link is up."""
         if self._link.up:
             self._unobserved_since = None
         elif self._unobserved_since is None:

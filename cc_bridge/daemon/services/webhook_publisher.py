@@ -1,7 +1,7 @@
 """The webhook publisher: it turns records into webhook events, stores them, and delivers them to endpoints.
 
-`extra_rows` runs in the writer's thread, where an exception would block every record. So an event that cannot
-be built is omitted and logged.
+`extra_rows` runs in the storage writer's thread, where an exception would block every record. So an event
+that cannot be built is omitted, and the error is logged.
 """
 
 import random
@@ -52,7 +52,10 @@ class WebhookPublisher:
         )
 
     def extra_rows(self, record: Record) -> list[TableRow]:
-        """Return the outbox rows, one for each event and endpoint, that are written with a record."""
+        """Return the outbox rows that are written with a record: one for each event and endpoint.
+
+        The result is empty if an event cannot be built; the error is logged.
+        """
         try:
             return list(self._rows(record))
         except Exception as error:  # must not prevent the write of the record
@@ -67,8 +70,8 @@ class WebhookPublisher:
     def notify_follow_ups(self, changes: Sequence[FollowUpChange]) -> bool:
         """Store the events of opened and closed follow-ups in the outbox, from any thread.
 
-        Return False if the outbox cannot store them now; the caller must retry later. A change that is
-        repeated while its event is still stored makes no second event, because both have the same id.
+        Return False if the outbox cannot store them now; the caller must retry later. If a change is passed
+        again while its event is still in the outbox, no second event is stored, since both have the same id.
         """
         now = time.time()
         rows = [
@@ -91,7 +94,7 @@ class WebhookPublisher:
 
 
 def _subscription(webhook: WebhookConfig) -> Subscription:
-    """Return the events that a webhook's configuration section subscribes to."""
+    """Return the event types, and the limits of low ratings, that a webhook's configuration section names."""
     types = frozenset(EventType(kind) for kind in webhook.events)
     return Subscription(webhook.name, types, {str(kind): low for kind, low in webhook.low_ratings.items()})
 
