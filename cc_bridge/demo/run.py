@@ -147,7 +147,7 @@ def _run(file: Path, screen: Screen, end: Callable[[], None], rng: random.Random
     updates = LoopingCall(show)
     updates.start(_IN_PLACE if screen.in_place else _IN_LINES, now=False).addErrback(
         lambda failure: _log.failure(
-            "cannot update the table: unexpected error; the demo continues without updates", failure
+            "cannot redraw the table on the screen: unexpected error; the demo continues without it", failure
         )
     )
     reactor.run(installSignalHandlers=False)

@@ -55,7 +55,7 @@ def fail(name: str, seen: str, advice: str) -> CheckResult:
 
 
 def as_text(result: CheckResult) -> str:
-    """Return a line with level, name and state, and an indented second line with the remedy if there is one.
+    """Return a line with level, name and result, and an indented second line with the remedy if there is one.
 
     Control characters become spaces: quoted texts come from other programs, and could otherwise start new
     lines or control the terminal.

@@ -1,7 +1,7 @@
 """Checks of the daemon on this machine: is it running and ready, and does it own the FastAGI port. Blocks.
 
-The FastAGI port is checked through /proc/net. A connection would be counted as a call with a bad header, and
-binding the port could prevent a starting daemon from listening.
+The FastAGI port is checked by reading /proc/net. The daemon would count a test connection as a call with a
+bad header, and binding the port could prevent a starting daemon from listening.
 """
 
 import json
@@ -112,7 +112,10 @@ def _exposed(http: HttpConfig, *, with_token: bool) -> CheckResult:
 
 
 def _survey_port(port: int, *, running: bool) -> CheckResult:
-    """Return the result for the FastAGI port: owned by the running daemon, or free for it."""
+    """Return the result for the FastAGI port.
+
+    If the daemon runs, it must listen on the port. Otherwise no program may listen on it.
+    """
     name = "agi.port"
     listens = _listens(port)
     if listens is None:

@@ -76,7 +76,7 @@ def _database(storage: StorageConfig, engine: Engine) -> Iterator[CheckResult]:
 
 
 def _writable(engine: Engine) -> Iterator[CheckResult]:
-    """Yield the results for write access (rolled back) and, with a server, for its clock."""
+    """Yield the result of a test write (rolled back) and, with a database server, of the server's clock."""
     try:
         with engine.connect() as connection:
             connection.execute(

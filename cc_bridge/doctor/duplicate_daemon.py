@@ -1,8 +1,9 @@
 """Check for a daemon on another machine that observes the same PBX. Blocks for up to 7 s.
 
-A running daemon updates a mark in the database every 5 s. The check is made only if no daemon runs on this
-machine, since its own marks would hide the others; a running daemon logs duplicates itself. A fresh mark may
-also come from a daemon that was stopped a moment ago, so the check waits for the next one.
+A running daemon updates a mark (a time) in the database every 5 s. The check is skipped while a daemon runs
+on this machine: that daemon writes the same mark, so one written by another daemon could not be
+distinguished. A running daemon logs duplicates itself. A fresh mark may also come from a daemon that was
+stopped a moment ago, so the check waits for a newer mark.
 """
 
 import time

@@ -1,7 +1,7 @@
 """Checks of AMI events: the needed ones arrive, few others do, and they have timestamps. Pure.
 
-Calls cannot be waited for. The event filters of the manager user are therefore compared with the events that
-the daemon needs, if Asterisk shows the filters, and session.py makes the PBX send two test events.
+The checks cannot wait for a real call. So they compare the event filters of the manager user, if Asterisk
+shows them, with the events that the daemon needs. Also, session.py makes the PBX send two test events.
 """
 
 import re
@@ -96,7 +96,10 @@ def _expression(line: str) -> re.Pattern[str]:
 
 
 def _stamps(stamped: bool | None) -> CheckResult:
-    """Return the result for the timestamps of events. `stamped`: events have timestamps; None if unknown."""
+    """Return the result for the timestamps of events.
+
+    `stamped` is True if events have timestamps, and None if that is unknown.
+    """
     if stamped is None:
         return skip(
             "ami.timestamps", "unknown without a test event", "check: asterisk -rx 'manager show settings'"
@@ -111,6 +114,9 @@ def _stamps(stamped: bool | None) -> CheckResult:
 
 
 def _first_filter() -> int:
-    """Return the number of the first line with an event filter in the shipped file."""
+    """Return the line number of the first `eventfilter` in the shipped manager.d/cc_bridge.conf.
+
+    Lines are counted from 1.
+    """
     lines = resource_path(_USER_FILE).read_text(encoding="utf-8").splitlines()
     return next(number for number, line in enumerate(lines, 1) if line.startswith("eventfilter"))

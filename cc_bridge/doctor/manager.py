@@ -31,7 +31,7 @@ def in_user_section(username: str) -> str:
 
 
 def connection_failed(ami: AmiConfig, why: str, *, connected: bool) -> CheckResult:
-    """Return the result for a connection without a banner of Asterisk.
+    """Return the result for a failed connection: no connection, or no first line (banner) of Asterisk.
 
     `connected` says whether the TCP connection was made; `why` is the error text.
     """
@@ -93,7 +93,7 @@ def check(config: Config, snapshot: ManagerSnapshot) -> Iterator[CheckResult]:
 
 
 def _version(version: str | None) -> CheckResult:
-    """Return the result for the version of Asterisk; None if it is not visible."""
+    """Return the result for the version of Asterisk; `version` is None if it is not visible."""
     if version is None:
         return skip(
             "asterisk.version",

@@ -56,9 +56,10 @@ async def check_privileges(config: Config, reactor: Any, seconds: float) -> Chec
 async def place_test_call(
     config: Config, listening: ManagerSession, reactor: Any, seconds: float
 ) -> CheckResult:
-    """Place the test call and return its result; `listening` is a session of the daemon's manager user.
+    """Place the test call and return its result.
 
-    Raises AmiError if that session ends.
+    `listening` is a session of the daemon's manager user, which receives the result as an event. Raises
+    AmiError if this session ends.
     """
     name = "agi.call"
     if not config.callback.enabled:

@@ -78,7 +78,10 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True)
 class ManagerSnapshot:
-    """The state of the PBX as far as this manager user can see it. None: not visible to this user."""
+    """The state of the PBX as far as this manager user can see it.
+
+    A value of None means that this user cannot see it.
+    """
 
     version: str | None
     actions: Mapping[str, frozenset[str]]  # the user's actions, each with the classes that permit it
@@ -200,7 +203,7 @@ async def _no_setting(_session: ManagerSession, _file: str, _section: str, _key:
 
 
 async def _filters(session: ManagerSession, setting: _Setting, username: str) -> list[str] | None:
-    """Return the event filters of a manager user; None if they are not readable."""
+    """Return the event filters of a manager user in manager.conf; None if they are not readable."""
     filters: list[str] = []
     for number in range(_MOST_FILTERS):
         line = await setting(session, "manager.conf", username, f"eventfilter,{number}")

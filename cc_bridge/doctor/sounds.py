@@ -1,7 +1,7 @@
 """Check of the prompts: is there a sound file for each prompt in each language of the used surveys.
 
-Asterisk searches `sounds/<language>/<file>.<format>`, then `sounds/<file>.<format>`. The directory must be
-accessible on this machine: the PBX's own one, or the one of `--sounds`.
+Asterisk searches `sounds/<language>/<file>.<format>`, then `sounds/<file>.<format>`. The sounds directory
+must be accessible on this machine. It is the directory of the PBX, or the one given by the option `--sounds`.
 """
 
 from collections.abc import Iterator
@@ -73,6 +73,9 @@ def _prompts(survey: Survey) -> Iterator[str]:
 
 
 def _there(place: Path, language: str, file: str) -> bool:
-    """Return whether a sound file exists in any format, in `fa_IR`, then `fa`, then without a language."""
+    """Return whether a sound file exists in any format.
+
+    For the language `fa_IR`, the folders `fa_IR` and `fa` and the folder without a language are searched.
+    """
     folders = (place / language, place / language.partition("_")[0], place)
     return any(next((folder / file).parent.glob(f"{(folder / file).name}.*"), None) for folder in folders)
