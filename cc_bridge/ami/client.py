@@ -39,7 +39,7 @@ class AmiTimeouts:
 
 @dataclass(slots=True)
 class _PendingAction:
-    """An action without an answer yet. A list is pending until its Complete event."""
+    """An action that Asterisk has not answered yet; a list action is pending until its Complete event."""
 
     done: Deferred[Any]
     timer: IDelayedCall
@@ -151,7 +151,10 @@ class AmiClient(Protocol):
         return self._send(name, headers, on_item)
 
     def flush(self) -> Deferred[None]:
-        """Send a ping now, so that Asterisk sends the events that it holds back. Fires after the answer."""
+        """Send a ping now, so that Asterisk sends the events that it holds back.
+
+        The Deferred fires when Asterisk has answered the ping.
+        """
         return self._send_ping()
 
     def close(self, why: str) -> None:
@@ -216,7 +219,10 @@ class AmiClient(Protocol):
         pending.done.callback(result)  # Twisted treats a Failure as an error
 
     def _send_ping(self) -> Deferred[None]:
-        """Send a ping; update the PBX's clock from the answer, and close the connection without an answer."""
+        """Send a ping; the answer updates the PBX's clock.
+
+        If no answer arrives in time, the connection is closed.
+        """
         sent = self._clock.seconds()
 
         def pong(answer: Message) -> None:

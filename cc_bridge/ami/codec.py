@@ -40,10 +40,10 @@ _ANY_END = re.compile(rb"\n\r?\n")
 
 
 class EventSpec(NamedTuple):
-    """The wanted events of one name and their wanted headers; by default all events with all headers.
+    """Which events of one name are wanted, and which of their headers; by default all events and headers.
 
-    line: a header and the start of its value, such as `Variable: QUEUESTATUS`. The event is wanted only if
-        its last header of this name has such a value.
+    line: a header and the start of its value, such as `Variable: QUEUESTATUS`. An event is wanted only if
+        its last header of this name has a value with this start.
     """
 
     headers: tuple[str, ...] = ()  # headers to extract; an event without one of them is malformed
@@ -107,7 +107,7 @@ class _PartialEvent(Event):  # type: ignore[misc]
 class _ExtractionPlan(NamedTuple):
     """The plan by which the headers of one event are extracted.
 
-    privilege_at: position of the header Privilege in the message
+    privilege_at: position in bytes of the header Privilege in the message
     """
 
     name: str
@@ -177,7 +177,10 @@ class Codec:
         return messages
 
     def _blocks(self, data: bytes) -> list[bytes]:
-        """Return the messages that end in `data` as bytes, without their ends. Keep an incomplete message."""
+        """Return the bytes of each message that `data` completes, without the empty line at its end.
+
+        An incomplete message is kept for the next call.
+        """
         text = self._rest + data
         if self.banner is None and text.startswith(_BANNER):
             line, newline, after = text.partition(b"\n")
@@ -201,7 +204,10 @@ class Codec:
         return blocks
 
     def _extract_event(self, block: bytes, plan: _ExtractionPlan, messages: list[Any]) -> None:
-        """Append an event with its extracted headers; count it as malformed unless each occurs once."""
+        """Append an event with its extracted headers to `messages`.
+
+        An event in which a required header is missing, or a wanted header occurs twice, counts as malformed.
+        """
         counts = self.counts
         counts.received += 1
         if len(block) > self._max_message:
@@ -268,7 +274,7 @@ def _plan(name: str, spec: EventSpec) -> _ExtractionPlan:
 
 
 def _all_but_filtered(wanted: Mapping[str, EventSpec]) -> re.Pattern[bytes]:
-    """Return a pattern that matches the start of each message, except of events that are not wanted."""
+    """Return a pattern that matches the start of every message that is not an unwanted event."""
     heads = []
     for name, spec in wanted.items():
         head = f"{re.escape(name)}\r"

@@ -1,7 +1,8 @@
 """Outgoing calls by the AMI action Originate, each in a short AMI session of its own.
 
-Calls are rare and need no state in between, so a session lasts for one call. Its manager user is the only one
-that may originate; the daemon's other manager user, which receives the events, cannot dial.
+Calls are rare, and no state is needed between two calls, so a session lasts for one call. The manager user of
+these sessions is the only one that may dial. The daemon's other manager user, which receives the events, may
+not.
 
 A number comes from a caller and becomes part of the dialled channel, so only digits with an optional + are
 accepted. OriginateResponse reports a busy line as Reason 0, like any failure (16.28 and 22.10, PJSIP and

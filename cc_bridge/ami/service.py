@@ -37,7 +37,7 @@ class Listener(Shape):
     """The receiver of the link's snapshots and events."""
 
     def ami_item(self, item: Any, taken_at: float) -> Any:
-        """Return the part to keep of an item of QueueStatus or CoreShowChannels, for the snapshot."""
+        """Return what the snapshot keeps of a list item of QueueStatus or CoreShowChannels."""
 
     def ami_up(self, items: Sequence[Any], taken_at: float) -> None:
         """Start the session with the kept items of the lists, requested at `taken_at` by the PBX's clock."""
@@ -62,8 +62,8 @@ class Listener(Shape):
 class ReconnectPolicy:
     """The pauses between connection attempts, in seconds.
 
-    A pause doubles with each attempt up to `longest`, and then loses a random part of up to half. Otherwise
-    all daemons of a site would reconnect to a restarted Asterisk at the same time.
+    The pause doubles with each attempt, up to `longest`. Then a random part of it, up to half, is subtracted.
+    Otherwise all daemons of a site would reconnect to a restarted Asterisk at the same time.
     """
 
     first: float = 0.5

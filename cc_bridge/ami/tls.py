@@ -15,10 +15,10 @@ __all__ = ["over_tls", "trust_root"]
 
 
 def over_tls(endpoint: IStreamClientEndpoint, host: str, ca_file: Path | None) -> IStreamClientEndpoint:
-    """Return an endpoint that verifies that its peer is `host`, by the authorities of a file.
+    """Return a TLS endpoint that verifies by a certificate that its peer is `host`.
 
-    `ca_file` None means the authorities that this machine trusts. Raises ConfigError if the file cannot be
-    read.
+    `ca_file` holds the trusted certificate authorities. None means the authorities that this machine trusts.
+    Raises ConfigError if the file cannot be read.
     """
     trust = trust_root(ca_file, "ami.tls_ca_file")
     return wrapClientTLS(optionsForClientTLS(host, trustRoot=trust), endpoint)

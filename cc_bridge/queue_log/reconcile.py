@@ -3,8 +3,8 @@
 A difference has a reason only if the records themselves show the reason. A reason that is merely likely is
 not given.
 
-queue_log counts whole seconds of its own clock, so its times are up to a second early. If a limit of the
-observed time is inside a second, that limit is not accepted as a reason.
+queue_log has times in whole seconds, so its times are up to a second early. If the observation began or ended
+within such a second, this start or end is not accepted as a reason.
 """
 
 from collections import Counter
@@ -106,7 +106,7 @@ class RecordedSide:
     bridged: dict[str, list[float]] = field(default_factory=dict)
 
     def blind_to(self, start: float, end: float) -> DifferenceReason | None:
-        """Return the reason why the daemon did not observe a whole time span; None if it did.
+        """Return the reason why the daemon did not observe all of a time span; None if it observed all of it.
 
         The span is in the time of queue_log: UTC seconds since the epoch, in whole seconds.
         """
@@ -324,7 +324,10 @@ def _overlong(theirs: LoggedVisit, talk: Talk, we: RecordedSide) -> DifferenceRe
 
 
 def _conference(theirs: LoggedVisit, talk: Talk, we: RecordedSide) -> DifferenceReason | None:
-    """Return the reason why a talk outlasts queue_log's: the two met again in another bridge."""
+    """Return the reason why the recorded talk ends later than the talk in queue_log; None if unknown.
+
+    The reason is that agent and caller met again in another bridge.
+    """
     if theirs.ended_at is None or talk.ended_at <= theirs.ended_at + _ROUNDING:
         return None
     met = all(

@@ -65,7 +65,7 @@ def ended_by(event: str) -> EndedBy:
 class LoggedVisit:
     """A visit as queue_log shows it.
 
-    Times and durations are in whole seconds, except from a table.
+    Times and durations are in whole seconds, except those from the realtime table.
     """
 
     call: str
@@ -192,7 +192,10 @@ class QueueLogVisits:
         return found
 
     def _entered(self, line: QueueLogLine) -> Iterator[LoggedVisit]:
-        """Start a visit (ENTERQUEUE); yield an earlier one of the same caller and queue without an end."""
+        """Start a visit by an ENTERQUEUE line.
+
+        If the same caller has an earlier visit in the same queue without an end, yield the earlier visit.
+        """
         key = _key(line)
         if key in self._waiting:  # the line with its end is missing
             yield self._named(self._waiting.pop(key))
@@ -257,10 +260,10 @@ class QueueLogVisits:
         yield self._named(visit)
 
     def _under_another_name(self, line: QueueLogLine, talk: int | None) -> LoggedVisit | None:
-        """Return the visit whose open talk a line ends under another call id; None if none fits.
+        """Return the visit whose talk is ended by a line with another call id; None if no visit fits.
 
-        Queue and agent must be the same. The start of the talk plus the length in the line must give the
-        time of the line.
+        Queue and agent of the visit and the line must be the same. The start of the talk plus the length of
+        the talk in the line must give the time of the line.
         """
         if talk is None:
             return None
