@@ -70,7 +70,7 @@ class ReconnectPolicy:
     longest: float = 30.0
 
     def after(self, attempts: int, random: float) -> float:
-        """Return the pause after `attempts` failed attempts; `random` is from 0 to 1."""
+        """Return the pause after `attempts` failed attempts; `random` is a random number from 0 to 1."""
         # Twisted's own jitter is not used, because it adds the same to a short pause as to a long one.
         return backoffPolicy(self.first, self.longest, 2, jitter=float)(attempts) * (0.5 + random / 2)
 

@@ -6,8 +6,8 @@ after the agent left, a simulated caller connects to the daemon's FastAGI port a
 (`survey_callers.py`). The daemon between them is the real one, with AMI link, tracker, surveys, SQLite and
 metrics. `run.py` connects these parts and shows a table of queues (`table.py`, `screen.py`).
 
-Twisted, SQLAlchemy and Alembic take a second to load. Ctrl-C must end the demo quietly in this second too, so
-`demo` installs its signal handlers before it imports them.
+The packages Twisted, SQLAlchemy and Alembic take a second to load. Ctrl-C must end the demo quietly in this
+second too, so `demo` installs its signal handlers before it imports these packages.
 """
 
 import os

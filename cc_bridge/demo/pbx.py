@@ -2,7 +2,8 @@
 
 It supports the part of AMI that a daemon needs: banner, login by MD5 challenge, Ping, QueueStatus,
 CoreShowChannels, and error messages with the texts of Asterisk 22. Like a real PBX, it does not wait for
-clients: the recording also plays without a session, and a new session gets the current state from the lists.
+clients: the recording also plays while no client is logged in. A new client gets the current state from the
+lists QueueStatus and CoreShowChannels.
 """
 
 from collections.abc import Callable, Iterable, Iterator

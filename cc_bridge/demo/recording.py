@@ -61,7 +61,7 @@ class AmiRecording:
     def take(self, number: int, started_at: float) -> Iterator[TimedEvent]:
         """Yield the events of one repetition of the recording, called a take.
 
-        `number` counts the takes from 0. `started_at` is its start in UTC seconds.
+        `number` is the number of the take, from 0. `started_at` is the time of its start in UTC seconds.
         """
         return (
             self._event(text, offset, number, started_at)
@@ -92,7 +92,7 @@ def _headers(text: str) -> RecordedHeaders:
 
 
 def _renewed(text: str, take: int, later: float) -> str:
-    """Return the text of an event with new ids for the repetition `take`, all times `later` seconds later."""
+    """Return the text of an event for repetition `take`: with new ids, and times `later` seconds later."""
 
     def renew(found: re.Match[str]) -> str:
         value = found[0]

@@ -1,6 +1,6 @@
 """The run of the demo: it connects the simulated PBX, its callers, the daemon and the table on the screen.
 
-Twisted's signal handlers print a traceback at a second Ctrl-C, so the demo has its own (`_Shutdown`).
+Twisted's signal handlers print a traceback at a second Ctrl-C, so the demo uses `_Shutdown` instead.
 """
 
 import os

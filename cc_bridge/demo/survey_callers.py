@@ -5,8 +5,8 @@ the agent left, an `_AgiSession` connects to the daemon's FastAGI port like Aste
 takes as long as the prompt, and it sends HANGUP when the recorded channel ends.
 
 Asterisk sets QUEUESTATUS to CONTINUE when the agent ends a talk, but also when the caller hangs up or when
-the dialplan ends the call next. The latter two have an immediate Hangup event. So a session starts a moment
-later, unless the channel has ended before.
+the dialplan then ends the call. In the last two cases a Hangup event follows immediately. So a session starts
+a moment later, unless the channel has ended before.
 """
 
 import random
