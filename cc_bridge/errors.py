@@ -56,7 +56,7 @@ class AmiTimeout(AmiError):
 
 
 class UnreadableFile(CcBridgeError):
-    """A file is not what a command needs, for example not a recorded AMI stream."""
+    """A command cannot use a file, for example because it is not a recorded AMI stream."""
 
 
 class FollowUpError(CcBridgeError):

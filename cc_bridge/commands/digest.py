@@ -165,7 +165,7 @@ def _needs_report() -> None:
 def _period(
     config: "Config", first: date | None, last: date | None, week: date | None, now: float
 ) -> "tuple[Period, DigestName]":
-    """Return the period of the options, and the kind of digest; without options the latest due one."""
+    """Return the period that the options give, and the kind of digest; by default the latest due digest."""
     from datetime import timedelta
 
     from cc_bridge.config.report_parameters import report_days

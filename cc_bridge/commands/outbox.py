@@ -98,7 +98,7 @@ def outbox_retry(event: str | None, path: Path | None, *, every: bool) -> None:
 
 @contextmanager
 def _opened(path: Path | None) -> "Iterator[OutboxFile]":
-    """Open the outbox of the configuration; report an error of its file in one line."""
+    """Open the configured outbox; report an error of the outbox file in one line."""
     import sqlite3
 
     from cc_bridge.storage.pipeline.outbox import OutboxFile, local_file

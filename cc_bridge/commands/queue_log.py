@@ -18,7 +18,7 @@ __all__ = ["import_queue_log", "reconcile", "replay_command"]
 
 
 def _check_encoding(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
-    """Return the name of an encoding of text; raise BadParameter for others."""
+    """Return `value` if it names a text encoding; raise BadParameter if not."""
     try:
         "".encode(value)
     except (LookupError, ValueError) as error:
@@ -40,7 +40,7 @@ _timezone_option = click.option(
 
 
 def _zone(name: str | None) -> "ZoneInfo | None":
-    """Return the time zone of this name; raise UsageError if there is none."""
+    """Return the time zone with this name (None: no name); raise UsageError if the name is unknown."""
     from zoneinfo import ZoneInfo
 
     try:
@@ -50,7 +50,7 @@ def _zone(name: str | None) -> "ZoneInfo | None":
 
 
 def _warn_of_bytes(counts: "LineCounts") -> None:
-    """Print a warning if bytes of a log were not of the encoding."""
+    """Print a warning if a log had bytes that are not valid in the given encoding."""
     if counts.undecoded:
         click.echo(
             f"warning: {counts.undecoded} lines of queue_log have bytes that are not of the encoding; "

@@ -106,7 +106,7 @@ def report(name: str, path: Path | None, **options: Any) -> None:
 def _query(
     config: "Config", name: str, kind: "ReportType", now: float, options: dict[str, Any]
 ) -> "ReportQuery":
-    """Return the query of the options. Raises UsageError for options that do not fit the report."""
+    """Return the query that the options ask for. Raises UsageError for options that do not fit the report."""
     from dataclasses import replace
 
     from cc_bridge.config.report_parameters import report_days, report_query
@@ -176,7 +176,7 @@ def _compute(config: "Config", name: str, kind: "ReportType", query: "ReportQuer
 
 
 def _text(computed: "Report", wording: "Localization", now: float, options: dict[str, Any]) -> str:
-    """Return the report in the format of the options."""
+    """Return the report as text in the output format that the options select."""
     match options["form"]:
         case "csv":
             from cc_bridge.reports.render.data import as_csv

@@ -66,7 +66,7 @@ class Section(BaseModel):
 
 
 def readable(read: Callable[[str], object]) -> AfterValidator:
-    """Return a validator that accepts a text if `read` raises no ValueError; the text stays unchanged."""
+    """Return a validator that keeps a text unchanged, and rejects it if `read` raises ValueError for it."""
 
     def check(text: str) -> str:
         read(text)

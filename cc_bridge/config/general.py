@@ -11,7 +11,7 @@ __all__ = ["GeneralConfig", "LogConfig", "RunConfig"]
 
 
 class GeneralConfig(Section):
-    """Settings that concern every part of cc_bridge."""
+    """Settings that concern every part of cc_bridge: the time zone."""
 
     time_zone: Annotated[str, readable(time_zone_of)] = ""
 
@@ -29,6 +29,6 @@ class LogConfig(Section):
 
 
 class RunConfig(Section):
-    """Shutdown of the daemon."""
+    """Time in seconds that the daemon waits for running surveys when it is stopped."""
 
     shutdown_timeout_seconds: float = Field(default=20, ge=0, le=600)

@@ -1,4 +1,4 @@
-"""The tracker of calls as the configuration wants it: queues, agents, directions, direct calls."""
+"""The call tracker, created with the configured queues, agents, dialplan contexts and direct calls."""
 
 from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.direct_calls import Contexts

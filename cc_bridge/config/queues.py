@@ -15,7 +15,7 @@ __all__ = ["QueueConfig"]
 
 
 class QueueConfig(Section):
-    """Settings of one queue."""
+    """Settings of one queue: service level, owner, opening hours, and survey invitations."""
 
     service_level_seconds: float = Field(default=20, gt=0, le=3600)
     short_abandon_seconds: float = Field(default=5, ge=0, le=600)

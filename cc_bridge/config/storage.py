@@ -19,7 +19,7 @@ class StorageConfig(Section):
 
     @property
     def on_server(self) -> bool:
-        """True if the database is a server, which can fail independently of the daemon; False for SQLite."""
+        """True if the database is on a server (PostgreSQL, MariaDB); False for SQLite."""
         return not self.url.startswith("sqlite")
 
 

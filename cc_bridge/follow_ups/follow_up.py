@@ -118,7 +118,7 @@ class FollowUp:
 
 @dataclass(frozen=True, slots=True)
 class FollowUpCount:
-    """The numbers of one owner's follow-ups that are not closed."""
+    """The numbers of one owner's follow-ups that are open, taken and overdue."""
 
     open: int = 0
     taken: int = 0
@@ -131,7 +131,7 @@ def detail_of_rating(kind: str, value: int) -> str:
 
 
 def short(follow_up_id: str) -> str:
-    """Return the short form of an id, as shown to people."""
+    """Return the first characters of a follow-up's id, as shown to people."""
     return follow_up_id[:_SHORT]
 
 

@@ -27,7 +27,7 @@ _ID = 16  # hexadecimal digits: enough to make a million ids distinct
 
 @dataclass(frozen=True, slots=True)
 class VisitFact:
-    """A queue visit, as far as the rules need it."""
+    """The fields of a queue visit that the follow-up rules need."""
 
     pbx: str
     call_id: str
@@ -87,7 +87,7 @@ class FollowUpRules:
     shared: Collection[str] = ()  # caller keys of shared numbers
 
     def of_answers(self, answers: Iterable[AnswerFact]) -> Iterator[FollowUpCause]:
-        """Yield the causes that answers give."""
+        """Yield a cause for each of these answers that opens a follow-up."""
         for answer in answers:
             if self._has_caller(answer):
                 source = f"{answer.attempt_id}\0{answer.question}"
@@ -97,7 +97,7 @@ class FollowUpRules:
     def of_visits(
         self, visits: Iterable[VisitFact], customer: Callable[[str], str] = str
     ) -> Iterator[FollowUpCause]:
-        """Yield the causes that visits give; the visits of one call are judged together.
+        """Yield a cause for each follow-up that these visits open; visits of one call are judged together.
 
         `customer` returns the same value for all caller keys of one customer.
         """

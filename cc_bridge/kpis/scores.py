@@ -105,7 +105,7 @@ def net(name: str, answers: AnswersByValue, scale: range, minimum: int) -> Score
 
 
 def ranked(scores: Mapping[str, Score | None]) -> list[tuple[str, Score]]:
-    """Return the names (of agents or queues) and scores, the highest score first, without too few answers.
+    """Return names (of agents or queues) and scores, highest first; scores of too few answers are left out.
 
     Raises ValueError for scores of different kinds: NPS values of two scales cannot be compared.
     """

@@ -45,7 +45,7 @@ DEFAULT = ServiceLevelDefinition.NO_SHORT
 
 
 class QueueStay(Protocol):
-    """The two facts of a visit that the service level needs; a QueueVisit and a database row have them."""
+    """The interface of a visit for the service level; a QueueVisit and a database row both have it."""
 
     @property
     def outcome(self) -> str: ...

@@ -36,7 +36,10 @@ _NO_OWNER = "-"
 
 
 class RenderedFamily(Metric):
-    """A metric family without samples for prometheus_client; `lines` has the samples rendered as text."""
+    """A metric family that gives prometheus_client its name, help text and type, but no samples.
+
+    `lines` has the samples as finished lines of text, which `record_metrics.py` adds to the page.
+    """
 
     def __init__(self, family: Family, lines: Iterator[str]) -> None:
         super().__init__(family.name, family.documentation, family.kind)
@@ -48,17 +51,17 @@ Values = Mapping[tuple[str, ...], float]
 
 
 def _read(name: str, pbx: str, values: Values) -> Metric:
-    """Return the metric family `name` (a gauge or counter) with these values."""
+    """Return the metric family `name` (a gauge or counter) with one series for each entry of `values`."""
     known = BY_NAME[name]
     family = Family(known.kind, f"{PREFIX}{name}", known.help, pbx, *known.labels)
     return RenderedFamily(family, family.lines({family.series(*key): n for key, n in values.items()}))
 
 
 class QueueCollector(Collector):
-    """The collector of each queue's service level threshold and hangup figures.
+    """The collector of each queue's service level threshold and of two figures about callers who hang up.
 
-    The hangup figures are the share of survey candidates who hung up during the talk, and the number of
-    agents with an unusual share. No metric names an agent; the reports do.
+    One figure is the share of survey candidates who hung up during the talk. The other is the number of
+    agents with an unusual share. No metric names these agents; the reports do.
     """
 
     def __init__(self, pbx: str, outliers: HangupOutliers, thresholds: Mapping[str, float]) -> None:
@@ -78,7 +81,7 @@ class QueueCollector(Collector):
 
 
 class FollowUpCollector(Collector):
-    """The collector of the follow-ups that are not closed, by owner."""
+    """The collector of each owner's numbers of follow-ups: those not closed, and those overdue."""
 
     def __init__(self, pbx: str, by_owner: Mapping[str, FollowUpCount]) -> None:
         self._pbx = pbx
@@ -98,7 +101,10 @@ class FollowUpCollector(Collector):
 
 
 class DigestCollector(Collector):
-    """The collector of the times at which digests were last due and sent; no series while digests are off."""
+    """The collector of the times at which digests were last due and sent, and of the mails given up.
+
+    There are no series while digests are off.
+    """
 
     def __init__(self, pbx: str, digests: DigestState) -> None:
         self._pbx = pbx
@@ -143,7 +149,7 @@ class StateCollector(Collector):
         self._webhook_state = webhooks
 
     def describe(self) -> Iterable[Metric]:
-        """Return nothing, so that the registry does not read all values to check the names."""
+        """Return nothing, so that the registry does not call `collect` to learn the names."""
         return ()
 
     def collect(self) -> Iterator[Metric]:

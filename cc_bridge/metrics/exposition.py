@@ -18,7 +18,10 @@ _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
 
 class Family:
-    """A metric family: a name with its label names; the first label is always `pbx`, with a fixed value."""
+    """A metric family: the name, type, help text and labels that its series share.
+
+    The first label is always `pbx`; its value is the same in all series.
+    """
 
     def __init__(self, kind: str, name: str, documentation: str, pbx: str, *labels: str) -> None:
         self.kind = kind  # counter, gauge or histogram
@@ -33,7 +36,10 @@ class Family:
         return ",".join([self._pbx, *[f'{label}="{_escaped(str(value))}"' for label, value in pairs]])
 
     def lines(self, values: Mapping[str, float]) -> Iterator[str]:
-        """Yield one line of the exposition format for each series; the keys are texts of labels."""
+        """Yield one line of the exposition format for each series.
+
+        A key of `values` is the text of a series' labels, as `series` returns it.
+        """
         sample = f"{self.name}_total" if self.kind == "counter" else self.name
         for series, value in values.items():
             # Prometheus can parse every notation of a number that Python writes.
@@ -41,7 +47,7 @@ class Family:
 
 
 class Counter(Family):
-    """A counter: totals since the start of the daemon, by labels."""
+    """A counter: one total for each combination of label values, counted since the start of the daemon."""
 
     def __init__(self, name: str, documentation: str, pbx: str, *labels: str) -> None:
         super().__init__("counter", name, documentation, pbx, *labels)
@@ -49,7 +55,7 @@ class Counter(Family):
         self._values: dict[str, float] = {}
 
     def init_series(self, *values: object) -> None:
-        """Create the series with these label values at 0; an existing one keeps its value."""
+        """Create the series with these label values at 0; a series that exists already keeps its value."""
         self._values.setdefault(self._series(*values), 0)
 
     def inc(self, *values: object, by: float = 1) -> None:
@@ -63,7 +69,10 @@ class Counter(Family):
 
 
 class Histogram(Family):
-    """A histogram: amounts by labels, each counted in the bucket of the lowest bound that is not exceeded."""
+    """A histogram: the number of observed amounts in each bucket, by labels.
+
+    An amount is counted in the first bucket whose upper bound it does not exceed.
+    """
 
     def __init__(
         self, name: str, documentation: str, bounds: Iterable[float], pbx: str, *labels: str

@@ -56,8 +56,8 @@ Labels = tuple[str, ...]
 class MetricFamily:
     """A metric family of the catalogue.
 
-    `name` has neither the prefix `cc_bridge_` nor the suffix of the type. `labels` excludes the label `pbx`,
-    which every metric has.
+    `name` has no prefix `cc_bridge_` and, for a counter, no suffix `_total`. `labels` excludes the label
+    `pbx`, which every metric has.
     """
 
     name: str
@@ -89,9 +89,9 @@ class MetricFamily:
         return "agent" in self.labels
 
     def initial_labels(self) -> Iterator[Labels]:
-        """Yield the label values, without `queue`, of each series that exists from the start.
+        """Yield the label values of each series that exists at 0 from the start, without the queue's name.
 
-        Raises KeyError for a label that is not in `initial`.
+        Raises KeyError for a label other than `queue` that is not in `initial`.
         """
         return product(*(self.initial[label] for label in self.labels if label != "queue"))
 
@@ -107,7 +107,7 @@ def _kpi(
     initial: Mapping[str, Iterable[str]] | None = None,
     bounds: tuple[float, ...] = (),
 ) -> MetricFamily:
-    """Return the metric family of a KPI, with the HELP text from the KPI catalogue."""
+    """Return the metric family that exposes the KPI `kpi`, with the HELP text from the KPI catalogue."""
     counted = kind != "gauge"
     return MetricFamily(name, kind, help_text(kpi), unit, labels, series, use, counted, initial or {}, bounds)
 

@@ -25,7 +25,7 @@ __all__ = [
 
 
 class WaitingCaller(Protocol):
-    """The interface of a queue visit whose caller is waiting."""
+    """The interface of a queue visit whose caller is still waiting; `entered_at` is UTC seconds."""
 
     @property
     def queue(self) -> str: ...
@@ -41,17 +41,17 @@ class TalkState(Protocol):
 
 
 class TalkStates(Protocol):
-    """The interface of the collection of all talks."""
+    """The interface of the object that holds all talks of the tracker."""
 
     def in_progress(self) -> Iterable[TalkState]:
         """Return the talks in progress."""
 
 
 class AgentStates(Protocol):
-    """The interface of the collection of all agents."""
+    """The interface of the object that holds all agents of the tracker."""
 
     def counts(self) -> Mapping[tuple[str, AgentState], int]:
-        """Return the numbers of queue members by queue and state."""
+        """Return the number of agents in each state in each queue, by (queue, state)."""
 
 
 class TrackerState(Protocol):
@@ -82,11 +82,14 @@ class LinkState(Protocol):
         """The seconds by which the PBX's clock is ahead of this machine's."""
 
     def pbx_now(self) -> float:
-        """Return the PBX's clock."""
+        """Return the current time by the PBX's clock, in UTC seconds since the epoch."""
 
 
 class StoreState(Protocol):
-    """The interface of the storage writer; `backlog` is the number of records that wait in memory."""
+    """The interface of the storage writer.
+
+    `backlog` is the number of records that wait in memory, `oldest_seconds` the age of the oldest of them.
+    """
 
     written: dict[str, int]
     batches: int
@@ -103,7 +106,11 @@ class StoreState(Protocol):
 
 
 class JournalState(Protocol):
-    """The interface of the journal; `size` and `limit` are bytes, the other numbers are records."""
+    """The interface of the journal: its size and limit in bytes, and its records that are not forwarded.
+
+    `oldest_seconds` is the age of the oldest of these records; `rejected` counts those that the database
+    server refused.
+    """
 
     pending: int
     rejected: int
@@ -147,7 +154,7 @@ class WebhookState(Protocol):
 
 
 class DigestState(Protocol):
-    """The interface of the digest job; the keys are digest frequencies: day, week or month."""
+    """The interface of the digest job; each dictionary has digest frequencies (day, week, month) as keys."""
 
     failures: dict[str, int]  # number of mails given up
     due_at: dict[str, float]  # UTC seconds since the epoch
@@ -155,13 +162,16 @@ class DigestState(Protocol):
 
 
 class ForeignState(Protocol):
-    """The interface of the count of AGI requests for scripts of other programs."""
+    """The interface of the counter of AGI requests that were meant for other programs."""
 
     total: int
 
 
 class AgiState(Protocol):
-    """The interface of the FastAGI server; the numbers count sessions since its start."""
+    """The interface of the FastAGI server.
+
+    `in_progress` is the current number of sessions; the other numbers count since the server's start.
+    """
 
     accepted: int
     failed: int

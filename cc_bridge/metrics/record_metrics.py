@@ -1,4 +1,4 @@
-"""The metrics of records: counters and histograms that count each record, and the page for Prometheus.
+"""The metrics of records: counters and histograms that count each record, and the page /metrics.
 
 `families.py` defines the metrics. `collectors.py` has the metrics that are read at each scrape.
 prometheus_client provides the registry, the HELP and TYPE lines, both exposition formats and the process
@@ -60,7 +60,7 @@ _NOT_ELIGIBLE = {NotAskedReason.DISABLED, NotAskedReason.NOT_ELIGIBLE}
 
 
 class RecordMetrics:
-    """The metrics of one daemon, in one registry; all names start with `cc_bridge_`."""
+    """The metrics of one daemon, in one Prometheus registry, and the methods that count records in them."""
 
     def __init__(
         self, registry: CollectorRegistry, pbx: str, thresholds: Iterable[float], *, agents: bool = False
@@ -88,7 +88,10 @@ class RecordMetrics:
         info.labels(pbx).info({"version": __version__, "python": platform.python_version()})
 
     def page(self, accept: str) -> tuple[bytes, str]:
-        """Return the body and the content type of the response to a scrape with this Accept header."""
+        """Return the body and the content type of the response to a scrape.
+
+        `accept` is the Accept header of the request; it decides the exposition format.
+        """
         encode, content_type = choose_encoder(accept)
         end = encode(_StaticCollector())  # the format OpenMetrics ends with a fixed last line
         page = BytesIO()
@@ -100,7 +103,11 @@ class RecordMetrics:
         return page.getvalue(), content_type
 
     def _add(self, family: MetricFamily, thresholds: Iterable[float]) -> None:
-        """Create the counter or histogram of a family, and its initial series if it has no label `queue`."""
+        """Create the counter or histogram of a family.
+
+        If the family has no label `queue`, its initial series are created too. `thresholds` (seconds) become
+        additional bounds of the wait histogram.
+        """
         name = f"{PREFIX}{family.name}"
         instrument: Counter | Histogram
         if family.kind == "counter":
@@ -133,11 +140,14 @@ class RecordMetrics:
         self._counters[name].inc(*labels, by=by)
 
     def count_call(self, call: Call) -> None:
-        """Count a call by direction and whether it was answered."""
+        """Count a call: by its direction, and by whether it was answered."""
         self.count("calls", call.direction, ANSWERED[call.answered])
 
     def count_visit(self, visit: QueueVisit, threshold: float, short: float) -> None:
-        """Count a visit by outcome, with its wait time, and as within the threshold or as a short abandon.
+        """Count a visit by outcome, with its wait time.
+
+        A visit that was answered or abandoned within the threshold, or is a short abandon, is also counted
+        as such.
 
         `threshold` is the queue's service level threshold, `short` its short abandon limit; both are seconds.
         The comparisons are the same as in `kpis/service_level.py`.
@@ -172,7 +182,10 @@ class RecordMetrics:
         self.count("talks_ended", talk.queue, talk.ended_by)
 
     def count_answer(self, answer: Answer, queue: str) -> None:
-        """Count a survey answer by value; `queue` is the queue of the survey attempt."""
+        """Count a survey answer by value; `queue` is the queue of the survey attempt.
+
+        A spoken comment is ignored, since its value is a length and not a rating.
+        """
         if answer.kind == "comment":  # the value of a spoken comment is its length, not a rating
             return
         rated = answer.question, answer.kind, answer.value
@@ -181,14 +194,15 @@ class RecordMetrics:
             self._count_agent("agent_ratings", answer.queue, answer.agent, *rated)
 
     def count_gap(self, gap: Gap) -> None:
-        """Count an observation gap with its length and the affected calls, by reason."""
+        """Add the length of an observation gap, and its number of affected calls, to the totals by reason."""
         self.count("observation_gap_seconds", gap.reason, by=gap.ended_at - gap.started_at)
         self.count("observation_gap_calls", gap.reason, by=gap.calls_affected)
 
     def count_survey_decision(self, entry: SurveyDecision) -> None:
-        """Count a survey decision: the eligible caller, and the stage unless it is "invited".
+        """Count the caller of a survey decision as eligible, and count the stage that the caller reached.
 
-        The stage "invited" is counted by `count_survey_stage`.
+        The stage "invited" is left out here: it is counted by a separate call of `count_survey_stage`. A
+        callback does not count as eligible again.
         """
         self._outliers.count(entry)
         # A callback is not counted as eligible: the caller was already counted at the end of the first call.
@@ -206,16 +220,17 @@ class RecordMetrics:
         self.count("caller_lookups", result)
 
     def _count_agent(self, name: str, *labels: object, by: float = 1) -> None:
-        """Count in a metric with an agent as label; do nothing unless `metrics.agents` is true."""
+        """Add `by` to the counter `name` with an agent as label; do nothing if `metrics.agents` is false."""
         if name in self._counters:
             self.count(name, *labels, by=by)
 
     def count_follow_ups(
         self, opened: Mapping[str, int], closed: Iterable[FollowUp], by_owner: Mapping[str, FollowUpCount]
     ) -> None:
-        """Count opened and closed follow-ups, and store the current numbers that are not closed.
+        """Count opened and closed follow-ups, and store how many follow-ups are not closed now.
 
-        `opened` has numbers by reason. `by_owner` has the follow-ups that are not closed, by owner.
+        `opened` is the number of opened follow-ups by reason. `by_owner` has, for each owner, the numbers of
+        follow-ups that are not closed.
         """
         for reason, n in opened.items():
             self.count("follow_ups_opened", reason, by=n)
@@ -235,14 +250,14 @@ class RecordMetrics:
         webhooks: WebhookState | None = None,
         digests: DigestState | None = None,
     ) -> None:
-        """Export the state of these live objects at each scrape."""
+        """Export the state of these live objects at each scrape; None means that the part is not in use."""
         if digests is not None:
             self.registry.register(DigestCollector(self._pbx, digests))
         self.registry.register(StateCollector(self._pbx, tracker, link, store, agi, forwarder, webhooks))
 
 
 class _StaticCollector(Collector):
-    """A collector of a fixed list of metrics."""
+    """A collector that returns the same list of prometheus_client metrics at each scrape."""
 
     def __init__(self, *metrics: Metric) -> None:
         self._metrics = metrics
@@ -252,7 +267,7 @@ class _StaticCollector(Collector):
 
 
 class _InstrumentCollector(Collector):
-    """A collector of counters and histograms."""
+    """A collector of cc_bridge's own counters and histograms (`exposition.py`)."""
 
     def __init__(self, instruments: Iterable[Counter | Histogram]) -> None:
         self._instruments = instruments

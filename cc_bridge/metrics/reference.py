@@ -47,7 +47,7 @@ uses `process_start_time_seconds`."""
 def metrics_in(text: str) -> set[str]:
     """Return the names of cc_bridge's metrics in a PromQL expression.
 
-    A series of a histogram, such as its `_bucket`, counts as the histogram.
+    A series that belongs to a histogram, such as `..._bucket`, is returned as the name of the histogram.
     """
     known = {family.exposed_name for families in FAMILIES.values() for family in families}
     named: set[str] = set(_METRIC.findall(text))
@@ -55,7 +55,7 @@ def metrics_in(text: str) -> set[str]:
 
 
 def records_in(text: str) -> set[str]:
-    """Return the names of the recorded series in a PromQL expression."""
+    """Return the names of series in a PromQL expression that recording rules create."""
     return set(_RECORD.findall(text))
 
 
@@ -89,7 +89,10 @@ def _panels(part: Any) -> Iterator[dict[str, Any]]:
 
 
 def page(uses: Iterable[tuple[str, str]]) -> str:
-    """Return the metrics reference as Markdown; `uses` are pairs of a metric's name and a use of it."""
+    """Return the metrics reference as Markdown.
+
+    `uses` are pairs: the name of a metric, and the rule or panel that uses it.
+    """
     users: dict[str, set[str]] = {}
     for metric, user in uses:
         users.setdefault(metric, set()).add(user)

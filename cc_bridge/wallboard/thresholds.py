@@ -11,7 +11,7 @@ __all__ = ["Severity", "Threshold", "Thresholds"]
 
 
 class Severity(StrEnum):
-    """The severity of a figure."""
+    """The severity of a wallboard figure: none, good, a warning or critical."""
 
     NONE = "none"  # the figure is unknown or has no thresholds
     GOOD = "good"

@@ -68,7 +68,7 @@ class Today:
         self._known: set[tuple[str | float, ...]] = set()
 
     def start_day(self, now: float, zone: tzinfo | None) -> bool:
-        """Reset all counts if a new day has started; return whether this is so.
+        """Reset all counts and return True if a new day has started; otherwise return False.
 
         `now` is UTC seconds since the epoch. `zone` is the contact centre's time zone; None means the
         machine's.
@@ -123,7 +123,7 @@ class Today:
             self._visits[queue] = self._visits.get(queue, VisitCounts()) + counted
 
     def _new(self, *key: str | float) -> bool:
-        """Remember a record's key; return whether the key was new."""
+        """Remember the key of a record; return False if the record was already counted."""
         before = len(self._known)
         self._known.add(key)
         return len(self._known) > before

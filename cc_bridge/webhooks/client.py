@@ -1,4 +1,4 @@
-"""The HTTP client of the webhooks: it sends one request and returns the result, a failure as text.
+"""The HTTP client of the webhooks: it sends one request and returns the reply, or a failure in words.
 
 It uses Twisted's Agent. The dependency treq would add nothing: few headers are written and no body is read.
 

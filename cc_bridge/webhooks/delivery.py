@@ -54,7 +54,7 @@ class PendingEvent(Protocol):
 
 
 class EventCount(Protocol):
-    """The interface of the number of pending and dead events of one endpoint."""
+    """The interface of the counts of one endpoint's events: pending events, and dead events (given up)."""
 
     @property
     def pending(self) -> int:
@@ -79,9 +79,9 @@ class EventStore(Protocol):
         """Return the numbers of pending and dead events by endpoint."""
 
     def tidy(self, limits: Mapping[str, int], now: float) -> Mapping[str, int]:
-        """Give up the events beyond each endpoint's limit, and delete old ones.
+        """Give up an endpoint's oldest events if more than its limit wait, and delete old events.
 
-        Return the number of dropped events by endpoint.
+        Return how many events were given up here, by endpoint.
         """
 
     def delivered(self, endpoint: str, event_id: str, now: float) -> None:
@@ -90,7 +90,7 @@ class EventStore(Protocol):
     def failed(
         self, endpoint: str, event_id: str, attempts: int, next_attempt_at: float | None, reason: str
     ) -> None:
-        """Store a failed attempt; `next_attempt_at` None means that the event is given up."""
+        """Store a failed attempt and its reason; if `next_attempt_at` is None, the event is given up."""
 
     def back(self, endpoint: str) -> None:
         """Make all pending events of an endpoint due now."""
@@ -110,7 +110,8 @@ class WebhookClient(Protocol):
 class Endpoint:
     """A webhook endpoint: one configured receiver of events.
 
-    Up to `max_pending` events may wait for it, and the same number of dead events is kept.
+    Up to `max_pending` events may wait for the endpoint. Up to the same number of dead events (given up) is
+    kept.
     """
 
     name: str
@@ -252,9 +253,10 @@ class WebhookDeliveries:
     def _read(
         self, now: float, rooms: Mapping[str, tuple[int, int]], thorough: bool
     ) -> tuple[Mapping[str, int], list[PendingEvent]]:
-        """Return the numbers of dropped events by endpoint, and the events to send now; runs in a thread.
+        """Return how many events were dropped for each endpoint, and the events to send now.
 
-        `rooms` is the result of `_room`. `thorough` also counts the events, and cleans up at every 30th call.
+        This runs in a thread. `rooms` is the result of `_room`. If `thorough`, the events in the outbox are
+        counted too; at every 30th such call, old events and those above an endpoint's limit are removed.
         """
         dropped: Mapping[str, int] = {}
         if thorough:
@@ -321,7 +323,7 @@ class WebhookDeliveries:
             )
 
     async def _note_until_stored(self, note: Callable[..., None], *args: object) -> None:
-        """Call `note` in a thread, every second until it succeeds or the deliveries stop."""
+        """Call `note` in a thread; after an error, call it again every second until the deliveries stop."""
         logged = False
         while True:
             try:

@@ -4,9 +4,9 @@ An event is written in the same transaction as its record, so it is as durable a
 computed from the record's key. So a record that is written again, for example after a failed transaction,
 gives the same event id and no second event.
 
-Events of one call are delivered in order. An answer has no call id, so each survey attempt is remembered from
-its start, to find the call of an answer. For an answer whose attempt started before a restart, only the order
-within the attempt is kept.
+Events of one call are delivered in order. A record of an answer has no call id. So each survey attempt is
+remembered from its start, and gives the call id of its answers. For an answer whose
+attempt started before a restart, only the order within the attempt is kept.
 """
 
 import json
@@ -51,7 +51,7 @@ class WebhookEvent:
 class Subscription:
     """The events that one endpoint subscribes to.
 
-    `low` holds, for each kind of question, the highest value that counts as a low rating.
+    `low` has, for each kind of survey question, the highest answer that counts as a low rating.
     """
 
     receiver: str
@@ -138,7 +138,7 @@ class WebhookEvents:
 
 
 def _is_subscribed(subscription: Subscription, kind: EventType, record: Record | FollowUp) -> bool:
-    """Return whether an endpoint receives this type of event for this record."""
+    """Return whether an endpoint with this subscription receives this type of event for this record."""
     subscribed = kind in subscription.types
     if kind is EventType.LOW_RATING:
         low = subscription.low.get(record.kind) if isinstance(record, Answer) else None

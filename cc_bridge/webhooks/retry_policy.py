@@ -1,6 +1,6 @@
 """The retry policy of webhooks: the pause after a failure, and the point of giving up. Pure.
 
-Failures count on two levels. An event that its endpoint rejects waits, together with the later events of its
+Failures count in two ways. An event that its endpoint rejects waits, together with the later events of its
 call, while the events of other calls are delivered. An endpoint that fails three times in succession counts
 as unreachable. It then receives only one request at a time, each with another event, after growing pauses.
 When one request succeeds, all waiting events are due.
@@ -44,7 +44,8 @@ class RetryPolicy:
     def pause(self, failures: int, random: float) -> float:
         """Return the pause in seconds after this number of consecutive failures.
 
-        The pause doubles with each failure. `random` (0 to 1) selects a value between half and all of it.
+        The full pause doubles with each failure, up to the longest pause. `random` (0 to 1) shortens
+        it by up to one half.
         """
         # Twisted's own jitter is not used: it adds the same amount to a short pause as to a long one.
         return backoffPolicy(self.first_pause, self.longest_pause, 2, jitter=float)(failures - 1) * (
@@ -75,7 +76,7 @@ class DeliveryOutcome(Enum):
 
 
 def verdict(reply: WebhookReply, attempts: int, age: float, rules: RetryPolicy) -> DeliveryOutcome:
-    """Return whether an event is delivered, to be retried or given up after an attempt.
+    """Return what happens to an event after an attempt: it is delivered, to be retried, or given up.
 
     `attempts` is the number of attempts including this one. `age` is the age of the event in seconds.
     """
@@ -87,7 +88,7 @@ def verdict(reply: WebhookReply, attempts: int, age: float, rules: RetryPolicy) 
 
 @dataclass(frozen=True, slots=True)
 class ReceiverHealth:
-    """The recent health of an endpoint: its consecutive failures, and the end of the current pause."""
+    """The health of an endpoint: its consecutive failures, and the end of the current pause."""
 
     failures: int = 0  # consecutive
     until: float = 0.0  # no request is sent before this time, UTC seconds since the epoch
@@ -106,7 +107,7 @@ class ReceiverHealth:
         return replace(after, until=now + max(pause, min(reply.retry_after, _LONGEST_RETRY_AFTER)))
 
     def room(self, now: float, running: int) -> int:
-        """Return the number of requests that may start now, besides the `running` ones."""
+        """Return how many more requests may start now, besides `running` ones; 0 during a pause."""
         if now < self.until <= now + _LONGEST_RETRY_AFTER:
             return 0
         return max(0, (1 if self.away else AT_ONCE) - running)
