@@ -3,9 +3,9 @@
 Asterisk waits without a time limit until cc_bridge closes the connection, and the caller hears silence in the
 meantime. Every error here therefore closes the connection, so that the dialplan continues.
 
-When a call exceeds its time limit or the daemon stops, the call first loses its channel. The running command
-then raises AGIHangup, and the handler can still store its progress. The handler is cancelled only if that
-takes too long.
+When a call exceeds its time limit or the daemon stops, its AGI connection is closed first. The running
+command and all further ones then raise AGIHangup, and the handler can still store its progress. The handler
+is cancelled only if it does not finish within LAST_WORDS_SECONDS.
 """
 
 from collections import Counter
@@ -31,7 +31,7 @@ _log = Logger()
 Handler = Callable[[Request, AgiChannel], Coroutine[Any, Any, None]]
 
 BACKLOG = 1024  # connections to be accepted; with Twisted's 50, some of 1,000 a second waited a second
-LAST_WORDS_SECONDS = 15.0  # from the loss of the channel to the cancellation: enough for two stores of 5 s
+LAST_WORDS_SECONDS = 15.0  # from the close of the connection to the cancellation: two stores of 5 s fit
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,10 +42,10 @@ _DIRECTLY_SECONDS = 5.0
 
 
 class Condition(NamedTuple):
-    """A condition of an agent: the state, with a pause reason or a queue where the state has one.
+    """The state of an agent; a pause has its reason too, and a wrap-up has its queue.
 
-    reason: of the pause; empty in other states
-    queue: of the talk before the wrap-up; empty in other states
+    reason: the reason of the pause; empty unless the agent is paused
+    queue: the queue of the talk before the wrap-up; empty unless the agent is in wrap-up
     """
 
     state: AgentState
@@ -108,11 +108,11 @@ class WrapUp:
 
 @dataclass(slots=True)
 class Agent:
-    """An agent: the facts about one agent, with the condition of the current interval.
+    """One agent: phones, open talks and rings, wrap-up, and the state of the current interval.
 
     name: the queue member name
     since: start of the current interval, in UTC seconds since the epoch
-    shown: the condition of the current interval
+    shown: the state of the current interval, with its pause reason or queue
     lines: the agent's phones, by interface
     talks, rings: number of open talks and of open rings
     wrap_up: the wrap-up after the last talk; None if there is none
@@ -191,7 +191,7 @@ class Agent:
         return self.wrap_up is not None and self.wrap_up.ends(self.pause()) > at
 
     def condition(self, at: float) -> Condition:
-        """Return the agent's condition at an instant: the first state in `_RULES` whose condition holds."""
+        """Return the agent's state at an instant: the first one in `_RULES` whose rule is true."""
         device = self.device()
         for state, holds in _RULES:  # noqa: B007 - used after the loop; `next` takes twice as long
             if holds(self, device, at):

@@ -244,7 +244,7 @@ class Agents:
                 agent.wrap_up = None
 
     def _update_state(self, agent: Agent, at: float, *, flagged: bool = False) -> None:
-        """Start a new interval if the agent's condition differs from that of the current interval.
+        """Start a new interval if the agent's state, pause reason or wrap-up queue has changed.
 
         `flagged`: the ended interval is a wrap-up that did not end at its wrapuptime.
         """

@@ -1,4 +1,4 @@
-"""The customer's legs of one PBX: the channels by whose sound the talks with a customer are determined.
+"""The customer's legs of one PBX: the channels on which the customers speak and hear.
 
 A customer's leg is the channel that entered a queue, or the outer side of a Dial in a call without a queue.
 When another channel takes its place, that channel becomes the leg. This happens when a Local channel is
@@ -43,7 +43,7 @@ class CustomerLegs:
         return channel in self._by_channel
 
     def at(self, channel: str) -> CustomerLeg | None:
-        """Return the customer of a leg; None if the channel is not a customer's leg."""
+        """Return the customer leg that is on this channel now; None if the channel is not a customer's."""
         return self._by_channel.get(channel)
 
     def of_call(self, call_id: str) -> CustomerLeg | None:

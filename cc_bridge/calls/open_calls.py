@@ -177,7 +177,7 @@ class Calls:
     def move(self, uniqueid: str, call_id: str) -> None:
         """Move a channel to another open call, such as an agent's second line to the customer's call.
 
-        The channel's earlier call counts as a consultation, and is discarded without channels.
+        The channel's earlier call then counts as a consultation. It is discarded if it has no other channel.
         """
         call, before = self._open.get(call_id), self._of.get(uniqueid)
         if call is None or before is call:

@@ -12,7 +12,7 @@ def ended_by(channels: Channels, talk: OpenTalk, first: str, place: str = "") ->
     """Return the side that ended a talk whose leg `first` left first, at `place` in the dialplan.
 
     A side that ends the talk by a feature code leaves without a hang-up request. A redirected
-    caller leaves without one too, but to another place in the dialplan (16.28, 22.10).
+    caller leaves without a hang-up request too, but to another place in the dialplan (16.28, 22.10).
     """
     hang_ups: list[tuple[float, EndedBy]] = []
     for leg, side in ((talk.caller, EndedBy.CALLER), (talk.agent or talk.dialed, EndedBy.AGENT)):

@@ -65,7 +65,7 @@ class Talks:
         return list(self._by_leg.get(leg, ()))
 
     def of_visit(self, uniqueid: str, queue: str) -> OpenTalk | None:
-        """Return the open talk of a visit: of its queue, with its channel. None if there is none."""
+        """Return the open talk of this queue with the caller's channel `uniqueid`; None if there is none."""
         return next((each for each in self.with_leg(uniqueid) if each.queue == queue), None)
 
     def of_device(self, device: str) -> OpenTalk | None:
@@ -80,8 +80,9 @@ class Talks:
     def customer_behind(self, uniqueid: str, call_id: str) -> CustomerLeg | None:
         """Return the customer of a channel that acts for a customer; None for a customer's own leg.
 
-        None if there is none, or for the customer's own leg. Such a channel is a half of a Local channel in
-        the customer's call. It can also be the second line of the agent's phone, on which the agent consults.
+        The result is None too if there is no customer. A channel that acts for a customer is a half of a
+        Local channel in the customer's call. It can also be the second line of the agent's phone, on which
+        the agent consults.
         """
         customer = self.customers.of_call(call_id)
         if customer is None:
@@ -92,9 +93,9 @@ class Talks:
     def call_rated_on(self, uniqueid: str, linkedid: str) -> str | None:
         """Return the id of the call that a survey on a channel rates.
 
-        None if the channel is a consultation's. The channel is the customer's leg, or one that acts for a
-        customer and shares sound with the customer's leg. If no talk of the channel is known, the result is
-        `linkedid`, the channel's own call.
+        The result is None if the channel belongs to a consultation. The channel is the customer's leg, or
+        one that acts for a customer and shares sound with the customer's leg. If no talk of the channel is
+        known, the result is `linkedid`, the channel's own call.
         """
         customer = self.customer_behind(uniqueid, linkedid)
         if customer is None:

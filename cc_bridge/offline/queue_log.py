@@ -179,6 +179,6 @@ def _runs(
 
 
 def _require_lines(counts: LineCounts, name: str) -> None:
-    """Raise UnreadableFile if a log has lines, of which none fits."""
+    """Raise UnreadableFile if a log has lines, but none of them is a valid queue_log line."""
     if counts.lines and counts.lines == counts.junk:
         raise UnreadableFile(f"{name}: none of {counts.lines} lines is a line of queue_log")

@@ -87,7 +87,7 @@ def replay(chunks: Iterable[bytes], tracker: Tracker, counts: MessageCounts) -> 
 
 
 def _requests(tracker: Tracker, event: StatusSet) -> Iterator[SurveyRequest]:
-    """Yield the survey request that follows a queue's or Dial's end with the caller still there."""
+    """Yield a survey request if a queue or Dial has ended and the caller is still on the line."""
     if event.status != "CONTINUE":
         return
     call = tracker.calls.of(event.uniqueid)

@@ -76,7 +76,7 @@ class CallerKeys:
         return normalise(number, self.country) if self.mode == "plain" else self.hashed(number)
 
     def hashed(self, number: str) -> str:
-        """Return the hashed key in every mode; empty for a withheld number or without a secret."""
+        """Return the hashed key, whatever the mode is; empty for a withheld number or without a secret."""
         digits = normalise(number, self.country)
         if not digits or not self.secret:
             return ""

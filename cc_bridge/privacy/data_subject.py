@@ -25,7 +25,7 @@ _SHORTEST = 7  # digits of a number that is searched for within other text; 201 
 
 
 class DataSubject:
-    """The caller who has a given number; false if the text is not a phone number."""
+    """The caller who has a given number. Its truth value is False if the text is not a phone number."""
 
     def __init__(self, number: str, keys: CallerKeys) -> None:
         self.keys = keys.known_by(number)

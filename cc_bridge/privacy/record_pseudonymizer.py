@@ -85,7 +85,7 @@ class RecordPseudonymizer:
 
 
 def _keyed(record: _Keyed, values: Callable[[_Keyed], tuple[Any, ...]], key: str) -> _Keyed:
-    """Return the record with a caller key. `values` reads all its other fields.
+    """Return the record with a caller key. `values` reads all other fields of the record.
 
     The function does not use `dataclasses.replace`, which takes three times as long.
     """
