@@ -113,7 +113,7 @@ class Agents:
         return self._take_done()
 
     def talk_ended(self, name: str, queue: str, at: float) -> list[AgentInterval]:
-        """Remove a talk of a queue from an agent, and start the wrap-up unless the agent has logged out."""
+        """Remove an ended talk from an agent, and start the wrap-up unless the agent has logged out."""
         agent = self._known(name, at)
         if agent is not None:
             agent.talks = max(0, agent.talks - 1)

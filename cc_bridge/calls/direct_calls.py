@@ -183,7 +183,7 @@ class DirectCalls:
     def _begin(self, dial: Dial, at: float) -> None:
         """Start the talk of an answered Dial, if its call has a direction.
 
-        Close the earlier talks of the two channels.
+        Close the earlier talks of the Dial's two channels.
         """
         call = self._calls.of(dial.caller)
         if call is None or call.direction is None or call.consultation:

@@ -232,7 +232,7 @@ class Calls:
         return closed
 
     def _close(self, call: OpenCall, at: float) -> list[Call]:
-        """Remove a call; return its record, or no record if the call is not of interest."""
+        """Remove a call; return its record, or an empty list if the call is not recorded."""
         del self._open[call.call_id]
         of_interest = self._every and call.direction is not None and not call.consultation
         part_of_another = call.merged and not call.talks

@@ -50,7 +50,7 @@ class TalkMemory:
             self._expiries.append((at + _SECONDS, uniqueid))
 
     def sweep(self, now: float) -> None:
-        """Delete the talks whose time is over."""
+        """Delete the talks of callers whose channel ended at least 10 seconds ago."""
         while self._expiries and self._expiries[0][0] <= now:
             forgotten = self._last.pop(self._expiries.popleft()[1], None)
             if forgotten is not None:

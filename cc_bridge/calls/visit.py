@@ -139,11 +139,11 @@ class Visit:
 
     uniqueid: the caller's channel, which ran Queue()
     entered_at, left_at: UTC seconds since the epoch; left_at is None while the caller waits
-    position: on entry, from 1; 0 if the entry was not observed
+    position: the caller's position on entry, from 1; 0 if the entry was not observed
     outcome: None while the visit is open
     decided_by: name of the AMI message that showed the outcome
     ringing: a phone rang for the caller when they left the queue
-    agent, interface: of the queue member who answered; None unless answered
+    agent, interface: name and phone of the queue member who answered; None unless answered
     """
 
     pbx: str

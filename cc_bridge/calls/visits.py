@@ -263,7 +263,7 @@ class Visits:
 
 
 def _is_same(told: str, queue: str) -> bool:
-    """Return whether a signal concerns a queue: the signal names no queue, or this one in any case."""
+    """Return whether a signal concerns a queue: it names no queue, or the same one (case is ignored)."""
     return not told or told.casefold() == queue.casefold()
 
 

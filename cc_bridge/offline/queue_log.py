@@ -128,7 +128,7 @@ class _SpanTracker(Tracker):
 
     Without an event the span is unlimited, so that no difference is explained by a span that is too short.
 
-    `over` has the hang-ups and `bridged` the entries into bridges, both by channel.
+    `over` has the times of hang-ups and `bridged` those of entries into bridges, both by channel.
     """
 
     first_at, last_at = -inf, inf
