@@ -71,7 +71,6 @@ class RingOutcome(StrEnum):
     DECLINED = "declined"
     ANSWERED_ELSEWHERE = "answered_elsewhere"  # another phone answered the call
     CALLER_GONE = "caller_gone"  # the caller left the queue
-    FORWARDED = "forwarded"  # the phone sent the call elsewhere (SIP 302)
     UNOBSERVED = "unobserved"
 
 

@@ -58,11 +58,11 @@ class OpenRing:
     def dial_ended(self, status: str, at: float, *, forwarded: bool = False) -> None:
         """Store the status and the instant of the first DialEnd; ignore a second one.
 
-        `forwarded`: the phone forwarded the call, which becomes the outcome.
+        `forwarded`: the phone sent the call elsewhere (SIP 302). The ring is unanswered, and the caller stays.
         """
         if self.ended_at is None:
             self.ended_at = at
-            self.outcome = _O.FORWARDED if forwarded else _STATUSES.get(status, _O.NO_ANSWER)
+            self.outcome = _O.NO_ANSWER if forwarded else _STATUSES.get(status, _O.NO_ANSWER)
 
     def dumped(self) -> None:
         """Set the outcome to declined: the agent answered, and hung up before the connection (AgentDump)."""

@@ -179,7 +179,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "attempts",
             "queue",
             "outcome",
-            series="queues * 9",
+            series="queues * 8",
             initial={"outcome": RingOutcome},
             use="unanswered ring attempts",
         ),

@@ -32,7 +32,7 @@ ALTER TABLE rings
     MODIFY call_id VARCHAR(150) NOT NULL COMMENT 'Linkedid of the call: all rows of one call on one PBX share it',
     MODIFY started_at DATETIME(6) NOT NULL COMMENT 'Start of the ringing, UTC',
     MODIFY ended_at DATETIME(6) NOT NULL COMMENT 'End of the ringing, UTC',
-    MODIFY outcome VARCHAR(64) NOT NULL COMMENT 'Outcome of the ring: answered, no_answer, busy, congestion, declined, answered_elsewhere, caller_gone, forwarded, unobserved',
+    MODIFY outcome VARCHAR(64) NOT NULL COMMENT 'Outcome of the ring: answered, no_answer, busy, congestion, declined, answered_elsewhere, caller_gone, unobserved',
     COMMENT = 'One ring: a ring attempt of one agent''s phone for one caller';
 
 ALTER TABLE talks

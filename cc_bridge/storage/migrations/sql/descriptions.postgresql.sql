@@ -58,7 +58,7 @@ COMMENT ON COLUMN rings.started_at IS 'Start of the ringing, UTC';
 
 COMMENT ON COLUMN rings.ended_at IS 'End of the ringing, UTC';
 
-COMMENT ON COLUMN rings.outcome IS 'Outcome of the ring: answered, no_answer, busy, congestion, declined, answered_elsewhere, caller_gone, forwarded, unobserved';
+COMMENT ON COLUMN rings.outcome IS 'Outcome of the ring: answered, no_answer, busy, congestion, declined, answered_elsewhere, caller_gone, unobserved';
 
 COMMENT ON TABLE talks IS 'One talk: the conversation of one caller with one agent, from the agent''s entry into the bridge until the agent leaves it';
 
