@@ -8,7 +8,7 @@ It uses Twisted's Agent. The dependency treq would add nothing: few headers are 
 - Only the status of a response counts. The body is discarded, and after 64 KiB the connection is closed. An
   incomplete response is a failure.
 - An idle connection is kept for two seconds for further events. Servers keep it longer (uvicorn and Node
-  5 s), so a request rarely meets a closing connection.
+  5 s), so a request rarely meets a closing connection. After an HTTP/1.0 response none is kept.
 """
 
 from collections.abc import Callable, Mapping
@@ -84,6 +84,9 @@ class HttpClient:
         sent = Headers({name: [value] for name, value in fields.items()})
         response: IResponse = await self._agent.request(b"POST", self._url, sent, _BytesProducer(body))
         await _ended(response)
+        if response.version[1:] == (1, 0):
+            # An HTTP/1.0 server closes the connection. Twisted would keep it and send the next event into it.
+            self._pool.closeCachedConnections()
         reason = ""
         if not 200 <= response.code <= 299:  # noqa: PLR2004 - HTTP's successes
             redirect = 300 <= response.code <= 399  # noqa: PLR2004 - HTTP's redirects

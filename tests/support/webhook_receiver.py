@@ -32,7 +32,7 @@ class Receiver:
     Retry-After.
     """
 
-    def __init__(self, behave=lambda _: 204, port=0, context=None):
+    def __init__(self, behave=lambda _: 204, port=0, context=None, protocol="HTTP/1.1"):
         self.behave = behave
         self.events = []  # all that came, in their order
         self.taken = []  # ids of those that were taken
@@ -44,7 +44,7 @@ class Receiver:
         receiver = self
 
         class Request(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+            protocol_version = protocol
             timeout = 30
 
             def log_message(self, *_):

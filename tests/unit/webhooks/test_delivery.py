@@ -149,6 +149,16 @@ def test_events_are_delivered_and_their_text_is_gone(file, put, deliver, receive
     connection.close()
 
 
+def test_an_http_1_0_receiver_closes_and_no_event_meets_the_closing_connection(file, put, deliver):
+    receiver = Receiver(protocol="HTTP/1.0")
+    deliveries = deliver({"crm": receiver.url})
+    put(*((f"c{n % 20}", n) for n in range(200)))
+    delivered(file)
+    until(lambda: deliveries.pending("crm") == 0)
+    receiver.close()
+    assert deliveries.results == {("crm", "delivered"): 200}  # no attempt failed
+
+
 def test_a_receiver_that_fails_in_every_way_gets_all_in_order(file, put, deliver, receiver):
     chance = random.Random(3)
     receiver.behave = lambda _: chance.choice(
