@@ -35,7 +35,19 @@ may add columns and tables, so name the columns that you select.
 
 Instants, hours and days are UTC, whatever the session's time zone. PostgreSQL shows instants and reads
 literals in the session's time zone, so run `SET TIME ZONE 'UTC'` first. In SQLite, compare instants with text
-of the same form.
+of the same form. `DATE(hour)` is the day of an hour in all three databases.
+
+Three things make a query differ from `cc-bridge report`. Reports use the days and hours of
+`general.time_zone`; `--timezone UTC` selects UTC. The report `agents` counts a talk only if its `queue` is
+not empty and it is not `partial`. Service level has the thresholds of each queue in the configuration, the
+views those in the names of their columns.
+
+A caller can be transferred to a phone without a queue. That talk is a row of `talks` only with
+`direct_calls.enabled`, which is off by default. The row has the same `call_id`, an empty `queue`, and as
+`agent` the interface if the phone is no member of a queue.
+
+What counts as a low rating is no column: it is the option `follow_ups.low_ratings`
+([options.md](options.md#follow_ups)), by default csat up to 2, nps up to 6, ces up to 3.
 
 Use a database user with the SELECT privilege alone. The views contain no personal data. In the tables, the
 meaning of a column names personal data. For a short time in a large database, query the tables, which have
