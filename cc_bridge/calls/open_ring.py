@@ -58,7 +58,7 @@ class OpenRing:
     def dial_ended(self, status: str, at: float, *, forwarded: bool = False) -> None:
         """Store the status and the instant of the first DialEnd; ignore a second one.
 
-        `forwarded`: the phone sent the call elsewhere (SIP 302). The ring is unanswered, and the caller stays.
+        `forwarded`: the phone sent the call elsewhere (SIP 302); the ring is unanswered.
         """
         if self.ended_at is None:
             self.ended_at = at

@@ -1,14 +1,14 @@
 """The HTTP client of the webhooks: it sends one request and returns the reply, or a failure in words.
 
-It uses Twisted's Agent. The dependency treq would add nothing: few headers are written and no body is read.
+It uses Twisted's Agent. treq would add nothing: few headers are written and no body is read.
 
 - TLS certificates are verified.
 - Redirects count as failures: a signed event must not reach another host.
 - One time limit covers the request from the name lookup to the end of the response.
-- Only the status of a response counts. The body is discarded, and after 64 KiB the connection is closed. An
+- Only the status counts. The body is discarded, and after 64 KiB the connection is closed. An
   incomplete response is a failure.
 - An idle connection is kept for two seconds for further events. Servers keep it longer (uvicorn and Node
-  5 s), so a request rarely meets a closing connection. After an HTTP/1.0 response none is kept.
+  5 s), so a request rarely meets a closing one. After an HTTP/1.0 response none is kept.
 """
 
 from collections.abc import Callable, Mapping
