@@ -93,6 +93,7 @@ class OpenTalk:
             self.answered_at = at
         elif self.phase in (TalkPhase.PARTED, TalkPhase.CONSULTING):
             self.unheld(at)
+            self.parted_at, self.parted_by = 0.0, EndedBy.UNOBSERVED
         if self.phase is not TalkPhase.ENDED:
             self.phase = TalkPhase.TALKING
 

@@ -178,6 +178,15 @@ class Tracker:
         """Return the visits whose caller is waiting now."""
         return self.state.waiting()
 
+    def call_rated_on(self, uniqueid: str, linkedid: str = "") -> str | None:
+        """Return the id of the call that a survey on a channel rates; None if the channel consults.
+
+        `linkedid` is the channel's call, for a channel whose start was not observed.
+        """
+        call = self.calls.of(uniqueid)
+        own = call.call_id if call is not None else linkedid or uniqueid
+        return self.talks.call_rated_on(uniqueid, own)
+
     # -- queues
 
     def _joined(self, event: ev.Joined) -> None:

@@ -90,19 +90,23 @@ def _requests(tracker: Tracker, event: StatusSet) -> Iterator[SurveyRequest]:
     """Yield a survey request if a queue or Dial has ended and the caller is still on the line."""
     if event.status != "CONTINUE":
         return
-    call = tracker.calls.of(event.uniqueid)
-    linkedid = call.call_id if call is not None else event.uniqueid
-    rated = tracker.talks.call_rated_on(event.uniqueid, linkedid)
+    rated = tracker.call_rated_on(event.uniqueid)
     heard = tracker.talks.memory.heard(rated) if rated is not None else []
     last = heard[-1] if heard else None
     yield SurveyRequest(
         event.trigger,
         event.uniqueid,
-        rated or linkedid,
+        rated or _call_of(tracker, event.uniqueid),
         tracker.visits.queues.spelled(event.queue),
         last.member if last is not None else None,
         last.interface if last is not None else None,
     )
+
+
+def _call_of(tracker: Tracker, uniqueid: str) -> str:
+    """Return the id of a channel's call; the channel's own uniqueid if the call is not known."""
+    call = tracker.calls.of(uniqueid)
+    return call.call_id if call is not None else uniqueid
 
 
 def queue_names(chunks: Iterator[bytes]) -> list[str]:

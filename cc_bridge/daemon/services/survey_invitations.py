@@ -319,7 +319,7 @@ class SurveyInvitations(DaemonService):
         if self._link.up:
             silent_until = self._clock.seconds() + _SILENT_SECONDS
             while current:
-                talked = self._observed(request.uniqueid, request.uniqueid)
+                talked = self._observed(request.uniqueid)
                 if talked is not None:
                     return talked
                 if self._clock.seconds() >= silent_until:
@@ -375,13 +375,13 @@ class SurveyInvitations(DaemonService):
                     uniqueid=request.uniqueid,
                 )
 
-    def _observed(self, uniqueid: str, linkedid: str) -> _Talked | None:
+    def _observed(self, uniqueid: str, linkedid: str = "") -> _Talked | None:
         """Return the observed talks that a survey on this channel rates; None if there are none.
 
         Return `_CONSULTATION` if an agent asks a colleague on this channel.
         """
         talks = self._tracker.talks
-        call_id = talks.call_rated_on(uniqueid, linkedid)
+        call_id = self._tracker.call_rated_on(uniqueid, linkedid)
         if call_id is None:
             return _CONSULTATION
         found = talks.memory.heard(call_id) or talks.memory.of_call(call_id)

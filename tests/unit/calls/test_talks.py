@@ -512,3 +512,21 @@ def test_a_restored_parting_is_the_end_unless_it_is_undone(pbx):
         pbx.talks.restore(restored(TalkPhase.PARTED, **what))
     pbx.talks.sweep(11)
     assert pbx.told() == [(2, 9, EndedBy.CALLER)] * 2
+
+
+def test_a_parting_is_forgotten_when_the_two_meet_again(pbx):
+    """Follow-Me is optimised away a moment after the answer: the talk lasts until the real end."""
+    pbx.talking().hear(BridgeLeft(3, BRIDGE, AGENT), enters(3.1, AGENT))
+    talk = pbx.talks.of(CALLER)
+    assert (talk.parted_at, talk.ending()) == (0.0, EndedBy.AGENT)
+
+
+def test_two_who_are_redirected_into_a_conference_continue_their_talk(pbx):
+    pbx.talking()
+    pbx.talks.bridge_entered(BridgeEntered(2, BRIDGE, CALLER, "", holding=False, place="queue,s"))
+    pbx.hear(BridgeLeft(9, BRIDGE, CALLER, "conference,1"), BridgeLeft(9, BRIDGE, AGENT))
+    pbx.talks.sweep(14)
+    pbx.hear(enters(14, CALLER, "conf"), enters(14, AGENT, "conf"))
+    pbx.hangs_up(30, CALLER)
+    pbx.talks.channel_ended(CALLER, 30)
+    assert pbx.told() == [(2, 30, EndedBy.CALLER)]

@@ -12,10 +12,12 @@ from cc_bridge.calls.events import (
     BridgeEntered,
     BridgeLeft,
     ChannelEnded,
+    ChannelStarted,
     Connected,
     HangupRequested,
     Joined,
     Left,
+    LocalJoined,
     MemberSeen,
 )
 from cc_bridge.calls.tracker import Tracker
@@ -380,3 +382,36 @@ def test_a_caller_on_another_channel_is_found_by_the_call(centre):
     centre.clock.pump([0.05] * 20)
     assert result[0].attribution.last.agent == "Alice"
     assert result[0].trigger is Trigger.EXTENSION
+
+
+def test_an_observation_from_before_a_stalled_link_does_not_count(centre):
+    """Asterisk does not answer: the last agent that the dialplan knows may be a later one."""
+    centre.talk()
+    centre.link.answers = None
+    channel = Channel()
+    invitation = centre.comes(channel, args=("queue", "support", "PJSIP/bob"))
+    assert channel.played == ["cc_bridge/moment"]
+    assert invitation.attribution.by is AttributedBy.CHANNEL
+    assert invitation.attribution.last == Segment("support", "PJSIP/bob", "PJSIP/bob")
+
+
+def test_a_consultation_that_reaches_the_survey_is_not_asked_and_the_customer_still_is(centre):
+    near, far = "100.7", "100.8"
+    centre.talk()
+    centre.hear(
+        ChannelStarted(950, far, CALLER, "agents", "602", "", "", "fa", "Local/602@agents-1;2"),
+        LocalJoined(950, near, far),
+        BridgeEntered(950, "b-2", near, "", holding=False),
+        BridgeLeft(950, BRIDGE, AGENT),
+        BridgeEntered(950, "b-2", AGENT, "", holding=False),
+    )
+    consults = Request(
+        "survey", far, "Local/602@agents-1;2", "fa", "", "s", "c", ("queue", "support", ""), {}
+    )
+    result = []
+    ensureDeferred(centre.asking.invite(consults, Channel())).addBoth(result.append)
+    assert result == [NotAskedReason.NOT_ELIGIBLE]
+    assert centre.funnel == []
+    centre.hear(BridgeLeft(960, "b-2", AGENT), BridgeEntered(960, BRIDGE, AGENT, "", holding=False))
+    centre.agent_leaves()
+    assert centre.comes().attribution.last.agent == "Alice"
