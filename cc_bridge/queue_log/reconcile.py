@@ -284,8 +284,8 @@ def _of_talk(theirs: LoggedVisit, talk: Talk | None, log: QueueLogSide, we: Reco
         return
     blind = we.blind_to(answered_at, answered_at + theirs.talk_seconds)
     if talk is None:
-        brief = theirs.talk_seconds <= _SECOND
-        yield DifferenceKind.TALK, logged, "nothing", DifferenceReason.NEVER_SPOKE if brief else blind
+        brief = DifferenceReason.NEVER_SPOKE if theirs.talk_seconds <= _SECOND else None
+        yield DifferenceKind.TALK, logged, "nothing", blind or brief
         return
     if talk.ended_by is not EndedBy.UNOBSERVED and not talk.partial:
         blind = None

@@ -338,6 +338,16 @@ def test_a_talk_that_a_gap_cut_off():
 
 
 @pytest.mark.parametrize(
+    ("gaps", "reason"),
+    [([], DifferenceReason.NEVER_SPOKE), ([gap(4, 5.5)], DifferenceReason.GAP)],
+)
+def test_a_gap_explains_a_short_talk_without_a_record(gaps, reason):
+    end = (5, "A", "COMPLETECALLER", "5", "0", "1")
+    ours = RecordedSide([ANSWERED], [], gaps=gaps)
+    assert reasons(log(ENTER, CONNECT, end), ours) == [(DifferenceKind.TALK, reason)]
+
+
+@pytest.mark.parametrize(
     ("talks", "gaps", "reason"),
     [
         ([replace(talk(), picked_up=True)], [], DifferenceReason.PICKED_UP),
