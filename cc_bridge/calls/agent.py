@@ -137,7 +137,9 @@ class Agent:
         if said == self._last_membership:
             said = self._last_membership  # saves memory: many queues report the same
         self._last_membership = said
-        line = self.lines.setdefault(member.interface, AgentPhone())
+        line = self.lines.get(member.interface)
+        if line is None:
+            line = self.lines[member.interface] = AgentPhone()
         before = line.queues.get(member.queue)
         line.queues[sys.intern(member.queue)] = said
         if before is None or before.status != said.status:
@@ -162,8 +164,10 @@ class Agent:
 
     def device(self) -> AgentState:
         """Return the device state of the agent: that of the busiest phone, UNREACHABLE without a phone."""
-        devices = [line.device for line in self.lines.values()]
-        return min(devices, key=_BUSIEST.index, default=_S.UNREACHABLE) if len(devices) != 1 else devices[0]
+        if len(self.lines) == 1:
+            return next(iter(self.lines.values())).device
+        devices = (line.device for line in self.lines.values())
+        return min(devices, key=_BUSIEST.index, default=_S.UNREACHABLE)
 
     def pause(self) -> str | None:
         """Return the reason of the agent's pause, or None unless the agent is paused in every queue.

@@ -128,11 +128,14 @@ class Channels:
         channel = self._channels.get(uniqueid)
         return device_of(channel.name) if channel is not None else ""
 
-    def entered_bridge(self, uniqueid: str, bridge: str) -> None:
-        """Move a channel into a bridge."""
-        self.left_bridge(uniqueid)
-        self.get(uniqueid).bridge = bridge
+    def entered_bridge(self, uniqueid: str, bridge: str) -> Channel:
+        """Move a channel into a bridge, and return the channel."""
+        channel = self.get(uniqueid)
+        if channel.bridge is not None:
+            self.left_bridge(uniqueid)
+        channel.bridge = bridge
         self._bridges.setdefault(bridge, set()).add(uniqueid)
+        return channel
 
     def left_bridge(self, uniqueid: str) -> None:
         """Remove a channel from its bridge, if it is in one."""
@@ -145,9 +148,18 @@ class Channels:
             del self._bridges[channel.bridge]
         channel.bridge = None
 
+    def is_alone(self, uniqueid: str) -> bool:
+        """Return whether a channel is in no bridge, or is the only channel in its bridge."""
+        channel = self._channels.get(uniqueid)
+        return channel is None or channel.bridge is None or len(self._bridges[channel.bridge]) == 1
+
     def audible_channels(self, uniqueid: str) -> set[str]:
         """Return the real channels (no Local halves) with which this one shares sound in its bridge."""
-        return {each for each in self._reach([uniqueid], {uniqueid}) if each not in self._pairs} - {uniqueid}
+        return self.real(self._reach([uniqueid], {uniqueid})) - {uniqueid}
+
+    def real(self, channels: set[str]) -> set[str]:
+        """Return the channels in a set that are no Local halves."""
+        return {each for each in channels if each not in self._pairs}
 
     def reachable(self, uniqueid: str) -> set[str]:
         """Return the channels that share sound with this one or its other half, including Local halves."""
@@ -164,12 +176,13 @@ class Channels:
             reached = []
             for way in ways:
                 channel = self._channels.get(way)
-                for member in self.in_bridge(channel.bridge) if channel and channel.bridge else ():
-                    if member in seen:
-                        continue
-                    seen.add(member)
-                    other = self._pairs.get(member)
-                    if other is not None and other not in seen:
+                if channel is None or channel.bridge is None:
+                    continue
+                members = self._bridges[channel.bridge] - seen
+                seen |= members
+                for half in self._pairs.keys() & members:
+                    other = self._pairs[half]
+                    if other not in seen:
                         seen.add(other)
                         reached.append(other)
             if not reached:

@@ -42,6 +42,10 @@ class CustomerLegs:
     def __contains__(self, channel: str) -> bool:
         return channel in self._by_channel
 
+    def among(self, channels: set[str]) -> set[str]:
+        """Return the channels in a set that are a customer's leg now."""
+        return self._by_channel.keys() & channels
+
     def at(self, channel: str) -> CustomerLeg | None:
         """Return the customer leg that is on this channel now; None if the channel is not a customer's."""
         return self._by_channel.get(channel)

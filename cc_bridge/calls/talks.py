@@ -7,7 +7,7 @@ conference. That talk starts immediately and has no queue.
 Local channels are followed: a phone behind `Local/x@ctx/n` counts as in the customer's bridge.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set as AbstractSet
 from types import MappingProxyType
 
 from cc_bridge.calls import events as ev
@@ -45,7 +45,8 @@ class Talks:
         self._channels = channels
         self._ended = ended
         self._joined = joined
-        self._by_leg: dict[str, list[OpenTalk]] = {}  # open ones, by each of their legs
+        # The open talks by each of their legs. Tuples, because handlers open and close talks in a loop.
+        self._by_leg: dict[str, tuple[OpenTalk, ...]] = {}
         self.memory = TalkMemory()
         self._parted: dict[int, OpenTalk] = {}  # talks that one leg has left, by object identity
 
@@ -60,9 +61,9 @@ class Talks:
         talks = self._by_leg.get(leg)
         return talks[-1] if talks else None
 
-    def with_leg(self, leg: str) -> list[OpenTalk]:
+    def with_leg(self, leg: str) -> Sequence[OpenTalk]:
         """Return the open talks with this channel as a leg, in the order of their starts."""
-        return list(self._by_leg.get(leg, ()))
+        return self._by_leg.get(leg, ())
 
     def of_visit(self, uniqueid: str, queue: str) -> OpenTalk | None:
         """Return the open talk of this queue with the caller's channel `uniqueid`; None if there is none."""
@@ -173,8 +174,9 @@ class Talks:
             if uniqueid in (talk.caller, talk.agent):
                 talk.parted(at, ended_by(self._channels, talk, uniqueid))
                 self.close(talk, at)
+        if uniqueid in self.customers:
+            self.customers.ended(uniqueid)
         self.memory.channel_ended(uniqueid, at)
-        self.customers.ended(uniqueid)
         self._channels.ended(uniqueid)
 
     def begin(self, talk: OpenTalk, at: float) -> None:
@@ -190,11 +192,11 @@ class Talks:
         the talk of an agent who enters a holding bridge ends.
         """
         uniqueid = event.uniqueid
-        channel = self._channels.get(uniqueid)
-        channel.name = event.channel or channel.name
         if event.swapped:
             self._follow_swap(event.swapped, uniqueid)
         if event.holding:
+            channel = self._channels.get(uniqueid)
+            channel.name = event.channel or channel.name
             self._channels.left_bridge(uniqueid)
             for talk in self.with_leg(uniqueid):
                 if uniqueid == talk.agent:
@@ -202,8 +204,8 @@ class Talks:
                 elif talk.parted_by is EndedBy.CALLER:  # parked: the caller has not left
                     talk.parted_by = EndedBy.SYSTEM
             return
-        self._channels.entered_bridge(uniqueid, event.bridge)
-        channel.place = event.place
+        channel = self._channels.entered_bridge(uniqueid, event.bridge)
+        channel.name, channel.place = event.channel or channel.name, event.place
         self._connect(uniqueid, event.at)
         for talk in self.with_leg(uniqueid):
             if uniqueid == talk.agent and talk.phase is TalkPhase.PARTED:
@@ -271,46 +273,58 @@ class Talks:
     def _remember(self, talk: OpenTalk) -> None:
         """Store a talk in the memory, and its customer."""
         self.memory.add(talk)
-        self.customers.add(CustomerLeg(talk.caller, talk.uniqueid, talk.call_id))
+        if self.customers.of_call(talk.call_id) is None:
+            self.customers.add(CustomerLeg(talk.caller, talk.uniqueid, talk.call_id))
 
     def _register(self, talk: OpenTalk) -> None:
         """Store a talk as an open one, by each of its legs."""
         for leg in dict.fromkeys((talk.caller, talk.uniqueid, talk.dialed, talk.agent)):
-            if leg is not None and talk not in self._by_leg.setdefault(leg, []):
-                self._by_leg[leg].append(talk)
+            if leg is not None and talk not in self.with_leg(leg):
+                self._by_leg[leg] = (*self.with_leg(leg), talk)
 
     def _connect(self, uniqueid: str, at: float) -> None:
         """Start or resume the talks with each customer who shares sound with a channel.
 
         The channel has just entered a bridge.
         """
+        if self._channels.is_alone(uniqueid):
+            return
         near = self._channels.reachable(uniqueid)
-        for leg in sorted(each for each in near if each in self._by_leg or each in self.customers):
+        real = self._channels.real(near)
+        for leg in sorted(self._by_leg.keys() & near):
             for talk in self.with_leg(leg):
                 if leg == talk.caller:
-                    self._connect_if_audible(talk, at)
-        for leg in sorted(each for each in near if each in self.customers):
-            self._start_with_new_parties(leg, at)
+                    self._connect_if_audible(talk, at, real)
+        for leg in sorted(self.customers.among(near)):
+            self._start_with_new_parties(leg, at, real)
 
-    def _start_with_new_parties(self, leg: str, at: float) -> None:
-        """Start a talk for each phone that shares sound with a customer's leg and has none with it."""
+    def _start_with_new_parties(self, leg: str, at: float, near: AbstractSet[str]) -> None:
+        """Start a talk for each phone that shares sound with a customer's leg and has none with it.
+
+        `near`: real channels that all share sound
+        """
         customer = self.customers.at(leg)
         if customer is None:
             return
         known = {talk.agent for talk in self.with_leg(leg)}
-        for channel in sorted(self._channels.audible_channels(leg) - known):
+        for channel in sorted(self._audible_channels(leg, near) - known):
             talk = self._joined(customer, channel)
             if talk is not None:
                 self.begin(talk, at)
 
-    def _connect_if_audible(self, talk: OpenTalk, at: float) -> bool:
+    def _audible_channels(self, leg: str, near: AbstractSet[str]) -> AbstractSet[str]:
+        """Return the real channels that share sound with a leg, from `near` if the leg is in it."""
+        return near - {leg} if leg in near else self._channels.audible_channels(leg)
+
+    def _connect_if_audible(self, talk: OpenTalk, at: float, near: AbstractSet[str] = frozenset()) -> bool:
         """Start or resume a talk if its two legs share sound; return whether they do.
 
-        An agent's phone behind Local channels becomes known by this.
+        An agent's phone behind Local channels becomes known by this. `near`: real channels that all share
+        sound, as far as they have been found already.
         """
         if not talk.queue and not self._resolve_outer_side(talk):
             return False
-        together = self._channels.audible_channels(talk.caller)
+        together = self._audible_channels(talk.caller, near)
         if talk.agent is None:
             known = {each.agent for each in self.with_leg(talk.caller)}
             talk.agent = next(iter(sorted(together - known)), None)
@@ -369,10 +383,12 @@ class Talks:
 
     def _forget_leg(self, talk: OpenTalk, leg: str) -> None:
         """Remove a leg from the legs by which a talk is found."""
-        talks = self._by_leg.get(leg, [])
+        talks = self.with_leg(leg)
         if talk in talks:
-            talks.remove(talk)
-            if not talks:
+            others = tuple(each for each in talks if each is not talk)
+            if others:
+                self._by_leg[leg] = others
+            else:
                 del self._by_leg[leg]
 
     def _agent_device(self, talk: OpenTalk) -> str:

@@ -9,7 +9,7 @@ signals that do not fit, and whatever is open when a channel ends is closed with
 
 from collections.abc import Callable, Collection, Iterable
 from math import inf
-from typing import Any, ClassVar
+from typing import Any
 
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agents import Agents
@@ -30,7 +30,7 @@ __all__ = ["Tracker"]
 # error of the estimate.
 _PUT_BACK_SECONDS = 2.0
 
-# Index of the field with the event's channel. In other events the channel is the field after the instant.
+# Index of the field with the event's channel, if it is not 1, the field after the instant.
 _CHANNEL_AT: dict[type[Any], int] = {ev.BridgeEntered: 2, ev.BridgeLeft: 2}
 
 
@@ -63,6 +63,38 @@ class Tracker:
         self._lost_at: float | None = None  # when observation was lost, until a snapshot restores it
         self._observed_since = -inf  # instant of the snapshot at the start of the session
         self._next_tick = 0.0
+        # By the type of an event: its handler, and the index of the field with its channel.
+        self._handlers = {
+            kind: (handler, _CHANNEL_AT.get(kind, 1)) for kind, handler in self._make_handlers().items()
+        }
+
+    def _make_handlers(self) -> dict[type[Any], Callable[[Any], None]]:
+        """Return the handler of each type of event."""
+        return {
+            ev.ChannelStarted: self._channel_started,
+            ev.ChannelEnded: self.state.channel_ended,
+            ev.HangupRequested: self._hangup_requested,
+            ev.QueueRun: self.visits.queue_run,
+            ev.Joined: self._joined,
+            ev.Left: self._left,
+            ev.GaveUp: self.visits.gave_up,
+            ev.Called: self._called,
+            ev.Connected: self._connected,
+            ev.Dumped: self._rings.dumped,
+            ev.DialEnded: self._dial_ended,
+            ev.DialStarted: self._direct_calls.dial_started,
+            ev.PickedUp: self._picked_up,
+            ev.BridgeEntered: self.talks.bridge_entered,
+            ev.BridgeLeft: self.talks.bridge_left,
+            ev.LocalJoined: self.talks.local_joined,
+            ev.Held: self.talks.held,
+            ev.Unheld: self.talks.unheld,
+            ev.BlindTransferred: self.talks.blind_transferred,
+            ev.AttendedTransferred: self.talks.attended_transferred,
+            ev.StatusSet: self._status_set,
+            ev.MemberSeen: self._member_seen,
+            ev.MemberGone: self._member_gone,
+        }
 
     # -- events, time and snapshots
 
@@ -70,10 +102,11 @@ class Tracker:
         """Apply one event; return the records that it completed."""
         if event.at >= self._next_tick:
             self._sweep(event.at)
-        kind = type(event)
-        self._HANDLERS[kind](self, event)
-        self.state.touched.add(event[_CHANNEL_AT.get(kind, 1)])
-        return self.state.take_completed()
+        handle, channel_at = self._handlers[type(event)]
+        handle(event)
+        state = self.state
+        state.touched.add(event[channel_at])
+        return state.take_completed() if state.completed else []
 
     def tick(self, now: float) -> list[TrackerRecord]:
         """Apply the time `now` of the PBX's clock, about once a second.
@@ -396,29 +429,3 @@ class Tracker:
         self.state.completed += self.agents.tick(now)
         self.talks.sweep(now)
         self.visits.sweep(now)
-
-    _HANDLERS: ClassVar[dict[type[Any], Callable[["Tracker", Any], None]]] = {
-        ev.ChannelStarted: _channel_started,
-        ev.ChannelEnded: lambda tracker, event: tracker.state.channel_ended(event),
-        ev.HangupRequested: _hangup_requested,
-        ev.QueueRun: lambda tracker, event: tracker.visits.queue_run(event),
-        ev.Joined: _joined,
-        ev.Left: _left,
-        ev.GaveUp: lambda tracker, event: tracker.visits.gave_up(event),
-        ev.Called: _called,
-        ev.Connected: _connected,
-        ev.Dumped: lambda tracker, event: tracker.state.rings.dumped(event),
-        ev.DialEnded: _dial_ended,
-        ev.DialStarted: lambda tracker, event: tracker.state.direct_calls.dial_started(event),
-        ev.PickedUp: _picked_up,
-        ev.BridgeEntered: lambda tracker, event: tracker.talks.bridge_entered(event),
-        ev.BridgeLeft: lambda tracker, event: tracker.talks.bridge_left(event),
-        ev.LocalJoined: lambda tracker, event: tracker.talks.local_joined(event),
-        ev.Held: lambda tracker, event: tracker.talks.held(event),
-        ev.Unheld: lambda tracker, event: tracker.talks.unheld(event),
-        ev.BlindTransferred: lambda tracker, event: tracker.talks.blind_transferred(event),
-        ev.AttendedTransferred: lambda tracker, event: tracker.talks.attended_transferred(event),
-        ev.StatusSet: _status_set,
-        ev.MemberSeen: _member_seen,
-        ev.MemberGone: _member_gone,
-    }
