@@ -13,7 +13,7 @@ _CONNECTIONS = 20
 
 
 class Database:
-    """A database with one engine, which connects at its first use.
+    """A database with one SQLAlchemy engine, which connects at its first use.
 
     The constructor raises StorageError for a URL that can never work.
     """
@@ -23,7 +23,7 @@ class Database:
         self._reactor = reactor
 
     def read_pool(self, name: str, limit: int) -> DatabaseReadPool:
-        """Return a pool of threads for up to `limit` database reads at a time."""
+        """Return a new pool of threads, named `name`, for up to `limit` database reads at a time."""
         return DatabaseReadPool(self.engine, limit, name, self._reactor)
 
     def close(self) -> None:

@@ -1,8 +1,8 @@
-"""The engine: a connection pool for the database that a URL names.
+"""The SQLAlchemy engine: a pool of connections to the database that a URL names.
 
-SQLite needs a check. When its file is deleted or moved away, an open connection still writes to the lost file
-without an error. So each checkout from the pool compares the file with the one that was opened, and a
-connection to a lost file is replaced.
+An SQLite file needs a check. If it is deleted or moved away, an open connection still writes to the lost file
+without an error. So each connection that leaves the pool is checked: if the file at the path is no longer the
+file that was opened, a new connection replaces it.
 """
 
 from pathlib import Path
@@ -58,8 +58,8 @@ def make_engine(url: str | URL, connections: int = 5) -> Engine:
 def _options(url: URL) -> str:
     """Return PostgreSQL's session options: `jit = off`, followed by the options in the URL.
 
-    PostgreSQL compiles a statement that it expects to be expensive. For the views of a month of 200 agents,
-    compiling takes longer than running them.
+    With `jit` on, PostgreSQL compiles each statement that it expects to be expensive. Compiling can take
+    longer than the statement itself, for example for a view over a month and 200 agents.
     """
     given = url.query.get("options", ())
     return " ".join(("-c jit=off", *((given,) if isinstance(given, str) else given)))
@@ -102,7 +102,10 @@ def _sqlite(url: URL, connections: int) -> Engine:
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """Return the device and inode of a file, or None if it is missing; a replaced file has other values."""
+    """Return the device and inode of a file; None if it is missing.
+
+    A file that was replaced by another one has a different device or inode.
+    """
     try:
         status = path.stat()
     except OSError:

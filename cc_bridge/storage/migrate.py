@@ -1,13 +1,14 @@
-"""The schema upgrade: it brings a database to the schema of this version, or explains why it cannot.
+"""The schema upgrade: it brings a database to the schema of this cc_bridge, or explains why it cannot.
 
-There is no alembic.ini: the configuration is built here. The version is stored in a table with a name of our
-own, so that another program's Alembic in the same database is not mistaken for ours.
+There is no alembic.ini: the configuration is built here. The schema version is in the table
+`cc_bridge_version`, so that another program's Alembic in the same database does not mistake it for its own
+version.
 
 An empty database gets the tables of schema/tables.py and the views directly. Alembic is imported for older
 databases only, because it needs 11 MB of memory. Note: a migration that inserts rows into a new table must
 also insert them in `_create`.
 
-Create a new migration from a checkout after a change of schema/tables.py:
+After a change of schema/tables.py, create a new migration from a checkout:
 
     with make_engine(url).connect() as connection:
         alembic.command.revision(configuration(connection), "what changes", autogenerate=True, rev_id="0004")
@@ -72,9 +73,10 @@ _version_table = Table(
 def configuration(
     connection: Connection | None = None, *, url: URL | None = None, output: TextIO | None = None
 ) -> "Config":
-    """Return Alembic's configuration: for an open connection, or for a URL to write the SQL as text.
+    """Return the configuration for an Alembic command.
 
-    `output` receives that text.
+    With `connection`, the command changes that database. With `url` and `output`, it writes SQL for this kind
+    of database to `output` and connects to no database.
     """
     from alembic.config import Config  # noqa: PLC0415 - only older databases need it
 
@@ -85,7 +87,10 @@ def configuration(
 
 
 def open_database(url: str | URL) -> Engine:
-    """Return an engine for a database with this version's schema; create or upgrade the schema if needed."""
+    """Return an engine for a database that has the schema of this cc_bridge.
+
+    An empty database gets the schema; an older schema is upgraded.
+    """
     engine = make_engine(url)
     try:
         if _version(engine) != newest():
@@ -98,7 +103,11 @@ def open_database(url: str | URL) -> Engine:
 
 @contextmanager
 def database(url: str | URL) -> Generator[Engine]:
-    """Open the database for a command; errors of the database within the block become StorageError."""
+    """Open the database of a command in a `with` block, and close it after the block.
+
+    An empty database gets the schema; an older schema is upgraded. A database error within the block is
+    raised as StorageError.
+    """
     engine = open_database(url)
     try:
         with _clear_errors(engine):
@@ -108,9 +117,9 @@ def database(url: str | URL) -> Generator[Engine]:
 
 
 def upgrade(url: str | URL) -> None:
-    """Upgrade the database to this version's schema.
+    """Upgrade the database to the schema of this cc_bridge.
 
-    After a failure, a database that can roll back DDL is unchanged.
+    After a failure the database is unchanged, unless it is MariaDB, which cannot roll back DDL.
     """
     open_database(url).dispose()
 
@@ -134,12 +143,12 @@ def current(url: str | URL) -> str | None:
 
 
 def _versions() -> set[str]:
-    """Return all schema versions that this version knows, from the file names of the migrations."""
+    """Return all schema versions that this cc_bridge knows: the numbers in its migrations' file names."""
     return {path.name.partition("_")[0] for path in (_SCRIPTS / "versions").glob("[0-9]*_*.py")}
 
 
 def newest() -> str:
-    """Return the schema version that this version creates."""
+    """Return the newest schema version that this cc_bridge knows."""
     return max(_versions())
 
 
@@ -166,9 +175,10 @@ def _migrate(engine: Engine) -> None:
 
 @contextmanager
 def _alone(engine: Engine) -> Generator[None]:
-    """Hold a lock, so that the daemons on one server change its schema one after the other.
+    """Hold a lock while the schema changes, so that only one process at a time changes it.
 
-    The lock has its own connection, because it must outlast the transaction of the schema change.
+    The lock uses a separate connection, because it must outlast the transaction of the schema change. SQLite
+    needs no lock. Raises StorageError if another process holds the lock on MariaDB for 25 s.
     """
     if engine.dialect.name == "sqlite":
         yield
@@ -189,7 +199,8 @@ def _alone(engine: Engine) -> Generator[None]:
 def _create(connection: Connection) -> None:
     """Create all tables, views and triggers in an empty database.
 
-    MariaDB commits each statement separately. After a failure there, the next attempt creates the rest.
+    MariaDB commits each statement separately. After a failure on MariaDB, the next attempt creates what is
+    still missing.
     """
     _version_table.create(connection, checkfirst=True)
     metadata.create_all(connection)

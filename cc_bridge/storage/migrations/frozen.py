@@ -1,8 +1,8 @@
 """Frozen SQL of migrations: the files in `sql/`, as they were when each migration was released.
 
-A migration never uses the SQL of the current views or roll-ups, because that changes later. A file is named
-after its content and the kind of database, such as `views.postgresql.sql`. Each statement ends with a
-semicolon and an empty line.
+A migration never uses the SQL of the current views or roll-ups, because later versions change that SQL. The
+name of a file consists of its content and the kind of database, such as `views.postgresql.sql`. Each
+statement ends with a semicolon and an empty line.
 """
 
 from collections.abc import Iterator
@@ -24,14 +24,15 @@ _VIEW = "CREATE VIEW "
 
 
 def statements(name: str, dialect: str) -> Iterator[Any]:
-    """Yield the statements of a file; none if this kind of database has no such file."""
+    """Yield the SQL statements of the file `name` for a kind of database; none without such a file."""
     yield from map(_ddl, _texts(name, dialect))
 
 
 def replacing(name: str, dialect: str) -> Iterator[Any]:
-    """Yield the statements of a file that replaces existing views with the same columns.
+    """Yield the statements of the file `name`, changed so that they replace existing views.
 
-    Servers use CREATE OR REPLACE VIEW, so that privileges on the views are kept.
+    The new views must have the same columns as the existing ones. Servers get CREATE OR REPLACE VIEW, so that
+    privileges on the views are kept. SQLite gets DROP VIEW and CREATE VIEW.
     """
     for text in _texts(name, dialect):
         if not text.startswith(_VIEW):
@@ -49,5 +50,5 @@ def _texts(name: str, dialect: str) -> list[str]:
 
 
 def _ddl(text: str) -> Any:
-    """Return a statement in which a colon or a percent sign has no special meaning."""
+    """Return an SQLAlchemy statement that executes `text` unchanged, including percent signs and colons."""
     return DDL(text.replace("%", "%%"))  # type: ignore[no-untyped-call] # as SQLAlchemy 2.1 has it

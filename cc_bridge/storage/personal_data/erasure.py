@@ -1,15 +1,14 @@
 """The erasure of a data subject: it removes one person from everything that is stored.
 
-The figures of calls stay. Numbers, names and caller keys are emptied. CRM entry, follow-ups and recordings
-of the person are deleted. Only an opt-out is kept, or the next survey
-would invite the person again. It is kept under the hashed key, which does not reveal the number without the
-secret.
+The figures of calls stay. The person's numbers, names and caller keys are emptied; CRM entry, follow-ups and
+recordings are deleted. Only an opt-out is kept, because without it the next survey would invite the person
+again. It is kept under a hashed key, which hides the number from a reader without the secret.
 
 An SQLite file would keep the old bytes in free pages and in its write-ahead log. Therefore the file is
 rewritten (VACUUM) and its log emptied, which locks it for half a minute per gigabyte.
 
-The erasure is repeated until it finds nothing, because another process may restore a row. A call in
-progress is written when it ends and is not erased.
+The erasure is repeated until it finds nothing, because another process may restore a row. A call in progress
+is stored later and is not erased.
 """
 
 import json
@@ -54,9 +53,10 @@ _READERS_SECONDS = 30.0  # longest wait for readers that keep the write-ahead lo
 
 
 class CallerOptedOut(StorageError):
-    """A refused erasure: the caller has opted out of surveys, and there is no secret for a hashed key.
+    """Raised when a caller cannot be erased because an opt-out must be kept and there is no secret.
 
-    Without a secret the opt-out could only be kept under the number itself.
+    An opt-out is kept under a hash of the caller's number, and the hash needs the secret. Without it the
+    opt-out could only be kept under the number, which the erasure must remove.
     """
 
 
@@ -64,8 +64,8 @@ class CallerOptedOut(StorageError):
 class ErasureResult:
     """The result of an erasure.
 
-    `rows` counts the changed rows by table. `recordings` counts the removed files; `not_here` names the
-    recordings that are not on this machine.
+    `rows` has the number of changed or deleted rows of each table. `recordings` is the number of removed
+    recordings. `not_here` has the paths of recordings that are not on this machine.
     """
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -88,11 +88,11 @@ def erase(
 ) -> ErasureResult:
     """Erase a person from a database and from the records that wait for it in this machine's journal.
 
-    `opt_out_key` is the hashed key under which an opt-out is kept. It is empty without a secret; None keeps
-    no opt-out. `progress` gets the number of rows of each batch.
+    `opt_out_key` is the hashed key under which the person's opt-out is kept. Pass an empty text if there is
+    no secret for the hash, and None to keep no opt-out. `progress` gets the number of rows of each batch.
 
-    Raises CallerOptedOut, or StorageError for a recording that may not be removed; in both cases no row was
-    changed.
+    Raises CallerOptedOut if an opt-out must be kept but `opt_out_key` is empty. Raises StorageError for a
+    recording that this process may not remove. In both cases no row was changed.
     """
     erased = ErasureResult()
     with database.connect() as connection:
@@ -170,9 +170,9 @@ def _erase_rows(
 
 
 def _deleted(traces: SubjectData) -> Iterator[tuple[Table[Any], list[Any], Any]]:
-    """Yield the statements that delete the person's follow-ups, as (table, conditions, statement).
+    """Yield (table, conditions, DELETE statement) for the follow-ups about the person.
 
-    A follow-up of another caller that only names the person in its outcome is not deleted.
+    A follow-up about another caller is not deleted, even if its outcome mentions the person.
     """
     named = [column.in_(traces.values[column]) for column in (follow_ups.c.caller_key, follow_ups.c.number)]
     for theirs in (*traces.own(follow_ups), *named):
@@ -204,9 +204,10 @@ def _erase_others(engine: Engine, person: DataSubject, erased: ErasureResult) ->
 def _erase_journal(
     journal: Engine, person: DataSubject, opt_out_key: str | None, erased: ErasureResult
 ) -> None:
-    """Erase the person from the entries of a journal, which are table rows in JSON.
+    """Erase a person from a journal; an entry of a journal is a table row in JSON.
 
-    Waiting, recently forwarded and rejected entries are included.
+    Entries that wait for the server, that were forwarded recently, and that the server rejected are all
+    erased.
     """
     with journal.begin() as connection:
         for table, entry, left in list(other_rows(connection, person)):

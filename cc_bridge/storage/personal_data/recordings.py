@@ -12,15 +12,19 @@ __all__ = ["Recordings"]
 
 
 class Recordings:
-    """The recordings in the folder `survey.recordings_directory`, which may be on another machine."""
+    """The recordings of spoken comments in the folder `survey.recordings_directory`.
+
+    The folder may be on another machine.
+    """
 
     def __init__(self, folder: str) -> None:
         self._folder = PurePosixPath(folder)
 
     def remove(self, recording: str) -> bool:
-        """Remove a file; return False if it is not on this machine.
+        """Remove the recording with this path; return False if it is not on this machine.
 
-        Raises StorageError if this user may not remove it.
+        A path outside the folder of the recordings also returns False. Raises StorageError if the user of
+        this process may not remove the file.
         """
         path = PurePosixPath(recording)
         if path.parent != self._folder or path.name == "..":

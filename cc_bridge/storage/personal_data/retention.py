@@ -1,7 +1,7 @@
 """Retention: rows and recordings that have been kept for long enough are deleted, in small batches.
 
-`cc-bridge purge` and the daemon's nightly job run it. Each PBX deletes its own rows. The order of tables does
-not matter: there are no foreign keys, and a rating can be read without its call.
+`cc-bridge purge` and the daemon's nightly job delete them. A purge deletes rows of one PBX only. The order of
+tables does not matter: there are no foreign keys, and a rating can be read without its call.
 
 On SQLite a deletion locks out all other writers, while a caller may wait for an answer to be stored. So the
 size of a batch adapts until a transaction takes about 20 ms, and an equally long pause follows each one.
@@ -74,13 +74,19 @@ class RetentionPolicy:
     follow_ups: float = 0
 
     def before(self, kind: str, now: float) -> float | None:
-        """Return the instant before which rows of a kind are deleted; None if they are kept for ever."""
+        """Return the instant before which data of one kind is deleted; None if it is kept for ever.
+
+        `kind` is the name of a field, such as "calls". Instants are UTC seconds since the epoch.
+        """
         days: float = getattr(self, kind)
         return now - days * _DAY if days else None
 
 
 def tables_before(keep: RetentionPolicy, now: float) -> dict[str, float]:
-    """Return the tables that lose rows, each with the instant before which its rows are deleted."""
+    """Return the tables from which old rows are deleted, with the instant before which a row is old.
+
+    Tables whose rows are kept for ever are left out. Instants are UTC seconds since the epoch.
+    """
     limits = {kind: keep.before(kind, now) for kind in _TABLES}
     return {
         column.table.name: limit
@@ -92,9 +98,10 @@ def tables_before(keep: RetentionPolicy, now: float) -> dict[str, float]:
 
 @dataclass(slots=True)
 class PurgeResult:
-    """The result of a purge: rows deleted by table, and recordings that are not on this machine.
+    """The result of a purge.
 
-    `rows` counts removed recordings under the key "recordings".
+    `rows` has the number of deleted rows of each table, and the number of removed recordings under the key
+    "recordings". `not_here` is the number of recordings that are not on this machine.
     """
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -113,9 +120,10 @@ class Purger:
         recordings: Recordings,
         pause: Callable[[float], bool],
     ) -> None:
-        """Set what to purge. `now` is in UTC seconds since the epoch.
+        """Set the database, the PBX whose rows are purged, and how long its data is kept.
 
-        `pause` sleeps for the given seconds and returns True if the purge should stop.
+        `now` is in UTC seconds since the epoch. `pause` sleeps for the given seconds and returns True if the
+        purge should stop.
         """
         self._engine = engine
         self._pbx = pbx
@@ -170,7 +178,7 @@ class Purger:
             progress(len(batch))
 
     def _old(self) -> Iterator[tuple[Table[Any], list[ColumnElement[bool]]]]:
-        """Yield each table that loses rows, with the conditions for its old rows."""
+        """Yield each table from which old rows are deleted, with the conditions that select these rows."""
         for kind, columns in _TABLES.items():
             before = self._keep.before(kind, self._now)
             if before is not None:
@@ -178,9 +186,10 @@ class Purger:
                     yield column.table, [column.table.c.pbx == self._pbx, column < before]
 
     def _spoken(self) -> list[ColumnElement[bool]]:
-        """Return the conditions for answers whose recordings are removed; an empty list if none is removed.
+        """Return the conditions for answers whose recordings are to be removed; an empty list for none.
 
-        A recording is removed when the retention of recordings ends, or earlier if its answer is deleted.
+        A recording is removed once it has been kept for the days that are set for recordings. It is removed
+        earlier if its answer is deleted earlier.
         """
         limits = [self._keep.before(kind, self._now) for kind in ("comments", "ratings")]
         before = max((limit for limit in limits if limit is not None), default=None)
@@ -199,10 +208,13 @@ def in_batches(
     also: Sequence[Column[Any]] = (),
     first: Callable[[list[dict[str, Any]]], None] = lambda _batch: None,
 ) -> Iterator[list[dict[str, Any]]]:
-    """Execute `change` on all rows that match `where`, in batches; yield each batch after its commit.
+    """Change or delete all rows that match `where`, in batches; yield each batch after its commit.
 
-    After `change`, a row must no longer match `where`. A batch is a list of dicts with the rows' keys and the
-    columns `also`. `first` is called with each batch before the transaction that changes it.
+    A batch is a list of rows; a row is a dict with the primary key and the columns `also`. The statement
+    `change` must have the effect that a row no longer matches `where`, or the same row would be found again.
+
+    `first` is called with each batch before its transaction. `pause` is called after each batch with the
+    seconds that its transaction took; True ends the work.
     """
     keys = [column.name for column in table.primary_key]
     change = change.where(*(table.c[name] == bindparam(f"key_{name}") for name in keys))

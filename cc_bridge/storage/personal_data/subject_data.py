@@ -1,9 +1,9 @@
-"""The stored data of one data subject: the stored forms of the person's number, and the person's own calls.
+"""The stored data of one data subject (a person), as a search in all tables.
 
 `export` returns all of it for a subject access request. `erasure.py` uses the same search.
 
-SQL cannot see that 0912... and +98912... are the same number. So the distinct values of each column, which an
-index holds, are read and compared in Python.
+A number can be stored in several forms: SQL cannot see that 0912... and +98912... are the same number. So the
+distinct values of each column, which an index holds, are read and compared in Python.
 """
 
 from collections.abc import Iterator
@@ -58,22 +58,25 @@ _ELSEWHERE = (
 class SubjectData:
     """The places in the database where one person was found.
 
-    `values` has the stored forms of the person's number, by column. `calls` has the Linkedids of the person's
-    own calls, by PBX.
+    `values` has, for each column, the stored forms of the person's number. `calls` has, for each PBX, the
+    Linkedids of the calls in which the person was the caller.
     """
 
     values: dict[Column[str], list[str]] = field(default_factory=dict)
     calls: dict[str, set[str]] = field(default_factory=dict)
 
     def own(self, table: Table[Any]) -> Iterator[ColumnElement[bool]]:
-        """Yield conditions for the rows of the person's own calls; a row matches one of them."""
+        """Yield SQL conditions for the rows of a table that belong to the person's calls.
+
+        Each row matches one of the conditions, because a condition holds only a limited number of call ids.
+        """
         for pbx, ids in self.calls.items():
             for some in id_batches(sorted(ids)):
                 yield and_(table.c.pbx == pbx, table.c.call_id.in_(some))
 
 
 def find(connection: Connection, person: DataSubject) -> SubjectData:
-    """Search all tables of the schema for a person."""
+    """Search all tables of the schema for a person; return the places where the person was found."""
     traces = SubjectData()
     for column in (*_OF_CALLER, *_ELSEWHERE):
         matches = person.is_in if column in _ELSEWHERE else person.has_number
@@ -88,7 +91,10 @@ def find(connection: Connection, person: DataSubject) -> SubjectData:
 
 
 def export(connection: Connection, person: DataSubject) -> dict[str, list[dict[str, Any]]]:
-    """Return all rows about a person, by table; values fit into JSON, instants are UTC text."""
+    """Return all rows about a person, by table, as dicts that can be written as JSON.
+
+    Instants are ISO 8601 text in UTC.
+    """
     traces = find(connection, person)
     found: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
 
@@ -115,7 +121,10 @@ def export(connection: Connection, person: DataSubject) -> dict[str, list[dict[s
 
 
 def export_other(connection: Connection, person: DataSubject) -> dict[str, list[dict[str, Any]]]:
-    """Return the person's rows that `other_rows` finds, by table."""
+    """Return the rows about a person that are outside the tables of the schema, by table.
+
+    These are events of the outbox, checkpoints of open calls, and entries of a journal.
+    """
     found: dict[str, list[dict[str, Any]]] = {}
     for table, row, _ in other_rows(connection, person):
         found.setdefault(table.name, []).append(_shown(table, row))
@@ -128,12 +137,15 @@ def someones(connection: Connection, person: DataSubject) -> list[str]:
 
 
 def customer_keys(connection: Connection, person: DataSubject) -> list[str]:
-    """Return the caller keys of a person that are in the table `customers`, which comes from the CRM."""
+    """Return a person's caller keys in the table `customers`, which is imported from the CRM."""
     return [key for key in connection.scalars(select(customers.c.caller_key)) if person.has_number(key)]
 
 
 def someones_attempts(traces: SubjectData, connection: Connection) -> Iterator[ColumnElement[bool]]:
-    """Yield conditions for the answers in a person's surveys; an answer matches one of them."""
+    """Yield SQL conditions for the answers that a person gave in surveys.
+
+    Each answer matches one of the conditions, because a condition holds only a limited number of ids.
+    """
     keyed = survey_attempts.c.caller_key.in_(traces.values[survey_attempts.c.caller_key])
     for where in (keyed, *traces.own(survey_attempts)):
         found = select(survey_attempts.c.pbx, survey_attempts.c.attempt_id).where(where)
@@ -148,10 +160,10 @@ def someones_attempts(traces: SubjectData, connection: Connection) -> Iterator[C
 def other_rows(
     connection: Connection, person: DataSubject
 ) -> Iterator[tuple[Table[Any], dict[str, Any], dict[str, Any]]]:
-    """Yield the rows outside the usual tables that name a person, as (table, row, changes).
+    """Yield the rows about a person that are outside the tables of the schema, as (table, row, changes).
 
-    These tables hold records in another form: events of the outbox, checkpoints of open calls, and the
-    entries of a journal. `changes` has, by column, the texts from which the person is removed.
+    Such rows contain a record as text: events of the outbox, checkpoints of open calls, and entries of a
+    journal. `changes` maps each column that names the person to its text without the person.
     """
     ours = {table.name for table in TABLES.values() if table is not open_state} | {follow_ups.name}
     for name in inspect(connection).get_table_names():

@@ -1,7 +1,7 @@
 """The backoff while a database or disk fails: growing pauses between the attempts to write.
 
-The start and the end of an outage are logged. The writer and the forwarder have one instance each. Each
-instance works in the thread of its owner.
+The start and the end of an outage are logged. The writer and the forwarder each have one Backoff and call it
+from their own thread.
 """
 
 from twisted.application.internet import backoffPolicy
@@ -11,15 +11,15 @@ __all__ = ["Backoff"]
 
 
 class Backoff:
-    """An outage counter: it counts failed attempts and computes the pause before the next attempt.
+    """An outage counter: it counts failed attempts to write and computes the pause before the next one.
 
     `failures` is the number of failed attempts so far; any thread may read it.
     """
 
     def __init__(self, log: Logger, what: str, first: float, longest: float) -> None:
-        """Set the log, the name of the database or disk in it, and the pauses.
+        """Set the log and the pauses; `first` is the shortest and `longest` the longest one, in seconds.
 
-        `what` is that name. `first` and `longest` are the shortest and the longest pause, in seconds.
+        `what` is the name of the database or disk in log lines.
         """
         self.failures = 0
         self._log = log

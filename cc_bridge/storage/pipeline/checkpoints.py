@@ -1,13 +1,13 @@
-"""Checkpoints: the saved state of open calls and of agents' current states.
+"""Checkpoints: the saved state of each open call and of each agent.
 
-A daemon continues from them after its predecessor was killed. A checkpoint is written in the same transaction
-as the rows of what has just ended. With an SQLite database, `sql_sink.py` writes it into that database;
-otherwise `journal.py` writes it into the journal. The start of a daemon must not depend on a database server,
-and only the next daemon of the same PBX reads checkpoints.
+If a daemon was killed, the next daemon of the same PBX continues from its checkpoints. A checkpoint is
+written in the same transaction as the rows of calls that have just ended. An SQLite database holds the
+checkpoints in a table. With a database server the journal holds them, because a daemon must be able to start
+without the server.
 
 A checkpoint contains the caller's number and is useless once the call has ended. Therefore a record with an
-empty state deletes the stored row. If a batch has several states of one call or agent, only the last one
-counts.
+empty state deletes the stored checkpoint. If a batch has several states of one call or agent, only the last
+one is stored.
 """
 
 import json
@@ -42,10 +42,10 @@ CheckpointStates = Mapping[tuple[str, ...], Mapping[str, Any]]  # rows by key
 
 
 class RowsAndCheckpoints(NamedTuple):
-    """A batch in two parts: rows of what has ended, and checkpoints of what is open.
+    """A batch of rows in two parts: checkpoints of what is still open, and the rows of all other tables.
 
-    `ended` has the rows of the usual tables, as (table, row). `states` has one checkpoint for each call or
-    agent, by its key: the last one of the batch.
+    `ended` has the rows of the other tables, as (table, row). `states` has the last checkpoint of each call
+    or agent in the batch, by its key.
     """
 
     ended: list[tuple[Any, dict[str, Any]]]
@@ -53,7 +53,7 @@ class RowsAndCheckpoints(NamedTuple):
 
 
 def part(rows: Sequence[tuple[Any, dict[str, Any]]]) -> RowsAndCheckpoints:
-    """Divide a batch into the rows of the usual tables and the last checkpoint of each call or agent."""
+    """Divide a batch into the last checkpoint of each call or agent, and the rows of all other tables."""
     states = {tuple(row[name] for name in _KEY): row for table, row in rows if table is open_state}
     return RowsAndCheckpoints(
         [each for each in rows if each[0] is not open_state] if states else list(rows), states
@@ -61,7 +61,7 @@ def part(rows: Sequence[tuple[Any, dict[str, Any]]]) -> RowsAndCheckpoints:
 
 
 def keep(connection: Connection, states: CheckpointStates) -> None:
-    """Write checkpoints into an SQL database; a checkpoint with an empty state deletes the stored row."""
+    """Write checkpoints into an SQL database; one with an empty state deletes the stored checkpoint."""
     still_open = [row for row in states.values() if row["state"]]
     over = [
         {f"the_{name}": value for name, value in zip(_KEY, key, strict=True)}
@@ -75,7 +75,7 @@ def keep(connection: Connection, states: CheckpointStates) -> None:
 
 
 def keep_in_journal(connection: sqlite3.Connection, states: CheckpointStates) -> None:
-    """Write checkpoints into a journal; a checkpoint with an empty state deletes the stored row."""
+    """Write checkpoints into a journal; one with an empty state deletes the stored checkpoint."""
     still_open = [(json.dumps(key), row["state"]) for key, row in states.items() if row["state"]]
     over = [(json.dumps(key),) for key, row in states.items() if not row["state"]]
     connection.executemany("INSERT OR REPLACE INTO open_state VALUES (?, ?)", still_open)

@@ -1,11 +1,11 @@
 """Detection of a second daemon that writes the same PBX into the same database.
 
 Every few seconds a daemon stores until when its PBX was observed: the watermark. Two daemons with one PBX
-name overwrite each other's rows and watermarks. At a start, each one would adopt the open calls of the other.
+name overwrite each other's rows, and a daemon that starts would continue the open calls of the other.
 
-A stored watermark that is later than the last one of this process is from another daemon. An older one may be
-from this process, or from an imported journal. After a failed batch our last watermark is unknown, and the
-next check is skipped.
+A stored watermark that is later than this process's last one comes from another daemon. An earlier one proves
+nothing: an import of a journal may have written it. After a failed batch it is unknown which watermark was
+stored, so the next check is skipped.
 
 The check is an UPDATE that changes no value, so that SQLite takes the write lock first. SQLite does not let a
 transaction wait for that lock if it has already read.
@@ -25,9 +25,10 @@ _log = Logger()
 
 
 class DuplicateWriterCheck:
-    """The last watermark that this process has written for each PBX, for comparison with the stored one.
+    """A check for a second daemon that writes the same PBX.
 
-    A watermark is the instant until which a PBX was observed.
+    It keeps the last watermark that this process wrote for each PBX, and compares it with the stored one. A
+    watermark is the instant until which a PBX was observed.
     """
 
     def __init__(self) -> None:
@@ -35,14 +36,17 @@ class DuplicateWriterCheck:
         self._reported: set[str] = set()
 
     def reset(self) -> None:
-        """Forget all watermarks. After a failed batch the stored watermarks are unknown."""
+        """Forget the watermarks that this process wrote; call it after a failed batch.
+
+        After a failure it is unknown whether the watermarks were stored. The next check is then skipped.
+        """
         self._last.clear()
 
     def check(self, connection: Connection, rows: Iterable[tuple[Table[Any], Mapping[str, Any]]]) -> None:
         """Log a warning, once for each PBX, if another daemon has stored a later watermark for it.
 
-        `rows` is the batch that is to be written. Call this method within the transaction of the batch,
-        before the rows are written.
+        A watermark is the instant until which a PBX was observed. `rows` is the batch that is to be written.
+        Call this method within the transaction of the batch, before the rows are written.
         """
         marks = {row["pbx"]: row["observed_until"] for table, row in rows if table is observation_watermarks}
         for pbx in self._last.keys() & marks.keys() - self._reported:

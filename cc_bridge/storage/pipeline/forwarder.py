@@ -1,15 +1,15 @@
 """The forwarder: a thread that copies the journal to a database server, in order.
 
-It retries until it succeeds. Each batch is one transaction on the server. The journal is acknowledged after
-the commit. After a crash between the two, the batch is sent again without harm, because each row is an upsert
-by its key. After a lost connection, the entries of the last two minutes are sent again.
+A failed batch is retried until it succeeds. Each batch is one transaction on the server; after its commit,
+the journal notes that the entries were forwarded. A crash before that note sends the batch again, without
+harm, because each row is an upsert by its key. After a lost connection, the entries of the last two minutes
+are sent again.
 
-It also creates or upgrades the server's schema.
+The forwarder also creates or upgrades the server's schema. A row that the server rejects stays in the
+journal, among the rejected entries, and blocks no other row.
 
-A row that the server rejects is moved aside within the journal and blocks no other row.
-
-A call to a lost server can hang for half a minute (see engine.py), so `stop` never joins the thread. Entries
-that were not forwarded stay for the next daemon.
+A call to a lost server can hang for half a minute (see engine.py), so `stop` never joins the thread. The next
+daemon forwards the remaining entries.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ _log = Logger()
 
 
 class Forwarder:
-    """A thread that copies a journal to a database server, which `open_engine` connects to.
+    """A thread that copies a journal to a database server.
 
     `forwarded` counts the rows that the server has committed, including rows sent again. The metrics read it
     from any thread.
@@ -42,9 +42,10 @@ class Forwarder:
     def __init__(
         self, journal: Journal, open_engine: Callable[[], Engine], call_from_thread: Callable[..., object]
     ) -> None:
-        """Set the journal, a function that returns the server's engine, and a way into the reactor's thread.
+        """Set the journal and two functions.
 
-        `call_from_thread` schedules a call in the reactor's thread.
+        `open_engine` returns an engine for the database server. `call_from_thread` schedules a call in the
+        reactor's thread.
         """
         self.journal = journal
         self.forwarded = 0
@@ -71,10 +72,11 @@ class Forwarder:
         self._thread.start()
 
     def stop(self, deadline: float) -> Deferred[None]:
-        """Forward the remaining entries; the Deferred fires when that is done.
+        """Forward the remaining entries and end the thread; the Deferred fires when the thread has ended.
 
-        It fires earlier if the server fails, and at the latest after `deadline` seconds. Call it once, from
-        the reactor, after the last write to the journal.
+        If the server fails, the remaining entries stay in the journal and the Deferred fires earlier. It
+        fires after `deadline` seconds at the latest. Call this method once, from the reactor, after the last
+        write to the journal.
         """
         self._stopping.set()
         self.journal.arrived.set()  # ends the wait for new entries
@@ -96,7 +98,7 @@ class Forwarder:
                 self._fire_stopped()
 
     def _run_once(self) -> bool:
-        """Forward the next batch of entries in the journal, or wait for new entries.
+        """Forward the next batch of journal entries, or wait for new entries if there are none.
 
         Return False when the thread should end.
         """
@@ -133,24 +135,32 @@ class Forwarder:
         self.journal.reject(entry.id, reason)
         table, row = entry.row
         _log.error(
-            "the database server rejected a record: {table} {key} ({cause}); it stays in the journal",
+            "the database server rejected a row of the table {table}, key {key}: {cause}; the row stays in the"
+            " journal among the rejected entries and is not sent again",
             table=table.name,
             key={name: row.get(name) for name in loggable_key_columns(table)},
             cause=reason,
         )
 
     def _fire_stopped(self) -> None:
-        """Fire the Deferred that `stop` returned, once: when the thread ends, or earlier at the deadline."""
+        """Fire the Deferred that `stop` returned, unless it has fired already.
+
+        This method runs when the thread ends and when the deadline of `stop` is reached.
+        """
         if not self._fired.acquire(blocking=False):
             return
         if self._deadline:
             self._deadline.cancel()
         if self.journal.pending:
             _log.info(
-                "{pending} records stay in the journal; the next start forwards them",
+                "the forwarder has stopped; {pending} records stay in the journal and are forwarded after the next"
+                " start",
                 pending=self.journal.pending,
             )
         try:
             self._call_from_thread(self._stopped.callback, None)
         except Exception as error:  # a stopped reactor must not end the thread with an error
-            _log.error("callFromThread failed, the stop is not reported: {error!r}", error=error)
+            _log.error(
+                "callFromThread failed: {error!r}; the daemon is not notified that the forwarder has stopped",
+                error=error,
+            )

@@ -1,13 +1,13 @@
-"""The journal: an SQLite file on local disk that keeps records, in order, until a database server has them.
+"""The journal: an SQLite file on local disk that holds records until the database server has stored them.
 
-The writer appends entries; the forwarder copies and acknowledges them. An installation with an SQLite
-database needs no journal.
+The writer appends entries in order; the forwarder copies them to the server and acknowledges them. With an
+SQLite database there is no journal.
 
-Forwarded entries stay for two minutes and are sent again after a lost connection: a server that crashes or
-fails over may lose its last confirmed commits.
+Forwarded entries stay for two minutes. They are sent again after a lost connection, because a server that
+crashes or fails over may lose its last confirmed commits.
 
-An entry is a table row in JSON. The server fills in columns that were added after the entry was written. A
-migration that renames or drops a column needs a new journal format, with an upgrade in `journal_schema.py`.
+An entry is a table row in JSON. The server fills in columns that were added later. A migration that renames
+or drops a column needs a new journal format, with an upgrade in `journal_schema.py`.
 
 The tables `observation_watermarks` and `open_state` let a daemon start without the server and are not
 forwarded. The table `outbox` holds events for webhooks.
@@ -55,12 +55,12 @@ class JournalEntry:
 
 
 class Journal:
-    """A journal file; it is opened when it is first used, and again after any failure.
+    """A journal file; it is opened at its first use, and again after any failure.
 
-    Any thread may read the attributes below; they are updated at each transaction. `pending` is the
-    approximate number of entries that the server does not have. `rejected` is the number of rows that the
-    server rejected; they stay in the file for an administrator. `full` is True if the size limit is reached
-    or the disk is nearly full; the writer should then write only answers, survey attempts and opt-outs.
+    Any thread may read these attributes, which each transaction updates. `pending` is the approximate number
+    of entries that the server does not have. `rejected` is the number of rows that the server rejected; they
+    stay in the file for an administrator. `full` is True if the size limit is reached or the disk is nearly
+    full. The writer should then write only answers, survey attempts and opt-outs.
     """
 
     def __init__(self, file: Path, limit: int, now: Callable[[], float] = time) -> None:
@@ -142,7 +142,7 @@ class Journal:
             ) from None
 
     def ack(self, last: int) -> None:
-        """Note that the server has committed all entries up to the number `last`.
+        """Note that the server has committed all entries up to the entry number `last`.
 
         Entries that are acknowledged and older than two minutes are deleted.
         """
@@ -170,9 +170,9 @@ class Journal:
         self.arrived.set()
 
     def reject(self, entry_id: int, reason: str) -> None:
-        """Move the first waiting entry to the rejected entries, with the reason.
+        """Move the first entry that waits for the server to the rejected entries.
 
-        `entry_id` is the number of that entry.
+        `entry_id` is the number of this entry. `reason` is stored with it.
         """
         with self._file.transaction() as connection:
             taken = connection.execute("DELETE FROM entries WHERE id = ? RETURNING *", (entry_id,)).fetchall()
@@ -199,7 +199,8 @@ class Journal:
     def recorded_decisions(self) -> list[TableRow]:
         """Return the survey attempts and opt-outs in the journal, oldest first.
 
-        The survey history needs them, because the server may not have them yet.
+        The survey history adds them to the rows that it reads from the server, where they may still be
+        missing.
         """
         names = (survey_attempts.name, opt_outs.name)
         with self._file.transaction() as connection:
@@ -209,11 +210,10 @@ class Journal:
         return [(metadata.tables[name], json.loads(row)) for name, row in found]
 
     def prune(self, before: Mapping[str, float]) -> int:
-        """Delete old entries and return their number.
+        """Delete entries that are older than their table's limit; return how many were deleted.
 
-        `before` maps the name of a table to an instant, in UTC seconds since the epoch. An entry is deleted
-        if it was written before the instant of its table, even if it still waits for the server or was
-        rejected.
+        `before` maps the name of a table to its limit, an instant in UTC seconds since the epoch. Entries
+        that still wait for the server and rejected entries are deleted too.
         """
         deleted = 0
         with self._file.transaction() as connection:
@@ -225,7 +225,7 @@ class Journal:
         return deleted
 
     def close(self) -> None:
-        """Close the file; the next call opens it again."""
+        """Close the file; the next method that needs it opens it again."""
         self._file.close()
 
     # Methods that run under the lock of the file.
@@ -251,12 +251,13 @@ class Journal:
         self.pending, self._oldest_at = max(0, (last or 0) - self._sent), oldest_at or 0.0
 
     def _log_transition(self) -> None:
-        """Log when the journal becomes full (an error), and when it has room again (an information)."""
+        """Log an error when the journal becomes full, and a message at level info when it has room again."""
         full = self._file.room <= 0
         if full and not self.full:
             _log.error(
-                "the journal is full, {pending} records wait for the database; only survey answers and"
-                " opt-outs are stored until there is room",
+                "the journal has reached its size limit or its disk is nearly full; {pending} records wait for the"
+                " database server. Only survey answers, survey attempts and opt-outs are stored until there is"
+                " room",
                 pending=self.pending,
             )
         elif self.full and not full:

@@ -1,9 +1,11 @@
 """Import of the records that wait in a journal, after storage moved from a server to an SQLite file.
 
-After `storage.url` was changed, no daemon forwards these records any more. The import writes them as a daemon
-does: in batches, and row by row where a batch is rejected. Rejected records stay in the journal.
+After such a change of `storage.url`, no daemon forwards the journal any more. The import writes its records
+in batches. If the database rejects a batch, smaller parts are written until the rejected records are found.
+Rejected records stay in the journal.
 
-A running daemon holds the lock of its journal. Stop it before the import, or set another journal.
+A running daemon holds the lock of its journal. Stop the daemon before the import, or configure another
+journal for it.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +22,7 @@ _NO_LIMIT = 1 << 40  # bytes; an import adds no record to the journal
 
 
 class JournalImport(NamedTuple):
-    """The result of an import: the number of records written, and of records that the database rejected."""
+    """The result of a journal import: how many records were written, and how many the database rejected."""
 
     written: int
     rejected: int
@@ -44,10 +46,10 @@ def pending_in(file: Path) -> int:
 def import_journal(file: Path, database: SqlSink, progress: Callable[[int], None]) -> JournalImport:
     """Write all waiting records of a journal into a database.
 
-    `progress` is called with the number of records of each part that was written or rejected.
+    The records are handled in parts; `progress` gets the number of records of each part.
 
-    Raises StorageError for a journal that cannot be used or that another process holds. An error of the
-    database passes through. The records that were written before the error are acknowledged, so that the next
+    Raises StorageError for a journal that cannot be used or that another process holds. Errors of the
+    database are not caught. The records that were written before an error are acknowledged, so that the next
     import does not write them again.
     """
     journal = Journal(file, _NO_LIMIT)

@@ -1,7 +1,7 @@
-"""The tables of a journal file, and the upgrade of a journal that an earlier version left.
+"""The tables of a journal file, and the upgrade of a journal that an earlier version wrote.
 
-The pragma `user_version` holds the format number. Format 2 renames tables and columns of format 1, in the
-journal itself and in the waiting rows. The upgrade is one transaction.
+The pragma `user_version` holds the format number. Format 2 has other names of tables and columns than format
+1. The upgrade renames them in the file and in the waiting rows, which are JSON. It is one transaction.
 """
 
 import json
@@ -48,7 +48,7 @@ _ROWS_RENAMED_IN_2: Mapping[str, tuple[str, Mapping[str, str]]] = {
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Create the tables in an empty file, or upgrade the tables of an earlier version.
+    """Create the tables of a journal in an empty file, or upgrade the tables of an earlier format.
 
     Raises StorageError if the file is not a journal, is from a later version, or cannot be upgraded.
     """

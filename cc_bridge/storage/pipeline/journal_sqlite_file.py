@@ -1,7 +1,7 @@
-"""The SQLite file of a journal: one process holds it, opens it when needed, and limits its size.
+"""The SQLite file of a journal, which only one process at a time may use, and its size limit.
 
-The lock is taken on a separate file beside the journal, for as long as the journal is open. The journal
-itself stays unlocked, so that commands can read the outbox meanwhile. All threads share one connection.
+The process locks a separate file beside the journal for as long as the journal is open. The journal file
+itself stays unlocked, so that commands can read the outbox in it. All threads share one connection.
 """
 
 import fcntl
@@ -39,8 +39,8 @@ class JournalSqliteFile:
     """The SQLite file of a journal, with one transaction at a time.
 
     `size` is the number of bytes in use after the last transaction. `room` is the number of bytes by which
-    the file may still grow: until its size limit, or until only the reserve of free space is left on the
-    disk, whichever is less.
+    the file may still grow. It ends at the size limit, or earlier if the disk has only 8 MiB left, which are
+    reserved for survey answers.
     """
 
     def __init__(
@@ -50,9 +50,10 @@ class JournalSqliteFile:
         opened: Callable[[sqlite3.Connection], None],
         committed: Callable[[sqlite3.Connection], None],
     ) -> None:
-        """Set the path, the size limit in bytes, and two callbacks; other threads wait while one runs.
+        """Set the path, the size limit in bytes, and two callbacks, which get the connection.
 
-        `opened` runs after each opening of the file, `committed` after each commit.
+        `opened` runs after each opening of the file, `committed` after each commit. Other threads wait while
+        a callback runs.
         """
         self.limit = limit
         self.size = 0
@@ -68,7 +69,10 @@ class JournalSqliteFile:
 
     @contextmanager
     def transaction(self) -> Generator[sqlite3.Connection]:
-        """Yield the connection within a transaction. Any failure rolls back and closes the file."""
+        """Run a transaction in a `with` block, and yield the connection to it.
+
+        Any failure rolls the transaction back and closes the file. Other threads wait until the block ends.
+        """
         with self._lock:
             try:
                 connection = self._connected()
@@ -93,7 +97,7 @@ class JournalSqliteFile:
         self.room = min(self.limit - self.size, spare)
 
     def shrink(self) -> None:
-        """Give some unused pages of the file back to the disk, if the file has many of them."""
+        """Return up to 2,000 unused pages of the file to the disk, if the file has more than 1,000."""
         with self._lock:
             if self._connection and self._free > _KEPT_FREE:
                 # The pragma returns a row for each page, and execute() stops after the first one. A script
@@ -122,9 +126,9 @@ class JournalSqliteFile:
         return self._connection
 
     def _hold(self) -> IO[bytes]:
-        """Lock the lock file beside the journal and return it; closing it releases the lock.
+        """Lock the lock file beside the journal and return the lock file; closing it releases the lock.
 
-        Raises StorageError if another process holds the lock.
+        Raises StorageError if another process holds the lock, or if the lock file cannot be opened.
         """
         try:
             lock = self._path.with_name(f"{self._path.name}.lock").open("wb")
@@ -161,7 +165,8 @@ class JournalSqliteFile:
                 connection.close()
             except sqlite3.Error as error:
                 _log.warn(
-                    "closing the journal failed, it is opened again when needed: {error!r}", error=error
+                    "closing the journal failed: {error!r}; the journal is opened again when needed",
+                    error=error,
                 )
         held, self._held = self._held, None
         if held is not None:

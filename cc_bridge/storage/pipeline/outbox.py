@@ -1,14 +1,15 @@
 """The outbox: a table of events that wait for delivery to webhook endpoints.
 
-The table is in a file on local disk, so that deliveries continue while a server is away: in the SQLite
-database, or else in the journal. The writer adds an event in the transaction of its record.
+The table is in the SQLite database or, with a database server, in the journal. Both are files on local disk,
+so deliveries continue while a server is away. The writer stores an event and the record that causes it in one
+transaction.
 
-Each access opens its own connection (0.25 ms), so a file that was moved away gets no updates. Results of
-deliveries are not synced: after a power failure an event may be sent again. A delivered row stays for an hour
-without its body, so that a record that is written twice makes only one event.
+Each access opens a new connection, because an open one would still write to a file that was moved away.
+Results of deliveries are not synced: after a power failure an event may be sent again. A delivered row stays
+for an hour without its body, so that a second write of its record makes no second event.
 
-Note: a missing file is never created here. A database with only this table would look like the database of
-another program.
+Note: a missing file is never created here. A file with only this table would look like another program's
+database.
 """
 
 import sqlite3
@@ -58,7 +59,7 @@ _LONGEST_PAUSE = 86_400.0
 
 
 class OutboxState(StrEnum):
-    """The delivery state of an event."""
+    """The delivery state of an event for one endpoint."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -145,7 +146,10 @@ class OutboxEvent:
 
 @dataclass(frozen=True, slots=True)
 class OutboxCount:
-    """The numbers of pending and dead events of one endpoint, and the time of the oldest pending event."""
+    """The numbers of pending and dead events of one endpoint, and the time of its oldest pending event.
+
+    A dead event is not sent any more.
+    """
 
     pending: int
     oldest_at: float  # time of the oldest pending event, seconds since the epoch; 0 without one
@@ -185,7 +189,7 @@ def open_with_outbox(url: str) -> Engine:
 
 
 def local_file(url: str, journal: Path) -> Path:
-    """Return the file that holds the outbox: the SQLite database of `url`, else the journal."""
+    """Return the file that holds the outbox: the SQLite database of `url`, or the journal for a server."""
     parsed = make_url(url)
     return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else journal
 
@@ -200,18 +204,19 @@ class OutboxFile:
         self._file = file
 
     def due(self, endpoint: str, now: float, limit: int) -> Sequence[OutboxEvent]:
-        """Return up to `limit` events of an endpoint that may be sent now; events without an attempt first.
+        """Return up to `limit` events of an endpoint that may be sent at `now`, ordered by their due time.
 
         Events of one call are sent in order, so only the oldest pending event of each call is returned.
+        Events without an attempt come first. `now` is in UTC seconds since the epoch.
         """
         return self._events(_DUE, {"endpoint": endpoint, "now": now, "limit": limit})
 
     def undelivered(self) -> Sequence[OutboxEvent]:
-        """Return all pending and dead events, oldest first."""
+        """Return all events of all endpoints that are pending or dead, oldest first."""
         return self._events(_LIST, {})
 
     def counts(self) -> Mapping[str, OutboxCount]:
-        """Return the numbers of pending and dead events of each endpoint that has any."""
+        """Return, by endpoint, the numbers of pending and dead events; endpoints without any are left out."""
         with self._transaction() as connection:
             rows = connection.execute(_COUNTS).fetchall() if connection else []
         return {
@@ -219,11 +224,10 @@ class OutboxFile:
         }
 
     def add(self, rows: Sequence[Mapping[str, object]]) -> bool:
-        """Add rows made by the function `row`; they are on disk when this method returns.
+        """Add rows that the function `row` made; they are on disk when this method returns.
 
-        A row that exists already stays as it is.
-
-        Return False if there is no outbox yet.
+        An event that is already stored for the endpoint stays as it is. Return False if the file or its
+        outbox does not exist yet.
         """
         with self._transaction("FULL") as connection:
             if connection is None:
@@ -283,12 +287,12 @@ class OutboxFile:
             ).rowcount
 
     def tidy(self, limits: Mapping[str, int], now: float) -> Mapping[str, int]:
-        """Delete old events and those beyond the limits; return how many dead events were deleted.
+        """Delete old events and events beyond the limits; return how many dead events were deleted.
 
-        `limits` has the greatest number of events by endpoint, and the result is by endpoint too. Beyond the
-        limit, the oldest pending events become dead and the oldest dead events are deleted. All pending
+        `limits` maps each configured endpoint to its greatest number of events in one state. Beyond this
+        number, the oldest pending events become dead and the oldest dead events are deleted. All pending
         events of an endpoint that is no longer configured become dead. Delivered events are deleted after an
-        hour, dead events after 30 days.
+        hour, dead events after 30 days. The result has the numbers by endpoint.
         """
         dropped: dict[str, int] = {}
         with self._transaction() as connection:
@@ -330,7 +334,10 @@ class OutboxFile:
 
     @contextmanager
     def _transaction(self, synchronous: str = "NORMAL") -> Generator[sqlite3.Connection | None]:
-        """Yield a connection within a transaction, or None if the file or its outbox does not exist yet."""
+        """Run a transaction in a `with` block and yield its connection.
+
+        Yield None instead if the file or its outbox does not exist yet.
+        """
         if not self._file.exists():
             yield None
             return

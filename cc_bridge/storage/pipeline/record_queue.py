@@ -1,14 +1,14 @@
-"""The record queue between the reactor and the writer's thread.
+"""The record queue between the reactor's thread and the writer's thread.
 
-It is the only state that the two threads share. The reactor adds records; the writer's thread removes them.
-Every method may be called from any thread. Only `next_batch` and `pause` wait. The lock is never held during
-I/O.
+The queue is the only state that the two threads share. The reactor adds records; the writer's thread removes
+them. Every method may be called from any thread. Only `next_batch` and `pause` wait. The lock is never held
+during I/O.
 
-Records can form a group (see daemon/services/record_pipeline.py): all records of one group are written in the
-same transaction.
+Records can form a group, such as the records of ended calls and the checkpoints of calls that are still open.
+All records of a group are written in one transaction.
 
-A record stays at the head of the queue until `written` removes it. After any failure the queue therefore
-still holds every record that is not on disk.
+A record stays in the queue until `written` removes it. After any failure the queue therefore still holds
+every record that is not on disk.
 """
 
 from collections import deque
@@ -31,7 +31,7 @@ DRAINING_PAUSE = 0.1  # longest pause between attempts while the queue drains, i
 
 @dataclass(slots=True)
 class QueuedRecord:
-    """A record that is not on disk yet."""
+    """A record in the queue: it waits to be written and is not on disk yet."""
 
     record: Record
     since: float  # when it was added, monotonic seconds
@@ -40,10 +40,10 @@ class QueuedRecord:
 
 
 class RecordQueue:
-    """The queue of the records that wait to be written.
+    """The queue of the records that wait to be written to disk.
 
-    It is in one of three states: open; draining (it accepts no more records, and the remaining ones are
-    written); closed (empty for good).
+    Its state is open, draining or closed. A draining queue accepts no more records, and the remaining ones
+    are written. A closed queue is empty for good.
     """
 
     def __init__(self, bound: int, full: Callable[[], bool] = lambda: False) -> None:
@@ -66,19 +66,19 @@ class RecordQueue:
 
     @property
     def oldest_seconds(self) -> float:
-        """The time that the first record has waited, in seconds; 0 when the queue is empty."""
+        """The time that the oldest record has waited, in seconds; 0 when the queue is empty."""
         with self._wake:
             return monotonic() - self._queue[0].since if self._queue else 0.0
 
     def add(self, record: Record, done: Deferred[None] | None = None, *, last: bool = True) -> bool:
         """Add a record and return True, or count it as dropped and return False.
 
-        `last` is True if the record ends its group. `done` is given if a caller waits for the record; it
-        fires once the record is on disk.
+        All records of a group are written in one transaction; `last` is True if the record ends its group.
+        `done` is given if a caller waits for the record; it fires once the record is on disk.
 
-        While the queue or the disk is full, only two sorts of records are accepted: records with `done`, and
-        answers, survey attempts and opt-outs, which callers gave and which are few. If only the disk is full,
-        checkpoints are accepted too, because a checkpoint replaces the earlier one and needs no more space.
+        While the queue or the disk is full, only records with `done`, answers, survey attempts and opt-outs
+        are accepted. Callers gave them, and there are few. If only the disk is full, checkpoints are accepted
+        too, because a checkpoint replaces the earlier one and needs no more space.
         """
         if not isinstance(record, Record):
             raise TypeError(f"not a record: {type(record).__name__}")
@@ -97,25 +97,29 @@ class RecordQueue:
             return True
 
     def seal_batch(self) -> None:
-        """End the current group: the record that was added last is its last one."""
+        """Mark the record that was added last as the end of its group, so that the group can be written.
+
+        A group is the records that are written in one transaction.
+        """
         with self._wake:
             if len(self._queue) > self._ready:
                 self._queue[-1].last = True
                 self._whole()
 
     def _whole(self) -> None:
-        """Mark all records of the queue as ready, because every group is complete.
+        """Mark all records in the queue as ready to be written; call it when the last group is complete.
 
-        Notify the writer's thread if it should start now.
+        A group is the records that are written in one transaction. If the writer's thread should start to
+        write now, it is notified.
         """
         before, self._ready = self._ready, len(self._queue)
         if self._urgent or before == 0 or before < BATCH <= self._ready:  # else its wait ends in time
             self._wake.notify()
 
     def next_batch(self) -> list[QueuedRecord]:
-        """Wait for the next batch and return it; its records stay in the queue.
+        """Wait for the next batch of records and return it; its records stay in the queue.
 
-        An empty list means that the queue is closed, or that it drains and has no records left.
+        An empty list means that the queue is closed, or that it accepts no more records and has none left.
         """
         with self._wake:
             while not (self._ready or self._draining or self._closed):
@@ -141,10 +145,10 @@ class RecordQueue:
             return True
 
     def _end_of_batch(self) -> int:
-        """Return how many records the next batch takes.
+        """Return the number of records in the next batch.
 
-        It ends at the end of a group, so that no group is split. While the queue drains, no records are
-        added, so an incomplete last group is taken too.
+        A batch ends where a group ends, because the records of a group are written in one transaction. While
+        the queue drains, no records are added, so an incomplete last group is written too.
         """
         ready = len(self._queue) if self._draining else self._ready
         return next((n for n in range(BATCH, ready) if self._queue[n - 1].last), ready)
@@ -161,7 +165,7 @@ class RecordQueue:
                 self._wake.wait_for(lambda: self._closed or self._draining, seconds)
 
     def drain(self) -> None:
-        """Accept no more records; the remaining ones are written immediately."""
+        """Accept no more records, and let the remaining ones be written immediately."""
         with self._wake:
             self._draining = True
             self._wake.notify()

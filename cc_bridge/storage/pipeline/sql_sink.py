@@ -1,4 +1,4 @@
-"""The SQL sink: it writes a batch of rows in one transaction, and finds the rows that the database rejects.
+"""The SQL sink: it writes rows in one transaction, and finds the rows that the database rejects.
 
 The writer uses it for an SQLite file, the forwarder for a database server. Each instance works in one thread.
 `write_bisecting` isolates a row that the database can never store, so that it does not block the other rows
@@ -32,11 +32,14 @@ _MYSQL_DATA_ERRORS = {1292, 1118, 1071}
 
 
 class RecordRejected(Exception):
-    """The sink can never store the rows. The text names the cause but contains no value of a row."""
+    """Raised by a sink that can never store the given rows, so that a retry is useless.
+
+    The text names the cause but contains no value of a row, which may be personal data.
+    """
 
 
 class Sink(Protocol):
-    """A place that the writer writes rows to: an SQL database or the journal.
+    """A place to which the writer writes rows: an SQL database or the journal.
 
     While `full` is True, the writer should write only answers, survey attempts and opt-outs.
     """
@@ -44,10 +47,9 @@ class Sink(Protocol):
     full: bool
 
     def write(self, rows: Sequence[TableRow]) -> None:
-        """Write all rows or none; on return they are on disk.
+        """Write all rows or none; they are on disk when this method returns.
 
-        Raises RecordRejected if a row can never be stored, and any other error if the write may succeed
-        later.
+        Raises RecordRejected if a row can never be stored, and any other error if a retry may succeed.
         """
 
     def close(self) -> None:
@@ -102,7 +104,8 @@ class SqlSink:
                 engine.dispose()
             except Exception as error:  # a broken connection may fail to close in any way
                 _log.warn(
-                    "closing the database connection failed, a new one replaces it: {error!r}", error=error
+                    "closing the database connection failed: {error!r}; a new connection replaces it",
+                    error=error,
                 )
 
 
@@ -111,8 +114,8 @@ def write_bisecting(
 ) -> Iterator[tuple[Sequence[_Item], RecordRejected | None]]:
     """Write a batch; if it is rejected, halve it again and again until the rejected items are found.
 
-    Yield each part of the batch after it was handled: a part that was written with None, a single rejected
-    item with its RecordRejected. Other errors of `write` pass through.
+    Yield each part of the batch once it is settled: (part, None) if `write` has written it, or (part, error)
+    for a single item that was rejected. Errors other than RecordRejected are not caught.
     """
     try:
         write(batch)
@@ -128,15 +131,18 @@ def write_bisecting(
 
 
 def loggable_key_columns(table: Table[Any]) -> list[str]:
-    """Return the key columns of a table that a log line may show.
+    """Return the names of the key columns that a log line may show.
 
-    These are all key columns except `caller_key`, which can be the caller's number.
+    These are all key columns of the table except `caller_key`, which can be the caller's number.
     """
     return [column.name for column in table.primary_key if column.name != "caller_key"]
 
 
 def _is_rejection(error: Exception) -> bool:
-    """Return True if the database or its driver can never store this data, so that a retry is useless."""
+    """Return True if the error means that this data can never be stored, so that a retry is useless.
+
+    The database or its driver has then rejected a value.
+    """
     if isinstance(error, DBAPIError):
         code = error.orig.args[0] if error.orig is not None and error.orig.args else None
         return isinstance(error, DataError | IntegrityError) or code in _MYSQL_DATA_ERRORS

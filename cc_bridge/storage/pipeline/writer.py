@@ -1,15 +1,14 @@
 """The writer: the one thread that writes records to local disk, in batches.
 
-`put` never waits; the record is on disk after 0.2 s (`GROUP_SECONDS`) and one transaction. The Deferred of
-`commit` fires once the record is on disk. A record in a batch costs 0.06 ms of CPU; one deferToThread per row
-took three to five times as long.
+`put` never waits. A record is on disk about 0.2 s later (`GROUP_SECONDS`), because it waits for others to
+share its transaction. The Deferred of `commit` fires once the record is on disk. A record in a batch costs
+0.06 ms of CPU; one deferToThread per row took three to five times as long.
 
 The sink is the SQLite database, or the journal when the database is a server. After a failure the writer
-reopens the sink and retries, with growing pauses. A record that the sink rejects is dropped with a log line
-and blocks no other record.
+reopens the sink and retries, with growing pauses. A record that the sink rejects is dropped with a log line.
 
-Note: `commit` waits while the sink fails. Code with a caller on the line needs its
-own timeout; the record is still written.
+Note: while the sink fails, the Deferred of `commit` does not fire. Code that a caller waits for needs a
+timeout; the record is still written.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -44,10 +43,10 @@ def no_extra_rows(_record: Record) -> Iterable[TableRow]:
 
 
 class Writer:
-    """A thread that writes records to a sink; only this thread uses the sink.
+    """A thread that writes records to a sink (a database or the journal); only this thread uses the sink.
 
-    `call_from_thread` schedules a call in the reactor's thread. The backlog is the records that are not on
-    disk yet, and `bound` is the greatest number of them. A full sink counts as a full backlog. `extra_rows`
+    The backlog is the records that are not on disk yet; `bound` is the greatest number of them. A full sink
+    counts as a full backlog. `call_from_thread` schedules a call in the reactor's thread. `extra_rows`
     returns rows that are written in the same transaction as a record. It runs in the writer's thread, and
     again at each retry.
 
@@ -89,7 +88,7 @@ class Writer:
 
     @property
     def failures(self) -> int:
-        """The number of failed attempts to write to the sink."""
+        """The number of failed attempts to write to the sink since the start of the daemon."""
         return self._outage.failures
 
     @property
@@ -109,14 +108,17 @@ class Writer:
 
         The record is dropped and counted if the backlog is full or the writer has stopped.
 
-        All records of a group are written in one transaction. `last` is True if the record ends its group.
-        With `last=False` it is not written before the last record of the group is put or `seal_batch` is
+        A group is the records that are written in one transaction; `last` is True if the record ends its
+        group. With `last=False` the record waits until the last record of its group is put or `seal_batch` is
         called.
         """
         self._backlog.add(record, last=last)
 
     def seal_batch(self) -> None:
-        """End the current group, so that its records can be written."""
+        """Mark the record that was put last as the end of its group, so that the group can be written.
+
+        A group is the records that are written in one transaction.
+        """
         self._backlog.seal_batch()
 
     def commit(self, record: Record) -> Deferred[None]:
@@ -133,8 +135,8 @@ class Writer:
     def stop(self, deadline: float) -> Deferred[int]:
         """Write the remaining records and end the thread.
 
-        The Deferred fires with the number of records that were not written, after `deadline` seconds at the
-        latest. Call it once, from the reactor.
+        The Deferred fires with the number of records that were not written. It fires after `deadline` seconds
+        at the latest. Call this method once, from the reactor.
         """
         stopped: Deferred[int] = Deferred()
         self._stopped = stopped  # set first: from now on `_end` fires it, in whichever thread it runs
@@ -166,7 +168,7 @@ class Writer:
             self._end()
 
     def _write(self, batch: list[QueuedRecord]) -> None:
-        """Write a batch from the head of the backlog, in parts if the sink rejects a record."""
+        """Write the first batch of the backlog; if the sink rejects a record, write the batch in parts."""
 
         def write(some: Sequence[QueuedRecord]) -> None:
             try:
@@ -195,7 +197,7 @@ class Writer:
         table = TABLES[type(record)]
         # Neither the row nor the error's text: both may hold the caller's number.
         _log.error(
-            "storage rejected a record: {table} {key} ({cause}); the record is lost",
+            "storage rejected a record for the table {table}, key {key}: {cause}; the record is lost",
             table=table.name,
             key={name: getattr(record, name) for name in loggable_key_columns(table)},
             cause=rejection,
@@ -212,7 +214,7 @@ class Writer:
             self._deadline.cancel()
         if left:
             _log.error(
-                "the storage writer ended before everything was written; {left} records may be lost",
+                "the storage writer ended before it had written all records; {left} records may be lost",
                 left=len(left),
             )
         self._fire(left, StorageError("the storage writer ended before the record was known to be on disk"))
@@ -227,7 +229,10 @@ class Writer:
         try:
             self._call_from_thread(function, *args)
         except Exception as error:  # a stopped reactor must not end the thread with an error
-            _log.error("callFromThread failed, waiting calls are not notified: {error!r}", error=error)
+            _log.error(
+                "callFromThread failed: {error!r}; code that waits for a record to be stored gets no result",
+                error=error,
+            )
 
 
 def _fire(waited_for: list[Deferred[None]], error: StorageError | None) -> None:

@@ -1,4 +1,7 @@
-"""Tables for agents' states and for the instant until which each PBX was observed; flags of talks."""
+"""Tables for the states of agents and for the instant until which each PBX was observed.
+
+The table `talks` gets two flags: the call was picked up at another phone, or the talk was not fully observed.
+"""
 
 from typing import Any
 

@@ -86,9 +86,10 @@ def upgrade() -> None:
 
 
 def _let_old_answers_rate_whom_their_attempt_rates() -> None:
-    """Copy the rated queue, agent and interface from each attempt to its existing answers.
+    """Copy the rated queue, agent and interface from each survey attempt to its existing answers.
 
-    An answer with empty columns would rate the company as a whole.
+    Without the copy, these columns would be empty, and an answer would count as a rating of the whole
+    company.
     """
     whom = ("queue", "agent", "interface")
     key = ("pbx", "attempt_id")

@@ -1,4 +1,4 @@
-"""The table `unfinished`: open calls and agents' states, for the daemon that follows a killed one."""
+"""The table `unfinished`: open calls and agents' states, from which a daemon continues after a kill."""
 
 from typing import Any
 

@@ -2,8 +2,8 @@
 
 Existing calls and visits get an empty caller key. Unclear column comments are corrected.
 
-On MariaDB all tables get a collation under which keys with different spaces at the end are different. MariaDB
-rebuilds the tables for that, which takes minutes if there are millions of rows.
+On MariaDB all tables get a collation that distinguishes keys with a different number of spaces at the end.
+MariaDB rebuilds the tables for that, which takes minutes if there are millions of rows.
 """
 
 from typing import Any

@@ -1,6 +1,7 @@
-"""Faster views, which count before they combine tables, and planner hints on PostgreSQL for reports of years.
+"""Faster views, and hints for PostgreSQL's planner that make reports over years faster.
 
-The columns of the views are unchanged, so a downgrade keeps the new views.
+The new views count the rows of each table before they combine the tables. The columns of the views are
+unchanged, so a downgrade keeps the new views.
 """
 
 from alembic import op

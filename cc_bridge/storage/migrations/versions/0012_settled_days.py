@@ -1,6 +1,7 @@
-"""Roll-ups of past days on PostgreSQL; the daemon fills them from the first day on.
+"""Roll-up tables on PostgreSQL: figures of past days, which the daemon counts once and stores.
 
-The columns of the views are unchanged.
+The tables are empty after the migration; the daemon fills them, starting with the oldest day. The columns of
+the views are unchanged.
 """
 
 from alembic import op

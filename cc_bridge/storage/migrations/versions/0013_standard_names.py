@@ -1,11 +1,11 @@
 """Standard names for tables, columns and stored words.
 
 PostgreSQL and MariaDB rename in place, so that rows, views and (on PostgreSQL) privileges are kept. SQLite
-cannot rename constraints, so the four small tables are copied there. The roll-ups are unchanged; only their
-watermark and its trigger get new names.
+cannot rename constraints, so this migration copies four small tables on SQLite. The roll-up tables keep their
+names. Only the table that stores how far they are filled, and its trigger, are renamed.
 
-An earlier version set `jit = off` for the whole database. This setting stays, because it may also be an
-administrator's own, and it does no harm.
+An earlier version set `jit = off` for the whole database. This migration keeps the setting: it does no harm,
+and an administrator may have set it too.
 """
 
 from collections.abc import Iterable, Mapping
@@ -44,7 +44,10 @@ class _Table:
     indexes: tuple[tuple[str, ...], ...] = ()
 
     def former(self, name: str, columns: Mapping[str, str]) -> "_Table":
-        """Return this table under its former name, with the former names of `columns`."""
+        """Return a copy of this table as it was before the migration.
+
+        `name` is the former name of the table. `columns` maps new column names to former ones.
+        """
         return _Table(
             name,
             self.comment,
@@ -288,7 +291,10 @@ def _drop_triggers(name: str) -> None:
 
 
 def _rename_outbox(columns: Mapping[str, str]) -> None:
-    """Rename the columns of the outbox, a table in an SQLite file of an installation with webhooks."""
+    """Rename columns of the outbox, the table of webhook events; `columns` maps old names to new ones.
+
+    A database has this table only if it is an SQLite file and webhooks are configured.
+    """
     if context.is_offline_mode() or op.get_context().dialect.name != "sqlite":
         return
     if sa.inspect(op.get_bind()).has_table("outbox"):

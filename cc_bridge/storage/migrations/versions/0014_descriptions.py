@@ -19,4 +19,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Change nothing."""
+    """Change nothing: no earlier version depends on the comments."""
