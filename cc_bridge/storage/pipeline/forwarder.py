@@ -135,8 +135,8 @@ class Forwarder:
         self.journal.reject(entry.id, reason)
         table, row = entry.row
         _log.error(
-            "the database server rejected a row of the table {table}, key {key}: {cause}; the row stays in the"
-            " journal among the rejected entries and is not sent again",
+            "the database server rejected a row of the table {table}, key {key}: {cause}; the row stays in"
+            " the journal among the rejected entries and is not sent again",
             table=table.name,
             key={name: row.get(name) for name in loggable_key_columns(table)},
             cause=reason,
@@ -153,8 +153,8 @@ class Forwarder:
             self._deadline.cancel()
         if self.journal.pending:
             _log.info(
-                "the forwarder has stopped; {pending} records stay in the journal and are forwarded after the next"
-                " start",
+                "the forwarder has stopped; {pending} records stay in the journal and are forwarded after the"
+                " next start",
                 pending=self.journal.pending,
             )
         try:

@@ -255,9 +255,8 @@ class Journal:
         full = self._file.room <= 0
         if full and not self.full:
             _log.error(
-                "the journal has reached its size limit or its disk is nearly full; {pending} records wait for the"
-                " database server. Only survey answers, survey attempts and opt-outs are stored until there is"
-                " room",
+                "the journal is full (size limit or free disk space); {pending} records wait for the database"
+                " server, and only survey answers, survey attempts and opt-outs are stored until there is room",
                 pending=self.pending,
             )
         elif self.full and not full:

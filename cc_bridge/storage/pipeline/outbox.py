@@ -8,8 +8,7 @@ Each access opens a new connection, because an open one would still write to a f
 Results of deliveries are not synced: after a power failure an event may be sent again. A delivered row stays
 for an hour without its body, so that a second write of its record makes no second event.
 
-Note: a missing file is never created here. A file with only this table would look like another program's
-database.
+Note: a missing file is never created here. It would look like another program's database.
 """
 
 import sqlite3

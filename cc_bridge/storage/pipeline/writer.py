@@ -8,7 +8,7 @@ The sink is the SQLite database, or the journal when the database is a server. A
 reopens the sink and retries, with growing pauses. A record that the sink rejects is dropped with a log line.
 
 Note: while the sink fails, the Deferred of `commit` does not fire. Code that a caller waits for needs a
-timeout; the record is still written.
+timeout.
 """
 
 from collections.abc import Callable, Iterable, Sequence
