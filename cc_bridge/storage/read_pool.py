@@ -1,4 +1,4 @@
-"""A limited pool of threads for database reads: a hanging database blocks these threads and no others."""
+"""A limited pool of threads for database reads: a hanging database blocks only these threads."""
 
 from collections.abc import Callable
 from functools import partial
@@ -20,7 +20,7 @@ _Found = TypeVar("_Found")
 
 
 class DatabaseReadPool:
-    """A pool for up to `limit` reads at a time; each thread's connection is kept for the next read."""
+    """A pool of threads for up to `limit` database reads at a time; connections are kept for later reads."""
 
     def __init__(self, engine: Engine, limit: int, name: str, reactor: Any) -> None:
         self.running = 0
@@ -37,7 +37,7 @@ class DatabaseReadPool:
         self._pool.start()
 
     def stop(self) -> None:
-        """Accept no more reads, and let each thread end after its current read.
+        """Accept no more reads; the pool's threads end after the reads that are running.
 
         This method returns without waiting for the threads.
         """
@@ -46,9 +46,10 @@ class DatabaseReadPool:
             self._pool.adjustPoolsize(0, 0)
 
     def read(self, what: Callable[[Connection], _Found]) -> Deferred[_Found]:
-        """Call `what` with a connection in a thread; the Deferred fires in the reactor with the result.
+        """Call `what` with a database connection in a thread of the pool.
 
-        It fails with StorageError if the pool is stopped or `limit` reads are running already.
+        The Deferred fires in the reactor with the result of `what`. It fails with StorageError if the pool is
+        stopped or `limit` reads are running already.
         """
         if not self._open or self.running >= self._limit:
             return fail(StorageError("the database is too slow: all reads of this kind are in use"))

@@ -256,7 +256,7 @@ class Journal:
         if full and not self.full:
             _log.error(
                 "the journal is full (size limit or free disk space); {pending} records wait for the database"
-                " server, and only survey answers, survey attempts and opt-outs are stored until there is room",
+                " server. Only survey answers, survey attempts and opt-outs are stored until there is room.",
                 pending=self.pending,
             )
         elif self.full and not full:

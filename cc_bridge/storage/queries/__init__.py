@@ -1,1 +1,1 @@
-"""Queries, one module a subject; each function takes an open connection."""
+"""Database queries, with one module for each subject. Most functions take an open connection."""

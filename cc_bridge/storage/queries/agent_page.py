@@ -1,7 +1,7 @@
-"""Queries for the page of one agent; each one uses an index of agent and time.
+"""Queries for the report page of one agent.
 
-The team average is the exception. It reads the answers for all agents, of at most 30 days, so its cost grows
-with the contact centre.
+Each query uses an index of agent and time, except the query for the team average. That one reads the answers
+for all agents, over at most 30 days, so its cost grows with the contact centre.
 """
 
 from dataclasses import replace
@@ -20,7 +20,7 @@ COMMENTS = 100  # number of spoken comments shown, the newest first
 
 
 def read_agent_page(connection: Connection, ask: ReportQuery) -> page.AgentPage:
-    """Return the page of the agent `ask.agent`."""
+    """Return the figures and comments for the report page of the agent `ask.agent`."""
     ask = replace(ask, by=Dimension.AGENT)
     whole = ended_days(ask)
     team = averages(ask.agent, whole, SqlSource(connection, whole).answers(Dimension.AGENT)) if whole else {}

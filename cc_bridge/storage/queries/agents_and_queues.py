@@ -13,7 +13,7 @@ __all__ = ["agents_since", "is_agent", "queues_between"]
 
 
 def is_agent(connection: Connection, pbx: str, name: str) -> bool:
-    """Return True if an agent of this name was ever seen at a PBX."""
+    """Return True if the database has a state or a talk of an agent with this name on a PBX."""
     i, t = agent_intervals.c, talks.c
     seen = (
         select(i.agent).where(i.pbx == pbx, i.agent == name),
@@ -23,7 +23,7 @@ def is_agent(connection: Connection, pbx: str, name: str) -> bool:
 
 
 def agents_since(connection: Connection, pbx: str, since: float) -> list[str]:
-    """Return the names of agents with a state or a talk that started at `since` or later, sorted.
+    """Return the sorted names of a PBX's agents who have a state or talk that started at `since` or later.
 
     `since` is in UTC seconds since the epoch.
     """
@@ -36,7 +36,10 @@ def agents_since(connection: Connection, pbx: str, since: float) -> list[str]:
 
 
 def queues_between(connection: Connection, since: float, until: float) -> set[str]:
-    """Return the queues that a caller entered from `since` up to, but not including, `until`."""
+    """Return the names of the queues that a caller entered from `since` up to, but not including, `until`.
+
+    Both instants are in UTC seconds since the epoch.
+    """
     v = queue_visits.c
     entered = select(v.queue).where(v.entered_at >= since, v.entered_at < until)
     return set(connection.scalars(entered.distinct()))

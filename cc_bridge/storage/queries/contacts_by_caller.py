@@ -1,9 +1,9 @@
-"""The contacts of all callers in a span, grouped by caller: the basis for the outcome of lost calls.
+"""The contacts of all callers in a time span, grouped by caller. The fate of lost calls is derived from them.
+
+A contact is one queue visit, or one talk without a queue. The contacts of a caller are found by the caller
+key. Therefore withheld numbers, and numbers that many callers share, have no contacts.
 
 A span may have many days, so the rows are read in parts. Instants are UTC seconds since the epoch.
-
-A call makes one contact for each queue visit, and one for each talk without a queue. The caller key joins
-them. Therefore withheld numbers, and numbers that many callers share, have no contacts.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -33,11 +33,14 @@ def contacts(
     *,
     only_lost: bool = False,
 ) -> Iterator[list[Contact]]:
-    """Yield one list for each caller: the caller's contacts from `since` up to `until`, in order of time.
+    """Yield one list for each caller: the contacts from `since` up to `until`, in order of time.
 
-    Withheld and `shared` numbers are left out. Contacts of the day before `since` are included, because their
-    calls may end within the span. `only_lost` leaves out callers without a lost visit in the span. `progress`
-    gets the number of rows of each part that was read.
+    A contact is one queue visit, or one talk without a queue. Withheld numbers and the caller keys in
+    `shared` are left out. Contacts of the day before `since` are included, because their calls may end within
+    the span.
+
+    `only_lost` leaves out callers without a lost visit in the span. Rows are read in parts; `progress` gets
+    the number of rows of each part.
     """
     theirs = queue_visits.alias()
     lost = select(theirs.c.caller_key).where(
@@ -57,13 +60,17 @@ def contacts(
 
 
 def rows_between(connection: Connection, since: float, until: float) -> int:
-    """Return the number of rows that `contacts` reads."""
+    """Return the number of rows that `contacts` reads for the same span, unless `only_lost` is set."""
     counted = select(func.count()).select_from(_contacts_between(since - _LOOK_BACK, until).subquery())
     return connection.execute(counted).scalar_one()
 
 
 def _contacts_between(since: float, until: float, keys: Select[Any] | None = None) -> Select[Any]:
-    """Return the SELECT of all contacts in a span; `keys` selects caller keys, None means all callers."""
+    """Return a SELECT of the contacts that start in a span.
+
+    A contact is one queue visit, or one talk without a queue. `keys` is a SELECT of the callers' keys; None
+    means all callers.
+    """
     v, c, t = queue_visits.c, calls.c, talks.c
 
     def wanted(key: Column[Any]) -> ColumnElement[bool]:

@@ -1,10 +1,10 @@
 """The timeline of one customer: queries for visits, talks, ratings and follow-ups.
 
-`keys` are the caller keys of a number; `customers.py` finds those of the same customer's other numbers. Each
-table is read by its index of caller keys, and only its newest rows.
+The functions take the caller keys of one number. `customers.py` adds the caller keys of the customer's other
+numbers. Each table is read by its index of caller keys, and only the newest rows are read.
 
-A `call_id` or `attempt_id` may also exist on another PBX. So rows are looked up by id, and then compared with
-their PBX.
+A `call_id` or `attempt_id` may also exist on another PBX. So rows are found by id, and then their PBX is
+compared.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -38,7 +38,9 @@ def timeline(
 ) -> Timeline:
     """Return the newest visits, talks, ratings and follow-ups of a customer.
 
-    At most `most` rows of each kind are read. `now` is in UTC seconds since the epoch.
+    `keys` are the caller keys of one of the customer's numbers. The customer's other numbers are included,
+    except those in `shared`. At most `most` rows of each table are read. `now` is in UTC seconds since the
+    epoch.
     """
     customer, keys = known(connection, keys, shared)
     v, c, s = queue_visits.c, calls.c, survey_attempts.c
@@ -73,10 +75,10 @@ def _of_calls(connection: Connection, of: Collection[tuple[str, str]]) -> Iterat
 def _contacts(
     visits: Iterable[Any], talked: Iterable[Any], ways: dict[tuple[str, str], str]
 ) -> list[Contact]:
-    """Return the contacts of one customer from rows that were read before.
+    """Return a customer's contacts: each queue visit, and each talk without a queue.
 
-    The end of each call is unknown here and makes no difference: the end of the visit or talk is used
-    instead.
+    `ways` has the direction of each call by (PBX, call id). A contact needs the end of its call, which these
+    rows lack. The end of the visit or talk is used instead, which gives the same result.
     """
     of_queues = [
         Contact(row.caller_key, row.pbx, row.call_id, Direction.IN, row.queue, row.entered_at, row.left_at,

@@ -35,9 +35,10 @@ CallerKeySet = Sequence[str]
 def known(
     connection: Connection, keys: CallerKeySet, shared: Collection[str] = ()
 ) -> tuple[CustomerIdentity, tuple[str, ...]]:
-    """Return the CRM's identity of the customer with these keys, and the keys of all their numbers.
+    """Return a customer's id and name from the CRM, and the caller keys of all the customer's numbers.
 
-    `shared` keys of the customer's other numbers are left out. Without a CRM entry the identity is empty.
+    `keys` are the caller keys of one number. Keys of other numbers are left out if they are in `shared`.
+    Without a CRM entry the id and the name are empty, and the keys are the given ones.
     """
     c = customers.c
     rows = connection.execute(
@@ -68,9 +69,10 @@ def names(connection: Connection, keys: Collection[str]) -> dict[str, str]:
 def profile(
     connection: Connection, keys: CallerKeySet, kind: str, now: float, shared: Collection[str] = ()
 ) -> Profile:
-    """Return the profile of a caller for the dialplan.
+    """Return the profile of a caller for the dialplan: last rating, recent calls, language, follow-ups.
 
-    `kind` is the question kind of the rating that is returned.
+    `kind` is the question kind from which the last rating is taken, such as csat. `shared` caller keys of the
+    customer's other numbers are left out.
     """
     _, keys = known(connection, keys, shared)
     v, s = queue_visits.c, survey_attempts.c
@@ -99,7 +101,10 @@ def profile(
 
 
 def answers_of(connection: Connection, attempts: Iterable[Any]) -> Iterator[Any]:
-    """Yield the answers of these survey attempts."""
+    """Yield all answers that were given in the survey attempts `attempts`.
+
+    An attempt is a row with a PBX and an `attempt_id`.
+    """
     by_pbx: dict[str, list[str]] = {}
     for attempt in attempts:
         by_pbx.setdefault(attempt.pbx, []).append(attempt.attempt_id)
@@ -110,10 +115,10 @@ def answers_of(connection: Connection, attempts: Iterable[Any]) -> Iterator[Any]
 
 
 def import_numbers(engine: Engine, numbers: Sequence[CustomerNumber]) -> tuple[int, int]:
-    """Store numbers of customers in one transaction; return how many are new and how many have changed.
+    """Store customers' numbers in one transaction; return how many are new and how many have changed.
 
     If `numbers` has a number twice, the later entry is stored; it counts as changed if it differs from the
-    first. An unchanged entry stays as it is, so importing the same table twice has no effect.
+    first. An unchanged entry is not written, so importing the same table twice has no effect.
     """
     c = customers.c
     with engine.begin() as connection:

@@ -16,7 +16,7 @@ __all__ = ["OutcomeCount", "QueueRating", "ratings_by_queue", "visits_by_outcome
 
 @dataclass(frozen=True, slots=True)
 class QueueRating:
-    """The number and mean of the answers of one question kind in one queue."""
+    """The number and mean of the answers that rate talks of one queue, for one question kind."""
 
     queue: str
     n: int
@@ -25,7 +25,7 @@ class QueueRating:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeCount:
-    """The number of visits of one queue with one outcome."""
+    """The number of visits of one queue that had the same outcome."""
 
     queue: str
     outcome: Outcome
@@ -33,9 +33,9 @@ class OutcomeCount:
 
 
 def ratings_by_queue(connection: Connection, since: float, kind: str = "csat") -> list[QueueRating]:
-    """Return number and mean of the answers of one question kind, by the queue of the rated talk.
+    """Return the number and mean of the answers of one question kind, for each queue of a rated talk.
 
-    `since` is in UTC seconds since the epoch.
+    Answers at `since` or later count; `since` is in UTC seconds since the epoch.
     """
     same_attempt = (answers.c.pbx == survey_attempts.c.pbx) & (
         answers.c.attempt_id == survey_attempts.c.attempt_id

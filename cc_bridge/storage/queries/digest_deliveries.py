@@ -1,14 +1,14 @@
-"""Digest deliveries: one digest for one address, with the claim of the process that sends it and the result.
+"""Digest deliveries: the sending of one report digest to one address, as stored in the database.
 
 Each method is one transaction, so that other processes see its result immediately. Instants are UTC seconds
 since the epoch.
 
-A process claims a digest with an UPDATE that requires a certain state, so only one of several processes
-succeeds. A claim expires, because the process may have died. A digest in the state `sending` is never claimed
-by another process.
+A process claims a delivery before it sends the digest. The claim is an UPDATE that requires a certain state,
+so only one of several processes succeeds. A claim expires, because the process may have died. A delivery in
+the state `sending` is never claimed by another process.
 
-Note: a digest that is left in `sending` may have arrived. It becomes `unclear`, which is reported, and is not
-retried automatically.
+Note: a digest that is left in `sending` may have arrived. The delivery becomes `unclear`, which is reported,
+and is not retried automatically.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,7 +28,7 @@ CLAIM_SECONDS = 900.0  # lifetime of a claim; the report of millions of calls ta
 
 
 class DeliveryState(StrEnum):
-    """The state of a digest delivery."""
+    """The state of a digest delivery, from waiting to sent, failed or unclear."""
 
     WAITING = "waiting"
     CLAIMED = "claimed"  # a process makes the digest
@@ -51,7 +51,10 @@ _ENDS = (DeliveryState.SENT, DeliveryState.FAILED, DeliveryState.UNCLEAR)
 
 @dataclass(frozen=True, slots=True)
 class DeliveryKey:
-    """The key of a digest delivery: frequency, first day and owner of the digest, and the address."""
+    """The key of a digest delivery: frequency, first day and owner of the digest, and the address.
+
+    An empty owner means a digest for everyone.
+    """
 
     frequency: str
     first_day: str
@@ -60,13 +63,13 @@ class DeliveryKey:
 
     @property
     def recipient(self) -> str:
-        """The recipient as the log names it: the address, and the owner or "everyone"."""
+        """The recipient for log lines: the address, and the digest's owner or "everyone" in brackets."""
         return f"{self.address} ({self.owner or 'everyone'})"
 
 
 @dataclass(frozen=True, slots=True)
 class DigestDelivery:
-    """A digest delivery: a row of the table `digest_deliveries`, without the claiming process."""
+    """A digest delivery: one row of the table `digest_deliveries`, without the column `claimed_by`."""
 
     frequency: str
     first_day: str
@@ -90,14 +93,17 @@ _COLUMNS = [_c[field.name] for field in fields(DigestDelivery)]
 
 
 class DigestDeliveries:
-    """The digest deliveries of a database; `me` is the unique name of this process."""
+    """The digest deliveries of a database; `me` is the unique name of this process, for its claims."""
 
     def __init__(self, engine: Engine, me: str) -> None:
         self._engine = engine
         self._me = me
 
     def enqueue(self, keys: Iterable[DeliveryKey], last_day: str, now: float) -> None:
-        """Add digest deliveries in the state `waiting`; those that exist already stay as they are."""
+        """Add digest deliveries in the state `waiting`; existing deliveries are not changed.
+
+        `last_day` is the last day of each digest. `now` is in UTC seconds since the epoch.
+        """
         for key in keys:
             row = {field.name: getattr(key, field.name) for field in fields(DeliveryKey)} | {
                 "last_day": last_day, "enqueued_at": now, "state": DeliveryState.WAITING.value,
@@ -114,7 +120,10 @@ class DigestDeliveries:
                     )  # IntegrityError: another process was faster
 
     def requeue(self, key: DeliveryKey, now: float) -> bool:
-        """Let a delivery that has ended be sent again; return False if it had not ended."""
+        """Set a delivery that was sent, has failed or is unclear back to `waiting`, so that it is sent again.
+
+        Return False, and change nothing, if it is in another state.
+        """
         values = {
             "state": DeliveryState.WAITING.value,
             "enqueued_at": now,
@@ -125,15 +134,19 @@ class DigestDeliveries:
         return self._changed(key, _c.state.in_(_ENDS), values)
 
     def open(self, frequency: str) -> list[DigestDelivery]:
-        """Return the deliveries of a frequency that have not ended, oldest first."""
+        """Return the deliveries that are waiting, claimed or being sent, oldest first.
+
+        Only digests of the given frequency are returned.
+        """
         statement = select(*_COLUMNS).where(_c.frequency == frequency, _c.state.not_in(_ENDS))
         with self._engine.connect() as connection:
             rows = connection.execute(statement.order_by(_c.enqueued_at, _c.owner, _c.address))
             return [DigestDelivery(*row) for row in rows]
 
     def claim(self, key: DeliveryKey, now: float, *, at_once: bool = False) -> bool:
-        """Claim a delivery that is due, or whose claim has expired; return True on success.
+        """Claim a delivery for this process; return False if it cannot be claimed.
 
+        A delivery can be claimed when its next attempt is due or another process's claim has expired.
         `at_once` claims a waiting delivery even if its next attempt is not due yet.
         """
         waits = _c.state == DeliveryState.WAITING
@@ -146,9 +159,9 @@ class DigestDeliveries:
         return self._changed(key, due | left, values)
 
     def sending(self, key: DeliveryKey, now: float) -> bool:
-        """Store that sending starts now.
+        """Store that this process starts to send a digest.
 
-        Return False if this process has lost its claim; then the digest must not be sent.
+        Return False if this process has lost its claim on the delivery; then the digest must not be sent.
         """
         return self._moved(key, DeliveryState.SENDING, {"next_attempt_at": now + CLAIM_SECONDS})
 
@@ -165,7 +178,10 @@ class DigestDeliveries:
         return self._moved(key, DeliveryState.UNCLEAR, {"ended_at": now, "reason": reason})
 
     def left_unclear(self, key: DeliveryKey, now: float) -> bool:
-        """Mark a delivery that was left in `sending` as unclear; return True if this call did it."""
+        """Mark a delivery as unclear if its process died while sending; return True if this call marked it.
+
+        A process counts as dead when the state `sending` is older than the lifetime of a claim.
+        """
         left = and_(_c.state == DeliveryState.SENDING, _c.next_attempt_at <= now)
         reason = "the sending process ended before the result was known, so it may have been sent"
         return self._changed(
@@ -173,7 +189,10 @@ class DigestDeliveries:
         )
 
     def last_sent_at(self, frequency: str) -> float:
-        """Return the instant at which a digest of this frequency was last sent; 0 if never."""
+        """Return the instant at which a digest of this frequency was last sent; 0 if none was.
+
+        The instant is in UTC seconds since the epoch.
+        """
         newest = select(func.max(_c.ended_at, type_=_c.ended_at.type)).where(
             _c.frequency == frequency, _c.state == DeliveryState.SENT
         )
@@ -181,7 +200,7 @@ class DigestDeliveries:
             return connection.scalar(newest) or 0.0
 
     def newest(self, limit: int) -> list[DigestDelivery]:
-        """Return up to `limit` deliveries, newest first day first."""
+        """Return up to `limit` deliveries in any state; those with the latest `first_day` come first."""
         order = (_c.first_day.desc(), _c.frequency, _c.owner, _c.address)
         with self._engine.connect() as connection:
             rows = connection.execute(select(*_COLUMNS).order_by(*order).limit(limit))

@@ -1,11 +1,10 @@
-"""The facts that open follow-ups: answers, visits, and the customer behind each caller key.
+"""Queries for the facts that open follow-ups: answers, visits, and the customer of each caller key.
 
-These queries run every few seconds, so each one uses an index and a short span of time.
+The queries run every few seconds, so each one uses an index and a short time span.
 
-SQLite has no statistics about the number of rows. It assumes that the rows of a PBX are fewer than those of
-ten minutes, because the PBX is the first column of the key, and it groups by an index over the whole table.
-So these queries name PBX and call in a form that fits no index (`without_index`) where the time should select
-the rows.
+SQLite has no statistics about the number of rows, so it assumes that a condition on the PBX selects fewer
+rows than a condition on ten minutes. It would also group by an index over the whole table. So where the time
+should select the rows, PBX and call are written in a form that fits no index (`without_index`).
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -28,7 +27,10 @@ _LONGEST_WAIT = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class CustomerKeys:
-    """A customer: one name for all of their numbers, and the caller keys of these numbers."""
+    """A customer, with the caller keys of all their numbers.
+
+    `name` identifies the customer: the id in the CRM after a "#", or the caller key without a CRM entry.
+    """
 
     name: str
     keys: tuple[str, ...]
@@ -37,7 +39,7 @@ class CustomerKeys:
 def answers_since(connection: Connection, pbx: str, since: float) -> list[AnswerFact]:
     """Return the answers at a PBX that were given at `since` or later.
 
-    Answers of callers who withhold their number are left out.
+    Answers of callers who withhold their number are left out. `since` is in UTC seconds since the epoch.
     """
     a, s, v, c = answers.c, survey_attempts.c, queue_visits.c, calls.c
     lately = and_(a.answered_at >= since, without_index(a.pbx) == pbx)
@@ -71,13 +73,13 @@ def answers_since(connection: Connection, pbx: str, since: float) -> list[Answer
 def stays_since(
     connection: Connection, pbx: str, since: float, rules: FollowUpRules, short: Callable[[str], float]
 ) -> tuple[list[VisitFact], Mapping[str, CustomerKeys]]:
-    """Return the visits that may break a rule, and the customers who abandoned, by caller key.
+    """Return visits for the follow-up rules, and the customers who abandoned a visit, by caller key.
 
-    The result has all visits of a call that may break a rule, and the earlier visits of customers who
-    abandoned. Two abandoned visits of one customer may be a day apart, on two PBXs and from two numbers. So
-    these earlier visits are read further back and on all PBXs.
+    The visits are all visits of each call with an abandoned visit or a long total wait. Earlier visits of
+    customers who abandoned are included. Two abandoned visits of one customer may be a day apart, on two PBXs
+    and from two numbers, so these earlier visits are read further back and on all PBXs.
 
-    `short` returns the wait, in seconds, below which an abandoned visit of a queue counts as a short one.
+    `short` returns, for a queue, the wait in seconds below which an abandoned visit opens no follow-up.
     """
     v = queue_visits.c
     lately = and_(v.entered_at >= since - _LONGEST_WAIT, without_index(v.pbx) == pbx, v.caller_key != "")
@@ -104,7 +106,7 @@ def customers_of(
 ) -> Mapping[str, CustomerKeys]:
     """Return the customer of each caller key; a key without a CRM entry counts as a separate customer.
 
-    `shared` keys, which several customers use, are left out.
+    Keys in `shared`, which several customers use, are left out.
     """
     keys = sorted(set(keys) - set(shared))
     found = {key: CustomerKeys(key, (key,)) for key in keys}
@@ -128,9 +130,10 @@ def customers_of(
 def calls_after(
     connection: Connection, keys: Collection[str], since: float
 ) -> Iterator[tuple[str, str, str, float]]:
-    """Yield the answered calls from or to these keys that started after `since`.
+    """Yield the answered calls with a caller key in `keys` that started after `since`.
 
-    Each item is (caller key, PBX, Linkedid, start); the calls of a key are in order of time.
+    Incoming and outgoing calls are included. Each item is (caller key, PBX, Linkedid, start). The calls of
+    one key are in order of time. Instants are UTC seconds since the epoch.
     """
     c = calls.c
     for some in id_batches(sorted(keys)):

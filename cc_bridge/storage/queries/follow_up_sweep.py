@@ -1,7 +1,7 @@
 """The follow-up sweep: it opens follow-ups for new facts in the database, links calls to them, and notifies.
 
-It runs every few seconds in a thread. A slow or missing database only delays follow-ups; calls are not
-affected.
+The daemon runs a sweep every few seconds in a thread. A slow or missing database only delays follow-ups;
+calls are not affected.
 
 A sweep may be killed at any point, and the next one starts a little earlier. So each step is one transaction
 and has no effect when repeated. Webhook events are stored before the notification is noted, so an event may
@@ -48,7 +48,10 @@ class FollowUpPolicy:
 
 @dataclass(slots=True)
 class SweepResult:
-    """The result of one sweep: what was opened, linked and closed, and the counts of unclosed follow-ups."""
+    """The result of one sweep: the follow-ups that it opened, linked to a call, or found closed.
+
+    `counts` has the numbers of unclosed follow-ups by owner.
+    """
 
     opened: Counter[str] = field(default_factory=Counter)  # by reason
     linked: int = 0
@@ -59,9 +62,9 @@ class SweepResult:
 
 
 class FollowUpSweep:
-    """A sweep over the follow-ups of one PBX.
+    """The sweep over the follow-ups of one PBX: it opens them, links calls to them, and notifies webhooks.
 
-    It stops between two transactions if `stopping` returns True.
+    The sweep ends between two transactions if `stopping` returns True.
     """
 
     def __init__(
@@ -74,10 +77,10 @@ class FollowUpSweep:
         self._stopping = stopping
 
     def run_once(self, since: float, now: float, result: SweepResult, *, link: bool = True) -> None:
-        """Run one sweep: open follow-ups for facts since `since`, link calls, notify and count.
+        """Run one sweep: open follow-ups for facts since `since`, link calls to them, notify and count.
 
-        `result` is updated step by step. `link=False` skips the linking. Instants are UTC seconds since the
-        epoch.
+        `result` is updated after each step, so that it is right even if a later step fails. `link=False`
+        links no calls. Instants are UTC seconds since the epoch.
         """
         self._open(since, result)
         if link:
@@ -158,10 +161,10 @@ class FollowUpSweep:
 def _next_call(
     follow_up: FollowUp, customer: CustomerKeys, called: Mapping[str, Sequence[tuple[str, str, float]]]
 ) -> tuple[str, str, float] | None:
-    """Return the customer's first answered call after the follow-up was opened.
+    """Return the customer's first answered call after a follow-up was opened, or None if there is none yet.
 
-    The result is (PBX, Linkedid, start), or None if there is no such call yet. The call that opened the
-    follow-up does not count.
+    The result is (PBX, Linkedid, start). The call that opened the follow-up does not count, and neither does
+    a call that started after the follow-up was closed. `called` has the answered calls by caller key.
     """
     own = (follow_up.pbx, follow_up.call_id)
     until = follow_up.closed_at

@@ -3,12 +3,12 @@
 Every function takes an open connection, and its caller commits. Only `opened` takes an engine: each opening
 is its own transaction.
 
-A customer has at most one unclosed follow-up for each reason. The unique column `open_key` enforces this even
-between daemons that do not know each other. It is null in closed follow-ups.
+A customer has at most one unclosed follow-up for each reason. The unique column `open_key`, which is null in
+closed follow-ups, enforces this even between several daemons.
 
-The facts that open a follow-up are read repeatedly. A fact must not open a second follow-up after the first
-was closed, and neither must an earlier fact: the person who closed the first one saw both. So a closing
-covers all earlier facts of that customer and reason.
+The facts that open a follow-up are read repeatedly. A closed follow-up covers its own fact and all earlier
+facts of the same customer and reason, because the person who closed it could see them. So these facts never
+open a second follow-up.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -77,10 +77,10 @@ def listed(
     overdue_at: float | None = None,
     limit: int = _LISTED,
 ) -> list[FollowUp]:
-    """Return follow-ups: unclosed ones by due time, so overdue ones first; then closed ones, newest first.
+    """Return follow-ups: first unclosed ones, earliest due time first, then closed ones, newest first.
 
-    `owner` limits the list to one owner. `overdue_at` limits it to unclosed follow-ups that are overdue at
-    that instant.
+    `owner` limits the list to one owner, `states` to follow-ups in these states. `overdue_at` limits it to
+    unclosed follow-ups that are overdue at that instant. At most `limit` follow-ups are returned.
     """
     wanted = select(*_COLUMNS).where(_c.state.in_(sorted(states)))
     if owner:
@@ -92,9 +92,10 @@ def listed(
 
 
 def one(connection: Connection, follow_up_id: str) -> FollowUp | None:
-    """Return the follow-up with this id or with an id that starts like this; None if there is none.
+    """Return the follow-up whose id starts with `follow_up_id`; None if there is none.
 
-    Raises FollowUpError if several ids start like this.
+    At least four characters of the id are needed; fewer return None. Raises FollowUpError if several ids
+    start with this text.
     """
     begin = follow_up_id.strip().lower()
     if len(begin) < _LEAST_ID or not begin.isalnum():
@@ -110,8 +111,8 @@ def moved(
 ) -> FollowUp:
     """Apply an action to the follow-up with exactly this id; return the updated follow-up.
 
-    Raises FollowUpError, and changes nothing, if the id does not exist or the stored state does not allow the
-    action.
+    `by` names the person who acts. `text` is the result, or the reason for a dismissal. Raises FollowUpError,
+    and changes nothing, if the id does not exist or the stored state does not allow the action.
     """
     values = apply_action(move, by, text, now)
     if values["state"] not in UNCLOSED:
@@ -130,19 +131,19 @@ def moved(
 
 
 def of_customer(connection: Connection, keys: Collection[str], limit: int = _OF_CUSTOMER) -> list[FollowUp]:
-    """Return the follow-ups with one of these caller keys, newest first."""
+    """Return up to `limit` follow-ups that have one of these caller keys, newest first."""
     theirs = select(*_COLUMNS).where(_c.caller_key.in_(keys))
     return _found(connection.execute(theirs.order_by(_c.opened_at.desc()).limit(limit)))
 
 
 def reasons(connection: Connection, keys: Collection[str]) -> list[str]:
-    """Return the reasons of the unclosed follow-ups with one of these caller keys, each once, sorted."""
+    """Return the reasons of unclosed follow-ups that have one of these caller keys, sorted, each once."""
     wanted = select(_c.reason).where(_c.caller_key.in_(keys), _unclosed).distinct()
     return sorted(connection.scalars(wanted))
 
 
 def counts(connection: Connection, now: float, pbx: str = "") -> dict[str, FollowUpCount]:
-    """Return the numbers of unclosed follow-ups by owner, of one PBX, or of all if `pbx` is empty."""
+    """Return the numbers of unclosed follow-ups by owner, of one PBX, or of all PBXs if `pbx` is empty."""
     late = func.sum(case((_c.due_at < now, 1), else_=0))
     wanted = select(_c.owner, _c.state, func.count(), late).where(_unclosed)
     if pbx:
@@ -158,7 +159,10 @@ def counts(connection: Connection, now: float, pbx: str = "") -> dict[str, Follo
 
 
 def closed_between(connection: Connection, since: float, until: float) -> list[FollowUp]:
-    """Return the follow-ups that were closed from `since` up to `until`, in order of closing."""
+    """Return the follow-ups that were closed from `since` up to `until`, in order of closing.
+
+    Both instants are in UTC seconds since the epoch.
+    """
     wanted = select(*_COLUMNS).where(_c.closed_at >= since, _c.closed_at < until)
     return _found(connection.execute(wanted.order_by(_c.closed_at)))
 
@@ -167,7 +171,7 @@ def closed_between(connection: Connection, since: float, until: float) -> list[F
 
 
 def known_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
-    """Return those of the given ids that stored follow-ups have."""
+    """Return the given ids without those for which no follow-up is stored."""
     found: set[str] = set()
     for some in id_batches(ids):
         found.update(connection.scalars(select(_c.follow_up_id).where(_c.follow_up_id.in_(some))))
@@ -175,10 +179,10 @@ def known_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
 
 
 def covered(connection: Connection, wanted: FollowUp, keys: Collection[str]) -> bool:
-    """Return True if another follow-up of this customer and reason makes the wanted one unnecessary.
+    """Return True if `wanted` need not be opened, because another stored follow-up covers its fact.
 
-    The other follow-up does so if it is not closed, or if it was closed after the fact that causes the
-    wanted one.
+    The other follow-up has the same reason and one of the customer's caller keys, `keys`. It is unclosed, or
+    it was closed after the fact that would open `wanted`.
     """
     others = select(_c.follow_up_id).where(
         _c.caller_key.in_(keys),
@@ -190,9 +194,10 @@ def covered(connection: Connection, wanted: FollowUp, keys: Collection[str]) -> 
 
 
 def opened(engine: Engine, wanted: FollowUp, customer: str, keys: Collection[str]) -> bool:
-    """Store a new follow-up; return False if it exists already or another one covers it.
+    """Store a new follow-up; return False if it is stored already or another follow-up covers its fact.
 
-    `customer` is the customer's name in `open_key`; `keys` are the caller keys of all their numbers.
+    Another follow-up of the same customer and reason covers the fact if it is unclosed or was closed later.
+    `customer` is the customer's name in `open_key`; `keys` are the caller keys of all the customer's numbers.
     """
     values = {column.name: getattr(wanted, column.name) for column in _COLUMNS}
     values |= {"open_key": f"{wanted.reason} {customer}", "notified_state": NOTHING}
@@ -213,9 +218,9 @@ def opened(engine: Engine, wanted: FollowUp, customer: str, keys: Collection[str
 
 
 def unlinked(connection: Connection, pbx: str, closed_since: float) -> list[FollowUp]:
-    """Return the follow-ups of a PBX that have no linked call.
+    """Return a PBX's follow-ups that have no linked call and that are unclosed or were closed recently.
 
-    They are unclosed, or were closed at `closed_since` or later.
+    Recently means at `closed_since` or later.
     """
     wanted = select(*_COLUMNS).where(_c.pbx == pbx, _c.linked_call_id == "")
     return _found(connection.execute(wanted.where(or_(_unclosed, _c.closed_at >= closed_since))))
@@ -228,9 +233,9 @@ def linked(connection: Connection, follow_up_id: str, pbx: str, call_id: str, at
 
 
 def unnotified(connection: Connection, pbx: str) -> list[tuple[FollowUp, str]]:
-    """Return up to 500 follow-ups of a PBX that were opened or closed without a notification so far.
+    """Return up to 500 follow-ups of a PBX whose opening or closing was not yet reported to webhooks.
 
-    Each follow-up comes with the state that webhooks were notified of: NOTHING or OPENED.
+    Each follow-up comes with the last change that was reported: NOTHING or OPENED.
     """
     news = or_(_c.notified_state == NOTHING, _c.closed_at.is_not(None))
     wanted = select(*_COLUMNS, _c.notified_state).where(
@@ -241,7 +246,7 @@ def unnotified(connection: Connection, pbx: str) -> list[tuple[FollowUp, str]]:
 
 
 def notified(connection: Connection, states: Mapping[str, str]) -> None:
-    """Store the last state of each follow-up that webhooks were notified of.
+    """Store, for each follow-up, the last change that was reported to webhooks.
 
     `states` maps the id of a follow-up to OPENED or CLOSED.
     """

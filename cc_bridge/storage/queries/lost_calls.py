@@ -1,10 +1,10 @@
-"""The lost calls of a span, each with its outcome: called back, called again, or neither.
+"""The lost calls of a time span, each with its result: called back, called again, or neither.
 
-Only callers with a lost call are read. In a year that is nearly every caller, so a span is read in parts of
-28 days, in which such callers are few.
+A span is read in parts of 28 days, and for each part only callers with a lost call are read. In 28 days such
+callers are few; in a year they would be nearly all callers.
 
-The outcome of a lost call is known a day later. So each part is read with two more days: one for that
-outcome, and one for callers who still waited at the end of the part.
+The result of a lost call is known a day later. So two more days are read with each part: one for that result,
+and one for callers who still waited at the end of the part.
 """
 
 from collections.abc import Collection, Iterator
@@ -22,10 +22,10 @@ _PART = 28 * 86_400.0  # seconds; each part is read with two more days
 def lost_between(
     connection: Connection, since: float, until: float, now: float, shared: Collection[str] = ()
 ) -> Iterator[LostCall]:
-    """Yield the lost calls that entered a queue from `since` up to `until`.
+    """Yield the lost calls whose callers entered a queue from `since` up to `until`, with their results.
 
-    The calls come in parts of 28 days, and within a part grouped by caller. Instants are UTC seconds since
-    the epoch.
+    The calls come in parts of 28 days, and within a part grouped by caller. Calls of `shared` caller keys are
+    left out. Instants are UTC seconds since the epoch.
     """
     while since < until:
         end = min(since + _PART, until)

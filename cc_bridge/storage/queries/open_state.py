@@ -1,4 +1,4 @@
-"""Queries for a restart: until when a PBX was observed, and what was open at that time."""
+"""Queries for a daemon that starts: until when its PBX was observed, and what was open at that time."""
 
 from dataclasses import fields
 
@@ -22,7 +22,7 @@ def observed_until(connection: Connection, pbx: str) -> float | None:
 
 
 def open_records(connection: Connection, pbx: str) -> list[OpenStateRecord]:
-    """Return the checkpoints of a PBX: calls and agents' states open when it was last observed."""
+    """Return the checkpoints of a PBX: the open calls and agents' states when it was last observed."""
     columns = [open_state.c[field.name] for field in fields(OpenStateRecord)]
     return [
         OpenStateRecord(*row) for row in connection.execute(select(*columns).where(open_state.c.pbx == pbx))

@@ -1,8 +1,8 @@
-"""Queries for the comparison with queue_log, and the import of visits and talks from queue_log.
+"""Queries for the comparison with Asterisk's queue_log, and for the import of visits and talks from it.
 
-An imported row must never replace an observed one, and their times agree to the second at best. So a logged
-visit counts as known if a stored row of the same channel and queue overlaps it. Only imported rows with
-exactly the same key are written again.
+An imported row must never replace an observed one, and their times agree to the second at best. So a visit in
+queue_log is skipped if an observed visit of the same channel and queue overlaps it. A visit that an earlier
+import has stored is written again only under exactly the same key.
 """
 
 from collections.abc import Callable, Iterator
@@ -74,9 +74,10 @@ def add(
     counts: ImportResult,
     storable: Callable[[Record], Record] = lambda record: record,
 ) -> None:
-    """Import some visits from queue_log with their talks, in one transaction.
+    """Import visits from queue_log and their talks, in one transaction; add the results to `counts`.
 
-    The results are added to `counts`. `storable` pseudonymises a record as the configuration requires.
+    A visit that is stored already is skipped. `storable` returns a record pseudonymised as the configuration
+    requires.
     """
     told = [visit for visit in visits if visit.outcome is not None]
     counts.unfinished += len(visits) - len(told)
@@ -101,7 +102,7 @@ def add(
 
 
 def _stored(connection: Connection, pbx: str, calls: set[str]) -> dict[tuple[str, str], list[Any]]:
-    """Return the stored visits of some channels, by channel and queue."""
+    """Return the stored visits of the given channels, by channel (Uniqueid) and queue in lower case."""
     c = queue_visits.c
     found: dict[tuple[str, str], list[Any]] = {}
     wanted = select(c.uniqueid, c.queue, c.entered_at, c.left_at, c.position, c.source)
@@ -111,7 +112,11 @@ def _stored(connection: Connection, pbx: str, calls: set[str]) -> dict[tuple[str
 
 
 def _covered_by(visit: LoggedVisit, rows: list[Any]) -> str | None:
-    """Return the source of the stored row of this visit; None if no row has it, so that it is written."""
+    """Return the source of the stored row that makes an import of this visit unnecessary.
+
+    `rows` are the stored visits of the same channel and queue. The source is "queue_log" for a row of an
+    earlier import. None means that the visit is to be written, possibly again over its own imported row.
+    """
     left_at = visit.entered_at if visit.left_at is None else visit.left_at
     for row in rows:
         if row.source == QUEUE_LOG:
@@ -127,7 +132,7 @@ def _covered_by(visit: LoggedVisit, rows: list[Any]) -> str | None:
 
 
 def _rows(connection: Connection, kind: type[Record], *where: Any) -> Iterator[dict[str, Any]]:
-    """Yield the fields of records as dicts, with enum members instead of stored words."""
+    """Yield the stored records of a type as dicts of their fields; stored words become enum members."""
     table = TABLES[kind]
     names = [field.name for field in fields(kind)]
     for row in connection.execute(select(*(table.c[name] for name in names)).where(*where)):

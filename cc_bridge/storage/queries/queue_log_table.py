@@ -1,12 +1,13 @@
-"""Asterisk's queue_log as a database table: the realtime queue_log, which most clusters use.
+"""Asterisk's queue_log as a database table, which most clusters use (the realtime queue_log).
 
 The database belongs to another program, so it is only read; an SQLite file is opened read-only.
 
-The table has no order of its own. Its column `time` has microseconds in newer Asterisks and whole seconds in
-older ones. An `id` column, which many installations add, keeps lines of the same second in order.
+The order of lines must be computed. The column `time` has microseconds in newer Asterisks and whole seconds
+in older ones. A column `id`, which many installations add, keeps lines of the same second in order.
 
-Sites name the table as they like, write the columns in capitals, have data1 to data4 only, or one column
-`data` with `|` between its fields. The time may be a text, a date or seconds since the epoch.
+Sites differ in the name of the table and in the case of its columns. The fields are in data1 to data5, in
+data1 to data4 only, or in one column `data` with `|` between them. The time may be text, a date or seconds
+since the epoch.
 """
 
 import re
@@ -50,11 +51,13 @@ _ROWS = 1_000  # rows fetched at a time
 def read_table(
     url: str, since: float, until: float, zone: tzinfo | None, counts: LineCounts
 ) -> Iterator[QueueLogLine]:
-    """Yield the lines from about a day before `since` to about a day after `until`.
+    """Yield the lines of a queue_log table from a day before `since` to a day after `until`.
 
-    The URL may end with # and the name of the table, as in mysql+pymysql://user@host/asterisk#queuelog, with
-    its schema before it if need be. `zone` is the time zone of the PBX; None: this machine's. Raises
-    StorageError if the table is missing or cannot be read.
+    The margin of a day allows for visits that started earlier. `url` may end with # and the name of the
+    table, as in mysql+pymysql://user@host/asterisk#queuelog. The name may have a schema before it. `zone` is
+    the time zone of the PBX; None means that of this machine. `counts` is updated with each line.
+
+    Raises StorageError if the table is missing or cannot be read.
     """
     named = _NAMED.fullmatch(url)  # a password may have a # too
     url, schema, name = named.groups() if named else (url, None, _TABLE)
@@ -99,7 +102,11 @@ def read_table(
 
 
 def _columns(table: Table) -> list[Column[Any]]:
-    """Return the columns that are read, in capitals or not: five columns, then those of the data fields."""
+    """Return the columns of a queue_log table that are read, whatever the case of their names.
+
+    The five fixed columns come first, then data1 to data5 as far as they exist, or the single column `data`.
+    Raises StorageError if a column is missing.
+    """
     found = {column.name.lower(): column for column in table.c}
     missing = [name for name in _COLUMNS if name not in found]
     data = [name for name in _DATA if name in found] or [name for name in (_SINGLE,) if name in found]
@@ -109,13 +116,16 @@ def _columns(table: Table) -> list[Column[Any]]:
 
 
 def _is_epoch(connection: Connection, column: Column[Any]) -> bool:
-    """Return True if a text column of times has seconds since the epoch, as its first value shows."""
+    """Return True if a text column of times holds seconds since the epoch.
+
+    The first value of the column decides.
+    """
     first = connection.execute(select(column).where(column.is_not(None)).limit(1)).scalar()
     return isinstance(first, str) and first.strip().replace(".", "", 1).isdecimal()
 
 
 def _cast(column: Column[Any], epoch: bool) -> ColumnElement[Any]:
-    """Return the column as a number, if it has seconds since the epoch as text."""
+    """Return a time column for a comparison: as a number if it holds seconds since the epoch as text."""
     return cast(column, Numeric(20, 6)) if epoch and isinstance(column.type, String) else column
 
 

@@ -34,7 +34,10 @@ def asked_since(connection: Connection, since: float) -> list[PastAttempt]:
 
 
 def called_since(connection: Connection, since: float) -> dict[str, float]:
-    """Return the callers with a callback survey at `since` or later: caller key -> instant of the last."""
+    """Return the callers who had a callback survey at `since` or later.
+
+    The result maps a caller key to the instant of that caller's last callback survey.
+    """
     rows = connection.execute(
         select(survey_decisions.c.caller_key, func.max(survey_decisions.c.decided_at))
         .where(
@@ -48,12 +51,15 @@ def called_since(connection: Connection, since: float) -> dict[str, float]:
 
 
 def definitions(connection: Connection) -> list[SurveyDefinition]:
-    """Return each version of each survey of all PBXs, with the content that was loaded first."""
+    """Return all stored survey definitions, one for each version of each survey on each PBX.
+
+    If a version was loaded with different contents, its first content is returned.
+    """
     columns = [surveys.c[field.name] for field in fields(SurveyDefinition)]
     return [SurveyDefinition(*row) for row in connection.execute(select(*columns))]
 
 
 def opt_outs(connection: Connection) -> list[OptOut]:
-    """Return the last opt-out or opt-in of each caller, oldest first."""
+    """Return the last statement of each caller, an opt-out or an opt-in; the oldest one comes first."""
     columns = [said.c[field.name] for field in fields(OptOut)]
     return [OptOut(*row) for row in connection.execute(select(*columns).order_by(said.c.updated_at))]

@@ -1,7 +1,7 @@
-"""Queries for today's visits and ratings, for the wallboard of a daemon that has just started.
+"""Queries for today's visits and ratings, which fill the wallboard of a daemon that has just started.
 
 A row that cannot be interpreted, such as an outcome of a newer version, must not block the other rows. So
-outcomes stay plain text here, and unknown ones are skipped.
+outcomes stay plain text here, and visits with an unknown outcome are skipped.
 """
 
 from dataclasses import dataclass, fields
@@ -20,7 +20,7 @@ _OUTCOMES = frozenset(Outcome)
 
 @dataclass(frozen=True, slots=True)
 class VisitRow:
-    """A row of `queue_visits` with the columns that the wallboard counts."""
+    """One row of `queue_visits`, with only the columns that the wallboard needs."""
 
     uniqueid: str
     queue: str
@@ -30,9 +30,9 @@ class VisitRow:
 
 
 def visited_since(connection: Connection, pbx: str, since: float) -> list[VisitRow]:
-    """Return the visits of a PBX whose callers entered at `since` or later.
+    """Return the visits of a PBX whose callers entered the queue at `since` or later.
 
-    `since` is in UTC seconds since the epoch.
+    `since` is in UTC seconds since the epoch. Visits with an unknown outcome are left out.
     """
     c = queue_visits.c
     columns = [c[field.name] for field in fields(VisitRow)]
@@ -41,7 +41,7 @@ def visited_since(connection: Connection, pbx: str, since: float) -> list[VisitR
 
 
 def rated_since(connection: Connection, pbx: str, since: float) -> list[RatingToday]:
-    """Return the answers of a PBX given at `since` or later, with the queue of the rated talk.
+    """Return the answers at a PBX that were given at `since` or later, each with the queue of the rated talk.
 
     `since` is in UTC seconds since the epoch.
     """

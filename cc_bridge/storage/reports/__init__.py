@@ -1,8 +1,9 @@
-"""Queries for the reports, in SQL that works on every kind of database.
+"""Database queries for the reports, in SQL that works on every kind of database.
 
-Each query is one pass over the rows of the span and returns counts: a few thousand rows for millions. On
-PostgreSQL, days that are already rolled up (`rollups/tables.py`) are not counted again where the roll-up has
-the figures. Each module has one subject; `span_queries.py` has their common part.
+Each query reads the rows of the report's time span once and returns counts. Millions of rows give a few
+thousand counts. On PostgreSQL, roll-ups (`rollups/tables.py`) hold the counts of past days. A query uses them
+instead of the rows where they have the figures it needs. Each module has one subject; `span_queries.py` has
+their common part.
 """
 
 from collections.abc import Generator
@@ -29,7 +30,11 @@ _COUNTING = (
 
 @contextmanager
 def reading(engine: Engine) -> Generator[Connection]:
-    """Open a transaction that sees the database as it is now, whatever other processes write meanwhile."""
+    """Open a transaction for a report in a `with` block, and yield its connection.
+
+    All reads in the transaction see the database as it was at the first read, even if other processes write
+    meanwhile.
+    """
     level = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
     with engine.connect().execution_options(**level) as connection:
         if engine.dialect.name == "postgresql":
@@ -39,7 +44,7 @@ def reading(engine: Engine) -> Generator[Connection]:
 
 
 class SqlSource(VisitQueries, TalkQueries, AgentQueries, SurveyQueries):
-    """The database as the source of one report.
+    """The database as the source of the figures of one report.
 
-    One transaction reads all figures, so that they come from the same rows.
+    One transaction reads all figures, so that they are consistent with each other.
     """

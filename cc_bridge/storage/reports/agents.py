@@ -19,10 +19,14 @@ Columns = Mapping[str, Expression]
 
 
 class AgentQueries(PresenceQueries):
-    """The part of a report source that counts talks, rings and states of agents."""
+    """The report queries about agents' talks, rings and states; SqlSource inherits from this class."""
 
     def agent_activities(self, states: Collection[AgentState]) -> Iterator[source.AgentActivity]:
-        """Yield the talks, rings and time in the given states of each agent, over the span."""
+        """Yield, for each agent, the talks, the rings by outcome, and the time in each of the given states.
+
+        The whole time span of the report is counted. Talks without a queue, and talks observed only in part,
+        are left out.
+        """
         rolled_up, live = self._days()
         statements = [each for span in live for each in self._live_activities(states, *span)]
         if rolled_up:
@@ -30,7 +34,10 @@ class AgentQueries(PresenceQueries):
         yield from self._named_rows(source.AgentActivity, *statements)
 
     def _rolled_up_activities(self, states: Collection[AgentState], days: Span) -> Iterator[Select[Any]]:
-        """Yield the SELECTs for the days of the span that are rolled up."""
+        """Yield SELECTs that read agents' talks, rings and states of past days from the roll-up tables.
+
+        `days` is the part of the report's time span that is rolled up.
+        """
         c = agent_facts.c
         n, amount, word = func.sum(c.n), func.sum(c.amount), c.word
         talk = {"talks": n, "talk_seconds": amount, "hold_seconds": func.sum(c.hold_seconds)}
@@ -47,7 +54,7 @@ class AgentQueries(PresenceQueries):
     def _live_activities(
         self, states: Collection[AgentState], since: float, until: float
     ) -> Iterator[Select[Any]]:
-        """Yield the SELECTs for talks, rings and states of a span that is not rolled up."""
+        """Yield SELECTs that count agents' talks, rings and states in a span that is not rolled up."""
         t, r, i = talks.c, rings.c, agent_intervals.c
         within = [*self._span(talks, t.answered_at, since, until), t.queue != "", t.partial.is_(False)]
         spent = {"talk_seconds": t.talk_seconds, "hold_seconds": t.hold_seconds}
@@ -62,7 +69,10 @@ class AgentQueries(PresenceQueries):
 
 
 def _did(where: Sequence[Expression], keys: Columns, sums: Columns) -> Select[Any]:
-    """Return a SELECT with the named sums of the rows that have the same keys."""
+    """Return a SELECT that groups rows by `keys` and adds up the columns in `sums`.
+
+    Both map the name of a result column to its SQL expression.
+    """
     named = (each.label(name) for name, each in {**keys, **sums}.items())
     i = select(*named).where(*where).subquery().c
     return select(*(i[key] for key in keys), *(func.sum(i[name]).label(name) for name in sums)).group_by(

@@ -1,7 +1,8 @@
 """SQL expressions for the local hours and days of instants, on each kind of database.
 
-Local time is computed from the UTC offsets of the span (`ReportQuery.offsets`), in whole seconds. The time
-zones of databases differ by kind, and MariaDB has none until an administrator loads them.
+Local time is computed from the UTC offsets within the report's time span (`ReportQuery.offsets`), in whole
+seconds. The databases' own time zones are not used: they differ by kind of database, and MariaDB has none
+until an administrator loads them.
 """
 
 from typing import Any
@@ -33,33 +34,36 @@ _Expression = ColumnElement[Any]
 
 
 class LocalTime:
-    """A builder of SQL expressions that split the instants of one span into local hours and days."""
+    """A builder of SQL expressions that give the local hour and day of an instant.
+
+    It knows the kind of database and the UTC offsets within the time span of one report.
+    """
 
     def __init__(self, dialect: str, offsets: tuple[UtcOffset, ...]) -> None:
         self._dialect = dialect
         self._offsets = offsets
 
     def day(self, at: Column[Any]) -> _Expression:
-        """Return the local day, as days since 1970-01-01."""
+        """Return an SQL expression for the local day of an instant, in days since 1970-01-01."""
         return self._local(at) // DAY
 
     def hour(self, at: Column[Any]) -> _Expression:
-        """Return the local hour of the day, 0 to 23."""
+        """Return an SQL expression for the local hour of the day of an instant, 0 to 23."""
         return self._local(at) // HOUR % 24
 
     def weekday(self, at: Column[Any]) -> _Expression:
-        """Return the local weekday, 0 (Monday) to 6."""
+        """Return an SQL expression for the local weekday of an instant, 0 (Monday) to 6 (Sunday)."""
         return (self._local(at) // DAY + THURSDAY) % 7
 
     def hour_of_week(self, at: Column[Any]) -> _Expression:
-        """Return the number of whole local hours since Monday 00:00, 0 to 167.
+        """Return an SQL expression for the whole local hours from Monday 00:00 to an instant, 0 to 167.
 
         One expression for weekday and hour is cheaper than two.
         """
         return (self._local(at) // HOUR + 24 * THURSDAY) % (7 * 24)
 
     def part(self, at: _Expression, width: int) -> _Expression:
-        """Return the start of the time slot that contains an instant.
+        """Return an SQL expression for the start of the time slot that contains an instant.
 
         Slots are `width` seconds long and counted from 1970-01-01 00:00 UTC. The result is an instant on
         PostgreSQL, else UTC seconds since the epoch.
@@ -70,12 +74,15 @@ class LocalTime:
         return self._whole(at) // width * width
 
     def into(self, at: _Expression, width: int) -> _Expression:
-        """Return the seconds from the start of a time slot to an instant within that slot."""
+        """Return an SQL expression for the seconds from the start of an instant's time slot to the instant.
+
+        Slots are `width` seconds long and counted from 1970-01-01 00:00 UTC.
+        """
         part = self.part(at, width)
         return self.exact(at) - (self.exact(part) if self._dialect == "postgresql" else part)
 
     def exact(self, at: _Expression) -> _Expression:
-        """Return UTC seconds since the epoch, including fractions."""
+        """Return an SQL expression for an instant in UTC seconds since the epoch, including fractions."""
         if self._dialect == "postgresql":
             return func.date_part("epoch", at)
         if self._dialect == "sqlite":
@@ -83,7 +90,7 @@ class LocalTime:
         return func.timestampdiff(text("MICROSECOND"), literal_column("'1970-01-01'"), at) / 1e6
 
     def up(self, seconds: Column[Any]) -> _Expression:
-        """Return seconds rounded up to a whole number."""
+        """Return an SQL expression that rounds a number of seconds up to a whole number."""
         if self._dialect == "sqlite":  # SQLite can be built without ceil()
             down = cast(seconds, Integer)
             return down + case((seconds > down, 1), else_=0)
@@ -99,7 +106,7 @@ class LocalTime:
         return self._whole(at) + offset
 
     def _whole(self, at: _Expression) -> _Expression:
-        """Return UTC seconds since the epoch, rounded down to a whole number."""
+        """Return an SQL expression for an instant in UTC seconds since the epoch, rounded down."""
         if self._dialect == "postgresql":
             return cast(func.floor(func.date_part("epoch", at)), BigInteger)
         if self._dialect == "sqlite":

@@ -1,6 +1,7 @@
-"""Report queries about time: when agents were present, and how long the PBX was not observed.
+"""Report queries for the time that agents were present and for the time that the PBX was not observed.
 
-A state may start before a span and end after it, so it is clipped at both ends.
+An agent's state may start before the report's time span and end after it. Only its time within the span
+counts.
 """
 
 import math
@@ -26,15 +27,15 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 
 class PresenceQueries(SpanQueries):
-    """The part of a report source that counts the presence of agents and unobserved time."""
+    """The report queries about agents' presence and unobserved time; SqlSource inherits from this class."""
 
     def presence(self) -> Iterator[source.PresenceSum]:
-        """Yield the presence of agents by local hour.
+        """Yield the time that agents were present, by local weekday and hour.
 
-        The time is divided into slots of an hour, or shorter ones if the offset from UTC is no whole hour.
-        The database counts states by the slots of their start and end. One row has all states that start in
-        the same slot and end in the same slot. Their time consists of a part of the first slot, the whole
-        slots between, and a part of the last slot.
+        Time is divided into slots of an hour, or shorter ones if the offset from UTC is no whole hour. The
+        database groups agents' states by the slots of their start and end, so one row stands for all states
+        that start in the same slot and end in the same slot. The time of these states consists of a part of
+        the first slot, the whole slots between, and a part of the last slot.
         """
         width = math.gcd(HOUR, *(each.seconds for each in self._ask.offsets))
         rolled_up, live = self._days()
@@ -93,15 +94,15 @@ class PresenceQueries(SpanQueries):
         return math.fsum(min(end, until) - max(begin, since) for begin, end in rows)
 
     def _days(self) -> tuple[Span | None, list[Span]]:
-        """Return the rolled-up part of the span and the other parts.
+        """Return the part of the report's time span that is rolled up (None if none is), and the other parts.
 
-        The roll-ups have no queue, so nothing counts as rolled up for a report of some queues.
+        Agents' roll-ups have no queue. So in a report of certain queues, no part counts as rolled up.
         """
         since, until = self._ask.since, self._ask.until
         return (None, [(since, until)]) if self._ask.queues else self._spans(since, until)
 
     def _touching(self, since: float, until: float) -> tuple[Expression, ...]:
-        """Return the conditions for states that overlap a span."""
+        """Return the SQL conditions for agents' states that overlap a time span."""
         c = agent_intervals.c
         touching = (c.started_at < until, c.ended_at > since, *self._of_pbx(agent_intervals))
         if self._dialect != "postgresql":
@@ -115,7 +116,10 @@ class PresenceQueries(SpanQueries):
         return (*touching, or_(c.started_at >= since // DAY * DAY, literal_column(over)))
 
     def _cut(self, since: float, until: float) -> tuple[Expression, Expression, Expression]:
-        """Return start, end and seconds of a state, clipped at both ends of a span."""
+        """Return SQL expressions for the start, end and duration of an agent's state within a time span.
+
+        The duration is in seconds.
+        """
         c = agent_intervals.c
         first, last = (literal(at, c.started_at.type) for at in (since, until))
         begin = case((c.started_at < first, first), else_=c.started_at)

@@ -1,10 +1,11 @@
-"""The common part of the report queries: the span, the groups and the rows.
+"""The common part of all report queries: their time span, their grouping, and the reading of rows.
 
 PostgreSQL treats two parameters as two different expressions, so an expression in SELECT would not match the
-same one in GROUP BY. Therefore a subquery computes the groups, and the outer query groups by their names.
+same one in GROUP BY. Therefore a subquery computes the values to group by, and the outer query groups by
+their names.
 
-A grouped name is hidden from the planner's indexes (see `without_index`). Otherwise the planner may group
-through an index of the name and read the whole table row by row.
+A query that groups by a name column, such as the queue, hides that column from the planner (see
+`without_index`). Otherwise the planner may use the column's index and read the whole table row by row.
 """
 
 import math
@@ -27,12 +28,15 @@ Expression = ColumnElement[Any]
 
 
 class SpanQueries:
-    """The base of all report queries: it reads the rows within the span of one report."""
+    """The base class of all report queries: it reads rows within the time span of one report."""
 
     def __init__(
         self, connection: Connection, ask: ReportQuery, asked: Callable[[], object] = lambda: None
     ) -> None:
-        """Set the connection and the report's query; `asked` is called after each question of the report."""
+        """Set the database connection and the report's query.
+
+        `asked` is called after each figure of the report that was read, to show progress.
+        """
         self._connection = connection
         self._dialect = connection.dialect.name
         self._ask = ask
@@ -40,13 +44,20 @@ class SpanQueries:
         self._instants = LocalTime(self._dialect, ask.offsets)
 
     def _rows(self, kind: Callable[..., _Row], *statements: Executable) -> Iterator[_Row]:
-        """Yield `kind(*row)` for each row of one question, which may need several statements."""
+        """Execute the statements and yield `kind(*row)` for each row; then report progress.
+
+        Several statements together read one figure of the report.
+        """
         for row in self._read(*statements):
             yield kind(*row)
         self._asked()
 
     def _named_rows(self, kind: Callable[..., _Row], *statements: Select[Any]) -> Iterator[_Row]:
-        """Yield `kind` of each row, with columns as keyword arguments; a statement may lack some columns."""
+        """Execute the statements and yield `kind(**row)` for each row; then report progress.
+
+        A row has its columns as keyword arguments, so a statement may leave out columns for which `kind` has
+        a default.
+        """
         for statement in statements:
             names = statement.selected_columns.keys()
             for row in self._read(statement):
@@ -65,7 +76,11 @@ class SpanQueries:
     def _span(
         self, table: Table[Any], at: Column[Any], since: float | None = None, until: float | None = None
     ) -> list[Expression]:
-        """Return the conditions for the rows of the report, in the whole span or in the given part of it."""
+        """Return the SQL conditions for the rows of a table that the report counts.
+
+        `at` is the column with the time of a row. `since` and `until` limit the rows to a part of the
+        report's time span.
+        """
         since = self._ask.since if since is None else since
         until = self._ask.until if until is None else until
         where = [at >= since, at < until, *self._of(table)]
@@ -74,7 +89,10 @@ class SpanQueries:
         return where
 
     def _spans(self, since: float, until: float) -> tuple[Span | None, list[Span]]:
-        """Return the part of a span whose days are rolled up (None if none are), and the other parts."""
+        """Return the part of a time span that is rolled up (None if none is), and the other parts.
+
+        Only whole days in UTC are rolled up.
+        """
         first = math.ceil(since / DAY) * DAY
         after = min(until // DAY * DAY, refreshed_until(self._connection))
         if first >= after:

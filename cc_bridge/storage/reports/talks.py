@@ -15,12 +15,12 @@ __all__ = ["TalkQueries"]
 
 
 class TalkQueries(SpanQueries):
-    """The part of a report source that counts talks."""
+    """The report queries about talks in queues; SqlSource inherits from this class."""
 
     def talks(self, by: Dimension) -> Iterator[source.TalkSums]:
-        """Yield the sums of talks for each value of the dimension `by`.
+        """Yield the number of talks and the sums of their times, for each value of the dimension `by`.
 
-        The wrap-up time is a setting of each queue, so it is added here to the sums of that queue.
+        The wrap-up time is not stored but configured for each queue, so it is added here.
         """
         found: dict[Any, list[Any]] = {}
         for key, queue, partial, n, *sums in self._rows(lambda *row: row, *self._talks(by)):
@@ -36,9 +36,10 @@ class TalkQueries(SpanQueries):
         yield from (source.TalkSums(key, *its) for key, its in found.items())
 
     def _talks(self, by: Dimension) -> Iterator[Select[Any]]:
-        """Yield the SELECTs that count talks by queue and by the value of the dimension `by`.
+        """Yield SELECTs that count talks by queue and by the value of the dimension `by`.
 
-        If `by` is the queue or the part of the span, rolled-up days are read from the roll-ups.
+        If `by` is the queue, or the part before or after a change, past days are read from the roll-up
+        tables.
         """
         ask, t, q = self._ask, talks.c, queue_talks.c
         whole = [(ask.since, ask.until)]
@@ -62,7 +63,7 @@ class TalkQueries(SpanQueries):
     def transfers(self, by: Dimension) -> Iterator[source.TransferCount]:
         """Yield the number of talks that ended with a transfer, by kind of transfer.
 
-        They are counted for each value of the dimension `by`.
+        The talks are counted for each value of the dimension `by`.
         """
         c = talks.c
         inner = (
@@ -77,7 +78,10 @@ class TalkQueries(SpanQueries):
 def _talked(
     where: Sequence[Expression], key: Expression, queue: Expression, partial: Expression, *sums: Expression
 ) -> Select[Any]:
-    """Return a SELECT of sums of talks by key, queue, and whether the talks were seen in part."""
+    """Return a SELECT that adds up the columns `sums` of the talks that match the conditions `where`.
+
+    Talks are grouped by `key`, by queue, and by whether they were observed only in part.
+    """
     named = [each.label(f"sum_{number}") for number, each in enumerate(sums)]
     inner = select(key.label("key"), queue.label("queue"), partial.label("partial"), *named).where(*where)
     i = inner.subquery().c

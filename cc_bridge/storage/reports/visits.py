@@ -14,12 +14,12 @@ __all__ = ["VisitQueries"]
 
 
 class VisitQueries(SpanQueries):
-    """The part of a report source that counts visits and calls."""
+    """The report queries about visits and calls; SqlSource inherits from this class."""
 
     def visits(self, by: Dimension) -> Iterator[source.VisitSums]:
-        """Yield the number of visits with the same outcome and wait in whole seconds, with sums of the wait.
+        """Yield the number of visits and the sums of their waits.
 
-        They are counted for each value of the dimension `by`.
+        Visits are grouped by the value of the dimension `by`, by outcome, and by wait in whole seconds.
         """
         c = queue_visits.c
         wait = c.wait_seconds
@@ -50,7 +50,10 @@ class VisitQueries(SpanQueries):
         yield from self._rows(source.VisitSums, select(*keys, *sums).group_by(*keys))
 
     def visited_hours(self) -> Iterator[tuple[str, int, int, str, int]]:
-        """Yield (queue, weekday, hour, outcome, number of visits); weekday 0 is Monday."""
+        """Yield the number of visits by queue, local weekday, local hour and outcome.
+
+        Each item is (queue, weekday, hour, outcome, number of visits); weekday 0 is Monday.
+        """
         c = queue_visits.c
         inner = (
             select(
@@ -67,9 +70,9 @@ class VisitQueries(SpanQueries):
             yield queue, hour // 24, hour % 24, outcome, n
 
     def journeys(self, by: Dimension) -> Iterator[source.JourneyCount]:
-        """Yield the number of calls with the same number of queues and talks, answered or not.
+        """Yield the number of calls by number of queues, number of talks, and whether the call was answered.
 
-        They are counted for each value of the dimension `by`. Calls without a queue are left out.
+        The calls are counted for each value of the dimension `by`. Calls without a queue are left out.
         """
         c = calls.c
         inner = (

@@ -1,8 +1,8 @@
-"""Report queries about surveys: answers, attempts, and decisions not to invite.
+"""Report queries about surveys: answers, survey attempts and survey decisions.
 
-The attempt of an answer, or its call, may not be stored. PostgreSQL runs an outer join to millions of calls
-in a single process. So answers with attempt and call are counted by an inner join, all answers are counted
-without a join, and the difference is the answers without a call.
+The survey attempt of an answer, or its call, may not be stored. PostgreSQL runs an outer join to millions of
+calls in a single process, which is slow. So the answers with attempt and call are counted with an inner join,
+and all answers without a join. The difference is the number of answers without a call.
 """
 
 from collections import Counter
@@ -27,12 +27,12 @@ _NO_CALL = -1  # in place of a wait band: the call of the answer is not stored
 
 
 class SurveyQueries(SpanQueries):
-    """The part of a report source that counts answers, attempts and survey decisions."""
+    """The report queries about surveys; SqlSource inherits from this class."""
 
     def answers(self, by: Dimension) -> Iterator[source.AnswerCount]:
-        """Yield the number of answers with the same question, kind and value.
+        """Yield the number of answers by question, question kind and value.
 
-        They are counted for each value of the dimension `by`.
+        The answers are counted for each value of the dimension `by`.
         """
         c = answers.c
         what = (c.question, c.kind, c.value)
@@ -58,7 +58,11 @@ class SurveyQueries(SpanQueries):
         yield from self._rows(source.AnswerCount, *statements)
 
     def rated(self) -> Iterator[source.RatedBy]:
-        """Yield the number of csat answers of each value: by hour, by queue, by wait band and by talks."""
+        """Yield the number of csat answers by value, once for each of four factors.
+
+        The factors are the local hour of the answer, the queue, the call's wait band, and the number of its
+        talks.
+        """
         c = answers.c
         csat = c.kind == "csat"
         everyone = [
@@ -96,9 +100,10 @@ class SurveyQueries(SpanQueries):
             yield select(i.band, i.talks, i.value, func.sum(i.n)).group_by(i.band, i.talks, i.value)
 
     def invitations(self, by: Dimension) -> Iterator[source.InvitationCount]:
-        """Yield the number of survey decisions of each stage; decisions for callbacks are left out.
+        """Yield the number of survey decisions by result; decisions for callbacks are left out.
 
-        They are counted for each value of the dimension `by`.
+        The result is an invitation or the reason against one. Decisions are counted for each value of the
+        dimension `by`.
         """
         c = survey_decisions.c
         where = [*self._span(survey_decisions, c.decided_at), c.trigger != Trigger.CALLBACK]
@@ -108,7 +113,11 @@ class SurveyQueries(SpanQueries):
         )
 
     def hangups(self) -> Iterator[source.HangupCount]:
-        """Yield how many invited callers stayed and how many left first, by queue, agent and trigger."""
+        """Yield how many callers were invited to a survey, and how many hung up before the agent did.
+
+        Callers who hung up first would have been invited otherwise. Both are counted by queue, agent and
+        trigger.
+        """
         c = survey_decisions.c
         where = [
             *self._span(survey_decisions, c.decided_at),
@@ -118,9 +127,9 @@ class SurveyQueries(SpanQueries):
         yield from self._rows(source.HangupCount, statement)
 
     def attempts(self, by: Dimension) -> Iterator[source.AttemptCount]:
-        """Yield the number of survey attempts with the same result and reason, and how many have an answer.
+        """Yield the number of survey attempts by result and reason, and how many of them have an answer.
 
-        They are counted for each value of the dimension `by`.
+        The attempts are counted for each value of the dimension `by`.
         """
         c, given = survey_attempts.c, answers.c
         of_answered = case((c.result.in_((SurveyResult.COMPLETE, SurveyResult.PARTIAL)), 1), else_=0)
@@ -144,7 +153,11 @@ class SurveyQueries(SpanQueries):
         yield from self._rows(source.AttemptCount, statement, cut_off)
 
     def _answered(self, *, by_queue: bool = False) -> list[_Part]:
-        """Return one or two parts of all answers, each as (FROM clause, queue, conditions)."""
+        """Return the answers of the report in one or two parts, each as (FROM clause, queue, conditions).
+
+        There are two parts if queues matter: answers with a queue, and answers about the whole company. An
+        answer about the company gets the queue of its survey attempt.
+        """
         c = answers.c
         if not (by_queue or self._ask.queues):
             return [(answers, c.queue, self._where(None))]
@@ -156,9 +169,10 @@ class SurveyQueries(SpanQueries):
         ]
 
     def _where(self, queue: Expression | None, since: float = 0.0, until: float = 0.0) -> list[Expression]:
-        """Return the conditions for the answers of the report, in the query's span or in the given one.
+        """Return the SQL conditions for the answers of the report.
 
-        `queue` is the expression that must be one of the report's queues; None means no such condition.
+        `queue` is the expression that must be one of the report's queues; None allows all queues. `since` and
+        `until` replace the start and end of the report's time span; 0 keeps them.
         """
         c = answers.c
         where = [c.answered_at >= (since or self._ask.since), c.answered_at < (until or self._ask.until)]
@@ -170,7 +184,11 @@ class SurveyQueries(SpanQueries):
     def _of_calls(
         self, *keys: Expression, only: Sequence[Expression] = (), span: tuple[float, float] = (0.0, 0.0)
     ) -> Select[Any]:
-        """Return a SELECT that counts answers by the given columns of their calls."""
+        """Return a SELECT that counts answers by the columns `keys` of the answers and their calls.
+
+        Answers without a stored call are not counted. `only` are further conditions. `span` replaces the
+        report's time span; zeros keep it.
+        """
         attempts = survey_attempts.c
         same = (calls.c.pbx == attempts.pbx) & (calls.c.call_id == attempts.call_id)
         source = answers.join(survey_attempts, _same_attempt()).join(calls, same)
@@ -178,9 +196,10 @@ class SurveyQueries(SpanQueries):
         return _counted(source, [*self._where(queue, *span), *only], *keys)
 
     def _with_others(self, known: Select[Any], everyone: list[Select[Any]]) -> Iterator[tuple[Any, ...]]:
-        """Yield the counts of answers with a stored call (`known`), then of the remaining answers.
+        """Yield the counts of answers whose call is stored, then the counts of all other answers.
 
-        The remaining counts are those in `everyone` minus those in `known`.
+        `known` counts the answers whose call is stored, `everyone` counts all answers. The other answers are
+        the difference.
         """
         remaining: Counter[tuple[Any, ...]] = Counter()
         for *key, n in self._rows(lambda *row: row, *everyone):
@@ -192,7 +211,7 @@ class SurveyQueries(SpanQueries):
 
 
 def _counted(source: FromClause, where: list[Expression], *keys: Expression) -> Select[Any]:
-    """Return a SELECT of the number of rows of each key."""
+    """Return a SELECT that counts the rows that match `where`, grouped by the columns `keys`."""
     named = [key.label(f"key_{number}") for number, key in enumerate(keys)]
     inner = select(*named).select_from(source).where(*where).subquery()
     return select(*inner.c, func.count()).group_by(*inner.c)
@@ -204,9 +223,9 @@ def _same_attempt() -> Expression:
 
 
 def _attempted() -> FromClause:
-    """Return the FROM clause of the answers, each with its survey attempt.
+    """Return a FROM clause that joins each answer to its survey attempt, which may be missing.
 
-    The queue of an attempt is the queue of its talk, even if an answer rates something else.
+    The queue of a survey attempt is the queue of the rated talk, even if an answer rates the whole company.
     """
     return answers.outerjoin(survey_attempts, _same_attempt())
 
