@@ -2,7 +2,7 @@
 
 An SQLite file needs a check. If it is deleted or moved away, an open connection still writes to the lost file
 without an error. So each connection that leaves the pool is checked: if the file at the path is no longer the
-file that was opened, a new connection replaces it.
+file that was opened, a new connection is made.
 """
 
 from pathlib import Path

@@ -1,8 +1,7 @@
 """The schema upgrade: it brings a database to the schema of this cc_bridge, or explains why it cannot.
 
 There is no alembic.ini: the configuration is built here. The schema version is in the table
-`cc_bridge_version`, so that another program's Alembic in the same database does not mistake it for its own
-version.
+`cc_bridge_version`. Alembic's usual table may belong to another program in the same database.
 
 An empty database gets the tables of schema/tables.py and the views directly. Alembic is imported for older
 databases only, because it needs 11 MB of memory. Note: a migration that inserts rows into a new table must
@@ -103,7 +102,7 @@ def open_database(url: str | URL) -> Engine:
 
 @contextmanager
 def database(url: str | URL) -> Generator[Engine]:
-    """Open the database of a command in a `with` block, and close it after the block.
+    """Yield an engine for a command, for use in a `with` block; its connections are closed after the block.
 
     An empty database gets the schema; an older schema is upgraded. A database error within the block is
     raised as StorageError.

@@ -1,8 +1,8 @@
-"""The page config/docs/schema.md: the tables and views, for users who query the database.
+"""The page config/docs/schema.md, which describes the tables and views to users who query the database.
 
 `cc-bridge db schema` prints the page, and a test compares it with the committed file. All text comes from
-schema/tables.py and views/ except the introduction and the examples. The tests run each example on every kind
-of database.
+schema/tables.py and views/, except the introduction and the examples. The tests run each example on every
+kind of database.
 """
 
 from collections.abc import Iterable, Iterator
@@ -118,7 +118,7 @@ ORDER BY began_at, what""",
 
 
 def page() -> str:
-    """Return the page as Markdown."""
+    """Return the page config/docs/schema.md as Markdown."""
     parts = [_INTRO, "## Tables", *(part for table in metadata.tables.values() for part in _table(table))]
     parts.append("## Views")
     for view in VIEWS:

@@ -109,7 +109,7 @@ class PurgeResult:
 
 
 class Purger:
-    """One purge of the old rows of one PBX."""
+    """One purge: it deletes the old rows and recordings of one PBX."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
-"""The stored data of one data subject (a person), as a search in all tables.
+"""The search for one data subject (a person) in all tables of the database.
 
-`export` returns all of it for a subject access request. `erasure.py` uses the same search.
+`export` returns all rows about the person for a subject access request. `erasure.py` uses the same search.
 
 A number can be stored in several forms: SQL cannot see that 0912... and +98912... are the same number. So the
 distinct values of each column, which an index holds, are read and compared in Python.
@@ -59,16 +59,18 @@ class SubjectData:
     """The places in the database where one person was found.
 
     `values` has, for each column, the stored forms of the person's number. `calls` has, for each PBX, the
-    Linkedids of the calls in which the person was the caller.
+    Linkedids of the person's own calls. A call of another person that only mentions the number, for example
+    as a transfer target, is not included.
     """
 
     values: dict[Column[str], list[str]] = field(default_factory=dict)
     calls: dict[str, set[str]] = field(default_factory=dict)
 
     def own(self, table: Table[Any]) -> Iterator[ColumnElement[bool]]:
-        """Yield SQL conditions for the rows of a table that belong to the person's calls.
+        """Yield SQL conditions for the rows of a table that belong to the person's own calls.
 
-        Each row matches one of the conditions, because a condition holds only a limited number of call ids.
+        Several conditions may be needed, because one holds only a limited number of call ids. A row matches
+        one of them.
         """
         for pbx, ids in self.calls.items():
             for some in id_batches(sorted(ids)):
@@ -144,7 +146,8 @@ def customer_keys(connection: Connection, person: DataSubject) -> list[str]:
 def someones_attempts(traces: SubjectData, connection: Connection) -> Iterator[ColumnElement[bool]]:
     """Yield SQL conditions for the answers that a person gave in surveys.
 
-    Each answer matches one of the conditions, because a condition holds only a limited number of ids.
+    Several conditions may be needed, because one holds only a limited number of ids. An answer of the person
+    matches at least one of them.
     """
     keyed = survey_attempts.c.caller_key.in_(traces.values[survey_attempts.c.caller_key])
     for where in (keyed, *traces.own(survey_attempts)):

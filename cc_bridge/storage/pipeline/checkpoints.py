@@ -42,10 +42,10 @@ CheckpointStates = Mapping[tuple[str, ...], Mapping[str, Any]]  # rows by key
 
 
 class RowsAndCheckpoints(NamedTuple):
-    """A batch of rows in two parts: checkpoints of what is still open, and the rows of all other tables.
+    """A batch of rows in two parts: checkpoints, and the rows of all other tables.
 
-    `ended` has the rows of the other tables, as (table, row). `states` has the last checkpoint of each call
-    or agent in the batch, by its key.
+    `states` has the last checkpoint of each call or agent in the batch, by its key. `ended` has the rows of
+    the other tables, as (table, row).
     """
 
     ended: list[tuple[Any, dict[str, Any]]]

@@ -1,12 +1,12 @@
 """The forwarder: a thread that copies the journal to a database server, in order.
 
 A failed batch is retried until it succeeds. Each batch is one transaction on the server; after its commit,
-the journal notes that the entries were forwarded. A crash before that note sends the batch again, without
-harm, because each row is an upsert by its key. After a lost connection, the entries of the last two minutes
-are sent again.
+the journal notes that the entries were forwarded. If the daemon crashes before that note, the batch is sent
+again, without harm, because each row is an upsert by its key. After a lost connection, the entries of the
+last two minutes are sent again.
 
 The forwarder also creates or upgrades the server's schema. A row that the server rejects stays in the
-journal, among the rejected entries, and blocks no other row.
+journal, among the rejected entries.
 
 A call to a lost server can hang for half a minute (see engine.py), so `stop` never joins the thread. The next
 daemon forwards the remaining entries.
@@ -74,9 +74,9 @@ class Forwarder:
     def stop(self, deadline: float) -> Deferred[None]:
         """Forward the remaining entries and end the thread; the Deferred fires when the thread has ended.
 
-        If the server fails, the remaining entries stay in the journal and the Deferred fires earlier. It
-        fires after `deadline` seconds at the latest. Call this method once, from the reactor, after the last
-        write to the journal.
+        If the server fails, the thread ends and the remaining entries stay in the journal. The Deferred fires
+        after `deadline` seconds at the latest. Call this method once, from the reactor, after the last write
+        to the journal.
         """
         self._stopping.set()
         self.journal.arrived.set()  # ends the wait for new entries

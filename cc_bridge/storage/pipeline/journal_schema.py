@@ -1,7 +1,7 @@
 """The tables of a journal file, and the upgrade of a journal that an earlier version wrote.
 
-The pragma `user_version` holds the format number. Format 2 has other names of tables and columns than format
-1. The upgrade renames them in the file and in the waiting rows, which are JSON. It is one transaction.
+The pragma `user_version` holds the number of the format, which is 2 today. The upgrade from format 1 renames
+tables and columns in the file, and in the stored rows, which are JSON. The upgrade is one transaction.
 """
 
 import json

@@ -39,8 +39,8 @@ class JournalSqliteFile:
     """The SQLite file of a journal, with one transaction at a time.
 
     `size` is the number of bytes in use after the last transaction. `room` is the number of bytes by which
-    the file may still grow. It ends at the size limit, or earlier if the disk has only 8 MiB left, which are
-    reserved for survey answers.
+    the file may still grow: up to its size limit, or until the disk has only 8 MiB left, whichever is less.
+    These 8 MiB are reserved for survey answers.
     """
 
     def __init__(

@@ -1,14 +1,14 @@
 """The outbox: a table of events that wait for delivery to webhook endpoints.
 
-The table is in the SQLite database or, with a database server, in the journal. Both are files on local disk,
-so deliveries continue while a server is away. The writer stores an event and the record that causes it in one
+The table is in the SQLite database or, with a database server, in the journal. Both are local files, so
+deliveries continue while a server is away. The writer stores an event and the record that causes it in one
 transaction.
 
 Each access opens a new connection, because an open one would still write to a file that was moved away.
 Results of deliveries are not synced: after a power failure an event may be sent again. A delivered row stays
 for an hour without its body, so that a second write of its record makes no second event.
 
-Note: a missing file is never created here. It would look like another program's database.
+Note: a missing file is never created, or it would look like another program's database.
 """
 
 import sqlite3
@@ -156,7 +156,7 @@ class OutboxCount:
 
 
 def row(endpoint: str, event_id: str, kind: str, call_id: str, body: str, now: float) -> TableRow:
-    """Return a new pending event as a row that the writer stores together with its record.
+    """Return a new pending event as a row of the outbox; the writer stores it with the record that causes it.
 
     `now` is in UTC seconds since the epoch.
     """
@@ -167,7 +167,7 @@ def row(endpoint: str, event_id: str, kind: str, call_id: str, body: str, now: f
 
 
 def statements() -> list[str]:
-    """Return the SQL statements that create the table and its indexes if they do not exist."""
+    """Return the SQL statements that create the outbox table and its indexes if they do not exist."""
     table = CreateTable(outbox, if_not_exists=True)
     indexes = [CreateIndex(index, if_not_exists=True) for index in outbox.indexes]
     parts: list[CreateTable | CreateIndex] = [table, *indexes]

@@ -1,8 +1,8 @@
 """The record queue between the reactor's thread and the writer's thread.
 
 The queue is the only state that the two threads share. The reactor adds records; the writer's thread removes
-them. Every method may be called from any thread. Only `next_batch` and `pause` wait. The lock is never held
-during I/O.
+them. Every method may be called from any thread. Only `next_batch` and `pause` wait. The queue's lock is
+never held during I/O.
 
 Records can form a group, such as the records of ended calls and the checkpoints of calls that are still open.
 All records of a group are written in one transaction.
@@ -76,9 +76,9 @@ class RecordQueue:
         All records of a group are written in one transaction; `last` is True if the record ends its group.
         `done` is given if a caller waits for the record; it fires once the record is on disk.
 
-        While the queue or the disk is full, only records with `done`, answers, survey attempts and opt-outs
-        are accepted. Callers gave them, and there are few. If only the disk is full, checkpoints are accepted
-        too, because a checkpoint replaces the earlier one and needs no more space.
+        While the queue or the disk is full, only a few records are accepted: those with `done`, answers,
+        survey attempts and opt-outs. If only the disk is full, checkpoints are accepted too, because a
+        checkpoint replaces the earlier one and needs no more space.
         """
         if not isinstance(record, Record):
             raise TypeError(f"not a record: {type(record).__name__}")
@@ -109,8 +109,8 @@ class RecordQueue:
     def _whole(self) -> None:
         """Mark all records in the queue as ready to be written; call it when the last group is complete.
 
-        A group is the records that are written in one transaction. If the writer's thread should start to
-        write now, it is notified.
+        A group is the records that are written in one transaction. The writer's thread is notified if it
+        should write now.
         """
         before, self._ready = self._ready, len(self._queue)
         if self._urgent or before == 0 or before < BATCH <= self._ready:  # else its wait ends in time

@@ -1,8 +1,8 @@
 """The writer: the one thread that writes records to local disk, in batches.
 
-`put` never waits. A record is on disk about 0.2 s later (`GROUP_SECONDS`), because it waits for others to
-share its transaction. The Deferred of `commit` fires once the record is on disk. A record in a batch costs
-0.06 ms of CPU; one deferToThread per row took three to five times as long.
+`put` never waits. A record is on disk about 0.2 s later (`GROUP_SECONDS`), because other records may share
+its transaction. The Deferred of `commit` fires once the record is on disk. A record in a batch costs 0.06 ms
+of CPU; one deferToThread per row took three to five times as long.
 
 The sink is the SQLite database, or the journal when the database is a server. After a failure the writer
 reopens the sink and retries, with growing pauses. A record that the sink rejects is dropped with a log line.

@@ -1,7 +1,8 @@
-"""The contacts of all callers in a time span, grouped by caller. The fate of lost calls is derived from them.
+"""The contacts of all callers in a time span, grouped by caller.
 
-A contact is one queue visit, or one talk without a queue. The contacts of a caller are found by the caller
-key. Therefore withheld numbers, and numbers that many callers share, have no contacts.
+A contact is one queue visit, or one talk without a queue. The contacts of a caller show whether a lost call
+was followed by an answered one. They are found by the caller key. Therefore withheld numbers, and numbers
+that many callers share, have no contacts.
 
 A span may have many days, so the rows are read in parts. Instants are UTC seconds since the epoch.
 """

@@ -1,4 +1,4 @@
-"""Customers as stored: the identity behind a number, and the profile of a caller for the dialplan.
+"""Queries about customers: the identity behind a number, and the profile of a caller for the dialplan.
 
 All queries use an index by caller key and have a limit. Instants are UTC seconds since the epoch. The history
 of one customer is in `customer_timeline.py`, the contacts of all callers in `contacts_by_caller.py`.

@@ -29,7 +29,8 @@ _LONGEST_WAIT = 3600.0
 class CustomerKeys:
     """A customer, with the caller keys of all their numbers.
 
-    `name` identifies the customer: the id in the CRM after a "#", or the caller key without a CRM entry.
+    `name` identifies the customer. It is "#" and the customer's id in the CRM, or the caller key if there is
+    no CRM entry.
     """
 
     name: str

@@ -1,11 +1,11 @@
-"""The follow-up sweep: it opens follow-ups for new facts in the database, links calls to them, and notifies.
+"""The follow-up sweep: it opens follow-ups for new facts, links calls to them, and notifies webhooks.
 
-The daemon runs a sweep every few seconds in a thread. A slow or missing database only delays follow-ups;
-calls are not affected.
+A fact is an answer or a visit in the database. The daemon runs a sweep every few seconds in a thread. A slow
+or missing database only delays follow-ups; calls are not affected.
 
-A sweep may be killed at any point, and the next one starts a little earlier. So each step is one transaction
-and has no effect when repeated. Webhook events are stored before the notification is noted, so an event may
-be sent twice but is never lost.
+A sweep may be killed at any point, and the next one reads facts from a slightly earlier instant on. So each
+step is one transaction and has no effect when repeated. Webhook events are stored before the notification is
+noted, so an event may be sent twice but is never lost.
 """
 
 from collections import Counter
@@ -77,10 +77,11 @@ class FollowUpSweep:
         self._stopping = stopping
 
     def run_once(self, since: float, now: float, result: SweepResult, *, link: bool = True) -> None:
-        """Run one sweep: open follow-ups for facts since `since`, link calls to them, notify and count.
+        """Run one sweep: open follow-ups for new facts, link calls to them, notify webhooks, and count.
 
-        `result` is updated after each step, so that it is right even if a later step fails. `link=False`
-        links no calls. Instants are UTC seconds since the epoch.
+        A fact is an answer or a visit; it is new if its instant is `since` or later. `result` is updated
+        after each step, so that it is right even if a later step fails. `link=False` links no calls. Instants
+        are UTC seconds since the epoch.
         """
         self._open(since, result)
         if link:

@@ -1,7 +1,7 @@
-"""Follow-ups as stored: functions to open, list, update and link them, and to note notifications.
+"""The stored follow-ups: functions to open, list, update and link them, and to note notifications.
 
-Every function takes an open connection, and its caller commits. Only `opened` takes an engine: each opening
-is its own transaction.
+Every function takes an open connection and leaves the commit to the code that calls it. Only `opened` takes
+an engine: each opening is its own transaction.
 
 A customer has at most one unclosed follow-up for each reason. The unique column `open_key`, which is null in
 closed follow-ups, enforces this even between several daemons.
@@ -143,7 +143,10 @@ def reasons(connection: Connection, keys: Collection[str]) -> list[str]:
 
 
 def counts(connection: Connection, now: float, pbx: str = "") -> dict[str, FollowUpCount]:
-    """Return the numbers of unclosed follow-ups by owner, of one PBX, or of all PBXs if `pbx` is empty."""
+    """Return the numbers of unclosed follow-ups by owner: open, taken and overdue at `now`.
+
+    An empty `pbx` counts the follow-ups of all PBXs. `now` is in UTC seconds since the epoch.
+    """
     late = func.sum(case((_c.due_at < now, 1), else_=0))
     wanted = select(_c.owner, _c.state, func.count(), late).where(_unclosed)
     if pbx:
@@ -171,7 +174,7 @@ def closed_between(connection: Connection, since: float, until: float) -> list[F
 
 
 def known_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
-    """Return the given ids without those for which no follow-up is stored."""
+    """Return those of the given ids under which a follow-up is stored."""
     found: set[str] = set()
     for some in id_batches(ids):
         found.update(connection.scalars(select(_c.follow_up_id).where(_c.follow_up_id.in_(some))))

@@ -1,4 +1,7 @@
-"""Queries for a daemon that starts: until when its PBX was observed, and what was open at that time."""
+"""Queries for a daemon that starts: until when its PBX was observed, and what was open at that time.
+
+Open are calls that had not ended, and the current states of agents.
+"""
 
 from dataclasses import fields
 

@@ -40,7 +40,7 @@ class ImportResult:
 
 
 def observed(connection: Connection, pbx: str, since: float, until: float) -> RecordedSide:
-    """Return the visits, talks and gaps of one PBX that overlap a span, imported rows included.
+    """Return the visits, talks and gaps of one PBX that overlap a time span, imported rows included.
 
     Talks without a queue are left out, because queue_log has none.
     """

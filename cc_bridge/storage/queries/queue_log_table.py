@@ -1,4 +1,4 @@
-"""Asterisk's queue_log as a database table, which most clusters use (the realtime queue_log).
+"""Asterisk's queue_log as a database table (the realtime queue_log), which most clusters use.
 
 The database belongs to another program, so it is only read; an SQLite file is opened read-only.
 
@@ -125,7 +125,11 @@ def _is_epoch(connection: Connection, column: Column[Any]) -> bool:
 
 
 def _cast(column: Column[Any], epoch: bool) -> ColumnElement[Any]:
-    """Return a time column for a comparison: as a number if it holds seconds since the epoch as text."""
+    """Return a time column in a form that can be compared with a time.
+
+    If the column is text and holds seconds since the epoch (`epoch`), the result is a cast to a number.
+    Otherwise it is the column itself.
+    """
     return cast(column, Numeric(20, 6)) if epoch and isinstance(column.type, String) else column
 
 

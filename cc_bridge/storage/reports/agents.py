@@ -71,7 +71,7 @@ class AgentQueries(PresenceQueries):
 def _did(where: Sequence[Expression], keys: Columns, sums: Columns) -> Select[Any]:
     """Return a SELECT that groups rows by `keys` and adds up the columns in `sums`.
 
-    Both map the name of a result column to its SQL expression.
+    `keys` and `sums` map the name of a result column to its SQL expression.
     """
     named = (each.label(name) for name, each in {**keys, **sums}.items())
     i = select(*named).where(*where).subquery().c

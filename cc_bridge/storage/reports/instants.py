@@ -74,7 +74,7 @@ class LocalTime:
         return self._whole(at) // width * width
 
     def into(self, at: _Expression, width: int) -> _Expression:
-        """Return an SQL expression for the seconds from the start of an instant's time slot to the instant.
+        """Return an SQL expression for the seconds between the start of a time slot and an instant in it.
 
         Slots are `width` seconds long and counted from 1970-01-01 00:00 UTC.
         """
@@ -97,7 +97,7 @@ class LocalTime:
         return cast(func.ceil(seconds), Integer)
 
     def _local(self, at: Column[Any]) -> _Expression:
-        """Return whole seconds since 1970-01-01 00:00 local time."""
+        """Return an SQL expression for an instant in whole seconds since 1970-01-01 00:00 local time."""
         *changes, last = self._offsets
         offset: _Expression = literal_column(str(last.seconds))
         if changes:

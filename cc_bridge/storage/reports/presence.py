@@ -33,9 +33,9 @@ class PresenceQueries(SpanQueries):
         """Yield the time that agents were present, by local weekday and hour.
 
         Time is divided into slots of an hour, or shorter ones if the offset from UTC is no whole hour. The
-        database groups agents' states by the slots of their start and end, so one row stands for all states
-        that start in the same slot and end in the same slot. The time of these states consists of a part of
-        the first slot, the whole slots between, and a part of the last slot.
+        database groups agents' states by the slots of their start and end. So one row has the sum of all
+        states that start in the same slot and end in the same slot. Their time consists of a part of the
+        first slot, the whole slots between, and a part of the last slot.
         """
         width = math.gcd(HOUR, *(each.seconds for each in self._ask.offsets))
         rolled_up, live = self._days()
@@ -86,7 +86,7 @@ class PresenceQueries(SpanQueries):
         return select(*counts).group_by(i.first, i.last)
 
     def unobserved(self) -> float:
-        """Return the seconds of the span in which the PBX was not observed."""
+        """Return the seconds of the report's time span in which the PBX was not observed."""
         c = gaps.c
         since, until = self._ask.since, self._ask.until
         where = (c.started_at < until, c.ended_at > since, *self._of_pbx(gaps))

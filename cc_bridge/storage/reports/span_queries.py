@@ -102,7 +102,10 @@ class SpanQueries:
         ]
 
     def _rolled_up(self, table: Table[Any], span: Span) -> list[Expression]:
-        """Return the conditions for the roll-up rows of the days of a span."""
+        """Return the SQL conditions for the rows of a roll-up table whose day is within a time span.
+
+        The span must consist of whole UTC days.
+        """
         first, after = (datetime.fromtimestamp(at, UTC).date() for at in span)
         return [table.c.day >= first, table.c.day < after, *self._of_pbx(table)]
 

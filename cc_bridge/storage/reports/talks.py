@@ -38,8 +38,7 @@ class TalkQueries(SpanQueries):
     def _talks(self, by: Dimension) -> Iterator[Select[Any]]:
         """Yield SELECTs that count talks by queue and by the value of the dimension `by`.
 
-        If `by` is the queue, or the part before or after a change, past days are read from the roll-up
-        tables.
+        If `by` is QUEUE or PART (before or after a change), past days are read from the roll-up tables.
         """
         ask, t, q = self._ask, talks.c, queue_talks.c
         whole = [(ask.since, ask.until)]

@@ -84,7 +84,7 @@ class SurveyQueries(SpanQueries):
                 yield source.RatedBy("agents_spoken", 0, value, n)
 
     def _rated_calls(self) -> Iterator[Select[Any]]:
-        """Yield the SELECTs that count csat answers by the call's wait band and number of talks."""
+        """Yield SELECTs that count csat answers by the call's wait band and number of talks, and by value."""
         ask, r = self._ask, rated_calls.c
         rolled_up, live = None, [(ask.since, ask.until)]
         if not (ask.queues or ask.agent):

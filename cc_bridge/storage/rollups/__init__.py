@@ -1,1 +1,1 @@
-"""Roll-ups: tables with the counts of past days, and their refresh. PostgreSQL only."""
+"""Roll-ups on PostgreSQL: tables with the counts of past days, and their refresh."""

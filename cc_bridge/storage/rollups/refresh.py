@@ -1,13 +1,13 @@
-"""The refresh of roll-ups: counts of past days, for views and reports of years; PostgreSQL only.
+"""The refresh of roll-ups: counts of past days, for views and reports over years; PostgreSQL only.
 
-The table `rollup_watermark` has one row with the day `refreshed_until`. Earlier days are rolled up in the
-tables of `tables.py`. The view v_agent_day and the reports read roll-ups for these days, and the rows for
-later days. Roll-ups need no backup.
+The table `rollup_watermark` has one row with the day `refreshed_until`. The tables of `tables.py` hold the
+counts of earlier days. The view v_agent_day and the reports read these counts, and count the rows of later
+days themselves. Roll-ups need no backup.
 
 Rows may come late: after an outage, or by an import. A trigger then moves the watermark back to the day of
 the row, and that day is rolled up again. Trigger and refresh take the same lock, so no row is missed. Rows of
-the last hour need no trigger, because their day is not rolled up yet. A deletion does not change a roll-up;
-`prune` follows it.
+the last hour fire no trigger, because their day is not rolled up yet. A deletion fires no trigger either;
+`prune` corrects the roll-ups after it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -55,7 +55,10 @@ _COUNT = {table: text(sql) for table, sql in counting().items()}
 
 
 def creation(dialect: str) -> Iterator[ExecutableDDLElement]:
-    """Yield the statements that create roll-up tables and triggers, with no day rolled up yet."""
+    """Yield the statements that create roll-up tables and triggers; none for a database without roll-ups.
+
+    Only PostgreSQL has roll-ups. The new tables are empty: no day is rolled up yet.
+    """
     if dialect != "postgresql":
         return
     for table in metadata.tables.values():
@@ -72,9 +75,11 @@ def creation(dialect: str) -> Iterator[ExecutableDDLElement]:
 def refresh(
     engine: Engine, before: date | None = None, pause: Callable[[float], bool] = lambda _seconds: False
 ) -> int:
-    """Roll up the past days, or those before `before`; return the number of days.
+    """Roll up the days before `before` that are not rolled up yet; return the number of days.
 
-    `pause` gets the seconds that each day took, and returns True to stop.
+    Without `before`, all days count that ended at least two hours ago. `pause` is called after each day with
+    the seconds that it took; True ends the work. Only PostgreSQL has roll-ups; the result is 0 on other
+    databases.
     """
     days = 0
     if engine.dialect.name != "postgresql":
@@ -114,10 +119,11 @@ def _count(connection: Connection, day: date, tables: Iterable[Table[Any]]) -> N
 
 
 def prune(engine: Engine, pbx: str, calls: float | None, ratings: float | None) -> None:
-    """Delete the roll-ups of one PBX for days whose rows were deleted.
+    """Correct the roll-ups of one PBX after old rows were deleted.
 
-    `calls` and `ratings` are the instants before which rows were deleted, in UTC seconds since the epoch;
-    None means that no row was deleted. The day of an instant is rolled up again from its remaining rows.
+    `calls` and `ratings` are the instants before which rows of that kind were deleted, in UTC seconds since
+    the epoch; None means that no row was deleted. The roll-ups of days before the instant are deleted. The
+    day of the instant is rolled up again from its remaining rows.
     """
     if engine.dialect.name != "postgresql":
         return
@@ -140,7 +146,7 @@ def _lock(connection: Connection) -> None:
 def refreshed_until(connection: Connection) -> float:
     """Return the start of the first day that is not rolled up, in UTC seconds since the epoch.
 
-    It is 0 if no day is rolled up.
+    The result is 0 if no day is rolled up, and on databases other than PostgreSQL.
     """
     if connection.dialect.name != "postgresql":
         return 0.0

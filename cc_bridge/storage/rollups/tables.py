@@ -1,11 +1,11 @@
-"""The roll-up tables of past days on PostgreSQL, and the SQL that counts the rows of a day into them.
+"""The roll-up tables on PostgreSQL, with the figures of past days, and the SQL that fills them.
 
-`refresh.py` decides when a day is counted. Every table has the day as its first key column, because days are
-counted, read and deleted one by one. A day is from midnight to midnight UTC. A report with days of another
-time zone counts the two ends of its span from the rows.
+`refresh.py` decides when a day is rolled up. The day is the first key column of every table, because days are
+counted, read and deleted one by one. A day is from midnight to midnight UTC. If a report uses another time
+zone, the start and the end of its time span are no whole UTC days; these parts are counted from the rows.
 
-A day is counted from all rows that overlap it, even from a state that started days earlier. Indexes by the
-first and last day of a state find these rows.
+A day is counted from all rows that overlap it, even from an agent's state that started days earlier. Indexes
+by the first and last day of a state find these rows.
 """
 
 # ruff: noqa: S608 - the SQL here contains no outside values
@@ -152,9 +152,9 @@ WHERE {{day[answered_at]}} = :day AND kind = 'csat' GROUP BY pbx, waited, spoken
 
 
 def counting() -> dict[Table[Any], str]:
-    """Return, for each roll-up table, the INSERT that counts the day `:day` into it.
+    """Return, for each roll-up table, the INSERT that fills it with the figures of one day.
 
-    Its other parameters are `:midnight` and `:next_midnight`, the start and end of the day.
+    The parameters are `:day`, `:midnight` and `:next_midnight`: the day, its start and its end.
     """
     return {
         table: in_dialect(f"INSERT INTO {table.name} {sql}", "postgresql") for table, sql in _COUNTING.items()

@@ -1,1 +1,1 @@
-"""The schema: tables, column types, upserts and planner hints."""
+"""The database schema: tables, column types, upserts and planner hints."""

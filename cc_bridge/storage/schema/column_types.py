@@ -1,7 +1,7 @@
-"""Column types that store the same values on SQLite, PostgreSQL and MariaDB.
+"""SQLAlchemy column types that store the same values on SQLite, PostgreSQL and MariaDB.
 
-`tables.py` and the migrations use them for their columns. Note: a released migration also uses these types,
-so the way a type stores its values never changes. Another way needs a new type and a new migration.
+Note: released migrations use these types too, so a type must never change how it stores its values. A change
+needs a new type and a new migration.
 """
 
 import re
@@ -23,10 +23,10 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Instant(TypeDecorator[float]):
-    """An instant: UTC seconds since the epoch in Python, a timestamp with microseconds in SQL.
+    """A column type for instants: UTC seconds since the epoch in Python, a timestamp in SQL.
 
-    SQLite stores sortable text (`2026-11-22 01:10:19.123456`, UTC), PostgreSQL `timestamptz`, and MariaDB
-    `DATETIME(6)` in UTC.
+    The timestamp has microseconds. SQLite stores sortable text (`2026-11-22 01:10:19.123456`, UTC),
+    PostgreSQL `timestamptz`, and MariaDB `DATETIME(6)` in UTC.
     """
 
     impl = DateTime
@@ -51,7 +51,10 @@ class Instant(TypeDecorator[float]):
 
 
 class Seconds(TypeDecorator[float]):
-    """A duration in seconds, rounded to microseconds, which is the precision of the instants behind it."""
+    """A column type for durations in seconds, rounded to microseconds.
+
+    Durations are differences of instants, which have microseconds too.
+    """
 
     impl = Double
     cache_ok = True
@@ -61,7 +64,7 @@ class Seconds(TypeDecorator[float]):
 
 
 class CleanText(TypeDecorator[str]):
-    """Text of limited length that every database accepts, whatever a caller's phone has sent.
+    """A column type for text of limited length that every database accepts, whatever a phone has sent.
 
     Text that is too long is truncated. A character that cannot be stored becomes U+FFFD. The length is in
     characters, as PostgreSQL and MariaDB count it.
@@ -85,9 +88,10 @@ class CleanText(TypeDecorator[str]):
 
 
 def without_index(name: Column[Any]) -> ColumnElement[Any]:
-    """Return a never-null text column in a form that hides it from the planner's choice of an index.
+    """Return an SQL expression with a column's value for which the database uses no index.
 
-    SQLite without statistics prefers `pbx = ?`, the first column of a primary key, to any range of instants.
-    It would read all rows of a PBX to find those of the last minute.
+    The column must be text and never null. Without statistics, SQLite prefers an index for `pbx = ?`, the
+    first column of a primary key, to an index for a range of instants. SQLite would then read all rows of a
+    PBX to find those of the last minute.
     """
     return func.coalesce(name, "")

@@ -1,8 +1,8 @@
 """Hints for PostgreSQL's planner that make reports faster: the number of distinct values of some columns.
 
 Reports group by a value computed from an instant or a wait, such as its hour or its whole seconds. PostgreSQL
-expects as many groups as the column has values, nearly one per row. It then lets one process count what two
-could have counted in parallel. So the hint is a small number of distinct values.
+expects one group for each distinct value of the column, which is nearly one group per row. It then counts in
+one process, although two could count in parallel. So the hint says that the column has few distinct values.
 
 A hint takes effect with the next ANALYZE.
 """
@@ -40,7 +40,7 @@ _GROUPS: dict[Column[float], int] = {
 
 
 def statements(dialect: str) -> Iterator[DDL]:
-    """Yield the statements that set the hints; none unless the database is PostgreSQL."""
+    """Yield the statements that set the planner hints; none unless the database is PostgreSQL."""
     if dialect == "postgresql":
         for column, groups in _GROUPS.items():
             yield _ddl(f"ALTER TABLE {column.table.name} ALTER {column.name} SET (n_distinct = {groups})")

@@ -1,7 +1,6 @@
 """The SQL tables: one for each kind of record, with the unit and meaning of each column.
 
-`storage/pipeline/writer.py` fills them through `row_of`, and the migrations must lead to exactly these
-tables.
+The pipeline fills the tables with rows from `row_of`. The migrations must lead to exactly these tables.
 
 A column is filled from the record's attribute with the same name. So a new column needs that attribute and a
 migration. A column that the database fills with a default, such as `source`, needs only the migration.
@@ -100,7 +99,10 @@ def _text(name: str, length: int, comment: str, *, key: bool = False, null: bool
 
 
 def _later(name: str, length: int, comment: str, *, before: str = "") -> Column[str]:
-    """Return a text column that was added later; rows that existed then get the value `before`."""
+    """Return a text column that a migration added to an existing table.
+
+    Rows that existed before the migration have the value `before`.
+    """
     return Column(name, CleanText(length), nullable=False, server_default=before, comment=comment)
 
 
@@ -560,6 +562,9 @@ _READERS = {kind: _reader(kind, table) for kind, table in TABLES.items()}
 
 
 def row_of(record: Record) -> tuple[Table[Any], dict[str, Any]]:
-    """Return the table of a record and its row; columns have the values of the record's attributes."""
+    """Return the table in which a record is stored, and its row as a dict of column values.
+
+    Each column has the value of the record's attribute with the same name.
+    """
     table, names, values = _READERS[type(record)]
     return table, dict(zip(names, values(record), strict=True))

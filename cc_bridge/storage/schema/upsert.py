@@ -1,11 +1,12 @@
-"""The upsert of each table on each kind of database: insert a row, or replace the row with its primary key.
+"""The upsert of each table on each kind of database: insert a row, or replace the row with the same key.
 
-A table may name a column as `NEWEST`: then a new row replaces the stored one only if it is not older. This
-matters because two daemons and a command may write about the same caller, and one of them may be late. A
-table may name a column as `OLDEST`: then a new row replaces the stored one only if it is older.
+A table's `info` may name a column as `NEWEST`: then a new row replaces the stored row only if it is not
+older. This matters because two daemons and a command may write about the same caller, and one of them may be
+late. A column named as `OLDEST` has the opposite effect: a new row replaces the stored row only if it is
+older.
 
 Note: MariaDB replaces a row on a conflict of any unique key, the other databases on the primary key alone. So
-no table with an upsert may have a second unique key. `follow_ups` has one, and uses its own statements.
+a table with an upsert must not have a second unique key. `follow_ups` has one, and uses other statements.
 """
 
 from functools import cache
@@ -23,7 +24,10 @@ ONCE = "once"  # in a table's `info`: an existing row is never replaced; for SQL
 
 @cache
 def upsert(table: Table[Any], dialect: str) -> Insert:
-    """Return the upsert statement of a table; execute it with a list of rows."""
+    """Return the statement that inserts rows into a table or replaces rows with the same key.
+
+    Execute it with a list of rows.
+    """
     if table.info.get(ONCE):
         return sqlite.insert(table).on_conflict_do_nothing()
     keys = [column.name for column in table.primary_key]
@@ -55,9 +59,10 @@ def _mysql(table: Table[Any], others: list[str]) -> Insert:
 
 
 def _replaces(table: Table[Any], new: Any) -> tuple[str, ColumnElement[bool] | None]:
-    """Return the column that is compared and the condition under which a new row replaces the stored one.
+    """Return the column that decides whether a new row replaces the stored row, and the condition for it.
 
-    The condition is None, and the column empty, if a new row always replaces the stored one.
+    `new` has the columns of the new row. If a new row always replaces the stored row, the column is empty and
+    the condition None.
     """
     if name := table.info[NEWEST]:
         return name, new[name] >= table.c[name]

@@ -1,14 +1,14 @@
-"""Views that answer common questions, with the formulas of config/docs/kpis.md.
+"""SQL views that answer common questions, with the formulas of config/docs/kpis.md.
 
-Each column is defined next to its SQL, which is the same on every kind of database; only the hour or day of
-an instant is written differently for each. Hours and days are UTC.
+Each column is defined next to its SQL. The SQL is the same on every kind of database, except for the hour and
+the day of an instant. Hours and days are UTC.
 
-No view has personal data, so that a user may get access to the views alone. No view knows the threshold of
-the service level, which is a setting. So answers are counted within common limits; the table queue_visits
-gives any other.
+The views have no personal data, so that a user may get access to the views alone. The threshold of the
+service level is a setting that a view does not know. So a view counts the calls answered within 10, 20, 30
+and 60 s; other limits need the table queue_visits.
 
-A change needs a migration with its own copy of the new SQL in migrations/sql/. It must use `CREATE OR REPLACE
-VIEW` on servers: a dropped view loses the privileges of its readers.
+A change needs a migration with a copy of the new SQL in migrations/sql/. On servers it must use `CREATE OR
+REPLACE VIEW`, because a dropped view loses the privileges of its readers.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,10 @@ INDEXES = {
 
 
 def creation(dialect: str) -> Iterator[DDL]:
-    """Yield the statements that create all views and their indexes; existing ones are dropped first."""
+    """Yield the statements that create all views, and on PostgreSQL their indexes and comments.
+
+    Views and indexes that exist are dropped first.
+    """
     for view in VIEWS:
         yield _ddl(f"DROP VIEW IF EXISTS {view.table.name}")
     if dialect == "postgresql":

@@ -1,13 +1,13 @@
 """The view v_agent_day: talks, rings, states and ratings of an agent on a day.
 
-Each table is counted by day before the tables are combined. Nearly all states end on the day of their start
-or on the next day, so they are divided between these two days without recursion. Only states over several
-days need a recursion for the whole days between. A recursion reads the whole table: PostgreSQL pushes the
-conditions of a query down into the GROUP BYs, but not into a recursion.
+The rows of each table are counted by day before the tables are combined. Nearly all states end on the day of
+their start or on the next day, and are divided between these two days without recursion. Only a state over
+more days needs a recursion, which reads the whole table: PostgreSQL does not push the conditions of a query
+down into it.
 
-PostgreSQL assumes that two days nearly always differ and that an equation is rarely true. So conditions are
-written as CASE. A condition for still rarer rows uses two of them, or the planner would expect a recursion of
-a million rows.
+PostgreSQL's planner assumes that two days nearly always differ and that an equation is rarely true. So the
+condition "the state ends on another day" is an equation with CASE. The condition for states over more days
+has two such equations. Otherwise the planner would expect a recursion of a million rows.
 """
 
 from dataclasses import replace

@@ -1,7 +1,8 @@
 """The view v_calls_by_hour: visits and talks of each queue by the hour.
 
-Visits and talks are each counted by hour and outcome before they are combined, so that few rows are combined.
-The hour is first in each GROUP BY, because PostgreSQL reads the rows in that order.
+Visits and talks are counted separately, by hour and outcome, before they are combined. So only few rows are
+combined. The hour is first in each GROUP BY, because PostgreSQL reads the rows in the order of an index by
+hour.
 """
 
 from sqlalchemy import Column, MetaData, Table

@@ -1,7 +1,7 @@
-"""SQL for the hours and days of an instant on each kind of database, for the views; all are UTC.
+"""SQL expressions for the hour and day of an instant on each kind of database, for the views.
 
-PostgreSQL uses an index of an expression only if a query has exactly the same expression. So the views and
-their indexes are built from the same texts.
+Hours and days are UTC. PostgreSQL uses an index of an expression only if a query has exactly the same
+expression. So the views and their indexes are built from the same texts.
 """
 
 from dataclasses import dataclass, fields
@@ -11,7 +11,10 @@ __all__ = ["in_dialect"]
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """The SQL expressions of one kind of database, with `{}` for a column or a number."""
+    """The SQL expressions for hours and days on one kind of database.
+
+    In each one, `{}` is the place of a column or a number.
+    """
 
     hour: str  # instant -> start of its hour
     day: str  # instant -> its day
@@ -54,7 +57,10 @@ _WORDS = {
 
 
 class _Of:
-    """An expression that a format string applies to a column, as in `{day[started_at]}`."""
+    """An SQL expression that a format string applies to a column, as in `{day[started_at]}`.
+
+    Indexing the object with the name of a column returns the SQL.
+    """
 
     def __init__(self, words: str) -> None:
         self._words = words
@@ -64,6 +70,6 @@ class _Of:
 
 
 def in_dialect(sql: str, dialect: str) -> str:
-    """Return SQL in which placeholders such as `{day[started_at]}` are replaced for one kind of database."""
+    """Return SQL for one kind of database, from SQL with placeholders such as `{day[started_at]}`."""
     words = _WORDS[dialect]
     return sql.format_map({each.name: _Of(getattr(words, each.name)) for each in fields(_Words)})

@@ -1,7 +1,8 @@
-"""The view v_ratings: an answer of a caller, with the wait and the talk that it rates.
+"""The view v_ratings: one answer of a caller, with the talk that it rates and the wait before this talk.
 
-A COALESCE of a column that is never null, or a CASE, hides the column's index from the planner. The indexes
-of PBX, queue, agent and time would find too many rows. The index of the call finds few: a call has few talks.
+PostgreSQL should find the talk and the wait by the index of the call, because a call has few talks. The
+indexes of PBX, queue, agent and time would find too many rows. So these columns are in a COALESCE or a CASE,
+which hides their indexes from the planner.
 """
 
 from sqlalchemy import MetaData, Table

@@ -1,4 +1,4 @@
-"""The parts of a view: its columns, each with its SQL, and the source of its rows."""
+"""The definition of an SQL view: its columns, each with its SQL, and the SQL that yields its rows."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,21 +14,21 @@ __all__ = ["Lookup", "View", "column", "count", "instant", "integer", "pbx", "se
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """An index on PostgreSQL that serves a view."""
+    """An index on PostgreSQL by which a view finds rows: a table and the indexed SQL expression."""
 
     table: str
     expression: str
     where: str = ""  # condition of a partial index; empty: the index has all rows
 
     def creation(self, name: str) -> str:
-        """Return the CREATE INDEX statement."""
+        """Return the CREATE INDEX statement for an index with this name."""
         only = f" WHERE {self.where}" if self.where else ""
         return in_dialect(f"CREATE INDEX {name} ON {self.table} (({self.expression})){only}", "postgresql")
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view in SQL: its table with columns, its key, and the SQL that yields its rows."""
+    """An SQL view: its name and columns (`table`), its key columns, and the SQL that yields its rows."""
 
     table: Table[Any]  # name, comment and columns; the SQL of a column is in its `info`
     key: tuple[str, ...]  # columns that identify a row
@@ -36,7 +36,7 @@ class View:
     before: str = ""  # the WITH clause, if any
 
     def select(self, dialect: str) -> str:
-        """Return the SELECT of the view in the SQL of one kind of database."""
+        """Return the SELECT statement of the view for one kind of database."""
         columns = ",\n".join(f"    {each.info['sql']} AS {each.name}" for each in self.table.columns)
         return in_dialect(f"{self.before}SELECT\n{columns}\n{self.rows}", dialect)
 
@@ -54,7 +54,10 @@ def integer(name: str, comment: str, sql: str) -> Column[Any]:
 
 
 def count(name: str, comment: str, condition: str, amount: str = "n") -> Column[Any]:
-    """Return a column with the sum of `amount` over the rows that meet a condition."""
+    """Return a view column that adds up `amount` over the rows that meet a condition.
+
+    `amount` is an SQL expression, `n` by default.
+    """
     return integer(name, comment, f"{{whole[SUM(CASE WHEN {condition} THEN {amount} ELSE 0 END)]}}")
 
 

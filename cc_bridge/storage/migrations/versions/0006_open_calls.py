@@ -1,4 +1,7 @@
-"""The table `unfinished`: open calls and agents' states, from which a daemon continues after a kill."""
+"""The table `unfinished`: the state of open calls and of agents.
+
+If a daemon was killed, the next daemon continues from this state.
+"""
 
 from typing import Any
 

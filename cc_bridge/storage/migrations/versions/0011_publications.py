@@ -1,4 +1,7 @@
-"""The table `publications`: digests sent or waiting, one row for each period and address."""
+"""The table `publications`: report digests that were sent or are waiting.
+
+There is one row for each period and address.
+"""
 
 from typing import Any
 
