@@ -32,7 +32,7 @@ __all__ = ["main"]
 
 
 class _Commands(click.Group):
-    """A group of commands that prints errors of cc_bridge in one line, without a traceback."""
+    """The group of all commands. It prints an error of cc_bridge in one line, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -32,7 +32,10 @@ class SurveyError(CcBridgeError):
 
 
 class StorageError(CcBridgeError):
-    """The database or journal cannot be opened, has a foreign schema, or cannot store a record."""
+    """The database or journal cannot be opened or read, or a record cannot be stored.
+
+    The database may also belong to another program or to a newer version of cc_bridge.
+    """
 
 
 class MailError(CcBridgeError):

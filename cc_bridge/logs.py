@@ -1,4 +1,6 @@
-"""Log output on standard error: text for people or JSON for programs, exactly one line for each event.
+"""Log output on standard error: text for people or JSON for programs.
+
+Each event is exactly one line. In text, an indented traceback can follow the line.
 
 A log call about a caller passes the known ids `uniqueid`, `call_id` and `attempt_id` as keywords, so that all
 lines about one call can be found. Telephone numbers and names of callers are logged at level debug only.
@@ -36,9 +38,10 @@ _PRIORITIES = {"debug": "<7>", "info": "<6>", "warn": "<4>", "error": "<3>", "cr
 
 
 def start_logging(level: str, stream: TextIO = sys.stderr, form: Form = "text") -> LogLevelFilterPredicate:
-    """Start to write events of `level` and above to `stream`; return the filter, for `set_level`.
+    """Start to write events of `level` and above to `stream`.
 
-    The form `auto` means text on a terminal, and JSON elsewhere, such as in journald or a container's log.
+    Return the filter of levels, which `set_level` can change later. The form `auto` means text if `stream` is
+    a terminal, and otherwise JSON, for example for journald or a container's log.
     """
     levels = LogLevelFilterPredicate()
     set_level(levels, level)
@@ -58,7 +61,10 @@ def start_logging(level: str, stream: TextIO = sys.stderr, form: Form = "text") 
 
 
 def set_level(levels: LogLevelFilterPredicate, level: str) -> None:
-    """Log cc_bridge's events of `level` and above; Twisted's events are logged at warn and above."""
+    """Change the lowest level that is logged: `level` for cc_bridge's events, warn for Twisted's events.
+
+    `levels` is the filter that `start_logging` returned.
+    """
     # "-" is the namespace of Twisted's older modules, which log every start and stop at level info.
     levels.clearLogLevels()
     levels.setLogLevelForNamespace("cc_bridge", LogLevel.levelWithName(level))
@@ -67,7 +73,11 @@ def set_level(levels: LogLevelFilterPredicate, level: str) -> None:
 
 
 def as_json(event: LogEvent, prefix: str = "") -> str:
-    """Return an event as one line of JSON: time, level, logger, message, known ids, traceback if any."""
+    """Return an event as one line of JSON after `prefix`, which gives journald the priority.
+
+    The object has time, level, logger and message. If the event has ids of a call or a traceback, the object
+    has them too.
+    """
     line = {
         "time": _instant(event),
         "level": _level(event),
@@ -82,7 +92,10 @@ def as_json(event: LogEvent, prefix: str = "") -> str:
 
 
 def as_text(event: LogEvent, prefix: str = "") -> str:
-    """Return an event as one line of text, followed by an indented traceback if there is one."""
+    """Return an event as one line of text, followed by an indented traceback if there is one.
+
+    Each line starts with `prefix`, which gives journald the priority.
+    """
     head = f"{_instant(event)} {_level(event):<5} [{event.get('log_namespace', '-')}] "
     lines = [head + _printable(formatEvent(event))]
     if "log_failure" in event:
@@ -117,7 +130,10 @@ def _printable(text: str) -> str:
 
 
 def _is_journal(stream: TextIO) -> bool:
-    """Return whether journald reads this stream, which systemd identifies in JOURNAL_STREAM."""
+    """Return whether journald reads this stream.
+
+    systemd names journald's stream in the environment variable JOURNAL_STREAM.
+    """
     try:
         status = os.fstat(stream.fileno())
     except (OSError, ValueError):  # not a file

@@ -46,10 +46,11 @@ class Prompt:
 def build(
     catalogue: PromptCatalogue, out_dir: Path, progress: Callable[[Prompt], None] = lambda _: None
 ) -> list[Prompt]:
-    """Generate `out_dir/<language>/cc_bridge/<prompt>.wav` for each text: 8 kHz, mono, 16 bits.
+    """Generate `out_dir/<language>/cc_bridge/<prompt>.wav` for each catalogue text: 8 kHz, mono, 16 bits.
 
-    Files that are up to date or not generated stay unchanged. `progress` receives each prompt when it is
-    done. Raises SurveyError if espeak-ng or sox is missing or fails; files built until then stay.
+    A generated file that is up to date is not changed. A human recording is not changed either. `progress`
+    receives each prompt when it is done. Raises SurveyError if espeak-ng or sox is missing or fails; files
+    that were already generated are kept.
     """
     built = []
     for prompt in _build(catalogue, out_dir):
@@ -82,9 +83,10 @@ def _build(catalogue: PromptCatalogue, out_dir: Path) -> Iterator[Prompt]:
 
 
 def _status(file: Path, text_hash: str, generated: Mapping[str, str]) -> PromptStatus:
-    """Return the status that the build of a prompt's file will have.
+    """Return the status of a prompt's file. BUILT means that the file is missing or out of date.
 
-    `generated` is the entry of the file in the manifest: the hashes of its text and its audio.
+    `text_hash` is the hash of the prompt's present text. `generated` has the hashes of text and audio when
+    the file was last generated; it is empty for a file that was never generated.
     """
     if not any(file.parent.glob(f"{file.stem}.*")):  # a human recording may have another format
         return PromptStatus.BUILT

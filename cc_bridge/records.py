@@ -125,7 +125,7 @@ class Trigger(StrEnum):
 
 
 class AttributedBy(StrEnum):
-    """The source from which the rated agent of a survey is known."""
+    """The source from which cc_bridge knows the agent that a survey rates."""
 
     EVENTS = "events"  # the AMI events of the talk
     CHANNEL = "channel"  # the dialplan's arguments, if no events were received; they can be wrong
@@ -245,7 +245,7 @@ class Talk:
 
     @property
     def talk_seconds(self) -> float:
-        """Seconds from the agent's entry into the bridge to their leaving, hold included."""
+        """Seconds from the start to the end of the talk, hold included."""
         return self.ended_at - self.answered_at
 
 
@@ -270,7 +270,7 @@ class AgentInterval:
 
 @dataclass(frozen=True, slots=True)
 class SurveyDefinition:
-    """A survey definition: the questions of one survey version, as first loaded.
+    """A survey definition: the questions of one survey version, as the daemon first loaded them.
 
     Key: pbx, survey, version.
     """

@@ -1,11 +1,12 @@
-"""An AGI channel: one call that Asterisk handed to cc_bridge, with commands to await one at a time.
+"""An AGI channel: one call that Asterisk handed to cc_bridge. One command at a time runs on it.
 
 The exceptions are those of pyst2, so that a script for `asterisk.agi` reads the same. `AGIHangup` also means
 a lost connection. After an error has ended the channel, every further command raises the same error.
 
-A command that is sent while another one runs stops the running one, whose reply never comes (Asterisk 16 and
-22). A second command is therefore rejected as an error of the calling code. Only `interrupt` uses this
-behaviour. Its command has an unguessable word as the answer, and every reply before that word is discarded.
+If a command is sent while another one runs, Asterisk (16 and 22) stops the running command and never replies
+to it. So `execute` rejects a second command as an error of the calling code. Only `interrupt` sends a second
+command, in order to stop the running one. The reply to this second command is an unguessable word. Every
+reply before that word is discarded.
 """
 
 from dataclasses import dataclass
@@ -84,8 +85,9 @@ class AgiChannel:
     ) -> AgiReply:
         """Send a command and return its reply. A reply with `result=-1` raises AGIAppError.
 
-        The command must not be EXEC: for an application that returns 1, Asterisk sends two replies, the
-        second with code 520.
+        `seconds` is the timeout of the reply. `value_end` is a text that ends the value in the reply, for a
+        value that may contain line breaks. The command must not be EXEC: for an application that returns 1,
+        Asterisk sends two replies, the second with code 520.
         """
         if self._waiting is not None:
             raise RuntimeError(f"{command} while another command runs")
@@ -104,19 +106,21 @@ class AgiChannel:
                 timer.cancel()
 
     async def stream_file(self, sound: str, keys: str = "") -> str:
-        """Play a sound file; return the pressed key of `keys` that stopped it, or an empty string.
+        """Play a sound file until it ends or the caller presses one of `keys`.
 
-        Raises PromptMissing.
+        Return the pressed key, or an empty string if none of `keys` was pressed. Raises PromptMissing if
+        Asterisk has no such file.
         """
         reply = await self._play("STREAM FILE", sound, keys)
         code = self._number(reply)
         return chr(code) if code else ""
 
     async def get_key(self, sound: str, wait_seconds: float) -> str:
-        """Play a sound file and wait for one key, pressed during or after it.
+        """Play a sound file, then wait up to `wait_seconds` for one key. A key during the file counts too.
 
-        Return the key, empty if none came. Raises PromptMissing. The AGI command is GET DATA. With STREAM
-        FILE and WAIT FOR DIGIT, a key that is pressed between the two commands would be lost.
+        Return the key, or an empty string if none was pressed. Raises PromptMissing if Asterisk has no such
+        file. The AGI command is GET DATA. With STREAM FILE and WAIT FOR DIGIT, a key that is pressed between
+        the two commands would be lost.
         """
         milliseconds = max(1, round(wait_seconds * 1000))
         reply = await self._play("GET DATA", sound, milliseconds, 1, seconds=PLAY_SECONDS + wait_seconds)
@@ -125,7 +129,7 @@ class AgiChannel:
         return "#"  # this key ends the input, so the reply does not contain it
 
     async def wait_for_key(self, seconds: float) -> str:
-        """Wait up to `seconds` for a key and return it; empty if none came."""
+        """Wait up to `seconds` for a key. Return the key, or an empty string if none was pressed."""
         code = self._number(
             await self.execute(
                 "WAIT FOR DIGIT", max(1, round(seconds * 1000)), seconds=REPLY_SECONDS + seconds
@@ -134,10 +138,11 @@ class AgiChannel:
         return chr(code) if code else ""
 
     async def record_file(self, file: str, seconds: float, silence_seconds: float) -> RecordResult:
-        """Beep, then record the caller into `file`.wav until `#`, a silence, the limit or the hang-up.
+        """Beep, then record the caller into `file`.wav, a path on the PBX.
 
-        `file` is a path on the PBX. After a hang-up the recording is returned too, and the next command
-        raises AGIHangup. Raises NotRecorded.
+        The recording ends at the key `#`, after a silence of `silence_seconds`, after `seconds`, or at a
+        hang-up. After a hang-up this method still returns the result, and the next command raises AGIHangup.
+        Raises NotRecorded if Asterisk cannot write the file.
         """
         limits = round(seconds * 1000), "BEEP", f"s={max(1, round(silence_seconds))}"
         command = self.execute("RECORD FILE", file, "wav", "#", *limits, seconds=PLAY_SECONDS + seconds)
@@ -153,9 +158,9 @@ class AgiChannel:
         return RecordResult(reply.end_position / SAMPLES, reply.data)
 
     def interrupt(self) -> None:
-        """Stop the current prompt or wait for a key, whose command then raises Interrupted.
+        """Stop the running command, which plays a prompt or waits for a key. It then raises Interrupted.
 
-        A recording does not stop; its own limit ends it. Without a running command, nothing happens.
+        A recording does not stop; its own limit ends it. If no command runs, this method does nothing.
         """
         if self._waiting is not None and not self._stopped_by:
             self._stopped_by = token_hex(8)
@@ -193,7 +198,10 @@ class AgiChannel:
     # -- connection
 
     def received(self, data: bytes) -> None:
-        """Process bytes from Asterisk."""
+        """Process bytes from Asterisk: pass each complete reply to the running command.
+
+        A malformed or unexpected reply closes the connection.
+        """
         if self._ended is not None:
             return
         self._buffer += data
@@ -208,7 +216,10 @@ class AgiChannel:
         self._fail(AGIHangup("Asterisk closed the connection"))
 
     def close(self, because: str) -> None:
-        """Close the connection; the running command and all further ones raise AGIHangup."""
+        """Close the connection for the reason `because`: `time_limit` or `shutdown`.
+
+        The running command and all further ones raise AGIHangup.
+        """
         self.closed_because = self.closed_because or because
         self._end(AGIHangup(f"closed: {because}"))
 
@@ -217,7 +228,10 @@ class AgiChannel:
     async def _play(
         self, command: str, sound: str, *arguments: str | int, seconds: float = PLAY_SECONDS
     ) -> AgiReply:
-        """Send a command that plays a prompt, and return its reply. Raises PromptMissing."""
+        """Send a command that plays a prompt, and return its reply.
+
+        Raises PromptMissing if Asterisk has no such sound file.
+        """
         try:
             return await self.execute(command, sound, *arguments, seconds=seconds)
         except AGIHangup:
@@ -229,9 +243,9 @@ class AgiChannel:
             raise PromptMissing(f"no sound file {sound!r}") from error
 
     def _number(self, reply: AgiReply) -> int:
-        """Return a result as a number: a channel state, or the ASCII code of a key.
+        """Return the result in a reply as a number: a channel state, or the ASCII code of a key.
 
-        Close the connection and raise BadReply if the result is anything else.
+        If the result is not a number from 0 to 127, close the connection and raise BadReply.
         """
         if reply.result.isascii() and reply.result.isdigit() and int(reply.result) < _ASCII_CODES:
             return int(reply.result)
@@ -240,9 +254,9 @@ class AgiChannel:
         raise error
 
     def _reply(self, line: bytes) -> None:
-        """Resolve the running command by one whole reply.
+        """Finish the running command with one complete reply, or let it raise the error in the reply.
 
-        Raises BadReply if the reply does not belong to a command.
+        Raises BadReply if no command runs, if the reply is malformed, or if another reply follows it.
         """
         if line == _HANGUP.rstrip():
             # The HANGUP line can come at any time. A reply to the running command may follow and is ignored.
@@ -274,7 +288,10 @@ class AgiChannel:
             waiting.callback(reply)
 
     def _fail(self, error: AGIError) -> None:
-        """Let the running command and all further ones raise the error. Only the first error counts."""
+        """Let the running command and all further ones raise the error.
+
+        If the channel has ended with an earlier error, that error stays in force.
+        """
         if self._ended is not None:
             return
         self._ended = error

@@ -1,13 +1,15 @@
 """AGI's wire format: command lines, and the end and the meaning of replies. Without I/O.
 
-pyst2's `AGI.get_result` parses the replies. Input that it cannot handle is kept away:
+pyst2's method `AGI.get_result` parses the replies. This module keeps away input that `get_result` cannot
+handle:
 
-- It reads forever at an end of file inside a 520 block, and at a 520 without usage lines. It therefore gets
-  whole replies only, each with a closing line.
-- It reads one line. A line break in a value is replaced by a surrogate, which decoded UTF-8 never contains.
-- Its pattern takes quadratic time for a long word (0.5 s for 8 KB), hence `MAX_LINE`.
-- It does not know code 511 (the channel has ended), which means a hang-up.
-- It raises an error for a hang-up while recording. Only that reply contains the recorded length.
+- If the input ends inside a 520 block, or a 520 has no usage lines, `get_result` never returns. It gets only
+  complete replies, each with a closing line.
+- `get_result` reads one line only. A line break in a value is replaced by a surrogate, which decoded UTF-8
+  never contains.
+- For a long word, its pattern takes quadratic time (0.5 s for 8 KB), hence `MAX_LINE`.
+- `get_result` does not know code 511 (the channel has ended), which means a hang-up.
+- `get_result` raises an error for a hang-up while recording. Only that reply has the recorded length.
 """
 
 import re
@@ -84,10 +86,10 @@ def command_line(command: str, *arguments: str | int) -> bytes:
 
 
 def take_reply(buffer: bytearray, value_end: bytes = b"") -> bytes | None:
-    """Remove the first whole reply from the buffer and return it; None if it has not arrived completely.
+    """Remove the first complete reply from the buffer and return it; None if it has not arrived completely.
 
-    `value_end` marks the end of a value that may contain line breaks and parentheses. Raises BadReply for a
-    reply that exceeds the limit without an end.
+    `value_end` marks the end of a value that may contain line breaks and parentheses. Raises BadReply if the
+    reply is longer than MAX_LINE bytes, or than MAX_REPLY bytes for a reply that may have several lines.
     """
     limit = MAX_REPLY
     if buffer.startswith(b"520-"):

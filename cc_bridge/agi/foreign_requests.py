@@ -1,7 +1,7 @@
 """AGI requests for scripts that are not cc_bridge's, such as FreePBX's `dialparties.agi`.
 
-Another program's dialplan reaches cc_bridge if both were configured with the same port. Its calls then
-continue without their script. Each request is counted, and the log names one at most once a minute.
+Such requests arrive if the dialplan of another program uses the port of cc_bridge. The calls then continue
+without the requested script. Each request is counted, and at most one a minute is logged.
 
 The name of the script comes from the network, so it is truncated, and unprintable characters are replaced.
 """

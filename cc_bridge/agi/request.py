@@ -2,7 +2,8 @@
 
 The values are raw, and some come from the caller. A line break inside a name or number can end the head early
 or add lines. A line that is not a header, or a header that occurs twice, therefore makes the whole head
-invalid. Bytes after a forged end are rejected later, as a reply without a running command.
+invalid. If a caller's value forges the empty line, the bytes after it are rejected later: they count as a
+reply to a command, but no command runs.
 """
 
 from collections.abc import Mapping

@@ -36,9 +36,10 @@ LAST_WORDS_SECONDS = 15.0  # from the close of the connection to the cancellatio
 
 @dataclass(frozen=True, slots=True)
 class AgiLimits:
-    """The limits of one PBX. A survey takes 20 to 40 s; a head has 25 lines and 1 KB.
+    """The limits of the FastAGI server. Typical: a survey takes 20 to 40 s; a head has 25 lines and 1 KB.
 
-    callers: number of simultaneous calls
+    callers: largest number of simultaneous calls
+    call_seconds: longest duration of a call in a script
     """
 
     callers: int = 100
@@ -51,8 +52,8 @@ class AgiLimits:
 class FastAgiFactory(Factory):
     """The factory of AGI connections, with their counters.
 
-    `scripts` holds the paths of the known scripts. A request for another script is closed immediately and
-    counted as foreign.
+    `scripts` holds the names of the scripts of cc_bridge. A request for another script is closed immediately
+    and counted in `foreign`.
     """
 
     noisy = False
@@ -88,7 +89,8 @@ class FastAgiFactory(Factory):
     async def stop(self, seconds: float) -> None:
         """Accept no new callers, let the running calls finish within `seconds`, then end them.
 
-        Return after every handler has ended. The port must be closed before, and the storage after.
+        Return after every handler has ended. Close the port before this call, and the storage after it:
+        handlers still store records meanwhile.
         """
         self.stopping = True
         calls = list(self.calls)
@@ -100,7 +102,10 @@ class FastAgiFactory(Factory):
 
 
 class _FastAgiProtocol(Protocol):
-    """One AGI connection: it reads the head, runs the handler, and closes."""
+    """One AGI connection: it reads the head, runs the handler, and closes.
+
+    `over` fires when the connection has ended.
+    """
 
     transport: ITCPTransport
 
@@ -113,7 +118,11 @@ class _FastAgiProtocol(Protocol):
         self._timer: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
-        """Start to read the head. Reject the connection if the daemon stops or all places are taken."""
+        """Start to read the head, with a timeout.
+
+        Reject the connection if the daemon is stopping, or if the largest number of simultaneous calls is
+        reached.
+        """
         limits, factory = self._factory.limits, self._factory
         if factory.stopping:
             self._refuse("stopping")
@@ -163,9 +172,9 @@ class _FastAgiProtocol(Protocol):
     # -- inside
 
     def _begin(self, request: Request, rest: bytes) -> None:
-        """Start the handler of a request.
+        """Start the handler of a request. `rest` holds the bytes that arrived after the head.
 
-        Reject it if the daemon stops or the script is another program's.
+        Reject the request if the daemon is stopping or the script is not one of cc_bridge.
         """
         if self._factory.stopping:
             self._refuse("stopping")
@@ -197,7 +206,7 @@ class _FastAgiProtocol(Protocol):
         )
 
     def _give_up(self) -> None:
-        """Cancel the handler."""
+        """Cancel the handler, because it did not end in time after its connection was closed."""
         if self._handling is not None:
             self._handling.cancel()
 
@@ -218,7 +227,7 @@ class _FastAgiProtocol(Protocol):
         self._timer = None
 
     def _end(self) -> None:
-        """Close the connection and fire `over`."""
+        """Close the connection and fire `over`, which reports its end."""
         self._stop_timer()
         self._head = None
         self._factory.calls.discard(self)

@@ -1,8 +1,8 @@
 """The FastAGI script `survey`: invites callers to a survey and plays it.
 
-The caller must not hear silence while the invitation is being decided. `invite` therefore gets the channel.
-The channel variable CCB_SURVEY always shows the dialplan the progress of the survey, or the reason why the
-caller was not invited.
+The caller must not hear silence while the invitation is being decided. `invite` therefore gets the channel,
+so that it can play a prompt. The channel variable CCB_SURVEY always shows the dialplan the progress of the
+survey, or the reason why the caller was not invited.
 """
 
 from collections.abc import Awaitable, Callable
@@ -25,12 +25,12 @@ class SurveyScript:
     """The survey script of one PBX.
 
     invite: decides whether a caller is invited, to which survey, and which agent is rated
-    store: its Deferred fires once the record is on disk
+    store: stores a record and returns a Deferred that fires when the record is on disk
     now: returns UTC seconds since the epoch
-    on_stage: called with each stage of the funnel and the queue: invited, started, answered, invalid,
-        no_input, skipped, not_recorded, opted_out, hung_up, complete, partial, declined
+    on_stage: called with each step that a caller reaches, and the queue. The steps are invited, started,
+        answered, invalid, no_input, skipped, not_recorded, opted_out, hung_up, complete, partial and declined
     opted_out: called with the caller key after an opt-out is on disk
-    recordings: a folder on the PBX, which Asterisk does not create
+    recordings: a folder on the PBX for spoken comments, which Asterisk does not create
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class SurveyScript:
 
     @property
     def recordings(self) -> str:
-        """The folder for spoken comments of surveys that start from now on."""
+        """The folder on the PBX for spoken comments. A new value applies to surveys that start later."""
         return self._context.recordings
 
     @recordings.setter
@@ -58,7 +58,10 @@ class SurveyScript:
         self._context = replace(self._context, recordings=folder)
 
     async def run(self, request: Request, channel: AgiChannel) -> None:
-        """Run the survey if the caller is invited; return after all records are stored."""
+        """Run the survey if the caller is invited; return after all records are stored.
+
+        Otherwise set the channel variable CCB_SURVEY to the reason why the caller is not invited.
+        """
         invitation = await self._invite(request, channel)
         if isinstance(invitation, NotAskedReason):
             await channel.set_variable(VARIABLE, invitation)

@@ -1,8 +1,8 @@
 """One survey of one caller: the steps of an `Interview`, executed on an `AgiChannel`.
 
 A caller may hang up at any moment. An answer is therefore on disk before the next prompt is sent. The attempt
-is stored when it starts and again when it ends, for every reason of the end. A slow or failing store must not
-be noticed, so the caller hears the goodbye.
+is stored when the survey starts, and again when it ends for any reason. If an answer cannot be stored in
+time, the caller hears the goodbye, as at the usual end.
 
 A survey lasts at most `max_seconds`. The last FAREWELL_SECONDS are kept for the goodbye. When they start, the
 current prompt is stopped, so that no survey ends without a goodbye.
@@ -139,7 +139,7 @@ class SurveySession:
     # -- one step
 
     async def _execute(self, step: Step) -> StepOutcome:
-        """Execute a step of the interview; return its outcome, with every error turned into an outcome."""
+        """Execute a step of the interview and return its outcome. AGI errors become outcomes too."""
         try:
             return await self._do(step)
         except PromptMissing as error:
@@ -191,7 +191,11 @@ class SurveySession:
                 timer.cancel()
 
     async def _listen(self, step: AskKey | Play | Listen) -> StepOutcome:
-        """Play a prompt or wait for a key; return the pressed key or the outcome without a key."""
+        """Play a prompt or wait for a key.
+
+        Return KeyPressed for a pressed key. Without a key, return SILENCE after a wait for a key, or DONE
+        after a prompt.
+        """
         match step:
             case AskKey(prompt, wait_seconds, language):
                 key = await self._channel.get_key(self._sound(prompt, language), wait_seconds)
@@ -209,14 +213,20 @@ class SurveySession:
                 return KeyPressed(key) if key else StepResult.SILENCE
 
     async def _begin(self) -> StepResult:
-        """Store the start of the attempt, and set the channel's language to that of the survey."""
+        """Store the attempt at its start, and set the channel's language to the language of the survey.
+
+        Return DONE, or NOT_STORED if the attempt could not be stored.
+        """
         kept = await self._store_step(self._attempt)
         await self._report(self._attempt.result)
         await self._set_language(self._attempt.language)
         return kept
 
     async def _record(self, step: RecordComment, left: float) -> StepOutcome:
-        """Record a spoken comment within the time left; a recording without a word counts as silence."""
+        """Record a spoken comment within `left`, the seconds left for the survey.
+
+        Return TIME_IS_UP if too little time is left, and SILENCE if the recording is too short for a word.
+        """
         seconds = min(step.max_seconds, left - _BEEP_SECONDS)
         if seconds < _BEEP_SECONDS:
             return StepResult.TIME_IS_UP
@@ -229,7 +239,10 @@ class SurveySession:
         return CommentRecorded(max(1, round(recording.seconds)))
 
     async def _stop_asking(self) -> StepResult:
-        """Store the caller's opt-out."""
+        """Store the caller's opt-out. Return NOT_STORED if that failed, otherwise DONE.
+
+        Nothing is stored for a withheld number, because the caller cannot be recognised again.
+        """
         caller_key = self._attempt.caller_key
         if not caller_key:
             return StepResult.DONE  # the number is withheld, so the caller cannot be recognised again
@@ -247,7 +260,10 @@ class SurveySession:
         return self._began_at + limit - self._context.clock.seconds()
 
     def _sound(self, prompt: str, language: str = "") -> str:
-        """Return the name of a prompt's sound file, with its folder if its language is not the channel's."""
+        """Return the name of the sound file of a prompt in a language, by default the survey's language.
+
+        The name includes the language's folder if `language` is given and the channel has another language.
+        """
         if not language or language == self._channel_language:
             return self._survey.sound(prompt, self._interview.language)
         return f"{language}/{self._survey.sound(prompt, language)}"
@@ -280,19 +296,19 @@ class SurveySession:
         )
 
     async def _report(self, outcome: str) -> None:
-        """Set the channel variable VARIABLE to the survey's result so far."""
+        """Set the channel variable CCB_SURVEY to the survey's result so far, if the result has changed."""
         if outcome != self._reported:
             await self._channel.set_variable(VARIABLE, outcome)
             self._reported = outcome
 
     async def _set_language(self, language: str) -> None:
-        """Set the language of the channel, if it differs."""
+        """Set the language of the channel, unless the channel has this language already."""
         if language != self._channel_language:
             await self._channel.set_variable("CHANNEL(language)", language)
             self._channel_language = language
 
     async def _restore_language(self) -> None:
-        """Restore the channel's original language, if the channel is still there."""
+        """Restore the channel's original language. Do nothing if the channel has ended."""
         with suppress(AGIError, CancelledError):
             await self._set_language(self._request.language or self._channel_language)
 
@@ -314,9 +330,10 @@ async def _store_within(
     seconds: float,
     ids: Mapping[str, str],
 ) -> bool:
-    """Return whether a record is on disk within `seconds`. A slow store continues and may still succeed.
+    """Store a record; return True if it is on disk within `seconds`, False if storing fails or takes longer.
 
-    `ids` identify the caller in the log: uniqueid, call_id, attempt_id.
+    A slow store continues and may still succeed. `ids` identify the caller in the log: uniqueid, call_id,
+    attempt_id.
     """
     in_time: Deferred[bool] = Deferred()
 

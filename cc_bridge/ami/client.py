@@ -49,8 +49,9 @@ class _PendingAction:
 class AmiClient(Protocol):
     """The protocol of one AMI connection.
 
-    `on_event` is called with every event that is not an answer, in order. Its exceptions are logged, and the
-    session continues. `lost` fires once, with the reason as a text.
+    `on_event` is called with every event that is not an answer to an action, in order. Its exceptions are
+    logged, and the session continues. `lost` fires once, when the connection has ended, with the reason as a
+    text.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class AmiClient(Protocol):
         self._banner_timer = self._clock.callLater(self._timeouts.answer, self.close, why)
 
     def dataReceived(self, data: bytes) -> None:
-        """Resolve the answers and pass on the events in the received bytes."""
+        """Pass each answer in the received bytes to its action, and each event to `on_event`."""
         self.last_received_at = self._clock.seconds()
         messages = self.codec.feed(data)
         if self._banner is not None and self.codec.banner is not None:
@@ -123,7 +124,8 @@ class AmiClient(Protocol):
     async def login(self, username: str, secret: str) -> None:
         """Wait for the banner, log in by MD5 challenge, and start the pings.
 
-        Raises AmiRefused for a wrong name, secret or address; Asterisk does not show which is wrong.
+        Raises AmiRefused for a wrong user name, secret or address of this machine; Asterisk does not show
+        which is wrong.
         """
         if self._banner is not None:
             await self._banner
@@ -187,21 +189,28 @@ class AmiClient(Protocol):
         return done
 
     def _too_late(self, action_id: str, name: str) -> None:
-        """Let an action fail with AmiTimeout."""
+        """Let an action fail with AmiTimeout, because Asterisk did not answer it in time."""
         pending = self._pending.pop(action_id)
         pending.done.errback(
             Failure(AmiTimeout(f"Asterisk did not answer {name} in {self._timeouts.answer:g} s"))
         )
 
     def _answered(self, message: Any) -> None:
-        """Pass a message with an ActionID to its pending action; ignore it if there is none."""
+        """Pass a message to the pending action with the same ActionID.
+
+        A message whose action is not pending any more is ignored.
+        """
         action_id = message.headers["ActionID"]
         pending = self._pending.get(action_id) if isinstance(action_id, str) else None
         if pending is not None:
             self._answer(action_id, pending, message)
 
     def _answer(self, action_id: str, pending: _PendingAction, message: Any) -> None:
-        """Resolve a pending action by its answer, or pass on an item of its list."""
+        """Handle a message that answers a pending action.
+
+        An item of a list is passed to the action's `on_item`. Any other message ends the action: it succeeds,
+        or it fails with AmiRefused for an error response.
+        """
         headers = message.headers
         if headers.get("Response") == "Error":
             result: Any = Failure(AmiRefused(str(headers.get("Message", "refused without a reason"))))
@@ -219,7 +228,7 @@ class AmiClient(Protocol):
         pending.done.callback(result)  # Twisted treats a Failure as an error
 
     def _send_ping(self) -> Deferred[None]:
-        """Send a ping; the answer updates the PBX's clock.
+        """Send a ping. Its answer updates `synced_until` and `clock_offset`.
 
         If no answer arrives in time, the connection is closed.
         """

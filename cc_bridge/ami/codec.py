@@ -40,10 +40,12 @@ _ANY_END = re.compile(rb"\n\r?\n")
 
 
 class EventSpec(NamedTuple):
-    """Which events of one name are wanted, and which of their headers; by default all events and headers.
+    """The specification of the wanted events with one name, and of the headers to extract from them.
 
-    line: a header and the start of its value, such as `Variable: QUEUESTATUS`. An event is wanted only if
-        its last header of this name has a value with this start.
+    By default, every event with the name is wanted, with all its headers.
+
+    line: a header and the start of its value, such as `Variable: QUEUESTATUS`. If it is set, an event is
+        wanted only if its last header of this name has a value that starts like this.
     """
 
     headers: tuple[str, ...] = ()  # headers to extract; an event without one of them is malformed
@@ -54,8 +56,9 @@ class EventSpec(NamedTuple):
 class Message(ManagerMsg):  # type: ignore[misc]  # pyst2 is untyped
     """A response, or the content of an event. `headers` maps names to values.
 
-    As in pyst2, `ChanVariable` headers (with any prefix) become a mapping of their own. Other repeated
-    headers become a list, and `repeated` has their names.
+    As in pyst2, the headers `ChanVariable` (also with a prefix, such as `DestChanVariable`) become a mapping
+    of variable names to values. The values of any other repeated header become a list. `repeated` has the
+    names of the repeated headers.
     """
 
     headers: dict[str, Any]
@@ -73,7 +76,7 @@ class Message(ManagerMsg):  # type: ignore[misc]  # pyst2 is untyped
             self._parse_slowly(response)
 
     def _parse_slowly(self, lines: list[str]) -> None:
-        """Fill `headers` from lines of which some are repeated or malformed."""
+        """Fill `headers` from lines, some of which repeat a header or have no colon."""
         headers: dict[str, Any] = {}
         repeated: list[str] = []
         for line in lines:
@@ -105,9 +108,9 @@ class _PartialEvent(Event):  # type: ignore[misc]
 
 
 class _ExtractionPlan(NamedTuple):
-    """The plan by which the headers of one event are extracted.
+    """The plan for the extraction of headers from all events with one name.
 
-    privilege_at: position in bytes of the header Privilege in the message
+    privilege_at: position of the header Privilege in the message, in bytes from its start
     """
 
     name: str
@@ -118,7 +121,10 @@ class _ExtractionPlan(NamedTuple):
 
 @dataclass(slots=True)
 class MessageCounts:
-    """The numbers of received messages, by result. One object can count for several sessions."""
+    """The numbers of AMI messages: received, filtered, malformed and oversized.
+
+    One object can count for several sessions.
+    """
 
     received: int = 0
     filtered: int = 0  # not wanted, and therefore not parsed
@@ -127,7 +133,7 @@ class MessageCounts:
 
     @property
     def dropped(self) -> int:
-        """The number of messages that were lost. Filtered messages are not lost."""
+        """The number of malformed or oversized messages, whose content was lost."""
         return self.malformed + self.oversized
 
 
@@ -135,7 +141,7 @@ class Codec:
     """The parser of one AMI stream, which splits bytes into messages.
 
     `feed` takes bytes split at any position and never raises. `wanted` maps the name of each wanted event to
-    its specification, including the items of lists. Without `wanted`, every event is parsed completely.
+    its specification; the items of a list are events too. Without `wanted`, every event is parsed completely.
     Responses are always parsed.
     """
 
@@ -227,7 +233,10 @@ class Codec:
             self._taint(distrust_next=True)
 
     def _read(self, block: bytes, messages: list[Any]) -> None:
-        """Append the message in a block of bytes, or count the reason why there is none."""
+        """Parse the message in `block`, and append it to `messages`.
+
+        A block without a usable message is counted instead, as filtered, malformed or oversized.
+        """
         block = block.lstrip(b"\r\n")
         if not block:
             return
@@ -242,7 +251,7 @@ class Codec:
             self._taint(distrust_next=False)
 
     def _read_event(self, block: bytes, messages: list[Any]) -> None:
-        """Append the event in a block of bytes, or count it as filtered or malformed."""
+        """Append the event in a block of bytes to `messages`, or count it as filtered or malformed."""
         if self._distrust_next:
             self._taint(distrust_next=False)
             return
@@ -263,7 +272,7 @@ class Codec:
 
 @cache
 def _plan(name: str, spec: EventSpec) -> _ExtractionPlan:
-    """Return the extraction plan of an event. Equal specifications share one plan."""
+    """Return the plan for the extraction of headers from an event. Equal specifications share one plan."""
     names = "|".join(map(re.escape, spec.headers + spec.optional))
     return _ExtractionPlan(
         name,
@@ -274,7 +283,7 @@ def _plan(name: str, spec: EventSpec) -> _ExtractionPlan:
 
 
 def _all_but_filtered(wanted: Mapping[str, EventSpec]) -> re.Pattern[bytes]:
-    """Return a pattern that matches the start of every message that is not an unwanted event."""
+    """Return a pattern that matches the start of a wanted event, and of a message that is not an event."""
     heads = []
     for name, spec in wanted.items():
         head = f"{re.escape(name)}\r"
@@ -293,7 +302,10 @@ def _message(block: bytes) -> Message:
 
 
 def _is_whole(message: Message, block: bytes) -> bool:
-    """Return whether an event has the shape that main/manager.c gives every event."""
+    """Return whether an event has the form in which Asterisk's main/manager.c writes every event.
+
+    The second header is Privilege, Channel comes with Uniqueid and Linkedid, and no header occurs twice.
+    """
     headers = message.headers
     if not block.startswith(_PRIVILEGE, block.find(b"\n") + 1):
         return False

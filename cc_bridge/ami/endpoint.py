@@ -28,8 +28,9 @@ class ManagerAddress(Protocol):
 def ami_endpoint(address: ManagerAddress, reactor: Any) -> IStreamClientEndpoint:
     """Return the endpoint of the manager interface.
 
-    With TLS, the certificate must be valid for the host. An authority in `tls_ca_file` (PEM) must have signed
-    it, or one that the system trusts. Raises ConfigError if the file cannot be read.
+    With TLS, the certificate must be valid for the host. It must be signed by an authority in `tls_ca_file`
+    (PEM), or, without this file, by an authority that the system trusts. Raises ConfigError if the file
+    cannot be read.
     """
     endpoint: IStreamClientEndpoint = HostnameEndpoint(
         reactor, address.host, address.port, timeout=address.response_timeout_seconds

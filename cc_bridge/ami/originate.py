@@ -5,8 +5,11 @@ these sessions is the only one that may dial. The daemon's other manager user, w
 not.
 
 A number comes from a caller and becomes part of the dialled channel, so only digits with an optional + are
-accepted. OriginateResponse reports a busy line as Reason 0, like any failure (16.28 and 22.10, PJSIP and
-Local). Only the channel's Hangup, which comes before or after it, has cause 17.
+accepted.
+
+The event OriginateResponse reports a busy line with Reason 0, like any failure (16.28 and 22.10, PJSIP and
+Local). Only the event Hangup of the channel shows that the line was busy, by cause 17. Hangup can come before
+or after OriginateResponse.
 """
 
 import re
@@ -60,7 +63,8 @@ class OriginateSettings:
 class _OriginateSession(AmiClient):
     """The AMI session of one outgoing call.
 
-    `result` fires with the result of the call, and `cause` with the hangup cause of its channel (Q.850).
+    `result` fires with the result of the call, or with None if the link is lost. `cause` fires with the
+    hangup cause (Q.850) of the call's channel, or with an empty text if the link is lost.
     """
 
     def __init__(self, clock: IReactorTime, timeouts: AmiTimeouts) -> None:
@@ -99,7 +103,10 @@ class _OriginateSession(AmiClient):
 
 
 class Originator:
-    """The dialler of one PBX. An answered call starts in the dialplan's context `cc-bridge-callback`."""
+    """The dialler of one PBX, which makes outgoing calls.
+
+    An answered call starts in the dialplan's context `cc-bridge-callback`.
+    """
 
     def __init__(
         self,
@@ -116,10 +123,11 @@ class Originator:
         self._timeouts = timeouts or AmiTimeouts()
 
     async def call(self, number: str, about: str) -> CallResult:
-        """Call a number about an earlier call with the uniqueid `about`, and return the result.
+        """Call a number, and return the result when the call is answered or has failed.
 
-        Return when the call is answered or has failed. Raises ValueError for an invalid number or uniqueid.
-        Raises AmiError if Asterisk cannot be reached or does not report a result.
+        `about` is the Uniqueid of the earlier call that is the reason for this call; the dialplan receives
+        it. Raises ValueError for an invalid number or Uniqueid. Raises AmiError if Asterisk cannot be reached
+        or does not report a result.
         """
         if not dialable(number):
             raise ValueError("not a number that can be dialled")
@@ -167,8 +175,8 @@ def _no_result(_result: object, seconds: float) -> None:
 
 
 def _no_cause(_result: object, _seconds: float) -> str:
-    """Return an empty hangup cause after the timeout.
+    """Return an empty hangup cause, because no event Hangup arrived in time.
 
-    No Hangup comes if Asterisk could not make a channel.
+    Asterisk sends no Hangup if it could not make a channel.
     """
     return ""

@@ -1,7 +1,7 @@
 """The AMI link: logs in, requests a snapshot, passes events on, and reconnects when the session ends.
 
-The methods of the `Listener` are called in the PBX's order: `ami_up` with the snapshot, then the events, then
-`ami_down`, and again after each reconnection.
+In each session, the methods of the `Listener` are called in this order: `ami_up` with the snapshot, then
+`ami_event` for each event, then `ami_down`.
 
 Asterisk does not repeat events. Events that arrive before the snapshot is complete are kept and passed on
 after it. The listener must accept an event that the snapshot already includes. Asterisk's lists are empty
@@ -34,13 +34,20 @@ _BOOT_SECONDS = 300.0
 
 
 class Listener(Shape):
-    """The receiver of the link's snapshots and events."""
+    """The interface of an object that receives the snapshots and events of the AMI link."""
 
     def ami_item(self, item: Any, taken_at: float) -> Any:
-        """Return what the snapshot keeps of a list item of QueueStatus or CoreShowChannels."""
+        """Return the value that a snapshot holds for one list item from QueueStatus or CoreShowChannels.
+
+        `taken_at` is the time at which the snapshot was requested, by the PBX's clock.
+        """
 
     def ami_up(self, items: Sequence[Any], taken_at: float) -> None:
-        """Start the session with the kept items of the lists, requested at `taken_at` by the PBX's clock."""
+        """Process the first snapshot of a session.
+
+        `items` are the values that `ami_item` returned. `taken_at` is the time at which the snapshot was
+        requested, by the PBX's clock.
+        """
 
     def ami_event(self, event: Any) -> None:
         """Process one event."""
@@ -48,13 +55,14 @@ class Listener(Shape):
     def ami_checked(self, items: Sequence[Any], taken_at: float) -> None:
         """Process a snapshot that was requested during the session.
 
-        Events continue to arrive while Asterisk writes it.
+        The arguments are those of `ami_up`. Some events may have arrived while Asterisk sent the snapshot.
         """
 
     def ami_down(self, why: str, at: float) -> None:
-        """Process the end of the session.
+        """Process the end of the session; `why` is the reason.
 
-        All events before `at` were received, as the last answer to a ping shows.
+        `at` is a time by the PBX's clock: all events before it were received, as the last answer to a ping
+        shows.
         """
 
 
@@ -127,11 +135,11 @@ class AmiService:
 
     @property
     def synced_until(self) -> float:
-        """Time of the PBX's clock before which all events were received; 0 if unknown."""
+        """Time by the PBX's clock, in UTC seconds, before which all events were received; 0 if unknown."""
         return self._client.synced_until if self._client else 0.0
 
     def start(self) -> None:
-        """Start to connect, and stay connected."""
+        """Start to connect. A lost session is followed by a new one until `stop` is called."""
         self._running = Deferred.fromCoroutine(self._stay_connected())
         self._running.addErrback(lambda failure: failure.trap(CancelledError) and None)
 
@@ -143,10 +151,10 @@ class AmiService:
             self._running.cancel()
 
     def flush(self) -> Deferred[bool]:
-        """Make Asterisk send the events that it holds back, by a ping.
+        """Send a ping, so that Asterisk sends the events that it holds back.
 
-        Fires with True when Asterisk has answered; every event before the ping has been handled then. Fires
-        with False if the link is down or is lost meanwhile.
+        The Deferred fires with True when Asterisk has answered the ping; every earlier event has been handled
+        then. It fires with False if the link is down or is lost before the answer.
         """
         answered: Deferred[bool] = Deferred()
         if self.up and self._client is not None:
@@ -158,7 +166,10 @@ class AmiService:
         return answered
 
     def check(self) -> None:
-        """Request a snapshot for the listener's `ami_checked`, unless one is in progress."""
+        """Request a snapshot and pass it to the listener's `ami_checked`.
+
+        Do nothing if the link is down, or if the previous request is still in progress.
+        """
         if self.up and self._client is not None and self._checking is None:
             self._checking = Deferred.fromCoroutine(self._check(self._client))
 
@@ -216,7 +227,11 @@ class AmiService:
             client.close("stopped")
 
     async def _snapshot(self, client: AmiClient) -> tuple[list[Any], float]:
-        """Request the lists; return the kept items and the time of the request."""
+        """Request the lists of queues and channels from Asterisk.
+
+        Return the values that the listener's `ami_item` returned for the items, and the time of the request
+        by the PBX's clock.
+        """
         taken_at = self.pbx_now()
         items: list[Any] = []
         for action in ("QueueStatus", "CoreShowChannels"):
@@ -235,7 +250,7 @@ class AmiService:
             self._checking = None
 
     def _handle_event(self, event: Any) -> None:
-        """Pass an event to the listener; keep it if the snapshot is not complete yet."""
+        """Pass an event to the listener, or keep it until the first snapshot is complete."""
         self.last_event_at = self._wall_clock()
         if self.up:
             self._listener.ami_event(event)
@@ -247,7 +262,10 @@ class AmiService:
         self._early.append(event)
 
     def _lost(self, why: str) -> str:
-        """End the session: call the listener's `ami_down` if the link was up. Return the reason."""
+        """End the session because the connection was lost, and return the reason `why`.
+
+        Call the listener's `ami_down` if the link was up.
+        """
         if not self._booted.called:
             self._booted.errback(Failure(AmiLinkLost(why)))
             self._booted.addErrback(lambda _: None)  # before the login, no code handles this error

@@ -15,7 +15,7 @@ __all__ = ["over_tls", "trust_root"]
 
 
 def over_tls(endpoint: IStreamClientEndpoint, host: str, ca_file: Path | None) -> IStreamClientEndpoint:
-    """Return a TLS endpoint that verifies by a certificate that its peer is `host`.
+    """Return `endpoint` with TLS. The peer's certificate must be valid for `host`.
 
     `ca_file` holds the trusted certificate authorities. None means the authorities that this machine trusts.
     Raises ConfigError if the file cannot be read.
@@ -39,5 +39,5 @@ def trust_root(ca_file: Path | None, key: str) -> Any:
 
 
 def _pem_parts(pem: bytes) -> list[bytes]:
-    """Return the certificates in a PEM text."""
+    """Return each certificate in a PEM file with several certificates, as PEM."""
     return re.findall(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", pem, re.DOTALL)

@@ -1,10 +1,10 @@
 """The configuration: every option with its type, default and limits.
 
 Options come from a TOML file and from environment variables `CC_BRIDGE_SECTION__OPTION`. The environment
-overrides the file. Secrets come from either, or from a file that the configuration names. The comments in
+overrides the file. A secret can also be in a separate file, whose path is an option. The comments in
 `config/cc-bridge.toml` explain each option; a test compares that file with the code.
 
-`settings.py` combines the sections, and `loader.py` loads and prints them. Each other module defines a few
+`settings.py` combines the sections, and `loader.py` loads and prints them. The other modules define the
 sections.
 """
 

@@ -39,7 +39,7 @@ class CallbackConfig(Section):
         return self
 
     def password(self) -> str:
-        """Return the secret of the manager user.
+        """Return the secret of the manager user that makes callbacks; empty if none is set.
 
         Raises ConfigError if the secret file cannot be read.
         """

@@ -70,5 +70,8 @@ class CustomersConfig(Section):
         return Priorities(self.low_rating_max, self.priority_after_low_rating, self.priority_after_lost_call)
 
     def group(self, queue: str) -> str:
-        """Return the name of the group of a queue; for a queue without a group, the name of the queue."""
+        """Return the name of the queue group that contains a queue; without one, the name of the queue.
+
+        The option customers.queue_groups defines the groups.
+        """
         return next((name for name, queues in self.queue_groups.items() if queue in queues), queue)

@@ -1,4 +1,4 @@
-"""The matcher of customers' phone numbers, built from the configuration."""
+"""Creates the object that recognises customers by their phone numbers, from the configuration."""
 
 from cc_bridge.config import Config
 from cc_bridge.customers.number_keys import NumberKeys
@@ -8,7 +8,7 @@ __all__ = ["make_numbers"]
 
 
 def make_numbers(config: Config) -> NumberKeys:
-    """Return the matcher that recognises a customer's number in every spelling.
+    """Return the object that recognises a customer's phone number, in whichever form it is written.
 
     Raises ConfigError if an entry of customers.shared_numbers is not a phone number.
     """

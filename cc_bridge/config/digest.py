@@ -63,7 +63,7 @@ class DigestConfig(Section):
 
     @property
     def missing(self) -> list[str]:
-        """The names of options without which no digest can be sent; empty if none is missing."""
+        """The names of required options that are not set. Digests cannot be sent unless the list is empty."""
         needed = {
             "smtp_host": self.smtp_host,
             "sender": self.sender,
@@ -83,5 +83,8 @@ class DigestConfig(Section):
         return password
 
     def addressees(self) -> list[tuple[str, str]]:
-        """Return the owner and the address of each mail; an empty owner means the digest of all queues."""
+        """Return one pair for each digest mail: the queue owner and the e-mail address.
+
+        An empty owner means that the mail has the digest of all queues.
+        """
         return [*self.owner_addresses.items(), *(("", address) for address in self.recipients)]

@@ -66,7 +66,10 @@ class Section(BaseModel):
 
 
 def readable(read: Callable[[str], object]) -> AfterValidator:
-    """Return a validator that keeps a text unchanged, and rejects it if `read` raises ValueError for it."""
+    """Return a validator that rejects a text if `read` raises ValueError for it.
+
+    The validator never changes the text.
+    """
 
     def check(text: str) -> str:
         read(text)
@@ -76,7 +79,7 @@ def readable(read: Callable[[str], object]) -> AfterValidator:
 
 
 def time_zone_of(name: str) -> tzinfo | None:
-    """Return the time zone; None, the zone of this machine, for an empty name.
+    """Return the time zone with this name. For an empty name, return None: the time zone of this machine.
 
     Raises ValueError for an unknown name.
     """
@@ -108,7 +111,7 @@ def secret_in(file: Path, key: str) -> str:
 
 
 def only_one(secret: SecretStr, file: Path | None, key: str = "secret") -> None:
-    """Raise ValueError if both the secret and its file are set."""
+    """Raise ValueError if both the option `key` (a secret) and the option `key`_file (its file) are set."""
     if file is not None and secret.get_secret_value():
         raise ValueError(f"give {key} or {key}_file, not both")
 

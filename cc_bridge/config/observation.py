@@ -9,7 +9,7 @@ __all__ = ["make_tracker"]
 
 
 def make_tracker(config: Config) -> Tracker:
-    """Return a tracker of the configured PBX without open calls."""
+    """Return a call tracker for the configured PBX. The tracker has no open calls yet."""
     agents = Agents(
         config.pbx.name,
         lambda queue: config.queue(queue).wrap_up_seconds,

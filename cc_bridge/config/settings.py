@@ -71,7 +71,10 @@ class Config(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _queues_inherit(cls, data: Any) -> Any:
-        """Fill options that a queue does not set from `queue_defaults`."""
+        """Give each queue the values of `queue_defaults` for the options that its own section does not set.
+
+        `data` is the configuration before validation. Return it with these values added.
+        """
         queues, defaults = data.get("queues"), data.get("queue_defaults", {})
         if isinstance(queues, dict) and isinstance(defaults, dict):
             data["queues"] = {
@@ -95,7 +98,9 @@ class Config(BaseSettings):
     def _kept_as_long_as_needed(self) -> "Config":
         """Raise ValueError if retention deletes rows that surveys, callbacks or follow-ups still need.
 
-        A caller could otherwise be invited or called back too soon, since the earlier time would be unknown.
+        Without these rows, the time of a caller's last survey or callback would be unknown, and the caller
+        could be asked or called again too soon. Follow-ups need the rows because calls of recent days are
+        checked again.
         """
         for key, needed in (("ratings_days", self._days_asked), ("survey_decisions_days", self._days_called)):
             days: float = getattr(self.retention, key)
@@ -110,7 +115,7 @@ class Config(BaseSettings):
 
     @model_validator(mode="after")
     def _owners_have_queues(self) -> "Config":
-        """Raise ValueError if an owner in digest.owner_addresses has no queue."""
+        """Raise ValueError if digest.owner_addresses names an owner who is not the `owner` of any queue."""
         owners = {queue.owner for queue in (self.queue_defaults, *self.queues.values())}
         for owner in self.digest.owner_addresses:
             if owner not in owners:
@@ -119,7 +124,7 @@ class Config(BaseSettings):
 
     @property
     def days_to_remember(self) -> float:
-        """The number of days for which callers' last surveys and callbacks must stay known, at least 2."""
+        """The number of days for which each caller's last survey and callback must be known, at least 2."""
         return max(self._days_asked, self._days_called)
 
     @property

@@ -68,7 +68,8 @@ class Bridge(SequentialServices):
         """Create all services, without starting them.
 
         `observed_until` is the time (UTC seconds) up to which an earlier daemon observed this PBX, None if
-        there was no earlier daemon. `unfinished` holds the calls and agent states that were open then.
+        there was no earlier daemon. `unfinished` holds the calls and agent states that were open at that
+        time.
         """
         super().__init__(config)
         context = Context.of(config, reactor)

@@ -118,11 +118,11 @@ def run(config: Config, load: Callable[[], Config]) -> None:
 
 
 def _notify_systemd(notify: SdNotify, status: str, alive: Callable[[], Mapping[str, str]]) -> None:
-    """Notify systemd of the start, the stop, and periodically that the daemon is alive.
+    """Notify systemd of the start and the stop, and send it a periodic message that the daemon is alive.
 
     `status` is the text that systemd shows. The periodic message (watchdog) is sent from the reactor, so a
-    hung reactor sends none. None is sent either while `alive` reports a fault, such as an ended writer
-    thread. In both cases systemd restarts the daemon.
+    hung reactor sends none. The message is also omitted while `alive` reports a fault, such as an ended
+    writer thread. systemd restarts the daemon if the message does not arrive.
     """
     reactor.callWhenRunning(notify.ready, status)
     reactor.addSystemEventTrigger("before", "shutdown", notify.stopping)

@@ -154,8 +154,8 @@ def _matches(option: str, patterns: Iterable[str]) -> bool:
 def _with_queues(config: Config, queues: Collection[str]) -> Config:
     """Return the configuration with a section for each of these queues.
 
-    A queue that has no section in the configuration gets a copy of `[queue_defaults]`. So two configurations
-    with different sections can be compared queue by queue.
+    A queue that has no section in the configuration gets a copy of `[queue_defaults]`. Two configurations
+    that name different queues can then be compared queue by queue.
     """
     return config.model_copy(update={"queues": {name: config.queue(name) for name in sorted(queues)}})
 
@@ -198,9 +198,10 @@ def _is_nested(value: object) -> bool:
 
 
 def _tables(old: Any, new: Any, option: str) -> Iterator[tuple[str, BaseModel, BaseModel]]:
-    """Yield each configuration section in an option: its name, its old and its new value.
+    """Yield name, old value and new value of each configuration section that an option holds.
 
-    `old` and `new` are the two values of the option. For an option without sections, yield nothing.
+    `old` and `new` are the values of the option in two configurations. An option without sections yields
+    nothing.
     """
     if isinstance(old, BaseModel):
         yield option, old, new

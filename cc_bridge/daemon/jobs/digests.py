@@ -46,8 +46,9 @@ def _send(
 class DigestJob(PeriodicJob["DigestRunResult"]):
     """The digest job of one daemon. The constructor raises ConfigError if digests cannot be sent.
 
-    The attributes `failures`, `due_at` and `last_sent_at` are read by the metrics. Each of the three maps a
-    digest frequency (day, week or month) to its value.
+    The metrics read three attributes, each of which maps a digest frequency (day, week or month) to a number.
+    `failures` has the number of mails that were given up. `due_at` has the time at which the next digest is
+    due, and `last_sent_at` the time at which one was last sent (0: never), both in UTC seconds.
     """
 
     name = "digest delivery"
@@ -87,7 +88,10 @@ class DigestJob(PeriodicJob["DigestRunResult"]):
         return lambda: self._send(config, self._sender, self._now, self.stopping.is_set)
 
     def _init_series(self) -> None:
-        """Create the failure count at 0: Prometheus does not see an increase of a series that is new."""
+        """Create the failure count at 0, so that Prometheus sees the first failure as an increase.
+
+        Prometheus sees no increase if a series starts at 1.
+        """
         digest = self.config.digest
         if digest.enabled and digest.frequency not in self.failures:
             self.failures = {digest.frequency: 0}

@@ -3,8 +3,8 @@
 It runs every five seconds. A record may reach the database long after its call, for example after an outage
 of the database server. So each run reads again the records from ten minutes before the previous run. If a
 record was waiting to be written then, the run reads from ten minutes before that record. The first run after
-a start, and then one run in each hour, reads at least one day. The first run also reads the time without a
-daemon.
+a start, and then one run in each hour, reads at least one day. The first run also reads the records since the
+last daemon stopped.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -75,8 +75,9 @@ class FollowUpJob(PeriodicJob[None]):
     ) -> None:
         """Create the job.
 
-        `shared` is described in `follow_up_policy`. `observed_until` is the time (UTC seconds) up to which an
-        earlier daemon observed this PBX; None if there was none.
+        `shared` holds the caller keys of numbers that many people share; their calls open no follow-up.
+        `observed_until` is the time (UTC seconds) up to which an earlier daemon observed this PBX; None if
+        there was none.
         """
         super().__init__(context)
         self._engine = context.database.engine

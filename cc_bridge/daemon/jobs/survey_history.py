@@ -1,8 +1,8 @@
 """The periodic job that reads past surveys, callbacks, opt-outs and survey definitions from the database.
 
 The daemons of other PBXs and the command `cc-bridge opt-out` write to the same database. So this job reads
-the records of the last hour each minute. Once an hour it reads all days on which the survey rules depend,
-because older records may have waited in another daemon's journal.
+the records of the last hour each minute. Once an hour it reads all days on which a past survey or callback
+can still prevent a new one, because older records may have waited in another daemon's journal.
 
 At the start, the job also reads the records in this daemon's own journal once, because the database server
 may be unreachable then. Until the first successful read of the database, survey decisions use only the

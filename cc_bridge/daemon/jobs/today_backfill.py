@@ -31,7 +31,7 @@ class _Found(NamedTuple):
 
 
 class TodayBackfillJob(PeriodicJob[_Found]):
-    """The job that fills `today`, the wallboard's counts of the current day, for one PBX.
+    """The job that adds today's rows of one PBX from the database to `today`, the wallboard's counts.
 
     `waits_since` returns for how many seconds the oldest record has been waiting for the database; 0 if no
     record waits.

@@ -119,10 +119,10 @@ class AmiListener(DaemonService):
                 self._record(completed)
 
     def ami_checked(self, items: Sequence[SnapshotItem | None], taken_at: float) -> None:
-        """Apply a periodic snapshot to the tracker, and end a gap that dropped messages had started.
+        """Apply a periodic snapshot to the tracker, and end the open gap if dropped messages started one.
 
-        If the snapshot differs from the tracker's state and the difference must be confirmed, the next
-        snapshot is requested soon.
+        A difference between the snapshot and the tracker's state may have to be confirmed by a second
+        snapshot. The next snapshot is then requested soon.
         """
         self._record(self.tracker.resync(PbxSnapshot.of(items, taken_at), fresh=False))
         self._end_gap(taken_at)
@@ -146,7 +146,7 @@ class AmiListener(DaemonService):
     # -- periodically
 
     def tick(self) -> None:
-        """Advance the tracker's clock; if messages were dropped, start a gap and request a snapshot."""
+        """Advance the tracker's clock; if AMI messages were dropped, start a gap and request a snapshot."""
         if not self.link.up:
             return
         now = self.link.pbx_now()
@@ -162,11 +162,12 @@ class AmiListener(DaemonService):
         self._ticked_at = now
 
     def open_records(self) -> list[Record]:
-        """Return the changed checkpoints of open calls and agents, and at times an observation watermark.
+        """Return the changed checkpoints of open calls and agents, and sometimes an observation watermark.
 
         A checkpoint is the saved state of an open call or agent. An observation watermark is the time up to
-        which the PBX was observed. The returned records must be written in one transaction with all earlier
-        records. Otherwise, after a crash, a call could be stored both as ended and as open.
+        which the PBX was observed; it is returned with every checkpoint, and otherwise periodically. The
+        returned records must be written in one transaction with all earlier records. Otherwise, after a
+        crash, a call could be stored both as ended and as open.
         """
         if not self._compared:
             return []  # the stored checkpoints of the earlier daemon are still valid

@@ -79,7 +79,7 @@ class CustomerLookup(DaemonService):
         return self._lookups.read(self._profile_of(keys))
 
     def timeline(self, keys: Sequence[str]) -> Deferred[Timeline]:
-        """Look up the timeline of the customer who has these caller keys."""
+        """Look up the past contacts (the timeline) of the customer who has these caller keys."""
         return self._pages.read(partial(timeline, keys=keys, now=self._now(), shared=self.numbers.shared))
 
     def _profile_of(self, keys: Sequence[str]) -> Callable[[Connection], Profile]:

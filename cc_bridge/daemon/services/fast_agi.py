@@ -20,7 +20,7 @@ AgiScript = Callable[[Request, AgiChannel], Awaitable[None]]
 
 
 class FastAgi(ListeningService):
-    """The FastAGI server. It runs the scripts that were added and rejects a request for any other name."""
+    """The FastAGI server. It runs the scripts that `add_script` added, and rejects all other requests."""
 
     taken_over = ("agi.max_*", "agi.header_timeout_seconds")
 

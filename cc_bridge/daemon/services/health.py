@@ -18,7 +18,8 @@ _LATE_SECONDS = 30.0
 class Health:
     """The health checks of one daemon.
 
-    Each result maps the names of checks to the reason of a failure, or to an empty text if there is none.
+    `alive` and `ready` return a mapping from the name of each check to the reason why it failed. The reason
+    is empty if the check passed.
     """
 
     def __init__(self, link: AmiService, pipeline: RecordPipeline, agi: FastAgiFactory) -> None:

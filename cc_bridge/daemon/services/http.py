@@ -1,6 +1,6 @@
 """The HTTP server of the daemon: metrics, health, wallboard and APIs.
 
-The section `[http]` of the configuration has its address.
+The section `[http]` of the configuration has the address of the server.
 """
 
 from twisted.web.resource import Resource

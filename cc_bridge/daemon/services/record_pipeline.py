@@ -84,7 +84,7 @@ class RecordPipeline(DaemonService):
             self.webhooks.deliveries.start()
 
     def stop(self) -> Deferred[None]:
-        """Flush all records, then stop the forwarder.
+        """Write all remaining records to disk, then stop the forwarder.
 
         The Deferred fires when all records are on disk, or when `run.shutdown_timeout_seconds` has passed.
         """
@@ -137,9 +137,9 @@ class RecordPipeline(DaemonService):
         return self.writer.commit(self._pseudonymizer.of(number))
 
     def notify_follow_ups(self, changes: Sequence[FollowUpChange]) -> bool:
-        """Store follow-up changes as webhook events, from any thread.
+        """Store changes of follow-ups as webhook events. The method may be called from any thread.
 
-        Return False if they cannot be stored now; the caller must retry then.
+        Return False if the events cannot be stored now; the caller must retry then.
         """
         return self.webhooks is None or self.webhooks.notify_follow_ups(changes)
 

@@ -1,7 +1,7 @@
 """The dialler that calls back callers who hung up before the survey, so that they can still answer it.
 
-Once a second it makes the callbacks that are due by its plan. An exception during a callback counts as a
-failed callback and does not stop other callbacks.
+Once a second it makes the callbacks that are due. An exception during a callback counts as a failed callback
+and does not stop other callbacks.
 """
 
 from collections.abc import Awaitable, Callable
@@ -50,7 +50,7 @@ _RULES = tuple(
 class SurveyCallbackDialer(DaemonService):
     """The service that makes the callbacks of one PBX.
 
-    `call` dials a telephone number and returns the result; its second argument is the Uniqueid of the first
+    `call` dials a telephone number and returns the result; its second argument is the Uniqueid of the earlier
     call, which the survey will rate. `now` returns the PBX's clock in UTC seconds. `record` stores a survey
     decision for each callback, so that a restarted daemon knows which callers were called back.
     """
@@ -81,7 +81,11 @@ class SurveyCallbackDialer(DaemonService):
         record: Callable[[SurveyDecision], None],
         on_stage: Callable[[str, str], None],
     ) -> "SurveyCallbackDialer | None":
-        """Return the dialler, or None if `callback.enabled` is false."""
+        """Return the dialler, or None if `callback.enabled` is false.
+
+        `on_stage` is called with `callback_<reason>` and the queue for each callback that ends without a
+        survey.
+        """
         callback = context.config.callback
         if not callback.enabled:
             return None
@@ -108,7 +112,11 @@ class SurveyCallbackDialer(DaemonService):
             calling.cancel()
 
     def caller_left_first(self, candidate: CallbackCandidate) -> None:
-        """Plan a callback for a caller who hung up on the agent and would have been invited to the survey."""
+        """Plan a callback for a caller who ended the talk by hanging up, and so never reached the survey.
+
+        The caller would have been invited otherwise. If a callback is not permitted, only the reason is
+        logged.
+        """
         refusal = self.plan.add(candidate, self._now())
         if refusal is not None:
             uniqueid = candidate.uniqueid

@@ -69,7 +69,7 @@ _Value = TypeVar("_Value")
 
 
 class Link(Protocol):
-    """The part of the AMI link that survey decisions need; `up` is True while calls are observed."""
+    """The interface of the AMI link for survey decisions; `up` is True while calls are observed."""
 
     up: bool
 
@@ -79,13 +79,13 @@ class Link(Protocol):
     def flush(self) -> Deferred[bool]:
         """Make Asterisk send the events that it holds back.
 
-        The Deferred fires with True when all of them have been handled, with False if the link is lost.
+        The Deferred fires with True when these events have been handled, with False if the link is lost.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class _Caller:
-    """The caller of a survey decision, with the queue, language and number of this caller."""
+    """The caller of one survey decision, with the caller's queue, language, number and trigger."""
 
     uniqueid: str
     queue: str
@@ -98,7 +98,8 @@ class _Caller:
 class _Talked:
     """The talks of a caller before the survey.
 
-    `attribution` has the agents and queues. Length and end are those of the last talk.
+    `attribution` has the agents and queues of all these talks. `talk_seconds` and `ended_by` describe the
+    last talk only.
     """
 
     attribution: Attribution
@@ -174,7 +175,11 @@ class SurveyInvitations(DaemonService):
         _remember(self._consents, uniqueid, given)
 
     def handle_record(self, record: Record) -> None:
-        """Add survey attempts and opt-outs to the history; decide about callers who ended their talk."""
+        """Process a record that concerns surveys: an attempt, an opt-out or a talk. Ignore all other records.
+
+        A survey attempt or an opt-out is added to the history. For a talk that the caller ended by hanging
+        up, the survey decision is made.
+        """
         match record:
             case Talk():
                 self._talk_ended(record)
@@ -205,7 +210,10 @@ class SurveyInvitations(DaemonService):
         return self._consider(caller, talked, self._fast_agi.in_progress - 1, decide)
 
     def _talk_ended(self, talk: Talk) -> None:
-        """Decide about a caller who ended the talk by hanging up, and so never reaches the survey."""
+        """Make the survey decision on a caller who ended the talk by hanging up.
+
+        Such a caller never reaches the survey. Do nothing for a talk that ended in another way.
+        """
         if talk.ended_by is not EndedBy.CALLER:
             return
         ended = self._tracker.talks.memory.last(talk.uniqueid)
@@ -244,7 +252,7 @@ class SurveyInvitations(DaemonService):
             NotAskedReason | SurveyStage | None,
         ],
     ) -> Invitation | NotAskedReason:
-        """Decide about a caller, record the decision, and return the invitation or the reason against it.
+        """Make and record the survey decision on a caller; return the invitation or the reason against it.
 
         `running` is the number of other callers who are served now. `judge` applies the eligibility rules. No
         decision is recorded if the queue has no survey, or if the same call was already invited.
@@ -308,12 +316,12 @@ class SurveyInvitations(DaemonService):
     async def _talked(
         self, request: Request, channel: AgiChannel, arguments: ScriptArguments
     ) -> _Talked | None:
-        """Return the caller's talks as observed over AMI, or else as the dialplan's arguments state them.
+        """Return the caller's talks as observed over AMI, or else as the dialplan's arguments describe them.
 
         The daemon sends a ping after the request. When Asterisk has answered it, all earlier events have been
         handled, and the observed talks are up to date. Wait up to 0.6 s for the answer and for an ended talk,
-        then play a prompt to the caller. Without an answer to the ping, the agent in the dialplan's arguments
-        is preferred to the observed agent. Return None if no agent is known in either way.
+        then play a prompt to the caller. If Asterisk does not answer the ping, the agent in the dialplan's
+        arguments is preferred to the observed agent. Return None if neither source names an agent.
         """
         current = await self._has_caught_up()
         if self._link.up:
@@ -342,7 +350,10 @@ class SurveyInvitations(DaemonService):
         return _Talked(attribution, math.inf, EndedBy.AGENT, request.uniqueid)
 
     async def _has_caught_up(self) -> bool:
-        """Return whether all events until now have been received and handled; wait for them up to 0.6 s."""
+        """Wait up to 0.6 s until all events until now have been handled; return True if they have been.
+
+        Return False after the timeout, and immediately if the AMI link is down.
+        """
         if not self._link.up:
             return False
         answered = self._link.flush()
@@ -353,7 +364,7 @@ class SurveyInvitations(DaemonService):
     ) -> Invitation | NotAskedReason:
         """Play the introduction of a callback in the caller's language, and return the invitation.
 
-        If `invitation` is None, no callback was made for this call: return the reason NO_AGENT.
+        If `invitation` is None, cc_bridge planned no callback for this call: return the reason NO_AGENT.
         """
         if invitation is None:
             return NotAskedReason.NO_AGENT
@@ -401,8 +412,8 @@ class SurveyInvitations(DaemonService):
     def _segments(self, talks: list[OpenTalk]) -> list[Segment]:
         """Return a segment (queue and agent) for each talk.
 
-        A talk outside the queues, for example after a transfer, gets the queue of the previous talk, or an
-        empty one.
+        A talk without a queue, for example after a transfer, gets the queue of the talk before it. If no
+        earlier talk has a queue, the segment's queue is empty.
         """
         segments: list[Segment] = []
         for talk in talks:

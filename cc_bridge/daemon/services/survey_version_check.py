@@ -1,7 +1,8 @@
 """Stores the questions of each survey version, so that stored answers can be understood later.
 
-A stored answer has only the number of its survey version. If two different sets of questions have the same
-version number, their answers cannot be separated afterwards. So the log warns as soon as this happens.
+A stored answer is linked to its survey and version number, but does not contain the question. If two
+different sets of questions have the same version number, their answers cannot be separated afterwards. So the
+log warns as soon as this happens.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,10 +1,10 @@
 """The wallboard publisher: it combines live figures with the counts of today and streams them to browsers.
 
 The board is built once a second, and sent to all connected browsers if it has changed. While no browser is
-connected, it is built only on request.
+connected, the board is built only on request.
 
-At midnight the counts of today start again at 0. The first visit or answer after midnight may arrive before
-the first tick (once a second), so it can start the new day too.
+At midnight the counts of today start again at 0. The first tick of the new day does this (there is one tick a
+second). A visit or answer that arrives after midnight but before this tick also starts the new day.
 """
 
 from collections import Counter
@@ -72,7 +72,10 @@ class WallboardPublisher(DaemonService):
         self.stream.close()
 
     def handle_record(self, record: Record) -> None:
-        """Add a visit or an answer to the counts of today."""
+        """Add a visit or an answer to the counts of today.
+
+        A survey attempt is only remembered, because it shows to which queue later answers belong.
+        """
         match record:
             case QueueVisit():
                 self._begin_day()

@@ -94,7 +94,10 @@ class WebhookPublisher:
 
 
 def _subscription(webhook: WebhookConfig) -> Subscription:
-    """Return the event types, and the limits of low ratings, that a webhook's configuration section names."""
+    """Return the event types that a webhook receives, and for each question kind the highest low rating.
+
+    Both come from the webhook's configuration section.
+    """
     types = frozenset(EventType(kind) for kind in webhook.events)
     return Subscription(webhook.name, types, {str(kind): low for kind, low in webhook.low_ratings.items()})
 
