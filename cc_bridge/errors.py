@@ -1,7 +1,7 @@
 """The exceptions that cc_bridge raises deliberately.
 
-An error is raised where the fault is found. It is caught where one connection, message, batch or command
-ends, and there it is logged once and counted once. `cli.py` prints each of them as one line.
+Code that finds a fault raises an error. The code that handles one connection, message, batch or command
+catches the error, logs it once and counts it once. `cli.py` prints each error in one line.
 """
 
 __all__ = [
@@ -20,7 +20,7 @@ __all__ = [
 
 
 class CcBridgeError(Exception):
-    """The base class of all errors of cc_bridge; the text is one line with the fault and the remedy."""
+    """The base class of all errors of cc_bridge. The text names the fault and the remedy."""
 
 
 class ConfigError(CcBridgeError):

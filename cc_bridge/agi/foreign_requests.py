@@ -45,8 +45,8 @@ class ForeignRequests:
             return
         _log.error(
             "another program's AGI calls reach cc-bridge: {script} from {peer}, {n} since the last such line;"
-            " these calls continue without their script; correct the agi:// address in that dialplan, or give"
-            " cc-bridge another agi.port",
+            " these calls continue without their script; correct the agi:// address in that program's"
+            " dialplan, or give cc-bridge another agi.port",
             script=self._last_script,
             peer=peer,
             n=self._unlogged,

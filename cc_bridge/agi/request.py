@@ -14,7 +14,10 @@ __all__ = ["AgiEnvironmentReader", "BadAgiEnvironment", "Request"]
 
 
 class BadAgiEnvironment(Exception):
-    """The head is invalid: the peer is not Asterisk, or a caller's value contains line breaks."""
+    """The header lines of an AGI request are invalid.
+
+    Either the peer is not Asterisk, or a caller's value contains line breaks.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Request:
 
 
 class AgiEnvironmentReader:
-    """The parser of one connection's head, which takes bytes and returns one `Request`."""
+    """The parser of the header lines of one AGI connection; it takes bytes and returns one `Request`."""
 
     def __init__(self, max_lines: int, max_bytes: int) -> None:
         self._max_lines = max_lines
@@ -55,7 +58,7 @@ class AgiEnvironmentReader:
 
 
 def _request(head: bytes) -> Request:
-    """Return the request of a whole head. Raises BadAgiEnvironment."""
+    """Return the request from its complete header lines. Raises BadAgiEnvironment if they are invalid."""
     raw: dict[str, str] = {}
     for line in head.split(b"\n"):
         first, colon, value = line.partition(b":")

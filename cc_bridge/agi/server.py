@@ -36,7 +36,7 @@ LAST_WORDS_SECONDS = 15.0  # from the close of the connection to the cancellatio
 
 @dataclass(frozen=True, slots=True)
 class AgiLimits:
-    """The limits of the FastAGI server. Typical: a survey takes 20 to 40 s; a head has 25 lines and 1 KB.
+    """The limits of the FastAGI server. A survey takes 20 to 40 s; a request header has 25 lines and 1 KB.
 
     callers: largest number of simultaneous calls
     call_seconds: longest duration of a call in a script
@@ -89,8 +89,8 @@ class FastAgiFactory(Factory):
     async def stop(self, seconds: float) -> None:
         """Accept no new callers, let the running calls finish within `seconds`, then end them.
 
-        Return after every handler has ended. Close the port before this call, and the storage after it:
-        handlers still store records meanwhile.
+        Return after every handler has ended. The port must be closed before this method runs. The storage
+        must be closed only after it returns, because handlers still store records.
         """
         self.stopping = True
         calls = list(self.calls)
@@ -102,7 +102,7 @@ class FastAgiFactory(Factory):
 
 
 class _FastAgiProtocol(Protocol):
-    """One AGI connection: it reads the head, runs the handler, and closes.
+    """One AGI connection: it reads Asterisk's header lines (the head), runs the handler, and closes.
 
     `over` fires when the connection has ended.
     """
@@ -118,7 +118,7 @@ class _FastAgiProtocol(Protocol):
         self._timer: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
-        """Start to read the head, with a timeout.
+        """Start to read the head (Asterisk's header lines), with a timeout.
 
         Reject the connection if the daemon is stopping, or if the largest number of simultaneous calls is
         reached.
@@ -136,7 +136,7 @@ class _FastAgiProtocol(Protocol):
             )
 
     def dataReceived(self, data: bytes) -> None:
-        """Pass bytes to the channel, or to the parser of the head before the channel exists."""
+        """Pass bytes to the channel, or to the parser of the header lines before the channel exists."""
         if self._channel is not None:
             self._channel.received(data)
             return
@@ -145,7 +145,9 @@ class _FastAgiProtocol(Protocol):
         try:
             head = self._head.feed(data)
         except BadAgiEnvironment as error:
-            _log.warn("AGI connection rejected and closed: {error}", error=error)
+            _log.warn(
+                "AGI connection rejected and closed: {error}; its call continues in the dialplan", error=error
+            )
             self._refuse("invalid_header")
             return
         if head is not None:
@@ -172,7 +174,7 @@ class _FastAgiProtocol(Protocol):
     # -- inside
 
     def _begin(self, request: Request, rest: bytes) -> None:
-        """Start the handler of a request. `rest` holds the bytes that arrived after the head.
+        """Start the handler of a request. `rest` holds the bytes that arrived after the header lines.
 
         Reject the request if the daemon is stopping or the script is not one of cc_bridge.
         """

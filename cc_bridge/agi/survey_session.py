@@ -144,14 +144,18 @@ class SurveySession:
             return await self._do(step)
         except PromptMissing as error:
             _log.error(
-                "prompt of survey {survey} not played: {error}",
+                "cannot play a prompt of survey {survey}: {error}; the survey continues without it, or ends",
                 error=error,
                 survey=self._survey.id,
                 **self._ids,
             )
             return StepResult.PROMPT_MISSING
         except NotRecorded as error:
-            _log.error("spoken comment lost: {error}", error=error, **self._ids)
+            _log.error(
+                "cannot record a comment on channel {uniqueid!r}: {error}; the survey continues without it",
+                error=error,
+                **self._ids,
+            )
             return StepResult.NOT_RECORDED
         except Interrupted:
             return StepResult.TIME_IS_UP
@@ -160,7 +164,9 @@ class SurveySession:
         except CancelledError:
             return InterviewEnd(self._channel.closed_because or InterviewEnd.SHUTDOWN)
         except AGIError as error:
-            _log.error("survey on channel {uniqueid!r} failed and ends: {error!r}", error=error, **self._ids)
+            _log.error(
+                "survey on channel {uniqueid!r} failed: {error!r}; it ends now", error=error, **self._ids
+            )
             return InterviewEnd.FAILED
 
     async def _do(self, step: Step) -> StepOutcome:
@@ -313,7 +319,7 @@ class SurveySession:
             await self._set_language(self._request.language or self._channel_language)
 
     async def _store_step(self, record: SurveyAttempt | Answer | OptOut) -> StepResult:
-        """Store a record; return NOT_STORED if that failed or timed out."""
+        """Store a record. Return DONE, or NOT_STORED if storing failed or took too long."""
         return StepResult.DONE if await self._store(record) else StepResult.NOT_STORED
 
     async def _store(self, record: SurveyAttempt | Answer | OptOut) -> bool:
@@ -346,7 +352,11 @@ async def _store_within(
         """Log a failed store."""
         kind, level = type(record).__name__, LogLevel.critical
         _log.failure(
-            "{kind} of channel {uniqueid!r} not stored; the survey ends", failure, level, kind=kind, **ids
+            "cannot store the {kind} of the survey on channel {uniqueid!r}; the survey ends",
+            failure,
+            level,
+            kind=kind,
+            **ids,
         )
         resolve(False)
 

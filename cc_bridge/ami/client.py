@@ -101,7 +101,10 @@ class AmiClient(Protocol):
                 elif isinstance(message, Event):
                     self._on_event(message)
             except Exception:  # an error of the listener must not end the session
-                _log.failure("AMI message not handled, the session continues: {name}", name=repr(message))
+                _log.failure(
+                    "cannot process the AMI message {name}; it is skipped, and the session continues",
+                    name=repr(message),
+                )
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Let every pending action fail with AmiLinkLost, and fire `lost` with the reason."""

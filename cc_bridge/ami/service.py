@@ -53,9 +53,10 @@ class Listener(Shape):
         """Process one event."""
 
     def ami_checked(self, items: Sequence[Any], taken_at: float) -> None:
-        """Process a snapshot that was requested during the session.
+        """Process a snapshot that was requested later in the session.
 
-        The arguments are those of `ami_up`. Some events may have arrived while Asterisk sent the snapshot.
+        `items` are the values that `ami_item` returned. `taken_at` is the time at which the snapshot was
+        requested, by the PBX's clock. Some events may have arrived while Asterisk sent the snapshot.
         """
 
     def ami_down(self, why: str, at: float) -> None:
@@ -184,7 +185,9 @@ class AmiService:
                 self.down_reason = str(error)
             except Exception as error:  # an error of this code or the listener must not end the link for good
                 if not self._stopping:
-                    _log.failure("an internal error ended the AMI session; reconnecting")
+                    _log.failure(
+                        "an internal error ended the AMI session; the daemon connects to Asterisk again"
+                    )
                 self.down_reason = repr(error)
                 logins = self.logins  # the error may repeat, so this login does not reset the pause
             if self._stopping:
@@ -217,7 +220,10 @@ class AmiService:
             await client.flush()  # the answer sets the PBX's clock, by which the snapshot is dated
             snapshot = await self._snapshot(client)
             self.up, self.down_reason = True, ""
-            _log.info("linked to Asterisk, AMI {version}", version=client.codec.banner)
+            _log.info(
+                "linked to Asterisk (AMI version {version}); calls are observed now",
+                version=client.codec.banner,
+            )
             self._listener.ami_up(*snapshot)
             early, self._early = self._early, []
             for event in early:
@@ -245,7 +251,10 @@ class AmiService:
         try:
             self._listener.ami_checked(*await self._snapshot(client))
         except AmiError as error:
-            _log.warn("snapshot of Asterisk failed: {error}; the next check requests it again", error=error)
+            _log.warn(
+                "periodic snapshot of calls and queues failed: {error}; the next check requests it again",
+                error=error,
+            )
         finally:
             self._checking = None
 

@@ -47,7 +47,7 @@ class DigestJob(PeriodicJob["DigestRunResult"]):
     """The digest job of one daemon. The constructor raises ConfigError if digests cannot be sent.
 
     The metrics read three attributes, each of which maps a digest frequency (day, week or month) to a number.
-    `failures` has the number of mails that were given up. `due_at` has the time at which the next digest is
+    `failures` has the number of mails that were given up. `due_at` has the time at which a digest was last
     due, and `last_sent_at` the time at which one was last sent (0: never), both in UTC seconds.
     """
 

@@ -41,4 +41,7 @@ class RollupJob(PeriodicJob[int]):
 
     def finish(self, days: int) -> None:
         if days > _MANY:
-            _log.info("rollup refresh counted {days} past days for views and reports", days=days)
+            _log.info(
+                "rollup refresh stored the figures of {days} past days; views and reports now use them",
+                days=days,
+            )

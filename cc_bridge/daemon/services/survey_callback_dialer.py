@@ -120,7 +120,11 @@ class SurveyCallbackDialer(DaemonService):
         refusal = self.plan.add(candidate, self._now())
         if refusal is not None:
             uniqueid = candidate.uniqueid
-            _log.debug("no callback for call {uniqueid!r}: {refusal}", uniqueid=uniqueid, refusal=refusal)
+            _log.debug(
+                "no survey callback is planned for call {uniqueid!r}; the reason is {refusal}",
+                uniqueid=uniqueid,
+                refusal=refusal,
+            )
 
     def invitation(self, said: ScriptArguments) -> Invitation | None:
         """Return the survey invitation for a caller who answered a callback; None for any other call."""
@@ -161,11 +165,11 @@ class SurveyCallbackDialer(DaemonService):
         except CancelledError:
             return
         except (AmiError, ValueError) as error:
-            text = "callback for call {uniqueid!r} failed: {error}; it is not retried"
+            text = "survey callback for call {uniqueid!r} failed: {error}; the caller is not called again"
             _log.warn(text, error=error, uniqueid=uniqueid, call_id=call_id)
             result = CallResult.FAILED
         except Exception:
-            text = "callback for call {uniqueid!r} failed with an unexpected error; it is not retried"
+            text = "survey callback for call {uniqueid!r} failed unexpectedly; the caller is not called again"
             _log.failure(text, uniqueid=uniqueid, call_id=call_id)
             result = CallResult.FAILED
         self.plan.record_result(candidate.uniqueid, result, self._now())

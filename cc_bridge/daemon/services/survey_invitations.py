@@ -350,9 +350,10 @@ class SurveyInvitations(DaemonService):
         return _Talked(attribution, math.inf, EndedBy.AGENT, request.uniqueid)
 
     async def _has_caught_up(self) -> bool:
-        """Wait up to 0.6 s until all events until now have been handled; return True if they have been.
+        """Make Asterisk send the events that it holds back, and wait up to 0.6 s for them.
 
-        Return False after the timeout, and immediately if the AMI link is down.
+        Return True if all earlier events have been handled. Return False after the timeout, and immediately
+        if the AMI link is down.
         """
         if not self._link.up:
             return False

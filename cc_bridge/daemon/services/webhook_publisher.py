@@ -1,7 +1,7 @@
 """The webhook publisher: it turns records into webhook events, stores them, and delivers them to endpoints.
 
-`extra_rows` runs in the storage writer's thread, where an exception would block every record. So an event
-that cannot be built is omitted, and the error is logged.
+The method `extra_rows` runs in the storage writer's thread, where an exception would block every record. So
+an event that cannot be built is omitted, and the error is logged.
 """
 
 import random

@@ -40,8 +40,8 @@ def test_the_log_has_the_first_and_then_one_a_minute_with_the_count(foreign, clo
     assert {event["log_level"] for event in logged} == {LogLevel.error}
     assert formatEvent(logged[1]) == (
         "another program's AGI calls reach cc-bridge: dialparties.agi from 10.0.0.1, 60 since the last such"
-        " line; these calls continue without their script; correct the agi:// address in that dialplan, or"
-        " give cc-bridge another agi.port"
+        " line; these calls continue without their script; correct the agi:// address in that program's"
+        " dialplan, or give cc-bridge another agi.port"
     )
 
 
