@@ -46,7 +46,7 @@ class SpokenComment:
 
 @dataclass(frozen=True, slots=True)
 class AgentPage:
-    """The content of the page of one agent; `ask.agent` is the agent's name."""
+    """The figures and comments of one agent, as shown on the agent page; `ask.agent` is the agent."""
 
     ask: ReportQuery
     work: Report
@@ -63,14 +63,21 @@ def agent_page(
     comments: tuple[SpokenComment, ...],
     most: int,
 ) -> AgentPage:
-    """Return an agent's page with up to `most` comments; `source` must contain only this agent's rows."""
+    """Return an agent's page with at most `most` comments.
+
+    `ask.agent` names the agent. `source` must contain only this agent's rows. `team` has the team average of
+    each score by the name of the score.
+    """
     return AgentPage(
         ask, agents(ask, source), voice(ask, source), team, comments[:most], len(comments) > most
     )
 
 
 def as_json(found: AgentPage, wording: Localization, now: float) -> dict[str, Any]:
-    """Return the agent page as the fields of /api/agent; `now` is in UTC seconds since the epoch."""
+    """Return the agent page as the JSON object of /api/agent.
+
+    `now`, the time of the request, is in UTC seconds since the epoch.
+    """
     ask = found.ask
     tables = {table.name: table for table in found.voice.tables}
     return {
@@ -111,7 +118,11 @@ def _totals(table: ReportTable, wording: Localization, names: tuple[str, ...]) -
 
 
 def _reasons(table: ReportTable, wording: Localization) -> Iterator[dict[str, Any]]:
-    """Yield the reasons against invitations, and the reasons why surveys ended before their last question."""
+    """Yield each reason for a missing survey as JSON fields, with its number of callers.
+
+    There are two types of reasons: why a caller was not invited, and why a survey ended before its last
+    question.
+    """
     for row in table.rows:
         step, reason = (str(key) for key in row.keys)
         if reason not in {_INVITED, _DONE}:
@@ -141,7 +152,10 @@ def _unit(row: ReportRow) -> Unit:
 
 
 def _figure(unit: Unit, cell: Cell) -> dict[str, Any]:
-    """Return the JSON fields of a figure. Only `n` has a number if there are too few answers."""
+    """Return the JSON fields of a figure.
+
+    If `n` is too small for the figure to be shown, the value and the interval are null and `n` is kept.
+    """
     shown = cell if cell and cell.enough else None
     decimals = None if unit in {Unit.COUNT, Unit.TIME} else _DECIMALS
 

@@ -86,7 +86,8 @@ class _Agent:
 def agents(ask: ReportQuery, source: Source) -> Report:
     """Return the report `agents`: the times, rings and ratings of each agent.
 
-    Agents whose callers hang up first too often are highlighted; see `surveys/hangup_outliers.py`.
+    An agent is highlighted if callers hang up before this agent more often than chance explains; see
+    `surveys/hangup_outliers.py`.
     """
     found: defaultdict[Group, _Agent] = defaultdict(_Agent)
     everyone = _Agent()

@@ -1,10 +1,10 @@
-"""Report `change`: the measures before and after a day on which something changed. Pure.
+"""Report `change`: service measures and survey scores before and after the day of a change. Pure.
 
 With many measures, chance alone makes some of them differ. So a difference is highlighted only if the
-interval before and the interval after do not overlap. Both intervals are first widened for the number of
-measures (Bonferroni).
+interval before the change and the interval after it do not overlap. Both intervals are first widened: the
+more measures the report has, the wider they are (Bonferroni correction).
 
-Note: other changes on the same day or in the same season are part of the difference.
+Note: a difference may also have other causes, such as a second change on the same day or the season.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -50,7 +50,7 @@ _SERVICE: Mapping[str, Unit] = {
 
 
 def change(ask: ReportQuery, source: Source) -> Report:
-    """Return the service measures and survey scores before and after `ask.change`."""
+    """Return the report `change`: service measures and survey scores before `ask.change` and from it on."""
     waits, _ = by_key(ask, source.visits(Dimension.PART))
     talks = {row.key: row for row in source.talks(Dimension.PART)}
     said, _ = said_by_key(ask, source.answers(Dimension.PART))

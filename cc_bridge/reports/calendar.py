@@ -1,8 +1,8 @@
 """The calendar of a contact centre: time zone, first day of the week, Gregorian or Persian calendar. Pure.
 
-`Days.offsets` gives SQL the offsets of local time from UTC within a span. So every database groups rows by
-the same local hour and day. Note: a local day has 23 or 25 hours twice a year, so its end is not its start
-plus 24 hours.
+SQL groups rows by local hour and day with the UTC offsets that `Days.offsets` returns. So the groups are the
+same in every database. Note: a local day has 23 or 25 hours twice a year, so its end is not its start plus 24
+hours.
 """
 
 import re
@@ -74,7 +74,7 @@ def read_date(text: str) -> date:
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """The local days of one contact centre: time zone, first day of the week, and kind of calendar."""
+    """The calendar of one contact centre: its time zone, first day of the week, and kind of calendar."""
 
     zone: tzinfo | None = None  # None: this machine's time zone
     first_weekday: int = 0  # Monday is 0
@@ -101,7 +101,7 @@ class Days:
     def offsets(self, since: float, until: float) -> tuple[UtcOffset, ...]:
         """Return the offsets of local time from UTC within a span, in order of time.
 
-        `since` and `until` are UTC seconds since the epoch. The last offset has no end.
+        `since` and `until` are UTC seconds since the epoch. The last offset has no end: its `before` is None.
         """
         found, at = [], since
         while at < until:

@@ -1,12 +1,13 @@
 """Report `causes`: factors that go together with low ratings. Pure.
 
-The factors are wait time, number of agents, hour, queue and agent. The callers with the same value of a
-factor, such as the same queue, are compared with all other callers. With many comparisons, chance alone makes
-some differ. So the intervals are wider the more comparisons there are (Bonferroni). A difference is
-highlighted only if the two intervals do not overlap.
+The factors are the caller's wait time, the number of agents who talked with the caller, the hour, the queue
+and the agent. The callers with the same value of a factor, such as the same queue, are compared with all
+other callers. With many comparisons, chance alone makes some differ. So the more comparisons there are, the
+wider are the intervals (Bonferroni correction). A difference is highlighted only if the two intervals do not
+overlap.
 
-Note: a factor that goes together with low ratings is not yet their cause. For example, the wait times of a
-queue may differ only because of its hours.
+Note: a factor that goes together with low ratings is not yet their cause. For example, a queue with long
+waits may have low ratings for another reason than the waits.
 """
 
 from collections.abc import Iterable
@@ -49,7 +50,7 @@ _FACTORS: tuple[Dimension | str, ...] = (
 
 
 class _Ratings:
-    """The number of ratings, and the number of low ratings, of the callers with one value of a factor."""
+    """Counts the ratings and the low ratings of the callers with one value of a factor, such as one queue."""
 
     def __init__(self) -> None:
         self.n, self.low = 0, 0
@@ -60,7 +61,7 @@ class _Ratings:
 
 
 def causes(ask: ReportQuery, source: Source) -> Report:
-    """Return the share of low ratings for each value of each factor, such as for each queue.
+    """Return the report `causes`: the share of low ratings for each value of each factor, such as each queue.
 
     A value is highlighted if its share differs from the share of all other callers by more than chance
     explains.
@@ -101,9 +102,10 @@ def causes(ask: ReportQuery, source: Source) -> Report:
 
 
 def _named(factor: Dimension | str, row: ReportRow) -> ReportRow:
-    """Return a row of the factor `agents_spoken` with the key `agents_2` instead of 2, other rows unchanged.
+    """Return a report row whose key can be translated.
 
-    The new key is a word of texts.toml, which can be translated.
+    In a row of the factor `agents_spoken`, the key is a number. The number 2, for example, becomes
+    `agents_2`, the name of a word in texts.toml. A row of another factor is returned unchanged.
     """
     return ReportRow((f"agents_{row.keys[0]}",), row.cells) if factor == "agents_spoken" else row
 

@@ -43,7 +43,10 @@ _COLUMNS = (
 
 
 def delivery_gap(ask: ReportQuery, source: Source) -> Report:
-    """Return the report: service level, share of satisfied callers and the gap between them, in each row."""
+    """Return the report `delivery-gap`.
+
+    Each row has the service level, the share of satisfied callers and the difference of the two shares.
+    """
     waits, everyone = by_key(ask, source.visits(ask.counted_by))
     said, all_said = said_by_key(ask, source.answers(ask.counted_by))
     rows = [ReportRow((key,), _cells(ask, waits[key], said.get(key))) for key in ask.ordered(set(waits))]

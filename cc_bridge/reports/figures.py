@@ -35,9 +35,10 @@ _NORMAL = NormalDist()
 
 
 class KeyKind(StrEnum):
-    """The content of a key column whose keys are not the values of a Dimension.
+    """The kind of the keys in a key column of a table, if the keys are not values of a Dimension.
 
-    WORD: the name of a word in texts.toml, which is translated. TEXT: a text that is shown unchanged.
+    WORD: each key is the name of a word in texts.toml, and the word is shown in the reader's language. TEXT:
+    each key is shown unchanged.
     """
 
     WORD = "word"
@@ -63,7 +64,10 @@ Cell = Figure | None
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of figures. Its formula is that of the KPI `kpi`; `formula` is used if `kpi` is empty."""
+    """A column of figures in a report table.
+
+    `kpi` is the name of the KPI whose formula the column has. If `kpi` is empty, `formula` is the formula.
+    """
 
     name: str  # key of the label in texts.toml, and name in CSV and JSON
     unit: Unit
@@ -148,7 +152,7 @@ def count(value: float) -> Figure:
 def ratio(part: float, whole: float, n: int | None = None) -> Cell:
     """Return `part` of `whole` in per cent, without an interval; None if `whole` is 0.
 
-    A share of time, for example, has no interval.
+    Use it for shares without chance, such as a share of time. `n`, if given, is stored in the figure.
     """
     return Figure(100 * part / whole, n) if whole else None
 
@@ -156,8 +160,8 @@ def ratio(part: float, whole: float, n: int | None = None) -> Cell:
 def share(part: int, n: int, minimum: int = MINIMUM, z: float | None = None) -> Cell:
     """Return `part` of `n` in per cent, with Wilson's interval; None if `n` is 0.
 
-    The interval has 95 % confidence unless `z`, a quantile of the normal distribution, sets another. If `n`
-    is less than `minimum`, the figure is shown as "too few".
+    The interval has 95 % confidence. `z`, a quantile of the normal distribution, sets another confidence. If
+    `n` is less than `minimum`, the figure is shown as "too few".
     """
     if not n:
         return None
@@ -181,7 +185,7 @@ def mean(total: float, squares: float, n: int, minimum: int = MINIMUM) -> Cell:
 
 
 def of_score(score: Score | None) -> Cell:
-    """Return a score as a figure; None for None."""
+    """Return a survey score as a figure of a report; None if there is no score."""
     return Figure(score.value, score.n, score.low, score.high, score.enough) if score else None
 
 
@@ -195,8 +199,9 @@ def comparable(one: Cell, other: Cell) -> bool:
 def apart(one: Cell, other: Cell, comparisons: int = 1) -> bool:
     """Return whether two figures differ by more than chance explains.
 
-    Both must be comparable, and their intervals must not overlap. Chance alone makes some of many pairs
-    differ. So the intervals are widened for the number of pairs, `comparisons` (Bonferroni).
+    Both figures must be comparable, and their intervals must not overlap. If many pairs of figures are
+    compared, chance alone makes some pairs differ. So the more pairs there are (`comparisons`), the more both
+    intervals are widened (Bonferroni correction).
     """
     if one is None or other is None or not comparable(one, other):
         return False

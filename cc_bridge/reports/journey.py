@@ -49,7 +49,11 @@ class _Calls:
 
 
 def journey(ask: ReportQuery, source: Source) -> Report:
-    """Return the report `journey`: calls with several queues or agents, and transfers out of each queue."""
+    """Return the report `journey`.
+
+    Each row has the number of calls with several queues, the number of calls with several agents, and the
+    numbers of blind and attended transfers.
+    """
     found: dict[Group, _Calls] = {}
     everyone = _Calls()
     for row in source.journeys(ask.counted_by):

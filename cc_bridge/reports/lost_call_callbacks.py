@@ -1,4 +1,4 @@
-"""The table of lost calls by result: called back, the caller called again, or not managed. Pure.
+"""The table of lost calls by result: an agent called back, the caller called again, or neither. Pure.
 
 The table counts lost calls of callers with a known number. The report `lost` is different: it counts lost
 visits of all callers.
@@ -36,9 +36,10 @@ BY = tuple(_KEYS)
 
 
 def callback_table(ask: ReportQuery, calls: Iterable[LostCall]) -> ReportTable:
-    """Return the table of the lost calls whose callers entered a queue within the span of `ask`.
+    """Return the table that counts lost calls by result.
 
-    The dimension of `ask` must be in BY.
+    A call is counted if its caller entered a queue within the span of `ask`. The dimension of `ask` must be
+    one of BY.
     """
     found: dict[Group, list[LostCall]] = {}
     for call in calls:

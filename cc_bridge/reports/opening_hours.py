@@ -1,7 +1,7 @@
 """Report `hours`: the configured opening hours next to the agents present and the answered visits. Pure.
 
-One agent serves several queues. So the number of agents present is always that of the whole contact centre,
-even if the report covers only some queues.
+An agent is present unless logged out or unreachable. One agent serves several queues. So the number of agents
+present is always the number in the whole contact centre, even if the report covers only some queues.
 """
 
 from collections import Counter, defaultdict
@@ -119,7 +119,7 @@ def hours(ask: ReportQuery, source: Source) -> Report:
 
 
 def _open(ask: ReportQuery, queue: str, weekday: int, hour: int) -> bool:
-    """Return whether a queue is open in some part of a local hour; True if it has no configured hours."""
+    """Return whether a queue is open in some part of a local hour; True if the queue has no opening hours."""
     opening = ask.of(queue).opening
     return opening is None or any(
         opening.contains_minute(weekday, 60 * hour + minute) for minute in range(60)

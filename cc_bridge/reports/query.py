@@ -48,7 +48,7 @@ class QueueSettings:
 
 @dataclass(frozen=True, slots=True)
 class ReportQuery:
-    """The query of one report about the local days from `first` to `last`, both included."""
+    """The query of one report, which covers the local days from `first` to `last`, both included."""
 
     first: date
     last: date
@@ -65,25 +65,25 @@ class ReportQuery:
 
     @property
     def since(self) -> float:
-        """The start of the span, in UTC seconds since the epoch."""
+        """The instant at which the day `first` starts, in UTC seconds since the epoch."""
         return self.days.began(self.first)
 
     @property
     def until(self) -> float:
-        """The end of the span, not included, in UTC seconds since the epoch."""
+        """The instant at which the day `last` ends, in UTC seconds since the epoch."""
         return self.days.began(date.fromordinal(self.last.toordinal() + 1))
 
     @property
     def change(self) -> float:
-        """The start of the day `changed`, in UTC seconds since the epoch.
+        """The instant at which the day `changed` starts, in UTC seconds since the epoch.
 
-        If `changed` is None, it is the start of the span.
+        If `changed` is None, the result is the instant at which the day `first` starts.
         """
         return self.days.began(self.changed) if self.changed else self.since
 
     @property
     def offsets(self) -> tuple[UtcOffset, ...]:
-        """The offsets of local time from UTC within the span, in order of time."""
+        """The offsets of local time from UTC between `since` and `until`, in order of time."""
         return self.days.offsets(self.since, self.until)
 
     def of(self, queue: str) -> QueueSettings:
@@ -92,25 +92,25 @@ class ReportQuery:
 
     @property
     def counted_by(self) -> Dimension:
-        """The dimension by which SQL groups.
+        """The dimension by which SQL groups the rows for this report.
 
-        SQL does not know the journey stage of a queue. So a report by stage is grouped by queue here, and
-        `row` maps the queue to its stage.
+        It differs from `by` only if the report is grouped by journey stage. SQL does not know the journey
+        stage of a queue. So SQL groups by queue, and `row` maps each queue to its stage.
         """
         return Dimension.QUEUE if self.by is Dimension.STAGE else self.by
 
     def row(self, key: Group) -> Group:
-        """Return the key of the report row to which a row of SQL with the key `key` belongs.
+        """Return the key of the report row for a row that SQL returned with the key `key`.
 
-        In a report by journey stage, SQL's key is a queue and the result is the stage of this queue.
+        If the report is grouped by journey stage, `key` is a queue and the result is the stage of this queue.
         Otherwise the result is `key` itself.
         """
         return self.of(str(key)).stage if self.by is Dimension.STAGE else key
 
     def ordered(self, keys: set[Group]) -> list[Group]:
-        """Return row keys in the order of the report.
+        """Return row keys in the order in which the report shows the rows.
 
-        Weekdays start with the first day of the week; other keys are sorted.
+        Weekdays start with the first day of the week. Other keys are sorted.
         """
         if self.by is Dimension.WEEKDAY:
             return [day for day in self.days.weekdays() if day in keys]

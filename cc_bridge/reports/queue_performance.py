@@ -79,7 +79,10 @@ def service(ask: ReportQuery, source: Source) -> Report:
 
 
 class _Handled:
-    """The talks of one row: their number, and sums of their handling times (talk and wrap-up) in seconds."""
+    """The talks of one report row: their number, and the sums of their handling times and of the squares.
+
+    The handling time of a talk is its talk time and wrap-up in seconds.
+    """
 
     def __init__(self) -> None:
         self.n, self.sum, self.squares = 0, 0.0, 0.0
@@ -96,8 +99,8 @@ _Cells = Callable[[ReportQuery, Group | None, VisitTotals, _Handled | None], tup
 def _threshold(ask: ReportQuery, key: Group | None) -> Cell:
     """Return the service level threshold in seconds that applies to a report row.
 
-    In a report by queue it is the threshold of the row's queue. For other rows, it is the one threshold that
-    all queues have; None if the thresholds differ.
+    If the report is grouped by queue, a row has the threshold of its queue. Any other row, and the row of
+    totals, has the threshold that all queues share; None if the queues have different thresholds.
     """
     if ask.by is Dimension.QUEUE and key is not None:
         return Figure(ask.of(str(key)).threshold)

@@ -1,7 +1,7 @@
-"""Score totals: callers' answers added up to scores. Pure.
+"""Score totals: the number of survey answers by value, and the scores that are computed from it. Pure.
 
-The answers to each question are counted separately. If a report shows one score for a kind of question, the
-answers to all questions of this kind are added.
+The answers to each question are counted separately. If a report shows one score for all questions of one
+kind, the answers to these questions are added.
 """
 
 from collections import Counter
@@ -19,9 +19,9 @@ ScoreTotals = dict[tuple[str, str], Counter[int]]
 
 
 def by_key(ask: ReportQuery, rows: Iterable[AnswerCount]) -> tuple[dict[Group, ScoreTotals], ScoreTotals]:
-    """Return the answers of each row of the report by the row's key, and the answers of all rows.
+    """Return the answer counts of each report row, by the row's key, and the counts of all rows together.
 
-    Answers to a kind of question that has no score are left out.
+    Answers to questions of a kind without a score are left out.
     """
     found: dict[Group, ScoreTotals] = {}
     everyone: ScoreTotals = {}
@@ -33,9 +33,9 @@ def by_key(ask: ReportQuery, rows: Iterable[AnswerCount]) -> tuple[dict[Group, S
 
 
 def scores(totals: ScoreTotals | None, kind: str, minimum: int) -> dict[str, Cell]:
-    """Return the scores of one kind of question, by the scores' names.
+    """Return the scores of one kind of question: name of the score -> figure.
 
-    The answers to all questions of this kind are added.
+    The answers to all questions of this kind are added. A figure is None if there are no answers.
     """
     answers: Counter[int] = Counter()
     for (_question, its_kind), values in (totals or {}).items():
@@ -45,5 +45,5 @@ def scores(totals: ScoreTotals | None, kind: str, minimum: int) -> dict[str, Cel
 
 
 def all_scores(totals: ScoreTotals | None, minimum: int) -> dict[str, Cell]:
-    """Return the scores of every kind of question, by the scores' names."""
+    """Return the scores of all kinds of questions: name of the score -> figure, None without answers."""
     return {name: cell for kind in KINDS for name, cell in scores(totals, kind, minimum).items()}

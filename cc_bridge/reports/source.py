@@ -1,4 +1,4 @@
-"""The counted rows for the reports: one dataclass for each type of row, and the Source of the rows. Pure.
+"""The counts that SQL returns for reports: one dataclass for each type of row, and the class Source. Pure.
 
 The `key` of a row is its value of the report's dimension (`query.Dimension`), such as the name of a queue.
 Durations are in seconds. Rows are unordered, and several rows may have the same key.
@@ -29,9 +29,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class VisitSums:
-    """Sums over the visits that have the same key, outcome and wait time.
+    """Sums over the visits that have the same `key`, `outcome` and `second`.
 
-    `second` is that wait time, rounded up to whole seconds.
+    `key` is the value of the report's dimension, such as the name of a queue. `second` is the wait time,
+    rounded up to whole seconds.
     """
 
     key: Group
@@ -48,7 +49,10 @@ class VisitSums:
 
 @dataclass(frozen=True, slots=True)
 class TalkSums:
-    """Sums over the talks that have the same key."""
+    """Sums over the talks that have the same `key`; times are in seconds.
+
+    `key` is the value of the report's dimension, such as the name of a queue.
+    """
 
     key: Group
     n: int
@@ -78,7 +82,10 @@ class AgentActivity:
 
 @dataclass(frozen=True, slots=True)
 class AnswerCount:
-    """The number of survey answers that have the same key, question, kind of question and value."""
+    """The number of survey answers that have the same `key`, question, kind of question and value.
+
+    `key` is the value of the report's dimension, such as the name of a queue.
+    """
 
     key: Group
     question: str
@@ -89,9 +96,10 @@ class AnswerCount:
 
 @dataclass(frozen=True, slots=True)
 class InvitationCount:
-    """The number of survey decisions that have the same key and `stage`, without decisions on callbacks.
+    """The number of survey decisions that have the same `key` and `stage`; callbacks are not counted.
 
-    `stage` is invited, caller_left_first, or the reason against an invitation.
+    `key` is the value of the report's dimension, such as the name of a queue. `stage` is the decision:
+    invited, caller_left_first, or the reason against an invitation.
     """
 
     key: Group
@@ -103,7 +111,8 @@ class InvitationCount:
 class HangupCount:
     """The number of survey decisions that have the same queue, agent, `stage` and trigger.
 
-    `stage` is invited or caller_left_first. The numbers are input of `surveys/hangup_outliers.py`.
+    `stage` is `invited` (the agent hung up first) or `caller_left_first` (the caller hung up first).
+    `surveys/hangup_outliers.py` uses these numbers.
     """
 
     queue: str
@@ -115,7 +124,11 @@ class HangupCount:
 
 @dataclass(frozen=True, slots=True)
 class AttemptCount:
-    """The number of survey attempts that have the same key, result and reason."""
+    """The number of survey attempts that have the same `key`, `result` and `reason`.
+
+    `key` is the value of the report's dimension, such as the name of a queue. `reason` says why a survey is
+    not complete.
+    """
 
     key: Group
     result: str
@@ -126,11 +139,11 @@ class AttemptCount:
 
 @dataclass(frozen=True, slots=True)
 class RatedBy:
-    """The number of ratings with the same `value` (1 to 5) whose factor has the same `key`.
+    """The number of ratings with the same `value` (1 to 5) and the same value `key` of one `factor`.
 
-    A factor is the call's wait band, `agents_spoken` (the number of the call's talks), the hour of the
-    answer, or the queue. `key` is the value of the factor, such as the name of the queue. Each rating is
-    counted once for each factor. The wait band -1 and 0 talks mean that the call is not stored; 3 talks mean
+    A factor is a property of the rated call: the wait band, the number of talks (`agents_spoken`), the hour
+    of the answer, or the queue. For example, if the factor is the queue, `key` is its name. Each rating is
+    counted once for each factor. The wait band -1 and 0 talks mean that the call is not stored. 3 talks mean
     three or more.
     """
 
@@ -142,9 +155,10 @@ class RatedBy:
 
 @dataclass(frozen=True, slots=True)
 class JourneyCount:
-    """The number of calls with a queue that have the same key, `queues`, `talks` and `answered`.
+    """The number of calls that have the same `key`, `queues`, `talks` and `answered`.
 
-    `queues` and `talks` are the numbers of queues and of talks of each of these calls.
+    `key` is the value of the report's dimension, such as the name of a queue. `queues` is the number of
+    queues in each of these calls, `talks` is the number of talks. Calls without a queue are not counted.
     """
 
     key: Group
@@ -156,7 +170,10 @@ class JourneyCount:
 
 @dataclass(frozen=True, slots=True)
 class TransferCount:
-    """The number of transfers that have the same key and kind: blind or attended."""
+    """The number of transfers that have the same `key` and `kind`: blind or attended.
+
+    `key` is the value of the report's dimension, such as the name of a queue.
+    """
 
     key: Group
     kind: str
@@ -165,7 +182,7 @@ class TransferCount:
 
 @dataclass(frozen=True, slots=True)
 class PresenceSum:
-    """The time in seconds that all agents together were present in one local hour of one local weekday."""
+    """The presence of all agents together, in seconds, in one local hour of one weekday (0 is Monday)."""
 
     weekday: int
     hour: int
@@ -173,7 +190,7 @@ class PresenceSum:
 
 
 class Source(Protocol):
-    """The source of the counted rows of one query; storage/reports/ implements it with SQL."""
+    """The interface through which a report reads its counts; storage/reports/ implements it with SQL."""
 
     def visits(self, by: Dimension) -> Iterable[VisitSums]: ...
     def talks(self, by: Dimension) -> Iterable[TalkSums]: ...

@@ -4,11 +4,11 @@ An agent can subtract their own answers from an average. So an average is shown 
 answers rate other agents, at least `COLLEAGUES` others are rated, and no agent has more than half of these
 answers.
 
-The average includes the agent's own answers, so all agents see the same average. It has no n. It is rounded
-to whole per cents and points or to tenths of a mean, which hides a single answer.
+The average includes the agent's own answers, so all agents see the same average. It is shown without n. It is
+rounded, because that hides a single answer: a mean to tenths, any other score to a whole number.
 
-Note: the difference of two averages of one day, read one after the other, would show new answers. So the rows
-must be of days that have ended (`ended_days`), and today has no average.
+Note: an agent who reads today's average twice could compute the new answers from the difference. So the
+average covers only days that have ended (`ended_days`).
 """
 
 from collections.abc import Iterable
@@ -29,19 +29,19 @@ _DECIMALS = {Unit.PERCENT: 0, Unit.POINTS: 0, Unit.MEAN: 1}
 
 
 def ended_days(ask: ReportQuery) -> ReportQuery | None:
-    """Return the query for the whole team on the same days, without the last day, which is today.
+    """Return the query for the team average: all agents, on the days of `ask` that have ended.
 
-    None means that today is the only day of the query.
+    The last day of `ask` must be today; it is left out. The result is None if `ask` has no other day.
     """
     last = ask.last - timedelta(1)
     return replace(ask, last=last, agent="", by=Dimension.AGENT) if last >= ask.first else None
 
 
 def averages(agent: str, ask: ReportQuery, rows: Iterable[AnswerCount]) -> dict[str, float]:
-    """Return the team averages by the names of the scores.
+    """Return the team average of each score: name of the score -> average.
 
     An average that would reveal another agent's score is left out. `agent` is the agent who sees the
-    averages; `rows` are the answers that rate the whole team, with the rated agent as key.
+    averages. `rows` are the answers that rate the whole team; the key of a row is the rated agent.
     """
     of_each, everyone = by_key(ask, rows)
     others = [totals for name, totals in of_each.items() if name != agent]

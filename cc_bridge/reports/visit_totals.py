@@ -1,7 +1,7 @@
-"""Visit totals: visits added up to outcomes, wait times and service levels. Pure.
+"""Visit totals: the outcomes, wait times and service levels of many visits together. Pure.
 
-SQL returns the number of visits for each wait time in seconds, rounded up. So a median is the smallest number
-of whole seconds within which half of the visits had ended.
+SQL returns the number of visits for each wait time, rounded up to whole seconds. So a median is the smallest
+number of whole seconds within which half of the visits had ended.
 """
 
 from collections import Counter
@@ -107,9 +107,9 @@ class VisitTotals:
         return mean(self.answer_wait, self.answer_squares, answered, minimum)
 
     def within(self, part: float) -> Cell:
-        """Return the time, in whole seconds, within which the fraction `part` of the visits had ended.
+        """Return the wait time, in whole seconds, within which the fraction `part` of the visits had ended.
 
-        None means that there are no visits.
+        For example, 0.5 gives the median wait time. None means that there are no visits.
         """
         ended = 0
         for second, n in sorted(self.seconds.items()):
@@ -124,7 +124,7 @@ class VisitTotals:
 
 
 def by_key(ask: ReportQuery, rows: Iterable[VisitSums]) -> tuple[dict[Group, VisitTotals], VisitTotals]:
-    """Return the totals of each row of the report by the row's key, and the totals of all rows."""
+    """Return the visit totals of each report row, by the row's key, and the totals of all rows together."""
     found: dict[Group, VisitTotals] = {}
     everyone = VisitTotals()
     for row in rows:

@@ -109,7 +109,10 @@ def _cells(totals: ScoreTotals, minimum: int) -> tuple[Cell, ...]:
 
 
 def _questions(ask: ReportQuery, said: dict[Group, ScoreTotals]) -> ReportTable:
-    """Return the table with the scores of each question; `said` has the answers by row key."""
+    """Return the table with the scores of each question.
+
+    `said` has the answer counts of each report row, by the row's key.
+    """
     rows = []
     for question, kind in sorted({which for totals in said.values() for which in totals}):
         for key in ask.ordered(set(said)):

@@ -26,7 +26,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """The segments of all agents who talked with the caller in one call; there is at least one."""
+    """The segments of one call, in the order of its talks; there is at least one.
+
+    A segment names an agent who talked with the caller, and the queue.
+    """
 
     call_id: str  # Asterisk's Linkedid
     segments: Sequence[Segment]

@@ -8,8 +8,9 @@ result of each call. The states of a callback:
     CALLING --busy--> BUSY_ONCE --due--> CALLING_AGAIN; there is no third call.
 
 A machine calls people here. So a callback is refused unless a rule allows it. A callback that is due outside
-the allowed hours or above the limits is dropped, not postponed. `called_at` has each caller's last callback.
-It is filled from the database at start, or a restarted daemon would call the same people again.
+the allowed hours or above the limits is dropped, not postponed. `called_at` has the time of each caller's
+last callback. The daemon fills it from the database at start. Otherwise a restarted daemon would call the
+same people again.
 """
 
 import re
@@ -152,9 +153,10 @@ class CallbackPlan:
         return None
 
     def due(self, now: float) -> list[CallbackCandidate]:
-        """Return the candidates to call now.
+        """Return the candidates whose callback is due now, and mark each of them as being called.
 
-        The result of each of these calls must be passed to `record_result`.
+        A due callback that the allowed hours or the limits forbid is dropped instead. The result of each call
+        must be passed to `record_result`.
         """
         self._prune(now)
         calling: list[CallbackCandidate] = []
@@ -185,10 +187,11 @@ class CallbackPlan:
             self._change(callback, following, now + wait)
 
     def take_invitation(self, uniqueid: str) -> Invitation | None:
-        """Remove a callback whose call was made, and return its invitation; None if there is none.
+        """Remove a callback whose call was made, and return its invitation.
 
-        `uniqueid` is the Uniqueid of the earlier call, which the survey rates. The dialplan may ask for the
-        invitation before Asterisk's manager interface reports that the callback was answered.
+        Return None if there is no such callback or its call was not made yet. `uniqueid` is the Uniqueid of
+        the earlier call, which the survey rates. The dialplan may ask for the invitation before Asterisk's
+        manager interface reports that the callback was answered.
         """
         callback = self._callbacks.get(uniqueid)
         if callback is None or callback.state in _DUE:
@@ -229,9 +232,10 @@ class CallbackPlan:
         self._on_done(candidate, reason)
 
     def _prune(self, now: float) -> None:
-        """Remove answered callbacks without a survey, and times in `called_at` that are no longer needed.
+        """Remove callbacks that were answered but led to no survey, and old times in `called_at`.
 
-        A time is not needed after `min_days_between` days.
+        A callback is removed when it was answered more than ANSWERED_SECONDS ago. A time is removed after
+        `min_days_between` days.
         """
         for callback in list(self._callbacks.values()):
             if callback.state is _State.ANSWERED and now - callback.at > ANSWERED_SECONDS:

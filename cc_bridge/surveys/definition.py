@@ -1,7 +1,7 @@
 """Survey definitions: `parse_survey` turns a file of `config/surveys/` into a checked `Survey`. Pure.
 
-A customer would hear a fault that appears during a call. So the parser checks the whole file before any call,
-also that each prompt has a sound file in each language. It reports all faults together.
+If a fault appeared only during a call, a customer would hear it. So the parser checks the whole file before
+any call. It also checks that each prompt has a sound file in each language. It reports all faults together.
 
 A branch leads only forward, to a later question or to the end. So a survey has no loops, and every interview
 ends.

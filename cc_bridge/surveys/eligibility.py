@@ -2,11 +2,13 @@
 
 `decide` takes the caller (`SurveyCandidate`), the queue's rules (`EligibilityRules`) and the history
 (`SurveyHistorySnapshot`). It returns a reason, or None for a caller who is invited. The dialplan gets the
-reason in CCB_SURVEY, and the decision on each eligible caller becomes one `SurveyDecision` of the funnel.
+reason in the channel variable CCB_SURVEY. The decision on each eligible caller becomes one `SurveyDecision`
+of the funnel.
 
-If several reasons apply to a caller, the first one in the list `_REASONS` counts. First come properties of
-the call, then the caller's own choice, then the contact centre's rules, and last the limits of the moment. So
-a caller with the reason `quota` or `overload` would have been invited at another time.
+If several reasons apply to a caller, the first one in the list `_REASONS` counts. The list starts with
+properties of the call. The caller's own choice follows, then the contact centre's rules, and last the limits
+on the number of surveys. So a caller with the reason `quota` or `overload` would have been invited at another
+time.
 """
 
 from collections.abc import Callable
@@ -54,7 +56,7 @@ class NotAskedReason(StrEnum):
 
 
 class SurveyStage(StrEnum):
-    """The results of a survey decision other than a reason against an invitation (NotAskedReason)."""
+    """A survey decision that is not a reason against an invitation; such a reason is a NotAskedReason."""
 
     INVITED = "invited"
     CALLER_LEFT_FIRST = "caller_left_first"  # eligible, but the caller hung up before the agent did
@@ -79,9 +81,10 @@ class EligibilityRules:
 
 @dataclass(frozen=True, slots=True)
 class SurveyCandidate:
-    """A caller whose talk with an agent has ended, as the survey decision sees the caller.
+    """A caller whose talk with an agent has ended: the facts on which the survey decision depends.
 
-    Queue, agent, times and the side that hung up are those of the last talk.
+    If the caller had several talks in the call, the queue, the agent, the times and the side that hung up are
+    those of the last talk.
     """
 
     queue: str
@@ -100,7 +103,7 @@ class SurveyCandidate:
 
 @dataclass(frozen=True, slots=True)
 class SurveyHistorySnapshot:
-    """The survey history of one caller, and the numbers of surveys to which the limits apply."""
+    """The survey history of one caller, and the numbers of surveys that the limits concern."""
 
     last_asked_at: float | None = None  # UTC seconds since the epoch; None: never, or forgotten
     opted_out: bool = False
@@ -173,9 +176,9 @@ def decide_after_hangup(
     """Return the survey decision on a caller whose talk ended without a survey.
 
     A caller who hung up first never reaches the survey. So the decision assumes that the agent had hung up
-    first. It is the reason against an invitation, or `caller_left_first` for a caller who would have been
-    invited. None means that the caller did not end the talk, so there is no decision: the call may continue,
-    or its dialplan may have no survey.
+    first. The result is the reason against an invitation, or `caller_left_first` if the caller would have
+    been invited. If the caller did not end the talk, there is no decision and the result is None: the call
+    may continue, or its dialplan may have no survey.
     """
     if candidate.ended_by is not EndedBy.CALLER:
         return None

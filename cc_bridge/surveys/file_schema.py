@@ -44,7 +44,7 @@ class BranchTable(SurveyTable):
 
 
 class _QuestionTable(SurveyTable):
-    """The keys that the table of a question has, whatever the kind of the question."""
+    """Base class of the TOML tables of questions: the keys that questions of all kinds have."""
 
     id: Identifier
     ask: Identifier
@@ -56,14 +56,14 @@ class _QuestionTable(SurveyTable):
 
 
 class ScoreTable(_QuestionTable):
-    """The table of a question whose answer is a score on a scale."""
+    """The TOML table of a question whose answer is a score on a scale."""
 
     kind: ScaleKind
     invalid: Identifier
 
 
 class ChoiceTable(_QuestionTable):
-    """The table of a question with several choices; each has a key of the keypad and a label."""
+    """The TOML table of a question with several choices; each choice has a key of the keypad and a label."""
 
     kind: Literal["choice"]
     invalid: Identifier
@@ -71,7 +71,7 @@ class ChoiceTable(_QuestionTable):
 
 
 class CommentTable(_QuestionTable):
-    """The table of a question that asks for the caller's consent and then records a spoken comment."""
+    """The TOML table of a question that asks for the caller's consent and then records a spoken comment."""
 
     kind: Literal["comment"]
     consent: Identifier
@@ -85,14 +85,14 @@ QuestionTable = ScoreTable | ChoiceTable | CommentTable
 
 
 def _without_retired_kinds(question: Any) -> Any:
-    """Return the unchanged table of a question; raise ValueError for a kind that is no longer supported."""
+    """Return a question's table unchanged; raise ValueError if the question's kind is no longer supported."""
     if isinstance(question, dict):
         check_not_retired(question.get("kind"))
     return question
 
 
 class LanguageTable(SurveyTable):
-    """The table of the question that asks in which language the caller wants the survey."""
+    """The TOML table of the question that asks in which language the caller wants the survey."""
 
     prompt: Identifier  # played in each language, one after the other
     keys: dict[Digit, LanguageCode] = Field(min_length=2)

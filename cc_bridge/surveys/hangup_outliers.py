@@ -1,4 +1,4 @@
-"""Hang-up outliers: agents whose callers hang up first more often than those of other agents. Pure.
+"""Hang-up outliers: agents whose callers hang up first more often than other agents' callers. Pure.
 
 A survey starts only if the agent hangs up first. An agent who wants no survey can stay silent until the
 caller hangs up. So the share of callers who hang up first is compared between the agents of a queue.
@@ -31,7 +31,7 @@ Z = NormalDist().inv_cdf(1 - _ONE)
 
 
 class FunnelRow(Protocol):
-    """A survey decision to be counted: a SurveyDecision, or a database row with these columns."""
+    """The interface of a survey decision to be counted: a SurveyDecision or a database row has it."""
 
     @property
     def queue(self) -> str: ...
@@ -45,7 +45,7 @@ class FunnelRow(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AgentShare:
-    """The share of one agent's callers in one queue who hung up first, with the result of the test.
+    """The share of one agent's callers in one queue who hung up first, and whether the agent is an outlier.
 
     Shares and bounds are from 0 to 1.
     """
@@ -89,17 +89,17 @@ class _HangupCounts:
 class HangupOutliers:
     """Counts the callers who hung up first, for each agent in each queue, and finds the outliers.
 
-    An agent in a queue is an outlier if two conditions hold. First, the agent's share must exceed the share
-    of the queue's other agents together, and the lower confidence bound of the difference must be above 0.
-    The bounds leave out one case in 1,000 on each side, as in comparisons of hospitals (Spiegelhalter,
-    Statistics in Medicine 24, 2005). With 4,000 pairs of agent and queue, chance alone still makes 4 or more
-    of them meet this condition.
+    An agent in a queue is an outlier if two conditions hold. First, the agent's share of such callers must
+    exceed the share of the queue's other agents together, and the lower confidence bound of the difference
+    must be above 0. The bound leaves out one case in 1,000, as in comparisons of hospitals (Spiegelhalter,
+    Statistics in Medicine 24, 2005). This condition is not enough: with 4,000 pairs of agent and queue,
+    chance alone makes 4 or more pairs meet it.
 
-    So the second condition is a limit on the probability that chance gives the agent this many hang-ups. The
-    more pairs are compared, the lower is the limit (Bonferroni). Then at most one report in 40 has an outlier
-    by chance. The probability is computed exactly, because the bounds are exceeded much more often than they
-    promise if hang-ups are few. The metrics repeat the test continuously, so they show an outlier by chance
-    more often than a report.
+    Second, the probability that chance alone gives the agent this many hang-ups must not exceed a limit. The
+    more pairs are compared, the lower is the limit (Bonferroni correction). Then at most one report in 40 has
+    an outlier by chance. The probability is computed exactly, because the confidence bounds are too narrow if
+    hang-ups are few. The metrics repeat the test continuously, so they show an outlier by chance more often
+    than a report.
 
     `minimum` is the number of callers that an agent needs, and that the queue's other agents need together.
     With `fades`, old callers lose weight: an agent's counts are halved when they reach REMEMBERED.
@@ -112,7 +112,7 @@ class HangupOutliers:
 
     @classmethod
     def of(cls, entries: Iterable[FunnelRow], minimum: int = MINIMUM) -> Self:
-        """Return the counts of all decisions in `entries`, each with the same weight."""
+        """Return an instance that has counted all decisions in `entries`, each with the same weight."""
         outliers = cls(minimum, fades=False)
         for entry in entries:
             outliers.count(entry)
@@ -137,7 +137,10 @@ class HangupOutliers:
             counts.n //= 2
 
     def agents(self) -> Iterator[AgentShare]:
-        """Yield, for each agent in each queue, the share of callers who hung up first."""
+        """Yield, for each agent in each queue, the share of callers who hung up first.
+
+        Each item also says whether the agent is an outlier in this queue.
+        """
         rare = self._significance_level()
         for queue, agents in self._queues.items():
             everyone = _sum(agents)
@@ -160,9 +163,9 @@ class HangupOutliers:
             yield QueueShare(queue, everyone.share, everyone.n, outliers)
 
     def _significance_level(self) -> float:
-        """Return the highest p-value at which a pair of agent and queue is an outlier.
+        """Return the highest p-value at which an agent in a queue still counts as an outlier.
 
-        The more pairs have enough callers to be compared, the lower is this value.
+        The more pairs of agent and queue have enough callers to be compared, the lower is this value.
         """
         compared = 0
         for agents in self._queues.values():
@@ -186,7 +189,10 @@ def _sum(agents: dict[str, _HangupCounts]) -> _HangupCounts:
 
 
 def _p_value(own: _HangupCounts, others: _HangupCounts) -> float:
-    """Return the probability that an agent has this many hang-ups or more by chance (Fisher's exact test)."""
+    """Return the probability that an agent has this many hang-ups or more by chance (Fisher's exact test).
+
+    `own` counts the callers of the agent, `others` the callers of the queue's other agents.
+    """
     both = _HangupCounts(own.left_first + others.left_first, own.n + others.n)
     likelihood = exp(_log_ways(own) + _log_ways(others) - _log_ways(both))
     total = 0.0
@@ -200,9 +206,6 @@ def _p_value(own: _HangupCounts, others: _HangupCounts) -> float:
 
 
 def _log_ways(counts: _HangupCounts) -> float:
-    """Return the logarithm of a number of combinations.
-
-    It is the number of ways to choose `left_first` callers, who hung up first, from all `n` callers.
-    """
+    """Return the natural logarithm of the number of ways to choose `left_first` of `n` callers."""
     stayed = counts.n - counts.left_first
     return lgamma(counts.n + 1) - lgamma(counts.left_first + 1) - lgamma(stayed + 1)

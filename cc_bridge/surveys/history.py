@@ -24,7 +24,7 @@ _TODAY = 25 * 3_600.0  # seconds: the longest day, on which clocks are set back
 
 @dataclass(frozen=True, slots=True)
 class PastAttempt:
-    """The columns of a past survey attempt that the history needs.
+    """A past survey attempt, with only the columns that the survey history needs.
 
     The database returns thousands of attempts, so other columns are not read.
     """
@@ -85,7 +85,7 @@ class SurveyHistory:
         return opt_out is not None and opt_out.opted_out
 
     def snapshot(self, candidate: SurveyCandidate, midnight: float, running: int) -> SurveyHistorySnapshot:
-        """Return the survey history of the candidate, and the counts that limit the number of surveys.
+        """Return the candidate's survey history, and the numbers of surveys that the limits concern.
 
         `midnight` is the start of the local day in UTC seconds since the epoch. `running` is the number of
         other surveys in progress.

@@ -82,7 +82,7 @@ class Interview:
     """
 
     def __init__(self, survey: Survey, channel_language: str = "") -> None:
-        """Set the first state.
+        """Prepare the interview; `begin` returns its first step.
 
         `channel_language` is the caller's language on the PBX, empty if it is not known.
         """
@@ -97,7 +97,11 @@ class Interview:
 
     @property
     def result(self) -> SurveyResult:
-        """The result so far: declined without an answer, complete after the last question, else partial."""
+        """The result of the survey so far.
+
+        The result is `declined` if the caller has not answered any question, `complete` if no question is
+        left, else `partial`.
+        """
         if not self.answered:
             return SurveyResult.DECLINED
         return SurveyResult.COMPLETE if self._walked else SurveyResult.PARTIAL
@@ -123,7 +127,7 @@ class Interview:
         return found(self) if found is not None else self._part("error")
 
     def _meaning(self, event: StepResult | KeyPressed | CommentRecorded) -> _Meaning:
-        """Return what an outcome means in the current state; the state table has an entry for each meaning.
+        """Convert the outcome of a step into its meaning, with which `next` looks up the state table.
 
         The meaning of keys and of silence depends on the current question.
         """
@@ -159,9 +163,10 @@ class Interview:
     # -- a question
 
     def _lead_in(self, prompt: str | None) -> Step:
-        """Return the step that plays a prompt before the current question, or asks it if there is no prompt.
+        """Return the step that plays `prompt` before the current question.
 
-        If no question is left, the step thanks the caller.
+        Without a prompt, the step asks the question directly. If no question is left, the step thanks the
+        caller.
         """
         if self._walked:
             return self._thank()
@@ -267,9 +272,9 @@ class Interview:
         return self._lead_in(prompt)
 
     def _turn_to(self, number: int) -> None:
-        """Make the question with a number the current one.
+        """Make the question with the number `number` the current question.
 
-        A number that equals the number of questions means the end of the survey.
+        If `number` equals the number of questions, the survey has no more questions.
         """
         self._number = number
         self._tries = 0  # wrong keys and silences

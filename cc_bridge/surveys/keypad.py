@@ -36,7 +36,7 @@ class KeypadInput:
         self._keys = ""
 
     def pressed(self, key: str) -> KeypadMeaning:
-        """Add the next key and return the meaning of all keys so far; an empty key is silence."""
+        """Add the next key and return the meaning of all keys so far; an empty `key` means silence."""
         keys = self._keys
         if key not in {"", "#"}:
             keys += key

@@ -1,8 +1,8 @@
 """The language question: the caller chooses the language of the survey before its first question. Pure.
 
-The question is part of a survey only if the survey's definition has `ask_language`. One prompt after the
-other offers a language, each in its own words; any key ends the prompts. If the caller does not choose, the
-survey continues in the language that would be used without the question.
+The question is part of a survey only if the survey's definition has `ask_language`. It consists of one prompt
+for each language, spoken in this language; any key ends the prompts. If the caller does not choose, the
+survey continues in the language that it would use without the language question.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,11 @@ __all__ = ["LanguageQuestion"]
 
 
 class LanguageQuestion:
-    """The state of the language question for one caller: the language that is offered, and the rounds."""
+    """The state of the language question for one caller.
+
+    The state is the language that is offered now, and the number of rounds without a choice. In one round,
+    each language is offered once.
+    """
 
     @classmethod
     def of(cls, survey: Survey, channel_language: str) -> Self | None:
@@ -42,7 +46,7 @@ class LanguageQuestion:
         return self._offer(0)
 
     def next(self, event: StepOutcome) -> Step | None:
-        """Return the step that follows an outcome; None if the question ends without a choice."""
+        """Return the step after the outcome of the last step; None if the question ends without a choice."""
         if isinstance(event, KeyPressed):
             return Speak(self._keys[event.key]) if event.key in self._keys else self._again()
         if event in {StepResult.DONE, StepResult.PROMPT_MISSING} and self._offered + 1 < len(self._languages):

@@ -23,7 +23,10 @@ class SurveyLibrary(Mapping[str, Survey]):
 
     @classmethod
     def load(cls, folder: Path, sounds: Sounds) -> Self:
-        """Read every .toml file of a folder; raise SurveyError with the faults of all files together."""
+        """Return a library of all .toml files in a folder.
+
+        Raise SurveyError with the faults of all files together, or if the folder has no .toml file.
+        """
         surveys: dict[str, Survey] = {}
         files: dict[str, Path] = {}
         faults: list[str] = []

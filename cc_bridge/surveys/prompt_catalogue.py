@@ -36,9 +36,9 @@ class PromptCatalogue(SurveyTable):
 
     @property
     def sounds(self) -> dict[str, dict[str, str]]:
-        """The name of each prompt's sound file: prompt -> language -> file name.
+        """The name of the sound file of each prompt in each language: prompt -> language -> file name.
 
-        Asterisk adds the folder of the language to the name.
+        The file name excludes the folder of the language, which Asterisk adds.
         """
         return {
             prompt: {

@@ -39,7 +39,7 @@ class QuestionBranch:
 class Question:
     """One question of a survey.
 
-    The question of a comment asks for the caller's consent to the recording.
+    A question of the kind `comment` asks whether the caller consents to the recording of a spoken comment.
     """
 
     id: str
@@ -75,11 +75,11 @@ def longer(typed: str, answers: Sequence[str]) -> bool:
 
 
 def condition(text: str, values: Sequence[int]) -> frozenset[int | None] | None:
-    """Return the values that the `when` of a branch allows: `<=2`, `>=9`, `3`, `1,2` or `skipped`.
+    """Return the answer values for which a branch is taken, given the text of its `when`.
 
-    `values` are the values that an answer can have. An empty text gives None, which means any value.
-    `skipped` gives the set of None. Raise ValueError for any other text, and for a listed value that no
-    answer has.
+    The text is `<=2`, `>=9`, `3`, a list such as `1,2`, or `skipped`. `values` are the values that an answer
+    can have. An empty text gives None: the branch is taken for any answer. `skipped` gives a set whose only
+    member is None. Raise ValueError for any other text, and for a listed value that is not in `values`.
     """
     if not text:
         return None

@@ -1,7 +1,8 @@
-"""The queue of a survey answer, found by the id of the survey attempt.
+"""The queue in which a caller was asked, for each survey answer.
 
-An Answer has no queue, since it may rate the company. The SurveyAttempt to which it belongs has the queue. So
-the queues of the surveys in progress are kept in memory.
+An Answer names the rated queue, which is empty if the answer rates the company. Only the SurveyAttempt names
+the queue in which the caller was asked. So the queues of the surveys in progress are kept in memory, by the
+id of the survey attempt.
 """
 
 from cc_bridge.records import Answer, SurveyAttempt

@@ -115,7 +115,7 @@ Step = Begin | Speak | AskKey | Play | Listen | RecordComment | Save | StopAskin
 
 
 class StepResult(Enum):
-    """The outcome of a step if it is none of KeyPressed, CommentRecorded and InterviewEnd."""
+    """The outcome of a step, unless it is a KeyPressed, a CommentRecorded or an InterviewEnd."""
 
     DONE = auto()  # played, or stored
     SILENCE = auto()  # no key was pressed, or no word was said

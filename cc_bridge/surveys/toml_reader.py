@@ -1,8 +1,8 @@
-"""The reader of survey files and prompt catalogues: TOML into checked, frozen tables. Pure.
+"""The reader of survey files and prompt catalogues: TOML into checked, immutable objects. Pure.
 
 All faults of a file are reported together, each with its line. `tomllib` does not keep line numbers, so
-`_lines` searches the text for the line of each table and key. It does not parse values. So a fault inside a
-list that is written on several lines is reported with the line where the list starts.
+`_lines` searches the text for the line of each table and key. `_lines` does not parse values. So a fault
+inside a list that is written on several lines is reported with the line where the list starts.
 """
 
 import re
@@ -137,7 +137,8 @@ def _inside_lists(keys: KeyPath, counts: dict[KeyPath, int], *, new: bool) -> Ke
     """Return the path of a table header, such as `questions.0` for the first `[[questions]]`.
 
     In the path, the name of each list of tables is followed by the index of the table. `new` means that the
-    header starts another table of a list.
+    header starts another table of a list. `counts` has the index of the last table of each list; it is
+    updated.
     """
     path: KeyPath = ()
     for depth, key in enumerate(keys, start=1):

@@ -47,7 +47,7 @@ def _question_definition(question: Question) -> dict[str, object]:
 
 
 class SurveyVersions:
-    """For each version of each survey on each PBX, the first definition that was seen."""
+    """The first known definition of each version of each survey on each PBX."""
 
     def __init__(self) -> None:
         self._first: dict[tuple[str, str, int], SurveyDefinition] = {}

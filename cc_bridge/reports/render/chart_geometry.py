@@ -1,9 +1,10 @@
 """The geometry of bar charts with intervals, which page.html.j2 draws as SVG. Pure.
 
-pygal is not used: it has no intervals and no right-to-left layout, its colours do not follow the reader's
-colour scheme, and its files load a script from another server. The charts need only four shapes.
+The library pygal is not used. It has no intervals and no right-to-left layout, its colours do not follow the
+reader's colour scheme, and its files load a script from another server. The charts need only four shapes.
 
-SVG does not follow the direction of the page's text. So this module mirrors all x coordinates for Persian.
+SVG does not follow the direction of the page's text. Persian runs from right to left, so this module mirrors
+all x coordinates for Persian.
 """
 
 from collections.abc import Iterable
@@ -27,7 +28,7 @@ _IN_TIME = {Dimension.DAY, Dimension.HOUR, Dimension.WEEKDAY}
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A mark on the axis of a chart, at the position `at`, with its text."""
+    """A mark on the axis of a chart, with its text; `at` is its position in SVG units."""
 
     at: float
     text: str
@@ -35,10 +36,10 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class ChartBar:
-    """The bar of one row; lengths are in SVG units.
+    """One bar of a chart, which shows the figure of one report row; lengths are in SVG units.
 
-    `low` and `high` are the positions of the ends of the figure's interval along the bar; None without
-    interval.
+    `low` and `high` are the positions of the two ends of the figure's interval, measured along the bar. They
+    are None if the figure has no interval.
     """
 
     label: str  # empty if there is no room for the labels of all bars
@@ -71,7 +72,11 @@ class Chart:
 
 
 def charts(table: ReportTable, wording: Localization) -> list[Chart]:
-    """Return the charts of a table; none if the table has one row, or more rows than a chart can show."""
+    """Return the charts of a table, one for each column that `table.charts` names.
+
+    The list is empty if the table has fewer than two rows. It is also empty for more than `_MOST_LINES` rows,
+    unless the rows are days, hours or weekdays.
+    """
     in_time = table.keys[-1][1] in _IN_TIME
     if len(table.rows) < 2 or (len(table.rows) > _MOST_LINES and not in_time):  # noqa: PLR2004 - one bar compares nothing
         return []
@@ -169,7 +174,10 @@ def _key(table: ReportTable, row: ReportRow, wording: Localization) -> str:
 
 
 def _short(table: ReportTable, row: ReportRow, wording: Localization) -> str:
-    """Return the text of a row's key, short enough to be written under a bar: a day without the year."""
+    """Return the text of a row's key, short enough for a label under a bar.
+
+    A day is written without the year, an hour without the minutes and the end.
+    """
     text = _key(table, row, wording)
     match table.keys[-1][1]:
         case Dimension.DAY:
@@ -187,7 +195,10 @@ def _upper(cell: Cell) -> float:
 
 
 def _scale(table: ReportTable, column: Column) -> tuple[float, float]:
-    """Return the lowest and the highest value of the scale: round numbers that include every bar."""
+    """Return the lowest and the highest value of a chart's scale.
+
+    Both are round numbers, and every bar and interval fits between them.
+    """
     if column.unit is Unit.POINTS:
         return -100.0, 100.0
     return 0.0, _top(table, column)

@@ -42,7 +42,7 @@ def as_csv(table: ReportTable, wording: Localization) -> str:
 
 
 def as_json(report: Report, wording: Localization, now: float) -> str:
-    """Return the whole report as JSON text; `now` is in UTC seconds since the epoch."""
+    """Return the whole report as JSON text; `now`, its creation time, is in UTC seconds since the epoch."""
     ask = report.ask
     content = {
         "report": report.name,

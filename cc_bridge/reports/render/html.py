@@ -27,7 +27,7 @@ pages = Environment(
 
 
 def as_html(report: Report, wording: Localization, now: float) -> str:
-    """Return the report as an HTML page; `now` is in UTC seconds since the epoch."""
+    """Return the report as an HTML page; `now`, its creation time, is in UTC seconds since the epoch."""
     ask = report.ask
     facts = {
         wording.text("page", "zone"): str(ask.days.zone or ""),
@@ -91,7 +91,11 @@ def _cells(table: ReportTable, row: ReportRow, wording: Localization) -> Iterato
 
 
 def _formulas(report: Report, wording: Localization) -> Iterator[tuple[str, str, str]]:
-    """Yield the label, formula and explanation of each column; explanations are always in English."""
+    """Yield the label, formula and explanation of each column of a report, each column once.
+
+    The explanation is empty in a Persian page, because explanations exist only in English. It is also empty
+    for a column that is not a KPI.
+    """
     seen = set()
     for table in report.tables:
         for column in table.columns:

@@ -1,7 +1,7 @@
 """Localisation: words, numbers and dates in English or Persian, in the Gregorian or Persian calendar. Pure.
 
-The words are in `texts.toml`. Note: a number within Persian text is written from left to right, so a
-renderer of HTML must isolate it.
+The words are in `texts.toml`. Note: a number within Persian text is written from left to right. So a renderer
+of HTML must isolate each number from the direction of the text around it.
 """
 
 import tomllib
@@ -66,9 +66,9 @@ def score_labels(score: str) -> dict[Language, str]:
 
 
 def answer_labels(kind: str, value: int) -> dict[Language, str]:
-    """Return the label of an answer to a question of one kind, such as `2 of 5`: language -> label.
+    """Return the label of an answer, such as `2 of 5`, in each language: language -> label.
 
-    The Persian label has Persian digits.
+    `kind` is the kind of the question, `value` is the answer. The Persian label has Persian digits.
     """
     return {
         language: Localization(language, "persian" if language == "fa" else "latin").answer(kind, value)
@@ -90,9 +90,10 @@ class Localization:
         return "rtl" if self.language == "fa" else "ltr"
 
     def text(self, part: str, name: str) -> str:
-        """Return the text called `name` from a part of texts.toml; `name` itself if there is none.
+        """Return the text called `name`, in the reader's language, from a part of texts.toml.
 
-        So a new word, such as a new reason, is shown untranslated.
+        If texts.toml has no such text, the result is `name` itself. So a new word, such as a new reason, is
+        shown untranslated.
         """
         words: Mapping[str, str] = catalogue()[self.language][part]
         return words.get(name, name)
@@ -121,7 +122,7 @@ class Localization:
     # -- numbers
 
     def value(self, unit: Unit, value: float) -> str:
-        """Return the text of a number in its unit, without n and interval."""
+        """Return a number as text in its unit, such as `12.5 %` or `1:05`, without n and interval."""
         if unit is Unit.SECONDS:
             text = _minutes(value)
         elif unit is Unit.TIME:
@@ -222,7 +223,7 @@ class Localization:
 
 
 def _minutes(seconds: float) -> str:
-    """Return seconds as text, `minutes:seconds`; a time of less than ten seconds also has tenths."""
+    """Return a duration as text, `minutes:seconds`; a duration of less than ten seconds also has tenths."""
     if 0 < abs(seconds) < 10 and round(seconds, 1) != round(seconds):  # noqa: PLR2004 - the ten
         return f"0:{seconds:04.1f}" if seconds > 0 else f"−0:{-seconds:04.1f}"  # noqa: RUF001 - typography for readers
     whole = round(abs(seconds))

@@ -1,4 +1,4 @@
-"""The renderer of a report for a terminal, drawn by rich."""
+"""The renderer of a report as text for a terminal, drawn by the library rich."""
 
 from collections.abc import Iterator
 
