@@ -3,8 +3,8 @@
 `build_digest` blocks while it reads the database, so it must run in a thread. The module is imported only
 when a digest is made: its templates and reports take memory that a daemon without digests does not need.
 
-Note: a query that names no queue covers all queues. So an owner who owns no queue gets no digest, or the
-digest would contain the figures of all queues.
+Note: a query that names no queue covers all queues. So an owner who owns no queue gets no digest. Otherwise
+the digest would contain the figures of all queues.
 """
 
 from collections.abc import Collection
@@ -39,9 +39,9 @@ def digest_timer(config: Config) -> DigestTimer:
 
 
 def owned_queues(config: Config, owner: str, entered: Collection[str]) -> tuple[str, ...]:
-    """Return the names of an owner's queues.
+    """Return the names of an owner's queues, sorted.
 
-    They are taken from the configured queues and from `entered`, the queues that callers entered.
+    The search covers the configured queues and `entered`, the queues that callers entered.
     """
     return tuple(sorted(name for name in {*config.queues, *entered} if config.queue(name).owner == owner))
 
@@ -51,7 +51,8 @@ def build_digest(
 ) -> Digest | None:
     """Return the digest of an owner's queues for a period; None if the owner has no queue.
 
-    An empty owner means the digest of all queues. `now` is in UTC seconds since the epoch.
+    An empty owner means the digest of all queues. `now` is in UTC seconds since the epoch. `name` names the
+    title.
     """
     ask = report_query(config, period.first, period.last)
     before = replace(ask, first=period.before_first, last=period.before_last)
@@ -96,8 +97,8 @@ def _follow_ups(
 ) -> FollowUpSummary | None:
     """Return the summary of an owner's follow-ups; an empty owner means all follow-ups.
 
-    `ask` has the days of the digest, `before` the days for comparison. None means that follow-ups are
-    disabled and there is none to show.
+    `ask` has the days of the digest, `before` has the days for comparison. If follow-ups are disabled and
+    there are none to show, the result is None.
     """
     counted = follow_ups.counts(connection, now)
     theirs = [found for name, found in counted.items() if not owner or name == owner]

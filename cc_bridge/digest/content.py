@@ -1,10 +1,11 @@
-"""The content of a digest: totals of reports for a period, next to those of an earlier period. Pure.
+"""The content of a digest: totals of reports for a period, next to the totals of an earlier period. Pure.
 
-Each figure is a cell of a report. So a digest and `cc-bridge report` of the same days never differ.
+Each figure is a cell of a report. So a digest and `cc-bridge report` never differ for the same days.
 
-A difference that chance explains is not highlighted. The figure of a period and that of the earlier period
-are a pair. A pair is highlighted only if both figures have enough calls or answers and their intervals do not
-overlap. The intervals are first widened for the number of pairs (Bonferroni).
+A difference that chance explains is not highlighted. Each figure is compared with the same figure of the
+earlier period. The two are highlighted only if both have enough calls or answers and their intervals do not
+overlap. The intervals are first widened: the more pairs of figures are compared, the wider they are
+(Bonferroni correction).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -70,7 +71,7 @@ _LOW = (
 
 
 class DigestName(StrEnum):
-    """The title of a digest, which depends on the length of its period; a name of a text in texts.toml."""
+    """The name of a digest's title in texts.toml; it depends on the length of the digest's period."""
 
     DAY = "digest_day"
     WEEK = "digest_week"
@@ -80,10 +81,10 @@ class DigestName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FollowUpSummary:
-    """The numbers of follow-ups that are open now, and of those that were closed in two periods.
+    """The numbers of follow-ups that a digest shows: open ones, overdue ones and closed ones.
 
-    `closed` and `close_median` are for the period of the digest. `closed_before` and `close_median_before`
-    are for the earlier period with which it is compared.
+    `waiting` and `overdue` are counted now. `closed` and `close_median` are for the period of the digest.
+    `closed_before` and `close_median_before` are for the earlier period with which the digest is compared.
     """
 
     waiting: int  # open and taken follow-ups now, including overdue ones
@@ -118,8 +119,8 @@ def digest(
 ) -> Digest:
     """Return the digest of the period of `ask`, compared with the period of `before`.
 
-    `here` is the source of the rows for `ask`, `there` that for `before`. `lost_calls` are the lost calls of
-    both periods.
+    `here` is the source of the rows for `ask`, `there` is the source for `before`. `lost_calls` are the lost
+    calls of both periods.
     """
     calls = list(lost_calls)
     reports = _reports(ask, here)

@@ -1,9 +1,9 @@
 """Digest delivery: digests that are due are built and sent to the mail server.
 
 A delivery is one digest for one address. `send_due` runs in a thread. After a downtime it sends only the
-latest digest. If several daemons use one database, a daemon claims a delivery there, so that no other one
-sends it too. A failed delivery is retried with growing pauses for one day and then given up. A delivery that
-the mail server rejects permanently is given up immediately.
+latest digest. If several daemons use one database, a daemon claims a delivery in the database, so that no
+other daemon sends it too. A failed delivery is retried with growing pauses for one day and then given up. A
+delivery that the mail server rejects permanently is given up immediately.
 
 The process may end, or the database may fail, after a mail was sent and before this is stored. So the start
 of sending is stored first. If only the start is stored, the mail may have arrived and is not sent again; see
@@ -68,11 +68,11 @@ def send_due(
     at_once: bool = False,
     again: bool = False,
 ) -> DigestRunResult:
-    """Send the latest digest to all addresses that have not got it yet, and return the result.
+    """Send the latest digest to all addresses that have not received it yet, and return the result.
 
     `me` is a unique name of this process, `clock` returns UTC seconds since the epoch. After `stop` returns
-    True, no further delivery starts. `at_once` means not to wait for the time of the next retry. `again`
-    means also to repeat deliveries that were sent or given up.
+    True, no further delivery starts. With `at_once`, a postponed delivery does not wait for the time of its
+    next retry. With `again`, deliveries that were sent or given up are repeated too.
     """
     timer, period, keys = due_deliveries(config, clock())
     posted = DigestRunResult(timer.every, timer.due(clock())[0])
@@ -143,7 +143,7 @@ def message_id(key: DeliveryKey, enqueued_at: float, sender: str) -> str:
 
 
 class _DigestRun:
-    """One run of `send_due`; the digest of an owner is built once for all addresses of the owner."""
+    """One run of `send_due`, which builds an owner's digest only once for all addresses of the owner."""
 
     def __init__(
         self,
@@ -163,9 +163,9 @@ class _DigestRun:
         self._made: dict[tuple[str, str], Digest | None] = {}
 
     def one(self, each: DigestDelivery, *, at_once: bool) -> None:
-        """Send one delivery unless another process has claimed it, and store the result.
+        """Send one delivery, unless another process has claimed it, and store the result.
 
-        `at_once` means not to wait for the time of the next retry.
+        With `at_once`, a postponed delivery does not wait for the time of its next retry.
         """
         key, now = each.key, self._clock()
         if self._known.left_unclear(key, now):
@@ -225,7 +225,7 @@ class _DigestRun:
 def _why(error: Exception) -> str:
     """Return the text of an error in one line.
 
-    The type of the error is added in front unless the error is cc_bridge's own.
+    Unless the error is a CcBridgeError, the name of its type is put before the text.
     """
     text = " ".join(str(error).split())
     return text if isinstance(error, CcBridgeError) else f"{type(error).__name__}: {text}"

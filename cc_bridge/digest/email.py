@@ -46,7 +46,10 @@ class MailHeaders:
 
 
 def as_mail(digest: Digest, wording: Localization, owner: str, envelope: MailHeaders) -> bytes:
-    """Return the mail as bytes, which are 7-bit characters with the line ends of SMTP."""
+    """Return a digest as a mail: bytes of 7-bit characters with the line ends of SMTP.
+
+    An empty owner means that the digest covers all queues. `envelope` has the headers of the mail.
+    """
     file = f"digest-{digest.brief.ask.first.isoformat()}.html"
     mail = EmailMessage(_SEVEN_BIT)
     mail["From"] = Address(_line(envelope.sender_name), addr_spec=envelope.sender)
@@ -106,7 +109,10 @@ def _span(wording: Localization, first: date, last: date) -> list[str]:
 
 
 def _number(text: str, wording: Localization) -> str:
-    """Return a number or date that keeps the order of its parts inside right-to-left text."""
+    """Return a number or date with marks that keep the order of its parts inside right-to-left text.
+
+    In a left-to-right language, the text is returned unchanged.
+    """
     return f"{_LEFT_TO_RIGHT}{text}{_END}" if wording.direction == "rtl" else text
 
 

@@ -32,7 +32,7 @@ class Frequency(StrEnum):
 class Period:
     """The days that a digest covers, and the earlier days with which they are compared.
 
-    The digest covers the days from `first` to `last`, the comparison those from `before_first` to
+    The digest covers the days from `first` to `last`. They are compared with the days from `before_first` to
     `before_last`. First and last days are included.
     """
 
@@ -56,9 +56,9 @@ def period_of(every: Frequency, day: date, days: Days) -> Period:
 
 @dataclass(frozen=True, slots=True)
 class DigestTimer:
-    """The timer of digests: they are due at an hour of certain days.
+    """The timer of digests, which are due at the hour `hour` of certain days.
 
-    `every` decides which days these are: all days, one day of the week, or the first day of each month.
+    `every` decides the days: all days, one day of the week, or the first day of each month.
     """
 
     every: Frequency
@@ -79,7 +79,7 @@ class DigestTimer:
     def next_due(self, now: float) -> float:
         """Return the first instant after `now` at which a digest is due.
 
-        Both are in UTC seconds since the epoch.
+        `now` and the result are UTC seconds since the epoch.
         """
         day = self.days.today(now)
         while not (self._fits(day) and self._at(day) > now):

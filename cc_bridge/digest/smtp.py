@@ -5,7 +5,7 @@ client.
 
 Note: if the connection fails while or after the text of the mail is sent, the server may have accepted the
 mail. The outcome is then UNCLEAR, and the mail must not be sent again. `send` calls `on_text` before it sends
-the text, so that its caller can store that the mail may have been sent.
+the text. So the caller of `send` can store that the mail may have been sent.
 """
 
 import contextlib
@@ -62,7 +62,8 @@ def send(server: MailServer, sender: str, address: str, mail: bytes, on_text: Ca
     """Send a mail to one address.
 
     `on_text` is called before the text of the mail is sent. Raise MailFailed, with the reason in one line, if
-    the mail was not sent or only may have been sent. Raise ConfigError if the CA file cannot be read.
+    the mail was not sent or if it is unclear whether it was sent. Raise ConfigError if the CA file cannot be
+    read.
     """
     for each in (sender, address):
         if not _ADDRESS.fullmatch(each):  # smtplib would change such an address
@@ -96,9 +97,9 @@ def try_out(server: MailServer) -> None:
 
 
 def _connected(server: MailServer) -> smtplib.SMTP:
-    """Return a session that is encrypted as configured and logged in.
+    """Return an SMTP session with the mail server, encrypted as configured and logged in.
 
-    No password is sent before the encryption starts.
+    No password is sent before the encryption starts. The configuration may switch the encryption off.
     """
     if server.tls == "implicit":
         client: smtplib.SMTP = smtplib.SMTP_SSL(

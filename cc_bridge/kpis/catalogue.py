@@ -1,9 +1,9 @@
 """The KPI catalogue: the name, meaning, formula, unit and source of each KPI. Pure.
 
-The HELP texts of metrics (`help_text`) and the page `config/docs/kpis.md` are made from it.
+The HELP texts of metrics (`help_text`) and the page `config/docs/kpis.md` are made from the catalogue.
 
-Note: people read the formulas, and tests evaluate them. A formula therefore uses names of the code where code
-computes the KPI: the fields of VisitCounts, or the times of a record.
+Note: people read the formulas, and tests evaluate them. So if code computes a KPI, the formula uses the names
+in this code: the fields of VisitCounts, or the times of a record.
 """
 
 from collections.abc import Iterable, Mapping
@@ -66,7 +66,7 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         ),
         Kpi(
             "short_abandons",
-            "Callers who hung up before the queue's short_abandon_seconds; they are also in abandoned",
+            "Visits abandoned before the queue's short_abandon_seconds; they also count as abandoned",
             "number of abandoned visits with wait < short_abandon_seconds",
             "visits",
             "queue_visits.outcome, queue_visits.wait_seconds",
@@ -74,7 +74,7 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         ),
         Kpi(
             "answered_within",
-            "Callers answered within the T of their queue's service level",
+            "Visits answered within T, the queue's service_level_seconds",
             "number of answered visits with wait <= T",
             "visits",
             "queue_visits.outcome, queue_visits.wait_seconds",
@@ -82,7 +82,7 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         ),
         Kpi(
             "abandoned_within",
-            "Callers who hung up within the T of their queue's service level; they are also in abandoned",
+            "Visits abandoned within T, the queue's service_level_seconds; they also count as abandoned",
             "number of abandoned visits with wait <= T",
             "visits",
             "queue_visits.outcome, queue_visits.wait_seconds",
@@ -137,7 +137,7 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         ),
         Kpi(
             "talk",
-            "Time of one agent with one caller, with hold, without the survey and music after it",
+            "Talk time of one agent with one caller, with hold, without survey and music after the talk",
             "ended_at - answered_at",
             "seconds",
             "BridgeEnter of the second to BridgeLeave of the first, AttendedTransfer; talks.talk_seconds",
@@ -145,7 +145,7 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         ),
         Kpi(
             "hold",
-            "Time in which the caller was on hold in a talk, consultations included; part of the talk",
+            "Time in which the caller was on hold in a talk, consultations included; part of the talk time",
             "sum of unheld - held",
             "seconds",
             "Hold to Unhold, BridgeEnter of the agent elsewhere to the return; talks.hold_seconds",
@@ -153,7 +153,7 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         ),
         Kpi(
             "talk_ends",
-            "Talks that ended, by the party or event that ended them",
+            "Talks that ended, by what ended them: caller, agent, transfer, system or unobserved",
             "number of talks with the ending",
             "talks",
             "HangupRequest, SoftHangupRequest, BlindTransfer, AttendedTransfer; talks.ended_by",
@@ -168,7 +168,7 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         ),
         Kpi(
             "handle",
-            "Handling time of one talk; its wrap-up is the member's wrapuptime, else the queue's",
+            "Handling time of one talk; wrap_up is the wrapuptime of the queue member, else of the queue",
             "talk + wrap_up",
             "seconds",
             "QueueMemberStatus, the configuration; talks.talk_seconds",
@@ -404,7 +404,10 @@ def page() -> str:
 
 
 def _examples() -> Iterable[tuple[str, ...]]:
-    """Yield a table row for each service level: definition, other products, value of the example day."""
+    """Yield one table row for each definition of the service level.
+
+    A row has the definition's name, the other products that use it, and its value for `_EXAMPLE_DAY`.
+    """
     for definition in ServiceLevelDefinition:
         share = from_counts(_EXAMPLE_DAY, definition)
         percent = f"{share.percent:.1f} %" if share else "no data"

@@ -2,7 +2,8 @@
 
 An entry has the scale, keys, low ratings and scores of a kind. Survey files, configuration, reports, the KPI
 catalogue and the schema reference are made from these entries. The texts that people read are in
-`reports/render/texts.toml`. `tests/unit/kpis/test_question_kinds.py` checks that all of them agree.
+`reports/render/texts.toml`. `tests/unit/kpis/test_question_kinds.py` checks that all these parts agree with
+the entries.
 """
 
 from collections.abc import Mapping
@@ -28,7 +29,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ScoreType:
-    """One score of a question kind. `words` (the meaning) and `formula` also define its KPI."""
+    """One score of a question kind.
+
+    `words` and `formula` are also the meaning and the formula of the score's KPI.
+    """
 
     name: str  # of the KPI, of its label in texts.toml, and of its field in CSV and JSON
     unit: Unit
@@ -52,16 +56,20 @@ class QuestionKind:
 
     @property
     def keys(self) -> Mapping[str, int]:
-        """The stored value by the keys that a caller presses, such as `"10"` -> 10."""
+        """The stored value for each text of keys that a caller can press, such as `"10"` -> 10."""
         return {str(value): value for value in self.scale} if self.own_keys is None else self.own_keys
 
     @property
     def retired(self) -> bool:
-        """Whether surveys can no longer ask this kind; stored answers stay readable."""
+        """Whether surveys can no longer ask questions of this kind; stored answers stay readable."""
         return bool(self.replaced_by)
 
     def compute(self, answers: AnswersByValue, minimum: int = MINIMUM) -> dict[str, Score | None]:
-        """Return the scores by name, None without answers; raise ValueError for a value off the scale."""
+        """Return the scores of this kind: name of the score -> score, None without answers.
+
+        `answers` is the number of answers by value. A score of fewer than `minimum` answers is marked as too
+        few to be shown. Raise ValueError for a value outside the scale.
+        """
         return {score.name: score.method(score.name, answers, self.scale, minimum) for score in self.scores}
 
 

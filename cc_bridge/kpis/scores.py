@@ -3,8 +3,8 @@
 A 95 % interval holds the true value in 95 of 100 samples. The input is the number of answers by value, as
 SQL's GROUP BY returns it.
 
-A score of few answers says nothing about an agent. Below `minimum` answers a score is computed, but it is not
-`enough` to be shown or ranked. Without answers the score is None, not 0 %.
+A score of few answers says nothing about an agent. So a score of fewer than `minimum` answers is computed,
+but its field `enough` is False: it is neither shown nor ranked. Without answers the score is None, not 0 %.
 """
 
 # The intervals. Shares have Wilson's interval.
@@ -52,7 +52,7 @@ answers. It raises ValueError for an answer outside the scale.
 
 
 def share_of(*values: int) -> ScoreMethod:
-    """Return a score method: the % of the answers that have one of the given values."""
+    """Return a function that computes a score: the % of the answers that have one of the given values."""
 
     def share(name: str, answers: AnswersByValue, scale: range, minimum: int) -> Score | None:
         n = _count(answers, scale)
@@ -135,7 +135,8 @@ _STUDENT_T = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2
 def student_t(freedom: int) -> float:
     """Return the 97.5 % point of Student's t for `freedom` degrees of freedom, exact to 0.0002.
 
-    From 10 degrees of freedom on, it is computed from the normal point (Abramowitz and Stegun 26.7.5).
+    From 10 degrees of freedom on, the result is computed from the 97.5 % point of the normal distribution
+    (Abramowitz and Stegun 26.7.5).
     """
     if freedom <= len(_STUDENT_T):
         return _STUDENT_T[freedom - 1]

@@ -3,12 +3,12 @@
 `service_level` takes the visits of one queue. `from_counts` takes counts, such as from SQL. Queues with
 different thresholds are counted one by one, and their counts are added.
 
-A visit is within T if its wait is at most T, as in app_queue (Asterisk 22) and in a histogram. A short
-abandon has a wait less than the limit, so a limit of 0 means none. Waits are rounded to the microsecond, as
-stored, so that live and stored values agree at the bound.
+A visit is in time if its wait is at most the queue's threshold, as in app_queue (Asterisk 22) and in a
+histogram. A short abandon has a wait less than the limit; with a limit of 0 there are none. Waits are rounded
+to the microsecond, as in the database, so that live and stored values agree.
 
-Note: Asterisk's ServicelevelPerf2 differs from `removed` here. Asterisk counts whole seconds, and it counts a
-caller whose wait timed out or who was not let in as abandoned.
+Note: Asterisk's ServicelevelPerf2 differs from the definition `removed`. Asterisk counts whole seconds, and
+it counts a caller whose wait timed out or who was not let in as abandoned.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -32,7 +32,10 @@ _MICROSECONDS = 6  # decimals of a wait in seconds
 
 
 class ServiceLevelDefinition(StrEnum):
-    """A definition of the service level: which visits are counted. `kpis/catalogue.py` has the formulas."""
+    """A definition of the service level, which decides the visits that are counted.
+
+    `kpis/catalogue.py` has the formula of each definition.
+    """
 
     ANSWERED = "answered"
     REMOVED = "removed"
@@ -45,7 +48,10 @@ DEFAULT = ServiceLevelDefinition.NO_SHORT
 
 
 class QueueStay(Protocol):
-    """The interface of a visit for the service level; a QueueVisit and a database row both have it."""
+    """The two fields of a visit that the service level needs.
+
+    A QueueVisit and a database row both have this interface.
+    """
 
     @property
     def outcome(self) -> str: ...
@@ -89,7 +95,11 @@ class VisitCounts:
 
     @classmethod
     def of(cls, stays: Iterable[QueueStay], threshold: float, short_abandon: float) -> "VisitCounts":
-        """Count the visits of one queue; `threshold` and `short_abandon` are its settings, in seconds."""
+        """Return the counts of one queue's visits.
+
+        `threshold` is the longest wait in time. An abandoned visit with a wait less than `short_abandon` is a
+        short abandon. Both are in seconds.
+        """
         waits: dict[str, list[float]] = {outcome: [] for outcome in Outcome}
         for stay in stays:
             waits[stay.outcome].append(round(stay.wait_seconds, _MICROSECONDS))
@@ -123,7 +133,10 @@ _SHARES: Mapping[ServiceLevelDefinition, Callable[[VisitCounts], tuple[int, int]
 
 
 def from_counts(counts: VisitCounts, definition: ServiceLevelDefinition = DEFAULT) -> Share | None:
-    """Return the service level; None if the definition counts no visits, since no data is not 100 %."""
+    """Return the service level by one definition.
+
+    Return None if the definition counts none of the visits, because without data 100 % would be wrong.
+    """
     numerator, n = _SHARES[definition](counts)
     return Share(numerator, n) if n else None
 
@@ -136,6 +149,7 @@ def service_level(
 ) -> Share | None:
     """Return the service level of one queue's visits; None if the definition counts no visits.
 
-    `threshold` is T and `short_abandon` the limit of a short abandon, both in seconds.
+    `threshold` is the longest wait in time. An abandoned visit with a wait less than `short_abandon` is a
+    short abandon. Both are in seconds.
     """
     return from_counts(VisitCounts.of(stays, threshold, short_abandon), definition)

@@ -1,7 +1,7 @@
 """Collectors: gauges and counters that are read from the live objects of a daemon at each scrape.
 
 A scrape must run in the reactor's thread, because the live objects are not thread-safe. A metric family is
-exported even if it has no value yet, because an alert must not miss its metric.
+exported even if it has no value yet, so that each metric in an alert exists.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -38,7 +38,8 @@ _NO_OWNER = "-"
 class RenderedFamily(Metric):
     """A metric family that gives prometheus_client its name, help text and type, but no samples.
 
-    `lines` has the samples as finished lines of text, which `record_metrics.py` adds to the page.
+    `lines` has the samples as lines of text in the exposition format. `record_metrics.py` adds them to the
+    page.
     """
 
     def __init__(self, family: Family, lines: Iterator[str]) -> None:
@@ -58,10 +59,10 @@ def _read(name: str, pbx: str, values: Values) -> Metric:
 
 
 class QueueCollector(Collector):
-    """The collector of each queue's service level threshold and of two figures about callers who hang up.
+    """Collects each queue's service level threshold and two figures about callers who hang up first.
 
-    One figure is the share of survey candidates who hung up during the talk. The other is the number of
-    agents with an unusual share. No metric names these agents; the reports do.
+    The first figure is the share of callers due for an invitation who hung up before the agent. The second
+    figure is the number of agents with an unusually high share. No metric names these agents; the reports do.
     """
 
     def __init__(self, pbx: str, outliers: HangupOutliers, thresholds: Mapping[str, float]) -> None:
@@ -81,7 +82,7 @@ class QueueCollector(Collector):
 
 
 class FollowUpCollector(Collector):
-    """The collector of each owner's numbers of follow-ups: those not closed, and those overdue."""
+    """Collects each owner's number of follow-ups that are not closed, and the number that are overdue."""
 
     def __init__(self, pbx: str, by_owner: Mapping[str, FollowUpCount]) -> None:
         self._pbx = pbx
@@ -101,9 +102,9 @@ class FollowUpCollector(Collector):
 
 
 class DigestCollector(Collector):
-    """The collector of the times at which digests were last due and sent, and of the mails given up.
+    """Collects the times at which a digest was last due and last sent, and the number of mails given up.
 
-    There are no series while digests are off.
+    While digests are off, the metrics have no series.
     """
 
     def __init__(self, pbx: str, digests: DigestState) -> None:
@@ -125,9 +126,10 @@ def _by_name(values: Mapping[str, float]) -> Values:
 
 
 class StateCollector(Collector):
-    """The collector of the live state of calls, AMI link, FastAGI server, storage, journal and webhooks.
+    """Collects the live state of calls, AMI link, FastAGI server, storage, journal and webhooks.
 
-    `forwarder` is None without a database server, `webhooks` is None without webhooks.
+    `forwarder` is None without a database server, `webhooks` is None without webhooks. Their metrics are then
+    not exported.
     """
 
     def __init__(
@@ -149,7 +151,7 @@ class StateCollector(Collector):
         self._webhook_state = webhooks
 
     def describe(self) -> Iterable[Metric]:
-        """Return nothing, so that the registry does not call `collect` to learn the names."""
+        """Return nothing, so that the registry does not call `collect` to learn the names of the metrics."""
         return ()
 
     def collect(self) -> Iterator[Metric]:

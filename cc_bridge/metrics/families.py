@@ -3,12 +3,12 @@
 `record_metrics.py` and `collectors.py` export exactly these metrics. `reference.py` writes
 `config/docs/metrics.md` from them. The HELP text of a KPI, with its formula, comes from `kpis/catalogue.py`.
 
-A new counter of a queue needs an entry here and a call of `RecordMetrics.count` at the event. The instrument
-and its series at 0 follow from `labels` and `initial`. `queue` is the first label of every family that has
-it.
+A new counter of a queue needs an entry here and a call of `RecordMetrics.count` at the event. RecordMetrics
+creates the counter from its entry, and creates the series that exist at 0 from `labels` and `initial`. In
+each family with the label `queue`, this label is the first one.
 
-`series` is a Python expression with the names of `SIZES`. The tests evaluate it against a page on which each
-possible series exists.
+The field `series` is a Python expression that uses the names of `SIZES`. Tests compare its value with the
+number of series on a page on which each possible series exists.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -89,9 +89,10 @@ class MetricFamily:
         return "agent" in self.labels
 
     def initial_labels(self) -> Iterator[Labels]:
-        """Yield the label values of each series that exists at 0 from the start, without the queue's name.
+        """Yield the label values of each series that exists at 0 before its first event.
 
-        Raises KeyError for a label other than `queue` that is not in `initial`.
+        The value of the label `queue` is left out. Raise KeyError for any other label that is not in
+        `initial`.
         """
         return product(*(self.initial[label] for label in self.labels if label != "queue"))
 
@@ -300,8 +301,8 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "hangup_outlier_agents",
             "gauge",
-            "Agents of the queue whose callers hang up first significantly more often than the callers of its"
-            " other agents.",
+            "Agents of the queue whose callers hang up first significantly more often than the callers of the"
+            " queue's other agents.",
             "agents",
             ("queue",),
             "queues",
@@ -503,7 +504,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "storage_dropped_records",
             "counter",
-            "Records lost to a full queue, a full journal or a forced stop.",
+            "Records that were lost because of a full queue, a full journal or a forced stop.",
             "records",
         ),
         MetricFamily("journal_bytes", "gauge", "Size of the journal on local disk.", "bytes"),
@@ -523,7 +524,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "journal_oldest_seconds",
             "gauge",
-            "Age of the oldest record that has not been forwarded to the database server; 0 if none waits.",
+            "Age of the oldest journal record not yet forwarded to the database server; 0 if none waits.",
             "seconds",
         ),
         MetricFamily(

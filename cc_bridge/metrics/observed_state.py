@@ -41,14 +41,14 @@ class TalkState(Protocol):
 
 
 class TalkStates(Protocol):
-    """The interface of the object that holds all talks of the tracker."""
+    """The interface of the object in the call tracker that holds all talks."""
 
     def in_progress(self) -> Iterable[TalkState]:
         """Return the talks in progress."""
 
 
 class AgentStates(Protocol):
-    """The interface of the object that holds all agents of the tracker."""
+    """The interface of the object in the call tracker that holds all agents."""
 
     def counts(self) -> Mapping[tuple[str, AgentState], int]:
         """Return the number of agents in each state in each queue, by (queue, state)."""
@@ -106,10 +106,11 @@ class StoreState(Protocol):
 
 
 class JournalState(Protocol):
-    """The interface of the journal: its size and limit in bytes, and its records that are not forwarded.
+    """The interface of the journal.
 
-    `oldest_seconds` is the age of the oldest of these records; `rejected` counts those that the database
-    server refused.
+    `size` and `limit` are in bytes. `pending` is the number of records that are not yet forwarded to the
+    database server, `oldest_seconds` is the age of the oldest of them. `rejected` is the number of records
+    that the database server refused.
     """
 
     pending: int
@@ -135,7 +136,7 @@ class ForwarderState(Protocol):
 
 
 class WebhookState(Protocol):
-    """The interface of the webhook deliveries; `results` counts events by endpoint and result."""
+    """The interface of the webhook deliveries; `results` is the number of events by (endpoint, result)."""
 
     results: Tally[tuple[str, str]]
 

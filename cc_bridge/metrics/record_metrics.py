@@ -105,8 +105,8 @@ class RecordMetrics:
     def _add(self, family: MetricFamily, thresholds: Iterable[float]) -> None:
         """Create the counter or histogram of a family.
 
-        If the family has no label `queue`, its initial series are created too. `thresholds` (seconds) become
-        additional bounds of the wait histogram.
+        The series that exist at 0 from the start are created too, unless the family has the label `queue`.
+        `thresholds` (seconds) become additional bounds of the wait histogram.
         """
         name = f"{PREFIX}{family.name}"
         instrument: Counter | Histogram
@@ -122,10 +122,10 @@ class RecordMetrics:
                 instrument.init_series(*labels)
 
     def init_queue(self, queue: str, threshold: float, questions: Iterable[Question] = ()) -> None:
-        """Create all series of a queue at 0, including those for the questions of its survey.
+        """Create the series of a queue at 0, including the series for the questions of its survey.
 
-        `threshold` is the queue's service level threshold in seconds. Series with an agent as label are
-        created by the agent's first talk.
+        `threshold` is the queue's service level threshold in seconds. A series with an agent as label is not
+        created here; the agent's first talk creates it.
         """
         self._thresholds[queue] = threshold
         answers = [(question.id, question.kind, value) for question in questions for value in question.values]
@@ -136,7 +136,10 @@ class RecordMetrics:
                     instrument.init_series(queue, *labels)
 
     def count(self, name: str, *labels: object, by: float = 1) -> None:
-        """Add `by` to a counter of the family `name`; the label values are in the order of its labels."""
+        """Add `by` to a series of the counter `name`.
+
+        `labels` are the label values, in the order in which the metric family lists its labels.
+        """
         self._counters[name].inc(*labels, by=by)
 
     def count_call(self, call: Call) -> None:
@@ -146,11 +149,11 @@ class RecordMetrics:
     def count_visit(self, visit: QueueVisit, threshold: float, short: float) -> None:
         """Count a visit by outcome, with its wait time.
 
-        A visit that was answered or abandoned within the threshold, or is a short abandon, is also counted
-        as such.
+        Three more counters count the visits answered within the threshold, the visits abandoned within the
+        threshold, and the short abandons.
 
-        `threshold` is the queue's service level threshold, `short` its short abandon limit; both are seconds.
-        The comparisons are the same as in `kpis/service_level.py`.
+        `threshold` is the queue's service level threshold, `short` is its short abandon limit; both are
+        seconds. The comparisons are the same as in `kpis/service_level.py`.
         """
         self.count("visits", visit.queue, visit.outcome)
         self._histograms[_WAIT].observe(visit.wait_seconds, visit.queue, visit.outcome)
@@ -169,8 +172,8 @@ class RecordMetrics:
     def count_talk(self, talk: Talk, wrap_up: float) -> None:
         """Count a talk with its talk time, handling time and hold time.
 
-        `wrap_up` is the wrap-up time after the talk in seconds. For a talk that was observed only in part,
-        only the end is counted, not the durations.
+        `wrap_up` is the wrap-up time after the talk in seconds. If the talk was observed only in part, its
+        durations are not counted, only its end.
         """
         if not talk.partial:
             handle = talk.talk_seconds + wrap_up
@@ -199,10 +202,10 @@ class RecordMetrics:
         self.count("observation_gap_calls", gap.reason, by=gap.calls_affected)
 
     def count_survey_decision(self, entry: SurveyDecision) -> None:
-        """Count the caller of a survey decision as eligible, and count the stage that the caller reached.
+        """Count the caller of a survey decision as eligible, and count the result of the decision.
 
-        The stage "invited" is left out here: it is counted by a separate call of `count_survey_stage`. A
-        callback does not count as eligible again.
+        The result `invited` is not counted here: `count_survey_stage` is called for it separately. A callback
+        does not count as eligible, because its caller was counted at the end of the first call.
         """
         self._outliers.count(entry)
         # A callback is not counted as eligible: the caller was already counted at the end of the first call.
@@ -250,7 +253,10 @@ class RecordMetrics:
         webhooks: WebhookState | None = None,
         digests: DigestState | None = None,
     ) -> None:
-        """Export the state of these live objects at each scrape; None means that the part is not in use."""
+        """Export the state of these live objects at each scrape.
+
+        An object that is None is not in use, and its metrics are not exported.
+        """
         if digests is not None:
             self.registry.register(DigestCollector(self._pbx, digests))
         self.registry.register(StateCollector(self._pbx, tracker, link, store, agi, forwarder, webhooks))

@@ -1,4 +1,4 @@
-"""The metrics reference page, `config/docs/metrics.md` with each metric's rules and panels.
+"""The metrics reference page, `config/docs/metrics.md`: each metric, and the rules and panels that use it.
 
 Pure. `cc-bridge metrics` prints the page, from the files in `config/prometheus/` and `config/grafana/`.
 
@@ -47,7 +47,7 @@ uses `process_start_time_seconds`."""
 def metrics_in(text: str) -> set[str]:
     """Return the names of cc_bridge's metrics in a PromQL expression.
 
-    A series that belongs to a histogram, such as `..._bucket`, is returned as the name of the histogram.
+    For a series of a histogram, such as `..._bucket`, the result has the name of the histogram.
     """
     known = {family.exposed_name for families in FAMILIES.values() for family in families}
     named: set[str] = set(_METRIC.findall(text))
@@ -55,12 +55,12 @@ def metrics_in(text: str) -> set[str]:
 
 
 def records_in(text: str) -> set[str]:
-    """Return the names of series in a PromQL expression that recording rules create."""
+    """Return the names of recorded series in a PromQL expression: series that a recording rule creates."""
     return set(_RECORD.findall(text))
 
 
 def uses_in_rules(rules: str) -> Iterator[tuple[str, str]]:
-    """Yield each metric that a Prometheus rule file uses, with the name of the rule or alert.
+    """Yield pairs: a metric that a Prometheus rule file uses, and the name of the rule or alert that uses it.
 
     Recording rules that differ only in the time window, such as 5m and 1h, have the same name here.
     """
@@ -71,7 +71,10 @@ def uses_in_rules(rules: str) -> Iterator[tuple[str, str]]:
 
 
 def uses_in_dashboard(dashboard: str) -> Iterator[tuple[str, str]]:
-    """Yield each metric that a Grafana dashboard (JSON) uses, with the title of the panel."""
+    """Yield pairs: a metric that a Grafana dashboard (JSON) uses, and the title of the panel that uses it.
+
+    A metric that a template variable of the dashboard uses is paired with the title of the dashboard.
+    """
     board = json.loads(dashboard)
     for metric in metrics_in(json.dumps(board.get("templating", {}))):
         yield metric, f"dashboard {board.get('title')}"
