@@ -31,7 +31,7 @@ __all__ = ["build_digest", "build_mail", "build_page", "digest_timer", "owned_qu
 
 
 def digest_timer(config: Config) -> DigestTimer:
-    """Return the timer for the frequency, weekday and hour of digests that are configured."""
+    """Return the timer of digests with the configured frequency, weekday and hour."""
     settings = config.digest
     return DigestTimer(
         Frequency(settings.frequency), report_days(config), WEEKDAYS.index(settings.weekday), settings.hour
@@ -39,9 +39,9 @@ def digest_timer(config: Config) -> DigestTimer:
 
 
 def owned_queues(config: Config, owner: str, entered: Collection[str]) -> tuple[str, ...]:
-    """Return the names of an owner's queues, sorted.
+    """Return the sorted names of an owner's queues.
 
-    The search covers the configured queues and `entered`, the queues that callers entered.
+    The function searches the configured queues and `entered`, the queues that callers entered.
     """
     return tuple(sorted(name for name in {*config.queues, *entered} if config.queue(name).owner == owner))
 
@@ -51,8 +51,8 @@ def build_digest(
 ) -> Digest | None:
     """Return the digest of an owner's queues for a period; None if the owner has no queue.
 
-    An empty owner means the digest of all queues. `now` is in UTC seconds since the epoch. `name` names the
-    title.
+    An empty owner means the digest of all queues. `now` is in UTC seconds since the epoch. `name` selects the
+    title of the digest.
     """
     ask = report_query(config, period.first, period.last)
     before = replace(ask, first=period.before_first, last=period.before_last)

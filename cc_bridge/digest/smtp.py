@@ -99,7 +99,7 @@ def try_out(server: MailServer) -> None:
 def _connected(server: MailServer) -> smtplib.SMTP:
     """Return an SMTP session with the mail server, encrypted as configured and logged in.
 
-    No password is sent before the encryption starts. The configuration may switch the encryption off.
+    If encryption is configured, it starts before the password is sent.
     """
     if server.tls == "implicit":
         client: smtplib.SMTP = smtplib.SMTP_SSL(

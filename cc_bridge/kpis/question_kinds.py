@@ -56,7 +56,7 @@ class QuestionKind:
 
     @property
     def keys(self) -> Mapping[str, int]:
-        """The stored value for each text of keys that a caller can press, such as `"10"` -> 10."""
+        """The keys that a caller can press, with the stored value of each answer, such as `"10"` -> 10."""
         return {str(value): value for value in self.scale} if self.own_keys is None else self.own_keys
 
     @property

@@ -97,8 +97,8 @@ class VisitCounts:
     def of(cls, stays: Iterable[QueueStay], threshold: float, short_abandon: float) -> "VisitCounts":
         """Return the counts of one queue's visits.
 
-        `threshold` is the longest wait in time. An abandoned visit with a wait less than `short_abandon` is a
-        short abandon. Both are in seconds.
+        A visit is in time if its wait is at most `threshold`. An abandoned visit with a wait less than
+        `short_abandon` is a short abandon. Both limits are in seconds.
         """
         waits: dict[str, list[float]] = {outcome: [] for outcome in Outcome}
         for stay in stays:
@@ -149,7 +149,7 @@ def service_level(
 ) -> Share | None:
     """Return the service level of one queue's visits; None if the definition counts no visits.
 
-    `threshold` is the longest wait in time. An abandoned visit with a wait less than `short_abandon` is a
-    short abandon. Both are in seconds.
+    A visit is in time if its wait is at most `threshold`. An abandoned visit with a wait less than
+    `short_abandon` is a short abandon. Both limits are in seconds.
     """
     return from_counts(VisitCounts.of(stays, threshold, short_abandon), definition)

@@ -1,7 +1,7 @@
 """Report `agents`: the talks, times and missed rings of each agent, and their callers' ratings. Pure.
 
-Few ratings say nothing about an agent, and many agents are compared. So the rows are in the order of names,
-never of scores.
+A ranking by score would mislead: few ratings say nothing about an agent, and many agents are compared. So the
+rows are sorted by the agents' names.
 """
 
 from collections import Counter, defaultdict
@@ -50,7 +50,7 @@ _MISSED = (RingOutcome.NO_ANSWER, RingOutcome.DECLINED)
 
 
 class _Agent:
-    """The totals of one agent: talks, times by state, rings by outcome and survey decisions."""
+    """The totals of one agent: talks and their times, time by state, rings by outcome, survey decisions."""
 
     def __init__(self) -> None:
         self.talks, self.talk, self.hold = 0, 0.0, 0.0

@@ -50,7 +50,10 @@ _SERVICE: Mapping[str, Unit] = {
 
 
 def change(ask: ReportQuery, source: Source) -> Report:
-    """Return the report `change`: service measures and survey scores before `ask.change` and from it on."""
+    """Return the report `change`: service measures and survey scores before and after `ask.change`.
+
+    `ask.change` is the instant at which the day of the change starts.
+    """
     waits, _ = by_key(ask, source.visits(Dimension.PART))
     talks = {row.key: row for row in source.talks(Dimension.PART)}
     said, _ = said_by_key(ask, source.answers(Dimension.PART))

@@ -26,7 +26,10 @@ _PERSIAN_UNTIL = 1700  # lower years are Persian: no call is from before the Gre
 
 @dataclass(frozen=True, slots=True)
 class UtcOffset:
-    """The number of seconds by which local clocks are ahead of UTC, valid until the instant `before`."""
+    """An offset of local time from UTC, valid until the instant `before`.
+
+    Local clocks are ahead of UTC by `seconds`.
+    """
 
     before: float | None  # UTC seconds since the epoch at which the offset ends; None: no end
     seconds: int

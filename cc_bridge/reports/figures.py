@@ -123,7 +123,7 @@ class ReportTable:
 class Highlight:
     """A highlighted finding of a report.
 
-    `sentence` is the name of a sentence in texts.toml, `keys` and `figures` are inserted into it.
+    `sentence` is the name of a sentence in texts.toml. `keys` and `figures` are inserted into this sentence.
     """
 
     sentence: str
@@ -152,7 +152,8 @@ def count(value: float) -> Figure:
 def ratio(part: float, whole: float, n: int | None = None) -> Cell:
     """Return `part` of `whole` in per cent, without an interval; None if `whole` is 0.
 
-    Use it for shares without chance, such as a share of time. `n`, if given, is stored in the figure.
+    Use it for a share that needs no interval, such as a share of time. `n`, if given, is stored in the
+    figure.
     """
     return Figure(100 * part / whole, n) if whole else None
 

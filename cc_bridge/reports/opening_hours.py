@@ -47,7 +47,7 @@ _HOUR = 3600.0
 
 
 class _Row:
-    """The totals of one row of the report: an hour of the day or a weekday."""
+    """The totals of one row of the report `hours`: one hour of the day or one weekday."""
 
     def __init__(self) -> None:
         self.open, self.hours, self.there = 0, 0, 0.0

@@ -79,9 +79,10 @@ def service(ask: ReportQuery, source: Source) -> Report:
 
 
 class _Handled:
-    """The talks of one report row: their number, and the sums of their handling times and of the squares.
+    """The talks of one report row: their number, and the sum of their handling times in seconds.
 
-    The handling time of a talk is its talk time and wrap-up in seconds.
+    The handling time of a talk is its talk time and wrap-up. The squares of the handling times are added too,
+    because the interval of the mean needs their sum.
     """
 
     def __init__(self) -> None:

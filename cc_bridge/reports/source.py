@@ -143,8 +143,8 @@ class RatedBy:
 
     A factor is a property of the rated call: the wait band, the number of talks (`agents_spoken`), the hour
     of the answer, or the queue. For example, if the factor is the queue, `key` is its name. Each rating is
-    counted once for each factor. The wait band -1 and 0 talks mean that the call is not stored. 3 talks mean
-    three or more.
+    counted once for each factor. If the rated call is not stored, its wait band is -1 and its number of talks
+    is 0. The number 3 means three talks or more.
     """
 
     factor: Dimension | str
@@ -182,7 +182,10 @@ class TransferCount:
 
 @dataclass(frozen=True, slots=True)
 class PresenceSum:
-    """The presence of all agents together, in seconds, in one local hour of one weekday (0 is Monday)."""
+    """The presence of all agents together, in seconds, within one local hour of one weekday.
+
+    `hour` is from 0 to 23, `weekday` from 0 (Monday) to 6.
+    """
 
     weekday: int
     hour: int

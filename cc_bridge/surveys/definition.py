@@ -52,7 +52,7 @@ class Survey:
     sounds: Sounds = field(repr=False)
 
     def speaks(self, language: str) -> str | None:
-        """Return the language of this survey that matches a channel's language; None if there is none.
+        """Return the language of this survey that matches a channel's language; None if no language matches.
 
         A language of the survey without a region matches a channel's language with a region: `fa` matches
         `fa_IR`.
@@ -63,7 +63,7 @@ class Survey:
     def language_for(self, language: str) -> str:
         """Return the language of this survey that matches a channel's language.
 
-        If there is none, the result is the survey's first language.
+        If no language matches, the result is the survey's first language.
         """
         return self.speaks(language) or self.languages[0]
 

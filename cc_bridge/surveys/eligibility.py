@@ -83,8 +83,8 @@ class EligibilityRules:
 class SurveyCandidate:
     """A caller whose talk with an agent has ended: the facts on which the survey decision depends.
 
-    If the caller had several talks in the call, the queue, the agent, the times and the side that hung up are
-    those of the last talk.
+    If the call had several talks, `queue`, `agent`, `interface`, `talk_seconds` and `ended_by` describe the
+    last one.
     """
 
     queue: str
@@ -103,7 +103,7 @@ class SurveyCandidate:
 
 @dataclass(frozen=True, slots=True)
 class SurveyHistorySnapshot:
-    """The survey history of one caller, and the numbers of surveys that the limits concern."""
+    """The survey history of one caller, and the numbers of surveys that `decide` compares with limits."""
 
     last_asked_at: float | None = None  # UTC seconds since the epoch; None: never, or forgotten
     opted_out: bool = False

@@ -85,10 +85,11 @@ class SurveyHistory:
         return opt_out is not None and opt_out.opted_out
 
     def snapshot(self, candidate: SurveyCandidate, midnight: float, running: int) -> SurveyHistorySnapshot:
-        """Return the candidate's survey history, and the numbers of surveys that the limits concern.
+        """Return the survey history that decides whether the candidate is invited.
 
-        `midnight` is the start of the local day in UTC seconds since the epoch. `running` is the number of
-        other surveys in progress.
+        The result also has the numbers of surveys for which there are limits: today's surveys of the queue
+        and of the agent, and `running`, the number of other surveys in progress. `midnight` is the start of
+        the local day in UTC seconds since the epoch.
         """
         return SurveyHistorySnapshot(
             last_asked_at=self._last.get(candidate.caller_key),

@@ -1,8 +1,8 @@
 """The queue in which a caller was asked, for each survey answer.
 
-An Answer names the rated queue, which is empty if the answer rates the company. Only the SurveyAttempt names
-the queue in which the caller was asked. So the queues of the surveys in progress are kept in memory, by the
-id of the survey attempt.
+The metrics and the wallboard count an answer in the queue in which the caller was asked. An Answer names only
+the rated queue, which is empty if the answer rates the company. The SurveyAttempt names the other queue. So
+the queues of the surveys in progress are kept in memory, by the id of the survey attempt.
 """
 
 from cc_bridge.records import Answer, SurveyAttempt

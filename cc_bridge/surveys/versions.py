@@ -53,7 +53,7 @@ class SurveyVersions:
         self._first: dict[tuple[str, str, int], SurveyDefinition] = {}
 
     def conflicting(self, definitions: Iterable[SurveyDefinition]) -> list[SurveyDefinition]:
-        """Remember the definitions whose survey version is new, and return those that conflict.
+        """Remember the definitions of new survey versions, and return the definitions that conflict.
 
         A definition conflicts if it differs from the first known definition of the same survey version.
         """

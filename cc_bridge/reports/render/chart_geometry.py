@@ -58,7 +58,7 @@ class ChartBar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A bar chart of one column; all lengths are in SVG units."""
+    """A bar chart of one column of a report table; all lengths are in SVG units."""
 
     title: str
     standing: bool  # vertical bars, for rows in order of time

@@ -111,7 +111,7 @@ class Localization:
         return text.format(n=self.figures_of(str(value)))
 
     def short(self, score: str) -> str:
-        """Return the short label of a score; the score's name if it is unknown."""
+        """Return the short label of a score; the score's name if the score is unknown."""
         kinds: Mapping[str, Any] = catalogue()[self.language]["kinds"]
         return next((kind["short"] for kind in kinds.values() if score in kind["scores"]), score)
 
