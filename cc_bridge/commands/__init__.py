@@ -1,1 +1,4 @@
-"""The commands of `cc-bridge`: one module for each subject. Commands import their modules when they run."""
+"""The commands of `cc-bridge`: one module for each subject, such as opt-outs.
+
+Each command imports most modules inside its function, so that `cc-bridge --help` answers quickly.
+"""

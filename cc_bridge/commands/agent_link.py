@@ -1,4 +1,4 @@
-"""The command `agent link`: it creates the link to an agent's own page."""
+"""The command `agent link`, which prints the link to the page of one agent's own figures."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,7 +70,7 @@ def link(name: str, days: int, url: str, path: Path | None) -> None:
 
 
 def _unknown_agent(config: "Config", name: str, now: float) -> str:
-    """Return a warning that the database does not know the agent.
+    """Return a warning that the database does not know the agent, or that the database cannot be read.
 
     The text is empty if the agent is known or if there is no database yet. The schema is not upgraded, since
     the user who runs this command may differ from the daemon's user.
@@ -100,7 +100,10 @@ def _unknown_agent(config: "Config", name: str, now: float) -> str:
 
 
 def _suggestion(name: str, others: list[str]) -> str:
-    """Return the question "did you mean ...?" with up to three similar names; empty if none is similar."""
+    """Return the question "did you mean ...?" with up to three agents' names that are similar to `name`.
+
+    The text is empty if no name in `others` is similar.
+    """
     from difflib import get_close_matches
 
     folded = {each.casefold(): each for each in others}
@@ -109,7 +112,10 @@ def _suggestion(name: str, others: list[str]) -> str:
 
 
 def _address(host: str, port: int) -> str:
-    """Return the base URL of the daemon: the host name if it listens on every address."""
+    """Return the base URL of the daemon, from the host and the port on which its HTTP server listens.
+
+    If the server listens on all addresses, the URL contains the name of this machine.
+    """
     from socket import gethostname
 
     name = gethostname() if host in _EVERY_ADDRESS else f"[{host}]" if ":" in host else host

@@ -108,7 +108,11 @@ def erase(number: str, path: Path | None, *, yes: bool, forget_opt_out: bool) ->
 
 
 def _person(config: "Config", number: str) -> "DataSubject":
-    """Return the data subject with a phone number. Raises ClickException if it is not a phone number."""
+    """Return the person whose data is to be exported or erased, identified by a phone number.
+
+    Raises ClickException if `number` is not a phone number. Prints a warning if callers.country_code is not
+    set, because the same number with and without a country code then counts as two callers.
+    """
     from cc_bridge.privacy.data_subject import DataSubject
 
     person = DataSubject(number, config.callers.caller_keys())
@@ -121,7 +125,11 @@ def _person(config: "Config", number: str) -> "DataSubject":
 
 @contextmanager
 def _journal(config: "Config") -> "Iterator[Engine | None]":
-    """Open the journal of this machine; yield None if there is no journal or the database is SQLite."""
+    """Open the journal of this machine, and yield its engine.
+
+    Yield None if there is no journal file, or if storage.url names a SQLite file, which needs no journal.
+    Raises ClickException if another program has locked the journal.
+    """
     from sqlalchemy.exc import OperationalError
 
     from cc_bridge.storage.engine import make_engine
@@ -144,7 +152,11 @@ def _journal(config: "Config") -> "Iterator[Engine | None]":
 
 
 def _note(config: "Config", rows: dict[str, int], recordings: int, not_here: int) -> Path:
-    """Append the erasure, without the caller's number, to erasures.log; return the path of that file."""
+    """Append a line about an erasure to erasures.log, without the caller's number; return the file's path.
+
+    `rows` has the number of changed rows by table. `recordings` is the number of deleted recordings, and
+    `not_here` that of recordings that were not found on this machine.
+    """
     import json
     from datetime import UTC, datetime
     from secrets import token_hex

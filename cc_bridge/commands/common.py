@@ -61,9 +61,10 @@ def load_config(path: Path | None) -> "Config":
 
 @contextmanager
 def reading(file: Path | None = None) -> Iterator[None]:
-    """Report a file that cannot be read to its end as an error in one line, which names the file.
+    """Raise a ClickException, which click prints in one line, if a file cannot be read to its end.
 
-    A broken pipe is not reported.
+    The text names `file`, if it is given. A BrokenPipeError is raised unchanged: it concerns the output, not
+    the file.
     """
     try:
         yield

@@ -82,7 +82,10 @@ def import_customers(file: Path, path: Path | None) -> None:
 
 
 class _Importer:
-    """An import of CSV lines into the database, in batches; it counts the lines by result."""
+    """One import of the lines of a CSV file into the database, in batches.
+
+    It counts the lines by result: new, changed, same or faulty.
+    """
 
     def __init__(self, engine: "Engine", config: "Config") -> None:
         from time import time
@@ -95,7 +98,11 @@ class _Importer:
         self._waiting: list[CustomerNumber] = []
 
     def add(self, line: "CsvLine | CsvFault", numbers: "NumberKeys") -> None:
-        """Add a line to the batch, and store a full batch; count a faulty line."""
+        """Add a line to the batch, and store the batch if it is full.
+
+        A faulty line is only counted. A line whose number is not a phone number or is a shared number is
+        faulty too.
+        """
         from cc_bridge.customers.csv_import import CsvFault
         from cc_bridge.records import CustomerNumber
 
@@ -211,8 +218,9 @@ def _text(entry: "TimelineEntry") -> str:
 def print_lost_calls(path: Path | None, since: datetime, until: datetime | None, *, lost: bool) -> None:
     """Print the recall rate of lost calls and the rate of repeat calls.
 
-    A lost call is counted 24 hours after it. A caller is counted for repeat calls after 24 hours and after 7
-    days. Outgoing calls to the caller are recognised only with direct_calls.enabled.
+    A lost call counts in the recall rate when 24 hours have passed since its loss. The repeat rate is printed
+    for 24 hours and for 7 days; a call counts in each of them when this time has passed since its end.
+    Outgoing calls to the caller are recognised only with direct_calls.enabled.
 
     \b
     Examples:  cc-bridge customer lost-calls --from 2026-11-01 --to 2026-12-01

@@ -44,7 +44,8 @@ def render(
 ) -> None:
     """Write the digests as HTML files: one of all queues, and one for each queue owner.
 
-    Each file is self-contained. A period given by days is compared with the equally long period before it.
+    Each file is self-contained. A period that --from and --to give is compared with the period of the same
+    length before it.
 
     \b
     Examples:  cc-bridge digest render --out digests
@@ -165,7 +166,11 @@ def _needs_report() -> None:
 def _period(
     config: "Config", first: date | None, last: date | None, week: date | None, now: float
 ) -> "tuple[Period, DigestName]":
-    """Return the period that the options give, and the kind of digest; by default the latest due digest."""
+    """Return the period of the digest, and the kind of digest, such as weekly.
+
+    The options --from, --to and --week give the period. Without them, it is the period of the latest due
+    digest. Raises UsageError if --from is after --to.
+    """
     from datetime import timedelta
 
     from cc_bridge.config.report_parameters import report_days
@@ -205,7 +210,11 @@ def _to_files(config: "Config", out: Path, now: float) -> None:
 
 
 def _to_be_sent(config: "Config", now: float, *, again: bool) -> Iterator[str]:
-    """Yield a line for each recipient of the due digest: whether it would be sent, or why not."""
+    """Yield a line of text for each recipient of the due digest.
+
+    The line says that the digest would be sent, or names the state of the delivery, such as sent, that
+    prevents this.
+    """
     from cc_bridge.digest.delivery import due_deliveries
     from cc_bridge.storage.migrate import database
     from cc_bridge.storage.queries.digest_deliveries import DigestDeliveries
@@ -223,7 +232,7 @@ def _to_be_sent(config: "Config", now: float, *, again: bool) -> Iterator[str]:
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Report a file that cannot be written as an error in one line."""
+    """Raise a ClickException, which click prints in one line, if a file cannot be written."""
     try:
         yield
     except OSError as error:

@@ -27,7 +27,7 @@ __all__ = ["doctor"]
 @click.option(
     "--sounds",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The PBX's sounds directory. Default: the one that the PBX reports, if it exists here.",
+    help="The PBX's sounds directory. Default: the directory that the PBX reports, if this machine has it.",
 )
 @click.pass_context
 def doctor(

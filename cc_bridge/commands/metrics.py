@@ -16,7 +16,10 @@ def metrics() -> None:
 
 
 def metrics_page() -> str:
-    """Return the catalogue as Markdown, with the shipped rules and dashboard panels that use each metric."""
+    """Return the catalogue of metrics as Markdown.
+
+    For each metric, the page names the shipped Prometheus rules and dashboard panels that use it.
+    """
     from cc_bridge import resource_path
     from cc_bridge.metrics.reference import page, uses_in_dashboard, uses_in_rules
 

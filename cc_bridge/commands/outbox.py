@@ -33,7 +33,9 @@ def outbox() -> None:
 @click.option("--dead", "only_dead", is_flag=True, help="Only events that were given up.")
 @click.option("--json", "json_lines", is_flag=True, help="Print one JSON object per line.")
 def outbox_list(path: Path | None, *, only_dead: bool, json_lines: bool) -> None:
-    """Print pending events, and events that were given up with the reason. No personal data is shown.
+    """Print the events that are pending or were given up, with the reason of the last failure.
+
+    No personal data is shown.
 
     \b
     Examples:  cc-bridge outbox list
@@ -98,7 +100,10 @@ def outbox_retry(event: str | None, path: Path | None, *, every: bool) -> None:
 
 @contextmanager
 def _opened(path: Path | None) -> "Iterator[OutboxFile]":
-    """Open the configured outbox; report an error of the outbox file in one line."""
+    """Yield the webhook outbox of the configuration.
+
+    Raises ClickException, which click prints in one line, if the outbox file cannot be used.
+    """
     import sqlite3
 
     from cc_bridge.storage.pipeline.outbox import OutboxFile, local_file

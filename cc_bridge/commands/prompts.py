@@ -26,9 +26,10 @@ __all__ = ["prompts"]
     help="Directory for the files LANGUAGE/cc_bridge/NAME.wav.",
 )
 def prompts(catalogue: Path, out: Path) -> None:
-    """Create sound files of the catalogue's prompts with espeak-ng (8 kHz, mono, 16 bit).
+    """Create a sound file for each prompt with espeak-ng (8 kHz, mono, 16 bit).
 
-    Existing recordings of human voices are not overwritten. Prompts without a text are listed.
+    The prompts and their texts are in the catalogue. Existing recordings of human voices are not overwritten.
+    Prompts that have no text in a language are listed as missing.
 
     \b
     Example:  cc-bridge prompts --out /usr/share/asterisk/sounds

@@ -16,10 +16,10 @@ __all__ = ["purge"]
     "--dry-run", is_flag=True, help="Print the number of rows that would be deleted, and delete nothing."
 )
 def purge(path: Path | None, *, dry_run: bool) -> None:
-    """Delete this PBX's data that is older than its period in [retention].
+    """Delete this PBX's data that is older than the days set in [retention].
 
-    The daemon does this every night, also in its journal. The command can run beside the daemon: it locks the
-    database for short moments only.
+    The daemon does this every night. It also purges its journal, which this command does not. The command can
+    run beside the daemon: it locks the database for short moments only.
 
     \b
     Examples:  cc-bridge purge --dry-run

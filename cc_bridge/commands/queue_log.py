@@ -1,4 +1,7 @@
-"""The commands `replay`, `reconcile` and `import-queue-log`: verification of records, and older history."""
+"""The commands `replay`, `reconcile` and `import-queue-log`.
+
+They verify the daemon's records, and import visits and talks from before the installation.
+"""
 
 import sys
 from datetime import datetime
@@ -35,7 +38,7 @@ _encoding_option = click.option(
 )
 _timezone_option = click.option(
     "--timezone",
-    help="Time zone of the PBX, for table:URL, such as Asia/Tehran. Default: that of this machine.",
+    help="Time zone of the PBX, for table:URL, such as Asia/Tehran. Default: this machine's time zone.",
 )
 
 
@@ -50,7 +53,7 @@ def _zone(name: str | None) -> "ZoneInfo | None":
 
 
 def _warn_of_bytes(counts: "LineCounts") -> None:
-    """Print a warning if a log had bytes that are not valid in the given encoding."""
+    """Print a warning if a queue_log contained bytes that are not valid in the encoding of --encoding."""
     if counts.undecoded:
         click.echo(
             f"warning: {counts.undecoded} lines of queue_log have bytes that are not of the encoding; "
@@ -62,7 +65,7 @@ def _warn_of_bytes(counts: "LineCounts") -> None:
 @click.command("replay")
 @click.argument("file", type=FILE)
 @click.option("--json", "json_lines", is_flag=True, help="Print one JSON object per line.")
-@click.option("--pbx", help="Name of the PBX in the records. Default: that of the configuration, or pbx.")
+@click.option("--pbx", help="Name of the PBX in the records. Default: pbx.name of --config, or pbx.")
 @click.option(
     "--config",
     "path",
@@ -74,9 +77,9 @@ def replay_command(file: Path, *, json_lines: bool, pbx: str | None, path: Path 
 
     FILE may be compressed (.gz, .bz2, .xz). Its events need timestamps (timestampevents=yes).
 
-    The stream is processed by the daemon's own code. Visits and talks that are open at its end are printed
-    last, with the outcome unobserved. With --json the calls are printed too, and the agent who is rated at
-    each survey request.
+    The stream is processed by the daemon's own code. Visits and talks that are open at the end of the stream
+    are printed last, with the outcome unobserved. With --json, calls are printed too, and for each survey
+    request the agent to be rated.
 
     \b
     Examples:  cc-bridge replay monday.ami
@@ -112,8 +115,8 @@ def replay_command(file: Path, *, json_lines: bool, pbx: str | None, path: Path 
     "log",
     required=True,
     envvar="CC_BRIDGE_QUEUE_LOG",
-    help="queue_log file (.gz, .bz2, .xz too), or table:URL of the realtime table, with #NAME if its name is "
-    "not queue_log. Default: $CC_BRIDGE_QUEUE_LOG.",
+    help="queue_log file (.gz, .bz2, .xz too), or table:URL for the realtime table in the database at URL. "
+    "The table is queue_log, unless the URL ends in #NAME. Default: $CC_BRIDGE_QUEUE_LOG.",
 )
 @_encoding_option
 @click.option("--database", is_flag=True, help="Compare with the configured database.")
@@ -140,7 +143,8 @@ def reconcile(
 ) -> None:
     """Compare recorded visits and talks with Asterisk's queue_log. Exit code 1: a difference is unexplained.
 
-    Differences are explained by known errors of queue_log, or by periods that one side did not observe.
+    A difference is explained by a known error of queue_log, or by a period in which the daemon or queue_log
+    recorded nothing.
 
     \b
     Examples:  cc-bridge reconcile --queue-log /var/log/asterisk/queue_log.1 --database
@@ -182,9 +186,9 @@ def import_queue_log(
 ) -> None:
     """Import visits and talks from before the installation, marked source=queue_log.
 
-    A LOG is a file (.gz, .bz2, .xz too), or table:URL of a realtime table, with #NAME if its name is not
-    queue_log. Give the oldest first. Visits that were observed live are not changed. A second import of the
-    same logs has no effect.
+    A LOG is a queue_log file (.gz, .bz2, .xz too), or table:URL for the realtime table in the database at
+    URL. The table is queue_log, unless the URL ends in #NAME. Give the oldest LOG first. Visits that were
+    observed live are not changed. A second import of the same logs has no effect.
 
     \b
     Examples:  cc-bridge import-queue-log /var/log/asterisk/queue_log.2.gz /var/log/asterisk/queue_log.1

@@ -42,7 +42,7 @@ def _zone(name: str) -> tzinfo:
 @click.option(
     "--by", type=click.Choice(_BY), help="Grouping of the rows; each report supports some of these."
 )
-@click.option("--at", "changed", type=DATE, help="First day after the change, for the report change.")
+@click.option("--at", "changed", type=DATE, help="For the report `change`: first day after the change.")
 @click.option(
     "--queue", "queues", multiple=True, help="Only this queue; repeat the option for several queues."
 )

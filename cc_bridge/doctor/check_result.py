@@ -1,6 +1,6 @@
-"""The result of one check, as a line of text or as a JSON object. Pure.
+"""The result of one check of `cc-bridge doctor`, as a line of text or as a JSON object. Pure.
 
-Names of checks and levels are a stable interface, since monitoring systems read them.
+The names of the checks and of the levels stay the same in later versions, since monitoring systems read them.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,10 @@ _NAME_WIDTH = 20
 
 
 class CheckStatus(StrEnum):
-    """The level of a result; only warnings and failures change the exit code."""
+    """The level of a check's result: ok, skip, warn or FAIL.
+
+    Only warnings and failures change the exit code of `cc-bridge doctor`.
+    """
 
     OK = "ok"
     SKIP = "skip"  # the check could not be made
@@ -26,7 +29,7 @@ _EXIT_CODES = {CheckStatus.OK: 0, CheckStatus.SKIP: 0, CheckStatus.WARN: 1, Chec
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The result of one check: a line of output."""
+    """The result of one check: its level, the name of the check, the observed state and a remedy."""
 
     level: CheckStatus
     name: str  # subject of the check, such as "ami.login"
@@ -40,7 +43,7 @@ def ok(name: str, seen: str) -> CheckResult:
 
 
 def skip(name: str, seen: str, advice: str) -> CheckResult:
-    """Return the result of a check that could not be made; `advice` says how to make it by hand."""
+    """Return the result of a check that was not possible; `advice` says how to do this check by hand."""
     return CheckResult(CheckStatus.SKIP, name, seen, advice)
 
 
@@ -55,10 +58,10 @@ def fail(name: str, seen: str, advice: str) -> CheckResult:
 
 
 def as_text(result: CheckResult) -> str:
-    """Return a line with level, name and result, and an indented second line with the remedy if there is one.
+    """Return a check's result as text: a line with its level, the check's name and the observed state.
 
-    Control characters become spaces: quoted texts come from other programs, and could otherwise start new
-    lines or control the terminal.
+    If there is a remedy, an indented second line contains it. Control characters become spaces, because the
+    state may quote other programs: their control characters could start new lines or control the terminal.
     """
     lines = [f"{result.level:<5} {result.name:<{_NAME_WIDTH}} {_plain(result.seen)}"]
     if result.advice:
@@ -67,13 +70,16 @@ def as_text(result: CheckResult) -> str:
 
 
 def as_json(results: Iterable[CheckResult]) -> dict[str, object]:
-    """Return the JSON object of `--json`: `exit_code`, and `findings` with every result."""
+    """Return the JSON object that `cc-bridge doctor --json` prints.
+
+    Its fields are `exit_code`, and `findings` with all results.
+    """
     listed = list(results)
     return {"exit_code": exit_code(listed), "findings": [asdict(each) for each in listed]}
 
 
 def exit_code(results: Iterable[CheckResult]) -> int:
-    """Return 2 if a result is a failure, otherwise 1 if one is a warning, otherwise 0."""
+    """Return the exit code of `cc-bridge doctor`: 2 if a check failed, 1 for a warning, otherwise 0."""
     return max((_EXIT_CODES[each.level] for each in results), default=0)
 
 

@@ -1,7 +1,8 @@
-"""Checks of the configuration file and of the secret files: content and file permissions.
+"""Checks of the configuration file and of the files with secrets: their content and their permissions.
 
 Under systemd the secret files belong to root, and the daemon gets copies (LoadCredential). The doctor must
-therefore run as root to read them. It does not check whether the user cc-bridge could read them.
+therefore run as root to read the files. It does not check whether the daemon's user, cc-bridge, could read
+them.
 """
 
 import stat
@@ -17,7 +18,7 @@ __all__ = ["check", "config_errors"]
 
 
 def config_errors(error: CcBridgeError, name: str = "config") -> list[CheckResult]:
-    """Return a failure for each line of a configuration error."""
+    """Return one failed result for each line of the configuration error; `name` is the name of the check."""
     return [
         fail(name, line, "correct this option; config/cc-bridge.toml explains each one")
         for line in str(error).splitlines()
@@ -38,7 +39,10 @@ def check(config: Config, file: Path | None) -> Iterator[CheckResult]:
 
 
 def _secrets(config: Config) -> Iterator[CheckResult]:
-    """Read each secret that the configuration uses, and yield a failure for each one that cannot be used."""
+    """Read each secret that the configuration uses, and yield a failure for each one that cannot be read.
+
+    An empty AMI password is a failure too. Without a failure, yield one result with the level ok.
+    """
     read: list[Callable[[], object]] = [
         config.ami.password,
         config.callers.caller_keys,
@@ -72,7 +76,10 @@ def _secrets(config: Config) -> Iterator[CheckResult]:
 
 
 def _permissions(config: Config, file: Path | None) -> Iterator[CheckResult]:
-    """Yield a warning for each file with a secret that all users can read."""
+    """Yield a warning for each file that contains a secret and that every user of this machine can read.
+
+    If there are files with secrets and none of them needs a warning, yield one result with the level ok.
+    """
     secret_files = [
         config.ami.secret_file,
         config.http.token_file,
@@ -96,7 +103,10 @@ def _permissions(config: Config, file: Path | None) -> Iterator[CheckResult]:
 
 
 def _holds_a_secret(file: Path, config: Config) -> bool:
-    """Return whether the configuration file itself contains a secret; the environment does not count."""
+    """Return whether the configuration file itself contains a secret.
+
+    A secret that is set only by an environment variable is not in the file.
+    """
     secrets = [config.ami.secret, config.http.token, config.callers.hash_secret, config.callback.secret]
     secrets += [config.digest.password, *(webhook.secret for webhook in config.webhooks)]
     text = file.read_text(encoding="utf-8")

@@ -1,7 +1,8 @@
-"""Checks of the daemon on this machine: is it running and ready, and does it own the FastAGI port. Blocks.
+"""Checks of the daemon on this machine: is it running and ready, and does it own the FastAGI port.
 
-The FastAGI port is checked by reading /proc/net. The daemon would count a test connection as a call with a
-bad header, and binding the port could prevent a starting daemon from listening.
+The checks block. They read /proc/net to see whether a program listens on the FastAGI port. A test connection
+would be counted by the daemon as a call with a bad header. Binding the port could prevent a starting daemon
+from listening.
 """
 
 import json
@@ -58,7 +59,10 @@ def runs(http: HttpConfig) -> bool:
 
 
 def _ready(status: int, page: str) -> Iterator[CheckResult]:
-    """Yield the result for a response of /readyz."""
+    """Yield the result of the check that the daemon is ready to work.
+
+    `status` and `page` are the HTTP status and the body of the response from /readyz.
+    """
     try:
         checks = json.loads(page)["checks"].items()
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -78,7 +82,7 @@ def _ready(status: int, page: str) -> Iterator[CheckResult]:
 
 
 def _metrics(http: HttpConfig) -> CheckResult:
-    """Return the result for /metrics: a page that Prometheus can parse."""
+    """Return the result of the check that Prometheus can parse the page /metrics of the daemon."""
     name = "daemon.metrics"
     try:
         status, page = _get(http, "/metrics")
@@ -96,7 +100,10 @@ def _metrics(http: HttpConfig) -> CheckResult:
 
 
 def _exposed(http: HttpConfig, *, with_token: bool) -> CheckResult:
-    """Return the result for the address of the HTTP server: who can reach its pages."""
+    """Return the result of the check who can reach the daemon's HTTP pages.
+
+    An address that other machines can reach without a token is a warning.
+    """
     name = "http.access"
     if is_loopback(http.host):
         return ok(name, f"reachable from this machine only ({http.host})")

@@ -1,7 +1,7 @@
-"""Checks of the database and the journal: schema, write access, disk space and clock. Blocks.
+"""Checks of the database and the journal: schema, write access, disk space and clock.
 
-The checks create nothing. SQLite creates a missing file when it is opened, so the file is checked first. The
-test row of the write check is rolled back.
+The checks block and create nothing. SQLite would create a missing file when it is opened, so the file's
+existence is checked before. The write access is tested by an UPDATE that changes no row and is rolled back.
 """
 
 import os
@@ -29,7 +29,7 @@ _UPGRADE = "run cc-bridge db upgrade, or restart the daemon, which upgrades it"
 
 
 def check(storage: StorageConfig) -> Iterator[CheckResult]:
-    """Yield the results for the database and, with a server, for the journal's directory."""
+    """Yield the results for the database, and for the journal's directory if the database is on a server."""
     try:
         engine = make_engine(storage.url)
     except StorageError as error:
@@ -48,7 +48,7 @@ def check(storage: StorageConfig) -> Iterator[CheckResult]:
 
 
 def _database(storage: StorageConfig, engine: Engine) -> Iterator[CheckResult]:
-    """Yield the results for reachability, schema version and write access."""
+    """Yield the results for the database: disk space (SQLite only), connection, schema and write access."""
     where = engine.url.render_as_string(hide_password=True)
     if not storage.on_server:
         file = Path(str(engine.url.database))
@@ -76,7 +76,10 @@ def _database(storage: StorageConfig, engine: Engine) -> Iterator[CheckResult]:
 
 
 def _writable(engine: Engine) -> Iterator[CheckResult]:
-    """Yield the result of a test write (rolled back) and, with a database server, of the server's clock."""
+    """Yield the result of a test write, which is rolled back.
+
+    With a database server, also yield the result for the clock of this server.
+    """
     try:
         with engine.connect() as connection:
             connection.execute(
@@ -106,7 +109,10 @@ _CLOCKS = {
 
 
 def _clock(offset: float) -> CheckResult:
-    """Return the result for the database server's clock; `offset` is in seconds, positive if it is ahead."""
+    """Return the result for the database server's clock.
+
+    `offset` is its difference to this machine's clock in seconds, positive if the server's clock is ahead.
+    """
     seen = (
         f"the server's clock is {abs(offset):.1f} s {'ahead of' if offset > 0 else 'behind'} this machine's"
     )
@@ -120,7 +126,11 @@ def _clock(offset: float) -> CheckResult:
 
 
 def _folder(name: str, file: Path, wanted_mb: int) -> Iterator[CheckResult]:
-    """Yield the result for the directory of a file that the daemon writes: access and free space in MB."""
+    """Yield the result for the directory in which the daemon writes `file`: write access and free disk space.
+
+    A warning is due if the free space and the file's present size are together less than `wanted_mb`
+    megabytes.
+    """
     folder = file.parent
     if not folder.is_dir():
         yield fail(name, f"{folder} does not exist", f"install -d -o cc-bridge -m 750 {folder}")

@@ -1,4 +1,7 @@
-"""Checks of the dialplan: are cc_bridge's contexts loaded, and does CCB_AGI lead to this daemon. Pure."""
+"""Checks of the dialplan: are cc_bridge's contexts loaded, and does CCB_AGI lead to this daemon. Pure.
+
+CCB_AGI is the global variable of Asterisk with the address of the daemon's FastAGI server.
+"""
 
 from collections.abc import Iterator
 
@@ -16,7 +19,10 @@ _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - nothing is bound
 
 
 def check(config: Config, snapshot: ManagerSnapshot) -> Iterator[CheckResult]:
-    """Yield the results for cc_bridge's dialplan contexts and for the global variable CCB_AGI."""
+    """Yield the results for cc_bridge's dialplan contexts and for the global variable CCB_AGI.
+
+    CCB_AGI has the address of the daemon's FastAGI server.
+    """
     if not config.survey.enabled:
         yield skip("dialplan", "survey.enabled is false: no caller is invited", "nothing to do")
         return
@@ -25,7 +31,7 @@ def check(config: Config, snapshot: ManagerSnapshot) -> Iterator[CheckResult]:
 
 
 def _contexts(snapshot: ManagerSnapshot) -> CheckResult:
-    """Return the result for the dialplan contexts of cc_bridge on the PBX."""
+    """Return the result of the check that all dialplan contexts of cc_bridge exist on the PBX."""
     name = "dialplan.contexts"
     missing = [context for context, there in snapshot.contexts.items() if there is False]
     if missing == [DOCTOR_CONTEXT]:
@@ -49,9 +55,10 @@ def _contexts(snapshot: ManagerSnapshot) -> CheckResult:
 
 
 def _address(config: Config, ccb_agi: str | None) -> CheckResult:
-    """Return the result for the global variable CCB_AGI: does it lead to this daemon.
+    """Return the result of the check that the global variable CCB_AGI has the address of this daemon.
 
-    `ccb_agi` is its value: empty if unset, None if not visible to the manager user.
+    `ccb_agi` is the variable's value on the PBX. It is empty if the variable is not set, and None if the
+    manager user cannot see it.
     """
     name = "dialplan.CCB_AGI"
     if ccb_agi is None:
@@ -78,12 +85,12 @@ def _address(config: Config, ccb_agi: str | None) -> CheckResult:
 
 
 def _split(address: str) -> tuple[str, str]:
-    """Return host and port of an address; without a port, Asterisk's default port 4573."""
+    """Return the host and the port of `address`; without a port, Asterisk's default FastAGI port 4573."""
     host, colon, port = address.rpartition(":")
     return (host, port) if colon and port.isdigit() else (address, _ASTERISK_PORT)
 
 
 def _reached_at(config: Config) -> str:
-    """Return the value that CCB_AGI needs for the configured FastAGI address."""
+    """Return the value with which the dialplan variable CCB_AGI leads to this daemon's FastAGI server."""
     host = "ADDRESS-OF-THIS-MACHINE" if config.agi.host in _EVERYWHERE else config.agi.host
     return f"[{host}]:{config.agi.port}" if ":" in host else f"{host}:{config.agi.port}"

@@ -1,9 +1,11 @@
-"""Check for a daemon on another machine that observes the same PBX. Blocks for up to 7 s.
+"""Check for a daemon on another machine that observes the same PBX. The check blocks for up to 7 s.
 
-A running daemon updates a mark (a time) in the database every 5 s. The check is skipped while a daemon runs
-on this machine: that daemon writes the same mark, so one written by another daemon could not be
-distinguished. A running daemon logs duplicates itself. A fresh mark may also come from a daemon that was
-stopped a moment ago, so the check waits for a newer mark.
+A running daemon stores the time up to which it has observed its PBX in the database every 5 s. If this time
+advances although no daemon runs on this machine, another daemon must have stored it. The check reads the time
+twice, because a daemon that was stopped a moment ago has left a recent time as well.
+
+While a daemon runs on this machine, the check is skipped: both daemons would store the same time. The running
+daemon detects and logs the other one itself.
 """
 
 import time
@@ -27,7 +29,7 @@ _NEXT_SECONDS = 7.0  # a daemon makes a mark every 5 s and writes it within 1 s
 
 
 def check(config: Config, wait: Callable[[float], None] = time.sleep) -> Iterator[CheckResult]:
-    """Yield a warning if another daemon writes records of this PBX; nothing otherwise."""
+    """Yield a warning if a daemon on another machine writes records of this PBX; otherwise yield nothing."""
     storage, pbx = config.storage, config.pbx.name
     if runs(config.http):
         return
@@ -54,6 +56,9 @@ def check(config: Config, wait: Callable[[float], None] = time.sleep) -> Iterato
 
 
 def _mark(engine: Engine, pbx: str) -> float | None:
-    """Return the time of the PBX's last mark in UTC seconds since the epoch; None if there is none."""
+    """Return the time up to which a daemon has observed the PBX, in UTC seconds since the epoch.
+
+    None means that no such time is stored.
+    """
     with engine.connect() as connection:
         return observed_until(connection, pbx)

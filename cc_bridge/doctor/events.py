@@ -1,4 +1,4 @@
-"""Checks of AMI events: the needed ones arrive, few others do, and they have timestamps. Pure.
+"""Checks of AMI events: needed events arrive, unneeded ones are filtered out, all have timestamps. Pure.
 
 The checks cannot wait for a real call. So they compare the event filters of the manager user, if Asterisk
 shows them, with the events that the daemon needs. Also, session.py makes the PBX send two test events.
@@ -69,9 +69,10 @@ def check(config: Config, snapshot: ManagerSnapshot) -> Iterator[CheckResult]:
 
 
 def held_back(filters: Iterable[str], wanted: Mapping[str, EventSpec]) -> list[str]:
-    """Return the names of needed events that the filter lines block; empty if there are no filters.
+    """Return the names of the needed events (`wanted`) that the manager user's event filters block.
 
-    The result is also empty if a filter is not a valid Python expression.
+    `filters` are the `eventfilter` lines of manager.conf. The result is empty if there are none, or if one of
+    them is not a valid regular expression in Python.
     """
     try:
         including = [_expression(line) for line in filters if not line.startswith("!")]
@@ -89,14 +90,14 @@ def held_back(filters: Iterable[str], wanted: Mapping[str, EventSpec]) -> list[s
 
 
 def _expression(line: str) -> re.Pattern[str]:
-    """Return an event filter as a Python expression. Raises re.error."""
+    """Return an event filter of Asterisk as a compiled regular expression of Python. Raises re.error."""
     for posix, ours in _POSIX.items():
         line = line.replace(posix, ours)
     return re.compile(line, re.DOTALL)
 
 
 def _stamps(stamped: bool | None) -> CheckResult:
-    """Return the result for the timestamps of events.
+    """Return the result of the check that AMI events have timestamps.
 
     `stamped` is True if events have timestamps, and None if that is unknown.
     """

@@ -1,4 +1,7 @@
-"""Check of the mail server of digests: connection, encryption and login. No mail is sent. Blocks."""
+"""Check of the mail server that sends the digests: connection, encryption and login.
+
+The check blocks. It sends no mail.
+"""
 
 import smtplib
 import socket

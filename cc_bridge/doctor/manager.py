@@ -22,18 +22,19 @@ _TLS = re.compile(r"SSL|TLS|VerificationError|certificate", re.IGNORECASE)
 
 
 def in_user_section(username: str) -> str:
-    """Return the end of a remedy text: the file section to change, and the commands that apply the change.
+    """Return the end of a remedy text: which section of which file to change, and the commands to run then.
 
-    The daemon must be restarted, since `manager reload` does not change sessions that are logged in.
+    The commands also restart the daemon, since `manager reload` does not change sessions that are logged in.
     """
     then = "asterisk -rx 'manager reload' && systemctl restart cc-bridge"
     return f"in [{username}] of manager.d/cc_bridge.conf, then: {then}"
 
 
 def connection_failed(ami: AmiConfig, why: str, *, connected: bool) -> CheckResult:
-    """Return the result for a failed connection: no connection, or no first line (banner) of Asterisk.
+    """Return the result for a failed connection to the manager interface.
 
-    `connected` says whether the TCP connection was made; `why` is the error text.
+    `connected` is False if the TCP connection failed. It is True if Asterisk then did not send its first
+    line, the banner. `why` is the error text.
     """
     where = f"{ami.host}:{ami.port}"
     if connected and ami.tls and _TLS.search(why):
@@ -59,7 +60,7 @@ def connection_failed(ami: AmiConfig, why: str, *, connected: bool) -> CheckResu
 
 
 def connected_results(ami: AmiConfig, banner: str) -> Iterator[CheckResult]:
-    """Yield the results for an open connection: address, banner and encryption."""
+    """Yield the results for an open connection to the PBX: its address, its banner and its encryption."""
     yield ok("ami.connection", f"{ami.host}:{ami.port}, Asterisk Call Manager/{banner}")
     if ami.tls:
         yield ok("ami.tls", f"the certificate matches {ami.host} and is trusted")
@@ -73,7 +74,7 @@ def connected_results(ami: AmiConfig, banner: str) -> Iterator[CheckResult]:
 
 
 def login_refused(ami: AmiConfig, why: str) -> CheckResult:
-    """Return the result for a refused login."""
+    """Return the result for a login that Asterisk refused; `why` is Asterisk's error text."""
     return fail(
         "ami.login",
         f"{ami.username}: {why}; the user name, the secret or the address of this machine is wrong",
@@ -83,7 +84,7 @@ def login_refused(ami: AmiConfig, why: str) -> CheckResult:
 
 
 def check(config: Config, snapshot: ManagerSnapshot) -> Iterator[CheckResult]:
-    """Yield the results for version, privileges, event classes and clock."""
+    """Yield the results for the login, Asterisk's version, privileges, event classes and the PBX's clock."""
     username = config.ami.username
     yield ok("ami.login", username)
     yield _version(snapshot.version)
@@ -93,7 +94,7 @@ def check(config: Config, snapshot: ManagerSnapshot) -> Iterator[CheckResult]:
 
 
 def _version(version: str | None) -> CheckResult:
-    """Return the result for the version of Asterisk; `version` is None if it is not visible."""
+    """Return the result for Asterisk's version; `version` is None if the manager user cannot see it."""
     if version is None:
         return skip(
             "asterisk.version",
@@ -146,7 +147,7 @@ def _privileges(snapshot: ManagerSnapshot, username: str) -> Iterator[CheckResul
 
 
 def _classes(snapshot: ManagerSnapshot, username: str) -> CheckResult:
-    """Return the result for the event classes that the user receives."""
+    """Return the result of the check that the manager user receives all needed classes of events."""
     if not snapshot.booted:
         return fail(
             "ami.read",

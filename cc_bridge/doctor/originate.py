@@ -1,8 +1,8 @@
-"""Checks of the manager user of callbacks: its privileges, and the test call of `--call`.
+"""Checks of the manager user of callbacks: its privileges, and the test call of `cc-bridge doctor --call`.
 
-The test call goes to `Local/s@cc-bridge-doctor/n`, and no phone rings. That context runs the daemon's FastAGI
-script `doctor` and reports the result as a UserEvent. The call proves that the PBX reaches the daemon, and
-that events reach the daemon's own manager user.
+The test call goes to `Local/s@cc-bridge-doctor/n`, so no phone rings. The dialplan context cc-bridge-doctor
+runs the daemon's FastAGI script `doctor` and reports the result as a UserEvent. The call proves that the PBX
+reaches the daemon, and that the daemon's manager user receives events.
 """
 
 from secrets import token_hex
@@ -113,7 +113,7 @@ async def _log_in(session: ManagerSession, config: Config, reactor: Any) -> None
 
 
 def _login_failed(name: str, config: Config, error: CcBridgeError) -> CheckResult:
-    """Return the result for a failed login of the manager user of callbacks."""
+    """Return the result of the check `name` if the login of the manager user of callbacks failed."""
     return fail(
         name,
         f"{config.callback.username}: {error}",

@@ -1,4 +1,4 @@
-"""Checks of the queues: the configuration compared with the PBX. Pure.
+"""Checks of the queues: is the configuration of cc_bridge consistent with the queues of the PBX. Pure.
 
 The settings of a realtime queue are not visible over AMI, since no configuration file contains the queue.
 """
@@ -17,7 +17,7 @@ _TRUE = {"yes", "true", "y", "t", "1", "on"}
 
 
 def check(config: Config, snapshot: ManagerSnapshot) -> Iterator[CheckResult]:
-    """Yield the results for queue names, members, setinterfacevar and wrapuptime."""
+    """Yield the results for queue names, members, and setinterfacevar and wrapuptime of queues.conf."""
     queues = snapshot.queues
     if not queues:
         yield warn(
@@ -51,7 +51,7 @@ def _misspelt(config: Config, queues: Mapping[str, QueueState]) -> Iterator[Chec
 
 
 def _empty(queues: Mapping[str, QueueState]) -> CheckResult:
-    """Return the result for queues without members."""
+    """Return the result of the check that each queue of the PBX has members."""
     empty = [name for name, queue in queues.items() if not queue.members]
     if empty:
         return warn(
@@ -63,7 +63,10 @@ def _empty(queues: Mapping[str, QueueState]) -> CheckResult:
 
 
 def _interfaces(config: Config, queues: Mapping[str, QueueState]) -> CheckResult:
-    """Return the result for setinterfacevar of the queues with a survey."""
+    """Return the result of the check that queues with a survey have setinterfacevar in queues.conf.
+
+    Without this setting and without an AMI connection, the daemon does not know the rated agent.
+    """
     name = "queues.interface"
     with_survey = [each for each in queues if config.queue(each).survey and config.survey.enabled]
     without = [each for each in with_survey if (queues[each].setinterfacevar or "").lower() not in _TRUE]
@@ -85,7 +88,11 @@ def _interfaces(config: Config, queues: Mapping[str, QueueState]) -> CheckResult
 
 
 def _wrap_ups(config: Config, queues: Mapping[str, QueueState]) -> Iterator[CheckResult]:
-    """Yield the results for wrapuptime, which must equal wrap_up_seconds of the configuration."""
+    """Yield a warning for each queue whose wrapuptime in queues.conf differs from wrap_up_seconds.
+
+    wrap_up_seconds is the queue's setting in the configuration of cc_bridge. Yield one result with the level
+    ok if no queue differs, and a skipped check for queues whose wrapuptime is not visible.
+    """
     name = "queues.wrapuptime"
     unseen = [each for each, queue in queues.items() if queue.wrapuptime is None]
     if unseen:

@@ -42,7 +42,7 @@ _PBX_SECONDS = 60.0  # for all AMI actions: with hundreds of queues there are ab
 
 
 class DoctorRun:
-    """One run of all checks. `add` receives each result as soon as it is known."""
+    """One run of all checks; the function `add` receives each result as soon as it is known."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class DoctorRun:
         self._sounds_folder = sounds_folder
 
     async def run(self) -> None:
-        """Run all checks; a check that fails or takes too long becomes a failure."""
+        """Run all checks. A check that raises an error or exceeds its time limit gives a failed result."""
         config = self._config
         await self._in_thread("config", lambda: config_and_secrets.check(config, self._file))
         # Before the PBX: the test call needs a daemon.
@@ -90,7 +90,10 @@ class DoctorRun:
             await self._in_thread("digest.mail", self._mail)
 
     async def _pbx(self, password: str) -> ManagerSnapshot | None:
-        """Run the checks of the PBX; return its state, None if there is no session."""
+        """Run the checks of the PBX and return the PBX's state.
+
+        Return None if the connection or the login failed.
+        """
         config, ami = self._config, self._config.ami
         session = ManagerSession(self._reactor, _ANSWER_SECONDS)
         client = session.client
@@ -123,7 +126,10 @@ class DoctorRun:
             client.close("the checks are done")
 
     def _mail(self) -> Iterable[CheckResult]:
-        """Return the results for the mail server; its packages are imported only when needed."""
+        """Return the results for the mail server.
+
+        The check is imported here, so that the mail packages are loaded only if digests are configured.
+        """
         from cc_bridge.doctor import mail  # noqa: PLC0415
 
         return mail.check(self._config.digest)

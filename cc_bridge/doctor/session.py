@@ -1,4 +1,4 @@
-"""A manager session for the checks, separate from the daemon's session but with the same user.
+"""A manager session for the checks. It uses the daemon's manager user, but its own connection.
 
 `take_snapshot` reads the state of the PBX into a `ManagerSnapshot`. It uses read-only actions.
 
@@ -69,7 +69,10 @@ _WANTED = {
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """A queue of the PBX. A setting is None if it is not visible, and empty if it is not set."""
+    """A queue of the PBX, as the manager user sees it.
+
+    A setting is None if the manager user cannot see it, and empty if queues.conf does not set it.
+    """
 
     members: int
     wrapuptime: str | None
@@ -78,9 +81,9 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True)
 class ManagerSnapshot:
-    """The state of the PBX as far as this manager user can see it.
+    """The state of the PBX at one moment, as far as one manager user can see it.
 
-    A value of None means that this user cannot see it.
+    None means that the manager user cannot see the value.
     """
 
     version: str | None
@@ -99,7 +102,10 @@ class ManagerSnapshot:
 
 
 class ManagerSession:
-    """A session that sends one action after the other; the result of a refused action is None."""
+    """One AMI connection of the checks, which sends its actions one after the other.
+
+    The result of an action that Asterisk refuses is None.
+    """
 
     def __init__(self, clock: IReactorTime, seconds: float) -> None:
         self.events: list[Any] = []
@@ -138,7 +144,10 @@ class ManagerSession:
 
 
 async def take_snapshot(session: ManagerSession, username: str) -> ManagerSnapshot:
-    """Return the state of the PBX. Raises AmiLinkLost or AmiTimeout."""
+    """Return the state of the PBX, as far as the manager user `username` can see it.
+
+    Raises AmiLinkLost or AmiTimeout.
+    """
     booted = await session.heard(lambda event: event.name == "FullyBooted")
     actions = await session.ask("ListCommands") or {}
     core = await session.ask("CoreSettings")
@@ -166,10 +175,11 @@ async def take_snapshot(session: ManagerSession, username: str) -> ManagerSnapsh
 
 
 async def _events(session: ManagerSession) -> tuple[bool | None, bool | None, bool | None]:
-    """Make two test events, of which the shipped event filter passes the first and blocks the second.
+    """Make two test events. The event filter of the shipped manager.d/cc_bridge.conf must block one of them.
 
-    Return three flags: the first arrived, the second arrived, and events have timestamps. All are None if the
-    events cannot be made.
+    Return three flags: the event that passes this filter has arrived, the event that it blocks has arrived,
+    and events have timestamps. All three are None if Asterisk cannot make the test events. The last one is
+    also None if no test event has arrived.
     """
     # The needed event is made last: when it has arrived, the other one would have arrived as well.
     for name in (_UNWANTED_VARIABLE, _WANTED_VARIABLE):
@@ -191,7 +201,8 @@ _Setting = Callable[[ManagerSession, str, str, str], Any]
 async def _setting(session: ManagerSession, file: str, section: str, key: str) -> str | None:
     """Return a setting of one of Asterisk's configuration files; empty if not set, None if not readable.
 
-    If it is set several times, the last one counts: a section starts with the settings of its template.
+    If the setting occurs several times in the section, the last one counts. The settings of a section's
+    template come first.
     """
     if not _PLAIN_NAME.fullmatch(section):
         return None
@@ -235,7 +246,10 @@ async def _queue(session: ManagerSession, setting: _Setting, name: str, members:
 
 
 async def _has(session: ManagerSession, context: str, actions: Mapping[str, Any]) -> bool | None:
-    """Return whether the dialplan has a context; None if it is not visible."""
+    """Return whether the dialplan has a context; None if the manager user may not see the dialplan.
+
+    `actions` are the AMI actions that the manager user may use.
+    """
     if "ShowDialPlan" not in actions:
         return None
     return await session.items("ShowDialPlan", Context=context) is not None

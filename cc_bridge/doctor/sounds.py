@@ -19,9 +19,10 @@ __all__ = ["check"]
 
 
 def check(config: Config, folder: Path | None, data_folder: str | None) -> Iterator[CheckResult]:
-    """Yield a result for each used survey and language.
+    """Yield a result for each used survey and language: are the sound files of its prompts installed.
 
-    `folder` is the sounds directory of --sounds. Without it, the PBX's `data_folder` is used.
+    `folder` is the sounds directory of the option --sounds. Without this option, the directory `sounds` in
+    the PBX's `data_folder` is used.
     """
     try:
         surveys, _ = load_surveys(config)
@@ -46,7 +47,10 @@ def check(config: Config, folder: Path | None, data_folder: str | None) -> Itera
 
 
 def _language(survey: Survey, language: str, more: list[str], place: Path) -> CheckResult:
-    """Return the result for one survey in one language; `more` names further prompts that are needed."""
+    """Return the result of the check that all prompts of one survey exist in one language below `place`.
+
+    `more` are the names of prompts that calls need besides the survey's own prompts.
+    """
     prompts = sorted({*_prompts(survey), *more})
     files = {survey.sounds[prompt][language] for prompt in prompts if language in survey.sounds[prompt]}
     missing = sorted(file for file in files if not _there(place, language, file))

@@ -1,4 +1,4 @@
-"""Check of a webhook receiver: host name, connection and certificate. No event is sent. Blocks."""
+"""Check of a webhook receiver: host name, connection and certificate. The check blocks and sends no event."""
 
 import socket
 import ssl
@@ -14,7 +14,7 @@ _SECONDS = 5.0
 
 
 def check(webhook: WebhookConfig) -> Iterator[CheckResult]:
-    """Yield the result of a connection to the receiver."""
+    """Yield the result of a test connection to the receiver; with https, its certificate is verified too."""
     name = f"webhooks.{webhook.name}"
     url = urlsplit(webhook.url)
     host, secure = str(url.hostname), url.scheme == "https"
