@@ -151,8 +151,8 @@ def _number_fault(number: str) -> str:
 def _is_extension(groups: list[str]) -> bool:
     """Return whether the last group of digits in a cell is an extension and not a part of the number.
 
-    One digit is an extension after any group of 3 digits or more. A longer last group may be a part of the
-    number. So it is an extension only after a group that has nearly all digits of a number.
+    A single digit is an extension if the group before it has 3 digits or more. A longer last group may be a
+    part of the number. So it is an extension only if the group before it has nearly all digits of a number.
     """
     *before, last = groups
     if not before or sum(map(len, before)) < _FEWEST_DIGITS:

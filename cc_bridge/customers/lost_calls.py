@@ -81,9 +81,10 @@ class LostCallStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LostCall:
-    """A call that entered a queue and that no agent answered, with its result (`managed`).
+    """A call that entered a queue and that no agent answered, with its result.
 
-    Instants are UTC seconds since the epoch.
+    The result, `managed`, says whether and how the caller was reached later. Instants are UTC seconds since
+    the epoch.
     """
 
     caller_key: str
@@ -109,10 +110,10 @@ class LostCall:
 
 @dataclass(frozen=True, slots=True)
 class RepeatCalls:
-    """One contact of a caller with a group of queues, and the start of the caller's next contact with it.
+    """One contact of a caller with a group of queues, and the start of the next contact with this group.
 
-    A caller who is back within RECONNECT_SECONDS after the end is still in the same contact. Instants are UTC
-    seconds since the epoch.
+    If the caller calls again less than RECONNECT_SECONDS after the end of a contact, this call continues the
+    same contact. Instants are UTC seconds since the epoch.
     """
 
     caller_key: str
@@ -134,8 +135,8 @@ class RepeatCalls:
 def lost_calls(contacts: Iterable[Contact], now: float, window: float = RECALL_SECONDS) -> Iterator[LostCall]:
     """Yield the lost calls of one caller with their results at the instant `now`.
 
-    `contacts` are all contacts of the caller. `now` is in UTC seconds since the epoch. `window` is the time
-    in seconds after a loss in which a later call counts.
+    `contacts` are all contacts of the caller. `now` is in UTC seconds since the epoch. `window` is a time in
+    seconds: an answered call reaches the caller only if it follows within this time after the loss.
     """
     calls = _by(sorted(contacts, key=lambda each: each.entered_at), lambda each: each.call)
     answered = sorted(
@@ -174,10 +175,11 @@ def _managed(first: Contact | None, decided: bool) -> LostCallStatus:
 
 
 def repeat_calls(contacts: Iterable[Contact], group: Callable[[str], str]) -> Iterator[RepeatCalls]:
-    """Yield the contacts of one caller with each group of queues.
+    """Yield one RepeatCalls for each contact of one caller with a group of queues.
 
-    `group` returns the group of a queue. All visits of one call are one contact. Visits of a caller who is
-    back within RECONNECT_SECONDS belong to the same contact too.
+    `contacts` are the queue visits and talks of this caller; those without a queue are ignored. `group`
+    returns the group to which a queue belongs. All visits of one call to a group are one contact. If the
+    caller calls the group again less than RECONNECT_SECONDS later, this call continues the same contact.
     """
     visits = sorted((each for each in contacts if each.queue), key=lambda each: each.entered_at)
     for of_group in _by(visits, lambda each: group(each.queue)):

@@ -1,14 +1,13 @@
 """Number keys: the caller keys under which the calls of a phone number may be stored. Pure.
 
 One number can be written as 0912..., +98 912... or, by a spreadsheet, 912... Google's library phonenumbers
-recognises these forms as one number and knows the forms in which a network sends it.
+recognises these forms as one number. It also knows the forms in which a network sends the number. Note: a
+number with and without its country code is recognised as one only if the region is known.
 
-`privacy.caller_keys.normalise`, which makes the stored keys, does not use phonenumbers. The library's tables
-change every two weeks, but a key must stay the same for years or opt-outs are lost. The library also accepts
-letters as digits, and takes the extension 201 for a foreign number. Its cost is no
-reason: 51 us for 16 numbers, 1.4 MB.
-
-Note: a number with and without its country code is recognised as one only if the region is known.
+The stored keys are made by `privacy.caller_keys.normalise` without this library. Its tables change every two
+weeks, but a key must stay the same for years, or opt-outs are lost. The library also accepts letters as
+digits, and takes the extension 201 for a foreign number. The reason is not its cost: 51 us for 16 numbers,
+and 1.4 MB.
 """
 
 from collections.abc import Iterable
@@ -22,18 +21,18 @@ __all__ = ["NumberKeys"]
 
 
 class NumberKeys:
-    """The conversion of phone numbers to caller keys for one contact centre.
+    """A converter from phone numbers to caller keys for one contact centre.
 
-    The contact centre has a region, for numbers without a country code, and shared numbers, from which many
-    people call.
+    The contact centre has a region, which is the country of numbers without a country code. It also has
+    shared numbers, from which many people call.
     """
 
     def __init__(self, keys: CallerKeys, region: str = "", shared: Iterable[str] = ()) -> None:
         """Set the region and the shared numbers.
 
         `region` is the country of numbers without a country code, in two letters such as IR. If it is empty,
-        the region of the country code in `keys` is used, if that is set. `shared` are the numbers from which
-        many people call.
+        the region follows from the country code in `keys`; without this code, the region is unknown. `shared`
+        are the numbers from which many people call.
         """
         self._keys = keys
         self._region = region or _region_of(keys.country)

@@ -1,7 +1,7 @@
-"""The caller profile for the dialplan: what is known about a caller before the queue. Pure.
+"""The caller profile for the dialplan: facts about a caller from earlier calls, before the queue. Pure.
 
-The profile becomes channel variables. A stored language may come from a caller, so it becomes a channel
-variable only if it has the form of a language code.
+The profile becomes channel variables. The stored language of a call may be any text that was on the caller's
+channel. So it becomes a channel variable only if it has the form of a language code.
 """
 
 import re
@@ -28,7 +28,10 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Priorities:
-    """The queue priorities of callers with a low rating or a lost call; 0 is the normal priority."""
+    """The queue priorities that callers get after a low rating or after a lost call.
+
+    0 is the normal priority.
+    """
 
     low_rating: int = 2  # the highest value that is a low rating
     after_low_rating: int = 0  # priority after a low rating

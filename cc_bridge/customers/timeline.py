@@ -39,7 +39,10 @@ class CustomerIdentity:
 
 @dataclass(frozen=True, slots=True)
 class TimelineVisit:
-    """A timeline entry for a queue visit; if the visit is a lost call, also the result of the lost call."""
+    """A timeline entry for a queue visit.
+
+    If the visit is a lost call, the entry also has the result of the lost call.
+    """
 
     at: float
     pbx: str

@@ -58,7 +58,7 @@ class RecordedPbx(Factory):
             self._timer.cancel()
 
     def _play(self, events: Iterator[TimedEvent], coming: TimedEvent) -> None:
-        """Send the events that are due to all sessions and listeners, and schedule the next one.
+        """Send each event whose time has come to all sessions and listeners, and schedule the next event.
 
         `coming` is the next event; `events` yields the events after it.
         """
@@ -73,7 +73,7 @@ class RecordedPbx(Factory):
 
 
 class _ManagerSession(LineOnlyReceiver):
-    """A client's connection to the AMI server."""
+    """The connection of one AMI client to the simulated PBX."""
 
     delimiter = b"\n"
     MAX_LENGTH = 1024  # Asterisk's own limit

@@ -1,11 +1,12 @@
-"""The recording of two minutes of a contact centre, repeated as an endless stream of AMI events. Pure.
+"""A recording of two minutes of a contact centre, repeated as an endless stream of AMI events. Pure.
 
-One repetition is a take. Each take has new ids and times, replaced consistently in all headers, so that a
-daemon sees new calls.
+One repetition is a take. Each take has new ids and times, replaced consistently in all headers. A daemon
+therefore sees new calls in each take.
 
-A queue member cannot be in two calls at the same time. So a take starts `period` seconds after the previous
-one: each member is then available for its first event in the new take, and each queue is empty. A caller of
-the previous take may still be in a survey, so the last seconds of a take overlap with the next one.
+A take starts `period` seconds after the previous one. This time is long enough that a queue member is never
+in calls of two takes, and that a queue is empty before a take uses it again. It is shorter than the
+recording, because callers may still be in a survey after they left the queue. The end of a take therefore
+overlaps with the start of the next one.
 """
 
 import re
@@ -92,7 +93,10 @@ def _headers(text: str) -> RecordedHeaders:
 
 
 def _renewed(text: str, take: int, later: float) -> str:
-    """Return the text of an event for repetition `take`: with new ids, and times `later` seconds later."""
+    """Return the text of an event for the repetition number `take`, with new ids and later times.
+
+    `later` is the number of seconds that is added to each time.
+    """
 
     def renew(found: re.Match[str]) -> str:
         value = found[0]
@@ -113,15 +117,19 @@ def _renewed(text: str, take: int, later: float) -> str:
 
 
 def _queue(headers: RecordedHeaders) -> str:
-    """Return the queue that an event names, or an empty text.
+    """Return the name of the queue to which an event belongs; empty if it belongs to none.
 
-    A queue that rejects every caller is named only in the AppData header of its Queue() application.
+    Usually the header Queue has the name. The events of a queue that rejects every caller lack this header.
+    For them, the name is read from AppData, the arguments of the dialplan application Queue().
     """
     return headers.get("Queue") or headers.get("AppData", "").partition(",")[0]
 
 
 def _members(heads: list[RecordedHeaders]) -> Iterator[RecordedHeaders]:
-    """Yield the headers of each queue member as before the first call: available and without past calls."""
+    """Yield the headers of each queue member in the state before its first call.
+
+    In this state the member is available and has taken no calls.
+    """
     seen: set[tuple[str, str]] = set()
     for headers in heads:
         if headers["Event"].startswith("QueueMember"):
@@ -137,10 +145,11 @@ def _members(heads: list[RecordedHeaders]) -> Iterator[RecordedHeaders]:
 
 
 def _period(heads: list[RecordedHeaders], offsets: list[float]) -> float:
-    """Return the shortest time in seconds after which the recording can be repeated.
+    """Return the shortest time in seconds from the start of one repetition to the start of the next.
 
-    After this time, no queue and no queue member is in use by both repetitions. `offsets` are the times of
-    the events, in seconds after the start of the recording.
+    After this time, the earlier repetition does not need any queue or queue member again before the later one
+    needs it. `heads` has the headers of each event. `offsets` has the time of each event, in seconds after
+    the start of the recording.
     """
     first: dict[str, float] = {}
     last: dict[str, float] = {}

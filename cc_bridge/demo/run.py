@@ -68,7 +68,7 @@ The demo uses only this machine and deletes its files at the end. Ctrl-C ends it
 
 
 class _Config(Config):
-    """A configuration without environment variables, so that no simulated call reaches a real database."""
+    """A configuration that ignores environment variables: no simulated call may reach a real database."""
 
     @classmethod
     def settings_customise_sources(
@@ -169,7 +169,7 @@ def _config(url: str, ami_port: int, credentials: tuple[str, str]) -> Config:
 
 
 def _http_port() -> int:
-    """Return the default HTTP port if it is free, otherwise 0, with which the system chooses a port."""
+    """Return the default HTTP port if it is free, otherwise 0. With 0, the system chooses a free port."""
     usual = HttpConfig().port
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

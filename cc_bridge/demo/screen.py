@@ -1,7 +1,7 @@
 """The screen output of the demo: a few lines that are redrawn in place on a terminal.
 
-In a file or pipe, each update is appended instead. On a terminal, other output would disturb the lines. So
-log lines are collected in `log` and shown above the lines at the next update.
+In a file or pipe, each update is appended instead. On a terminal, log lines would disturb the redrawn lines.
+So log lines are collected in `log` and shown above the redrawn lines at the next update.
 """
 
 import shutil
@@ -18,9 +18,9 @@ _HIDE, _SHOW, _UP, _ERASE = "\x1b[?25l", "\x1b[?25h", "\x1b[{}F", "\x1b[J"
 
 
 class Screen:
-    """A screen for lines that change.
+    """The output of the demo: some lines that are replaced at each update.
 
-    It is a context manager: at the end, it shows the cursor again and writes the last log lines.
+    A Screen is a context manager: at the end, it shows the cursor again and writes the last log lines.
     """
 
     def __init__(self, out: TextIO = sys.stdout, errors: TextIO = sys.stderr) -> None:

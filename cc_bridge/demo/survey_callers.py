@@ -124,7 +124,10 @@ class _AgiSession(LineOnlyReceiver):
         self._timer = self._clock.callLater(_HANGUP_SECONDS, self._dial, agi)
 
     def hang_up(self) -> None:
-        """End the session like a hangup: fail the running command, send HANGUP and close the connection."""
+        """End the session as Asterisk does when the caller hangs up.
+
+        The running AGI command fails, HANGUP is sent, and the connection is closed.
+        """
         self._hung_up = True
         waiting = self._timer is not None and self._timer.active()
         self._stop_timer()
@@ -195,7 +198,8 @@ class _AgiSession(LineOnlyReceiver):
 def _agi_environment(channel: RecordedHeaders, served: RecordedHeaders) -> bytes:
     """Return the AGI environment that Asterisk sends for AGI(agi://127.0.0.1/survey,queue,interface).
 
-    `channel` are the headers of an event of the caller's channel, `served` those of the AgentConnect event.
+    `channel` has the headers of an event of the caller's channel. `served` has the headers of the
+    AgentConnect event, which names the queue and the agent's interface.
     """
     fields = {
         "network": "yes",

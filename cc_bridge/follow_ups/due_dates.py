@@ -32,7 +32,11 @@ def due_at(at: float, hours: BusinessHours, seconds: float) -> float:
 
 
 def _instant(day: date, minute: int, hours: BusinessHours) -> float:
-    """Return the first instant at which a clock shows a minute of a day; a skipped minute comes later."""
+    """Return the first instant at which a clock shows a minute of a day, in UTC seconds since the epoch.
+
+    `minute` counts from midnight. If a clock change skips this minute, the result is its instant without the
+    change.
+    """
     day += _DAY * (minute // ALL_DAY)
     hour, minute = divmod(minute % ALL_DAY, 60)
     return datetime(day.year, day.month, day.day, hour, minute, tzinfo=hours.zone).timestamp()

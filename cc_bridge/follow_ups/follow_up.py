@@ -106,19 +106,22 @@ class FollowUp:
 
     @property
     def rating(self) -> tuple[str, int] | None:
-        """The kind and value of the low rating that opened the follow-up; None for another reason."""
+        """The kind of question and the value of the low rating that opened the follow-up.
+
+        None means that the follow-up has another reason.
+        """
         found = _RATING.fullmatch(self.detail) if self.reason == FollowUpReason.LOW_RATING else None
         return (found[1], int(found[2])) if found else None
 
     @property
     def seconds_to_close(self) -> float | None:
-        """The time from the cause to the end, in seconds; None while the follow-up is not closed."""
+        """The time in seconds from the cause of the follow-up to its closing; None while it is not closed."""
         return None if self.closed_at is None else self.closed_at - self.opened_at
 
 
 @dataclass(frozen=True, slots=True)
 class FollowUpCount:
-    """The numbers of one owner's follow-ups that are open, taken and overdue."""
+    """The numbers of the follow-ups of one queue owner: open, taken and overdue ones."""
 
     open: int = 0
     taken: int = 0
@@ -136,9 +139,10 @@ def short(follow_up_id: str) -> str:
 
 
 def apply_action(action: Action, by: str, text: str, now: float) -> dict[str, Any]:
-    """Return the fields that an action sets; raise FollowUpError if a text is missing or too long.
+    """Return the fields of the follow-up that an action sets, with their new values.
 
-    `text` is the result, or the reason for the dismissal; TAKE needs none.
+    `by` is the name of the person who acts. `text` is the result for DONE and the reason for DISMISS; TAKE
+    needs none. Raises FollowUpError if the name or the text is missing or too long.
     """
     by, text = _clean(by, "the name", LONGEST_NAME), _clean(text, "the text", LONGEST_TEXT)
     if not by:
@@ -159,7 +163,10 @@ def already_handled(follow_up: FollowUp) -> FollowUpError:
 
 
 def _clean(text: str, what: str, longest: int) -> str:
-    """Return a text in one line without control characters; raise FollowUpError if it is too long."""
+    """Return a text in one line without control characters.
+
+    Raises FollowUpError if it is longer than `longest` characters; the error text calls it `what`.
+    """
     kept = "".join(" " if category(sign) in ("Cc", "Cs") else sign for sign in text if sign not in _TURNING)
     line = " ".join(kept.split())
     if len(line) > longest:

@@ -3,8 +3,9 @@
 Callers who withhold their number, and callers from a shared number, cannot be called back. They open no
 follow-up.
 
-Note: the same calls and answers are checked many times, also by another daemon later. So the id and all
-other fields of a cause depend only on the call or answer, never on the time of the check.
+Note: the same calls and answers are checked many times, also by a daemon that is started later. No check may
+open a second follow-up for the same cause. So the id and all other fields of a cause depend only on the call
+or answer, never on the time of the check.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -60,7 +61,11 @@ class AnswerFact:
 
 @dataclass(frozen=True, slots=True)
 class FollowUpCause:
-    """The cause of a follow-up; `source` is unique among the causes of one PBX and reason."""
+    """The cause of one follow-up: a visit or a survey answer, and the reason why it opens the follow-up.
+
+    `source` is an id of the call or answer. No two causes with the same PBX and the same reason have the same
+    `source`.
+    """
 
     reason: FollowUpReason
     about: VisitFact | AnswerFact
@@ -77,7 +82,7 @@ class FollowUpCause:
 
 @dataclass(frozen=True, slots=True)
 class FollowUpRules:
-    """The rules that open follow-ups; by default, none opens one."""
+    """The configured rules that open follow-ups. With the default values, no follow-up is opened."""
 
     low_ratings: Mapping[str, int] = field(default_factory=dict)  # kind of question -> highest low value
     unresolved_questions: Collection[str] = ()  # ids of questions whether the problem was solved
@@ -97,9 +102,10 @@ class FollowUpRules:
     def of_visits(
         self, visits: Iterable[VisitFact], customer: Callable[[str], str] = str
     ) -> Iterator[FollowUpCause]:
-        """Yield a cause for each follow-up that these visits open; visits of one call are judged together.
+        """Yield a cause for each follow-up that these visits open.
 
-        `customer` returns the same value for all caller keys of one customer.
+        All visits of one call are judged together. `customer` returns the same value for all caller keys of
+        one customer.
         """
         calls = _by(
             (visit for visit in visits if self._has_caller(visit)), lambda visit: (visit.pbx, visit.call_id)
@@ -126,7 +132,10 @@ class FollowUpRules:
             yield FollowUpReason.COMMENT, f"spoke {answer.value} s"
 
     def _waited(self, call: list[VisitFact]) -> Iterator[FollowUpCause]:
-        """Yield a cause if the total wait of a call, until its first answer, is too long."""
+        """Yield a cause if the caller's waits in all visits of a call are together too long.
+
+        Visits after the first answer do not count. An unobserved visit counts as 0 s.
+        """
         seconds = 0.0
         for visit in call:
             if visit.outcome != Outcome.UNOBSERVED:  # the length of an unobserved wait is unknown

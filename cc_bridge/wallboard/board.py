@@ -1,10 +1,11 @@
 """The board: all figures of one PBX for the wallboard at one moment. Pure.
 
-A board combines the current state (`LiveFigures`) with the counts of today. It holds times such as "entered
-the queue at", and no durations such as "waits since". So two boards are equal if nothing has changed.
+A board combines the current state (`LiveFigures`) with the counts of today. It holds instants such as the
+entry into the queue, and no durations such as the wait until now. So two boards are equal if nothing has
+changed.
 
-While the PBX is not observed, the current figures are unknown. They are None then, and neither 0 nor their
-last values.
+While the PBX is not observed, the current figures are unknown. They are then None, and neither 0 nor the last
+known values.
 """
 
 from collections import Counter
@@ -61,7 +62,10 @@ class LiveFigures:
 
 @dataclass(frozen=True, slots=True)
 class QueueFigures:
-    """The figures of one queue, or of all queues together. None means unknown or no data."""
+    """The figures of one queue, or of all queues together, on the wallboard.
+
+    None means that a figure is unknown or that there is no data for it.
+    """
 
     queue: str  # empty: all queues together
     waiting: int | None  # number of callers
@@ -113,9 +117,10 @@ def build_board(
 ) -> Board:
     """Return the board of these queues, in the given order.
 
-    `now` is None while the PBX is not observed. `seconds` returns a queue's service level threshold in
-    seconds. `question` returns the question of a queue's rating, or None. With `names`, the board names the
-    agents.
+    `now` has the current state; None while the PBX is not observed. `today` has the counts of today, and
+    `complete` is True if they include today's records in the database. `seconds` returns a queue's service
+    level threshold in seconds. `question` returns the survey question for a queue's rating, or None. With
+    `names`, the board contains the agents with their names.
     """
     waiting: dict[str, list[float]] = {}
     for queue, entered_at in now.waiting if now else ():
@@ -168,7 +173,10 @@ def rated_question(questions: Iterable[Question]) -> RatedQuestion | None:
 
 
 def _score(kind: str, answers: Iterable[AnswersByValue]) -> Score | None:
-    """Return the first score that is defined for a kind of question, computed over all these answers."""
+    """Return the score of all these answers together; `kind` is the kind of their survey question.
+
+    If several scores are defined for this kind, the first one is returned.
+    """
     together: Counter[int] = Counter()
     for each in answers:
         together.update(each)

@@ -21,9 +21,9 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """The warning and critical thresholds of a figure.
+    """The two thresholds of one figure, from which its severity is a warning or critical.
 
-    Higher values are worse if `critical` is at least `warning`; otherwise lower values are worse.
+    Higher values are worse if `critical` is at least `warning`. Otherwise lower values are worse.
     """
 
     warning: float

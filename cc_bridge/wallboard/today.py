@@ -1,8 +1,8 @@
 """The counts of today for each queue: visits and survey answers. Pure.
 
-Records are added as they are made, and after a start also from the database. A visit belongs to the day on
-which the caller entered the queue, an answer to the day on which it was given, as in reports. A day starts at
-midnight in the contact centre's time zone.
+New records are added as soon as they are made. After a start of the daemon, today's records in the database
+are added too. As in reports, a visit belongs to the day on which the caller entered the queue, and an answer
+to the day on which it was given. A day starts at midnight in the contact centre's time zone.
 
 The same record may arrive live and from the database, and the database may be read more than once. So each
 record is identified by its key and counted once. The keys of 20,000 visits take 6 MB of memory until
@@ -32,7 +32,7 @@ QueueLimits = Callable[[str], tuple[float, float]]
 
 
 class VisitToday(QueueStay, Protocol):
-    """The interface of a visit that can be counted: a QueueVisit record or a row of its table."""
+    """A queue visit that `Today` can count: a QueueVisit record, or a row of the table of visits."""
 
     @property
     def uniqueid(self) -> str: ...
@@ -55,7 +55,7 @@ class RatingToday:
 
 
 class Today:
-    """The counts of the current day, as set by `start_day`; records of other days are ignored."""
+    """The counts of the current day. `start_day` sets this day; records of other days are ignored."""
 
     def __init__(self, limits: QueueLimits) -> None:
         self.began_at = 0.0  # start of the day, UTC seconds since the epoch; 0: no day has been set
@@ -68,10 +68,10 @@ class Today:
         self._known: set[tuple[str | float, ...]] = set()
 
     def start_day(self, now: float, zone: tzinfo | None) -> bool:
-        """Reset all counts and return True if a new day has started; otherwise return False.
+        """Set the current day. If it is a new day, reset all counts and return True; otherwise return False.
 
-        `now` is UTC seconds since the epoch. `zone` is the contact centre's time zone; None means the
-        machine's.
+        `now` is UTC seconds since the epoch. `zone` is the contact centre's time zone; None means the time
+        zone of this machine.
         """
         if zone == self._zone and self.began_at <= now < self.began_at + _SHORTEST_DAY:
             return False
