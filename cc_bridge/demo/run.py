@@ -147,7 +147,8 @@ def _run(file: Path, screen: Screen, end: Callable[[], None], rng: random.Random
     updates = LoopingCall(show)
     updates.start(_IN_PLACE if screen.in_place else _IN_LINES, now=False).addErrback(
         lambda failure: _log.failure(
-            "cannot redraw the table on the screen: unexpected error; the demo continues without it", failure
+            "cannot redraw the table of queues: unexpected error; the demo continues without the table",
+            failure,
         )
     )
     reactor.run(installSignalHandlers=False)

@@ -23,7 +23,11 @@ class BadLink(CcBridgeError):
 
 
 class AgentLinks:
-    """Signs and verifies the keys for the agent pages of one daemon; `token` must not be empty."""
+    """A signer of the keys in agent links; it also verifies keys.
+
+    `token` is the token of the section [http], with which the keys are signed; it must not be empty. The keys
+    are valid only for the PBX with the name `pbx`.
+    """
 
     def __init__(self, token: str, pbx: str) -> None:
         self._values = signed_values(token, f"{_PURPOSE} {pbx}")

@@ -1,8 +1,8 @@
 """Access to the wallboard and its JSON: with a token, or only from this machine if no token is set.
 
 A request has the token as `Authorization: Bearer` or as `?token=`. After `?token=`, the browser gets a cookie
-for its later requests. The cookie is a keyed hash of the token, so it is not valid as a token elsewhere. No
-state is stored: a cookie stays valid after a restart of the daemon, until the token changes.
+for its later requests. The cookie is a keyed hash of the token, so the cookie's value is not accepted as a
+token. No state is stored: a cookie stays valid after a restart of the daemon, until the token changes.
 
 Listening on loopback excludes other machines. It does not exclude an Internet page in a browser on this
 machine, because the name of such a page may resolve to 127.0.0.1 (DNS rebinding). So without a token, the
@@ -46,9 +46,9 @@ def is_loopback(host: str) -> bool:
 
 
 class TokenAuth:
-    """Decides which requests may read the wallboard.
+    """The access check of the wallboard, which allows or refuses each request.
 
-    `host` is the address on which the daemon listens, `token` the configured token; empty means none.
+    `host` is the address on which the daemon listens. `token` is the configured token; empty means none.
     """
 
     def __init__(self, host: str, token: str) -> None:
@@ -81,7 +81,7 @@ class TokenAuth:
 
 
 class BearerAuth(TokenAuth):
-    """Decides which requests of programs may read personal data: only those with the token.
+    """The access check of pages with personal data for programs: only a request with the token is allowed.
 
     The token must be sent as `Authorization: Bearer`. The wallboard's cookie is not enough, because the wall
     screen has it. A request from this machine needs the token too.
@@ -105,7 +105,7 @@ def bearer(request: Request) -> bytes:
 
 
 def same(shown: bytes, true: bytes) -> bool:
-    """Return whether two secrets are equal.
+    """Return whether the secret that a request has shown is equal to the true one.
 
     The comparison takes the same time for any content, so its duration reveals nothing.
     """

@@ -1,8 +1,8 @@
-"""The JSON API of customers: GET /api/customers/NUMBER returns the timeline, PUT stores an id and a name.
+"""The JSON API of customers, for programs only.
 
-NUMBER is a phone number of the customer. The data is personal. So each request needs the token, the rate of
-requests is limited, and log lines contain no number. The API is for programs only. The reactor never waits
-for the database.
+GET /api/customers/NUMBER returns the timeline of the customer with this phone number; PUT stores the
+customer's id and name. The data is personal. So each request needs the token, the rate of requests is
+limited, and log lines contain no number. The reactor never waits for the database.
 """
 
 import json
@@ -43,8 +43,9 @@ def _is_customer(content: object) -> bool:
 class CustomersResource(TreeResource):
     """The resource /api/customers, which has one child resource for each phone number.
 
-    `read` gets the caller keys of a number; `store` gets a caller key, an id and a name. Both return a
-    Deferred that fires in the reactor. The Deferred fails if the database or the disk does not answer.
+    `read` gets the caller keys of a phone number and returns the customer's timeline. `store` gets a caller
+    key, an id and a name. Both return a Deferred that fires in the reactor. The Deferred fails if the
+    database or the disk does not answer.
     """
 
     def __init__(

@@ -62,8 +62,9 @@ class FollowUpsResource(TreeResource):
     """The resource /api/follow-ups, and below it the actions on each follow-up.
 
     `read` gets the owner (empty for all owners) and the states of the follow-ups to return. `move` does an
-    action: it gets the follow-up's id, the action, the name of the person, and the person's text. `now`
-    returns UTC seconds since the epoch, `zone` returns the contact centre's time zone.
+    action. It gets the follow-up's id, the action, the name of the person who acts, and the result or reason
+    that this person has entered. `now` returns UTC seconds since the epoch. `zone` returns the contact
+    centre's time zone.
     """
 
     def __init__(
@@ -89,9 +90,9 @@ class FollowUpsResource(TreeResource):
 
 
 class _FollowUpJson:
-    """Makes JSON of follow-ups.
+    """A converter from follow-ups to JSON objects.
 
-    Instants are in the contact centre's time zone, with the offset from UTC.
+    Instants become texts in the contact centre's time zone, with the offset from UTC.
     """
 
     def __init__(self, now: Callable[[], float], zone: Callable[[], tzinfo | None]) -> None:

@@ -1,4 +1,4 @@
-"""The base class of JSON pages about people: rate limit, time limit and log line.
+"""The base class of HTTP resources that return JSON about people: rate limit, time limit and log line.
 
 If the database does not answer within `_SECONDS`, the response has the status 503. The text of an exception
 may contain a caller's number, so only the exception's type is logged.
@@ -27,7 +27,11 @@ _SECONDS = 5.0  # time limit of an answer
 
 
 class RateLimiter:
-    """A rate limit: `at_once` requests without a pause, later `a_second` requests per second."""
+    """A limit for the rate of requests.
+
+    Up to `at_once` requests may come together. In the long run, up to `a_second` requests per second are
+    allowed.
+    """
 
     def __init__(self, at_once: int = _AT_ONCE, a_second: float = _A_SECOND) -> None:
         self._most = self._left = float(at_once)
@@ -53,9 +57,10 @@ def as_bytes(value: object) -> bytes:
 
 
 class JsonResource(LeafResource):
-    """Base class of a JSON page about people.
+    """Base class of an HTTP resource that returns JSON about people.
 
-    Each request is logged in a line that contains `subject`, such as `customer`, but no name and no number.
+    Each request is logged in a line that contains `subject`, such as `customer`, but no name and no phone
+    number. `rate` is the limit that the requests share.
     """
 
     content_type = "application/json"
@@ -82,13 +87,20 @@ class JsonResource(LeafResource):
         return fault(request, 429, f"too many requests for {what}: try again in a second")
 
     def later(self, request: Request, answer: Deferred[bytes]) -> int:
-        """Send the result of the Deferred `answer` as the response; 503 if it fails or takes too long."""
+        """Send the result of the Deferred `answer` as the response, and return NOT_DONE_YET for Twisted.
+
+        If the Deferred fails or takes more than `_SECONDS`, the response has the status 503.
+        """
         disconnected: list[object] = []
         request.notifyFinish().addErrback(disconnected.append)
 
         def failed(failure: Failure) -> bytes:
             why = type(failure.value).__name__
-            _log.warn("{subject}: request failed: {why}; answered 503", subject=self.subject, why=why)
+            _log.warn(
+                "{subject}: the request failed: {why}; it is answered with status 503",
+                subject=self.subject,
+                why=why,
+            )
             request.setHeader("retry-after", "5")
             return fault(request, 503, "the database does not answer in time")
 
@@ -110,7 +122,7 @@ class JsonResource(LeafResource):
 
     def _log(self, request: Request, started_at: float) -> None:
         _log.info(
-            "{subject}: {method} by {client}, {code} in {ms} ms",
+            "{subject}: {method} request from {client} answered with status {code} in {ms} ms",
             subject=self.subject,
             method=request.method.decode("ascii", "replace"),
             client=getattr(request.getClientAddress(), "host", ""),

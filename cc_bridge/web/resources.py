@@ -1,7 +1,8 @@
 """The base classes of all HTTP pages: they check method, path and access, and set security headers.
 
-Twisted uses a resource without children (a leaf) also for every path below it, and its error responses are
-HTML. Here a leaf has exactly one path, and an error is one line of plain text.
+Twisted uses a leaf, which is a resource without children, also for every path below it. Twisted's error
+responses are HTML. With these base classes, a leaf has exactly one path, and an error is one line of plain
+text.
 """
 
 from typing import Any
@@ -41,7 +42,10 @@ def fault(request: Request, code: int, text: str) -> bytes:
 
 
 class LeafResource(Resource):
-    """Base class of a page with one address; `access`, if it is not None, must allow each request."""
+    """Base class of a page with one address.
+
+    If `access` is given, a request that it does not allow gets an error response.
+    """
 
     isLeaf = True
     content_type = "text/plain; charset=utf-8"
@@ -82,9 +86,10 @@ class _NotFound(LeafResource):
 
 
 class TreeResource(Resource):
-    """A resource with the child resources `pages`, each under its name.
+    """A resource whose child resources are `pages`, each under its name.
 
-    `own` is the page at the address of the TreeResource; None: there is no page (status 404).
+    `own` is the page at the address of the TreeResource itself. If it is None, this address has no page and
+    gets the status 404.
     """
 
     def __init__(self, own: LeafResource | None = None, **pages: Resource) -> None:

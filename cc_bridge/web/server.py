@@ -73,11 +73,12 @@ def site(
     stream: EventStream,
     **api: Resource,
 ) -> PageSite:
-    """Return the HTTP site.
+    """Return the HTTP site of the daemon.
 
-    `alive` returns the checks of /healthz; a failed one means that the process needs a restart. `ready`
-    returns the checks of /readyz; a failed one means that the process cannot do its work. `board` returns the
-    current wallboard as JSON, and `stream` sends it at each change. `api` are further resources below /api.
+    `scrape` makes the page /metrics. `alive` returns the checks of /healthz; a failed one means that the
+    process needs a restart. `ready` returns the checks of /readyz; a failed one means that the process cannot
+    do its work. `access` protects the wallboard. `board` returns the current wallboard as JSON, and `stream`
+    sends it at each change. `api` are further resources below /api.
     """
     live = TreeResource(WallboardResource(board, access), events=WallboardEventsResource(stream, access))
     return PageSite(

@@ -1,12 +1,13 @@
 """Access to the follow-ups: for a program with the token, or for a browser after a log-in with the token.
 
-The wallboard's cookie is not enough, because the wall screen has it and customers' numbers are personal
-data. So the log-in sets another cookie, which contains the signed expiry time of the session: half a day
-after the log-in. No state is stored; all sessions end when the token changes.
+The wallboard's cookie is not enough, because the wall screen has it and customers' numbers are personal data.
+So the log-in sets another cookie, which contains the signed expiry time of the session: 12 hours after the
+log-in. No state is stored; all sessions end when the token changes.
 
-Browsers also send cookies with requests that other sites cause. So this cookie is SameSite=Strict. A request
-that changes a follow-up also needs a header that another site could send only with this site's permission,
-and no site has it. Such a request is rejected too if its Sec-Fetch-Site header is not `same-origin`.
+Browsers also send cookies with requests that pages of other sites cause. So this cookie is SameSite=Strict. A
+request that changes a follow-up also needs the header x-cc-bridge. A page of another site could send this
+header only with this site's permission, which it never has. Such a request is also refused if its
+Sec-Fetch-Site header is not `same-origin`.
 """
 
 from collections.abc import Callable
@@ -30,7 +31,10 @@ _FOREIGN = f"a change must come from the page /follow-ups, with the header {_HEA
 
 
 class FollowUpSession(TokenAuth):
-    """Decides which requests may read and change follow-ups; `now` returns UTC seconds since the epoch."""
+    """The access check of follow-ups, which allows or refuses each request to read or change them.
+
+    It also starts and ends the sessions of browsers. `now` returns UTC seconds since the epoch.
+    """
 
     def __init__(self, token: str, now: Callable[[], float]) -> None:
         super().__init__("", token)
@@ -49,7 +53,10 @@ class FollowUpSession(TokenAuth):
         return (403, _FOREIGN) if request.method in _CHANGES and self.is_foreign(request) else None
 
     def is_foreign(self, request: Request) -> bool:
-        """Return whether a page other than /follow-ups of this site may have caused the request."""
+        """Return whether the request may come from a page of another site.
+
+        The page /follow-ups of this site always sends the header x-cc-bridge.
+        """
         came_from = request.getHeader("sec-fetch-site") or "same-origin"
         return not request.getHeader(_HEADER) or came_from != "same-origin"
 

@@ -1,8 +1,9 @@
 """Signed values that only this daemon can have made; itsdangerous signs them with a key from http.token.
 
 The purpose of a value is part of the key, so a value that was signed for one purpose, such as a session, is
-not valid for another. Each value contains its expiry time. The age check of itsdangerous is not used, because
-it rejects a signature from the future, and the PBX's clock may be set back a little at any time.
+not valid for another. Each value contains its expiry time, which the caller of `loads` must check. The age
+check of itsdangerous is not used, because it rejects a signature whose time is in the future. The PBX's clock
+may be set back a little at any time, and then valid signatures have such a time.
 """
 
 from hashlib import sha256

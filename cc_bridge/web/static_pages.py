@@ -1,9 +1,9 @@
 """The browser pages /wallboard, /agent and /follow-ups in HTML, CSS and JavaScript, and the font at /fonts.
 
-The server inserts the requested language and colours into a page, so that the page does not change them after
-it was shown. All data comes from /api. The pages /agent and /follow-ups and the font need no token, because
-they contain no data; /api checks access. Of the address, only known languages and colour themes are inserted
-into a page. README.md beside the font names its origin.
+The server inserts the requested language and colour theme into a page, so that they do not change after the
+page was shown. They come from the address; a language or theme that the pages do not have is ignored. All
+data comes from /api. The pages /agent and /follow-ups and the font need no token, because they contain no
+data; /api checks access. README.md beside the font names its origin.
 """
 
 import re
@@ -122,15 +122,19 @@ def chosen_language(request: Request) -> "Language":
 
 
 def _asked(request: Request, name: bytes, known: tuple[str, ...] | dict[str, str]) -> str:
-    """Return the value of a parameter in the address; empty if the value is not one of `known`."""
+    """Return the value of the parameter `name` in the address of the request, such as the theme.
+
+    The result is empty if the parameter is missing or if its value is not in `known`.
+    """
     word = (request.args or {}).get(name, [b""])[-1].decode("ascii", "replace")
     return word if word in known else ""
 
 
 def _accepted(header: str) -> str:
-    """Return the language, of those that the pages have, that an Accept-Language header prefers.
+    """Return the page language that the browser prefers by its Accept-Language header.
 
-    The header's form is defined in RFC 9110, 12.5.4.
+    The pages are available in English and Persian. English is the default. RFC 9110, 12.5.4, defines the
+    header.
     """
     liked: dict[str, float] = {}
     for part in header.split(",")[:20]:

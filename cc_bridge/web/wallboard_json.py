@@ -109,7 +109,10 @@ def _rating(score: Score | None) -> dict[str, object] | None:
 
 
 def _judged(score: Score | None, levels: Thresholds) -> Severity:
-    """Return the severity of a CSAT score by its thresholds; other scores have no thresholds."""
+    """Return the severity of a CSAT score by the thresholds of the wallboard.
+
+    The severity is NONE for other kinds of scores and for a score with too few answers.
+    """
     judged = score is not None and score.enough and score.name == "csat"
     return levels.csat.level(score.value if score and judged else None)
 

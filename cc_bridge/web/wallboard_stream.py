@@ -33,16 +33,19 @@ _SLOW_SECONDS = 15.0
 
 
 class EventStream:
-    """The subscribers of the wallboard's events, and the last board that was sent to them."""
+    """The stream of the wallboard's events to the subscribed browsers.
+
+    It has the subscribers and the last board that was sent to them.
+    """
 
     def __init__(
         self, most: Callable[[], int], renew: Callable[[], None], clock: IReactorTime, first_id: int
     ) -> None:
-        """Set the limit and the numbering of the events.
+        """Set the limit of subscribers and the number of the first event.
 
-        `most` returns the highest number of subscribers. `renew` publishes a board for a new subscriber,
-        unless the last board is recent. `first_id` is the number from which boards are numbered; it must be
-        higher than all numbers that earlier daemons have sent.
+        `most` returns the highest allowed number of subscribers. `renew` is called for a new subscriber; it
+        publishes a board, unless the last board is recent. Boards are numbered upwards from `first_id`, which
+        must be higher than all numbers that earlier daemons have sent.
         """
         self._most = most
         self._renew = renew
@@ -85,7 +88,10 @@ class EventStream:
                 listener.take(beat, whole=False)
 
     def listen(self, request: Request) -> None:
-        """Add the sender of the request as a subscriber: send the last board now and each new board later."""
+        """Add the browser that sent the request as a subscriber.
+
+        It gets the last board now and each new board later.
+        """
         self._renew()
         listener = _EventSubscriber(request, self._clock)
         self._listeners.add(listener)
@@ -107,7 +113,8 @@ class EventStream:
 class _EventSubscriber:
     """One browser that receives the events.
 
-    While the buffer of its transport is full, only the newest board is kept for it.
+    While the browser reads too slowly and the transport's buffer is full, only the newest board is kept for
+    it.
     """
 
     def __init__(self, request: Request, clock: IReactorTime) -> None:
@@ -117,10 +124,10 @@ class _EventSubscriber:
         self._missed = b""
 
     def take(self, event: bytes, *, whole: bool = True) -> None:
-        """Send an event; `whole` means that the event has a whole board.
+        """Send an event; `whole` is True if the event contains a whole board.
 
-        While the transport's buffer is full, an event with a whole board is kept for later. Other events are
-        discarded.
+        While the transport's buffer is full, an event with a whole board is kept and sent later. A later
+        board replaces it. Other events are discarded.
         """
         if self.slow_since is None:
             self._request.write(event)

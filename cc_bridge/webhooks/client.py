@@ -1,14 +1,14 @@
-"""The HTTP client of the webhooks: it sends one request and returns the reply, or a failure in words.
+"""The HTTP client of the webhooks: it sends one request and returns the reply, or the reason of a failure.
 
-It uses Twisted's Agent. treq would add nothing: few headers are written and no body is read.
+It uses Twisted's Agent. treq would add nothing: few headers are written, no body is read.
 
 - TLS certificates are verified.
 - Redirects count as failures: a signed event must not reach another host.
 - One time limit covers the request from the name lookup to the end of the response.
-- Only the status counts. The body is discarded, and after 64 KiB the connection is closed. An
-  incomplete response is a failure.
-- An idle connection is kept for two seconds for further events. Servers keep it longer (uvicorn and Node
-  5 s), so a request rarely meets a closing one. After an HTTP/1.0 response none is kept.
+- Only the status of a complete response counts. Its body is discarded. After 64 KiB the connection is closed,
+  and the response counts as complete.
+- An idle connection is kept for two seconds. Servers keep it longer (uvicorn and Node 5 s), so a request
+  rarely meets a closing connection. After an HTTP/1.0 response, none is kept.
 """
 
 from collections.abc import Callable, Mapping
@@ -38,7 +38,10 @@ _AGENT = f"cc-bridge/{__version__}"
 
 
 class HttpClient:
-    """An HTTP client for one URL. `trust_root` None means the system's certificate authorities."""
+    """An HTTP client for one URL.
+
+    `trust_root` has the trusted certificate authorities; None means those of the operating system.
+    """
 
     def __init__(
         self, url: str, timeout_seconds: float, trust_root: Any, reactor: Any, now: Callable[[], float]
@@ -55,9 +58,10 @@ class HttpClient:
         self._agent = Agent(reactor, policy, connectTimeout=timeout_seconds, pool=self._pool)
 
     async def post(self, headers: Mapping[str, str], body: bytes) -> WebhookReply:
-        """Send a POST request, and return the reply; a failure is a reply with a reason.
+        """Send a POST request and return the endpoint's reply.
 
-        Raises only CancelledError, if the surrounding Deferred is cancelled.
+        If the request fails, the reply has the reason as text. Raises only CancelledError, if the Deferred
+        that waits for the reply is cancelled.
         """
         asking = Deferred.fromCoroutine(self._post(headers, body))
         limit = self._reactor.callLater(self._seconds, asking.cancel)
@@ -99,8 +103,8 @@ class HttpClient:
 class _BytesProducer:
     """A request body that is written in one piece.
 
-    Twisted's FileBodyProducer writes in parts scheduled by the global reactor, so it ignores the reactor that
-    the client was given.
+    Twisted's FileBodyProducer writes a body in parts and always uses the global reactor. This client must use
+    the reactor that it was given.
     """
 
     def __init__(self, body: bytes) -> None:
@@ -124,7 +128,8 @@ class _BytesProducer:
 class _DiscardBody(Protocol):
     """A receiver of a response body that discards the bytes, and closes the connection after 64 KiB.
 
-    `ended` fires when the response has ended or was too long; it fails if the connection broke before.
+    `ended` fires when the response has ended or was too long. It fails if the connection was lost before the
+    end of the response.
     """
 
     def __init__(self, ended: "Deferred[None]") -> None:

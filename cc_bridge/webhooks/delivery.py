@@ -7,8 +7,8 @@ call one after the other, and the events of up to `AT_ONCE` different calls at t
 An event leaves the outbox after its endpoint accepted it. If the daemon is killed in between, it sends the
 event again with the same id. So each event arrives at least once.
 
-The lock `_turn` serialises reads and result writes of the outbox. An event counts as running until its result
-is stored. Otherwise a read that started before would send it again, after later events.
+The lock `_turn` serialises reads of due events and writes of results. An event is in `_running` until its
+result is stored. Otherwise a read that started before this write would return the event again.
 """
 
 from collections import Counter as Tally
@@ -54,7 +54,10 @@ class PendingEvent(Protocol):
 
 
 class EventCount(Protocol):
-    """The interface of the counts of one endpoint's events: pending events, and dead events (given up)."""
+    """The interface of the counts of one endpoint's events in the outbox.
+
+    A pending event waits for delivery. A dead event was given up.
+    """
 
     @property
     def pending(self) -> int:
@@ -79,9 +82,11 @@ class EventStore(Protocol):
         """Return the numbers of pending and dead events by endpoint."""
 
     def tidy(self, limits: Mapping[str, int], now: float) -> Mapping[str, int]:
-        """Give up an endpoint's oldest events if more than its limit wait, and delete old events.
+        """Delete old events, and limit the number of each endpoint's events.
 
-        Return how many events were given up here, by endpoint.
+        `limits` has the highest number of pending events and of dead events (given up) by endpoint. Above it,
+        the oldest pending events are given up and the oldest dead events are deleted. Return the number of
+        deleted dead events by endpoint.
         """
 
     def delivered(self, endpoint: str, event_id: str, now: float) -> None:
@@ -110,8 +115,8 @@ class WebhookClient(Protocol):
 class Endpoint:
     """A webhook endpoint: one configured receiver of events.
 
-    Up to `max_pending` events may wait for the endpoint. Up to the same number of dead events (given up) is
-    kept.
+    The outbox keeps up to `max_pending` pending events for it, and up to `max_pending` dead events (given
+    up).
     """
 
     name: str
@@ -125,8 +130,8 @@ class WebhookDeliveries:
     """The deliveries from one outbox to all endpoints.
 
     `in_thread` calls a function in a thread; its Deferred fires in the reactor. `results` counts events by
-    endpoint and result, for the metrics: delivered, failed (an attempt that is retried), dead (given up) and
-    dropped (the outbox was full).
+    endpoint and result, for the metrics. The results are delivered, failed (an attempt that is retried), dead
+    (given up) and dropped (a dead event was deleted, because there were too many or it was too old).
     """
 
     def __init__(
@@ -173,7 +178,7 @@ class WebhookDeliveries:
         return self._counts[receiver].pending if receiver in self._counts else 0
 
     def oldest_seconds(self, receiver: str) -> float:
-        """Return for how many seconds an endpoint's oldest event has been waiting; 0 if none waits."""
+        """Return the age in seconds of an endpoint's oldest pending event; 0 if no event is pending."""
         return max(0.0, self._now() - self._counts[receiver].oldest_at) if self.pending(receiver) else 0.0
 
     def dead(self, receiver: str) -> int:
@@ -206,7 +211,7 @@ class WebhookDeliveries:
         self._schedule_poll()
 
     def _schedule_poll(self) -> None:
-        """Poll the outbox soon, but only once if this is called several times before."""
+        """Schedule one poll of the outbox, unless a poll is already scheduled."""
         if not self._queued and not self._stopping:
             self._queued = True
             self._turn.run(self._poll).addErrback(self._cannot_read)
@@ -215,7 +220,7 @@ class WebhookDeliveries:
         if not self._unreadable:
             self._unreadable = True
             _log.error(
-                "cannot read the webhook outbox: {why}; events wait, the read is retried",
+                "cannot read the webhook outbox: {why}; no event is sent until a retry succeeds",
                 why=failure.getErrorMessage(),
             )
 
@@ -239,9 +244,10 @@ class WebhookDeliveries:
                     self._running[key] = done
 
     def _room(self) -> list[tuple[str, tuple[int, int]]]:
-        """Return endpoint names, each with two numbers: the deliveries to start, and those in progress.
+        """Return the endpoints to which a delivery may start now.
 
-        Endpoints to which no delivery may start now are left out.
+        Each endpoint's name is followed by two numbers: how many deliveries may start now, and how many are
+        in progress.
         """
         now, found = self._now(), []
         for name in self._receivers:
@@ -253,10 +259,11 @@ class WebhookDeliveries:
     def _read(
         self, now: float, rooms: Mapping[str, tuple[int, int]], thorough: bool
     ) -> tuple[Mapping[str, int], list[PendingEvent]]:
-        """Return how many events were dropped for each endpoint, and the events to send now.
+        """Return the number of dead events that were deleted, by endpoint, and the events to send now.
 
-        This runs in a thread. `rooms` is the result of `_room`. If `thorough`, the events in the outbox are
-        counted too; at every 30th such call, old events and those above an endpoint's limit are removed.
+        This runs in a thread. `rooms` is the result of `_room`. If `thorough` is True, the events in the
+        outbox are also counted for the metrics. Only the first and then every 30th such call tidies the
+        outbox, which deletes dead events.
         """
         dropped: Mapping[str, int] = {}
         if thorough:
@@ -289,7 +296,10 @@ class WebhookDeliveries:
             self._schedule_poll()
 
     async def _note(self, receiver: Endpoint, waiting: PendingEvent, reply: WebhookReply) -> None:
-        """Store the result of a delivery attempt, with retries as long as the disk fails."""
+        """Store the result of a delivery attempt, and update the endpoint's health, metrics and log.
+
+        While the result cannot be written to the disk, the write is retried.
+        """
         now, random = self._now(), self._random()
         attempts = waiting.attempts + 1
         before = self._health[receiver.name]
@@ -314,8 +324,8 @@ class WebhookDeliveries:
         self.results[receiver.name, words[fate]] += 1
         if fate is DeliveryOutcome.DEAD:
             _log.error(
-                "webhook event {event} for {receiver} given up after {attempts} attempts: {reason}; after the"
-                " endpoint is fixed, send it with `cc-bridge outbox retry`",
+                "webhook event {event} for endpoint {receiver} given up after {attempts} attempts: {reason};"
+                " when the endpoint is fixed, send the event with `cc-bridge outbox retry {event}`",
                 event=waiting.event_id,
                 receiver=receiver.name,
                 attempts=attempts,
@@ -334,7 +344,8 @@ class WebhookDeliveries:
                 if not logged:
                     logged = True
                     _log.error(
-                        "cannot write to the webhook outbox: {error!r}; deliveries wait, retrying in 1 s",
+                        "cannot write to the webhook outbox: {error!r}; the result of a delivery is not"
+                        " stored, retrying every second",
                         error=error,
                     )
                 await deferLater(self._clock, _STORE_RETRY_SECONDS)
@@ -346,7 +357,8 @@ class WebhookDeliveries:
     ) -> None:
         if after.away and not before.away:
             _log.warn(
-                "webhook endpoint {name} is unreachable: {reason}; its events wait and are retried",
+                "webhook endpoint {name} is unreachable: {reason}; its events wait in the outbox and are"
+                " retried",
                 name=name,
                 reason=reply.reason,
             )

@@ -4,9 +4,10 @@ An event is written in the same transaction as its record, so it is as durable a
 computed from the record's key. So a record that is written again, for example after a failed transaction,
 gives the same event id and no second event.
 
-Events of one call are delivered in order. A record of an answer has no call id. So each survey attempt is
-remembered from its start, and gives the call id of its answers. For an answer whose
-attempt started before a restart, only the order within the attempt is kept.
+Events of one call are delivered in order. The record of an answer has no call id, only the id of its survey
+attempt. So each survey attempt is remembered from its start, and the events of its answers get its call id.
+If an attempt started before a restart of the daemon, its answers are in order among themselves, but not with
+other events of the call.
 """
 
 import json
@@ -87,9 +88,9 @@ class WebhookEvents:
                 yield from self._answered(record)
 
     def of_follow_up(self, follow_up: FollowUp, kind: EventType) -> Iterator[tuple[str, WebhookEvent]]:
-        """Yield the events of an opened or closed follow-up, each with the name of a subscribed endpoint.
+        """Yield the event of an opened or closed follow-up for each endpoint that subscribes to it.
 
-        The event has the current state of the follow-up.
+        Each event comes with the endpoint's name, and has the current state of the follow-up.
         """
         closed_at = follow_up.closed_at if kind is EventType.FOLLOW_UP_CLOSED else None
         at = follow_up.opened_at if closed_at is None else closed_at
@@ -114,7 +115,7 @@ class WebhookEvents:
         key: str,
         more: Mapping[str, Any],
     ) -> Iterator[tuple[str, WebhookEvent]]:
-        """Yield one event for each endpoint that subscribes to it.
+        """Yield an event of the type `kind` for each endpoint that subscribes to it, with the endpoint name.
 
         `at` is the time of the event in UTC seconds, `key` identifies the record within its type, and `more`
         holds additional fields of the event's data.

@@ -1,9 +1,9 @@
 """The retry policy of webhooks: the pause after a failure, and the point of giving up. Pure.
 
-Failures count in two ways. An event that its endpoint rejects waits, together with the later events of its
-call, while the events of other calls are delivered. An endpoint that fails three times in succession counts
-as unreachable. It then receives only one request at a time, each with another event, after growing pauses.
-When one request succeeds, all waiting events are due.
+Failures count for events and for endpoints. A rejected event waits, together with the later events of its
+call. The events of other calls are delivered meanwhile. An endpoint that fails three times in succession
+counts as unreachable. It then receives only one request at a time, after growing pauses. When one request
+succeeds, all waiting events are due.
 
 The clock may be set back. So a retry time that is further away than the longest possible pause is ignored,
 and the delivery is due.
@@ -34,7 +34,11 @@ _GONE = 410  # the HTTP status Gone: the endpoint does not want the event, so it
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """The retry policy for one endpoint: pauses in seconds, and the limits for giving an event up."""
+    """The retry policy for one endpoint: the pauses between attempts, and when an event is given up.
+
+    An event is given up after `max_attempts` attempts, or after an attempt at the age of `max_age_seconds`.
+    The pauses are in seconds.
+    """
 
     first_pause: float = 5.0
     longest_pause: float = 3_600.0
@@ -99,7 +103,10 @@ class ReceiverHealth:
         return self.failures >= _AWAY
 
     def after(self, reply: WebhookReply, now: float, rules: RetryPolicy, random: float) -> "ReceiverHealth":
-        """Return the health after a reply; `now` is UTC seconds, `random` (0 to 1) varies the pause."""
+        """Return the endpoint's health after this reply.
+
+        `now` is UTC seconds since the epoch. `random` (0 to 1) varies the pause.
+        """
         if reply.taken or reply.status == _GONE:  # with status 410, too, the endpoint is reachable
             return ReceiverHealth()
         after = replace(self, failures=self.failures + 1)
@@ -107,7 +114,10 @@ class ReceiverHealth:
         return replace(after, until=now + max(pause, min(reply.retry_after, _LONGEST_RETRY_AFTER)))
 
     def room(self, now: float, running: int) -> int:
-        """Return how many more requests may start now, besides `running` ones; 0 during a pause."""
+        """Return how many further requests to the endpoint may start now; 0 during a pause.
+
+        `running` is the number of requests in progress.
+        """
         if now < self.until <= now + _LONGEST_RETRY_AFTER:
             return 0
         return max(0, (1 if self.away else AT_ONCE) - running)

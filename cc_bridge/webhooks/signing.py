@@ -39,7 +39,11 @@ def keys_of(secrets: str) -> tuple[bytes, ...]:
 
 
 def headers(keys: Sequence[bytes], event_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """Return the three headers of a signed request; `timestamp` is now, in UTC seconds since the epoch."""
+    """Return the headers webhook-id, webhook-timestamp and webhook-signature of a request.
+
+    `timestamp` is the time of this attempt, in UTC seconds since the epoch. The last header has one signature
+    for each key.
+    """
     signed = f"{event_id}.{timestamp}.".encode() + body
     signatures = (base64.b64encode(hmac.digest(key, signed, "sha256")).decode() for key in keys)
     return {

@@ -167,8 +167,8 @@ def test_the_log_does_not_say_who_looked(house, logged):
     house.ask()
     told = [line for line in map(formatEvent, logged) if line.startswith("agent's own page: ")]
     assert told == [
-        "agent's own page: request failed: ValueError; answered 503",
-        "agent's own page: GET by 192.0.2.7, 503 in 0 ms",
+        "agent's own page: the request failed: ValueError; it is answered with status 503",
+        "agent's own page: GET request from 192.0.2.7 answered with status 503 in 0 ms",
     ]
     assert not any("Sara" in line or KEY in line for line in map(formatEvent, logged))
 

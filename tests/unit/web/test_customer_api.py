@@ -89,9 +89,9 @@ def test_the_log_says_who_asked_and_not_for_whom(house, logged):
     house.put({"name": "زهرا"})
     told = [line for line in map(formatEvent, logged) if line.startswith("customer: ")]
     assert told == [
-        "customer: GET by 192.0.2.7, 200 in 0 ms",
-        "customer: GET by 192.0.2.7, 401 in 0 ms",
-        "customer: PUT by 192.0.2.7, 204 in 0 ms",
+        "customer: GET request from 192.0.2.7 answered with status 200 in 0 ms",
+        "customer: GET request from 192.0.2.7 answered with status 401 in 0 ms",
+        "customer: PUT request from 192.0.2.7 answered with status 204 in 0 ms",
     ]
     assert NUMBER[1:] not in "".join(map(formatEvent, logged))
 

@@ -280,11 +280,11 @@ def test_the_log_holds_no_number_and_no_name(house, logged):
     house.ask()
     told = [line for line in map(formatEvent, logged) if line.startswith("follow-up")]
     assert told == [
-        "follow-ups: GET by 192.0.2.7, 200 in 0 ms",
-        "follow-up: POST by 192.0.2.7, 200 in 0 ms",
-        "follow-ups session: POST by 192.0.2.7, 204 in 0 ms",
-        "follow-ups: request failed: ValueError; answered 503",
-        "follow-ups: GET by 192.0.2.7, 503 in 0 ms",
+        "follow-ups: GET request from 192.0.2.7 answered with status 200 in 0 ms",
+        "follow-up: POST request from 192.0.2.7 answered with status 200 in 0 ms",
+        "follow-ups session: POST request from 192.0.2.7 answered with status 204 in 0 ms",
+        "follow-ups: the request failed: ValueError; it is answered with status 503",
+        "follow-ups: GET request from 192.0.2.7 answered with status 503 in 0 ms",
     ]
     assert not any(word in "".join(map(formatEvent, logged)) for word in (NUMBER[1:], "زهرا", "Ali", TOKEN))
 
