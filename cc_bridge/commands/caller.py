@@ -154,8 +154,8 @@ def _journal(config: "Config") -> "Iterator[Engine | None]":
 def _note(config: "Config", rows: dict[str, int], recordings: int, not_here: int) -> Path:
     """Append a line about an erasure to erasures.log, without the caller's number; return the file's path.
 
-    `rows` has the number of changed rows by table. `recordings` is the number of deleted recordings, and
-    `not_here` that of recordings that were not found on this machine.
+    `rows` has the number of changed rows by table. `recordings` is the number of deleted recordings.
+    `not_here` is the number of recordings that were not found on this machine.
     """
     import json
     from datetime import UTC, datetime

@@ -218,9 +218,9 @@ def _text(entry: "TimelineEntry") -> str:
 def print_lost_calls(path: Path | None, since: datetime, until: datetime | None, *, lost: bool) -> None:
     """Print the recall rate of lost calls and the rate of repeat calls.
 
-    A lost call counts in the recall rate when 24 hours have passed since its loss. The repeat rate is printed
-    for 24 hours and for 7 days; a call counts in each of them when this time has passed since its end.
-    Outgoing calls to the caller are recognised only with direct_calls.enabled.
+    A lost call counts in the recall rate when 24 hours have passed since its loss. The rate of repeat calls
+    is printed for two spans, 24 hours and 7 days. A call counts in it when this span has passed since the
+    call ended. Outgoing calls to the caller are recognised only with direct_calls.enabled.
 
     \b
     Examples:  cc-bridge customer lost-calls --from 2026-11-01 --to 2026-12-01

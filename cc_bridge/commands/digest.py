@@ -192,7 +192,10 @@ def _period(
 
 
 def _to_files(config: "Config", out: Path, now: float) -> None:
-    """Write the due e-mails as files, also those that were already sent."""
+    """Write the e-mails of the latest due digest as .eml files to the directory `out`.
+
+    E-mails that were already sent are written too.
+    """
     from cc_bridge.digest.builder import build_digest, build_mail
     from cc_bridge.digest.delivery import NAMES, due_deliveries, message_id
     from cc_bridge.storage.migrate import database
@@ -210,7 +213,7 @@ def _to_files(config: "Config", out: Path, now: float) -> None:
 
 
 def _to_be_sent(config: "Config", now: float, *, again: bool) -> Iterator[str]:
-    """Yield a line of text for each recipient of the due digest.
+    """Yield a line of text for each recipient of the latest due digest.
 
     The line says that the digest would be sent, or names the state of the delivery, such as sent, that
     prevents this.

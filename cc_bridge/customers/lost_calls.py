@@ -4,7 +4,7 @@ A lost call is a call with a queue that no agent answered. Its result says wheth
 caller within a window, such as 24 hours after the loss. The formulas are those of config/docs/kpis.md. All
 windows are in hours, never in calendar days, so midnight and clock changes do not matter.
 
-The result of a lost call is not final before the window has ended. Until then the call counts in no share.
+A lost call counts in the shares only after its window has ended, because its result may change until then.
 Otherwise the last day would always look worse than it is.
 """
 

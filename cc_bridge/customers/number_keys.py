@@ -6,8 +6,8 @@ number with and without its country code is recognised as one only if the region
 
 The stored keys are made by `privacy.caller_keys.normalise` without this library. Its tables change every two
 weeks, but a key must stay the same for years, or opt-outs are lost. The library also accepts letters as
-digits, and takes the extension 201 for a foreign number. The reason is not its cost: 51 us for 16 numbers,
-and 1.4 MB.
+digits, and takes the extension 201 for a foreign number. Its cost was no reason: 51 us for 16 numbers, and
+1.4 MB.
 """
 
 from collections.abc import Iterable

@@ -3,10 +3,10 @@
 One repetition is a take. Each take has new ids and times, replaced consistently in all headers. A daemon
 therefore sees new calls in each take.
 
-A take starts `period` seconds after the previous one. This time is long enough that a queue member is never
-in calls of two takes, and that a queue is empty before a take uses it again. It is shorter than the
-recording, because callers may still be in a survey after they left the queue. The end of a take therefore
-overlaps with the start of the next one.
+A take starts `period` seconds after the previous one. The period is long enough that no queue member is in
+calls of two takes at the same time, and that each queue is empty before the next take uses it. The period is
+shorter than the recording, because callers may still be in a survey after they left the queue. The end of a
+take therefore overlaps with the start of the next one.
 """
 
 import re
@@ -147,9 +147,9 @@ def _members(heads: list[RecordedHeaders]) -> Iterator[RecordedHeaders]:
 def _period(heads: list[RecordedHeaders], offsets: list[float]) -> float:
     """Return the shortest time in seconds from the start of one repetition to the start of the next.
 
-    After this time, the earlier repetition does not need any queue or queue member again before the later one
-    needs it. `heads` has the headers of each event. `offsets` has the time of each event, in seconds after
-    the start of the recording.
+    The next repetition then uses each queue and each queue member only after the previous repetition has used
+    it for the last time. `heads` has the headers of each event. `offsets` has the time of each event, in
+    seconds after the start of the recording.
     """
     first: dict[str, float] = {}
     last: dict[str, float] = {}

@@ -100,9 +100,9 @@ def _metrics(http: HttpConfig) -> CheckResult:
 
 
 def _exposed(http: HttpConfig, *, with_token: bool) -> CheckResult:
-    """Return the result of the check who can reach the daemon's HTTP pages.
+    """Return the result of the check of who can reach the daemon's HTTP pages.
 
-    An address that other machines can reach without a token is a warning.
+    The result is a warning if other machines can reach the address of the HTTP server, but no token is set.
     """
     name = "http.access"
     if is_loopback(http.host):

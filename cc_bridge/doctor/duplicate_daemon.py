@@ -4,8 +4,8 @@ A running daemon stores the time up to which it has observed its PBX in the data
 advances although no daemon runs on this machine, another daemon must have stored it. The check reads the time
 twice, because a daemon that was stopped a moment ago has left a recent time as well.
 
-While a daemon runs on this machine, the check is skipped: both daemons would store the same time. The running
-daemon detects and logs the other one itself.
+While a daemon runs on this machine, the check is skipped: the time advances in any case. The running daemon
+detects and logs the other one itself.
 """
 
 import time

@@ -52,7 +52,7 @@ def check(config: DigestConfig) -> Iterator[CheckResult]:
 
 
 def _advice(cause: BaseException | None) -> str:
-    """Return the remedy for the cause of a failed login."""
+    """Return the remedy for a failed login to the mail server; `cause` is the error that occurred."""
     match cause:
         case socket.gaierror():
             return "correct digest.smtp_host, or check the name server"

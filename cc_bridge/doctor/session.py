@@ -175,11 +175,11 @@ async def take_snapshot(session: ManagerSession, username: str) -> ManagerSnapsh
 
 
 async def _events(session: ManagerSession) -> tuple[bool | None, bool | None, bool | None]:
-    """Make two test events. The event filter of the shipped manager.d/cc_bridge.conf must block one of them.
+    """Make two test events, one that the shipped event filter passes and one that it blocks.
 
-    Return three flags: the event that passes this filter has arrived, the event that it blocks has arrived,
-    and events have timestamps. All three are None if Asterisk cannot make the test events. The last one is
-    also None if no test event has arrived.
+    The filter is in manager.d/cc_bridge.conf. Return three flags: the event that it passes has arrived, the
+    event that it blocks has arrived, and events have timestamps. All three are None if Asterisk cannot make
+    the test events. The last flag is also None if no test event has arrived.
     """
     # The needed event is made last: when it has arrived, the other one would have arrived as well.
     for name in (_UNWANTED_VARIABLE, _WANTED_VARIABLE):
@@ -256,10 +256,10 @@ async def _has(session: ManagerSession, context: str, actions: Mapping[str, Any]
 
 
 def privileges(commands: Mapping[str, Any]) -> dict[str, frozenset[str]]:
-    """Return the actions in a response to ListCommands, each with the classes that permit it.
+    """Return the AMI actions in a response to ListCommands, each with the privilege classes that permit it.
 
-    A header of the response is `Ping: Keepalive command.  (Priv: <none>)`, or ends in
-    `(Priv: system,reporting,all)`.
+    A header of the response is `Ping: Keepalive command. (Priv: <none>)`, or ends in `(Priv:
+    system,reporting,all)`.
     """
     found = {}
     for action, description in commands.items():

@@ -34,8 +34,8 @@ def due_at(at: float, hours: BusinessHours, seconds: float) -> float:
 def _instant(day: date, minute: int, hours: BusinessHours) -> float:
     """Return the first instant at which a clock shows a minute of a day, in UTC seconds since the epoch.
 
-    `minute` counts from midnight. If a clock change skips this minute, the result is its instant without the
-    change.
+    `minute` counts from midnight. If a clock change skips this minute, the result is the instant that the
+    minute would have without the change.
     """
     day += _DAY * (minute // ALL_DAY)
     hour, minute = divmod(minute % ALL_DAY, 60)

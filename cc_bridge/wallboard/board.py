@@ -79,13 +79,19 @@ class QueueFigures:
 
     @property
     def offered(self) -> int:
-        """The number of offered calls: answered, abandoned (also short), timed out, or left by key."""
+        """The number of offered calls: answered, abandoned, timed out, or left by pressing a key.
+
+        Calls that were abandoned after a short wait are included.
+        """
         counts = self.counts
         return counts.answered + counts.abandoned + counts.timed_out + counts.left_by_key
 
     @property
     def abandonment(self) -> Share | None:
-        """The share of abandoned among offered calls, short abandons excluded; None without such calls."""
+        """The share of offered calls that were abandoned; None if there are no offered calls.
+
+        Calls that were abandoned after a short wait are not counted at all.
+        """
         n = self.offered - self.counts.short_abandons
         return Share(self.counts.abandoned - self.counts.short_abandons, n) if n else None
 

@@ -132,7 +132,10 @@ class WebhookEvents:
                 yield receiver, WebhookEvent(event_id, kind, call_id, text)
 
     def _remember(self, attempt: SurveyAttempt) -> None:
-        """Remember a survey attempt for the events of its answers; forget the oldest beyond 5,000."""
+        """Remember a survey attempt for the events of its answers.
+
+        If more than 5,000 attempts are remembered, the oldest is forgotten.
+        """
         self._attempts[attempt.pbx, attempt.attempt_id] = attempt
         if len(self._attempts) > _REMEMBERED:
             del self._attempts[next(iter(self._attempts))]

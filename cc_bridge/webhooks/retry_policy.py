@@ -2,8 +2,8 @@
 
 Failures count for events and for endpoints. A rejected event waits, together with the later events of its
 call. The events of other calls are delivered meanwhile. An endpoint that fails three times in succession
-counts as unreachable. It then receives only one request at a time, after growing pauses. When one request
-succeeds, all waiting events are due.
+counts as unreachable. It then receives only one request at a time, after growing pauses, and each request has
+a different event. When one request succeeds, all waiting events are due.
 
 The clock may be set back. So a retry time that is further away than the longest possible pause is ignored,
 and the delivery is due.
