@@ -209,7 +209,7 @@ def repeat_calls(contacts: Iterable[Contact], group: Callable[[str], str]) -> It
 
 
 def _by(contacts: Iterable[Contact], key: Callable[[Contact], object]) -> Sequence[list[Contact]]:
-    """Return lists of the contacts that have the same `key`, in the order of their first contacts."""
+    """Return the contacts in lists, one list for each value of `key`, ordered by their first contacts."""
     parts: dict[object, list[Contact]] = {}
     for each in contacts:
         parts.setdefault(key(each), []).append(each)

@@ -28,9 +28,10 @@ _CHALLENGES = 10**9
 
 
 class RecordedPbx(Factory):
-    """A simulated PBX that plays a recording from `start` to `stop`.
+    """A simulated PBX that plays a recording.
 
-    The functions in `listeners` receive the headers of each event when it is played.
+    It plays between the calls of `start` and `stop`. The functions in `listeners` receive the headers of each
+    event when it is played.
     """
 
     noisy = False

@@ -1,7 +1,7 @@
 """The state of the simulated PBX: its channels, queue entries and queue members. Pure.
 
 The answers to QueueStatus and CoreShowChannels are made from this state. A daemon may log in at any moment of
-the recording, so the state follows every event, with or without a session.
+the recording, so each event updates the state, even while no client is logged in.
 """
 
 from collections import Counter

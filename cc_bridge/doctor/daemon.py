@@ -119,7 +119,7 @@ def _exposed(http: HttpConfig, *, with_token: bool) -> CheckResult:
 
 
 def _survey_port(port: int, *, running: bool) -> CheckResult:
-    """Return the result for the FastAGI port.
+    """Return the result of the check of who listens on the FastAGI port.
 
     If the daemon runs, it must listen on the port. Otherwise no program may listen on it.
     """
@@ -143,7 +143,7 @@ def _survey_port(port: int, *, running: bool) -> CheckResult:
 
 
 def _listens(port: int) -> bool | None:
-    """Return whether a program on this machine listens on a port; None if the system does not show it."""
+    """Return whether a program on this machine listens on a port; None if the system has no /proc/net/tcp."""
     tables = [path for path in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")) if path.exists()]
     if not tables:
         return None

@@ -56,7 +56,7 @@ async def check_privileges(config: Config, reactor: Any, seconds: float) -> Chec
 async def place_test_call(
     config: Config, listening: ManagerSession, reactor: Any, seconds: float
 ) -> CheckResult:
-    """Place the test call and return its result.
+    """Make the PBX place a test call that runs a FastAGI script of the daemon, and return the result.
 
     `listening` is a session of the daemon's manager user, which receives the result as an event. Raises
     AmiError if this session ends.

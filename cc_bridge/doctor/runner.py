@@ -1,7 +1,7 @@
-"""The run of all checks, one after the other, each with a time limit.
+"""The run of all checks of `cc-bridge doctor`, one after the other, each with a time limit.
 
-Blocking checks run in daemon threads, which are not joined. A name server or database that does not answer
-therefore delays neither the other checks nor the exit.
+Blocking checks run in threads that Python does not wait for at its exit. A name server or database that does
+not answer therefore delays neither the other checks nor the exit.
 """
 
 from collections.abc import Callable, Iterable

@@ -114,14 +114,14 @@ class ManagerSession:
         self._clock = clock
 
     async def ask(self, action: str, **headers: str) -> Mapping[str, Any] | None:
-        """Return the headers of an action's response; None if it is refused."""
+        """Return the headers of the response to an action; None if Asterisk refuses the action."""
         try:
             return (await self.client.action(action, **headers)).headers
         except AmiRefused:
             return None
 
     async def items(self, action: str, **headers: str) -> list[Event] | None:
-        """Return the list of events that answer an action; None if it is refused."""
+        """Return the events of the list that answers an action; None if Asterisk refuses the action."""
         items: list[Event] = []
         try:
             await self.client.list_items(action, items.append, **headers)
@@ -130,7 +130,10 @@ class ManagerSession:
         return items
 
     async def variable(self, expression: str) -> str | None:
-        """Return the value of a global variable or dialplan function; None if refused, empty if unset."""
+        """Return the value of a global variable or of a dialplan function.
+
+        The value is empty if it is not set, and None if Asterisk refuses to return it.
+        """
         answer = await self.ask("Getvar", Variable=expression)
         return None if answer is None else str(answer.get("Value", ""))
 

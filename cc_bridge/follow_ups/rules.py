@@ -44,7 +44,7 @@ class VisitFact:
 
 @dataclass(frozen=True, slots=True)
 class AnswerFact:
-    """A survey answer, and the talk that it rates."""
+    """The fields of a survey answer, and of the talk that it rates, that the follow-up rules need."""
 
     pbx: str
     call_id: str
@@ -189,7 +189,7 @@ _Each = TypeVar("_Each")
 
 
 def _by(items: Iterable[_Each], key: Callable[[_Each], object]) -> list[list[_Each]]:
-    """Return the items grouped by `key`, in the order of their first items."""
+    """Return the items in lists, one list for each value of `key`, in the order of their first items."""
     parts: dict[object, list[_Each]] = {}
     for each in items:
         parts.setdefault(key(each), []).append(each)

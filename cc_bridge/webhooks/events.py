@@ -50,7 +50,7 @@ class WebhookEvent:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """The events that one endpoint subscribes to.
+    """The subscription of one endpoint to types of events.
 
     `low` has, for each kind of survey question, the highest answer that counts as a low rating.
     """
