@@ -230,7 +230,8 @@ class Writer:
             self._call_from_thread(function, *args)
         except Exception as error:  # a stopped reactor must not end the thread with an error
             _log.error(
-                "callFromThread failed: {error!r}; code that waits for a record to be stored gets no result",
+                "the storage writer cannot report its result to the reactor: {error!r}; code that waits for"
+                " these records is not notified",
                 error=error,
             )
 
