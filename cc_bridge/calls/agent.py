@@ -1,11 +1,11 @@
-"""One agent: a person known by a queue member name, with their phones and the queues that call each phone.
+"""One agent: the person behind one queue member name, with their phones and the queues that call each phone.
 
-An `Agent` holds facts only: memberships, open rings, open talks and a wrap-up. The table `_RULES` derives the
-agent's state from these facts.
+An `Agent` holds facts only: memberships in queues, open rings, open talks and a wrap-up. The table `_RULES`
+derives the agent's state from these facts.
 
-Asterisk reports a change of a phone once for each queue of its member. In between, a pause event repeats the
-earlier device status for its queue. So a status is news about the phone only if it differs from the last
-status that the same queue reported.
+When the device state of a phone changes, Asterisk sends one report for each queue that calls the phone. If
+the agent pauses between these reports, the pause event of a queue still has the old device state. The stored
+device state therefore changes only when a queue reports another device state than in its last report.
 """
 
 import sys
@@ -42,7 +42,7 @@ _DIRECTLY_SECONDS = 5.0
 
 
 class Condition(NamedTuple):
-    """The state of an agent; a pause has its reason too, and a wrap-up has its queue.
+    """The state of one agent, with the reason of a pause or the queue of a wrap-up.
 
     reason: the reason of the pause; empty unless the agent is paused
     queue: the queue of the talk before the wrap-up; empty unless the agent is in wrap-up
@@ -58,10 +58,10 @@ _PLAIN = {state: Condition(state) for state in _S}
 
 
 class Membership(NamedTuple):
-    """A membership: the last report of one queue about one of the agent's phones.
+    """One membership: one phone of an agent in one queue, as the queue last reported it.
 
-    status: the device state as Asterisk's number
-    wrap_up: the member's own wrapuptime in seconds; 0 if unset
+    status: Asterisk's number of the device state
+    wrap_up: the wrapuptime that is set for this queue member, in seconds; 0 if none is set
     """
 
     status: int
@@ -80,9 +80,9 @@ class AgentPhone:
 
 @dataclass(frozen=True, slots=True)
 class WrapUp:
-    """A wrap-up: the time after a talk of a queue. A new ring or talk of the agent ends it early.
+    """One wrap-up: the time of one agent after a talk from a queue.
 
-    Instants are UTC seconds since the epoch.
+    A new ring or talk of the agent ends the wrap-up early. Instants are UTC seconds since the epoch.
     """
 
     queue: str
@@ -91,18 +91,22 @@ class WrapUp:
     reasons: Collection[str]  # pause reasons that prolong the wrap-up up to capped_at
 
     def ends(self, pause: str | None) -> float:
-        """Return the instant at which the wrap-up ends if the agent's pause stays as it is.
+        """Return the instant at which the wrap-up ends if the agent's pause does not change.
 
-        `pause` is the reason of the agent's pause, None if the agent is not paused. A pause with a wrap-up
-        reason prolongs the wrap-up up to `capped_at`. A pause with another reason ends the wrap-up
-        immediately: minus infinity.
+        `pause` is the reason of the agent's pause; None means that the agent is not paused. Without a pause,
+        the wrap-up ends after the wrapuptime, at the latest at `capped_at`. A pause with a wrap-up reason
+        prolongs the wrap-up to `capped_at`. A pause with another reason ends the wrap-up immediately; the
+        result is then minus infinity.
         """
         if pause is None:
             return min(self.until, self.capped_at)
         return self.capped_at if pause in self.reasons else float("-inf")
 
     def over(self, at: float) -> bool:
-        """Return whether the wrap-up ended too long ago for a pause to prolong it."""
+        """Return whether a pause at the instant `at` is too late to prolong the wrap-up.
+
+        A pause is too late more than 5 seconds after the end of the wrapuptime.
+        """
         return at > self.until + _DIRECTLY_SECONDS
 
 
@@ -112,7 +116,7 @@ class Agent:
 
     name: the queue member name
     since: start of the current interval, in UTC seconds since the epoch
-    shown: the state of the current interval, with its pause reason or queue
+    shown: the state in the current interval, with the reason of a pause or the queue of a wrap-up
     lines: the agent's phones, by interface
     talks, rings: number of open talks and of open rings
     wrap_up: the wrap-up after the last talk; None if there is none
@@ -128,10 +132,10 @@ class Agent:
     _last_membership: Membership | None = None
 
     def update_membership(self, member: MemberSeen) -> bool:
-        """Store a queue's report about the agent.
+        """Store a queue's report about one of the agent's phones.
 
-        Return whether the report differs from the queue's last one. The device state of the phone changes
-        only if the status differs from the queue's last report.
+        Return True if the report differs from the last report of the same queue about this phone. The stored
+        device state of the phone changes only if the queue reports another device state than before.
         """
         said = Membership(member.status, member.paused, member.reason, member.wrap_up)
         if said == self._last_membership:
@@ -149,7 +153,7 @@ class Agent:
     def remove_membership(self, queue: str, interface: str) -> None:
         """Remove a phone of the agent from a queue. Raises KeyError if the queue does not call that phone.
 
-        An agent without any queue has no wrap-up.
+        If that was the agent's last phone in any queue, the wrap-up of the agent is removed too.
         """
         line = self.lines[interface]
         del line.queues[queue]
@@ -163,16 +167,16 @@ class Agent:
         return interface in self.lines and queue in self.lines[interface].queues
 
     def device(self) -> AgentState:
-        """Return the device state of the agent: that of the busiest phone, UNREACHABLE without a phone."""
+        """Return the device state of the agent's busiest phone; UNREACHABLE if the agent has no phone."""
         if len(self.lines) == 1:
             return next(iter(self.lines.values())).device
         devices = (line.device for line in self.lines.values())
         return min(devices, key=_BUSIEST.index, default=_S.UNREACHABLE)
 
     def pause(self) -> str | None:
-        """Return the reason of the agent's pause, or None unless the agent is paused in every queue.
+        """Return the reason of the agent's pause; None if the agent is not paused in at least one queue.
 
-        The reason is empty if no queue reports one.
+        The reason is an empty text if the agent is paused in all queues and no queue reports a reason.
         """
         reason = ""
         for line in self.lines.values():
@@ -183,9 +187,10 @@ class Agent:
         return reason
 
     def own_wrap_up(self, queue: str) -> int:
-        """Return the member's own wrapuptime in a queue, in seconds; 0 if unset.
+        """Return the wrapuptime that is set for the agent as a member of a queue, in seconds.
 
-        If the agent has several phones in the queue, the longest wrapuptime counts.
+        The result is 0 if none is set. If several phones of the agent are in the queue, the longest
+        wrapuptime counts.
         """
         said = (line.queues.get(queue) for line in self.lines.values())
         return max((membership.wrap_up for membership in said if membership is not None), default=0)
@@ -195,7 +200,7 @@ class Agent:
         return self.wrap_up is not None and self.wrap_up.ends(self.pause()) > at
 
     def condition(self, at: float) -> Condition:
-        """Return the agent's state at an instant: the first one in `_RULES` whose rule is true."""
+        """Return the agent's state at an instant: the state of the first rule in `_RULES` that applies."""
         device = self.device()
         for state, holds in _RULES:  # noqa: B007 - used after the loop; `next` takes twice as long
             if holds(self, device, at):

@@ -1,11 +1,12 @@
-"""All agents of one PBX: finished intervals of state, derived from reports of queues, rings and talks.
+"""The agents of one PBX: the state of each agent now, and the ended intervals of state.
 
-Every method takes the instant, because the module reads no clock. `tick` ends the wrap-ups whose time is
-over.
+An interval of state is a time span in which one agent was in one state. It ends when a report of a queue, a
+ring or a talk changes the state. The module reads no clock: each method gets the instant as an argument.
+`tick` ends each wrap-up whose time is over.
 
-Instants do not come in order. A talk's end is reported up to two seconds late, with its true instant, so an
-interval may end before the latest event. An interval never ends before its start, and the next interval
-starts where it ended.
+Instants do not come in order. The end of a talk is reported up to two seconds late, with its true instant, so
+an interval may end before the latest event. An interval never ends before its start. The next interval starts
+at the end of the one before.
 """
 
 from collections import Counter
@@ -24,12 +25,12 @@ WRAP_UP_CAP = 1800.0
 
 
 class Agents:
-    """The agents of one PBX, each known from their first queue membership on.
+    """The agents of one PBX. An agent is added with their first membership in a queue.
 
     Methods that change an agent return the intervals of state that ended with the change.
 
-    wrap_up_of: returns a queue's wrapuptime in seconds, which AMI does not report; a member's own one takes
-        precedence
+    wrap_up_of: function that returns the wrapuptime of a queue in seconds, which AMI does not report; a
+        wrapuptime that is set for a queue member takes precedence
     wrap_up_reasons: pause reasons that prolong the wrap-up after a talk
     wrap_up_cap: the longest wrap-up, in seconds from the end of the talk
     changed: names of the agents whose checkpoint may differ from the stored one
@@ -55,19 +56,22 @@ class Agents:
     # -- memberships
 
     def member_seen(self, member: MemberSeen) -> list[AgentInterval]:
-        """Add or update a member of one queue, as reported by that queue."""
+        """Add a queue member, or update one; return the intervals of state that this ends."""
         self._add_membership(member, member.at)
         return self._take_done()
 
     def member_gone(self, member: MemberGone) -> list[AgentInterval]:
-        """Remove a member from one queue. An agent without any queue is logged out."""
+        """Remove a member from one queue; return the intervals of state that this ends.
+
+        An agent without any queue is logged out.
+        """
         self._remove_membership(member.queue, member.interface, member.at)
         return self._take_done()
 
     def resync(self, members: Iterable[MemberSeen], at: float) -> list[AgentInterval]:
-        """Replace the memberships by `members`, the members of all queues.
+        """Replace the memberships of all agents by `members`, which lists the members of all queues.
 
-        Remove every membership not listed.
+        A membership that is not listed is removed. Return the intervals of state that this ends.
         """
         present = {(member.queue, member.interface): member for member in members}
         for queue, interface in [
@@ -85,7 +89,10 @@ class Agents:
     # -- calls
 
     def rang(self, name: str, at: float) -> list[AgentInterval]:
-        """Add a ring to an agent. The ring ends the agent's wrap-up."""
+        """Add an open ring to the agent `name`; return the intervals of state that this ends.
+
+        A ring ends the agent's wrap-up. An unknown name is ignored.
+        """
         agent = self._known(name, at)
         if agent is not None:
             agent.rings += 1
@@ -94,9 +101,10 @@ class Agents:
         return self._take_done()
 
     def ring_ended(self, name: str, at: float) -> list[AgentInterval]:
-        """Remove a ring from an agent.
+        """Remove an open ring from the agent `name`; return the intervals of state that this ends.
 
-        The talk of an answered ring must be added first; otherwise the agent would be available in between.
+        The talk of an answered ring must be added first. Otherwise the agent would be available for a moment.
+        An unknown name is ignored.
         """
         agent = self._known(name, at)
         if agent is not None:
@@ -105,7 +113,10 @@ class Agents:
         return self._take_done()
 
     def talk_began(self, name: str, at: float) -> list[AgentInterval]:
-        """Add a talk to an agent."""
+        """Add an open talk to the agent `name`; return the intervals of state that this ends.
+
+        An unknown name is ignored.
+        """
         agent = self._known(name, at)
         if agent is not None:
             agent.talks += 1
@@ -113,7 +124,10 @@ class Agents:
         return self._take_done()
 
     def talk_ended(self, name: str, queue: str, at: float) -> list[AgentInterval]:
-        """Remove an ended talk from an agent, and start the wrap-up unless the agent has logged out."""
+        """Remove an ended talk from the agent `name`, and start the agent's wrap-up.
+
+        An agent who has logged out gets no wrap-up. Return the intervals of state that this ends.
+        """
         agent = self._known(name, at)
         if agent is not None:
             agent.talks = max(0, agent.talks - 1)
@@ -126,15 +140,18 @@ class Agents:
     # -- time
 
     def tick(self, now: float) -> list[AgentInterval]:
-        """End the wrap-ups that are over at `now`, the PBX's time. Each one ends at its own instant."""
+        """End each wrap-up that is over at `now`, the PBX's time; return the intervals that this ends.
+
+        The interval of a wrap-up ends at the instant when the wrap-up was over, which may be before `now`.
+        """
         for agent in self._agents.values():
             self._advance(agent, now)
         return self._take_done()
 
     def observation_lost(self, at: float) -> list[AgentInterval]:
-        """End the current interval of every agent at `at`, and remove all agents.
+        """End the current interval of every agent at `at`, and remove all agents; return these intervals.
 
-        No state is known until the queues report the agents again.
+        The state of an agent is unknown until a queue reports the agent again.
         """
         for agent in self._agents.values():
             self._advance(agent, at)
@@ -157,7 +174,8 @@ class Agents:
     def checkpoint(self, name: str) -> AgentCheckpoint | None:
         """Return the checkpoint of an agent's current interval; None for a name without a membership.
 
-        From the checkpoint, a later daemon records the interval even if its end is not observed.
+        After a restart, the daemon makes the interval's record from the checkpoint, even if no event shows
+        the end.
         """
         agent = self._agents.get(name)
         if agent is None:
@@ -169,7 +187,7 @@ class Agents:
         return AgentCheckpoint(agent.name, state, agent.since, reason, queue, ends_at, flagged)
 
     def counts(self) -> dict[tuple[str, AgentState], int]:
-        """Return the number of members for each queue and state.
+        """Return the number of queue members by queue and state.
 
         An available agent who is paused in one queue counts as paused in that queue.
         """
@@ -184,9 +202,9 @@ class Agents:
         return counted
 
     def wrap_up_seconds(self, name: str, queue: str) -> float:
-        """Return the wrapuptime after an agent's talk of a queue, in seconds.
+        """Return the wrapuptime of an agent after a talk from a queue, in seconds.
 
-        The member's own wrapuptime takes precedence over the queue's.
+        A wrapuptime that is set for the agent as a queue member takes precedence over that of the queue.
         """
         agent = self._agents.get(name)
         return float(agent.own_wrap_up(queue) if agent else 0) or self._wrap_up_of(queue)
@@ -194,12 +212,15 @@ class Agents:
     # -- inside
 
     def _take_done(self) -> list[AgentInterval]:
-        """Return the intervals that ended since the last call, and clear the list."""
+        """Return the intervals of state that ended since this method ran last, and clear the list."""
         done, self._done = self._done, []
         return done
 
     def _known(self, name: str, at: float) -> Agent | None:
-        """End an agent's wrap-up if it is over at `at`, and return the agent; None for an unknown name."""
+        """Return the agent `name`; None if there is no such agent.
+
+        If the agent's wrap-up is over at the instant `at`, it is ended first.
+        """
         agent = self._agents.get(name)
         if agent is not None:
             self._advance(agent, at)
@@ -231,7 +252,7 @@ class Agents:
     def _advance(self, agent: Agent, at: float) -> None:
         """End the agent's wrap-up if its end is at or before the instant `at`.
 
-        The wrap-up object stays until a pause can no longer prolong it.
+        The agent keeps the `WrapUp` object until a pause can no longer prolong it.
         """
         wrap_up = agent.wrap_up
         if wrap_up is None:
@@ -246,7 +267,8 @@ class Agents:
     def _update_state(self, agent: Agent, at: float, *, flagged: bool = False) -> None:
         """Start a new interval if the agent's state, pause reason or wrap-up queue has changed.
 
-        `flagged`: the ended interval is a wrap-up that did not end at its wrapuptime.
+        `flagged` marks the ended interval as a wrap-up that ended at the longest allowed length, not after
+        its wrapuptime.
         """
         self.changed.add(agent.name)
         at = max(at, agent.since)
@@ -256,7 +278,11 @@ class Agents:
             agent.shown, agent.since = condition, at
 
     def _close(self, agent: Agent, at: float, *, flagged: bool = False) -> None:
-        """Add the agent's current interval to the ended ones, unless its length is zero."""
+        """End the agent's current interval at the instant `at`, and add it to the ended intervals.
+
+        An interval of length zero is not added. `flagged` marks a wrap-up that ended at the longest allowed
+        length.
+        """
         if at > agent.since:
             state, reason, queue = agent.shown
             self._done.append(

@@ -42,11 +42,12 @@ EventHeaders = Mapping[str, Any]
 
 
 class _EventReader(NamedTuple):
-    """The rule for one AMI event.
+    """The rule by which one kind of AMI event becomes a typed event.
 
     always: names of the headers that every such message has
     maybe: names of optional headers
-    make: returns the typed event from the headers and the instant; None if the message is irrelevant
+    make: function that returns the typed event from the headers and the instant, or None if the message is
+        irrelevant
     """
 
     always: tuple[str, ...]
@@ -62,14 +63,14 @@ _UNKNOWN = ("<unknown>", "unknown")
 
 
 def _known(value: str) -> str:
-    """Return a caller ID field, empty if Asterisk reports it as unknown."""
+    """Return the value of a caller ID header; empty if Asterisk reports the value as unknown."""
     return "" if value in _UNKNOWN else value
 
 
 def _caller(h: EventHeaders) -> tuple[str, str, str]:
     """Return the caller's number, name and language.
 
-    Asterisk escapes the name only, with backslashes.
+    Asterisk escapes some characters of the name with backslashes; these are removed.
     """
     name = _known(h["CallerIDName"])
     if "\\" in name:
@@ -78,7 +79,10 @@ def _caller(h: EventHeaders) -> tuple[str, str, str]:
 
 
 def _queue_run(h: EventHeaders, at: float) -> QueueRun | None:
-    """Return the start of Queue() from Newexten; None for another application or an empty queue name."""
+    """Return the typed event for a Newexten that starts Queue().
+
+    The result is None for another application, and for an empty queue name.
+    """
     if h["Application"] != "Queue":
         return None
     queue = h["AppData"].partition(",")[0].strip()
@@ -86,12 +90,12 @@ def _queue_run(h: EventHeaders, at: float) -> QueueRun | None:
 
 
 def _joined(h: EventHeaders, at: float) -> Joined:
-    """Return the entry of a caller into a queue, from QueueCallerJoin."""
+    """Return the typed event for QueueCallerJoin: a caller entered a queue."""
     return Joined(at, h["Uniqueid"], h["Linkedid"], h["Queue"], int(h["Position"]), *_caller(h))
 
 
 def _gave_up(h: EventHeaders, at: float) -> GaveUp:
-    """Return the removal of a caller from a queue without an answer, from QueueCallerAbandon."""
+    """Return the typed event for QueueCallerAbandon: a caller was removed from a queue without an answer."""
     return GaveUp(
         at,
         h["Uniqueid"],
@@ -104,7 +108,7 @@ def _gave_up(h: EventHeaders, at: float) -> GaveUp:
 
 
 def _connected(h: EventHeaders, at: float) -> Connected:
-    """Return the connection of a caller with an agent, from AgentConnect."""
+    """Return the typed event for AgentConnect: a caller was connected with an agent."""
     return Connected(
         at,
         h["Uniqueid"],
@@ -120,22 +124,22 @@ def _connected(h: EventHeaders, at: float) -> Connected:
 
 
 def _soft_hangup(h: EventHeaders, at: float) -> HangupRequested | None:
-    """Return a hang-up by the PBX, from SoftHangupRequest.
+    """Return the typed event for SoftHangupRequest: the PBX hangs up a channel.
 
-    The result is None unless the hang-up was requested explicitly.
+    The result is None unless the header Cause shows that the hang-up was requested explicitly.
     """
     return HangupRequested(at, h["Uniqueid"], by_pbx=True) if int(h["Cause"]) == _EXPLICIT else None
 
 
 def _blind(h: EventHeaders, at: float) -> BlindTransferred | None:
-    """Return a blind transfer from BlindTransfer; None unless it succeeded."""
+    """Return the typed event for BlindTransfer; None if the transfer did not succeed."""
     if h["Result"] != "Success":
         return None
     return BlindTransferred(at, h["TransfererUniqueid"], h["Extension"], h.get("TransfereeUniqueid", ""))
 
 
 def _attended(h: EventHeaders, at: float) -> AttendedTransferred | None:
-    """Return an attended transfer from AttendedTransfer; None unless it succeeded."""
+    """Return the typed event for AttendedTransfer; None if the transfer did not succeed."""
     if h["Result"] != "Success":
         return None
     return AttendedTransferred(
@@ -149,14 +153,14 @@ def _attended(h: EventHeaders, at: float) -> AttendedTransferred | None:
 
 
 def _status_set(h: EventHeaders, at: float) -> StatusSet | None:
-    """Return a queue status from VarSet; None if the variable is not QUEUESTATUS."""
+    """Return the typed event for VarSet, with the value of QUEUESTATUS; None for another variable."""
     if h["Variable"] != "QUEUESTATUS":
         return None
     return StatusSet(at, h["Uniqueid"], "", h["Value"], "VarSet QUEUESTATUS")
 
 
 def _user_event(h: EventHeaders, at: float) -> StatusSet | None:
-    """Return a queue status from the dialplan's UserEvent CCQueueExit; None for another UserEvent."""
+    """Return the typed event for the dialplan's UserEvent CCQueueExit; None for another UserEvent."""
     if h["UserEvent"] != "CCQueueExit":
         return None
     return StatusSet(
@@ -170,7 +174,7 @@ def _user_event(h: EventHeaders, at: float) -> StatusSet | None:
 
 
 def _member(h: EventHeaders, at: float) -> MemberSeen:
-    """Return a queue member from an event or from an item of QueueStatus."""
+    """Return the state of a queue member, from an AMI event or from an item of the list QueueStatus."""
     return MemberSeen(
         at,
         h["Queue"],
@@ -184,7 +188,7 @@ def _member(h: EventHeaders, at: float) -> MemberSeen:
 
 
 def _dial_started(h: EventHeaders, at: float) -> DialStarted:
-    """Return the start of a Dial, from DialBegin."""
+    """Return the typed event for DialBegin: a channel dials another one."""
     # If the PBX itself dials, as for an Originate action, the caller's headers are missing.
     return DialStarted(
         at,
@@ -200,7 +204,7 @@ def _dial_started(h: EventHeaders, at: float) -> DialStarted:
 
 
 def _dial_ended(h: EventHeaders, at: float) -> DialEnded:
-    """Return the end of a Dial or of a ring attempt, from DialEnd."""
+    """Return the typed event for DialEnd: a dialled channel answered, or the attempt ended."""
     caller, dialed = h.get("Uniqueid", ""), h["DestUniqueid"]
     return DialEnded(
         at,
@@ -214,7 +218,7 @@ def _dial_ended(h: EventHeaders, at: float) -> DialEnded:
 
 
 def _bridge_entered(h: EventHeaders, at: float) -> BridgeEntered:
-    """Return the entry of a channel into a bridge, from BridgeEnter."""
+    """Return the typed event for BridgeEnter: a channel entered a bridge."""
     holding = h["BridgeType"] == "agent_hold" or h["BridgeTechnology"] == "holding_bridge"
     return BridgeEntered(
         at,
@@ -235,7 +239,11 @@ def _place(h: EventHeaders) -> str:
 def _reader(
     make: Callable[[EventHeaders, float], CallEvent | None], always: str, maybe: str = ""
 ) -> _EventReader:
-    """Return the rule for an AMI event; `always` and `maybe` are names of headers, separated by spaces."""
+    """Return the rule by which one kind of AMI event becomes a typed event: by the function `make`.
+
+    `always` has the names of the required headers and `maybe` those of the optional ones, separated by
+    spaces.
+    """
     return _EventReader(tuple(always.split()), tuple(maybe.split()), make)
 
 
@@ -340,7 +348,10 @@ _LINES = {
 
 
 def _wanted(readers: dict[str, _EventReader]) -> dict[str, EventSpec]:
-    """Return the codec's specification of each event: its headers, and the line that it must contain."""
+    """Return the codec's specification of each AMI event, by the name of the event.
+
+    A specification has the headers to extract, and the line that the message must contain.
+    """
     return {
         name: EventSpec(reader.always, ("Timestamp", *reader.maybe), _LINES.get(name))
         for name, reader in readers.items()
@@ -364,8 +375,8 @@ _MAKE = {name: reader.make for name, reader in (_READERS | _OF_DIRECT_CALLS).ite
 def read(event: Any, received_at: Callable[[], float]) -> CallEvent | None:
     """Return the typed form of a pyst2 `Event`; None if the event is irrelevant or malformed.
 
-    The instant is the `Timestamp` header, which Asterisk writes with microseconds when it formats the event.
-    If the PBX has timestampevents=no, `received_at` returns the instant.
+    The instant of the typed event is the `Timestamp` header, which Asterisk writes with microseconds. If the
+    PBX has timestampevents=no, `received_at` returns the instant.
     """
     make = _MAKE.get(event.name)
     if make is None:

@@ -1,8 +1,8 @@
-"""The channels and bridges of one PBX at this moment, and the channels that share sound.
+"""The channels and bridges of one PBX at this moment, and the channels that can hear each other.
 
-An agent behind `Local/x@ctx/n` (every FreePBX) is not in the caller's bridge. The caller is in one bridge
-with the near half of the Local channel, `;1`. The far half, `;2`, is in another bridge with the phone. Only
-the LocalBridge event, sent once, connects the two halves.
+An agent behind `Local/x@ctx/n` (always the case in FreePBX) is not in the caller's bridge. The caller is in
+one bridge with the near half of the Local channel, `;1`. The far half, `;2`, is in another bridge with the
+phone. Only the LocalBridge event, sent once, connects the two halves.
 """
 
 from collections.abc import Collection, Mapping
@@ -17,7 +17,7 @@ _MAX_HOPS = 6
 
 @dataclass(slots=True)
 class Channel:
-    """A channel of the PBX that has not ended. Instants are UTC seconds since the epoch.
+    """One open channel of the PBX. Instants are UTC seconds since the epoch.
 
     bridge: the id of the channel's bridge; None if it is in none
     """
@@ -34,7 +34,7 @@ class Channel:
 
 
 class Channels:
-    """The channels of one PBX that have not ended, with their bridges and the pairs of Local halves."""
+    """The open channels of one PBX, with their bridges, and the two halves of each Local channel."""
 
     def __init__(self) -> None:
         self._channels: dict[str, Channel] = {}
@@ -73,7 +73,7 @@ class Channels:
     def ended(self, uniqueid: str) -> None:
         """Remove a channel from its bridge and from the known channels.
 
-        The pair of a Local channel is removed with its second half.
+        If the channel is a half of a Local channel, `other_half` still returns it for the other half.
         """
         self.left_bridge(uniqueid)
         self._channels.pop(uniqueid, None)
@@ -82,14 +82,14 @@ class Channels:
             self._pairs.pop(other, None)
 
     def missing_from(self, living: Collection[str]) -> list[str]:
-        """Return the known channels that are not among `living`, the channels on the PBX."""
+        """Return the known channels that are not in `living`, the uniqueids of all channels on the PBX."""
         return [known for known in self._channels if known not in living]
 
     def resync(self, living: Mapping[str, str], names: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Apply the bridge and the name of each channel on the PBX, as a snapshot shows them.
+        """Set the bridge and the name of each channel on the PBX to those in a snapshot.
 
-        Pairs of Local halves stay known. `living` maps each uniqueid to the id of its bridge; an empty id
-        means no bridge. `names` maps uniqueids to channel names.
+        `living` maps each uniqueid to the id of its bridge; an empty id means no bridge. `names` maps
+        uniqueids to channel names. The stored pairs of Local halves do not change.
         """
         for uniqueid, bridge in living.items():
             if not bridge:
@@ -109,7 +109,10 @@ class Channels:
         return self._pairs.get(uniqueid)
 
     def answering(self, dialled: str) -> str:
-        """Return the channel that answered for a dialled one: itself, or the phone behind Local channels."""
+        """Return the channel that answered when `dialled` was dialled.
+
+        The result is `dialled` itself, or the phone's channel if `dialled` is a half of a Local channel.
+        """
         for _ in range(_MAX_HOPS):
             far_half = self._channels.get(self._pairs.get(dialled, ""))
             if far_half is None or not far_half.answered_by:
@@ -118,7 +121,10 @@ class Channels:
         return dialled
 
     def is_phone(self, uniqueid: str) -> bool:
-        """Return whether a channel is known not to be a half of a Local channel."""
+        """Return whether a channel is certainly not a half of a Local channel.
+
+        The result is False if the channel or its name is unknown.
+        """
         channel = self._channels.get(uniqueid)
         known = channel is not None and channel.name != "" and not channel.name.startswith("Local/")
         return known and uniqueid not in self._pairs
@@ -154,21 +160,27 @@ class Channels:
         return channel is None or channel.bridge is None or len(self._bridges[channel.bridge]) == 1
 
     def audible_channels(self, uniqueid: str) -> set[str]:
-        """Return the real channels (no Local halves) with which this one shares sound in its bridge."""
+        """Return the other channels that hear this one in its bridge, also through Local channels.
+
+        Halves of Local channels are not in the result.
+        """
         return self.real(self._reach([uniqueid], {uniqueid})) - {uniqueid}
 
     def real(self, channels: set[str]) -> set[str]:
-        """Return the channels in a set that are no Local halves."""
+        """Return the channels of a set without those that are halves of Local channels."""
         return {each for each in channels if each not in self._pairs}
 
     def reachable(self, uniqueid: str) -> set[str]:
-        """Return the channels that share sound with this one or its other half, including Local halves."""
+        """Return the channels that hear this channel or, if it is a Local half, its other half.
+
+        The result contains halves of Local channels and the channel itself.
+        """
         other = self._pairs.get(uniqueid)
         starts = [uniqueid] if other is None else [uniqueid, other]
         return self._reach(starts, set(starts))
 
     def _reach(self, ways: list[str], seen: set[str]) -> set[str]:
-        """Add to `seen` the channels that share sound with `ways`, also through Local channels.
+        """Add to `seen` each channel that hears a channel of `ways`, also through Local channels.
 
         Return `seen`.
         """
@@ -192,5 +204,5 @@ class Channels:
 
 
 def device_of(channel: str) -> str:
-    """Return the phone or trunk of a channel's name: `PJSIP/100` for `PJSIP/100-0000002a`."""
+    """Return the phone or trunk in the name of a channel: `PJSIP/100` for `PJSIP/100-0000002a`."""
     return channel.rpartition("-")[0]

@@ -1,11 +1,11 @@
 """Checkpoints of the open calls and agents of one PBX, which a daemon restores after a crash.
 
-`LiveState.touched` names the channels and calls of the latest events. `Checkpointer.changes` finds their
-calls and returns the checkpoints to store, a few times a second. `Checkpointer.restore` runs at the start,
-before the first snapshot.
+`LiveState.touched` has the channels and calls of the latest events. `Checkpointer.changes` finds their calls
+and returns the checkpoints to store, a few times a second. `Checkpointer.restore` runs at the start, before
+the first snapshot.
 
-A checkpoint must be stored in one transaction with the records that ended before it. Then nothing that was
-restored is recorded twice, and whatever ended after the checkpoint is recorded when it ends again.
+A checkpoint must be stored in one transaction with the records that ended before it. Otherwise, after a
+crash, a visit or talk could be recorded twice or not at all.
 """
 
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ class Checkpointer:
     """The writer and reader of the checkpoints of one PBX: its open calls and its agents' current states."""
 
     def __init__(self, state: LiveState, *, numbers: bool) -> None:
-        """Take the live state of the PBX. With `numbers`, callers' numbers are part of the checkpoints."""
+        """Prepare checkpoints of `state`. With `numbers`, the checkpoints contain callers' numbers."""
         self._live = state
         self._numbers = numbers
         self._stored: dict[tuple[str, str], int] = {}  # hash of each stored state, by kind and name
@@ -41,7 +41,7 @@ class Checkpointer:
     def changes(self) -> list[OpenStateRecord]:
         """Return the checkpoints that differ from the stored ones.
 
-        An empty state means that the call or agent ended.
+        A checkpoint with an empty state deletes the stored one: the call, or the agent's state, has ended.
         """
         names = [
             *((_CALL, name) for name in self._touched_calls()),
@@ -50,9 +50,9 @@ class Checkpointer:
         return [change for key in names if (change := self._change(*key)) is not None]
 
     def _touched_calls(self) -> Iterable[str]:
-        """Return the ids of the touched calls, each once, and clear the touched names.
+        """Return the ids of the calls whose checkpoint may have changed; clear `LiveState.touched`.
 
-        A touched name is a channel, a channel of a talk, or the id of a call.
+        A name in `LiveState.touched` is a channel, a channel of a talk, or the id of a call.
         """
         calls, talks = self._live.calls, self._live.talks
         found: dict[str, None] = {}
@@ -68,7 +68,7 @@ class Checkpointer:
         return found
 
     def _changed_agents(self) -> Iterable[str]:
-        """Return the names of the changed agents, and clear them."""
+        """Return the names of the agents whose checkpoint may have changed; clear these names."""
         changed, self._live.agents.changed = self._live.agents.changed, set()
         return changed
 
@@ -89,7 +89,10 @@ class Checkpointer:
         return OpenStateRecord(self._live.pbx, kind, name, text)
 
     def _checkpoint(self, call: OpenCall) -> CallCheckpoint:
-        """Return the checkpoint of an open call, without numbers unless these may be stored."""
+        """Return the checkpoint of an open call.
+
+        Callers' numbers are left out unless the `Checkpointer` was made with `numbers`.
+        """
         live = self._live
         talks = live.talks.memory.of_call(call.call_id)
         now = CallCheckpoint(
@@ -107,7 +110,10 @@ class Checkpointer:
         return now if self._numbers else without_numbers(now)
 
     def _bridges(self, talks: Iterable[OpenTalk]) -> Iterable[tuple[str, str]]:
-        """Yield each leg of the open talks with the id of its bridge."""
+        """Yield the channels of caller and agent of each open talk, each with the id of its bridge.
+
+        A channel that is in no bridge is left out.
+        """
         for talk in talks:
             legs = () if talk.ended else (talk.caller, talk.agent or talk.dialed)
             for leg in legs:
@@ -120,10 +126,10 @@ class Checkpointer:
     def restore(
         self, stored: Iterable[OpenStateRecord], until: float
     ) -> tuple[list[AgentInterval], list[str]]:
-        """Restore the open calls as they were stored at the instant `until`.
+        """Restore the open calls and the agents' states as they were stored at the instant `until`.
 
-        Return the agents' intervals up to `until`, and the kind and name of each checkpoint that was
-        rejected. A rejected checkpoint is of another version or damaged.
+        Return the agents' intervals of state up to `until`, and the kind and name of each rejected
+        checkpoint. A checkpoint is rejected if it is damaged or of another version.
         """
         intervals: list[AgentInterval] = []
         refused: list[str] = []
@@ -142,7 +148,7 @@ class Checkpointer:
     def _restore_call(self, state: CallCheckpoint) -> None:
         """Restore one call with its channels, visits, rings, talks and dials.
 
-        Raises ValueError without a channel.
+        Raises ValueError if the checkpoint has no channel.
         """
         live, channels = self._live, self._live.channels
         if not state.call.channels:
@@ -161,9 +167,10 @@ class Checkpointer:
         live.direct_calls.restore(state.dials)
 
     def _certain_interval(self, agent: AgentCheckpoint, until: float) -> Iterable[AgentInterval]:
-        """Yield the observed interval of an agent, which ends at `until`.
+        """Yield the interval of an agent's state, as far as it was observed: up to the instant `until`.
 
-        A wrap-up whose end is known and earlier ends the interval there.
+        If the state is a wrap-up that was over before `until`, the interval ends with the wrap-up. An empty
+        interval is not yielded.
         """
         ends_itself = agent.ends_at is not None and agent.ends_at <= until
         end = agent.ends_at if ends_itself and agent.ends_at is not None else until

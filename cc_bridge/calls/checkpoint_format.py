@@ -26,7 +26,7 @@ _State = TypeVar("_State", "CallCheckpoint", "AgentCheckpoint")
 
 @dataclass(frozen=True, slots=True)
 class CallCheckpoint:
-    """The checkpoint of an open call, with its open visits and rings and all its talks."""
+    """The checkpoint of one open call: the call, its open visits and rings, and all its talks."""
 
     call: OpenCall
     visits: list[Visit]
@@ -39,9 +39,9 @@ class CallCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class AgentCheckpoint:
-    """The checkpoint of an agent: the current interval of state.
+    """The checkpoint of one agent: the state in which the agent is now.
 
-    since: start of the interval, in UTC seconds since the epoch
+    since: start of that state, in UTC seconds since the epoch
     """
 
     name: str
@@ -60,9 +60,11 @@ _ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {
 
 
 def without_numbers(state: CallCheckpoint) -> CallCheckpoint:
-    """Return a copy without callers' numbers and names, and without dialled outside numbers.
+    """Return a copy of a call's checkpoint without personal numbers and names.
 
-    The fields are empty. A masked or hashed number would be taken for a number: a callback would dial it.
+    The caller's number and name and the targets of transfers are empty texts. The dialled number is empty
+    too, unless the call is incoming. Masked or hashed numbers are not used instead, because a callback would
+    dial them.
     """
     call = state.call
     dialed = call.dialed if call.direction is Direction.IN else ""
@@ -80,7 +82,7 @@ def to_json(state: CallCheckpoint | AgentCheckpoint) -> str:
 
 
 def from_json(kind: type[_State], text: str) -> _State:
-    """Return the checkpoint of a JSON text.
+    """Return the checkpoint that a JSON text contains.
 
     Raises ValueError if the text is damaged or of another version.
     """

@@ -1,8 +1,8 @@
-"""The customer's legs of one PBX: the channels on which the customers speak and hear.
+"""The customers' legs of one PBX. A leg is the channel on which a customer speaks and hears.
 
-A customer's leg is the channel that entered a queue, or the outer side of a Dial in a call without a queue.
-When another channel takes its place, that channel becomes the leg. This happens when a Local channel is
-optimised away, and after a transfer into an application.
+The leg is the channel that entered a queue. In a call without a queue, the leg is the customer's channel of
+the Dial. Another channel can take the place of the leg and is then the leg. This happens when a Local channel
+is optimised away, and after a transfer into an application.
 """
 
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ __all__ = ["CustomerLeg", "CustomerLegs"]
 
 @dataclass(slots=True)
 class CustomerLeg:
-    """The customer of one call.
+    """The customer of one call, with the channel on which the customer is now.
 
     channel: the uniqueid of the leg now
-    uniqueid: the uniqueid with which the leg started; talks are recorded by it
+    uniqueid: the uniqueid of the customer's first channel, which the records of talks contain
     external: the customer called in or was called outside; False for a colleague of an internal call
     """
 
@@ -27,7 +27,7 @@ class CustomerLeg:
 
 
 class CustomerLegs:
-    """The customer's legs that have not ended, by channel; one for each call."""
+    """The open customers' legs of one PBX, found by channel or by call. A call has at most one."""
 
     def __init__(self) -> None:
         self._by_channel: dict[str, CustomerLeg] = {}
@@ -43,11 +43,11 @@ class CustomerLegs:
         return channel in self._by_channel
 
     def among(self, channels: set[str]) -> set[str]:
-        """Return the channels in a set that are a customer's leg now."""
+        """Return the channels of a set on which a customer is now."""
         return self._by_channel.keys() & channels
 
     def at(self, channel: str) -> CustomerLeg | None:
-        """Return the customer leg that is on this channel now; None if the channel is not a customer's."""
+        """Return the customer who is on this channel now; None if the channel is not a customer's."""
         return self._by_channel.get(channel)
 
     def of_call(self, call_id: str) -> CustomerLeg | None:
@@ -55,20 +55,29 @@ class CustomerLegs:
         return self._by_call.get(call_id)
 
     def add(self, customer: CustomerLeg) -> CustomerLeg:
-        """Add the customer of a call, unless the call has one. Return the customer of the call."""
+        """Add the customer of a call; return the customer that the call has now.
+
+        If the call has a customer already, `customer` is ignored.
+        """
         known = self._by_call.setdefault(customer.call_id, customer)
         self._by_channel.setdefault(known.channel, known)
         return known
 
     def move(self, old: str, new: str) -> None:
-        """Replace a leg by the channel that takes its place."""
+        """Move the customer on channel `old` to channel `new`, which has taken its place.
+
+        Nothing happens if no customer is on `old`.
+        """
         customer = self._by_channel.pop(old, None)
         if customer is not None and new not in self._by_channel:
             customer.channel = new
             self._by_channel[new] = customer
 
     def ended(self, channel: str) -> None:
-        """Remove an ended leg (Hangup), and the customer of its call."""
+        """Remove the customer whose leg has ended (Hangup).
+
+        Nothing happens if the channel is no customer's leg.
+        """
         customer = self._by_channel.pop(channel, None)
         if customer is not None and self._by_call.get(customer.call_id) is customer:
             del self._by_call[customer.call_id]

@@ -1,7 +1,7 @@
 """Calls without a queue: the direction of a call, and the talk that each answered Dial starts.
 
-DialBegin, DialEnd and Pickup determine the Dials. `talks.py` follows the holds, the transfers and the end of
-each talk, as for talks of queues.
+A Dial is one channel that dials another. The events DialBegin, DialEnd and Pickup show it. `talks.py` follows
+the holds, the transfers and the end of each talk, as for talks of queues.
 
 One Dial can be inside another. Queue() dials `Local/100@from-queue/n`, and behind it the dialplan dials the
 phone. The inner Dial starts no talk; it only shows which phone answered.
@@ -27,8 +27,8 @@ _LOCAL = "Local/"
 class Contexts:
     """Patterns of dialplan contexts (`*`, `?`, `[...]`) that determine the direction of a call.
 
-    incoming, internal: for the context in which the first channel of a call starts
-    outgoing: for the context in which a channel dials
+    incoming, internal: patterns for the context in which the first channel of a call starts
+    outgoing: patterns for the context in which a channel dials
 
     Trunks and phones start in contexts of their own. A phone that dials an outside number starts in the same
     context as a phone that dials a colleague, so only the context of the Dial shows an outgoing call.
@@ -48,13 +48,13 @@ class Contexts:
         return Direction.INTERNAL if _matches(context, self.internal) else None
 
     def of_dial(self, context: str) -> Direction | None:
-        """Return OUT if a Dial in this context leaves the contact centre, otherwise None."""
+        """Return OUT if a Dial in this dialplan context calls an outside number, otherwise None."""
         return Direction.OUT if _matches(context, self.outgoing) else None
 
 
 @dataclass(slots=True)
 class Dial:
-    """A Dial: one channel that dials another. Phones are named like queue members, such as `PJSIP/100`.
+    """One Dial: a channel that dials another. A phone is written as an interface, such as `PJSIP/100`.
 
     caller, dialed: uniqueids of the two channels
     """
@@ -96,7 +96,7 @@ class DirectCalls:
     """The open Dials of one PBX, which start the talks of calls without a queue.
 
     A Dial stays known until its dialled channel ends. The Dials of queues are included. `members` returns the
-    members of all queues, which give the agents' names.
+    members of all queues, because they have the agents' names.
     """
 
     def __init__(
@@ -120,15 +120,18 @@ class DirectCalls:
         return len(self._dials)
 
     def of(self, dialed: str) -> Dial | None:
-        """Return the Dial with this dialled channel; None if there is none."""
+        """Return the Dial whose dialled channel is `dialed`; None if there is none."""
         return self._dials.get(dialed)
 
     def restore(self, dials: Mapping[str, Dial]) -> None:
-        """Add Dials from a checkpoint, by their dialled channels."""
+        """Add Dials from a checkpoint. `dials` maps each dialled channel to its Dial."""
         self._dials |= dials
 
     def dial_started(self, event: DialStarted) -> None:
-        """Add a Dial (DialBegin). Unless it is inside another Dial, update the direction of its call."""
+        """Add a Dial (DialBegin), and update the direction of its call.
+
+        A Dial inside another Dial does not change the direction.
+        """
         self._channels.get(event.dialed_uniqueid)
         other_half = self._channels.other_half(event.uniqueid)
         dial = self._dials[event.dialed_uniqueid] = Dial(
@@ -149,7 +152,7 @@ class DirectCalls:
     def answered(self, dialed: str, at: float) -> None:
         """Start the talk of a Dial that was answered (DialEnd with status ANSWER).
 
-        A Dial inside another starts no talk: its phone becomes the phone of the outer Dial.
+        A Dial inside another starts no talk. Instead, the outer Dial gets the phone that answered.
         """
         dial = self._dials.get(dialed)
         if dial is None:
@@ -170,20 +173,20 @@ class DirectCalls:
     def joined_queue(self, uniqueid: str, at: float) -> None:
         """Close the talk of a Dial whose caller entered a queue through a Local channel (QueueCallerJoin).
 
-        The queue's own events start the talk with the agent.
+        AgentConnect then starts the talk with the agent of the queue.
         """
         talk = self._talk_of_other_half(uniqueid)
         if talk is not None and talk.phase is TalkPhase.CONNECTING:
             self._talks.close(talk, at)
 
     def channel_ended(self, uniqueid: str) -> None:
-        """Remove the Dial with this dialled channel (Hangup)."""
+        """Remove the Dial whose dialled channel has ended (Hangup)."""
         self._dials.pop(uniqueid, None)
 
     def _begin(self, dial: Dial, at: float) -> None:
-        """Start the talk of an answered Dial, if its call has a direction.
+        """Start the talk of an answered Dial, and close the earlier talks of its two channels.
 
-        Close the earlier talks of the Dial's two channels.
+        No talk starts if the direction of the call is unknown, or if the call is a consultation.
         """
         call = self._calls.of(dial.caller)
         if call is None or call.direction is None or call.consultation:
@@ -207,9 +210,9 @@ class DirectCalls:
         self._talks.begin(talk, at)
 
     def _talk_of_other_half(self, uniqueid: str) -> OpenTalk | None:
-        """Return the open talk, without a queue, of the other half of a Local channel.
+        """Return the open talk of a Local channel's other half; `uniqueid` is the first half.
 
-        The result is None if there is no such talk.
+        The result is None if there is no such talk, or if the talk belongs to a queue.
         """
         other_half = self._channels.other_half(uniqueid)
         talk = self._talks.of(other_half) if other_half is not None else None
@@ -217,9 +220,10 @@ class DirectCalls:
 
 
 def agent_at(phone: str, members: Iterable[MemberSeen]) -> str:
-    """Return the member name of the agent at a phone; the phone itself if no queue knows it.
+    """Return the member name of the agent at a phone; `phone` itself if it belongs to no queue member.
 
-    In FreePBX, a queue calls `Local/100@from-queue/n` and a Dial calls `PJSIP/100` for the same agent.
+    In FreePBX, a queue calls `Local/100@from-queue/n` and a Dial calls `PJSIP/100` for the same agent. The
+    extension 100 shows that it is the same agent.
     """
     names = {member.interface: member.name for member in members}
     behind = (
@@ -231,7 +235,7 @@ def agent_at(phone: str, members: Iterable[MemberSeen]) -> str:
 
 
 def is_local(name: str) -> bool:
-    """Return whether a channel or interface is a Local one, behind which the phone is not known yet."""
+    """Return whether a name is that of a Local channel. Such a name does not show the phone behind it."""
     return name.startswith(_LOCAL)
 
 
@@ -241,5 +245,5 @@ def _extension(phone: str) -> str:
 
 
 def _matches(context: str, patterns: Iterable[str]) -> bool:
-    """Return whether a context matches one of the patterns."""
+    """Return whether a context matches one of the patterns, which may contain `*`, `?` and `[...]`."""
     return any(fnmatchcase(context, pattern) for pattern in patterns)

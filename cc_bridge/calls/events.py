@@ -1,8 +1,8 @@
 """AMI events as typed values, which `ami_events.py` makes from AMI messages.
 
-The names state the fact, not Asterisk's word for it. Asterisk sends QueueCallerAbandon also when the queue
-times out, becomes empty or withdraws the caller (16.28, 22.10). The event is therefore `GaveUp` here, and an
-outcome never depends on it alone.
+A type is named after the fact that the event shows, not after Asterisk's word for it. Asterisk sends
+QueueCallerAbandon also when the queue times out, becomes empty or withdraws the caller (16.28, 22.10). The
+event is therefore `GaveUp` here, and an outcome never depends on it alone.
 
 The values are named tuples instead of frozen dataclasses. A busy PBX sends thousands of events a second, and
 named tuples take half the time to create.
@@ -43,7 +43,7 @@ class ChannelEnded(NamedTuple):
 class HangupRequested(NamedTuple):
     """A hang-up was requested (HangupRequest or SoftHangupRequest).
 
-    by_pbx: an administrator, a limit or the PBX requested it; False: the phone or trunk hung up
+    by_pbx: True if an administrator, a limit or the PBX requested it; False if the phone or trunk hung up
     """
 
     at: float
@@ -130,7 +130,7 @@ class Connected(NamedTuple):
     """A queue connected a caller with an agent (AgentConnect).
 
     member: the queue member's name
-    agent_uniqueid: the channel that answered: a phone, or the near half of a Local channel
+    agent_uniqueid: the channel that answered: the phone's, or the half `;1` of a Local channel
     hold_time: whole seconds in the queue
     """
 
@@ -149,7 +149,10 @@ class Connected(NamedTuple):
 
 
 class Dumped(NamedTuple):
-    """An agent hung up during the announcement (AgentDump). The caller stays in the queue."""
+    """An agent answered, and hung up during the announcement before the connection (AgentDump).
+
+    The caller stays in the queue.
+    """
 
     at: float
     uniqueid: str
@@ -159,8 +162,8 @@ class Dumped(NamedTuple):
 class DialStarted(NamedTuple):
     """A channel dials another one (DialBegin): by Dial(), or by Queue() after `Called`.
 
-    uniqueid, channel: of the dialling channel; empty if the PBX itself dials
-    context, exten: the place of the dialling channel in the dialplan
+    uniqueid, channel: uniqueid and name of the dialling channel; empty if the PBX itself dials
+    context, exten: context and extension of the dialling channel in the dialplan
     """
 
     at: float
@@ -179,7 +182,7 @@ class DialStarted(NamedTuple):
 class PickedUp(NamedTuple):
     """A phone answered a call that rings on another phone (Pickup).
 
-    uniqueid, channel: of the phone that answered
+    uniqueid, channel: uniqueid and name of the channel of the phone that answered
     rung: the uniqueid of the channel to the phone that rings
     """
 
@@ -227,16 +230,16 @@ class BridgeLeft(NamedTuple):
 
 
 class Held(NamedTuple):
-    """A channel put the other side on hold (Hold)."""
+    """A phone put the other side of its call on hold (Hold)."""
 
     at: float
     uniqueid: str
 
 
 class Unheld(NamedTuple):
-    """A channel ended the hold of the other side (Unhold).
+    """A phone ended the hold of the other side of its call (Unhold).
 
-    The event can come without a `Held` before it: a phone that transfers by REFER sends one.
+    The event can come without a `Held` before it: a phone that transfers a call by SIP REFER sends one.
     """
 
     at: float
@@ -247,7 +250,7 @@ class BlindTransferred(NamedTuple):
     """A channel transferred the other side to an extension without a consultation (BlindTransfer).
 
     transferer: the uniqueid of the transferring channel
-    target: the extension
+    target: the extension to which the other side was transferred
     """
 
     at: float
@@ -257,7 +260,7 @@ class BlindTransferred(NamedTuple):
 
 
 class AttendedTransferred(NamedTuple):
-    """A party transferred the other side after a consultation (AttendedTransfer)."""
+    """A phone transferred the other side of its call after a consultation (AttendedTransfer)."""
 
     at: float
     transferers: tuple[str, str]  # the transferring party's channels in the two calls; often the same
@@ -276,7 +279,11 @@ class LocalJoined(NamedTuple):
 
 
 class StatusSet(NamedTuple):
-    """The channel variable QUEUESTATUS was set, by VarSet or by the dialplan's UserEvent CCQueueExit."""
+    """The status of a caller after a queue or Dial was reported.
+
+    AMI reports it as VarSet QUEUESTATUS or as the dialplan's UserEvent CCQueueExit. The dialplan also sends
+    the UserEvent in an extension that starts a survey; `trigger` is then `extension`.
+    """
 
     at: float
     uniqueid: str
@@ -292,8 +299,8 @@ class MemberSeen(NamedTuple):
     The key is `queue` and `interface`.
 
     name: the member name
-    status: the device state as Asterisk's number
-    reason: of the pause; can be of an earlier pause if not paused
+    status: Asterisk's number of the device state
+    reason: the reason of the pause; without a pause it can be that of an earlier pause
     """
 
     at: float

@@ -1,8 +1,8 @@
 """The open state of one PBX: calls, visits, rings, talks, agents, queue members and channels.
 
-Each part reports the end of a visit, ring, talk or channel here. `LiveState` makes a record of it, informs
-the other parts, and collects the records until `take_completed`. Every method takes the instant, because the
-module reads no clock.
+`LiveState` is informed of the end of each visit, ring, talk and channel. It makes the record, updates the
+other objects of the state, and collects the records until `take_completed`. The module reads no clock: each
+method gets the instant as an argument.
 """
 
 from collections.abc import Iterable
@@ -31,11 +31,11 @@ TrackerRecord = Call | QueueVisit | Ring | Talk | AgentInterval
 
 
 class LiveState:
-    """The open state of one PBX.
+    """The open state of one PBX: its calls, visits, rings, talks, agents, queue members and channels.
 
     members: the queue members, by queue and interface
-    touched: channels and call ids whose calls may differ from the last checkpoint; other names have no effect
-    completed: the records that ended since the last `take_completed`
+    touched: channels and call ids whose call may differ from its last checkpoint; other names have no effect
+    completed: the records that were completed since the last `take_completed`
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class LiveState:
         self.completed: list[TrackerRecord] = []
 
     def take_completed(self) -> list[TrackerRecord]:
-        """Return the records that ended since the last call, and clear the list."""
+        """Return the records that were completed since this method ran last, and clear the list."""
         completed, self.completed = self.completed, []
         return completed
 
@@ -76,7 +76,7 @@ class LiveState:
         self.completed += self.agents.talk_began(talk.member, at)
 
     def name_at(self, device: str) -> str:
-        """Return the member name of the agent at a phone; the phone itself if no queue knows it."""
+        """Return the member name of the agent at a phone; the phone itself if it is of no queue member."""
         return agent_at(device, self.members.values())
 
     def channel_ended(self, event: ev.ChannelEnded) -> None:
@@ -98,7 +98,8 @@ class LiveState:
     def channel_vanished(self, uniqueid: str, at: float) -> None:
         """End a channel whose end was not observed.
 
-        Its call becomes partial, except if only a ring was missed.
+        The call of the channel becomes partial. It does not if a caller of the call still waits in a queue:
+        the channel was then a phone that did not answer.
         """
         call = self.calls.of(uniqueid)
         visits = [self.visits.of(channel) for channel in call.channels] if call else []
@@ -108,22 +109,23 @@ class LiveState:
         self.channel_ended(ev.ChannelEnded(at, uniqueid, 0))
 
     def _visit_ended(self, visit: Visit) -> None:
-        """Store the record of a closed visit, and add the visit to its call."""
+        """Add the record of a closed visit to `completed`, and add the visit to its call."""
         record = visit.record()
         self.touched.add(record.call_id)
         self.completed.append(record)
         self.calls.add_visit(record)
 
     def _ring_ended(self, record: Ring) -> None:
-        """Store the record of a closed ring, and update the agent's state."""
+        """Add the record of a closed ring to `completed`, and update the agent's state."""
         self.touched.add(record.call_id)
         self.completed.append(record)
         self.completed += self.agents.ring_ended(record.agent, record.ended_at)
 
     def _party_joined(self, customer: CustomerLeg, channel: str) -> OpenTalk | None:
-        """Return a new talk for a channel in a bridge with a customer; None if it is no agent's phone.
+        """Return a new talk, without a queue, between a customer and the agent on `channel` in one bridge.
 
-        The talk has no queue. No talk starts while the customer waits in a queue.
+        The result is None if the channel is another customer's, if Asterisk made the channel itself (such as
+        for a recording), or if its name is unknown. It is None too while the customer waits in a queue.
         """
         device = self.channels.device_of(channel)
         other = self.talks.customers.at(channel)
@@ -145,9 +147,9 @@ class LiveState:
         )
 
     def _talk_ended(self, talk: OpenTalk, record: Talk | None, at: float) -> None:
-        """Store the record of a closed talk, add it to its call, and start the agent's wrap-up.
+        """Add the record of a closed talk to `completed` and to its call; start the agent's wrap-up.
 
-        `record` is None if the two parties were never connected.
+        `record` is None if caller and agent were never connected. A talk without a queue starts no wrap-up.
         """
         self.touched.add(talk.call_id)
         call = self.calls.of(talk.uniqueid)

@@ -1,12 +1,12 @@
 """The open calls of one PBX, each from the start of its first channel to the end of its last channel.
 
-A call that entered a queue becomes a `Call` record. With `every`, a call without a queue becomes one too if
-it has a direction.
+A call that entered a queue becomes a `Call` record. With `every`, a call without a queue becomes a record too
+if its direction is known.
 
 When two calls meet in a bridge (an attended transfer, a pickup), Asterisk gives the channels of the younger
 call the Linkedid of the older one. Here a channel stays in the call in which it started, because the records
-of that call's visits and talks have its id. A call without a talk that met another call was only a part of
-that call, and is discarded.
+of that call's visits and talks have its id. A call that met another call and had no talk was only a part of
+the other call. It is discarded.
 """
 
 from collections.abc import Callable, Collection
@@ -26,7 +26,7 @@ class OpenCall:
     """An open call, which becomes a `Call` record when its last channel ends.
 
     call_id: Asterisk's Linkedid at the start of the call
-    uniqueid: of the first channel
+    uniqueid: the uniqueid of the first channel
     started_at: UTC seconds since the epoch
     queue: the first queue; empty if there was none
     queues, talks: number of closed visits and talks
@@ -53,7 +53,11 @@ class OpenCall:
     partial: bool = False
 
     def handle_dial(self, event: DialStarted, direction: Direction | None) -> None:
-        """Update the call from one of its Dials: its direction, and the number and extension if unknown."""
+        """Update the call by a Dial of one of its channels (DialBegin).
+
+        Set the direction, unless the call is incoming or entered a queue. Set the caller's number and the
+        dialled extension if they are unknown.
+        """
         if not self.queue and self.direction is not Direction.IN:
             self.direction = direction or self.direction
         if not self.number:
@@ -62,7 +66,10 @@ class OpenCall:
             self.dialed = event.exten
 
     def add_visit(self, visit: QueueVisit) -> None:
-        """Add a closed visit: its wait time, and whether it was answered."""
+        """Add a closed visit to the call: its wait time, and whether the visit was answered.
+
+        The wait time of a visit after the first answer is not counted.
+        """
         if not self.queues:
             # Before Queue(), the dialplan has normalised the number and chosen the language.
             self.queue = self.queue or visit.queue
@@ -76,7 +83,7 @@ class OpenCall:
         self.partial |= visit.outcome is Outcome.UNOBSERVED  # an agent may have answered
 
     def add_talk(self, talk: Talk) -> None:
-        """Add a closed talk. The time of a partial talk is not counted."""
+        """Add a closed talk to the call. The length of a partial talk is not counted."""
         self.talks += 1
         self.answered = True
         self.partial |= talk.partial
@@ -107,9 +114,10 @@ class OpenCall:
 
 
 class Calls:
-    """The open calls of one PBX, by call id and by channel.
+    """The open calls of one PBX, found by call id or by channel.
 
-    `direction_of` returns the direction of a call whose first channel starts in a context; None if unknown.
+    `direction_of` gets the dialplan context in which the first channel of a call starts. It returns the
+    direction of the call, or None if the direction is unknown.
     """
 
     def __init__(
@@ -142,7 +150,7 @@ class Calls:
         self._of |= dict.fromkeys(call.channels, call)
 
     def started(self, event: ChannelStarted) -> None:
-        """Add a channel (Newchannel) to the call with its Linkedid, or start that call.
+        """Add a channel (Newchannel) to the call that has its Linkedid; start the call if it is new.
 
         The call is partial if the start of its first channel was not observed.
         """
@@ -164,7 +172,10 @@ class Calls:
         self._of[event.uniqueid] = call
 
     def get_or_begin(self, call_id: str, uniqueid: str, at: float) -> OpenCall:
-        """Return the call of a channel; start a partial call now if its start was not observed."""
+        """Return the open call of a channel.
+
+        If there is none, because its start was not observed, start a partial call at the instant `at`.
+        """
         call = self._of.get(uniqueid) or self._open.get(call_id)
         if call is None:
             call = self._open[call_id] = OpenCall(call_id, uniqueid, at, partial=True)
@@ -203,7 +214,7 @@ class Calls:
             call.add_talk(talk)
 
     def missing_from(self, living: Collection[str]) -> list[str]:
-        """Return the channels of open calls that are not among `living`, the channels on the PBX."""
+        """Return the channels of open calls that are not in `living`, the channels on the PBX now."""
         return [uniqueid for uniqueid in self._of if uniqueid not in living]
 
     def mark_partial(self, uniqueid: str) -> None:
@@ -213,7 +224,11 @@ class Calls:
             call.partial = True
 
     def ended(self, event: ChannelEnded) -> list[Call]:
-        """Remove an ended channel (Hangup) from its call. Return the record if that was the last channel."""
+        """Remove an ended channel (Hangup) from its call; return the record of a call that this ends.
+
+        The last channel of a call ends it. The list is empty if the call has other channels, and for a call
+        that is not recorded.
+        """
         call = self._of.pop(event.uniqueid, None)
         if call is None:
             return []
@@ -232,7 +247,11 @@ class Calls:
         return closed
 
     def _close(self, call: OpenCall, at: float) -> list[Call]:
-        """Remove a call; return its record, or an empty list if the call is not recorded."""
+        """Remove an ended call; return its record, or an empty list if the call is not recorded.
+
+        A call with a queue is always recorded. A call without a queue is recorded only with `every` and a
+        known direction. It is not recorded if it was a consultation or a part of another call.
+        """
         del self._open[call.call_id]
         of_interest = self._every and call.direction is not None and not call.consultation
         part_of_another = call.merged and not call.talks

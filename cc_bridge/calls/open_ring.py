@@ -40,7 +40,7 @@ class OpenRing:
     uniqueid: the caller's channel
     ring_uniqueid: the channel to the agent's phone
     agent: the queue member's name
-    ended_at: instant of the first DialEnd; None before
+    ended_at: instant of the first DialEnd; None before that event
     outcome: None until a DialEnd or an AgentDump shows it
     """
 
@@ -58,7 +58,8 @@ class OpenRing:
     def dial_ended(self, status: str, at: float, *, forwarded: bool = False) -> None:
         """Store the status and the instant of the first DialEnd; ignore a second one.
 
-        `forwarded`: the phone sent the call elsewhere (SIP 302); the ring is unanswered.
+        `forwarded` means that the phone sent the call elsewhere (SIP 302). The ring is then unanswered,
+        whatever the status is.
         """
         if self.ended_at is None:
             self.ended_at = at

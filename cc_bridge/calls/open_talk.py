@@ -1,12 +1,12 @@
-"""One talk: one conversation of one agent with one caller, from the common bridge to the first leaving.
+"""One talk: one conversation of one agent with one caller, from both in one bridge until the first leaves.
 
 Bridge events determine a talk. Asterisk's AgentComplete is not reliable: it can come minutes later, with the
 survey inside TalkTime. It can name the wrong side, or only one agent of a transferred call (16.28, 22.10).
 
-A leg that leaves the bridge does not always end the talk. When Asterisk optimises a Local channel away, the
-phone moves to another bridge within milliseconds. An agent who consults for an attended transfer leaves the
-caller on hold and may return. The first leaving is therefore stored. It becomes the end when the leg hangs
-up, the transfer is done, or the two legs do not meet again in time.
+A talk does not always end when caller or agent leaves the bridge. When Asterisk optimises a Local channel
+away, the phone moves to another bridge within milliseconds. An agent who consults leaves the caller on hold
+and may return. The instant of the leaving is therefore stored. It becomes the end when that side hangs up,
+when the transfer is done, or when caller and agent do not meet again in time.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ __all__ = ["OpenTalk", "TalkPhase"]
 
 
 class TalkPhase(StrEnum):
-    """A phase of a talk."""
+    """A phase of one talk, from the agent's answer to the end of the talk."""
 
     CONNECTING = auto()  # the agent answered, but the two legs are not in one bridge yet
     TALKING = auto()
@@ -31,10 +31,11 @@ class TalkPhase(StrEnum):
 class OpenTalk:
     """An open talk, which becomes a `Talk` record when it ends.
 
-    caller, agent: uniqueids of the two legs, which are no halves of Local channels
+    caller, agent: uniqueids of the channels of caller and agent, which are no halves of Local channels
     member: the queue member's name
     answered_at: instant of the first common bridge, in UTC seconds since the epoch; 0 before
-    parted_at, parted_by: the stored leaving of one leg, which may become the end; 0 if there is none
+    parted_at, parted_by: when and by which side a channel left the bridge, which may become the end of the
+        talk; 0 if none has left
     target: the transfer target; None without a transfer
     hold_seconds, holds: time on hold and number of holds so far
     held_at: start of the current hold; None if there is none
@@ -75,20 +76,23 @@ class OpenTalk:
 
     @property
     def is_apart(self) -> bool:
-        """Whether the two legs were connected before and are not connected now."""
+        """Whether caller and agent were connected and no longer are.
+
+        This is the case after one of them has left, in a consultation, and after the end of the talk.
+        """
         return self.phase in (TalkPhase.PARTED, TalkPhase.ENDED, TalkPhase.CONSULTING)
 
     def ending(self) -> EndedBy:
-        """Return the side that ended the talk.
+        """Return the side that ended the talk of a caller whose dialplan continues, such as with a survey.
 
-        If no event shows the side and the caller's dialplan continues, the agent ended the talk.
+        If neither side is known to have left the bridge, the result is the agent.
         """
         if self.transfer:
             return EndedBy.TRANSFER
         return self.parted_by if self.parted_at else EndedBy.AGENT
 
     def bridged(self, at: float) -> None:
-        """Start the talk when both legs are in one bridge, or resume it after a leg had left."""
+        """Start or resume the talk: caller and agent are in one bridge from the instant `at` on."""
         if self.phase is TalkPhase.CONNECTING:
             self.answered_at = at
         elif self.phase in (TalkPhase.PARTED, TalkPhase.CONSULTING):
@@ -98,15 +102,19 @@ class OpenTalk:
             self.phase = TalkPhase.TALKING
 
     def correct_start(self, at: float, member: str, interface: str) -> None:
-        """Set the agent and the true start of a talk that was first seen in progress."""
+        """Set the agent and the true start of a talk that a snapshot showed in progress.
+
+        If caller and agent were connected, the talk is no longer partial.
+        """
         self.member, self.interface = member, interface
         if self.phase is not TalkPhase.CONNECTING:
             self.answered_at, self.partial = at, False
 
     def parted(self, at: float, by: EndedBy) -> None:
-        """Store the time at which one leg left the bridge, as a possible end of the talk.
+        """Store that caller or agent left the bridge at the instant `at`, a possible end of the talk.
 
-        After a consultation, the later time replaces the earlier one.
+        If it is the end, `by` is the side that ended the talk. After a consultation, the later instant
+        replaces the earlier one.
         """
         if self.phase in (TalkPhase.TALKING, TalkPhase.CONSULTING):
             self.phase, self.parted_at, self.parted_by = TalkPhase.PARTED, at, by
@@ -134,9 +142,9 @@ class OpenTalk:
         self.transfer, self.target = how, target
 
     def record(self, at: float) -> Talk | None:
-        """End the talk and return its record; None if the two legs were never in one bridge.
+        """End the talk and return its record; None if caller and agent were never in one bridge.
 
-        The end is `at`, or the time at which a leg left the bridge if one did.
+        The talk ends when caller or agent left the bridge, or at the instant `at` if neither has left.
         """
         spoke = self.phase not in (TalkPhase.CONNECTING, TalkPhase.ENDED)
         parted = self.phase is TalkPhase.PARTED

@@ -1,4 +1,4 @@
-"""The meaning of a leg that leaves a bridge: the side that ended the talk, a redirect, a transfer target."""
+"""The reason why a channel leaves a bridge: a side that ends the talk, a redirect or a transfer."""
 
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.channels_and_bridges import Channels
@@ -9,10 +9,12 @@ __all__ = ["ended_by", "is_redirected", "transfer_extension"]
 
 
 def ended_by(channels: Channels, talk: OpenTalk, first: str, place: str = "") -> EndedBy:
-    """Return the side that ended a talk whose leg `first` left first, at `place` in the dialplan.
+    """Return the side that ended a talk.
 
-    A side that ends the talk by a feature code leaves without a hang-up request. A redirected
-    caller leaves without a hang-up request too, but to another place in the dialplan (16.28, 22.10).
+    `first` is the channel that left the bridge first, and `place` is its context and extension in the
+    dialplan then. The side with the earliest hang-up request ended the talk. A side that ends the talk by a
+    feature code sends no such request. A redirected caller sends none either, but is then at another place in
+    the dialplan, and the result is SYSTEM (16.28, 22.10).
     """
     hang_ups: list[tuple[float, EndedBy]] = []
     for leg, side in ((talk.caller, EndedBy.CALLER), (talk.agent or talk.dialed, EndedBy.AGENT)):
@@ -31,19 +33,21 @@ def ended_by(channels: Channels, talk: OpenTalk, first: str, place: str = "") ->
 
 
 def is_redirected(channels: Channels, uniqueid: str, place: str) -> bool:
-    """Return whether a channel leaves its bridge at another place in the dialplan than at its entry.
+    """Return whether a channel that leaves a bridge has changed its place in the dialplan since its entry.
 
-    The result is False if one of the places was not observed.
+    A place is a context and an extension; `place` is the new one. The result is False if one of the places
+    was not observed.
     """
     channel = channels.find(uniqueid)
     return channel is not None and "" not in (place, channel.place) and channel.place != place
 
 
 def transfer_extension(channels: Channels, event: ev.AttendedTransferred) -> str:
-    """Return the extension that the consultation dialled; empty if it was not observed.
+    """Return the extension that an agent dialled for the consultation before an attended transfer.
 
-    After a feature code, the extension is that of the Local channel that is now in the customer's bridge.
-    After a consultation on a second line, it is that of the second transferer's channel.
+    The result is empty if the extension was not observed. If the agent consulted by a feature code, the Local
+    channel that is now in the customer's bridge has the extension. If the agent consulted on a second line,
+    the second transferer's channel has it.
     """
     bridge = channels.bridge_of(event.transferee)
     beside = sorted(channels.in_bridge(bridge)) if bridge is not None else ()

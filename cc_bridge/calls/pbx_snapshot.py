@@ -57,9 +57,9 @@ class SeenTalk:
 
 @dataclass(frozen=True, slots=True)
 class PbxSnapshot:
-    """A snapshot of one PBX.
+    """A snapshot of one PBX: its queues, their members and waiting callers, the talks and the channels.
 
-    taken_at: by the PBX's clock, in UTC seconds since the epoch
+    taken_at: time of the snapshot by the PBX's clock, in UTC seconds since the epoch
     """
 
     taken_at: float
@@ -73,9 +73,9 @@ class PbxSnapshot:
 
     @classmethod
     def of(cls, items: Iterable[SnapshotItem | None], taken_at: float) -> "PbxSnapshot":
-        """Return the snapshot made of list items.
+        """Return the snapshot that the items of Asterisk's lists make together.
 
-        A waiting caller's Linkedid and language are of their channel.
+        The list of waiting callers has no Linkedid and no language. These two come from the list of channels.
         """
         queues: set[str] = set()
         members: list[MemberSeen] = []
@@ -178,7 +178,7 @@ def _with_channel(entry: Joined, channels: Mapping[str, SeenChannel]) -> Joined:
 
 
 def _halves(channels: Iterable[SeenChannel]) -> Iterator[tuple[str, str]]:
-    """Yield the two uniqueids of each Local channel, whose names differ only in `;1` and `;2`."""
+    """Yield the uniqueids of the two halves of each Local channel: one named `...;1`, the other `...;2`."""
     near = {channel.name[:-1]: channel.uniqueid for channel in channels if channel.name.endswith(";1")}
     for channel in channels:
         if channel.name.endswith(";2") and channel.name[:-1] in near:
@@ -186,7 +186,10 @@ def _halves(channels: Iterable[SeenChannel]) -> Iterator[tuple[str, str]]:
 
 
 def _talks(channels: Iterable[SeenChannel]) -> tuple[SeenTalk, ...]:
-    """Return the talks: each channel that runs Queue(), with the channel in its bridge called by Queue()."""
+    """Return the talks among the channels of a snapshot.
+
+    A talk is a channel that runs Queue(), together with the channel in the same bridge that Queue() called.
+    """
     agents = {channel.bridge: channel for channel in channels if channel.application == "AppQueue"}
     return tuple(
         SeenTalk(

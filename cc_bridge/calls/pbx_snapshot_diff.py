@@ -1,12 +1,12 @@
 """The differences between the tracked state and a snapshot of the PBX, and their correction.
 
-`PbxSnapshotDiff.apply` handles the snapshot that starts a session and the ones requested during a session.
-Whatever Asterisk no longer knows is closed as unobserved, at the instant when it was last observed. Whatever
-only Asterisk knows is added.
+`PbxSnapshotDiff.apply` handles the snapshot that starts an AMI session and the ones requested during the
+session. Whatever Asterisk no longer knows is closed as unobserved, at the instant when it was last observed.
+Whatever only Asterisk knows is added.
 
-During a session, events and a snapshot cross. A difference then counts only if the previous snapshot showed
-it too. Even at the start of a session, the leaving event of a caller who is missing in the snapshot may still
-arrive.
+During a session, events arrive while Asterisk sends a snapshot. A difference then counts only if the previous
+snapshot showed it too. If a snapshot does not show a waiting caller, the caller's QueueCallerLeave may still
+arrive, even at the start of a session.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +34,7 @@ _MISSED = (VisitPhase.WAITING, VisitPhase.MISSED, VisitPhase.MISSED_HANGING_UP)
 class PbxSnapshotDiff:
     """The comparison of one PBX's live state with its snapshots.
 
-    unconfirmed: names of the differences that the last snapshot showed first
+    unconfirmed: names of the differences that the last snapshot showed and the snapshot before it did not
     """
 
     def __init__(self, state: LiveState) -> None:
@@ -42,10 +42,11 @@ class PbxSnapshotDiff:
         self._state = state
 
     def apply(self, snapshot: PbxSnapshot, *, fresh: bool, gone_at: float) -> bool:
-        """Correct the differences to a snapshot; return whether there were any.
+        """Correct the differences between the live state and a snapshot; return whether any was corrected.
 
-        Whatever Asterisk no longer knows ends at `gone_at`. Unless `fresh`, only differences that the
-        previous snapshot showed too are corrected.
+        Whatever Asterisk no longer knows ends at `gone_at`. `fresh` means that the snapshot starts an AMI
+        session; then all differences are corrected. Otherwise, only those that the previous snapshot showed
+        too are corrected.
         """
         differences = dict(self._differences(snapshot, gone_at))
         certain = [key for key in differences if fresh or key in self.unconfirmed]
@@ -55,7 +56,10 @@ class PbxSnapshotDiff:
         return bool(certain)
 
     def _differences(self, snapshot: PbxSnapshot, gone_at: float) -> Iterator[SnapshotDifference]:
-        """Yield each difference to a snapshot: its name, and the function that corrects it."""
+        """Yield each difference between the live state and a snapshot.
+
+        A difference has a name, which is the same in the next snapshot, and a function that corrects it.
+        """
         state, living = self._state, snapshot.channels
         waiting = {(entry.uniqueid, entry.queue): entry for entry in snapshot.waiting}
         for visit in state.visits.all():
@@ -78,7 +82,7 @@ class PbxSnapshotDiff:
             yield ("channel", uniqueid), partial(state.channel_vanished, uniqueid, gone_at)
 
     def _unseen(self, snapshot: PbxSnapshot, waiting: WaitingEntries) -> Iterator[SnapshotDifference]:
-        """Yield the talks and waiting callers that only Asterisk knows."""
+        """Yield a difference for each talk and each waiting caller that only the snapshot shows."""
         talks = self._state.talks
         for seen in snapshot.talks:
             going_on = talks.of(seen.uniqueid)
@@ -97,7 +101,10 @@ class PbxSnapshotDiff:
                 yield ("entry", *key), partial(self._state.visits.joined_unseen, entry)
 
     def _begin_unseen_talk(self, seen: SeenTalk, now: float) -> None:
-        """Start a partial talk whose start was not observed, so that a survey after it knows the agent."""
+        """Start a partial talk for a talk that a snapshot shows and of which no event showed the start.
+
+        With it, a survey after the talk knows the agent.
+        """
         state = self._state
         device = seen.agent_channel.rpartition("-")[0]
         names = {
@@ -126,10 +133,10 @@ class PbxSnapshotDiff:
 
 
 def _is_in_progress(talk: OpenTalk, snapshot: PbxSnapshot) -> bool:
-    """Return whether a snapshot still shows a talk, by the channels of its two legs.
+    """Return whether a snapshot still shows a talk, by the channels of caller and agent.
 
-    A connected talk needs both legs in a bridge: the same one, unless a Local channel is between. In any
-    other phase it suffices that both channels exist.
+    In a connected talk, each channel must be in a bridge. It must be the same bridge, unless a Local channel
+    is between the two. In any other phase of the talk it suffices that both channels exist.
     """
     bridges = [snapshot.channels.get(leg) for leg in (talk.caller, talk.agent or talk.dialed)]
     if talk.phase is not TalkPhase.TALKING:
@@ -139,9 +146,9 @@ def _is_in_progress(talk: OpenTalk, snapshot: PbxSnapshot) -> bool:
 
 
 def _shown(visit: Visit, waiting: WaitingEntries) -> bool:
-    """Return whether a visit is among the waiting callers.
+    """Return whether a visit is among the waiting callers of a snapshot.
 
-    A later entry of the same caller into the same queue is another visit.
+    If the snapshot shows the same caller in the same queue with another entry time, that is another visit.
     """
     entry = waiting.get((visit.uniqueid, visit.queue))
     return entry is not None and abs(entry.at - visit.entered_at) < _SAME_SECONDS

@@ -27,9 +27,12 @@ class QueueNames:
         return name.casefold() in self._names
 
     def add(self, name: str) -> None:
-        """Add a name in the PBX's own spelling, which replaces another spelling."""
+        """Add a queue name in the spelling of the PBX's configuration.
+
+        This spelling replaces an earlier spelling of the same name.
+        """
         self._names[name.casefold()] = name
 
     def spelled(self, name: str) -> str:
-        """Return the known spelling of a name; the name itself if it is unknown."""
+        """Return the stored spelling of a queue name; the name itself if the queue is unknown."""
         return self._names.get(name.casefold(), name)

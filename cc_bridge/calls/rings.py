@@ -1,7 +1,7 @@
 """The open rings of one PBX, each from the call of an agent's phone to the end of the phone's channel.
 
-A ring is found by the channel to the agent's phone. The visit lists its open rings by the same channels. See
-`open_ring.py` for the outcome of a ring.
+A ring is found by the channel to the agent's phone, and a visit has the channels of its open rings.
+`open_ring.py` determines the outcome of a ring.
 """
 
 from collections.abc import Callable, Collection
@@ -17,7 +17,7 @@ __all__ = ["Rings"]
 
 
 class Rings:
-    """The open rings of one PBX, by the channel to the agent's phone.
+    """The open rings of one PBX, found by the channel to the agent's phone.
 
     `visits` and `talks` are those of the same PBX. `closed` is called with the record of each closed ring.
     """
@@ -36,7 +36,7 @@ class Rings:
         return uniqueid in self._open
 
     def of(self, uniqueid: str) -> OpenRing | None:
-        """Return the open ring of a channel; None if there is none."""
+        """Return the open ring whose phone has the channel `uniqueid`; None if there is none."""
         return self._open.get(uniqueid)
 
     def of_visit(self, visit: Visit) -> list[OpenRing]:

@@ -1,4 +1,4 @@
-"""The talks of open calls and of calls that have just ended, including ended talks."""
+"""The memory of the talks of one PBX: open and ended talks, until 10 s after the caller's channel ended."""
 
 import math
 from collections import deque
@@ -12,7 +12,10 @@ _SECONDS = 10.0
 
 
 class TalkMemory:
-    """The talks of one PBX, by the caller's channel and by call."""
+    """The open and ended talks of one PBX, found by the caller's channel or by the call.
+
+    A talk is deleted 10 seconds after the caller's channel has ended.
+    """
 
     def __init__(self) -> None:
         self._last: dict[str, OpenTalk] = {}  # the latest talk of each caller's channel
@@ -20,12 +23,15 @@ class TalkMemory:
         self._expiries: deque[tuple[float, str]] = deque()
 
     def add(self, talk: OpenTalk) -> None:
-        """Add a talk, as the latest one of its caller's channel."""
+        """Add a talk. It becomes the latest talk of the caller's channel."""
         self._last[talk.uniqueid] = self._last[talk.caller] = talk
         self._of_call.setdefault(talk.call_id, []).append(talk)
 
     def follow(self, talk: OpenTalk) -> None:
-        """Make a talk the latest one of its caller's channel, after another channel became the caller's."""
+        """Store a talk as the latest one of the channel `talk.caller`, which is new for this caller.
+
+        Another channel was the caller's before.
+        """
         self._last[talk.caller] = talk
 
     def last(self, uniqueid: str) -> OpenTalk | None:
@@ -33,19 +39,22 @@ class TalkMemory:
         return self._last.get(uniqueid)
 
     def of_call(self, call_id: str) -> list[OpenTalk]:
-        """Return the talks of a call in the order of their start, open or ended.
+        """Return the talks of a call, open and ended, in the order of their start.
 
-        A ring that led to no talk is left out.
+        An ended talk in which caller and agent were never connected is left out.
         """
         return [talk for talk in self._of_call.get(call_id, ()) if talk.answered_at or not talk.ended]
 
     def heard(self, call_id: str) -> list[OpenTalk]:
-        """Return the talks of a call in which caller and agent were connected, in the order of their ends."""
+        """Return the talks of a call in which caller and agent were connected, in the order of their ends.
+
+        Talks that have not ended come last.
+        """
         spoken = [talk for talk in self._of_call.get(call_id, ()) if talk.answered_at]
         return sorted(spoken, key=lambda talk: talk.parted_at if talk.is_apart else math.inf)
 
     def channel_ended(self, uniqueid: str, at: float) -> None:
-        """Schedule the deletion of the talks of a caller's channel that has ended (Hangup)."""
+        """Schedule the deletion, in 10 seconds, of the talks of a caller whose channel has ended."""
         if uniqueid in self._last:
             self._expiries.append((at + _SECONDS, uniqueid))
 

@@ -1,8 +1,8 @@
 """The open talks of one PBX: the agents who are in a bridge with each customer.
 
-A talk starts in one of two ways. A queue or a Dial names the agent who answered, and the talk waits until
-both legs are in one bridge. Or a phone enters a bridge with a customer's leg after a transfer, a parking or a
-conference. That talk starts immediately and has no queue.
+A talk starts in one of two ways. In the first way, a queue or a Dial names the agent who answered, and the
+talk waits until caller and agent are in one bridge. In the second way, a phone enters a bridge with a
+customer after a transfer, a parking or a conference. That talk starts immediately and has no queue.
 
 Local channels are followed: a phone behind `Local/x@ctx/n` counts as in the customer's bridge.
 """
@@ -27,12 +27,13 @@ _REDIRECT_SECONDS = 10.0
 
 
 class Talks:
-    """The open talks of one PBX, by the uniqueid of each leg.
+    """The open talks of one PBX, found by the channels of caller and agent.
 
-    customers: the legs that `bridge_entered` checks for new parties
-    ended: called at the end of each talk, with its record; None if the two legs were never connected
-    joined: called when a phone enters a bridge with a customer; returns the talk to start, or None if the
-        channel is no party, such as another customer
+    customers: the customers; a phone that enters a bridge with a customer starts a talk
+    ended: function that is called at the end of each talk, with the record or, if caller and agent were never
+        connected, with None
+    joined: function that is called when a channel enters a bridge with a customer; returns the talk to start,
+        or None if there is none to start, such as for another customer's channel
     """
 
     def __init__(
@@ -53,37 +54,46 @@ class Talks:
     # -- queries
 
     def all(self) -> Collection[OpenTalk]:
-        """Return the open talks, each once."""
+        """Return the open talks; each is in the result once."""
         return {id(talk): talk for talks in self._by_leg.values() for talk in talks}.values()
 
     def of(self, leg: str) -> OpenTalk | None:
-        """Return the open talk with this channel as a leg, the latest of several."""
+        """Return the latest open talk of the channel `leg`; None if there is none.
+
+        The channel is the caller's or the agent's in the talk.
+        """
         talks = self._by_leg.get(leg)
         return talks[-1] if talks else None
 
     def with_leg(self, leg: str) -> Sequence[OpenTalk]:
-        """Return the open talks with this channel as a leg, in the order of their starts."""
+        """Return the open talks of the channel `leg`, in the order of their starts.
+
+        The channel is the caller's or the agent's in each of them.
+        """
         return self._by_leg.get(leg, ())
 
     def of_visit(self, uniqueid: str, queue: str) -> OpenTalk | None:
-        """Return the open talk of this queue with the caller's channel `uniqueid`; None if there is none."""
+        """Return the open talk from the queue `queue` with the caller on the channel `uniqueid`.
+
+        The result is None if there is none.
+        """
         return next((each for each in self.with_leg(uniqueid) if each.queue == queue), None)
 
     def of_device(self, device: str) -> OpenTalk | None:
-        """Return the open talk whose agent is at a phone; None if there is none.
+        """Return the open talk whose agent is at the phone `device`; None if there is none.
 
-        The result is None for a trunk too, because customers' legs are on it.
+        The result is also None if a customer is on the device, such as on a trunk.
         """
         if not device or any(self._channels.device_of(leg) == device for leg in self.customers):
             return None
         return next((talk for talk in self.all() if self._agent_device(talk) == device), None)
 
     def customer_behind(self, uniqueid: str, call_id: str) -> CustomerLeg | None:
-        """Return the customer of a channel that acts for a customer; None for a customer's own leg.
+        """Return the customer on whose behalf a channel acts; None if there is none.
 
-        The result is None too if there is no customer. A channel that acts for a customer is a half of a
-        Local channel in the customer's call. It can also be the second line of the agent's phone, on which
-        the agent consults.
+        A channel acts for a customer if it is a half of a Local channel in the customer's call. It does too
+        if it is the second line of the agent's phone, on which the agent consults. For the customer's own
+        channel, the result is None.
         """
         customer = self.customers.of_call(call_id)
         if customer is None:
@@ -94,9 +104,9 @@ class Talks:
     def call_rated_on(self, uniqueid: str, linkedid: str) -> str | None:
         """Return the id of the call that a survey on a channel rates.
 
-        The result is None if the channel belongs to a consultation. The channel is the customer's leg, or
-        one that acts for a customer and shares sound with the customer's leg. If no talk of the channel is
-        known, the result is `linkedid`, the channel's own call.
+        The result is None if an agent consults on the channel. The survey rates the call of the customer who
+        speaks on the channel, or on whose behalf the channel acts. If no talk of the channel is known, the
+        result is `linkedid`, the id of the channel's own call.
         """
         customer = self.customer_behind(uniqueid, linkedid)
         if customer is None:
@@ -112,7 +122,7 @@ class Talks:
         return [talk for talk in self.all() if talk.phase in (TalkPhase.TALKING, TalkPhase.CONSULTING)]
 
     def bridges_of(self, talk: OpenTalk) -> list[str | None]:
-        """Return the bridge ids of the caller's and the agent's leg; None for a leg in no bridge."""
+        """Return the bridge ids of the caller's and the agent's channel; None for a channel in no bridge."""
         return [self._channels.bridge_of(leg) for leg in (talk.caller, talk.agent or talk.dialed)]
 
     # -- observation
@@ -126,10 +136,10 @@ class Talks:
     ) -> None:
         """Apply the channels, bridges, names and Local pairs of the snapshot that ends a gap.
 
-        A talk whose two legs are in the same bridge as before has continued. A bridge ends with its last
-        channel, and Asterisk never uses its id again. Holds during the gap are not known and do not count,
-        but the talk counts in full. If the two legs are together in another bridge, they may have been apart,
-        so the talk is partial.
+        If caller and agent of a talk are in the same bridge as before, the talk has continued: a bridge ends
+        with its last channel, and Asterisk never uses its id again. The talk then counts in full, but holds
+        during the gap are not known and do not count. If caller and agent are together in another bridge,
+        they may have been apart, so the talk is partial.
         """
         before = [(talk, talk.phase, self.bridges_of(talk)) for talk in self.all()]
         for one, two in halves:
@@ -141,7 +151,7 @@ class Talks:
                 talk.partial = True
 
     def restore(self, talk: OpenTalk) -> None:
-        """Add a talk from a checkpoint. The talks of a call must be added in their order."""
+        """Add a talk from a checkpoint. The talks of a call must be added in the order of their start."""
         self._remember(talk)
         if not talk.ended:
             self._register(talk)
@@ -149,16 +159,20 @@ class Talks:
             self._parted[id(talk)] = talk
 
     def observation_lost(self, at: float) -> None:
-        """End the holds at the start of a gap, and mark talks that may change during the gap as partial."""
+        """Handle the start of a gap: end all holds, and mark the talks that are uncertain as partial.
+
+        A talk is uncertain if caller and agent are not connected yet, or if one of them has just left. The
+        caller may talk to another agent after the gap.
+        """
         for talk in self.all():
             talk.unheld(at)  # only the observed part of a hold counts
             if talk.phase in (TalkPhase.CONNECTING, TalkPhase.PARTED):
                 talk.partial = True  # another agent may talk to the caller after the gap
 
     def sweep(self, now: float) -> None:
-        """Close the talks whose leg left and did not return in time.
+        """Close the talks in which caller or agent left the bridge and did not return in time.
 
-        Delete the expired talks of ended callers.
+        Also delete the stored talks of callers whose channel ended at least 10 seconds ago.
         """
         for talk in list(self._parted.values()):
             patience = _REDIRECT_SECONDS if talk.redirected and not talk.transfer else _RETURN_SECONDS
@@ -169,7 +183,7 @@ class Talks:
     # -- events
 
     def channel_ended(self, uniqueid: str, at: float) -> None:
-        """Remove an ended channel (Hangup), and close the talk of which it was a leg."""
+        """Remove an ended channel (Hangup), and close the talks of the caller or agent on the channel."""
         for talk in self.with_leg(uniqueid):
             if uniqueid in (talk.caller, talk.agent):
                 talk.parted(at, ended_by(self._channels, talk, uniqueid))
@@ -180,16 +194,17 @@ class Talks:
         self._channels.ended(uniqueid)
 
     def begin(self, talk: OpenTalk, at: float) -> None:
-        """Add a talk, and start it now if both legs are in one bridge already."""
+        """Add a talk, and start it at the instant `at` if caller and agent can hear each other already."""
         self._remember(talk)
         self._register(talk)
         self._connect_if_audible(talk, at)
 
     def bridge_entered(self, event: ev.BridgeEntered) -> None:
-        """Move a channel into a bridge (BridgeEnter), and start, resume or interrupt the talk concerned.
+        """Move a channel into a bridge (BridgeEnter), and update the talks of the channel.
 
-        The talk starts or resumes if both legs share sound. An agent who enters another bridge consults, and
-        the talk of an agent who enters a holding bridge ends.
+        A talk starts or resumes if caller and agent can hear each other now. An agent who left the caller and
+        enters another bridge starts a consultation. If an agent enters a holding bridge, which has no sound
+        between its channels, the talk ends.
         """
         uniqueid = event.uniqueid
         if event.swapped:
@@ -213,7 +228,11 @@ class Talks:
                 self._parted.pop(id(talk), None)
 
     def bridge_left(self, event: ev.BridgeLeft) -> None:
-        """Remove a channel from its bridge (BridgeLeave), and store the leaving of a talk's leg."""
+        """Remove a channel from its bridge (BridgeLeave).
+
+        If the channel is the caller's or the agent's in a talk, store the instant as a possible end of the
+        talk.
+        """
         uniqueid = event.uniqueid
         for talk in self.with_leg(uniqueid):
             if uniqueid in (talk.caller, talk.agent):
@@ -240,7 +259,7 @@ class Talks:
                 talk.unheld(event.at)
 
     def blind_transferred(self, event: ev.BlindTransferred) -> None:
-        """Store a blind transfer by the agent (BlindTransfer)."""
+        """Store in a talk that its agent made a blind transfer (BlindTransfer)."""
         # If the agent is behind a Local channel, the event can name the near half, not the phone (22.10).
         for talk in self.with_leg(event.transferer):
             if event.transferer in (talk.agent, talk.dialed):
@@ -248,7 +267,10 @@ class Talks:
         self.customers.move(event.transferer, event.transferee)
 
     def attended_transferred(self, event: ev.AttendedTransferred) -> None:
-        """Store an attended transfer by the agent (AttendedTransfer), which is a possible end of the talk."""
+        """Store in a talk that its agent made an attended transfer (AttendedTransfer).
+
+        The instant of the transfer is a possible end of the talk.
+        """
         target = event.target or transfer_extension(self._channels, event)
         for transferer in dict.fromkeys(event.transferers):
             for talk in self.with_leg(transferer):
@@ -271,22 +293,19 @@ class Talks:
     # -- inside
 
     def _remember(self, talk: OpenTalk) -> None:
-        """Store a talk in the memory, and its customer."""
+        """Add a talk to `memory`. Add its caller to the customers, unless the call has a customer."""
         self.memory.add(talk)
         if self.customers.of_call(talk.call_id) is None:
             self.customers.add(CustomerLeg(talk.caller, talk.uniqueid, talk.call_id))
 
     def _register(self, talk: OpenTalk) -> None:
-        """Store a talk as an open one, by each of its legs."""
+        """Add a talk to the open talks, so that it is found by each of its channels."""
         for leg in dict.fromkeys((talk.caller, talk.uniqueid, talk.dialed, talk.agent)):
             if leg is not None and talk not in self.with_leg(leg):
                 self._by_leg[leg] = (*self.with_leg(leg), talk)
 
     def _connect(self, uniqueid: str, at: float) -> None:
-        """Start or resume the talks with each customer who shares sound with a channel.
-
-        The channel has just entered a bridge.
-        """
+        """Start or resume the talks of each customer who can hear a channel that has entered a bridge."""
         if self._channels.is_alone(uniqueid):
             return
         near = self._channels.reachable(uniqueid)
@@ -301,7 +320,8 @@ class Talks:
     def _start_with_new_parties(self, leg: str, at: float, near: AbstractSet[str]) -> None:
         """Start a talk for each phone that shares sound with a customer's leg and has none with it.
 
-        `near`: real channels that all share sound
+        `leg` is the customer's channel. `near` has channels that can all hear each other, without Local
+        halves.
         """
         customer = self.customers.at(leg)
         if customer is None:
@@ -319,8 +339,8 @@ class Talks:
     def _connect_if_audible(self, talk: OpenTalk, at: float, near: AbstractSet[str] = frozenset()) -> bool:
         """Start or resume a talk if its two legs share sound; return whether they do.
 
-        An agent's phone behind Local channels becomes known by this. `near`: real channels that all share
-        sound, as far as they have been found already.
+        If the agent's phone is behind Local channels, its channel becomes known here and is stored. `near`
+        has channels without Local halves that can all hear each other; it is empty if none are known.
         """
         if not talk.queue and not self._resolve_outer_side(talk):
             return False
@@ -337,9 +357,9 @@ class Talks:
         return True
 
     def _resolve_outer_side(self, talk: OpenTalk) -> bool:
-        """Replace the outer side of a Dial, if it is a Local half, by the channel behind it.
+        """Replace the customer's channel of a talk, if it is a half of a Local channel, by the one behind it.
 
-        Return False if there is no channel behind it yet.
+        Return False if there is no channel behind it yet, otherwise True.
         """
         other = self._channels.other_half(talk.caller)
         if other is None:
@@ -351,7 +371,7 @@ class Talks:
         return True
 
     def _move_customer(self, old: str, new: str) -> None:
-        """Replace a customer's leg, also in the customer's talks, by the channel that takes its place."""
+        """Replace a customer's channel `old` by the channel `new`, also in the customer's talks."""
         self.customers.move(old, new)
         for talk in self.with_leg(old):
             if talk.caller == old:
@@ -360,9 +380,9 @@ class Talks:
                 self.memory.follow(talk)
 
     def _follow_swap(self, old: str, new: str) -> None:
-        """Replace a Local half that was optimised away by the channel that takes its place.
+        """Replace `old`, a half of a Local channel that was optimised away, by the channel `new`.
 
-        A phone is not replaced: if another channel takes its place, the phone has left.
+        If `old` is a phone, nothing is replaced: a phone whose place another channel takes has left.
         """
         if self._channels.is_phone(old):
             return
@@ -373,16 +393,16 @@ class Talks:
                 self._replace_leg(talk, old)
 
     def _replace_leg(self, talk: OpenTalk, old: str) -> None:
-        """Replace a leg of a talk by the channel that takes its place.
+        """Make an open talk findable by its new channels, and no longer by the channel `old`.
 
-        This happens when a Local channel is optimised away.
+        The caller's first channel and the dialled channel are kept: the talk is found by them until it ends.
         """
         if old not in (talk.uniqueid, talk.dialed):  # these two find the talk until it ends
             self._forget_leg(talk, old)
         self._register(talk)
 
     def _forget_leg(self, talk: OpenTalk, leg: str) -> None:
-        """Remove a leg from the legs by which a talk is found."""
+        """Remove a talk from the open talks that are found by the channel `leg`."""
         talks = self.with_leg(leg)
         if talk in talks:
             others = tuple(each for each in talks if each is not talk)

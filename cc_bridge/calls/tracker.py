@@ -3,8 +3,9 @@
 The live state at this moment is available too. The module reads no clock: each event carries its time, and
 `tick` passes the time when there are no events.
 
-Messages can be missing. Each handler therefore accepts any event in any state, `unexpected` counts the
-signals that do not fit, and whatever is open when a channel ends is closed with the facts that are known.
+Messages can be missing. Each handler therefore accepts any event in any state. `unexpected` counts the events
+that do not fit the state of a visit. Whatever is still open when a channel ends is closed with the facts that
+are known.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -109,24 +110,24 @@ class Tracker:
         return state.take_completed() if state.completed else []
 
     def tick(self, now: float) -> list[TrackerRecord]:
-        """Apply the time `now` of the PBX's clock, about once a second.
+        """End whatever is over at `now`, the time of the PBX's clock; return the records that this completes.
 
-        Return the records that it completed.
+        The method must run about once a second.
         """
         self._sweep(now)
         return self.state.take_completed()
 
     def resync(self, snapshot: PbxSnapshot, *, fresh: bool = True) -> list[TrackerRecord]:
-        """Correct the tracked state by a snapshot; return the records that this completed.
+        """Correct the tracked state by a snapshot; return the records that this completes.
 
         Whatever Asterisk no longer knows is closed. Whatever only Asterisk knows is added.
 
-        With `fresh`, the snapshot starts a session and no event was received since its request. Otherwise
-        events and the snapshot cross, so a difference counts only if the previous snapshot showed it too
-        (`unconfirmed_differences`).
+        With `fresh`, the snapshot starts an AMI session, and no event was received since the request for it.
+        Otherwise, events arrive while Asterisk sends the snapshot. A difference then counts only if the
+        previous snapshot showed it too (`unconfirmed_differences`).
 
-        An end during a gap is dated to the start of the gap. If the clock was set back during the gap,
-        everything is closed.
+        Whatever ended during a gap is dated to the start of the gap. If the clock was set back during the
+        gap, everything is closed.
         """
         now = gone_at = snapshot.taken_at
         if fresh:
@@ -149,7 +150,7 @@ class Tracker:
 
     @property
     def unconfirmed_differences(self) -> int:
-        """The number of differences to the last snapshot that the next snapshot has to confirm."""
+        """The number of new differences in the last snapshot, which the next snapshot must confirm."""
         return len(self._snapshot_diff.unconfirmed)
 
     def finish(self, now: float) -> list[TrackerRecord]:
@@ -168,10 +169,10 @@ class Tracker:
         self.state.completed += self.calls.finish(now)
 
     def observation_lost(self, now: float) -> list[TrackerRecord]:
-        """Start a gap at the instant `now`; return the records that this completed.
+        """Start a gap at the instant `now`; return the records that this completes.
 
-        The gap ends the agents' intervals of state. It closes the visits whose outcome only a later event
-        could have decided.
+        The gap ends the agents' intervals of state. It also closes each visit that waits for a later event to
+        decide its outcome.
         """
         self.visits.observation_lost(now)
         self.talks.observation_lost(now)
@@ -181,14 +182,14 @@ class Tracker:
         return self.state.take_completed()
 
     def changes(self) -> list[OpenStateRecord]:
-        """Return the checkpoints that changed since the last call, for a later daemon to `restore`."""
+        """Return the checkpoints that changed since this method ran last. A later daemon restores them."""
         return self._checkpointer.changes()
 
     def restore(self, stored: Iterable[OpenStateRecord], until: float) -> list[str]:
         """Restore the checkpoints of an earlier daemon, which observed the PBX up to `until`.
 
-        Return the kind and name of each rejected checkpoint. This method must run before all others. The
-        first `resync` closes whatever ended in between.
+        Return the kind and name of each rejected checkpoint. This method must run before all others. Calls
+        that ended after `until` are closed by the first `resync`.
         """
         intervals, refused = self._checkpointer.restore(stored, until)
         self._register_customers()
@@ -204,7 +205,7 @@ class Tracker:
 
     @property
     def unexpected(self) -> int:
-        """The number of signals that did not fit the phase of their visit."""
+        """The number of events that did not fit the phase of their visit."""
         return self.visits.unexpected
 
     def waiting(self) -> list[Visit]:
@@ -212,9 +213,10 @@ class Tracker:
         return self.state.waiting()
 
     def call_rated_on(self, uniqueid: str, linkedid: str = "") -> str | None:
-        """Return the id of the call that a survey on a channel rates; None if the channel consults.
+        """Return the id of the call that a survey on a channel rates.
 
-        `linkedid` is the channel's call, for a channel whose start was not observed.
+        The result is None if an agent consults on the channel. `linkedid` is the id of the channel's call. It
+        is used if the start of the channel was not observed.
         """
         call = self.calls.of(uniqueid)
         own = call.call_id if call is not None else linkedid or uniqueid
@@ -223,10 +225,11 @@ class Tracker:
     # -- queues
 
     def _joined(self, event: ev.Joined) -> None:
-        """Start a visit (QueueCallerJoin), and close the caller's talks unless a leg has left them already.
+        """Start a visit (QueueCallerJoin), and close the caller's earlier talks.
 
-        If the channel acts for a customer, such as an agent's second line, the visit is part of the
-        customer's call.
+        A talk that caller or agent has just left stays open, because its transfer may be reported later. If
+        the channel acts for a customer, such as an agent's second line, the visit is part of the customer's
+        call.
         """
         customer = self._customer_behind(event.uniqueid, event.linkedid)
         call = self.calls.by_id(customer.call_id) if customer is not None else None
@@ -247,25 +250,32 @@ class Tracker:
         self._direct_calls.joined_queue(event.uniqueid, event.at)
 
     def _register_customers(self) -> None:
-        """Add the customers of visits whose entry was not observed."""
+        """Make the caller of each open visit the customer of the call.
+
+        A caller's channel that acts for another customer, such as an agent's second line, is left out.
+        """
         for visit in self.visits.all():
             if self.talks.customer_behind(visit.uniqueid, visit.call_id) is None:
                 self._register_customer(visit)
 
     def _register_customer(self, visit: Visit) -> None:
-        """Add the customer of a visit."""
+        """Make the caller of a visit the customer of the visit's call, unless the call has a customer."""
         self.talks.customers.add(CustomerLeg(visit.uniqueid, visit.uniqueid, visit.call_id))
 
     def _customer_behind(self, uniqueid: str, linkedid: str) -> CustomerLeg | None:
-        """Return the customer of the call in which a channel acts.
+        """Return the customer on whose behalf a channel acts, such as an agent's second line.
 
-        The result is None if there is none, or for the customer's own leg.
+        The result is None if there is none, and for the customer's own channel. `linkedid` is used if the
+        start of the channel was not observed.
         """
         call = self.calls.of(uniqueid)
         return self.talks.customer_behind(uniqueid, call.call_id if call is not None else linkedid)
 
     def _left(self, event: ev.Left) -> None:
-        """Pass a caller's leaving (QueueCallerLeave) to their visit, with the outcomes of its open rings."""
+        """Handle QueueCallerLeave: update the visit of a caller who left the queue.
+
+        The outcomes of the open rings show whether an agent had answered, and whether a phone was ringing.
+        """
         visit = self.visits.of(event.uniqueid)
         outcomes = [ring.outcome for ring in self._rings.of_visit(visit)] if visit else []
         # A ring without a DialEnd was picked up by another phone. A cancelled ring has its DialEnd before.
@@ -275,7 +285,8 @@ class Tracker:
     def _connected(self, event: ev.Connected) -> None:
         """Close a visit as answered and start its talk (AgentConnect). Close the answered ring.
 
-        If the first snapshot of the session showed the talk already, correct its agent and its start.
+        If the snapshot at the start of the AMI session already showed the talk, its agent and start are
+        corrected.
         """
         visit = self.visits.open_for(event)
         visit.agent, visit.interface = self._who_answered(event, visit)
@@ -316,9 +327,10 @@ class Tracker:
         )
 
     def _may_be_another(self, event: ev.Connected) -> bool:
-        """Return whether another phone may have picked the call up unobserved.
+        """Return whether a phone that did not ring may have answered, without an event that shows this.
 
-        The ring started before this session, and no event has named the phone that answered.
+        This is possible if the ring started before the AMI session and no event has named the phone that
+        answered.
         """
         ring = self._rings.of(event.agent_uniqueid)
         if self._observed_since == -inf or (ring is not None and ring.started_at > self._observed_since):
@@ -372,9 +384,9 @@ class Tracker:
             self._direct_calls.answered(event.dialed_uniqueid, event.at)
 
     def _picked_up(self, event: ev.PickedUp) -> None:
-        """Note that a channel picks up (Pickup), and pass the pickup to the Dial that rings.
+        """Store that a channel answered instead of the phone that rings (Pickup); inform the ringing Dial.
 
-        The pickup of a queue's ring is not passed on, because AgentConnect follows.
+        A ring of a queue is not informed, because AgentConnect follows.
         """
         channel = self.state.channels.get(event.uniqueid)
         channel.name, channel.picks_up = event.channel, True
@@ -390,9 +402,9 @@ class Tracker:
         self.calls.started(event)
 
     def _hangup_requested(self, event: ev.HangupRequested) -> None:
-        """Store the instant and the side of the first hang-up request of a channel, and pass it to the visit.
+        """Store the instant of a channel's first hang-up request, and which side requested it.
 
-        The AMI events are HangupRequest and SoftHangupRequest.
+        The visit of the channel is informed too. The AMI events are HangupRequest and SoftHangupRequest.
         """
         channel = self.state.channels.get(event.uniqueid)
         if event.by_pbx:
@@ -424,7 +436,11 @@ class Tracker:
     # -- inside
 
     def _sweep(self, now: float) -> None:
-        """Apply the time: end wrap-ups, talks whose leg did not return, and visits whose caller left."""
+        """End whatever is over at the instant `now`.
+
+        This concerns wrap-ups, talks that caller or agent left without a return, and visits whose caller
+        left.
+        """
         self._next_tick = now + 1.0
         self.state.completed += self.agents.tick(now)
         self.talks.sweep(now)

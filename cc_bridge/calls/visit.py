@@ -18,7 +18,7 @@ __all__ = ["REFUSALS", "STATUS_OUTCOMES", "Visit", "VisitEvent", "VisitPhase"]
 
 
 class VisitPhase(StrEnum):
-    """A phase of a visit."""
+    """A phase of one visit, from the entry of the caller until the outcome is decided."""
 
     WAITING = auto()
     HANGING_UP = auto()  # The caller hung up, but has not left the queue yet.
@@ -32,7 +32,7 @@ class VisitPhase(StrEnum):
 
 
 class VisitEvent(Enum):
-    """A signal: an observation that can change the phase of a visit."""
+    """A signal: an observation about one caller that can change the phase of the caller's visit."""
 
     HUNG_UP = auto()  # A hang-up of the caller's channel was requested.
     GAVE_UP = auto()  # The queue removed the caller without an answer (QueueCallerAbandon).
@@ -167,9 +167,9 @@ class Visit:
 
     @classmethod
     def of(cls, pbx: str, event: Joined | GaveUp | Connected) -> "Visit":
-        """Return the visit that an event starts.
+        """Return a new visit for the caller of an event.
 
-        If the entry was not observed, it is dated `hold_time` seconds before the event.
+        If the entry into the queue was not observed, it is dated `hold_time` seconds before the event.
         """
         unseen = 0 if isinstance(event, Joined) else event.hold_time
         return cls(
@@ -187,7 +187,7 @@ class Visit:
 
     @classmethod
     def refused(cls, pbx: str, run: QueueRun, outcome: Outcome, at: float, source: str) -> "Visit":
-        """Return the closed visit of a caller whose entry the queue rejected."""
+        """Return the visit, already closed, of a caller that the queue did not let in."""
         visit = cls(
             pbx,
             run.linkedid,
@@ -206,9 +206,10 @@ class Visit:
     def handle_signal(
         self, signal: VisitEvent, at: float, source: str, status: Outcome | None = None
     ) -> bool:
-        """Apply a signal; return False if the phase does not expect it, and change nothing then.
+        """Apply a signal to the visit; return whether the phase of the visit expects it.
 
-        `source` is the name of the AMI message. `status` is the outcome of a STATUS signal.
+        An unexpected signal changes nothing. `source` is the name of the AMI message. `status` is the outcome
+        of a STATUS signal.
         """
         move = _TABLE.get((self.phase, signal))
         if move is None:

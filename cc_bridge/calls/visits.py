@@ -1,8 +1,9 @@
 """The open visits of one PBX, and the decision about the outcome after a caller has left a queue.
 
-The leaving event does not show the outcome. An event within the next second does, or the absence of such an
-event. Callers who left are therefore kept in `_leaving` until the outcome is decided. If their channel has
-vanished too, its end is not reported before that either. `visit.py` has the meaning of each signal.
+QueueCallerLeave does not show the outcome. An event within the next second shows it, or the absence of such
+an event. A caller who left is therefore kept in `_leaving` until the outcome is decided. If a snapshot shows
+that the caller's channel has ended too, that end is reported only after the decision. `visit.py` has the
+meaning of each signal.
 """
 
 from collections.abc import Callable, Collection
@@ -28,13 +29,13 @@ _SILENT = (VisitPhase.LEAVING, VisitPhase.MISSED, VisitPhase.MISSED_HANGING_UP)
 
 
 class Visits:
-    """The open visits of one PBX, by the caller's channel.
+    """The open visits of one PBX, found by the caller's channel.
 
     `closed` is called with each visit that has closed. `gone` is called with a channel whose end was not
     observed, and the instant of that end.
 
     queues: the names of all queues that the configuration or an event named
-    unexpected: number of signals that did not fit the phase of their visit
+    unexpected: number of events that did not fit the phase of their visit
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Visits:
         return self._open.values()
 
     def is_leaving(self, uniqueid: str) -> bool:
-        """Return whether a caller has left the queue and the outcome is not decided yet."""
+        """Return whether a caller has left a queue while the outcome of the visit is not decided yet."""
         return uniqueid in self._leaving
 
     # -- events of queues
@@ -97,15 +98,16 @@ class Visits:
         return True
 
     def gave_up(self, event: ev.GaveUp) -> None:
-        """Pass the removal of a caller without an answer (QueueCallerAbandon) to their visit."""
+        """Handle QueueCallerAbandon: update the visit of a caller that a queue removed without an answer."""
         if self._shown_in_another(event.uniqueid, event.queue):
             return  # an old event: the caller has entered another queue since
         self.handle_signal(self.open_for(event), VisitEvent.GAVE_UP, event.at, "QueueCallerAbandon")
 
     def left(self, event: ev.Left, *, picked_up: bool, ringing: bool) -> None:
-        """Pass the leaving of a caller (QueueCallerLeave) to their visit. The outcome is decided later.
+        """Handle QueueCallerLeave: update the visit of a caller who left the queue.
 
-        `picked_up`: an agent's phone had answered. `ringing`: a phone rang when the caller left.
+        The outcome is decided later. `picked_up`: an agent's phone had answered. `ringing`: a phone rang when
+        the caller left.
         """
         visit = self._open.get(event.uniqueid)
         if visit is None or visit.queue != event.queue:
@@ -118,7 +120,7 @@ class Visits:
         )
 
     def open_for(self, event: ev.GaveUp | ev.Connected) -> Visit:
-        """Return the open visit of an event; start one if its entry was not observed."""
+        """Return the open visit of the caller in an event; start it if the entry was not observed."""
         visit = self._open.get(event.uniqueid)
         if visit is None or visit.queue != event.queue:
             if visit is not None:
@@ -130,13 +132,16 @@ class Visits:
     # -- events of the dialplan and of channels
 
     def queue_run(self, event: ev.QueueRun) -> None:
-        """Store that Queue() runs for a channel (Newexten), until the caller enters or is rejected."""
+        """Store that Queue() runs for a channel (Newexten).
+
+        This is stored until the caller has entered the queue or was not let in.
+        """
         self._runs[event.uniqueid] = event
 
     def status_set(self, event: ev.StatusSet) -> None:
         """Apply QUEUESTATUS (VarSet, or UserEvent CCQueueExit) as the outcome of the caller's visit.
 
-        A rejected caller has no open visit, so a closed visit is reported for them.
+        A caller that the queue did not let in has no open visit. For this caller, a closed visit is reported.
         """
         self._statuses_visible |= not event.queue  # a UserEvent does not show that VarSet events arrive
         outcome = STATUS_OUTCOMES.get(event.status)
@@ -156,7 +161,7 @@ class Visits:
         self._runs.pop(event.uniqueid, None)  # VarSet and UserEvent both report it; the first one counts
 
     def hung_up(self, uniqueid: str, at: float) -> None:
-        """Pass a hang-up request (HangupRequest, SoftHangupRequest) to the caller's visit."""
+        """Handle HangupRequest or SoftHangupRequest: update the visit of the caller on the channel."""
         visit = self._open.get(uniqueid)
         if visit is not None:
             visit.handle_signal(VisitEvent.HUNG_UP, at, "HangupRequest")
@@ -174,9 +179,10 @@ class Visits:
     # -- snapshots
 
     def not_shown(self, visit: Visit, gone_at: float, now: float, *, vanished: bool) -> None:
-        """Process a snapshot that does not show a visit's caller; the leaving event may still arrive.
+        """Handle a snapshot that does not show the caller of an open visit in the queue.
 
-        `vanished`: the snapshot does not show the channel either, which then ended at `gone_at`.
+        The caller's QueueCallerLeave may still arrive. `vanished` means that the snapshot does not show the
+        caller's channel either; the channel then ended at `gone_at`.
         """
         self._leaving[visit.uniqueid] = now
         if vanished:
@@ -184,7 +190,7 @@ class Visits:
         self.handle_signal(visit, VisitEvent.NOT_SHOWN, gone_at, "QueueStatus")
 
     def joined_unseen(self, entry: ev.Joined) -> None:
-        """Start the visit of a waiting caller in a snapshot whose entry was not observed."""
+        """Start the visit of a caller who waits in a snapshot and whose entry was not observed."""
         earlier = self._open.get(entry.uniqueid)
         if earlier is not None:
             self.handle_signal(earlier, VisitEvent.MOVED_ON, entry.at, "QueueStatus")
@@ -201,12 +207,12 @@ class Visits:
     # -- time
 
     def sweep(self, now: float) -> None:
-        """Decide the outcome of each caller whose leaving was not followed by another event in time."""
+        """Decide the outcome of each visit whose caller left at least a second ago without a later event."""
         for uniqueid in [caller for caller, at in self._leaving.items() if now - at >= _LEAVE_SECONDS]:
             self._resolve(uniqueid, now)
 
     def observation_lost(self, now: float) -> None:
-        """Decide the outcome of each caller who has left the queue, because a gap starts.
+        """Decide the outcome of each visit whose caller has left the queue, because a gap starts at `now`.
 
         No later event about these callers will arrive.
         """
@@ -227,7 +233,10 @@ class Visits:
     def handle_signal(
         self, visit: Visit, signal: VisitEvent, at: float, source: str, status: Outcome | None = None
     ) -> None:
-        """Pass a signal to a visit, count it if it was unexpected, and report the visit if it has closed."""
+        """Apply a signal to a visit, and report the visit if it has closed.
+
+        A signal that the visit does not expect is counted in `unexpected`.
+        """
         if not visit.handle_signal(signal, at, source, status):
             self.unexpected += 1
         if visit.phase is VisitPhase.CLOSED:
@@ -240,15 +249,16 @@ class Visits:
         return visit is not None and visit.queue != queue and _is_shown(visit)
 
     def _begin(self, event: ev.Joined | ev.GaveUp | ev.Connected) -> Visit:
-        """Start the visit that an event shows, and add it to its call."""
+        """Start the visit of the caller in an event, and add it to its call."""
         visit = self._open[event.uniqueid] = Visit.of(self._pbx, event)
         visit.call_id = self._calls.get_or_begin(event.linkedid, event.uniqueid, visit.entered_at).call_id
         return visit
 
     def _resolve(self, uniqueid: str, now: float, *, certain: bool = True) -> None:
-        """Decide the outcome of a caller who left, from the absence of further events.
+        """Decide the outcome of a visit whose caller left, because no further event was received.
 
-        `certain`: such an event would have been received. Otherwise the outcome is unobserved.
+        `certain` means that any such event would have been received by now. Otherwise the outcome is
+        unobserved.
         """
         del self._leaving[uniqueid]
         visit = self._open.get(uniqueid)
@@ -263,16 +273,16 @@ class Visits:
 
 
 def _is_same(told: str, queue: str) -> bool:
-    """Return whether a signal concerns a queue: it names no queue, or the same one (case is ignored)."""
+    """Return whether the queue name `told` of an event is `queue` or is empty. Case is ignored."""
     return not told or told.casefold() == queue.casefold()
 
 
 def _is_shown(visit: Visit) -> bool:
-    """Return whether only a snapshot, and no event yet, has shown a visit.
+    """Return whether only a snapshot has shown a visit so far, and no event.
 
-    Events from the time of the snapshot are received after it. If a caller moves to a second queue in these
-    milliseconds, the snapshot shows the second queue, and the events about leaving the first queue follow.
-    These events must not end the visit of the second queue. Its own QueueCallerLeave would be received before
-    its QUEUESTATUS.
+    Events that are older than the snapshot must not end such a visit. Suppose that a caller moves to a second
+    queue just before the snapshot. The snapshot shows the second queue, and then the events about leaving the
+    first queue are received. They belong to the first visit: a QUEUESTATUS of the second queue would come
+    only after its QueueCallerLeave.
     """
     return visit.approximate and visit.phase is VisitPhase.WAITING

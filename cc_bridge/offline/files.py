@@ -1,4 +1,4 @@
-"""Files that the offline tools read: compressed or not, and recordings whose line ends an editor has changed.
+"""Reading of files for the offline tools: decompression, and correction of line ends in AMI recordings.
 
 The compression is recognised by the first bytes of a file, because rotated logs have names of all kinds.
 """
@@ -31,10 +31,10 @@ _OTHERS = {
 
 
 def uncompressed(path: Path, progress: Callable[[int], None] = lambda _: None) -> Iterator[bytes]:
-    """Yield a file's bytes, uncompressed if it is a .gz, .bz2 or .xz file.
+    """Yield a file's bytes, uncompressed if it is compressed by gzip, bzip2 or xz.
 
-    `progress` gets the number of bytes of the file that were read since the last call. Raises UnreadableFile
-    for other compressions.
+    `progress` is called after each read with the number of bytes of the file that were read. Raises
+    UnreadableFile for other compressions.
     """
     with path.open("rb") as raw:
         magic = raw.read(_MAGIC_BYTES)
@@ -52,10 +52,10 @@ def uncompressed(path: Path, progress: Callable[[int], None] = lambda _: None) -
 
 
 def ami_line_ends(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield an AMI stream whose lines end with CR LF, even if an editor has saved them with LF or CR CR LF.
+    """Yield an AMI stream with CR LF at the end of each line, even if an editor has changed the line ends.
 
-    The first line end of the stream decides. A stream with CR LF stays as it is, single LFs included, since
-    Asterisk itself writes a few of them.
+    An editor may have written LF or CR CR LF. The first line end shows which of them the stream has. A stream
+    with CR LF stays as it is, single LFs included, since Asterisk itself writes a few of them.
     """
     start = b""
     stream = iter(chunks)

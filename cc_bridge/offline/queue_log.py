@@ -45,9 +45,9 @@ def compared(
     """Compare a queue_log with the daemon's records of the same time span.
 
     `log` is a file's path, or `table:URL` for a database table. `ours(since, until)` returns the daemon's
-    records. `counts` gets the numbers of lines. `since` and `until` limit the entry times of the compared
-    visits, in UTC epoch seconds. `zone` is the time zone of a table's timestamps; None means that of this
-    machine.
+    records. The numbers of lines are added to `counts`. `since` and `until` limit the entry times of the
+    compared visits, in UTC epoch seconds. `zone` is the time zone of a table's timestamps; None means the
+    time zone of this machine.
 
     Raises UnreadableFile if no line of the log is valid.
     """
@@ -109,9 +109,9 @@ def import_log(
 ) -> tuple[ImportResult, LineCounts]:
     """Store the visits and talks of queue_logs in the database; the oldest log must come first.
 
-    A log is a file, or `table:URL`. `progress` gets the number of bytes of each read of a file. `privacy`
-    pseudonymizes each record before it is stored. Return the numbers of imported records and the numbers of
-    lines. Raises UnreadableFile if no line is valid.
+    A log is a file, or `table:URL` for a database table. `progress` is called with the number of bytes of
+    each read of a file. `privacy` pseudonymises each record before it is stored. Return the numbers of
+    imported records and the numbers of lines. Raises UnreadableFile if no line is valid.
     """
     counts, imported = LineCounts(), ImportResult()
     lines = chain.from_iterable(_runs(logs, counts, progress, encoding, zone))
@@ -124,11 +124,11 @@ def import_log(
 
 
 class _SpanTracker(Tracker):
-    """A call tracker that also keeps times of events, in UTC epoch seconds.
+    """A call tracker that also stores the times of events, in UTC epoch seconds.
 
-    Without an event the span is unlimited, so that no difference is explained by a span that is too short.
-
-    `over` has the times of hang-ups and `bridged` those of entries into bridges, both by channel.
+    `first_at` and `last_at` are the times of the first and the last event. Without an event they are
+    infinite, so that no difference is explained by a time span that is too short. `over` has the times of
+    hang-ups, and `bridged` has the times of entries into bridges, both by channel.
     """
 
     first_at, last_at = -inf, inf
@@ -139,7 +139,7 @@ class _SpanTracker(Tracker):
         self.bridged: dict[str, list[float]] = {}
 
     def apply(self, event: CallEvent) -> list[TrackerRecord]:
-        """Note the event, and return the records that it completes."""
+        """Store the time of an event, and return the records that the event completes."""
         if self.first_at == -inf:
             self.first_at = self.last_at = event.at
         self.last_at = max(self.last_at, event.at)
@@ -164,7 +164,7 @@ def _runs(
     encoding: str,
     zone: tzinfo | None,
 ) -> Iterator[Iterator[QueueLogLine]]:
-    """Yield the lines of each table, and of each run of files; the files of a run are one log."""
+    """Yield the lines of each log. Successive files are together one log, and each table is one log."""
     files: list[Path] = []
     for log in (*logs, None):
         if isinstance(log, Path):

@@ -35,9 +35,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class SurveyRequest:
-    """A survey request of the dialplan, with the agent that the caller heard last.
+    """A request of the dialplan for a survey, with the agent who talked to the caller last.
 
-    `agent` is None where no agent is to be rated: a consultation's channel, or no talk observed.
+    `agent` is None if there is no agent to rate: an agent made the request in a consultation, or no talk was
+    observed.
     """
 
     trigger: str  # queue, dial or extension
@@ -61,8 +62,8 @@ def read_stream(path: Path) -> Iterator[bytes]:
 def replay(chunks: Iterable[bytes], tracker: Tracker, counts: MessageCounts) -> Iterator[ReplayedRecord]:
     """Yield the calls, visits, rings, talks and survey requests of a recording in the order of their ends.
 
-    What is still open at the end of the recording comes last, as `unobserved`. Raises UnreadableFile if the
-    events have no timestamps, or if the bytes are no AMI stream.
+    Calls, visits, rings and talks that are open at the end of the recording come last, as `unobserved`.
+    Raises UnreadableFile if the events have no timestamps, or if the bytes are no AMI stream.
     """
     codec = Codec(WANTED_FOR_DIRECT_CALLS if tracker.state.direct else WANTED, counts)
     now = 0.0
@@ -87,7 +88,7 @@ def replay(chunks: Iterable[bytes], tracker: Tracker, counts: MessageCounts) -> 
 
 
 def _requests(tracker: Tracker, event: StatusSet) -> Iterator[SurveyRequest]:
-    """Yield a survey request if a queue or Dial has ended and the caller is still on the line."""
+    """Yield a survey request if, after a queue or Dial, the event shows the caller still on the line."""
     if event.status != "CONTINUE":
         return
     rated = tracker.call_rated_on(event.uniqueid)
@@ -120,7 +121,7 @@ def queue_names(chunks: Iterator[bytes]) -> list[str]:
 
 
 def _of_calls(records: list[TrackerRecord]) -> list[CallRecord | Call]:
-    """Return the calls, visits, rings and talks among the tracker's records."""
+    """Return the calls, visits, rings and talks among the tracker's records; leave out agents' intervals."""
     return [record for record in records if isinstance(record, CallRecord | Call)]
 
 

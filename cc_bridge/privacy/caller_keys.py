@@ -32,10 +32,11 @@ def folded(text: str) -> str:
 def normalise(number: str, country: str = "") -> str:
     """Return a phone number as digits only, starting with the country code where it is known.
 
-    `country` is the own country code, such as 98. `+98 912...` and `0098912...` become `98912...`; with
-    `country` `0912...` does too. A number without a leading 0 or +, such as an extension, stays as it is.
-    Digits may be of any script. The result is empty for a withheld number and for text that is no number:
-    `anonymous`, `<unknown>`, zeros only, digits mixed with letters, more than 20 digits.
+    `country` is the country code of the contact centre, such as 98. `+98 912...` and `0098912...` become
+    `98912...`. With `country`, `0912...` becomes `98912...` too. A number without a leading 0 or +, such as
+    an extension, stays as it is. Digits may be of any script. The result is empty for a withheld number and
+    for text that is no number: `anonymous`, `<unknown>`, zeros only, digits mixed with letters, more than 20
+    digits.
     """
     text = folded(number)
     digits = text
@@ -85,12 +86,15 @@ class CallerKeys:
     def known_by(self, number: str) -> tuple[str, ...]:
         """Return every key under which a caller may be stored: the current mode's key and the hashed key.
 
-        A caller has the hashed key after an erasure, or from a time with another mode.
+        A caller can have the hashed key after an erasure, or from a time when the mode was another one.
         """
         return tuple({key: None for key in (self.key(number), self.hashed(number)) if key})
 
     def stored(self, number: str) -> str:
-        """Return the storable form of a number: the number, its mask or its hash; empty if withheld."""
+        """Return a number in the form in which the mode stores it: plain, masked or hashed.
+
+        The result is empty for a withheld number in the modes masked and hashed.
+        """
         if self.mode == "plain":
             return number
         return self.hashed(number) if self.mode == "hashed" else masked(normalise(number, self.country))

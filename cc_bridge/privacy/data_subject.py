@@ -25,7 +25,7 @@ _SHORTEST = 7  # digits of a number that is searched for within other text; 201 
 
 
 class DataSubject:
-    """The caller who has a given number. Its truth value is False if the text is not a phone number."""
+    """The caller with one given phone number. The object counts as False if the number is no phone number."""
 
     def __init__(self, number: str, keys: CallerKeys) -> None:
         self.keys = keys.known_by(number)
@@ -74,7 +74,11 @@ class DataSubject:
         return value
 
     def _without_text(self, text: str) -> str:
-        """Return a text without the data subject: encoded JSON without their data, or an empty text."""
+        """Return a text without the data subject's data.
+
+        If the text is encoded JSON, only their data are removed from it. Any other text that contains their
+        number becomes empty.
+        """
         if text[:1] in ("{", "["):
             try:
                 inside = json.loads(text)

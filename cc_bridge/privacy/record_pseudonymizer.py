@@ -1,13 +1,13 @@
 """Pseudonymisation of records: the setting `callers.number_storage` applied to each record. Pure.
 
 Every record, also an imported one, passes through `RecordPseudonymizer.of` before it is counted, stored or
-sent. Later stages therefore need not know the setting. Calls and visits also get their caller key, which
-links the calls of one caller in every mode. The tracker and the surveys keep the real number in memory,
-because a callback dials it.
+sent. Code that handles the record later therefore need not know the setting. Calls and visits also get their
+caller key, which links the calls of one caller in every mode. The tracker and the surveys keep the real
+number in memory, because a callback dials it.
 
-Note: a record holds other personal numbers than the caller's. The customer of an outgoing call is the dialled
-number, and a transfer may have an external target. A number of seven or more digits counts as external; the
-contact centre's extensions are shorter.
+Note: besides the caller's number, a record can have other personal numbers. The customer of an outgoing call
+has the dialled number, and a transfer may have an external target. A number of seven or more digits counts as
+external; the contact centre's extensions are shorter.
 """
 
 import re
@@ -32,9 +32,9 @@ _SERIAL = re.compile(r"-[0-9a-f]{8}(;[12])?$")  # the serial of a channel name; 
 
 
 class RecordPseudonymizer:
-    """A converter of records into their storable form: with caller keys, and without real numbers and names.
+    """A converter of records into the form that is stored: with caller keys, without real numbers and names.
 
-    In plain mode numbers and names stay.
+    In plain mode, numbers and names stay.
     """
 
     def __init__(self, keys: CallerKeys) -> None:
@@ -42,7 +42,7 @@ class RecordPseudonymizer:
         self._plain = keys.mode == "plain"
 
     def of(self, record: Record) -> Record:
-        """Return the record in the form that may be stored, with its caller key.
+        """Return the record in the form that may be stored. A call or visit gets its caller key.
 
         Survey records are returned unchanged: they hold a caller key instead of a number.
         """
@@ -71,7 +71,11 @@ class RecordPseudonymizer:
         return replace(call, caller_number=number, caller_name="", dialed=dialed)
 
     def _key(self, call: Call) -> str:
-        """Return the key of a call's external party; empty for an internal call or a short dialled number."""
+        """Return the caller key of the customer of a call: the caller, or the dialled number if outgoing.
+
+        The result is empty for an internal call, and for an outgoing call to a number of fewer than seven
+        digits.
+        """
         match call.direction:
             case Direction.IN:
                 return self._keys.key(call.caller_number)
@@ -85,7 +89,7 @@ class RecordPseudonymizer:
 
 
 def _keyed(record: _Keyed, values: Callable[[_Keyed], tuple[Any, ...]], key: str) -> _Keyed:
-    """Return the record with a caller key. `values` reads all other fields of the record.
+    """Return the record with a caller key. `values` returns all other fields of the record, in their order.
 
     The function does not use `dataclasses.replace`, which takes three times as long.
     """
@@ -94,5 +98,8 @@ def _keyed(record: _Keyed, values: Callable[[_Keyed], tuple[Any, ...]], key: str
 
 
 def _is_outside(number: str) -> bool:
-    """Return whether a number is external: it has at least seven digits, without a channel's serial."""
+    """Return whether a number is external, that is, has at least seven digits.
+
+    The digits of a channel's serial, such as `-0000002a` in `PJSIP/100-0000002a`, are not counted.
+    """
     return sum(sign.isdecimal() for sign in _SERIAL.sub("", number)) >= _OUTSIDE

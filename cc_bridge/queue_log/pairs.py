@@ -1,7 +1,7 @@
 """The pairing of visits in queue_log with recorded visits, and of recorded visits with their talks.
 
 A caller may enter one queue several times within seconds, while queue_log counts whole seconds. Visits are
-therefore paired by their order first. Their times decide only if one side lacks a visit.
+therefore paired by their order first. Their times decide only if queue_log or the records lack a visit.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ _MOMENT = 0.1  # tolerance in seconds; AgentConnect comes before the entry into 
 def pairs(
     logged: Iterable[LoggedVisit], observed: Iterable[QueueVisit]
 ) -> Iterator[tuple[LoggedVisit | None, QueueVisit | None]]:
-    """Yield each visit as a pair (logged, recorded), with None for the side that lacks the visit.
+    """Yield a pair (logged, recorded) for each visit, with None if queue_log or the records lack the visit.
 
     Visits are paired by channel and queue first, then by call and queue.
     """
@@ -54,8 +54,8 @@ def _nearest(
 ) -> Iterator[tuple[LoggedVisit | None, QueueVisit | None]]:
     """Yield the pairs of one caller's visits in one queue, then the visits that have no pair.
 
-    If both sides have the same number of visits, they are paired in their order. Otherwise each visit is
-    paired with the overlapping one whose start is nearest.
+    If queue_log and the records have the same number of visits, they are paired in their order. Otherwise, a
+    visit is paired with the overlapping one that started nearest to it.
     """
     unpaired_theirs = sorted(theirs, key=lambda visit: visit.entered_at)
     unpaired_ours = sorted(ours, key=lambda visit: visit.entered_at)
@@ -74,9 +74,10 @@ def _nearest(
 
 
 def _touch(one: LoggedVisit, other: QueueVisit) -> bool:
-    """Return whether two visits overlap or started together.
+    """Return whether a logged and a recorded visit overlap or started together.
 
-    Visits only start together, and do not overlap, if the PBX's clock was put back.
+    If they are the same visit, they can start together without an overlap only after the PBX's clock was set
+    back.
     """
     left_at = inf if one.left_at is None else one.left_at
     if abs(one.entered_at - other.entered_at) <= _APART:
@@ -85,7 +86,10 @@ def _touch(one: LoggedVisit, other: QueueVisit) -> bool:
 
 
 def talks_of(visits: Iterable[QueueVisit], talks: Iterable[Talk]) -> dict[int, Talk]:
-    """Return the talk that followed each answered visit, by `id(visit)`, without visits that have none."""
+    """Return the talk that followed each answered visit, by `id(visit)`.
+
+    A visit without a talk is not in the result.
+    """
     answered: dict[tuple[str, str], list[QueueVisit]] = {}
     for visit in visits:
         if visit.outcome is Outcome.ANSWERED:

@@ -32,7 +32,7 @@ _EVENTS = frozenset(re.findall("[A-Z]+", """
 
 
 class QueueLogLine(NamedTuple):
-    """A line of queue_log. `data` holds the fields after the event."""
+    """One line of queue_log. `data` holds the fields after the event."""
 
     at: float  # UTC seconds since the epoch; whole seconds in a file
     call: str  # Uniqueid of the caller's channel, or a word such as NONE
@@ -51,7 +51,7 @@ class QueueLogLine(NamedTuple):
 
 @dataclass(slots=True)
 class LineCounts:
-    """The numbers of lines read from a queue_log, with the times of its first and last line."""
+    """The counts of the lines that were read from one queue_log, and the times of its first and last line."""
 
     lines: int = 0
     junk: int = 0  # lines without the format
@@ -61,7 +61,7 @@ class LineCounts:
     last_at: float | None = None
 
     def saw(self, line: QueueLogLine | None) -> None:
-        """Count a line and keep its time; None means a malformed line."""
+        """Count a line and store its time. None counts as a malformed line."""
         self.lines += 1
         if line is None:
             self.junk += 1
@@ -73,7 +73,7 @@ class LineCounts:
         self.last_at = line.at
 
     def count_bytes(self, text: str) -> None:
-        """Count a line whose bytes could not all be decoded."""
+        """Count a decoded line if some of its bytes were not of the encoding, which shows as U+FFFD."""
         self.undecoded += "\ufffd" in text
 
 
@@ -95,8 +95,9 @@ def of_row(row: Sequence[object], zone: tzinfo | None) -> QueueLogLine | None:
     """Return a row of the realtime table as a line; None if the row is malformed.
 
     The columns are time, callid, queuename, agent, event and the columns of the data. A single data column
-    has all fields, with `|` between them. The time is in seconds since the epoch, or local time of `zone`, or
-    of this machine if `zone` is None. An hour that the zone's clock shows twice counts as the first one.
+    has all fields, with `|` between them. The time is in seconds since the epoch or a local time. A local
+    time is of `zone`, or of this machine if `zone` is None. An hour that the zone's clock shows twice counts
+    as the first one.
     """
     stamp, call, queue, agent, event, *data = ("" if value is None else str(value).strip() for value in row)
     if len(data) == 1:
@@ -118,7 +119,9 @@ def of_row(row: Sequence[object], zone: tzinfo | None) -> QueueLogLine | None:
 def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the lines of a file without their line feeds.
 
-    A line that is too long is split into pieces, which are malformed lines.
+    A last line without a line feed is yielded as an empty line, because it may still be in the process of
+    being written. The start of a line that is too long is also yielded as an empty line. Empty lines are
+    malformed.
     """
     rest = b""
     for chunk in chunks:

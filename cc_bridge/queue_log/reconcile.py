@@ -3,8 +3,8 @@
 A difference has a reason only if the records themselves show the reason. A reason that is merely likely is
 not given.
 
-queue_log has times in whole seconds, so its times are up to a second early. If the observation began or ended
-within such a second, this start or end is not accepted as a reason.
+queue_log has times in whole seconds, so a time can be up to one second too early. If the daemon started or
+stopped observing within that second, this does not count as a reason.
 """
 
 from collections import Counter
@@ -47,7 +47,7 @@ class DifferenceKind(StrEnum):
 
 
 class DifferenceReason(StrEnum):
-    """The known reason of a difference; `report.py` has a sentence for each reason."""
+    """The reason of a difference, if it is known; `report.py` has a sentence for each reason."""
 
     NOT_LET_IN = "not_let_in"
     ONE_WORD = "one_word"
@@ -70,7 +70,10 @@ class DifferenceReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A difference between queue_log and the records in one visit; `reason` is None if it is unexplained."""
+    """One difference between queue_log and the records about one visit.
+
+    `reason` is None if no reason for the difference is known.
+    """
 
     what: DifferenceKind
     call: str
@@ -83,7 +86,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class QueueLogSide:
-    """The visits in a queue_log; `since` and `until` are the times of the log's first and last line."""
+    """The visits in one queue_log; `since` and `until` are the times of the log's first and last line."""
 
     visits: list[LoggedVisit]
     since: float = -inf
@@ -121,7 +124,10 @@ class RecordedSide:
 
 @dataclass(slots=True)
 class Comparison:
-    """The result of a comparison: visits by outcome on both sides, matching pairs, and all differences."""
+    """The result of one comparison of queue_log with the records.
+
+    It has the number of visits by outcome in both, the number of visits that match, and all differences.
+    """
 
     logged: Counter[Outcome | None] = field(default_factory=Counter)  # None: queue_log has no outcome
     observed: Counter[Outcome | None] = field(default_factory=Counter)
@@ -151,9 +157,10 @@ _NOT_LET_IN = {Outcome.QUEUE_FULL, Outcome.JOIN_EMPTY, Outcome.JOIN_UNAVAILABLE}
 def compare(
     logged: QueueLogSide, observed: RecordedSide, since: float = -inf, until: float = inf
 ) -> Comparison:
-    """Compare the visits that entered their queue from `since` to before `until`.
+    """Compare the visits of a queue_log with recorded visits, and return the result.
 
-    Both limits are UTC seconds since the epoch.
+    Only visits that entered their queue from `since` to before `until` are compared. Both limits are UTC
+    seconds since the epoch.
     """
     result = Comparison()
     talks = talks_of(observed.visits, observed.talks)
@@ -179,7 +186,10 @@ def _differences(
     log: QueueLogSide,
     we: RecordedSide,
 ) -> Iterator[Difference]:
-    """Yield the differences of one visit; `theirs` or `ours` is None if that side lacks the visit."""
+    """Yield the differences between queue_log (`theirs`) and the records (`ours`) about one visit.
+
+    `theirs` is None if queue_log lacks the visit, and `ours` is None if the records lack it.
+    """
     if theirs is None and ours is not None:
         yield _extra(ours, log)
     elif theirs is not None:
@@ -195,7 +205,7 @@ _Found = Iterator[tuple[DifferenceKind, str | None, str | None, DifferenceReason
 
 
 def _missing(theirs: LoggedVisit, we: RecordedSide) -> _Found:
-    """Yield the difference of a visit that only queue_log has."""
+    """Yield the difference about a visit that queue_log has and the records lack."""
     waits = theirs.open and theirs.outcome is None  # cc_bridge records a visit only after its end
     yield (
         DifferenceKind.MISSING,
@@ -214,7 +224,7 @@ def _blind(theirs: LoggedVisit, we: RecordedSide) -> DifferenceReason | None:
 def _of_pair(
     theirs: LoggedVisit, ours: QueueVisit, talk: Talk | None, log: QueueLogSide, we: RecordedSide
 ) -> _Found:
-    """Yield the differences between the logged and the recorded form of one visit."""
+    """Yield the differences between one visit in queue_log and the same visit in the records."""
     if theirs.call != ours.uniqueid:
         yield DifferenceKind.CHANNEL, theirs.call, ours.uniqueid, DifferenceReason.OTHER_LEG
     if theirs.outcome is not ours.outcome:
@@ -244,7 +254,7 @@ def _other_agent(theirs: LoggedVisit, talk: Talk | None, we: RecordedSide) -> Di
 
 
 def _extra(ours: QueueVisit, log: QueueLogSide) -> Difference:
-    """Return the difference of a visit that only cc_bridge has."""
+    """Return the difference about a visit that the records have and queue_log lacks."""
     reason = None
     if ours.outcome in _NOT_LET_IN:
         reason = DifferenceReason.NOT_LET_IN
@@ -258,7 +268,7 @@ def _extra(ours: QueueVisit, log: QueueLogSide) -> Difference:
 
 
 def _of_outcome(theirs: LoggedVisit, ours: QueueVisit, log: QueueLogSide) -> DifferenceReason | None:
-    """Return the reason why the logged and the recorded outcome differ; None if unknown."""
+    """Return the reason why queue_log and the record have different outcomes of a visit; None if unknown."""
     if theirs.outcome is not None:
         return _WORDS.get((theirs.outcome, ours.outcome))
     if theirs.restarted:
@@ -267,7 +277,7 @@ def _of_outcome(theirs: LoggedVisit, ours: QueueVisit, log: QueueLogSide) -> Dif
 
 
 def _of_talk(theirs: LoggedVisit, talk: Talk | None, log: QueueLogSide, we: RecordedSide) -> _Found:
-    """Yield the differences between the logged and the recorded talk of an answered visit."""
+    """Yield the differences between queue_log and the records about the talk of an answered visit."""
     answered_at = theirs.entered_at if theirs.left_at is None else theirs.left_at
     logged = f"{theirs.talk_seconds:.0f} s, {theirs.end}"
     if theirs.ended_at is None:
@@ -301,7 +311,7 @@ def _of_talk(theirs: LoggedVisit, talk: Talk | None, log: QueueLogSide, we: Reco
 
 
 def _overlong(theirs: LoggedVisit, talk: Talk, we: RecordedSide) -> DifferenceReason | None:
-    """Return the known reason why queue_log ends a talk later than the record does; None if there is none."""
+    """Return the reason why queue_log ends a talk later than the record does; None if unknown."""
     if talk.transfer is not None and theirs.end not in TRANSFERS:
         return DifferenceReason.UNSEEN_TRANSFER
     if theirs.end == "COMPLETECALLER" and talk.ended_by in (EndedBy.AGENT, EndedBy.SYSTEM):
@@ -324,9 +334,10 @@ def _overlong(theirs: LoggedVisit, talk: Talk, we: RecordedSide) -> DifferenceRe
 
 
 def _conference(theirs: LoggedVisit, talk: Talk, we: RecordedSide) -> DifferenceReason | None:
-    """Return the reason why the recorded talk ends later than the talk in queue_log; None if unknown.
+    """Return CONFERENCE if agent and caller met again in another bridge after the end in queue_log.
 
-    The reason is that agent and caller met again in another bridge.
+    This is the reason why the recorded talk ends later than the talk in queue_log. The result is None if the
+    records do not show it.
     """
     if theirs.ended_at is None or talk.ended_at <= theirs.ended_at + _ROUNDING:
         return None
@@ -338,12 +349,12 @@ def _conference(theirs: LoggedVisit, talk: Talk, we: RecordedSide) -> Difference
 
 
 def _same_end(theirs: LoggedVisit, talk: Talk) -> bool:
-    """Return whether queue_log and the record agree on the transfer and on the party that ended the talk."""
+    """Return whether queue_log and the record agree on the transfer and on the side that ended the talk."""
     if talk.transfer is not TRANSFERS.get(theirs.end):
         return False
     return talk.ended_by not in (EndedBy.AGENT, EndedBy.CALLER) or talk.ended_by is ended_by(theirs.end)
 
 
 def _describe(talk: Talk) -> str:
-    """Return a talk's length and end as text."""
+    """Return as text how long a talk was and which side ended it."""
     return f"{talk.talk_seconds:.1f} s, ended by {talk.ended_by}"

@@ -86,12 +86,12 @@ def as_json(comparison: Comparison, counts: LineCounts) -> str:
 
 
 def events_text(counts: LineCounts) -> str:
-    """Return the unknown events with their numbers of lines, the most frequent first."""
+    """Return up to ten unknown events with their numbers of lines, the most frequent first."""
     return ", ".join(f"{event} {n}" for event, n in counts.unknown.most_common(_EVENTS_SHOWN))
 
 
 def _by_outcome(comparison: Comparison) -> Iterator[tuple[str, int, int]]:
-    """Yield each outcome that occurs, with its number of visits in queue_log and in the records."""
+    """Yield each outcome that occurs, and its numbers of visits in queue_log and in the records."""
     for outcome in (*Outcome, None):
         logged, observed = comparison.logged[outcome], comparison.observed[outcome]
         if logged or observed:

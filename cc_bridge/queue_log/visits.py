@@ -1,10 +1,11 @@
-"""The visits in queue_log, each with its talk, combined from its lines; also as records for an import.
+"""The visits in queue_log. Each visit with its talk is combined from several lines of the log.
 
-Lines are added one by one, and only open visits are in memory, so a log of any length can be read.
+`LoggedVisit.records` converts a visit to records for an import. Lines are added one by one, and only open
+visits are in memory, so a log of any length can be read.
 
 Asterisk writes the line that ends a talk in another thread. The line may come late, even after the same
-caller has entered the same queue again. Its call id may also be of another channel than the one that entered,
-because a transfer or a Local channel can replace a channel by another.
+caller has entered the same queue again. Its call id may also be that of another channel than the one that
+entered the queue, because a transfer or a Local channel can replace a channel by another.
 """
 
 from collections.abc import Iterator
@@ -55,7 +56,7 @@ _TIE = 0.001  # seconds added to a caller's later visits to a queue in the same 
 
 
 def ended_by(event: str) -> EndedBy:
-    """Return the party (or transfer) that ended a talk, by the name of its last event in queue_log."""
+    """Return the side that ended a talk, or TRANSFER, from the queue_log event that ends the talk."""
     if event in TRANSFERS:
         return EndedBy.TRANSFER
     return EndedBy.AGENT if event == "COMPLETEAGENT" else EndedBy.CALLER
@@ -63,7 +64,7 @@ def ended_by(event: str) -> EndedBy:
 
 @dataclass(slots=True)
 class LoggedVisit:
-    """A visit as queue_log shows it.
+    """One visit as queue_log shows it, with its talk if it was answered.
 
     Times and durations are in whole seconds, except those from the realtime table.
     """
@@ -91,9 +92,10 @@ class LoggedVisit:
     open: bool = False  # the log ended before the visit or its talk
 
     def records(self, pbx: str) -> tuple[QueueVisit, Talk | None]:
-        """Return the visit and its talk as records. Raises ValueError if the log has no outcome.
+        """Return the visit and its talk as records; the talk is None if there was none.
 
-        queue_log has no Linkedid, interface or language. The id of the call is that of the caller's channel.
+        Raises ValueError if the log has no outcome of the visit. queue_log has no Linkedid, interface or
+        language. The records use the uniqueid of the caller's channel as the id of the call.
         """
         if self.outcome is None or self.left_at is None:
             raise ValueError(f"queue_log has no outcome of the visit of {self.call} in {self.queue}")
@@ -135,9 +137,9 @@ class LoggedVisit:
 
 
 class QueueLogVisits:
-    """The open visits of a queue_log that is read line by line.
+    """The open visits of one queue_log, which is read line by line.
 
-    A visit is yielded when no later line can change it.
+    A visit is yielded as soon as no later line can change it.
     """
 
     def __init__(self) -> None:
@@ -173,7 +175,10 @@ class QueueLogVisits:
                 yield self._named(visit)
 
     def _learn(self, line: QueueLogLine) -> None:
-        """Note the start of the log and the spelling of the queue, if this line has them."""
+        """Store the time of the log's first line, and the spelling of a queue name in queues.conf.
+
+        Only the lines of some events have that spelling.
+        """
         if self._since is None:
             self._since = line.at
         if line.event in _BY_MEMBER:
@@ -186,7 +191,7 @@ class QueueLogVisits:
             yield self._named(visit)
 
     def _take_open(self) -> list[LoggedVisit]:
-        """Return all visits that are open (waiting or talking), and forget them."""
+        """Return all visits that are open (waiting or talking), and remove them."""
         found = [*self._waiting.values(), *chain.from_iterable(self._talking.values())]
         self._waiting, self._talking = {}, {}
         return found
@@ -194,7 +199,8 @@ class QueueLogVisits:
     def _entered(self, line: QueueLogLine) -> Iterator[LoggedVisit]:
         """Start a visit by an ENTERQUEUE line.
 
-        If the same caller has an earlier visit in the same queue without an end, yield the earlier visit.
+        If the log has no end of an earlier visit of the same caller in the same queue, yield the earlier
+        visit.
         """
         key = _key(line)
         if key in self._waiting:  # the line with its end is missing
@@ -213,7 +219,10 @@ class QueueLogVisits:
         )
 
     def _left(self, line: QueueLogLine) -> Iterator[LoggedVisit]:
-        """End a visit by an event of `_ENDS`; yield it unless a talk follows."""
+        """End a visit by a line whose event is in `_ENDS`.
+
+        Yield the visit unless it was answered: the line that ends the talk then follows.
+        """
         outcome, place = _ENDS[line.event]
         said = line.number(place)
         key = _key(line)
@@ -237,7 +246,7 @@ class QueueLogVisits:
         self._talking.setdefault(key, []).append(visit)
 
     def _ended(self, line: QueueLogLine) -> Iterator[LoggedVisit]:
-        """End a talk by an event of `_TALKS`, and yield its visit."""
+        """End a talk by a line whose event is in `_TALKS`, and yield the visit of the talk."""
         talk = line.number(_TALKS[line.event])
         key = _key(line)
         visit = next((visit for visit in self._talking.get(key, ()) if visit.agent == line.agent), None)
@@ -260,10 +269,10 @@ class QueueLogVisits:
         yield self._named(visit)
 
     def _under_another_name(self, line: QueueLogLine, talk: int | None) -> LoggedVisit | None:
-        """Return the visit whose talk is ended by a line with another call id; None if no visit fits.
+        """Return the visit whose talk a line ends although the line has another call id; None if none fits.
 
-        Queue and agent of the visit and the line must be the same. The start of the talk plus the length of
-        the talk in the line must give the time of the line.
+        Queue and agent of the visit and the line must be the same. The start of the talk plus `talk`, its
+        length in seconds in the line, must give the time of the line.
         """
         if talk is None:
             return None
@@ -275,11 +284,12 @@ class QueueLogVisits:
         return None
 
     def _under_another_channel(self, line: QueueLogLine, said: int | None) -> LoggedVisit | None:
-        """Take the waiting visit whose channel has been replaced by the channel of this line.
+        """Return the waiting visit that a line ends although the line has another channel; None if none fits.
 
-        An agent enters a second queue on a second line and completes the transfer: the entry has the agent's
-        channel and number, the later lines have the customer's. The entry is known by queue, instant and
-        position.
+        An example is an agent who enters a second queue on a second line and completes the transfer. The
+        entry has the agent's channel and number, and the later lines have the customer's. The visit is found
+        by its queue, entry time and position. It gets the customer's channel and number, and no longer waits.
+        `said` is the wait time in the line, in seconds.
         """
         entered_at = line.at - (said or 0)
         if said is None or said < 0 or self._since is None or entered_at < self._since:
@@ -306,18 +316,18 @@ class QueueLogVisits:
         return visit
 
     def _named(self, visit: LoggedVisit) -> LoggedVisit:
-        """Return the visit with the queue's name as queues.conf spells it, if the log has that spelling."""
+        """Return the visit with its queue name as queues.conf spells it, if the log shows that spelling."""
         visit.queue = self._spellings.get(visit.queue.lower(), visit.queue)
         return visit
 
 
 def _key(line: QueueLogLine) -> tuple[str, str]:
-    """Return the key of a visit: the call, and the queue in lower case."""
+    """Return the key of a visit: the call id, and the queue name in lower case."""
     return line.call, line.queue.lower()
 
 
 def _refused(line: QueueLogLine) -> LoggedVisit:
-    """Return the visit of a caller that Wazo did not let into the queue."""
+    """Return the visit of a caller who was not let into the queue, from an event of Wazo's dialplan."""
     return LoggedVisit(
         line.call,
         line.queue,
