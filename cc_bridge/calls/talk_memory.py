@@ -54,13 +54,28 @@ class TalkMemory:
         return sorted(spoken, key=lambda talk: talk.parted_at if talk.is_apart else math.inf)
 
     def channel_ended(self, uniqueid: str, at: float) -> None:
-        """Schedule the deletion, in 10 seconds, of the talks of a caller whose channel has ended."""
+        """Schedule the deletion, in 10 seconds, of a caller's channel that has ended."""
         if uniqueid in self._last:
             self._expiries.append((at + _SECONDS, uniqueid))
 
     def sweep(self, now: float) -> None:
-        """Delete the talks of callers whose channel ended at least 10 seconds ago."""
+        """Delete the callers' channels that ended at least 10 seconds ago.
+
+        The talks of a call are deleted with the last channel on which the caller spoke. An agent's second
+        line, which waited in a queue for the caller, can end before the caller's own channel.
+        """
         while self._expiries and self._expiries[0][0] <= now:
-            forgotten = self._last.pop(self._expiries.popleft()[1], None)
-            if forgotten is not None:
-                self._of_call.pop(forgotten.call_id, None)
+            talk = self._last.pop(self._expiries.popleft()[1], None)
+            if talk is not None:
+                self._forget_call(talk.call_id)
+
+    def _forget_call(self, call_id: str) -> None:
+        """Delete the talks of a call, unless a channel on which the caller spoke is still known."""
+        talks = self._of_call.get(call_id, ())
+        if any(talk.caller in self._last for talk in talks):
+            return
+        self._of_call.pop(call_id, None)
+        for talk in talks:
+            last = self._last.get(talk.uniqueid)
+            if last is not None and last.call_id == call_id:
+                del self._last[talk.uniqueid]

@@ -318,7 +318,7 @@ class Talks:
             self._start_with_new_parties(leg, at, real)
 
     def _start_with_new_parties(self, leg: str, at: float, near: AbstractSet[str]) -> None:
-        """Start a talk for each phone that shares sound with a customer's leg and has none with it.
+        """Start a talk for each phone that can hear a customer and has no talk with this customer yet.
 
         `leg` is the customer's channel. `near` has channels that can all hear each other, without Local
         halves.
@@ -333,11 +333,14 @@ class Talks:
                 self.begin(talk, at)
 
     def _audible_channels(self, leg: str, near: AbstractSet[str]) -> AbstractSet[str]:
-        """Return the real channels that share sound with a leg, from `near` if the leg is in it."""
+        """Return the channels that can hear the channel `leg`, without halves of Local channels.
+
+        `near` has channels that can all hear each other. If `leg` is one of them, they are the result.
+        """
         return near - {leg} if leg in near else self._channels.audible_channels(leg)
 
     def _connect_if_audible(self, talk: OpenTalk, at: float, near: AbstractSet[str] = frozenset()) -> bool:
-        """Start or resume a talk if its two legs share sound; return whether they do.
+        """Start or resume a talk if caller and agent can hear each other; return whether they can.
 
         If the agent's phone is behind Local channels, its channel becomes known here and is stored. `near`
         has channels without Local halves that can all hear each other; it is empty if none are known.
