@@ -6,7 +6,7 @@ from cc_bridge.calls.talk_memory import TalkMemory
 CALL, CUSTOMER, SECOND_LINE = "1.1", "1.1", "1.9"
 
 
-def talk(caller=CUSTOMER, uniqueid=CUSTOMER, **more):
+def talk(caller=CUSTOMER, uniqueid=CUSTOMER):
     return OpenTalk(
         pbx="pbx",
         call_id=CALL,
@@ -16,8 +16,8 @@ def talk(caller=CUSTOMER, uniqueid=CUSTOMER, **more):
         interface="PJSIP/alice",
         dialed="1.2",
         caller=caller,
+        agent="1.2",
         answered_at=5.0,
-        **more,
     )
 
 
