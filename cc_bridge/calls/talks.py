@@ -285,8 +285,8 @@ class Talks:
     def close(self, talk: OpenTalk, at: float) -> None:
         """Remove a talk from the open talks and, unless it has ended, end it at the instant `at`."""
         self._parted.pop(id(talk), None)
-        for leg in (talk.caller, talk.uniqueid, talk.dialed, talk.agent):
-            self._forget_leg(talk, leg or "")
+        for leg in {talk.caller, talk.uniqueid, talk.dialed, talk.agent or talk.dialed}:
+            self._forget_leg(talk, leg)
         if talk.phase is not TalkPhase.ENDED:
             self._ended(talk, talk.record(at), at)
 
@@ -300,9 +300,16 @@ class Talks:
 
     def _register(self, talk: OpenTalk) -> None:
         """Add a talk to the open talks, so that it is found by each of its channels."""
-        for leg in dict.fromkeys((talk.caller, talk.uniqueid, talk.dialed, talk.agent)):
-            if leg is not None and talk not in self.with_leg(leg):
-                self._by_leg[leg] = (*self.with_leg(leg), talk)
+        for leg in {talk.caller, talk.uniqueid, talk.dialed, talk.agent or talk.dialed}:
+            self._add_leg(talk, leg)
+
+    def _add_leg(self, talk: OpenTalk, leg: str) -> None:
+        """Let an open talk be found by the channel `leg`."""
+        talks = self._by_leg.get(leg)
+        if talks is None:
+            self._by_leg[leg] = (talk,)
+        elif talk not in talks:
+            self._by_leg[leg] = (*talks, talk)
 
     def _connect(self, uniqueid: str, at: float) -> None:
         """Start or resume the talks of each customer who can hear a channel that has entered a bridge."""
@@ -350,9 +357,9 @@ class Talks:
         together = self._audible_channels(talk.caller, near)
         if talk.agent is None:
             known = {each.agent for each in self.with_leg(talk.caller)}
-            talk.agent = next(iter(sorted(together - known)), None)
+            talk.agent = min(together - known, default=None)
             if talk.agent is not None:
-                self._register(talk)
+                self._add_leg(talk, talk.agent)
         if talk.agent not in together:
             return False
         talk.bridged(at)
