@@ -47,7 +47,14 @@ def _zone(name: str) -> tzinfo:
     "--queue", "queues", multiple=True, help="Only this queue; repeat the option for several queues."
 )
 @click.option("--pbx", default="", help="Only this PBX. Default: all PBXs in the database.")
-@click.option("--format", "form", type=click.Choice(["table", "csv", "json", "html"]), default="table")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json", "html"]),
+    default="table",
+    show_default=True,
+    help="Form of the report: a table for a terminal, one table as CSV, JSON, or an HTML page.",
+)
 @click.option(
     "--table", "which", default="", help="Table of the report for --format csv. Default: the first table."
 )

@@ -120,17 +120,18 @@ def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the lines of a file without their line feeds.
 
     A last line without a line feed is yielded as an empty line, because it may still be in the process of
-    being written. The start of a line that is too long is also yielded as an empty line. Empty lines are
-    malformed.
+    being written. A line that is too long is also yielded as an empty line. Empty lines are malformed.
     """
-    rest = b""
+    rest, is_too_long = b"", False
     for chunk in chunks:
         *whole, rest = (rest + chunk).split(b"\n")
-        yield from whole
-        if len(rest) > _LONGEST:
-            yield b""
-            rest = b""
-    if rest:
+        if is_too_long and whole:
+            whole[0], is_too_long = b"", False
+        for line in whole:
+            yield line if len(line) <= _LONGEST else b""
+        if is_too_long or len(rest) > _LONGEST:
+            rest, is_too_long = b"", True
+    if rest or is_too_long:
         yield b""  # a line without its line feed is still being written, so its last number may be incomplete
 
 

@@ -86,8 +86,13 @@ def as_json(comparison: Comparison, counts: LineCounts) -> str:
 
 
 def events_text(counts: LineCounts) -> str:
-    """Return up to ten unknown events with their numbers of lines, the most frequent first."""
-    return ", ".join(f"{event} {n}" for event, n in counts.unknown.most_common(_EVENTS_SHOWN))
+    """Return up to ten unknown events with their numbers of lines, the most frequent first.
+
+    The number of further unknown events follows, if there are any.
+    """
+    shown = [f"{event} {n}" for event, n in counts.unknown.most_common(_EVENTS_SHOWN)]
+    further = len(counts.unknown) - len(shown)
+    return ", ".join([*shown, f"and {further} others"] if further else shown)
 
 
 def _by_outcome(comparison: Comparison) -> Iterator[tuple[str, int, int]]:

@@ -16,9 +16,9 @@ from cc_bridge.surveys.business_hours import BusinessHours
 __all__ = ["BANDS", "Dimension", "Group", "QueueSettings", "ReportQuery"]
 
 Group = str | int
-BANDS = (20, 60, 120, 300)  # seconds: bounds between the bands of wait times
-
 """The key of a report row; the dimension of the report defines its meaning."""
+
+BANDS = (20, 60, 120, 300)  # seconds: bounds between the bands of wait times
 
 
 class Dimension(StrEnum):

@@ -307,7 +307,7 @@ class OutboxFile:
             )
             for (endpoint,) in connection.execute("SELECT DISTINCT endpoint FROM outbox").fetchall():
                 known = endpoint in limits
-                reason = "too many events waited" if known else "no such receiver in the configuration"
+                reason = "too many events waited" if known else "no such endpoint in the configuration"
                 beyond = {
                     "endpoint": endpoint,
                     "state": "pending",

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from cc_bridge.queue_log.parse import LineCounts, QueueLogLine, of_row, read
+from cc_bridge.queue_log.report import events_text
 from cc_bridge.queue_log.visits import QueueLogVisits
 from cc_bridge.records import EndedBy, Outcome, Transfer
 from support.recordings import RECORDINGS
@@ -29,6 +30,22 @@ def test_a_line():
     assert lines(ANSWERED)[1] == QueueLogLine(
         1_795_300_005.0, "c1", "sales", "زهرا", "CONNECT", ["5", "a1", "3"]
     )
+
+
+@pytest.mark.parametrize("size", [1_000, 65_536, 10_000_000])
+def test_the_end_of_a_line_that_is_too_long_is_no_line(size):
+    line = "1795300000|c9|sales|NONE|ENTERQUEUE||0912|1|x\n"
+    data = ("x" * 100_000 + line + ANSWERED).encode()
+    counts = LineCounts()
+    chunks = [data[at : at + size] for at in range(0, len(data), size)]
+    assert list(read(chunks, counts)) == lines(ANSWERED)
+    assert (counts.lines, counts.junk) == (4, 1)
+
+
+def test_unknown_events_beyond_ten_are_counted():
+    counts = LineCounts()
+    lines("".join(f"1795300000|c|sales|NONE|NEW{n}|x\n" * (13 - n) for n in range(12)), counts)
+    assert events_text(counts).endswith("NEW9 4, and 2 others")
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 64])

@@ -308,7 +308,7 @@ def test_more_than_may_wait_are_given_up_and_then_dropped_oldest_first(file, put
 def test_events_of_a_receiver_that_is_configured_no_more_are_dead(file, put, deliver, receiver):
     put(("c1", 0), receiver="old")
     deliver({"crm": receiver.url})
-    until(lambda: dead(file) == {"evt_c1-0": "no such receiver in the configuration"})
+    until(lambda: dead(file) == {"evt_c1-0": "no such endpoint in the configuration"})
 
 
 def test_tls_is_verified(file, put, deliver, tmp_path):
