@@ -15,7 +15,8 @@ _CONNECTIONS = 20
 class Database:
     """A database with one SQLAlchemy engine, which connects at its first use.
 
-    The constructor raises StorageError for a URL that can never work.
+    The constructor gets the database's URL. It raises StorageError for a URL that can never work, such as an
+    invalid one or one of an unsupported database.
     """
 
     def __init__(self, url: str, reactor: Any) -> None:

@@ -74,8 +74,8 @@ def configuration(
 ) -> "Config":
     """Return the configuration for an Alembic command.
 
-    With `connection`, the command changes that database. With `url` and `output`, it writes SQL for this kind
-    of database to `output` and connects to no database.
+    With `connection`, the command changes that database. With `url` and `output`, it connects to no database.
+    It then writes SQL to `output`, for the kind of database that `url` names.
     """
     from alembic.config import Config  # noqa: PLC0415 - only older databases need it
 

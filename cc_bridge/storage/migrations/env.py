@@ -1,4 +1,7 @@
-"""Alembic's entry point for every migration command; `cc_bridge/storage/migrate.py` sets its connection."""
+"""The script that Alembic runs for every migration command: it connects and runs the migrations.
+
+The connection, or the URL of the database, comes from `configuration` in `cc_bridge/storage/migrate.py`.
+"""
 
 from alembic import context
 from sqlalchemy import URL, Connection

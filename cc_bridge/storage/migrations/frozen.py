@@ -1,8 +1,8 @@
 """Frozen SQL of migrations: the files in `sql/`, as they were when each migration was released.
 
-A migration never uses the SQL of the current views or roll-ups, because later versions change that SQL. The
-name of a file consists of its content and the kind of database, such as `views.postgresql.sql`. Each
-statement ends with a semicolon and an empty line.
+A migration never uses the SQL of the current views or roll-ups, because later versions change that SQL. A
+file is named after its content and its kind of database, such as `views.postgresql.sql`. Each statement ends
+with a semicolon and an empty line.
 """
 
 from collections.abc import Iterator
@@ -24,15 +24,20 @@ _VIEW = "CREATE VIEW "
 
 
 def statements(name: str, dialect: str) -> Iterator[Any]:
-    """Yield the SQL statements of the file `name` for a kind of database; none without such a file."""
+    """Yield the SQL statements of one frozen file.
+
+    The file is named after `name` and `dialect`, the kind of database. If there is no such file, nothing is
+    yielded.
+    """
     yield from map(_ddl, _texts(name, dialect))
 
 
 def replacing(name: str, dialect: str) -> Iterator[Any]:
-    """Yield the statements of the file `name`, changed so that they replace existing views.
+    """Yield the SQL statements of one frozen file, changed so that they replace existing views.
 
-    The new views must have the same columns as the existing ones. Servers get CREATE OR REPLACE VIEW, so that
-    privileges on the views are kept. SQLite gets DROP VIEW and CREATE VIEW.
+    The file is named after `name` and `dialect`, the kind of database. The new views must have the same
+    columns as the existing ones. PostgreSQL and MariaDB get CREATE OR REPLACE VIEW, so that privileges on the
+    views are kept. SQLite gets DROP VIEW and CREATE VIEW.
     """
     for text in _texts(name, dialect):
         if not text.startswith(_VIEW):

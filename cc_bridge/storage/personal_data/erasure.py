@@ -172,7 +172,7 @@ def _erase_rows(
 def _deleted(traces: SubjectData) -> Iterator[tuple[Table[Any], list[Any], Any]]:
     """Yield (table, conditions, DELETE statement) for the follow-ups about the person.
 
-    A follow-up about another caller is not deleted, even if its outcome mentions the person.
+    A follow-up about another caller is not deleted, even if the text of its outcome mentions the person.
     """
     named = [column.in_(traces.values[column]) for column in (follow_ups.c.caller_key, follow_ups.c.number)]
     for theirs in (*traces.own(follow_ups), *named):
@@ -204,10 +204,11 @@ def _erase_others(engine: Engine, person: DataSubject, erased: ErasureResult) ->
 def _erase_journal(
     journal: Engine, person: DataSubject, opt_out_key: str | None, erased: ErasureResult
 ) -> None:
-    """Erase a person from a journal; an entry of a journal is a table row in JSON.
+    """Erase a person from a journal, and add the numbers of changed rows to `erased`.
 
-    Entries that wait for the server, that were forwarded recently, and that the server rejected are all
-    erased.
+    An entry of a journal is a table row in JSON. Entries that wait for the server, that were forwarded
+    recently, and that the server rejected are all erased. An opt-out is kept under the hashed key
+    `opt_out_key`, and deleted if there is no such key.
     """
     with journal.begin() as connection:
         for table, entry, left in list(other_rows(connection, person)):

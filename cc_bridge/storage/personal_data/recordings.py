@@ -1,7 +1,9 @@
-"""The recordings of spoken comments: files in the folder where the PBX keeps them, if this machine has it.
+"""The recordings of spoken comments: files in the folder where the PBX keeps them.
+
+The folder may be on another machine; then no file is removed.
 
 Note: the path of a file comes from a table row, and the process that removes it may run as root. So only a
-file directly in that folder is ever removed. A symbolic link is removed, not followed.
+file directly in the folder is ever removed. A symbolic link is removed, not followed.
 """
 
 from pathlib import Path, PurePosixPath

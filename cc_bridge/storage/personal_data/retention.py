@@ -3,8 +3,9 @@
 `cc-bridge purge` and the daemon's nightly job delete them. A purge deletes rows of one PBX only. The order of
 tables does not matter: there are no foreign keys, and a rating can be read without its call.
 
-On SQLite a deletion locks out all other writers, while a caller may wait for an answer to be stored. So the
-size of a batch adapts until a transaction takes about 20 ms, and an equally long pause follows each one.
+On SQLite a deletion locks out all other writers. Meanwhile a caller on the phone may wait until a survey
+answer is stored. So the size of a batch adapts until a transaction takes about 20 ms, and an equally long
+pause follows each one.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -186,10 +187,11 @@ class Purger:
                     yield column.table, [column.table.c.pbx == self._pbx, column < before]
 
     def _spoken(self) -> list[ColumnElement[bool]]:
-        """Return the conditions for answers whose recordings are to be removed; an empty list for none.
+        """Return the SQL conditions for answers whose recordings are to be removed.
 
-        A recording is removed once it has been kept for the days that are set for recordings. It is removed
-        earlier if its answer is deleted earlier.
+        The list is empty if recordings and answers are kept for ever. Otherwise a recording is removed once
+        it has been kept for the days that are set for recordings, or when its answer is deleted, whichever is
+        earlier.
         """
         limits = [self._keep.before(kind, self._now) for kind in ("comments", "ratings")]
         before = max((limit for limit in limits if limit is not None), default=None)
@@ -210,11 +212,11 @@ def in_batches(
 ) -> Iterator[list[dict[str, Any]]]:
     """Change or delete all rows that match `where`, in batches; yield each batch after its commit.
 
-    A batch is a list of rows; a row is a dict with the primary key and the columns `also`. The statement
-    `change` must have the effect that a row no longer matches `where`, or the same row would be found again.
+    A batch is a list of rows. A row is a dict with the primary key and the columns named in `also`. After the
+    statement `change`, a row must no longer match `where`: otherwise the row would be found again and again.
 
     `first` is called with each batch before its transaction. `pause` is called after each batch with the
-    seconds that its transaction took; True ends the work.
+    seconds that its transaction took; if it returns True, no more batches follow.
     """
     keys = [column.name for column in table.primary_key]
     change = change.where(*(table.c[name] == bindparam(f"key_{name}") for name in keys))

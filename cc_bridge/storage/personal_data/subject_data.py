@@ -78,7 +78,10 @@ class SubjectData:
 
 
 def find(connection: Connection, person: DataSubject) -> SubjectData:
-    """Search all tables of the schema for a person; return the places where the person was found."""
+    """Search the calls, visits, talks, surveys and follow-ups for a person; return all places of a match.
+
+    The tables `opt_outs` and `customers` are not included; `someones` and `customer_keys` search them.
+    """
     traces = SubjectData()
     for column in (*_OF_CALLER, *_ELSEWHERE):
         matches = person.is_in if column in _ELSEWHERE else person.has_number
@@ -123,9 +126,9 @@ def export(connection: Connection, person: DataSubject) -> dict[str, list[dict[s
 
 
 def export_other(connection: Connection, person: DataSubject) -> dict[str, list[dict[str, Any]]]:
-    """Return the rows about a person that are outside the tables of the schema, by table.
+    """Return, by table, the rows that mention a person only within a text, such as a record in JSON.
 
-    These are events of the outbox, checkpoints of open calls, and entries of a journal.
+    Such rows are events of the outbox, checkpoints of open calls, and entries of a journal.
     """
     found: dict[str, list[dict[str, Any]]] = {}
     for table, row, _ in other_rows(connection, person):
@@ -163,10 +166,11 @@ def someones_attempts(traces: SubjectData, connection: Connection) -> Iterator[C
 def other_rows(
     connection: Connection, person: DataSubject
 ) -> Iterator[tuple[Table[Any], dict[str, Any], dict[str, Any]]]:
-    """Yield the rows about a person that are outside the tables of the schema, as (table, row, changes).
+    """Yield the rows that mention a person only within a text, such as a record in JSON.
 
-    Such rows contain a record as text: events of the outbox, checkpoints of open calls, and entries of a
-    journal. `changes` maps each column that names the person to its text without the person.
+    Such rows are events of the outbox, checkpoints of open calls, and entries of a journal. Each item is
+    (table, row, changes). `changes` maps each column that mentions the person to a new text, from which the
+    person is removed.
     """
     ours = {table.name for table in TABLES.values() if table is not open_state} | {follow_ups.name}
     for name in inspect(connection).get_table_names():

@@ -11,9 +11,9 @@ __all__ = ["Backoff"]
 
 
 class Backoff:
-    """An outage counter: it counts failed attempts to write and computes the pause before the next one.
+    """A counter of failed attempts to write, which computes the pause before the next attempt.
 
-    `failures` is the number of failed attempts so far; any thread may read it.
+    `failures` is the number of failed attempts since the start of the daemon; any thread may read it.
     """
 
     def __init__(self, log: Logger, what: str, first: float, longest: float) -> None:

@@ -44,7 +44,7 @@ CheckpointStates = Mapping[tuple[str, ...], Mapping[str, Any]]  # rows by key
 class RowsAndCheckpoints(NamedTuple):
     """A batch of rows in two parts: checkpoints, and the rows of all other tables.
 
-    `states` has the last checkpoint of each call or agent in the batch, by its key. `ended` has the rows of
+    `states` maps the key of each call or agent to its last checkpoint in the batch. `ended` has the rows of
     the other tables, as (table, row).
     """
 

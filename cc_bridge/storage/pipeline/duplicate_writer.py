@@ -1,14 +1,14 @@
 """Detection of a second daemon that writes the same PBX into the same database.
 
-Every few seconds a daemon stores until when its PBX was observed: the watermark. Two daemons with one PBX
-name overwrite each other's rows, and a daemon that starts would continue the open calls of the other.
+Every few seconds a daemon stores a watermark: the instant until which its PBX was observed. Two daemons with
+one PBX name overwrite each other's rows, and a daemon that starts would continue the open calls of the other.
 
-A stored watermark that is later than this process's last one comes from another daemon. An earlier one proves
-nothing: an import of a journal may have written it. After a failed batch it is unknown which watermark was
-stored, so the next check is skipped.
+If the stored watermark is later than the last one of this process, another daemon has written it. An earlier
+one proves nothing: an import of a journal may have written it. After a failed batch it is unknown which
+watermark was stored, so the next check is skipped.
 
-The check is an UPDATE that changes no value, so that SQLite takes the write lock first. SQLite does not let a
-transaction wait for that lock if it has already read.
+The check is an UPDATE that changes no value. It makes SQLite take the write lock first, because a transaction
+that has already read cannot wait for this lock.
 """
 
 from collections.abc import Iterable, Mapping

@@ -170,9 +170,10 @@ class Journal:
         self.arrived.set()
 
     def reject(self, entry_id: int, reason: str) -> None:
-        """Move the first entry that waits for the server to the rejected entries.
+        """Move an entry that waits for the server to the table of rejected entries.
 
-        `entry_id` is the number of this entry. `reason` is stored with it.
+        `entry_id` is the number of the entry, which must be the oldest one that waits. `reason` is stored
+        with the entry.
         """
         with self._file.transaction() as connection:
             taken = connection.execute("DELETE FROM entries WHERE id = ? RETURNING *", (entry_id,)).fetchall()

@@ -69,7 +69,7 @@ class JournalSqliteFile:
 
     @contextmanager
     def transaction(self) -> Generator[sqlite3.Connection]:
-        """Run a transaction in a `with` block, and yield the connection to it.
+        """Run a transaction in a `with` block; the block gets the connection to the file.
 
         Any failure rolls the transaction back and closes the file. Other threads wait until the block ends.
         """
@@ -97,7 +97,7 @@ class JournalSqliteFile:
         self.room = min(self.limit - self.size, spare)
 
     def shrink(self) -> None:
-        """Return up to 2,000 unused pages of the file to the disk, if the file has more than 1,000."""
+        """Return up to 2,000 unused pages of the file to the disk, if it has more than 1,000 unused pages."""
         with self._lock:
             if self._connection and self._free > _KEPT_FREE:
                 # The pragma returns a row for each page, and execute() stops after the first one. A script

@@ -8,7 +8,7 @@ Each access opens a new connection, because an open one would still write to a f
 Results of deliveries are not synced: after a power failure an event may be sent again. A delivered row stays
 for an hour without its body, so that a second write of its record makes no second event.
 
-Note: a missing file is never created, or it would look like another program's database.
+Note: a missing file is never created, because the daemon would take it for another program's database.
 """
 
 import sqlite3
@@ -188,7 +188,10 @@ def open_with_outbox(url: str) -> Engine:
 
 
 def local_file(url: str, journal: Path) -> Path:
-    """Return the file that holds the outbox: the SQLite database of `url`, or the journal for a server."""
+    """Return the local file that holds the outbox.
+
+    It is the SQLite database of `url`, or the file `journal` if `url` names a database server.
+    """
     parsed = make_url(url)
     return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else journal
 
@@ -205,8 +208,8 @@ class OutboxFile:
     def due(self, endpoint: str, now: float, limit: int) -> Sequence[OutboxEvent]:
         """Return up to `limit` events of an endpoint that may be sent at `now`, ordered by their due time.
 
-        Events of one call are sent in order, so only the oldest pending event of each call is returned.
-        Events without an attempt come first. `now` is in UTC seconds since the epoch.
+        Events of one call are sent in order, so only the oldest pending event of each call is returned. New
+        events have the due time 0, so they come first. `now` is in UTC seconds since the epoch.
         """
         return self._events(_DUE, {"endpoint": endpoint, "now": now, "limit": limit})
 
@@ -261,7 +264,7 @@ class OutboxFile:
                 )
 
     def back(self, endpoint: str) -> None:
-        """Make all pending events of an endpoint due now, because the endpoint is back."""
+        """Make all pending events of an endpoint due now; call it when the endpoint accepts events again."""
         with self._transaction() as connection:
             if connection:
                 connection.execute(
@@ -288,10 +291,11 @@ class OutboxFile:
     def tidy(self, limits: Mapping[str, int], now: float) -> Mapping[str, int]:
         """Delete old events and events beyond the limits; return how many dead events were deleted.
 
-        `limits` maps each configured endpoint to its greatest number of events in one state. Beyond this
-        number, the oldest pending events become dead and the oldest dead events are deleted. All pending
-        events of an endpoint that is no longer configured become dead. Delivered events are deleted after an
-        hour, dead events after 30 days. The result has the numbers by endpoint.
+        `limits` maps each configured endpoint to the number of pending events that it may have, which is also
+        the number of dead events that it may have. Beyond this number, the oldest pending events become dead
+        and the oldest dead events are deleted. All pending events of an endpoint that is no longer configured
+        become dead. Delivered events are deleted after an hour, dead events after 30 days. The result has the
+        numbers by endpoint.
         """
         dropped: dict[str, int] = {}
         with self._transaction() as connection:

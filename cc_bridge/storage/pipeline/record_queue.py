@@ -74,7 +74,7 @@ class RecordQueue:
         """Add a record and return True, or count it as dropped and return False.
 
         All records of a group are written in one transaction; `last` is True if the record ends its group.
-        `done` is given if a caller waits for the record; it fires once the record is on disk.
+        `done` fires once the record is on disk; None means that no code waits for it.
 
         While the queue or the disk is full, only a few records are accepted: those with `done`, answers,
         survey attempts and opt-outs. If only the disk is full, checkpoints are accepted too, because a

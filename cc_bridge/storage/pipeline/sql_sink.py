@@ -139,9 +139,9 @@ def loggable_key_columns(table: Table[Any]) -> list[str]:
 
 
 def _is_rejection(error: Exception) -> bool:
-    """Return True if the error means that this data can never be stored, so that a retry is useless.
+    """Return True if an error means that a row can never be stored, so that a retry is useless.
 
-    The database or its driver has then rejected a value.
+    The database or its driver has then rejected a value of the row.
     """
     if isinstance(error, DBAPIError):
         code = error.orig.args[0] if error.orig is not None and error.orig.args else None

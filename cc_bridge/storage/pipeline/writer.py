@@ -168,7 +168,10 @@ class Writer:
             self._end()
 
     def _write(self, batch: list[QueuedRecord]) -> None:
-        """Write the first batch of the backlog; if the sink rejects a record, write the batch in parts."""
+        """Write `batch`, the first records of the backlog, to the sink and remove them from the backlog.
+
+        If the sink rejects a record, the batch is written in parts, so that only the rejected record is lost.
+        """
 
         def write(some: Sequence[QueuedRecord]) -> None:
             try:

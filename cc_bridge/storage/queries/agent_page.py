@@ -1,7 +1,8 @@
 """Queries for the report page of one agent.
 
-Each query uses an index of agent and time, except the query for the team average. That one reads the answers
-for all agents, over at most 30 days, so its cost grows with the contact centre.
+Each query uses an index of agent and time, except the query for the team average. The team average needs the
+answers for all agents, over at most 30 days. So the cost of this query grows with the size of the contact
+centre.
 """
 
 from dataclasses import replace

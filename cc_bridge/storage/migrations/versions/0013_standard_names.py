@@ -2,7 +2,7 @@
 
 PostgreSQL and MariaDB rename in place, so that rows, views and (on PostgreSQL) privileges are kept. SQLite
 cannot rename constraints, so this migration copies four small tables on SQLite. The roll-up tables keep their
-names. Only the table that stores how far they are filled, and its trigger, are renamed.
+names, except for the table with the day until which they are filled. This table and its trigger are renamed.
 
 An earlier version set `jit = off` for the whole database. This migration keeps the setting: it does no harm,
 and an administrator may have set it too.
@@ -44,7 +44,7 @@ class _Table:
     indexes: tuple[tuple[str, ...], ...] = ()
 
     def former(self, name: str, columns: Mapping[str, str]) -> "_Table":
-        """Return a copy of this table as it was before the migration.
+        """Return the description of this table as it was before the migration.
 
         `name` is the former name of the table. `columns` maps new column names to former ones.
         """
