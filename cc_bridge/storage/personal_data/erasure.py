@@ -55,8 +55,8 @@ _READERS_SECONDS = 30.0  # longest wait for readers that keep the write-ahead lo
 class CallerOptedOut(StorageError):
     """Raised when a caller cannot be erased because an opt-out must be kept and there is no secret.
 
-    An opt-out is kept under a hash of the caller's number, and the hash needs the secret. Without it the
-    opt-out could only be kept under the number, which the erasure must remove.
+    An opt-out is kept under a hash of the caller's number, and the hash needs the secret. Without the secret,
+    the opt-out could only be kept under the number, which the erasure must remove.
     """
 
 
@@ -86,7 +86,7 @@ def erase(
     recordings: Recordings,
     progress: Callable[[int], None] = lambda _rows: None,
 ) -> ErasureResult:
-    """Erase a person from a database and from the records that wait for it in this machine's journal.
+    """Erase a person from a database and from the records that wait in this machine's journal.
 
     `opt_out_key` is the hashed key under which the person's opt-out is kept. Pass an empty text if there is
     no secret for the hash, and None to keep no opt-out. `progress` gets the number of rows of each batch.
@@ -208,7 +208,7 @@ def _erase_journal(
 
     An entry of a journal is a table row in JSON. Entries that wait for the server, that were forwarded
     recently, and that the server rejected are all erased. An opt-out is kept under the hashed key
-    `opt_out_key`, and deleted if there is no such key.
+    `opt_out_key`; it is deleted if `opt_out_key` is empty or None.
     """
     with journal.begin() as connection:
         for table, entry, left in list(other_rows(connection, person)):

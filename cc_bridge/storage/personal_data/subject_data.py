@@ -78,7 +78,7 @@ class SubjectData:
 
 
 def find(connection: Connection, person: DataSubject) -> SubjectData:
-    """Search the calls, visits, talks, surveys and follow-ups for a person; return all places of a match.
+    """Find the places where calls, visits, talks, surveys and follow-ups mention a person.
 
     The tables `opt_outs` and `customers` are not included; `someones` and `customer_keys` search them.
     """

@@ -3,9 +3,9 @@
 Every few seconds a daemon stores a watermark: the instant until which its PBX was observed. Two daemons with
 one PBX name overwrite each other's rows, and a daemon that starts would continue the open calls of the other.
 
-If the stored watermark is later than the last one of this process, another daemon has written it. An earlier
-one proves nothing: an import of a journal may have written it. After a failed batch it is unknown which
-watermark was stored, so the next check is skipped.
+A stored watermark later than the last one of this process comes from another daemon. An earlier one proves
+nothing: an import of a journal may have written it. After a failed batch it is unknown which watermark was
+stored, so the next check is skipped.
 
 The check is an UPDATE that changes no value. It makes SQLite take the write lock first, because a transaction
 that has already read cannot wait for this lock.
@@ -61,8 +61,9 @@ class DuplicateWriterCheck:
             ).rowcount:
                 self._reported.add(pbx)
                 _log.warn(
-                    "another cc-bridge also writes the PBX {pbx!r} into this database: stop one of the two,"
-                    " or set a different pbx.name for each PBX",
+                    "another cc-bridge also writes records of the PBX {pbx!r} into this database, and each of"
+                    " the two overwrites the other's rows: stop one of them, or set a different pbx.name for"
+                    " each PBX",
                     pbx=pbx,
                 )
         self._last |= marks

@@ -161,6 +161,7 @@ class Forwarder:
             self._call_from_thread(self._stopped.callback, None)
         except Exception as error:  # a stopped reactor must not end the thread with an error
             _log.error(
-                "callFromThread failed: {error!r}; the daemon is not notified that the forwarder has stopped",
+                "the forwarder cannot report to the reactor that it has stopped: {error!r}; code that waits"
+                " for its end is not notified",
                 error=error,
             )

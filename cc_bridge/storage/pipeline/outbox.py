@@ -175,7 +175,7 @@ def statements() -> list[str]:
 
 
 def open_with_outbox(url: str) -> Engine:
-    """Return an engine for an SQLite database, and create the outbox in it."""
+    """Return an engine for an SQLite database; create the outbox in it if it has none."""
     engine = open_database(url)
     try:
         with engine.begin() as connection:
@@ -252,7 +252,8 @@ class OutboxFile:
     ) -> None:
         """Store the result of a failed attempt to deliver an event.
 
-        If `next_attempt_at` is None, no further attempt follows: the event becomes dead.
+        `attempts` is the number of attempts so far. If `next_attempt_at` is None, no further attempt follows:
+        the event becomes dead.
         """
         state = OutboxState.DEAD if next_attempt_at is None else OutboxState.PENDING
         with self._transaction() as connection:
@@ -291,10 +292,10 @@ class OutboxFile:
     def tidy(self, limits: Mapping[str, int], now: float) -> Mapping[str, int]:
         """Delete old events and events beyond the limits; return how many dead events were deleted.
 
-        `limits` maps each configured endpoint to the number of pending events that it may have, which is also
-        the number of dead events that it may have. Beyond this number, the oldest pending events become dead
-        and the oldest dead events are deleted. All pending events of an endpoint that is no longer configured
-        become dead. Delivered events are deleted after an hour, dead events after 30 days. The result has the
+        `limits` maps each configured endpoint to a number. The endpoint may have this number of pending
+        events, and the same number of dead events. Beyond it, the oldest pending events become dead and the
+        oldest dead events are deleted. All pending events of an endpoint that is no longer configured become
+        dead. Delivered events are deleted after an hour, dead events after 30 days. The result has the
         numbers by endpoint.
         """
         dropped: dict[str, int] = {}

@@ -38,7 +38,7 @@ _log = Logger()
 
 
 def no_extra_rows(_record: Record) -> Iterable[TableRow]:
-    """Return no rows: the default of the writer's argument `extra_rows`."""
+    """Return no rows. This function is the default of the writer's argument `extra_rows`."""
     return ()
 
 

@@ -34,14 +34,14 @@ def contacts(
     *,
     only_lost: bool = False,
 ) -> Iterator[list[Contact]]:
-    """Yield one list for each caller: the contacts from `since` up to `until`, in order of time.
+    """Yield one list per caller: the contacts from a day before `since` up to `until`, in order of time.
 
-    A contact is one queue visit, or one talk without a queue. Withheld numbers and the caller keys in
-    `shared` are left out. Contacts of the day before `since` are included, because their calls may end within
-    the span.
+    A contact is one queue visit, or one talk without a queue. The day before `since` is included, because a
+    call that started on it may end within the span. Withheld numbers are left out, and so are the caller keys
+    in `shared`, which many people use.
 
-    `only_lost` leaves out callers without a lost visit in the span. Rows are read in parts; `progress` gets
-    the number of rows of each part.
+    `only_lost` leaves out callers without a lost visit from `since` up to `until`. Rows are read in parts;
+    `progress` gets the number of rows of each part.
     """
     theirs = queue_visits.alias()
     lost = select(theirs.c.caller_key).where(
@@ -61,16 +61,19 @@ def contacts(
 
 
 def rows_between(connection: Connection, since: float, until: float) -> int:
-    """Return the number of rows that `contacts` reads for the same span, unless `only_lost` is set."""
+    """Return the number of rows that `contacts` reads from the database without `only_lost`.
+
+    `since` and `until` are the arguments of `contacts`. The rows of the day before `since` are counted too.
+    """
     counted = select(func.count()).select_from(_contacts_between(since - _LOOK_BACK, until).subquery())
     return connection.execute(counted).scalar_one()
 
 
 def _contacts_between(since: float, until: float, keys: Select[Any] | None = None) -> Select[Any]:
-    """Return a SELECT of the contacts that start in a span.
+    """Return a SELECT of the contacts that start from `since` up to `until`.
 
-    A contact is one queue visit, or one talk without a queue. `keys` is a SELECT of the callers' keys; None
-    means all callers.
+    A contact is one queue visit, or one talk without a queue. `keys` is a SELECT of the caller keys whose
+    contacts are wanted; None means all callers.
     """
     v, c, t = queue_visits.c, calls.c, talks.c
 

@@ -39,8 +39,8 @@ def timeline(
     """Return the newest visits, talks, ratings and follow-ups of a customer.
 
     `keys` are the caller keys of one of the customer's numbers. The customer's other numbers are included,
-    except those in `shared`. At most `most` rows of each table are read. `now` is in UTC seconds since the
-    epoch.
+    except caller keys in `shared`, which many people use. At most `most` rows of each table are read. `now`
+    is in UTC seconds since the epoch.
     """
     customer, keys = known(connection, keys, shared)
     v, c, s = queue_visits.c, calls.c, survey_attempts.c
@@ -77,8 +77,9 @@ def _contacts(
 ) -> list[Contact]:
     """Return a customer's contacts: each queue visit, and each talk without a queue.
 
-    `ways` has the direction of each call by (PBX, call id). A contact needs the end of its call, which these
-    rows lack. The end of the visit or talk is used instead, which gives the same result.
+    `ways` maps the (PBX, call id) of each call to its direction. A contact has the instant at which its call
+    ended, but the given rows do not. So the end of the visit or talk takes its place; the results of lost
+    calls are the same.
     """
     of_queues = [
         Contact(row.caller_key, row.pbx, row.call_id, Direction.IN, row.queue, row.entered_at, row.left_at,

@@ -37,8 +37,9 @@ def known(
 ) -> tuple[CustomerIdentity, tuple[str, ...]]:
     """Return a customer's id and name from the CRM, and the caller keys of all the customer's numbers.
 
-    `keys` are the caller keys of one number. Keys of other numbers are left out if they are in `shared`.
-    Without a CRM entry the id and the name are empty, and the keys are the given ones.
+    `keys` are the caller keys of one number. Keys of the customer's other numbers are left out if they are in
+    `shared`, the caller keys that many people use. Without a CRM entry the id and the name are empty, and the
+    keys are the given ones.
     """
     c = customers.c
     rows = connection.execute(
@@ -71,8 +72,9 @@ def profile(
 ) -> Profile:
     """Return the profile of a caller for the dialplan: last rating, recent calls, language, follow-ups.
 
-    `kind` is the question kind from which the last rating is taken, such as csat. `shared` caller keys of the
-    customer's other numbers are left out.
+    `keys` are the caller keys of the caller's number. The customer's other numbers are included, except
+    caller keys in `shared`, which many people use. `kind` is the question kind from which the last rating is
+    taken, such as csat. `now` is in UTC seconds since the epoch.
     """
     _, keys = known(connection, keys, shared)
     v, s = queue_visits.c, survey_attempts.c

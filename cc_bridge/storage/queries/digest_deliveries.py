@@ -28,7 +28,10 @@ CLAIM_SECONDS = 900.0  # lifetime of a claim; the report of millions of calls ta
 
 
 class DeliveryState(StrEnum):
-    """The state of a digest delivery, from waiting to sent, failed or unclear."""
+    """The state of a digest delivery.
+
+    In the state `unclear` it is unknown whether the digest was sent.
+    """
 
     WAITING = "waiting"
     CLAIMED = "claimed"  # a process makes the digest
@@ -93,7 +96,10 @@ _COLUMNS = [_c[field.name] for field in fields(DigestDelivery)]
 
 
 class DigestDeliveries:
-    """The digest deliveries of a database; `me` is the unique name of this process, for its claims."""
+    """The digest deliveries that are stored in a database.
+
+    `me` is the unique name of this process. It is stored with each delivery that this process claims.
+    """
 
     def __init__(self, engine: Engine, me: str) -> None:
         self._engine = engine

@@ -2,9 +2,10 @@
 
 The queries run every few seconds, so each one uses an index and a short time span.
 
-SQLite has no statistics about the number of rows, so it assumes that a condition on the PBX selects fewer
-rows than a condition on ten minutes. It would also group by an index over the whole table. So where the time
-should select the rows, PBX and call are written in a form that fits no index (`without_index`).
+SQLite has no statistics about the number of rows. It would read all rows of a PBX, because it assumes that
+they are fewer than the rows of ten minutes. To group by call, it would read the whole table in the order of
+an index. Therefore PBX and call are written in a form that fits no index (`without_index`), so that SQLite
+uses the index of the time.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -74,11 +75,12 @@ def answers_since(connection: Connection, pbx: str, since: float) -> list[Answer
 def stays_since(
     connection: Connection, pbx: str, since: float, rules: FollowUpRules, short: Callable[[str], float]
 ) -> tuple[list[VisitFact], Mapping[str, CustomerKeys]]:
-    """Return visits for the follow-up rules, and the customers who abandoned a visit, by caller key.
+    """Return the visits that may open follow-ups, and the customers who abandoned one, by caller key.
 
-    The visits are all visits of each call with an abandoned visit or a long total wait. Earlier visits of
-    customers who abandoned are included. Two abandoned visits of one customer may be a day apart, on two PBXs
-    and from two numbers, so these earlier visits are read further back and on all PBXs.
+    The visits belong to calls on the PBX `pbx` that have an abandoned visit, or a total wait that is long
+    according to `rules`. The search starts an hour before `since`, because a visit is stored only when it
+    ends. Earlier visits of customers who abandoned one are added, on all PBXs and from all numbers of a
+    customer. They show whether the customer has abandoned twice.
 
     `short` returns, for a queue, the wait in seconds below which an abandoned visit opens no follow-up.
     """

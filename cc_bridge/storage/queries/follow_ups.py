@@ -109,7 +109,7 @@ def one(connection: Connection, follow_up_id: str) -> FollowUp | None:
 def moved(
     connection: Connection, follow_up_id: str, move: Action, by: str, text: str, now: float
 ) -> FollowUp:
-    """Apply an action to the follow-up with exactly this id; return the updated follow-up.
+    """Apply the action `move` to the follow-up with exactly this id; return the updated follow-up.
 
     `by` names the person who acts. `text` is the result, or the reason for a dismissal. Raises FollowUpError,
     and changes nothing, if the id does not exist or the stored state does not allow the action.
@@ -174,7 +174,7 @@ def closed_between(connection: Connection, since: float, until: float) -> list[F
 
 
 def known_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
-    """Return those of the given ids under which a follow-up is stored."""
+    """Return the ids in `ids` that belong to stored follow-ups."""
     found: set[str] = set()
     for some in id_batches(ids):
         found.update(connection.scalars(select(_c.follow_up_id).where(_c.follow_up_id.in_(some))))
@@ -199,8 +199,9 @@ def covered(connection: Connection, wanted: FollowUp, keys: Collection[str]) -> 
 def opened(engine: Engine, wanted: FollowUp, customer: str, keys: Collection[str]) -> bool:
     """Store a new follow-up; return False if it is stored already or another follow-up covers its fact.
 
-    Another follow-up of the same customer and reason covers the fact if it is unclosed or was closed later.
-    `customer` is the customer's name in `open_key`; `keys` are the caller keys of all the customer's numbers.
+    Another follow-up of the same customer and reason covers the fact if it is unclosed, or if it was closed
+    after the fact. `customer` is the customer's name in `open_key`; `keys` are the caller keys of all the
+    customer's numbers.
     """
     values = {column.name: getattr(wanted, column.name) for column in _COLUMNS}
     values |= {"open_key": f"{wanted.reason} {customer}", "notified_state": NOTHING}
@@ -221,16 +222,19 @@ def opened(engine: Engine, wanted: FollowUp, customer: str, keys: Collection[str
 
 
 def unlinked(connection: Connection, pbx: str, closed_since: float) -> list[FollowUp]:
-    """Return a PBX's follow-ups that have no linked call and that are unclosed or were closed recently.
+    """Return a PBX's follow-ups that have no linked call, except those closed before `closed_since`.
 
-    Recently means at `closed_since` or later.
+    `closed_since` is in UTC seconds since the epoch.
     """
     wanted = select(*_COLUMNS).where(_c.pbx == pbx, _c.linked_call_id == "")
     return _found(connection.execute(wanted.where(or_(_unclosed, _c.closed_at >= closed_since))))
 
 
 def linked(connection: Connection, follow_up_id: str, pbx: str, call_id: str, at: float) -> None:
-    """Link a follow-up to the next answered call of its customer; an existing link is not changed."""
+    """Link a follow-up to the next answered call of its customer; an existing link is not changed.
+
+    `pbx` and `call_id` name the call. `at` is the start of the call, in UTC seconds since the epoch.
+    """
     mine = update(follow_ups).where(_c.follow_up_id == follow_up_id, _c.linked_call_id == "")
     connection.execute(mine.values(linked_pbx=pbx, linked_call_id=call_id, linked_at=at))
 

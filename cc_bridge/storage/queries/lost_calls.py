@@ -24,8 +24,9 @@ def lost_between(
 ) -> Iterator[LostCall]:
     """Yield the lost calls whose callers entered a queue from `since` up to `until`, with their results.
 
-    The calls come in parts of 28 days, and within a part grouped by caller. Calls of `shared` caller keys are
-    left out. Instants are UTC seconds since the epoch.
+    The calls come in parts of 28 days, and within a part grouped by caller. Calls of the caller keys in
+    `shared`, which many people use, are left out. `now` is the present time: the result of a recent call may
+    still be open. Instants are UTC seconds since the epoch.
     """
     while since < until:
         end = min(since + _PART, until)

@@ -1,6 +1,6 @@
 """Queries for a daemon that starts: until when its PBX was observed, and what was open at that time.
 
-Open are calls that had not ended, and the current states of agents.
+The open state consists of the calls that had not ended, and of the agents' states.
 """
 
 from dataclasses import fields

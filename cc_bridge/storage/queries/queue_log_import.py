@@ -1,8 +1,11 @@
 """Queries for the comparison with Asterisk's queue_log, and for the import of visits and talks from it.
 
-An imported row must never replace an observed one, and their times agree to the second at best. So a visit in
-queue_log is skipped if an observed visit of the same channel and queue overlaps it. A visit that an earlier
-import has stored is written again only under exactly the same key.
+An imported row must never replace an observed one. The times of the two agree to the second at best, so their
+keys differ. Therefore a visit in queue_log is skipped if an observed visit of the same channel and queue
+overlaps it.
+
+A second import of the same queue_log gives a visit the same key as before, and writes the same row again. A
+visit whose start was only computed from the wait may get another key; it is skipped.
 """
 
 from collections.abc import Callable, Iterator
@@ -102,7 +105,10 @@ def add(
 
 
 def _stored(connection: Connection, pbx: str, calls: set[str]) -> dict[tuple[str, str], list[Any]]:
-    """Return the stored visits of the given channels, by channel (Uniqueid) and queue in lower case."""
+    """Return the stored visits of some channels, by the channel's Uniqueid and the queue in lower case.
+
+    `calls` has the Uniqueids of the channels.
+    """
     c = queue_visits.c
     found: dict[tuple[str, str], list[Any]] = {}
     wanted = select(c.uniqueid, c.queue, c.entered_at, c.left_at, c.position, c.source)
@@ -112,10 +118,10 @@ def _stored(connection: Connection, pbx: str, calls: set[str]) -> dict[tuple[str
 
 
 def _covered_by(visit: LoggedVisit, rows: list[Any]) -> str | None:
-    """Return the source of the stored row that makes an import of this visit unnecessary.
+    """Return None if the visit is to be written; otherwise the source of the stored visit that covers it.
 
-    `rows` are the stored visits of the same channel and queue. The source is "queue_log" for a row of an
-    earlier import. None means that the visit is to be written, possibly again over its own imported row.
+    `rows` are the stored visits of the same channel and queue. The source is "queue_log" if an earlier import
+    stored the visit. A visit that an earlier import stored under the same key is written again.
     """
     left_at = visit.entered_at if visit.left_at is None else visit.left_at
     for row in rows:
@@ -132,7 +138,10 @@ def _covered_by(visit: LoggedVisit, rows: list[Any]) -> str | None:
 
 
 def _rows(connection: Connection, kind: type[Record], *where: Any) -> Iterator[dict[str, Any]]:
-    """Yield the stored records of a type as dicts of their fields; stored words become enum members."""
+    """Yield the stored records of the type `kind` that match the SQL conditions `where`.
+
+    A record is a dict of its fields. Texts of enum fields become enum members.
+    """
     table = TABLES[kind]
     names = [field.name for field in fields(kind)]
     for row in connection.execute(select(*(table.c[name] for name in names)).where(*where)):

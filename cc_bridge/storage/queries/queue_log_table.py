@@ -55,7 +55,7 @@ def read_table(
 
     The margin of a day allows for visits that started earlier. `url` may end with # and the name of the
     table, as in mysql+pymysql://user@host/asterisk#queuelog. The name may have a schema before it. `zone` is
-    the time zone of the PBX; None means that of this machine. `counts` is updated with each line.
+    the time zone of the PBX; None means the time zone of this machine. `counts` is updated with each line.
 
     Raises StorageError if the table is missing or cannot be read.
     """

@@ -60,6 +60,6 @@ def definitions(connection: Connection) -> list[SurveyDefinition]:
 
 
 def opt_outs(connection: Connection) -> list[OptOut]:
-    """Return the last statement of each caller, an opt-out or an opt-in; the oldest one comes first."""
+    """Return the last statement of each caller, an opt-out or an opt-in, oldest first."""
     columns = [said.c[field.name] for field in fields(OptOut)]
     return [OptOut(*row) for row in connection.execute(select(*columns).order_by(said.c.updated_at))]

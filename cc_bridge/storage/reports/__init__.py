@@ -1,9 +1,9 @@
 """Database queries for the reports, in SQL that works on every kind of database.
 
 Each query reads the rows of the report's time span once and returns counts. Millions of rows give a few
-thousand counts. On PostgreSQL, roll-ups (`rollups/tables.py`) hold the counts of past days. A query uses them
-instead of the rows where they have the figures it needs. Each module has one subject; `span_queries.py` has
-their common part.
+thousand counts. On PostgreSQL, roll-ups (`rollups/tables.py`) hold the counts of past days. If the roll-ups
+have the figures that a query needs, it reads the roll-ups instead of the rows. There is one module for each
+subject; `span_queries.py` has the code that they all use.
 """
 
 from collections.abc import Generator

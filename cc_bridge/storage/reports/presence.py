@@ -32,10 +32,10 @@ class PresenceQueries(SpanQueries):
     def presence(self) -> Iterator[source.PresenceSum]:
         """Yield the time that agents were present, by local weekday and hour.
 
-        Time is divided into slots of an hour, or shorter ones if the offset from UTC is no whole hour. The
-        database groups agents' states by the slots of their start and end. So one row has the sum of all
-        states that start in the same slot and end in the same slot. Their time consists of a part of the
-        first slot, the whole slots between, and a part of the last slot.
+        Time is divided into slots of an hour, or of less if the offset from UTC is not a whole number of
+        hours. The database adds up the states that have the same first slot and the same last slot. From each
+        sum follows the time in every slot: a part of the first slot, a part of the last slot, and all slots
+        between them in full.
         """
         width = math.gcd(HOUR, *(each.seconds for each in self._ask.offsets))
         rolled_up, live = self._days()
@@ -96,7 +96,8 @@ class PresenceQueries(SpanQueries):
     def _days(self) -> tuple[Span | None, list[Span]]:
         """Return the part of the report's time span that is rolled up (None if none is), and the other parts.
 
-        Agents' roll-ups have no queue. So in a report of certain queues, no part counts as rolled up.
+        The roll-ups of agents' states do not say for which queue an agent was present. So if the report is
+        limited to certain queues, no part counts as rolled up.
         """
         since, until = self._ask.since, self._ask.until
         return (None, [(since, until)]) if self._ask.queues else self._spans(since, until)

@@ -1,8 +1,8 @@
 """The common part of all report queries: their time span, their grouping, and the reading of rows.
 
-PostgreSQL treats two parameters as two different expressions, so an expression in SELECT would not match the
-same one in GROUP BY. Therefore a subquery computes the values to group by, and the outer query groups by
-their names.
+PostgreSQL treats two parameters as two different expressions. So an expression with a parameter in SELECT
+would not match the same expression in GROUP BY. Therefore a subquery computes the values to group by, and the
+outer query groups by their names.
 
 A query that groups by a name column, such as the queue, hides that column from the planner (see
 `without_index`). Otherwise the planner may use the column's index and read the whole table row by row.
@@ -35,7 +35,7 @@ class SpanQueries:
     ) -> None:
         """Set the database connection and the report's query.
 
-        `asked` is called after each figure of the report that was read, to show progress.
+        To show progress, `asked` is called each time that one figure of the report has been read.
         """
         self._connection = connection
         self._dialect = connection.dialect.name
@@ -46,7 +46,7 @@ class SpanQueries:
     def _rows(self, kind: Callable[..., _Row], *statements: Executable) -> Iterator[_Row]:
         """Execute the statements and yield `kind(*row)` for each row; then report progress.
 
-        Several statements together read one figure of the report.
+        All the statements together read one figure of the report.
         """
         for row in self._read(*statements):
             yield kind(*row)

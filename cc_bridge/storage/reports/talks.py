@@ -38,7 +38,8 @@ class TalkQueries(SpanQueries):
     def _talks(self, by: Dimension) -> Iterator[Select[Any]]:
         """Yield SELECTs that count talks by queue and by the value of the dimension `by`.
 
-        If `by` is QUEUE or PART (before or after a change), past days are read from the roll-up tables.
+        Past days are read from the roll-up tables if `by` is QUEUE or PART and the report is not limited to
+        one agent. PART divides the report's time span into the time before a change and the time after it.
         """
         ask, t, q = self._ask, talks.c, queue_talks.c
         whole = [(ask.since, ask.until)]

@@ -1,8 +1,9 @@
 """Report queries about surveys: answers, survey attempts and survey decisions.
 
-The survey attempt of an answer, or its call, may not be stored. PostgreSQL runs an outer join to millions of
-calls in a single process, which is slow. So the answers with attempt and call are counted with an inner join,
-and all answers without a join. The difference is the number of answers without a call.
+The survey attempt of an answer, or its call, may not be stored. An outer join to the calls would count such
+answers too. But PostgreSQL runs an outer join to millions of calls in a single process, which is slow. So one
+query counts the answers whose attempt and call are stored, with an inner join. Another query counts all
+answers, without a join. The difference is the number of answers without a call.
 """
 
 from collections import Counter
@@ -58,10 +59,10 @@ class SurveyQueries(SpanQueries):
         yield from self._rows(source.AnswerCount, *statements)
 
     def rated(self) -> Iterator[source.RatedBy]:
-        """Yield the number of csat answers by value, once for each of four factors.
+        """Yield the number of csat answers by the value of the answer, for one factor at a time.
 
-        The factors are the local hour of the answer, the queue, the call's wait band, and the number of its
-        talks.
+        The four factors are the local hour of the answer, the queue, the wait band of the call, and the
+        number of talks in the call. Each answer is counted four times, once for each factor.
         """
         c = answers.c
         csat = c.kind == "csat"
@@ -113,9 +114,9 @@ class SurveyQueries(SpanQueries):
         )
 
     def hangups(self) -> Iterator[source.HangupCount]:
-        """Yield how many callers were invited to a survey, and how many hung up before the agent did.
+        """Yield how many callers were invited to a survey, and how many missed it because they hung up first.
 
-        Callers who hung up first would have been invited otherwise. Both are counted by queue, agent and
+        A caller who hangs up before the agent cannot be invited. Both numbers are counted by queue, agent and
         trigger.
         """
         c = survey_decisions.c
@@ -155,8 +156,9 @@ class SurveyQueries(SpanQueries):
     def _answered(self, *, by_queue: bool = False) -> list[_Part]:
         """Return the answers of the report in one or two parts, each as (FROM clause, queue, conditions).
 
-        There are two parts if queues matter: answers with a queue, and answers about the whole company. An
-        answer about the company gets the queue of its survey attempt.
+        There are two parts with `by_queue`, or if the report is limited to certain queues: answers with a
+        queue, and answers about the whole company. An answer about the company gets the queue of its survey
+        attempt. Otherwise one part has all answers.
         """
         c = answers.c
         if not (by_queue or self._ask.queues):
@@ -184,9 +186,9 @@ class SurveyQueries(SpanQueries):
     def _of_calls(
         self, *keys: Expression, only: Sequence[Expression] = (), span: tuple[float, float] = (0.0, 0.0)
     ) -> Select[Any]:
-        """Return a SELECT that counts answers by the columns `keys` of the answers and their calls.
+        """Return a SELECT that counts answers, grouped by the columns `keys` of the answers or their calls.
 
-        Answers without a stored call are not counted. `only` are further conditions. `span` replaces the
+        Answers without a stored call are not counted. `only` has further conditions. `span` replaces the
         report's time span; zeros keep it.
         """
         attempts = survey_attempts.c
@@ -225,7 +227,8 @@ def _same_attempt() -> Expression:
 def _attempted() -> FromClause:
     """Return a FROM clause that joins each answer to its survey attempt, which may be missing.
 
-    The queue of a survey attempt is the queue of the rated talk, even if an answer rates the whole company.
+    An answer that rates the whole company has no queue. Its survey attempt has one: the queue of the rated
+    talk.
     """
     return answers.outerjoin(survey_attempts, _same_attempt())
 

@@ -88,7 +88,7 @@ class CleanText(TypeDecorator[str]):
 
 
 def without_index(name: Column[Any]) -> ColumnElement[Any]:
-    """Return an SQL expression with a column's value for which the database uses no index.
+    """Return an SQL expression that has the value of a column, but that makes no index of it usable.
 
     The column must be text and never null. Without statistics, SQLite prefers an index for `pbx = ?`, the
     first column of a primary key, to an index for a range of instants. SQLite would then read all rows of a

@@ -1,9 +1,9 @@
 """The upsert of each table on each kind of database: insert a row, or replace the row with the same key.
 
-A table's `info` may name a column as `NEWEST`: then a new row replaces the stored row only if it is not
-older. This matters because two daemons and a command may write about the same caller, and one of them may be
-late. A column named as `OLDEST` has the opposite effect: a new row replaces the stored row only if it is
-older.
+A table's `info` may name a column with an instant as `NEWEST`. Then a new row replaces the stored row only if
+its instant is not earlier. This matters because two daemons and a command may write about the same caller,
+and one may be late. A column named as `OLDEST` has the opposite effect: a new row replaces the stored row
+only if its instant is earlier.
 
 Note: MariaDB replaces a row on a conflict of any unique key, the other databases on the primary key alone. So
 a table with an upsert must not have a second unique key. `follow_ups` has one, and uses other statements.
@@ -24,9 +24,10 @@ ONCE = "once"  # in a table's `info`: an existing row is never replaced; for SQL
 
 @cache
 def upsert(table: Table[Any], dialect: str) -> Insert:
-    """Return the statement that inserts rows into a table or replaces rows with the same key.
+    """Return the statement that inserts rows into a table and decides about rows whose key is stored already.
 
-    Execute it with a list of rows.
+    Such a row replaces the stored row, unless the table's `info` restricts this with `NEWEST`, `OLDEST` or
+    `ONCE`. `dialect` is the kind of database. Execute the statement with a list of rows.
     """
     if table.info.get(ONCE):
         return sqlite.insert(table).on_conflict_do_nothing()

@@ -5,9 +5,9 @@ their start or on the next day, and are divided between these two days without r
 more days needs a recursion, which reads the whole table: PostgreSQL does not push the conditions of a query
 down into it.
 
-PostgreSQL's planner assumes that two days nearly always differ and that an equation is rarely true. So the
-condition "the state ends on another day" is an equation with CASE. The condition for states over more days
-has two such equations. Otherwise the planner would expect a recursion of a million rows.
+PostgreSQL's planner assumes that two values nearly always differ. So if the SQL compares two days with `<>`,
+the planner expects that nearly every state lasts over midnight, and a recursion of a million rows. It also
+assumes that `=` is rarely true. So the comparison of two days is written as `CASE ... END = 1`.
 """
 
 from dataclasses import replace
