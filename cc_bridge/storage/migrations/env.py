@@ -1,6 +1,7 @@
-"""The script that Alembic runs for every migration command: it connects and runs the migrations.
+"""The script that Alembic runs for every migration command: it applies the migrations.
 
-The connection, or the URL of the database, comes from `configuration` in `cc_bridge/storage/migrate.py`.
+`configuration` in `cc_bridge/storage/migrate.py` gives it the connection to the database, or only the
+database's URL if the migrations are to be written as SQL.
 """
 
 from alembic import context

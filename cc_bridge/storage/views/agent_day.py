@@ -5,9 +5,9 @@ their start or on the next day, and are divided between these two days without r
 more days needs a recursion, which reads the whole table: PostgreSQL does not push the conditions of a query
 down into it.
 
-PostgreSQL's planner assumes that two values nearly always differ. So if the SQL compares two days with `<>`,
-the planner expects that nearly every state lasts over midnight, and a recursion of a million rows. It also
-assumes that `=` is rarely true. So the comparison of two days is written as `CASE ... END = 1`.
+PostgreSQL's planner assumes that two values nearly always differ. If the SQL compares two days with `<>`, the
+planner expects that nearly every state lasts over midnight, and a recursion of a million rows. It also
+assumes that `=` is rarely true. So the comparison of days is written as `CASE ... END = 1`.
 """
 
 from dataclasses import replace

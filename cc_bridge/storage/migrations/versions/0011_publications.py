@@ -1,7 +1,7 @@
 """The table `publications`: report digests that were sent or are waiting.
 
-There is one row for each digest and e-mail address. A digest is about one period and the queues of one owner,
-or about all queues.
+There is one row for each digest and e-mail address. A digest is about one period. It is about the queues of
+one owner, or about all queues.
 """
 
 from typing import Any
