@@ -39,9 +39,10 @@ def digest_timer(config: Config) -> DigestTimer:
 
 
 def owned_queues(config: Config, owner: str, entered: Collection[str]) -> tuple[str, ...]:
-    """Return the sorted names of an owner's queues.
+    """Return the sorted names of the queues that the owner `owner` owns by the configuration.
 
-    The function searches the configured queues and `entered`, the queues that callers entered.
+    Candidates are the configured queues and the queues in `entered`, which callers entered. An entered queue
+    that is not configured has the owner of the default settings.
     """
     return tuple(sorted(name for name in {*config.queues, *entered} if config.queue(name).owner == owner))
 

@@ -157,7 +157,11 @@ def _reports(ask: ReportQuery, source: Source) -> dict[str, Report]:
 def _tables(
     ask: ReportQuery, source: Source, reports: Mapping[str, Report], calls: Iterable[LostCall]
 ) -> dict[str, ReportTable]:
-    """Return the tables of one period, by the tables' names."""
+    """Return the tables of one period: the name of a table -> table.
+
+    They are the tables of `reports`, the table of the lost calls `calls` by result, and the table of low
+    ratings.
+    """
     made = [table for report in reports.values() for table in report.tables]
     made += [callback_table(ask, calls), _low_ratings(ask, source)]
     return {table.name: table for table in made}
@@ -204,7 +208,10 @@ def _followed_up(found: FollowUpSummary) -> Iterator[ReportRow]:
 
 
 def _changes(parts: Iterable[ReportTable]) -> Iterator[Highlight]:
-    """Yield a highlight for each figure that rose or fell by more than chance explains."""
+    """Yield a highlight for each figure that differs from the earlier period by more than chance explains.
+
+    The figures are in the rows of `parts`. The highlight says whether the figure rose or fell.
+    """
     rows = [row for part in parts for row in part.rows]
     compared = sum(comparable(*row.cells) for row in rows)
     for row in rows:

@@ -109,9 +109,10 @@ def _span(wording: Localization, first: date, last: date) -> list[str]:
 
 
 def _number(text: str, wording: Localization) -> str:
-    """Return a number or date with marks that keep the order of its parts inside right-to-left text.
+    """Return a number or date such that its parts keep their order inside right-to-left text.
 
-    In a left-to-right language, the text is returned unchanged.
+    For this, invisible Unicode characters are put around the text. In a left-to-right language, the text is
+    returned unchanged.
     """
     return f"{_LEFT_TO_RIGHT}{text}{_END}" if wording.direction == "rtl" else text
 

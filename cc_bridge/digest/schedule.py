@@ -69,7 +69,8 @@ class DigestTimer:
     def due(self, now: float) -> tuple[float, Period]:
         """Return the latest instant up to `now` at which a digest was due, and the period of that digest.
 
-        The period is the last one that had ended at that instant. Instants are UTC seconds since the epoch.
+        The period is the last day, week or month that had ended at that instant. Instants are UTC seconds
+        since the epoch.
         """
         day = self.days.today(now)
         while not (self._fits(day) and self._at(day) <= now):
@@ -99,7 +100,7 @@ class DigestTimer:
         return datetime(day.year, day.month, day.day, self.hour, tzinfo=self.days.zone).timestamp()
 
     def _period(self, day: date) -> Period:
-        """Return the last period that had ended when the day `day` started."""
+        """Return the last day, week or month that had ended when the date `day` began."""
         first, _ = _SPANS[self.every](day, self.days)
         return period_of(self.every, first - timedelta(1), self.days)
 

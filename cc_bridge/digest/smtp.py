@@ -155,7 +155,10 @@ def _context(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def _why(error: Exception) -> str:
-    """Return the reason of an error in one line, without any data that was sent to the server."""
+    """Return the reason of an error in one line.
+
+    The text never contains the password or other data that was sent to the server.
+    """
     if isinstance(error, smtplib.SMTPAuthenticationError):
         return f"login rejected: {error.smtp_code} {_readable(_bytes(error.smtp_error))}"
     if isinstance(error, smtplib.SMTPNotSupportedError) and "STARTTLS" in str(error):

@@ -1,7 +1,8 @@
-"""The due time of a follow-up: a number of working hours after its cause, without nights and days off. Pure.
+"""The due time of a follow-up: the end of a number of working hours after its cause. Pure.
 
-If clocks change during working hours, the elapsed time counts, not the time on the clock. Working hours that
-pass midnight belong to the day on which they start.
+Only time within the configured business hours counts as working time. If clocks change during business hours,
+the elapsed time counts, not the time on the clock. Business hours that pass midnight belong to the day on
+which they start.
 """
 
 from datetime import date, datetime, timedelta
@@ -16,7 +17,7 @@ _DAY = timedelta(days=1)
 def due_at(at: float, hours: BusinessHours, seconds: float) -> float:
     """Return the instant at which `seconds` of working time have passed since `at`.
 
-    Instants are UTC seconds since the epoch.
+    Only time within the business hours `hours` is working time. Instants are UTC seconds since the epoch.
     """
     day = datetime.fromtimestamp(at, hours.zone).date() - _DAY  # yesterday's hours may pass midnight
     while True:
@@ -32,10 +33,11 @@ def due_at(at: float, hours: BusinessHours, seconds: float) -> float:
 
 
 def _instant(day: date, minute: int, hours: BusinessHours) -> float:
-    """Return the first instant at which a clock shows a minute of a day, in UTC seconds since the epoch.
+    """Return the instant of a local time of day, given in minutes since midnight, on the date `day`.
 
-    `minute` counts from midnight. If a clock change skips this minute, the result is the instant that the
-    minute would have without the change.
+    The result is in UTC seconds since the epoch. If a clock change repeats this local time, the result is the
+    first of the two instants. If a clock change skips it, the result is the instant that it would have
+    without the change. A `minute` of a whole day or more is on a later date.
     """
     day += _DAY * (minute // ALL_DAY)
     hour, minute = divmod(minute % ALL_DAY, 60)

@@ -129,7 +129,10 @@ class FollowUpCount:
 
 
 def detail_of_rating(kind: str, value: int) -> str:
-    """Return the detail text of a low rating, which `FollowUp.rating` parses."""
+    """Return the text that is stored as the detail of a follow-up after a low rating, such as `csat=2`.
+
+    `kind` is the kind of the question, `value` is the rating. The property `FollowUp.rating` parses the text.
+    """
     return f"{kind}={value}"
 
 
@@ -142,7 +145,8 @@ def apply_action(action: Action, by: str, text: str, now: float) -> dict[str, An
     """Return the fields of the follow-up that an action sets, with their new values.
 
     `by` is the name of the person who acts. `text` is the result for DONE and the reason for DISMISS; TAKE
-    needs none. Raises FollowUpError if the name or the text is missing or too long.
+    needs none. `now` is in UTC seconds since the epoch. Raise FollowUpError if the name or the text is
+    missing or too long.
     """
     by, text = _clean(by, "the name", LONGEST_NAME), _clean(text, "the text", LONGEST_TEXT)
     if not by:
@@ -157,7 +161,10 @@ def apply_action(action: Action, by: str, text: str, now: float) -> dict[str, An
 
 
 def already_handled(follow_up: FollowUp) -> FollowUpError:
-    """Return the error for an action that the state of a follow-up does not allow any more."""
+    """Return the error for an action that is no longer possible, because another person has acted before.
+
+    The error text has the state of the follow-up and the name of this person.
+    """
     who = follow_up.closed_by or follow_up.taken_by or "another person"
     return FollowUpError(f"follow-up {short(follow_up.follow_up_id)} is already {follow_up.state}, by {who}")
 
@@ -165,7 +172,8 @@ def already_handled(follow_up: FollowUp) -> FollowUpError:
 def _clean(text: str, what: str, longest: int) -> str:
     """Return a text in one line without control characters.
 
-    Raises FollowUpError if it is longer than `longest` characters; the error text calls it `what`.
+    Raise FollowUpError if the result is longer than `longest` characters. `what` names the text in the error
+    message, such as `the name`.
     """
     kept = "".join(" " if category(sign) in ("Cc", "Cs") else sign for sign in text if sign not in _TURNING)
     line = " ".join(kept.split())

@@ -4,8 +4,8 @@ Callers who withhold their number, and callers from a shared number, cannot be c
 follow-up.
 
 Note: the same calls and answers are checked many times, also by a daemon that is started later. No check may
-open a second follow-up for the same cause. So the id and all other fields of a cause depend only on the call
-or answer, never on the time of the check.
+open a second follow-up for the same call or answer and the same reason. So the id of a follow-up depends only
+on the call or answer and on the reason, never on the time of the check.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -63,8 +63,8 @@ class AnswerFact:
 class FollowUpCause:
     """The cause of one follow-up: a visit or a survey answer, and the reason why it opens the follow-up.
 
-    `source` is an id of the call or answer. No two causes with the same PBX and the same reason have the same
-    `source`.
+    `source` identifies the visit's call or the answer. Together with the PBX and the reason, it identifies
+    the cause.
     """
 
     reason: FollowUpReason
@@ -104,8 +104,8 @@ class FollowUpRules:
     ) -> Iterator[FollowUpCause]:
         """Yield a cause for each follow-up that these visits open.
 
-        All visits of one call are judged together. `customer` returns the same value for all caller keys of
-        one customer.
+        A call is judged as a whole, by all its visits. `customer` returns the same value for all caller keys
+        of one customer.
         """
         calls = _by(
             (visit for visit in visits if self._has_caller(visit)), lambda visit: (visit.pbx, visit.call_id)
@@ -132,8 +132,9 @@ class FollowUpRules:
             yield FollowUpReason.COMMENT, f"spoke {answer.value} s"
 
     def _waited(self, call: list[VisitFact]) -> Iterator[FollowUpCause]:
-        """Yield a cause if the caller's waits in all visits of a call are together too long.
+        """Yield a cause if the caller waited longer in the queues of a call than the rules allow.
 
+        The waits in all visits of the call are added, and the sum is compared with `long_wait_seconds`.
         Visits after the first answer do not count. An unobserved visit counts as 0 s.
         """
         seconds = 0.0

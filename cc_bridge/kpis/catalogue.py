@@ -242,8 +242,8 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
     "Survey": (
         Kpi(
             "survey_eligible",
-            "Callers eligible for a survey, invited or not; without callers of queues without a survey and"
-            " callers whose call cannot be rated",
+            "Callers eligible for a survey, invited or not; a caller is not eligible if the queue has no"
+            " survey or if the call cannot be rated",
             "number of callers with a stage other than disabled and not_eligible, without callbacks",
             "callers",
             "FastAGI; survey_decisions.stage, survey_decisions.trigger",
@@ -268,8 +268,8 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         ),
         Kpi(
             "left_first",
-            "Share of the callers due for an invitation who hung up before the agent did; compare the share"
-            " of an agent with the share of the queue's other agents",
+            "Share of the callers to be invited to a survey who hung up before the agent did; compare the"
+            " share of an agent with the share of the queue's other agents",
             "caller_left_first / (caller_left_first + invited)",
             "%",
             "HangupRequest, BridgeLeave; talks.ended_by, survey_decisions.stage, survey_decisions.queue, "
@@ -406,7 +406,8 @@ def page() -> str:
 def _examples() -> Iterable[tuple[str, ...]]:
     """Yield one table row for each definition of the service level.
 
-    A row has the definition's name, the other products that use it, and its value for `_EXAMPLE_DAY`.
+    A row has three texts: the definition's name, the names of other products that use the same definition,
+    and the service level that it gives for the example day described on the page.
     """
     for definition in ServiceLevelDefinition:
         share = from_counts(_EXAMPLE_DAY, definition)

@@ -29,9 +29,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ScoreType:
-    """One score of a question kind.
+    """A type of score that is computed from the answers to questions of one kind, such as their mean.
 
-    `words` and `formula` are also the meaning and the formula of the score's KPI.
+    Each score is also a KPI. `words` and `formula` are the meaning and the formula of this KPI.
     """
 
     name: str  # of the KPI, of its label in texts.toml, and of its field in CSV and JSON

@@ -67,7 +67,11 @@ def response_rate(answered: int, eligible: int, minimum: int = MINIMUM) -> Score
 
 
 def mean(name: str, answers: AnswersByValue, scale: range, minimum: int) -> Score | None:
-    """Return the mean of the answers, with Student's t interval within the scale; None without answers."""
+    """Return the mean of the answers as the score `name`; None if there are no answers.
+
+    The score has Student's 95 % interval, cut off at the ends of the scale. It may be shown only if there are
+    at least `minimum` answers. Raise ValueError for an answer outside the scale.
+    """
     n = _count(answers, scale)
     if not n:
         return None
@@ -86,9 +90,11 @@ def mean(name: str, answers: AnswersByValue, scale: range, minimum: int) -> Scor
 
 
 def net(name: str, answers: AnswersByValue, scale: range, minimum: int) -> Score | None:
-    """Return a net score such as NPS: the % of promoters minus the % of detractors; None without answers.
+    """Return the score `name`, the % of promoters minus the % of detractors, as in NPS; None without answers.
 
     The two highest values of the scale are promoters, the next two are passives, all others are detractors.
+    The score may be shown only if there are at least `minimum` answers. Raise ValueError for an answer
+    outside the scale.
     """
     n = _count(answers, scale)
     if not n:
@@ -107,7 +113,7 @@ def net(name: str, answers: AnswersByValue, scale: range, minimum: int) -> Score
 def ranked(scores: Mapping[str, Score | None]) -> list[tuple[str, Score]]:
     """Return names (of agents or queues) and scores, highest first; scores of too few answers are left out.
 
-    Raises ValueError for scores of different kinds: NPS values of two scales cannot be compared.
+    Raise ValueError for scores of different kinds: NPS values of two scales cannot be compared.
     """
     names = {score.name for score in scores.values() if score}
     if len(names) > 1:
@@ -120,7 +126,11 @@ def ranked(scores: Mapping[str, Score | None]) -> list[tuple[str, Score]]:
 
 
 def wilson(part: int, n: int, z: float = Z) -> tuple[float, float]:
-    """Return the two bounds of Wilson's interval (1927) for `part` of `n`, from 0 to 1; n is at least 1."""
+    """Return the two ends of Wilson's interval (1927) for the share `part / n`, as fractions from 0 to 1.
+
+    `z` is the quantile of the normal distribution for the wanted confidence; the default gives 95 %. `n` must
+    be at least 1.
+    """
     share, spread = part / n, z * z / n
     middle = (share + spread / 2) / (1 + spread)
     half = z * sqrt((share * (1 - share) + spread / 4) / n) / (1 + spread)
@@ -160,7 +170,10 @@ def _count(answers: AnswersByValue, scale: range) -> int:
 
 
 def _share(name: str, part: int, n: int, minimum: int) -> Score | None:
-    """Return `part` of `n` as a score in %; None if n is 0, ValueError if part is not from 0 to n."""
+    """Return `part` of `n` as the score `name` in %; None if n is 0.
+
+    The score may be shown only if `n` is at least `minimum`. Raise ValueError if `part` is not from 0 to `n`.
+    """
     if not 0 <= part <= n:
         raise ValueError(f"{name}: {part} of {n}")
     if not n:

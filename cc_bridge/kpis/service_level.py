@@ -7,8 +7,8 @@ A visit is in time if its wait is at most the queue's threshold, as in app_queue
 histogram. A short abandon has a wait less than the limit; with a limit of 0 there are none. Waits are rounded
 to the microsecond, as in the database, so that live and stored values agree.
 
-Note: Asterisk's ServicelevelPerf2 differs from the definition `removed`. Asterisk counts whole seconds, and
-it counts a caller whose wait timed out or who was not let in as abandoned.
+Note: Asterisk's ServicelevelPerf2 resembles the definition called `removed`. But Asterisk counts whole
+seconds. It also counts callers as abandoned who timed out or were not let in.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -48,7 +48,7 @@ DEFAULT = ServiceLevelDefinition.NO_SHORT
 
 
 class QueueStay(Protocol):
-    """The two fields of a visit that the service level needs.
+    """The interface of a visit for the service level: the outcome and the wait of the visit.
 
     A QueueVisit and a database row both have this interface.
     """

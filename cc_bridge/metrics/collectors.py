@@ -1,7 +1,7 @@
 """Collectors: gauges and counters that are read from the live objects of a daemon at each scrape.
 
 A scrape must run in the reactor's thread, because the live objects are not thread-safe. A metric family is
-exported even if it has no value yet, so that each metric in an alert exists.
+exported even if it has no value yet. So an alert rule never refers to a metric that does not exist.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -36,10 +36,10 @@ _NO_OWNER = "-"
 
 
 class RenderedFamily(Metric):
-    """A metric family that gives prometheus_client its name, help text and type, but no samples.
+    """A metric family whose samples are already text.
 
-    `lines` has the samples as lines of text in the exposition format. `record_metrics.py` adds them to the
-    page.
+    prometheus_client writes only the family's name, help text and type. `lines` has the samples in the
+    exposition format, and `record_metrics.py` adds them to the page.
     """
 
     def __init__(self, family: Family, lines: Iterator[str]) -> None:
@@ -52,17 +52,22 @@ Values = Mapping[tuple[str, ...], float]
 
 
 def _read(name: str, pbx: str, values: Values) -> Metric:
-    """Return the metric family `name` (a gauge or counter) with one series for each entry of `values`."""
+    """Return the gauge or counter called `name`, with one series for each entry of `values`.
+
+    A key of `values` is the series' label values without `pbx`. The label `pbx` of each series has the value
+    `pbx`.
+    """
     known = BY_NAME[name]
     family = Family(known.kind, f"{PREFIX}{name}", known.help, pbx, *known.labels)
     return RenderedFamily(family, family.lines({family.series(*key): n for key, n in values.items()}))
 
 
 class QueueCollector(Collector):
-    """Collects each queue's service level threshold and two figures about callers who hang up first.
+    """Collects three figures of each queue, two of them about callers who hang up before the agent.
 
-    The first figure is the share of callers due for an invitation who hung up before the agent. The second
-    figure is the number of agents with an unusually high share. No metric names these agents; the reports do.
+    The first figure is the queue's service level threshold. The second is the share of callers who were to be
+    invited to a survey but hung up before the agent. The third is the number of agents whose callers do so
+    unusually often. No metric names these agents; the reports do.
     """
 
     def __init__(self, pbx: str, outliers: HangupOutliers, thresholds: Mapping[str, float]) -> None:

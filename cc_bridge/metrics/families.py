@@ -4,11 +4,11 @@
 `config/docs/metrics.md` from them. The HELP text of a KPI, with its formula, comes from `kpis/catalogue.py`.
 
 A new counter of a queue needs an entry here and a call of `RecordMetrics.count` at the event. RecordMetrics
-creates the counter from its entry, and creates the series that exist at 0 from `labels` and `initial`. In
-each family with the label `queue`, this label is the first one.
+creates the counter from its entry. The series of the label values in `initial` exist with the value 0 from
+the start. In each family with the label `queue`, this label is the first one.
 
 The field `series` is a Python expression that uses the names of `SIZES`. Tests compare its value with the
-number of series on a page on which each possible series exists.
+number of series on a page that has each possible series.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -89,10 +89,11 @@ class MetricFamily:
         return "agent" in self.labels
 
     def initial_labels(self) -> Iterator[Labels]:
-        """Yield the label values of each series that exists at 0 before its first event.
+        """Yield the label values of each series that exists with the value 0 from the start.
 
-        The value of the label `queue` is left out. Raise KeyError for any other label that is not in
-        `initial`.
+        They are the combinations of the label values in `initial`. The name of a queue is not known in
+        advance, so the caller adds the value of the label `queue`. Raise KeyError if `initial` lacks any
+        other label.
         """
         return product(*(self.initial[label] for label in self.labels if label != "queue"))
 
@@ -108,7 +109,10 @@ def _kpi(
     initial: Mapping[str, Iterable[str]] | None = None,
     bounds: tuple[float, ...] = (),
 ) -> MetricFamily:
-    """Return the metric family that exposes the KPI `kpi`, with the HELP text from the KPI catalogue."""
+    """Return the metric family that exposes the KPI `kpi`, with the HELP text from the KPI catalogue.
+
+    The other parameters are fields of MetricFamily.
+    """
     counted = kind != "gauge"
     return MetricFamily(name, kind, help_text(kpi), unit, labels, series, use, counted, initial or {}, bounds)
 

@@ -163,7 +163,7 @@ class DigestState(Protocol):
 
 
 class ForeignState(Protocol):
-    """The interface of the counter of AGI requests that were meant for other programs."""
+    """The interface of a counter of AGI requests; `total` counts those that were meant for other programs."""
 
     total: int
 

@@ -105,8 +105,9 @@ class RecordMetrics:
     def _add(self, family: MetricFamily, thresholds: Iterable[float]) -> None:
         """Create the counter or histogram of a family.
 
-        The series that exist at 0 from the start are created too, unless the family has the label `queue`.
-        `thresholds` (seconds) become additional bounds of the wait histogram.
+        Also create, with the value 0, the series whose label values are known in advance. A family with the
+        label `queue` gets its series later, from `init_queue`. `thresholds` (seconds) become additional
+        bounds of the wait histogram.
         """
         name = f"{PREFIX}{family.name}"
         instrument: Counter | Histogram
@@ -170,10 +171,10 @@ class RecordMetrics:
         self.count("ring_attempts", ring.queue, ring.outcome)
 
     def count_talk(self, talk: Talk, wrap_up: float) -> None:
-        """Count a talk with its talk time, handling time and hold time.
+        """Count a talk by who ended it, with its talk time, handling time and hold time.
 
         `wrap_up` is the wrap-up time after the talk in seconds. If the talk was observed only in part, its
-        durations are not counted, only its end.
+        times are unknown and are not counted.
         """
         if not talk.partial:
             handle = talk.talk_seconds + wrap_up
@@ -204,8 +205,9 @@ class RecordMetrics:
     def count_survey_decision(self, entry: SurveyDecision) -> None:
         """Count the caller of a survey decision as eligible, and count the result of the decision.
 
-        The result `invited` is not counted here: `count_survey_stage` is called for it separately. A callback
-        does not count as eligible, because its caller was counted at the end of the first call.
+        The result `invited` is not counted here: `count_survey_stage` is called for it separately. A decision
+        about a callback does not count the caller as eligible. The caller was already counted at the end of
+        the call for which the callback was made.
         """
         self._outliers.count(entry)
         # A callback is not counted as eligible: the caller was already counted at the end of the first call.

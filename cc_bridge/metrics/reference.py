@@ -62,7 +62,8 @@ def records_in(text: str) -> set[str]:
 def uses_in_rules(rules: str) -> Iterator[tuple[str, str]]:
     """Yield pairs: a metric that a Prometheus rule file uses, and the name of the rule or alert that uses it.
 
-    Recording rules that differ only in the time window, such as 5m and 1h, have the same name here.
+    A time window such as 5m or 1h is removed from the name of a recording rule. So rules that differ only in
+    the window yield the same name.
     """
     for kind, name, body in _RULE.findall(rules):
         user = f"`{_WINDOW.sub('', name)}`" if kind == "record" else f"alert {name}"

@@ -46,7 +46,10 @@ class SpokenComment:
 
 @dataclass(frozen=True, slots=True)
 class AgentPage:
-    """The figures and comments of one agent, as shown on the agent page; `ask.agent` is the agent."""
+    """The figures and comments of one agent, as shown on the agent page.
+
+    `ask` is the query of the reports `work` and `voice`; `ask.agent` is the agent's name.
+    """
 
     ask: ReportQuery
     work: Report
@@ -65,8 +68,9 @@ def agent_page(
 ) -> AgentPage:
     """Return an agent's page with at most `most` comments.
 
-    `ask.agent` names the agent. `source` must contain only this agent's rows. `team` has the team average of
-    each score by the name of the score.
+    `ask` is the query for the figures; `ask.agent` is the agent's name. `source` reads the counts from the
+    database and must read only this agent's rows. `team` has the team average of each score by the name of
+    the score.
     """
     return AgentPage(
         ask, agents(ask, source), voice(ask, source), team, comments[:most], len(comments) > most
@@ -74,9 +78,10 @@ def agent_page(
 
 
 def as_json(found: AgentPage, wording: Localization, now: float) -> dict[str, Any]:
-    """Return the agent page as the JSON object of /api/agent.
+    """Return the agent page `found` as the JSON object of /api/agent.
 
-    `now`, the time of the request, is in UTC seconds since the epoch.
+    `wording` has the language of the labels. `now`, the time of the request, is in UTC seconds since the
+    epoch.
     """
     ask = found.ask
     tables = {table.name: table for table in found.voice.tables}
@@ -120,8 +125,8 @@ def _totals(table: ReportTable, wording: Localization, names: tuple[str, ...]) -
 def _reasons(table: ReportTable, wording: Localization) -> Iterator[dict[str, Any]]:
     """Yield each reason for a missing survey as JSON fields, with its number of callers.
 
-    There are two types of reasons: why a caller was not invited, and why a survey ended before its last
-    question.
+    `table` is the table `reasons` of the report `voice`. There are two types of reasons: why a caller was not
+    invited, and why a survey ended before its last question.
     """
     for row in table.rows:
         step, reason = (str(key) for key in row.keys)
@@ -152,9 +157,10 @@ def _unit(row: ReportRow) -> Unit:
 
 
 def _figure(unit: Unit, cell: Cell) -> dict[str, Any]:
-    """Return the JSON fields of a figure.
+    """Return a figure as JSON fields: its value, its unit, its 95 % interval and n.
 
-    If `n` is too small for the figure to be shown, the value and the interval are null and `n` is kept.
+    n is the number of calls or answers from which the figure is computed. If n is too small for the figure to
+    be shown, the value and the interval are null.
     """
     shown = cell if cell and cell.enough else None
     decimals = None if unit in {Unit.COUNT, Unit.TIME} else _DECIMALS

@@ -1,8 +1,9 @@
 """Report `change`: service measures and survey scores before and after the day of a change. Pure.
 
-With many measures, chance alone makes some of them differ. So a difference is highlighted only if the
-interval before the change and the interval after it do not overlap. Both intervals are first widened: the
-more measures the report has, the wider they are (Bonferroni correction).
+Each measure has a 95 % interval for the days before and another for the days after. A difference is
+highlighted only if these two intervals do not overlap. With many measures, chance alone makes some of them
+differ. So both intervals are first widened: the more measures the report has, the wider they are (Bonferroni
+correction).
 
 Note: a difference may also have other causes, such as a second change on the same day or the season.
 """

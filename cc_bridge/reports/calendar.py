@@ -1,8 +1,8 @@
 """The calendar of a contact centre: time zone, first day of the week, Gregorian or Persian calendar. Pure.
 
 SQL groups rows by local hour and day with the UTC offsets that `Days.offsets` returns. So the groups are the
-same in every database. Note: a local day has 23 or 25 hours twice a year, so its end is not its start plus 24
-hours.
+same in every database. Note: a day on which the clocks change has 23 or 25 hours. So the end of a day is not
+its start plus 24 hours.
 """
 
 import re
@@ -26,10 +26,7 @@ _PERSIAN_UNTIL = 1700  # lower years are Persian: no call is from before the Gre
 
 @dataclass(frozen=True, slots=True)
 class UtcOffset:
-    """An offset of local time from UTC, valid until the instant `before`.
-
-    Local clocks are ahead of UTC by `seconds`.
-    """
+    """The number of seconds by which local clocks are ahead of UTC, valid until the instant `before`."""
 
     before: float | None  # UTC seconds since the epoch at which the offset ends; None: no end
     seconds: int
@@ -93,7 +90,7 @@ class Days:
         return datetime.fromtimestamp(now, self.zone).date()
 
     def first_of_month(self, day: date) -> date:
-        """Return the first day of the month that contains `day`, in the calendar `kind`."""
+        """Return the first day of the month that contains `day`, in the calendar of this object (`kind`)."""
         return day - timedelta((persian(day)[2] if self.kind == "persian" else day.day) - 1)
 
     @staticmethod

@@ -2,9 +2,9 @@
 
 The factors are the caller's wait time, the number of agents who talked with the caller, the hour, the queue
 and the agent. The callers with the same value of a factor, such as the same queue, are compared with all
-other callers. With many comparisons, chance alone makes some differ. So the more comparisons there are, the
-wider are the intervals (Bonferroni correction). A difference is highlighted only if the two intervals do not
-overlap.
+other callers. A difference is highlighted only if the intervals of the two groups of callers do not overlap.
+With many comparisons, chance alone makes some groups differ. So the more comparisons there are, the wider are
+the intervals (Bonferroni correction).
 
 Note: a factor that goes together with low ratings is not yet their cause. For example, a queue with long
 waits may have low ratings for another reason than the waits.
@@ -50,7 +50,10 @@ _FACTORS: tuple[Dimension | str, ...] = (
 
 
 class _Ratings:
-    """Counts the ratings and the low ratings of the callers with one value of a factor, such as one queue."""
+    """The number of ratings, and of low ratings, that callers with one value of a factor gave.
+
+    For example, if the factor is the queue, they are the ratings by the callers of one queue.
+    """
 
     def __init__(self) -> None:
         self.n, self.low = 0, 0

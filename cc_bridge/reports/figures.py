@@ -35,7 +35,7 @@ _NORMAL = NormalDist()
 
 
 class KeyKind(StrEnum):
-    """The kind of the keys in a key column of a table, if the keys are not values of a Dimension.
+    """The way in which the keys in a key column are shown, if the keys are not values of a Dimension.
 
     WORD: each key is the name of a word in texts.toml, and the word is shown in the reader's language. TEXT:
     each key is shown unchanged.
@@ -66,7 +66,8 @@ Cell = Figure | None
 class Column:
     """A column of figures in a report table.
 
-    `kpi` is the name of the KPI whose formula the column has. If `kpi` is empty, `formula` is the formula.
+    If the column shows a KPI, `kpi` is its name, and the KPI's formula is used. Otherwise `kpi` is empty, and
+    `formula` has the formula.
     """
 
     name: str  # key of the label in texts.toml, and name in CSV and JSON
@@ -174,7 +175,7 @@ def mean(total: float, squares: float, n: int, minimum: int = MINIMUM) -> Cell:
     """Return the mean of `n` values with its 95 % interval by Student's t; None if `n` is 0.
 
     `total` is the sum of the values, `squares` the sum of their squares. The mean of one value has no
-    interval.
+    interval. If `n` is less than `minimum`, the figure is shown as "too few".
     """
     if not n:
         return None

@@ -29,7 +29,7 @@ _COLUMNS = (
 
 
 class _Calls:
-    """The numbers of calls and transfers that one row of the report shows."""
+    """The numbers of calls and transfers that one row of the report `journey` shows."""
 
     def __init__(self) -> None:
         self.n, self.answered, self.queues, self.agents = 0, 0, 0, 0

@@ -36,10 +36,10 @@ BY = tuple(_KEYS)
 
 
 def callback_table(ask: ReportQuery, calls: Iterable[LostCall]) -> ReportTable:
-    """Return the table that counts lost calls by result.
+    """Return the table that counts lost calls by result: called back, called again, or neither.
 
-    A call is counted if its caller entered a queue within the span of `ask`. The dimension of `ask` must be
-    one of BY.
+    `calls` may contain any lost calls. Only those are counted whose caller entered a queue of `ask` within
+    the span of `ask`. `ask.by` must be one of the dimensions in BY.
     """
     found: dict[Group, list[LostCall]] = {}
     for call in calls:

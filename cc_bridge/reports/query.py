@@ -75,9 +75,10 @@ class ReportQuery:
 
     @property
     def change(self) -> float:
-        """The instant at which the day `changed` starts, in UTC seconds since the epoch.
+        """The instant at which the day of a change starts, in UTC seconds since the epoch.
 
-        If `changed` is None, the result is the instant at which the day `first` starts.
+        The query names this day as `changed`. If it names none, the result is the instant at which the day
+        `first` starts.
         """
         return self.days.began(self.changed) if self.changed else self.since
 
@@ -87,23 +88,24 @@ class ReportQuery:
         return self.days.offsets(self.since, self.until)
 
     def of(self, queue: str) -> QueueSettings:
-        """Return the settings of a queue; `others` for a queue that `settings` does not name."""
+        """Return the settings of a queue. A queue that is not in `settings` has the settings `others`."""
         return self.settings.get(queue, self.others)
 
     @property
     def counted_by(self) -> Dimension:
         """The dimension by which SQL groups the rows for this report.
 
-        It differs from `by` only if the report is grouped by journey stage. SQL does not know the journey
-        stage of a queue. So SQL groups by queue, and `row` maps each queue to its stage.
+        It differs from `by` only if the report is grouped by journey stage: the stage of the customer journey
+        that the configuration assigns to each queue. The database does not contain the stages. So SQL groups
+        by queue, and `row` replaces each queue by its stage.
         """
         return Dimension.QUEUE if self.by is Dimension.STAGE else self.by
 
     def row(self, key: Group) -> Group:
-        """Return the key of the report row for a row that SQL returned with the key `key`.
+        """Return the key of the report row to which a row of the database with the key `key` is added.
 
-        If the report is grouped by journey stage, `key` is a queue and the result is the stage of this queue.
-        Otherwise the result is `key` itself.
+        The two keys differ only if the report is grouped by journey stage. Then `key` is a queue, and the
+        result is the journey stage that the configuration assigns to this queue.
         """
         return self.of(str(key)).stage if self.by is Dimension.STAGE else key
 

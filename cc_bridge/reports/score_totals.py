@@ -35,7 +35,8 @@ def by_key(ask: ReportQuery, rows: Iterable[AnswerCount]) -> tuple[dict[Group, S
 def scores(totals: ScoreTotals | None, kind: str, minimum: int) -> dict[str, Cell]:
     """Return the scores of one kind of question: name of the score -> figure.
 
-    The answers to all questions of this kind are added. A figure is None if there are no answers.
+    `totals` has the numbers of answers; the answers to all questions of this kind are added. A figure is None
+    if there are no answers. A figure of fewer than `minimum` answers is shown as "too few".
     """
     answers: Counter[int] = Counter()
     for (_question, its_kind), values in (totals or {}).items():
@@ -45,5 +46,8 @@ def scores(totals: ScoreTotals | None, kind: str, minimum: int) -> dict[str, Cel
 
 
 def all_scores(totals: ScoreTotals | None, minimum: int) -> dict[str, Cell]:
-    """Return the scores of all kinds of questions: name of the score -> figure, None without answers."""
+    """Return the scores of all kinds of questions: name of the score -> figure, None without answers.
+
+    `totals` has the numbers of answers. A figure of fewer than `minimum` answers is shown as "too few".
+    """
     return {name: cell for kind in KINDS for name, cell in scores(totals, kind, minimum).items()}

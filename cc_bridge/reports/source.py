@@ -139,12 +139,12 @@ class AttemptCount:
 
 @dataclass(frozen=True, slots=True)
 class RatedBy:
-    """The number of ratings with the same `value` (1 to 5) and the same value `key` of one `factor`.
+    """The number of ratings for one `value` (1 to 5), one `factor` and one `key`.
 
     A factor is a property of the rated call: the wait band, the number of talks (`agents_spoken`), the hour
-    of the answer, or the queue. For example, if the factor is the queue, `key` is its name. Each rating is
-    counted once for each factor. If the rated call is not stored, its wait band is -1 and its number of talks
-    is 0. The number 3 means three talks or more.
+    of the answer, or the queue. `key` is what the factor is for these ratings. For example, if the factor is
+    the queue, `key` is the name of the queue. Each rating is counted once for each factor. If the rated call
+    is not stored, its wait band is -1 and its number of talks is 0. The number 3 means three talks or more.
     """
 
     factor: Dimension | str
@@ -158,7 +158,8 @@ class JourneyCount:
     """The number of calls that have the same `key`, `queues`, `talks` and `answered`.
 
     `key` is the value of the report's dimension, such as the name of a queue. `queues` is the number of
-    queues in each of these calls, `talks` is the number of talks. Calls without a queue are not counted.
+    queues in each of these calls, `talks` is the number of talks. `answered` says whether an agent answered
+    these calls. Calls without a queue are not counted.
     """
 
     key: Group

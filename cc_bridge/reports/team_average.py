@@ -1,8 +1,8 @@
 """The team average next to an agent's own score, such that it reveals no other agent's score. Pure.
 
-An agent can subtract their own answers from an average. So an average is shown only if at least `minimum`
-answers rate other agents, at least `COLLEAGUES` others are rated, and no agent has more than half of these
-answers.
+An agent can subtract their own answers from an average. So an average is shown only under three conditions.
+At least `minimum` answers rate other agents. These answers rate at least four agents. No agent has more than
+half of them.
 
 The average includes the agent's own answers, so all agents see the same average. It is shown without n. It is
 rounded, because that hides a single answer: a mean to tenths, any other score to a whole number.

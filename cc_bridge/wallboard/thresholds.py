@@ -21,9 +21,10 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """The two thresholds of one figure, from which its severity is a warning or critical.
+    """The two thresholds of one figure: for a warning, and for the severity critical.
 
-    Higher values are worse if `critical` is at least `warning`. Otherwise lower values are worse.
+    A figure that reaches a threshold has its severity. Higher values are worse if `critical` is at least
+    `warning`. Otherwise lower values are worse, and a figure has the severity if it is below the threshold.
     """
 
     warning: float

@@ -7,8 +7,8 @@ call one after the other, and the events of up to `AT_ONCE` different calls at t
 An event leaves the outbox after its endpoint accepted it. If the daemon is killed in between, it sends the
 event again with the same id. So each event arrives at least once.
 
-The lock `_turn` serialises reads of due events and writes of results. An event is in `_running` until its
-result is stored. Otherwise a read that started before this write would return the event again.
+Reads of due events and writes of results never overlap, because of the lock `_turn`. An event whose result is
+not yet written is still due. So it stays in `_running`, and no second request is sent for it.
 """
 
 from collections import Counter as Tally
@@ -54,7 +54,7 @@ class PendingEvent(Protocol):
 
 
 class EventCount(Protocol):
-    """The interface of the counts of one endpoint's events in the outbox.
+    """The interface of an object with the numbers of one endpoint's pending and dead events in the outbox.
 
     A pending event waits for delivery. A dead event was given up.
     """
@@ -84,9 +84,9 @@ class EventStore(Protocol):
     def tidy(self, limits: Mapping[str, int], now: float) -> Mapping[str, int]:
         """Delete old events, and limit the number of each endpoint's events.
 
-        `limits` has the highest number of pending events and of dead events (given up) by endpoint. Above it,
-        the oldest pending events are given up and the oldest dead events are deleted. Return the number of
-        deleted dead events by endpoint.
+        Pending events wait for delivery, dead events were given up. `limits` has a number for each endpoint.
+        If an endpoint has more pending events than this number, the oldest are given up. If it has more dead
+        events than this number, the oldest are deleted. Return the number of deleted dead events by endpoint.
         """
 
     def delivered(self, endpoint: str, event_id: str, now: float) -> None:
@@ -95,7 +95,11 @@ class EventStore(Protocol):
     def failed(
         self, endpoint: str, event_id: str, attempts: int, next_attempt_at: float | None, reason: str
     ) -> None:
-        """Store a failed attempt and its reason; if `next_attempt_at` is None, the event is given up."""
+        """Store a failed attempt to send an event, with the reason.
+
+        `attempts` is the number of attempts so far. The event is due again at `next_attempt_at`, in UTC
+        seconds since the epoch. If it is None, the event is given up.
+        """
 
     def back(self, endpoint: str) -> None:
         """Make all pending events of an endpoint due now."""
@@ -345,7 +349,7 @@ class WebhookDeliveries:
                     logged = True
                     _log.error(
                         "cannot write to the webhook outbox: {error!r}; the result of a delivery is not"
-                        " stored, retrying every second",
+                        " yet stored, the write is retried every second",
                         error=error,
                     )
                 await deferLater(self._clock, _STORE_RETRY_SECONDS)

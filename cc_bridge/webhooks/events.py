@@ -70,7 +70,7 @@ class WebhookEvents:
     def of(self, record: Record) -> Iterator[tuple[str, WebhookEvent]]:
         """Yield the events of a record, each with the name of an endpoint that subscribes to it.
 
-        Raises ValueError or TypeError if a value cannot be written as JSON.
+        Raise ValueError or TypeError if a value cannot be written as JSON.
         """
         match record:
             case Call():

@@ -1,12 +1,12 @@
 """The retry policy of webhooks: the pause after a failure, and the point of giving up. Pure.
 
-Failures count for events and for endpoints. A rejected event waits, together with the later events of its
-call. The events of other calls are delivered meanwhile. An endpoint that fails three times in succession
-counts as unreachable. It then receives only one request at a time, after growing pauses, and each request has
-a different event. When one request succeeds, all waiting events are due.
+Failed attempts are counted for each event and for each endpoint. A rejected event waits, together with the
+later events of its call. The events of other calls are delivered meanwhile. An endpoint that fails three
+times in succession counts as unreachable. It then receives only one request at a time, after growing pauses,
+and each request has a different event. When one request succeeds, all waiting events are due.
 
-The clock may be set back. So a retry time that is further away than the longest possible pause is ignored,
-and the delivery is due.
+The clock may be set back, which would make a pause too long. So the end of a pause is ignored if it is
+further away than the longest possible pause.
 """
 
 from dataclasses import dataclass, replace
@@ -36,8 +36,8 @@ _GONE = 410  # the HTTP status Gone: the endpoint does not want the event, so it
 class RetryPolicy:
     """The retry policy for one endpoint: the pauses between attempts, and when an event is given up.
 
-    An event is given up after `max_attempts` attempts, or after an attempt at the age of `max_age_seconds`.
-    The pauses are in seconds.
+    After a failed attempt, an event is given up if there were `max_attempts` attempts, or if the event is at
+    least `max_age_seconds` old. The pauses are in seconds.
     """
 
     first_pause: float = 5.0
@@ -82,7 +82,8 @@ class DeliveryOutcome(Enum):
 def verdict(reply: WebhookReply, attempts: int, age: float, rules: RetryPolicy) -> DeliveryOutcome:
     """Return what happens to an event after an attempt: it is delivered, to be retried, or given up.
 
-    `attempts` is the number of attempts including this one. `age` is the age of the event in seconds.
+    `attempts` is the number of attempts including this one. `age` is the age of the event in seconds. The
+    HTTP status 410 (Gone) means that the endpoint does not want the event, so the event is given up.
     """
     if reply.taken:
         return DeliveryOutcome.DELIVERED

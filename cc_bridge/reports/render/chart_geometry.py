@@ -74,8 +74,8 @@ class Chart:
 def charts(table: ReportTable, wording: Localization) -> list[Chart]:
     """Return the charts of a table, one for each column that `table.charts` names.
 
-    The list is empty if the table has fewer than two rows. It is also empty for more than `_MOST_LINES` rows,
-    unless the rows are days, hours or weekdays.
+    A table of fewer than two rows has no chart. A table of more than 48 rows has none either, unless its rows
+    are days, hours or weekdays.
     """
     in_time = table.keys[-1][1] in _IN_TIME
     if len(table.rows) < 2 or (len(table.rows) > _MOST_LINES and not in_time):  # noqa: PLR2004 - one bar compares nothing
@@ -176,7 +176,7 @@ def _key(table: ReportTable, row: ReportRow, wording: Localization) -> str:
 def _short(table: ReportTable, row: ReportRow, wording: Localization) -> str:
     """Return the text of a row's key, short enough for a label under a bar.
 
-    A day is written without the year, an hour without the minutes and the end.
+    The label of a day is the date without the year. The label of an hour is two digits, such as `09`.
     """
     text = _key(table, row, wording)
     match table.keys[-1][1]:

@@ -24,7 +24,7 @@ _FORMULAS = tuple("=+-@\t\r")  # first characters with which a spreadsheet treat
 
 
 def as_csv(table: ReportTable, wording: Localization) -> str:
-    """Return a table as CSV. The n and interval of a figure are in additional columns after it."""
+    """Return a table as CSV. Further columns after a figure have its sample size (n) and its interval."""
     out = StringIO()
     lines = csv.writer(out)
     lines.writerow(
@@ -158,5 +158,9 @@ def _number(value: float | None) -> float | None:
 
 
 def _harmless(key: str | int) -> str | int:
-    """Return a key with a change that prevents a spreadsheet from treating it as a formula."""
+    """Return a key that a spreadsheet does not run as a formula.
+
+    A key that starts like a formula, such as with `=`, is returned with an apostrophe before it. Any other
+    key is returned unchanged.
+    """
     return f"'{key}" if isinstance(key, str) and key.startswith(_FORMULAS) else key

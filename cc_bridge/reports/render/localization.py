@@ -44,7 +44,8 @@ _ISOLATE, _LEFT_TO_RIGHT, _END = "\u2068", "\u2066", "\u2069"  # Unicode isolate
 def catalogue() -> Mapping[Language, Mapping[str, Any]]:
     """Return the words of texts.toml: language -> part of the file -> name of the text -> text.
 
-    The labels of scores are added to the parts `columns` and `words`.
+    The file has the labels of scores with the question kinds. They are added to the parts `columns` and
+    `words`.
     """
     found: Any = tomllib.loads((Path(__file__).parent / "texts.toml").read_text(encoding="utf-8"))
     for words in found.values():
@@ -61,7 +62,7 @@ def kpi_of(column: Column) -> Kpi | None:
 
 
 def score_labels(score: str) -> dict[Language, str]:
-    """Return the short label of a score in each language: language -> label."""
+    """Return the short label of the score called `score`: language -> label."""
     return {language: Localization(language).short(score) for language in LANGUAGES}
 
 
@@ -105,13 +106,14 @@ class Localization:
     def answer(self, kind: str, value: int) -> str:
         """Return the label of an answer, such as `2 of 5`.
 
-        If the kind of question is unknown, the label is the answer's value alone.
+        `kind` is the kind of the question. If texts.toml has no such kind, the label is the answer's value
+        alone.
         """
         text: str = catalogue()[self.language]["kinds"].get(kind, {}).get("answer", "{n}")
         return text.format(n=self.figures_of(str(value)))
 
     def short(self, score: str) -> str:
-        """Return the short label of a score; the score's name if the score is unknown."""
+        """Return the short label of a score, or the score's name if texts.toml has no such score."""
         kinds: Mapping[str, Any] = catalogue()[self.language]["kinds"]
         return next((kind["short"] for kind in kinds.values() if score in kind["scores"]), score)
 

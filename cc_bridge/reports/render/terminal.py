@@ -51,7 +51,7 @@ def _unobserved(report: Report, wording: Localization) -> str:
 
 
 def _drawn(table: ReportTable, wording: Localization) -> Iterator[Text | Drawn]:
-    """Yield a report table as a table that the library rich can print."""
+    """Yield one table object of the library rich, which prints the report table."""
     drawn = Drawn(title=wording.text("tables", table.name), title_justify="left", title_style="bold")
     for name, _ in table.keys:
         drawn.add_column(wording.text("by", name), overflow="fold")
