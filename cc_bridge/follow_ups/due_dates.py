@@ -1,4 +1,4 @@
-"""The due time of a follow-up: the end of a number of working hours after its cause. Pure.
+"""The due time of a follow-up: when a number of working hours has passed since its cause. Pure.
 
 Only time within the configured business hours counts as working time. If clocks change during business hours,
 the elapsed time counts, not the time on the clock. Business hours that pass midnight belong to the day on

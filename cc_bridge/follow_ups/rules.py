@@ -63,8 +63,8 @@ class AnswerFact:
 class FollowUpCause:
     """The cause of one follow-up: a visit or a survey answer, and the reason why it opens the follow-up.
 
-    `source` identifies the visit's call or the answer. Together with the PBX and the reason, it identifies
-    the cause.
+    `source` identifies the visit's call or the answer. The PBX, the reason and `source` together identify the
+    cause.
     """
 
     reason: FollowUpReason

@@ -54,8 +54,8 @@ Values = Mapping[tuple[str, ...], float]
 def _read(name: str, pbx: str, values: Values) -> Metric:
     """Return the gauge or counter called `name`, with one series for each entry of `values`.
 
-    A key of `values` is the series' label values without `pbx`. The label `pbx` of each series has the value
-    `pbx`.
+    A key of `values` is a series' label values without the label `pbx`. All series have the parameter `pbx`
+    as the value of this label.
     """
     known = BY_NAME[name]
     family = Family(known.kind, f"{PREFIX}{name}", known.help, pbx, *known.labels)
@@ -66,8 +66,8 @@ class QueueCollector(Collector):
     """Collects three figures of each queue, two of them about callers who hang up before the agent.
 
     The first figure is the queue's service level threshold. The second is the share of callers who were to be
-    invited to a survey but hung up before the agent. The third is the number of agents whose callers do so
-    unusually often. No metric names these agents; the reports do.
+    invited to a survey but hung up before the agent. The third is the number of agents whose callers hang up
+    first unusually often. No metric names these agents; the reports do.
     """
 
     def __init__(self, pbx: str, outliers: HangupOutliers, thresholds: Mapping[str, float]) -> None:

@@ -92,8 +92,8 @@ class MetricFamily:
         """Yield the label values of each series that exists with the value 0 from the start.
 
         They are the combinations of the label values in `initial`. The name of a queue is not known in
-        advance, so the caller adds the value of the label `queue`. Raise KeyError if `initial` lacks any
-        other label.
+        advance, so the caller adds the value of the label `queue`. Raise KeyError if another label of the
+        metric is not in `initial`.
         """
         return product(*(self.initial[label] for label in self.labels if label != "queue"))
 

@@ -171,10 +171,10 @@ class RecordMetrics:
         self.count("ring_attempts", ring.queue, ring.outcome)
 
     def count_talk(self, talk: Talk, wrap_up: float) -> None:
-        """Count a talk by who ended it, with its talk time, handling time and hold time.
+        """Count a talk by what ended it, and add its talk time, handling time and hold time.
 
         `wrap_up` is the wrap-up time after the talk in seconds. If the talk was observed only in part, its
-        times are unknown and are not counted.
+        times are unknown and are not added.
         """
         if not talk.partial:
             handle = talk.talk_seconds + wrap_up

@@ -50,7 +50,7 @@ _FACTORS: tuple[Dimension | str, ...] = (
 
 
 class _Ratings:
-    """The number of ratings, and of low ratings, that callers with one value of a factor gave.
+    """The numbers of ratings and of low ratings by the callers with one value of a factor.
 
     For example, if the factor is the queue, they are the ratings by the callers of one queue.
     """

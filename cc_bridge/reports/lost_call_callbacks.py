@@ -38,8 +38,8 @@ BY = tuple(_KEYS)
 def callback_table(ask: ReportQuery, calls: Iterable[LostCall]) -> ReportTable:
     """Return the table that counts lost calls by result: called back, called again, or neither.
 
-    `calls` may contain any lost calls. Only those are counted whose caller entered a queue of `ask` within
-    the span of `ask`. `ask.by` must be one of the dimensions in BY.
+    `ask` is the query of the table. A call of `calls` is counted if its caller entered a queue of the query
+    within the query's span. `ask.by` must be one of the dimensions in BY.
     """
     found: dict[Group, list[LostCall]] = {}
     for call in calls:

@@ -123,8 +123,8 @@ def build_board(
 ) -> Board:
     """Return the board of these queues, in the given order.
 
-    `now` has the current state. While the PBX is not observed, `now` is None, and `unobserved_since` is the
-    time since when. `today` has the counts of today, and `complete` is True if they include today's records
+    `now` has the current state. While the PBX is not observed, `now` is None and `unobserved_since` is the
+    start of the gap. `today` has the counts of today, and `complete` is True if they include today's records
     in the database. `seconds` returns a queue's service level threshold in seconds. `question` returns the
     survey question for a queue's rating, or None. With `names`, the board contains the agents with their
     names.

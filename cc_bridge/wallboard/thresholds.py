@@ -21,10 +21,10 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """The two thresholds of one figure: for a warning, and for the severity critical.
+    """The two limits of one figure, `warning` and `critical`, which decide its severity.
 
-    A figure that reaches a threshold has its severity. Higher values are worse if `critical` is at least
-    `warning`. Otherwise lower values are worse, and a figure has the severity if it is below the threshold.
+    If `critical` is at least `warning`, higher values are worse: a figure has the severity if it is at least
+    the limit. Otherwise lower values are worse: a figure has the severity if it is below the limit.
     """
 
     warning: float

@@ -24,7 +24,10 @@ _FORMULAS = tuple("=+-@\t\r")  # first characters with which a spreadsheet treat
 
 
 def as_csv(table: ReportTable, wording: Localization) -> str:
-    """Return a table as CSV. Further columns after a figure have its sample size (n) and its interval."""
+    """Return a table as CSV.
+
+    Additional columns after the column of a figure have its sample size (n) and the two ends of its interval.
+    """
     out = StringIO()
     lines = csv.writer(out)
     lines.writerow(

@@ -44,7 +44,7 @@ _ISOLATE, _LEFT_TO_RIGHT, _END = "\u2068", "\u2066", "\u2069"  # Unicode isolate
 def catalogue() -> Mapping[Language, Mapping[str, Any]]:
     """Return the words of texts.toml: language -> part of the file -> name of the text -> text.
 
-    The file has the labels of scores with the question kinds. They are added to the parts `columns` and
+    The file has the labels of scores in the part `kinds`. The result also has them in the parts `columns` and
     `words`.
     """
     found: Any = tomllib.loads((Path(__file__).parent / "texts.toml").read_text(encoding="utf-8"))
