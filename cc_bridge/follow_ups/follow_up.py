@@ -101,7 +101,10 @@ class FollowUp:
     linked_pbx: str = ""
 
     def overdue(self, now: float) -> bool:
-        """Return whether the follow-up is not closed and its due time has passed."""
+        """Return whether the follow-up is not closed and its due time has passed.
+
+        `now` is in UTC seconds since the epoch.
+        """
         return self.state in UNCLOSED and now > self.due_at
 
     @property
@@ -137,7 +140,7 @@ def detail_of_rating(kind: str, value: int) -> str:
 
 
 def short(follow_up_id: str) -> str:
-    """Return the first characters of a follow-up's id, as shown to people."""
+    """Return the first 8 characters of a follow-up's id, as shown to people."""
     return follow_up_id[:_SHORT]
 
 

@@ -92,7 +92,7 @@ class FollowUpRules:
     shared: Collection[str] = ()  # caller keys of shared numbers
 
     def of_answers(self, answers: Iterable[AnswerFact]) -> Iterator[FollowUpCause]:
-        """Yield a cause for each of these answers that opens a follow-up."""
+        """Yield a cause for each follow-up that these answers open."""
         for answer in answers:
             if self._has_caller(answer):
                 source = f"{answer.attempt_id}\0{answer.question}"
@@ -162,7 +162,10 @@ class FollowUpRules:
 
 
 def follow_up(cause: FollowUpCause, owner: str, due_at: float) -> FollowUp:
-    """Return the follow-up that a cause opens."""
+    """Return the follow-up that a cause opens.
+
+    `owner` is the owner of the queue, `due_at` is in UTC seconds since the epoch.
+    """
     about = cause.about
     return FollowUp(
         follow_up_id=cause.id,

@@ -2,8 +2,8 @@
 
 The HELP texts of metrics (`help_text`) and the page `config/docs/kpis.md` are made from the catalogue.
 
-Note: people read the formulas, and tests evaluate them. So if code computes a KPI, the formula uses the names
-in this code: the fields of VisitCounts, or the times of a record.
+Note: people read the formulas, and tests evaluate them. So the formula of a KPI that is computed in Python
+uses the names in the Python code: the fields of VisitCounts, or the times of a record.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,10 @@ __all__ = ["KPIS", "Kpi", "help_text", "page"]
 
 @dataclass(frozen=True, slots=True)
 class Kpi:
-    """The definition of one KPI. The formula of a KPI in `%` gives a fraction, which is shown times 100."""
+    """The definition of one KPI.
+
+    If the unit is `%`, the formula gives a fraction, and the fraction is shown times 100.
+    """
 
     name: str
     words: str  # the meaning, in words

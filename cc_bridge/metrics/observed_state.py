@@ -88,7 +88,8 @@ class LinkState(Protocol):
 class StoreState(Protocol):
     """The interface of the storage writer.
 
-    `backlog` is the number of records that wait in memory, `oldest_seconds` the age of the oldest of them.
+    `backlog` is the number of records in memory that are not yet stored, `oldest_seconds` the age of the
+    oldest of them.
     """
 
     written: dict[str, int]

@@ -255,7 +255,7 @@ class RecordMetrics:
         webhooks: WebhookState | None = None,
         digests: DigestState | None = None,
     ) -> None:
-        """Export the state of the live objects that are passed, at each scrape.
+        """Export the state of live objects of the daemon, such as the tracker, at each scrape.
 
         An object that is None is not in use, and its metrics are not exported.
         """

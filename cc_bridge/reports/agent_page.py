@@ -179,5 +179,8 @@ def _figure(unit: Unit, cell: Cell) -> dict[str, Any]:
 
 
 def _instant(at: float, ask: ReportQuery) -> str:
-    """Return an instant as ISO 8601 text in the contact centre's time zone, with the offset from UTC."""
+    """Return an instant as ISO 8601 text in the contact centre's time zone, with the offset from UTC.
+
+    `at` is in UTC seconds since the epoch. The time zone is in `ask.days`.
+    """
     return datetime.fromtimestamp(at, ask.days.zone).astimezone(ask.days.zone).isoformat(timespec="seconds")

@@ -26,7 +26,11 @@ _PERSIAN_UNTIL = 1700  # lower years are Persian: no call is from before the Gre
 
 @dataclass(frozen=True, slots=True)
 class UtcOffset:
-    """The number of seconds by which local clocks are ahead of UTC, valid until the instant `before`."""
+    """An offset of local time from UTC, with the instant at which it ends.
+
+    Until the instant `before`, local clocks are ahead of UTC by `seconds`. If `before` is None, the offset
+    has no end.
+    """
 
     before: float | None  # UTC seconds since the epoch at which the offset ends; None: no end
     seconds: int

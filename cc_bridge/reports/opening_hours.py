@@ -119,7 +119,10 @@ def hours(ask: ReportQuery, source: Source) -> Report:
 
 
 def _open(ask: ReportQuery, queue: str, weekday: int, hour: int) -> bool:
-    """Return whether a queue is open in some part of a local hour; True if the queue has no opening hours."""
+    """Return whether a queue is open in some part of a local hour; True if the queue has no opening hours.
+
+    `weekday` is 0 for Monday. `ask` has the opening hours of the queues.
+    """
     opening = ask.of(queue).opening
     return opening is None or any(
         opening.contains_minute(weekday, 60 * hour + minute) for minute in range(60)

@@ -100,8 +100,9 @@ _Cells = Callable[[ReportQuery, Group | None, VisitTotals, _Handled | None], tup
 def _threshold(ask: ReportQuery, key: Group | None) -> Cell:
     """Return the service level threshold in seconds that applies to a report row.
 
-    If the report is grouped by queue, a row has the threshold of its queue. Any other row, and the row of
-    totals, has the threshold that all queues share; None if the queues have different thresholds.
+    `key` is the key of the row; None means the row of totals. If the report is grouped by queue, a row has
+    the threshold of its queue. Any other row, and the row of totals, has the threshold that all queues share;
+    None if the queues have different thresholds.
     """
     if ask.by is Dimension.QUEUE and key is not None:
         return Figure(ask.of(str(key)).threshold)

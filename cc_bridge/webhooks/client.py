@@ -128,8 +128,8 @@ class _BytesProducer:
 class _DiscardBody(Protocol):
     """A receiver of a response body that discards the bytes, and closes the connection after 64 KiB.
 
-    `ended` fires when the response has ended or was too long. It fails if the connection was lost before the
-    end of the response.
+    The Deferred `ended` fires when the response has ended or was too long. It fails if the connection was
+    lost before the end of the response.
     """
 
     def __init__(self, ended: "Deferred[None]") -> None:
@@ -142,7 +142,7 @@ class _DiscardBody(Protocol):
             self.abort()
 
     def abort(self) -> None:
-        """Close the connection without waiting for the other side."""
+        """Close the connection without waiting until the server closes it too."""
         # Twisted 26.10 hides abortConnection behind a proxy. loseConnection is no substitute: with TLS it
         # waits, possibly for ever, until the other side closes too.
         transport: Any = getattr(self.transport, "_producer", None) or self.transport

@@ -7,8 +7,8 @@ call one after the other, and the events of up to `AT_ONCE` different calls at t
 An event leaves the outbox after its endpoint accepted it. If the daemon is killed in between, it sends the
 event again with the same id. So each event arrives at least once.
 
-Reads of due events and writes of results never overlap: see the lock `_turn`. An event whose result is not
-written is still due. So it stays in `_running`, and no second request is sent for it.
+The lock `_turn` keeps reads of due events and writes of results apart. An event is due until its result is
+written. So it stays in `_running` until then, and is not sent twice.
 """
 
 from collections import Counter as Tally

@@ -21,7 +21,7 @@ _SHORTEST, _LONGEST = 24, 64  # bytes of a key, as in the specification
 def keys_of(secrets: str) -> tuple[bytes, ...]:
     """Return the keys of one or more secrets, which are separated by spaces.
 
-    Raises ValueError for an invalid or missing secret; the error text does not contain the secret.
+    Raise ValueError for an invalid or missing secret; the error text does not contain the secret.
     """
     keys = []
     for secret in secrets.split():
@@ -41,8 +41,8 @@ def keys_of(secrets: str) -> tuple[bytes, ...]:
 def headers(keys: Sequence[bytes], event_id: str, timestamp: int, body: bytes) -> dict[str, str]:
     """Return the headers webhook-id, webhook-timestamp and webhook-signature of a request.
 
-    `timestamp` is the time of this attempt, in UTC seconds since the epoch. The last header has one signature
-    for each key.
+    `timestamp` is the time of this attempt, in UTC seconds since the epoch. The header webhook-signature has
+    one signature for each key.
     """
     signed = f"{event_id}.{timestamp}.".encode() + body
     signatures = (base64.b64encode(hmac.digest(key, signed, "sha256")).decode() for key in keys)
