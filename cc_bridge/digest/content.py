@@ -81,10 +81,11 @@ class DigestName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FollowUpSummary:
-    """The numbers of follow-ups that a digest shows: open ones, overdue ones and closed ones.
+    """The numbers of follow-ups that a digest shows: waiting (not closed), overdue and closed.
 
-    `waiting` and `overdue` are counted now. `closed` and `close_median` are for the period of the digest.
-    `closed_before` and `close_median_before` are for the earlier period with which the digest is compared.
+    `waiting` and `overdue` are counted now. `closed` and `close_median` are for the period of the digest;
+    `close_median` is the median time from opening to closing in seconds. `closed_before` and
+    `close_median_before` are the same for the earlier period with which the digest is compared.
     """
 
     waiting: int  # open and taken follow-ups now, including overdue ones

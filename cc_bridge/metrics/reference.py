@@ -3,7 +3,8 @@
 Pure. `cc-bridge metrics` prints the page, from the files in `config/prometheus/` and `config/grafana/`.
 
 A recorded series such as `queue:cc_bridge_visits:increase5m` contains a metric's name but is not the metric.
-A panel that uses the recorded series does not count as a use of the metric. The recording rule itself does.
+So the recording rule that creates the series counts as a use of the metric, but a panel that shows the series
+does not.
 """
 
 import json

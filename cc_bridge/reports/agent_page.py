@@ -1,4 +1,4 @@
-"""The agent page: talks, times, survey decisions, scores and comments of one agent for some days. Pure.
+"""The agent page: talks, times, survey decisions, scores and comments of one agent in a span of days. Pure.
 
 The page is the content of /api/agent. Talks and times come from the report `agents`, scores and the funnel
 from the report `voice`. Both reports are made from the rows of this agent only.

@@ -225,7 +225,10 @@ class Localization:
 
 
 def _minutes(seconds: float) -> str:
-    """Return a duration as text, `minutes:seconds`; a duration of less than ten seconds also has tenths."""
+    """Return a duration as minutes and seconds, such as `1:05`.
+
+    If a duration of less than ten seconds is not whole, it has tenths, such as `0:07.5`.
+    """
     if 0 < abs(seconds) < 10 and round(seconds, 1) != round(seconds):  # noqa: PLR2004 - the ten
         return f"0:{seconds:04.1f}" if seconds > 0 else f"−0:{-seconds:04.1f}"  # noqa: RUF001 - typography for readers
     whole = round(abs(seconds))
