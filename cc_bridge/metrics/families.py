@@ -557,7 +557,8 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "webhook_deliveries",
             "counter",
             "Webhook events by endpoint and result: delivered, failed (one attempt, to be retried), dead"
-            " (given up) or dropped (deleted, because the endpoint had too many dead events).",
+            " (given up) or dropped (dead and deleted, because the endpoint had too many dead events or the"
+            " event was older than 30 days).",
             "events",
             ("endpoint", "result"),
             "endpoints * 4",
