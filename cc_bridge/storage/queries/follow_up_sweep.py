@@ -127,14 +127,15 @@ class FollowUpSweep:
             waiting = stored.unlinked(connection, self._pbx, now - _DAY)
             if not waiting:
                 return
-            people = customers_of(connection, [each.caller_key for each in waiting])
+            people = customers_of(connection, [each.caller_key for each in waiting], self._desk.rules.shared)
             keys = {key for person in people.values() for key in person.keys}
             called: dict[str, list[tuple[str, str, float]]] = {}
             first = min(each.opened_at for each in waiting)
             for key, pbx, call_id, began_at in calls_after(connection, keys, first):
                 called.setdefault(key, []).append((pbx, call_id, began_at))
         for each in waiting:
-            found = _next_call(each, people[each.caller_key], called)
+            customer = people.get(each.caller_key)  # None: the number has become a shared one since
+            found = _next_call(each, customer, called) if customer is not None else None
             if found is not None and not self._stopping():
                 with self._engine.begin() as connection:
                     stored.linked(connection, each.follow_up_id, *found)

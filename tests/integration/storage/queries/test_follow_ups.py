@@ -426,6 +426,17 @@ def test_the_next_answered_call_is_linked_and_stays(engine):
     assert every(engine) == [found]
 
 
+def test_a_call_from_a_shared_number_is_linked_to_no_customer(engine):
+    write(engine, *(CustomerNumber(KEYS.key(number), "C-7", "", T) for number in (SARA, ALI)))
+    write(engine, *rated("1.1"))
+    shared = {KEYS.key(ALI)}
+    look(engine, shared=shared)
+    write(engine, call("8.1", ALI, at=T + 50))
+    assert look(engine, shared=shared).linked == 0
+    assert look(engine, shared=shared | {KEYS.key(SARA)}).linked == 0  # a number that became a shared one
+    assert look(engine).linked == 1
+
+
 def test_a_call_that_was_made_before_the_closing_is_linked_after_it(engine):
     write(engine, *rated("1.1"), *rated("2.1", ALI))
     look(engine)
