@@ -64,7 +64,7 @@ class CallerLookupScript:
     def _log_first(self, error: Exception) -> None:
         """Log the first of several failures in a row.
 
-        Only the error's class is logged, because its text can contain the number.
+        Only the class of `error` is logged, because its text can contain the caller's number.
         """
         if not self._failing:
             _log.warn(

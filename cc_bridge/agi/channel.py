@@ -1,7 +1,7 @@
 """An AGI channel: one call that Asterisk handed to cc_bridge. One command at a time runs on it.
 
-The exceptions are those of pyst2, so that a script for `asterisk.agi` reads the same. `AGIHangup` also means
-a lost connection. After an error has ended the channel, every further command raises the same error.
+The methods raise the exceptions of pyst2 (`asterisk.agi`). `AGIHangup` also means a lost connection. After an
+error has ended the channel, every further command raises the same error.
 
 If a command is sent while another one runs, Asterisk (16 and 22) stops the running command and never replies
 to it. So `execute` rejects a second command as an error of the calling code. Only `interrupt` sends a second
@@ -36,7 +36,10 @@ _ASCII_CODES = 128
 
 
 class PromptMissing(AGIAppError):  # type: ignore[misc]  # pyst2 is untyped
-    """Asterisk has no sound file of this name in the channel's language. The caller is still on the line."""
+    """Asterisk has no sound file of the requested name in the channel's language.
+
+    The caller is still on the line.
+    """
 
 
 class NotRecorded(AGIAppError):  # type: ignore[misc]  # pyst2 is untyped
@@ -56,7 +59,7 @@ class NoReply(AGIError):  # type: ignore[misc]  # pyst2 is untyped
 
 @dataclass(frozen=True, slots=True)
 class RecordResult:
-    """The result of RECORD FILE.
+    """The result of the AGI command RECORD FILE.
 
     seconds: length of the recording
     """
@@ -160,7 +163,8 @@ class AgiChannel:
     def interrupt(self) -> None:
         """Stop the running command, which plays a prompt or waits for a key. It then raises Interrupted.
 
-        A recording does not stop; its own limit ends it. If no command runs, this method does nothing.
+        A recording is not stopped: it ends at its own time limit. If no command runs, this method does
+        nothing.
         """
         if self._waiting is not None and not self._stopped_by:
             self._stopped_by = token_hex(8)
@@ -181,7 +185,7 @@ class AgiChannel:
         return reply.data.removesuffix(end)
 
     async def channel_status(self) -> int:
-        """Return Asterisk's state of the channel, 6 if it is up.
+        """Return the number of the channel's state in Asterisk; 6 means that the call is answered.
 
         Raises AGIHangup if the channel has ended.
         """

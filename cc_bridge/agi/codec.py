@@ -1,15 +1,14 @@
 """AGI's wire format: command lines, and the end and the meaning of replies. Without I/O.
 
-pyst2's method `AGI.get_result` parses the replies. This module keeps away input that `get_result` cannot
-handle:
+The method `AGI.get_result` of pyst2 parses the replies. It has limits:
 
-- If the input ends inside a 520 block, or a 520 has no usage lines, `get_result` never returns. It gets only
-  complete replies, each with a closing line.
-- `get_result` reads one line only. A line break in a value is replaced by a surrogate, which decoded UTF-8
-  never contains.
-- For a long word, its pattern takes quadratic time (0.5 s for 8 KB), hence `MAX_LINE`.
-- `get_result` does not know code 511 (the channel has ended), which means a hang-up.
-- `get_result` raises an error for a hang-up while recording. Only that reply has the recorded length.
+- A reply with code 520 (wrong use of a command) has several lines. Without its last line, `get_result` never
+  returns. So a last line is appended to each complete reply.
+- It reads one line only. So line breaks in a value are replaced by a surrogate, which decoded UTF-8 never
+  contains.
+- Its time grows with the square of a word's length (0.5 s for 8 KB), hence MAX_LINE.
+- It does not know code 511 (the channel has ended, a hang-up).
+- For a hang-up while recording, it raises an error without the recorded length. Here the error has the reply.
 """
 
 import re
@@ -57,7 +56,10 @@ class AgiReply:
 
 
 class _Grammar(AGI):  # type: ignore[misc]  # pyst2 is untyped
-    """pyst2's reply grammar without its `__init__`, which reads stdin and replaces the SIGHUP handler."""
+    """A parser of one AGI reply: pyst2's class `AGI` without its constructor.
+
+    That constructor reads stdin and replaces the SIGHUP handler.
+    """
 
     def __init__(self, text: str) -> None:
         self.stdin = StringIO(text)
@@ -67,8 +69,8 @@ class _Grammar(AGI):  # type: ignore[misc]  # pyst2 is untyped
 def command_line(command: str, *arguments: str | int) -> bytes:
     r"""Return the line of a command, with each argument quoted.
 
-    Raises ValueError for a text that Asterisk could not read back. Its parser knows the escapes `\\` and `\"`
-    only, so a line break or NUL cannot be escaped.
+    Raises ValueError for a line longer than MAX_COMMAND bytes, and for a text with a line break or NUL.
+    Asterisk's parser knows the escapes `\\` and `\"` only, so these characters cannot be escaped.
     """
     words = [command]
     for argument in arguments:

@@ -53,7 +53,8 @@ class ConsentScript:
     async def _key(self, language: str, channel: AgiChannel) -> str:
         """Play the question in the caller's language, or in an available one, and return the pressed key.
 
-        The key is empty if none came. Raises PromptMissing.
+        The key is empty if the caller pressed none. Raises PromptMissing if there is no recording of the
+        question.
         """
         base = language.replace("-", "_").partition("_")[0]
         speaks = next((each for each in (language, base, *self._sounds) if each in self._sounds), None)

@@ -44,9 +44,10 @@ class AgiEnvironmentReader:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> tuple[Request, bytes] | None:
-        """Add bytes, and return the request with the bytes after it once the empty line has arrived.
+        """Add received bytes; return the request when its header lines are complete, otherwise None.
 
-        The result is None before that. Raises BadAgiEnvironment, after which the parser cannot be used.
+        The header lines end with an empty line. The second item of the result is the bytes after it. Raises
+        BadAgiEnvironment for invalid header lines; the parser cannot be used afterwards.
         """
         self._buffer += data
         head, end, rest = bytes(self._buffer).replace(b"\r\n", b"\n").partition(b"\n\n")

@@ -1,8 +1,9 @@
 """The arguments with which the dialplan starts the survey script by AGI().
 
 The arguments contain the trigger of the survey. They also contain the agent's interface, for the case that
-the PBX was not observed. `extensions_cc_bridge.conf` passes (trigger, queue, interface, call). A dialplan of
-version 0.1 passed (queue, interface), and some dialplans pass no arguments.
+the PBX was not observed. `extensions_cc_bridge.conf` passes (trigger, queue, interface, call); `call` is the
+Uniqueid of the earlier call that a survey callback is about. A dialplan of version 0.1 passed (queue,
+interface), and some dialplans pass no arguments.
 """
 
 import re
@@ -28,7 +29,10 @@ class ScriptArguments:
 
 
 def parse_arguments(arguments: Sequence[str]) -> ScriptArguments:
-    """Return the arguments by their meaning. An unknown trigger counts as `queue`."""
+    """Return the arguments of the survey script as named values, given their list from the dialplan.
+
+    An unknown trigger counts as `queue`.
+    """
     given = list(arguments)
     if len(given) <= _OLD_FORM:
         given.insert(0, Trigger.QUEUE)

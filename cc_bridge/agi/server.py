@@ -154,7 +154,7 @@ class _FastAgiProtocol(Protocol):
             self._begin(*head)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: ARG002 (Twisted passes it)
-        """End the call; a running command raises AGIHangup."""
+        """End the call, because the connection was lost; a running command raises AGIHangup."""
         if self._channel is not None:
             self._channel.connection_lost()
         else:
@@ -218,7 +218,10 @@ class _FastAgiProtocol(Protocol):
         self._end()
 
     def _start_timer(self, seconds: float, then: Callable[..., None], *arguments: str) -> None:
-        """Start the connection's only timer, in place of an earlier one."""
+        """Call `then` with `arguments` after `seconds`.
+
+        A connection has only one timer, so an earlier timer is stopped.
+        """
         self._stop_timer()
         self._timer = self._factory.clock.callLater(seconds, then, *arguments)
 

@@ -2,10 +2,10 @@
 
 A caller may hang up at any moment. An answer is therefore on disk before the next prompt is sent. The attempt
 is stored when the survey starts, and again when it ends for any reason. If an answer cannot be stored in
-time, the caller hears the goodbye, as at the usual end.
+time, the caller hears the goodbye, and the survey ends.
 
-A survey lasts at most `max_seconds`. The last FAREWELL_SECONDS are kept for the goodbye. When they start, the
-current prompt is stopped, so that no survey ends without a goodbye.
+A survey lasts at most `max_seconds`. The last FAREWELL_SECONDS of this time are kept for the goodbye. When
+only this time is left, the current prompt is stopped, so that no survey ends without a goodbye.
 """
 
 import re
@@ -67,7 +67,7 @@ StoreRecord = Callable[[SurveyAttempt | Answer | OptOut], Deferred[Any]]
 
 @dataclass(frozen=True, slots=True)
 class SurveyContext:
-    """The functions and settings that all surveys of one PBX share, as described at `SurveyScript`."""
+    """The functions and settings that all surveys of one PBX share; SurveyScript describes them."""
 
     pbx: str
     store: StoreRecord
@@ -113,7 +113,7 @@ class SurveySession:
         await self._store(self._attempt)
 
     def _new_attempt(self) -> SurveyAttempt:
-        """Return the attempt at its start, without a result."""
+        """Return the SurveyAttempt record for the start of the survey; its result is `started`."""
         attribution, started_at = self._invitation.attribution, self._context.now()
         rated = attribution.last
         return SurveyAttempt(
@@ -247,7 +247,8 @@ class SurveySession:
     async def _stop_asking(self) -> StepResult:
         """Store the caller's opt-out. Return NOT_STORED if that failed, otherwise DONE.
 
-        Nothing is stored for a withheld number, because the caller cannot be recognised again.
+        For a withheld number, nothing is stored, because the caller cannot be recognised again. The result is
+        DONE.
         """
         caller_key = self._attempt.caller_key
         if not caller_key:
@@ -283,7 +284,10 @@ class SurveySession:
         return f"{self._context.recordings}/{name[-_LONGEST_NAME:]}"
 
     def _answer(self, answered: Save) -> Answer:
-        """Return the record of a valid answer."""
+        """Return the Answer record for the valid answer in the step `answered`.
+
+        It names the queue and agent that the answer rates.
+        """
         question = answered.question
         rated = self._invitation.attribution.rated(question.rates)
         return Answer(
@@ -344,12 +348,12 @@ async def _store_within(
     in_time: Deferred[bool] = Deferred()
 
     def resolve(stored: bool) -> None:
-        """Fire `in_time` with the result, unless it has fired already."""
+        """Fire the Deferred `in_time` with the result, unless it has fired already."""
         if not in_time.called:
             in_time.callback(stored)
 
     def failed(failure: Failure) -> None:
-        """Log a failed store."""
+        """Log that the record was not stored, and fire the Deferred `in_time` with False."""
         kind, level = type(record).__name__, LogLevel.critical
         _log.failure(
             "cannot store the {kind} of the survey on channel {uniqueid!r}; the survey ends",

@@ -3,8 +3,9 @@
 The services are, among others, the AMI link, surveys, storage, metrics and web pages.
 
 Services start in the order of `_add_children` and stop in reverse order. At a stop, surveys in progress
-finish first, because the storage writer must still store their answers. Then the AMI link closes, the writer
-flushes, and the forwarder ends. The HTTP server closes last, so that /readyz and /metrics stay available
+finish first, because the storage writer must still store their answers. Then the AMI link closes, and the
+writer stores the remaining records. With a database server, the forwarder, which copies records from the
+journal to the server, stops next. The HTTP server closes last, so that /readyz and /metrics stay available
 during the shutdown.
 """
 

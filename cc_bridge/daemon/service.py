@@ -49,9 +49,10 @@ class Context:
 
 
 def per_queue(*options: str) -> tuple[str, ...]:
-    """Return the patterns that match these options of a queue in the configuration.
+    """Return the patterns that match these options in the configuration section of any queue.
 
-    The options are matched in the section `[queue_defaults]` and in each section `[queues.NAME]`.
+    The sections are `[queue_defaults]` and `[queues.NAME]`. So the patterns of the option `owner` are
+    `queue_defaults.owner` and `queues.*.owner`.
     """
     return tuple(f"{table}.{option}" for option in options for table in ("queue_defaults", "queues.*"))
 
@@ -81,8 +82,8 @@ class DaemonService(Service):
     def stop(self) -> Deferred[None] | None:
         """Stop the work of the service; does nothing unless overridden.
 
-        Services stop in reverse order. The result is None if the next service may stop immediately.
-        Otherwise it is a Deferred that fires when the next service may stop.
+        The daemon stops its services one after the other. Return None if it may stop the next service
+        immediately. Otherwise return a Deferred that fires when it may stop the next service.
         """
 
     def reconfigure(self, config: Config) -> None:
@@ -94,7 +95,10 @@ class DaemonService(Service):
 
 
 class SequentialServices(MultiService):
-    """Services that start in order and stop in reverse order, one after the other."""
+    """A group of services that start in the order in which they were added and stop in reverse order.
+
+    Each service stops only after the previous one has stopped.
+    """
 
     taken_over: ClassVar[tuple[str, ...]] = ()
     """Options that this object reads from its own `config` at each use, so that a reload applies them."""
@@ -163,8 +167,8 @@ def _with_queues(config: Config, queues: Collection[str]) -> Config:
 def changed_options(before: BaseModel, after: BaseModel, prefix: str = "") -> Iterator[str]:
     """Yield the names of the options that differ between two configurations of the same type.
 
-    A name is complete, such as `survey.directory` or `queues.sales.owner`. `prefix` is the name of the
-    section that is compared, with a final dot.
+    A name is complete, such as `survey.directory` or `queues.sales.owner`. If `before` and `after` are one
+    section of the configurations, `prefix` is the name of this section with a final dot.
     """
     for name in type(before).model_fields:
         old, new, option = getattr(before, name), getattr(after, name), f"{prefix}{name}"
@@ -175,7 +179,11 @@ def changed_options(before: BaseModel, after: BaseModel, prefix: str = "") -> It
 
 
 def _taking(before: _Model, after: _Model, taken: Collection[str], prefix: str = "") -> _Model:
-    """Return a copy of `before` in which the options named in `taken` have their values from `after`."""
+    """Return a copy of `before` in which the options named in `taken` have their values from `after`.
+
+    If `before` and `after` are one section of two configurations, `prefix` is the name of this section with a
+    final dot.
+    """
     update: dict[str, Any] = {}
     for name in type(before).model_fields:
         old, new, option = getattr(before, name), getattr(after, name), f"{prefix}{name}"
@@ -198,10 +206,11 @@ def _is_nested(value: object) -> bool:
 
 
 def _tables(old: Any, new: Any, option: str) -> Iterator[tuple[str, BaseModel, BaseModel]]:
-    """Yield name, old value and new value of each configuration section that an option holds.
+    """Yield the name, old value and new value of each configuration section in the value of one option.
 
-    `old` and `new` are the values of the option in two configurations. An option without sections yields
-    nothing.
+    `option` is the option's complete name; `old` and `new` are its values in two configurations. A value may
+    be a section, or a mapping of names to sections, such as `queues`. For any other value, nothing is
+    yielded.
     """
     if isinstance(old, BaseModel):
         yield option, old, new

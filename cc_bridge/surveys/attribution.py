@@ -1,6 +1,6 @@
 """Attribution: which agent a survey answer rates. Pure.
 
-The agent is found from the talks of the call.
+The talks of the call show which agents the caller talked with.
 """
 
 from collections.abc import Sequence

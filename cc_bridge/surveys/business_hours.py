@@ -20,7 +20,7 @@ _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class BusinessHours:
-    """A daily span of minutes on some weekdays: from the minute `begin` until before the minute `end`.
+    """A daily span of minutes on some weekdays; it starts at the minute `begin` and ends before `end`.
 
     If `end` is not later than `begin`, the span ends on the next day.
     """

@@ -33,7 +33,10 @@ _DIALABLE = re.compile(r"\+?[0-9]{3,15}", re.ASCII)  # E.164 has up to 15 digits
 
 
 def dialable(number: str) -> bool:
-    """Return whether a text is a phone number, so that it contains nothing that a dialplan could execute."""
+    """Return whether a text is a phone number: 3 to 15 digits, with or without a leading `+`.
+
+    Such a text contains nothing that a dialplan could execute.
+    """
     return _DIALABLE.fullmatch(number) is not None
 
 
@@ -77,7 +80,11 @@ class CallbackRules:
 
 @dataclass(frozen=True, slots=True)
 class CallbackCandidate:
-    """A caller who hung up before the agent and so missed the survey, with the missed invitation."""
+    """A caller who may be called back for a survey.
+
+    The caller hung up before the agent did, and so never reached the survey. `invitation` is the invitation
+    that the caller would have received.
+    """
 
     uniqueid: str  # Asterisk's Uniqueid of the call that the survey rates
     number: str = field(repr=False)
@@ -174,7 +181,11 @@ class CallbackPlan:
         return calling
 
     def record_result(self, uniqueid: str, result: CallResult, now: float) -> None:
-        """Record the result of a call to a candidate that `due` returned."""
+        """Record the result of a call to a candidate that `due` returned.
+
+        If the number was busy for the first time, the callback is planned once more. If it was busy again, or
+        the call failed in another way, the callback ends. `uniqueid` is the candidate's.
+        """
         self.results[result] += 1
         callback = self._callbacks.get(uniqueid)
         following = _AFTER_RESULT.get(callback.state, {}).get(result) if callback is not None else None
@@ -190,8 +201,8 @@ class CallbackPlan:
         """Remove a callback whose call was made, and return its invitation.
 
         Return None if there is no such callback or its call was not made yet. `uniqueid` is the Uniqueid of
-        the earlier call, which the survey rates. The dialplan may ask for the invitation before Asterisk's
-        manager interface reports that the callback was answered.
+        the earlier call, which the survey rates. The dialplan may ask for the invitation before the AMI event
+        that reports the answer to the callback has arrived.
         """
         callback = self._callbacks.get(uniqueid)
         if callback is None or callback.state in _DUE:

@@ -56,7 +56,11 @@ class NotAskedReason(StrEnum):
 
 
 class SurveyStage(StrEnum):
-    """A survey decision that is not a reason against an invitation; such a reason is a NotAskedReason."""
+    """The survey decision on a caller if there is no reason against an invitation.
+
+    The caller is invited, or would have been invited but hung up before the agent did. A reason against an
+    invitation is a NotAskedReason.
+    """
 
     INVITED = "invited"
     CALLER_LEFT_FIRST = "caller_left_first"  # eligible, but the caller hung up before the agent did
@@ -164,7 +168,8 @@ def decide(
 ) -> NotAskedReason | None:
     """Return the reason why a caller is not invited; None for a caller who is invited.
 
-    `sample_id` is Asterisk's Linkedid of the call; the random sample depends on it.
+    `sample_id` is Asterisk's Linkedid of the call. It decides whether the call is in the sample of callers
+    who may be invited.
     """
     case = _Case(candidate, rules, history, sample_id)
     return next((reason for reason, holds in _REASONS if holds(case)), None)
@@ -187,10 +192,10 @@ def decide_after_hangup(
 
 
 def is_sampled(sample_id: str, percent: float) -> bool:
-    """Return whether a call is in a random sample of `percent` per cent of all calls.
+    """Return whether a call is in a sample of `percent` per cent of all calls.
 
-    The result depends only on the arguments, so it is the same on each machine and at any time. For a sample
-    of one call in N, `percent` is 100 / N. A call that is in a sample is also in each larger sample.
+    A hash of `sample_id` decides, so the result is the same on each machine and at any time. For a sample of
+    one call in N, `percent` is 100 / N. A call that is in a sample is also in each larger sample.
     """
     digest = sha256(_SALT + sample_id.encode(errors="replace")).digest()
     return int.from_bytes(digest[:8]) < percent / 100 * 2**64

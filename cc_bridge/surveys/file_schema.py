@@ -44,7 +44,7 @@ class BranchTable(SurveyTable):
 
 
 class _QuestionTable(SurveyTable):
-    """Base class of the TOML tables of questions: the keys that questions of all kinds have."""
+    """Base class of the TOML tables of questions; its fields are the TOML keys of every kind of question."""
 
     id: Identifier
     ask: Identifier

@@ -4,7 +4,8 @@ A survey starts only if the agent hangs up first. An agent who wants no survey c
 caller hangs up. So the share of callers who hang up first is compared between the agents of a queue.
 
 Only two results of a survey decision count: `caller_left_first` (the caller hung up first) and `invited` (the
-agent hung up first). Decisions on callbacks are left out, because their callers are counted already.
+agent hung up first). Decisions on callbacks are left out: each concerns a caller whose call was counted
+already.
 
 Note: a large share alone means nothing, since most callers who hang up first are simply done. Agents also
 differ for honest reasons. An outlier is a reason to listen to calls, not a verdict.
@@ -31,7 +32,10 @@ Z = NormalDist().inv_cdf(1 - _ONE)
 
 
 class FunnelRow(Protocol):
-    """The interface of a survey decision to be counted: a SurveyDecision or a database row has it."""
+    """A survey decision to be counted.
+
+    A SurveyDecision has these attributes, and so has a HangupCount, in which a report counts equal decisions.
+    """
 
     @property
     def queue(self) -> str: ...
@@ -47,7 +51,7 @@ class FunnelRow(Protocol):
 class AgentShare:
     """The share of one agent's callers in one queue who hung up first, and whether the agent is an outlier.
 
-    Shares and bounds are from 0 to 1.
+    HangupOutliers says when an agent is an outlier. Shares and bounds are from 0 to 1.
     """
 
     queue: str
@@ -64,7 +68,7 @@ class AgentShare:
 class QueueShare:
     """The share of one queue's callers who hung up first, and the number of agents that are outliers.
 
-    The share is from 0 to 1.
+    HangupOutliers says when an agent is an outlier. The share is from 0 to 1.
     """
 
     queue: str
@@ -89,11 +93,11 @@ class _HangupCounts:
 class HangupOutliers:
     """Counts the callers who hung up first, for each agent in each queue, and finds the outliers.
 
-    An agent in a queue is an outlier if two conditions hold. First, the agent's share of such callers must
-    exceed the share of the queue's other agents together, and the lower confidence bound of the difference
-    must be above 0. The bound leaves out one case in 1,000, as in comparisons of hospitals (Spiegelhalter,
-    Statistics in Medicine 24, 2005). This condition is not enough: with 4,000 pairs of agent and queue,
-    chance alone makes 4 or more pairs meet it.
+    An agent in a queue is an outlier if two conditions hold. First, the agent's share of callers who hung up
+    first must exceed the share of the queue's other agents together. The lower confidence bound of the
+    difference must be above 0. The bound leaves out one case in 1,000, as in comparisons of hospitals
+    (Spiegelhalter, Statistics in Medicine 24, 2005). This condition is not enough: with 4,000 pairs of agent
+    and queue, chance alone makes 4 or more pairs meet it.
 
     Second, the probability that chance alone gives the agent this many hang-ups must not exceed a limit. The
     more pairs are compared, the lower is the limit (Bonferroni correction). Then at most one report in 40 has
@@ -101,8 +105,9 @@ class HangupOutliers:
     hang-ups are few. The metrics repeat the test continuously, so they show an outlier by chance more often
     than a report.
 
-    `minimum` is the number of callers that an agent needs, and that the queue's other agents need together.
-    With `fades`, old callers lose weight: an agent's counts are halved when they reach REMEMBERED.
+    The agent, and the queue's other agents together, must each have at least `minimum` callers. Otherwise the
+    agent is not an outlier. If `fades` is True, an agent's counts are halved when they reach REMEMBERED, so
+    that older callers lose weight.
     """
 
     def __init__(self, minimum: int = MINIMUM, *, fades: bool = True) -> None:
@@ -121,8 +126,8 @@ class HangupOutliers:
     def count(self, entry: FunnelRow, times: int = 1) -> None:
         """Count a survey decision, `times` times.
 
-        A decision is ignored if its stage is neither `invited` nor `caller_left_first`, or if it is on a
-        callback.
+        A decision is ignored if its stage is neither `invited` nor `caller_left_first`. A decision on a
+        callback is also ignored.
         """
         if (
             entry.stage not in {SurveyStage.CALLER_LEFT_FIRST, SurveyStage.INVITED}
@@ -189,9 +194,10 @@ def _sum(agents: dict[str, _HangupCounts]) -> _HangupCounts:
 
 
 def _p_value(own: _HangupCounts, others: _HangupCounts) -> float:
-    """Return the probability that an agent has this many hang-ups or more by chance (Fisher's exact test).
+    """Return the probability that chance alone gives an agent this many hang-ups or more.
 
-    `own` counts the callers of the agent, `others` the callers of the queue's other agents.
+    The probability comes from Fisher's exact test. `own` counts the callers of the agent, and `others` the
+    callers of the queue's other agents. A hang-up is a caller who hung up first.
     """
     both = _HangupCounts(own.left_first + others.left_first, own.n + others.n)
     likelihood = exp(_log_ways(own) + _log_ways(others) - _log_ways(both))

@@ -3,10 +3,11 @@
 The daemon fills the history from the database at start and reads the database again every minute, because
 daemons of other PBXs and the command `cc-bridge opt-out` write there too. The daemon also adds each survey
 attempt of its own PBX as soon as the attempt starts. No method waits for the database. While the database is
-away, surveys are decided with what is in memory.
+away, survey decisions use the history in memory.
 
-Note: each attempt and each opt-out may arrive late and several times. Adding it again changes nothing. Only
-surveys of this PBX are counted per queue and agent, because another PBX may have a queue of the same name.
+Note: the same attempt or opt-out may be added late and several times. A repeated addition changes nothing.
+Only surveys of this PBX are counted per queue and agent, because another PBX may have a queue of the same
+name.
 
 Pure.
 """
@@ -85,11 +86,11 @@ class SurveyHistory:
         return opt_out is not None and opt_out.opted_out
 
     def snapshot(self, candidate: SurveyCandidate, midnight: float, running: int) -> SurveyHistorySnapshot:
-        """Return the survey history that decides whether the candidate is invited.
+        """Return the part of the survey history that the survey decision on a candidate needs.
 
-        The result also has the numbers of surveys for which there are limits: today's surveys of the queue
-        and of the agent, and `running`, the number of other surveys in progress. `midnight` is the start of
-        the local day in UTC seconds since the epoch.
+        The result also has the numbers of surveys for which there are limits: today's surveys of the
+        candidate's queue and agent, and `running`, the number of other surveys in progress. `midnight` is the
+        start of the local day in UTC seconds since the epoch.
         """
         return SurveyHistorySnapshot(
             last_asked_at=self._last.get(candidate.caller_key),

@@ -127,9 +127,10 @@ class Interview:
         return found(self) if found is not None else self._part("error")
 
     def _meaning(self, event: StepResult | KeyPressed | CommentRecorded) -> _Meaning:
-        """Convert the outcome of a step into its meaning, with which `next` looks up the state table.
+        """Return the meaning of a step's outcome, which is a key of the state table.
 
-        The meaning of keys and of silence depends on the current question.
+        The meaning of pressed keys and of silence depends on the current question. For example, a key may be
+        an answer, a refusal or an invalid key. Other outcomes are their own meaning.
         """
         if isinstance(event, CommentRecorded):
             self._value = event.seconds
@@ -165,8 +166,8 @@ class Interview:
     def _lead_in(self, prompt: str | None) -> Step:
         """Return the step that plays `prompt` before the current question.
 
-        Without a prompt, the step asks the question directly. If no question is left, the step thanks the
-        caller.
+        Without a prompt, return the step that asks the question. If no question is left, return the step that
+        thanks the caller.
         """
         if self._walked:
             return self._thank()

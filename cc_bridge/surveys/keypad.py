@@ -25,7 +25,7 @@ class KeypadMeaning(Enum):
 
 
 class KeypadInput:
-    """Collects the keys that a caller presses for one question."""
+    """The keys that a caller has pressed so far to answer one question."""
 
     def __init__(self, question: Question, skip_key: str | None, opt_out_key: str | None) -> None:
         self.heard = False  # the question was played; earlier keys are typed ahead

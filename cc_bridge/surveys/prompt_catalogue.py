@@ -16,7 +16,7 @@ FOLDER = "cc_bridge"  # inside a language's sound folder; separates these files 
 
 
 class AsteriskSound(SurveyTable):
-    """A prompt for which a recording from Asterisk's own sound packages is used."""
+    """A prompt whose recording comes from Asterisk's own sound packages; `asterisk` is the file's name."""
 
     asterisk: str = Field(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")
 

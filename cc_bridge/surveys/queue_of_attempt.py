@@ -1,8 +1,9 @@
-"""The queue in which a caller was asked, for each survey answer.
+"""The queue in which each survey was started, so that the survey's answers can be counted in this queue.
 
-The metrics and the wallboard count an answer in the queue in which the caller was asked. An Answer names only
-the rated queue, which is empty if the answer rates the company. The SurveyAttempt names the other queue. So
-the queues of the surveys in progress are kept in memory, by the id of the survey attempt.
+A SurveyAttempt names the queue in which the caller was invited. The metrics and the wallboard count the
+answers of the attempt in this queue. An Answer names only the queue that it rates, which is empty if the
+answer rates the company. So the queues of the surveys in progress are kept in memory, by the id of the survey
+attempt.
 """
 
 from cc_bridge.records import Answer, SurveyAttempt

@@ -1,6 +1,6 @@
 """The steps of an interview and their outcomes. Pure.
 
-`interview.py` returns the next Step. `agi/survey_script.py` performs the step and returns its StepOutcome.
+`interview.py` returns the next Step. `agi/survey_session.py` performs the step and returns its StepOutcome.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,10 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """The step that switches to the language that the caller chose; its outcome is DONE."""
+    """The step that stores the language that the caller chose, and switches the survey to this language.
+
+    Its outcome is DONE or NOT_STORED.
+    """
 
     language: str
 
@@ -104,7 +107,7 @@ class StopAsking:
 class Finish:
     """The last step of an interview; it has the result of the survey.
 
-    `reason` says why the survey is not complete.
+    `reason` says why the survey is not complete; it is empty for a complete survey.
     """
 
     result: SurveyResult
@@ -115,7 +118,10 @@ Step = Begin | Speak | AskKey | Play | Listen | RecordComment | Save | StopAskin
 
 
 class StepResult(Enum):
-    """The outcome of a step, unless it is a KeyPressed, a CommentRecorded or an InterviewEnd."""
+    """The outcome of a step that needs no further data, such as DONE or SILENCE.
+
+    A KeyPressed, a CommentRecorded or an InterviewEnd is the outcome in all other cases.
+    """
 
     DONE = auto()  # played, or stored
     SILENCE = auto()  # no key was pressed, or no word was said

@@ -134,10 +134,11 @@ def _lines(text: str) -> Iterator[tuple[KeyPath, int]]:
 
 
 def _inside_lists(keys: KeyPath, counts: dict[KeyPath, int], *, new: bool) -> KeyPath:
-    """Return the path of a table header, such as `questions.0` for the first `[[questions]]`.
+    """Return the path of a table, given the keys of its header in the file.
 
-    In the path, the name of each list of tables is followed by the index of the table. `new` means that the
-    header starts another table of a list. `counts` has the index of the last table of each list; it is
+    In the path, the name of each list of tables is followed by the index of the table: the first header
+    `[[questions]]` has the path `questions.0`. `new` is True for a header in double brackets, which starts
+    another table of a list. `counts` maps the path of each list to the index of its last table; it is
     updated.
     """
     path: KeyPath = ()

@@ -47,7 +47,7 @@ def _question_definition(question: Question) -> dict[str, object]:
 
 
 class SurveyVersions:
-    """The first known definition of each version of each survey on each PBX."""
+    """The known survey definitions: for each PBX, survey and version number, the definition seen first."""
 
     def __init__(self) -> None:
         self._first: dict[tuple[str, str, int], SurveyDefinition] = {}

@@ -1,5 +1,7 @@
 """The periodic job that sends digests by mail when they are due. Digests are off by default.
 
+A digest is a mail with the figures of a day, week or month.
+
 `digest/delivery.py` needs the packages of the extra `report`. So it is imported at the first run, not with
 this module.
 """
@@ -44,11 +46,14 @@ def _send(
 
 
 class DigestJob(PeriodicJob["DigestRunResult"]):
-    """The digest job of one daemon. The constructor raises ConfigError if digests cannot be sent.
+    """The digest job of one daemon.
 
-    The metrics read three attributes, each of which maps a digest frequency (day, week or month) to a number.
-    `failures` has the number of mails that were given up. `due_at` has the time at which a digest was last
-    due, and `last_sent_at` the time at which one was last sent (0: never), both in UTC seconds.
+    The constructor raises ConfigError if the mail password or a package that digests need is missing.
+
+    Three attributes are read by the metrics. Each maps the configured digest frequency (day, week or month)
+    to a number. `failures` has the number of mails that failed and are not retried. `due_at` has the time at
+    which a digest was last due. `last_sent_at` has the time at which a digest was last sent (0: never). Times
+    are UTC seconds. All three mappings are empty while digests are off.
     """
 
     name = "digest delivery"
@@ -122,7 +127,7 @@ class DigestJob(PeriodicJob["DigestRunResult"]):
 
 
 def check_digest(config: Config) -> None:
-    """Raise ConfigError if the mail password cannot be read or a package that digests need is missing."""
+    """Raise ConfigError if the mail password is unreadable or a package for enabled digests is missing."""
     config.digest.smtp_password()
     needed = ["jinja2"] + (["persiantools"] if config.reports.calendar == "persian" else [])
     if config.digest.enabled and not all(map(find_spec, needed)):

@@ -1,10 +1,12 @@
 """The periodic job that opens follow-ups, links later calls to follow-ups and counts follow-ups.
 
 It runs every five seconds. A record may reach the database long after its call, for example after an outage
-of the database server. So each run reads again the records from ten minutes before the previous run. If a
-record was waiting to be written then, the run reads from ten minutes before that record. The first run after
-a start, and then one run in each hour, reads at least one day. The first run also reads the records since the
-last daemon stopped.
+of the database server. So each run also reads older records again:
+
+- A run reads the records since ten minutes before the previous run. If records were waiting to be written at
+  the previous run, it reads the records since ten minutes before the oldest of them started to wait.
+- The first run after a start, and then one run in each hour, reads the records of at least one day. The first
+  run also reads all records since the last daemon stopped.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -54,7 +56,8 @@ class FollowUpJob(PeriodicJob[None]):
     """The job that keeps the follow-ups of one PBX up to date.
 
     `notify` reports opened and closed follow-ups to the webhooks. `waits` returns for how many seconds the
-    oldest record has been waiting for the database. `now` returns the PBX's clock in UTC seconds.
+    oldest record has been waiting for the database. `count` counts follow-ups for the metrics. `now` returns
+    the PBX's clock in UTC seconds.
     """
 
     name = "follow-up update"
@@ -73,11 +76,11 @@ class FollowUpJob(PeriodicJob[None]):
         now: Callable[[], float],
         observed_until: float | None = None,
     ) -> None:
-        """Create the job.
+        """Create the job; the class describes the functions among the arguments.
 
         `shared` holds the caller keys of numbers that many people share; their calls open no follow-up.
-        `observed_until` is the time (UTC seconds) up to which an earlier daemon observed this PBX; None if
-        there was none.
+        `observed_until` is the time (UTC seconds) up to which an earlier daemon observed this PBX, None if
+        there was no earlier daemon.
         """
         super().__init__(context)
         self._engine = context.database.engine
@@ -126,9 +129,9 @@ class FollowUpJob(PeriodicJob[None]):
         self._count_sweep()
 
     def _count_sweep(self) -> None:
-        """Report the last run's opened and closed follow-ups to the metrics, and log the opened ones.
+        """Count the follow-ups that the last run opened and closed in the metrics; log how many it opened.
 
-        A failed run is reported too, because it may have opened some before the error.
+        A failed run is counted too, because it may have opened follow-ups before its error.
         """
         self._count(self._sweep.opened, self._sweep.closed, self._counts)
         if opened := self._sweep.opened.total():

@@ -25,7 +25,7 @@ _MANY = 7
 class RollupJob(PeriodicJob[int]):
     """The job that refreshes the rollups (counted figures of past days) of all PBXs in the database.
 
-    A run ends after the current day when the daemon stops.
+    When the daemon stops, a run ends after the day whose figures it is counting.
     """
 
     name = "rollup refresh"

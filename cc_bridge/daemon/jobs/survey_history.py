@@ -1,8 +1,9 @@
 """The periodic job that reads past surveys, callbacks, opt-outs and survey definitions from the database.
 
 The daemons of other PBXs and the command `cc-bridge opt-out` write to the same database. So this job reads
-the records of the last hour each minute. Once an hour it reads all days on which a past survey or callback
-can still prevent a new one, because older records may have waited in another daemon's journal.
+the records of the last hour each minute. A record may also reach the database late, because it waited in the
+journal of another daemon. So once an hour the job reads all records that can still prevent a new survey or
+callback.
 
 At the start, the job also reads the records in this daemon's own journal once, because the database server
 may be unreachable then. Until the first successful read of the database, survey decisions use only the
@@ -45,8 +46,8 @@ class SurveyHistoryJob(PeriodicJob[_Found]):
     """The job that updates `history` and `called_at` from the database.
 
     `history` holds the survey attempts and opt-outs of the callers. `called_at` maps each caller key to the
-    time of the caller's last callback. `compare` is called with the survey definitions of all PBXs. `now`
-    returns the PBX's clock. All times are UTC seconds.
+    time of the caller's last callback. `compare` receives the survey definitions of all PBXs, and warns if
+    one version number has different questions. `now` returns the PBX's clock. All times are UTC seconds.
     """
 
     name = "survey history update"

@@ -22,9 +22,10 @@ __all__ = ["AgiScripts"]
 class AgiScripts(DaemonService):
     """The service that adds the FastAGI scripts to the FastAGI server `server`.
 
-    `store` stores a survey record; its Deferred fires when the record is on disk. `now` returns the PBX's
-    clock in UTC seconds. A configuration reload can change prompts and surveys. So the scripts take both from
-    `invitations` again for each caller.
+    `lookup` is the caller lookup script. `store` stores a survey record; its Deferred fires when the record
+    is on disk. `now` returns the PBX's clock in UTC seconds. `on_stage` counts the steps of surveys for the
+    metrics. A configuration reload can change prompts and surveys. So the scripts get the present prompts and
+    surveys from `invitations` for each caller.
     """
 
     taken_over = ("survey.recordings_directory",)

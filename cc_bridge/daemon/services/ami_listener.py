@@ -68,8 +68,8 @@ class AmiListener(DaemonService):
         if observed_until is not None:
             for refused in self.tracker.restore(unfinished, observed_until):
                 _log.error(
-                    "cannot read the saved open state of {what}; it is discarded, and the PBX's next snapshot"
-                    " shows the present state",
+                    "the saved checkpoint of {what} cannot be read; it is discarded, and the present state is"
+                    " read from the PBX after the next connection",
                     what=refused,
                 )
             self._begin_gap(GapReason.DAEMON_DOWN, observed_until)
@@ -94,7 +94,11 @@ class AmiListener(DaemonService):
     # -- ami.service.Listener
 
     def ami_item(self, item: Any, taken_at: float) -> SnapshotItem | None:
-        """Return a list item of a snapshot as a typed value, or None for an item that is not needed."""
+        """Return an entry of a snapshot, such as a channel or a queue member, as a typed value.
+
+        Return None for an entry that is malformed or not needed. `taken_at` is the time of the snapshot in
+        UTC seconds.
+        """
         return read_item(item, taken_at)
 
     def ami_up(self, items: Sequence[SnapshotItem | None], taken_at: float) -> None:
@@ -121,8 +125,8 @@ class AmiListener(DaemonService):
     def ami_checked(self, items: Sequence[SnapshotItem | None], taken_at: float) -> None:
         """Apply a periodic snapshot to the tracker, and end the open gap if dropped messages started one.
 
-        A difference between the snapshot and the tracker's state may have to be confirmed by a second
-        snapshot. The next snapshot is then requested soon.
+        Some differences between the snapshot and the tracker's state must be confirmed by a second snapshot.
+        In that case, the next snapshot is requested after 3 s instead of a minute.
         """
         self._record(self.tracker.resync(PbxSnapshot.of(items, taken_at), fresh=False))
         self._end_gap(taken_at)
@@ -146,7 +150,11 @@ class AmiListener(DaemonService):
     # -- periodically
 
     def tick(self) -> None:
-        """Advance the tracker's clock; if AMI messages were dropped, start a gap and request a snapshot."""
+        """Advance the tracker's clock, and request a snapshot once a minute.
+
+        If the link had to drop AMI messages since the last tick, start a gap and request a snapshot
+        immediately.
+        """
         if not self.link.up:
             return
         now = self.link.pbx_now()

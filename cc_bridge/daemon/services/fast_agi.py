@@ -50,7 +50,8 @@ class FastAgi(ListeningService):
     def stop(self) -> Deferred[None]:
         """Accept no new callers, and let the present callers finish within `run.shutdown_timeout_seconds`.
 
-        The Deferred fires when no caller is left.
+        The scripts of callers who are still there after this time are ended. The Deferred fires when no
+        caller is left.
         """
         return Deferred.fromCoroutine(self._finish(super().stop()))
 

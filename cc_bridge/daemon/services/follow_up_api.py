@@ -58,9 +58,10 @@ class FollowUpApi(DaemonService):
     def apply(self, follow_up_id: str, action: Action, by: str, text: str) -> Deferred[ActionResult]:
         """Apply an action of the person `by` to a follow-up; `text` is the outcome or the reason.
 
-        The Deferred fires with the changed follow-up. If the stored follow-up does not permit the action now,
-        or does not exist, it fires with a text that says why, and with the stored follow-up or None. It fails
-        with FollowUpError for an action that is invalid in every state.
+        The Deferred fires with the changed follow-up. If the action is not permitted in the follow-up's
+        present state, it fires with an error text and the unchanged follow-up. If the follow-up does not
+        exist, it fires with an error text only. It fails with FollowUpError for an action that is invalid in
+        every state.
         """
         now = self._now()
         try:

@@ -1,7 +1,8 @@
 """The health of the daemon: systemd and /healthz show whether it is alive, /readyz whether it is ready.
 
 An unreachable PBX or database makes the daemon not ready, but not dead. A dead daemon is restarted, and a
-restart interrupts surveys in progress. So only faults that nothing but a restart repairs count as dead.
+restart interrupts surveys in progress. So a fault counts as dead only if a restart is the only way to repair
+it.
 """
 
 from cc_bridge.agi.server import FastAgiFactory

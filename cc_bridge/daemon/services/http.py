@@ -1,6 +1,6 @@
 """The HTTP server of the daemon: metrics, health, wallboard and APIs.
 
-The section `[http]` of the configuration has the address of the server.
+The server's address is in the section `[http]` of the configuration.
 """
 
 from twisted.web.resource import Resource

@@ -1,4 +1,4 @@
-"""The recorder of the daemon's Prometheus metrics: it counts every record in this daemon's registry."""
+"""The recorder of the daemon's Prometheus metrics: it counts each record, such as a visit or an answer."""
 
 from collections.abc import Iterator
 
@@ -86,7 +86,7 @@ class MetricsRecorder(DaemonService):
 def _thresholds(config: Config) -> Iterator[float]:
     """Yield the service level and short abandon thresholds of all queues, in seconds.
 
-    Each of them must be a bucket bound of the histograms.
+    Each threshold must be a bucket bound of the histograms.
     """
     for queue in (config.queue_defaults, *config.queues.values()):
         yield queue.service_level_seconds

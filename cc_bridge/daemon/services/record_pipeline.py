@@ -73,7 +73,10 @@ class RecordPipeline(DaemonService):
         self._subscribers.append(subscriber)
 
     def add_open_records(self, source: Callable[[], Iterable[Record]]) -> None:
-        """Register a function that returns the changed checkpoints of open calls for each batch."""
+        """Register a function that returns the changed checkpoints of open calls.
+
+        The function is called before each batch is written, and its records become part of the batch.
+        """
         self._open_records.append(source)
 
     def start(self) -> None:
@@ -86,7 +89,9 @@ class RecordPipeline(DaemonService):
     def stop(self) -> Deferred[None]:
         """Write all remaining records to disk, then stop the forwarder.
 
-        The Deferred fires when all records are on disk, or when `run.shutdown_timeout_seconds` has passed.
+        The writer has `run.shutdown_timeout_seconds`, but at least 5 s. Records that are not written by then
+        are lost, and their number is logged. The forwarder then has up to 5 s; records that it does not copy
+        stay in the journal. The Deferred fires at the end.
         """
         return Deferred.fromCoroutine(self._flush())
 
@@ -126,7 +131,8 @@ class RecordPipeline(DaemonService):
     def commit(self, record: SurveyAttempt | Answer | OptOut) -> Deferred[None]:
         """Pass a survey record to the subscribers and write it without delay.
 
-        The Deferred fires when the record is on disk. It fails with StorageError if the record is rejected.
+        The Deferred fires when the record is on disk. It fails with StorageError if the database or journal
+        rejects the record, or if the storage writer has stopped.
         """
         self.commit_batch()
         self._publish(record)
@@ -144,14 +150,14 @@ class RecordPipeline(DaemonService):
         return self.webhooks is None or self.webhooks.notify_follow_ups(changes)
 
     def in_journal_seconds(self) -> float:
-        """Return for how many seconds the oldest record in the journal has been waiting for the server.
+        """Return how many seconds the oldest record in the journal has waited for the database server.
 
         The result is 0 if no record waits.
         """
         return self.journal.oldest_seconds if self.journal else 0.0
 
     def oldest_seconds(self) -> float:
-        """Return for how many seconds the oldest record has been waiting for the database.
+        """Return how many seconds the oldest record has waited for the database.
 
         The result is 0 if no record waits.
         """

@@ -83,8 +83,8 @@ class SurveyCallbackDialer(DaemonService):
     ) -> "SurveyCallbackDialer | None":
         """Return the dialler, or None if `callback.enabled` is false.
 
-        `on_stage` is called with `callback_<reason>` and the queue for each callback that ends without a
-        survey.
+        `on_stage` is called for each callback that ends without a survey. Its arguments are `callback_` with
+        the reason, such as `callback_busy`, and the queue.
         """
         callback = context.config.callback
         if not callback.enabled:
@@ -112,10 +112,10 @@ class SurveyCallbackDialer(DaemonService):
             calling.cancel()
 
     def caller_left_first(self, candidate: CallbackCandidate) -> None:
-        """Plan a callback for a caller who ended the talk by hanging up, and so never reached the survey.
+        """Plan a callback for a caller who hung up before the agent did, and so never reached the survey.
 
-        The caller would have been invited otherwise. If a callback is not permitted, only the reason is
-        logged.
+        `candidate` has the invitation that this caller missed. If a callback is not permitted, only the
+        reason is logged.
         """
         refusal = self.plan.add(candidate, self._now())
         if refusal is not None:
@@ -127,7 +127,10 @@ class SurveyCallbackDialer(DaemonService):
             )
 
     def invitation(self, said: ScriptArguments) -> Invitation | None:
-        """Return the survey invitation for a caller who answered a callback; None for any other call."""
+        """Return the survey invitation for a caller who answered a callback; None for any other call.
+
+        `said` has the arguments that the dialplan passed to the survey script.
+        """
         return self.plan.take_invitation(said.about)
 
     def tick(self) -> None:
@@ -165,12 +168,19 @@ class SurveyCallbackDialer(DaemonService):
         except CancelledError:
             return
         except (AmiError, ValueError) as error:
-            text = "survey callback for call {uniqueid!r} failed: {error}; the caller is not called again"
-            _log.warn(text, error=error, uniqueid=uniqueid, call_id=call_id)
+            _log.warn(
+                "survey callback for call {uniqueid!r} failed: {error}; the caller is not called again",
+                error=error,
+                uniqueid=uniqueid,
+                call_id=call_id,
+            )
             result = CallResult.FAILED
         except Exception:
-            text = "survey callback for call {uniqueid!r} failed unexpectedly; the caller is not called again"
-            _log.failure(text, uniqueid=uniqueid, call_id=call_id)
+            _log.failure(
+                "survey callback for call {uniqueid!r} failed unexpectedly; the caller is not called again",
+                uniqueid=uniqueid,
+                call_id=call_id,
+            )
             result = CallResult.FAILED
         self.plan.record_result(candidate.uniqueid, result, self._now())
 

@@ -1,13 +1,13 @@
-"""Survey invitations: the decision whether a caller is asked, after the talk or after an early hangup.
+"""Survey invitations: the decision whether a caller is invited to a survey.
 
-`surveys/eligibility.py` has the rules and `surveys/history.py` the past surveys of each caller. Each caller
-of a queue with a survey becomes one SurveyDecision record.
+`surveys/eligibility.py` has the rules and `surveys/history.py` the past surveys of each caller. A decision is
+made when a caller reaches the survey, or hangs up before the agent. If the queue has a survey, the decision
+becomes a SurveyDecision.
 
 The dialplan may request the survey before the AMI event that ends the talk has arrived, because Asterisk (up
 to 22.10) can hold events back until it sends something else. So the daemon sends a ping, which makes Asterisk
-send these events, and the decision waits for the event. A caller who would hear silence meanwhile hears a
-prompt. If no event arrives, the survey rates the agent named in the dialplan's argument. The record of the
-survey then says that the agent was named by the channel.
+send these events, and the decision waits for the event. If the wait is long, the caller hears a prompt. If no
+event arrives, the survey rates the agent named in the dialplan's argument, and the survey's record says so.
 """
 
 import math
@@ -69,7 +69,7 @@ _Value = TypeVar("_Value")
 
 
 class Link(Protocol):
-    """The interface of the AMI link for survey decisions; `up` is True while calls are observed."""
+    """The part of the AMI link that survey decisions use; `up` is True while calls are observed."""
 
     up: bool
 
@@ -115,10 +115,10 @@ _CONSULTATION = _Talked(Attribution("", []), 0.0, EndedBy.UNOBSERVED, "")
 class SurveyInvitations(DaemonService):
     """The service that decides which callers of one PBX are invited to a survey.
 
-    A reload may replace the surveys at any time; a survey in progress keeps its old definition. `record`
-    stores the decisions. `fast_agi` counts the callers who are served now, including a caller whose decision
-    is being made. `callbacks` receives the callers who would have been invited but hung up on the agent; None
-    if callbacks are disabled.
+    A configuration reload may replace the surveys in `surveys` at any time; a survey in progress keeps its
+    old definition. `record` stores the decisions. `fast_agi` is the FastAGI server. It knows the number of
+    callers with a running script, which the load limit of surveys concerns. `callbacks` receives each caller
+    who would have been invited but hung up before the agent did; it is None if callbacks are disabled.
     """
 
     taken_over = (
@@ -254,8 +254,9 @@ class SurveyInvitations(DaemonService):
     ) -> Invitation | NotAskedReason:
         """Make and record the survey decision on a caller; return the invitation or the reason against it.
 
-        `running` is the number of other callers who are served now. `judge` applies the eligibility rules. No
-        decision is recorded if the queue has no survey, or if the same call was already invited.
+        `talked` has the caller's talks, None if no agent is known. `running` is the number of other callers
+        with a running FastAGI script. `judge` applies the eligibility rules. No decision is recorded if the
+        queue has no survey, or if the same call was already invited.
         """
         queue = self.config.queue(caller.queue)
         rules = queue.rules(self.config.survey, self.config.agi, self.config.general.zone)
@@ -318,10 +319,11 @@ class SurveyInvitations(DaemonService):
     ) -> _Talked | None:
         """Return the caller's talks as observed over AMI, or else as the dialplan's arguments describe them.
 
-        The daemon sends a ping after the request. When Asterisk has answered it, all earlier events have been
-        handled, and the observed talks are up to date. Wait up to 0.6 s for the answer and for an ended talk,
-        then play a prompt to the caller. If Asterisk does not answer the ping, the agent in the dialplan's
-        arguments is preferred to the observed agent. Return None if neither source names an agent.
+        The daemon sends a ping first. When Asterisk has answered it, all earlier events have been handled,
+        and the observed talks are up to date. The method waits up to 0.6 s for the answer, and then up to 0.6
+        s for an observed talk. If there is none by then, it plays a prompt to the caller. If Asterisk does
+        not answer the ping, the agent in the dialplan's arguments is preferred to the observed agent. Return
+        None if neither source names an agent.
         """
         current = await self._has_caught_up()
         if self._link.up:
@@ -352,8 +354,8 @@ class SurveyInvitations(DaemonService):
     async def _has_caught_up(self) -> bool:
         """Make Asterisk send the events that it holds back, and wait up to 0.6 s for them.
 
-        Return True if all earlier events have been handled. Return False after the timeout, and immediately
-        if the AMI link is down.
+        Return True if all these events have been handled in time, otherwise False. If the AMI link is down,
+        return False immediately.
         """
         if not self._link.up:
             return False

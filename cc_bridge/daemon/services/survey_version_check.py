@@ -47,9 +47,10 @@ class SurveyVersionCheck(DaemonService):
         self._record_loaded()
 
     def compare(self, definitions: Iterable[SurveyDefinition]) -> None:
-        """Log a warning for each survey version number that is used for different questions or languages.
+        """Log a warning for each survey version number of a PBX that has different questions or languages.
 
-        The different questions may be in an earlier configuration of this daemon or at another PBX.
+        `definitions` are compared with each other and with all definitions seen since the start of the
+        daemon. Two PBXs may use the same version number for different questions.
         """
         for changed in self._versions.conflicting(definitions):
             _log.warn(

@@ -74,7 +74,8 @@ class WallboardPublisher(DaemonService):
     def handle_record(self, record: Record) -> None:
         """Add a visit or an answer to the counts of today.
 
-        A survey attempt is only remembered, because it shows to which queue later answers belong.
+        A survey attempt is not counted. It is only remembered, because it shows to which queue later answers
+        belong.
         """
         match record:
             case QueueVisit():

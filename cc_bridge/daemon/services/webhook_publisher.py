@@ -52,9 +52,10 @@ class WebhookPublisher:
         )
 
     def extra_rows(self, record: Record) -> list[TableRow]:
-        """Return the outbox rows that are written with a record: one for each event and endpoint.
+        """Return the outbox rows that are written with a record: one for each webhook event and endpoint.
 
-        The result is empty if an event cannot be built; the error is logged.
+        The outbox is the table of events that are still to be delivered. The result is empty if the record
+        causes no event. It is also empty if an event cannot be built; the error is logged.
         """
         try:
             return list(self._rows(record))
@@ -94,9 +95,10 @@ class WebhookPublisher:
 
 
 def _subscription(webhook: WebhookConfig) -> Subscription:
-    """Return the event types that a webhook receives, and for each question kind the highest low rating.
+    """Return the subscription of a webhook from its configuration section.
 
-    Both come from the webhook's configuration section.
+    It has the event types that the webhook receives and, for each kind of survey question, the highest answer
+    that counts as a low rating.
     """
     types = frozenset(EventType(kind) for kind in webhook.events)
     return Subscription(webhook.name, types, {str(kind): low for kind, low in webhook.low_ratings.items()})
