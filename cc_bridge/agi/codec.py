@@ -1,14 +1,15 @@
 """AGI's wire format: command lines, and the end and the meaning of replies. Without I/O.
 
-The method `AGI.get_result` of pyst2 parses the replies. It has limits:
+The method `get_result` of pyst2 parses the replies. It has limits:
 
 - A reply with code 520 (wrong use of a command) has several lines. Without its last line, `get_result` never
-  returns. So a last line is appended to each complete reply.
-- It reads one line only. So line breaks in a value are replaced by a surrogate, which decoded UTF-8 never
-  contains.
-- Its time grows with the square of a word's length (0.5 s for 8 KB), hence MAX_LINE.
-- It does not know code 511 (the channel has ended, a hang-up).
-- For a hang-up while recording, it raises an error without the recorded length. Here the error has the reply.
+  returns. So this line is appended to each reply.
+- `get_result` reads one line only. So line breaks in a value are replaced by a surrogate, which decoded UTF-8
+  never contains.
+- The time of `get_result` grows with the square of a word's length (0.5 s for 8 KB), hence MAX_LINE.
+- `get_result` does not know code 511 (the channel has ended, a hang-up).
+- For a hang-up while recording, `get_result` raises an error without the recorded length. Here the error has
+  the reply.
 """
 
 import re

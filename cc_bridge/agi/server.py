@@ -104,7 +104,7 @@ class FastAgiFactory(Factory):
 class _FastAgiProtocol(Protocol):
     """One AGI connection: it reads Asterisk's header lines (the head), runs the handler, and closes.
 
-    `over` fires when the connection has ended.
+    The Deferred `over` fires when the connection has ended.
     """
 
     transport: ITCPTransport
@@ -232,7 +232,7 @@ class _FastAgiProtocol(Protocol):
         self._timer = None
 
     def _end(self) -> None:
-        """Close the connection and fire `over`, which reports its end."""
+        """Close the connection, and fire the Deferred `over`, which reports the end of the connection."""
         self._stop_timer()
         self._head = None
         self._factory.calls.discard(self)

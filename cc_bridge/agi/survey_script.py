@@ -60,7 +60,7 @@ class SurveyScript:
     async def run(self, request: Request, channel: AgiChannel) -> None:
         """Run the survey if the caller is invited; return after all records are stored.
 
-        Otherwise set the channel variable CCB_SURVEY to the reason why the caller is not invited.
+        If the caller is not invited, set the channel variable CCB_SURVEY to the reason.
         """
         invitation = await self._invite(request, channel)
         if isinstance(invitation, NotAskedReason):

@@ -247,8 +247,7 @@ class SurveySession:
     async def _stop_asking(self) -> StepResult:
         """Store the caller's opt-out. Return NOT_STORED if that failed, otherwise DONE.
 
-        For a withheld number, nothing is stored, because the caller cannot be recognised again. The result is
-        DONE.
+        For a withheld number, store nothing and return DONE, because the caller cannot be recognised again.
         """
         caller_key = self._attempt.caller_key
         if not caller_key:

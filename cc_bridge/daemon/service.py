@@ -167,8 +167,8 @@ def _with_queues(config: Config, queues: Collection[str]) -> Config:
 def changed_options(before: BaseModel, after: BaseModel, prefix: str = "") -> Iterator[str]:
     """Yield the names of the options that differ between two configurations of the same type.
 
-    A name is complete, such as `survey.directory` or `queues.sales.owner`. If `before` and `after` are one
-    section of the configurations, `prefix` is the name of this section with a final dot.
+    A name is complete, such as `survey.directory` or `queues.sales.owner`. If `before` and `after` are the
+    same section of two configurations, `prefix` is the name of this section with a final dot.
     """
     for name in type(before).model_fields:
         old, new, option = getattr(before, name), getattr(after, name), f"{prefix}{name}"
@@ -181,8 +181,8 @@ def changed_options(before: BaseModel, after: BaseModel, prefix: str = "") -> It
 def _taking(before: _Model, after: _Model, taken: Collection[str], prefix: str = "") -> _Model:
     """Return a copy of `before` in which the options named in `taken` have their values from `after`.
 
-    If `before` and `after` are one section of two configurations, `prefix` is the name of this section with a
-    final dot.
+    If `before` and `after` are the same section of two configurations, `prefix` is the name of this section
+    with a final dot.
     """
     update: dict[str, Any] = {}
     for name in type(before).model_fields:

@@ -162,8 +162,8 @@ class CallbackPlan:
     def due(self, now: float) -> list[CallbackCandidate]:
         """Return the candidates whose callback is due now, and mark each of them as being called.
 
-        A due callback that the allowed hours or the limits forbid is dropped instead. The result of each call
-        must be passed to `record_result`.
+        If the allowed hours or the limits forbid a callback that is due, it is dropped. The result of each
+        call must be passed to `record_result`.
         """
         self._prune(now)
         calling: list[CallbackCandidate] = []
@@ -183,8 +183,9 @@ class CallbackPlan:
     def record_result(self, uniqueid: str, result: CallResult, now: float) -> None:
         """Record the result of a call to a candidate that `due` returned.
 
-        If the number was busy for the first time, the callback is planned once more. If it was busy again, or
-        the call failed in another way, the callback ends. `uniqueid` is the candidate's.
+        `uniqueid` identifies the candidate. After an answer, the callback waits until the dialplan asks for
+        the invitation. If the number was busy for the first time, it is called once more later. After any
+        other result, the callback ends.
         """
         self.results[result] += 1
         callback = self._callbacks.get(uniqueid)

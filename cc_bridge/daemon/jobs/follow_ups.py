@@ -129,7 +129,7 @@ class FollowUpJob(PeriodicJob[None]):
         self._count_sweep()
 
     def _count_sweep(self) -> None:
-        """Count the follow-ups that the last run opened and closed in the metrics; log how many it opened.
+        """Add the follow-ups that the last run opened or closed to the metrics; log how many it opened.
 
         A failed run is counted too, because it may have opened follow-ups before its error.
         """

@@ -24,7 +24,7 @@ _Result = TypeVar("_Result")
 
 
 class PeriodicJob(DaemonService, Generic[_Result]):
-    """A job that calls `prepare` every `interval` seconds and runs the function that it returns in a thread.
+    """A job that calls `prepare` every `interval` seconds and runs the returned function in a thread.
 
     While a run is in progress, no other run of the job starts. `name` identifies the job in the log.
     """

@@ -152,7 +152,7 @@ class AmiListener(DaemonService):
     def tick(self) -> None:
         """Advance the tracker's clock, and request a snapshot once a minute.
 
-        If the link had to drop AMI messages since the last tick, start a gap and request a snapshot
+        If the link has dropped AMI messages since the last tick, start a gap and request a snapshot
         immediately.
         """
         if not self.link.up:

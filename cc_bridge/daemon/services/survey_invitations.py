@@ -116,9 +116,9 @@ class SurveyInvitations(DaemonService):
     """The service that decides which callers of one PBX are invited to a survey.
 
     A configuration reload may replace the surveys in `surveys` at any time; a survey in progress keeps its
-    old definition. `record` stores the decisions. `fast_agi` is the FastAGI server. It knows the number of
-    callers with a running script, which the load limit of surveys concerns. `callbacks` receives each caller
-    who would have been invited but hung up before the agent did; it is None if callbacks are disabled.
+    old definition. `record` stores the decisions. `fast_agi` has the number of callers with a running FastAGI
+    script; if too many scripts run, no caller is invited. `callbacks` receives each caller who would have
+    been invited but hung up before the agent did; it is None if callbacks are disabled.
     """
 
     taken_over = (
@@ -390,9 +390,10 @@ class SurveyInvitations(DaemonService):
                 )
 
     def _observed(self, uniqueid: str, linkedid: str = "") -> _Talked | None:
-        """Return the observed talks that a survey on this channel rates; None if there are none.
+        """Return the observed talks that a survey on the channel `uniqueid` rates; None if there are none.
 
-        Return `_CONSULTATION` if an agent asks a colleague on this channel.
+        `linkedid` is the id of the channel's call, empty if it is not known. Return `_CONSULTATION` if an
+        agent asks a colleague on this channel.
         """
         talks = self._tracker.talks
         call_id = self._tracker.call_rated_on(uniqueid, linkedid)
