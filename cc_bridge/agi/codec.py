@@ -115,12 +115,15 @@ def take_reply(buffer: bytearray, value_end: bytes = b"") -> bytes | None:
 
 
 def read_reply(reply: bytes) -> AgiReply:
-    """Return the content of a whole reply.
+    """Return the content of a complete reply.
 
-    Raises pyst2's errors: AGIHangup for a channel that has ended, AGIResultHangup with the reply for a
-    hang-up during a recording, AGIInvalidCommand (510) and AGIUsageError (520). AGIAppError means
-    `result=-1`: a hang-up or a failure, which the reply does not distinguish. Raises BadReply for any other
-    text.
+    Raises BadReply for a text that is not a reply, and these errors of pyst2:
+
+    - AGIHangup: the channel has ended (code 511)
+    - AGIResultHangup: the caller hung up during a recording; the text of the error is the reply
+    - AGIInvalidCommand: code 510
+    - AGIUsageError: code 520
+    - AGIAppError: `result=-1`, which means a hang-up or a failure
     """
     text = reply.decode("utf-8", "replace")
     code = text[:4].rstrip()

@@ -50,7 +50,7 @@ class AgiLimits:
 
 
 class FastAgiFactory(Factory):
-    """The factory of AGI connections, with their counters.
+    """The factory of AGI connections; it also counts the connections by their results.
 
     `scripts` holds the names of the scripts of cc_bridge. A request for another script is closed immediately
     and counted in `foreign`.

@@ -30,7 +30,10 @@ class SdNotify:
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        """Read the socket and the watchdog interval from the environment variables that systemd sets."""
+        """Read the address of systemd's socket and the watchdog interval from environment variables.
+
+        systemd sets these variables. Without the address, nothing is sent.
+        """
         address = environment.get("NOTIFY_SOCKET", "")
         # A leading @ denotes an abstract socket, which has no file (unix(7)).
         self._address = f"\0{address[1:]}" if address.startswith("@") else address

@@ -77,9 +77,10 @@ def faulty(file: str, text: str, faults: Iterable[TomlFault]) -> SurveyError:
 
 
 def _fault(model: type[SurveyTable], found: ErrorDetails) -> TomlFault:
-    """Return a pydantic error as a fault: the path of the faulty key in the file, and a text.
+    """Convert a pydantic error into a fault: the path of the faulty key in the file, and a text.
 
-    For an unknown key, the text suggests the most similar known key.
+    `model` is the class that describes the file. For an unknown key, the text suggests the most similar key
+    that this class has at the same place.
     """
     tables: list[type[SurveyTable]] = [model]
     path: KeyPath = ()

@@ -145,7 +145,8 @@ class RecordPipeline(DaemonService):
     def notify_follow_ups(self, changes: Sequence[FollowUpChange]) -> bool:
         """Store changes of follow-ups as webhook events. The method may be called from any thread.
 
-        Return False if the events cannot be stored now; the caller must retry then.
+        Return False if the events cannot be stored now; the calling code must retry then. Without webhooks,
+        do nothing and return True.
         """
         return self.webhooks is None or self.webhooks.notify_follow_ups(changes)
 

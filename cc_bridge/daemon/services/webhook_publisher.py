@@ -71,8 +71,9 @@ class WebhookPublisher:
     def notify_follow_ups(self, changes: Sequence[FollowUpChange]) -> bool:
         """Store the events of opened and closed follow-ups in the outbox, from any thread.
 
-        Return False if the outbox cannot store them now; the caller must retry later. If a change is passed
-        again while its event is still in the outbox, no second event is stored, since both have the same id.
+        Return False if the outbox cannot store them now; the calling code must retry later. If a change is
+        passed again while its event is still in the outbox, no second event is stored, since both events have
+        the same id.
         """
         now = time.time()
         rows = [
