@@ -4,8 +4,8 @@ An `Agent` holds facts only: memberships in queues, open rings, open talks and a
 derives the agent's state from these facts.
 
 When the device state of a phone changes, Asterisk sends one report for each queue that calls the phone. If
-the agent pauses between these reports, the pause event of a queue still has the old device state. The stored
-device state therefore changes only when a queue reports another device state than in its last report.
+the agent pauses between these reports, the report of the pause still has the old device state. An `Agent`
+ignores the old device state, because it equals the one in the last report of the same queue.
 """
 
 import sys
@@ -60,7 +60,7 @@ _PLAIN = {state: Condition(state) for state in _S}
 class Membership(NamedTuple):
     """One membership: one phone of an agent in one queue, as the queue last reported it.
 
-    status: Asterisk's number of the device state
+    status: the phone's device state, as Asterisk's number
     wrap_up: the wrapuptime that is set for this queue member, in seconds; 0 if none is set
     """
 
@@ -94,9 +94,9 @@ class WrapUp:
         """Return the instant at which the wrap-up ends if the agent's pause does not change.
 
         `pause` is the reason of the agent's pause; None means that the agent is not paused. Without a pause,
-        the wrap-up ends after the wrapuptime, at the latest at `capped_at`. A pause with a wrap-up reason
-        prolongs the wrap-up to `capped_at`. A pause with another reason ends the wrap-up immediately; the
-        result is then minus infinity.
+        the wrap-up ends after the wrapuptime, at the latest at `capped_at`, the end of the longest allowed
+        wrap-up. A pause with a wrap-up reason prolongs the wrap-up to `capped_at`. A pause with another
+        reason ends the wrap-up immediately; the result is then minus infinity.
         """
         if pause is None:
             return min(self.until, self.capped_at)
@@ -105,7 +105,7 @@ class WrapUp:
     def over(self, at: float) -> bool:
         """Return whether a pause at the instant `at` is too late to prolong the wrap-up.
 
-        A pause is too late more than 5 seconds after the end of the wrapuptime.
+        A pause prolongs the wrap-up until 5 seconds after the end of the wrapuptime.
         """
         return at > self.until + _DIRECTLY_SECONDS
 
@@ -134,8 +134,8 @@ class Agent:
     def update_membership(self, member: MemberSeen) -> bool:
         """Store a queue's report about one of the agent's phones.
 
-        Return True if the report differs from the last report of the same queue about this phone. The stored
-        device state of the phone changes only if the queue reports another device state than before.
+        Return True if the report differs from the last report of the same queue about the phone. The phone
+        gets the reported device state only if that state is not the one in this last report.
         """
         said = Membership(member.status, member.paused, member.reason, member.wrap_up)
         if said == self._last_membership:
@@ -174,9 +174,10 @@ class Agent:
         return min(devices, key=_BUSIEST.index, default=_S.UNREACHABLE)
 
     def pause(self) -> str | None:
-        """Return the reason of the agent's pause; None if the agent is not paused in at least one queue.
+        """Return the reason of the agent's pause; None if the agent is not paused.
 
-        The reason is an empty text if the agent is paused in all queues and no queue reports a reason.
+        The agent is paused if each queue membership of the agent is paused. The reason is an empty text if no
+        membership has one.
         """
         reason = ""
         for line in self.lines.values():
@@ -200,7 +201,10 @@ class Agent:
         return self.wrap_up is not None and self.wrap_up.ends(self.pause()) > at
 
     def condition(self, at: float) -> Condition:
-        """Return the agent's state at an instant: the state of the first rule in `_RULES` that applies."""
+        """Return the agent's state at the instant `at`.
+
+        The first rule of the table `_RULES` that applies gives the state.
+        """
         device = self.device()
         for state, holds in _RULES:  # noqa: B007 - used after the loop; `next` takes twice as long
             if holds(self, device, at):

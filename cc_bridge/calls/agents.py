@@ -164,18 +164,20 @@ class Agents:
     # -- this moment
 
     def state_of(self, name: str) -> tuple[AgentState, float] | None:
-        """Return an agent's state and the start of that state (UTC seconds since the epoch).
+        """Return the state of the agent `name` and the start of that state (UTC seconds since the epoch).
 
-        The result is None for a name without a membership.
+        The result is None if no queue has reported a member of this name since the observation of the PBX
+        started.
         """
         agent = self._agents.get(name)
         return None if agent is None else (agent.shown.state, agent.since)
 
     def checkpoint(self, name: str) -> AgentCheckpoint | None:
-        """Return the checkpoint of an agent's current interval; None for a name without a membership.
+        """Return the checkpoint of the current interval of the agent `name`.
 
-        After a restart, the daemon makes the interval's record from the checkpoint, even if no event shows
-        the end.
+        The result is None if no queue has reported a member of this name since the observation of the PBX
+        started. If the daemon crashes, no event shows the end of the interval. After the restart, the daemon
+        makes the record of the interval from the checkpoint.
         """
         agent = self._agents.get(name)
         if agent is None:
@@ -187,9 +189,10 @@ class Agents:
         return AgentCheckpoint(agent.name, state, agent.since, reason, queue, ends_at, flagged)
 
     def counts(self) -> dict[tuple[str, AgentState], int]:
-        """Return the number of queue members by queue and state.
+        """Return the number of queue members, by queue and state.
 
-        An available agent who is paused in one queue counts as paused in that queue.
+        A queue member has the state of the agent. An available agent who is paused in one queue counts as
+        paused in that queue.
         """
         counted: Counter[tuple[str, AgentState]] = Counter()
         for agent in self._agents.values():
@@ -202,9 +205,10 @@ class Agents:
         return counted
 
     def wrap_up_seconds(self, name: str, queue: str) -> float:
-        """Return the wrapuptime of an agent after a talk from a queue, in seconds.
+        """Return the wrapuptime of the agent `name` after a talk from a queue, in seconds.
 
-        A wrapuptime that is set for the agent as a queue member takes precedence over that of the queue.
+        A wrapuptime that is set for the agent as a member of the queue takes precedence over the wrapuptime
+        of the queue.
         """
         agent = self._agents.get(name)
         return float(agent.own_wrap_up(queue) if agent else 0) or self._wrap_up_of(queue)
@@ -217,9 +221,9 @@ class Agents:
         return done
 
     def _known(self, name: str, at: float) -> Agent | None:
-        """Return the agent `name`; None if there is no such agent.
+        """End the wrap-up of the agent `name` if it is over at the instant `at`, and return the agent.
 
-        If the agent's wrap-up is over at the instant `at`, it is ended first.
+        The result is None if there is no such agent.
         """
         agent = self._agents.get(name)
         if agent is not None:
@@ -252,7 +256,8 @@ class Agents:
     def _advance(self, agent: Agent, at: float) -> None:
         """End the agent's wrap-up if its end is at or before the instant `at`.
 
-        The agent keeps the `WrapUp` object until a pause can no longer prolong it.
+        The agent keeps the ended `WrapUp` for some seconds, because a pause that follows may still prolong
+        it.
         """
         wrap_up = agent.wrap_up
         if wrap_up is None:
@@ -267,8 +272,8 @@ class Agents:
     def _update_state(self, agent: Agent, at: float, *, flagged: bool = False) -> None:
         """Start a new interval if the agent's state, pause reason or wrap-up queue has changed.
 
-        `flagged` marks the ended interval as a wrap-up that ended at the longest allowed length, not after
-        its wrapuptime.
+        `flagged` means that the ended interval is a wrap-up that reached the longest allowed length. An
+        interval of a wrap-up that ended with the wrapuptime is not flagged.
         """
         self.changed.add(agent.name)
         at = max(at, agent.since)
@@ -280,8 +285,8 @@ class Agents:
     def _close(self, agent: Agent, at: float, *, flagged: bool = False) -> None:
         """End the agent's current interval at the instant `at`, and add it to the ended intervals.
 
-        An interval of length zero is not added. `flagged` marks a wrap-up that ended at the longest allowed
-        length.
+        An interval of length zero is not added. `flagged` means that the interval is a wrap-up that reached
+        the longest allowed length.
         """
         if at > agent.since:
             state, reason, queue = agent.shown

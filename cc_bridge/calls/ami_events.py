@@ -1,7 +1,8 @@
 """The translation of AMI messages into the typed events of `events.py`.
 
-`read` turns one pyst2 `Event` into a typed event, or into None if the message is irrelevant. `WANTED` gives
-the codec the names of the events to accept, and the headers of each event to extract.
+`read` turns one pyst2 `Event` into a typed event, or into None if the message is irrelevant. `WANTED`
+contains the names of the AMI events to accept, and the headers to extract from each event. The AMI parser in
+`ami/codec.py` ignores all other events.
 """
 
 import re
@@ -239,10 +240,10 @@ def _place(h: EventHeaders) -> str:
 def _reader(
     make: Callable[[EventHeaders, float], CallEvent | None], always: str, maybe: str = ""
 ) -> _EventReader:
-    """Return the rule by which one kind of AMI event becomes a typed event: by the function `make`.
+    """Return the rule by which one kind of AMI event becomes a typed event.
 
-    `always` has the names of the required headers and `maybe` those of the optional ones, separated by
-    spaces.
+    `make` is the function that makes the typed event. `always` has the names of the required headers and
+    `maybe` the names of the optional headers, separated by spaces.
     """
     return _EventReader(tuple(always.split()), tuple(maybe.split()), make)
 
@@ -348,9 +349,10 @@ _LINES = {
 
 
 def _wanted(readers: dict[str, _EventReader]) -> dict[str, EventSpec]:
-    """Return the codec's specification of each AMI event, by the name of the event.
+    """Return for each AMI event in `readers`, by its name, what the AMI parser needs.
 
-    A specification has the headers to extract, and the line that the message must contain.
+    That is an `EventSpec`: the headers to extract and, for some events, the start of a line that the message
+    must contain to be accepted.
     """
     return {
         name: EventSpec(reader.always, ("Timestamp", *reader.maybe), _LINES.get(name))
@@ -375,8 +377,8 @@ _MAKE = {name: reader.make for name, reader in (_READERS | _OF_DIRECT_CALLS).ite
 def read(event: Any, received_at: Callable[[], float]) -> CallEvent | None:
     """Return the typed form of a pyst2 `Event`; None if the event is irrelevant or malformed.
 
-    The instant of the typed event is the `Timestamp` header, which Asterisk writes with microseconds. If the
-    PBX has timestampevents=no, `received_at` returns the instant.
+    The typed event gets its instant from the `Timestamp` header, which Asterisk writes with microseconds. A
+    PBX with timestampevents=no sends no such header. The instant is then the result of `received_at()`.
     """
     make = _MAKE.get(event.name)
     if make is None:

@@ -2,7 +2,7 @@
 
 An agent behind `Local/x@ctx/n` (always the case in FreePBX) is not in the caller's bridge. The caller is in
 one bridge with the near half of the Local channel, `;1`. The far half, `;2`, is in another bridge with the
-phone. Only the LocalBridge event, sent once, connects the two halves.
+phone. Only the event LocalBridge, sent once, shows which two halves belong together.
 """
 
 from collections.abc import Collection, Mapping
@@ -19,7 +19,7 @@ _MAX_HOPS = 6
 class Channel:
     """One open channel of the PBX. Instants are UTC seconds since the epoch.
 
-    bridge: the id of the channel's bridge; None if it is in none
+    bridge: the id of the bridge that the channel is in; None if the channel is in no bridge
     """
 
     uniqueid: str
@@ -48,7 +48,7 @@ class Channels:
         return uniqueid in self._channels
 
     def get(self, uniqueid: str) -> Channel:
-        """Return a channel, and add it if it is unknown.
+        """Return the channel `uniqueid`. A channel that is not known yet is added.
 
         The daemon may have connected in the middle of a call, so any channel can be unknown.
         """
@@ -58,7 +58,7 @@ class Channels:
         return channel
 
     def find(self, uniqueid: str) -> Channel | None:
-        """Return a channel, or None if it is unknown."""
+        """Return the channel `uniqueid`; None if it is unknown."""
         return self._channels.get(uniqueid)
 
     def bridge_of(self, uniqueid: str) -> str | None:
@@ -73,7 +73,8 @@ class Channels:
     def ended(self, uniqueid: str) -> None:
         """Remove a channel from its bridge and from the known channels.
 
-        If the channel is a half of a Local channel, `other_half` still returns it for the other half.
+        If the channel is a half of a Local channel whose other half is still open, `other_half` of that other
+        half still returns the removed channel.
         """
         self.left_bridge(uniqueid)
         self._channels.pop(uniqueid, None)
@@ -109,9 +110,10 @@ class Channels:
         return self._pairs.get(uniqueid)
 
     def answering(self, dialled: str) -> str:
-        """Return the channel that answered when `dialled` was dialled.
+        """Return the channel that answered when the channel `dialled` was dialled.
 
-        The result is `dialled` itself, or the phone's channel if `dialled` is a half of a Local channel.
+        If `dialled` is a half of a Local channel, the result is the channel of the phone behind it, once the
+        phone has answered. In all other cases the result is `dialled` itself.
         """
         for _ in range(_MAX_HOPS):
             far_half = self._channels.get(self._pairs.get(dialled, ""))
@@ -167,27 +169,28 @@ class Channels:
         return self.real(self._reach([uniqueid], {uniqueid})) - {uniqueid}
 
     def real(self, channels: set[str]) -> set[str]:
-        """Return the channels of a set without those that are halves of Local channels."""
+        """Return the set `channels` without the halves of Local channels."""
         return {each for each in channels if each not in self._pairs}
 
     def reachable(self, uniqueid: str) -> set[str]:
-        """Return the channels that hear this channel or, if it is a Local half, its other half.
+        """Return the channels that hear the channel `uniqueid`, together with this channel itself.
 
-        The result contains halves of Local channels and the channel itself.
+        If the channel is a half of a Local channel, the channels that hear the other half are included.
+        Halves of Local channels are in the result too.
         """
         other = self._pairs.get(uniqueid)
         starts = [uniqueid] if other is None else [uniqueid, other]
         return self._reach(starts, set(starts))
 
-    def _reach(self, ways: list[str], seen: set[str]) -> set[str]:
-        """Add to `seen` each channel that hears a channel of `ways`, also through Local channels.
+    def _reach(self, starts: list[str], seen: set[str]) -> set[str]:
+        """Add to `seen` the ids of all channels that hear a channel in `starts`, and return `seen`.
 
-        Return `seen`.
+        The channels hear each other in one bridge, or in several bridges that Local channels connect.
         """
         for _ in range(_MAX_HOPS):
             reached = []
-            for way in ways:
-                channel = self._channels.get(way)
+            for start in starts:
+                channel = self._channels.get(start)
                 if channel is None or channel.bridge is None:
                     continue
                 members = self._bridges[channel.bridge] - seen
@@ -199,7 +202,7 @@ class Channels:
                         reached.append(other)
             if not reached:
                 break
-            ways = reached
+            starts = reached
         return seen
 
 

@@ -1,8 +1,8 @@
 """Checkpoints of the open calls and agents of one PBX, which a daemon restores after a crash.
 
-`LiveState.touched` has the channels and calls of the latest events. `Checkpointer.changes` finds their calls
-and returns the checkpoints to store, a few times a second. `Checkpointer.restore` runs at the start, before
-the first snapshot.
+`LiveState.touched` has the channels and calls of the latest events. A few times a second,
+`Checkpointer.changes` makes the checkpoints of these calls and of the changed agents, and returns those that
+must be stored. `Checkpointer.restore` runs once at the start, before the first snapshot.
 
 A checkpoint must be stored in one transaction with the records that ended before it. Otherwise, after a
 crash, a visit or talk could be recorded twice or not at all.
@@ -41,7 +41,8 @@ class Checkpointer:
     def changes(self) -> list[OpenStateRecord]:
         """Return the checkpoints that differ from the stored ones.
 
-        A checkpoint with an empty state deletes the stored one: the call, or the agent's state, has ended.
+        A checkpoint with an empty state deletes the stored one, because the call has ended or a gap has ended
+        the agent's interval.
         """
         names = [
             *((_CALL, name) for name in self._touched_calls()),
@@ -52,7 +53,8 @@ class Checkpointer:
     def _touched_calls(self) -> Iterable[str]:
         """Return the ids of the calls whose checkpoint may have changed; clear `LiveState.touched`.
 
-        A name in `LiveState.touched` is a channel, a channel of a talk, or the id of a call.
+        A member of `LiveState.touched` is the id of a call, a channel of a call, or a channel of a talk. The
+        result has the call to which each belongs.
         """
         calls, talks = self._live.calls, self._live.talks
         found: dict[str, None] = {}
@@ -73,7 +75,11 @@ class Checkpointer:
         return changed
 
     def _change(self, kind: str, name: str) -> OpenStateRecord | None:
-        """Return the new checkpoint of a call or agent; None if it equals the stored one."""
+        """Return the new checkpoint of a call or agent; None if it equals the stored one.
+
+        `kind` is `call` or `agent`. `name` is the id of the call or the name of the agent. If the call or
+        agent is no longer tracked, the new checkpoint has an empty state.
+        """
         state: CallCheckpoint | AgentCheckpoint | None
         if kind == _CALL:
             call = self._live.calls.by_id(name)
@@ -110,7 +116,7 @@ class Checkpointer:
         return now if self._numbers else without_numbers(now)
 
     def _bridges(self, talks: Iterable[OpenTalk]) -> Iterable[tuple[str, str]]:
-        """Yield the channels of caller and agent of each open talk, each with the id of its bridge.
+        """Yield the channels of caller and agent in each open talk, each with the id of the channel's bridge.
 
         A channel that is in no bridge is left out.
         """
@@ -169,8 +175,8 @@ class Checkpointer:
     def _certain_interval(self, agent: AgentCheckpoint, until: float) -> Iterable[AgentInterval]:
         """Yield the interval of an agent's state, as far as it was observed: up to the instant `until`.
 
-        If the state is a wrap-up that was over before `until`, the interval ends with the wrap-up. An empty
-        interval is not yielded.
+        If the state is a wrap-up that was over before `until`, the interval ends with the wrap-up. Nothing is
+        yielded if the interval has no length.
         """
         ends_itself = agent.ends_at is not None and agent.ends_at <= until
         end = agent.ends_at if ends_itself and agent.ends_at is not None else until

@@ -82,7 +82,7 @@ def to_json(state: CallCheckpoint | AgentCheckpoint) -> str:
 
 
 def from_json(kind: type[_State], text: str) -> _State:
-    """Return the checkpoint that a JSON text contains.
+    """Return the checkpoint that a JSON text contains. `kind` is its class: of a call or of an agent.
 
     Raises ValueError if the text is damaged or of another version.
     """

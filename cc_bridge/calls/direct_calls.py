@@ -1,10 +1,10 @@
 """Calls without a queue: the direction of a call, and the talk that each answered Dial starts.
 
-A Dial is one channel that dials another. The events DialBegin, DialEnd and Pickup show it. `talks.py` follows
-the holds, the transfers and the end of each talk, as for talks of queues.
+A Dial is one channel that dials another. The events DialBegin, DialEnd and Pickup report Dials. `talks.py`
+follows the holds, the transfers and the end of each talk, as for talks of queues.
 
-One Dial can be inside another. Queue() dials `Local/100@from-queue/n`, and behind it the dialplan dials the
-phone. The inner Dial starts no talk; it only shows which phone answered.
+One Dial can be inside another. Queue() dials `Local/100@from-queue/n`, and behind this Local channel the
+dialplan dials the phone. The inner Dial starts no talk; it only shows which phone answered.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -30,8 +30,9 @@ class Contexts:
     incoming, internal: patterns for the context in which the first channel of a call starts
     outgoing: patterns for the context in which a channel dials
 
-    Trunks and phones start in contexts of their own. A phone that dials an outside number starts in the same
-    context as a phone that dials a colleague, so only the context of the Dial shows an outgoing call.
+    Channels of trunks start in other contexts than channels of phones. A phone that dials an outside number
+    starts in the same context as a phone that dials a colleague, so only the context of the Dial shows an
+    outgoing call.
     """
 
     incoming: tuple[str, ...] = ()
@@ -71,8 +72,8 @@ class Dial:
     def talk(self, pbx: str, call_id: str, direction: Direction, members: Iterable[MemberSeen]) -> OpenTalk:
         """Return the talk that starts when this Dial is answered.
 
-        The agent of an outgoing call is at the dialling phone. Otherwise the agent is at the phone that
-        answered.
+        In an outgoing call, the agent is at the dialling phone. Otherwise the agent is at the phone that
+        answered. The agent's name is that of the queue member at this phone, from `members`.
         """
         if direction is Direction.OUT:
             customer, leg, phone, local = self.dialed, self.caller, self.caller_phone, self.caller_local
@@ -95,8 +96,8 @@ class Dial:
 class DirectCalls:
     """The open Dials of one PBX, which start the talks of calls without a queue.
 
-    A Dial stays known until its dialled channel ends. The Dials of queues are included. `members` returns the
-    members of all queues, because they have the agents' names.
+    A Dial stays known until its dialled channel ends. The Dials of queues are included. `members` is a
+    function that returns the members of all queues. Their names are the agents' names.
     """
 
     def __init__(
@@ -186,7 +187,8 @@ class DirectCalls:
     def _begin(self, dial: Dial, at: float) -> None:
         """Start the talk of an answered Dial, and close the earlier talks of its two channels.
 
-        No talk starts if the direction of the call is unknown, or if the call is a consultation.
+        No talk starts if the direction of the call is unknown. None starts either if the call is a
+        consultation: an agent in a talk calls a colleague.
         """
         call = self._calls.of(dial.caller)
         if call is None or call.direction is None or call.consultation:
@@ -210,7 +212,7 @@ class DirectCalls:
         self._talks.begin(talk, at)
 
     def _talk_of_other_half(self, uniqueid: str) -> OpenTalk | None:
-        """Return the open talk of a Local channel's other half; `uniqueid` is the first half.
+        """Return the open talk on the other half of the Local channel of which `uniqueid` is one half.
 
         The result is None if there is no such talk, or if the talk belongs to a queue.
         """

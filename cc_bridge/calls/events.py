@@ -93,7 +93,7 @@ class Left(NamedTuple):
 class GaveUp(NamedTuple):
     """A queue removed a caller without an answer (QueueCallerAbandon).
 
-    The caller hung up, or the queue timed out, became empty or withdrew the caller.
+    Either the caller hung up, or the queue timed out, the queue became empty, or the caller was withdrawn.
 
     hold_time: whole seconds in the queue
     position: the caller's position when they entered the queue, from 1
@@ -296,11 +296,11 @@ class StatusSet(NamedTuple):
 class MemberSeen(NamedTuple):
     """The state of a queue member (QueueMemberStatus, QueueMemberPause, QueueMemberAdded or QueueStatus).
 
-    The key is `queue` and `interface`.
+    `queue` and `interface` together identify the member.
 
     name: the member name
-    status: Asterisk's number of the device state
-    reason: the reason of the pause; without a pause it can be that of an earlier pause
+    status: the phone's device state, as Asterisk's number
+    reason: the reason of the pause; without a pause it can be the reason of an earlier pause
     """
 
     at: float

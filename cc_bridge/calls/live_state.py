@@ -1,8 +1,8 @@
 """The open state of one PBX: calls, visits, rings, talks, agents, queue members and channels.
 
-`LiveState` is informed of the end of each visit, ring, talk and channel. It makes the record, updates the
-other objects of the state, and collects the records until `take_completed`. The module reads no clock: each
-method gets the instant as an argument.
+When a visit, ring, talk or channel ends, `LiveState` makes the record and updates the other objects of the
+state. It collects the records until `take_completed` returns them. The module reads no clock: each method
+gets the instant as an argument.
 """
 
 from collections.abc import Iterable
@@ -34,14 +34,19 @@ class LiveState:
     """The open state of one PBX: its calls, visits, rings, talks, agents, queue members and channels.
 
     members: the queue members, by queue and interface
-    touched: channels and call ids whose call may differ from its last checkpoint; other names have no effect
+    touched: ids of calls and channels in the latest events. The calls that have them may differ from their
+        last checkpoint. An id that belongs to no call has no effect.
     completed: the records that were completed since the last `take_completed`
     """
 
     def __init__(
         self, pbx: str, queues: Iterable[str], agents: Agents, contexts: Contexts, *, direct: bool
     ) -> None:
-        """Create an empty state. With `direct`, calls without a queue are recorded too."""
+        """Create an empty state.
+
+        `queues` has the names of the configured queues. `contexts` determines the direction of a call. With
+        `direct`, calls without a queue are recorded too.
+        """
         self.pbx = pbx
         self.direct = direct
         self.agents = agents
@@ -76,7 +81,10 @@ class LiveState:
         self.completed += self.agents.talk_began(talk.member, at)
 
     def name_at(self, device: str) -> str:
-        """Return the member name of the agent at a phone; the phone itself if it is of no queue member."""
+        """Return the member name of the agent at the phone `device`.
+
+        The result is `device` itself if no queue member has this phone.
+        """
         return agent_at(device, self.members.values())
 
     def channel_ended(self, event: ev.ChannelEnded) -> None:
@@ -96,10 +104,10 @@ class LiveState:
         self.completed += self.calls.ended(event)  # last, because its visits and talks are recorded before it
 
     def channel_vanished(self, uniqueid: str, at: float) -> None:
-        """End a channel whose end was not observed.
+        """End a channel whose end was not observed, and mark its call as partial.
 
-        The call of the channel becomes partial. It does not if a caller of the call still waits in a queue:
-        the channel was then a phone that did not answer.
+        If a caller of the call still waits in a queue, the call does not become partial. The channel was then
+        a phone that did not answer.
         """
         call = self.calls.of(uniqueid)
         visits = [self.visits.of(channel) for channel in call.channels] if call else []
@@ -122,10 +130,11 @@ class LiveState:
         self.completed += self.agents.ring_ended(record.agent, record.ended_at)
 
     def _party_joined(self, customer: CustomerLeg, channel: str) -> OpenTalk | None:
-        """Return a new talk, without a queue, between a customer and the agent on `channel` in one bridge.
+        """Return a new talk, without a queue, between a customer and an agent in the customer's bridge.
 
-        The result is None if the channel is another customer's, if Asterisk made the channel itself (such as
-        for a recording), or if its name is unknown. It is None too while the customer waits in a queue.
+        `channel` is the agent's channel. The result is None if the channel is another customer's, if Asterisk
+        made the channel itself (such as for a recording), or if its name is unknown. It is also None while
+        the customer waits in a queue.
         """
         device = self.channels.device_of(channel)
         other = self.talks.customers.at(channel)

@@ -1,7 +1,7 @@
 """The open calls of one PBX, each from the start of its first channel to the end of its last channel.
 
-A call that entered a queue becomes a `Call` record. With `every`, a call without a queue becomes a record too
-if its direction is known.
+A call that entered a queue becomes a `Call` record. If the recording of calls without a queue is enabled,
+such a call becomes a record too if its direction is known.
 
 When two calls meet in a bridge (an attended transfer, a pickup), Asterisk gives the channels of the younger
 call the Linkedid of the older one. Here a channel stays in the call in which it started, because the records
@@ -53,10 +53,11 @@ class OpenCall:
     partial: bool = False
 
     def handle_dial(self, event: DialStarted, direction: Direction | None) -> None:
-        """Update the call by a Dial of one of its channels (DialBegin).
+        """Update the call when one of its channels dials another channel (DialBegin).
 
-        Set the direction, unless the call is incoming or entered a queue. Set the caller's number and the
-        dialled extension if they are unknown.
+        `direction` becomes the direction of the call, unless the call is incoming or entered a queue. None
+        leaves the direction unchanged. The caller's number and the dialled extension are set if they are
+        unknown.
         """
         if not self.queue and self.direction is not Direction.IN:
             self.direction = direction or self.direction
@@ -117,7 +118,8 @@ class Calls:
     """The open calls of one PBX, found by call id or by channel.
 
     `direction_of` gets the dialplan context in which the first channel of a call starts. It returns the
-    direction of the call, or None if the direction is unknown.
+    direction of the call, or None if the direction is unknown. With `every`, calls without a queue are
+    recorded too.
     """
 
     def __init__(
@@ -174,7 +176,8 @@ class Calls:
     def get_or_begin(self, call_id: str, uniqueid: str, at: float) -> OpenCall:
         """Return the open call of a channel.
 
-        If there is none, because its start was not observed, start a partial call at the instant `at`.
+        If the channel is in no open call, because its start was not observed, start a partial call at the
+        instant `at`.
         """
         call = self._of.get(uniqueid) or self._open.get(call_id)
         if call is None:
@@ -249,8 +252,9 @@ class Calls:
     def _close(self, call: OpenCall, at: float) -> list[Call]:
         """Remove an ended call; return its record, or an empty list if the call is not recorded.
 
-        A call with a queue is always recorded. A call without a queue is recorded only with `every` and a
-        known direction. It is not recorded if it was a consultation or a part of another call.
+        A call with a queue is always recorded. A call without a queue is recorded only if such calls are to
+        be recorded (`every`) and its direction is known. It is not recorded if it was a consultation or a
+        part of another call.
         """
         del self._open[call.call_id]
         of_interest = self._every and call.direction is not None and not call.consultation

@@ -5,7 +5,7 @@ survey inside TalkTime. It can name the wrong side, or only one agent of a trans
 
 A talk does not always end when caller or agent leaves the bridge. When Asterisk optimises a Local channel
 away, the phone moves to another bridge within milliseconds. An agent who consults leaves the caller on hold
-and may return. The instant of the leaving is therefore stored. It becomes the end when that side hangs up,
+and may return. The instant of leaving is only a possible end. It becomes the end when that side hangs up,
 when the transfer is done, or when caller and agent do not meet again in time.
 """
 
@@ -33,9 +33,11 @@ class OpenTalk:
 
     caller, agent: uniqueids of the channels of caller and agent, which are no halves of Local channels
     member: the queue member's name
-    answered_at: instant of the first common bridge, in UTC seconds since the epoch; 0 before
-    parted_at, parted_by: when and by which side a channel left the bridge, which may become the end of the
-        talk; 0 if none has left
+    answered_at: instant from which caller and agent were in one bridge, in UTC seconds since the epoch; 0
+        before
+    parted_at: instant at which caller or agent left the bridge, a possible end of the talk; 0 if neither has
+        left
+    parted_by: the side that ended the talk, if `parted_at` becomes its end
     target: the transfer target; None without a transfer
     hold_seconds, holds: time on hold and number of holds so far
     held_at: start of the current hold; None if there is none
@@ -78,7 +80,8 @@ class OpenTalk:
     def is_apart(self) -> bool:
         """Whether caller and agent were connected and no longer are.
 
-        This is the case after one of them has left, in a consultation, and after the end of the talk.
+        This is the case after caller or agent has left the bridge, in a consultation, and after the end of
+        the talk.
         """
         return self.phase in (TalkPhase.PARTED, TalkPhase.ENDED, TalkPhase.CONSULTING)
 
@@ -104,17 +107,18 @@ class OpenTalk:
     def correct_start(self, at: float, member: str, interface: str) -> None:
         """Set the agent and the true start of a talk that a snapshot showed in progress.
 
-        If caller and agent were connected, the talk is no longer partial.
+        If caller and agent are connected already, `at` becomes the start, and the talk is no longer partial.
+        Otherwise the start follows when they are connected.
         """
         self.member, self.interface = member, interface
         if self.phase is not TalkPhase.CONNECTING:
             self.answered_at, self.partial = at, False
 
     def parted(self, at: float, by: EndedBy) -> None:
-        """Store that caller or agent left the bridge at the instant `at`, a possible end of the talk.
+        """Store the instant `at`, when caller or agent left the bridge, as a possible end of the talk.
 
-        If it is the end, `by` is the side that ended the talk. After a consultation, the later instant
-        replaces the earlier one.
+        `by` is the side that ended the talk if this is its end. An instant that was stored at the start of a
+        consultation is replaced.
         """
         if self.phase in (TalkPhase.TALKING, TalkPhase.CONSULTING):
             self.phase, self.parted_at, self.parted_by = TalkPhase.PARTED, at, by

@@ -11,10 +11,10 @@ __all__ = ["ended_by", "is_redirected", "transfer_extension"]
 def ended_by(channels: Channels, talk: OpenTalk, first: str, place: str = "") -> EndedBy:
     """Return the side that ended a talk.
 
-    `first` is the channel that left the bridge first, and `place` is its context and extension in the
-    dialplan then. The side with the earliest hang-up request ended the talk. A side that ends the talk by a
-    feature code sends no such request. A redirected caller sends none either, but is then at another place in
-    the dialplan, and the result is SYSTEM (16.28, 22.10).
+    `first` is the channel that left the bridge first. `place` is the context and extension of this channel in
+    the dialplan when it left. The side with the earliest hang-up request ended the talk. A side that ends the
+    talk by a feature code sends no such request. A redirected caller sends none either. But then `place` is
+    not the place at which the caller entered the bridge, and the result is SYSTEM (16.28, 22.10).
     """
     hang_ups: list[tuple[float, EndedBy]] = []
     for leg, side in ((talk.caller, EndedBy.CALLER), (talk.agent or talk.dialed, EndedBy.AGENT)):
@@ -33,10 +33,10 @@ def ended_by(channels: Channels, talk: OpenTalk, first: str, place: str = "") ->
 
 
 def is_redirected(channels: Channels, uniqueid: str, place: str) -> bool:
-    """Return whether a channel that leaves a bridge has changed its place in the dialplan since its entry.
+    """Return whether a channel that leaves a bridge changed its place in the dialplan while in the bridge.
 
-    A place is a context and an extension; `place` is the new one. The result is False if one of the places
-    was not observed.
+    A place is a context and an extension. `place` is the one at which the channel leaves. The result is False
+    if one of the two places was not observed.
     """
     channel = channels.find(uniqueid)
     return channel is not None and "" not in (place, channel.place) and channel.place != place
@@ -45,9 +45,9 @@ def is_redirected(channels: Channels, uniqueid: str, place: str) -> bool:
 def transfer_extension(channels: Channels, event: ev.AttendedTransferred) -> str:
     """Return the extension that an agent dialled for the consultation before an attended transfer.
 
-    The result is empty if the extension was not observed. If the agent consulted by a feature code, the Local
-    channel that is now in the customer's bridge has the extension. If the agent consulted on a second line,
-    the second transferer's channel has it.
+    The result is empty if the extension was not observed. An agent consults by a feature code or on a second
+    line. After a feature code, the Local channel that is now in the customer's bridge has the extension.
+    After a second line, the agent's channel on that line has it.
     """
     bridge = channels.bridge_of(event.transferee)
     beside = sorted(channels.in_bridge(bridge)) if bridge is not None else ()

@@ -75,7 +75,8 @@ class PbxSnapshot:
     def of(cls, items: Iterable[SnapshotItem | None], taken_at: float) -> "PbxSnapshot":
         """Return the snapshot that the items of Asterisk's lists make together.
 
-        The list of waiting callers has no Linkedid and no language. These two come from the list of channels.
+        None among the items is ignored. The list of waiting callers has no Linkedid and no language. These
+        two come from the list of channels.
         """
         queues: set[str] = set()
         members: list[MemberSeen] = []
@@ -188,7 +189,7 @@ def _halves(channels: Iterable[SeenChannel]) -> Iterator[tuple[str, str]]:
 def _talks(channels: Iterable[SeenChannel]) -> tuple[SeenTalk, ...]:
     """Return the talks among the channels of a snapshot.
 
-    A talk is a channel that runs Queue(), together with the channel in the same bridge that Queue() called.
+    A talk is two channels in one bridge: the caller's, which runs Queue(), and the one that Queue() called.
     """
     agents = {channel.bridge: channel for channel in channels if channel.application == "AppQueue"}
     return tuple(

@@ -82,7 +82,10 @@ class PbxSnapshotDiff:
             yield ("channel", uniqueid), partial(state.channel_vanished, uniqueid, gone_at)
 
     def _unseen(self, snapshot: PbxSnapshot, waiting: WaitingEntries) -> Iterator[SnapshotDifference]:
-        """Yield a difference for each talk and each waiting caller that only the snapshot shows."""
+        """Yield a difference for each talk and each waiting caller that only the snapshot shows.
+
+        `waiting` has the waiting callers of the snapshot, by channel and queue.
+        """
         talks = self._state.talks
         for seen in snapshot.talks:
             going_on = talks.of(seen.uniqueid)
@@ -103,7 +106,7 @@ class PbxSnapshotDiff:
     def _begin_unseen_talk(self, seen: SeenTalk, now: float) -> None:
         """Start a partial talk for a talk that a snapshot shows and of which no event showed the start.
 
-        With it, a survey after the talk knows the agent.
+        A survey after the talk then knows the agent.
         """
         state = self._state
         device = seen.agent_channel.rpartition("-")[0]
@@ -133,10 +136,10 @@ class PbxSnapshotDiff:
 
 
 def _is_in_progress(talk: OpenTalk, snapshot: PbxSnapshot) -> bool:
-    """Return whether a snapshot still shows a talk, by the channels of caller and agent.
+    """Return whether a talk is still in progress, judged by the channels of caller and agent in a snapshot.
 
-    In a connected talk, each channel must be in a bridge. It must be the same bridge, unless a Local channel
-    is between the two. In any other phase of the talk it suffices that both channels exist.
+    If caller and agent are talking, both channels must be in one bridge. If a Local channel is between them,
+    they may be in two bridges. In any other phase of the talk, both channels need only exist.
     """
     bridges = [snapshot.channels.get(leg) for leg in (talk.caller, talk.agent or talk.dialed)]
     if talk.phase is not TalkPhase.TALKING:
@@ -146,9 +149,10 @@ def _is_in_progress(talk: OpenTalk, snapshot: PbxSnapshot) -> bool:
 
 
 def _shown(visit: Visit, waiting: WaitingEntries) -> bool:
-    """Return whether a visit is among the waiting callers of a snapshot.
+    """Return whether a snapshot shows the caller of a visit as waiting in the visit's queue.
 
-    If the snapshot shows the same caller in the same queue with another entry time, that is another visit.
+    `waiting` has the snapshot's waiting callers. An entry of the same caller in the same queue with another
+    entry time belongs to another visit.
     """
     entry = waiting.get((visit.uniqueid, visit.queue))
     return entry is not None and abs(entry.at - visit.entered_at) < _SAME_SECONDS

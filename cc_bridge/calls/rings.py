@@ -19,7 +19,8 @@ __all__ = ["Rings"]
 class Rings:
     """The open rings of one PBX, found by the channel to the agent's phone.
 
-    `visits` and `talks` are those of the same PBX. `closed` is called with the record of each closed ring.
+    `visits` and `talks` have the open visits and talks of the same PBX. `closed` is called with the record of
+    each closed ring.
     """
 
     def __init__(self, pbx: str, visits: Visits, talks: Talks, closed: Callable[[Ring], None]) -> None:
@@ -68,9 +69,10 @@ class Rings:
         self._open[ring.ring_uniqueid] = ring
 
     def answered(self, visit: Visit, at: float, *, picked_up: bool = False) -> None:
-        """Close the answered ring of a visit (AgentConnect). The other rings end with their channels.
+        """Close the answered ring of a visit (AgentConnect).
 
-        `picked_up`: another phone than the ringing one answered, so the outcome is answered_elsewhere.
+        The other rings of the visit stay open until their channels end. `picked_up` means that another phone
+        answered than the one that rang. The outcome of the ring is then answered_elsewhere.
         """
         for ring in self.of_visit(visit):
             if ring.outcome is RingOutcome.ANSWERED:

@@ -1,4 +1,4 @@
-"""The memory of the talks of one PBX: open and ended talks, until 10 s after the caller's channel ended."""
+"""The memory of the talks of one PBX: open talks, and ended talks for a few seconds after the call."""
 
 import math
 from collections import deque
@@ -14,7 +14,7 @@ _SECONDS = 10.0
 class TalkMemory:
     """The open and ended talks of one PBX, found by the caller's channel or by the call.
 
-    A talk is deleted 10 seconds after the caller's channel has ended.
+    A talk is deleted 10 seconds after the last of the caller's channels has ended.
     """
 
     def __init__(self) -> None:
@@ -28,10 +28,7 @@ class TalkMemory:
         self._of_call.setdefault(talk.call_id, []).append(talk)
 
     def follow(self, talk: OpenTalk) -> None:
-        """Store a talk as the latest one of the channel `talk.caller`, which is new for this caller.
-
-        Another channel was the caller's before.
-        """
+        """Make a talk findable by `talk.caller`, a channel that has replaced the caller's earlier channel."""
         self._last[talk.caller] = talk
 
     def last(self, uniqueid: str) -> OpenTalk | None:
@@ -61,8 +58,8 @@ class TalkMemory:
     def sweep(self, now: float) -> None:
         """Delete the callers' channels that ended at least 10 seconds ago.
 
-        The talks of a call are deleted with the last channel on which the caller spoke. An agent's second
-        line, which waited in a queue for the caller, can end before the caller's own channel.
+        A call can have several channels on which the caller spoke, such as an agent's second line that waited
+        in a queue for the caller. The talks of the call are deleted with the last of these channels.
         """
         while self._expiries and self._expiries[0][0] <= now:
             talk = self._last.pop(self._expiries.popleft()[1], None)

@@ -29,7 +29,8 @@ _REDIRECT_SECONDS = 10.0
 class Talks:
     """The open talks of one PBX, found by the channels of caller and agent.
 
-    customers: the customers; a phone that enters a bridge with a customer starts a talk
+    customers: the customers whose channels are open; a phone that enters a bridge with a customer starts a
+        talk
     ended: function that is called at the end of each talk, with the record or, if caller and agent were never
         connected, with None
     joined: function that is called when a channel enters a bridge with a customer; returns the talk to start,
@@ -82,7 +83,7 @@ class Talks:
     def of_device(self, device: str) -> OpenTalk | None:
         """Return the open talk whose agent is at the phone `device`; None if there is none.
 
-        The result is also None if a customer is on the device, such as on a trunk.
+        The result is also None if a customer's channel is on `device`, such as on a trunk.
         """
         if not device or any(self._channels.device_of(leg) == device for leg in self.customers):
             return None
@@ -91,9 +92,9 @@ class Talks:
     def customer_behind(self, uniqueid: str, call_id: str) -> CustomerLeg | None:
         """Return the customer on whose behalf a channel acts; None if there is none.
 
-        A channel acts for a customer if it is a half of a Local channel in the customer's call. It does too
-        if it is the second line of the agent's phone, on which the agent consults. For the customer's own
-        channel, the result is None.
+        Two kinds of channels act for a customer: a half of a Local channel in the customer's call, and the
+        second line of the agent's phone, on which the agent consults. For the customer's own channel, the
+        result is None. `call_id` is the id of the channel's call.
         """
         customer = self.customers.of_call(call_id)
         if customer is None:
@@ -102,11 +103,11 @@ class Talks:
         return None if customer is None or uniqueid in (customer.channel, customer.uniqueid) else customer
 
     def call_rated_on(self, uniqueid: str, linkedid: str) -> str | None:
-        """Return the id of the call that a survey on a channel rates.
+        """Return the id of the call that a survey on a channel rates; None if an agent consults on it.
 
-        The result is None if an agent consults on the channel. The survey rates the call of the customer who
-        speaks on the channel, or on whose behalf the channel acts. If no talk of the channel is known, the
-        result is `linkedid`, the id of the channel's own call.
+        The survey rates the call of the customer who speaks on the channel. If the channel acts for a
+        customer, such as a half of a Local channel, the survey rates this customer's call. If no talk of the
+        channel is known, the result is `linkedid`, the id of the channel's own call.
         """
         customer = self.customer_behind(uniqueid, linkedid)
         if customer is None:
@@ -134,7 +135,9 @@ class Talks:
         halves: Iterable[tuple[str, str]],
         names: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Apply the channels, bridges, names and Local pairs of the snapshot that ends a gap.
+        """Apply the snapshot that ends a gap: channels with their bridges (`living`), Local pairs and names.
+
+        `living` maps each channel to the id of its bridge, which is empty if the channel is in no bridge.
 
         If caller and agent of a talk are in the same bridge as before, the talk has continued: a bridge ends
         with its last channel, and Asterisk never uses its id again. The talk then counts in full, but holds
@@ -161,8 +164,8 @@ class Talks:
     def observation_lost(self, at: float) -> None:
         """Handle the start of a gap: end all holds, and mark the talks that are uncertain as partial.
 
-        A talk is uncertain if caller and agent are not connected yet, or if one of them has just left. The
-        caller may talk to another agent after the gap.
+        A talk is uncertain if caller and agent are not connected yet, or if caller or agent has just left the
+        bridge. Another agent may talk to the caller after the gap.
         """
         for talk in self.all():
             talk.unheld(at)  # only the observed part of a hold counts
@@ -170,9 +173,10 @@ class Talks:
                 talk.partial = True  # another agent may talk to the caller after the gap
 
     def sweep(self, now: float) -> None:
-        """Close the talks in which caller or agent left the bridge and did not return in time.
+        """Close the talks in which caller or agent left the bridge and did not return within 2 seconds.
 
-        Also delete the stored talks of callers whose channel ended at least 10 seconds ago.
+        After a redirect, such as into a conference, the limit is 10 seconds. Also delete the stored talks of
+        callers whose last channel ended at least 10 seconds ago.
         """
         for talk in list(self._parted.values()):
             patience = _REDIRECT_SECONDS if talk.redirected and not talk.transfer else _RETURN_SECONDS
@@ -312,7 +316,10 @@ class Talks:
             self._by_leg[leg] = (*talks, talk)
 
     def _connect(self, uniqueid: str, at: float) -> None:
-        """Start or resume the talks of each customer who can hear a channel that has entered a bridge."""
+        """Handle the entry of the channel `uniqueid` into a bridge: start or resume talks.
+
+        This concerns the talks of each customer whose channel can hear this channel.
+        """
         if self._channels.is_alone(uniqueid):
             return
         near = self._channels.reachable(uniqueid)
@@ -327,8 +334,8 @@ class Talks:
     def _start_with_new_parties(self, leg: str, at: float, near: AbstractSet[str]) -> None:
         """Start a talk for each phone that can hear a customer and has no talk with this customer yet.
 
-        `leg` is the customer's channel. `near` has channels that can all hear each other, without Local
-        halves.
+        `leg` is the customer's channel. `near` has channels that can all hear each other. Halves of Local
+        channels are not in `near`.
         """
         customer = self.customers.at(leg)
         if customer is None:
@@ -340,17 +347,19 @@ class Talks:
                 self.begin(talk, at)
 
     def _audible_channels(self, leg: str, near: AbstractSet[str]) -> AbstractSet[str]:
-        """Return the channels that can hear the channel `leg`, without halves of Local channels.
+        """Return the other channels that can hear the channel `leg`, without halves of Local channels.
 
-        `near` has channels that can all hear each other. If `leg` is one of them, they are the result.
+        `near` has channels that can all hear each other. If `leg` is in `near`, the result is taken from it.
+        Otherwise the bridges are searched.
         """
         return near - {leg} if leg in near else self._channels.audible_channels(leg)
 
     def _connect_if_audible(self, talk: OpenTalk, at: float, near: AbstractSet[str] = frozenset()) -> bool:
         """Start or resume a talk if caller and agent can hear each other; return whether they can.
 
-        If the agent's phone is behind Local channels, its channel becomes known here and is stored. `near`
-        has channels without Local halves that can all hear each other; it is empty if none are known.
+        If the agent's phone is behind Local channels, the channel of the phone is found now and stored in the
+        talk. `near` has channels that can all hear each other, without halves of Local channels. It is empty
+        if such channels are not known.
         """
         if not talk.queue and not self._resolve_outer_side(talk):
             return False
@@ -367,9 +376,10 @@ class Talks:
         return True
 
     def _resolve_outer_side(self, talk: OpenTalk) -> bool:
-        """Replace the customer's channel of a talk, if it is a half of a Local channel, by the one behind it.
+        """Replace the customer's channel of a talk if it is a half of a Local channel.
 
-        Return False if there is no channel behind it yet, otherwise True.
+        The channel behind the other half takes its place. Return False if that channel is not known yet.
+        Otherwise return True, also if there was nothing to replace.
         """
         other = self._channels.other_half(talk.caller)
         if other is None:
@@ -381,7 +391,7 @@ class Talks:
         return True
 
     def _move_customer(self, old: str, new: str) -> None:
-        """Replace a customer's channel `old` by the channel `new`, also in the customer's talks."""
+        """Replace a customer's channel `old` by the channel `new`, also in the customer's open talks."""
         self.customers.move(old, new)
         for talk in self.with_leg(old):
             if talk.caller == old:
@@ -392,7 +402,8 @@ class Talks:
     def _follow_swap(self, old: str, new: str) -> None:
         """Replace `old`, a half of a Local channel that was optimised away, by the channel `new`.
 
-        If `old` is a phone, nothing is replaced: a phone whose place another channel takes has left.
+        If `old` is a phone's channel, nothing is replaced, because `new` took its place after the phone had
+        left.
         """
         if self._channels.is_phone(old):
             return
@@ -405,7 +416,8 @@ class Talks:
     def _replace_leg(self, talk: OpenTalk, old: str) -> None:
         """Make an open talk findable by its new channels, and no longer by the channel `old`.
 
-        The caller's first channel and the dialled channel are kept: the talk is found by them until it ends.
+        If `old` is the caller's first channel or the dialled channel, the talk is still found by it until the
+        talk ends.
         """
         if old not in (talk.uniqueid, talk.dialed):  # these two find the talk until it ends
             self._forget_leg(talk, old)

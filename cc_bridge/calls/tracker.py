@@ -70,7 +70,7 @@ class Tracker:
         }
 
     def _make_handlers(self) -> dict[type[Any], Callable[[Any], None]]:
-        """Return the handler of each type of event."""
+        """Return the function that handles an AMI event, for each type of event."""
         return {
             ev.ChannelStarted: self._channel_started,
             ev.ChannelEnded: self.state.channel_ended,
@@ -154,7 +154,10 @@ class Tracker:
         return len(self._snapshot_diff.unconfirmed)
 
     def finish(self, now: float) -> list[TrackerRecord]:
-        """Close everything open as unobserved, such as at the end of a recording; return the records."""
+        """Close everything open as unobserved at the instant `now`, because no more events will come.
+
+        Return the records that this completes.
+        """
         self._close_all(now)
         self.state.completed += self.agents.observation_lost(now)
         return self.state.take_completed()
@@ -215,8 +218,8 @@ class Tracker:
     def call_rated_on(self, uniqueid: str, linkedid: str = "") -> str | None:
         """Return the id of the call that a survey on a channel rates.
 
-        The result is None if an agent consults on the channel. `linkedid` is the id of the channel's call. It
-        is used if the start of the channel was not observed.
+        The result is None if an agent consults on the channel. `linkedid` is the id of the channel's call; it
+        is used only if the start of the channel was not observed.
         """
         call = self.calls.of(uniqueid)
         own = call.call_id if call is not None else linkedid or uniqueid
@@ -265,8 +268,9 @@ class Tracker:
     def _customer_behind(self, uniqueid: str, linkedid: str) -> CustomerLeg | None:
         """Return the customer on whose behalf a channel acts, such as an agent's second line.
 
-        The result is None if there is none, and for the customer's own channel. `linkedid` is used if the
-        start of the channel was not observed.
+        The result is None if the channel acts for no customer, or if it is the customer's own channel.
+        `linkedid` is the id of the channel's call; it is used only if the start of the channel was not
+        observed.
         """
         call = self.calls.of(uniqueid)
         return self.talks.customer_behind(uniqueid, call.call_id if call is not None else linkedid)
@@ -327,7 +331,7 @@ class Tracker:
         )
 
     def _may_be_another(self, event: ev.Connected) -> bool:
-        """Return whether a phone that did not ring may have answered, without an event that shows this.
+        """Return whether a phone that did not ring may have answered, by a pickup that no event shows.
 
         This is possible if the ring started before the AMI session and no event has named the phone that
         answered.
@@ -346,7 +350,8 @@ class Tracker:
     def _who_answered(self, event: ev.Connected, visit: Visit) -> tuple[str, str]:
         """Return the name and the interface of the agent who answered.
 
-        After a pickup, AgentConnect still names the agent and the phone that rang (16.28, 22.10).
+        After a pickup, AgentConnect still names the agent and the phone that rang (16.28, 22.10). The result
+        then has the phone that picked up, and the agent at this phone.
         """
         channels = self.state.channels
         answering = channels.answering(event.agent_uniqueid)
@@ -384,9 +389,10 @@ class Tracker:
             self._direct_calls.answered(event.dialed_uniqueid, event.at)
 
     def _picked_up(self, event: ev.PickedUp) -> None:
-        """Store that a channel answered instead of the phone that rings (Pickup); inform the ringing Dial.
+        """Store that a channel answered instead of the phone that rings (Pickup).
 
-        A ring of a queue is not informed, because AgentConnect follows.
+        If a Dial without a queue rings, start its talk. If a queue rings, AgentConnect follows and starts the
+        talk.
         """
         channel = self.state.channels.get(event.uniqueid)
         channel.name, channel.picks_up = event.channel, True
@@ -404,7 +410,8 @@ class Tracker:
     def _hangup_requested(self, event: ev.HangupRequested) -> None:
         """Store the instant of a channel's first hang-up request, and which side requested it.
 
-        The visit of the channel is informed too. The AMI events are HangupRequest and SoftHangupRequest.
+        Also update the visit of the caller on the channel. The AMI events are HangupRequest and
+        SoftHangupRequest.
         """
         channel = self.state.channels.get(event.uniqueid)
         if event.by_pbx:
@@ -438,8 +445,8 @@ class Tracker:
     def _sweep(self, now: float) -> None:
         """End whatever is over at the instant `now`.
 
-        This concerns wrap-ups, talks that caller or agent left without a return, and visits whose caller
-        left.
+        Three things end by time: wrap-ups, talks in which caller or agent left the bridge and did not return,
+        and visits whose caller left the queue without a later event.
         """
         self._next_tick = now + 1.0
         self.state.completed += self.agents.tick(now)

@@ -187,7 +187,11 @@ class Visit:
 
     @classmethod
     def refused(cls, pbx: str, run: QueueRun, outcome: Outcome, at: float, source: str) -> "Visit":
-        """Return the visit, already closed, of a caller that the queue did not let in."""
+        """Return the visit, already closed, of a caller that the queue did not let in.
+
+        `run` is the start of Queue() for the caller. `source` is the name of the AMI message that showed the
+        outcome.
+        """
         visit = cls(
             pbx,
             run.linkedid,
@@ -206,10 +210,10 @@ class Visit:
     def handle_signal(
         self, signal: VisitEvent, at: float, source: str, status: Outcome | None = None
     ) -> bool:
-        """Apply a signal to the visit; return whether the phase of the visit expects it.
+        """Apply a signal to the visit; return whether the signal is expected in the phase of the visit.
 
-        An unexpected signal changes nothing. `source` is the name of the AMI message. `status` is the outcome
-        of a STATUS signal.
+        An unexpected signal changes nothing. `source` is the name of the AMI message that caused the signal.
+        `status` is the outcome of the visit if the signal is STATUS.
         """
         move = _TABLE.get((self.phase, signal))
         if move is None:

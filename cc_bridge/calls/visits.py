@@ -1,9 +1,9 @@
 """The open visits of one PBX, and the decision about the outcome after a caller has left a queue.
 
-QueueCallerLeave does not show the outcome. An event within the next second shows it, or the absence of such
-an event. A caller who left is therefore kept in `_leaving` until the outcome is decided. If a snapshot shows
-that the caller's channel has ended too, that end is reported only after the decision. `visit.py` has the
-meaning of each signal.
+QueueCallerLeave does not show the outcome. An event within the next second shows it. The absence of such an
+event shows it too. A caller who left is therefore kept in `_leaving` until the outcome is decided. If a
+snapshot shows that the caller's channel has ended too, the end of the channel is reported only after the
+decision.
 """
 
 from collections.abc import Callable, Collection
@@ -134,7 +134,7 @@ class Visits:
     def queue_run(self, event: ev.QueueRun) -> None:
         """Store that Queue() runs for a channel (Newexten).
 
-        This is stored until the caller has entered the queue or was not let in.
+        The event is kept until it is known whether the queue let the caller in.
         """
         self._runs[event.uniqueid] = event
 
@@ -179,10 +179,11 @@ class Visits:
     # -- snapshots
 
     def not_shown(self, visit: Visit, gone_at: float, now: float, *, vanished: bool) -> None:
-        """Handle a snapshot that does not show the caller of an open visit in the queue.
+        """Handle a snapshot, taken at `now`, that does not show the caller of an open visit in the queue.
 
-        The caller's QueueCallerLeave may still arrive. `vanished` means that the snapshot does not show the
-        caller's channel either; the channel then ended at `gone_at`.
+        The outcome is decided later, because the caller's QueueCallerLeave may still arrive. `vanished` means
+        that the snapshot does not show the caller's channel either. `gone_at` is the instant at which the
+        caller was last observed.
         """
         self._leaving[visit.uniqueid] = now
         if vanished:
@@ -235,7 +236,8 @@ class Visits:
     ) -> None:
         """Apply a signal to a visit, and report the visit if it has closed.
 
-        A signal that the visit does not expect is counted in `unexpected`.
+        A signal that the visit does not expect is counted in `unexpected`. `source` is the name of the AMI
+        message that caused the signal. `status` is the outcome of the visit if the signal is STATUS.
         """
         if not visit.handle_signal(signal, at, source, status):
             self.unexpected += 1
@@ -255,9 +257,9 @@ class Visits:
         return visit
 
     def _resolve(self, uniqueid: str, now: float, *, certain: bool = True) -> None:
-        """Decide the outcome of a visit whose caller left, because no further event was received.
+        """Decide the outcome of a visit whose caller left, because no further event was received until `now`.
 
-        `certain` means that any such event would have been received by now. Otherwise the outcome is
+        `certain` means that a further event would have been received by now. If it is False, the outcome is
         unobserved.
         """
         del self._leaving[uniqueid]
@@ -273,7 +275,10 @@ class Visits:
 
 
 def _is_same(told: str, queue: str) -> bool:
-    """Return whether the queue name `told` of an event is `queue` or is empty. Case is ignored."""
+    """Return whether the queue name in an event, `told`, is the name `queue`. Case is ignored.
+
+    An empty `told` counts as the same name, because the event then names no queue.
+    """
     return not told or told.casefold() == queue.casefold()
 
 

@@ -126,9 +126,10 @@ def import_log(
 class _SpanTracker(Tracker):
     """A call tracker that also stores the times of events, in UTC epoch seconds.
 
-    `first_at` and `last_at` are the times of the first and the last event. Without an event they are
-    infinite, so that no difference is explained by a time span that is too short. `over` has the times of
-    hang-ups, and `bridged` has the times of entries into bridges, both by channel.
+    first_at, last_at: times of the first and the last event. In a recording without an event they are
+        infinite: no difference to queue_log is then explained by a recording that is too short.
+    over: times of hang-ups, by channel
+    bridged: times of entries into bridges, by channel
     """
 
     first_at, last_at = -inf, inf
@@ -164,7 +165,11 @@ def _runs(
     encoding: str,
     zone: tzinfo | None,
 ) -> Iterator[Iterator[QueueLogLine]]:
-    """Yield the lines of each log. Successive files are together one log, and each table is one log."""
+    """Yield the lines of each log. Successive files are together one log, and each table is one log.
+
+    The numbers of lines are added to `counts`. `progress` is called with the number of bytes of each read of
+    a file. `zone` is the time zone of a table's timestamps; None means the time zone of this machine.
+    """
     files: list[Path] = []
     for log in (*logs, None):
         if isinstance(log, Path):

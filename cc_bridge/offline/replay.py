@@ -1,4 +1,4 @@
-"""The replay of a recorded AMI stream: it uses the same codec and tracker as the running daemon.
+"""The replay of a recorded AMI stream: it uses the same AMI parser and call tracker as the running daemon.
 
 `replay` yields the records of the calls. `as_json` and `as_text` format one record as a line. A recording
 holds the bytes that Asterisk sent over AMI.
@@ -88,7 +88,10 @@ def replay(chunks: Iterable[bytes], tracker: Tracker, counts: MessageCounts) -> 
 
 
 def _requests(tracker: Tracker, event: StatusSet) -> Iterator[SurveyRequest]:
-    """Yield a survey request if, after a queue or Dial, the event shows the caller still on the line."""
+    """Yield a survey request for a caller who is still on the line after a queue or Dial.
+
+    Nothing is yielded if the event shows that the caller is no longer on the line.
+    """
     if event.status != "CONTINUE":
         return
     rated = tracker.call_rated_on(event.uniqueid)

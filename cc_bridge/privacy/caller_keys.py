@@ -1,4 +1,4 @@
-"""Caller keys: one key for each caller, in whatever form the network writes the number. Pure.
+"""Caller keys: one key for each caller, in whatever form the network writes the number. Without I/O.
 
 Survey attempts and opt-outs are stored under the caller key. A plain key is the number in digits. A hashed
 key hides the number from everyone without the secret. With masked numbers the key is hashed too: a plain key
@@ -77,7 +77,10 @@ class CallerKeys:
         return normalise(number, self.country) if self.mode == "plain" else self.hashed(number)
 
     def hashed(self, number: str) -> str:
-        """Return the hashed key, whatever the mode is; empty for a withheld number or without a secret."""
+        """Return the hashed caller key, even in plain mode.
+
+        The result is empty for a withheld number, or if no secret is configured.
+        """
         digits = normalise(number, self.country)
         if not digits or not self.secret:
             return ""
@@ -86,14 +89,15 @@ class CallerKeys:
     def known_by(self, number: str) -> tuple[str, ...]:
         """Return every key under which a caller may be stored: the current mode's key and the hashed key.
 
-        A caller can have the hashed key after an erasure, or from a time when the mode was another one.
+        A caller can have the hashed key after an erasure, or from a time with another mode. An empty key is
+        left out.
         """
         return tuple({key: None for key in (self.key(number), self.hashed(number)) if key})
 
     def stored(self, number: str) -> str:
-        """Return a number in the form in which the mode stores it: plain, masked or hashed.
+        """Return a number in the form in which the mode stores it: unchanged, masked or hashed.
 
-        The result is empty for a withheld number in the modes masked and hashed.
+        In the modes masked and hashed, the result is empty for a withheld number.
         """
         if self.mode == "plain":
             return number

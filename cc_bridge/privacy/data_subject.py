@@ -1,4 +1,4 @@
-"""The data subject: one caller whose personal data is searched for or erased in stored values. Pure.
+"""The data subject: one caller whose personal data is searched for or erased in stored values. Without I/O.
 
 A `DataSubject` finds the caller's number in every spelling (+98912..., 0098912..., 0912..., Persian digits)
 and as a plain or hashed caller key. In a text with more than the number, such as a dialled prefix or
@@ -25,7 +25,10 @@ _SHORTEST = 7  # digits of a number that is searched for within other text; 201 
 
 
 class DataSubject:
-    """The caller with one given phone number. The object counts as False if the number is no phone number."""
+    """One caller whose personal data is searched for, given by a phone number.
+
+    The truth value of the object is False if the given text is no phone number.
+    """
 
     def __init__(self, number: str, keys: CallerKeys) -> None:
         self.keys = keys.known_by(number)
@@ -76,8 +79,8 @@ class DataSubject:
     def _without_text(self, text: str) -> str:
         """Return a text without the data subject's data.
 
-        If the text is encoded JSON, only their data are removed from it. Any other text that contains their
-        number becomes empty.
+        If the text is encoded JSON, the data subject's data is removed from the JSON value, and the rest
+        stays. Any other text that contains the data subject's number becomes empty.
         """
         if text[:1] in ("{", "["):
             try:

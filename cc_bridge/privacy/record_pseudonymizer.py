@@ -1,4 +1,4 @@
-"""Pseudonymisation of records: the setting `callers.number_storage` applied to each record. Pure.
+"""Pseudonymisation of records: the setting `callers.number_storage` applied to each record. Without I/O.
 
 Every record, also an imported one, passes through `RecordPseudonymizer.of` before it is counted, stored or
 sent. Code that handles the record later therefore need not know the setting. Calls and visits also get their
@@ -32,9 +32,10 @@ _SERIAL = re.compile(r"-[0-9a-f]{8}(;[12])?$")  # the serial of a channel name; 
 
 
 class RecordPseudonymizer:
-    """A converter of records into the form that is stored: with caller keys, without real numbers and names.
+    """A converter of records into the form in which they are stored.
 
-    In plain mode, numbers and names stay.
+    It adds caller keys to calls and visits. Unless numbers are stored plain, it also replaces real numbers
+    and removes the callers' names.
     """
 
     def __init__(self, keys: CallerKeys) -> None:
@@ -71,7 +72,7 @@ class RecordPseudonymizer:
         return replace(call, caller_number=number, caller_name="", dialed=dialed)
 
     def _key(self, call: Call) -> str:
-        """Return the caller key of the customer of a call: the caller, or the dialled number if outgoing.
+        """Return the caller key of a call's customer: the caller or, in an outgoing call, the dialled number.
 
         The result is empty for an internal call, and for an outgoing call to a number of fewer than seven
         digits.

@@ -54,8 +54,9 @@ def _nearest(
 ) -> Iterator[tuple[LoggedVisit | None, QueueVisit | None]]:
     """Yield the pairs of one caller's visits in one queue, then the visits that have no pair.
 
-    If queue_log and the records have the same number of visits, they are paired in their order. Otherwise, a
-    visit is paired with the overlapping one that started nearest to it.
+    `theirs` has the visits in queue_log and `ours` the recorded visits. If both have the same number of
+    visits, the visits are paired in their order. Otherwise, a visit is paired with the overlapping one that
+    started nearest to it.
     """
     unpaired_theirs = sorted(theirs, key=lambda visit: visit.entered_at)
     unpaired_ours = sorted(ours, key=lambda visit: visit.entered_at)
@@ -74,10 +75,10 @@ def _nearest(
 
 
 def _touch(one: LoggedVisit, other: QueueVisit) -> bool:
-    """Return whether a logged and a recorded visit overlap or started together.
+    """Return whether a visit in queue_log and a recorded visit overlap, or started together.
 
-    If they are the same visit, they can start together without an overlap only after the PBX's clock was set
-    back.
+    Two seconds of tolerance apply to both. The starts are compared because after a step back of the PBX's
+    clock, a visit can seem to end before its start. Such a visit overlaps nothing.
     """
     left_at = inf if one.left_at is None else one.left_at
     if abs(one.entered_at - other.entered_at) <= _APART:

@@ -2,7 +2,7 @@
 
 A line that does not have the format is counted and left out. Lines have no quoting. A `|` in a caller's
 number shifts the fields after it, so numbers are read from positions that such a shift does not reach. A line
-feed in a number ends the line, and its rest looks like another line.
+feed in a caller's number ends the line, and the text after the line feed looks like another line.
 """
 
 import re
@@ -32,7 +32,7 @@ _EVENTS = frozenset(re.findall("[A-Z]+", """
 
 
 class QueueLogLine(NamedTuple):
-    """One line of queue_log. `data` holds the fields after the event."""
+    """One line of queue_log. `data` holds the fields after the name of the event."""
 
     at: float  # UTC seconds since the epoch; whole seconds in a file
     call: str  # Uniqueid of the caller's channel, or a word such as NONE
@@ -73,14 +73,17 @@ class LineCounts:
         self.last_at = line.at
 
     def count_bytes(self, text: str) -> None:
-        """Count a decoded line if some of its bytes were not of the encoding, which shows as U+FFFD."""
+        """Count a decoded line if some of its bytes were invalid in the encoding of the file.
+
+        The decoder has replaced each invalid byte by U+FFFD.
+        """
         self.undecoded += "\ufffd" in text
 
 
 def read(chunks: Iterable[bytes], counts: LineCounts, encoding: str = "utf-8") -> Iterator[QueueLogLine]:
     """Yield the valid lines of a queue_log file; `counts` counts all lines and the malformed ones.
 
-    Bytes that are not of the encoding become U+FFFD.
+    Bytes that are invalid in the encoding become U+FFFD.
     """
     for raw in _split(chunks):
         text = raw.decode(encoding, "replace").removeprefix("\ufeff")
@@ -95,9 +98,9 @@ def of_row(row: Sequence[object], zone: tzinfo | None) -> QueueLogLine | None:
     """Return a row of the realtime table as a line; None if the row is malformed.
 
     The columns are time, callid, queuename, agent, event and the columns of the data. A single data column
-    has all fields, with `|` between them. The time is in seconds since the epoch or a local time. A local
-    time is of `zone`, or of this machine if `zone` is None. An hour that the zone's clock shows twice counts
-    as the first one.
+    has all fields, with `|` between them. The time is in seconds since the epoch or a local time. `zone` is
+    the time zone of local times; None means the time zone of this machine. In the hour that a clock shows
+    twice in autumn, a local time counts as the first of the two.
     """
     stamp, call, queue, agent, event, *data = ("" if value is None else str(value).strip() for value in row)
     if len(data) == 1:

@@ -3,8 +3,8 @@
 A difference has a reason only if the records themselves show the reason. A reason that is merely likely is
 not given.
 
-queue_log has times in whole seconds, so a time can be up to one second too early. If the daemon started or
-stopped observing within that second, this does not count as a reason.
+queue_log has times in whole seconds, so a time can be up to one second too early. "The observation started
+too late" is therefore a reason only if it started after the whole second of the visit's start.
 """
 
 from collections import Counter
@@ -188,7 +188,9 @@ def _differences(
 ) -> Iterator[Difference]:
     """Yield the differences between queue_log (`theirs`) and the records (`ours`) about one visit.
 
-    `theirs` is None if queue_log lacks the visit, and `ours` is None if the records lack it.
+    `theirs` is None if queue_log lacks the visit, and `ours` is None if the records lack it. `talks` has the
+    recorded talks, by `id(visit)`. `log` and `we` are the whole queue_log and all records, which show the
+    reason of a difference.
     """
     if theirs is None and ours is not None:
         yield _extra(ours, log)
@@ -205,7 +207,7 @@ _Found = Iterator[tuple[DifferenceKind, str | None, str | None, DifferenceReason
 
 
 def _missing(theirs: LoggedVisit, we: RecordedSide) -> _Found:
-    """Yield the difference about a visit that queue_log has and the records lack."""
+    """Yield the difference about a visit that queue_log has and the records (`we`) lack."""
     waits = theirs.open and theirs.outcome is None  # cc_bridge records a visit only after its end
     yield (
         DifferenceKind.MISSING,
@@ -216,7 +218,10 @@ def _missing(theirs: LoggedVisit, we: RecordedSide) -> _Found:
 
 
 def _blind(theirs: LoggedVisit, we: RecordedSide) -> DifferenceReason | None:
-    """Return the reason why the daemon did not observe a visit of queue_log completely; None if it did."""
+    """Return the reason why the daemon did not observe all of a visit in queue_log.
+
+    The result is None if the daemon observed all of it.
+    """
     left_at = theirs.entered_at if theirs.left_at is None else theirs.left_at
     return we.blind_to(theirs.entered_at, left_at)
 
@@ -245,7 +250,7 @@ def _of_pair(
 
 
 def _other_agent(theirs: LoggedVisit, talk: Talk | None, we: RecordedSide) -> DifferenceReason | None:
-    """Return the reason why queue_log and the record name different agents; None if unknown."""
+    """Return the reason why queue_log and the records name different agents for a visit; None if unknown."""
     if talk is not None:
         return DifferenceReason.PICKED_UP if talk.picked_up else None
     # Only a talk shows that another phone picked up the call.
@@ -268,7 +273,7 @@ def _extra(ours: QueueVisit, log: QueueLogSide) -> Difference:
 
 
 def _of_outcome(theirs: LoggedVisit, ours: QueueVisit, log: QueueLogSide) -> DifferenceReason | None:
-    """Return the reason why queue_log and the record have different outcomes of a visit; None if unknown."""
+    """Return the reason why queue_log and the records have different outcomes of a visit; None if unknown."""
     if theirs.outcome is not None:
         return _WORDS.get((theirs.outcome, ours.outcome))
     if theirs.restarted:
@@ -334,10 +339,10 @@ def _overlong(theirs: LoggedVisit, talk: Talk, we: RecordedSide) -> DifferenceRe
 
 
 def _conference(theirs: LoggedVisit, talk: Talk, we: RecordedSide) -> DifferenceReason | None:
-    """Return CONFERENCE if agent and caller met again in another bridge after the end in queue_log.
+    """Return CONFERENCE if caller and agent met in another bridge after queue_log had ended the talk.
 
-    This is the reason why the recorded talk ends later than the talk in queue_log. The result is None if the
-    records do not show it.
+    The recorded talk then ends later than the talk in queue_log. The result is None if the records show no
+    such meeting.
     """
     if theirs.ended_at is None or talk.ended_at <= theirs.ended_at + _ROUNDING:
         return None
@@ -349,7 +354,11 @@ def _conference(theirs: LoggedVisit, talk: Talk, we: RecordedSide) -> Difference
 
 
 def _same_end(theirs: LoggedVisit, talk: Talk) -> bool:
-    """Return whether queue_log and the record agree on the transfer and on the side that ended the talk."""
+    """Return whether queue_log and the record agree on the end of a talk.
+
+    They agree if both have the same kind of transfer, or none, and the same side that ended the talk. The
+    side is compared only if the record names the caller or the agent.
+    """
     if talk.transfer is not TRANSFERS.get(theirs.end):
         return False
     return talk.ended_by not in (EndedBy.AGENT, EndedBy.CALLER) or talk.ended_by is ended_by(theirs.end)

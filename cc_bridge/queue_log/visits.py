@@ -3,9 +3,9 @@
 `LoggedVisit.records` converts a visit to records for an import. Lines are added one by one, and only open
 visits are in memory, so a log of any length can be read.
 
-Asterisk writes the line that ends a talk in another thread. The line may come late, even after the same
-caller has entered the same queue again. Its call id may also be that of another channel than the one that
-entered the queue, because a transfer or a Local channel can replace a channel by another.
+The line that ends a talk may come late, even after the same caller has entered the same queue again, because
+another thread of Asterisk writes it. The call id in this line may also be that of another channel than the
+one that entered the queue, because a transfer or a Local channel can replace a channel by another.
 """
 
 from collections.abc import Iterator
@@ -175,9 +175,10 @@ class QueueLogVisits:
                 yield self._named(visit)
 
     def _learn(self, line: QueueLogLine) -> None:
-        """Store the time of the log's first line, and the spelling of a queue name in queues.conf.
+        """Store the time of the log's first line, and how queues.conf spells a queue name.
 
-        Only the lines of some events have that spelling.
+        Only the lines of some events have the spelling of queues.conf; other lines have the spelling of the
+        dialplan.
         """
         if self._since is None:
             self._since = line.at
@@ -185,7 +186,7 @@ class QueueLogVisits:
             self._spellings.setdefault(line.queue.lower(), line.queue)
 
     def finish(self) -> Iterator[LoggedVisit]:
-        """Yield the visits that are still open at the end of the log, with `open` set."""
+        """Yield the visits that are still open at the end of the log, marked as `open`."""
         for visit in self._take_open():
             visit.open = True
             yield self._named(visit)
@@ -219,9 +220,10 @@ class QueueLogVisits:
         )
 
     def _left(self, line: QueueLogLine) -> Iterator[LoggedVisit]:
-        """End a visit by a line whose event is in `_ENDS`.
+        """End a visit by a line with one of the events in `_ENDS`, such as ABANDON or CONNECT.
 
-        Yield the visit unless it was answered: the line that ends the talk then follows.
+        Yield the visit unless it was answered. An answered visit is yielded later, with the line that ends
+        its talk.
         """
         outcome, place = _ENDS[line.event]
         said = line.number(place)
@@ -246,7 +248,7 @@ class QueueLogVisits:
         self._talking.setdefault(key, []).append(visit)
 
     def _ended(self, line: QueueLogLine) -> Iterator[LoggedVisit]:
-        """End a talk by a line whose event is in `_TALKS`, and yield the visit of the talk."""
+        """End a talk by a line with one of the events in `_TALKS`, and yield the visit of the talk."""
         talk = line.number(_TALKS[line.event])
         key = _key(line)
         visit = next((visit for visit in self._talking.get(key, ()) if visit.agent == line.agent), None)
@@ -269,10 +271,11 @@ class QueueLogVisits:
         yield self._named(visit)
 
     def _under_another_name(self, line: QueueLogLine, talk: int | None) -> LoggedVisit | None:
-        """Return the visit whose talk a line ends although the line has another call id; None if none fits.
+        """Return the visit whose talk ends by a line with another call id; None if no visit fits.
 
-        Queue and agent of the visit and the line must be the same. The start of the talk plus `talk`, its
-        length in seconds in the line, must give the time of the line.
+        After a transfer, the line can have the id of another channel. Queue and agent of the visit and the
+        line must be the same. `talk` is the length of the talk in the line, in seconds. The start of the
+        visit's talk plus this length must give the time of the line.
         """
         if talk is None:
             return None
@@ -284,7 +287,7 @@ class QueueLogVisits:
         return None
 
     def _under_another_channel(self, line: QueueLogLine, said: int | None) -> LoggedVisit | None:
-        """Return the waiting visit that a line ends although the line has another channel; None if none fits.
+        """Return the waiting visit that ends by a line with another channel; None if no visit fits.
 
         An example is an agent who enters a second queue on a second line and completes the transfer. The
         entry has the agent's channel and number, and the later lines have the customer's. The visit is found
@@ -316,7 +319,10 @@ class QueueLogVisits:
         return visit
 
     def _named(self, visit: LoggedVisit) -> LoggedVisit:
-        """Return the visit with its queue name as queues.conf spells it, if the log shows that spelling."""
+        """Set the queue name of a visit to the spelling of queues.conf, and return the visit.
+
+        If no line of the log so far has this spelling, the name stays as it is.
+        """
         visit.queue = self._spellings.get(visit.queue.lower(), visit.queue)
         return visit
 
