@@ -349,10 +349,10 @@ _LINES = {
 
 
 def _wanted(readers: dict[str, _EventReader]) -> dict[str, EventSpec]:
-    """Return for each AMI event in `readers`, by its name, what the AMI parser needs.
+    """Return the `EventSpec` of each AMI event in `readers`, by the name of the event.
 
-    That is an `EventSpec`: the headers to extract and, for some events, the start of a line that the message
-    must contain to be accepted.
+    An `EventSpec` has the headers that the AMI parser extracts. For some events it also has the start of a
+    line that the message must contain to be accepted.
     """
     return {
         name: EventSpec(reader.always, ("Timestamp", *reader.maybe), _LINES.get(name))

@@ -73,8 +73,8 @@ class Channels:
     def ended(self, uniqueid: str) -> None:
         """Remove a channel from its bridge and from the known channels.
 
-        If the channel is a half of a Local channel whose other half is still open, `other_half` of that other
-        half still returns the removed channel.
+        The halves of a Local channel can end one after the other. For the half that is still open,
+        `other_half` still returns the removed half.
         """
         self.left_bridge(uniqueid)
         self._channels.pop(uniqueid, None)

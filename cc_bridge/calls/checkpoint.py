@@ -54,7 +54,7 @@ class Checkpointer:
         """Return the ids of the calls whose checkpoint may have changed; clear `LiveState.touched`.
 
         A member of `LiveState.touched` is the id of a call, a channel of a call, or a channel of a talk. The
-        result has the call to which each belongs.
+        result has the ids of the calls to which these members belong.
         """
         calls, talks = self._live.calls, self._live.talks
         found: dict[str, None] = {}
@@ -134,7 +134,7 @@ class Checkpointer:
     ) -> tuple[list[AgentInterval], list[str]]:
         """Restore the open calls and the agents' states as they were stored at the instant `until`.
 
-        Return the agents' intervals of state up to `until`, and the kind and name of each rejected
+        Return two lists: the agents' intervals of state up to `until`, and the kind and name of each rejected
         checkpoint. A checkpoint is rejected if it is damaged or of another version.
         """
         intervals: list[AgentInterval] = []

@@ -82,9 +82,10 @@ def to_json(state: CallCheckpoint | AgentCheckpoint) -> str:
 
 
 def from_json(kind: type[_State], text: str) -> _State:
-    """Return the checkpoint that a JSON text contains. `kind` is its class: of a call or of an agent.
+    """Return the checkpoint that a JSON text contains.
 
-    Raises ValueError if the text is damaged or of another version.
+    `kind` is the class of the checkpoint, for a call or an agent. Raises ValueError if the text is damaged or
+    of another version.
     """
     state: _State = _ADAPTERS[kind].validate_json(text)
     return state

@@ -43,7 +43,7 @@ class CustomerLegs:
         return channel in self._by_channel
 
     def among(self, channels: set[str]) -> set[str]:
-        """Return those of the given channels on which a customer is now."""
+        """Return the channels in `channels` on which a customer is now."""
         return self._by_channel.keys() & channels
 
     def at(self, channel: str) -> CustomerLeg | None:

@@ -73,7 +73,7 @@ class Dial:
         """Return the talk that starts when this Dial is answered.
 
         In an outgoing call, the agent is at the dialling phone. Otherwise the agent is at the phone that
-        answered. The agent's name is that of the queue member at this phone, from `members`.
+        answered. The agent's name is the name of the queue member in `members` who has this phone.
         """
         if direction is Direction.OUT:
             customer, leg, phone, local = self.dialed, self.caller, self.caller_phone, self.caller_local
@@ -97,7 +97,7 @@ class DirectCalls:
     """The open Dials of one PBX, which start the talks of calls without a queue.
 
     A Dial stays known until its dialled channel ends. The Dials of queues are included. `members` is a
-    function that returns the members of all queues. Their names are the agents' names.
+    function that returns the members of all queues, which have the names of the agents.
     """
 
     def __init__(

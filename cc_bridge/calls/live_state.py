@@ -34,8 +34,8 @@ class LiveState:
     """The open state of one PBX: its calls, visits, rings, talks, agents, queue members and channels.
 
     members: the queue members, by queue and interface
-    touched: ids of calls and channels in the latest events. The calls that have them may differ from their
-        last checkpoint. An id that belongs to no call has no effect.
+    touched: ids of calls and channels. A call may differ from its last checkpoint if its id, or the id of one
+        of its channels, is in this set. Other ids have no effect.
     completed: the records that were completed since the last `take_completed`
     """
 

@@ -5,8 +5,8 @@ survey inside TalkTime. It can name the wrong side, or only one agent of a trans
 
 A talk does not always end when caller or agent leaves the bridge. When Asterisk optimises a Local channel
 away, the phone moves to another bridge within milliseconds. An agent who consults leaves the caller on hold
-and may return. The instant of leaving is only a possible end. It becomes the end when that side hangs up,
-when the transfer is done, or when caller and agent do not meet again in time.
+and may return. The instant of leaving is only a possible end. It becomes the end when the side that left
+hangs up, when the transfer is done, or when caller and agent do not meet in time.
 """
 
 from dataclasses import dataclass
@@ -86,9 +86,10 @@ class OpenTalk:
         return self.phase in (TalkPhase.PARTED, TalkPhase.ENDED, TalkPhase.CONSULTING)
 
     def ending(self) -> EndedBy:
-        """Return the side that ended the talk of a caller whose dialplan continues, such as with a survey.
+        """Return the side that ended the talk of a caller who is still on the line, such as for a survey.
 
-        If neither side is known to have left the bridge, the result is the agent.
+        After a transfer, the result is TRANSFER. If neither side is known to have left the bridge, the result
+        is the agent.
         """
         if self.transfer:
             return EndedBy.TRANSFER

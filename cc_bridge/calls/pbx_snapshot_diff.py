@@ -5,8 +5,8 @@ session. Whatever Asterisk no longer knows is closed as unobserved, at the insta
 Whatever only Asterisk knows is added.
 
 During a session, events arrive while Asterisk sends a snapshot. A difference then counts only if the previous
-snapshot showed it too. If a snapshot does not show a waiting caller, the caller's QueueCallerLeave may still
-arrive, even at the start of a session.
+snapshot showed it too. If a snapshot does not show a waiting caller, the visit is not closed immediately,
+because the caller's QueueCallerLeave may still arrive. This is so at the start of a session too.
 """
 
 from collections.abc import Callable, Iterator, Mapping

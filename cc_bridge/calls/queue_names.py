@@ -1,7 +1,8 @@
 """The names of the PBX's queues, in the spelling of its configuration.
 
 Asterisk ignores case when it compares queue names. Events of queues have the spelling of queues.conf. Queue()
-in the dialplan may have another spelling, and so may the rejection of a caller.
+in the dialplan may have another spelling. Events about a caller that the queue rejects then have the
+dialplan's spelling.
 """
 
 from collections.abc import Iterable, Iterator

@@ -93,8 +93,8 @@ class Talks:
         """Return the customer on whose behalf a channel acts; None if there is none.
 
         Two kinds of channels act for a customer: a half of a Local channel in the customer's call, and the
-        second line of the agent's phone, on which the agent consults. For the customer's own channel, the
-        result is None. `call_id` is the id of the channel's call.
+        second line of an agent's phone, on which the agent consults about the customer. For the customer's
+        own channel, the result is None. `call_id` is the id of the channel's call.
         """
         customer = self.customers.of_call(call_id)
         if customer is None:
@@ -103,11 +103,12 @@ class Talks:
         return None if customer is None or uniqueid in (customer.channel, customer.uniqueid) else customer
 
     def call_rated_on(self, uniqueid: str, linkedid: str) -> str | None:
-        """Return the id of the call that a survey on a channel rates; None if an agent consults on it.
+        """Return the id of the call that a survey on the channel `uniqueid` rates.
 
-        The survey rates the call of the customer who speaks on the channel. If the channel acts for a
-        customer, such as a half of a Local channel, the survey rates this customer's call. If no talk of the
-        channel is known, the result is `linkedid`, the id of the channel's own call.
+        The result is None if an agent consults on the channel. The survey rates the call of the customer who
+        speaks on the channel. If the channel acts for a customer, such as a half of a Local channel, the
+        survey rates this customer's call. If no talk of the channel is known, the result is `linkedid`, the
+        id of the channel's own call.
         """
         customer = self.customer_behind(uniqueid, linkedid)
         if customer is None:
@@ -402,8 +403,8 @@ class Talks:
     def _follow_swap(self, old: str, new: str) -> None:
         """Replace `old`, a half of a Local channel that was optimised away, by the channel `new`.
 
-        If `old` is a phone's channel, nothing is replaced, because `new` took its place after the phone had
-        left.
+        If `old` is a phone's channel, nothing is replaced: the phone has left the bridge, and `new` is not
+        the same person.
         """
         if self._channels.is_phone(old):
             return

@@ -126,8 +126,8 @@ def import_log(
 class _SpanTracker(Tracker):
     """A call tracker that also stores the times of events, in UTC epoch seconds.
 
-    first_at, last_at: times of the first and the last event. In a recording without an event they are
-        infinite: no difference to queue_log is then explained by a recording that is too short.
+    first_at, last_at: times of the first and the last event. Without an event they are infinite, so that no
+        difference to queue_log is attributed to the start or the end of the recording.
     over: times of hang-ups, by channel
     bridged: times of entries into bridges, by channel
     """

@@ -63,7 +63,10 @@ def masked(digits: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CallerKeys:
-    """A maker of caller keys. All daemons of one database need the same mode, secret and country code."""
+    """A maker of caller keys. All daemons of one database need the same mode, secret and country code.
+
+    `mode` determines how numbers are stored: plain, masked or hashed.
+    """
 
     mode: Mode = "plain"
     secret: bytes = field(default=b"", repr=False)  # the HMAC secret of hashed keys

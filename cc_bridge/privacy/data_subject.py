@@ -25,7 +25,7 @@ _SHORTEST = 7  # digits of a number that is searched for within other text; 201 
 
 
 class DataSubject:
-    """One caller whose personal data is searched for, given by a phone number.
+    """One caller, given by a phone number, whose personal data is searched for or erased.
 
     The truth value of the object is False if the given text is no phone number.
     """

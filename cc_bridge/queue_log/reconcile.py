@@ -3,8 +3,9 @@
 A difference has a reason only if the records themselves show the reason. A reason that is merely likely is
 not given.
 
-queue_log has times in whole seconds, so a time can be up to one second too early. "The observation started
-too late" is therefore a reason only if it started after the whole second of the visit's start.
+queue_log has times in whole seconds, so a time can be up to one second too early. That a visit started before
+the observation is therefore a reason only if its time in queue_log is at least one second before the
+observation.
 """
 
 from collections import Counter
@@ -126,7 +127,8 @@ class RecordedSide:
 class Comparison:
     """The result of one comparison of queue_log with the records.
 
-    It has the number of visits by outcome in both, the number of visits that match, and all differences.
+    It has the number of visits by outcome in queue_log and in the records, the number of visits that match,
+    and all differences.
     """
 
     logged: Counter[Outcome | None] = field(default_factory=Counter)  # None: queue_log has no outcome
