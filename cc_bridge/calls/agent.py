@@ -153,7 +153,7 @@ class Agent:
     def remove_membership(self, queue: str, interface: str) -> None:
         """Remove a phone of the agent from a queue. Raises KeyError if the queue does not call that phone.
 
-        If that was the agent's last phone in any queue, the wrap-up of the agent is removed too.
+        If the agent then has no phone in any queue, the wrap-up of the agent is removed too.
         """
         line = self.lines[interface]
         del line.queues[queue]
@@ -167,7 +167,10 @@ class Agent:
         return interface in self.lines and queue in self.lines[interface].queues
 
     def device(self) -> AgentState:
-        """Return the device state of the agent's busiest phone; UNREACHABLE if the agent has no phone."""
+        """Return the device state of the agent's busiest phone; UNREACHABLE if the agent has no phone.
+
+        The order is talking, ringing, available, unreachable.
+        """
         if len(self.lines) == 1:
             return next(iter(self.lines.values())).device
         devices = (line.device for line in self.lines.values())

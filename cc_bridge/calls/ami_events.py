@@ -154,7 +154,7 @@ def _attended(h: EventHeaders, at: float) -> AttendedTransferred | None:
 
 
 def _status_set(h: EventHeaders, at: float) -> StatusSet | None:
-    """Return the typed event for VarSet, with the value of QUEUESTATUS; None for another variable."""
+    """Return the typed event for a VarSet of QUEUESTATUS; None for another variable."""
     if h["Variable"] != "QUEUESTATUS":
         return None
     return StatusSet(at, h["Uniqueid"], "", h["Value"], "VarSet QUEUESTATUS")

@@ -162,7 +162,7 @@ class Channels:
         return channel is None or channel.bridge is None or len(self._bridges[channel.bridge]) == 1
 
     def audible_channels(self, uniqueid: str) -> set[str]:
-        """Return the other channels that hear this one in its bridge, also through Local channels.
+        """Return the other channels that hear the channel `uniqueid` in its bridge or through Local channels.
 
         Halves of Local channels are not in the result.
         """

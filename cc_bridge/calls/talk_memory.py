@@ -51,7 +51,7 @@ class TalkMemory:
         return sorted(spoken, key=lambda talk: talk.parted_at if talk.is_apart else math.inf)
 
     def channel_ended(self, uniqueid: str, at: float) -> None:
-        """Schedule the deletion, in 10 seconds, of a caller's channel that has ended."""
+        """Schedule a caller's channel, which ended at the instant `at`, for deletion 10 seconds later."""
         if uniqueid in self._last:
             self._expiries.append((at + _SECONDS, uniqueid))
 

@@ -298,7 +298,10 @@ class Talks:
     # -- inside
 
     def _remember(self, talk: OpenTalk) -> None:
-        """Add a talk to `memory`. Add its caller to the customers, unless the call has a customer."""
+        """Add a talk to the memory of talks.
+
+        Also add the caller of the talk to the customers, unless the call has a customer already.
+        """
         self.memory.add(talk)
         if self.customers.of_call(talk.call_id) is None:
             self.customers.add(CustomerLeg(talk.caller, talk.uniqueid, talk.call_id))

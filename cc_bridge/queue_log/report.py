@@ -86,10 +86,7 @@ def as_json(comparison: Comparison, counts: LineCounts) -> str:
 
 
 def events_text(counts: LineCounts) -> str:
-    """Return up to ten unknown events with their numbers of lines, the most frequent first.
-
-    The number of further unknown events follows, if there are any.
-    """
+    """Return a text with up to ten unknown events, the most frequent first, each with its number of lines."""
     shown = [f"{event} {n}" for event, n in counts.unknown.most_common(_EVENTS_SHOWN)]
     further = len(counts.unknown) - len(shown)
     return ", ".join([*shown, f"and {further} others"] if further else shown)
