@@ -34,7 +34,7 @@ class SurveyError(CcBridgeError):
 class StorageError(CcBridgeError):
     """The database or journal cannot be opened or read, or a record cannot be stored.
 
-    The database may also belong to another program or to a newer version of cc_bridge.
+    The error also reports a database that belongs to another program or to a newer version of cc_bridge.
     """
 
 

@@ -2,8 +2,9 @@
 
 Each event is exactly one line. In text, an indented traceback can follow the line.
 
-A log call about a caller passes the known ids `uniqueid`, `call_id` and `attempt_id` as keywords, so that all
-lines about one call can be found. Telephone numbers and names of callers are logged at level debug only.
+A log call about a caller passes the ids that it knows, `uniqueid`, `call_id` and `attempt_id`, as keywords.
+So all lines about one call can be found. Telephone numbers and names of callers are logged at level debug
+only.
 
 Logged values may come from callers. A line break in a value could forge a log line, an escape sequence could
 change the terminal, and U+202E reverses the text direction. So all characters that are not printable are
@@ -38,7 +39,7 @@ _PRIORITIES = {"debug": "<7>", "info": "<6>", "warn": "<4>", "error": "<3>", "cr
 
 
 def start_logging(level: str, stream: TextIO = sys.stderr, form: Form = "text") -> LogLevelFilterPredicate:
-    """Start to write events of `level` and above to `stream`.
+    """Start to write log events of `level` and above to `stream`.
 
     Return the filter of levels, which `set_level` can change later. The form `auto` means text if `stream` is
     a terminal, and otherwise JSON, for example for journald or a container's log.

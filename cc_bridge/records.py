@@ -92,7 +92,7 @@ class Transfer(StrEnum):
 
 
 class AgentState(StrEnum):
-    """The state of an agent. An agent has one state at a time, also as a member of several queues."""
+    """The state of an agent. An agent who is a member of several queues has the same state in all of them."""
 
     LOGGED_OUT = "logged_out"  # member of no queue
     AVAILABLE = "available"

@@ -151,7 +151,7 @@ class AmiClient(Protocol):
     def list_items(self, name: str, on_item: Callable[[Event], None], **headers: str) -> Deferred[None]:
         """Send a list action; `on_item` is called with each item, and the Deferred fires after the last one.
 
-        The items are not kept in memory: 10,000 memberships of parsed headers would take 25 MB.
+        The items are not kept in memory: the parsed headers of 10,000 queue members would take 25 MB.
         """
         return self._send(name, headers, on_item)
 
@@ -201,7 +201,7 @@ class AmiClient(Protocol):
     def _answered(self, message: Any) -> None:
         """Pass a message to the pending action with the same ActionID.
 
-        A message whose action is not pending any more is ignored.
+        A message is ignored if no action with its ActionID is pending.
         """
         action_id = message.headers["ActionID"]
         pending = self._pending.get(action_id) if isinstance(action_id, str) else None

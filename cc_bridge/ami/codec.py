@@ -4,8 +4,8 @@ Asterisk sends one banner line, then messages of `Key: value` lines, each ended 
 pyst2's `ManagerMsg` and `Event`. Only `parse` is replaced: pyst2 0.5.1 fails on a `ChanVariable` header and
 keeps only the last of repeated headers.
 
-Of 170 events of one answered call, 30 are relevant, with 5 of their 25 headers. One regular expression
-filters unwanted events by their first bytes. Only the headers in an `EventSpec` are extracted.
+An answered call causes 170 events, of which 30 are needed, each with 5 of 25 headers. One regular expression
+filters unwanted events by their first bytes. Only headers in an `EventSpec` are extracted.
 
 AMI sends callers' values raw, with line breaks (16.28 and 22.10). A caller can thus split an event and forge
 the second half. A message without Asterisk's usual shape is malformed: that message and the next one are
@@ -65,7 +65,7 @@ class Message(ManagerMsg):  # type: ignore[misc]  # pyst2 is untyped
     repeated: tuple[str, ...] = ()
 
     def parse(self, response: list[str]) -> None:
-        """Fill `headers` from lines without line ends; ignore a line without a colon."""
+        """Fill `headers` from the lines of `response`, without line ends; ignore a line without a colon."""
         try:
             headers: dict[str, Any] = dict([line.split(": ", 1) for line in response])
         except ValueError:
@@ -98,7 +98,7 @@ class Message(ManagerMsg):  # type: ignore[misc]  # pyst2 is untyped
 
 
 class _PartialEvent(Event):  # type: ignore[misc]
-    """An event with only its extracted headers."""
+    """An event with only the headers that its EventSpec names."""
 
     message, data = None, ""
 
@@ -265,7 +265,7 @@ class Codec:
             self._taint(distrust_next=True)
 
     def _taint(self, *, distrust_next: bool) -> None:
-        """Count a malformed message; with `distrust_next`, the next event is dropped too."""
+        """Count a malformed message; with `distrust_next`, also drop the next event, which may be forged."""
         self.counts.malformed += 1
         self._distrust_next = distrust_next
 
@@ -283,7 +283,10 @@ def _plan(name: str, spec: EventSpec) -> _ExtractionPlan:
 
 
 def _all_but_filtered(wanted: Mapping[str, EventSpec]) -> re.Pattern[bytes]:
-    """Return a pattern that matches the start of a wanted event, and of a message that is not an event."""
+    """Return a pattern for the start of each message to parse; all other messages are filtered out.
+
+    The pattern matches wanted events, and messages that are not events.
+    """
     heads = []
     for name, spec in wanted.items():
         head = f"{re.escape(name)}\r"

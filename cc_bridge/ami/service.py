@@ -37,7 +37,7 @@ class Listener(Shape):
     """The interface of an object that receives the snapshots and events of the AMI link."""
 
     def ami_item(self, item: Any, taken_at: float) -> Any:
-        """Return the value that a snapshot holds for one list item from QueueStatus or CoreShowChannels.
+        """Convert an item of the list QueueStatus or CoreShowChannels into the value to keep in the snapshot.
 
         `taken_at` is the time at which the snapshot was requested, by the PBX's clock.
         """
@@ -62,8 +62,8 @@ class Listener(Shape):
     def ami_down(self, why: str, at: float) -> None:
         """Process the end of the session; `why` is the reason.
 
-        `at` is a time by the PBX's clock: all events before it were received, as the last answer to a ping
-        shows.
+        `at` is a time by the PBX's clock. The last answer to a ping has shown that all events before this
+        time were received.
         """
 
 
@@ -71,8 +71,8 @@ class Listener(Shape):
 class ReconnectPolicy:
     """The pauses between connection attempts, in seconds.
 
-    The pause doubles with each attempt, up to `longest`. Then a random part of it, up to half, is subtracted.
-    Otherwise all daemons of a site would reconnect to a restarted Asterisk at the same time.
+    The pause doubles with each attempt, up to `longest`. Then a random part of it, up to half, is subtracted,
+    so that the daemons of a site do not all reconnect to a restarted Asterisk at the same time.
     """
 
     first: float = 0.5
@@ -202,7 +202,7 @@ class AmiService:
     async def _session(self) -> str:
         """Run one session: connect, log in, request the snapshot and pass events on.
 
-        Return the reason of its end. Raises AmiError if the connection or the login fails.
+        Return the reason why the session ended. Raises AmiError if the connection or the login fails.
         """
         self._early, self._booted = [], Deferred()
         ended: Deferred[str] = Deferred()  # awaited instead of `client.lost`, which `stop` must not cancel

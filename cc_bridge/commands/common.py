@@ -61,10 +61,10 @@ def load_config(path: Path | None) -> "Config":
 
 @contextmanager
 def reading(file: Path | None = None) -> Iterator[None]:
-    """Raise a ClickException, which click prints in one line, if a file cannot be read to its end.
+    """Run a with block that reads a file; turn a read error into a ClickException, printed in one line.
 
-    The text names `file`, if it is given. A BrokenPipeError is raised unchanged: it concerns the output, not
-    the file.
+    A read error is also a compressed file that ends too early. The text names `file`, if it is given. A
+    BrokenPipeError is raised unchanged: it concerns the output, not the file.
     """
     try:
         yield

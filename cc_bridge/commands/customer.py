@@ -100,8 +100,8 @@ class _Importer:
     def add(self, line: "CsvLine | CsvFault", numbers: "NumberKeys") -> None:
         """Add a line to the batch, and store the batch if it is full.
 
-        A faulty line is only counted. A line whose number is not a phone number or is a shared number is
-        faulty too.
+        A faulty line is only counted. A line is also faulty if its number is not a phone number, or is listed
+        in customers.shared_numbers.
         """
         from cc_bridge.customers.csv_import import CsvFault
         from cc_bridge.records import CustomerNumber

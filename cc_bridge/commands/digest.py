@@ -213,10 +213,10 @@ def _to_files(config: "Config", out: Path, now: float) -> None:
 
 
 def _to_be_sent(config: "Config", now: float, *, again: bool) -> Iterator[str]:
-    """Yield a line of text for each recipient of the latest due digest.
+    """Yield a line of text for each recipient of the latest due digest: would the digest be sent, or not.
 
-    The line says that the digest would be sent, or names the state of the delivery, such as sent, that
-    prevents this.
+    If the digest would not be sent, the line gives the state of the delivery as the reason, such as `sent`.
+    With `again`, the digest would be sent to every recipient.
     """
     from cc_bridge.digest.delivery import due_deliveries
     from cc_bridge.storage.migrate import database
@@ -235,7 +235,10 @@ def _to_be_sent(config: "Config", now: float, *, again: bool) -> Iterator[str]:
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Raise a ClickException, which click prints in one line, if a file cannot be written."""
+    """Run a with block that writes files; turn a write error into a ClickException, printed in one line.
+
+    The text names the file that cannot be written. If the error does not name it, the text names `folder`.
+    """
     try:
         yield
     except OSError as error:

@@ -123,7 +123,10 @@ def dismiss(follow_up_id: str, by: str, why: str, path: Path | None) -> None:
 
 
 def _apply(path: Path | None, follow_up_id: str, action: "Action", by: str, text: str) -> None:
-    """Apply a person's action to a follow-up and print the new state. Raises FollowUpError if refused."""
+    """Apply a person's action to a follow-up and print the new state. Raises FollowUpError if refused.
+
+    `by` is the name of this person. `text` is the outcome of the call, or the reason why no call is needed.
+    """
     from time import time
 
     from cc_bridge.follow_ups.follow_up import short
@@ -161,7 +164,7 @@ def _line(each: "FollowUp", now: float) -> str:
 
 
 def _as_json(each: "FollowUp", now: float) -> dict[str, object]:
-    """Return a follow-up as a JSON object: its fields, times in UTC, and `overdue`."""
+    """Return a follow-up as a JSON object: its fields with times in UTC, and whether it is overdue."""
     from dataclasses import asdict
 
     from cc_bridge.customers.timeline import instant

@@ -43,7 +43,7 @@ _timezone_option = click.option(
 
 
 def _zone(name: str | None) -> "ZoneInfo | None":
-    """Return the time zone with this name (None: no name); raise UsageError if the name is unknown."""
+    """Return the time zone with this name; None if no name is given. Raise UsageError for an unknown name."""
     from zoneinfo import ZoneInfo
 
     try:

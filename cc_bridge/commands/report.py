@@ -25,7 +25,7 @@ _BY = ("queue", "agent", "hour", "weekday", "day", "stage", "language", "wait-ba
 
 
 def _zone(name: str) -> tzinfo:
-    """Return the time zone with a name. Raises BadParameter for an unknown name."""
+    """Return the time zone with this name. Raises BadParameter for an unknown name."""
     from zoneinfo import ZoneInfo
 
     try:
@@ -113,7 +113,10 @@ def report(name: str, path: Path | None, **options: Any) -> None:
 def _query(
     config: "Config", name: str, kind: "ReportType", now: float, options: dict[str, Any]
 ) -> "ReportQuery":
-    """Return the query that the options ask for. Raises UsageError for options that do not fit the report."""
+    """Return the query for the report `name`, made from the command-line options.
+
+    Raises UsageError for options that do not fit the report.
+    """
     from dataclasses import replace
 
     from cc_bridge.config.report_parameters import report_days, report_query
@@ -146,7 +149,10 @@ def _query(
 
 
 def _check_dependencies(query: "ReportQuery", options: dict[str, Any]) -> None:
-    """Raise ClickException, before the long queries, if a package for the output format is missing."""
+    """Raise ClickException if a package for the output format is missing.
+
+    This check comes before the database is queried, which can take long.
+    """
     try:
         if query.days.kind == "persian":
             import persiantools  # noqa: F401
@@ -183,7 +189,10 @@ def _compute(config: "Config", name: str, kind: "ReportType", query: "ReportQuer
 
 
 def _text(computed: "Report", wording: "Localization", now: float, options: dict[str, Any]) -> str:
-    """Return the report as text in the output format that the options select."""
+    """Return the report as text in the output format that the options select.
+
+    `wording` has the language, the digits and the calendar of the text.
+    """
     match options["form"]:
         case "csv":
             from cc_bridge.reports.render.data import as_csv

@@ -1,4 +1,4 @@
-"""Creates the object that recognises customers by their phone numbers, from the configuration."""
+"""The creation, from the configuration, of the object that recognises customers by their phone numbers."""
 
 from cc_bridge.config import Config
 from cc_bridge.customers.number_keys import NumberKeys

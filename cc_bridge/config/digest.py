@@ -63,7 +63,7 @@ class DigestConfig(Section):
 
     @property
     def missing(self) -> list[str]:
-        """The names of required options that are not set. Digests cannot be sent unless the list is empty."""
+        """The names of required options that are not set. Digests can be sent only if there are none."""
         needed = {
             "smtp_host": self.smtp_host,
             "sender": self.sender,

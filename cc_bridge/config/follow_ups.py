@@ -28,7 +28,10 @@ class FollowUpsConfig(Section):
     business_weekdays: Annotated[str, readable(weekdays_of)] = "mon-fri"
 
     def rules(self, shared: frozenset[str]) -> FollowUpRules:
-        """Return the rules that open follow-ups; `shared`: caller keys of numbers that many people share."""
+        """Return the rules that decide for which calls and answers a follow-up is opened.
+
+        `shared` has the caller keys of numbers that many people share.
+        """
         return FollowUpRules(
             low_ratings=self.low_ratings,
             unresolved_questions=self.unresolved_questions,

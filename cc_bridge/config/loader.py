@@ -89,7 +89,10 @@ def _line(fault: ErrorDetails) -> str:
 
 
 def _fields(keys: list[str]) -> list[str]:
-    """Return the option names of the section at a path such as ["queues", "sales"]; [] is the top level."""
+    """Return the names of the options in a section.
+
+    `keys` is the path of the section, such as ["queues", "sales"]; an empty path is the top level.
+    """
     if not keys:
         return list(Config.model_fields)
     of_many: dict[str, type[BaseModel]] = {"queues": QueueConfig, "webhooks": WebhookConfig}

@@ -27,7 +27,7 @@ def report_days(config: Config) -> Days:
 def report_query(config: Config, first: date, last: date, queues: tuple[str, ...] = ()) -> ReportQuery:
     """Return the query of a report from day `first` to day `last`, on all PBXs, with one row for each queue.
 
-    `queues` limits it to these queues; empty means all.
+    The report has only the queues in `queues`; empty means all queues.
     """
     return ReportQuery(
         first,
@@ -49,7 +49,8 @@ def localization(
 ) -> Localization:
     """Return language, digits, calendar and wait-time bands for the output of a report.
 
-    `language` and `digits` override the configuration; `query` overrides its calendar and bands.
+    Each comes from the configuration, unless `language`, `digits` or `query` is given. A `query` gives the
+    calendar and the bands.
     """
     reports = config.reports
     return Localization(

@@ -16,7 +16,7 @@ class MetricsConfig(Section):
 
 
 class ReportsConfig(Section):
-    """Default language, calendar, digits, sample size and wait-time bands of reports."""
+    """Default language, calendar, digits, minimum sample size and wait-time bands of reports."""
 
     language: Literal["en", "fa"] = "en"
     calendar: Literal["gregorian", "persian"] = "gregorian"

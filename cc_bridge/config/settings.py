@@ -98,9 +98,9 @@ class Config(BaseSettings):
     def _kept_as_long_as_needed(self) -> "Config":
         """Raise ValueError if retention deletes rows that surveys, callbacks or follow-ups still need.
 
-        Without these rows, the time of a caller's last survey or callback would be unknown, and the caller
-        could be asked or called again too soon. Follow-ups need the rows because calls of recent days are
-        checked again.
+        Without ratings and survey decisions, the time of a caller's last survey or callback would be unknown,
+        and the caller could be asked or called again too soon. A follow-up must be kept while the daemon
+        still checks its call, or the daemon would open the follow-up again.
         """
         for key, needed in (("ratings_days", self._days_asked), ("survey_decisions_days", self._days_called)):
             days: float = getattr(self.retention, key)

@@ -26,7 +26,10 @@ def load_surveys(config: Config) -> tuple[SurveyLibrary, Sounds]:
 
 
 def _survey_faults(config: Config, surveys: SurveyLibrary) -> Iterator[str]:
-    """Yield an error line for each queue whose survey is missing or can exceed agi.max_session_seconds."""
+    """Yield an error line for each queue whose survey is missing or can last too long.
+
+    The longest allowed duration is agi.max_session_seconds.
+    """
     queues = {f"queues.{name}": queue for name, queue in config.queues.items()}
     for place, queue in {"queue_defaults": config.queue_defaults, **queues}.items():
         if queue.survey and queue.survey not in surveys:

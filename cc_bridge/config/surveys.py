@@ -1,4 +1,4 @@
-"""Section [survey]: survey files, recordings of comments, and the load above which no caller is invited."""
+"""Section [survey]: survey files, recordings of comments, and the limit of simultaneous surveys."""
 
 from pydantic import Field
 
@@ -8,7 +8,10 @@ __all__ = ["SurveyConfig"]
 
 
 class SurveyConfig(Section):
-    """Survey files, recordings of comments, and the load limit."""
+    """Survey files, recordings of comments, and the limit of simultaneous surveys.
+
+    While this share of the highest possible number of surveys is running, no further caller is invited.
+    """
 
     enabled: bool = True
     directory: OptionalPath = None

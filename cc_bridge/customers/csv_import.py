@@ -108,7 +108,7 @@ def check(customer_id: str, name: str) -> str:
 def _line(line: int, cells: list[str], places: list[int]) -> CsvLine | CsvFault:
     """Return one line of the table with its values, or a CsvFault with the reason why it is faulty.
 
-    `line` is the line's number, and `places` are the positions of the columns of COLUMNS in `cells`.
+    `line` is the line's number. `places` are the positions of number, customer_id and name in `cells`.
     """
     if len(cells) <= max(places):
         return CsvFault(line, "too few columns")

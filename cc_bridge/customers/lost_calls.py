@@ -4,8 +4,8 @@ A lost call is a call with a queue that no agent answered. Its result says wheth
 caller within a window, such as 24 hours after the loss. The formulas are those of config/docs/kpis.md. All
 windows are in hours, never in calendar days, so midnight and clock changes do not matter.
 
-A lost call counts in the shares only after its window has ended, because its result may change until then.
-Otherwise the last day would always look worse than it is.
+The share of lost calls whose callers were reached includes a lost call only after its window has ended: its
+result may change until then. Otherwise the last day would always look worse than it is.
 """
 
 from bisect import bisect_right
@@ -209,7 +209,7 @@ def repeat_calls(contacts: Iterable[Contact], group: Callable[[str], str]) -> It
 
 
 def _by(contacts: Iterable[Contact], key: Callable[[Contact], object]) -> Sequence[list[Contact]]:
-    """Return the contacts in lists, one list for each value of `key`, ordered by their first contacts."""
+    """Return the contacts grouped by `key`: one list for each value, in the order of their first contacts."""
     parts: dict[object, list[Contact]] = {}
     for each in contacts:
         parts.setdefault(key(each), []).append(each)

@@ -1,13 +1,13 @@
 """Number keys: the caller keys under which the calls of a phone number may be stored. Pure.
 
 One number can be written as 0912..., +98 912... or, by a spreadsheet, 912... Google's library phonenumbers
-recognises these forms as one number. It also knows the forms in which a network sends the number. Note: a
-number with and without its country code is recognised as one only if the region is known.
+recognises these forms as one number. It also knows the forms in which a network sends the number. A number
+with and without its country code is recognised as one only if the region is known.
 
-The stored keys are made by `privacy.caller_keys.normalise` without this library. Its tables change every two
-weeks, but a key must stay the same for years, or opt-outs are lost. The library also accepts letters as
-digits, and takes the extension 201 for a foreign number. Its cost was no reason: 51 us for 16 numbers, and
-1.4 MB.
+The stored keys are made by `privacy.caller_keys.normalise` without this library, for two reasons. Its tables
+change every two weeks, but a key must stay the same for years, or opt-outs are lost. The library also accepts
+letters as digits, and takes the extension 201 for a foreign number. Its cost is low: 51 us for 16 numbers,
+and 1.4 MB.
 """
 
 from collections.abc import Iterable
@@ -56,7 +56,7 @@ class NumberKeys:
         return self._keys.key(_worldwide(parsed) if parsed else number)
 
     def is_shared(self, number: str) -> bool:
-        """Return whether many people call from the number: it is one of the configured shared numbers."""
+        """Return whether the number is one of the configured shared numbers, from which many people call."""
         return not self.shared.isdisjoint(self.keys(number))
 
     def _parsed(self, number: str) -> PhoneNumber | None:

@@ -1,4 +1,4 @@
-"""The caller profile for the dialplan: facts about a caller from earlier calls, before the queue. Pure.
+"""The caller profile: facts from a caller's earlier calls, which the dialplan gets before the queue. Pure.
 
 The profile becomes channel variables. The stored language of a call may be any text that was on the caller's
 channel. So it becomes a channel variable only if it has the form of a language code.

@@ -41,7 +41,8 @@ class CustomerIdentity:
 class TimelineVisit:
     """A timeline entry for a queue visit.
 
-    If the visit is a lost call, the entry also has the result of the lost call.
+    If no agent answered, the entry also says what followed: the customer called again, was called back, or
+    neither.
     """
 
     at: float

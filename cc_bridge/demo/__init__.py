@@ -3,11 +3,11 @@
 A simulated PBX in this process plays two minutes of a contact centre, recorded from Asterisk 22, repeatedly
 through a real AMI socket (`recording.py`, `pbx.py`, `pbx_state.py`). If a recorded caller stayed on the line
 after the agent left, a simulated caller connects to the daemon's FastAGI port and presses keys
-(`survey_callers.py`). The daemon between them is the real one, with AMI link, tracker, surveys, SQLite and
-metrics. `run.py` connects these parts and shows a table of queues (`table.py`, `screen.py`).
+(`survey_callers.py`). The daemon itself is the real one, with AMI link, tracker, surveys, SQLite and metrics.
+`run.py` connects these parts and shows a table of queues (`table.py`, `screen.py`).
 
-The packages Twisted, SQLAlchemy and Alembic take a second to load. Ctrl-C must end the demo quietly in this
-second too, so `demo` installs its signal handlers before it imports these packages.
+The packages Twisted, SQLAlchemy and Alembic take a second to load. Ctrl-C during this second must also end
+the demo quietly. So `demo` installs its signal handlers before it imports these packages.
 """
 
 import os

@@ -28,10 +28,9 @@ _CHALLENGES = 10**9
 
 
 class RecordedPbx(Factory):
-    """A simulated PBX that plays a recording.
+    """A simulated PBX that sends recorded AMI events to its clients, from `start` until `stop`.
 
-    It plays between the calls of `start` and `stop`. The functions in `listeners` receive the headers of each
-    event when it is played.
+    The functions in `listeners` receive the headers of each event when it is sent.
     """
 
     noisy = False

@@ -1,7 +1,7 @@
 """The state of the simulated PBX: its channels, queue entries and queue members. Pure.
 
-The answers to QueueStatus and CoreShowChannels are made from this state. A daemon may log in at any moment of
-the recording, so each event updates the state, even while no client is logged in.
+The answers to QueueStatus and CoreShowChannels are made from this state. A daemon may log in at any moment,
+so each played event updates the state, even while no client is logged in.
 """
 
 from collections import Counter
@@ -31,7 +31,7 @@ _MEMBER = (
 
 @dataclass(slots=True)
 class _Channel:
-    """A channel of the simulated PBX."""
+    """One channel of the simulated PBX, with its latest event and its bridge."""
 
     started_at: float  # UTC seconds since the epoch
     headers: RecordedHeaders  # of the latest event about this channel
@@ -49,7 +49,7 @@ class PbxState:
         self._ended: Counter[tuple[str, str]] = Counter()  # by queue and event
 
     def apply(self, event: TimedEvent) -> None:
-        """Update the state with one event."""
+        """Update the state with one event that the simulated PBX plays."""
         headers, name = event.headers, event.headers["Event"]
         uniqueid = headers.get("Uniqueid", "")
         if name == "Newchannel":

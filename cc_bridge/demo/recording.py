@@ -126,9 +126,10 @@ def _queue(headers: RecordedHeaders) -> str:
 
 
 def _members(heads: list[RecordedHeaders]) -> Iterator[RecordedHeaders]:
-    """Yield the headers of each queue member in the state before its first call.
+    """Yield each queue member as the headers of an AMI event, in its state before its first call.
 
-    In this state the member is available and has taken no calls.
+    In this state the member is available and has taken no calls. `heads` has the headers of each recorded
+    event.
     """
     seen: set[tuple[str, str]] = set()
     for headers in heads:
@@ -145,11 +146,11 @@ def _members(heads: list[RecordedHeaders]) -> Iterator[RecordedHeaders]:
 
 
 def _period(heads: list[RecordedHeaders], offsets: list[float]) -> float:
-    """Return the shortest time in seconds from the start of one repetition to the start of the next.
+    """Return the shortest possible time in seconds from the start of one repetition to the start of the next.
 
-    The next repetition then uses each queue and each queue member only after the previous repetition has used
-    it for the last time. `heads` has the headers of each event. `offsets` has the time of each event, in
-    seconds after the start of the recording.
+    It is long enough that the next repetition uses a queue or queue member only after the previous repetition
+    has used it for the last time. `heads` has the headers of each event. `offsets` has the time of each
+    event, in seconds after the start of the recording.
     """
     first: dict[str, float] = {}
     last: dict[str, float] = {}

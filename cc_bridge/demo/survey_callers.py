@@ -4,9 +4,9 @@
 the agent left, an `_AgiSession` connects to the daemon's FastAGI port like Asterisk. It plays no sound but
 takes as long as the prompt, and it sends HANGUP when the recorded channel ends.
 
-Asterisk sets QUEUESTATUS to CONTINUE when the agent ends a talk, but also when the caller hangs up or when
-the dialplan then ends the call. In the last two cases a Hangup event follows immediately. So a session starts
-a moment later, unless the channel has ended before.
+Asterisk sets QUEUESTATUS to CONTINUE if the agent ends a talk and the caller stays. It does so too if the
+caller hangs up, or if the dialplan ends the call after the talk; then a Hangup event follows immediately. A
+session therefore starts only after 0.2 s, and does not start if the Hangup event has arrived by then.
 """
 
 import random
@@ -102,8 +102,9 @@ class SurveyCallers:
 class _AgiSession(LineOnlyReceiver):
     """The PBX's side of one AGI session, with a simulated caller who presses keys.
 
-    `head` is the AGI environment. `keys` yields the pressed key of each question. `chance` returns a random
-    number from 0 to 1.
+    `head` is the AGI environment, the lines that Asterisk sends first. `keys` yields the pressed key of each
+    question. `chance` returns a random number from 0 to 1, which decides how quickly the caller presses a
+    key.
     """
 
     delimiter = b"\n"

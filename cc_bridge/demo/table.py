@@ -27,7 +27,7 @@ class QueueRow:
 def table(rows: Sequence[QueueRow]) -> list[str]:
     """Return the lines of the table: the titles, one line for each queue, and the totals.
 
-    A single queue has no line of totals.
+    If there is only one queue, the line of totals is omitted.
     """
     lines = [_line(_TITLES), *(_line(_cells(row)) for row in rows)]
     return [*lines, _line(_cells(_totals(rows)))] if len(rows) > 1 else lines

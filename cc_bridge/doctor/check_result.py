@@ -38,22 +38,32 @@ class CheckResult:
 
 
 def ok(name: str, seen: str) -> CheckResult:
-    """Return the result of a check that found no problem."""
+    """Return the result of the check `name`, which found no problem; `seen` is the observed state."""
     return CheckResult(CheckStatus.OK, name, seen)
 
 
 def skip(name: str, seen: str, advice: str) -> CheckResult:
-    """Return the result of a check that was not possible; `advice` says how to do this check by hand."""
+    """Return the result of the check `name`, which was not possible.
+
+    `seen` is the reason. `advice` says how to do this check by hand.
+    """
     return CheckResult(CheckStatus.SKIP, name, seen, advice)
 
 
 def warn(name: str, seen: str, advice: str) -> CheckResult:
-    """Return the result of a check that found a minor problem; the exit code becomes 1."""
+    """Return the result of the check `name`, which found a minor problem.
+
+    `seen` is the observed state, and `advice` the remedy. The exit code of `cc-bridge doctor` becomes 1 or
+    more.
+    """
     return CheckResult(CheckStatus.WARN, name, seen, advice)
 
 
 def fail(name: str, seen: str, advice: str) -> CheckResult:
-    """Return the result of a check that found a serious problem; the exit code becomes 2."""
+    """Return the result of the check `name`, which found a serious problem.
+
+    `seen` is the observed state, and `advice` the remedy. The exit code of `cc-bridge doctor` becomes 2.
+    """
     return CheckResult(CheckStatus.FAIL, name, seen, advice)
 
 

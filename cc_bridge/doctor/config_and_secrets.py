@@ -18,7 +18,7 @@ __all__ = ["check", "config_errors"]
 
 
 def config_errors(error: CcBridgeError, name: str = "config") -> list[CheckResult]:
-    """Return one failed result for each line of the configuration error; `name` is the name of the check."""
+    """Return one failed result for each line of text of `error`; `name` is the name of the check."""
     return [
         fail(name, line, "correct this option; config/cc-bridge.toml explains each one")
         for line in str(error).splitlines()
@@ -26,7 +26,10 @@ def config_errors(error: CcBridgeError, name: str = "config") -> list[CheckResul
 
 
 def check(config: Config, file: Path | None) -> Iterator[CheckResult]:
-    """Yield the results for a valid configuration: surveys, secrets and file permissions."""
+    """Check the surveys, secrets and file permissions of a valid configuration; yield the results.
+
+    `file` is the configuration file; None if there is none.
+    """
     yield ok("config", f"{file or 'defaults'} and the environment")
     try:
         surveys, _ = load_surveys(config)

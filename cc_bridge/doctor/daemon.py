@@ -1,8 +1,8 @@
 """Checks of the daemon on this machine: is it running and ready, and does it own the FastAGI port.
 
-The checks block. They read /proc/net to see whether a program listens on the FastAGI port. A test connection
-would be counted by the daemon as a call with a bad header. Binding the port could prevent a starting daemon
-from listening.
+The checks block. They read /proc/net to see whether a program listens on the FastAGI port. They open no test
+connection, because the daemon would count it as a call with a bad header. They do not bind the port either,
+because this could prevent a starting daemon from listening.
 """
 
 import json
@@ -102,7 +102,8 @@ def _metrics(http: HttpConfig) -> CheckResult:
 def _exposed(http: HttpConfig, *, with_token: bool) -> CheckResult:
     """Return the result of the check of who can reach the daemon's HTTP pages.
 
-    The result is a warning if other machines can reach the address of the HTTP server, but no token is set.
+    `with_token` is True if an access token is configured. The result is a warning if other machines can reach
+    the HTTP server and no token is configured.
     """
     name = "http.access"
     if is_loopback(http.host):

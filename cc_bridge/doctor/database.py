@@ -1,7 +1,7 @@
 """Checks of the database and the journal: schema, write access, disk space and clock.
 
-The checks block and create nothing. SQLite would create a missing file when it is opened, so the file's
-existence is checked before. The write access is tested by an UPDATE that changes no row and is rolled back.
+The checks block and create nothing. SQLite would create a missing file when it is opened, so a check opens
+the file only if it exists. The write access is tested by an UPDATE that changes no row and is rolled back.
 """
 
 import os
@@ -78,7 +78,8 @@ def _database(storage: StorageConfig, engine: Engine) -> Iterator[CheckResult]:
 def _writable(engine: Engine) -> Iterator[CheckResult]:
     """Yield the result of a test write, which is rolled back.
 
-    With a database server, also yield the result for the clock of this server.
+    If the database is on a server, also yield the result of the check that the clocks of the server and of
+    this machine agree.
     """
     try:
         with engine.connect() as connection:
@@ -109,9 +110,9 @@ _CLOCKS = {
 
 
 def _clock(offset: float) -> CheckResult:
-    """Return the result for the database server's clock.
+    """Return the result of the check that the clocks of the database server and of this machine agree.
 
-    `offset` is its difference to this machine's clock in seconds, positive if the server's clock is ahead.
+    `offset` is the difference in seconds, positive if the server's clock is ahead.
     """
     seen = (
         f"the server's clock is {abs(offset):.1f} s {'ahead of' if offset > 0 else 'behind'} this machine's"
@@ -128,7 +129,7 @@ def _clock(offset: float) -> CheckResult:
 def _folder(name: str, file: Path, wanted_mb: int) -> Iterator[CheckResult]:
     """Yield the result for the directory in which the daemon writes `file`: write access and free disk space.
 
-    A warning is due if the free space and the file's present size are together less than `wanted_mb`
+    The result is a warning if the free space plus the present size of the file is less than `wanted_mb`
     megabytes.
     """
     folder = file.parent

@@ -91,6 +91,6 @@ def _split(address: str) -> tuple[str, str]:
 
 
 def _reached_at(config: Config) -> str:
-    """Return the value with which the dialplan variable CCB_AGI leads to this daemon's FastAGI server."""
+    """Return the value to set for the dialplan variable CCB_AGI: this daemon's FastAGI address."""
     host = "ADDRESS-OF-THIS-MACHINE" if config.agi.host in _EVERYWHERE else config.agi.host
     return f"[{host}]:{config.agi.port}" if ":" in host else f"{host}:{config.agi.port}"

@@ -4,8 +4,8 @@ A running daemon stores the time up to which it has observed its PBX in the data
 advances although no daemon runs on this machine, another daemon must have stored it. The check reads the time
 twice, because a daemon that was stopped a moment ago has left a recent time as well.
 
-While a daemon runs on this machine, the check is skipped: the time advances in any case. The running daemon
-detects and logs the other one itself.
+The check is skipped while a daemon runs on this machine, because that daemon advances the time itself. The
+running daemon also detects a second daemon and logs it.
 """
 
 import time
@@ -29,7 +29,10 @@ _NEXT_SECONDS = 7.0  # a daemon makes a mark every 5 s and writes it within 1 s
 
 
 def check(config: Config, wait: Callable[[float], None] = time.sleep) -> Iterator[CheckResult]:
-    """Yield a warning if a daemon on another machine writes records of this PBX; otherwise yield nothing."""
+    """Yield a warning if a daemon on another machine writes records of this PBX; otherwise yield nothing.
+
+    `wait` sleeps for the number of seconds between the two readings of the database.
+    """
     storage, pbx = config.storage, config.pbx.name
     if runs(config.http):
         return

@@ -71,8 +71,8 @@ def check(config: Config, snapshot: ManagerSnapshot) -> Iterator[CheckResult]:
 def held_back(filters: Iterable[str], wanted: Mapping[str, EventSpec]) -> list[str]:
     """Return the names of the needed events (`wanted`) that the manager user's event filters block.
 
-    `filters` are the `eventfilter` lines of manager.conf. The result is empty if there are none, or if one of
-    them is not a valid regular expression in Python.
+    `filters` are the `eventfilter` lines of manager.conf. The result is empty if there are no filters. It is
+    also empty if a filter is not a valid regular expression in Python, because its effect is then unknown.
     """
     try:
         including = [_expression(line) for line in filters if not line.startswith("!")]
@@ -99,7 +99,7 @@ def _expression(line: str) -> re.Pattern[str]:
 def _stamps(stamped: bool | None) -> CheckResult:
     """Return the result of the check that AMI events have timestamps.
 
-    `stamped` is True if events have timestamps, and None if that is unknown.
+    `stamped` is True if events have timestamps, False if they have none, and None if that is unknown.
     """
     if stamped is None:
         return skip(

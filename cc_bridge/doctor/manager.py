@@ -22,9 +22,10 @@ _TLS = re.compile(r"SSL|TLS|VerificationError|certificate", re.IGNORECASE)
 
 
 def in_user_section(username: str) -> str:
-    """Return the end of a remedy text: which section of which file to change, and the commands to run then.
+    """Return the last part of a remedy: the file and section to change, and the commands to run afterwards.
 
-    The commands also restart the daemon, since `manager reload` does not change sessions that are logged in.
+    The section is the one of the manager user `username`. The commands also restart the daemon, since
+    `manager reload` does not change sessions that are logged in.
     """
     then = "asterisk -rx 'manager reload' && systemctl restart cc-bridge"
     return f"in [{username}] of manager.d/cc_bridge.conf, then: {then}"
@@ -33,8 +34,8 @@ def in_user_section(username: str) -> str:
 def connection_failed(ami: AmiConfig, why: str, *, connected: bool) -> CheckResult:
     """Return the result for a failed connection to the manager interface.
 
-    `connected` is False if the TCP connection failed. It is True if Asterisk then did not send its first
-    line, the banner. `why` is the error text.
+    `connected` is False if the TCP connection failed. It is True if the TCP connection succeeded, but
+    Asterisk did not send its first line, the banner. `why` is the error text.
     """
     where = f"{ami.host}:{ami.port}"
     if connected and ami.tls and _TLS.search(why):
@@ -94,7 +95,10 @@ def check(config: Config, snapshot: ManagerSnapshot) -> Iterator[CheckResult]:
 
 
 def _version(version: str | None) -> CheckResult:
-    """Return the result for Asterisk's version; `version` is None if the manager user cannot see it."""
+    """Return the result of the check that cc_bridge supports Asterisk's version.
+
+    `version` is None if the manager user cannot see it.
+    """
     if version is None:
         return skip(
             "asterisk.version",
@@ -172,7 +176,10 @@ def _classes(snapshot: ManagerSnapshot, username: str) -> CheckResult:
 
 
 def _clock(offset: float | None) -> CheckResult:
-    """Return the result for the PBX's clock; `offset` is in seconds, positive if the PBX is ahead."""
+    """Return the result of the check that the clocks of the PBX and of this machine agree.
+
+    `offset` is the difference in seconds, positive if the PBX's clock is ahead; None if it is unknown.
+    """
     if offset is None:
         return skip("clock", "the PBX's clock is unknown", "compare `date` on both machines")
     seen = f"the PBX's clock is {abs(offset):.1f} s {'ahead of' if offset > 0 else 'behind'} this machine's"

@@ -25,7 +25,10 @@ _USER_FILE = "config/asterisk/manager.d/cc_bridge_callback.conf"
 
 
 async def check_privileges(config: Config, reactor: Any, seconds: float) -> CheckResult:
-    """Check that the manager user of callbacks may use Originate and no other action; return the result."""
+    """Check that the manager user of callbacks may use Originate and no other action; return the result.
+
+    `seconds` is the time limit of each AMI action.
+    """
     name = "callback.privileges"
     if not config.callback.enabled:
         return skip(name, "callback.enabled is false: no caller is called back", "nothing to do")
@@ -58,8 +61,8 @@ async def place_test_call(
 ) -> CheckResult:
     """Make the PBX place a test call that runs a FastAGI script of the daemon, and return the result.
 
-    `listening` is a session of the daemon's manager user, which receives the result as an event. Raises
-    AmiError if this session ends.
+    `listening` is a session of the daemon's manager user, which receives the result as an event. `seconds` is
+    the time limit of each AMI action. Raises AmiError if the session `listening` ends.
     """
     name = "agi.call"
     if not config.callback.enabled:
@@ -113,7 +116,10 @@ async def _log_in(session: ManagerSession, config: Config, reactor: Any) -> None
 
 
 def _login_failed(name: str, config: Config, error: CcBridgeError) -> CheckResult:
-    """Return the result of the check `name` if the login of the manager user of callbacks failed."""
+    """Return a failed result for the check `name`: the manager user of callbacks could not log in.
+
+    `error` is the reason.
+    """
     return fail(
         name,
         f"{config.callback.username}: {error}",

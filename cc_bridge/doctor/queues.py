@@ -36,7 +36,7 @@ def check(config: Config, snapshot: ManagerSnapshot) -> Iterator[CheckResult]:
 
 
 def _misspelt(config: Config, queues: Mapping[str, QueueState]) -> Iterator[CheckResult]:
-    """Yield a failure for each configured queue name that the PBX does not have."""
+    """Yield a failure for each queue that the configuration names but that does not exist on the PBX."""
     named = {f"queues.{name}": name for name in config.queues}
     named |= {f"wallboard.queues: {name}": name for name in config.wallboard.queues}
     for key, name in named.items():
@@ -65,7 +65,8 @@ def _empty(queues: Mapping[str, QueueState]) -> CheckResult:
 def _interfaces(config: Config, queues: Mapping[str, QueueState]) -> CheckResult:
     """Return the result of the check that queues with a survey have setinterfacevar in queues.conf.
 
-    Without this setting and without an AMI connection, the daemon does not know the rated agent.
+    With this setting, Asterisk stores the agent's device in a channel variable. While the daemon has no AMI
+    connection, only this variable names the agent that the survey rates.
     """
     name = "queues.interface"
     with_survey = [each for each in queues if config.queue(each).survey and config.survey.enabled]
@@ -90,8 +91,8 @@ def _interfaces(config: Config, queues: Mapping[str, QueueState]) -> CheckResult
 def _wrap_ups(config: Config, queues: Mapping[str, QueueState]) -> Iterator[CheckResult]:
     """Yield a warning for each queue whose wrapuptime in queues.conf differs from wrap_up_seconds.
 
-    wrap_up_seconds is the queue's setting in the configuration of cc_bridge. Yield one result with the level
-    ok if no queue differs, and a skipped check for queues whose wrapuptime is not visible.
+    wrap_up_seconds is the queue's setting in the configuration of cc_bridge. If no queue differs, yield one
+    result with the level ok. For queues whose wrapuptime is not visible, yield a result with the level skip.
     """
     name = "queues.wrapuptime"
     unseen = [each for each, queue in queues.items() if queue.wrapuptime is None]

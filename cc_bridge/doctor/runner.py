@@ -90,7 +90,7 @@ class DoctorRun:
             await self._in_thread("digest.mail", self._mail)
 
     async def _pbx(self, password: str) -> ManagerSnapshot | None:
-        """Run the checks of the PBX and return the PBX's state.
+        """Log in to the PBX with `password`, run all checks of the PBX, and return the PBX's state.
 
         Return None if the connection or the login failed.
         """

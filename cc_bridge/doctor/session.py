@@ -178,11 +178,12 @@ async def take_snapshot(session: ManagerSession, username: str) -> ManagerSnapsh
 
 
 async def _events(session: ManagerSession) -> tuple[bool | None, bool | None, bool | None]:
-    """Make two test events, one that the shipped event filter passes and one that it blocks.
+    """Make two test events, a needed and an unneeded one, to test the event filter of the manager user.
 
-    The filter is in manager.d/cc_bridge.conf. Return three flags: the event that it passes has arrived, the
-    event that it blocks has arrived, and events have timestamps. All three are None if Asterisk cannot make
-    the test events. The last flag is also None if no test event has arrived.
+    The shipped filter in manager.d/cc_bridge.conf passes the needed event and blocks the unneeded one. Return
+    three flags: the needed event has arrived, the unneeded event has arrived, and events have timestamps. All
+    three flags are None if Asterisk cannot make the test events. The last flag is also None if no test event
+    has arrived.
     """
     # The needed event is made last: when it has arrived, the other one would have arrived as well.
     for name in (_UNWANTED_VARIABLE, _WANTED_VARIABLE):
@@ -205,7 +206,7 @@ async def _setting(session: ManagerSession, file: str, section: str, key: str) -
     """Return a setting of one of Asterisk's configuration files; empty if not set, None if not readable.
 
     If the setting occurs several times in the section, the last one counts. The settings of a section's
-    template come first.
+    template come first, so the section's own settings override them.
     """
     if not _PLAIN_NAME.fullmatch(section):
         return None
@@ -213,11 +214,14 @@ async def _setting(session: ManagerSession, file: str, section: str, key: str) -
 
 
 async def _no_setting(_session: ManagerSession, _file: str, _section: str, _key: str) -> None:
-    """Return None for each setting, for a PBX whose configuration files are not readable."""
+    """Return None for every setting. Replaces `_setting` if Asterisk's configuration is not readable."""
 
 
 async def _filters(session: ManagerSession, setting: _Setting, username: str) -> list[str] | None:
-    """Return the event filters of a manager user in manager.conf; None if they are not readable."""
+    """Return the event filters of a manager user in manager.conf; None if they are not readable.
+
+    `setting` reads a setting of Asterisk's configuration files.
+    """
     filters: list[str] = []
     for number in range(_MOST_FILTERS):
         line = await setting(session, "manager.conf", username, f"eventfilter,{number}")
@@ -230,7 +234,7 @@ async def _filters(session: ManagerSession, setting: _Setting, username: str) ->
 
 
 async def _queues(session: ManagerSession, setting: _Setting) -> dict[str, QueueState]:
-    """Return the queues of the PBX by name."""
+    """Return the queues of the PBX by name; `setting` reads a setting of Asterisk's configuration files."""
     items = await session.items("QueueStatus") or []
     names = [item.headers["Queue"] for item in items if item.name == "QueueParams"]
     members = [item.headers["Queue"] for item in items if item.name == "QueueMember"]
@@ -238,7 +242,10 @@ async def _queues(session: ManagerSession, setting: _Setting) -> dict[str, Queue
 
 
 async def _queue(session: ManagerSession, setting: _Setting, name: str, members: int) -> QueueState:
-    """Return the state of one queue with `members` members."""
+    """Return the state of one queue with `members` members.
+
+    `setting` reads a setting of Asterisk's configuration files.
+    """
     found = [
         await setting(session, "queues.conf", name, key)
         for key in ("wrapuptime", "setinterfacevar", "strategy")

@@ -14,7 +14,10 @@ _SECONDS = 5.0
 
 
 def check(webhook: WebhookConfig) -> Iterator[CheckResult]:
-    """Yield the result of a test connection to the receiver; with https, its certificate is verified too."""
+    """Yield the result of a test connection to a webhook's receiver.
+
+    With https, the receiver's certificate is checked too.
+    """
     name = f"webhooks.{webhook.name}"
     url = urlsplit(webhook.url)
     host, secure = str(url.hostname), url.scheme == "https"

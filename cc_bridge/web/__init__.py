@@ -1,1 +1,1 @@
-"""The daemon's HTTP port: metrics, health, wallboard, agent page, follow-ups, and JSON APIs."""
+"""The daemon's HTTP server: metrics, health, wallboard, agent page, follow-ups, and JSON APIs."""

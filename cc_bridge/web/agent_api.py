@@ -30,10 +30,10 @@ ReadAgentPage = Callable[[str, int, "Language"], Deferred[dict[str, Any]]]
 
 
 class AgentResource(JsonResource):
-    """The resource /api/agent.
+    """The resource /api/agent, which returns the figures of one agent.
 
-    `read` gets the agent's name, the number of days and the language. It returns a Deferred with the fields
-    of the page.
+    `read` gets the agent's name, the number of days and the language. It returns a Deferred that fires with
+    the JSON fields of these figures.
     """
 
     subject = "agent's own page"
@@ -41,7 +41,7 @@ class AgentResource(JsonResource):
     def __init__(
         self, links: AgentLinks | None, read: ReadAgentPage, now: Callable[[], float], clock: IReactorTime
     ) -> None:
-        """Set the source of the figures and the keys.
+        """Set the verifier of agent links (`links`) and the function that reads an agent's figures (`read`).
 
         `links` is None if no token is configured; every request is then refused with 403. `now` returns UTC
         seconds since the epoch.

@@ -59,7 +59,8 @@ class TokenAuth:
     def check(self, request: Request) -> tuple[int, str] | None:
         """Return None if the request is allowed, otherwise the HTTP status code and the reason.
 
-        If the request's address has the token (`?token=`), the response sets the cookie.
+        If the request's address has the token (`?token=`), the response sets a cookie that allows the
+        browser's later requests.
         """
         if not self._token:
             if not is_loopback(self._host):
@@ -81,7 +82,7 @@ class TokenAuth:
 
 
 class BearerAuth(TokenAuth):
-    """The access check of pages with personal data for programs: only a request with the token is allowed.
+    """The access check of pages that return personal data to programs: every request needs the token.
 
     The token must be sent as `Authorization: Bearer`. The wallboard's cookie is not enough, because the wall
     screen has it. A request from this machine needs the token too.
@@ -105,7 +106,7 @@ def bearer(request: Request) -> bytes:
 
 
 def same(shown: bytes, true: bytes) -> bool:
-    """Return whether the secret that a request has shown is equal to the true one.
+    """Return whether `shown`, the secret in a request, is equal to `true`, the secret that it must be.
 
     The comparison takes the same time for any content, so its duration reveals nothing.
     """

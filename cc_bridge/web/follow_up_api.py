@@ -44,10 +44,10 @@ class FollowUpList:
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """The result of an action on a follow-up, such as to take it.
+    """The result of an action on a follow-up; the action may be to take, close or dismiss it.
 
     `refused` is the reason why the action is not possible; empty if the action was done. `now` has the
-    current follow-up; None if there is no such follow-up.
+    follow-up after the action; None if there is no such follow-up.
     """
 
     refused: str

@@ -58,7 +58,7 @@ class _HealthResource(LeafResource):
 
 
 class _HomeRedirect(LeafResource):
-    """The page at /, a text that lists the addresses of the site."""
+    """The page at /: a plain text that lists the addresses of the site's pages."""
 
     def answer(self, request: Request) -> bytes:  # noqa: ARG002
         return b"cc_bridge: /wallboard /follow-ups /agent /api/live /metrics /healthz /readyz\n"

@@ -1,9 +1,9 @@
 """The browser pages /wallboard, /agent and /follow-ups in HTML, CSS and JavaScript, and the font at /fonts.
 
 The server inserts the requested language and colour theme into a page, so that they do not change after the
-page was shown. They come from the address; a language or theme that the pages do not have is ignored. All
-data comes from /api. The pages /agent and /follow-ups and the font need no token, because they contain no
-data; /api checks access. README.md beside the font names its origin.
+page was shown. The address of the request names both, as `?lang=` and `?theme=`. A language or theme that the
+pages do not have is ignored. All data comes from /api. The pages /agent and /follow-ups and the font need no
+token, because they contain no data; /api checks access. README.md beside the font names its origin.
 """
 
 import re

@@ -88,7 +88,7 @@ def _figures(figures: QueueFigures, levels: Thresholds, at: float) -> dict[str, 
 
 
 def _rating(score: Score | None) -> dict[str, object] | None:
-    """Return a survey score as JSON fields; None for None.
+    """Return a survey score as JSON fields; None if there is no score.
 
     If the score has too few answers, value and interval are null.
     """
@@ -109,7 +109,7 @@ def _rating(score: Score | None) -> dict[str, object] | None:
 
 
 def _judged(score: Score | None, levels: Thresholds) -> Severity:
-    """Return the severity of a CSAT score by the thresholds of the wallboard.
+    """Return the severity of a CSAT score (customer satisfaction) by the thresholds of the wallboard.
 
     The severity is NONE for other kinds of scores and for a score with too few answers.
     """

@@ -1,8 +1,9 @@
 """The live wallboard as JSON: once at /api/live, and as server-sent events at /api/live/events.
 
-Subscribers are the browsers that receive the events. Each change is rendered once for all of them. Each
-`board` event has the whole wallboard, so a browser that reconnects needs only one event. A `beat` event with
-only the time is sent every few seconds; a browser that does not receive it marks its figures as old.
+Subscribers are the browsers that receive the events. A board is the content of the wallboard at one moment;
+it is rendered once for all subscribers. Each `board` event has a whole board, so a browser that reconnects
+needs only one event. A `beat` event with only the time is sent every few seconds; a browser that does not
+receive it marks its figures as old.
 
 A subscriber that reads slowly must not delay the reactor or fill its memory. For each subscriber, at most one
 board waits besides the data in the transport's buffer: a newer board replaces it. A subscriber that reads
@@ -66,7 +67,7 @@ class EventStream:
         return self.listening >= self._most()
 
     def publish(self, board: Json) -> None:
-        """Send a board to all subscribers."""
+        """Send a board, which is the whole content of the wallboard, to all subscribers."""
         self._id += 1
         self._board = _event("board", board, self._id)
         for listener in list(self._listeners):
@@ -90,7 +91,7 @@ class EventStream:
     def listen(self, request: Request) -> None:
         """Add the browser that sent the request as a subscriber.
 
-        It gets the last board now and each new board later.
+        The browser gets the last board now and each new board later.
         """
         self._renew()
         listener = _EventSubscriber(request, self._clock)
@@ -111,7 +112,7 @@ class EventStream:
 
 @implementer(IPushProducer)
 class _EventSubscriber:
-    """One browser that receives the events.
+    """One browser that receives the events of the wallboard.
 
     While the browser reads too slowly and the transport's buffer is full, only the newest board is kept for
     it.
