@@ -178,7 +178,10 @@ class AmiClient(Protocol):
     def _send(
         self, name: str, headers: dict[str, str], on_item: Callable[[Event], None] | None
     ) -> Deferred[Any]:
-        """Send an action, and return a Deferred that fires with its answer, or with None after a list."""
+        """Send an action, and return a Deferred that fires with its answer, or with None after a list.
+
+        Each item of a list is passed to `on_item`; it is None for an action that is not answered with a list.
+        """
         self._sequence += 1
         action_id = f"{self._prefix}-{self._sequence}"
         data = encode([("Action", name), ("ActionID", action_id), *headers.items()])

@@ -210,7 +210,7 @@ class Codec:
         return blocks
 
     def _extract_event(self, block: bytes, plan: _ExtractionPlan, messages: list[Any]) -> None:
-        """Append an event with its extracted headers to `messages`.
+        """Append the event in `block` to `messages`, with the headers that `plan` extracts.
 
         An event in which a required header is missing, or a wanted header occurs twice, counts as malformed.
         """
@@ -307,7 +307,8 @@ def _message(block: bytes) -> Message:
 def _is_whole(message: Message, block: bytes) -> bool:
     """Return whether an event has the form in which Asterisk's main/manager.c writes every event.
 
-    The second header is Privilege, Channel comes with Uniqueid and Linkedid, and no header occurs twice.
+    In this form, the second header is Privilege, Channel comes with Uniqueid and Linkedid, and no header
+    occurs twice. `message` is the parsed event, and `block` has its bytes.
     """
     headers = message.headers
     if not block.startswith(_PRIVILEGE, block.find(b"\n") + 1):

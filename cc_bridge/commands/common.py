@@ -61,7 +61,7 @@ def load_config(path: Path | None) -> "Config":
 
 @contextmanager
 def reading(file: Path | None = None) -> Iterator[None]:
-    """Run a with block that reads a file; turn a read error into a ClickException, printed in one line.
+    """Context manager for reading a file: a read error becomes a ClickException, printed in one line.
 
     A read error is also a compressed file that ends too early. The text names `file`, if it is given. A
     BrokenPipeError is raised unchanged: it concerns the output, not the file.

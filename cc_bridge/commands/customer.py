@@ -213,7 +213,9 @@ def _text(entry: "TimelineEntry") -> str:
 @click.option(
     "--from", "since", type=_DAY, required=True, help="First day, or a local time such as 2026-11-01T08:00."
 )
-@click.option("--to", "until", type=_DAY, help="Day or local time before which the span ends. Default: now.")
+@click.option(
+    "--to", "until", type=_DAY, help="End of the span, exclusive: a day or a local time. Default: now."
+)
 @click.option("--lost", is_flag=True, help="List the lost calls that were not called back.")
 def print_lost_calls(path: Path | None, since: datetime, until: datetime | None, *, lost: bool) -> None:
     """Print the recall rate of lost calls and the rate of repeat calls.
@@ -291,5 +293,5 @@ def _figures(calls: "list[LostCall]", repeats: "list[RepeatCalls]", now: float) 
 
 
 def _percent(part: int, whole: int) -> str:
-    """Return a share in per cent, right-aligned; "no data" if the whole is 0."""
+    """Return the share of `part` in `whole` in per cent, right-aligned; "no data" if `whole` is 0."""
     return f"{100 * part / whole:>7.1f}%" if whole else f"{'no data':>8}"

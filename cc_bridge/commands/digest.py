@@ -213,7 +213,7 @@ def _to_files(config: "Config", out: Path, now: float) -> None:
 
 
 def _to_be_sent(config: "Config", now: float, *, again: bool) -> Iterator[str]:
-    """Yield a line of text for each recipient of the latest due digest: would the digest be sent, or not.
+    """Yield a line of text for each recipient of the latest due digest: whether it would be sent to them.
 
     If the digest would not be sent, the line gives the state of the delivery as the reason, such as `sent`.
     With `again`, the digest would be sent to every recipient.
@@ -235,7 +235,7 @@ def _to_be_sent(config: "Config", now: float, *, again: bool) -> Iterator[str]:
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Run a with block that writes files; turn a write error into a ClickException, printed in one line.
+    """Context manager for writing files: a write error becomes a ClickException, printed in one line.
 
     The text names the file that cannot be written. If the error does not name it, the text names `folder`.
     """

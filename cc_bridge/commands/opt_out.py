@@ -38,7 +38,7 @@ def opt_out_add(number: str, path: Path | None) -> None:
 @config_option
 @click.argument("number")
 def opt_out_remove(number: str, path: Path | None) -> None:
-    """Allow survey invitations of the caller with this NUMBER again.
+    """End the opt-out of the caller with this NUMBER, who may be invited to surveys again.
 
     \b
     Example:  cc-bridge opt-out remove +989121234567

@@ -119,8 +119,8 @@ def replay_command(file: Path, *, json_lines: bool, pbx: str | None, path: Path 
     "The table is queue_log, unless the URL ends in #NAME. Default: $CC_BRIDGE_QUEUE_LOG.",
 )
 @_encoding_option
-@click.option("--database", is_flag=True, help="Compare with the configured database.")
-@click.option("--replay", "recording", type=FILE, help="Compare with a recorded AMI stream.")
+@click.option("--database", is_flag=True, help="Compare the queue_log with the database.")
+@click.option("--replay", "recording", type=FILE, help="Compare the queue_log with an AMI recording.")
 @click.option("--json", "json_object", is_flag=True, help="Print one JSON object with all differences.")
 @click.option(
     "--from", "since", type=click.DateTime(), help="Only visits that started at or after this local time."

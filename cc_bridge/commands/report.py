@@ -40,7 +40,7 @@ def _zone(name: str) -> tzinfo:
 @click.option("--from", "first", type=DATE, help="First day. Default: the first day of the month of --to.")
 @click.option("--to", "last", type=DATE, help="Last day, inclusive. Default: today.")
 @click.option(
-    "--by", type=click.Choice(_BY), help="Grouping of the rows; each report supports some of these."
+    "--by", type=click.Choice(_BY), help="Grouping of the rows. Each report supports only some groupings."
 )
 @click.option("--at", "changed", type=DATE, help="For the report `change`: first day after the change.")
 @click.option(
@@ -61,9 +61,19 @@ def _zone(name: str) -> tzinfo:
 @click.option(
     "--out", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="Write to this file."
 )
-@click.option("--language", type=click.Choice(["en", "fa"]), help="Default: reports.language.")
-@click.option("--calendar", type=click.Choice(["gregorian", "persian"]), help="Default: reports.calendar.")
-@click.option("--digits", type=click.Choice(["latin", "persian"]), help="Default: reports.digits.")
+@click.option(
+    "--language", type=click.Choice(["en", "fa"]), help="Language of the texts. Default: reports.language."
+)
+@click.option(
+    "--calendar",
+    type=click.Choice(["gregorian", "persian"]),
+    help="Calendar of the dates. Default: reports.calendar.",
+)
+@click.option(
+    "--digits",
+    type=click.Choice(["latin", "persian"]),
+    help="Digits of the numbers. Default: reports.digits.",
+)
 @click.option(
     "--timezone", "zone", type=_zone, metavar="ZONE", help="Time zone of days. Default: general.time_zone."
 )
@@ -115,7 +125,7 @@ def _query(
 ) -> "ReportQuery":
     """Return the query for the report `name`, made from the command-line options.
 
-    Raises UsageError for options that do not fit the report.
+    `kind` is the type of this report. Raises UsageError for options that do not fit the report.
     """
     from dataclasses import replace
 
@@ -149,7 +159,7 @@ def _query(
 
 
 def _check_dependencies(query: "ReportQuery", options: dict[str, Any]) -> None:
-    """Raise ClickException if a package for the output format is missing.
+    """Raise ClickException if a package for the output format or the calendar is missing.
 
     This check comes before the database is queried, which can take long.
     """

@@ -48,7 +48,7 @@ class AgentsConfig(Section):
 
 
 class DirectCallsConfig(Section):
-    """Whether calls without a queue are observed, and the dialplan contexts that decide their direction."""
+    """Whether calls without a queue are stored, and the dialplan contexts that decide their direction."""
 
     enabled: bool = False
     in_contexts: list[str] = ["from-trunk*", "from-pstn*", "from-did*"]

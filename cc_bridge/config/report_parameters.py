@@ -49,8 +49,8 @@ def localization(
 ) -> Localization:
     """Return language, digits, calendar and wait-time bands for the output of a report.
 
-    Each comes from the configuration, unless `language`, `digits` or `query` is given. A `query` gives the
-    calendar and the bands.
+    `language` and `digits` replace the configured ones. Calendar and bands are those of `query`; without a
+    query, they are the configured ones.
     """
     reports = config.reports
     return Localization(

@@ -10,7 +10,7 @@ __all__ = ["SurveyConfig"]
 class SurveyConfig(Section):
     """Survey files, recordings of comments, and the limit of simultaneous surveys.
 
-    While this share of the highest possible number of surveys is running, no further caller is invited.
+    The limit, `max_load_ratio`, is a share of agi.max_callers. Above it, no further caller is invited.
     """
 
     enabled: bool = True

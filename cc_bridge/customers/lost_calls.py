@@ -71,7 +71,7 @@ class Contact:
 
 
 class LostCallStatus(StrEnum):
-    """The result of a lost call: whether and how the caller was reached within the window."""
+    """The result of a lost call: whether and how the caller was reached in the time window after it."""
 
     RECALLED = "recalled"  # an agent called, and the customer answered
     SELF_SERVED = "self_served"  # the customer called again and was answered

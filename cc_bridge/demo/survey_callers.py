@@ -44,9 +44,9 @@ _ARGUMENT = re.compile(r'"((?:\\.|[^"\\])*)"')
 
 
 def keys(rng: random.Random, waited: float) -> Iterator[str]:
-    """Yield the key that a caller presses at each question, an empty text for no key.
+    """Yield the key that a caller presses at each question, or an empty text if the caller presses none.
 
-    After a long wait in the queue (`waited`, in seconds), low ratings are more likely.
+    The keys are random. After a long wait in the queue (`waited`, in seconds), low ratings are more likely.
     """
     chance = rng.random()
     while chance < _SILENT:
@@ -62,7 +62,7 @@ def keys(rng: random.Random, waited: float) -> Iterator[str]:
 
 
 class SurveyCallers:
-    """The simulated callers who answer surveys.
+    """The simulated callers who answer surveys of the daemon at its FastAGI endpoint `agi`.
 
     `on_event` must receive the headers of each event of the simulated PBX.
     """

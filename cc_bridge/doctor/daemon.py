@@ -122,7 +122,7 @@ def _exposed(http: HttpConfig, *, with_token: bool) -> CheckResult:
 def _survey_port(port: int, *, running: bool) -> CheckResult:
     """Return the result of the check of who listens on the FastAGI port.
 
-    If the daemon runs, it must listen on the port. Otherwise no program may listen on it.
+    If the daemon is running (`running`), it must listen on the port. Otherwise no program may listen on it.
     """
     name = "agi.port"
     listens = _listens(port)

@@ -139,7 +139,10 @@ class DoctorRun:
             self._add(result)
 
     async def _in_thread(self, name: str, work: Callable[[], Iterable[CheckResult]]) -> None:
-        """Run a blocking check in a thread, and add its results; an error or timeout adds a failure."""
+        """Run the blocking check `work` in a thread, and add its results.
+
+        If the check raises an error or exceeds its time limit, add a failure with the check's `name`.
+        """
         done: Deferred[list[CheckResult]] = Deferred()
 
         def settle(result: object) -> None:

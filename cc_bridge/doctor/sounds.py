@@ -77,7 +77,7 @@ def _prompts(survey: Survey) -> Iterator[str]:
 
 
 def _there(place: Path, language: str, file: str) -> bool:
-    """Return whether a sound file exists in any format.
+    """Return whether the sound file `file` exists, in any format, in the sounds directory `place`.
 
     For the language `fa_IR`, the folders `fa_IR` and `fa` and the folder without a language are searched.
     """

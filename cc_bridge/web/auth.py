@@ -106,7 +106,7 @@ def bearer(request: Request) -> bytes:
 
 
 def same(shown: bytes, true: bytes) -> bool:
-    """Return whether `shown`, the secret in a request, is equal to `true`, the secret that it must be.
+    """Return whether `shown`, the secret in a request, is equal to `true`, the correct secret.
 
     The comparison takes the same time for any content, so its duration reveals nothing.
     """

@@ -60,7 +60,7 @@ class JsonResource(LeafResource):
     """Base class of an HTTP resource that returns JSON about people.
 
     Each request is logged in a line that contains `subject`, such as `customer`, but no name and no phone
-    number. `rate` is the rate limit of the requests; several resources may share one.
+    number. `rate` limits the rate of requests; several resources may share one limit.
     """
 
     content_type = "application/json"

@@ -18,7 +18,8 @@ __all__ = ["signed_values"]
 def signed_values(token: str, purpose: str) -> URLSafeSerializer:
     """Return an object that signs values for one purpose with `dumps` and verifies them with `loads`.
 
-    `loads` raises BadData if the signature is not valid.
+    `token` is the secret from which the signing key is made. `loads` raises BadData if the signature is not
+    valid.
     """
     signer = {"key_derivation": "hmac", "digest_method": sha256}
     return URLSafeSerializer(token, salt=purpose, signer_kwargs=signer)

@@ -109,7 +109,7 @@ def _rating(score: Score | None) -> dict[str, object] | None:
 
 
 def _judged(score: Score | None, levels: Thresholds) -> Severity:
-    """Return the severity of a CSAT score (customer satisfaction) by the thresholds of the wallboard.
+    """Return the severity of a CSAT score (customer satisfaction) by the thresholds in `levels`.
 
     The severity is NONE for other kinds of scores and for a score with too few answers.
     """
