@@ -50,7 +50,7 @@ class Listener(Shape):
         """
 
     def ami_event(self, event: Any) -> None:
-        """Process one event."""
+        """Process one AMI event."""
 
     def ami_checked(self, items: Sequence[Any], taken_at: float) -> None:
         """Process a snapshot that was requested later in the session.

@@ -25,9 +25,10 @@ def over_tls(endpoint: IStreamClientEndpoint, host: str, ca_file: Path | None) -
 
 
 def trust_root(ca_file: Path | None, key: str) -> Any:
-    """Return the trusted certificate authorities: those of a PEM file, or of this machine if it is None.
+    """Return the trusted certificate authorities: those in the PEM file `ca_file`.
 
-    Raises ConfigError, which names the setting `key`, if the file cannot be read.
+    If `ca_file` is None, return the authorities that this machine trusts. Raises ConfigError, which names the
+    setting `key`, if the file cannot be read.
     """
     if ca_file is None:
         return platformTrust()

@@ -62,7 +62,10 @@ def doctor(
 def _run_checks(
     path: Path | None, add: "Callable[[CheckResult], None]", *, call: bool, sounds: Path | None
 ) -> None:
-    """Run all checks in a Twisted reactor; `add` receives each result as soon as it is known."""
+    """Run all checks in a Twisted reactor; `add` receives each result as soon as it is known.
+
+    With `call`, the PBX also places the test call. `sounds` is the sounds directory of the option --sounds.
+    """
     from cc_bridge.doctor.config_and_secrets import config_errors
     from cc_bridge.errors import ConfigError
 

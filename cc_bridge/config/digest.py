@@ -72,7 +72,7 @@ class DigestConfig(Section):
         return [name for name, value in needed.items() if not value]
 
     def smtp_password(self) -> str:
-        """Return the password for the mail server; empty if there is no login.
+        """Return the password for the mail server; empty if no login is configured.
 
         Raises ConfigError if the password file cannot be read, or if only one of user name and password is
         set.

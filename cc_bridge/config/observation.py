@@ -1,4 +1,4 @@
-"""The call tracker, created with the configured queues, agents, dialplan contexts and direct calls."""
+"""The creation of the call tracker from the configured queues, agents, dialplan contexts and direct calls."""
 
 from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.direct_calls import Contexts

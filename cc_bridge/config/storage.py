@@ -10,7 +10,7 @@ __all__ = ["RetentionConfig", "StorageConfig"]
 
 
 class StorageConfig(Section):
-    """Database URL, and limits of the record queue and the journal."""
+    """Database URL, and limits of the queue of unstored records and of the journal."""
 
     url: str = Field(default="sqlite:////var/lib/cc-bridge/cc-bridge.sqlite", pattern=r"^[a-z0-9+]+://")
     max_queued_records: int = Field(default=100_000, ge=1000)

@@ -136,7 +136,8 @@ def lost_calls(contacts: Iterable[Contact], now: float, window: float = RECALL_S
     """Yield the lost calls of one caller with their results at the instant `now`.
 
     `contacts` are all contacts of the caller. `now` is in UTC seconds since the epoch. `window` is a time in
-    seconds: an answered call reaches the caller only if it follows within this time after the loss.
+    seconds: the result says that a later answered call reached the caller only if this call follows within
+    `window` after the loss.
     """
     calls = _by(sorted(contacts, key=lambda each: each.entered_at), lambda each: each.call)
     answered = sorted(

@@ -140,7 +140,7 @@ class Timeline:
 
 
 def instant(at: float) -> str:
-    """Return an instant as ISO 8601 text in UTC with milliseconds."""
+    """Return the instant `at` (UTC seconds since the epoch) as ISO 8601 text in UTC with milliseconds."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -1,8 +1,8 @@
-"""The JSON API of follow-ups: GET /api/follow-ups, and POST to ID/take, ID/done or ID/dismiss below it.
+"""The JSON API of follow-ups: GET /api/follow-ups, and POST to /api/follow-ups/ID/ACTION.
 
-POST to /api/follow-ups/session with the token starts a browser session, DELETE ends it. If two people act on
-the same follow-up, the second one gets status 409 with the current follow-up, which names the first person.
-The page at /follow-ups shows the list.
+ACTION is take, done or dismiss. If two people act on the same follow-up, the second one gets status 409 with
+the current follow-up, which names the first person. POST to /api/follow-ups/session with the token starts a
+browser session, DELETE ends it. The page at /follow-ups shows the list.
 """
 
 import json
@@ -140,7 +140,7 @@ class _FollowUpJson:
         return {"kind": kind, "value": value, "label": answer_labels(kind, value)}
 
     def instant(self, at: float | None) -> str | None:
-        """Return an instant as ISO 8601 text with the offset from UTC; None for None.
+        """Return an instant as ISO 8601 text with the offset from UTC; None if `at` is None.
 
         `at` is in UTC seconds since the epoch.
         """

@@ -4,10 +4,10 @@ The wallboard's cookie is not enough, because the wall screen has it and custome
 So the log-in sets another cookie, which contains the signed expiry time of the session: 12 hours after the
 log-in. No state is stored; all sessions end when the token changes.
 
-Browsers also send cookies with requests that pages of other sites cause. So this cookie is SameSite=Strict. A
-request that changes a follow-up also needs the header x-cc-bridge. A page of another site could send this
-header only with this site's permission, which it never has. Such a request is also refused if its
-Sec-Fetch-Site header is not `same-origin`.
+Browsers send cookies also with requests that pages of other sites cause. So the cookie of the session is
+SameSite=Strict. A request that changes a follow-up also needs the header x-cc-bridge. A page of another site
+could send it only with this site's permission, which it never has. If such a change has a Sec-Fetch-Site
+header, the header must be `same-origin`.
 """
 
 from collections.abc import Callable
@@ -55,7 +55,8 @@ class FollowUpSession(TokenAuth):
     def is_foreign(self, request: Request) -> bool:
         """Return whether the request may come from a page of another site.
 
-        The page /follow-ups of this site always sends the header x-cc-bridge.
+        It may if it lacks the header x-cc-bridge, which the page /follow-ups always sends, or if it has a
+        Sec-Fetch-Site header other than `same-origin`.
         """
         came_from = request.getHeader("sec-fetch-site") or "same-origin"
         return not request.getHeader(_HEADER) or came_from != "same-origin"

@@ -23,8 +23,8 @@ _DECIMALS = 3
 def as_json(board: Board, levels: Thresholds, at: float, zone: tzinfo | None) -> dict[str, object]:
     """Return the whole wallboard as the fields of /api/live.
 
-    `at` is the instant of the figures, in UTC seconds since the epoch. `zone` is the contact centre's time
-    zone; None means this machine's time zone.
+    `levels` are the warning and critical thresholds. `at` is the instant of the figures, in UTC seconds since
+    the epoch. `zone` is the contact centre's time zone; None means this machine's time zone.
     """
     offset = datetime.fromtimestamp(at, zone).astimezone(zone).utcoffset()
     return {

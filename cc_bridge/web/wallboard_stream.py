@@ -36,7 +36,7 @@ _SLOW_SECONDS = 15.0
 class EventStream:
     """The stream of the wallboard's events to the subscribed browsers.
 
-    It has the subscribers and the last board that was sent to them.
+    It has the subscribers and the last content of the wallboard that was sent to them.
     """
 
     def __init__(
@@ -45,8 +45,9 @@ class EventStream:
         """Set the limit of subscribers and the number of the first event.
 
         `most` returns the highest allowed number of subscribers. `renew` is called for a new subscriber; it
-        publishes a board, unless the last board is recent. Boards are numbered upwards from `first_id`, which
-        must be higher than all numbers that earlier daemons have sent.
+        publishes the current wallboard, unless the last published one is recent. Published wallboards are
+        numbered upwards from `first_id`, which must be higher than all numbers that earlier daemons have
+        sent.
         """
         self._most = most
         self._renew = renew
@@ -67,7 +68,7 @@ class EventStream:
         return self.listening >= self._most()
 
     def publish(self, board: Json) -> None:
-        """Send a board, which is the whole content of the wallboard, to all subscribers."""
+        """Send the whole content of the wallboard, `board`, to all subscribers."""
         self._id += 1
         self._board = _event("board", board, self._id)
         for listener in list(self._listeners):
@@ -91,7 +92,7 @@ class EventStream:
     def listen(self, request: Request) -> None:
         """Add the browser that sent the request as a subscriber.
 
-        The browser gets the last board now and each new board later.
+        The browser gets the last published wallboard now, and each wallboard that is published later.
         """
         self._renew()
         listener = _EventSubscriber(request, self._clock)
@@ -114,8 +115,8 @@ class EventStream:
 class _EventSubscriber:
     """One browser that receives the events of the wallboard.
 
-    While the browser reads too slowly and the transport's buffer is full, only the newest board is kept for
-    it.
+    While the browser reads too slowly and the transport's buffer is full, only the newest content of the
+    wallboard is kept for it.
     """
 
     def __init__(self, request: Request, clock: IReactorTime) -> None:
@@ -125,10 +126,10 @@ class _EventSubscriber:
         self._missed = b""
 
     def take(self, event: bytes, *, whole: bool = True) -> None:
-        """Send an event; `whole` is True if the event contains a whole board.
+        """Send an event; `whole` is True if the event contains the whole content of the wallboard.
 
-        While the transport's buffer is full, an event with a whole board is kept and sent later. A later
-        board replaces it. Other events are discarded.
+        While the transport's buffer is full, a whole event is kept and sent later. A later whole event
+        replaces it. Other events are discarded.
         """
         if self.slow_since is None:
             self._request.write(event)
@@ -170,7 +171,7 @@ class WallboardResource(LeafResource):
 
 
 class WallboardEventsResource(LeafResource):
-    """The resource /api/live/events: sends each new board to the browser as a server-sent event."""
+    """The resource /api/live/events: sends each new wallboard to the browser as a server-sent event."""
 
     content_type = "text/event-stream"
 
