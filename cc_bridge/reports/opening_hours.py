@@ -29,7 +29,7 @@ BY = (Dimension.HOUR, Dimension.WEEKDAY)
 
 _COLUMNS = (
     Column("open_hours", Unit.COUNT, formula="hours of the span in which a queue is configured as open"),
-    Column("agents_there", Unit.MEAN, formula="time not logged_out nor unreachable / hours of the span"),
+    Column("agents_present", Unit.MEAN, formula="time not logged_out nor unreachable / hours of the span"),
     Column("visits", Unit.COUNT, kpi="visit_outcomes"),
     Column("answered", Unit.COUNT, formula="visits[answered]"),
     Column("answered_share", Unit.PERCENT, formula="answered / visits", has_n=True, has_interval=True),
@@ -105,16 +105,16 @@ def hours(ask: ReportQuery, source: Source) -> Report:
         _COLUMNS,
         shown,
         ReportRow(("",), everyone.cells(ask.minimum)),
-        ("agents_there", "answered_share"),
+        ("agents_present", "answered_share"),
     )
     empty = [
         Highlight("nobody_there", {"key": (ask.by, key)}, {"open": (Unit.COUNT, count(rows[int(key)].open))})
         for key in keys
         if everyone.there and rows[int(key)].open and not rows[int(key)].there
     ]
-    tiles = ("open_hours", "agents_there", "answered_open", "visits_closed_share")
+    tiles = ("open_hours", "agents_present", "answered_open", "visits_closed_share")
     said = any(ask.of(queue).opening for queue in queues)
-    notes = ("staff_of_the_house", *(() if said else ("no_hours",)))
+    notes = ("agents_of_all_queues", *(() if said else ("no_hours",)))
     return Report("hours", ask, (table,), findings=tuple(empty), tiles=tiles, notes=notes)
 
 

@@ -155,10 +155,10 @@ class _ListResource(JsonResource):
 
     subject = "follow-ups"
 
-    def __init__(self, house: FollowUpsResource, read: ReadFollowUps) -> None:
-        super().__init__(house.clock, house.rate, house.session)
+    def __init__(self, parent: FollowUpsResource, read: ReadFollowUps) -> None:
+        super().__init__(parent.clock, parent.rate, parent.session)
         self._read = read
-        self._shown = house.shown
+        self._shown = parent.shown
 
     def answer(self, request: Request) -> bytes | int:
         if refused := self.refused(request, "follow-ups"):
@@ -190,9 +190,9 @@ class _ActionResource(JsonResource):
     methods = (b"POST",)
     subject = "follow-up"
 
-    def __init__(self, house: FollowUpsResource, follow_up_id: str, move: Action) -> None:
-        super().__init__(house.clock, house.rate, house.session)
-        self._house = house
+    def __init__(self, parent: FollowUpsResource, follow_up_id: str, move: Action) -> None:
+        super().__init__(parent.clock, parent.rate, parent.session)
+        self._parent = parent
         self._id = follow_up_id
         self._move = move
 
@@ -209,7 +209,7 @@ class _ActionResource(JsonResource):
         def moved(move: ActionResult) -> bytes:
             if move.now is None:
                 return fault(request, 404, "there is no such follow-up")
-            (shown,) = self._house.shown.each(move.now)
+            (shown,) = self._parent.shown.each(move.now)
             if move.refused:
                 request.setResponseCode(409)
                 shown = {"error": move.refused, "follow_up": shown}
@@ -219,7 +219,7 @@ class _ActionResource(JsonResource):
             failure.trap(FollowUpError)
             return fault(request, 400, str(failure.value))
 
-        answer = self._house.move(self._id, self._move, said.get("by", ""), said.get("text", ""))
+        answer = self._parent.move(self._id, self._move, said.get("by", ""), said.get("text", ""))
         return self.later(request, answer.addCallbacks(moved, wrong))
 
 

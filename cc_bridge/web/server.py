@@ -57,7 +57,7 @@ class _HealthResource(LeafResource):
         return json.dumps(answer).encode() + b"\n"
 
 
-class _HomeRedirect(LeafResource):
+class _AddressList(LeafResource):
     """The page at /: a plain text that lists the addresses of the site's pages."""
 
     def answer(self, request: Request) -> bytes:  # noqa: ARG002
@@ -83,7 +83,7 @@ def site(
     live = TreeResource(WallboardResource(board, access), events=WallboardEventsResource(stream, access))
     return PageSite(
         TreeResource(
-            _HomeRedirect(),
+            _AddressList(),
             metrics=_MetricsResource(scrape),
             healthz=_HealthResource(alive),
             readyz=_HealthResource(ready),

@@ -352,7 +352,7 @@ def test_hours_claimed_staffed_answered(engine, inside, every, by):
             for at in range(round(ask.since), round(ask.until), 3600)
         )
         agents = staffed[row.keys[0]] / 3600 / hours
-        assert table.cell(row, "agents_there").value == pytest.approx(agents, rel=0.001)
+        assert table.cell(row, "agents_present").value == pytest.approx(agents, rel=0.001)
 
 
 @pytest.mark.parametrize("zone", ["Asia/Tehran", "Asia/Kathmandu", "Australia/Lord_Howe"])
