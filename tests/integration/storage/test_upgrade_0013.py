@@ -149,6 +149,18 @@ def reports(url, tmp_path):
     return found
 
 
+def cut(value, shape):
+    """Return `value` with only those keys of its dictionaries that `shape` has too.
+
+    Later versions add tables and columns; lists are compared whole.
+    """
+    if isinstance(shape, dict):
+        return {key: cut(value[key], part) for key, part in shape.items()}
+    if isinstance(shape, list) and len(shape) == len(value):
+        return [cut(each, part) for each, part in zip(value, shape, strict=True)]
+    return value
+
+
 def flat(value, path=""):
     """Return what is nested as one dictionary."""
     if not isinstance(value, dict | list):
@@ -168,11 +180,13 @@ def test_every_row_and_every_figure_stays(old, tmp_path):
     after = rows(old)
     if settled:
         assert after.pop("rollup_watermark") == [{"refreshed_until": row["until"]} for row in settled]
-    assert in_any_order(after) == in_any_order(renamed(before))
-    figures = pytest.approx(flat(json.loads(unpacked("reports_0012.json.gz"))), abs=1e-3)
-    assert flat(reports(old.url, tmp_path)) == figures
+    expected = renamed(before)
+    assert in_any_order(cut(after, expected)) == in_any_order(expected)
+    printed = json.loads(unpacked("reports_0012.json.gz"))
+    figures = pytest.approx(flat(printed), abs=1e-3)
+    assert flat(cut(reports(old.url, tmp_path), printed)) == figures
     if refresh(old):  # and from the roll-ups
-        assert flat(reports(old.url, tmp_path)) == figures
+        assert flat(cut(reports(old.url, tmp_path), printed)) == figures
     with old.begin() as connection:
         command.downgrade(configuration(connection), "0012")
     back = rows(old)
