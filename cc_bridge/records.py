@@ -70,6 +70,7 @@ class RingOutcome(StrEnum):
     CONGESTION = "congestion"
     DECLINED = "declined"
     ANSWERED_ELSEWHERE = "answered_elsewhere"  # another phone answered the call
+    FORWARDED = "forwarded"  # the phone sent the call elsewhere (SIP 302)
     CALLER_GONE = "caller_gone"  # the caller left the queue
     UNOBSERVED = "unobserved"
 

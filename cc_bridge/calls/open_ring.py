@@ -4,6 +4,10 @@
 the first one counts. A phone that rejects the call (SIP 486) has the status NOANSWER and a ring time of 0.
 Only the hangup cause of its channel shows the rejection (16.28, 22.10). A ring that was not answered is
 therefore closed when its channel ends.
+
+Hangup cause 26 ("answered elsewhere") decides nothing: with the option C of Queue() each phone that stops
+ringing has it, also in an abandoned call. A phone that forwards the call (SIP 302) has the status CANCEL, and
+the header Forward in its DialEnd.
 """
 
 from dataclasses import dataclass
@@ -18,7 +22,6 @@ _O = RingOutcome
 _CAUSES: dict[int, RingOutcome] = {
     17: _O.BUSY,
     21: _O.DECLINED,
-    26: _O.ANSWERED_ELSEWHERE,
     34: _O.CONGESTION,
     38: _O.CONGESTION,
     42: _O.CONGESTION,
@@ -41,7 +44,7 @@ class OpenRing:
     ring_uniqueid: the channel to the agent's phone
     agent: the queue member's name
     ended_at: instant of the first DialEnd; None before that event
-    outcome: None until a DialEnd or an AgentDump shows it
+    outcome: None until a DialEnd, a Pickup or an AgentDump shows it
     """
 
     pbx: str
@@ -58,12 +61,17 @@ class OpenRing:
     def dial_ended(self, status: str, at: float, *, forwarded: bool = False) -> None:
         """Store the status and the instant of the first DialEnd; ignore a second one.
 
-        `forwarded` means that the phone sent the call elsewhere (SIP 302). The ring is then unanswered,
-        whatever the status is.
+        `forwarded` means that the phone sent the call elsewhere (SIP 302). That is then the outcome, whatever
+        the status is.
         """
         if self.ended_at is None:
             self.ended_at = at
-            self.outcome = _O.NO_ANSWER if forwarded else _STATUSES.get(status, _O.NO_ANSWER)
+        if self.outcome is None:
+            self.outcome = _O.FORWARDED if forwarded else _STATUSES.get(status, _O.NO_ANSWER)
+
+    def picked_up(self) -> None:
+        """Set the outcome to answered_elsewhere: another phone picked the call up (Pickup)."""
+        self.outcome = _O.ANSWERED_ELSEWHERE
 
     def dumped(self) -> None:
         """Set the outcome to declined: the agent answered, and hung up before the connection (AgentDump)."""
@@ -77,12 +85,9 @@ class OpenRing:
         outcome = self.outcome
         if outcome is None:
             outcome = _CAUSES.get(cause, _O.ANSWERED_ELSEWHERE if answered_elsewhere else _O.UNOBSERVED)
-        elif outcome is _O.CALLER_GONE:
-            # Cause 26 alone says nothing: with the queue's option C every cancelled phone has it.
-            other = _CAUSES.get(cause, outcome)
-            outcome = outcome if other is _O.ANSWERED_ELSEWHERE else other
-            outcome = _O.ANSWERED_ELSEWHERE if answered_elsewhere else outcome
-        elif outcome is _O.NO_ANSWER:
+        elif outcome is _O.CALLER_GONE and answered_elsewhere:
+            outcome = _O.ANSWERED_ELSEWHERE
+        elif outcome in (_O.CALLER_GONE, _O.NO_ANSWER):
             outcome = _CAUSES.get(cause, outcome)
         return Ring(
             pbx=self.pbx,

@@ -31,6 +31,10 @@ __all__ = ["Tracker"]
 # error of the estimate.
 _PUT_BACK_SECONDS = 2.0
 
+# Outcomes of an open ring when the caller leaves the queue for an agent. A ring without an outcome (None) was
+# picked up by another phone, because a cancelled ring has its DialEnd before.
+_LEFT_TO_AGENT = (RingOutcome.ANSWERED, RingOutcome.ANSWERED_ELSEWHERE, None)
+
 # Index of the field with the event's channel, if it is not 1, the field after the instant.
 _CHANNEL_AT: dict[type[Any], int] = {ev.BridgeEntered: 2, ev.BridgeLeft: 2}
 
@@ -282,9 +286,8 @@ class Tracker:
         """
         visit = self.visits.of(event.uniqueid)
         outcomes = [ring.outcome for ring in self._rings.of_visit(visit)] if visit else []
-        # A ring without a DialEnd was picked up by another phone. A cancelled ring has its DialEnd before.
-        picked_up = None in outcomes or RingOutcome.ANSWERED in outcomes
-        self.visits.left(event, picked_up=picked_up, ringing=RingOutcome.CALLER_GONE in outcomes)
+        answered = any(outcome in _LEFT_TO_AGENT for outcome in outcomes)
+        self.visits.left(event, picked_up=answered, ringing=RingOutcome.CALLER_GONE in outcomes)
 
     def _connected(self, event: ev.Connected) -> None:
         """Close a visit as answered and start its talk (AgentConnect). Close the answered ring.
@@ -391,12 +394,15 @@ class Tracker:
     def _picked_up(self, event: ev.PickedUp) -> None:
         """Store that a channel answered instead of the phone that rings (Pickup).
 
-        If a Dial without a queue rings, start its talk. If a queue rings, AgentConnect follows and starts the
-        talk.
+        If a queue rings, set the outcome of the ring; AgentConnect follows and starts the talk. If a Dial
+        without a queue rings, start its talk.
         """
         channel = self.state.channels.get(event.uniqueid)
         channel.name, channel.picks_up = event.channel, True
-        if event.rung not in self._rings:
+        ring = self._rings.of(event.rung)
+        if ring is not None:
+            ring.picked_up()
+        else:
             self._direct_calls.picked_up(event)
 
     # -- channels and bridges

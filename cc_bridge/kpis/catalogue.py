@@ -132,11 +132,19 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         ),
         Kpi(
             "ring_outcomes",
-            "Ring attempts at an agent's phone that ended, by outcome",
+            "Ring attempts at an agent's phone that ended, by outcome; the outcomes add up to all attempts",
             "number of rings with the outcome",
             "rings",
-            "DialEnd, AgentDump, cause of the Hangup; rings.outcome",
+            "DialEnd, Pickup, AgentDump, cause of the Hangup; rings.outcome",
             "cc_bridge_ring_attempts_total",
+        ),
+        Kpi(
+            "rings_missed",
+            "Ring attempts that the agent did not answer or rejected; a phone that was busy or forwarded the"
+            " call is not counted",
+            "rings[no_answer] + rings[declined]",
+            "rings",
+            "rings.outcome",
         ),
         Kpi(
             "talk",

@@ -184,7 +184,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "attempts",
             "queue",
             "outcome",
-            series="queues * 8",
+            series="queues * 9",
             initial={"outcome": RingOutcome},
             use="unanswered ring attempts",
         ),

@@ -40,7 +40,7 @@ _COLUMNS = (
     Column("paused_time", Unit.TIME, formula="agent_intervals[paused]"),
     Column("occupancy", Unit.PERCENT, kpi="occupancy"),
     Column("rings", Unit.COUNT, formula="number of rings"),
-    Column("rings_missed", Unit.COUNT, formula="rings[no_answer] + rings[declined]"),
+    Column("rings_missed", Unit.COUNT, kpi="rings_missed"),
     Column("csat", Unit.PERCENT, kpi="csat", has_n=True, has_interval=True),
     Column("csat_mean", Unit.MEAN, kpi="csat_mean", has_n=True, has_interval=True),
     Column("left_first", Unit.PERCENT, kpi="left_first", has_n=True, has_interval=True),

@@ -132,6 +132,10 @@ class Rig:
         """Set what an agent's phone does from now on: `answer` after some seconds, be `busy`, or `never`."""
         self.plan(agent, does=does, rings=rings, talks=talks)
 
+    def forwards(self, agent: str, to: str, rings: float = 0.2) -> None:
+        """Let an agent's phone send calls elsewhere after some seconds (SIP 302)."""
+        self.plan(agent, does="forward", to=to, rings=rings)
+
     def plan(self, whose: str, **plan: object) -> None:
         """Set what an agent's phone does, or all phones for a caller's number; see phones/extensions.conf."""
         for what, value in plan.items():

@@ -119,6 +119,26 @@ def test_ringing_two_agents_at_once(rig, daemon):
     }
 
 
+@pytest.mark.parametrize(
+    ("exten", "lost", "outcome"),
+    [("marked", "abandoned", "caller_gone"), ("markedbrief", "timed_out", "no_answer")],
+)
+def test_no_ring_of_a_lost_call_was_answered_elsewhere(rig, daemon, exten, lost, outcome):
+    """Although the PBX hangs the phones up with the cause 26, "answered elsewhere"."""
+    for agent in ("alice", "bob"):
+        rig.agent(agent, does="never")
+    caller = rig.call(exten)
+    rig.driver.until(lambda: len(rig.driver.events(event("AgentCalled"))) == 2)
+    if lost == "abandoned":
+        caller.hang_up()
+    visits, _ = story(daemon, 1)
+    assert visits == [("ringall", lost, None)]
+    rings = daemon.until(lambda: rows if len(rows := daemon.rows("rings")) == 2 else None)
+    assert [row["outcome"] for row in rings] == [outcome, outcome]
+    ended = [rig.driver.wait_for(event("Hangup", Uniqueid=row["ring_uniqueid"])) for row in rings]
+    assert [each["Cause"] for each in ended] == ["26", "26"]
+
+
 def test_a_busy_agent_and_the_next_one(rig, daemon):
     rig.agent("alice", does="busy")
     caller = rig.call("sales")
@@ -130,6 +150,18 @@ def test_a_busy_agent_and_the_next_one(rig, daemon):
         ("Alice", "busy"),
         ("بهار", "answered"),
     }
+
+
+def test_a_phone_that_forwards_the_ring(rig, daemon):
+    """By SIP 302; Asterisk ends the ring with CANCEL, although the caller stays."""
+    rig.forwards("alice", to="carol")
+    caller = rig.call("sales")
+    in_talk(rig, caller, "PJSIP/carol")
+    rig.agent_hangs_up("carol")
+    visits, _ = story(daemon, 1, 1)
+    assert [(queue, outcome) for queue, outcome, _ in visits] == [("sales", "answered")]
+    assert [(row["agent"], row["outcome"]) for row in daemon.rows("rings")] == [("Alice", "forwarded")]
+    talks_are_as_long_as_their_bridges(rig, daemon)
 
 
 def test_another_phone_picks_the_ringing_call_up(rig, daemon):

@@ -11,8 +11,9 @@ assumes that `=` is rarely true. So the comparison of days is written as `CASE .
 """
 
 from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import Date, Double, MetaData, Table
+from sqlalchemy import Column, Date, Double, MetaData, Table
 
 from cc_bridge.storage.views.view import Lookup, View, column, count, pbx, sum_of, text
 
@@ -71,6 +72,15 @@ _RATINGS = """\
     FROM answers WHERE kind <> 'comment' GROUP BY day, agent, pbx, fact, word"""
 _TOGETHER = "WHERE agent <> '' GROUP BY day, agent, pbx"
 
+
+def _rings(outcome: str) -> Column[Any]:
+    return count(
+        f"rings_{outcome}",
+        f"Ring attempts with the outcome {outcome}",
+        f"fact = 'ring' AND word = '{outcome}'",
+    )
+
+
 AGENT_DAY = View(
     Table(
         "v_agent_day",
@@ -92,14 +102,7 @@ AGENT_DAY = View(
             "hold_seconds", "Sum of hold time, included in talk_seconds", "hold_seconds", "fact = 'talk'"
         ),
         count("rings", "Ring attempts of the agent's phone that started on the day", "fact = 'ring'"),
-        *(
-            count(
-                f"rings_{outcome}",
-                f"Ring attempts with the outcome {outcome}",
-                f"fact = 'ring' AND word = '{outcome}'",
-            )
-            for outcome in _RING_OUTCOMES
-        ),
+        *(_rings(outcome) for outcome in _RING_OUTCOMES),
         *(
             sum_of(
                 f"{state}_seconds",
@@ -122,6 +125,7 @@ AGENT_DAY = View(
             "Mean of the csat ratings; null without any; do not compare means of fewer than 15 ratings",
             "SUM(CASE WHEN fact = 'csat' THEN amount END) / SUM(CASE WHEN fact = 'csat' THEN n END)",
         ),
+        _rings("forwarded"),  # the columns of earlier versions keep their places
         comment="Talks, rings, states and ratings of an agent on a day; a state over midnight is split "
         "between the days, a talk counts on the day of its start",
     ),

@@ -68,7 +68,8 @@ def _tiles() -> tuple[object, ...]:
             "Rings answered",
             PERCENT,
             "Share of ring attempts that these agents answered. Attempts that another agent answered or the"
-            f" caller ended are excluded; n is the number of attempts. {help_text('ring_outcomes')}",
+            " caller ended are excluded, those that the phone forwarded are included; n is the number of"
+            f" attempts. {help_text('ring_outcomes')}",
             _select(f"SUM(rings_answered)::float / NULLIF({tried}, 0) AS answered, {tried} AS n"),
             decimals=1,
         ),
@@ -93,7 +94,7 @@ def _each() -> tuple[object, ...]:
         "paused": ("SUM(paused_seconds)", Column("Paused", "s")),
         "occupancy": (f"{_WORKED} / {_READY}", Column("Occupancy", PERCENT)),
         "rings": ("SUM(rings)", Column("Rings")),
-        "no_answer": ("SUM(rings_no_answer + rings_declined)", Column("Not answered")),
+        "missed": ("SUM(rings_no_answer + rings_declined)", Column("Missed rings")),
         "csat": (_SATISFIED, Column("CSAT", PERCENT, _CSAT)),
         "csat_mean": (_MEAN, Column("Mean rating", "none")),
         "n": ("SUM(csat_ratings)", Column("n")),
@@ -102,8 +103,8 @@ def _each() -> tuple[object, ...]:
     return (
         table(
             "Each agent",
-            f"Occupancy: {_OCCUPANCY} Not answered: no_answer and declined. CSAT: {help_text('csat')} {_FEW}"
-            " Agents are sorted by name, not by score.",
+            f"Occupancy: {_OCCUPANCY} Missed rings: {help_text('rings_missed')} CSAT: {help_text('csat')}"
+            f" {_FEW} Agents are sorted by name, not by score.",
             {name: column for name, (_, column) in columns.items()},
             _select(f"pbx, agent, {chosen}", "GROUP BY pbx, agent ORDER BY agent, pbx"),
             names={"pbx": "PBX", "agent": "Agent"},

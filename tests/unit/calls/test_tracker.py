@@ -20,6 +20,7 @@ from cc_bridge.calls.events import (
     LocalJoined,
     MemberGone,
     MemberSeen,
+    PickedUp,
     QueueRun,
     StatusSet,
 )
@@ -334,6 +335,7 @@ def test_only_the_first_dial_end_counts(calls):
         ("BUSY", 17, RingOutcome.BUSY),
         ("CHANUNAVAIL", 20, RingOutcome.CONGESTION),
         ("CANCEL", 26, RingOutcome.CALLER_GONE),
+        ("NOANSWER", 26, RingOutcome.NO_ANSWER),
         ("CANCEL", 0, RingOutcome.CALLER_GONE),
     ],
 )
@@ -341,6 +343,36 @@ def test_how_a_ring_ended(calls, status, cause, outcome):
     calls.hear(joined(0), Called(1, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", AGENT))
     calls.hear(DialEnded(2, AGENT, status), ChannelEnded(2, AGENT, cause))
     assert [ring.outcome for ring in calls.of(Ring)] == [outcome]
+
+
+def test_a_phone_that_forwards_the_ring_neither_answers_nor_loses_the_caller(calls):
+    calls.hear(joined(0), PHONE_RINGS, DialEnded(3, AGENT, "CANCEL", CALLER, forwarded=True))
+    calls.hear(ChannelEnded(3, AGENT, 23))
+    assert [(ring.ring_seconds, ring.outcome) for ring in calls.of(Ring)] == [(2, RingOutcome.FORWARDED)]
+    assert calls.of(QueueVisit) == []
+    calls.hear(gave_up(9), Left(9, CALLER, "sales"), StatusSet(9, CALLER, "", "TIMEOUT", "VarSet"))
+    assert [(visit.outcome, visit.ringing) for visit in calls.of(QueueVisit)] == [(Outcome.TIMED_OUT, False)]
+
+
+@pytest.mark.parametrize("dial_ends", [True, False])
+def test_no_ring_of_a_lost_call_was_answered_elsewhere(calls, dial_ends):
+    """With the option C of Queue(), the phones that stop ringing have the cause 26."""
+    phones = "1.7", "1.8"
+    calls.hear(joined(0), *(PHONE_RINGS._replace(ring_uniqueid=phone) for phone in phones))
+    calls.hear(*WAYS_TO_LEAVE[Outcome.ABANDONED])
+    for phone in phones:
+        calls.hear(*[DialEnded(5, phone, "CANCEL")] * dial_ends, ChannelEnded(5, phone, 26))
+    outcome = RingOutcome.CALLER_GONE if dial_ends else RingOutcome.UNOBSERVED
+    assert [ring.outcome for ring in calls.of(Ring)] == [outcome, outcome]
+
+
+@pytest.mark.parametrize("phone_ends_first", [True, False])
+def test_the_phone_whose_ring_another_one_picks_up_is_answered_elsewhere(calls, phone_ends_first):
+    calls.hear(joined(0), PHONE_RINGS, PickedUp(5, "9.1", "PJSIP/bob-00000009", AGENT))
+    taken, ended = [Left(5, CALLER, "sales"), connected(5, agent="9.1")], [ChannelEnded(5, AGENT, 0)]
+    calls.hear(*(ended + taken if phone_ends_first else taken + ended))
+    assert [ring.outcome for ring in calls.of(Ring)] == [RingOutcome.ANSWERED_ELSEWHERE]
+    assert [visit.outcome for visit in calls.of(QueueVisit)] == [Outcome.ANSWERED]
 
 
 def test_a_member_who_leaves_the_queue_is_gone(calls):
