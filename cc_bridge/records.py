@@ -241,7 +241,9 @@ class Talk:
     ended_by: EndedBy
     transfer: Transfer | None  # None: the talk did not end with a transfer
     transfer_target: str | None  # the extension, or Asterisk's text for the other side
-    picked_up: bool = False  # answered by pickup on another phone; `agent` and `interface` are of that phone
+    picked_up: bool = (
+        False  # answered on another phone than the one rung; `agent` and `interface` are of that phone
+    )
     partial: bool = False  # the start or the end was not observed, so the duration does not count
 
     @property

@@ -5,7 +5,7 @@ one bridge with the near half of the Local channel, `;1`. The far half, `;2`, is
 phone. Only the event LocalBridge, sent once, shows which two halves belong together.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -29,6 +29,8 @@ class Channel:
     place: str = ""  # Context and extension at the entry into the bridge.
     answered_by: str = ""  # Uniqueid of the channel that answered the Dial of this one.
     picks_up: bool = False  # The channel answered instead of a phone that rang.
+    was_forwarded: bool = False  # A phone that this channel dialled forwarded the call (SIP 302).
+    is_forward: bool = False  # The channel leads to where a phone forwarded the call.
     hung_up_at: float | None = None  # the phone or trunk hung up
     killed_at: float | None = None  # the PBX or an administrator hung up the channel
 
@@ -115,12 +117,28 @@ class Channels:
         If `dialled` is a half of a Local channel, the result is the channel of the phone behind it, once the
         phone has answered. In all other cases the result is `dialled` itself.
         """
+        return self._ways_to_answer(dialled)[-1]
+
+    def picked_up(self, dialled: str) -> bool:
+        """Return whether a phone picked up the call of a dialled channel, instead of a phone that rang."""
+        return any(channel.picks_up for channel in self._known(self._ways_to_answer(dialled)))
+
+    def forwarded(self, dialled: str) -> bool:
+        """Return whether the answer to a dialled channel came from where a phone forwarded the call to."""
+        return any(channel.is_forward for channel in self._known(self._ways_to_answer(dialled)))
+
+    def _ways_to_answer(self, dialled: str) -> list[str]:
+        """Return the dialled channels from `dialled` to the one that answered, through Local channels."""
+        ways = [dialled]
         for _ in range(_MAX_HOPS):
-            far_half = self._channels.get(self._pairs.get(dialled, ""))
+            far_half = self._channels.get(self._pairs.get(ways[-1], ""))
             if far_half is None or not far_half.answered_by:
                 break
-            dialled = far_half.answered_by
-        return dialled
+            ways.append(far_half.answered_by)
+        return ways
+
+    def _known(self, uniqueids: Iterable[str]) -> Iterator[Channel]:
+        return (self._channels[uniqueid] for uniqueid in uniqueids if uniqueid in self._channels)
 
     def is_phone(self, uniqueid: str) -> bool:
         """Return whether a channel is certainly not a half of a Local channel.

@@ -68,16 +68,15 @@ class Rings:
         """Add a ring from a checkpoint."""
         self._open[ring.ring_uniqueid] = ring
 
-    def answered(self, visit: Visit, at: float, *, picked_up: bool = False) -> None:
+    def answered(self, visit: Visit, at: float, outcome: RingOutcome = RingOutcome.ANSWERED) -> None:
         """Close the answered ring of a visit (AgentConnect).
 
-        The other rings of the visit stay open until their channels end. `picked_up` means that another phone
-        answered than the one that rang. The outcome of the ring is then answered_elsewhere.
+        The other rings of the visit stay open until their channels end. `outcome` differs from `answered` if
+        another phone answered than the one that rang.
         """
         for ring in self.of_visit(visit):
             if ring.outcome is RingOutcome.ANSWERED:
-                if picked_up:
-                    ring.outcome = RingOutcome.ANSWERED_ELSEWHERE
+                ring.outcome = outcome
                 self.close(ring.ring_uniqueid, at)
 
     def dumped(self, event: ev.Dumped) -> None:

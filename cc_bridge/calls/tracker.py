@@ -313,7 +313,11 @@ class Tracker:
         # Before the ring ends, or the agent would be available for a millisecond in between.
         self.state.completed += self.agents.talk_began(visit.agent, event.at)
         uncertain = self._may_be_another(event)
-        self._rings.answered(visit, event.at, picked_up=visit.interface != event.interface)
+        outcome = RingOutcome.ANSWERED
+        if visit.interface != event.interface:
+            forwarded = self.state.channels.forwarded(event.agent_uniqueid)
+            outcome = RingOutcome.FORWARDED if forwarded else RingOutcome.ANSWERED_ELSEWHERE
+        self._rings.answered(visit, event.at, outcome)
         if shown is not None:
             return
         self.talks.begin(
@@ -342,24 +346,22 @@ class Tracker:
         ring = self._rings.of(event.agent_uniqueid)
         if self._observed_since == -inf or (ring is not None and ring.started_at > self._observed_since):
             return False
-        answering = self.state.channels.answering(event.agent_uniqueid)
-        found = self.state.channels.find(answering)
-        if found is not None and found.picks_up:
+        channels = self.state.channels
+        if channels.picked_up(event.agent_uniqueid) or channels.forwarded(event.agent_uniqueid):
             return False
         if is_local(event.agent_channel):
-            return answering == event.agent_uniqueid
+            return channels.answering(event.agent_uniqueid) == event.agent_uniqueid
         return device_of(event.agent_channel) != event.interface
 
     def _who_answered(self, event: ev.Connected, visit: Visit) -> tuple[str, str]:
         """Return the name and the interface of the agent who answered.
 
-        After a pickup, AgentConnect still names the agent and the phone that rang (16.28, 22.10). The result
-        then has the phone that picked up, and the agent at this phone.
+        After a pickup or a forward (SIP 302), AgentConnect still names the agent and the phone that rang
+        (16.28, 22.10). The result then has the phone that answered, and the agent at this phone.
         """
         channels = self.state.channels
-        answering = channels.answering(event.agent_uniqueid)
-        found = channels.find(answering)
-        if found is not None and found.picks_up:
+        if channels.picked_up(event.agent_uniqueid) or channels.forwarded(event.agent_uniqueid):
+            answering = channels.answering(event.agent_uniqueid)
             device = channels.device_of(answering) or device_of(event.agent_channel)
             return self.state.name_at(device), device
         device = device_of(event.agent_channel)
@@ -379,13 +381,20 @@ class Tracker:
         self.state.completed += self.agents.rang(event.member, event.at)
 
     def _dial_ended(self, event: ev.DialEnded) -> None:
-        """Store the outcome of a ring, or start the talk of an answered Dial without a queue (DialEnd)."""
+        """Store the outcome of a ring, or start the talk of an answered Dial without a queue (DialEnd).
+
+        After a forward (SIP 302), Asterisk dials the destination through a Local channel (16.28, 22.10).
+        """
         ring = self._rings.of(event.dialed_uniqueid)
+        channels = self.state.channels
+        if event.forwarded and event.uniqueid:
+            channels.get(event.uniqueid).was_forwarded = True
         if event.status == "ANSWER" and event.uniqueid:
-            self.state.channels.get(event.uniqueid).answered_by = event.dialed_uniqueid
-            answering = self.state.channels.get(event.dialed_uniqueid)
+            dialling, answering = channels.get(event.uniqueid), channels.get(event.dialed_uniqueid)
+            dialling.answered_by = event.dialed_uniqueid
             answering.name = event.dialed_channel or answering.name
             answering.picks_up |= event.picked_up
+            answering.is_forward = dialling.was_forwarded and ring is None and is_local(answering.name)
         if ring is not None:
             ring.dial_ended(event.status, event.at, forwarded=event.forwarded)
         elif event.status == "ANSWER":

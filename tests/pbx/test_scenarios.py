@@ -7,6 +7,7 @@ Asterisk's own events show, within 0.1 s.
 import pytest
 
 from pbx.driver import event
+from pbx.rig import AGENTS
 from pbx.test_one_call import ended, seconds
 
 NEAR = 0.1  # seconds between a talk and its bridges
@@ -152,15 +153,23 @@ def test_a_busy_agent_and_the_next_one(rig, daemon):
     }
 
 
-def test_a_phone_that_forwards_the_ring(rig, daemon):
-    """By SIP 302; Asterisk ends the ring with CANCEL, although the caller stays."""
-    rig.forwards("alice", to="carol")
-    caller = rig.call("sales")
-    in_talk(rig, caller, "PJSIP/carol")
-    rig.agent_hangs_up("carol")
-    visits, _ = story(daemon, 1, 1)
-    assert [(queue, outcome) for queue, outcome, _ in visits] == [("sales", "answered")]
-    assert [(row["agent"], row["outcome"]) for row in daemon.rows("rings")] == [("Alice", "forwarded")]
+@pytest.mark.parametrize(
+    ("queue", "rung", "to", "phone", "who"),
+    [
+        ("sales", "alice", "carol", "PJSIP/carol", "Carol"),
+        ("local", "carol", "700", "PJSIP/erin", "PJSIP/erin"),
+    ],
+)
+def test_a_phone_that_forwards_the_ring(rig, daemon, queue, rung, to, phone, who):
+    """By SIP 302, also behind a Local channel; AgentConnect then names the agent whose phone forwarded."""
+    rig.forwards(rung, to=to)
+    caller = rig.call(queue)
+    in_talk(rig, caller, phone)
+    rig.agent_hangs_up(phone.removeprefix("PJSIP/"))
+    visits, talks = story(daemon, 1, 1)
+    assert visits == [(queue, "answered", who)]
+    assert talks == [(who, "agent", None)]
+    assert [(row["agent"], row["outcome"]) for row in daemon.rows("rings")] == [(AGENTS[rung], "forwarded")]
     talks_are_as_long_as_their_bridges(rig, daemon)
 
 

@@ -167,6 +167,15 @@ def test_every_kind_of_question(rig, daemon, language, first):
     assert [each["Value"] for each in told] == ["", "started", "complete"]
 
 
+def test_a_call_that_a_phone_forwarded_rates_who_talked(rig, daemon):
+    rig.forwards("alice", to="carol")
+    listener = asked_after_a_talk(rig, agent="carol")
+    listener.answers("csat_ask", "5")
+    listener.caller.hang_up()
+    answers = said(daemon, attempt_of(daemon, listener))
+    assert [answer[-3:] for answer in answers] == [("sales", "Carol", "PJSIP/carol")]
+
+
 def test_who_speaks_neither_language_chooses_one(rig, daemon):
     listener = asked_after_a_talk(rig, language="de")
     listener.answers("ask_language", "2")

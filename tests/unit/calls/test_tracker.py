@@ -354,6 +354,59 @@ def test_a_phone_that_forwards_the_ring_neither_answers_nor_loses_the_caller(cal
     assert [(visit.outcome, visit.ringing) for visit in calls.of(QueueVisit)] == [(Outcome.TIMED_OUT, False)]
 
 
+FORWARD = [  # the queue dials Local/bob instead, and PJSIP/bob behind it answers
+    DialEnded(3, AGENT, "CANCEL", CALLER, forwarded=True),
+    LocalJoined(3, "1.5", "1.6"),
+    ChannelEnded(3, AGENT, 23),
+    DialEnded(5, "1.7", "ANSWER", "1.6", dialed_channel="PJSIP/bob-7"),
+    DialEnded(5, "1.5", "ANSWER", CALLER, dialed_channel="Local/bob@agents-1;1"),
+]
+
+
+def connected_by_forward(at):
+    return connected(at, agent="1.5")._replace(agent_channel="Local/bob@agents-1;1")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_who_answers_a_forwarded_ring_is_not_the_agent_who_was_rung(calls, known):
+    if known:
+        calls.hear(member()._replace(interface="PJSIP/bob", name="Bob"))
+    calls.hear(joined(0), PHONE_RINGS, *FORWARD, Left(5, CALLER, "sales"), connected_by_forward(5))
+    calls.hear(
+        BridgeEntered(5, "b-2", "1.7", "", holding=False), BridgeEntered(5, "b-2", "1.6", "", holding=False)
+    )
+    calls.hear(BridgeEntered(5, BRIDGE, "1.5", "", holding=False))
+    calls.hear(BridgeEntered(5, BRIDGE, CALLER, "", holding=False), ChannelEnded(9, CALLER, 16))
+    bob = ("Bob" if known else "PJSIP/bob", "PJSIP/bob")
+    assert [(ring.agent, ring.outcome) for ring in calls.of(Ring)] == [("Alice", RingOutcome.FORWARDED)]
+    assert [(visit.agent, visit.interface) for visit in calls.of(QueueVisit)] == [bob]
+    assert [(talk.agent, talk.interface, talk.talk_seconds) for talk in calls.of(Talk)] == [(*bob, 4)]
+
+
+def test_after_a_forward_that_nobody_answers_the_next_agent_is_credited(calls):
+    calls.hear(joined(0), PHONE_RINGS, *FORWARD[:3], DialEnded(6, "1.5", "NOANSWER", CALLER))
+    calls.hear(ChannelEnded(6, "1.5", 0), ChannelEnded(6, "1.6", 0), ChannelEnded(6, "1.7", 0))
+    carol = PHONE_RINGS._replace(member="Carol", interface="Local/3@agents/n", ring_uniqueid="1.8")
+    calls.hear(carol, DialEnded(8, "1.8", "ANSWER", CALLER))
+    answer = connected(8, agent="1.8")
+    calls.hear(answer._replace(agent_channel="Local/3@agents-2;1", member="Carol", interface=carol.interface))
+    assert [ring.outcome for ring in calls.of(Ring)] == [RingOutcome.FORWARDED, RingOutcome.ANSWERED]
+    assert [visit.agent for visit in calls.of(QueueVisit)] == ["Carol"]
+
+
+def test_a_phone_behind_a_local_channel_that_forwards_the_ring(calls):
+    rung = PHONE_RINGS._replace(interface="Local/1@agents/n", ring_uniqueid="1.3")
+    calls.hear(joined(0), rung, LocalJoined(1, "1.3", "1.4"))
+    calls.hear(DialEnded(3, AGENT, "CANCEL", "1.4", forwarded=True))
+    calls.hear(LocalJoined(3, "1.5", "1.6"))
+    calls.hear(FORWARD[3], DialEnded(5, "1.5", "ANSWER", "1.4", dialed_channel="Local/bob@agents-1;1"))
+    calls.hear(DialEnded(5, "1.3", "ANSWER", CALLER), Left(5, CALLER, "sales"))
+    answer = connected(5, agent="1.3")
+    calls.hear(answer._replace(agent_channel="Local/1@agents-9;1", interface=rung.interface))
+    assert [(ring.agent, ring.outcome) for ring in calls.of(Ring)] == [("Alice", RingOutcome.FORWARDED)]
+    assert [visit.agent for visit in calls.of(QueueVisit)] == ["PJSIP/bob"]
+
+
 @pytest.mark.parametrize("dial_ends", [True, False])
 def test_no_ring_of_a_lost_call_was_answered_elsewhere(calls, dial_ends):
     """With the option C of Queue(), the phones that stop ringing have the cause 26."""
