@@ -83,10 +83,11 @@ def _build(catalogue: PromptCatalogue, out_dir: Path) -> Iterator[Prompt]:
 
 
 def _status(file: Path, text_hash: str, generated: Mapping[str, str]) -> PromptStatus:
-    """Return the status of a prompt's file. BUILT means that the file is missing or out of date.
+    """Return the status of a prompt's file. BUILT means that the file must be built now.
 
-    `text_hash` is the hash of the prompt's present text. `generated` has the hashes of text and audio when
-    the file was last generated; it is empty for a file that was never generated.
+    A file must be built if it is missing or out of date. `text_hash` is the hash of the prompt's present
+    text. `generated` has the hashes of text and audio when the file was last generated; it is empty for a
+    file that was never generated.
     """
     if not any(file.parent.glob(f"{file.stem}.*")):  # a human recording may have another format
         return PromptStatus.BUILT

@@ -180,7 +180,8 @@ class AmiClient(Protocol):
     ) -> Deferred[Any]:
         """Send an action, and return a Deferred that fires with its answer, or with None after a list.
 
-        Each item of a list is passed to `on_item`; it is None for an action that is not answered with a list.
+        `on_item` is called with each item of a list. It is None for an action that is not answered with a
+        list.
         """
         self._sequence += 1
         action_id = f"{self._prefix}-{self._sequence}"

@@ -44,8 +44,9 @@ class EventSpec(NamedTuple):
 
     By default, every event with the name is wanted, with all its headers.
 
-    line: a header and the start of its value, such as `Variable: QUEUESTATUS`. If it is set, an event is
-        wanted only if its last header of this name has a value that starts like this.
+    line: a header and the start of its value, such as `Variable: QUEUESTATUS`. If `line` is set, an event is
+        wanted only if its value of this header has this start. If the header is repeated, its last value
+        counts.
     """
 
     headers: tuple[str, ...] = ()  # headers to extract; an event without one of them is malformed
@@ -212,7 +213,9 @@ class Codec:
     def _extract_event(self, block: bytes, plan: _ExtractionPlan, messages: list[Any]) -> None:
         """Append the event in `block` to `messages`, with the headers that `plan` extracts.
 
-        An event in which a required header is missing, or a wanted header occurs twice, counts as malformed.
+        The plan has required and optional headers. An event is malformed if a required header is missing, or
+        if a header of the plan occurs twice. A malformed event is counted and not appended. The next event is
+        then dropped as well, because it may be forged.
         """
         counts = self.counts
         counts.received += 1

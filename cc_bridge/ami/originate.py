@@ -94,7 +94,10 @@ class _OriginateSession(AmiClient):
             self.cause.callback(event.headers.get("Cause", ""))
 
     def _link_lost(self, why: str) -> str:
-        """Fire `result` with None and `cause` with an empty text, because the link was lost; return `why`."""
+        """Fire `result` with None and `cause` with an empty text, because the link was lost.
+
+        Return the reason `why` unchanged, for the next callback of the same Deferred.
+        """
         if not self.result.called:
             self.result.callback(None)
         if not self.cause.called:

@@ -80,7 +80,7 @@ class AgentPhone:
 
 @dataclass(frozen=True, slots=True)
 class WrapUp:
-    """One wrap-up: the time of one agent after a talk from a queue.
+    """One wrap-up: the time after a talk from a queue, in which one agent finishes the work on the talk.
 
     A new ring or talk of the agent ends the wrap-up early. Instants are UTC seconds since the epoch.
     """
@@ -134,8 +134,8 @@ class Agent:
     def update_membership(self, member: MemberSeen) -> bool:
         """Store a queue's report about one of the agent's phones.
 
-        Return True if the report differs from the last report of the same queue about the phone. The phone
-        gets the reported device state only if that state is not the one in this last report.
+        Return True if the report differs from the same queue's last report about this phone. The device state
+        of the phone is set only if it differs between the two reports.
         """
         said = Membership(member.status, member.paused, member.reason, member.wrap_up)
         if said == self._last_membership:
@@ -169,7 +169,7 @@ class Agent:
     def device(self) -> AgentState:
         """Return the device state of the agent's busiest phone; UNREACHABLE if the agent has no phone.
 
-        The order is talking, ringing, available, unreachable.
+        From busiest to least busy, the states are talking, ringing, available, unreachable.
         """
         if len(self.lines) == 1:
             return next(iter(self.lines.values())).device

@@ -103,8 +103,8 @@ class Agents:
     def ring_ended(self, name: str, at: float) -> list[AgentInterval]:
         """Remove an open ring from the agent `name`; return the intervals of state that this ends.
 
-        The talk of an answered ring must be added first. Otherwise the agent would be available for a moment.
-        An unknown name is ignored.
+        If the ring was answered, call `talk_began` before this method. Otherwise the agent would be available
+        for a moment. An unknown name is ignored.
         """
         agent = self._known(name, at)
         if agent is not None:
@@ -191,8 +191,8 @@ class Agents:
     def counts(self) -> dict[tuple[str, AgentState], int]:
         """Return the number of queue members, by queue and state.
 
-        A queue member has the state of the agent. An available agent who is paused in one queue counts as
-        paused in that queue.
+        Each queue member counts in the state of its agent. The exception is an available agent who is paused
+        in only some queues: in these queues, the member counts as paused.
         """
         counted: Counter[tuple[str, AgentState]] = Counter()
         for agent in self._agents.values():

@@ -127,7 +127,7 @@ def _connected(h: EventHeaders, at: float) -> Connected:
 def _soft_hangup(h: EventHeaders, at: float) -> HangupRequested | None:
     """Return the typed event for SoftHangupRequest: the PBX hangs up a channel.
 
-    The result is None unless the header Cause shows that the hang-up was requested explicitly.
+    The header Cause shows whether the hang-up was requested explicitly. If it was not, the result is None.
     """
     return HangupRequested(at, h["Uniqueid"], by_pbx=True) if int(h["Cause"]) == _EXPLICIT else None
 
@@ -233,7 +233,7 @@ def _bridge_entered(h: EventHeaders, at: float) -> BridgeEntered:
 
 
 def _place(h: EventHeaders) -> str:
-    """Return the place in the dialplan: context and extension, separated by a comma."""
+    """Return the place of the event's channel in the dialplan: context and extension, joined by a comma."""
     return f"{h.get('Context', '')},{h.get('Exten', '')}"
 
 

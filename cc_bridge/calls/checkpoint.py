@@ -4,8 +4,8 @@
 `Checkpointer.changes` makes the checkpoints of these calls and of the changed agents, and returns those that
 must be stored. `Checkpointer.restore` runs once at the start, before the first snapshot.
 
-A checkpoint must be stored in one transaction with the records that ended before it. Otherwise, after a
-crash, a visit or talk could be recorded twice or not at all.
+A checkpoint must be stored in one transaction with the records of the visits and talks that ended before the
+checkpoint was made. Otherwise, after a crash, a visit or talk could be recorded twice or not at all.
 """
 
 from collections.abc import Iterable
@@ -53,8 +53,8 @@ class Checkpointer:
     def _touched_calls(self) -> Iterable[str]:
         """Return the ids of the calls whose checkpoint may have changed; clear `LiveState.touched`.
 
-        A member of `LiveState.touched` is the id of a call, a channel of a call, or a channel of a talk. The
-        result has the ids of the calls to which these members belong.
+        `LiveState.touched` contains ids of calls and ids of channels. For a channel, the result has the ids
+        of the channel's call and of the call of its talk.
         """
         calls, talks = self._live.calls, self._live.talks
         found: dict[str, None] = {}
@@ -70,7 +70,7 @@ class Checkpointer:
         return found
 
     def _changed_agents(self) -> Iterable[str]:
-        """Return the names of the agents whose checkpoint may have changed; clear these names."""
+        """Return the names of the agents whose checkpoint may have changed; clear `Agents.changed`."""
         changed, self._live.agents.changed = self._live.agents.changed, set()
         return changed
 

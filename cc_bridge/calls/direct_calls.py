@@ -153,7 +153,8 @@ class DirectCalls:
     def answered(self, dialed: str, at: float) -> None:
         """Start the talk of a Dial that was answered (DialEnd with status ANSWER).
 
-        A Dial inside another starts no talk. Instead, the outer Dial gets the phone that answered.
+        If the Dial is inside another Dial, it starts no talk. Instead, the phone that answered is stored in
+        the outer Dial.
         """
         dial = self._dials.get(dialed)
         if dial is None:
@@ -237,7 +238,7 @@ def agent_at(phone: str, members: Iterable[MemberSeen]) -> str:
 
 
 def is_local(name: str) -> bool:
-    """Return whether a name is that of a Local channel. Such a name does not show the phone behind it."""
+    """Return whether a name is a Local channel's. Such a name does not show the phone behind the channel."""
     return name.startswith(_LOCAL)
 
 

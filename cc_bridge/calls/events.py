@@ -279,10 +279,10 @@ class LocalJoined(NamedTuple):
 
 
 class StatusSet(NamedTuple):
-    """The status of a caller after a queue or Dial was reported.
+    """The dialplan reported the status of a caller whose queue or Dial has ended.
 
-    AMI reports it as VarSet QUEUESTATUS or as the dialplan's UserEvent CCQueueExit. The dialplan also sends
-    the UserEvent in an extension that starts a survey; `trigger` is then `extension`.
+    AMI has the report as VarSet QUEUESTATUS or as the dialplan's UserEvent CCQueueExit. The dialplan also
+    sends the UserEvent in an extension that starts a survey; `trigger` is then `extension`.
     """
 
     at: float

@@ -132,9 +132,9 @@ class LiveState:
     def _party_joined(self, customer: CustomerLeg, channel: str) -> OpenTalk | None:
         """Return a new talk, without a queue, between a customer and an agent in the customer's bridge.
 
-        `channel` is the agent's channel. The result is None if the channel is another customer's, if Asterisk
-        made the channel itself (such as for a recording), or if its name is unknown. It is also None while
-        the customer waits in a queue.
+        `channel` is the agent's channel. The result is None if another customer from outside is on the
+        channel, if Asterisk made the channel itself (such as for a recording), or if the name of the channel
+        is unknown. It is also None while the customer waits in a queue.
         """
         device = self.channels.device_of(channel)
         other = self.talks.customers.at(channel)

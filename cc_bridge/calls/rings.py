@@ -37,7 +37,7 @@ class Rings:
         return uniqueid in self._open
 
     def of(self, uniqueid: str) -> OpenRing | None:
-        """Return the open ring whose phone has the channel `uniqueid`; None if there is none."""
+        """Return the open ring with the channel `uniqueid` to the agent's phone; None if there is none."""
         return self._open.get(uniqueid)
 
     def of_visit(self, visit: Visit) -> list[OpenRing]:

@@ -67,7 +67,10 @@ class TalkMemory:
                 self._forget_call(talk.call_id)
 
     def _forget_call(self, call_id: str) -> None:
-        """Delete the talks of a call, unless a channel on which the caller spoke is still known."""
+        """Delete the talks of a call, unless one of the callers' channels in these talks must still be kept.
+
+        A caller's channel is kept while it is open, and for 10 seconds after its end.
+        """
         talks = self._of_call.get(call_id, ())
         if any(talk.caller in self._last for talk in talks):
             return

@@ -320,9 +320,9 @@ class Talks:
             self._by_leg[leg] = (*talks, talk)
 
     def _connect(self, uniqueid: str, at: float) -> None:
-        """Handle the entry of the channel `uniqueid` into a bridge: start or resume talks.
+        """Start or resume talks, because the channel `uniqueid` has entered a bridge.
 
-        This concerns the talks of each customer whose channel can hear this channel.
+        The talks are those of each customer whose channel can now hear the channel `uniqueid`.
         """
         if self._channels.is_alone(uniqueid):
             return
@@ -406,8 +406,8 @@ class Talks:
     def _follow_swap(self, old: str, new: str) -> None:
         """Replace `old`, a half of a Local channel that was optimised away, by the channel `new`.
 
-        If `old` is a phone's channel, nothing is replaced: the phone has left the bridge, and `new` is not
-        the same person.
+        If `old` is a phone's channel, nothing is replaced: the phone has left the bridge, and another person
+        is on the channel `new`.
         """
         if self._channels.is_phone(old):
             return

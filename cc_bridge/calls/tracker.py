@@ -270,11 +270,11 @@ class Tracker:
         self.talks.customers.add(CustomerLeg(visit.uniqueid, visit.uniqueid, visit.call_id))
 
     def _customer_behind(self, uniqueid: str, linkedid: str) -> CustomerLeg | None:
-        """Return the customer on whose behalf a channel acts, such as an agent's second line.
+        """Return the customer on whose behalf a channel acts; None if there is none.
 
-        The result is None if the channel acts for no customer, or if it is the customer's own channel.
-        `linkedid` is the id of the channel's call; it is used only if the start of the channel was not
-        observed.
+        An example is the second line on which an agent consults about the customer. For the customer's own
+        channel, the result is None. `linkedid` is the id of the channel's call; it is used only if the start
+        of the channel was not observed.
         """
         call = self.calls.of(uniqueid)
         return self.talks.customer_behind(uniqueid, call.call_id if call is not None else linkedid)
@@ -458,10 +458,10 @@ class Tracker:
     # -- inside
 
     def _sweep(self, now: float) -> None:
-        """End whatever is over at the instant `now`.
+        """End everything that ends after a certain time, and whose time is over at the instant `now`.
 
-        Three things end by time: wrap-ups, talks in which caller or agent left the bridge and did not return,
-        and visits whose caller left the queue without a later event.
+        These are wrap-ups, talks in which caller or agent left the bridge and did not return, and visits
+        whose caller left the queue without a later event.
         """
         self._next_tick = now + 1.0
         self.state.completed += self.agents.tick(now)

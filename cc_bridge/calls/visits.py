@@ -286,8 +286,9 @@ def _is_shown(visit: Visit) -> bool:
     """Return whether only a snapshot has shown a visit so far, and no event.
 
     Events that are older than the snapshot must not end such a visit. Suppose that a caller moves to a second
-    queue just before the snapshot. The snapshot shows the second queue, and then the events about leaving the
-    first queue are received. They belong to the first visit: a QUEUESTATUS of the second queue would come
-    only after its QueueCallerLeave.
+    queue just before the snapshot. The snapshot shows the visit in the second queue. Then the events about
+    the caller's leaving of the first queue are received. They must end only the visit in the first queue. A
+    QUEUESTATUS cannot be about the second queue yet: the QueueCallerLeave of the second queue would come
+    before it.
     """
     return visit.approximate and visit.phase is VisitPhase.WAITING

@@ -99,8 +99,9 @@ class Config(BaseSettings):
         """Raise ValueError if retention deletes rows that surveys, callbacks or follow-ups still need.
 
         Without ratings and survey decisions, the time of a caller's last survey or callback would be unknown,
-        and the caller could be asked or called again too soon. A follow-up must be kept while the daemon
-        still checks its call, or the daemon would open the follow-up again.
+        and the caller could be asked or called again too soon. The daemon reads the calls of the last days
+        again to open follow-ups for them. If the follow-up of one of these calls were deleted, the daemon
+        would open it again.
         """
         for key, needed in (("ratings_days", self._days_asked), ("survey_decisions_days", self._days_called)):
             days: float = getattr(self.retention, key)

@@ -10,7 +10,10 @@ __all__ = ["RetentionConfig", "StorageConfig"]
 
 
 class StorageConfig(Section):
-    """Database URL, and limits of the queue of unstored records and of the journal."""
+    """The database URL, the journal, and the largest sizes of the journal and of the queue in memory.
+
+    The queue in memory has the records that are not yet written to disk.
+    """
 
     url: str = Field(default="sqlite:////var/lib/cc-bridge/cc-bridge.sqlite", pattern=r"^[a-z0-9+]+://")
     max_queued_records: int = Field(default=100_000, ge=1000)

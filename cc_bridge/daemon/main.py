@@ -106,8 +106,13 @@ def run(config: Config, load: Callable[[], Config]) -> None:
         finally:
             notify.ready(status)
         set_level(levels, bridge.config.log.level)
-        restart = f"; these changed options need a restart: {', '.join(later)}" if later else ""
-        _log.info("configuration reloaded{restart}", restart=restart)
+        if later:
+            _log.info(
+                "configuration reloaded; changes of {options} take effect only after a restart",
+                options=", ".join(later),
+            )
+        else:
+            _log.info("configuration reloaded")
 
     signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(reload))
     # The 108,000 objects that exist now stay for the life of the process. Each full garbage collection of

@@ -165,10 +165,11 @@ def _runs(
     encoding: str,
     zone: tzinfo | None,
 ) -> Iterator[Iterator[QueueLogLine]]:
-    """Yield the lines of each log. Successive files are together one log, and each table is one log.
+    """Yield one iterator of lines for each log.
 
-    The numbers of lines are added to `counts`. `progress` is called with the number of bytes of each read of
-    a file. `zone` is the time zone of a table's timestamps; None means the time zone of this machine.
+    Files that follow each other in `logs` are together one log, and each table is one log. The numbers of
+    lines are added to `counts`. `progress` is called with the number of bytes of each read of a file. `zone`
+    is the time zone of a table's timestamps; None means the time zone of this machine.
     """
     files: list[Path] = []
     for log in (*logs, None):

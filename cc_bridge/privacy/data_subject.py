@@ -55,9 +55,9 @@ class DataSubject:
     def without(self, value: Any) -> Any:
         """Return a JSON value without the data subject's numbers, keys and names.
 
-        Each text that contains the number becomes empty. An object that contained the number loses its name
-        fields as well. JSON that is encoded within a text stays encoded. If nothing changes, the value itself
-        is returned.
+        Each text that contains the number becomes empty, except in fields whose name ends in `id`. In an
+        object that contained the number, the fields `name` and `caller_name` become empty too. JSON that is
+        encoded within a text stays encoded. If nothing changes, the value itself is returned.
         """
         if isinstance(value, str):
             return self._without_text(value)

@@ -85,7 +85,7 @@ class RecordPseudonymizer:
         return ""
 
     def _other(self, number: str) -> str:
-        """Return an external number as it may be stored; return an extension or other text unchanged."""
+        """Return an external number in the form that may be stored; return any other text unchanged."""
         return self._keys.stored(number) if _is_outside(number) else number
 
 

@@ -54,9 +54,9 @@ def _nearest(
 ) -> Iterator[tuple[LoggedVisit | None, QueueVisit | None]]:
     """Yield the pairs of one caller's visits in one queue, then the visits that have no pair.
 
-    `theirs` has the visits in queue_log and `ours` the recorded visits. If both have the same number of
-    visits, the visits are paired in their order. Otherwise, a visit is paired with the overlapping one that
-    started nearest to it.
+    `theirs` has the visits in queue_log and `ours` the recorded visits. The visits are paired in their order
+    if both have the same number of visits, and if the two visits of each pair overlap. Otherwise, only
+    overlapping visits are paired; the pairs with the nearest starts are made first.
     """
     unpaired_theirs = sorted(theirs, key=lambda visit: visit.entered_at)
     unpaired_ours = sorted(ours, key=lambda visit: visit.entered_at)
@@ -77,8 +77,8 @@ def _nearest(
 def _touch(one: LoggedVisit, other: QueueVisit) -> bool:
     """Return whether a visit in queue_log and a recorded visit overlap, or started together.
 
-    Two seconds of tolerance apply to both. The starts are compared because after a step back of the PBX's
-    clock, a visit can seem to end before its start. Such a visit overlaps nothing.
+    Times may differ by up to two seconds. The starts are compared because after a step back of the PBX's
+    clock, a visit can seem to end before its start. Such a visit overlaps no other visit.
     """
     left_at = inf if one.left_at is None else one.left_at
     if abs(one.entered_at - other.entered_at) <= _APART:

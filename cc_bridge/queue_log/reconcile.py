@@ -3,8 +3,8 @@
 A difference has a reason only if the records themselves show the reason. A reason that is merely likely is
 not given.
 
-queue_log has times in whole seconds, so a time can be up to one second too early. That a visit started before
-the observation is therefore a reason only if its time in queue_log is at least one second before the
+queue_log has times in whole seconds, so a time can be up to one second too early. A visit therefore counts as
+started before the observation only if its time in queue_log is at least one second before the start of the
 observation.
 """
 

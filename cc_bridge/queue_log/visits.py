@@ -56,7 +56,10 @@ _TIE = 0.001  # seconds added to a caller's later visits to a queue in the same 
 
 
 def ended_by(event: str) -> EndedBy:
-    """Return the side that ended a talk, or TRANSFER, from the queue_log event that ends the talk."""
+    """Return the side that ended a talk, given the queue_log event at the end of the talk.
+
+    For a transfer, the result is TRANSFER.
+    """
     if event in TRANSFERS:
         return EndedBy.TRANSFER
     return EndedBy.AGENT if event == "COMPLETEAGENT" else EndedBy.CALLER
@@ -66,7 +69,8 @@ def ended_by(event: str) -> EndedBy:
 class LoggedVisit:
     """One visit as queue_log shows it, with its talk if it was answered.
 
-    Times and durations are in whole seconds, except those from the realtime table.
+    Times and durations are in whole seconds. If the log was read from Asterisk's realtime table of a
+    database, its times can have fractions of a second.
     """
 
     call: str
@@ -271,11 +275,11 @@ class QueueLogVisits:
         yield self._named(visit)
 
     def _under_another_name(self, line: QueueLogLine, talk: int | None) -> LoggedVisit | None:
-        """Return the visit whose talk ends by a line with another call id; None if no visit fits.
+        """Return the visit whose end of talk a line reports, although the line has a different call id.
 
         After a transfer, the line can have the id of another channel. Queue and agent of the visit and the
         line must be the same. `talk` is the length of the talk in the line, in seconds. The start of the
-        visit's talk plus this length must give the time of the line.
+        visit's talk plus this length must give the time of the line. The result is None if no visit fits.
         """
         if talk is None:
             return None
@@ -287,12 +291,12 @@ class QueueLogVisits:
         return None
 
     def _under_another_channel(self, line: QueueLogLine, said: int | None) -> LoggedVisit | None:
-        """Return the waiting visit that ends by a line with another channel; None if no visit fits.
+        """Return the waiting visit whose end a line reports, although the line has a different channel.
 
         An example is an agent who enters a second queue on a second line and completes the transfer. The
-        entry has the agent's channel and number, and the later lines have the customer's. The visit is found
-        by its queue, entry time and position. It gets the customer's channel and number, and no longer waits.
-        `said` is the wait time in the line, in seconds.
+        ENTERQUEUE line has the agent's channel and number, and the later lines have the customer's. The visit
+        is found by its queue, entry time and position. It gets the customer's channel and number, and no
+        longer waits. `said` is the wait time in the line, in seconds. The result is None if no visit fits.
         """
         entered_at = line.at - (said or 0)
         if said is None or said < 0 or self._since is None or entered_at < self._since:

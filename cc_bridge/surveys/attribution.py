@@ -26,9 +26,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """The segments of one call, in the order of its talks; there is at least one.
+    """The agents who talked with one caller in one call, as segments. There is at least one segment.
 
-    A segment names an agent who talked with the caller, and the queue.
+    A segment is the part of the call in which one agent talked with the caller. It has the agent and the
+    queue. The segments are in the order of the talks.
     """
 
     call_id: str  # Asterisk's Linkedid
@@ -37,15 +38,15 @@ class Attribution:
 
     @property
     def last(self) -> Segment:
-        """The segment of the last agent; a question rates this agent unless it specifies another."""
+        """The agent and queue of the last talk; a question rates this agent unless it specifies another."""
         return self.segments[-1]
 
     def rated(self, target: str) -> Segment | None:
-        """Return the segment of the rated agent; None if the answer rates the company as a whole.
+        """Return the rated agent, with the queue of the talk; None if the answer rates the whole company.
 
-        `target` is the question's `rates`: `last_agent`, `first_agent`, `company`, or `queue:NAME` for the
-        last agent in the queue NAME. If the caller talked with no agent of that queue, the answer rates the
-        company.
+        `target` is the question's option `rates`: `last_agent`, `first_agent`, `company`, or `queue:NAME` for
+        the last agent in the queue NAME. If the caller talked with no agent of that queue, the answer rates
+        the company.
         """
         if target == "last_agent":
             return self.last

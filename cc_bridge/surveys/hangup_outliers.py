@@ -32,9 +32,9 @@ Z = NormalDist().inv_cdf(1 - _ONE)
 
 
 class FunnelRow(Protocol):
-    """A survey decision to be counted.
+    """The interface of a survey decision that is counted: its queue, agent, stage and trigger.
 
-    A SurveyDecision has these attributes, and so has a HangupCount, in which a report counts equal decisions.
+    A SurveyDecision has these attributes. A HangupCount has them too; in it, a report counts equal decisions.
     """
 
     @property
@@ -212,6 +212,10 @@ def _p_value(own: _HangupCounts, others: _HangupCounts) -> float:
 
 
 def _log_ways(counts: _HangupCounts) -> float:
-    """Return the natural logarithm of the number of ways to choose `left_first` of `n` callers."""
+    """Return the natural logarithm of the number of ways to choose `left_first` of `n` callers.
+
+    `counts` has both numbers: `left_first` is the number of callers who hung up first, and `n` the number of
+    all callers.
+    """
     stayed = counts.n - counts.left_first
     return lgamma(counts.n + 1) - lgamma(counts.left_first + 1) - lgamma(stayed + 1)

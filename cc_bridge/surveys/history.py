@@ -76,7 +76,10 @@ class SurveyHistory:
             self._of_agent.setdefault(attempt.agent, {})[attempt.attempt_id] = at
 
     def record_opt_out(self, opt_out: OptOut) -> None:
-        """Store a caller's opt-out or its withdrawal, unless a later one of the same caller is stored."""
+        """Store a caller's opt-out or the withdrawal of an opt-out.
+
+        Nothing changes if a later opt-out or withdrawal of the same caller is stored already.
+        """
         known = self._opt_outs.get(opt_out.caller_key)
         if opt_out.caller_key and (known is None or opt_out.updated_at >= known.updated_at):
             self._opt_outs[opt_out.caller_key] = opt_out

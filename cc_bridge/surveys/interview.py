@@ -130,7 +130,8 @@ class Interview:
         """Return the meaning of a step's outcome, which is a key of the state table.
 
         The meaning of pressed keys and of silence depends on the current question. For example, a key may be
-        an answer, a refusal or an invalid key. Other outcomes are their own meaning.
+        an answer, a refusal or an invalid key. For any other outcome, the key of the table is the outcome
+        itself or its class.
         """
         if isinstance(event, CommentRecorded):
             self._value = event.seconds

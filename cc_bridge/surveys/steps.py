@@ -69,7 +69,7 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """The step that waits for the next key of an answer with several keys, such as 10.
+    """The step that waits for the next key of an answer of several digits, such as the 0 of the answer 10.
 
     Its outcome is KeyPressed or SILENCE.
     """

@@ -47,7 +47,8 @@ class SurveyHistoryJob(PeriodicJob[_Found]):
 
     `history` holds the survey attempts and opt-outs of the callers. `called_at` maps each caller key to the
     time of the caller's last callback. `compare` receives the survey definitions of all PBXs, and warns if
-    one version number has different questions. `now` returns the PBX's clock. All times are UTC seconds.
+    two definitions have the same survey version number but different questions. `now` returns the PBX's
+    clock. All times are UTC seconds.
     """
 
     name = "survey history update"

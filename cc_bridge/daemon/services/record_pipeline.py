@@ -170,7 +170,8 @@ class RecordPipeline(DaemonService):
                 subscriber(record)
             except Exception:  # must prevent neither the write nor the other subscribers
                 _log.failure(
-                    "a subscriber failed to process a {kind} record; the record is still written",
+                    "a component of the daemon failed to process a {kind} record; the record is still"
+                    " written to the database, and the other components receive it",
                     kind=type(record).__name__,
                 )
 

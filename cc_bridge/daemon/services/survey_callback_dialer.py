@@ -83,8 +83,8 @@ class SurveyCallbackDialer(DaemonService):
     ) -> "SurveyCallbackDialer | None":
         """Return the dialler, or None if `callback.enabled` is false.
 
-        `on_stage` is called for each callback that ends without a survey. Its arguments are `callback_` with
-        the reason, such as `callback_busy`, and the queue.
+        `on_stage` is called for each callback that ends without a survey, with two arguments. The first is
+        `callback_` followed by the reason, such as `callback_busy`. The second is the name of the queue.
         """
         callback = context.config.callback
         if not callback.enabled:

@@ -233,8 +233,8 @@ class Writer:
             self._call_from_thread(function, *args)
         except Exception as error:  # a stopped reactor must not end the thread with an error
             _log.error(
-                "the storage writer cannot report its result to the reactor: {error!r}; code that waits for"
-                " these records is not notified",
+                "the storage writer cannot report to the reactor which records it has written: {error!r};"
+                " surveys and web requests that wait for these records are not notified",
                 error=error,
             )
 
