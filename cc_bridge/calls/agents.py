@@ -4,9 +4,9 @@ An interval of state is a time span in which one agent was in one state. It ends
 ring or a talk changes the state. The module reads no clock: each method gets the instant as an argument.
 `tick` ends each wrap-up whose time is over.
 
-Instants do not come in order. The end of a talk is reported up to two seconds late, with its true instant, so
-an interval may end before the latest event. An interval never ends before its start. The next interval starts
-at the end of the one before.
+Events do not come in the order of their instants. The end of a talk is reported up to two seconds late, with
+its true instant. An interval can therefore end at an instant that is earlier than the latest event. An
+interval never ends before its start. The next interval starts at the end of the one before.
 """
 
 from collections import Counter

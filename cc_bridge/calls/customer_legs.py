@@ -15,7 +15,7 @@ __all__ = ["CustomerLeg", "CustomerLegs"]
 class CustomerLeg:
     """The customer of one call, with the channel on which the customer is now.
 
-    channel: the uniqueid of the leg now
+    channel: the uniqueid of the channel now
     uniqueid: the uniqueid of the customer's first channel, which the records of talks contain
     external: the customer called in or was called outside; False for a colleague of an internal call
     """
@@ -27,7 +27,10 @@ class CustomerLeg:
 
 
 class CustomerLegs:
-    """The open customers' legs of one PBX, found by channel or by call. A call has at most one."""
+    """The customers of the open calls of one PBX, found by channel or by call.
+
+    A leg is the channel on which a customer is now. A call has at most one customer.
+    """
 
     def __init__(self) -> None:
         self._by_channel: dict[str, CustomerLeg] = {}
@@ -74,9 +77,9 @@ class CustomerLegs:
             self._by_channel[new] = customer
 
     def ended(self, channel: str) -> None:
-        """Remove the customer whose leg has ended (Hangup).
+        """Remove the customer whose channel has ended (Hangup).
 
-        Nothing happens if the channel is no customer's leg.
+        Nothing happens if no customer is on the channel.
         """
         customer = self._by_channel.pop(channel, None)
         if customer is not None and self._by_call.get(customer.call_id) is customer:

@@ -188,8 +188,8 @@ class DirectCalls:
     def _begin(self, dial: Dial, at: float) -> None:
         """Start the talk of an answered Dial, and close the earlier talks of its two channels.
 
-        No talk starts if the direction of the call is unknown. None starts either if the call is a
-        consultation: an agent in a talk calls a colleague.
+        No talk starts if the direction of the call is unknown. Neither does one start if an agent calls a
+        colleague for a consultation during a talk.
         """
         call = self._calls.of(dial.caller)
         if call is None or call.direction is None or call.consultation:
@@ -213,7 +213,7 @@ class DirectCalls:
         self._talks.begin(talk, at)
 
     def _talk_of_other_half(self, uniqueid: str) -> OpenTalk | None:
-        """Return the open talk on the other half of the Local channel of which `uniqueid` is one half.
+        """Return the open talk on the other half of a Local channel; `uniqueid` is the first half.
 
         The result is None if there is no such talk, or if the talk belongs to a queue.
         """

@@ -1,4 +1,4 @@
-"""The reason why a channel leaves a bridge: a side that ends the talk, a redirect or a transfer."""
+"""The reason why a channel leaves a bridge: the caller or agent ends the talk, or a redirect or transfer."""
 
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.channels_and_bridges import Channels
@@ -9,12 +9,15 @@ __all__ = ["ended_by", "is_redirected", "transfer_extension"]
 
 
 def ended_by(channels: Channels, talk: OpenTalk, first: str, place: str = "") -> EndedBy:
-    """Return the side that ended a talk.
+    """Return the side that ended a talk: the caller, the agent, or SYSTEM for the PBX.
 
     `first` is the channel that left the bridge first. `place` is the context and extension of this channel in
-    the dialplan when it left. The side with the earliest hang-up request ended the talk. A side that ends the
-    talk by a feature code sends no such request. A redirected caller sends none either. But then `place` is
-    not the place at which the caller entered the bridge, and the result is SYSTEM (16.28, 22.10).
+    the dialplan when it left. The side with the earliest hang-up request ended the talk.
+
+    A side that ends the talk by a feature code sends no hang-up request. Without a request, the side of the
+    channel `first` ended the talk. There is one exception: a caller who was redirected leaves the bridge at
+    another place than the caller entered it. If `place` is not the place of the entry, the result is
+    therefore SYSTEM (16.28, 22.10).
     """
     hang_ups: list[tuple[float, EndedBy]] = []
     for leg, side in ((talk.caller, EndedBy.CALLER), (talk.agent or talk.dialed, EndedBy.AGENT)):

@@ -1,9 +1,9 @@
 """The snapshot of a PBX: the state that Asterisk reports on request, after the AMI link has connected.
 
 `read_item` parses the items of the lists QueueStatus and CoreShowChannels. `PbxSnapshot.of` combines the
-items. `Tracker.resync` compares a snapshot with the tracked state. Whatever Asterisk no longer knows is
-closed as unobserved. Waiting callers who were not tracked are added with the wait time that Asterisk reports,
-in whole seconds.
+items. `Tracker.resync` compares a snapshot with the tracked state. Tracked visits, talks and channels that
+Asterisk no longer lists are closed as unobserved. Waiting callers who were not tracked are added with the
+wait time that Asterisk reports, in whole seconds.
 """
 
 import sys

@@ -1,12 +1,13 @@
 """The differences between the tracked state and a snapshot of the PBX, and their correction.
 
 `PbxSnapshotDiff.apply` handles the snapshot that starts an AMI session and the ones requested during the
-session. Whatever Asterisk no longer knows is closed as unobserved, at the instant when it was last observed.
-Whatever only Asterisk knows is added.
+session. Tracked visits, rings, talks and channels that the snapshot does not show are closed as unobserved,
+at the instant when they were last observed. Talks and waiting callers that only the snapshot shows are added.
 
 During a session, events arrive while Asterisk sends a snapshot. A difference then counts only if the previous
 snapshot showed it too. If a snapshot does not show a waiting caller, the visit is not closed immediately,
-because the caller's QueueCallerLeave may still arrive. This is so at the start of a session too.
+because the caller's QueueCallerLeave may still arrive. At the start of a session, the visit is not closed
+immediately either.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -44,9 +45,9 @@ class PbxSnapshotDiff:
     def apply(self, snapshot: PbxSnapshot, *, fresh: bool, gone_at: float) -> bool:
         """Correct the differences between the live state and a snapshot; return whether any was corrected.
 
-        Whatever Asterisk no longer knows ends at `gone_at`. `fresh` means that the snapshot starts an AMI
-        session; then all differences are corrected. Otherwise, only those that the previous snapshot showed
-        too are corrected.
+        Visits, rings, talks and channels that the snapshot does not show end at `gone_at`. `fresh` means that
+        the snapshot starts an AMI session; then all differences are corrected. Otherwise, a difference is
+        corrected only if the previous snapshot showed it too.
         """
         differences = dict(self._differences(snapshot, gone_at))
         certain = [key for key in differences if fresh or key in self.unconfirmed]
@@ -104,9 +105,9 @@ class PbxSnapshotDiff:
                 yield ("entry", *key), partial(self._state.visits.joined_unseen, entry)
 
     def _begin_unseen_talk(self, seen: SeenTalk, now: float) -> None:
-        """Start a partial talk for a talk that a snapshot shows and of which no event showed the start.
+        """Start a partial talk for a talk that a snapshot shows, although no event showed its start.
 
-        A survey after the talk then knows the agent.
+        The agent of the talk is then known to a survey after the talk.
         """
         state = self._state
         device = seen.agent_channel.rpartition("-")[0]

@@ -1,4 +1,4 @@
-"""The open rings of one PBX, each from the call of an agent's phone to the end of the phone's channel.
+"""The open rings of one PBX. A ring lasts from AgentCalled to the end of the channel to the agent's phone.
 
 A ring is found by the channel to the agent's phone, and a visit has the channels of its open rings.
 `open_ring.py` determines the outcome of a ring.

@@ -4,8 +4,8 @@ The live state at this moment is available too. The module reads no clock: each 
 `tick` passes the time when there are no events.
 
 Messages can be missing. Each handler therefore accepts any event in any state. `unexpected` counts the events
-that do not fit the state of a visit. Whatever is still open when a channel ends is closed with the facts that
-are known.
+that do not fit the state of a visit. When a channel ends, its open visits, rings and talks are closed with
+the facts that are known.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -114,9 +114,9 @@ class Tracker:
         return state.take_completed() if state.completed else []
 
     def tick(self, now: float) -> list[TrackerRecord]:
-        """End whatever is over at `now`, the time of the PBX's clock; return the records that this completes.
+        """End the wrap-ups, talks and visits whose time is over at `now`; return the completed records.
 
-        The method must run about once a second.
+        `now` is the time of the PBX's clock. The method must run about once a second.
         """
         self._sweep(now)
         return self.state.take_completed()
@@ -124,14 +124,16 @@ class Tracker:
     def resync(self, snapshot: PbxSnapshot, *, fresh: bool = True) -> list[TrackerRecord]:
         """Correct the tracked state by a snapshot; return the records that this completes.
 
-        Whatever Asterisk no longer knows is closed. Whatever only Asterisk knows is added.
+        Tracked visits, rings, talks and channels that the snapshot does not show are closed. Talks and
+        waiting callers that only the snapshot shows are added. The queue members are replaced by the members
+        in the snapshot.
 
         With `fresh`, the snapshot starts an AMI session, and no event was received since the request for it.
         Otherwise, events arrive while Asterisk sends the snapshot. A difference then counts only if the
         previous snapshot showed it too (`unconfirmed_differences`).
 
-        Whatever ended during a gap is dated to the start of the gap. If the clock was set back during the
-        gap, everything is closed.
+        Visits, talks and calls that ended during a gap end at the start of the gap. If the clock was set back
+        during the gap, all open visits, rings, talks and calls are closed.
         """
         now = gone_at = snapshot.taken_at
         if fresh:

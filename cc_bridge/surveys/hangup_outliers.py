@@ -91,11 +91,11 @@ class _HangupCounts:
 
 
 class HangupOutliers:
-    """Counts the callers who hung up first, for each agent in each queue, and finds the outliers.
+    """A counter of the callers who hung up first, for each agent in each queue; it finds the outliers.
 
     An agent in a queue is an outlier if two conditions hold. First, the agent's share of callers who hung up
     first must exceed the share of the queue's other agents together. The lower confidence bound of the
-    difference must be above 0. The bound leaves out one case in 1,000, as in comparisons of hospitals
+    difference must be above 0. Its one-sided confidence is 99.9 %, as in comparisons of hospitals
     (Spiegelhalter, Statistics in Medicine 24, 2005). This condition is not enough: with 4,000 pairs of agent
     and queue, chance alone makes 4 or more pairs meet it.
 

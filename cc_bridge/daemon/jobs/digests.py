@@ -93,9 +93,10 @@ class DigestJob(PeriodicJob["DigestRunResult"]):
         return lambda: self._send(config, self._sender, self._now, self.stopping.is_set)
 
     def _init_series(self) -> None:
-        """Create the failure count at 0, so that Prometheus sees the first failure as an increase.
+        """Create the failure count with the value 0 before the first failure.
 
-        Prometheus sees no increase if a series starts at 1.
+        Prometheus sees the step from 0 to 1 as an increase. It would see no increase if the series started at
+        1.
         """
         digest = self.config.digest
         if digest.enabled and digest.frequency not in self.failures:

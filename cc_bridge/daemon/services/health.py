@@ -38,7 +38,7 @@ class Health:
         return {name: "" if alive else f"the storage {name} has ended" for name, alive in threads.items()}
 
     def ready(self) -> dict[str, str]:
-        """Return the readiness checks: are calls observed, are surveys served, are records stored in time."""
+        """Return the readiness checks: calls are observed, surveys are served, records are stored in time."""
         late = _late("the disk", self._pipeline.writer.oldest_seconds)
         ready = {
             "ami": "" if self._link.up else self._link.down_reason,

@@ -119,7 +119,7 @@ class WallboardPublisher(DaemonService):
         self.today.start_day(self._link.pbx_now(), self.config.general.zone)
 
     def _publish(self, anyway: bool) -> None:
-        """Publish the board to the connected browsers if it has changed, or if `anyway` is True."""
+        """Publish the board to the connected browsers if it has changed. With `anyway`, always publish it."""
         seen = self._current_board()
         if anyway or seen != self._board:
             self._board = seen
