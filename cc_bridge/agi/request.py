@@ -90,5 +90,8 @@ def _request(head: bytes) -> Request:
 
 @lru_cache(maxsize=64)  # saves 1.3 of a head's 3 KB during the call: every head has the same names
 def _name(first: bytes) -> str:
-    """Return the name of a header as text. Equal names share one object."""
+    """Return the name of a header as text; `first` is the part of the header line before the colon.
+
+    Equal names share one object, which saves memory.
+    """
     return first.decode("utf-8", "replace")

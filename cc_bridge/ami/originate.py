@@ -156,7 +156,11 @@ class Originator:
             session.close("the session is no longer needed")
 
     def _headers(self, number: str, about: str, channel_id: str) -> dict[str, str]:
-        """Return the headers of the Originate action."""
+        """Return the headers of the Originate action that dials `number`.
+
+        `about` is the Uniqueid of the earlier call that is the reason for this call. `channel_id` becomes the
+        Uniqueid of the new channel.
+        """
         headers = {
             "Channel": self._outgoing.channel.replace(NUMBER, number),
             "ChannelId": channel_id,

@@ -126,7 +126,8 @@ class Agents:
     def talk_ended(self, name: str, queue: str, at: float) -> list[AgentInterval]:
         """Remove an ended talk from the agent `name`, and start the agent's wrap-up.
 
-        An agent who has logged out gets no wrap-up. Return the intervals of state that this ends.
+        `queue` is the queue of the talk. An agent who has logged out gets no wrap-up. Return the intervals of
+        state that this ends.
         """
         agent = self._known(name, at)
         if agent is not None:

@@ -69,7 +69,7 @@ def _known(value: str) -> str:
 
 
 def _caller(h: EventHeaders) -> tuple[str, str, str]:
-    """Return the caller's number, name and language.
+    """Return the caller's number, name and language, given the headers `h` of an AMI event.
 
     Asterisk escapes some characters of the name with backslashes; these are removed.
     """

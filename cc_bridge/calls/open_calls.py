@@ -174,10 +174,10 @@ class Calls:
         self._of[event.uniqueid] = call
 
     def get_or_begin(self, call_id: str, uniqueid: str, at: float) -> OpenCall:
-        """Return the open call of a channel.
+        """Return the open call of the channel `uniqueid`; without one, the open call with the id `call_id`.
 
-        If the channel is in no open call, because its start was not observed, start a partial call at the
-        instant `at`.
+        If there is neither, because the start of the call was not observed, start a partial call at the
+        instant `at`. The channel is then a channel of the returned call.
         """
         call = self._of.get(uniqueid) or self._open.get(call_id)
         if call is None:

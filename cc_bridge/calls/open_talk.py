@@ -108,8 +108,9 @@ class OpenTalk:
     def correct_start(self, at: float, member: str, interface: str) -> None:
         """Set the agent and the true start of a talk that a snapshot showed in progress.
 
-        If caller and agent are connected already, `at` becomes the start, and the talk is no longer partial.
-        Otherwise the start follows when they are connected.
+        `member` is the name of the agent's queue member, and `interface` the agent's phone. If caller and
+        agent are connected already, `at` becomes the start, and the talk is no longer partial. Otherwise the
+        start follows when they are connected.
         """
         self.member, self.interface = member, interface
         if self.phase is not TalkPhase.CONNECTING:
@@ -143,7 +144,7 @@ class OpenTalk:
             self.held_at = None
 
     def transferred(self, how: Transfer, target: str) -> None:
-        """Store the kind and the target of a transfer."""
+        """Store the kind (`how`) and the target of a transfer."""
         self.transfer, self.target = how, target
 
     def record(self, at: float) -> Talk | None:

@@ -173,7 +173,10 @@ _READERS: dict[str, Callable[[Any, float], SnapshotItem | None]] = {
 
 
 def _with_channel(entry: Joined, channels: Mapping[str, SeenChannel]) -> Joined:
-    """Return a waiting caller with the Linkedid and the language of their channel."""
+    """Return the waiting caller `entry` with the Linkedid and the language of the caller's channel.
+
+    If the caller's channel is not in `channels`, return `entry` unchanged.
+    """
     channel = channels.get(entry.uniqueid)
     return entry._replace(linkedid=channel.linkedid, language=channel.language) if channel else entry
 

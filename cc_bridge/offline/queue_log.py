@@ -64,7 +64,10 @@ def compared(
 
 
 def from_database(url: str, pbx: str) -> Callable[[float, float], RecordedSide]:
-    """Return a function that reads the recorded visits, talks and gaps of a time span from the database."""
+    """Return a function that reads the recorded visits, talks and gaps of a time span from the database.
+
+    The database is at `url`. Only records of the PBX `pbx` are read.
+    """
 
     def read_observed(since: float, until: float) -> RecordedSide:
         with database(url) as engine, engine.connect() as connection:
@@ -110,8 +113,11 @@ def import_log(
     """Store the visits and talks of queue_logs in the database; the oldest log must come first.
 
     A log is a file, or `table:URL` for a database table. `progress` is called with the number of bytes of
-    each read of a file. `privacy` pseudonymises each record before it is stored. Return the numbers of
-    imported records and the numbers of lines. Raises UnreadableFile if no line is valid.
+    each read of a file. `privacy` pseudonymises each record before it is stored. `encoding` is the encoding
+    of the files. `zone` is the time zone of a table's timestamps; None means the time zone of this machine.
+
+    Return the numbers of imported records and the numbers of lines. Raises UnreadableFile if no line is
+    valid.
     """
     counts, imported = LineCounts(), ImportResult()
     lines = chain.from_iterable(_runs(logs, counts, progress, encoding, zone))
@@ -185,6 +191,9 @@ def _runs(
 
 
 def _require_lines(counts: LineCounts, name: str) -> None:
-    """Raise UnreadableFile if a log has lines, but none of them is a valid queue_log line."""
+    """Raise UnreadableFile if a log has lines, but none of them is a valid queue_log line.
+
+    `counts` has the numbers of lines. `name` names the log in the error text.
+    """
     if counts.lines and counts.lines == counts.junk:
         raise UnreadableFile(f"{name}: none of {counts.lines} lines is a line of queue_log")

@@ -62,8 +62,9 @@ def read_stream(path: Path) -> Iterator[bytes]:
 def replay(chunks: Iterable[bytes], tracker: Tracker, counts: MessageCounts) -> Iterator[ReplayedRecord]:
     """Yield the calls, visits, rings, talks and survey requests of a recording in the order of their ends.
 
-    Calls, visits, rings and talks that are open at the end of the recording come last, as `unobserved`.
-    Raises UnreadableFile if the events have no timestamps, or if the bytes are no AMI stream.
+    Calls, visits, rings and talks that are open at the end of the recording come last, as `unobserved`. The
+    numbers of AMI messages are added to `counts`. Raises UnreadableFile if the events have no timestamps, or
+    if the bytes are no AMI stream.
     """
     codec = Codec(WANTED_FOR_DIRECT_CALLS if tracker.state.direct else WANTED, counts)
     now = 0.0

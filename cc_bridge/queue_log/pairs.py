@@ -87,7 +87,7 @@ def _touch(one: LoggedVisit, other: QueueVisit) -> bool:
 
 
 def talks_of(visits: Iterable[QueueVisit], talks: Iterable[Talk]) -> dict[int, Talk]:
-    """Return the talk that followed each answered visit, by `id(visit)`.
+    """Return the talk that followed each answered visit. The keys of the result are `id(visit)`.
 
     A visit without a talk is not in the result.
     """

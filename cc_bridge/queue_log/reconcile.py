@@ -159,7 +159,7 @@ _NOT_LET_IN = {Outcome.QUEUE_FULL, Outcome.JOIN_EMPTY, Outcome.JOIN_UNAVAILABLE}
 def compare(
     logged: QueueLogSide, observed: RecordedSide, since: float = -inf, until: float = inf
 ) -> Comparison:
-    """Compare the visits of a queue_log with recorded visits, and return the result.
+    """Compare the visits of a queue_log (`logged`) with recorded visits (`observed`); return the result.
 
     Only visits that entered their queue from `since` to before `until` are compared. Both limits are UTC
     seconds since the epoch.
@@ -209,7 +209,7 @@ _Found = Iterator[tuple[DifferenceKind, str | None, str | None, DifferenceReason
 
 
 def _missing(theirs: LoggedVisit, we: RecordedSide) -> _Found:
-    """Yield the difference about a visit that queue_log has and the records (`we`) lack."""
+    """Yield the difference for a visit in queue_log (`theirs`) that is not in the records (`we`)."""
     waits = theirs.open and theirs.outcome is None  # cc_bridge records a visit only after its end
     yield (
         DifferenceKind.MISSING,
@@ -220,9 +220,9 @@ def _missing(theirs: LoggedVisit, we: RecordedSide) -> _Found:
 
 
 def _blind(theirs: LoggedVisit, we: RecordedSide) -> DifferenceReason | None:
-    """Return the reason why the daemon did not observe all of a visit in queue_log.
+    """Return the reason why the daemon did not observe all of a visit in queue_log (`theirs`).
 
-    The result is None if the daemon observed all of it.
+    The result is None if the daemon observed all of the visit. `we` has the observed time span and its gaps.
     """
     left_at = theirs.entered_at if theirs.left_at is None else theirs.left_at
     return we.blind_to(theirs.entered_at, left_at)
@@ -231,7 +231,11 @@ def _blind(theirs: LoggedVisit, we: RecordedSide) -> DifferenceReason | None:
 def _of_pair(
     theirs: LoggedVisit, ours: QueueVisit, talk: Talk | None, log: QueueLogSide, we: RecordedSide
 ) -> _Found:
-    """Yield the differences between one visit in queue_log and the same visit in the records."""
+    """Yield the differences between one visit in queue_log (`theirs`) and in the records (`ours`).
+
+    `talk` is the recorded talk of the visit; None if there is none. `log` and `we` are the whole queue_log
+    and all records, which show the reason of a difference.
+    """
     if theirs.call != ours.uniqueid:
         yield DifferenceKind.CHANNEL, theirs.call, ours.uniqueid, DifferenceReason.OTHER_LEG
     if theirs.outcome is not ours.outcome:
@@ -252,7 +256,11 @@ def _of_pair(
 
 
 def _other_agent(theirs: LoggedVisit, talk: Talk | None, we: RecordedSide) -> DifferenceReason | None:
-    """Return the reason why queue_log and the records name different agents for a visit; None if unknown."""
+    """Return the reason why queue_log and the records name different agents for a visit; None if unknown.
+
+    `theirs` is the visit in queue_log. `talk` is the recorded talk of the visit; None if there is none. `we`
+    has the observed time span and its gaps.
+    """
     if talk is not None:
         return DifferenceReason.PICKED_UP if talk.picked_up else None
     # Only a talk shows that another phone picked up the call.
@@ -261,7 +269,7 @@ def _other_agent(theirs: LoggedVisit, talk: Talk | None, we: RecordedSide) -> Di
 
 
 def _extra(ours: QueueVisit, log: QueueLogSide) -> Difference:
-    """Return the difference about a visit that the records have and queue_log lacks."""
+    """Return the difference for a visit in the records (`ours`) that is not in queue_log (`log`)."""
     reason = None
     if ours.outcome in _NOT_LET_IN:
         reason = DifferenceReason.NOT_LET_IN
@@ -275,7 +283,10 @@ def _extra(ours: QueueVisit, log: QueueLogSide) -> Difference:
 
 
 def _of_outcome(theirs: LoggedVisit, ours: QueueVisit, log: QueueLogSide) -> DifferenceReason | None:
-    """Return the reason why queue_log and the records have different outcomes of a visit; None if unknown."""
+    """Return the reason why queue_log and the records have different outcomes of a visit; None if unknown.
+
+    `theirs` is the visit in queue_log and `ours` the recorded visit. `log` is the whole queue_log.
+    """
     if theirs.outcome is not None:
         return _WORDS.get((theirs.outcome, ours.outcome))
     if theirs.restarted:
@@ -284,7 +295,11 @@ def _of_outcome(theirs: LoggedVisit, ours: QueueVisit, log: QueueLogSide) -> Dif
 
 
 def _of_talk(theirs: LoggedVisit, talk: Talk | None, log: QueueLogSide, we: RecordedSide) -> _Found:
-    """Yield the differences between queue_log and the records about the talk of an answered visit."""
+    """Yield the differences between queue_log and the records about the talk of an answered visit.
+
+    `theirs` is the visit in queue_log. `talk` is the recorded talk; None if there is none. `log` and `we` are
+    the whole queue_log and all records, which show the reason of a difference.
+    """
     answered_at = theirs.entered_at if theirs.left_at is None else theirs.left_at
     logged = f"{theirs.talk_seconds:.0f} s, {theirs.end}"
     if theirs.ended_at is None:
@@ -318,7 +333,10 @@ def _of_talk(theirs: LoggedVisit, talk: Talk | None, log: QueueLogSide, we: Reco
 
 
 def _overlong(theirs: LoggedVisit, talk: Talk, we: RecordedSide) -> DifferenceReason | None:
-    """Return the reason why queue_log ends a talk later than the record does; None if unknown."""
+    """Return the reason why queue_log ends a talk later than the record does; None if unknown.
+
+    `theirs` is the visit in queue_log and `talk` the recorded talk. `we` has the times of hang-ups.
+    """
     if talk.transfer is not None and theirs.end not in TRANSFERS:
         return DifferenceReason.UNSEEN_TRANSFER
     if theirs.end == "COMPLETECALLER" and talk.ended_by in (EndedBy.AGENT, EndedBy.SYSTEM):
@@ -343,8 +361,8 @@ def _overlong(theirs: LoggedVisit, talk: Talk, we: RecordedSide) -> DifferenceRe
 def _conference(theirs: LoggedVisit, talk: Talk, we: RecordedSide) -> DifferenceReason | None:
     """Return CONFERENCE if caller and agent met in another bridge after queue_log had ended the talk.
 
-    The recorded talk then ends later than the talk in queue_log. The result is None if the records show no
-    such meeting.
+    The recorded talk (`talk`) then ends later than the talk in queue_log (`theirs`). `we` has the times at
+    which channels entered bridges. The result is None if these times show no such meeting.
     """
     if theirs.ended_at is None or talk.ended_at <= theirs.ended_at + _ROUNDING:
         return None

@@ -33,10 +33,10 @@ _MEANINGS: dict[DifferenceReason, str] = {
 
 
 def as_text(comparison: Comparison, counts: LineCounts) -> Iterator[str]:
-    """Yield the report as lines.
+    """Yield the lines of the report on a comparison.
 
     The lines show the visits by outcome, the number of differences by reason, and each unexplained
-    difference.
+    difference. They also show how many lines of queue_log were malformed or had unknown events (`counts`).
     """
     yield f"{'visits':<20}{'queue_log':>10}{'ours':>10}"
     for name, logged, observed in _by_outcome(comparison):
@@ -65,7 +65,7 @@ def as_text(comparison: Comparison, counts: LineCounts) -> Iterator[str]:
 
 
 def as_json(comparison: Comparison, counts: LineCounts) -> str:
-    """Return the comparison as a JSON object. Times are ISO 8601 in UTC."""
+    """Return a comparison and the numbers of lines (`counts`) as a JSON object. Times are ISO 8601 in UTC."""
     return json.dumps(
         {
             "lines": counts.lines,

@@ -84,8 +84,9 @@ class Survey:
 def parse_survey(text: str, file: str, sounds: Sounds) -> Survey:
     """Parse the text of a survey file.
 
-    `file` is the file's name for error messages. Raise SurveyError with one line for each fault; each line
-    names the file and the line of the fault.
+    `file` is the file's name for error messages. `sounds` has the sound files of all prompts; a prompt
+    without a sound file is a fault. Raise SurveyError with one line for each fault; each line names the file
+    and the line of the fault.
     """
     written = read_toml(SurveyFile, text, file)
     faults = [*_missing_prompts(written, sounds), *_wrong_names(written), *_wrong_keys(written)]

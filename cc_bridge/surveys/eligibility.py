@@ -183,7 +183,8 @@ def decide_after_hangup(
     A caller who hung up first never reaches the survey. So the decision assumes that the agent had hung up
     first. The result is the reason against an invitation, or `caller_left_first` if the caller would have
     been invited. If the caller did not end the talk, there is no decision and the result is None: the call
-    may continue, or its dialplan may have no survey.
+    may continue, or its dialplan may have no survey. `sample_id` is Asterisk's Linkedid of the call; it
+    decides whether the call is in the sample of callers who may be invited.
     """
     if candidate.ended_by is not EndedBy.CALLER:
         return None

@@ -79,8 +79,8 @@ def faulty(file: str, text: str, faults: Iterable[TomlFault]) -> SurveyError:
 def _fault(model: type[SurveyTable], found: ErrorDetails) -> TomlFault:
     """Convert a pydantic error into a fault: the path of the faulty key in the file, and a text.
 
-    `model` is the class that describes the file. For an unknown key, the text suggests the most similar key
-    that this class has at the same place.
+    `model` is the class that describes the file. If the key is unknown, the text suggests the most similar
+    key that this class allows at the same place.
     """
     tables: list[type[SurveyTable]] = [model]
     path: KeyPath = ()

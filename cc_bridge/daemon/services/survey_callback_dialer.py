@@ -83,8 +83,10 @@ class SurveyCallbackDialer(DaemonService):
     ) -> "SurveyCallbackDialer | None":
         """Return the dialler, or None if `callback.enabled` is false.
 
-        `on_stage` is called for each callback that ends without a survey, with two arguments. The first is
-        `callback_` followed by the reason, such as `callback_busy`. The second is the name of the queue.
+        `link` is the AMI link, which has the PBX's clock. `record` stores a survey decision for each
+        callback. `on_stage` is called for each callback that ends without a survey, with two arguments. The
+        first is `callback_` followed by the reason, such as `callback_busy`. The second is the name of the
+        queue.
         """
         callback = context.config.callback
         if not callback.enabled:
