@@ -312,7 +312,7 @@ class AgiChannel:
     def _cancelled(self, _: Deferred[AgiReply]) -> None:
         """Close the connection after a command was cancelled.
 
-        Otherwise its late reply could be mistaken for the reply to the next command.
+        Otherwise a late reply to the cancelled command could be mistaken for the reply to the next command.
         """
         self._waiting = None
         self._end(AGIHangup("cancelled"))

@@ -213,7 +213,7 @@ class DirectCalls:
         self._talks.begin(talk, at)
 
     def _talk_of_other_half(self, uniqueid: str) -> OpenTalk | None:
-        """Return the open talk on the other half of a Local channel; `uniqueid` is the first half.
+        """Return the open talk on the other half of a Local channel; `uniqueid` is one of the two halves.
 
         The result is None if there is no such talk, or if the talk belongs to a queue.
         """

@@ -177,7 +177,7 @@ class Calls:
         """Return the open call of the channel `uniqueid`; without one, the open call with the id `call_id`.
 
         If there is neither, because the start of the call was not observed, start a partial call at the
-        instant `at`. The channel is then a channel of the returned call.
+        instant `at`. In each case, add the channel to the returned call.
         """
         call = self._of.get(uniqueid) or self._open.get(call_id)
         if call is None:

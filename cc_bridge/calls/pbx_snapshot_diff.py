@@ -35,7 +35,7 @@ _MISSED = (VisitPhase.WAITING, VisitPhase.MISSED, VisitPhase.MISSED_HANGING_UP)
 class PbxSnapshotDiff:
     """The comparison of one PBX's live state with its snapshots.
 
-    unconfirmed: names of the differences that the last snapshot showed and the snapshot before it did not
+    unconfirmed: names of the differences that the last snapshot showed, but not the snapshot before it
     """
 
     def __init__(self, state: LiveState) -> None:

@@ -105,10 +105,10 @@ class Talks:
     def call_rated_on(self, uniqueid: str, linkedid: str) -> str | None:
         """Return the id of the call that a survey on the channel `uniqueid` rates.
 
-        The result is None if an agent consults on the channel. The survey rates the call of the customer who
-        speaks on the channel. If the channel acts for a customer, such as a half of a Local channel, the
-        survey rates this customer's call. If no talk of the channel is known, the result is `linkedid`, the
-        id of the channel's own call.
+        The survey rates the call of the customer who speaks on the channel. If the channel acts for a
+        customer, such as a half of a Local channel, the survey rates this customer's call. The result is None
+        for a channel on which an agent consults a colleague. If no talk of the channel is known, the result
+        is `linkedid`, the id of the channel's own call.
         """
         customer = self.customer_behind(uniqueid, linkedid)
         if customer is None:
@@ -248,7 +248,7 @@ class Talks:
         self._channels.left_bridge(uniqueid)
 
     def local_joined(self, event: ev.LocalJoined) -> None:
-        """Store the two halves of a Local channel (LocalBridge)."""
+        """Store that two channels are the halves of one Local channel (LocalBridge)."""
         self._channels.pair(event.one, event.two)
 
     def held(self, event: ev.Held) -> None:
@@ -264,7 +264,7 @@ class Talks:
                 talk.unheld(event.at)
 
     def blind_transferred(self, event: ev.BlindTransferred) -> None:
-        """Store in a talk that its agent made a blind transfer (BlindTransfer)."""
+        """Store a blind transfer (BlindTransfer) in the talk of the agent who made it."""
         # If the agent is behind a Local channel, the event can name the near half, not the phone (22.10).
         for talk in self.with_leg(event.transferer):
             if event.transferer in (talk.agent, talk.dialed):
@@ -272,7 +272,7 @@ class Talks:
         self.customers.move(event.transferer, event.transferee)
 
     def attended_transferred(self, event: ev.AttendedTransferred) -> None:
-        """Store in a talk that its agent made an attended transfer (AttendedTransfer).
+        """Store an attended transfer (AttendedTransfer) in the talk of the agent who made it.
 
         The instant of the transfer is a possible end of the talk.
         """

@@ -111,7 +111,7 @@ def secret_in(file: Path, key: str) -> str:
 
 
 def only_one(secret: SecretStr, file: Path | None, key: str = "secret") -> None:
-    """Raise ValueError if both the option `key` (a secret) and the option `key`_file (its file) are set."""
+    """Raise ValueError if a secret is set twice: by the option `key`, and by its file in `key`_file."""
     if file is not None and secret.get_secret_value():
         raise ValueError(f"give {key} or {key}_file, not both")
 

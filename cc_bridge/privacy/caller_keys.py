@@ -75,7 +75,8 @@ class CallerKeys:
     def key(self, number: str) -> str:
         """Return the caller key: the number's digits in plain mode, else 32 hexadecimal digits of a hash.
 
-        The key is empty for a withheld number, and for a hashed key without a secret.
+        The key is empty for a withheld number. It is also empty if it must be hashed and no secret is
+        configured.
         """
         return normalise(number, self.country) if self.mode == "plain" else self.hashed(number)
 

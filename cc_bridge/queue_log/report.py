@@ -93,7 +93,7 @@ def events_text(counts: LineCounts) -> str:
 
 
 def _by_outcome(comparison: Comparison) -> Iterator[tuple[str, int, int]]:
-    """Yield each outcome that occurs, and its numbers of visits in queue_log and in the records."""
+    """Yield each outcome that occurs, with its number of visits in queue_log and in the records."""
     for outcome in (*Outcome, None):
         logged, observed = comparison.logged[outcome], comparison.observed[outcome]
         if logged or observed:

@@ -134,7 +134,7 @@ class StepResult(Enum):
 class InterviewEnd(Enum):
     """The outcome of a step after which the interview ends without a goodbye.
 
-    Its value is stored as the reason of the survey attempt.
+    Its value is stored in the survey attempt as the reason why the survey is not complete.
     """
 
     HUNG_UP = "hung_up"

@@ -8,9 +8,10 @@ __all__ = ["ConfiguredSurveys"]
 
 
 class ConfiguredSurveys(DaemonService):
-    """The loaded surveys: `surveys` by survey id, `sounds` by prompt name.
+    """The loaded surveys and the sound files of the prompts.
 
-    The constructor and `reconfigure` raise SurveyError or ConfigError for a faulty survey or prompt.
+    `surveys` maps each survey id to its survey. `sounds` maps each prompt name to the sound files of the
+    prompt. The constructor and `reconfigure` raise SurveyError or ConfigError for a faulty survey or prompt.
     """
 
     taken_over = ("survey.directory", *per_queue("survey"))

@@ -47,10 +47,11 @@ class SurveyVersionCheck(DaemonService):
         self._record_loaded()
 
     def compare(self, definitions: Iterable[SurveyDefinition]) -> None:
-        """Log a warning for each survey version number of a PBX that has different questions or languages.
+        """Log a warning if one version number of a PBX's survey belongs to two different definitions.
 
-        `definitions` are compared with each other and with all definitions seen since the start of the
-        daemon. Two PBXs may use the same version number for different questions.
+        Definitions differ if their questions or languages differ. `definitions` are compared with each other
+        and with all definitions seen since the start of the daemon. Two PBXs may use the same version number
+        for different questions.
         """
         for changed in self._versions.conflicting(definitions):
             _log.warn(
