@@ -176,7 +176,7 @@ class _FastAgiProtocol(Protocol):
     def _begin(self, request: Request, rest: bytes) -> None:
         """Start the handler of a request. `rest` holds the bytes that arrived after the header lines.
 
-        Reject the request if the daemon is stopping or the script is not one of cc_bridge.
+        Reject the request if the daemon is stopping, or if cc_bridge has no script of the requested name.
         """
         if self._factory.stopping:
             self._refuse("stopping")

@@ -85,7 +85,10 @@ class _OriginateSession(AmiClient):
             super()._answered(message)
 
     def _handle_event(self, event: Any) -> None:
-        """Fire `result` or `cause` for an event about the call's channel."""
+        """Handle an event: an OriginateResponse fires `result`, and a Hangup fires `cause`.
+
+        An event about another channel than the call's is ignored.
+        """
         if event.headers.get("Uniqueid") != self.channel_id:
             return
         if event.name == "OriginateResponse" and not self.result.called:

@@ -322,7 +322,7 @@ class Talks:
     def _connect(self, uniqueid: str, at: float) -> None:
         """Start or resume talks, because the channel `uniqueid` has entered a bridge.
 
-        The talks are those of each customer whose channel can now hear the channel `uniqueid`.
+        A talk starts or resumes for each customer whose channel can now hear the channel `uniqueid`.
         """
         if self._channels.is_alone(uniqueid):
             return

@@ -74,7 +74,7 @@ class Tracker:
         }
 
     def _make_handlers(self) -> dict[type[Any], Callable[[Any], None]]:
-        """Return the function that handles an AMI event, for each type of event."""
+        """Return a mapping from each type of AMI event to the function that handles such an event."""
         return {
             ev.ChannelStarted: self._channel_started,
             ev.ChannelEnded: self.state.channel_ended,

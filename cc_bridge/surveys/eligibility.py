@@ -107,7 +107,7 @@ class SurveyCandidate:
 
 @dataclass(frozen=True, slots=True)
 class SurveyHistorySnapshot:
-    """The survey history of one caller, and the numbers of surveys that `decide` compares with limits."""
+    """The survey history of one caller, and the numbers of surveys that the eligibility rules limit."""
 
     last_asked_at: float | None = None  # UTC seconds since the epoch; None: never, or forgotten
     opted_out: bool = False

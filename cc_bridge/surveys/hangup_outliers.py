@@ -34,7 +34,7 @@ Z = NormalDist().inv_cdf(1 - _ONE)
 class FunnelRow(Protocol):
     """The interface of a survey decision that is counted: its queue, agent, stage and trigger.
 
-    A SurveyDecision has these attributes. A HangupCount has them too; in it, a report counts equal decisions.
+    A SurveyDecision has these attributes. A HangupCount, the number of several equal decisions, has them too.
     """
 
     @property
@@ -51,7 +51,8 @@ class FunnelRow(Protocol):
 class AgentShare:
     """The share of one agent's callers in one queue who hung up first, and whether the agent is an outlier.
 
-    HangupOutliers says when an agent is an outlier. Shares and bounds are from 0 to 1.
+    An outlier is an agent whose callers hang up first more often than chance explains. Shares and bounds are
+    from 0 to 1.
     """
 
     queue: str
@@ -68,7 +69,8 @@ class AgentShare:
 class QueueShare:
     """The share of one queue's callers who hung up first, and the number of agents that are outliers.
 
-    HangupOutliers says when an agent is an outlier. The share is from 0 to 1.
+    An outlier is an agent whose callers hang up first more often than chance explains. The share is from 0 to
+    1.
     """
 
     queue: str

@@ -16,7 +16,7 @@ __all__ = ["SurveyLibrary"]
 
 
 class SurveyLibrary(Mapping[str, Survey]):
-    """The surveys of a folder: survey id -> survey, sorted by the ids."""
+    """The surveys of a folder: a mapping from each survey id to its survey, sorted by the ids."""
 
     def __init__(self, surveys: Mapping[str, Survey]) -> None:
         self._surveys = dict(sorted(surveys.items()))
