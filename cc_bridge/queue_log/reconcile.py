@@ -335,7 +335,8 @@ def _of_talk(theirs: LoggedVisit, talk: Talk | None, log: QueueLogSide, we: Reco
 def _overlong(theirs: LoggedVisit, talk: Talk, we: RecordedSide) -> DifferenceReason | None:
     """Return the reason why queue_log ends a talk later than the record does; None if unknown.
 
-    `theirs` is the visit in queue_log and `talk` the recorded talk. `we` has the times of hang-ups.
+    `theirs` is the visit in queue_log and `talk` the recorded talk. `we` has the times at which another
+    record shows that the talk was over, such as a hang-up.
     """
     if talk.transfer is not None and theirs.end not in TRANSFERS:
         return DifferenceReason.UNSEEN_TRANSFER
