@@ -341,7 +341,7 @@ def test_the_daemon_counts_again_and_again_whatever_goes_wrong(engine, logged, m
     assert beside.ran == 0
     beside.clock.advance(600)
     assert (beside.ran, refreshed_until(engine) > date(1970, 1, 1)) == (1, True)
-    assert "past days for views and reports" in formatEvent(logged[-1])
+    assert "past days; views and reports now use them" in formatEvent(logged[-1])
     with monkeypatch.context() as outage:
         outage.setattr("cc_bridge.daemon.jobs.rollups.refresh", lambda *_arguments, **_options: 1 / 0)
         beside.clock.advance(600)
