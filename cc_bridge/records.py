@@ -139,6 +139,7 @@ class GapReason(StrEnum):
     PBX_RESTARTED = "pbx_restarted"
     MESSAGE_DROPPED = "message_dropped"  # a malformed or forged message, whose content is not known
     DAEMON_DOWN = "daemon_down"
+    CLOCK_STEP = "clock_step"  # the PBX's clock was set; the gap has no length
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,7 +375,10 @@ class CustomerNumber:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A gap: a period in which the PBX was not observed. Key: pbx, started_at."""
+    """A gap: a period in which the PBX was not observed. Key: pbx, started_at.
+
+    A step of the PBX's clock is a gap without a length, at the new time.
+    """
 
     pbx: str
     started_at: float

@@ -10,7 +10,7 @@ ignores the old device state, because it equals the one in the last report of th
 
 import sys
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from cc_bridge.calls.events import MemberSeen
@@ -101,6 +101,10 @@ class WrapUp:
         if pause is None:
             return min(self.until, self.capped_at)
         return self.capped_at if pause in self.reasons else float("-inf")
+
+    def moved(self, seconds: float) -> "WrapUp":
+        """Return the wrap-up with its instants moved by `seconds`."""
+        return replace(self, until=self.until + seconds, capped_at=self.capped_at + seconds)
 
     def over(self, at: float) -> bool:
         """Return whether a pause at the instant `at` is too late to prolong the wrap-up.

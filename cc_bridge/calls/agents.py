@@ -162,6 +162,20 @@ class Agents:
         self._names_by_interface.clear()
         return self._take_done()
 
+    def clock_set(self, seconds: float, before: float) -> list[AgentInterval]:
+        """Move all instants by `seconds`, because the PBX's clock was set.
+
+        The current interval of every agent ends at `before`, the last instant before the step. The same
+        state continues by the new time.
+        """
+        for agent in self._agents.values():
+            self._close(agent, before)
+            agent.since = max(agent.since, before) + seconds
+            if agent.wrap_up is not None:
+                agent.wrap_up = agent.wrap_up.moved(seconds)
+        self.changed.update(self._agents)
+        return self._take_done()
+
     # -- this moment
 
     def state_of(self, name: str) -> tuple[AgentState, float] | None:

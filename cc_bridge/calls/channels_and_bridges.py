@@ -63,6 +63,10 @@ class Channels:
         """Return the channel `uniqueid`; None if it is unknown."""
         return self._channels.get(uniqueid)
 
+    def all(self) -> Collection[Channel]:
+        """Return the known channels."""
+        return self._channels.values()
+
     def bridge_of(self, uniqueid: str) -> str | None:
         """Return the id of a channel's bridge; None if the channel is in no bridge or unknown."""
         channel = self._channels.get(uniqueid)

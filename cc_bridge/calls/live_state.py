@@ -11,6 +11,7 @@ from typing import Any
 from cc_bridge.calls import events as ev
 from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.channels_and_bridges import Channels
+from cc_bridge.calls.clock_steps import move_instants
 from cc_bridge.calls.customer_legs import CustomerLeg
 from cc_bridge.calls.direct_calls import Contexts, DirectCalls, agent_at
 from cc_bridge.calls.open_calls import Calls
@@ -20,7 +21,7 @@ from cc_bridge.calls.rings import Rings
 from cc_bridge.calls.talks import Talks
 from cc_bridge.calls.visit import Visit
 from cc_bridge.calls.visits import Visits
-from cc_bridge.records import AgentInterval, Call, QueueVisit, Ring, Talk
+from cc_bridge.records import AgentInterval, Call, Gap, GapReason, QueueVisit, Ring, Talk
 
 __all__ = ["LiveState", "TrackerRecord"]
 
@@ -37,6 +38,7 @@ class LiveState:
     touched: ids of calls and channels. A call may differ from its last checkpoint if its id, or the id of one
         of its channels, is in this set. Other ids have no effect.
     completed: the records that were completed since the last `take_completed`
+    clock_steps: the steps of the PBX's clock that were not taken yet
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class LiveState:
         )
         self.touched: set[Any] = set()
         self.completed: list[TrackerRecord] = []
+        self.clock_steps: list[Gap] = []
 
     def take_completed(self) -> list[TrackerRecord]:
         """Return the records that were completed since this method ran last, and clear the list."""
@@ -115,6 +118,23 @@ class LiveState:
         if not any(visit is not None and visit.left_at is None for visit in visits):
             self.calls.mark_partial(uniqueid)
         self.channel_ended(ev.ChannelEnded(at, uniqueid, 0))
+
+    def clock_set(self, seconds: float, before: float) -> None:
+        """Move all instants by `seconds`, because the PBX's clock was set at the instant `before`.
+
+        The agents' intervals of state end at `before`, and continue by the new time. A gap without a length
+        marks the step, with the number of visits and talks that were open.
+        """
+        after, affected = before + seconds, len(self.visits) + len(self.talks.in_progress())
+        if affected or seconds < 0:  # an hour without any call is no step
+            self.clock_steps.append(Gap(self.pbx, after, after, GapReason.CLOCK_STEP, affected))
+        self.touched.update(self.calls.ids())
+        self.visits.clock_set(seconds)
+        self.talks.clock_set(seconds)
+        self.calls.clock_set(seconds)
+        move_instants(self.rings.all(), seconds)
+        move_instants(self.channels.all(), seconds)
+        self.completed += self.agents.clock_set(seconds, before)
 
     def _visit_ended(self, visit: Visit) -> None:
         """Add the record of a closed visit to `completed`, and add the visit to its call."""

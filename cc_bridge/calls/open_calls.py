@@ -12,6 +12,7 @@ the other call. It is discarded.
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
+from cc_bridge.calls.clock_steps import move_instants
 from cc_bridge.calls.events import ChannelEnded, ChannelStarted, DialStarted
 from cc_bridge.records import Call, Direction, Outcome, QueueVisit, Talk
 
@@ -224,6 +225,12 @@ class Calls:
         """Mark the call of a channel as partial, because the end of the channel was not observed."""
         call = self._of.get(uniqueid)
         if call is not None:
+            call.partial = True
+
+    def clock_set(self, seconds: float) -> None:
+        """Move the starts of all calls by `seconds`, and mark the calls as partial."""
+        move_instants(self._open.values(), seconds)
+        for call in self._open.values():
             call.partial = True
 
     def ended(self, event: ChannelEnded) -> list[Call]:

@@ -153,7 +153,7 @@ def _shown(visit: Visit, waiting: WaitingEntries) -> bool:
     """Return whether a snapshot shows the caller of a visit as waiting in the visit's queue.
 
     `waiting` has the snapshot's waiting callers. An entry of the same caller in the same queue with another
-    entry time belongs to another visit.
+    entry time belongs to another visit. After a step of the PBX's clock, the entry time is not compared.
     """
     entry = waiting.get((visit.uniqueid, visit.queue))
-    return entry is not None and abs(entry.at - visit.entered_at) < _SAME_SECONDS
+    return entry is not None and (visit.clock_step or abs(entry.at - visit.entered_at) < _SAME_SECONDS)

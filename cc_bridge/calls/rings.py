@@ -44,6 +44,10 @@ class Rings:
         """Return the open rings of a visit."""
         return [ring for uniqueid in visit.rings if (ring := self._open.get(uniqueid)) is not None]
 
+    def all(self) -> Collection[OpenRing]:
+        """Return the open rings."""
+        return self._open.values()
+
     def channels(self) -> Collection[str]:
         """Return the channels of the open rings."""
         return self._open.keys()

@@ -3,6 +3,7 @@
 import math
 from collections import deque
 
+from cc_bridge.calls.clock_steps import move_instants
 from cc_bridge.calls.open_talk import OpenTalk
 
 __all__ = ["TalkMemory"]
@@ -54,6 +55,11 @@ class TalkMemory:
         """Schedule a caller's channel, which ended at the instant `at`, for deletion 10 seconds later."""
         if uniqueid in self._last:
             self._expiries.append((at + _SECONDS, uniqueid))
+
+    def clock_set(self, seconds: float) -> None:
+        """Move the instants of all talks by `seconds`, because the PBX's clock was set."""
+        move_instants((talk for talks in self._of_call.values() for talk in talks), seconds)
+        self._expiries = deque((at + seconds, uniqueid) for at, uniqueid in self._expiries)
 
     def sweep(self, now: float) -> None:
         """Delete the callers' channels that ended at least 10 seconds ago.

@@ -173,6 +173,12 @@ class Talks:
             if talk.phase in (TalkPhase.CONNECTING, TalkPhase.PARTED):
                 talk.partial = True  # another agent may talk to the caller after the gap
 
+    def clock_set(self, seconds: float) -> None:
+        """Move the instants of all talks by `seconds`, and mark the talks in progress as partial."""
+        for talk in self.all():
+            talk.partial |= talk.phase is not TalkPhase.CONNECTING
+        self.memory.clock_set(seconds)
+
     def sweep(self, now: float) -> None:
         """Close the talks in which caller or agent left the bridge and did not return within 2 seconds.
 

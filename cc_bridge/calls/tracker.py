@@ -16,6 +16,7 @@ from cc_bridge.calls import events as ev
 from cc_bridge.calls.agents import Agents
 from cc_bridge.calls.channels_and_bridges import device_of
 from cc_bridge.calls.checkpoint import Checkpointer
+from cc_bridge.calls.clock_steps import EventTimes
 from cc_bridge.calls.customer_legs import CustomerLeg
 from cc_bridge.calls.direct_calls import Contexts, is_local
 from cc_bridge.calls.live_state import LiveState, TrackerRecord
@@ -23,7 +24,7 @@ from cc_bridge.calls.open_talk import OpenTalk, TalkPhase
 from cc_bridge.calls.pbx_snapshot import PbxSnapshot
 from cc_bridge.calls.pbx_snapshot_diff import PbxSnapshotDiff
 from cc_bridge.calls.visit import Visit, VisitEvent
-from cc_bridge.records import OpenStateRecord, RingOutcome
+from cc_bridge.records import Gap, OpenStateRecord, RingOutcome
 
 __all__ = ["Tracker"]
 
@@ -68,6 +69,7 @@ class Tracker:
         self._lost_at: float | None = None  # when observation was lost, until a snapshot restores it
         self._observed_since = -inf  # instant of the snapshot at the start of the session
         self._next_tick = 0.0
+        self._times = EventTimes()
         # By the type of an event: its handler, and the index of the field with its channel.
         self._handlers = {
             kind: (handler, _CHANNEL_AT.get(kind, 1)) for kind, handler in self._make_handlers().items()
@@ -104,7 +106,15 @@ class Tracker:
     # -- events, time and snapshots
 
     def apply(self, event: ev.CallEvent) -> list[TrackerRecord]:
-        """Apply one event; return the records that it completed."""
+        """Apply one event; return the records that it completed.
+
+        If the PBX's clock was set before the event, `clock_set` is applied first.
+        """
+        step = self._times.step_before(event.at)
+        if step:
+            self._move(step, event.at - step)
+        elif event.at < self._times.last:
+            event = event._replace(at=self._times.last)
         if event.at >= self._next_tick:
             self._sweep(event.at)
         handle, channel_at = self._handlers[type(event)]
@@ -118,8 +128,25 @@ class Tracker:
 
         `now` is the time of the PBX's clock. The method must run about once a second.
         """
+        self._times.passed(now)
         self._sweep(now)
         return self.state.take_completed()
+
+    def clock_set(self, seconds: float) -> list[TrackerRecord]:
+        """Move everything open to the new time, because the PBX's clock was set by `seconds`.
+
+        Return the ended intervals of the agents' states. Talks and calls in progress become partial.
+        """
+        before = self._times.latest
+        self._times.moved(seconds)
+        if before > -inf:
+            self._move(seconds, before)
+        return self.state.take_completed()
+
+    def take_clock_steps(self) -> list[Gap]:
+        """Return the steps of the PBX's clock since the last call, as gaps without a length."""
+        steps, self.state.clock_steps = self.state.clock_steps, []
+        return steps
 
     def resync(self, snapshot: PbxSnapshot, *, fresh: bool = True) -> list[TrackerRecord]:
         """Correct the tracked state by a snapshot; return the records that this completes.
@@ -136,6 +163,7 @@ class Tracker:
         during the gap, all open visits, rings, talks and calls are closed.
         """
         now = gone_at = snapshot.taken_at
+        self._times.passed(now)
         if fresh:
             self._observed_since = now
         if fresh and self._lost_at is not None:
@@ -162,8 +190,11 @@ class Tracker:
     def finish(self, now: float) -> list[TrackerRecord]:
         """Close everything open as unobserved at the instant `now`, because no more events will come.
 
+        If `now` is an hour or more after the last event, the PBX's clock was set, and the end is that event.
         Return the records that this completes.
         """
+        if self._times.is_step(now):
+            now = self._times.latest
         self._close_all(now)
         self.state.completed += self.agents.observation_lost(now)
         return self.state.take_completed()
@@ -458,6 +489,14 @@ class Tracker:
         self.state.completed += self.agents.member_gone(event)
 
     # -- inside
+
+    def _move(self, seconds: float, before: float) -> None:
+        """Move everything open by `seconds`. `before` is the last instant of the clock before it was set."""
+        self._next_tick += seconds
+        self._observed_since += seconds
+        if self._lost_at is not None:
+            self._lost_at += seconds
+        self.state.clock_set(seconds, before)
 
     def _sweep(self, now: float) -> None:
         """End everything that ends after a certain time, and whose time is over at the instant `now`.

@@ -143,6 +143,7 @@ class Visit:
     outcome: None while the visit is open
     decided_by: name of the AMI message that showed the outcome
     ringing: a phone rang for the caller when they left the queue
+    clock_step: the PBX's clock was set during the wait
     agent, interface: name and phone of the queue member who answered; None unless answered
     """
 
@@ -160,6 +161,7 @@ class Visit:
     outcome: Outcome | None = None
     decided_by: str = ""
     approximate: bool = False  # entered_at is computed from a wait time in whole seconds
+    clock_step: bool = False
     ringing: bool = False
     agent: str | None = None
     interface: str | None = None
@@ -171,7 +173,8 @@ class Visit:
 
         If the entry into the queue was not observed, it is dated `hold_time` seconds before the event.
         """
-        unseen = 0 if isinstance(event, Joined) else event.hold_time
+        # A hold time is negative if the PBX's clock was put back.
+        unseen = 0 if isinstance(event, Joined) else max(0, event.hold_time)
         return cls(
             pbx,
             event.linkedid,

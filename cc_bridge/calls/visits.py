@@ -9,6 +9,7 @@ decision.
 from collections.abc import Callable, Collection
 
 from cc_bridge.calls import events as ev
+from cc_bridge.calls.clock_steps import move_instants
 from cc_bridge.calls.open_calls import Calls
 from cc_bridge.calls.queue_names import QueueNames
 from cc_bridge.calls.visit import REFUSALS, STATUS_OUTCOMES, Visit, VisitEvent, VisitPhase
@@ -206,6 +207,15 @@ class Visits:
             self._leaving[visit.uniqueid] = visit.left_at
 
     # -- time
+
+    def clock_set(self, seconds: float) -> None:
+        """Move the instants of all visits by `seconds`, and mark the waits in progress as approximate."""
+        move_instants(self._open.values(), seconds)
+        for visit in self._open.values():
+            visit.clock_step |= visit.left_at is None
+        self._leaving = {caller: at + seconds for caller, at in self._leaving.items()}
+        self._vanished = {channel: at + seconds for channel, at in self._vanished.items()}
+        self._runs = {channel: run._replace(at=run.at + seconds) for channel, run in self._runs.items()}
 
     def sweep(self, now: float) -> None:
         """Decide the outcome of each visit whose caller left at least a second ago without a later event."""

@@ -391,7 +391,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "gap",
             "seconds",
             "reason",
-            series="4",
+            series="5",
             initial={"reason": GapReason},
         ),
         MetricFamily(
@@ -400,7 +400,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             "Visits and talks in progress when an observation gap started, by reason of the gap.",
             "calls",
             ("reason",),
-            "4",
+            "5",
             "number of calls that a gap affected",
             counted=True,
             initial={"reason": GapReason},

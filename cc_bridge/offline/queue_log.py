@@ -21,7 +21,7 @@ from cc_bridge.privacy.record_pseudonymizer import RecordPseudonymizer
 from cc_bridge.queue_log.parse import LineCounts, QueueLogLine, read
 from cc_bridge.queue_log.reconcile import Comparison, QueueLogSide, RecordedSide, compare
 from cc_bridge.queue_log.visits import LoggedVisit, QueueLogVisits
-from cc_bridge.records import QueueVisit, Talk
+from cc_bridge.records import Gap, QueueVisit, Talk
 from cc_bridge.storage.migrate import database
 from cc_bridge.storage.queries.queue_log_import import ImportResult, add, observed
 from cc_bridge.storage.queries.queue_log_table import read_table
@@ -93,6 +93,7 @@ def from_recording(path: Path) -> Callable[[float, float], RecordedSide]:
             talks=[record for record in records if isinstance(record, Talk)],
             since=tracker.first_at,
             until=tracker.last_at,
+            gaps=[record for record in records if isinstance(record, Gap)],
             over=tracker.over,
             bridged=tracker.bridged,
         )
@@ -149,6 +150,7 @@ class _SpanTracker(Tracker):
         """Store the time of an event, and return the records that the event completes."""
         if self.first_at == -inf:
             self.first_at = self.last_at = event.at
+        self.first_at = min(self.first_at, event.at)  # the clock may be put back
         self.last_at = max(self.last_at, event.at)
         if isinstance(event, ChannelEnded):
             self.over.setdefault(event.uniqueid, []).append(event.at)

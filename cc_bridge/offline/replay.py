@@ -19,7 +19,7 @@ from cc_bridge.calls.queue_names import QueueNames
 from cc_bridge.calls.tracker import Tracker
 from cc_bridge.errors import UnreadableFile
 from cc_bridge.offline.files import ami_line_ends, uncompressed
-from cc_bridge.records import Call, QueueVisit, Ring, Talk
+from cc_bridge.records import Call, Gap, QueueVisit, Ring, Talk
 
 __all__ = [
     "CallRecord",
@@ -50,7 +50,7 @@ class SurveyRequest:
 
 
 CallRecord = QueueVisit | Ring | Talk
-ReplayedRecord = CallRecord | Call | SurveyRequest
+ReplayedRecord = CallRecord | Call | Gap | SurveyRequest
 _LIST_ITEMS = ("QueueMember",)  # the only events that Asterisk always sends without a timestamp
 
 
@@ -62,9 +62,9 @@ def read_stream(path: Path) -> Iterator[bytes]:
 def replay(chunks: Iterable[bytes], tracker: Tracker, counts: MessageCounts) -> Iterator[ReplayedRecord]:
     """Yield the calls, visits, rings, talks and survey requests of a recording in the order of their ends.
 
-    Calls, visits, rings and talks that are open at the end of the recording come last, as `unobserved`. The
-    numbers of AMI messages are added to `counts`. Raises UnreadableFile if the events have no timestamps, or
-    if the bytes are no AMI stream.
+    Calls, visits, rings and talks that are open at the end of the recording come last, as `unobserved`. A
+    step of the PBX's clock is yielded as a gap. The numbers of AMI messages are added to `counts`. Raises
+    UnreadableFile if the events have no timestamps, or if the bytes are no AMI stream.
     """
     codec = Codec(WANTED_FOR_DIRECT_CALLS if tracker.state.direct else WANTED, counts)
     now = 0.0
@@ -79,8 +79,9 @@ def replay(chunks: Iterable[bytes], tracker: Tracker, counts: MessageCounts) -> 
                 raise UnreadableFile(
                     "the events have no timestamps: set timestampevents=yes in manager.conf before recording"
                 )
-            now = max(now, event.at)
+            now = event.at
             yield from _of_calls(tracker.apply(event))
+            yield from tracker.take_clock_steps()
             if isinstance(event, StatusSet) and event.source.startswith("UserEvent"):
                 yield from _requests(tracker, event)
     if not empty and counts.received == counts.dropped:
@@ -182,6 +183,14 @@ def as_json(record: ReplayedRecord) -> str:
                 "direction": record.direction,
                 "answered": record.answered,
                 "talks": record.talks,
+            }
+        case Gap():
+            fields = {
+                "record": "gap",
+                "reason": record.reason,
+                "started_at": _instant(record.started_at),
+                "ended_at": _instant(record.ended_at),
+                "calls_affected": record.calls_affected,
             }
         case SurveyRequest():
             fields = {

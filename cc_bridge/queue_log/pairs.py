@@ -20,11 +20,12 @@ _MOMENT = 0.1  # tolerance in seconds; AgentConnect comes before the entry into 
 
 
 def pairs(
-    logged: Iterable[LoggedVisit], observed: Iterable[QueueVisit]
+    logged: Iterable[LoggedVisit], observed: Iterable[QueueVisit], *, clock_steps: bool = False
 ) -> Iterator[tuple[LoggedVisit | None, QueueVisit | None]]:
     """Yield a pair (logged, recorded) for each visit, with None if queue_log or the records lack the visit.
 
-    Visits are paired by channel and queue first, then by call and queue.
+    Visits are paired by channel and queue first, then by call and queue. With `clock_steps` the PBX's clock
+    was set: the two sides may date a visit of that moment by different times.
     """
     calls = {}
     theirs: dict[tuple[str, str], list[LoggedVisit]] = {}
@@ -37,7 +38,7 @@ def pairs(
     unpaired_theirs: dict[tuple[str, str], list[LoggedVisit]] = {}
     unpaired_ours: dict[tuple[str, str], list[QueueVisit]] = {}
     for key in theirs.keys() | ours.keys():
-        for one, other in _nearest(theirs.get(key, []), ours.get(key, [])):
+        for one, other in _nearest(theirs.get(key, []), ours.get(key, []), in_order=clock_steps):
             call = calls.get(key[0], key[0]), key[1]
             if one and other:
                 yield one, other
@@ -50,18 +51,19 @@ def pairs(
 
 
 def _nearest(
-    theirs: list[LoggedVisit], ours: list[QueueVisit]
+    theirs: list[LoggedVisit], ours: list[QueueVisit], *, in_order: bool = False
 ) -> Iterator[tuple[LoggedVisit | None, QueueVisit | None]]:
     """Yield the pairs of one caller's visits in one queue, then the visits that have no pair.
 
     `theirs` has the visits in queue_log and `ours` the recorded visits. The visits are paired in their order
-    if both have the same number of visits, and if the two visits of each pair overlap. Otherwise, only
-    overlapping visits are paired; the pairs with the nearest starts are made first.
+    if both have the same number of visits, and if the two visits of each pair overlap. With `in_order` they
+    need not overlap. Otherwise, only overlapping visits are paired; the pairs with the nearest starts are
+    made first.
     """
     unpaired_theirs = sorted(theirs, key=lambda visit: visit.entered_at)
     unpaired_ours = sorted(ours, key=lambda visit: visit.entered_at)
     near = list(zip(unpaired_theirs, unpaired_ours, strict=False))
-    if len(theirs) != len(ours) or not all(_touch(*pair) for pair in near):
+    if len(theirs) != len(ours) or not (in_order or all(_touch(*pair) for pair in near)):
         near = [pair for pair in product(unpaired_theirs, unpaired_ours) if _touch(*pair)]
         # On average, an instant is half a second later than the start of its whole second.
         near.sort(key=lambda pair: abs(pair[0].entered_at + _SECOND / 2 - pair[1].entered_at))
@@ -77,8 +79,8 @@ def _nearest(
 def _touch(one: LoggedVisit, other: QueueVisit) -> bool:
     """Return whether a visit in queue_log and a recorded visit overlap, or started together.
 
-    Times may differ by up to two seconds. The starts are compared because after a step back of the PBX's
-    clock, a visit can seem to end before its start. Such a visit overlaps no other visit.
+    Times may differ by up to two seconds. The starts are compared because a wait time in queue_log can be
+    wrong.
     """
     left_at = inf if one.left_at is None else one.left_at
     if abs(one.entered_at - other.entered_at) <= _APART:
@@ -89,7 +91,8 @@ def _touch(one: LoggedVisit, other: QueueVisit) -> bool:
 def talks_of(visits: Iterable[QueueVisit], talks: Iterable[Talk]) -> dict[int, Talk]:
     """Return the talk that followed each answered visit. The keys of the result are `id(visit)`.
 
-    A visit without a talk is not in the result.
+    A visit without a talk is not in the result. If the PBX's clock was set back during a talk, the talk is
+    dated before its visit.
     """
     answered: dict[tuple[str, str], list[QueueVisit]] = {}
     for visit in visits:
@@ -97,11 +100,10 @@ def talks_of(visits: Iterable[QueueVisit], talks: Iterable[Talk]) -> dict[int, T
             answered.setdefault((visit.uniqueid, visit.queue.lower()), []).append(visit)
     found: dict[int, Talk] = {}
     for talk in sorted(talks, key=lambda talk: talk.answered_at):
-        before = [
-            visit
-            for visit in answered.get((talk.uniqueid, talk.queue.lower()), ())
-            if visit.left_at <= talk.answered_at + _MOMENT
-        ]
+        of_queue = answered.get((talk.uniqueid, talk.queue.lower()), ())
+        before = [visit for visit in of_queue if visit.left_at <= talk.answered_at + _MOMENT]
+        if not before and talk.partial:
+            before = [visit for visit in of_queue if id(visit) not in found]
         if before:
             found.setdefault(id(max(before, key=lambda visit: visit.left_at)), talk)
     return found

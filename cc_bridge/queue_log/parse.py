@@ -68,9 +68,9 @@ class LineCounts:
             return
         if line.event not in _EVENTS:
             self.unknown[line.event if line.event.isidentifier() else "?"] += 1
-        if self.first_at is None:
-            self.first_at = line.at
-        self.last_at = line.at
+        # The PBX's clock may be put back, so the first line is not always the earliest.
+        self.first_at = line.at if self.first_at is None else min(self.first_at, line.at)
+        self.last_at = line.at if self.last_at is None else max(self.last_at, line.at)
 
     def count_bytes(self, text: str) -> None:
         """Count a decoded line if some of its bytes were invalid in the encoding of the file.

@@ -16,7 +16,7 @@ from math import inf
 
 from cc_bridge.queue_log.pairs import pairs, talks_of
 from cc_bridge.queue_log.visits import TRANSFERS, LoggedVisit, ended_by
-from cc_bridge.records import EndedBy, Gap, Outcome, QueueVisit, Talk
+from cc_bridge.records import EndedBy, Gap, GapReason, Outcome, QueueVisit, Talk
 
 __all__ = [
     "Comparison",
@@ -114,13 +114,14 @@ class RecordedSide:
 
         The span is in the time of queue_log: UTC seconds since the epoch, in whole seconds.
         """
+        seen = [gap for gap in self.gaps if gap.started_at <= end + _SECOND and start <= gap.ended_at]
+        if any(gap.reason is GapReason.CLOCK_STEP for gap in seen):
+            return DifferenceReason.CLOCK_STEP
         if start + _SECOND <= self.since:
             return DifferenceReason.WE_BEGAN
         if end >= self.until:
             return DifferenceReason.WE_ENDED
-        if any(gap.started_at <= end + _SECOND and start <= gap.ended_at for gap in self.gaps):
-            return DifferenceReason.GAP
-        return None
+        return DifferenceReason.GAP if seen else None
 
 
 @dataclass(slots=True)
@@ -166,7 +167,9 @@ def compare(
     """
     result = Comparison()
     talks = talks_of(observed.visits, observed.talks)
-    for theirs, ours in pairs(logged.visits, observed.visits):
+    set_back = any(visit.clock_step for visit in logged.visits)
+    clock_steps = set_back or any(gap.reason is GapReason.CLOCK_STEP for gap in observed.gaps)
+    for theirs, ours in pairs(logged.visits, observed.visits, clock_steps=clock_steps):
         entered_at = theirs.entered_at if theirs else ours.entered_at if ours else since
         if not since <= entered_at < until:
             continue
@@ -248,8 +251,8 @@ def _of_pair(
         yield DifferenceKind.AGENT, theirs.agent, ours.agent, _other_agent(theirs, talk, we)
     off = abs(theirs.wait_seconds - ours.wait_seconds)
     if off > _ROUNDING:
-        reason = _blind(theirs, we) if off <= _TAKEN_OVER else None
-        reason = DifferenceReason.CLOCK_STEP if theirs.clock_step else reason
+        blind = DifferenceReason.CLOCK_STEP if theirs.clock_step else _blind(theirs, we)
+        reason = blind if off <= _TAKEN_OVER or blind is DifferenceReason.CLOCK_STEP else None
         yield DifferenceKind.WAIT, f"{theirs.wait_seconds:.0f} s", f"{ours.wait_seconds:.1f} s", reason
     if ours.outcome is Outcome.ANSWERED:
         yield from _of_talk(theirs, talk, log, we)

@@ -18,7 +18,7 @@ _MEANINGS: dict[DifferenceReason, str] = {
     DifferenceReason.OTHER_LEG: "queue_log names another channel of the same call",
     DifferenceReason.PICKED_UP: "queue_log names the agent whose phone rang; another one picked up",
     DifferenceReason.LATE_END: "queue_log's talk outlasts the agent's: survey, consultation, redirect",
-    DifferenceReason.CLOCK_STEP: "the PBX's clock was put back during the visit or talk",
+    DifferenceReason.CLOCK_STEP: "the PBX's clock was set during the visit or talk",
     DifferenceReason.CONFERENCE: "caller and agent left the queue's talk and met again in another bridge",
     DifferenceReason.UNSEEN_TRANSFER: "queue_log missed a transfer; its talk includes the time after it",
     DifferenceReason.NO_END: "queue_log has no end of the talk",

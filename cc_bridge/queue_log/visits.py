@@ -52,6 +52,7 @@ _SAME_ENTRY = 1.1  # tolerance in seconds of an entry that is computed from a wa
 _CALLERS = 2_000  # number of calls whose caller is kept for a later visit under another channel
 # Events whose queue is spelled as in queues.conf; the others have the spelling of the dialplan.
 _BY_MEMBER = {"CONNECT", "RINGNOANSWER", "RINGCANCELED", "ADDMEMBER", "PAUSE", "UNPAUSE", *_TALKS}
+_PUT_BACK = 0.5  # seconds: an end that is earlier than the entry by more shows that the clock was put back
 _TIE = 0.001  # seconds added to a caller's later visits to a queue in the same second, as a distinction
 
 
@@ -240,10 +241,12 @@ class QueueLogVisits:
         if visit is None:
             visit = LoggedVisit(line.call, line.queue, line.at - max(said or 0, 0))
         visit.ringing = visit.rung_until == line.at and outcome is not Outcome.ANSWERED
-        visit.left_at = max(line.at, visit.entered_at)
         visit.outcome, visit.told_by = outcome, line.event
-        # Negative when the PBX's clock was put back.
-        visit.clock_step = line.at < visit.entered_at or (said is not None and said < 0)
+        # A wait time is negative when the PBX's clock was put back. The visit is then dated by the new time.
+        visit.clock_step = visit.entered_at - line.at > _PUT_BACK or (said is not None and said < 0)
+        if visit.clock_step:
+            visit.entered_at = min(visit.entered_at, line.at)
+        visit.left_at = max(line.at, visit.entered_at)
         visit.wait_seconds = visit.left_at - visit.entered_at if said is None or said < 0 else said
         if outcome is not Outcome.ANSWERED:
             yield self._named(visit)

@@ -156,7 +156,7 @@ ALTER TABLE digest_deliveries
 ALTER TABLE gaps
     MODIFY started_at DATETIME(6) NOT NULL COMMENT 'Start of the gap, UTC',
     MODIFY ended_at DATETIME(6) NOT NULL COMMENT 'End of the gap, UTC',
-    MODIFY reason VARCHAR(128) NOT NULL COMMENT 'Reason: link_lost, pbx_restarted, message_dropped, daemon_down',
+    MODIFY reason VARCHAR(128) NOT NULL COMMENT 'Reason: link_lost, pbx_restarted, message_dropped, daemon_down, clock_step',
     MODIFY calls_affected INTEGER NOT NULL COMMENT 'Number of visits and talks in progress when the gap started',
     COMMENT = 'One gap: a span in which the PBX was not observed; figures of that time are incomplete';
 

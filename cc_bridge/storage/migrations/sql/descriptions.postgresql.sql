@@ -262,7 +262,7 @@ COMMENT ON COLUMN gaps.started_at IS 'Start of the gap, UTC';
 
 COMMENT ON COLUMN gaps.ended_at IS 'End of the gap, UTC';
 
-COMMENT ON COLUMN gaps.reason IS 'Reason: link_lost, pbx_restarted, message_dropped, daemon_down';
+COMMENT ON COLUMN gaps.reason IS 'Reason: link_lost, pbx_restarted, message_dropped, daemon_down, clock_step';
 
 COMMENT ON COLUMN gaps.calls_affected IS 'Number of visits and talks in progress when the gap started';
 
