@@ -19,6 +19,8 @@ _EARLIER_SECONDS = 0.5
 # If no event and no call of `passed` comes for this many seconds, the clock was put forward. A recording has
 # only events: a talk that is the only call of the PBX for an hour, on hold or not, is taken for a step too.
 _SILENT_SECONDS = 3599.0
+# Events can be older than the snapshot that starts a session by this many seconds.
+_SNAPSHOT_SECONDS = 60.0
 
 
 class EventTimes:
@@ -48,6 +50,10 @@ class EventTimes:
     def is_step(self, now: float) -> bool:
         """Return whether the clock was put forward, if it shows `now` and no event is missing before."""
         return inf > now - self.latest >= _SILENT_SECONDS
+
+    def started(self, now: float) -> None:
+        """Note that a session started with a snapshot at the instant `now`. Its first events can be older."""
+        self.last, self.latest = now - _SNAPSHOT_SECONDS, now
 
     def passed(self, now: float) -> None:
         """Note that the clock has reached the instant `now`. Earlier events may still arrive."""

@@ -131,6 +131,7 @@ class Calls:
         self._every = every
         self._open: dict[str, OpenCall] = {}
         self._of: dict[str, OpenCall] = {}  # by the uniqueid of a channel
+        self._finished: set[str] = set()  # ids of the calls that `finish` closed
 
     def __len__(self) -> int:
         return len(self._open)
@@ -253,6 +254,7 @@ class Calls:
         for call in list(self._open.values()):
             call.partial = True
             closed += self._close(call, at)
+        self._finished.update(call.call_id for call in closed)
         self._of.clear()
         return closed
 
@@ -264,6 +266,8 @@ class Calls:
         part of another call.
         """
         del self._open[call.call_id]
+        if call.call_id in self._finished:
+            return []
         of_interest = self._every and call.direction is not None and not call.consultation
         part_of_another = call.merged and not call.talks
         return [call.record(self._pbx, at)] if call.queue or (of_interest and not part_of_another) else []

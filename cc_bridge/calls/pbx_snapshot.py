@@ -139,7 +139,7 @@ def _entry(item: Any, taken_at: float) -> Joined:
     """Return the waiting caller of a QueueEntry item, as if their QueueCallerJoin had been received."""
     h: ItemHeaders = item.headers
     return Joined(
-        at=taken_at - max(0, int(h["Wait"])),  # negative if the PBX's clock was put back
+        at=taken_at - int(h["Wait"]),
         uniqueid=h["Uniqueid"],
         linkedid=h["Uniqueid"],
         queue=h["Queue"],

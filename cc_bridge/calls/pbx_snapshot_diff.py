@@ -62,7 +62,11 @@ class PbxSnapshotDiff:
         A difference has a name, which is the same in the next snapshot, and a function that corrects it.
         """
         state, living = self._state, snapshot.channels
-        waiting = {(entry.uniqueid, entry.queue): entry for entry in snapshot.waiting}
+        # If the PBX's clock was put back, Asterisk's wait time is negative.
+        waiting = {
+            (entry.uniqueid, entry.queue): entry._replace(at=min(entry.at, snapshot.taken_at))
+            for entry in snapshot.waiting
+        }
         for visit in state.visits.all():
             if not _shown(visit, waiting) and not state.visits.is_leaving(visit.uniqueid):
                 vanished = visit.uniqueid not in living

@@ -163,7 +163,7 @@ class Tracker:
         during the gap, all open visits, rings, talks and calls are closed.
         """
         now = gone_at = snapshot.taken_at
-        self._times.passed(now)
+        (self._times.started if fresh else self._times.passed)(now)
         if fresh:
             self._observed_since = now
         if fresh and self._lost_at is not None:
