@@ -65,6 +65,7 @@ class AmiClient(Protocol):
         self.lost: Deferred[str] = Deferred()
         self.clock_offset = 0.0  # seconds that the PBX's clock is ahead of this machine's
         self.synced_until = 0.0  # all events before this time of the PBX's clock were received (last pong)
+        self.on_pong: Callable[[float, float, float], None] = lambda _stamp, _sent, _received: None
         self.last_received_at = clock.seconds()
         self._on_event = on_event
         self._clock = clock
@@ -247,8 +248,10 @@ class AmiClient(Protocol):
                 stamp = float(answer.headers["Timestamp"])
             except (KeyError, ValueError):
                 return
+            received = self._clock.seconds()
             self.synced_until = stamp
-            self.clock_offset = stamp - (sent + self._clock.seconds()) / 2
+            self.clock_offset = stamp - (sent + received) / 2
+            self.on_pong(stamp, sent, received)
 
         def silent(failure: Failure) -> None:
             """Close the connection, because Asterisk did not answer a ping."""

@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 
 from cc_bridge.ami.client import AmiClient, AmiTimeouts
 from cc_bridge.ami.codec import Codec, EventSpec, MessageCounts
+from cc_bridge.ami.pbx_clock import PbxClock
 from cc_bridge.errors import AmiError, AmiLinkLost, AmiTimeout
 
 __all__ = ["AmiService", "Listener", "ReconnectPolicy"]
@@ -89,6 +90,7 @@ class AmiService:
 
     up: the PBX is observed now
     down_reason: the reason why the PBX is not observed; empty while it is
+    on_clock_set: called when the PBX's clock was set, with the seconds by which it was set
     """
 
     def __init__(
@@ -122,17 +124,27 @@ class AmiService:
         self._stopping = False
         self._checking: Deferred[None] | None = None
         self._client: AmiClient | None = None
+        self._pbx_clock = PbxClock()
+        self.on_clock_set: Callable[[float], None] = lambda _seconds: None
         self._booted: Deferred[None] = Deferred()
         self._early: list[Any] = []  # events that arrived before the snapshot was complete
 
     def pbx_now(self) -> float:
         """Return the time of the PBX's clock in UTC seconds since the epoch, as in all records."""
-        return self._wall_clock() + self.clock_offset
+        offset = self._pbx_clock.offset
+        return self._wall_clock() if offset is None else self._clock.seconds() + offset
 
     @property
     def clock_offset(self) -> float:
-        """Seconds that the PBX's clock is ahead of this machine's, by the last answer to a ping."""
-        return self._client.clock_offset if self._client else 0.0
+        """Seconds that the PBX's clock is ahead of this machine's, by the answers to pings."""
+        return self.pbx_now() - self._wall_clock()
+
+    def note_instant(self, at: float, earlier: float) -> None:
+        """Note the instant `at` of an event, and report a step of the PBX's clock that it shows.
+
+        `earlier` is the instant of the event before.
+        """
+        self._report_step(self._pbx_clock.event_seen(at, earlier, self._clock.seconds()))
 
     @property
     def synced_until(self) -> float:
@@ -207,6 +219,7 @@ class AmiService:
         self._early, self._booted = [], Deferred()
         ended: Deferred[str] = Deferred()  # awaited instead of `client.lost`, which `stop` must not cancel
         client = AmiClient(Codec(self._wanted, self.counts), self._handle_event, self._clock, self._timeouts)
+        client.on_pong = self._pong
         client.lost.addCallback(self._lost).addCallback(ended.callback)
         try:
             await connectProtocol(self._endpoint, client)
@@ -257,6 +270,16 @@ class AmiService:
             )
         finally:
             self._checking = None
+
+    def _pong(self, stamp: float, sent: float, received: float) -> None:
+        """Note the answer to a ping, and report a step of the PBX's clock."""
+        self._report_step(self._pbx_clock.answered(stamp, sent, received))
+
+    def _report_step(self, step: float) -> None:
+        """Log a step of the PBX's clock, and call `on_clock_set`; do nothing if `step` is 0."""
+        if step:
+            _log.warn("the PBX's clock was set by {step:+.1f} s", step=step)
+            self.on_clock_set(step)
 
     def _handle_event(self, event: Any) -> None:
         """Pass an event to the listener, or keep it until the first snapshot is complete."""

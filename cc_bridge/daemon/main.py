@@ -8,6 +8,7 @@ import faulthandler
 import gc
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -87,6 +88,9 @@ def run(config: Config, load: Callable[[], Config]) -> None:
     levels = start_logging(config.log.level, form=config.log.format)
     # systemd ends a hung daemon with SIGABRT. The fault handler then prints the stack of each thread.
     faulthandler.enable()
+    # All timers follow the monotonic clock. With Twisted's default, a clock that is set back by an hour would
+    # stop them for an hour.
+    reactor.seconds = time.monotonic
     bridge = start(config)
     notify = SdNotify(os.environ)
     status = f"pages on {bridge.http_address}, surveys on {bridge.agi_address}"

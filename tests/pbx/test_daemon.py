@@ -2,8 +2,10 @@
 
 import contextlib
 import signal
+import time
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from pbx.daemon import Daemon
 from pbx.driver import event
@@ -124,3 +126,63 @@ def test_asterisk_killed_in_mid_call_leaves_a_gap_and_no_call(rig, daemon):
     assert daemon.metric("cc_bridge_talks_in_progress") == 0
     assert daemon.metric("cc_bridge_observation_gap_seconds_total", reason="pbx_restarted") > 0
     assert daemon.metric("cc_bridge_talk_seconds_count") == 0
+
+
+@pytest.mark.parametrize("step", [-3600, 3600, -1])
+def test_the_clock_of_the_pbx_is_set_in_mid_calls(rig, tmp_path, step):
+    with (
+        Proxy(rig.pbx.ami_port) as link,
+        contextlib.closing(Daemon(rig, tmp_path, ami_port=link.port)) as daemon,
+    ):
+        daemon.configure("survey", enabled=False)
+        daemon.start()
+        began = time.monotonic()
+        talking = rig.call("sales")
+        rig.driver.wait_for(event("BridgeEnter", Uniqueid=talking.uniqueid))
+        daemon.until(lambda: daemon.metric("cc_bridge_talks_in_progress", queue="sales") == 1)
+        rig.agent("bob", "never")
+        waiting = rig.call("sales")
+        daemon.until(lambda: daemon.metric("cc_bridge_callers_waiting", queue="sales") == 1)
+        before = counters(daemon)
+        link.ahead = step
+        daemon.until(lambda: [gap["reason"] for gap in daemon.rows("gaps")] == ["clock_step"])
+        assert daemon.metric("cc_bridge_longest_current_wait_seconds", queue="sales") < 60
+        assert daemon.metric("cc_bridge_talks_in_progress", queue="sales") == 1
+        rig.agent_hangs_up("alice")
+        waiting.hang_up()
+        (talk,) = daemon.wait_for_rows("talks")
+        visits = daemon.wait_for_rows("queue_visits", 2)
+        daemon.wait_for_rows("calls", 2)
+        lasted = time.monotonic() - began
+        assert (talk["agent"], talk["ended_by"], bool(talk["partial"])) == ("Alice", "agent", True)
+        assert 0 < talk["talk_seconds"] < lasted
+        assert {visit["outcome"] for visit in visits} == {"answered", "abandoned"}
+        assert all(0 < visit["wait_seconds"] < lasted for visit in visits)
+        assert all(0 <= ring["ring_seconds"] < lasted for ring in daemon.rows("rings"))
+        assert all(0 <= call["wait_seconds"] < lasted for call in daemon.rows("calls"))
+        after = counters(daemon)
+        assert [key for key, value in before.items() if after[key] < value] == []
+        # The next call is observed as if nothing had been.
+        rig.agent("bob", "answer")
+        caller = rig.call("sales")
+        rig.driver.wait_for(event("BridgeEnter", Uniqueid=caller.uniqueid))
+        daemon.until(lambda: daemon.metric("cc_bridge_talks_in_progress", queue="sales") == 1)
+        caller.hang_up()
+        talk = daemon.wait_for_rows("talks", 2)[1]
+        assert not talk["partial"]
+        assert len(daemon.rows("gaps")) == 1
+        assert daemon.stop() == 0
+        intervals = daemon.rows("agent_intervals")
+        assert all(row["started_at"] < row["ended_at"] for row in intervals)
+        assert all(row["seconds"] < time.monotonic() - began + 60 for row in intervals)
+
+
+def counters(daemon):
+    """Return the samples of the daemon's counters and histograms."""
+    families = text_string_to_metric_families(daemon.get("/metrics")[1])
+    return {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in families
+        if family.type in ("counter", "histogram") and family.name.startswith("cc_bridge")
+        for sample in family.samples
+    }

@@ -61,7 +61,9 @@ class AmiListener(DaemonService):
         self._record = pipeline.record
         self._on_snapshot: list[Callable[[], None]] = []
         self._gap: Gap | None = None  # the open gap, whose end is not known yet
+        self.link.on_clock_set = self._clock_set
         self._last_event_at = 0.0
+        self._last_stamp = 0.0  # instant of the last event of this session
         self._dropped = 0  # number of messages that the link had dropped at the last tick
         self._ticked_at = self._next_check = self._next_watermark = 0.0
         self._compared = False  # True once the restored state has been compared with a snapshot
@@ -106,6 +108,7 @@ class AmiListener(DaemonService):
         self._record(self.tracker.resync(PbxSnapshot.of(items, taken_at)))
         self._compared = True
         self._last_event_at = taken_at
+        self._last_stamp = 0.0
         if self._gap is not None and self.link.started_at > self._gap.started_at - 1:
             self._gap = replace(self._gap, reason=GapReason.PBX_RESTARTED)
         self._end_gap(taken_at)
@@ -117,7 +120,8 @@ class AmiListener(DaemonService):
         """Apply one AMI event to the tracker, and record the calls, visits and talks that it completes."""
         typed = read(event, self.link.pbx_now)
         if typed is not None:
-            self._last_event_at = typed.at
+            self.link.note_instant(typed.at, self._last_stamp)
+            self._last_event_at = self._last_stamp = typed.at
             completed = self.tracker.apply(typed)
             if completed:
                 self._record(completed)
@@ -159,6 +163,7 @@ class AmiListener(DaemonService):
             return
         now = self.link.pbx_now()
         self._record(self.tracker.tick(now))
+        self._record(self.tracker.take_clock_steps())
         if self.link.counts.dropped > self._dropped:
             # The content of a dropped message is unknown. The next snapshot shows the state of the PBX.
             self._dropped = self.link.counts.dropped
@@ -201,6 +206,18 @@ class AmiListener(DaemonService):
             timeouts=AmiTimeouts(ping_every=ami.ping_interval_seconds, answer=ami.response_timeout_seconds),
             pauses=ReconnectPolicy(longest=ami.reconnect_max_seconds),
         )
+
+    def _clock_set(self, seconds: float) -> None:
+        """Move the tracker's open state and all instants, because the PBX's clock was set by `seconds`."""
+        self._record(self.tracker.clock_set(seconds))
+        self._record(self.tracker.take_clock_steps())
+        self._last_event_at += seconds
+        self._last_stamp += seconds
+        self._ticked_at += seconds
+        self._next_check += seconds
+        self._next_watermark += seconds
+        if self._gap is not None:
+            self._gap = replace(self._gap, started_at=self._gap.started_at + seconds)
 
     def _snapshot_taken(self) -> None:
         for callback in self._on_snapshot:

@@ -58,7 +58,7 @@ class WallboardPublisher(DaemonService):
             lambda: self.config.wallboard.max_listeners,
             lambda: self._publish(self._made_at + 1 <= clock.seconds()),
             clock,
-            first_id=round(clock.seconds() * 1000),
+            first_id=round(context.now() * 1000),
         )
         self._unobserved_since: float | None = link.pbx_now()
         self._board: Board | None = None  # the last published board
