@@ -26,6 +26,8 @@ from cc_bridge.surveys.hangup_outliers import HangupOutliers
 
 __all__ = ["DigestCollector", "FollowUpCollector", "QueueCollector", "RenderedFamily", "StateCollector"]
 
+# The gauges of live state, which have series only while the PBX is observed.
+_OBSERVED = ("callers_waiting", "longest_current_wait_seconds", "talks_in_progress", "queue_members")
 _MEMBER_STATES = [state for state in AgentState if state is not AgentState.LOGGED_OUT]
 # The reasons, as `agi/server.py` names them. Their series exist at 0 from the start.
 _REFUSED = dict.fromkeys(("busy", "invalid_header", "header_timeout", "stopping"), 0)
@@ -173,6 +175,12 @@ class StateCollector(Collector):
         return _read(name, self._pbx, values)
 
     def _calls(self) -> Iterator[Metric]:
+        yield self._family("unexpected_call_events", {(): self._tracker.unexpected})
+        if not self._link.up:
+            # Nobody knows who waits and talks now. Without a series no alert fires on calls that have ended.
+            for name in _OBSERVED:
+                yield self._family(name, {})
+            return
         tracker, now = self._tracker, self._link.pbx_now()
         waiting: dict[tuple[str, ...], float] = {(queue,): 0 for queue in tracker.queues}
         oldest = dict(waiting)
@@ -193,7 +201,6 @@ class StateCollector(Collector):
         yield self._family("longest_current_wait_seconds", oldest)
         yield self._family("talks_in_progress", talks)
         yield self._family("queue_members", members)
-        yield self._family("unexpected_call_events", {(): tracker.unexpected})
 
     def _ami(self) -> Iterator[Metric]:
         link, counts = self._link, self._link.counts

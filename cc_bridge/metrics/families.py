@@ -38,6 +38,7 @@ SIZES: Mapping[str, str] = {
 
 
 # Bucket bounds in seconds. Each bound adds one series for each queue and histogram.
+_NO_SERIES = "no series while the PBX is not observed"
 _WAIT_BOUNDS = (5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0, 1800.0)
 _TALK_BOUNDS = (15.0, 30.0, 60.0, 120.0, 180.0, 300.0, 600.0, 900.0, 1800.0, 3600.0)
 _HOUR = 3600.0
@@ -164,13 +165,18 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             bounds=_WAIT_BOUNDS,
         ),
         MetricFamily(
-            "callers_waiting", "gauge", "Callers waiting in the queue now.", "callers", ("queue",), "queues"
+            "callers_waiting",
+            "gauge",
+            f"Callers waiting in the queue now; {_NO_SERIES}.",
+            "callers",
+            ("queue",),
+            "queues",
         ),
         MetricFamily(
             "longest_current_wait_seconds",
             "gauge",
             "Wait time so far of the caller who has waited longest in the queue (largest now - entered_at);"
-            " 0 if no caller waits.",
+            f" 0 if no caller waits; {_NO_SERIES}.",
             "seconds",
             ("queue",),
             "queues",
@@ -223,7 +229,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "talks_in_progress",
             "gauge",
-            "Talks of the queue's callers with agents that are in progress now.",
+            f"Talks of the queue's callers with agents that are in progress now; {_NO_SERIES}.",
             "talks",
             ("queue",),
             "queues",
@@ -231,7 +237,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "queue_members",
             "gauge",
-            "Members of the queue by current state; an agent counts in each of their queues.",
+            f"Members of the queue by current state; an agent counts in each of their queues; {_NO_SERIES}.",
             "agents",
             ("queue", "state"),
             "queues * 6",

@@ -156,6 +156,19 @@ def test_live_gauges_are_computed_when_asked(metrics):
     assert got["cc_bridge_queue_members", "sales", "available"] == 0
 
 
+def test_live_gauges_have_no_series_while_the_pbx_is_not_observed(metrics):
+    tracker, link = Tracker("pbx", ["sales"]), Link()
+    metrics.watch(tracker, link, Store(), Agi())
+    tracker.apply(Joined(970, "1.1", "1.1", "sales", 1, "", "", ""))
+    link.up = False
+    live = ("callers_waiting", "longest_current_wait_seconds", "talks_in_progress", "queue_members")
+    assert [
+        key for key in samples(metrics) if key[0].startswith(tuple(f"cc_bridge_{name}" for name in live))
+    ] == []
+    link.up = True
+    assert samples(metrics)["cc_bridge_callers_waiting", "sales"] == 1
+
+
 def test_the_state_of_link_storage_and_surveys(metrics):
     metrics.watch(Tracker("pbx"), Link(), Store(), Agi())
     got = samples(metrics)
