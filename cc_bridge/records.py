@@ -262,7 +262,7 @@ class AgentInterval:
     state: AgentState
     started_at: float
     ended_at: float
-    reason: str  # of a pause, otherwise empty
+    reason: str  # of a pause; do_not_disturb if the agent was unreachable for that; otherwise empty
     queue: str  # of the talk before a wrap-up, otherwise empty
     flagged: bool  # the wrap-up was ended at agents.max_wrap_up_seconds
 

@@ -1,9 +1,9 @@
 """The PBX's clock, as answers to pings and the instants of events show it.
 
 A steady clock measures this: Twisted's reactor, which the daemon sets to the monotonic clock. So a change of
-this machine's clock does not matter. The difference of the two clocks lies between two limits: an answer was
-written after its ping was sent, and before the answer was received. If the limits of two answers exclude each
-other, the PBX's clock was set in between. This is certain even if this process stood still for a minute.
+this machine's clock does not matter. The difference of the two clocks has two limits: an answer was written
+after its ping was sent, and before the answer was received. If the limits of two answers exclude each other,
+the PBX's clock was set in between. This is certain even if this process stood still for a minute.
 """
 
 __all__ = ["PbxClock"]

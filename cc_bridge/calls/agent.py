@@ -16,7 +16,7 @@ from typing import NamedTuple
 from cc_bridge.calls.events import MemberSeen
 from cc_bridge.records import AgentState
 
-__all__ = ["Agent", "Condition", "WrapUp"]
+__all__ = ["BUSY", "DO_NOT_DISTURB", "Agent", "Condition", "WrapUp"]
 
 
 _S = AgentState
@@ -33,6 +33,12 @@ _DEVICES: dict[int, AgentState] = {
     7: _S.TALKING,
     8: _S.TALKING,
 }
+# Asterisk's device state "busy".
+BUSY = 3
+# The status of a phone that is busy without a channel: its user has set it so. Asterisk has no such number.
+DO_NOT_DISTURB = -3
+_REASON = "do_not_disturb"
+
 # The busiest of an agent's phones determines the device state of the agent; busiest first.
 _BUSIEST = (_S.TALKING, _S.RINGING, _S.AVAILABLE, _S.UNREACHABLE)
 
@@ -44,7 +50,7 @@ _DIRECTLY_SECONDS = 5.0
 class Condition(NamedTuple):
     """The state of one agent, with the reason of a pause or the queue of a wrap-up.
 
-    reason: the reason of the pause; empty unless the agent is paused
+    reason: the reason of the pause; do_not_disturb if the agent is unreachable for that reason; else empty
     queue: the queue of the talk before the wrap-up; empty unless the agent is in wrap-up
     """
 
@@ -62,12 +68,14 @@ class Membership(NamedTuple):
 
     status: the phone's device state, as Asterisk's number
     wrap_up: the wrapuptime that is set for this queue member, in seconds; 0 if none is set
+    paused_at: start of the pause, in UTC seconds since the epoch; 0 if not paused or not known
     """
 
     status: int
     paused: bool
     reason: str  # of the pause; can be of an earlier pause if not paused
     wrap_up: int
+    paused_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -75,6 +83,7 @@ class AgentPhone:
     """An agent's phone: one interface, its device state, and its membership in each queue that calls it."""
 
     device: AgentState = _S.UNREACHABLE
+    do_not_disturb: bool = False
     queues: dict[str, Membership] = field(default_factory=dict)
 
 
@@ -120,6 +129,7 @@ class Agent:
 
     name: the queue member name
     since: start of the current interval, in UTC seconds since the epoch
+    seen_at: instant of the first report about the agent; 0 if the clock was set since
     shown: the state in the current interval, with the reason of a pause or the queue of a wrap-up
     lines: the agent's phones, by interface
     talks, rings: number of open talks and of open rings
@@ -133,6 +143,7 @@ class Agent:
     talks: int = 0
     rings: int = 0
     wrap_up: WrapUp | None = None
+    seen_at: float = 0.0
     _last_membership: Membership | None = None
 
     def update_membership(self, member: MemberSeen) -> bool:
@@ -141,7 +152,8 @@ class Agent:
         Return True if the report differs from the same queue's last report about this phone. The device state
         of the phone is set only if it differs between the two reports.
         """
-        said = Membership(member.status, member.paused, member.reason, member.wrap_up)
+        paused_at = member.paused_at if member.paused else 0.0
+        said = Membership(member.status, member.paused, member.reason, member.wrap_up, paused_at)
         if said == self._last_membership:
             said = self._last_membership  # saves memory: many queues report the same
         self._last_membership = said
@@ -152,6 +164,7 @@ class Agent:
         line.queues[sys.intern(member.queue)] = said
         if before is None or before.status != said.status:
             line.device = _DEVICES.get(said.status, _S.UNREACHABLE)
+            line.do_not_disturb = said.status == DO_NOT_DISTURB
         return before != said
 
     def remove_membership(self, queue: str, interface: str) -> None:
@@ -165,6 +178,15 @@ class Agent:
             del self.lines[interface]
         if not self.lines:
             self.wrap_up = None  # after a new login Asterisk calls the agent without waiting
+
+    def stop_ringing(self) -> None:
+        """Set the phones that still count as ringing to available, because the last ring has ended.
+
+        No queue reports the end if the member was deleted from a realtime queue meanwhile (22.10).
+        """
+        for line in self.lines.values():
+            if line.device is _S.RINGING:
+                line.device = _S.AVAILABLE
 
     def serves(self, queue: str, interface: str) -> bool:
         """Return whether a queue calls the agent at this interface."""
@@ -194,6 +216,13 @@ class Agent:
                 reason = reason or membership.reason
         return reason
 
+    def shown_since(self) -> float:
+        """Return the start of the agent's state, also if the state is a pause that started unobserved."""
+        if self.shown.state is not _S.PAUSED or self.since != self.seen_at:
+            return self.since
+        starts = [each.paused_at for line in self.lines.values() for each in line.queues.values()]
+        return min(max(starts), self.since) if all(starts) else self.since
+
     def own_wrap_up(self, queue: str) -> int:
         """Return the wrapuptime that is set for the agent as a member of a queue, in seconds.
 
@@ -218,6 +247,8 @@ class Agent:
                 break
         if state is _S.PAUSED:
             return Condition(state, reason=self.pause() or "")
+        if state is _S.UNREACHABLE and any(line.do_not_disturb for line in self.lines.values()):
+            return Condition(state, reason=_REASON)
         if state is _S.WRAP_UP and self.wrap_up is not None:
             return Condition(state, queue=self.wrap_up.queue)
         return _PLAIN[state]

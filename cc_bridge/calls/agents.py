@@ -109,6 +109,8 @@ class Agents:
         agent = self._known(name, at)
         if agent is not None:
             agent.rings = max(0, agent.rings - 1)
+            if not agent.rings:
+                agent.stop_ringing()
             self._update_state(agent, at)
         return self._take_done()
 
@@ -171,6 +173,7 @@ class Agents:
         for agent in self._agents.values():
             self._close(agent, before)
             agent.since = max(agent.since, before) + seconds
+            agent.seen_at = 0.0
             if agent.wrap_up is not None:
                 agent.wrap_up = agent.wrap_up.moved(seconds)
         self.changed.update(self._agents)
@@ -185,7 +188,7 @@ class Agents:
         started.
         """
         agent = self._agents.get(name)
-        return None if agent is None else (agent.shown.state, agent.since)
+        return None if agent is None else (agent.shown.state, agent.shown_since())
 
     def checkpoint(self, name: str) -> AgentCheckpoint | None:
         """Return the checkpoint of the current interval of the agent `name`.
@@ -249,7 +252,7 @@ class Agents:
         """Add or update a membership, and create the agent if the name is new."""
         agent = self._known(member.name, at)
         if agent is None:
-            agent = self._agents[member.name] = Agent(member.name, at)
+            agent = self._agents[member.name] = Agent(member.name, at, seen_at=at)
         if not agent.serves(member.queue, member.interface):
             # A reload of queues.conf renames a member without an event; the old name must not stay.
             self._remove_membership(member.queue, member.interface, at)

@@ -185,6 +185,7 @@ def _member(h: EventHeaders, at: float) -> MemberSeen:
         h["Paused"] == "1",
         h.get("PausedReason", ""),
         int(h.get("Wrapuptime") or 0),
+        float(h.get("LastPause") or 0),
     )
 
 
@@ -248,7 +249,7 @@ def _reader(
     return _EventReader(tuple(always.split()), tuple(maybe.split()), make)
 
 
-_MEMBER = _reader(_member, "Queue Interface MemberName Status Paused", "PausedReason Wrapuptime")
+_MEMBER = _reader(_member, "Queue Interface MemberName Status Paused", "PausedReason Wrapuptime LastPause")
 
 _READERS: dict[str, _EventReader] = {
     "Newchannel": _reader(

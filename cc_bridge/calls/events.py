@@ -301,6 +301,7 @@ class MemberSeen(NamedTuple):
     name: the member name
     status: the phone's device state, as Asterisk's number
     reason: the reason of the pause; without a pause it can be the reason of an earlier pause
+    paused_at: start of the pause, in whole UTC seconds; without a pause it can be that of an earlier pause
     """
 
     at: float
@@ -311,6 +312,7 @@ class MemberSeen(NamedTuple):
     paused: bool
     reason: str
     wrap_up: int  # the member's own wrapuptime in seconds (Asterisk 16.3 and later); 0 if unset
+    paused_at: float = 0.0  # 0: never paused, or not known
 
 
 class MemberGone(NamedTuple):

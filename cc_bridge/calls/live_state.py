@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from cc_bridge.calls import events as ev
+from cc_bridge.calls.agent import BUSY, DO_NOT_DISTURB
 from cc_bridge.calls.agents import Agents
-from cc_bridge.calls.channels_and_bridges import Channels
+from cc_bridge.calls.channels_and_bridges import Channels, device_of
 from cc_bridge.calls.clock_steps import move_instants
 from cc_bridge.calls.customer_legs import CustomerLeg
-from cc_bridge.calls.direct_calls import Contexts, DirectCalls, agent_at
+from cc_bridge.calls.direct_calls import Contexts, DirectCalls, agent_at, is_local
 from cc_bridge.calls.open_calls import Calls
 from cc_bridge.calls.open_talk import OpenTalk
 from cc_bridge.calls.queue_names import QueueNames
@@ -82,6 +83,23 @@ class LiveState:
         """Start a talk, and set its agent's state to talking."""
         self.talks.begin(talk, at)
         self.completed += self.agents.talk_began(talk.member, at)
+
+    def with_do_not_disturb(self, member: ev.MemberSeen) -> ev.MemberSeen:
+        """Return a queue member; the status is `DO_NOT_DISTURB` if the phone is busy without a channel.
+
+        The phone of a member such as `Local/1001@from-queue/n` is known by its extension. A member that is
+        no phone (`Agent/`) is returned as it is.
+        """
+        if member.status != BUSY or member.interface.startswith("Agent/"):
+            return member
+        phone = member.interface
+        if is_local(phone):
+            phone = "/" + phone.partition("/")[2].partition("@")[0]
+        on_a_call = any(
+            device_of(channel.name).endswith(phone) and not is_local(channel.name)
+            for channel in self.channels.all()
+        )
+        return member if on_a_call else member._replace(status=DO_NOT_DISTURB)
 
     def name_at(self, device: str) -> str:
         """Return the member name of the agent at the phone `device`.

@@ -179,7 +179,8 @@ class Tracker:
         if self._snapshot_diff.apply(snapshot, fresh=fresh, gone_at=gone_at) or fresh:
             self.state.touched.update(self.calls.ids())
         self._register_customers()
-        self.state.completed += self.agents.resync(snapshot.members, now)
+        members = map(self.state.with_do_not_disturb, snapshot.members)
+        self.state.completed += self.agents.resync(members, now)
         return self.state.take_completed()
 
     @property
@@ -481,7 +482,7 @@ class Tracker:
         """
         self.visits.queues.add(event.queue)
         self.members[event.queue, event.interface] = event
-        self.state.completed += self.agents.member_seen(event)
+        self.state.completed += self.agents.member_seen(self.state.with_do_not_disturb(event))
 
     def _member_gone(self, event: ev.MemberGone) -> None:
         """Remove a queue member, and update the agent's state (QueueMemberRemoved)."""

@@ -294,7 +294,7 @@ agent_intervals = _table(
     _instant("started_at", "Start of the state", key=True),
     _instant("ended_at", "End of the state"),
     _seconds("seconds", "ended_at - started_at"),
-    _text("reason", _NAME, "Reason of a pause, else empty"),
+    _text("reason", _NAME, "Reason of a pause; do_not_disturb if unreachable for that reason; else empty"),
     _text("queue", _NAME, "Queue of the talk before a wrap-up, else empty"),
     Column(
         "flagged", Boolean, nullable=False, comment="True for a wrap-up that was ended at its maximum length"

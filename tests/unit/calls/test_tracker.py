@@ -748,3 +748,66 @@ def test_a_channel_that_ends_is_no_longer_written_down(calls):
     assert kept(calls)[CALL].call.channels == [CALLER, AGENT]
     calls.hear(ChannelEnded(2, AGENT, 16))
     assert kept(calls)[CALL].call.channels == [CALLER]
+
+
+# Agents' phones
+
+
+def busy(at, status=3, interface="PJSIP/alice", **fields):
+    return MemberSeen(at, "sales", interface, "Alice", status, paused=False, reason="", wrap_up=0)._replace(
+        **fields
+    )
+
+
+@pytest.mark.parametrize(
+    ("interface", "channel"),
+    [
+        ("PJSIP/alice", "PJSIP/alice-0000001a"),
+        ("Local/1001@from-queue/n", "PJSIP/1001-0000001a"),
+        ("SIP/1001", "SIP/1001-0000001a"),
+    ],
+)
+def test_a_busy_phone_without_a_channel_is_set_to_do_not_disturb(calls, interface, channel):
+    agents = calls.tracker.agents
+    calls.hear(busy(1, 1, interface), busy(2, 3, interface))
+    assert agents.state_of("Alice") == (AgentState.UNREACHABLE, 2)
+    assert agents.counts() == {("sales", AgentState.UNREACHABLE): 1}
+    assert agents.checkpoint("Alice").reason == "do_not_disturb"
+    calls.hear(busy(3, 1, interface))
+    assert agents.state_of("Alice") == (AgentState.AVAILABLE, 3)
+    (interval,) = [each for each in calls.of(AgentInterval) if each.started_at == 2]
+    assert (interval.state, interval.reason) == (AgentState.UNREACHABLE, "do_not_disturb")
+    # With device_state_busy_at=1 a phone on a call is busy too.
+    calls.hear(ChannelStarted(4, "9.1", "9.1", "agents", "s", "", "", "", channel), busy(5, 3, interface))
+    assert agents.state_of("Alice") == (AgentState.TALKING, 5)
+
+
+def test_another_phone_s_channel_does_not_make_a_busy_phone_talk(calls):
+    calls.hear(busy(1, 1), ChannelStarted(2, "9.1", "9.1", "agents", "s", "", "", "", "PJSIP/bob-1"), busy(3))
+    assert calls.tracker.agents.state_of("Alice") == (AgentState.UNREACHABLE, 3)
+
+
+def test_a_snapshot_shows_do_not_disturb(calls):
+    calls.tracker.resync(snapshot(5, members=[busy(5)], channels={}))
+    assert calls.tracker.agents.state_of("Alice") == (AgentState.UNREACHABLE, 5)
+
+
+def test_a_pause_that_began_before_the_daemon_is_shown_from_its_start(calls):
+    agents = calls.tracker.agents
+    paused = busy(1000, 1, paused=True, reason="lunch", paused_at=400)
+    calls.tracker.resync(snapshot(1000, members=[paused, paused._replace(queue="support", paused_at=500)]))
+    assert agents.state_of("Alice") == (AgentState.PAUSED, 500)  # in every queue
+    calls.hear(paused._replace(at=1100, paused=False, queue="sales"))
+    (interval,) = calls.of(AgentInterval)
+    assert (interval.started_at, interval.ended_at) == (1000, 1100)  # only what was observed counts
+    calls.hear(paused._replace(at=1200, paused_at=1200))
+    assert agents.state_of("Alice") == (AgentState.PAUSED, 1200)
+
+
+def test_a_realtime_member_that_is_deleted_while_ringing_does_not_ring_on(calls):
+    calls.hear(
+        busy(0, 1), joined(0), Called(1, CALLER, CALLER, "sales", "PJSIP/alice", "Alice", AGENT), busy(1.1, 6)
+    )
+    assert calls.tracker.agents.state_of("Alice")[0] is AgentState.RINGING
+    calls.hear(DialEnded(5, AGENT, "NOANSWER"), ChannelEnded(5, AGENT, 16, CALLER))
+    assert calls.tracker.agents.state_of("Alice") == (AgentState.AVAILABLE, 5)

@@ -52,7 +52,7 @@ ALTER TABLE talks
 ALTER TABLE agent_intervals
     MODIFY started_at DATETIME(6) NOT NULL COMMENT 'Start of the state, UTC',
     MODIFY ended_at DATETIME(6) NOT NULL COMMENT 'End of the state, UTC',
-    MODIFY reason VARCHAR(128) NOT NULL COMMENT 'Reason of a pause, else empty',
+    MODIFY reason VARCHAR(128) NOT NULL COMMENT 'Reason of a pause; do_not_disturb if unreachable for that reason; else empty',
     MODIFY queue VARCHAR(128) NOT NULL COMMENT 'Queue of the talk before a wrap-up, else empty',
     MODIFY flagged BOOL NOT NULL COMMENT 'True for a wrap-up that was ended at its maximum length',
     COMMENT = 'One period of one agent in one state, across all queues of the agent';

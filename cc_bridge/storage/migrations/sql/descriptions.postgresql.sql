@@ -90,7 +90,7 @@ COMMENT ON COLUMN agent_intervals.started_at IS 'Start of the state, UTC';
 
 COMMENT ON COLUMN agent_intervals.ended_at IS 'End of the state, UTC';
 
-COMMENT ON COLUMN agent_intervals.reason IS 'Reason of a pause, else empty';
+COMMENT ON COLUMN agent_intervals.reason IS 'Reason of a pause; do_not_disturb if unreachable for that reason; else empty';
 
 COMMENT ON COLUMN agent_intervals.queue IS 'Queue of the talk before a wrap-up, else empty';
 
