@@ -253,9 +253,14 @@ class AmiClient(Protocol):
             self.clock_offset = stamp - (sent + received) / 2
             self.on_pong(stamp, sent, received)
 
-        def silent(failure: Failure) -> None:
-            """Close the connection, because Asterisk did not answer a ping."""
-            failure.trap(AmiError)
-            self.close(failure.getErrorMessage())
+        def failed(failure: Failure) -> None:
+            """Close the connection, unless Asterisk refused the ping.
 
-        return self.action("Ping").addCallback(pong).addErrback(silent)
+            During `core restart gracefully` Asterisk refuses every action, and sends events until the last
+            call has ended.
+            """
+            failure.trap(AmiError)
+            if not failure.check(AmiRefused):
+                self.close(failure.getErrorMessage())
+
+        return self.action("Ping").addCallback(pong).addErrback(failed)

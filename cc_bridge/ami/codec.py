@@ -36,6 +36,7 @@ _EVENT = b"Event: "
 _RESPONSE = b"Response: "
 _PRIVILEGE = b"Privilege: "
 _END = b"\r\n\r\n"
+_ODD_END = b"\r\n\nEvent: "  # the end of a message as some modules write it, and the next event
 _ANY_END = re.compile(rb"\n\r?\n")
 
 
@@ -197,7 +198,9 @@ class Codec:
         # A split at CRLF CRLF takes a third of the time of a split that allows a bare \n. Two actions of
         # 22.10 end a line with a bare \n (Agents, CoreShowChannelMap); their messages are split again.
         blocks = text.split(_END)
-        if _ANY_END.search(blocks[-1]):
+        if _ODD_END in text:
+            blocks = [part for block in blocks for part in _ANY_END.split(block)]
+        elif _ANY_END.search(blocks[-1]):
             blocks += _ANY_END.split(blocks.pop())
         rest = blocks.pop()
         if self._skip_to_end and blocks:

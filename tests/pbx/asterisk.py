@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 import subprocess
+import threading
 import tempfile
 import time
 from collections.abc import Mapping
@@ -114,6 +115,15 @@ class Asterisk:
             self._process.kill()
             self._process.wait(STOP_SECONDS)
 
+    def shut_down_gracefully(self) -> None:
+        """Let it end with its last call; it refuses all actions until then."""
+        console = self._console("core stop gracefully")  # it returns when Asterisk has ended
+        threading.Thread(target=subprocess.run, args=(console,), kwargs={"capture_output": True}).start()
+
+    def _console(self, line: str) -> list[str]:
+        conf = str(self._inside / "etc" / "asterisk.conf")
+        return ["chroot", str(self._root), "asterisk", "-C", conf, "-rx", line]
+
     def stop(self) -> None:
         """Stop it, politely first, and leave nothing behind."""
         if self._driver:
@@ -123,11 +133,10 @@ class Asterisk:
         shutil.rmtree(self._home, ignore_errors=True)
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
-        conf = str(self._inside / "etc" / "asterisk.conf")
-        console = ["chroot", str(self._root), "asterisk", "-C", conf, "-rx", "core stop now"]
-
         def ask() -> None:
-            subprocess.run(console, capture_output=True, timeout=STOP_SECONDS, check=False)
+            subprocess.run(
+                self._console("core stop now"), capture_output=True, timeout=STOP_SECONDS, check=False
+            )
 
         for way in (ask, process.terminate, process.kill):
             try:

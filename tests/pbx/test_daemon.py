@@ -128,6 +128,24 @@ def test_asterisk_killed_in_mid_call_leaves_a_gap_and_no_call(rig, daemon):
     assert daemon.metric("cc_bridge_talk_seconds_count") == 0
 
 
+def test_a_pbx_that_shuts_down_gracefully_is_observed_until_the_last_call_ends(rig, daemon):
+    caller = rig.call("sales")
+    rig.driver.wait_for(event("BridgeEnter", Uniqueid=caller.uniqueid))
+    daemon.until(lambda: daemon.metric("cc_bridge_talks_in_progress", queue="sales") == 1)
+    answers = daemon.metric("cc_bridge_ami_messages_total", kind="parsed")
+    rig.pbx.shut_down_gracefully()
+    # Pings are refused now, one every 1.5 s.
+    daemon.until(lambda: daemon.metric("cc_bridge_ami_messages_total", kind="parsed") > answers + 4)
+    assert daemon.metric("cc_bridge_ami_up") == 1
+    rig.agent_hangs_up("alice")
+    (talk,) = daemon.wait_for_rows("talks")
+    assert (talk["agent"], talk["ended_by"], bool(talk["partial"])) == ("Alice", "agent", False)
+    daemon.until(lambda: daemon.metric("cc_bridge_ami_up") == 0)
+    rig.restart()
+    (gap,) = daemon.wait_for_rows("gaps")
+    assert (gap["reason"], gap["calls_affected"]) == ("pbx_restarted", 0)
+
+
 @pytest.mark.parametrize("step", [-3600, 3600, -1])
 def test_the_clock_of_the_pbx_is_set_in_mid_calls(rig, tmp_path, step):
     with (

@@ -34,6 +34,9 @@ _WATERMARK_SECONDS = 5.0
 # Seconds between two comparisons with Asterisk's lists, and until a comparison with differences is repeated.
 _CHECK_SECONDS = 60.0
 _CONFIRM_SECONDS = 3.0
+# The first and the longest pause, in seconds, between two gaps because of dropped messages.
+_DROP_PAUSE_SECONDS = 5.0
+_LONGEST_DROP_PAUSE_SECONDS = 600.0
 
 
 class AmiListener(DaemonService):
@@ -65,6 +68,7 @@ class AmiListener(DaemonService):
         self._last_event_at = 0.0
         self._last_stamp = 0.0  # instant of the last event of this session
         self._dropped = 0  # number of messages that the link had dropped at the last tick
+        self._drop_pause, self._next_drop_gap = _DROP_PAUSE_SECONDS, 0.0
         self._ticked_at = self._next_check = self._next_watermark = 0.0
         self._compared = False  # True once the restored state has been compared with a snapshot
         if observed_until is not None:
@@ -85,12 +89,19 @@ class AmiListener(DaemonService):
         self.link.start()
 
     def stop(self) -> None:
-        """Record the end of observation, and close the AMI link."""
+        """Record the end of observation, and close the AMI link.
+
+        A gap that is still open is recorded too. If the link is down, the next daemon starts its gap at the
+        same instant, and replaces the record.
+        """
         if self.link.up:
             until = self._known_until()
             self._record(self.tracker.observation_lost(until))
             self._record_watermark(until)
+            self._end_gap(until)
             self._begin_gap(GapReason.DAEMON_DOWN, until)
+        else:
+            self._end_gap(self.link.pbx_now())
         self.link.stop()
 
     # -- ami.service.Listener
@@ -165,10 +176,7 @@ class AmiListener(DaemonService):
         self._record(self.tracker.tick(now))
         self._record(self.tracker.take_clock_steps())
         if self.link.counts.dropped > self._dropped:
-            # The content of a dropped message is unknown. The next snapshot shows the state of the PBX.
-            self._dropped = self.link.counts.dropped
-            self._begin_gap(GapReason.MESSAGE_DROPPED, self._ticked_at)
-            self._next_check = now
+            self._message_dropped(now)
         if now >= self._next_check:
             self._next_check = now + _CHECK_SECONDS
             self.link.check()
@@ -207,6 +215,22 @@ class AmiListener(DaemonService):
             pauses=ReconnectPolicy(longest=ami.reconnect_max_seconds),
         )
 
+    def _message_dropped(self, now: float) -> None:
+        """Start a gap, and request a snapshot: the content of a dropped message is not known.
+
+        A module of Asterisk can send malformed messages all the time. The pause before the next such gap
+        therefore doubles, and the check of each minute shows what the messages in between changed.
+        """
+        self._dropped = self.link.counts.dropped
+        if now < self._next_drop_gap:
+            return
+        if now > self._next_drop_gap + self._drop_pause:
+            self._drop_pause = _DROP_PAUSE_SECONDS
+        self._next_drop_gap = now + self._drop_pause
+        self._drop_pause = min(2 * self._drop_pause, _LONGEST_DROP_PAUSE_SECONDS)
+        self._begin_gap(GapReason.MESSAGE_DROPPED, self._ticked_at)
+        self._next_check = now
+
     def _clock_set(self, seconds: float) -> None:
         """Move the tracker's open state and all instants, because the PBX's clock was set by `seconds`."""
         self._record(self.tracker.clock_set(seconds))
@@ -216,6 +240,7 @@ class AmiListener(DaemonService):
         self._ticked_at += seconds
         self._next_check += seconds
         self._next_watermark += seconds
+        self._next_drop_gap += seconds
         if self._gap is not None:
             self._gap = replace(self._gap, started_at=self._gap.started_at + seconds)
 

@@ -117,6 +117,20 @@ def test_a_ping_without_an_answer_drops_the_link(asterisk):
     assert asterisk.lost == ["Asterisk did not answer Ping in 10 s"]
 
 
+def test_a_refused_ping_keeps_the_link(asterisk):
+    """`core restart gracefully` refuses all actions until the last call has ended."""
+    asterisk.login()
+    for _ in range(20):
+        for ping in asterisk.sent():
+            asterisk.answers(ping, "Message: Asterisk is shutting down", response="Error")
+        asterisk.clock.advance(1.5)
+    assert not asterisk.transport.aborted
+    asterisk.client.dataReceived(EVENT)
+    assert [event.name for event in asterisk.events] == ["Reload"]
+    asterisk.clock.advance(10)  # silence is still the end
+    assert asterisk.transport.aborted
+
+
 def test_a_port_without_a_banner_is_dropped(asterisk):
     asterisk.client.dataReceived(b"SSH-2.0-OpenSSH_9.2\r\n")
     asterisk.clock.advance(10)

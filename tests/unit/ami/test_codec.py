@@ -163,6 +163,21 @@ def test_cut_and_whole_events_are_read_alike(path):
     assert cut.counts == whole.counts
 
 
+UNWANTED = b"Event: RTCPSent\r\nPrivilege: reporting,all\r\nFrom: x"
+WANTED_ONE = b"Event: Hangup\r\nPrivilege: call,all\r\nUniqueid: %d.0\r\nLinkedid: 1.0\r\nCause: 16"
+
+
+@pytest.mark.parametrize("first", [UNWANTED, WANTED_ONE % 1])
+@pytest.mark.parametrize("wanted", [None, WANTED], ids=["whole", "cut"])
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_an_event_that_ends_with_cr_lf_lf_takes_no_other_with_it(first, wanted, size):
+    codec = Codec(wanted)
+    data = first + b"\r\n\n" + WANTED_ONE % 2 + b"\r\n\n" + WANTED_ONE % 3 + b"\r\n\r\n" + PONG
+    messages = [each for n in range(0, len(data), size) for each in codec.feed(data[n : n + size])]
+    assert [each.headers.get("Uniqueid") for each in messages][-3:] == ["2.0", "3.0", None]
+    assert (codec.counts.received, codec.counts.dropped) == (4, 0)
+
+
 def test_list_items_are_wanted_wherever_their_action_id_stands():
     """QueueStatus puts it last, CoreShowChannels second (16.28, 22.10)."""
     first = b"Event: CoreShowChannel\r\nActionID: 5\r\nChannel: PJSIP/a-1\r\n\r\n"

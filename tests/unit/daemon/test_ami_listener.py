@@ -1,0 +1,128 @@
+"""The listener between a link that says what a test wants, and a pipeline that writes down its records."""
+
+import pytest
+from twisted.internet.testing import MemoryReactorClock
+
+from cc_bridge.ami.codec import MessageCounts
+from cc_bridge.calls.pbx_snapshot import SeenQueue
+from cc_bridge.daemon.services.ami_listener import AmiListener
+from cc_bridge.records import Gap, GapReason, ObservationWatermark
+from support.service_context import context
+
+T = 1_795_000_000.0
+
+
+class Link:
+    """An AMI link whose PBX has the time of a test's clock."""
+
+    def __init__(self, clock):
+        self.up, self.started_at, self.synced_until = False, 0.0, 0.0
+        self.counts = MessageCounts()
+        self.checks = 0
+        self.pbx_now = clock.seconds
+
+    def check(self):
+        self.checks += 1
+
+    def stop(self):
+        pass
+
+    def note_instant(self, at, earlier):
+        pass
+
+
+class Pipeline:
+    def __init__(self):
+        self.records = []
+
+    def record(self, records):
+        self.records += records
+
+    def add_open_records(self, records):
+        pass
+
+    def of(self, kind):
+        return [record for record in self.records if isinstance(record, kind)]
+
+
+class Story:
+    """A listener of a PBX, second by second."""
+
+    def __init__(self, observed_until=None):
+        self.clock = MemoryReactorClock()
+        self.clock.advance(T)
+        self.pipeline = Pipeline()
+        self.listener = AmiListener(context(clock=self.clock), self.pipeline, observed_until)
+        self.link = self.listener.link = Link(self.clock)
+
+    def up(self):
+        self.link.up = True
+        self.listener.ami_up([SeenQueue("sales")], self.clock.seconds())
+        return self
+
+    def seconds(self, n, dropped=0):
+        """Let time pass, with so many dropped messages a second; each requested snapshot comes at once."""
+        for _ in range(n):
+            self.clock.advance(1)
+            self.link.counts.malformed += dropped
+            before = self.link.checks
+            self.listener.tick()
+            if self.link.checks > before:
+                self.listener.ami_checked([SeenQueue("sales")], self.link.pbx_now())
+        return self
+
+    def gaps(self):
+        return [(gap.reason, gap.started_at - T, gap.ended_at - T) for gap in self.pipeline.of(Gap)]
+
+
+def test_a_dropped_message_is_a_gap_until_the_next_snapshot():
+    story = Story().up().seconds(10).seconds(1, dropped=1).seconds(10)
+    assert story.gaps() == [(GapReason.MESSAGE_DROPPED, 10, 11)]
+
+
+def test_malformed_messages_all_the_time_are_few_gaps_and_few_snapshots():
+    story = Story().up().seconds(3600, dropped=1)
+    assert len(story.gaps()) < 15
+    assert story.link.checks < 60 + 15
+    story.seconds(1300)  # quiet
+    before = len(story.gaps())
+    story.seconds(1, dropped=1).seconds(10)
+    assert len(story.gaps()) == before + 1
+
+
+@pytest.mark.parametrize(("observed_until", "reason"), [(T - 60, "daemon_down"), (None, None)])
+def test_a_gap_that_is_open_at_the_stop_is_recorded(observed_until, reason):
+    story = Story(observed_until).seconds(10)
+    story.listener.stop()
+    assert story.gaps() == ([(reason, -60, 10)] if reason else [])
+
+
+def test_a_lost_link_at_the_stop_is_a_gap():
+    story = Story().up().seconds(10)
+    story.link.up = False
+    story.listener.ami_down("cut", story.clock.seconds())
+    story.seconds(5)
+    story.listener.stop()
+    assert story.gaps() == [(GapReason.LINK_LOST, 10, 15)]
+    assert [mark.observed_until - T for mark in story.pipeline.of(ObservationWatermark)][-1] == 10
+
+
+def test_after_a_dropped_message_the_stop_ends_the_gap():
+    story = Story().up().seconds(10)
+    story.clock.advance(1)
+    story.link.counts.malformed += 1
+    story.listener.tick()  # its snapshot does not come any more
+    story.link.synced_until = T + 11
+    story.listener.stop()
+    assert story.gaps() == [(GapReason.MESSAGE_DROPPED, 10, 11)]
+
+
+def test_a_step_of_the_clock_does_not_stop_the_checks():
+    story = Story().up().seconds(61)
+    before = story.link.checks
+    now = -3600.0
+    story.link.pbx_now = lambda: story.clock.seconds() + now
+    story.listener._clock_set(now)
+    story.seconds(125)
+    assert story.link.checks == before + 2
+    assert [gap.reason for gap in story.pipeline.of(Gap)] == [GapReason.CLOCK_STEP]
