@@ -8,8 +8,8 @@ import re
 import shutil
 import socket
 import subprocess
-import threading
 import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
