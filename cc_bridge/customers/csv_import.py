@@ -4,8 +4,8 @@ The table is read line by line. A first line such as `sep=;` names the separator
 comma, a semicolon or a tab, whichever is most frequent in the header line.
 
 Spreadsheets may add a byte order mark, use the digits of another script, drop the first 0 of a number, or
-write the number as 9120000015.0. All of these are accepted. A cell that does not hold exactly one certain
-number is a fault: 9.12E+09, two numbers, or a number with an extension.
+write the number as 9120000015.0. All of these are accepted. A cell is faulty if it does not hold exactly one
+complete number: 9.12E+09, two numbers, or a number with an extension.
 """
 
 import csv
@@ -62,7 +62,7 @@ class CsvFault:
 
 
 def read(lines: Iterable[bytes]) -> Iterator[CsvLine | CsvFault]:
-    """Yield each line of the table that is not empty, as a valid or a faulty line.
+    """Yield each line of the table below the header, as a valid or a faulty line; empty lines are left out.
 
     Raise NotATable if the file as a whole cannot be read as a table.
     """
@@ -119,7 +119,10 @@ def _line(line: int, cells: list[str], places: list[int]) -> CsvLine | CsvFault:
 
 
 def _without_fraction(number: str) -> str:
-    """Return 9120000015 for 9120000015.0, as a spreadsheet may write a number; other texts unchanged."""
+    """Return a number without the fraction that a spreadsheet may add: 9120000015 for 9120000015.0.
+
+    A text without such a fraction is returned unchanged.
+    """
     decimal = _WHOLE_DECIMAL.fullmatch(_plain(number))
     return decimal[1] or decimal[2] if decimal else number
 

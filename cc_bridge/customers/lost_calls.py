@@ -110,22 +110,24 @@ class LostCall:
 
 @dataclass(frozen=True, slots=True)
 class RepeatCalls:
-    """One contact of a caller with a group of queues, and the start of the next contact with this group.
+    """One episode of a caller with a group of queues, and the start of the caller's next episode with it.
 
-    If the caller calls again less than RECONNECT_SECONDS after the end of a contact, this call continues the
-    same contact. Instants are UTC seconds since the epoch.
+    All visits of one call to the group are one episode. A visit that starts less than RECONNECT_SECONDS after
+    the end of an episode belongs to this episode too. Instants are UTC seconds since the epoch.
     """
 
     caller_key: str
     group: str
     entered_at: float
     ended_at: float
-    next_at: float | None  # start of the caller's next contact; None: no later contact
+    next_at: float | None  # start of the caller's next episode; None: no later episode
 
     def within(self, seconds: float, now: float) -> bool | None:
-        """Return whether the caller called again within `seconds` after the end of the contact.
+        """Return whether the caller's next episode started within `seconds` after the end of this one.
 
-        None means that this time has not passed yet at `now`, so the contact does not count.
+        An episode is the visits of a caller to a group of queues in one call, or in calls that follow each
+        other immediately. None means that the time has not passed yet at `now`, so that the episode must not
+        be counted.
         """
         if self.ended_at + seconds > now:
             return None
@@ -135,9 +137,9 @@ class RepeatCalls:
 def lost_calls(contacts: Iterable[Contact], now: float, window: float = RECALL_SECONDS) -> Iterator[LostCall]:
     """Yield the lost calls of one caller with their results at the instant `now`.
 
-    `contacts` are all contacts of the caller. `now` is in UTC seconds since the epoch. `window` is a time in
-    seconds: the result says that a later answered call reached the caller only if this call follows within
-    `window` after the loss.
+    `contacts` are all contacts of the caller. `now` is in UTC seconds since the epoch. The result of a lost
+    call says whether a later call reached the caller. A later call counts only if it was answered within
+    `window` seconds after the loss.
     """
     calls = _by(sorted(contacts, key=lambda each: each.entered_at), lambda each: each.call)
     answered = sorted(
@@ -176,11 +178,11 @@ def _managed(first: Contact | None, decided: bool) -> LostCallStatus:
 
 
 def repeat_calls(contacts: Iterable[Contact], group: Callable[[str], str]) -> Iterator[RepeatCalls]:
-    """Yield one RepeatCalls for each contact of one caller with a group of queues.
+    """Yield one RepeatCalls for each episode of one caller with a group of queues.
 
-    `contacts` are the queue visits and talks of this caller; those without a queue are ignored. `group`
-    returns the group to which a queue belongs. All visits of one call to a group are one contact. If the
-    caller calls the group again less than RECONNECT_SECONDS later, this call continues the same contact.
+    `contacts` are the queue visits and talks of this caller; talks without a queue are ignored. `group`
+    returns the group to which a queue belongs. All visits of one call to a group are one episode. A visit
+    that starts less than RECONNECT_SECONDS after the end of an episode belongs to this episode too.
     """
     visits = sorted((each for each in contacts if each.queue), key=lambda each: each.entered_at)
     for of_group in _by(visits, lambda each: group(each.queue)):

@@ -4,10 +4,10 @@ One number can be written as 0912..., +98 912... or, by a spreadsheet, 912... Go
 recognises these forms as one number. It also knows the forms in which a network sends the number. A number
 with and without its country code is recognised as one only if the region is known.
 
-The stored keys are made by `privacy.caller_keys.normalise` without this library, for two reasons. Its tables
-change every two weeks, but a key must stay the same for years, or opt-outs are lost. The library also accepts
-letters as digits, and takes the extension 201 for a foreign number. Its cost is low: 51 us for 16 numbers,
-and 1.4 MB.
+The stored keys are made by `privacy.caller_keys.normalise` without this library, for two reasons. The
+library's tables change every two weeks, but a key must stay the same for years, or opt-outs are lost. The
+library also accepts letters as digits, and takes the extension 201 for a foreign number. It costs 51 us for
+16 numbers, and 1.4 MB.
 """
 
 from collections.abc import Iterable

@@ -83,7 +83,7 @@ def plain(digest: Digest, wording: Localization, owner: str, file: str) -> str:
 
 
 def _said(digest: Digest, wording: Localization, owner: str, file: str) -> dict[str, Any]:
-    """Return the template variables shared by the HTML and the plain-text body, already localized."""
+    """Return the values for the templates of the HTML and the plain-text body, in the reader's language."""
     brief = digest.brief
     ask = brief.ask
     return {

@@ -5,7 +5,7 @@ client.
 
 Note: if the connection fails while or after the text of the mail is sent, the server may have accepted the
 mail. The outcome is then UNCLEAR, and the mail must not be sent again. `send` calls `on_text` before it sends
-the text. So the caller of `send` can store that the mail may have been sent.
+the text, so that the program can store that the mail may have been sent.
 """
 
 import contextlib

@@ -1,1 +1,1 @@
-"""KPIs: their catalogue, the service level, question kinds, and survey scores with intervals. Pure."""
+"""KPIs: catalogue, service level, question kinds, and survey scores with confidence intervals. Pure."""

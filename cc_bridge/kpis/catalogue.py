@@ -324,7 +324,7 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         Kpi(
             "delivery_gap_in_time",
             "Delivery gap of promptness: the share of visits answered in time, minus the share of satisfied"
-            " callers of the same queue and time span, with the n of both",
+            " callers of the same queue and time span, with both sample sizes",
             "service_level_no_short - csat",
             "%",
             "queue_visits.wait_seconds, queue_visits.outcome, answers.value",

@@ -4,8 +4,8 @@
 different thresholds are counted one by one, and their counts are added.
 
 A visit is in time if its wait is at most the queue's threshold, as in app_queue (Asterisk 22) and in a
-histogram. A short abandon has a wait less than the limit; with a limit of 0 there are none. Waits are rounded
-to the microsecond, as in the database, so that live and stored values agree.
+histogram. A short abandon is an abandoned visit with a wait less than a limit; the limit 0 gives none. Waits
+are rounded to the microsecond, as in the database, so that live and stored values agree.
 
 Note: Asterisk's ServicelevelPerf2 resembles the definition called `removed`. But Asterisk counts whole
 seconds. It also counts callers as abandoned who timed out or were not let in.
@@ -133,9 +133,9 @@ _SHARES: Mapping[ServiceLevelDefinition, Callable[[VisitCounts], tuple[int, int]
 
 
 def from_counts(counts: VisitCounts, definition: ServiceLevelDefinition = DEFAULT) -> Share | None:
-    """Return the service level by one definition.
+    """Return the service level by one definition; None if the definition counts none of the visits.
 
-    Return None if the definition counts none of the visits, because without data 100 % would be wrong.
+    Without visits, any percentage would be wrong.
     """
     numerator, n = _SHARES[definition](counts)
     return Share(numerator, n) if n else None

@@ -56,8 +56,8 @@ Values = Mapping[tuple[str, ...], float]
 def _read(name: str, pbx: str, values: Values) -> Metric:
     """Return the gauge or counter called `name`, with one series for each entry of `values`.
 
-    A key of `values` is a series' label values without the label `pbx`. All series have the parameter `pbx`
-    as the value of this label.
+    A key of `values` is a series' label values without the label `pbx`. This label has the value `pbx` in all
+    series.
     """
     known = BY_NAME[name]
     family = Family(known.kind, f"{PREFIX}{name}", known.help, pbx, *known.labels)

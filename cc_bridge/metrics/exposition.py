@@ -55,7 +55,7 @@ class Counter(Family):
         self._values: dict[str, float] = {}
 
     def init_series(self, *values: object) -> None:
-        """Create the series with these label values at 0; a series that exists already keeps its value."""
+        """Create the series with these label values and the value 0; a series that exists keeps its value."""
         self._values.setdefault(self._series(*values), 0)
 
     def inc(self, *values: object, by: float = 1) -> None:
@@ -85,7 +85,10 @@ class Histogram(Family):
         self._sums: dict[str, float] = {}
 
     def init_series(self, *values: object) -> str:
-        """Create the series with these label values at 0, if it is new; return its labels as text."""
+        """Create the series with these label values, without observations, if it is new.
+
+        Return the labels of the series as text.
+        """
         series = self._series(*values)
         if series not in self._sums:
             self._buckets[series] = [0] * len(self._heads)

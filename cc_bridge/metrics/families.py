@@ -92,9 +92,9 @@ class MetricFamily:
     def initial_labels(self) -> Iterator[Labels]:
         """Yield the label values of each series that exists with the value 0 from the start.
 
-        They are the combinations of the label values in `initial`. The name of a queue is not known in
-        advance, so the caller adds the value of the label `queue`. Raise KeyError if another label of the
-        metric is not in `initial`.
+        They are the combinations of the label values in `initial`. The label `queue` is left out, because the
+        names of queues are not known in advance. Raise KeyError if another label of the metric is not in
+        `initial`.
         """
         return product(*(self.initial[label] for label in self.labels if label != "queue"))
 
@@ -229,7 +229,8 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "talks_in_progress",
             "gauge",
-            f"Talks of the queue's callers with agents that are in progress now; {_NO_SERIES}.",
+            "Talks that are in progress now between callers of the queue and agents;"
+            f" {_NO_SERIES}.",
             "talks",
             ("queue",),
             "queues",
@@ -387,8 +388,8 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "pbx_clock_offset_seconds",
             "gauge",
-            "Seconds by which the PBX's clock is ahead of this machine's: PBX time in the response to a Ping"
-            " - local time at half the round trip.",
+            "Seconds by which the PBX's clock is ahead of this machine's clock: PBX time in the response to a"
+            " Ping - local time at half the round trip.",
             "seconds",
         ),
         _kpi(
@@ -501,7 +502,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "storage_failures",
             "counter",
-            "Attempts to write records to disk that failed.",
+            "Failed attempts to write records to disk.",
             "attempts",
             use="detection of disk failures that end before an alert fires",
         ),
@@ -521,7 +522,8 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "journal_limit_bytes",
             "gauge",
-            "Size limit of the journal; when it is reached, only survey ratings are stored.",
+            "Size limit of the journal; when it is reached, only survey answers, survey attempts and opt-outs"
+            " are stored.",
             "bytes",
         ),
         MetricFamily(
@@ -553,7 +555,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "journal_forward_failures",
             "counter",
-            "Attempts to forward records to the database server that failed.",
+            "Failed attempts to forward records to the database server.",
             "attempts",
             use="detection of server failures that end before an alert fires",
         ),

@@ -79,7 +79,7 @@ class LinkState(Protocol):
 
     @property
     def clock_offset(self) -> float:
-        """The seconds by which the PBX's clock is ahead of this machine's."""
+        """The seconds by which the PBX's clock is ahead of this machine's clock; negative if it is behind."""
 
     def pbx_now(self) -> float:
         """Return the current time by the PBX's clock, in UTC seconds since the epoch."""

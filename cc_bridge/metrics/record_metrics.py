@@ -123,7 +123,7 @@ class RecordMetrics:
                 instrument.init_series(*labels)
 
     def init_queue(self, queue: str, threshold: float, questions: Iterable[Question] = ()) -> None:
-        """Create the series of a queue at 0, including the series for the questions of its survey.
+        """Create the series of a queue with the value 0, including the series for its survey questions.
 
         `threshold` is the queue's service level threshold in seconds. A series with an agent as label is not
         created here; the agent's first talk creates it.

@@ -146,15 +146,15 @@ class Report:
 
 
 def count(value: float) -> Figure:
-    """Return a number as a figure that has neither n nor an interval."""
+    """Return a number as a figure that has neither a sample size (n) nor an interval."""
     return Figure(value)
 
 
 def ratio(part: float, whole: float, n: int | None = None) -> Cell:
     """Return `part` of `whole` in per cent, without an interval; None if `whole` is 0.
 
-    Use it for a share that needs no interval, such as a share of time. `n`, if given, is stored in the
-    figure.
+    Use it for a share that needs no interval, such as a share of time. `n`, if given, is the sample size of
+    the figure.
     """
     return Figure(100 * part / whole, n) if whole else None
 

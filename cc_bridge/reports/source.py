@@ -141,10 +141,10 @@ class AttemptCount:
 class RatedBy:
     """The number of ratings for one `value` (1 to 5), one `factor` and one `key`.
 
-    A factor is a property of the rated call: the wait band, the number of talks (`agents_spoken`), the hour
-    of the answer, or the queue. `key` says which band, number, hour or queue it is. Each rating is counted
-    once for each factor. If the rated call is not stored, its wait band is -1 and its number of talks is 0.
-    The number 3 means three talks or more.
+    A factor is a property of the rated call: the wait band (a range of wait times, such as 20 to 60 seconds),
+    the number of talks (`agents_spoken`), the hour of the answer, or the queue. `key` says which band,
+    number, hour or queue it is. Each rating is counted once for each factor. If the rated call is not stored,
+    its wait band is -1 and its number of talks is 0. The number 3 means three talks or more.
     """
 
     factor: Dimension | str

@@ -4,8 +4,9 @@ An agent can subtract their own answers from an average. So an average is shown 
 At least `minimum` answers rate other agents. These answers rate at least four agents. No agent has more than
 half of them.
 
-The average includes the agent's own answers, so all agents see the same average. It is shown without n. It is
-rounded, because that hides a single answer: a mean to tenths, any other score to a whole number.
+The average includes the agent's own answers, so all agents see the same average. It is shown without the
+number of answers. It is rounded, because that hides a single answer: a mean to tenths, any other score to a
+whole number.
 
 Note: an agent who reads today's average twice could compute the new answers from the difference. So the
 average covers only days that have ended (`ended_days`).

@@ -28,5 +28,5 @@ class Database:
         return DatabaseReadPool(self.engine, limit, name, self._reactor)
 
     def close(self) -> None:
-        """Close all connections that are not in use."""
+        """Close all connections that are not in use. A connection in use closes after its read has ended."""
         self.engine.dispose()

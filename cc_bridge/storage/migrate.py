@@ -177,7 +177,8 @@ def _alone(engine: Engine) -> Generator[None]:
     """Hold a lock while the schema changes, so that only one process at a time changes it.
 
     The lock uses a separate connection, because it must outlast the transaction of the schema change. SQLite
-    needs no lock. Raises StorageError if another process holds the lock on MariaDB for 25 s.
+    needs no lock. If another process holds the lock, PostgreSQL waits without a limit. On MariaDB,
+    StorageError is raised after 25 s.
     """
     if engine.dialect.name == "sqlite":
         yield

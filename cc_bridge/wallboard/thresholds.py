@@ -21,10 +21,10 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """The two limits of one figure, `warning` and `critical`, which decide its severity.
+    """The two limits of a wallboard figure, which becomes a warning at `warning` and critical at `critical`.
 
-    If `critical` is at least `warning`, higher values are worse: a figure has the severity if it is at least
-    the limit. Otherwise lower values are worse: a figure has the severity if it is below the limit.
+    If `critical` is at least `warning`, higher values are worse: a limit is reached by values at or above it.
+    Otherwise lower values are worse: a limit is reached by values below it.
     """
 
     warning: float

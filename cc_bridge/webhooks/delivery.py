@@ -263,11 +263,11 @@ class WebhookDeliveries:
     def _read(
         self, now: float, rooms: Mapping[str, tuple[int, int]], thorough: bool
     ) -> tuple[Mapping[str, int], list[PendingEvent]]:
-        """Return the number of dead events that were deleted, by endpoint, and the events to send now.
+        """Return the number of deleted dead events by endpoint, and the events to send now.
 
         This runs in a thread. `rooms` is the result of `_room`. If `thorough` is True, the events in the
-        outbox are also counted for the metrics. Only the first and then every 30th such call tidies the
-        outbox, which deletes dead events.
+        outbox are also counted for the metrics. The first thorough call, and then every 30th, also deletes
+        old and surplus events. Other calls delete nothing.
         """
         dropped: Mapping[str, int] = {}
         if thorough:

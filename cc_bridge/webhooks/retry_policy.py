@@ -106,7 +106,10 @@ class ReceiverHealth:
     def after(self, reply: WebhookReply, now: float, rules: RetryPolicy, random: float) -> "ReceiverHealth":
         """Return the endpoint's health after this reply.
 
-        `now` is UTC seconds since the epoch. `random` (0 to 1) varies the pause.
+        An accepted event or the HTTP status 410 (Gone) ends the series of failures. Any other reply is one
+        more failure. A pause follows the third and each later consecutive failure, and any failure whose
+        reply asks for a pause (Retry-After). `now` is UTC seconds since the epoch. `random` (0 to 1) varies
+        the length of the pause.
         """
         if reply.taken or reply.status == _GONE:  # with status 410, too, the endpoint is reachable
             return ReceiverHealth()

@@ -66,7 +66,10 @@ def _tiles(report: Report, wording: Localization) -> Iterator[dict[str, str]]:
 
 
 def in_words(table: ReportTable, wording: Localization) -> dict[str, Any]:
-    """Return a table as the values for the HTML template: texts, figures with n and interval, and charts."""
+    """Return a table as the values for the HTML template: headings, rows of figures, totals and charts.
+
+    A figure is a text, with its interval and its sample size (n) if it has them.
+    """
     return {
         "title": wording.text("tables", table.name),
         "charts": charts(table, wording),

@@ -124,7 +124,10 @@ class Localization:
     # -- numbers
 
     def value(self, unit: Unit, value: float) -> str:
-        """Return a number as text in its unit, such as `12.5 %` or `1:05`, without n and interval."""
+        """Return a number as text in its unit, such as `12.5 %` or `1:05`.
+
+        The sample size and the confidence interval are not included.
+        """
         if unit is Unit.SECONDS:
             text = _minutes(value)
         elif unit is Unit.TIME:
@@ -153,7 +156,7 @@ class Localization:
         return self.value(unit, cell.value)
 
     def details(self, unit: Unit, cell: Cell) -> str:
-        """Return the interval and n of a figure as text; empty if it has neither."""
+        """Return the interval and the sample size (n) of a figure as text; empty if it has neither."""
         if cell is None:
             return ""
         parts = []
@@ -165,7 +168,7 @@ class Localization:
         return ", ".join(parts)
 
     def full(self, unit: Unit, cell: Cell) -> str:
-        """Return the text of a figure, followed by its interval and n in brackets if it has them."""
+        """Return the text of a figure; if it has an interval or a sample size, they follow in brackets."""
         details = self.details(unit, cell)
         return self.cell(unit, cell) + (f" ({details})" if details else "")
 

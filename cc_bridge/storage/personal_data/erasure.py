@@ -88,8 +88,9 @@ def erase(
 ) -> ErasureResult:
     """Erase a person from a database and from the records that wait in this machine's journal.
 
-    `opt_out_key` is the hashed key under which the person's opt-out is kept. Pass an empty text if there is
-    no secret for the hash, and None to keep no opt-out. `progress` gets the number of rows of each batch.
+    `journal` is None if this machine has no journal. `opt_out_key` is the hashed key under which the person's
+    opt-out is kept. Pass an empty text if there is no secret for the hash, and None to keep no opt-out.
+    `recordings` is the folder of the spoken comments. `progress` gets the number of rows of each batch.
 
     Raises CallerOptedOut if an opt-out must be kept but `opt_out_key` is empty. Raises StorageError for a
     recording that this process may not remove. In both cases no row was changed.
@@ -170,9 +171,11 @@ def _erase_rows(
 
 
 def _deleted(traces: SubjectData) -> Iterator[tuple[Table[Any], list[Any], Any]]:
-    """Yield (table, conditions, DELETE statement) for the follow-ups about the person.
+    """Yield (table, SQL conditions, DELETE statement) for the follow-ups about a person.
 
-    A follow-up about another caller is not deleted, even if the text of its outcome mentions the person.
+    `traces` has the places in the database where the person was found. The conditions select the rows to
+    delete. A follow-up about another caller is not deleted, even if the text of its outcome mentions the
+    person.
     """
     named = [column.in_(traces.values[column]) for column in (follow_ups.c.caller_key, follow_ups.c.number)]
     for theirs in (*traces.own(follow_ups), *named):
@@ -204,11 +207,12 @@ def _erase_others(engine: Engine, person: DataSubject, erased: ErasureResult) ->
 def _erase_journal(
     journal: Engine, person: DataSubject, opt_out_key: str | None, erased: ErasureResult
 ) -> None:
-    """Erase a person from a journal, and add the numbers of changed rows to `erased`.
+    """Erase a person from a journal, and add the numbers of changed and deleted rows to `erased`.
 
-    An entry of a journal is a table row in JSON. Entries that wait for the server, that were forwarded
-    recently, and that the server rejected are all erased. An opt-out is kept under the hashed key
-    `opt_out_key`; it is deleted if `opt_out_key` is empty or None.
+    An entry of a journal is a table row in JSON. All entries are searched: those that wait for the server,
+    those that were forwarded recently, and those that the server rejected. Entries with the person's CRM data
+    or opt-in are deleted. An opt-out is kept under the hashed key `opt_out_key`; it is deleted if
+    `opt_out_key` is empty or None. All other rows stay, without the person.
     """
     with journal.begin() as connection:
         for table, entry, left in list(other_rows(connection, person)):

@@ -149,8 +149,8 @@ def customer_keys(connection: Connection, person: DataSubject) -> list[str]:
 def someones_attempts(traces: SubjectData, connection: Connection) -> Iterator[ColumnElement[bool]]:
     """Yield SQL conditions for the answers that a person gave in surveys.
 
-    Several conditions may be needed, because one holds only a limited number of ids. An answer of the person
-    matches at least one of them.
+    `traces` is the result of `find` for this person. Several conditions may be needed, because one holds only
+    a limited number of ids. An answer of the person matches at least one of them.
     """
     keyed = survey_attempts.c.caller_key.in_(traces.values[survey_attempts.c.caller_key])
     for where in (keyed, *traces.own(survey_attempts)):

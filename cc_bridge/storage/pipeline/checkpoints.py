@@ -61,7 +61,7 @@ def part(rows: Sequence[tuple[Any, dict[str, Any]]]) -> RowsAndCheckpoints:
 
 
 def keep(connection: Connection, states: CheckpointStates) -> None:
-    """Write checkpoints into an SQL database; one with an empty state deletes the stored checkpoint."""
+    """Write checkpoints into an SQL database; a checkpoint with an empty state deletes the stored one."""
     still_open = [row for row in states.values() if row["state"]]
     over = [
         {f"the_{name}": value for name, value in zip(_KEY, key, strict=True)}
@@ -75,7 +75,7 @@ def keep(connection: Connection, states: CheckpointStates) -> None:
 
 
 def keep_in_journal(connection: sqlite3.Connection, states: CheckpointStates) -> None:
-    """Write checkpoints into a journal; one with an empty state deletes the stored checkpoint."""
+    """Write checkpoints into a journal; a checkpoint with an empty state deletes the stored one."""
     still_open = [(json.dumps(key), row["state"]) for key, row in states.items() if row["state"]]
     over = [(json.dumps(key),) for key, row in states.items() if not row["state"]]
     connection.executemany("INSERT OR REPLACE INTO open_state VALUES (?, ?)", still_open)

@@ -3,9 +3,9 @@
 Every few seconds a daemon stores a watermark: the instant until which its PBX was observed. Two daemons with
 one PBX name overwrite each other's rows, and a daemon that starts would continue the open calls of the other.
 
-A stored watermark later than the last one of this process comes from another daemon. An earlier one proves
-nothing: an import of a journal may have written it. After a failed batch it is unknown which watermark was
-stored, so the next check is skipped.
+If the stored watermark is later than the last one of this process, another daemon wrote it. An earlier one
+proves nothing: an import of a journal may have written it. After a failed batch it is unknown which watermark
+was stored, so the next check is skipped.
 
 The check is an UPDATE that changes no value. It makes SQLite take the write lock first, because a transaction
 that has already read cannot wait for this lock.
@@ -43,10 +43,11 @@ class DuplicateWriterCheck:
         self._last.clear()
 
     def check(self, connection: Connection, rows: Iterable[tuple[Table[Any], Mapping[str, Any]]]) -> None:
-        """Log a warning, once for each PBX, if another daemon has stored a later watermark for it.
+        """Log a warning, once for each PBX, if another daemon has stored a watermark of the PBX.
 
-        A watermark is the instant until which a PBX was observed. `rows` is the batch that is to be written.
-        Call this method within the transaction of the batch, before the rows are written.
+        A watermark is the instant until which a PBX was observed. If the stored watermark is later than the
+        one that this process wrote last, another daemon has stored it. `rows` is the batch that is to be
+        written. Call this method within the transaction of the batch, before the rows are written.
         """
         marks = {row["pbx"]: row["observed_until"] for table, row in rows if table is observation_watermarks}
         for pbx in self._last.keys() & marks.keys() - self._reported:

@@ -162,6 +162,6 @@ class Forwarder:
         except Exception as error:  # a stopped reactor must not end the thread with an error
             _log.error(
                 "the forwarder cannot report to the reactor that it has stopped: {error!r}; code that waits"
-                " for its end is not notified",
+                " until the forwarder has stopped is not notified",
                 error=error,
             )

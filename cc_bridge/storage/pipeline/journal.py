@@ -1,15 +1,15 @@
 """The journal: an SQLite file on local disk that holds records until the database server has stored them.
 
-The writer appends entries in order; the forwarder copies them to the server and acknowledges them. With an
-SQLite database there is no journal.
+The writer appends entries in order; the forwarder copies them to the server. An SQLite database needs no
+journal.
 
-Forwarded entries stay for two minutes. They are sent again after a lost connection, because a server that
-crashes or fails over may lose its last confirmed commits.
+Forwarded entries stay for two minutes, or less if the journal is full. They are sent again after a lost
+connection, because a server that crashes may lose its last confirmed commits.
 
-An entry is a table row in JSON. The server fills in columns that were added later. A migration that renames
-or drops a column needs a new journal format, with an upgrade in `journal_schema.py`.
+An entry is a table row in JSON. The server fills columns that are newer than the entry with defaults. A
+migration that renames or drops a column needs a new journal format, with an upgrade in `journal_schema.py`.
 
-The tables `observation_watermarks` and `open_state` let a daemon start without the server and are not
+The tables `observation_watermarks` and `open_state` let a daemon start without the server; they are not
 forwarded. The table `outbox` holds events for webhooks.
 """
 

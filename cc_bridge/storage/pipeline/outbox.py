@@ -199,7 +199,8 @@ def local_file(url: str, journal: Path) -> Path:
 class OutboxFile:
     """A file with an outbox. Each method makes one read or one update, and any thread may call it.
 
-    The methods raise sqlite3.Error. A file that does not exist counts as an empty outbox.
+    The methods raise sqlite3.Error if the file cannot be read or written. A file that does not exist counts
+    as an empty outbox.
     """
 
     def __init__(self, file: Path) -> None:
@@ -276,8 +277,9 @@ class OutboxFile:
     def retry(self, event_id: str | None, now: float) -> int:
         """Make one undelivered event due now, or all undelivered events if `event_id` is None.
 
-        The count of attempts starts at 0 again, and a dead event becomes pending. Return the number of events
-        that were changed.
+        An event of several endpoints becomes due for each endpoint that has not accepted it. The count of
+        attempts starts at 0 again, and a dead event becomes pending. Return the number of changed rows: one
+        for each event and endpoint.
         """
         which = "" if event_id is None else " AND event_id = :event_id"
         with self._transaction() as connection:

@@ -33,9 +33,10 @@ class OutcomeCount:
 
 
 def ratings_by_queue(connection: Connection, since: float, kind: str = "csat") -> list[QueueRating]:
-    """Return the number and mean of the answers of one question kind, for each queue of a rated talk.
+    """Return, for each queue, the number and mean of the answers that rate its talks.
 
-    Answers at `since` or later count; `since` is in UTC seconds since the epoch.
+    Only answers to questions of the kind `kind`, given at `since` or later, are counted. `since` is in UTC
+    seconds since the epoch.
     """
     same_attempt = (answers.c.pbx == survey_attempts.c.pbx) & (
         answers.c.attempt_id == survey_attempts.c.attempt_id

@@ -2,10 +2,10 @@
 
 The queries run every few seconds, so each one uses an index and a short time span.
 
-SQLite has no statistics about the number of rows. It would read all rows of a PBX, because it assumes that
-they are fewer than the rows of ten minutes. To group by call, it would read the whole table in the order of
-an index. Therefore PBX and call are written in a form that fits no index (`without_index`), so that SQLite
-uses the index of the time.
+SQLite has no statistics about its tables. It assumes that one PBX has fewer rows than the last ten minutes,
+so it would read all rows of the PBX. To group by call, it would read the whole table in the order of an
+index. Therefore PBX and call are written in a form that fits no index (`without_index`), so that SQLite uses
+the index of the time.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping

@@ -48,9 +48,10 @@ class FollowUpPolicy:
 
 @dataclass(slots=True)
 class SweepResult:
-    """The result of one sweep: the follow-ups that it opened, linked to a call, or found closed.
+    """The result of one sweep: how many follow-ups it opened and linked to a call, and which were closed.
 
-    `counts` has the numbers of unclosed follow-ups by owner.
+    `closed` has the follow-ups whose closing the sweep has reported to webhooks. `counts` has the numbers of
+    unclosed follow-ups by owner.
     """
 
     opened: Counter[str] = field(default_factory=Counter)  # by reason
@@ -77,11 +78,12 @@ class FollowUpSweep:
         self._stopping = stopping
 
     def run_once(self, since: float, now: float, result: SweepResult, *, link: bool = True) -> None:
-        """Run one sweep: open follow-ups for new facts, link calls to them, notify webhooks, and count.
+        """Run one sweep: open and link follow-ups, notify webhooks, and count the unclosed follow-ups.
 
-        A fact is an answer or a visit; it is new if its instant is `since` or later. `result` is updated
-        after each step, so that it is right even if a later step fails. `link=False` links no calls. Instants
-        are UTC seconds since the epoch.
+        A follow-up is opened for a new fact. A fact is an answer or a visit; it is new if its instant is
+        `since` or later. A follow-up is linked to the next answered call of its customer; `link=False` skips
+        this step. `result` is updated after each step, so that it is right even if a later step fails.
+        Instants are UTC seconds since the epoch.
         """
         self._open(since, result)
         if link:

@@ -3,8 +3,8 @@
 A span is read in parts of 28 days, and for each part only callers with a lost call are read. In 28 days such
 callers are few; in a year they would be nearly all callers.
 
-The result of a lost call is known a day later. So two more days are read with each part: one for that result,
-and one for callers who still waited at the end of the part.
+The result of a lost call is known a day after the call. So two more days are read with each part: one day for
+the results, and one day for callers who still waited at the end of the part.
 """
 
 from collections.abc import Collection, Iterator

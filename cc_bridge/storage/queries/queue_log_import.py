@@ -1,8 +1,8 @@
 """Queries for the comparison with Asterisk's queue_log, and for the import of visits and talks from it.
 
-An imported row must never replace an observed one. The times of the two agree to the second at best, so their
-keys differ. Therefore a visit in queue_log is skipped if an observed visit of the same channel and queue
-overlaps it.
+An imported row must never replace an observed one. The times in an imported row and in an observed row of the
+same visit agree to the second at best, so the keys of the two rows differ. Therefore a visit in queue_log is
+skipped if an observed visit of the same channel and queue overlaps it.
 
 A second import of the same queue_log gives a visit the same key as before, and writes the same row again. A
 visit whose start was only computed from the wait may get another key; it is skipped.

@@ -104,8 +104,8 @@ def read_table(
 def _columns(table: Table) -> list[Column[Any]]:
     """Return the columns of a queue_log table that are read, whatever the case of their names.
 
-    The five fixed columns come first, then data1 to data5 as far as they exist, or the single column `data`.
-    Raises StorageError if a column is missing.
+    The columns time, callid, queuename, agent and event come first. Then come data1 to data5 as far as they
+    exist, or the single column `data`. Raises StorageError if a column is missing.
     """
     found = {column.name.lower(): column for column in table.c}
     missing = [name for name in _COLUMNS if name not in found]

@@ -53,7 +53,8 @@ def called_since(connection: Connection, since: float) -> dict[str, float]:
 def definitions(connection: Connection) -> list[SurveyDefinition]:
     """Return all stored survey definitions, one for each version of each survey on each PBX.
 
-    If a version was loaded with different contents, its first content is returned.
+    If different contents were loaded under one version number, the definition has the content that was loaded
+    first.
     """
     columns = [surveys.c[field.name] for field in fields(SurveyDefinition)]
     return [SurveyDefinition(*row) for row in connection.execute(select(*columns))]

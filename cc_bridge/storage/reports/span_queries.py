@@ -1,8 +1,8 @@
 """The common part of all report queries: their time span, their grouping, and the reading of rows.
 
-PostgreSQL treats two parameters as two different expressions. So an expression with a parameter in SELECT
-would not match the same expression in GROUP BY. Therefore a subquery computes the values to group by, and the
-outer query groups by their names.
+PostgreSQL treats two parameters as two different expressions, even if their values are equal. So an
+expression with a parameter in SELECT would not match the same expression in GROUP BY. Therefore a subquery
+computes the values to group by, and the outer query groups by their names.
 
 A query that groups by a name column, such as the queue, hides that column from the planner (see
 `without_index`). Otherwise the planner may use the column's index and read the whole table row by row.
@@ -76,10 +76,10 @@ class SpanQueries:
     def _span(
         self, table: Table[Any], at: Column[Any], since: float | None = None, until: float | None = None
     ) -> list[Expression]:
-        """Return the SQL conditions for the rows of a table that the report counts.
+        """Return the SQL conditions that select the rows of a table for the report.
 
         `at` is the column with the time of a row. `since` and `until` limit the rows to a part of the
-        report's time span.
+        report's time span; None means the start or the end of the whole span.
         """
         since = self._ask.since if since is None else since
         until = self._ask.until if until is None else until

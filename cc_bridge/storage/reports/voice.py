@@ -61,8 +61,9 @@ class SurveyQueries(SpanQueries):
     def rated(self) -> Iterator[source.RatedBy]:
         """Yield the number of csat answers by the value of the answer, for one factor at a time.
 
-        The four factors are the local hour of the answer, the queue, the wait band of the call, and the
-        number of talks in the call. Each answer is counted four times, once for each factor.
+        The four factors are the local hour of the answer, the queue, the number of talks in the call, and the
+        wait band of the call. A wait band is a range of wait times, such as 20 to 60 seconds. Each answer is
+        counted four times, once for each factor.
         """
         c = answers.c
         csat = c.kind == "csat"
@@ -85,7 +86,10 @@ class SurveyQueries(SpanQueries):
                 yield source.RatedBy("agents_spoken", 0, value, n)
 
     def _rated_calls(self) -> Iterator[Select[Any]]:
-        """Yield SELECTs that count csat answers by the call's wait band and number of talks, and by value."""
+        """Yield SELECTs that count csat answers by wait band of the call, talks in the call, and value.
+
+        A wait band is a range of wait times, such as 20 to 60 seconds.
+        """
         ask, r = self._ask, rated_calls.c
         rolled_up, live = None, [(ask.since, ask.until)]
         if not (ask.queues or ask.agent):
@@ -173,8 +177,9 @@ class SurveyQueries(SpanQueries):
     def _where(self, queue: Expression | None, since: float = 0.0, until: float = 0.0) -> list[Expression]:
         """Return the SQL conditions for the answers of the report.
 
-        `queue` is the expression that must be one of the report's queues; None allows all queues. `since` and
-        `until` replace the start and end of the report's time span; 0 keeps them.
+        `queue` is the SQL expression for the queue of an answer; the conditions limit it to the report's
+        queues. If `queue` is None, answers about all queues match. `since` and `until` replace the start and
+        end of the report's time span; 0 keeps them.
         """
         c = answers.c
         where = [c.answered_at >= (since or self._ask.since), c.answered_at < (until or self._ask.until)]
@@ -189,7 +194,7 @@ class SurveyQueries(SpanQueries):
         """Return a SELECT that counts answers, grouped by the columns `keys` of the answers or their calls.
 
         Answers without a stored call are not counted. `only` has further conditions. `span` replaces the
-        report's time span; zeros keep it.
+        report's time span; (0.0, 0.0) keeps it.
         """
         attempts = survey_attempts.c
         same = (calls.c.pbx == attempts.pbx) & (calls.c.call_id == attempts.call_id)

@@ -121,9 +121,10 @@ def _count(connection: Connection, day: date, tables: Iterable[Table[Any]]) -> N
 def prune(engine: Engine, pbx: str, calls: float | None, ratings: float | None) -> None:
     """Correct the roll-ups of one PBX after old rows were deleted.
 
-    Calls were deleted that started before the instant `calls`, and answers that were given before the instant
-    `ratings`. Both are UTC seconds since the epoch; None means that no row was deleted. The roll-ups of days
-    before the instant are deleted. The day of the instant is rolled up again from its remaining rows.
+    The deleted rows are calls that started before the instant `calls`, and answers that were given before the
+    instant `ratings`. Both instants are UTC seconds since the epoch; None means that no such row was deleted.
+    The roll-ups of days before the instant are deleted. The day of the instant is rolled up again from its
+    remaining rows.
     """
     if engine.dialect.name != "postgresql":
         return

@@ -24,10 +24,11 @@ ONCE = "once"  # in a table's `info`: an existing row is never replaced; for SQL
 
 @cache
 def upsert(table: Table[Any], dialect: str) -> Insert:
-    """Return the statement that inserts rows into a table and decides about rows whose key is stored already.
+    """Return the statement that inserts rows into a table, and replaces stored rows that have the same key.
 
-    Such a row replaces the stored row, unless the table's `info` restricts this with `NEWEST`, `OLDEST` or
-    `ONCE`. `dialect` is the kind of database. Execute the statement with a list of rows.
+    The table's `info` may limit the replacement. With `NEWEST`, an earlier row does not replace a later one.
+    With `OLDEST`, only an earlier row replaces a later one. With `ONCE`, a stored row is never replaced.
+    `dialect` is the kind of database. Execute the statement with a list of rows.
     """
     if table.info.get(ONCE):
         return sqlite.insert(table).on_conflict_do_nothing()

@@ -13,7 +13,7 @@ __all__ = ["in_dialect"]
 class _Words:
     """The SQL expressions for hours and days on one kind of database.
 
-    In each one, `{}` is the place of a column or a number.
+    In each expression, `{}` is the place of a column or a number.
     """
 
     hour: str  # instant -> start of its hour
@@ -57,9 +57,9 @@ _WORDS = {
 
 
 class _Of:
-    """An SQL expression that a format string applies to a column, as in `{day[started_at]}`.
+    """An SQL expression that a placeholder such as `{day[started_at]}` applies to a column.
 
-    Indexing the object with the name of a column returns the SQL.
+    `str.format_map` indexes the object with the name in brackets; the result is the SQL for this column.
     """
 
     def __init__(self, words: str) -> None:

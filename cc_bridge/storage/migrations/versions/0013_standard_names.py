@@ -2,7 +2,8 @@
 
 PostgreSQL and MariaDB rename in place, so that rows, views and (on PostgreSQL) privileges are kept. SQLite
 cannot rename constraints, so this migration copies four small tables on SQLite. The roll-up tables keep their
-names, except for the table with the day until which they are filled. This table and its trigger are renamed.
+names, with one exception: the table that stores the day until which the roll-ups are filled is renamed, and
+so is its trigger.
 
 An earlier version set `jit = off` for the whole database. This migration keeps the setting: it does no harm,
 and an administrator may have set it too.
