@@ -160,8 +160,8 @@ def _tables(
 ) -> dict[str, ReportTable]:
     """Return the tables of one period: the name of a table -> table.
 
-    They are the tables of `reports`, the table of the lost calls `calls` by result, and the table of low
-    ratings.
+    They are the tables of `reports`, a table that counts the lost calls in `calls` by result, and a table of
+    low ratings.
     """
     made = [table for report in reports.values() for table in report.tables]
     made += [callback_table(ask, calls), _low_ratings(ask, source)]

@@ -164,7 +164,7 @@ class DigestState(Protocol):
 
 
 class ForeignState(Protocol):
-    """The interface of a counter of AGI requests; `total` counts those that were meant for other programs."""
+    """The interface of a counter of AGI requests; `total` counts the requests meant for other programs."""
 
     total: int
 

@@ -74,8 +74,8 @@ def configuration(
 ) -> "Config":
     """Return the configuration for an Alembic command.
 
-    With `connection`, the command changes that database. With `url` and `output`, it connects to no database.
-    It then writes SQL to `output`, for the kind of database that `url` names.
+    With `connection`, the command changes the connected database. With `url` and `output`, it connects to no
+    database. It then writes SQL to `output`, for the kind of database that `url` names.
     """
     from alembic.config import Config  # noqa: PLC0415 - only older databases need it
 
@@ -118,7 +118,8 @@ def database(url: str | URL) -> Generator[Engine]:
 def upgrade(url: str | URL) -> None:
     """Upgrade the database to the schema of this cc_bridge.
 
-    After a failure the database is unchanged, unless it is MariaDB, which cannot roll back DDL.
+    After a failure the database is unchanged. Only MariaDB may keep a part of the changes, because it cannot
+    roll back DDL.
     """
     open_database(url).dispose()
 
@@ -161,7 +162,10 @@ def _clear_errors(engine: Engine) -> Generator[None]:
 
 
 def _migrate(engine: Engine) -> None:
-    """Create the tables of an empty database, or upgrade the tables of an older one."""
+    """Create the tables of an empty database, or upgrade the tables of an older one.
+
+    A database that has the newest schema is not changed.
+    """
     with _clear_errors(engine), _alone(engine), engine.begin() as connection:
         version = _version_of(connection)  # read again: another daemon may have just migrated
         if version is None:
@@ -177,8 +181,8 @@ def _alone(engine: Engine) -> Generator[None]:
     """Hold a lock while the schema changes, so that only one process at a time changes it.
 
     The lock uses a separate connection, because it must outlast the transaction of the schema change. SQLite
-    needs no lock. If another process holds the lock, PostgreSQL waits without a limit. On MariaDB,
-    StorageError is raised after 25 s.
+    needs no lock. While another process holds the lock, this function waits: on PostgreSQL without a limit,
+    on MariaDB for 25 s. After these 25 s it raises StorageError.
     """
     if engine.dialect.name == "sqlite":
         yield

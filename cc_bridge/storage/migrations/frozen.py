@@ -1,4 +1,4 @@
-"""Frozen SQL of migrations: the files in `sql/`, as they were when each migration was released.
+"""Frozen SQL of migrations: the files in `sql/`, which never change after the release of their migration.
 
 A migration never uses the SQL of the current views or roll-ups, because later versions change that SQL. A
 file is named after its content and its kind of database, such as `views.postgresql.sql`. Each statement ends

@@ -16,7 +16,7 @@ __all__ = ["Recordings"]
 class Recordings:
     """The recordings of spoken comments in the folder `survey.recordings_directory`.
 
-    The folder may be on another machine.
+    If the folder is on another machine, this process cannot remove its files.
     """
 
     def __init__(self, folder: str) -> None:

@@ -121,7 +121,7 @@ class Purger:
         recordings: Recordings,
         pause: Callable[[float], bool],
     ) -> None:
-        """Set the database, the PBX whose rows are purged, and how long its data is kept.
+        """Set the database, the PBX whose rows are purged, the retention policy `keep`, and the recordings.
 
         `now` is in UTC seconds since the epoch. `pause` sleeps for the given seconds and returns True if the
         purge should stop.

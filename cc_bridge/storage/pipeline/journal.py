@@ -142,7 +142,7 @@ class Journal:
             ) from None
 
     def ack(self, last: int) -> None:
-        """Note that the server has committed all entries up to the entry number `last`.
+        """Store that the server has committed all entries up to the entry number `last`.
 
         Entries that are acknowledged and older than two minutes are deleted.
         """

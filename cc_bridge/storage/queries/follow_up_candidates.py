@@ -75,12 +75,12 @@ def answers_since(connection: Connection, pbx: str, since: float) -> list[Answer
 def stays_since(
     connection: Connection, pbx: str, since: float, rules: FollowUpRules, short: Callable[[str], float]
 ) -> tuple[list[VisitFact], Mapping[str, CustomerKeys]]:
-    """Return the visits that may open follow-ups, and the customers who abandoned one, by caller key.
+    """Return the visits that may open follow-ups, and the customers who abandoned a visit, by caller key.
 
     The visits belong to calls on the PBX `pbx` that have an abandoned visit, or a total wait that is long
     according to `rules`. The search starts an hour before `since`, because a visit is stored only when it
-    ends. Earlier visits of customers who abandoned one are added, on all PBXs and from all numbers of a
-    customer. They show whether the customer has abandoned twice.
+    ends. Earlier visits of the customers who abandoned a visit are added, on all PBXs and from all numbers of
+    a customer. They show whether the customer has abandoned twice.
 
     `short` returns, for a queue, the wait in seconds below which an abandoned visit opens no follow-up.
     """

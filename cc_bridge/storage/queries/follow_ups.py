@@ -1,14 +1,14 @@
 """The stored follow-ups: functions to open, list, update and link them, and to note notifications.
 
 Every function takes an open connection and leaves the commit to the code that calls it. Only `opened` takes
-an engine: each opening is its own transaction.
+an engine, because it opens each follow-up in a separate transaction.
 
 A customer has at most one unclosed follow-up for each reason. The unique column `open_key`, which is null in
 closed follow-ups, enforces this even between several daemons.
 
-The facts that open a follow-up are read repeatedly. A closed follow-up covers its own fact and all earlier
-facts of the same customer and reason, because the person who closed it could see them. So these facts never
-open a second follow-up.
+The facts that open a follow-up are read repeatedly. A closed follow-up covers the fact that opened it, and
+all earlier facts of the same customer and reason, because the person who closed it could see them. So these
+facts never open a second follow-up.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -118,10 +118,11 @@ def _stored(connection: Connection, pbx: str, calls: set[str]) -> dict[tuple[str
 
 
 def _covered_by(visit: LoggedVisit, rows: list[Any]) -> str | None:
-    """Return None if the visit is to be written; otherwise the source of the stored visit that covers it.
+    """Return the source of the stored visit that covers a visit; None if the visit is to be written.
 
     `rows` are the stored visits of the same channel and queue. The source is "queue_log" if an earlier import
-    stored the visit. A visit that an earlier import stored under the same key is written again.
+    stored the visit. A visit that an earlier import stored under the same key is written again, so the result
+    for it is None.
     """
     left_at = visit.entered_at if visit.left_at is None else visit.left_at
     for row in rows:

@@ -117,9 +117,9 @@ class PresenceQueries(SpanQueries):
         return (*touching, or_(c.started_at >= since // DAY * DAY, literal_column(over)))
 
     def _cut(self, since: float, until: float) -> tuple[Expression, Expression, Expression]:
-        """Return SQL expressions for the start, end and duration of an agent's state within a time span.
+        """Return SQL expressions for the part of an agent's state that lies within a time span.
 
-        The duration is in seconds.
+        The three expressions are the start, the end, and the duration in seconds of this part.
         """
         c = agent_intervals.c
         first, last = (literal(at, c.started_at.type) for at in (since, until))

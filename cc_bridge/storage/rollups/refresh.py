@@ -77,9 +77,9 @@ def refresh(
 ) -> int:
     """Roll up the days before `before` that are not rolled up yet; return the number of days.
 
-    Without `before`, all days count that ended at least two hours ago. `pause` is called after each day with
-    the seconds that it took; True ends the work. Only PostgreSQL has roll-ups; the result is 0 on other
-    databases.
+    Without `before`, all days are rolled up that ended at least two hours ago. `pause` is called after each
+    day with the seconds that the day took; if it returns True, no more days follow. Only PostgreSQL has
+    roll-ups; the result is 0 on other databases.
     """
     days = 0
     if engine.dialect.name != "postgresql":

@@ -90,8 +90,8 @@ class CleanText(TypeDecorator[str]):
 def without_index(name: Column[Any]) -> ColumnElement[Any]:
     """Return an SQL expression that has the value of a column, but that makes no index of it usable.
 
-    The column must be text and never null. Without statistics, SQLite prefers an index for `pbx = ?`, the
-    first column of a primary key, to an index for a range of instants. SQLite would then read all rows of a
-    PBX to find those of the last minute.
+    The column must be text and never null. A query often has the conditions `pbx = ?` and a range of
+    instants. Without statistics, SQLite then prefers the index for `pbx = ?`, the first column of a primary
+    key. It would read all rows of a PBX to find the rows of the last minute.
     """
     return func.coalesce(name, "")

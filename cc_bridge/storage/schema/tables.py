@@ -2,8 +2,9 @@
 
 The pipeline fills the tables with rows from `row_of`. The migrations must lead to exactly these tables.
 
-A column is filled from the record's attribute with the same name. So a new column needs that attribute and a
-migration. A column that the database fills with a default, such as `source`, needs only the migration.
+A column is filled from the record's attribute with the same name. So a new column needs a new attribute of
+the record and a migration. A column that the database fills with a default, such as `source`, needs only the
+migration.
 
 There are no foreign keys on purpose: an answer must never be rejected because its attempt is missing.
 """
