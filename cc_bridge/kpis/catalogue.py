@@ -140,7 +140,7 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         ),
         Kpi(
             "rings_missed",
-            "Ring attempts that the agent did not answer or rejected; a phone that was busy or forwarded the"
+            "Ring attempts that the agent rejected or did not answer; a phone that was busy or forwarded the"
             " call is not counted",
             "rings[no_answer] + rings[declined]",
             "rings",

@@ -7,8 +7,8 @@ The views have no personal data, so that a user may get access to the views alon
 service level is a setting that a view does not know. So a view counts the calls answered within 10, 20, 30
 and 60 s; other limits need the table queue_visits.
 
-A change needs a migration with a copy of its SQL in migrations/sql/. On servers it must use `CREATE OR
-REPLACE VIEW`: a dropped view loses its privileges. PostgreSQL needs new columns last.
+A changed view needs a migration with a copy of its SQL in migrations/sql/. On servers, use `CREATE OR REPLACE
+VIEW`: a dropped view loses its privileges. PostgreSQL accepts new columns only as the last ones.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
-"""The ring outcome `forwarded`: its word in the comment of rings.outcome, and rings_forwarded in v_agent_day.
+"""The ring outcome `forwarded`: a new column of the view v_agent_day, and a new comment on rings.outcome.
 
-Rows stay as they are: a ring of an earlier version that was forwarded has another outcome.
+Stored rings are not changed. A ring that was forwarded before this migration keeps another outcome.
 """
 
 import sqlalchemy as sa
@@ -41,7 +41,7 @@ def downgrade() -> None:
 
 
 def _replace_on_postgresql() -> None:
-    """Drop the view and create it again with its comments and privileges.
+    """Drop the view v_agent_day and create it in its earlier form, with the same comments and privileges.
 
     CREATE OR REPLACE VIEW cannot remove a column.
     """
