@@ -1,14 +1,14 @@
 """SQL views that answer common questions, with the formulas of config/docs/kpis.md.
 
 Each column is defined next to its SQL. The SQL is the same on every kind of database, except for the hour and
-the day of an instant. Hours and days are UTC.
+day of an instant. Hours and days are UTC.
 
 The views have no personal data, so that a user may get access to the views alone. The threshold of the
 service level is a setting that a view does not know. So a view counts the calls answered within 10, 20, 30
 and 60 s; other limits need the table queue_visits.
 
 A changed view needs a migration with a copy of its SQL in migrations/sql/. On servers, use `CREATE OR REPLACE
-VIEW`: a dropped view loses its privileges. PostgreSQL accepts new columns only as the last ones.
+VIEW`: a dropped view loses its privileges. PostgreSQL accepts new columns only at the end.
 """
 
 from collections.abc import Iterator
