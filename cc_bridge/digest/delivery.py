@@ -135,7 +135,8 @@ def mail_server_of(config: Config) -> MailServer:
 def message_id(key: DeliveryKey, enqueued_at: float, sender: str) -> str:
     """Return the Message-ID of a delivery, which is the same for each retry of this delivery.
 
-    A receiver who gets the mail twice can then recognise the duplicate.
+    A receiver who gets the mail twice can then recognise the duplicate. `enqueued_at` distinguishes the
+    delivery from an earlier one with the same key.
     """
     parts = (key.frequency, key.first_day, key.owner, key.address, f"{enqueued_at:.6f}")
     mark = sha256("\n".join(parts).encode()).hexdigest()[:32]

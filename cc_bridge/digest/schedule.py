@@ -43,10 +43,10 @@ class Period:
 
 
 def period_of(every: Frequency, day: date, days: Days) -> Period:
-    """Return the day, week or month that contains the date `day`, with the period for comparison.
+    """Return the period with the date `day` and the length `every`, and the earlier period for comparison.
 
-    A day is compared with the same weekday of the week before, because weekdays differ. A week is compared
-    with the week before, and a month with the month before.
+    The period is a day, week or month. A day is compared with the same weekday of the week before, because
+    weekdays differ. A week is compared with the week before, and a month with the month before.
     """
     first, last = _SPANS[every](day, days)
     if every is Frequency.DAY:

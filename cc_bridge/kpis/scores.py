@@ -62,7 +62,11 @@ def share_of(*values: int) -> ScoreMethod:
 
 
 def response_rate(answered: int, eligible: int, minimum: int = MINIMUM) -> Score | None:
-    """Return the response rate: the % of eligible callers who gave at least one valid answer."""
+    """Return the response rate: the % of eligible callers who gave at least one valid answer.
+
+    `answered` is the number of callers with a valid answer, `eligible` the number of eligible callers. None
+    means that no caller was eligible. The rate may be shown only if `eligible` is at least `minimum`.
+    """
     return _share("response_rate", answered, eligible, minimum)
 
 

@@ -69,7 +69,7 @@ class Counter(Family):
 
 
 class Histogram(Family):
-    """A histogram: the number of observed amounts in each bucket, by labels.
+    """A histogram: the number of observed amounts in each bucket, for each combination of label values.
 
     An amount is counted in the first bucket whose upper bound it does not exceed.
     """

@@ -146,13 +146,13 @@ class WebhookState(Protocol):
         """The names of all endpoints."""
 
     def pending(self, receiver: str) -> int:
-        """Return the number of events that wait for delivery to an endpoint."""
+        """Return the number of events that wait for delivery to the endpoint `receiver`."""
 
     def oldest_seconds(self, receiver: str) -> float:
-        """Return for how many seconds an endpoint's oldest event has been waiting; 0 if none waits."""
+        """Return the seconds that the oldest event of the endpoint `receiver` has waited; 0 if none waits."""
 
     def dead(self, receiver: str) -> int:
-        """Return the number of an endpoint's events that were given up."""
+        """Return the number of events for the endpoint `receiver` that were given up."""
 
 
 class DigestState(Protocol):
@@ -172,7 +172,8 @@ class ForeignState(Protocol):
 class AgiState(Protocol):
     """The interface of the FastAGI server.
 
-    `in_progress` is the current number of sessions; the other numbers count since the server's start.
+    `in_progress` is the current number of sessions. The other numbers are totals since the start of the
+    server.
     """
 
     accepted: int

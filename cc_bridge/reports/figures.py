@@ -192,7 +192,7 @@ def of_score(score: Score | None) -> Cell:
 
 
 def comparable(one: Cell, other: Cell) -> bool:
-    """Return whether both figures have an interval and enough calls or answers to be compared."""
+    """Return whether two figures can be compared: both have an interval and enough calls or answers."""
     if one is None or other is None or not (one.enough and other.enough):
         return False
     return None not in (one.low, one.high, other.low, other.high)

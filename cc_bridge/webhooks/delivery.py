@@ -178,15 +178,18 @@ class WebhookDeliveries:
         return self._receivers
 
     def pending(self, receiver: str) -> int:
-        """Return the number of events that wait for delivery to an endpoint, as of the last poll."""
+        """Return the number of events that wait for delivery to the endpoint `receiver`.
+
+        The number is from the last poll.
+        """
         return self._counts[receiver].pending if receiver in self._counts else 0
 
     def oldest_seconds(self, receiver: str) -> float:
-        """Return the age in seconds of an endpoint's oldest pending event; 0 if no event is pending."""
+        """Return the age in seconds of the oldest pending event of the endpoint `receiver`; 0 if none."""
         return max(0.0, self._now() - self._counts[receiver].oldest_at) if self.pending(receiver) else 0.0
 
     def dead(self, receiver: str) -> int:
-        """Return the number of an endpoint's events that were given up, as of the last poll."""
+        """Return the number of events for the endpoint `receiver` that were given up, as of the last poll."""
         return self._counts[receiver].dead if receiver in self._counts else 0
 
     # -- start and stop
@@ -300,9 +303,10 @@ class WebhookDeliveries:
             self._schedule_poll()
 
     async def _note(self, receiver: Endpoint, waiting: PendingEvent, reply: WebhookReply) -> None:
-        """Store the result of a delivery attempt, and update the endpoint's health, metrics and log.
+        """Store the result of an attempt to deliver the event `waiting` to the endpoint `receiver`.
 
-        While the result cannot be written to the disk, the write is retried.
+        Also update the endpoint's health, the metrics and the log. While the result cannot be written to the
+        disk, the write is retried.
         """
         now, random = self._now(), self._random()
         attempts = waiting.attempts + 1

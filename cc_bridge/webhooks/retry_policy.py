@@ -80,10 +80,11 @@ class DeliveryOutcome(Enum):
 
 
 def verdict(reply: WebhookReply, attempts: int, age: float, rules: RetryPolicy) -> DeliveryOutcome:
-    """Return what happens to an event after an attempt: it is delivered, to be retried, or given up.
+    """Return the outcome of an attempt for an event: it is delivered, to be retried, or given up.
 
-    `attempts` is the number of attempts including this one. `age` is the age of the event in seconds. The
-    HTTP status 410 (Gone) means that the endpoint does not want the event, so the event is given up.
+    `attempts` is the number of attempts including this one. `age` is the age of the event in seconds. `rules`
+    has the limits of both. The HTTP status 410 (Gone) means that the endpoint does not want the event, so the
+    event is given up.
     """
     if reply.taken:
         return DeliveryOutcome.DELIVERED
@@ -93,7 +94,7 @@ def verdict(reply: WebhookReply, attempts: int, age: float, rules: RetryPolicy) 
 
 @dataclass(frozen=True, slots=True)
 class ReceiverHealth:
-    """The health of an endpoint: its consecutive failures, and the end of the current pause."""
+    """The health of an endpoint: its consecutive failures, and the instant until which no request is sent."""
 
     failures: int = 0  # consecutive
     until: float = 0.0  # no request is sent before this time, UTC seconds since the epoch

@@ -8,7 +8,7 @@ An SQLite file would keep the old bytes in free pages and in its write-ahead log
 rewritten (VACUUM) and its log emptied, which locks it for half a minute per gigabyte.
 
 The erasure is repeated until it finds nothing, because another process may restore a row. A call in progress
-is stored later and is not erased.
+is not erased, because it is stored later.
 """
 
 import json

@@ -86,7 +86,8 @@ class RetentionPolicy:
 def tables_before(keep: RetentionPolicy, now: float) -> dict[str, float]:
     """Return the tables from which old rows are deleted, with the instant before which a row is old.
 
-    Tables whose rows are kept for ever are left out. Instants are UTC seconds since the epoch.
+    `keep` decides how long the rows of a table are kept. Tables whose rows are kept for ever are left out.
+    Instants are UTC seconds since the epoch.
     """
     limits = {kind: keep.before(kind, now) for kind in _TABLES}
     return {

@@ -342,7 +342,8 @@ class OutboxFile:
     def _transaction(self, synchronous: str = "NORMAL") -> Generator[sqlite3.Connection | None]:
         """Run a transaction in a `with` block and yield its connection.
 
-        Yield None instead if the file or its outbox does not exist yet.
+        Yield None instead if the file or its outbox does not exist yet. `synchronous` is the value of
+        SQLite's pragma: with FULL the commit is on disk, with NORMAL a power failure may undo it.
         """
         if not self._file.exists():
             yield None

@@ -77,9 +77,10 @@ def _contacts(
 ) -> list[Contact]:
     """Return a customer's contacts: each queue visit, and each talk without a queue.
 
-    `ways` maps the (PBX, call id) of each call to its direction. A contact has a field for the end of its
-    call, but the given rows do not say when the call ended. So the field gets the end of the visit or talk.
-    Whether a lost call was followed by an answered one does not depend on this field.
+    `visits` and `talked` are the rows of the customer's visits and talks. `ways` maps the (PBX, call id) of
+    each call to its direction. A contact has a field for the end of its call, but the rows do not say when
+    the call ended. So the field gets the end of the visit or talk. Whether a lost call was followed by an
+    answered one does not depend on this field.
     """
     of_queues = [
         Contact(row.caller_key, row.pbx, row.call_id, Direction.IN, row.queue, row.entered_at, row.left_at,

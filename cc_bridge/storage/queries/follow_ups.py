@@ -197,11 +197,11 @@ def covered(connection: Connection, wanted: FollowUp, keys: Collection[str]) -> 
 
 
 def opened(engine: Engine, wanted: FollowUp, customer: str, keys: Collection[str]) -> bool:
-    """Store a new follow-up; return False if it is stored already or another follow-up covers its fact.
+    """Store the new follow-up `wanted`; return False if another follow-up covers its fact.
 
-    Another follow-up of the same customer and reason covers the fact if it is unclosed, or if it was closed
-    after the fact. `customer` is the customer's name in `open_key`; `keys` are the caller keys of all the
-    customer's numbers.
+    A follow-up that is stored already covers its fact too. Another follow-up of the same customer and reason
+    covers the fact if it is unclosed, or if it was closed after the fact. `customer` is the customer's name
+    in `open_key`; `keys` are the caller keys of all the customer's numbers.
     """
     values = {column.name: getattr(wanted, column.name) for column in _COLUMNS}
     values |= {"open_key": f"{wanted.reason} {customer}", "notified_state": NOTHING}

@@ -80,7 +80,7 @@ def _talked(
 ) -> Select[Any]:
     """Return a SELECT that adds up the columns `sums` of the talks that match the conditions `where`.
 
-    Talks are grouped by `key`, by queue, and by whether they were observed only in part.
+    Talks are grouped by `key`, by `queue`, and by `partial`: whether the talk was observed only in part.
     """
     named = [each.label(f"sum_{number}") for number, each in enumerate(sums)]
     inner = select(key.label("key"), queue.label("queue"), partial.label("partial"), *named).where(*where)

@@ -56,7 +56,8 @@ def integer(name: str, comment: str, sql: str) -> Column[Any]:
 def count(name: str, comment: str, condition: str, amount: str = "n") -> Column[Any]:
     """Return a view column that adds up `amount` over the rows that meet a condition.
 
-    `amount` is an SQL expression, `n` by default.
+    `amount`, by default `n`, and `condition` are SQL expressions. `comment` describes the column to the users
+    of the view.
     """
     return integer(name, comment, f"{{whole[SUM(CASE WHEN {condition} THEN {amount} ELSE 0 END)]}}")
 
