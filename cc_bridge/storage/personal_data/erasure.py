@@ -5,7 +5,7 @@ recordings are deleted. Only an opt-out is kept, because without it the next sur
 again. It is kept under a hashed key, which hides the number from a reader without the secret.
 
 An SQLite file would keep the old bytes in free pages and in its write-ahead log. Therefore the file is
-rewritten (VACUUM) and its log emptied, which locks it for half a minute per gigabyte.
+rewritten (VACUUM) and its log emptied, which locks it for 30 s per gigabyte.
 
 The erasure is repeated until it finds nothing, because another process may restore a row. A call in progress
 is not erased, because it is stored later.
