@@ -177,7 +177,7 @@ class StateCollector(Collector):
     def _calls(self) -> Iterator[Metric]:
         yield self._family("unexpected_call_events", {(): self._tracker.unexpected})
         if not self._link.up:
-            # Who waits and talks is not known. Without a series no alert fires on calls that have ended.
+            # Callers and talks are unknown. Without a series no alert fires for calls that have ended.
             for name in _OBSERVED:
                 yield self._family(name, {})
             return

@@ -229,8 +229,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
         MetricFamily(
             "talks_in_progress",
             "gauge",
-            "Talks that are in progress now between callers of the queue and agents;"
-            f" {_NO_SERIES}.",
+            f"Talks that are in progress now between callers of the queue and agents; {_NO_SERIES}.",
             "talks",
             ("queue",),
             "queues",
