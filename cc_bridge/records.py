@@ -19,6 +19,7 @@ __all__ = [
     "EndedBy",
     "Gap",
     "GapReason",
+    "NotRoutedCall",
     "ObservationWatermark",
     "OpenStateRecord",
     "OptOut",
@@ -308,6 +309,25 @@ class SurveyDecision:
 
 
 @dataclass(frozen=True, slots=True)
+class NotRoutedCall:
+    """A call whose caller was answered, but whose dialplan did not request the survey of the queue.
+
+    `queue`, `agent` and `interface` are those of the last talk. If that has no queue, such as after a
+    transfer, `queue` is that of the talk before. Key: pbx, call_id.
+    """
+
+    pbx: str
+    call_id: str
+    uniqueid: str  # the caller's channel
+    queue: str
+    agent: str
+    interface: str
+    ended_at: float  # end of the call
+    survey: str  # the id of the survey to which the caller was not sent
+    caller_key: str  # pseudonym, see privacy/caller_keys.py; empty if the number is withheld
+
+
+@dataclass(frozen=True, slots=True)
 class SurveyAttempt:
     """A survey attempt: one survey of one caller. Key: pbx, attempt_id.
 
@@ -420,6 +440,7 @@ Record = (
     | AgentInterval
     | SurveyDefinition
     | SurveyDecision
+    | NotRoutedCall
     | SurveyAttempt
     | Answer
     | OptOut

@@ -39,6 +39,7 @@ from cc_bridge.daemon.services.metrics_recorder import MetricsRecorder
 from cc_bridge.daemon.services.record_pipeline import RecordPipeline
 from cc_bridge.daemon.services.survey_callback_dialer import SurveyCallbackDialer
 from cc_bridge.daemon.services.survey_invitations import SurveyInvitations
+from cc_bridge.daemon.services.survey_routing_check import SurveyRoutingCheck
 from cc_bridge.daemon.services.survey_version_check import SurveyVersionCheck
 from cc_bridge.daemon.services.wallboard_publisher import WallboardPublisher
 from cc_bridge.records import OpenStateRecord
@@ -84,8 +85,18 @@ class Bridge(SequentialServices):
         self.fast_agi = FastAgi(context)
         record = pipeline.record_decision
         self.callbacks = SurveyCallbackDialer.from_config(context, self.link, record, on_stage)
+        self.routing = SurveyRoutingCheck(
+            context, self.surveys, self.tracker, pipeline.record, lambda: self.listener.observing
+        )
         self.invitations = SurveyInvitations(
-            context, self.surveys, self.tracker, self.link, record, self.fast_agi, self.callbacks
+            context,
+            self.surveys,
+            self.tracker,
+            self.link,
+            record,
+            self.fast_agi,
+            self.callbacks,
+            self.routing.survey_requested,
         )
         self.versions = SurveyVersionCheck(context, self.surveys, pipeline.record, now)
         count_lookup = self.metrics.count_caller_lookup
@@ -180,7 +191,7 @@ class Bridge(SequentialServices):
         return jobs
 
     def _subscribe(self) -> None:
-        for consumer in (self.recorder, self.invitations, self.wallboard):
+        for consumer in (self.recorder, self.invitations, self.routing, self.wallboard):
             self.pipeline.subscribe(consumer.handle_record)
         self.listener.on_snapshot(self.recorder.init_queues)
 
@@ -202,6 +213,7 @@ class Bridge(SequentialServices):
             self.callbacks,
             self.listener,
             self.invitations,
+            self.routing,
             self.scripts,
             self.fast_agi,
         )

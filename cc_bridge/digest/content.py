@@ -52,7 +52,11 @@ _SERVICE = {
     "service": ("offered", "answered", "service_level_no_short", "abandonment"),
     "waits": ("wait_mean", "answer_mean", "handle_mean"),
 }
-_VOICE = {"scores": tuple(SCORES), "low_ratings": ("low_ratings", "low"), "funnel": ("response_rate",)}
+_VOICE = {
+    "scores": tuple(SCORES),
+    "low_ratings": ("low_ratings", "low"),
+    "funnel": ("response_rate", "not_routed"),
+}
 _LOST = {
     "lost": ("lost", "lost_share"),
     "recalls": (

@@ -271,6 +271,16 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
             "cc_bridge_survey_stages_total",
         ),
         Kpi(
+            "not_routed",
+            "Answered callers on whom the agent hung up, and whose dialplan did not request the survey of the"
+            " queue; they are not among the eligible callers",
+            "number of calls without a survey request, whose queue has a survey and whose last talk the agent"
+            " ended",
+            "callers",
+            "AMI events, FastAGI; not_routed_calls.queue",
+            "cc_bridge_not_routed_calls_total",
+        ),
+        Kpi(
             "response_rate",
             "Share of the eligible callers, invited or not, who gave a valid answer",
             "answered / eligible",

@@ -33,7 +33,7 @@ SIZES: Mapping[str, str] = {
     "values": "the possible answers to all questions of a queue's survey, 5 for a question on a 1 to 5 scale",
     "endpoints": "the webhook endpoints",
     "owners": "the owners that the configuration or an unclosed follow-up names",
-    "tables": "the tables of the database, about 13",
+    "tables": "the tables of the database, about 14",
 }
 
 
@@ -288,6 +288,7 @@ FAMILIES: Mapping[str, tuple[MetricFamily, ...]] = {
             series="queues * 36",
             initial={"stage": _USUAL_STAGES},
         ),
+        _kpi("not_routed_calls", "counter", "not_routed", "callers", "queue", series="queues"),
         _kpi(
             "ratings",
             "counter",

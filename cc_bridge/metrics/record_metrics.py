@@ -42,6 +42,7 @@ from cc_bridge.records import (
     Answer,
     Call,
     Gap,
+    NotRoutedCall,
     Outcome,
     QueueVisit,
     Ring,
@@ -219,6 +220,10 @@ class RecordMetrics:
     def count_survey_stage(self, stage: str, queue: str) -> None:
         """Count a caller of a queue who reached a stage of the survey, such as invited or complete."""
         self.count("survey_stages", queue, stage)
+
+    def count_not_routed(self, call: NotRoutedCall) -> None:
+        """Count an answered caller whose dialplan did not request the survey of the queue."""
+        self.count("not_routed_calls", call.queue)
 
     def count_caller_lookup(self, result: str) -> None:
         """Count a caller lookup by result: found, anonymous, timeout or failed."""

@@ -28,7 +28,10 @@ _WORK = (
     "talks", "talk_time", "hold_time", "wrap_up_time", "available_time", "paused_time", "occupancy", "rings",
     "rings_missed",
 )  # fmt: skip
-_FUNNEL = ("eligible", "invited", "complete", "partial", "declined", "caller_left_first", "response_rate")
+_FUNNEL = (
+    "eligible", "invited", "complete", "partial", "declined", "caller_left_first", "response_rate",
+    "not_routed",
+)  # fmt: skip
 _INVITED = "invited"  # a stage among the reasons of the funnel, but not a reason
 _DONE = "complete"
 _DECIMALS = 3

@@ -33,7 +33,7 @@ class ReportType:
 REPORTS: Mapping[str, ReportType] = {
     "service": ReportType(queue_performance.service, queue_performance.BY, 2),
     "agents": ReportType(agents.agents, agents.BY, 5),
-    "voice": ReportType(voice.voice, voice.BY, 3),
+    "voice": ReportType(voice.voice, voice.BY, 4),
     "journey": ReportType(journey.journey, journey.BY, 2),
     "lost": ReportType(lost_visits.lost, lost_visits.BY, 1),
     "delivery-gap": ReportType(delivery_gap.delivery_gap, delivery_gap.BY, 2),

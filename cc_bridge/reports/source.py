@@ -108,6 +108,17 @@ class InvitationCount:
 
 
 @dataclass(frozen=True, slots=True)
+class NotRoutedCount:
+    """The number of calls with the same `key` that were not routed to a survey.
+
+    `key` is the value of the report's dimension, such as the name of a queue.
+    """
+
+    key: Group
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
 class HangupCount:
     """The number of survey decisions that have the same queue, agent, `stage` and trigger.
 
@@ -201,6 +212,7 @@ class Source(Protocol):
     def agent_activities(self, states: Collection[AgentState]) -> Iterable[AgentActivity]: ...
     def answers(self, by: Dimension) -> Iterable[AnswerCount]: ...
     def invitations(self, by: Dimension) -> Iterable[InvitationCount]: ...
+    def not_routed(self, by: Dimension) -> Iterable[NotRoutedCount]: ...
     def hangups(self) -> Iterable[HangupCount]: ...
     def attempts(self, by: Dimension) -> Iterable[AttemptCount]: ...
     def rated(self) -> Iterable[RatedBy]: ...

@@ -18,7 +18,7 @@ from cc_bridge.reports.figures import (
 )
 from cc_bridge.reports.query import Dimension, Group, ReportQuery
 from cc_bridge.reports.score_totals import ScoreTotals, all_scores, by_key, scores
-from cc_bridge.reports.source import AttemptCount, InvitationCount, Source
+from cc_bridge.reports.source import AttemptCount, InvitationCount, NotRoutedCount, Source
 from cc_bridge.surveys.eligibility import NotAskedReason, SurveyStage
 
 __all__ = ["BY", "voice"]
@@ -47,6 +47,7 @@ _FUNNEL = (
     Column("partial", Unit.COUNT, formula="survey_attempts[partial]"),
     Column("declined", Unit.COUNT, formula="survey_attempts[declined]"),
     Column("response_rate", Unit.PERCENT, kpi="response_rate", has_n=True, has_interval=True),
+    Column("not_routed", Unit.COUNT, kpi="not_routed"),
 )
 _REASONS = (
     Column("callers", Unit.COUNT, kpi="survey_stages"),
@@ -57,13 +58,14 @@ _NO_FUNNEL = {Dimension.LANGUAGE, Dimension.WAIT_BAND}  # not in the records of 
 
 
 class _InvitationTotals:
-    """The survey decisions and survey attempts that one row of the report counts."""
+    """The survey decisions, survey attempts and calls not routed that one row of the report counts."""
 
     def __init__(self) -> None:
         self.stages: Counter[str] = Counter()
         self.results: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self.answered = 0
+        self.not_routed = 0  # beside the eligible callers, not among them
 
     @property
     def eligible(self) -> int:
@@ -80,6 +82,7 @@ class _InvitationTotals:
             *(count(self.results[one]) for one in (SurveyResult.COMPLETE, SurveyResult.PARTIAL)),
             count(self.results[SurveyResult.DECLINED]),
             rate,
+            count(self.not_routed),
         )
 
 
@@ -98,7 +101,8 @@ def voice(ask: ReportQuery, source: Source) -> Report:
     )
     tables = [overall, _questions(ask, said)]
     if ask.by not in _NO_FUNNEL:
-        tables += _funnel(ask, source.invitations(ask.counted_by), source.attempts(ask.counted_by))
+        by = ask.counted_by
+        tables += _funnel(ask, source.invitations(by), source.attempts(by), source.not_routed(by))
     notes = ("no_funnel",) if ask.by in _NO_FUNNEL else ()
     tiles = tuple(name for name in overall.charts if name != "csat_mean")
     return Report("voice", ask, tuple(tables), tiles=tiles, notes=notes)
@@ -124,7 +128,10 @@ def _questions(ask: ReportQuery, said: dict[Group, ScoreTotals]) -> ReportTable:
 
 
 def _funnel(
-    ask: ReportQuery, callers: Iterable[InvitationCount], attempts: Iterable[AttemptCount]
+    ask: ReportQuery,
+    callers: Iterable[InvitationCount],
+    attempts: Iterable[AttemptCount],
+    not_routed: Iterable[NotRoutedCount],
 ) -> list[ReportTable]:
     found: dict[Group, _InvitationTotals] = {}
     everyone = _InvitationTotals()
@@ -136,6 +143,9 @@ def _funnel(
             asked.results[attempt.result] += attempt.n
             asked.reasons[attempt.reason] += attempt.n
             asked.answered += attempt.answered
+    for calls in not_routed:
+        for asked in (found.setdefault(ask.row(calls.key), _InvitationTotals()), everyone):
+            asked.not_routed += calls.n
     rows = tuple(ReportRow((key,), found[key].cells(ask.minimum)) for key in ask.ordered(set(found)))
     total = ReportRow(("",), everyone.cells(ask.minimum))
     by = ((ask.by.value, ask.by),)

@@ -208,6 +208,12 @@ class Counted:
         return [source.InvitationCount(*key, n) for key, n in found.items()]
 
     @_once
+    def not_routed(self, by):
+        rows = self._read(f"{_at('ended_at')}, queue, agent", "not_routed_calls")
+        found = Counter(self._key(by, at, queue, agent) for at, queue, agent in rows)
+        return [source.NotRoutedCount(*key, n) for key, n in found.items()]
+
+    @_once
     def hangups(self):
         found = Counter(self._read("queue, agent, stage, trigger", "survey_decisions"))
         return [source.HangupCount(*key, n) for key, n in found.items()]

@@ -10,6 +10,7 @@ from cc_bridge.records import (
     CustomerNumber,
     Direction,
     EndedBy,
+    NotRoutedCall,
     OptOut,
     Outcome,
     QueueVisit,
@@ -29,7 +30,10 @@ T = 1_795_309_819.0
 
 
 def records(n, number, keys, name="Maryam", at=T, folder="/nowhere", pbx="pbx"):
-    """Return a call that came in, was rated with a comment, and called back, as it is stored."""
+    """Return a call that came in, was rated with a comment, and called back, as it is stored.
+
+    It is also one of those that were not routed to the survey, so that every table has a row.
+    """
     call, uniqueid = f"{n}.1", f"{n}.1"
     key = keys.key(number)
     return [
@@ -45,6 +49,7 @@ def records(n, number, keys, name="Maryam", at=T, folder="/nowhere", pbx="pbx"):
              EndedBy.AGENT, Transfer.BLIND, f"Local/{number}@out"),
         SurveyDecision(pbx, call, uniqueid, "sales", "Alice", "PJSIP/alice", at + 55, "csat", Trigger.QUEUE,
                     "invited", key),
+        NotRoutedCall(pbx, call, uniqueid, "sales", "Alice", "PJSIP/alice", at + 60, "csat", key),
         SurveyAttempt(pbx, f"{n}-a", call, uniqueid, "sales", "Alice", "PJSIP/alice", "csat", 1, "fa",
                       at + 55, at + 60, SurveyResult.COMPLETE, "", caller_key=key),
         Answer(pbx, f"{n}-a", "agent", "csat", 4, 1, at + 57, "sales", "Alice", "PJSIP/alice"),

@@ -22,6 +22,7 @@ from cc_bridge.records import (
     EndedBy,
     Gap,
     GapReason,
+    NotRoutedCall,
     Outcome,
     QueueVisit,
     Ring,
@@ -128,6 +129,9 @@ def _survey(chance, key, queue, agent, language, wait, at):
     interface = f"PJSIP/{agent}"
     left_first = chance.random() < (0.55 if agent == LINGERING else 0.12)
     asked = chance.random() < 0.85
+    if at % 17 < 1:  # the dialplan did not request the survey
+        yield NotRoutedCall("main", key, key, queue, agent, interface, at, "csat", "0912")
+        return
     stage = "caller_left_first" if left_first else "invited" if asked else chance.choice(_REASONS)
     yield SurveyDecision("main", key, key, queue, agent, interface, at, "csat", Trigger.QUEUE, stage, "0912")
     if stage != "invited":

@@ -81,6 +81,11 @@ class AmiListener(DaemonService):
             self._begin_gap(GapReason.DAEMON_DOWN, observed_until)
         pipeline.add_open_records(self.open_records)
 
+    @property
+    def observing(self) -> bool:
+        """Whether the PBX is observed now: no gap is open, and no message was dropped since the last tick."""
+        return self._gap is None and self.link.counts.dropped == self._dropped
+
     def on_snapshot(self, callback: Callable[[], None]) -> None:
         """Register a function to be called after each snapshot, when all queues are known."""
         self._on_snapshot.append(callback)

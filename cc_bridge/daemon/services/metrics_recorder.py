@@ -13,6 +13,7 @@ from cc_bridge.records import (
     Answer,
     Call,
     Gap,
+    NotRoutedCall,
     QueueVisit,
     Record,
     Ring,
@@ -77,6 +78,8 @@ class MetricsRecorder(DaemonService):
                 metrics.count_talk(record, wrap_up)
             case SurveyDecision():
                 metrics.count_survey_decision(record)
+            case NotRoutedCall():
+                metrics.count_not_routed(record)
             case SurveyAttempt():
                 self._attempts.note(record)
             case Answer():

@@ -148,6 +148,7 @@ class SurveyInvitations(DaemonService):
         record: Callable[[SurveyDecision], None],
         fast_agi: FastAgi,
         callbacks: SurveyCallbackDialer | None = None,
+        requested: Callable[[str], None] = lambda _call_id: None,
     ) -> None:
         super().__init__(context)
         self.history = SurveyHistory(context.config.pbx.name)
@@ -160,6 +161,7 @@ class SurveyInvitations(DaemonService):
         self._record = record
         self._fast_agi = fast_agi
         self._callbacks = callbacks
+        self._requested = requested
         self._clock = context.reactor
 
     @property
@@ -196,9 +198,15 @@ class SurveyInvitations(DaemonService):
         arguments = parse_arguments(request.args)
         if arguments.trigger is Trigger.CALLBACK:
             return await self._greet(self._called_back(arguments), request, channel)
+        # Also before the decision: the caller may hang up meanwhile.
+        call_id = self._tracker.call_rated_on(request.uniqueid)
+        if call_id is not None:
+            self._requested(call_id)
         talked = await self._talked(request, channel, arguments)
         if talked is _CONSULTATION:
             return NotAskedReason.NOT_ELIGIBLE  # no caller: an agent asks a colleague
+        if talked is not None:
+            self._requested(talked.attribution.call_id)
         queue = talked.attribution.last.queue if talked else arguments.queue
         uniqueid, number, language = request.uniqueid, request.caller_id, request.language
         if talked and talked.uniqueid != uniqueid:

@@ -37,6 +37,7 @@ from cc_bridge.storage.schema.tables import (
     calls,
     customers,
     follow_ups,
+    not_routed_calls,
     opt_outs,
     queue_visits,
     row_of,
@@ -189,7 +190,7 @@ def _changes(traces: SubjectData, attempts: list[Any]) -> Iterator[tuple[Table[A
             yield table, [own, named], update(table).values(dict.fromkeys(_OF_CALLER, ""))
     for own in attempts:
         yield answers, [own, answers.c.recording != ""], update(answers).values(recording="")
-    for table in (survey_attempts, survey_decisions):
+    for table in (survey_attempts, survey_decisions, not_routed_calls):
         for own in traces.own(table):
             yield table, [and_(own, table.c.caller_key != "")], update(table).values(caller_key="")
     for column, values in traces.values.items():

@@ -34,6 +34,7 @@ from cc_bridge.storage.schema.tables import (
     answers,
     calls,
     follow_ups,
+    not_routed_calls,
     queue_visits,
     rings,
     survey_attempts,
@@ -59,7 +60,7 @@ _TABLES: dict[str, tuple[Column[float], ...]] = {
         agent_intervals.c.started_at,
     ),
     "ratings": (survey_attempts.c.started_at, answers.c.answered_at),
-    "funnel": (survey_decisions.c.decided_at,),
+    "funnel": (survey_decisions.c.decided_at, not_routed_calls.c.ended_at),
     "follow_ups": (follow_ups.c.closed_at,),  # null in an unclosed follow-up, which is kept
 }
 

@@ -22,6 +22,7 @@ from cc_bridge.storage.schema.tables import (
     calls,
     customers,
     follow_ups,
+    not_routed_calls,
     open_state,
     opt_outs,
     queue_visits,
@@ -46,7 +47,8 @@ __all__ = [
 # match in the second group, such as a transfer target, belongs to another person's call.
 _OF_CALLER = (
     calls.c.caller_number, calls.c.caller_key, queue_visits.c.caller_number, queue_visits.c.caller_key,
-    survey_attempts.c.caller_key, survey_decisions.c.caller_key, follow_ups.c.caller_key, follow_ups.c.number,
+    survey_attempts.c.caller_key, survey_decisions.c.caller_key, not_routed_calls.c.caller_key,
+    follow_ups.c.caller_key, follow_ups.c.number,
 )  # fmt: skip
 _ELSEWHERE = (
     calls.c.dialed, calls.c.caller_name, queue_visits.c.caller_name, talks.c.transfer_target,
@@ -108,7 +110,16 @@ def export(connection: Connection, person: DataSubject) -> dict[str, list[dict[s
         for row in connection.execute(select(table).where(where)).mappings():
             rows[tuple(row[key.name] for key in table.primary_key)] = _shown(table, dict(row))
 
-    for table in (calls, queue_visits, rings, talks, survey_attempts, survey_decisions, follow_ups):
+    for table in (
+        calls,
+        queue_visits,
+        rings,
+        talks,
+        survey_attempts,
+        survey_decisions,
+        not_routed_calls,
+        follow_ups,
+    ):
         found[table.name] = {}
         for own in traces.own(table):
             add(table, own)

@@ -18,7 +18,13 @@ from cc_bridge.reports.query import Dimension
 from cc_bridge.storage.reports.span_queries import Expression, SpanQueries
 from cc_bridge.storage.rollups.tables import SEVERAL, rated_calls
 from cc_bridge.storage.schema.column_types import without_index
-from cc_bridge.storage.schema.tables import answers, calls, survey_attempts, survey_decisions
+from cc_bridge.storage.schema.tables import (
+    answers,
+    calls,
+    not_routed_calls,
+    survey_attempts,
+    survey_decisions,
+)
 from cc_bridge.surveys.eligibility import SurveyStage
 
 __all__ = ["SurveyQueries"]
@@ -116,6 +122,13 @@ class SurveyQueries(SpanQueries):
             source.InvitationCount,
             _counted(survey_decisions, where, self._key(by, survey_decisions, c.decided_at), c.stage),
         )
+
+    def not_routed(self, by: Dimension) -> Iterator[source.NotRoutedCount]:
+        """Yield the number of calls that were not routed to a survey, for each value of a dimension."""
+        ended_at = not_routed_calls.c.ended_at
+        key = self._key(by, not_routed_calls, ended_at)
+        where = self._span(not_routed_calls, ended_at)
+        yield from self._rows(source.NotRoutedCount, _counted(not_routed_calls, where, key))
 
     def hangups(self) -> Iterator[source.HangupCount]:
         """Yield how many callers were invited to a survey, and how many missed it because they hung up first.

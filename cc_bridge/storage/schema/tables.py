@@ -28,6 +28,7 @@ from cc_bridge.records import (
     EndedBy,
     Gap,
     GapReason,
+    NotRoutedCall,
     ObservationWatermark,
     OpenStateRecord,
     OptOut,
@@ -57,6 +58,7 @@ __all__ = [
     "follow_ups",
     "gaps",
     "metadata",
+    "not_routed_calls",
     "observation_watermarks",
     "open_state",
     "opt_outs",
@@ -326,6 +328,23 @@ survey_decisions = _table(
     Index(None, "call_id"),
 )
 
+not_routed_calls = _table(
+    "not_routed_calls",
+    "One call that was not routed to the survey: an agent hung up, and the dialplan requested no survey",
+    _pbx(),
+    _text("call_id", _CHANNEL, "Linkedid of the call: all rows of one call on one PBX share it", key=True),
+    _caller(),
+    _text("queue", _NAME, "Queue of the last talk"),
+    _text("agent", _NAME, "Agent of the last talk"),
+    _text("interface", _NAME, "Interface of the agent of the last talk"),
+    _instant("ended_at", "End of the call"),
+    _text("survey", _WORD, "Survey of the queue"),
+    _text("caller_key", _WORD, _CALLER_KEY),
+    Index(None, "ended_at"),
+    Index(None, "caller_key", "ended_at"),
+    Index(None, "queue", "ended_at"),
+)
+
 survey_attempts = _table(
     "survey_attempts",
     "One survey attempt: a survey that was started with one caller",
@@ -542,6 +561,7 @@ TABLES: dict[type[Record], Table[Any]] = {
     AgentInterval: agent_intervals,
     SurveyDefinition: surveys,
     SurveyDecision: survey_decisions,
+    NotRoutedCall: not_routed_calls,
     SurveyAttempt: survey_attempts,
     Answer: answers,
     OptOut: opt_outs,

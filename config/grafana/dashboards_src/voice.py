@@ -167,12 +167,21 @@ def _funnel() -> tuple[object, ...]:
                 ),
                 "{{pbx}} {{queue}}",
             ),
+            span=8,
+        ),
+        lines(
+            "Answered, but not routed to the survey, last hour",
+            "short",
+            f"{help_text('not_routed')} In the hour before each point in time.",
+            prom(f"increase(cc_bridge_not_routed_calls_total{{{QUEUE}}}[1h])", "{{pbx}} {{queue}}"),
+            span=8,
         ),
         lines(
             "Callers who hang up before the agent",
             PERCENT,
             help_text("left_first"),
             prom(f"cc_bridge_caller_hangup_first_ratio{{{QUEUE}}}", "{{pbx}} {{queue}}"),
+            span=8,
         ),
     )
 

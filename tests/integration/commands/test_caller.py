@@ -135,7 +135,8 @@ def test_what_is_shown_is_all_of_the_caller_and_of_nobody_else(config, way):
     found = json.loads(result.stdout)
     counted = {name: len(rows) for name, rows in found.items() if name != "journal"}
     expected = {"calls": 10, "queue_visits": 5, "rings": 5, "talks": 5, "survey_attempts": 5,
-                "survey_decisions": 5, "answers": 10, "customers": 1, "follow_ups": 5}  # fmt: skip
+                "survey_decisions": 5, "not_routed_calls": 5, "answers": 10, "customers": 1,
+                "follow_ups": 5}  # fmt: skip
     if not config.storage.on_server:
         expected |= {"outbox": 5, "open_state": 1}
     else:
@@ -244,7 +245,9 @@ def test_what_was_stored_hidden_is_found_by_the_true_number(engine, monkeypatch,
     assert run("erase", WAYS[1], "--yes").exit_code == 0
     left = everything(engine)
     assert hidden not in str([row for row in left["calls"] if "1.1" in row])
-    assert keys.key(WAYS[0]) not in str(left["survey_attempts"] + left["survey_decisions"])
+    assert keys.key(WAYS[0]) not in str(
+        left["survey_attempts"] + left["survey_decisions"] + left["not_routed_calls"]
+    )
     assert keys.key(OTHER) in str(left["survey_attempts"])
 
 

@@ -28,6 +28,7 @@ from cc_bridge.records import (
     Answer,
     Call,
     Direction,
+    NotRoutedCall,
     Outcome,
     QueueVisit,
     Ring,
@@ -98,7 +99,7 @@ def inside(every):
     """Return the records of the span by kind."""
     begins = {
         QueueVisit: "entered_at", Talk: "answered_at", Ring: "started_at", SurveyDecision: "decided_at",
-        SurveyAttempt: "started_at", Answer: "answered_at", Call: "started_at",
+        SurveyAttempt: "started_at", Answer: "answered_at", Call: "started_at", NotRoutedCall: "ended_at",
     }  # fmt: skip
     found = defaultdict(list)
     since, until = midnight(FIRST), midnight(date.fromordinal(LAST.toordinal() + 1))
@@ -241,6 +242,25 @@ def test_the_funnel_adds_up(engine, inside):
     assert funnel.cell(funnel.total, "eligible").value == eligible
     counted = {row.keys[1]: row.cells[0].value for row in reasons.rows if row.keys[0] == "step_funnel"}
     assert counted == stages
+    # Beside the eligible callers, never among them.
+    not_routed = Counter(call.queue for call in inside[NotRoutedCall])
+    assert {row.keys[0]: funnel.cell(row, "not_routed").value for row in funnel.rows} == not_routed
+    assert funnel.cell(funnel.total, "not_routed").value == not_routed.total() > 0
+
+
+def test_calls_that_were_not_routed_are_counted_of_a_queue_whose_callers_were_never_asked(tmp_path):
+    engine = open_database(f"sqlite:///{tmp_path / 'calls.sqlite'}")
+    at = midnight(FIRST) + 60
+    fill(engine, [NotRoutedCall("main", "1.1", "1.1", "sales", "Agent 1", "PJSIP/1", at, "csat", "0912")])
+    funnel = next(table for table in made(engine, "voice").tables if table.name == "funnel")
+    (row,) = funnel.rows
+    shown = {
+        column.name: cell.value if cell else None
+        for column, cell in zip(funnel.columns, row.cells, strict=True)
+    }
+    assert row.keys == ("sales",)
+    assert (shown["eligible"], shown["response_rate"], shown["not_routed"]) == (0, None, 1)
+    engine.dispose()
 
 
 # -- agents

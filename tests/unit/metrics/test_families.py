@@ -20,6 +20,7 @@ from cc_bridge.records import (
     EndedBy,
     Gap,
     GapReason,
+    NotRoutedCall,
     Outcome,
     QueueVisit,
     Ring,
@@ -87,6 +88,7 @@ def count_calls(metrics, queue):
 def count_surveys(metrics, queue):
     for stage in [*NotAskedReason, *SurveyStage, "called_back"]:
         metrics.count_survey_decision(asked(stage, queue=queue))
+    metrics.count_not_routed(NotRoutedCall("main", "1", "1", queue, "Sara", "PJSIP/201", 0, "csat", ""))
     for stage in [*STAGES, *(f"callback_{reason}" for reason in NoCallbackReason)]:
         metrics.count_survey_stage(stage, queue)
     for agent in ("Sara", "Ali"):

@@ -97,7 +97,10 @@ function drawFunnel() {
   const bars = shownSteps.map((name) => bar(steps[name].label, steps[name].value, most, of(steps[name].value)));
   const rate = steps.response_rate;
   const small = make("small", "", around(rate));
-  $("funnel").replaceChildren(...bars, make("p", "rate", `${rate.label} `, make("b", "", large(rate)), " ", small));
+  const lost = steps.not_routed;
+  const rates = [make("p", "rate", `${rate.label} `, make("b", "", large(rate)), " ", small)];
+  if (lost.value) rates.push(make("p", "quiet", `${lost.label}: ${whole.format(lost.value)}`));
+  $("funnel").replaceChildren(...bars, ...rates);
   const reasons = told.reasons;
   const widest = Math.max(0, ...reasons.map((each) => each.callers));
   const parts = [];

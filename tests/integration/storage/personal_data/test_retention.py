@@ -60,7 +60,8 @@ def test_each_kind_is_kept_for_its_own_time(engine, tmp_path):
     write(engine, opt_out("09121234567", KEYS, at=T))
     job = purge(engine, PLENTY, tmp_path)
     expected = {"calls": 4, "queue_visits": 2, "rings": 2, "talks": 2, "agent_intervals": 0,
-                "survey_attempts": 1, "answers": 2, "survey_decisions": 3, "recordings": 4}  # fmt: skip
+                "survey_attempts": 1, "answers": 2, "survey_decisions": 3, "not_routed_calls": 3,
+                "recordings": 4}  # fmt: skip
     assert job.count() == expected
     before, told = count(engine), []
     done = job.run(told.append)
@@ -81,8 +82,12 @@ def test_by_default_only_comments_and_the_funnel_go():
     kept = retention_policy(Config().retention)
     assert (kept.calls, kept.ratings) == (0, 0)
     assert kept.comments > 0
-    before = {"survey_decisions": NOW - kept.funnel * DAY, "follow_ups": NOW - kept.follow_ups * DAY}
-    assert tables_before(kept, NOW) == before
+    decided_before = NOW - kept.funnel * DAY
+    assert tables_before(kept, NOW) == {
+        "survey_decisions": decided_before,
+        "not_routed_calls": decided_before,
+        "follow_ups": NOW - kept.follow_ups * DAY,
+    }
 
 
 def test_what_is_kept_for_ever_is_not_looked_for(lite):

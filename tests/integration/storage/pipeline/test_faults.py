@@ -110,6 +110,7 @@ def twice(url):
         "rings": "ring_uniqueid",
         "calls": "call_id",
         "survey_decisions": "uniqueid, stage",
+        "not_routed_calls": "call_id",
         "survey_attempts": "uniqueid",
     }.items():
         rows = query(url, f"SELECT pbx, {key} FROM {table}")

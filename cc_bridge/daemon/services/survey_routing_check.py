@@ -1,0 +1,113 @@
+"""Finds answered callers whose dialplan did not request the survey of their queue.
+
+`surveys/routing.py` has the rule. The service remembers the survey requests, and the callers who waited in a
+queue without an answer. At the end of each call it applies the rule to the talks of the call. Each case
+becomes one NotRoutedCall record.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from cc_bridge.calls.open_talk import OpenTalk
+from cc_bridge.calls.tracker import Tracker
+from cc_bridge.daemon.service import Context, DaemonService, per_queue
+from cc_bridge.daemon.services.configured_surveys import ConfiguredSurveys
+from cc_bridge.records import Call, EndedBy, Gap, NotRoutedCall, Outcome, QueueVisit, Record
+from cc_bridge.surveys.routing import EndedCall, Routing, routing_of
+
+__all__ = ["SurveyRoutingCheck"]
+
+_MAX_REMEMBERED = 10_000  # calls; the oldest is forgotten first
+
+_Value = TypeVar("_Value")
+
+
+class SurveyRoutingCheck(DaemonService):
+    """The service that records the calls of one PBX that were not routed to a survey.
+
+    `record` stores the records. `observing` returns False while the PBX is not observed.
+    """
+
+    taken_over = ("survey.enabled", *per_queue("survey"))
+
+    def __init__(
+        self,
+        context: Context,
+        surveys: ConfiguredSurveys,
+        tracker: Tracker,
+        record: Callable[[Iterable[NotRoutedCall]], None],
+        observing: Callable[[], bool],
+    ) -> None:
+        super().__init__(context)
+        self._surveys = surveys
+        self._tracker = tracker
+        self._record = record
+        self._observing = observing
+        self._gap_ended_at = 0.0  # end of the last gap, UTC seconds since the epoch
+        self._requests: dict[str, None] = {}  # ids of the calls with a survey request, oldest first
+        self._unserved: dict[
+            str, float
+        ] = {}  # entry into the last unanswered queue, by call id, oldest first
+
+    def survey_requested(self, call_id: str) -> None:
+        """Remember that the dialplan requested a survey for a call."""
+        _remember(self._requests, call_id, None)
+
+    def handle_record(self, record: Record) -> None:
+        """Process an ended call, an unanswered queue visit or a gap; ignore all other records."""
+        match record:
+            case QueueVisit() if record.outcome is not Outcome.ANSWERED:
+                _remember(self._unserved, record.call_id, record.entered_at)
+            case Gap():
+                self._gap_ended_at = record.ended_at
+            case Call():
+                self._call_ended(record)
+
+    def _call_ended(self, call: Call) -> None:
+        """Record the ended call if it was not routed to the survey, and forget its facts."""
+        requested = call.call_id in self._requests
+        self._requests.pop(call.call_id, None)
+        queued_at = self._unserved.pop(call.call_id, 0.0)
+        talks = self._tracker.talks.memory.heard(call.call_id)
+        if not talks:
+            return
+        last = talks[-1]
+        queue = next((talk.queue for talk in reversed(talks) if talk.queue), "")
+        settings = self.config.queue(queue)
+        survey = settings.survey if self.config.survey.enabled else ""
+        facts = EndedCall(
+            queue=queue,
+            has_survey=survey in self._surveys.surveys,
+            ended_by=_ended_by(last),
+            requested=requested,
+            observed=self._observing() and not call.partial and call.started_at > self._gap_ended_at,
+            queued_again=queued_at > last.parted_at,
+        )
+        if routing_of(facts) is Routing.NOT_ROUTED:
+            self._record(
+                [
+                    NotRoutedCall(
+                        pbx=call.pbx,
+                        call_id=call.call_id,
+                        uniqueid=last.uniqueid,
+                        queue=queue,
+                        agent=last.member,
+                        interface=last.interface,
+                        ended_at=call.ended_at,
+                        survey=survey,
+                        caller_key=call.caller_key,
+                    )
+                ]
+            )
+
+
+def _ended_by(talk: OpenTalk) -> EndedBy:
+    """Return the side that ended a talk."""
+    return EndedBy.TRANSFER if talk.transfer else talk.parted_by
+
+
+def _remember(memory: dict[str, _Value], key: str, value: _Value) -> None:
+    """Store a value under a key; delete the oldest key if more than 10,000 are stored."""
+    memory[key] = value
+    if len(memory) > _MAX_REMEMBERED:
+        del memory[next(iter(memory))]

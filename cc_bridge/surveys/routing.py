@@ -1,0 +1,61 @@
+"""Survey routing: whether the dialplan sent an answered caller to the survey. Pure.
+
+After a talk, the dialplan requests the survey, and cc_bridge decides whether the caller is asked. A caller
+whose dialplan makes no request is not asked, and has no survey decision: the call is `not_routed`. The causes
+are a queue that is run without cc_bridge's contexts, and a transfer that leaves these contexts.
+
+`routing_of` compares the facts of an ended call with the table `_RULES`, in its order. A call is `not_routed`
+if no rule explains the missing request. Such calls are counted beside the eligible callers, not among them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cc_bridge.records import EndedBy
+
+__all__ = ["EndedCall", "Routing", "routing_of"]
+
+
+class Routing(StrEnum):
+    """Whether an ended call reached the survey, or the reason why this was not to be expected."""
+
+    UNOBSERVED = "unobserved"  # a part of the call was not observed
+    NOT_ANSWERED = "not_answered"  # the caller talked with no agent of a queue
+    NO_SURVEY = "no_survey"  # the queue has no survey, or surveys are disabled
+    REQUESTED = "requested"  # the dialplan requested the survey
+    NOT_ENDED_BY_AGENT = "not_ended_by_agent"  # such as a caller who hung up first
+    QUEUED_AGAIN = "queued_again"  # after the talk, the caller waited in a queue without an answer
+    NOT_ROUTED = "not_routed"
+
+
+@dataclass(frozen=True, slots=True)
+class EndedCall:
+    """The facts of an ended call on which its routing depends.
+
+    If the call had several talks, `queue` and `ended_by` describe the last one. A talk without a queue, such
+    as after a transfer, counts for the queue of the talk before it.
+    """
+
+    queue: str  # empty: no agent of a queue talked with the caller
+    has_survey: bool  # a survey is configured for the queue, and surveys are enabled
+    ended_by: EndedBy  # the side that ended the last talk
+    requested: bool  # the dialplan requested a survey for the call, whatever was decided then
+    observed: bool  # the whole call was observed, without a gap
+    queued_again: bool  # the caller entered a queue after the last talk, and no agent answered
+
+
+_RULES: tuple[tuple[Routing, Callable[[EndedCall], bool]], ...] = (
+    (Routing.UNOBSERVED, lambda call: not call.observed),
+    (Routing.NOT_ANSWERED, lambda call: not call.queue),
+    (Routing.NO_SURVEY, lambda call: not call.has_survey),
+    (Routing.REQUESTED, lambda call: call.requested),
+    # The agent also ends the talk of a caller whom Queue() hangs up together with the agent.
+    (Routing.NOT_ENDED_BY_AGENT, lambda call: call.ended_by is not EndedBy.AGENT),
+    (Routing.QUEUED_AGAIN, lambda call: call.queued_again),
+)
+
+
+def routing_of(call: EndedCall) -> Routing:
+    """Return the routing of an ended call: the first rule that holds, or `not_routed` if no rule holds."""
+    return next((routing for routing, holds in _RULES if holds(call)), Routing.NOT_ROUTED)
