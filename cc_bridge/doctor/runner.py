@@ -26,6 +26,7 @@ from cc_bridge.doctor import (
     manager,
     queues,
     sounds,
+    survey_routing,
     webhooks,
 )
 from cc_bridge.doctor.check_result import CheckResult, fail
@@ -83,6 +84,7 @@ class DoctorRun:
         data = snapshot.data_folder if snapshot and is_loopback(config.ami.host) else None
         await self._in_thread("prompts", lambda: sounds.check(config, folder, data))
         await self._in_thread("database", lambda: database.check(config.storage))
+        await self._in_thread("surveys.routing", lambda: survey_routing.check(config))
         await self._in_thread("database.daemons", lambda: duplicate_daemon.check(config))
         for webhook in config.webhooks:
             await self._in_thread(f"webhooks.{webhook.name}", partial(webhooks.check, webhook))

@@ -272,8 +272,8 @@ KPIS: Mapping[str, tuple[Kpi, ...]] = {
         ),
         Kpi(
             "not_routed",
-            "Answered callers on whom the agent hung up, and whose dialplan did not request the survey of the"
-            " queue; they are not among the eligible callers",
+            "Callers whose call the agent ended and whose dialplan did not request the survey of the queue;"
+            " they are not among the eligible callers",
             "number of calls without a survey request, whose queue has a survey and whose last talk the agent"
             " ended",
             "callers",

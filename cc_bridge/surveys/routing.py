@@ -50,7 +50,7 @@ _RULES: tuple[tuple[Routing, Callable[[EndedCall], bool]], ...] = (
     (Routing.NOT_ANSWERED, lambda call: not call.queue),
     (Routing.NO_SURVEY, lambda call: not call.has_survey),
     (Routing.REQUESTED, lambda call: call.requested),
-    # The agent also ends the talk of a caller whom Queue() hangs up together with the agent.
+    # Without the option c, Queue() hangs the caller up after the agent. The agent has then ended the talk.
     (Routing.NOT_ENDED_BY_AGENT, lambda call: call.ended_by is not EndedBy.AGENT),
     (Routing.QUEUED_AGAIN, lambda call: call.queued_again),
 )

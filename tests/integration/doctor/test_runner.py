@@ -21,7 +21,8 @@ from cc_bridge import resource_path
 from cc_bridge.calls.ami_events import WANTED
 from cc_bridge.cli import main
 from cc_bridge.config import AmiConfig, Config
-from cc_bridge.doctor import daemon, database, duplicate_daemon, manager, runner, webhooks
+from cc_bridge.config.surveys import SurveyConfig
+from cc_bridge.doctor import daemon, database, duplicate_daemon, manager, runner, survey_routing, webhooks
 from cc_bridge.doctor.check_result import (
     CheckResult,
     CheckStatus,
@@ -34,7 +35,7 @@ from cc_bridge.doctor.check_result import (
     warn,
 )
 from cc_bridge.doctor.events import held_back
-from cc_bridge.records import ObservationWatermark
+from cc_bridge.records import EndedBy, NotRoutedCall, ObservationWatermark, Talk
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline.sql_sink import SqlSink
 from cc_bridge.storage.schema.tables import row_of
@@ -365,6 +366,68 @@ def test_another_daemon_that_observes_this_pbx(free_port, tmp_path, name, ago, g
     told = duplicate_daemon.check(config, lambda seconds: mark(now - ago + seconds) if goes_on else None)
     assert [each.name for each in told] == found
     other.close()
+
+
+def ended(n, ended_by=EndedBy.AGENT, queue="sales", pbx="pbx", ago=3600, **more):
+    """Return the talk of the nth call of a queue; the first call is the oldest."""
+    at = time.time() - ago + n
+    who = ("Alice", "PJSIP/alice")
+    return Talk(pbx, f"{n}.1", f"{n}.1", f"{n}.2", queue, *who, at, at, 0, 0, ended_by, None, None, **more)
+
+
+def missed(n, queue="sales", pbx="pbx", ago=3600):
+    at = time.time() - ago + n
+    return NotRoutedCall(pbx, f"{n}.1", f"{n}.1", queue, "Alice", "PJSIP/alice", at, "csat", "")
+
+
+PAST = "sales: {} answered callers did not come through cc-bridge-queue, the last one on "
+
+
+@pytest.mark.parametrize(
+    ("stored", "level", "said"),
+    [
+        ([], CheckStatus.OK, "no calls yet"),
+        ([ended(1), ended(2)], CheckStatus.OK, "the last 2 answered callers came to the survey"),
+        ([ended(n) for n in range(30)], CheckStatus.OK, "the last 20 answered callers came to the survey"),
+        ([ended(1), missed(1)], CheckStatus.WARN, PAST.format("1 of the last 1")),
+        (
+            [record for n in (1, 2, 3) for record in (ended(n), missed(n))],
+            CheckStatus.FAIL,
+            PAST.format("3 of the last 3"),
+        ),
+        # A caller who hung up first, and a talk that was observed in part, are not counted.
+        (
+            [ended(1), ended(2), missed(2), ended(3, EndedBy.CALLER), ended(4, partial=True)],
+            CheckStatus.WARN,
+            PAST.format("1 of the last 2"),
+        ),
+        # After a transfer to a colleague, the last talk has no queue.
+        ([ended(1, EndedBy.TRANSFER), missed(1)], CheckStatus.WARN, PAST.format("1 of the last 1")),
+        ([ended(n) for n in range(30)] + [missed(5)], CheckStatus.OK, "the last 20"),
+        ([missed(1, ago=8 * 86_400)], CheckStatus.OK, "no calls yet"),
+        ([missed(1, pbx="other")], CheckStatus.OK, "no calls yet"),
+        ([missed(1, queue="unasked")], CheckStatus.OK, "no calls yet"),
+    ],
+)
+def test_callers_who_did_not_come_to_the_survey(tmp_path, stored, level, said):
+    url = f"sqlite:///{tmp_path}/calls.sqlite"
+    sink = SqlSink(lambda: open_database(url))
+    sink.write([row_of(ObservationWatermark("pbx", 1)), *map(row_of, stored)])
+    sink.close()
+    config = Config(pbx={"name": "pbx"}, storage={"url": url}, queues={"unasked": {"survey": ""}})
+    (told,) = survey_routing.check(config)
+    assert (told.name, told.level) == ("surveys.routing", level)
+    assert told.seen.startswith(said)
+    assert bool(told.advice) == (level is not CheckStatus.OK)
+    assert list(survey_routing.check(config.model_copy(update={"survey": SurveyConfig(enabled=False)}))) == []
+
+
+def test_a_database_without_the_table_or_without_a_file_says_nothing_of_the_survey(tmp_path):
+    config = Config(storage={"url": f"sqlite:///{tmp_path}/calls.sqlite"})
+    assert list(survey_routing.check(config)) == []
+    assert not (tmp_path / "calls.sqlite").exists()
+    sqlite3.connect(tmp_path / "calls.sqlite").close()
+    assert list(survey_routing.check(config)) == []
 
 
 def test_a_daemon_that_runs_here_leaves_marks_of_its_own(doctor, tmp_path, monkeypatch):

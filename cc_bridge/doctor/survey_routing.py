@@ -1,0 +1,71 @@
+"""Check of the calls in the database: did the dialplan send the answered callers to the survey.
+
+The check blocks. It reads the latest answered callers of each queue that has a survey.
+"""
+
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from cc_bridge.config import Config
+from cc_bridge.doctor.check_result import CheckResult, fail, ok, warn
+from cc_bridge.errors import StorageError
+from cc_bridge.storage.engine import make_engine
+from cc_bridge.storage.queries.survey_routing import QueueRouting, latest_routing
+
+__all__ = ["check"]
+
+_NAME = "surveys.routing"
+_SINCE_SECONDS = 7 * 86_400.0
+_CALLERS = 20  # of each queue
+_ENOUGH = 3  # callers of whom none was routed, for a failure instead of a warning
+_ADVICE = (
+    "let each way to this queue go through Gosub(cc-bridge-queue,s,1({queue})) (FreePBX: the Custom"
+    " Destination before the queue, also as fail-over destination and as target of transfers), then: asterisk"
+    " -rx 'dialplan reload'. The table not_routed_calls has the calls. A queue without a survey needs"
+    ' survey = "" in its section'
+)
+
+
+def check(config: Config) -> Iterator[CheckResult]:
+    """Yield a warning or failure for each queue whose latest answered callers did not reach the survey.
+
+    Yield one good result if there is no such queue, and nothing if surveys are disabled or the database
+    cannot be read.
+    """
+    if not config.survey.enabled:
+        return
+    try:
+        engine = make_engine(config.storage.url)
+        if not config.storage.on_server and not Path(str(engine.url.database)).exists():
+            return  # SQLite would create the file
+        try:
+            with engine.connect() as connection:
+                found = latest_routing(connection, config.pbx.name, time.time() - _SINCE_SECONDS, _CALLERS)
+        finally:
+            engine.dispose()
+    except (StorageError, SQLAlchemyError):
+        return  # reported by the check of the database
+    asked = {queue: routing for queue, routing in found.items() if config.queue(queue).survey}
+    faults = {queue: routing for queue, routing in asked.items() if routing.not_routed}
+    for queue, routing in faults.items():
+        yield _fault(config, queue, routing)
+    if not faults:
+        callers = sum(routing.callers for routing in asked.values())
+        yield ok(
+            _NAME, f"the last {callers} answered callers came to the survey" if callers else "no calls yet"
+        )
+
+
+def _fault(config: Config, queue: str, routing: QueueRouting) -> CheckResult:
+    """Return the result for a queue of whose latest callers at least one was not routed."""
+    last = datetime.fromtimestamp(routing.last_at, config.general.zone)
+    seen = (
+        f"{queue}: {routing.not_routed} of the last {routing.callers} answered callers did not come through"
+        f" cc-bridge-queue, the last one on {last:%Y-%m-%d at %H:%M:%S}"
+    )
+    all_of_them = routing.not_routed == routing.callers >= _ENOUGH
+    return (fail if all_of_them else warn)(_NAME, seen, _ADVICE.format(queue=queue))
