@@ -32,8 +32,8 @@ def hurried(rules):
     """Return the rules for a test that has two minutes instead of half an hour.
 
     Groups run each second, an alert waits for one, looks back 15 s where it looks back 15 minutes (for
-    restarts, which take a while, 40 s), and takes 20 s for a long time where it takes five minutes. Records
-    keep their windows.
+    restarts, which take a while, 40 s), and takes 20 s for a long time where it takes five minutes. Of
+    callers past the survey it looks back a minute instead of an hour. Records keep their windows.
     """
     rules = re.sub(
         r"^(    )interval: .*$|^(        )for: .*$",
@@ -43,6 +43,8 @@ def hurried(rules):
     )
     rules = re.sub(r"^(  - name: .*)$", r"\1\n    interval: 1s", rules, flags=re.MULTILINE)
     rules = rules.replace('{job="cc_bridge"}[15m]', '{job="cc_bridge"}[40s]')
+    rules = rules.replace('{stage="started"}[5m]', '{stage="started"}[5s]')
+    rules = rules.replace("not_routed_calls_total[1h]", "not_routed_calls_total[1m]")
     return rules.replace("[15m]", "[15s]").replace("> 300", "> 20")
 
 
@@ -128,13 +130,14 @@ class Site:
             str(self.folder / "cc-bridge.toml"),
         )
 
-    def start_pbx(self, ahead=0):
+    def start_pbx(self, ahead=0, agi=0):
+        """Start the PBX; its callers come to the survey at the daemon, or at the port `agi`."""
         self.start(
             "pbx",
             sys.executable,
             str(EXCHANGE),
             str(self.ami),
-            str(self.agi),
+            str(agi or self.agi),
             str(ahead),
             stdin=subprocess.PIPE,
         )
@@ -222,6 +225,7 @@ def test_what_operations_see_when_things_go_wrong(site):
     site.start_watching()
     a_daemon_that_is_restarted_again_and_again(site)
     surveys_that_fail(site)
+    callers_who_do_not_come_to_the_survey(site)
     a_link_that_comes(site)
     a_database_that_goes_and_comes(site)
     every_record_has_data(site)
@@ -246,6 +250,15 @@ def a_daemon_that_is_restarted_again_and_again(site):
             site.stop("daemon")
     site.fires("CcBridgeRestarting", "CcBridgeAmiDown")
     site.is_over("CcBridgeDown")
+
+
+def callers_who_do_not_come_to_the_survey(site):
+    site.start_pbx(agi=free_port())
+    site.fires("CcBridgeNoSurveyStarted")
+    [(_, not_routed)] = site.query("sum(cc_bridge_not_routed_calls_total)")
+    assert not_routed >= 1
+    assert site.query('sum(cc_bridge_survey_stages_total{stage="started"}) > 0') == []
+    site.stop("pbx")
 
 
 def a_link_that_comes(site):

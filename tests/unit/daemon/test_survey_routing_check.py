@@ -8,6 +8,7 @@ from twisted.internet.defer import ensureDeferred, succeed
 from twisted.internet.task import Clock
 
 from cc_bridge.agi.request import Request
+from cc_bridge.ami.codec import MessageCounts
 from cc_bridge.calls.direct_calls import Contexts
 from cc_bridge.calls.events import (
     BlindTransferred,
@@ -28,7 +29,9 @@ from cc_bridge.calls.tracker import Tracker
 from cc_bridge.config import Config, QueueConfig
 from cc_bridge.daemon.services.survey_invitations import SurveyInvitations
 from cc_bridge.daemon.services.survey_routing_check import SurveyRoutingCheck
+from cc_bridge.offline.replay import SurveyRequest, queue_names, read_stream, replay
 from cc_bridge.records import Gap, GapReason, NotRoutedCall
+from support.recordings import RECORDINGS
 from support.service_context import context
 
 CALLER, AGENT, OTHER = "100.1", "100.2", "100.3"
@@ -341,3 +344,27 @@ def test_what_is_remembered_of_a_call_is_forgotten_at_its_end(centre):
     centre.comes_to_the_survey()
     centre.caller_ends()
     assert (centre.check._requests, centre.check._unserved) == ({}, {})
+
+
+def cases_of(path):
+    """Return queue and agent of the cases in a recording with the survey requests of its dialplan."""
+    found = []
+    tracker = Tracker("pbx", queue_names(read_stream(path)))
+    surveys = SimpleNamespace(surveys={"csat": object()}, sounds={})
+    check = SurveyRoutingCheck(context(Config()), surveys, tracker, found.extend, lambda: True)
+    for record in replay(read_stream(path), tracker, MessageCounts()):
+        if isinstance(record, SurveyRequest):
+            check.survey_requested(record.call_id)
+        else:
+            check.handle_record(record)
+    return [(call.queue, call.agent) for call in found]
+
+
+FREEPBX = sorted((RECORDINGS / "freepbx").glob("*.ami.gz"))
+# The destination of the first queue led to a survey. FreePBX forgets it when it sends the caller to the next.
+PAST_THE_SURVEY = {"overflow_to_second_queue_dynamic_agent": [("602", "Dave Diaz")]}
+
+
+@pytest.mark.parametrize("path", FREEPBX, ids=lambda path: path.name.removesuffix(".ami.gz"))
+def test_of_the_calls_of_a_real_freepbx_only_the_overflow_past_the_survey_is_a_case(path):
+    assert cases_of(path) == PAST_THE_SURVEY.get(path.name.removesuffix(".ami.gz"), [])
