@@ -21,12 +21,12 @@ __all__ = ["check"]
 _NAME = "surveys.routing"
 _SINCE_SECONDS = 7 * 86_400.0
 _CALLERS = 20  # of each queue
-_ENOUGH = 3  # callers of whom none was routed, for a failure instead of a warning
+_ENOUGH = 3  # callers; if so many or more came and none was routed, the warning is a failure
 _ADVICE = (
-    "let each way to this queue go through Gosub(cc-bridge-queue,s,1({queue})) (FreePBX: the Custom"
-    " Destination before the queue, also as fail-over destination and as target of transfers), then: asterisk"
-    " -rx 'dialplan reload'. The table not_routed_calls has the calls. A queue without a survey needs"
-    ' survey = "" in its section'
+    "replace each Queue() of this queue by Gosub(cc-bridge-queue,s,1({queue})), also in overflows and targets"
+    " of transfers (FreePBX: use the Custom Destination before the queue), then: asterisk -rx 'dialplan"
+    ' reload\'. The table not_routed_calls has the calls. If the queue is to have no survey, set survey = ""'
+    " in its section"
 )
 
 
