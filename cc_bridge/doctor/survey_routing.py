@@ -21,7 +21,7 @@ __all__ = ["check"]
 _NAME = "surveys.routing"
 _SINCE_SECONDS = 7 * 86_400.0
 _CALLERS = 20  # of each queue
-_ENOUGH = 3  # callers; if so many or more came and none was routed, the warning is a failure
+_ENOUGH = 3  # callers; if none of at least this number was routed, the check fails
 _ADVICE = (
     "replace each Queue() of this queue by Gosub(cc-bridge-queue,s,1({queue})), also in overflows and targets"
     " of transfers (FreePBX: use the Custom Destination before the queue), then: asterisk -rx 'dialplan"
