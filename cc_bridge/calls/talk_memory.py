@@ -22,6 +22,7 @@ class TalkMemory:
         self._last: dict[str, OpenTalk] = {}  # the latest talk of each caller's channel
         self._of_call: dict[str, list[OpenTalk]] = {}
         self._expiries: deque[tuple[float, str]] = deque()
+        self._hang_ups: dict[str, float] = {}  # of callers, by channel; removed with the channel
 
     def add(self, talk: OpenTalk) -> None:
         """Add a talk. It becomes the latest talk of the caller's channel."""
@@ -51,15 +52,28 @@ class TalkMemory:
         spoken = [talk for talk in self._of_call.get(call_id, ()) if talk.answered_at]
         return sorted(spoken, key=lambda talk: talk.parted_at if talk.is_apart else math.inf)
 
-    def channel_ended(self, uniqueid: str, at: float) -> None:
-        """Schedule a caller's channel, which ended at the instant `at`, for deletion 10 seconds later."""
+    def hung_up_at(self, uniqueid: str) -> float | None:
+        """Return when the caller on an ended channel hung up, in UTC seconds since the epoch.
+
+        The result is None if the PBX ended the channel, or if the channel is unknown or has not ended.
+        """
+        return self._hang_ups.get(uniqueid)
+
+    def channel_ended(self, uniqueid: str, at: float, hung_up_at: float | None = None) -> None:
+        """Schedule a caller's channel, which ended at the instant `at`, for deletion 10 seconds later.
+
+        `hung_up_at` is the instant at which the caller hung up; None if the PBX ended the channel.
+        """
         if uniqueid in self._last:
             self._expiries.append((at + _SECONDS, uniqueid))
+            if hung_up_at is not None:
+                self._hang_ups[uniqueid] = hung_up_at
 
     def clock_set(self, seconds: float) -> None:
         """Move the instants of all talks by `seconds`, because the PBX's clock was set."""
         move_instants((talk for talks in self._of_call.values() for talk in talks), seconds)
         self._expiries = deque((at + seconds, uniqueid) for at, uniqueid in self._expiries)
+        self._hang_ups = {uniqueid: at + seconds for uniqueid, at in self._hang_ups.items()}
 
     def sweep(self, now: float) -> None:
         """Delete the callers' channels that ended at least 10 seconds ago.
@@ -68,7 +82,9 @@ class TalkMemory:
         in a queue for the caller. The talks of the call are deleted with the last of these channels.
         """
         while self._expiries and self._expiries[0][0] <= now:
-            talk = self._last.pop(self._expiries.popleft()[1], None)
+            uniqueid = self._expiries.popleft()[1]
+            self._hang_ups.pop(uniqueid, None)
+            talk = self._last.pop(uniqueid, None)
             if talk is not None:
                 self._forget_call(talk.call_id)
 

@@ -201,7 +201,8 @@ class Talks:
                 self.close(talk, at)
         if uniqueid in self.customers:
             self.customers.ended(uniqueid)
-        self.memory.channel_ended(uniqueid, at)
+        channel = self._channels.find(uniqueid)
+        self.memory.channel_ended(uniqueid, at, channel.hung_up_at if channel is not None else None)
         self._channels.ended(uniqueid)
 
     def begin(self, talk: OpenTalk, at: float) -> None:

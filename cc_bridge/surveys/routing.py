@@ -17,6 +17,10 @@ from cc_bridge.records import EndedBy
 __all__ = ["EndedCall", "Routing", "routing_of"]
 
 
+# Time for the dialplan from the end of the talk to the survey request. It needs milliseconds on an idle PBX.
+_DIALPLAN_SECONDS = 1.0
+
+
 class Routing(StrEnum):
     """Whether an ended call reached the survey, or the reason why this was not to be expected."""
 
@@ -25,6 +29,7 @@ class Routing(StrEnum):
     NO_SURVEY = "no_survey"  # the queue has no survey, or surveys are disabled
     REQUESTED = "requested"  # the dialplan requested the survey
     NOT_ENDED_BY_AGENT = "not_ended_by_agent"  # such as a caller who hung up first
+    LEFT_AT_ONCE = "left_at_once"  # the caller hung up right after the agent
     QUEUED_AGAIN = "queued_again"  # after the talk, the caller waited in a queue without an answer
     NOT_ROUTED = "not_routed"
 
@@ -42,6 +47,9 @@ class EndedCall:
     ended_by: EndedBy  # the side that ended the last talk
     requested: bool  # the dialplan requested a survey for the call, whatever was decided then
     observed: bool  # the whole call was observed, without a gap
+    left_seconds: (
+        float  # from the end of the talk until the caller hung up; infinite if the PBX ended the call
+    )
     queued_again: bool  # the caller entered a queue after the last talk, and no agent answered
 
 
@@ -52,6 +60,7 @@ _RULES: tuple[tuple[Routing, Callable[[EndedCall], bool]], ...] = (
     (Routing.REQUESTED, lambda call: call.requested),
     # Without the option c, Queue() hangs the caller up after the agent. The agent has then ended the talk.
     (Routing.NOT_ENDED_BY_AGENT, lambda call: call.ended_by is not EndedBy.AGENT),
+    (Routing.LEFT_AT_ONCE, lambda call: call.left_seconds < _DIALPLAN_SECONDS),
     (Routing.QUEUED_AGAIN, lambda call: call.queued_again),
 )
 

@@ -2,10 +2,12 @@
 
 `surveys/routing.py` has the rule. The service remembers the survey requests, and the callers who waited in a
 queue without an answer. At the end of each call it applies the rule to the talks of the call. Each case
-becomes one NotRoutedCall record.
+becomes one NotRoutedCall record, a second later: a survey request comes over another connection than the AMI
+events, so the end of the call may be known before the request.
 """
 
 from collections.abc import Callable, Iterable
+from math import inf
 from typing import TypeVar
 
 from cc_bridge.calls.open_talk import OpenTalk
@@ -17,6 +19,7 @@ from cc_bridge.surveys.routing import EndedCall, Routing, routing_of
 
 __all__ = ["SurveyRoutingCheck"]
 
+_LATE_SECONDS = 1.0  # longest time by which a survey request comes after the end of its call
 _MAX_REMEMBERED = 10_000  # calls; the oldest is forgotten first
 
 _Value = TypeVar("_Value")
@@ -45,13 +48,21 @@ class SurveyRoutingCheck(DaemonService):
         self._observing = observing
         self._gap_ended_at = 0.0  # end of the last gap, UTC seconds since the epoch
         self._requests: dict[str, None] = {}  # ids of the calls with a survey request, oldest first
+        self._clock = context.reactor
+        self._pending: dict[str, NotRoutedCall] = {}  # by call id, until a late request can no longer come
         self._unserved: dict[
             str, float
         ] = {}  # entry into the last unanswered queue, by call id, oldest first
 
     def survey_requested(self, call_id: str) -> None:
         """Remember that the dialplan requested a survey for a call."""
-        _remember(self._requests, call_id, None)
+        if self._pending.pop(call_id, None) is None:
+            _remember(self._requests, call_id, None)
+
+    def stop(self) -> None:
+        """Record the calls for which a late survey request is still possible."""
+        for call_id in list(self._pending):
+            self._record_pending(call_id)
 
     def handle_record(self, record: Record) -> None:
         """Process an ended call, an unanswered queue visit or a gap; ignore all other records."""
@@ -72,6 +83,7 @@ class SurveyRoutingCheck(DaemonService):
         if not talks:
             return
         last = talks[-1]
+        hung_up_at = self._tracker.talks.memory.hung_up_at(last.caller)
         queue = next((talk.queue for talk in reversed(talks) if talk.queue), "")
         settings = self.config.queue(queue)
         survey = settings.survey if self.config.survey.enabled else ""
@@ -81,24 +93,28 @@ class SurveyRoutingCheck(DaemonService):
             ended_by=_ended_by(last),
             requested=requested,
             observed=self._observing() and not call.partial and call.started_at > self._gap_ended_at,
+            left_seconds=inf if hung_up_at is None else hung_up_at - last.parted_at,
             queued_again=queued_at > last.parted_at,
         )
         if routing_of(facts) is Routing.NOT_ROUTED:
-            self._record(
-                [
-                    NotRoutedCall(
-                        pbx=call.pbx,
-                        call_id=call.call_id,
-                        uniqueid=last.uniqueid,
-                        queue=queue,
-                        agent=last.member,
-                        interface=last.interface,
-                        ended_at=call.ended_at,
-                        survey=survey,
-                        caller_key=call.caller_key,
-                    )
-                ]
+            self._pending[call.call_id] = NotRoutedCall(
+                pbx=call.pbx,
+                call_id=call.call_id,
+                uniqueid=last.uniqueid,
+                queue=queue,
+                agent=last.member,
+                interface=last.interface,
+                ended_at=call.ended_at,
+                survey=survey,
+                caller_key=call.caller_key,
             )
+            self._clock.callLater(_LATE_SECONDS, self._record_pending, call.call_id)
+
+    def _record_pending(self, call_id: str) -> None:
+        """Record a call that was not routed, unless a survey request came or the call was recorded."""
+        found = self._pending.pop(call_id, None)
+        if found is not None:
+            self._record([found])
 
 
 def _ended_by(talk: OpenTalk) -> EndedBy:

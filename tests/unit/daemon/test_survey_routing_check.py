@@ -54,11 +54,11 @@ class Centre:
         config = Config(queue_defaults=QueueConfig(**{"survey": "csat", "min_talk_seconds": 0, **queue}))
         config = config.model_copy(update={"survey": config.survey.model_copy(update={"enabled": enabled})})
         self.tracker = Tracker("pbx", contexts=Contexts(internal=("phones",)), direct=direct)
-        self.found, self.observing, self.clock = [], True, Clock()
+        self.recorded, self.observing, self.clock = [], True, Clock()
         surveys = SimpleNamespace(surveys={"csat": object()}, sounds={})
         services = context(config, clock=self.clock)
         self.check = SurveyRoutingCheck(
-            services, surveys, self.tracker, self.found.extend, lambda: self.observing
+            services, surveys, self.tracker, self.recorded.extend, lambda: self.observing
         )
         self.invitations = SurveyInvitations(
             services,
@@ -107,6 +107,9 @@ class Centre:
             ChannelEnded(at + 0.1, agent, 16, CALLER),
         )
 
+    def caller_hangs_up(self, at):
+        self.hear(HangupRequested(at, CALLER, by_pbx=False), ChannelEnded(at, CALLER, 16, CALLER))
+
     def caller_ends(self, at=990.2):
         """Let the caller's channel end, such as by Queue() without the option c."""
         self.hear(HangupRequested(at, CALLER, by_pbx=True), ChannelEnded(at, CALLER, 16, CALLER))
@@ -132,6 +135,12 @@ class Centre:
         self.joins()
         self.is_answered()
         self.agent_hangs_up()
+
+    @property
+    def found(self):
+        """The records, once a late request can no longer come."""
+        self.clock.advance(1.0)
+        return self.recorded
 
     @property
     def queues(self):
@@ -339,6 +348,29 @@ def test_a_consultation_is_no_case_and_its_request_is_not_the_customers(centre):
     assert [(call.queue, call.agent) for call in centre.found] == [("sales", "Alice")]
 
 
+@pytest.mark.parametrize(("at", "queues"), [(990.1, []), (990.9, []), (995.0, ["sales"])])
+def test_a_caller_who_hangs_up_right_after_the_agent_left_no_time_for_a_request(centre, at, queues):
+    centre.whole_call()
+    centre.caller_hangs_up(at)
+    assert centre.queues == queues
+
+
+def test_a_request_that_is_read_after_the_end_of_the_call_is_a_request(centre):
+    centre.whole_call()
+    centre.caller_ends()
+    centre.comes_to_the_survey()
+    assert centre.found == []
+
+
+def test_what_is_not_recorded_yet_is_recorded_at_the_stop(centre):
+    centre.whole_call()
+    centre.caller_ends()
+    assert centre.recorded == []
+    centre.check.stop()
+    assert [call.queue for call in centre.recorded] == ["sales"]
+    assert centre.queues == ["sales"]
+
+
 def test_what_is_remembered_of_a_call_is_forgotten_at_its_end(centre):
     centre.whole_call()
     centre.comes_to_the_survey()
@@ -351,12 +383,13 @@ def cases_of(path):
     found = []
     tracker = Tracker("pbx", queue_names(read_stream(path)))
     surveys = SimpleNamespace(surveys={"csat": object()}, sounds={})
-    check = SurveyRoutingCheck(context(Config()), surveys, tracker, found.extend, lambda: True)
+    check = SurveyRoutingCheck(context(), surveys, tracker, found.extend, lambda: True)
     for record in replay(read_stream(path), tracker, MessageCounts()):
         if isinstance(record, SurveyRequest):
             check.survey_requested(record.call_id)
         else:
             check.handle_record(record)
+    check.stop()
     return [(call.queue, call.agent) for call in found]
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import product
+from math import inf
 
 import pytest
 
@@ -14,6 +15,7 @@ CASE = EndedCall(
     ended_by=EndedBy.AGENT,
     requested=False,
     observed=True,
+    left_seconds=inf,
     queued_again=False,
 )
 
@@ -33,6 +35,9 @@ def test_an_answered_caller_without_a_survey_request_was_not_routed():
         ({"ended_by": EndedBy.TRANSFER}, Routing.NOT_ENDED_BY_AGENT),
         ({"ended_by": EndedBy.SYSTEM}, Routing.NOT_ENDED_BY_AGENT),
         ({"ended_by": EndedBy.UNOBSERVED}, Routing.NOT_ENDED_BY_AGENT),
+        ({"left_seconds": 0.0}, Routing.LEFT_AT_ONCE),
+        ({"left_seconds": 0.9}, Routing.LEFT_AT_ONCE),
+        ({"left_seconds": 1.1}, Routing.NOT_ROUTED),
         ({"queued_again": True}, Routing.QUEUED_AGAIN),
     ],
 )
@@ -42,5 +47,7 @@ def test_each_fact_alone_explains_the_missing_request(change, routing):
 
 def test_of_all_combinations_only_one_is_a_case():
     flags = (False, True)
-    calls = [EndedCall(*facts) for facts in product(("", "sales"), flags, EndedBy, flags, flags, flags)]
+    calls = [
+        EndedCall(*facts) for facts in product(("", "sales"), flags, EndedBy, flags, flags, (0.0, inf), flags)
+    ]
     assert [call for call in calls if routing_of(call) is Routing.NOT_ROUTED] == [CASE]
