@@ -2,10 +2,14 @@
 
 from http import HTTPStatus
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from cc_bridge.commands.common import config_option, load_config
+
+if TYPE_CHECKING:
+    from cc_bridge.config import Config
 
 __all__ = ["check", "demo", "health", "run"]
 
@@ -24,9 +28,15 @@ def run(path: Path | None) -> None:
     \b
     Example:  cc-bridge run --config /etc/cc-bridge/cc-bridge.toml
     """
+    from cc_bridge.config.startup import check_startup
     from cc_bridge.daemon import main as daemon
 
-    daemon.run(load_config(path), lambda: load_config(path))
+    def load() -> "Config":
+        config = load_config(path)
+        check_startup(config)
+        return config
+
+    daemon.run(load(), load)
 
 
 @click.command()
@@ -54,21 +64,17 @@ def demo(*, seconds: float | None) -> None:
 def check(path: Path | None) -> None:
     """Validate the configuration. Print the effective values with secrets masked, or every error.
 
+    The command reads the survey files and secret files too, and rejects what the daemon would reject at its
+    start.
+
     \b
     Example:  CC_BRIDGE_AMI__HOST=10.0.0.5 cc-bridge check -c cc-bridge.toml
     """
     from cc_bridge.config import show
-    from cc_bridge.config.survey_files import load_surveys
-    from cc_bridge.daemon.jobs.digests import check_digest
+    from cc_bridge.config.startup import check_startup
 
     config = load_config(path)
-    load_surveys(config)
-    config.ami.password()
-    config.callers.caller_keys()
-    config.http.access_token()
-    check_digest(config)
-    for webhook in config.webhooks:
-        webhook.keys()
+    check_startup(config)
     click.echo(show(config))
 
 

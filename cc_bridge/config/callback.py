@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, model_validator
 from cc_bridge.config.fields import OptionalPath, Section, before_midnight, only_one, password_of, readable
 from cc_bridge.surveys.business_hours import BusinessHours, minute_of
 from cc_bridge.surveys.callback import CallbackRules
+from cc_bridge.surveys.text_patterns import text_like
 
 __all__ = ["CallbackConfig"]
 
@@ -19,10 +20,16 @@ class CallbackConfig(Section):
     username: str = Field(default="cc_bridge_callback", min_length=1)
     secret: SecretStr = SecretStr("")
     secret_file: OptionalPath = None
-    channel: str = Field(
-        default="PJSIP/{number}@trunk", pattern=r"^[A-Za-z0-9_./@:*-]*\{number\}[A-Za-z0-9_./@:-]*$"
-    )
-    caller_id: str = Field(default="", pattern=r"^[^\x00-\x1f\x7f]{0,200}$")
+    channel: Annotated[
+        str,
+        text_like(
+            r"[A-Za-z0-9_./@:*-]*\{number\}[A-Za-z0-9_./@:-]*",
+            "a channel with {number} once, such as PJSIP/{number}@trunk; letters, digits and . _ / @ : * -",
+        ),
+    ] = "PJSIP/{number}@trunk"
+    caller_id: Annotated[
+        str, text_like(r"[^\x00-\x1f\x7f]{0,200}", "up to 200 characters without a line break")
+    ] = ""
     ring_seconds: float = Field(default=30, ge=5, le=120)
     legitimate_interest: bool = False
     delay_seconds: float = Field(default=60, ge=0, le=3600)

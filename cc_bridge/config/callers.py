@@ -9,6 +9,7 @@ from cc_bridge.customers.profile import Priorities
 from cc_bridge.errors import ConfigError
 from cc_bridge.kpis.question_kinds import RatingKind
 from cc_bridge.privacy.caller_keys import CallerKeys, Mode
+from cc_bridge.surveys.text_patterns import text_like
 
 __all__ = ["CallersConfig", "CustomersConfig"]
 
@@ -19,7 +20,9 @@ _SHORTEST_SECRET = 16
 class CallersConfig(Section):
     """Form in which callers' numbers are stored, and the secret of their hashes."""
 
-    country_code: str = Field(default="", pattern=r"^([1-9][0-9]{0,2})?$")
+    country_code: Annotated[
+        str, text_like(r"([1-9][0-9]{0,2})?", "1 to 3 digits without + or 00, such as 98, or empty")
+    ] = ""
     number_storage: Mode = "plain"
     hash_secret: SecretStr = SecretStr("")
     hash_secret_file: OptionalPath = None
@@ -49,7 +52,7 @@ class CallersConfig(Section):
 class CustomersConfig(Section):
     """Settings of customer recognition and of the caller lookup before a queue."""
 
-    region: str = Field(default="", pattern=r"^([A-Z]{2})?$")
+    region: Annotated[str, text_like(r"([A-Z]{2})?", "two capital letters such as IR, or empty")] = ""
     shared_numbers: list[str] = []
     queue_groups: dict[str, list[str]] = {}
     rating_kind: Annotated[RatingKind, NOT_RETIRED] = "csat"

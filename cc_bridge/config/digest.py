@@ -4,17 +4,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from cc_bridge.config.fields import OptionalPath, Section, only_one, password_of
+from cc_bridge.config.fields import OptionalPath, Owner, Section, only_one, password_of
 from cc_bridge.errors import ConfigError
+from cc_bridge.surveys.text_patterns import text_like
 
-__all__ = ["OWNER", "DigestConfig"]
+__all__ = ["DigestConfig"]
 
 _THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
-OWNER = r"[a-z0-9][a-z0-9_.-]{0,31}"  # it becomes part of file names
 # Addresses that every mail server accepts. Nothing in them can end a line of a mail header or of SMTP.
-_ADDRESS = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,188}[A-Za-z0-9])?$"
+_ADDRESS = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,188}[A-Za-z0-9])?"
 
-Address = Annotated[str, Field(pattern=_ADDRESS)]
+Address = Annotated[str, text_like(_ADDRESS, "an e-mail address such as sara@example.com")]
 
 
 class DigestConfig(Section):
@@ -25,10 +25,17 @@ class DigestConfig(Section):
     weekday: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = "mon"
     hour: int = Field(default=7, ge=0, le=23)
     recipients: list[Address] = []
-    owner_addresses: dict[Annotated[str, Field(pattern=f"^{OWNER}$")], Address] = {}
-    sender: str = Field(default="", pattern=f"^$|{_ADDRESS}")
-    sender_name: str = Field(default="cc_bridge", pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]{0,64}$")
-    smtp_host: str = Field(default="", pattern=r"^[A-Za-z0-9.:_-]{0,255}$")
+    owner_addresses: dict[Owner, Address] = {}
+    sender: Annotated[
+        str, text_like(f"|{_ADDRESS}", "an e-mail address such as reports@example.com, or empty")
+    ] = ""
+    sender_name: Annotated[
+        str,
+        text_like(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{0,64}", "up to 64 characters without a line break"),
+    ] = "cc_bridge"
+    smtp_host: Annotated[
+        str, text_like(r"[A-Za-z0-9.:_-]{0,255}", "a host name or address, without a port")
+    ] = ""
     smtp_port: int = Field(default=587, ge=1, le=65535)
     tls: Literal["starttls", "implicit", "none"] = "starttls"
     tls_ca_file: OptionalPath = None

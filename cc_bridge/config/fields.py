@@ -11,12 +11,16 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Sec
 from cc_bridge.errors import ConfigError
 from cc_bridge.kpis.question_kinds import KINDS, RATING_KINDS, check_not_retired
 from cc_bridge.surveys.business_hours import minute_of
+from cc_bridge.surveys.text_patterns import text_like
 
 __all__ = [
     "LOW_RATINGS",
     "LOW_RATING_DEFAULTS",
     "NOT_RETIRED",
+    "OWNER",
+    "OWNER_IN_WORDS",
     "OptionalPath",
+    "Owner",
     "Section",
     "before_midnight",
     "only_one",
@@ -28,6 +32,13 @@ __all__ = [
 
 # An unset path is an empty string in the file, so that the file can list every option with its default.
 OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: None if value == "" else value)]
+
+OWNER = r"[a-z0-9][a-z0-9_.-]{0,31}"
+"""Pattern of the short name of a person who is responsible for queues; it becomes part of file names."""
+
+OWNER_IN_WORDS = "a short name: 1 to 32 of the characters a-z 0-9 _ . -, first a letter or digit"
+
+Owner = Annotated[str, text_like(OWNER, OWNER_IN_WORDS)]
 
 
 def _not_retired(kind: object) -> object:
@@ -57,6 +68,9 @@ LOW_RATINGS = (BeforeValidator(_none_retired), AfterValidator(_ratings_on_scale)
 """Validators of the highest low rating by kind: no kind is retired, each rating is on its scale."""
 
 LOW_RATING_DEFAULTS = {name: low for name in RATING_KINDS if (low := KINDS[name].low_max) is not None}
+
+
+_BYTE_ORDER_MARK = "\ufeff"  # editors of Windows write it in front of a UTF-8 text
 
 
 class Section(BaseModel):
@@ -102,12 +116,20 @@ def before_midnight(time: str) -> None:
 def secret_in(file: Path, key: str) -> str:
     """Return the secret in a file, without surrounding white space.
 
-    Raises ConfigError, which names the option `key`, if the file cannot be read.
+    Raises ConfigError, which names the option `key`, if the file cannot be read, is empty, or starts with a
+    byte-order mark, which would become part of the secret.
     """
     try:
-        return file.read_text(encoding="utf-8").strip()
+        secret = file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{key} = {str(file)!r}: cannot be read: {error}") from error
+    if secret.startswith(_BYTE_ORDER_MARK):
+        raise ConfigError(
+            f"{key} = {str(file)!r}: the file starts with a byte-order mark: save it as UTF-8 without one"
+        )
+    if not secret:
+        raise ConfigError(f"{key} = {str(file)!r}: the file is empty: it must contain the secret")
+    return secret
 
 
 def only_one(secret: SecretStr, file: Path | None, key: str = "secret") -> None:
@@ -119,6 +141,6 @@ def only_one(secret: SecretStr, file: Path | None, key: str = "secret") -> None:
 def password_of(secret: SecretStr, file: Path | None, key: str) -> str:
     """Return the secret, or the content of its file if a file is set; empty if neither is set.
 
-    Raises ConfigError, which names the option `key`, if the file cannot be read.
+    Raises ConfigError, which names the option `key`, for a file that `secret_in` rejects.
     """
     return secret.get_secret_value() if file is None else secret_in(file, key)

@@ -9,6 +9,7 @@ from cc_bridge.config.fields import LOW_RATING_DEFAULTS, LOW_RATINGS, Section, b
 from cc_bridge.follow_ups.rules import FollowUpRules
 from cc_bridge.kpis.question_kinds import RatingKind
 from cc_bridge.surveys.business_hours import BusinessHours, minute_of, weekdays_of
+from cc_bridge.surveys.toml_reader import Identifier
 
 __all__ = ["FollowUpsConfig"]
 
@@ -18,7 +19,7 @@ class FollowUpsConfig(Section):
 
     enabled: bool = False
     low_ratings: Annotated[dict[RatingKind, int], *LOW_RATINGS] = LOW_RATING_DEFAULTS
-    unresolved_questions: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]] = ["solved"]
+    unresolved_questions: list[Identifier] = ["solved"]
     comments: bool = True
     repeat_abandon_hours: float = Field(default=24, ge=0, le=168)
     max_wait_minutes: float = Field(default=10, ge=0, le=1440)

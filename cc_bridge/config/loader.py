@@ -6,7 +6,10 @@ pydantic's own messages are long and name Python types.
 
 import difflib
 import json
+import re
 import tomllib
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from pydantic_core import ErrorDetails
 
 from cc_bridge.config.queues import QueueConfig
 from cc_bridge.config.settings import Config
+from cc_bridge.config.survey_files import unknown_surveys
 from cc_bridge.config.webhooks import WebhookConfig
 from cc_bridge.errors import ConfigError
 
@@ -22,6 +26,9 @@ __all__ = ["load", "show"]
 
 _MASK = "********"
 _SECRETS = {"secret", "hash_secret", "password", "token"}  # options whose values never appear in output
+# The start of a line of TOML up to the value of an option that is or contains a secret.
+_SECRET_IN_LINE = re.compile(rf"(.*?\b(?:{'|'.join(sorted(_SECRETS))}|url)\b[\"']?\s*=?\s*).*")
+_PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*):.*@")
 
 
 def load(path: Path | None) -> Config:
@@ -29,18 +36,50 @@ def load(path: Path | None) -> Config:
 
     Raises ConfigError with one line for each error.
     """
-    content: dict[str, Any] = {}
-    if path is not None:
-        try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise ConfigError(f"{path}: no such file") from error
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(f"{path}: {error}") from error
+    content = {} if path is None else _content(path)
     try:
         return Config(**content)
     except ValidationError as error:
-        raise ConfigError("\n".join(_line(fault) for fault in error.errors())) from error
+        faults = [_line(fault) for fault in error.errors()]
+        faults += _survey_faults(content, [fault["loc"] for fault in error.errors()])
+        raise ConfigError("\n".join(faults)) from error
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """Return the content of a TOML file. Raises ConfigError; a fault of the syntax quotes the faulty line."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # without the byte-order mark of some editors
+        return tomllib.loads(text)
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file") from error
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"\(at line (\d+), ", str(error))
+        number = int(place[1]) if place else len(text.splitlines())
+        line = ([*text.splitlines(), ""])[number - 1].strip()
+        quoted = _SECRET_IN_LINE.sub(rf"\1{_MASK}", line)
+        raise ConfigError(f"{path}: {error}{f': {quoted}' if quoted else ''}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _survey_faults(content: Mapping[str, Any], faulty: Iterable[tuple[int | str, ...]]) -> list[str]:
+    """Return the faults of the surveys, for a configuration that is invalid for other reasons.
+
+    The administrator then sees all faults in one pass. The values at the paths `faulty` are replaced by their
+    defaults. If the configuration is still invalid, the result is empty.
+    """
+    without = deepcopy(dict(content))
+    for keys in faulty:
+        table: Any = without
+        for key in keys[:-1]:
+            table = table.get(key) if isinstance(table, dict) else None
+        if keys and isinstance(table, dict):
+            table.pop(keys[-1], None)
+    try:
+        config = Config(**without)
+    except ValidationError:
+        return []
+    return unknown_surveys(config)
 
 
 def show(config: Config) -> str:
@@ -67,7 +106,12 @@ def _toml(value: object) -> str:
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, dict):
         return f"{{{', '.join(f'{key} = {_toml(each)}' for key, each in value.items())}}}"
-    return json.dumps("" if value is None else str(value), ensure_ascii=False)
+    return json.dumps("" if value is None else _without_password(str(value)), ensure_ascii=False)
+
+
+def _without_password(text: str) -> str:
+    """Return a text with the password masked, if the text is a URL with a password."""
+    return _PASSWORD_IN_URL.sub(rf"\1:{_MASK}@", text)
 
 
 def _line(fault: ErrorDetails) -> str:
@@ -79,7 +123,10 @@ def _line(fault: ErrorDetails) -> str:
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(section)}"
         return f"{'.'.join(keys)}: no such key; {hint}"
     value = _MASK if _SECRETS.intersection(keys[-1:]) else fault["input"]
+    if isinstance(value, str):
+        value = _without_password(value)
     says = fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    says = says.replace("String should have", "must have")
     if not keys:  # the error concerns several sections
         return says
     if isinstance(value, dict) or keys == ["webhooks"]:  # the error concerns a whole section

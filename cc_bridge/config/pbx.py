@@ -1,8 +1,11 @@
 """Sections [pbx], [ami], [agents] and [direct_calls]: PBX, manager interface, agents, direct calls."""
 
+from typing import Annotated
+
 from pydantic import Field, SecretStr, model_validator
 
 from cc_bridge.config.fields import OptionalPath, Section, only_one, password_of
+from cc_bridge.surveys.text_patterns import text_like
 
 __all__ = ["AgentsConfig", "AmiConfig", "DirectCallsConfig", "PbxConfig"]
 
@@ -10,7 +13,11 @@ __all__ = ["AgentsConfig", "AmiConfig", "DirectCallsConfig", "PbxConfig"]
 class PbxConfig(Section):
     """Name of the PBX in the database and in metrics."""
 
-    name: str = Field(default="pbx", min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_.-]+$")
+    name: Annotated[
+        str,
+        Field(max_length=40),
+        text_like(r"[A-Za-z0-9_.-]{1,40}", "1 to 40 of the characters A-Z a-z 0-9 _ . -"),
+    ] = "pbx"
 
 
 class AmiConfig(Section):

@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from cc_bridge.config.agi import AgiConfig
-from cc_bridge.config.fields import Section, before_midnight, readable
+from cc_bridge.config.fields import OWNER, OWNER_IN_WORDS, Section, before_midnight, readable
 from cc_bridge.config.surveys import SurveyConfig
 from cc_bridge.surveys.business_hours import BusinessHours, minute_of, weekdays_of
 from cc_bridge.surveys.eligibility import EligibilityRules
+from cc_bridge.surveys.text_patterns import text_like
 
 __all__ = ["QueueConfig"]
 
@@ -21,12 +22,23 @@ class QueueConfig(Section):
     short_abandon_seconds: float = Field(default=5, ge=0, le=600)
     wrap_up_seconds: float = Field(default=0, ge=0, le=3600)
     journey_stage: Literal["", "first_contact", "service", "support", "feedback"] = ""
-    owner: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9_.-]{0,31})?$")
+    owner: Annotated[str, text_like(f"({OWNER})?", f"{OWNER_IN_WORDS}, or empty")] = ""
     opening_from: Annotated[str, readable(before_midnight)] = "00:00"
     opening_until: Annotated[str, readable(minute_of)] = "24:00"
     opening_weekdays: Annotated[str, readable(weekdays_of)] = "mon-sun"
-    survey: str = Field(default="csat", pattern=r"^([a-z][a-z0-9_]{0,31})?$")
-    language: str = Field(default="", pattern=r"^([a-z]{2,3}([_-][A-Za-z]{2,4})?)?$")
+    survey: Annotated[
+        str,
+        text_like(
+            r"([a-z][a-z0-9_]{0,31})?",
+            "the id of a survey (a letter a-z, then up to 31 of the characters a-z 0-9 _), or empty",
+        ),
+    ] = "csat"
+    language: Annotated[
+        str,
+        text_like(
+            r"([a-z]{2,3}([_-][A-Za-z]{2,4})?)?", "the code of a language, such as fa or en_GB, or empty"
+        ),
+    ] = ""
     sampling_percent: float = Field(default=100, ge=0, le=100)
     min_talk_seconds: float = Field(default=5, ge=0, le=3600)
     survey_transferred: bool = True

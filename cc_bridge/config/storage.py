@@ -1,12 +1,39 @@
 """Sections [storage] and [retention]: database, journal, and the age at which data is deleted."""
 
+import re
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
-from cc_bridge.config.fields import Section
+from cc_bridge.config.fields import Section, readable
+from cc_bridge.errors import ConfigError
 
 __all__ = ["RetentionConfig", "StorageConfig"]
+
+_DATABASES = "sqlite:////full/path.sqlite, postgresql://user@host/name or mysql+pymysql://user@host/name"
+# Schemes that other programs use, each with the one of SQLAlchemy.
+_OTHER_NAMES = {"postgres": "postgresql", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
+_SERVERS = {"postgresql", "mysql", "mariadb"}
+# Packages of the drivers, each with the extra of cc-bridge that contains it.
+_DRIVERS = {"postgresql": ("psycopg", "postgres"), "mysql+pymysql": ("pymysql", "mysql")}
+_DRIVERS |= {"postgresql+psycopg": _DRIVERS["postgresql"], "mariadb+pymysql": _DRIVERS["mysql+pymysql"]}
+
+
+def _check_url(url: str) -> None:
+    """Raise ValueError for a database URL that can never work."""
+    scheme, separator, rest = url.partition("://")
+    database, _, _ = scheme.partition("+")
+    if separator and scheme in _OTHER_NAMES:
+        raise ValueError(f"must start with {_OTHER_NAMES[scheme]}:// instead of {scheme}://")
+    if not separator or (database != "sqlite" and database not in _SERVERS):
+        raise ValueError(f"must be {_DATABASES}")
+    if database == "sqlite" and not re.match(r"/{2,}[^/?]", rest):
+        # The daemon's current directory is not that of the administrator: under systemd it is /.
+        raise ValueError(
+            "must name the file by its full path, with four slashes: sqlite:////full/path.sqlite"
+        )
 
 
 class StorageConfig(Section):
@@ -15,7 +42,7 @@ class StorageConfig(Section):
     The queue in memory has the records that are not yet written to disk.
     """
 
-    url: str = Field(default="sqlite:////var/lib/cc-bridge/cc-bridge.sqlite", pattern=r"^[a-z0-9+]+://")
+    url: Annotated[str, readable(_check_url)] = "sqlite:////var/lib/cc-bridge/cc-bridge.sqlite"
     max_queued_records: int = Field(default=100_000, ge=1000)
     journal_file: Path = Path("/var/lib/cc-bridge/journal.sqlite")
     journal_max_mb: int = Field(default=1024, ge=1)
@@ -24,6 +51,14 @@ class StorageConfig(Section):
     def on_server(self) -> bool:
         """True if the database is on a server (PostgreSQL, MariaDB); False for SQLite."""
         return not self.url.startswith("sqlite")
+
+    def check_driver(self) -> None:
+        """Raise ConfigError if the package that connects to this kind of database is not installed."""
+        package, extra = _DRIVERS.get(self.url.partition("://")[0], ("", ""))
+        if package and not find_spec(package):
+            raise ConfigError(
+                f"storage.url: the driver {package} is not installed: install cc-bridge with [{extra}]"
+            )
 
 
 class RetentionConfig(Section):

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from cc_bridge import resource_path
-from cc_bridge.config import Config
-from cc_bridge.errors import ConfigError
+from cc_bridge.config.settings import Config
+from cc_bridge.errors import CcBridgeError, ConfigError
 from cc_bridge.surveys.definition import Sounds
 from cc_bridge.surveys.library import SurveyLibrary
 from cc_bridge.surveys.prompt_catalogue import parse_catalogue
 
-__all__ = ["load_surveys"]
+__all__ = ["load_surveys", "unknown_surveys"]
 
 
 def load_surveys(config: Config) -> tuple[SurveyLibrary, Sounds]:
@@ -17,23 +17,47 @@ def load_surveys(config: Config) -> tuple[SurveyLibrary, Sounds]:
 
     Raises SurveyError for an invalid survey file, ConfigError if a queue's survey is missing or too long.
     """
-    catalogue_file = resource_path("dialplans/prompts.toml")
-    sounds = parse_catalogue(catalogue_file.read_text(encoding="utf-8"), str(catalogue_file)).sounds
-    surveys = SurveyLibrary.load(config.survey.directory or resource_path("config/surveys"), sounds)
+    surveys, sounds = _files(config)
     if faults := list(_survey_faults(config, surveys)):
         raise ConfigError("\n".join(faults))
     return surveys, sounds
 
 
-def _survey_faults(config: Config, surveys: SurveyLibrary) -> Iterator[str]:
-    """Yield an error line for each queue whose survey is missing or can last too long.
+def unknown_surveys(config: Config) -> list[str]:
+    """Return the faults of the survey files, or one line for each queue whose survey does not exist."""
+    try:
+        surveys, _ = _files(config)
+    except CcBridgeError as error:
+        return str(error).splitlines()
+    return list(_unknown(config, surveys))
 
-    The longest allowed duration is agi.max_session_seconds.
-    """
+
+def _files(config: Config) -> tuple[SurveyLibrary, Sounds]:
+    """Return the surveys of the configured directory and the sound files. Raises SurveyError."""
+    catalogue_file = resource_path("dialplans/prompts.toml")
+    sounds = parse_catalogue(catalogue_file.read_text(encoding="utf-8"), str(catalogue_file)).sounds
+    return SurveyLibrary.load(config.survey.directory or resource_path("config/surveys"), sounds), sounds
+
+
+def _survey_faults(config: Config, surveys: SurveyLibrary) -> Iterator[str]:
+    """Yield an error line for each queue whose survey is missing or can exceed agi.max_session_seconds."""
+    yield from _unknown(config, surveys)
+    limit = config.agi.max_session_seconds
+    for survey in _used(config).values():
+        if survey in surveys and surveys[survey].max_seconds >= limit:
+            longest = surveys[survey].max_seconds
+            yield f"agi.max_session_seconds = {limit:g}: survey {survey!r} may take {longest:g} s"
+
+
+def _unknown(config: Config, surveys: SurveyLibrary) -> Iterator[str]:
+    """Yield an error line for each queue whose survey is missing."""
+    for place, survey in _used(config).items():
+        if survey not in surveys:
+            yield f"{place}.survey = {survey!r}: no such survey; known are {', '.join(surveys)}"
+
+
+def _used(config: Config) -> dict[str, str]:
+    """Return the id of the survey of each queue with a survey, by the queue's place in the configuration."""
     queues = {f"queues.{name}": queue for name, queue in config.queues.items()}
-    for place, queue in {"queue_defaults": config.queue_defaults, **queues}.items():
-        if queue.survey and queue.survey not in surveys:
-            yield f"{place}.survey = {queue.survey!r}: no such survey; known are {', '.join(surveys)}"
-        elif queue.survey and surveys[queue.survey].max_seconds >= config.agi.max_session_seconds:
-            longest, limit = surveys[queue.survey].max_seconds, config.agi.max_session_seconds
-            yield f"agi.max_session_seconds = {limit:g}: survey {queue.survey!r} may take {longest:g} s"
+    queues = {"queue_defaults": config.queue_defaults, **queues}
+    return {place: queue.survey for place, queue in queues.items() if queue.survey}

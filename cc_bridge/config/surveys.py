@@ -1,8 +1,11 @@
 """Section [survey]: survey files, recordings of comments, and the limit of simultaneous surveys."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from cc_bridge.config.fields import OptionalPath, Section
+from cc_bridge.surveys.text_patterns import text_like
 
 __all__ = ["SurveyConfig"]
 
@@ -15,5 +18,7 @@ class SurveyConfig(Section):
 
     enabled: bool = True
     directory: OptionalPath = None
-    recordings_directory: str = Field(default="/var/spool/asterisk/cc_bridge", pattern=r"^/[A-Za-z0-9._/-]+$")
+    recordings_directory: Annotated[
+        str, text_like(r"/[A-Za-z0-9._/-]+", "a full path of letters, digits and the characters . _ / -")
+    ] = "/var/spool/asterisk/cc_bridge"
     max_load_ratio: float = Field(default=0.8, gt=0, le=1)

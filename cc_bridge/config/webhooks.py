@@ -15,6 +15,7 @@ from cc_bridge.config.fields import (
 )
 from cc_bridge.errors import ConfigError
 from cc_bridge.kpis.question_kinds import ScaleKind
+from cc_bridge.surveys.text_patterns import text_like
 
 __all__ = ["WebhookConfig"]
 
@@ -24,8 +25,11 @@ _THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}
 class WebhookConfig(Section):
     """One receiver of webhook events."""
 
-    name: str = Field(pattern=r"^[a-z0-9_-]{1,32}$")
-    url: str = Field(pattern=r"^https?://[!-~]{1,2000}$")
+    name: Annotated[str, text_like(r"[a-z0-9_-]{1,32}", "1 to 32 of the characters a-z 0-9 _ -")]
+    url: Annotated[
+        str,
+        text_like(r"https?://[!-~]{1,2000}", "an address that starts with https:// and has no spaces"),
+    ]
     secret: SecretStr = SecretStr("")
     secret_file: OptionalPath = None
     events: list[

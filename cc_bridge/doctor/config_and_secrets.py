@@ -6,13 +6,14 @@ them.
 """
 
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from cc_bridge.config import Config
+from cc_bridge.config.startup import secret_faults
 from cc_bridge.config.survey_files import load_surveys
 from cc_bridge.doctor.check_result import CheckResult, fail, ok, warn
-from cc_bridge.errors import CcBridgeError, ConfigError
+from cc_bridge.errors import CcBridgeError
 
 __all__ = ["check", "config_errors"]
 
@@ -42,39 +43,19 @@ def check(config: Config, file: Path | None) -> Iterator[CheckResult]:
 
 
 def _secrets(config: Config) -> Iterator[CheckResult]:
-    """Read each secret that the configuration uses, and yield a failure for each one that cannot be read.
+    """Read each secret that the configuration uses, and yield a failure for each one that is unusable.
 
-    An empty AMI password is a failure too. Without a failure, yield one result with the level ok.
+    Without a failure, yield one result with the level ok.
     """
-    read: list[Callable[[], object]] = [
-        config.ami.password,
-        config.callers.caller_keys,
-        config.http.access_token,
-    ]
-    read += [webhook.keys for webhook in config.webhooks]
-    if config.callback.enabled:
-        read.append(config.callback.password)
-    if not config.digest.missing:
-        read.append(config.digest.smtp_password)
-    faults = []
-    for each in read:
-        try:
-            each()
-        except ConfigError as error:
-            faults.append(str(error))
+    faults = secret_faults(config)
     for fault in faults:
         yield fail(
             "secrets",
             fault,
-            "create the file with the secret, readable by the user who runs this command (root)",
+            "create the file with the secret, readable by the user who runs this command (root); the AMI"
+            " secret is `secret` of the manager user in cc_bridge.conf",
         )
-    if not faults and not config.ami.password():
-        yield fail(
-            "secrets",
-            "ami.secret is empty",
-            'set ami.secret_file = "/etc/cc-bridge/ami-secret"; the file contains `secret` of cc_bridge.conf',
-        )
-    elif not faults:
+    if not faults:
         yield ok("secrets", "all configured secrets can be read")
 
 

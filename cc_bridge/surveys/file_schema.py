@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from cc_bridge.kpis.question_kinds import ScaleKind, check_not_retired
+from cc_bridge.surveys.text_patterns import text_like
 from cc_bridge.surveys.toml_reader import Identifier, LanguageCode, SurveyTable
 
 __all__ = [
@@ -22,10 +23,16 @@ __all__ = [
     "SurveyFile",
 ]
 
-Digit = Annotated[str, Field(pattern=r"^[0-9]$")]
+Digit = Annotated[str, text_like(r"[0-9]", "one key from 0 to 9")]
 # `#` ends an answer of several keys, so it cannot be a special key.
-Special = Annotated[str, Field(pattern=r"^[0-9*]{1,2}$")]
-Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
+Special = Annotated[str, text_like(r"[0-9*]{1,2}", "one or two of the keys 0 to 9 and *")]
+Label = Annotated[str, text_like(r"[^\x00-\x1f\x7f]{1,64}", "1 to 64 characters without a line break")]
+Rates = Annotated[
+    str,
+    text_like(
+        r"last_agent|first_agent|company|queue:.{1,128}", "last_agent, first_agent, company, or queue:NAME"
+    ),
+]
 Retries = Annotated[int, Field(ge=0, le=5)]
 Wait = Annotated[float, Field(ge=1, le=30)]
 
@@ -50,7 +57,7 @@ class _QuestionTable(SurveyTable):
     ask: Identifier
     retries: Retries | None = None
     wait_seconds: Wait | None = None
-    rates: str = Field(default="last_agent", pattern=r"^(last_agent|first_agent|company|queue:.{1,128})$")
+    rates: Rates = "last_agent"
     skippable: bool = True
     next: list[BranchTable] = Field(default_factory=list)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from cc_bridge.surveys.text_patterns import text_like
 from cc_bridge.surveys.toml_reader import Identifier, LanguageCode, SurveyTable, faulty, read_toml
 
 __all__ = ["FOLDER", "AsteriskSound", "PromptCatalogue", "PromptVoice", "parse_catalogue"]
@@ -18,13 +19,19 @@ FOLDER = "cc_bridge"  # inside a language's sound folder; separates these files 
 class AsteriskSound(SurveyTable):
     """A prompt whose recording comes from Asterisk's own sound packages; `asterisk` is the file's name."""
 
-    asterisk: str = Field(pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")
+    asterisk: Annotated[
+        str,
+        text_like(
+            r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*",
+            "the name of a sound file without its format: letters, digits, _ - and /",
+        ),
+    ]
 
 
 class PromptVoice(SurveyTable):
     """The espeak-ng voice that reads the prompts of one language, and its speed."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9+-]+$")
+    name: Annotated[str, text_like(r"[A-Za-z0-9+-]+", "a voice of espeak-ng: letters, digits, + and -")]
     words_per_minute: int = Field(default=150, ge=80, le=300)
 
 

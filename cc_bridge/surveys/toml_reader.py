@@ -12,17 +12,22 @@ from difflib import get_close_matches
 from operator import itemgetter
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from cc_bridge.errors import SurveyError
+from cc_bridge.surveys.text_patterns import text_like
 
 __all__ = ["Identifier", "KeyPath", "LanguageCode", "SurveyTable", "TomlFault", "faulty", "read_toml"]
 
-Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+Identifier = Annotated[
+    str, text_like(r"[a-z][a-z0-9_]{0,31}", "a letter a-z, then up to 31 of the characters a-z 0-9 _")
+]
 """The id of a survey, question or prompt, which is also a file name, a metric label and a key in SQL."""
 
-LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}([_-][A-Za-z]{2,4})?$")]
+LanguageCode = Annotated[
+    str, text_like(r"[a-z]{2,3}([_-][A-Za-z]{2,4})?", "the code of a language, such as fa or en_GB")
+]
 """Asterisk's name of a language, which is also its sound folder: `fa`, `en_GB`."""
 
 KeyPath = tuple[int | str, ...]
@@ -94,7 +99,7 @@ def _fault(model: type[SurveyTable], found: ErrorDetails) -> TomlFault:
             continue
         path += (step,)
     if found["type"] != "extra_forbidden":
-        return path, found["msg"]
+        return path, found["msg"].removeprefix("Value error, ")
     known = {key for table in tables for key in table.model_fields}
     similar = get_close_matches(str(path[-1]), known, n=1)
     return path, f"unknown key{f', did you mean {similar[0]!r}?' if similar else ''}"

@@ -51,7 +51,10 @@ def test_check_tells_every_error_without_a_traceback(cc_bridge, tmp_path):
 
 def test_run_refuses_what_can_never_work_in_one_line():
     # A process of its own: it starts the reactor and the logging of the whole process.
-    environment = os.environ | {"CC_BRIDGE_STORAGE__URL": "sqlite:////no/such/folder/x.sqlite"}
+    environment = os.environ | {
+        "CC_BRIDGE_AMI__SECRET": "word",
+        "CC_BRIDGE_STORAGE__URL": "sqlite:////no/such/folder/x.sqlite",
+    }
     command = [sys.executable, "-m", "cc_bridge", "run"]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
     assert result.returncode == 1

@@ -7,7 +7,6 @@ this module.
 """
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from os import getpid, urandom
 from socket import gethostname
 from typing import TYPE_CHECKING
@@ -15,14 +14,14 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 
 from cc_bridge.config import Config
+from cc_bridge.config.startup import check_digest
 from cc_bridge.daemon.jobs.periodic import PeriodicJob
 from cc_bridge.daemon.service import Context, per_queue
-from cc_bridge.errors import ConfigError
 
 if TYPE_CHECKING:
     from cc_bridge.digest.delivery import DigestRunResult
 
-__all__ = ["DigestJob", "SendDigests", "check_digest"]
+__all__ = ["DigestJob", "SendDigests"]
 
 _log = Logger()
 
@@ -125,13 +124,3 @@ class DigestJob(PeriodicJob["DigestRunResult"]):
 
     def fail(self) -> None:
         self._next_check_at = 0.0
-
-
-def check_digest(config: Config) -> None:
-    """Raise ConfigError if the mail password is unreadable or a package for enabled digests is missing."""
-    config.digest.smtp_password()
-    needed = ["jinja2"] + (["persiantools"] if config.reports.calendar == "persian" else [])
-    if config.digest.enabled and not all(map(find_spec, needed)):
-        raise ConfigError(
-            f"digest.enabled needs the packages {' and '.join(needed)}: install cc-bridge[report]"
-        )

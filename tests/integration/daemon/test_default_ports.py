@@ -158,6 +158,7 @@ def test_a_daemon_told_a_neighbours_port_does_not_start(tmp_path, option):
     variables = {
         f"CC_BRIDGE_{option.upper()}__PORT": str(port),
         f"CC_BRIDGE_{'HTTP' if option == 'agi' else 'AGI'}__PORT": "0",
+        "CC_BRIDGE_AMI__SECRET": "word",
         "CC_BRIDGE_STORAGE__URL": f"sqlite:///{tmp_path}/calls.sqlite",
         "CC_BRIDGE_STORAGE__JOURNAL_FILE": f"{tmp_path}/journal.sqlite",
     }

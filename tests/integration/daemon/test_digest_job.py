@@ -11,7 +11,8 @@ from twisted.internet.task import Clock
 
 from cc_bridge.cli import main
 from cc_bridge.config import load, show
-from cc_bridge.daemon.jobs.digests import DigestJob, check_digest
+from cc_bridge.config.startup import check_digest
+from cc_bridge.daemon.jobs.digests import DigestJob
 from cc_bridge.digest.delivery import DigestRunResult
 from cc_bridge.errors import ConfigError
 from cc_bridge.storage.queries.digest_deliveries import DeliveryKey
@@ -77,7 +78,7 @@ def test_a_daemon_that_could_make_no_digest_does_not_begin(url, monkeypatch):
     config = configured(url)
     check_digest(config)
     monkeypatch.setattr(
-        "cc_bridge.daemon.jobs.digests.find_spec", lambda name: None if name == "jinja2" else object()
+        "cc_bridge.config.startup.find_spec", lambda name: None if name == "jinja2" else object()
     )
     with pytest.raises(ConfigError, match=r"install cc-bridge\[report\]"):
         check_digest(config)

@@ -129,6 +129,7 @@ def started(systemd, tmp_path):
         def start(*arguments, watchdog=0.0):
             environment = os.environ | {
                 "NOTIFY_SOCKET": systemd.name,
+                "CC_BRIDGE_AMI__SECRET": "word",
                 "CC_BRIDGE_AMI__PORT": str(free_port(socket.SOCK_STREAM)),  # nobody is there
                 "CC_BRIDGE_HTTP__PORT": "0",
                 "CC_BRIDGE_AGI__PORT": "0",
