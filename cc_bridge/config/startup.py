@@ -1,4 +1,4 @@
-"""What the daemon needs to start besides valid options: surveys, secrets, a database driver, packages.
+"""Checks before the start of the daemon, of a valid configuration: surveys, secrets, drivers and packages.
 
 `cc-bridge check` and the start of the daemon use the same function, so that the check rejects exactly what
 the start rejects.

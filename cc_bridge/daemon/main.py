@@ -4,6 +4,7 @@ Importing Twisted's reactor installs it in the process. So only commands that ru
 module.
 """
 
+import errno
 import faulthandler
 import gc
 import os
@@ -19,6 +20,7 @@ from twisted.logger import Logger
 
 from cc_bridge.config import Config
 from cc_bridge.daemon.bridge import Bridge
+from cc_bridge.daemon.port_holder import port_holder
 from cc_bridge.daemon.sd_notify import SdNotify
 from cc_bridge.errors import CcBridgeError, ConfigError
 from cc_bridge.logs import set_level, start_logging
@@ -45,9 +47,19 @@ def start(config: Config) -> Bridge:
     try:
         bridge.startService()
     except CannotListenError as error:
-        raise ConfigError(f"{error} (is another cc-bridge running?)") from error
+        raise ConfigError(_cannot_listen(config, error)) from error
     reactor.addSystemEventTrigger("before", "shutdown", bridge.stopService)
     return bridge
+
+
+def _cannot_listen(config: Config, error: CannotListenError) -> str:
+    """Return a text that names the address and the program that already listens there, if it is visible."""
+    section = "agi" if error.port == config.agi.port else "http"
+    holder = port_holder(error.port) if error.socketError.errno == errno.EADDRINUSE else None
+    if holder is None:
+        return f"{error} (set {section}.host and {section}.port)"
+    remedy = "is another cc-bridge running?" if holder.is_cc_bridge else f"set another {section}.port"
+    return f"cannot listen on {error.interface}:{error.port}, where {holder} listens: {remedy}"
 
 
 def _state_of_earlier_daemon(config: Config) -> tuple[float | None, list[OpenStateRecord]]:

@@ -10,6 +10,7 @@ from enum import StrEnum
 __all__ = ["CheckResult", "CheckStatus", "as_json", "as_text", "exit_code", "fail", "ok", "skip", "warn"]
 
 _NAME_WIDTH = 20
+_JOINERS = "\u200c\u200d"  # parts of words in Persian and other scripts
 
 
 class CheckStatus(StrEnum):
@@ -94,5 +95,5 @@ def exit_code(results: Iterable[CheckResult]) -> int:
 
 
 def _plain(text: str) -> str:
-    """Return the text with a space for each unprintable character."""
-    return "".join(c if c.isprintable() else " " for c in text)
+    """Return the text with a space for each unprintable character, except the joiners inside of words."""
+    return "".join(c if c.isprintable() or c in _JOINERS else " " for c in text)

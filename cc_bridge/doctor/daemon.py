@@ -9,18 +9,27 @@ import json
 from collections.abc import Iterator
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
-from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from cc_bridge.config import Config, HttpConfig
+from cc_bridge.daemon.port_holder import FREEPBX_PORT, is_listening, port_holder
 from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip, warn
+from cc_bridge.setup.pbx_kind import PbxKind, pbx_kind
 from cc_bridge.web.auth import is_loopback
 
 __all__ = ["check", "runs"]
 
 _SECONDS = 3.0
-_LISTENS = "0A"  # TCP_LISTEN in /proc/net/tcp
+_OTHER_PORT = "set agi.port = 14573 and the same port in CCB_AGI, then restart cc-bridge"
+# AGI scripts in the dialplan that FreePBX writes.
+_FREEPBX_SCRIPTS = (
+    "dialparties.agi",
+    "queue_devstate.agi",
+    "recordings.agi",
+    "user_login_out.agi",
+    "parkfetch.agi",
+)
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is bound
 
 
@@ -31,11 +40,11 @@ def check(config: Config) -> Iterator[CheckResult]:
         status, page = _get(http, "/readyz")
     except (OSError, HTTPException) as error:
         running = False
-        if _listens(http.port):
+        if holder := port_holder(http.port):
             yield fail(
                 "daemon",
-                f"{http.host}:{http.port}: {error}",
-                f"run systemctl status cc-bridge; `ss -ltnp 'sport = {http.port}'` shows another program",
+                f"{http.host}:{http.port}: {error}; the listener is {holder}",
+                "run systemctl status cc-bridge; if another program has the port, set another http.port",
             )
         else:
             yield skip(
@@ -73,12 +82,17 @@ def _ready(status: int, page: str) -> Iterator[CheckResult]:
         )
         return
     faults = [f"{name}: {why}" for name, why in checks if why != "ok"]
+    seen = f"running but not ready: {'; '.join(faults)}"
     if status == HTTPStatus.OK and not faults:
         yield ok("daemon", "running and ready")
-    else:
+    elif any(script in seen for script in _FREEPBX_SCRIPTS):
         yield fail(
-            "daemon", f"running but not ready: {'; '.join(faults)}", "see journalctl -u cc-bridge -p warning"
+            "daemon",
+            f"{seen}; these are calls for FreePBX's own FastAGI server core-fastagi",
+            f"{_OTHER_PORT}; then restart FreePBX's core-fastagi",
         )
+    else:
+        yield fail("daemon", seen, "see journalctl -u cc-bridge -p warning")
 
 
 def _metrics(http: HttpConfig) -> CheckResult:
@@ -120,36 +134,34 @@ def _exposed(http: HttpConfig, *, with_token: bool) -> CheckResult:
 
 
 def _survey_port(port: int, *, running: bool) -> CheckResult:
-    """Return the result of the check of who listens on the FastAGI port.
+    """Return the result of the check of which program listens on the FastAGI port.
 
-    If the daemon is running (`running`), it must listen on the port. Otherwise no program may listen on it.
+    If the daemon runs, it must listen on the port. Otherwise no program may listen on it.
     """
     name = "agi.port"
-    listens = _listens(port)
+    listens = is_listening(port)
     if listens is None:
         return skip(name, "this system has no /proc/net/tcp", f"check by hand: ss -ltn 'sport = {port}'")
+    holder = port_holder(port) if listens else None
     if running and not listens:
         return fail(
             name,
             f"the daemon does not listen on {port}",
             "systemctl restart cc-bridge, since [agi] was changed",
         )
-    if listens and not running:
+    if holder is not None and (not running or holder.is_freepbx):
         return fail(
             name,
-            f"another program listens on {port}",
-            f"stop it (ss -ltnp 'sport = {port}' shows it), or set another agi.port",
+            f"another program listens on {port}: {holder}",
+            f"{_OTHER_PORT}; or stop that program if it is not needed",
+        )
+    if port == FREEPBX_PORT and pbx_kind() is PbxKind.FREEPBX:
+        return fail(
+            name,
+            f"{port} is the port of FreePBX's FastAGI server core-fastagi, whose calls now reach cc_bridge",
+            f"{_OTHER_PORT}; then restart FreePBX's core-fastagi",
         )
     return ok(name, f"{port}, used by the daemon" if listens else f"{port} is free for the daemon")
-
-
-def _listens(port: int) -> bool | None:
-    """Return whether a program on this machine listens on a port; None if the system has no /proc/net/tcp."""
-    tables = [path for path in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")) if path.exists()]
-    if not tables:
-        return None
-    rows = [line.split() for table in tables for line in table.read_text(encoding="ascii").splitlines()[1:]]
-    return any(row[3] == _LISTENS and int(row[1].rpartition(":")[2], 16) == port for row in rows)
 
 
 def _get(http: HttpConfig, path: str) -> tuple[int, str]:

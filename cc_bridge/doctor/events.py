@@ -65,7 +65,7 @@ def check(config: Config, snapshot: ManagerSnapshot) -> Iterator[CheckResult]:
             "unknown without a test event",
             f"check: asterisk -rx 'manager show user {username}'",
         )
-    yield _stamps(snapshot.stamped)
+    yield _stamps(snapshot.stamped, freepbx=snapshot.freepbx)
 
 
 def held_back(filters: Iterable[str], wanted: Mapping[str, EventSpec]) -> list[str]:
@@ -96,7 +96,7 @@ def _expression(line: str) -> re.Pattern[str]:
     return re.compile(line, re.DOTALL)
 
 
-def _stamps(stamped: bool | None) -> CheckResult:
+def _stamps(stamped: bool | None, *, freepbx: bool) -> CheckResult:
     """Return the result of the check that AMI events have timestamps.
 
     `stamped` is True if events have timestamps, False if they have none, and None if that is unknown.
@@ -106,10 +106,11 @@ def _stamps(stamped: bool | None) -> CheckResult:
             "ami.timestamps", "unknown without a test event", "check: asterisk -rx 'manager show settings'"
         )
     if not stamped:
+        general = "[general](+) of manager_custom.conf" if freepbx else "[general] of manager.conf"
         return warn(
             "ami.timestamps",
             "events have no timestamp; the arrival time is used, which is late on a busy link",
-            "set timestampevents = yes in [general] of manager.conf, then: asterisk -rx 'manager reload'",
+            f"set timestampevents = yes in {general}, then: asterisk -rx 'manager reload'",
         )
     return ok("ami.timestamps", "events have timestamps")
 

@@ -105,10 +105,20 @@ def _version(version: str | None) -> CheckResult:
             "not visible to this user",
             "asterisk -rx 'core show version' must be 16 to 22",
         )
-    number = re.search(r"\d+", version)
-    release = int(number[0]) if number else 0
+    number = re.match(r"\D*(\d+)(?=[.-]|$)", version)
+    if number is None:
+        return warn(
+            "asterisk.version",
+            f"{version} is not a release",
+            f"{_OLDEST} to {_NEWEST} are tested; verify the records with cc-bridge reconcile",
+        )
+    release = int(number[1])
     if release < _OLDEST:
-        return fail("asterisk.version", version, f"upgrade Asterisk: cc_bridge needs {_OLDEST} to {_NEWEST}")
+        return fail(
+            "asterisk.version",
+            f"Asterisk {version} is not supported: its events lack what cc_bridge needs",
+            f"upgrade Asterisk: cc_bridge needs {_OLDEST} to {_NEWEST} (Issabel's 11 to 13 are too old)",
+        )
     if release > _NEWEST:
         return warn(
             "asterisk.version",

@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.internet.endpoints import connectProtocol
 
+from cc_bridge.agi.doctor_script import pbx_in
 from cc_bridge.ami.endpoint import ami_endpoint
 from cc_bridge.ami.originate import CHANNEL_ID
 from cc_bridge.config import Config
@@ -72,7 +73,7 @@ async def place_test_call(
             "call a queue and let the agent hang up: the survey must start",
         )
     session = ManagerSession(reactor, seconds)
-    channel = CHANNEL_ID + token_hex(8)
+    channel, nonce = CHANNEL_ID + token_hex(8), token_hex(16)
     try:
         await _log_in(session, config, reactor)
         await session.client.action(
@@ -83,6 +84,7 @@ async def place_test_call(
             Exten="s",
             Priority="1",
             Timeout=str(round(_CALL_SECONDS * 1000)),
+            Variable=f"ccb_nonce={nonce}",
             Async="true",
         )
     except CcBridgeError as error:
@@ -106,7 +108,27 @@ async def place_test_call(
             f"the PBX does not reach the daemon: AGISTATUS is {status}",
             f"check that the daemon runs, dialplan.CCB_AGI, and the firewall for port {config.agi.port}",
         )
-    return ok(name, "a call on the PBX reached the daemon")
+    answer = event.headers.get("Identity")
+    if answer is None:
+        return warn(
+            name,
+            "a call on the PBX was answered; the dialplan is too old to check that cc_bridge answered",
+            "copy dialplans/extensions_cc_bridge.conf again, then: asterisk -rx 'dialplan reload'",
+        )
+    pbx = pbx_in(answer, nonce)
+    if pbx is None:
+        return fail(
+            name,
+            "a call on the PBX was answered by another program's FastAGI server, not by cc_bridge",
+            "correct dialplan.CCB_AGI; if cc_bridge was upgraded, restart it",
+        )
+    if pbx != config.pbx.name:
+        return fail(
+            name,
+            f"a call on the PBX was answered by the cc_bridge of another PBX, {pbx!r}",
+            "correct dialplan.CCB_AGI, or pbx.name",
+        )
+    return ok(name, "a call on the PBX reached this daemon")
 
 
 async def _log_in(session: ManagerSession, config: Config, reactor: Any) -> None:

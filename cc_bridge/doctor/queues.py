@@ -13,12 +13,15 @@ from cc_bridge.doctor.session import ManagerSnapshot, QueueState
 __all__ = ["check"]
 
 _SAMPLE = "config/asterisk/queues_sample.conf"
+_FREEPBX_EMPTY = "default"  # a queue without members in the queues.conf that FreePBX writes
 _TRUE = {"yes", "true", "y", "t", "1", "on"}
 
 
 def check(config: Config, snapshot: ManagerSnapshot) -> Iterator[CheckResult]:
     """Yield the results for queue names, members, and setinterfacevar and wrapuptime of queues.conf."""
-    queues = snapshot.queues
+    queues = dict(snapshot.queues)
+    if snapshot.freepbx and _FREEPBX_EMPTY not in config.queues:
+        queues.pop(_FREEPBX_EMPTY, None)
     if not queues:
         yield warn(
             "queues",
@@ -31,7 +34,7 @@ def check(config: Config, snapshot: ManagerSnapshot) -> Iterator[CheckResult]:
     if not queues:
         return
     yield _empty(queues)
-    yield _interfaces(config, queues)
+    yield from _interfaces(config, queues, freepbx=snapshot.freepbx)
     yield from _wrap_ups(config, queues)
 
 
@@ -62,30 +65,39 @@ def _empty(queues: Mapping[str, QueueState]) -> CheckResult:
     return ok("queues.members", f"{sum(queue.members for queue in queues.values())} members in all queues")
 
 
-def _interfaces(config: Config, queues: Mapping[str, QueueState]) -> CheckResult:
-    """Return the result of the check that queues with a survey have setinterfacevar in queues.conf.
+def _interfaces(config: Config, queues: Mapping[str, QueueState], *, freepbx: bool) -> Iterator[CheckResult]:
+    """Yield the results of the check that queues with a survey have setinterfacevar in queues.conf.
 
-    With this setting, Asterisk stores the agent's device in a channel variable. While the daemon has no AMI
-    connection, only this variable names the agent that the survey rates.
+    Without this setting and without an AMI connection, the daemon does not know the rated agent. Queues
+    whose settings are not visible have a result of their own.
     """
     name = "queues.interface"
     with_survey = [each for each in queues if config.queue(each).survey and config.survey.enabled]
-    without = [each for each in with_survey if (queues[each].setinterfacevar or "").lower() not in _TRUE]
-    unseen = [each for each in without if queues[each].setinterfacevar is None]
+    unseen = [each for each in with_survey if queues[each].setinterfacevar is None]
+    without = [
+        each
+        for each in with_survey
+        if each not in unseen and (queues[each].setinterfacevar or "").lower() not in _TRUE
+    ]
+    then = "then: asterisk -rx 'queue reload all'"
+    if without:
+        line = f"[{without[0]}](+) and setinterfacevar=yes, one for each queue, in queues_post_custom.conf"
+        yield warn(
+            name,
+            f"setinterfacevar is not set for {', '.join(without)}: without an AMI connection the rated agent"
+            " is unknown",
+            f"write the lines {line}, {then}"
+            if freepbx
+            else f"set setinterfacevar = yes, as in {_SAMPLE}, {then}",
+        )
     if unseen:
-        return skip(
+        yield skip(
             name,
             f"setinterfacevar is not visible for {', '.join(unseen)}",
             f"check that it is `yes`, as in {_SAMPLE}",
         )
-    if without:
-        return warn(
-            name,
-            f"setinterfacevar is not set for {', '.join(without)}: without an AMI connection the rated agent"
-            " is unknown",
-            f"set setinterfacevar = yes, as in {_SAMPLE}, then: asterisk -rx 'queue reload all'",
-        )
-    return ok(name, "setinterfacevar is set wherever callers are asked")
+    if not without and not unseen:
+        yield ok(name, "setinterfacevar is set wherever callers are asked")
 
 
 def _wrap_ups(config: Config, queues: Mapping[str, QueueState]) -> Iterator[CheckResult]:

@@ -17,6 +17,8 @@ from twisted.python.failure import Failure
 from cc_bridge.ami.endpoint import ami_endpoint
 from cc_bridge.config import Config
 from cc_bridge.doctor import (
+    agi_server,
+    asterisk_files,
     config_and_secrets,
     daemon,
     database,
@@ -80,8 +82,12 @@ class DoctorRun:
                 snapshot = await checks
             except Exception as error:
                 self._add(_failure("ami.answers", error, _PBX_SECONDS))
-        folder = self._sounds_folder
         data = snapshot.data_folder if snapshot and is_loopback(config.ami.host) else None
+        if snapshot is not None:
+            await self._in_thread("secrets.manager", lambda: asterisk_files.check(data))
+            address = snapshot.agi_address
+            await self._in_thread("dialplan.CCB_AGI", lambda: agi_server.check(config, address))
+        folder = self._sounds_folder
         await self._in_thread("prompts", lambda: sounds.check(config, folder, data))
         await self._in_thread("database", lambda: database.check(config.storage))
         await self._in_thread("surveys.routing", lambda: survey_routing.check(config))

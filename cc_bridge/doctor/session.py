@@ -40,6 +40,9 @@ CONTEXTS = (
     "cc-bridge-callback",
     DOCTOR_CONTEXT,
 )  # the contexts in extensions_cc_bridge.conf
+# Contexts of FreePBX: one that every release generates, and the one of cc_bridge for it.
+_FREEPBX_CONTEXT = "app-blackhole"
+FREEPBX_SURVEY_CONTEXT = "cc-bridge-freepbx"
 DOCTOR_EVENT = "CCBDoctor"  # the UserEvent of the test call
 
 _WAIT_SECONDS = 2.0  # for an event; Asterisk can delay it until the next ping
@@ -49,7 +52,9 @@ _MOST_FILTERS = 20
 # The shipped event filter passes the first variable and blocks the second.
 _WANTED_VARIABLE = "QUEUESTATUS_DOCTOR"
 _UNWANTED_VARIABLE = "CCB_DOCTOR"
-_PLAIN_NAME = re.compile(r"[\w.@+-]+")  # safe characters in the arguments of a dialplan function
+# A name that can be an argument of a dialplan function: without characters that separate or end arguments,
+# or that start an expression. Names in Persian contain spaces and zero-width non-joiners.
+_SAFE_NAME = re.compile(r"[^\x00-\x1f\x7f,()\[\]{}\"'\\$|;&<>]+")
 
 _ANSWERS = (
     "QueueParams",
@@ -62,7 +67,9 @@ _ANSWERS = (
 _WANTED = {
     "FullyBooted": EventSpec(),
     "VarSet": EventSpec(("Variable",), ("Timestamp",)),
-    "UserEvent": EventSpec(("UserEvent", "Uniqueid"), ("AgiStatus",), f"UserEvent: {DOCTOR_EVENT}"),
+    "UserEvent": EventSpec(
+        ("UserEvent", "Uniqueid"), ("AgiStatus", "Identity"), f"UserEvent: {DOCTOR_EVENT}"
+    ),
     **dict.fromkeys(_ANSWERS, EventSpec()),
 }
 
@@ -96,9 +103,10 @@ class ManagerSnapshot:
     unwanted_came: bool | None  # the test event that the shipped filter blocks has arrived.
     stamped: bool | None  # events have timestamps
     queues: Mapping[str, QueueState]
-    contexts: Mapping[str, bool | None]  # whether each of CONTEXTS exists.
+    contexts: Mapping[str, bool | None]  # whether each context of cc_bridge exists
     agi_address: str | None  # CCB_AGI, empty if not set.
     data_folder: str | None  # ASTDATADIR
+    freepbx: bool  # the dialplan is one of FreePBX or Issabel
 
 
 class ManagerSession:
@@ -160,6 +168,8 @@ async def take_snapshot(session: ManagerSession, username: str) -> ManagerSnapsh
     if stamped is None:
         stamps = await setting(session, "manager.conf", "general", "timestampevents")
         stamped = None if stamps is None else stamps.lower() in ("yes", "true", "y", "t", "1", "on")
+    freepbx = bool(await _has(session, _FREEPBX_CONTEXT, actions))
+    contexts = (*CONTEXTS, FREEPBX_SURVEY_CONTEXT) if freepbx else CONTEXTS
     return ManagerSnapshot(
         version=None if core is None else core.get("AsteriskVersion"),
         actions=privileges(actions),
@@ -171,9 +181,10 @@ async def take_snapshot(session: ManagerSession, username: str) -> ManagerSnapsh
         unwanted_came=unwanted,
         stamped=stamped,
         queues=await _queues(session, setting),
-        contexts={context: await _has(session, context, actions) for context in CONTEXTS},
+        contexts={context: await _has(session, context, actions) for context in contexts},
         agi_address=await session.variable("CCB_AGI"),
         data_folder=await session.variable("ASTDATADIR") or None,
+        freepbx=freepbx,
     )
 
 
@@ -208,7 +219,7 @@ async def _setting(session: ManagerSession, file: str, section: str, key: str) -
     If the setting occurs several times in the section, the last one counts. The settings of a section's
     template come first, so the section's own settings override them.
     """
-    if not _PLAIN_NAME.fullmatch(section):
+    if not _SAFE_NAME.fullmatch(section):
         return None
     return await session.variable(f"AST_CONFIG({file},{section},{key if ',' in key else f'{key},-1'})")
 

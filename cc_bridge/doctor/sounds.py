@@ -1,7 +1,7 @@
-"""Check of the prompts: is there a sound file for each prompt in each language of the used surveys.
+"""Checks of the files that surveys need on the PBX: prompts, and the directory of spoken comments.
 
-Asterisk searches `sounds/<language>/<file>.<format>`, then `sounds/<file>.<format>`. The sounds directory
-must be accessible on this machine. It is the directory of the PBX, or the one given by the option `--sounds`.
+Asterisk searches a prompt in `sounds/<language>/<file>.<format>`, then in `sounds/<file>.<format>`. The files
+must be accessible on this machine: the PBX is this machine, or the option `--sounds` gives its directory.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,9 @@ from pathlib import Path
 from cc_bridge.config import Config
 from cc_bridge.config.survey_files import load_surveys
 from cc_bridge.daemon.services.survey_invitations import GREETING, MOMENT
+from cc_bridge.doctor.asterisk_user import AsteriskUser, asterisk_user
 from cc_bridge.doctor.check_result import CheckResult, fail, ok, skip
+from cc_bridge.doctor.sound_file import sound_fault
 from cc_bridge.errors import CcBridgeError
 from cc_bridge.surveys.definition import Survey
 from cc_bridge.surveys.prompt_catalogue import FOLDER
@@ -19,10 +21,10 @@ __all__ = ["check"]
 
 
 def check(config: Config, folder: Path | None, data_folder: str | None) -> Iterator[CheckResult]:
-    """Yield a result for each used survey and language: are the sound files of its prompts installed.
+    """Yield a result for the prompts of each used survey and language, and one for the recordings.
 
     `folder` is the sounds directory of the option --sounds. Without this option, the directory `sounds` in
-    the PBX's `data_folder` is used.
+    the PBX's `data_folder` is used. `data_folder` is None if the PBX is not this machine.
     """
     try:
         surveys, _ = load_surveys(config)
@@ -30,6 +32,10 @@ def check(config: Config, folder: Path | None, data_folder: str | None) -> Itera
         return  # reported by the check of the configuration
     queues = (config.queue_defaults, *config.queues.values())
     used = sorted({queue.survey for queue in queues if queue.survey}) if config.survey.enabled else []
+    here = data_folder is not None and Path(data_folder).is_dir()
+    user = asterisk_user(config.ami.port) if here else None
+    if here and any(question.comment for name in used for question in surveys[name].questions):
+        yield _recordings(Path(config.survey.recordings_directory), user)
     place = folder or (Path(data_folder) / "sounds" if data_folder else None)
     if place is None or not place.is_dir():
         yield skip(
@@ -43,25 +49,66 @@ def check(config: Config, folder: Path | None, data_folder: str | None) -> Itera
     more += ["consent_before"] if any(queue.consent == "required" for queue in queues) else []
     for name in used:
         for language in surveys[name].languages:
-            yield _language(surveys[name], language, more, place)
+            yield _language(surveys[name], language, more, place, user)
 
 
-def _language(survey: Survey, language: str, more: list[str], place: Path) -> CheckResult:
-    """Return the result of the check that all prompts of one survey exist in one language below `place`.
+def _recordings(folder: Path, user: AsteriskUser | None) -> CheckResult:
+    """Return the result of the check that Asterisk can store spoken comments in a directory."""
+    name = "recordings"
+    owner = user.name if user else "asterisk"
+    advice = f"install -d -o {owner} -g {owner} -m 0750 {folder}"
+    if not folder.is_dir():
+        return fail(name, f"{folder} does not exist: spoken comments cannot be recorded", advice)
+    if user is None:
+        return skip(name, "Asterisk's user is unknown", f"it must be able to write in {folder}")
+    if not user.can_write_in(folder):
+        return fail(name, f"Asterisk's user {user.name} cannot write in {folder}", advice)
+    return ok(name, f"Asterisk's user {user.name} can write in {folder}")
 
-    `more` are the names of prompts that calls need besides the survey's own prompts.
+
+def _language(
+    survey: Survey, language: str, more: list[str], place: Path, user: AsteriskUser | None
+) -> CheckResult:
+    """Return the result of the check that Asterisk can play all prompts of one survey in one language.
+
+    `more` are the names of prompts that calls need besides the survey's own prompts. `place` is the sounds
+    directory. `user` is the user as which Asterisk runs, None if it is unknown.
     """
     prompts = sorted({*_prompts(survey), *more})
     files = {survey.sounds[prompt][language] for prompt in prompts if language in survey.sounds[prompt]}
-    missing = sorted(file for file in files if not _there(place, language, file))
+    missing, faulty = [], []
+    for file in sorted(files):
+        found = _found(place, language, file)
+        fault = next(filter(None, (sound_fault(each, user) for each in found)), "")
+        if not found:
+            missing.append(file)
+        elif fault:
+            faulty.append((file, fault))
     name = f"prompts.{survey.id}.{language}"
-    if not missing:
+    if not missing and not faulty:
         return ok(name, f"{len(files)} sound files in {place}")
-    ours = any(file.startswith(f"{FOLDER}/") for file in missing)
-    theirs = any(not file.startswith(f"{FOLDER}/") for file in missing)
-    advice = [f"cp -r dialplans/sounds/{language} {place}/"] if ours else []
-    advice += [f"install Asterisk's own core-sounds-{language}"] if theirs else []
-    return fail(name, f"missing in {place}: {', '.join(missing)}", "; ".join(advice))
+    seen = [f"missing in {place}: {', '.join(missing)}"] if missing else []
+    seen += [
+        f"{fault}: {', '.join(file for file, each in faulty if each == fault)}"
+        for fault in sorted({each for _, each in faulty})
+    ]
+    return fail(name, "; ".join(seen), _advice(language, place, missing, faulty))
+
+
+def _advice(language: str, place: Path, missing: list[str], faulty: list[tuple[str, str]]) -> str:
+    """Return the remedy for prompts that are missing or faulty (pairs of the file and its fault)."""
+    folder = place / language
+    unreadable = [file for file, fault in faulty if fault.startswith("not readable")]
+    lost = [*missing, *(file for file, _ in faulty if file not in unreadable)]
+    advice = []
+    if any(file.startswith(f"{FOLDER}/") for file in lost):
+        # Debian's `en` is a link to another directory, which `cp -r .../en` could not replace.
+        advice.append(f"mkdir -p {folder} && cp -r dialplans/sounds/{language}/. {folder}/")
+    if any(not file.startswith(f"{FOLDER}/") for file in lost):
+        advice.append(f"install Asterisk's own core-sounds-{language}")
+    if unreadable:
+        advice.append(f"chmod -R a+rX {folder}/{FOLDER}")
+    return "; ".join(advice)
 
 
 def _prompts(survey: Survey) -> Iterator[str]:
@@ -76,10 +123,12 @@ def _prompts(survey: Survey) -> Iterator[str]:
     yield from filter(None, said)
 
 
-def _there(place: Path, language: str, file: str) -> bool:
-    """Return whether the sound file `file` exists, in any format, in the sounds directory `place`.
+def _found(place: Path, language: str, file: str) -> list[Path]:
+    """Return the sound files that Asterisk would choose from for a prompt: one for each format.
 
-    For the language `fa_IR`, the folders `fa_IR` and `fa` and the folder without a language are searched.
+    For the language `fa_IR`, the folders `fa_IR` and `fa` and the folder without a language are searched. The
+    first one with the file is used.
     """
     folders = (place / language, place / language.partition("_")[0], place)
-    return any(next((folder / file).parent.glob(f"{(folder / file).name}.*"), None) for folder in folders)
+    in_each = (sorted((folder / file).parent.glob(f"{Path(file).name}.*")) for folder in folders)
+    return next(filter(None, in_each), [])

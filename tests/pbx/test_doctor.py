@@ -1,10 +1,13 @@
 """`cc-bridge doctor` beside a real Asterisk: all is well as we ship it, each fault is told by its line."""
 
 import json
+import os
 import shutil
 import socket
 import sqlite3
+import threading
 from contextlib import closing
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 
 import pytest
 
@@ -87,7 +90,8 @@ def test_nobody_is_disturbed(rig, daemon, doctor):
     daemon.until(lambda: daemon.metric("cc_bridge_storage_queue_records") == 0)
     assert (daemon.rows("calls"), daemon.rows("gaps"), daemon.rows("survey_decisions")) == before
     assert daemon.get("/readyz")[0] == 200
-    assert counted() == [sessions + 1, refused, failures]
+    # The test call, and the question at the address of CCB_AGI.
+    assert counted() == [sessions + 2, refused, failures]
     assert daemon.metric("cc_bridge_ami_messages_total", kind="parsed") > 0
     assert daemon.metric("cc_bridge_ami_messages_total", kind="malformed") == 0
 
@@ -168,7 +172,9 @@ def test_prompts_that_were_moved_away(doctor, sounds, tmp_path):
     findings = doctor(folder=folder)
     assert unwell(findings) == {"prompts.csat.fa": "FAIL"}
     assert "cc_bridge/csat_ask" in findings["prompts.csat.fa"]["seen"]
-    assert findings["prompts.csat.fa"]["advice"] == f"cp -r dialplans/sounds/fa {folder}/"
+    assert findings["prompts.csat.fa"]["advice"] == (
+        f"mkdir -p {folder}/fa && cp -r dialplans/sounds/fa/. {folder}/fa/"
+    )
 
 
 def set_version(daemon, version):
@@ -198,6 +204,31 @@ def test_a_dialplan_that_leads_elsewhere(rig, daemon, doctor):
     assert unwell(findings) == {"dialplan.CCB_AGI": "FAIL", "agi.call": "FAIL"}
     assert f"cc_bridge listens on 127.0.0.1:{daemon.agi_port}" in findings["dialplan.CCB_AGI"]["seen"]
     assert "AGISTATUS is FAILURE" in findings["agi.call"]["seen"]
+
+
+class Foreign(StreamRequestHandler):
+    """Another program's FastAGI server: it complains of a script that it does not have."""
+
+    def handle(self):
+        while self.rfile.readline().strip():
+            pass
+        self.wfile.write(b'VERBOSE "no such script" 1\n')
+        self.server.heard.append(self.rfile.readline())
+
+
+def test_a_dialplan_that_leads_to_another_programs_server(rig, doctor):
+    with ThreadingTCPServer(("127.0.0.1", 0), Foreign) as server:
+        server.heard = []
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        rig.survey_at(server.server_address[1])
+        findings = doctor("--call")
+        server.shutdown()
+        thread.join()
+    assert server.heard == [b"200 result=1\n"] * 2  # the PBX and the doctor
+    assert unwell(findings) == {"dialplan.CCB_AGI": "FAIL", "agi.call": "FAIL"}
+    assert f"(process {os.getpid()}, user " in findings["dialplan.CCB_AGI"]["seen"]
+    assert "answered by another program's FastAGI server" in findings["agi.call"]["seen"]
 
 
 def test_a_daemon_that_hangs(rig, doctor):

@@ -27,7 +27,7 @@ class Pbx(Factory):
         self.passes = re.compile("QUEUESTATUS")  # variables that its event filter lets through
         self.stamps = True
         self.queues = {"sales": ["PJSIP/1"]}
-        self.lacks = set()  # contexts
+        self.lacks = {"app-blackhole", "cc-bridge-freepbx"}  # contexts; the first one is of FreePBX
         self.variables = {"CCB_AGI": "", "ASTDATADIR": "/no/such/folder"}
         self.settings = {
             ("manager.conf", "general", "enabled"): "yes",

@@ -21,7 +21,7 @@ INNER = {
     "surveys", "wallboard", "__init__",
 }  # fmt: skip
 MIDDLE = {"agi", "ami", "config", "logs", "metrics", "prompt_synthesis", "storage", "web", "webhooks"}
-OUTER = {"__main__", "cli", "commands", "daemon", "demo", "digest", "doctor", "offline"}
+OUTER = {"__main__", "cli", "commands", "daemon", "demo", "digest", "doctor", "offline", "setup"}
 
 # Pure code does not touch the network, threads, the database, the clock or chance.
 IMPURE = {

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from cc_bridge.agi.caller_lookup_script import CallerLookupScript
 from cc_bridge.agi.channel import AgiChannel
 from cc_bridge.agi.consent_script import ConsentScript
+from cc_bridge.agi.doctor_script import DoctorScript
 from cc_bridge.agi.request import Request
 from cc_bridge.agi.survey_script import SurveyScript
 from cc_bridge.config import Config
@@ -54,7 +55,7 @@ class AgiScripts(DaemonService):
         server.add_script("survey", self.survey.run)
         server.add_script("consent", self._ask_consent)
         server.add_script("caller-lookup", lookup.run)
-        server.add_script("doctor", _nothing)
+        server.add_script("doctor", DoctorScript(context.config.pbx.name).run)
 
     def reconfigure(self, config: Config) -> None:
         super().reconfigure(config)
@@ -63,7 +64,3 @@ class AgiScripts(DaemonService):
     async def _ask_consent(self, request: Request, channel: AgiChannel) -> None:
         script = ConsentScript(self._invitations.sounds, self._invitations.record_consent)
         await script.run(request, channel)
-
-
-async def _nothing(_request: Request, _channel: AgiChannel) -> None:
-    """Do nothing: `cc-bridge doctor` calls this script only to check that the PBX reaches the daemon."""

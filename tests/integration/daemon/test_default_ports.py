@@ -19,6 +19,9 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 import pytest
 
 from cc_bridge.config import Config
+from cc_bridge.doctor import daemon as doctor
+from cc_bridge.doctor.check_result import CheckStatus
+from cc_bridge.setup.pbx_kind import PbxKind
 
 FREEPBX, GATEWAYD = 4573, 19531
 AGI, HTTP = Config().agi.port, Config().http.port
@@ -165,5 +168,72 @@ def test_a_daemon_told_a_neighbours_port_does_not_start(tmp_path, option):
     done = subprocess.run(
         [PROGRAM, "run"], env=os.environ | variables, capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.returncode != 0
-    assert str(port) in done.stderr
+    assert done.returncode == 1
+    told = done.stderr.splitlines()[-1]
+    assert told.startswith(f"Error: cannot listen on 127.0.0.1:{port}, where ")
+    assert f"(process {os.getpid()}, user " in told
+    assert told.endswith(f"set another {option}.port")
+
+
+SERVER = """
+import socket, sys
+with socket.create_server(("127.0.0.1", 0)) as server:
+    print(server.getsockname()[1], flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def freepbx(tmp_path):
+    """Run a program that /proc shows as FreePBX's FastAGI server; yield its port."""
+    script = tmp_path / "modules/core/node/fastagi-server.js"
+    script.parent.mkdir(parents=True)
+    script.write_text(SERVER)
+    with subprocess.Popen(
+        ["node", script],
+        executable=os.path.realpath(sys.executable),
+        env=os.environ | {"PYTHONHOME": sys.base_prefix},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        yield int(server.stdout.readline())
+        server.stdin.close()
+
+
+def test_a_daemon_names_freepbxs_server_where_it_cannot_listen(freepbx, tmp_path):
+    variables = {
+        "CC_BRIDGE_AGI__PORT": str(freepbx),
+        "CC_BRIDGE_HTTP__PORT": "0",
+        "CC_BRIDGE_AMI__SECRET": "word",
+        "CC_BRIDGE_STORAGE__URL": f"sqlite:///{tmp_path}/calls.sqlite",
+        "CC_BRIDGE_STORAGE__JOURNAL_FILE": f"{tmp_path}/journal.sqlite",
+    }
+    done = subprocess.run(
+        [PROGRAM, "run"], env=os.environ | variables, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    told = done.stderr.splitlines()[-1]
+    assert f"127.0.0.1:{freepbx}, where FreePBX's FastAGI server core-fastagi `node " in told
+    assert told.endswith("set another agi.port")
+    config = Config(agi={"port": freepbx}, http={"port": HTTP})
+    (found,) = [each for each in doctor.check(config) if each.name == "agi.port"]
+    assert found.level is CheckStatus.FAIL
+    assert "another program listens on" in found.seen
+    assert "core-fastagi" in found.seen
+    assert "agi.port = 14573" in found.advice
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_the_doctor_knows_whose_port_it_is_though_we_came_first(monkeypatch, marked):
+    kind = PbxKind.FREEPBX if marked else PbxKind.ASTERISK
+    monkeypatch.setattr(doctor, "pbx_kind", lambda: kind)
+    monkeypatch.setattr(doctor, "port_holder", lambda _port: None)
+    monkeypatch.setattr(doctor, "is_listening", lambda _port: True)
+    fault = "another program's AGI calls reach cc-bridge (dialparties.agi)"
+    ready = json.dumps({"checks": {"ami": "ok", "agi": fault}})
+    monkeypatch.setattr(doctor, "_get", lambda _http, _path: (503, ready))
+    findings = {each.name: each for each in doctor.check(Config(agi={"port": FREEPBX}))}
+    assert findings["daemon"].level is CheckStatus.FAIL
+    assert "these are calls for FreePBX's own FastAGI server core-fastagi" in findings["daemon"].seen
+    assert findings["agi.port"].level is (CheckStatus.FAIL if marked else CheckStatus.OK)

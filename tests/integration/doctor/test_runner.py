@@ -7,6 +7,7 @@ import sqlite3
 import ssl
 import threading
 import time
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -61,10 +62,16 @@ def free_port():
         return taken.getsockname()[1]
 
 
+def nobody_answers(_host, _port):
+    raise ConnectionRefusedError
+
+
 @pytest.fixture
-def doctor(pbx, tmp_path, free_port):
+def doctor(pbx, tmp_path, free_port, monkeypatch):
     """Return a function that examines and gives the findings; keywords change sections."""
     open_database(f"sqlite:///{tmp_path}/calls.sqlite").dispose()
+    # Another program of this machine may listen on the default port.
+    monkeypatch.setattr(runner.agi_server, "check", partial(agi_server.check, ask_server=nobody_answers))
 
     def examine(sounds=None, **sections):
         given = {
@@ -164,13 +171,21 @@ def test_plain_text_through_a_network():
         ("16.28.0~dfsg-0+deb11u4", CheckStatus.OK),
         ("certified/18.9-cert5", CheckStatus.OK),
         ("22.10.1", CheckStatus.OK),
+        ("18", CheckStatus.OK),
+        ("GIT-20-a1b2c3", CheckStatus.OK),
         ("13.38.3", CheckStatus.FAIL),
+        ("11.25.3", CheckStatus.FAIL),
+        ("certified/13.21-cert6", CheckStatus.FAIL),
         ("23.4.1", CheckStatus.WARN),
+        ("GIT-master-4f2d9a1", CheckStatus.WARN),
     ],
 )
 def test_the_version(pbx, doctor, version, level):
     pbx.version = version
-    assert named(doctor(), "asterisk.version").level is level
+    found = named(doctor(), "asterisk.version")
+    assert found.level is level
+    assert version in found.seen
+    assert level is CheckStatus.OK or "16 to 22" in found.advice
 
 
 @pytest.mark.parametrize(
@@ -265,6 +280,51 @@ def test_queues(pbx, doctor):
     assert named(findings, "queues.wrapuptime").seen == "support: 15 s on the PBX, 0 s in cc-bridge.toml"
 
 
+def test_a_queue_that_cannot_be_seen_hides_no_other(pbx, doctor):
+    pbx.queues = {"sales": ["PJSIP/1"], "support": ["PJSIP/1"], "realtime": ["PJSIP/1"]}
+    pbx.settings[("queues.conf", "support", "strategy")] = "ringall"
+    assert [
+        (each.level, each.seen.partition(":")[0]) for each in doctor() if each.name == "queues.interface"
+    ] == [
+        (CheckStatus.WARN, "setinterfacevar is not set for support"),
+        (CheckStatus.SKIP, "setinterfacevar is not visible for realtime"),
+    ]
+    pbx.settings[("queues.conf", "support", "setinterfacevar")] = "yes"
+    assert unwell(doctor()) == {}
+
+
+# A space, and a zero-width non-joiner as in many Persian words.
+@pytest.mark.parametrize("name", ["فروش تهران", "پشتیبانی\u200cفنی", "sales/2 (new)", "a,b"])
+def test_queues_of_any_name(pbx, doctor, name):
+    pbx.queues = {name: ["PJSIP/1"]}
+    pbx.settings[("queues.conf", name, "strategy")] = "ringall"
+    plain = not set(name) & set(",()")  # these end an argument of a dialplan function
+    found = named(doctor(), "queues.interface")
+    assert found.level is (CheckStatus.WARN if plain else CheckStatus.SKIP)
+    assert name in found.seen
+    assert name in as_text(found)
+    pbx.settings[("queues.conf", name, "setinterfacevar")] = "yes"
+    assert named(doctor(), "queues.interface").level is (CheckStatus.OK if plain else CheckStatus.SKIP)
+
+
+def test_on_freepbx_the_advice_is_freepbxs(pbx, doctor):
+    pbx.lacks.clear()  # its contexts are there, and ours for it
+    pbx.queues |= {"600": ["Local/1001@from-queue/n"], "default": []}
+    pbx.settings[("queues.conf", "600", "strategy")] = "ringall"
+    pbx.stamps = False
+    findings = doctor()
+    assert unwell(findings) == {"queues.interface": CheckStatus.WARN, "ami.timestamps": CheckStatus.WARN}
+    assert "[600](+) and setinterfacevar=yes" in named(findings, "queues.interface").advice
+    assert "queues_post_custom.conf" in named(findings, "queues.interface").advice
+    assert "[general](+) of manager_custom.conf" in named(findings, "ami.timestamps").advice
+    assert "default" not in named(findings, "queues").seen  # FreePBX's empty queue
+    pbx.lacks.add("cc-bridge-freepbx")
+    found = named(doctor(), "dialplan.contexts")
+    assert (found.level, found.seen) == (CheckStatus.FAIL, "missing: cc-bridge-freepbx")
+    assert "extensions_custom.conf" in found.advice
+    assert unwell(doctor(queues={"default": {}}))["queues.members"] is CheckStatus.WARN
+
+
 @pytest.mark.parametrize(
     ("told", "agi", "level"),
     [
@@ -291,7 +351,7 @@ def test_a_dialplan_that_leads_to_freepbxs_own_server(pbx, doctor, told):
     pbx.variables["CCB_AGI"] = told
     found = named(doctor(), "dialplan.CCB_AGI")
     assert found.level is CheckStatus.FAIL
-    assert "cc_bridge listens on 127.0.0.1:14573; 4573 is FreePBX's own FastAGI server" in found.seen
+    assert "cc_bridge listens on 127.0.0.1:14573; 4573 is the port of FreePBX's own FastAGI" in found.seen
     assert "CCB_AGI=127.0.0.1:14573" in found.advice
 
 
@@ -315,7 +375,7 @@ def test_prompts_of_another_survey_and_of_asterisk(doctor, tmp_path):
     ).keys()
     assert "core-sounds-en" in named(findings, "prompts.csat.en").advice
     assert "cc_bridge/comment_ask" in named(findings, "prompts.full.en").seen
-    (english / "vm-goodbye.gsm").touch()
+    (english / "vm-goodbye.gsm").write_bytes(bytes(33))
     assert "vm-goodbye" not in named(doctor(sounds=tmp_path / "sounds"), "prompts.csat.en").seen
 
 

@@ -1,0 +1,55 @@
+"""Check of the files in which Asterisk keeps the secrets of manager users: can every user read them.
+
+The files must be on this machine. The check does not search the files that another file includes; it knows
+the names that Asterisk, Debian and FreePBX use.
+"""
+
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from cc_bridge.doctor.check_result import CheckResult, ok, warn
+from cc_bridge.setup.pbx_kind import PbxKind, pbx_kind
+
+__all__ = ["check"]
+
+_NAME = "secrets.manager"
+_FOLDER = Path("/etc/asterisk")
+_FILES = ("manager.conf", "manager.d/*.conf", "manager_custom.conf", "manager_additional.conf")
+_SECRET = re.compile(rb"^\s*secret\s*=>?\s*\S", re.MULTILINE)
+
+
+def check(data_folder: str | None, folder: Path = _FOLDER) -> Iterator[CheckResult]:
+    """Yield a warning for each file with manager secrets that every user of this machine can read.
+
+    `folder` is Asterisk's configuration directory. `data_folder` is the PBX's data directory, None if the PBX
+    is another machine. Yield one result with the level ok if there are files with secrets and none of them
+    needs a warning. Yield nothing if there are none, or if the PBX's files are not on this machine.
+    """
+    if data_folder is None or not Path(data_folder).is_dir():
+        return
+    with_secrets = [file for pattern in _FILES for file in sorted(folder.glob(pattern)) if _has_secret(file)]
+    open_to_all = [file for file in with_secrets if file.stat().st_mode & stat.S_IROTH]
+    for file in open_to_all:
+        yield warn(
+            _NAME,
+            f"{file}: every user of this machine can read the secrets of manager users"
+            f" ({stat.filemode(file.stat().st_mode)})",
+            f"chmod o-rwx {file}{_freepbx_note()}",
+        )
+    if with_secrets and not open_to_all:
+        yield ok(_NAME, f"no file in {folder} with a manager user's secret is readable by all users")
+
+
+def _has_secret(file: Path) -> bool:
+    try:
+        return _SECRET.search(file.read_bytes()) is not None
+    except OSError:  # this user cannot read the file, so not every user can
+        return False
+
+
+def _freepbx_note() -> str:
+    if pbx_kind() is not PbxKind.FREEPBX:
+        return ""
+    return "; `fwconsole chown` makes it readable again, so let only administrators log in to this machine"

@@ -1,0 +1,207 @@
+"""Faults in the files of the PBX, planted one by one: the doctor finds each, and nothing before and after."""
+
+import os
+import shutil
+import tempfile
+import wave
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cc_bridge.config import Config
+from cc_bridge.doctor import asterisk_files, sounds
+from cc_bridge.doctor.asterisk_user import AsteriskUser
+from cc_bridge.doctor.check_result import CheckStatus
+from cc_bridge.setup.pbx_kind import PbxKind
+from support.paths import ROOT
+
+ASTERISK = AsteriskUser("asterisk", 4242, frozenset({4243}))
+CONFIG = {"ami": {"secret": "word"}, "queues": {"sales": {"survey": "full"}}}
+
+
+def wav(file, *, rate=8000, channels=1, seconds=0.1):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(file), "wb") as opened:
+        opened.setnchannels(channels)
+        opened.setsampwidth(2)
+        opened.setframerate(rate)
+        opened.writeframes(bytes(2 * channels * round(rate * seconds)))
+
+
+@pytest.fixture
+def pbx(monkeypatch):
+    """Lay out what a PBX has on disk, where every user may go; pytest's own folders are closed."""
+    home = Path(tempfile.mkdtemp(prefix="cc-bridge-pbx-"))
+    home.chmod(0o755)
+    # Debian's layout: en is a link.
+    (home / "sounds" / "en_US").mkdir(parents=True)
+    (home / "sounds" / "en").symlink_to("en_US")
+    for language in ("en", "fa"):
+        shutil.copytree(ROOT / "dialplans/sounds" / language, home / "sounds" / language, dirs_exist_ok=True)
+    for name in ("auth-thankyou", "pm-invalid-option", "vm-goodbye"):
+        wav(home / "sounds" / "en" / f"{name}.wav")
+    (home / "recordings").mkdir()
+    (home / "recordings").chmod(0o777)
+    for folder, folders, files in os.walk(home / "sounds"):
+        for each in (*folders, *files):
+            (Path(folder) / each).chmod(0o755)
+    monkeypatch.setattr(sounds, "asterisk_user", lambda _port: ASTERISK)
+    yield home
+    shutil.rmtree(home)
+
+
+def findings(pbx, **sections):
+    survey = {"recordings_directory": f"{pbx}/recordings"}
+    config = Config(**(CONFIG | {"survey": survey} | sections))
+    return list(sounds.check(config, None, str(pbx)))
+
+
+def unwell(pbx, **sections):
+    return {each.name: each.seen for each in findings(pbx, **sections) if each.level is not CheckStatus.OK}
+
+
+@contextmanager
+def fault(file):
+    """Keep a file's content and permissions, and bring them back."""
+    content, mode = file.read_bytes(), file.stat().st_mode
+    yield
+    file.unlink(missing_ok=True)
+    file.write_bytes(content)
+    file.chmod(mode)
+
+
+def plant(file, kind):
+    content = file.read_bytes()
+    match kind:
+        case "empty":
+            file.write_bytes(b"")
+        case "truncated":
+            file.write_bytes(content[: len(content) // 2])
+        case "header":
+            file.write_bytes(content[:30])
+        case "other":
+            file.write_bytes(b"ID3" + content)
+        case "unreadable":
+            file.chmod(0o600)
+        case "rate":
+            wav(file, rate=44100, channels=2)
+        case "missing":
+            file.unlink()
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("missing", "missing in {place}: cc_bridge/csat_ask"),
+        ("empty", "empty: cc_bridge/csat_ask"),
+        ("truncated", "truncated: cc_bridge/csat_ask"),
+        ("header", "truncated: cc_bridge/csat_ask"),
+        ("other", "no WAV file: cc_bridge/csat_ask"),
+        ("unreadable", "not readable for Asterisk's user asterisk: cc_bridge/csat_ask"),
+        ("rate", "44100 Hz, 2 channels, 16 bit instead of 8000 Hz, mono, 16 bit: cc_bridge/csat_ask"),
+    ],
+)
+def test_a_prompt_that_asterisk_cannot_play(pbx, kind, says):
+    assert unwell(pbx) == {}
+    file = pbx / "sounds/en_US/cc_bridge/csat_ask.wav"
+    with fault(file):
+        plant(file, kind)
+        assert unwell(pbx) == {
+            name: says.format(place=pbx / "sounds") for name in ("prompts.csat.en", "prompts.full.en")
+        }
+    assert unwell(pbx) == {}
+
+
+def test_the_advice_can_be_pasted(pbx):
+    shutil.rmtree(pbx / "sounds/en/cc_bridge")
+    shutil.rmtree(pbx / "sounds/fa")
+    for each in findings(pbx):
+        if each.level is CheckStatus.FAIL:
+            command = each.advice.partition(";")[0]
+            assert os.system(f"cd {ROOT} && {command}") == 0
+    assert (pbx / "sounds/en").is_symlink()
+    assert unwell(pbx) == {}
+
+
+def test_a_folder_that_asterisk_cannot_enter(pbx):
+    (pbx / "sounds/fa/cc_bridge").chmod(0o700)
+    found = {each.name: each for each in findings(pbx) if each.level is not CheckStatus.OK}
+    assert found.keys() == {"prompts.csat.fa", "prompts.full.fa"}
+    assert found["prompts.csat.fa"].advice == f"chmod -R a+rX {pbx}/sounds/fa/cc_bridge"
+
+
+def test_sounds_of_other_formats(pbx):
+    (pbx / "sounds/en/pm-invalid-option.wav").unlink()
+    gsm = pbx / "sounds/en/pm-invalid-option.gsm"
+    gsm.write_bytes(bytes(66))
+    assert unwell(pbx) == {}
+    gsm.write_bytes(bytes(70))
+    assert set(unwell(pbx).values()) == {"truncated: pm-invalid-option"}
+    gsm.unlink()
+    (pbx / "sounds/en/pm-invalid-option.sln16").write_bytes(b"x")
+    assert unwell(pbx) == {}
+
+
+def test_comments_need_a_folder_that_asterisk_may_write(pbx):
+    folder = pbx / "recordings"
+    folder.chmod(0o755)
+    assert unwell(pbx) == {"recordings": f"Asterisk's user asterisk cannot write in {folder}"}
+    folder.rmdir()
+    assert unwell(pbx) == {"recordings": f"{folder} does not exist: spoken comments cannot be recorded"}
+    (found,) = [each for each in findings(pbx) if each.name == "recordings"]
+    assert found.advice == f"install -d -o asterisk -g asterisk -m 0750 {folder}"
+    assert unwell(pbx, queues={}) == {}  # no survey with a comment is in use
+
+
+def test_the_permissions_count_as_the_kernel_counts_them(pbx):
+    file = pbx / "file"
+    file.write_text("x")
+    for mode, owner, group, may in [
+        (0o604, 1, 1, True),
+        (0o604, 1, 4243, False),  # the group comes before the others
+        (0o640, 1, 4243, True),
+        (0o044, 4242, 1, False),
+        (0o400, 4242, 1, True),
+    ]:
+        os.chown(file, owner, group)
+        file.chmod(mode)
+        assert ASTERISK.can_read(file) is may, oct(mode)
+        assert AsteriskUser("root", 0, frozenset()).can_read(file)
+
+
+# -- the secrets of manager users
+
+
+@pytest.mark.parametrize("name", ["manager.conf", "manager.d/cc_bridge.conf", "manager_custom.conf"])
+@pytest.mark.parametrize("kind", PbxKind)
+def test_a_secret_that_every_user_can_read(tmp_path, monkeypatch, name, kind):
+    monkeypatch.setattr(asterisk_files, "pbx_kind", lambda: kind)
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("[cc_bridge]\n;secret = x\nsecret = s3cret\n")
+    file.chmod(0o640)
+
+    def told():
+        return [(each.level, each.seen, each.advice) for each in asterisk_files.check("/tmp", tmp_path)]
+
+    ((level, *_),) = before = told()
+    assert level is CheckStatus.OK
+    file.chmod(0o664)
+    ((level, seen, advice),) = told()
+    assert level is CheckStatus.WARN
+    assert seen.startswith(f"{file}: every user of this machine can read the secrets")
+    assert "s3cret" not in seen
+    assert advice.startswith(f"chmod o-rwx {file}")
+    assert ("fwconsole chown" in advice) is (kind is PbxKind.FREEPBX)
+    file.chmod(0o640)
+    assert told() == before
+    file.write_text("[general]\nenabled = yes\n;secret = x\n")
+    file.chmod(0o664)
+    assert told() == []
+
+
+def test_files_of_another_machine_are_not_looked_at(tmp_path):
+    (tmp_path / "manager.conf").write_text("[a]\nsecret = b\n")
+    assert list(asterisk_files.check(None, tmp_path)) == []
+    assert list(asterisk_files.check("/no/such/folder", tmp_path)) == []
