@@ -12,8 +12,8 @@ from support.paths import ROOT
 
 REPOSITORY = ROOT
 DIALPLAN = REPOSITORY / "dialplans" / "extensions_cc_bridge.conf"
-FREEPBX = REPOSITORY / "dialplans" / "freepbx" / "extensions_custom.conf"
-INSTALL = REPOSITORY / "dialplans" / "freepbx" / "INSTALL.md"
+FREEPBX = REPOSITORY / "dialplans" / "freepbx" / "extensions_cc_bridge_freepbx.conf"
+INSTALL = REPOSITORY / "dialplans" / "freepbx" / "README.md"
 MANAGER = REPOSITORY / "config" / "asterisk" / "manager.d" / "cc_bridge.conf"
 CALLBACK = REPOSITORY / "config" / "asterisk" / "manager.d" / "cc_bridge_callback.conf"
 
@@ -24,12 +24,13 @@ static=yes
 
 [globals]
 
-#include "extensions_custom.conf"
+#include "extensions_cc_bridge_freepbx.conf"
 
 [ext-queues]
-exten => 600,1,NoOp()
+exten => _X!,1,NoOp()
  same => n(gotodest),Hangup()
 """
+UNKNOWN = "function 'CDR_PROP' does not exist"  # asterisklint is older than that function
 
 
 def lines_of(path: Path) -> list[str]:
@@ -57,7 +58,9 @@ def lint(folder: Path) -> str:
     """Return what asterisklint has to say about the dialplan in a folder."""
     command = [Path(sys.executable).with_name("asterisklint"), "dialplan-check", folder / "extensions.conf"]
     said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    return said.stdout + said.stderr
+    return "".join(
+        line for line in (said.stdout + said.stderr).splitlines(keepends=True) if UNKNOWN not in line
+    )
 
 
 @pytest.fixture
@@ -94,10 +97,15 @@ def test_every_address_has_the_port_where_the_daemon_listens():
     assert set(re.findall(r"agi://([^/]*)/", DIALPLAN.read_text())) == {"${CCB_AGI}"}
 
 
-def test_no_extension_is_a_pattern():
-    shipped = lines_of(DIALPLAN) + lines_of(FREEPBX)
-    extensions = {line.split("=>")[1].split(",")[0].strip() for line in shipped if line.startswith("exten")}
-    assert extensions == {"s", "T", "survey", "consent", "caller-lookup", "after", "8099"}
+def test_no_extension_is_a_pattern_but_the_numbers_of_queues():
+    """Only destinations that an administrator has written lead into these contexts."""
+    patterns = set()
+    for context, lines in (contexts_of(DIALPLAN) | contexts_of(FREEPBX)).items():
+        extensions = {line.split("=>")[1].split(",")[0].strip() for line in lines if line.startswith("exten")}
+        assert extensions <= {"s", "T", "survey", "consent", "caller-lookup", "after", "8099", "_X!"}
+        if "_X!" in extensions:
+            patterns.add(context)
+    assert patterns == {f"cc-bridge-freepbx-{name}" for name in ("queue", "consent", "caller-lookup")}
 
 
 def test_every_context_is_ours():

@@ -25,7 +25,9 @@ SHIPPED = {  # what an administrator copies, by its place under /etc/asterisk
     ),
     "queues_sample.conf": REPOSITORY / "config" / "asterisk" / "queues_sample.conf",
     "extensions_cc_bridge.conf": REPOSITORY / "dialplans" / "extensions_cc_bridge.conf",
-    "extensions_custom.conf": REPOSITORY / "dialplans" / "freepbx" / "extensions_custom.conf",
+    "extensions_cc_bridge_freepbx.conf": (
+        REPOSITORY / "dialplans" / "freepbx" / "extensions_cc_bridge_freepbx.conf"
+    ),
 }
 SOUNDS = REPOSITORY / "dialplans" / "sounds"
 AGENTS = {"alice": "Alice", "bob": "بهار", "carol": "Carol", "dave": "Dave"}  # phones and members' names

@@ -24,7 +24,10 @@ from pbx.test_one_call import ended, question_is_asked, through_a_talk
 from support.reactor_loop import result_of
 
 DIALPLANS = REPOSITORY / "dialplans"
-SHIPPED = [DIALPLANS / "extensions_cc_bridge.conf", DIALPLANS / "freepbx" / "extensions_custom.conf"]
+SHIPPED = [
+    DIALPLANS / "extensions_cc_bridge.conf",
+    DIALPLANS / "freepbx" / "extensions_cc_bridge_freepbx.conf",
+]
 both_languages = pytest.mark.parametrize("language", ["en", "fa"])
 CALLER_SECONDS = 15.0  # until a caller comes to the survey; usually one
 

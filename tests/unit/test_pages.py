@@ -236,6 +236,7 @@ def unknown_variables(text):
 # Files of other programs, of an installation and of examples.
 ELSEWHERE = {
     "asterisk.conf", "extensions.conf", "features.conf", "manager.conf", "manager_custom.conf",
+    "manager_cc_bridge.conf",
     "modules.conf", "queues.conf", "globals_custom.conf", "erasures.log", "journal.sqlite",
     "cc-bridge.sqlite", "dialparties.agi", "func_config.so", "solved.toml",
 }  # fmt: skip
@@ -368,7 +369,7 @@ def test_every_variable_of_a_container_or_command_is_on_a_page():
 
 
 def test_every_context_and_variable_of_the_dialplan_is_on_its_pages():
-    page = PAGES["dialplans/README.md"] + PAGES["dialplans/freepbx/INSTALL.md"]
+    page = PAGES["dialplans/README.md"] + PAGES["dialplans/freepbx/README.md"]
     contexts = re.findall(r"^\[(cc-bridge-[\w-]+)\]", DIALPLANS, re.MULTILINE)
     assert {name for name in contexts if not re.search(rf"`{name}[`,]", page)} == set()
     variables = set(re.findall(r"\bCCB_[A-Z0-9_]+\b", DIALPLANS))
