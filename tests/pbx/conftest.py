@@ -2,7 +2,8 @@
 
 `asterisk` runs one of each version for the whole session; `rig` is it with everyone hung up and nothing
 remembered. `measuring` is a daemon beside it for a whole module, since starting one takes longer than a
-call; it asks nobody to rate.
+call; it asks nobody to rate. `freepbx` is a PBX as FreePBX configures it, with cc_bridge installed by its
+page.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from pbx.daemon import Daemon
+from pbx.freepbx_rig import FreePbxRig
 from pbx.rig import Rig
 from pbx.rootfs import VERSIONS, Unavailable
 from support.parts import missing
@@ -33,6 +35,27 @@ def rig(asterisk: Rig, request: pytest.FixtureRequest) -> Rig:
     request.node.asterisk_log = (asterisk, len(asterisk.log()))
     asterisk.reset()
     return asterisk
+
+
+@pytest.fixture(scope="module", params=[pytest.param(each, marks=pytest.mark.asterisk) for each in VERSIONS])
+def running_freepbx(request: pytest.FixtureRequest) -> Iterator[FreePbxRig]:
+    try:
+        running = FreePbxRig(request.param)
+    except Unavailable as reason:
+        missing("asterisk", reason)
+    try:
+        running.start()
+        running.install()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def freepbx(running_freepbx: FreePbxRig, request: pytest.FixtureRequest) -> FreePbxRig:
+    request.node.asterisk_log = (running_freepbx, len(running_freepbx.log()))
+    running_freepbx.reset()
+    return running_freepbx
 
 
 @pytest.fixture(scope="module")

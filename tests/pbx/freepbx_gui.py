@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 __all__ = ["Gui"]
 
 EXTENSIONS_ONLY = {"603"}  # queues whose agent restriction is "Extensions Only"
-MAX_WAIT_SECONDS = {"601": "2", "602": "3"}  # of a queue; the others wait for ever
+MAX_WAIT_SECONDS = {"601": "2", "602": "6"}  # of a queue; the others wait for ever
 MARKED_ELSEWHERE = {"606"}  # queues with "Mark calls answered elsewhere"
 HANG_UP = "app-blackhole,hangup,1"
 QUEUE = """\
@@ -18,6 +18,7 @@ exten => {queue},1,Sub(queue-callerid)
  same => n,Answer()
  same => n,Set(__FROMQUEUEEXTEN=${{CALLERID(num)}})
  same => n,Set(__NODEST={queue})
+ same => n,Set(__TRANSFER_CONTEXT=from-internal-xfer)
  same => n,Set(QMORE={options})
  same => n(qoptions),Set(QOPTIONS=${{IF($[${{LEN(${{VQ_OPTIONS}})}} > 0]?${{VQ_OPTIONS}}:t)}}${{QMORE}})
  same => n,Set(VQ_OPTIONS=)

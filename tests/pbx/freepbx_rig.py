@@ -20,10 +20,12 @@ from pbx.freepbx_gui import Gui
 from pbx.rig import PHONE, REPOSITORY, Rig
 from pbx.rootfs import root_of
 
-__all__ = ["EXTENSIONS", "PAGE", "FreePbxRig"]
+__all__ = ["EXTENSIONS", "PAGE", "STEPS", "FreePbxRig"]
 
 ETC = Path(__file__).parent / "etc"
 PAGE = REPOSITORY / "dialplans" / "freepbx" / "README.md"
+STEPS = ("2. Manager user", "3. Setting of the queues", "4. Dialplan", "5. Prompts")
+ELSEWHERE = "app-blackhole,goodbye,1"  # a fail-over destination that is no queue
 EXTENSIONS = {  # extensions and the phones behind them (etc/phones)
     "1001": "alice",
     "1002": "bob",
@@ -119,6 +121,24 @@ class FreePbxRig(Rig):
         self.core_agi.complaints.clear()
         self.driver.forget()
         self.phones_driver.forget()
+
+    def install(self) -> None:
+        """Install cc_bridge by its page, and set what an administrator sets in the web interface."""
+        self.follow(*STEPS)
+        gui = self.gui
+        queue = {each: gui.custom_destination(f"cc-bridge-freepbx-queue,{each},1") for each in gui.queues}
+        gui.inbound_routes = {f"02191000{each}": queue[each] for each in gui.queues} | {
+            "02191000001": "ivr-1,s,1",
+            "02191000002": "timeconditions,1,1",
+            "02191000003": gui.custom_destination("cc-bridge-freepbx-consent,600,1"),
+            "02191000004": gui.custom_destination("cc-bridge-freepbx-caller-lookup,600,1"),
+            "02191000005": gui.custom_destination("cc-bridge-freepbx,survey,1", "ext-queues,600,1"),
+            "02191000006": gui.custom_destination("cc-bridge-freepbx-queue,699,1"),  # was deleted
+        }
+        gui.ivr_entries = {"1": queue["600"], "t": queue["603"]}
+        gui.time_conditions = {"1": queue["600"]}
+        gui.fail_over = {"601": queue["602"], "602": ELSEWHERE}
+        gui.apply_config()
 
     def follow(self, *steps: str) -> str:
         """Run the commands of the page's sections with these headings, and return what they printed.

@@ -7,50 +7,10 @@ import pytest
 
 from pbx.daemon import Daemon
 from pbx.driver import event
-from pbx.freepbx_rig import FreePbxRig
-from pbx.rootfs import VERSIONS, Unavailable
-from support.parts import missing
-
-STEPS = ("2. Manager user", "3. Setting of the queues", "4. Dialplan", "5. Prompts")
-QUIET = "app-blackhole,goodbye,1"  # where a fail-over destination leads that is no queue
-LIMIT = 80  # events of one call through the shipped filter
-
-
-@pytest.fixture(scope="module", params=[pytest.param(each, marks=pytest.mark.asterisk) for each in VERSIONS])
-def freepbx(request):
-    try:
-        running = FreePbxRig(request.param)
-    except Unavailable as reason:
-        missing("asterisk", reason)
-    try:
-        running.start()
-        running.follow(*STEPS)
-        to_survey = {
-            queue: running.gui.custom_destination(f"cc-bridge-freepbx-queue,{queue},1")
-            for queue in running.gui.queues
-        }
-        running.gui.inbound_routes = {f"02191000{queue}": to_survey[queue] for queue in to_survey}
-        running.gui.inbound_routes |= {
-            "02191000001": "ivr-1,s,1",
-            "02191000002": "timeconditions,1,1",
-            "02191000003": running.gui.custom_destination("cc-bridge-freepbx-consent,600,1"),
-            "02191000004": running.gui.custom_destination("cc-bridge-freepbx-caller-lookup,600,1"),
-            "02191000005": running.gui.custom_destination("cc-bridge-freepbx,survey,1", "ext-queues,600,1"),
-            "02191000006": running.gui.custom_destination("cc-bridge-freepbx-queue,699,1"),
-        }
-        running.gui.ivr_entries = {"1": to_survey["600"], "t": to_survey["603"]}
-        running.gui.time_conditions = {"1": to_survey["600"]}
-        running.gui.fail_over = {"601": to_survey["602"], "602": QUIET}
-        running.gui.apply_config()
-        yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture
-def rig(freepbx, request):
-    request.node.asterisk_log = (freepbx, len(freepbx.log()))
-    freepbx.reset()
+def rig(freepbx):
     return freepbx
 
 
@@ -75,7 +35,10 @@ def ended(rig, caller):
 
 
 def is_asked(rig):
-    return rig.driver.wait_for(lambda e: e.name == "AGIExecStart" and "GET DATA" in e["Command"])
+    """Wait for a question of the survey, which is not the one before the queue."""
+    return rig.driver.wait_for(
+        lambda e: e.name == "AGIExecStart" and "GET DATA" in e["Command"] and "consent" not in e["Command"]
+    )
 
 
 def through_the_survey(rig, caller, daemon, key="4"):
@@ -115,3 +78,127 @@ def test_callers_of_a_queue_are_asked_about_the_agent(rig, daemon, did, queue, e
     assert (answer["value"], attempt["queue"], attempt["trigger"]) == (4, queue, "queue")
     assert attempt["agent"] == {"1001": "Alice Avci", "1003": "Carol Chen"}[exten]
     assert attempt["interface"] == f"Local/{exten}@from-queue/n"
+
+
+def test_an_ivr_entry_leads_to_the_queue_and_the_survey(rig, daemon):
+    only(rig, "bob")
+    caller = rig.call("02191000001")
+    rig.driver.wait_for(event("Newexten", Context="ivr-1", Application="WaitExten"))
+    caller.press("1")
+    talking(rig, "1002")
+    rig.agent_hangs_up("bob")
+    answer, attempt = through_the_survey(rig, caller, daemon, "5")
+    assert (answer["value"], attempt["queue"], attempt["agent"]) == (5, "600", "Bob Bauer")
+
+
+def test_consent_is_asked_before_the_queue(rig, daemon):
+    daemon.stop()
+    daemon.configure("queues.600", consent="required")
+    daemon.start()
+    only(rig, "alice")
+    caller = rig.call("02191000003")
+    rig.driver.wait_for(lambda e: e.name == "AGIExecStart" and "consent_before" in e["Command"])
+    caller.press("1")
+    talking(rig, "1001")
+    rig.agent_hangs_up("alice")
+    answer, attempt = through_the_survey(rig, caller, daemon)
+    assert (answer["value"], attempt["queue"]) == (4, "600")
+
+
+def test_a_queue_that_was_deleted_ends_with_a_goodbye(rig):
+    caller = rig.call("02191000006")
+    played = rig.driver.wait_for(event("Newexten", Application="Playback"))
+    assert (played["Context"], played["AppData"]) == ("cc-bridge-goodbye", "cc_bridge/goodbye")
+    ended(rig, caller)
+
+
+# Fail-over
+
+
+def toggles(rig, exten, queue, told):
+    """Let an agent log in or out by the code, and wait for the event that says so."""
+    rig.from_phone(exten, f"*45{queue}")
+    rig.driver.wait_for(event(told, Queue=queue))
+    rig.driver.until(lambda: not rig.driver.channels())
+
+
+@pytest.fixture
+def dave_in_602(rig):
+    toggles(rig, "1004", "602", "QueueMemberAdded")
+    yield
+    rig.reset()
+    toggles(rig, "1004", "602", "QueueMemberRemoved")
+
+
+@pytest.mark.usefixtures("dave_in_602")
+def test_a_chain_of_queues_ends_with_the_survey_of_the_queue_that_answered(rig, daemon):
+    rig.agent("dave", rings=4.0)  # longer than 601 waits
+    caller = rig.call("02191000601")
+    talking(rig, "1004")
+    rig.agent_hangs_up("dave")
+    answer, attempt = through_the_survey(rig, caller, daemon)
+    assert (answer["value"], attempt["queue"], attempt["agent"]) == (4, "602", "Dave")
+    visits = [(row["queue"], row["outcome"]) for row in daemon.wait_for_rows("queue_visits", 2)]
+    assert visits == [("601", "timed_out"), ("602", "answered")]
+
+
+@pytest.mark.usefixtures("dave_in_602")
+def test_who_is_not_served_by_the_chain_goes_where_its_last_queue_says(rig):
+    rig.agent("dave", does="never")
+    caller = rig.call("02191000601")
+    rig.driver.wait_for(event("Newexten", Context="app-blackhole", Application="Playback"))
+    ended(rig, caller)
+    exits = [
+        (each["Queue"], each["QueueStatus"])
+        for each in rig.driver.events(event("UserEvent", UserEvent="CCQueueExit"))
+    ]
+    assert exits == [("601", "TIMEOUT"), ("602", "TIMEOUT")]
+    assert not rig.driver.events(event("Newexten", Context="cc-bridge-survey"))
+
+
+def test_issabels_continue_destination_leads_to_the_survey(rig, daemon):
+    """Its queues are reached directly: every way to the queue has the survey."""
+    gui = rig.gui
+    before = gui.inbound_routes.copy()
+    gui.continue_to["600"] = gui.custom_destination("cc-bridge-freepbx,after,1")
+    gui.inbound_routes["02191000600"] = "ext-queues,600,1"
+    gui.apply_config()
+    try:
+        only(rig, "alice")
+        caller = rig.call("02191000600")
+        talking(rig, "1001")
+        rig.agent_hangs_up("alice")
+        answer, attempt = through_the_survey(rig, caller, daemon)
+        assert (answer["value"], attempt["queue"], attempt["agent"]) == (4, "600", "Alice Avci")
+    finally:
+        gui.continue_to.clear()
+        gui.inbound_routes = before
+        gui.apply_config()
+
+
+# The CDR
+
+
+def cdr(rig):
+    """Return destination context, destination and application of each row, once all calls have ended."""
+    rig.driver.action("Ping")
+    rows = rig.driver.events(event("Cdr"))
+    return sorted((row["DestinationContext"], row["Destination"], row["LastApplication"]) for row in rows)
+
+
+def test_the_survey_adds_no_row_to_the_cdr(rig, daemon):
+    only(rig, "alice")
+    caller = rig.call("02191000600")
+    talking(rig, "1001")
+    rig.agent_hangs_up("alice")
+    through_the_survey(rig, caller, daemon)
+    rig.driver.until(lambda: len(cdr(rig)) >= 4)
+    queue, dial = ("ext-queues", "600", "Queue"), "from-internal"
+    assert cdr(rig) == [queue, queue, (dial, "1001", "Dial"), (dial, "1002", "Dial")]
+
+
+def test_a_fail_over_destination_still_has_its_row(rig):
+    caller = rig.call("02191000602")  # nobody is logged in, and it gives up
+    ended(rig, caller)
+    rig.driver.until(lambda: bool(cdr(rig)))
+    assert [row[:2] for row in cdr(rig)] == [("app-blackhole", "goodbye")]
