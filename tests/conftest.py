@@ -1,8 +1,8 @@
-"""For all tests: real databases, missing parts, who runs what, and a reactor that is stopped at the end.
+"""Common to all tests: real databases, missing software, distribution to workers, and the reactor's stop.
 
-Threads of a reactor that runs keep pytest alive. With `-n 2` one worker has one version of Asterisk, so two
-PBXs are busy at a time, and the tests of a module stay together. xdist's own groups do not do that: its 3.8
-writes them where pytest 9.2 reads no more.
+A running reactor's threads keep pytest alive, so it is stopped at the end. With `-n 2` one worker has all
+tests of one version of Asterisk, so at most two PBXs run at a time, and the tests of a module stay together.
+xdist's own groups cannot do this: xdist 3.8 writes them to a place that pytest 9.2 does not read.
 """
 
 import re
@@ -21,7 +21,7 @@ _VERSION = re.compile(r"^tests/pbx/.*\[(?:.*-)?(16|22)(?:-.*)?\]$")
 
 
 class _ByPbx(LoadScopeScheduling):
-    """Gives a worker all tests of one Asterisk, or of one module."""
+    """A scheduler that gives all tests of one Asterisk version, or of one module, to one worker."""
 
     def _split_scope(self, nodeid):
         found = _VERSION.match(nodeid)
@@ -30,7 +30,7 @@ class _ByPbx(LoadScopeScheduling):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    config.option.loadscopereorder = False  # in the order of the folders: what takes longest begins early
+    config.option.loadscopereorder = False  # keep the order of folders: the longest tests start early
     return _ByPbx(config, log)
 
 
@@ -55,7 +55,7 @@ def pytest_sessionfinish():
 
 @pytest.fixture
 def logged():
-    """Yield the events that are logged meanwhile."""
+    """Yield a list to which all log events of the test are appended."""
     events = []
     globalLogPublisher.addObserver(events.append)
     yield events

@@ -1,6 +1,6 @@
-"""How many callers can be interviewed at once, and what each costs, beside other FastAGI libraries.
+"""FastAGI callers served at the same time, and the cost of each, beside other FastAGI libraries.
 
-`python tests/bench/agi.py [--quick]`; README.md in this directory says what each figure means.
+`python tests/bench/agi.py [--quick]`. README.md in this directory explains each figure.
 """
 
 import os
@@ -20,7 +20,7 @@ from machine import cpu_seconds, machine, rss_kib, threads
 
 _HERE = Path(__file__).parent
 _DEADLINE = 30.0  # seconds for a contestant to listen
-_FILES = 4096  # descriptors: each caller takes one here and one there
+_FILES = 4096  # descriptors: each caller needs one in the bench and one in the contestant
 
 _PEERS = ("pyst2", "panoramisk")
 _BESIDE = ("ours_sqlite", "ours_channel")
@@ -29,17 +29,17 @@ _FULL = Pace(callers=1000, callers_per_second=250, least=1.0, most=3.0)
 _QUICK = Pace(callers=500, callers_per_second=1000, least=0.2, most=0.6)
 _ONE = Pace(callers=1, callers_per_second=1, least=0.0, most=0.0)
 
-# Figure -> what `ours` may not pass.
+# Figure -> the largest allowed value of `ours`.
 _MOST = {"threads": 1, "rss_kib_per_caller": 16.0, "p99_ms": 25.0}
 
 
 class Failed(Exception):
-    """A contestant did not do its part; says why."""
+    """A contestant could not be measured. The message is the reason."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What one contestant needed for all callers; sizes and CPU are of one of them."""
+    """The measurements of one contestant. `rss_kib` and `cpu_ms` are per caller."""
 
     finished: int
     threads: int
@@ -51,7 +51,7 @@ class Figures:
 
 
 def measure(name: str, pace: Pace) -> Figures:
-    """Let one caller come to warm it up, then all of them."""
+    """Measure a contestant while all callers of the pace call it. A single caller warms it up first."""
     with contestant(name) as (pid, port):
         play(port, _ONE, lambda: None)
         none, idle = rss_kib(pid), cpu_seconds(pid)
@@ -64,7 +64,7 @@ def measure(name: str, pace: Pace) -> Figures:
         played = play(port, pace, look)
         cpu = cpu_seconds(pid) - idle
     if not played.spread or not played.burst:
-        raise Failed(f"nobody was served: {played.lost[:1]}")
+        raise Failed(f"no caller was served: {played.lost[:1]}")
     return Figures(
         finished=played.finished,
         threads=max(counts),
@@ -78,9 +78,9 @@ def measure(name: str, pace: Pace) -> Figures:
 
 @contextmanager
 def contestant(name: str) -> Iterator[tuple[int, int]]:
-    """Start a contestant and yield its process and the port where it listens."""
+    """Run a contestant as a process. Yield its process ID and the port on which it listens."""
     command = [sys.executable, str(_HERE / "agi_contestants.py"), name]
-    # A file, for a pipe that nobody reads would stop who writes too much into it.
+    # A file and no pipe: a full pipe without a reader would block the process.
     with (
         tempfile.TemporaryFile() as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors) as process,
@@ -117,7 +117,7 @@ def main(*, quick: bool) -> None:
     _raise_files()
     click.echo(f"{machine()}; load average before {os.getloadavg()[0]:.1f}")
     click.echo(
-        f"{pace.callers} callers at once, {COMMANDS} commands each,"
+        f"{pace.callers} callers at the same time, {COMMANDS} commands each,"
         f" prompts of {pace.least:g} to {pace.most:g} s:"
     )
     click.echo(f"  {'':14}finished  threads  RSS KiB/caller  p99 ms  burst p99 ms  CPU ms/caller")

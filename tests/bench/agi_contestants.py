@@ -1,10 +1,11 @@
-"""Who answers the callers, each in a process of its own: `python agi_contestants.py NAME`.
+"""The contestants of the FastAGI bench, each a process: `python agi_contestants.py NAME`.
 
-`agi.py` starts it. It writes the port on which it listens and serves until it is killed. Everybody gives
-a caller the same 12 commands, those of `ours`: two variables, six questions, a variable, two prompts, and
-the variable that gives the channel its language back.
+`agi.py` starts it. The process prints the port on which it listens and serves callers until it is killed.
+Each contestant sends a caller the same 12 commands as `ours`: two variables, six questions, a variable, two
+prompts, and the variable that restores the channel's language.
 
-Each imports what it needs itself, so that nobody carries another's modules.
+Each contestant imports its libraries inside its function, so that it does not load the libraries of the
+others.
 """
 
 import asyncio
@@ -17,19 +18,19 @@ from typing import Any
 import click
 
 _QUESTIONS = 6
-_CALLERS = 5000  # more than come
+_CALLERS = 5000  # more than the bench has
 _HOST = "127.0.0.1"
 
 
 def ours() -> None:
-    """Run the daemon's listener and Interviewer; the store is told done at once."""
+    """Run the daemon's FastAGI listener and survey script. Storing an answer succeeds immediately."""
     from twisted.internet.defer import succeed
 
     _serve(_interview(lambda _record: succeed(None)))
 
 
 def ours_sqlite() -> None:
-    """As `ours`, with each answer committed to SQLite by the daemon's writer before the next prompt."""
+    """Run `ours`, but commit each answer to SQLite by the daemon's writer before the next prompt."""
     from twisted.internet import reactor
 
     from cc_bridge.storage.migrate import open_database
@@ -44,7 +45,7 @@ def ours_sqlite() -> None:
 
 
 def ours_channel() -> None:
-    """Run the daemon's listener with twelve bare commands: what `ours` costs without an interview."""
+    """Run the daemon's listener with the 12 commands alone. `ours` minus this is the cost of the survey."""
 
     async def handle(_request: Any, channel: Any) -> None:
         await channel.set_variable("CCB_SURVEY", "started")
@@ -60,13 +61,13 @@ def ours_channel() -> None:
 
 
 def pyst2() -> None:
-    """Run an `asterisk.agi.AGI` in a thread for each caller, as its FastAGI does with socketserver."""
+    """Run an `asterisk.agi.AGI` in one thread for each caller, with socketserver like pyst2's own FastAGI."""
     import socketserver
     from types import SimpleNamespace
 
     from asterisk import agi
 
-    # Its AGI takes over SIGHUP, which no thread but the main one may, and writes a protocol to stderr.
+    # pyst2's AGI sets a handler of SIGHUP, which only the main thread may do, and logs to stderr.
     agi.signal = SimpleNamespace(signal=lambda *_: None, SIGHUP=None)
     nowhere = SimpleNamespace(write=lambda _: None)
 
@@ -83,7 +84,7 @@ def pyst2() -> None:
             channel.set_variable("CHANNEL(language)", "en")
 
     class Server(socketserver.ThreadingTCPServer):
-        request_queue_size = 1024  # 5 would turn callers away
+        request_queue_size = 1024  # the default of 5 would refuse callers
         daemon_threads = True
 
     with Server((_HOST, 0), Call) as server:
@@ -92,7 +93,7 @@ def pyst2() -> None:
 
 
 class _Lines:
-    """What pyst2 writes is text, a socket takes bytes."""
+    """An output file for pyst2 that encodes its text for a socket."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -142,7 +143,7 @@ def _serve(handle: Any) -> None:
 
 
 def _interview(store: Any) -> Any:
-    """Return the daemon's interview of a caller whom somebody decided to ask."""
+    """Return the daemon's survey script, set to invite every caller."""
     import time
 
     from twisted.internet import reactor
@@ -161,7 +162,7 @@ def _interview(store: Any) -> Any:
     return SurveyScript("pbx", invite, store, time.time, clock=reactor).run
 
 
-# Persian only, so that the channel has to be told.
+# Persian only, so that the survey must set the channel's language.
 _SURVEY = """
 id = "bench"
 version = 1

@@ -1,9 +1,9 @@
-"""How fast, small and prompt the way from the AMI socket to a counted record is, beside other clients.
+"""Speed, memory and lag from the AMI socket to a counted record, beside other AMI clients.
 
-`python tests/bench/ami.py [FILE.gz] [--quick]`; README.md in this directory says what each figure means.
+`python tests/bench/ami.py [FILE.gz] [--quick]`. README.md in this directory explains each figure.
 
-The trap: only the measured process's own CPU time counts. Wall time would measure the sender, which has
-the other core.
+Note: speed is events per CPU second of the measured process. Wall time would measure the sender, which runs
+on the other core.
 """
 
 import json
@@ -27,9 +27,9 @@ from sender import Sender
 
 _HERE = Path(__file__).parent
 _RECORDING = _HERE.parent / "fixtures" / "ami" / "load-22.ami.gz"
-_DEADLINE = 60.0  # seconds for a measured process to come up, or to end after the last byte
+_DEADLINE = 60.0  # seconds for a measured process to start, or to end after the last byte
 
-_SPEED = ("ours", "panoramisk", "pyst2", "floor")  # what RESULT tells, and in this order
+_SPEED = ("ours", "panoramisk", "pyst2", "floor")  # the contestants of RESULT, in this order
 _BESIDE = ("ours_unfiltered", "floor_by_line")
 _QUEUES, _AGENTS, _CALLS = 200, 2000, 1000
 _EVENTS_PER_SECOND = 2000.0
@@ -37,28 +37,28 @@ _EVENTS_PER_SECOND = 2000.0
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to measure."""
+    """The amount of measuring: the number of runs, and their lengths."""
 
-    runs: int = 9  # of which the median counts
+    runs: int = 9  # the median of them counts
     cpu_seconds: float = 1.1  # of each run
-    passes: int = 40  # over the recording, for the growth of memory
+    passes: int = 40  # of the recording, for the growth of memory
     lag_seconds: float = 26.0
-    beside: bool = True  # the contestants that no bar asks for, too
+    beside: bool = True  # whether contestants without a bar run too
 
 
 _QUICK = Effort(runs=1, cpu_seconds=0.3, passes=2, lag_seconds=1.5, beside=False)
 
-# Figure -> what it must reach; `_MOST` may not be passed.
+# Figure -> its smallest allowed value; for `_MOST` the largest.
 _LEAST = {"ratio_panoramisk": 5.0, "ratio_floor": 0.2}
 _MOST = {"rss_growth_mb": 10.0, "lag_p99_ms": 10.0, "live_mb": 112.0, "scrape_ms": 150.0}
 
 
 class Failed(Exception):
-    """A measured process did not do its part; says why."""
+    """A measured process failed. The message is the reason."""
 
 
 class Measured:
-    """A contestant in a process of its own, and the sender that it talks to."""
+    """A contestant that runs as a process, and the `Sender` to which it is connected."""
 
     def __init__(self, process: subprocess.Popen[bytes], sender: Sender) -> None:
         self.sender = sender
@@ -73,7 +73,7 @@ class Measured:
         self._wait_for_line()
 
     def end(self) -> dict[str, Any]:
-        """Send no more and return what the process tells."""
+        """End the stream of events and return the figures that the process prints."""
         self.sender.end()
         return self.result()
 
@@ -87,7 +87,7 @@ class Measured:
 
     @property
     def cpu(self) -> float:
-        """CPU seconds so far, to 10 ms: enough to know when to stop."""
+        """CPU seconds that the process has used, to 10 ms. The figures use finer times from the process."""
         fields = self._read("stat").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -96,7 +96,7 @@ class Measured:
         return int(self._read("statm").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
     def settle(self) -> None:
-        """Wait until the process has worked off what it was sent."""
+        """Wait until the process is idle: it has processed all events that were sent."""
         idle = 0
         while idle < 5:
             before = self.cpu
@@ -149,7 +149,7 @@ def measured(name: str, *more: str, lists: dict[str, list[bytes]] | None = None)
 
 
 def speed(name: str, recording: Recording, cpu_seconds: float) -> float:
-    """Return events per CPU second of one run."""
+    """Return the events per CPU second that a contestant processes in one run."""
     with measured(name) as contestant:
         begin, sent = contestant.cpu, 0
         for piece, events in recording.for_ever():
@@ -164,7 +164,7 @@ def speed(name: str, recording: Recording, cpu_seconds: float) -> float:
 
 
 def growth(recording: Recording, passes: int) -> tuple[float, str]:
-    """Return by how many MB the RSS grew over the passes after the first one, and a line on how."""
+    """Return the growth of the RSS in MB after the first pass of the recording, and a line with details."""
     with measured("ours") as contestant:
         sizes = []
         for number in range(passes + 1):
@@ -179,7 +179,7 @@ def growth(recording: Recording, passes: int) -> tuple[float, str]:
 
 
 def lag(recording: Recording, seconds: float) -> tuple[float, str]:
-    """Return the 99th percentile from sending an event to its record, in ms, and a line on the others."""
+    """Return the 99th percentile, in ms, from sending an event to its record, and a line of other figures."""
     with measured("lag") as contestant:
         sent = contestant.sender.send_paced(_endless(recording), _EVENTS_PER_SECOND, seconds)
         lags = sorted(contestant.end()["lags"])
@@ -197,7 +197,7 @@ def _endless(recording: Recording) -> Iterable[tuple[bytes, bytes]]:
 
 
 def live() -> dict[str, Any]:
-    """Return size and scrape time of a daemon that knows a large contact centre."""
+    """Return the RSS and the scrape time of a daemon that follows a large contact centre."""
     lists = {"QueueStatus": queue_status(_QUEUES, _AGENTS)}
     with measured("live", str(_CALLS), lists=lists) as contestant:
         contestant.sender.send(b"".join(events_of_calls(_CALLS, _QUEUES)))
@@ -234,7 +234,10 @@ def main(file: Path, *, quick: bool) -> None:
 
 
 def _speeds(recording: Recording, effort: Effort) -> dict[str, float]:
-    """Measure everyone in turn, so that a slow minute of the machine meets all of them."""
+    """Return the median speed of each contestant and the ratios between them.
+
+    The contestants run in turn, so that a slow minute of the machine affects all of them.
+    """
     runs: dict[str, list[float]] = {name: [] for name in _SPEED + _BESIDE * effort.beside}
     for _ in range(effort.runs):
         for name, run in runs.items():

@@ -1,15 +1,14 @@
-"""The callers of a contact centre as Asterisk hands them to FastAGI: they connect, answer and get measured.
+"""Callers of a contact centre as Asterisk connects them to FastAGI: they answer, and latency is measured.
 
-`agi.py` plays them against one contestant after the other. Each caller sends the head of Asterisk 22.10,
-answers a variable at once and a prompt after the time that it takes to listen and press a key. That time is
-drawn evenly between two bounds for each prompt (the same draws for each contestant), so replies come spread,
-as from people.
+`agi.py` runs them against each contestant in turn. A caller sends the AGI environment of Asterisk 22.10. A
+variable is answered immediately, a prompt after the time for listening and pressing a key. This time is drawn
+evenly between two bounds, with the same draws for each contestant.
 
-Twice everyone is held: at the first prompt until all have come, so that all that follows finds them all in
-progress, and at the last prompt but one, after which all replies go out at once: the burst.
+All callers are held twice. The first prompt is held until all callers have connected, so that the rest finds
+all surveys in progress. The last prompt but one is held too, and then all replies are sent at the same time:
+the burst.
 
-The trap: latency is taken here, so this process must never be the busy one. It does nothing but poll; at
-600 replies a second it needs a tenth of a core.
+Note: latency is measured in this process, so it must not be the busy one. It only polls.
 """
 
 import heapq
@@ -23,7 +22,7 @@ from dataclasses import dataclass, field
 __all__ = ["COMMANDS", "Pace", "Played", "play"]
 
 COMMANDS = 12  # of each caller
-_DEADLINE = 120.0  # seconds for all of it
+_DEADLINE = 120.0  # seconds for the whole run
 
 _HEAD = """\
 agi_network: yes
@@ -61,7 +60,7 @@ _REPLIES = {
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast callers come, and how long they listen, in seconds."""
+    """The number and rate of callers, and the least and most seconds that a caller listens to a prompt."""
 
     callers: int
     callers_per_second: float
@@ -71,10 +70,14 @@ class Pace:
 
 @dataclass
 class Played:
-    """What the callers found; latencies are from a reply to the next command, in ms."""
+    """The result of one run of callers.
 
-    finished: int = 0  # heard the last command's end, and then were let go
-    lost: list[str] = field(default_factory=list)  # why, for all others
+    `spread` and `burst` are latencies from a reply to the next command, in ms: those of the drawn pace, and
+    those of the replies that were sent at the same time.
+    """
+
+    finished: int = 0  # callers that got all commands before the connection was closed
+    lost: list[str] = field(default_factory=list)  # the reasons, for all other callers
     spread: list[float] = field(default_factory=list)
     burst: list[float] = field(default_factory=list)
     seconds: float = 0.0
@@ -102,7 +105,7 @@ class _Play:
         self._poll = select.epoll()
         self._callers: dict[int, _Caller] = {}
         self._come = 0
-        self._due: list[tuple[float, int, _Caller]] = []  # when to reply, and to whom
+        self._due: list[tuple[float, int, _Caller]] = []  # the instant of the reply, and its caller
         self._held: list[_Caller] = []
         self._all_have_come = False
 
@@ -131,7 +134,7 @@ class _Play:
         return self.found
 
     def _until(self, come_at: float, now: float) -> float:
-        """Return how long nothing is to be done, in seconds."""
+        """Return the seconds until the next caller or reply is due, at most 0.1."""
         next_at = [self._due[0][0]] if self._due else []
         if self._come < self._pace.callers:
             next_at.append(come_at)
@@ -151,7 +154,7 @@ class _Play:
 
     def _reply(self, caller: _Caller) -> None:
         if caller.socket.fileno() < 0:
-            return  # gone meanwhile
+            return  # the connection was closed meanwhile
         caller.sent_at = time.perf_counter()
         try:
             caller.socket.send(caller.reply)  # a line of 20 bytes always fits
@@ -194,7 +197,7 @@ class _Play:
             self._reply_in(self._chance.uniform(self._pace.least, self._pace.most), caller)
 
     def _release(self) -> None:
-        """Let all go on once the last one has come."""
+        """Release the held callers once all callers have connected and all are held."""
         if not self._held or self._come < self._pace.callers or len(self._held) < len(self._callers):
             return
         self._look()
@@ -219,5 +222,5 @@ class _Play:
 
 
 def play(port: int, pace: Pace, look: Callable[[], None]) -> Played:
-    """Let callers come to a port; `look` is called twice a second and while all of them are held."""
+    """Run a pace's callers against a port. `look` runs twice a second and whenever all callers are held."""
     return _Play(port, pace, look).run()

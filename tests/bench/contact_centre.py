@@ -1,7 +1,7 @@
-"""A large contact centre as a PBX would tell of it: queues, members and calls that go on.
+"""A large contact centre as AMI messages: queues, members, and calls in progress.
 
-`ami.py` gives the lists to the `Sender` and then sends the events; they have the headers of Asterisk 22.10
-that matter and a few that do not.
+`ami.py` gives the lists to the `Sender` and then sends the events. The events have the headers of Asterisk
+22.10 that the daemon reads, and a few that it does not read.
 """
 
 import time
@@ -11,7 +11,7 @@ __all__ = ["events_of_calls", "queue_status"]
 
 
 def queue_status(queues: int, agents: int) -> list[bytes]:
-    """Return the items of QueueStatus: each agent is a member of one queue."""
+    """Return the items of a QueueStatus list. Each agent is a member of one queue."""
     items = [
         _lines("QueueParams", Queue=_queue(i), Max=0, Strategy="rrmemory", Calls=0) for i in range(queues)
     ]
@@ -34,7 +34,7 @@ def queue_status(queues: int, agents: int) -> list[bytes]:
 
 
 def events_of_calls(calls: int, queues: int) -> Iterator[bytes]:
-    """Yield the events that open the calls; every other one is answered, the others wait and ring."""
+    """Yield the events that open the calls. Half of the calls are answered; the rest wait in a queue."""
     for i in range(calls):
         caller, phone = _channel("trunk", 2 * i), _channel(str(2000 + i), 2 * i + 1)
         call = {"Linkedid": caller["Uniqueid"]}

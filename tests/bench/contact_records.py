@@ -1,7 +1,7 @@
 """Records of a busy contact centre as the daemon makes them, for a bench of storage.
 
-Each call is a visit, its rings, its talk, what the agent was doing meanwhile, what must be known while it
-goes on, and in some cases a survey: eleven records in all. The same seed gives the same ones.
+Each call makes eleven records: a visit, its rings, its talk, the agent's states, the open state of the call
+in progress, and in some cases a survey. A seed always gives the same records.
 """
 
 import random
@@ -35,7 +35,7 @@ _STATE = '{"queue": "%s", "entered_at": %.6f, "number": "%s", "more": "' + "x" *
 
 
 def records(seed: int, began: float) -> Iterator[Record]:
-    """Yield without end; a call begins every 5 ms from `began` on."""
+    """Yield records without end. A call starts every 5 ms, from `began` (epoch seconds)."""
     chance = random.Random(seed)
     number = 0
     while True:

@@ -1,11 +1,13 @@
-"""What is measured, each in a process of its own: `python contestants.py NAME PORT`.
+"""The contestants of the AMI bench, each a process: `python contestants.py NAME PORT`.
 
-`ami.py` starts it. It connects, logs in, writes `ready`, and after the last byte one line of JSON: CPU
-seconds since `ready` (user and system, all threads) and the events that it saw.
+`ami.py` starts it. The process connects, logs in and prints `ready`. After the last byte it prints a line of
+JSON: the CPU seconds since `ready` (user and system, all threads) and the number of events that it saw.
 
-Each imports what it needs itself: a peer that is missing stops no other, and nobody carries another's
-modules. The trap: a peer may go deaf without an end. None of them waits here without looking whether the
-thread that it waits for still lives; `ami.py` has a deadline for the rest.
+Each contestant imports its libraries inside its function, so that a missing library affects one contestant
+only.
+
+Note: a library's thread may die without an error. So a contestant that waits for a thread checks that it is
+alive; `ami.py` has a deadline for all other cases.
 """
 
 import asyncio
@@ -23,7 +25,7 @@ from typing import Any
 
 import click
 
-# What Prometheus 2.42 asks for.
+# The Accept header of Prometheus 2.42.
 _ACCEPT = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
@@ -31,26 +33,26 @@ _ACCEPT = (
 
 
 def ours(port: int) -> None:
-    """From the socket to counted records as the daemon does it; only storage is left out."""
+    """Run the daemon from the AMI socket to counted records, without storage."""
     _run(_bridge(port), lambda bridge: {"records": bridge.records, "unexpected": bridge.tracker.unexpected})
 
 
 def ours_unfiltered(port: int) -> None:
-    """As `ours`, but told to parse what it does not want, too."""
+    """Run `ours`, but parse the events too that the daemon would skip."""
     bridge = _bridge(port)
     bridge.link._wanted = None
     _run(bridge, lambda _: {})
 
 
 def lag(port: int) -> None:
-    """Run the whole daemon, SQLite included; tell how old the event was that completed a record, in ms."""
+    """Run the whole daemon with SQLite. Print the age, in ms, of each event that completed a record."""
     with tempfile.TemporaryDirectory() as folder:
         bridge = _bridge(port, folder)
         _run(bridge, lambda bridge: {"lags": bridge.lags})
 
 
 def live(port: int, calls: str) -> None:
-    """Run the whole daemon, SQLite included; at so many calls tell its RSS and a scrape's time."""
+    """Run the whole daemon with SQLite. Print its RSS and scrape time once `calls` calls are in progress."""
     with tempfile.TemporaryDirectory() as folder:
         bridge = _bridge(port, folder)
         tracker = bridge.tracker
@@ -128,7 +130,7 @@ def pyst2(port: int) -> None:
     manager.connect("127.0.0.1", port)
     manager.login("bench", "bench")
     begin = _ready()
-    # At the end of the stream the message thread ends, and by its last message the dispatching one.
+    # At the end of the stream the message thread ends; its last message ends the dispatching thread.
     while manager.message_thread.is_alive():
         manager.message_thread.join(0.1)
     manager.event_dispatch_thread.join(5)
@@ -136,7 +138,7 @@ def pyst2(port: int) -> None:
 
 
 def floor(port: int) -> None:
-    """Receive and count empty lines: what no AMI client can do without."""
+    """Receive the stream and count empty lines: the least work of any AMI client."""
     seen = 0
     rest = b""
     with socket.create_connection(("127.0.0.1", port)) as connection:
@@ -149,7 +151,7 @@ def floor(port: int) -> None:
 
 
 def floor_by_line(port: int) -> None:
-    """Count them line by line: what it costs to look at each line and do nothing with it."""
+    """Count empty lines as `floor` does, but line by line: the cost of splitting the stream into lines."""
     seen = 0
     with (
         socket.create_connection(("127.0.0.1", port)) as connection,
@@ -162,7 +164,7 @@ def floor_by_line(port: int) -> None:
 
 
 def _bridge(port: int, folder: str | None = None) -> Any:
-    """Return the daemon's own wiring; without a folder its records end where storage would take them."""
+    """Return the daemon's own `Bridge`, which counts records. Without a folder it stores nothing."""
     from cc_bridge.config import AgiConfig, AmiConfig, Config, HttpConfig, StorageConfig
 
     config = Config(
@@ -189,7 +191,7 @@ def _bridge(port: int, folder: str | None = None) -> Any:
             self._record, observed._record = observed._record, self._recorded
             if folder is None:
                 self.pipeline.writer = _Nowhere()
-                self.startService = self.link.start  # no pages, no surveys, no ticking
+                self.startService = self.link.start  # no HTTP, no surveys, no timers
             else:
                 observed.ami_event = self._ami_event_timed
 
@@ -216,7 +218,7 @@ def _bridge(port: int, folder: str | None = None) -> Any:
 
 
 class _Nowhere:
-    """Stands where the storage writer does."""
+    """A storage writer that discards all records."""
 
     def put(self, _record: Any, *, last: bool = True) -> None:
         pass
@@ -260,4 +262,4 @@ if __name__ == "__main__":
     _, name, port, *more = sys.argv
     next(contestant for contestant in CONTESTANTS if contestant.__name__ == name)(int(port), *more)
     sys.stdout.flush()
-    os._exit(0)  # a peer's threads must not keep the process
+    os._exit(0)  # a library's threads must not keep the process alive

@@ -1,7 +1,7 @@
-"""The Source of the reports once more, counted in Python row by row, for `reports.py --verify` to compare.
+"""A second `Source` of the reports, counted in Python row by row, for `reports.py --verify` to compare.
 
-Nothing is shared with storage/reports: local hours are those of `datetime`, each row is looked at for itself.
-The trap: it takes minutes for millions of rows, so each question is counted once, whoever asks it.
+It shares no code with storage/reports: local hours are those of `datetime`, and each row is counted singly. A
+count takes minutes for millions of rows, so each answer is kept.
 """
 
 import math
@@ -14,12 +14,12 @@ from cc_bridge.reports.query import Dimension
 
 __all__ = ["Counted"]
 
-_QUARTER = 900  # seconds: no clock of the world changes within one
+_QUARTER = 900  # seconds: no time zone changes its offset within one
 _AWAY = {"logged_out", "unreachable"}
 
 
 def _once(question):
-    """Keep the answers to a question."""
+    """Decorate a method so that its answer to the same arguments is computed only once."""
 
     @wraps(question)
     def answer(self, *about):
@@ -31,13 +31,13 @@ def _once(question):
 
 
 class Counted:
-    """Answers for the whole of one year, whatever the span that was asked; so that must hold it."""
+    """A `Source` that counts all rows of the database. So the span of `ask` must contain all of them."""
 
     def __init__(self, connection, ask):
         self._connection = connection
         self._ask = ask
         self._answers = {}
-        self._clock = {}  # of each quarter of an hour: number of the day, weekday, hour
+        self._clock = {}  # quarter of an hour -> number of the day, weekday, hour
 
     def _local(self, at):
         quarter = at // _QUARTER
@@ -47,7 +47,7 @@ class Counted:
         return self._clock[quarter]
 
     def _read(self, columns, table):
-        """Yield the rows of a table, instants as seconds since the epoch."""
+        """Yield the rows of a table. Instants are epoch seconds."""
         cursor = self._connection.connection.cursor()
         cursor.execute("SET LOCAL TIME ZONE 'UTC'")
         with cursor.copy(f"COPY (SELECT {columns} FROM {table}) TO STDOUT") as rows:
@@ -250,5 +250,5 @@ def _at(column):
 
 
 def _names(columns):
-    """Return the names of the columns of a SELECT."""
+    """Return the column names of the column list of a SELECT."""
     return [part.split()[-1] for part in columns.replace("('epoch', ", "(").split(", ")]

@@ -1,4 +1,4 @@
-"""What machine a bench ran on, and what Linux tells of a process that it measured."""
+"""The machine that a bench runs on, and figures of a measured process from Linux."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ __all__ = ["cpu_seconds", "machine", "rss_kib", "threads"]
 
 
 def machine() -> str:
-    """Return processors and versions in one line."""
+    """Return one line with the processors and the versions of Python and the compared packages."""
     models = re.findall(r"^model name\s*: (.*)$", _read("cpuinfo"), re.MULTILINE)
     versions = [f"Python {platform.python_version()}"]
     for package in ("twisted", "pyst2", "panoramisk", "prometheus-client"):
@@ -21,7 +21,7 @@ def machine() -> str:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return what all threads used so far, user and system, to 10 ms."""
+    """Return the CPU seconds of all threads of the process, user and system, to 10 ms."""
     fields = _read(f"{pid}/stat").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -1,6 +1,6 @@
-"""The usual questions to the database, as an integrator asks them, and how long PostgreSQL takes for each.
+"""Usual SQL queries of an integrator, and the time that PostgreSQL needs for each.
 
-For a day, a week and a month where the question has a time; and the examples of config/docs/schema.md.
+A query with a time span runs for a day, a week and a month. The examples of config/docs/schema.md run too.
 """
 
 import datetime as dt
@@ -19,7 +19,7 @@ _REPEATS = 3
 _PAGE = Path(__file__).parents[2] / "config" / "docs" / "schema.md"
 
 _LAST = FIRST_DAY + dt.timedelta(29)
-_SPANS = {"day": 1, "week": 7, "month": 30}  # days, the last of them all end with the month's
+_SPANS = {"day": 1, "week": 7, "month": 30}  # days; each span ends with the month
 
 _ASKED = {
     "calls by hour and queue": """
@@ -66,20 +66,20 @@ _ASKED = {
 
 
 def questions() -> Iterator[tuple[str, str]]:
-    """Yield each question in words, and in SQL."""
+    """Yield a description and the SQL of each query."""
     until = _LAST + dt.timedelta(1)
     for words, sql in _ASKED.items():
         for span, days in _SPANS.items():
             yield f"{words}, a {span}", sql.format(since=until - dt.timedelta(days), until=until)
     examples = _PAGE.read_text().partition("## Examples")[2]
     for words, sql in re.findall(r"\n([^\n]+):\n\n```sql\n(.*?);\n```", examples, re.DOTALL):
-        yield f"schema.md: {words}", sql.replace("'1795309800.1'", "'1795309800.21'")  # a call that is there
+        yield f"schema.md: {words}", sql.replace("'1795309800.1'", "'1795309800.21'")  # a call that exists
 
 
 def ask(engine: Engine) -> dict[str, tuple[float, int]]:
-    """Return how many seconds each question takes and how many rows it finds, by its words."""
+    """Run each query. Return its seconds and its number of rows, by the query's description."""
     took = {}
-    engine.dispose()  # what is set for the database holds for new sessions
+    engine.dispose()  # settings of the database apply to new sessions
     with engine.connect() as connection:
         connection.exec_driver_sql("SET TIME ZONE 'UTC'")
         for words, sql in questions():

@@ -1,9 +1,9 @@
-"""A recorded AMI stream cut into pieces that can be sent again and again as if they were new calls.
+"""A recorded AMI stream that can be sent repeatedly, each time with new calls.
 
-`sender.py` plays it. The trap: a second pass with the same ids would find the calls of the first one, so
-each pass gets its own. All ids and instants of a recording share the leading digits of its epoch seconds
-(`pbx-1795304892.17`, `Timestamp: 1795304892.710359`): counting those up moves both. Bridges have UUIDs,
-whose first part is replaced. Neither changes a length, so all cuts are found once.
+`sender.py` sends it. A second pass with the same ids would find the calls of the first pass, so each pass
+gets its own ids. All ids and instants of a recording share the leading digits of its epoch seconds
+(`pbx-1795304892.17`, `Timestamp: 1795304892.710359`), so counting these digits up changes both. Bridges have
+UUIDs, whose first part is replaced. No length changes, so the places to replace are searched only once.
 """
 
 import re
@@ -23,7 +23,7 @@ _MARK = b"@UUID-1@"
 
 
 class Recording:
-    """The events of a file, without what the PBX said before the first of them."""
+    """The events of a recorded file, without the messages of the PBX before the first event."""
 
     def __init__(self, path: Path) -> None:
         stream = b"".join(read_stream(path))
@@ -37,7 +37,7 @@ class Recording:
         self.bytes = end - start
 
     def one_pass(self, number: int) -> Iterator[tuple[bytes, int]]:
-        """Yield pieces of whole messages, each with the number of its events, with the ids of this pass."""
+        """Yield pieces of whole messages with the ids of pass `number`, each with its number of events."""
         epoch = b"%d" % (int(self._epoch) + number)
         uuid = b"%08x" % number
         for piece, events in self._pieces:
@@ -48,9 +48,9 @@ class Recording:
             yield from self.one_pass(number)
 
     def one_by_one(self, number: int) -> Iterator[tuple[bytes, bytes]]:
-        """Yield each event as what stands before and after the instant in its Timestamp header.
+        """Yield each event of a pass in two parts: the bytes before and after the instant of its Timestamp.
 
-        Both are empty or whole where there is none: then the event is all in the first part.
+        An event without a Timestamp is all in the first part, and the second part is empty.
         """
         for piece, _ in self.one_pass(number):
             for event in piece.split(END)[:-1]:

@@ -1,7 +1,7 @@
-"""How long `cc-bridge report NAME` takes for a year of 2 million calls on PostgreSQL, and if it is right.
+"""Time of `cc-bridge report NAME` for a year of 2 million calls on PostgreSQL, and its correctness.
 
-`python tests/bench/reports.py [--calls 2000000] [--verify]`; README.md in this directory says what each
-figure means.
+`python tests/bench/reports.py [--calls 2000000] [--verify]`. README.md in this directory explains each
+figure.
 """
 
 import json
@@ -34,8 +34,8 @@ from support.databases import PostgreSql
 
 _MOST = 2.0  # seconds for a report
 _REPEATS = 3
-_PLAIN_TO_SEE = 1_000_000  # calls; with fewer the effects that are planted may hide behind chance
-_BERLIN = ZoneInfo("Europe/Berlin")  # whose clocks change twice in the year
+_PLAIN_TO_SEE = 1_000_000  # calls; with fewer, chance may hide the planted effects
+_BERLIN = ZoneInfo("Europe/Berlin")  # a zone with two clock changes a year
 _SETTINGS = {
     "queue 3": QueueSettings(threshold=45.0, wrap_up=10.0, stage="first_contact"),
     "queue 4": QueueSettings(short_abandon=3.0, stage="support"),
@@ -43,13 +43,13 @@ _SETTINGS = {
 
 
 def asking(by):
-    # A day more at both ends, so that nothing of the year is outside.
+    # One more day at both ends, so that the span contains the whole year.
     first, last = FIRST_DAY - timedelta(1), FIRST_DAY + timedelta(DAYS)
     return ReportQuery(first, last, by, Days(_BERLIN), settings=_SETTINGS, changed=CHANGED)
 
 
 def made(engine, kind, by):
-    """Return a report, and the seconds that it took."""
+    """Make a report of `kind` for the dimension `by`. Return it and the seconds that it took."""
     ask = asking(by)
     began = time.perf_counter()
     with reading(engine) as connection:
@@ -60,7 +60,10 @@ def made(engine, kind, by):
 
 
 def measured(engine):
-    """Ask each report by each of what it has; return the slowest by its first, of which the median counts."""
+    """Time each report with each of its dimensions; return the seconds of the slowest report.
+
+    Only a report's first dimension counts, with its median.
+    """
     worst = 0.0
     for name, kind in REPORTS.items():
         for by in kind.by:
@@ -73,7 +76,7 @@ def measured(engine):
 
 
 def verified(engine):
-    """Count everything once more, row by row; return how many figures were compared."""
+    """Compare each report with a count in Python, row by row. Return the number of compared figures."""
     figures = 0
     with engine.connect() as connection:
         counted = Counted(connection, asking(None))
@@ -93,21 +96,23 @@ def _content(report):
     return json.loads(as_json(report, Localization(days=report.ask.days, bands=BANDS), 0.0))
 
 
-def _same(told, expected, where):
-    """Compare two trees of JSON; return how many numbers they have."""
-    if isinstance(told, dict) and isinstance(expected, dict) and told.keys() == expected.keys():
-        return sum(_same(told[key], expected[key], f"{where}, {key}") for key in told)
-    if isinstance(told, list) and isinstance(expected, list) and len(told) == len(expected):
-        pairs = enumerate(zip(told, expected, strict=True))
+def _same(reported, expected, where):
+    """Compare two trees of JSON and return their number of numbers. A difference raises ClickException."""
+    if isinstance(reported, dict) and isinstance(expected, dict) and reported.keys() == expected.keys():
+        return sum(_same(reported[key], expected[key], f"{where}, {key}") for key in reported)
+    if isinstance(reported, list) and isinstance(expected, list) and len(reported) == len(expected):
+        pairs = enumerate(zip(reported, expected, strict=True))
         return sum(_same(*pair, f"{where}, {place}") for place, pair in pairs)
-    numbers = isinstance(told, float | int) and isinstance(expected, float | int)
-    if told != expected and not (numbers and math.isclose(told, expected, rel_tol=1e-6, abs_tol=1e-6)):
-        raise click.ClickException(f"{where}: {told!r} is told, {expected!r} was counted")
+    numbers = isinstance(reported, float | int) and isinstance(expected, float | int)
+    if reported != expected and not (
+        numbers and math.isclose(reported, expected, rel_tol=1e-6, abs_tol=1e-6)
+    ):
+        raise click.ClickException(f"{where}: the report has {reported!r}, the count {expected!r}")
     return int(numbers)
 
 
 def _called_out(name, findings):
-    """See that what year.py plants is called out, and nothing else."""
+    """Check that the report's findings name the effects that year.py plants, and no others."""
     match name:
         case "causes":
             found = {(each.sentence, each.keys["factor"][1], each.keys["key"][1]) for each in findings}
@@ -130,9 +135,9 @@ def _called_out(name, findings):
 
 
 @click.command(help=__doc__.partition("\n")[0])
-@click.option("--calls", default=2_000_000, help="How many the year has.", show_default=True)
-@click.option("--verify", is_flag=True, help="Count all once more in Python: ten minutes.")
-@click.option("--url", default="", help="A database that is filled already, in place of a new one.")
+@click.option("--calls", default=2_000_000, help="The number of calls in the year.", show_default=True)
+@click.option("--verify", is_flag=True, help="Compare with a count in Python: ten minutes.")
+@click.option("--url", default="", help="A database that is already filled, in place of a new one.")
 def main(*, calls: int, verify: bool, url: str) -> None:
     server = None
     try:

@@ -1,7 +1,7 @@
-"""The far end of every measurement: an AMI port that answers like Asterisk and sends what it is given.
+"""An AMI port that answers actions as Asterisk does, and sends the messages it is given.
 
-`ami.py` opens one for each measured process. The trap: answers must not land inside an event, so whatever
-is sent ends with a whole message and actions are answered between two such pieces.
+`ami.py` opens one for each measured process. An answer must not be sent inside an event. So each piece ends
+with a whole message, and actions are answered between two pieces.
 """
 
 import select
@@ -16,13 +16,14 @@ __all__ = ["Sender"]
 
 _BANNER = b"Asterisk Call Manager/11.0.0\r\n"
 _BOOTED = b"Event: FullyBooted\r\nPrivilege: system,all\r\nStatus: Fully Booted\r\n\r\n"
-_SECONDS = 30.0  # nobody who still reads lets us wait longer
+_SECONDS = 30.0  # a client that still reads never blocks longer
 
 
 class Sender:
-    """One listening port on loopback and the one connection that it takes.
+    """A listening port on loopback that accepts one connection.
 
-    `lists` has the items of list actions by their name, each item without its ActionID and empty line.
+    `lists` holds the items of list actions by action name. An item has no ActionID and no empty line at its
+    end.
     """
 
     def __init__(self, lists: dict[str, Sequence[bytes]] | None = None) -> None:
@@ -42,11 +43,11 @@ class Sender:
         self.listening.close()
 
     def accept(self) -> None:
-        """Take the connection and greet it."""
+        """Accept the connection and send the banner of Asterisk."""
         self._socket, _ = self.listening.accept()
         self._socket.settimeout(_SECONDS)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # A slow reader must not find seconds of work in our buffer after the last piece.
+        # A small buffer: a slow reader must not have seconds of work left after the last piece.
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 256 * 1024)
         self._socket.sendall(_BANNER)
 
@@ -54,13 +55,13 @@ class Sender:
         return self._socket.fileno()
 
     def send(self, messages: bytes) -> None:
-        """Send whole messages, then answer what was asked meanwhile."""
+        """Send whole messages, then answer the actions that have arrived."""
         self._socket.sendall(messages)
         if select.select([self], [], [], 0)[0]:
             self.answer()
 
     def send_paced(self, events: Iterable[tuple[bytes, bytes]], per_second: float, seconds: float) -> int:
-        """Send events one by one at a rate, each stamped with the time of its sending; return how many."""
+        """Send events singly at a rate, each stamped with the current time. Return their number."""
         begun = time.monotonic()
         sent = 0
         for before, after in events:
@@ -74,7 +75,7 @@ class Sender:
         return sent
 
     def end(self) -> None:
-        """Send no more."""
+        """End the sending direction of the connection."""
         self._socket.shutdown(socket.SHUT_WR)
 
     def answer(self) -> None:

@@ -1,7 +1,7 @@
-"""Whether storage keeps up with 2,000 records a second, and reports with 2 million visits.
+"""Storage at 2,000 records a second, and reports on 2 million visits.
 
-`python tests/bench/store.py [--seconds 60] [--visits 2000000]`; README.md in this directory says what each
-figure means.
+`python tests/bench/store.py [--seconds 60] [--visits 2000000]`. README.md in this directory explains each
+figure.
 """
 
 import json
@@ -34,9 +34,9 @@ from support.databases import PostgreSql  # noqa: E402 - tests are no package
 
 _POLL = 0.05  # seconds
 _LEAST = 0.02  # seconds
-_FIRST_DAYS = 37  # a tenth of the year; the month that is asked about is in it
+_FIRST_DAYS = 37  # a tenth of the year, with the month of the queries
 
-# Figure -> what it may not pass.
+# Figure -> its largest allowed value.
 _MOST = {
     "sqlite_backlog_s": 2.0,
     "postgres_backlog_s": 2.0,
@@ -48,7 +48,10 @@ _MOST = {
 
 @dataclass(frozen=True)
 class Written:
-    """What one contestant did; the backlog is the age of the oldest record that the database did not have."""
+    """The result of one contestant.
+
+    A backlog is the age, in seconds, of the oldest record that the database does not have yet.
+    """
 
     records: int
     cpu_seconds: float
@@ -60,7 +63,7 @@ class Written:
 
 
 def write(name: str, url: str, seconds: float) -> Written:
-    """Let a contestant write, and look meanwhile from outside how far the database is."""
+    """Run a contestant that writes to the database, and poll the database for the backlog meanwhile."""
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as output:
         command = [sys.executable, str(_HERE / "store_contestants.py"), name, url, folder, str(seconds)]
         engine = create_engine(url)
@@ -74,12 +77,12 @@ def write(name: str, url: str, seconds: float) -> Written:
             try:
                 with engine.connect() as connection:
                     until = observed_until(connection, PBX)
-            except DBAPIError:  # its tables are not there yet
+            except DBAPIError:  # the tables do not exist yet
                 continue
             now = time.time()
             if until is not None and began is None:
                 began, first = now, until
-            # From the second mark on, until the last one has been made.
+            # From the second mark to the last one.
             if began is not None and until > first and now < began + seconds:
                 backlogs.append(now - until)
         output.seek(0)
@@ -91,7 +94,7 @@ def write(name: str, url: str, seconds: float) -> Written:
             rows = sum(
                 connection.scalar(select(func.count()).select_from(table))
                 for table in metadata.sorted_tables
-                if table.name not in {"observation_watermarks", "open_state"}  # states
+                if table.name not in {"observation_watermarks", "open_state"}  # states, not records
             )
         engine.dispose()
     if rows != told["keys"]:
@@ -100,7 +103,7 @@ def write(name: str, url: str, seconds: float) -> Written:
 
 
 def writing(kind: str, urls: Iterator[str], seconds: float) -> tuple[float, float, float]:
-    """Let both contestants write; return the largest backlog in s, the share of a core, and the CPU ratio."""
+    """Run both contestants. Return the largest backlog in s, our share of a core, our CPU time as a ratio."""
     ours, plain = (write(name, next(urls), seconds) for name in ("bridge", "executemany"))
     backlogs = sorted(ours.backlogs)
     worst, share = backlogs[-1], ours.cpu_seconds / seconds
@@ -112,7 +115,11 @@ def writing(kind: str, urls: Iterator[str], seconds: float) -> tuple[float, floa
 
 
 def reporting(url: str, visits: int) -> tuple[float, float]:
-    """Ask with a tenth of the visits and with all; return the slowest in s, and the largest growth."""
+    """Time all queries with a tenth of the visits and with all visits.
+
+    Return the seconds of the slowest query with all visits, and the largest growth of a query's time as a
+    factor.
+    """
     engine = open_database(url)
     year = Year(engine, visits // DAYS)
     took = []
@@ -125,14 +132,14 @@ def reporting(url: str, visits: int) -> tuple[float, float]:
     click.echo(f"  {'':72}{'rows':>6}{'a tenth, s':>12}{'all, s':>8}")
     for words, (seconds, rows) in after.items():
         click.echo(f"  {words[:70]:72}{rows:6}{before[words][0]:12.3f}{seconds:8.3f}")
-    # Of what is over at once, the time is that of chance.
+    # A very short time varies by chance, so `_LEAST` is its lower limit here.
     growth = max(now / max(before[words][0], _LEAST) for words, (now, _) in after.items())
     return max(seconds for seconds, _ in after.values()), growth
 
 
 @click.command(help=__doc__.partition("\n")[0])
-@click.option("--seconds", default=60.0, help="How long records are written.", show_default=True)
-@click.option("--visits", default=2_000_000, help="How many are reported on.", show_default=True)
+@click.option("--seconds", default=60.0, help="The duration of writing, in seconds.", show_default=True)
+@click.option("--visits", default=2_000_000, help="The number of visits in the reports.", show_default=True)
 def main(*, seconds: float, visits: int) -> None:
     server = PostgreSql()
     with tempfile.TemporaryDirectory() as folder:

@@ -1,11 +1,11 @@
-"""Who writes the records, a process each: `python store_contestants.py NAME URL FOLDER SECONDS`.
+"""The writers of the storage bench, each a process: `python store_contestants.py NAME URL FOLDER SECONDS`.
 
-`store.py` starts it. `bridge` is the daemon's storage as the wiring has it: the writer into an SQLite file,
-or the writer, the journal and the forwarder into a server. It gets 2,000 records a second by the clock and
-tells by marks of `observed` how far it got. `executemany` gives the same rows to SQLAlchemy in transactions
-of a thousand, as fast as it can: what a program would do that had them all in a list.
+`store.py` starts it. `bridge` is the daemon's storage: the writer into an SQLite file, or the writer, the
+journal and the forwarder into a server. It gets 2,000 records a second by the clock, and marks in
+`observation_watermarks` show its progress. `executemany` passes the same rows to SQLAlchemy in transactions
+of a thousand, as fast as possible, like a program that has all rows in a list.
 
-What it prints is JSON: what it wrote, and the CPU time of this process for it (getrusage, all threads).
+The process prints JSON: the number of records, and the CPU time of this process (getrusage, all threads).
 """
 
 import gc
@@ -38,7 +38,7 @@ _DEADLINE = 60.0
 
 
 def bridge(url: str, folder: Path, written: list[Record]) -> float:
-    """Write at the rate and return the CPU seconds."""
+    """Write the records at `RATE` through the daemon's storage and return the CPU seconds."""
     forwarder = None
     if not url.startswith("sqlite"):
         journal = Journal(folder / "journal.sqlite", 1024 * 1024**2)
@@ -47,7 +47,7 @@ def bridge(url: str, folder: Path, written: list[Record]) -> float:
     writer = Writer(forwarder.journal if forwarder else SqlSink(lambda: open_database(url)), _at_once)
     writer.start()
     done: list[object] = []
-    writer.commit(ObservationWatermark(PBX, time.time())).addCallback(done.append)  # the tables are there
+    writer.commit(ObservationWatermark(PBX, time.time())).addCallback(done.append)  # tables exist
     _wait(lambda: done and not (forwarder and forwarder.journal.pending))
     cpu = _cpu()
     _pace(writer, written)
@@ -85,7 +85,7 @@ def _pace(writer: Writer, written: list[Record]) -> None:
 
 
 def executemany(url: str, _folder: Path, written: list[Record]) -> float:
-    """Insert as fast as it goes and return the CPU seconds."""
+    """Insert the records as fast as possible and return the CPU seconds."""
     rows = [row_of(record) for record in written]
     engine = open_database(url)
     cpu = _cpu()
@@ -109,7 +109,7 @@ def _wait(condition: Callable[[], object]) -> None:
     end = time.monotonic() + _DEADLINE
     while not condition():
         if time.monotonic() > end:
-            raise SystemExit("it did not come to an end")
+            raise SystemExit("the storage did not finish in time")
         time.sleep(0.01)
 
 
@@ -123,7 +123,7 @@ def main() -> None:
     written = list(islice(records(_SEED, time.time()), int(float(seconds) * RATE)))
     gc.collect()
     gc.freeze()  # as the daemon does
-    if name == "executemany":  # nothing twice, and nothing that is deleted again
+    if name == "executemany":  # no row twice, and no row that is deleted later
         written = [
             record
             for record in written

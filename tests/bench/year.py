@@ -1,14 +1,14 @@
-"""A year of one PBX in PostgreSQL, made up from a fixed seed: calls, what agents did, surveys and ratings.
+"""A year of one PBX in PostgreSQL, generated from a fixed seed: calls, agents' activity, surveys and ratings.
 
-`store.py` and `reports.py` fill a database with it, in parts, and ask the usual questions. Each day has the
-same number of calls, between eight and eight, and each call visits a queue. The server draws them and makes
-the rows of them, which is faster than to bring them there by COPY; secondary indexes are made afterwards.
+`store.py` and `reports.py` fill a database with it, in parts, and run the usual queries. Each day has the
+same number of calls, all between 8:00 and 20:00, and each call visits a queue. The server draws the calls and
+makes the rows, which is faster than COPY; secondary indexes are made afterwards.
 
-Planted: a caller's chance to rate low depends on the wait (over a minute) and on the agent (`RUDE`), and on
-nothing else; from `CHANGED` on waits are shorter, and so ratings a little better; `LINGERING` lets callers
-hang up first. tests/support/year_of_calls.py plants the same in some weeks.
+Planted effects: low ratings depend only on the wait (over a minute) and on the agent (`RUDE`). From `CHANGED`
+waits are shorter, and so ratings a little better. Agents `LINGERING` let callers hang up first.
+tests/support/year_of_calls.py plants the same effects.
 
-The trap: a seed gives the same draws only where one process of the server makes them, one after the other.
+Note: a seed gives the same draws only if one server process makes them in sequence.
 """
 
 import datetime as dt
@@ -22,14 +22,14 @@ from cc_bridge.storage.schema.tables import metadata
 
 __all__ = ["CHANGED", "DAYS", "FIRST_DAY", "LINGERING", "RUDE", "Year"]
 
-FIRST_DAY = dt.date(2026, 11, 1)  # config/docs/schema.md asks about days of this month
+FIRST_DAY = dt.date(2026, 11, 1)  # the examples of config/docs/schema.md are about this month
 DAYS = 365
 CHANGED = dt.date(2027, 5, 1)
 RUDE, LINGERING = (7, 13), 21  # numbers of agents
 _QUEUES, _AGENTS, _CALLERS = 20, 200, 500_000
 
-# One call a row, for the days from {first} to before {until}. The talk of some is passed on into another
-# queue, and the last talk is the one that is rated.
+# One call a row, for the days from {first} to before {until}. Some talks are transferred to another queue,
+# and the caller rates the last talk.
 _DRAWN = f"""
 CREATE UNLOGGED TABLE drawn AS
 SELECT *, talk_ended_at + CASE WHEN passed_on THEN 64 * s ELSE 0 * s END AS ended_at,
@@ -81,7 +81,7 @@ _ROWS = (
         1 + passed_on::int, answered::int + passed_on::int, wait,
         talk + CASE WHEN passed_on THEN 60 ELSE 0 END, false, caller_key FROM drawn ORDER BY n
     """,
-    # Four of ten who were lost are called back within the hour.
+    # Four of ten lost calls are called back within the hour.
     """
     INSERT INTO calls SELECT 'pbx', call || '-b', call || '-b', 'out', left_at + talk_n * 3600 * s,
         left_at + talk_n * 3600 * s + 80 * s, 80, '600', '', caller, '', '', way_n < 0.7, 0, 0, 0, 0, false,
@@ -143,7 +143,7 @@ _ROWS = (
         FROM drawn WHERE answered GROUP BY agent, date_trunc('day', entered_at), s
     ) AS nights
     """,
-    # Half as many more work from Monday to Friday elsewhere, and are away from Friday to Monday.
+    # Half as many more agents, elsewhere: they work from Monday to Friday and are away from Friday to Monday.
     f"""
     INSERT INTO agent_intervals
     SELECT 'pbx', 'Part-time ' || number, 'logged_out', since, since + 62 * 3600 * s, 62 * 3600, '', '', false
@@ -186,7 +186,7 @@ _ROWS = (
 
 
 class Year:
-    """Days of `visits_a_day` calls each; none of them is stored yet."""
+    """A generated year: days with `visits_a_day` calls each. A new instance has stored no day yet."""
 
     def __init__(self, engine: Engine, visits_a_day: int) -> None:
         self._engine = engine
@@ -194,7 +194,7 @@ class Year:
         self.days = 0
 
     def fill(self, days: int, done: Callable[[int], None]) -> None:
-        """Store days until there are so many; `done` hears how many more there are."""
+        """Store days until there are `days` of them. `done` gets the number of days that each step adds."""
         indexes = [index for table in metadata.sorted_tables for index in table.indexes]
         with self._engine.begin() as connection:
             for view in views.VIEWS:
@@ -220,7 +220,7 @@ class Year:
             for statement in views.creation("postgresql"):
                 connection.execute(statement)
         self._analyze()
-        refresh(self._engine, FIRST_DAY + dt.timedelta(self.days - 1))  # as the daemon has
+        refresh(self._engine, FIRST_DAY + dt.timedelta(self.days - 1))  # as the daemon does
         self._analyze()
 
     def _analyze(self) -> None:

@@ -1,4 +1,4 @@
-"""Gives tests podman, and podman with the image in it, built once."""
+"""Fixtures: podman, and podman with the image, which is built once."""
 
 from collections.abc import Iterator
 

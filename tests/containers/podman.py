@@ -1,14 +1,14 @@
-"""Podman for tests: its containers, images and settings lie in a folder of their own, and go with it.
+"""Podman for tests: its containers, images and settings are in a temporary folder, which `close` removes.
 
-`conftest.py` makes one. The base image is made here too, where the Dockerfile would take one from a registry:
-Debian with nothing but Python, by mmdebstrap, kept beside the roots of `pbx/rootfs.py`. By hand that is
+The tests make the base image themselves, where the Dockerfile would take one from a registry: Debian with
+only Python, by mmdebstrap, cached next to the roots of `pbx/rootfs.py`. The same by hand:
 
     mmdebstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm base.tar
     podman import base.tar localhost/python
     podman build --format docker --network host --build-arg BASE=localhost/python -f docker/Dockerfile
 
-The traps: crun refuses machines with both kinds of cgroups, so the runtime is runc; without systemd nobody
-runs health checks, so tests do; and without `--format docker` there is none to run.
+Notes: crun refuses machines with both kinds of cgroups, so the runtime is runc. Without systemd podman runs
+no health checks, so the tests run them. Without `--format docker` the image has no health check.
 """
 
 import os
@@ -23,10 +23,10 @@ from pbx.rootfs import Unavailable, cache, debian_mirror, locked, run_tool
 __all__ = ["IMAGE", "ROOT", "Podman"]
 
 ROOT = Path(__file__).parents[2]
-IMAGE = "localhost/cc-bridge"  # what compose.yaml calls it
+IMAGE = "localhost/cc-bridge"  # the name in compose.yaml
 BASE = "localhost/python"
 PACKAGES = "python3,python3-venv,ca-certificates"
-BUILD_SECONDS = 600.0  # a slow package index; usually 70
+BUILD_SECONDS = 600.0  # for a slow package index; usually 70
 CONTAINERS_CONF = """\
 [containers]
 default_ulimits = ["nofile=4096:20000", "nproc=4096:4096"]
@@ -46,22 +46,22 @@ runroot = "{home}/run"
 
 
 class Podman:
-    """One private engine; `close` leaves nothing of it."""
+    """One podman with private storage and settings. `close` removes all of it."""
 
     def __init__(self) -> None:
         if platform.system() != "Linux" or os.geteuid() != 0:
             raise Unavailable("podman without further set-up needs Linux and root")
-        self._home = Path(tempfile.mkdtemp(prefix="ccb-podman-"))  # short: it is part of sockets' names
+        self._home = Path(tempfile.mkdtemp(prefix="ccb-podman-"))  # short, since it is part of socket paths
         conf, storage = self._home / "containers.conf", self._home / "storage.conf"
         conf.write_text(CONTAINERS_CONF.format(home=self._home))
-        # podman-compose is a tool of the tests' own environment.
+        # podman-compose is installed in the tests' virtual environment.
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         self._environment = os.environ | {
             "CONTAINERS_CONF": str(conf),
             "CONTAINERS_STORAGE_CONF": str(storage),
             "PATH": path,
         }
-        for driver in ("overlay", "vfs"):  # overlay does not work on top of itself
+        for driver in ("overlay", "vfs"):  # overlay does not work on an overlay
             storage.write_text(STORAGE_CONF.format(home=self._home, driver=driver))
             if self.run("podman", "info", check=False).returncode == 0:
                 return
@@ -70,7 +70,7 @@ class Podman:
     def run(
         self, *command: object, check: bool = True, seconds: float = 120.0, **variables: object
     ) -> subprocess.CompletedProcess[str]:
-        """Run podman, or what calls it, with this engine."""
+        """Run podman, or a program that calls it, with the private storage and settings."""
         done = subprocess.run(
             [str(word) for word in command],
             env=self._environment | {name: str(value) for name, value in variables.items()},
@@ -84,11 +84,11 @@ class Podman:
         return done
 
     def build(self) -> None:
-        """Make the image, from the base that is made here."""
+        """Build the image of the project from the cached base image."""
         self.run("podman", "import", _base(), BASE)
-        # Where the package index is reached by way of a proxy, its certificate is in the machine's bundle.
+        # If a proxy leads to the package index, its certificate is in the machine's bundle.
         trust = ["-v", "/etc/ssl/certs:/etc/ssl/certs:ro"] if Path("/etc/ssl/certs").is_dir() else []
-        # Without layers: each would be written and compared once more, and nobody comes back to them.
+        # Without layers: each would be written and compared again, and no later build uses them.
         options = ["--layers=false", "--format", "docker", "--network", "host", *trust]
         names = ["--build-arg", f"BASE={BASE}", "-f", "docker/Dockerfile", "-t", IMAGE]
         self.run("podman", "build", *options, *names, ".", seconds=BUILD_SECONDS)
@@ -100,7 +100,7 @@ class Podman:
 
 
 def _base() -> Path:
-    """Return the base image as a tar, made now if need be."""
+    """Return the base image as a tar file. It is made first if it does not exist."""
     base = cache() / "python-bookworm.tar"
     with locked(base.with_suffix(".lock")):
         if not base.is_file():

@@ -1,7 +1,7 @@
-"""The demo's two Asterisks, in containers of the tests' own Asterisk 22: callers are served, and rate.
+"""The demo's two Asterisks, each in a container with the tests' Asterisk 22: callers are served, and rate.
 
-Building the demo's image would take two minutes for what is kept here already; so its Dockerfile's COPY lines
-are carried out into a folder, which is mounted instead.
+Building the demo's image takes two minutes. So the files of its Dockerfile's COPY lines are copied into a
+folder, which is mounted into the containers.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ def asterisk():
 
 
 def copied(folder):
-    """Carry the COPY lines out into `folder`; return what is to be mounted, by its place in the image."""
+    """Copy the files of the COPY lines into `folder`. Return the folders to mount by path in the image."""
     mounts = {}
     for line in re.findall(r"^COPY (.*)$", DOCKERFILE, re.MULTILINE):
         *sources, target = line.split()
@@ -57,11 +57,11 @@ def copied(folder):
 
 @contextlib.contextmanager
 def running(engine, asterisk, role, mounts, secret):
-    """Run one of the two as compose.yaml does."""
+    """Run one of the two Asterisks, `pbx` or `phones`, as compose.yaml does."""
     volumes = [f"--volume={source}:{place}:ro" for place, source in mounts.items()]
     volumes.append(f"--volume={secret}:/run/secrets/ami-secret:ro")
     shut_in = ["--read-only", "--user=10001:10001", "--cap-drop=all", "--security-opt=no-new-privileges"]
-    # Nothing is copied into /tmp: other tests keep an Asterisk of theirs there, which changes meanwhile.
+    # Podman copies nothing into /tmp: other tests have an Asterisk there, which changes meanwhile.
     volumes += ["--tmpfs=/run/demo:mode=1777", "--tmpfs=/tmp:notmpcopyup"]
     where = ["--network=host", f"--name={role}", *volumes]
     start = ["sh", "/demo/start.sh", role]
@@ -74,7 +74,7 @@ def running(engine, asterisk, role, mounts, secret):
 
 @contextlib.contextmanager
 def bridge(folder, secret):
-    """Run the daemon of this checkout; gives what it counts."""
+    """Run the daemon of this checkout. Yield a function that returns the total of a metric."""
     ports = {"CC_BRIDGE_HTTP__PORT": free_port(socket.SOCK_STREAM)}
     settings = {
         **ports,
@@ -115,7 +115,7 @@ def test_the_demos_callers_are_served_and_rate(engine, asterisk, tmp_path):
         while not (total("cc_bridge_ratings_total") and total("cc_bridge_visits_total") > 1):
             if time.monotonic() > deadline:
                 logs = [engine.run("podman", "logs", role).stderr for role in ("pbx", "phones")]
-                pytest.fail("nobody rated\n" + "\n".join(logs))
+                pytest.fail("no caller rated\n" + "\n".join(logs))
             time.sleep(0.5)
         assert total("cc_bridge_agi_failures_total") == 0
         assert total("cc_bridge_ami_up") == 1

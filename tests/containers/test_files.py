@@ -1,4 +1,4 @@
-"""What images and services are made of, without an engine: linters, and what compose.yaml promises."""
+"""Files of images and services, checked without a container engine: linters, and promises of compose.yaml."""
 
 import platform
 import re
@@ -28,7 +28,7 @@ def test_hadolint_finds_nothing(name):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.containers  # podman-compose asks for podman first
+@pytest.mark.containers  # podman-compose calls podman first
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_profile_has_its_services_and_no_fault(profile):
     command = [sys.executable, "-m", "podman_compose", "-f", str(FOLDER / "compose.yaml")]

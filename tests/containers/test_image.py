@@ -1,4 +1,4 @@
-"""The image as it is run: read-only, as nobody in particular, watched by its health check and stopped."""
+"""The image as it is run: read-only, as an unprivileged user, with its health check, and stopped."""
 
 import json
 import socket
@@ -28,7 +28,7 @@ def until(condition):
 
 @pytest.fixture
 def bridge(podman, tmp_path):
-    """Bring the compose file's service up, with ports of its own and no PBX to be found."""
+    """Start the compose file's service with its own ports and without a PBX."""
     http_port, ami_port, agi_port = (free_port(socket.SOCK_STREAM) for _ in range(3))
     settings, secret = tmp_path / "cc-bridge.toml", tmp_path / "ami-secret"
     settings.write_text(
@@ -63,7 +63,7 @@ def bridge(podman, tmp_path):
 
 def test_it_runs_becomes_healthy_is_scraped_and_stops(bridge):
     def healthy():
-        # Without systemd nobody runs the check of the image, so it is run here.
+        # Without systemd podman does not run the image's health check, so the test runs it.
         bridge.podman.run("podman", "healthcheck", "run", bridge.name, check=False)
         return bridge.inspected(".State.Health.Status") == "healthy"
 

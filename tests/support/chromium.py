@@ -1,11 +1,11 @@
 """A real browser for tests: Debian's Chromium, headless, driven by its DevTools protocol over a pipe.
 
-Chromium reads commands from its file descriptor 3 and writes answers and events to 4, JSON with a NUL behind
-each. So no driver, port or library is between: the test's own reactor runs the browser and the daemon alike,
-and what the browser asks is served while the test waits.
+Chromium reads commands from its file descriptor 3 and writes answers and events to descriptor 4, as JSON with
+a NUL after each message. So no driver, port or library is needed. The test's reactor runs both the browser
+and the daemon, and the browser's requests are served while the test waits.
 
-The trap: Chromium phones home in the background unless it is told not to, flag by flag. A page's own requests
-are listed in `Page.requests`, so a test can say that none leaves the daemon.
+Note: Chromium contacts its maker in the background unless flags switch this off. A page's own requests are
+listed in `Page.requests`, so that a test can assert that all of them go to the daemon.
 """
 
 import base64
@@ -29,7 +29,7 @@ _FLAGS = (
     "--disable-default-apps", "--disable-dev-shm-usage", "--hide-scrollbars", "--mute-audio",
     "--no-default-browser-check", "--no-proxy-server", "--remote-debugging-pipe",
 )  # fmt: skip
-_SECONDS = 60.0  # a start takes 1, on a busy machine much more
+_SECONDS = 60.0  # a start takes 1 s, on a busy machine much more
 _WIDEN = """
 (() => {
   const sheet = new CSSStyleSheet();
@@ -40,12 +40,12 @@ _WIDEN = """
 
 
 class _Pipe(ProcessProtocol):
-    """Both ends of the pipe."""
+    """The connection to one Chromium process over its pipe."""
 
     def __init__(self):
         self.ended = False
         self.errors = b""
-        self.pages = {}  # by session
+        self.pages = {}  # by session ID
         self._numbers = count(1)
         self._asked = {}
         self._read = b""
@@ -81,11 +81,11 @@ class _Pipe(ProcessProtocol):
 
 
 class Browser:
-    """One Chromium with a profile of its own."""
+    """One Chromium process with an empty profile."""
 
     def __init__(self, program, profile):
         self._pipe = _Pipe()
-        until(lambda: True)  # the reactor runs
+        until(lambda: True)  # starts the reactor
         self._process = reactor.spawnProcess(
             self._pipe,
             program,
@@ -98,7 +98,7 @@ class Browser:
         return result_of(self._pipe.ask(method, session, **params), _SECONDS)
 
     def page(self, *, width=1920, height=1080, scheme="light", languages="en", headers=None):
-        """Open an empty page of this size in a context of its own, without cookies of others."""
+        """Open an empty page of this size in its own browser context, without the cookies of other pages."""
         context = self.ask("Target.createBrowserContext")["browserContextId"]
         target = self.ask("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -124,7 +124,10 @@ class Browser:
 
 
 class Page:
-    """One tab. `errors` has what its console shows in red, `requests` every address that it asked for."""
+    """One tab.
+
+    `errors` holds the errors and warnings of its console, `requests` the URLs of all its requests.
+    """
 
     def __init__(self, browser, session, target):
         self.errors = []
@@ -152,25 +155,25 @@ class Page:
         self.ask("Page.navigate", url=url)
 
     def block(self, *patterns):
-        """Let requests for these addresses fail; the console says nothing of it."""
+        """Let requests fail whose URL matches a pattern. The failures are not in `errors`."""
         self.ask("Network.setBlockedURLs", urls=list(patterns))
 
     def scheme(self, scheme):
-        """Prefer light or dark."""
+        """Set the preferred colour scheme: `light` or `dark`."""
         self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def value(self, expression):
-        """Return what an expression of JavaScript gives."""
+        """Return the value of a JavaScript expression."""
         got = self.ask("Runtime.evaluate", expression=expression, returnByValue=True)
         assert "exceptionDetails" not in got, got
         return got["result"].get("value")
 
     def ready(self):
-        """Wait until the fonts that the page's texts need have come, or failed to."""
+        """Wait until the fonts that the page needs are loaded or have failed to load."""
         self.ask("Runtime.evaluate", expression="document.fonts.ready.then(() => null)", awaitPromise=True)
 
     def each_font(self):
-        """Yield the page in its own font, loaded, then in DejaVu Sans, the widest of the common ones."""
+        """Yield twice: with the page in its own font, loaded, and then in DejaVu Sans, a wide common font."""
         self.ready()
         yield "its own"
         self.value(_WIDEN)
@@ -178,7 +181,7 @@ class Page:
         yield "DejaVu Sans"
 
     def fonts(self):
-        """Return the fonts that a page at rest is drawn with: their family, and if it brought them."""
+        """Return the fonts in use: the family, and True if the page brought it, False for a system font."""
         self.ask("DOM.enable")
         self.ask("CSS.enable")
         root = self.ask("DOM.getDocument")["root"]["nodeId"]
@@ -190,12 +193,12 @@ class Page:
         return self.value(f"document.querySelector({json.dumps(selector)})?.innerText ?? ''")
 
     def wait(self, expression, seconds=_SECONDS):
-        """Wait until an expression is true; what it needs may still be loaded."""
+        """Wait until a JavaScript expression is true. An expression that throws counts as false."""
         guarded = f"(() => {{ try {{ return Boolean({expression}); }} catch {{ return false; }} }})()"
         until(lambda: self.value(guarded), seconds)
 
     def picture(self, file):
-        """Write what is to be seen as PNG."""
+        """Write a screenshot as a PNG file."""
         file.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"]))
 
     def close(self):

@@ -1,10 +1,11 @@
-"""Real databases for tests: PostgreSQL and MariaDB of Debian's packages, each in a directory of its own.
+"""Real databases for tests: PostgreSQL and MariaDB of Debian's packages, each with its own data directory.
 
-A server listens on a free port of loopback, runs as the user of its package when we are root (PostgreSQL
-refuses root) and starts with the first test that asks for it. Every test gets a fresh database in it.
+A server listens on a free port of loopback and starts with the first test that needs it. If the tests run as
+root, the server runs as the user of its package, since PostgreSQL refuses root. Every test gets a fresh
+database.
 
-The trap: nothing here is synced to disk. What a server forgets when the machine loses power is its own
-affair; what these tests kill are processes.
+Note: the servers do not sync to disk. The tests kill processes, so the loss of data in a power failure does
+not matter.
 """
 
 import os
@@ -28,21 +29,21 @@ from support.parts import missing
 
 __all__ = ["MariaDb", "PostgreSql", "Server", "database_url", "mariadb", "postgres", "server", "server_url"]
 
-_DEADLINE = 60.0  # seconds; a start takes 1, on a busy machine more
+_DEADLINE = 60.0  # seconds; a start takes 1 s, on a busy machine more
 _DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 
 
 class Unavailable(Exception):
-    """The server's programs are not there."""
+    """The programs of the database server are not installed."""
 
 
 class Server:
-    """One database server; `start` and `stop` it as often as needed, `close` removes its data."""
+    """One database server, which can be started and stopped repeatedly. `close` removes its data."""
 
-    user: str  # who runs it when we are root
-    admin: URL  # a database to make others from; its port is filled in
-    setting: str  # the statements that make it read-only, for {} = on or off
-    at_once: signal.Signals  # ends it in good order without waiting for connections to end
+    user: str  # the user of the server's process if the tests run as root
+    admin: URL  # the URL for creating databases; the port is filled in
+    setting: str  # the statements that switch writes off, with {} = on or off
+    at_once: signal.Signals  # stops it in good order, without waiting for connections to end
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="cc-bridge-"))
@@ -58,7 +59,7 @@ class Server:
         self._numbers = count(1)
 
     def _make(self) -> list[str]:
-        """Return the command that makes the data directory."""
+        """Return the command that creates the data directory."""
         raise NotImplementedError
 
     def _serve(self) -> list[str]:
@@ -66,7 +67,7 @@ class Server:
         raise NotImplementedError
 
     def _ended(self) -> list[str]:
-        """Return the statements that end every connection but the one that runs them."""
+        """Return the statements that end all connections except the one that runs them."""
         raise NotImplementedError
 
     def _drop(self, name: str) -> str:
@@ -80,7 +81,7 @@ class Server:
 
     def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
-            # With us dies the server, however we end.
+            # The server is killed when the test process ends, even by a signal.
             command = ["setpriv", "--pdeathsig", "KILL", *self._serve()]
             self._process = subprocess.Popen(
                 command, cwd=self.folder, stdout=log, stderr=log, **self._as_user
@@ -97,7 +98,7 @@ class Server:
                 return
 
     def stop(self, how: signal.Signals | None = None) -> None:
-        """Stop it in good order, but at once, or by a signal: SIGKILL is a crash."""
+        """Stop the server by the signal `how`, by default quickly and in good order. SIGKILL is a crash."""
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(how or self.at_once)
@@ -108,7 +109,7 @@ class Server:
         shutil.rmtree(self.folder)
 
     def fresh(self) -> URL:
-        """Make a database and return its URL."""
+        """Create a database and return its URL."""
         name = f"test_{next(self._numbers)}"
         self.run(f"CREATE DATABASE {name}")
         return self.admin.set(database=name)
@@ -117,7 +118,7 @@ class Server:
         self.run(self._drop(url.database))
 
     def run(self, *statements: str, url: URL | None = None) -> list[tuple]:
-        """Run statements one by one, each for itself; return the rows of the last."""
+        """Run each statement in its own transaction. Return the rows of the last statement."""
         engine = create_engine(url or self.admin, isolation_level="AUTOCOMMIT", poolclass=NullPool)
         with engine.connect() as connection:
             for statement in statements:
@@ -125,14 +126,14 @@ class Server:
             return [tuple(row) for row in result] if result.returns_rows else []
 
     def cut_connections(self) -> None:
-        """End every connection but our own, as an administrator or a failover does."""
+        """End all connections except the one that does it, as an administrator or a failover does."""
         for statement in self._ended():
             self.run(statement)
 
     def read_only(self, on: bool) -> None:
-        """Let it refuse writes, or take them again, as a standby does."""
+        """Let the server refuse writes as a standby does (`on`), or accept them again."""
         self.run(*self.setting.format("on" if on else "off").split("; "))
-        self.cut_connections()  # the setting holds for new sessions
+        self.cut_connections()  # the setting applies to new sessions
 
 
 class PostgreSql(Server):
@@ -170,7 +171,7 @@ class MariaDb(Server):
                 "--auth-root-authentication-method=normal"]  # fmt: skip
 
     def _serve(self) -> list[str]:
-        # latin1 was the default for long; our tables must not depend on it.
+        # latin1 was MariaDB's default for years; our tables must not depend on the default.
         return [_program("mariadbd"), "--no-defaults", f"--datadir={self._data}", f"--port={self._port}",
                 f"--socket={self.folder}/socket", "--bind-address=127.0.0.1", "--skip-name-resolve",
                 f"--pid-file={self.folder}/pid", "--innodb-flush-log-at-trx-commit=2",
@@ -239,7 +240,7 @@ def server(request: pytest.FixtureRequest) -> Server:
 
 @pytest.fixture
 def server_url(server: Server) -> Iterator[str]:
-    """Return the URL of an empty database in each kind of server."""
+    """Yield the URL of an empty database of each server: PostgreSQL, then MariaDB."""
     url = server.fresh()
     yield url.render_as_string(hide_password=False)
     server.drop(url)
@@ -247,7 +248,7 @@ def server_url(server: Server) -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", *_SERVERS])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Return the URL of an empty database of each kind."""
+    """Yield the URL of an empty database of each kind: SQLite, PostgreSQL, MariaDB."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'calls.sqlite3'}"
         return

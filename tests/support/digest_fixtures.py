@@ -1,4 +1,4 @@
-"""Digests of made-up weeks for tests: who owns what, and a daemon's configuration that mails it."""
+"""Digests of generated weeks for tests: the owners of queues, and a daemon's configuration for digests."""
 
 from datetime import datetime
 
@@ -9,20 +9,20 @@ from support.year_of_calls import ZONE, fill, records
 
 __all__ = ["MONDAY", "OWNERS", "configured", "filled"]
 
-MONDAY = datetime(2026, 11, 16, 9, 0, tzinfo=ZONE).timestamp()  # the week before is whole in the records
+MONDAY = datetime(2026, 11, 16, 9, 0, tzinfo=ZONE).timestamp()  # the records contain the whole week before
 QUEUES = {"sales": {"owner": "sara"}, "support": {"owner": "ali"}, "second": {"owner": "sara"}}
 OWNERS = {"sara": "sara@example.com", "ali": "ali@example.com"}
 
 
 def filled(url, newest=0):
-    """Return an engine on a database with all records, or the newest of them."""
+    """Return an engine of a database that holds all generated records, or the `newest` of them if not 0."""
     engine = open_database(url)
     fill(engine, list(records())[-newest:])
     return engine
 
 
 def configured(url, server=None, *, reports=None, queues=None, **digest):
-    """Return the configuration of a daemon that sends digests."""
+    """Return the configuration of a daemon that sends digests through the mail server `server`."""
     known = {
         "enabled": True,
         "recipients": ["board@example.com"],

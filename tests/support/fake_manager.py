@@ -1,6 +1,6 @@
-"""A PBX for the doctor: answers a manager session on a real loopback socket as Asterisk 22 would.
+"""A PBX for tests of the doctor: it answers AMI actions on loopback as Asterisk 22 does.
 
-Tests change its attributes, each of which is one thing that an administrator can get wrong.
+Tests change its attributes. Each attribute is one possible mistake of an administrator.
 """
 
 import re
@@ -23,8 +23,8 @@ class Pbx(Factory):
         self.clock_ahead = 0.0
         self.actions = {"Ping": "<none>", "QueueStatus": "<none>", "CoreShowChannels": "system,reporting,all"}
         self.actions |= {"Getvar": "call,reporting,all", "ShowDialPlan": "config,reporting,all"}
-        self.actions_of = {}  # of another user
-        self.passes = re.compile("QUEUESTATUS")  # variables that its event filter lets through
+        self.actions_of = {}  # the actions of a second user
+        self.passes = re.compile("QUEUESTATUS")  # variables that the event filter lets pass
         self.stamps = True
         self.queues = {"sales": ["PJSIP/1"]}
         self.lacks = {"app-blackhole", "cc-bridge-freepbx"}  # contexts; the first one is of FreePBX
@@ -36,7 +36,7 @@ class Pbx(Factory):
             ("queues.conf", "sales", "strategy"): "ringall",
             ("queues.conf", "sales", "setinterfacevar"): "yes",
         }
-        self.silent_about = set()  # actions that are never answered
+        self.silent_about = set()  # actions that get no answer
         self.sessions = []
         self.listening = reactor.listenTCP(0, self, interface="127.0.0.1")
         self.port = self.listening.getHost().port

@@ -1,12 +1,13 @@
-"""Starts daemons again and again; a program of its own, for tests that kill them.
+"""Starts daemons repeatedly: a program for tests that kill them.
 
     fork_server.py
 
-For each line that it reads, the path of a configuration and that of a log, it forks a process that is
-`cc-bridge run`, prints its number, waits until it has ended, and prints how: a signal as a negative number.
-Forking spares each daemon the seconds that its imports take.
+Each line that it reads has the paths of a configuration and of a log. For each it forks a `cc-bridge run`,
+prints its process ID, waits for its end and prints its exit code. A signal is a negative number. Forking
+saves each daemon the seconds of its imports.
 
-What daemons tell each other over the database they look for every half second here, not every minute.
+These daemons read the survey history of other daemons from the database every half second, and not every
+minute.
 """
 
 import os

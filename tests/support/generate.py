@@ -19,9 +19,9 @@ COMMAND = "python tests/support/generate.py"
 
 
 def generated_files() -> Iterator[tuple[str, Callable[[], str]]]:
-    """Yield each file's path in the repository, and what makes its text.
+    """Yield each file's path in the repository, and a function that returns its text.
 
-    The order matters: the metrics page names the panels that the dashboards' files have.
+    The order matters: the metrics page names panels of the dashboards, which are read from their files.
     """
     # Tests read COMMAND without Grafana's SDK, which is slow to load and warns.
     sys.path += [str(ROOT / "config" / "grafana"), str(ROOT / "tests")]

@@ -1,7 +1,4 @@
-"""Surveys that hypothesis draws: any kinds of questions, branches, retries and keys, always valid.
-
-`test_interview_properties.py` and `test_survey_script.py` ask them.
-"""
+"""Surveys drawn by hypothesis: any kinds of questions, branches, retries and keys, always valid."""
 
 from hypothesis import strategies as st
 
@@ -32,7 +29,7 @@ def questions(draw, number, count):
     if kind == "choice":
         values = draw(st.lists(st.integers(0, 9), min_size=2, max_size=6, unique=True))
         lines.append("keys = { " + ", ".join(f'{key} = "label {key}"' for key in values) + " }")
-    # One value always goes on in order, so that no question is left out by all.
+    # One value always leads to the next question, so that every question can be reached.
     for value in draw(st.lists(st.sampled_from(values), unique=True, max_size=2)) if values[1:] else ():
         if value == values[0]:
             continue
@@ -43,7 +40,7 @@ def questions(draw, number, count):
 
 @st.composite
 def surveys(draw):
-    """Draw a whole survey. Special keys are no digits, for those may be answers."""
+    """Draw a whole survey. Special keys are never digits, since digits may be answers."""
     head = [f'id = "drawn"\nversion = 1\nlanguages = ["en", "fa"]\nretries = {draw(st.integers(0, 2))}']
     head.append(
         f'max_seconds = {draw(st.sampled_from([15, 40, 600]))}\nthanks = "thanks"\ngoodbye = "goodbye"'

@@ -1,4 +1,4 @@
-"""The committed dashboards, and what Grafana makes of their queries before it sends them. For tests."""
+"""The committed dashboards, and their queries as Grafana sends them, for tests."""
 
 import json
 import re
@@ -29,12 +29,12 @@ class Query:
 
 
 def panels(board):
-    """Return the panels of a dashboard, without the headings."""
+    """Return the panels of a dashboard, without its row headings."""
     return [panel for panel in BOARDS[board]["panels"] if panel["type"] != "row"]
 
 
 def queries(kind):
-    """Return all queries in PromQL (`expr`) or SQL (`rawSql`)."""
+    """Return all queries of all dashboards of one kind: `expr` for PromQL, `rawSql` for SQL."""
     return [
         Query(board, panel, target)
         for board in BOARDS
@@ -44,14 +44,14 @@ def queries(kind):
     ]
 
 
-# Characters that Grafana's Prometheus source escapes in a value that goes into a regular expression.
+# Characters that Grafana's Prometheus source escapes in values inside regular expressions.
 _SPECIAL = re.compile(r"[\\^$.*+?()|{}\[\]/]")
 
 
 def filled(text, chosen, window=600):
     """Return a query as Grafana sends it: `chosen` has the values of each variable, `window` is in seconds.
 
-    Raises KeyError for a variable that is not there.
+    An unknown variable raises KeyError.
     """
     since, until = "2000-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
     own = {

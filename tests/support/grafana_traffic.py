@@ -1,13 +1,13 @@
-"""Three recorded contact centres and the daemons beside them; a program of its own, for dashboards.
+"""Three recorded contact centres with one daemon each: a program for tests of the dashboards.
 
-grafana_traffic.py FOLDER URL
+    grafana_traffic.py FOLDER URL
 
-Each daemon has its journal in FOLDER, the server's database at URL and a webhook receiver that never answers.
-Each asks other questions, so that every kind soon has answers enough. Once all run, their addresses for
-Prometheus are printed, and it goes on until the standard input ends, as it does with whoever started it.
+Each daemon has its journal in FOLDER, its database at URL and a webhook receiver that never answers. Each
+asks different questions, so that every question kind soon has enough answers. Once all run, the program
+prints the addresses of their metrics. It runs until its standard input ends.
 
-The trap: the demo's callers press 1 to 5 and know no WAIT FOR DIGIT, which a 1 on the scale of 0 to 10 leads
-to. Such a survey breaks off, which the log tells and the dashboards show.
+Note: the demo's callers press 1 to 5 and do not support WAIT FOR DIGIT, which follows a 1 on a scale of 0 to
+10. Such a survey breaks off, as log and dashboards show.
 """
 
 import json
@@ -58,7 +58,7 @@ def surveys(folder):
 
 
 def contact_centre(name, folder, url, dead_port):
-    """Start a PBX, its callers and its daemon; return where the daemon's metrics are."""
+    """Start a PBX, its callers and its daemon. Return the address of the daemon's metrics."""
     reactor, credentials = daemon.reactor, (name, "secret")
     pbx = RecordedPbx(AmiRecording(b"".join(read_stream(RECORDING))), credentials, reactor)
     ami_port = reactor.listenTCP(0, pbx, interface=HOST).getHost().port
@@ -70,7 +70,7 @@ def contact_centre(name, folder, url, dead_port):
             http=HttpConfig(host=HOST, port=0),
             storage=StorageConfig(url=url, journal_file=folder / f"{name}.sqlite"),
             survey=SurveyConfig(directory=folder / "surveys"),
-            # Some of the recorded talks last two seconds, and no wait twenty.
+            # Some recorded talks last only two seconds, and no recorded wait twenty.
             queue_defaults=QueueConfig(min_talk_seconds=0, service_level_seconds=4, survey=name, owner=name),
             follow_ups=FollowUpsConfig(enabled=True),
             digest=DigestConfig(
@@ -95,20 +95,20 @@ def contact_centre(name, folder, url, dead_port):
     reactor.callWhenRunning(pbx.start)
     reactor.callWhenRunning(
         bridge.jobs.getServiceNamed("digest delivery").poll
-    )  # it begins by itself after a minute
+    )  # else the first poll is after a minute
     return bridge.http_address
 
 
 def end_with_input():
     sys.stdin.read()
-    os._exit(0)  # nothing is kept, so nothing needs to end in order
+    os._exit(0)  # no data is kept, so no orderly end is needed
 
 
 def main():
     folder, url = Path(sys.argv[1]), sys.argv[2]
     start_logging("error")
     surveys(folder / "surveys")
-    with socket.socket() as taken:  # bound, and nobody listens
+    with socket.socket() as taken:  # bound without listening, so connections fail
         taken.bind((HOST, 0))
         dead_port = taken.getsockname()[1]
         found = [contact_centre(name, folder, url, dead_port) for name in SURVEYS]

@@ -1,4 +1,4 @@
-"""Asks the site of a daemon over a transport in memory, for the tests of its pages."""
+"""HTTP requests to a daemon's site over a transport in memory, for tests of its pages."""
 
 import json
 
@@ -13,7 +13,7 @@ _HOST = "localhost:14574"
 
 
 class Transport(StringTransport):
-    """Has what was read before taken out, and ends the protocol when it is aborted."""
+    """A transport in memory. Aborting it also ends its protocol's connection."""
 
     protocol = None
 
@@ -22,7 +22,7 @@ class Transport(StringTransport):
         self.end()
 
     def end(self):
-        """Let the other side be gone."""
+        """Report to the protocol that the peer has closed the connection."""
         self.protocol.connectionLost(Failure(ConnectionDone()))
 
     def take(self):
@@ -43,7 +43,7 @@ class Response:
 
 
 def sent(site, request, fields, body=b"", address="127.0.0.1"):
-    """Send a request, its first line without the end, and return the transport."""
+    """Send a request and return the transport. `request` is the request line without its line end."""
     head = "".join(f"{name}: {value}\r\n" for name, value in ({"Host": _HOST} | fields).items())
     transport = Transport(peerAddress=IPv4Address("TCP", address, 5))
     transport.protocol = site.buildProtocol(None)
@@ -53,14 +53,14 @@ def sent(site, request, fields, body=b"", address="127.0.0.1"):
 
 
 class Browsing:
-    """Somebody outside who asks `site`, by `path` and with `token` if not told otherwise."""
+    """A remote client of `site`. `path` and `token` are the defaults of its requests."""
 
     site = None
     path = ""
     token = ""
 
     def send(self, path=None, method="GET", body=b"", token=None, **headers):
-        """Send a request and return the transport; a body that is no bytes goes as JSON."""
+        """Send a request and return the transport. A body that is not bytes is sent as JSON."""
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
         fields = {"Content-Length": len(body)} | headers
         if token := self.token if token is None else token:

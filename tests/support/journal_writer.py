@@ -1,10 +1,10 @@
-"""Appends to a journal until it is killed; a program of its own, for tests that kill it.
+"""Appends to a journal until it is killed: a program for tests that kill it.
 
     journal_writer.py FILE
 
-For each number that it reads it forks a child, which opens the journal and appends rows that are numbered
-from there, some at a time. What it prints: the child's process, then the last number of each batch once the
-journal has it. Forking spares each child the second that the imports take.
+For each number that it reads it forks a child. The child opens the journal and appends batches of rows,
+numbered from there. The program prints the child's process ID, then the last number of each batch once the
+journal has stored it. Forking saves each child the second of the imports.
 """
 
 import os
@@ -15,7 +15,7 @@ from cc_bridge.storage.pipeline.journal import Journal
 from cc_bridge.storage.schema.tables import row_of
 from support.records import visit
 
-SIZES = (1, 7, 1, 60, 2, 300)  # rows at a time
+SIZES = (1, 7, 1, 60, 2, 300)  # rows of each batch
 
 
 def append(file: Path, first: int) -> None:

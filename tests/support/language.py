@@ -35,7 +35,7 @@ PATHS: list[str] = _DATA["paths"]
 _OPENINGS = re.compile(rf"(?:{'|'.join(_DATA['openings'])})\b")
 _SENTENCE_WORDS: int = _DATA["sentence_words"]
 _MODULE_WORDS: int = _DATA["module_words"]
-# What is between backticks, or a URL, is code and not prose.
+# Text between backticks, or a URL, is code and not prose.
 _CODE = re.compile(r"``.*?``|`[^`\n]*`|https?://\S+", re.DOTALL)
 _SENTENCE_END = re.compile(r"(?<=[.!?:;])\s+|\n\s*\n|\n(?=\s*[-*|#>])|\s\|\s")
 
@@ -52,7 +52,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A phrase or shape that the rules name, and the advice for it."""
+    """A phrase or shape that the rules forbid, and the advice for it."""
 
     path: str
     line: int
@@ -65,7 +65,7 @@ class Fault:
 
 def _python(path: str, source: str) -> Iterator[Text]:
     tree = ast.parse(source)
-    others = set()  # the ids of constants that are no message by themselves
+    others = set()  # the ids of constants that are not messages alone
     for node in ast.walk(tree):
         for each in _body(node):
             match each:
@@ -112,7 +112,7 @@ def _marked_comments(source: str, mark: str) -> Iterator[_Comment]:
 
 
 def _comments(path: str, comments: Iterator[_Comment]) -> Iterator[Text]:
-    """Yield the comments; those that fill adjacent lines are one text."""
+    """Yield the comments as texts. Comments on adjacent lines are one text."""
     start, last, prose = 0, -1, ""
     for comment in comments:
         follows = comment.alone and comment.line == last + 1

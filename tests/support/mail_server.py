@@ -1,10 +1,10 @@
-"""A real mail server for tests: aiosmtpd on loopback, in its own thread, with a certificate of its own.
+"""A real mail server for tests: aiosmtpd on loopback, in a thread, with its own certificate.
 
-What it got is in `mails`, the commands it heard in `commands`; `replies` are what it says next to RCPT or to
-the end of a text, instead of taking it.
+`mails` holds the received mails, `commands` the received commands. `replies` are the next replies to RCPT or
+DATA in place of acceptance.
 
-The trap: what a client sends before it hangs up is only known when the server has read it. So a test looks
-only when the client has had an answer.
+Note: commands that a client sends right before it hangs up are known only after the server has read them. So
+a test checks `commands` only after the client has received an answer.
 """
 
 import socket
@@ -25,10 +25,10 @@ USER, PASSWORD = "bridge", "s3cret-of-the-mail-server"
 
 
 class MailServer:
-    """One server; `host` is the name in its certificate, which leads to loopback."""
+    """One mail server. `host` is the name in its certificate, and must resolve to loopback."""
 
     def __init__(self, folder, *, tls="starttls", host="localhost", auth=True):
-        self.mails = []  # address and parsed mail
+        self.mails = []  # pairs of recipient and parsed mail
         self.commands = []
         self.replies = defaultdict(deque)
         self.on_data = lambda: None
@@ -48,7 +48,7 @@ class MailServer:
         if auth:
             wanted |= {"authenticator": self._let_in, "auth_required": True}
             if tls == "implicit":
-                wanted["auth_require_tls"] = False  # it takes only STARTTLS for TLS
+                wanted["auth_require_tls"] = False  # aiosmtpd regards only STARTTLS as TLS
         self._controller = Controller(self, hostname="127.0.0.1", port=self.port, **wanted)
         self._controller.start()
         self._runs = True
@@ -61,7 +61,7 @@ class MailServer:
     def _let_in(self, _server, _session, _envelope, _mechanism, data):
         self.commands.append("AUTH")
         right = (data.login, data.password) == (USER.encode(), PASSWORD.encode())
-        return AuthResult(success=right, handled=False)  # the refusal is aiosmtpd's to say
+        return AuthResult(success=right, handled=False)  # aiosmtpd sends the refusal
 
     async def handle_EHLO(self, _server, session, _envelope, hostname, responses):  # noqa: N802
         session.host_name = hostname
@@ -102,7 +102,7 @@ def mail_server(tmp_path):
 
 @pytest.fixture
 def mail_servers(tmp_path):
-    """Give servers of other kinds."""
+    """Return a function that starts a mail server with the given options. All end with the test."""
     made = []
 
     def server(**kind):

@@ -22,10 +22,13 @@ not set. In an environment variable a list or table is JSON: `CC_BRIDGE_WALLBOAR
 
 
 def options() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield section, key and JSON schema of each option; `queues` is left out, as queue_defaults has it."""
+    """Yield section, key and JSON schema of each option.
+
+    `queues` is left out, since `queue_defaults` has the same options.
+    """
     schema = Config.model_json_schema()
     for section, reference in schema["properties"].items():
-        if section == "queues":  # the same options as queue_defaults
+        if section == "queues":  # has the options of queue_defaults
             continue
         definition = reference.get("items", reference)["$ref"].rpartition("/")[2]
         for key, option in schema["$defs"][definition]["properties"].items():
@@ -57,8 +60,8 @@ def _toml(default: object) -> str:
 
 
 def _limits(option: dict[str, Any]) -> str:
-    """Return an option's type and what its values may be, such as "integer, 1 to 5000"."""
-    if "anyOf" in option:  # a file or nothing
+    """Return an option's type and its allowed values, such as "integer, 1 to 5000"."""
+    if "anyOf" in option:  # a file or None
         option = option["anyOf"][0]
     if "enum" in option:
         return "one of " + ", ".join(f"`{json.dumps(value)}`" for value in option["enum"])

@@ -1,7 +1,7 @@
-"""Parts of the machine that some tests need: a browser, database servers, a real Asterisk, and others.
+"""Software that some tests need: a browser, database servers, a real Asterisk, and others ("parts").
 
-A part has the name of the marker on its tests. Where it is missing they are skipped, with the reason.
-CC_BRIDGE_REQUIRE names the parts, with commas between them, whose absence is a failure; `all` is every part.
+A part is named after the marker of its tests. If it is missing, they are skipped with the reason. The
+variable CC_BRIDGE_REQUIRE names parts, separated by commas, whose absence is a failure; `all` is every part.
 """
 
 import os
@@ -14,7 +14,7 @@ __all__ = ["PARTS", "VARIABLE", "missing", "need", "required"]
 
 VARIABLE = "CC_BRIDGE_REQUIRE"
 
-# By part, the programs without which no test of it can run. The fixtures of some parts look for more.
+# By part, the programs that all of its tests need. The fixtures of some parts check for more.
 PARTS = {
     "asterisk": (),
     "chromium": ("chromium",),
@@ -29,7 +29,7 @@ PARTS = {
 
 
 def required() -> frozenset[str]:
-    """Return the parts that must not be missing. Raises ValueError for a name that no part has."""
+    """Return the parts that CC_BRIDGE_REQUIRE names. An unknown name raises ValueError."""
     names = {name for each in os.environ.get(VARIABLE, "").split(",") if (name := each.strip())}
     if unknown := names - PARTS.keys() - {"all"}:
         raise ValueError(f"{VARIABLE}: no part is called {', '.join(sorted(unknown))}")
@@ -37,14 +37,14 @@ def required() -> frozenset[str]:
 
 
 def missing(part: str, reason: object) -> NoReturn:
-    """Skip the test that needs a part, or fail it."""
+    """Skip the current test because `part` is missing, or fail it if the part is required."""
     if part in required():
         pytest.fail(f"{part} is required: {reason}", pytrace=False)
     pytest.skip(f"no {part}: {reason}")
 
 
 def need(item: pytest.Item) -> None:
-    """Skip or fail a test whose markers name a part of which a program is missing."""
+    """Skip or fail a test if a program is missing of a part that its markers name."""
     for part, programs in PARTS.items():
         if item.get_closest_marker(part):
             for program in programs:

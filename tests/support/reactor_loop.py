@@ -6,7 +6,7 @@ from twisted.internet import reactor
 
 
 def until(condition, seconds=10.0):
-    """Turn the reactor until `condition()`; fail after `seconds`."""
+    """Run the reactor until `condition()` is true. Fail after `seconds`."""
     if not reactor.running:
         reactor.startRunning(installSignalHandlers=False)
     deadline = time.monotonic() + seconds
@@ -17,7 +17,7 @@ def until(condition, seconds=10.0):
 
 
 def result_of(deferred, seconds=10.0):
-    """Return what a Deferred gives, or raise what it fails with."""
+    """Run the reactor until a Deferred fires. Return its result or raise its failure."""
     got = []
     deferred.addBoth(got.append)
     until(lambda: got, seconds)

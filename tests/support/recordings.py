@@ -1,4 +1,4 @@
-"""The recordings in `tests/fixtures/ami`, for the tests that read them."""
+"""Access to the recordings in `tests/fixtures/ami`."""
 
 from pathlib import Path
 
@@ -30,6 +30,6 @@ def recording(name: str) -> bytes:
 
 
 def queue_log(name: str) -> list[list[str]]:
-    """Return the fields of each line: time, call, queue, agent, event, data..."""
+    """Return the fields of each line of a recorded queue_log: time, call, queue, agent, event, data..."""
     text = (RECORDINGS / f"{name}.queue_log").read_text()
     return [line.split("|") for line in text.splitlines()]

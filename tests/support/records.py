@@ -1,4 +1,4 @@
-"""For tests of storage: records, some that no database takes, and a reactor of the test's thread."""
+"""Records for tests of storage, some of which every database rejects, and a reactor in the test's thread."""
 
 from dataclasses import replace
 from queue import Empty, SimpleQueue
@@ -39,7 +39,7 @@ def answer(n, value=5):
 
 
 class FakeReactor:
-    """Runs what other threads ask for in the test's own thread."""
+    """A reactor that runs the functions of `call_from_thread` in the test's thread, inside `run_until`."""
 
     def __init__(self):
         self.calls = SimpleQueue()
@@ -59,7 +59,10 @@ class FakeReactor:
 
 
 class Fired:
-    """What came of a Deferred."""
+    """The outcome of a Deferred: `done`, and `result`, its value or exception.
+
+    `saw` is the value that `then()` had at that moment.
+    """
 
     def __init__(self, deferred, then=lambda: None):
         self.done, self.result, self.saw = False, None, None

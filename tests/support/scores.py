@@ -1,4 +1,4 @@
-"""The scores of the question kinds as functions of the answers."""
+"""Score functions by question kind, each from a list of answers."""
 
 from collections.abc import Callable
 

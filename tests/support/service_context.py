@@ -1,4 +1,4 @@
-"""A `Context` for one service of the daemon, with a clock, threads and a database of the test's."""
+"""A `Context` for one service of the daemon, with the test's clock, threads and database."""
 
 from types import SimpleNamespace
 
@@ -10,6 +10,6 @@ from cc_bridge.daemon.service import Context
 
 
 def context(config=None, *, clock=None, now=None, in_thread=maybeDeferred, engine=None):
-    """Return a context whose threads run at once, unless `in_thread` does otherwise."""
+    """Return a `Context`. Without `in_thread`, functions for a thread run immediately in the caller's."""
     clock = clock or Clock()
     return Context(config or Config(), clock, now or clock.seconds, in_thread, SimpleNamespace(engine=engine))

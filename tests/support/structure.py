@@ -1,9 +1,10 @@
-"""The structure of the package, read from its imports: rooms, rings, circles.
+"""The structure of the package, read from its imports: rooms, rings, import circles.
 
     python tests/support/structure.py
 
-prints the figures that tests/unit/test_imports.py holds. A room is a direct child of a folder: a module or a
-folder with all that is in it. The ring of a module follows from its folder alone.
+prints the figures that tests/unit/test_imports.py asserts. A room is a direct child of a folder: a module, or
+a folder with all its content. A ring is a layer: inner (1), middle (2) or outer (3). The ring of an impure
+module follows from its folder; a pure module is always inner.
 """
 
 import ast
@@ -14,8 +15,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "cc_bridge"
 
-# The rooms at the top by ring. An inner room is pure; a middle one has I/O of one kind and knows no other
-# middle room; an outer one knows everybody.
+# The top-level rooms by ring. An inner room is pure. A middle room has I/O of one kind and imports no other
+# middle room. An outer room may import all rooms.
 INNER = {
     "calls", "customers", "errors", "follow_ups", "kpis", "privacy", "queue_log", "records", "reports",
     "surveys", "wallboard", "__init__",
@@ -23,7 +24,7 @@ INNER = {
 MIDDLE = {"agi", "ami", "config", "logs", "metrics", "prompt_synthesis", "storage", "web", "webhooks"}
 OUTER = {"__main__", "cli", "commands", "daemon", "demo", "digest", "doctor", "offline", "setup"}
 
-# Pure code does not touch the network, threads, the database, the clock or chance.
+# Pure code uses no network, threads, database, clock or chance. These imports make a module impure.
 IMPURE = {
     "alembic", "asyncio", "click", "prometheus_client", "pydantic_settings", "random", "requests",
     "secrets", "select", "signal", "smtplib", "socket", "sqlalchemy", "sqlite3", "subprocess", "threading",
@@ -64,13 +65,13 @@ def own_imports(module: str) -> set[str]:
 
 
 def room(module: str, below: str = "cc_bridge") -> str:
-    """Return the child of the package `below` that holds the module, `__init__` for the package itself."""
+    """Return the direct child of the package `below` that contains the module; `__init__` for the package."""
     return module[len(below) + 1 :].partition(".")[0] or "__init__"
 
 
 @cache
 def is_pure(module: str) -> bool:
-    """Tell whether neither the module nor anything that it imports is impure."""
+    """Return whether the module, and every module that it imports, is pure."""
     todo, seen = [module], {module}
     while todo:
         name = todo.pop()
@@ -82,7 +83,7 @@ def is_pure(module: str) -> bool:
 
 
 def ring(module: str) -> int:
-    """Return 1, 2 or 3. A pure module counts as inner wherever it lies, so codecs stay beside protocols."""
+    """Return the module's ring. A pure module is always inner, so that codecs can be next to protocols."""
     name = room(module)
     if name in INNER or is_pure(module):
         return 1
@@ -90,12 +91,12 @@ def ring(module: str) -> int:
 
 
 def upward_imports() -> list[tuple[str, str]]:
-    """Return the imports that point from a ring to one further out."""
+    """Return the imports of a module from a ring further out: the importing and the imported module."""
     return [(one, two) for one in MODULES for two in own_imports(one) if ring(two) > ring(one)]
 
 
 def circles(edges: Mapping[str, Iterable[str]]) -> list[list[str]]:
-    """Return the circles of a graph, each as its sorted members (Tarjan's strongly connected components)."""
+    """Return the circles of a graph, each as its sorted nodes (Tarjan's strongly connected components)."""
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
@@ -127,7 +128,7 @@ def module_graph() -> dict[str, set[str]]:
 
 
 def room_graph(below: str = "cc_bridge") -> dict[str, set[str]]:
-    """Return which rooms of a package import which others of it."""
+    """Return, for each room of a package, the other rooms of the package that it imports."""
     rooms: dict[str, set[str]] = {}
     for module in MODULES:
         if module != below and not module.startswith(below + "."):

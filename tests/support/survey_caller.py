@@ -1,4 +1,4 @@
-"""For tests of privacy: a caller of whom every table knows something, and another one."""
+"""Records of one caller in every table, for tests of privacy."""
 
 import json
 
@@ -70,12 +70,12 @@ def write(engine, *written):
 
 
 def unfinished_call(number, name="Maryam"):
-    """Return the state of a call that goes on."""
+    """Return the open state of a call in progress, as JSON."""
     return json.dumps({"call_id": "9.1", "number": number, "name": name, "channels": ["9.1"]})
 
 
 def everything(engine):
-    """Return all rows of all tables by table, as text."""
+    """Return the rows of all tables as text, by table name."""
     with engine.connect() as connection:
         return {
             table.name: [str(tuple(row)) for row in connection.execute(select(table))]

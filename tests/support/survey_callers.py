@@ -1,8 +1,8 @@
-"""A daemon as a process, and callers who are interviewed by it, for tests that disturb it.
+"""A daemon as a process, and callers that it interviews, for tests that disturb it.
 
-The callers live in the test's reactor. A caller knows which of its answers must be in the database: those
-whose next prompt it heard. The trap: a daemon that could not store an answer in time says goodbye after
-STORE_SECONDS, so what comes that late is no promise.
+The callers run in the test's reactor. An answer is "promised", and must be in the database, if the caller
+heard the next prompt. Note: a daemon that could not store an answer in time says goodbye after STORE_SECONDS,
+so a prompt that comes as late promises nothing.
 """
 
 import os
@@ -32,7 +32,7 @@ from support.reactor_loop import until
 
 __all__ = ["DEADLINE", "Crowd", "Daemon", "percentile", "query"]
 
-DEADLINE = 90.0  # seconds, for anything, on a busy machine
+DEADLINE = 90.0  # seconds for any wait, on a busy machine
 
 _SURVEY = """
 id = "csat"
@@ -46,7 +46,7 @@ questions = [
     { id = "effort", kind = "ces", ask = "ces_ask", invalid = "key_invalid" },
 ]
 """
-# A part of the prompt's file -> the question, and the keys that are valid.
+# A part of the prompt's file name -> the question and its valid keys.
 _QUESTIONS = {
     "csat_ask": ("satisfaction", "12345"),
     "solved_ask": ("solved", "12"),
@@ -55,7 +55,7 @@ _QUESTIONS = {
 
 
 class Daemon:
-    """`cc-bridge run` for one PBX, started as often as needed."""
+    """A `cc-bridge run` for one PBX, which can be started and ended repeatedly."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Daemon:
             """
         )
         program = SUPPORT / "fork_server.py"
-        # Another user's environment must not configure it.
+        # Variables of the tests' environment must not configure the daemon.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CC_BRIDGE_")}
         paths = os.pathsep.join([str(TESTS), str(ROOT)])
         self._forking = subprocess.Popen(
@@ -113,7 +113,7 @@ class Daemon:
         return bool(self._pid) and not self._ended
 
     def end(self, sign: signal.Signals = signal.SIGTERM) -> int:
-        """End it by a signal and return how it ended."""
+        """End the daemon by a signal and return its exit code; a signal's is negative."""
         with suppress(ProcessLookupError):
             os.kill(self._pid, sign)
         until(lambda: self._ended, DEADLINE)
@@ -128,24 +128,24 @@ class Daemon:
         self._forking.stdout.close()
 
     def get(self, path: str) -> str:
-        """Return a page, whatever its status, or nothing when it does not answer."""
-        told: list[str] = []
+        """Return the body of a page with any status. Without an answer it is empty."""
+        bodies: list[str] = []
 
         def ask() -> None:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{self._http_port}{path}", timeout=20) as page:
-                    told.append(page.read().decode())
+                    bodies.append(page.read().decode())
             except urllib.error.HTTPError as refused:
-                told.append(refused.read().decode())
+                bodies.append(refused.read().decode())
             except OSError:
-                told.append("")
+                bodies.append("")
 
         Thread(target=ask, daemon=True).start()
-        until(lambda: told, DEADLINE)
-        return told[0]
+        until(lambda: bodies, DEADLINE)
+        return bodies[0]
 
     def metric(self, name: str) -> float:
-        """Return the sum of a metric's samples."""
+        """Return the sum of all samples of a metric."""
         lines = (line.rpartition(" ") for line in self.get("/metrics").splitlines() if line.startswith(name))
         return sum(float(value) for sample, _, value in lines if sample.partition("{")[0] == name)
 
@@ -160,13 +160,13 @@ def query(url: str, sql: str) -> list[tuple]:
 
 
 class Crowd:
-    """So many callers at a time, each with a survey; who is done with calls again as somebody else.
+    """A constant number of callers, each in a survey. A caller who has finished is replaced by a new one.
 
-    promised: what must be in the database, value by uniqueid and question
+    promised: the answers that must be in the database, value by uniqueid and question
     asked: uniqueids that got a question
     finished: uniqueids whose last answer was promised
-    over_by_goodbye: sessions that the daemon ended in good order
-    turned_away: those among them who were asked nothing
+    over_by_goodbye: the number of sessions that the daemon ended in good order
+    turned_away: the number of sessions among `over_by_goodbye` without any question
     latencies: seconds from a reply to the next command
     """
 
@@ -177,7 +177,7 @@ class Crowd:
         self.latencies: list[float] = []
         self.over_by_goodbye = self.turned_away = 0
         self.chance = random.Random(seed)
-        self.going_on = True
+        self.is_calling = True
         self._daemon = TCP4ClientEndpoint(reactor, "127.0.0.1", port)
         self._name = name
         self._number = first - 1
@@ -186,12 +186,12 @@ class Crowd:
             reactor.callLater(self.chance.random() * 0.5, self._next)
 
     def _next(self) -> None:
-        if not self.going_on:
+        if not self.is_calling:
             return
         self._number += 1
         line = _Line(self, f"{self._name}1795309800.{self._number}", f"0912{self._number:07}")
         self._lines.add(line)
-        # Nobody listens while the daemon is away: a PBX goes on, and so do we.
+        # The port is closed while the daemon is down. This caller then ends, and another one calls.
         connectProtocol(self._daemon, line).addErrback(lambda _: self.over(line))
 
     def over(self, line: "_Line") -> None:
@@ -199,12 +199,12 @@ class Crowd:
         reactor.callLater(0.05 * self.chance.random(), self._next)
 
     def leave(self) -> None:
-        """Let nobody call any more and wait for those who are on the line."""
-        self.going_on = False
+        """Start no more callers, and wait for the end of the sessions in progress."""
+        self.is_calling = False
         until(lambda: not self._lines, DEADLINE)
 
     def missing(self, url: str, pbx: str = "pbx") -> set[tuple]:
-        """Return what was promised and is not in the database, as it was said."""
+        """Return the promised answers that are not in the database: uniqueid, question and value."""
         promised = {(*key, value) for key, value in self.promised.items()}
         try:
             rows = query(
@@ -213,13 +213,13 @@ class Crowd:
                 " ON attempts.pbx = answers.pbx AND attempts.attempt_id = answers.attempt_id"
                 f" WHERE answers.pbx = '{pbx}'",
             )
-        except DBAPIError:  # it is away, or its tables are still to be made
+        except DBAPIError:  # the server is down, or its tables do not exist yet
             return promised
         return promised - set(rows)
 
 
 class _Line(LineOnlyReceiver):
-    """Asterisk's side of one AGI session, and the caller."""
+    """One AGI session: Asterisk's side of it, and its caller."""
 
     delimiter = b"\n"
 
@@ -268,7 +268,7 @@ class _Line(LineOnlyReceiver):
         elif text.startswith("STREAM FILE"):
             self._later(0.01 * crowd.chance.random(), "200 result=0 endpos=8000")
         elif text.startswith("GET FULL VARIABLE"):
-            end = text.rpartition("}")[2].rstrip('"')  # tells where the value ends
+            end = text.rpartition("}")[2].rstrip('"')  # the text by which the daemon finds the value's end
             self._reply(f"200 result=1 ({self._uniqueid}{end})")
         else:
             self._reply("200 result=1")

@@ -1,6 +1,7 @@
-"""A webhook receiver for tests: a real HTTP server in a thread, that behaves as badly as it is told to.
+"""A webhook receiver for tests: a real HTTP server in a thread, which can misbehave on request.
 
-It checks each signature with the library of the specification, not with our code.
+It checks each signature with the reference library of the specification (Standard Webhooks), not with our
+code.
 """
 
 import base64
@@ -25,18 +26,18 @@ SECRET = "whsec_" + base64.b64encode(_KEY).decode()
 
 
 class Receiver:
-    """Listens on a free port, or on `port`; `behave(event)` says how to answer each request.
+    """A receiver on a free port, or on `port`. `behave(event)` returns the answer to each request.
 
-    A number is a status; a text is "hang" (until `release`), "cut" (close in mid-answer), "slam" (close
-    without any), "long" (an answer without end) or an address to redirect to; a pair is a status and its
-    Retry-After.
+    A number is a status. A pair is a status and its Retry-After. A text is "hang" (no answer until
+    `release`), "cut" (close within the answer), "slam" (close without an answer), "long" (an endless answer)
+    or the address of a redirect.
     """
 
     def __init__(self, behave=lambda _: 204, port=0, context=None, protocol="HTTP/1.1"):
         self.behave = behave
-        self.events = []  # all that came, in their order
-        self.taken = []  # ids of those that were taken
-        self.faults = []  # signatures that were wrong, and what else is
+        self.events = []  # all received events, in order
+        self.taken = []  # ids of the accepted events
+        self.faults = []  # what is wrong in requests, such as "signature"
         self.connections = set()
         self.release = threading.Event()
         self.closed = False
@@ -61,7 +62,7 @@ class Receiver:
             request_queue_size = 64
 
             def handle_error(self, *_):
-                pass  # we close connections on purpose
+                pass  # connections are closed on purpose
 
         self._server = Server(("127.0.0.1", port), Request)
         if context is not None:
@@ -72,7 +73,7 @@ class Receiver:
         self._thread.start()
 
     def close(self):
-        self.closed = True  # for connections that are kept
+        self.closed = True  # read by connections that stay open
         self.release.set()
         self._server.shutdown()
         self._server.server_close()
@@ -139,7 +140,7 @@ class Receiver:
 
 
 def certificate(folder, name="localhost"):
-    """Make a CA and a certificate for `name`; return the server's context and the CA's file."""
+    """Create a CA and a certificate for `name`. Return the server's TLS context and the CA's file."""
 
     def made(subject, key, issuer, issuer_key, extension, critical):
         now = datetime.now(UTC)

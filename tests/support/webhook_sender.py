@@ -1,6 +1,8 @@
-"""Delivers events until it is killed; a program of its own, for tests that kill it.
+"""Delivers webhook events until it is killed: a program for tests that kill it.
 
-webhook_sender.py FILE URL SECRET
+    webhook_sender.py FILE URL SECRET
+
+FILE is the outbox, URL the receiver, SECRET the signing secret.
 """
 
 import random

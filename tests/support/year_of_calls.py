@@ -1,8 +1,8 @@
-"""Weeks of a contact centre for tests of reports, made up from a fixed seed, with effects planted in them.
+"""Weeks of a contact centre for tests of reports, generated from a fixed seed, with planted effects.
 
-A caller's chance to rate low depends on the wait (over a minute) and on the agent (`RUDE`), and on nothing
-else: not on queue, hour, day, or how many agents they spoke with. From `CHANGED` on waits are shorter, and
-so ratings better. `LINGERING` lets callers hang up first. One day of the span has 25 hours.
+Low ratings depend only on the wait (over a minute) and on the agent (`RUDE`): not on queue, hour, day or
+number of agents. From `CHANGED` waits are shorter, and so ratings better. Agents `LINGERING` let callers hang
+up first. One day of the span has 25 hours.
 
 tests/bench/year.py makes a whole year in PostgreSQL.
 """
@@ -40,7 +40,7 @@ __all__ = ["CHANGED", "FIRST", "LAST", "LINGERING", "QUEUES", "RUDE", "ZONE", "f
 
 ZONE = ZoneInfo("Europe/Berlin")
 FIRST, CHANGED, LAST = date(2026, 10, 8), date(2026, 10, 28), date(2026, 11, 16)
-QUEUES = ("sales", "support", "=billing")  # the last one a spreadsheet would compute
+QUEUES = ("sales", "support", "=billing")  # a spreadsheet would evaluate the last name as a formula
 AGENTS = tuple(f"Agent {number}" for number in range(1, 9))
 RUDE, LINGERING = "Agent 7", "Agent 3"
 
@@ -55,7 +55,7 @@ def midnight(day):
 
 
 def records(seed=1):
-    """Yield every record, those of a day before and after the span too."""
+    """Yield all records, including those of the day before and the day after the span."""
     chance = random.Random(seed)
     number = 0
     day = FIRST - timedelta(1)
@@ -81,7 +81,7 @@ def _call(chance, number, at, changed):
     language = chance.choice(("en", "fa"))
     wait = round(chance.expovariate(1 / (15 if changed else 40)), 6)
     if number % 97 == 0:
-        wait = 20.0  # on the bound of the service level
+        wait = 20.0  # exactly the service level threshold
     fate = chance.random()
     outcome = Outcome.ANSWERED if fate < 0.85 else Outcome.ABANDONED if fate < 0.95 else chance.choice(_LOST)
     answered = outcome is Outcome.ANSWERED
@@ -156,7 +156,7 @@ def _survey(chance, key, queue, agent, language, wait, at):
 
 
 def fill(engine, made):
-    """Store records, each kind at once."""
+    """Store records, one INSERT for each kind."""
     rows = {}
     for record in made:
         table, row = row_of(record)

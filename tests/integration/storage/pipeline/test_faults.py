@@ -76,7 +76,7 @@ def crowd():
 
     yield crowd
     for each in crowds:
-        each.going_on = False
+        each.is_calling = False
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
