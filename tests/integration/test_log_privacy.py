@@ -1,4 +1,7 @@
-"""No number or name of a caller in the log above debug: a contact centre is listened to, the code is read."""
+"""No log message above debug has a caller's number or name.
+
+One test replays a whole contact centre and reads the log, another reads the code.
+"""
 
 import ast
 from pathlib import Path
@@ -57,7 +60,7 @@ def test_a_contact_centre_leaves_no_number_in_the_log(logged, tmp_path):
     bridge.startService()
     pbx.start()
     until(lambda: bridge.pipeline.writer.written["queue_visits"] > 3, 60)
-    bridge.pipeline.writer.put(OptOut("989121234567", float("nan"), opted_out=True, source="key"))  # refused
+    bridge.pipeline.writer.put(OptOut("989121234567", float("nan"), opted_out=True, source="key"))  # rejected
     until(lambda: bridge.pipeline.writer.rejected == 1, 60)
     pbx.stop()
     result_of(bridge.stopService(), 60)
@@ -91,5 +94,5 @@ def test_no_line_is_given_what_is_personal():
         values = [keyword.value for keyword in call.keywords] + call.args
         used = {node.attr for value in values for node in ast.walk(value) if isinstance(node, ast.Attribute)}
         used |= {keyword.arg for keyword in call.keywords}
-        used |= {value.id for value in values if isinstance(value, ast.Name)}  # as a whole
+        used |= {value.id for value in values if isinstance(value, ast.Name)}  # the whole object
         assert not used & PERSONAL, f"{name}: {ast.unparse(call)}"

@@ -1,4 +1,4 @@
-"""The unit that we ship: systemd can read it, it shuts the daemon in, and it says what the rest says."""
+"""The shipped systemd unit: systemd accepts it, it confines the daemon, and it matches the other files."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ PROGRAM = "/opt/cc-bridge/bin/cc-bridge"
 
 
 def values(name):
-    """Return what the unit sets a directive to; `#     X=y` is what an administrator may add."""
+    """Return the values of a directive in the unit, including those in comments (`#     X=y`)."""
     return re.findall(rf"^(?:#     )?{name}=(.*)$", UNIT.read_text(), re.MULTILINE)
 
 
@@ -26,7 +26,7 @@ def analyze(*arguments):
 
 @pytest.mark.systemd
 def test_systemd_finds_no_fault_in_it(tmp_path):
-    # With a program that is there, since systemd looks for it.
+    # The program's path is replaced by an existing one, since systemd checks it.
     unit = tmp_path / UNIT.name
     unit.write_text(UNIT.read_text().replace(PROGRAM, sys.executable))
     done = analyze("verify", "--man=no", str(unit))

@@ -1,4 +1,4 @@
-"""`cc-bridge caller`, as an administrator types it: all is shown, and all is gone, to the last byte."""
+"""`cc-bridge caller` as an administrator types it: it shows all data of a caller, and deletes all of it."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def config(folder, tmp_path, database_url, monkeypatch):
-    """Set up each kind of database, in `folder` what is on this machine."""
+    """Return the configuration for each kind of database. Local files are in `folder`."""
     url = database_url if "sqlite" not in database_url else f"sqlite:///{folder / 'calls.sqlite'}"
     for key, value in {
         "STORAGE__URL": url,
@@ -60,7 +60,7 @@ def engine(config):
 
 @pytest.fixture
 def journal(config):
-    """Open the journal as a daemon that runs has it; None without a server."""
+    """Yield an open journal, as a running daemon has it. Without a database server it is None."""
     if not config.storage.on_server:
         yield None
         return
@@ -71,7 +71,7 @@ def journal(config):
 
 @pytest.fixture
 def filled(config, engine, journal, tmp_path):
-    """Let every table, file and waiting row know the caller, by every writing, and somebody else."""
+    """Store records of the caller, in each form of the number, and of another caller, everywhere."""
     keys = config.callers.caller_keys()
     comments = tmp_path / "comments"
     for n, number in enumerate([*WAYS, OTHER], 1):
@@ -165,7 +165,7 @@ def test_the_figures_stay_and_so_does_everybody_else(config, engine, folder):
     before = everything(engine)
     assert run("erase", WAYS[0], "--yes").exit_code == 0
     after = everything(engine)
-    # What a CRM said is no figure, nor is what somebody wrote.
+    # Names from a CRM and texts of follow-ups are deleted; all other rows stay.
     gone = {"customers": 1, "follow_ups": 5}
     assert {name: len(rows) + gone.get(name, 0) for name, rows in after.items()} == {
         name: len(rows) for name, rows in before.items()

@@ -1,4 +1,4 @@
-"""The whole bridge on a database server: it starts without one, says so, loses nothing, and ends in time."""
+"""The whole bridge on a database server: it starts without one, reports it, loses nothing, ends in time."""
 
 import re
 import socket
@@ -32,9 +32,9 @@ from support.records import NUMBER, T, answer, visit
 
 @pytest.fixture
 def config(tmp_path):
-    with socket.socket() as nobody:  # a port that stays closed: no PBX, no server
-        nobody.bind(("127.0.0.1", 0))
-        port = nobody.getsockname()[1]
+    with socket.socket() as closed:  # a port that stays closed: no PBX, no server
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
 
         def config(url=f"postgresql://bridge@127.0.0.1:{port}/calls"):
             return Config(
@@ -50,12 +50,12 @@ def config(tmp_path):
 
 @pytest.fixture
 def start():
-    """Start bridges that are stopped at the end."""
+    """Yield a function that starts a bridge. All bridges stop at the end of the test."""
     bridges = []
 
     def start(config, observed_until=None):
         bridge = Bridge(config, reactor, observed_until)
-        until(lambda: True)  # the reactor runs
+        until(lambda: True)  # starts the reactor
         bridge.startService()
         bridges.append(bridge)
         return bridge
@@ -92,7 +92,7 @@ def test_without_its_server_it_starts_and_records_wait_in_the_journal(config, st
     assert daemon._state_of_earlier_daemon(config()) == (None, [])
     bridge = start(config())
     bridge.pipeline.record([visit(1), ObservationWatermark("pbx", T)])
-    result_of(bridge.pipeline.commit(answer("a")))  # a caller is not kept waiting
+    result_of(bridge.pipeline.commit(answer("a")))  # succeeds without the server, so no caller waits
     status, text = get(bridge, "/readyz")
     assert status == 503
     assert "records have been waiting for the database" in text
@@ -113,7 +113,7 @@ def test_what_waited_is_forwarded_by_the_next_one(config, start, server_url):
     stop(first)
     second = start(config(server_url))
     second.pipeline.record([visit(2)])
-    # Each start tells of the surveys that it loaded.
+    # Each start stores a record for each loaded survey.
     until(lambda: second.pipeline.forwarder.forwarded == 3 + 2 * len(second.surveys.surveys), 60)
     assert sorted(query(server_url, "SELECT uniqueid FROM queue_visits")) == [("1",), ("2",)]
     assert query(server_url, "SELECT attempt_id FROM answers") == [("a",)]
@@ -158,7 +158,7 @@ def test_a_url_that_can_never_work_ends_the_start(config):
 
 @pytest.mark.parametrize("numbers", ["plain", "masked", "hashed"])
 def test_numbers_are_written_and_sent_as_the_configuration_says(config, start, server_url, tmp_path, numbers):
-    """The journal and the server get what may be stored, and so does whoever is told of the records."""
+    """The journal and the server get the number only in the form of `callers.number_storage`."""
     callers = CallersConfig(number_storage=numbers, hash_secret="a secret of the house", country_code="98")
     bridge = start(config(server_url).model_copy(update={"callers": callers}))
     bridge.pipeline.record([visit(1)])
@@ -202,7 +202,7 @@ def test_what_is_too_old_is_deleted_at_night_beside_a_daemon_that_runs(config, s
     bridge.pipeline.record([old, fresh])
     until(lambda: bridge.pipeline.writer.written["queue_visits"] == 2, 60)
     nightly = bridge.jobs.getServiceNamed("retention purge")
-    nightly._polled_at = 0.0  # the hour came meanwhile
+    nightly._polled_at = 0.0  # as if the hour had passed
     result_of(nightly.poll(), 60)
     assert query(url, "SELECT uniqueid FROM queue_visits") == [("2",)]
     assert nightly.prepare() is None
@@ -246,14 +246,14 @@ def test_what_each_version_of_a_survey_asks_is_kept_as_it_was_first(config, star
         first.reconfigure(written(two))
         kept.append(definition_of("pbx", first.surveys.surveys["csat"], 0.0))
         assert warnings() == []
-        first.reconfigure(written(one.replace('"fa"]', '"fa"] # in two languages')))  # not what it asks
+        first.reconfigure(written(one.replace('"fa"]', '"fa"] # in two languages')))  # only a comment
         assert warnings() == []
         first.reconfigure(written(two.replace("version = 2", "version = 1")))
         assert len(warnings()) == 1
         stop(first)
         logs.clear()
         second = start(written(one.replace("version = 1", "version = 2")))
-        until(warnings, 30)  # it learns from the database what was before
+        until(warnings, 30)  # it reads the earlier versions from the database
         assert "survey csat: version 2" in warnings()[0]
         stop(second)
     finally:

@@ -1,4 +1,4 @@
-"""The whole bridge tells receivers what it records, with each kind of storage, and after a crash."""
+"""The whole bridge sends its records to webhook receivers, with each kind of storage, and after a crash."""
 
 import json
 import re
@@ -42,9 +42,9 @@ def receiver():
 
 @pytest.fixture(params=["database", "dead server"])
 def config(request, tmp_path, receiver):
-    with socket.socket() as nobody:  # a port that stays closed: no PBX, no server
-        nobody.bind(("127.0.0.1", 0))
-        port = nobody.getsockname()[1]
+    with socket.socket() as closed:  # a port that stays closed: no PBX, no server
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
         server = request.param == "dead server"
         url = f"postgresql://b@127.0.0.1:{port}/c" if server else f"sqlite:///{tmp_path}/calls.sqlite"
 
@@ -67,7 +67,7 @@ def start():
 
     def start(config):
         bridge = Bridge(config, reactor)
-        until(lambda: True)  # the reactor runs
+        until(lambda: True)  # starts the reactor
         bridge.startService()
         bridges.append(bridge)
         return bridge
@@ -179,12 +179,12 @@ def test_without_webhooks_no_event_waits(config, start):
     assert waiting == (0,)
 
 
-# The receivers of the page webhooks.md
+# The sample receivers of the page webhooks.md
 
 
 @pytest.fixture
 def verify():
-    """Return the check of the page: it returns the event, and raises for one that is not genuine."""
+    """Return the check function of the page webhooks.md. It returns the event; a forged one raises."""
     (source,) = re.findall(r"<!-- receiver -->\n```python\n(.+?)```", PAGE, re.DOTALL)
 
     def verify(headers, body, secret):
@@ -201,7 +201,7 @@ def test_the_check_of_the_page_accepts_genuine_events_alone(verify):
     sent = headers(keys_of(SECRET), "evt_1", now, body)
     assert verify(sent, body, SECRET) == {"id": "evt_1", "name": "سارا"}
     both = headers(keys_of(f"whsec_{'A' * 32} {SECRET}"), "evt_1", now, body)
-    assert verify(both, body, SECRET)  # while secrets change
+    assert verify(both, body, SECRET)  # both are valid while the secret is replaced
     wrong = [
         (sent, body + b" ", SECRET),
         (sent, body, "whsec_" + "A" * 32),
@@ -240,7 +240,7 @@ def free_port():
 
 
 def _post(port, body, sent):
-    """Return the status of a POST; retry for up to 10 seconds until the program listens."""
+    """Return the status of a POST. Retry for up to 10 seconds until the program listens; then it is None."""
     for _ in range(100):
         with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
             try:

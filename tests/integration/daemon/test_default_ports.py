@@ -30,7 +30,7 @@ SECONDS = 30
 
 
 class FastAgi(StreamRequestHandler):
-    """Says one AGI command after the environment, as any FastAGI server."""
+    """A FastAGI server that reads the environment and sends one AGI command."""
 
     def handle(self):
         while self.rfile.readline().strip():
@@ -51,7 +51,7 @@ class Journal(BaseHTTPRequestHandler):
 
 @contextmanager
 def listening(server, port, handler):
-    """Listen on a port, or leave it to whoever already does; yield whether it is ours."""
+    """Listen on a port and yield True. If another program already has the port, yield False."""
     server.allow_reuse_address = True
     try:
         peer = server(("127.0.0.1", port), handler)
@@ -68,7 +68,7 @@ def listening(server, port, handler):
 
 @pytest.fixture
 def neighbours():
-    """Have both neighbours listen; yield by port whether it is ours."""
+    """Run both other servers. Yield, by port, whether the server on it is the test's own."""
     with (
         listening(ThreadingTCPServer, FREEPBX, FastAgi) as agi,
         listening(ThreadingHTTPServer, GATEWAYD, Journal) as http,
@@ -78,7 +78,7 @@ def neighbours():
 
 @pytest.fixture
 def daemon(neighbours, tmp_path):  # noqa: ARG001 - they listen first
-    """Run a daemon that is told no port of its own."""
+    """Run a daemon with its default ports."""
     for port in (AGI, HTTP):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -113,7 +113,7 @@ def daemon(neighbours, tmp_path):  # noqa: ARG001 - they listen first
 
 
 def get(port, path):
-    """Return status and page."""
+    """Return the status and the body of a page."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=SECONDS) as page:
             return page.status, page.read()
@@ -122,7 +122,7 @@ def get(port, path):
 
 
 def agi_command(port, script):
-    """Return the first command of a FastAGI server."""
+    """Return the first command that a FastAGI server sends to a script's caller."""
     environment = {
         "network": "yes",
         "network_script": script,

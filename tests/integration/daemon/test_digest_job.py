@@ -1,4 +1,4 @@
-"""Digests of a daemon and by hand: settings that cannot be meant, when the daemon looks, the commands."""
+"""Digests of a daemon and by command: rejected settings, the times of the daemon's checks, the commands."""
 
 from email import policy
 from email.parser import BytesParser
@@ -88,7 +88,7 @@ def test_a_daemon_that_could_make_no_digest_does_not_begin(url, monkeypatch):
 
 
 class Looking:
-    """A DigestJob whose threads and clock are the test's."""
+    """A `DigestJob` with the test's threads and clock. `looks` holds its checks for due digests."""
 
     def __init__(self, config):
         self.clock = Clock()

@@ -1,4 +1,4 @@
-"""A daemon that has just started: counters of a configured queue at 0; a foreign AGI request is noticed."""
+"""A daemon that has just started: counters of a configured queue at 0; a foreign AGI request is reported."""
 
 import json
 import signal
@@ -21,7 +21,7 @@ PER_QUEUE = [
     for family in BY_NAME.values()
     if family.kind in {"counter", "histogram"} and "queue" in family.labels and "agent" not in family.labels
 ]
-# The values of each bounded label; a new one is to be added here too.
+# The values of each bounded label. A new value must be added here too.
 EXPECTED = {
     "visits": {"outcome": set(Outcome)},
     "ring_attempts": {"outcome": set(RingOutcome)},
@@ -33,7 +33,7 @@ EXPECTED = {
 
 
 class Daemon:
-    """A daemon as a process, with one queue and without a PBX."""
+    """A daemon process with one queue and without a PBX."""
 
     def __init__(self, folder):
         ports = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
@@ -59,7 +59,7 @@ class Daemon:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=5) as page:
                 return page.read().decode()
-        except urllib.error.HTTPError as error:  # /readyz while it is not ready
+        except urllib.error.HTTPError as error:  # the status of /readyz while the daemon is not ready
             return error.read().decode()
 
     def metrics(self):

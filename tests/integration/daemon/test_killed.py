@@ -1,8 +1,8 @@
-"""The daemon as a process, killed again and again while a recorded PBX goes on: what it left must be true.
+"""The daemon as a process that is killed repeatedly while a recorded PBX runs: its stored rows must be true.
 
-The PBX is the demo's; a tracker of our own follows it without a gap. Each row that the daemons wrote is as
-that tracker tells it, or says that something was not seen. The PBX's clock stands still while a daemon
-starts, so that calls outlive it however slow the machine is.
+The PBX is the demo's. A tracker of the test follows it without a gap. Each row of the daemons must equal the
+tracker's record, or state that something was unobserved. The PBX's clock is stopped while a daemon starts, so
+that calls outlive the start on a slow machine too.
 """
 
 import os
@@ -29,12 +29,12 @@ from cc_bridge.records import Call, QueueVisit, Ring, Talk
 from support.reactor_loop import until
 
 KILLS = int(os.environ.get("CC_BRIDGE_KILLS", "6"))
-NEAR = 0.001  # seconds: the same Timestamp, through two roundings
-LATE = 0.5  # seconds: on a busy machine the recorded PBX answers a ping before it tells what is due
+NEAR = 0.001  # seconds: the error of one Timestamp after two roundings
+LATE = 0.5  # seconds: on a busy machine the recorded PBX answers a ping before it sends due events
 
 
 class Clock:
-    """The PBX's own, which `stop` halts."""
+    """The clock of the PBX, which can be stopped."""
 
     def __init__(self):
         self.behind, self.stopped_at = 0.0, None
@@ -48,7 +48,7 @@ class Clock:
     def stop(self):
         self.stopped_at = reactor.seconds()
 
-    def go_on(self):
+    def resume(self):
         if self.stopped_at is not None:
             self.behind += reactor.seconds() - self.stopped_at
             self.stopped_at = None
@@ -59,7 +59,7 @@ class Clock:
 
 
 class Truth:
-    """Follows the PBX's own play; `records` by kind and who it is about."""
+    """The reference: a tracker that follows the PBX without a gap. `records` are by kind and key."""
 
     def __init__(self, pbx):
         self.tracker = Tracker("pbx")
@@ -93,10 +93,10 @@ class Truth:
 
 
 class Pbx(RecordedPbx):
-    """Goes on as soon as somebody connects."""
+    """A recorded PBX whose clock resumes as soon as a daemon connects."""
 
     def buildProtocol(self, addr):
-        self.clock.go_on()
+        self.clock.resume()
         return super().buildProtocol(addr)
 
 
@@ -163,14 +163,17 @@ def seconds(text):
 
 
 def waits_and_talks(pbx, daemon):
-    """Say whether it keeps what goes on at the PBX, a caller in a queue and one with an agent at least."""
+    """Return whether the daemon's open state is saved while one caller waits and another talks."""
     truth = pbx.truth.tracker
     kept = len(daemon.rows("open_state")) if daemon.file.exists() and daemon.has_tables() else 0
     return kept >= 3 and truth.waiting() and truth.talks.in_progress()
 
 
 def killed_again_and_again(pbx, daemon, rng):
-    """Kill it in the middle of what goes on and start the next one; return from when on it saw all."""
+    """Kill the daemon during calls, `KILLS` times, and start the next one each time.
+
+    Return the instant from which the daemons observed the PBX, except for the gaps.
+    """
     daemon.start()
     until(lambda: pbx.sessions and waits_and_talks(pbx, daemon), 60)
     clock = pbx.clock
@@ -217,7 +220,7 @@ def test_whatever_a_daemon_that_is_killed_leaves_is_true(pbx, daemon):
 
 
 def talks_of(daemon, truth, gaps):
-    """Compare the talks; some of them must have outlived a daemon."""
+    """Compare the stored talks with the reference. Some of the talks must have outlived a daemon."""
     outlived = 0
     for row in daemon.rows("talks"):
         answered_at, ended_at = seconds(row["answered_at"]), seconds(row["ended_at"])

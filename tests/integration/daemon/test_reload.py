@@ -1,4 +1,4 @@
-"""A whole daemon whose configuration changes at run time: each option is in force everywhere, or reported."""
+"""A whole daemon whose configuration changes at run time: each option is applied everywhere, or reported."""
 
 import socket
 from fnmatch import fnmatchcase
@@ -35,7 +35,7 @@ def config(tmp_path):
 @pytest.fixture
 def bridge(config):
     bridge = Bridge(config(), reactor)
-    until(lambda: True)  # the reactor runs
+    until(lambda: True)  # starts the reactor
     bridge.startService()
     yield bridge
     result_of(bridge.stopService(), 30)
@@ -110,7 +110,7 @@ def test_all_that_is_taken_over_is_an_option(bridge):
 
 
 def test_a_port_that_is_taken_ends_the_start_before_anything_runs(config):
-    until(lambda: True)  # the reactor runs
+    until(lambda: True)  # starts the reactor
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         bridge = Bridge(config(agi={"port": port}), reactor)

@@ -1,4 +1,4 @@
-"""The day so far, read back from the database: whole, once, and without anybody waiting for it."""
+"""The wallboard's figures of the day, read back from the database: complete, no doubles, not blocking."""
 
 import time
 from dataclasses import replace
@@ -48,7 +48,7 @@ def answer(number, value=5, pbx="main", at=NOON):
 
 
 class Day:
-    """One daemon's reading of the day, with the database at hand."""
+    """The job of one daemon that reads the day's figures back, with its database."""
 
     def __init__(self, url):
         self.url, self.clock = url, Clock()
@@ -57,7 +57,7 @@ class Day:
         self.waits_since = 0.0
         self.reads = 0
         self.engine = open_database(url)
-        self.faults = []  # of the next reads
+        self.faults = []  # raised by the next reads
         config = Config(pbx={"name": "main"})
         here = context(config, clock=self.clock, in_thread=self.in_thread, engine=self.engine)
         self.backfill = TodayBackfillJob(here, self.today, lambda: self.waits_since)
@@ -71,7 +71,7 @@ class Day:
         self.engine.dispose()
 
     def start(self):
-        self.clock.advance(1)  # what was written before is older than this daemon
+        self.clock.advance(1)  # so that all stored rows are older than this daemon's start
         self.backfill.startService()
         self.clock.advance(0)
 
@@ -139,7 +139,7 @@ def test_it_is_read_again_while_an_earlier_daemons_records_wait_in_the_journal(h
     assert (here.reads, here.today.complete) == (1, False)
     here.store(visit(1))
     here.clock.advance(29)
-    here.waits_since = 3.0  # only ours wait
+    here.waits_since = 3.0  # only records of this daemon are still unwritten
     assert here.reads == 1
     here.clock.advance(5)
     assert (here.reads, here.today.complete, here.today.visits("sales").visits) == (2, True, 1)
@@ -183,7 +183,7 @@ def test_what_was_read_of_yesterday_is_not_counted_today(here):
 
 @pytest.fixture
 def start(tmp_path):
-    """Start daemons without a PBX, one after another on the same database."""
+    """Yield a function that starts daemons without a PBX, one after another on the same database."""
     bridges = []
 
     def start():
@@ -197,7 +197,7 @@ def start(tmp_path):
             queues={"sales": {}},
         )
         bridges.append(Bridge(config, reactor))
-        until(lambda: True)  # the reactor runs
+        until(lambda: True)  # starts the reactor
         bridges[-1].startService()
         return bridges[-1]
 

@@ -1,4 +1,4 @@
-"""The demo: a recording told again and again, a PBX and callers made of it, and the command itself."""
+"""The demo: a recording that is played repeatedly, the PBX and callers made from it, and the command."""
 
 import os
 import pty
@@ -51,7 +51,7 @@ MIX = AmiRecording(STREAM)
 def test_the_recording_is_what_the_shipped_manager_user_gets_of_the_recorded_mix():
     user = resource_path("config/asterisk/manager.d/cc_bridge.conf").read_text()
     classes = set(re.search(r"^read = (.*)$", user, re.MULTILINE)[1].split(","))
-    # POSIX extended expressions, in which a dot matches a line break too.
+    # Patterns are POSIX extended expressions, in which a dot also matches a line break.
     filters = [
         re.compile(expression.replace("[[:space:]]", r"\s"), re.DOTALL)
         for expression in re.findall(r"^eventfilter = (.*)$", user, re.MULTILINE)
@@ -67,7 +67,7 @@ def test_the_recording_is_what_the_shipped_manager_user_gets_of_the_recorded_mix
 
 
 def facts(stream):
-    """Return what happened, without ids and instants, and the tracker that read it."""
+    """Return the visits, rings and talks of an AMI stream without ids and instants, and the tracker."""
     tracker, told = Tracker("pbx"), []
     for record in replay(iter([stream]), tracker, MessageCounts()):
         match record:
@@ -172,7 +172,7 @@ def test_the_lists_agree_with_the_events_at_any_moment():
             seen = snapshot(state, check_at)
             waiting = {(visit.uniqueid, visit.queue): visit.entered_at for visit in tracker.waiting()}
             assert {(entry.uniqueid, entry.queue) for entry in seen.waiting} == set(waiting)
-            for entry in seen.waiting:  # Wait is in whole seconds
+            for entry in seen.waiting:  # the header Wait has whole seconds
                 assert 0 <= entry.at - waiting[entry.uniqueid, entry.queue] < 1.0
             assert {talk.caller for talk in tracker.talks.in_progress()} <= seen.channels.keys()
             members = states(tracker)
@@ -203,7 +203,7 @@ def test_everybody_is_free_and_gone_after_a_take():
 
 
 class Manager:
-    """A session with a recorded PBX, by hand."""
+    """A manager session with a recorded PBX, over a transport in memory."""
 
     def __init__(self, pbx):
         self.session = pbx.buildProtocol(None)
@@ -334,14 +334,14 @@ def test_callers_who_waited_rate_lower_and_not_all_make_it_easy():
     firsts, served_at_once = first_ratings(0.0)
     assert statistics.mean(served_at_once) == pytest.approx(4.3, abs=0.15)
     assert firsts["4"] + firsts["5"] > 1200
-    assert 150 < firsts[""] < 350  # silent
-    assert 150 < sum(firsts[key] for key in "06789*") < 350  # wrong keys
+    assert 150 < firsts[""] < 350  # callers who press no key
+    assert 150 < sum(firsts[key] for key in "06789*") < 350  # callers who press a wrong key
     assert statistics.mean(first_ratings(12.0)[1]) == pytest.approx(2.85, abs=0.15)
     assert set(served_at_once) == {1, 2, 3, 4, 5}
 
 
 class Agi:
-    """An endpoint at which a daemon could listen; it keeps the lines that were opened."""
+    """An endpoint in place of a daemon's AGI port. `lines` holds the opened connections."""
 
     def __init__(self):
         self.lines = []
@@ -443,7 +443,7 @@ def test_in_a_take_86_callers_are_asked(callers, agi, clock):
     assert all(transport.disconnecting for _, transport in agi.lines)
 
 
-# -- the table and the screen
+# -- the live table
 
 
 def test_the_table():
@@ -475,7 +475,7 @@ def test_a_terminal_is_drawn_in_place_with_log_lines_above():
     first, second = re.fullmatch(
         r"\x1b\[\?25l(one\nx+\n\n)(.*?)\x1b\[\?25h", out.getvalue(), re.DOTALL
     ).groups()
-    assert len(first) < 500  # a line that wraps could not be found again
+    assert len(first) < 500  # a wrapped line could not be overwritten
     assert second == "\x1b[3F\x1b[Ja warning\ntwo\n\n"
     assert errors.getvalue() == "the last word\n"
 
@@ -493,12 +493,12 @@ def test_a_file_gets_plain_lines_and_the_log_goes_its_own_way():
 # -- the command
 
 
-# A SIGHUP that is switched off, as by nohup, would stay off in the demo; here it is on.
+# An ignored SIGHUP, as by nohup, would stay ignored in the demo; here it is not ignored.
 COMMAND = ["env", "--default-signal=HUP", sys.executable, "-m", "cc_bridge", "demo"]
 
 
 class Demo:
-    """The real command in a process of its own."""
+    """The command `cc-bridge demo` as a process."""
 
     def __init__(self, folder, *arguments, stdout=subprocess.PIPE, **environment):
         self.folder = folder / "tmp"
@@ -515,7 +515,7 @@ class Demo:
         return dict(line.split() for line in lines[1:5])
 
     def end(self, *signals):
-        """Send the signals, wait, and check that the demo ended well and left nothing."""
+        """Send the signals, wait for the demo's end, and check that it ended well and left no files."""
         for number in signals:
             self.process.send_signal(number)
         _, errors = self.process.communicate(timeout=30)
@@ -540,7 +540,7 @@ def demo(tmp_path):
 
 
 def wait_for(condition, seconds=60.0):
-    """Ask again and again, and return the first answer that is true."""
+    """Call `condition` repeatedly and return its first true result."""
     deadline = time.monotonic() + seconds
     while not (answer := condition()):
         assert time.monotonic() < deadline, f"not true within {seconds} s"
@@ -550,7 +550,7 @@ def wait_for(condition, seconds=60.0):
 
 @pytest.mark.prometheus
 def test_the_demo_shows_waiting_talking_and_rating_callers_and_leaves_nothing_behind(demo):
-    # The settings of a real daemon must not matter to it.
+    # Settings of a real daemon must have no effect.
     running = demo(CC_BRIDGE_STORAGE__URL="postgresql://calls@localhost/real", CC_BRIDGE_HTTP__PORT="1")
     shown = running.greeting()
     assert shown["database"].startswith(str(running.folder))
@@ -581,7 +581,7 @@ def test_the_demo_shows_waiting_talking_and_rating_callers_and_leaves_nothing_be
 
 
 def caught(process, number):
-    """Tell whether a process has a handler for a signal."""
+    """Return whether a process has a handler for a signal."""
     with open(f"/proc/{process.pid}/status") as status:  # noqa: PTH123  # proc is no place for paths
         mask = next(int(line.split()[1], 16) for line in status if line.startswith("SigCgt:"))
     return bool(mask & 1 << (number - 1))
@@ -616,13 +616,13 @@ def test_the_demo_ends_when_nobody_reads(demo):
 
 def test_on_a_terminal_the_cursor_comes_back(demo):
     ours, theirs = pty.openpty()
-    running = demo("--seconds", "5", stdout=theirs)  # two tables, on a busy machine too
+    running = demo("--seconds", "5", stdout=theirs)  # long enough for two tables on a busy machine
     os.close(theirs)
     shown = b""
     while select.select([ours], [], [], 30)[0]:
         try:
             shown += os.read(ours, 65536)
-        except OSError:  # Linux says so when the other side is closed
+        except OSError:  # Linux raises it when the other side is closed
             break
     os.close(ours)
     running.end()

@@ -1,4 +1,4 @@
-"""Digests, sent: once each, late rather than never, over a mail server that is real and may be unwilling."""
+"""Sending of digests: once each, late rather than never, through a real mail server that may refuse."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -17,12 +17,12 @@ from support.mail_server import mail_server
 __all__ = ["mail_server"]
 
 HOUR, DAY = 3600.0, 86_400.0
-SOME = 4000  # records, of the last days: who sends does not look at what they are
+SOME = 4000  # records of the last days; sending does not depend on their content
 EVERYBODY = {"sara@example.com": 1, "ali@example.com": 1, "board@example.com": 1}
 
 
 class Daemon:
-    """One that looks at `now`."""
+    """A daemon that checks for due digests at the instant `now`."""
 
     def __init__(self, config, name="one"):
         self.config, self.name, self.now = config, name, MONDAY
@@ -33,7 +33,7 @@ class Daemon:
 
 @pytest.fixture(scope="module")
 def week(tmp_path_factory):
-    """Return a file with a database that is only copied."""
+    """Return the file of a filled database. Tests copy it and never change it."""
     file = tmp_path_factory.mktemp("week") / "calls.sqlite"
     engine = filled(f"sqlite:///{file}", SOME)
     engine.dispose()
@@ -196,7 +196,7 @@ def test_what_was_cut_off_while_it_was_sent_is_told_once_and_not_sent_again(daem
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(DigestDeliveries, "sent", killed)  # the mail is there, the note is not
+        patched.setattr(DigestDeliveries, "sent", killed)  # the mail was sent, but not recorded
         with pytest.raises(Killed):
             daemon.look()
     daemon.now += CLAIM_SECONDS + 1

@@ -1,4 +1,4 @@
-"""A digest's mail and its attachment in a real browser: whole, asking nobody, as wide as there is room."""
+"""A digest's mail and its attachment in a real browser: complete, no requests, and fit for each width."""
 
 from email import policy
 from email.parser import BytesParser
@@ -54,7 +54,7 @@ def test_the_mail_fits_a_desk_and_a_telephone(browser, url, tmp_path, language, 
                 page.value(f"document.querySelectorAll('h1 + div span')[{n}].getBoundingClientRect().left")
                 for n in (0, 1)
             )
-            assert (first > last) == (language == "fa")  # days go as the text goes
+            assert (first > last) == (language == "fa")  # days run in the direction of the text
         assert page.value("getComputedStyle(document.querySelector('h1')).direction") == (
             "rtl" if language == "fa" else "ltr"
         )

@@ -1,4 +1,4 @@
-"""`cc-bridge doctor` and the mail server of digests: a real one on loopback, one fault at a time."""
+"""`cc-bridge doctor` and the mail server of digests: a real server on loopback, one fault at a time."""
 
 import socket
 import subprocess
@@ -13,12 +13,12 @@ from support.mail_server import PASSWORD, USER, mail_server, mail_servers
 
 __all__ = ["mail_server", "mail_servers"]
 
-# aiosmtpd takes only STARTTLS for TLS.
+# aiosmtpd regards only STARTTLS as TLS.
 BY_IMPLICIT_TLS = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
 
 
 def told(there, **changes):
-    """Return the finding; nothing of it may tell the password."""
+    """Return the doctor's finding about the mail server. It must not contain the password."""
     given = {
         "recipients": ["sara@example.com"], "sender": "bridge@example.com", "smtp_host": "localhost",
         "smtp_port": there.port, "tls": there.tls, "tls_ca_file": there.ca_file, "username": USER,
@@ -31,8 +31,8 @@ def told(there, **changes):
     return finding
 
 
-class Nobody:
-    """Where no mail server is."""
+class ClosedPort:
+    """A port without a mail server."""
 
     tls, ca_file = "starttls", None
 
@@ -65,7 +65,7 @@ def test_a_server_of_this_machine_needs_neither(mail_servers):
 
 def test_in_plain_through_a_network(monkeypatch):
     monkeypatch.setattr(mail, "try_out", lambda _server: None)
-    nobody = Nobody(25)
+    nobody = ClosedPort(25)
     finding = told(nobody, smtp_host="mail.example.com", tls="none", username="", password="")
     assert (finding.level, "not encrypted" in finding.seen) == (CheckStatus.WARN, True)
 
@@ -73,19 +73,19 @@ def test_in_plain_through_a_network(monkeypatch):
 def test_nobody_there():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        finding = told(Nobody(taken.getsockname()[1]), smtp_host="127.0.0.1")
+        finding = told(ClosedPort(taken.getsockname()[1]), smtp_host="127.0.0.1")
     assert (finding.level, "refused" in finding.seen) == (CheckStatus.FAIL, True)
     assert "check that the server runs" in finding.advice
 
 
 def test_a_name_that_nobody_knows():
-    assert "correct digest.smtp_host" in told(Nobody(25), smtp_host="mail.invalid").advice
+    assert "correct digest.smtp_host" in told(ClosedPort(25), smtp_host="mail.invalid").advice
 
 
 def test_a_server_that_says_nothing():
-    """As one does that waits for TLS, where we wait for its greeting."""
+    """A server for implicit TLS waits for the client, while the client waits for the server's banner."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        finding = told(Nobody(silent.getsockname()[1]), smtp_host="127.0.0.1", response_timeout_seconds=1)
+        finding = told(ClosedPort(silent.getsockname()[1]), smtp_host="127.0.0.1", response_timeout_seconds=1)
     assert "no reply in time" in finding.seen
     assert "465 for implicit" in finding.advice
 

@@ -1,4 +1,4 @@
-"""`cc-bridge doctor`, one fault at a time, against a PBX of the tests' own; tests/pbx has the real one."""
+"""`cc-bridge doctor` against a fake PBX, one fault at a time; tests/pbx has the real one."""
 
 import json
 import re
@@ -153,7 +153,7 @@ def test_a_certificate(doctor, tmp_path, host):
     tls = {"host": "localhost", "port": port.getHost().port, "tls": True}
     findings = doctor(ami={**tls, "tls_ca_file": str(tmp_path / "ca.pem")})
     result_of(port.stopListening())
-    if host == "localhost":  # well, but then it hangs up on us
+    if host == "localhost":  # TLS succeeds, but then the server hangs up
         assert unwell(findings) == {"ami.answers": CheckStatus.FAIL}
     else:
         assert unwell(findings) == {"ami.tls": CheckStatus.FAIL}
@@ -253,7 +253,7 @@ def test_the_user_that_dials(pbx, doctor, rights, level):
 
 
 def test_a_pbx_that_shows_no_files(pbx, doctor):
-    pbx.settings.clear()  # func_config is not loaded: every value is empty
+    pbx.settings.clear()  # as without func_config: every value is empty
     findings = doctor()
     assert unwell(findings) == {}
     skipped = {each.name for each in findings if each.level is CheckStatus.SKIP}
@@ -331,11 +331,11 @@ def test_on_freepbx_the_advice_is_freepbxs(pbx, doctor):
         ("", {}, CheckStatus.OK),
         ("", {"port": 14575}, CheckStatus.FAIL),
         ("127.0.0.1:14575", {"port": 14575}, CheckStatus.OK),
-        ("10.0.0.9:14573", {}, CheckStatus.FAIL),  # it listens on loopback
+        ("10.0.0.9:14573", {}, CheckStatus.FAIL),  # the daemon listens on loopback
         ("10.0.0.9:14573", {"host": "0.0.0.0"}, CheckStatus.OK),
         ("10.0.0.9:14573", {"host": "10.0.0.8"}, CheckStatus.WARN),
         ("[::1]:14573", {"host": "::1"}, CheckStatus.OK),
-        ("127.0.0.1:4573", {"port": 4573}, CheckStatus.OK),  # as both sides say
+        ("127.0.0.1:4573", {"port": 4573}, CheckStatus.OK),  # both sides have this port
         ("127.0.0.1", {"port": 4573}, CheckStatus.OK),
     ],
 )
@@ -363,7 +363,7 @@ def test_a_context_that_is_missing(pbx, doctor, missing, level):
     assert unwell(doctor()) == {"dialplan.contexts": level}
 
 
-# -- here
+# -- this machine
 
 
 def test_prompts_of_another_survey_and_of_asterisk(doctor, tmp_path):
@@ -634,7 +634,7 @@ def test_the_certificate_of_a_receiver(tmp_path, trusted, level):
     assert told.level is level
 
 
-# -- how it is told
+# -- the printed findings
 
 
 def test_lines_and_the_exit_code():

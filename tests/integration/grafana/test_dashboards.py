@@ -1,4 +1,4 @@
-"""The dashboards as they are committed: complete, in order, and what the code writes. No Grafana is asked."""
+"""The committed dashboards, without a Grafana: complete, consistent, and equal to the code's output."""
 
 import itertools
 import re
@@ -16,7 +16,7 @@ from support.grafana_dashboards import BOARDS, FOLDER, filled, panels, queries
 CHOSEN = {name: ["one", "two.three"] for name in ("job", "pbx", "queue", "agent")}
 VARIABLE = re.compile(r"\$(?:\{(\w+)(?::\w+)?\}|(\w+))")
 EACH_BOARD = pytest.mark.parametrize("name", BOARDS)
-# Values that cannot be compared without knowing of how many calls or answers they are.
+# Figures that must be shown with n, their number of calls or answers.
 SCORES = {"CSAT", "NPS", "CES", "Mean satisfaction", "Response rate", "Answered in time", "Abandoned"}
 
 
@@ -25,7 +25,7 @@ def variables(board):
 
 
 def used(text):
-    """Return the variables that a text names, Grafana's own left out."""
+    """Return the names of the variables in a text, except Grafana's own."""
     names = {one or other for one, other in VARIABLE.findall(text)}
     return {name for name in names if not name.startswith("__")}
 
@@ -43,7 +43,7 @@ def test_there_are_five_of_them():
     assert len({board["uid"] for board in BOARDS.values()}) == 5
     assert len({board["title"] for board in BOARDS.values()}) == 5
     for board in BOARDS.values():
-        assert "id" not in board  # Grafana's own, which provisioning would fight about
+        assert "id" not in board  # Grafana's own id, which conflicts with provisioning
         assert len(board["uid"]) <= 40
         assert board["description"]
 
@@ -80,7 +80,7 @@ def test_panels_fill_the_grid_without_overlap(name):
         for x, y in itertools.product(
             range(place["x"], place["x"] + place["w"]), range(place["y"], place["y"] + place["h"])
         ):
-            assert (x, y) not in taken, f"{part['title']} lies on {taken.get((x, y))}"
+            assert (x, y) not in taken, f"{part['title']} overlaps {taken.get((x, y))}"
             taken[x, y] = part["title"]
     lowest = max(y for _, y in taken)
     assert len(taken) == 24 * (lowest + 1)
@@ -133,7 +133,7 @@ def test_refs_are_unique_and_columns_are_those_of_the_queries(name):
         *_, organize = panel["transformations"]
         renamed = organize["options"]["renameByName"]
         columns = {column for column in renamed if column.startswith("Value")}
-        # A single query's value has no letter.
+        # With a single query, the value's column has no letter.
         assert columns == ({f"Value #{ref}" for ref in refs} if len(refs) > 1 else {"Value"})
         overridden = {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]}
         assert overridden == {renamed[column] for column in columns}
@@ -144,7 +144,7 @@ def test_a_score_stands_beside_its_n():
     for board in BOARDS:
         for panel in panels(board):
             title = panel["title"].partition(",")[0].partition(" by ")[0]
-            if title not in SCORES or panel["type"] == "timeseries":  # whose n is a panel of its own
+            if title not in SCORES or panel["type"] == "timeseries":  # n is in a separate panel
                 continue
             found.add(title)
             shown = {target.get("legendFormat") for target in panel["targets"]}
@@ -176,7 +176,7 @@ def test_no_metric_names_a_person():
     for query in queries("expr"):
         assert not re.search(r"cc_bridge_agent_|agent=", query.text)
     assert {query.panel["type"] for query in queries("rawSql")} >= {"stat", "table", "timeseries", "heatmap"}
-    for query in queries("rawSql"):  # a reader may be granted the views alone
+    for query in queries("rawSql"):  # a reader may have access to the views only
         assert set(re.findall(r"\bFROM (\w+)", query.text)) - {"hour"} <= {
             "v_agent_day", "v_ratings", "v_calls_by_hour",
         }  # fmt: skip
@@ -192,7 +192,7 @@ def test_provisioning_leads_to_them():
     sources = yaml.safe_load(found.read_text())["datasources"]
     wanted = {v["query"] for board in BOARDS for v in variables(board).values() if v["type"] == "datasource"}
     assert {source["type"] for source in sources} == wanted
-    for source in sources:  # which Grafana opens on the machine that it runs on
+    for source in sources:  # Grafana resolves them on its own machine
         assert re.match(r"(http://)?127\.0\.0\.1:\d+$", source["url"])
         assert not source["editable"]
         secrets = source.get("secureJsonData", {}).values()

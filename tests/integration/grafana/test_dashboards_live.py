@@ -1,11 +1,11 @@
-"""Every query of every dashboard, answered by a real Prometheus and a real PostgreSQL about recorded callers.
+"""Every query of every dashboard, answered by a real Prometheus and a real PostgreSQL.
 
 grafana_traffic.py makes the traffic: three daemons, their callers, a webhook receiver that never answers. The
-rules are the shipped ones, only evaluated more often. What the demo does not do by itself: webhooks fail, NPS
-and CES are asked, and the database is a server. Where answers stay below the minimum, as for a single queue,
-the query must say so, and give a number as soon as a lower minimum is put into it.
+rules are the shipped ones, evaluated more often. Beyond the demo, webhooks fail, NPS and CES are asked, and
+the database is a server. With too few answers, as for a single queue, a query must return no score, and a
+score once a lower minimum is put into the query.
 
-No Grafana takes part: that a panel looks as meant is not seen here.
+No Grafana runs, so the look of a panel is not tested here.
 """
 
 import json
@@ -36,12 +36,12 @@ DEADLINE = 300.0  # seconds from the start of the traffic; the last answers come
 PAGE = (ROOT / "config" / "grafana" / "README.md").read_text()
 GRANTS = re.search(r"```sql\n(CREATE ROLE cc_bridge_reader.*?)```", PAGE, re.DOTALL)[1].split(";\n")[:-1]
 MINIMUM = f">= {scores.MINIMUM - 0.5}"
-AT_LEAST = {"job": 1, "pbx": 3, "queue": 4, "agent": 18}  # that a variable must offer before panels are asked
-MAY_BE_NULL = re.compile(r"csat|csat_mean|\d\d")  # too few answers, and hours without a call
+AT_LEAST = {"job": 1, "pbx": 3, "queue": 4, "agent": 18}  # values of each variable before panels are queried
+MAY_BE_NULL = re.compile(r"csat|csat_mean|\d\d")  # scores of too few answers, and hours without a call
 
 
 class Live:
-    """Prometheus, PostgreSQL and what the variables of the dashboards have to choose from."""
+    """A running Prometheus and PostgreSQL. `chosen` holds the selected values of dashboard variables."""
 
     def __init__(self, port, url):
         self._address = f"http://127.0.0.1:{port}"
@@ -54,19 +54,19 @@ class Live:
             return json.load(answer)["data"]
 
     def rows(self, sql):
-        """Return the rows of a query, each with the names of its columns."""
+        """Return the rows of an SQL query as mappings by column name."""
         with self._engine.connect() as connection:
             return connection.exec_driver_sql(sql).mappings().all()
 
     def until(self, look):
-        """Return what `look` finds, as soon as it finds anything."""
+        """Call `look` until its result is true, and return this result."""
         while not (found := look()):
             assert time.monotonic() < self._end, "no data"
             time.sleep(0.1)
         return found
 
     def series(self, query):
-        """Return labels and values of each series, as Grafana asks for a panel."""
+        """Return the labels and values of each series of a panel's query, asked in the way of Grafana."""
         now = time.time()
         if query.target.get("instant"):
             got = self.asked("/api/v1/query", query=self.filled(query.text), time=now)
@@ -79,7 +79,7 @@ class Live:
         return filled(text, self.chosen)
 
     def number(self, expr, at):
-        """Return the only value of a query at an instant."""
+        """Return the single value of a PromQL expression at an instant."""
         [each] = self.asked("/api/v1/query", query=self.filled(expr), time=at)["result"]
         return float(each["value"][1])
 
@@ -95,7 +95,7 @@ def free_port():
 
 
 def configuration(folder, addresses):
-    """Write prometheus.yml and the shipped rules, evaluated every second."""
+    """Write prometheus.yml and the shipped rules, with an evaluation every second."""
     rules = []
     for path in (FOLDER.parent / "prometheus").glob("*_rules.yml"):
         rules.append(folder / path.name)
@@ -141,7 +141,7 @@ def live(postgres, tmp_path_factory):
             try:
                 found = Live(port, url)
                 found.until(lambda: prometheus.poll() is None and is_ready(f"http://127.0.0.1:{port}"))
-                # Once a daemon has reached the server and made the tables:
+                # Once a daemon has created the tables on the server:
                 there = "SELECT 1 FROM pg_views WHERE viewname = 'v_ratings'"
                 found.until(lambda: postgres.run(there, url=url))
                 postgres.run(*GRANTS, url=url)
@@ -153,7 +153,7 @@ def live(postgres, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def seen(live):
-    """Fill the variables as Grafana does, each by its own query, with everything chosen."""
+    """Fill each variable by its own query, as Grafana does, and select all values. Return the `Live`."""
     for board in BOARDS.values():
         for variable in board["templating"]["list"]:
             if variable["type"] == "query":
@@ -168,7 +168,7 @@ def seen(live):
 
 
 def choice(live, asked):
-    """Return what there is to choose from."""
+    """Return the values of a variable's query."""
     if found := re.fullmatch(r"label_values\((.+), (\w+)\)", asked):
         return live.asked(f"/api/v1/label/{found[2]}/values", **{"match[]": live.filled(found[1])})
     return [value for row in live.rows(live.filled(asked)) for value in row.values()]
@@ -207,12 +207,15 @@ def test_the_database_has_something_to_show(seen, query):
 
 
 def complete(row):
-    """Tell whether nothing is missing but what may be."""
+    """Return whether every column has a value, except those that may be null."""
     return all(value is not None or MAY_BE_NULL.fullmatch(name) for name, value in row.items())
 
 
 def enough(seen, asked):
-    """Return a moment with enough answers, of which all has come: a scrape is dated by its begin."""
+    """Return an instant 5 s ago at which the query had enough answers, else None.
+
+    The instant of a scrape is its start, so all samples of 5 s ago have arrived.
+    """
     then = time.time() - 5
     found = seen.asked("/api/v1/query", query=seen.filled(too_few(asked.n, asked.n)), time=then)["result"]
     return then if any(float(each["value"][1]) >= scores.MINIMUM for each in found) else None

@@ -1,4 +1,4 @@
-"""History from queue_log through the real command: once is enough, and what we saw ourselves stays."""
+"""Import of queue_log history by the real command: a second import adds nothing, and observed calls stay."""
 
 import gzip
 import re
@@ -65,7 +65,7 @@ def store(url, records):
 
 
 def test_a_server_gets_the_same_rows_and_again_no_more(server_url, tmp_path):
-    """From the same log as an SQLite file, compared by all that they hold."""
+    """A server and an SQLite file get equal rows from the same log. A second import changes nothing."""
 
     def rows(url):
         engine = open_database(url)
@@ -159,7 +159,7 @@ def test_a_row_of_ours_with_the_same_key_replaces_an_imported_one(database):
 
 
 def halves(tmp_path, at):
-    """Return a log in two files, as after a rotation."""
+    """Write a log as two files, split before line `at`, as after a rotation. Return the older file first."""
     lines = MIX.read_bytes().splitlines(keepends=True)
     older, newer = tmp_path / "queue_log.2.gz", tmp_path / "queue_log.1"
     older.write_bytes(gzip.compress(b"".join(lines[:at])))
@@ -187,7 +187,7 @@ def test_the_name_of_the_pbx_can_be_given(database):
     log = RECORDINGS / "22" / "abandoned.queue_log"
     run("import-queue-log", log, "--pbx", "branch")
     assert database("SELECT pbx FROM queue_visits") == [("branch",)]
-    # Its rows are no rows of the configured one.
+    # Rows of this PBX do not belong to the configured one.
     assert run("reconcile", "--database", "--queue-log", log).exit_code == 1
 
 

@@ -1,7 +1,8 @@
 """The demo's PBX with its callers, as a process that a test can kill: `pbx.py AMI AGI SECONDS`.
 
-AMI is the port where it listens, AGI the daemon's, SECONDS how far its clock is ahead. On a line of its
-standard input it logs all agents out as soon as somebody waits, and plays no more: who waits then waits on.
+AMI is the port on which it listens, AGI the daemon's AGI port, and SECONDS the advance of its clock. After a
+line on its standard input it waits for a waiting caller, then stops the recording and logs all agents out.
+The caller then waits without end.
 """
 
 import random
@@ -25,7 +26,7 @@ USER = "demo"
 
 
 class Ahead:
-    """A clock that is so many seconds ahead of the reactor's."""
+    """A clock that is `seconds` ahead of the reactor's clock."""
 
     def __init__(self, seconds):
         self._by = seconds

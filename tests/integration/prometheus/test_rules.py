@@ -1,4 +1,4 @@
-"""Rules, alerts, samples and catalogue: they fit each other, and promtool and amtool find nothing wrong."""
+"""Alerting and recording rules, samples and KPI catalogue: they match; promtool and amtool accept them."""
 
 import json
 import re
@@ -28,14 +28,14 @@ RECORDS = [rule for group in GROUPS for rule in group["rules"] if "record" in ru
 ALERTS = {rule["alert"]: rule for group in GROUPS for rule in group["rules"] if "alert" in rule}
 EXPRESSIONS = [rule["expr"] for group in GROUPS for rule in group["rules"]]
 RUNBOOK = (FOLDER / "README.md").read_text().split("\n## Runbook\n")[1]
-# GitHub's anchor of such a heading is the alert's name in lower case.
+# GitHub's anchor of an alert's heading is the alert's name in lower case.
 SECTIONS = dict(re.findall(r"^### (\w+)\n(.*?)(?=\n### |\Z)", RUNBOOK, re.MULTILINE | re.DOTALL))
 _PART = re.compile(r"_(bucket|sum|count)$")
 KNOWN = {family.exposed_name for family in BY_NAME.values()}
 
 
 def expressions(part):
-    """Yield every query in a dashboard."""
+    """Yield every query in a part of a dashboard."""
     if isinstance(part, dict):
         yield from (part[key] for key in ("expr", "query", "definition") if isinstance(part.get(key), str))
         part = list(part.values())
@@ -48,12 +48,12 @@ QUERIES = [query for path in BOARDS for query in expressions(json.loads(path.rea
 
 
 def tool(name, *arguments):
-    """Run a program of Prometheus on our files; return what it says if it finds fault."""
+    """Run a program of Prometheus on our files. Return its output if it fails, else an empty text."""
     done = subprocess.run([name, *map(str, arguments)], capture_output=True, text=True, check=False)
     return done.stdout + done.stderr if done.returncode else ""
 
 
-# -- what the programs say
+# -- promtool and amtool
 
 
 @pytest.mark.prometheus
@@ -84,7 +84,7 @@ def test_every_metric_in_rules_alerts_and_panels_exists():
 
 
 def exported_values():
-    """Return the values of each label by metric, on a page where everything has happened."""
+    """Return the values of each label, by metric and label, on a page where every event has happened."""
     values = {}
     for family in text_string_to_metric_families(everything().page("")[0].decode()):
         for sample in family.samples:
@@ -94,15 +94,15 @@ def exported_values():
 
 
 def matched(text):
-    """Yield metric, label and value for each value that a selector of ours asks for by name."""
+    """Yield metric, label and value for each label value that a selector in the text names."""
     for metric, selector in re.findall(r"(?<![:\w])(cc_bridge_\w+)\{([^}]*)\}", text):
         for label, value in re.findall(r'(\w+)\s*(?:=~|!=|!~|=)\s*"([^"]*)"', selector):
             yield from ((_PART.sub("", metric), label, each) for each in value.split("|"))
 
 
 def test_every_label_and_value_that_is_asked_for_is_exported():
-    given = {"job", "instance", "pbx"}  # by Prometheus, and by every metric
-    configured = {"queue", "owner", "endpoint", "table", "digest"}  # their values differ from site to site
+    given = {"job", "instance", "pbx"}  # set by Prometheus or present in every metric
+    configured = {"queue", "owner", "endpoint", "table", "digest"}  # their values differ between sites
     exported = exported_values()
     series = [
         text for path in CASES.glob("*.yml") for text in re.findall(r"series: '(.*)'", path.read_text())
@@ -174,7 +174,7 @@ def test_an_alert_says_how_bad_it_is_what_it_means_and_where_help_is(name):
     rule = ALERTS[name]
     assert rule["labels"]["severity"] in {"critical", "warning", "info"}
     assert {"summary", "description", "runbook_url"} == set(rule["annotations"])
-    # runbook_test.yml has both forms of it as Prometheus fills them in.
+    # runbook_test.yml tests both forms of the URL as Prometheus fills them in.
     assert rule["annotations"]["runbook_url"] == (
         "{{ with $externalLabels.cc_bridge_runbook }}{{ . }}{{ else }}config/prometheus/README.md{{ end }}"
         f"#{name.lower()}"
@@ -201,7 +201,7 @@ def test_every_alert_is_seen_to_fire_and_not_to_fire():
     assert ends == set(ALERTS)
 
 
-# -- records
+# -- recording rules
 
 
 def test_every_window_says_the_same():

@@ -1,7 +1,7 @@
-"""The daemon, a database server, Prometheus and Alertmanager, all real, and faults made one after the other.
+"""The daemon, a database server, Prometheus and Alertmanager, all real, and one fault after another.
 
-The shipped configurations and rules run as they are but for time: `hurried` shows the copies that are made of
-them. Only the PBX is the demo's, since a recording can be stopped.
+The shipped configurations and rules run as they are except for times, which `hurried` shortens in copies.
+Only the PBX is the demo's, since a recording can be stopped.
 """
 
 import json
@@ -23,13 +23,13 @@ from support.paths import ROOT
 
 FOLDER = ROOT / "config" / "prometheus"
 EXCHANGE = ROOT / "tests" / "integration" / "prometheus" / "pbx.py"
-DEADLINE = 60.0  # seconds for one condition; most take three
+DEADLINE = 60.0  # seconds for one condition; most need three
 
 pytestmark = [pytest.mark.prometheus, pytest.mark.postgres]
 
 
 def hurried(rules):
-    """Return the rules for a test that has two minutes instead of half an hour.
+    """Return the rules with shorter times, for a test of two minutes in place of half an hour.
 
     Groups run each second, an alert waits for one, looks back 15 s where it looks back 15 minutes (for
     restarts, which take a while, 40 s), and takes 20 s for a long time where it takes five minutes. Of
@@ -55,7 +55,7 @@ def free_port():
 
 
 def wait_for(condition, what, seconds=DEADLINE):
-    """Return the first answer that is true."""
+    """Call `condition` until its result is true, and return this result. `what` names it in the failure."""
     deadline = time.monotonic() + seconds
     while not (answer := condition()):
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
@@ -64,7 +64,7 @@ def wait_for(condition, what, seconds=DEADLINE):
 
 
 def fetch(url):
-    """Return what a page says, None while nobody answers."""
+    """Return the body of a page, or None if the request fails."""
     try:
         with urllib.request.urlopen(url, timeout=10) as answer:
             return answer.read().decode()
@@ -73,7 +73,7 @@ def fetch(url):
 
 
 class Site:
-    """All processes, each started and stopped by itself."""
+    """All processes of the site. Each can be started and stopped alone."""
 
     def __init__(self, folder, server):
         self.folder = folder
@@ -169,16 +169,16 @@ class Site:
         wait_for(lambda: fetch(f"http://127.0.0.1:{self.prometheus}/-/ready"), "Prometheus")
         wait_for(lambda: fetch(f"http://127.0.0.1:{self.alertmanager}/-/ready"), "Alertmanager")
 
-    # -- what they say
+    # -- answers of the processes
 
     def query(self, expression):
-        """Return labels, value and instant of each series."""
+        """Return the labels and the value of each series of a PromQL expression."""
         query = urllib.parse.urlencode({"query": expression})
         answer = json.loads(fetch(f"http://127.0.0.1:{self.prometheus}/api/v1/query?{query}"))
         return [(each["metric"], float(each["value"][1])) for each in answer["data"]["result"]]
 
     def alerts(self):
-        """Return what Alertmanager has, by name."""
+        """Return the active alerts of Alertmanager by name."""
         found = json.loads(fetch(f"http://127.0.0.1:{self.alertmanager}/api/v2/alerts?active=true") or "[]")
         return {alert["labels"]["alertname"]: alert for alert in found}
 
@@ -195,7 +195,7 @@ class Site:
             wait_for(lambda name=name: name not in self.alerts(), f"{name} is over")
 
     def counts_in_sql(self):
-        """Return what is stored of each queue's visits, and of all."""
+        """Return the counts of stored visits by queue. The key None has the counts of all queues."""
         engine = create_engine(self.url)
         with engine.connect() as connection:
             rows = connection.execute(text("SELECT queue, outcome, wait_seconds FROM queue_visits")).all()
@@ -299,12 +299,12 @@ def the_service_level_is_that_of_sql(site):
 
 
 def no_counter_was_set_back(site):
-    """Twice another Asterisk has answered since the daemon's last start."""
+    """Assert that no counter was reset since the daemon's start, although the PBX was replaced twice."""
     [(_, started)] = site.query("process_start_time_seconds{job='cc_bridge'}")
     names = [family.exposed_name for family in BY_NAME.values() if family.kind == "counter"]
     names += [f"{family.exposed_name}_{part}" for family in BY_NAME.values() if family.kind == "histogram"
               for part in ("bucket", "count", "sum")]  # fmt: skip
-    # Linux tells when it booted in whole seconds, so a start may be dated into the process before.
+    # Linux reports its boot time in whole seconds, so the start may seem to be before the predecessor's end.
     seconds = int(time.time() - started) - 2
     resets = {name: site.query(f"max(resets({name}[{seconds}s]))") for name in names}
     found = {name: value for name, answer in resets.items() for _, value in answer}

@@ -1,4 +1,4 @@
-"""Reports of generated weeks: each figure against a count of the test's own, and what is called out."""
+"""Reports of generated weeks: each figure against a count of the test, and the findings."""
 
 import csv
 import json
@@ -96,7 +96,7 @@ def engine(every, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def inside(every):
-    """Return the records of the span by kind."""
+    """Return the records of the report's span by kind."""
     begins = {
         QueueVisit: "entered_at", Talk: "answered_at", Ring: "started_at", SurveyDecision: "decided_at",
         SurveyAttempt: "started_at", Answer: "answered_at", Call: "started_at", NotRoutedCall: "ended_at",
@@ -377,7 +377,7 @@ def test_hours_claimed_staffed_answered(engine, inside, every, by):
 
 @pytest.mark.parametrize("zone", ["Asia/Tehran", "Asia/Kathmandu", "Australia/Lord_Howe"])
 def test_presence_is_of_local_hours_that_begin_at_half_past(database_url, zone):
-    """Clocks of Lord Howe go back by half an hour in the span."""
+    """The clocks of Lord Howe are set back by half an hour within the span."""
     zone = ZoneInfo(zone)
     first, last = date(2026, 4, 3), date(2026, 4, 6)
     ask = ReportQuery(first, last, days=Days(zone))
@@ -402,7 +402,7 @@ def test_presence_is_of_local_hours_that_begin_at_half_past(database_url, zone):
         for each in SqlSource(connection, ask).presence():
             found[each.weekday, each.hour] += each.seconds
     other.dispose()
-    assert found == pytest.approx(expected, abs=0.01)  # SQLite has no better clock
+    assert found == pytest.approx(expected, abs=0.01)  # SQLite's computation with instants is less exact
 
 
 def test_answers_count_without_their_call_or_attempt(database_url):
@@ -455,7 +455,7 @@ def test_answers_count_without_their_call_or_attempt(database_url):
     assert asked == {"complete": 1, "started": 2, "answered": 2}
 
 
-# -- what is called out
+# -- findings
 
 
 def test_causes_call_out_what_was_planted_and_nothing_else(engine):
@@ -567,7 +567,7 @@ def test_names_of_queues_are_text_in_html(engine):
 
 
 def flat(words, *path):
-    """Return all texts by their path in the file."""
+    """Return all texts of nested tables by their path of keys."""
     return {
         place: text
         for name, of in words.items()
@@ -621,7 +621,7 @@ def test_persian_dates_and_digits():
 
 
 def test_a_midnight_that_clocks_skip_begins_with_the_jump():
-    days = Days(ZoneInfo("Asia/Tehran"))  # until 2022 clocks went forward at midnight
+    days = Days(ZoneInfo("Asia/Tehran"))  # until 2022 clocks were put forward at midnight
     assert days.began(date(2022, 3, 22)) == datetime(2022, 3, 21, 20, 30, tzinfo=ZoneInfo("UTC")).timestamp()
     changes = days.offsets(days.began(date(2022, 3, 1)), days.began(date(2022, 4, 1)))
     assert [(each.before, each.seconds) for each in changes] == [

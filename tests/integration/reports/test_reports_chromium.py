@@ -17,7 +17,7 @@ __all__ = ["browser"]
 pytestmark = pytest.mark.chromium
 
 
-# What does not fit: words of a chart that leave it, and texts that leave their box (wide tables scroll).
+# Finds texts that do not fit: outside their chart, or outside their box (wide tables scroll).
 OVERFLOWING = """
 (() => {
   const wrong = [];

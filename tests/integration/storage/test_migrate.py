@@ -1,4 +1,4 @@
-"""The migrations lead to exactly the schema of the code, and never touch a database that is not ours."""
+"""The migrations lead to exactly the schema of the code, and never touch a foreign database."""
 
 import re
 import shutil
@@ -84,7 +84,7 @@ def test_an_empty_database_becomes_current(url, engine):
     assert current(url) is None
     upgrade(url)
     assert current(url) == HEAD
-    upgrade(url)  # again: nothing to do
+    upgrade(url)  # a second upgrade does nothing
     assert tables(engine) == {VERSION_TABLE, *metadata.tables}
 
 
@@ -129,7 +129,7 @@ def test_alembic_is_imported_for_an_older_database_alone(url, engine):
 
 
 def run_script(engine, script):
-    """Run SQL as an administrator does."""
+    """Run an SQL script in the way of an administrator."""
     raw = engine.raw_connection()
     try:
         if engine.dialect.name == "sqlite":
@@ -165,7 +165,7 @@ SELECT table_name, column_name, collation_name FROM information_schema.columns
 
 
 def catalog(engine):
-    """Return all that a database says of its schema, whatever the order of columns."""
+    """Return the whole schema as the database describes it, without the order of columns."""
     found = {}
     with engine.connect() as connection:
         inspector = inspect(connection)
@@ -182,7 +182,7 @@ def catalog(engine):
 
 
 def test_the_script_builds_what_the_code_creates(engine_anywhere):
-    """With types, keys, indexes, comments, triggers and MariaDB's collation."""
+    """The schemas have equal types, keys, indexes, comments, triggers and collation (MariaDB)."""
     url = engine_anywhere.url
     open_database(url).dispose()
     created = catalog(engine_anywhere)
@@ -210,7 +210,7 @@ def drop_all(engine):
 
 
 def test_migrations_stand_on_nothing_that_changes():
-    """They import neither the schema of the code nor its views and roll-ups."""
+    """Migrations import neither the schema of the code nor its views and rollups."""
     allowed = {"cc_bridge.storage.schema.column_types", "cc_bridge.storage.migrations.frozen"}
     for file in (migrate._SCRIPTS / "versions").glob("*.py"):
         imported = set(re.findall(r"^(?:from|import) (cc_bridge\S*)", file.read_text(), flags=re.MULTILINE))
@@ -267,7 +267,7 @@ def test_old_answers_rate_whom_their_attempt_rated(engine_anywhere):
     columns = "pbx, attempt_id, queue, agent, interface, value, label, recording"
     whom = f"SELECT {columns} FROM answers ORDER BY pbx, attempt_id"
     rated = [
-        ("other", "a1", "", "", "", 5, "", ""),  # its attempt was never stored
+        ("other", "a1", "", "", "", 5, "", ""),  # an answer whose attempt was never stored
         ("pbx", "a1", "sales", "Zahra", "SIP/1", 5, "", ""),
         ("pbx", "a2", "پشتیبانی", "مریم", "SIP/1", 5, "", ""),
     ]
@@ -289,7 +289,7 @@ def test_old_answers_rate_whom_their_attempt_rated(engine_anywhere):
 
 def differences(engine):
     with engine.connect() as connection:
-        # The views' own indexes are not the tables'.
+        # Indexes of the views are not compared with those of the tables.
         opts = {
             "version_table": VERSION_TABLE,
             "compare_type": True,
@@ -322,7 +322,7 @@ def test_an_empty_database_of_each_kind_gets_the_tables_of_the_code(database_url
 
 
 def view_definitions(engine):
-    """Return the views by name, as the database keeps them."""
+    """Return the definitions of the views by name, as the database stores them."""
     with engine.connect() as connection:
         inspector = inspect(connection)
         return {name: inspector.get_view_definition(name) for name in inspector.get_view_names()}
@@ -378,7 +378,7 @@ def test_the_tables_of_mariadb_tell_keys_apart_that_differ_in_blanks_at_their_en
     paused("Ali ")
     assert run("SELECT count(*) FROM agent_intervals WHERE agent = 'Ali '").scalar_one() == 1
     with engine.begin() as connection:
-        command.downgrade(configuration(connection), "0006")  # which keeps both
+        command.downgrade(configuration(connection), "0006")  # schema 0006 keeps both
     assert run("SELECT count(*) FROM agent_intervals").scalar_one() == 2
     upgrade(url)
     assert run("SELECT count(*) FROM agent_intervals").scalar_one() == 2
@@ -387,7 +387,7 @@ def test_the_tables_of_mariadb_tell_keys_apart_that_differ_in_blanks_at_their_en
 
 
 def samples(engine):
-    """Put a row into each table that is there; return all rows by table, as they are stored."""
+    """Insert a row into each existing table. Return the stored rows by table name."""
     found = MetaData()
     found.reflect(engine, only=lambda name, _: name != VERSION_TABLE)
     some = {str: "پ1", float: 1.5, Decimal: 1.5, int: 1, bool: True, date: date(2026, 11, 22),
@@ -430,7 +430,7 @@ def test_rows_of_every_earlier_version_survive_the_way_up_and_back(engine_anywhe
         now = stored(engine, Table(new, MetaData(), autoload_with=engine))
         assert [{key: row[columns.get(key, key)] for key in rows[0]} for row in now] == rows
     with engine.connect() as connection:
-        answered = "SELECT queue, agent, interface FROM answers"  # of an attempt that has them
+        answered = "SELECT queue, agent, interface FROM answers"  # filled from the answer's attempt
         assert connection.exec_driver_sql(answered).all() == [("پ1", "پ1", "پ1")]
     with engine.begin() as connection:
         command.downgrade(configuration(connection), version)
@@ -494,7 +494,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(url, file, engine, tmp_pat
 
 
 def test_an_empty_database_gets_all_tables_or_none(url, engine, monkeypatch):
-    # Looked at, then looked at again, then written: which the version's column refuses.
+    # `newest` is called twice. The second value, None, is written and refused by the version's column.
     monkeypatch.setattr(migrate, "newest", iter([HEAD, None]).__next__)
     with pytest.raises(StorageError, match="NOT NULL"):
         upgrade(url)
@@ -502,7 +502,7 @@ def test_an_empty_database_gets_all_tables_or_none(url, engine, monkeypatch):
 
 
 def test_tables_of_an_attempt_that_broke_off_are_kept(url, engine):
-    """MariaDB commits each table by itself."""
+    """MariaDB commits each table separately, so an interrupted creation leaves some tables."""
     with engine.begin() as connection:
         migrate._version_table.create(connection)
         next(iter(metadata.tables.values())).create(connection)

@@ -1,7 +1,7 @@
-"""Databases and journals of schema 0012 become those of today, with every row, figure and privilege.
+"""Databases and journals of schema 0012 are upgraded to the current schema with all data and privileges.
 
-The fixtures were written by that version of cc_bridge: an SQLite database of four days with its reports as
-JSON, and a journal with rows that a server does not have yet.
+Version 0012 of cc_bridge wrote the fixtures: an SQLite database of four days with its reports as JSON, and a
+journal with rows that have not reached a server.
 """
 
 import gzip
@@ -31,7 +31,7 @@ from support.paths import FIXTURES
 from support.records import FakeReactor, Fired
 
 OLD = FIXTURES / "storage"
-T = 1_795_309_819.25  # of the fixtures
+T = 1_795_309_819.25  # the instant of the fixtures
 LIMIT = 64 * 1024**2
 RENAMED = {
     "funnel": ("survey_decisions", {"at": "decided_at"}),
@@ -48,7 +48,7 @@ RENAMED = {
         {"n": "id", "receiver": "endpoint", "at": "created_at", "next_at": "next_attempt_at"},
     ),
 }
-RENAMED_COLUMNS = {"agents_there": "agents_present"}  # of reports
+RENAMED_COLUMNS = {"agents_there": "agents_present"}  # columns of reports
 
 
 def unpacked(name):
@@ -62,7 +62,7 @@ def old_file(file, name):
 
 
 def rows(engine):
-    """Return all rows by table, those of roll-ups left out, as values and not as objects of a driver."""
+    """Return all rows as plain values by table name, without the tables of rollups."""
     found = MetaData()
     found.reflect(engine, only=lambda name, _: name != VERSION_TABLE)
     with engine.connect() as connection:
@@ -81,7 +81,7 @@ def sorted_row(row):
 
 
 def renamed(before):
-    """Return rows of 0012 as they have to be in 0013."""
+    """Return rows of schema 0012 with the names of schema 0013."""
     after = {}
     for name, found in before.items():
         table, columns = RENAMED.get(name, (name, {}))
@@ -93,7 +93,7 @@ def renamed(before):
 
 @pytest.fixture
 def old(database_url, tmp_path):
-    """Yield the engine of a database of 0012 with the rows of the fixture."""
+    """Yield the engine of a database of schema 0012 with the rows of the fixture."""
     engine = make_engine(database_url)
     if engine.dialect.name == "sqlite":
         old_file(engine.url.database, "database_0012.sql.gz")
@@ -109,7 +109,7 @@ def old(database_url, tmp_path):
 
 @pytest.fixture
 def engine(database_url):
-    """Yield the engine of an empty database of today."""
+    """Yield the engine of an empty database of the current schema."""
     engine = open_database(database_url)
     yield engine
     engine.dispose()
@@ -137,7 +137,7 @@ def value_of(column, value):
 
 
 def stored_reports():
-    """Return the reports of 0012 by name, with the column names of today."""
+    """Return the reports of version 0012 by name, with the current column names."""
     text = unpacked("reports_0012.json.gz")
     for former, name in RENAMED_COLUMNS.items():
         text = text.replace(f'"{former}"', f'"{name}"')
@@ -159,9 +159,9 @@ def reports(url, tmp_path):
 
 
 def cut(value, shape):
-    """Return `value` with only those keys of its dictionaries that `shape` has too.
+    """Return `value` with only those keys of its dictionaries that `shape` also has.
 
-    Later versions add tables and columns; lists are compared whole.
+    Later versions add tables and columns. Lists of different lengths are compared whole.
     """
     if isinstance(shape, dict):
         return {key: cut(value[key], part) for key, part in shape.items()}
@@ -171,7 +171,7 @@ def cut(value, shape):
 
 
 def flat(value, path=""):
-    """Return what is nested as one dictionary."""
+    """Return a nested value as one dictionary by path."""
     if not isinstance(value, dict | list):
         return {path: value}
     inside = value.items() if isinstance(value, dict) else enumerate(value)
@@ -194,7 +194,7 @@ def test_every_row_and_every_figure_stays(old, tmp_path):
     printed = stored_reports()
     figures = pytest.approx(flat(printed), abs=1e-3)
     assert flat(cut(reports(old.url, tmp_path), printed)) == figures
-    if refresh(old):  # and from the roll-ups
+    if refresh(old):  # then compare figures from the rollups
         assert flat(cut(reports(old.url, tmp_path), printed)) == figures
     with old.begin() as connection:
         command.downgrade(configuration(connection), "0012")
@@ -230,7 +230,7 @@ def test_who_may_read_may_still_read(postgres):
     postgres.run("DROP ROLE upgraded_reader")
 
 
-# The journal
+# -- the journal
 
 
 @pytest.fixture
@@ -259,7 +259,7 @@ def test_an_old_journal_tells_a_start_what_it_needs(journal):
 
 def test_events_of_an_old_journal_are_still_delivered(journal, tmp_path):
     outbox = OutboxFile(tmp_path / "journal")
-    assert outbox.due("crm", T, 9) == []  # not before it is upgraded
+    assert outbox.due("crm", T, 9) == []  # not before the upgrade
     journal.open()
     (event,) = outbox.due("crm", T, 9)
     assert (event.endpoint, event.event_id, event.created_at) == ("crm", "evt_1", T)

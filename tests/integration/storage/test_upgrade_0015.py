@@ -1,4 +1,4 @@
-"""The view v_agent_day of schema 0014 gets rings_forwarded, and keeps its figures and its readers."""
+"""The view v_agent_day of schema 0014 gets rings_forwarded, and keeps its figures and its read privileges."""
 
 from datetime import UTC, date, datetime
 
@@ -21,7 +21,7 @@ ACL = "SELECT unnest(relacl)::text FROM pg_class WHERE relname = 'v_agent_day' O
 
 @pytest.fixture
 def old(database_url):
-    """Yield the engine of a database of 0014 with two rings of each outcome that it knows."""
+    """Yield the engine of a database of schema 0014, with two rings of each outcome of that version."""
     engine = make_engine(database_url)
     migrate(engine, command.upgrade, "0014")
     store(engine, *BEFORE, *BEFORE)
@@ -59,7 +59,7 @@ def test_the_view_counts_forwarded_rings_and_each_ring_once(old):
     assert current(old.url) == newest()
     assert rows(old, "rings") == stored
     assert rows(old, "v_agent_day") == [{**row, "rings_forwarded": 0} for row in figures]
-    for forwarded in (1, 2):  # the second one on a day that is rolled up on PostgreSQL
+    for forwarded in (1, 2):  # the second day is in the rollups on PostgreSQL
         store(old, RingOutcome.FORWARDED)
         refresh(old, NEXT_DAY)
         (now,) = rows(old, "v_agent_day")
@@ -85,7 +85,7 @@ def test_the_readers_of_the_view_stay_its_readers(postgres):
         url=engine.url,
     )
     granted = acl()
-    assert len(granted) == 3  # the owner too
+    assert len(granted) == 3  # the owner is one of them
     migrate(engine, command.upgrade, "0015")
     assert acl() == granted
     migrate(engine, command.downgrade, "0014")

@@ -1,4 +1,4 @@
-"""The views say what a computation in Python over the same records says, on every kind of database."""
+"""The figures of the views equal a computation in Python over the same records, on each kind of database."""
 
 from collections import defaultdict
 from contextlib import contextmanager
@@ -34,7 +34,7 @@ BY_HOUR, AGENT_DAY, RATINGS = (view.table for view in VIEWS)
 HOUR, DAY = 3600, 86_400
 MIDNIGHT = 1_795_305_600  # 2026-11-22 00:00:00 UTC
 QUEUES = ("sales", "پشتیبانی", "Sales")
-AGENTS = ("زهرا", "Ali", "Ali ")  # a blank makes another agent
+AGENTS = ("زهرا", "Ali", "Ali ")  # a space at the end makes another agent
 LOST = {Outcome.TIMED_OUT, Outcome.LEFT_BY_KEY, Outcome.QUEUE_FULL, Outcome.JOIN_EMPTY, Outcome.LEAVE_EMPTY,
         Outcome.JOIN_UNAVAILABLE, Outcome.LEAVE_UNAVAILABLE}  # fmt: skip
 OFFERED = {Outcome.ANSWERED, Outcome.ABANDONED, Outcome.TIMED_OUT, Outcome.LEFT_BY_KEY}
@@ -43,7 +43,7 @@ CALLER = {"caller_number": "+982112345678", "caller_name": "O'Brien"}
 
 @contextmanager
 def database(url, records=(), *, east=False):
-    """Open a database with records, in a session whose time zone is not UTC."""
+    """Open a database with the records. Yield a connection whose time zone is not UTC."""
     engine = open_database(url)
     try:
         with engine.begin() as connection:
@@ -62,7 +62,7 @@ def database(url, records=(), *, east=False):
         engine.dispose()
 
 
-# -- records by chance
+# -- random records
 
 
 def instant(seconds):
@@ -98,7 +98,7 @@ def answer(call, question, kind, value, at, queue="", agent="", pbx="pbx"):
 
 
 def by_chance(seed):
-    """Return the records of some days, with all that is at an edge."""
+    """Return random records of some days, including edge cases."""
     return [*calls_by_chance(seed), *states_by_chance(seed)]
 
 
@@ -137,9 +137,9 @@ def calls_by_chance(seed):  # noqa: C901 - one call after the other
                 yield attempt(call, *last, at, pbx)
             kinds = (("csat", 1, 5), ("nps", 0, 10), ("choice", 1, 3), ("comment", 3, 60))
             for n, (kind, low, high) in enumerate(kinds):
-                whom = chance.choice((last, talks[0], (last[0], "nobody"), ("", "")))
-                yield answer(call, f"q{n}", kind, chance.randint(low, high), round(at + n, 6), *whom, pbx=pbx)
-            if chance.random() < 0.2:  # and goes on after it
+                by = chance.choice((last, talks[0], (last[0], "nobody"), ("", "")))
+                yield answer(call, f"q{n}", kind, chance.randint(low, high), round(at + n, 6), *by, pbx=pbx)
+            if chance.random() < 0.2:  # the call continues after the survey
                 yield talk(call, *last, round(at + 30, 6), 20.0, pbx=pbx)
         for n in range(chance.randint(0, 2)):
             rung = moment()
@@ -222,7 +222,7 @@ def calls_by_hour(records):
 
 
 def pieces(interval):
-    """Yield day, state and seconds of what lies on each day."""
+    """Split an agent's interval at midnight. Yield agent and day, state, and seconds of each piece."""
     begins = interval.started_at
     while begins < interval.ended_at:
         ends = min(interval.ended_at, (begins // DAY + 1) * DAY)
@@ -309,13 +309,13 @@ COMPUTED = {BY_HOUR: calls_by_hour, AGENT_DAY: agent_day, RATINGS: ratings}
 
 
 def close(value):
-    """Return a value that equals what the database adds up in another order."""
+    """Return a value that equals the database's sum in another order of addition."""
     return pytest.approx(value, rel=0, abs=1e-5) if isinstance(value, float) else value
 
 
 def by_key(rows, view):
     found = {tuple(row[name] for name in view.key): dict(row) for row in rows}
-    assert len(found) == len(rows)  # the key is one
+    assert len(found) == len(rows)  # the key is unique
     return found
 
 
@@ -375,7 +375,7 @@ def test_views_hold_no_personal_data(database_url):
 
 def a_day():
     at = instant(HOUR)
-    for n in range(10):  # seven answered, of whom five in time; a short abandon, a long one, and a full queue
+    for n in range(10):  # seven answered, five of them in time; a short abandon, a long abandon, a full queue
         outcome = [Outcome.ANSWERED] * 7 + [Outcome.ABANDONED] * 2 + [Outcome.QUEUE_FULL]
         wait = (1, 2, 3, 4, 20, 21, 90, 4.9, 30, 0)[n]
         call = f"1795309800.{n}"
@@ -391,7 +391,7 @@ def a_day():
     yield AgentInterval("pbx", "Ali", AgentState.WRAP_UP, instant(600), instant(650), "", "", flagged=False)
     yield Ring("pbx", "1795309800.1", "1795309800.1", "r", "sales", "Ali", "PJSIP/1", at + 101, at + 103,
                RingOutcome.ANSWERED)  # fmt: skip
-    # 8 was called back, 9 had been there before the queue was full, and the answer to 7 came to nobody.
+    # Number 8 was called back, 9 had called before the queue was full, the callback to 7 was not answered.
     for n, (number, answered) in enumerate((("8", True), ("7", False))):
         yield Call("pbx", f"out-{n}", f"out-{n}", Direction.OUT, at + 5000, at + 5030, "201", "", number, "",
                    "", answered=answered, queues=0, talks=0, wait_seconds=0.0, talk_seconds=0.0,
@@ -415,11 +415,11 @@ EXPECTED = [
 def test_the_examples_answer_their_questions(database_url):
     with database(database_url, a_day()) as connection:
         if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql("SET TIME ZONE 'UTC'")  # as the page says
+            connection.exec_driver_sql("SET TIME ZONE 'UTC'")  # as the page advises
         for query, expected in zip(EXAMPLES.values(), EXPECTED, strict=True):
             rows = [tuple(row) for row in connection.exec_driver_sql(query)]
             whole = [[value for value in row if not isinstance(value, datetime | date)] for row in rows]
-            if connection.dialect.name == "sqlite":  # whose instants are text
+            if connection.dialect.name == "sqlite":  # SQLite stores instants as text
                 whole = [
                     [value for value in row if not str(value).startswith("2026-11-22 ")] for row in whole
                 ]

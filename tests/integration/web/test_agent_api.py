@@ -1,4 +1,4 @@
-"""An agent's own page: whose link opens what, what is told of oneself, and what never is of a colleague."""
+"""An agent's own page: access by link, the agent's own figures, and no figures of colleagues."""
 
 import json
 from base64 import urlsafe_b64encode
@@ -41,8 +41,8 @@ LINKS = AgentLinks(TOKEN, "main")
 KEY = LINKS.sign("Sara", int(NOW) + 100)
 
 
-class House(Browsing):
-    """One daemon's site."""
+class AgentSite(Browsing):
+    """A client of one daemon's site, and the site."""
 
     path, token = "/api/agent", KEY
 
@@ -64,10 +64,10 @@ class House(Browsing):
 
 @pytest.fixture
 def house():
-    return House()
+    return AgentSite()
 
 
-# -- whose link opens what
+# -- links
 
 
 def test_a_link_opens_the_page_of_its_agent(house):
@@ -85,7 +85,7 @@ PAYLOAD, SIGNATURE = KEY.split(".")
 
 
 def altered(*value):
-    """Return Sara's key with another value under her signature."""
+    """Return Sara's link key with another payload and the old signature."""
     payload = urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
     return f"{payload}.{SIGNATURE}"
 
@@ -125,7 +125,7 @@ def test_an_agent_in_the_address_changes_nothing(house):
 
 
 def test_without_a_token_there_is_no_page():
-    house = House(token="")
+    house = AgentSite(token="")
     response = house.ask()
     assert (response.code, b"http.token" in response.body) == (403, True)
 
@@ -142,7 +142,7 @@ def test_the_page_itself_holds_nothing(house):
     assert house.read == []
 
 
-# -- how it is asked
+# -- requests
 
 
 def test_days_are_one_of_three(house):
@@ -195,7 +195,7 @@ def test_too_many_questions_are_refused_and_strangers_take_no_turn(house):
 @pytest.fixture
 def settings(tmp_path):
     file = tmp_path / "cc-bridge.toml"
-    url = f"sqlite:///{tmp_path}/calls.sqlite"  # there is none yet
+    url = f"sqlite:///{tmp_path}/calls.sqlite"  # the file does not exist yet
     file.write_text(f'[pbx]\nname = "main"\n[http]\ntoken = "{TOKEN}"\n[storage]\nurl = "{url}"\n')
     return file
 
@@ -220,7 +220,7 @@ def test_the_address_is_that_of_the_daemon(settings):
 
 @pytest.fixture
 def known(settings):
-    """Let the database know some agents, one of them of another PBX."""
+    """Store records of some agents, one of them on another PBX."""
     engine = open_database(f"sqlite:///{settings.parent}/calls.sqlite")
     here = time()
     talk = Talk("main", "1.1", "1.1", "1.2", "sales", "Sara", "PJSIP/201", here - 60, here, 0.0, 0,
@@ -287,7 +287,7 @@ def test_without_a_token_it_says_what_to_do(tmp_path):
     assert (done.exit_code, "http.token_file" in done.stderr) == (1, True)
 
 
-# -- what is told of oneself
+# -- the agent's own figures
 
 
 @pytest.fixture(scope="module")
@@ -406,7 +406,7 @@ def test_comments_are_told_of_and_not_named(tmp_path):
 
 
 def answers(**given):
-    """Return rows of the question `agent`: each agent's number of fives."""
+    """Return answer counts of the question `agent`: the number of fives for each agent."""
     return [AnswerCount(agent, "agent", "csat", 5, n) for agent, n in given.items()]
 
 
@@ -450,11 +450,11 @@ def test_it_is_of_the_days_that_have_ended(engine):
     scores = named(told(engine, asking(30))["scores"])
     assert 0 < scores["csat"]["team"] < 100
     assert scores["csat"]["team"] == round(scores["csat"]["team"])
-    assert "nps" not in scores  # which rates the company
+    assert "nps" not in scores  # NPS rates the company
 
 
 def test_every_question_finds_its_rows_by_an_index(engine):
-    """The team's answers are found by time, everything else by agent and time."""
+    """The team's answers are found by time, all other rows by agent and time."""
     asked = []
     with engine.connect() as connection:
         event.listen(connection, "before_cursor_execute", lambda *call: asked.append(call[2:4]))

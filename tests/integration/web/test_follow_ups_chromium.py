@@ -1,6 +1,6 @@
-"""The pages about people in a real browser: an agent's own, and the list of follow-ups with its buttons.
+"""The agent's page and the follow-up list with its buttons, in a real browser.
 
-What the browser asks is served by this process from a database of some weeks; see chromium.py.
+This process serves the browser's requests from a database of some weeks; see chromium.py.
 """
 
 import pytest
@@ -37,7 +37,7 @@ ALARM = "!document.getElementById('alarm').hidden"
 SHOWN = "!document.getElementById('figures').hidden"
 LISTED = "document.querySelectorAll('#list li').length"
 
-# What does not fit: boxes that leave the screen to a side.
+# Finds boxes that leave the screen to a side.
 WIDE = """
 [...document.querySelectorAll("body *")].filter((element) => {
   const box = element.getBoundingClientRect();
@@ -47,10 +47,10 @@ WIDE = """
 
 
 class Desk:
-    """The site with its pages about people, and a database beside it."""
+    """A site with the agent's page and the follow-up list, and its database."""
 
     def __init__(self, url):
-        until(lambda: True)  # the reactor runs
+        until(lambda: True)  # starts the reactor
         config = Config(
             pbx={"name": "main"},
             http={"token": TOKEN},
@@ -86,7 +86,7 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def weeks(tmp_path_factory):
-    """Return an engine of some weeks with comments."""
+    """Return the engine of a database with some weeks of calls and with comments."""
     url = f"sqlite:///{tmp_path_factory.mktemp('people') / 'calls.sqlite'}"
     engine = open_database(url)
     fill(engine, records())
@@ -114,7 +114,7 @@ def desk(weeks):
 
 
 def quiet(page, desk):
-    """Nothing red in the console, nothing asked of anybody but the daemon, nothing executed."""
+    """Assert that the console has no error and that all requests went to the daemon."""
     assert page.errors == []
     assert page.requests
     assert [url for url in page.requests if not url.startswith(desk.url)] == []
@@ -146,7 +146,7 @@ def test_an_agent_reads_their_own_page(browser, desk, tmp_path, language, scheme
     assert {"en": "Team", "fa": "میانگین گروه"}[language] in page.text("[data-name=csat]")
     digits = "0123456789" if language == "en" else "۰۱۲۳۴۵۶۷۸۹"
     assert {each for each in page.text("#scores") + page.text("#work b") if each.isdigit()} - set(digits) <= (
-        set("0123456789")  # in labels of the catalogue, such as CES, 1-7
+        set("0123456789")  # digits in labels of the catalogue, such as "CES, 1-7"
     )
     assert "NaN" not in text
     assert "undefined" not in text
@@ -185,7 +185,7 @@ def test_another_key_opens_nothing(browser, desk):
     page.wait(ALARM)
     assert "not valid" in page.text("#alarm")
     assert page.value("document.getElementById('figures').hidden")
-    page.value(f"location.hash = {good.partition('#')[2]!r}")  # the true one, in the same tab
+    page.value(f"location.hash = {good.partition('#')[2]!r}")  # the valid link, in the same tab
     page.wait(f"{SHOWN} && document.getElementById('alarm').hidden")
     page.close()
     page = browser.page()
@@ -215,7 +215,7 @@ def test_the_key_is_told_to_nobody(browser, desk):
 
 @pytest.fixture
 def listed(weeks):
-    """Fill the list anew."""
+    """Replace all follow-ups by the test's own."""
     with weeks.begin() as connection:
         connection.exec_driver_sql("DELETE FROM follow_ups")
         connection.exec_driver_sql("DELETE FROM customers")
@@ -251,14 +251,14 @@ def move(engine, name, *arguments):
 
 
 def entered(browser, desk, *, by="Ali", **options):
-    """Return a page in which somebody has logged in and said who they are."""
+    """Return a page of a user who has logged in and entered the name `by`."""
     page = browser.page(**options)
     page.open(f"{desk.url}/follow-ups")
     page.wait("!document.getElementById('enter').hidden")
     page.value(f"document.getElementById('token').value = {TOKEN!r}")
     page.value("document.querySelector('#enter button').click()")
     page.wait(LISTED)
-    page.errors.clear()  # that the first question was refused
+    page.errors.clear()  # the refusal of the first request
     if by:
         page.value(f"document.getElementById('by').value = {by!r}")
         page.value("document.getElementById('by').dispatchEvent(new Event('change'))")
@@ -393,7 +393,7 @@ def test_another_token_opens_nothing_and_leaving_closes(browser, desk):
     assert page.value(LISTED) == 0
     page.value(f"document.getElementById('token').value = {TOKEN!r}")
     page.value("document.querySelector('#enter button').click()")
-    page.wait(f"{LISTED} === 3 && document.getElementById('alarm').hidden")  # Sara's
+    page.wait(f"{LISTED} === 3 && document.getElementById('alarm').hidden")  # Sara's follow-ups
     assert page.value("document.cookie") == ""
     page.value("document.getElementById('leave').click()")
     page.wait(f"{LISTED} === 0 && !document.getElementById('enter').hidden")

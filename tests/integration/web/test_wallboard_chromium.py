@@ -1,7 +1,7 @@
-"""The wallboard in a real browser: a whole daemon beside a recorded PBX, and boards of every size.
+"""The wallboard in a real browser: a whole daemon with a recorded PBX, and boards of every size.
 
-What the browser asks is served by this process, so one reactor runs the daemon, the PBX and the browser's
-pipe; see chromium.py.
+This process serves the browser's requests, so one reactor runs the daemon, the PBX and the browser's pipe;
+see chromium.py.
 """
 
 import random
@@ -43,12 +43,12 @@ SHOWN = "document.querySelectorAll('#queues tr').length > 0 && document.getEleme
 # -- a whole daemon
 
 
-class House:
-    """A PBX that plays a recording, and the daemon beside it, which can be stopped and started again."""
+class PbxAndDaemon:
+    """A recorded PBX and a daemon, which can be stopped and started again."""
 
     def __init__(self, folder, **settings):
         self.pbx = RecordedPbx(AmiRecording(b"".join(read_stream(RECORDING))), ("demo", "secret"), reactor)
-        until(lambda: True)  # the reactor runs
+        until(lambda: True)  # starts the reactor
         self._ami = reactor.listenTCP(0, self.pbx, interface="127.0.0.1")
         self._ami_port = self._ami.getHost().port
         self._folder, self._settings, self._port = folder, settings, 0
@@ -96,7 +96,7 @@ def house(tmp_path):
     houses = []
 
     def house(**settings):
-        houses.append(House(tmp_path, **settings))
+        houses.append(PbxAndDaemon(tmp_path, **settings))
         houses[-1].start()
         return houses[-1]
 
@@ -106,7 +106,7 @@ def house(tmp_path):
 
 
 def number(page, column):
-    """Return what a tile shows large."""
+    """Return the large number on a tile."""
     return page.value(f"document.querySelector('.tile[data-column={column}] b').textContent")
 
 
@@ -115,7 +115,7 @@ def answered(page):
 
 
 def quiet(page, here):
-    """Nothing red in the console, nothing asked of anybody but the daemon."""
+    """Assert that the console has no error and that all requests went to the daemon."""
     assert page.errors == []
     origin = here.url.removesuffix("wallboard")
     assert page.requests
@@ -147,7 +147,7 @@ def test_the_longest_wait_counts_on_between_two_events(browser, house):
     page = browser.page()
     page.open(here.url)
     page.wait("board !== null && board.total.longest_wait_since !== null")
-    # The page alone: no event is heard any more, and its own clock goes on.
+    # The page alone: it gets no more events, and its own clock continues.
     page.value("source.close(); board.total.longest_wait_since = now() - 5; draw()")
     before = number(page, "longest_wait")
     page.wait(f"document.querySelector('.tile[data-column=longest_wait] b').textContent !== '{before}'")
@@ -245,7 +245,7 @@ PEOPLE = ("Sara Ahmadi", "مریم رضایی", "Ali Karimi", "علی موسوی
 
 
 def a_board(queues, *, names=False, calls=150):
-    """Return a board of so many queues with all that can be seen on one."""
+    """Return a board with the first `queues` queues and with every kind of content."""
     rng, now = random.Random(4), time.time()
     today = Today(lambda _queue: (20.0, 5.0))
     today.start_day(now, ZONE)
@@ -279,7 +279,7 @@ def a_board(queues, *, names=False, calls=150):
 
 
 class Wall:
-    """The site alone, with boards that are made up."""
+    """A site without a daemon, which shows generated boards."""
 
     def __init__(self):
         until(lambda: True)
@@ -312,7 +312,7 @@ def wall():
     wall.close()
 
 
-# What cannot be read: text whose contrast to what is behind it is less than WCAG's 4.5 (section 1.4.3).
+# Finds unreadable text: its contrast to the background is less than WCAG's 4.5 (section 1.4.3).
 FAINT = """
 (() => {
   const parse = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
@@ -338,7 +338,7 @@ FAINT = """
 })()
 """
 
-# What does not fit: boxes that leave the screen, and texts or cells that run into their neighbours.
+# Finds boxes that leave the screen, and texts or cells that overlap their neighbours.
 OVERFLOWING = """
 (() => {
   const wrong = [];
@@ -373,7 +373,7 @@ def test_every_board_can_be_read(browser, wall, tmp_path, language, scheme, queu
     page.picture(tmp_path / f"{language}-{scheme}-{queues}.png")
     assert page.value("document.documentElement.dataset.theme") == scheme
     assert page.value("document.dir") == {"en": "ltr", "fa": "rtl"}[language]
-    page.wait(f"{FAINT}.length === 0")  # colours may be on their way
+    page.wait(f"{FAINT}.length === 0")  # colours may still be in transition
     for font in page.each_font():
         page.picture(tmp_path / f"{language}-{scheme}-{queues}-{font}.png")
         assert page.value(OVERFLOWING) == [], font
@@ -409,7 +409,7 @@ def test_it_brings_its_font_and_can_do_without(browser, wall, language):
         page.open(wall.url)
         page.wait(SHOWN)
         page.ready()
-        page.value("draw = () => undefined")  # it stands still
+        page.value("draw = () => undefined")  # stops the redrawing
         if blocked:
             assert not any(brought for _, brought in page.fonts())
         else:
@@ -461,5 +461,5 @@ def test_the_address_decides_before_the_browser(browser, wall):
     page.open(wall.url)
     page.wait(f"location.search === '' && {SHOWN}")
     assert page.value("document.documentElement.dataset.theme") == "light"
-    page.scheme("dark")  # as at night
+    page.scheme("dark")  # the dark scheme
     page.wait("document.documentElement.dataset.theme === 'dark'")

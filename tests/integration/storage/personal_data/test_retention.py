@@ -1,4 +1,4 @@
-"""What was kept for long enough goes: the right rows, of the right PBX, while others write."""
+"""Deletion of old data: the right rows, of the right PBX, while a daemon writes."""
 
 import sqlite3
 import threading
@@ -47,7 +47,7 @@ def count(engine):
 
 
 def story(engine, days, n=None, pbx="pbx", folder="/nowhere"):
-    """Write a call of so many days ago."""
+    """Store the records of a call that was `days` days ago."""
     number = "09121234567"
     write(engine, *records(n or days, number, KEYS, at=NOW - days * DAY, folder=folder, pbx=pbx))
 
@@ -69,7 +69,7 @@ def test_each_kind_is_kept_for_its_own_time(engine, tmp_path):
     assert sum(told) == sum(expected.values())
     assert count(engine) == {name: rows - done.rows.get(name, 0) for name, rows in before.items()}
     assert [path.name for path in tmp_path.glob("*.wav")] == ["5-a-why.wav"]
-    # The ratings of 45 days ago outlive their call, but not what was spoken.
+    # The ratings of 45 days ago are kept longer than their call, but the recorded comments are deleted.
     left = everything(engine)
     assert any("45-a" in row and "csat" in row for row in left["answers"])
     assert not any("45.1" in row for row in left["calls"])
@@ -136,7 +136,7 @@ def test_a_link_is_removed_and_not_what_it_leads_to(tmp_path):
 
 def test_a_recording_that_may_not_be_removed_is_told_and_its_row_stays(lite, tmp_path):
     story(lite, 15, folder=tmp_path)
-    (tmp_path / "15-a-why.wav").mkdir()  # which root may not unlink either
+    (tmp_path / "15-a-why.wav").mkdir()  # not even root may unlink a folder
     with pytest.raises(StorageError, match=r"15-a-why\.wav cannot be removed"):
         purge(lite, PLENTY, tmp_path).run()
     assert any("15-a-why.wav" in row for row in everything(lite)["answers"])
@@ -155,7 +155,7 @@ def test_when_told_to_stop_it_ends_after_a_batch(lite):
 
 
 def test_no_lock_is_held_for_long_and_a_daemon_writes_meanwhile(lite, tmp_path):
-    """By SQLite's own word: how long from the first deletion to the commit, the disk's part included."""
+    """The time from the first deletion to the commit is limited, including the disk's part."""
     many(lite, 20_000)
     locked, began = [], []
     event.listen(lite, "before_cursor_execute", lambda *args: began.append(monotonic())
@@ -185,7 +185,7 @@ def test_no_lock_is_held_for_long_and_a_daemon_writes_meanwhile(lite, tmp_path):
         writer.join()
     assert done.rows["survey_decisions"] == 20_000
     assert len(locked) > 10
-    # A busy machine may stop a thread at any time; a lock for all rows would be seen in both.
+    # A busy machine may stop a thread at any time. One lock for all rows would show in both figures.
     assert sorted(locked)[len(locked) * 9 // 10] < 0.1
     assert sorted(waits)[len(waits) * 9 // 10] < 0.2
     assert len(waits) > 20

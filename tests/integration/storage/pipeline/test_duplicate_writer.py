@@ -1,4 +1,4 @@
-"""Two daemons of one name on one database: said once, and never of a daemon that is alone."""
+"""Two daemons of one PBX name on one database: reported once. A single daemon is never reported."""
 
 import pytest
 from twisted.logger import formatEvent, globalLogPublisher
@@ -41,7 +41,7 @@ def test_two_that_run_at_once_say_so_once(daemons, told):
     for at in range(0, 50, 5):
         mark(first, at + 0.25)
         mark(second, at + 0.5)
-    assert len(told) == 2  # one line of each
+    assert len(told) == 2  # one line from each daemon
     assert "'main'" in told[0]
 
 
@@ -72,7 +72,7 @@ def test_our_own_marks_come_again_after_a_connection_was_lost(daemons, told):
 
 
 def test_a_batch_that_failed_may_be_there_or_not(daemons, told):
-    """What goes again is older than what is there, until it is there."""
+    """A retried batch is older than the stored mark, which is no sign of a second daemon."""
     ours, _ = daemons
     for at in (0, 5, 10):
         mark(ours, at)

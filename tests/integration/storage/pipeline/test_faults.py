@@ -1,8 +1,8 @@
-"""The daemon as a process, with callers on the line, while its storage is killed, cut off, full or shared.
+"""The daemon as a process, with callers in surveys, while its storage is killed, cut off, full or shared.
 
-Whatever happens: a rating whose next prompt the caller heard is in the database in the end, nothing is there
-twice, and callers are served. Longer by CC_BRIDGE_KILLS (moments of a kill) and CC_BRIDGE_FAULT_SECONDS (how
-long a server is away); with `-rP` pytest shows how long callers waited.
+In each case, a rating whose next prompt the caller heard is finally in the database, no row is there twice,
+and callers are served. CC_BRIDGE_KILLS (number of kills) and CC_BRIDGE_FAULT_SECONDS (outage of a server)
+make the tests longer. With `-rP` pytest prints the wait times of callers.
 """
 
 import json
@@ -39,9 +39,9 @@ NO_SERVER = "postgresql://bridge@127.0.0.1:1/calls"
 
 @pytest.fixture
 def ami_port():
-    """Play two minutes of a contact centre over and over."""
+    """Play two minutes of a recorded contact centre repeatedly. Yield the AMI port."""
     pbx = RecordedPbx(AmiRecording(b"".join(read_stream(RECORDING))), ("bridge", "word"), reactor)
-    until(lambda: True)  # the reactor runs
+    until(lambda: True)  # starts the reactor
     port = reactor.listenTCP(0, pbx, interface="127.0.0.1")
     pbx.start()
     yield port.getHost().port
@@ -52,7 +52,7 @@ def ami_port():
 
 @pytest.fixture
 def daemon(tmp_path):
-    """Make daemons that are killed at the end."""
+    """Yield a function that makes daemons. All are killed at the end of the test."""
     daemons = []
 
     def daemon(*args, **settings):
@@ -67,7 +67,7 @@ def daemon(tmp_path):
 
 @pytest.fixture
 def crowd():
-    """Make crowds that are gone at the end."""
+    """Yield a function that starts crowds of callers. All end with the test."""
     crowds = []
 
     def crowd(*args, **settings):
@@ -91,19 +91,19 @@ def url(request, tmp_path):
 
 
 def wait(seconds):
-    """Let the callers go on for a while."""
+    """Let the callers continue for some seconds."""
     end = time.monotonic() + seconds
     until(lambda: time.monotonic() >= end, seconds + DEADLINE)
 
 
 def more(crowd, ratings=20):
-    """Wait until so many more ratings are promised."""
+    """Wait until `ratings` more ratings are promised."""
     wanted = len(crowd.promised) + ratings
     until(lambda: len(crowd.promised) >= wanted, DEADLINE)
 
 
 def twice(url):
-    """Return what is there more than once, for a crowd and a PBX that name nothing twice."""
+    """Return the keys that occur in more than one row. Crowd and PBX give each key only once."""
     found = []
     for table, key in {
         "talks": "uniqueid, agent_uniqueid",
@@ -115,7 +115,7 @@ def twice(url):
     }.items():
         rows = query(url, f"SELECT pbx, {key} FROM {table}")
         found += [(table, row) for row, n in Counter(rows).items() if n > 1]
-    # One may come to a queue again, but not before leaving it.
+    # A caller may enter a queue again, but not before leaving it.
     columns = "pbx, uniqueid, queue, entered_at, left_at"
     visits = query(url, f"SELECT {columns} FROM queue_visits ORDER BY entered_at")
     left = {}
@@ -127,13 +127,13 @@ def twice(url):
 
 
 def settled(daemon, crowd, pbx="pbx"):
-    """Wait until the database has all that was promised until now."""
+    """Wait until the database has all ratings that are promised now."""
     promised = {(*key, value) for key, value in crowd.promised.items()}
     until(lambda: not promised & crowd.missing(daemon.url, pbx), DEADLINE)
 
 
 def whole(url):
-    """Say whether SQLite finds nothing wrong with its file."""
+    """Return whether SQLite finds its file intact. A server's database counts as intact."""
     return not url.startswith("sqlite") or query(url, "PRAGMA integrity_check") == [("ok",)]
 
 
@@ -148,7 +148,7 @@ def test_a_daemon_that_is_killed_at_any_moment_loses_no_rating_and_writes_nothin
     callers = crowd(bridge.agi_port, 20)
     for n in range(KILLS):
         bridge.start()
-        if n % 4:  # else it may be killed while it starts
+        if n % 4:  # every fourth time it may be killed while it starts
             more(callers, ratings=1)
         wait(chance.uniform(0, 1.0))
         assert bridge.end(signal.SIGKILL) == -signal.SIGKILL
@@ -165,11 +165,11 @@ def test_a_daemon_that_is_killed_at_any_moment_loses_no_rating_and_writes_nothin
     print(f"{KILLS} kills, {len(callers.promised)} ratings promised, none missing")  # noqa: T201 - for people
 
 
-# -- the server is away
+# -- the server is unavailable
 
 
 class Trouble:
-    """What goes wrong with a server, and how it is put right."""
+    """A fault of a database server, which can begin and end."""
 
     def __init__(self, server):
         self.server = server
@@ -203,7 +203,7 @@ class ReadOnly(Trouble):
 
 
 class Cut(Trouble):
-    """Its connections are ended, again and again."""
+    """A fault: the server's connections are cut repeatedly."""
 
     def begin(self):
         self.cutting = reactor.callLater(0, self.cut)
@@ -217,19 +217,19 @@ class Cut(Trouble):
 
 
 class Full(Trouble):
-    """Its disk is full; where the log of its transactions has no room either, it ends by itself."""
+    """A fault: the server's disk is full. Without room for its transaction log the server exits."""
 
     def begin(self):
         fill(self.server.folder)
 
     def end(self):
         (self.server.folder / "ballast").unlink()
-        self.server.stop()  # if it still runs
+        self.server.stop()  # in case it still runs
         self.server.start()
 
 
 def fill(folder, but=0):
-    """Take what room there is on a disk, except for so many bytes."""
+    """Fill a disk except for `but` bytes."""
     status = os.statvfs(folder)
     room = max(0, status.f_bavail * status.f_frsize - but)
     with (folder / "ballast").open("wb") as ballast:
@@ -243,7 +243,7 @@ def fill(folder, but=0):
 
 @pytest.fixture
 def small_disk():
-    """Make a disk of so many megabytes; needs root."""
+    """Yield a function that mounts a disk of some megabytes. It needs root."""
     mounted = []
 
     def small_disk(megabytes):
@@ -264,8 +264,8 @@ def small_disk():
 
 
 @pytest.fixture
-def server_of_its_own(request, small_disk, monkeypatch, postgres):  # noqa: ARG001 - it tells whether there is one
-    """Start one that may be stopped; its data is on a small disk if that is to be full."""
+def server_of_its_own(request, small_disk, monkeypatch, postgres):  # noqa: ARG001 - skips without PostgreSQL
+    """Yield a fault with a new server for this test. For `Full` the server's data is on a small disk."""
     with monkeypatch.context() as patch:
         if request.param is Full:
             patch.setattr(tempfile, "tempdir", str(small_disk(160)))
@@ -297,7 +297,7 @@ def test_whatever_happens_to_the_server_surveys_go_on_and_no_rating_is_lost(
     troubled = waits(callers, FAULT_SECONDS)
     more(callers)
     asked = len(callers.asked)
-    until(lambda: len(callers.asked) > asked, DEADLINE)  # new callers are asked as ever
+    until(lambda: len(callers.asked) > asked, DEADLINE)  # new callers are still asked
     assert bridge.metric("cc_bridge_storage_dropped_records_total") == 0
     trouble.end()
     callers.leave()
@@ -310,7 +310,7 @@ def test_whatever_happens_to_the_server_surveys_go_on_and_no_rating_is_lost(
 
 
 def waits(callers, seconds):
-    """Return in words how long callers wait for the next command."""
+    """Return a text with the times that callers wait for the next command."""
     callers.latencies.clear()
     wait(seconds)
     p50, p99 = (1000 * percentile(callers.latencies, share) for share in (0.5, 0.99))
@@ -322,7 +322,7 @@ def waits(callers, seconds):
 
 @pytest.mark.mounts
 def test_the_last_of_the_journals_disk_is_for_ratings(small_disk, ami_port, daemon, crowd):
-    """What was forwarded goes first; then it is told, and callers are served from what is left."""
+    """On a full disk other records are dropped and this is reported. The last room is kept for ratings."""
     disk = small_disk(24)
     bridge = daemon(NO_SERVER, ami_port=ami_port, journal=disk / "journal.sqlite")
     bridge.start()
@@ -344,7 +344,7 @@ def test_the_last_of_the_journals_disk_is_for_ratings(small_disk, ami_port, daem
 
 
 def said_in(journal, crowd):
-    """Return what was promised and is not in a journal."""
+    """Return the promised answers that are not in a journal."""
     entries = query(f"sqlite:///{journal}", "SELECT table_name, row FROM entries ORDER BY id")
     attempts = [json.loads(row) for name, row in entries if name == "survey_attempts"]
     answers = [json.loads(row) for name, row in entries if name == "answers"]
@@ -358,7 +358,7 @@ def said_in(journal, crowd):
 def test_on_a_disk_without_any_room_the_daemon_goes_on_and_writes_what_waited(
     small_disk, ami_port, daemon, crowd, kind
 ):
-    """Callers hear the goodbye, since a rating cannot be kept; what they said is written all the same."""
+    """Callers hear the goodbye, since a rating cannot be stored. Their answers are written later."""
     disk = small_disk(24)
     url = f"sqlite:///{disk / 'calls.sqlite'}" if kind == "sqlite" else NO_SERVER
     bridge = daemon(url, ami_port=ami_port, journal=disk / "journal.sqlite")
@@ -383,11 +383,11 @@ def test_on_a_disk_without_any_room_the_daemon_goes_on_and_writes_what_waited(
     assert "storage is back" in bridge.log.read_text()
 
 
-# -- shared
+# -- a shared database
 
 
 def opt_out(url, numbers):
-    """Let callers have said to somebody else that they never want to be asked."""
+    """Store opt-outs of these numbers, as an administrator's command does."""
     rows = [row_of(OptOut(number, time.time(), True, "command"))[1] for number in numbers]
     engine = create_engine(url, poolclass=NullPool)
     with engine.begin() as connection:
@@ -396,7 +396,7 @@ def opt_out(url, numbers):
 
 @pytest.mark.postgres
 def test_two_pbxs_on_one_server_keep_apart_what_is_theirs_and_share_who_was_asked(postgres, daemon, crowd):
-    """With a hundred callers each, who have the same channels and, every second one, the same number."""
+    """Each PBX has a hundred callers at a time, with equal channel names on both PBXs."""
     url = postgres.fresh().render_as_string(hide_password=False)
     rules = "queue_defaults = { min_days_between_surveys = 30 }"
     bridges = {pbx: daemon(url, pbx=pbx, more=rules) for pbx in ("a", "b")}
@@ -409,7 +409,7 @@ def test_two_pbxs_on_one_server_keep_apart_what_is_theirs_and_share_who_was_aske
         callers.leave()
         settled(bridges[pbx], callers, pbx)
     assert twice(url) == []
-    again = crowd(bridges["b"].agi_port, 5)  # whom a asked
+    again = crowd(bridges["b"].agi_port, 5)  # callers that PBX a has asked
     opt_out(url, (f"0912{n:07}" for n in range(30_001, 32_001)))
     never = crowd(bridges["b"].agi_port, 2, name="never-", first=30_001)
     until(lambda: again.turned_away >= 50, DEADLINE)
@@ -424,7 +424,7 @@ def test_two_pbxs_on_one_server_keep_apart_what_is_theirs_and_share_who_was_aske
 
 
 def test_two_daemons_for_one_pbx_by_mistake_lose_no_rating_and_break_nothing(url, ami_port, daemon, crowd):
-    """What only one of them saw from its begin is there twice: each tells it in its own way."""
+    """Calls of which one daemon saw the start may be stored twice, with different figures."""
     bridges = [daemon(url, ami_port=ami_port) for _ in range(2)]
     crowds = []
     for n, bridge in enumerate(bridges):

@@ -1,4 +1,4 @@
-"""What the journal holds reaches the server: in order, once, whatever happens to the server meanwhile."""
+"""The journal's rows reach the server: in order, once, whatever happens to the server meanwhile."""
 
 import signal
 import socket
@@ -43,7 +43,7 @@ def journal(tmp_path):
 
 @pytest.fixture
 def forward(reactor):
-    """Start forwarders that end with the test."""
+    """Yield a function that starts forwarders. All end with the test."""
     forwarders = []
 
     def forward(journal, url):
@@ -57,11 +57,11 @@ def forward(reactor):
         forwarder.stop(0)
         forwarder._thread.join(DEADLINE)
         assert not forwarder._thread.is_alive()
-        forwarder.journal.close()  # it looked there once more
+        forwarder.journal.close()  # the forwarder's thread may have opened it again
 
 
 def query(url, sql):
-    """Ask over a connection of our own."""
+    """Run a query over a new connection."""
     engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
         return [tuple(row) for row in connection.exec_driver_sql(sql)]
@@ -88,7 +88,7 @@ def told(logs):
 
 
 class Stream:
-    """Records that go on coming, through a writer, while something happens to the server."""
+    """An endless stream of records through a writer, while the test disturbs the server."""
 
     def __init__(self, journal, reactor):
         self.sent = 0
@@ -105,7 +105,7 @@ class Stream:
             self.sent += 1
 
     def end(self):
-        """Stop; return how many records went to the journal."""
+        """Stop the stream and return the number of records that reached the journal."""
         self._enough.set()
         self._thread.join(DEADLINE)
         stopped = Fired(self._writer.stop(DEADLINE))
@@ -129,7 +129,7 @@ def test_what_is_in_the_journal_is_copied_and_forgotten(journal, forward, reacto
     assert visits(server_url) == list(range(2_500))
     assert query(server_url, "SELECT attempt_id, value FROM answers") == [("a", 5)]
     assert forwarder.failures == 0
-    journal.write(rows(2_500))  # it waits for more
+    journal.write(rows(2_500))  # the forwarder was waiting for rows
     reactor.run_until(lambda: (journal.pending, forwarder.forwarded) == (0, 2_502))
 
 
@@ -176,7 +176,7 @@ def test_connections_that_are_cut_again_and_again_lose_and_double_nothing(
     reactor.run_until(lambda: forwarder.forwarded, DEADLINE)
     for _ in range(8):
         before = forwarder.forwarded
-        with suppress(Exception):  # one that was just listed may be gone already
+        with suppress(Exception):  # a listed connection may have ended already
             server.cut_connections()
         reactor.run_until(lambda before=before: forwarder.forwarded > before, DEADLINE)
     sent = stream.end()
@@ -203,7 +203,7 @@ def test_a_server_that_turns_read_only_is_waited_for(journal, forward, reactor, 
 def test_a_crash_before_the_journal_knows_doubles_nothing(
     tmp_path, forward, reactor, server_url, monkeypatch
 ):
-    """The server has committed, the daemon dies, the next one sends it all again."""
+    """The server has committed, and the daemon dies before it deletes the rows. The next one resends all."""
     first = Journal(tmp_path / "crash.sqlite", limit=MEGABYTE)
     first.write([*rows(*range(1_500)), row_of(attempt()), row_of(attempt(T + 20, SurveyResult.COMPLETE))])
     died = threading.Event()
@@ -239,7 +239,7 @@ def test_a_journal_that_cannot_take_note_is_tried_again(journal, forward, reacto
     monkeypatch.setattr(journal, "ack", maybe)
     journal.write(rows(1, 2))
     forwarder = forward(journal, server_url)
-    reactor.run_until(lambda: forwarder.forwarded == 4, DEADLINE)  # once more after the outage
+    reactor.run_until(lambda: forwarder.forwarded == 4, DEADLINE)  # two rows, sent again after the outage
     assert visits(server_url) == [1, 2]
     assert forwarder.failures == 2
 
@@ -281,7 +281,7 @@ def test_what_the_server_refuses_is_kept_aside_and_named_by_its_key(journal, for
 
 
 def test_daemons_of_two_pbxs_share_a_server_from_its_first_moment(tmp_path, forward, reactor, server_url):
-    """Both find it empty and make the tables; neither disturbs the other afterwards."""
+    """Both daemons find the database empty and create the tables. No daemon disturbs the other one."""
     journals = {pbx: Journal(tmp_path / pbx, limit=MEGABYTE) for pbx in ("main", "other")}
     for pbx, journal in journals.items():
         journal.write([row_of(replace(visit(n), pbx=pbx)) for n in range(1_200)])

@@ -1,4 +1,4 @@
-"""Rows on each kind of database: every one comes back as it went in, and what is refused stands alone."""
+"""Rows on each kind of database: every row is read back as written, and a rejected row affects no other."""
 
 import threading
 from dataclasses import replace
@@ -90,9 +90,9 @@ def test_text_comes_back_as_it_went_in(database, engine):
 
 
 def test_text_is_told_apart_to_the_last_bit(database, engine):
-    """Case, accents, forms of one letter: databases compare texts in ways of their own.
+    """Case, accents and code points of a letter make different texts in each kind of database.
 
-    Not told apart by MariaDB: blanks at the end.
+    Only spaces at the end are ignored by MariaDB.
     """
     names = ["sales", "Sales", "sáles", "sa\u0301les", "SALES", "پشتیبانی", "پشتیباني"]
     database.write([row_of(visit(1, queue=name)) for name in names])
@@ -114,7 +114,7 @@ def test_an_instant_keeps_its_microseconds(database, engine):
 
 
 def test_instants_of_the_hour_that_comes_twice_stay_two(database, engine):
-    """Berlin, 27 October 2024: whatever the zone of the server and of the session."""
+    """The hour repeats in Berlin on 27 October 2024. The time zone of server and session must not matter."""
     hour = 1_729_987_200.0
     database.write([row_of(replace(visit(1), entered_at=hour + 3_600 * n)) for n in range(4)])
     assert len(stored(engine, queue_visits, "entered_at")) == 4
@@ -138,7 +138,7 @@ def test_a_row_of_before_a_column_came_gets_what_rows_of_before_hold(database, e
 
 
 def test_what_is_refused_stands_alone_and_the_rest_is_there(database, engine):
-    poison = [row_of(record) for name, record in POISON.items() if name != "no float"]  # which has no row
+    poison = [row_of(record) for name, record in POISON.items() if name != "no float"]  # it has no row
     batch = [row_of(visit(n)) for n in range(10)]
     for place, row in enumerate(poison):
         batch.insert(3 * place, row)
@@ -180,7 +180,7 @@ def test_every_column_is_explained_in_the_server_itself(server_url):
 
 
 def test_the_widest_keys_fit(database):
-    """The index of a key has a limit in each database, in bytes."""
+    """Each kind of database limits the bytes of an index entry."""
     for table in TABLES.values():
         widest = {}
         for column in table.columns:
@@ -189,7 +189,7 @@ def test_the_widest_keys_fit(database):
 
 
 def test_batches_of_two_writers_do_not_mix_up(engine):
-    """Each has its own PBX, both write what is known of the same callers."""
+    """Two writers with different PBX names write the same visits at the same time."""
     failures = []
 
     def write(pbx):
@@ -199,7 +199,7 @@ def test_batches_of_two_writers_do_not_mix_up(engine):
             while True:
                 try:
                     database.write(batch)
-                except Exception as error:  # a deadlock, a lock held too long: tried again, as the threads do
+                except Exception as error:  # a deadlock or a lock timeout: retried, as the pipeline does
                     failures.append(error)
                     database.close()
                 else:

@@ -1,4 +1,4 @@
-"""Customers in real databases: one history of several numbers, profiles, tables taken in, and contacts."""
+"""Customers in real databases: one history of several numbers, profiles, imported tables, and contacts."""
 
 import pytest
 from sqlalchemy import select, text
@@ -39,7 +39,7 @@ def engine(database_url):
 
 @pytest.fixture
 def ask(engine):
-    """Ask with a connection of its own."""
+    """Return a function that calls a query function with a new connection."""
 
     def ask(function, *arguments, **options):
         with engine.connect() as connection:
@@ -52,7 +52,7 @@ def ask(engine):
 def called(
     call, at, outcome=Outcome.ANSWERED, *, key=KEY, queue="sales", talked=60.0, pbx="main", language="fa"
 ):
-    """Return a call with one visit, and a talk if it was answered."""
+    """Return the records of a call with one visit. An answered visit also has a talk."""
     answered = outcome is Outcome.ANSWERED
     left_at = at + 30
     ended_at = left_at + talked * answered
@@ -133,7 +133,7 @@ def test_a_history_has_an_end_and_says_so(engine, ask):
     assert not ask(timeline, [KEY], T + DAY).more
 
 
-# -- at the door
+# -- the caller lookup
 
 
 def test_nothing_is_known_of_a_stranger(ask):
@@ -163,7 +163,7 @@ def test_a_call_with_two_queues_is_one(engine, ask):
     assert ask(customers.profile, [KEY], "csat", T) == Profile(None, 1, lost=False, language="fa")
 
 
-# -- tables taken in
+# -- imported tables
 
 
 def test_a_table_taken_in_again_changes_nothing(engine):
@@ -221,7 +221,7 @@ def test_an_imported_visit_has_no_call_and_counts(engine, ask):
 
 
 def test_a_history_of_one_customer_reads_no_whole_table(tmp_path):
-    """Each statement finds its rows by an index. SQLite's planner shows it, for it does not look at sizes."""
+    """Each statement finds its rows by an index. SQLite's planner shows this, whatever the tables' sizes."""
     engine = open_database(f"sqlite:///{tmp_path / 'calls.sqlite'}")
     write(engine, *called("1", T), *rated("1", T + 95, ("agent", "csat", 4)), CustomerNumber(KEY, "C", "", T))
     statements = []

@@ -1,4 +1,4 @@
-"""Follow-ups in the database: at most one of a customer and a reason, whoever opens it and however often."""
+"""Follow-ups in the database: at most one is open per customer and reason, in all orders of events."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -73,7 +73,7 @@ def visit(call, number=SARA, at=T, wait=60, outcome=Outcome.ABANDONED, queue="sa
 
 
 def rated(call, number=SARA, at=T, pbx="main", **said):
-    """Return a call with an answer, low unless `said` otherwise."""
+    """Return the records of a call with an answer. The answer is low unless `said` has another value."""
     said = {"question": "agent", "kind": "csat", "value": 1} | said
     attempt = SurveyAttempt(pbx, f"{call}-a", call, call, "sales", "Zahra", "PJSIP/201", "csat", 1, "fa",
                             at - 5, None, SurveyResult.STARTED, "", caller_key=KEYS.key(number))  # fmt: skip
@@ -180,10 +180,10 @@ def test_a_number_whose_customer_gets_known_later_opens_no_second(engine):
 def test_what_happened_before_one_was_closed_opens_no_other(engine):
     write(engine, *rated("1.1"))
     look(engine)
-    write(engine, *rated("2.1", at=T + 60))  # while it is open
+    write(engine, *rated("2.1", at=T + 60))  # while the first follow-up is open
     look(engine)
     move(engine, every(engine)[0], Action.DONE)
-    write(engine, *rated("3.1", at=T + 90))  # from a journal
+    write(engine, *rated("3.1", at=T + 90))  # stored late, from a journal
     look(engine)
     assert [each.call_id for each in every(engine)] == ["1.1"]
     write(engine, *rated("4.1", at=T + HOUR + 1))
@@ -214,7 +214,7 @@ def test_a_survey_without_a_visit_tells_the_number_by_its_key(engine):
 
 
 def test_two_daemons_at_once_open_one_each(engine):
-    """Both PBXs have low ratings of the same 25 callers, and both daemons begin at the same moment."""
+    """Both PBXs have low ratings of the same 25 callers, and both daemons start at the same moment."""
     numbers = [f"+9891200000{n}" for n in range(10, 35)]
     for pbx in ("main", "other"):
         for n, number in enumerate(numbers):
@@ -225,7 +225,7 @@ def test_two_daemons_at_once_open_one_each(engine):
 
     def daemon(pbx):
         ready.wait(30)
-        for _ in range(20):  # as the daemon does that is refused
+        for _ in range(20):  # as a daemon retries after a refusal
             try:
                 return look(engine, pbx=pbx).opened.total()
             except OperationalError:
@@ -236,12 +236,12 @@ def test_two_daemons_at_once_open_one_each(engine):
         opened = list(pool.map(daemon, ["main", "other", "main", "other"]))
     found = every(engine)
     assert sorted(each.caller_key for each in found) == sorted(map(KEYS.key, numbers))
-    assert sum(opened) <= len(found)  # what a refused one had opened is not counted again
+    assert sum(opened) <= len(found)  # follow-ups of a refused transaction are not counted twice
 
 
 _ACTS = st.lists(
     st.one_of(
-        st.tuples(st.just("say"), st.integers(0, 2), st.integers(0, 9)),  # who, when
+        st.tuples(st.just("say"), st.integers(0, 2), st.integers(0, 9)),  # the caller, the instant
         st.tuples(st.just("look"), st.just(0), st.integers(0, 9)),
         st.tuples(st.just("close"), st.integers(0, 2), st.integers(0, 9)),
     ),
@@ -252,7 +252,7 @@ _ACTS = st.lists(
 @settings(max_examples=60, deadline=None)
 @given(_ACTS)
 def test_in_whatever_order_at_most_one_is_open_and_nothing_is_missed(acts):
-    """Answers of three callers come late and in any order, between looks and closings at any time."""
+    """Answers of three callers are stored late and in any order, between checks and closings."""
     with TemporaryDirectory() as folder:
         engine = open_database(f"sqlite:///{folder}/calls.sqlite3")
         try:
@@ -290,7 +290,7 @@ def _play(engine, acts):
         )
 
 
-# -- moves
+# -- actions
 
 
 def test_it_is_taken_and_done_and_each_is_told_once(engine):
@@ -349,7 +349,7 @@ def test_an_id_may_be_shortened_if_it_is_the_only_one(lite):
         stored.one(connection, twin[:8])
 
 
-# -- what others read
+# -- lists and figures
 
 
 def test_the_list_has_what_is_due_first_and_closed_ones_last(engine):
@@ -433,7 +433,7 @@ def test_a_call_from_a_shared_number_is_linked_to_no_customer(engine):
     look(engine, shared=shared)
     write(engine, call("8.1", ALI, at=T + 50))
     assert look(engine, shared=shared).linked == 0
-    assert look(engine, shared=shared | {KEYS.key(SARA)}).linked == 0  # a number that became a shared one
+    assert look(engine, shared=shared | {KEYS.key(SARA)}).linked == 0  # Sara's number has become a shared one
     assert look(engine).linked == 1
 
 
@@ -452,7 +452,7 @@ def test_receivers_are_told_once_and_again_only_if_that_failed(engine):
 
     def tell(some):
         news.extend((what, each.call_id) for what, each in some)
-        return len(news) != 1  # the first time nobody can be told
+        return len(news) != 1  # the first time no receiver can be informed
 
     write(engine, *rated("1.1"))
     assert look(engine, tell=tell).closed == []
@@ -465,7 +465,7 @@ def test_receivers_are_told_once_and_again_only_if_that_failed(engine):
     assert look(engine, tell=tell).closed == []
     assert news[2:] == [("closed", "1.1")]
     write(engine, *rated("2.1", at=T + 2 * HOUR))
-    look(engine, tell=lambda _news: False)  # opened and closed before anybody can be told
+    look(engine, tell=lambda _news: False)  # opened and closed before a receiver can be informed
     (found,) = [each for each in every(engine) if each.state is FollowUpState.OPEN]
     move(engine, found, Action.DONE, now=T + 3 * HOUR)
     look(engine, tell=tell)
@@ -515,7 +515,7 @@ def test_an_erased_customer_leaves_no_follow_up_and_no_word(engine):
     assert erased.rows["follow_ups"] == 2
     (left,) = every(engine)
     assert (left.call_id, left.number, left.outcome) == ("2.1", ALI, "")
-    look(engine)  # the rating is there, and nobody's
+    look(engine)  # the rating is still there, but without a caller
     assert [each.call_id for each in every(engine)] == ["2.1"]
     with engine.connect() as connection:
         assert connection.scalar(select(func.count()).select_from(answers)) == 2

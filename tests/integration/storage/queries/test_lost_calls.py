@@ -1,4 +1,4 @@
-"""Lost calls as SQL picks them, against all contacts of the span gone through in Python."""
+"""Lost calls as SQL selects them, compared with a search of all contacts in Python."""
 
 import random
 
@@ -24,7 +24,7 @@ def engine(database_url):
 
 
 def crowd(chance, days, calls):
-    """Yield the calls of some callers, on two PBXs: one or two queues each, or none, and calls to them."""
+    """Yield random calls of some callers on two PBXs: incoming with up to two visits, and outgoing."""
     for n in range(calls):
         pbx, call = chance.choice(("main", "other")), f"{n // 2}.{n}"
         key = f"98912{chance.randrange(calls // 4)}" if chance.random() < 0.9 else ""
@@ -48,7 +48,7 @@ def crowd(chance, days, calls):
 
 @pytest.mark.parametrize("part", [DAY, 2.5 * DAY, 28 * DAY])
 def test_who_was_never_lost_need_not_be_read(engine, monkeypatch, part):
-    """Of all parts together it is the same as of everybody's contacts at once, whenever it is asked."""
+    """The query by parts of customers finds the same lost calls as a search of all contacts, at any time."""
     monkeypatch.setattr(queries, "_PART", part)
     days, chance = 9, random.Random(11)
     write(engine, *crowd(chance, days, 400))

@@ -1,4 +1,4 @@
-"""The counts of the live table by queue, and what is read back about who was asked."""
+"""The counts of the demo's live table by queue, and the survey history read from the database."""
 
 import pytest
 
@@ -80,7 +80,7 @@ def test_ratings_are_counted_and_averaged_by_queue_on_their_scale(connection):
         *rated("b", "sales", 2),
         *rated("c", "پشتیبانی", 4),
         *rated("d", "sales", 1, at=T - 0.1),  # too old
-        *rated("e", "sales", 10, kind="nps"),  # another scale
+        *rated("e", "sales", 10, kind="nps"),  # a rating of another scale
     )
     assert ratings_by_queue(connection, since=T) == [
         QueueRating("sales", 2, 3.5),
@@ -125,7 +125,7 @@ def test_who_was_asked_is_read_back_oldest_first_from_all_pbxs(connection):
         connection,
         *rated("a", "sales", 5, at=T + 2, caller="989121234567"),
         *rated("a", "billing", 1, at=T + 1, pbx="other", caller="989121234567"),
-        *rated("b", "sales", 3, at=T),  # withheld
+        *rated("b", "sales", 3, at=T),  # a withheld number
         *rated("c", "sales", 3, at=T - 0.000001, caller="989357654321"),  # too long ago
     )
     assert asked_since(connection, since=T) == [

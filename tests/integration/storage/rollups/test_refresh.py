@@ -1,4 +1,4 @@
-"""Days that are over, counted once: the same figures as from the rows, whatever comes late; on PostgreSQL."""
+"""Rollups of past days on PostgreSQL: the same figures as from the rows, also for rows that come late."""
 
 import random
 from collections import Counter
@@ -50,7 +50,7 @@ from support.service_context import context
 from support.year_of_calls import fill
 
 DAY = 86_400.0
-FIRST = date(2026, 3, 26)  # in Berlin the clocks change on 29 March, in Tehran they do not
+FIRST = date(2026, 3, 26)  # the clocks change in Berlin on 29 March, but not in Tehran
 MIDNIGHT = datetime(2026, 3, 26, tzinfo=UTC).timestamp()
 DAYS = 7
 STATES = tuple(AgentState)
@@ -90,7 +90,7 @@ def state(agent, name, since, until):
 
 
 def rating(number, agent, at, value, *, wait, talks, stored=True):
-    """Return an answer, its attempt, and its call, unless that is not stored."""
+    """Return an answer, its survey attempt, and its call. With `stored=False` the call is left out."""
     its = f"{number}"
     given = [
         Answer("main", its, "agent", "csat", value, 1, at + 9, "sales", agent, ""),
@@ -103,7 +103,7 @@ def rating(number, agent, at, value, *, wait, talks, stored=True):
 
 
 def week(seed=1, agents=("Ali", "زهرا", "")):
-    """Return what agents did in a week; some states last for days."""
+    """Return the random activity of agents in a week. Some states last for days."""
     chance = random.Random(seed)
     records, number = [], 0
     for agent in agents:
@@ -127,7 +127,7 @@ def week(seed=1, agents=("Ali", "زهرا", "")):
 
 
 def asks():
-    """Return spans that begin and end within days of UTC, or hold none, or all of them."""
+    """Yield report queries whose spans contain all, some or no whole UTC days, in several time zones."""
     spans = ((-2, DAYS + 4), (0, 0), (2, 4))
     for zone in (UTC, *map(ZoneInfo, ("Europe/Berlin", "Asia/Tehran", "Asia/Kathmandu"))):
         for span in spans:
@@ -142,7 +142,7 @@ def asks():
 
 
 def counted(engine):
-    """Return all that view and reports tell, figure by figure, without the zeros."""
+    """Return each non-zero figure of the view v_agent_day and of the reports, by its key."""
     found = Counter()
     with reading(engine) as connection:
         for row in connection.execute(select(AGENT_DAY.table)).mappings():
@@ -168,7 +168,7 @@ def figures(source):
 
 
 def from_rows(engine):
-    """Return the same as if no day were settled."""
+    """Return the figures of `counted` without the use of rollups."""
     with engine.begin() as connection:
         until = connection.scalar(select(rollup_watermark.c.refreshed_until))
         connection.execute(rollup_watermark.update().values(refreshed_until=date(1970, 1, 1)))
@@ -197,7 +197,7 @@ def test_settled_days_tell_what_the_rows_tell(engine):
         refresh(engine, before)
         assert refreshed_until(engine) == before
         assert counted(engine) == pytest.approx(rows, abs=1e-3)
-    with engine.begin() as connection:  # and they are what is read
+    with engine.begin() as connection:  # the figures are read from the rollups
         connection.execute(agent_facts.update().values(n=agent_facts.c.n + 1))
         connection.execute(agent_presence.update().values(seconds=0.0))
         connection.execute(queue_talks.update().values(n=queue_talks.c.n + 1))
@@ -255,7 +255,7 @@ def test_a_row_takes_the_settled_days_back_to_its_own(engine):
 def test_only_days_that_are_over_by_the_servers_clock_are_settled(engine):
     with engine.connect() as connection:
         now = connection.scalar(text("SELECT EXTRACT(EPOCH FROM now())::float"))
-    assert refresh(engine) == 0  # there is nothing yet
+    assert refresh(engine) == 0  # the database is empty
     store(engine, [talk(1, "Ali", now - 3 * DAY, 60.0), talk(2, "Ali", now, 60.0)])
     refresh(engine)
     until = refreshed_until(engine)
@@ -321,7 +321,7 @@ def test_nothing_is_settled_elsewhere(tmp_path):
     engine.dispose()
 
 
-# -- the daemon's
+# -- the daemon's rollups
 
 
 class Beside:

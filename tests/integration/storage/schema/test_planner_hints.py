@@ -53,7 +53,7 @@ def test_a_tenant_who_does_not_own_the_database_gets_tables_and_hints(postgres):
 
 
 def test_our_own_sessions_alone_compile_nothing(postgres):
-    """Another program's sessions, and the database, keep their setting; options of the URL stay in force."""
+    """JIT is off in our sessions only. The database keeps its setting, and options of the URL apply."""
     url = postgres.fresh()
     engine = open_database(url.update_query_dict({"options": "-c work_mem=7MB"}))
     with engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""Every record has its table, every column its meaning, and both come back as they went in."""
+"""Every record has a table and every column a comment, and all values are read back as written."""
 
 import re
 from dataclasses import fields, replace
@@ -114,7 +114,7 @@ def store(connection, record):
 
 
 def read_back(connection, record):
-    """Return the one stored record of this record's kind and key."""
+    """Return the stored record with the kind and key of `record`."""
     table, row = row_of(record)
     mine = [table.c[key.name] == row[key.name] for key in table.primary_key]
     stored = connection.execute(select(table).where(*mine)).one()._mapping
@@ -158,7 +158,7 @@ def test_what_a_caller_said_last_holds_whichever_is_stored_last(database_url):
     engine = open_database(database_url)
     with engine.connect() as connection:
         store(connection, said)
-        for late in (T - 60, T - 0.000001):  # from a daemon that caught up
+        for late in (T - 60, T - 0.000001):  # stored late, with an earlier instant
             store(connection, replace(said, updated_at=late, opted_out=True, source="key"))
             assert read_back(connection, said) == said
         again = replace(said, updated_at=T + 0.000001, opted_out=True, source="key")
@@ -171,7 +171,7 @@ def test_what_a_caller_said_last_holds_whichever_is_stored_last(database_url):
 def test_what_a_version_of_a_survey_asked_first_stays(connection):
     first = next(record for record in RECORDS if isinstance(record, SurveyDefinition))
     later = replace(first, questions="[]", first_seen=T + 0.000001)
-    for record in (later, first, later, replace(first, questions="[1]")):  # an earlier one, from a journal
+    for record in (later, first, later, replace(first, questions="[1]")):  # an earlier one, stored late
         store(connection, record)
     assert read_back(connection, first) == first
 
@@ -189,7 +189,7 @@ def test_the_key_is_the_one_that_the_record_names():
     for kind, table in TABLES.items():
         named = kind.__doc__.split("Key: ")[1].split(".")[0].split(", ")
         assert [column.name for column in table.primary_key] == named
-        # A caller's wish, and who is behind a number, hold on every PBX.
+        # An opt-out, and the customer of a number, apply to every PBX.
         assert named[0] == "pbx" or (kind in (OptOut, CustomerNumber) and named == ["caller_key"])
 
 
@@ -218,7 +218,7 @@ def test_every_view_and_its_columns_say_what_they_mean():
 
 
 def test_postgresql_tells_what_each_column_means(postgres):
-    """Tables and views, with the tools that an integrator has there."""
+    """Tables and views have their comments, as an integrator's tools show them."""
     url = postgres.fresh()
     open_database(url).dispose()
     tables = postgres.run(
