@@ -161,10 +161,10 @@ class AgiChannel:
         return RecordResult(reply.end_position / SAMPLES, reply.data)
 
     def interrupt(self) -> None:
-        """Stop the running command, which plays a prompt or waits for a key. It then raises Interrupted.
+        """Stop the running command, which plays a prompt or waits for a key.
 
-        A recording is not stopped: it ends at its own time limit. If no command runs, this method does
-        nothing.
+        The stopped command raises Interrupted. A recording is not stopped: it ends at its own time limit. If
+        no command runs, this method does nothing.
         """
         if self._waiting is not None and not self._stopped_by:
             self._stopped_by = token_hex(8)

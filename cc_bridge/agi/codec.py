@@ -70,8 +70,8 @@ class _Grammar(AGI):  # type: ignore[misc]  # pyst2 is untyped
 def command_line(command: str, *arguments: str | int) -> bytes:
     r"""Return the line of a command, with each argument quoted.
 
-    Raises ValueError for a line longer than MAX_COMMAND bytes, and for a text with a line break or NUL.
-    Asterisk's parser knows the escapes `\\` and `\"` only, so these characters cannot be escaped.
+    Raises ValueError for a line longer than MAX_COMMAND bytes. Also raises ValueError for a text with a line
+    break or NUL, because AGI cannot escape them: Asterisk's parser knows only the escapes `\\` and `\"`.
     """
     words = [command]
     for argument in arguments:

@@ -3,7 +3,7 @@
 The HELP texts of metrics (`help_text`) and the page `config/docs/kpis.md` are made from the catalogue.
 
 Note: people read the formulas, and tests evaluate them. So the formula of a KPI that is computed in Python
-uses the names in the Python code: the fields of VisitCounts, or the times of a record.
+uses names of the Python code: the fields of VisitCounts, or the time fields of a record class.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,9 +1,9 @@
 """The registry of question kinds, such as csat and nps: one entry for each kind. Pure.
 
-An entry has the scale, keys, low ratings and scores of a kind. Survey files, configuration, reports, the KPI
-catalogue and the schema reference are made from these entries. The texts that people read are in
-`reports/render/texts.toml`. `tests/unit/kpis/test_question_kinds.py` checks that all these parts agree with
-the entries.
+An entry has the kind's scale, keypad keys, scores, and the ratings that count as low. Survey files,
+configuration, reports, the KPI catalogue and the schema reference are made from these entries. The texts that
+people read are in `reports/render/texts.toml`. `tests/unit/kpis/test_question_kinds.py` checks that all these
+parts agree with the entries.
 """
 
 from collections.abc import Mapping

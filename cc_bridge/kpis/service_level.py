@@ -3,12 +3,12 @@
 `service_level` takes the visits of one queue. `from_counts` takes counts, such as from SQL. Queues with
 different thresholds are counted one by one, and their counts are added.
 
-A visit is in time if its wait is at most the queue's threshold, as in app_queue (Asterisk 22) and in a
-histogram. A short abandon is an abandoned visit with a wait less than a limit; the limit 0 gives none. Waits
-are rounded to the microsecond, as in the database, so that live and stored values agree.
+A visit is in time if its wait is at most the queue's threshold, as in app_queue (Asterisk 22). A short
+abandon is an abandoned visit with a wait less than a limit. If the limit is 0, no visit is a short abandon.
+Waits are rounded to the microsecond, as in the database, so that live and stored values agree.
 
 Note: Asterisk's ServicelevelPerf2 resembles the definition called `removed`. But Asterisk counts whole
-seconds. It also counts callers as abandoned who timed out or were not let in.
+seconds. It also counts a visit as abandoned if the caller timed out.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -65,11 +65,11 @@ def _read(name: str, pbx: str, values: Values) -> Metric:
 
 
 class QueueCollector(Collector):
-    """Collects three figures of each queue, two of them about callers who hang up before the agent.
+    """Collects three figures of each queue, two of them about callers who hang up before the agent does.
 
-    The first figure is the queue's service level threshold. The second is the share of callers who were to be
-    invited to a survey but hung up before the agent. The third is the number of agents whose callers hang up
-    first unusually often. No metric names these agents; the reports do.
+    The first figure is the queue's service level threshold. The second is the share of callers who hung up
+    first, among the callers who were invited to a survey or would have been. The third is the number of
+    agents whose callers hang up first unusually often. No metric names these agents; the reports do.
     """
 
     def __init__(self, pbx: str, outliers: HangupOutliers, thresholds: Mapping[str, float]) -> None:

@@ -2,9 +2,9 @@
 
 Pure. `cc-bridge metrics` prints the page, from the files in `config/prometheus/` and `config/grafana/`.
 
-A recorded series such as `queue:cc_bridge_visits:increase5m` contains a metric's name but is not the metric.
-So the recording rule that creates the series counts as a use of the metric, but a panel that shows the series
-does not.
+A recording rule of Prometheus creates a series such as `queue:cc_bridge_visits:increase5m`. The name of the
+series contains a metric's name, but the series is not the metric. So the recording rule counts as a use of
+the metric, but a panel that shows the series does not.
 """
 
 import json

@@ -60,11 +60,12 @@ def read_stream(path: Path) -> Iterator[bytes]:
 
 
 def replay(chunks: Iterable[bytes], tracker: Tracker, counts: MessageCounts) -> Iterator[ReplayedRecord]:
-    """Yield the calls, visits, rings, talks and survey requests of a recording in the order of their ends.
+    """Yield the calls, visits, rings, talks and survey requests of a recording.
 
-    Calls, visits, rings and talks that are open at the end of the recording come last, as `unobserved`. A
-    step of the PBX's clock is yielded as a gap. The numbers of AMI messages are added to `counts`. Raises
-    UnreadableFile if the events have no timestamps, or if the bytes are no AMI stream.
+    A call, visit, ring or talk is yielded when it ends, a survey request when the dialplan makes it. Calls,
+    visits, rings and talks that are open at the end of the recording come last, as `unobserved`. If the PBX's
+    clock was set forward or back, this is yielded as a gap. The numbers of AMI messages are added to
+    `counts`. Raises UnreadableFile if the events have no timestamps, or if the bytes are no AMI stream.
     """
     codec = Codec(WANTED_FOR_DIRECT_CALLS if tracker.state.direct else WANTED, counts)
     now = 0.0
@@ -90,9 +91,10 @@ def replay(chunks: Iterable[bytes], tracker: Tracker, counts: MessageCounts) -> 
 
 
 def _requests(tracker: Tracker, event: StatusSet) -> Iterator[SurveyRequest]:
-    """Yield a survey request for a caller who is still on the line after a queue or Dial.
+    """Yield the survey request for a caller who is still on the line after a queue or Dial.
 
-    Nothing is yielded if the event shows that the caller is no longer on the line.
+    `event` is the dialplan's report that the queue or Dial has ended. Its status is CONTINUE if the caller is
+    still on the line. With any other status, nothing is yielded.
     """
     if event.status != "CONTINUE":
         return
@@ -126,7 +128,10 @@ def queue_names(chunks: Iterator[bytes]) -> list[str]:
 
 
 def _of_calls(records: list[TrackerRecord]) -> list[CallRecord | Call]:
-    """Return the calls, visits, rings and talks among the tracker's records; leave out agents' intervals."""
+    """Return the calls, visits, rings and talks among the tracker's records.
+
+    The intervals in which an agent was in one state are left out.
+    """
     return [record for record in records if isinstance(record, CallRecord | Call)]
 
 

@@ -51,7 +51,8 @@ class SpokenComment:
 class AgentPage:
     """The figures and comments of one agent, as shown on the agent page.
 
-    `ask` is the query of the reports `work` and `voice`; `ask.agent` is the agent's name.
+    `work` is the report `agents`, `voice` is the report `voice`. `ask` is the query of both reports;
+    `ask.agent` is the agent's name.
     """
 
     ask: ReportQuery

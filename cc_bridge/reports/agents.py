@@ -86,8 +86,8 @@ class _Agent:
 def agents(ask: ReportQuery, source: Source) -> Report:
     """Return the report `agents`: the times, rings and ratings of each agent.
 
-    An agent is highlighted if callers hang up before this agent more often than chance explains; see
-    `surveys/hangup_outliers.py`.
+    An agent is highlighted if too many of the agent's callers hang up before the agent does: more than chance
+    explains. `surveys/hangup_outliers.py` decides this.
     """
     found: defaultdict[Group, _Agent] = defaultdict(_Agent)
     everyone = _Agent()

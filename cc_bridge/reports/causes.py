@@ -2,12 +2,12 @@
 
 The factors are the caller's wait time, the number of agents who talked with the caller, the hour, the queue
 and the agent. The callers with the same value of a factor, such as the same queue, are compared with all
-other callers. A difference is highlighted only if the intervals of the two groups of callers do not overlap.
-With many comparisons, chance alone makes some groups differ. So the more comparisons there are, the wider are
-the intervals (Bonferroni correction).
+other callers. The compared figure is the share of low ratings. A difference is highlighted only if the
+confidence intervals of the two shares do not overlap. With many comparisons, chance alone makes some shares
+differ. So more comparisons make the intervals wider (Bonferroni correction).
 
 Note: a factor that goes together with low ratings is not yet their cause. For example, a queue with long
-waits may have low ratings for another reason than the waits.
+waits may have low ratings for another reason.
 """
 
 from collections.abc import Iterable

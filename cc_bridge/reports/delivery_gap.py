@@ -1,8 +1,8 @@
 """Report `delivery-gap`: the share of visits served in time next to the share of satisfied callers. Pure.
 
 With many rows, chance alone makes the two shares of some rows differ. So a gap is highlighted only if the
-intervals of the two shares do not overlap. Both intervals are first widened: the more rows the report has,
-the wider they are (Bonferroni correction).
+confidence intervals of the two shares do not overlap. Both intervals are first widened: the more rows the
+report has, the wider they are (Bonferroni correction).
 """
 
 from cc_bridge.kpis.service_level import DEFAULT

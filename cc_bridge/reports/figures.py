@@ -35,7 +35,7 @@ _NORMAL = NormalDist()
 
 
 class KeyKind(StrEnum):
-    """The way in which the keys in a key column are shown, if the keys are not values of a Dimension.
+    """The format in which a report shows the keys of its rows in a key column that has no Dimension.
 
     WORD: each key is the name of a word in texts.toml, and the word is shown in the reader's language. TEXT:
     each key is shown unchanged.
@@ -146,7 +146,7 @@ class Report:
 
 
 def count(value: float) -> Figure:
-    """Return a number as a figure that has neither a sample size (n) nor an interval."""
+    """Return a number as a figure that has neither a sample size (n) nor a confidence interval."""
     return Figure(value)
 
 
@@ -192,7 +192,10 @@ def of_score(score: Score | None) -> Cell:
 
 
 def comparable(one: Cell, other: Cell) -> bool:
-    """Return whether two figures can be compared: both have an interval and enough calls or answers."""
+    """Return whether two figures can be compared.
+
+    Both must have a confidence interval and enough calls or answers.
+    """
     if one is None or other is None or not (one.enough and other.enough):
         return False
     return None not in (one.low, one.high, other.low, other.high)
@@ -201,9 +204,9 @@ def comparable(one: Cell, other: Cell) -> bool:
 def apart(one: Cell, other: Cell, comparisons: int = 1) -> bool:
     """Return whether two figures differ by more than chance explains.
 
-    Both figures must be comparable, and their intervals must not overlap. If many pairs of figures are
-    compared, chance alone makes some pairs differ. So the more pairs there are (`comparisons`), the more both
-    intervals are widened (Bonferroni correction).
+    Both figures must be comparable, and their confidence intervals must not overlap. If many pairs of figures
+    are compared, chance alone makes some pairs differ. So the more pairs there are (`comparisons`), the more
+    both intervals are widened (Bonferroni correction).
     """
     if one is None or other is None or not comparable(one, other):
         return False

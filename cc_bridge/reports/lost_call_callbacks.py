@@ -1,7 +1,7 @@
 """The table of lost calls by result: an agent called back, the caller called again, or neither. Pure.
 
-The table counts lost calls of callers with a known number. The report `lost` is different: it counts lost
-visits of all callers.
+The table counts only lost calls of callers with a known number. The report `lost` is different: it counts all
+visits that no agent answered, with and without a known number.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -36,10 +36,11 @@ BY = tuple(_KEYS)
 
 
 def callback_table(ask: ReportQuery, calls: Iterable[LostCall]) -> ReportTable:
-    """Return the table that counts lost calls by result: called back, called again, or neither.
+    """Return the table that counts lost calls by their result.
 
-    `ask` is the query of the table. A call of `calls` is counted if its caller entered a queue of the query
-    within the query's span. `ask.by` must be one of the dimensions in BY.
+    The results are: an agent called back, the caller called again, or neither. `ask` is the query of the
+    table. A call of `calls` is counted if its caller entered a queue of the query within the query's span.
+    `ask.by` must be one of the dimensions in BY.
     """
     found: dict[Group, list[LostCall]] = {}
     for call in calls:

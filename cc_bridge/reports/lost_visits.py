@@ -1,4 +1,4 @@
-"""Report `lost`: the visits that ended without an answer, by outcome. Pure."""
+"""Report `lost`: the visits that no agent answered, by outcome. Pure."""
 
 from cc_bridge.kpis.units import Unit
 from cc_bridge.records import Outcome
@@ -31,7 +31,7 @@ _COLUMNS = (
 
 
 def lost(ask: ReportQuery, source: Source) -> Report:
-    """Return the report `lost`: the visits that ended without an answer, by outcome."""
+    """Return the report `lost`: the visits that no agent answered, by outcome."""
     waits, everyone = by_key(ask, source.visits(ask.counted_by))
     rows = (ReportRow((key,), _cells(ask, waits[key])) for key in ask.ordered(set(waits)))
     total = ReportRow(("",), _cells(ask, everyone))

@@ -95,9 +95,9 @@ class ReportQuery:
     def counted_by(self) -> Dimension:
         """The dimension by which SQL groups the rows for this report.
 
-        It differs from `by` only if the report is grouped by journey stage: the stage of the customer journey
-        that the configuration assigns to each queue. The database does not contain the stages. So SQL groups
-        by queue, and `row` replaces each queue by its stage.
+        It differs from `by`, the dimension of the report, only if the report is grouped by journey stage: the
+        stage of the customer journey that the configuration assigns to each queue. The database does not
+        contain the stages. So SQL groups by queue, and `row` replaces each queue by its stage.
         """
         return Dimension.QUEUE if self.by is Dimension.STAGE else self.by
 

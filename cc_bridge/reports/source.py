@@ -29,7 +29,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class VisitSums:
-    """Sums over the visits that have the same `key`, `outcome` and `second`.
+    """The number and the wait times of the visits that have the same `key`, `outcome` and `second`.
 
     `key` is the value of the report's dimension, such as the name of a queue. `second` is the wait time,
     rounded up to whole seconds.
@@ -49,7 +49,7 @@ class VisitSums:
 
 @dataclass(frozen=True, slots=True)
 class TalkSums:
-    """Sums over the talks that have the same `key`; times are in seconds.
+    """The number of the talks that have the same `key`, and the sums of their times in seconds.
 
     `key` is the value of the report's dimension, such as the name of a queue.
     """
@@ -154,8 +154,9 @@ class RatedBy:
 
     A factor is a property of the rated call: the wait band (a range of wait times, such as 20 to 60 seconds),
     the number of talks (`agents_spoken`), the hour of the answer, or the queue. `key` says which band,
-    number, hour or queue it is. Each rating is counted once for each factor. If the rated call is not stored,
-    its wait band is -1 and its number of talks is 0. The number 3 means three talks or more.
+    number, hour or queue it is. For `agents_spoken`, the key 3 means three talks or more. Each rating is
+    counted once for each factor. If the rated call is not stored, the key is -1 for the wait band and 0 for
+    the number of talks.
     """
 
     factor: Dimension | str

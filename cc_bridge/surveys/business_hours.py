@@ -20,9 +20,10 @@ _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class BusinessHours:
-    """A daily span of minutes on some weekdays; it starts at the minute `begin` and ends before `end`.
+    """A daily span of minutes on some weekdays.
 
-    If `end` is not later than `begin`, the span ends on the next day.
+    The span starts at `begin` and ends before `end`; both are in minutes after midnight. If `end` is not
+    later than `begin`, the span ends on the next day.
     """
 
     zone: tzinfo | None = None  # None: this machine's time zone
@@ -38,7 +39,7 @@ class BusinessHours:
     def contains_minute(self, today: int, minute: int) -> bool:
         """Return whether a minute of a local day is within these hours.
 
-        `today` is the weekday of that day; 0 is Monday.
+        `minute` is the number of minutes after midnight, `today` the weekday of the day; 0 is Monday.
         """
         starts_today, started_yesterday = today in self.weekdays, (today - 1) % 7 in self.weekdays
         if self.begin < self.end:

@@ -199,11 +199,11 @@ class CallbackPlan:
             self._change(callback, following, now + wait)
 
     def take_invitation(self, uniqueid: str) -> Invitation | None:
-        """Remove a callback whose call was made, and return its invitation.
+        """Return the invitation of a callback whose call was made, and remove the callback.
 
         Return None if there is no such callback or its call was not made yet. `uniqueid` is the Uniqueid of
-        the earlier call, which the survey rates. The dialplan may ask for the invitation before the AMI event
-        that reports the answer to the callback has arrived.
+        the earlier call, which the survey rates. The callback need not be in the state ANSWERED yet. The
+        dialplan may ask for the invitation before the AMI event arrives that sets this state.
         """
         callback = self._callbacks.get(uniqueid)
         if callback is None or callback.state in _DUE:

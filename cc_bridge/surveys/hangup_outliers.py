@@ -119,7 +119,11 @@ class HangupOutliers:
 
     @classmethod
     def of(cls, entries: Iterable[FunnelRow], minimum: int = MINIMUM) -> Self:
-        """Return an instance that has counted all decisions in `entries`, each with the same weight."""
+        """Return an instance that has counted all decisions in `entries`.
+
+        Older decisions keep their full weight (`fades` is False). An agent, and the queue's other agents
+        together, must each have at least `minimum` callers. Otherwise the agent is not an outlier.
+        """
         outliers = cls(minimum, fades=False)
         for entry in entries:
             outliers.count(entry)

@@ -42,8 +42,8 @@ class SurveyHistory:
     """The survey history of the callers of all PBXs, and today's survey counts of this PBX.
 
     Attempts must be added in the order of their time, oldest first. If there are more than `limit` callers,
-    those whose last survey is oldest are forgotten. 100,000 callers take 12 MB, or 14 MB if their keys are
-    hashed. Opt-outs are never forgotten; 100,000 of them take 19 to 21 MB.
+    those whose last survey is oldest are forgotten. 100,000 callers take 12 MB, or 14 MB if the caller keys
+    are hashed. Opt-outs are never forgotten; 100,000 of them take 19 to 21 MB.
     """
 
     def __init__(self, pbx: str, limit: int = 500_000) -> None:
@@ -62,7 +62,8 @@ class SurveyHistory:
     def add_attempt(self, attempt: SurveyAttempt | PastAttempt, now: float) -> None:
         """Add a survey attempt; nothing changes if it was added before.
 
-        `now` is in UTC seconds since the epoch.
+        `now` is in UTC seconds since the epoch. An attempt that started more than 25 hours ago changes only
+        its caller's last survey. It cannot be one of today's surveys, so it is not added to the counts.
         """
         at = attempt.started_at
         if attempt.caller_key and at > self._last.get(attempt.caller_key, 0.0):
@@ -104,9 +105,10 @@ class SurveyHistory:
         )
 
     def prune(self, before: float, now: float) -> None:
-        """Forget callers whose last survey started before `before`, and attempts older than about a day.
+        """Forget callers whose last survey started before `before`, and survey attempts from before today.
 
-        `before` and `now` are UTC seconds since the epoch.
+        Attempts are remembered only in order to count today's surveys, so an attempt is forgotten after 25
+        hours. `before` and `now` are UTC seconds since the epoch.
         """
         # Stop at the first caller to keep: there may be half a million, and a caller may be waiting.
         self._drop([key for key, _ in takewhile(lambda asked: asked[1] < before, self._last.items())])

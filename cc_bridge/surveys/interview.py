@@ -1,9 +1,12 @@
 """The interview: a state machine that returns the next step of a survey after each step's outcome. Pure.
 
-Keys also count while the prompt before a question is played. The interview plays the goodbye even if the
-retries or the time are used up, a question has no sound file, or a record could not be stored.
+A key that the caller presses during the prompt before a question already counts as an answer to this
+question, but never as consent to a recording. The interview also plays the goodbye in these cases: the
+retries or the time of the survey are used up, the sound file of a question is missing, an answer could not be
+stored.
 
-The state table has no entries for a hang-up or the time limit: both end the interview from every state.
+A hang-up and the end of the survey's time can occur in every state, so the state table has no entries for
+them. A hang-up ends the interview without a goodbye.
 """
 
 from collections.abc import Callable, Mapping
@@ -72,7 +75,7 @@ class Interview:
 
         ASKING --a key that may start a longer answer, such as the 1 of 10--> COMPLETING.
 
-        COMPLETING --next key, # or silence--> as from ASKING.
+        COMPLETING --next key, # or silence--> SAVING if all keys are an answer, LEADING_IN if they are wrong.
 
         ASKING --wrong key--> LEADING_IN ("not a valid key") --> ASKING the same question.
 
@@ -111,7 +114,7 @@ class Interview:
         return Begin()
 
     def next(self, event: StepOutcome) -> Step:
-        """Return the step that follows the outcome of the last step.
+        """Return the next step, given `event`, the outcome of the previous step.
 
         An outcome that cannot occur in the current state ends the interview with the reason `error`.
         """
@@ -127,11 +130,10 @@ class Interview:
         return found(self) if found is not None else self._part("error")
 
     def _meaning(self, event: StepResult | KeyPressed | CommentRecorded) -> _Meaning:
-        """Return the meaning of a step's outcome, which is a key of the state table.
+        """Return the meaning of a step's outcome, by which the state table selects the next action.
 
-        The meaning of pressed keys and of silence depends on the current question. For example, a key may be
-        an answer, a refusal or an invalid key. For any other outcome, the key of the table is the outcome
-        itself or its class.
+        The meaning of pressed keys and of silence depends on the current question: an answer, a refusal or an
+        invalid key, for example. For any other outcome, the meaning is the outcome itself or its class.
         """
         if isinstance(event, CommentRecorded):
             self._value = event.seconds

@@ -23,10 +23,11 @@ class LanguageQuestion:
 
     @classmethod
     def of(cls, survey: Survey, channel_language: str) -> Self | None:
-        """Return the language question for a caller, or None if it is not asked.
+        """Return the language question for a caller; None if the caller is not asked.
 
-        It is not asked if the survey has no `ask_language`. With `when = "unknown"`, it is also not asked if
-        the survey has the channel's language.
+        The caller is not asked if the survey has no `ask_language`. With `when = "unknown"` in
+        `ask_language`, the caller is also not asked if the survey has a language that matches
+        `channel_language`, the language of the caller's channel.
         """
         asked = survey.ask_language
         if asked is None or (asked.when == "unknown" and survey.speaks(channel_language)):
@@ -46,7 +47,10 @@ class LanguageQuestion:
         return self._offer(0)
 
     def next(self, event: StepOutcome) -> Step | None:
-        """Return the step after the outcome of the last step; None if the question ends without a choice."""
+        """Return the next step, given `event`, the outcome of the previous step.
+
+        The result is None if the question ends without a choice.
+        """
         if isinstance(event, KeyPressed):
             return Speak(self._keys[event.key]) if event.key in self._keys else self._again()
         if event in {StepResult.DONE, StepResult.PROMPT_MISSING} and self._offered + 1 < len(self._languages):

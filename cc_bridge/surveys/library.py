@@ -25,8 +25,8 @@ class SurveyLibrary(Mapping[str, Survey]):
     def load(cls, folder: Path, sounds: Sounds) -> Self:
         """Return a library of all .toml files in a folder.
 
-        `sounds` has the sound files of all prompts; a survey with another prompt is faulty. Raise SurveyError
-        with the faults of all files together, or if the folder has no .toml file.
+        `sounds` has the sound files of all prompts; a prompt without a sound file is a fault of its survey.
+        Raise SurveyError with the faults of all files together, or if the folder has no .toml file.
         """
         surveys: dict[str, Survey] = {}
         files: dict[str, Path] = {}

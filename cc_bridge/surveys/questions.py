@@ -1,4 +1,4 @@
-"""Survey questions: the keys of each question, their stored values, and the question that follows. Pure.
+"""Survey questions: the keypad keys of each question, their stored values, and the next question. Pure.
 
 A key may be the start of an answer with several keys, such as the `1` of `10`; see `longer`. The scale, and
 the other properties that all questions of one kind have, are in `cc_bridge/kpis/question_kinds.py`.

@@ -1,8 +1,8 @@
 """The JSON API of the agent page: /api/agent returns the figures of one agent.
 
-Each agent has a link with a signed key; see `agent_links.py`. The key of a request selects the agent. The
-address of the request does not, so a changed address never shows another agent's figures. The log does not
-contain the agent's name. The page at /agent shows the figures.
+Each agent has a link with a signed key; see `agent_links.py`. Only this key decides which agent's figures a
+request gets. The URL does not name the agent, so a changed URL never shows another agent's figures. The log
+does not contain the agent's name. The page at /agent shows the figures.
 """
 
 from collections.abc import Callable

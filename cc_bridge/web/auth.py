@@ -59,8 +59,8 @@ class TokenAuth:
     def check(self, request: Request) -> tuple[int, str] | None:
         """Return None if the request is allowed, otherwise the HTTP status code and the reason.
 
-        If the request's address has the token (`?token=`), the response sets a cookie that allows the
-        browser's later requests.
+        If the request's URL has the token (`?token=`), the response sets a cookie that allows the browser's
+        later requests.
         """
         if not self._token:
             if not is_loopback(self._host):

@@ -41,7 +41,7 @@ class RateLimiter:
     def take(self, now: float) -> bool:
         """Return whether one more request is within the limit, and count the request if it is.
 
-        `now` is in seconds; only differences between calls matter.
+        `now` is the time of the request in seconds, by a clock with any starting point.
         """
         self._left = min(self._most, self._left + (now - self._at) * self._a_second)
         self._at = now

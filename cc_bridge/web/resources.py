@@ -42,7 +42,7 @@ def fault(request: Request, code: int, text: str) -> bytes:
 
 
 class LeafResource(Resource):
-    """Base class of a page with one address.
+    """Base class of a page with one URL path.
 
     If `access` is given, a request that it does not allow gets an error response.
     """
@@ -78,7 +78,7 @@ class LeafResource(Resource):
 
 
 class _NotFound(LeafResource):
-    """The response to an address at which there is no page: status 404."""
+    """The response to a URL at which there is no page: status 404."""
 
     def render(self, request: Request) -> bytes | int:
         request.postpath = [b"?"]  # type: ignore[attr-defined]  # a path below this leaf gives 404
@@ -88,8 +88,8 @@ class _NotFound(LeafResource):
 class TreeResource(Resource):
     """A resource whose child resources are `pages`, each under its name.
 
-    `own` is the page at the address of the TreeResource itself. If it is None, this address has no page and
-    gets the status 404.
+    `own` is the page at the URL of the TreeResource itself. If it is None, this URL has no page and gets the
+    status 404.
     """
 
     def __init__(self, own: LeafResource | None = None, **pages: Resource) -> None:
@@ -108,7 +108,7 @@ class TreeResource(Resource):
 class PageSite(Site):
     """The HTTP site whose pages are below the resource `root`.
 
-    It writes no request log, because addresses may contain tokens.
+    It writes no request log, because URLs may contain tokens.
     """
 
     noisy = False

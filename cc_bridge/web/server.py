@@ -1,6 +1,6 @@
 """The HTTP site: /metrics, /healthz, /readyz, the pages /wallboard, /agent and /follow-ups, /fonts and /api.
 
-/wallboard and /api check access; the other addresses are open. prometheus_client has a Twisted resource for
+/wallboard and /api check access; the other paths are open. prometheus_client has a Twisted resource for
 /metrics, but it renders in a pool thread. The daemon's gauges read objects that the reactor changes. So this
 module renders /metrics in the reactor.
 """
@@ -58,7 +58,7 @@ class _HealthResource(LeafResource):
 
 
 class _AddressList(LeafResource):
-    """The page at /: a plain text that lists the addresses of the site's pages."""
+    """The page at /: a plain text that lists the URL paths of the site's pages."""
 
     def answer(self, request: Request) -> bytes:  # noqa: ARG002
         return b"cc_bridge: /wallboard /follow-ups /agent /api/live /metrics /healthz /readyz\n"

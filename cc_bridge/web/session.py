@@ -6,8 +6,8 @@ log-in. No state is stored; all sessions end when the token changes.
 
 Browsers send cookies also with requests that pages of other sites cause. So the cookie of the session is
 SameSite=Strict. A request that changes a follow-up also needs the header x-cc-bridge. A page of another site
-could send it only with this site's permission, which it never has. If such a change has a Sec-Fetch-Site
-header, the header must be `same-origin`.
+could send it only with this site's permission, which it never has. The header Sec-Fetch-Site of such a
+request, if present, must be `same-origin`.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Signed values that only this daemon can have made; itsdangerous signs them with a key from http.token.
 
 The purpose of a value is part of the key, so a value that was signed for one purpose, such as a session, is
-not valid for another. Each value contains its expiry time, which the caller of `loads` must check.
+not valid for another. Each value contains its expiry time. The code that calls `loads` must check this time.
 
 The age check of itsdangerous is not used, because it rejects a signature whose time is in the future. If the
 PBX's clock is set back a little, the times of earlier signatures are in the future, but these signatures must

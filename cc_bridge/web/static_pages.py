@@ -1,7 +1,7 @@
 """The browser pages /wallboard, /agent and /follow-ups in HTML, CSS and JavaScript, and the font at /fonts.
 
 The server inserts the requested language and colour theme into a page, so that they do not change after the
-page was shown. The address of the request names both, as `?lang=` and `?theme=`. A language or theme that the
+page was shown. The URL of the request names both, as `?lang=` and `?theme=`. A language or theme that the
 pages do not have is ignored. All data comes from /api. The pages /agent and /follow-ups and the font need no
 token, because they contain no data; /api checks access. README.md beside the font names its origin.
 """
@@ -69,9 +69,9 @@ class _FileResource(LeafResource):
 
 
 class _SlashRedirect(LeafResource):
-    """The redirect from an address that ends with a slash to the same address without it.
+    """The redirect from a URL path that ends with a slash to the same path without it.
 
-    With the slash, the browser would request the page's files at wrong addresses.
+    With the slash, the browser would request the page's files at wrong URLs.
     """
 
     def __init__(self, name: str) -> None:
@@ -115,14 +115,14 @@ def _files(folder: Path, access: TokenAuth | None = None) -> dict[str, _FileReso
 
 
 def chosen_language(request: Request) -> "Language":
-    """Return the language in the address (`?lang=`); without one, the language that the browser prefers."""
+    """Return the language in the URL (`?lang=`); without one, the language that the browser prefers."""
     asked = _asked(request, b"lang", _DIRECTIONS)
     language = asked or _accepted(request.getHeader("accept-language") or "")
     return "fa" if language == "fa" else "en"
 
 
 def _asked(request: Request, name: bytes, known: tuple[str, ...] | dict[str, str]) -> str:
-    """Return the value of the parameter `name` in the address of the request, such as the theme.
+    """Return the value of the parameter `name` in the URL of the request, such as the theme.
 
     The result is empty if the parameter is missing or if its value is not in `known`.
     """

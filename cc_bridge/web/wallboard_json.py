@@ -90,7 +90,7 @@ def _figures(figures: QueueFigures, levels: Thresholds, at: float) -> dict[str, 
 def _rating(score: Score | None) -> dict[str, object] | None:
     """Return a survey score as JSON fields; None if there is no score.
 
-    If the score has too few answers, value and interval are null.
+    If the score has too few answers, the value and the confidence interval are null.
     """
     if score is None:
         return None

@@ -1,14 +1,14 @@
 """The delivery of webhook events: it reads them from the outbox and sends them until accepted or given up.
 
 Requests run in the reactor, reads and writes of the outbox in threads. An endpoint receives the events of one
-call one after the other, and the events of up to `AT_ONCE` different calls at the same time.
-`retry_policy.py` decides about retries.
+call one by one, and events of up to `AT_ONCE` calls at the same time.
 
 An event leaves the outbox after its endpoint accepted it. If the daemon is killed in between, it sends the
 event again with the same id. So each event arrives at least once.
 
-The lock `_turn` keeps reads of due events and writes of results apart. An event is due until its result is
-written. So it stays in `_running` until then, and is not sent twice.
+An event is due until its result is written. Until then, `_running` contains it, so that it is not sent twice.
+The lock `_turn` prevents simultaneous reads and writes. Otherwise a read could return an event that has just
+left `_running`.
 """
 
 from collections import Counter as Tally

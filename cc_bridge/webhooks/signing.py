@@ -19,7 +19,7 @@ _SHORTEST, _LONGEST = 24, 64  # bytes of a key, as in the specification
 
 
 def keys_of(secrets: str) -> tuple[bytes, ...]:
-    """Return the keys of one or more secrets, which are separated by spaces.
+    """Return the signing keys that one or more secrets contain; the secrets are separated by spaces.
 
     Raise ValueError for an invalid or missing secret; the error text does not contain the secret.
     """

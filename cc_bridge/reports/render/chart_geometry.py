@@ -1,7 +1,8 @@
-"""The geometry of bar charts with intervals, which page.html.j2 draws as SVG. Pure.
+"""The geometry of bar charts with confidence intervals, which page.html.j2 draws as SVG. Pure.
 
-The library pygal is not used. It has no intervals and no right-to-left layout, its colours do not follow the
-reader's colour scheme, and its files load a script from another server. The charts need only four shapes.
+The library pygal is not used. It has no confidence intervals and no right-to-left layout, its colours do not
+follow the reader's colour scheme, and its files load a script from another server. The charts need only four
+shapes.
 
 SVG does not follow the direction of the page's text. Persian runs from right to left, so this module mirrors
 all x coordinates for Persian.
@@ -38,8 +39,8 @@ class Tick:
 class ChartBar:
     """One bar of a chart, which shows the figure of one report row; lengths are in SVG units.
 
-    `low` and `high` are the positions of the two ends of the figure's interval, measured along the bar. They
-    are None if the figure has no interval.
+    `low` and `high` are the positions of the two ends of the figure's confidence interval, measured along the
+    bar. They are None if the figure has no confidence interval.
     """
 
     label: str  # empty if there is no room for the labels of all bars
@@ -197,7 +198,7 @@ def _upper(cell: Cell) -> float:
 def _scale(table: ReportTable, column: Column) -> tuple[float, float]:
     """Return the lowest and the highest value of a chart's scale.
 
-    Both are round numbers, and every bar and interval fits between them.
+    Both are round numbers, and every bar and confidence interval fits between them.
     """
     if column.unit is Unit.POINTS:
         return -100.0, 100.0

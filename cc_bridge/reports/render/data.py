@@ -26,7 +26,8 @@ _FORMULAS = tuple("=+-@\t\r")  # first characters with which a spreadsheet treat
 def as_csv(table: ReportTable, wording: Localization) -> str:
     """Return a table as CSV.
 
-    Additional columns after the column of a figure have its sample size (n) and the two ends of its interval.
+    Additional columns after the column of a figure have its sample size (n) and the two ends of its
+    confidence interval.
     """
     out = StringIO()
     lines = csv.writer(out)

@@ -68,7 +68,7 @@ def _tiles(report: Report, wording: Localization) -> Iterator[dict[str, str]]:
 def in_words(table: ReportTable, wording: Localization) -> dict[str, Any]:
     """Return a table as the values for the HTML template: headings, rows of figures, totals and charts.
 
-    A figure is a text, with its interval and its sample size (n) if it has them.
+    A figure is a text, with its confidence interval and its sample size (n) if it has them.
     """
     return {
         "title": wording.text("tables", table.name),

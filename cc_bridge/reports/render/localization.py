@@ -156,7 +156,10 @@ class Localization:
         return self.value(unit, cell.value)
 
     def details(self, unit: Unit, cell: Cell) -> str:
-        """Return the interval and the sample size (n) of a figure as text; empty if it has neither."""
+        """Return the confidence interval and the sample size (n) of a figure as text.
+
+        The text is empty if the figure has neither.
+        """
         if cell is None:
             return ""
         parts = []
@@ -168,7 +171,10 @@ class Localization:
         return ", ".join(parts)
 
     def full(self, unit: Unit, cell: Cell) -> str:
-        """Return the text of a figure; if it has an interval or a sample size, they follow in brackets."""
+        """Return the text of a figure, with its confidence interval and sample size (n) in brackets.
+
+        The text of a figure that has neither is returned without brackets.
+        """
         details = self.details(unit, cell)
         return self.cell(unit, cell) + (f" ({details})" if details else "")
 

@@ -51,7 +51,7 @@ def _unobserved(report: Report, wording: Localization) -> str:
 
 
 def _drawn(table: ReportTable, wording: Localization) -> Iterator[Text | Drawn]:
-    """Yield one table object of the library rich, which prints the report table."""
+    """Yield one item: the table object of the library rich that prints the report table."""
     drawn = Drawn(title=wording.text("tables", table.name), title_justify="left", title_style="bold")
     for name, _ in table.keys:
         drawn.add_column(wording.text("by", name), overflow="fold")
