@@ -149,8 +149,8 @@ _STUDENT_T = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2
 def student_t(freedom: int) -> float:
     """Return the 97.5 % point of Student's t for `freedom` degrees of freedom, exact to 0.0002.
 
-    From 10 degrees of freedom on, the result is computed from the 97.5 % point of the normal distribution
-    (Abramowitz and Stegun 26.7.5).
+    Up to 9 degrees of freedom, the result comes from a table. From 10 on, it is computed from the 97.5 %
+    point of the normal distribution (Abramowitz and Stegun 26.7.5).
     """
     if freedom <= len(_STUDENT_T):
         return _STUDENT_T[freedom - 1]

@@ -127,7 +127,7 @@ def _totals(table: ReportTable, wording: Localization, names: tuple[str, ...]) -
 
 
 def _reasons(table: ReportTable, wording: Localization) -> Iterator[dict[str, Any]]:
-    """Yield each reason for a missing survey as JSON fields, with its number of callers.
+    """Yield each reason for missing survey answers as JSON fields, with its number of callers.
 
     `table` is the table `reasons` of the report `voice`. There are two types of reasons: why a caller was not
     invited, and why a survey ended before its last question.

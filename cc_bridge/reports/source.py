@@ -99,7 +99,8 @@ class InvitationCount:
     """The number of survey decisions that have the same `key` and `stage`; callbacks are not counted.
 
     `key` is the value of the report's dimension, such as the name of a queue. `stage` is the decision:
-    invited, caller_left_first, or the reason against an invitation.
+    `invited`, `caller_left_first` (the caller hung up before the agent did), or the reason against an
+    invitation.
     """
 
     key: Group
@@ -137,8 +138,8 @@ class HangupCount:
 class AttemptCount:
     """The number of survey attempts that have the same `key`, `result` and `reason`.
 
-    `key` is the value of the report's dimension, such as the name of a queue. `reason` says why a survey is
-    not complete.
+    `key` is the value of the report's dimension, such as the name of a queue. `result` is started, complete,
+    partial or declined. `reason` says why a survey is not complete.
     """
 
     key: Group

@@ -244,10 +244,10 @@ class CallbackPlan:
         self._on_done(candidate, reason)
 
     def _prune(self, now: float) -> None:
-        """Remove callbacks that were answered but led to no survey, and old times in `called_at`.
+        """Remove callbacks that were answered but led to no survey, and old times of callbacks.
 
-        A callback is removed when it was answered more than ANSWERED_SECONDS ago. A time is removed after
-        `min_days_between` days.
+        A callback is removed when it was answered more than ANSWERED_SECONDS ago. The time of a caller's last
+        callback is removed from `called_at` after `min_days_between` days.
         """
         for callback in list(self._callbacks.values()):
             if callback.state is _State.ANSWERED and now - callback.at > ANSWERED_SECONDS:

@@ -70,7 +70,10 @@ class Question:
 
 
 def longer(typed: str, answers: Sequence[str]) -> bool:
-    """Return whether the pressed keys are only the start of one of `answers`, such as `1` of `10`."""
+    """Return whether one of `answers` is longer than the pressed keys and starts with them.
+
+    For example, the keys `1` are the start of the answer `10`.
+    """
     return any(answer.startswith(typed) and answer != typed for answer in answers)
 
 
