@@ -23,7 +23,16 @@ from cc_bridge.calls.ami_events import WANTED
 from cc_bridge.cli import main
 from cc_bridge.config import AmiConfig, Config
 from cc_bridge.config.surveys import SurveyConfig
-from cc_bridge.doctor import daemon, database, duplicate_daemon, manager, runner, survey_routing, webhooks
+from cc_bridge.doctor import (
+    agi_server,
+    daemon,
+    database,
+    duplicate_daemon,
+    manager,
+    runner,
+    survey_routing,
+    webhooks,
+)
 from cc_bridge.doctor.check_result import (
     CheckResult,
     CheckStatus,
