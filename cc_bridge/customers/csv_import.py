@@ -154,9 +154,9 @@ def _number_fault(number: str) -> str:
 def _is_extension(groups: list[str]) -> bool:
     """Return whether the last group of digits in a cell is an extension and not a part of the number.
 
-    `groups` are the groups of digits, in the order of the cell. A single digit is an extension if the group
-    before it has 3 digits or more. A longer last group may be a part of the number. So it is an extension
-    only if the group before it has nearly all digits of a number.
+    `groups` are the groups of digits, in the order of the cell. An extension has 1 to 4 digits, and the
+    groups before it have at least 7 digits together. The group directly before the extension must have at
+    least 3 digits if the extension has one digit, 8 if it has two, and 10 if it has three or four.
     """
     *before, last = groups
     if not before or sum(map(len, before)) < _FEWEST_DIGITS:

@@ -3,9 +3,9 @@
 Each figure is a cell of a report. So a digest and `cc-bridge report` never differ for the same days.
 
 A difference that chance explains is not highlighted. Each figure is compared with the same figure of the
-earlier period. The two are highlighted only if both have enough calls or answers and their intervals do not
-overlap. The intervals are first widened: the more pairs of figures are compared, the wider they are
-(Bonferroni correction).
+earlier period. The two are highlighted only if both have enough calls or answers and their confidence
+intervals do not overlap. These intervals are wider, the more pairs of figures are compared (Bonferroni
+correction).
 """
 
 from collections.abc import Iterable, Iterator, Mapping

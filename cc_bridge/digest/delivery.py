@@ -5,8 +5,8 @@ latest digest. If several daemons use one database, a daemon claims a delivery i
 other daemon sends it too. A failed delivery is retried with growing pauses for one day and then given up. A
 delivery that the mail server rejects permanently is given up immediately.
 
-The process may end, or the database may fail, after a mail was sent and before this is stored. So the start
-of sending is stored first. If only the start is stored, the mail may have arrived and is not sent again; see
+A mail may be sent without a stored success, because the process ends or the database fails. So the start of
+sending is stored first. If only the start is stored, the mail may have arrived and is not sent again; see
 storage/queries/digest_deliveries.py.
 """
 

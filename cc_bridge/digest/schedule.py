@@ -43,9 +43,9 @@ class Period:
 
 
 def period_of(every: Frequency, day: date, days: Days) -> Period:
-    """Return the period with the date `day` and the length `every`, and the earlier period for comparison.
+    """Return the day, week or month that contains the date `day`, with the earlier period for comparison.
 
-    The period is a day, week or month. A day is compared with the same weekday of the week before, because
+    `every` is the length of the period. A day is compared with the same weekday of the week before, because
     weekdays differ. A week is compared with the week before, and a month with the month before.
     """
     first, last = _SPANS[every](day, days)

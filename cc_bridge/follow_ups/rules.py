@@ -135,7 +135,7 @@ class FollowUpRules:
         """Yield a cause if the caller waited longer in the queues of a call than the rules allow.
 
         The waits in all visits of the call are added, and the sum is compared with `long_wait_seconds`.
-        Visits after the first answer do not count. An unobserved visit counts as 0 s.
+        Visits after the first answered visit do not count. An unobserved visit counts as 0 s.
         """
         seconds = 0.0
         for visit in call:

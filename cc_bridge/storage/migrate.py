@@ -102,7 +102,7 @@ def open_database(url: str | URL) -> Engine:
 
 @contextmanager
 def database(url: str | URL) -> Generator[Engine]:
-    """Yield an engine for a command, for use in a `with` block; its connections are closed after the block.
+    """Yield an engine for a cc-bridge command, in a `with` block; its connections are closed after the block.
 
     An empty database gets the schema; an older schema is upgraded. A database error within the block is
     raised as StorageError.

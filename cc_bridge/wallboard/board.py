@@ -126,8 +126,8 @@ def build_board(
     `now` has the current state. While the PBX is not observed, `now` is None and `unobserved_since` is the
     start of the gap. `today` has the counts of today, and `complete` is True if they include today's records
     in the database. `seconds` returns a queue's service level threshold in seconds. `question` returns the
-    survey question for a queue's rating, or None. With `names`, the board contains the agents with their
-    names.
+    survey question for a queue's rating, or None. Only with `names` does the board list the agents, each with
+    their name.
     """
     waiting: dict[str, list[float]] = {}
     for queue, entered_at in now.waiting if now else ():

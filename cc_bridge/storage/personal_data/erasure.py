@@ -2,13 +2,13 @@
 
 The figures of calls stay. The person's numbers, names and caller keys are emptied; CRM entry, follow-ups and
 recordings are deleted. Only an opt-out is kept, because without it the next survey would invite the person
-again. It is kept under a hashed key, which hides the number from a reader without the secret.
+again. It is kept under a hash of the number, made with `callers.hash_secret`, which hides the number.
 
 An SQLite file would keep the old bytes in free pages and in its write-ahead log. Therefore the file is
 rewritten (VACUUM) and its log emptied, which locks it for 30 s per gigabyte.
 
-The erasure is repeated until it finds nothing, because another process may restore a row. A call in progress
-is not erased, because it is stored later.
+The erasure repeats until it finds nothing, because another process may restore a row. A call in progress is
+not erased: it is stored later.
 """
 
 import json
@@ -54,10 +54,10 @@ _READERS_SECONDS = 30.0  # longest wait for readers that keep the write-ahead lo
 
 
 class CallerOptedOut(StorageError):
-    """Raised when a caller cannot be erased because an opt-out must be kept and there is no secret.
+    """Raised when a caller cannot be erased: an opt-out must be kept, but `callers.hash_secret` is not set.
 
-    An opt-out is kept under a hash of the caller's number, and the hash needs the secret. Without the secret,
-    the opt-out could only be kept under the number, which the erasure must remove.
+    An opt-out is kept under a hash of the caller's number, and the hash needs this secret. Without it, the
+    opt-out could only be kept under the number, which the erasure must remove.
     """
 
 

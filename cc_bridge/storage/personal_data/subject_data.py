@@ -2,8 +2,8 @@
 
 `export` returns all rows about the person for a subject access request. `erasure.py` uses the same search.
 
-A number can be stored in several forms: SQL cannot see that 0912... and +98912... are the same number. So the
-distinct values of each column, which an index holds, are read and compared in Python.
+A number can be stored in several forms: SQL cannot see that 0912... and +98912... are the same number. So all
+distinct values of each column are read and compared in Python. The index of the column makes this fast.
 """
 
 from collections.abc import Iterator
@@ -160,8 +160,8 @@ def customer_keys(connection: Connection, person: DataSubject) -> list[str]:
 def someones_attempts(traces: SubjectData, connection: Connection) -> Iterator[ColumnElement[bool]]:
     """Yield SQL conditions for the answers that a person gave in surveys.
 
-    `traces` is the result of `find` for this person. Several conditions may be needed, because one holds only
-    a limited number of ids. An answer of the person matches at least one of them.
+    `traces` is the result of `find` for this person. Several conditions may be needed, because one condition
+    holds only a limited number of attempt ids. An answer of the person matches at least one of them.
     """
     keyed = survey_attempts.c.caller_key.in_(traces.values[survey_attempts.c.caller_key])
     for where in (keyed, *traces.own(survey_attempts)):

@@ -11,13 +11,13 @@ __all__ = ["Backoff"]
 
 
 class Backoff:
-    """A counter of failed attempts to write, which computes the pause before the next attempt.
+    """A counter of failed attempts to write to a database or disk, which computes the pause after each one.
 
     `failures` is the number of failed attempts since the start of the daemon; any thread may read it.
     """
 
     def __init__(self, log: Logger, what: str, first: float, longest: float) -> None:
-        """Set the log and the pauses; `first` is the shortest and `longest` the longest one, in seconds.
+        """Set the log, and the shortest (`first`) and the longest pause between two attempts, in seconds.
 
         `what` is the name of the database or disk in log lines.
         """

@@ -1,11 +1,11 @@
 """Detection of a second daemon that writes the same PBX into the same database.
 
 Every few seconds a daemon stores a watermark: the instant until which its PBX was observed. Two daemons with
-one PBX name overwrite each other's rows, and a daemon that starts would continue the open calls of the other.
+one PBX name overwrite each other's rows, and a daemon that starts would continue the other's open calls.
 
-If the stored watermark is later than the last one of this process, another daemon wrote it. An earlier one
-proves nothing: an import of a journal may have written it. After a failed batch it is unknown which watermark
-was stored, so the next check is skipped.
+If the stored watermark is later than the one that this process wrote last, another daemon has stored it. An
+earlier watermark may come from a journal import, so it is ignored. After a failed batch it is unknown which
+watermark was stored, so the next check is skipped.
 
 The check is an UPDATE that changes no value. It makes SQLite take the write lock first, because a transaction
 that has already read cannot wait for this lock.

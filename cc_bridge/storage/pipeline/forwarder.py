@@ -8,8 +8,8 @@ last two minutes are sent again.
 The forwarder also creates or upgrades the server's schema. A row that the server rejects stays in the
 journal, among the rejected entries.
 
-A call to a lost server can hang for half a minute (see engine.py), so `stop` never joins the thread. The next
-daemon forwards the remaining entries.
+If the server has become unreachable, the thread can hang for half a minute (see engine.py). So `stop` never
+joins the thread. The next daemon forwards the remaining entries.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,8 +44,8 @@ class Forwarder:
     ) -> None:
         """Set the journal and two functions.
 
-        `open_engine` returns an engine for the database server. `call_from_thread` schedules a call in the
-        reactor's thread.
+        `open_engine` returns an engine for the database server. `call_from_thread` makes the reactor's thread
+        run a function.
         """
         self.journal = journal
         self.forwarded = 0
@@ -161,7 +161,8 @@ class Forwarder:
             self._call_from_thread(self._stopped.callback, None)
         except Exception as error:  # a stopped reactor must not end the thread with an error
             _log.error(
-                "the forwarder cannot report to the reactor that it has stopped: {error!r}; code that waits"
-                " until the forwarder has stopped is not notified",
+                "the thread that forwards records from the journal to the database server cannot report to"
+                " the reactor that it has ended: {error!r}; the shutdown of the daemon may wait for this"
+                " report in vain",
                 error=error,
             )

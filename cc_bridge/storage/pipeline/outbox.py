@@ -4,11 +4,12 @@ The table is in the SQLite database or, with a database server, in the journal. 
 deliveries continue while a server is away. The writer stores an event and the record that causes it in one
 transaction.
 
-Each access opens a new connection, because an open one would still write to a file that was moved away.
-Results of deliveries are not synced: after a power failure an event may be sent again. A delivered row stays
-for an hour without its body, so that a second write of its record makes no second event.
+Each access opens a new connection, because an old one would write to a file that was moved away. Results of
+deliveries are not synced: after a power failure an event may be sent again. A delivered row stays for an hour
+without its body, so that a second write of its record makes no second event.
 
-Note: a missing file is never created, because the daemon would take it for another program's database.
+A missing file is never created: without a schema version, the daemon would take it for another program's
+file.
 """
 
 import sqlite3
@@ -253,8 +254,8 @@ class OutboxFile:
     ) -> None:
         """Store the result of a failed attempt to deliver an event.
 
-        `attempts` is the number of attempts so far. If `next_attempt_at` is None, no further attempt follows:
-        the event becomes dead.
+        `attempts` is the number of attempts so far, `reason` says why this attempt failed. `next_attempt_at`
+        is in UTC seconds since the epoch. If it is None, no further attempt follows: the event becomes dead.
         """
         state = OutboxState.DEAD if next_attempt_at is None else OutboxState.PENDING
         with self._transaction() as connection:

@@ -107,10 +107,11 @@ class RecordQueue:
                 self._whole()
 
     def _whole(self) -> None:
-        """Mark all records in the queue as ready to be written; call it when the last group is complete.
+        """Mark all records in the queue as ready to be written, because the newest of them ends its group.
 
-        A group is the records that are written in one transaction. The writer's thread is notified if it
-        should write now.
+        A group is the records that are written in one transaction. The writer's thread is notified if code
+        waits for a record, if no record was ready before, or if the ready records now fill a batch. In other
+        cases its wait ends after a short timeout.
         """
         before, self._ready = self._ready, len(self._queue)
         if self._urgent or before == 0 or before < BATCH <= self._ready:  # else its wait ends in time

@@ -46,7 +46,7 @@ class Writer:
     """A thread that writes records to a sink (a database or the journal); only this thread uses the sink.
 
     The backlog is the records that are not on disk yet; `bound` is the greatest number of them. A full sink
-    counts as a full backlog. `call_from_thread` schedules a call in the reactor's thread. `extra_rows`
+    counts as a full backlog. `call_from_thread` makes the reactor's thread run a function. `extra_rows`
     returns rows that are written in the same transaction as a record. It runs in the writer's thread, and
     again at each retry.
 
@@ -122,7 +122,7 @@ class Writer:
         self._backlog.seal_batch()
 
     def commit(self, record: Record) -> Deferred[None]:
-        """Queue a record that is to be written immediately, after all earlier records.
+        """Queue a record that is to be written immediately, after the records that were queued before it.
 
         The Deferred fires in the reactor once the record is on disk. It fails with StorageError if the sink
         rejects the record, or if the writer ends before it has written the record.

@@ -3,8 +3,8 @@
 The functions take the caller keys of one number. `customers.py` adds the caller keys of the customer's other
 numbers. Each table is read by its index of caller keys, and only the newest rows are read.
 
-A `call_id` or `attempt_id` may also exist on another PBX. So rows are found by id, and then their PBX is
-compared.
+Calls on two PBXs may have the same `call_id`, and surveys the same `attempt_id`. So rows are searched by id,
+and rows of another PBX are then left out.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence

@@ -184,7 +184,7 @@ class DigestDeliveries:
         return self._moved(key, DeliveryState.UNCLEAR, {"ended_at": now, "reason": reason})
 
     def left_unclear(self, key: DeliveryKey, now: float) -> bool:
-        """Mark a delivery as unclear if its process died while sending; return True if this call marked it.
+        """Mark a delivery as unclear if its process died while sending; return False if it was not marked.
 
         A process counts as dead when the state `sending` is older than the lifetime of a claim.
         """
@@ -206,7 +206,7 @@ class DigestDeliveries:
             return connection.scalar(newest) or 0.0
 
     def newest(self, limit: int) -> list[DigestDelivery]:
-        """Return up to `limit` deliveries in any state; those with the latest `first_day` come first."""
+        """Return up to `limit` deliveries in any state; the digests with the latest first day come first."""
         order = (_c.first_day.desc(), _c.frequency, _c.owner, _c.address)
         with self._engine.connect() as connection:
             rows = connection.execute(select(*_COLUMNS).order_by(*order).limit(limit))

@@ -2,10 +2,10 @@
 
 The queries run every few seconds, so each one uses an index and a short time span.
 
-SQLite has no statistics about its tables. It assumes that one PBX has fewer rows than the last ten minutes,
-so it would read all rows of the PBX. To group by call, it would read the whole table in the order of an
-index. Therefore PBX and call are written in a form that fits no index (`without_index`), so that SQLite uses
-the index of the time.
+SQLite has no statistics about its tables. It expects that fewer rows belong to one PBX than to the last ten
+minutes, so it would read all rows of the PBX. If rows are grouped by call id, it would read the whole table
+in the order of an index. Therefore PBX and call id are written in a form that fits no index
+(`without_index`). SQLite then uses the index of the time.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping

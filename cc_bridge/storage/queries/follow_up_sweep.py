@@ -3,9 +3,9 @@
 A fact is an answer or a visit in the database. The daemon runs a sweep every few seconds in a thread. A slow
 or missing database only delays follow-ups; calls are not affected.
 
-A sweep may be killed at any point, and the next one reads facts from a slightly earlier instant on. So each
-step is one transaction and has no effect when repeated. Webhook events are stored before the notification is
-noted, so an event may be sent twice but is never lost.
+A sweep may be killed at any point, and each sweep reads some facts again that an earlier sweep has read. So
+each step is one transaction and has no effect when repeated. Webhook events are stored first; then the
+follow-up is marked as reported to webhooks. So an event may be sent twice but is never lost.
 """
 
 from collections import Counter
@@ -81,9 +81,9 @@ class FollowUpSweep:
         """Run one sweep: open and link follow-ups, notify webhooks, and count the unclosed follow-ups.
 
         A follow-up is opened for a new fact. A fact is an answer or a visit; it is new if its instant is
-        `since` or later. A follow-up is linked to the next answered call of its customer; `link=False` skips
-        this step. `result` is updated after each step, so that it is right even if a later step fails.
-        Instants are UTC seconds since the epoch.
+        `since` or later. A follow-up is linked to its customer's first answered call after the opening;
+        `link=False` skips this step. `result` is updated after each step, so that it is right even if a later
+        step fails. Instants are UTC seconds since the epoch.
         """
         self._open(since, result)
         if link:
@@ -118,7 +118,7 @@ class FollowUpSweep:
         return follow_up(cause, self._desk.owner(cause.about.queue), self._desk.due_at(cause.at))
 
     def _link(self, now: float, result: SweepResult) -> None:
-        """Link each follow-up to the next answered call with its customer.
+        """Link each follow-up to its customer's first answered call after the opening.
 
         A call is stored when it has ended, and the agent may close the follow-up earlier. So follow-ups that
         were closed within the last day are linked too, but only to a call that started before the closing.

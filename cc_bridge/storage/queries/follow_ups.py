@@ -6,9 +6,9 @@ an engine, because it opens each follow-up in a separate transaction.
 A customer has at most one unclosed follow-up for each reason. The unique column `open_key`, which is null in
 closed follow-ups, enforces this even between several daemons.
 
-The facts that open a follow-up are read repeatedly. A closed follow-up covers the fact that opened it, and
-all earlier facts of the same customer and reason, because the person who closed it could see them. So these
-facts never open a second follow-up.
+The answers and visits that open follow-ups are read repeatedly, but none of them opens a second follow-up. A
+closed follow-up covers the answer or visit that opened it. It also covers all earlier ones of the same
+customer and reason, because the person who closed it could see them.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -77,7 +77,7 @@ def listed(
     overdue_at: float | None = None,
     limit: int = _LISTED,
 ) -> list[FollowUp]:
-    """Return follow-ups: first unclosed ones, earliest due time first, then closed ones, newest first.
+    """Return follow-ups: first the unclosed ones by due time, then the closed ones, last closed first.
 
     `owner` limits the list to one owner, `states` to follow-ups in these states. `overdue_at` limits it to
     unclosed follow-ups that are overdue at that instant. At most `limit` follow-ups are returned.
@@ -182,10 +182,10 @@ def known_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
 
 
 def covered(connection: Connection, wanted: FollowUp, keys: Collection[str]) -> bool:
-    """Return True if `wanted` need not be opened, because another stored follow-up covers its fact.
+    """Return True if the follow-up `wanted` need not be opened, because a stored follow-up covers it.
 
-    The other follow-up has the same reason and one of the customer's caller keys, `keys`. It is unclosed, or
-    it was closed after the fact that would open `wanted`.
+    The stored follow-up has the same reason and one of the customer's caller keys, `keys`. It is unclosed, or
+    it was closed after the visit or answer that would open `wanted`.
     """
     others = select(_c.follow_up_id).where(
         _c.caller_key.in_(keys),
@@ -197,11 +197,11 @@ def covered(connection: Connection, wanted: FollowUp, keys: Collection[str]) -> 
 
 
 def opened(engine: Engine, wanted: FollowUp, customer: str, keys: Collection[str]) -> bool:
-    """Store the new follow-up `wanted`; return False if another follow-up covers its fact.
+    """Store the new follow-up `wanted`; return False if it is stored already or a stored follow-up covers it.
 
-    A follow-up that is stored already covers its fact too. Another follow-up of the same customer and reason
-    covers the fact if it is unclosed, or if it was closed after the fact. `customer` is the customer's name
-    in `open_key`; `keys` are the caller keys of all the customer's numbers.
+    A stored follow-up of the same customer and reason covers `wanted` if it is unclosed, or if it was closed
+    after the visit or answer that opens `wanted`. `customer` is the customer's name in `open_key`; `keys` are
+    the caller keys of all the customer's numbers.
     """
     values = {column.name: getattr(wanted, column.name) for column in _COLUMNS}
     values |= {"open_key": f"{wanted.reason} {customer}", "notified_state": NOTHING}
@@ -231,7 +231,7 @@ def unlinked(connection: Connection, pbx: str, closed_since: float) -> list[Foll
 
 
 def linked(connection: Connection, follow_up_id: str, pbx: str, call_id: str, at: float) -> None:
-    """Link a follow-up to the next answered call of its customer; an existing link is not changed.
+    """Link a follow-up to an answered call with its customer; an existing link is not changed.
 
     `pbx` and `call_id` name the call. `at` is the start of the call, in UTC seconds since the epoch.
     """

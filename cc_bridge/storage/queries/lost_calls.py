@@ -22,11 +22,12 @@ _PART = 28 * 86_400.0  # seconds; each part is read with two more days
 def lost_between(
     connection: Connection, since: float, until: float, now: float, shared: Collection[str] = ()
 ) -> Iterator[LostCall]:
-    """Yield the lost calls whose callers entered a queue from `since` up to `until`, with their results.
+    """Yield the lost calls whose callers entered a queue from `since` up to `until`.
 
-    The calls come in parts of 28 days, and within a part grouped by caller. Calls of the caller keys in
-    `shared`, which many people use, are left out. `now` is the present time: the result of a recent call may
-    still be open. Instants are UTC seconds since the epoch.
+    Each call says whether the caller was called back, called again, or neither. `now` is the present time:
+    after a recent call this may still be undecided. The calls come in parts of 28 days, and within a part
+    grouped by caller. Calls of the caller keys in `shared`, which many people use, are left out. Instants are
+    UTC seconds since the epoch.
     """
     while since < until:
         end = min(since + _PART, until)

@@ -1,11 +1,12 @@
 """Queries for the comparison with Asterisk's queue_log, and for the import of visits and talks from it.
 
-An imported row must never replace an observed one. The times in an imported row and in an observed row of the
-same visit agree to the second at best, so the keys of the two rows differ. Therefore a visit in queue_log is
-skipped if an observed visit of the same channel and queue overlaps it.
+An imported row must never replace an observed one. The key of a row contains its start. The imported and the
+observed start of a visit differ at least by a fraction of a second, so the keys differ. Therefore a visit in
+queue_log is skipped if an observed visit of the same channel and queue overlaps it.
 
-A second import of the same queue_log gives a visit the same key as before, and writes the same row again. A
-visit whose start was only computed from the wait may get another key; it is skipped.
+A second import of one queue_log gives a visit the same key, and writes the same row again. If the log starts
+in the middle of a visit, its start is computed from the wait and may differ by a second. Such a visit is
+skipped if it was imported before with another start.
 """
 
 from collections.abc import Callable, Iterator
@@ -118,11 +119,11 @@ def _stored(connection: Connection, pbx: str, calls: set[str]) -> dict[tuple[str
 
 
 def _covered_by(visit: LoggedVisit, rows: list[Any]) -> str | None:
-    """Return the source of the stored visit that covers a visit; None if the visit is to be written.
+    """Return the source of a stored visit that makes the import skip `visit`; None if `visit` is imported.
 
-    `rows` are the stored visits of the same channel and queue. The source is "queue_log" if an earlier import
-    stored the visit. A visit that an earlier import stored under the same key is written again, so the result
-    for it is None.
+    `rows` are the stored visits of the same channel and queue. An observed visit that overlaps `visit` causes
+    the skip. A visit of an earlier import (source "queue_log") causes it only if it has the same end but a
+    different start. If it has the same start, it has the same key, so `visit` is written again without harm.
     """
     left_at = visit.entered_at if visit.left_at is None else visit.left_at
     for row in rows:

@@ -61,6 +61,6 @@ def definitions(connection: Connection) -> list[SurveyDefinition]:
 
 
 def opt_outs(connection: Connection) -> list[OptOut]:
-    """Return the last statement of each caller, an opt-out or an opt-in, oldest first."""
+    """Return the latest opt-out or opt-in of each caller; the oldest one comes first."""
     columns = [said.c[field.name] for field in fields(OptOut)]
     return [OptOut(*row) for row in connection.execute(select(*columns).order_by(said.c.updated_at))]

@@ -65,8 +65,8 @@ class LocalTime:
     def part(self, at: _Expression, width: int) -> _Expression:
         """Return an SQL expression for the start of the time slot that contains an instant.
 
-        Slots are `width` seconds long and counted from 1970-01-01 00:00 UTC. The result is an instant on
-        PostgreSQL, else UTC seconds since the epoch.
+        Slots are `width` seconds long and counted from 1970-01-01 00:00 UTC. The result is a timestamp on
+        PostgreSQL, and a number on other databases: UTC seconds since the epoch.
         """
         if self._dialect == "postgresql":  # 14 and later
             span: _Expression = literal_column(f"INTERVAL '{width} seconds'")

@@ -33,9 +33,9 @@ class PresenceQueries(SpanQueries):
         """Yield the time that agents were present, by local weekday and hour.
 
         Time is divided into slots of an hour, or of less if the offset from UTC is not a whole number of
-        hours. The database adds up the states that have the same first slot and the same last slot. From each
-        sum follows the time in every slot: a part of the first slot, a part of the last slot, and all slots
-        between them in full.
+        hours. The database groups the agents' states by their first and last slot, and returns the number of
+        states and the sum of their times in each group. This is enough to compute the time in each slot: a
+        state fills a part of its first slot, a part of its last slot, and all slots between them.
         """
         width = math.gcd(HOUR, *(each.seconds for each in self._ask.offsets))
         rolled_up, live = self._days()

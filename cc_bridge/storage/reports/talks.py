@@ -39,7 +39,8 @@ class TalkQueries(SpanQueries):
         """Yield SELECTs that count talks by queue and by the value of the dimension `by`.
 
         Past days are read from the roll-up tables if `by` is QUEUE or PART and the report is not limited to
-        one agent. PART divides the report's time span into the time before a change and the time after it.
+        one agent. PART divides the report's time span in two: before and after the instant `change` of the
+        report's query.
         """
         ask, t, q = self._ask, talks.c, queue_talks.c
         whole = [(ask.since, ask.until)]

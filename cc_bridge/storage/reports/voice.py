@@ -1,9 +1,9 @@
 """Report queries about surveys: answers, survey attempts and survey decisions.
 
-The survey attempt of an answer, or its call, may not be stored. An outer join to the calls would count such
-answers too. But PostgreSQL runs an outer join to millions of calls in a single process, which is slow. So one
-query counts the answers whose attempt and call are stored, with an inner join. Another query counts all
-answers, without a join. The difference is the number of answers without a call.
+The database may lack the survey attempt of an answer, or the call. An outer join from answers to calls would
+count the answers with and without a call. But PostgreSQL runs an outer join to millions of calls in a single
+process, which is slow. So one query counts the answers whose attempt and call are stored, with an inner join.
+Another query counts all answers, without a join. The difference is the number of answers without a call.
 """
 
 from collections import Counter
@@ -145,9 +145,10 @@ class SurveyQueries(SpanQueries):
         yield from self._rows(source.HangupCount, statement)
 
     def attempts(self, by: Dimension) -> Iterator[source.AttemptCount]:
-        """Yield the number of survey attempts by result and reason, and how many of them have an answer.
+        """Yield the number of survey attempts, and how many of them have an answer.
 
-        The attempts are counted for each value of the dimension `by`.
+        The attempts are counted by result, by the reason why the survey is not complete, and by the value of
+        the dimension `by`.
         """
         c, given = survey_attempts.c, answers.c
         of_answered = case((c.result.in_((SurveyResult.COMPLETE, SurveyResult.PARTIAL)), 1), else_=0)
@@ -171,11 +172,11 @@ class SurveyQueries(SpanQueries):
         yield from self._rows(source.AttemptCount, statement, cut_off)
 
     def _answered(self, *, by_queue: bool = False) -> list[_Part]:
-        """Return the answers of the report in one or two parts, each as (FROM clause, queue, conditions).
+        """Return the report's survey answers in one or two parts, each as (FROM clause, queue, conditions).
 
-        There are two parts with `by_queue`, or if the report is limited to certain queues: answers with a
-        queue, and answers about the whole company. An answer about the company gets the queue of its survey
-        attempt. Otherwise one part has all answers.
+        A report on all queues without `by_queue` has one part with all answers. Any other report has two
+        parts: answers that rate a certain queue, and answers that rate the whole company. In the second part,
+        the queue is that of the survey attempt.
         """
         c = answers.c
         if not (by_queue or self._ask.queues):

@@ -2,12 +2,12 @@
 
 The table `rollup_watermark` has one row with the day `refreshed_until`. The tables of `tables.py` hold the
 counts of earlier days. The view v_agent_day and the reports read these counts, and count the rows of later
-days themselves. Roll-ups need no backup.
+days. Roll-ups need no backup: a refresh counts them again.
 
 Rows may come late: after an outage, or by an import. A trigger then moves the watermark back to the day of
 the row, and that day is rolled up again. Trigger and refresh take the same lock, so no row is missed. Rows of
-the last hour fire no trigger, because their day is not rolled up yet. A deletion fires no trigger either;
-`prune` corrects the roll-ups after it.
+the last hour fire no trigger, because their day is not rolled up yet. Deletions fire no trigger; `prune`
+corrects the roll-ups after them.
 """
 
 from collections.abc import Callable, Iterable, Iterator

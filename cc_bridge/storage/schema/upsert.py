@@ -1,9 +1,9 @@
 """The upsert of each table on each kind of database: insert a row, or replace the row with the same key.
 
 A table's `info` may name a column with an instant as `NEWEST`. Then a new row replaces the stored row only if
-its instant is not earlier. This matters because two daemons and a command may write about the same caller,
-and one may be late. A column named as `OLDEST` has the opposite effect: a new row replaces the stored row
-only if its instant is earlier.
+its instant is not earlier. This matters because two daemons and a command may write about the same caller in
+any order. A column named as `OLDEST` has the opposite effect: a new row replaces the stored row only if its
+instant is earlier.
 
 Note: MariaDB replaces a row on a conflict of any unique key, the other databases on the primary key alone. So
 a table with an upsert must not have a second unique key. `follow_ups` has one, and uses other statements.

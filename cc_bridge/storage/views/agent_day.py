@@ -6,8 +6,8 @@ more days needs a recursion, which reads the whole table: PostgreSQL does not pu
 down into it.
 
 PostgreSQL's planner assumes that two values nearly always differ. If the SQL compares two days with `<>`, the
-planner expects that nearly every state lasts over midnight, and a recursion of a million rows. It also
-assumes that `=` is rarely true. So the comparison of days is written as `CASE ... END = 1`.
+planner expects that nearly every state lasts over midnight, and a recursion of a million rows. So the
+comparison is written as `CASE ... END = 1`: the planner expects that an `=` is rarely true.
 """
 
 from dataclasses import replace

@@ -1,12 +1,12 @@
-"""Standard names for tables, columns and stored words.
+"""Standard names for tables and columns, and for stored words such as a follow-up's state `dismissed`.
 
 PostgreSQL and MariaDB rename in place, so that rows, views and (on PostgreSQL) privileges are kept. SQLite
 cannot rename constraints, so this migration copies four small tables on SQLite. The roll-up tables keep their
 names, with one exception: the table that stores the day until which the roll-ups are filled is renamed, and
 so is its trigger.
 
-An earlier version set `jit = off` for the whole database. This migration keeps the setting: it does no harm,
-and an administrator may have set it too.
+An earlier version of cc_bridge set `jit = off` for the whole database. This migration keeps the setting: it
+does no harm, and an administrator may have set it too.
 """
 
 from collections.abc import Iterable, Mapping

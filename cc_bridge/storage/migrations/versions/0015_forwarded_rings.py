@@ -1,6 +1,7 @@
 """The ring outcome `forwarded`: a new column of the view v_agent_day, and a new comment on rings.outcome.
 
-Stored rings are not changed. A ring that was forwarded before this migration keeps another outcome.
+Stored rings are not changed. A ring that was forwarded before this migration keeps its stored outcome, which
+is not `forwarded`.
 """
 
 import sqlalchemy as sa
