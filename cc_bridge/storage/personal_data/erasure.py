@@ -210,10 +210,10 @@ def _erase_journal(
 ) -> None:
     """Erase a person from a journal, and add the numbers of changed and deleted rows to `erased`.
 
-    An entry of a journal is a table row in JSON. All entries are searched: those that wait for the server,
-    those that were forwarded recently, and those that the server rejected. Entries with the person's CRM data
-    or opt-in are deleted. An opt-out is kept under the hashed key `opt_out_key`; it is deleted if
-    `opt_out_key` is empty or None. All other rows stay, without the person.
+    An entry of a journal is a table row in JSON. All entries are searched: those that wait for the database
+    server, those that were forwarded recently, and those that the database server rejected. Entries with the
+    person's CRM data or opt-in are deleted. An opt-out is kept under the hashed key `opt_out_key`; it is
+    deleted if `opt_out_key` is empty or None. All other rows stay, without the person.
     """
     with journal.begin() as connection:
         for table, entry, left in list(other_rows(connection, person)):

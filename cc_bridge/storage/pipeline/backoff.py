@@ -1,7 +1,7 @@
 """The backoff while a database or disk fails: growing pauses between the attempts to write.
 
-The start and the end of an outage are logged. The writer and the forwarder each have one Backoff and call it
-from their own thread.
+The start and the end of an outage are logged. The writer and the forwarder are threads, and each uses a
+separate Backoff.
 """
 
 from twisted.application.internet import backoffPolicy

@@ -65,7 +65,7 @@ class Forwarder:
 
     @property
     def failures(self) -> int:
-        """The number of failed attempts to write to the server since the start of the daemon."""
+        """The number of failed attempts to write to the database server since the start of the daemon."""
         return self._outage.failures
 
     def start(self) -> None:

@@ -58,9 +58,9 @@ class Journal:
     """A journal file; it is opened at its first use, and again after any failure.
 
     Any thread may read these attributes, which each transaction updates. `pending` is the approximate number
-    of entries that the server does not have. `rejected` is the number of rows that the server rejected; they
-    stay in the file for an administrator. `full` is True if the size limit is reached or the disk is nearly
-    full. The writer should then write only answers, survey attempts and opt-outs.
+    of entries that the database server does not have. `rejected` is the number of rows that the database
+    server rejected; they stay in the file for an administrator. `full` is True if the size limit is reached
+    or the disk is nearly full. The writer should then write only answers, survey attempts and opt-outs.
     """
 
     def __init__(self, file: Path, limit: int, now: Callable[[], float] = time) -> None:
@@ -87,7 +87,7 @@ class Journal:
 
     @property
     def oldest_seconds(self) -> float:
-        """The time that the oldest entry has waited for the server, in seconds; 0 if no entry waits."""
+        """The seconds that the oldest entry has waited for the database server; 0 if no entry waits."""
         return max(0.0, self._now() - self._oldest_at) if self.pending else 0.0
 
     def open(self) -> None:
@@ -142,7 +142,7 @@ class Journal:
             ) from None
 
     def ack(self, last: int) -> None:
-        """Store that the server has committed all entries up to the entry number `last`.
+        """Store that the database server has committed all entries up to the entry number `last`.
 
         Entries that are acknowledged and older than two minutes are deleted.
         """
@@ -160,7 +160,7 @@ class Journal:
     def rewind(self) -> None:
         """Mark all forwarded entries that are still in the file as not forwarded.
 
-        They are then sent again, because the server may have lost them.
+        They are then sent again, because the database server may have lost them.
         """
         with self._file.transaction() as connection:
             connection.execute(
@@ -170,7 +170,7 @@ class Journal:
         self.arrived.set()
 
     def reject(self, entry_id: int, reason: str) -> None:
-        """Move an entry that waits for the server to the table of rejected entries.
+        """Move an entry that waits for the database server to the table of rejected entries.
 
         `entry_id` is the number of the entry, which must be the oldest one that waits. `reason` is stored
         with the entry.
@@ -184,7 +184,10 @@ class Journal:
             self.rejected += len(taken)
 
     def observed_until(self, pbx: str) -> float | None:
-        """Return until when a PBX was observed, in UTC seconds since the epoch; None if it never was."""
+        """Return the instant until which a PBX was observed; None if it was never observed.
+
+        The instant is in UTC seconds since the epoch.
+        """
         with self._file.transaction() as connection:
             row = connection.execute(
                 "SELECT observed_until FROM observation_watermarks WHERE pbx = ?", (pbx,)
@@ -200,8 +203,8 @@ class Journal:
     def recorded_decisions(self) -> list[TableRow]:
         """Return the survey attempts and opt-outs in the journal, oldest first.
 
-        The survey history adds them to the rows that it reads from the server, where they may still be
-        missing.
+        The survey history adds them to the rows that it reads from the database server, where they may still
+        be missing.
         """
         names = (survey_attempts.name, opt_outs.name)
         with self._file.transaction() as connection:

@@ -76,7 +76,7 @@ class RecordQueue:
         All records of a group are written in one transaction; `last` is True if the record ends its group.
         `done` fires once the record is on disk; None means that no code waits for it.
 
-        While the queue or the disk is full, only a few records are accepted: those with `done`, answers,
+        While the queue or the disk is full, only these records are accepted: records with `done`, answers,
         survey attempts and opt-outs. If only the disk is full, checkpoints are accepted too, because a
         checkpoint replaces the earlier one and needs no more space.
         """

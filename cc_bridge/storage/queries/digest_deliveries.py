@@ -126,7 +126,7 @@ class DigestDeliveries:
                     )  # IntegrityError: another process was faster
 
     def requeue(self, key: DeliveryKey, now: float) -> bool:
-        """Set a delivery that was sent, has failed or is unclear back to `waiting`, so that it is sent again.
+        """Let a delivery be sent again if it was sent, has failed or is unclear: its state becomes `waiting`.
 
         Return False, and change nothing, if it is in another state.
         """

@@ -17,7 +17,10 @@ __all__ = ["observed_until", "open_records"]
 
 
 def observed_until(connection: Connection, pbx: str) -> float | None:
-    """Return until when a PBX was observed, in UTC seconds since the epoch; None if it never was."""
+    """Return the instant until which a PBX was observed; None if it was never observed.
+
+    The instant is in UTC seconds since the epoch.
+    """
     until: float | None = connection.scalar(
         select(observation_watermarks.c.observed_until).where(observation_watermarks.c.pbx == pbx)
     )
