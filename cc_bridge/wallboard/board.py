@@ -79,7 +79,7 @@ class QueueFigures:
 
     @property
     def offered(self) -> int:
-        """The number of offered calls: answered, abandoned, timed out, or ended by the caller with a key.
+        """The number of offered calls: answered, abandoned, timed out, or left by a key press of the caller.
 
         Calls that were abandoned after a short wait are included.
         """
