@@ -26,6 +26,7 @@ from cc_bridge.commands.prompts import prompts
 from cc_bridge.commands.purge import purge
 from cc_bridge.commands.queue_log import import_queue_log, reconcile, replay_command
 from cc_bridge.commands.report import report
+from cc_bridge.commands.setup import setup
 from cc_bridge.errors import CcBridgeError
 
 __all__ = ["main"]
@@ -57,6 +58,7 @@ for _command in (
     run,
     demo,
     check,
+    setup,
     doctor,
     health,
     replay_command,

@@ -13,6 +13,7 @@ __all__ = [
     "ConfigError",
     "FollowUpError",
     "MailError",
+    "SetupError",
     "StorageError",
     "SurveyError",
     "UnreadableFile",
@@ -60,6 +61,10 @@ class AmiTimeout(AmiError):
 
 class UnreadableFile(CcBridgeError):
     """A command cannot use a file, for example because it is not a recorded AMI stream."""
+
+
+class SetupError(CcBridgeError):
+    """`cc-bridge setup` cannot install, or cannot undo."""
 
 
 class FollowUpError(CcBridgeError):

@@ -15,21 +15,21 @@ from cc_bridge.setup.pbx_kind import PbxKind, pbx_kind
 __all__ = ["check"]
 
 _NAME = "secrets.manager"
-_FOLDER = Path("/etc/asterisk")
-_FILES = ("manager.conf", "manager.d/*.conf", "manager_custom.conf", "manager_additional.conf")
+_FILES = ("manager*.conf", "manager.d/*.conf")
 _SECRET = re.compile(rb"^\s*secret\s*=>?\s*\S", re.MULTILINE)
 
 
-def check(data_folder: str | None, folder: Path = _FOLDER) -> Iterator[CheckResult]:
+def check(folder: str | None) -> Iterator[CheckResult]:
     """Yield a warning for each file with manager secrets that every user of this machine can read.
 
-    `folder` is Asterisk's configuration directory. `data_folder` is the PBX's data directory, None if the PBX
-    is another machine. Yield one result with the level ok if there are files with secrets and none of them
-    needs a warning. Yield nothing if there are none, or if the PBX's files are not on this machine.
+    `folder` is Asterisk's configuration directory, None if the PBX is another machine. Yield one result with
+    the level ok if there are files with secrets and none of them needs a warning. Yield nothing if there are
+    none.
     """
-    if data_folder is None or not Path(data_folder).is_dir():
+    if folder is None:
         return
-    with_secrets = [file for pattern in _FILES for file in sorted(folder.glob(pattern)) if _has_secret(file)]
+    found = [file for pattern in _FILES for file in sorted(Path(folder).glob(pattern))]
+    with_secrets = [file for file in found if _has_secret(file)]
     open_to_all = [file for file in with_secrets if file.stat().st_mode & stat.S_IROTH]
     for file in open_to_all:
         yield warn(

@@ -84,7 +84,8 @@ class DoctorRun:
                 self._add(_failure("ami.answers", error, _PBX_SECONDS))
         data = snapshot.data_folder if snapshot and is_loopback(config.ami.host) else None
         if snapshot is not None:
-            await self._in_thread("secrets.manager", lambda: asterisk_files.check(data))
+            etc = snapshot.etc_folder if data else None
+            await self._in_thread("secrets.manager", lambda: asterisk_files.check(etc))
             address = snapshot.agi_address
             await self._in_thread("dialplan.CCB_AGI", lambda: agi_server.check(config, address))
         folder = self._sounds_folder

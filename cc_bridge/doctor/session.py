@@ -106,6 +106,7 @@ class ManagerSnapshot:
     contexts: Mapping[str, bool | None]  # whether each context of cc_bridge exists
     agi_address: str | None  # CCB_AGI, empty if not set.
     data_folder: str | None  # ASTDATADIR
+    etc_folder: str | None  # ASTETCDIR
     freepbx: bool  # the dialplan is one of FreePBX or Issabel
 
 
@@ -184,6 +185,7 @@ async def take_snapshot(session: ManagerSession, username: str) -> ManagerSnapsh
         contexts={context: await _has(session, context, actions) for context in contexts},
         agi_address=await session.variable("CCB_AGI"),
         data_folder=await session.variable("ASTDATADIR") or None,
+        etc_folder=await session.variable("ASTETCDIR") or None,
         freepbx=freepbx,
     )
 

@@ -24,6 +24,8 @@ def sound_fault(file: Path, user: AsteriskUser | None) -> str:
 
     `user` is the user as which Asterisk runs, None if it is unknown.
     """
+    if not file.exists():  # a link, whose target may exist on the PBX only
+        return "" if user is None else "a link to a missing file"
     if user is not None and not user.can_read(file):
         return f"not readable for Asterisk's user {user.name}"
     size = file.stat().st_size

@@ -15,7 +15,7 @@ from pbx.asterisk import Asterisk, free_port
 from pbx.driver import Driver, Event, event
 from pbx.rootfs import root_of
 
-__all__ = ["AGENTS", "SOUNDS", "Caller", "Rig"]
+__all__ = ["AGENTS", "SOUNDS", "Caller", "Rig", "texts_of"]
 
 REPOSITORY = Path(__file__).parents[2]
 SHIPPED = {  # what an administrator copies, by its place under /etc/asterisk
@@ -79,8 +79,8 @@ class Rig:
         shipped = {place: path.read_text() for place, path in SHIPPED.items()}
         for user in ("manager.d/cc_bridge.conf", "manager.d/cc_bridge_callback.conf"):
             shipped[user] = shipped[user].replace("CHANGE-ME", self.secret)
-        self.pbx = Asterisk(root, "pbx", _texts("pbx") | shipped, values | {"SIP_PORT": pbx_sip})
-        self.phones = Asterisk(root, "phones", _texts("phones"), values | {"SIP_PORT": phones_sip})
+        self.pbx = Asterisk(root, "pbx", texts_of("pbx") | shipped, values | {"SIP_PORT": pbx_sip})
+        self.phones = Asterisk(root, "phones", texts_of("phones"), values | {"SIP_PORT": phones_sip})
 
     def start(self) -> None:
         self.pbx.add_sounds(SOUNDS)
@@ -268,7 +268,7 @@ def _crew(sip_port: int) -> dict[str, object]:
     }
 
 
-def _texts(role: str) -> dict[str, str]:
+def texts_of(role: str) -> dict[str, str]:
     """Read the configuration of one side, by place under etc."""
     folders = [Path(__file__).parent / "etc" / folder for folder in ("both", role)]
     return {

@@ -1,0 +1,56 @@
+"""The files of a plain Asterisk that cc_bridge adds or extends. Pure."""
+
+import re
+from collections.abc import Iterator
+
+from cc_bridge.setup.block import includes, with_block, without_block
+from cc_bridge.setup.plan import PlannedFile, ReadFile, text_of
+
+__all__ = ["DIALPLAN", "asterisk_files", "block_file"]
+
+_ETC = "/etc/asterisk"
+DIALPLAN = "extensions_cc_bridge.conf"
+_MANAGER_FOLDER = "manager.d/*.conf"
+_NEW_GENERAL = ("[general]", "enabled = yes", "port = 5038", "bindaddr = 127.0.0.1", "timestampevents = yes")
+
+
+def asterisk_files(manager_user: bytes, dialplan: bytes, group: str, read: ReadFile) -> Iterator[PlannedFile]:
+    """Yield the manager user, the dialplan, and the lines that include them.
+
+    `manager_user` is the content of the manager user's file, with its secret. `group` is the group of
+    Asterisk, which must be able to read all files.
+    """
+    yield PlannedFile(f"{_ETC}/manager.d/cc_bridge.conf", manager_user, 0o640, group=group, secret=True)
+    manager = text_of(read(f"{_ETC}/manager.conf"))
+    if lines := list(_manager_lines(manager)):
+        yield block_file(f"{_ETC}/manager.conf", lines, group, read)
+    yield PlannedFile(f"{_ETC}/{DIALPLAN}", dialplan, 0o640, group=group)
+    if not includes(text_of(read(f"{_ETC}/extensions.conf")), DIALPLAN):
+        yield block_file(f"{_ETC}/extensions.conf", [f'#include "{DIALPLAN}"'], group, read)
+
+
+def block_file(path: str, lines: list[str], group: str, read: ReadFile, owner: str = "root") -> PlannedFile:
+    """Return a file of others with `lines` as the block of cc_bridge at its end."""
+    content = with_block(text_of(read(path)), lines).encode("utf-8", "surrogateescape")
+    return PlannedFile(path, content, 0o640, owner, group, block=True)
+
+
+def _manager_lines(text: str) -> Iterator[str]:
+    """Yield the lines that manager.conf lacks: enabled, timestampevents, and the include of manager.d."""
+    rest = without_block(text)
+    general = re.search(r"^\[general\][^\n]*\n(.*?)(?=^\[|\Z)", rest, re.MULTILINE | re.DOTALL)
+    if general is None:
+        yield from _NEW_GENERAL
+    else:
+        wanted = [key for key in ("enabled", "timestampevents") if not _is_on(general[1], key)]
+        if wanted:
+            yield "[general](+)"
+            yield from (f"{key} = yes" for key in wanted)
+    if not includes(text, _MANAGER_FOLDER):
+        yield '#include "manager.d/cc_bridge.conf"'
+
+
+def _is_on(section: str, key: str) -> bool:
+    """Return whether the last line of a section that sets `key` sets it to yes."""
+    values = re.findall(rf"^[ \t]*{key}[ \t]*=>?[ \t]*(\w+)", section, re.MULTILINE)
+    return bool(values) and values[-1].lower() in {"yes", "true", "y", "t", "1", "on"}

@@ -1,0 +1,149 @@
+"""Comparison of a setup's plan with the files of the machine, its application, and its undo.
+
+A file that already is as planned is not touched, so that a second setup changes nothing.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cc_bridge.setup.block import without_block
+from cc_bridge.setup.machine import FileState, Machine
+from cc_bridge.setup.plan import Command, PlannedFile, SetupPlan, text_of
+from cc_bridge.setup.record import SetupRecord, digest
+
+__all__ = ["Action", "FileChange", "apply", "changes", "undo"]
+
+Report = Callable[[str], None]
+"""A function that prints a line."""
+
+
+class Action(StrEnum):
+    """What a setup does with a file."""
+
+    CREATE = "create"
+    CHANGE = "change"
+    UNCHANGED = "unchanged"
+    KEEP = "keep"  # another one's file, which stays as it is
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """What a setup does with one file; `before` is None if the file does not exist."""
+
+    action: Action
+    file: PlannedFile
+    before: FileState | None
+
+
+def changes(plan: SetupPlan, machine: Machine, record: SetupRecord) -> Iterator[FileChange]:
+    """Yield what the setup does with each file of the plan."""
+    for file in plan.files:
+        before = machine.state(file.path)
+        if before is None:
+            action = Action.CREATE
+        elif before.content == file.content and (file.block or file.keep_other or before.mode == file.mode):
+            action = Action.UNCHANGED
+        elif file.keep_other and not _is_ours(record, file.path, before):
+            action = Action.KEEP
+        else:
+            action = Action.CHANGE
+        yield FileChange(action, file, before)
+
+
+def apply(plan: SetupPlan, machine: Machine, report: Report) -> bool:
+    """Carry out a plan. Return whether all commands succeeded.
+
+    On another machine than this one, the commands are printed instead. Raises SetupError or OSError.
+    """
+    record = SetupRecord.load(machine)
+    succeeded = _run(plan.before, machine, report)
+    record.undo_before = [list(command) for command in plan.undo_before]
+    record.undo_after = [list(command) for command in plan.undo_after]
+    for file in plan.files:
+        machine.owners(file.owner, file.group)  # an unknown name must show before the first file is written
+    changed = False
+    for change in list(changes(plan, machine, record)):
+        report(f"{change.action:<10} {change.file.path}")
+        if change.action in (Action.CREATE, Action.CHANGE):
+            _write(change, machine, record)
+            changed = True
+    if not changed:
+        report("nothing to change")
+    return _run(plan.after if changed else (), machine, report) and succeeded
+
+
+def undo(machine: Machine, report: Report) -> bool:
+    """Bring back the state before the first setup. Return whether nothing remains.
+
+    A file that was changed after the setup keeps these changes: a block of cc_bridge is removed from it, any
+    other file stays and is reported. Raises SetupError or OSError.
+    """
+    record = SetupRecord.load(machine)
+    if not record.files:
+        report("nothing to undo")
+        return True
+    succeeded = _run([tuple(command) for command in record.undo_before], machine, report)
+    for path in reversed(list(record.files)):
+        if _restore(path, machine, record, report):
+            del record.files[path]
+    for folder in reversed(record.folders):
+        machine.remove_folder(folder)
+    commands = [tuple(command) for command in record.undo_after]
+    record.remove(machine)
+    return _run(commands, machine, report) and succeeded and not record.files
+
+
+def _is_ours(record: SetupRecord, path: str, before: FileState) -> bool:
+    """Return whether the last setup wrote a file, and no one has changed it since."""
+    return path in record.files and record.files[path].written == digest(before.content)
+
+
+def _write(change: FileChange, machine: Machine, record: SetupRecord) -> None:
+    """Write a file of the plan; in an existing file of others, its permissions and owners stay."""
+    file, before = change.file, change.before
+    for folder in machine.make_folders(file.path):
+        record.folders.append(folder)
+    record.note(machine, file.path, before, file.content, block=file.block)
+    if before is not None and file.block:
+        new = FileState(file.content, before.mode, before.uid, before.gid)
+    else:
+        new = FileState(file.content, file.mode, *machine.owners(file.owner, file.group))
+    machine.write(file.path, new)
+
+
+def _restore(path: str, machine: Machine, record: SetupRecord, report: Report) -> bool:
+    """Bring back one file, and report it. Return False if the file was changed since and stays as it is."""
+    noted, now = record.files[path], machine.state(path)
+    backup = machine.read(noted.backup) if noted.backup else None
+    if now is None:
+        report(f"{'missing':<10} {path}")
+    elif digest(now.content) == noted.written and backup is not None:
+        machine.write(path, FileState(backup, noted.mode, noted.uid, noted.gid))
+        report(f"{'restore':<10} {path}")
+    elif digest(now.content) == noted.written:
+        machine.remove(path)
+        report(f"{'remove':<10} {path}")
+    elif noted.block:
+        text = without_block(text_of(now.content)).encode("utf-8", "surrogateescape")
+        machine.write(path, FileState(text, now.mode, now.uid, now.gid))
+        report(f"{'change':<10} {path}: the lines of cc_bridge are removed")
+    else:
+        before = f"; as it was before: {noted.backup}" if noted.backup else ""
+        report(f"{'keep':<10} {path}: changed after the setup, so it stays{before}")
+        return False
+    return True
+
+
+def _run(commands: Sequence[Command], machine: Machine, report: Report) -> bool:
+    """Run commands and report them. Return whether all succeeded; a failed one does not stop the others."""
+    succeeded = True
+    for command in commands:
+        words = " ".join(f"'{word}'" if " " in word else word for word in command)
+        if not machine.is_this:
+            report(f"{'not run':<10} {words}")
+            continue
+        why = machine.run(command)
+        report(f"{'run':<10} {words}{f': failed: {why}' if why else ''}")
+        succeeded = succeeded and not why
+    return succeeded

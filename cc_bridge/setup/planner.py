@@ -1,0 +1,170 @@
+"""The making of a setup's plan for one machine. Pure: a function reads the machine's files."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+
+from cc_bridge.errors import SetupError
+from cc_bridge.setup.asterisk_files import asterisk_files
+from cc_bridge.setup.freepbx_files import freepbx_files, queues_of_freepbx
+from cc_bridge.setup.pbx_kind import PbxKind
+from cc_bridge.setup.plan import (
+    SETTINGS,
+    Command,
+    PlannedFile,
+    ReadFile,
+    SetupOptions,
+    SetupPlan,
+    ShippedFile,
+    text_of,
+)
+
+__all__ = ["SHIPPED_PROGRAM", "make_plan"]
+
+_SECRET_FILE = "/etc/cc-bridge/ami-secret"  # noqa: S105 - a path
+_USER = "cc-bridge"
+_UNIT = "/etc/systemd/system/cc-bridge.service"
+_PLACEHOLDER = b"CHANGE-ME"
+SHIPPED_PROGRAM = PurePosixPath("/opt/cc-bridge/bin/cc-bridge")
+# The service cannot see programs below these directories: ProtectHome= and PrivateTmp= of the unit.
+_HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")  # noqa: S108 - no file is made there
+_SOUNDS = "dialplans/sounds/"
+
+
+def make_plan(options: SetupOptions, shipped: Sequence[ShippedFile], read: ReadFile) -> SetupPlan:
+    """Return the plan for a machine with the files that `read` returns.
+
+    `shipped` are the files of cc_bridge that a setup can install. Raises SetupError if the machine's settings
+    or the place of the program cannot be used.
+    """
+    if options.systemd and str(options.program).startswith(_HIDDEN):
+        raise SetupError(
+            f"the service cannot run {options.program}: install cc-bridge into {SHIPPED_PROGRAM.parents[1]},"
+            " as in config/README.md, or use --no-systemd"
+        )
+    content = {file.path: file.content for file in shipped}
+    freepbx = options.kind is PbxKind.FREEPBX
+    queues = [queue for queue in queues_of_freepbx(read) if queue in options.queues] if freepbx else []
+    secret = _secret(read) or options.new_secret
+    group = "asterisk" if re.search(rb"^asterisk:", read("/etc/group") or b"", re.MULTILINE) else "root"
+    user = content["config/asterisk/manager.d/cc_bridge.conf"].replace(_PLACEHOLDER, secret.encode())
+    dialplan = content["dialplans/extensions_cc_bridge.conf"]
+    owner = "root" if options.systemd else _USER
+    files = [PlannedFile(_SECRET_FILE, f"{secret}\n".encode(), 0o600, owner, secret=True, keep_other=True)]
+    if read(SETTINGS) is None:
+        settings = _settings(content["config/cc-bridge.toml"], options)
+        files.append(PlannedFile(SETTINGS, settings, keep_other=True))
+    if freepbx:
+        freepbx_dialplan = next(
+            text for path, text in content.items() if path.startswith("dialplans/freepbx/")
+        )
+        files += freepbx_files(user, dialplan, freepbx_dialplan, queues, read)
+    else:
+        files += asterisk_files(user, dialplan, group, read)
+    files += _prompts(shipped, _sounds_folder(read, freepbx=freepbx))
+    if options.systemd:
+        unit = content["config/systemd/cc-bridge.service"]
+        files.append(
+            PlannedFile(_UNIT, unit.replace(str(SHIPPED_PROGRAM).encode(), str(options.program).encode()))
+        )
+    reload = _reload(with_queues=bool(queues))
+    service = ("systemctl", "daemon-reload")
+    return SetupPlan(
+        files,
+        before=[] if _has_user(read) else [_add_user()],
+        after=[*reload, service, *_start()] if options.systemd else reload,
+        undo_before=[("systemctl", "disable", "--now", "cc-bridge")] if options.systemd else [],
+        undo_after=[*reload, service] if options.systemd else reload,
+        left=list(_left(options, queues)),
+    )
+
+
+def _secret(read: ReadFile) -> str:
+    """Return the secret of the manager user that the machine already has, empty if there is none.
+
+    Raises SetupError if the settings are not valid TOML, or name a secret file that is missing.
+    """
+    try:
+        ami = tomllib.loads(text_of(read(SETTINGS))).get("ami", {})
+    except tomllib.TOMLDecodeError as error:
+        raise SetupError(f"{SETTINGS}: {error}; correct it, then run setup again") from error
+    if inline := str(ami.get("secret", "")):
+        return inline
+    named = str(ami.get("secret_file", ""))
+    found = text_of(read(named or _SECRET_FILE)).strip()
+    if named and not found:
+        raise SetupError(f"{SETTINGS} names {named}, which is missing or empty")
+    return found
+
+
+def _settings(shipped: bytes, options: SetupOptions) -> bytes:
+    """Return the settings of a new installation: the shipped file with the PBX's name, secret and queues."""
+    text = shipped.decode()
+    text = text.replace('\nname = "pbx"\n', f'\nname = "{options.pbx_name}"\n', 1)
+    section, rest = text.split("\n[ami]\n", 1)
+    rest = rest.replace('\nsecret_file = ""\n', f'\nsecret_file = "{_SECRET_FILE}"\n', 1)
+    tables = "".join(f'\n[queues."{_escaped(queue)}"]\n' for queue in options.queues)
+    return f"{section}\n[ami]\n{rest}{tables}".encode()
+
+
+def _escaped(name: str) -> str:
+    return name.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _prompts(shipped: Sequence[ShippedFile], folder: str) -> Iterator[PlannedFile]:
+    """Yield the prompts; a recording that is already there stays."""
+    for file in shipped:
+        if file.path.startswith(_SOUNDS):
+            place = f"{folder}/{file.path.removeprefix(_SOUNDS)}"
+            yield PlannedFile(place, file.content, keep_other=True)
+
+
+def _sounds_folder(read: ReadFile, *, freepbx: bool) -> str:
+    """Return Asterisk's directory of sounds: from asterisk.conf, otherwise the usual one."""
+    text = text_of(read("/etc/asterisk/asterisk.conf"))
+    if re.search(r"^\[directories\]\s*(;.*)?$", text, re.MULTILINE):  # [directories](!) has no effect
+        named = re.search(r"^\s*astdatadir\s*=>?\s*(/[^\s;]+)", text, re.MULTILINE)
+        if named:
+            return str(PurePosixPath(named[1]) / "sounds")
+    debian = read("/etc/debian_version") is not None and not freepbx
+    return "/usr/share/asterisk/sounds" if debian else "/var/lib/asterisk/sounds"
+
+
+def _has_user(read: ReadFile) -> bool:
+    return re.search(rb"^cc-bridge:", read("/etc/passwd") or b"", re.MULTILINE) is not None
+
+
+def _add_user() -> Command:
+    return ("useradd", "--system", "--home", "/var/lib/cc-bridge", "--create-home", _USER)
+
+
+def _start() -> list[Command]:
+    return [("systemctl", "enable", "cc-bridge"), ("systemctl", "restart", "cc-bridge")]
+
+
+def _reload(*, with_queues: bool) -> list[Command]:
+    consoles = ["manager reload", "dialplan reload", *(["queue reload all"] if with_queues else [])]
+    return [("asterisk", "-rx", console) for console in consoles]
+
+
+def _left(options: SetupOptions, queues: Sequence[str]) -> Iterator[str]:
+    """Yield the steps that remain: callers reach cc_bridge only through the administrator's own dialplan."""
+    if options.kind is PbxKind.FREEPBX:
+        yield (
+            "choose a Custom Destination with the target cc-bridge-freepbx-queue,600,1 (your queue instead of"
+            " 600) wherever callers reach the queue; dialplans/freepbx has the steps"
+        )
+        missing = [queue for queue in options.queues if queue not in queues]
+        if missing:
+            yield f"FreePBX has no queue {', '.join(missing)}: create it, then run setup again"
+    else:
+        yield (
+            "send the queue's callers through the dialplan: replace Queue(sales,t,,,300) by"
+            " Gosub(cc-bridge-queue,s,1(sales,t,300)), then run: asterisk -rx 'dialplan reload'"
+        )
+    if not options.systemd:
+        yield (
+            f"start the daemon: (umask 077; runuser -u {_USER} -- {options.program} run),"
+            " and start it again after a reboot"
+        )
