@@ -4,6 +4,8 @@ Code that finds a fault raises an error. The code that handles one connection, m
 catches the error, logs it once and counts it once. `cli.py` prints each error in one line.
 """
 
+import sys
+
 __all__ = [
     "AmiError",
     "AmiLinkLost",
@@ -17,6 +19,7 @@ __all__ = [
     "StorageError",
     "SurveyError",
     "UnreadableFile",
+    "how_to_install",
 ]
 
 
@@ -69,3 +72,11 @@ class SetupError(CcBridgeError):
 
 class FollowUpError(CcBridgeError):
     """The follow-up does not exist, or the requested action is not allowed in its state."""
+
+
+def how_to_install(extra: str) -> str:
+    """Return the end of an error text: the command that installs the packages of an extra of cc_bridge.
+
+    cc_bridge is installed from its source, so that `pip install cc-bridge[...]` would find no package.
+    """
+    return f"in the directory of cc_bridge's source run: {sys.prefix}/bin/pip install '.[{extra}]'"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cc_bridge.commands.common import DATE, config_option, load_config
+from cc_bridge.errors import how_to_install
 
 if TYPE_CHECKING:
     from cc_bridge.config import Config
@@ -160,7 +161,7 @@ def _needs_report() -> None:
     try:
         import jinja2  # noqa: F401
     except ImportError as error:
-        raise click.ClickException(f"{error.name} is missing: install cc-bridge[report]") from error
+        raise click.ClickException(f"{error.name} is missing: {how_to_install('report')}") from error
 
 
 def _period(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cc_bridge.commands.common import DATE, config_option, load_config
+from cc_bridge.errors import how_to_install
 
 if TYPE_CHECKING:
     from cc_bridge.config import Config
@@ -171,7 +172,7 @@ def _check_dependencies(query: "ReportQuery", options: dict[str, Any]) -> None:
         if options["form"] == "html":
             import jinja2  # noqa: F401
     except ImportError as error:
-        raise click.ClickException(f"{error.name} is missing: install cc-bridge[report]") from error
+        raise click.ClickException(f"{error.name} is missing: {how_to_install('report')}") from error
 
 
 def _compute(config: "Config", name: str, kind: "ReportType", query: "ReportQuery", now: float) -> "Report":

@@ -154,7 +154,7 @@ def _program() -> PurePosixPath:
 
 def _show(plan: "SetupPlan", machine: "Machine") -> None:
     """Print what a setup would do: each file with its differences, and each command. No secret is printed."""
-    from cc_bridge.setup.changes import Action, changes
+    from cc_bridge.setup.changes import FileAction, changes
     from cc_bridge.setup.record import SetupRecord
 
     commands = [" ".join(command) for command in (*plan.before, *plan.after)]
@@ -162,10 +162,10 @@ def _show(plan: "SetupPlan", machine: "Machine") -> None:
     for change in listed:
         file = change.file
         click.echo(f"{change.action:<10} {file.path}  ({file.owner}:{file.group}, mode {file.mode:04o})")
-        if change.action is Action.CHANGE and not file.secret:
+        if change.action is FileAction.CHANGE and not file.secret:
             for line in _difference(change):
                 click.echo(f"{'':<10} {line}")
-    if any(change.action in (Action.CREATE, Action.CHANGE) for change in listed):
+    if any(change.action in (FileAction.CREATE, FileAction.CHANGE) for change in listed):
         for command in commands:
             click.echo(f"{'run':<10} {command}")
     else:

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 from cc_bridge.config.settings import Config
 from cc_bridge.config.survey_files import load_surveys
-from cc_bridge.errors import CcBridgeError, ConfigError
+from cc_bridge.errors import CcBridgeError, ConfigError, how_to_install
 
 __all__ = ["check_digest", "check_startup", "secret_faults"]
 
@@ -51,7 +51,7 @@ def check_digest(config: Config) -> None:
     needed = ["jinja2"] + (["persiantools"] if config.reports.calendar == "persian" else [])
     if config.digest.enabled and not all(map(find_spec, needed)):
         raise ConfigError(
-            f"digest.enabled needs the packages {' and '.join(needed)}: install cc-bridge[report]"
+            f"digest.enabled needs the packages {' and '.join(needed)}: {how_to_install('report')}"
         )
 
 

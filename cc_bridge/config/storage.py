@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from cc_bridge.config.fields import Section, readable
-from cc_bridge.errors import ConfigError
+from cc_bridge.errors import ConfigError, how_to_install
 
 __all__ = ["RetentionConfig", "StorageConfig"]
 
@@ -56,9 +56,7 @@ class StorageConfig(Section):
         """Raise ConfigError if the package that connects to this kind of database is not installed."""
         package, extra = _DRIVERS.get(self.url.partition("://")[0], ("", ""))
         if package and not find_spec(package):
-            raise ConfigError(
-                f"storage.url: the driver {package} is not installed: install cc-bridge with [{extra}]"
-            )
+            raise ConfigError(f"storage.url: the driver {package} is not installed: {how_to_install(extra)}")
 
 
 class RetentionConfig(Section):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Literal
 
-from cc_bridge.errors import CcBridgeError
+from cc_bridge.errors import CcBridgeError, how_to_install
 from cc_bridge.surveys.business_hours import WEEKDAYS
 
 __all__ = ["CalendarKind", "Days", "UtcOffset", "day_of", "persian", "read_date"]
@@ -49,7 +49,7 @@ def persian(day: date) -> tuple[int, int, int]:
     try:
         from persiantools.jdatetime import JalaliDate  # noqa: PLC0415 - of the extra `report`
     except ImportError as error:
-        raise CcBridgeError("Persian dates need persiantools: install cc-bridge[report]") from error
+        raise CcBridgeError(f"Persian dates need persiantools: {how_to_install('report')}") from error
     there = JalaliDate(day)  # type: ignore[no-untyped-call] # the package is typed in part
     return there.year, there.month, there.day
 
@@ -70,7 +70,7 @@ def read_date(text: str) -> date:
 
         gregorian: date = JalaliDate(year, month, day).to_gregorian()  # type: ignore[no-untyped-call] # as above
     except ImportError as error:
-        raise ValueError(f"{text!r}: Persian dates need persiantools: install cc-bridge[report]") from error
+        raise ValueError(f"{text!r}: Persian dates need persiantools: {how_to_install('report')}") from error
     except ValueError as error:
         raise ValueError(f"{text!r}: there is no such day") from error
     return gregorian

@@ -1,6 +1,6 @@
 """The lines of cc_bridge in a configuration file that also has lines of others. Pure.
 
-The lines stand between two comments, so that a later run finds and replaces them, and removes no other line.
+A comment is in front of the lines and one after them, so that a later run replaces or removes no other line.
 """
 
 import re

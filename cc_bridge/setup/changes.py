@@ -12,14 +12,14 @@ from cc_bridge.setup.machine import FileState, Machine
 from cc_bridge.setup.plan import Command, PlannedFile, SetupPlan, text_of
 from cc_bridge.setup.record import SetupRecord, digest
 
-__all__ = ["Action", "FileChange", "apply", "changes", "undo"]
+__all__ = ["FileAction", "FileChange", "apply", "changes", "undo"]
 
 Report = Callable[[str], None]
 """A function that prints a line."""
 
 
-class Action(StrEnum):
-    """What a setup does with a file."""
+class FileAction(StrEnum):
+    """The action of a setup on a file."""
 
     CREATE = "create"
     CHANGE = "change"
@@ -29,25 +29,25 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """What a setup does with one file; `before` is None if the file does not exist."""
+    """The action of a setup on one file; `before` is None if the file does not exist."""
 
-    action: Action
+    action: FileAction
     file: PlannedFile
     before: FileState | None
 
 
 def changes(plan: SetupPlan, machine: Machine, record: SetupRecord) -> Iterator[FileChange]:
-    """Yield what the setup does with each file of the plan."""
+    """Yield the action of the setup on each file of the plan."""
     for file in plan.files:
         before = machine.state(file.path)
         if before is None:
-            action = Action.CREATE
+            action = FileAction.CREATE
         elif before.content == file.content and (file.block or file.keep_other or before.mode == file.mode):
-            action = Action.UNCHANGED
+            action = FileAction.UNCHANGED
         elif file.keep_other and not _is_ours(record, file.path, before):
-            action = Action.KEEP
+            action = FileAction.KEEP
         else:
-            action = Action.CHANGE
+            action = FileAction.CHANGE
         yield FileChange(action, file, before)
 
 
@@ -65,7 +65,7 @@ def apply(plan: SetupPlan, machine: Machine, report: Report) -> bool:
     changed = False
     for change in list(changes(plan, machine, record)):
         report(f"{change.action:<10} {change.file.path}")
-        if change.action in (Action.CREATE, Action.CHANGE):
+        if change.action in (FileAction.CREATE, FileAction.CHANGE):
             _write(change, machine, record)
             changed = True
     if not changed:

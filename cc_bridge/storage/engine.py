@@ -12,7 +12,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from cc_bridge.errors import StorageError
+from cc_bridge.errors import StorageError, how_to_install
 
 __all__ = ["identity", "make_engine"]
 
@@ -52,7 +52,7 @@ def make_engine(url: str | URL, connections: int = 5) -> Engine:
         ) from None
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(backend, "")
-        raise StorageError(f"the database driver is missing ({error}): install cc-bridge[{extra}]") from error
+        raise StorageError(f"the database driver is missing ({error}): {how_to_install(extra)}") from error
 
 
 def _options(url: URL) -> str:

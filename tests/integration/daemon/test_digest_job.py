@@ -80,7 +80,7 @@ def test_a_daemon_that_could_make_no_digest_does_not_begin(url, monkeypatch):
     monkeypatch.setattr(
         "cc_bridge.config.startup.find_spec", lambda name: None if name == "jinja2" else object()
     )
-    with pytest.raises(ConfigError, match=r"install cc-bridge\[report\]"):
+    with pytest.raises(ConfigError, match=r"pip install '\.\[report\]'"):
         check_digest(config)
 
 

@@ -28,7 +28,7 @@ def engine(tmp_path):
         ("sqlite://", "needs an SQLite file"),
         ("sqlite:///:memory:", "needs an SQLite file"),
         ("sqlite:////nowhere/at/all/calls.sqlite3", "does not exist: /nowhere/at/all"),
-        ("mysql+mysqldb://bridge:s3cret@host/db", r"install cc-bridge\[mysql\]"),
+        ("mysql+mysqldb://bridge:s3cret@host/db", r"pip install '\.\[mysql\]'"),
     ],
 )
 def test_a_url_that_cannot_work_is_refused_in_one_line(url, says):
