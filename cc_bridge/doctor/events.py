@@ -22,6 +22,7 @@ _USER_FILE = "config/asterisk/manager.d/cc_bridge.conf"
 _POSIX = {"[:space:]": r"\s", "[:digit:]": r"\d", "[:alpha:]": "A-Za-z", "[:alnum:]": "A-Za-z0-9"}
 # Further lines of events of which only some are needed: those of a needed one.
 _LINES = {
+    "SoftHangupRequest": "Cause: 32\r\n",
     "VarSet": "Variable: QUEUESTATUS\r\nValue: FULL\r\n",
     "Newexten": "Application: Queue\r\nAppData: sales,tc\r\n",
     "UserEvent": "UserEvent: CCQueueExit\r\n",

@@ -183,7 +183,8 @@ def test_the_manager_user_has_no_more_than_it_needs():
     ("event", "sent"),
     [
         ("Event: QueueCallerJoin\r\nPrivilege: agent,all\r\n", True),
-        ("Event: SoftHangupRequest\r\nPrivilege: call,all\r\n", True),
+        ("Event: SoftHangupRequest\r\nPrivilege: call,all\r\nCause: 32\r\n", True),
+        ("Event: SoftHangupRequest\r\nPrivilege: call,all\r\nCause: 16\r\n", False),
         ("Event: VarSet\r\nChannel: PJSIP/a-1\r\nVariable: QUEUESTATUS\r\nValue: FULL\r\n", True),
         ("Event: VarSet\r\nChannel: PJSIP/a-1\r\nVariable: MEMBERNAME\r\nValue: Alice\r\n", False),
         ("Event: Newexten\r\nApplication: Queue\r\nAppData: sales\r\n", True),

@@ -148,7 +148,8 @@ class FreePbxRig(Rig):
         printed = []
         for step in steps:
             section = PAGE.read_text().split(f"\n## {step}\n")[1].split("\n## ")[0]
-            printed += [self._run(block) for block in re.findall(r"```sh\n(.*?)```", section, re.DOTALL)]
+            blocks = re.findall(r"^( *)```sh\n(.*?)^\1```", section, re.DOTALL | re.MULTILINE)
+            printed += [self._run(block) for _, block in blocks]
         return "".join(printed)
 
     def _run(self, block: str) -> str:
@@ -179,6 +180,10 @@ class FreePbxRig(Rig):
             )
         assert done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"
         return done.stdout
+
+    def console(self, command: str) -> str:
+        """Return what a command of Asterisk's console prints."""
+        return self._run(f"asterisk -rx '{command}'")
 
     def from_phone(self, exten: str, number: str) -> None:
         """Let an agent's phone dial a number or a code, such as `**1003`."""

@@ -3,10 +3,13 @@
 The recordings of a real FreePBX (fixtures/ami/freepbx) say whether the rig behaves alike.
 """
 
+import re
+
 import pytest
 
 from pbx.daemon import Daemon
 from pbx.driver import event
+from pbx.freepbx_rig import STEPS
 
 
 @pytest.fixture
@@ -202,3 +205,76 @@ def test_a_fail_over_destination_still_has_its_row(rig):
     ended(rig, caller)
     rig.driver.until(lambda: bool(cdr(rig)))
     assert [row[:2] for row in cdr(rig)] == [("app-blackhole", "goodbye")]
+
+
+# The page
+
+
+def loaded(rig):
+    """Return what Asterisk shows of our contexts, queues and manager user."""
+    commands = ("dialplan show cc-bridge-freepbx", "dialplan show from-internal-custom", "queue show 600")
+    return [rig.console(command) for command in (*commands, "manager show user cc_bridge")]
+
+
+def test_the_page_says_what_its_commands_must_show(rig):
+    printed = rig.follow(*STEPS)
+    assert "username: cc_bridge" in printed
+    assert re.search(r"Timestamp events: +Yes", printed)
+    assert "'_X!' =>" in printed
+
+
+def test_updating_doubles_nothing(rig):
+    files = {path: path.read_text() for path in rig.etc.rglob("*.conf")}
+    before = loaded(rig)
+    rig.follow(*STEPS)
+    assert loaded(rig) == before
+    assert {path: path.read_text() for path in rig.etc.rglob("*.conf")} == files
+    assert before[0].count("'after' =>") == 1
+
+
+def test_undoing_leaves_nothing_but_the_time_stamps(rig):
+    try:
+        rig.follow("Undo")
+        left = {path.name for path in rig.etc.rglob("*.conf") if "cc_bridge" in path.read_text()}
+        assert left == set()
+        assert not list(rig.etc.glob("*cc_bridge*"))
+        assert not list(rig.pbx.sounds.glob("*/cc_bridge"))
+        assert "no existence of" in rig.console("dialplan show cc-bridge-freepbx")
+        assert "username: cc_bridge" not in rig.console("manager show user cc_bridge")
+        assert "Carol Chen" in rig.console("queue show 606")
+    finally:
+        rig.follow(*STEPS)
+
+
+def test_with_its_setting_a_queue_names_the_member_who_answered(rig):
+    """The page names 600 and 601 in its third step."""
+    only(rig, "alice")
+    caller = rig.call("02191000600")
+    talking(rig, "1001")
+    agent = {"Variable": "MEMBERINTERFACE", "Value": "Local/1001@from-queue/n"}
+    rig.driver.wait_for(event("VarSet", Uniqueid=caller.uniqueid, **agent))
+
+
+# The FastAGI server of FreePBX
+
+
+def test_each_server_gets_its_own_calls(rig, daemon):
+    caller = rig.call("02191000606")  # Follow-Me asks core-fastagi whom to dial
+    talking(rig, "1003")
+    rig.driver.wait_for(event("LocalOptimizationEnd"))
+    rig.agent_hangs_up("carol")
+    answer, attempt = through_the_survey(rig, caller, daemon)
+    assert (answer["value"], attempt["agent"]) == (4, "Carol Chen")
+    assert set(rig.core_agi.served) == {"dialparties.agi"}
+    assert rig.core_agi.complaints == []
+    assert daemon.metric("cc_bridge_agi_foreign_requests_total") == 0
+
+
+def test_with_the_address_of_the_other_server_the_call_continues_without_a_survey(rig):
+    rig.survey_at(rig.core_agi.port)
+    only(rig, "alice")
+    caller = rig.call("02191000600")
+    talking(rig, "1001")
+    rig.agent_hangs_up("alice")
+    ended(rig, caller)
+    assert rig.core_agi.complaints == ["survey"]

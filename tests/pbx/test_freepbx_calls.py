@@ -176,6 +176,7 @@ SCENARIOS: list[Callable[[FreePbxRig], None]] = [
 @pytest.fixture(scope="module")
 def running(running_freepbx, tmp_path_factory):
     daemon = Daemon(running_freepbx, tmp_path_factory.mktemp("daemon"))
+    daemon.configure("survey", enabled=False)  # a survey makes no event, and takes ten seconds
     try:
         yield daemon.start()
     finally:
@@ -224,12 +225,18 @@ def test_a_call_is_as_it_was_recorded(freepbx, daemon, filtered, scenario, capsy
     assert talks == [[agent, ended_by, transfer] for agent, _, ended_by, transfer, _ in expected["talks"]]
 
     filtered.action("Ping")
-    sent, theirs = Counter(each.name for each in filtered.seen), recorded(name)
+    sent, theirs = Counter(each.name for each in filtered.seen if not is_ours(each)), recorded(name)
     with capsys.disabled():
         pass
     assert alike(sent) == alike(theirs)
     if "transfer" not in name:
         assert sent.total() <= MOST_EVENTS
+
+
+def is_ours(each: Event) -> bool:
+    """Return whether an event is from the Originate with which the rig lets a phone dial."""
+    dial = each.name in ("DialBegin", "DialEnd") and each.get_header("Uniqueid") is None
+    return dial and each["DestChannel"].startswith("PJSIP/")
 
 
 def alike(events: Counter[str]) -> dict[str, int]:
