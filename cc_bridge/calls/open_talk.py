@@ -33,6 +33,7 @@ class OpenTalk:
 
     caller, agent: uniqueids of the channels of caller and agent, which are no halves of Local channels
     member: the queue member's name
+    near_at: instant from which caller and dialled half of a Local channel were in one bridge; 0 before
     answered_at: instant from which caller and agent were in one bridge, in UTC seconds since the epoch; 0
         before
     parted_at: instant at which caller or agent left the bridge, a possible end of the talk; 0 if neither has
@@ -56,6 +57,7 @@ class OpenTalk:
     agent: str | None  # None until the first common bridge if the phone is behind Local channels
     phase: TalkPhase = TalkPhase.CONNECTING
     answered_at: float = 0.0
+    near_at: float = 0.0
     parted_at: float = 0.0
     parted_by: EndedBy = EndedBy.UNOBSERVED
     transfer: Transfer | None = None

@@ -195,6 +195,8 @@ class Talks:
 
     def channel_ended(self, uniqueid: str, at: float) -> None:
         """Remove an ended channel (Hangup), and close the talks of the caller or agent on the channel."""
+        for each in (uniqueid, self._channels.other_half(uniqueid)):
+            self._answer_by_dialplan(each or "")
         for talk in self.with_leg(uniqueid):
             if uniqueid in (talk.caller, talk.agent):
                 talk.parted(at, ended_by(self._channels, talk, uniqueid))
@@ -246,6 +248,7 @@ class Talks:
         talk.
         """
         uniqueid = event.uniqueid
+        self._answer_by_dialplan(uniqueid)
         for talk in self.with_leg(uniqueid):
             if uniqueid in (talk.caller, talk.agent):
                 talk.parted(event.at, ended_by(self._channels, talk, uniqueid, event.place))
@@ -376,6 +379,9 @@ class Talks:
             return False
         together = self._audible_channels(talk.caller, near)
         if talk.agent is None:
+            bridge = self._channels.bridge_of(talk.caller)
+            if bridge is not None and bridge == self._channels.bridge_of(talk.dialed):
+                talk.near_at = talk.near_at or at
             known = {each.agent for each in self.with_leg(talk.caller)}
             talk.agent = min(together - known, default=None)
             if talk.agent is not None:
@@ -385,6 +391,19 @@ class Talks:
         talk.bridged(at)
         self._parted.pop(id(talk), None)
         return True
+
+    def _answer_by_dialplan(self, uniqueid: str) -> None:
+        """Start the talks of a channel that leaves or ends, if the dialplan itself was their agent.
+
+        The dialplan behind a Local channel can answer a queue's call, such as a voicemail or an IVR. The far
+        half of the Local channel then never dials and is never in a bridge.
+        """
+        for talk in self.with_leg(uniqueid):
+            if talk.agent is None and talk.near_at and uniqueid in (talk.caller, talk.dialed):
+                far = self._channels.find(self._channels.other_half(talk.dialed) or "")
+                if far is not None and not (far.answered_by or far.place or far.bridge):
+                    talk.agent = talk.dialed
+                    talk.bridged(talk.near_at)
 
     def _resolve_outer_side(self, talk: OpenTalk) -> bool:
         """Replace the customer's channel of a talk if it is a half of a Local channel.

@@ -58,6 +58,7 @@ class Visits:
         # Instant of the end, for callers whose channel a snapshot did not show either.
         self._vanished: dict[str, float] = {}
         self._runs: dict[str, ev.QueueRun] = {}  # last Queue() of each channel, until its effect is known
+        self._refused: set[str] = set()  # channels whose last Queue() is recorded as refused
         self._statuses_visible = False  # the AMI user has received VarSet events of QUEUESTATUS
 
     def __len__(self) -> int:
@@ -138,28 +139,50 @@ class Visits:
         The event is kept until it is known whether the queue let the caller in.
         """
         self._runs[event.uniqueid] = event
+        self._refused.discard(event.uniqueid)
 
     def status_set(self, event: ev.StatusSet) -> None:
         """Apply QUEUESTATUS (VarSet, or UserEvent CCQueueExit) as the outcome of the caller's visit.
 
         A caller that the queue did not let in has no open visit. For this caller, a closed visit is reported.
+        If an AGI script ran Queue(), only a UserEvent names the queue; without a name, the status is counted
+        as unexpected.
         """
         self._statuses_visible |= not event.queue  # a UserEvent does not show that VarSet events arrive
         outcome = STATUS_OUTCOMES.get(event.status)
         if outcome is None:
+            self._refused.discard(event.uniqueid)  # Queue() clears QUEUESTATUS when it starts
             return
         visit = self._open.get(event.uniqueid)
         run = self._runs.get(event.uniqueid)
+        if visit is None and run is None and outcome in REFUSALS:
+            run = self._run_by_script(event)
         if visit is not None:
             if _is_same(event.queue, visit.queue) and not _is_shown(visit):
                 self.handle_signal(visit, VisitEvent.STATUS, event.at, event.source, outcome)
         elif outcome in REFUSALS and run is not None and _is_same(event.queue, run.queue):
+            self._refused.add(event.uniqueid)
             refused = Visit.refused(self._pbx, run, outcome, event.at, event.source)
             refused.call_id = self._calls.get_or_begin(run.linkedid, run.uniqueid, run.at).call_id
             refused.queue = self.queues.spelled(run.queue)
             self.queues.add(refused.queue)
             self._closed(refused)
         self._runs.pop(event.uniqueid, None)  # VarSet and UserEvent both report it; the first one counts
+
+    def _run_by_script(self, event: ev.StatusSet) -> ev.QueueRun | None:
+        """Return the run of Queue() that a refusal shows, for a Queue() without a Newexten event.
+
+        The result is None if the visit is recorded already, or if the queue or the call is not known.
+        """
+        call = self._calls.of(event.uniqueid)
+        if event.uniqueid in self._refused:
+            return None
+        if not event.queue or call is None:
+            self.unexpected += 1
+            return None
+        return ev.QueueRun(
+            event.at, event.uniqueid, call.call_id, event.queue, call.number, call.name, call.language
+        )
 
     def hung_up(self, uniqueid: str, at: float) -> None:
         """Handle HangupRequest or SoftHangupRequest: update the visit of the caller on the channel."""
@@ -170,6 +193,7 @@ class Visits:
     def channel_ended(self, uniqueid: str, at: float) -> None:
         """Close the visit of an ended channel (Hangup)."""
         self._vanished.pop(uniqueid, None)
+        self._refused.discard(uniqueid)
         if uniqueid in self._leaving and at - self._leaving[uniqueid] >= _SILENCE_SECONDS:
             self._resolve(uniqueid, at)
         visit = self._open.get(uniqueid)

@@ -530,3 +530,50 @@ def test_two_who_are_redirected_into_a_conference_continue_their_talk(pbx):
     pbx.hangs_up(30, CALLER)
     pbx.talks.channel_ended(CALLER, 30)
     assert pbx.told() == [(2, 30, EndedBy.CALLER)]
+
+
+# The dialplan itself answers, behind a Local channel
+
+
+def answered_by_dialplan():
+    pbx = Pbx().hear(LocalJoined(1, NEAR, FAR))
+    for each in (CALLER, NEAR, FAR):
+        pbx.channels.get(each)
+    pbx.talks.begin(talk_of(dialed=NEAR, agent=None), 2)
+    return pbx.hear(enters(2.1, NEAR), enters(2.2, CALLER))
+
+
+def test_a_caller_leaves_a_voicemail():
+    pbx = answered_by_dialplan()
+    assert pbx.talks.in_progress() == []  # a phone may still answer
+    pbx.hangs_up(8, CALLER)
+    pbx.hear(BridgeLeft(8, BRIDGE, CALLER))
+    pbx.talks.channel_ended(CALLER, 8.1)
+    ((_talk, record, _),) = pbx.ends
+    assert (record.agent, record.agent_uniqueid, record.answered_at, record.ended_at) == (
+        "زهرا",
+        NEAR,
+        2.2,
+        8,
+    )
+    assert (record.ended_by, record.partial) == (EndedBy.CALLER, False)
+    assert [each.member for each in pbx.talks.memory.heard(CALLER)] == ["زهرا"]
+
+
+def test_an_ivr_ends_the_call():
+    pbx = answered_by_dialplan()
+    pbx.talks.channel_ended(FAR, 7.9)
+    pbx.hear(BridgeLeft(8, BRIDGE, NEAR))
+    pbx.talks.channel_ended(NEAR, 8.1)
+    ((_, record, _),) = pbx.ends
+    assert (record.answered_at, record.ended_at, record.ended_by) == (2.2, 8, EndedBy.AGENT)
+
+
+def test_an_ivr_that_dials_a_phone_is_no_agent():
+    pbx = answered_by_dialplan()
+    pbx.hear(enters(5, FAR, "b-2"), enters(5, PHONE, "b-2"))
+    pbx.hangs_up(8, PHONE)
+    pbx.hear(BridgeLeft(8, "b-2", PHONE))
+    pbx.talks.channel_ended(PHONE, 8)
+    ((_, record, _),) = pbx.ends
+    assert (record.agent_uniqueid, record.answered_at, record.ended_at) == (PHONE, 5, 8)

@@ -436,3 +436,44 @@ def test_a_restored_leaving_settles():
 @pytest.mark.parametrize("phase", [VisitPhase.HANGING_UP, VisitPhase.WITHDRAWN])
 def test_who_is_known_to_be_on_the_way_out_has_not_left_yet(phase):
     assert not restored(phase, left_at=5.0).visits.is_leaving(CALLER)
+
+
+# -- Queue() that an AGI script ran: no Newexten shows it
+
+
+def started(queues):
+    queues.calls.started(ChannelStarted(0, CALLER, CALLER, "in", "100", "0912", "سارا", "fa"))
+
+
+def test_a_refusal_of_a_queue_that_a_script_ran_is_recorded_if_the_dialplan_names_it(queues):
+    started(queues)
+    queues.visits.status_set(status(1, "JOINEMPTY"))
+    assert (queues.closed, queues.visits.unexpected) == ([], 1)
+    queues.visits.status_set(status(1.1, "JOINEMPTY", "SALES"))
+    (visit,) = queues.closed
+    assert (visit.queue, visit.outcome, visit.number, visit.entered_at) == (
+        "sales",
+        "join_empty",
+        "0912",
+        1.1,
+    )
+
+
+def test_without_a_name_such_a_refusal_is_counted(queues):
+    started(queues)
+    queues.visits.status_set(status(1, "FULL"))
+    queues.visits.status_set(status(2, ""))
+    queues.visits.status_set(status(3, "FULL"))
+    assert (queues.closed, queues.visits.unexpected) == ([], 2)
+
+
+def test_a_refusal_that_two_messages_tell_is_one_visit(queues):
+    started(queues)
+    queues.visits.queue_run(runs_queue(0.5))
+    queues.visits.status_set(status(1, "JOINEMPTY"))
+    queues.visits.status_set(status(1.1, "JOINEMPTY", "sales"))
+    queues.visits.status_set(status(1.2, "JOINEMPTY", "sales"))
+    assert (len(queues.closed), queues.visits.unexpected) == (1, 0)
+    queues.visits.status_set(status(2, ""))  # the next Queue()
+    queues.visits.status_set(status(2.1, "FULL", "sales"))
+    assert [visit.outcome for visit in queues.closed] == ["join_empty", "queue_full"]
