@@ -134,6 +134,11 @@ class Agents:
         agent = self._known(name, at)
         if agent is not None:
             agent.talks = max(0, agent.talks - 1)
+            if agent.shown.state is AgentState.WRAP_UP:
+                # The start of the talk was not observed. Its wrap-up has its own maximum length.
+                until = max(at, agent.since)
+                self._close(agent, until)
+                agent.since = until
             if agent.lines:
                 until = at + self.wrap_up_seconds(name, queue)
                 agent.wrap_up = WrapUp(queue, until, at + self._wrap_up_cap, self._wrap_up_reasons)

@@ -318,6 +318,12 @@ def test_a_wrap_up_that_is_forgotten_ends_flagged_and_is_then_a_pause():
     assert floor.story(500)[2:] == ["20-80 wrap_up sales capped", "80-500 paused after call"]
 
 
+def test_a_talk_that_ends_in_a_wrap_up_starts_another_one():
+    floor = Floor(wrap_up_cap=20).say(alice(0)).talk(5, 20)
+    floor.do("talk_ended", "Alice", SALES, 30)  # its start was not observed
+    assert floor.story(100)[2:] == ["20-30 wrap_up sales", "30-40 wrap_up sales", "40-100 available"]
+
+
 def test_a_wrapuptime_beyond_the_cap_is_flagged_too_and_one_that_equals_it_is_not():
     for cap, line in [(4, "20-24 wrap_up sales capped"), (10, "20-30 wrap_up sales")]:
         assert Floor(wrap_up_cap=cap).say(alice(0)).talk(5, 20).story(50)[2] == line
