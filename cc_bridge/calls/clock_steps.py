@@ -27,11 +27,16 @@ class EventTimes:
     """The instants of the events of one PBX, in the order of their arrival.
 
     last: instant of the last event
-    latest: the last instant known to have passed: that of an event or of `passed`
+    silent_until: an event from `last` to before this instant shows no step, so `step_before` is not needed
     """
 
     def __init__(self) -> None:
-        self.last = self.latest = -inf
+        self.last = self.silent_until = self._passed = -inf
+
+    @property
+    def latest(self) -> float:
+        """The last instant known to have passed: that of an event, or of `passed`."""
+        return max(self.last, self._passed)
 
     def step_before(self, at: float) -> float:
         """Note an event at the instant `at`, and return by how many seconds the clock was set before it.
@@ -44,7 +49,9 @@ class EventTimes:
             return 0.0
         step = at - self.latest if earlier > 0 or self.is_step(at) else 0.0
         self.last = at
-        self.latest = at if step else max(self.latest, at)
+        if step:
+            self._passed = at
+        self.silent_until = self.latest + _SILENT_SECONDS
         return step
 
     def is_step(self, now: float) -> bool:
@@ -53,16 +60,17 @@ class EventTimes:
 
     def started(self, now: float) -> None:
         """Note that a session started with a snapshot at the instant `now`. Its first events can be older."""
-        self.last, self.latest = now - _SNAPSHOT_SECONDS, now
+        self.last, self._passed = now - _SNAPSHOT_SECONDS, now
 
     def passed(self, now: float) -> None:
         """Note that the clock has reached the instant `now`. Earlier events may still arrive."""
-        self.latest = max(self.latest, now)
+        self._passed = max(self._passed, now)
 
     def moved(self, seconds: float) -> None:
         """Move the instants by `seconds`, because the clock was set."""
         self.last += seconds
-        self.latest += seconds
+        self._passed += seconds
+        self.silent_until += seconds
 
 
 def move_instants(items: Iterable[Any], seconds: float) -> None:

@@ -110,11 +110,11 @@ class Tracker:
 
         If the PBX's clock was set before the event, `clock_set` is applied first.
         """
-        step = self._times.step_before(event.at)
-        if step:
-            self._move(step, event.at - step)
-        elif event.at < self._times.last:
-            event = event._replace(at=self._times.last)
+        times = self._times
+        if times.last <= event.at < times.silent_until:
+            times.last = event.at
+        else:
+            event = self._check_clock(event)
         if event.at >= self._next_tick:
             self._sweep(event.at)
         handle, channel_at = self._handlers[type(event)]
@@ -490,6 +490,16 @@ class Tracker:
         self.state.completed += self.agents.member_gone(event)
 
     # -- inside
+
+    def _check_clock(self, event: ev.CallEvent) -> ev.CallEvent:
+        """Move everything open if the PBX's clock was set before an event; return the event.
+
+        An event that is only a little too early gets the instant of the event before.
+        """
+        step = self._times.step_before(event.at)
+        if step:
+            self._move(step, event.at - step)
+        return event._replace(at=max(event.at, self._times.last))
 
     def _move(self, seconds: float, before: float) -> None:
         """Move everything open by `seconds`. `before` is the last instant of the clock before it was set."""
