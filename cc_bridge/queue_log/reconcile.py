@@ -16,7 +16,7 @@ from math import inf
 
 from cc_bridge.queue_log.pairs import pairs, talks_of
 from cc_bridge.queue_log.visits import TRANSFERS, LoggedVisit, ended_by
-from cc_bridge.records import EndedBy, Gap, GapReason, Outcome, QueueVisit, Talk
+from cc_bridge.records import EndedBy, Gap, GapReason, Outcome, QueueVisit, Talk, Transfer
 
 __all__ = [
     "Comparison",
@@ -59,6 +59,7 @@ class DifferenceReason(StrEnum):
     LATE_END = "late_end"
     UNSEEN_TRANSFER = "unseen_transfer"
     CONFERENCE = "conference"
+    CONSULTATION = "consultation"
     NO_END = "no_end"
     NEVER_SPOKE = "never_spoke"
     RESTART = "restart"
@@ -169,6 +170,9 @@ def compare(
     talks = talks_of(observed.visits, observed.talks)
     set_back = any(visit.clock_step for visit in logged.visits)
     clock_steps = set_back or any(gap.reason is GapReason.CLOCK_STEP for gap in observed.gaps)
+    of_call: dict[str, list[Talk]] = {}
+    for each in observed.talks:
+        of_call.setdefault(each.call_id, []).append(each)
     for theirs, ours in pairs(logged.visits, observed.visits, clock_steps=clock_steps):
         entered_at = theirs.entered_at if theirs else ours.entered_at if ours else since
         if not since <= entered_at < until:
@@ -177,7 +181,9 @@ def compare(
             result.logged[theirs.outcome] += 1
         if ours:
             result.observed[ours.outcome] += 1
-        differences = list(_differences(theirs, ours, talks, logged, observed))
+        talk = talks.get(id(ours))
+        others = [other for other in of_call.get(ours.call_id, ()) if other is not talk] if ours else []
+        differences = list(_differences(theirs, ours, talk, others, logged, observed))
         result.matched += not differences
         result.differences += differences
     result.differences.sort(key=lambda difference: difference.at)
@@ -187,20 +193,21 @@ def compare(
 def _differences(
     theirs: LoggedVisit | None,
     ours: QueueVisit | None,
-    talks: dict[int, Talk],
+    talk: Talk | None,
+    others: list[Talk],
     log: QueueLogSide,
     we: RecordedSide,
 ) -> Iterator[Difference]:
     """Yield the differences between queue_log (`theirs`) and the records (`ours`) about one visit.
 
-    `theirs` is None if queue_log lacks the visit, and `ours` is None if the records lack it. `talks` has the
-    recorded talks, by `id(visit)`. `log` and `we` are the whole queue_log and all records, which show the
-    reason of a difference.
+    `theirs` is None if queue_log lacks the visit, and `ours` is None if the records lack it. `talk` is the
+    recorded talk of the visit, and `others` are the other recorded talks of the same call. `log` and `we` are
+    the whole queue_log and all records, which show the reason of a difference.
     """
     if theirs is None and ours is not None:
         yield _extra(ours, log)
     elif theirs is not None:
-        found = _missing(theirs, we) if ours is None else _of_pair(theirs, ours, talks.get(id(ours)), log, we)
+        found = _missing(theirs, we) if ours is None else _of_pair(theirs, ours, talk, others, log, we)
         for what, logged, observed, reason in found:
             yield Difference(
                 what, theirs.call, theirs.queue, theirs.entered_at, str(logged), str(observed), reason
@@ -232,7 +239,12 @@ def _blind(theirs: LoggedVisit, we: RecordedSide) -> DifferenceReason | None:
 
 
 def _of_pair(
-    theirs: LoggedVisit, ours: QueueVisit, talk: Talk | None, log: QueueLogSide, we: RecordedSide
+    theirs: LoggedVisit,
+    ours: QueueVisit,
+    talk: Talk | None,
+    others: list[Talk],
+    log: QueueLogSide,
+    we: RecordedSide,
 ) -> _Found:
     """Yield the differences between one visit in queue_log (`theirs`) and in the records (`ours`).
 
@@ -255,7 +267,8 @@ def _of_pair(
         reason = blind if off <= _TAKEN_OVER or blind is DifferenceReason.CLOCK_STEP else None
         yield DifferenceKind.WAIT, f"{theirs.wait_seconds:.0f} s", f"{ours.wait_seconds:.1f} s", reason
     if ours.outcome is Outcome.ANSWERED:
-        yield from _of_talk(theirs, talk, log, we)
+        consulted = _consultation(theirs, ours, talk, others)
+        yield from _of_talk(theirs, talk, consulted, log, we)
 
 
 def _other_agent(theirs: LoggedVisit, talk: Talk | None, we: RecordedSide) -> DifferenceReason | None:
@@ -297,11 +310,38 @@ def _of_outcome(theirs: LoggedVisit, ours: QueueVisit, log: QueueLogSide) -> Dif
     return DifferenceReason.LOG_ENDED if theirs.open and ours.left_at >= log.until else None
 
 
-def _of_talk(theirs: LoggedVisit, talk: Talk | None, log: QueueLogSide, we: RecordedSide) -> _Found:
+def _consultation(
+    theirs: LoggedVisit, ours: QueueVisit, talk: Talk | None, others: list[Talk]
+) -> DifferenceReason | None:
+    """Return CONSULTATION if an agent entered the queue to consult a colleague about the customer.
+
+    The customer is connected to the colleague later than the colleague answered, or never. `talk` is the
+    customer's talk with the colleague; None if there was none. Then one of `others` shows the consultation:
+    it lasted from before the colleague's answer until after the end in queue_log.
+    """
+    if theirs.ended_at is None:
+        return None
+    if talk is None:
+        consults = any(
+            each.answered_at <= ours.left_at and theirs.ended_at <= each.ended_at for each in others
+        )
+        return DifferenceReason.CONSULTATION if consults else None
+    until_customer, whole = talk.answered_at - ours.left_at, talk.ended_at - ours.left_at
+    counted = until_customer if TRANSFERS.get(theirs.end) is Transfer.ATTENDED else whole
+    consults = until_customer > _MOMENT and abs(theirs.talk_seconds - counted) <= _ROUNDING
+    return DifferenceReason.CONSULTATION if consults else None
+
+
+def _of_talk(
+    theirs: LoggedVisit,
+    talk: Talk | None,
+    consulted: DifferenceReason | None,
+    log: QueueLogSide,
+    we: RecordedSide,
+) -> _Found:
     """Yield the differences between queue_log and the records about the talk of an answered visit.
 
-    `theirs` is the visit in queue_log. `talk` is the recorded talk; None if there is none. `log` and `we` are
-    the whole queue_log and all records, which show the reason of a difference.
+    `consulted` is the reason why queue_log's talk starts earlier; None if it does not.
     """
     answered_at = theirs.entered_at if theirs.left_at is None else theirs.left_at
     logged = f"{theirs.talk_seconds:.0f} s, {theirs.end}"
@@ -320,7 +360,7 @@ def _of_talk(theirs: LoggedVisit, talk: Talk | None, log: QueueLogSide, we: Reco
     blind = we.blind_to(answered_at, answered_at + theirs.talk_seconds)
     if talk is None:
         brief = DifferenceReason.NEVER_SPOKE if theirs.talk_seconds <= _SECOND else None
-        yield DifferenceKind.TALK, logged, "nothing", blind or brief
+        yield DifferenceKind.TALK, logged, "nothing", blind or consulted or brief
         return
     if talk.ended_by is not EndedBy.UNOBSERVED and not talk.partial:
         blind = None
@@ -329,10 +369,10 @@ def _of_talk(theirs: LoggedVisit, talk: Talk | None, log: QueueLogSide, we: Reco
     longer = theirs.talk_seconds - talk.talk_seconds
     if abs(longer) > _ROUNDING:
         cause = _overlong(theirs, talk, we) if longer > 0 else _conference(theirs, talk, we)
-        yield DifferenceKind.TALK, logged, _describe(talk), blind or cause
+        yield DifferenceKind.TALK, logged, _describe(talk), blind or consulted or cause
     if not _same_end(theirs, talk):
         cause = _overlong(theirs, talk, we) or _conference(theirs, talk, we)
-        yield DifferenceKind.TALK_END, logged, _describe(talk), blind or cause
+        yield DifferenceKind.TALK_END, logged, _describe(talk), blind or consulted or cause
 
 
 def _overlong(theirs: LoggedVisit, talk: Talk, we: RecordedSide) -> DifferenceReason | None:
@@ -343,8 +383,10 @@ def _overlong(theirs: LoggedVisit, talk: Talk, we: RecordedSide) -> DifferenceRe
     """
     if talk.transfer is not None and theirs.end not in TRANSFERS:
         return DifferenceReason.UNSEEN_TRANSFER
-    if theirs.end == "COMPLETECALLER" and talk.ended_by in (EndedBy.AGENT, EndedBy.SYSTEM):
+    if theirs.end == "COMPLETECALLER" and talk.ended_by is EndedBy.AGENT:
         return DifferenceReason.LATE_END
+    if theirs.end in ("COMPLETECALLER", "COMPLETEAGENT") and talk.ended_by is EndedBy.SYSTEM:
+        return DifferenceReason.LATE_END  # such as a parked caller, who then spoke with another agent
     # Asterisk counts the talk until it writes the line. That this was late is shown by another record, which
     # confirms the end of the talk.
     late = theirs.ended_at is not None and any(

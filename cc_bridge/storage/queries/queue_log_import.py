@@ -44,15 +44,12 @@ class ImportResult:
 
 
 def observed(connection: Connection, pbx: str, since: float, until: float) -> RecordedSide:
-    """Return the visits, talks and gaps of one PBX that overlap a time span, imported rows included.
-
-    Talks without a queue are left out, because queue_log has none.
-    """
+    """Return the visits, talks and gaps of one PBX that overlap a time span, imported rows included."""
     since, until = max(since, _EARLIEST), min(until, _LATEST)
     v, t, g = queue_visits.c, talks.c, gaps.c
     first = connection.execute(select(func.min(v.entered_at)).where(v.pbx == pbx)).scalar_one()
     waited = _rows(connection, QueueVisit, v.pbx == pbx, v.entered_at <= until, v.left_at >= since)
-    talked = _rows(connection, Talk, t.pbx == pbx, t.queue != "", t.answered_at <= until, t.ended_at >= since)
+    talked = _rows(connection, Talk, t.pbx == pbx, t.answered_at <= until, t.ended_at >= since)
     unseen = _rows(connection, Gap, g.pbx == pbx, g.started_at <= until, g.ended_at >= since)
     d = survey_decisions.c
     decided: dict[str, list[float]] = {}

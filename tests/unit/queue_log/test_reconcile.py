@@ -416,6 +416,38 @@ def test_a_late_end_is_shown_by_another_record(end, hung_up, reason):
     assert reasons(log(ENTER, CONNECT, end), ours) == [(DifferenceKind.TALK, reason)]
 
 
+@pytest.mark.parametrize("end", [COMPLETE, (65, "A", "COMPLETECALLER", "5", "60", "1")])
+def test_a_parked_caller_spoke_with_others_until_the_end_in_queue_log(end):
+    ours = RecordedSide([ANSWERED], [talk(ended=9, by=EndedBy.SYSTEM)])
+    assert reasons(log(ENTER, CONNECT, end), ours) == [(DifferenceKind.TALK, DifferenceReason.LATE_END)]
+
+
+def consulted(end, seconds):
+    """Return the line that ends the colleague's talk, which started at the fifth second."""
+    return (5 + seconds, "A", end, "BRIDGE", "x", "5", str(seconds), "1")
+
+
+@pytest.mark.parametrize(
+    ("end", "customer", "reason"),
+    [
+        (consulted("ATTENDEDTRANSFER", 35), (40.4, 65.4), DifferenceReason.CONSULTATION),
+        ((65, "A", "COMPLETEAGENT", "5", "60", "1"), (40.4, 65.4), DifferenceReason.CONSULTATION),
+        ((65, "A", "COMPLETEAGENT", "5", "60", "1"), (40.4, 90.4), None),
+        (consulted("ATTENDEDTRANSFER", 60), (40.4, 65.4), None),
+    ],
+)
+def test_a_customer_who_was_connected_later_was_consulted_about(end, customer, reason):
+    ours = RecordedSide([ANSWERED], [talk(*customer)])
+    assert {found for _, found in reasons(log(ENTER, CONNECT, end), ours)} == {reason}
+
+
+@pytest.mark.parametrize(("until", "reason"), [(70, DifferenceReason.CONSULTATION), (40, None)])
+def test_a_consultation_alone_is_part_of_another_talk_of_the_call(until, reason):
+    other = replace(talk(1, until), agent="B", queue="", uniqueid="c2")
+    found = reasons(log(ENTER, CONNECT, COMPLETE), RecordedSide([ANSWERED], [other]))
+    assert found == [(DifferenceKind.TALK, reason)]
+
+
 @pytest.mark.parametrize(
     ("bridged", "reason"),
     [
