@@ -90,6 +90,7 @@ class Dial:
             caller=customer,
             agent=None if local else leg,
             picked_up=self.picked_up,
+            direction=direction,
         )
 
 

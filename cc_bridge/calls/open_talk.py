@@ -68,7 +68,7 @@ class OpenTalk:
     picked_up: bool = False
     redirected: bool = False  # a leg left for another place in the dialplan
     partial: bool = False
-    # Facts of the call, which are set when the talk ends.
+    # Facts of the call, which are set when the talk ends. The direction of a Dial's talk is set at its start.
     number: str = ""
     language: str = ""
     direction: Direction | None = None

@@ -5,7 +5,9 @@ from cc_bridge.calls.channels_and_bridges import Channels
 from cc_bridge.calls.open_talk import OpenTalk
 from cc_bridge.records import EndedBy
 
-__all__ = ["ended_by", "is_redirected", "transfer_extension"]
+__all__ = ["ended_by", "is_redirected", "transfer_target"]
+
+_NUMBER_CHARACTERS = "0123456789*#+"
 
 
 def ended_by(channels: Channels, talk: OpenTalk, first: str, place: str = "") -> EndedBy:
@@ -45,16 +47,27 @@ def is_redirected(channels: Channels, uniqueid: str, place: str) -> bool:
     return channel is not None and "" not in (place, channel.place) and channel.place != place
 
 
-def transfer_extension(channels: Channels, event: ev.AttendedTransferred) -> str:
-    """Return the extension that an agent dialled for the consultation before an attended transfer.
+def transfer_target(channels: Channels, event: ev.AttendedTransferred) -> str:
+    """Return the number to which an attended transfer leads; empty if it was not observed.
 
-    The result is empty if the extension was not observed. An agent consults by a feature code or on a second
-    line. After a feature code, the Local channel that is now in the customer's bridge has the extension.
-    After a second line, the agent's channel on that line has it.
+    It is the number of the consulted party. If the party has none, Asterisk names an extension of the
+    dialplan instead, such as `s`; then it is the extension that the agent dialled.
     """
+    is_number = event.target.strip(_NUMBER_CHARACTERS) == ""
+    return event.target if event.target and is_number else _dialled(channels, event) or event.target
+
+
+def _dialled(channels: Channels, event: ev.AttendedTransferred) -> str:
+    """Return the extension that the consultation dialled; empty if it was not observed.
+
+    An agent consults by a feature code or on a second line. After a feature code, the Local channel that is
+    now in the customer's bridge has the extension. After a second line, the agent's channel on that line has
+    it.
+    """
+    first, second = event.transferers
     bridge = channels.bridge_of(event.transferee)
     beside = sorted(channels.in_bridge(bridge)) if bridge is not None else ()
-    for uniqueid in (event.target_channel, event.transferers[1], *beside):
+    for uniqueid in (second if second != first else "", event.target_channel, *beside):
         channel = channels.find(uniqueid)
         if channel is not None and channel.dialled not in ("", "s") and uniqueid != event.transferee:
             return channel.dialled

@@ -83,6 +83,12 @@ class Rings:
                 ring.outcome = outcome
                 self.close(ring.ring_uniqueid, at)
 
+    def move(self, old: str, new: str) -> None:
+        """Move the open rings of a caller's channel to the channel that takes the caller's place."""
+        for ring in self._open.values():
+            if ring.uniqueid == old:
+                ring.uniqueid = new
+
     def dumped(self, event: ev.Dumped) -> None:
         """Close a ring as declined, because the agent hung up during the announcement (AgentDump)."""
         ring = self._open.get(event.ring_uniqueid)

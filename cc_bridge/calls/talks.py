@@ -14,9 +14,9 @@ from cc_bridge.calls import events as ev
 from cc_bridge.calls.channels_and_bridges import Channels
 from cc_bridge.calls.customer_legs import CustomerLeg, CustomerLegs
 from cc_bridge.calls.open_talk import OpenTalk, TalkPhase
-from cc_bridge.calls.partings import ended_by, is_redirected, transfer_extension
+from cc_bridge.calls.partings import ended_by, is_redirected, transfer_target
 from cc_bridge.calls.talk_memory import TalkMemory
-from cc_bridge.records import EndedBy, Talk, Transfer
+from cc_bridge.records import Direction, EndedBy, Talk, Transfer
 
 __all__ = ["Talks"]
 
@@ -113,10 +113,13 @@ class Talks:
         customer = self.customer_behind(uniqueid, linkedid)
         if customer is None:
             last = self.memory.last(uniqueid)
-            return last.call_id if last is not None else linkedid
+            if last is None:
+                return linkedid
+            # An agent's second line that has ended: the customer took its place by a transfer.
+            replaced = uniqueid not in self._channels and last.caller in self._channels
+            return None if replaced else last.call_id
         near = self._channels.reachable(uniqueid)
-        of_agent = self.of_device(self._channels.device_of(uniqueid)) is not None
-        consults = customer.channel not in near and (len(near) > 1 or of_agent)
+        consults = customer.channel not in near and (len(near) > 1 or self._channels.is_phone(uniqueid))
         return None if consults else customer.call_id
 
     def in_progress(self) -> list[OpenTalk]:
@@ -251,11 +254,13 @@ class Talks:
         self._answer_by_dialplan(uniqueid)
         for talk in self.with_leg(uniqueid):
             if uniqueid in (talk.caller, talk.agent):
-                talk.parted(event.at, ended_by(self._channels, talk, uniqueid, event.place))
                 talk.redirected |= is_redirected(self._channels, uniqueid, event.place)
-                if talk.phase is TalkPhase.PARTED:
-                    self._parted[id(talk)] = talk
+                self._part(talk, ended_by(self._channels, talk, uniqueid, event.place), event.at)
+        through = self._talks_through(uniqueid)
         self._channels.left_bridge(uniqueid)
+        for talk in through:
+            if talk.agent not in self._channels.audible_channels(talk.caller):
+                self._part(talk, ended_by(self._channels, talk, uniqueid), event.at)
 
     def local_joined(self, event: ev.LocalJoined) -> None:
         """Store that two channels are the halves of one Local channel (LocalBridge)."""
@@ -277,7 +282,7 @@ class Talks:
         """Store a blind transfer (BlindTransfer) in the talk of the agent who made it."""
         # If the agent is behind a Local channel, the event can name the near half, not the phone (22.10).
         for talk in self.with_leg(event.transferer):
-            if event.transferer in (talk.agent, talk.dialed):
+            if self._may_transfer(talk, event.transferer):
                 talk.transferred(Transfer.BLIND, event.target)
         self.customers.move(event.transferer, event.transferee)
 
@@ -286,16 +291,15 @@ class Talks:
 
         The instant of the transfer is a possible end of the talk.
         """
-        target = event.target or transfer_extension(self._channels, event)
+        target = transfer_target(self._channels, event)
         for transferer in dict.fromkeys(event.transferers):
             for talk in self.with_leg(transferer):
-                if transferer in (talk.agent, talk.dialed):
+                if self._may_transfer(talk, transferer):
                     talk.transferred(Transfer.ATTENDED, target)
-                    talk.parted(event.at, EndedBy.TRANSFER)
-                    self._parted[id(talk)] = talk
-        if event.into_application:
-            self._move_customer(event.transferee, event.transferers[1])
+                    self._part(talk, EndedBy.TRANSFER, event.at)
         self.customers.move(event.transferers[0], event.transferee)
+        # The colleague may have come into the transferee's bridge before the transferee became the customer.
+        self._connect(event.transferee, event.at)
 
     def close(self, talk: OpenTalk, at: float) -> None:
         """Remove a talk from the open talks and, unless it has ended, end it at the instant `at`."""
@@ -307,6 +311,32 @@ class Talks:
 
     # -- inside
 
+    def _may_transfer(self, talk: OpenTalk, leg: str) -> bool:
+        """Return whether the party on a leg can transfer the other party of a talk.
+
+        This party is the agent. In an internal call, it can be the colleague who called.
+        """
+        customer = self.customers.at(talk.caller)
+        calls = leg == talk.caller and customer is not None and not customer.external
+        return calls or leg in (talk.agent, talk.dialed)
+
+    def _part(self, talk: OpenTalk, by: EndedBy, at: float) -> None:
+        """Store that the two sides of a talk no longer hear each other, as a possible end of the talk."""
+        talk.parted(at, by)
+        if talk.phase is TalkPhase.PARTED:
+            self._parted[id(talk)] = talk
+
+    def _talks_through(self, half: str) -> list[OpenTalk]:
+        """Return the talks whose sound may pass through a half of a Local channel.
+
+        The list is empty for a channel that is no such half.
+        """
+        if self._channels.other_half(half) is None:
+            return []
+        near = [leg for leg in self._channels.reachable(half) if leg in self._by_leg]
+        talks = [talk for leg in sorted(near) for talk in self._by_leg[leg] if leg == talk.caller]
+        return [talk for talk in talks if talk.phase is TalkPhase.TALKING]
+
     def _remember(self, talk: OpenTalk) -> None:
         """Add a talk to the memory of talks.
 
@@ -314,7 +344,8 @@ class Talks:
         """
         self.memory.add(talk)
         if self.customers.of_call(talk.call_id) is None:
-            self.customers.add(CustomerLeg(talk.caller, talk.uniqueid, talk.call_id))
+            external = talk.direction is not Direction.INTERNAL
+            self.customers.add(CustomerLeg(talk.caller, talk.uniqueid, talk.call_id, external))
 
     def _register(self, talk: OpenTalk) -> None:
         """Add a talk to the open talks, so that it is found by each of its channels."""

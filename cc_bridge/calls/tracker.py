@@ -97,7 +97,7 @@ class Tracker:
             ev.Held: self.talks.held,
             ev.Unheld: self.talks.unheld,
             ev.BlindTransferred: self.talks.blind_transferred,
-            ev.AttendedTransferred: self.talks.attended_transferred,
+            ev.AttendedTransferred: self._attended_transferred,
             ev.StatusSet: self._status_set,
             ev.MemberSeen: self._member_seen,
             ev.MemberGone: self._member_gone,
@@ -455,6 +455,17 @@ class Tracker:
         channel = self.state.channels.get(event.uniqueid)
         channel.name, channel.dialled = event.channel, event.exten
         self.calls.started(event)
+
+    def _attended_transferred(self, event: ev.AttendedTransferred) -> None:
+        """Pass an attended transfer to its talks, and a consultation that waits in a queue to the transferee.
+
+        Asterisk then puts the transferee into the second transferer's place in the queue.
+        """
+        self.talks.attended_transferred(event)
+        second = event.transferers[1]
+        if event.into_application and self.visits.move(second, event.transferee):
+            self._rings.move(second, event.transferee)
+            self.state.touched.add(event.transferee)
 
     def _hangup_requested(self, event: ev.HangupRequested) -> None:
         """Store the instant of a channel's first hang-up request, and which side requested it.

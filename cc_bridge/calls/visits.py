@@ -99,6 +99,17 @@ class Visits:
         self._begin(event)
         return True
 
+    def move(self, old: str, new: str) -> bool:
+        """Move an open visit to the channel that takes the caller's place; return False if there is none.
+
+        A visit of the new channel stays.
+        """
+        if new in self._open or old not in self._open:
+            return False
+        visit = self._open[new] = self._open.pop(old)
+        visit.uniqueid = new
+        return True
+
     def gave_up(self, event: ev.GaveUp) -> None:
         """Handle QueueCallerAbandon: update the visit of a caller that a queue removed without an answer."""
         if self._shown_in_another(event.uniqueid, event.queue):
