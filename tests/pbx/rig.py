@@ -32,7 +32,14 @@ SHIPPED = {  # what an administrator copies, by its place under /etc/asterisk
 SOUNDS = REPOSITORY / "dialplans" / "sounds"
 AGENTS = {"alice": "Alice", "bob": "بهار", "carol": "Carol", "dave": "Dave"}  # phones and members' names
 BACK_OFFICE = "erin"  # extension 700; in no queue
+OUTSIDERS = tuple(f"x{number}" for number in range(10))  # extensions 710 to 719; no caller's queue rings them
 CREW = tuple(f"op{number}" for number in range(18))  # for many calls at once: the queues named help...
+BEHIND_LOCAL = ("z0", "z1", "z2", "z3")  # of the queue helpshort
+SLOW = ("y0", "y1", "y2", "y3")  # of the queue helpslow, extension 722
+# Phones of the crew and of half of the outsiders, and the members' names.
+MEMBERS = {op: op for op in (*CREW, *SLOW, *BEHIND_LOCAL)} | {
+    phone: f"Member {phone}" for phone in OUTSIDERS[::2]
+}
 PHONE = """\
 [{name}](phone)
 aors = {name}
@@ -166,32 +173,26 @@ class Rig:
 
     def agent_consults_on_second_line(self, exten: str) -> None:
         """Dial an extension of the PBX from another line of an agent's phone."""
-        self.phones_driver.action(
-            "Originate",
-            Channel=f"PJSIP/{exten}@pbx",
-            ChannelId="second-line",
-            Context="caller",
-            Exten="s",
-            Priority="1",
-            Variable=f"PATIENCE={FOREVER}",
-            Async="true",
-        )
+        self.dial(exten, "second-line")
         self.phones_driver.wait_for(event("Newchannel", Uniqueid="second-line"))
 
     def agent_joins_lines(self, agent: str) -> None:
         """Pass the caller on to the second line, as the phone's transfer key does (REFER with Replaces)."""
-        (line,) = self.phones_driver.channels(Uniqueid="second-line")
-
-        def dialog(part: str) -> str:
-            variable = f"CHANNEL(pjsip,{part})"
-            return self.phones_driver.action("Getvar", Channel=line["Channel"], Variable=variable)["Value"]
-
-        call_id, ours, theirs = dialog("call-id"), dialog("local_tag"), dialog("remote_tag")
-        replaces = f"{call_id}%3Bto-tag%3D{theirs}%3Bfrom-tag%3D{ours}"
-        target = f"sip:s@127.0.0.1:{self.sip_port}?Replaces={replaces}"
+        target = self.replacing("second-line")
         phone = self._agents_phone(agent)
         self.phones_driver.action("Setvar", Channel=phone, Variable="JOINS", Value=target)
         self.phones_driver.action("Redirect", Channel=phone, Context="joins", Exten="s", Priority="1")
+
+    def replacing(self, line: str) -> str:
+        """Return the address for a REFER that puts somebody in the place of a phone's other line."""
+
+        def dialog(part: str) -> str:
+            variable = f"CHANNEL(pjsip,{part})"
+            return self.phones_driver.action("Getvar", Channel=line, Variable=variable)["Value"]
+
+        call_id, ours, theirs = dialog("call-id"), dialog("local_tag"), dialog("remote_tag")
+        replaces = f"{call_id}%3Bto-tag%3D{theirs}%3Bfrom-tag%3D{ours}"
+        return f"sip:s@127.0.0.1:{self.sip_port}?Replaces={replaces}"
 
     def _agent_goes_to(self, agent: str, label: str) -> None:
         phone = self._agents_phone(agent)
@@ -235,22 +236,33 @@ class Rig:
         number = number or f"0912{self._calls:07}"
         start = len(self.driver.seen)
         phone_id = f"caller-{self._calls}"
-        self.phones_driver.action(
-            "Originate",
-            Channel=f"PJSIP/{language}{'*' if language else ''}{exten}@pbx",
-            ChannelId=phone_id,
-            Context="caller",
-            Exten="s",
-            Priority="1",
-            CallerID=f'"{name}" <{number}>',
-            Variable=f"PATIENCE={patience}",
-            Async="true",
+        self.dial(
+            f"{language}{'*' if language else ''}{exten}", phone_id, f'"{name}" <{number}>', PATIENCE=patience
         )
         phone = self.phones_driver.wait_for(event("Newchannel", Uniqueid=phone_id))
         there = self.driver.wait_for(
             lambda seen: seen.name == "Newchannel" and seen["Channel"].startswith("PJSIP/trunk-"), start=start
         )
         return Caller(there["CallerIDNum"], phone["Channel"], there["Channel"], there["Uniqueid"], self)
+
+    def dial(self, exten: str, line: str, caller_id: str = "", **variables: object) -> None:
+        """Dial an extension of the PBX on a new line of this id, which is the Uniqueid of its channel.
+
+        The PBX knows one of its own phones by the number in `caller_id`; all others come from the trunk.
+        """
+        variables = {"PATIENCE": FOREVER, **variables}
+        headers = {"CallerID": caller_id} if caller_id else {}
+        self.phones_driver.action(
+            "Originate",
+            Channel=f"PJSIP/{exten}@pbx",
+            ChannelId=line,
+            Context="caller",
+            Exten="s",
+            Priority="1",
+            Variable=[f"{name}={value}" for name, value in variables.items()],
+            Async="true",
+            **headers,
+        )
 
     def log(self) -> str:
         """Return what the PBX under test logged."""
@@ -259,11 +271,15 @@ class Rig:
 
 def _crew(sip_port: int) -> dict[str, object]:
     """Return what fills the places of the phones and of the crew's queues in the PBX's configuration."""
-    phones = (PHONE.format(name=name, port=sip_port) for name in (*AGENTS, BACK_OFFICE, *CREW))
+    phones = (
+        PHONE.format(name=name, port=sip_port)
+        for name in (*AGENTS, BACK_OFFICE, *CREW, *OUTSIDERS, *SLOW, *BEHIND_LOCAL)
+    )
     return {
         "PHONES": "\n".join(phones),
         "HELPDESK": "\n".join(f"member => PJSIP/{op},0,{op}" for op in CREW[:12]),
         "HELPALL": "\n".join(f"member => PJSIP/{op},0,{op}" for op in CREW[:3]),
+        "HELPSPARE": "\n".join(f"member => PJSIP/{phone},0,{MEMBERS[phone]}" for phone in OUTSIDERS[::2]),
         "HELPLOCAL": "\n".join(f"member => Local/{op}@agents/n,0,{op},PJSIP/{op}" for op in CREW[12:]),
     }
 
