@@ -15,7 +15,18 @@ from pbx.asterisk import Asterisk, free_port
 from pbx.driver import Driver, Event, event
 from pbx.rootfs import root_of
 
-__all__ = ["AGENTS", "SOUNDS", "Caller", "Rig", "texts_of"]
+__all__ = [
+    "AGENTS",
+    "BEHIND_LOCAL",
+    "CREW",
+    "MEMBERS",
+    "OUTSIDERS",
+    "SLOW",
+    "SOUNDS",
+    "Caller",
+    "Rig",
+    "texts_of",
+]
 
 REPOSITORY = Path(__file__).parents[2]
 SHIPPED = {  # what an administrator copies, by its place under /etc/asterisk
