@@ -1,4 +1,4 @@
-"""One command writes all that is generated from the code; what is committed is what it writes."""
+"""One command writes all generated files, and the committed files equal its output."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The three rings and the absence of circles, for every module of the package."""
+"""The three rings and the absence of import circles, for every module of the package."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""English: no text of the project has a phrase or shape that the rules name."""
+"""English: no text of the project has a phrase or shape that the rules forbid."""
 
 import pytest
 

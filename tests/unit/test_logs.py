@@ -1,4 +1,4 @@
-"""Log lines: what stands in them, and that no value can forge one."""
+"""Log lines: their content, and values that cannot forge a line."""
 
 import json
 import os
@@ -95,7 +95,7 @@ def test_whatever_a_value_holds_it_is_one_line_that_says_it(value):
 
 
 def logged(form, **environment):
-    """Return what a process logs on a standard error that is a pipe, and its JOURNAL_STREAM."""
+    """Return the output of a process that logs to a pipe as standard error, and its JOURNAL_STREAM."""
     program = (
         "import os, sys\n"
         "status = os.fstat(2)\n"

@@ -1,4 +1,4 @@
-"""Names: one public name is one thing, and a file named in the code exists."""
+"""Names: each public name exists once, and each file named in the code exists."""
 
 import ast
 import io
@@ -13,9 +13,9 @@ import pytest
 from support.paths import ROOT, TESTS
 from support.structure import MODULES, PACKAGE
 
-# A file as the code names it: with its folders or alone. A name with a placeholder or a pattern is none.
+# A file name in the code, with or without folders. A name with a placeholder or a pattern does not match.
 _FILE = re.compile(r"(?<![\w/.*<{-])((?:[\w.-]+/)*[\w-]+\.(?:py|md|toml|conf|yml|yaml|j2|css|js))(?![\w*(/])")
-# Names of files that an installation or a test makes, or that belong to other programs.
+# Names of files that an installation or a test creates, or that belong to other programs.
 _ELSEWHERE = {
     "agents.conf", "cc-bridge.toml", "core_local.conf", "extensions.conf", "manager.conf", "queues.conf",
     "sitecustomize.py", "features.conf", "docker-compose.yml", "extensions_custom.conf", "asterisk.conf",
@@ -35,7 +35,7 @@ def test_no_two_public_classes_share_a_name():
 
 
 def _comments_and_docstrings(source):
-    """Yield the texts of a module that are for its readers."""
+    """Yield the docstrings and comments of a module."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield ast.get_docstring(node) or ""
@@ -45,7 +45,7 @@ def _comments_and_docstrings(source):
 
 
 def _git(*arguments):
-    """Return the lines that git says, none without git or without a checkout of it."""
+    """Return the output lines of git. Without git or a checkout there are none."""
     try:
         said = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
@@ -62,7 +62,7 @@ SOURCES = [*PACKAGE.rglob("*.py"), *TESTS.rglob("*.py"), *(ROOT / "config").rglo
 
 
 def _exists(name, source):
-    """Tell whether a name ends the path of a file of the project, or of one beside its source."""
+    """Return whether the path of a project file ends with the name, or the name is next to `source`."""
     return any(path.endswith(f"/{name}") for path in TRACKED) or (source.parent / name).is_file()
 
 
@@ -82,7 +82,7 @@ def test_a_missing_file_is_found():
 
 
 def test_git_ignores_no_file_of_the_package():
-    """A fresh checkout would lack it, and so would the wheel."""
+    """An ignored file would be missing in a fresh checkout and in the wheel."""
     ignored = _git(
         "ls-files", "--others", "--ignored", "--exclude-standard", "cc_bridge", "config", "dialplans"
     )

@@ -1,7 +1,7 @@
-"""The pages and the code agree in both directions: links, commands, options, metrics, alerts, files.
+"""Pages and code agree in both directions: links, commands, options, metrics, alerts, files.
 
-A page is a Markdown file that git knows, outside of the fixtures. Pages that are generated name everything by
-construction, so what they list does not count as documented where a page is to be written by hand.
+A page is a Markdown file that git knows, except fixtures. Generated pages name everything by construction. So
+where documentation must be written by hand, their content does not count.
 """
 
 import re
@@ -32,7 +32,7 @@ from unit.metrics.test_record_metrics import Agi, Digests, Forwarder, Link, Stor
 
 
 def _tracked():
-    """Return the paths of all files that git knows; without git, of all files outside of dot-folders."""
+    """Return the paths of all files that git knows, or, without git, of all files outside dot-folders."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode == 0:
         return [name for name in listed.stdout.splitlines() if (ROOT / name).exists()]
@@ -53,7 +53,7 @@ README = PAGES["README.md"]
 ALERTS = re.findall(r"- alert: (\w+)", (ROOT / "config/prometheus/alert_rules.yml").read_text())
 RECORDS = set(re.findall(r"- record: (\S+)", (ROOT / "config/prometheus/recording_rules.yml").read_text()))
 DIALPLANS = "\n".join(path.read_text() for path in (ROOT / "dialplans").rglob("*.conf"))
-# Everything that is not a page: where a variable or a name must be in use to count as existing.
+# All files that are no pages. A variable or name exists if one of them uses it.
 CODE = "\n".join(
     (ROOT / name).read_text(encoding="utf-8", errors="replace")
     for name in TRACKED
@@ -64,27 +64,27 @@ CODE = "\n".join(
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^()\s]+)\)")
-# `cc-bridge` where a shell expects a command, and the words up to the command's end.
+# `cc-bridge` at the place of a command in a shell, and the words up to the command's end.
 _COMMAND = re.compile(
     r"(?:^|&&|\|\||[;|(])[ \t]*(?:runuser -u \S+ -- |sudo (?:-u \S+ )?)?(?:\w+=\S+ )*"
     r"(?:exec cc-bridge |\S*/)?cc-bridge(?: ([^;|&)#\n]*))?(?=$|[;|&)#\n])",
     re.MULTILINE,
 )
-_EXEC = re.compile(r"exec cc-bridge (cc-bridge[^\n`]*)")  # in a container of that name
+_EXEC = re.compile(r"exec cc-bridge (cc-bridge[^\n`]*)")  # in a container named cc-bridge
 
 
 def blocks(text, *languages):
-    """Return the code blocks in one of `languages`; "" is a block without one."""
+    """Return the code blocks in one of `languages`. A block without a language has the language ""."""
     return [block for _, language, block in _FENCE.findall(text) if language in languages]
 
 
 def spans(text):
-    """Return the code in the prose of a page."""
+    """Return the code spans in the prose of a page."""
     return _SPAN.findall(_FENCE.sub("", text))
 
 
 def anchors(text):
-    """Return the anchors that GitHub makes of a page's headings."""
+    """Return GitHub's anchors of the headings of a page."""
     seen, found = Counter(), set()
     for heading in re.findall(r"^#{1,6} +(.+?) *$", _FENCE.sub("", text), re.MULTILINE):
         words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
@@ -95,7 +95,7 @@ def anchors(text):
 
 
 def broken_links(page, text):
-    """Return the links of a page that lead nowhere."""
+    """Return the links of a page whose target does not exist."""
     broken = []
     for target in _LINK.findall(_FENCE.sub("", text)):
         if re.match(r"(https|mailto):", target):
@@ -109,7 +109,7 @@ def broken_links(page, text):
 
 
 def named_commands(text):
-    """Return the words after `cc-bridge` of each command that a page names."""
+    """Return, for each command on a page, the words after `cc-bridge`."""
     shell = "\n".join(blocks(text, "sh", "bash", "", "text")).replace("\\\n", " ")
     found = [words for code in [shell, *spans(text)] for words in _COMMAND.findall(code)]
     inside = [words for code in [shell, *spans(text)] for words in _EXEC.findall(code)]
@@ -117,7 +117,7 @@ def named_commands(text):
 
 
 def documents(text, words):
-    """Return whether a page names a command: in full, or alone beside another command of its group."""
+    """Return whether a page names a command: in full, or alone next to another command of its group."""
     named = named_commands(text)
     group, _, command = words.rpartition(" ")
     beside = group and command in spans(text) and any(each.startswith(f"{group} ") for each in named)
@@ -125,7 +125,7 @@ def documents(text, words):
 
 
 def faults_of_command(words):
-    """Return what is unknown in the words after `cc-bridge`: a command or an option."""
+    """Return the unknown commands and options in the words after `cc-bridge`."""
     try:
         tokens = shlex.split(words)
     except ValueError:
@@ -141,16 +141,16 @@ def faults_of_command(words):
 
 
 def exported():
-    """Return the names of all metrics, as Prometheus shows them."""
+    """Return the names of all metrics in Prometheus."""
     metrics = RecordMetrics(CollectorRegistry(), "pbx", [])
     metrics.watch(Tracker("pbx"), Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests())
     suffix = {"counter": "_total", "info": "_info"}
     return {family.name + suffix.get(family.type, "") for family in metrics.registry.collect()}
 
 
-# The metrics of agents exist only where the configuration asks for them.
+# Metrics of agents exist only if they are configured.
 METRICS = exported() | {family.exposed_name for families in FAMILIES.values() for family in families}
-# Names with the prefix of the metrics that are something else.
+# Names with the prefix of the metrics that are no metrics.
 NO_METRICS = {
     "cc_bridge_callback",  # a user of the manager interface
     "cc_bridge_reader",  # a user of the database
@@ -159,7 +159,7 @@ NO_METRICS = {
 
 
 def unknown_metrics(text):
-    """Return the names on a page that look like a metric or a recorded series, and are none."""
+    """Return the names on a page that look like a metric or a recorded series but do not exist."""
     code = [*spans(text), *blocks(text, "promql", "sql", "sh", "")]
     unknown = set()
     for each in code:
@@ -185,7 +185,7 @@ SECTIONS = set(Config.model_fields)
 
 
 def unknown_options(text):
-    """Return the options and sections that a page names and the configuration does not have."""
+    """Return the options and sections on a page that the configuration does not have."""
     unknown = set()
     for span in spans(text):
         if (option := re.match(r"([a-z_]+)\.([a-z_.<>A-Z*]+?)(?: = .*)?$", span)) and option[1] in SECTIONS:
@@ -203,7 +203,7 @@ def unknown_options(text):
 
 
 def unknown_in_toml(block):
-    """Return the keys of a TOML block that the configuration does not have; a survey's block has none."""
+    """Return the keys of a TOML block that the configuration does not have; for a survey's block none."""
     content = tomllib.loads(block)
     if not content.keys() & SECTIONS:
         return set()
@@ -228,7 +228,7 @@ VARIABLES = {f"{ENV_PREFIX}{section}__{key}".upper() for section, key, _ in opti
 
 
 def unknown_variables(text):
-    """Return the environment variables and channel variables on a page that nothing reads or sets."""
+    """Return the environment and channel variables on a page that no code reads or sets."""
     named = set(re.findall(r"\bCC_BRIDGE_\w*[A-Z]\b|\bCCB_[A-Z0-9_]*[A-Z0-9]\b", text))
     return {name for name in named - VARIABLES if not re.search(rf"\b{name}\b", CODE)}
 
@@ -250,10 +250,10 @@ IGNORED = {line.strip("/") for line in (ROOT / ".gitignore").read_text().splitli
 
 
 def missing_files(page, text):
-    """Return the files and folders of this repository that a page names and that do not exist."""
+    """Return the files and folders of this repository on a page that do not exist."""
     folder = str(Path(page).parent)
     missing = set()
-    for span in (each for each in spans(text) if "NNNN" not in each):  # a number of four digits
+    for span in (each for each in spans(text) if "NNNN" not in each):  # NNNN is a placeholder
         relative = span.rstrip("/")
         if re.fullmatch(r"[\w./-]+", span) and (span.split("/")[0] in _TOP and "/" in span):
             candidates = {relative, f"{folder}/{relative}", f"cc_bridge/{relative}", f"tests/{relative}"}
@@ -339,7 +339,7 @@ def test_every_metric_is_on_a_page():
 def test_every_alert_has_a_section():
     for rule in yaml.safe_load((ROOT / "config/prometheus/alert_rules.yml").read_text())["groups"]:
         for alert in (each for each in rule["rules"] if "alert" in each):
-            # The page may be the default in a template.
+            # The page may be the default of a template.
             ((page, anchor),) = re.findall(r"([\w/.]+\.md)\b.*#(\w+)$", alert["annotations"]["runbook_url"])
             assert anchor == alert["alert"].lower()
             assert anchor in anchors(PAGES[page]), alert["alert"]
@@ -377,7 +377,7 @@ def test_every_context_and_variable_of_the_dialplan_is_on_its_pages():
 
 
 def test_every_page_is_reached_from_the_readme():
-    """A reader of README finds each page by links."""
+    """Links lead from README to each page."""
     reached, waiting = set(), ["README.md"]
     while waiting:
         page = waiting.pop()
@@ -388,11 +388,11 @@ def test_every_page_is_reached_from_the_readme():
             if not target.startswith(("https:", "#")):
                 file = (ROOT / page).parent.joinpath(target.partition("#")[0]).resolve()
                 waiting.append(str(file.relative_to(ROOT)))
-    # The font's page documents a folder for those who open it.
+    # The font's page is for readers of its folder only.
     assert PAGES.keys() - reached - {"cc_bridge/web/static/fonts/README.md"} == set()
 
 
-# -- README and the workplace
+# -- README and the development environment
 
 
 def test_the_readme_is_short():

@@ -1,4 +1,4 @@
-"""Tests whose part of the machine is missing are skipped with the reason, or fail if it is required."""
+"""Tests that need missing software are skipped with the reason, or fail if it is required."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from support import databases
 from support.parts import PARTS, missing, required
 from support.paths import ROOT, TESTS
 
-BY_PROGRAM = {  # a module with tests of the part, found missing where PATH leads nowhere
+BY_PROGRAM = {  # part -> a module with its tests, which must skip them with an empty PATH
     "asterisk": "tests/pbx/test_rig.py",
     "chromium": "tests/integration/reports/test_reports_chromium.py",
     "containers": "tests/containers/test_image.py",
@@ -60,7 +60,7 @@ def test_a_server_that_is_not_installed_is_a_missing_part(monkeypatch, name):
 
 
 def run(tmp_path, required_parts):
-    """Run the tests of all parts where no program is found."""
+    """Run the tests that need external software, with none of it in PATH."""
     command = [
         sys.executable,
         "-m",

@@ -1,4 +1,4 @@
-"""The catalogue, the shipped sound files, and how they are made."""
+"""The prompt catalogue, the shipped sound files, and their synthesis."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from cc_bridge.surveys.prompt_catalogue import AsteriskSound, parse_catalogue
 SHIPPED = parse_catalogue((resource_path("dialplans") / "prompts.toml").read_text(), "prompts.toml")
 SOUNDS = resource_path("dialplans") / "sounds"
 SURVEYS = SurveyLibrary.load(resource_path("config/surveys"), SHIPPED.sounds)
-SPOKEN_BY_THE_DAEMON = {"moment", "consent_before", "callback_greeting"}  # beside the surveys' own prompts
+SPOKEN_BY_THE_DAEMON = {"moment", "consent_before", "callback_greeting"}  # prompts that no survey names
 SPOKEN = [
     (name, language)
     for name, languages in SHIPPED.prompts.items()
@@ -55,7 +55,7 @@ def assert_fit_for_a_telephone(file):
     assert 0.3 <= len(sound) / 8000 <= 20
     peak = max(map(abs, sound))
     assert 10 ** (-4 / 20) <= peak / 32768 <= 10 ** (-2 / 20)
-    assert max(map(abs, sound[:800])) > 100  # no silence at the beginning: speech within 0.1 s
+    assert max(map(abs, sound[:800])) > 100  # speech starts within 0.1 s
 
 
 @pytest.mark.parametrize(("name", "language"), SPOKEN)

@@ -22,7 +22,7 @@ from cc_bridge.storage.queries.survey_history import opt_outs
 from cc_bridge.storage.schema.tables import calls, open_state, row_of
 from support.survey_caller import T, everything, opt_out, records, unfinished_call, write
 
-SECRET = "a secret of the house"
+SECRET = "a secret of the centre"
 NATIONAL = "9121234567"
 WAYS = [f"0{NATIONAL}", f"+98{NATIONAL}", f"0098{NATIONAL}", f"98{NATIONAL}", "۰۹۱۲۱۲۳۴۵۶۷"]
 OTHER = "+989129876543"

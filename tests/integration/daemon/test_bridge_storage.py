@@ -159,7 +159,7 @@ def test_a_url_that_can_never_work_ends_the_start(config):
 @pytest.mark.parametrize("numbers", ["plain", "masked", "hashed"])
 def test_numbers_are_written_and_sent_as_the_configuration_says(config, start, server_url, tmp_path, numbers):
     """The journal and the server get the number only in the form of `callers.number_storage`."""
-    callers = CallersConfig(number_storage=numbers, hash_secret="a secret of the house", country_code="98")
+    callers = CallersConfig(number_storage=numbers, hash_secret="a secret of the centre", country_code="98")
     bridge = start(config(server_url).model_copy(update={"callers": callers}))
     bridge.pipeline.record([visit(1)])
     until(lambda: bridge.pipeline.forwarder.forwarded > 0, 60)

@@ -141,7 +141,7 @@ def test_a_number_is_told_as_it_is_stored(config, start, receiver):
     hidden = config().model_copy(
         update={
             "callers": Config(
-                callers={"number_storage": "hashed", "hash_secret": "a secret of the house"}
+                callers={"number_storage": "hashed", "hash_secret": "a secret of the centre"}
             ).callers
         }
     )

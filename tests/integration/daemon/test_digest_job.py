@@ -41,7 +41,7 @@ def url(tmp_path_factory):
         ('sender = "a@b>\\nBcc: c@d"', "digest.sender"),
         ('recipients = ["no address"]', "digest.recipients.0"),
         ('recipients = ["a@example.com", "a@example.com"]', "must name each address once"),
-        ('owner_addresses = {nobody = "a@example.com"}', "no queue has owner = 'nobody'"),
+        ('owner_addresses = {absent = "a@example.com"}', "no queue has owner = 'absent'"),
         ('owner_addresses = {"../sara" = "a@example.com"}', "digest.owner_addresses"),
         ('tls = "none"\nsmtp_host = "mail.example.com"\nusername = "u"\npassword = "s3cret"', "unencrypted"),
         ('password = "s3cret"\npassword_file = "/x"', "not both"),
@@ -215,17 +215,17 @@ def test_files_are_written_for_everyone_and_each_owner(run, tmp_path):
 def test_sent_by_hand_once_and_listed(run, mail_server):
     assert "would send 2026-11-09 to 2026-11-15 to sara@example.com (sara)" in run("send", "--dry-run").output
     assert mail_server.mails == []
-    mail_server.replies["RCPT"].append("550 nobody of this name")
+    mail_server.replies["RCPT"].append("550 no such mailbox")
     result = run("send")
     assert result.exit_code == 1
-    assert "given up: the server replied 550 nobody of this name" in result.stderr
+    assert "given up: the server replied 550 no such mailbox" in result.stderr
     assert len(mail_server.mails) == 2
     assert run("send").output == "nothing to send: see cc-bridge digest list, or give --again\n"
     listed = run("list").output.splitlines()
     assert [line.split()[3:7] for line in listed[1:]] == [
         ["everyone", "1", "of", "2"], ["sara", "1", "of", "1"],
     ]  # fmt: skip
-    assert listed[1].endswith("failed: the server replied 550 nobody of this name")
+    assert listed[1].endswith("failed: the server replied 550 no such mailbox")
     assert "would not send to board@example.com (everyone): failed" in run("send", "--dry-run").output
     assert run("send", "--again").exit_code == 0
     assert len(mail_server.mails) == 5

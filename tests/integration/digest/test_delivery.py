@@ -120,10 +120,10 @@ def test_while_the_server_is_away_pauses_grow_and_after_a_day_it_is_given_up(url
 
 
 def test_what_is_refused_for_good_is_given_up_at_once_and_the_others_get_theirs(daemon, mail_server):
-    mail_server.replies["RCPT"].append("550 nobody of this name")
+    mail_server.replies["RCPT"].append("550 no such mailbox")
     posted = daemon.look()
     ((key, why),) = posted.given_up
-    assert "550 nobody of this name" in why
+    assert "550 no such mailbox" in why
     assert got(mail_server) + Counter([key.address]) == EVERYBODY
     daemon.now += DAY
     assert not daemon.look().sent

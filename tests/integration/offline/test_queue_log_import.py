@@ -241,7 +241,7 @@ def test_progress_adds_up_to_the_size_of_the_files(database, tmp_path, suffix):
 
 def test_numbers_are_imported_as_the_configuration_wants_them_stored(database, monkeypatch):
     monkeypatch.setenv("CC_BRIDGE_CALLERS__NUMBER_STORAGE", "masked")
-    monkeypatch.setenv("CC_BRIDGE_CALLERS__HASH_SECRET", "a secret of the house")
+    monkeypatch.setenv("CC_BRIDGE_CALLERS__HASH_SECRET", "a secret of the centre")
     assert run("import-queue-log", MIX).exit_code == 0
     stored = {number for (number,) in database("SELECT caller_number FROM queue_visits")} - {""}
     assert stored

@@ -1,4 +1,4 @@
-"""The caller lookup on a transport in memory: who is known, nobody, and a database that takes its time."""
+"""The caller lookup on a transport in memory: a known customer, an unknown caller, and a slow database."""
 
 import pytest
 from twisted.internet.defer import Deferred, fail, succeed
@@ -17,7 +17,7 @@ SET = b"200 result=1\n"
 
 
 class Line:
-    """A caller, and the Asterisk that serves him."""
+    """One call that runs the caller lookup script, with the test in place of Asterisk."""
 
     def __init__(self, profile):
         self.clock = Clock()
@@ -38,7 +38,7 @@ class Line:
         return Deferred.fromCoroutine(self.script.run(self.request, self.channel))
 
     def sets(self):
-        """Answer each command as Asterisk does; return what was set."""
+        """Answer each command as Asterisk does. Return the commands, which set variables."""
         found = []
         while sent := self.transport.value().decode():
             self.transport.clear()

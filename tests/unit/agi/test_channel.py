@@ -1,4 +1,4 @@
-"""One channel on a transport in memory: replies, hang-ups, silence and nonsense."""
+"""One AGI channel on a transport in memory: replies, hang-ups, silence and invalid data."""
 
 import re
 
@@ -24,7 +24,7 @@ DEAD = b"511 Command Not Permitted on a dead channel or intercept routine\n"
 
 
 class Line:
-    """A channel, and the Asterisk at its other end played by the test."""
+    """One AGI channel, with the test in place of Asterisk."""
 
     def __init__(self):
         self.clock = Clock()
@@ -272,7 +272,7 @@ def test_closing_from_our_side(line):
 def test_cancelling_a_command_closes_the_connection(line):
     line.start(line.channel.get_key("ask", 5)).cancel()
     assert isinstance(line.error(), CancelledError)
-    line.say(b"200 result=5\n")  # its reply must not become the next command's
+    line.say(b"200 result=5\n")  # its reply must not count for the next command
     line.start(line.channel.channel_status())
     assert isinstance(line.error(), AGIError)
 
@@ -285,7 +285,7 @@ def test_wait_for_key(line, reply, key):
     assert line.sent() == 'WAIT FOR DIGIT "2000"\n'
 
 
-# Recordings: the replies are those of Asterisk 16.28 and 22.10
+# Recordings, with replies of Asterisk 16.28 and 22.10
 
 
 @pytest.mark.parametrize(
@@ -342,7 +342,7 @@ def test_a_path_cannot_break_out_of_the_command(line):
     "late", [b"", b"200 result=1\n", b"200 result=53 endpos=99\n", b"200 result= (timeout)\n"]
 )
 def test_an_interruption(line, play, late):
-    """A late reply came before Asterisk read the interruption; WAIT FOR DIGIT always sends one."""
+    """A late reply to the interrupted command may come first; WAIT FOR DIGIT always sends one."""
     line.start(play(line.channel))
     line.sent()
     line.channel.interrupt()

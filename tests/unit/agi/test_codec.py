@@ -1,4 +1,4 @@
-"""AGI's wire format, and our reading of it against pyst2's own."""
+"""AGI's wire format, and our parser compared with pyst2's."""
 
 from io import StringIO
 
@@ -24,7 +24,7 @@ USAGE = (
     b"520 End of proper usage."
 )
 
-# As Asterisk 16.28 and 22.10 send them.
+# Replies as Asterisk 16.28 and 22.10 send them.
 RECORDED = [
     b"200 result=0",
     b"200 result=1",
@@ -54,7 +54,7 @@ RECORDED = [
 
 
 def pyst2(reply: bytes):
-    """Return what pyst2 makes of the same bytes, on its own."""
+    """Return the result that pyst2 parses from a reply."""
     agi = AGI.__new__(AGI)
     agi.stdin = StringIO(reply.decode() + "\n")
     agi.stderr = StringIO()
@@ -83,7 +83,7 @@ def test_we_read_recorded_replies_as_pyst2_does(reply):
         (b"200 result=-1 endpos=0", AGIAppError),
         (b"510 Invalid or unknown command", AGIInvalidCommand),
         (USAGE, AGIUsageError),
-        # pyst2 alone reads for ever after this one; 22 sends it for a command without usage lines.
+        # Asterisk 22 sends this reply for a command without usage lines. Only pyst2 waits for more lines.
         (b"520 Invalid command syntax.  Proper usage not available.", AGIUsageError),
         (b"", BadReply),
         (b"garbage", BadReply),
@@ -151,7 +151,7 @@ def test_an_endless_reply_is_refused(endless, value_end):
 
 
 def asterisk_parse(line: str) -> list[str]:
-    """Split a command line as res_agi's parse_args does."""
+    """Split a command line into words as parse_args of Asterisk's res_agi does."""
     words, word, quoted, escaped = [], None, False, False
     for character in line:
         if character == '"' and not escaped:

@@ -1,4 +1,4 @@
-"""Asking for consent on a transport in memory, and reading what the dialplan says."""
+"""The consent script on a transport in memory, and the consent that the dialplan passes."""
 
 import pytest
 from asterisk.agi import AGIHangup
@@ -18,7 +18,7 @@ SET = b"200 result=1\n"
 
 
 class Line:
-    """A caller, and the Asterisk that serves him."""
+    """One call that runs the consent script, with the test in place of Asterisk."""
 
     def __init__(self, language="fa", sounds=SOUNDS):
         self.remembered = []
@@ -94,7 +94,7 @@ def test_a_language_that_we_do_not_speak_comes_back_after_the_question(language,
     assert line.remembered == [("1.5", True)]
 
 
-# What the dialplan says
+# The consent from the dialplan
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_language_that_we_do_not_speak_comes_back_after_the_question(language,
             ["nonsense", "sales", "PJSIP/alice", ""],
             ScriptArguments(Trigger.QUEUE, "sales", "PJSIP/alice", ""),
         ),
-        # as version 0.1 had it
+        # the form of version 0.1
         (["sales", "PJSIP/alice"], ScriptArguments(Trigger.QUEUE, "sales", "PJSIP/alice", "")),
         (["queue", "PJSIP/alice"], ScriptArguments(Trigger.QUEUE, "queue", "PJSIP/alice", "")),
         ([], ScriptArguments(Trigger.QUEUE, "", "", "")),

@@ -1,4 +1,4 @@
-"""AGI requests for scripts that are not ours: counted, recent for a minute, logged once a minute."""
+"""AGI requests for unknown scripts: counted, listed for a minute, logged at most once a minute."""
 
 import pytest
 from twisted.internet.task import Clock

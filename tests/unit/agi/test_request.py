@@ -1,4 +1,4 @@
-"""The head of a call, whole, in pieces, broken and forged."""
+"""The AGI environment of a call: whole, in pieces, invalid and forged."""
 
 from itertools import pairwise
 
@@ -74,7 +74,7 @@ def test_crlf_is_taken_too():
         HEAD.replace(b"agi_uniqueid: pbx1-1716.5\n", b""),
         HEAD.replace(b"agi_network_script: survey/?q=sales&x=1\n", b""),
         HEAD.replace(b"agi_callerid: 02188776655", b"agi_callerid: 1\nSystem(x)"),
-        # A caller's name with a line break that brings another channel's identity.
+        # A caller's name with a line break, followed by a forged channel identity.
         HEAD.replace(b"agi_callerid: 02188776655", b"agi_callerid: 1\nagi_uniqueid: 1716.9"),
         HEAD.replace(b"agi_callerid: 02188776655", b"agi_callerid: 1\nagi_extension: 9"),
     ],

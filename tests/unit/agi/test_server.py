@@ -1,4 +1,4 @@
-"""The FastAGI listener on transports in memory: limits, refusals, faults and stopping."""
+"""The FastAGI server on transports in memory: limits, refusals, faults and stopping."""
 
 import pytest
 from asterisk.agi import AGIHangup
@@ -15,7 +15,7 @@ HEAD = b"agi_network_script: survey\nagi_uniqueid: 1.5\nagi_language: en\nagi_ca
 
 
 class Calls:
-    """A handler whose calls wait until the test lets them end."""
+    """An AGI handler whose calls last until the test ends them."""
 
     def __init__(self):
         self.requests = []
@@ -244,7 +244,7 @@ def test_stop_cuts_what_is_left_at_the_deadline(factory, calls, clock):
     clock.advance(20)
     assert calls.channels[0].closed_because == ""
     assert calls.channels[1].closed_because == "shutdown"
-    assert not stopped.called  # it may still be storing
+    assert not stopped.called  # the handler may still be storing
     calls.ends[1].callback(None)
     assert stopped.called
     assert factory.terminated == {"shutdown": 1}

@@ -1,4 +1,4 @@
-"""Any survey, any caller, any luck with storing, cut at any moment: what is stored ends and adds up."""
+"""Random surveys, callers and storage faults, cut at any moment: stored records are always consistent."""
 
 import re
 
@@ -17,9 +17,9 @@ from cc_bridge.surveys.definition import parse_survey
 from support.generated_surveys import SOUNDS, surveys
 
 HEAD = b"agi_network_script: survey\nagi_uniqueid: 1.5\nagi_language: de\n\n"
-LONGEST = 300  # commands and stores of the longest drawn interview, and then some
+LONGEST = 300  # more than the commands and stores of the longest drawn interview
 
-# What may happen next to a caller who is listening, by the command that runs.
+# Possible replies while a caller is listening, by the running command.
 DIGITS = "0123456789*#"
 REPLIES = {
     "GET DATA": [*(f"200 result={key}\n" for key in DIGITS), "200 result=\n", "200 result= (timeout)\n"],
@@ -54,7 +54,7 @@ MISFORTUNES = [
 
 
 class Drawn:
-    """One call whose every turn is drawn by hypothesis; stored records, and how long it took."""
+    """One survey call in which hypothesis draws every event. It keeps the stored records and the length."""
 
     def __init__(self, survey, data, luck, misfortunes=()):
         self.survey = survey
@@ -113,16 +113,16 @@ class Drawn:
         if command in {"SET VARIABLE", "CHANNEL STATUS"}:
             self.happens(reply)
             return
-        self.played.append(sent.split('"')[1])  # of WAIT FOR DIGIT its milliseconds
+        self.played.append(sent.split('"')[1])  # for WAIT FOR DIGIT the milliseconds
         self.takes_a_while(sent)
         word = re.search(r'GET FULL VARIABLE "(\w+)"', self.transport.value().decode())
-        if word is not None:  # the time was up
+        if word is not None:  # the time limit was reached
             late = self.data.draw(st.sampled_from(["", reply, "200 result=1\n"]), label="late reply")
             self.transport.clear()
             if late in self.misfortunes:
                 self.happens(late)
                 late = ""
-            # The channel passes over whatever came before the answer to its interruption.
+            # The channel ignores all replies before the answer to its interruption.
             self.happens(f"{late}200 result=1 ({word[1]})\n")
         elif self.factory.in_progress:
             self.happens(reply)
@@ -130,10 +130,10 @@ class Drawn:
 
     def takes_a_while(self, sent):
         seconds = self.data.draw(st.sampled_from([0.1, 3, 8]), label="takes")
-        if sent.startswith(("RECORD FILE", "WAIT FOR DIGIT")):  # Asterisk ends these by itself
+        if sent.startswith(("RECORD FILE", "WAIT FOR DIGIT")):  # Asterisk ends these after their timeout
             beep = 0.5 if sent.startswith("RECORD") else 0
             seconds = min(seconds, int(re.findall(r'"(\d+)"', sent)[0]) / 1000 + beep)
-        # In small steps, as a clock goes: whatever is due in between is done when it is due.
+        # In small steps, so that each timer in between fires at its time.
         while seconds > 0 and "GET FULL" not in self.transport.value().decode():
             self.clock.advance(min(seconds, 0.25))
             seconds -= 0.25
@@ -159,7 +159,7 @@ class Drawn:
         return [record for record in self.stored if isinstance(record, Answer)]
 
     def check_answers(self):
-        """Each answer is legal for its question, at most one a question, in the order of the way."""
+        """Assert that answers are valid for their question, unique, and in the order of the questions."""
         asked = {question.id: question for question in self.survey.questions}
         order = [list(asked).index(answer.question) for answer in self.answers]
         assert order == sorted(set(order))
@@ -213,7 +213,7 @@ def test_it_never_takes_longer_than_its_limit_and_ends_with_a_goodbye(survey, da
     call = Drawn(survey, data, ["stored"])
     call.run()
     assert call.played[-1] == "cc_bridge/goodbye"
-    assert call.ended_at <= survey.max_seconds + 0.25  # how coarse the clock of the test is
+    assert call.ended_at <= survey.max_seconds + 0.25  # the step of the test's clock
     call.check_ending(call.attempts[-1])
     assert call.attempts[-1].reason in {"", "no_input", "invalid", "skipped", "opted_out", "time_limit"}
 
@@ -242,7 +242,7 @@ questions = [{ id = "agent", kind = "csat", ask = "ask", invalid = "invalid" }]
 
 
 class Alone(Drawn):
-    """A call that nothing is drawn for; the test says what happens."""
+    """A survey call without random events. The test decides what happens."""
 
     def __init__(self, survey):
         super().__init__(survey, None, [])
@@ -255,7 +255,7 @@ class Alone(Drawn):
         return succeed(None)
 
     def obey(self):
-        """Reply to whatever is done at once; return what plays then."""
+        """Reply to commands that end immediately. Return the next command, which plays or waits."""
         while (sent := self.transport.value().decode()).startswith(("SET VARIABLE", "CHANNEL STATUS")):
             self.transport.clear()
             self.happens("200 result=1\n")

@@ -1,7 +1,7 @@
-"""Whole conversations over a loopback connection: our listener, and an Asterisk played by a thread.
+"""Whole survey sessions over a loopback connection: our FastAGI server, and a fake Asterisk in a thread.
 
-The fake Asterisk knows callers who press keys, hang up and lack sound files; it answers commands as
-Asterisk 16.28 and 22.10 do.
+The callers of the fake Asterisk press keys, hang up and lack sound files. It answers commands as Asterisk
+16.28 and 22.10 do.
 """
 
 import re
@@ -23,7 +23,7 @@ from cc_bridge.surveys.attribution import Attribution, Invitation, Segment
 from cc_bridge.surveys.definition import parse_survey
 from cc_bridge.surveys.eligibility import NotAskedReason
 
-DEADLINE = 20  # seconds for one test; every conversation takes milliseconds
+DEADLINE = 20  # seconds for one test; every session takes milliseconds
 
 SURVEY = """
 id = "csat"
@@ -99,21 +99,21 @@ WORKS_WHEN_DEAD = ("SET VARIABLE", "VERBOSE")
 
 @dataclass
 class FakeAsterisk:
-    """One call: what the caller does, and what we saw and heard of it."""
+    """One call of the fake Asterisk: what its caller does, and what it received from the server."""
 
-    keys: list[str] = field(default_factory=list)  # one each time that we wait for one; "" is silence
-    hangs_up_at: str = ""  # the start of a command
+    keys: list[str] = field(default_factory=list)  # one for each wait for a key; "" is silence
+    hangs_up_at: str = ""  # the first words of a command
     hangup: str = "result"  # result, line_first, dead, close or exit (AGIEXITONHANGUP=yes)
     missing: tuple[str, ...] = ()
-    says: dict[str, str] = field(default_factory=dict)  # command -> a reply of the test's own
+    says: dict[str, str] = field(default_factory=dict)  # command -> the reply in place of the usual one
     language: str = "en"
     uniqueid: str = "1716.5"
     head: bytes | None = None
 
-    heard: list[str] = field(default_factory=list)  # without our folder
+    heard: list[str] = field(default_factory=list)  # file names without our folder
     recorded: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
-    languages: list[str] = field(default_factory=list)  # that the channel was given
+    languages: list[str] = field(default_factory=list)  # all languages set on the channel
     gone: bool = False
 
     def call(self, port: int) -> "FakeAsterisk":
@@ -124,7 +124,7 @@ class FakeAsterisk:
                     if not self._answer(line.rstrip("\n")):
                         break
             except (ConnectionResetError, BrokenPipeError):
-                pass  # closed by the server, as it may
+                pass  # the server may close the connection first
         return self
 
     def _head(self) -> bytes:
@@ -137,7 +137,7 @@ class FakeAsterisk:
         self.socket.sendall(text.encode())
 
     def _answer(self, command: str) -> bool:
-        """Reply; False when Asterisk has closed the connection."""
+        """Reply to a command. Return False when Asterisk closes the connection."""
         own = [reply for start, reply in self.says.items() if command.startswith(start)]
         if own:
             self._send(own[0])
@@ -187,7 +187,7 @@ class FakeAsterisk:
 
 @dataclass
 class Bridge:
-    """Our side: records and stages as they came, and knobs to make storing go wrong."""
+    """Our side of the sessions. It keeps stored records and stages, and storing can be made to fail."""
 
     limits: AgiLimits = field(default_factory=AgiLimits)
     survey: str = SURVEY
@@ -206,7 +206,7 @@ class Bridge:
         if not self.asked:
             return NotAskedReason.NO_AGENT
         assert request.uniqueid == self.uniqueid
-        assert await channel.channel_status() == 6  # whoever decides may use the channel
+        assert await channel.channel_status() == 6  # the decision may use the channel
         attribution = Attribution("1716.1", self.segments, AttributedBy.CHANNEL)
         survey = parse_survey(self.survey, "survey.toml", SOUNDS)
         return Invitation(survey, attribution, request.language, self.caller_key, Trigger.EXTENSION)
@@ -224,7 +224,7 @@ class Bridge:
         return succeed(None)
 
     def converse(self, *callers: FakeAsterisk, during=None) -> None:
-        """Run every caller's conversation to its end; `during` may wait for and change things meanwhile."""
+        """Run every caller's session to its end. The coroutine `during` runs meanwhile."""
         reactor = EPollReactor()
         interviewer = SurveyScript(
             "pbx1",
@@ -275,7 +275,7 @@ class Bridge:
 
     @property
     def outcome(self):
-        """The two versions of the attempt agree but for the end; this is the end."""
+        """Result and reason of the attempt. Its two stored versions must agree in all other fields."""
         started, ended = self.attempts
         assert (started.result, started.ended_at, started.reason) == (SurveyResult.STARTED, None, "")
         assert ended.attempt_id == started.attempt_id
@@ -284,7 +284,7 @@ class Bridge:
 
 
 def turn(reactor):
-    """Wait for the reactor's next round."""
+    """Return a Deferred that fires after 5 ms, so that other events are processed."""
     done = Deferred()
     reactor.callLater(0.005, done.callback, None)
     return done
@@ -361,7 +361,7 @@ def test_half_an_interview(bridge):
 )
 def test_languages(bridge, language, asked_in, switched):
     call = talk(bridge, keys=["5", "5"], language=language)
-    # Switched for us, and given back as it was.
+    # The channel's language is switched for the survey and restored afterwards.
     assert call.languages == ([switched, language] if switched else [])
     assert call.heard[-1] == SOUNDS["goodbye"][asked_in].removeprefix("cc_bridge/")
     assert bridge.attempts[0].language == asked_in
@@ -463,7 +463,7 @@ def test_the_time_limit(bridge):
     assert bridge.factory.terminated == {"time_limit": 1}
 
 
-# A survey with everything
+# A survey with all features
 
 
 @pytest.fixture

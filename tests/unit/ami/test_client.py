@@ -1,4 +1,4 @@
-"""One AMI session against a scripted Asterisk, on a transport and a clock of the test's own."""
+"""One AMI session with a scripted Asterisk, on the test's transport and clock."""
 
 from hashlib import md5
 
@@ -16,7 +16,7 @@ EVENT = b"Event: Reload\r\nPrivilege: system,all\r\nModule: x\r\nStatus: 0\r\n\r
 
 
 class Transport(StringTransport):
-    """Tells whether the connection was dropped."""
+    """A transport in memory. `aborted` is True once the connection was dropped."""
 
     aborted = False
 
@@ -25,7 +25,7 @@ class Transport(StringTransport):
 
 
 class Asterisk:
-    """The other side of one client."""
+    """A scripted Asterisk that is connected to one client."""
 
     def __init__(self):
         self.clock = Clock()
@@ -37,7 +37,7 @@ class Asterisk:
         self.client.makeConnection(self.transport)
 
     def sent(self):
-        """Return the actions that came since the last call."""
+        """Return the actions that the client has sent since the last call."""
         text = self.transport.value().decode()
         self.transport.clear()
         return [
@@ -62,7 +62,7 @@ class Asterisk:
 
 
 def outcome(deferred):
-    """Return a list that gets the result, or the exception."""
+    """Return a list to which the result of a Deferred, or its exception, is appended."""
     got = []
     deferred.addCallbacks(got.append, lambda failure: got.append(failure.value))
     return got
@@ -118,7 +118,7 @@ def test_a_ping_without_an_answer_drops_the_link(asterisk):
 
 
 def test_a_refused_ping_keeps_the_link(asterisk):
-    """`core restart gracefully` refuses all actions until the last call has ended."""
+    """Asterisk refuses all actions after `core restart gracefully` until the last call has ended."""
     asterisk.login()
     for _ in range(20):
         for ping in asterisk.sent():
@@ -127,7 +127,7 @@ def test_a_refused_ping_keeps_the_link(asterisk):
     assert not asterisk.transport.aborted
     asterisk.client.dataReceived(EVENT)
     assert [event.name for event in asterisk.events] == ["Reload"]
-    asterisk.clock.advance(10)  # silence is still the end
+    asterisk.clock.advance(10)  # silence still ends the connection
     assert asterisk.transport.aborted
 
 

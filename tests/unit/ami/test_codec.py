@@ -1,4 +1,4 @@
-"""The AMI codec: whole, in pieces and under attack."""
+"""The AMI codec with whole, split and hostile input."""
 
 import random
 import tracemalloc
@@ -25,7 +25,7 @@ def headers(messages):
 
 
 def in_cuts(codec, stream, cuts):
-    """Feed a stream cut at the given places."""
+    """Feed a stream in pieces that end at `cuts`. Return all messages."""
     messages, start = [], 0
     for cut in [*sorted(cuts), len(stream)]:
         messages += codec.feed(stream[start:cut])
@@ -179,7 +179,7 @@ def test_an_event_that_ends_with_cr_lf_lf_takes_no_other_with_it(first, wanted, 
 
 
 def test_list_items_are_wanted_wherever_their_action_id_stands():
-    """QueueStatus puts it last, CoreShowChannels second (16.28, 22.10)."""
+    """In QueueStatus ActionID is the last header, in CoreShowChannels the second (16.28, 22.10)."""
     first = b"Event: CoreShowChannel\r\nActionID: 5\r\nChannel: PJSIP/a-1\r\n\r\n"
     last = b"Event: QueueEntry\r\nQueue: sales\r\nChannel: PJSIP/a-1\r\nActionID: 5\r\n\r\n"
     assert len(Codec(WANTED).feed(first + last)) == 2

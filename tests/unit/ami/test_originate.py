@@ -1,4 +1,4 @@
-"""One call-back against a scripted Asterisk: what is sent, and what its events mean."""
+"""One originated callback with a scripted Asterisk: the actions sent, and the meaning of events."""
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
@@ -21,7 +21,7 @@ class Transport(StringTransport):
 
 
 class Asterisk:
-    """An endpoint that is the other side as well."""
+    """An endpoint that connects to a scripted Asterisk, and this Asterisk."""
 
     def __init__(self):
         self.clock = Clock()
@@ -44,7 +44,7 @@ class Asterisk:
         self.session.dataReceived("".join(f"{line}\r\n" for line in lines).encode() + b"\r\n")
 
     def grants(self, *lines):
-        """Answer the action that came last with success."""
+        """Reply with success to the last action, and return the action."""
         (action,) = self.sent()
         self.says("Response: Success", f"ActionID: {action['ActionID']}", *lines)
         return action
@@ -70,7 +70,7 @@ class Asterisk:
 
 
 class Calling:
-    """A call that is being made."""
+    """An outgoing call in progress. `outcome` gets its result or the type of its exception."""
 
     def __init__(self, asterisk, number="+989121234567", about="pbx-1716.5", outgoing=OUTGOING):
         originator = Originator(asterisk, ("cc_bridge_callback", "s3cret"), outgoing, asterisk.clock)
@@ -91,7 +91,7 @@ def asterisk():
 
 @pytest.fixture
 def call(asterisk):
-    """Return a call that Asterisk has taken on, and its action."""
+    """Return a call that Asterisk has queued, and its Originate action."""
     calling = Calling(asterisk)
     asterisk.grants("Challenge: 4711")
     asterisk.grants("Message: Authentication accepted")

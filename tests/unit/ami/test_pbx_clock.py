@@ -1,4 +1,4 @@
-"""The PBX's clock against a steady one: what is a step, and what is only an answer that was on its way."""
+"""The PBX's clock against a steady clock: steps of the clock, as opposed to delayed answers."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def test_an_answer_shows_a_step(step):
 
 def test_an_answer_that_was_held_up_is_no_step_and_does_not_hide_one():
     clock = clock_at()
-    # This process stood still for a minute after Asterisk had answered, then while it was to answer.
+    # This process was halted for a minute, first after Asterisk's answer, then before Asterisk answered.
     assert clock.answered(AHEAD + 101, 101, 161) == 0
     assert clock.answered(AHEAD + 222, 162, 222) == 0
     assert clock.offset == pytest.approx(AHEAD, abs=0.3)
@@ -42,7 +42,7 @@ def test_a_clock_that_is_slowly_corrected_makes_no_step():
     ("at", "earlier", "step"),
     [
         (100.5, 100.4, 0),
-        (40, 30, 0),  # an old event, after this process stood still
+        (40, 30, 0),  # an old event, after this process was halted
         (100.4, 100.7, 0),  # another thread of Asterisk
         (3700.5, 100.4, 3600),
         (99.5, 100.4, -1),
@@ -53,7 +53,7 @@ def test_an_event_shows_a_step(at, earlier, step):
     clock = clock_at()
     assert clock.event_seen(AHEAD + at, AHEAD + earlier, 100.5) == pytest.approx(step)
     assert clock.offset == pytest.approx(AHEAD + step)
-    assert clock.answered(AHEAD + 101.5 + step, 101.49, 101.51) == 0  # it says the same, not once more
+    assert clock.answered(AHEAD + 101.5 + step, 101.49, 101.51) == 0  # the step is not added twice
 
 
 def test_without_an_answer_nothing_is_known():

@@ -1,4 +1,4 @@
-"""Staying connected, over real loopback sockets, with an Asterisk that dies on command."""
+"""Staying connected over real loopback sockets, with a fake Asterisk that ends on command."""
 
 from collections import deque
 
@@ -18,7 +18,7 @@ EVENT = b"Event: Hangup\r\nPrivilege: call,all\r\nUniqueid: %d.0\r\nLinkedid: 1.
 
 
 class FakeAsterisk(Factory):
-    """Accepts logins; each session takes its behaviour from `script`."""
+    """A fake Asterisk that accepts logins. Each session takes its behaviour from `script`."""
 
     noisy = False
 
@@ -72,13 +72,13 @@ class _Session(LineReceiver):
             say("Event: FullyBooted", "Privilege: system,all", "Status: Fully Booted")
         if action == "QueueStatus":
             say("Event: QueueParams", "Queue: sales", f"ActionID: {action_id}")
-            self.transport.write(EVENT % 2)  # in the middle of the snapshot
+            self.transport.write(EVENT % 2)  # an event within the snapshot
         if action in ("QueueStatus", "CoreShowChannels"):
             say(f"Event: {action}Complete", f"ActionID: {action_id}", "EventList: Complete", "ListItems: 1")
 
 
 class Heard:
-    """A listener that writes down what it is told."""
+    """A listener that keeps all calls of its methods in `story`."""
 
     def __init__(self):
         self.story = []
@@ -144,7 +144,7 @@ def test_it_comes_back_and_takes_a_new_snapshot(asterisk, connect):
     asterisk.sessions[0].transport.abortConnection()
     until(lambda: service.up and service.logins == 2)
     assert [name for name, _ in heard.story if name in ("up", "down")] == ["up", "down", "up"]
-    assert heard.heard_until == 77.5  # the last pong; whatever came after it may be lost
+    assert heard.heard_until == 77.5  # the last pong; later events may be lost
 
 
 def test_a_snapshot_that_the_listener_cannot_take_does_not_end_the_link(connect):

@@ -1,4 +1,4 @@
-"""AMI over TLS against a real TLS listener: who has the right certificate is talked to, nobody else."""
+"""AMI over TLS with a real TLS listener: only a server with the right certificate is accepted."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -20,7 +20,7 @@ BANNER = b"Asterisk Call Manager/11.0.0\r\n"
 
 
 def certificate(host):
-    """Return a certificate with its key, signed by itself, as PEM."""
+    """Return a self-signed certificate for `host` and its key, both as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
     now = datetime.now(UTC)
@@ -58,7 +58,7 @@ class Hears(Protocol):
 
 @pytest.fixture
 def pbx(tmp_path):
-    """Listen as pbx.example; give the port and a file with its certificate and another one."""
+    """Listen as pbx.example. Yield the port, and a CA file with its certificate and an unrelated one."""
     pem, key = certificate("pbx.example")
     both = tmp_path / "both.pem"
     both.write_bytes(key + pem)

@@ -1,4 +1,4 @@
-"""Agents' states: stories told by hand and from recordings, and what must hold whatever comes."""
+"""Agents' states, from scripted events and from recordings, and invariants for any events."""
 
 import tracemalloc
 from collections import Counter, defaultdict
@@ -21,19 +21,19 @@ QUEUE_WRAP_UP = {SALES: 10.0, HELP: 0.0}
 
 
 def alice(at, status=FREE, pause=None, *, queue=SALES, interface="PJSIP/alice", name="Alice", wrap_up=0):
-    """Return what a queue says of a member; `pause` is the reason of one who is paused."""
+    """Return a member as a queue reports it. `pause` is the reason of its pause, None without a pause."""
     return MemberSeen(at, queue, interface, name, status, pause is not None, pause or "", wrap_up)
 
 
 def told(interval):
-    """Return an interval as a line."""
+    """Return an interval as a line of text."""
     more = [interval.reason or interval.queue] if interval.reason or interval.queue else []
     more += ["capped"] if interval.flagged else []
     return " ".join([f"{interval.started_at:g}-{interval.ended_at:g} {interval.state}", *more])
 
 
 class Floor:
-    """Agents with the intervals that they gave."""
+    """All agents of a PBX, with the intervals that have ended."""
 
     def __init__(self, **options):
         self.agents = Agents(
@@ -59,7 +59,7 @@ class Floor:
         )
 
     def story(self, until):
-        """Return all intervals as lines; what is open ends at `until`."""
+        """Return all intervals as lines. An open interval ends at `until`."""
         self.do("observation_lost", until)
         return [told(interval) for interval in self.intervals]
 
@@ -102,7 +102,7 @@ def test_one_person_with_two_phones_is_as_busy_as_the_busiest(floor):
 @pytest.mark.parametrize(
     ("status", "state"),
     [
-        (0, "available"),  # a phone whose state cannot be known is called all the same
+        (0, "available"),  # a queue also calls a phone of unknown state
         (1, "available"),
         (2, "talking"),
         (3, "talking"),
@@ -329,7 +329,7 @@ def test_a_wrapuptime_beyond_the_cap_is_flagged_too_and_one_that_equals_it_is_no
         assert Floor(wrap_up_cap=cap).say(alice(0)).talk(5, 20).story(50)[2] == line
 
 
-# -- out of sight
+# -- unobserved
 
 
 def test_out_of_sight_everything_ends_and_nothing_is_known(floor):
@@ -378,7 +378,7 @@ def test_counts_by_queue_show_a_pause_where_it_is(floor):
 
 
 def tell(agents, tracker, event):
-    """Tell agents what an event says, and what the calls make of it; return all intervals."""
+    """Apply an event to the agents and to the tracker of calls. Return the intervals that ended."""
     match event:
         case Called():
             done = agents.rang(event.member, event.at)
@@ -400,7 +400,7 @@ def tell(agents, tracker, event):
 
 
 def heard(name):
-    """Return the agents' intervals of a recording as lines by agent, seconds from its first event."""
+    """Return the agents' intervals of a recording as lines by agent, in seconds from its first event."""
     tracker, agents = Tracker("pbx"), Agents("pbx")
     messages = Codec(WANTED, MessageCounts()).feed(recording(name))
     events = [read(message, float) for message in messages if isinstance(message, Event)]
@@ -424,7 +424,7 @@ STORIES = {
     "22/dynamic_member_added_removed": {  # Bob stays a member of three other queues
         "Bob": ["0.0-1.5 available", "1.5-3.5 ringing", "3.5-9.0 talking", "9.0-10.0 available"],
     },
-    "22/two_callers_one_agent": {  # in eight queues, by phone and by two kinds of Local channel
+    "22/two_callers_one_agent": {  # members of eight queues, by phone and by two kinds of Local channel
         "Agent One": [
             "0.5-1.5 ringing",
             "1.5-4.5 talking",
@@ -439,7 +439,7 @@ STORIES = {
             "32.6-37.6 ringing",
         ],
     },
-    "22/agent_pool_member": {  # app_agent_pool's own wrap-up, 8.1 to 10.5 here, shows as a phone in use
+    "22/agent_pool_member": {  # the wrap-up of app_agent_pool, from 8.1 to 10.5, appears as a phone in use
         "Agent One": ["0.0-1.0 ringing", "1.0-11.6 talking"],
         "Pool One": ["5.8-6.6 available", "6.6-10.5 talking", "10.5-11.6 available"],
     },
@@ -447,7 +447,7 @@ STORIES = {
         "Agent One": ["0.5-1.5 ringing", "1.5-8.3 talking", "8.3-13.3 available"],
         "Agent Two": ["5.2-6.2 ringing", "6.2-11.3 talking", "11.3-13.3 available"],
     },
-    "22/three_callers_two_agents_persian_names": {  # known from their first status on
+    "22/three_callers_two_agents_persian_names": {  # the agents are known from their first status event
         "Alice": [
             "1.5-7.0 talking",
             "7.0-10.1 available",
@@ -476,7 +476,7 @@ def test_every_recording_gives_contiguous_intervals(path):
     heard(f"{path.parent.name}/{path.name.removesuffix('.ami.gz')}")
 
 
-# -- what always holds
+# -- invariants
 
 
 def assert_contiguous(intervals):
@@ -569,7 +569,7 @@ def test_two_thousand_agents_in_two_hundred_queues_fit_in_forty_megabytes():
     assert agents.counts() == {(f"queue{queue}", "available"): some for queue in range(200)}
 
 
-# -- two at once
+# -- two rings or talks at the same time
 
 
 @pytest.mark.parametrize(
@@ -583,7 +583,7 @@ def test_an_agent_of_two_rings_or_talks_is_busy_until_the_last_one_ends(floor, b
     assert floor.story(40) == ["0-10 available", f"10-30 {state}", "30-40 available"]
 
 
-# -- what is kept of an agent
+# -- checkpoints
 
 
 def kept(floor):

@@ -1,4 +1,4 @@
-"""What each AMI event says in typed form: as Asterisk writes it, and as the codec cuts it."""
+"""AMI events in typed form: each as Asterisk writes it, and as the codec filters it."""
 
 import pytest
 
@@ -31,7 +31,7 @@ from cc_bridge.calls.events import (
 )
 
 AT = 1790000000.25
-# The channel block that nearly every event has, in Asterisk's order (main/manager_channels.c).
+# The channel's headers of most events, in Asterisk's order (main/manager_channels.c).
 CHANNEL = {
     "Channel": "PJSIP/trunk-00000001",
     "ChannelState": "6",
@@ -111,7 +111,7 @@ EVENTS = [
         {**CHANNEL, **AGENT, "DialStatus": "CANCEL", "Forward": "Local/102@agents"},
         DialEnded(AT, "pbx-1.3", "CANCEL", "pbx-1.2", forwarded=True, dialed_channel="PJSIP/101-00000002"),
     ),
-    # A phone that picks the call up has started a call of its own.
+    # A phone that picks the call up has a channel with another Linkedid.
     (
         "DialEnd",
         {**CHANNEL, **AGENT, "DestLinkedid": "pbx-1.3", "DialStatus": "ANSWER"},
@@ -127,7 +127,7 @@ EVENTS = [
         {**BRIDGE, **CHANNEL},
         BridgeEntered(AT, "b-1", "pbx-1.2", "", holding=False, channel=TRUNK, place=PLACE),
     ),
-    # The waiting room of app_agent_pool, and one that plays music.
+    # Holding bridges: the waiting room of app_agent_pool, and one that plays music.
     (
         "BridgeEnter",
         {**BRIDGE, **CHANNEL, "BridgeType": "agent_hold"},
@@ -163,7 +163,7 @@ EVENTS = [
         },
         AttendedTransferred(AT, ("pbx-1.3", "pbx-1.5"), "102", "pbx-1.2", "pbx-1.7"),
     ),
-    # Asterisk names no number; the tracker takes the extension that the consultation dialled.
+    # Asterisk sends no number here; the tracker uses the extension that the consultation dialled.
     (
         "AttendedTransfer",
         {**TRANSFER, "SecondTransfererConnectedLineNum": "<unknown>", "DestType": "Bridge"},
@@ -193,7 +193,7 @@ EVENTS = [
         (name, {**QUEUE, **MEMBER, **STATE}, SEEN)
         for name in ("QueueMemberStatus", "QueueMemberPause", "QueueMemberAdded")
     ],
-    # Before 16.3 there is no Wrapuptime.
+    # Asterisk before 16.3 sends no Wrapuptime.
     (
         "QueueMemberStatus",
         {**QUEUE, **MEMBER, "Status": "1", "Paused": "0"},
@@ -222,9 +222,9 @@ EVENTS = [
     ),
 ]
 
-# Events of the same names that say nothing about a call in a queue.
+# Events of the same names without information on a call in a queue.
 OF_NO_INTEREST = [
-    ("SoftHangupRequest", {**CHANNEL, "Cause": "16"}),  # the dialplan has come to its end
+    ("SoftHangupRequest", {**CHANNEL, "Cause": "16"}),  # the dialplan has ended
     ("Newexten", {**CHANNEL, "Application": "Playback", "AppData": "welcome"}),
     ("VarSet", {**CHANNEL, "Variable": "QUEUEPOSITION", "Value": "1"}),
     ("UserEvent", {**CHANNEL, "UserEvent": "Other", **QUEUE, "QueueStatus": "FULL"}),
@@ -239,7 +239,7 @@ SAYS_NOTHING = [
 
 
 def messages(name, headers, wanted=None, stamp=AT):
-    """Return what a codec makes of an event's bytes."""
+    """Return the codec's messages for the bytes of an event."""
     told = {"Event": name, "Privilege": "call,all", **({"Timestamp": stamp} if stamp else {}), **headers}
     text = "".join(f"{key}: {value}\r\n" for key, value in told.items())
     return list(Codec(wanted, MessageCounts()).feed(f"{text}\r\n".encode()))
@@ -325,7 +325,7 @@ def test_an_event_without_a_timestamp_is_of_its_arrival():
         ("QueueCallerJoin", {**CHANNEL, **QUEUE}),
         ("QueueCallerJoin", {**CHANNEL, **QUEUE, "Position": "first"}),
         ("Hold", {**CHANNEL, "Timestamp": "yesterday"}),
-        ("DialBegin", AGENT),  # the PBX itself dials: there is no caller
+        ("DialBegin", AGENT),  # the PBX dials, without a caller
         ("AttendedTransfer", {"Result": "Success", "OrigTransfererUniqueid": "pbx-1.3", "DestType": "App"}),
     ],
 )

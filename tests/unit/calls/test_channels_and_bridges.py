@@ -1,4 +1,4 @@
-"""Who is in which bridge with whom, through Local channels too."""
+"""Channels and bridges: which channels hear each other, also through Local channels."""
 
 import pytest
 
@@ -11,7 +11,7 @@ def channels():
 
 
 def chain(channels, hops):
-    """Connect a caller with a phone through so many Local channels in a row."""
+    """Connect a caller with a phone through a row of `hops` Local channels."""
     channels.entered_bridge("caller", "b-0")
     for hop in range(hops):
         channels.pair(f"{hop};1", f"{hop};2")
@@ -127,7 +127,7 @@ def test_the_halves_know_each_other_until_both_have_ended(channels):
     channels.get("0;2")
     assert (channels.other_half("0;1"), channels.other_half("0;2")) == ("0;2", "0;1")
     channels.ended("0;1")
-    assert channels.other_half("0;2") == "0;1"  # the far half lives on, and what it stood for too
+    assert channels.other_half("0;2") == "0;1"  # the far half still exists, so the pair is known
     channels.ended("0;2")
     assert (channels.other_half("0;1"), channels.other_half("0;2")) == (None, None)
 

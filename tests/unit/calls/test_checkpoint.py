@@ -1,7 +1,7 @@
-"""Open calls outlive the tracker: what is kept of them, killed anywhere, and what becomes of it afterwards.
+"""Open calls outlive the tracker: their checkpoints, kills at any moment, and the records afterwards.
 
-The calls are recorded ones. A killed tracker's successor gets what was stored last, a snapshot of the PBX of
-its own moment, and the rest of the events.
+The calls are recorded ones. The successor of a killed tracker gets the last checkpoint, a snapshot of the PBX
+at its start, and the remaining events.
 """
 
 import json
@@ -56,7 +56,7 @@ def key(record):
 
 
 class Pbx:
-    """What Asterisk would tell of itself, by the events."""
+    """A PBX whose state follows the events. It can give a snapshot of its state."""
 
     def __init__(self):
         self.bridges, self.waiting, self.members, self.halves, self.talks = {}, {}, {}, [], {}
@@ -107,22 +107,22 @@ class Pbx:
 
 
 class Disk:
-    """What is written: cuts of records that are over and of what goes on."""
+    """The storage of a test: ended records, and checkpoints of open state, written in cuts."""
 
     def __init__(self):
         self.rows, self.unfinished, self.until = {}, {}, None
-        self.told = []  # every record, also those of one key
+        self.written = []  # the keys of all records, with repeats
 
     def cut(self, tracker, records, now):
         for record in records:
-            self.told.append(key(record))
+            self.written.append(key(record))
             self.rows[key(record)] = record
         for each in tracker.changes():
             assert each.pbx == "pbx"
             if each.state:
                 self.unfinished[each.kind, each.name] = each
             else:
-                del self.unfinished[each.kind, each.name]  # nothing is deleted that is not there
+                del self.unfinished[each.kind, each.name]  # fails if the entry does not exist
         self.until = now
 
     def successor(self):
@@ -137,7 +137,7 @@ def new_tracker(**options):
 
 
 def lived(events, kill, lost, cut_every):
-    """Let a tracker live until it is killed, another from `lost` events later on; return what is on disk."""
+    """Run a tracker until event `kill` and a successor from `lost` events later. Return the `Disk`."""
     pbx, disk, tracker, done = Pbx(), Disk(), new_tracker(), []
     for n, event in enumerate(events):
         pbx.hear(event)
@@ -145,7 +145,7 @@ def lived(events, kill, lost, cut_every):
             continue
         if n == kill + lost and disk.until is not None:
             tracker, done = disk.successor(), []
-            # The snapshot is of the moment before this event.
+            # The snapshot shows the moment before this event.
             before = Pbx()
             for each in events[:n]:
                 before.hear(each)
@@ -162,13 +162,13 @@ def lived(events, kill, lost, cut_every):
 
 
 def alike(one, two):
-    """Say whether two talks are of the same agent with the same caller, and begin and end within 0.1 s."""
+    """Return whether two talks have the same agent and caller, and times that differ by less than 0.1 s."""
     apart = max(abs(one.answered_at - two.answered_at), abs(one.talk_seconds - two.talk_seconds))
     return (one.uniqueid, one.agent) == (two.uniqueid, two.agent) and apart < 0.1
 
 
 def test_a_talk_that_had_not_begun_when_the_daemon_was_killed_is_whole_for_nobody():
-    """The agent behind Local/n passed the caller on meanwhile; the second one is who speaks afterwards."""
+    """The agent behind Local/n transferred the caller unseen, so the phone heard later is another agent's."""
     events = events_of("22/local_member_n_blind_transfer_by_refer")
     talks = [record for record in lived(events, 32, 25, 1).rows.values() if isinstance(record, Talk)]
     assert [talk.partial for talk in talks] == [True]
@@ -182,10 +182,10 @@ def test_a_tracker_that_is_killed_anywhere_tells_nothing_twice_and_invents_nothi
     lost = data.draw(st.integers(0, len(events) - kill - 1))
     disk = lived(events, kill, lost, data.draw(st.integers(1, 40)))
     true = lived(events, len(events), 0, 1)
-    # A caller's leaving is several messages in a few milliseconds: a half of them says something else.
+    # A caller leaves with several messages within milliseconds. A part of them has another meaning.
     back = kill + lost
     in_a_quiet_moment = events[back].at - events[back - 1].at > 0.1
-    assert len(disk.told) == len(set(disk.told))
+    assert len(disk.written) == len(set(disk.written))
     assert disk.unfinished == {}
     for each, record in disk.rows.items():
         match record:
@@ -194,7 +194,7 @@ def test_a_tracker_that_is_killed_anywhere_tells_nothing_twice_and_invents_nothi
                 assert record.outcome in {Outcome.UNOBSERVED, *(visit.outcome for visit in mine)}
             case Talk(partial=False) if record.queue:
                 assert any(alike(record, talk) for talk in true.rows.values() if isinstance(talk, Talk))
-            # Without the talk that it was in, an agent's consultation looks like an internal call.
+            # If the customer's talk is unknown, an agent's consultation looks like an internal call.
             case Call(partial=False) if record.queue or each in true.rows:
                 assert true.rows[each].started_at == record.started_at
         if not isinstance(record, AgentInterval | Talk):
@@ -220,7 +220,7 @@ def test_what_is_kept_reads_back_as_it_was(data):
         assert to_json(state) == each.state
         again = new_tracker()
         assert again.restore([each], events[-1].at) == []
-    assert tracker.changes() == []  # nothing has happened since
+    assert tracker.changes() == []  # no event has come since
 
 
 # Stories
@@ -257,7 +257,7 @@ ALICE = ev.MemberSeen(0.25, "sales", "PJSIP/alice", "Alice", 1, True, "lunch", 0
 
 
 class Story:
-    """One tracker after the other on the same disk."""
+    """Trackers that run one after another on the same `Disk`."""
 
     def __init__(self, *events, until=10.0):
         self.disk = Disk()
@@ -271,7 +271,7 @@ class Story:
         return self
 
     def killed(self, at, waiting=(), talks=(), channels=None, members=()):
-        """Kill it, and let another one see this at an instant."""
+        """Kill the tracker. Its successor gets a snapshot with this content at the instant `at`."""
         self.tracker = self.disk.successor()
         snapshot = PbxSnapshot(
             at, frozenset(), tuple(members), tuple(waiting), tuple(talks), channels or {}, ()
@@ -373,7 +373,7 @@ def test_a_wrap_up_ends_by_itself_before_the_gap():
     free = ALICE._replace(paused=False, reason="")
     story = Story(free, *ANSWERED, *[e._replace(at=e.at - 20) for e in HANGS_UP], until=10.75)
     assert story.tracker.agents.state_of("Alice") == (AgentState.WRAP_UP, 10)
-    story.disk.until = 15.0  # observed for longer, but nothing of it was written since
+    story.disk.until = 15.0  # observed for longer, without a new record
     story.killed(20)
     assert [(i.state, i.started_at, i.ended_at) for i in story.of(AgentInterval)][-1] == ("wrap_up", 10, 12)
 
@@ -396,7 +396,7 @@ def test_killed_again_and_again_it_is_one_call():
     story.hear(*HANGS_UP, until=40)
     (talk,) = story.of(Talk)
     assert (talk.answered_at, talk.partial) == (4.75, False)
-    assert len(story.disk.told) == len(set(story.disk.told)) == 4  # ring, visit, talk, call
+    assert len(story.disk.written) == len(set(story.disk.written)) == 4  # ring, visit, talk, call
 
 
 def test_with_a_clock_that_was_put_back_nothing_goes_on():
@@ -407,7 +407,7 @@ def test_with_a_clock_that_was_put_back_nothing_goes_on():
     assert len(story.of(Talk)) == 1
 
 
-# What cannot be read, and what must not be written
+# Unreadable checkpoints, and data that must not be stored
 
 
 def test_what_is_broken_is_refused_and_the_rest_is_taken():
@@ -451,7 +451,7 @@ NUMBER, OUTSIDE = "09121234567", "02188776655"
 
 
 def without_numbers(direction=None):
-    """Return what is kept of a call in a talk and of the talk before it, with the tracker."""
+    """Return a call's checkpoint and its tracker, which stores no numbers. The call had two talks."""
     tracker = new_tracker(numbers=False)
     for event in [*ANSWERED, ev.BlindTransferred(6, AGENT, OUTSIDE), *HANGS_UP[:-1]]:
         tracker.apply(event._replace(number=NUMBER) if hasattr(event, "number") else event)
@@ -471,7 +471,7 @@ def test_numbers_that_must_not_be_stored_are_not_kept_either(direction, dialed):
         assert secret not in text
     kept = from_json(CallCheckpoint, text)
     assert (kept.call.number, kept.call.name, kept.call.language) == ("", "", "fa")
-    assert kept.call.dialed == dialed  # of an incoming call it is a number of the company
+    assert kept.call.dialed == dialed  # an incoming call dialled a number of the company
     assert [(each.queue, each.number, each.name) for each in kept.visits] == [("support", "", "")]
     assert [(each.member, each.number, each.transfer) for each in kept.talks] == [
         ("Alice", "", Transfer.BLIND)
@@ -491,7 +491,7 @@ def test_a_talk_without_a_transfer_is_kept_without_a_target():
 
 
 def test_a_call_is_kept_with_all_that_goes_on_in_it():
-    """Numbers may be stored."""
+    """With permission to store numbers, the checkpoint has them."""
     (each,) = (each for each in Story(*RINGING).disk.unfinished.values() if each.kind == "call")
     kept = from_json(CallCheckpoint, each.state)
     assert (each.pbx, each.name) == ("pbx", CALLER)
@@ -531,7 +531,7 @@ def test_a_phone_behind_a_local_channel_is_kept_with_its_bridge():
     story.hear(ev.BridgeEntered(5, "b-2", AGENT, "", holding=False), until=6)
     story.hear(ev.BridgeEntered(5, BRIDGE, CALLER, "", holding=False), until=6)
     assert kept_call(story).bridges == {CALLER: BRIDGE, AGENT: "b-2"}
-    story.hear(ev.Held(7, AGENT), until=8)  # whose channel is not of the call: its begin was not seen
+    story.hear(ev.Held(7, AGENT), until=8)  # the channel's start was not seen
     assert kept_call(story).talks[0].held_at == 7
 
 
@@ -541,7 +541,7 @@ def test_a_call_is_written_again_when_a_channel_or_talk_of_it_changes_and_only_t
     assert story.tracker.changes() == []
     for event in (ev.Unheld(11, touched_by), ev.Held(12, "9.9")):
         story.tracker.apply(event)
-        assert story.tracker.changes() == []  # nothing was held
+        assert story.tracker.changes() == []  # no talk was on hold
     story.tracker.apply(ev.Held(13, AGENT))
     (change,) = story.tracker.changes()
     assert (change.kind, change.name) == ("call", CALLER)
@@ -549,7 +549,7 @@ def test_a_call_is_written_again_when_a_channel_or_talk_of_it_changes_and_only_t
 
 
 def test_a_restored_call_is_written_again_though_nothing_has_changed():
-    """What was told of it meanwhile is not known to the one who restores it."""
+    """The successor does not know if a later checkpoint was stored, so it writes all state again."""
     story = Story(*ANSWERED, ALICE)
     (agent,) = (each for each in story.disk.unfinished.values() if each.kind == "agent")
     tracker = story.disk.successor()
@@ -606,7 +606,7 @@ def agent_checkpoint(**what):
     ("what", "ended_at", "flagged"),
     [
         ({}, 20.0, False),
-        ({"flagged": True}, 20.0, False),  # it goes on: the cap was not reached
+        ({"flagged": True}, 20.0, False),  # still open, since its cap was not reached
         ({"ends_at": 12.0}, 12.0, False),
         ({"ends_at": 12.0, "flagged": True}, 12.0, True),
         ({"ends_at": 20.0, "flagged": True}, 20.0, True),
@@ -638,7 +638,7 @@ def test_what_several_agents_did_is_told():
 
 
 def test_all_channels_of_a_restored_call_are_known():
-    """So that a snapshot which does not show one ends it."""
+    """A snapshot without one of the channels can then end the channel."""
     story = Story(*RINGING)
     assert set(story.disk.successor().state.channels.missing_from(())) == {CALLER, AGENT}
 
@@ -648,7 +648,7 @@ def test_a_call_that_begins_and_ends_between_two_cuts_is_never_kept():
 
 
 def assert_kept(before, after):
-    """Check that everything of a stored form is in another one, with the same value."""
+    """Assert that `after` has all values of the stored form `before`. It may have more keys."""
     if isinstance(before, dict):
         for key, value in before.items():
             assert_kept(value, after[key])
@@ -665,6 +665,6 @@ def assert_kept(before, after):
     [("call", CallCheckpoint), ("call_in_talk", CallCheckpoint), ("agent", AgentCheckpoint)],
 )
 def test_the_stored_form_is_that_of_earlier_databases(name, kind):
-    """A field that came later has its default; every other one is kept."""
+    """A newer field gets its default. All older fields keep their values."""
     text = (FIXTURES / "checkpoints" / f"{name}.json").read_text()
     assert_kept(json.loads(text), json.loads(to_json(from_json(kind, text))))

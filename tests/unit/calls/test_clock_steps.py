@@ -1,7 +1,8 @@
-"""The PBX's clock set in mid-calls: every recording, with its timestamps stepped at some moment.
+"""The PBX's clock is set during calls: each recording, with a step in its timestamps at some moment.
 
-No duration may be negative or contain the step, and what was open then is marked. A step is that of the
-timestamps and of queue_log, with the durations that Asterisk computes from two readings of the clock.
+No duration may be negative or contain the step, and records that were open at the step are marked. The step
+changes the timestamps, the times of queue_log, and the durations that Asterisk computes from two readings of
+its clock.
 """
 
 import random
@@ -37,8 +38,8 @@ from support.recordings import all_recordings, queue_log, recording
 
 NAMES = [f"{path.parent.name}/{path.name.removesuffix('.ami.gz')}" for path in all_recordings()]
 STEPS = [-3600.0, -1.0, 3600.0]
-LONGEST_SILENCE = 30.0  # seconds between two events of a recording; a step forward is known to that extent
-MOMENTS = 3  # of each recording
+LONGEST_SILENCE = 30.0  # seconds between two events of a recording: the error of a step forward
+MOMENTS = 3  # steps in each recording
 
 
 @cache
@@ -59,7 +60,7 @@ def told(events):
 
 
 def durations(record):
-    """Return the durations of a record by name."""
+    """Return the durations of a record by name, in seconds."""
     match record:
         case Call():
             return {"call": record.call_seconds, "wait": record.wait_seconds, "talk": record.talk_seconds}
@@ -145,7 +146,7 @@ def test_what_was_open_is_marked(step):
 
 
 def exposed(metrics):
-    """Return the value of each sample of the counters and histograms."""
+    """Return the values of all samples of counters and histograms, by name and labels."""
     families = text_string_to_metric_families(metrics.page("text/plain")[0].decode())
     return {
         (sample.name, *sorted(sample.labels.items())): sample.value
@@ -191,7 +192,7 @@ def test_counters_do_not_fall_and_sums_do_not_contain_the_step(step):
 
 
 def with_step(name, k, step):
-    """Return the bytes of a recording and of its queue_log with the clock set at the instant `k`."""
+    """Return the bytes of a recording and of its queue_log, with the clock set at the instant `k`."""
 
     def move(found):
         at = float(found[1])
@@ -222,7 +223,10 @@ def with_step(name, k, step):
 
 
 def whole_seconds(name):
-    """Return a whole second of a recording that no event is near to: queue_log and events agree on it."""
+    """Return at most one whole second of a recording without a near event.
+
+    At such a second the step affects the same lines of queue_log as events.
+    """
     instants = [event.at for event in events_of(name)]
     inside = range(floor(instants[0]) + 1, floor(instants[-1]) + 1)
     quiet = [

@@ -1,4 +1,4 @@
-"""Calls from the first channel to the last, with a queue and without one, told as stories."""
+"""Calls from the first channel to the last, with a queue and without one, from scripted events."""
 
 import random
 from collections import Counter
@@ -36,7 +36,7 @@ from cc_bridge.records import AgentInterval, Call, Direction, EndedBy, QueueVisi
 from support.recordings import all_recordings, recording
 
 CONTEXTS = Contexts(("from-trunk*",), ("*dialout*",), ("from-internal*",))
-# Linkedids are the first channel's Uniqueid; the customer's, the phone's and a second phone's channel.
+# Channels of the customer, a phone and a second phone. A Linkedid is the first channel's Uniqueid.
 CUSTOMER, PHONE, SECOND = "1.1", "1.2", "1.3"
 NUMBER = "09121234567"
 
@@ -46,7 +46,7 @@ def started(at, uniqueid, context="from-trunk", exten="100", linkedid=CUSTOMER, 
 
 
 def dials(at, caller, dialed, to="PJSIP/100", *, channel="PJSIP/trunk", context="from-trunk"):
-    """Let a channel dial; names of channels end as Asterisk writes them."""
+    """Return the event of a channel that dials. Channel names end as Asterisk writes them."""
     half = ";1" if to.startswith("Local/") else ""
     return DialStarted(
         at, caller, CUSTOMER, f"{channel}-00000001", context, "100", dialed, f"{to}-00000002{half}",
@@ -79,7 +79,7 @@ def member(interface="PJSIP/100", name="زهرا"):
 
 
 class Pbx:
-    """A tracker with all records that it gave."""
+    """A tracker with all records that it has returned."""
 
     def __init__(self, *, direct=True):
         self.tracker = Tracker("pbx", contexts=CONTEXTS, direct=direct)
@@ -145,7 +145,7 @@ def test_queues_may_reach_that_phone_by_a_local_channel(pbx):
 
 
 def test_a_call_that_goes_out_belongs_to_the_phone_that_made_it(pbx):
-    trunk, phone = PHONE, CUSTOMER  # the first channel is the phone's
+    trunk, phone = PHONE, CUSTOMER  # here the phone's channel is the first one
     out = dials(1, phone, trunk, "PJSIP/trunk", channel="PJSIP/100", context="macro-dialout-trunk")
     pbx.hear(member(), started(0, phone, "from-internal", NUMBER, number="100"), out)
     pbx.hear(answers(6, trunk), meet(6, trunk, phone), Held(10, phone), Unheld(13, phone))
@@ -211,7 +211,7 @@ def test_a_phone_that_is_reached_by_a_local_channel_is_the_agents(pbx):
 
 
 def test_another_phone_picks_the_call_up(pbx):
-    """The one that picks up dialled a call of its own for it, which met the other one and is none."""
+    """The phone that picks up dials a short call for this, which is no call in the records."""
     pbx.hear(started(0, CUSTOMER), started(1, PHONE, "from-internal"), dials(1, CUSTOMER, PHONE))
     pbx.hear(started(3, SECOND, "from-internal", "*8", linkedid=SECOND, number="101"))
     pbx.hear(PickedUp(4, SECOND, "PJSIP/101-00000003", PHONE), ended(4, PHONE), meet(4, SECOND, CUSTOMER))
@@ -222,7 +222,7 @@ def test_another_phone_picks_the_call_up(pbx):
 
 
 def test_click_to_call_rings_the_phone_first(pbx):
-    """An Originate dials `Local/100@...`; its one half calls the phone, then its other half the customer."""
+    """An Originate dials `Local/100@...`. One half calls the phone, then the other half the customer."""
     near, far, phone, customer = CUSTOMER, "1.2", "1.3", "1.4"
     local = "Local/100@from-internal"
     pbx.hear(started(0, near, "from-internal", "100"), started(0, far, "from-internal", "100"))
@@ -237,7 +237,7 @@ def test_click_to_call_rings_the_phone_first(pbx):
 
 
 def test_a_call_that_the_pbx_makes_to_a_phone_has_the_extension_that_follows(pbx):
-    """The number of an originated call is only known when its phone dials it."""
+    """The number of an originated call is unknown until the phone's channel dials it."""
     pbx.hear(started(0, CUSTOMER, "from-internal", "s", number=""))
     out = dials(3, CUSTOMER, PHONE, "PJSIP/trunk", channel="PJSIP/101", context="macro-dialout-trunk")
     pbx.hear(out._replace(exten="88776655", number="101"), ended(9, PHONE), ended(9, CUSTOMER))
@@ -356,7 +356,7 @@ def test_a_transfer_to_a_phone_is_a_direct_talk_in_a_queues_call():
     assert pbx.calls() == [(Direction.IN, True, 2, 11)]
 
 
-# -- what was not seen
+# -- unobserved parts
 
 
 def snapshot(at, *channels):
@@ -380,7 +380,7 @@ def test_a_call_that_asterisk_still_knows_goes_on(pbx):
 
 
 def test_a_call_that_we_came_into_has_a_row_too():
-    """After a restart: the visits and talks that come of it must not be without their call."""
+    """A call in progress at the daemon's start: its visits and talks need a row of the call."""
     pbx = Pbx(direct=False)
     talk = SeenTalk(CUSTOMER, CUSTOMER, "sales", PHONE, "PJSIP/100-00000002")
     here = PbxSnapshot(60, frozenset(), (), (), (talk,), {CUSTOMER: "b-1", PHONE: "b-1"})
@@ -475,7 +475,7 @@ def test_a_dial_whose_call_was_not_seen_begins_the_call(pbx):
 
 
 def test_the_next_answer_of_a_caller_or_an_agent_ends_the_talk_before_it(pbx):
-    """The ends were lost: nobody is in two talks."""
+    """The event of the first talk's end was lost. No channel is in two talks."""
     pbx.hear(started(0, CUSTOMER), dials(1, CUSTOMER, PHONE), answers(2, PHONE), meet(2, PHONE, CUSTOMER))
     pbx.hear(dials(8, CUSTOMER, SECOND, "PJSIP/101"), answers(9, SECOND))
     assert [(talk.agent, talk.ended_at, talk.partial) for talk in pbx.of(Talk)] == [("PJSIP/100", 9, True)]
@@ -542,7 +542,7 @@ def test_queues_are_told_the_same_with_direct_calls_on(name):
     def of_queues(*, direct):
         tracker = Tracker("pbx", contexts=RECORDED, direct=direct)
         records = told(tracker, heard(name, direct=direct))
-        # A Dial can end what would else have waited two seconds for more, so the order may differ.
+        # A Dial may end a visit or talk that otherwise waits for two more seconds, so the order may differ.
         return Counter(record for record in records if not isinstance(record, Call) and record.queue)
 
     assert of_queues(direct=True) == of_queues(direct=False)
@@ -572,7 +572,7 @@ def test_nothing_stays_behind_when_messages_are_lost(name):
         for event in events:
             if rng.random() > 0.1:
                 records += tracker.apply(event)
-        for at in (events[-1].at + 1, events[-1].at + 60):  # a caller who just left is given a second
+        for at in (events[-1].at + 1, events[-1].at + 60):  # a departure within the last second is not final
             records += tracker.resync(PbxSnapshot(at, frozenset(), (), (), (), {})) + tracker.tick(at + 3)
         assert len(tracker.calls) == len(tracker.state.direct_calls) == 0
         rows = Counter(record.call_id for record in records if isinstance(record, Call))

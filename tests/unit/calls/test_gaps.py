@@ -1,6 +1,6 @@
-"""The tracker over a stretch that was not observed: what it closes, keeps, takes over, and does not guess.
+"""The tracker over a gap: what it closes, keeps, learns from the snapshot, and never guesses.
 
-Each of these was met on a real Asterisk whose link was cut while calls went on (pbx/test_random_calls.py).
+Each case occurred on a real Asterisk whose AMI link was cut during calls (pbx/test_random_calls.py).
 """
 
 import pytest
@@ -28,11 +28,11 @@ from cc_bridge.records import AgentState, Outcome, QueueVisit, Talk
 
 CALLER, AGENT, BRIDGE = "1.1", "1.2", "b-1"
 NEAR_HALF, FAR_HALF, PHONE = "1.3", "1.4", "1.5"
-CLEARED = StatusSet(0, CALLER, "", "", "VarSet QUEUESTATUS")  # so the tracker knows that it would be told
+CLEARED = StatusSet(0, CALLER, "", "", "VarSet QUEUESTATUS")  # shows the tracker that statuses are sent
 
 
 class Pbx:
-    """A tracker with all records that it gave."""
+    """A tracker with all records that it has returned."""
 
     def __init__(self):
         self.tracker = Tracker("pbx", ["sales"])
@@ -44,7 +44,7 @@ class Pbx:
         return self
 
     def gap(self, start, end, **seen):
-        """Lose sight, and be told at its end what Asterisk knows."""
+        """Lose observation at `start`. A snapshot at `end` reports the PBX's state."""
         self.records += self.tracker.observation_lost(start)
         self.records += self.tracker.resync(
             PbxSnapshot(
@@ -117,7 +117,7 @@ TALK = SeenTalk(CALLER, CALLER, "sales", AGENT, "PJSIP/alice-1")
 IN_TALK = {CALLER: BRIDGE, AGENT: BRIDGE}
 
 
-# The caller waits when the link is lost
+# The caller is waiting when the link is lost
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ IN_TALK = {CALLER: BRIDGE, AGENT: BRIDGE}
             20.1,
         ),
         ([left(20.1)], Outcome.LEFT_BY_KEY, 20.1),
-        # Of these nobody knows when they left; in the queue they were seen when sight was lost.
+        # The instant of leaving is unknown; the visit ends at the start of the gap.
         ([hangs_up(20.1), ChannelEnded(20.2, CALLER, 16)], Outcome.UNOBSERVED, 10),  # after an unseen talk
         ([ChannelEnded(20.2, CALLER, 16)], Outcome.UNOBSERVED, 10),
         ([], Outcome.UNOBSERVED, 10),
@@ -164,7 +164,7 @@ def test_a_caller_who_came_into_another_queue_or_the_same_one_again_meanwhile(pb
 
 
 def test_a_caller_who_went_on_to_the_next_queue_while_the_snapshot_was_taken(pbx):
-    """What happened before its end is heard after it: the leaving, though the next queue was shown."""
+    """Events during the snapshot follow it: the caller leaves the first queue, but is shown in the second."""
     pbx.hear(joined(0), CLEARED).gap(10, 20, waiting=[joined(20, "support")], channels={CALLER: ""})
     timed_out = StatusSet(20.011, CALLER, "", "TIMEOUT", "VarSet QUEUESTATUS")
     pbx.hear(gave_up(20.01), left(20.01), timed_out, joined(20.02, "support"), left(30, "support")).until(32)
@@ -207,7 +207,7 @@ def test_a_refusal_after_the_gap_is_not_of_the_queue_that_was_called_before_it(p
     assert pbx.outcomes() == []
 
 
-# They talk when the link is lost
+# The caller is talking when the link is lost
 
 
 def test_a_hold_counts_as_far_as_it_was_seen(pbx):
@@ -329,7 +329,7 @@ def test_a_call_that_went_on_after_leaving_without_a_reason_was_taken_away(pbx, 
     ("told", "outcome"),
     [
         ([CLEARED], "transferred_away"),
-        # Another queue's dialplan tells by UserEvent, this one's may not.
+        # Another queue's dialplan sends a UserEvent, this queue's may not.
         ([StatusSet(0, "9.9", "support", "FULL", "UserEvent CCQueueExit")], "unobserved"),
     ],
 )

@@ -1,6 +1,7 @@
-"""The tracker with a part of the truth: joining in mid-call, and one message in a hundred lost.
+"""The tracker with missing events: a start during calls, and one message in a hundred lost.
 
-Nothing may raise or stay behind, and a visit that is told wrong is worse than one that is told unobserved.
+No event may raise an error, and no state may stay behind. A wrong outcome of a visit is worse than
+`unobserved`.
 """
 
 import random
@@ -41,7 +42,7 @@ def visits(records):
 
 
 def is_same(one, other):
-    """Say whether two talks are of the same people and as long, within 0.1 s."""
+    """Return whether two talks have the same caller, queue and agent, and lengths within 0.1 s."""
     people = [(talk.uniqueid, talk.queue, talk.agent) for talk in (one, other)]
     return people[0] == people[1] and abs(one.talk_seconds - other.talk_seconds) < 0.1
 

@@ -1,6 +1,6 @@
-"""Less usual calls against what was read from their bridges, holds and hang-ups.
+"""Less usual calls, compared with expectations that were derived from bridges, holds and hang-ups.
 
-`fixtures/ami/odd` and `fixtures/ami/freepbx` hold the recordings; README.md there explains `expected.json`.
+`fixtures/ami/odd` and `fixtures/ami/freepbx` hold the recordings. README.md there explains `expected.json`.
 """
 
 import json
@@ -30,7 +30,7 @@ CONTEXTS = {
 
 @cache
 def replayed(name, direct):
-    """Return the records of a recording, and the agent heard last at each survey request after a queue."""
+    """Return the records of a recording, and the last agent at each survey request after a queue."""
     wanted = WANTED_FOR_DIRECT_CALLS if direct else WANTED
     stream = recording(name)
     contexts = CONTEXTS[name.partition("/")[0]]
@@ -62,7 +62,7 @@ def with_key(key):
 
 
 def alike(found, expected, tolerance=0.1):
-    """Return whether two lists of talks agree: seconds within `tolerance`, null in `expected` fits all."""
+    """Return whether two lists of talks agree. Seconds may differ by `tolerance`; expected None fits all."""
 
     def fits(value, want):
         return want is None or (

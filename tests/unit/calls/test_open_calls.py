@@ -1,4 +1,4 @@
-"""All calls of one PBX: which channels belong to which, and what their records add up to."""
+"""All open calls of one PBX: the channels of each call, and the sums in its record."""
 
 import pytest
 
@@ -54,7 +54,7 @@ def test_a_call_that_is_taken_over_is_partial_and_its_channels_are_its_own(calls
     call = calls.get_or_begin(CALL, CALL, 3.0)
     assert (call.started_at, call.partial, call.channels) == (3, True, [CALL])
     assert calls.get_or_begin(CALL, PHONE, 4.0) is call
-    assert calls.get_or_begin("9.9", PHONE, 5.0) is call  # a channel stays with the call it began in
+    assert calls.get_or_begin("9.9", PHONE, 5.0) is call  # a channel stays in its first call
     assert (call.channels, list(calls.ids())) == ([CALL, PHONE], [CALL])
 
 

@@ -1,4 +1,4 @@
-"""One ring: what its DialEnd, the hangup cause of its channel and the talk of another phone make of it."""
+"""One ring: its outcome from DialEnd, the hangup cause of its channel, and another phone's talk."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def test_a_ring_without_a_dial_end_ended_with_its_channel():
     [
         (None, 0, False, RingOutcome.UNOBSERVED),
         (None, 0, True, RingOutcome.ANSWERED_ELSEWHERE),
-        (None, 17, True, RingOutcome.BUSY),  # the cause says more
+        (None, 17, True, RingOutcome.BUSY),  # the hangup cause is more exact
         ("CANCEL", 0, False, RingOutcome.CALLER_GONE),
         ("CANCEL", 0, True, RingOutcome.ANSWERED_ELSEWHERE),
         ("CANCEL", 17, True, RingOutcome.ANSWERED_ELSEWHERE),
@@ -57,7 +57,7 @@ def test_the_outcome(status, cause, elsewhere, outcome):
 @pytest.mark.parametrize("elsewhere", [False, True])
 @pytest.mark.parametrize("status", [None, "NOANSWER", "CANCEL", "BUSY", "CONGESTION", "ANSWER"])
 def test_the_cause_answered_elsewhere_says_nothing(status, elsewhere):
-    """With the option C of Queue() each phone that stops ringing has the cause 26."""
+    """With the option C of Queue() each phone that stops ringing has the hangup cause 26."""
     outcomes = []
     for cause in (0, 26):
         ring = new_ring()

@@ -1,4 +1,4 @@
-"""What the items of QueueStatus and CoreShowChannels say, put together."""
+"""The snapshot that is made from the items of QueueStatus and CoreShowChannels."""
 
 import pytest
 
@@ -23,7 +23,7 @@ CHANNEL = {
 
 
 def item(name, *lines, **headers):
-    """Return a list item as the codec gives it."""
+    """Return a list item as the codec returns it."""
     told = [f"Event: {name}", "ActionID: 1", *(f"{key}: {value}" for key, value in headers.items()), *lines]
     (event,) = Codec(WANTED).feed("\r\n".join([*told, "", ""]).encode())
     return event

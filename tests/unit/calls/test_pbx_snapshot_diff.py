@@ -1,4 +1,4 @@
-"""What the live state believes against what Asterisk says: which differences count, and what is put right."""
+"""The live state compared with a snapshot of Asterisk: differences that count, and their correction."""
 
 import pytest
 
@@ -97,7 +97,7 @@ def test_a_difference_that_the_next_snapshot_does_not_show_was_none(pbx):
     pbx.see(fresh=False)
     assert not pbx.see(61, fresh=False, waiting=[joined()], channels={CALLER: ""})
     assert pbx.diff.unconfirmed == set()
-    assert not pbx.see(62, fresh=False)  # seen once again, from anew
+    assert not pbx.see(62, fresh=False)  # counted as seen for the first time
     assert pbx.state.completed == []
 
 
@@ -136,7 +136,7 @@ def test_a_phone_that_rings_on_rings_on(pbx):
     assert AGENT in pbx.state.rings
 
 
-# Talks that go on, or not
+# Talks that continue, or not
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_two_who_do_not_speak_now_need_only_live(pbx, phase, channels, goes_on):
     assert len(pbx.state.talks.all()) == goes_on
 
 
-# Callers whom Asterisk knows and we do not
+# Callers in the snapshot that are unknown to us
 
 
 def test_a_caller_whose_joining_was_not_seen_is_taken_over(pbx):
@@ -221,14 +221,14 @@ def test_the_call_of_such_a_talk_keeps_the_queue_it_came_into(pbx):
         ("PJSIP/101-00000002", [], ("PJSIP/101", "PJSIP/101", False)),
         ("PJSIP/front-desk-00000002", [], ("PJSIP/front-desk", "PJSIP/front-desk", False)),
         ("PJSIP/101-2", [member("PJSIP/101", "زهرا", "support")], ("زهرا", "PJSIP/101", False)),
-        # A phone beside the queue's members has picked the call up.
+        # A phone that is no member of the queue has picked the call up.
         ("PJSIP/101-2", [member("PJSIP/102", "بهار")], ("PJSIP/101", "PJSIP/101", True)),
         (
             "PJSIP/101-2",
             [member("PJSIP/102", "بهار"), member("PJSIP/101", "زهرا", "support")],
             ("زهرا", "PJSIP/101", True),
         ),
-        # FreePBX: the channel is without the option of the interface.
+        # FreePBX: the channel's name lacks the option of the interface.
         (
             "Local/101@from-queue-00000002;1",
             [member("Local/101@from-queue/n", "زهرا")],
@@ -258,7 +258,7 @@ def test_a_talk_that_is_known_is_not_begun_again(pbx):
 
 
 def test_a_transferred_talk_that_goes_on_with_somebody_else_is_not_the_agents(pbx):
-    """Asterisk's Queue() goes on naming whom it dialled."""
+    """Asterisk's Queue() still names the agent that it dialled."""
     pbx.talks()
     pbx.state.talks.close(pbx.state.talks.of(CALLER), 20)
     assert not pbx.see(talks=[seen_talk()], channels=TALKING)

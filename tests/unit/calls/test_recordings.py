@@ -1,4 +1,4 @@
-"""What happened in each recording, told as a story: visits, rings and talks, against Asterisk's queue_log."""
+"""Each recording as a story of visits, rings and talks, compared with Asterisk's queue_log."""
 
 import random
 from collections import Counter
@@ -19,7 +19,7 @@ def records_of(name):
 
 
 def story(records):
-    """Return each record as a line, times rounded to 0.1 s."""
+    """Return each record as a line, with times rounded to 0.1 s."""
     lines = []
     for record in records:
         match record:
@@ -92,7 +92,7 @@ def in_any_order(lines):
 @pytest.mark.parametrize("name", STORIES)
 @pytest.mark.parametrize("version", ["16", "22"])
 def test_the_story_of_a_recording(version, name):
-    # A ring ends a moment before or after its visit, as Asterisk's threads happen to run.
+    # A ring may end just before or after its visit, depending on Asterisk's threads.
     assert in_any_order(story(records_of(f"{version}/{name}"))) == in_any_order(STORIES[name])
 
 
@@ -103,7 +103,7 @@ HARDER = {
         "  rang Agent Two 1.0: answered",
         "  talked to Agent Two 3.0, ended by agent",
     ],
-    "agent_ends_with_feature_code": [  # AgentComplete says 6 s and caller
+    "agent_ends_with_feature_code": [  # AgentComplete has 6 s, ended by the caller
         "qa: answered by Agent One after 1.0",
         "  rang Agent One 1.0: answered",
         "  talked to Agent One 2.4, ended by agent",
@@ -123,7 +123,7 @@ HARDER = {
         "  rang Pool One 0.4: answered",
         "  talked to Pool One 1.1, ended by caller",
     ],
-    "attended_transfer": [  # never connected; AgentComplete says 25 s, ended by the caller
+    "attended_transfer": [  # never connected; AgentComplete has 25 s, ended by the caller
         "support: answered by Alice after 1.0",
         "  rang Alice 1.0: answered",
         "  talked to Alice 5.5, 4.2 on hold, ended by agent",
@@ -146,7 +146,7 @@ HARDER = {
         "  rang Agent One 1.0: answered",
         "  talked to Agent One 2.0, ended by system",
     ],
-    "local_member_n_blind_transfer_by_refer": [  # AgentComplete gives Agent One 5 s
+    "local_member_n_blind_transfer_by_refer": [  # AgentComplete has 5 s for Agent One
         "qloc: answered by Agent One after 1.0",
         "  rang Agent One 1.0: answered",
         "  talked to Agent One 1.5, ended by transfer (blind to 200)",
@@ -160,7 +160,7 @@ HARDER = {
         "  talked to Agent One 3.0, ended by agent",
     ],
     "queue_empties_while_waiting": ["qleave: leave_empty after 6.0", "  rang Agent One 6.0: no_answer"],
-    "ringing_member_picked_up_by_another": [  # AgentConnect says Agent One, whose phone only rang
+    "ringing_member_picked_up_by_another": [  # AgentConnect names Agent One, but that phone only rang
         "qa: answered by Agent Two after 2.0",
         "  rang Agent One 2.0: answered_elsewhere",
         "  talked to Agent Two 3.0, ended by agent",
@@ -187,7 +187,7 @@ OUTCOMES_OF_QUEUE_LOG = {
     [f"{version}/{name}" for version in ("16", "22") for name in EVERYDAY] + ["22/mix"],
 )
 def test_outcomes_agents_and_queues_are_those_of_queue_log(name):
-    # queue_log has no line for a caller whom the queue did not let in.
+    # queue_log has no line for a caller that the queue refused.
     visits = [
         record
         for record in records_of(name)
@@ -244,7 +244,7 @@ def test_random_cuts_tell_the_same_story(path):
 
 
 def test_a_second_is_a_second_of_the_pbx_not_of_the_arrival():
-    """Wait and talk come from the Timestamp headers, with microseconds."""
+    """Wait and talk times come from the Timestamp headers, with microseconds."""
     visit, talk = [r for r in records_of("22/answered_caller_hangup") if isinstance(r, QueueVisit | Talk)]
     stamps = {}
     for block in recording("22/answered_caller_hangup").decode().split("\r\n\r\n"):

@@ -1,4 +1,4 @@
-"""All rings of one PBX: which end when, and which say that a phone rang when the caller left."""
+"""All rings of one PBX: the end of each, and the phones that rang when a caller left."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The memory of talks: how long the talks of a call are known."""
+"""The memory of talks: the time for which the talks of a call are remembered."""
 
 from cc_bridge.calls.open_talk import OpenTalk
 from cc_bridge.calls.talk_memory import TalkMemory

@@ -1,4 +1,4 @@
-"""All talks of one PBX: who takes part, when they speak, and who ends it how."""
+"""All talks of one PBX: their participants, their phases, and the side that ends them."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def enters(at, uniqueid, bridge=BRIDGE, swapped="", *, holding=False):
 
 
 class Pbx:
-    """Talks with all ends that they told."""
+    """All talks of a PBX, with the ends that they reported."""
 
     def __init__(self):
         self.ends = []
@@ -51,12 +51,12 @@ class Pbx:
         return self
 
     def talking(self, at=2.0):
-        """Begin the talk of a phone."""
+        """Start a talk with a phone that the queue dials directly."""
         self.talks.begin(talk_of(), at)
         return self.hear(enters(at, AGENT), enters(at, CALLER))
 
     def talking_through_local(self, at=2.0):
-        """Begin the talk of a phone behind a Local channel."""
+        """Start a talk with a phone behind a Local channel."""
         self.hear(LocalJoined(at, NEAR, FAR))
         self.talks.begin(talk_of(dialed=NEAR, agent=None), at)
         self.hear(enters(at, FAR, "b-2"), enters(at, PHONE, "b-2"), enters(at, NEAR), enters(at, CALLER))
@@ -69,7 +69,7 @@ class Pbx:
         self.channels.get(uniqueid).killed_at = at
 
     def told(self):
-        """Return the ends: when they began and ended, by whom, and if that was all seen."""
+        """Return answer, end and ending side of each ended talk, or None for a talk without a record."""
         records = [record for _, record, _ in self.ends]
         return [record and (record.answered_at, record.ended_at, record.ended_by) for record in records]
 
@@ -183,7 +183,7 @@ def test_that_hang_up_counts_though_the_caller_leaves_the_bridge_first(pbx):
 
 
 def test_the_end_of_a_local_half_is_not_that_of_the_talk(pbx):
-    """One that is optimised away ends just after the answer."""
+    """A Local channel that is optimised away ends just after the answer."""
     pbx.talking_through_local()
     pbx.talks.channel_ended(NEAR, 3)
     assert pbx.ends == []
@@ -224,7 +224,7 @@ def test_the_end_of_an_earlier_talk_leaves_the_next_one_of_the_caller_alone(pbx)
 @pytest.mark.parametrize(
     ("events", "ended_by"),
     [
-        ([], EndedBy.AGENT),  # the caller's dialplan goes on, and nothing else was heard
+        ([], EndedBy.AGENT),  # the caller's dialplan continues, without any other event
         ([BridgeLeft(9, BRIDGE, CALLER)], EndedBy.SYSTEM),
         ([BridgeLeft(9, BRIDGE, CALLER), BlindTransferred(9, AGENT, "700")], EndedBy.TRANSFER),
     ],
@@ -233,7 +233,7 @@ def test_who_ended_it_is_known_before_it_is_settled(pbx, events, ended_by):
     assert pbx.talking().hear(*events).talks.of(CALLER).ending() is ended_by
 
 
-# Parting, and what undoes it
+# Talks whose two sides leave the bridge, and meet again
 
 
 def test_a_parting_that_nothing_undoes_is_the_end_after_two_seconds(pbx):
@@ -274,7 +274,7 @@ def test_an_agent_who_joins_another_bridge_consults_while_the_caller_holds(pbx):
 
 
 def test_a_caller_who_joins_another_bridge_consults_nobody(pbx):
-    """A redirect into a conference: the two meet again there, or nobody does."""
+    """After a redirect into a conference, the agent must join the caller there, or the talk has ended."""
     pbx.talking().hear(BridgeLeft(9, BRIDGE, CALLER), enters(9.5, CALLER, "b-2"))
     assert pbx.talks.of(CALLER).phase is TalkPhase.PARTED
     pbx.talks.sweep(11)
@@ -288,7 +288,7 @@ def test_who_comes_into_the_bridge_beside_them_changes_nothing(pbx):
 
 
 def test_an_agent_who_returns_to_the_waiting_room_has_ended_it(pbx):
-    """app_agent_pool: the channel lives through the whole shift."""
+    """With app_agent_pool, an agent's channel lasts through the whole shift."""
     pbx.talking().hear(BridgeLeft(9, BRIDGE, AGENT), enters(9.01, AGENT, "b-pool", holding=True))
     assert pbx.told() == [(2, 9, EndedBy.AGENT)]
     assert pbx.ends[0][2] == 9.01
@@ -364,7 +364,7 @@ def test_somebody_elses_attended_transfer_changes_nothing(pbx, transferers):
     assert (pbx.ends, pbx.talks.of(CALLER).transfer) == ([], None)
 
 
-# Places that are taken over
+# Channels that replace others in a bridge
 
 
 def test_a_phone_that_takes_the_place_of_a_local_half_is_the_agent(pbx):
@@ -393,7 +393,7 @@ def test_a_calling_phone_may_take_the_place_of_the_callers_local_half(pbx):
 
 
 def test_nothing_stays_of_a_phone_whose_place_another_took(pbx):
-    """REFER with Replaces by an agent behind Local/n: the target's channel comes into the agent's place."""
+    """An agent behind Local/n sends REFER with Replaces: the target's channel replaces the agent's."""
     pbx.talking_through_local().hear(enters(9, OTHER, "b-2", swapped=PHONE), BridgeLeft(9, "b-2", PHONE))
     assert pbx.talks.of(OTHER).agent == OTHER
     for uniqueid in (PHONE, OTHER, NEAR, FAR, CALLER):
@@ -408,7 +408,7 @@ def test_who_takes_the_place_of_somebody_beside_them_is_not_of_the_talk(pbx):
     assert (talk.caller, talk.agent, pbx.talks.of("1.10")) == (CALLER, AGENT, None)
 
 
-# What is remembered
+# The memory of talks
 
 
 def test_the_last_talk_of_a_caller_is_remembered_ten_seconds_after_the_channel(pbx):
@@ -418,7 +418,7 @@ def test_the_last_talk_of_a_caller_is_remembered_ten_seconds_after_the_channel(p
     pbx.talks.sweep(60)
     assert (pbx.talks.memory.last(CALLER), pbx.talks.memory.of_call(CALLER)) == (talk, [talk])
     pbx.talks.channel_ended(CALLER, 70)
-    pbx.talks.channel_ended(CALLER, 70)  # told again by a snapshot
+    pbx.talks.channel_ended(CALLER, 70)  # reported again by a snapshot
     pbx.talks.sweep(79.9)
     assert (pbx.talks.memory.last(CALLER), pbx.talks.memory.of_call(CALLER)) == (talk, [talk])
     pbx.talks.sweep(80)
@@ -426,7 +426,7 @@ def test_the_last_talk_of_a_caller_is_remembered_ten_seconds_after_the_channel(p
 
 
 def test_the_talks_of_two_channels_of_one_call_are_forgotten_with_the_first(pbx):
-    """A transfer behind Local/n: the second queue has the Local half as its caller."""
+    """After a transfer behind Local/n, the caller of the second queue is a Local half."""
     pbx.talks.begin(talk_of(), 2)
     pbx.talks.begin(talk_of("2.1", "2.2", "2.2"), 5)
     assert [talk.uniqueid for talk in pbx.talks.memory.of_call(CALLER)] == [CALLER, "2.1"]
@@ -436,7 +436,7 @@ def test_the_talks_of_two_channels_of_one_call_are_forgotten_with_the_first(pbx)
     assert (pbx.talks.memory.of_call(CALLER), pbx.talks.memory.last("2.1")) == ([], None)
 
 
-# A lost link, and a daemon that comes after
+# A lost link, and a new daemon
 
 
 def test_a_hold_counts_until_the_link_is_lost(pbx):
@@ -456,7 +456,7 @@ def test_two_who_had_parted_when_the_link_was_lost_may_have_met_again(pbx):
     ("living", "partial"),
     [
         ({CALLER: BRIDGE, AGENT: BRIDGE}, False),
-        ({CALLER: "b-9", AGENT: "b-9"}, True),  # they may have been apart
+        ({CALLER: "b-9", AGENT: "b-9"}, True),  # the bridge is another one, so they may have been apart
     ],
 )
 def test_two_who_are_still_together_have_talked_on(pbx, living, partial):
@@ -515,7 +515,7 @@ def test_a_restored_parting_is_the_end_unless_it_is_undone(pbx):
 
 
 def test_a_parting_is_forgotten_when_the_two_meet_again(pbx):
-    """Follow-Me is optimised away a moment after the answer: the talk lasts until the real end."""
+    """A Follow-Me channel is optimised away just after the answer. The talk lasts until its real end."""
     pbx.talking().hear(BridgeLeft(3, BRIDGE, AGENT), enters(3.1, AGENT))
     talk = pbx.talks.of(CALLER)
     assert (talk.parted_at, talk.ending()) == (0.0, EndedBy.AGENT)

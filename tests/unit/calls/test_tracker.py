@@ -1,4 +1,4 @@
-"""The tracker told by hand: joining in mid-call, snapshots, lost messages."""
+"""The tracker with scripted events: a start during calls, snapshots, lost messages."""
 
 import pytest
 
@@ -76,7 +76,7 @@ def snapshot(at, *, waiting=(), channels=(), members=(), talks=()):
 
 
 class Calls:
-    """A tracker with all records that it gave."""
+    """A tracker with all records that it has returned."""
 
     def __init__(self):
         self.tracker = Tracker("pbx", ["sales"])
@@ -172,7 +172,7 @@ def test_a_caller_whom_the_snapshot_does_not_know_is_unobserved(calls):
 
 
 def test_in_mid_session_a_difference_counts_when_it_is_seen_twice(calls):
-    """Events and snapshot cross: a caller may have left, and the event may still be on its way."""
+    """A caller may have left while the snapshot was made, and the event is still to come."""
     calls.hear(joined(0))
     calls.records += calls.tracker.resync(snapshot(60), fresh=False)
     assert calls.outcomes() == []
@@ -409,7 +409,7 @@ def test_a_phone_behind_a_local_channel_that_forwards_the_ring(calls):
 
 @pytest.mark.parametrize("dial_ends", [True, False])
 def test_no_ring_of_a_lost_call_was_answered_elsewhere(calls, dial_ends):
-    """With the option C of Queue(), the phones that stop ringing have the cause 26."""
+    """With the option C of Queue(), phones that stop ringing have the hangup cause 26."""
     phones = "1.7", "1.8"
     calls.hear(joined(0), *(PHONE_RINGS._replace(ring_uniqueid=phone) for phone in phones))
     calls.hear(*WAYS_TO_LEAVE[Outcome.ABANDONED])
@@ -527,7 +527,7 @@ def test_a_ring_belongs_to_the_call_of_its_visit(calls):
     assert [ring.call_id for ring in calls.of(Ring)] == [CALLER]
 
 
-# What must not be lost, though messages were
+# Consequences of lost messages
 
 
 def test_a_leaving_that_nobody_can_place_is_unexpected(calls):
@@ -536,7 +536,7 @@ def test_a_leaving_that_nobody_can_place_is_unexpected(calls):
 
 
 def test_a_caller_who_joins_the_next_queue_talks_no_more(calls):
-    """The BridgeLeave was lost."""
+    """The event BridgeLeave was lost."""
     calls.talk_until_now().hear(joined(9, queue="support"))
     (talk,) = calls.of(Talk)
     assert (talk.ended_at, talk.ended_by, talk.partial) == (9, EndedBy.UNOBSERVED, True)
@@ -567,7 +567,7 @@ def test_an_answer_that_is_told_after_the_two_have_met(calls):
 
 
 def test_an_agent_whose_phone_is_known_is_nobody_else_in_the_bridge(calls):
-    """A supervisor listens in."""
+    """A supervisor listens in the same bridge."""
     calls.hear(joined(0), Left(2, CALLER, "sales"), connected(2))
     calls.hear(*[BridgeEntered(2, BRIDGE, leg, "", holding=False) for leg in ("7.7", CALLER, AGENT)])
     calls.hear(ChannelEnded(5, "7.7", 16), ChannelEnded(9, AGENT, 16))
@@ -577,17 +577,17 @@ def test_an_agent_whose_phone_is_known_is_nobody_else_in_the_bridge(calls):
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
-        # The mobile of an agent, reached through a trunk.
+        # An agent's mobile phone, called through a trunk.
         (
             {"interface": "PJSIP/0912@trunk", "agent_channel": "PJSIP/trunk-00000002"},
             ("Alice", "PJSIP/0912@trunk", False),
         ),
-        # A Local channel that was optimised away before the answer was told.
+        # A Local channel that was optimised away before the answer was reported.
         (
             {"interface": "Local/alice@agents", "agent_uniqueid": "1.9"},
             ("Alice", "Local/alice@agents", False),
         ),
-        # Picked up by a phone of which no queue knows, and whose name has a hyphen.
+        # Picked up by a phone that no queue has as a member. Its name has a hyphen.
         (
             {"agent_uniqueid": "1.9", "agent_channel": "PJSIP/front-desk-00000002"},
             ("PJSIP/front-desk", "PJSIP/front-desk", True),
@@ -702,7 +702,7 @@ def test_a_ring_at_the_end_of_observation_ended_then(calls):
     assert [ring.ended_at for ring in calls.of(Ring)] == [10]
 
 
-# What time alone changes
+# Changes by time alone
 
 
 def test_the_wrap_up_begins_with_the_parting_and_not_when_it_is_taken_as_the_end(calls):
@@ -721,7 +721,7 @@ def test_a_talk_that_has_ended_knows_whose_call_it_was(calls):
     assert calls.of(Talk)[0].pbx == "pbx"
 
 
-CALL = "0.5"  # the call's name is that of no channel here
+CALL = "0.5"  # no channel of the test has this id
 
 
 def kept(calls):

@@ -1,4 +1,4 @@
-"""One visit: what begins it, and what its record says."""
+"""One visit: its start, and the fields of its record."""
 
 import pytest
 

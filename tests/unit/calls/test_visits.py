@@ -1,4 +1,4 @@
-"""All visits of one PBX: when each ends, as what, and by which message that is told."""
+"""All visits of one PBX: the end and outcome of each, and the message that decided it."""
 
 import pytest
 
@@ -18,7 +18,7 @@ from cc_bridge.calls.visit import Visit, VisitEvent, VisitPhase
 from cc_bridge.calls.visits import Visits
 
 CALLER, CALL = "1.2", "1.1"
-CLEARED = StatusSet(0, "0.9", "", "", "VarSet QUEUESTATUS")  # so it is known that statuses are told
+CLEARED = StatusSet(0, "0.9", "", "", "VarSet QUEUESTATUS")  # shows that statuses are sent
 
 
 def joined(at=0.0, queue="sales", position=1):
@@ -43,7 +43,7 @@ def status(at, value, queue=""):
 
 
 class Queues:
-    """Visits with all that they told."""
+    """All visits of a PBX, with the records and departures that they reported."""
 
     def __init__(self):
         self.closed, self.gone = [], []
@@ -378,7 +378,7 @@ def test_a_caller_whom_a_snapshot_shows_again_was_not_seen_leaving(queues, visit
     assert queues.told() == [("sales", "unobserved", 9, "QueueStatus")]
 
 
-# A lost link, and a daemon that comes after
+# A lost link, and a new daemon
 
 
 @pytest.mark.parametrize(

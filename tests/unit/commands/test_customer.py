@@ -1,4 +1,4 @@
-"""`cc-bridge customer`, as an administrator types it."""
+"""`cc-bridge customer` as an administrator types it."""
 
 import json
 import time
@@ -22,7 +22,7 @@ TABLE = """\
 number,customer_id,name
 ۰۹۱۲۱۲۳۴۵۶۷,C-1,کریمی‌نژاد
 9129876543,C-2,Ali
-anonymous,C-3,Nobody
+anonymous,C-3,Unknown
 +98 21 2345 6789,C-4,Switchboard
 """
 
@@ -130,7 +130,7 @@ def test_a_line_of_any_length_is_told_in_one_line(tmp_path):
 
 def test_names_are_not_stored_beside_hidden_numbers(engine, table, monkeypatch):
     monkeypatch.setenv("CC_BRIDGE_CALLERS__NUMBER_STORAGE", "hashed")
-    monkeypatch.setenv("CC_BRIDGE_CALLERS__HASH_SECRET", "a secret of the house")
+    monkeypatch.setenv("CC_BRIDGE_CALLERS__HASH_SECRET", "a secret of the centre")
     result = run("import", table)
     assert "names were not stored" in result.stderr
     key = load(None).callers.caller_keys().key("09121234567")

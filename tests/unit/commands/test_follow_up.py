@@ -1,4 +1,4 @@
-"""`cc-bridge follow-up`, as people type it."""
+"""`cc-bridge follow-up` as a user types it."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.queries import follow_ups as stored
 
 T = 1_795_309_819.25
-LATER = 4e9  # a due time that is not over for a long while
+LATER = 4e9  # a due time in the far future
 
 
 def opened(n, owner="sara", due_at=LATER, number="+989121234567"):

@@ -1,4 +1,4 @@
-"""`cc-bridge health`, as a container's health check runs it."""
+"""`cc-bridge health` as a container's health check runs it."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -23,7 +23,7 @@ def health(monkeypatch, tmp_path):
 
 @pytest.fixture
 def daemon():
-    """Stand in for a daemon; gives its server, whose `status` is what /healthz answers with."""
+    """Yield an HTTP server in place of a daemon. Its `status` is the status of /healthz."""
 
     class Healthz(BaseHTTPRequestHandler):
         def do_GET(self):

@@ -1,4 +1,4 @@
-"""`cc-bridge opt-out`, as an administrator types it beside a daemon that runs."""
+"""`cc-bridge opt-out` as an administrator types it while a daemon runs."""
 
 import json
 import sqlite3
@@ -14,7 +14,7 @@ from cc_bridge.storage.queries.survey_history import opt_outs
 from cc_bridge.storage.schema.tables import row_of
 from cc_bridge.storage.schema.upsert import upsert
 
-SECRET = "a secret of the house"
+SECRET = "a secret of the centre"
 
 
 @pytest.fixture(autouse=True)
@@ -139,7 +139,7 @@ def test_a_wish_dated_by_a_pbx_whose_clock_is_ahead_can_be_taken_back(opt_out, u
 
 def test_it_works_beside_a_daemon_that_reads_and_writes(opt_out, url):
     with database(url) as engine, engine.connect() as reading:
-        assert opt_outs(reading) == []  # a transaction that stays open
+        assert opt_outs(reading) == []  # starts a transaction that stays open
         for number in ("201", "202", "203"):
             say(url, OptOut(f"9{number}", 1.0, opted_out=True, source="key"))
             assert opt_out("add", number).exit_code == 0
@@ -149,7 +149,7 @@ def test_it_works_beside_a_daemon_that_reads_and_writes(opt_out, url):
 
 
 def test_a_database_that_stays_locked_is_told_in_one_line(opt_out, url, monkeypatch, tmp_path):
-    opt_out("list")  # makes the tables
+    opt_out("list")  # creates the tables
     monkeypatch.setenv("CC_BRIDGE_STORAGE__URL", f"{url}?timeout=0.1")
     holder = sqlite3.connect(tmp_path / "calls.sqlite", isolation_level=None)
     try:

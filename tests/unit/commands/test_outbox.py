@@ -1,4 +1,4 @@
-"""`cc-bridge outbox`, as an administrator types it beside a daemon that runs."""
+"""`cc-bridge outbox` as an administrator types it while a daemon runs."""
 
 import json
 import sqlite3
@@ -17,7 +17,7 @@ T = 1_795_309_819.25
 
 @pytest.fixture(params=["database", "journal"])
 def outbox(request, tmp_path, monkeypatch):
-    """Make an outbox that a daemon has open: three that wait, one dead, one delivered."""
+    """Make an outbox that a daemon has open, with three waiting events, a dead one and a delivered one."""
     url, journal = f"sqlite:///{tmp_path}/calls.sqlite", tmp_path / "journal.sqlite"
     if request.param == "database":
         sink, file = SqlSink(partial(open_with_outbox, url)), tmp_path / "calls.sqlite"

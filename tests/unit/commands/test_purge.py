@@ -1,4 +1,4 @@
-"""`cc-bridge purge`, as an administrator types it."""
+"""`cc-bridge purge` as an administrator types it."""
 
 import pytest
 from click.testing import CliRunner

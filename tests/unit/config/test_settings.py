@@ -1,4 +1,4 @@
-"""The configuration: file and code say the same, and every fault is reported together."""
+"""The configuration: the shipped file equals the defaults, and all faults are reported together."""
 
 import os
 import re
@@ -211,24 +211,24 @@ def test_what_is_shown_can_be_loaded(tmp_path):
 
 def test_hashed_keys_need_a_secret_which_is_never_shown(tmp_path):
     secret = tmp_path / "secret"
-    secret.write_text("a secret of the house\n")
+    secret.write_text("a secret of the centre\n")
     plain = load(written(tmp_path, '[callers]\ncountry_code = "98"\n')).callers.caller_keys()
     assert plain == CallerKeys("plain", b"", "98")
     text = f'[callers]\nnumber_storage = "hashed"\nhash_secret_file = "{secret}"\n'
-    assert load(written(tmp_path, text)).callers.caller_keys().secret == b"a secret of the house"
+    assert load(written(tmp_path, text)).callers.caller_keys().secret == b"a secret of the centre"
     inline = load(
-        written(tmp_path, '[callers]\nnumber_storage = "hashed"\nhash_secret = "a secret of the house"\n')
+        written(tmp_path, '[callers]\nnumber_storage = "hashed"\nhash_secret = "a secret of the centre"\n')
     )
-    assert "of the house" not in show(inline)
-    assert "of the house" not in repr(inline)
+    assert "of the centre" not in show(inline)
+    assert "of the centre" not in repr(inline)
     for faulty in (
         '[callers]\nnumber_storage = "hashed"\n',
         '[callers]\nnumber_storage = "masked"\n',
-        f'[callers]\nhash_secret = "a secret of the house"\nhash_secret_file = "{secret}"\n',
+        f'[callers]\nhash_secret = "a secret of the centre"\nhash_secret_file = "{secret}"\n',
     ):
         with pytest.raises(ConfigError, match=r"^callers: masked and hashed numbers need") as error:
             load(written(tmp_path, faulty))
-        assert "of the house" not in str(error.value)
+        assert "of the centre" not in str(error.value)
 
 
 @pytest.mark.parametrize("content", ["", "15 characters..", None])

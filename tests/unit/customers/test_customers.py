@@ -1,4 +1,4 @@
-"""Numbers as people write them, tables of a CRM, what the dialplan is told, and the order of a history."""
+"""Numbers in all notations, tables of a CRM, the answer to the dialplan, and the order of a history."""
 
 from io import BytesIO
 
@@ -70,7 +70,7 @@ def test_an_extension_stays_what_it_is():
 
 
 def test_a_number_abroad_is_not_taken_for_one_at_home():
-    """+44 20... without its plus would be the same digits as a home number that lost its 0."""
+    """Without its plus, +44 20... has the digits of a home number without its leading 0."""
     assert "2079460000" not in IRAN.keys("+44 20 7946 0000")
     assert NumberKeys(CallerKeys(), "DE").keys("+49 98 9121234567") == ("49989121234567", "0989121234567")
 
@@ -214,7 +214,7 @@ def test_no_bytes_break_it(data):
         assert isinstance(line, CsvFault) or not check(line.customer_id, line.name)
 
 
-# -- what the dialplan is told
+# -- the answer to the dialplan
 
 
 def test_a_stranger_has_the_priority_of_everybody():

@@ -1,4 +1,4 @@
-"""Recall and repeat: hours, not days, whatever the calendar does; each lost call has one fate."""
+"""Recall and repeat: windows in hours of elapsed time, and exactly one status for each lost call."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -20,8 +20,8 @@ from cc_bridge.records import Direction, Outcome
 
 HOUR = 3600.0
 DAY, WEEK = REPEAT_SECONDS
-NOW = 1_900_000_000.0  # all windows of T are over
-# Before a midnight, a change to and from summer time, and a year's end, here and elsewhere.
+NOW = 1_900_000_000.0  # after the end of all windows from T
+# The last minute of a day, before ordinary days, changes of summer time, a year's end and a leap day.
 NIGHTS = [
     datetime(2026, 11, 22, 23, 59, 30, tzinfo=ZoneInfo("Asia/Tehran")),
     datetime(2026, 3, 28, 23, 59, tzinfo=ZoneInfo("Europe/Berlin")),
@@ -101,7 +101,7 @@ def test_the_window_of_a_recall_is_24_hours_across_any_night(night):
     lost = visit(lost_at - 30)
     assert fates(lost, talk(lost_at + 24 * HOUR))[0][0] is LostCallStatus.RECALLED
     assert fates(lost, talk(lost_at + 24 * HOUR + 0.001))[0][0] is LostCallStatus.NOT_MANAGED
-    # The same time of the next day is an hour more or less where the clocks change.
+    # The same local time of the next day is an hour earlier or later if the clocks change.
     next_day = (night + timedelta(days=1)).timestamp()
     in_time = next_day - lost_at <= 24 * HOUR
     assert (fates(lost, talk(next_day))[0][0] is LostCallStatus.RECALLED) == in_time
@@ -149,7 +149,7 @@ def test_the_order_of_what_is_read_does_not_matter(contacts, chance):
 
 @given(calls, st.floats(-1e9, 1e9).map(round))
 def test_no_instant_of_the_calendar_is_special(contacts, shift):
-    """What happens a year or an hour later is the same a year or an hour later."""
+    """Contacts that are shifted in time keep their status."""
 
     def moved(contact, by):
         at = {name: getattr(contact, name) + by for name in ("entered_at", "left_at", "call_ended_at")}
@@ -184,7 +184,7 @@ def test_a_reconnect_is_the_same_stay():
     first = visit(0, Outcome.ANSWERED, wait=10, talk=300)
     assert again(first, visit(310 + RECONNECT_SECONDS - 0.001)) == [False]
     assert again(first, visit(310 + RECONNECT_SECONDS)) == [True, False]
-    # And the caller who comes after it comes again once.
+    # A later visit makes the caller a repeat caller once.
     assert again(first, visit(320), visit(5000)) == [True, False]
 
 

@@ -1,4 +1,4 @@
-"""An agent's own figures: read in threads of their own, between the start and the end."""
+"""An agent's own figures: read in their own threads, only between start and stop of the service."""
 
 import pytest
 from twisted.internet import reactor
@@ -17,7 +17,7 @@ NOW = 1_795_309_819.0
 def api(tmp_path):
     url = f"sqlite:///{tmp_path / 'calls.sqlite'}"
     open_database(url).dispose()
-    until(lambda: True)  # the reactor runs
+    until(lambda: True)  # starts the reactor
     context = Context.of(Config(storage={"url": url}), reactor)
     api = AgentApi(context, lambda: NOW)
     api.startService()

@@ -1,4 +1,4 @@
-"""The listener between a link that says what a test wants, and a pipeline that writes down its records."""
+"""The AMI listener between a scripted link and a pipeline that keeps its records."""
 
 import pytest
 from twisted.internet.testing import MemoryReactorClock
@@ -13,7 +13,7 @@ T = 1_795_000_000.0
 
 
 class Link:
-    """An AMI link whose PBX has the time of a test's clock."""
+    """An AMI link whose PBX has the time of the test's clock."""
 
     def __init__(self, clock):
         self.up, self.started_at, self.synced_until = False, 0.0, 0.0
@@ -46,7 +46,7 @@ class Pipeline:
 
 
 class Story:
-    """A listener of a PBX, second by second."""
+    """An AMI listener that the test drives second by second."""
 
     def __init__(self, observed_until=None):
         self.clock = MemoryReactorClock()
@@ -61,7 +61,7 @@ class Story:
         return self
 
     def seconds(self, n, dropped=0):
-        """Let time pass, with so many dropped messages a second; each requested snapshot comes at once."""
+        """Advance by `n` seconds with `dropped` lost messages each. Requested snapshots come immediately."""
         for _ in range(n):
             self.clock.advance(1)
             self.link.counts.malformed += dropped
@@ -84,7 +84,7 @@ def test_malformed_messages_all_the_time_are_few_gaps_and_few_snapshots():
     story = Story().up().seconds(3600, dropped=1)
     assert len(story.gaps()) < 15
     assert story.link.checks < 60 + 15
-    story.seconds(1300)  # quiet
+    story.seconds(1300)  # no lost message
     before = len(story.gaps())
     story.seconds(1, dropped=1).seconds(10)
     assert len(story.gaps()) == before + 1
@@ -111,7 +111,7 @@ def test_after_a_dropped_message_the_stop_ends_the_gap():
     story = Story().up().seconds(10)
     story.clock.advance(1)
     story.link.counts.malformed += 1
-    story.listener.tick()  # its snapshot does not come any more
+    story.listener.tick()  # the requested snapshot will not arrive
     story.link.synced_until = T + 11
     story.listener.stop()
     assert story.gaps() == [(GapReason.MESSAGE_DROPPED, 10, 11)]

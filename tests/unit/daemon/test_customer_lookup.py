@@ -1,4 +1,4 @@
-"""Readings beside the reactor: few at a time, a database that hangs, and a daemon that knows its callers."""
+"""Database reads outside the reactor: few at a time, a hanging database, and a daemon with customers."""
 
 import json
 import socket
@@ -50,7 +50,7 @@ def test_it_reads_in_a_thread_of_its_own(readers):
 
 
 def test_what_hangs_is_not_queued_behind(readers):
-    """Cancelled readings still hold their thread: nobody can take it back."""
+    """A cancelled read still occupies its thread until the database answers."""
     go = threading.Event()
     hanging = [readers.read(lambda _connection: go.wait(20)) for _ in range(2)]
     for each in hanging:
@@ -112,7 +112,7 @@ def lookup(engine):
         callers={"country_code": "98"},
         customers={"shared_numbers": ["02123456789"]},
     )
-    until(lambda: True)  # the reactor runs
+    until(lambda: True)  # starts the reactor
     context = Context.of(config, reactor)
     lookup = CustomerLookup(context, None, lambda: T + 60, lambda _how: None)
     lookup.startService()
@@ -144,17 +144,17 @@ def test_a_shared_number_that_is_none_is_told_at_the_start(engine):
 
 @pytest.fixture
 def bridge(tmp_path):
-    """Run a whole daemon without a PBX; it stores hidden numbers."""
+    """Run a whole daemon without a PBX, which stores hashed numbers."""
     config = Config(
         ami={"port": free_port(socket.SOCK_STREAM), "secret": "s"},
         agi={"port": 0},
         http={"port": 0, "token": TOKEN},
         run={"shutdown_timeout_seconds": 0},
         storage={"url": f"sqlite:///{tmp_path / 'bridge.sqlite'}"},
-        callers={"country_code": "98", "number_storage": "hashed", "hash_secret": "a secret of the house"},
+        callers={"country_code": "98", "number_storage": "hashed", "hash_secret": "a secret of the centre"},
     )
     bridge = Bridge(config, reactor)
-    until(lambda: True)  # the reactor runs
+    until(lambda: True)  # starts the reactor
     bridge.startService()
     yield bridge
     result_of(bridge.stopService(), 30)
@@ -173,4 +173,4 @@ def test_what_a_crm_tells_is_on_disk_and_told_again(bridge):
     assert result_of(deferToThread(ask, "0912%20123%204567", told), 30) == (204, b"")
     code, page = result_of(deferToThread(ask, "+989121234567"), 30)
     found = json.loads(page)
-    assert (code, found["customer_id"], found["name"]) == (200, "C-1", "")  # no name beside a hidden number
+    assert (code, found["customer_id"], found["name"]) == (200, "C-1", "")  # no name with a hashed number

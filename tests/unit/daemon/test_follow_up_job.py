@@ -1,4 +1,4 @@
-"""When the daemon looks after follow-ups, how far back, and what it does when the database is away."""
+"""The daemon's checks for follow-ups: when, how far back, and without a database."""
 
 from collections import Counter
 
@@ -18,7 +18,7 @@ DAY = 86_400.0
 
 
 class Looking:
-    """A daemon whose database is `looks`: the instants since which, and at which, was looked."""
+    """A daemon with a fake sweep. `looks` has, for each check, the start of its span and its instant."""
 
     def __init__(self, monkeypatch, observed_until=None, *, enabled=True):
         self.clock, self.looks, self.links, self.counted = Clock(), [], [], []
@@ -98,7 +98,7 @@ def test_a_database_that_is_away_is_asked_again_from_the_same_instant(looking):
     looking.following.startService()
     looking.pass_by(70)
     assert [now for _, now in looking.looks] == [0, 5, 35, 65]
-    assert looking.counted[-1] == (Counter(comment=1), [], {})  # what was opened is counted all the same
+    assert looking.counted[-1] == (Counter(comment=1), [], {})  # opened follow-ups are still counted
     looking.fault = None
     looking.pass_by(35)
     assert looking.looks[4] == (95 - DAY - 600, 95)

@@ -1,4 +1,4 @@
-"""What /readyz says of AGI requests that are not for us."""
+"""The line of /readyz about AGI requests for unknown scripts."""
 
 from types import SimpleNamespace
 
@@ -10,7 +10,7 @@ from cc_bridge.daemon.services.health import Health
 
 
 async def serve(_request, _channel):
-    """Serve nobody."""
+    """Do nothing for the call."""
 
 
 def test_a_foreign_agi_request_makes_it_not_ready_for_a_minute():

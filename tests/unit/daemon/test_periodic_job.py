@@ -1,4 +1,4 @@
-"""A periodic job: one run at a time, retries, and one line in the log for an outage and for its end."""
+"""A periodic job: one run at a time, retries, and one log line each for an outage and its end."""
 
 import pytest
 from twisted.internet.defer import Deferred, fail, succeed
@@ -14,7 +14,7 @@ AWAY = StorageError("the database is away")
 
 
 class Count(PeriodicJob[int]):
-    """Counts its runs; `results` are those of the next ones."""
+    """A job that counts its runs. `results` are the results of the next runs."""
 
     name = "count"
     interval = 10.0
@@ -148,7 +148,7 @@ def test_a_stop_is_told_to_the_run_and_no_other_starts(started):
     slow = Deferred()
     job = started(results=[slow])
     assert not job.stopping.is_set()
-    assert job.stopService() is None  # the writer waits for no job
+    assert job.stopService() is None  # stopping waits for no run
     assert job.stopping.is_set()
     slow.callback(1)
     job.pass_by(60)

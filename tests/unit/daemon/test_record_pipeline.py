@@ -1,4 +1,4 @@
-"""Records reach their subscribers before they are written, and no subscriber keeps a record from the disk."""
+"""Records reach subscribers before they are written, and a subscriber's failure stops no writing."""
 
 import sqlite3
 from contextlib import closing
@@ -20,11 +20,11 @@ def file(tmp_path):
 
 @pytest.fixture
 def pipeline(file):
-    callers = {"number_storage": "masked", "hash_secret": "a secret of the house"}
+    callers = {"number_storage": "masked", "hash_secret": "a secret of the centre"}
     config = Config(
         storage={"url": f"sqlite:///{file}"}, callers=callers, run={"shutdown_timeout_seconds": 0}
     )
-    until(lambda: True)  # the reactor runs
+    until(lambda: True)  # starts the reactor
     context = Context.of(config, reactor)
     pipeline = RecordPipeline(context)
     pipeline.startService()

@@ -1,4 +1,4 @@
-"""The nightly deletion: at its hour, once, in a thread, and again after an hour when it fails."""
+"""The nightly deletion: at its hour, once, in a thread, and again an hour after a failure."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""What systemd hears from the daemon; a socket of ours stands in for systemd's."""
+"""The daemon's messages to systemd, received by a socket of the test."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ DEADLINE = 60.0
 
 
 class Systemd:
-    """Hears what a process says; each message is a mapping."""
+    """A socket in place of systemd's, which receives messages as mappings."""
 
     def __init__(self, address):
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -34,7 +34,7 @@ class Systemd:
         return dict(line.split("=", 1) for line in self._socket.recv(4096).decode().split("\n"))
 
     def hears_next(self, key):
-        """Return the next message that is no sign of life, which has this key."""
+        """Return the next message except watchdog signals. It must have this key."""
         while (message := self.hears()) == {"WATCHDOG": "1"}:
             pass
         assert key in message, message
@@ -123,7 +123,10 @@ main()
 
 @pytest.fixture
 def started(systemd, tmp_path):
-    """Start the daemon under `systemd`, with a watchdog of so many seconds; it ends with the test."""
+    """Yield a function that starts the daemon under `systemd`, with a watchdog in seconds.
+
+    The daemon ends with the test.
+    """
     with contextlib.ExitStack() as ending:
 
         def start(*arguments, watchdog=0.0):
@@ -174,8 +177,8 @@ def test_the_daemon_tells_its_life(systemd, started, tmp_path):
 def test_a_hung_daemon_falls_silent_and_shows_where_it_hung(systemd, started, tmp_path):
     main = started("-c", HANG, watchdog=0.5)
     systemd.hears_next("READY")
-    while not systemd.silent_for(1.0):  # twice what systemd would wait
+    while not systemd.silent_for(1.0):  # twice the watchdog's time
         pass
-    main.send_signal(signal.SIGABRT)  # what systemd does then
+    main.send_signal(signal.SIGABRT)  # systemd's reaction
     assert main.wait(DEADLINE) == -signal.SIGABRT
     assert "in hung_here" in (tmp_path / "log").read_text()

@@ -1,4 +1,4 @@
-"""Services in order, and what a reload puts in force."""
+"""Services: the order of their start and stop, and the settings that a reload applies."""
 
 import pytest
 from twisted.application.service import MultiService
@@ -11,7 +11,7 @@ from support.service_context import context
 
 
 class Part(DaemonService):
-    """A service that notes its life in `events`."""
+    """A service that appends its start and stop to `events`."""
 
     def __init__(self, name, events, stopped=None, taken_over=()):
         super().__init__(context())
@@ -99,8 +99,8 @@ def test_an_option_that_no_service_takes_over_needs_a_restart_and_stays():
     assert config.survey.max_load_ratio == 0.5
     assert config.survey.recordings_directory == Config().survey.recordings_directory
     assert services.config == config
-    assert services.reconfigure(Config(**after)) == later  # it still does
-    assert services.reconfigure(Config()) == []  # nobody changed it after all
+    assert services.reconfigure(Config(**after)) == later  # the option still needs a restart
+    assert services.reconfigure(Config()) == []  # the change was undone
 
 
 def test_options_of_queues_by_default_and_by_name():

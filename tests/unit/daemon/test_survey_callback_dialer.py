@@ -1,4 +1,4 @@
-"""The plan joined with what dials: due calls are made, and what came of them is told."""
+"""The callback dialler: due calls are made, and their results go to the funnel."""
 
 import pytest
 from twisted.internet.defer import Deferred, fail, succeed
@@ -24,7 +24,7 @@ INVITATION = Invitation(SURVEY, Attribution("1.0", [Segment("sales", "Alice", "P
 
 
 class House:
-    """A plan without a delay, a clock by hand, and whoever dials."""
+    """A callback plan without delay, the test's clock, and a dialler with scripted results."""
 
     def __init__(self, *results):
         self.now, self.done, self.dialled, self.funnel = 0.0, [], [], []

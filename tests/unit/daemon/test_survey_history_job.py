@@ -1,4 +1,4 @@
-"""Who was asked, read from the database again and again."""
+"""The survey history, read from the database periodically."""
 
 from dataclasses import replace
 
@@ -138,7 +138,7 @@ def test_a_database_that_is_away_is_tried_again_soon(database):
     site.remembering.startService()
     site.clock.pump([5] * 3)
     assert site.reads == 4
-    assert site.standing().opted_out  # what is in memory decides
+    assert site.standing().opted_out  # the memory decides
     site.away = False
     site.write(attempt(NOW - 5))
     site.clock.advance(5)

@@ -1,4 +1,4 @@
-"""Who is asked, and what the funnel says of those who are not: the decisions with a real tracker."""
+"""Survey decisions with a real tracker: invitations, and the funnel's stages of all other callers."""
 
 from types import SimpleNamespace
 
@@ -60,7 +60,7 @@ class Link:
         self.now = 1000.0
         self.flushed = 0
         self.on_flush = lambda: None
-        self.answers = True  # None: never
+        self.answers = True  # None: no answer at all
 
     def pbx_now(self):
         return self.now
@@ -72,7 +72,7 @@ class Link:
 
 
 class Channel:
-    """Plays at once; a test may let something happen while it does."""
+    """A channel that plays prompts without delay. `while_playing` runs during each prompt."""
 
     def __init__(self, linkedid=CALLER):
         self.played = []
@@ -94,7 +94,7 @@ class Channel:
 
 
 class Callbacks:
-    """What calls back: keeps those who hung up first, and knows what some calls are about."""
+    """Fake callbacks: `left` keeps callers who hung up first, `about` maps calls to invitations."""
 
     def __init__(self):
         self.left, self.about = [], {}
@@ -107,7 +107,7 @@ class Callbacks:
 
 
 class Centre:
-    """One queue, one agent, and whoever calls."""
+    """A contact centre with one queue, one agent and a caller."""
 
     def __init__(self, **queue):
         config = Config(queue_defaults=QueueConfig(**{"min_talk_seconds": 0, **queue}))
@@ -155,7 +155,7 @@ class Centre:
         )
 
     def comes(self, channel=None, args=("queue", "sales", "PJSIP/alice"), number=NUMBER, language="fa"):
-        """Let the caller come to the survey; return the invitation or the reason."""
+        """Let the caller reach the survey. Return the invitation, or the reason of the refusal."""
         request = Request("survey", CALLER, "PJSIP/x-1", language, number, "s", "cc-bridge-survey", args, {})
         result = []
         deferred = ensureDeferred(self.asking.invite(request, channel or Channel()))
@@ -190,7 +190,7 @@ def test_a_caller_whose_agent_hung_up_is_asked_about_that_agent(centre):
 
 
 def test_a_caller_may_come_before_the_event_does(centre):
-    """Asterisk held the events back; the flush brings them, and nobody hears a prompt for it."""
+    """Asterisk has buffered events. The flush delivers them, so the caller hears no waiting prompt."""
     centre.link.on_flush = centre.talk
     channel = Channel()
     assert isinstance(centre.comes(channel), Invitation)
@@ -315,13 +315,13 @@ def test_a_call_that_went_out_is_not_one_that_a_caller_left(centre):
         "pbx", CALLER, CALLER, AGENT, "", "Alice", "PJSIP/alice", 905, 990, 0, 0, EndedBy.CALLER, None, None
     )  # fmt: skip
     centre.asking.handle_record(record)
-    assert centre.stages == ["caller_left_first"]  # that of the queue's own talk
+    assert centre.stages == ["caller_left_first"]  # the stage of the queue's talk only
 
 
 def test_too_many_surveys_at_once(centre):
     centre.talk()
     centre.agent_leaves()
-    centre.fast_agi.in_progress = 81  # this one among them; a share of 0.8 of 100 is kept for others
+    centre.fast_agi.in_progress = 81  # with this caller; more than the limit of 0.8 * 100
     assert centre.comes() is NotAskedReason.OVERLOAD
     centre.fast_agi.in_progress = 80
     assert isinstance(centre.comes(), Invitation)
@@ -385,7 +385,7 @@ def test_a_caller_on_another_channel_is_found_by_the_call(centre):
 
 
 def test_an_observation_from_before_a_stalled_link_does_not_count(centre):
-    """Asterisk does not answer: the last agent that the dialplan knows may be a later one."""
+    """Without an answer from Asterisk, the agent that the dialplan names may be a later one."""
     centre.talk()
     centre.link.answers = None
     channel = Channel()

@@ -1,4 +1,4 @@
-"""Digests: when they are due, that they say what the reports say, in mails that hold nothing else."""
+"""Digests: their due times, the same figures as in the reports, and mails without any other content."""
 
 import json
 import re
@@ -45,7 +45,7 @@ ZONES = [
 ]  # fmt: skip
 
 
-# -- when
+# -- due times
 
 
 timers = st.builds(
@@ -72,7 +72,7 @@ def test_due_instants_follow_each_other_and_their_periods_too(timer, now):
     assert period.last < timer.days.today(due)
     assert after.first == period.last + timedelta(1) or (
         timer.days.zone.key == "Pacific/Apia"
-    )  # skipped a day
+    )  # the clocks skip a whole day
     assert timer.next_due(due - 1) == due
     there = datetime.fromtimestamp(due, timer.days.zone)
     assert there.hour == timer.hour or there.hour == timer.hour + 1  # clocks skip an hour
@@ -96,9 +96,9 @@ BERLIN, FROM_SATURDAY, IN_IRAN = Days(ZONE), Days(ZONE, 5), Days(ZONE, 5, "persi
 @pytest.mark.parametrize(
     ("timer", "now", "due", "days"),
     [
-        # Clocks go back on 2026-10-25 at three: the hour before comes twice, and is due once.
+        # Clocks are set back on 2026-10-25 at three: the hour before repeats, and is due once.
         ((Frequency.DAY, BERLIN, 0, 2), "2026-10-25T02:30+01:00", "2026-10-25T02:00+02:00", "10-24 10-24"),
-        # Clocks go forward on 2026-03-29: there is no two o'clock.
+        # Clocks are set forward on 2026-03-29: two o'clock does not exist.
         ((Frequency.DAY, BERLIN, 0, 2), "2026-03-29T03:00+02:00", "2026-03-29T03:00+02:00", "03-28 03-28"),
         ((Frequency.WEEK, BERLIN, 0, 7), "2027-01-03T12:00+01:00", "2026-12-28T07:00+01:00", "12-21 12-27"),
         (
@@ -122,7 +122,7 @@ def test_a_day_is_compared_with_that_of_the_week_before():
     assert (period.before_first, period.before_last) == (date(2026, 11, 9), date(2026, 11, 9))
 
 
-# -- what
+# -- content
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def parsed(engine, config, owner="", address="board@example.com"):
 
 
 def rows(body):
-    """Return the cells of each line of the mail's tables, as one reads them."""
+    """Return the cells of the rows of the mail's tables as plain text, by the row's heading."""
     found = {}
     for row in re.findall(r"<tr>\s*(<th[^>]*scope=\"row\".*?)</tr>", body, re.DOTALL):
         cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)
@@ -174,7 +174,7 @@ def test_the_mail_says_what_the_reports_say(engine, url, owner, words, monkeypat
     monkeypatch.setattr("time.time", lambda: MONDAY)
 
     def told(name, first, last):
-        """Return the totals of a report as the command gives them."""
+        """Return the totals of a report from the command."""
         asked = ["report", name, "--from", str(first), "--to", str(last), "--format", "json", *queues]
         result = CliRunner().invoke(main, asked)
         assert result.exit_code == 0, result.output
@@ -221,7 +221,7 @@ def test_a_mail_has_two_forms_and_the_whole_report(engine, url, words):
     assert attached.get_content_type() == "text/html"
     for page in (body, attached.get_content()):
         assert not re.search(r"https?://|<script|<img|<link|url\(|@import", page)
-    assert "<style" not in body  # which mail programs drop
+    assert "<style" not in body  # mail programs remove it
 
 
 def test_what_differs_is_called_out_and_nothing_else(engine, url):

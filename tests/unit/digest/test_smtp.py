@@ -1,4 +1,4 @@
-"""Mails to a real server: over TLS or not at all, and what each of its replies comes to."""
+"""Mails to a real server: with TLS or not at all, and the result of each reply."""
 
 import socket
 
@@ -47,7 +47,7 @@ def test_a_mail_goes_over_starttls_after_the_login(mail_server):
     assert began == [1]
 
 
-# aiosmtpd takes only STARTTLS for TLS.
+# aiosmtpd regards only STARTTLS as TLS.
 BY_IMPLICIT_TLS = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
 
 
@@ -102,7 +102,7 @@ def test_a_wrong_password_says_so_without_saying_it(mail_server):
     ("stage", "reply", "outcome"),
     [
         ("RCPT", "450 greylisted, come back", MailOutcome.LATER),
-        ("RCPT", "550 nobody of this name", MailOutcome.REFUSED),
+        ("RCPT", "550 no such mailbox", MailOutcome.REFUSED),
         ("DATA", "451 try again later", MailOutcome.LATER),
         ("DATA", "554 looks like spam", MailOutcome.REFUSED),
         ("DATA", "hang up", MailOutcome.UNCLEAR),
@@ -132,7 +132,7 @@ def test_a_server_that_says_nothing_is_not_waited_for():
 
 def test_nothing_is_sent_if_it_must_not_begin(mail_server):
     def taken():
-        raise RuntimeError("somebody else has it")
+        raise RuntimeError("another daemon has it")
 
     with pytest.raises(RuntimeError):
         send(server_of(mail_server), "bridge@example.com", "sara@example.com", MAIL, taken)

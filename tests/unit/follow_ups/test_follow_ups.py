@@ -1,4 +1,4 @@
-"""Follow-ups, the pure part: what opens one, until when it is due, and who may move it on."""
+"""Follow-ups without a database: the causes, the due times, and the allowed actions."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -46,7 +46,7 @@ def reasons(causes):
         ("csat", "agent", 3, []),
         ("nps", "recommend", 6, [("low_rating", "nps=6")]),
         ("nps", "recommend", 7, []),
-        ("ces", "effort", 1, []),  # which has no bound
+        ("ces", "effort", 1, []),  # no lowest rating is set for this kind
         ("yes_no", "solved", 0, [("not_solved", "solved=no")]),
         ("yes_no", "solved", 1, []),
         ("yes_no", "again", 0, []),  # another question
@@ -76,7 +76,7 @@ def test_who_abandons_twice_in_a_day_counts_once_more():
         [STAY, replace(later, caller_key="989129876543")],
         [replace(each, caller_key="") for each in (STAY, later)],
         [replace(each, caller_key="982188888888") for each in (STAY, later)],
-        # One call that left a queue for another, and one that an agent had answered before.
+        # Two queues within one call, and an answered call in between.
         [STAY, replace(later, call_id="c1")],
         [STAY, later, replace(STAY, call_id="c2", entered_at=T + HOUR, outcome=Outcome.ANSWERED)],
     ):
@@ -99,7 +99,7 @@ def test_the_waits_of_a_call_before_its_first_answer_add_up():
     assert (cause.reason, cause.detail, cause.about) == ("long_wait", "waited 601 s", second)
     in_time = replace(second, left_at=T + 600)
     assert not list(RULES.of_visits([first, in_time, third]))
-    # Nobody knows how long that was.
+    # The length of an unobserved wait is unknown.
     assert not list(RULES.of_visits([replace(third, outcome=Outcome.UNOBSERVED)]))
 
 
@@ -116,7 +116,7 @@ def test_what_is_opened_is_known_by_what_opened_it():
     ]
     ids = {each.id for each in (cause, *RULES.of_answers(others))}
     assert len(ids) == 5
-    # Without the number, such as before the call of a survey has ended, the key tells who it is.
+    # Before the survey's call has ended, the number may be missing. Then the key identifies the caller.
     assert follow_up(replace(cause, about=replace(ANSWER, number="")), "", T).number == "989121234567"
 
 
@@ -164,12 +164,12 @@ def local(text, zone):
         ("Europe/Berlin", "09:00-17:00", "mon-fri", "2026-12-31 13:00", "2027-01-01 13:00"),  # the year's end
         ("Asia/Tehran", "08:00-16:00", "sat-wed", "2026-11-25 12:00", "2026-11-28 12:00"),  # Thursday, Friday
         ("Asia/Tehran", "22:00-06:00", "sat-wed", "2026-11-25 23:00", "2026-11-28 23:00"),
-        ("Asia/Tehran", "22:00-06:00", "sat-wed", "2026-11-26 01:00", "2026-11-29 01:00"),  # of Wednesday's
+        ("Asia/Tehran", "22:00-06:00", "sat-wed", "2026-11-26 01:00", "2026-11-29 01:00"),  # of Wednesday
         ("Asia/Tehran", "00:00-24:00", "mon-sun", "2026-11-25 23:00", "2026-11-26 07:00"),
-        # Nobody works at the change, so nothing changes.
+        # No working hour is at the clock change, so it has no effect.
         ("Europe/Berlin", "09:00-17:00", "mon-sun", "2026-03-28 13:00", "2026-03-29 13:00"),
         ("Europe/Berlin", "09:00-17:00", "mon-sun", "2026-10-24 13:00", "2026-10-25 13:00"),
-        # A night of seven hours, and one of nine.
+        # A night shift of seven hours, and one of nine.
         ("Europe/Berlin", "22:00-06:00", "mon-sun", "2026-03-28 22:00", "2026-03-29 23:00"),
         ("Europe/Berlin", "22:00-06:00", "mon-sun", "2026-10-24 22:00", "2026-10-25 05:00"),
     ],
@@ -188,7 +188,7 @@ def test_hours_of_this_machine_need_no_zone():
 
 @given(
     st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Tehran", "America/Havana", "UTC"]),
-    # Around the changes of 2026 and the year's end, and any time.
+    # Instants around the clock changes of 2026 and the year's end, and any instant.
     st.one_of(
         st.integers(local("2026-03-06", "UTC") // 60, local("2026-03-31", "UTC") // 60),
         st.integers(local("2026-10-23", "UTC") // 60, local("2026-11-03", "UTC") // 60),
@@ -205,10 +205,10 @@ def test_so_many_minutes_of_work_lie_before_it_is_due(zone, opened, hours, days,
     assert due == round(due / 60) * 60
     held = sum(work.contains(minute * 60) for minute in range(int(opened), int(due) // 60))
     assert held == minutes
-    assert work.contains(due - 60)  # the last of them is one
+    assert work.contains(due - 60)  # the last minute is a working minute
 
 
-# -- life
+# -- actions
 
 
 OPEN = FollowUp("3fa94c01bb4f9a2e", "main", "low_rating", "989121234567", "+989121234567", "sales", "Zahra",

@@ -1,4 +1,4 @@
-"""Each number is explained once, its formula is what the code computes, and boundaries are exact."""
+"""The KPI catalogue: each KPI is explained once, its formula equals the code, and boundaries are exact."""
 
 import re
 from collections import Counter as Tally
@@ -43,7 +43,7 @@ def stays(outcome, *waits):
 
 
 def computed(formula, **names):
-    """Run a formula of the catalogue, which is a Python expression where code computes the same."""
+    """Evaluate a formula of the catalogue as a Python expression."""
     return eval(formula, {"__builtins__": {}}, names)
 
 
@@ -297,7 +297,7 @@ def test_the_definitions_keep_their_order(day, threshold, limit):
             assert got[lower].value <= got[upper].value
 
 
-# -- the same figure from every place
+# -- the same figure in every output
 
 DAY = [
     visit(outcome, wait, number)

@@ -1,4 +1,4 @@
-"""Each registered kind of question works wherever kinds are read: a kind that lacks something is named."""
+"""Each registered question kind works in every place that uses kinds. A failure names the kind."""
 
 import json
 import re
@@ -49,7 +49,7 @@ LEVELS = Thresholds(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING)
 
 
 class Answers:
-    """A Source of reports in which callers answered questions of one kind, and nothing else happened."""
+    """A `Source` of reports with answers to questions of one kind, and no other data."""
 
     def __init__(self, kind):
         self._counts = [(kind, value, MINIMUM) for value in KINDS[kind].scale]
@@ -222,7 +222,7 @@ def test_the_wallboard_shows_its_first_score(name):
     assert (rating["name"], rating["unit"]) == (score.name, score.unit.value)
     assert rating["label"] == {lang: catalogue()[lang]["kinds"][name]["short"] for lang in LANGUAGES}
     assert rating["value"] == pytest.approx(expected(name)[score.name].value, abs=1e-3)
-    assert Unit(rating["unit"]) in {Unit.PERCENT, Unit.MEAN, Unit.POINTS}  # what wallboard.js can write
+    assert Unit(rating["unit"]) in {Unit.PERCENT, Unit.MEAN, Unit.POINTS}  # those in wallboard.js
 
 
 @pytest.mark.parametrize("name", SCALE_KINDS)
@@ -293,7 +293,7 @@ def test_every_kind_is_in_the_reference_of_the_schema():
 
 
 def test_no_page_has_a_list_of_kinds():
-    """/api/live, /api/follow-ups and /api/agent send the labels and units."""
+    """The pages get labels and units from /api/live, /api/follow-ups and /api/agent."""
     for script in (PACKAGE / "web" / "static").rglob("*.js"):
         text = script.read_text(encoding="utf-8")
         assert {name for name in (*SCALE_KINDS, *SCORES) if re.search(rf"\b{name}\b", text)} <= {"csat"}

@@ -1,4 +1,4 @@
-"""Scores against published examples, by hand, by simulation, and where answers are few or all the same."""
+"""Scores: published examples, computations by hand, simulations, few answers and equal answers."""
 
 import random
 from collections import Counter
@@ -20,7 +20,7 @@ FORMULAS = {measure.name: measure.formula for measure in KPIS["Survey"]}
 
 
 def text(score):
-    """Return a score as reports write it."""
+    """Return a score in the notation of reports."""
     unit = SCORES[score.name].unit if score and score.name in SCORES else Unit.PERCENT
     full = Localization().full(unit, of_score(score))
     return full.replace("\u2013", " to ").replace("\u2212", "-")
@@ -56,12 +56,12 @@ def test_wilson_as_newcombe_printed_it(part, n, low, high):
      (60, 2.000), (100, 1.984), (194, 1.9723)],
 )  # fmt: skip
 def test_student_t_as_printed_in_tables(freedom, printed):
-    """NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.2; the last one from its 1.3.5.2."""
+    """NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.2; the last value from its 1.3.5.2."""
     assert student_t(freedom) == pytest.approx(printed, abs=0.0006)
 
 
 def mass_within(t, freedom):
-    """Return the probability of -t to t, which is a finite sum (Abramowitz and Stegun 26.7.3 and 26.7.4)."""
+    """Return the probability of -t to t as a finite sum (Abramowitz and Stegun 26.7.3 and 26.7.4)."""
     angle = atan(t / sqrt(freedom))
     term, total = cos(angle) if freedom % 2 else 1.0, 0.0
     for power in range(freedom % 2, freedom - 1, 2):
@@ -187,7 +187,7 @@ def test_how_a_score_is_shown(score, shown):
 def test_all_the_same_is_not_certain():
     happy = csat_mean({5: 15})
     assert happy.value == happy.high == 5.0
-    # Wilson leaves room for 20.4 % who differ; at the other end of the scale they take off 4 points each.
+    # Wilson allows for 20.4 % of other answers. At the other end of the scale each is lower by 4 points.
     assert happy.low == pytest.approx(5 - 4 * wilson(0, 15)[1])
     assert 4.0 < happy.low < 4.5
     assert csat_mean({5: 1500}).low > 4.98
@@ -235,7 +235,7 @@ def test_the_two_scales_of_recommendation_are_never_ranked_together():
         ranked({"Sara": nps({10: 20}), "Ali": nps_0_9({9: 3})})
 
 
-# -- whatever the answers
+# -- any answers
 
 
 @given(st.sampled_from(sorted(SCALES)), st.data())
@@ -251,11 +251,11 @@ def test_the_interval_holds_the_score_and_stays_on_the_scale(kind, data):
         assert got.n == sum(answers.values())
 
 
-# -- how often the interval holds the truth
+# -- the share of intervals with the true score
 
 
 def held(score, truth, weights, scale, n, samples=2500):
-    """Return in which share of so many samples the interval holds the truth; good to 1 point."""
+    """Return the share of samples whose interval contains the true score, exact to 1 point."""
     chance = random.Random(n)
     held = 0
     for _ in range(samples):

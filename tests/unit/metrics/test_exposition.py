@@ -1,4 +1,4 @@
-"""Our families say what prometheus_client's own would say."""
+"""The page of our metric families equals that of prometheus_client's own families."""
 
 import prometheus_client
 import pytest
@@ -16,7 +16,7 @@ AMOUNTS = st.floats(0, 1e9) | st.integers(0, 10**12) | st.sampled_from([5, 20.0,
 
 
 def samples(text):
-    """Return values by name and labels; `_created` ones, which we have none of, are left out."""
+    """Return the values by name and labels, without `_created` samples, which our page does not have."""
     found = [
         ((sample.name, *sorted(sample.labels.items())), sample.value)
         for family in text_string_to_metric_families(text)

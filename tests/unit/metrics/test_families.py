@@ -1,4 +1,4 @@
-"""The catalogue of metrics is what is exported, with the series that it says."""
+"""The catalogue of metrics equals the exported metrics, with the stated numbers of series."""
 
 import re
 from pathlib import Path
@@ -34,7 +34,7 @@ from cc_bridge.surveys.callback import NoCallbackReason
 from cc_bridge.surveys.eligibility import NotAskedReason, SurveyStage
 from unit.metrics.test_record_metrics import Agi, Digests, Forwarder, Link, Store, Webhooks, samples
 
-# What an interview tells; `surveys/interview.py` and `agi/survey_session.py` say so.
+# The stages of an interview, from `surveys/interview.py` and `agi/survey_session.py`.
 STAGES = [
     "invited", "started", "answered", "invalid", "no_input", "skipped", "not_recorded", "opted_out",
     "hung_up", SurveyResult.COMPLETE, SurveyResult.PARTIAL, SurveyResult.DECLINED,
@@ -54,7 +54,7 @@ def asked(stage, trigger=Trigger.QUEUE, queue="sales"):
 
 
 def everything():
-    """Return metrics that have counted whatever there is to count."""
+    """Return metrics that have counted at least one of each event."""
     metrics = RecordMetrics(CollectorRegistry(), "main", [20, 5, 17], agents=True)
     tracker = Tracker("main", ["sales", "support"])
     metrics.watch(tracker, Link(), Store(), Agi(), Forwarder(), Webhooks(), Digests())
@@ -182,7 +182,7 @@ def test_an_answer_about_the_company_is_no_agents():
     assert not [key for key in got if key[0] == "cc_bridge_agent_ratings_total"]
 
 
-# -- what the rules need from the start
+# -- series that the rules need from the start
 
 
 def test_all_that_a_share_is_made_of_is_there_at_zero_before_the_first_call():

@@ -1,4 +1,4 @@
-"""What Prometheus scrapes."""
+"""The page that Prometheus scrapes, after some records."""
 
 import subprocess
 from collections import Counter as Tally
@@ -84,7 +84,7 @@ def metrics():
 
 
 def samples(metrics):
-    """Return name and labels (pbx left out) -> value."""
+    """Return the values of all samples by name and label values, without the label `pbx`."""
     text = metrics.page("")[0].decode()
     return {
         (sample.name, *(value for key, value in sorted(sample.labels.items()) if key != "pbx")): sample.value

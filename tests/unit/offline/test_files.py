@@ -1,4 +1,4 @@
-"""Recordings and logs as people keep them: compressed, with changed line ends, without timestamps."""
+"""Recordings and logs in practice: compressed, with other line ends, without timestamps."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""One caller has one key, however the network writes the number; who withholds it has none."""
+"""A caller has one key for all notations of the number. A caller with a withheld number has no key."""
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -25,7 +25,7 @@ SECRET = b"a secret of the house"
         "+98 (0) 912 1234567",
         "+98 0912 123 4567",
         "0098 0912 123 4567",
-        "\u200e+98 912 123 4567\u202c",  # with marks of direction, as copied from a page
+        "\u200e+98 912 123 4567\u202c",  # with marks of text direction, as copied from a page
         " +98\u00a0912 1234567 ",
     ],
 )
@@ -39,7 +39,7 @@ def test_one_caller_of_iran(number):
         ("09121234567", "09121234567"),
         ("+989121234567", "989121234567"),
         ("00989121234567", "989121234567"),
-        ("+39 06 1234567", "39061234567"),  # where the 0 is part of the number
+        ("+39 06 1234567", "39061234567"),  # in Italy the 0 is part of the number
     ],
 )
 def test_without_a_country_only_what_is_sure(number, digits):
@@ -98,7 +98,7 @@ def test_a_plain_key_is_the_number():
 
 
 def test_a_hashed_key_is_the_same_for_the_same_caller_alone():
-    """Which `openssl dgst -sha256 -hmac` says too; it must never change, there are rows with it."""
+    """The key equals `openssl dgst -sha256 -hmac`. It must never change, since stored rows contain it."""
     keys = CallerKeys("hashed", SECRET, "98")
     key = keys.key("09121234567")
     assert key == keys.key("+98 912 123 4567") == "e1e22aef4eb379a096ff38bb931bb5ad"

@@ -1,4 +1,4 @@
-"""Is it this person's number, and what is left of a row without it."""
+"""A data subject: matching of numbers, and rows without the subject's number."""
 
 import json
 

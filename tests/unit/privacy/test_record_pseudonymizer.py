@@ -1,4 +1,4 @@
-"""What of a caller leaves the daemon's memory, by the setting: plain, masked, hashed."""
+"""The form in which a caller's data is stored or sent, by the setting: plain, masked, hashed."""
 
 from dataclasses import astuple, replace
 

@@ -1,4 +1,4 @@
-"""Lines of queue_log and the visits that they make, from good files and bad ones."""
+"""Lines of queue_log, and the visits made from them, in good and in broken files."""
 
 from zoneinfo import ZoneInfo
 
@@ -167,7 +167,7 @@ def test_a_bar_in_a_callers_number_does_not_hide_the_position(data, caller):
 
 
 def test_a_late_end_goes_to_the_talk_of_its_agent():
-    """A caller who is transferred back to the same queue: the first agent's end may come last."""
+    """A caller is transferred back to the same queue. The line of the first agent's end may come last."""
     first, second = visits(
         "1795300000|c|q|NONE|ENTERQUEUE||1|1\n"
         "1795300001|c|q|A|CONNECT|1|a|1\n"

@@ -1,4 +1,4 @@
-"""Our records against queue_log: every recording through the real command, and faults planted in them."""
+"""Our records compared with queue_log: every recording by the real command, and planted faults."""
 
 import json
 import lzma
@@ -39,7 +39,7 @@ def reconcile(*words):
 
 
 def found(name, log, *words):
-    """Return the exit code and all differences of a recording to a log."""
+    """Return the exit code and all differences between a recording and a log."""
     result = reconcile("--json", "--queue-log", log, "--replay", RECORDINGS / f"{name}.ami.gz", *words)
     return result.exit_code, json.loads(result.output)
 
@@ -81,7 +81,7 @@ NAME = "16/three_callers_two_agents_persian_names"
         ("Alice|CONNECT|10|", "Alice|CONNECT|13|", ["wait"]),
         ("COMPLETEAGENT|2|5|2", "COMPLETEAGENT|2|3|2", ["talk"]),
         ("COMPLETEAGENT|2|5|2", "COMPLETEAGENT|2|8|2", ["talk"]),
-        ("COMPLETEAGENT|2|5|2", "COMPLETECALLER|2|5|2", []),  # explained: the agent used a feature code
+        ("COMPLETEAGENT|2|5|2", "COMPLETECALLER|2|5|2", []),  # explained by the agent's feature code
     ],
 )
 def test_a_planted_fault_is_found(tmp_path, old, new, what):
@@ -183,7 +183,7 @@ def test_what_a_user_can_mend_is_told_in_a_line(words, says):
     assert isinstance(result.exception, SystemExit)
 
 
-# -- what no recording has: records made up
+# -- cases without a recording
 
 
 def visit(entered=0.4, left=5.4, outcome=Outcome.ABANDONED, **more):
@@ -204,7 +204,7 @@ def talk(answered=5.4, ended=65.4, by=EndedBy.AGENT, transfer=None):
 
 
 def log(*lines, since=-60, until=600):
-    """Return what a log of (seconds, agent, event, data...) says of caller c in queue q."""
+    """Return the log's side of a comparison: caller c in queue q, from (seconds, agent, event, data...)."""
     visits = QueueLogVisits()
     told = [QueueLogLine(T + at, "c", "q", agent, event, list(data)) for at, agent, event, *data in lines]
     made = [made for line in told for made in visits.feed(line)]
@@ -249,7 +249,7 @@ def test_a_gap_excuses_what_it_touches(gaps, reason):
     assert reasons(theirs, RecordedSide([], [], gaps=gaps)) == [(DifferenceKind.MISSING, reason)]
     unobserved = visit(outcome=Outcome.UNOBSERVED)
     assert reasons(theirs, RecordedSide([unobserved], [], gaps=gaps)) == [(DifferenceKind.OUTCOME, reason)]
-    # A wrong word is no matter of seeing too little.
+    # A wrong outcome is not explained by a gap.
     assert reasons(theirs, RecordedSide([visit(outcome=Outcome.TIMED_OUT)], [], gaps=gaps)) == [
         (DifferenceKind.OUTCOME, None)
     ]
@@ -372,7 +372,7 @@ def test_of_two_visits_in_one_queue_the_missing_one_is_named():
     assert (difference.what, difference.at, difference.reason) == (DifferenceKind.MISSING, T, None)
 
 
-# -- logs and calls of a less usual kind
+# -- less usual logs and calls
 
 ODD = FIXTURES / "queue_log"
 
@@ -405,9 +405,9 @@ def test_a_clock_that_is_put_back_hides_no_visit():
     ("end", "hung_up", "reason"),
     [
         (COMPLETE, 60.5, DifferenceReason.LATE_END),  # the agent's channel ended with the talk
-        (COMPLETE, 65.2, None),  # the channel lived as long as queue_log's talk: our talk is too short
+        (COMPLETE, 65.2, None),  # the channel lasted as long as queue_log's talk, so our talk is too short
         (COMPLETE, None, None),
-        ((65, "A", "COMPLETEAGENT", "5", "90", "1"), 60.5, None),  # more than up to the line
+        ((65, "A", "COMPLETEAGENT", "5", "90", "1"), 60.5, None),  # longer than until its line
     ],
 )
 def test_a_late_end_is_shown_by_another_record(end, hung_up, reason):
@@ -558,7 +558,7 @@ def test_an_unknown_encoding_is_told_in_a_line(tmp_path):
 
 
 def imported(tmp_path, monkeypatch, log):
-    """Import a log; return the command's result and the stored visits."""
+    """Import a log. Return the command's result and the stored visits."""
     monkeypatch.setenv("CC_BRIDGE_STORAGE__URL", f"sqlite:///{tmp_path}/calls.sqlite")
     result = CliRunner().invoke(main, ["import-queue-log", str(log)])
     database = sqlite3.connect(tmp_path / "calls.sqlite")

@@ -1,4 +1,4 @@
-"""URLs that cannot work say so in one line; an SQLite file is opened safely and noticed when it is lost."""
+"""Database URLs and files: an invalid URL gives an error of one line; a lost SQLite file is noticed."""
 
 import sqlite3
 

@@ -1,4 +1,4 @@
-"""Which of a call's agents a question rates."""
+"""The agents and queues of a call that each question rates."""
 
 import pytest
 
@@ -15,7 +15,7 @@ REZA = Segment("support", "Reza", "PJSIP/reza")
     [
         ("last_agent", REZA),
         ("first_agent", ALI),
-        ("queue:sales", MINA),  # the last one there
+        ("queue:sales", MINA),  # the last agent of the queue
         ("queue:support", REZA),
         ("queue:billing", None),
         ("company", None),

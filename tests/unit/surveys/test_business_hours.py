@@ -1,4 +1,4 @@
-"""When callers are asked: times of day and weekdays where the contact centre is."""
+"""Business hours of surveys: times of day and weekdays in the contact centre's time zone."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
@@ -71,7 +71,7 @@ def test_an_end_that_is_the_begin_is_the_whole_day_after(moment, begin, weekdays
 @settings(deadline=None)
 @given(instants, minutes, minutes, days)
 def test_the_hours_and_those_between_them_share_out_all_the_time(moment, begin, end, weekdays):
-    """Each instant lies in the hours of the day on which they would have begun, or between two of them."""
+    """Each instant is either in business hours or between them. A night counts to its first day."""
     if begin == end:
         return
     open_, shut = BusinessHours(UTC, begin, end), BusinessHours(UTC, end, begin)

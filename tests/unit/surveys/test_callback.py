@@ -1,4 +1,4 @@
-"""Who is called back and when: every refusal, every limit, and no more than two calls to anyone."""
+"""The callback plan: callers and times, every refusal, every limit, and at most two calls to a caller."""
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -21,7 +21,7 @@ NOON = 1_767_268_800.0  # 2026-01-01 12:00 UTC
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 EVER = BusinessHours()
 RULES = CallbackRules(hours=EVER, delay_seconds=MINUTE, retry_seconds=30 * MINUTE)
-SURVEY = Survey.__new__(Survey)  # what is asked is of no interest here
+SURVEY = Survey.__new__(Survey)  # the questions do not matter here
 
 
 def caller(n=1, number="09121234567", key="", consented=True):
@@ -31,7 +31,7 @@ def caller(n=1, number="09121234567", key="", consented=True):
 
 
 class Told:
-    """A plan, and what it said of those who are called no more."""
+    """A callback plan. `done` has the callers that it will not call any more, with the reason."""
 
     def __init__(self, rules=RULES):
         self.done = []
@@ -67,7 +67,7 @@ def test_results_are_counted_by_kind():
 def test_the_answer_brings_the_survey_once():
     told = Told()
     told.plan.add(caller(), NOON)
-    assert told.plan.take_invitation("1.0") is None  # nobody was called yet
+    assert told.plan.take_invitation("1.0") is None  # no caller was called yet
     told.called(NOON + MINUTE)
     told.plan.record_result("1.0", CallResult.ANSWERED, NOON + 70)
     invitation = told.plan.take_invitation("1.0")
@@ -119,7 +119,7 @@ def test_nothing_else_is_tried_again(before, result, why):
         (None, False, NoCallbackReason.NO_CONSENT),
         (False, False, NoCallbackReason.NO_CONSENT),
         (None, True, None),
-        (False, True, NoCallbackReason.NO_CONSENT),  # a no is a no
+        (False, True, NoCallbackReason.NO_CONSENT),  # a refusal is final
     ],
 )
 def test_a_yes_or_an_interest_is_needed(consented, legitimate_interest, why):

@@ -1,4 +1,4 @@
-"""Survey definitions: the shipped ones, languages, every kind of question, and every fault told at once."""
+"""Survey definitions: the shipped ones, languages, every question kind, and all faults reported together."""
 
 import pytest
 
@@ -54,7 +54,7 @@ def faults(text, sounds=SOUNDS):
 
 
 def fault(*questions, head=""):
-    """Return the one fault, without the file and the line."""
+    """Return the only fault of a definition, without file and line."""
     (told,) = faults(text_of(*questions, head=head))
     return told.split(": ", 1)[1]
 

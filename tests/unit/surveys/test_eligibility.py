@@ -1,4 +1,4 @@
-"""Who is asked, and the one reason why somebody is not."""
+"""Eligibility: the callers to ask, and the one reason for not asking a caller."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -40,7 +40,7 @@ SARA = SurveyCandidate(
 ANYBODY = EligibilityRules()
 NOTHING = SurveyHistorySnapshot()
 
-# One for each reason, in their order: what makes it hold.
+# For each reason, in order, the changes that make it apply.
 HINDRANCES = [
     (NotAskedReason.DISABLED, {}, {"survey": ""}, {}),
     (NotAskedReason.NO_AGENT, {"agent": "", "interface": ""}, {}, {}),
@@ -62,7 +62,7 @@ def asked(candidate=SARA, rules=ANYBODY, standing=NOTHING, call=CALL):
 
 
 def hindered(*hindrances):
-    """Return the case in which all of these hold."""
+    """Return a candidate, rules and a history for which all these reasons hold."""
     candidate, rules, standing = SARA, ANYBODY, NOTHING
     for _, of_candidate, of_rules, of_standing in hindrances:
         candidate = replace(candidate, **of_candidate)
@@ -129,7 +129,7 @@ def test_a_talk_as_long_as_it_must_be_is_long_enough():
     [
         (False, None, None),
         (False, True, None),
-        (False, False, NotAskedReason.NO_CONSENT),  # a no is a no
+        (False, False, NotAskedReason.NO_CONSENT),  # a refusal is final
         (True, None, NotAskedReason.NO_CONSENT),
         (True, True, None),
         (True, False, NotAskedReason.NO_CONSENT),
@@ -218,7 +218,7 @@ def test_whoever_is_drawn_at_some_per_cent_is_drawn_at_more(call, one, other):
 
 
 def test_the_draw_is_the_same_on_every_machine():
-    """Written down once: another answer here would draw other callers after an update."""
+    """The expected numbers are fixed: a different result would select other callers after an update."""
     assert [number for number in range(40) if is_sampled(f"pbx1-1795309800.{number}", 25)] == [
         2, 4, 6, 10, 16, 19, 21, 23, 26, 28, 29, 33, 34, 35, 36, 37,
     ]  # fmt: skip
@@ -228,7 +228,7 @@ def test_the_draw_is_the_same_on_every_machine():
 @pytest.mark.parametrize(
     "ids_of",
     [
-        lambda number: f"1795309800.{number}",  # one after the other, as Asterisk gives them
+        lambda number: f"1795309800.{number}",  # consecutive ids, as Asterisk assigns them
         lambda number: f"pbx1-{1_795_309_800 + 7 * number}.{2 * number}",
         str,
     ],
@@ -238,11 +238,11 @@ def test_as_many_are_drawn_as_were_said(percent, ids_of):
     calls, share = 20_000, percent / 100
     drawn_ones = sum(is_sampled(ids_of(number), percent) for number in range(calls))
     spread = sqrt(calls * share * (1 - share))
-    assert abs(drawn_ones - calls * share) < 4.5 * spread  # by chance once in 150,000 times
+    assert abs(drawn_ones - calls * share) < 4.5 * spread  # fails by chance once in 150,000 times
 
 
 def test_each_stretch_of_the_day_gives_as_many():
-    """No pattern in time: chi-squared over 100 stretches of 1,000 calls, and runs as long as of a coin."""
+    """The draw has no pattern in time: chi-squared over 100 stretches of 1,000 calls, and coin-like runs."""
     draws = [is_sampled(f"1795309800.{number}", 50) for number in range(100_000)]
     stretches = [sum(draws[begin : begin + 1000]) for begin in range(0, 100_000, 1000)]
     assert 50 < sum((n - 500) ** 2 / 250 for n in stretches) < 160  # 100 degrees of freedom

@@ -1,4 +1,4 @@
-"""Agents whose callers hang up first: who is suspected, who is not, and how often chance suspects someone."""
+"""Agents whose callers hang up first: who is suspected, who is not, and errors by chance."""
 
 import math
 import random
@@ -29,7 +29,7 @@ def of(lingering, agent, queue="sales"):
 
 
 def standing(own, others, agent="Sara"):
-    """Return how an agent with so many (left first, invited) stands against one colleague with so many."""
+    """Return the result of one agent next to one colleague, from (left first, invited) of each."""
     return of(HangupOutliers.of(callers(agent, *own) + callers("Ali", *others)), agent)
 
 
@@ -102,7 +102,7 @@ def test_nobody_to_compare_with_is_never_suspicious():
 
 
 def test_a_norm_of_few_callers_is_not_taken_for_the_truth():
-    """The agent's interval alone is above the norm both times; 20 callers of a colleague prove nothing."""
+    """The agent's interval is above the norm in both cases, but a colleague's 20 callers prove nothing."""
     unsure, sure = standing((45, 55), (4, 16)), standing((45, 55), (200, 800))
     assert unsure.norm == sure.norm == 0.2
     assert unsure.low == sure.low > 0.2
@@ -131,7 +131,7 @@ def test_two_agents_never_suspect_each_other(one, other):
 @pytest.mark.parametrize("share", [0.15, 0.4])
 @pytest.mark.parametrize(("own", "others"), [(30, 40), (30, 600), (200, 40), (200, 600)])
 def test_chance_suspects_hardly_anyone(share, own, others):
-    """1,000 agents who are like their colleague; the bounds allow for one."""
+    """The 1,000 agents equal their colleague; the bounds allow one suspicion."""
     chance = random.Random(3)
 
     def drawn(n):
@@ -142,7 +142,7 @@ def test_chance_suspects_hardly_anyone(share, own, others):
 
 
 def test_who_really_lingers_is_found():
-    """A colleague loses a fifth of the callers first, who plays the game a half: 100 callers show it."""
+    """A fifth of the colleague's callers hang up first, and half of the agent's. 100 callers are enough."""
     chance = random.Random(4)
     found = 0
     for _ in range(200):
@@ -155,7 +155,7 @@ def test_who_really_lingers_is_found():
 
 
 def test_many_agents_are_judged_more_strictly_each():
-    """The same agent beside the same colleague, in a house of few agents and in one of thousands."""
+    """The same agent and colleague in a contact centre of few agents, and in one of thousands."""
 
     def suspicious(queues):
         others = [
@@ -180,7 +180,10 @@ def test_who_has_too_few_callers_makes_nobody_else_harder_to_find():
 
 
 def by_chance(k, n, left_first, everyone):
-    """Return how likely n of everyone have k or more of those who left first, in whole numbers."""
+    """Return the exact probability that at least `k` of an agent's `n` callers left first.
+
+    The agent's callers are a random draw from `everyone` callers, with `left_first` callers who left first.
+    """
     ways = [
         math.comb(left_first, each) * math.comb(everyone - left_first, n - each)
         for each in range(k, min(n, left_first) + 1)
@@ -190,7 +193,7 @@ def by_chance(k, n, left_first, everyone):
 
 @given(st.integers(15, 90), st.integers(15, 400), st.integers(1, 40), st.data())
 def test_what_is_suspicious_is_as_rare_as_is_promised(n, others_n, queues, data):
-    """One pair in 1,000, and one report in 40."""
+    """Chance may suspect one pair in 1,000, and make a suspicion in one report of 40."""
     k, others_k = data.draw(st.integers(0, n)), data.draw(st.integers(0, others_n))
     lingering = HangupOutliers(fades=False)
     for queue in range(queues):
@@ -207,8 +210,8 @@ def add(lingering, agent, left_first, invited, queue):
     lingering.count(then, invited)
 
 
-class Houses:
-    """Draws houses of 20 queues with 200 agents each, who all are alike and have as many callers."""
+class ContactCentres:
+    """A source of random contact centres: 20 queues with 200 agents each, all agents alike."""
 
     def __init__(self, share, n, seed):
         self._n = n
@@ -225,28 +228,28 @@ class Houses:
         return lingering
 
 
-# The share of those who leave first, and the callers of each agent in each queue. Bounds that leave out one
-# in 1,000 call out 5 to 10 of the 4,000 pairs, and 69 where both are small.
+# The share of callers who leave first, and the callers of each agent in each queue. Bounds for one in 1,000
+# would suspect 5 to 10 of the 4,000 pairs, and 69 if both numbers are small.
 @pytest.mark.parametrize(("share", "n"), [(0.01, 20), (0.1, 100), (0.4, 255)])
 def test_of_thousands_of_innocent_pairs_hardly_ever_one_is_suspected(share, n):
-    houses = Houses(share, n, seed=5)
-    wrong = sum(any(queue.outliers for queue in houses.drawn().queues()) for _ in range(20))
-    assert wrong <= 2  # of 20 reports, where a half is promised
+    centres = ContactCentres(share, n, seed=5)
+    wrong = sum(any(queue.outliers for queue in centres.drawn().queues()) for _ in range(20))
+    assert wrong <= 2  # of 20 reports; the promised mean is half a report
 
 
 def test_who_lingers_is_found_among_thousands():
-    """Four of ten callers against one of ten, of 120 callers: nearly each time."""
-    houses, chance = Houses(0.1, 120, seed=6), random.Random(7)
+    """Four of ten of the agent's 120 callers leave first, and one of ten of all other agents' callers."""
+    centres, chance = ContactCentres(0.1, 120, seed=6), random.Random(7)
     found = []
     for _ in range(20):
-        lingering = houses.drawn()
+        lingering = centres.drawn()
         left_first = sum(chance.random() < 0.4 for _ in range(120))
         add(lingering, "Sara", left_first, 120 - left_first, "queue 7")
         found.append([each.agent for each in lingering.agents() if each.is_outlier])
     assert found.count(["Sara"]) >= 19
 
 
-# -- the metrics' form and the report's
+# -- the form for metrics and the form for reports
 
 
 def test_a_queue_with_its_share_and_the_number_of_those_who_stand_out():
@@ -313,7 +316,7 @@ def test_the_metrics_halve_what_they_remember_and_keep_the_share():
 
 
 def pairs(n, callers_each):
-    """Return so many pairs of agents in queues of their own, all alike."""
+    """Return the callers of `n` pairs of agents, each pair in its own queue, all alike."""
     return [
         each
         for queue in range(n)
@@ -327,7 +330,7 @@ def suspected(own, others, other_pairs):
 
 
 def test_pairs_with_the_least_number_of_callers_are_compared_too():
-    """Chance makes this one once in 2,600 times: seldom enough beside 30 such queues, not beside 50."""
+    """Chance makes this pair once in 2,600 times: rare enough next to 30 such queues, but not next to 50."""
     own, others = (10, 10), (6, 54)
     chance = by_chance(10, 20, 16, 80)
     assert 0.025 / 102 < chance < 0.025 / 62
@@ -352,7 +355,7 @@ def test_an_agent_without_colleagues_is_compared_with_nobody_and_makes_nobody_ha
     ],
 )
 def test_a_suspicion_ends_with_the_pair_that_makes_chance_too_likely(own, others):
-    """Chance may suspect anybody in one report of 40, so in one of 40 by the number of pairs this one."""
+    """Chance may make a suspicion in one report of 40. This limit is shared by all pairs of the report."""
     left_first, everyone = own[0] + others[0], sum(own) + sum(others)
     most_pairs = 0.025 / by_chance(own[0], sum(own), left_first, everyone)
     most_queues = int((most_pairs - 2) / 2)

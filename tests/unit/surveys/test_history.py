@@ -1,4 +1,4 @@
-"""What is remembered of earlier surveys, whether it comes from here, from the database, or from both."""
+"""The memory of earlier surveys: of this daemon, from the database, and of both."""
 
 from dataclasses import fields
 

@@ -1,4 +1,4 @@
-"""The interview as a conversation: what happens, and what the caller hears next."""
+"""The interview as a dialogue: each event, and the next step."""
 
 import pytest
 
@@ -74,7 +74,7 @@ def begun(text=ONE, language=""):
 
 
 def told(interview, *events):
-    """Return the steps that follow the events, shortened to what matters."""
+    """Return the steps that follow the events, in a short form."""
     return [short(interview.next(event)) for event in events]
 
 
@@ -196,7 +196,7 @@ def test_eleven_is_wrong():
     ]
 
 
-# Keys that mean the same everywhere
+# Keys with the same meaning in all questions
 
 
 def test_what_is_typed_while_the_welcome_plays_counts():
@@ -383,9 +383,9 @@ def test_a_key_stops_the_instruction():
 @pytest.mark.parametrize(
     ("events", "heard"),
     [
-        ([KeyPressed("1"), DONE, SILENCE], "ask_wait"),  # nothing was said
-        ([KeyPressed("1"), DONE, NOT_RECORDED], "comment_thanks"),  # the caller need not know
-        ([KeyPressed("1"), MISSING], "ask_wait"),  # nobody is recorded without notice
+        ([KeyPressed("1"), DONE, SILENCE], "ask_wait"),  # the caller said nothing
+        ([KeyPressed("1"), DONE, NOT_RECORDED], "comment_thanks"),  # the caller is not informed
+        ([KeyPressed("1"), MISSING], "ask_wait"),  # no caller is recorded without a notice
         ([KeyPressed("1"), DONE, CommentRecorded(5), NOT_STORED], "goodbye"),
         ([MISSING], "goodbye"),
     ],

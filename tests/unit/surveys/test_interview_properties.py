@@ -1,4 +1,4 @@
-"""Any valid survey, any caller, any luck: an interview ends, soon, and tells the truth about itself."""
+"""Random valid surveys, callers and faults: an interview always ends soon, with a true report of itself."""
 
 from hypothesis import given, settings, strategies as st
 
@@ -48,28 +48,28 @@ CUTS = st.sampled_from([*InterviewEnd, StepResult.TIME_IS_UP])
 
 
 def most_steps(survey):
-    """Return how many steps the longest interview can have, counted from the definition.
+    """Return the largest number of steps of an interview, counted from the definition.
 
-    Begin, thanks, goodbye and welcome; each round of language offers, and the choice; an opt-out and its
-    confirmation; of each question at most a lead-in, the question and a second key for each try, and the
-    instruction, the recording, the storing and a word about it.
+    The sum has: start, thanks, goodbye and welcome; each round of language offers, and the choice; an opt-out
+    and its confirmation. Each question adds at most a lead-in; the question and a second key for each try;
+    and the instruction, the recording, the storing and a closing prompt.
     """
     offers = len(survey.languages) * (survey.retries + 1) + 1
     return 4 + offers + 2 + sum(3 * (asked.retries + 1) + 4 for asked in survey.questions)
 
 
 class Walk:
-    """What an onlooker knows of an interview, without looking into it."""
+    """An interview in progress, observed by its steps and events only."""
 
     def __init__(self, survey):
         self.survey = survey
         self.interview = Interview(survey, "de")
         self.saved = {}
-        self.numbers = [0]  # of the questions on the way
+        self.numbers = [0]  # the numbers of the questions that were asked
         self.cut = False
 
     def run(self, happens):
-        """Go on until it is finished; returns the last step."""
+        """Run the interview to its end with the events of `happens`. Return the last step."""
         step, taken, goodbye = self.interview.begin(), 0, False
         while not isinstance(step, Finish):
             event = happens(step)
@@ -103,7 +103,7 @@ class Walk:
         self.numbers.append(self.survey.following(self.numbers[-1], value))
 
     def judge(self, finish):
-        assert self.numbers == sorted(set(self.numbers))  # the way leads only forward
+        assert self.numbers == sorted(set(self.numbers))  # questions are asked in order, without repeats
         walked = self.numbers[-1] == len(self.survey.questions)
         if not self.saved:
             assert finish.result is SurveyResult.DECLINED

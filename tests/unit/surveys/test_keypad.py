@@ -1,4 +1,4 @@
-"""What keys mean, by the question that they answer."""
+"""The meaning of keys, by the kind of the question."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def keypad(keys=ZERO_TO_TEN, skip_key="*", opt_out_key="99", **what):
 
 
 def meanings(pad, typed):
-    """Return the meaning of each key; a blank stands for silence."""
+    """Return the meaning of each key. A space means silence."""
     return [pad.pressed(key.strip()) for key in typed]
 
 
@@ -37,7 +37,7 @@ def meanings(pad, typed):
         ("*", [M.SKIP], 0),
         ("#", [M.NOTHING], 0),
         (" ", [M.NOTHING], 0),
-        # Each judgement begins anew.
+        # After a result the next key starts a new input.
         ("173", [M.MORE, M.WRONG, M.ANSWER], 3),
         ("1 10", [M.MORE, M.ANSWER, M.MORE, M.ANSWER], 10),
         ("997", [M.MORE, M.OPT_OUT, M.ANSWER], 7),

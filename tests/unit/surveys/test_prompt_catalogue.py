@@ -1,4 +1,4 @@
-"""The catalogue of prompts: the names of the sound files, and every fault with its place."""
+"""The prompt catalogue: the names of the sound files, and every fault with its position."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The queue of an answer, by the attempt that it belongs to."""
+"""The queue of an answer, by the answer's survey attempt."""
 
 from dataclasses import replace
 

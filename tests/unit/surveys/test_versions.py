@@ -1,4 +1,4 @@
-"""What is kept of a survey, and when a version is not what it was."""
+"""Stored survey versions: their content, and conflicts of one version with different questions."""
 
 import json
 from dataclasses import replace
@@ -71,7 +71,7 @@ def test_the_earliest_is_what_a_version_is(full):
     versions = SurveyVersions()
     stored = replace(full, questions="[]", first_seen=NOW - 100)
     assert versions.conflicting([full]) == []
-    assert versions.conflicting([stored]) == [stored]  # told once, though it is read again and again
+    assert versions.conflicting([stored]) == [stored]  # reported once, though it is read repeatedly
     assert versions.conflicting([stored]) == []
     assert versions.conflicting([full]) == [full]
 

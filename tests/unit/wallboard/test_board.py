@@ -1,4 +1,4 @@
-"""The board: what happened today, what it calls for, and the figures as JSON."""
+"""The wallboard: the figures of today, their thresholds, and the figures as JSON."""
 
 import json
 import re
@@ -192,7 +192,7 @@ def test_the_ratings_of_different_questions_are_not_mixed(today):
     seen = made(today, queues=list(asked), question=asked.get)
     assert [each.rating.name if each.rating else None for each in seen.queues] == ["csat", "nps", None]
     assert seen.total.rating is None
-    # Who asks nothing does not keep the others from a rating in common.
+    # A queue without a question does not prevent a common rating of the other queues.
     assert made(today, queues=["sales", "closed"], question=asked.get).total.rating.n == 20
 
 
@@ -231,7 +231,7 @@ def test_the_json_is_what_the_readme_says(today):
     documented = set()
     for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE):
         first, *others = re.findall(r"`([a-z_]+)`", row)
-        # `service_level_percent`, `_n` means `service_level_percent`, `service_level_n`.
+        # "`service_level_percent`, `_n`" is short for `service_level_percent`, `service_level_n`.
         stem = first.rpartition("_")[0]
         documented |= {first, *(f"{stem}{name}" if name.startswith("_") else name for name in others)}
     assert documented - {"queue"} == {*shown, *sales} - {"queue"}

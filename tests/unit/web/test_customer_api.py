@@ -1,4 +1,4 @@
-"""/api/customers over a transport in memory: who gets in, what is told and taken, and a slow database."""
+"""/api/customers over a transport in memory: access, answers, stored data, and a slow database."""
 
 import json
 
@@ -27,7 +27,7 @@ HISTORY = Timeline.of(
 
 
 class House(Browsing):
-    """One daemon's site."""
+    """A client of one daemon's site, and the site."""
 
     path, token = AT, TOKEN
 
@@ -61,7 +61,7 @@ def house():
     return House()
 
 
-# -- who gets in
+# -- access
 
 
 def test_without_a_token_in_the_configuration_it_is_closed_on_this_machine_too():
@@ -96,7 +96,7 @@ def test_the_log_says_who_asked_and_not_for_whom(house, logged):
     assert NUMBER[1:] not in "".join(map(formatEvent, logged))
 
 
-# -- what is told
+# -- answers
 
 
 @pytest.mark.parametrize("number", [NUMBER, "+989121234567", "%2B989121234567", "%DB%B0912-123-45%2067"])
@@ -125,7 +125,7 @@ def test_nothing_else_is_done(house):
     assert house.ask("/api/live", "PUT").code == 405
 
 
-# -- what is taken
+# -- stored data
 
 
 def test_a_crm_tells_id_and_name(house):
@@ -148,7 +148,7 @@ def test_a_body_has_a_bound(house):
     assert house.put(b" " * 4097).code == 413
 
 
-# -- a database that is slow, gone, or asked too much
+# -- a slow, missing or overloaded database
 
 
 def test_it_is_answered_when_the_database_answers(house):

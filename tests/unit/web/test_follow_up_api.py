@@ -1,4 +1,4 @@
-"""The list of follow-ups: who gets in, what another site cannot do, and two who press one button."""
+"""The list of follow-ups: access, protection from other sites, and two users of the same button."""
 
 import json
 from base64 import urlsafe_b64encode
@@ -49,7 +49,7 @@ LISTED = FollowUpList((follow_up(),), {"989121234567": "زهرا"})
 
 
 class House(Browsing):
-    """One daemon's site."""
+    """A client of one daemon's site, and the site."""
 
     path, token = AT, TOKEN
 
@@ -90,7 +90,7 @@ def house():
     return House()
 
 
-# -- who gets in
+# -- access
 
 
 def test_without_a_token_in_the_configuration_it_is_closed_on_this_machine_too():
@@ -164,7 +164,7 @@ def test_tokens_cannot_be_tried_fast(house):
     assert house.log_in().code == 204
 
 
-# -- a page of another site, in a browser that is logged in
+# -- a page of another site in a logged-in browser
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_nobody_is_allowed_to_ask_from_elsewhere(house):
     assert not [name for name in response.headers if name.startswith("access-control")]
 
 
-# -- what is told
+# -- the list
 
 
 def test_the_list_is_told(house):
@@ -220,7 +220,7 @@ def test_the_page_itself_holds_nothing(house):
     assert house.ask("/follow-ups/", token="").headers["location"] == "../follow-ups"
 
 
-# -- what is moved
+# -- actions
 
 
 @pytest.mark.parametrize("move", list(Action))
@@ -317,7 +317,7 @@ def api(tmp_path):
     with engine.begin() as connection:
         connection.execute(insert(table), [row])
     config = Config(http={"token": TOKEN}, storage={"url": url})
-    until(lambda: True)  # the reactor runs
+    until(lambda: True)  # starts the reactor
     context = Context.of(config, reactor)
     api = FollowUpApi(context, lambda: NOW)
     api.startService()

@@ -1,4 +1,4 @@
-"""The site over a transport in memory: who gets in, what a browser is told, and the stream of events."""
+"""The site over a transport in memory: access, headers for browsers, and the event stream."""
 
 import json
 import re
@@ -54,7 +54,7 @@ class House:
         return Response(self.ask(path, method, **headers).take())
 
     def listen(self, **headers):
-        """Listen with HTTP/1.0, whose bodies come as they are."""
+        """Open the event stream with HTTP/1.0, whose bodies are not chunked."""
         return self.ask("/api/live/events", version="1.0", **headers)
 
     def close(self):
@@ -78,7 +78,7 @@ def house():
 
 
 def events(data):
-    """Return the events of a stream, its head left out: id, name, data."""
+    """Return the events of a stream as (id, name, data), without the response's head."""
     found = []
     for block in data.rpartition(b"\r\n\r\n")[2].decode().split("\n\n"):
         fields = dict(line.split(": ", 1) for line in block.split("\n") if line and not line.startswith(":"))
@@ -87,7 +87,7 @@ def events(data):
     return found
 
 
-# -- who gets in
+# -- access
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_browser_gets_a_cookie_for_the_token_and_needs_it_no_more(house):
     assert TOKEN not in shown
     assert {each.lower() for each in attributes} >= {"httponly", "samesite=strict", "path=/"}
     assert guarded.get("/api/live", Cookie=f"other=1; {cookie}").code == 200
-    # A daemon with the same token knows it, such as this one after a restart; one with another does not.
+    # The cookie is valid in each daemon with the same token, so also after a restart.
     assert house(host="0.0.0.0", token=TOKEN).get("/api/live", Cookie=cookie).code == 200
     assert house(host="0.0.0.0", token=TOKEN + "2").get("/api/live", Cookie=cookie).code == 401
     assert "set-cookie" not in guarded.get("/api/live", Authorization=f"Bearer {TOKEN}").headers
@@ -200,7 +200,7 @@ def test_a_slash_too_many_leads_back(house):
 @pytest.mark.parametrize("path", [*GUARDED, *OPEN, "/nothing"])
 def test_an_address_that_is_too_long_is_refused(house, path):
     assert house().get(f"{path}?{'x' * 3000}").code == 414
-    cut_off = house().ask(f"{path}?{'x' * 20_000}")  # Twisted closes by itself beyond 16 KiB
+    cut_off = house().ask(f"{path}?{'x' * 20_000}")  # Twisted closes the connection beyond 16 KiB
     assert (cut_off.disconnecting, cut_off.value()) == (True, b"")
 
 

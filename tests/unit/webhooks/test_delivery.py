@@ -51,7 +51,7 @@ def file(tmp_path):
 
 @pytest.fixture
 def put(file):
-    """Put events into the outbox, as (call, number), written at `at`."""
+    """Return a function that adds events (call, number) to the outbox, written at the instant `at`."""
 
     def put(*events, receiver="crm", at=None):
         connection = sqlite3.connect(file, timeout=20)
@@ -76,7 +76,7 @@ def receiver():
 
 @pytest.fixture
 def deliver(file):
-    """Start deliveries to addresses by name; they end with the test."""
+    """Yield a function that starts deliveries to receivers by name. They end with the test."""
     started = []
 
     def deliver(urls, rules=QUICK, seconds=5, ca_file=None, most=10_000):
@@ -94,7 +94,7 @@ def deliver(file):
         deliveries = WebhookDeliveries(
             OutboxFile(file), receivers, in_thread, reactor, time.time, random.Random(7).random, 0.02
         )
-        until(lambda: True)  # the reactor runs
+        until(lambda: True)  # starts the reactor
         deliveries.start()
         started.append(deliveries)
         return deliveries
@@ -122,7 +122,7 @@ def delivered(file):
 
 
 def in_order(receiver, calls, events):
-    """Each event was taken, and those of a call in their order, repeats apart."""
+    """Assert that each event was accepted, and those of a call in order, repeats aside."""
     first = list(dict.fromkeys(receiver.taken))
     assert sorted(first) == sorted(f"evt_{call}-{n}" for call in calls for n in range(events))
     for call in calls:
@@ -137,8 +137,8 @@ def test_events_are_delivered_and_their_text_is_gone(file, put, deliver, receive
     put(*((call, n) for n in range(3) for call in calls))
     delivered(file)
     in_order(receiver, calls, 3)
-    assert len(receiver.taken) == 60  # each once
-    assert len(receiver.connections) < 60  # kept for the next one
+    assert len(receiver.taken) == 60  # each event once
+    assert len(receiver.connections) < 60  # connections are reused
     until(lambda: deliveries.pending("crm") == 0)
     assert deliveries.results == {("crm", "delivered"): 60}
     assert (deliveries.oldest_seconds("crm"), deliveries.dead("crm")) == (0, 0)
@@ -156,7 +156,7 @@ def test_an_http_1_0_receiver_closes_and_no_event_meets_the_closing_connection(f
     delivered(file)
     until(lambda: deliveries.pending("crm") == 0)
     receiver.close()
-    assert deliveries.results == {("crm", "delivered"): 200}  # no attempt failed
+    assert deliveries.results == {("crm", "delivered"): 200}  # without a failed attempt
 
 
 def test_a_receiver_that_fails_in_every_way_gets_all_in_order(file, put, deliver, receiver):
@@ -350,12 +350,12 @@ def test_an_outbox_that_is_locked_is_waited_for_and_nothing_goes_twice(
         holder = sqlite3.connect(file, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
         receiver.behave = lambda _: 204
-        receiver.release.set()  # their connections close: they failed, which cannot be noted
+        receiver.release.set()  # the connections close, and the failed attempts cannot be recorded
         until(lambda: [entry for entry in logs if "cannot write to the webhook outbox" in formatEvent(entry)])
         assert len(receiver.events) == 2
         holder.execute("COMMIT")
         holder.close()
-        impatient.undo()  # our own reads wait for the daemon's writes
+        impatient.undo()  # reads of the test wait for the daemon's writes
         delivered(file)
     assert len(receiver.events) == 4
 
@@ -410,7 +410,7 @@ def test_both_sinks_keep_an_event_that_is_there(tmp_path):
 
 @contextmanager
 def daemon(file, receiver):
-    """Run a program that delivers, and kill it with kill -9."""
+    """Run a process that delivers events, and end it with SIGKILL."""
     program = [
         sys.executable,
         str(SUPPORT / "webhook_sender.py"),
@@ -427,7 +427,7 @@ def daemon(file, receiver):
 
 
 def test_nothing_is_lost_when_the_daemon_is_killed_again_and_again(file, put, receiver):
-    """Killed at any moment of looking, sending and noting, and started again."""
+    """The kill comes at any moment of reading, sending or recording an event."""
     chance = random.Random(5)
     receiver.behave = lambda _: chance.choice([204] * 10 + [500, "cut"])
     calls = [f"c{n}" for n in range(KILLS * 5)]

@@ -1,4 +1,4 @@
-"""What is told, how it is signed, and when it goes again: the pure part of webhooks."""
+"""Webhook events without I/O: their content, their signature, and the times of retries."""
 
 import base64
 import hashlib
@@ -50,7 +50,7 @@ def bodies(*records):
     return [json.loads(event.body) for _, event in told(*records)]
 
 
-# What is told
+# Content
 
 
 def test_a_call_with_a_survey_is_told_in_its_order():
@@ -67,7 +67,7 @@ def test_the_body_says_the_record_in_its_own_words():
     assert body["type"] == "call_ended"
     assert (body["pbx"], body["timestamp"]) == ("main", "2026-11-22T01:10:19.123Z")
     assert body["id"].startswith("evt_")
-    assert "." not in body["id"]  # it separates in what is signed
+    assert "." not in body["id"]  # a dot is the separator of the signed text
     assert body["data"] == {
         "call_id": "c1", "uniqueid": "c1", "direction": "in", "started_at": "2026-11-22T01:09:19.123Z",
         "ended_at": "2026-11-22T01:10:19.123Z", "caller_number": "+982112345678",
@@ -164,7 +164,7 @@ def test_what_json_cannot_hold_is_refused():
         told(replace(CALL, talk_seconds=float("nan")))
     with pytest.raises((ValueError, OverflowError)):
         told(replace(CALL, ended_at=1e12))
-    assert POISON  # records of that kind reach it
+    assert POISON  # rejected records are tested too
 
 
 def test_long_texts_are_cut():
@@ -176,13 +176,13 @@ def test_the_configuration_names_the_events_that_there_are():
     assert WebhookConfig(name="crm", url="https://a/").events == [str(kind) for kind in EventType]
 
 
-# How it is signed
+# Signature
 
 SECRET = "whsec_" + base64.b64encode(b"a key of the house, 32 bytes ...").decode()
 
 
 def test_the_signature_is_that_of_standard_webhooks():
-    """Recomputed here from the specification's words; the numbers are the example of its reference code."""
+    """The expected values are the example of the specification's reference code."""
     key = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     body = b'{"test": 2432232314}'
     got = headers(keys_of(key), "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, body)
@@ -209,7 +209,7 @@ def test_a_secret_of_another_form_is_refused_without_being_told(secret):
     assert "c2hv" not in str(error.value)
 
 
-# When it goes again
+# Retries
 
 RULES = RetryPolicy(first_pause=5, longest_pause=60, max_attempts=10, max_age_seconds=1000)
 FAILED, TAKEN = WebhookReply(500, "answered 500"), WebhookReply(204, "")

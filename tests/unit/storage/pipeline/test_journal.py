@@ -1,4 +1,4 @@
-"""The journal keeps what it was given, in order, through kills, and within its limit."""
+"""The journal keeps all its rows in order, through kills, and within its limit."""
 
 import json
 import os
@@ -106,7 +106,7 @@ def test_what_was_forwarded_last_can_go_again_in_its_order(journal, file, clock)
     assert numbers(journal) == [1, 2, 3, 4, 5]
     journal.ack(2)
     clock[0] += 50
-    journal.ack(4)  # by now the first two are old
+    journal.ack(4)  # the first two rows are old by now
     journal.rewind()
     assert (numbers(journal), journal.pending) == ([3, 4, 5], 3)
     clock[0] += 1_000
@@ -116,7 +116,7 @@ def test_what_was_forwarded_last_can_go_again_in_its_order(journal, file, clock)
     journal.close()
     assert sql(file, "SELECT count(*) FROM entries") == [(0,)]
     journal.write(rows(6))
-    assert [entry.id for entry in journal.head(9)] == [6]  # a number is used once
+    assert [entry.id for entry in journal.head(9)] == [6]  # an id is used only once
 
 
 def test_what_is_not_forwarded_stays_however_old_it_is(journal, clock):
@@ -150,7 +150,7 @@ def test_the_age_is_that_of_the_first_entry(journal, clock):
     assert journal.oldest_seconds == 10
     journal.close()
     journal.open()
-    assert (journal.pending, journal.oldest_seconds) == (2, 10)  # a restart makes nothing younger
+    assert (journal.pending, journal.oldest_seconds) == (2, 10)  # a restart does not change the age
     journal.ack(1)
     assert journal.oldest_seconds == 5
     clock[0] -= 60  # the clock was put back
@@ -282,7 +282,7 @@ def test_a_directory_that_vanishes_is_an_outage_and_no_more(journal, file, comes
 
 
 def test_forwarded_entries_never_make_it_full(file):
-    """They stay while there is room, and go when there is none."""
+    """Forwarded entries stay while there is room, and are deleted when there is none."""
     journal = Journal(file, limit=MEGABYTE)
     with capturedLogs() as logs:
         for start in range(0, 10_000, 200):
@@ -296,7 +296,7 @@ def test_forwarded_entries_never_make_it_full(file):
 
 
 def test_threads_share_it(journal):
-    """One writes, one forgets, as writer and forwarder do."""
+    """One thread writes and another deletes, as writer and forwarder do."""
     seen = []
 
     def forward():
@@ -331,12 +331,12 @@ def test_at_its_limit_it_says_so_and_again_when_there_is_room(file):
     with capturedLogs() as logs:
         n = fill(journal)
         assert MEGABYTE <= journal.size < 1.1 * MEGABYTE
-        journal.write([row_of(answer("a"))])  # what a caller said still goes in
+        journal.write([row_of(answer("a"))])  # an answer is still accepted
         assert journal.pending == n + 1
         journal.close()
         journal.open()
         assert journal.full
-        journal.ack(n // 2)  # the forwarded ones go first, new as they are
+        journal.ack(n // 2)  # forwarded entries are deleted first, even new ones
         assert not journal.full
         assert journal.pending == n + 1 - n // 2
         journal.rewind()
@@ -400,7 +400,7 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_acknowledged(file):
             program.stdin.write(b"%d\n" % first)
             program.stdin.flush()
             child = int(program.stdout.readline())
-            # Some batches, and then somewhere in the next one, or in the opening.
+            # The kill comes after some batches, within the next one or within the opening.
             acknowledged = [0, *(int(program.stdout.readline()) for _ in range(chance.randrange(12)))]
             killer = threading.Timer(chance.random() * 0.01, os.kill, (child, signal.SIGKILL))
             killer.start()

@@ -1,4 +1,4 @@
-"""A journal whose server is no longer asked for is written into the database that took its place."""
+"""A journal whose server is no longer configured is written into the new database."""
 
 import pytest
 from click.testing import CliRunner

@@ -1,4 +1,4 @@
-"""What wakes the writer's thread, and what it finds then."""
+"""The record queue: what ends the wait of the writer's thread, and what the thread then gets."""
 
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic, sleep
@@ -23,12 +23,12 @@ def backlog():
 
 @pytest.fixture
 def asleep(backlog):
-    """Give a function that runs another in a thread and returns its future once that thread sleeps."""
+    """Yield a function that runs another in a thread. It returns the future once the thread waits."""
     with ThreadPoolExecutor(1) as thread:
 
         def fall_asleep(function=None, *args):
             future = thread.submit(function, *args) if function else None
-            until(lambda: backlog._wake._waiters)  # notify() takes a sleeper off at once
+            until(lambda: backlog._wake._waiters)  # notify() removes a waiter immediately
             return future
 
         yield fall_asleep
@@ -139,7 +139,7 @@ def test_what_is_of_one_cut_is_never_in_two_batches(backlog, asleep):
     backlog.add(gap(-2), last=False)
     assert records(batch.result(20)) == [gap(n) for n in range(BATCH + 5)]
     backlog.written(batch.result())
-    backlog.add(gap(-3), Deferred())  # which ends the cut
+    backlog.add(gap(-3), Deferred())  # a record with a Deferred ends the cut
     assert records(backlog.next_batch()) == [gap(-1), gap(-2), gap(-3)]
 
 
@@ -150,7 +150,7 @@ def test_a_batch_ends_with_a_cut_once_it_is_full(backlog):
         batch = backlog.next_batch()
         assert len(batch) == length
         backlog.written(batch)
-    backlog.drain()  # what is begun will not be whole any more, and is written all the same
+    backlog.drain()  # the last cut will not be completed, but is written
     assert len(backlog.next_batch()) == 3 * BATCH - 2_800
 
 

@@ -1,4 +1,4 @@
-"""The writer loses nothing that it accepted: not to a kill, a lock, a lost directory or a bad record."""
+"""The writer loses no accepted record: not by a kill, a lock, a lost directory or an invalid record."""
 
 import signal
 import sqlite3
@@ -47,7 +47,7 @@ def opener(file):
 
 @pytest.fixture
 def start(reactor, opener):
-    """Start writers that end with the test."""
+    """Yield a function that starts writers. All end with the test."""
     writers = []
 
     def start(open_engine=opener, **options):
@@ -65,7 +65,7 @@ def start(reactor, opener):
 
 @pytest.fixture
 def never_in_groups(monkeypatch):
-    """Only what is urgent is written."""
+    """Let the writer write urgent records only, by a group interval of an hour."""
     monkeypatch.setattr(record_queue, "GROUP_SECONDS", 3600)
 
 
@@ -75,7 +75,7 @@ def quick_retries(monkeypatch):
 
 
 def rows(file, sql):
-    """Ask over a connection of our own."""
+    """Run a query over a new read-only connection."""
     connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
     try:
         return connection.execute(sql).fetchall()
@@ -247,7 +247,7 @@ def test_a_database_that_turned_read_only_is_waited_for(start, reactor, file, op
     def open_read_only():
         engine = opener()
         if not refused.is_set():
-            # Root may write whatever the file's mode says; SQLite gives this the same error.
+            # Root may write to a read-only file. For this case SQLite gives the same error.
             event.listen(engine, "begin", lambda c: c.exec_driver_sql("PRAGMA query_only = ON"))
         return engine
 
@@ -468,7 +468,7 @@ OPERATIONS = st.lists(
             ),
             st.just(POISON["not a number"]),
         ),
-        st.booleans(),  # wait for the commit before the next one
+        st.booleans(),  # whether to wait for the commit before the next record
     ),
     max_size=40,
 )
@@ -507,7 +507,7 @@ def test_any_order_of_puts_commits_and_faults_ends_in_the_last_state_of_each_key
                 commits.append((record, number, Fired(done)))
                 if wait:
                     reactor.run_until(lambda done=commits[-1][2]: done.done)
-                    assert stored(file) == model  # all earlier puts are there too
+                    assert stored(file) == model  # all earlier records are stored too
             stopped = Fired(writer.stop(20))
             reactor.run_until(lambda: stopped.done)
             writer._thread.join(20)

@@ -1,4 +1,4 @@
-"""What goes into a column comes out of it, and what callers send never makes a statement fail."""
+"""Values are read from a column as written, and no text of a caller makes a statement fail."""
 
 import pytest
 from hypothesis import example, given, strategies as st
@@ -12,7 +12,7 @@ from cc_bridge.storage.schema.column_types import CleanText, Instant, Seconds
 TABLE = Table("t", MetaData(), Column("id", Integer, primary_key=True), Column("at", Instant()),
               Column("took", Seconds()), Column("name", CleanText(20)))  # fmt: skip
 
-# From 1970 to 2100, as floats in all their resolution.
+# Instants from 1970 to 2100, in the full resolution of floats.
 INSTANTS = st.floats(min_value=0, max_value=4_102_444_800)
 
 
@@ -64,7 +64,7 @@ def test_an_instant_is_the_right_type_in_each_database():
 
 
 def test_postgresql_gets_and_gives_instants_with_their_time_zone():
-    # Without it, PostgreSQL would take them for the time of the session's zone.
+    # Without the offset, PostgreSQL would assume the session's time zone.
     dialect = postgresql.dialect()
     sent = Instant().process_bind_param(1_795_309_819.123456, dialect)
     assert sent.isoformat() == "2026-11-22T01:10:19.123456+00:00"
@@ -80,7 +80,7 @@ def test_a_duration_loses_the_noise_of_its_subtraction(connection):
 @example("زهرا کریمی‌نژاد")  # with a zero-width non-joiner, which is not printable
 @example("O'Brien \"; DROP TABLE t; --")
 @example("a\x00b")
-@example("\ud83d")  # half of an emoji, as a cut UTF-16 text leaves it
+@example("\ud83d")  # half of an emoji, from a truncated UTF-16 text
 @example("📞" * 30)
 @example("x" * 10_000)
 def test_any_text_is_stored_cut_and_clean(connection, text):
