@@ -30,7 +30,7 @@ static=yes
 exten => _X!,1,NoOp()
  same => n(gotodest),Hangup()
 """
-UNKNOWN = "function 'CDR_PROP' does not exist"  # asterisklint is older than that function
+UNKNOWN = "function 'CDR_PROP' does not exist"  # asterisklint does not know this function
 
 
 def lines_of(path: Path) -> list[str]:

@@ -30,9 +30,9 @@ T = 1_795_309_819.0
 
 
 def records(n, number, keys, name="Maryam", at=T, folder="/nowhere", pbx="pbx"):
-    """Return a call that came in, was rated with a comment, and called back, as it is stored.
+    """Return the stored records of one caller: a call, rated and commented on, and a callback.
 
-    It is also one of those that were not routed to the survey, so that every table has a row.
+    The call is also recorded as one that was not routed to the survey, so that every table has a row.
     """
     call, uniqueid = f"{n}.1", f"{n}.1"
     key = keys.key(number)

@@ -50,7 +50,7 @@ def test_check_tells_every_error_without_a_traceback(cc_bridge, tmp_path):
 
 
 def test_run_refuses_what_can_never_work_in_one_line():
-    # A process of its own: it starts the reactor and the logging of the whole process.
+    # A separate process, since the command starts the reactor and the logging of its process.
     environment = os.environ | {
         "CC_BRIDGE_AMI__SECRET": "word",
         "CC_BRIDGE_STORAGE__URL": "sqlite:////no/such/folder/x.sqlite",

@@ -21,7 +21,7 @@ NODE = "node /var/www/html/admin/modules/core/node/fastagi-server.js"
 
 
 class Complaining(StreamRequestHandler):
-    """As FreePBX's server to a script that it does not have."""
+    """A FastAGI server that answers as FreePBX's does for an unknown script."""
 
     def handle(self):
         while self.rfile.readline().strip():
@@ -31,7 +31,7 @@ class Complaining(StreamRequestHandler):
 
 
 class Repeating(StreamRequestHandler):
-    """Sends back what it hears."""
+    """A server that sends back each line that it receives."""
 
     def handle(self):
         for line in iter(self.rfile.readline, b"\n"):
@@ -64,7 +64,7 @@ def ours(pbx, callers=100):
 
 
 def told(ccb_agi, holder=None, **sections):
-    """Return the only result, of a check in a thread while the reactor runs."""
+    """Return the only result of the check, which runs in a thread while the reactor runs."""
     config = Config(**sections)
     checking = deferToThread(lambda: list(agi_server.check(config, ccb_agi, holder_of=lambda _port: holder)))
     (found,) = result_of(checking, 20)

@@ -1,4 +1,4 @@
-"""Faults in the files of the PBX, planted one by one: the doctor finds each, and nothing before and after."""
+"""Faults in the files of the PBX, planted one by one: the doctor reports each of them, and no other."""
 
 import os
 import shutil
@@ -31,10 +31,10 @@ def wav(file, *, rate=8000, channels=1, seconds=0.1):
 
 @pytest.fixture
 def pbx(monkeypatch):
-    """Lay out what a PBX has on disk, where every user may go; pytest's own folders are closed."""
+    """Make the files of a PBX in a folder that every user may read, unlike pytest's own folders."""
     home = Path(tempfile.mkdtemp(prefix="cc-bridge-pbx-"))
     home.chmod(0o755)
-    # Debian's layout: en is a link.
+    # As on Debian, `en` is a link.
     (home / "sounds" / "en_US").mkdir(parents=True)
     (home / "sounds" / "en").symlink_to("en_US")
     for language in ("en", "fa"):
@@ -63,7 +63,7 @@ def unwell(pbx, **sections):
 
 @contextmanager
 def fault(file):
-    """Keep a file's content and permissions, and bring them back."""
+    """Restore a file's content and permissions at the end of the block."""
     content, mode = file.read_bytes(), file.stat().st_mode
     yield
     file.unlink(missing_ok=True)
@@ -163,7 +163,7 @@ def test_the_permissions_count_as_the_kernel_counts_them(pbx):
     file.write_text("x")
     for mode, owner, group, may in [
         (0o604, 1, 1, True),
-        (0o604, 1, 4243, False),  # the group comes before the others
+        (0o604, 1, 4243, False),  # the group's permissions apply before those of others
         (0o640, 1, 4243, True),
         (0o044, 4242, 1, False),
         (0o400, 4242, 1, True),

@@ -31,9 +31,9 @@ pytestmark = [pytest.mark.prometheus, pytest.mark.postgres]
 def hurried(rules):
     """Return the rules with shorter times, for a test of two minutes in place of half an hour.
 
-    Groups run each second, an alert waits for one, looks back 15 s where it looks back 15 minutes (for
-    restarts, which take a while, 40 s), and takes 20 s for a long time where it takes five minutes. Of
-    callers past the survey it looks back a minute instead of an hour. Records keep their windows.
+    Groups are evaluated every second, and an alert fires after one second. Ranges of 15 minutes become 15 s;
+    for restarts, which take a while, 40 s. Limits of five minutes become 20 s, and the hour for callers past
+    the survey becomes a minute. Recording rules keep their ranges.
     """
     rules = re.sub(
         r"^(    )interval: .*$|^(        )for: .*$",

@@ -1,4 +1,4 @@
-"""The table not_routed_calls comes to a database of 0015, whose rows stay; a downgrade removes only it."""
+"""An upgrade of schema 0015 adds the table not_routed_calls and keeps all rows; a downgrade removes it."""
 
 import pytest
 from alembic import command
@@ -29,7 +29,7 @@ def store(engine, *stored):
 
 
 def everything(engine):
-    """Return all rows of all tables, without those of Alembic."""
+    """Return all rows by table name, without the tables of Alembic."""
     rows = {}
     for name in inspect(engine).get_table_names():
         table = Table(name, MetaData(), autoload_with=engine)
@@ -41,7 +41,7 @@ def everything(engine):
 
 @pytest.fixture
 def old(database_url):
-    """Yield the engine of a database of 0015 with two callers in all of its tables of records."""
+    """Yield the engine of a database of schema 0015, with records of two callers in all tables of records."""
     engine = make_engine(database_url)
     migrate(engine, command.upgrade, "0015")
     keys = CallerKeys("plain", b"", "98")

@@ -1,4 +1,4 @@
-"""The answer to a nonce: only with it does a FastAGI server count as cc_bridge."""
+"""The answer to the doctor's nonce, by which a FastAGI server proves that it is cc_bridge."""
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -13,7 +13,7 @@ NONCE = "0123456789abcdef"
 
 
 def answer(*arguments):
-    """Return what the script sends to a request with these arguments."""
+    """Return the text that the doctor script sends for a request with these arguments."""
     transport = StringTransport()
     lines = [f"agi_arg_{number}: {each}\n" for number, each in enumerate(arguments, 1)]
     head = f"agi_network_script: doctor\nagi_uniqueid: 1.5\n{''.join(lines)}\n"

@@ -1,4 +1,4 @@
-"""`cc-bridge check` and `cc-bridge run` reject the same configurations, each fault in one line of words."""
+"""`cc-bridge check` and `cc-bridge run` reject the same configurations, with one clear line per fault."""
 
 import os
 
@@ -22,7 +22,7 @@ def no_environment(monkeypatch):
 
 @pytest.fixture
 def faults(tmp_path):
-    """Return a function that gives the lines of what both commands say of a configuration."""
+    """Return a function that returns the lines of the errors, which are equal for both commands."""
 
     def say(text):
         file = tmp_path / "cc-bridge.toml"
@@ -37,7 +37,7 @@ def faults(tmp_path):
 
 def test_a_complete_configuration_passes(tmp_path):
     file = tmp_path / "cc-bridge.toml"
-    file.write_bytes(b"\xef\xbb\xbf" + SECRET.encode())  # an editor of Windows
+    file.write_bytes(b"\xef\xbb\xbf" + SECRET.encode())  # as saved by an editor of Windows
     told = CliRunner().invoke(main, ["check", "--config", str(file)])
     assert (told.exit_code, told.stderr) == (0, "")
 

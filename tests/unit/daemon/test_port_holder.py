@@ -1,4 +1,4 @@
-"""Which program listens on a port: on this machine, and as FreePBX's server looks in /proc."""
+"""The program that listens on a port: on this machine, and FreePBX's server in a made-up /proc."""
 
 import os
 import pwd
@@ -37,7 +37,7 @@ def test_a_port_that_is_free():
 
 @pytest.fixture
 def proc(tmp_path):
-    """Return a function that lays out a /proc in which a program has a socket."""
+    """Return a function that makes a /proc folder with a program and its socket."""
 
     def lay_out(port, command="", *, user=0, state="0A", table="tcp"):
         (tmp_path / "net").mkdir()
@@ -83,7 +83,7 @@ def test_a_system_without_the_tables(tmp_path):
     [
         (4573, "asterisk", "node /x/server.js", True),
         (4573, "asterisk", "/usr/bin/php8.2 /x/server.php", True),
-        (4573, "asterisk", "", True),  # seen without the rights of root
+        (4573, "asterisk", "", True),  # as without the rights of root
         (4573, "asterisk", "python3 -m cc_bridge run", False),
         (4573, "root", "node /x/server.js", False),
         (8000, "asterisk", "node /x/server.js", False),

@@ -133,7 +133,7 @@ def started(systemd, tmp_path):
             environment = os.environ | {
                 "NOTIFY_SOCKET": systemd.name,
                 "CC_BRIDGE_AMI__SECRET": "word",
-                "CC_BRIDGE_AMI__PORT": str(free_port(socket.SOCK_STREAM)),  # nobody is there
+                "CC_BRIDGE_AMI__PORT": str(free_port(socket.SOCK_STREAM)),  # a closed port
                 "CC_BRIDGE_HTTP__PORT": "0",
                 "CC_BRIDGE_AGI__PORT": "0",
                 "CC_BRIDGE_STORAGE__URL": f"sqlite:///{tmp_path}/calls.sqlite",

@@ -1,4 +1,4 @@
-"""Answered callers who never came to the survey, found by a real tracker and the survey requests."""
+"""Answered callers who never reached the survey, found from a real tracker and the survey requests."""
 
 from types import SimpleNamespace
 
@@ -48,7 +48,7 @@ class Link:
 
 
 class Centre:
-    """Two queues, two agents and one caller, as a PBX without cc_bridge's contexts shows them."""
+    """A contact centre with two queues, two agents and a caller, on a PBX without cc_bridge's contexts."""
 
     def __init__(self, *, direct=False, enabled=True, **queue):
         config = Config(queue_defaults=QueueConfig(**{"survey": "csat", "min_talk_seconds": 0, **queue}))
@@ -69,7 +69,7 @@ class Centre:
             SimpleNamespace(in_progress=1),
             requested=self.check.survey_requested,
         )
-        self.invitations._consider = lambda *_: None  # what is decided has no effect here
+        self.invitations._consider = lambda *_: None  # decisions have no effect here
 
     def hear(self, *events):
         for event in events:
@@ -92,7 +92,7 @@ class Centre:
         )
 
     def times_out(self, at=910.0, queue="sales"):
-        """Let the queue give the caller up."""
+        """Let the caller leave the queue by its timeout."""
         self.hear(
             GaveUp(at, CALLER, CALLER, queue, 10, 1, "0912", "", "fa"),
             Left(at, CALLER, queue),
@@ -111,7 +111,7 @@ class Centre:
         self.hear(HangupRequested(at, CALLER, by_pbx=False), ChannelEnded(at, CALLER, 16, CALLER))
 
     def caller_ends(self, at=990.2):
-        """Let the caller's channel end, such as by Queue() without the option c."""
+        """Let the PBX end the caller's channel, as after Queue() without the option c."""
         self.hear(HangupRequested(at, CALLER, by_pbx=True), ChannelEnded(at, CALLER, 16, CALLER))
 
     def transferred(self, to, at=950.0):
@@ -138,7 +138,7 @@ class Centre:
 
     @property
     def found(self):
-        """The records, once a late request can no longer come."""
+        """The records, after the time for late survey requests."""
         self.clock.advance(1.0)
         return self.recorded
 
@@ -322,7 +322,7 @@ def test_a_caller_who_gives_up_in_the_next_queue_is_no_case(centre):
 
 
 def test_a_consultation_is_no_case_and_its_request_is_not_the_customers(centre):
-    """The agent's second line waits in a queue, its agent hangs up first and the dialplan asks the line."""
+    """An agent calls a queue on a second line. The second agent hangs up first; the line gets a survey."""
     line, colleague = "200.1", "200.2"
     centre.start()
     centre.joins()
@@ -379,7 +379,7 @@ def test_what_is_remembered_of_a_call_is_forgotten_at_its_end(centre):
 
 
 def cases_of(path):
-    """Return queue and agent of the cases in a recording with the survey requests of its dialplan."""
+    """Return queue and agent of each case in a recording, with its survey requests."""
     found = []
     tracker = Tracker("pbx", queue_names(read_stream(path)))
     surveys = SimpleNamespace(surveys={"csat": object()}, sounds={})
@@ -394,7 +394,7 @@ def cases_of(path):
 
 
 FREEPBX = sorted((RECORDINGS / "freepbx").glob("*.ami.gz"))
-# The destination of the first queue led to a survey. FreePBX forgets it when it sends the caller to the next.
+# The first queue's destination led to a survey. FreePBX drops it when the caller overflows to the next queue.
 PAST_THE_SURVEY = {"overflow_to_second_queue_dynamic_agent": [("602", "Dave Diaz")]}
 
 

@@ -1,4 +1,4 @@
-"""Which ended calls were not routed to the survey: the rule, case by case."""
+"""The rule for ended calls that were not routed to the survey, case by case."""
 
 from dataclasses import replace
 from itertools import product
