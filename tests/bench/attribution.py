@@ -1,10 +1,10 @@
-"""Proves with as many calls as one likes that ratings and talks are about the right person.
+"""Proof with a chosen number of calls that ratings and talks are about the right person.
 
     python tests/bench/attribution.py --calls 300 --version 22 --direct
 
 A third of the calls are transfers, pickups, parkings, consultations and conferences; each caller rates by
-key. It prints how many ratings are about somebody else than the witness says, or about nobody, and what is
-wrong with visits and talks. The exit code is 1 if anything is.
+key. The output has the numbers of ratings about another person than the witness heard and of ratings about
+no person, and the faults of visits and talks. The exit code is 1 if there is a fault.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""CCB_AGI by nonce: this daemon, another one, FreePBX's server, any other program, and nobody."""
+"""CCB_AGI by nonce: this daemon, another one, FreePBX's server, any other program, and no program."""
 
 import socket
 import threading

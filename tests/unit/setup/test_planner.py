@@ -29,7 +29,7 @@ FREEPBX = ACCOUNTS | {
     "/etc/asterisk/extensions_custom.conf": "[from-internal-custom]\n",
     "/etc/asterisk/queues_additional.conf": "[600]\nstrategy=ringall\n[601]\n[default]\n",
 }
-# What FreePBX writes itself.
+# Files that FreePBX generates.
 GENERATED = {
     "manager.conf", "manager_additional.conf", "extensions.conf", "extensions_additional.conf", "queues.conf",
     "queues_additional.conf", "globals.conf",
