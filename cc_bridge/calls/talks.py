@@ -427,10 +427,12 @@ class Talks:
         """Start the talks of a channel that leaves or ends, if the dialplan itself was their agent.
 
         The dialplan behind a Local channel can answer a queue's call, such as a voicemail or an IVR. The far
-        half of the Local channel then never dials and is never in a bridge.
+        half of the Local channel then never dials and is never in a bridge. After a gap this is not certain:
+        the phone may have entered its bridge unobserved.
         """
         for talk in self.with_leg(uniqueid):
-            if talk.agent is None and talk.near_at and uniqueid in (talk.caller, talk.dialed):
+            near = talk.near_at and not talk.partial
+            if talk.agent is None and near and uniqueid in (talk.caller, talk.dialed):
                 far = self._channels.find(self._channels.other_half(talk.dialed) or "")
                 if far is not None and not (far.answered_by or far.place or far.bridge):
                     talk.agent = talk.dialed

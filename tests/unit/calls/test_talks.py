@@ -577,3 +577,11 @@ def test_an_ivr_that_dials_a_phone_is_no_agent():
     pbx.talks.channel_ended(PHONE, 8)
     ((_, record, _),) = pbx.ends
     assert (record.agent_uniqueid, record.answered_at, record.ended_at) == (PHONE, 5, 8)
+
+
+def test_after_a_gap_a_phone_may_have_answered_unobserved():
+    pbx = answered_by_dialplan()
+    pbx.talks.observation_lost(3)
+    pbx.hear(BridgeLeft(8, BRIDGE, CALLER))
+    pbx.talks.channel_ended(CALLER, 8.1)
+    assert [record for _, record, _ in pbx.ends] == [None]
