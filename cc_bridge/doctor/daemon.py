@@ -161,7 +161,9 @@ def _survey_port(port: int, *, running: bool) -> CheckResult:
             f"{port} is the port of FreePBX's FastAGI server core-fastagi, whose calls now reach cc_bridge",
             f"{_OTHER_PORT}; then restart FreePBX's core-fastagi",
         )
-    return ok(name, f"{port}, used by the daemon" if listens else f"{port} is free for the daemon")
+    seen = f"{port}, used by the daemon" if listens else f"{port} is free for the daemon"
+    theirs = port_holder(FREEPBX_PORT)
+    return ok(name, f"{seen}; {FREEPBX_PORT} belongs to {theirs}" if theirs and theirs.is_freepbx else seen)
 
 
 def _get(http: HttpConfig, path: str) -> tuple[int, str]:

@@ -32,6 +32,7 @@ _LINES = {
 def check(config: Config, snapshot: ManagerSnapshot) -> Iterator[CheckResult]:
     """Yield the results for needed events, unneeded events, and timestamps."""
     username = config.ami.username
+    section = in_user_section(username, freepbx=snapshot.freepbx)
     lines = f"the eventfilter lines of {_USER_FILE} (from line {_first_filter()})"
     missing = held_back(
         snapshot.filters or (), WANTED_FOR_DIRECT_CALLS if config.direct_calls.enabled else WANTED
@@ -42,7 +43,7 @@ def check(config: Config, snapshot: ManagerSnapshot) -> Iterator[CheckResult]:
         yield fail(
             "ami.events",
             f"Asterisk does not send these needed events: {', '.join(missing)}",
-            f"set read = {','.join(CLASSES)} and copy {lines} {in_user_section(username)}",
+            f"set read = {','.join(CLASSES)} and copy {lines} {section}",
         )
     elif snapshot.wanted_came:
         yield ok("ami.events", "the test event arrived")
@@ -56,7 +57,7 @@ def check(config: Config, snapshot: ManagerSnapshot) -> Iterator[CheckResult]:
         yield warn(
             "ami.filter",
             "Asterisk sends every dialplan event; they are not needed",
-            f"copy {lines} {in_user_section(username)}",
+            f"copy {lines} {section}",
         )
     elif snapshot.wanted_came:
         yield ok("ami.filter", "unneeded events are filtered out")

@@ -21,14 +21,15 @@ _CLOCK_WARN, _CLOCK_FAIL = 1.0, 60.0  # seconds
 _TLS = re.compile(r"SSL|TLS|VerificationError|certificate", re.IGNORECASE)
 
 
-def in_user_section(username: str) -> str:
+def in_user_section(username: str, *, freepbx: bool) -> str:
     """Return the last part of a remedy: the file and section to change, and the commands to run afterwards.
 
     The section is the one of the manager user `username`. The commands also restart the daemon, since
     `manager reload` does not change sessions that are logged in.
     """
     then = "asterisk -rx 'manager reload' && systemctl restart cc-bridge"
-    return f"in [{username}] of manager.d/cc_bridge.conf, then: {then}"
+    file = "manager_cc_bridge.conf" if freepbx else "manager.d/cc_bridge.conf"
+    return f"in [{username}] of {file}, then: {then}"
 
 
 def connection_failed(ami: AmiConfig, why: str, *, connected: bool) -> CheckResult:
@@ -130,6 +131,7 @@ def _version(version: str | None) -> CheckResult:
 
 def _privileges(snapshot: ManagerSnapshot, username: str) -> Iterator[CheckResult]:
     """Check that the manager user may use all needed AMI actions and no others; yield the results."""
+    section = in_user_section(username, freepbx=snapshot.freepbx)
     if not snapshot.actions:
         yield skip("ami.privileges", "not visible", f"check: asterisk -rx 'manager show user {username}'")
         return
@@ -142,7 +144,7 @@ def _privileges(snapshot: ManagerSnapshot, username: str) -> Iterator[CheckResul
         yield fail(
             "ami.privileges",
             f"may not use {', '.join(missing)}",
-            f"set write = reporting {in_user_section(username)}",
+            f"set write = reporting {section}",
         )
     else:
         yield ok("ami.privileges", f"may use {', '.join(_NEEDED_ACTIONS)}")
@@ -156,17 +158,18 @@ def _privileges(snapshot: ManagerSnapshot, username: str) -> Iterator[CheckResul
     yield warn(
         "ami.least",
         f"more privileges than needed: {', '.join(classes)} ({len(beyond)} actions: {', '.join(some)} ...)",
-        f"set write = reporting, and no other class, {in_user_section(username)}",
+        f"set write = reporting, and no other class, {section}",
     )
 
 
 def _classes(snapshot: ManagerSnapshot, username: str) -> CheckResult:
     """Return the result of the check that the manager user receives all needed classes of events."""
+    section = in_user_section(username, freepbx=snapshot.freepbx)
     if not snapshot.booted:
         return fail(
             "ami.read",
             "no event FullyBooted: the class system is missing, or Asterisk is still starting",
-            f"set read = {','.join(CLASSES)} {in_user_section(username)}",
+            f"set read = {','.join(CLASSES)} {section}",
         )
     if snapshot.read is None:
         return skip(
@@ -180,7 +183,7 @@ def _classes(snapshot: ManagerSnapshot, username: str) -> CheckResult:
         return fail(
             "ami.read",
             f"{snapshot.read}: {', '.join(missing)} missing",
-            f"set read = {','.join(CLASSES)} {in_user_section(username)}",
+            f"set read = {','.join(CLASSES)} {section}",
         )
     return ok("ami.read", snapshot.read)
 

@@ -22,23 +22,29 @@ _BITS = 16
 def sound_fault(file: Path, user: AsteriskUser | None) -> str:
     """Return why Asterisk cannot play an existing file, such as "empty"; empty text if no fault is found.
 
-    `user` is the user as which Asterisk runs, None if it is unknown.
+    `user` is the user as which Asterisk runs, None if it is unknown. No fault is found in a file that
+    the user of this command cannot read.
     """
-    if not file.exists():  # a link, whose target may exist on the PBX only
-        return "" if user is None else "a link to a missing file"
-    if user is not None and not user.can_read(file):
-        return f"not readable for Asterisk's user {user.name}"
+    try:
+        if not file.exists():  # a link, whose target may exist on the PBX only
+            return "" if user is None else "a link to a missing file"
+        if user is not None and not user.can_read(file):
+            return f"not readable for Asterisk's user {user.name}"
+        return _content_fault(file)
+    except PermissionError:
+        return ""
+
+
+def _content_fault(file: Path) -> str:
+    """Return the fault in the content of a sound file, empty if there is none. Raises OSError."""
     size = file.stat().st_size
     if not size:
         return "empty"
-    if file.suffix == ".gsm" and size % _GSM_FRAME:
-        return "truncated"
+    if file.suffix == ".gsm":
+        return "truncated" if size % _GSM_FRAME else ""
     if file.suffix in _RATES:
-        try:
-            with file.open("rb") as opened:
-                return _wav_fault(opened.read(4096), size, _RATES[file.suffix])
-        except PermissionError:  # for the user of this command; Asterisk's user may be able to read it
-            return ""
+        with file.open("rb") as opened:
+            return _wav_fault(opened.read(4096), size, _RATES[file.suffix])
     return ""
 
 

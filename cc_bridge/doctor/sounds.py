@@ -57,11 +57,15 @@ def _recordings(folder: Path, user: AsteriskUser | None) -> CheckResult:
     name = "recordings"
     owner = user.name if user else "asterisk"
     advice = f"install -d -o {owner} -g {owner} -m 0750 {folder}"
-    if not folder.is_dir():
+    try:
+        exists, writable = folder.is_dir(), user is not None and folder.is_dir() and user.can_write_in(folder)
+    except PermissionError:
+        return skip(name, f"this user cannot see {folder}", "run doctor as root")
+    if not exists:
         return fail(name, f"{folder} does not exist: spoken comments cannot be recorded", advice)
     if user is None:
         return skip(name, "Asterisk's user is unknown", f"it must be able to write in {folder}")
-    if not user.can_write_in(folder):
+    if not writable:
         return fail(name, f"Asterisk's user {user.name} cannot write in {folder}", advice)
     return ok(name, f"Asterisk's user {user.name} can write in {folder}")
 

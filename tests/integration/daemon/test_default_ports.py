@@ -19,6 +19,7 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 import pytest
 
 from cc_bridge.config import Config
+from cc_bridge.daemon.port_holder import PortHolder
 from cc_bridge.doctor import daemon as doctor
 from cc_bridge.doctor.check_result import CheckStatus
 from cc_bridge.setup.pbx_kind import PbxKind
@@ -237,3 +238,13 @@ def test_the_doctor_knows_whose_port_it_is_though_we_came_first(monkeypatch, mar
     assert findings["daemon"].level is CheckStatus.FAIL
     assert "these are calls for FreePBX's own FastAGI server core-fastagi" in findings["daemon"].seen
     assert findings["agi.port"].level is (CheckStatus.FAIL if marked else CheckStatus.OK)
+
+
+def test_the_doctor_knows_freepbxs_server_beside_a_daemon_that_is_well(monkeypatch):
+    theirs = PortHolder(FREEPBX, "asterisk", 12, "node /x/core/node/fastagi-server.js")
+    monkeypatch.setattr(doctor, "port_holder", lambda port: theirs if port == FREEPBX else None)
+    monkeypatch.setattr(doctor, "is_listening", lambda _port: True)
+    monkeypatch.setattr(doctor, "_get", lambda _http, _path: (200, '{"checks": {}}'))
+    findings = {each.name: each for each in doctor.check(Config())}
+    assert findings["agi.port"].level is CheckStatus.OK
+    assert findings["agi.port"].seen.startswith("14573, used by the daemon; 4573 belongs to FreePBX's")

@@ -321,8 +321,14 @@ def test_on_freepbx_the_advice_is_freepbxs(pbx, doctor):
     pbx.queues |= {"600": ["Local/1001@from-queue/n"], "default": []}
     pbx.settings[("queues.conf", "600", "strategy")] = "ringall"
     pbx.stamps = False
+    pbx.passes = re.compile("")  # as a user of Asterisk Manager Users, who has no event filter
     findings = doctor()
-    assert unwell(findings) == {"queues.interface": CheckStatus.WARN, "ami.timestamps": CheckStatus.WARN}
+    assert unwell(findings) == {
+        "queues.interface": CheckStatus.WARN,
+        "ami.timestamps": CheckStatus.WARN,
+        "ami.filter": CheckStatus.WARN,
+    }
+    assert "in [cc_bridge] of manager_cc_bridge.conf" in named(findings, "ami.filter").advice
     assert "[600](+) and setinterfacevar=yes" in named(findings, "queues.interface").advice
     assert "queues_post_custom.conf" in named(findings, "queues.interface").advice
     assert "[general](+) of manager_custom.conf" in named(findings, "ami.timestamps").advice
