@@ -42,7 +42,7 @@ CONTEXTS = (
 )  # the contexts in extensions_cc_bridge.conf
 # Contexts of FreePBX: one that every release generates, and the one of cc_bridge for it.
 _FREEPBX_CONTEXT = "app-blackhole"
-FREEPBX_SURVEY_CONTEXT = "cc-bridge-freepbx"
+FREEPBX_SURVEY_CONTEXT = "cc-bridge-freepbx-queue"
 DOCTOR_EVENT = "CCBDoctor"  # the UserEvent of the test call
 
 _WAIT_SECONDS = 2.0  # for an event; Asterisk can delay it until the next ping

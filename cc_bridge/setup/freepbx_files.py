@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from cc_bridge.setup.asterisk_files import DIALPLAN, block_file
-from cc_bridge.setup.block import includes
+from cc_bridge.setup.block import includes, without_block
 from cc_bridge.setup.plan import PlannedFile, ReadFile, text_of
 
 __all__ = ["freepbx_files", "queues_of_freepbx"]
@@ -18,6 +18,7 @@ _USER = "asterisk"
 _FREEPBX_DIALPLAN = "extensions_cc_bridge_freepbx.conf"
 _MANAGER = "manager_cc_bridge.conf"
 _QUEUES = "queues_cc_bridge.conf"
+_CHOWN = f"{_ETC}/freepbx_chown.conf"
 
 
 def freepbx_files(
@@ -29,6 +30,7 @@ def freepbx_files(
     that exist in FreePBX: Asterisk loads no queue at all from a file that extends a missing one.
     """
     yield PlannedFile(f"{_ETC}/{_MANAGER}", manager_user, 0o640, _USER, _USER, secret=True)
+    yield from _kept_closed(read)
     yield from _included(
         "manager_custom.conf",
         ["[general](+)", "timestampevents = yes", "", f'#include "{_MANAGER}"'],
@@ -50,6 +52,17 @@ def queues_of_freepbx(read: ReadFile) -> list[str]:
     """Return the numbers of the queues that FreePBX has."""
     text = text_of(read(f"{_ETC}/queues_additional.conf"))
     return re.findall(r"^\[(\d+)\]", text, re.MULTILINE)
+
+
+def _kept_closed(read: ReadFile) -> Iterator[PlannedFile]:
+    """Yield the file by which `fwconsole chown` leaves the manager user's secret closed to other users.
+
+    Yield nothing if the administrator's file already has this section: a section may occur only once.
+    """
+    text = without_block(text_of(read(_CHOWN)))
+    if not re.search(r"^\[custom\]", text, re.MULTILINE):
+        lines = ["[custom]", f"file = {_ETC}/{_MANAGER},0640,{_USER},{_USER}"]
+        yield block_file(_CHOWN, lines, _USER, read, owner=_USER)
 
 
 def _included(custom: str, lines: list[str], file: str, read: ReadFile) -> Iterator[PlannedFile]:

@@ -56,9 +56,7 @@ def make_plan(options: SetupOptions, shipped: Sequence[ShippedFile], read: ReadF
         settings = _settings(content["config/cc-bridge.toml"], options)
         files.append(PlannedFile(SETTINGS, settings, keep_other=True))
     if freepbx:
-        freepbx_dialplan = next(
-            text for path, text in content.items() if path.startswith("dialplans/freepbx/")
-        )
+        freepbx_dialplan = content["dialplans/freepbx/extensions_cc_bridge_freepbx.conf"]
         files += freepbx_files(user, dialplan, freepbx_dialplan, queues, read)
     else:
         files += asterisk_files(user, dialplan, group, read)

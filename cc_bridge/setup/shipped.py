@@ -12,8 +12,8 @@ _FILES = (
     "config/asterisk/manager.d/cc_bridge.conf",
     "config/systemd/cc-bridge.service",
     "dialplans/extensions_cc_bridge.conf",
+    "dialplans/freepbx/extensions_cc_bridge_freepbx.conf",
 )
-_FREEPBX = "dialplans/freepbx"
 _SOUNDS = "dialplans/sounds"
 
 
@@ -21,8 +21,6 @@ def shipped_files() -> Iterator[ShippedFile]:
     """Yield each file: settings, manager user, unit, dialplans and prompts."""
     for path in _FILES:
         yield ShippedFile(path, resource_path(path).read_bytes())
-    for dialplan in resource_path(_FREEPBX).glob("*.conf"):
-        yield ShippedFile(f"{_FREEPBX}/{dialplan.name}", dialplan.read_bytes())
     sounds = resource_path(_SOUNDS)
     for prompt in sorted(sounds.rglob("*.wav")):
         yield ShippedFile(f"{_SOUNDS}/{prompt.relative_to(sounds).as_posix()}", prompt.read_bytes())

@@ -104,3 +104,25 @@ def test_a_setup_and_its_undo(plain):
     assert plain.files() == before
     with pytest.raises(ManagerException):
         Driver(plain.asterisk.ami_port, "cc_bridge", secret)
+
+
+def test_a_setup_beside_files_that_freepbx_writes(machine):
+    pbx = machine(FREEPBX)
+    before = pbx.files()
+    driver = pbx.asterisk.start(pbx.secret)
+    lines = pbx.setup("--queue", "600", "--pbx", "freepbx")
+    pbx.run(driver, lines, with_queues=True)
+    etc = pbx.root / "etc"
+    generated = ("manager.conf", "extensions.conf", "queues.conf", "queues_additional.conf")
+    assert {name: (etc / name).read_bytes() for name in generated} == {
+        name: before[str(etc / name)] for name in generated
+    }
+    findings = pbx.doctor()
+    assert unwell(findings) == {}
+    assert "cc-bridge-freepbx-queue" in findings["dialplan.contexts"]["seen"]
+    names = {"ami.login", "ami.timestamps", "ami.filter", "queues.interface", "queues.members"}
+    assert names <= {name for name, each in findings.items() if each["level"] == "ok"}
+    assert driver.ask("QueueStatus", "QueueStatusComplete")  # all queues are still there
+    assert "nothing to change" in pbx.setup("--queue", "600", "--pbx", "freepbx")
+    pbx.run(driver, pbx.setup("--undo"), with_queues=True)
+    assert pbx.files() == before

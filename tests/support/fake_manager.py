@@ -27,7 +27,10 @@ class Pbx(Factory):
         self.passes = re.compile("QUEUESTATUS")  # variables that the event filter lets pass
         self.stamps = True
         self.queues = {"sales": ["PJSIP/1"]}
-        self.lacks = {"app-blackhole", "cc-bridge-freepbx"}  # missing contexts; the first one is FreePBX's
+        self.lacks = {
+            "app-blackhole",
+            "cc-bridge-freepbx-queue",
+        }  # missing contexts; the first one is FreePBX's
         self.variables = {"CCB_AGI": "", "ASTDATADIR": "/no/such/folder"}
         self.settings = {
             ("manager.conf", "general", "enabled"): "yes",

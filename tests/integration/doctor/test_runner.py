@@ -333,9 +333,9 @@ def test_on_freepbx_the_advice_is_freepbxs(pbx, doctor):
     assert "queues_post_custom.conf" in named(findings, "queues.interface").advice
     assert "[general](+) of manager_custom.conf" in named(findings, "ami.timestamps").advice
     assert "default" not in named(findings, "queues").seen  # FreePBX's empty queue
-    pbx.lacks.add("cc-bridge-freepbx")
+    pbx.lacks.add("cc-bridge-freepbx-queue")
     found = named(doctor(), "dialplan.contexts")
-    assert (found.level, found.seen) == (CheckStatus.FAIL, "missing: cc-bridge-freepbx")
+    assert (found.level, found.seen) == (CheckStatus.FAIL, "missing: cc-bridge-freepbx-queue")
     assert "extensions_custom.conf" in found.advice
     assert unwell(doctor(queues={"default": {}}))["queues.members"] is CheckStatus.WARN
 

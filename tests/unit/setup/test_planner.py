@@ -106,7 +106,10 @@ def test_on_freepbx_only_files_of_the_administrator_are_extended():
         "/etc/asterisk/manager_custom.conf",
         "/etc/asterisk/queues_post_custom.conf",
         "/etc/asterisk/extensions_custom.conf",
+        "/etc/asterisk/freepbx_chown.conf",
     }
+    chown = written["/etc/asterisk/freepbx_chown.conf"]
+    assert "[custom]\nfile = /etc/asterisk/manager_cc_bridge.conf,0640,asterisk,asterisk\n" in chown
     assert "[general](+)\ntimestampevents = yes\n" in written["/etc/asterisk/manager_custom.conf"]
     assert '#include "manager_cc_bridge.conf"' in written["/etc/asterisk/manager_custom.conf"]
     # Asterisk loads no queue from a file that extends one that does not exist.
@@ -116,6 +119,11 @@ def test_on_freepbx_only_files_of_the_administrator_are_extended():
     assert ("asterisk", "-rx", "queue reload all") in made.after
     assert all(file.owner == "asterisk" for file in made.files if file.path.startswith("/etc/asterisk/"))
     assert any(file.path.startswith("/var/lib/asterisk/sounds/fa/cc_bridge/") for file in made.files)
+
+
+def test_a_section_of_freepbx_chown_conf_is_never_made_twice():
+    files = FREEPBX | {"/etc/asterisk/freepbx_chown.conf": "[custom]\nfile = /x,0644,a,b\n"}
+    assert "/etc/asterisk/freepbx_chown.conf" not in texts(plan(files, PbxKind.FREEPBX))
 
 
 def test_what_the_administrator_has_included_is_not_included_again():
