@@ -1,7 +1,7 @@
 """The program that listens on a TCP port of this machine, read from /proc.
 
 Every user can see that a port is taken, and by which user. Only root, and that user, can see by which
-process.
+process. In the sandbox of the systemd unit (PrivateUsers=) other users have no names.
 """
 
 import os
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["FREEPBX_PORT", "PortHolder", "is_listening", "port_holder"]
+__all__ = ["FREEPBX_PORT", "UNKNOWN_USER", "PortHolder", "is_listening", "port_holder"]
 
 # Asterisk's default port for agi://host/. FreePBX 15 to 17 runs its own FastAGI server there.
 FREEPBX_PORT = 4573
@@ -18,6 +18,8 @@ _FREEPBX_SERVER = "FreePBX's FastAGI server core-fastagi"
 _FREEPBX_PROGRAMS = {"node", "nodejs", "php"}
 _FREEPBX_USER = "asterisk"
 
+UNKNOWN_USER = "unknown"
+_OVERFLOW_USER = 65534  # the kernel shows it for users that do not exist in a sandbox
 _LISTENS = "0A"  # TCP_LISTEN in /proc/net/tcp
 _MOST_SHOWN = 100  # characters of a command line
 
@@ -27,7 +29,7 @@ class PortHolder:
     """The program that listens on a port."""
 
     port: int
-    user: str  # login name, or the number of a user without a name
+    user: str  # login name, or the number of a user without a name; UNKNOWN_USER in a sandbox
     pid: int | None  # None if this user cannot see the process
     command: str  # command line, empty if this user cannot see it
 
@@ -36,7 +38,8 @@ class PortHolder:
         """Whether the program is FreePBX's own FastAGI server."""
         program = Path(self.command.partition(" ")[0]).name.rstrip("0123456789.")
         of_freepbx = program in _FREEPBX_PROGRAMS or not self.command
-        at_its_port = self.port == FREEPBX_PORT and self.user == _FREEPBX_USER and of_freepbx
+        its_user = self.user in (_FREEPBX_USER, UNKNOWN_USER)
+        at_its_port = self.port == FREEPBX_PORT and its_user and of_freepbx
         return at_its_port or "core/node/fastagi" in self.command
 
     @property
@@ -46,7 +49,9 @@ class PortHolder:
 
     def __str__(self) -> str:
         process = "" if self.pid is None else f"process {self.pid}, "
-        name = _FREEPBX_SERVER if self.is_freepbx else "" if self.command else "a program"
+        name = "" if self.command else "a program"
+        if self.is_freepbx:
+            name = _FREEPBX_SERVER if self.user != UNKNOWN_USER else f"probably {_FREEPBX_SERVER}"
         shown = self.command if len(self.command) <= _MOST_SHOWN else f"{self.command[:_MOST_SHOWN]}..."
         command = f"`{shown}`" if shown else ""
         return f"{' '.join(filter(None, (name, command)))} ({process}user {self.user})"
@@ -114,6 +119,8 @@ def _command(pid: int | None, proc: Path) -> str:
 
 
 def _name(user: int) -> str:
+    if user == _OVERFLOW_USER:
+        return UNKNOWN_USER
     try:
         return pwd.getpwuid(user).pw_name
     except KeyError:

@@ -20,7 +20,8 @@ def asterisk_files(manager_user: bytes, dialplan: bytes, group: str, read: ReadF
     `manager_user` is the content of the manager user's file, with its secret. `group` is the group of
     Asterisk, which must be able to read all files.
     """
-    yield PlannedFile(f"{_ETC}/manager.d/cc_bridge.conf", manager_user, 0o640, group=group, secret=True)
+    user = f"{_ETC}/manager.d/cc_bridge.conf"
+    yield PlannedFile(user, manager_user, 0o640, group=group, secret=True, keep_other=True)
     manager = text_of(read(f"{_ETC}/manager.conf"))
     if lines := list(_manager_lines(manager)):
         yield block_file(f"{_ETC}/manager.conf", lines, group, read)

@@ -29,7 +29,8 @@ def freepbx_files(
     `manager_user` is the content of the manager user's file, with its secret. `queues` are numbers of queues
     that exist in FreePBX: Asterisk loads no queue at all from a file that extends a missing one.
     """
-    yield PlannedFile(f"{_ETC}/{_MANAGER}", manager_user, 0o640, _USER, _USER, secret=True)
+    user = f"{_ETC}/{_MANAGER}"
+    yield PlannedFile(user, manager_user, 0o640, _USER, _USER, secret=True, keep_other=True)
     yield from _kept_closed(read)
     yield from _included(
         "manager_custom.conf",

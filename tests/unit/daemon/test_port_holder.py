@@ -67,6 +67,11 @@ def test_a_program_that_this_user_cannot_see_is_named_by_its_user(proc):
     assert str(holder) == "a program (user 4294967294)"
 
 
+def test_in_a_sandbox_freepbxs_port_says_whose_it_is(proc):
+    holder = port_holder(4573, proc(4573, user=65534))
+    assert str(holder) == "probably FreePBX's FastAGI server core-fastagi (user unknown)"
+
+
 def test_a_connection_is_no_listening_program(proc):
     folder = proc(8000, NODE, state="01")
     assert port_holder(8000, folder) is None

@@ -130,6 +130,18 @@ def test_a_recording_of_the_administrator_is_never_replaced(machine):
     assert voice.read_bytes() == b"a human voice"
 
 
+def test_a_manager_user_that_the_administrator_has_edited_stays(machine):
+    setup(machine)
+    name = (
+        "manager_cc_bridge.conf" if pbx_kind(machine.root) is PbxKind.FREEPBX else "manager.d/cc_bridge.conf"
+    )
+    file = machine.root / "etc/asterisk" / name
+    edited = file.read_text() + "permit = 192.0.2.10/255.255.255.255\n"
+    file.write_text(edited)
+    assert f"keep       /etc/asterisk/{name}" in setup(machine)
+    assert file.read_text() == edited
+
+
 def test_an_older_file_of_ours_is_brought_up_to_date_and_comes_back(machine):
     dialplan = machine.root / "etc/asterisk/extensions_cc_bridge.conf"
     dialplan.write_text("; older\n")
