@@ -248,3 +248,20 @@ def test_the_doctor_knows_freepbxs_server_beside_a_daemon_that_is_well(monkeypat
     findings = {each.name: each for each in doctor.check(Config())}
     assert findings["agi.port"].level is CheckStatus.OK
     assert findings["agi.port"].seen.startswith("14573, used by the daemon; 4573 belongs to FreePBX's")
+
+
+@pytest.mark.usefixtures("daemon")
+def test_freepbxs_calls_that_reach_our_port_are_shown_by_readyz_and_named_by_the_doctor():
+    def ready():
+        return json.loads(get(HTTP, "/readyz")[1])["checks"]["agi"]
+
+    assert ready() == "ok"
+    with suppress(OSError):  # the daemon closes the connection
+        agi_command(AGI, "dialparties.agi")
+    status, _ = get(HTTP, "/readyz")
+    assert status == 503
+    assert "dialparties.agi" in ready()
+    (found,) = [each for each in doctor.check(Config()) if each.name == "daemon"]
+    assert found.level is CheckStatus.FAIL
+    assert "these are calls for FreePBX's own FastAGI server core-fastagi" in found.seen
+    assert "agi.port = 14573" in found.advice
