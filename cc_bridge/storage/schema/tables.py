@@ -343,6 +343,7 @@ not_routed_calls = _table(
     Index(None, "ended_at"),
     Index(None, "caller_key", "ended_at"),
     Index(None, "queue", "ended_at"),
+    Index(None, "agent", "ended_at"),
 )
 
 survey_attempts = _table(

@@ -37,6 +37,19 @@ def test_the_talks_of_a_call_outlive_an_agents_second_line_that_ends_first():
     assert (memory.heard(CALL), memory.last(CUSTOMER)) == ([], None)
 
 
+def test_the_instant_at_which_the_caller_hung_up_is_known_as_long_as_the_talk():
+    memory = TalkMemory()
+    memory.add(talk())
+    assert memory.hung_up_at(CUSTOMER) is None
+    memory.channel_ended(CUSTOMER, 10.0, 9.5)
+    memory.channel_ended("1.2", 10.0, 8.0)  # an agent's channel
+    assert (memory.hung_up_at(CUSTOMER), memory.hung_up_at("1.2")) == (9.5, None)
+    memory.clock_set(100.0)
+    assert memory.hung_up_at(CUSTOMER) == 109.5
+    memory.sweep(120.0)
+    assert memory.hung_up_at(CUSTOMER) is None
+
+
 def test_nothing_stays_of_a_call_whose_first_channel_ended_before_the_last_talk():
     memory = TalkMemory()
     local = talk(caller="1.5", uniqueid="1.5")

@@ -21,7 +21,7 @@ _OPTIONS: dict[str, Any] = {
     for dialect in ("mysql", "mariadb")
     for option, value in (("engine", "InnoDB"), ("charset", "utf8mb4"), ("collate", "utf8mb4_nopad_bin"))
 }
-_INDEXES = (["ended_at"], ["caller_key", "ended_at"], ["queue", "ended_at"])
+_INDEXES = (["ended_at"], ["caller_key", "ended_at"], ["queue", "ended_at"], ["agent", "ended_at"])
 _CALL = "Linkedid of the call: all rows of one call on one PBX share it"
 _CALLER_KEY = "Caller key, the same in all calls of a caller, personal data; empty if the number is withheld"
 

@@ -298,6 +298,7 @@ def test_the_page_has_every_table_and_column_in_its_place():
         ("not_routed_calls_caller_key_ended_at",
          "not_routed_calls WHERE caller_key = '1' ORDER BY ended_at"),
         ("not_routed_calls_queue_ended_at", "not_routed_calls WHERE queue = 'a' AND ended_at > '2026'"),
+        ("not_routed_calls_agent_ended_at", "not_routed_calls WHERE agent = 'a' AND ended_at > '2026'"),
         ("not_routed_calls_ended_at", "not_routed_calls WHERE ended_at > '2026'"),
         ("answers_agent_answered_at", "answers WHERE agent = 'a' AND answered_at > '2026'"),
         ("answers_queue_answered_at", "answers WHERE queue = 'a' AND answered_at > '2026'"),
