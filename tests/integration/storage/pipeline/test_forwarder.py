@@ -11,7 +11,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 from twisted.logger import capturedLogs, formatEvent
 
-from cc_bridge.records import SurveyAttempt, SurveyResult
+from cc_bridge.records import NotRoutedCall, SurveyAttempt, SurveyResult
 from cc_bridge.storage.migrate import open_database
 from cc_bridge.storage.pipeline import forwarder as module
 from cc_bridge.storage.pipeline.forwarder import Forwarder
@@ -131,6 +131,15 @@ def test_what_is_in_the_journal_is_copied_and_forgotten(journal, forward, reacto
     assert forwarder.failures == 0
     journal.write(rows(2_500))  # the forwarder was waiting for rows
     reactor.run_until(lambda: (journal.pending, forwarder.forwarded) == (0, 2_502))
+
+
+def test_a_call_that_was_not_routed_reaches_the_server_once(journal, forward, reactor, server_url):
+    case = row_of(NotRoutedCall("main", "1.1", "1.1", "sales", "زهرا", "PJSIP/1", T, "csat", "0912"))
+    journal.write([case, case])
+    forwarder = forward(journal, server_url)
+    reactor.run_until(lambda: (journal.pending, forwarder.forwarded) == (0, 2))
+    found = query(server_url, "SELECT call_id, queue, agent, caller_key FROM not_routed_calls")
+    assert found == [("1.1", "sales", "زهرا", "0912")]
 
 
 def test_a_server_that_is_away_at_the_start_is_waited_for_and_told_once(
