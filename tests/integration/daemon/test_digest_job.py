@@ -87,7 +87,7 @@ def test_a_daemon_that_could_make_no_digest_does_not_begin(url, monkeypatch):
 # -- the daemon
 
 
-class Looking:
+class ScheduledJob:
     """A `DigestJob` with the test's threads and clock. `looks` holds its checks for due digests."""
 
     def __init__(self, config):
@@ -115,54 +115,54 @@ class Looking:
 
 
 @pytest.fixture
-def looking(url):
-    looking = Looking(configured(url))
-    yield looking
-    looking.digests.stopService()
-    assert not looking.clock.getDelayedCalls()
+def scheduled(url):
+    scheduled = ScheduledJob(configured(url))
+    yield scheduled
+    scheduled.digests.stopService()
+    assert not scheduled.clock.getDelayedCalls()
 
 
-def test_it_looks_when_there_may_be_something_to_do(looking):
-    looking.pass_by(150)
-    assert [round(at / 60) for at, _ in looking.looks] == [1, 61, 121]
-    assert looking.digests.due_at == {"week": MONDAY}
-    assert looking.digests.last_sent_at["week"] == MONDAY + 121 * 60
+def test_it_looks_when_there_may_be_something_to_do(scheduled):
+    scheduled.pass_by(150)
+    assert [round(at / 60) for at, _ in scheduled.looks] == [1, 61, 121]
+    assert scheduled.digests.due_at == {"week": MONDAY}
+    assert scheduled.digests.last_sent_at["week"] == MONDAY + 121 * 60
 
 
-def test_a_changed_configuration_is_looked_at_soon_and_off_is_off(looking, url):
-    looking.pass_by(2)
-    looking.digests.reconfigure(configured(url, hour=8))
-    looking.pass_by(1)
-    assert len(looking.looks) == 2
-    looking.digests.reconfigure(configured(url, enabled=False))
-    looking.pass_by(600)
-    assert len(looking.looks) == 2
-    assert looking.digests.due_at == looking.digests.failures == {}
+def test_a_changed_configuration_is_looked_at_soon_and_off_is_off(scheduled, url):
+    scheduled.pass_by(2)
+    scheduled.digests.reconfigure(configured(url, hour=8))
+    scheduled.pass_by(1)
+    assert len(scheduled.looks) == 2
+    scheduled.digests.reconfigure(configured(url, enabled=False))
+    scheduled.pass_by(600)
+    assert len(scheduled.looks) == 2
+    assert scheduled.digests.due_at == scheduled.digests.failures == {}
 
 
-def test_what_goes_wrong_is_counted_and_never_ends_the_looking(looking):
+def test_what_goes_wrong_is_counted_and_never_ends_the_looking(scheduled):
     key = DeliveryKey("week", "2026-11-09", "sara", "sara@example.com")
-    assert looking.digests.failures == {"week": 0}
-    looking.results = [
-        succeed(looking.posted(given_up=[(key, "refused")], put_off=[(key, "later")], sent=[key])),
+    assert scheduled.digests.failures == {"week": 0}
+    scheduled.results = [
+        succeed(scheduled.posted(given_up=[(key, "refused")], put_off=[(key, "later")], sent=[key])),
         fail(RuntimeError("no thread")),
-        succeed(looking.posted(why_not="the database is away", last_sent_at=0.0)),
+        succeed(scheduled.posted(why_not="the database is away", last_sent_at=0.0)),
     ]
-    looking.pass_by(1)
-    sent_at = looking.digests.last_sent_at["week"]
-    looking.pass_by(180)
-    assert len(looking.looks) >= 4
-    assert looking.digests.failures == {"week": 1}
+    scheduled.pass_by(1)
+    sent_at = scheduled.digests.last_sent_at["week"]
+    scheduled.pass_by(180)
+    assert len(scheduled.looks) >= 4
+    assert scheduled.digests.failures == {"week": 1}
     assert sent_at > 0
-    assert looking.digests.last_sent_at["week"] > 0
+    assert scheduled.digests.last_sent_at["week"] > 0
 
 
-def test_while_one_looks_no_other_does_and_a_stop_is_told(looking):
-    looking.results = [Deferred()]
-    looking.pass_by(300)
-    ((_, stop),) = looking.looks
+def test_while_one_looks_no_other_does_and_a_stop_is_told(scheduled):
+    scheduled.results = [Deferred()]
+    scheduled.pass_by(300)
+    ((_, stop),) = scheduled.looks
     assert not stop()
-    looking.digests.stopService()
+    scheduled.digests.stopService()
     assert stop()
 
 

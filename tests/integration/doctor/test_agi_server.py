@@ -1,4 +1,4 @@
-"""CCB_AGI by nonce: this daemon, another one, FreePBX's server, any other program, and no program."""
+"""The doctor's test of CCB_AGI by a nonce: this daemon, another daemon, FreePBX's server, or no server."""
 
 import socket
 import threading
@@ -63,7 +63,7 @@ def ours(pbx, callers=100):
     result_of(deferToThread(lambda: None))
 
 
-def told(ccb_agi, holder=None, **sections):
+def check_result(ccb_agi, holder=None, **sections):
     """Return the only result of the check, which runs in a thread while the reactor runs."""
     config = Config(**sections)
     checking = deferToThread(lambda: list(agi_server.check(config, ccb_agi, holder_of=lambda _port: holder)))
@@ -74,13 +74,13 @@ def told(ccb_agi, holder=None, **sections):
 
 def test_this_daemon_answers_wherever_the_configuration_says_it_listens():
     with ours("north") as port:
-        found = told(f"127.0.0.1:{port}", pbx={"name": "north"}, agi={"port": 9})
+        found = check_result(f"127.0.0.1:{port}", pbx={"name": "north"}, agi={"port": 9})
     assert (found.level, found.seen) == (CheckStatus.OK, f"127.0.0.1:{port}: this daemon answers")
 
 
 def test_the_daemon_of_another_pbx():
     with ours("south") as port:
-        found = told(f"127.0.0.1:{port}", pbx={"name": "north"}, agi={"port": port})
+        found = check_result(f"127.0.0.1:{port}", pbx={"name": "north"}, agi={"port": port})
     assert found.level is CheckStatus.FAIL
     assert "the cc_bridge of another PBX answers, 'south'" in found.seen
 
@@ -88,7 +88,7 @@ def test_the_daemon_of_another_pbx():
 def test_freepbxs_server_at_the_very_port_of_the_configuration():
     with foreign(Complaining) as port:
         holder = PortHolder(4573, "asterisk", 12, NODE)
-        found = told(f"127.0.0.1:{port}", holder, agi={"port": port})
+        found = check_result(f"127.0.0.1:{port}", holder, agi={"port": port})
     assert found.level is CheckStatus.FAIL
     assert f"FreePBX's FastAGI server core-fastagi `{NODE}` (process 12, user asterisk) answers" in found.seen
     assert "globals_custom.conf" in found.advice
@@ -97,7 +97,7 @@ def test_freepbxs_server_at_the_very_port_of_the_configuration():
 @pytest.mark.parametrize("handler", [Complaining, Repeating, Silent])
 def test_any_other_program(handler):
     with foreign(handler) as port:
-        found = told(f"127.0.0.1:{port}", agi={"port": port})
+        found = check_result(f"127.0.0.1:{port}", agi={"port": port})
     assert found.level is CheckStatus.FAIL
     assert found.seen == f"127.0.0.1:{port}: another program answers, not cc_bridge"
 
@@ -105,7 +105,7 @@ def test_any_other_program(handler):
 def test_a_cc_bridge_that_has_no_room_or_is_older():
     with ours("north", callers=0) as port:
         holder = PortHolder(port, "cc-bridge", 12, "/opt/cc-bridge/bin/cc-bridge run")
-        found = told(f"127.0.0.1:{port}", holder, pbx={"name": "north"})
+        found = check_result(f"127.0.0.1:{port}", holder, pbx={"name": "north"})
     assert found.level is CheckStatus.WARN
     assert "does not identify itself" in found.seen
     assert "restart cc-bridge" in found.advice
@@ -114,17 +114,17 @@ def test_a_cc_bridge_that_has_no_room_or_is_older():
 def test_where_no_program_answers_the_addresses_are_compared():
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    assert told(f"127.0.0.1:{port}", agi={"port": port}).level is CheckStatus.OK
-    assert told(f"127.0.0.1:{port}").level is CheckStatus.FAIL
+    assert check_result(f"127.0.0.1:{port}", agi={"port": port}).level is CheckStatus.OK
+    assert check_result(f"127.0.0.1:{port}").level is CheckStatus.FAIL
 
 
 def test_loopback_of_another_machine_is_not_asked():
     with ours("pbx") as port:
-        found = told(f"127.0.0.1:{port}", agi={"port": port}, ami={"host": "10.0.0.9"})
+        found = check_result(f"127.0.0.1:{port}", agi={"port": port}, ami={"host": "10.0.0.9"})
     assert found.level is CheckStatus.FAIL
     assert "is the PBX itself" in found.seen
 
 
 def test_what_nobody_sees_or_needs():
-    assert told(None).level is CheckStatus.SKIP
+    assert check_result(None).level is CheckStatus.SKIP
     assert list(agi_server.check(Config(survey={"enabled": False}), "")) == []

@@ -17,7 +17,7 @@ __all__ = ["mail_server", "mail_servers"]
 BY_IMPLICIT_TLS = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
 
 
-def told(there, **changes):
+def check(there, **changes):
     """Return the doctor's finding about the mail server. It must not contain the password."""
     given = {
         "recipients": ["sara@example.com"], "sender": "bridge@example.com", "smtp_host": "localhost",
@@ -31,7 +31,7 @@ def told(there, **changes):
     return finding
 
 
-class ClosedPort:
+class NoServer:
     """A port without a mail server."""
 
     tls, ca_file = "starttls", None
@@ -41,7 +41,7 @@ class ClosedPort:
 
 
 def test_it_is_let_in_and_sends_no_mail(mail_server):
-    finding = told(mail_server)
+    finding = check(mail_server)
     assert (finding.level, finding.seen) == (
         CheckStatus.OK, f"localhost:{mail_server.port} accepts the login over TLS (no mail was sent)"
     )  # fmt: skip
@@ -52,54 +52,54 @@ def test_it_is_let_in_and_sends_no_mail(mail_server):
 @BY_IMPLICIT_TLS
 def test_over_tls_from_the_start(mail_servers):
     there = mail_servers(tls="implicit")
-    assert told(there).level is CheckStatus.OK
+    assert check(there).level is CheckStatus.OK
     assert "AUTH" in there.commands
 
 
 def test_a_server_of_this_machine_needs_neither(mail_servers):
     there = mail_servers(tls="none", auth=False)
-    finding = told(there, username="", password="")
+    finding = check(there, username="", password="")
     assert (finding.level, "unencrypted, on this machine" in finding.seen) == (CheckStatus.OK, True)
     assert there.commands == ["EHLO"]
 
 
 def test_in_plain_through_a_network(monkeypatch):
     monkeypatch.setattr(mail, "try_out", lambda _server: None)
-    nobody = ClosedPort(25)
-    finding = told(nobody, smtp_host="mail.example.com", tls="none", username="", password="")
+    no_server = NoServer(25)
+    finding = check(no_server, smtp_host="mail.example.com", tls="none", username="", password="")
     assert (finding.level, "not encrypted" in finding.seen) == (CheckStatus.WARN, True)
 
 
 def test_nobody_there():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        finding = told(ClosedPort(taken.getsockname()[1]), smtp_host="127.0.0.1")
+        finding = check(NoServer(taken.getsockname()[1]), smtp_host="127.0.0.1")
     assert (finding.level, "refused" in finding.seen) == (CheckStatus.FAIL, True)
     assert "check that the server runs" in finding.advice
 
 
 def test_a_name_that_nobody_knows():
-    assert "correct digest.smtp_host" in told(ClosedPort(25), smtp_host="mail.invalid").advice
+    assert "correct digest.smtp_host" in check(NoServer(25), smtp_host="mail.invalid").advice
 
 
 def test_a_server_that_says_nothing():
     """A server for implicit TLS waits for the client, while the client waits for the server's banner."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        finding = told(ClosedPort(silent.getsockname()[1]), smtp_host="127.0.0.1", response_timeout_seconds=1)
+        finding = check(NoServer(silent.getsockname()[1]), smtp_host="127.0.0.1", response_timeout_seconds=1)
     assert "no reply in time" in finding.seen
     assert "465 for implicit" in finding.advice
 
 
 def test_a_server_without_starttls_hears_no_password(mail_servers):
     there = mail_servers(tls="none", auth=False)
-    finding = told(there, tls="starttls")
+    finding = check(there, tls="starttls")
     assert (finding.level, "offers no STARTTLS" in finding.seen) == (CheckStatus.FAIL, True)
     assert "set another digest.smtp_port" in finding.advice
     assert there.commands == ["EHLO"]
 
 
 def test_tls_from_the_start_where_it_begins_in_plain(mail_server):
-    finding = told(mail_server, tls="implicit")
+    finding = check(mail_server, tls="implicit")
     assert (finding.level, "offers no TLS on this port" in finding.advice) == (CheckStatus.FAIL, True)
 
 
@@ -107,30 +107,30 @@ def test_tls_from_the_start_where_it_begins_in_plain(mail_server):
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
 def test_a_certificate_for_another_host(mail_servers, tls):
     there = mail_servers(tls=tls, host="other.example")
-    finding = told(there)
+    finding = check(there)
     assert (finding.level, "certificate" in finding.seen) == (CheckStatus.FAIL, True)
     assert "the certificate must match digest.smtp_host" in finding.advice
     assert "AUTH" not in there.commands
 
 
 def test_a_certificate_of_nobody_known(mail_server):
-    assert "tls_ca_file" in told(mail_server, tls_ca_file=None).advice
+    assert "tls_ca_file" in check(mail_server, tls_ca_file=None).advice
     assert "AUTH" not in mail_server.commands
 
 
 def test_a_wrong_password(mail_server):
-    finding = told(mail_server, password="wrong-one")
+    finding = check(mail_server, password="wrong-one")
     assert (finding.level, "login rejected" in finding.seen) == (CheckStatus.FAIL, True)
     assert "digest.password_file" in finding.advice
     assert "wrong-one" not in finding.seen + finding.advice
 
 
 def test_a_server_that_takes_no_log_in(mail_servers):
-    assert "accepts no login" in told(mail_servers(tls="none", auth=False)).advice
+    assert "accepts no login" in check(mail_servers(tls="none", auth=False)).advice
 
 
 def test_a_secret_that_cannot_be_read(mail_server, tmp_path):
-    finding = told(mail_server, password="", password_file=tmp_path / "none")
+    finding = check(mail_server, password="", password_file=tmp_path / "none")
     assert (finding.level, "digest.password_file" in finding.seen) == (CheckStatus.FAIL, True)
     assert mail_server.commands == []
 

@@ -25,7 +25,7 @@ SECRET = "word"
 USER = "demo"
 
 
-class Ahead:
+class ClockAhead:
     """A clock that is `seconds` ahead of the reactor's clock."""
 
     def __init__(self, seconds):
@@ -36,7 +36,7 @@ class Ahead:
         return reactor.seconds() + self._by
 
 
-class Orders(LineOnlyReceiver):
+class Commands(LineOnlyReceiver):
     delimiter = b"\n"
 
     def __init__(self, pbx):
@@ -67,12 +67,12 @@ class Orders(LineOnlyReceiver):
 
 def main():
     ami, agi, ahead = (int(argument) for argument in sys.argv[1:])
-    pbx = RecordedPbx(AmiRecording(b"".join(read_stream(RECORDING))), (USER, SECRET), Ahead(ahead))
+    pbx = RecordedPbx(AmiRecording(b"".join(read_stream(RECORDING))), (USER, SECRET), ClockAhead(ahead))
     callers = SurveyCallers(TCP4ClientEndpoint(reactor, "127.0.0.1", agi), reactor, random.Random(1))
     pbx.listeners.append(callers.on_event)
     reactor.listenTCP(ami, pbx, interface="127.0.0.1")
     reactor.callWhenRunning(pbx.start)
-    StandardIO(Orders(pbx))
+    StandardIO(Commands(pbx))
     reactor.run()
 
 

@@ -81,21 +81,21 @@ def content(report):
 
 
 @pytest.fixture(scope="module")
-def every():
+def all_records():
     return list(records())
 
 
 @pytest.fixture(scope="module")
-def engine(every, tmp_path_factory):
+def engine(all_records, tmp_path_factory):
     url = f"sqlite:///{tmp_path_factory.mktemp('reports') / 'calls.sqlite'}"
     engine = open_database(url)
-    fill(engine, every)
+    fill(engine, all_records)
     yield engine
     engine.dispose()
 
 
 @pytest.fixture(scope="module")
-def inside(every):
+def inside(all_records):
     """Return the records of the report's span by kind."""
     begins = {
         QueueVisit: "entered_at", Talk: "answered_at", Ring: "started_at", SurveyDecision: "decided_at",
@@ -103,7 +103,7 @@ def inside(every):
     }  # fmt: skip
     found = defaultdict(list)
     since, until = midnight(FIRST), midnight(date.fromordinal(LAST.toordinal() + 1))
-    for record in every:
+    for record in all_records:
         at = begins.get(type(record))
         if at and since <= getattr(record, at) < until:
             found[type(record)].append(record)
@@ -208,9 +208,9 @@ ANSWER_KEYS = {
 
 
 @pytest.mark.parametrize("by", ANSWER_KEYS)
-def test_voice_scores_what_was_answered(engine, inside, every, by):
-    attempts = {each.attempt_id: each for each in every if isinstance(each, SurveyAttempt)}
-    calls = {each.call_id: each for each in every if isinstance(each, Call)}
+def test_voice_scores_what_was_answered(engine, inside, all_records, by):
+    attempts = {each.attempt_id: each for each in all_records if isinstance(each, SurveyAttempt)}
+    calls = {each.call_id: each for each in all_records if isinstance(each, Call)}
     values = defaultdict(lambda: defaultdict(Counter))
     for answer in inside[Answer]:
         attempt = attempts[answer.attempt_id]
@@ -266,7 +266,7 @@ def test_calls_that_were_not_routed_are_counted_of_a_queue_whose_callers_were_ne
 # -- agents
 
 
-def test_agents_do_what_they_did(engine, inside, every):
+def test_agents_do_what_they_did(engine, inside, all_records):
     report = made(engine, "agents", Dimension.AGENT)
     (table,) = report.tables
     since, until = report.ask.since, report.ask.until
@@ -274,7 +274,7 @@ def test_agents_do_what_they_did(engine, inside, every):
         agent = row.keys[0]
         talks = [talk for talk in inside[Talk] if talk.agent == agent and not talk.partial]
         states = defaultdict(float)
-        for each in every:
+        for each in all_records:
             if isinstance(each, AgentInterval) and each.agent == agent:
                 states[each.state] += max(0, min(each.ended_at, until) - max(each.started_at, since))
         talking = sum(talk.talk_seconds for talk in talks)
@@ -346,12 +346,12 @@ def test_of_many_gaps_chance_makes_some(engine):
 
 
 @pytest.mark.parametrize("by", REPORTS["hours"].by)
-def test_hours_claimed_staffed_answered(engine, inside, every, by):
+def test_hours_claimed_staffed_answered(engine, inside, all_records, by):
     (table,) = made(engine, "hours", by, queues=("sales",)).tables
     opening = SETTINGS["sales"].opening
     ask = asking()
     staffed = defaultdict(float)
-    for each in every:
+    for each in all_records:
         if isinstance(each, AgentInterval) and each.state not in ("logged_out", "unreachable"):
             at = max(each.started_at, ask.since)
             while at < min(each.ended_at, ask.until):
@@ -632,9 +632,9 @@ def test_a_midnight_that_clocks_skip_begins_with_the_jump():
 # -- every kind of database
 
 
-def test_every_server_says_what_sqlite_says(engine, every, server_url):
+def test_every_server_says_what_sqlite_says(engine, all_records, server_url):
     other = open_database(server_url)
-    fill(other, every)
+    fill(other, all_records)
     for name, by in EVERY:
         told, expected = content(made(other, name, by)), content(made(engine, name, by))
         assert told["findings"] == expected["findings"]

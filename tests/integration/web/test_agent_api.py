@@ -63,17 +63,17 @@ class AgentSite(Browsing):
 
 
 @pytest.fixture
-def house():
+def agent_site():
     return AgentSite()
 
 
 # -- links
 
 
-def test_a_link_opens_the_page_of_its_agent(house):
-    response = house.ask()
+def test_a_link_opens_the_page_of_its_agent(agent_site):
+    response = agent_site.ask()
     assert (response.code, json.loads(response.body)) == (200, {"agent": "Sara", "link_ends": int(NOW) + 100})
-    assert house.read == [("Sara", 7, "en")]
+    assert agent_site.read == [("Sara", 7, "en")]
 
 
 @pytest.mark.parametrize("name", ["Sara", "سارا رضایی", "Agent.7", "a" * 128, "PJSIP/12", "x\ny"])
@@ -99,94 +99,94 @@ def altered(*value):
      AgentLinks("another-token-of-theirs", "main").sign("Sara", int(NOW) + 100),
      AgentLinks(TOKEN, "another").sign("Sara", int(NOW) + 100)],
 )  # fmt: skip
-def test_nothing_else_opens_it(house, key):
-    assert house.ask(token=key).code == 401
-    assert house.read == []
+def test_nothing_else_opens_it(agent_site, key):
+    assert agent_site.ask(token=key).code == 401
+    assert agent_site.read == []
 
 
-def test_the_token_and_the_wall_screens_cookie_do_not_open_it(house):
-    cookie = house.ask(f"/api/live?token={TOKEN}", token="").headers["set-cookie"].partition(";")[0]
-    assert house.ask("/api/live", token="", Cookie=cookie).code == 200
-    assert house.ask(token="", Cookie=cookie).code == 401
-    assert house.ask(f"/api/agent?token={TOKEN}", token="").code == 401
+def test_the_token_and_the_wall_screens_cookie_do_not_open_it(agent_site):
+    cookie = agent_site.ask(f"/api/live?token={TOKEN}", token="").headers["set-cookie"].partition(";")[0]
+    assert agent_site.ask("/api/live", token="", Cookie=cookie).code == 200
+    assert agent_site.ask(token="", Cookie=cookie).code == 401
+    assert agent_site.ask(f"/api/agent?token={TOKEN}", token="").code == 401
 
 
-def test_a_link_ends(house):
-    house.now = NOW + 99
-    assert house.ask().code == 200
-    house.now = NOW + 100
-    assert (house.ask().code, b"expired" in house.ask().body) == (401, True)
+def test_a_link_ends(agent_site):
+    agent_site.now = NOW + 99
+    assert agent_site.ask().code == 200
+    agent_site.now = NOW + 100
+    assert (agent_site.ask().code, b"expired" in agent_site.ask().body) == (401, True)
     with pytest.raises(BadLink, match="expired"):
         LINKS.verify(KEY, NOW + 100)
 
 
-def test_an_agent_in_the_address_changes_nothing(house):
-    assert json.loads(house.ask("/api/agent?agent=Ali&days=1").body)["agent"] == "Sara"
+def test_an_agent_in_the_address_changes_nothing(agent_site):
+    assert json.loads(agent_site.ask("/api/agent?agent=Ali&days=1").body)["agent"] == "Sara"
 
 
 def test_without_a_token_there_is_no_page():
-    house = AgentSite(token="")
-    response = house.ask()
+    agent_site = AgentSite(token="")
+    response = agent_site.ask()
     assert (response.code, b"http.token" in response.body) == (403, True)
 
 
-def test_the_page_itself_holds_nothing(house):
+def test_the_page_itself_holds_nothing(agent_site):
     kinds = {"": "html", "/agent.js": "javascript", "/common.js": "javascript", "/people.css": "css"}
     for path, kind in kinds.items():
-        response = house.ask(f"/agent{path}", token="")
+        response = agent_site.ask(f"/agent{path}", token="")
         assert response.code == 200
         assert response.headers["content-type"].startswith(f"text/{kind}")
         assert "default-src 'none'" in response.headers["content-security-policy"]
         assert response.headers["referrer-policy"] == "no-referrer"
-    assert house.ask("/agent/", token="").headers["location"] == "../agent"
-    assert house.read == []
+    assert agent_site.ask("/agent/", token="").headers["location"] == "../agent"
+    assert agent_site.read == []
 
 
 # -- requests
 
 
-def test_days_are_one_of_three(house):
-    codes = [house.ask(f"/api/agent?days={days}").code for days in (1, 7, 30, 2, -1, "x", "9" * 400, "")]
+def test_days_are_one_of_three(agent_site):
+    codes = [agent_site.ask(f"/api/agent?days={days}").code for days in (1, 7, 30, 2, -1, "x", "9" * 400, "")]
     assert codes == [200, 200, 200, 400, 400, 400, 400, 400]
-    assert [days for _, days, _ in house.read] == [1, 7, 30]
+    assert [days for _, days, _ in agent_site.read] == [1, 7, 30]
 
 
-def test_the_language_is_asked_or_liked(house):
-    house.ask("/api/agent?lang=fa")
-    house.ask(**{"Accept-Language": "fa-IR, en;q=0.5"})
-    house.ask("/api/agent?lang=xx")
-    assert [language for *_, language in house.read] == ["fa", "fa", "en"]
+def test_the_language_is_asked_or_liked(agent_site):
+    agent_site.ask("/api/agent?lang=fa")
+    agent_site.ask(**{"Accept-Language": "fa-IR, en;q=0.5"})
+    agent_site.ask("/api/agent?lang=xx")
+    assert [language for *_, language in agent_site.read] == ["fa", "fa", "en"]
 
 
-def test_only_reading_is_answered(house):
-    assert (house.ask(method="POST").code, house.ask("/api/agent/Ali").code) == (405, 404)
+def test_only_reading_is_answered(agent_site):
+    assert (agent_site.ask(method="POST").code, agent_site.ask("/api/agent/Ali").code) == (405, 404)
 
 
-def test_the_log_does_not_say_who_looked(house, logged):
-    house.found = lambda agent: fail(ValueError(agent))
-    house.ask()
-    told = [line for line in map(formatEvent, logged) if line.startswith("agent's own page: ")]
-    assert told == [
+def test_the_log_does_not_say_who_looked(agent_site, logged):
+    agent_site.found = lambda agent: fail(ValueError(agent))
+    agent_site.ask()
+    page_json = [line for line in map(formatEvent, logged) if line.startswith("agent's own page: ")]
+    assert page_json == [
         "agent's own page: the request failed: ValueError; it is answered with status 503",
         "agent's own page: GET request from 192.0.2.7 answered with status 503 in 0 ms",
     ]
     assert not any("Sara" in line or KEY in line for line in map(formatEvent, logged))
 
 
-def test_a_slow_database_is_not_waited_for(house):
-    house.found = lambda _agent: Deferred()
-    transport = house.send()
-    house.clock.advance(4.9)
+def test_a_slow_database_is_not_waited_for(agent_site):
+    agent_site.found = lambda _agent: Deferred()
+    transport = agent_site.send()
+    agent_site.clock.advance(4.9)
     assert transport.take() == b""
-    house.clock.advance(0.1)
+    agent_site.clock.advance(0.1)
     response = Response(transport.take())
     assert (response.code, response.headers["retry-after"]) == (503, "5")
 
 
-def test_too_many_questions_are_refused_and_strangers_take_no_turn(house):
+def test_too_many_questions_are_refused_and_strangers_take_no_turn(agent_site):
     for _ in range(50):
-        house.ask(token=altered("Ali", 9999999999))
-    assert [house.ask().code for _ in range(22)] == [200] * 20 + [429] * 2
+        agent_site.ask(token=altered("Ali", 9999999999))
+    assert [agent_site.ask().code for _ in range(22)] == [200] * 20 + [429] * 2
 
 
 # -- the link's command
@@ -291,14 +291,14 @@ def test_without_a_token_it_says_what_to_do(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def every():
+def all_records():
     return list(records())
 
 
 @pytest.fixture(scope="module")
-def engine(every, tmp_path_factory):
+def engine(all_records, tmp_path_factory):
     engine = open_database(f"sqlite:///{tmp_path_factory.mktemp('own') / 'calls.sqlite'}")
-    fill(engine, every)
+    fill(engine, all_records)
     yield engine
     engine.dispose()
 
@@ -308,7 +308,7 @@ def asking(days=30, agent="Agent 2", **changes):
     return replace(ReportQuery(first, LAST, Dimension.AGENT, Days(ZONE), "main", agent=agent), **changes)
 
 
-def told(engine, ask, language="en"):
+def page_json(engine, ask, language="en"):
     with engine.connect() as connection:
         return as_json(read_agent_page(connection, ask), Localization(language), NOW)
 
@@ -318,12 +318,12 @@ def named(figures):
 
 
 @pytest.mark.parametrize("days", [1, 7, 30])
-def test_it_counts_what_is_there(engine, every, days):
+def test_it_counts_what_is_there(engine, all_records, days):
     ask = asking(days)
-    page = told(engine, ask)
+    page = page_json(engine, ask)
 
     def mine(of, at, **also):
-        its = [each for each in every if isinstance(each, of) and each.agent == ask.agent]
+        its = [each for each in all_records if isinstance(each, of) and each.agent == ask.agent]
         its = [each for each in its if ask.since <= getattr(each, at) < ask.until]
         return [each for each in its if all(getattr(each, name) == value for name, value in also.items())]
 
@@ -349,36 +349,36 @@ def test_it_counts_what_is_there(engine, every, days):
             assert shown[name] == (None if value is None else pytest.approx(value, abs=0.001))
 
 
-def test_it_reads_the_same_on_every_database(engine, every, database_url):
-    wanted = [told(engine, asking(days)) for days in (1, 30)]
+def test_it_reads_the_same_on_every_database(engine, all_records, database_url):
+    wanted = [page_json(engine, asking(days)) for days in (1, 30)]
     server = open_database(database_url)
     try:
-        fill(server, every)
-        assert [told(server, asking(days)) for days in (1, 30)] == wanted
+        fill(server, all_records)
+        assert [page_json(server, asking(days)) for days in (1, 30)] == wanted
     finally:
         server.dispose()
 
 
 def test_no_colleague_caller_or_call_is_in_it(engine):
-    page = json.dumps(told(engine, asking()))
+    page = json.dumps(page_json(engine, asking()))
     assert "Agent 2" in page
     for word in ("Agent 1", "Agent 3", "Agent 7", "0912", "1795.", "PJSIP"):
         assert word not in page
 
 
 def test_an_agent_without_anything_has_an_empty_page(engine):
-    page = told(engine, asking(agent="Nobody"))
+    page = page_json(engine, asking(agent="Nobody"))
     assert (page["scores"], page["reasons"], page["comments"]) == ([], [], [])
     assert named(page["work"])["talks"]["value"] == 0
 
 
 def test_labels_are_in_the_language(engine):
-    english, persian = (named(told(engine, asking(), language)["work"]) for language in ("en", "fa"))
+    english, persian = (named(page_json(engine, asking(), language)["work"]) for language in ("en", "fa"))
     assert (english["talks"]["label"], persian["talks"]["label"]) == ("Talks", "گفتگوها")
 
 
 def test_another_pbxs_agent_of_that_name_is_somebody_else(engine):
-    assert told(engine, asking(pbx="another"))["scores"] == []
+    assert page_json(engine, asking(pbx="another"))["scores"] == []
 
 
 def test_comments_are_told_of_and_not_named(tmp_path):
@@ -393,7 +393,7 @@ def test_comments_are_told_of_and_not_named(tmp_path):
     table = row_of(made[0])[0]
     with engine.begin() as connection:
         connection.execute(insert(table), [row_of(each)[1] for each in made])
-    page = told(engine, asking())
+    page = page_json(engine, asking())
     assert (len(page["comments"]), page["more_comments"]) == (COMMENTS, True)
     newest = page["comments"][0]
     assert (newest["queue"], newest["seconds"], newest["kept"]) == ("sales", COMMENTS + 4, False)
@@ -446,8 +446,8 @@ def test_one_answer_more_cannot_be_seen_today():
 
 
 def test_it_is_of_the_days_that_have_ended(engine):
-    assert all(score["team"] is None for score in told(engine, asking(1))["scores"])
-    scores = named(told(engine, asking(30))["scores"])
+    assert all(score["team"] is None for score in page_json(engine, asking(1))["scores"])
+    scores = named(page_json(engine, asking(30))["scores"])
     assert 0 < scores["csat"]["team"] < 100
     assert scores["csat"]["team"] == round(scores["csat"]["team"])
     assert "nps" not in scores  # NPS rates the company

@@ -92,16 +92,16 @@ class PbxAndDaemon:
 
 
 @pytest.fixture
-def house(tmp_path):
-    houses = []
+def start_both(tmp_path):
+    pairs = []
 
-    def house(**settings):
-        houses.append(PbxAndDaemon(tmp_path, **settings))
-        houses[-1].start()
-        return houses[-1]
+    def start_both(**settings):
+        pairs.append(PbxAndDaemon(tmp_path, **settings))
+        pairs[-1].start()
+        return pairs[-1]
 
-    yield house
-    for each in houses:
+    yield start_both
+    for each in pairs:
         each.close()
 
 
@@ -122,8 +122,8 @@ def quiet(page, here):
     assert [url for url in page.requests if not url.startswith(origin)] == []
 
 
-def test_it_opens_and_shows_a_call_when_it_comes(browser, house):
-    here = house()
+def test_it_opens_and_shows_a_call_when_it_comes(browser, start_both):
+    here = start_both()
     page = browser.page()
     page.open(here.url)
     page.wait("board !== null && board.observed")
@@ -141,8 +141,8 @@ def test_it_opens_and_shows_a_call_when_it_comes(browser, house):
     quiet(page, here)
 
 
-def test_the_longest_wait_counts_on_between_two_events(browser, house):
-    here = house()
+def test_the_longest_wait_counts_on_between_two_events(browser, start_both):
+    here = start_both()
     here.pbx.start()
     page = browser.page()
     page.open(here.url)
@@ -154,8 +154,8 @@ def test_the_longest_wait_counts_on_between_two_events(browser, house):
     assert before in ("0:05", "0:06")
 
 
-def test_it_survives_a_restart_of_the_daemon_and_so_does_today(browser, house):
-    here = house()
+def test_it_survives_a_restart_of_the_daemon_and_so_does_today(browser, start_both):
+    here = start_both()
     here.pbx.start()
     page = browser.page()
     page.open(here.url)
@@ -173,8 +173,8 @@ def test_it_survives_a_restart_of_the_daemon_and_so_does_today(browser, house):
     ] == []
 
 
-def test_it_says_that_the_pbx_is_not_seen(browser, house):
-    here = house()
+def test_it_says_that_the_pbx_is_not_seen(browser, start_both):
+    here = start_both()
     here.pbx.start()
     page = browser.page(languages="fa")
     page.open(here.url)
@@ -190,8 +190,8 @@ def test_it_says_that_the_pbx_is_not_seen(browser, house):
     quiet(page, here)
 
 
-def test_silence_is_told_even_if_the_connection_looks_alive(browser, house, monkeypatch):
-    here = house()
+def test_silence_is_told_even_if_the_connection_looks_alive(browser, start_both, monkeypatch):
+    here = start_both()
     page = browser.page()
     page.open(here.url)
     page.wait("board !== null && board.observed")
@@ -204,8 +204,8 @@ def test_silence_is_told_even_if_the_connection_looks_alive(browser, house, monk
     quiet(page, here)
 
 
-def test_the_token_leaves_the_address_and_the_cookie_opens_everything(browser, house):
-    here = house(token=TOKEN)
+def test_the_token_leaves_the_address_and_the_cookie_opens_everything(browser, start_both):
+    here = start_both(token=TOKEN)
     page = browser.page()
     page.open(f"{here.url}?lang=fa&token={TOKEN}")
     page.wait("board !== null")
@@ -219,8 +219,8 @@ def test_the_token_leaves_the_address_and_the_cookie_opens_everything(browser, h
     other.wait("document.body !== null && document.body.innerText.includes('http.token')")
 
 
-def test_a_screen_too_many_is_told(browser, house, monkeypatch):
-    here = house()
+def test_a_screen_too_many_is_told(browser, start_both, monkeypatch):
+    here = start_both()
     monkeypatch.setattr(EventStream, "full", True)
     page = browser.page()
     page.open(here.url)
@@ -278,7 +278,7 @@ def a_board(queues, *, names=False, calls=150):
     )
 
 
-class Wall:
+class SiteOnly:
     """A site without a daemon, which shows generated boards."""
 
     def __init__(self):
@@ -307,7 +307,7 @@ class Wall:
 
 @pytest.fixture
 def wall():
-    wall = Wall()
+    wall = SiteOnly()
     yield wall
     wall.close()
 

@@ -241,7 +241,7 @@ questions = [{ id = "agent", kind = "csat", ask = "ask", invalid = "invalid" }]
 )
 
 
-class Alone(Drawn):
+class ScriptedCall(Drawn):
     """A survey call without random events. The test decides what happens."""
 
     def __init__(self, survey):
@@ -264,7 +264,7 @@ class Alone(Drawn):
 
 
 def test_the_last_seconds_belong_to_the_goodbye():
-    call = Alone(ONE)
+    call = ScriptedCall(ONE)
     call.clock.advance(ONE.max_seconds - FAREWELL_SECONDS - 0.1)
     assert call.obey() == ""
     call.clock.advance(0.1)
@@ -279,7 +279,7 @@ def test_the_last_seconds_belong_to_the_goodbye():
 
 
 def test_a_goodbye_without_an_end_is_stopped_too():
-    call = Alone(ONE)
+    call = ScriptedCall(ONE)
     call.happens("200 result=4\n")
     call.obey()  # thanks
     call.happens("200 result=0 endpos=1\n")

@@ -38,7 +38,7 @@ def certificate(host):
     return signed.public_bytes(serialization.Encoding.PEM), private
 
 
-class Greets(Protocol):
+class SendsBanner(Protocol):
     def connectionMade(self):
         self.transport.write(BANNER)
 
@@ -63,7 +63,7 @@ def pbx(tmp_path):
     both = tmp_path / "both.pem"
     both.write_bytes(key + pem)
     context = DefaultOpenSSLContextFactory(str(both), str(both))
-    port = reactor.listenSSL(0, Factory.forProtocol(Greets), context, interface="127.0.0.1")
+    port = reactor.listenSSL(0, Factory.forProtocol(SendsBanner), context, interface="127.0.0.1")
     ca_file = tmp_path / "ca.pem"
     ca_file.write_bytes(certificate("another.example")[0] + pem)
     yield port.getHost().port, ca_file

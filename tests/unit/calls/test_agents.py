@@ -25,7 +25,7 @@ def alice(at, status=FREE, pause=None, *, queue=SALES, interface="PJSIP/alice", 
     return MemberSeen(at, queue, interface, name, status, pause is not None, pause or "", wrap_up)
 
 
-def told(interval):
+def as_line(interval):
     """Return an interval as a line of text."""
     more = [interval.reason or interval.queue] if interval.reason or interval.queue else []
     more += ["capped"] if interval.flagged else []
@@ -61,7 +61,7 @@ class Floor:
     def story(self, until):
         """Return all intervals as lines. An open interval ends at `until`."""
         self.do("observation_lost", until)
-        return [told(interval) for interval in self.intervals]
+        return [as_line(interval) for interval in self.intervals]
 
 
 @pytest.fixture
@@ -166,7 +166,9 @@ def test_a_pause_event_that_repeats_the_phones_old_state_is_no_news(floor):
 
 def test_a_member_renamed_without_a_word_is_not_two_people(floor):
     floor.say(alice(0), alice(10, name="Alice B."))
-    assert [(interval.agent, told(interval)) for interval in floor.intervals] == [("Alice", "0-10 available")]
+    assert [(interval.agent, as_line(interval)) for interval in floor.intervals] == [
+        ("Alice", "0-10 available")
+    ]
     assert floor.agents.state_of("Alice") == (AgentState.LOGGED_OUT, 10)
     assert floor.agents.counts() == {(SALES, "available"): 1}
 
@@ -215,7 +217,7 @@ def test_an_instant_before_the_current_interval_is_the_beginning_of_it(floor):
 
 def test_wrap_up_takes_the_queues_time_to_the_instant_not_to_the_tick(floor):
     floor.say(alice(0)).talk(5, 20).do("tick", 29.9).do("tick", 30.7)
-    assert [told(interval) for interval in floor.intervals][-1] == "20-30 wrap_up sales"
+    assert [as_line(interval) for interval in floor.intervals][-1] == "20-30 wrap_up sales"
     assert floor.agents.state_of("Alice") == (AgentState.AVAILABLE, 30)
 
 
@@ -377,7 +379,7 @@ def test_counts_by_queue_show_a_pause_where_it_is(floor):
 # -- recordings
 
 
-def tell(agents, tracker, event):
+def apply_event(agents, tracker, event):
     """Apply an event to the agents and to the tracker of calls. Return the intervals that ended."""
     match event:
         case Called():
@@ -399,13 +401,13 @@ def tell(agents, tracker, event):
     return done
 
 
-def heard(name):
+def agent_lines(name):
     """Return the agents' intervals of a recording as lines by agent, in seconds from its first event."""
     tracker, agents = Tracker("pbx"), Agents("pbx")
     messages = Codec(WANTED, MessageCounts()).feed(recording(name))
     events = [read(message, float) for message in messages if isinstance(message, Event)]
     events = [event for event in events if event is not None]
-    intervals = [interval for event in events for interval in tell(agents, tracker, event)]
+    intervals = [interval for event in events for interval in apply_event(agents, tracker, event)]
     intervals += agents.observation_lost(events[-1].at)
     assert_contiguous(intervals)
     lines = defaultdict(list)
@@ -462,18 +464,18 @@ STORIES = {
 
 @pytest.mark.parametrize("name", STORIES)
 def test_the_story_of_a_recording(name):
-    assert heard(name) == STORIES[name]
+    assert agent_lines(name) == STORIES[name]
 
 
 def test_a_pause_in_the_middle_of_a_busy_hour():
-    pause, free, *rest = heard("22/mix")["Agent 300"]
+    pause, free, *rest = agent_lines("22/mix")["Agent 300"]
     assert (pause, free) == ("3.8-62.5 paused tea", "62.5-62.7 available")
     assert [line.split()[1] for line in rest][:4] == ["ringing", "talking", "available", "ringing"]
 
 
 @pytest.mark.parametrize("path", all_recordings(), ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_every_recording_gives_contiguous_intervals(path):
-    heard(f"{path.parent.name}/{path.name.removesuffix('.ami.gz')}")
+    agent_lines(f"{path.parent.name}/{path.name.removesuffix('.ami.gz')}")
 
 
 # -- invariants

@@ -53,7 +53,7 @@ def stepped(events, first, step):
     return [event._replace(at=event.at + step) if n >= first else event for n, event in enumerate(events)]
 
 
-def told(events):
+def track(events):
     tracker = Tracker("pbx", contexts=Contexts(("*",)), direct=True)
     records = [record for event in events for record in tracker.apply(event)]
     return [*records, *tracker.finish(events[-1].at if events else 0.0)], tracker.take_clock_steps()
@@ -85,11 +85,11 @@ def moments(name):
 def test_no_duration_contains_the_step(name, step):
     events = events_of(name)
     longest = {}
-    for record in told(events)[0]:
+    for record in track(events)[0]:
         for what, seconds in durations(record).items():
             longest[what] = max(longest.get(what, 0.0), seconds)
     for first in moments(name):
-        records, _ = told(stepped(events, first, step))
+        records, _ = track(stepped(events, first, step))
         for record in records:
             for what, seconds in durations(record).items():
                 assert 0 <= seconds <= longest.get(what, 0.0) + LONGEST_SILENCE, (first, what, record)
@@ -107,9 +107,9 @@ def test_outcomes_and_people_are_those_without_the_step(name, step):
         return [[getattr(r, name) for name in names[type(r)]] for r in records if type(r) in names]
 
     events = events_of(name)
-    expected = facts(told(events)[0])
+    expected = facts(track(events)[0])
     for first in moments(name):
-        assert sorted(facts(told(stepped(events, first, step))[0]), key=str) == sorted(expected, key=str), (
+        assert sorted(facts(track(stepped(events, first, step))[0]), key=str) == sorted(expected, key=str), (
             first
         )
 
@@ -117,7 +117,7 @@ def test_outcomes_and_people_are_those_without_the_step(name, step):
 @pytest.mark.parametrize("step", STEPS)
 def test_what_was_open_is_marked(step):
     events = events_of("22/mix")
-    true = told(events)[0]
+    true = track(events)[0]
     marked = 0
     for first in moments("22/mix"):
         at = events[first].at
@@ -125,7 +125,7 @@ def test_what_was_open_is_marked(step):
             assert at - events[first - 1].at < LONGEST_SILENCE
         if events[first - 1].at - (at + step) < 0.5 and step == -1.0:
             continue  # the time between two events hides this step
-        records, steps = told(stepped(events, first, step))
+        records, steps = track(stepped(events, first, step))
         talks = {each.uniqueid: each for each in true if isinstance(each, Talk)}
         open_then = {
             key

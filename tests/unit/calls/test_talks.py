@@ -68,7 +68,7 @@ class Pbx:
     def is_killed(self, at, uniqueid):
         self.channels.get(uniqueid).killed_at = at
 
-    def told(self):
+    def summary(self):
         """Return answer, end and ending side of each ended talk, or None for a talk without a record."""
         records = [record for _, record, _ in self.ends]
         return [record and (record.answered_at, record.ended_at, record.ended_by) for record in records]
@@ -131,7 +131,7 @@ def test_who_hangs_up_has_ended_it(pbx, first):
     pbx.hangs_up(9, first)
     pbx.hear(BridgeLeft(9.1, BRIDGE, first))
     pbx.talks.channel_ended(first, 9.2)
-    assert pbx.told() == [(2, 9.1, EndedBy.CALLER if first == CALLER else EndedBy.AGENT)]
+    assert pbx.summary() == [(2, 9.1, EndedBy.CALLER if first == CALLER else EndedBy.AGENT)]
     assert not pbx.record().partial
     assert (pbx.talks.of(CALLER), pbx.talks.of(AGENT), list(pbx.talks.all())) == (None, None, [])
     assert pbx.ends[0][2] == 9.2
@@ -142,7 +142,7 @@ def test_the_first_of_two_hang_ups_counts(pbx):
     pbx.hangs_up(9, AGENT)
     pbx.hangs_up(8, CALLER)
     pbx.talks.channel_ended(AGENT, 9.1)
-    assert pbx.told() == [(2, 9.1, EndedBy.CALLER)]
+    assert pbx.summary() == [(2, 9.1, EndedBy.CALLER)]
 
 
 @pytest.mark.parametrize("killed", [CALLER, AGENT])
@@ -150,7 +150,7 @@ def test_an_administrators_hang_up_is_of_the_system(pbx, killed):
     pbx.talking()
     pbx.is_killed(9, killed)
     pbx.talks.channel_ended(killed, 9.1)
-    assert pbx.told() == [(2, 9.1, EndedBy.SYSTEM)]
+    assert pbx.summary() == [(2, 9.1, EndedBy.SYSTEM)]
 
 
 @pytest.mark.parametrize(("first", "ended_by"), [(AGENT, EndedBy.AGENT), (CALLER, EndedBy.SYSTEM)])
@@ -162,7 +162,7 @@ def test_without_a_hang_up_it_was_the_agents_feature_code_or_a_redirect_of_the_c
     if by == "bridge":
         pbx.hear(BridgeLeft(9, BRIDGE, first))
     pbx.talks.channel_ended(first, 9)
-    assert pbx.told() == [(2, 9, ended_by)]
+    assert pbx.summary() == [(2, 9, ended_by)]
 
 
 def test_the_hang_up_of_the_phone_behind_a_local_channel_is_the_agents(pbx):
@@ -170,7 +170,7 @@ def test_the_hang_up_of_the_phone_behind_a_local_channel_is_the_agents(pbx):
     pbx.hangs_up(9, PHONE)
     pbx.hear(BridgeLeft(9, "b-2", PHONE))
     pbx.talks.channel_ended(PHONE, 9)
-    assert pbx.told() == [(2, 9, EndedBy.AGENT)]
+    assert pbx.summary() == [(2, 9, EndedBy.AGENT)]
     assert pbx.record().agent_uniqueid == PHONE
 
 
@@ -179,7 +179,7 @@ def test_that_hang_up_counts_though_the_caller_leaves_the_bridge_first(pbx):
     pbx.hangs_up(9, PHONE)
     pbx.hear(BridgeLeft(9.01, BRIDGE, CALLER))
     pbx.talks.channel_ended(PHONE, 9.02)
-    assert pbx.told() == [(2, 9.01, EndedBy.AGENT)]
+    assert pbx.summary() == [(2, 9.01, EndedBy.AGENT)]
 
 
 def test_the_end_of_a_local_half_is_not_that_of_the_talk(pbx):
@@ -201,7 +201,7 @@ def test_a_talk_that_is_closed_without_a_parting_is_partial(pbx):
     pbx.talking()
     pbx.talks.close(pbx.talks.of(CALLER), 7)
     pbx.talks.sweep(60)
-    assert pbx.told() == [(2, 7, EndedBy.UNOBSERVED)]
+    assert pbx.summary() == [(2, 7, EndedBy.UNOBSERVED)]
     assert pbx.record().partial
 
 
@@ -243,7 +243,7 @@ def test_a_parting_that_nothing_undoes_is_the_end_after_two_seconds(pbx):
     pbx.talks.sweep(10.9)
     assert pbx.ends == []
     pbx.talks.sweep(11)
-    assert pbx.told() == [(2, 9, EndedBy.CALLER)]
+    assert pbx.summary() == [(2, 9, EndedBy.CALLER)]
     assert pbx.ends[0][2] == 11
     pbx.talks.sweep(60)
     assert len(pbx.ends) == 1
@@ -278,7 +278,7 @@ def test_a_caller_who_joins_another_bridge_consults_nobody(pbx):
     pbx.talking().hear(BridgeLeft(9, BRIDGE, CALLER), enters(9.5, CALLER, "b-2"))
     assert pbx.talks.of(CALLER).phase is TalkPhase.PARTED
     pbx.talks.sweep(11)
-    assert pbx.told() == [(2, 9, EndedBy.SYSTEM)]
+    assert pbx.summary() == [(2, 9, EndedBy.SYSTEM)]
 
 
 def test_who_comes_into_the_bridge_beside_them_changes_nothing(pbx):
@@ -290,7 +290,7 @@ def test_who_comes_into_the_bridge_beside_them_changes_nothing(pbx):
 def test_an_agent_who_returns_to_the_waiting_room_has_ended_it(pbx):
     """With app_agent_pool, an agent's channel lasts through the whole shift."""
     pbx.talking().hear(BridgeLeft(9, BRIDGE, AGENT), enters(9.01, AGENT, "b-pool", holding=True))
-    assert pbx.told() == [(2, 9, EndedBy.AGENT)]
+    assert pbx.summary() == [(2, 9, EndedBy.AGENT)]
     assert pbx.ends[0][2] == 9.01
 
 
@@ -342,7 +342,7 @@ def test_an_attended_transfer_ends_the_talk_when_it_completes(pbx, transferers):
     pbx.talks.sweep(21.9)
     assert pbx.ends == []
     pbx.talks.sweep(22)
-    assert pbx.told() == [(2, 20, EndedBy.TRANSFER)]
+    assert pbx.summary() == [(2, 20, EndedBy.TRANSFER)]
     record = pbx.record()
     assert (record.transfer, record.transfer_target) == (Transfer.ATTENDED, "102")
     assert (record.hold_seconds, record.partial) == (10.5, False)
@@ -377,7 +377,7 @@ def test_a_phone_that_takes_the_place_of_a_local_half_is_the_agent(pbx):
     assert pbx.ends == []
     pbx.hangs_up(70, PHONE)
     pbx.talks.channel_ended(PHONE, 70)
-    assert pbx.told() == [(2, 70, EndedBy.AGENT)]
+    assert pbx.summary() == [(2, 70, EndedBy.AGENT)]
     assert pbx.record().agent_uniqueid == PHONE
 
 
@@ -388,7 +388,7 @@ def test_a_calling_phone_may_take_the_place_of_the_callers_local_half(pbx):
     assert (pbx.ends, pbx.talks.of(OTHER).caller) == ([], OTHER)
     pbx.hangs_up(70, OTHER)
     pbx.talks.channel_ended(OTHER, 70)
-    assert pbx.told() == [(2, 70, EndedBy.CALLER)]
+    assert pbx.summary() == [(2, 70, EndedBy.CALLER)]
     assert pbx.record().uniqueid == CALLER
 
 
@@ -511,7 +511,7 @@ def test_a_restored_parting_is_the_end_unless_it_is_undone(pbx):
         what = {"caller": caller, "uniqueid": caller, "parted_at": 9.0, "parted_by": EndedBy.CALLER}
         pbx.talks.restore(restored(TalkPhase.PARTED, **what))
     pbx.talks.sweep(11)
-    assert pbx.told() == [(2, 9, EndedBy.CALLER)] * 2
+    assert pbx.summary() == [(2, 9, EndedBy.CALLER)] * 2
 
 
 def test_a_parting_is_forgotten_when_the_two_meet_again(pbx):
@@ -529,7 +529,7 @@ def test_two_who_are_redirected_into_a_conference_continue_their_talk(pbx):
     pbx.hear(enters(14, CALLER, "conf"), enters(14, AGENT, "conf"))
     pbx.hangs_up(30, CALLER)
     pbx.talks.channel_ended(CALLER, 30)
-    assert pbx.told() == [(2, 30, EndedBy.CALLER)]
+    assert pbx.summary() == [(2, 30, EndedBy.CALLER)]
 
 
 # The dialplan itself answers, behind a Local channel

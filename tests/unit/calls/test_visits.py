@@ -59,7 +59,7 @@ class Queues:
         self.visits.gave_up(gave_up(at))
         self.left(at)
 
-    def told(self):
+    def summary(self):
         return [(each.queue, str(each.outcome), each.left_at, each.decided_by) for each in self.closed]
 
 
@@ -108,7 +108,7 @@ def test_the_better_instant_comes_once_and_then_it_is_another_visit(queues, visi
     visits.joined_unseen(joined(2))
     visits.joined(joined(2.4))
     assert visits.joined(joined(9))
-    assert queues.told() == [("sales", "unobserved", 9, "QueueCallerJoin")]
+    assert queues.summary() == [("sales", "unobserved", 9, "QueueCallerJoin")]
     assert visits.of(CALLER).entered_at == 9
 
 
@@ -116,14 +116,14 @@ def test_the_better_instant_comes_once_and_then_it_is_another_visit(queues, visi
 def test_a_caller_who_joins_again_has_left_unobserved(queues, visits, again):
     visits.joined(joined(0))
     assert visits.joined(joined(9, again))
-    assert queues.told() == [("sales", "unobserved", 9, "QueueCallerJoin")]
+    assert queues.summary() == [("sales", "unobserved", 9, "QueueCallerJoin")]
     assert visits.of(CALLER).queue == again
 
 
 def test_a_caller_of_a_snapshot_who_joins_another_queue_has_left_the_first_one(queues, visits):
     visits.joined_unseen(joined(2))
     assert visits.joined(joined(9, "support"))
-    assert queues.told() == [("sales", "unobserved", 9, "QueueCallerJoin")]
+    assert queues.summary() == [("sales", "unobserved", 9, "QueueCallerJoin")]
 
 
 def test_a_caller_who_left_and_joins_again_waits_on_whatever_time_passes(queues, visits):
@@ -132,19 +132,19 @@ def test_a_caller_who_left_and_joins_again_waits_on_whatever_time_passes(queues,
     visits.joined(joined(5.5))
     assert not visits.is_leaving(CALLER)
     visits.sweep(60)
-    assert queues.told() == [("sales", "left_by_key", 5, "QueueCallerLeave")]
+    assert queues.summary() == [("sales", "left_by_key", 5, "QueueCallerLeave")]
     assert visits.of(CALLER).left_at is None
 
 
 def test_an_answer_or_a_giving_up_in_a_queue_that_the_caller_was_not_seen_in(queues, visits):
     visits.joined(joined(0))
     visits.gave_up(gave_up(9, "support"))
-    assert queues.told() == [("sales", "unobserved", 9, "GaveUp")]
+    assert queues.summary() == [("sales", "unobserved", 9, "GaveUp")]
     visit = visits.of(CALLER)
     assert (visit.queue, visit.entered_at, visit.approximate) == ("support", 4, True)
     assert "support" in visits.queues
     visits.open_for(connected(12, "billing"))
-    assert queues.told()[1:] == [("support", "unobserved", 12, "Connected")]
+    assert queues.summary()[1:] == [("support", "unobserved", 12, "Connected")]
     assert (visits.of(CALLER).queue, visits.of(CALLER).position) == ("billing", 0)
     assert "billing" in visits.queues
 
@@ -167,7 +167,7 @@ def test_a_giving_up_is_old_news_when_a_snapshot_has_shown_the_next_queue(queues
 def test_a_caller_who_was_heard_in_the_next_queue_may_not_be_there_any_more(queues, visits):
     visits.joined(joined(8, "support"))
     visits.gave_up(gave_up(9))
-    assert queues.told() == [("support", "unobserved", 9, "GaveUp")]
+    assert queues.summary() == [("support", "unobserved", 9, "GaveUp")]
     assert visits.of(CALLER).queue == "sales"
 
 
@@ -207,7 +207,7 @@ def test_a_leaving_settles_after_a_second_without_an_answer(queues, visits):
     visits.sweep(5.9)
     assert (queues.closed, visits.is_leaving(CALLER)) == ([], True)
     visits.sweep(6)
-    assert queues.told() == [("sales", "left_by_key", 5, "QueueCallerLeave")]
+    assert queues.summary() == [("sales", "left_by_key", 5, "QueueCallerLeave")]
     assert not visits.is_leaving(CALLER)
     assert (len(visits), visits.of(CALLER)) == (0, None)
 
@@ -217,7 +217,7 @@ def test_who_was_given_up_without_a_reason_though_reasons_are_told_was_taken_awa
     visits.joined(joined(0))
     queues.given_up_and_left(5)
     visits.sweep(6)
-    assert queues.told() == [("sales", "transferred_away", 5, "no QUEUESTATUS")]
+    assert queues.summary() == [("sales", "transferred_away", 5, "no QUEUESTATUS")]
 
 
 def test_that_statuses_are_told_stays_known_after_a_userevent(queues, visits):
@@ -226,7 +226,7 @@ def test_that_statuses_are_told_stays_known_after_a_userevent(queues, visits):
     visits.joined(joined(2))
     queues.given_up_and_left(5)
     visits.sweep(6)
-    assert queues.told() == [("sales", "transferred_away", 5, "no QUEUESTATUS")]
+    assert queues.summary() == [("sales", "transferred_away", 5, "no QUEUESTATUS")]
 
 
 def test_who_was_given_up_where_no_reasons_are_told_is_unobserved_at_the_channels_end(queues, visits):
@@ -235,7 +235,7 @@ def test_who_was_given_up_where_no_reasons_are_told_is_unobserved_at_the_channel
     visits.sweep(60)
     assert queues.closed == []
     visits.channel_ended(CALLER, 70)
-    assert queues.told() == [("sales", "unobserved", 5, "Hangup")]
+    assert queues.summary() == [("sales", "unobserved", 5, "Hangup")]
 
 
 @pytest.mark.parametrize(("ended_at", "outcome"), [(5.0, "unobserved"), (5.25, "transferred_away")])
@@ -252,20 +252,20 @@ def test_a_caller_who_hung_up_abandoned(queues, visits):
     visits.hung_up(CALLER, 5)
     assert visits.of(CALLER).phase is VisitPhase.HANGING_UP
     queues.left(5.5, ringing=True)
-    assert queues.told() == [("sales", "abandoned", 5.5, "HangupRequest")]
+    assert queues.summary() == [("sales", "abandoned", 5.5, "HangupRequest")]
     assert queues.closed[0].ringing
 
 
 def test_a_channel_that_ends_in_the_queue_ends_the_visit_then(queues, visits):
     visits.joined(joined(0))
     visits.channel_ended(CALLER, 7)
-    assert queues.told() == [("sales", "unobserved", 7, "Hangup")]
+    assert queues.summary() == [("sales", "unobserved", 7, "Hangup")]
 
 
 def test_all_that_is_open_closes_at_the_end_of_observation(queues, visits):
     visits.joined(joined(0))
     visits.close_all(7)
-    assert queues.told() == [("sales", "unobserved", 7, "end of observation")]
+    assert queues.summary() == [("sales", "unobserved", 7, "end of observation")]
 
 
 # QUEUESTATUS
@@ -276,7 +276,7 @@ def test_a_status_closes_the_visit_of_its_queue(queues, visits, queue):
     visits.joined(joined(0))
     visits.status_set(status(8, "TIMEOUT", queue))
     told_by = "UserEvent CCQueueExit" if queue else "VarSet QUEUESTATUS"
-    assert queues.told() == [("sales", "timed_out", 8, told_by)]
+    assert queues.summary() == [("sales", "timed_out", 8, told_by)]
 
 
 @pytest.mark.parametrize(("value", "queue"), [("TIMEOUT", "support"), ("CONTINUE", ""), ("", "")])
@@ -295,7 +295,7 @@ def test_a_status_is_old_news_for_a_visit_that_a_snapshot_has_shown(queues, visi
 def test_a_refused_caller_has_a_visit_and_a_call(queues, visits):
     visits.queue_run(runs_queue(3, "billing"))
     visits.status_set(status(3.5, "JOINEMPTY"))
-    assert queues.told() == [("billing", "join_empty", 3.5, "VarSet QUEUESTATUS")]
+    assert queues.summary() == [("billing", "join_empty", 3.5, "VarSet QUEUESTATUS")]
     assert (queues.closed[0].entered_at, queues.closed[0].call_id) == (3, CALL)
     assert (queues.calls.of(CALLER).call_id, queues.calls.by_id(CALL).started_at) == (CALL, 3)
     assert "billing" in visits.queues
@@ -314,7 +314,7 @@ def test_who_was_let_in_is_not_refused_afterwards(queues, visits):
     queues.left(5)
     visits.sweep(6)
     visits.status_set(status(9, "FULL"))
-    assert [outcome for _, outcome, *_ in queues.told()] == ["left_by_key"]
+    assert [outcome for _, outcome, *_ in queues.summary()] == ["left_by_key"]
 
 
 def test_a_channel_that_has_ended_is_not_refused_afterwards(queues, visits):
@@ -334,7 +334,7 @@ def test_a_caller_whom_a_snapshot_does_not_show_is_given_a_second(queues, visits
     visits.sweep(20.9)
     assert queues.closed == []
     visits.sweep(21)
-    assert queues.told() == [("sales", "unobserved", 10, "QueueStatus")]
+    assert queues.summary() == [("sales", "unobserved", 10, "QueueStatus")]
     assert queues.gone == []
 
 
@@ -342,7 +342,7 @@ def test_a_caller_who_was_given_up_and_is_not_shown_has_left(queues, visits):
     visits.joined(joined(0))
     visits.gave_up(gave_up(9))
     visits.not_shown(visits.of(CALLER), 10, 20, vanished=False)
-    assert queues.told() == [("sales", "unobserved", 10, "QueueStatus")]
+    assert queues.summary() == [("sales", "unobserved", 10, "QueueStatus")]
 
 
 def test_a_channel_that_is_not_shown_either_is_gone(queues, visits):
@@ -356,7 +356,7 @@ def test_a_channel_whose_end_came_meanwhile_is_not_gone_again(queues, visits):
     visits.joined(joined(0))
     visits.not_shown(visits.of(CALLER), 10, 20, vanished=True)
     visits.channel_ended(CALLER, 20)
-    assert queues.told() == [("sales", "unobserved", 10, "Hangup")]
+    assert queues.summary() == [("sales", "unobserved", 10, "Hangup")]
     visits.sweep(21)
     assert queues.gone == []
 
@@ -365,7 +365,7 @@ def test_a_caller_whom_a_snapshot_shows_in_another_queue_has_left_the_first_one(
     visits.joined(joined(0))
     queues.left(9.5)
     visits.joined_unseen(joined(9, "support"))
-    assert queues.told() == [("sales", "left_by_key", 9.5, "QueueCallerLeave")]
+    assert queues.summary() == [("sales", "left_by_key", 9.5, "QueueCallerLeave")]
     assert not visits.is_leaving(CALLER)
     visits.sweep(60)
     assert len(queues.closed) == 1
@@ -375,24 +375,24 @@ def test_a_caller_whom_a_snapshot_shows_in_another_queue_has_left_the_first_one(
 def test_a_caller_whom_a_snapshot_shows_again_was_not_seen_leaving(queues, visits):
     visits.joined(joined(0))
     visits.joined_unseen(joined(9, "support"))
-    assert queues.told() == [("sales", "unobserved", 9, "QueueStatus")]
+    assert queues.summary() == [("sales", "unobserved", 9, "QueueStatus")]
 
 
 # A lost link, and a new daemon
 
 
 @pytest.mark.parametrize(
-    ("after", "told"),
+    ("after", "summary"),
     [
         (0.0625, ("sales", "unobserved", 5, "end of observation")),
         (0.125, ("sales", "left_by_key", 5, "QueueCallerLeave")),
     ],
 )
-def test_a_leaving_that_had_not_settled_when_the_link_was_lost(queues, visits, after, told):
+def test_a_leaving_that_had_not_settled_when_the_link_was_lost(queues, visits, after, summary):
     visits.joined(joined(0))
     queues.left(5)
     visits.observation_lost(5 + after)
-    assert queues.told() == [told]
+    assert queues.summary() == [summary]
     assert not visits.is_leaving(CALLER)
 
 
@@ -401,7 +401,7 @@ def test_a_reason_that_was_not_told_until_the_link_was_lost_will_not_be(queues, 
     queues.given_up_and_left(5)
     visits.sweep(6)
     visits.observation_lost(7)
-    assert queues.told() == [("sales", "unobserved", 5, "end of observation")]
+    assert queues.summary() == [("sales", "unobserved", 5, "end of observation")]
     assert visits.unexpected == 0
 
 
@@ -430,7 +430,7 @@ def test_a_restored_leaving_settles():
     queues = restored(VisitPhase.LEAVING, left_at=5.0)
     assert queues.visits.is_leaving(CALLER)
     queues.visits.sweep(6)
-    assert queues.told() == [("support", "left_by_key", 5, "QueueCallerLeave")]
+    assert queues.summary() == [("support", "left_by_key", 5, "QueueCallerLeave")]
 
 
 @pytest.mark.parametrize("phase", [VisitPhase.HANGING_UP, VisitPhase.WITHDRAWN])

@@ -23,7 +23,7 @@ object.__setattr__(SURVEY, "id", "csat")
 INVITATION = Invitation(SURVEY, Attribution("1.0", [Segment("sales", "Alice", "PJSIP/alice")]), "fa", "0912")
 
 
-class House:
+class DialerWithPlan:
     """A callback plan without delay, the test's clock, and a dialler with scripted results."""
 
     def __init__(self, *results):
@@ -49,54 +49,54 @@ class House:
 
 
 def test_a_caller_is_called_and_asked():
-    house = House(succeed(CallResult.ANSWERED))
-    house.left()
-    house.tick()
-    assert house.dialled == [("0912", "1.0")]
-    ((stage, trigger, key),) = [(entry.stage, entry.trigger, entry.caller_key) for entry in house.funnel]
+    dialer = DialerWithPlan(succeed(CallResult.ANSWERED))
+    dialer.left()
+    dialer.tick()
+    assert dialer.dialled == [("0912", "1.0")]
+    ((stage, trigger, key),) = [(entry.stage, entry.trigger, entry.caller_key) for entry in dialer.funnel]
     assert (stage, trigger, key) == ("called_back", "callback", "0912")
-    assert house.calling.invitation(parse_arguments(["callback", "", "", "1.0"])).caller_key == "0912"
-    assert house.calling.invitation(parse_arguments(["callback", "", "", "1.0"])) is None
+    assert dialer.calling.invitation(parse_arguments(["callback", "", "", "1.0"])).caller_key == "0912"
+    assert dialer.calling.invitation(parse_arguments(["callback", "", "", "1.0"])) is None
 
 
 def test_busy_is_tried_again():
-    house = House(succeed(CallResult.BUSY), succeed(CallResult.NO_ANSWER))
-    house.left()
-    house.tick()
-    house.tick(59)
-    assert len(house.dialled) == 1
-    house.tick(1)
-    assert len(house.dialled) == 2
-    assert house.done == [("1.0", NoCallbackReason.NO_ANSWER)]
+    dialer = DialerWithPlan(succeed(CallResult.BUSY), succeed(CallResult.NO_ANSWER))
+    dialer.left()
+    dialer.tick()
+    dialer.tick(59)
+    assert len(dialer.dialled) == 1
+    dialer.tick(1)
+    assert len(dialer.dialled) == 2
+    assert dialer.done == [("1.0", NoCallbackReason.NO_ANSWER)]
 
 
 def test_without_consent_nobody_is_called():
-    house = House()
-    house.consents.clear()
-    house.left()
-    house.tick()
-    assert house.dialled == []
+    dialer = DialerWithPlan()
+    dialer.consents.clear()
+    dialer.left()
+    dialer.tick()
+    assert dialer.dialled == []
 
 
 def test_a_slow_call_does_not_hold_up_the_next():
     slow = Deferred()
-    house = House(slow, succeed(CallResult.ANSWERED))
-    house.left(1)
-    house.tick()
-    house.left(2, number="0913")
-    house.tick(1)
-    assert house.dialled == [("0912", "1.0"), ("0913", "2.0")]
-    house.calling.stop()
+    dialer = DialerWithPlan(slow, succeed(CallResult.ANSWERED))
+    dialer.left(1)
+    dialer.tick()
+    dialer.left(2, number="0913")
+    dialer.tick(1)
+    assert dialer.dialled == [("0912", "1.0"), ("0913", "2.0")]
+    dialer.calling.stop()
     assert slow.called
-    assert house.done == []
+    assert dialer.done == []
 
 
 @pytest.mark.parametrize("error", [AmiLinkLost("refused"), ValueError("no number")])
 def test_a_call_that_could_not_be_made_is_given_up(error):
-    house = House(fail(error), succeed(CallResult.ANSWERED))
-    house.left(1)
-    house.tick()
-    house.left(2, number="0913")
-    house.tick()
-    assert house.done == [("1.0", NoCallbackReason.FAILED)]
-    assert len(house.dialled) == 2
+    dialer = DialerWithPlan(fail(error), succeed(CallResult.ANSWERED))
+    dialer.left(1)
+    dialer.tick()
+    dialer.left(2, number="0913")
+    dialer.tick()
+    assert dialer.done == [("1.0", NoCallbackReason.FAILED)]
+    assert len(dialer.dialled) == 2

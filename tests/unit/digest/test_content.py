@@ -173,7 +173,7 @@ def test_the_mail_says_what_the_reports_say(engine, url, owner, words, monkeypat
     monkeypatch.setenv("CC_BRIDGE_GENERAL__TIME_ZONE", str(ZONE))
     monkeypatch.setattr("time.time", lambda: MONDAY)
 
-    def told(name, first, last):
+    def report_totals(name, first, last):
         """Return the totals of a report from the command."""
         asked = ["report", name, "--from", str(first), "--to", str(last), "--format", "json", *queues]
         result = CliRunner().invoke(main, asked)
@@ -188,7 +188,7 @@ def test_the_mail_says_what_the_reports_say(engine, url, owner, words, monkeypat
     spans = ((period.first, period.last), (period.before_first, period.before_last))
     for place, span in enumerate(spans):
         for report in ("service", "voice", "lost"):
-            for name, (unit, cell) in told(report, *span).items():
+            for name, (unit, cell) in report_totals(report, *span).items():
                 label = wording.text("words", name)
                 if label not in shown or cell is None:
                     continue
@@ -346,10 +346,10 @@ def test_nothing_of_callers_is_in_a_mail(tmp_path):
         for record in records():
             if not hasattr(record, "caller_number"):
                 continue
-            told = replace(
+            report_totals = replace(
                 record, caller_number="+989121234567", caller_name="Zahra Karimi", caller_key="k-secret"
             )
-            connection.execute(insert(row_of(told)[0]).values(row_of(told)[1]))
+            connection.execute(insert(row_of(report_totals)[0]).values(row_of(report_totals)[1]))
             if record.call_id == "1795.900":
                 break
     config = configured(url)

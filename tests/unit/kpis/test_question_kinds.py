@@ -38,7 +38,7 @@ from cc_bridge.web.wallboard_json import as_json as wallboard_json
 from cc_bridge.webhooks.events import EventType, Subscription, WebhookEvents
 from support.paths import ROOT
 from support.structure import PACKAGE
-from unit.web.test_follow_up_api import House
+from unit.web.test_follow_up_api import DaemonSite
 
 SCORED = [name for name, kind in KINDS.items() if kind.scores]
 RETIRED = [name for name, kind in KINDS.items() if kind.retired]
@@ -261,7 +261,7 @@ def test_a_low_rating_opens_a_follow_up_that_the_page_can_show(name):
     opened = follow_up(cause, "", T)
     assert opened.reason == FollowUpReason.LOW_RATING
     assert opened.rating == (name, low)
-    house = House()
+    house = DaemonSite()
     house.listed = lambda: succeed(FollowUpList((opened,), {}))
     (shown,) = json.loads(house.ask().body)["follow_ups"]
     assert shown["rating"] == {

@@ -30,7 +30,7 @@ def caller(n=1, number="09121234567", key="", consented=True):
     return CallbackCandidate(f"{n}.0", number, consented, invitation)
 
 
-class Told:
+class PlanCase:
     """A callback plan. `done` has the callers that it will not call any more, with the reason."""
 
     def __init__(self, rules=RULES):
@@ -42,59 +42,59 @@ class Told:
 
 
 def test_a_caller_is_called_once_after_the_delay():
-    told = Told()
-    assert told.plan.add(caller(), NOON) is None
-    assert told.called(NOON + MINUTE - 1) == []
-    assert told.called(NOON + MINUTE) == ["1.0"]
-    assert told.called(NOON + 2 * MINUTE) == []
+    case = PlanCase()
+    assert case.plan.add(caller(), NOON) is None
+    assert case.called(NOON + MINUTE - 1) == []
+    assert case.called(NOON + MINUTE) == ["1.0"]
+    assert case.called(NOON + 2 * MINUTE) == []
 
 
 def test_one_who_is_not_due_yet_does_not_hold_up_the_others():
-    told = Told()
-    told.plan.add(caller(1), NOON + HOUR)
-    told.plan.add(caller(2, number="09127"), NOON)
-    assert told.called(NOON + MINUTE) == ["2.0"]
+    case = PlanCase()
+    case.plan.add(caller(1), NOON + HOUR)
+    case.plan.add(caller(2, number="09127"), NOON)
+    assert case.called(NOON + MINUTE) == ["2.0"]
 
 
 def test_results_are_counted_by_kind():
-    told = Told()
+    case = PlanCase()
     for n in range(3):
-        told.plan.record_result(f"{n}.0", CallResult.BUSY, NOON)
-    told.plan.record_result("4.0", CallResult.FAILED, NOON)
-    assert told.plan.results == {CallResult.BUSY: 3, CallResult.FAILED: 1}
+        case.plan.record_result(f"{n}.0", CallResult.BUSY, NOON)
+    case.plan.record_result("4.0", CallResult.FAILED, NOON)
+    assert case.plan.results == {CallResult.BUSY: 3, CallResult.FAILED: 1}
 
 
 def test_the_answer_brings_the_survey_once():
-    told = Told()
-    told.plan.add(caller(), NOON)
-    assert told.plan.take_invitation("1.0") is None  # no caller was called yet
-    told.called(NOON + MINUTE)
-    told.plan.record_result("1.0", CallResult.ANSWERED, NOON + 70)
-    invitation = told.plan.take_invitation("1.0")
+    case = PlanCase()
+    case.plan.add(caller(), NOON)
+    assert case.plan.take_invitation("1.0") is None  # no caller was called yet
+    case.called(NOON + MINUTE)
+    case.plan.record_result("1.0", CallResult.ANSWERED, NOON + 70)
+    invitation = case.plan.take_invitation("1.0")
     assert (invitation.trigger, invitation.attribution.last.agent) == (Trigger.CALLBACK, "Alice")
-    assert told.plan.take_invitation("1.0") is None
-    assert told.done == []
+    assert case.plan.take_invitation("1.0") is None
+    assert case.done == []
 
 
 def test_the_dialplan_may_come_before_the_word_that_it_was_answered():
-    told = Told()
-    told.plan.add(caller(), NOON)
-    told.called(NOON + MINUTE)
-    assert told.plan.take_invitation("1.0") is not None
-    told.plan.record_result("1.0", CallResult.ANSWERED, NOON + 70)
-    assert (len(told.plan), told.done) == (0, [])
+    case = PlanCase()
+    case.plan.add(caller(), NOON)
+    case.called(NOON + MINUTE)
+    assert case.plan.take_invitation("1.0") is not None
+    case.plan.record_result("1.0", CallResult.ANSWERED, NOON + 70)
+    assert (len(case.plan), case.done) == (0, [])
 
 
 def test_busy_is_tried_once_more():
-    told = Told()
-    told.plan.add(caller(), NOON)
-    told.called(NOON + MINUTE)
-    told.plan.record_result("1.0", CallResult.BUSY, NOON + 2 * MINUTE)
-    assert told.called(NOON + 31 * MINUTE) == []
-    assert told.called(NOON + 32 * MINUTE) == ["1.0"]
-    told.plan.record_result("1.0", CallResult.BUSY, NOON + 33 * MINUTE)
-    assert told.done == [("1.0", NoCallbackReason.BUSY)]
-    assert told.called(NOON + 10 * DAY) == []
+    case = PlanCase()
+    case.plan.add(caller(), NOON)
+    case.called(NOON + MINUTE)
+    case.plan.record_result("1.0", CallResult.BUSY, NOON + 2 * MINUTE)
+    assert case.called(NOON + 31 * MINUTE) == []
+    assert case.called(NOON + 32 * MINUTE) == ["1.0"]
+    case.plan.record_result("1.0", CallResult.BUSY, NOON + 33 * MINUTE)
+    assert case.done == [("1.0", NoCallbackReason.BUSY)]
+    assert case.called(NOON + 10 * DAY) == []
 
 
 @pytest.mark.parametrize(
@@ -103,13 +103,13 @@ def test_busy_is_tried_once_more():
 )
 @pytest.mark.parametrize("before", [[], [CallResult.BUSY]])
 def test_nothing_else_is_tried_again(before, result, why):
-    told = Told()
-    told.plan.add(caller(), NOON)
+    case = PlanCase()
+    case.plan.add(caller(), NOON)
     for n, each in enumerate([*before, result]):
-        assert told.called(NOON + (n + 1) * HOUR) == ["1.0"]
-        told.plan.record_result("1.0", each, NOON + (n + 1) * HOUR)
-    assert told.done == [("1.0", why)]
-    assert len(told.plan) == 0
+        assert case.called(NOON + (n + 1) * HOUR) == ["1.0"]
+        case.plan.record_result("1.0", each, NOON + (n + 1) * HOUR)
+    assert case.done == [("1.0", why)]
+    assert len(case.plan) == 0
 
 
 @pytest.mark.parametrize(
@@ -148,26 +148,26 @@ def test_a_caller_without_a_key_is_never_called():
 
 
 def test_the_same_caller_is_called_once_in_so_many_days():
-    told = Told()
-    told.plan.add(caller(1), NOON)
-    assert told.plan.add(caller(2), NOON) is NoCallbackReason.CALLED_RECENTLY  # planned
-    told.called(NOON + MINUTE)
-    told.plan.record_result("1.0", CallResult.NO_ANSWER, NOON + 2 * MINUTE)
-    assert told.plan.add(caller(3), NOON + 29 * DAY) is NoCallbackReason.CALLED_RECENTLY
-    assert told.plan.add(caller(4), NOON + 31 * DAY) is None
+    case = PlanCase()
+    case.plan.add(caller(1), NOON)
+    assert case.plan.add(caller(2), NOON) is NoCallbackReason.CALLED_RECENTLY  # planned
+    case.called(NOON + MINUTE)
+    case.plan.record_result("1.0", CallResult.NO_ANSWER, NOON + 2 * MINUTE)
+    assert case.plan.add(caller(3), NOON + 29 * DAY) is NoCallbackReason.CALLED_RECENTLY
+    assert case.plan.add(caller(4), NOON + 31 * DAY) is None
 
 
 def test_so_many_days_end_to_the_second_and_are_remembered_as_long():
-    told = Told()
-    told.plan.add(caller(1), NOON)
+    case = PlanCase()
+    case.plan.add(caller(1), NOON)
     called_at = NOON + MINUTE
-    told.called(called_at)
-    told.plan.record_result("1.0", CallResult.NO_ANSWER, called_at)
-    told.called(called_at + 30 * DAY - 1)
-    assert told.plan.add(caller(2), called_at + 30 * DAY - 1) is NoCallbackReason.CALLED_RECENTLY
-    assert told.plan.add(caller(3), called_at + 30 * DAY) is None
-    told.called(called_at + 30 * DAY)
-    assert not told.plan.called_at
+    case.called(called_at)
+    case.plan.record_result("1.0", CallResult.NO_ANSWER, called_at)
+    case.called(called_at + 30 * DAY - 1)
+    assert case.plan.add(caller(2), called_at + 30 * DAY - 1) is NoCallbackReason.CALLED_RECENTLY
+    assert case.plan.add(caller(3), called_at + 30 * DAY) is None
+    case.called(called_at + 30 * DAY)
+    assert not case.plan.called_at
 
 
 def test_a_restart_does_not_forget_who_was_called():
@@ -177,11 +177,11 @@ def test_a_restart_does_not_forget_who_was_called():
 
 
 def test_outside_the_hours_nobody_is_called_and_nothing_is_made_up_for():
-    told = Told(CallbackRules(hours=BusinessHours(begin=9 * 60, end=13 * 60), delay_seconds=2 * HOUR))
-    told.plan.add(caller(), NOON)
-    assert told.called(NOON + 2 * HOUR) == []
-    assert told.done == [("1.0", NoCallbackReason.OUTSIDE_HOURS)]
-    assert told.called(NOON + DAY) == []
+    case = PlanCase(CallbackRules(hours=BusinessHours(begin=9 * 60, end=13 * 60), delay_seconds=2 * HOUR))
+    case.plan.add(caller(), NOON)
+    assert case.called(NOON + 2 * HOUR) == []
+    assert case.done == [("1.0", NoCallbackReason.OUTSIDE_HOURS)]
+    assert case.called(NOON + DAY) == []
 
 
 @pytest.mark.parametrize(
@@ -192,22 +192,22 @@ def test_outside_the_hours_nobody_is_called_and_nothing_is_made_up_for():
     ],
 )
 def test_caps_hold_and_then_let_go(rules, why, later):
-    told = Told(rules)
+    case = PlanCase(rules)
     for n in range(4):
-        told.plan.add(caller(n, number=f"0912{n}"), NOON)
-    assert told.called(NOON + MINUTE) == ["0.0", "1.0"]
-    assert told.done == [("2.0", why), ("3.0", why)]
-    told.plan.add(caller(7, number="09127"), NOON + later)
-    assert told.called(NOON + later + MINUTE) == ["7.0"]
+        case.plan.add(caller(n, number=f"0912{n}"), NOON)
+    assert case.called(NOON + MINUTE) == ["0.0", "1.0"]
+    assert case.done == [("2.0", why), ("3.0", why)]
+    case.plan.add(caller(7, number="09127"), NOON + later)
+    assert case.called(NOON + later + MINUTE) == ["7.0"]
 
 
 def test_a_second_try_counts_for_the_caps_as_well():
-    told = Told(CallbackRules(hours=EVER, max_per_day=1))
-    told.plan.add(caller(), NOON)
-    told.called(NOON + MINUTE)
-    told.plan.record_result("1.0", CallResult.BUSY, NOON + MINUTE)
-    told.called(NOON + HOUR)
-    assert told.done == [("1.0", NoCallbackReason.DAY_FULL)]
+    case = PlanCase(CallbackRules(hours=EVER, max_per_day=1))
+    case.plan.add(caller(), NOON)
+    case.called(NOON + MINUTE)
+    case.plan.record_result("1.0", CallResult.BUSY, NOON + MINUTE)
+    case.called(NOON + HOUR)
+    assert case.done == [("1.0", NoCallbackReason.DAY_FULL)]
 
 
 def test_no_more_are_planned_than_can_be_remembered(monkeypatch):
@@ -219,39 +219,39 @@ def test_no_more_are_planned_than_can_be_remembered(monkeypatch):
 
 
 def test_who_answers_and_hangs_up_at_once_is_let_go():
-    told = Told()
-    told.plan.add(caller(), NOON)
-    told.called(NOON + MINUTE)
-    told.plan.record_result("1.0", CallResult.ANSWERED, NOON + 70)
-    told.called(NOON + HOUR)
-    assert told.done == [("1.0", NoCallbackReason.NOT_ASKED)]
-    assert len(told.plan) == 0
+    case = PlanCase()
+    case.plan.add(caller(), NOON)
+    case.called(NOON + MINUTE)
+    case.plan.record_result("1.0", CallResult.ANSWERED, NOON + 70)
+    case.called(NOON + HOUR)
+    assert case.done == [("1.0", NoCallbackReason.NOT_ASKED)]
+    assert len(case.plan) == 0
 
 
 def test_who_answers_has_ten_minutes_to_come_to_the_survey():
-    told = Told()
-    told.plan.add(caller(), NOON)
-    told.called(NOON + MINUTE)
-    told.plan.record_result("1.0", CallResult.ANSWERED, NOON + 70)
-    told.called(NOON + 70 + callback.ANSWERED_SECONDS)
-    assert (told.done, len(told.plan)) == ([], 1)
-    told.called(NOON + 70 + callback.ANSWERED_SECONDS + 0.5)
-    assert told.done == [("1.0", NoCallbackReason.NOT_ASKED)]
+    case = PlanCase()
+    case.plan.add(caller(), NOON)
+    case.called(NOON + MINUTE)
+    case.plan.record_result("1.0", CallResult.ANSWERED, NOON + 70)
+    case.called(NOON + 70 + callback.ANSWERED_SECONDS)
+    assert (case.done, len(case.plan)) == ([], 1)
+    case.called(NOON + 70 + callback.ANSWERED_SECONDS + 0.5)
+    assert case.done == [("1.0", NoCallbackReason.NOT_ASKED)]
 
 
 def test_word_of_a_call_that_nobody_made_changes_nothing():
-    told = Told()
-    told.plan.record_result("9.9", CallResult.BUSY, NOON)
-    told.plan.add(caller(), NOON)
-    told.plan.record_result("1.0", CallResult.ANSWERED, NOON)
-    assert told.called(NOON + MINUTE) == ["1.0"]
+    case = PlanCase()
+    case.plan.record_result("9.9", CallResult.BUSY, NOON)
+    case.plan.add(caller(), NOON)
+    case.plan.record_result("1.0", CallResult.ANSWERED, NOON)
+    assert case.called(NOON + MINUTE) == ["1.0"]
 
 
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("left"), st.integers(0, 5)),
         st.tuples(st.just("wait"), st.sampled_from([1.0, MINUTE, HOUR, DAY, 31 * DAY])),
-        st.tuples(st.just("told"), st.integers(0, 60), st.sampled_from(CallResult)),
+        st.tuples(st.just("case"), st.integers(0, 60), st.sampled_from(CallResult)),
         st.tuples(st.just("asks"), st.integers(0, 60)),
     ),
     max_size=60,
@@ -269,7 +269,7 @@ def test_whatever_happens_nobody_is_rung_too_often(steps):
             plan.add(caller(calls, number=f"0912{values[0]}"), now)
         elif what == "wait":
             now += values[0]
-        elif what == "told":
+        elif what == "case":
             plan.record_result(f"{values[0]}.0", values[1], now)
         else:
             plan.take_invitation(f"{values[0]}.0")

@@ -73,7 +73,7 @@ def begun(text=ONE, language=""):
     return interview
 
 
-def told(interview, *events):
+def feed(interview, *events):
     """Return the steps that follow the events, in a short form."""
     return [short(interview.next(event)) for event in events]
 
@@ -107,7 +107,7 @@ NOT_RECORDED, TIME_IS_UP = StepResult.NOT_RECORDED, StepResult.TIME_IS_UP
 
 
 def test_a_right_key():
-    assert told(begun(), DONE, KeyPressed("4"), DONE, DONE, DONE) == [
+    assert feed(begun(), DONE, KeyPressed("4"), DONE, DONE, DONE) == [
         "ask_agent",
         ("agent", 4, 1),
         "thanks",
@@ -117,7 +117,7 @@ def test_a_right_key():
 
 
 def test_a_wrong_key_is_answered_at_once_and_asked_again():
-    assert told(begun(), DONE, KeyPressed("9"), DONE, KeyPressed("5"), DONE, DONE, DONE) == [
+    assert feed(begun(), DONE, KeyPressed("9"), DONE, KeyPressed("5"), DONE, DONE, DONE) == [
         "ask_agent",
         "invalid",
         "ask_agent",
@@ -129,12 +129,12 @@ def test_a_wrong_key_is_answered_at_once_and_asked_again():
 
 
 def test_a_key_during_the_correction_counts():
-    assert told(begun(), DONE, KeyPressed("*"), KeyPressed("3"), DONE)[2:] == [("agent", 3, 2), "thanks"]
+    assert feed(begun(), DONE, KeyPressed("*"), KeyPressed("3"), DONE)[2:] == [("agent", 3, 2), "thanks"]
 
 
 @pytest.mark.parametrize("nothing", [SILENCE, KeyPressed("#")])
 def test_no_key_is_asked_again(nothing):
-    assert told(begun(), DONE, nothing, KeyPressed("1"))[1:] == ["ask_agent", ("agent", 1, 2)]
+    assert feed(begun(), DONE, nothing, KeyPressed("1"))[1:] == ["ask_agent", ("agent", 1, 2)]
 
 
 @pytest.mark.parametrize(
@@ -149,12 +149,12 @@ def test_no_key_is_asked_again(nothing):
     ],
 )
 def test_one_retry_and_no_thanks_for_nothing(events, reason):
-    assert told(begun(), DONE, *events, DONE)[-2:] == ["goodbye", ("declined", reason)]
+    assert feed(begun(), DONE, *events, DONE)[-2:] == ["goodbye", ("declined", reason)]
 
 
 def test_the_second_question_has_its_own_tries():
     interview = begun(TWO)
-    assert told(interview, DONE, SILENCE, KeyPressed("2"), DONE, SILENCE, KeyPressed("3"), DONE)[2:] == [
+    assert feed(interview, DONE, SILENCE, KeyPressed("2"), DONE, SILENCE, KeyPressed("3"), DONE)[2:] == [
         ("agent", 2, 2),
         "ask_wait",
         "ask_wait",
@@ -164,7 +164,7 @@ def test_the_second_question_has_its_own_tries():
 
 
 def test_half_of_the_questions():
-    assert told(begun(TWO), DONE, KeyPressed("2"), DONE, SILENCE, SILENCE, DONE)[-2:] == [
+    assert feed(begun(TWO), DONE, KeyPressed("2"), DONE, SILENCE, SILENCE, DONE)[-2:] == [
         "goodbye",
         ("partial", "no_input"),
     ]
@@ -184,12 +184,12 @@ def test_half_of_the_questions():
     ],
 )
 def test_from_zero_to_ten(keys, value):
-    steps = told(begun(NPS), DONE, *keys)
+    steps = feed(begun(NPS), DONE, *keys)
     assert steps == ["ask_agent", *["..."] * (len(keys) - 1), ("agent", value, 1)]
 
 
 def test_eleven_is_wrong():
-    assert told(begun(NPS), DONE, KeyPressed("1"), KeyPressed("1"), KeyPressed("1"), KeyPressed("0"))[2:] == [
+    assert feed(begun(NPS), DONE, KeyPressed("1"), KeyPressed("1"), KeyPressed("1"), KeyPressed("0"))[2:] == [
         "invalid",
         "...",
         ("agent", 10, 2),
@@ -200,23 +200,23 @@ def test_eleven_is_wrong():
 
 
 def test_what_is_typed_while_the_welcome_plays_counts():
-    assert told(begun(WELCOME), DONE, KeyPressed("4"))[0:] == ["welcome", ("agent", 4, 1)]
-    assert told(begun(WELCOME), DONE, DONE, KeyPressed("4")) == ["welcome", "ask_agent", ("agent", 4, 1)]
-    assert told(begun(WELCOME), DONE, KeyPressed("#"), KeyPressed("4")) == [
+    assert feed(begun(WELCOME), DONE, KeyPressed("4"))[0:] == ["welcome", ("agent", 4, 1)]
+    assert feed(begun(WELCOME), DONE, DONE, KeyPressed("4")) == ["welcome", "ask_agent", ("agent", 4, 1)]
+    assert feed(begun(WELCOME), DONE, KeyPressed("#"), KeyPressed("4")) == [
         "welcome",
         "ask_agent",
         ("agent", 4, 1),
     ]
-    assert told(begun(WELCOME), DONE, KeyPressed("9"), KeyPressed("4")) == [
+    assert feed(begun(WELCOME), DONE, KeyPressed("9"), KeyPressed("4")) == [
         "welcome",
         "invalid",
         ("agent", 4, 2),
     ]
-    assert told(begun(WELCOME), DONE, MISSING) == ["welcome", "ask_agent"]
+    assert feed(begun(WELCOME), DONE, MISSING) == ["welcome", "ask_agent"]
 
 
 def test_a_skipped_question():
-    assert told(begun(KEYS), DONE, KeyPressed("*"), SILENCE, DONE, KeyPressed("3"), DONE, DONE, DONE) == [
+    assert feed(begun(KEYS), DONE, KeyPressed("*"), SILENCE, DONE, KeyPressed("3"), DONE, DONE, DONE) == [
         "ask_agent",
         "...",
         "skipped",
@@ -229,7 +229,7 @@ def test_a_skipped_question():
 
 
 def test_the_last_question_skipped_is_thanked_for_the_first():
-    assert told(begun(KEYS), DONE, KeyPressed("3"), DONE, KeyPressed("*"), KeyPressed("#"), DONE, DONE)[
+    assert feed(begun(KEYS), DONE, KeyPressed("3"), DONE, KeyPressed("*"), KeyPressed("#"), DONE, DONE)[
         4:
     ] == [
         "thanks",
@@ -239,17 +239,17 @@ def test_the_last_question_skipped_is_thanked_for_the_first():
 
 
 def test_all_skipped():
-    steps = told(begun(KEYS), DONE, KeyPressed("*"), KeyPressed("#"), KeyPressed("*"), KeyPressed("#"), DONE)
+    steps = feed(begun(KEYS), DONE, KeyPressed("*"), KeyPressed("#"), KeyPressed("*"), KeyPressed("#"), DONE)
     assert steps[-2:] == ["goodbye", ("declined", "skipped")]
 
 
 def test_a_question_that_cannot_be_skipped():
     text = KEYS.replace('"ask_agent",', '"ask_agent", skippable = false,')
-    assert told(begun(text), DONE, KeyPressed("*"), SILENCE)[2] == "invalid"
+    assert feed(begun(text), DONE, KeyPressed("*"), SILENCE)[2] == "invalid"
 
 
 def test_opting_out():
-    assert told(begun(KEYS), DONE, KeyPressed("3"), DONE, KeyPressed("*"), KeyPressed("0"), DONE, DONE, DONE)[
+    assert feed(begun(KEYS), DONE, KeyPressed("3"), DONE, KeyPressed("*"), KeyPressed("0"), DONE, DONE, DONE)[
         3:
     ] == [
         "...",
@@ -261,7 +261,7 @@ def test_opting_out():
 
 
 def test_opting_out_while_the_welcome_plays():
-    assert told(begun(WELCOME), DONE, KeyPressed("*"), KeyPressed("0"), DONE, MISSING, DONE)[2:] == [
+    assert feed(begun(WELCOME), DONE, KeyPressed("*"), KeyPressed("0"), DONE, MISSING, DONE)[2:] == [
         "stop asking",
         "opted_out",
         "goodbye",
@@ -270,7 +270,7 @@ def test_opting_out_while_the_welcome_plays():
 
 
 def test_nobody_is_told_that_it_worked_when_it_did_not():
-    assert told(begun(KEYS), DONE, KeyPressed("*"), KeyPressed("0"), NOT_STORED, DONE)[3:] == [
+    assert feed(begun(KEYS), DONE, KeyPressed("*"), KeyPressed("0"), NOT_STORED, DONE)[3:] == [
         "goodbye",
         ("declined", "error"),
     ]
@@ -292,17 +292,17 @@ def test_each_language_offers_itself():
     assert interview.next(DONE) == AskKey("which_language", 5, language="fa")
     assert interview.next(KeyPressed("2")) == Speak("fa")
     assert interview.language == "fa"
-    assert told(interview, DONE, KeyPressed("1")) == ["welcome", ("agent", 1, 1)]
+    assert feed(interview, DONE, KeyPressed("1")) == ["welcome", ("agent", 1, 1)]
 
 
 def test_a_choice_of_language_while_the_first_offer_plays():
-    assert told(begun(LANGUAGES), DONE, KeyPressed("2"), DONE)[1:] == [("speak", "fa"), "welcome"]
+    assert feed(begun(LANGUAGES), DONE, KeyPressed("2"), DONE)[1:] == [("speak", "fa"), "welcome"]
 
 
 @pytest.mark.parametrize("nothing", [SILENCE, KeyPressed("5"), KeyPressed("#"), MISSING])
 def test_without_a_choice_it_goes_on_in_the_first_language(nothing):
     interview = begun(LANGUAGES)
-    assert told(interview, DONE, DONE, nothing, DONE, nothing, KeyPressed("1")) == [
+    assert feed(interview, DONE, DONE, nothing, DONE, nothing, KeyPressed("1")) == [
         "which_language",
         "which_language",
         "which_language",
@@ -314,10 +314,10 @@ def test_without_a_choice_it_goes_on_in_the_first_language(nothing):
 
 
 def test_a_known_language_is_not_asked_for():
-    assert told(begun(LANGUAGES, "fa_IR"), DONE) == ["welcome"]
+    assert feed(begun(LANGUAGES, "fa_IR"), DONE) == ["welcome"]
     always = LANGUAGES.replace('prompt = "which_language"', 'prompt = "which_language", when = "always"')
     interview = begun(always, "fa_IR")
-    assert told(interview, DONE, DONE, SILENCE, DONE, SILENCE)[-1] == "welcome"
+    assert feed(interview, DONE, DONE, SILENCE, DONE, SILENCE)[-1] == "welcome"
     assert interview.language == "fa"
 
 
@@ -325,7 +325,7 @@ def test_a_known_language_is_not_asked_for():
 
 
 def test_a_satisfied_caller_is_not_asked_for_a_comment():
-    assert told(begun(COMMENT), DONE, KeyPressed("3"), DONE, KeyPressed("4"), DONE, DONE, DONE)[2:] == [
+    assert feed(begun(COMMENT), DONE, KeyPressed("3"), DONE, KeyPressed("4"), DONE, DONE, DONE)[2:] == [
         "ask_wait",
         ("wait", 4, 1),
         "thanks",
@@ -335,7 +335,7 @@ def test_a_satisfied_caller_is_not_asked_for_a_comment():
 
 
 def test_a_comment():
-    assert told(
+    assert feed(
         begun(COMMENT),
         DONE,
         KeyPressed("2"),
@@ -362,7 +362,7 @@ ASKED_FOR_COMMENT = [DONE, KeyPressed("2"), DONE]
 
 @pytest.mark.parametrize("no", [SILENCE, KeyPressed("2"), KeyPressed("9"), KeyPressed("*"), KeyPressed("#")])
 def test_a_declined_comment_does_not_make_it_partial(no):
-    assert told(begun(COMMENT), *ASKED_FOR_COMMENT, no, KeyPressed("4"), DONE, DONE, DONE)[3:] == [
+    assert feed(begun(COMMENT), *ASKED_FOR_COMMENT, no, KeyPressed("4"), DONE, DONE, DONE)[3:] == [
         "ask_wait",
         ("wait", 4, 1),
         "thanks",
@@ -372,7 +372,7 @@ def test_a_declined_comment_does_not_make_it_partial(no):
 
 
 def test_a_key_stops_the_instruction():
-    assert told(begun(COMMENT), *ASKED_FOR_COMMENT, KeyPressed("1"), KeyPressed("1"))[4] == (
+    assert feed(begun(COMMENT), *ASKED_FOR_COMMENT, KeyPressed("1"), KeyPressed("1"))[4] == (
         "record",
         "why",
         30,
@@ -392,7 +392,7 @@ def test_a_key_stops_the_instruction():
 )
 def test_comments_that_came_to_nothing(events, heard):
     interview = begun(COMMENT)
-    assert told(interview, *ASKED_FOR_COMMENT, *events)[-1] == heard
+    assert feed(interview, *ASKED_FOR_COMMENT, *events)[-1] == heard
     assert interview.answered == 1
 
 
@@ -400,7 +400,7 @@ def test_nobody_consents_to_a_recording_by_a_key_that_was_typed_ahead():
     text = COMMENT.replace(
         "thanks = ", 'skip_key = "*"\nskipped = "skipped"\nthanks = ', 1
     ).replace('next = [{ when = ">=3", go = "wait" }]\n', "")  # fmt: skip
-    assert told(begun(text), DONE, KeyPressed("*"), KeyPressed("1"), KeyPressed("1"))[1:] == [
+    assert feed(begun(text), DONE, KeyPressed("*"), KeyPressed("1"), KeyPressed("1"))[1:] == [
         "skipped",
         "may_we_record",
         "speak_after_the_beep",
@@ -409,7 +409,7 @@ def test_nobody_consents_to_a_recording_by_a_key_that_was_typed_ahead():
 
 def test_the_thanks_for_a_last_comment_is_the_surveys_own():
     text = COMMENT.replace("max_seconds = 30", 'max_seconds = 30\nnext = [{ go = "end" }]')
-    assert told(begun(text), *ASKED_FOR_COMMENT, KeyPressed("1"), DONE, CommentRecorded(3), DONE, DONE, DONE)[
+    assert feed(begun(text), *ASKED_FOR_COMMENT, KeyPressed("1"), DONE, CommentRecorded(3), DONE, DONE, DONE)[
         -3:
     ] == [
         "thanks",
@@ -435,17 +435,17 @@ def test_the_thanks_for_a_last_comment_is_the_surveys_own():
 )
 def test_it_may_end_at_any_moment(ending, before, result):
     interview = begun(TWO)
-    told(interview, *before)
+    feed(interview, *before)
     kept = "no_input" if before[1:] == [SILENCE, SILENCE] else ending.value
-    assert told(interview, ending) == [(result, kept)]
+    assert feed(interview, ending) == [(result, kept)]
 
 
 @pytest.mark.parametrize("ending", [*InterviewEnd, TIME_IS_UP])
 @pytest.mark.parametrize("before", [[DONE, KeyPressed("4"), DONE], [DONE, KeyPressed("4"), DONE, DONE]])
 def test_who_hangs_up_while_being_thanked_has_answered_all(ending, before):
     interview = begun()
-    told(interview, *before)
-    assert told(interview, ending, DONE)[-1] == ("complete", "")
+    feed(interview, *before)
+    assert feed(interview, ending, DONE)[-1] == ("complete", "")
 
 
 @pytest.mark.parametrize(
@@ -459,28 +459,28 @@ def test_who_hangs_up_while_being_thanked_has_answered_all(ending, before):
 )
 def test_when_the_time_is_up_the_caller_hears_goodbye(before, result):
     interview = begun(COMMENT)
-    told(interview, *before)
-    assert told(interview, TIME_IS_UP, DONE) == ["goodbye", (result, "time_limit")]
+    feed(interview, *before)
+    assert feed(interview, TIME_IS_UP, DONE) == ["goodbye", (result, "time_limit")]
 
 
 def test_a_goodbye_that_takes_too_long_is_cut():
-    assert told(begun(), DONE, TIME_IS_UP, TIME_IS_UP) == ["ask_agent", "goodbye", ("declined", "time_limit")]
+    assert feed(begun(), DONE, TIME_IS_UP, TIME_IS_UP) == ["ask_agent", "goodbye", ("declined", "time_limit")]
 
 
 def test_missing_sound_files():
-    assert told(begun(), DONE, MISSING, DONE)[1:] == ["goodbye", ("declined", "error")]
-    assert told(begun(), DONE, MISSING, MISSING)[1:] == ["goodbye", ("declined", "error")]
-    assert told(begun(), DONE, KeyPressed("9"), MISSING, KeyPressed("4"))[2:] == [
+    assert feed(begun(), DONE, MISSING, DONE)[1:] == ["goodbye", ("declined", "error")]
+    assert feed(begun(), DONE, MISSING, MISSING)[1:] == ["goodbye", ("declined", "error")]
+    assert feed(begun(), DONE, KeyPressed("9"), MISSING, KeyPressed("4"))[2:] == [
         "ask_agent",
         ("agent", 4, 2),
     ]
-    assert told(begun(), DONE, KeyPressed("4"), DONE, MISSING, MISSING)[3:] == ["goodbye", ("complete", "")]
+    assert feed(begun(), DONE, KeyPressed("4"), DONE, MISSING, MISSING)[3:] == ["goodbye", ("complete", "")]
 
 
 def test_what_cannot_be_stored_ends_with_a_goodbye():
-    assert told(begun(), NOT_STORED, DONE) == ["goodbye", ("declined", "error")]
-    assert told(begun(), DONE, KeyPressed("4"), NOT_STORED, DONE)[2:] == ["goodbye", ("declined", "error")]
-    assert told(begun(TWO), DONE, KeyPressed("4"), DONE, KeyPressed("4"), NOT_STORED, DONE)[-1] == (
+    assert feed(begun(), NOT_STORED, DONE) == ["goodbye", ("declined", "error")]
+    assert feed(begun(), DONE, KeyPressed("4"), NOT_STORED, DONE)[2:] == ["goodbye", ("declined", "error")]
+    assert feed(begun(TWO), DONE, KeyPressed("4"), DONE, KeyPressed("4"), NOT_STORED, DONE)[-1] == (
         "partial",
         "error",
     )

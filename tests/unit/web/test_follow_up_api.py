@@ -48,7 +48,7 @@ def follow_up(name="f1aa", **changes):
 LISTED = FollowUpList((follow_up(),), {"989121234567": "زهرا"})
 
 
-class House(Browsing):
+class DaemonSite(Browsing):
     """A client of one daemon's site, and the site."""
 
     path, token = AT, TOKEN
@@ -86,82 +86,82 @@ class House(Browsing):
 
 
 @pytest.fixture
-def house():
-    return House()
+def daemon_site():
+    return DaemonSite()
 
 
 # -- access
 
 
 def test_without_a_token_in_the_configuration_it_is_closed_on_this_machine_too():
-    house = House(token="")
-    assert [house.ask(token=token).code for token in ("", TOKEN)] == [403, 403]
-    assert house.take(token="").code == 403
-    assert house.log_in("").code == 401
+    daemon_site = DaemonSite(token="")
+    assert [daemon_site.ask(token=token).code for token in ("", TOKEN)] == [403, 403]
+    assert daemon_site.take(token="").code == 403
+    assert daemon_site.log_in("").code == 401
 
 
-def test_a_program_with_the_token_gets_in(house):
-    assert (house.ask().code, house.take().code) == (200, 200)
-    assert house.ask(token="another-token-of-theirs").code == 401
-    assert house.ask(f"{AT}?token={TOKEN}", token="").code == 401
+def test_a_program_with_the_token_gets_in(daemon_site):
+    assert (daemon_site.ask().code, daemon_site.take().code) == (200, 200)
+    assert daemon_site.ask(token="another-token-of-theirs").code == 401
+    assert daemon_site.ask(f"{AT}?token={TOKEN}", token="").code == 401
 
 
-def test_the_cookie_of_the_wall_screen_does_not_do(house):
-    cookie = house.ask(f"/api/live?token={TOKEN}", token="").headers["set-cookie"].partition(";")[0]
-    assert house.ask("/api/live", token="", Cookie=cookie).code == 200
-    assert house.ask(token="", Cookie=cookie).code == 401
+def test_the_cookie_of_the_wall_screen_does_not_do(daemon_site):
+    cookie = daemon_site.ask(f"/api/live?token={TOKEN}", token="").headers["set-cookie"].partition(";")[0]
+    assert daemon_site.ask("/api/live", token="", Cookie=cookie).code == 200
+    assert daemon_site.ask(token="", Cookie=cookie).code == 401
 
 
-def test_a_browser_gets_in_by_the_form(house):
-    response = house.log_in()
+def test_a_browser_gets_in_by_the_form(daemon_site):
+    response = daemon_site.log_in()
     cookie, *rules = response.headers["set-cookie"].split("; ")
     assert (response.code, response.body) == (204, b"")
     assert {rule.lower() for rule in rules} >= {"httponly", "samesite=strict", "path=/"}
     assert "secure" not in {rule.lower() for rule in rules}
     assert TOKEN not in cookie
-    assert house.ask(token="", Cookie=cookie).code == 200
-    assert house.take(token="", Cookie=cookie, **OURS).code == 200
-    assert house.ask("/api/live", token="", Cookie=cookie).code == 401
+    assert daemon_site.ask(token="", Cookie=cookie).code == 200
+    assert daemon_site.take(token="", Cookie=cookie, **OURS).code == 200
+    assert daemon_site.ask("/api/live", token="", Cookie=cookie).code == 401
 
 
-def test_behind_tls_the_cookie_stays_behind_tls(house):
-    assert "Secure" in house.log_in(**{"X-Forwarded-Proto": "https"}).headers["set-cookie"]
+def test_behind_tls_the_cookie_stays_behind_tls(daemon_site):
+    assert "Secure" in daemon_site.log_in(**{"X-Forwarded-Proto": "https"}).headers["set-cookie"]
 
 
-def test_a_session_ends_by_itself_by_hand_and_with_the_token(house):
-    cookie = house.cookie()
-    assert House("another-token-of-theirs").ask(token="", Cookie=cookie).code == 401
-    out = house.ask(f"{AT}/session", "DELETE", token="", Cookie=cookie, **OURS)
+def test_a_session_ends_by_itself_by_hand_and_with_the_token(daemon_site):
+    cookie = daemon_site.cookie()
+    assert DaemonSite("another-token-of-theirs").ask(token="", Cookie=cookie).code == 401
+    out = daemon_site.ask(f"{AT}/session", "DELETE", token="", Cookie=cookie, **OURS)
     assert (out.code, out.headers["set-cookie"].split("; ")[0]) == (204, "cc_bridge_follow_ups=")
-    house.now = NOW + 12 * 3600 - 1
-    assert house.ask(token="", Cookie=cookie).code == 200
-    house.now += 1
-    assert house.ask(token="", Cookie=cookie).code == 401
+    daemon_site.now = NOW + 12 * 3600 - 1
+    assert daemon_site.ask(token="", Cookie=cookie).code == 200
+    daemon_site.now += 1
+    assert daemon_site.ask(token="", Cookie=cookie).code == 401
 
 
-def test_no_cookie_of_ones_own_making_does(house):
-    name, _, value = house.cookie().partition("=")
+def test_no_cookie_of_ones_own_making_does(daemon_site):
+    name, _, value = daemon_site.cookie().partition("=")
     until_when, _, mark = value.partition(".")
     later = urlsafe_b64encode(b"9999999999").rstrip(b"=").decode()
     for made in ("", until_when, f"{later}.{mark}", f"{until_when}.", f".{mark}", "9" * 5000,
                  f"0{until_when}.{mark}", "x.y", f"{until_when}.{'0' * 43}",
                  AgentLinks(TOKEN, "main").sign("Sara", 9999999999)):  # fmt: skip
-        assert house.ask(token="", Cookie=f"{name}={made}").code in {400, 401}, made
-    assert house.read == []
+        assert daemon_site.ask(token="", Cookie=f"{name}={made}").code in {400, 401}, made
+    assert daemon_site.read == []
 
 
 @pytest.mark.parametrize("token", ["", "x", TOKEN[:-1], f"{TOKEN} ", "رمز"])
-def test_another_token_does_not_log_in(house, token):
-    response = house.log_in(token)
+def test_another_token_does_not_log_in(daemon_site, token):
+    response = daemon_site.log_in(token)
     assert (response.code, "set-cookie" in response.headers) == (401, False)
 
 
-def test_tokens_cannot_be_tried_fast(house):
-    codes = [house.log_in("x").code for _ in range(7)]
+def test_tokens_cannot_be_tried_fast(daemon_site):
+    codes = [daemon_site.log_in("x").code for _ in range(7)]
     assert codes == [401] * 5 + [429] * 2
-    assert house.ask().code == 200
-    house.clock.advance(5)
-    assert house.log_in().code == 204
+    assert daemon_site.ask().code == 200
+    daemon_site.clock.advance(5)
+    assert daemon_site.log_in().code == 204
 
 
 # -- a page of another site in a logged-in browser
@@ -172,16 +172,16 @@ def test_tokens_cannot_be_tried_fast(house):
     [{}, {"X-CC-Bridge": ""}]
     + [OURS | {"Sec-Fetch-Site": comes_from} for comes_from in ("cross-site", "same-site", "none")],
 )
-def test_another_site_changes_nothing(house, headers):
-    cookie = house.cookie()
-    assert house.take(token="", Cookie=cookie, **headers).code == 403
-    assert house.moves == []
-    assert house.ask(f"{AT}/session", "POST", {"token": TOKEN}, token="", **headers).code == 403
-    assert house.ask(f"{AT}/session", "DELETE", token="", **headers).code == 403
+def test_another_site_changes_nothing(daemon_site, headers):
+    cookie = daemon_site.cookie()
+    assert daemon_site.take(token="", Cookie=cookie, **headers).code == 403
+    assert daemon_site.moves == []
+    assert daemon_site.ask(f"{AT}/session", "POST", {"token": TOKEN}, token="", **headers).code == 403
+    assert daemon_site.ask(f"{AT}/session", "DELETE", token="", **headers).code == 403
 
 
-def test_nobody_is_allowed_to_ask_from_elsewhere(house):
-    response = house.ask(f"{AT}/f1aa/take", "OPTIONS", token="", Origin="https://elsewhere.example")
+def test_nobody_is_allowed_to_ask_from_elsewhere(daemon_site):
+    response = daemon_site.ask(f"{AT}/f1aa/take", "OPTIONS", token="", Origin="https://elsewhere.example")
     assert response.code == 405
     assert not [name for name in response.headers if name.startswith("access-control")]
 
@@ -189,8 +189,8 @@ def test_nobody_is_allowed_to_ask_from_elsewhere(house):
 # -- the list
 
 
-def test_the_list_is_told(house):
-    response = house.ask()
+def test_the_list_is_told(daemon_site):
+    response = daemon_site.ask()
     told = json.loads(response.body)
     (one_told,) = told["follow_ups"]
     assert (told["version"], told["more"], response.headers["content-type"]) == (1, False, "application/json")
@@ -199,51 +199,51 @@ def test_the_list_is_told(house):
     assert one_told["due_at"] == "2026-11-22T04:39:19+03:30"
     assert one_told["taken_at"] is None
     assert "caller_key" not in one_told
-    assert house.read == [("", {FollowUpState.OPEN, FollowUpState.TAKEN})]
+    assert daemon_site.read == [("", {FollowUpState.OPEN, FollowUpState.TAKEN})]
 
 
-def test_the_list_can_be_of_one_owner_and_of_some_states(house):
-    house.ask(f"{AT}?owner=sara&state=done,dismissed")
-    house.ask(f"{AT}?owner=%3Cb%3E&state=open&state=taken")
-    assert house.read == [
+def test_the_list_can_be_of_one_owner_and_of_some_states(daemon_site):
+    daemon_site.ask(f"{AT}?owner=sara&state=done,dismissed")
+    daemon_site.ask(f"{AT}?owner=%3Cb%3E&state=open&state=taken")
+    assert daemon_site.read == [
         ("sara", {FollowUpState.DONE, FollowUpState.DISMISSED}),
         ("<b>", {FollowUpState.OPEN, FollowUpState.TAKEN}),
     ]
-    assert house.ask(f"{AT}?state=lost").code == 400
+    assert daemon_site.ask(f"{AT}?state=lost").code == 400
 
 
-def test_the_page_itself_holds_nothing(house):
+def test_the_page_itself_holds_nothing(daemon_site):
     for path in ("/follow-ups", "/follow-ups/follow-ups.js", "/follow-ups/people.css"):
-        response = house.ask(path, token="")
+        response = daemon_site.ask(path, token="")
         assert response.code == 200
         assert "default-src 'none'" in response.headers["content-security-policy"]
-    assert house.ask("/follow-ups/", token="").headers["location"] == "../follow-ups"
+    assert daemon_site.ask("/follow-ups/", token="").headers["location"] == "../follow-ups"
 
 
 # -- actions
 
 
 @pytest.mark.parametrize("move", list(Action))
-def test_a_move_is_passed_on(house, move):
-    response = house.ask(f"{AT}/f1aa/{move.value}", "POST", {"by": "Ali", "text": "called\nback"})
+def test_a_move_is_passed_on(daemon_site, move):
+    response = daemon_site.ask(f"{AT}/f1aa/{move.value}", "POST", {"by": "Ali", "text": "called\nback"})
     assert (response.code, json.loads(response.body)["id"]) == (200, "f1aa")
-    assert house.moves == [("f1aa", move, "Ali", "called\nback")]
+    assert daemon_site.moves == [("f1aa", move, "Ali", "called\nback")]
 
 
-def test_who_comes_second_is_told_who_was_first(house):
+def test_who_comes_second_is_told_who_was_first(daemon_site):
     taken = FollowUpList((follow_up(state=FollowUpState.TAKEN, taken_by="Sara", taken_at=NOW),), {})
-    house.moved = lambda: succeed(ActionResult("follow-up f1aa is already taken, by Sara", taken))
-    response = house.take()
+    daemon_site.moved = lambda: succeed(ActionResult("follow-up f1aa is already taken, by Sara", taken))
+    response = daemon_site.take()
     told = json.loads(response.body)
     assert (response.code, told["error"]) == (409, "follow-up f1aa is already taken, by Sara")
     assert told["follow_up"]["taken_by"] == "Sara"
 
 
-def test_what_is_not_there_or_not_meant(house):
-    house.moved = lambda: succeed(ActionResult("there is no follow-up f9", None))
-    assert house.ask(f"{AT}/f9aa/take", "POST", {"by": "Ali"}).code == 404
-    house.moved = lambda: fail(FollowUpError("your name is missing: enter it"))
-    response = house.take()
+def test_what_is_not_there_or_not_meant(daemon_site):
+    daemon_site.moved = lambda: succeed(ActionResult("there is no follow-up f9", None))
+    assert daemon_site.ask(f"{AT}/f9aa/take", "POST", {"by": "Ali"}).code == 404
+    daemon_site.moved = lambda: fail(FollowUpError("your name is missing: enter it"))
+    response = daemon_site.take()
     assert (response.code, response.body) == (400, b"your name is missing: enter it\n")
 
 
@@ -253,31 +253,31 @@ def test_what_is_not_there_or_not_meant(house):
      (f"{AT}/f1aa/take/more", "POST", 404), (f"{AT}/session", "GET", 405), (f"{AT}//take", "POST", 400),
      (AT, "POST", 405)],
 )  # fmt: skip
-def test_there_is_nothing_else(house, path, method, code):
-    assert house.ask(path, method).code == code
+def test_there_is_nothing_else(daemon_site, path, method, code):
+    assert daemon_site.ask(path, method).code == code
 
 
 @pytest.mark.parametrize(
     "body",
     [b"", b"[", b"[]", b'"x"', b"[" * 4000, b"\xff", {"by": 1}, {"by": "x", "owner": "y"}, {"by": None}],
 )
-def test_what_cannot_be_meant_is_refused(house, body):
-    assert house.ask(f"{AT}/f1aa/take", "POST", body).code == 400
-    assert house.moves == []
+def test_what_cannot_be_meant_is_refused(daemon_site, body):
+    assert daemon_site.ask(f"{AT}/f1aa/take", "POST", body).code == 400
+    assert daemon_site.moves == []
 
 
-def test_a_body_has_a_bound(house):
+def test_a_body_has_a_bound(daemon_site):
     longest = {"by": "x" * 64, "text": "\U0001f600" * LONGEST_TEXT}
-    assert house.ask(f"{AT}/f1aa/done", "POST", longest).code == 200
-    assert house.ask(f"{AT}/f1aa/done", "POST", b" " * 16_385).code == 413
+    assert daemon_site.ask(f"{AT}/f1aa/done", "POST", longest).code == 200
+    assert daemon_site.ask(f"{AT}/f1aa/done", "POST", b" " * 16_385).code == 413
 
 
-def test_the_log_holds_no_number_and_no_name(house, logged):
-    house.ask()
-    house.take()
-    house.log_in()
-    house.listed = lambda: fail(ValueError(NUMBER))
-    house.ask()
+def test_the_log_holds_no_number_and_no_name(daemon_site, logged):
+    daemon_site.ask()
+    daemon_site.take()
+    daemon_site.log_in()
+    daemon_site.listed = lambda: fail(ValueError(NUMBER))
+    daemon_site.ask()
     told = [line for line in map(formatEvent, logged) if line.startswith("follow-up")]
     assert told == [
         "follow-ups: GET request from 192.0.2.7 answered with status 200 in 0 ms",
@@ -289,17 +289,17 @@ def test_the_log_holds_no_number_and_no_name(house, logged):
     assert not any(word in "".join(map(formatEvent, logged)) for word in (NUMBER[1:], "زهرا", "Ali", TOKEN))
 
 
-def test_a_slow_database_is_not_waited_for(house):
-    house.listed = house.moved = Deferred
-    asking = [house.send(), house.send(f"{AT}/f1aa/take", "POST", {"by": "Ali"})]
-    house.clock.advance(5)
+def test_a_slow_database_is_not_waited_for(daemon_site):
+    daemon_site.listed = daemon_site.moved = Deferred
+    asking = [daemon_site.send(), daemon_site.send(f"{AT}/f1aa/take", "POST", {"by": "Ali"})]
+    daemon_site.clock.advance(5)
     assert [Response(transport.take()).code for transport in asking] == [503, 503]
 
 
-def test_too_many_questions_are_refused_and_strangers_take_no_turn(house):
+def test_too_many_questions_are_refused_and_strangers_take_no_turn(daemon_site):
     for _ in range(50):
-        house.ask(token="")
-    assert [house.ask().code for _ in range(22)] == [200] * 20 + [429] * 2
+        daemon_site.ask(token="")
+    assert [daemon_site.ask().code for _ in range(22)] == [200] * 20 + [429] * 2
 
 
 # -- with a database

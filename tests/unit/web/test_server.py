@@ -21,7 +21,7 @@ FONT = "/fonts/vazirmatn-5.3.0-arabic.woff2"
 OPEN = ["/", "/metrics", "/healthz", "/readyz", "/fonts/vazirmatn.css"]
 
 
-class House:
+class DaemonSite:
     """One daemon's site."""
 
     def __init__(self, host="127.0.0.1", token="", most=2):
@@ -65,14 +65,14 @@ class House:
 
 
 @pytest.fixture
-def house():
+def daemon_site():
     houses = []
 
-    def house(**settings):
-        houses.append(House(**settings))
+    def daemon_site(**settings):
+        houses.append(DaemonSite(**settings))
         return houses[-1]
 
-    yield house
+    yield daemon_site
     for each in houses:
         each.close()
 
@@ -101,36 +101,36 @@ def test_loopback(host, yes):
 
 
 @pytest.mark.parametrize("path", GUARDED)
-def test_on_loopback_this_machine_needs_no_token(house, path):
-    assert house().get(path).code == 200
-    assert house().get(path, Host="[::1]:14574").code == 200
+def test_on_loopback_this_machine_needs_no_token(daemon_site, path):
+    assert daemon_site().get(path).code == 200
+    assert daemon_site().get(path, Host="[::1]:14574").code == 200
 
 
 @pytest.mark.parametrize("path", GUARDED)
 @pytest.mark.parametrize("name", ["evil.example.com", "evil.example.com:14574", "", "localhost.evil.com"])
-def test_a_name_that_was_made_to_lead_here_is_refused(house, path, name):
-    refused = house().get(path, Host=name)
+def test_a_name_that_was_made_to_lead_here_is_refused(daemon_site, path, name):
+    refused = daemon_site().get(path, Host=name)
     assert refused.code == 403
     assert b"http.token" in refused.body
 
 
 @pytest.mark.parametrize("path", GUARDED)
 @pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.5", "::"])
-def test_other_machines_are_refused_without_a_token_and_told_how(house, path, host):
-    refused = house(host=host).get(path)
+def test_other_machines_are_refused_without_a_token_and_told_how(daemon_site, path, host):
+    refused = daemon_site(host=host).get(path)
     assert refused.code == 403
     assert b"http.token" in refused.body
 
 
 @pytest.mark.parametrize("path", OPEN)
-def test_what_others_scrape_stays_open(house, path):
+def test_what_others_scrape_stays_open(daemon_site, path):
     for settings in ({"host": "0.0.0.0"}, {"token": TOKEN}):
-        assert house(**settings).get(path, Host="10.0.0.5").code in (200, 503)
+        assert daemon_site(**settings).get(path, Host="10.0.0.5").code in (200, 503)
 
 
 @pytest.mark.parametrize("path", GUARDED)
-def test_the_token_opens_and_a_wrong_one_does_not(house, path):
-    guarded = house(host="0.0.0.0", token=TOKEN)
+def test_the_token_opens_and_a_wrong_one_does_not(daemon_site, path):
+    guarded = daemon_site(host="0.0.0.0", token=TOKEN)
     assert guarded.get(path, Host="wall").code == 401
     for wrong in ("", TOKEN[:-1], TOKEN + "x", "%ff", TOKEN.upper()):
         assert guarded.get(f"{path}?token={wrong}").code == 401
@@ -142,16 +142,16 @@ def test_the_token_opens_and_a_wrong_one_does_not(house, path):
     assert guarded.get(f"{path}?token={TOKEN}").code == 200
 
 
-def test_a_browser_gets_a_cookie_for_the_token_and_needs_it_no_more(house):
-    guarded = house(host="0.0.0.0", token=TOKEN)
+def test_a_browser_gets_a_cookie_for_the_token_and_needs_it_no_more(daemon_site):
+    guarded = daemon_site(host="0.0.0.0", token=TOKEN)
     shown = guarded.get(f"/wallboard?lang=fa&token={TOKEN}").headers["set-cookie"]
     cookie, *attributes = shown.split("; ")
     assert TOKEN not in shown
     assert {each.lower() for each in attributes} >= {"httponly", "samesite=strict", "path=/"}
     assert guarded.get("/api/live", Cookie=f"other=1; {cookie}").code == 200
     # The cookie is valid in each daemon with the same token, so also after a restart.
-    assert house(host="0.0.0.0", token=TOKEN).get("/api/live", Cookie=cookie).code == 200
-    assert house(host="0.0.0.0", token=TOKEN + "2").get("/api/live", Cookie=cookie).code == 401
+    assert daemon_site(host="0.0.0.0", token=TOKEN).get("/api/live", Cookie=cookie).code == 200
+    assert daemon_site(host="0.0.0.0", token=TOKEN + "2").get("/api/live", Cookie=cookie).code == 401
     assert "set-cookie" not in guarded.get("/api/live", Authorization=f"Bearer {TOKEN}").headers
 
 
@@ -159,23 +159,23 @@ def test_a_browser_gets_a_cookie_for_the_token_and_needs_it_no_more(house):
 
 
 @pytest.mark.parametrize("path", [*GUARDED[:-1], *OPEN])
-def test_head_is_get_without_its_body(house, path):
-    whole, head = house().get(path), house().get(path, "HEAD")
+def test_head_is_get_without_its_body(daemon_site, path):
+    whole, head = daemon_site().get(path), daemon_site().get(path, "HEAD")
     assert (head.code, head.body) == (whole.code, b"")
     assert head.headers["content-length"] == whole.headers["content-length"] == str(len(whole.body))
     assert head.headers["content-type"] == whole.headers["content-type"]
 
 
-def test_a_head_of_the_stream_does_not_listen(house):
-    here = house()
+def test_a_head_of_the_stream_does_not_listen(daemon_site):
+    here = daemon_site()
     head = here.get("/api/live/events", "HEAD")
     assert (head.code, head.headers["content-type"], here.stream.listening) == (200, "text/event-stream", 0)
 
 
 @pytest.mark.parametrize("path", [*GUARDED, *OPEN])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"])
-def test_other_methods_are_refused(house, path, method):
-    refused = house().get(path, method)
+def test_other_methods_are_refused(daemon_site, path, method):
+    refused = daemon_site().get(path, method)
     assert (refused.code, refused.headers["allow"]) == (405, "GET, HEAD")
     assert refused.headers["content-type"] == "text/plain; charset=utf-8"
 
@@ -186,27 +186,27 @@ def test_other_methods_are_refused(house, path, method):
      "/wallboard/wallboard.js/x", "/api", "/api/", "/api/live/x", "/api/live/events/x", "//", "/%00",
      "/%2e%2e/"],
 )  # fmt: skip
-def test_what_is_not_there_is_a_line_of_text(house, path):
-    missing = house().get(path)
+def test_what_is_not_there_is_a_line_of_text(daemon_site, path):
+    missing = daemon_site().get(path)
     assert missing.code == (308 if path == "/wallboard/" else 404)
     assert missing.headers["content-type"] == "text/plain; charset=utf-8"
     assert b"<" not in missing.body
 
 
-def test_a_slash_too_many_leads_back(house):
-    assert house().get("/wallboard/?lang=fa").headers["location"] == "../wallboard?lang=fa"
+def test_a_slash_too_many_leads_back(daemon_site):
+    assert daemon_site().get("/wallboard/?lang=fa").headers["location"] == "../wallboard?lang=fa"
 
 
 @pytest.mark.parametrize("path", [*GUARDED, *OPEN, "/nothing"])
-def test_an_address_that_is_too_long_is_refused(house, path):
-    assert house().get(f"{path}?{'x' * 3000}").code == 414
-    cut_off = house().ask(f"{path}?{'x' * 20_000}")  # Twisted closes the connection beyond 16 KiB
+def test_an_address_that_is_too_long_is_refused(daemon_site, path):
+    assert daemon_site().get(f"{path}?{'x' * 3000}").code == 414
+    cut_off = daemon_site().ask(f"{path}?{'x' * 20_000}")  # Twisted closes the connection beyond 16 KiB
     assert (cut_off.disconnecting, cut_off.value()) == (True, b"")
 
 
 @pytest.mark.parametrize("path", [*GUARDED, *OPEN, "/nothing"])
-def test_browsers_are_told_to_be_careful(house, path):
-    headers = house().get(path).headers
+def test_browsers_are_told_to_be_careful(daemon_site, path):
+    headers = daemon_site().get(path).headers
     policy = headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; script-src 'self';")
     assert "unsafe" not in policy
@@ -217,8 +217,8 @@ def test_browsers_are_told_to_be_careful(house, path):
     assert "Twisted" not in headers["server"]
 
 
-def test_a_font_is_kept_by_the_browser_and_nothing_else_is(house):
-    here = house(host="0.0.0.0", token=TOKEN)
+def test_a_font_is_kept_by_the_browser_and_nothing_else_is(daemon_site):
+    here = daemon_site(host="0.0.0.0", token=TOKEN)
     font = here.get(FONT)
     assert (font.code, font.headers["content-type"]) == (200, "font/woff2")
     assert font.body.startswith(b"wOF2")
@@ -238,8 +238,8 @@ def test_the_font_is_the_one_that_its_readme_names():
     assert "SIL OPEN FONT LICENSE Version 1.1" in (FONTS / "OFL.txt").read_text()
 
 
-def test_each_font_that_the_style_sheet_names_is_served(house):
-    here = house()
+def test_each_font_that_the_style_sheet_names_is_served(daemon_site):
+    here = daemon_site()
     css = here.get("/fonts/vazirmatn.css").body.decode()
     named = re.findall(r"""url\((.*?)\)""", css)
     assert sorted(named) == sorted(f'"{file.name}"' for file in FONTS.glob("*.woff2"))
@@ -248,8 +248,8 @@ def test_each_font_that_the_style_sheet_names_is_served(house):
     assert not re.search(r"https?:|@import|local\(|data:", css)
 
 
-def test_the_page_holds_nothing_inline_and_nothing_from_elsewhere(house):
-    here = house()
+def test_the_page_holds_nothing_inline_and_nothing_from_elsewhere(daemon_site):
+    here = daemon_site()
     page = here.get("/wallboard").body.decode()
     files = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert len(files) == 4
@@ -274,21 +274,21 @@ def test_the_page_holds_nothing_inline_and_nothing_from_elsewhere(house):
     ],
 )
 def test_the_language_is_the_one_asked_for_or_what_the_browser_likes_best(
-    house, query, accepted, language, direction
+    daemon_site, query, accepted, language, direction
 ):
-    page = house().get(f"/wallboard{query}", Accept_Language=accepted)
+    page = daemon_site().get(f"/wallboard{query}", Accept_Language=accepted)
     assert f'<html lang="{language}" dir="{direction}"' in page.body.decode()
     assert page.headers["content-language"] == language
     assert b"<script>" not in page.body
 
 
-def test_only_known_colours_come_into_the_page(house):
-    assert b'data-asked="dark"' in house().get("/wallboard?theme=dark").body
-    assert b'data-asked=""' in house().get("/wallboard?theme=%22onload=alert(1)").body
+def test_only_known_colours_come_into_the_page(daemon_site):
+    assert b'data-asked="dark"' in daemon_site().get("/wallboard?theme=dark").body
+    assert b'data-asked=""' in daemon_site().get("/wallboard?theme=%22onload=alert(1)").body
 
 
-def test_the_json_is_that_of_this_moment(house):
-    here = house()
+def test_the_json_is_that_of_this_moment(daemon_site):
+    here = daemon_site()
     here.board = {"queue": "فروش", "hostile": "</script>\n\u2028"}
     answer = here.get("/api/live")
     assert answer.headers["content-type"] == "application/json"
@@ -298,8 +298,8 @@ def test_the_json_is_that_of_this_moment(house):
 # -- events
 
 
-def test_who_listens_gets_the_board_at_once_and_each_change(house):
-    here = house()
+def test_who_listens_gets_the_board_at_once_and_each_change(daemon_site):
+    here = daemon_site()
     first = here.listen()
     data = first.take()
     assert b"content-type: text/event-stream" in data.lower()
@@ -310,8 +310,8 @@ def test_who_listens_gets_the_board_at_once_and_each_change(house):
     assert events(first.take()) == [("1002", "board", here.board)]
 
 
-def test_a_browser_that_comes_back_gets_everything_with_its_first_event(house):
-    here = house()
+def test_a_browser_that_comes_back_gets_everything_with_its_first_event(daemon_site):
+    here = daemon_site()
     gone = here.listen()
     gone.end()
     assert here.stream.listening == 0
@@ -320,8 +320,8 @@ def test_a_browser_that_comes_back_gets_everything_with_its_first_event(house):
     assert events(back.take())[0][2] == here.board
 
 
-def test_one_rendering_is_for_all(house, monkeypatch):
-    here = house(most=50)
+def test_one_rendering_is_for_all(daemon_site, monkeypatch):
+    here = daemon_site(most=50)
     transports = [here.listen() for _ in range(50)]
     rendered = []
     text = wallboard_stream._text
@@ -333,8 +333,8 @@ def test_one_rendering_is_for_all(house, monkeypatch):
     assert len({transport.take() for transport in transports}) == 1
 
 
-def test_a_beat_tells_every_few_seconds_that_the_daemon_lives(house):
-    here = house()
+def test_a_beat_tells_every_few_seconds_that_the_daemon_lives(daemon_site):
+    here = daemon_site()
     here.clock.advance(100)
     transport = here.listen()
     transport.clear()
@@ -349,8 +349,8 @@ def test_a_beat_tells_every_few_seconds_that_the_daemon_lives(house):
     assert transport.take().startswith(b": beat\n")
 
 
-def test_too_many_are_told_to_come_later(house):
-    here = house(most=2)
+def test_too_many_are_told_to_come_later(daemon_site):
+    here = daemon_site(most=2)
     first = here.listen()
     here.listen()
     full = here.get("/api/live/events")
@@ -360,8 +360,8 @@ def test_too_many_are_told_to_come_later(house):
     assert here.get("/api/live/events").code == 200
 
 
-def test_who_reads_slowly_gets_the_newest_board_only(house):
-    here = house()
+def test_who_reads_slowly_gets_the_newest_board_only(daemon_site):
+    here = daemon_site()
     slow, quick = here.listen(), here.listen()
     for transport in (slow, quick):
         transport.clear()
@@ -379,8 +379,8 @@ def test_who_reads_slowly_gets_the_newest_board_only(house):
     assert slow.take() == b""
 
 
-def test_who_reads_nothing_is_dropped(house):
-    here = house()
+def test_who_reads_nothing_is_dropped(daemon_site):
+    here = daemon_site()
     dead, alive = here.listen(), here.listen()
     dead.producer.pauseProducing()
     here.clock.advance(wallboard_stream._SLOW_SECONDS - 0.1)
@@ -391,15 +391,15 @@ def test_who_reads_nothing_is_dropped(house):
     assert (dead.disconnected, alive.disconnected, here.stream.listening) == (True, False, 1)
 
 
-def test_at_the_end_all_are_let_go(house):
-    here = house()
+def test_at_the_end_all_are_let_go(daemon_site):
+    here = daemon_site()
     transports = [here.listen(), here.listen()]
     here.stream.close()
     assert all(transport.disconnected for transport in transports)
     assert here.stream.listening == 0
 
 
-def test_a_queue_name_cannot_end_an_event(house):
-    here = house()
+def test_a_queue_name_cannot_end_an_event(daemon_site):
+    here = daemon_site()
     here.board = {"queue": "a\n\nevent: forged\ndata: 1\n\n\r\n\x85\u2028"}
     assert events(here.listen().take()) == [("1001", "board", here.board)]

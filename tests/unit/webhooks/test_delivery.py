@@ -27,7 +27,7 @@ from cc_bridge.storage.pipeline.outbox import (
 )
 from cc_bridge.storage.pipeline.sql_sink import SqlSink
 from cc_bridge.webhooks.client import HttpClient
-from cc_bridge.webhooks.delivery import Endpoint as Told, WebhookDeliveries
+from cc_bridge.webhooks.delivery import Endpoint, WebhookDeliveries
 from cc_bridge.webhooks.retry_policy import AT_ONCE, RetryPolicy
 from cc_bridge.webhooks.signing import keys_of
 from support.paths import ROOT, SUPPORT
@@ -81,7 +81,7 @@ def deliver(file):
 
     def deliver(urls, rules=QUICK, seconds=5, ca_file=None, most=10_000):
         receivers = [
-            Told(
+            Endpoint(
                 name,
                 keys_of(SECRET),
                 HttpClient(url, seconds, trust_root(ca_file, "ca"), reactor, time.time),

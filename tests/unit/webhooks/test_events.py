@@ -41,20 +41,20 @@ LOW = {"csat": 2, "nps": 6}
 CRM = (Subscription("crm", ALL, LOW),)
 
 
-def told(*records, wishes=CRM):
+def publish(*records, wishes=CRM):
     events = WebhookEvents(wishes)
     return [(receiver, event) for record in records for receiver, event in events.of(record)]
 
 
 def bodies(*records):
-    return [json.loads(event.body) for _, event in told(*records)]
+    return [json.loads(event.body) for _, event in publish(*records)]
 
 
 # Content
 
 
 def test_a_call_with_a_survey_is_told_in_its_order():
-    found = told(STARTED, ANSWER, ENDED, CALL)
+    found = publish(STARTED, ANSWER, ENDED, CALL)
     assert [event.type for _, event in found] == [
         "rating_given", "low_rating", "survey_completed", "call_ended",
     ]  # fmt: skip
@@ -113,11 +113,11 @@ def test_a_follow_up_is_told_as_it_is_and_each_news_of_it_once():
 
 
 def test_the_same_record_is_the_same_event_and_another_is_another():
-    ((_, first),) = told(CALL)
-    ((_, again),) = told(replace(CALL, talk_seconds=41.0))
+    ((_, first),) = publish(CALL)
+    ((_, again),) = publish(replace(CALL, talk_seconds=41.0))
     assert first.id == again.id
     others = [replace(CALL, call_id="c2"), replace(CALL, pbx="other"), ENDED]
-    assert len({first.id, *(event.id for other in others for _, event in told(other))}) == 4
+    assert len({first.id, *(event.id for other in others for _, event in publish(other))}) == 4
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_each_receiver_gets_what_it_wants():
         Subscription("all", ALL, {}),
     )
     found = [
-        (name, event.type) for name, event in told(STARTED, replace(ANSWER, value=1), CALL, wishes=wishes)
+        (name, event.type) for name, event in publish(STARTED, replace(ANSWER, value=1), CALL, wishes=wishes)
     ]
     assert found == [
         ("all", "rating_given"), ("alarm", "low_rating"), ("crm", "call_ended"), ("all", "call_ended"),
@@ -145,15 +145,15 @@ def test_each_receiver_gets_what_it_wants():
 
 def test_other_records_and_unfinished_surveys_are_not_told():
     for result in (SurveyResult.PARTIAL, SurveyResult.DECLINED):
-        assert told(visit(1), STARTED, replace(ENDED, result=result)) == []
+        assert publish(visit(1), STARTED, replace(ENDED, result=result)) == []
 
 
 def test_an_answer_of_an_unknown_attempt_keeps_its_attempts_order(monkeypatch):
-    ((_, event), _low) = told(ANSWER)
+    ((_, event), _low) = publish(ANSWER)
     assert event.call_id == "a1"
     monkeypatch.setattr(module, "_REMEMBERED", 2)
     starts = [replace(STARTED, attempt_id=f"a{n}", call_id=f"c{n}") for n in (1, 2, 3)]
-    found = told(
+    found = publish(
         *starts, replace(ANSWER, attempt_id="a1", value=5), replace(ANSWER, attempt_id="a3", value=5)
     )
     assert [event.call_id for _, event in found] == ["a1", "c3"]
@@ -161,9 +161,9 @@ def test_an_answer_of_an_unknown_attempt_keeps_its_attempts_order(monkeypatch):
 
 def test_what_json_cannot_hold_is_refused():
     with pytest.raises(ValueError, match="JSON"):
-        told(replace(CALL, talk_seconds=float("nan")))
+        publish(replace(CALL, talk_seconds=float("nan")))
     with pytest.raises((ValueError, OverflowError)):
-        told(replace(CALL, ended_at=1e12))
+        publish(replace(CALL, ended_at=1e12))
     assert POISON  # rejected records are tested too
 
 

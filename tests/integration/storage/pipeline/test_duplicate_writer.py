@@ -20,7 +20,7 @@ def daemons(database_url):
 
 
 @pytest.fixture
-def told():
+def warnings():
     lines = []
 
     def hear(event):
@@ -36,42 +36,42 @@ def mark(daemon, at, pbx="main"):
     daemon.write([row_of(answer(1)), row_of(ObservationWatermark(pbx, T + at))])
 
 
-def test_two_that_run_at_once_say_so_once(daemons, told):
+def test_two_that_run_at_once_say_so_once(daemons, warnings):
     first, second = daemons
     for at in range(0, 50, 5):
         mark(first, at + 0.25)
         mark(second, at + 0.5)
-    assert len(told) == 2  # one line from each daemon
-    assert "'main'" in told[0]
+    assert len(warnings) == 2  # one line from each daemon
+    assert "'main'" in warnings[0]
 
 
-def test_one_after_the_other_is_no_other(daemons, told):
+def test_one_after_the_other_is_no_other(daemons, warnings):
     first, second = daemons
     for at in range(0, 20, 5):
         mark(first, at + 0.123456)
     for at in range(20, 40, 5):
         mark(second, at + 0.123456)
-    assert told == []
+    assert warnings == []
 
 
-def test_of_two_pbxs_both_may_write(daemons, told):
+def test_of_two_pbxs_both_may_write(daemons, warnings):
     for at in range(0, 20, 5):
         for daemon, pbx in zip(daemons, ("main", "other"), strict=True):
             mark(daemon, at, pbx)
-    assert told == []
+    assert warnings == []
 
 
-def test_our_own_marks_come_again_after_a_connection_was_lost(daemons, told):
+def test_our_own_marks_come_again_after_a_connection_was_lost(daemons, warnings):
     ours, _ = daemons
     for at in (0, 5, 10):
         mark(ours, at)
     ours.close()
     for at in (0, 5, 10, 15):  # as the journal sends them again
         mark(ours, at)
-    assert told == []
+    assert warnings == []
 
 
-def test_a_batch_that_failed_may_be_there_or_not(daemons, told):
+def test_a_batch_that_failed_may_be_there_or_not(daemons, warnings):
     """A retried batch is older than the stored mark, which is no sign of a second daemon."""
     ours, _ = daemons
     for at in (0, 5, 10):
@@ -80,12 +80,12 @@ def test_a_batch_that_failed_may_be_there_or_not(daemons, told):
         ours.write([row_of(ObservationWatermark("main", T + 5)), row_of(POISON["null"])])
     for at in (5, 10, 15):
         mark(ours, at)
-    assert told == []
+    assert warnings == []
 
 
-def test_an_old_mark_that_is_taken_in_is_no_daemon(daemons, told):
+def test_an_old_mark_that_is_taken_in_is_no_daemon(daemons, warnings):
     ours, brings = daemons
     mark(ours, 100)
     mark(brings, 50)
     mark(ours, 105)
-    assert told == []
+    assert warnings == []

@@ -102,7 +102,7 @@ def more(crowd, ratings=20):
     until(lambda: len(crowd.promised) >= wanted, DEADLINE)
 
 
-def twice(url):
+def duplicates(url):
     """Return the keys that occur in more than one row. Crowd and PBX give each key only once."""
     found = []
     for table, key in {
@@ -126,13 +126,13 @@ def twice(url):
     return found
 
 
-def settled(daemon, crowd, pbx="pbx"):
+def wait_until_stored(daemon, crowd, pbx="pbx"):
     """Wait until the database has all ratings that are promised now."""
     promised = {(*key, value) for key, value in crowd.promised.items()}
     until(lambda: not promised & crowd.missing(daemon.url, pbx), DEADLINE)
 
 
-def whole(url):
+def is_intact(url):
     """Return whether SQLite finds its file intact. A server's database counts as intact."""
     return not url.startswith("sqlite") or query(url, "PRAGMA integrity_check") == [("ok",)]
 
@@ -152,14 +152,14 @@ def test_a_daemon_that_is_killed_at_any_moment_loses_no_rating_and_writes_nothin
             more(callers, ratings=1)
         wait(chance.uniform(0, 1.0))
         assert bridge.end(signal.SIGKILL) == -signal.SIGKILL
-        assert n % 10 or whole(url)
+        assert n % 10 or is_intact(url)
     bridge.start()
     more(callers)
     callers.leave()
-    settled(bridge, callers)
+    wait_until_stored(bridge, callers)
     assert bridge.end() == 0
-    assert twice(url) == []
-    assert whole(url)
+    assert duplicates(url) == []
+    assert is_intact(url)
     assert len(query(url, "SELECT * FROM queue_visits")) > 0
     assert "Traceback" not in bridge.log.read_text()
     print(f"{KILLS} kills, {len(callers.promised)} ratings promised, none missing")  # noqa: T201 - for people
@@ -291,7 +291,7 @@ def test_whatever_happens_to_the_server_surveys_go_on_and_no_rating_is_lost(
     bridge.start()
     callers = crowd(bridge.agi_port, 20)
     more(callers)
-    settled(bridge, callers)
+    wait_until_stored(bridge, callers)
     quiet = waits(callers, min(FAULT_SECONDS, 30.0))
     trouble.begin()
     troubled = waits(callers, FAULT_SECONDS)
@@ -301,10 +301,10 @@ def test_whatever_happens_to_the_server_surveys_go_on_and_no_rating_is_lost(
     assert bridge.metric("cc_bridge_storage_dropped_records_total") == 0
     trouble.end()
     callers.leave()
-    settled(bridge, callers)
+    wait_until_stored(bridge, callers)
     until(lambda: bridge.metric("cc_bridge_journal_pending_records") < 100, DEADLINE)
     assert bridge.end() == 0
-    assert twice(url) == []
+    assert duplicates(url) == []
     said = f"{len(callers.promised)} ratings promised, none missing"
     print(f"{type(trouble).__name__}: {said}; before {quiet}; meanwhile {troubled}")  # noqa: T201 - for people
 
@@ -340,10 +340,10 @@ def test_the_last_of_the_journals_disk_is_for_ratings(small_disk, ami_port, daem
     callers.leave()
     assert bridge.end() == 0
     assert "is full" in bridge.log.read_text()
-    assert not said_in(disk / "journal.sqlite", callers)
+    assert not missing_in_journal(disk / "journal.sqlite", callers)
 
 
-def said_in(journal, crowd):
+def missing_in_journal(journal, crowd):
     """Return the promised answers that are not in a journal."""
     entries = query(f"sqlite:///{journal}", "SELECT table_name, row FROM entries ORDER BY id")
     attempts = [json.loads(row) for name, row in entries if name == "survey_attempts"]
@@ -375,11 +375,11 @@ def test_on_a_disk_without_any_room_the_daemon_goes_on_and_writes_what_waited(
     more(callers)
     callers.leave()
     if kind == "sqlite":
-        settled(bridge, callers)
-        assert whole(url)
+        wait_until_stored(bridge, callers)
+        assert is_intact(url)
     assert bridge.end() == 0
     if kind == "journal":
-        assert not said_in(disk / "journal.sqlite", callers)
+        assert not missing_in_journal(disk / "journal.sqlite", callers)
     assert "storage is back" in bridge.log.read_text()
 
 
@@ -407,8 +407,8 @@ def test_two_pbxs_on_one_server_keep_apart_what_is_theirs_and_share_who_was_aske
     for pbx, callers in crowds.items():
         more(callers, ratings=600)
         callers.leave()
-        settled(bridges[pbx], callers, pbx)
-    assert twice(url) == []
+        wait_until_stored(bridges[pbx], callers, pbx)
+    assert duplicates(url) == []
     again = crowd(bridges["b"].agi_port, 5)  # callers that PBX a has asked
     opt_out(url, (f"0912{n:07}" for n in range(30_001, 32_001)))
     never = crowd(bridges["b"].agi_port, 2, name="never-", first=30_001)
@@ -434,6 +434,6 @@ def test_two_daemons_for_one_pbx_by_mistake_lose_no_rating_and_break_nothing(url
     for bridge, callers in zip(bridges, crowds, strict=True):
         more(callers, ratings=60)
         callers.leave()
-        settled(bridge, callers)
+        wait_until_stored(bridge, callers)
     assert [bridge.end() for bridge in bridges] == [0, 0]
-    assert whole(url)
+    assert is_intact(url)

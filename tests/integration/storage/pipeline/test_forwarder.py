@@ -83,7 +83,7 @@ def attempt(ended_at=None, result=SurveyResult.STARTED):
     )  # fmt: skip
 
 
-def told(logs):
+def messages(logs):
     return [formatEvent(log) for log in logs if log["log_namespace"].startswith("cc_bridge")]
 
 
@@ -154,9 +154,9 @@ def test_a_server_that_is_away_at_the_start_is_waited_for_and_told_once(
             assert journal.pending == 3
         finally:
             server.start()
-        reactor.run_until(lambda: journal.pending == 0 and len(told(logs)) >= 2, DEADLINE)
+        reactor.run_until(lambda: journal.pending == 0 and len(messages(logs)) >= 2, DEADLINE)
     assert visits(server_url) == [1, 2, 3]
-    first, last = told(logs)
+    first, last = messages(logs)
     assert "the database server failed" in first
     assert "the database server is back" in last
 
@@ -278,7 +278,7 @@ def test_what_the_server_refuses_is_kept_aside_and_named_by_its_key(journal, for
         reactor.run_until(lambda: journal.pending == 0 and forwarder.forwarded >= 10, DEADLINE)
     assert visits(server_url) == list(range(10))
     assert (journal.rejected, forwarder.forwarded, forwarder.failures) == (len(poison), 10, 0)
-    lines = told(logs)
+    lines = messages(logs)
     assert len(lines) == len(poison)
     assert all("queue_visits" in line and "bad" in line for line in lines)
     assert not any(NUMBER in line or "مریم" in line for line in lines)
@@ -373,7 +373,7 @@ def test_a_reactor_that_is_gone_does_not_end_the_thread(journal, server_url):
         forwarder.stop(DEADLINE)
         forwarder._thread.join(DEADLINE)
     assert visits(server_url) == [1]
-    assert any("no reactor" in line for line in told(logs))
+    assert any("no reactor" in line for line in messages(logs))
 
 
 def test_the_pauses_grow_to_a_bound(journal, reactor, monkeypatch):

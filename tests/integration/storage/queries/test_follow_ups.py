@@ -87,14 +87,14 @@ def call(name, number=SARA, at=T, direction=Direction.OUT, *, answered=True, pbx
                 50.0, False, KEYS.key(number))  # fmt: skip
 
 
-def look(engine, since=T - DAY, now=T + HOUR, pbx="main", shared=(), tell=lambda _news: True, config=CONFIG):
+def sweep(engine, since=T - DAY, now=T + HOUR, pbx="main", shared=(), tell=lambda _news: True, config=CONFIG):
     looked = SweepResult()
     desk = follow_up_policy(config, frozenset(shared))
     FollowUpSweep(engine, pbx, desk, tell, lambda: False).run_once(since, now, looked)
     return looked
 
 
-def every(engine):
+def all_follow_ups(engine):
     with engine.connect() as connection:
         return stored.listed(connection, states=tuple(FollowUpState), limit=9999)
 
@@ -118,8 +118,8 @@ def test_each_reason_opens_one_for_the_owner_of_the_queue(engine):
         visit("6.1", "+989122222222", T + HOUR),
         visit("7.1", "+989123333333", wait=601, outcome=Outcome.TIMED_OUT, queue="help"),
     )
-    assert sum(look(engine).opened.values()) == 5
-    found = {each.reason: each for each in every(engine)}
+    assert sum(sweep(engine).opened.values()) == 5
+    found = {each.reason: each for each in all_follow_ups(engine)}
     assert len(found) == 5
     low = found["low_rating"]
     assert low == FollowUp(low.follow_up_id, "main", "low_rating", "989121234567", SARA, "sales", "Zahra",
@@ -133,62 +133,62 @@ def test_each_reason_opens_one_for_the_owner_of_the_queue(engine):
         ("sales", "", "sara", "abandoned again after 1.0 h"),
         ("help", "", "ali", "waited 601 s"),
     ]  # fmt: skip
-    assert not look(engine).opened
-    assert len(every(engine)) == 5
+    assert not sweep(engine).opened
+    assert len(all_follow_ups(engine)) == 5
 
 
 def test_who_cannot_be_called_back_opens_none(engine):
     write(engine, *rated("1.1", "anonymous"), *rated("2.1", ALI), visit("3.1", "", wait=900))
-    look(engine, shared={KEYS.key(ALI)})
-    assert every(engine) == []
+    sweep(engine, shared={KEYS.key(ALI)})
+    assert all_follow_ups(engine) == []
 
 
 def test_only_what_happened_since_then_on_this_pbx(engine):
     write(engine, *rated("1.1", at=T - 1), *rated("2.1", ALI, pbx="other"))
-    look(engine, since=T)
-    assert every(engine) == []
-    look(engine, since=T - 1)
-    assert [each.call_id for each in every(engine)] == ["1.1"]
+    sweep(engine, since=T)
+    assert all_follow_ups(engine) == []
+    sweep(engine, since=T - 1)
+    assert [each.call_id for each in all_follow_ups(engine)] == ["1.1"]
 
 
 def test_the_first_abandon_may_be_on_another_pbx_and_from_another_number(engine):
     write(engine, visit("1.1", pbx="other", at=T - 20 * HOUR), visit("2.1", ALI))
-    look(engine, since=T)
-    assert every(engine) == []
+    sweep(engine, since=T)
+    assert all_follow_ups(engine) == []
     write(engine, *(CustomerNumber(KEYS.key(number), "C-7", "", T) for number in (SARA, ALI)))
-    look(engine, since=T)
-    (found,) = every(engine)
+    sweep(engine, since=T)
+    (found,) = all_follow_ups(engine)
     assert (found.caller_key, found.call_id) == (KEYS.key(ALI), "2.1")
 
 
 def test_one_customer_is_opened_once_whatever_the_number(engine):
     write(engine, *(CustomerNumber(KEYS.key(number), "C-7", "", T) for number in (SARA, ALI)))
     write(engine, *rated("1.1"), *rated("2.1", ALI, at=T + 1))
-    look(engine)
-    assert [each.call_id for each in every(engine)] == ["1.1"]
+    sweep(engine)
+    assert [each.call_id for each in all_follow_ups(engine)] == ["1.1"]
 
 
 def test_a_number_whose_customer_gets_known_later_opens_no_second(engine):
     write(engine, *rated("1.1"))
-    look(engine)
+    sweep(engine)
     write(engine, *(CustomerNumber(KEYS.key(number), "C-7", "", T) for number in (SARA, ALI)))
     write(engine, *rated("2.1", at=T + 1), *rated("3.1", ALI, at=T + 1))
-    look(engine)
-    assert [each.call_id for each in every(engine)] == ["1.1"]
+    sweep(engine)
+    assert [each.call_id for each in all_follow_ups(engine)] == ["1.1"]
 
 
 def test_what_happened_before_one_was_closed_opens_no_other(engine):
     write(engine, *rated("1.1"))
-    look(engine)
+    sweep(engine)
     write(engine, *rated("2.1", at=T + 60))  # while the first follow-up is open
-    look(engine)
-    move(engine, every(engine)[0], Action.DONE)
+    sweep(engine)
+    move(engine, all_follow_ups(engine)[0], Action.DONE)
     write(engine, *rated("3.1", at=T + 90))  # stored late, from a journal
-    look(engine)
-    assert [each.call_id for each in every(engine)] == ["1.1"]
+    sweep(engine)
+    assert [each.call_id for each in all_follow_ups(engine)] == ["1.1"]
     write(engine, *rated("4.1", at=T + HOUR + 1))
-    look(engine)
-    assert [each.call_id for each in every(engine)] == ["4.1", "1.1"]
+    sweep(engine)
+    assert [each.call_id for each in all_follow_ups(engine)] == ["4.1", "1.1"]
 
 
 def test_hidden_numbers_stay_hidden(engine):
@@ -197,8 +197,8 @@ def test_hidden_numbers_stay_hidden(engine):
         of = RecordPseudonymizer(keys).of
         attempt = [replace(each, caller_key=keys.key(ALI)) for each in rated(numbers, ALI)[1:2]]
         write(engine, of(visit(numbers, ALI, T - 90, 20, Outcome.ANSWERED)), *attempt, rated(numbers, ALI)[2])
-        look(engine)
-        (found,) = [each for each in every(engine) if each.state is FollowUpState.OPEN]
+        sweep(engine)
+        (found,) = [each for each in all_follow_ups(engine) if each.state is FollowUpState.OPEN]
         assert found.caller_key == keys.key(ALI)
         assert found.number == keys.stored(ALI)
         move(engine, found, Action.DISMISS)
@@ -209,8 +209,8 @@ def test_hidden_numbers_stay_hidden(engine):
 
 def test_a_survey_without_a_visit_tells_the_number_by_its_key(engine):
     write(engine, *rated("1.1")[1:])
-    look(engine)
-    assert [each.number for each in every(engine)] == ["989121234567"]
+    sweep(engine)
+    assert [each.number for each in all_follow_ups(engine)] == ["989121234567"]
 
 
 def test_two_daemons_at_once_open_one_each(engine):
@@ -227,14 +227,14 @@ def test_two_daemons_at_once_open_one_each(engine):
         ready.wait(30)
         for _ in range(20):  # as a daemon retries after a refusal
             try:
-                return look(engine, pbx=pbx).opened.total()
+                return sweep(engine, pbx=pbx).opened.total()
             except OperationalError:
                 continue
         raise AssertionError("refused again and again")
 
     with ThreadPoolExecutor(4) as pool:
         opened = list(pool.map(daemon, ["main", "other", "main", "other"]))
-    found = every(engine)
+    found = all_follow_ups(engine)
     assert sorted(each.caller_key for each in found) == sorted(map(KEYS.key, numbers))
     assert sum(opened) <= len(found)  # follow-ups of a refused transaction are not counted twice
 
@@ -242,7 +242,7 @@ def test_two_daemons_at_once_open_one_each(engine):
 _ACTS = st.lists(
     st.one_of(
         st.tuples(st.just("say"), st.integers(0, 2), st.integers(0, 9)),  # the caller, the instant
-        st.tuples(st.just("look"), st.just(0), st.integers(0, 9)),
+        st.tuples(st.just("sweep"), st.just(0), st.integers(0, 9)),
         st.tuples(st.just("close"), st.integers(0, 2), st.integers(0, 9)),
     ),
     max_size=14,
@@ -262,17 +262,17 @@ def test_in_whatever_order_at_most_one_is_open_and_nothing_is_missed(acts):
 
 
 def _play(engine, acts):
-    for n, (act, who, when) in enumerate([*acts, ("look", 0, 0)]):
-        before = {each.follow_up_id: each for each in every(engine)}
+    for n, (act, who, when) in enumerate([*acts, ("sweep", 0, 0)]):
+        before = {each.follow_up_id: each for each in all_follow_ups(engine)}
         if act == "say":
             write(engine, *rated(f"{n}.1", f"+98912000000{who}", at=T + when))
-        elif act == "look":
-            look(engine)
+        elif act == "sweep":
+            sweep(engine)
         else:
             for each in before.values():
                 if each.caller_key.endswith(str(who)) and each.state is FollowUpState.OPEN:
                     move(engine, each, Action.DONE, now=T + when)
-        after = every(engine)
+        after = all_follow_ups(engine)
         unclosed = [(each.caller_key, each.reason) for each in after if each.closed_at is None]
         assert len(set(unclosed)) == len(unclosed)
         for new in after:
@@ -284,7 +284,7 @@ def _play(engine, acts):
     with engine.connect() as connection:
         said = connection.execute(select(of.caller_key, answers.c.answered_at).where(same)).all()
     for key, at in said:
-        theirs = [each for each in every(engine) if each.caller_key == key]
+        theirs = [each for each in all_follow_ups(engine) if each.caller_key == key]
         assert any(each.closed_at is None or each.closed_at >= at for each in theirs) or any(
             each.opened_at == at for each in theirs
         )
@@ -295,8 +295,8 @@ def _play(engine, acts):
 
 def test_it_is_taken_and_done_and_each_is_told_once(engine):
     write(engine, *rated("1.1"))
-    look(engine)
-    (found,) = every(engine)
+    sweep(engine)
+    (found,) = all_follow_ups(engine)
     taken = move(engine, found, Action.TAKE, "ali", now=T + 60)
     assert (taken.state, taken.taken_by, taken.taken_at) == (FollowUpState.TAKEN, "ali", T + 60)
     with pytest.raises(FollowUpError, match="is already taken, by ali"):
@@ -309,13 +309,13 @@ def test_it_is_taken_and_done_and_each_is_told_once(engine):
             move(engine, found, how, "reza")
     with pytest.raises(FollowUpError, match="there is no follow-up"):
         move(engine, replace(found, follow_up_id="0" * 16), Action.TAKE)
-    assert every(engine) == [done]
+    assert all_follow_ups(engine) == [done]
 
 
 def test_of_two_at_once_one_is_late(engine):
     write(engine, *rated("1.1"))
-    look(engine)
-    (found,) = every(engine)
+    sweep(engine)
+    (found,) = all_follow_ups(engine)
     ready = threading.Barrier(6)
 
     def person(name):
@@ -327,15 +327,15 @@ def test_of_two_at_once_one_is_late(engine):
 
     with ThreadPoolExecutor(6) as pool:
         said = list(pool.map(person, "abcdef"))
-    (taken,) = every(engine)
+    (taken,) = all_follow_ups(engine)
     assert taken.taken_by in said
     assert said.count(f"follow-up {found.follow_up_id[:8]} is already taken, by {taken.taken_by}") == 5
 
 
 def test_an_id_may_be_shortened_if_it_is_the_only_one(lite):
     write(lite, *rated("1.1"), *rated("2.1", ALI))
-    look(lite)
-    first, second = every(lite)
+    sweep(lite)
+    first, second = all_follow_ups(lite)
     with lite.connect() as connection:
         assert stored.one(connection, f" {first.follow_up_id[:6].upper()}") == first
         assert stored.one(connection, second.follow_up_id) == second
@@ -358,8 +358,8 @@ def test_the_list_has_what_is_due_first_and_closed_ones_last(engine):
     write(engine, visit("9.1", wait=700, queue="help"))
     work = CONFIG.follow_ups.model_copy(update={"business_from": "00:00", "business_until": "24:00"})
     work = work.model_copy(update={"business_weekdays": "mon-sun"})
-    look(engine, config=CONFIG.model_copy(update={"follow_ups": work}))
-    by_call = {each.call_id: each for each in every(engine)}
+    sweep(engine, config=CONFIG.model_copy(update={"follow_ups": work}))
+    by_call = {each.call_id: each for each in all_follow_ups(engine)}
     for n in (2, 1):
         move(engine, by_call[f"{n}.1"], Action.DONE, now=T + 9 * HOUR - n)
     move(engine, by_call["9.1"], Action.TAKE, "ali")
@@ -387,14 +387,14 @@ def test_the_list_has_what_is_due_first_and_closed_ones_last(engine):
 
 def test_the_dialplan_and_the_history_know_of_it(engine):
     write(engine, *rated("1.1"), *rated("2.1", question="why", kind="comment", value=3))
-    look(engine)
+    sweep(engine)
     keys = (KEYS.key(SARA),)
     with engine.connect() as connection:
         told = variables(profile(connection, keys, "csat", T + 60), Priorities())
         assert told["CCB_OPEN_FOLLOW_UP"] == "comment&low_rating"
         stranger = variables(profile(connection, (KEYS.key(ALI),), "csat", T + 60), Priorities())
         assert stranger["CCB_OPEN_FOLLOW_UP"] == ""
-    low = next(each for each in every(engine) if each.reason == "low_rating")
+    low = next(each for each in all_follow_ups(engine) if each.reason == "low_rating")
     move(engine, low, Action.DONE, text="a new card")
     with engine.connect() as connection:
         told = variables(profile(connection, keys, "csat", T + 60), Priorities())
@@ -414,37 +414,37 @@ def test_the_dialplan_and_the_history_know_of_it(engine):
 
 def test_the_next_answered_call_is_linked_and_stays(engine):
     write(engine, *rated("1.1"), call("1.1", direction=Direction.IN, at=T - 90), call("0.9", at=T - HOUR))
-    assert look(engine).linked == 0
+    assert sweep(engine).linked == 0
     write(engine, call("5.1", answered=False, at=T + 60), call("6.1", ALI, at=T + 70))
-    assert look(engine).linked == 0
+    assert sweep(engine).linked == 0
     write(engine, call("8.1", at=T + 90), call("7.1", at=T + 80, direction=Direction.IN, pbx="other"))
-    assert look(engine).linked == 1
-    (found,) = every(engine)
+    assert sweep(engine).linked == 1
+    (found,) = all_follow_ups(engine)
     assert (found.linked_pbx, found.linked_call_id, found.linked_at) == ("other", "7.1", T + 80)
     write(engine, call("6.9", at=T + 75))
-    assert look(engine).linked == 0
-    assert every(engine) == [found]
+    assert sweep(engine).linked == 0
+    assert all_follow_ups(engine) == [found]
 
 
 def test_a_call_from_a_shared_number_is_linked_to_no_customer(engine):
     write(engine, *(CustomerNumber(KEYS.key(number), "C-7", "", T) for number in (SARA, ALI)))
     write(engine, *rated("1.1"))
     shared = {KEYS.key(ALI)}
-    look(engine, shared=shared)
+    sweep(engine, shared=shared)
     write(engine, call("8.1", ALI, at=T + 50))
-    assert look(engine, shared=shared).linked == 0
-    assert look(engine, shared=shared | {KEYS.key(SARA)}).linked == 0  # Sara's number has become a shared one
-    assert look(engine).linked == 1
+    assert sweep(engine, shared=shared).linked == 0
+    assert sweep(engine, shared=shared | {KEYS.key(SARA)}).linked == 0  # Sara's number is now shared
+    assert sweep(engine).linked == 1
 
 
 def test_a_call_that_was_made_before_the_closing_is_linked_after_it(engine):
     write(engine, *rated("1.1"), *rated("2.1", ALI))
-    look(engine)
-    for each in every(engine):
+    sweep(engine)
+    for each in all_follow_ups(engine):
         move(engine, each, Action.DONE, now=T + 100)
     write(engine, call("8.1", at=T + 50), call("9.1", ALI, at=T + 101))
-    assert look(engine).linked == 1
-    assert {each.call_id: each.linked_call_id for each in every(engine)} == {"1.1": "8.1", "2.1": ""}
+    assert sweep(engine).linked == 1
+    assert {each.call_id: each.linked_call_id for each in all_follow_ups(engine)} == {"1.1": "8.1", "2.1": ""}
 
 
 def test_receivers_are_told_once_and_again_only_if_that_failed(engine):
@@ -455,20 +455,20 @@ def test_receivers_are_told_once_and_again_only_if_that_failed(engine):
         return len(news) != 1  # the first time no receiver can be informed
 
     write(engine, *rated("1.1"))
-    assert look(engine, tell=tell).closed == []
-    assert look(engine, tell=tell).closed == []
-    assert look(engine, tell=tell).closed == []
+    assert sweep(engine, tell=tell).closed == []
+    assert sweep(engine, tell=tell).closed == []
+    assert sweep(engine, tell=tell).closed == []
     assert news == [("opened", "1.1")] * 2
-    (found,) = every(engine)
+    (found,) = all_follow_ups(engine)
     move(engine, found, Action.DISMISS)
-    assert [each.call_id for each in look(engine, tell=tell).closed] == ["1.1"]
-    assert look(engine, tell=tell).closed == []
+    assert [each.call_id for each in sweep(engine, tell=tell).closed] == ["1.1"]
+    assert sweep(engine, tell=tell).closed == []
     assert news[2:] == [("closed", "1.1")]
     write(engine, *rated("2.1", at=T + 2 * HOUR))
-    look(engine, tell=lambda _news: False)  # opened and closed before a receiver can be informed
-    (found,) = [each for each in every(engine) if each.state is FollowUpState.OPEN]
+    sweep(engine, tell=lambda _news: False)  # opened and closed before a receiver can be informed
+    (found,) = [each for each in all_follow_ups(engine) if each.state is FollowUpState.OPEN]
     move(engine, found, Action.DONE, now=T + 3 * HOUR)
-    look(engine, tell=tell)
+    sweep(engine, tell=tell)
     assert news[3:] == [("opened", "2.1"), ("closed", "2.1")]
 
 
@@ -478,20 +478,20 @@ def test_a_look_stops_between_two_transactions(lite):
     stop = []
 
     def stopping():
-        stop.append(len(every(lite)))
+        stop.append(len(all_follow_ups(lite)))
         return stop[-1] >= 3
 
     FollowUpSweep(lite, "main", follow_up_policy(CONFIG, frozenset()), lambda _news: True, stopping).run_once(
         T - 1, T, SweepResult()
     )
-    assert len(every(lite)) == 3
+    assert len(all_follow_ups(lite)) == 3
 
 
 def test_only_closed_ones_are_purged_each_by_its_own_pbx(engine):
     write(engine, *rated("1.1"), *rated("2.1", ALI), *rated("3.1", "+989121111111", pbx="other"))
-    look(engine)
-    look(engine, pbx="other")
-    by_call = {each.call_id: each for each in every(engine)}
+    sweep(engine)
+    sweep(engine, pbx="other")
+    by_call = {each.call_id: each for each in all_follow_ups(engine)}
     move(engine, by_call["1.1"], Action.DONE)
     move(engine, by_call["3.1"], Action.DONE)
     now = T + 400 * DAY
@@ -500,23 +500,23 @@ def test_only_closed_ones_are_purged_each_by_its_own_pbx(engine):
     )
     assert purge.count() == {"follow_ups": 1}
     assert purge.run().rows == {"follow_ups": 1}
-    assert sorted(each.call_id for each in every(engine)) == ["2.1", "3.1"]
+    assert sorted(each.call_id for each in all_follow_ups(engine)) == ["2.1", "3.1"]
 
 
 def test_an_erased_customer_leaves_no_follow_up_and_no_word(engine):
     write(engine, *rated("1.1"), *rated("2.1", ALI))
-    look(engine)
-    by_call = {each.call_id: each for each in every(engine)}
+    sweep(engine)
+    by_call = {each.call_id: each for each in all_follow_ups(engine)}
     move(engine, by_call["2.1"], Action.DONE, text=f"colleague of {SARA}")
     person = DataSubject("09121234567", KEYS)
     with engine.connect() as connection:
         assert [row["call_id"] for row in export(connection, person)["follow_ups"]] == ["1.1", "2.1"]
     erased = erase(engine, None, person, None, Recordings("/nowhere"))
     assert erased.rows["follow_ups"] == 2
-    (left,) = every(engine)
+    (left,) = all_follow_ups(engine)
     assert (left.call_id, left.number, left.outcome) == ("2.1", ALI, "")
-    look(engine)  # the rating is still there, but without a caller
-    assert [each.call_id for each in every(engine)] == ["2.1"]
+    sweep(engine)  # the rating is still there, but without a caller
+    assert [each.call_id for each in all_follow_ups(engine)] == ["2.1"]
     with engine.connect() as connection:
         assert connection.scalar(select(func.count()).select_from(answers)) == 2
 
@@ -526,8 +526,8 @@ def test_a_look_at_ten_minutes_does_not_read_the_whole_of_a_pbx(lite):
     event.listen(lite, "before_cursor_execute", lambda *args: asked.append((args[2], args[3])))
     write(lite, *rated("1.1"), visit("2.1"), visit("3.1", at=T + 60), call("4.1", at=T + 90))
     asked.clear()
-    look(lite, since=T - 600)
-    look(lite, since=T - 600)
+    sweep(lite, since=T - 600)
+    sweep(lite, since=T - 600)
     reads = [(sql, values) for sql, values in asked if sql.startswith("SELECT")]
     assert len(reads) > 12
     with lite.connect() as connection:

@@ -197,7 +197,7 @@ reactor.run()
     assert rows(file, "SELECT attempt_id, value FROM answers") == [("a1", 5)]
 
 
-def told(logs):
+def messages(logs):
     return [formatEvent(log) for log in logs if log["log_namespace"].startswith("cc_bridge")]
 
 
@@ -213,11 +213,11 @@ def test_a_locked_database_is_waited_for_and_told_once(start, reactor, file, ope
             assert not done.done
             assert writer.backlog == 2
             assert writer.oldest_seconds > 0
-        reactor.run_until(lambda: done.done and len(told(logs)) >= 2)  # the log line follows the commit
+        reactor.run_until(lambda: done.done and len(messages(logs)) >= 2)  # the log line follows the commit
     assert done.result is None
     assert visits(file) == [1]
     assert (writer.backlog, writer.oldest_seconds, writer.dropped) == (0, 0.0, 0)
-    first, last = told(logs)
+    first, last = messages(logs)
     assert "database is locked" in first
     assert "back" in last
 
@@ -295,7 +295,7 @@ def test_a_record_that_is_refused_does_not_block_the_rest(start, reactor, file, 
     assert visits(file) == list(range(10))
     assert (writer.rejected, writer.failures, writer.backlog) == (1, 0, 0)
     assert writer.written["queue_visits"] == 10
-    (line,) = told(logs)
+    (line,) = messages(logs)
     assert "'uniqueid': '13'" in line
     assert NUMBER not in line
     assert "مریم" not in line
