@@ -211,8 +211,8 @@ def test_a_fail_over_destination_still_has_its_row(rig):
 
 
 def loaded(rig):
-    """Return what Asterisk shows of our contexts, queues and manager user."""
-    commands = ("dialplan show cc-bridge-freepbx", "dialplan show from-internal-custom", "queue show 600")
+    """Return what Asterisk shows of our contexts and manager user."""
+    commands = ("dialplan show cc-bridge-freepbx", "dialplan show from-internal-custom")
     return [rig.console(command) for command in (*commands, "manager show user cc_bridge")]
 
 
